@@ -1,0 +1,52 @@
+"""Read-only, shape-checked arrays: what every core record is made of.
+
+Axes, always in this order: H hours or horizon steps, R demand regions, S sites, K workloads, G tiers; C contracts stand alone.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+A = TypeVar("A", bound=NDArray[Any])
+
+
+def floats(values: ArrayLike, shape: Sequence[int], name: str) -> Floats:
+    """A read-only float64 copy of `values`, refused unless it has exactly `shape` and is finite.
+
+    Raises:
+        ValueError: wrong shape, NaN or infinity; the message names the field.
+    """
+    array = np.array(values, dtype=np.float64)
+    if array.shape != tuple(shape):
+        raise ValueError(f"{name} must have shape {tuple(shape)}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite numbers, got NaN or infinity")
+    return sealed(array)
+
+
+def ints(values: ArrayLike, shape: Sequence[int], name: str) -> Ints:
+    """A read-only int64 copy of `values` of exactly `shape`.
+
+    Raises:
+        ValueError: wrong shape, or a value that is not a whole number.
+    """
+    given = np.asarray(values)
+    array = given.astype(np.int64)
+    if array.shape != tuple(shape):
+        raise ValueError(f"{name} must have shape {tuple(shape)}, got {array.shape}")
+    if not np.array_equal(array, given):
+        raise ValueError(f"{name} must be whole numbers")
+    array.flags.writeable = False
+    return array
+
+
+def sealed(array: A) -> A:
+    """The same array, made read-only: for arrays that this program has just computed itself."""
+    array.flags.writeable = False
+    return array

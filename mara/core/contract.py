@@ -1,0 +1,176 @@
+"""Power contracts: the tiers, the promise, and the error budget used so far."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.timegrid import TimeGrid
+from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
+
+
+class Tier(IntEnum):
+    """Columns of every (S, G) array, most binding first; the value is also the priority less one."""
+
+    PREMIUM = 0
+    STANDARD = 1
+    FLEXIBLE = 2
+    SPOT = 3
+
+
+TIER_COUNT: Final = 4
+PROMISED_TIER_COUNT: Final = 3
+"""Premium, standard and flexible: the tiers that have a target, credits and migration fees."""
+TIER_KEYS: Final = tuple(t.name.lower() for t in Tier)
+
+TARGET_PPM: Final = (999_000, 950_000, 900_000, 0)
+RATE_MULTIPLIER_SHARE: Final = (3.5, 2.0, 1.2, 0.4)
+"""Price of a tier as a multiple of the base rate."""
+
+CREDIT_STEPS_PPM: Final = (
+    ((950_000, 100), (990_000, 30), (999_000, 10)),
+    ((800_000, 50), (900_000, 25), (950_000, 10)),
+    ((600_000, 30), (800_000, 15), (900_000, 5)),
+    (),
+)
+"""Per tier: (availability below [ppm], percent of the window's charge), deepest first."""
+
+LONG_CONTRACT_DAYS: Final = 28
+"""From this length on availability is measured by calendar month, below it over the whole life."""
+
+UNPLACED: Final = -1
+"""Site index of a contract that runs nowhere yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractRequest:
+    """What a customer asks for. `power_mw` is IT power on inference racks."""
+
+    id: str
+    tier: Tier
+    customer: str
+    power_mw: float
+    duration_ticks: int
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlaContract:
+    """A booked promise: `power_mw` in every tick of ``[starts_tick, ends_tick)`` at `rate_usd_per_mwh`."""
+
+    id: str
+    tier: Tier
+    customer: str
+    power_mw: float
+    rate_usd_per_mwh: float
+    starts_tick: int
+    ends_tick: int
+    timezone: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ContractBook:
+    """The live contracts as columns, in the order of `contracts`. Rebuilt only when a contract comes or goes.
+
+    Attributes:
+        tier, ends_tick, tick_charge_micro_usd: int64 (C,); the charge of one delivered tick.
+        power_mw: promised IT power (C,).
+    """
+
+    contracts: tuple[SlaContract, ...]
+    tier: Ints
+    power_mw: Floats
+    tick_charge_micro_usd: Ints
+    ends_tick: Ints
+
+    @cached_property
+    def index_of(self) -> dict[str, int]:
+        """Contract id -> column."""
+        return {contract.id: i for i, contract in enumerate(self.contracts)}
+
+    @cached_property
+    def promised_mw(self) -> Floats:
+        """Promised power by tier (G,) [MW]."""
+        return sealed(np.bincount(self.tier, weights=self.power_mw, minlength=TIER_COUNT))
+
+    @cached_property
+    def first_end_tick(self) -> int:
+        """When the next contract ends; far away when there is none."""
+        return int(self.ends_tick.min()) if len(self.contracts) else np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SlaAccounts:
+    """Where each live contract stands in its measurement window, as columns beside a `ContractBook`.
+
+    Attributes:
+        window_start_tick, window_end_tick: the window ``[start, end)`` (C,).
+        good_ticks, bad_ticks, excluded_ticks: judged so far in the window (C,).
+        charge_micro_usd: billed so far in the window (C,).
+        site: where it runs or last ran, `UNPLACED` if never (C,).
+        served: whether it ran in the last tick (C,).
+    """
+
+    window_start_tick: Ints
+    window_end_tick: Ints
+    good_ticks: Ints
+    bad_ticks: Ints
+    excluded_ticks: Ints
+    charge_micro_usd: Ints
+    site: Ints
+    served: Bools
+
+
+def book_of(contracts: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
+    """The columns of a set of contracts; charges are whole micro-dollars per delivered tick."""
+    charge = [round(c.rate_usd_per_mwh * c.power_mw * dt_h * MICRO_USD_PER_USD) for c in contracts]
+    return ContractBook(
+        contracts=contracts,
+        tier=sealed(np.array([c.tier for c in contracts], dtype=np.int64)),
+        power_mw=sealed(np.array([c.power_mw for c in contracts], dtype=np.float64)),
+        tick_charge_micro_usd=sealed(np.array(charge, dtype=np.int64)),
+        ends_tick=sealed(np.array([c.ends_tick for c in contracts], dtype=np.int64)),
+    )
+
+
+def window_of(contract: SlaContract, tick: int, grid: TimeGrid) -> tuple[int, int]:
+    """The measurement window ``[start, end)`` that contains `tick`.
+
+    The whole life of a contract under 28 days; otherwise the calendar month of the contract's time zone, cut to its life.
+    """
+    life_ticks = contract.ends_tick - contract.starts_tick
+    if life_ticks < LONG_CONTRACT_DAYS * HOURS_PER_DAY * grid.ticks_per_hour:
+        return contract.starts_tick, contract.ends_tick
+    start = contract.starts_tick
+    while True:
+        end = min(grid.next_month_tick(start, contract.timezone), contract.ends_tick)
+        if tick < end or end >= contract.ends_tick:
+            return start, end
+        start = end
+
+
+def budget_ticks(counted_ticks: int, tier: Tier) -> int:
+    """Bad ticks that a window of `counted_ticks` tolerates, in integers: 288 Premium ticks tolerate none, 8,640 tolerate 8."""
+    return counted_ticks * (PPM - TARGET_PPM[tier]) // PPM
+
+
+def budgets_of(book: ContractBook, accounts: SlaAccounts) -> Ints:
+    """Bad ticks each contract's window tolerates, excluded ticks left out (C,). Spot: every tick."""
+    counted = accounts.window_end_tick - accounts.window_start_tick - accounts.excluded_ticks
+    spare_ppm = _SPARE_PPM[book.tier]
+    return np.asarray(counted * spare_ppm // PPM)
+
+
+def credit_micro_usd(tier: Tier, good_ticks: int, bad_ticks: int, charge_micro_usd: int) -> int:
+    """Service credit owed for a closed window: a share of its charge, by how deep availability fell below target."""
+    counted = good_ticks + bad_ticks
+    for below_ppm, percent in CREDIT_STEPS_PPM[tier]:
+        if good_ticks * PPM < below_ppm * counted:
+            return charge_micro_usd * percent // 100
+    return 0
+
+
+_SPARE_PPM: Final = sealed(np.array([PPM - target for target in TARGET_PPM], dtype=np.int64))

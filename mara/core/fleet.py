@@ -1,0 +1,177 @@
+"""Sites, machines and the fleet: what is fixed for a whole run. A fleet is a struct of arrays over its sites."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints, floats, ints, sealed
+from mara.core.units import SECONDS_PER_HOUR, W_PER_MW
+
+
+class Workload(IntEnum):
+    """Columns of every (S, K) array."""
+
+    AIR_MINER = 0
+    HYDRO_MINER = 1
+    IMMERSION_MINER = 2
+    GPU = 3
+    ASIC = 4
+
+
+MINERS: Final = slice(0, 3)
+RACKS: Final = slice(3, 5)
+"""Inference racks, GPU and ASIC pooled: contracts and merchant inference run on these."""
+MINER_COUNT: Final = 3
+RACK_KIND_COUNT: Final = 2
+WORKLOAD_COUNT: Final = 5
+WORKLOAD_KEYS: Final = tuple(w.name.lower() for w in Workload)
+
+
+class Cooling(StrEnum):
+    """How a site's inference racks are cooled. Miners bring their own cooling (MODEL: PUE by cooling kind)."""
+
+    FREE_AIR = "free_air"
+    AIR = "air"
+    EVAPORATIVE = "evaporative"
+    HYDRO = "hydro"
+    IMMERSION = "immersion"
+    MECHANICAL = "mechanical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """One kind of machine. Miners have a hash rate, inference machines a sustained token rate; the other is 0."""
+
+    power_w: float
+    hashrate_ths: float = 0.0
+    rate_tokens_per_s: float = 0.0
+
+    @property
+    def efficiency_j_per_th(self) -> float:
+        """Joules per terahash [J/TH]; only miners have one."""
+        return self.power_w / self.hashrate_ths
+
+    @property
+    def tokens_per_mwh(self) -> float:
+        """Tokens made by one IT megawatt-hour [tokens/MWh]."""
+        return self.rate_tokens_per_s * SECONDS_PER_HOUR * W_PER_MW / self.power_w
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A data-centre site. `climate` and `market` hold what the synthetic feed needs, keyed by name; others ignore them."""
+
+    id: str
+    name: str
+    country: str
+    lat_deg: float
+    lon_deg: float
+    timezone: str
+    price_zone: str
+    cooling: Cooling
+    climate: dict[str, float] = field(default_factory=dict)
+    market: dict[str, float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fleet:
+    """All sites of an operator: limits, hedges and inventory.
+
+    Attributes:
+        machines: one per workload, in `Workload` order (K,).
+        units_count: machines installed (S, K).
+        grid_limit_mw: most site power the grid connection gives (S,).
+        hedge_mw: block of power bought ahead, paid whether used or not (S,).
+        hedge_price_usd_per_mwh: its price (S,).
+
+    Raises:
+        ValueError: on shapes, negative numbers, duplicate site ids or a hedge above the grid limit.
+    """
+
+    name: str
+    sites: tuple[Site, ...]
+    machines: tuple[Machine, ...]
+    units_count: Ints
+    grid_limit_mw: Floats
+    hedge_mw: Floats
+    hedge_price_usd_per_mwh: Floats
+
+    def __post_init__(self) -> None:
+        s = len(self.sites)
+        put = object.__setattr__
+        put(self, "units_count", ints(self.units_count, (s, WORKLOAD_COUNT), "units_count"))
+        for name in ("grid_limit_mw", "hedge_mw", "hedge_price_usd_per_mwh"):
+            put(self, name, floats(getattr(self, name), (s,), name))
+        if s == 0:
+            raise ValueError("a fleet needs at least one site")
+        if len(set(self.site_ids)) != s:
+            raise ValueError("site ids must be unique")
+        if len(self.machines) != WORKLOAD_COUNT:
+            raise ValueError(f"a fleet needs {WORKLOAD_COUNT} machine kinds, got {len(self.machines)}")
+        if (self.units_count < 0).any() or (self.grid_limit_mw < 0).any() or (self.hedge_mw < 0).any():
+            raise ValueError("units, grid limits and hedges must not be negative")
+        if (self.hedge_mw > self.grid_limit_mw).any():
+            raise ValueError("hedge_mw must not exceed grid_limit_mw")
+
+    @property
+    def site_count(self) -> int:
+        return len(self.sites)
+
+    @cached_property
+    def site_ids(self) -> tuple[str, ...]:
+        return tuple(site.id for site in self.sites)
+
+    @cached_property
+    def unit_power_mw(self) -> Floats:
+        """Power of one machine (K,) [MW]."""
+        return sealed(np.array([m.power_w for m in self.machines]) / W_PER_MW)
+
+    @cached_property
+    def nameplate_mw(self) -> Floats:
+        """Installed IT power (S, K) [MW]."""
+        return sealed(self.units_count * self.unit_power_mw)
+
+    @cached_property
+    def racks_mw(self) -> Floats:
+        """Installed inference racks, GPU and ASIC together (S,) [MW]."""
+        return sealed(self.nameplate_mw[:, RACKS].sum(axis=1))
+
+    @cached_property
+    def efficiency_j_per_th(self) -> Floats:
+        """Of the three miner kinds (3,) [J/TH]."""
+        return sealed(np.array([m.efficiency_j_per_th for m in self.machines[MINERS]]))
+
+    @cached_property
+    def tokens_per_mwh(self) -> Floats:
+        """Of GPU and ASIC (2,) [tokens/MWh]."""
+        return sealed(np.array([m.tokens_per_mwh for m in self.machines[RACKS]]))
+
+    @cached_property
+    def token_capacity_per_h(self) -> float:
+        """What all racks together can make in an hour [tokens/h]."""
+        return float((self.nameplate_mw[:, RACKS] * self.tokens_per_mwh).sum())
+
+
+def distribute(pool_count: int, weights: Floats) -> Ints:
+    """Split a whole number of machines by weights (S,), total conserved exactly, by largest remainders.
+
+    Ties go to the earlier site. All-zero weights with a non-empty pool have no answer.
+
+    Raises:
+        ValueError: a negative weight or pool, or nothing to give the pool to.
+    """
+    if pool_count < 0 or (weights < 0).any():
+        raise ValueError("pool and weights must not be negative")
+    total = float(weights.sum())
+    if total == 0.0:
+        if pool_count:
+            raise ValueError(f"no site takes any of {pool_count} units: give at least one a weight")
+        return np.zeros(len(weights), dtype=np.int64)
+    exact = weights * (pool_count / total)
+    whole = np.floor(exact).astype(np.int64)
+    order = np.argsort(-(exact - whole), kind="stable")
+    whole[order[: pool_count - int(whole.sum())]] += 1
+    return whole

@@ -1,0 +1,100 @@
+"""What power, hashes and tokens are worth, and when demand for tokens comes. Values are USD per IT MWh."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, sealed
+from mara.core.fleet import Fleet
+from mara.core.timegrid import zone
+from mara.core.units import DAYS_PER_WEEK, HOURS_PER_DAY, MWH_TH_DAY_FACTOR
+
+
+class Region(IntEnum):
+    """Where merchant inference demand comes from: the R axis."""
+
+    AMERICAS = 0
+    EUROPE = 1
+    ASIA_PACIFIC = 2
+
+
+REGION_COUNT: Final = 3
+REGION_ZONE: Final = ("America/Chicago", "Europe/Berlin", "Asia/Tokyo")
+"""Whose local clock a region's business hours follow."""
+REGION_DEMAND_SHARE: Final = (0.45, 0.35, 0.20)
+"""Share of the week's tokens asked for by each region; an assumption, close to the users of today's large services."""
+
+MERCHANT_DEMAND_SHARE: Final = 0.20
+"""Merchant demand, averaged over a week, as a share of the fleet's token capacity."""
+
+BUSINESS_MULTIPLIER: Final = 1.5
+SHOULDER_MULTIPLIER: Final = 1.2
+NIGHT_MULTIPLIER: Final = 0.8
+WEEKEND_SHARE: Final = 0.55
+SATURDAY: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Commercial terms of a run. The defaults are the mission's."""
+
+    carbon_price_usd_per_t: float = 50.0
+    base_rate_usd_per_mwh: float = 150.0
+    remote_serving_usd_per_mwh: float = 4.0
+    sellback_spread_share: float = 0.05
+    migration_usd_per_mw: tuple[float, float, float] = (40.0, 20.0, 8.0)
+    restart_usd_per_mw: float = 3.0
+    miner_min_off_minutes: float = 10.0
+    """A miner stays off this long once off: two ticks of five minutes."""
+
+
+def mining_value_usd_per_mwh(hashprice_usd_per_ph_day: float, efficiency_j_per_th: Floats) -> Floats:
+    """What one IT megawatt-hour of each miner kind earns (3,) [USD/MWh].
+
+    1 PH/s at e J/TH draws e kW, so a PH-day costs 0.024 e MWh. At 55 USD/PH/day and 17.5 J/TH: 130.95 USD/MWh.
+    """
+    return np.asarray(hashprice_usd_per_ph_day / (MWH_TH_DAY_FACTOR * efficiency_j_per_th))
+
+
+def token_value_usd_per_mwh(tokens_per_mwh: Floats, token_price_usd_per_mtok: float, multiplier: Floats) -> Floats:
+    """What one IT megawatt-hour earns, by region of origin and machine kind (R, 2) [USD/MWh]."""
+    return np.asarray(multiplier[:, None] * (tokens_per_mwh * (token_price_usd_per_mtok / 1e6)))
+
+
+def demand_multiplier(local: datetime) -> float:
+    """Price and volume multiplier by the *local* hour of a demand region; weekends are quieter."""
+    if 9 <= local.hour < 18:
+        base = BUSINESS_MULTIPLIER
+    elif 6 <= local.hour < 9 or 18 <= local.hour < 22:
+        base = SHOULDER_MULTIPLIER
+    else:
+        base = NIGHT_MULTIPLIER
+    return base * WEEKEND_SHARE if local.weekday() >= SATURDAY else base
+
+
+def multipliers_at(moment: datetime) -> Floats:
+    """`demand_multiplier` of each region at a UTC instant (R,)."""
+    return sealed(np.array([demand_multiplier(moment.astimezone(zone(name))) for name in REGION_ZONE]))
+
+
+def token_demand_per_h(multiplier: Floats, fleet: Fleet) -> Floats:
+    """Tokens asked for, by region [tokens/h]; any leading axes of `multiplier` (..., R) are kept.
+
+    Averages `MERCHANT_DEMAND_SHARE` of the fleet's token capacity over a week; a region peaks at about 1.5 times its mean.
+    """
+    mean_per_h = MERCHANT_DEMAND_SHARE * fleet.token_capacity_per_h
+    return np.asarray(multiplier * (_REGION_SHARE * (mean_per_h / _WEEK_MEAN_MULTIPLIER)))
+
+
+def _week_mean_multiplier() -> float:
+    monday = datetime(2024, 1, 1)  # a Monday; naive on purpose: these are local hours
+    hours = DAYS_PER_WEEK * HOURS_PER_DAY
+    total = sum(demand_multiplier(monday.replace(day=1 + h // 24, hour=h % 24)) for h in range(hours))
+    return total / hours
+
+
+_WEEK_MEAN_MULTIPLIER: Final = _week_mean_multiplier()
+_REGION_SHARE: Final = sealed(np.array(REGION_DEMAND_SHARE))

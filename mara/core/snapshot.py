@@ -1,0 +1,174 @@
+"""The one hand-over outward: plain values that the dashboard, the API and the exports read. No numpy, no references."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventorySnapshot:
+    """Machines of one kind at one site."""
+
+    workload: str
+    units_count: int
+    online_count: int
+    derated_count: int
+    used_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSnapshot:
+    """A site in the tick just settled. Powers are IT megawatts unless named `site_`."""
+
+    id: str
+    name: str
+    country: str
+    lat_deg: float
+    lon_deg: float
+    timezone: str
+    cooling: str
+    status: str
+    """running | curtailed (a miner kind is off because power is dear) | partial | down"""
+    energy_price_usd_per_mwh: float
+    carbon_intensity_g_per_kwh: float
+    renewable_share: float
+    dry_bulb_c: float
+    wet_bulb_c: float
+    availability_share: float
+    pue: float
+    cooling_efficiency_share: float
+    grid_limit_mw: float
+    site_power_mw: float
+    air_miner_mw: float
+    hydro_miner_mw: float
+    immersion_miner_mw: float
+    gpu_mw: float
+    asic_mw: float
+    contracts_mw: float
+    curtailed_mw: float
+    """Miners that could run and do not."""
+    revenue_usd_per_h: float
+    profit_usd_per_h: float
+    inventory: tuple[InventorySnapshot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierSnapshot:
+    """All live contracts of a tier together."""
+
+    tier: str
+    target_share: float
+    contracts_count: int
+    on_target_count: int
+    promised_mw: float
+    delivered_mw: float
+    availability_share: float
+    """Good over counted ticks of the live windows; 1 where nothing was counted yet."""
+    budget_ticks: int
+    budget_used_ticks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractSnapshot:
+    """One live contract and where it stands in its measurement window."""
+
+    id: str
+    tier: str
+    customer: str
+    power_mw: float
+    rate_usd_per_mwh: float
+    site_id: str
+    """Empty while it runs nowhere."""
+    served: bool
+    starts_at: datetime
+    ends_at: datetime
+    availability_share: float
+    counted_ticks: int
+    bad_ticks: int
+    budget_ticks: int
+    burn_rate_share: float
+    """1 means the budget runs out exactly at the end of the window."""
+    charge_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GainsSnapshot:
+    """Since the run began, against the named baseline; negative numbers are losses."""
+
+    baseline: str
+    climate_usd: float
+    time_zone_usd: float
+    interaction_usd: float
+    sla_flexibility_usd: float
+    carbon_avoided_t: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSnapshot:
+    """The plan in force and its provenance."""
+
+    optimizer: str
+    status: str
+    made_tick: int
+    age_ticks: int
+    objective_usd: float | None
+    bound_usd: float | None
+    headline: str
+    reasons: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSnapshot:
+    """Something worth telling an operator, in a sentence."""
+
+    tick: int
+    at: datetime
+    severity: str
+    """info | warning | critical"""
+    site_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The fleet in the tick just settled. Rates are per hour at this tick; totals since the run began."""
+
+    run_id: str
+    tick: int
+    at: datetime
+    tick_minutes: int
+    fleet_name: str
+    revenue_usd_per_h: float
+    cost_usd_per_h: float
+    profit_usd_per_h: float
+    revenue_total_usd: float
+    profit_total_usd: float
+    site_power_mw: float
+    it_power_mw: float
+    grid_limit_mw: float
+    cooling_efficiency_share: float
+    renewable_share: float
+    emissions_t_per_h: float
+    power_by_workload_mw: tuple[tuple[str, float], ...]
+    """air_miner, hydro_miner, immersion_miner, gpu, asic (merchant), contracts."""
+    hashprice_usd_per_ph_day: float
+    token_price_usd_per_mtok: float
+    racks_used_share: float
+    refused_count: int
+    stale_sources: tuple[str, ...]
+    sites: tuple[SiteSnapshot, ...]
+    tiers: tuple[TierSnapshot, ...]
+    contracts: tuple[ContractSnapshot, ...]
+    gains: GainsSnapshot
+    plan: PlanSnapshot
+    events: tuple[EventSnapshot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesPoint:
+    """One point of the fleet's money line: hourly averages from the roll-up, or a tick."""
+
+    at: datetime
+    revenue_usd_per_h: float
+    profit_usd_per_h: float
+    energy_cost_usd_per_h: float

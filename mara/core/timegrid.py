@@ -1,0 +1,76 @@
+"""Ticks to instants and back. A run's clock is an integer; UTC follows from it, local time from IANA zones."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+from zoneinfo import ZoneInfo
+
+from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_MINUTE
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeGrid:
+    """The instants of a run: tick ``n`` covers ``[start + n x tick_minutes, + tick_minutes)``.
+
+    Raises:
+        ValueError: a start without time zone, or a tick that does not divide an hour evenly.
+    """
+
+    start: datetime
+    tick_minutes: int
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None:
+            raise ValueError(f"start must carry a time zone, got {self.start.isoformat()}")
+        if self.tick_minutes <= 0 or MINUTES_PER_HOUR % self.tick_minutes:
+            raise ValueError(f"tick_minutes must divide 60, got {self.tick_minutes}")
+
+    @property
+    def dt_h(self) -> float:
+        """A tick in hours."""
+        return self.tick_minutes / MINUTES_PER_HOUR
+
+    @property
+    def ticks_per_hour(self) -> int:
+        return MINUTES_PER_HOUR // self.tick_minutes
+
+    @cached_property
+    def start_epoch_s(self) -> int:
+        return int(self.start.timestamp())
+
+    def epoch_s(self, tick: int) -> int:
+        """Seconds since 1970 UTC at the start of the tick."""
+        return self.start_epoch_s + tick * self.tick_minutes * SECONDS_PER_MINUTE
+
+    def at(self, tick: int) -> datetime:
+        """The tick's first instant, UTC."""
+        return datetime.fromtimestamp(self.epoch_s(tick), UTC)
+
+    def tick_at(self, moment: datetime) -> int:
+        """The tick that contains the instant."""
+        return (int(moment.timestamp()) - self.start_epoch_s) // (self.tick_minutes * SECONDS_PER_MINUTE)
+
+    def ticks_of_hours(self, hours: float) -> int:
+        """Whole ticks in a span, at least one."""
+        return max(1, round(hours * self.ticks_per_hour))
+
+    def next_month_tick(self, tick: int, timezone: str) -> int:
+        """The first tick at or after the start of the next calendar month of the time zone."""
+        local = self.at(tick).astimezone(zone(timezone))
+        first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
+        following = (first + timedelta(days=32)).replace(day=1)
+        seconds = int(following.timestamp()) - self.start_epoch_s
+        return -(-seconds // (self.tick_minutes * SECONDS_PER_MINUTE))
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> ZoneInfo:
+    """The IANA zone; cached because a tick asks for it once per contract.
+
+    Raises:
+        ValueError: no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"time zone must be an IANA name such as Europe/Oslo, got {name!r}") from error

@@ -1,0 +1,27 @@
+"""Physical and monetary constants, each with its unit and source.
+
+Naming: the unit is the last part of a number's name. ``_mw`` is IT megawatts unless the name starts with ``site_``.
+"""
+
+from typing import Final
+
+MICRO_USD_PER_USD: Final = 1_000_000
+WH_PER_MWH: Final = 1_000_000
+W_PER_MW: Final = 1_000_000
+G_PER_KG: Final = 1_000
+PPM: Final = 1_000_000
+"""Parts per million in one: service targets are compared in integers, never in floats."""
+
+MINUTES_PER_HOUR: Final = 60
+SECONDS_PER_HOUR: Final = 3_600
+SECONDS_PER_MINUTE: Final = 60
+HOURS_PER_DAY: Final = 24
+DAYS_PER_WEEK: Final = 7
+
+MWH_TH_DAY_FACTOR: Final = 0.024
+"""A hash rate of 1 PH/s at ``e`` J/TH draws ``e`` kW, that is 0.024 x e MWh in a day [MWh per PH-day per J/TH]."""
+
+KELVIN_AT_0_C: Final = 273.15
+
+TOLERANCE_MW: Final = 1e-6
+"""One watt: differences of power below it are rounding [MW]."""

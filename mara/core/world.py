@@ -1,0 +1,149 @@
+"""What comes from outside in one tick (Observation), what is expected (Forecast), what is remembered (World), what is fixed (Charter)."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints, sealed
+from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, book_of
+from mara.core.fleet import MINER_COUNT, Fleet
+from mara.core.market import Terms
+from mara.core.timegrid import TimeGrid
+
+MIN_PRICE_USD_PER_MWH: Final = -1_000.0
+MAX_PRICE_USD_PER_MWH: Final = 20_000.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Charter:
+    """What is fixed for a run: fleet, clock and commercial terms."""
+
+    fleet: Fleet
+    grid: TimeGrid
+    terms: Terms = field(default_factory=Terms)
+
+    @cached_property
+    def miner_min_off_ticks(self) -> int:
+        """Whole ticks a miner stays off once off: 2 at five minutes, 1 at an hour."""
+        return int(-(-self.terms.miner_min_off_minutes // self.grid.tick_minutes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Observation:
+    """The outside world in one tick. Arrays are read-only float64; makers validate, the core trusts.
+
+    Attributes:
+        energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c, wet_bulb_c: (S,).
+        availability_share: of the machines of a site, 0 in a whole-site outage (S,).
+        demand_multiplier_share: of the token price, by demand region (R,).
+        demand_tokens_per_h: merchant tokens asked for, by demand region (R,).
+        arrivals: contract requests that come in this tick.
+        stale_sources: feeds whose last good value stands in for a missing one.
+    """
+
+    tick: int
+    energy_price_usd_per_mwh: Floats
+    carbon_intensity_g_per_kwh: Floats
+    renewable_share: Floats
+    dry_bulb_c: Floats
+    wet_bulb_c: Floats
+    availability_share: Floats
+    hashprice_usd_per_ph_day: float
+    token_price_usd_per_mtok: float
+    demand_multiplier_share: Floats
+    demand_tokens_per_h: Floats
+    arrivals: tuple[ContractRequest, ...] = ()
+    stale_sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Forecast:
+    """What a feed expects, honestly, from the tick it was asked at: hourly rows, row 0 is the observed present.
+
+    Attributes:
+        energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, dry_bulb_c, wet_bulb_c: (H, S).
+        hashprice_usd_per_ph_day: (H,).
+        demand_multiplier_share, demand_tokens_per_h: (H, R).
+    """
+
+    tick: int
+    energy_price_usd_per_mwh: Floats
+    carbon_intensity_g_per_kwh: Floats
+    dry_bulb_c: Floats
+    wet_bulb_c: Floats
+    hashprice_usd_per_ph_day: Floats
+    demand_multiplier_share: Floats
+    demand_tokens_per_h: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """An announced reason not to count ticks ``[from_tick, to_tick)`` of one contract, or of all (`contract_id` empty)."""
+
+    contract_id: str
+    from_tick: int
+    to_tick: int
+    reason: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gains:
+    """Counterfactual gains since the run began, against the capacity-proportional baseline. Negative means a loss."""
+
+    climate_micro_usd: int = 0
+    time_zone_micro_usd: int = 0
+    interaction_micro_usd: int = 0
+    sla_flexibility_micro_usd: int = 0
+    carbon_avoided_g: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class World:
+    """All that is remembered between ticks: the state before `tick` is advanced.
+
+    Attributes:
+        miners_mw: miner load of the last tick, air/hydro/immersion (S, 3).
+        miner_off_ticks: how long each kind has been off, 0 while it runs (S, 3).
+        availability_share: of the last tick (S,).
+        outage_until_tick: operator-injected outage ends here, 0 for none (S,).
+        cash_micro_usd: sum of every ledger line since the run began.
+    """
+
+    tick: int
+    book: ContractBook
+    accounts: SlaAccounts
+    miners_mw: Floats
+    miner_off_ticks: Ints
+    availability_share: Floats
+    outage_until_tick: Ints
+    exclusions: tuple[Exclusion, ...] = ()
+    gains: Gains = Gains()
+    cash_micro_usd: int = 0
+    refused_count: int = 0
+
+
+def first_world(charter: Charter) -> World:
+    """The state before tick 0: no contracts, miners off and free to start."""
+    s = charter.fleet.site_count
+    none = sealed(np.zeros(0, dtype=np.int64))
+    return World(
+        tick=0,
+        book=book_of((), charter.grid.dt_h),
+        accounts=SlaAccounts(
+            window_start_tick=none,
+            window_end_tick=none,
+            good_ticks=none,
+            bad_ticks=none,
+            excluded_ticks=none,
+            charge_micro_usd=none,
+            site=none,
+            served=sealed(np.zeros(0, dtype=np.bool_)),
+        ),
+        miners_mw=sealed(np.zeros((s, MINER_COUNT))),
+        miner_off_ticks=sealed(np.full((s, MINER_COUNT), charter.miner_min_off_ticks, dtype=np.int64)),
+        availability_share=sealed(np.ones(s)),
+        outage_until_tick=sealed(np.zeros(s, dtype=np.int64)),
+    )

@@ -1,0 +1,1 @@
+"""Lifetimes and pace: what keeps the engine running, tick after tick."""

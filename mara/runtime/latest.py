@@ -1,0 +1,53 @@
+"""The newest published state of the engine: one slot, written by the loop, read by anyone at any time."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from mara.core.snapshot import Snapshot
+
+
+class EngineState(StrEnum):
+    """What the supervisor says of the loop."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DEGRADED = "degraded"
+    HALTED = "halted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A version of the truth. `version` grows by one with every change; `reason` is set when the state needs one."""
+
+    version: int = 0
+    snapshot: Snapshot | None = None
+    state: EngineState = EngineState.STARTING
+    reason: str = ""
+    speed_share: float = 1.0
+    """Simulated seconds per real second."""
+
+
+class Latest:
+    """Holds the newest `Published`. Replacing a reference is atomic, so readers in other threads need no lock."""
+
+    def __init__(self) -> None:
+        self._published = Published()
+
+    def read(self) -> Published:
+        return self._published
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Show a stored snapshot; the engine is running again."""
+        self._set(snapshot=snapshot, state=EngineState.RUNNING, reason="")
+
+    def mark(self, state: EngineState, reason: str = "") -> None:
+        """Change the state and keep showing the last stored snapshot."""
+        self._set(state=state, reason=reason)
+
+    def set_speed(self, speed_share: float) -> None:
+        self._set(speed_share=speed_share)
+
+    def _set(self, **changes: object) -> None:
+        now = self._published
+        self._published = replace(now, version=now.version + 1, **changes)  # type: ignore[arg-type]
