@@ -1,0 +1,87 @@
+# One command for people, hooks and CI. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+UPGRADE ?=
+
+# A stamp carries the checksum of what was installed, so an unchanged lock costs nothing and a changed one reinstalls.
+RUNTIME_ID := $(shell cat pyproject.toml requirements-build.lock requirements.lock 2>/dev/null | cksum | cut -d ' ' -f 1)
+DEV_ID := $(shell cat pyproject.toml requirements-build.lock requirements-dev.lock 2>/dev/null | cksum | cut -d ' ' -f 1)
+RUNTIME_STAMP := $(VENV)/.mara-runtime-$(RUNTIME_ID)
+DEV_STAMP := $(VENV)/.mara-dev-$(DEV_ID)
+
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev run test check format lint types contracts unit browser fmt bench bench-full lock
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F '|' '{printf "make %-11s %s\n", $$1, $$2}'
+
+install: $(RUNTIME_STAMP) ## make .venv with the locked dependencies and Mara itself
+
+dev: $(DEV_STAMP) ## the same, and the tools that the checks need
+
+run: install ## start the dashboard on http://127.0.0.1:8080
+	@$(BIN)/mara run
+
+test: check browser ## everything that must pass: format, lint, types, import contracts, tests, browser tests
+
+check: format lint types contracts unit ## the same without a browser
+
+format: dev
+	@echo "== format" && $(BIN)/ruff format --check .
+
+lint: dev
+	@echo "== lint" && $(BIN)/ruff check .
+
+types: dev
+	@echo "== types" && $(BIN)/mypy
+
+contracts: dev
+	@echo "== import contracts" && $(BIN)/lint-imports --no-cache
+
+unit: dev
+	@echo "== tests" && $(BIN)/python -m pytest -m "not browser"
+
+# Playwright's loop and pytest-asyncio's do not share a process. Exit code 5 (no test selected) is not a failure here.
+browser: dev
+	@if grep -rqs --include='*.py' 'mark\.browser' tests; then \
+	  echo "== browser tests" && bash .ci/chromium && \
+	  { $(BIN)/python -m pytest -m browser || { code=$$?; [ $$code -eq 5 ] || exit $$code; }; }; \
+	fi
+
+fmt: dev ## format the code and mend what the linter can mend
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: dev ## measure: under ten minutes, writes bench/results.json
+	@$(BIN)/python -m bench
+
+bench-full: dev ## the same with the largest cases
+	@$(BIN)/python -m bench --full
+
+lock: ## resolve the lock files anew (UPGRADE=--upgrade takes the newest versions)
+	@PYTHON="$(PYTHON)" UV_VERSION="$(UV_VERSION)" bash .ci/lock $(UPGRADE)
+
+$(RUNTIME_STAMP): | $(BIN)/python
+	@echo "installing the locked dependencies into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r requirements-build.lock
+	@$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@$(PIP_INSTALL) --no-deps -e .
+	@rm -f $(VENV)/.mara-* && touch $@
+
+$(DEV_STAMP): | $(BIN)/python
+	@echo "installing the locked dependencies and the tools of the checks into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r requirements-build.lock
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	@$(PIP_INSTALL) --no-deps -e .
+	@rm -f $(VENV)/.mara-* && touch $(RUNTIME_STAMP) $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Mara needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing). Install one, or name it: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Mara needs Python's venv module; $(PYTHON) comes without it. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }

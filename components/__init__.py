@@ -1,0 +1,1 @@
+"""Drawings of a Snapshot: each is built once and returns its update function."""

@@ -1,0 +1,84 @@
+"""Everything that may go wrong and is not a fault of the program, in one tree.
+
+    MaraError
+    ├─ ConfigError             settings or fleet unusable: refuses to start
+    ├─ FeedError               the outside world failed us
+    │  ├─ FeedUnavailable      no answer: the last good observation stands, marked stale
+    │  └─ FeedInvalid          an answer that cannot be true (NaN, gap, time running backwards)
+    ├─ PlanError               no plan from this optimizer: the next simpler one is asked, the reason is kept
+    │  ├─ PlanInfeasible       no plan exists; every problem has one, so this names a fault in its making
+    │  ├─ PlanRejected         a plan came, and breaks a limit or a rule
+    │  └─ PlanTimeout          no plan before the deadline
+    ├─ CommandError            asked for the impossible: nothing changes
+    └─ StoreError              the database did not take it: DEGRADED, tried again
+       └─ StoreRefused         the database is damaged, locked, of a newer Mara or of another run: not touched
+
+A message says what was expected, what came, and what to do. Vendors' exceptions stop at a wing's door: a wing raises
+one of these from them. A wrong program is not here: it fails an `assert`.
+"""
+
+from typing import ClassVar
+
+EXIT_DONE = 0
+EXIT_OUR_FAULT = 1
+EXIT_USAGE = 2
+EXIT_INPUT = 3
+EXIT_DATABASE = 4
+
+
+class MaraError(Exception):
+    """Root of the tree; `exit_code` is what the command line ends with when nobody caught the error."""
+
+    exit_code: ClassVar[int] = EXIT_OUR_FAULT
+
+
+class ConfigError(MaraError):
+    """Settings or the fleet cannot be used; nothing was started."""
+
+    exit_code = EXIT_USAGE
+
+
+class FeedError(MaraError):
+    """The outside world gave no usable observation."""
+
+    exit_code = EXIT_INPUT
+
+
+class FeedUnavailable(FeedError):
+    """The source did not answer, or has nothing for the tick that was asked for."""
+
+
+class FeedInvalid(FeedError):
+    """The source answered with values that cannot be true; the message names file, line and first cases."""
+
+
+class PlanError(MaraError):
+    """An optimizer gave no plan that may be followed."""
+
+
+class PlanInfeasible(PlanError):
+    """The optimizer says that no plan exists."""
+
+
+class PlanRejected(PlanError):
+    """A plan was made and breaks a limit or a rule; the message names which."""
+
+
+class PlanTimeout(PlanError):
+    """No plan before the deadline."""
+
+
+class CommandError(MaraError):
+    """An operator or a caller asked for what is impossible now; nothing has changed."""
+
+    exit_code = EXIT_USAGE
+
+
+class StoreError(MaraError):
+    """The database did not take what it was given, or could not be read."""
+
+    exit_code = EXIT_DATABASE
+
+
+class StoreRefused(StoreError):
+    """The database must not be touched: damaged, locked by another process, of a newer Mara, or of another run."""

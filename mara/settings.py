@@ -1,0 +1,181 @@
+"""What can be set from outside: MARA_* variables, read once at start and handed on as one frozen value.
+
+A misspelt setting must not silently mean its default, so an unknown MARA_ variable is refused. Options of the command
+line win over the environment, which wins over a `.env` file in the working directory.
+"""
+
+import difflib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from mara.errors import ConfigError
+
+PREFIX = "MARA_"
+MINUTES_PER_HOUR = 60
+FIRST_START = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no hashprice before it
+LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
+MAX_TEXT_LENGTH = 2_000  # characters of one value
+MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
+SECRETS = frozenset({"database_url"})  # may carry a password: never repeated in a message
+
+
+def _whole_ticks_an_hour(minutes: int) -> int:
+    if MINUTES_PER_HOUR % minutes:
+        raise ValueError("should divide an hour: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60")
+    return minutes
+
+
+def _loopback(host: str) -> str:
+    if host != "localhost" and not _is_loopback_address(host):
+        raise ValueError("should be 127.0.0.1, ::1 or localhost: the dashboard has no login")
+    return host
+
+
+def _is_loopback_address(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _within_calendar(start: datetime) -> datetime:
+    if not FIRST_START <= start <= LAST_START:
+        raise ValueError(f"should be between {FIRST_START:%Y-%m-%d} and {LAST_START:%Y-%m-%d}")
+    return start.astimezone(UTC)
+
+
+def _upper(text: object) -> object:
+    return text.upper() if isinstance(text, str) else text
+
+
+class Settings(BaseSettings):
+    """One run's settings; every field is the variable MARA_<FIELD>. Building it reads nothing: see `read_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, frozen=True, extra="forbid", allow_inf_nan=False
+    )
+
+    database_url: str = Field(
+        "sqlite:///mara.db", min_length=1, max_length=MAX_TEXT_LENGTH, description="where the run is remembered"
+    )
+    host: Annotated[str, AfterValidator(_loopback)] = Field(
+        "127.0.0.1", max_length=MAX_TEXT_LENGTH, description="loopback address the dashboard listens on"
+    )
+    port: int = Field(8080, ge=1, le=65_535, description="port the dashboard listens on")
+    fleet: str = Field(
+        "global_ten", min_length=1, max_length=MAX_TEXT_LENGTH, description="a shipped fleet's name, or a TOML file"
+    )
+    history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
+    seed: int = Field(7, ge=0, le=2**63 - 1, description="same seed, same run")
+    start: Annotated[AwareDatetime, AfterValidator(_within_calendar)] = Field(
+        datetime(2025, 7, 1, tzinfo=UTC), description="simulated time of a new run's first tick (ISO 8601 with zone)"
+    )
+    speed: float = Field(300.0, gt=0, le=1_000_000, description="simulated seconds per real second")
+    tick_minutes: Annotated[int, AfterValidator(_whole_ticks_an_hour)] = Field(
+        5, ge=1, le=MINUTES_PER_HOUR, description="length of a tick, a divisor of 60"
+    )
+    durability: Literal["normal", "full"] = Field(
+        "normal", description="`full` waits for the disk at every tick, `normal` at contract bookings"
+    )
+    optimizer: str = Field("rules", min_length=1, max_length=MAX_TEXT_LENGTH, description="who plans")
+    horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
+    plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")
+    carbon_price_usd_per_t: float = Field(50.0, ge=0, le=10_000, description="charged per tonne of CO2")
+    base_rate_usd_per_mwh: float = Field(
+        150.0, gt=0, le=100_000, description="contract rate before the tier multiplier"
+    )
+    token_price_usd_per_mtok: float = Field(0.25, ge=0, le=1_000, description="price of a million inference tokens")
+    remote_serving_usd_per_mwh: float = Field(
+        4.0, ge=0, le=10_000, description="cost of serving a region's inference from another region"
+    )
+    log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
+        "INFO", description="least severity that is logged"
+    )
+    log_json: bool = Field(True, description="log lines as JSON objects; off: plain text")
+
+    @property
+    def start_was_given(self) -> bool:
+        """Whether somebody chose the start; a replay without one begins where its history does."""
+        return "start" in self.model_fields_set
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what is given: `read_settings` reads the environment, so that it can refuse unknown names."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+def read_settings(env: Mapping[str, str] | None = None, options: Mapping[str, object] | None = None) -> Settings:
+    """Settings from `env` (None: the process environment over `.env`) under the command line's `options`.
+
+    `options` are fields by name; None among them means "not given".
+    Raises ConfigError, in one line, for an unknown MARA_ variable or a value that cannot be used.
+    """
+    variables = _process_environment() if env is None else env
+    prefix = PREFIX.lower()
+    given: dict[str, object] = {
+        name.lower().removeprefix(prefix): value
+        for name, value in variables.items()
+        if name.lower().startswith(prefix) and value != ""
+    }
+    for field in given:
+        _refuse_unknown(field)
+    chosen = {field: value for field, value in (options or {}).items() if value is not None}
+    try:
+        return Settings(**{**given, **chosen})  # type: ignore[arg-type]  # text, which validation turns into each type
+    except ValidationError as error:
+        raise _refusal(error.errors()[0], chosen) from error
+
+
+def _process_environment() -> Mapping[str, str]:
+    try:
+        dotenv = DotEnvSettingsSource(Settings).env_vars
+    except (OSError, ValueError) as error:
+        raise ConfigError(f".env should be a readable UTF-8 file, but {error}; correct or remove it") from error
+    merged = {**dotenv, **EnvSettingsSource(Settings).env_vars}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def _refuse_unknown(field: str) -> None:
+    if field in Settings.model_fields:
+        return
+    nearest = difflib.get_close_matches(field, Settings.model_fields, n=1, cutoff=0.0)[0]
+    raise ConfigError(
+        f"{_variable(field)} is not a setting of Mara; the nearest is {_variable(nearest)}: correct it or unset it"
+    )
+
+
+def _refusal(detail: ErrorDetails, options: Mapping[str, object]) -> ConfigError:
+    field = str(detail["loc"][0])
+    name = "--" + field.replace("_", "-") if field in options else _variable(field)
+    expected = (
+        detail["msg"].removeprefix("Value error, ").replace("Input should", "should").replace("String should", "should")
+    )
+    came = "what came is not repeated" if field in SECRETS else f"came {str(detail['input'])[:MAX_SHOWN_LENGTH]!r}"
+    default = Settings.model_fields[field].default
+    return ConfigError(f"{name} {expected}; {came}: correct it, or leave it out for the default {default}")
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
