@@ -132,7 +132,7 @@ def read_settings(env: Mapping[str, str] | None = None, options: Mapping[str, ob
     `options` are fields by name; None among them means "not given".
     Raises ConfigError, in one line, for an unknown MARA_ variable or a value that cannot be used.
     """
-    variables = _process_environment() if env is None else env
+    variables = _variables_around_us() if env is None else env
     prefix = PREFIX.lower()
     given: dict[str, object] = {
         name.lower().removeprefix(prefix): value
@@ -148,7 +148,7 @@ def read_settings(env: Mapping[str, str] | None = None, options: Mapping[str, ob
         raise _refusal(error.errors()[0], chosen) from error
 
 
-def _process_environment() -> Mapping[str, str]:
+def _variables_around_us() -> Mapping[str, str]:
     try:
         dotenv = DotEnvSettingsSource(Settings).env_vars
     except (OSError, ValueError) as error:

@@ -1,0 +1,72 @@
+"""The rules of ARCHITECTURE.md that a linter does not know: sizes, names, empty package doors."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.architecture.house import CODE_FOLDERS, PACKAGES, python_files, said_of
+
+MOST_LINES_PER_FILE = 400
+MOST_LINES_PER_FUNCTION = 60
+BANNED_MODULES = {"utils", "util", "helpers", "helper", "common", "models", "services", "service", "manager", "misc"}
+BANNED_WORDS = {"handle", "process", "manage", "do", "util", "utils", "helper", "helpers", "data", "info"}
+FOREIGN_NAMES = {"process_bind_param", "process_result_value"}  # sqlalchemy's TypeDecorator calls them by these names
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def nodes_of(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+
+
+def words_of(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def test_no_file_is_longer_than_the_house_allows() -> None:
+    lengths = [(path, len(path.read_text(encoding="utf-8").splitlines())) for path in python_files(*CODE_FOLDERS)]
+    assert [said_of(path, n, "file too long") for path, n in lengths if n > MOST_LINES_PER_FILE] == []
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    assert [
+        said_of(path, node.lineno, f"{node.name} is too long")
+        for path in python_files(*CODE_FOLDERS)
+        for node in nodes_of(path)
+        if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno >= MOST_LINES_PER_FUNCTION
+    ] == []
+
+
+def test_no_module_is_a_drawer_for_everything() -> None:
+    assert [said_of(path, 1, "no noun") for path in python_files(*CODE_FOLDERS) if path.stem in BANNED_MODULES] == []
+
+
+def test_no_package_hands_on_names_of_its_modules() -> None:
+    assert [
+        said_of(path, node.lineno, "an __init__ imports nothing of the house")
+        for path in python_files(*CODE_FOLDERS)
+        if path.name == "__init__.py"
+        for node in nodes_of(path)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in CODE_FOLDERS
+    ] == []
+
+
+def test_names_say_what_happens_and_not_that_something_does() -> None:
+    assert [
+        said_of(path, node.lineno, f"{node.name} has a banned word")
+        for path in python_files(*PACKAGES)
+        for node in nodes_of(path)
+        if isinstance(node, Function | ast.ClassDef)
+        and node.name not in FOREIGN_NAMES
+        and words_of(node.name) & BANNED_WORDS
+    ] == []
+
+
+def test_no_import_is_made_for_the_type_checker_alone() -> None:
+    assert [
+        said_of(path, node.lineno, "needing TYPE_CHECKING means the type sits on the wrong floor")
+        for path in python_files(*PACKAGES)
+        for node in nodes_of(path)
+        if isinstance(node, ast.alias | ast.Name) and getattr(node, "name", getattr(node, "id", "")) == "TYPE_CHECKING"
+    ] == []

@@ -1,0 +1,77 @@
+"""The papers say what the code does: settings, decisions, changes, and nothing of anybody's machine."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mara import __version__
+from mara.settings import PREFIX, Settings
+from tests.architecture.house import ROOT, said_of, tracked_files
+
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+DECISION_SECTIONS = ["Status", "Context", "Decision", "Consequences"]
+MOST_BYTES_OF_A_TEXT = 2_000_000
+INDEX_ADDRESS = re.compile(
+    r"(index-url|extra-index-url|find-links|registry)\s*[=:]?\s*[\"']?(https?|file):|https?://[^\s\"']*/(simple|packages)/"
+)
+PLACEHOLDER = re.compile(r"\b(TODO|TBD|FIXME|coming soon|lorem ipsum|placeholder|planned)\b", re.IGNORECASE)
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    if path.stat().st_size > MOST_BYTES_OF_A_TEXT:
+        return
+    try:
+        yield from enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    except UnicodeDecodeError:
+        return
+
+
+def setting_rows() -> list[str]:
+    """The rows that the README's table of settings must have, in the order of the fields."""
+    shown = {name: "" if field.default is None else str(field.default) for name, field in Settings.model_fields.items()}
+    shown["start"] = Settings().start.isoformat().replace("+00:00", "Z")
+    return [
+        f"| `{PREFIX}{name.upper()}` | {f'`{shown[name]}`' if shown[name] else 'unset'} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in readme if line.startswith(f"| `{PREFIX}")] == setting_rows()
+
+
+def test_the_changelog_tells_what_this_version_brought() -> None:
+    assert re.search(
+        rf"^## {re.escape(__version__)}\b", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+
+def test_decisions_are_numbered_without_a_repeat() -> None:
+    numbers = [path.name[:4] for path in DECISIONS]
+    assert all(re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", path.name) for path in DECISIONS)
+    assert len(numbers) == len(set(numbers)) > 0
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=[path.stem for path in DECISIONS])
+def test_a_decision_says_status_context_decision_and_consequences(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"^\W*(Status|Context|Decision|Consequences)\b", text, re.MULTILINE) == DECISION_SECTIONS
+
+
+@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_a_paper_promises_nothing_that_is_not_there(name: str) -> None:
+    assert [said_of(ROOT / name, n, line) for n, line in lines_of(ROOT / name) if PLACEHOLDER.search(line)] == []
+
+
+def test_no_tracked_file_names_a_package_index_or_this_machine() -> None:
+    machine = [str(ROOT.parent) + "/", str(Path.home()) + "/"]
+    named = [place for place in machine if len(place) > len("/x/")]
+    assert [
+        said_of(path, n, line.strip()[:120])
+        for path in tracked_files()
+        for n, line in lines_of(path)
+        if INDEX_ADDRESS.search(line) or any(place in line for place in named)
+    ] == []

@@ -1,0 +1,105 @@
+"""Settings: read once, refused in one line, never half understood."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from mara.errors import ConfigError
+from mara.settings import Settings, read_settings
+
+
+def refusal_of(env: dict[str, str], options: dict[str, object] | None = None) -> str:
+    with pytest.raises(ConfigError) as refused:
+        read_settings(env, options)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    settings = read_settings({})
+    assert (settings.port, settings.seed, settings.optimizer, settings.history) == (8080, 7, "rules", None)
+    assert settings.start == datetime(2025, 7, 1, tzinfo=UTC)
+    assert not settings.start_was_given
+
+
+def test_variables_of_others_are_none_of_our_business() -> None:
+    assert read_settings({"PATH": "/bin", "SEED": "9", "MARATHON": "42"}) == read_settings({})
+
+
+def test_an_empty_variable_means_not_set() -> None:
+    assert read_settings({"MARA_HISTORY": "", "MARA_PORT": ""}) == read_settings({})
+
+
+def test_values_are_turned_into_their_types() -> None:
+    settings = read_settings(
+        {"MARA_PORT": "9000", "MARA_HISTORY": "year", "MARA_LOG_LEVEL": "debug", "mara_seed": "11"}
+    )
+    assert (settings.port, settings.history, settings.log_level, settings.seed) == (9000, Path("year"), "DEBUG", 11)
+
+
+def test_a_start_in_any_zone_becomes_utc() -> None:
+    settings = read_settings({"MARA_START": "2025-07-01T02:00:00+02:00"})
+    assert settings.start.isoformat() == "2025-07-01T00:00:00+00:00"
+    assert settings.start_was_given
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_known_one() -> None:
+    assert "MARA_PORT" in refusal_of({"MARA_PROT": "9000"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MARA_PORT", "0"),
+        ("MARA_PORT", "eighty"),
+        ("MARA_SPEED", "nan"),
+        ("MARA_SPEED", "inf"),
+        ("MARA_SPEED", "-1"),
+        ("MARA_CARBON_PRICE_USD_PER_T", "1e400"),
+        ("MARA_TICK_MINUTES", "7"),
+        ("MARA_START", "2025-07-01"),
+        ("MARA_START", "1970-01-01T00:00:00Z"),
+        ("MARA_DURABILITY", "sometimes"),
+        ("MARA_HORIZON_HOURS", "169"),
+        ("MARA_HOST", "0.0.0.0"),
+        ("MARA_LOG_JSON", "perhaps"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_by_name_with_what_came(name: str, value: str) -> None:
+    message = refusal_of({name: value})
+    assert message.startswith(f"{name} should ")
+    assert value in message
+
+
+def test_an_option_of_the_command_line_wins_over_the_environment() -> None:
+    assert read_settings({"MARA_PORT": "9000"}, {"port": 9001, "seed": None}).port == 9001
+
+
+def test_a_refused_option_is_named_as_it_was_typed() -> None:
+    assert refusal_of({}, {"tick_minutes": 7}).startswith("--tick-minutes should divide an hour")
+
+
+def test_a_refused_database_address_is_not_repeated() -> None:
+    assert "hunter2" not in refusal_of({"MARA_DATABASE_URL": "postgresql://mara:hunter2@db/" + "x" * 2_000})
+
+
+def test_a_dotenv_file_stands_behind_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("MARA_PORT=9000\nMARA_SEED=3\nOTHER=1\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MARA_SEED", "4")
+    assert (read_settings().port, read_settings().seed) == (9000, 4)
+
+
+def test_an_unreadable_dotenv_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_bytes(b"MARA_PORT=\xff\xfe\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"\.env"):
+        read_settings()
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().port = 9000  # type: ignore[misc]
