@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -33,6 +34,7 @@ MERCHANT_DEMAND_SHARE: Final = 0.20
 BUSINESS_MULTIPLIER: Final = 1.5
 SHOULDER_MULTIPLIER: Final = 1.2
 NIGHT_MULTIPLIER: Final = 0.8
+TOKENS_PER_MTOK: Final = 1_000_000
 WEEKEND_SHARE: Final = 0.55
 SATURDAY: Final = 5
 
@@ -59,9 +61,31 @@ def mining_value_usd_per_mwh(hashprice_usd_per_ph_day: float, efficiency_j_per_t
     return np.asarray(hashprice_usd_per_ph_day / (MWH_TH_DAY_FACTOR * efficiency_j_per_th))
 
 
-def token_value_usd_per_mwh(tokens_per_mwh: Floats, token_price_usd_per_mtok: float, multiplier: Floats) -> Floats:
-    """What one IT megawatt-hour earns, by region of origin and machine kind (R, 2) [USD/MWh]."""
-    return np.asarray(multiplier[:, None] * (tokens_per_mwh * (token_price_usd_per_mtok / 1e6)))
+def merchant_value_usd_per_mwh(
+    fleet: Fleet, token_price_usd_per_mtok: float, multiplier: Floats, remote_serving_usd_per_mwh: float
+) -> Floats:
+    """What one IT megawatt-hour of merchant inference earns, net of remote serving (R, S, 2) [USD/MWh].
+
+    Tokens per MWh x price x the demand multiplier of the region of origin; serving another region costs extra.
+    """
+    by_kind = fleet.tokens_per_mwh * (token_price_usd_per_mtok / TOKENS_PER_MTOK)
+    remote = remote_pairs(fleet) * remote_serving_usd_per_mwh
+    return np.asarray((multiplier[:, None] * by_kind)[:, None, :] - remote[:, :, None])
+
+
+@lru_cache(maxsize=16)
+def remote_pairs(fleet: Fleet) -> Floats:
+    """1 where a site lies outside the region of origin, else 0 (R, S)."""
+    home = np.array([region_of(site.timezone) for site in fleet.sites])
+    return sealed((np.arange(REGION_COUNT)[:, None] != home).astype(np.float64))
+
+
+def region_of(timezone: str) -> Region:
+    """The demand region that a site's IANA zone belongs to."""
+    area = timezone.split("/", 1)[0]
+    if area == "America":
+        return Region.AMERICAS
+    return Region.EUROPE if area in _EUROPEAN_AREAS else Region.ASIA_PACIFIC
 
 
 def demand_multiplier(local: datetime) -> float:
@@ -96,5 +120,6 @@ def _week_mean_multiplier() -> float:
     return total / hours
 
 
+_EUROPEAN_AREAS: Final = frozenset({"Europe", "Atlantic", "Africa"})
 _WEEK_MEAN_MULTIPLIER: Final = _week_mean_multiplier()
 _REGION_SHARE: Final = sealed(np.array(REGION_DEMAND_SHARE))

@@ -1,16 +1,18 @@
 """What comes from outside in one tick (Observation), what is expected (Forecast), what is remembered (World), what is fixed (Charter)."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, sealed
-from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, book_of
-from mara.core.fleet import MINER_COUNT, Fleet
+from mara.core.climate import derate_share, pue_of
+from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
+from mara.core.fleet import MINER_COUNT, Fleet, Workload
 from mara.core.market import Terms
 from mara.core.timegrid import TimeGrid
+from mara.core.units import G_PER_KG
 
 MIN_PRICE_USD_PER_MWH: Final = -1_000.0
 MAX_PRICE_USD_PER_MWH: Final = 20_000.0
@@ -59,6 +61,25 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Conditions:
+    """What a tick's weather and outages leave of the fleet.
+
+    Attributes:
+        pue: power usage effectiveness by workload (S, K).
+        available_mw: machines that can run (S, K) [MW].
+        racks_mw: available inference racks, GPU and ASIC pooled (S,) [MW].
+        rack_pue: of contracts: they use the PUE of the site's GPU racks (S,).
+        grid_cost_usd_per_mwh: price plus carbon cost of a site megawatt-hour (S,).
+    """
+
+    pue: Floats
+    available_mw: Floats
+    racks_mw: Floats
+    rack_pue: Floats
+    grid_cost_usd_per_mwh: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecast:
     """What a feed expects, honestly, from the tick it was asked at: hourly rows, row 0 is the observed present.
 
@@ -90,6 +111,22 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedWindow:
+    """A measurement window that has ended, and the credit it owes: posted in the tick after its end."""
+
+    contract_id: str
+    tier: Tier
+    site: int
+    window_start_tick: int
+    window_end_tick: int
+    good_ticks: int
+    bad_ticks: int
+    excluded_ticks: int
+    charge_micro_usd: int
+    credit_micro_usd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gains:
     """Counterfactual gains since the run began, against the capacity-proportional baseline. Negative means a loss."""
 
@@ -109,6 +146,7 @@ class World:
         miner_off_ticks: how long each kind has been off, 0 while it runs (S, 3).
         availability_share: of the last tick (S,).
         outage_until_tick: operator-injected outage ends here, 0 for none (S,).
+        closed: windows that ended with the last tick; their credits are due.
         cash_micro_usd: sum of every ledger line since the run began.
     """
 
@@ -120,6 +158,7 @@ class World:
     availability_share: Floats
     outage_until_tick: Ints
     exclusions: tuple[Exclusion, ...] = ()
+    closed: tuple[ClosedWindow, ...] = ()
     gains: Gains = Gains()
     cash_micro_usd: int = 0
     refused_count: int = 0
@@ -146,4 +185,25 @@ def first_world(charter: Charter) -> World:
         miner_off_ticks=sealed(np.full((s, MINER_COUNT), charter.miner_min_off_ticks, dtype=np.int64)),
         availability_share=sealed(np.ones(s)),
         outage_until_tick=sealed(np.zeros(s, dtype=np.int64)),
+    )
+
+
+@lru_cache(maxsize=8)
+def conditions_of(observation: Observation, charter: Charter) -> Conditions:
+    """The conditions of one tick. Remembered for the last few observations, because planner and dispatch both ask."""
+    fleet = charter.fleet
+    pue = pue_of(observation.dry_bulb_c, observation.wet_bulb_c, fleet)
+    available = fleet.nameplate_mw * observation.availability_share[:, None]
+    derate = derate_share(observation.dry_bulb_c)
+    if derate is not None:
+        available *= derate
+    carbon_usd_per_g_kwh = charter.terms.carbon_price_usd_per_t / G_PER_KG
+    return Conditions(
+        pue=sealed(pue),
+        available_mw=sealed(available),
+        racks_mw=sealed(available[:, Workload.GPU] + available[:, Workload.ASIC]),
+        rack_pue=sealed(pue[:, Workload.GPU]),
+        grid_cost_usd_per_mwh=sealed(
+            observation.energy_price_usd_per_mwh + carbon_usd_per_g_kwh * observation.carbon_intensity_g_per_kwh
+        ),
     )

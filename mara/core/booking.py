@@ -1,0 +1,112 @@
+"""Who is let in: requests against capacity, and what operators ordered. Everything takes effect from the next tick on."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import sealed
+from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
+from mara.core.contract import RATE_MULTIPLIER_SHARE, ContractRequest, SlaContract, Tier
+from mara.core.units import TOLERANCE_MW
+from mara.core.world import Charter, Exclusion, World
+
+COMMITTED_SHARE: Final = 0.92
+"""Most of the installed racks that may be promised to Premium, Standard and Flexible together: the rest is room for failures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A request that was not let in, and why, in a sentence."""
+
+    request: ContractRequest
+    reason: str
+
+
+def admit(
+    requests: tuple[tuple[ContractRequest, float], ...], world: World, charter: Charter
+) -> tuple[tuple[SlaContract, ...], tuple[Refusal, ...]]:
+    """Accept requests (with their price, USD/MWh) in order while racks can carry them; contracts start with the next tick."""
+    if not requests:
+        return (), ()
+    racks = charter.fleet.racks_mw
+    largest, room = float(racks.max()), COMMITTED_SHARE * float(racks.sum())
+    promised = world.book.promised_mw
+    committed = float(promised.sum() - promised[Tier.SPOT])
+    accepted: list[SlaContract] = []
+    refused: list[Refusal] = []
+    for request, rate in requests:
+        firm_mw = 0.0 if request.tier is Tier.SPOT else request.power_mw
+        if request.power_mw > largest + TOLERANCE_MW:
+            reason = f"no site can hold {request.power_mw:.1f} MW: the largest has {largest:.1f} MW of racks"
+            refused.append(Refusal(request=request, reason=reason))
+        elif committed + firm_mw > room + TOLERANCE_MW:
+            reason = f"racks are promised: {max(room - committed, 0.0):.1f} MW left of {room:.1f} MW, {request.power_mw:.1f} MW asked"
+            refused.append(Refusal(request=request, reason=reason))
+        else:
+            committed += firm_mw
+            accepted.append(_contract_of(request, rate, world.tick + 1))
+    return tuple(accepted), tuple(refused)
+
+
+def list_rate_usd_per_mwh(tier: Tier, charter: Charter) -> float:
+    """The list price: base rate times the tier's multiplier."""
+    return charter.terms.base_rate_usd_per_mwh * RATE_MULTIPLIER_SHARE[tier]
+
+
+def requests_of(
+    arrivals: tuple[ContractRequest, ...], commands: tuple[Command, ...], charter: Charter
+) -> tuple[tuple[ContractRequest, float], ...]:
+    """Bookings by operators first, at their quoted price, then arrivals at list price."""
+    booked = tuple((c.request, c.rate_usd_per_mwh) for c in commands if isinstance(c, Book))
+    return booked + tuple((request, list_rate_usd_per_mwh(request.tier, charter)) for request in arrivals)
+
+
+def ordered(world: World, commands: tuple[Command, ...], charter: Charter) -> tuple[World, frozenset[str]]:
+    """The world after the operators' outages, restores and exclusions, and which contracts they cancelled."""
+    if not commands:
+        return world, frozenset()
+    until = world.outage_until_tick.copy()
+    exclusions = list(world.exclusions)
+    cancelled: set[str] = set()
+    for command in commands:
+        match command:
+            case Outage():
+                until[charter.fleet.site_ids.index(command.site_id)] = world.tick + command.duration_ticks
+            case Restore():
+                until[charter.fleet.site_ids.index(command.site_id)] = 0
+            case Cancel():
+                cancelled.add(command.contract_id)
+            case Exclude():
+                exclusions.append(
+                    Exclusion(
+                        contract_id=command.contract_id,
+                        from_tick=command.from_tick,
+                        to_tick=command.to_tick,
+                        reason=command.reason,
+                        author=command.author,
+                    )
+                )
+            case Book():
+                pass  # joins the arrivals in `requests_of`
+    changed = replace(world, outage_until_tick=sealed(until), exclusions=tuple(exclusions))
+    return changed, frozenset(cancelled)
+
+
+def with_ordered_outages(availability_share: np.ndarray, world: World) -> np.ndarray:
+    """Availability after the outages that operators ordered."""
+    down = world.outage_until_tick > world.tick
+    return np.where(down, 0.0, availability_share) if down.any() else availability_share
+
+
+def _contract_of(request: ContractRequest, rate_usd_per_mwh: float, starts_tick: int) -> SlaContract:
+    return SlaContract(
+        id=request.id,
+        tier=request.tier,
+        customer=request.customer,
+        power_mw=request.power_mw,
+        rate_usd_per_mwh=rate_usd_per_mwh,
+        starts_tick=starts_tick,
+        ends_tick=starts_tick + request.duration_ticks,
+        timezone=request.timezone,
+    )

@@ -1,0 +1,49 @@
+"""What an operator may order. Commands are inputs of a tick, stored with it, so that a replay obeys them again."""
+
+from dataclasses import dataclass
+
+from mara.core.contract import ContractRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """Accept a request at a price; refused when no site can hold it."""
+
+    request: ContractRequest
+    rate_usd_per_mwh: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """End a contract now; its window is settled as if it had ended."""
+
+    contract_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """Take a site down for a number of ticks, on top of whatever the feed says."""
+
+    site_id: str
+    duration_ticks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """End an ordered outage."""
+
+    site_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclude:
+    """Announce ticks that will not count: a customer's or grid operator's order, or maintenance (72 h ahead, 4 h a month)."""
+
+    contract_id: str
+    from_tick: int
+    to_tick: int
+    reason: str
+    author: str
+
+
+Command = Book | Cancel | Outage | Restore | Exclude

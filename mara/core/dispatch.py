@@ -1,0 +1,203 @@
+"""The plan meets the world: what is physically possible of a plan, and who is shed first when it is not.
+
+Order of shedding: what nobody was promised goes first (miners, merchant inference, spot: least value per site megawatt-hour
+first), then flexible, standard and premium by whole contracts, the one with the most budget left first (`placement`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.contract import Tier
+from mara.core.fleet import MINERS, RACKS
+from mara.core.market import merchant_value_usd_per_mwh, mining_value_usd_per_mwh
+from mara.core.placement import Placement, place, without_spot
+from mara.core.plan import PlanStep
+from mara.core.units import TOLERANCE_MW
+from mara.core.world import Charter, Conditions, Observation, World, conditions_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """What dispatch had to change in the plan: where, why, and how much less runs [MW]."""
+
+    site: int
+    cause: str
+    power_mw: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Allocation:
+    """What really runs in a tick [MW].
+
+    Attributes:
+        miners_mw (S, 3), merchant_mw (R, S, 2), contracts_mw (S, G), reserve_mw (S,): as in `PlanStep`, but possible.
+        site, served, scheduled: of each contract (C,); see `Placement`.
+        pue (S, K), available_mw (S, K): the tick's conditions.
+        site_power_mw, bought_mw, sold_mw: grid power, and what of the hedge is topped up or sold back (S,).
+        moved_mw: contract load that came from another site, by tier (S, 3).
+        ramp_mw: miners ramped up since the last tick (S,).
+    """
+
+    miners_mw: Floats
+    merchant_mw: Floats
+    contracts_mw: Floats
+    reserve_mw: Floats
+    site: Ints
+    served: Bools
+    scheduled: Bools
+    pue: Floats
+    available_mw: Floats
+    site_power_mw: Floats
+    bought_mw: Floats
+    sold_mw: Floats
+    moved_mw: Floats
+    ramp_mw: Floats
+    deviations: tuple[Deviation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Loads:
+    """Own-account load that fits, what it draws, and how much was crowded out by racks (IT) or grid (site) (S,)."""
+
+    miners_mw: Floats
+    merchant_mw: Floats
+    site_power_mw: Floats
+    rack_short_mw: Floats
+    grid_short_mw: Floats
+
+
+def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Charter) -> Allocation:
+    """What of the plan is possible in this tick. No limit is ever exceeded, whatever the plan says."""
+    conditions = conditions_of(observation, charter)
+    fleet = charter.fleet
+    capacity = np.minimum(conditions.racks_mw, fleet.grid_limit_mw / conditions.rack_pue)
+    placed = place(plan, world, capacity, observation.availability_share < world.availability_share)
+    loads = _fit(plan, placed, world, conditions, observation, charter)
+    short = np.maximum(loads.rack_short_mw, loads.grid_short_mw / conditions.rack_pue)
+    if short.max() > TOLERANCE_MW and placed.contracts_mw[:, Tier.SPOT].max() > 0.0:
+        placed = without_spot(placed, world.book, short)
+        loads = _fit(plan, placed, world, conditions, observation, charter)
+    power = loads.site_power_mw
+    ramp = loads.miners_mw.sum(axis=1) - world.miners_mw.sum(axis=1)
+    return Allocation(
+        miners_mw=sealed(loads.miners_mw),
+        merchant_mw=sealed(loads.merchant_mw),
+        contracts_mw=placed.contracts_mw,
+        reserve_mw=plan.reserve_mw,
+        site=placed.site,
+        served=placed.served,
+        scheduled=placed.scheduled,
+        pue=conditions.pue,
+        available_mw=conditions.available_mw,
+        site_power_mw=sealed(power),
+        bought_mw=sealed(np.maximum(power - fleet.hedge_mw, 0.0)),
+        sold_mw=sealed(np.maximum(fleet.hedge_mw - power, 0.0)),
+        moved_mw=placed.moved_mw,
+        ramp_mw=sealed(np.maximum(ramp, 0.0, out=ramp)),
+        deviations=_deviations(plan, placed, loads),
+    )
+
+
+def _fit(
+    plan: PlanStep,
+    placed: Placement,
+    world: World,
+    conditions: Conditions,
+    observation: Observation,
+    charter: Charter,
+) -> _Loads:
+    contracts_mw = placed.contracts_mw.sum(axis=1)
+    merchant, rack_short = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, charter)
+    miners = _fit_miners(plan.miners_mw, world, conditions, charter)
+    power = _site_power_mw(miners, merchant, contracts_mw, conditions)
+    over = power - charter.fleet.grid_limit_mw
+    if over.max() > TOLERANCE_MW:
+        miners, merchant = miners.copy(), merchant.copy()
+        _shed_to_grid(miners, merchant, over, conditions, observation, charter)
+        power = np.minimum(_site_power_mw(miners, merchant, contracts_mw, conditions), charter.fleet.grid_limit_mw)
+    return _Loads(
+        miners_mw=miners, merchant_mw=merchant, site_power_mw=power, rack_short_mw=rack_short, grid_short_mw=over
+    )
+
+
+def _fit_merchant(
+    wanted: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, charter: Charter
+) -> tuple[Floats, Floats]:
+    """Merchant inference within demand, each rack kind, and what contracts leave of the racks (R, S, 2); what lacked racks (S,)."""
+    tokens = (wanted.sum(axis=1) * charter.fleet.tokens_per_mwh).sum(axis=1)
+    demand = observation.demand_tokens_per_h
+    if (tokens > demand).any():
+        fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
+        wanted = wanted * fit[:, None, None]
+    by_kind = wanted.sum(axis=0)
+    kinds = conditions.available_mw[:, RACKS]
+    if (by_kind > kinds).any():
+        wanted = wanted * np.where(by_kind > kinds, kinds / np.maximum(by_kind, TOLERANCE_MW), 1.0)
+        by_kind = np.minimum(by_kind, kinds)
+    total = by_kind.sum(axis=1)
+    room = np.maximum(conditions.racks_mw - contracts_mw, 0.0)
+    if (total > room).any():
+        wanted = wanted * np.where(total > room, room / np.maximum(total, TOLERANCE_MW), 1.0)[:, None]
+    return wanted, total - room
+
+
+def _fit_miners(wanted: Floats, world: World, conditions: Conditions, charter: Charter) -> Floats:
+    """Miners within availability; a kind that was switched off stays off for its minimum time (S, 3)."""
+    fitted = np.minimum(wanted, conditions.available_mw[:, MINERS])
+    least = charter.miner_min_off_ticks
+    if least > 1:
+        off = world.miner_off_ticks
+        fitted[(off > 0) & (off < least)] = 0.0
+    return fitted
+
+
+def _shed_to_grid(
+    miners: Floats,
+    merchant: Floats,
+    over: Floats,
+    conditions: Conditions,
+    observation: Observation,
+    charter: Charter,
+) -> None:
+    """Cut what is least worth per site megawatt-hour, in place, at the sites whose power exceeds the grid limit by `over`."""
+    fleet = charter.fleet
+    mining = mining_value_usd_per_mwh(observation.hashprice_usd_per_ph_day, fleet.efficiency_j_per_th).tolist()
+    value = merchant_value_usd_per_mwh(
+        fleet,
+        observation.token_price_usd_per_mtok,
+        observation.demand_multiplier_share,
+        charter.terms.remote_serving_usd_per_mwh,
+    )
+    for s in np.nonzero(over > TOLERANCE_MW)[0].tolist():
+        pue = conditions.pue[s].tolist()
+        loads = [(mining[k] / pue[k], miners[s], k, pue[k]) for k in range(len(mining))]
+        for r in range(len(merchant)):
+            loads += [(value[r, s, j] / pue[3 + j], merchant[r, s], j, pue[3 + j]) for j in range(2)]
+        left = float(over[s])
+        for _, row, k, factor in sorted(loads, key=lambda load: load[0]):
+            cut = min(float(row[k]), left / factor)
+            row[k] -= cut
+            left -= cut * factor
+            if left <= 0.0:
+                break
+
+
+def _site_power_mw(miners: Floats, merchant: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
+    own = (miners * conditions.pue[:, MINERS]).sum(axis=1) + (merchant.sum(axis=0) * conditions.pue[:, RACKS]).sum(axis=1)
+    return np.asarray(own + contracts_mw * conditions.rack_pue)
+
+
+def _deviations(plan: PlanStep, placed: Placement, loads: _Loads) -> tuple[Deviation, ...]:
+    changes: list[Deviation] = []
+    for cause, less_mw in (
+        ("promised load found no place", placed.stranded_mw),
+        ("grid limit reached", loads.grid_short_mw),
+        ("miners held back", (plan.miners_mw - loads.miners_mw).sum(axis=1)),
+        ("merchant inference held back", (plan.merchant_mw - loads.merchant_mw).sum(axis=(0, 2))),
+    ):
+        if less_mw.max() > TOLERANCE_MW:
+            sites = np.nonzero(less_mw > TOLERANCE_MW)[0].tolist()
+            changes += [Deviation(site=s, cause=cause, power_mw=float(less_mw[s])) for s in sites]
+    return tuple(changes)

@@ -1,0 +1,194 @@
+"""Money and energy of a tick as integer ledger lines, and the counterfactual gains.
+
+Everything is rounded once, line by line, to whole micro-dollars and watt-hours; from there on sums are exact.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints, sealed
+from mara.core.contract import TIER_COUNT
+from mara.core.dispatch import Allocation
+from mara.core.fleet import RACKS
+from mara.core.market import merchant_value_usd_per_mwh, mining_value_usd_per_mwh
+from mara.core.sla import SlaReport
+from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
+from mara.core.world import Charter, Gains, Observation, World, conditions_of
+
+
+class Line(IntEnum):
+    """Columns of the money ledger. Positive earns, negative costs; each line's other leg is cash."""
+
+    MINING = 0
+    INFERENCE = 1
+    CONTRACT_PREMIUM = 2
+    CONTRACT_STANDARD = 3
+    CONTRACT_FLEXIBLE = 4
+    CONTRACT_SPOT = 5
+    SELLBACK = 6
+    ENERGY = 7
+    HEDGE = 8
+    CARBON = 9
+    MIGRATION_PREMIUM = 10
+    MIGRATION_STANDARD = 11
+    MIGRATION_FLEXIBLE = 12
+    RESTART = 13
+    CREDIT_PREMIUM = 14
+    CREDIT_STANDARD = 15
+    CREDIT_FLEXIBLE = 16
+
+
+LINE_COUNT: Final = 17
+CONTRACT_LINES: Final = slice(Line.CONTRACT_PREMIUM, Line.CONTRACT_SPOT + 1)
+MIGRATION_LINES: Final = slice(Line.MIGRATION_PREMIUM, Line.MIGRATION_FLEXIBLE + 1)
+CREDIT_LINES: Final = slice(Line.CREDIT_PREMIUM, Line.CREDIT_FLEXIBLE + 1)
+REVENUE_LINES: Final = slice(Line.MINING, Line.SELLBACK + 1)
+COST_LINES: Final = slice(Line.ENERGY, LINE_COUNT)
+
+
+class EnergyLine(IntEnum):
+    """Columns of the energy ledger: what came in is positive, where it went is negative, every row sums to zero."""
+
+    BOUGHT = 0
+    HEDGE = 1
+    MINING = 2
+    INFERENCE = 3
+    CONTRACTS = 4
+    COOLING = 5
+    SOLD = 6
+
+
+ENERGY_LINE_COUNT: Final = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Settlement:
+    """One tick's ledger.
+
+    Attributes:
+        lines_micro_usd: signed, by site and `Line` (S, 17); their sum is the change of cash, exactly.
+        energy_wh: signed, by site and `EnergyLine` (S, 7); each row sums to zero.
+        emissions_g: of the grid energy used (S,).
+    """
+
+    lines_micro_usd: Ints
+    energy_wh: Ints
+    emissions_g: Ints
+
+    @property
+    def profit_micro_usd(self) -> int:
+        return int(self.lines_micro_usd.sum())
+
+    @property
+    def revenue_micro_usd(self) -> int:
+        """Mining, inference, contracts and what was sold back."""
+        return int(self.lines_micro_usd[:, REVENUE_LINES].sum())
+
+    @property
+    def cost_micro_usd(self) -> int:
+        """Energy, hedge, carbon, migration, restarts and credits, as a positive number when they cost."""
+        return -int(self.lines_micro_usd[:, COST_LINES].sum())
+
+
+def settle(
+    allocation: Allocation, report: SlaReport, world: World, observation: Observation, charter: Charter
+) -> Settlement:
+    """The ledger of one tick. Negative prices pay; the hedge is paid whether used or not; credits are those fallen due."""
+    dt_h, terms, fleet = charter.grid.dt_h, charter.terms, charter.fleet
+    usd = np.zeros((fleet.site_count, LINE_COUNT))
+    mining = mining_value_usd_per_mwh(observation.hashprice_usd_per_ph_day, fleet.efficiency_j_per_th)
+    merchant = merchant_value_usd_per_mwh(
+        fleet,
+        observation.token_price_usd_per_mtok,
+        observation.demand_multiplier_share,
+        terms.remote_serving_usd_per_mwh,
+    )
+    price = observation.energy_price_usd_per_mwh
+    usd[:, Line.MINING] = allocation.miners_mw @ mining
+    usd[:, Line.INFERENCE] = (allocation.merchant_mw * merchant).sum(axis=(0, 2))
+    usd[:, Line.ENERGY] = -allocation.bought_mw * price
+    usd[:, Line.SELLBACK] = allocation.sold_mw * (price - terms.sellback_spread_share * np.abs(price))
+    usd[:, Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
+    carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
+    usd[:, Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
+    usd *= dt_h * MICRO_USD_PER_USD
+    # Moves and restarts are per change, not per hour.
+    usd[:, MIGRATION_LINES] = allocation.moved_mw * (np.array(terms.migration_usd_per_mw) * -MICRO_USD_PER_USD)
+    usd[:, Line.RESTART] = allocation.ramp_mw * (-terms.restart_usd_per_mw * MICRO_USD_PER_USD)
+    lines = np.rint(usd).astype(np.int64)
+    lines[:, CONTRACT_LINES] = _charges(report, world, fleet.site_count)
+    for window in world.closed:
+        if window.credit_micro_usd:
+            lines[max(window.site, 0), Line.CREDIT_PREMIUM + window.tier] -= window.credit_micro_usd
+    return Settlement(
+        lines_micro_usd=sealed(lines),
+        energy_wh=sealed(_energy(allocation, charter)),
+        emissions_g=sealed(np.rint(carbon_kg_per_h * (dt_h * G_PER_KG)).astype(np.int64)),
+    )
+
+
+def _charges(report: SlaReport, world: World, sites: int) -> Ints:
+    """Contract charges by site and tier; float sums of whole numbers this small are exact."""
+    if not len(report.good):
+        return np.zeros((sites, TIER_COUNT), dtype=np.int64)
+    cell = np.maximum(report.accounts.site, 0) * TIER_COUNT + world.book.tier
+    sums = np.bincount(cell, weights=report.charge_micro_usd, minlength=sites * TIER_COUNT)
+    return sums.astype(np.int64).reshape(sites, TIER_COUNT)
+
+
+def _energy(allocation: Allocation, charter: Charter) -> Ints:
+    """Where every watt-hour went; cooling and losses are what remains, so each row sums to zero."""
+    wh_per_mw = charter.grid.dt_h * WH_PER_MWH
+    mw = np.empty((len(allocation.site_power_mw), ENERGY_LINE_COUNT))
+    mw[:, EnergyLine.BOUGHT] = allocation.bought_mw
+    mw[:, EnergyLine.HEDGE] = charter.fleet.hedge_mw
+    mw[:, EnergyLine.MINING] = -allocation.miners_mw.sum(axis=1)
+    mw[:, EnergyLine.INFERENCE] = -allocation.merchant_mw.sum(axis=(0, 2))
+    mw[:, EnergyLine.CONTRACTS] = -allocation.contracts_mw.sum(axis=1)
+    mw[:, EnergyLine.COOLING] = 0.0
+    mw[:, EnergyLine.SOLD] = -allocation.sold_mw
+    mw *= wh_per_mw
+    wh = np.rint(mw).astype(np.int64)
+    wh[:, EnergyLine.COOLING] = -wh.sum(axis=1)
+    return wh
+
+
+def gains_of(allocation: Allocation, observation: Observation, charter: Charter) -> Gains:
+    """What placing contracts and inference by climate and price saved this tick, against spreading them by capacity.
+
+    For the same served load P, shares q of the plan and w of the baseline (available racks), site PUE u, price c and their means
+    u', c' under w: climate = P c' sum (w-q) u, time zone = P u' sum (w-q) c, interaction = the rest; the three add up to the
+    difference of the two energy ledgers exactly.
+    """
+    load = allocation.contracts_mw.sum(axis=1) + allocation.merchant_mw.sum(axis=(0, 2))
+    racks = allocation.available_mw[:, RACKS].sum(axis=1)
+    served, capacity = float(load.sum()), float(racks.sum())
+    if served <= TOLERANCE_MW:
+        return Gains()
+    pue, price = allocation.pue[:, RACKS.start], observation.energy_price_usd_per_mwh
+    base = racks * (served / capacity)
+    shift = base - load
+    scale = charter.grid.dt_h * MICRO_USD_PER_USD
+    cost = pue * price
+    total = round(float(base @ cost) * scale) - round(float(load @ cost) * scale)
+    climate = round(float(base @ price) / served * float(shift @ pue) * scale)
+    time_zone = round(float(base @ pue) / served * float(shift @ price) * scale)
+    carbon_kg_per_h = float(shift @ (pue * observation.carbon_intensity_g_per_kwh))
+    return Gains(
+        climate_micro_usd=climate,
+        time_zone_micro_usd=time_zone,
+        interaction_micro_usd=total - climate - time_zone,
+        carbon_avoided_g=round(carbon_kg_per_h * charter.grid.dt_h * G_PER_KG),
+    )
+
+
+def energy_cost_micro_usd(load_mw: Floats, observation: Observation, charter: Charter) -> int:
+    """What a rack load (S,) would cost in grid energy this tick: the ledger that gains are differences of."""
+    pue = conditions_of(observation, charter).rack_pue
+    usd_per_h = float(load_mw @ (pue * observation.energy_price_usd_per_mwh))
+    return round(usd_per_h * charter.grid.dt_h * MICRO_USD_PER_USD)
+
+

@@ -1,0 +1,214 @@
+"""Whole contracts onto sites: from a plan's megawatts by tier to which contract runs where.
+
+A contract stays where it is unless the plan or an outage moves it. A failed site's Premium moves within the tick to reserve held
+elsewhere; other tiers of a failed site are bad until they are placed again, from the next tick on.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier, budgets_of
+from mara.core.plan import PlanStep
+from mara.core.units import TOLERANCE_MW
+from mara.core.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Placement:
+    """Which contract runs where in one tick.
+
+    Attributes:
+        site: where each contract runs or last ran (C,).
+        served: whether it runs this tick (C,).
+        scheduled: shed on purpose, inside its budget, because the plan wants fewer megawatts (C,).
+        contracts_mw: delivered by site and tier (S, G).
+        moved_mw: that came from another site, by tier (S, 3).
+        stranded_mw: promised load that found no place (S,).
+    """
+
+    site: Ints
+    served: Bools
+    scheduled: Bools
+    contracts_mw: Floats
+    moved_mw: Floats
+    stranded_mw: Floats
+
+
+def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Placement:
+    """Which contract runs where this tick.
+
+    Args:
+        capacity_mw: contract load each site can hold, racks and grid considered (S,).
+        fell: sites that lost machines since the last tick: nobody can leave them in time, but Premium into reserve (S,).
+    """
+    held = held_mw(world)
+    gap = held - step.contracts_mw
+    if gap.max() > TOLERANCE_MW or gap.min() < -TOLERANCE_MW or (held.sum(axis=1) > capacity_mw + TOLERANCE_MW).any():
+        return _Placing(step, world, capacity_mw, fell, held).placement()
+    accounts = world.accounts
+    scheduled = ~accounts.served & (world.book.tier != Tier.SPOT)
+    if scheduled.any():
+        scheduled &= budgets_of(world.book, accounts) > accounts.bad_ticks
+    sites = len(capacity_mw)
+    return Placement(
+        site=accounts.site,
+        served=accounts.served,
+        scheduled=sealed(scheduled),
+        contracts_mw=sealed(held),
+        moved_mw=sealed(np.zeros((sites, PROMISED_TIER_COUNT))),
+        stranded_mw=sealed(np.zeros(sites)),
+    )
+
+
+def without_spot(placed: Placement, book: ContractBook, short_mw: Floats) -> Placement:
+    """The same placement less whole Spot contracts at sites that are `short_mw` of racks or power (S,): Spot is promised nothing."""
+    served = placed.served.copy()
+    short = short_mw.tolist()
+    for i in np.nonzero(served & (book.tier == Tier.SPOT))[0].tolist():
+        site = int(placed.site[i])
+        if short[site] > TOLERANCE_MW:
+            short[site] -= float(book.power_mw[i])
+            served[i] = False
+    delivered = _by_cell(placed.site, book.tier, book.power_mw * served, len(short))
+    return replace(placed, served=sealed(served), contracts_mw=sealed(delivered))
+
+
+def held_mw(world: World) -> Floats:
+    """Contract load that ran in the last tick (S, G) [MW]."""
+    book, accounts = world.book, world.accounts
+    sites = len(world.availability_share)
+    return _by_cell(accounts.site, book.tier, book.power_mw * accounts.served, sites)
+
+
+def _by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
+    cell = np.maximum(site, 0) * TIER_COUNT + tier
+    return np.bincount(cell, weights=power_mw, minlength=sites * TIER_COUNT).reshape(sites, TIER_COUNT)
+
+
+class _Placing:
+    """One tick's placing, tier by tier from the most binding down, over plain lists: fifty contracts are few for numpy."""
+
+    def __init__(self, step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, held: Floats) -> None:
+        book, accounts = world.book, world.accounts
+        self.world = world
+        self.power: list[float] = book.power_mw.tolist()
+        self.was_site: list[int] = accounts.site.tolist()
+        self.was_served: list[bool] = accounts.served.tolist()
+        self.budget: list[int] = (budgets_of(book, accounts) - accounts.bad_ticks).tolist()
+        self.members = _members_by_tier(book.tier.tolist(), self.budget)
+        self.target: list[list[float]] = step.contracts_mw.tolist()
+        self.free: list[float] = capacity_mw.tolist()
+        self.reserve: list[float] = step.reserve_mw.tolist()
+        self.fell: list[bool] = fell.tolist()
+        self.later: list[list[float]] = held[:, :PROMISED_TIER_COUNT].tolist()
+        """Load of the lower promised tiers that still stands at a site and must not be driven out by accident."""
+        self.site = list(self.was_site)
+        self.served = [False] * len(self.power)
+        self.scheduled = [False] * len(self.power)
+
+    def placement(self) -> Placement:
+        for tier in Tier:
+            if tier < PROMISED_TIER_COUNT:
+                for row in self.later:
+                    row[tier] = 0.0
+            self._place_tier(tier)
+        return self._result()
+
+    def _place_tier(self, tier: Tier) -> None:
+        leftover, failed = self._keep(tier)
+        for i in failed:
+            self._fail_over(i, tier)
+        if leftover:
+            for i in self._shed(leftover, tier):
+                self._put(i, self._site_for(i, tier), tier)
+
+    def _keep(self, tier: Tier) -> tuple[list[int], list[int]]:
+        """Leave in place what the plan and the site allow; the rest is left over, or failed with its site."""
+        leftover: list[int] = []
+        failed: list[int] = []
+        for i in self.members[tier]:
+            site, power = self.was_site[i], self.power[i]
+            if not self.was_served[i]:
+                leftover.append(i)
+            elif power > self.free[site] + TOLERANCE_MW:
+                (failed if self.fell[site] else leftover).append(i)
+            elif power > self.target[site][tier] + TOLERANCE_MW:
+                leftover.append(i)
+            else:
+                self._put(i, site, tier)
+        return leftover, failed
+
+    def _fail_over(self, i: int, tier: Tier) -> None:
+        if tier is not Tier.PREMIUM:
+            return
+        rooms = [min(r, f - row[Tier.STANDARD]) for r, f, row in zip(self.reserve, self.free, self.later, strict=True)]
+        best = max(range(len(rooms)), key=rooms.__getitem__)
+        if self.power[i] <= rooms[best] + TOLERANCE_MW:
+            self.reserve[best] -= self.power[i]
+            self._put(i, best, tier)
+
+    def _shed(self, leftover: list[int], tier: Tier) -> list[int]:
+        """Take out what the plan wants unserved, most budget first; returns the others, least budget first."""
+        wanted = sum(self.power[i] for i in leftover) - sum(max(row[tier], 0.0) for row in self.target)
+        kept: list[int] = []
+        for i in reversed(leftover):
+            spare = tier is Tier.SPOT or self.budget[i] > 0
+            if spare and self.power[i] <= wanted + TOLERANCE_MW:
+                wanted -= self.power[i]
+                self.scheduled[i] = tier is not Tier.SPOT
+            else:
+                kept.append(i)
+        kept.reverse()
+        return kept
+
+    def _site_for(self, i: int, tier: Tier) -> int:
+        """Where the plan has room; else where it was; else wherever there is space. `UNPLACED` if nowhere."""
+        power, was = self.power[i], self.was_site[i]
+        planned = [min(row[tier], free) for row, free in zip(self.target, self.free, strict=True)]
+        if was != UNPLACED and planned[was] >= power - TOLERANCE_MW:
+            return was
+        best = max(range(len(planned)), key=planned.__getitem__)
+        if planned[best] >= power - TOLERANCE_MW:
+            return best
+        if tier is Tier.SPOT:
+            return UNPLACED
+        space = [free - sum(row) for free, row in zip(self.free, self.later, strict=True)]
+        if was != UNPLACED and space[was] >= power - TOLERANCE_MW:
+            return was
+        best = max(range(len(space)), key=lambda s: (planned[s] if space[s] >= power else -1.0, space[s]))
+        return best if space[best] >= power - TOLERANCE_MW else UNPLACED
+
+    def _put(self, i: int, site: int, tier: Tier) -> None:
+        if site == UNPLACED:
+            return
+        self.site[i] = site
+        self.served[i] = True
+        self.free[site] -= self.power[i]
+        self.target[site][tier] -= self.power[i]
+
+    def _result(self) -> Placement:
+        book = self.world.book
+        sites = len(self.free)
+        site, served = np.array(self.site, dtype=np.int64), np.array(self.served, dtype=np.bool_)
+        scheduled = np.array(self.scheduled, dtype=np.bool_)
+        was = self.world.accounts.site
+        moved = book.power_mw * (served & (site != was) & (was != UNPLACED))
+        stranded = book.power_mw * ~(served | scheduled | (book.tier == Tier.SPOT))
+        return Placement(
+            site=sealed(site),
+            served=sealed(served),
+            scheduled=sealed(scheduled),
+            contracts_mw=sealed(_by_cell(site, book.tier, book.power_mw * served, sites)),
+            moved_mw=sealed(_by_cell(site, book.tier, moved, sites)[:, :PROMISED_TIER_COUNT]),
+            stranded_mw=sealed(_by_cell(site, book.tier, stranded, sites).sum(axis=1)),
+        )
+
+
+def _members_by_tier(tier: list[int], budget: list[int]) -> list[list[int]]:
+    """Contracts of each tier, those nearest to losing their budget first."""
+    members: list[list[int]] = [[] for _ in range(TIER_COUNT)]
+    for i in sorted(range(len(tier)), key=budget.__getitem__):
+        members[tier[i]].append(i)
+    return members

@@ -1,0 +1,146 @@
+"""Promises judged: which contract ticks were good, where each window stands, and what a closed window owes.
+
+Everything is counted in whole ticks and compared in integers: a rounded 99.9 % never passes for the real one.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.contract import TARGET_PPM, SlaAccounts, SlaContract, Tier, book_of, credit_micro_usd, window_of
+from mara.core.dispatch import Allocation
+from mara.core.units import PPM
+from mara.core.world import Charter, ClosedWindow, Exclusion, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SlaReport:
+    """The judgement of one tick.
+
+    Attributes:
+        good, excluded: of each contract; an excluded tick is neither good nor bad (C,).
+        charge_micro_usd: billed this tick (C,).
+        accounts: after the tick, in the order of the same book.
+    """
+
+    good: Bools
+    excluded: Bools
+    charge_micro_usd: Ints
+    accounts: SlaAccounts
+
+
+def judge(allocation: Allocation, world: World) -> SlaReport:
+    """Count the tick for every contract: good when the whole promise was delivered, else bad, unless excluded.
+
+    Contracts run whole, so ``delivered >= promised x (1 - 1e-6)`` and `served` are the same statement.
+    """
+    accounts, good = world.accounts, allocation.served
+    charge = world.book.tick_charge_micro_usd * good
+    if world.exclusions:
+        excluded = excluded_at(world.exclusions, world)
+        counted_good, counted_bad = good & ~excluded, ~good & ~excluded
+        excluded_ticks = sealed(accounts.excluded_ticks + excluded)
+    else:
+        excluded = sealed(np.zeros(len(good), dtype=np.bool_))
+        counted_good, counted_bad = good, ~good
+        excluded_ticks = accounts.excluded_ticks
+    after = SlaAccounts(
+        window_start_tick=accounts.window_start_tick,
+        window_end_tick=accounts.window_end_tick,
+        good_ticks=sealed(accounts.good_ticks + counted_good),
+        bad_ticks=sealed(accounts.bad_ticks + counted_bad),
+        excluded_ticks=excluded_ticks,
+        charge_micro_usd=sealed(accounts.charge_micro_usd + charge),
+        site=allocation.site,
+        served=good,
+    )
+    return SlaReport(good=good, excluded=excluded, charge_micro_usd=sealed(charge), accounts=after)
+
+
+def excluded_at(exclusions: tuple[Exclusion, ...], world: World) -> Bools:
+    """Which contracts have this tick excluded (C,)."""
+    mask = np.zeros(len(world.book.contracts), dtype=np.bool_)
+    for exclusion in exclusions:
+        if exclusion.from_tick <= world.tick < exclusion.to_tick:
+            if exclusion.contract_id == "":
+                mask[:] = True
+            elif exclusion.contract_id in world.book.index_of:
+                mask[world.book.index_of[exclusion.contract_id]] = True
+    return sealed(mask)
+
+
+def burn_rates(world: World) -> Floats:
+    """How fast each contract uses its budget: 1 spends exactly all of it by the end of the window (C,).
+
+    (bad so far / counted so far) / (1 - target); 0 before the first tick and for Spot, which has no target.
+    """
+    accounts = world.accounts
+    counted = accounts.good_ticks + accounts.bad_ticks
+    return np.asarray(accounts.bad_ticks / np.maximum(counted, 1) / _ALLOWED_BAD_SHARE[world.book.tier])
+
+
+def turn_over(
+    world: World, accounts: SlaAccounts, arrived: tuple[SlaContract, ...], cancelled: frozenset[str], charter: Charter
+) -> World:
+    """Close the windows that end with this tick, open the next ones, let ended contracts go and new ones in.
+
+    `accounts` are those after the tick. The closed windows wait in the world: their credits are posted in the next tick.
+    """
+    tick = world.tick + 1
+    due = (accounts.window_end_tick <= tick) | (world.book.ends_tick <= tick)
+    if not (arrived or cancelled or due.any()):
+        return replace(world, accounts=accounts, closed=())
+    closed: list[ClosedWindow] = []
+    rows: list[tuple[SlaContract, tuple[int, ...]]] = []
+    for i, contract in enumerate(world.book.contracts):
+        row = _row(accounts, i)
+        ends = contract.ends_tick <= tick or contract.id in cancelled
+        if ends or due[i]:
+            closed.append(_close(contract, row))
+            if ends:
+                continue
+            row = (*window_of(contract, tick, charter.grid), 0, 0, 0, 0, row[6], row[7])
+        rows.append((contract, row))
+    for contract in arrived:
+        rows.append((contract, (*window_of(contract, contract.starts_tick, charter.grid), 0, 0, 0, 0, -1, 0)))
+    return replace(
+        world,
+        book=book_of(tuple(contract for contract, _ in rows), charter.grid.dt_h),
+        accounts=_accounts_of([row for _, row in rows]),
+        closed=tuple(closed),
+    )
+
+
+def _row(accounts: SlaAccounts, i: int) -> tuple[int, ...]:
+    return tuple(int(getattr(accounts, name)[i]) for name in SlaAccounts.__dataclass_fields__)
+
+
+def _accounts_of(rows: list[tuple[int, ...]]) -> SlaAccounts:
+    names = list(SlaAccounts.__dataclass_fields__)
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), len(names))
+    columns = {name: sealed(table[:, j].copy()) for j, name in enumerate(names)}
+    columns["served"] = sealed(columns["served"].astype(np.bool_))
+    return SlaAccounts(**columns)
+
+
+def _close(contract: SlaContract, row: tuple[int, ...]) -> ClosedWindow:
+    start, end, good, bad, excluded, charge, site, _ = row
+    return ClosedWindow(
+        contract_id=contract.id,
+        tier=contract.tier,
+        site=site,
+        window_start_tick=start,
+        window_end_tick=end,
+        good_ticks=good,
+        bad_ticks=bad,
+        excluded_ticks=excluded,
+        charge_micro_usd=charge,
+        credit_micro_usd=credit_micro_usd(contract.tier, good, bad, charge),
+    )
+
+
+_ALLOWED_BAD_SHARE: Final = sealed(
+    np.array([np.inf if tier is Tier.SPOT else (PPM - TARGET_PPM[tier]) / PPM for tier in Tier])
+)

@@ -1,0 +1,122 @@
+"""The one transition. Live run, replay, backtest, what-if and test are this function with different callers."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mara.core.arrays import Ints, sealed
+from mara.core.booking import Refusal, admit, ordered, requests_of, with_ordered_outages
+from mara.core.commands import Command
+from mara.core.contract import TIER_COUNT, SlaContract
+from mara.core.dispatch import Allocation, dispatch
+from mara.core.finance import Settlement, gains_of, settle
+from mara.core.plan import PlanStep
+from mara.core.sla import SlaReport, judge, turn_over
+from mara.core.world import Charter, Gains, Observation, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Step:
+    """Everything about one tick: what came in, what was decided, what it earned, and the world after it."""
+
+    tick: int
+    before: World
+    observation: Observation
+    plan: PlanStep
+    commands: tuple[Command, ...]
+    allocation: Allocation
+    report: SlaReport
+    settlement: Settlement
+    gains: Gains
+    """Of this tick alone; the world carries their sum."""
+    accepted: tuple[SlaContract, ...]
+    refused: tuple[Refusal, ...]
+    world: World
+
+
+def advance(
+    world: World, observation: Observation, plan: PlanStep, charter: Charter, commands: tuple[Command, ...] = ()
+) -> Step:
+    """One tick: obey orders, dispatch the plan, judge the promises, settle the money, turn the page.
+
+    Pure: the same arguments give the same step, bit for bit.
+    """
+    assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
+    before, cancelled = ordered(world, commands, charter)
+    seen = observed(observation, before)
+    allocation = dispatch(plan, before, seen, charter)
+    report = judge(allocation, before)
+    settlement = settle(allocation, report, before, seen, charter)
+    accepted, refused = admit(requests_of(seen.arrivals, commands, charter), before, charter)
+    gains = gains_of(allocation, seen, charter)
+    if allocation.scheduled.any():
+        flexibility = settlement.profit_micro_usd - _profit_without_shedding(allocation, before, seen, plan, charter)
+        gains = replace(gains, sla_flexibility_micro_usd=flexibility)
+    turned = turn_over(before, report.accounts, accepted, cancelled, charter)
+    after = World(
+        tick=world.tick + 1,
+        book=turned.book,
+        accounts=turned.accounts,
+        miners_mw=allocation.miners_mw,
+        miner_off_ticks=_off_ticks(allocation, before),
+        availability_share=seen.availability_share,
+        outage_until_tick=before.outage_until_tick,
+        exclusions=_current(before),
+        closed=turned.closed,
+        gains=_sum(world.gains, gains),
+        cash_micro_usd=world.cash_micro_usd + settlement.profit_micro_usd,
+        refused_count=world.refused_count + len(refused),
+    )
+    return Step(
+        tick=world.tick,
+        before=before,
+        observation=seen,
+        plan=plan,
+        commands=commands,
+        allocation=allocation,
+        report=report,
+        settlement=settlement,
+        gains=gains,
+        accepted=accepted,
+        refused=refused,
+        world=after,
+    )
+
+
+def observed(observation: Observation, world: World) -> Observation:
+    """The observation with the outages that operators ordered."""
+    availability = with_ordered_outages(observation.availability_share, world)
+    if availability is observation.availability_share:
+        return observation
+    return replace(observation, availability_share=sealed(availability))
+
+
+def _profit_without_shedding(
+    allocation: Allocation, world: World, observation: Observation, plan: PlanStep, charter: Charter
+) -> int:
+    """What the same tick would have earned, had no contract been shed inside its budget: a second dispatch and ledger."""
+    shed = allocation.scheduled
+    site, tier = np.maximum(allocation.site[shed], 0), world.book.tier[shed]
+    sites = len(plan.contracts_mw)
+    back = np.bincount(site * TIER_COUNT + tier, weights=world.book.power_mw[shed], minlength=sites * TIER_COUNT)
+    kept = replace(plan, contracts_mw=allocation.contracts_mw + back.reshape(sites, TIER_COUNT))
+    other = dispatch(kept, world, observation, charter)
+    return settle(other, judge(other, world), world, observation, charter).profit_micro_usd
+
+
+def _off_ticks(allocation: Allocation, world: World) -> Ints:
+    return sealed(np.where(allocation.miners_mw > 0.0, 0, world.miner_off_ticks + 1))
+
+
+def _current(world: World) -> tuple:  # type: ignore[type-arg]
+    return tuple(e for e in world.exclusions if e.to_tick > world.tick + 1) if world.exclusions else ()
+
+
+def _sum(a: Gains, b: Gains) -> Gains:
+    return Gains(
+        climate_micro_usd=a.climate_micro_usd + b.climate_micro_usd,
+        time_zone_micro_usd=a.time_zone_micro_usd + b.time_zone_micro_usd,
+        interaction_micro_usd=a.interaction_micro_usd + b.interaction_micro_usd,
+        sla_flexibility_micro_usd=a.sla_flexibility_micro_usd + b.sla_flexibility_micro_usd,
+        carbon_avoided_g=a.carbon_avoided_g + b.carbon_avoided_g,
+    )
