@@ -1,0 +1,192 @@
+"""CSV files from outside, plain or gzip: the wanted columns in blocks, and the lines to name when rows are refused."""
+
+import csv
+import gzip
+import math
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Final, TextIO
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.errors import FeedInvalid
+
+BLOCK_ROWS: Final = 65_536
+"""Rows held as text at a time: bounds memory."""
+MAX_ROWS: Final = 20_000_000
+"""Rows of one file; a thousand sites over two years, hourly, are 17.5 million."""
+CASES_SHOWN: Final = 3
+MAX_SHOWN_LENGTH: Final = 60
+"""Characters of a refused value that its message repeats."""
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvTable:
+    """A file with a header line, read by column name; columns that are not asked for are ignored.
+
+    Attributes:
+        columns: what is read, in this order, at least two; the first `key_count` tell the rows apart in messages.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    key_count: int
+
+    def blocks(self) -> Iterator[list[Row]]:
+        """The wanted cells of all rows, at most `BLOCK_ROWS` at a time. Empty lines are skipped.
+
+        Raises:
+            FeedInvalid: unreadable, a column missing or there twice, a row of another length than the header, too many
+                rows.
+        """
+        count = 0
+        with _opened(self.path) as text:
+            reader = csv.reader(text)
+            header = next(reader, [])
+            pick = itemgetter(*self._positions(header))
+            filled = filter(None, reader)
+            while block := list(islice(filled, BLOCK_ROWS)):
+                if set(map(len, block)) != {len(header)}:
+                    uneven = [count + i for i, row in enumerate(block) if len(row) != len(header)]
+                    raise self._uneven(uneven, len(header))
+                count += len(block)
+                if count > MAX_ROWS:
+                    raise FeedInvalid(f"{self.path} should have at most {MAX_ROWS:,} rows, has more: split it")
+                yield list(map(pick, block))
+
+    def refusal(self, rows: Iterable[int], column: str, expected: str, remedy: str) -> FeedInvalid:
+        """The error for bad rows (0 for the first below the header), naming line, value and key of the first few."""
+        wanted = sorted(int(row) for row in rows)
+        cases = self.cases(wanted[:CASES_SHOWN])
+        at = self.columns.index(column)
+        came = [f"line {line}: {shown(cells[at])} ({' '.join(cells[: self.key_count])})" for line, cells in cases]
+        return FeedInvalid(
+            f"{self.path} line {cases[0][0]}: {column} should be {expected}; "
+            f"{_counted(len(wanted))}, first: {', '.join(came)}: {remedy}"
+        )
+
+    def cases(self, rows: Sequence[int]) -> list[tuple[int, Row]]:
+        """Line number and wanted cells of some rows, by reading the file again: only for messages."""
+        wanted, found = set(rows), []
+        with _opened(self.path) as text:
+            reader = csv.reader(text)
+            pick = itemgetter(*self._positions(next(reader, [])))
+            for row, cells in enumerate(filter(None, reader)):
+                if row in wanted:
+                    found.append((reader.line_num, pick(cells)))
+                    if len(found) == len(wanted):
+                        break
+        return found
+
+    def _positions(self, header: list[str]) -> list[int]:
+        names = [name.strip() for name in header]
+        for column in self.columns:
+            if names.count(column) > 1:
+                raise FeedInvalid(f"{self.path} line 1: column {column} should be there once, is there twice: drop one")
+            if column not in names:
+                near = get_close_matches(column, names, n=1)
+                hint = f"rename {near[0]!r}" if near else "add it"
+                raise FeedInvalid(
+                    f"{self.path} line 1: column {column} is missing; "
+                    f"expected {', '.join(self.columns)}, came {shown(','.join(names))}: {hint}"
+                )
+        return [names.index(column) for column in self.columns]
+
+    def _uneven(self, rows: list[int], width: int) -> FeedInvalid:
+        wanted, lines = set(rows[:CASES_SHOWN]), []
+        with _opened(self.path) as text:
+            reader = csv.reader(text)
+            next(reader, [])
+            for row, cells in enumerate(filter(None, reader)):
+                if row in wanted:
+                    lines.append(f"line {reader.line_num}: {len(cells)}")
+                    if len(lines) == len(wanted):
+                        break
+        return FeedInvalid(
+            f"{self.path} {lines[0].split(':')[0]}: a row should have {width} values as the header has; "
+            f"{_counted(len(rows))}, first: {', '.join(lines)}: correct them (a decimal comma, a line cut short?)"
+        )
+
+
+def header_of(path: Path) -> list[str]:
+    """The column names of a file.
+
+    Raises:
+        FeedInvalid: unreadable.
+    """
+    with _opened(path) as text:
+        return [name.strip() for name in next(csv.reader(text), [])]
+
+
+def numbers_of(texts: Sequence[str]) -> Floats:
+    """The numbers of a column (N,); NaN where there is none, for the caller to refuse."""
+    try:
+        return np.fromiter(map(float, texts), np.float64, len(texts))
+    except ValueError:
+        return np.array([_number_or_nan(text) for text in texts])
+
+
+def utc_of(text: str) -> datetime:
+    """An ISO 8601 instant that says it is UTC.
+
+    Raises:
+        ValueError: not an instant, no time zone, or another one.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError("an ISO 8601 time such as 2023-01-01T00:00:00Z") from None
+    if moment.tzinfo is None:
+        raise ValueError("UTC and say so, as 2023-01-01T00:00:00Z does: this has no time zone")
+    if moment.utcoffset() != timedelta(0):
+        raise ValueError("UTC, as 2023-01-01T00:00:00Z is: this has another time zone")
+    return moment.astimezone(UTC)
+
+
+def shown(text: str) -> str:
+    """A value as a message repeats it: quoted, on one line, cut."""
+    cut = text if len(text) <= MAX_SHOWN_LENGTH else text[:MAX_SHOWN_LENGTH] + "…"
+    return repr(cut)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    try:
+        with _text_of(path) as text:
+            yield text
+    except FileNotFoundError as error:
+        raise FeedInvalid(f"{path} is missing: add it, or name another folder") from error
+    except UnicodeDecodeError as error:
+        raise FeedInvalid(f"{path} should be UTF-8 text, but {error.reason}: save it as UTF-8") from error
+    except csv.Error as error:
+        raise FeedInvalid(f"{path} should be comma-separated values, but {error}: correct it") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise FeedInvalid(f"{path} cannot be read: {error}; fetch it again, or mend its permissions") from error
+
+
+def _text_of(path: Path) -> TextIO:
+    # utf-8-sig: spreadsheets put a byte order mark before the first column's name
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _number_or_nan(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _counted(count: int) -> str:
+    return "one row is not" if count == 1 else f"{count:,} rows are not"

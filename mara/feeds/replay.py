@@ -1,0 +1,212 @@
+"""A history replayed: every tick sees its own hour, and forecasts know what was known then."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Literal
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints, sealed
+from mara.core.contract import ContractRequest
+from mara.core.fleet import Fleet
+from mara.core.market import REGION_ZONE, demand_multiplier, token_demand_per_h
+from mara.core.timegrid import zone
+from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+from mara.core.world import Charter, Forecast, Observation
+from mara.errors import FeedUnavailable
+from mara.feeds.day_ahead import is_day_ahead, published_until_hour
+from mara.feeds.history_file import History, utc_text
+
+ForecastKind = Literal["persistence", "day-ahead", "perfect"]
+
+DEFAULT_TOKEN_PRICE_USD_PER_MTOK: Final = 0.25
+"""Blended price of a million tokens of a 70B-class model."""
+CALENDAR_BEYOND_H: Final = 192
+"""Hours past the history for which the demand calendar is computed ahead; asking further is allowed and slower."""
+QUIET_BEFORE_END_H: Final = 14
+"""Nothing new is published from one publication until this long before the end of what is known: saves asking."""
+
+
+class ReplayFeed:
+    """The outside world out of a `History`. Hourly values hold over shorter ticks.
+
+    Forecasts, by `forecast`:
+
+    - ``persistence``: the same hour of the last 24 hours, repeated; nothing after the present hour is looked at.
+    - ``day-ahead``: as above, but prices of day-ahead markets are known to the end of the local day, from 13:00 local
+      on to the end of the next (`mara.feeds.day_ahead`); beyond that the last known day repeats.
+    - ``perfect``: what will be, for bounds only; beyond the history its last day repeats.
+
+    Hashprice is today's value in the first two. Demand multipliers are a fact of the calendar in all of them.
+
+    Args:
+        availability: share of the machines of each site in a tick (S,); None: all, always.
+        arrivals: contract requests of a tick; None: none.
+
+    Raises:
+        FeedInvalid: the history's sites are not the fleet's.
+        FeedUnavailable: the run starts outside the history.
+    """
+
+    name = "replay"
+
+    def __init__(
+        self,
+        charter: Charter,
+        history: History,
+        *,
+        forecast: ForecastKind = "persistence",
+        token_price_usd_per_mtok: float = DEFAULT_TOKEN_PRICE_USD_PER_MTOK,
+        availability: Callable[[int], Floats] | None = None,
+        arrivals: Callable[[int], tuple[ContractRequest, ...]] | None = None,
+    ) -> None:
+        self._fleet = fleet = charter.fleet
+        self._grid = grid = charter.grid
+        self._history = history = history.for_sites(fleet.site_ids)
+        self._hours = history.hour_count
+        self._start_s = grid.start_epoch_s - history.first_epoch_h * SECONDS_PER_HOUR
+        self._tick_s = grid.tick_minutes * SECONDS_PER_MINUTE
+        self._price = history.energy_price_usd_per_mwh
+        self._carbon = history.carbon_intensity_g_per_kwh
+        self._renewable = history.renewable_share
+        self._dry_bulb = history.dry_bulb_c
+        self._wet_bulb = history.wet_bulb_c
+        self._hashprice = history.hashprice_usd_per_ph_day
+        self._hashprice_floats: list[float] = self._hashprice.tolist()
+        self._token_price = token_price_usd_per_mtok
+        self._multiplier = multipliers_of_hours(history.first_epoch_h, self._hours + CALENDAR_BEYOND_H)
+        self._demand = sealed(token_demand_per_h(self._multiplier, fleet))
+        self._all = sealed(np.ones(fleet.site_count))
+        self._availability = availability
+        self._arrivals = arrivals
+        self._is_perfect = forecast == "perfect"
+        self._known = _KnownAhead(fleet, history) if forecast == "day-ahead" else None
+        self._hour_of(0)
+
+    def observe(self, tick: int) -> Observation:
+        """The outside world in a tick: the values of the clock hour it begins in.
+
+        Raises:
+            FeedUnavailable: a tick outside the history.
+        """
+        hour = self._hour_of(tick)
+        return Observation(
+            tick=tick,
+            energy_price_usd_per_mwh=self._price[hour],
+            carbon_intensity_g_per_kwh=self._carbon[hour],
+            renewable_share=self._renewable[hour],
+            dry_bulb_c=self._dry_bulb[hour],
+            wet_bulb_c=self._wet_bulb[hour],
+            availability_share=self._all if self._availability is None else self._availability(tick),
+            hashprice_usd_per_ph_day=self._hashprice_floats[hour],
+            token_price_usd_per_mtok=self._token_price,
+            demand_multiplier_share=self._multiplier[hour],
+            demand_tokens_per_h=self._demand[hour],
+            arrivals=() if self._arrivals is None else self._arrivals(tick),
+        )
+
+    def forecast(self, tick: int, hours: int) -> Forecast:
+        """What was to be expected at `tick`, in `hours` hourly rows (at least 1).
+
+        Raises:
+            FeedUnavailable: a tick outside the history.
+        """
+        assert hours >= 1
+        hour = self._hour_of(tick)
+        rows = expected_rows(hour, self._hours if self._is_perfect else hour + 1, hours)
+        if self._known is None:
+            price = self._price.take(rows, axis=0)
+        else:
+            price = self._price.take(self._known.flat_rows(hour, hours))
+        today = self._hashprice_floats[hour]
+        hashprice = self._hashprice.take(rows) if self._is_perfect else np.full(hours, today)
+        multiplier, demand = self._calendar(hour, hours)
+        return Forecast(
+            tick=tick,
+            energy_price_usd_per_mwh=sealed(price),
+            carbon_intensity_g_per_kwh=sealed(self._carbon.take(rows, axis=0)),
+            dry_bulb_c=sealed(self._dry_bulb.take(rows, axis=0)),
+            wet_bulb_c=sealed(self._wet_bulb.take(rows, axis=0)),
+            hashprice_usd_per_ph_day=sealed(hashprice),
+            demand_multiplier_share=multiplier,
+            demand_tokens_per_h=demand,
+        )
+
+    def _hour_of(self, tick: int) -> int:
+        """The history's row for a tick."""
+        hour = (self._start_s + tick * self._tick_s) // SECONDS_PER_HOUR
+        if 0 <= hour < self._hours:
+            return hour
+        raise FeedUnavailable(
+            f"{self._history.file} covers {self._history.period}, tick {tick} is at {utc_text(self._grid.at(tick))}: "
+            "start the run within that period, or end it earlier"
+        )
+
+    def _calendar(self, hour: int, hours: int) -> tuple[Floats, Floats]:
+        if hour + hours <= len(self._multiplier):
+            return self._multiplier[hour : hour + hours], self._demand[hour : hour + hours]
+        multiplier = multipliers_of_hours(self._history.first_epoch_h + hour, hours)
+        return multiplier, sealed(token_demand_per_h(multiplier, self._fleet))
+
+
+class _KnownAhead:
+    """Which prices of day-ahead markets are known, hour by hour; sites that share market time share a column."""
+
+    def __init__(self, fleet: Fleet, history: History) -> None:
+        clocks = [site.timezone if is_day_ahead(site.price_zone) else "" for site in fleet.sites]
+        distinct = sorted(set(clocks))
+        until = np.empty((history.hour_count, len(distinct)), dtype=np.int64)
+        for column, clock in enumerate(distinct):
+            until[:, column] = _known_until(history, clock)
+        self._until = sealed(until)
+        self._column_of_site = np.array([distinct.index(clock) for clock in clocks])
+        self._sites = np.arange(fleet.site_count)
+
+    def flat_rows(self, hour: int, hours: int) -> Ints:
+        """As `expected_rows`, by site: indices into the flattened (hours of the history, S) prices (H, S)."""
+        until = self._until[hour]
+        ahead = np.arange(hour, hour + hours)[:, None]
+        rows = np.where(ahead < until, ahead, until - HOURS_PER_DAY + (ahead - until) % HOURS_PER_DAY)
+        if hour < HOURS_PER_DAY:
+            rows[rows < 0] = hour
+        return np.asarray(rows[:, self._column_of_site] * len(self._sites) + self._sites)
+
+
+def _known_until(history: History, clock: str) -> Ints:
+    """The first row whose price is unknown in each hour (hours of the history,); without a clock, the next one."""
+    count = history.hour_count
+    next_row = np.arange(1, count + 1)
+    if not clock:
+        return next_row
+    until = np.empty(count, dtype=np.int64)
+    hour = 0
+    while hour < count:
+        known = published_until_hour(history.first_epoch_h + hour, clock) - history.first_epoch_h
+        same_until = max(hour + 1, known - QUIET_BEFORE_END_H)
+        until[hour:same_until] = known
+        hour = same_until
+    return np.clip(until, next_row, count)
+
+
+def expected_rows(hour: int, known_until: int, hours: int) -> Ints:
+    """Which row of a history stands for the present hour and the next ones (H,).
+
+    Rows before `known_until` stand for themselves; later hours repeat the last 24 known ones, or the present where the
+    history has not yet had that hour.
+    """
+    first_unknown = known_until - hour
+    if hours <= first_unknown:
+        return np.arange(hour, hour + hours)
+    rows = np.arange(hour, hour + hours)
+    beyond = rows[first_unknown:]
+    beyond[:] = known_until - HOURS_PER_DAY + (beyond - known_until) % HOURS_PER_DAY
+    if known_until < HOURS_PER_DAY:
+        beyond[beyond < 0] = hour
+    return rows
+
+
+def multipliers_of_hours(first_epoch_h: int, count: int) -> Floats:
+    """`demand_multiplier` of each region for whole hours since 1970 UTC (count, R)."""
+    zones = [zone(name) for name in REGION_ZONE]
+    seconds = range(first_epoch_h * SECONDS_PER_HOUR, (first_epoch_h + count) * SECONDS_PER_HOUR, SECONDS_PER_HOUR)
+    return sealed(np.array([[demand_multiplier(datetime.fromtimestamp(s, z)) for z in zones] for s in seconds]))
