@@ -116,4 +116,3 @@ _AIR_KNOTS_C: Final = np.array([18.0, 27.0, 100.0])
 _AIR_KNOTS_PUE: Final = np.array([1.06, 1.06 + 0.004 * 9, 1.06 + 0.004 * 82 + 0.02 * 73])
 _IMMERSION_KNOTS_C: Final = np.array([25.0, 40.0, 100.0])
 _IMMERSION_KNOTS_PUE: Final = np.array([1.03, 1.03 + 0.002 * 15, 1.03 + 0.002 * 75 + 0.01 * 60])
-

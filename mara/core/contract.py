@@ -97,6 +97,22 @@ class ContractBook:
         return sealed(np.bincount(self.tier, weights=self.power_mw, minlength=TIER_COUNT))
 
     @cached_property
+    def members(self) -> tuple[tuple[int, ...], ...]:
+        """Columns of each tier's contracts, by tier."""
+        tiers = self.tier.tolist()
+        return tuple(tuple(i for i, own in enumerate(tiers) if own == tier) for tier in Tier)
+
+    @cached_property
+    def rates_usd_per_mwh(self) -> tuple[float, ...]:
+        """What each contract pays (C,)."""
+        return tuple(contract.rate_usd_per_mwh for contract in self.contracts)
+
+    @cached_property
+    def least_rate_usd_per_mwh(self) -> float:
+        """What the cheapest promised contract pays; infinite without one."""
+        return min((c.rate_usd_per_mwh for c in self.contracts if c.tier < PROMISED_TIER_COUNT), default=float("inf"))
+
+    @cached_property
     def first_end_tick(self) -> int:
         """When the next contract ends; far away when there is none."""
         return int(self.ends_tick.min()) if len(self.contracts) else np.iinfo(np.int64).max
@@ -129,7 +145,7 @@ def book_of(contracts: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
     charge = [round(c.rate_usd_per_mwh * c.power_mw * dt_h * MICRO_USD_PER_USD) for c in contracts]
     return ContractBook(
         contracts=contracts,
-        tier=sealed(np.array([c.tier for c in contracts], dtype=np.int64)),
+        tier=sealed(np.array([int(c.tier) for c in contracts], dtype=np.int64)),
         power_mw=sealed(np.array([c.power_mw for c in contracts], dtype=np.float64)),
         tick_charge_micro_usd=sealed(np.array(charge, dtype=np.int64)),
         ends_tick=sealed(np.array([c.ends_tick for c in contracts], dtype=np.int64)),

@@ -10,8 +10,7 @@ import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, sealed
 from mara.core.contract import Tier
-from mara.core.fleet import MINERS, RACKS
-from mara.core.market import merchant_value_usd_per_mwh, mining_value_usd_per_mwh
+from mara.core.fleet import MINERS, RACKS, Workload
 from mara.core.placement import Placement, place, without_spot
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
@@ -33,6 +32,7 @@ class Allocation:
 
     Attributes:
         miners_mw (S, 3), merchant_mw (R, S, 2), contracts_mw (S, G), reserve_mw (S,): as in `PlanStep`, but possible.
+        site_mining_it_mw, site_merchant_it_mw, site_contracts_it_mw: their sums over kinds, regions and tiers (S,).
         site, served, scheduled: of each contract (C,); see `Placement`.
         pue (S, K), available_mw (S, K): the tick's conditions.
         site_power_mw, bought_mw, sold_mw: grid power, and what of the hedge is topped up or sold back (S,).
@@ -44,6 +44,9 @@ class Allocation:
     merchant_mw: Floats
     contracts_mw: Floats
     reserve_mw: Floats
+    site_mining_it_mw: Floats
+    site_merchant_it_mw: Floats
+    site_contracts_it_mw: Floats
     site: Ints
     served: Bools
     scheduled: Bools
@@ -63,70 +66,87 @@ class _Loads:
 
     miners_mw: Floats
     merchant_mw: Floats
+    mining_mw: Floats
+    racks_used_mw: Floats
     site_power_mw: Floats
-    rack_short_mw: Floats
-    grid_short_mw: Floats
+    rack_short_mw: Floats | None
+    grid_short_mw: Floats | None
 
 
 def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Charter) -> Allocation:
     """What of the plan is possible in this tick. No limit is ever exceeded, whatever the plan says."""
     conditions = conditions_of(observation, charter)
     fleet = charter.fleet
-    capacity = np.minimum(conditions.racks_mw, fleet.grid_limit_mw / conditions.rack_pue)
-    placed = place(plan, world, capacity, observation.availability_share < world.availability_share)
-    loads = _fit(plan, placed, world, conditions, observation, charter)
-    short = np.maximum(loads.rack_short_mw, loads.grid_short_mw / conditions.rack_pue)
-    if short.max() > TOLERANCE_MW and placed.contracts_mw[:, Tier.SPOT].max() > 0.0:
-        placed = without_spot(placed, world.book, short)
-        loads = _fit(plan, placed, world, conditions, observation, charter)
+    placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
+    contracts_mw = placed.contracts_mw.sum(axis=1)
+    loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
+    if (loads.rack_short_mw is not None or loads.grid_short_mw is not None) and placed.contracts_mw[:, Tier.SPOT].any():
+        placed = without_spot(placed, world.book, _short_it_mw(loads, conditions))
+        contracts_mw = placed.contracts_mw.sum(axis=1)
+        loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
     power = loads.site_power_mw
-    ramp = loads.miners_mw.sum(axis=1) - world.miners_mw.sum(axis=1)
+    ramp = loads.mining_mw - world.miners_mw.sum(axis=1)
+    bought, sold = (power, np.zeros_like(power)) if fleet.is_unhedged else _traded(power, fleet.hedge_mw)
     return Allocation(
         miners_mw=sealed(loads.miners_mw),
         merchant_mw=sealed(loads.merchant_mw),
         contracts_mw=placed.contracts_mw,
         reserve_mw=plan.reserve_mw,
+        site_mining_it_mw=sealed(loads.mining_mw),
+        site_merchant_it_mw=sealed(loads.racks_used_mw),
+        site_contracts_it_mw=sealed(contracts_mw),
         site=placed.site,
         served=placed.served,
         scheduled=placed.scheduled,
         pue=conditions.pue,
         available_mw=conditions.available_mw,
         site_power_mw=sealed(power),
-        bought_mw=sealed(np.maximum(power - fleet.hedge_mw, 0.0)),
-        sold_mw=sealed(np.maximum(fleet.hedge_mw - power, 0.0)),
+        bought_mw=sealed(bought),
+        sold_mw=sealed(sold),
         moved_mw=placed.moved_mw,
         ramp_mw=sealed(np.maximum(ramp, 0.0, out=ramp)),
         deviations=_deviations(plan, placed, loads),
     )
 
 
+def _traded(power: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
+    return np.maximum(power - hedge_mw, 0.0), np.maximum(hedge_mw - power, 0.0)
+
+
 def _fit(
     plan: PlanStep,
-    placed: Placement,
+    contracts_mw: Floats,
     world: World,
     conditions: Conditions,
     observation: Observation,
     charter: Charter,
 ) -> _Loads:
-    contracts_mw = placed.contracts_mw.sum(axis=1)
     merchant, rack_short = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, charter)
     miners = _fit_miners(plan.miners_mw, world, conditions, charter)
     power = _site_power_mw(miners, merchant, contracts_mw, conditions)
     over = power - charter.fleet.grid_limit_mw
-    if over.max() > TOLERANCE_MW:
+    crowded = over.max() > TOLERANCE_MW
+    if crowded:
         miners, merchant = miners.copy(), merchant.copy()
-        _shed_to_grid(miners, merchant, over, conditions, observation, charter)
-        power = np.minimum(_site_power_mw(miners, merchant, contracts_mw, conditions), charter.fleet.grid_limit_mw)
+        _shed_to_grid(miners, merchant, over, conditions)
+        power = _site_power_mw(miners, merchant, contracts_mw, conditions)
     return _Loads(
-        miners_mw=miners, merchant_mw=merchant, site_power_mw=power, rack_short_mw=rack_short, grid_short_mw=over
+        miners_mw=miners,
+        merchant_mw=merchant,
+        mining_mw=miners.sum(axis=1),
+        racks_used_mw=merchant.sum(axis=(0, 2)),
+        # What is left over the limit here is rounding.
+        site_power_mw=np.minimum(power, charter.fleet.grid_limit_mw, out=power),
+        rack_short_mw=rack_short,
+        grid_short_mw=over if crowded else None,
     )
 
 
 def _fit_merchant(
     wanted: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, charter: Charter
-) -> tuple[Floats, Floats]:
-    """Merchant inference within demand, each rack kind, and what contracts leave of the racks (R, S, 2); what lacked racks (S,)."""
-    tokens = (wanted.sum(axis=1) * charter.fleet.tokens_per_mwh).sum(axis=1)
+) -> tuple[Floats, Floats | None]:
+    """Merchant inference within demand, each rack kind and what contracts leave of the racks (R, S, 2); what lacked racks (S,)."""
+    tokens = wanted.sum(axis=1) @ charter.fleet.tokens_per_mwh
     demand = observation.demand_tokens_per_h
     if (tokens > demand).any():
         fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
@@ -137,20 +157,35 @@ def _fit_merchant(
         wanted = wanted * np.where(by_kind > kinds, kinds / np.maximum(by_kind, TOLERANCE_MW), 1.0)
         by_kind = np.minimum(by_kind, kinds)
     total = by_kind.sum(axis=1)
+    short = total + contracts_mw - conditions.racks_mw
+    if short.max() <= 0.0:
+        return wanted, None
     room = np.maximum(conditions.racks_mw - contracts_mw, 0.0)
-    if (total > room).any():
-        wanted = wanted * np.where(total > room, room / np.maximum(total, TOLERANCE_MW), 1.0)[:, None]
-    return wanted, total - room
+    wanted = wanted * np.where(total > room, room / np.maximum(total, TOLERANCE_MW), 1.0)[:, None]
+    return wanted, short if short.max() > TOLERANCE_MW else None
 
 
 def _fit_miners(wanted: Floats, world: World, conditions: Conditions, charter: Charter) -> Floats:
     """Miners within availability; a kind that was switched off stays off for its minimum time (S, 3)."""
-    fitted = np.minimum(wanted, conditions.available_mw[:, MINERS])
+    available = conditions.available_mw[:, MINERS]
+    fitted = np.minimum(wanted, available) if (wanted > available).any() else wanted
     least = charter.miner_min_off_ticks
     if least > 1:
         off = world.miner_off_ticks
-        fitted[(off > 0) & (off < least)] = 0.0
+        held_back = (off > 0) & (off < least)
+        if held_back.any():
+            fitted = np.where(held_back, 0.0, fitted)
     return fitted
+
+
+def _short_it_mw(loads: _Loads, conditions: Conditions) -> Floats:
+    """IT load that lacked racks or grid power, whichever is more (S,)."""
+    short = np.zeros(len(conditions.racks_mw))
+    if loads.rack_short_mw is not None:
+        short = np.maximum(short, loads.rack_short_mw)
+    if loads.grid_short_mw is not None:
+        short = np.maximum(short, loads.grid_short_mw / conditions.rack_pue)
+    return short
 
 
 def _shed_to_grid(
@@ -158,18 +193,10 @@ def _shed_to_grid(
     merchant: Floats,
     over: Floats,
     conditions: Conditions,
-    observation: Observation,
-    charter: Charter,
 ) -> None:
     """Cut what is least worth per site megawatt-hour, in place, at the sites whose power exceeds the grid limit by `over`."""
-    fleet = charter.fleet
-    mining = mining_value_usd_per_mwh(observation.hashprice_usd_per_ph_day, fleet.efficiency_j_per_th).tolist()
-    value = merchant_value_usd_per_mwh(
-        fleet,
-        observation.token_price_usd_per_mtok,
-        observation.demand_multiplier_share,
-        charter.terms.remote_serving_usd_per_mwh,
-    )
+    mining: list[float] = conditions.mining_value_usd_per_mwh.tolist()
+    value = conditions.merchant_value_usd_per_mwh
     for s in np.nonzero(over > TOLERANCE_MW)[0].tolist():
         pue = conditions.pue[s].tolist()
         loads = [(mining[k] / pue[k], miners[s], k, pue[k]) for k in range(len(mining))]
@@ -185,19 +212,25 @@ def _shed_to_grid(
 
 
 def _site_power_mw(miners: Floats, merchant: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
-    own = (miners * conditions.pue[:, MINERS]).sum(axis=1) + (merchant.sum(axis=0) * conditions.pue[:, RACKS]).sum(axis=1)
+    own = (miners * conditions.pue[:, MINERS]).sum(axis=1) + (merchant.sum(axis=0) * conditions.pue[:, RACKS]).sum(
+        axis=1
+    )
     return np.asarray(own + contracts_mw * conditions.rack_pue)
 
 
 def _deviations(plan: PlanStep, placed: Placement, loads: _Loads) -> tuple[Deviation, ...]:
     changes: list[Deviation] = []
-    for cause, less_mw in (
-        ("promised load found no place", placed.stranded_mw),
-        ("grid limit reached", loads.grid_short_mw),
-        ("miners held back", (plan.miners_mw - loads.miners_mw).sum(axis=1)),
-        ("merchant inference held back", (plan.merchant_mw - loads.merchant_mw).sum(axis=(0, 2))),
-    ):
-        if less_mw.max() > TOLERANCE_MW:
-            sites = np.nonzero(less_mw > TOLERANCE_MW)[0].tolist()
-            changes += [Deviation(site=s, cause=cause, power_mw=float(less_mw[s])) for s in sites]
+    if placed.stranded_mw is not None:
+        changes += _less("promised load found no place", placed.stranded_mw)
+    if loads.grid_short_mw is not None:
+        changes += _less("grid limit reached", loads.grid_short_mw)
+    if loads.miners_mw is not plan.miners_mw:
+        changes += _less("miners held back", (plan.miners_mw - loads.miners_mw).sum(axis=1))
+    if loads.merchant_mw is not plan.merchant_mw:
+        changes += _less("merchant inference held back", (plan.merchant_mw - loads.merchant_mw).sum(axis=(0, 2)))
     return tuple(changes)
+
+
+def _less(cause: str, less_mw: Floats) -> list[Deviation]:
+    sites = np.nonzero(less_mw > TOLERANCE_MW)[0].tolist()
+    return [Deviation(site=s, cause=cause, power_mw=float(less_mw[s])) for s in sites]

@@ -12,8 +12,7 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.contract import TIER_COUNT
 from mara.core.dispatch import Allocation
-from mara.core.fleet import RACKS
-from mara.core.market import merchant_value_usd_per_mwh, mining_value_usd_per_mwh
+from mara.core.fleet import Workload
 from mara.core.sla import SlaReport
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
 from mara.core.world import Charter, Gains, Observation, World, conditions_of
@@ -99,24 +98,19 @@ def settle(
     """The ledger of one tick. Negative prices pay; the hedge is paid whether used or not; credits are those fallen due."""
     dt_h, terms, fleet = charter.grid.dt_h, charter.terms, charter.fleet
     usd = np.zeros((fleet.site_count, LINE_COUNT))
-    mining = mining_value_usd_per_mwh(observation.hashprice_usd_per_ph_day, fleet.efficiency_j_per_th)
-    merchant = merchant_value_usd_per_mwh(
-        fleet,
-        observation.token_price_usd_per_mtok,
-        observation.demand_multiplier_share,
-        terms.remote_serving_usd_per_mwh,
-    )
+    conditions = conditions_of(observation, charter)
     price = observation.energy_price_usd_per_mwh
-    usd[:, Line.MINING] = allocation.miners_mw @ mining
-    usd[:, Line.INFERENCE] = (allocation.merchant_mw * merchant).sum(axis=(0, 2))
+    usd[:, Line.MINING] = allocation.miners_mw @ conditions.mining_value_usd_per_mwh
+    usd[:, Line.INFERENCE] = (allocation.merchant_mw * conditions.merchant_value_usd_per_mwh).sum(axis=(0, 2))
     usd[:, Line.ENERGY] = -allocation.bought_mw * price
-    usd[:, Line.SELLBACK] = allocation.sold_mw * (price - terms.sellback_spread_share * np.abs(price))
-    usd[:, Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
+    if not fleet.is_unhedged:
+        usd[:, Line.SELLBACK] = allocation.sold_mw * (price - terms.sellback_spread_share * np.abs(price))
+        usd[:, Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     usd[:, Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
     usd *= dt_h * MICRO_USD_PER_USD
     # Moves and restarts are per change, not per hour.
-    usd[:, MIGRATION_LINES] = allocation.moved_mw * (np.array(terms.migration_usd_per_mw) * -MICRO_USD_PER_USD)
+    usd[:, MIGRATION_LINES] = allocation.moved_mw * terms.migration_rates_usd_per_mw * -MICRO_USD_PER_USD
     usd[:, Line.RESTART] = allocation.ramp_mw * (-terms.restart_usd_per_mw * MICRO_USD_PER_USD)
     lines = np.rint(usd).astype(np.int64)
     lines[:, CONTRACT_LINES] = _charges(report, world, fleet.site_count)
@@ -142,13 +136,12 @@ def _charges(report: SlaReport, world: World, sites: int) -> Ints:
 def _energy(allocation: Allocation, charter: Charter) -> Ints:
     """Where every watt-hour went; cooling and losses are what remains, so each row sums to zero."""
     wh_per_mw = charter.grid.dt_h * WH_PER_MWH
-    mw = np.empty((len(allocation.site_power_mw), ENERGY_LINE_COUNT))
+    mw = np.zeros((len(allocation.site_power_mw), ENERGY_LINE_COUNT))
     mw[:, EnergyLine.BOUGHT] = allocation.bought_mw
     mw[:, EnergyLine.HEDGE] = charter.fleet.hedge_mw
-    mw[:, EnergyLine.MINING] = -allocation.miners_mw.sum(axis=1)
-    mw[:, EnergyLine.INFERENCE] = -allocation.merchant_mw.sum(axis=(0, 2))
-    mw[:, EnergyLine.CONTRACTS] = -allocation.contracts_mw.sum(axis=1)
-    mw[:, EnergyLine.COOLING] = 0.0
+    mw[:, EnergyLine.MINING] = -allocation.site_mining_it_mw
+    mw[:, EnergyLine.INFERENCE] = -allocation.site_merchant_it_mw
+    mw[:, EnergyLine.CONTRACTS] = -allocation.site_contracts_it_mw
     mw[:, EnergyLine.SOLD] = -allocation.sold_mw
     mw *= wh_per_mw
     wh = np.rint(mw).astype(np.int64)
@@ -163,12 +156,12 @@ def gains_of(allocation: Allocation, observation: Observation, charter: Charter)
     u', c' under w: climate = P c' sum (w-q) u, time zone = P u' sum (w-q) c, interaction = the rest; the three add up to the
     difference of the two energy ledgers exactly.
     """
-    load = allocation.contracts_mw.sum(axis=1) + allocation.merchant_mw.sum(axis=(0, 2))
-    racks = allocation.available_mw[:, RACKS].sum(axis=1)
+    load = allocation.site_contracts_it_mw + allocation.site_merchant_it_mw
+    racks = conditions_of(observation, charter).racks_mw
     served, capacity = float(load.sum()), float(racks.sum())
     if served <= TOLERANCE_MW:
         return Gains()
-    pue, price = allocation.pue[:, RACKS.start], observation.energy_price_usd_per_mwh
+    pue, price = allocation.pue[:, Workload.GPU], observation.energy_price_usd_per_mwh
     base = racks * (served / capacity)
     shift = base - load
     scale = charter.grid.dt_h * MICRO_USD_PER_USD
@@ -190,5 +183,3 @@ def energy_cost_micro_usd(load_mw: Floats, observation: Observation, charter: Ch
     pue = conditions_of(observation, charter).rack_pue
     usd_per_h = float(load_mw @ (pue * observation.energy_price_usd_per_mwh))
     return round(usd_per_h * charter.grid.dt_h * MICRO_USD_PER_USD)
-
-

@@ -125,6 +125,11 @@ class Fleet:
         return tuple(site.id for site in self.sites)
 
     @cached_property
+    def is_unhedged(self) -> bool:
+        """No site has bought power ahead."""
+        return not self.hedge_mw.any()
+
+    @cached_property
     def unit_power_mw(self) -> Floats:
         """Power of one machine (K,) [MW]."""
         return sealed(np.array([m.power_w for m in self.machines]) / W_PER_MW)

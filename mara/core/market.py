@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -39,7 +39,7 @@ WEEKEND_SHARE: Final = 0.55
 SATURDAY: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Terms:
     """Commercial terms of a run. The defaults are the mission's."""
 
@@ -51,6 +51,11 @@ class Terms:
     restart_usd_per_mw: float = 3.0
     miner_min_off_minutes: float = 10.0
     """A miner stays off this long once off: two ticks of five minutes."""
+
+    @cached_property
+    def migration_rates_usd_per_mw(self) -> Floats:
+        """`migration_usd_per_mw` as an array (3,)."""
+        return sealed(np.array(self.migration_usd_per_mw))
 
 
 def mining_value_usd_per_mwh(hashprice_usd_per_ph_day: float, efficiency_j_per_th: Floats) -> Floats:
@@ -69,15 +74,15 @@ def merchant_value_usd_per_mwh(
     Tokens per MWh x price x the demand multiplier of the region of origin; serving another region costs extra.
     """
     by_kind = fleet.tokens_per_mwh * (token_price_usd_per_mtok / TOKENS_PER_MTOK)
-    remote = remote_pairs(fleet) * remote_serving_usd_per_mwh
-    return np.asarray((multiplier[:, None] * by_kind)[:, None, :] - remote[:, :, None])
+    return np.asarray((multiplier[:, None] * by_kind)[:, None, :] - _remote_cost(fleet, remote_serving_usd_per_mwh))
 
 
 @lru_cache(maxsize=16)
-def remote_pairs(fleet: Fleet) -> Floats:
-    """1 where a site lies outside the region of origin, else 0 (R, S)."""
+def _remote_cost(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
+    """The cost of serving a region from a site outside it, 0 inside (R, S, 1)."""
     home = np.array([region_of(site.timezone) for site in fleet.sites])
-    return sealed((np.arange(REGION_COUNT)[:, None] != home).astype(np.float64))
+    outside = np.arange(REGION_COUNT)[:, None] != home
+    return sealed((outside * remote_serving_usd_per_mwh)[:, :, None])
 
 
 def region_of(timezone: str) -> Region:

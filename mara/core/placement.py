@@ -4,6 +4,7 @@ A contract stays where it is unless the plan or an outage moves it. A failed sit
 elsewhere; other tiers of a failed site are bad until they are placed again, from the next tick on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +26,7 @@ class Placement:
         scheduled: shed on purpose, inside its budget, because the plan wants fewer megawatts (C,).
         contracts_mw: delivered by site and tier (S, G).
         moved_mw: that came from another site, by tier (S, 3).
-        stranded_mw: promised load that found no place (S,).
+        stranded_mw: promised load that found no place (S,); None: all did.
     """
 
     site: Ints
@@ -33,7 +34,7 @@ class Placement:
     scheduled: Bools
     contracts_mw: Floats
     moved_mw: Floats
-    stranded_mw: Floats
+    stranded_mw: Floats | None
 
 
 def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Placement:
@@ -44,8 +45,8 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
         fell: sites that lost machines since the last tick: nobody can leave them in time, but Premium into reserve (S,).
     """
     held = held_mw(world)
-    gap = held - step.contracts_mw
-    if gap.max() > TOLERANCE_MW or gap.min() < -TOLERANCE_MW or (held.sum(axis=1) > capacity_mw + TOLERANCE_MW).any():
+    as_planned = (np.abs(held - step.contracts_mw) <= TOLERANCE_MW).all()
+    if not as_planned or (held.sum(axis=1) > capacity_mw + TOLERANCE_MW).any():
         return _Placing(step, world, capacity_mw, fell, held).placement()
     accounts = world.accounts
     scheduled = ~accounts.served & (world.book.tier != Tier.SPOT)
@@ -58,7 +59,7 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
         scheduled=sealed(scheduled),
         contracts_mw=sealed(held),
         moved_mw=sealed(np.zeros((sites, PROMISED_TIER_COUNT))),
-        stranded_mw=sealed(np.zeros(sites)),
+        stranded_mw=None,
     )
 
 
@@ -97,7 +98,8 @@ class _Placing:
         self.was_site: list[int] = accounts.site.tolist()
         self.was_served: list[bool] = accounts.served.tolist()
         self.budget: list[int] = (budgets_of(book, accounts) - accounts.bad_ticks).tolist()
-        self.members = _members_by_tier(book.tier.tolist(), self.budget)
+        self.held: list[list[float]] = held.tolist()
+        self.as_planned: list[bool] = (np.abs(held - step.contracts_mw) <= TOLERANCE_MW).all(axis=0).tolist()
         self.target: list[list[float]] = step.contracts_mw.tolist()
         self.free: list[float] = capacity_mw.tolist()
         self.reserve: list[float] = step.reserve_mw.tolist()
@@ -117,18 +119,34 @@ class _Placing:
         return self._result()
 
     def _place_tier(self, tier: Tier) -> None:
-        leftover, failed = self._keep(tier)
+        members = self.world.book.members[tier]
+        if self.as_planned[tier] and all(
+            row[tier] <= free + TOLERANCE_MW for row, free in zip(self.held, self.free, strict=True)
+        ):
+            self._leave(members, tier)
+            return
+        # Those nearest to losing their budget come first.
+        leftover, failed = self._keep(sorted(members, key=self.budget.__getitem__), tier)
         for i in failed:
             self._fail_over(i, tier)
         if leftover:
             for i in self._shed(leftover, tier):
                 self._put(i, self._site_for(i, tier), tier)
 
-    def _keep(self, tier: Tier) -> tuple[list[int], list[int]]:
+    def _leave(self, members: Sequence[int], tier: Tier) -> None:
+        """The whole tier stands as planned: who ran runs, who was shed stays shed."""
+        for site, row in enumerate(self.held):
+            self.free[site] -= row[tier]
+            self.target[site][tier] = 0.0
+        for i in members:
+            self.served[i] = self.was_served[i]
+            self.scheduled[i] = not self.was_served[i] and tier is not Tier.SPOT and self.budget[i] > 0
+
+    def _keep(self, members: list[int], tier: Tier) -> tuple[list[int], list[int]]:
         """Leave in place what the plan and the site allow; the rest is left over, or failed with its site."""
         leftover: list[int] = []
         failed: list[int] = []
-        for i in self.members[tier]:
+        for i in members:
             site, power = self.was_site[i], self.power[i]
             if not self.was_served[i]:
                 leftover.append(i)
@@ -172,8 +190,6 @@ class _Placing:
         best = max(range(len(planned)), key=planned.__getitem__)
         if planned[best] >= power - TOLERANCE_MW:
             return best
-        if tier is Tier.SPOT:
-            return UNPLACED
         space = [free - sum(row) for free, row in zip(self.free, self.later, strict=True)]
         if was != UNPLACED and space[was] >= power - TOLERANCE_MW:
             return was
@@ -194,21 +210,16 @@ class _Placing:
         site, served = np.array(self.site, dtype=np.int64), np.array(self.served, dtype=np.bool_)
         scheduled = np.array(self.scheduled, dtype=np.bool_)
         was = self.world.accounts.site
-        moved = book.power_mw * (served & (site != was) & (was != UNPLACED))
+        moves = served & (site != was) & (was != UNPLACED)
+        moved = (
+            _by_cell(site, book.tier, book.power_mw * moves, sites) if moves.any() else np.zeros((sites, TIER_COUNT))
+        )
         stranded = book.power_mw * ~(served | scheduled | (book.tier == Tier.SPOT))
         return Placement(
             site=sealed(site),
             served=sealed(served),
             scheduled=sealed(scheduled),
             contracts_mw=sealed(_by_cell(site, book.tier, book.power_mw * served, sites)),
-            moved_mw=sealed(_by_cell(site, book.tier, moved, sites)[:, :PROMISED_TIER_COUNT]),
-            stranded_mw=sealed(_by_cell(site, book.tier, stranded, sites).sum(axis=1)),
+            moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
+            stranded_mw=sealed(_by_cell(site, book.tier, stranded, sites).sum(axis=1)) if stranded.any() else None,
         )
-
-
-def _members_by_tier(tier: list[int], budget: list[int]) -> list[list[int]]:
-    """Contracts of each tier, those nearest to losing their budget first."""
-    members: list[list[int]] = [[] for _ in range(TIER_COUNT)]
-    for i in sorted(range(len(tier)), key=budget.__getitem__):
-        members[tier[i]].append(i)
-    return members

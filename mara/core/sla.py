@@ -9,7 +9,17 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, sealed
-from mara.core.contract import TARGET_PPM, SlaAccounts, SlaContract, Tier, book_of, credit_micro_usd, window_of
+from mara.core.contract import (
+    TARGET_PPM,
+    UNPLACED,
+    ContractBook,
+    SlaAccounts,
+    SlaContract,
+    Tier,
+    book_of,
+    credit_micro_usd,
+    window_of,
+)
 from mara.core.dispatch import Allocation
 from mara.core.units import PPM
 from mara.core.world import Charter, ClosedWindow, Exclusion, World
@@ -83,15 +93,16 @@ def burn_rates(world: World) -> Floats:
 
 def turn_over(
     world: World, accounts: SlaAccounts, arrived: tuple[SlaContract, ...], cancelled: frozenset[str], charter: Charter
-) -> World:
+) -> tuple[ContractBook, SlaAccounts, tuple[ClosedWindow, ...]]:
     """Close the windows that end with this tick, open the next ones, let ended contracts go and new ones in.
 
-    `accounts` are those after the tick. The closed windows wait in the world: their credits are posted in the next tick.
+    `accounts` are those after the tick. Returns the book, the accounts and
+    the closed windows, which wait in the world: their credits are posted in the next tick.
     """
     tick = world.tick + 1
-    due = (accounts.window_end_tick <= tick) | (world.book.ends_tick <= tick)
+    due = accounts.window_end_tick <= tick
     if not (arrived or cancelled or due.any()):
-        return replace(world, accounts=accounts, closed=())
+        return world.book, accounts, ()
     closed: list[ClosedWindow] = []
     rows: list[tuple[SlaContract, tuple[int, ...]]] = []
     for i, contract in enumerate(world.book.contracts):
@@ -104,13 +115,16 @@ def turn_over(
             row = (*window_of(contract, tick, charter.grid), 0, 0, 0, 0, row[6], row[7])
         rows.append((contract, row))
     for contract in arrived:
-        rows.append((contract, (*window_of(contract, contract.starts_tick, charter.grid), 0, 0, 0, 0, -1, 0)))
-    return replace(
-        world,
-        book=book_of(tuple(contract for contract, _ in rows), charter.grid.dt_h),
-        accounts=_accounts_of([row for _, row in rows]),
-        closed=tuple(closed),
-    )
+        rows.append((contract, (*window_of(contract, contract.starts_tick, charter.grid), 0, 0, 0, 0, UNPLACED, 0)))
+    book = book_of(tuple(contract for contract, _ in rows), charter.grid.dt_h)
+    return book, _accounts_of([row for _, row in rows]), tuple(closed)
+
+
+def opened(world: World, contracts: tuple[SlaContract, ...], charter: Charter) -> World:
+    """The same world with contracts that are live from its tick on and run nowhere yet: how a run or a backtest begins."""
+    none = (0, 0, 0, 0, UNPLACED, 0)
+    rows = [(*window_of(contract, world.tick, charter.grid), *none) for contract in contracts]
+    return replace(world, book=book_of(contracts, charter.grid.dt_h), accounts=_accounts_of(rows))
 
 
 def _row(accounts: SlaAccounts, i: int) -> tuple[int, ...]:

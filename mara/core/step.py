@@ -52,17 +52,17 @@ def advance(
     if allocation.scheduled.any():
         flexibility = settlement.profit_micro_usd - _profit_without_shedding(allocation, before, seen, plan, charter)
         gains = replace(gains, sla_flexibility_micro_usd=flexibility)
-    turned = turn_over(before, report.accounts, accepted, cancelled, charter)
+    book, accounts, closed = turn_over(before, report.accounts, accepted, cancelled, charter)
     after = World(
         tick=world.tick + 1,
-        book=turned.book,
-        accounts=turned.accounts,
+        book=book,
+        accounts=accounts,
         miners_mw=allocation.miners_mw,
         miner_off_ticks=_off_ticks(allocation, before),
         availability_share=seen.availability_share,
         outage_until_tick=before.outage_until_tick,
         exclusions=_current(before),
-        closed=turned.closed,
+        closed=closed,
         gains=_sum(world.gains, gains),
         cash_micro_usd=world.cash_micro_usd + settlement.profit_micro_usd,
         refused_count=world.refused_count + len(refused),

@@ -10,7 +10,7 @@ from mara.core.arrays import Floats, Ints, sealed
 from mara.core.climate import derate_share, pue_of
 from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
 from mara.core.fleet import MINER_COUNT, Fleet, Workload
-from mara.core.market import Terms
+from mara.core.market import Terms, merchant_value_usd_per_mwh, mining_value_usd_per_mwh
 from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG
 
@@ -62,21 +62,27 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Conditions:
-    """What a tick's weather and outages leave of the fleet.
+    """What a tick's weather, outages and prices make of the fleet.
 
     Attributes:
         pue: power usage effectiveness by workload (S, K).
         available_mw: machines that can run (S, K) [MW].
         racks_mw: available inference racks, GPU and ASIC pooled (S,) [MW].
         rack_pue: of contracts: they use the PUE of the site's GPU racks (S,).
+        contract_room_mw: contract load that racks and grid can hold (S,).
         grid_cost_usd_per_mwh: price plus carbon cost of a site megawatt-hour (S,).
+        mining_value_usd_per_mwh: what an IT megawatt-hour of each miner kind earns (3,).
+        merchant_value_usd_per_mwh: and one of merchant inference, net of remote serving (R, S, 2).
     """
 
     pue: Floats
     available_mw: Floats
     racks_mw: Floats
     rack_pue: Floats
+    contract_room_mw: Floats
     grid_cost_usd_per_mwh: Floats
+    mining_value_usd_per_mwh: Floats
+    merchant_value_usd_per_mwh: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,13 +203,27 @@ def conditions_of(observation: Observation, charter: Charter) -> Conditions:
     derate = derate_share(observation.dry_bulb_c)
     if derate is not None:
         available *= derate
+    racks = available[:, Workload.GPU] + available[:, Workload.ASIC]
+    rack_pue = pue[:, Workload.GPU]
     carbon_usd_per_g_kwh = charter.terms.carbon_price_usd_per_t / G_PER_KG
     return Conditions(
         pue=sealed(pue),
         available_mw=sealed(available),
-        racks_mw=sealed(available[:, Workload.GPU] + available[:, Workload.ASIC]),
-        rack_pue=sealed(pue[:, Workload.GPU]),
+        racks_mw=sealed(racks),
+        rack_pue=sealed(rack_pue),
+        contract_room_mw=sealed(np.minimum(racks, fleet.grid_limit_mw / rack_pue)),
         grid_cost_usd_per_mwh=sealed(
             observation.energy_price_usd_per_mwh + carbon_usd_per_g_kwh * observation.carbon_intensity_g_per_kwh
+        ),
+        mining_value_usd_per_mwh=sealed(
+            mining_value_usd_per_mwh(observation.hashprice_usd_per_ph_day, fleet.efficiency_j_per_th)
+        ),
+        merchant_value_usd_per_mwh=sealed(
+            merchant_value_usd_per_mwh(
+                fleet,
+                observation.token_price_usd_per_mtok,
+                observation.demand_multiplier_share,
+                charter.terms.remote_serving_usd_per_mwh,
+            )
         ),
     )

@@ -1,0 +1,257 @@
+"""The greedy desk of `rules`: one tick's placing of contracts and tokens over plain lists, whole contracts at a time."""
+
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, Tier, budgets_of
+from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS
+from mara.core.placement import held_mw
+from mara.core.plan import Problem
+from mara.core.units import TOLERANCE_MW
+from mara.core.world import Conditions
+
+MOVE_PAYS_BACK_H: Final = 2.0
+"""A contract moves when the cost gap earns its fee back within this time."""
+PACE_SHARE: Final = 0.7
+"""Part of an error budget that may be planned away, pro rata to the window's age; the rest is for outages."""
+BURST_H: Final = 0.5
+"""Shedding starts when this much paced budget has been saved up: a contract is not blinked off for a single tick."""
+SPIKE_MULTIPLE: Final = 2.0
+"""Power this many times dearer than a contract pays is a spike: then the pace no longer matters, only the budget."""
+LEAST_UNMET_MW: Final = 0.05
+"""Unmet merchant demand below this is not worth touching a contract for."""
+
+
+class Desk:
+    """What has been placed so far in one tick [MW].
+
+    Attributes:
+        load: contracts by site and tier.
+        merchant: tokens by region of origin, site and rack kind.
+        free: racks left by site, within what the grid can feed.
+    """
+
+    def __init__(self, problem: Problem, conditions: Conditions) -> None:
+        book, accounts = problem.world.book, problem.world.accounts
+        self.problem = problem
+        self.conditions = conditions
+        self.free: list[float] = conditions.contract_room_mw.tolist()
+        self.cost: list[float] = (conditions.rack_pue * conditions.grid_cost_usd_per_mwh).tolist()
+        self.cheapest = sorted(range(len(self.cost)), key=self.cost.__getitem__)
+        self.power: list[float] = book.power_mw.tolist()
+        self.tier: list[int] = book.tier.tolist()
+        self.was: list[int] = accounts.site.tolist()
+        self.served: list[bool] = accounts.served.tolist()
+        self.at = [UNPLACED] * len(self.power)
+        self.load = [[0.0] * TIER_COUNT for _ in self.free]
+        self.least_tokens_per_mwh = float(problem.charter.fleet.tokens_per_mwh.min())
+        self.value_rows = conditions.merchant_value_usd_per_mwh
+        self.values: list[list[list[float]]] = self.value_rows.tolist()
+        self.merchant: list[list[list[float]]] = []
+        self.unmet: list[float] = []
+        self.racks: list[list[float]] = []
+
+    def place_promised(self) -> None:
+        """Every promised contract, the most binding tier first: where it runs if it fits, else where power is cheapest."""
+        world = self.problem.world
+        held = held_mw(world)
+        held[:, Tier.SPOT] = 0.0
+        if (held.sum(axis=1) <= self.conditions.contract_room_mw + TOLERANCE_MW).all():
+            promised_here = world.accounts.served & (world.book.tier < PROMISED_TIER_COUNT)
+            self.at = np.where(promised_here, world.accounts.site, UNPLACED).tolist()
+            self.load = held.tolist()
+            self.free = [free - sum(row) for free, row in zip(self.free, self.load, strict=True)]
+            waiting = np.nonzero(~world.accounts.served & (world.book.tier < PROMISED_TIER_COUNT))[0].tolist()
+        else:
+            waiting = self._keep_what_fits()
+        waiting.sort(key=self.tier.__getitem__)
+        for i in waiting:
+            home = self.was[i]
+            if home != UNPLACED and self.power[i] <= self.free[home] + TOLERANCE_MW:
+                self._put(i, home)
+            else:
+                self._put_cheapest(i)
+
+    def _keep_what_fits(self) -> list[int]:
+        """Where a site lost room: the most binding tiers stay; returns the promised contracts that do not."""
+        waiting = []
+        for i in sorted(range(len(self.tier)), key=self.tier.__getitem__):
+            if self.tier[i] == Tier.SPOT:
+                continue
+            if self.served[i] and self.power[i] <= self.free[self.was[i]] + TOLERANCE_MW:
+                self._put(i, self.was[i])
+            else:
+                waiting.append(i)
+        return waiting
+
+    def _put(self, i: int, site: int) -> None:
+        self.at[i] = site
+        self.load[site][self.tier[i]] += self.power[i]
+        self.free[site] -= self.power[i]
+
+    def _take(self, i: int) -> int:
+        site = self.at[i]
+        self.at[i] = UNPLACED
+        self.load[site][self.tier[i]] -= self.power[i]
+        self.free[site] += self.power[i]
+        return site
+
+    def _put_cheapest(self, i: int) -> None:
+        for site in self.cheapest:
+            if self.power[i] <= self.free[site] + TOLERANCE_MW:
+                self._put(i, site)
+                return
+
+    def sell_tokens(self) -> None:
+        """Merchant inference into free racks, the best paying region first, each token where it costs least."""
+        observation, fleet = self.problem.observation, self.problem.charter.fleet
+        self.racks = self.conditions.available_mw[:, RACKS].tolist()
+        self.unmet = observation.demand_tokens_per_h.tolist()
+        self.merchant = [[[0.0] * RACK_KIND_COUNT for _ in self.free] for _ in self.unmet]
+        tokens: list[float] = fleet.tokens_per_mwh.tolist()
+        orders = self._token_orders(fleet.tokens_per_mwh)
+        multiplier = observation.demand_multiplier_share.tolist()
+        for region in sorted(range(len(self.unmet)), key=multiplier.__getitem__, reverse=True):
+            value = self.values[region]
+            for offer in orders[region]:
+                s, k = divmod(offer, RACK_KIND_COUNT)
+                if self.free[s] > 0.0 and value[s][k] > self.cost[s]:
+                    self._serve(region, s, k, tokens[k])
+                    if self.unmet[region] <= 0.0:
+                        break
+
+    def _token_orders(self, tokens_per_mwh: Floats) -> list[list[int]]:
+        """For each region, (site, kind) pairs by what a token costs there: power, and what serving from afar takes."""
+        rows = self.value_rows
+        remote = rows.max(axis=1, keepdims=True) - rows
+        cost = np.array(self.cost)[:, None] + remote
+        return np.argsort((cost / tokens_per_mwh).reshape(len(rows), -1), axis=1, kind="stable").tolist()
+
+    def _serve(self, region: int, site: int, kind: int, tokens_per_mwh: float) -> None:
+        power = min(self.racks[site][kind], self.free[site], self.unmet[region] / tokens_per_mwh)
+        if power > 0.0:
+            self.merchant[region][site][kind] += power
+            self.racks[site][kind] -= power
+            self.free[site] -= power
+            self.unmet[region] -= power * tokens_per_mwh
+
+    def spend_budgets(self) -> None:
+        """Leave Standard and Flexible unserved, inside their budgets, where something else is worth clearly more.
+
+        Two occasions: power dearer than the contract pays, and merchant tokens that find no racks in the dearest hours of the day.
+        """
+        book = self.problem.world.book
+        tokens_wait = self._tokens_wait()
+        if not tokens_wait and max(self.cost) <= book.least_rate_usd_per_mwh:
+            return
+        paced, left = self._budgets()
+        rates = book.rates_usd_per_mwh
+        order = [
+            i
+            for i, site in enumerate(self.at)
+            if left[i] > 0
+            and site != UNPLACED
+            and (tokens_wait or self.cost[site] > rates[i])
+            and self.tier[i] in _SHEDDABLE
+        ]
+        order.sort(key=lambda i: (-self.tier[i], -left[i]))
+        burst = self.problem.charter.grid.ticks_per_hour * BURST_H
+        for i in order:
+            rate, cost = rates[i], self.cost[self.at[i]]
+            ready = paced[i] >= (burst if self.served[i] else 1.0)
+            if cost > SPIKE_MULTIPLE * rate or (ready and cost > rate):
+                self._take(i)
+            elif ready and tokens_wait and self._outbid(i, rate):
+                self._resell(self._take(i))
+                tokens_wait = self._tokens_wait()
+
+    def _budgets(self) -> tuple[list[float], list[int]]:
+        """Of each contract: bad ticks that the pace still allows now, and that the whole window still allows."""
+        world = self.problem.world
+        accounts = world.accounts
+        budget = budgets_of(world.book, accounts)
+        length = np.maximum(accounts.window_end_tick - accounts.window_start_tick, 1)
+        age_share = (world.tick + 1 - accounts.window_start_tick) / length
+        left = budget - accounts.bad_ticks
+        return (PACE_SHARE * budget * age_share - accounts.bad_ticks).tolist(), left.tolist()
+
+    def _tokens_wait(self) -> bool:
+        """Whether a region at the top of its day has tokens that found no racks."""
+        least = LEAST_UNMET_MW * self.least_tokens_per_mwh
+        if max(self.unmet) <= least:
+            return False
+        now = self.problem.observation.demand_multiplier_share
+        top = self.problem.forecast.demand_multiplier_share.max(axis=0)
+        return bool((now >= top)[np.array(self.unmet) > least].any())
+
+    def _outbid(self, i: int, rate_usd_per_mwh: float) -> bool:
+        site = self.at[i]
+        unmet_mw = max(self.unmet) / self.least_tokens_per_mwh
+        best = max(self.values[r][site][0] for r, tokens_left in enumerate(self.unmet) if tokens_left > 0.0)
+        room = sum(self.racks[site])
+        return best > rate_usd_per_mwh and min(unmet_mw, room) >= self.power[i] / 2
+
+    def _resell(self, site: int) -> None:
+        tokens = self.problem.charter.fleet.tokens_per_mwh.tolist()
+        for region in sorted(range(len(self.unmet)), key=lambda r: self.values[r][site][0], reverse=True):
+            for kind in reversed(range(RACK_KIND_COUNT)):
+                self._serve(region, site, kind, tokens[kind])
+
+    def move(self) -> None:
+        """Contracts from dear sites into racks that are still free at cheap ones, where the gap pays back the fee."""
+        fees = [fee / MOVE_PAYS_BACK_H for fee in self.problem.charter.terms.migration_usd_per_mw]
+        open_sites = [s for s in self.cheapest if self.free[s] > TOLERANCE_MW]
+        if not open_sites:
+            return
+        floor = self.cost[open_sites[0]] + min(fees)
+        movable = [i for i, s in enumerate(self.at) if s != UNPLACED and self.cost[s] > floor]
+        movable.sort(key=lambda i: -self.cost[self.at[i]])
+        for i in movable:
+            limit = self.cost[self.at[i]] - fees[self.tier[i]]
+            for site in open_sites:
+                if self.cost[site] >= limit:
+                    break
+                if self.power[i] <= self.free[site]:
+                    self._take(i)
+                    self._put(i, site)
+                    break
+
+    def place_spot(self) -> None:
+        """Spot where it is worth its power, in racks and grid power that nothing better wants; it stays if it can."""
+        spot = [i for i, tier in enumerate(self.tier) if tier == Tier.SPOT]
+        if not spot or max(self.free) <= TOLERANCE_MW:
+            return
+        rates = self.problem.world.book.rates_usd_per_mwh
+        top = max(rates[i] for i in spot)
+        open_sites = [s for s in self.cheapest if self.free[s] > TOLERANCE_MW and self.cost[s] < top]
+        if not open_sites:
+            return
+        spare = self._spare_site_mw()
+        pue = self.conditions.rack_pue.tolist()
+        for i in spot:
+            power = self.power[i]
+            sites = [self.was[i], *open_sites] if self.was[i] in open_sites else open_sites
+            for site in sites:
+                if (
+                    rates[i] > self.cost[site]
+                    and power <= self.free[site] + TOLERANCE_MW
+                    and power * pue[site] <= spare[site]
+                ):
+                    self._put(i, site)
+                    spare[site] -= power * pue[site]
+                    break
+
+    def _spare_site_mw(self) -> list[float]:
+        """Grid power that contracts, tokens and miners worth running leave at each site."""
+        conditions, fleet = self.conditions, self.problem.charter.fleet
+        pue = conditions.pue[:, MINERS]
+        worth = conditions.mining_value_usd_per_mwh >= pue * conditions.grid_cost_usd_per_mwh[:, None]
+        mining = (conditions.available_mw[:, MINERS] * pue * worth).sum(axis=1)
+        inference = (conditions.contract_room_mw - np.array(self.free)) * conditions.rack_pue
+        spare: list[float] = (fleet.grid_limit_mw - mining - inference).tolist()
+        return spare
+
+
+_SHEDDABLE: Final = frozenset({Tier.STANDARD, Tier.FLEXIBLE})

@@ -1,0 +1,55 @@
+"""Pieces that several optimizers share: miners into the power that is left, merchant inference into the racks that are left."""
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.fleet import MINER_COUNT, MINERS, RACKS
+from mara.core.plan import Problem
+from mara.core.world import Conditions
+
+
+def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headroom_site_mw: Floats) -> Floats:
+    """Miners (S, 3) within the site power that is left (S,): where it is short, the best value per site megawatt-hour first."""
+    draw = wanted_mw * pue
+    if (draw.sum(axis=1) <= headroom_site_mw).all():
+        return wanted_mw
+    order = np.argsort(-(value_usd_per_mwh / pue), axis=1, kind="stable")
+    rows = np.arange(len(draw))
+    left = np.maximum(headroom_site_mw, 0.0)
+    filled = np.zeros_like(draw)
+    for rank in range(MINER_COUNT):
+        column = order[:, rank]
+        taken = np.minimum(draw[rows, column], left)
+        filled[rows, column] = taken
+        left = left - taken
+    return np.asarray(filled / pue)
+
+
+def spread_merchant(problem: Problem, conditions: Conditions, contracts_mw: Floats) -> Floats:
+    """Merchant inference spread over free racks in proportion to what they can make (R, S, 2) [MW]."""
+    tokens_per_mwh = problem.charter.fleet.tokens_per_mwh
+    racks = conditions.available_mw[:, RACKS]
+    free_share = np.maximum(1.0 - contracts_mw / np.maximum(conditions.racks_mw, 1e-9), 0.0)
+    free = racks * free_share[:, None]
+    capacity = float((free * tokens_per_mwh).sum())
+    demand = problem.observation.demand_tokens_per_h
+    if capacity <= 0.0:
+        return np.zeros((len(demand), *free.shape))
+    share = demand / max(capacity, float(demand.sum()))
+    return np.asarray(share[:, None, None] * free)
+
+
+def inference_power_mw(conditions: Conditions, contracts_mw: Floats, merchant_mw: Floats) -> Floats:
+    """Site power that contracts (S,) and merchant inference (R, S, 2) draw (S,)."""
+    merchant = (merchant_mw.sum(axis=0) * conditions.pue[:, RACKS]).sum(axis=1)
+    return np.asarray(contracts_mw * conditions.rack_pue + merchant)
+
+
+def miners_allowed(problem: Problem, conditions: Conditions) -> Floats:
+    """Available miners, less those that must stay off a little longer (S, 3) [MW]."""
+    available = conditions.available_mw[:, MINERS]
+    least = problem.charter.miner_min_off_ticks
+    if least <= 1:
+        return available
+    off = problem.world.miner_off_ticks
+    return np.where((off > 0) & (off < least), 0.0, available)

@@ -1,0 +1,55 @@
+"""Rules an operator would recognise: cheapest effective cost first, miners by break-even, budgets spent in the dearest hours.
+
+Effective cost of a rack megawatt-hour is PUE x (price + carbon cost). Contracts stay unless a move pays for its fee; merchant
+inference takes the cheapest free racks; Spot runs where it is worth its power; miners run above break-even in what power is left.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, sealed
+from mara.core.fleet import MINERS
+from mara.core.plan import Plan, PlanStep, Problem
+from mara.core.world import Conditions, conditions_of
+from mara.optimizers.desk import Desk
+from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed
+
+RESTART_PAYS_BACK_H: Final = 1.0
+"""A stopped miner starts when an hour of its margin covers the restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The greedy optimizer and everyone's fallback. Cannot fail: every problem has a plan."""
+
+    name: str = "rules"
+
+    def plan(self, problem: Problem) -> Plan:
+        conditions = conditions_of(problem.observation, problem.charter)
+        desk = Desk(problem, conditions)
+        desk.place_promised()
+        desk.sell_tokens()
+        desk.spend_budgets()
+        desk.move()
+        desk.place_spot()
+        contracts, merchant = np.array(desk.load), np.array(desk.merchant)
+        drawn = inference_power_mw(conditions, contracts.sum(axis=1), merchant)
+        step = PlanStep(
+            miners_mw=sealed(_miners(problem, conditions, problem.charter.fleet.grid_limit_mw - drawn)),
+            merchant_mw=sealed(merchant),
+            contracts_mw=sealed(contracts),
+            reserve_mw=sealed(np.maximum(conditions.racks_mw - contracts[:, 0] - contracts[:, 1], 0.0)),
+        )
+        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
+
+
+def _miners(problem: Problem, conditions: Conditions, headroom_site_mw: Floats) -> Floats:
+    """Running kinds go on while they earn; stopped ones start when the margin covers the restart (S, 3)."""
+    value = conditions.mining_value_usd_per_mwh
+    pue = conditions.pue[:, MINERS]
+    margin = value - pue * conditions.grid_cost_usd_per_mwh[:, None]
+    start_margin = problem.charter.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
+    worth = margin >= np.where(problem.world.miners_mw > 0.0, 0.0, start_margin)
+    return fill_miners(miners_allowed(problem, conditions) * worth, pue, value, headroom_site_mw)

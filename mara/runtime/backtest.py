@@ -1,0 +1,73 @@
+"""A policy over a stretch of history, without a database: `advance` in a loop."""
+
+from collections.abc import Callable
+from math import ceil
+from typing import Final
+
+from mara.core.contract import SlaContract, Tier
+from mara.core.plan import Problem
+from mara.core.booking import list_rate_usd_per_mwh
+from mara.core.step import advance
+from mara.core.world import Charter, World
+from mara.feeds.base import Feed
+from mara.optimizers.base import Optimizer
+from mara.runtime.tally import Tally
+
+POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
+"""How a pooled demand divides over the tiers."""
+POOL_SLICES_PER_SITE: Final = 10
+"""The pool is cut into contracts of a tenth of an average site's racks, so that whole contracts waste little."""
+
+
+def backtest(
+    charter: Charter,
+    feed: Feed,
+    optimizer: Optimizer,
+    world: World,
+    ticks: int,
+    *,
+    horizon_hours: int,
+    on_tick: Callable[[int], None] = lambda tick: None,
+) -> tuple[Tally, World]:
+    """Advance `world` by `ticks`, planning before each; returns the sums and the world after.
+
+    Raises:
+        FeedError: the feed does not cover the stretch.
+        PlanError: the optimizer failed.
+    """
+    tally = Tally(dt_h=charter.grid.dt_h)
+    for tick in range(world.tick, world.tick + ticks):
+        observation = feed.observe(tick)
+        forecast = feed.forecast(tick, horizon_hours)
+        problem = Problem(charter=charter, world=world, observation=observation, forecast=forecast)
+        plan = optimizer.plan(problem)
+        step = advance(world, observation, plan.step_at(tick), charter)
+        tally.add(step)
+        world = step.world
+        on_tick(tick)
+    tally.close(world)
+    return tally, world
+
+
+def pooled_contracts(charter: Charter, load_share: float, ticks: int) -> tuple[SlaContract, ...]:
+    """A constant demand of `load_share` of all inference racks, by tier, for the whole stretch, cut into whole contracts."""
+    racks_mw = float(charter.fleet.racks_mw.sum())
+    slice_mw = racks_mw / charter.fleet.site_count / POOL_SLICES_PER_SITE
+    contracts = []
+    for tier, share in POOL_TIER_SHARE.items():
+        total_mw = load_share * share * racks_mw
+        count = ceil(total_mw / slice_mw)
+        for n in range(count):
+            contracts.append(
+                SlaContract(
+                    id=f"pool-{tier.name.lower()}-{n:04d}",
+                    tier=tier,
+                    customer="pooled demand",
+                    power_mw=total_mw / count,
+                    rate_usd_per_mwh=list_rate_usd_per_mwh(tier, charter),
+                    starts_tick=0,
+                    ends_tick=ticks,
+                    timezone="UTC",
+                )
+            )
+    return tuple(contracts)

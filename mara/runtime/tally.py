@@ -1,0 +1,118 @@
+"""Sums over many ticks, and the report that a backtest or a simulation prints: the names of CONTRACT section 1."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints
+from mara.core.contract import TIER_COUNT, TIER_KEYS
+from mara.core.finance import CONTRACT_LINES, CREDIT_LINES, LINE_COUNT, MIGRATION_LINES, EnergyLine, Line
+from mara.core.step import Step
+from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
+from mara.core.world import World
+
+G_PER_T = 1_000_000
+
+
+def _lines() -> Ints:
+    return np.zeros(LINE_COUNT, dtype=np.int64)
+
+
+def _tiers_mw() -> Floats:
+    return np.zeros(TIER_COUNT)
+
+
+def _tier_ticks() -> Ints:
+    return np.zeros(TIER_COUNT, dtype=np.int64)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been added up so far. Money and energy are exact integers."""
+
+    dt_h: float
+    ticks: int = 0
+    outages: int = 0
+    refusals: int = 0
+    lines_micro_usd: Ints = field(default_factory=_lines)
+    energy_wh: int = 0
+    renewable_wh: float = 0.0
+    emissions_g: int = 0
+    promised_mw_ticks: Floats = field(default_factory=_tiers_mw)
+    delivered_mw_ticks: Floats = field(default_factory=_tiers_mw)
+    good_ticks: Ints = field(default_factory=_tier_ticks)
+    bad_ticks: Ints = field(default_factory=_tier_ticks)
+    planned_bad_ticks: Ints = field(default_factory=_tier_ticks)
+
+    def add(self, step: Step) -> None:
+        """Add one settled tick."""
+        settlement, book = step.settlement, step.before.book
+        self.ticks += 1
+        self.lines_micro_usd += settlement.lines_micro_usd.sum(axis=0)
+        self.energy_wh += int(
+            settlement.energy_wh[:, : EnergyLine.HEDGE + 1].sum() + settlement.energy_wh[:, EnergyLine.SOLD].sum()
+        )
+        power = step.allocation.site_power_mw
+        self.renewable_wh += float(power @ step.observation.renewable_share) * self.dt_h * WH_PER_MWH
+        self.emissions_g += int(settlement.emissions_g.sum())
+        self.refusals += len(step.refused)
+        available, before = step.observation.availability_share, step.before.availability_share
+        if available is not before:
+            self.outages += int((available < before).sum())
+        if len(book.contracts):
+            self._add_contracts(step)
+
+    def _add_contracts(self, step: Step) -> None:
+        book, report = step.before.book, step.report
+        self.promised_mw_ticks += book.promised_mw
+        self.delivered_mw_ticks += step.allocation.contracts_mw.sum(axis=0)
+        if report.good.all():
+            self.good_ticks += np.bincount(book.tier, minlength=TIER_COUNT)
+            return
+        bad = ~report.good & ~report.excluded
+        self.good_ticks += np.bincount(book.tier[report.good & ~report.excluded], minlength=TIER_COUNT)
+        self.bad_ticks += np.bincount(book.tier[bad], minlength=TIER_COUNT)
+        self.planned_bad_ticks += np.bincount(book.tier[step.allocation.scheduled], minlength=TIER_COUNT)
+
+    def close(self, world: World) -> None:
+        """Add the credits of windows that ended with the last tick: their postings would come with the next."""
+        for window in world.closed:
+            if window.credit_micro_usd:
+                self.lines_micro_usd[Line.CREDIT_PREMIUM + window.tier] -= window.credit_micro_usd
+
+    def report(self) -> dict[str, object]:
+        """The fields that backtest and simulation share; USD, MWh and tonnes."""
+        usd = self.lines_micro_usd / MICRO_USD_PER_USD
+        return {
+            "ticks": self.ticks,
+            "profit_usd": int(self.lines_micro_usd.sum()) / MICRO_USD_PER_USD,
+            "revenue_usd": {
+                "mining": float(usd[Line.MINING]),
+                "inference": float(usd[Line.INFERENCE]),
+                "contracts": float(usd[CONTRACT_LINES].sum()),
+                "sellback": float(usd[Line.SELLBACK]),
+            },
+            "cost_usd": {
+                "energy": -float(usd[Line.ENERGY] + usd[Line.HEDGE]),
+                "carbon": -float(usd[Line.CARBON]),
+                "migration": -float(usd[MIGRATION_LINES].sum()),
+                "restart": -float(usd[Line.RESTART]),
+                "credits": -float(usd[CREDIT_LINES].sum()),
+            },
+            "energy_mwh": self.energy_wh / WH_PER_MWH,
+            "emissions_t": self.emissions_g / G_PER_T,
+            "renewable_share": self.renewable_wh / self.energy_wh if self.energy_wh else 0.0,
+            "sla": {key: self._tier(index) for index, key in enumerate(TIER_KEYS)},
+        }
+
+    def _tier(self, tier: int) -> dict[str, float | int]:
+        good, bad = int(self.good_ticks[tier]), int(self.bad_ticks[tier])
+        # Adding 0.0 turns the -0.0 of "no credits" into 0.0.
+        credit = -int(self.lines_micro_usd[Line.CREDIT_PREMIUM + tier]) / MICRO_USD_PER_USD + 0.0 if tier < 3 else 0.0
+        return {
+            "promised_mwh": float(self.promised_mw_ticks[tier]) * self.dt_h,
+            "delivered_mwh": float(self.delivered_mw_ticks[tier]) * self.dt_h,
+            "availability_share": good / (good + bad) if good + bad else 1.0,
+            "bad_ticks": bad,
+            "credits_usd": credit,
+        }
