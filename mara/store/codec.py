@@ -1,0 +1,215 @@
+"""Records of the core to bytes and back, exactly: equal records give equal bytes, every float returns bit for bit.
+
+Layout: ``MARA``, a format byte, the length of the header (4 bytes, big-endian), the header, then the arrays end to end.
+The header is JSON (Python writes a float with as many digits as make it unique) and holds each record's fields by name;
+arrays stand in it as type and shape. Several records in a row are stored by column. A field with a default may be
+missing: an older Mara did not know it.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from types import UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from mara.core.arrays import sealed
+from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
+from mara.errors import StoreRefused
+
+MAGIC: Final = b"MARA"
+FORMAT: Final = 1
+HEADER_AT: Final = len(MAGIC) + 5
+COMMANDS: Final = {kind.__name__: kind for kind in (Book, Cancel, Outage, Restore, Exclude)}
+
+T = TypeVar("T")
+Plain = Any
+"""What JSON holds."""
+
+
+def bytes_of(record: object, *, without: frozenset[str] = frozenset()) -> bytes:
+    """The canonical bytes of a record of the core; fields in `without` are left out and given back by the reader."""
+    arrays: list[bytes] = []
+    kind: Any = type(record)
+    header = _text(_writers(kind, without)(record, arrays)).encode()
+    return b"".join((MAGIC, bytes((FORMAT,)), len(header).to_bytes(4, "big"), header, *arrays))
+
+
+def record_of(kind: type[T], content: bytes, **given: object) -> T:
+    """The record that `bytes_of` wrote; `given` supplies fields that were left out.
+
+    Raises:
+        StoreRefused: not such bytes, or of a newer Mara.
+    """
+    if content[: len(MAGIC)] != MAGIC or content[len(MAGIC)] != FORMAT:
+        raise StoreRefused(
+            f"a stored {kind.__name__} of format {FORMAT} was expected, other bytes came: use a newer Mara"
+        )
+    start = HEADER_AT + int.from_bytes(content[HEADER_AT - 4 : HEADER_AT], "big")
+    try:
+        plain = json.loads(content[HEADER_AT:start])
+        record: T = _record_from(kind, plain, _Arrays(content, start), given)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise StoreRefused(f"a stored {kind.__name__} cannot be read ({error}): run `mara db check`") from error
+    return record
+
+
+def text_of(hint: object, value: object) -> str:
+    """Canonical JSON of a value without arrays, such as a tuple of requests."""
+    return _text(_writer(hint)(value, []))
+
+
+def value_of(hint: object, text: str) -> Any:
+    """What `text_of` wrote."""
+    return _reader(hint)(json.loads(text), _Arrays(b"", 0))
+
+
+def commands_bytes(commands: tuple[Command, ...]) -> bytes | None:
+    """A tick's commands; None for the usual none."""
+    if not commands:
+        return None
+    return _text([[type(c).__name__, _writer(type(c))(c, [])] for c in commands]).encode()
+
+
+def commands_of(content: bytes | None) -> tuple[Command, ...]:
+    """What `commands_bytes` wrote."""
+    if content is None:
+        return ()
+    return tuple(_reader(COMMANDS[name])(plain, _Arrays(b"", 0)) for name, plain in json.loads(content))
+
+
+@dataclass(slots=True)
+class _Arrays:
+    """The arrays behind a header, read in the order they were written."""
+
+    content: bytes
+    position: int
+
+    def next_of(self, letter: str, shape: list[int]) -> np.ndarray:
+        dtype = _DTYPES[letter]
+        count = int(np.prod(shape, dtype=np.int64))
+        # A copy is aligned and owns its memory; a view into the bytes would be neither.
+        array = np.frombuffer(self.content, dtype, count, self.position).reshape(shape).copy()
+        self.position += count * dtype.itemsize
+        return sealed(array)
+
+
+Writer = Callable[[Any, list[bytes]], Plain]
+Reader = Callable[[Plain, _Arrays], Any]
+
+
+def _text(plain: Plain) -> str:
+    return json.dumps(plain, separators=(",", ":"), allow_nan=False)
+
+
+@cache
+def _writers(kind: Any, without: frozenset[str] = frozenset()) -> Writer:
+    named = [(name, _writer(hint)) for name, hint in _hints(kind) if name not in without]
+    return lambda record, arrays: {name: write(getattr(record, name), arrays) for name, write in named}
+
+
+def _record_from(kind: Any, plain: Plain, arrays: _Arrays, given: dict[str, object]) -> Any:
+    known = dict(_hints(kind))
+    values = {name: _reader(known[name])(value, arrays) for name, value in plain.items()}
+    return kind(**values, **given)
+
+
+@cache
+def _hints(kind: Any) -> tuple[tuple[str, Any], ...]:
+    hints = get_type_hints(kind)
+    return tuple((field.name, hints[field.name]) for field in fields(kind))
+
+
+def _writer(hint: Any) -> Writer:
+    """How a value of this type becomes plain."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is np.ndarray:
+        return _write_array
+    if origin is tuple:
+        return _write_columns(parts[0]) if _is_column_type(parts) else _write_tuple(parts)
+    if origin in (Union, UnionType):
+        return lambda value, _: value if isinstance(value, str) or value is None else float(value)
+    if origin is dict:
+        write = _writer(parts[1])
+        return lambda value, arrays: {k: write(value[k], arrays) for k in sorted(value)}
+    if _is_record(hint):
+        return _writers(hint)
+    if hint is datetime:
+        return lambda value, _: value.isoformat()
+    if issubclass(hint, Enum):
+        return lambda value, _: value.value
+    return lambda value, _: hint(value)
+
+
+@cache
+def _reader(hint: Any) -> Reader:
+    """How the plain form becomes a value of this type again."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is np.ndarray:
+        return lambda plain, arrays: arrays.next_of(*plain)
+    if origin is tuple:
+        return _read_columns(parts[0]) if _is_column_type(parts) else _read_tuple(parts)
+    if origin in (Union, UnionType):
+        return lambda plain, _: plain
+    if origin is dict:
+        read = _reader(parts[1])
+        return lambda plain, arrays: {k: read(v, arrays) for k, v in plain.items()}
+    if _is_record(hint):
+        return lambda plain, arrays: _record_from(hint, plain, arrays, {})
+    if hint is datetime:
+        return lambda plain, _: datetime.fromisoformat(plain)
+    return lambda plain, _: hint(plain)
+
+
+def _is_record(hint: object) -> bool:
+    return is_dataclass(hint)
+
+
+def _is_column_type(parts: tuple[Any, ...]) -> bool:
+    """Whether a tuple type is "any number of one record"."""
+    return len(parts) == 2 and parts[1] is Ellipsis and _is_record(parts[0])
+
+
+def _write_columns(kind: type) -> Writer:
+    named = [(name, _writer(hint)) for name, hint in _hints(kind)]
+    return lambda records, arrays: {n: [w(getattr(r, n), arrays) for r in records] for n, w in named}
+
+
+def _read_columns(kind: type) -> Reader:
+    def read(plain: Plain, arrays: _Arrays) -> Any:
+        known = dict(_hints(kind))
+        columns = {n: [_reader(known[n])(v, arrays) for v in values] for n, values in plain.items()}
+        rows = zip(*columns.values(), strict=True)
+        return tuple(kind(**dict(zip(columns, row, strict=True))) for row in rows)
+
+    return read
+
+
+def _write_tuple(parts: tuple[Any, ...]) -> Writer:
+    if parts[1:] == (Ellipsis,):
+        write = _writer(parts[0])
+        return lambda value, arrays: [write(item, arrays) for item in value]
+    each = [_writer(part) for part in parts]
+    return lambda value, arrays: [w(item, arrays) for w, item in zip(each, value, strict=True)]
+
+
+def _read_tuple(parts: tuple[Any, ...]) -> Reader:
+    def read(plain: Plain, arrays: _Arrays) -> Any:
+        hints: Iterator[Any] = iter([parts[0]] * len(plain) if parts[1:] == (Ellipsis,) else parts)
+        return tuple(_reader(hint)(item, arrays) for hint, item in zip(hints, plain, strict=True))
+
+    return read
+
+
+def _write_array(value: np.ndarray, arrays: list[bytes]) -> Plain:
+    letter = value.dtype.kind
+    assert value.dtype == _DTYPES[letter], f"arrays of the core are float64, int64 or bool, got {value.dtype}"
+    arrays.append(value.tobytes())
+    return [letter, list(value.shape)]
+
+
+_DTYPES: Final = {"f": np.dtype("<f8"), "i": np.dtype("<i8"), "b": np.dtype("?")}

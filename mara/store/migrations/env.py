@@ -1,0 +1,17 @@
+"""What alembic runs: migrations on the connection it was given, inside that connection's transaction."""
+
+from alembic import context
+
+from mara.store import ledger
+from mara.store.tables import Row
+
+assert ledger.LedgerEntry.metadata is Row.metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Row.metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,222 @@
+"""One tick as it will be stored: all that goes into its transaction, worked out before the transaction begins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints
+from mara.core.commands import Exclude
+from mara.core.contract import ContractBook
+from mara.core.events import Event
+from mara.core.plan import Plan, PlanStep
+from mara.core.step import Step
+from mara.core.timegrid import TimeGrid
+from mara.core.units import SECONDS_PER_HOUR
+from mara.store import rows, tables
+from mara.store.chain import Digests, audit_hash, kept_digest, link_of, raw_digest, world_digest
+from mara.store.codec import bytes_of, commands_bytes, text_of
+from mara.store.ledger import LedgerEntry
+
+WITHOUT_BOOK: Final = frozenset({"book"})
+OPERATOR: Final = "operator"
+NEVER: Final = -1
+MONEY_COLUMNS: Final = slice(-3, None)
+"""Of `allocations`: revenue, cost, energy cost."""
+
+Inserts = tuple[tuple[type[tables.Row], list[rows.RowValues]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tail:
+    """The end of what is stored, remembered so that only changes are written.
+
+    Attributes:
+        tick_hash, audit_hash: the last links of both chains.
+        plan_step, plan_content: the step in force, as the object last given and as bytes; None and empty before one.
+        adopted: optimizer and tick of making of the plan last written.
+        states: how each live contract fared in the last tick.
+        numbers: of live contracts.
+        book, book_hash: the book last written.
+    """
+
+    next_tick: int
+    tick_hash: bytes
+    audit_count: int
+    audit_hash: bytes
+    plan_step: PlanStep | None
+    plan_content: bytes
+    adopted: tuple[str, int]
+    states: dict[str, int]
+    numbers: dict[str, int]
+    contract_count: int
+    book: ContractBook | None
+    book_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Page:
+    """A tick ready to be written.
+
+    Attributes:
+        book: bytes of the book when it changed.
+        checkpoint: bytes of the whole world when a day has ended; `kept` when a month has.
+        hour_epoch_s: the clock hour that ended with the tick, None for none.
+        binding: whether the tick books or obeys something, so that it must survive a power cut.
+        tail: after the tick.
+    """
+
+    tick: int
+    inserts: Inserts
+    world: bytes
+    book: bytes | None
+    checkpoint: bytes | None
+    kept: bool
+    hour_epoch_s: int | None
+    binding: bool
+    tail: Tail
+
+
+def page_of(step: Step, plan: Plan, events: Sequence[Event], tail: Tail, grid: TimeGrid) -> Page:
+    """What storing `step` after `tail` means. Pure."""
+    tick, world = step.tick, step.world
+    book = None if world.book is tail.book else bytes_of(world.book)
+    book_hash = tail.book_hash if book is None else sha256(book).digest()
+    light = bytes_of(world, without=WITHOUT_BOOK)
+    plan_content = tail.plan_content if step.plan is tail.plan_step else bytes_of(step.plan)
+    facts, link = _facts(step, tail, plan_content, world_digest(light, book_hash), grid)
+    promises, tail = _promises(step, tail)
+    audits, last_audit = _audits(step, tail, link)
+    adopted = (plan.optimizer, plan.made_tick)
+    inserts: Inserts = (
+        *facts,
+        *promises,
+        (tables.PlanStep, [(tick, *adopted, plan_content)] if plan_content != tail.plan_content else []),
+        (tables.OptimizationRun, [rows.optimization_row(plan, tick)] if adopted != tail.adopted else []),
+        (tables.Event, rows.event_rows(events)),
+        (tables.Audit, audits),
+    )
+    now, later = grid.at(tick), grid.at(tick + 1)
+    return Page(
+        tick=tick,
+        inserts=tuple((table, values) for table, values in inserts if values),
+        world=light,
+        book=book,
+        checkpoint=bytes_of(world) if now.date() != later.date() else None,
+        kept=now.month != later.month,
+        hour_epoch_s=_ended_hour(tick, grid),
+        binding=bool(step.accepted or step.commands),
+        tail=replace(
+            tail,
+            next_tick=tick + 1,
+            tick_hash=link,
+            audit_count=tail.audit_count + len(audits),
+            audit_hash=last_audit,
+            plan_step=step.plan,
+            plan_content=plan_content,
+            adopted=adopted,
+            book=world.book,
+            book_hash=book_hash,
+        ),
+    )
+
+
+def digests_of(step: Step) -> Digests:
+    """The digests that storing this step would give: compare them with a stored tick's to prove a replay."""
+    light = bytes_of(step.world, without=WITHOUT_BOOK)
+    world = world_digest(light, sha256(bytes_of(step.world.book)).digest())
+    return _Matrices.of(step).digests(commands_bytes(step.commands), bytes_of(step.plan), world)
+
+
+@dataclass(frozen=True, slots=True)
+class _Matrices:
+    """The per-site tables of a tick."""
+
+    prices: Floats
+    market: rows.RowValues
+    allocations: Ints
+    ledger: Ints
+
+    @classmethod
+    def of(cls, step: Step) -> "_Matrices":
+        prices = rows.price_matrix(step.observation)
+        return cls(
+            prices,
+            rows.market_values(step.observation, prices),
+            rows.allocation_matrix(step.allocation, step.settlement),
+            rows.ledger_matrix(step.settlement),
+        )
+
+    def digests(self, commands: bytes | None, plan_content: bytes, world: bytes) -> Digests:
+        return Digests(
+            raw=raw_digest(self.prices, self.market, self.allocations),
+            kept=kept_digest(self.ledger, commands, plan_content),
+            world=world,
+        )
+
+
+def _facts(step: Step, tail: Tail, plan_content: bytes, world: bytes, grid: TimeGrid) -> tuple[Inserts, bytes]:
+    """The rows that every tick has, and its link in the chain."""
+    tick, made, commands = step.tick, _Matrices.of(step), commands_bytes(step.commands)
+    digests = made.digests(commands, plan_content, world)
+    link = link_of(tail.tick_hash, tick, digests)
+    totals = made.allocations[:, MONEY_COLUMNS].sum(axis=0).tolist()
+    hashes = (digests.raw, digests.kept, digests.world, link)
+    return (
+        (tables.Tick, [(tick, grid.epoch_s(tick), *totals, commands, *hashes)]),
+        (tables.Price, rows.by_site(tick, made.prices)),
+        (tables.Market, [(tick, *made.market)]),
+        (tables.Allocation, rows.by_site(tick, made.allocations)),
+        (LedgerEntry, rows.by_site(tick, made.ledger)),
+    ), link
+
+
+def _promises(step: Step, tail: Tail) -> tuple[Inserts, Tail]:
+    """What changed for contracts: booked, gone from good to bad or back, closed; and the tail that knows it."""
+    first = tail.contract_count + 1
+    numbers = tail.numbers | {c.id: n for n, c in enumerate(step.accepted, start=first)}
+    intervals, states = _intervals(step, tail)
+    windows = [rows.window_row(numbers[w.contract_id], w, step.tick) for w in step.world.closed]
+    if step.world.book is not step.before.book:
+        numbers = {c.id: numbers[c.id] for c in step.world.book.contracts}
+    inserts: Inserts = (
+        (tables.SlaContract, rows.contract_rows(step.accepted, first, step.tick)),
+        (tables.SlaInterval, intervals),
+        (tables.SlaWindow, windows),
+    )
+    count = tail.contract_count + len(step.accepted)
+    return inserts, replace(tail, numbers=numbers, states=states, contract_count=count)
+
+
+def _intervals(step: Step, tail: Tail) -> tuple[list[rows.RowValues], dict[str, int]]:
+    """A row for each contract whose state changed with this tick."""
+    ids = [contract.id for contract in step.before.book.contracts]
+    now = rows.sla_states(step)
+    was = np.fromiter((tail.states.get(contract_id, NEVER) for contract_id in ids), np.int64, len(ids))
+    changed = np.flatnonzero(now != was).tolist()
+    if not changed and len(ids) == len(tail.states):
+        return [], tail.states
+    values = now.tolist()
+    return [(tail.numbers[ids[i]], step.tick, values[i]) for i in changed], dict(zip(ids, values, strict=True))
+
+
+def _audits(step: Step, tail: Tail, link: bytes) -> tuple[list[rows.RowValues], bytes]:
+    """A chained row for each order that was obeyed in this tick."""
+    audits: list[rows.RowValues] = []
+    last = tail.audit_hash
+    for number, command in enumerate(step.commands, start=tail.audit_count + 1):
+        action = f"{type(command).__name__} {text_of(type(command), command)}"
+        actor = command.author if isinstance(command, Exclude) else OPERATOR
+        entry = (number, step.tick, actor, "", action, tail.tick_hash, link)
+        after = audit_hash(last, entry)
+        audits.append((*entry, last, after))
+        last = after
+    return audits, last
+
+
+def _ended_hour(tick: int, grid: TimeGrid) -> int | None:
+    """The clock hour whose last tick this is [epoch s]."""
+    hour = grid.epoch_s(tick) // SECONDS_PER_HOUR
+    return None if grid.epoch_s(tick + 1) // SECONDS_PER_HOUR == hour else hour * SECONDS_PER_HOUR

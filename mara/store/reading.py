@@ -1,0 +1,184 @@
+"""What is stored, read without holding up the writer: short queries, read-only connections, a limit on each answer."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from mara.core.events import Event
+from mara.core.plan import PlanStep
+from mara.core.snapshot import SeriesPoint
+from mara.core.units import MICRO_USD_PER_USD
+from mara.core.world import Observation, World
+from mara.errors import StoreRefused
+from mara.store import resume, rows, schema, tables
+from mara.store.chain import Digests
+from mara.store.codec import commands_of, record_of
+from mara.store.connection import answering, path_of, reader_engine
+from mara.store.records import RunRecord, StoredTick
+from mara.store.statements import FLEET
+
+MOST_TICK_HOURS: Final = 48
+"""A series up to this long is drawn tick by tick, a longer one from hourly roll-ups."""
+MOST_SERIES_HOURS: Final = 3 * 8_784
+MOST_EVENTS: Final = 1_000
+
+
+class Reading:
+    """A read-only view of a database, live or not. Safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = reader_engine(path)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Look at a database without locking it.
+
+        Raises:
+            StoreRefused: there is none, or it is of another version.
+        """
+        path = path_of(url)
+        if not path.is_file() or not path.stat().st_size:
+            raise StoreRefused(
+                f"a database was expected at {path}, there is none: run `mara simulate` or `mara run` first"
+            )
+        schema.refuse_newer(path)
+        if schema.revision_of(path) != schema.HEAD:
+            raise StoreRefused(f"{path} is of an older Mara: run `mara db upgrade` first")
+        return cls(path)
+
+    def close(self) -> None:
+        """Let go of the connections; harmless when repeated."""
+        self._engine.dispose()
+
+    def ask(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
+        """All rows of one query."""
+        with answering(self.path, "reading"), self._engine.connect() as connection:
+            return connection.exec_driver_sql(query, values).all()
+
+    @contextmanager
+    def one_state(self) -> Iterator[Connection]:
+        """One committed state for several queries. The write-ahead log grows meanwhile: keep it short."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    def run(self) -> RunRecord:
+        """The run in the database.
+
+        Raises:
+            StoreRefused: it holds none yet.
+        """
+        with answering(self.path, "reading"), self._engine.connect() as connection:
+            run = resume.run_in(connection)
+        if run is None:
+            raise StoreRefused(f"{self.path} holds no run yet: run `mara simulate` or `mara run` first")
+        return run
+
+    def next_tick(self) -> int:
+        """The first tick that is not stored."""
+        return int(self.ask("SELECT seq FROM engine_state")[0][0])
+
+    def world_before(self, tick: int) -> tuple[int, World]:
+        """The newest stored world at or before the start of `tick`, and its tick: replay from there.
+
+        Raises:
+            StoreRefused: the run began later.
+        """
+        found = self.ask("SELECT tick, content FROM checkpoints WHERE tick <= ? ORDER BY tick DESC LIMIT 1", tick)
+        if not found:
+            raise StoreRefused(f"the run in {self.path} begins after tick {tick}: ask for a later one")
+        return found[0][0], record_of(World, found[0][1])
+
+    def stored_tick(self, tick: int) -> StoredTick:
+        """What went into a tick.
+
+        Raises:
+            StoreRefused: no such tick is stored.
+        """
+        found = self.ask("SELECT commands, raw_hash, kept_hash, world_hash, tick_hash FROM ticks WHERE tick = ?", tick)
+        if not found:
+            raise StoreRefused(f"tick {tick} is not in {self.path}, which goes up to tick {self.next_tick() - 1}")
+        commands, raw, kept, world, link = found[0]
+        plan = self.ask("SELECT content FROM plans WHERE from_tick <= ? ORDER BY from_tick DESC LIMIT 1", tick)
+        return StoredTick(
+            tick=tick,
+            observation=self._observation(tick),
+            plan_step=record_of(PlanStep, plan[0][0]),
+            commands=commands_of(commands),
+            digests=Digests(raw=raw, kept=kept, world=world),
+            tick_hash=link,
+        )
+
+    def series(self, hours: int) -> tuple[SeriesPoint, ...]:
+        """The fleet's money over the last simulated hours: ticks when they are few, else whole clock hours."""
+        if not self.ask("SELECT 1 FROM runs"):
+            return ()
+        grid, end = self.run().charter.grid, self.next_tick()
+        first = end - grid.ticks_of_hours(min(hours, MOST_SERIES_HOURS))
+        if hours <= MOST_TICK_HOURS:
+            found = self.ask(
+                "SELECT epoch_s, 1, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd"
+                " FROM ticks WHERE tick >= ? ORDER BY tick",
+                first,
+            )
+        else:
+            found = self.ask(
+                "SELECT hour_epoch_s, ticks_count, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd"
+                " FROM hourly WHERE site = ? AND hour_epoch_s >= ? ORDER BY hour_epoch_s",
+                FLEET,
+                grid.epoch_s(first),
+            )
+        return tuple(_point(*row, dt_h=grid.dt_h) for row in found)
+
+    def events(self, limit: int) -> tuple[Event, ...]:
+        """The newest events, newest first."""
+        found = self.ask(
+            "SELECT tick, severity, site, kind, text FROM events ORDER BY tick DESC, number DESC LIMIT ?",
+            min(limit, MOST_EVENTS),
+        )
+        return tuple(Event(tick=t, severity=s, site=i, kind=k, text=x) for t, s, i, k, x in found)
+
+    def counts(self) -> dict[str, int]:
+        """Rows of each table; slow on a large database."""
+        with answering(self.path, "counting"), self._engine.connect() as connection:
+            found = sorted(tables.Row.metadata.tables.items())
+            return {n: connection.execute(select(func.count()).select_from(t)).scalar_one() for n, t in found}
+
+    def _observation(self, tick: int) -> Observation | None:
+        """None once the raw rows have gone."""
+        market = self.ask(_MARKET, tick)
+        if not market:
+            return None
+        prices = self.ask(_PRICES, tick)
+        return rows.observation_of(tick, np.array([tuple(row) for row in prices]), market[0])
+
+
+_MARKET: Final = (
+    "SELECT hashprice_usd_per_ph_day, token_price_usd_per_mtok, demand, arrivals, stale_sources, negative_zeros"
+    " FROM markets WHERE tick = ?"
+)
+_PRICES: Final = (
+    "SELECT energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c, wet_bulb_c,"
+    " availability_share FROM prices WHERE tick = ? ORDER BY site"
+)
+
+
+def _point(epoch_s: int, ticks: int, revenue: int, cost: int, energy_cost: int, *, dt_h: float) -> SeriesPoint:
+    """Micro-dollars over some ticks as dollars per hour."""
+    scale = MICRO_USD_PER_USD * ticks * dt_h
+    return SeriesPoint(
+        at=datetime.fromtimestamp(epoch_s, UTC),
+        revenue_usd_per_h=revenue / scale,
+        profit_usd_per_h=(revenue - cost) / scale,
+        energy_cost_usd_per_h=energy_cost / scale,
+    )

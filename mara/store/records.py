@@ -1,0 +1,100 @@
+"""What the store gives and takes beside the core's own records."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from mara.core.commands import Command
+from mara.core.market import Terms
+from mara.core.plan import PlanStep
+from mara.core.world import Charter, Observation
+from mara.store.chain import Digests
+from mara.store.codec import bytes_of, text_of
+
+RUN_ID_LENGTH = 12  # hexadecimal digits: 48 bits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunRecord:
+    """What a run is; made by `run_record`. `stored_at` is wall time, epoch seconds, 0 until the database stamped it."""
+
+    run_id: str
+    seed: int
+    charter: Charter
+    fleet_hash: str
+    optimizer: str
+    feed: str
+    history_hash: str
+    version: str
+    stored_at: int = 0
+
+    @property
+    def fleet_name(self) -> str:
+        return self.charter.fleet.name
+
+    @property
+    def start_epoch_s(self) -> int:
+        return self.charter.grid.start_epoch_s
+
+    @property
+    def tick_minutes(self) -> int:
+        return self.charter.grid.tick_minutes
+
+    @property
+    def terms_json(self) -> str:
+        return text_of(Terms, self.charter.terms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredTick:
+    """What went into a tick and the hashes of what came out. Past the retention of raw rows `observation` is None."""
+
+    tick: int
+    observation: Observation | None
+    plan_step: PlanStep
+    commands: tuple[Command, ...]
+    digests: Digests
+    tick_hash: bytes
+
+
+def run_record(
+    charter: Charter, *, seed: int, optimizer: str, feed: str, history_hash: str = "", version: str
+) -> RunRecord:
+    """The record of a new run. Its id follows from what the run is made of, so that equal runs have equal ids."""
+    fleet_hash = sha256(bytes_of(charter.fleet)).hexdigest()
+    grid = charter.grid
+    made_of = (
+        seed,
+        fleet_hash,
+        grid.start_epoch_s,
+        grid.tick_minutes,
+        text_of(Terms, charter.terms),
+        feed,
+        history_hash,
+    )
+    return RunRecord(
+        run_id=sha256(repr(made_of).encode()).hexdigest()[:RUN_ID_LENGTH],
+        seed=seed,
+        charter=charter,
+        fleet_hash=fleet_hash,
+        optimizer=optimizer,
+        feed=feed,
+        history_hash=history_hash,
+        version=version,
+    )
+
+
+def difference_of(stored: RunRecord, wanted: RunRecord) -> str | None:
+    """What keeps a stored run from being gone on with as `wanted`, in words; None when nothing does."""
+    for what, has, asks in (
+        ("seed", stored.seed, wanted.seed),
+        ("fleet", stored.fleet_name, wanted.fleet_name),
+        ("fleet's contents", stored.fleet_hash[:RUN_ID_LENGTH], wanted.fleet_hash[:RUN_ID_LENGTH]),
+        ("tick minutes", stored.tick_minutes, wanted.tick_minutes),
+        ("start", stored.charter.grid.at(0).isoformat(), wanted.charter.grid.at(0).isoformat()),
+        ("feed", stored.feed, wanted.feed),
+        ("history", stored.history_hash[:RUN_ID_LENGTH], wanted.history_hash[:RUN_ID_LENGTH]),
+        ("terms", stored.terms_json, wanted.terms_json),
+    ):
+        if has != asks:
+            return f"the stored run {stored.run_id} has the {what} {has}, {asks} was asked for"
+    return None

@@ -1,0 +1,115 @@
+"""How a run is taken up where it stands: what a writer reads when it opens a database, and writes when a run begins."""
+
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from mara.core.contract import ContractBook
+from mara.core.world import Charter, World
+from mara.errors import StoreRefused
+from mara.store import rows, tables
+from mara.store.chain import genesis_of
+from mara.store.codec import bytes_of, record_of
+from mara.store.page import WITHOUT_BOOK, Tail
+from mara.store.records import RunRecord
+from mara.store.statements import insert_into
+
+
+def take_over(connection: Connection) -> int:
+    """Become the writer: one that thought it was is fenced off. Returns this writer's number, 0 before a run."""
+    connection.exec_driver_sql("UPDATE engine_state SET writer_run = writer_run + 1")
+    return connection.exec_driver_sql("SELECT writer_run FROM engine_state").scalar() or 0
+
+
+def refuse_torn(connection: Connection, path: Path) -> None:
+    """Look whether sequence, ticks and cash tell the same story; one transaction a tick means they always do.
+
+    Raises:
+        StoreRefused: they do not.
+    """
+    ask = connection.exec_driver_sql
+    state = ask("SELECT seq, tick_hash FROM engine_state").one_or_none()
+    if state is None:
+        return
+    last = ask("SELECT tick + 1, tick_hash FROM ticks ORDER BY tick DESC LIMIT 1").one_or_none()
+    first_world = ask("SELECT content FROM checkpoints ORDER BY tick LIMIT 1").scalar_one()
+    earned = ask("SELECT coalesce(sum(revenue_micro_usd - cost_micro_usd), 0) FROM ticks").scalar_one()
+    if last is not None and tuple(last) != tuple(state):
+        raise StoreRefused(f"{path} stands at tick {state[0]}, its ticks end at {last[0]}: run `mara db check`")
+    if world_in(connection).cash_micro_usd != record_of(World, first_world).cash_micro_usd + earned:
+        raise StoreRefused(f"{path} holds cash that its ticks did not earn: run `mara db check`")
+
+
+def run_in(connection: Connection) -> RunRecord | None:
+    """The run of this database."""
+    names = ("run_id", "seed", "fleet_hash", "optimizer", "feed", "history_hash", "version", "stored_at")
+    row = connection.exec_driver_sql("SELECT * FROM runs").mappings().one_or_none()
+    if row is None:
+        return None
+    return RunRecord(charter=record_of(Charter, row["charter"]), **{name: row[name] for name in names})
+
+
+def world_in(connection: Connection) -> World:
+    """The world before the next tick."""
+    parts: dict[str, bytes] = dict(connection.exec_driver_sql("SELECT part, content FROM engine_parts").tuples().all())
+    return record_of(World, parts["world"], book=record_of(ContractBook, parts["book"]))
+
+
+def tail_in(connection: Connection) -> Tail:
+    """What the writer must know of what is stored, read back."""
+    ask = connection.exec_driver_sql
+    seq, tick_hash = ask("SELECT seq, tick_hash FROM engine_state").one()
+    audit = ask("SELECT number, entry_hash FROM audit ORDER BY number DESC LIMIT 1").one_or_none()
+    adopted = ask("SELECT optimizer, made_tick FROM optimization_runs ORDER BY adopted_tick DESC LIMIT 1").one_or_none()
+    live = {contract.id for contract in world_in(connection).book.contracts}
+    contracts = ask(
+        "SELECT contract_id, number, (SELECT state FROM sla_intervals i WHERE i.number = c.number"
+        " ORDER BY from_tick DESC LIMIT 1) FROM sla_contracts c"
+    )
+    known = [(name, number, state) for name, number, state in contracts if name in live]
+    return Tail(
+        next_tick=seq,
+        tick_hash=tick_hash,
+        audit_count=audit[0] if audit else 0,
+        audit_hash=audit[1] if audit else b"",
+        plan_step=None,
+        plan_content=ask("SELECT content FROM plans ORDER BY from_tick DESC LIMIT 1").scalar() or b"",
+        adopted=(adopted[0], adopted[1]) if adopted else ("", -1),
+        states={name: state for name, _, state in known if state is not None},
+        numbers={name: number for name, number, _ in known},
+        contract_count=ask("SELECT count(*) FROM sla_contracts").scalar_one(),
+        book=None,
+        book_hash=sha256(ask("SELECT content FROM engine_parts WHERE part = 'book'").scalar_one()).digest(),
+    )
+
+
+def write_first(connection: Connection, run: RunRecord, world: World) -> None:
+    """What is there before the first tick."""
+    charter = run.charter
+    fixed = (
+        1,
+        run.run_id,
+        run.seed,
+        run.fleet_name,
+        run.fleet_hash,
+        run.start_epoch_s,
+        run.tick_minutes,
+        run.optimizer,
+        run.feed,
+        run.history_hash,
+        run.terms_json,
+        bytes_of(charter),
+        run.version,
+    )
+    parts = [("world", bytes_of(world, without=WITHOUT_BOOK)), ("book", bytes_of(world.book))]
+    for table, values in (
+        (tables.Run, [fixed]),
+        (tables.SiteInventory, rows.inventory_rows(charter.fleet)),
+        (tables.EngineState, [(1, world.tick, 0, genesis_of(run.run_id))]),
+        (tables.EnginePart, parts),
+        (tables.Checkpoint, [(world.tick, 1, bytes_of(world))]),
+        (tables.SlaContract, rows.contract_rows(world.book.contracts, 1, world.tick)),
+    ):
+        if values:
+            connection.exec_driver_sql(insert_into(table), values)

@@ -1,0 +1,76 @@
+"""What a tick's transaction says to the database. Values are always parameters."""
+
+from functools import cache
+from typing import Final
+
+from sqlalchemy import insert
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Connection
+
+from mara.core.timegrid import TimeGrid
+from mara.core.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
+from mara.store.page import Page
+from mara.store.tables import Row
+
+FLEET: Final = -1
+"""The `site` of a roll-up over all sites."""
+RAW_TABLES: Final = ("prices", "markets", "allocations", "events")
+
+_ROLL_UP: Final = """
+INSERT INTO hourly
+SELECT {site}, :hour, count(DISTINCT tick),
+       avg(energy_price_usd_per_mwh), avg(carbon_intensity_g_per_kwh), avg(renewable_share), avg(dry_bulb_c),
+       sum(site_power_w) / count(DISTINCT tick),
+       sum(air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_w
+           + premium_w + standard_w + flexible_w + spot_w) / count(DISTINCT tick),
+       sum(emissions_g), sum(revenue_micro_usd), sum(cost_micro_usd), sum(energy_cost_micro_usd)
+FROM allocations JOIN prices USING (tick, site)
+WHERE tick BETWEEN :first AND :last
+"""
+_ROLL_UP_SITES: Final = _ROLL_UP.format(site="site") + "GROUP BY site"
+_ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET)
+_PRUNE: Final = tuple(f"DELETE FROM {table} WHERE tick < ?" for table in RAW_TABLES)  # noqa: S608  # names of ours
+_PRUNE_CHECKPOINTS: Final = "DELETE FROM checkpoints WHERE kept = 0 AND tick < ?"
+_CHECKPOINT: Final = "INSERT INTO checkpoints (tick, kept, content) VALUES (?, ?, ?)"
+_PART: Final = "UPDATE engine_parts SET content = ? WHERE part = ?"
+_SEQUENCE: Final = "UPDATE engine_state SET seq = ?, tick_hash = ? WHERE number = 1 AND seq = ? AND writer_run = ?"
+
+
+@cache
+def insert_into(table: type[Row]) -> str:
+    """An insertion of whole rows in the order of the table's columns; what the database stamps itself is left out."""
+    columns = table.__table__.columns  # type: ignore[attr-defined]
+    given = [column.name for column in columns if column.server_default is None]
+    return str(insert(table).compile(dialect=sqlite.dialect(), column_keys=given))
+
+
+def roll_up(connection: Connection, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> None:
+    """Condense the clock hour that `last_tick` ends, by site and for the fleet."""
+    first_tick = max(0, -((grid.start_epoch_s - hour_epoch_s) // (grid.tick_minutes * SECONDS_PER_MINUTE)))
+    values = {"hour": hour_epoch_s, "first": first_tick, "last": last_tick}
+    connection.exec_driver_sql(_ROLL_UP_SITES, values)
+    connection.exec_driver_sql(_ROLL_UP_FLEET, values)
+
+
+def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
+    """Let raw rows older than the retention go; checkpoints a day later, so that what is left can be replayed."""
+    if before_tick <= 0:
+        return
+    for statement in _PRUNE:
+        connection.exec_driver_sql(statement, (before_tick,))
+    connection.exec_driver_sql(_PRUNE_CHECKPOINTS, (before_tick - HOURS_PER_DAY * grid.ticks_per_hour,))
+
+
+def turn(connection: Connection, page: Page) -> None:
+    """The world after the tick, and its checkpoint at the end of a day."""
+    connection.exec_driver_sql(_PART, (page.world, "world"))
+    if page.book is not None:
+        connection.exec_driver_sql(_PART, (page.book, "book"))
+    if page.checkpoint is not None:
+        connection.exec_driver_sql(_CHECKPOINT, (page.tick + 1, int(page.kept), page.checkpoint))
+
+
+def advance_sequence(connection: Connection, page: Page, writer_run: int) -> bool:
+    """Move on by one tick, if nobody else has."""
+    link = page.tail.tick_hash
+    return connection.exec_driver_sql(_SEQUENCE, (page.tick + 1, link, page.tick, writer_run)).rowcount == 1

@@ -1,0 +1,191 @@
+"""The memory of a run: one writer, one transaction a tick that holds everything of it or nothing.
+
+Methods work in the calling thread, one at a time. `executor` is the store's own thread, for callers with an event loop:
+``await loop.run_in_executor(store.executor, store.append, step, plan, events)``.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from threading import RLock
+from typing import Final, Literal, Self
+
+from sqlalchemy.engine import Connection
+
+from mara.core.events import Event
+from mara.core.plan import Plan
+from mara.core.snapshot import SeriesPoint
+from mara.core.step import Step
+from mara.core.timegrid import TimeGrid
+from mara.core.units import HOURS_PER_DAY
+from mara.core.world import World
+from mara.errors import StoreError, StoreRefused
+from mara.store import resume, schema, statements
+from mara.store.connection import answering, path_of, writer_engine
+from mara.store.damage import refuse_damage, refuse_orphan
+from mara.store.lock import WriterLock
+from mara.store.page import Page, Tail, digests_of, page_of
+from mara.store.reading import Reading
+from mara.store.records import RunRecord, StoredTick
+
+Durability = Literal["normal", "full"]
+RAW_DAYS: Final = 90
+"""Simulated days that raw rows, events and daily checkpoints are kept. Nothing else is ever deleted."""
+
+
+class Store:
+    """The one writer of a database, from `open` to `close`."""
+
+    def __init__(self, path: Path, lock: WriterLock, durability: Durability, raw_days: int) -> None:
+        self.path = path
+        self.executor = ThreadPoolExecutor(1, thread_name_prefix="mara-store")
+        self.reading = Reading(path)
+        self._writer_lock = lock
+        self._always_full = durability == "full"
+        self._waits = False
+        self._raw_days = raw_days
+        self._one_at_a_time = RLock()
+        self._engine = writer_engine(path)
+        self._tail: Tail | None = None
+        self.run: RunRecord | None = None
+        with answering(path, "its opening"):
+            self._connection: Connection = self._engine.connect()
+            with self._connection.begin():
+                self._writer_run = resume.take_over(self._connection)
+            with self._connection.begin():
+                resume.refuse_torn(self._connection, path)
+                self.run = resume.run_in(self._connection)
+
+    @classmethod
+    def open(cls, url: str, *, durability: Durability = "normal", raw_days: int = RAW_DAYS) -> Self:
+        """Open a database for writing; make it when there is none, upgrade it when it is older.
+
+        Raises:
+            ConfigError: not the URL of an SQLite file.
+            StoreRefused: locked by another process, damaged, empty, read-only, or written by a newer Mara.
+            StoreError: the disk refused.
+        """
+        path = path_of(url)
+        lock = WriterLock.taken(path)
+        try:
+            if path.exists():
+                refuse_damage(path)
+                schema.refuse_newer(path)
+                schema.upgrade(path)
+            else:
+                refuse_orphan(path)
+                schema.create(path)
+            return cls(path, lock, durability, raw_days)
+        except BaseException:
+            lock.release()
+            raise
+
+    def begin(self, run: RunRecord, world: World) -> None:
+        """Start the run of an empty database at `world`.
+
+        Raises:
+            StoreRefused: the database holds a run already.
+            StoreError: the disk refused; nothing was stored.
+        """
+        with self._one_at_a_time, answering(self.path, "the start of the run"):
+            if self.run is not None:
+                raise StoreRefused(f"{self.path} holds run {self.run.run_id} already: use another file for a new one")
+            self._wait_for_disk(True)
+            with self._connection.begin():
+                resume.write_first(self._connection, run, world)
+            with self._connection.begin():
+                self._writer_run = resume.take_over(self._connection)
+                self.run = resume.run_in(self._connection)
+
+    def load(self) -> tuple[RunRecord, World] | None:
+        """The run and the world before its next tick, exactly as it was; None in an empty database."""
+        with self._one_at_a_time, answering(self.path, "its resumption"), self._connection.begin():
+            return None if self.run is None else (self.run, resume.world_in(self._connection))
+
+    def append(self, step: Step, plan: Plan, events: Sequence[Event]) -> None:
+        """Store a tick; when this returns it is acknowledged. The same tick again, unchanged, is accepted and ignored.
+
+        Raises:
+            StoreError: nothing was stored; the same call may be tried again.
+            StoreRefused: another tick was expected, or another writer went on with this run.
+        """
+        with self._one_at_a_time, answering(self.path, f"tick {step.tick}"):
+            grid = self._grid
+            tail = self._tail or self._read_tail()
+            if step.tick != tail.next_tick:
+                self._refuse_other(step, tail.next_tick)
+                return
+            page = page_of(step, plan, events, tail, grid)
+            self._tail = None  # until the outcome is known; the next call reads what is really there
+            self._write(page, grid)
+            self._tail = page.tail
+
+    def close(self) -> None:
+        """Empty the write-ahead log into the database and let the next writer in; harmless when repeated."""
+        self.executor.shutdown(wait=True)
+        with self._one_at_a_time:
+            self.reading.close()
+            with suppress(sqlite3.Error):  # what is in the log is as safe there
+                if not self._connection.closed:
+                    self._pragma("wal_checkpoint(TRUNCATE)")
+                    self._connection.close()
+            self._engine.dispose()
+            self._writer_lock.release()
+
+    def world_before(self, tick: int) -> tuple[int, World]:
+        """See `Reading`."""
+        return self.reading.world_before(tick)
+
+    def stored_tick(self, tick: int) -> StoredTick:
+        """See `Reading`."""
+        return self.reading.stored_tick(tick)
+
+    def series(self, hours: int) -> tuple[SeriesPoint, ...]:
+        """See `Reading`."""
+        return self.reading.series(hours)
+
+    @property
+    def _grid(self) -> TimeGrid:
+        if self.run is None:
+            raise StoreRefused(f"{self.path} holds no run yet: begin one")
+        return self.run.charter.grid
+
+    def _read_tail(self) -> Tail:
+        with self._connection.begin():
+            return resume.tail_in(self._connection)
+
+    def _refuse_other(self, step: Step, expected_tick: int) -> None:
+        """A tick that is not the next one: right when it is stored just so, because its first answer was lost."""
+        if step.tick < expected_tick and self.reading.stored_tick(step.tick).digests == digests_of(step):
+            return
+        raise StoreRefused(
+            f"{self.path} expected tick {expected_tick}, tick {step.tick} came: load the run again and go on from there"
+        )
+
+    def _write(self, page: Page, grid: TimeGrid) -> None:
+        self._wait_for_disk(self._always_full or page.binding)
+        connection = self._connection
+        with connection.begin():
+            for table, values in page.inserts:
+                connection.exec_driver_sql(statements.insert_into(table), values)
+            if page.hour_epoch_s is not None:
+                statements.roll_up(connection, page.hour_epoch_s, page.tick, grid)
+            statements.prune(connection, page.tick - self._raw_days * HOURS_PER_DAY * grid.ticks_per_hour, grid)
+            statements.turn(connection, page)
+            if not statements.advance_sequence(connection, page, self._writer_run):
+                raise StoreRefused(f"{self.path}: another writer has gone on from tick {page.tick}: stop this one")
+
+    def _wait_for_disk(self, full: bool) -> None:
+        """Whether a commit waits until it would survive a power cut; a killed process loses nothing either way."""
+        if full != self._waits:
+            self._pragma(f"synchronous = {'FULL' if full else 'NORMAL'}")
+            self._waits = full
+
+    def _pragma(self, pragma: str) -> None:
+        """Outside any transaction, where SQLite wants it."""
+        driver = self._connection.connection.driver_connection
+        if driver is None:
+            raise StoreError(f"{self.path} is closed: open it again")
+        driver.execute(f"PRAGMA {pragma}").fetchall()

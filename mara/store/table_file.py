@@ -1,0 +1,87 @@
+"""Exported rows into a file: CSV for people, Parquet for programs. The file gets its name when it is complete."""
+
+import csv
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from mara.errors import StoreError
+from mara.store.export import ExportTable, Header, Values, export
+from mara.store.reading import Reading
+
+ExportFormat = Literal["csv", "parquet"]
+EXPORT_FORMATS: Final[tuple[ExportFormat, ...]] = get_args(ExportFormat)
+ROWS_A_GROUP: Final = 50_000
+FORMULA_STARTS: Final = tuple("=+-@＝＋－＠")
+"""First characters that spreadsheets take for a formula, in both widths."""
+
+
+def write_export(
+    reading: Reading,
+    table: ExportTable,
+    form: ExportFormat,
+    out: Path,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+) -> int:
+    """Write a table of the ticks in ``[from_, to)`` to a file; returns the number of rows.
+
+    Raises:
+        StoreError: the file could not be written; what stood under its name stands there still.
+    """
+    header, values = export(reading, table, from_, to)
+    unfinished = out.with_name(out.name + ".part")
+    try:
+        count = _WRITERS[form](unfinished, header, values)
+        unfinished.replace(out)
+    except OSError as error:
+        raise StoreError(f"{out} could not be written ({error.strerror}): name a file in a writable folder") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
+
+
+def harmless(text: str) -> str:
+    """Text that neither ends a field or line of a careless reader nor starts a formula in a spreadsheet."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text.replace(",", ";"))
+    return "'" + plain if plain.lstrip().startswith(FORMULA_STARTS) else plain
+
+
+def _write_csv(path: Path, header: Header, values: Iterator[Values]) -> int:
+    count = 0
+    texts = [i for i, column in enumerate(header) if column.kind == "text"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(column.name for column in header)
+        for row in values:
+            cells = list(row)
+            for i in texts:
+                cells[i] = harmless(cells[i])
+            writer.writerow(cells)
+            count += 1
+    return count
+
+
+def _write_parquet(path: Path, header: Header, values: Iterator[Values]) -> int:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    kinds: dict[str, Any] = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
+    schema = pa.schema([(column.name, kinds[column.kind]) for column in header])
+    count = 0
+    with parquet.ParquetWriter(path, schema) as writer:
+        while group := list(islice(values, ROWS_A_GROUP)):
+            columns = [
+                pa.array(column, kind) for column, kind in zip(zip(*group, strict=True), schema.types, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            count += len(group)
+    return count
+
+
+_WRITERS: Final[dict[ExportFormat, Callable[[Path, Header, Iterator[Values]], int]]] = {
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+}

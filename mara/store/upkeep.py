@@ -1,0 +1,103 @@
+"""What operators do to a database as a whole: ``mara db upgrade | check | backup FILE | init --force``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mara.errors import StoreRefused
+from mara.store import schema
+from mara.store.audit_trail import findings_in
+from mara.store.backup import back_up
+from mara.store.connection import answering, path_of
+from mara.store.damage import refuse_damage, refuse_orphan
+from mara.store.lock import WriterLock
+from mara.store.reading import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What `check` found: sentences, none when all is well."""
+
+    path: Path
+    ticks_count: int
+    findings: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.findings
+
+
+def upgrade(url: str) -> Path | None:
+    """Bring a database to this Mara's schema, or make it; returns the backup made before, if one was needed.
+
+    Raises:
+        StoreRefused: locked, damaged, or of a newer Mara.
+        StoreError: a migration failed; the database is as it was.
+    """
+    path = path_of(url)
+    lock = WriterLock.taken(path)
+    try:
+        if not path.exists():
+            refuse_orphan(path)
+            schema.create(path)
+            return None
+        refuse_damage(path)
+        schema.refuse_newer(path)
+        return schema.upgrade(path)
+    finally:
+        lock.release()
+
+
+def check(url: str) -> CheckReport:
+    """Look at everything: pages, the hash chain of ticks, the audit chain, the trial balance. A run may go on meanwhile.
+
+    Raises:
+        StoreRefused: there is no database, or it cannot be read at all.
+    """
+    reading = Reading.open(url)
+    try:
+        with answering(reading.path, "its check"), reading.one_state() as connection:
+            ticks_count, findings = findings_in(connection)
+    finally:
+        reading.close()
+    return CheckReport(path=reading.path, ticks_count=ticks_count, findings=findings)
+
+
+def backup(url: str, target: Path) -> None:
+    """A verified copy of a database, live or not, in a new file.
+
+    Raises:
+        StoreRefused: there is no database, or the target exists.
+        StoreError: it could not be written.
+    """
+    path = path_of(url)
+    if not path.is_file():
+        raise StoreRefused(f"a database was expected at {path}, there is none: nothing was backed up")
+    back_up(path, target)
+
+
+def init(url: str, *, force: bool = False) -> Path | None:
+    """Make a new, empty database; with `force` whatever is there is set aside, never deleted. Returns where to.
+
+    Raises:
+        StoreRefused: something is there and `force` was not given, or another process writes it.
+    """
+    path = path_of(url)
+    lock = WriterLock.taken(path)
+    try:
+        present = [p for p in (path, *(path.with_name(path.name + s) for s in ("-wal", "-shm"))) if p.exists()]
+        if present and not force:
+            raise StoreRefused(f"{path} is there already: `mara db init --force` sets it aside and starts anew")
+        aside = _set_aside(path, present) if present else None
+        schema.create(path)
+        return aside
+    finally:
+        lock.release()
+
+
+def _set_aside(path: Path, present: list[Path]) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.set-aside-{number}")).exists():
+        number += 1
+    for file in present:
+        file.replace(aside.with_name(aside.name + file.name.removeprefix(path.name)))
+    return aside

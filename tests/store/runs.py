@@ -1,0 +1,155 @@
+"""Small runs to store: a seeded world outside, a plan that follows it roughly, contracts that come, fail and end."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from mara.core.arrays import floats, sealed
+from mara.core.commands import Cancel, Command, Exclude, Outage
+from mara.core.contract import ContractRequest, Tier
+from mara.core.events import Event
+from mara.core.fleet import Cooling, Fleet, Machine, Site
+from mara.core.plan import Plan, PlanStep
+from mara.core.step import Step, advance
+from mara.core.timegrid import TimeGrid
+from mara.core.world import Charter, Observation, World, first_world
+from mara.store.records import RunRecord, run_record
+from mara.store.store import Store
+
+START = datetime(2025, 6, 29, 22, 0, tzinfo=UTC)
+"""Two hours before a day ends, twenty-six before a month does."""
+TICKS_A_PLAN = 12
+
+
+def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = START) -> Charter:
+    machines = (
+        Machine(power_w=3_500.0, hashrate_ths=200.0),
+        Machine(power_w=5_000.0, hashrate_ths=300.0),
+        Machine(power_w=5_600.0, hashrate_ths=310.0),
+        Machine(power_w=1_000.0, rate_tokens_per_s=2_500.0),
+        Machine(power_w=600.0, rate_tokens_per_s=2_000.0),
+    )
+    return Charter(
+        fleet=Fleet(
+            name="small",
+            sites=tuple(
+                Site(
+                    id=f"site{i}",
+                    name=f"Site, no. {i}",
+                    country="NO",
+                    lat_deg=60.0,
+                    lon_deg=10.0 + i,
+                    timezone="Europe/Oslo",
+                    price_zone="NO1",
+                    cooling=Cooling.AIR,
+                    climate={"mean_dry_bulb_c": 1 / 3},
+                    market={"kind": "day-ahead", "level": 40.0},
+                )
+                for i in range(sites)
+            ),
+            machines=machines,
+            units_count=np.full((sites, 5), 2_000, dtype=np.int64),
+            grid_limit_mw=np.full(sites, 60.0),
+            hedge_mw=np.full(sites, 5.0),
+            hedge_price_usd_per_mwh=np.full(sites, 45.5),
+        ),
+        grid=TimeGrid(start=start, tick_minutes=tick_minutes),
+    )
+
+
+def observation_at(tick: int, charter: Charter, seed: int = 7, *, arrivals_every: int = 5) -> Observation:
+    """What is seen in a tick: drawn from seed and tick alone, with a -0.0 now and then and some failures."""
+    rng = np.random.default_rng([seed, tick])
+    s = charter.fleet.site_count
+    dry_bulb_c = np.round(rng.normal(0.0, 0.4, s), 1)
+    up = np.where(rng.random(s) < 0.08, rng.choice([0.0, 0.5], s), 1.0)
+    requests = (
+        ContractRequest(
+            id=f"c{tick}",
+            tier=Tier(tick // arrivals_every % 4),
+            customer="=Acme, Inc",
+            power_mw=float(rng.uniform(0.1, 0.4)),
+            duration_ticks=int(rng.integers(10, 60)),
+            timezone="Asia/Tokyo",
+        ),
+    )
+    return Observation(
+        tick=tick,
+        energy_price_usd_per_mwh=floats(rng.normal(40.0, 60.0, s), (s,), "price"),
+        carbon_intensity_g_per_kwh=floats(rng.uniform(20.0, 500.0, s), (s,), "carbon"),
+        renewable_share=floats(rng.random(s), (s,), "renewable"),
+        dry_bulb_c=floats(dry_bulb_c, (s,), "dry"),
+        wet_bulb_c=floats(dry_bulb_c - 1.0, (s,), "wet"),
+        availability_share=floats(up, (s,), "availability"),
+        hashprice_usd_per_ph_day=float(rng.normal(55.0, 3.0)),
+        token_price_usd_per_mtok=0.25,
+        demand_multiplier_share=floats(rng.uniform(0.8, 1.5, 3), (3,), "multiplier"),
+        demand_tokens_per_h=floats(rng.uniform(1e8, 1e9, 3), (3,), "tokens"),
+        arrivals=requests if tick % arrivals_every == 0 else (),
+        stale_sources=("weather",) if tick % 7 == 0 else (),
+    )
+
+
+def plan_at(world: World, charter: Charter) -> Plan:
+    """Contracts by rack share, some merchant load, miners on in turns; a function of the world before the tick."""
+    fleet = charter.fleet
+    s = fleet.site_count
+    made_tick = world.tick - world.tick % TICKS_A_PLAN
+    share = fleet.racks_mw / fleet.racks_mw.sum()
+    on = (np.arange(s) + made_tick // TICKS_A_PLAN) % 3 > 0
+    step = PlanStep(
+        miners_mw=sealed(fleet.nameplate_mw[:, :3] * on[:, None]),
+        merchant_mw=sealed(np.full((3, s, 2), 0.05)),
+        contracts_mw=sealed(np.outer(share, world.book.promised_mw)),
+        reserve_mw=sealed(np.zeros(s)),
+    )
+    return Plan(optimizer="turns", made_tick=made_tick, steps=(step,), objective_usd=float("inf"), note="a, note")
+
+
+def commands_at(tick: int, world: World) -> tuple[Command, ...]:
+    """An order now and then."""
+    if tick % 41 == 40:
+        return (Outage(site_id="site1", duration_ticks=3),)
+    if tick % 43 == 42 and world.book.contracts:
+        whole = Exclude(contract_id="", from_tick=tick + 1, to_tick=tick + 4, reason="grid order", author="ann")
+        return (Cancel(contract_id=world.book.contracts[0].id), whole)
+    return ()
+
+
+def steps(charter: Charter, world: World, count: int, seed: int = 7) -> Iterator[tuple[Step, Plan, tuple[Event, ...]]]:
+    """The next steps of a run."""
+    for _ in range(count):
+        plan = plan_at(world, charter)
+        seen = observation_at(world.tick, charter, seed)
+        step = advance(world, seen, plan.step_at(world.tick), charter, commands_at(world.tick, world))
+        told = Event(tick=step.tick, severity="info", site=-1, kind="tick", text=f"=tick, {step.tick}")
+        yield step, plan, (told,) if step.tick % 3 == 0 else ()
+        world = step.world
+
+
+def record(charter: Charter, seed: int = 7) -> RunRecord:
+    return run_record(charter, seed=seed, optimizer="turns", feed="seeded", version="0.0.0")
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def stored_run(path: Path, ticks: int, charter: Charter | None = None, **options: int) -> Store:
+    """An open store after some ticks of a new run."""
+    charter = charter or small_charter()
+    store = Store.open(url_of(path), raw_days=options.get("raw_days", 90))
+    store.begin(record(charter), first_world(charter))
+    go_on(store, ticks)
+    return store
+
+
+def go_on(store: Store, ticks: int) -> None:
+    """Advance and store, from wherever the store stands."""
+    loaded = store.load()
+    assert loaded
+    run, world = loaded
+    for step, plan, events in steps(run.charter, world, ticks, run.seed):
+        store.append(step, plan, events)
