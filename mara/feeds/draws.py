@@ -1,10 +1,12 @@
-"""Chance by address: a number is drawn from (seed, stream, index) alone, so any moment can be drawn first, last or again.
+"""Chance by address: a number is drawn from (seed, stream, index) alone, so any moment can be drawn first or again.
 
-Autocorrelated series are finite weighted sums of past innovations. Nothing is carried along, so nothing depends on where
-a run began or in which order it asked.
+Autocorrelated series are finite weighted sums of past innovations. Nothing is carried along, so nothing depends on
+where a run began or in which order it asked.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -20,18 +22,17 @@ class Stream(IntEnum):
     """What a number is drawn for. A value never changes its meaning: old runs would change with it."""
 
     PRICE_HOURS = 1
-    PRICE_DAYS = 2
-    PRICE_WEEKS = 3
-    PRICE_FUEL = 4
-    PRICE_MINUTES = 5
-    GRID_MIX = 6
-    WEATHER = 7
-    HUMIDITY = 8
-    HEAT_WAVES = 9
-    HASHPRICE = 10
-    OUTAGES = 11
-    ARRIVALS = 12
-    FIRST_CONTRACTS = 13
+    PRICE_WEEKS = 2
+    PRICE_FUEL = 3
+    PRICE_WITHIN_HOUR = 4
+    GRID_MIX = 5
+    WEATHER = 6
+    HUMIDITY = 7
+    HEAT_WAVES = 8
+    HASHPRICE = 9
+    OUTAGES = 10
+    ARRIVALS = 11
+    FIRST_CONTRACTS = 12
 
 
 def generator(seed: int, stream: Stream, index: int, part: int = 0) -> np.random.Generator:
@@ -55,35 +56,66 @@ def normals(seed: int, stream: Stream, first: int, end: int, width: int, part: i
     return rows[first - offset : end - offset]
 
 
-class Autoregression:
-    """A stationary first-order autoregression of unit variance, cut off after `2 ** doublings` innovations.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decay:
+    """Geometric weights of past innovations: half after `half_life_rows`, cut off after ``2 ** doublings`` terms."""
 
-    The geometric weights are applied by doubling, ``(1 + p B)(1 + p^2 B^2)(1 + p^4 B^4)...`` with ``B`` a step of `lag`
-    rows: exact, and the same sum for every row whatever the span asked for.
-    """
+    half_life_rows: float
+    doublings: int
+    lag_rows: int = 1
+    """Distance of one term from the next: 24 makes hours remember the same hour of earlier days."""
 
-    def __init__(self, half_life_rows: float, doublings: int, lag_rows: int = 1) -> None:
-        self.phi_share = 0.5 ** (lag_rows / half_life_rows)
-        self.lag_rows = lag_rows
-        self.doublings = doublings
-        self.history_rows = lag_rows * (2**doublings - 1)
-        """Rows of innovations needed before the first row of the answer."""
-        terms = 2**doublings
-        power = self.phi_share**2
-        self._unit = np.sqrt((1.0 - power) / (1.0 - power**terms))
+    @property
+    def history_rows(self) -> int:
+        return self.lag_rows * (2**self.doublings - 1)
 
-    def __call__(self, innovations: Floats) -> Floats:
-        """Innovations (history + N, ...) to the series (N, ...)."""
-        series = innovations * self._unit
-        weight, shift = self.phi_share, self.lag_rows
+    @property
+    def phi_share(self) -> float:
+        """Weight of a term relative to the one before."""
+        return float(0.5 ** (self.lag_rows / self.half_life_rows))
+
+    def sums(self, innovations: Floats) -> Floats:
+        """Weighted sums (N, ...) of innovations (history + N, ...).
+
+        By doubling, ``(1 + p B)(1 + p^2 B^2)(1 + p^4 B^4)...`` with ``B`` a step of `lag_rows`: exact, and the same sum
+        for every row whatever the span asked for.
+        """
+        series, weight, shift = innovations, self.phi_share, self.lag_rows
         for _ in range(self.doublings):
             series = series[shift:] + weight * series[:-shift]
             weight, shift = weight * weight, 2 * shift
         return series
 
-    @property
+
+@dataclass(frozen=True)
+class Series:
+    """A stationary Gaussian series of unit variance: white noise through one decay after another."""
+
+    decays: tuple[Decay, ...]
+
+    @cached_property
+    def history_rows(self) -> int:
+        """Rows of innovations needed before the first row of the answer."""
+        return sum(decay.history_rows for decay in self.decays)
+
+    @cached_property
     def kernel(self) -> Floats:
-        """The weights of the innovations, newest first: what calibration computes autocorrelations from."""
+        """The weight of each past innovation, newest first; their squares add up to 1."""
         impulse = np.zeros(2 * self.history_rows + 1)
         impulse[self.history_rows] = 1.0
-        return sealed(self(impulse))
+        weights = self._filtered(impulse)
+        return sealed(weights / np.sqrt((weights**2).sum()))
+
+    @cached_property
+    def _unit(self) -> float:
+        return float(self.kernel[0])
+
+    def drawn(self, seed: int, stream: Stream, first: int, end: int, width: int, part: int = 0) -> Floats:
+        """The series at the indices ``[first, end)`` (end - first, width)."""
+        rows = normals(seed, stream, first - self.history_rows, end, width, part)
+        return self._filtered(rows) * self._unit
+
+    def _filtered(self, rows: Floats) -> Floats:
+        for decay in self.decays:
+            rows = decay.sums(rows)
+        return rows

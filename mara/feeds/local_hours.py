@@ -1,0 +1,79 @@
+"""The local calendar of every site for a span of hours: month, hour of day, weekend."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats, Ints
+from mara.core.market import SATURDAY
+from mara.core.timegrid import zone
+from mara.core.units import DAYS_PER_WEEK, HOURS_PER_DAY, SECONDS_PER_HOUR
+
+EPOCH_WEEKDAY = 3
+"""1 January 1970 was a Thursday; Monday is 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LocalHours:
+    """Local time at the start of each hour ``[first, first + N)``, counted from 1970 UTC, at each site (N, S).
+
+    Attributes:
+        month: 0 for January.
+        hour: of the day.
+        is_weekend: Saturday or Sunday.
+    """
+
+    month: Ints
+    hour: Ints
+    is_weekend: Bools
+
+
+class LocalClock:
+    """Local calendars of a list of sites; sites that share a zone share the work."""
+
+    def __init__(self, timezones: tuple[str, ...]) -> None:
+        self._zones = sorted(set(timezones))
+        self._column_of_site = np.array([self._zones.index(name) for name in timezones])
+
+    def hours(self, first: int, end: int) -> LocalHours:
+        """The calendar of hours ``[first, end)``."""
+        utc_h = np.arange(first, end)
+        offset_s = np.stack([_offsets_s(name, first, end) for name in self._zones], axis=1)
+        local_h = utc_h[:, None] + offset_s // SECONDS_PER_HOUR
+        day = local_h // HOURS_PER_DAY
+        month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
+        is_weekend = (day + EPOCH_WEEKDAY) % DAYS_PER_WEEK >= SATURDAY
+        site = self._column_of_site
+        return LocalHours(month=month[:, site], hour=(local_h % HOURS_PER_DAY)[:, site], is_weekend=is_weekend[:, site])
+
+
+def year_phase_share(first: int, end: int) -> Floats:
+    """How much of the mean tropical year has passed since 1 January 2000, fraction only (N,)."""
+    days = np.arange(first, end) / HOURS_PER_DAY - DAYS_TO_2000
+    return np.asarray((days / DAYS_PER_YEAR) % 1.0)
+
+
+DAYS_TO_2000 = 10_957
+DAYS_PER_YEAR = 365.2422
+
+
+@lru_cache(maxsize=4_096)
+def _offsets_s(timezone: str, first: int, end: int) -> Ints:
+    """Seconds that local time is ahead of UTC, hour by hour (N,)."""
+    place = zone(timezone)
+
+    def offset_s(hour: int) -> int:
+        offset = datetime.fromtimestamp(hour * SECONDS_PER_HOUR, UTC).astimezone(place).utcoffset()
+        assert offset is not None
+        return int(offset.total_seconds())
+
+    ends = offset_s(first), offset_s(end - 1)
+    if ends[0] == ends[1] and end - first <= LONGEST_CALM_HOURS:
+        return np.full(end - first, ends[0])
+    return np.array([offset_s(hour) for hour in range(first, end)])
+
+
+LONGEST_CALM_HOURS = 21 * HOURS_PER_DAY
+"""No zone changes its clock and back within three weeks (Ramadan in Morocco takes four)."""
