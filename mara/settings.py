@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         """Whether somebody chose the start; a replay without one begins where its history does."""
         return "start" in self.model_fields_set
 
+    @property
+    def fleet_was_given(self) -> bool:
+        """Whether somebody chose the fleet; a replay without one takes the sites of its history."""
+        return "fleet" in self.model_fields_set
+
     @classmethod
     def settings_customise_sources(
         cls,

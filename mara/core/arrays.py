@@ -1,6 +1,7 @@
 """Read-only, shape-checked arrays: what every core record is made of.
 
-Axes, always in this order: H hours or horizon steps, R demand regions, S sites, K workloads, G tiers; C contracts stand alone.
+Axes, always in this order: H hours or horizon steps, R demand regions, S sites, K workloads, G tiers; C contracts
+stand alone.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,6 @@
-"""Who is let in: requests against capacity, and what operators ordered. Everything takes effect from the next tick on."""
+"""Who is let in: requests against capacity, and what operators ordered. Everything takes effect from the next tick
+on.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,7 +14,8 @@ from mara.core.units import TOLERANCE_MW
 from mara.core.world import Charter, Exclusion, World
 
 COMMITTED_SHARE: Final = 0.92
-"""Most of the installed racks that may be promised to Premium, Standard and Flexible together: the rest is room for failures."""
+"""Most of the installed racks that may be promised to Premium, Standard and Flexible together: the rest is room for
+failures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,9 @@ class Refusal:
 def admit(
     requests: tuple[tuple[ContractRequest, float], ...], world: World, charter: Charter
 ) -> tuple[tuple[SlaContract, ...], tuple[Refusal, ...]]:
-    """Accept requests (with their price, USD/MWh) in order while racks can carry them; contracts start with the next tick."""
+    """Accept requests (with their price, USD/MWh) in order while racks can carry them; contracts start with the next
+    tick.
+    """
     if not requests:
         return (), ()
     racks = charter.fleet.racks_mw
@@ -41,7 +46,8 @@ def admit(
             reason = f"no site can hold {request.power_mw:.1f} MW: the largest has {largest:.1f} MW of racks"
             refused.append(Refusal(request=request, reason=reason))
         elif committed + firm_mw > room + TOLERANCE_MW:
-            reason = f"racks are promised: {max(room - committed, 0.0):.1f} MW left of {room:.1f} MW, {request.power_mw:.1f} MW asked"
+            left_mw = max(room - committed, 0.0)
+            reason = f"{left_mw:.1f} MW of racks are left to promise, {request.power_mw:.1f} MW were asked for"
             refused.append(Refusal(request=request, reason=reason))
         else:
             committed += firm_mw

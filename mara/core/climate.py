@@ -1,6 +1,7 @@
 """What weather does to a site: PUE by cooling kind, derating of miners, water use, wet bulb.
 
-The PUE model is parametric, inside published ranges (industry mean 1.54, Uptime Institute 2024; air-cooled mining 1.1 to 1.5;
+The PUE model is parametric, inside published ranges (industry mean 1.54, Uptime Institute 2024; air-cooled mining 1.1
+to 1.5;
 immersion 1.03 to 1.10; Google fleet 1.10): it is no measurement of any one building.
 """
 
@@ -54,7 +55,7 @@ def pue_of(dry_bulb_c: Floats, wet_bulb_c: Floats, fleet: Fleet) -> Floats:
 
 def air_pue(dry_bulb_c: Floats) -> Floats:
     """Free air and air: fans that work harder above 18 C, and much harder above 27 C (ASHRAE recommended limit)."""
-    return np.interp(dry_bulb_c, _AIR_KNOTS_C, _AIR_KNOTS_PUE)
+    return np.asarray(np.interp(dry_bulb_c, _AIR_KNOTS_C, _AIR_KNOTS_PUE))
 
 
 def liquid_pue(wet_bulb_c: Floats) -> Floats:
@@ -64,7 +65,7 @@ def liquid_pue(wet_bulb_c: Floats) -> Floats:
 
 def immersion_pue(dry_bulb_c: Floats) -> Floats:
     """Immersion with dry coolers."""
-    return np.interp(dry_bulb_c, _IMMERSION_KNOTS_C, _IMMERSION_KNOTS_PUE)
+    return np.asarray(np.interp(dry_bulb_c, _IMMERSION_KNOTS_C, _IMMERSION_KNOTS_PUE))
 
 
 def mechanical_pue(dry_bulb_c: Floats) -> Floats:

@@ -37,7 +37,9 @@ class Restore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclude:
-    """Announce ticks that will not count: a customer's or grid operator's order, or maintenance (72 h ahead, 4 h a month)."""
+    """Announce ticks that will not count: a customer's or grid operator's order, or maintenance (72 h ahead, 4 h a
+    month).
+    """
 
     contract_id: str
     from_tick: int

@@ -94,7 +94,8 @@ class ContractBook:
     @cached_property
     def promised_mw(self) -> Floats:
         """Promised power by tier (G,) [MW]."""
-        return sealed(np.bincount(self.tier, weights=self.power_mw, minlength=TIER_COUNT))
+        sums: Floats = np.bincount(self.tier, weights=self.power_mw, minlength=TIER_COUNT).astype(np.float64)
+        return sealed(sums)
 
     @cached_property
     def members(self) -> tuple[tuple[int, ...], ...]:
@@ -155,7 +156,8 @@ def book_of(contracts: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
 def window_of(contract: SlaContract, tick: int, grid: TimeGrid) -> tuple[int, int]:
     """The measurement window ``[start, end)`` that contains `tick`.
 
-    The whole life of a contract under 28 days; otherwise the calendar month of the contract's time zone, cut to its life.
+    The whole life of a contract under 28 days; otherwise the calendar month of the contract's time zone, cut to its
+    life.
     """
     life_ticks = contract.ends_tick - contract.starts_tick
     if life_ticks < LONG_CONTRACT_DAYS * HOURS_PER_DAY * grid.ticks_per_hour:
@@ -169,7 +171,9 @@ def window_of(contract: SlaContract, tick: int, grid: TimeGrid) -> tuple[int, in
 
 
 def budget_ticks(counted_ticks: int, tier: Tier) -> int:
-    """Bad ticks that a window of `counted_ticks` tolerates, in integers: 288 Premium ticks tolerate none, 8,640 tolerate 8."""
+    """Bad ticks that a window of `counted_ticks` tolerates, in integers: 288 Premium ticks tolerate none, 8,640
+    tolerate 8.
+    """
     return counted_ticks * (PPM - TARGET_PPM[tier]) // PPM
 
 

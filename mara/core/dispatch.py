@@ -1,6 +1,7 @@
 """The plan meets the world: what is physically possible of a plan, and who is shed first when it is not.
 
-Order of shedding: what nobody was promised goes first (miners, merchant inference, spot: least value per site megawatt-hour
+Order of shedding: what nobody was promised goes first (miners, merchant inference, spot: least value per site
+megawatt-hour
 first), then flexible, standard and premium by whole contracts, the one with the most budget left first (`placement`).
 """
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, sealed
 from mara.core.contract import Tier
-from mara.core.fleet import MINERS, RACKS, Workload
+from mara.core.fleet import MINERS, RACKS
 from mara.core.placement import Placement, place, without_spot
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
@@ -145,7 +146,9 @@ def _fit(
 def _fit_merchant(
     wanted: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, charter: Charter
 ) -> tuple[Floats, Floats | None]:
-    """Merchant inference within demand, each rack kind and what contracts leave of the racks (R, S, 2); what lacked racks (S,)."""
+    """Merchant inference within demand, each rack kind and what contracts leave of the racks (R, S, 2); what lacked
+    racks (S,).
+    """
     tokens = wanted.sum(axis=1) @ charter.fleet.tokens_per_mwh
     demand = observation.demand_tokens_per_h
     if (tokens > demand).any():
@@ -194,7 +197,9 @@ def _shed_to_grid(
     over: Floats,
     conditions: Conditions,
 ) -> None:
-    """Cut what is least worth per site megawatt-hour, in place, at the sites whose power exceeds the grid limit by `over`."""
+    """Cut what is least worth per site megawatt-hour, in place, at the sites whose power exceeds the grid limit by
+    `over`.
+    """
     mining: list[float] = conditions.mining_value_usd_per_mwh.tolist()
     value = conditions.merchant_value_usd_per_mwh
     for s in np.nonzero(over > TOLERANCE_MW)[0].tolist():

@@ -95,7 +95,9 @@ class Settlement:
 def settle(
     allocation: Allocation, report: SlaReport, world: World, observation: Observation, charter: Charter
 ) -> Settlement:
-    """The ledger of one tick. Negative prices pay; the hedge is paid whether used or not; credits are those fallen due."""
+    """The ledger of one tick. Negative prices pay; the hedge is paid whether used or not; credits are those fallen
+    due.
+    """
     dt_h, terms, fleet = charter.grid.dt_h, charter.terms, charter.fleet
     usd = np.zeros((fleet.site_count, LINE_COUNT))
     conditions = conditions_of(observation, charter)
@@ -152,8 +154,10 @@ def _energy(allocation: Allocation, charter: Charter) -> Ints:
 def gains_of(allocation: Allocation, observation: Observation, charter: Charter) -> Gains:
     """What placing contracts and inference by climate and price saved this tick, against spreading them by capacity.
 
-    For the same served load P, shares q of the plan and w of the baseline (available racks), site PUE u, price c and their means
-    u', c' under w: climate = P c' sum (w-q) u, time zone = P u' sum (w-q) c, interaction = the rest; the three add up to the
+    For the same served load P, shares q of the plan and w of the baseline (available racks), site PUE u, price c and
+    their means
+    u', c' under w: climate = P c' sum (w-q) u, time zone = P u' sum (w-q) c, interaction = the rest; the three add up
+    to the
     difference of the two energy ledgers exactly.
     """
     load = allocation.site_contracts_it_mw + allocation.site_merchant_it_mw

@@ -62,7 +62,9 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A data-centre site. `climate` and `market` hold what the synthetic feed needs, keyed by name; others ignore them."""
+    """A data-centre site. `climate` and `market` hold what the synthetic feed needs, keyed by name; others ignore
+    them.
+    """
 
     id: str
     name: str

@@ -112,14 +112,15 @@ def multipliers_at(moment: datetime) -> Floats:
 def token_demand_per_h(multiplier: Floats, fleet: Fleet) -> Floats:
     """Tokens asked for, by region [tokens/h]; any leading axes of `multiplier` (..., R) are kept.
 
-    Averages `MERCHANT_DEMAND_SHARE` of the fleet's token capacity over a week; a region peaks at about 1.5 times its mean.
+    Averages `MERCHANT_DEMAND_SHARE` of the fleet's token capacity over a week; a region peaks at about 1.5 times its
+    mean.
     """
     mean_per_h = MERCHANT_DEMAND_SHARE * fleet.token_capacity_per_h
     return np.asarray(multiplier * (_REGION_SHARE * (mean_per_h / _WEEK_MEAN_MULTIPLIER)))
 
 
 def _week_mean_multiplier() -> float:
-    monday = datetime(2024, 1, 1)  # a Monday; naive on purpose: these are local hours
+    monday = datetime(2024, 1, 1)  # noqa: DTZ001  a Monday; naive on purpose: these are local hours
     hours = DAYS_PER_WEEK * HOURS_PER_DAY
     total = sum(demand_multiplier(monday.replace(day=1 + h // 24, hour=h % 24)) for h in range(hours))
     return total / hours

@@ -1,6 +1,7 @@
 """Whole contracts onto sites: from a plan's megawatts by tier to which contract runs where.
 
-A contract stays where it is unless the plan or an outage moves it. A failed site's Premium moves within the tick to reserve held
+A contract stays where it is unless the plan or an outage moves it. A failed site's Premium moves within the tick to
+reserve held
 elsewhere; other tiers of a failed site are bad until they are placed again, from the next tick on.
 """
 
@@ -42,7 +43,8 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
 
     Args:
         capacity_mw: contract load each site can hold, racks and grid considered (S,).
-        fell: sites that lost machines since the last tick: nobody can leave them in time, but Premium into reserve (S,).
+        fell: sites that lost machines since the last tick: nobody can leave them in time, but Premium into reserve
+            (S,).
     """
     held = held_mw(world)
     as_planned = (np.abs(held - step.contracts_mw) <= TOLERANCE_MW).all()
@@ -64,7 +66,9 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
 
 
 def without_spot(placed: Placement, book: ContractBook, short_mw: Floats) -> Placement:
-    """The same placement less whole Spot contracts at sites that are `short_mw` of racks or power (S,): Spot is promised nothing."""
+    """The same placement less whole Spot contracts at sites that are `short_mw` of racks or power (S,): Spot is
+    promised nothing.
+    """
     served = placed.served.copy()
     short = short_mw.tolist()
     for i in np.nonzero(served & (book.tier == Tier.SPOT))[0].tolist():
@@ -85,11 +89,12 @@ def held_mw(world: World) -> Floats:
 
 def _by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
     cell = np.maximum(site, 0) * TIER_COUNT + tier
-    return np.bincount(cell, weights=power_mw, minlength=sites * TIER_COUNT).reshape(sites, TIER_COUNT)
+    sums: Floats = np.bincount(cell, weights=power_mw, minlength=sites * TIER_COUNT).astype(np.float64, copy=False)
+    return sums.reshape(sites, TIER_COUNT)
 
 
 class _Placing:
-    """One tick's placing, tier by tier from the most binding down, over plain lists: fifty contracts are few for numpy."""
+    """One tick's placing, tier by tier, the most binding first. Plain lists: fifty contracts are few for numpy."""
 
     def __init__(self, step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, held: Floats) -> None:
         book, accounts = world.book, world.accounts
@@ -99,7 +104,8 @@ class _Placing:
         self.was_served: list[bool] = accounts.served.tolist()
         self.budget: list[int] = (budgets_of(book, accounts) - accounts.bad_ticks).tolist()
         self.held: list[list[float]] = held.tolist()
-        self.as_planned: list[bool] = (np.abs(held - step.contracts_mw) <= TOLERANCE_MW).all(axis=0).tolist()
+        as_planned = np.abs(held - step.contracts_mw) <= TOLERANCE_MW
+        self.as_planned = [bool(column.all()) for column in as_planned.T]
         self.target: list[list[float]] = step.contracts_mw.tolist()
         self.free: list[float] = capacity_mw.tolist()
         self.reserve: list[float] = step.reserve_mw.tolist()

@@ -114,16 +114,14 @@ def turn_over(
                 continue
             row = (*window_of(contract, tick, charter.grid), 0, 0, 0, 0, row[6], row[7])
         rows.append((contract, row))
-    for contract in arrived:
-        rows.append((contract, (*window_of(contract, contract.starts_tick, charter.grid), 0, 0, 0, 0, UNPLACED, 0)))
+    rows += [(c, (*window_of(c, c.starts_tick, charter.grid), *_NEW)) for c in arrived]
     book = book_of(tuple(contract for contract, _ in rows), charter.grid.dt_h)
     return book, _accounts_of([row for _, row in rows]), tuple(closed)
 
 
 def opened(world: World, contracts: tuple[SlaContract, ...], charter: Charter) -> World:
-    """The same world with contracts that are live from its tick on and run nowhere yet: how a run or a backtest begins."""
-    none = (0, 0, 0, 0, UNPLACED, 0)
-    rows = [(*window_of(contract, world.tick, charter.grid), *none) for contract in contracts]
+    """The same world with contracts that are live from its tick on and run nowhere yet."""
+    rows: list[tuple[int, ...]] = [(*window_of(c, world.tick, charter.grid), *_NEW) for c in contracts]
     return replace(world, book=book_of(contracts, charter.grid.dt_h), accounts=_accounts_of(rows))
 
 
@@ -135,8 +133,8 @@ def _accounts_of(rows: list[tuple[int, ...]]) -> SlaAccounts:
     names = list(SlaAccounts.__dataclass_fields__)
     table = np.array(rows, dtype=np.int64).reshape(len(rows), len(names))
     columns = {name: sealed(table[:, j].copy()) for j, name in enumerate(names)}
-    columns["served"] = sealed(columns["served"].astype(np.bool_))
-    return SlaAccounts(**columns)
+    served = sealed(columns.pop("served").astype(np.bool_))
+    return SlaAccounts(**columns, served=served)
 
 
 def _close(contract: SlaContract, row: tuple[int, ...]) -> ClosedWindow:
@@ -155,6 +153,8 @@ def _close(contract: SlaContract, row: tuple[int, ...]) -> ClosedWindow:
     )
 
 
+_NEW: Final = (0, 0, 0, 0, UNPLACED, 0)
+"""Good, bad and excluded ticks, charge, site and served of a contract that has not run yet."""
 _ALLOWED_BAD_SHARE: Final = sealed(
     np.array([np.inf if tier is Tier.SPOT else (PPM - TARGET_PPM[tier]) / PPM for tier in Tier])
 )

@@ -65,6 +65,7 @@ def advance(
         closed=closed,
         gains=_sum(world.gains, gains),
         cash_micro_usd=world.cash_micro_usd + settlement.profit_micro_usd,
+        revenue_micro_usd=world.revenue_micro_usd + settlement.revenue_micro_usd,
         refused_count=world.refused_count + len(refused),
     )
     return Step(
@@ -94,7 +95,9 @@ def observed(observation: Observation, world: World) -> Observation:
 def _profit_without_shedding(
     allocation: Allocation, world: World, observation: Observation, plan: PlanStep, charter: Charter
 ) -> int:
-    """What the same tick would have earned, had no contract been shed inside its budget: a second dispatch and ledger."""
+    """What the same tick would have earned, had no contract been shed inside its budget: a second dispatch and
+    ledger.
+    """
     shed = allocation.scheduled
     site, tier = np.maximum(allocation.site[shed], 0), world.book.tier[shed]
     sites = len(plan.contracts_mw)

@@ -1,4 +1,6 @@
-"""What comes from outside in one tick (Observation), what is expected (Forecast), what is remembered (World), what is fixed (Charter)."""
+"""What comes from outside in one tick (Observation), what is expected (Forecast), what is remembered (World), what is
+fixed (Charter).
+"""
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -107,7 +109,9 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
-    """An announced reason not to count ticks ``[from_tick, to_tick)`` of one contract, or of all (`contract_id` empty)."""
+    """An announced reason not to count ticks ``[from_tick, to_tick)`` of one contract, or of all (`contract_id`
+    empty).
+    """
 
     contract_id: str
     from_tick: int
@@ -153,7 +157,7 @@ class World:
         availability_share: of the last tick (S,).
         outage_until_tick: operator-injected outage ends here, 0 for none (S,).
         closed: windows that ended with the last tick; their credits are due.
-        cash_micro_usd: sum of every ledger line since the run began.
+        cash_micro_usd, revenue_micro_usd: sum of all ledger lines, and of the earning ones, since the run began.
     """
 
     tick: int
@@ -167,6 +171,7 @@ class World:
     closed: tuple[ClosedWindow, ...] = ()
     gains: Gains = Gains()
     cash_micro_usd: int = 0
+    revenue_micro_usd: int = 0
     refused_count: int = 0
 
 

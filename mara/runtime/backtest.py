@@ -4,9 +4,9 @@ from collections.abc import Callable
 from math import ceil
 from typing import Final
 
+from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
 from mara.core.plan import Problem
-from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.step import advance
 from mara.core.world import Charter, World
 from mara.feeds.base import Feed
@@ -27,7 +27,7 @@ def backtest(
     ticks: int,
     *,
     horizon_hours: int,
-    on_tick: Callable[[int], None] = lambda tick: None,
+    on_tick: Callable[[int], None] | None = None,
 ) -> tuple[Tally, World]:
     """Advance `world` by `ticks`, planning before each; returns the sums and the world after.
 
@@ -44,30 +44,33 @@ def backtest(
         step = advance(world, observation, plan.step_at(tick), charter)
         tally.add(step)
         world = step.world
-        on_tick(tick)
+        if on_tick is not None:
+            on_tick(tick)
     tally.close(world)
     return tally, world
 
 
 def pooled_contracts(charter: Charter, load_share: float, ticks: int) -> tuple[SlaContract, ...]:
-    """A constant demand of `load_share` of all inference racks, by tier, for the whole stretch, cut into whole contracts."""
+    """A constant demand of `load_share` of all inference racks, by tier, for the whole stretch, cut into whole
+    contracts.
+    """
     racks_mw = float(charter.fleet.racks_mw.sum())
     slice_mw = racks_mw / charter.fleet.site_count / POOL_SLICES_PER_SITE
-    contracts = []
+    contracts: list[SlaContract] = []
     for tier, share in POOL_TIER_SHARE.items():
-        total_mw = load_share * share * racks_mw
-        count = ceil(total_mw / slice_mw)
-        for n in range(count):
-            contracts.append(
-                SlaContract(
-                    id=f"pool-{tier.name.lower()}-{n:04d}",
-                    tier=tier,
-                    customer="pooled demand",
-                    power_mw=total_mw / count,
-                    rate_usd_per_mwh=list_rate_usd_per_mwh(tier, charter),
-                    starts_tick=0,
-                    ends_tick=ticks,
-                    timezone="UTC",
-                )
+        tier_mw = load_share * share * racks_mw
+        count = ceil(tier_mw / slice_mw)
+        contracts += [
+            SlaContract(
+                id=f"pool-{tier.name.lower()}-{n:04d}",
+                tier=tier,
+                customer="pooled demand",
+                power_mw=tier_mw / count,
+                rate_usd_per_mwh=list_rate_usd_per_mwh(tier, charter),
+                starts_tick=0,
+                ends_tick=ticks,
+                timezone="UTC",
             )
+            for n in range(count)
+        ]
     return tuple(contracts)

@@ -1,0 +1,188 @@
+"""The only file that knows which real thing stands behind each protocol."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import mara
+from mara.core.fleet import Fleet
+from mara.core.market import Terms
+from mara.core.timegrid import TimeGrid
+from mara.core.world import Charter, first_world
+from mara.errors import ConfigError
+from mara.feeds.arrivals import ArrivalStream
+from mara.feeds.base import Feed
+from mara.feeds.contract_file import read_contracts, requests_by_tick
+from mara.feeds.fleet_file import read_fleet
+from mara.feeds.history_file import History, read_history
+from mara.feeds.history_fleet import fleet_of_history
+from mara.feeds.outages import OutageStream
+from mara.feeds.replay import ForecastKind, ReplayFeed
+from mara.feeds.synthetic import SyntheticFeed
+from mara.optimizers.base import Optimizer
+from mara.optimizers.guarded import Guarded
+from mara.optimizers.rules import Rules
+from mara.optimizers.static import Static
+from mara.runtime.clock import SystemClock
+from mara.runtime.engine import Engine
+from mara.runtime.latest import Latest
+from mara.runtime.planner import Planner
+from mara.runtime.platform import Platform
+from mara.settings import Settings
+from mara.store.records import difference_of, run_record
+from mara.store.store import Store
+
+OPTIMIZERS: Final[dict[str, Callable[[], Optimizer]]] = {
+    "static": Static,
+    "static-breakeven": lambda: Static(breakeven=True),
+    "rules": Rules,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outside:
+    """The outside world of a run: what it is fixed on, and the feed. `history` is None for a synthetic world."""
+
+    charter: Charter
+    feed: Feed
+    history: History | None
+
+
+def optimizer_of(name: str) -> Optimizer:
+    """The optimizer of that name, with rules behind it.
+
+    Raises:
+        ConfigError: no such optimizer.
+    """
+    if name not in OPTIMIZERS:
+        raise ConfigError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}: choose one of these")
+    first = OPTIMIZERS[name]()
+    return first if name == "rules" else Guarded((first, Rules()))
+
+
+def terms_of(settings: Settings) -> Terms:
+    """The commercial terms of a run."""
+    return Terms(
+        carbon_price_usd_per_t=settings.carbon_price_usd_per_t,
+        base_rate_usd_per_mwh=settings.base_rate_usd_per_mwh,
+        remote_serving_usd_per_mwh=settings.remote_serving_usd_per_mwh,
+    )
+
+
+def fleet_for(name: str | None, history: History | None) -> Fleet:
+    """The named fleet; without a name the history's own sites, or the default fleet.
+
+    Raises:
+        ConfigError, FeedInvalid: the fleet or the history's sites cannot be read.
+    """
+    if name is not None:
+        return read_fleet(name)
+    return fleet_of_history(history) if history is not None else read_fleet("global_ten")
+
+
+def outside_of(settings: Settings) -> Outside:
+    """The outside world that the settings ask for: a history replayed with seeded outages and requests, or synthetic.
+
+    Raises:
+        ConfigError, FeedError: the fleet, the history or the start cannot be used.
+    """
+    history = read_history(settings.history) if settings.history is not None else None
+    fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
+    start = history.start if history is not None and not settings.start_was_given else settings.start
+    charter = Charter(
+        fleet=fleet, grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes), terms=terms_of(settings)
+    )
+    if history is None:
+        return Outside(
+            charter=charter,
+            feed=SyntheticFeed(charter, settings.seed, settings.token_price_usd_per_mtok),
+            history=None,
+        )
+    contracts = history.folder / "contracts.csv"
+    arrivals = (
+        requests_by_tick(read_contracts(contracts, charter.grid))
+        if contracts.is_file()
+        else ArrivalStream(charter, settings.seed).arrivals
+    )
+    feed = replay_of(
+        charter,
+        history,
+        settings.token_price_usd_per_mtok,
+        "day-ahead",
+        availability=OutageStream(charter, settings.seed).availability,
+        arrivals=arrivals,
+    )
+    return Outside(charter=charter, feed=feed, history=history)
+
+
+def replay_of(
+    charter: Charter,
+    history: History,
+    token_price_usd_per_mtok: float,
+    forecast: ForecastKind,
+    **streams: Callable[[int], object],
+) -> Feed:
+    """A replay of a history; `streams` are the feed's `availability` and `arrivals`."""
+    return ReplayFeed(
+        charter,
+        history,
+        forecast=forecast,
+        token_price_usd_per_mtok=token_price_usd_per_mtok,
+        **streams,  # type: ignore[arg-type]  # named streams of the feed, typed there
+    )
+
+
+def open_run(settings: Settings) -> tuple[Store, Engine]:
+    """The store and the engine where its run stands; a new database begins the run that the settings describe.
+
+    Raises:
+        ConfigError: the database holds a run of another seed, fleet or world.
+        FeedError, StoreError: the world or the database cannot be opened.
+    """
+    optimizer = optimizer_of(settings.optimizer)
+    outside = outside_of(settings)
+    wanted = run_record(
+        outside.charter,
+        seed=settings.seed,
+        optimizer=settings.optimizer,
+        feed=outside.feed.name,
+        history_hash=outside.history.sha256 if outside.history is not None else "",
+        version=mara.__version__,
+    )
+    store = Store.open(settings.database_url, durability=settings.durability)
+    try:
+        world = first_world(outside.charter)
+        stored = store.load()
+        if stored is None:
+            store.begin(wanted, world)
+        else:
+            difference = difference_of(stored[0], wanted)
+            if difference is not None:
+                raise ConfigError(f"{difference}: use another MARA_DATABASE_URL, or ask for the stored run")
+            world = stored[1]
+        engine = Engine(
+            charter=outside.charter,
+            feed=outside.feed,
+            optimizer=optimizer,
+            horizon_hours=settings.horizon_hours,
+            world=world,
+        )
+    except BaseException:
+        store.close()
+        raise
+    return store, engine
+
+
+def platform_of(settings: Settings) -> Platform:
+    """The live platform; nothing is opened before it is started.
+
+    Raises:
+        ConfigError: no such optimizer.
+    """
+    optimizer_of(settings.optimizer)
+
+    def opened() -> tuple[Store, Engine, Planner]:
+        store, engine = open_run(settings)
+        return store, engine, Planner(engine.optimizer, Rules(), settings.plan_deadline_s)
+
+    return Platform(opened, Latest(), SystemClock(), settings.speed)

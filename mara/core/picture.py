@@ -1,0 +1,257 @@
+"""From a settled step to its snapshot: everything the outside may see, as plain values."""
+
+from typing import Final
+
+import numpy as np
+
+from mara.core.contract import TARGET_PPM, TIER_KEYS, UNPLACED, Tier, budgets_of
+from mara.core.events import Event
+from mara.core.finance import COST_LINES, REVENUE_LINES
+from mara.core.fleet import MINERS, RACKS, WORKLOAD_KEYS, Workload
+from mara.core.plan import Plan
+from mara.core.reasons import curtailed_mw, headline_of, reasons_of
+from mara.core.sla import burn_rates
+from mara.core.snapshot import (
+    ContractSnapshot,
+    EventSnapshot,
+    GainsSnapshot,
+    InventorySnapshot,
+    PlanSnapshot,
+    SiteSnapshot,
+    Snapshot,
+    TierSnapshot,
+)
+from mara.core.step import Step
+from mara.core.units import MICRO_USD_PER_USD, PPM, TOLERANCE_MW
+from mara.core.world import Charter, World
+
+GAINS_BASELINE: Final = "the same load spread over the sites by rack capacity"
+G_PER_T: Final = 1_000_000
+
+
+def snapshot_of(step: Step, plan: Plan, events: tuple[Event, ...], charter: Charter, run_id: str) -> Snapshot:
+    """The fleet in the tick just settled. Contracts are those that live on; amounts are USD, rates per hour."""
+    allocation, world, observation = step.allocation, step.world, step.observation
+    per_h = 1.0 / (MICRO_USD_PER_USD * charter.grid.dt_h)
+    settlement = step.settlement
+    power = float(allocation.site_power_mw.sum())
+    running = _running_mw(step)
+    it_power = float(running.sum())
+    return Snapshot(
+        run_id=run_id,
+        tick=step.tick,
+        at=charter.grid.at(step.tick),
+        tick_minutes=charter.grid.tick_minutes,
+        fleet_name=charter.fleet.name,
+        revenue_usd_per_h=settlement.revenue_micro_usd * per_h,
+        cost_usd_per_h=settlement.cost_micro_usd * per_h,
+        profit_usd_per_h=settlement.profit_micro_usd * per_h,
+        revenue_total_usd=world.revenue_micro_usd / MICRO_USD_PER_USD,
+        profit_total_usd=world.cash_micro_usd / MICRO_USD_PER_USD,
+        site_power_mw=power,
+        it_power_mw=it_power,
+        grid_limit_mw=float(charter.fleet.grid_limit_mw.sum()),
+        cooling_efficiency_share=it_power / power if power > TOLERANCE_MW else 1.0,
+        renewable_share=float(allocation.site_power_mw @ observation.renewable_share) / max(power, TOLERANCE_MW),
+        emissions_t_per_h=int(settlement.emissions_g.sum()) / G_PER_T / charter.grid.dt_h,
+        power_by_workload_mw=(
+            *zip(WORKLOAD_KEYS, _own_mw(step).sum(axis=0).tolist(), strict=True),
+            ("contracts", float(allocation.site_contracts_it_mw.sum())),
+        ),
+        hashprice_usd_per_ph_day=observation.hashprice_usd_per_ph_day,
+        token_price_usd_per_mtok=observation.token_price_usd_per_mtok,
+        racks_used_share=float(running[:, RACKS].sum())
+        / max(float(allocation.available_mw[:, RACKS].sum()), TOLERANCE_MW),
+        refused_count=world.refused_count,
+        stale_sources=observation.stale_sources,
+        sites=_sites(step, charter),
+        tiers=_tiers(step, world),
+        contracts=_contracts(world, charter),
+        gains=_gains(world),
+        plan=_plan(step, plan, charter),
+        events=tuple(event_snapshot(event, charter) for event in events),
+    )
+
+
+def event_snapshot(event: Event, charter: Charter) -> EventSnapshot:
+    """An event with its time and site spelt out."""
+    return EventSnapshot(
+        tick=event.tick,
+        at=charter.grid.at(event.tick),
+        severity=event.severity,
+        site_id=charter.fleet.site_ids[event.site] if event.site >= 0 else "",
+        text=event.text,
+    )
+
+
+def _own_mw(step: Step) -> np.ndarray:
+    """Own-account load by workload (S, K) [MW]."""
+    own = np.empty_like(step.allocation.available_mw)
+    own[:, MINERS] = step.allocation.miners_mw
+    own[:, RACKS] = step.allocation.merchant_mw.sum(axis=0)
+    return own
+
+
+def _running_mw(step: Step) -> np.ndarray:
+    """All IT load by workload, contracts on the racks that merchant inference leaves, GPU first (S, K) [MW]."""
+    running = _own_mw(step)
+    gpu = np.minimum(
+        step.allocation.site_contracts_it_mw,
+        np.maximum(step.allocation.available_mw[:, Workload.GPU] - running[:, Workload.GPU], 0.0),
+    )
+    running[:, Workload.GPU] += gpu
+    running[:, Workload.ASIC] += step.allocation.site_contracts_it_mw - gpu
+    return running
+
+
+def _sites(step: Step, charter: Charter) -> tuple[SiteSnapshot, ...]:
+    allocation, observation, fleet = step.allocation, step.observation, charter.fleet
+    running = _running_mw(step)
+    own = _own_mw(step)
+    load = running.sum(axis=1)
+    pue = np.where(
+        load > TOLERANCE_MW, allocation.site_power_mw / np.maximum(load, TOLERANCE_MW), allocation.pue[:, Workload.GPU]
+    )
+    idle = curtailed_mw(step, charter).sum(axis=1)
+    per_h = 1.0 / (MICRO_USD_PER_USD * charter.grid.dt_h)
+    lines = step.settlement.lines_micro_usd
+    revenue, cost = lines[:, REVENUE_LINES].sum(axis=1) * per_h, lines[:, COST_LINES].sum(axis=1) * per_h
+    return tuple(
+        SiteSnapshot(
+            id=site.id,
+            name=site.name,
+            country=site.country,
+            lat_deg=site.lat_deg,
+            lon_deg=site.lon_deg,
+            timezone=site.timezone,
+            cooling=site.cooling.value,
+            status=_status(float(observation.availability_share[s]), float(idle[s])),
+            energy_price_usd_per_mwh=float(observation.energy_price_usd_per_mwh[s]),
+            carbon_intensity_g_per_kwh=float(observation.carbon_intensity_g_per_kwh[s]),
+            renewable_share=float(observation.renewable_share[s]),
+            dry_bulb_c=float(observation.dry_bulb_c[s]),
+            wet_bulb_c=float(observation.wet_bulb_c[s]),
+            availability_share=float(observation.availability_share[s]),
+            pue=float(pue[s]),
+            cooling_efficiency_share=1.0 / float(pue[s]),
+            grid_limit_mw=float(fleet.grid_limit_mw[s]),
+            site_power_mw=float(allocation.site_power_mw[s]),
+            air_miner_mw=float(own[s, Workload.AIR_MINER]),
+            hydro_miner_mw=float(own[s, Workload.HYDRO_MINER]),
+            immersion_miner_mw=float(own[s, Workload.IMMERSION_MINER]),
+            gpu_mw=float(own[s, Workload.GPU]),
+            asic_mw=float(own[s, Workload.ASIC]),
+            contracts_mw=float(allocation.site_contracts_it_mw[s]),
+            curtailed_mw=float(idle[s]),
+            revenue_usd_per_h=float(revenue[s]),
+            profit_usd_per_h=float(revenue[s] + cost[s]),
+            inventory=_inventory(step, charter, running, s),
+        )
+        for s, site in enumerate(fleet.sites)
+    )
+
+
+def _status(availability_share: float, idle_mw: float) -> str:
+    if availability_share == 0.0:
+        return "down"
+    if availability_share < 1.0:
+        return "partial"
+    return "curtailed" if idle_mw > TOLERANCE_MW else "running"
+
+
+def _inventory(step: Step, charter: Charter, running: np.ndarray, s: int) -> tuple[InventorySnapshot, ...]:
+    fleet, up = charter.fleet, float(step.observation.availability_share[s])
+    machines = []
+    for k, key in enumerate(WORKLOAD_KEYS):
+        nameplate = float(fleet.nameplate_mw[s, k])
+        online = int(fleet.units_count[s, k] * up)
+        hot = float(step.allocation.available_mw[s, k]) < nameplate * up - TOLERANCE_MW
+        machines.append(
+            InventorySnapshot(
+                workload=key,
+                units_count=int(fleet.units_count[s, k]),
+                online_count=online,
+                derated_count=online if hot else 0,
+                used_share=float(running[s, k]) / nameplate if nameplate else 0.0,
+            )
+        )
+    return tuple(machines)
+
+
+def _tiers(step: Step, world: World) -> tuple[TierSnapshot, ...]:
+    book, accounts = world.book, world.accounts
+    budgets = budgets_of(book, accounts)
+    delivered = step.allocation.contracts_mw.sum(axis=0)
+    rows = []
+    for tier in Tier:
+        mine = book.tier == tier
+        good, bad = int(accounts.good_ticks[mine].sum()), int(accounts.bad_ticks[mine].sum())
+        on_target = accounts.bad_ticks[mine] <= budgets[mine]
+        rows.append(
+            TierSnapshot(
+                tier=TIER_KEYS[tier],
+                target_share=TARGET_PPM[tier] / PPM,
+                contracts_count=int(mine.sum()),
+                on_target_count=int(on_target.sum()),
+                promised_mw=float(book.power_mw[mine].sum()),
+                delivered_mw=float(delivered[tier]),
+                availability_share=good / (good + bad) if good + bad else 1.0,
+                budget_ticks=int(budgets[mine].sum()) if tier is not Tier.SPOT else 0,
+                budget_used_ticks=bad if tier is not Tier.SPOT else 0,
+            )
+        )
+    return tuple(rows)
+
+
+def _contracts(world: World, charter: Charter) -> tuple[ContractSnapshot, ...]:
+    accounts = world.accounts
+    budgets, burns = budgets_of(world.book, accounts).tolist(), burn_rates(world).tolist()
+    good, bad = accounts.good_ticks.tolist(), accounts.bad_ticks.tolist()
+    sites, served = accounts.site.tolist(), accounts.served.tolist()
+    charge = accounts.charge_micro_usd.tolist()
+    return tuple(
+        ContractSnapshot(
+            id=contract.id,
+            tier=TIER_KEYS[contract.tier],
+            customer=contract.customer,
+            power_mw=contract.power_mw,
+            rate_usd_per_mwh=contract.rate_usd_per_mwh,
+            site_id="" if sites[i] == UNPLACED else charter.fleet.site_ids[sites[i]],
+            served=served[i],
+            starts_at=charter.grid.at(contract.starts_tick),
+            ends_at=charter.grid.at(contract.ends_tick),
+            availability_share=good[i] / (good[i] + bad[i]) if good[i] + bad[i] else 1.0,
+            counted_ticks=good[i] + bad[i],
+            bad_ticks=bad[i],
+            budget_ticks=budgets[i],
+            burn_rate_share=burns[i],
+            charge_usd=charge[i] / MICRO_USD_PER_USD,
+        )
+        for i, contract in enumerate(world.book.contracts)
+    )
+
+
+def _gains(world: World) -> GainsSnapshot:
+    gains = world.gains
+    return GainsSnapshot(
+        baseline=GAINS_BASELINE,
+        climate_usd=gains.climate_micro_usd / MICRO_USD_PER_USD,
+        time_zone_usd=gains.time_zone_micro_usd / MICRO_USD_PER_USD,
+        interaction_usd=gains.interaction_micro_usd / MICRO_USD_PER_USD,
+        sla_flexibility_usd=gains.sla_flexibility_micro_usd / MICRO_USD_PER_USD,
+        carbon_avoided_t=gains.carbon_avoided_g / G_PER_T,
+    )
+
+
+def _plan(step: Step, plan: Plan, charter: Charter) -> PlanSnapshot:
+    return PlanSnapshot(
+        optimizer=plan.optimizer,
+        status=plan.status,
+        made_tick=plan.made_tick,
+        age_ticks=step.tick - plan.made_tick,
+        objective_usd=plan.objective_usd,
+        bound_usd=plan.bound_usd,
+        headline=headline_of(step),
+        reasons=reasons_of(step, charter),
+        note=plan.note,
+    )

@@ -1,0 +1,70 @@
+"""Why a tick looks as it does, in an operator's words: a headline and the reasons by site."""
+
+from typing import Final
+
+import numpy as np
+
+from mara.core.contract import Tier
+from mara.core.events import break_even_usd_per_mwh
+from mara.core.fleet import MINER_COUNT
+from mara.core.step import Step
+from mara.core.units import TOLERANCE_MW
+from mara.core.world import Charter, conditions_of
+
+MAX_REASONS: Final = 12
+_KINDS: Final = ("air", "hydro", "immersion")
+
+
+def headline_of(step: Step) -> str:
+    """What runs, in one sentence."""
+    allocation = step.allocation
+    mining, merchant = float(allocation.site_mining_it_mw.sum()), float(allocation.site_merchant_it_mw.sum())
+    contracts = float(allocation.site_contracts_it_mw.sum())
+    return (
+        f"{contracts:.1f} MW of contracts, {merchant:.1f} MW of merchant inference and {mining:.0f} MW of mining run."
+    )
+
+
+def reasons_of(step: Step, charter: Charter) -> tuple[str, ...]:
+    """Reasons by site, most megawatts first, then what dispatch had to change."""
+    idle = curtailed_mw(step, charter)
+    price = step.observation.energy_price_usd_per_mwh
+    limits = break_even_usd_per_mwh(step, charter)
+    sites = charter.fleet.sites
+    lines: list[str] = []
+    for s in np.argsort(-idle.sum(axis=1), kind="stable").tolist():
+        kinds = [k for k in range(MINER_COUNT) if idle[s, k] > TOLERANCE_MW]
+        if kinds:
+            names = " and ".join(f"{_KINDS[k]} ({limits[s, k]:.0f})" for k in kinds)
+            total = float(idle[s].sum())
+            why = f"price {price[s]:.0f} USD/MWh, break-even of {names}"
+            lines.append(f"{sites[s].name}: {total:.1f} MW of miners off, {why}.")
+    lines += _shed_lines(step)
+    lines += [
+        f"{sites[d.site].name}: {d.power_mw:.1f} MW less than planned, {d.cause}." for d in step.allocation.deviations
+    ]
+    if not lines:
+        cheapest = sites[int(np.argmin(price))].name
+        lines.append(f"Every miner earns its power; the cheapest grid is {cheapest} at {price.min():.0f} USD/MWh.")
+    return tuple(lines[:MAX_REASONS])
+
+
+def curtailed_mw(step: Step, charter: Charter) -> np.ndarray:
+    """Miners that could run and do not because power is dearer than what they earn (S, 3) [MW]."""
+    conditions = conditions_of(step.observation, charter)
+    pue = conditions.pue[:, :MINER_COUNT]
+    dear = conditions.mining_value_usd_per_mwh < pue * conditions.grid_cost_usd_per_mwh[:, None]
+    return np.where(dear, conditions.available_mw[:, :MINER_COUNT] - step.allocation.miners_mw, 0.0)
+
+
+def _shed_lines(step: Step) -> list[str]:
+    resting = step.allocation.scheduled
+    lines = []
+    for tier in (Tier.STANDARD, Tier.FLEXIBLE):
+        mask = resting & (step.before.book.tier == tier)
+        if mask.any():
+            power = float(step.before.book.power_mw[mask].sum())
+            lines.append(
+                f"{int(mask.sum())} {tier.name.lower()} contracts ({power:.1f} MW) rest inside their error budgets."
+            )
+    return lines

@@ -1,0 +1,77 @@
+"""One tick from observation to memory: gather inputs, call the functional core, hand over what came out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mara.core.commands import Command
+from mara.core.events import Event, events_of
+from mara.core.plan import Plan, Problem
+from mara.core.step import Step, advance, observed
+from mara.core.world import Charter, World
+from mara.feeds.base import Feed
+from mara.optimizers.base import Optimizer
+from mara.runtime.tally import Tally
+from mara.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Turn:
+    """A settled tick, the plan it followed, and what is worth telling of it."""
+
+    step: Step
+    plan: Plan
+    events: tuple[Event, ...]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Engine:
+    """A run's parts and its present world. `turn` computes the next tick; `keep` makes it the present."""
+
+    charter: Charter
+    feed: Feed
+    optimizer: Optimizer
+    horizon_hours: int
+    world: World
+
+    def problem(self) -> Problem:
+        """What an optimizer may look at now.
+
+        Raises:
+            FeedError: the feed has nothing for this tick.
+        """
+        tick = self.world.tick
+        return Problem(
+            charter=self.charter,
+            world=self.world,
+            observation=observed(self.feed.observe(tick), self.world),
+            forecast=self.feed.forecast(tick, self.horizon_hours),
+        )
+
+    def turn(self, problem: Problem, plan: Plan, commands: tuple[Command, ...] = ()) -> Turn:
+        """The next tick under a plan; nothing is remembered yet."""
+        step = advance(self.world, problem.observation, plan.step_at(self.world.tick), self.charter, commands)
+        return Turn(step=step, plan=plan, events=events_of(step, self.charter))
+
+    def keep(self, turn: Turn) -> None:
+        """Go on from a turn, once it is stored."""
+        self.world = turn.step.world
+
+
+def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[[int], None] | None = None) -> Tally:
+    """Advance by `ticks`, planning synchronously before each, so that the same run is the same bit for bit.
+
+    Raises:
+        FeedError, PlanError, StoreError: the run stands at the last stored tick.
+    """
+    tally = Tally(dt_h=engine.charter.grid.dt_h)
+    for _ in range(ticks):
+        problem = engine.problem()
+        turn = engine.turn(problem, engine.optimizer.plan(problem))
+        if store is not None:
+            store.append(turn.step, turn.plan, turn.events)
+        engine.keep(turn)
+        tally.add(turn.step)
+        if on_tick is not None:
+            on_tick(turn.step.tick)
+    tally.close(engine.world)
+    return tally

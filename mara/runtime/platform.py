@@ -1,0 +1,256 @@
+"""The live run: ticks on time, what is stored is shown, and a supervisor that says what is wrong."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from mara.core.commands import Command
+from mara.core.events import Event
+from mara.core.picture import snapshot_of
+from mara.core.plan import Problem
+from mara.core.snapshot import SeriesPoint
+from mara.core.units import SECONDS_PER_MINUTE
+from mara.errors import CommandError, FeedError, MaraError
+from mara.runtime.clock import Clock
+from mara.runtime.engine import Engine, Turn
+from mara.runtime.latest import EngineState, Latest
+from mara.runtime.planner import Planner
+from mara.store.store import Store
+
+MAX_TRIES: Final = 6
+"""Tries on one tick before the engine halts."""
+FIRST_BACK_OFF_S: Final = 0.5
+MAX_BACK_OFF_S: Final = 8.0
+MAX_STALE_TICKS: Final = 12
+"""Ticks that may run on the last good observation: an hour."""
+LEAST_PUBLISH_INTERVAL_S: Final = 0.1
+"""Snapshots are drawn at most this often: in fast-forward most ticks are stored and not shown."""
+MAX_SHOWN_EVENTS: Final = 50
+MAX_STEPS: Final = 10_000
+MAX_COMMANDS: Final = 1_000
+MAX_SPEED_SHARE: Final = 1_000_000.0
+
+log = logging.getLogger("mara.platform")
+
+
+class Platform:
+    """Lives from `start` to `stop`. All methods belong to the event loop's thread; `latest` may be read from anywhere.
+
+    Args:
+        open_run: opens the store and returns it with the engine where the run stands; called by `start`.
+    """
+
+    def __init__(
+        self, open_run: Callable[[], tuple[Store, Engine, Planner]], latest: Latest, clock: Clock, speed_share: float
+    ) -> None:
+        self.latest = latest
+        self._open_run = open_run
+        self._clock = clock
+        self._speed_share = speed_share
+        self._paused = False
+        self._steps_due = 0
+        self._wake = asyncio.Event()
+        self._commands: deque[Command] = deque()
+        self._stale_ticks = 0
+        self._tries = 0
+        self._failed_tick = -1
+        self._published_s = float("-inf")
+        self._unshown: deque[Event] = deque(maxlen=MAX_SHOWN_EVENTS)
+        self._last_problem: Problem | None = None
+        self._loop_task: asyncio.Task[None] | None = None
+        self._store: Store | None = None
+        self._engine: Engine | None = None
+        self._planner: Planner | None = None
+
+    async def start(self) -> None:
+        """Open the run and begin to tick.
+
+        Raises:
+            ConfigError, FeedError, StoreError: the run cannot be opened; nothing is left open.
+        """
+        self._store, self._engine, self._planner = await asyncio.to_thread(self._open_run)
+        self.latest.set_speed(self._speed_share)
+        log.info("run opened", extra={"run": self._run_id})
+        self._loop_task = asyncio.create_task(self._supervise(), name="mara-loop")
+
+    async def stop(self) -> None:
+        """End after the tick under way is stored; harmless when repeated or when never started."""
+        task, self._loop_task = self._loop_task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        if self._planner is not None:
+            self._planner.close()
+        if self._store is not None:
+            store, self._store = self._store, None
+            await asyncio.to_thread(store.close)
+            log.info("run closed")
+
+    def pause(self) -> None:
+        """Stop simulated time after the tick under way."""
+        self._paused = True
+        self._wake.set()
+
+    def resume(self) -> None:
+        """Let time go on, also after a halt."""
+        self._paused = False
+        self._wake.set()
+
+    def step(self, ticks: int) -> None:
+        """Advance by some ticks at once, and stay paused.
+
+        Raises:
+            CommandError: not between 1 and `MAX_STEPS`.
+        """
+        if not 1 <= ticks <= MAX_STEPS:
+            raise CommandError(f"a step takes 1 to {MAX_STEPS} ticks, got {ticks}")
+        self._paused = True
+        self._steps_due = min(self._steps_due + ticks, MAX_STEPS)
+        self._wake.set()
+
+    def set_speed(self, speed_share: float) -> None:
+        """Simulated seconds per real second.
+
+        Raises:
+            CommandError: not above 0 and at most `MAX_SPEED_SHARE`.
+        """
+        if not 0.0 < speed_share <= MAX_SPEED_SHARE:
+            raise CommandError(f"the speed must be above 0 and at most {MAX_SPEED_SHARE:g}, got {speed_share}")
+        self._speed_share = speed_share
+        self.latest.set_speed(speed_share)
+        self._wake.set()
+
+    def order(self, command: Command) -> None:
+        """Have a command obeyed in the next tick.
+
+        Raises:
+            CommandError: too many are waiting.
+        """
+        if len(self._commands) >= MAX_COMMANDS:
+            raise CommandError(f"{MAX_COMMANDS} commands are waiting: let the engine go on first")
+        self._commands.append(command)
+        log.info("command ordered", extra={"command": repr(command)})
+
+    async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
+        """The fleet's money line over the last simulated hours, from the store."""
+        if self._store is None:
+            return ()
+        return await asyncio.to_thread(self._store.series, hours)
+
+    @property
+    def _run_id(self) -> str:
+        run = self._store.run if self._store is not None else None
+        return run.run_id if run is not None else ""
+
+    async def _supervise(self) -> None:
+        """Keep the loop going: a failing tick is tried again after growing pauses, six times, then the engine halts."""
+        while True:
+            try:
+                await self._loop()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001  the outermost frame: log it, show it, try again
+                await self._after_failure(error)
+
+    async def _after_failure(self, error: Exception) -> None:
+        tick = self._engine.world.tick if self._engine is not None else 0
+        self._tries = self._tries + 1 if tick == self._failed_tick else 1
+        self._failed_tick = tick
+        reason = str(error) if isinstance(error, MaraError) else f"{type(error).__name__}: {error}"
+        log.error("tick failed", extra={"tick": tick, "tries": self._tries, "reason": reason}, exc_info=error)
+        if self._tries < MAX_TRIES:
+            self.latest.mark(EngineState.DEGRADED, f"tick {tick}: {reason}")
+            await asyncio.sleep(min(FIRST_BACK_OFF_S * 2 ** (self._tries - 1), MAX_BACK_OFF_S))
+            return
+        self.latest.mark(EngineState.HALTED, f"halted at tick {tick} after {MAX_TRIES} tries: {reason}")
+        self._tries = 0
+        await self._wait_for_resume()
+
+    async def _wait_for_resume(self) -> None:
+        self._paused = True
+        while self._paused:
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def _loop(self) -> None:
+        due_s = self._clock.monotonic_s()
+        while True:
+            if self._paused and not self._steps_due:
+                self.latest.mark(EngineState.PAUSED)
+                await self._until_woken(None)
+                due_s = self._clock.monotonic_s()
+                continue
+            stepping = self._steps_due > 0
+            wait_s = 0.0 if stepping else due_s - self._clock.monotonic_s()
+            if wait_s > 0.0 and await self._until_woken(wait_s):
+                continue
+            await self._tick()
+            if stepping:
+                self._steps_due -= 1
+            due_s = max(due_s + self._tick_s, self._clock.monotonic_s() - self._tick_s)
+
+    @property
+    def _tick_s(self) -> float:
+        assert self._engine is not None
+        return self._engine.charter.grid.tick_minutes * SECONDS_PER_MINUTE / self._speed_share
+
+    async def _until_woken(self, timeout_s: float | None) -> bool:
+        """Sleep until a control changed something (True) or the time is over (False)."""
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _tick(self) -> None:
+        """Gather, advance, store, show: in this order, and each only when the one before succeeded."""
+        assert self._engine is not None
+        assert self._store is not None
+        assert self._planner is not None
+        problem = self._problem(self._engine)
+        plan = await self._planner.plan_for(problem)
+        commands = tuple(self._commands)
+        turn = self._engine.turn(problem, plan, commands)
+        loop = asyncio.get_running_loop()
+        stored = loop.run_in_executor(self._store.executor, self._store.append, turn.step, turn.plan, turn.events)
+        await asyncio.shield(stored)
+        self._engine.keep(turn)
+        for _ in commands:
+            self._commands.popleft()
+        self._show(turn)
+
+    def _problem(self, engine: Engine) -> Problem:
+        """The present problem; when the feed fails, the last good observation stands in, marked stale, for an hour."""
+        try:
+            problem = engine.problem()
+        except FeedError:
+            if self._stale_ticks >= MAX_STALE_TICKS or self._last_problem is None:
+                raise
+            self._stale_ticks += 1
+            last = self._last_problem
+            observation = replace(
+                last.observation, tick=engine.world.tick, arrivals=(), stale_sources=(engine.feed.name,)
+            )
+            return replace(last, world=engine.world, observation=observation)
+        self._stale_ticks = 0
+        self._last_problem = problem
+        return problem
+
+    def _show(self, turn: Turn) -> None:
+        for event in turn.events:
+            log.info(event.text, extra={"tick": event.tick, "kind": event.kind, "site": event.site})
+        self._unshown.extend(turn.events)
+        now_s = self._clock.monotonic_s()
+        if now_s - self._published_s < LEAST_PUBLISH_INTERVAL_S and not self._paused:
+            return
+        self._published_s = now_s
+        assert self._engine is not None
+        events = tuple(self._unshown)
+        self._unshown.clear()
+        self.latest.publish(snapshot_of(turn.step, turn.plan, events, self._engine.charter, self._run_id))
