@@ -52,7 +52,7 @@ def run_in(connection: Connection) -> RunRecord | None:
 
 def world_in(connection: Connection) -> World:
     """The world before the next tick."""
-    parts: dict[str, bytes] = dict(connection.exec_driver_sql("SELECT part, content FROM engine_parts").tuples().all())
+    parts = {row[0]: row[1] for row in connection.exec_driver_sql("SELECT part, content FROM engine_parts")}
     return record_of(World, parts["world"], book=record_of(ContractBook, parts["book"]))
 
 

@@ -27,7 +27,7 @@ class CheckReport:
 
 
 def upgrade(url: str) -> Path | None:
-    """Bring a database to this Mara's schema, or make it; returns the backup made before, if one was needed.
+    """Bring a database to this Mara's schema, or make it; returns the backup made first, if any.
 
     Raises:
         StoreRefused: locked, damaged, or of a newer Mara.

@@ -1,0 +1,192 @@
+"""A process that stores a run and dies at a named point, without a warning: by SIGKILL, or by SIGALRM untrapped."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from mara.core.timegrid import TimeGrid
+from mara.core.world import first_world
+from mara.store import schema, statements
+from mara.store.lock import WriterLock
+from mara.store.page import Page
+from mara.store.store import Store
+from tests.store.runs import record, small_charter, steps, url_of
+
+AFTER_BEGIN = "after BEGIN"
+BETWEEN_GROUPS = "between row groups"
+BEFORE_COMMIT = "before COMMIT"
+AFTER_COMMIT = "after COMMIT, before publishing"
+ANYWHERE = "anywhere"
+IN_MIGRATION = "in a migration"
+BEFORE_RENAME = "before the rename of a new database"
+NOWHERE = "nowhere"
+
+KILLED = {-signal.SIGKILL, -signal.SIGALRM}
+SLOWEST_CHILD_S = 60.0
+
+
+@dataclass(frozen=True)
+class Death:
+    """Where to die: in the transaction of the life's tick number `after_ticks`, or after `after_s` seconds anywhere."""
+
+    point: str
+    after_ticks: int = 0
+    statement: int = 0
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What was seen of a process from outside: acknowledged ticks with their hashes, and how it ended."""
+
+    acknowledged: dict[int, bytes]
+    in_transaction: bool
+    exit_code: int | None
+
+    @property
+    def was_killed(self) -> bool:
+        return self.exit_code in KILLED
+
+
+def lived(database: Path, ticks: int, death: Death, *, torn: bool = False) -> Witness:
+    """Let a process store the run up to `ticks` and die; if `torn`, it commits rows apart from the sequence."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    here, there = context.Pipe(duplex=False)
+    child = context.Process(target=_life, args=(database, ticks, death, torn, there))
+    child.start()
+    there.close()
+    acknowledged: dict[int, bytes] = {}
+    in_transaction = False
+    try:
+        while True:
+            said = here.recv()
+            if said == "in transaction":
+                in_transaction = True
+            else:
+                acknowledged[said[0]] = said[1]
+    except (EOFError, OSError):
+        pass  # it died between two words, or within one
+    child.join(SLOWEST_CHILD_S)
+    here.close()
+    return Witness(acknowledged, in_transaction, child.exitcode)
+
+
+def _life(database: Path, ticks: int, death: Death, torn: bool, parent: Connection) -> None:
+    if death.point == BEFORE_RENAME:
+        _die_at_rename()
+    if death.point == IN_MIGRATION:
+        lock = WriterLock.taken(database)
+        schema.upgrade(database, _deadly_migrations(database))
+        lock.release()
+    store = Store.open(url_of(database))
+    if store.load() is None:
+        charter = small_charter()
+        store.begin(record(charter), first_world(charter))
+    loaded = store.load()
+    assert loaded
+    run, world = loaded
+    due = world.tick + death.after_ticks
+    _arm(store, death, due, parent)
+    if torn:
+        _tear()
+    for step, plan, events in steps(run.charter, world, ticks - world.tick, run.seed):
+        store.append(step, plan, events)
+        if death.point == AFTER_COMMIT and step.tick == due:
+            _die()
+        assert store._tail
+        parent.send((step.tick, store._tail.tick_hash))
+    store.close()
+
+
+def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
+    """Watch the store's own engine for tick `due`; production code knows nothing of it."""
+    write, engine = store._write, store._engine
+    writing, spoken = -1, 0
+
+    def noted(page: Page, grid: TimeGrid) -> None:
+        nonlocal writing, spoken
+        writing, spoken = page.tick, 0
+        write(page, grid)
+
+    def die_inside(point: str) -> None:
+        if death.point == point and writing == due:
+            parent.send("in transaction")
+            _die()
+
+    def executed(*_: Any) -> None:
+        nonlocal spoken
+        spoken += 1
+        if spoken == death.statement:
+            die_inside(BETWEEN_GROUPS)
+
+    store._write = noted  # type: ignore[method-assign]
+    event.listen(engine, "begin", lambda _: die_inside(AFTER_BEGIN))
+    event.listen(engine, "after_cursor_execute", executed)
+    event.listen(engine, "commit", lambda _: die_inside(BEFORE_COMMIT))
+    if death.point == ANYWHERE:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, death.after_s)
+
+
+def _tear() -> None:
+    """The mutation: what comes before the world and the sequence gets a commit of its own."""
+    turn = statements.turn
+
+    def torn_turn(connection: Any, page: Any) -> None:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        turn(connection, page)
+
+    statements.turn = torn_turn
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_at_rename() -> None:
+    rename = Path.replace
+
+    def deadly(self: Path, target: Path) -> Path:
+        if self.name.endswith(".new"):
+            _die()
+        return rename(self, target)
+
+    Path.replace = deadly  # type: ignore[method-assign,assignment]
+
+
+def _deadly_migrations(database: Path) -> Path:
+    """Our migrations and one more, which changes and adds much, and does not live to tell."""
+    folder = database.with_name("deadly_migrations")
+    if not folder.exists():
+        shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "versions" / "0002_deadly.py").write_text(_DEADLY, encoding="utf-8")
+    return folder
+
+
+_DEADLY = """
+import os
+import signal
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE events ADD COLUMN colour TEXT")
+    op.execute("DELETE FROM prices")
+    op.execute("DROP TABLE audit")
+    op.execute("DROP TRIGGER ledger_no_delete")
+    op.execute("DELETE FROM ledger")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
