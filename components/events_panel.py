@@ -1,0 +1,34 @@
+"""What happened lately, newest first, in sentences."""
+
+from components import format as text
+from components.live import Column, LiveTable
+from components.picture import Channel, cell
+from components.theme import panel, scroll
+from mara.core.snapshot import Snapshot
+
+MOST_EVENTS = 30
+EVENTS_A_TICK = 1_000  # more in one tick would blur their order, not lose them
+COLUMNS = (Column(label="UTC"), Column(label="Event", look="grow"))
+
+
+def events_panel(first: Channel) -> None:
+    """Draws the list; `event_channel` says what it shows."""
+    with panel("Recent events", "events-panel"), scroll("Recent events, newest first"):
+        LiveTable(
+            "events",
+            columns=COLUMNS,
+            caption="Recent events, newest first",
+            empty="Nothing has happened yet. Outages, heat, curtailment and contracts are reported here.",
+            first=first,
+        )
+
+
+def event_channel(snapshot: Snapshot) -> Channel:
+    """A row for each of the newest events, keyed by tick and order, so that a row keeps its place while others come."""
+    rows: Channel = {}
+    place_in_tick: dict[int, int] = {}
+    for event in sorted(snapshot.events, key=lambda event: event.tick)[-MOST_EVENTS:]:
+        place = place_in_tick[event.tick] = place_in_tick.get(event.tick, -1) + 1
+        rank = event.tick * EVENTS_A_TICK + place
+        rows[f"{event.tick}.{place}"] = [rank, text.utc_time(event.at), cell(event.text, event.severity)]
+    return rows

@@ -1,0 +1,107 @@
+"""Numbers to text, the operator's way: unit always, a real minus, thin-space thousands. Percent exists only here."""
+
+from datetime import datetime
+from math import floor, isfinite, log10
+
+MINUS = "\u2212"
+THIN_SPACE = "\u202f"
+NOTHING = "\u2013"
+MINUTES_PER_HOUR = 60
+MINUTES_PER_DAY = 1_440
+SIGNIFICANT_DIGITS = 3
+
+
+def number(value: float, decimals: int = 0, *, signed: bool = False) -> str:
+    """`value` with thousands apart; no minus before what rounds to zero. With `signed`, a plus before gains."""
+    if not isfinite(value):
+        return NOTHING
+    rounded = round(value, decimals)
+    sign = MINUS if rounded < 0 else "+" if signed and rounded > 0 else ""
+    return sign + f"{abs(rounded):,.{decimals}f}".replace(",", THIN_SPACE)
+
+
+def significant(value: float) -> str:
+    """`value` with at most three significant digits: 412, 41.2, 4.12, 0.41."""
+    if not isfinite(value) or value == 0:
+        return number(value)
+    before_point = floor(log10(abs(value))) + 1
+    decimals = min(max(SIGNIFICANT_DIGITS - max(before_point, 1), 0), SIGNIFICANT_DIGITS - 1)
+    return number(value, decimals)
+
+
+def scaled(value: float, unit: str) -> tuple[str, str]:
+    """Number and unit of a quantity, in thousands (k) or millions (M) of the unit where three digits do not suffice."""
+    for factor, prefix in ((1_000_000, "M"), (1_000, "k")):
+        if abs(value) >= 0.9995 * factor:
+            return significant(value / factor), prefix + unit
+    return significant(value), unit
+
+
+def usd(value_usd: float, *, signed: bool = False) -> str:
+    """Whole dollars: `+12 300 USD`."""
+    return f"{number(value_usd, signed=signed)} USD"
+
+
+def usd_per_h(value_usd_per_h: float) -> str:
+    """A rate of money with three significant digits: `41.2 kUSD/h`."""
+    return " ".join(scaled(value_usd_per_h, "USD/h"))
+
+
+def usd_in_short(value_usd: float) -> str:
+    """Money with three significant digits: `1.23 MUSD`."""
+    return " ".join(scaled(value_usd, "USD"))
+
+
+def mw(value_mw: float, decimals: int = 1) -> str:
+    """Power: `41.2 MW`."""
+    return f"{number(value_mw, decimals)} MW"
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """A share of 0..1 as `93.4 %`."""
+    return f"{number(100 * share, decimals)} %"
+
+
+def availability(share: float) -> str:
+    """An availability as percent, rounded down: 0.998999 must not show as 99.90 %, the promise that it breaks."""
+    if not isfinite(share):
+        return NOTHING
+    hundredths = floor(share * 10_000 + 1e-6)  # a float just under its decimal is not a broken promise
+    return f"{number(hundredths / 100, 2)} %"
+
+
+def target(share: float) -> str:
+    """A tier's promise: `99.9 %`, without zeros that say nothing."""
+    return f"{100 * share:g} %"
+
+
+def count_of(part: int, whole: int) -> str:
+    """`43 of 45`."""
+    return f"{number(part)} of {number(whole)}"
+
+
+def utc_moment(at: datetime) -> str:
+    """`2 Jul 2025 14:05 UTC`."""
+    return f"{at.day} {at:%b %Y %H:%M} UTC"
+
+
+def utc_time(at: datetime) -> str:
+    """`14:05`; the column or the sentence says that it is UTC."""
+    return f"{at:%H:%M}"
+
+
+def duration(minutes: float) -> str:
+    """A span in its two largest units: `15 min`, `3 h 20 min`, `2 d 4 h`."""
+    whole = round(minutes)
+    days, rest = divmod(whole, MINUTES_PER_DAY)
+    hours, left = divmod(rest, MINUTES_PER_HOUR)
+    if days:
+        return f"{number(days)} d {hours} h" if hours else f"{number(days)} d"
+    if hours:
+        return f"{hours} h {left} min" if left else f"{hours} h"
+    return f"{left} min"
+
+
+def ticks(count: int) -> str:
+    """`1 tick`, `9 ticks`."""
+    return f"{number(count)} tick" + ("" if count == 1 else "s")

@@ -1,0 +1,84 @@
+"""What placing the load cleverly has earned since the run began, against a baseline that is named."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from components import format as text
+from components.live import live_text
+from components.picture import Channel, cell
+from components.theme import element, explained, panel
+from mara.core.snapshot import GainsSnapshot, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """One line of the panel: where a part of the gain comes from."""
+
+    key: str
+    label: str
+    how: str
+    value_usd: Callable[[GainsSnapshot], float]
+
+
+PLACEMENT_GAINS = (
+    Gain(
+        key="climate",
+        label="Climate",
+        how="Cooling energy saved by running the same load where it is cooler, at the baseline's mean price.",
+        value_usd=lambda gains: gains.climate_usd,
+    ),
+    Gain(
+        key="time_zone",
+        label="Time zones",
+        how="Saved by running the same load where power is cheap at that hour, at the baseline's mean PUE.",
+        value_usd=lambda gains: gains.time_zone_usd,
+    ),
+    Gain(
+        key="interaction",
+        label="Interaction",
+        how="What is left of the difference when both happen at once. The three add up to the whole of it.",
+        value_usd=lambda gains: gains.interaction_usd,
+    ),
+)
+FLEXIBILITY_GAIN = Gain(
+    key="sla_flexibility",
+    label="SLA flexibility",
+    how="Beside placement: saved by pausing load inside its error budget in the dearest hours.",
+    value_usd=lambda gains: gains.sla_flexibility_usd,
+)
+
+
+def gains_panel(first: Channel) -> None:
+    """Draws the panel; `gain_cells` says what its cells show."""
+    how = "For every tick the same served load is priced at the plan's sites and at the baseline's. Losses count too."
+    with panel("Gains since start", "gains-panel", how):
+        live_text("gain.placement", first, "gain-total figure", "p")
+        live_text("gain.baseline", first, "gain-note", "p")
+        with element("ul", "gains"):
+            for gain in (*PLACEMENT_GAINS, FLEXIBILITY_GAIN):
+                with element("li", "gain"):
+                    explained(element("span", "gain-label", gain.label), gain.how)
+                    live_text(f"gain.{gain.key}", first, "gain-value")
+        live_text("gain.carbon", first, "gain-note", "p")
+
+
+def gain_cells(snapshot: Snapshot) -> Channel:
+    """The panel's cells: what placement gained, each part with a bar, and carbon."""
+    gains = snapshot.gains
+    values_usd = {gain.key: gain.value_usd(gains) for gain in (*PLACEMENT_GAINS, FLEXIBILITY_GAIN)}
+    largest_usd = max(1.0, *(abs(value) for value in values_usd.values()))
+    placement_usd = sum(gain.value_usd(gains) for gain in PLACEMENT_GAINS)
+    avoided = "avoided" if gains.carbon_avoided_t >= 0 else "added"
+    return {
+        "gain.placement": cell(text.usd(placement_usd, signed=True), _sign_of(placement_usd)),
+        "gain.baseline": f"by placement, against {gains.baseline}" if gains.baseline else "no baseline yet",
+        "gain.carbon": f"{text.number(abs(gains.carbon_avoided_t), 1)} t CO2 {avoided} by placement",
+        **{
+            f"gain.{key}": cell(text.usd(value, signed=True), _sign_of(value), abs(value) / largest_usd)
+            for key, value in values_usd.items()
+        },
+    }
+
+
+def _sign_of(value_usd: float) -> str:
+    return "loss" if value_usd <= -0.5 else "gain"

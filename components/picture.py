@@ -1,0 +1,30 @@
+"""What a screen shows of one moment, as plain values by channel and key.
+
+A picture is a function of a snapshot, so it is computed once for all who look at the same screen; what is sent is the
+difference to the last one. In the browser `static/mara.js` keeps the picture, and the components watch their channel.
+"""
+
+from typing import TypeAlias
+
+Shown: TypeAlias = "str | float | list[Shown] | dict[str, Shown] | None"
+Channel: TypeAlias = dict[str, Shown]
+Picture: TypeAlias = dict[str, Channel]
+
+
+def cell(text: str, state: str = "", share: float | None = None) -> Shown:
+    """What one `LiveCell` shows: its text, the state that colours it, and the length of its bar as a share 0..1."""
+    if share is not None:
+        return [text, state, round(min(max(share, 0.0), 1.0), 3)]
+    return [text, state] if state else text
+
+
+def difference(before: Picture, after: Picture) -> Picture:
+    """What changes `before` into `after`: new values, and None for what is gone. Empty when nothing changed."""
+    changes = {name: _channel_difference(before.get(name, {}), channel) for name, channel in after.items()}
+    return {name: channel for name, channel in changes.items() if channel}
+
+
+def _channel_difference(before: Channel, after: Channel) -> Channel:
+    changed: Channel = {key: value for key, value in after.items() if key not in before or before[key] != value}
+    gone: Channel = dict.fromkeys(before.keys() - after.keys())
+    return changed | gone

@@ -1,0 +1,104 @@
+"""Promises: each tier against its target, and the live contracts, those in most danger first."""
+
+from components import format as text
+from components.live import Column, LiveTable
+from components.picture import Channel, Shown, cell
+from components.theme import element, panel, scroll
+from mara.core.snapshot import ContractSnapshot, Snapshot, TierSnapshot
+
+MOST_CONTRACTS_SHOWN = 200
+BUDGET_NEARLY_USED_SHARE = 0.75
+TIERS = ("premium", "standard", "flexible", "spot")  # priority 1 to 4
+
+TIER_COLUMNS = (
+    Column(label="Tier", hint="With the share of ticks that is promised to be good."),
+    Column(label="On target", look="number", hint="Contracts whose availability meets the target, of all live ones."),
+    Column(label="MW served", look="number", hint="Delivered now, of what is promised."),
+    Column(label="Availability", look="number", hint="Good over counted ticks of the live windows, rounded down."),
+    Column(label="Budget used", look="number", hint="Bad ticks, of those that the promises leave room for."),
+)
+CONTRACT_COLUMNS = (
+    Column(label="Contract", look="grow", clipped=True),
+    Column(label="Tier", look="wide"),
+    Column(label="Site", clipped=True),
+    Column(label="MW", look="number"),
+    Column(label="Availability", look="number", hint="Good ticks over counted ticks of its window, rounded down."),
+    Column(label="Budget", look="number", hint="Bad ticks, of those that its promise leaves room for."),
+)
+
+
+def sla_panel(tiers: Channel, contracts: Channel) -> None:
+    """Draws both tables; `tier_channel` and `contract_channel` say what they show."""
+    with panel("Service levels", "sla-panel"):
+        with element("div", "tiers"):
+            LiveTable("tiers", columns=TIER_COLUMNS, caption="Promises by tier", empty="No promises yet.", first=tiers)
+        element("h3", "panel-subtitle", "Live contracts")
+        with scroll("Live contracts, most in danger first"):
+            LiveTable(
+                "contracts",
+                columns=CONTRACT_COLUMNS,
+                caption="Live contracts, most in danger first",
+                empty="No live contracts. They appear here as soon as the first request is booked.",
+                first=contracts,
+            )
+
+
+def tier_channel(snapshot: Snapshot) -> Channel:
+    """A row for each tier, the most binding first."""
+    return {tier.tier: _tier_row(tier) for tier in snapshot.tiers}
+
+
+def contract_channel(snapshot: Snapshot) -> Channel:
+    """A row for each live contract, ranked by how fast it uses up its budget."""
+    in_danger = sorted(snapshot.contracts, key=lambda contract: -_danger(contract))
+    return {contract.id: _contract_row(contract) for contract in in_danger[:MOST_CONTRACTS_SHOWN]}
+
+
+def _tier_row(tier: TierSnapshot) -> Shown:
+    rank = -TIERS.index(tier.tier) if tier.tier in TIERS else -len(TIERS)
+    below = tier.on_target_count < tier.contracts_count
+    promise = text.target(tier.target_share) if tier.target_share > 0 else "best effort"
+    short = tier.delivered_mw < tier.promised_mw * (1 - 1e-6)
+    return [
+        rank,
+        f"{tier.tier.capitalize()} {promise}",
+        cell(text.count_of(tier.on_target_count, tier.contracts_count), "bad" if below else ""),
+        cell(f"{text.number(tier.delivered_mw, 1)} of {text.number(tier.promised_mw, 1)}", "warn" if short else ""),
+        cell(text.availability(tier.availability_share), _availability_state(tier)),
+        _budget(tier.budget_used_ticks, tier.budget_ticks, best_effort=tier.target_share <= 0),
+    ]
+
+
+def _availability_state(tier: TierSnapshot) -> str:
+    return "bad" if tier.contracts_count and tier.availability_share < tier.target_share else ""
+
+
+def _contract_row(contract: ContractSnapshot) -> Shown:
+    best_effort = contract.tier == "spot"
+    over = contract.bad_ticks > contract.budget_ticks and not best_effort
+    return [
+        round(_danger(contract), 4),
+        contract.customer or contract.id,
+        contract.tier.capitalize(),
+        contract.site_id if contract.served else cell("off now", "bad"),
+        text.number(contract.power_mw, 1),
+        cell(text.availability(contract.availability_share), "bad" if over else ""),
+        _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
+    ]
+
+
+def _danger(contract: ContractSnapshot) -> float:
+    """How near the contract is to breaking its promise: budget used, a breach above all, best effort last."""
+    if contract.tier == "spot":
+        return -1.0
+    if contract.bad_ticks > contract.budget_ticks:
+        return 2.0 + contract.bad_ticks - contract.budget_ticks
+    return contract.bad_ticks / (contract.budget_ticks + 1)
+
+
+def _budget(used_ticks: int, budget_ticks: int, *, best_effort: bool) -> Shown:
+    if best_effort:
+        return f"{text.number(used_ticks)} off"
+    share = used_ticks / budget_ticks if budget_ticks else float(used_ticks > 0)
+    state = "bad" if used_ticks > budget_ticks else "warn" if share >= BUDGET_NEARLY_USED_SHARE else "good"
+    return cell(text.count_of(used_ticks, budget_ticks), state, share)

@@ -1,0 +1,42 @@
+// A table whose rows are a channel of the picture: {key: [rank, cell, ...]}, highest rank first.
+// A cell is a text, or [text, state], or [text, state, share] with a bar.
+function inOrder(rows) {
+  const entries = Object.entries(rows);
+  return entries.sort(([oneKey, one], [otherKey, other]) => other[0] - one[0] || (oneKey < otherKey ? -1 : 1));
+}
+
+function cellOf(value, column, index) {
+  const [text, state, share] = Array.isArray(value) ? value : [value];
+  const style = typeof share === "number" ? { "--share": share } : undefined;
+  const content = Vue.h("span", { "data-state": state || undefined, class: style ? "bar" : undefined, style }, text);
+  const attributes = { class: column.look, title: column.clipped ? text : undefined };
+  return index === 0 ? Vue.h("th", { ...attributes, scope: "row" }, content) : Vue.h("td", attributes, content);
+}
+
+export default {
+  props: { name: String, caption: String, empty: String, columns: Array, rows: Object },
+  data() {
+    return { shown: this.rows };
+  },
+  created() {
+    this.unwatch = window.mara.watch(this.name, (_, all) => (this.shown = { ...all }));
+  },
+  unmounted() {
+    this.unwatch();
+  },
+  render() {
+    const ordered = inOrder(this.shown);
+    if (!ordered.length) return Vue.h("p", { class: "empty" }, this.empty);
+    const labels = this.columns.map((column) =>
+      Vue.h("th", { scope: "col", class: column.look, title: column.hint }, column.label),
+    );
+    const lines = ordered.map(([key, [, ...cells]]) =>
+      Vue.h("tr", { key }, cells.map((cell, i) => cellOf(cell, this.columns[i], i))),
+    );
+    return Vue.h("table", { class: "live-table" }, [
+      Vue.h("caption", { class: "sr-only" }, this.caption),
+      Vue.h("thead", Vue.h("tr", labels)),
+      Vue.h("tbody", lines),
+    ]);
+  },
+};

@@ -1,0 +1,94 @@
+// What every screen of Mara shares: its picture (all it shows, by channel and key), numbers as text, the theme.
+// Loaded in the head, so that the theme stands before the first paint.
+window.mara = (() => {
+  const root = document.documentElement;
+  const picture = {};
+  const watchers = {};
+
+  // Takes {channel: {key: value}}; null removes a key. Called by the server, once a second at most.
+  function apply(changes) {
+    for (const [channel, values] of Object.entries(changes)) {
+      const kept = (picture[channel] ??= {});
+      for (const [key, value] of Object.entries(values)) {
+        if (value === null) delete kept[key];
+        else kept[key] = value;
+      }
+      for (const watcher of watchers[channel] ?? []) watcher(values, kept);
+    }
+  }
+
+  // Takes the whole picture after a gap: what it does not name is gone.
+  function show(whole) {
+    const changes = {};
+    for (const channel of new Set([...Object.keys(picture), ...Object.keys(whole)])) {
+      const gone = Object.fromEntries(Object.keys(picture[channel] ?? {}).map((key) => [key, null]));
+      changes[channel] = { ...gone, ...whole[channel] };
+    }
+    apply(changes);
+  }
+
+  // Calls watcher(changes, all) now, if there is something, and at every change; returns how to stop it.
+  function watch(channel, watcher) {
+    (watchers[channel] ??= new Set()).add(watcher);
+    if (picture[channel]) watcher(picture[channel], picture[channel]);
+    return () => watchers[channel].delete(watcher);
+  }
+
+  // Thin-space thousands, a real minus, and no minus before a zero: as components/format.py writes them.
+  function number(value, decimals = 0) {
+    const [whole, fraction] = Math.abs(value).toFixed(decimals).split(".");
+    const grouped = whole.replace(/\B(?=(\d{3})+$)/g, "\u202f");
+    const minus = value < 0 && Number(value.toFixed(decimals)) !== 0 ? "\u2212" : "";
+    return minus + grouped + (fraction ? "." + fraction : "");
+  }
+
+  function element(tag, className, text) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  const THEME_KEY = "mara-theme";
+  const prefersLight = window.matchMedia("(prefers-color-scheme: light)");
+
+  function chosenTheme() {
+    try {
+      return localStorage.getItem(THEME_KEY);
+    } catch {
+      return null; // storage may be forbidden: then the system's preference stands
+    }
+  }
+
+  function paintTheme() {
+    root.dataset.theme = chosenTheme() ?? (prefersLight.matches ? "light" : "dark");
+    window.Quasar?.Dark?.set(root.dataset.theme === "dark");
+    window.dispatchEvent(new Event("mara-theme"));
+  }
+
+  function toggleTheme() {
+    try {
+      localStorage.setItem(THEME_KEY, root.dataset.theme === "dark" ? "light" : "dark");
+    } catch {
+      return;
+    }
+    paintTheme();
+  }
+
+  function followConnection() {
+    if (!window.socket) return setTimeout(followConnection, 50);
+    window.socket.on("connect", () => (root.dataset.link = "up"));
+    window.socket.on("disconnect", () => (root.dataset.link = "lost"));
+  }
+
+  paintTheme();
+  prefersLight.addEventListener("change", paintTheme);
+  document.addEventListener("DOMContentLoaded", () => {
+    paintTheme();
+    followConnection();
+  });
+  watch("cells", (changes) => {
+    if (changes.engine) root.dataset.engine = changes.engine[1];
+  });
+  return { apply, show, watch, number, element, toggleTheme };
+})();

@@ -1,0 +1,59 @@
+"""The console script `mara`: the engine's commands, and `run`, which starts the dashboard.
+
+What a dashboard needs is imported by `run` alone, so that the other commands start without it.
+"""
+
+import errno
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mara.cli import app as commands
+from mara.errors import ConfigError
+from mara.settings import read_settings
+
+
+def main() -> None:
+    """Run the command that was asked for."""
+    commands.command("run")(run)
+    commands()
+
+
+def run(
+    *,
+    host: Annotated[str | None, typer.Option(help="Loopback address to listen on [default: 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [default: 8080].")] = None,
+    speed: Annotated[float | None, typer.Option(help="Simulated seconds per real second [default: 300].")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")] = None,
+    fleet: Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")] = None,
+    history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="Who plans.")] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+) -> None:
+    """Start the dashboard and the engine behind it."""
+    options = {"host": host, "port": port, "speed": speed, "seed": seed, "fleet": fleet, "history": history}
+    settings = read_settings(options={**options, "optimizer": optimizer})
+    refuse_busy_port(settings.host, settings.port)
+
+    from mara.bootstrap import platform_of
+    from pages.server import serve
+
+    serve(platform_of(settings), host=settings.host, port=settings.port, show=not no_browser)
+
+
+def refuse_busy_port(host: str, port: int) -> None:
+    """Raise ConfigError where nothing can listen: before the run is opened, and in one line instead of a trace."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened on ({error.strerror})"
+        raise ConfigError(f"{host}:{port} {why}; end what uses it, or choose another: --port {port + 1}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""A real chromium before a dashboard in a process of its own."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+ARTIFACTS = ROOT / "tests" / "artifacts"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+DESK = (1440, 900)
+PHONE = (390, 844)
+END_TIMEOUT_S = 10
+
+
+@dataclass
+class Visit:
+    """A page that has drawn itself, and all that it asked for and complained about."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment() -> dict[str, str]:
+    """Without what tells NiceGUI that it runs under a test."""
+    return {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
+
+
+@contextmanager
+def running_app() -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The dashboard as a process, from when it says where it is; ended at the latest when the block is left."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.browser.fake_app", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as app:
+        assert app.stdout is not None
+        said = app.stdout.readline()
+        assert f"http://127.0.0.1:{port}" in said
+        yield f"http://127.0.0.1:{port}", app
+        app.terminate()
+        app.wait(END_TIMEOUT_S)
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    with running_app() as (where, _):
+        yield where
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield started
+        started.close()
+
+
+def visit(browser: Browser, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
+    """Open the overview and wait until map and chart stand."""
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    visited = Visit(context.new_page())
+    page = visited.page
+    page.on("request", lambda request: visited.requests.append(_address_of(request)))
+    page.on("websocket", lambda websocket: visited.requests.append(websocket.url))
+    page.on("pageerror", lambda error: visited.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda line: visited.complaints.append(line.text) if line.type in {"error", "warning"} else None,
+    )
+    page.goto(address)
+    page.wait_for_selector("[data-land=drawn][data-borders=drawn]")
+    page.wait_for_selector(".line-chart .main-svg", state="attached")
+    page.wait_for_selector("path.site")
+    return visited
+
+
+def _address_of(request: Request) -> str:
+    return request.url

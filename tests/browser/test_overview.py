@@ -1,0 +1,193 @@
+import re
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import ARTIFACTS, DESK, PHONE, Visit, running_app, visit
+
+pytestmark = pytest.mark.browser
+
+TICK_TIMEOUT_MS = 6_000
+MOST_BYTES_A_TICK = 6_000
+MOST_BYTES_A_PAGE = 1_000_000
+MOST_SECONDS_TO_END = 5.0
+
+
+@pytest.fixture
+def desk(browser: Browser, address: str) -> Iterator[Visit]:
+    visited = visit(browser, address)
+    yield visited
+    visited.page.context.close()
+
+
+def test_the_map_draws_a_circle_for_each_of_the_ten_sites(desk: Visit) -> None:
+    expect(desk.page.locator("path.site")).to_have_count(10)
+    bands = desk.page.locator("path.site").evaluate_all("paths => paths.map(path => path.dataset.band)")
+    assert set(bands) == {"good", "fair", "down"}
+
+
+def test_a_second_browser_sees_every_site_drawn_at_once(browser: Browser, address: str, desk: Visit) -> None:
+    second = visit(browser, address).page
+    assert second.locator("path.site[data-band]").count() == 10
+    second.context.close()
+
+
+def test_numbers_change_between_ticks(desk: Visit) -> None:
+    for shown in (desk.page.get_by_label("Simulated time"), desk.page.locator(".gain-total")):
+        expect(shown).not_to_have_text(shown.inner_text(), timeout=TICK_TIMEOUT_MS)
+
+
+def test_the_line_grows_without_being_drawn_anew(desk: Visit) -> None:
+    newest = "document.querySelector('.line-chart').data[0].x.at(-1)"
+    desk.page.evaluate("document.querySelector('.line-chart .main-svg').dataset.kept = 'yes'")
+    before = desk.page.evaluate(newest)
+    desk.page.wait_for_function(f"{newest} > {before}", timeout=TICK_TIMEOUT_MS)
+    assert desk.page.locator(".line-chart .main-svg[data-kept=yes]").count() == 1
+
+
+def test_no_request_leaves_this_machine_and_nothing_is_complained_about(desk: Visit) -> None:
+    desk.page.wait_for_timeout(2_500)
+    foreign = [url for url in desk.requests if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)]
+    assert foreign == []
+    assert desk.complaints == []
+
+
+def test_a_hovered_site_shows_its_numbers_with_units_and_keeps_showing_them_over_a_tick(desk: Visit) -> None:
+    desk.page.locator("path.site[data-site=tokyo]").hover()
+    card = desk.page.locator(".site-card")
+    expect(card).to_be_visible()
+    for text in ("Japan Tokyo", "USD/MWh", "°C", "g CO2/kWh", "of 45.0 MW", "USD/h", "Local time", "Contracts"):
+        expect(card).to_contain_text(text)
+    before = card.inner_text()
+    expect(card).not_to_have_text(before, timeout=TICK_TIMEOUT_MS)
+    expect(card).to_be_visible()
+
+
+def test_a_site_reached_by_keyboard_shows_its_card_and_has_a_name(desk: Visit) -> None:
+    oslo = desk.page.locator("path.site[data-site=oslo]")
+    oslo.focus()
+    expect(desk.page.locator(".site-card")).to_contain_text("Norway Oslo")
+    expect(oslo).to_have_accessible_name(re.compile(r"^Norway Oslo: Running, \d+\.\d megawatt, cooling efficiency"))
+    desk.page.keyboard.press("Escape")
+    expect(desk.page.locator(".site-card")).to_be_hidden()
+
+
+def test_zoom_survives_updates(desk: Visit) -> None:
+    where = "document.querySelector('path.site[data-site=iceland]').getBoundingClientRect().x"
+    at_first = desk.page.evaluate(where)
+    desk.page.get_by_label("Zoom in").click()
+    desk.page.wait_for_timeout(600)
+    zoomed = desk.page.evaluate(where)
+    assert abs(zoomed - at_first) > 20
+    clock = desk.page.get_by_label("Simulated time")
+    expect(clock).not_to_have_text(clock.inner_text(), timeout=TICK_TIMEOUT_MS)
+    assert abs(desk.page.evaluate(where) - zoomed) < 2
+
+
+def test_names_that_look_like_html_are_shown_as_text(desk: Visit) -> None:
+    expect(desk.page.locator(".live-table").get_by_text("<b>Granite</b>").first).to_be_attached()
+    assert desk.page.locator(".live-table b").count() == 0
+
+
+def test_a_key_figure_says_how_it_is_computed_on_hover_and_on_focus(desk: Visit) -> None:
+    tile = desk.page.locator(".kpi", has_text="Cooling efficiency")
+    explanation = tile.locator(".explanation")
+    expect(explanation).to_be_hidden()
+    tile.hover()
+    expect(explanation).to_be_visible()
+    desk.page.mouse.move(2, 2)
+    expect(explanation).to_be_hidden()
+    desk.page.keyboard.press("Tab")
+    desk.page.locator(".kpi").nth(2).focus()
+    desk.page.keyboard.press("Tab")
+    expect(explanation).to_be_visible()
+
+
+def test_pausing_stops_the_clock_and_resuming_starts_it(browser: Browser) -> None:
+    with running_app() as (address, _):
+        page = visit(browser, address).page
+        clock = page.get_by_label("Simulated time")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.locator(".chip")).to_have_text("Paused")
+        expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+        stood = clock.inner_text()
+        page.wait_for_timeout(2_000)
+        assert clock.inner_text() == stood
+        page.get_by_role("button", name="Step one tick").click()
+        expect(clock).not_to_have_text(stood)
+        page.get_by_role("button", name="Speed").click()
+        page.get_by_text("1 h/s").click()
+        expect(page.get_by_role("button", name="Speed")).to_contain_text("1 h/s")
+        page.get_by_role("button", name="Resume").click()
+        expect(page.locator(".chip")).to_have_text("Running")
+        page.context.close()
+
+
+def test_the_server_ends_in_order_and_in_time_while_a_browser_is_connected(browser: Browser) -> None:
+    with running_app() as (address, app):
+        page = visit(browser, address).page
+        began = time.monotonic()
+        app.send_signal(signal.SIGTERM)
+        assert app.wait(2 * MOST_SECONDS_TO_END) == 0
+        assert time.monotonic() - began < MOST_SECONDS_TO_END
+        expect(page.locator("html[data-link=lost]")).to_be_attached()
+        page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_the_theme_follows_the_system_and_then_the_operators_choice(
+    browser: Browser, address: str, scheme: str
+) -> None:
+    page = visit(browser, address, scheme=scheme).page
+    expect(page.locator(f"html[data-theme={scheme}]")).to_be_attached()
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+    page.get_by_role("button", name="Switch between dark and light").click()
+    assert page.evaluate(ground) != before
+    page.reload()
+    assert page.evaluate(ground) != before
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        (DESK, "dark"),
+        (DESK, "light"),
+        (PHONE, "dark"),
+        (PHONE, "light"),
+        ((768, 1024), "light"),
+        ((1280, 720), "dark"),
+        ((1920, 1080), "dark"),
+    ],
+    ids=str,
+)
+def test_the_screen_fits_every_width(browser: Browser, address: str, size: tuple[int, int], scheme: str) -> None:
+    page = visit(browser, address, size=size, scheme=scheme).page
+    page.wait_for_timeout(1_200)
+    page.screenshot(path=ARTIFACTS / f"overview-{scheme}-{size[0]}x{size[1]}.png", full_page=size[0] < DESK[0])
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    if size == DESK:
+        assert page.evaluate("document.documentElement.scrollHeight") <= size[1]
+    page.context.close()
+
+
+def test_a_tick_and_the_page_stay_light(browser: Browser, address: str) -> None:
+    page = browser.new_context().new_page()
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    loaded: list[float] = []
+    ticks: list[int] = []
+    network.on("Network.loadingFinished", lambda event: loaded.append(event["encodedDataLength"]))
+    network.on("Network.webSocketFrameReceived", lambda event: ticks.append(len(event["response"]["payloadData"])))
+    page.goto(address)
+    page.wait_for_selector(".line-chart .main-svg", state="attached")
+    page.wait_for_timeout(1_500)
+    ticks.clear()
+    page.wait_for_timeout(5_000)
+    assert sum(loaded) < MOST_BYTES_A_PAGE
+    assert sum(ticks) / 5 < MOST_BYTES_A_TICK
+    page.context.close()

@@ -1,0 +1,1 @@
+"""The screens, seen by a simulated user."""

@@ -1,0 +1,78 @@
+"""A browser that is none: pages are built and clicked in this process, and what would be sent is kept for a look."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from nicegui import Client, ui
+from nicegui.testing import User, user_simulation
+
+from components.picture import Picture
+from pages.live import Publisher
+from tests.ui.platform import FakePlatform
+
+
+@dataclass
+class Screen:
+    """A user before the overview, the platform behind it, and the publisher, which looks only when it is told."""
+
+    user: User
+    platform: FakePlatform
+    publisher: Publisher
+    sent: list[str]
+
+    async def open(self) -> Client:
+        client = await self.user.open("/")
+        emit = client.outbox._emit
+
+        async def keep(message: tuple[str, str, dict[str, object]]) -> None:
+            if message[1] == "run_javascript":
+                self.sent.append(str(message[2]["code"]))
+            await emit(message)
+
+        client.outbox._emit = keep  # type: ignore[method-assign]
+        await self.delivery()
+        return client
+
+    async def delivery(self) -> None:
+        """Wait until the outbox has sent what is in it."""
+        await asyncio.sleep(0.15)
+
+    async def after_a_look(self) -> Picture:
+        """What one look of the publisher sends to this user; empty where it sends nothing."""
+        await self.delivery()
+        self.sent.clear()
+        self.publisher.look()
+        await self.delivery()
+        return self.last("apply")
+
+    def last(self, method: str) -> Picture:
+        calls = [code for code in self.sent if code.startswith(f"window.mara.{method}(")]
+        found: Picture = json.loads(calls[-1].split("(", 1)[1].removesuffix(")")) if calls else {}
+        return found
+
+    def text_of(self, cell: str) -> str:
+        return str(element_of(self.user, cell).props["text"])
+
+
+def element_of(user: User, marker: str) -> ui.element:
+    return user.find(marker=marker).elements.pop()
+
+
+@pytest.fixture
+def platform() -> FakePlatform:
+    return FakePlatform()
+
+
+@pytest.fixture
+async def screen(platform: FakePlatform, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Screen]:
+    """The registered pages, not yet opened; fails when an error was logged."""
+    async with user_simulation() as user:
+        from pages.routes import register
+
+        yield Screen(user, platform, register(platform), [])
+    errors = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
+    assert errors == []

@@ -1,0 +1,226 @@
+"""Snapshots to look at: ten sites and a few contracts, believable, and moving a little with the tick."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from math import cos, pi, sin
+
+from mara.core.snapshot import (
+    ContractSnapshot,
+    EventSnapshot,
+    GainsSnapshot,
+    PlanSnapshot,
+    SeriesPoint,
+    SiteSnapshot,
+    Snapshot,
+    TierSnapshot,
+)
+
+START = datetime(2025, 7, 1, tzinfo=UTC)
+TICK_MINUTES = 5
+EVENTS_EVERY_TICKS = 24
+SITE_TABLE = """
+iceland | Nordic Iceland | Iceland | 64.1466 | -21.9426 | Atlantic/Reykjavik | free_air | 55 | 43 | 9 | 1
+vancouver | Canada Vancouver | Canada | 49.2827 | -123.1207 | America/Vancouver | hydro | 50 | 45 | 19 | 0.97
+oslo | Norway Oslo | Norway | 59.9139 | 10.7522 | Europe/Oslo | immersion | 60 | 41 | 18 | 0.95
+singapore | Singapore Tropical | Singapore | 1.3521 | 103.8198 | Asia/Singapore | mechanical | 20 | 121 | 29 | 0.03
+texas | Texas USA | United States | 32.7767 | -96.797 | America/Chicago | air | 90 | 34 | 35 | 0.35
+dublin | Ireland Dublin | Ireland | 53.3498 | -6.2603 | Europe/Dublin | free_air | 40 | 115 | 15 | 0.44
+tokyo | Japan Tokyo | Japan | 35.6762 | 139.6503 | Asia/Tokyo | mechanical | 45 | 97 | 28 | 0.17
+sydney | Australia Sydney | Australia | -33.8688 | 151.2093 | Australia/Sydney | evaporative | 50 | 131 | 12 | 0.33
+santiago | Chile Santiago | Chile | -33.4489 | -70.6693 | America/Santiago | air | 35 | 0 | 8 | 0.66
+berlin | Germany Berlin | Germany | 52.52 | 13.405 | Europe/Berlin | mechanical | 48 | -12.4 | 24 | 0.6
+"""
+SITES = [row.split(" | ") for row in SITE_TABLE.strip().splitlines()]
+STATUS = {"tokyo": "curtailed", "sydney": "curtailed", "dublin": "down", "berlin": "partial"}
+PUE = {"singapore": 1.31, "tokyo": 1.22, "dublin": 1.0, "texas": 1.15}
+TIERS = (("premium", 0.999, 9), ("standard", 0.95, 14), ("flexible", 0.9, 12), ("spot", 0.0, 6))
+CUSTOMERS = ("Aurora Labs", "Basalt", "Cedar & Sons", "Delta Health", "Elm AI", "Fjord", "<b>Granite</b>", "Harbour")
+
+
+def snapshot_at(tick: int = 288) -> Snapshot:
+    """The fleet at `tick`; two calls with one tick are equal."""
+    sites = tuple(_site(tick, i) for i in range(len(SITES)))
+    contracts = tuple(_contract(tick, i) for i in range(41))
+    power_mw = sum(site.site_power_mw for site in sites)
+    revenue = sum(site.revenue_usd_per_h for site in sites)
+    profit = sum(site.profit_usd_per_h for site in sites)
+    return Snapshot(
+        run_id="run-7",
+        tick=tick,
+        at=START + timedelta(minutes=TICK_MINUTES * tick),
+        tick_minutes=TICK_MINUTES,
+        fleet_name="global-ten",
+        revenue_usd_per_h=revenue,
+        cost_usd_per_h=revenue - profit,
+        profit_usd_per_h=profit,
+        revenue_total_usd=tick * 3_900.0,
+        profit_total_usd=tick * 2_450.0,
+        site_power_mw=power_mw,
+        it_power_mw=power_mw / 1.08,
+        grid_limit_mw=sum(site.grid_limit_mw for site in sites),
+        cooling_efficiency_share=1 / 1.08,
+        renewable_share=0.612 + 0.02 * sin(tick / 40),
+        emissions_t_per_h=78.3,
+        power_by_workload_mw=(("air_miner", 120.0), ("gpu", 30.0), ("contracts", 75.0)),
+        hashprice_usd_per_ph_day=55.0,
+        token_price_usd_per_mtok=0.25,
+        racks_used_share=0.91,
+        refused_count=2,
+        stale_sources=(),
+        sites=sites,
+        tiers=tuple(_tier(name, target_share, contracts) for name, target_share, _ in TIERS),
+        contracts=contracts,
+        gains=GainsSnapshot(
+            baseline="the same load spread by capacity",
+            climate_usd=tick * 14.3,
+            time_zone_usd=tick * 61.8,
+            interaction_usd=-tick * 2.1,
+            sla_flexibility_usd=tick * 9.4,
+            carbon_avoided_t=tick * 0.62,
+        ),
+        plan=_plan(tick),
+        events=_events(tick),
+    )
+
+
+def stale_snapshot() -> Snapshot:
+    return replace(snapshot_at(), stale_sources=("energy prices", "weather"))
+
+
+def series_until(tick: int, hours: int) -> tuple[SeriesPoint, ...]:
+    """The money line of the last `hours`, as the store would give it."""
+    first = max(0, tick - hours * 60 // TICK_MINUTES)
+    return tuple(_point_of(snapshot_at(past)) for past in range(first, tick + 1))
+
+
+def _point_of(snapshot: Snapshot) -> SeriesPoint:
+    return SeriesPoint(
+        at=snapshot.at,
+        revenue_usd_per_h=snapshot.revenue_usd_per_h,
+        profit_usd_per_h=snapshot.profit_usd_per_h,
+        energy_cost_usd_per_h=snapshot.cost_usd_per_h,
+    )
+
+
+def _site(tick: int, i: int) -> SiteSnapshot:
+    id_, name, country, lat, lon, timezone, cooling, *numbers = SITES[i]
+    limit_mw, price, dry_bulb_c, renewable_share = map(float, numbers)
+    status = STATUS.get(id_, "running")
+    running = 0.0 if status == "down" else 0.55 if status != "running" else 0.93
+    power_mw = limit_mw * running * (1 + 0.03 * sin(tick / 9 + i))
+    pue = PUE.get(id_, 1.06 + 0.01 * i / 10)
+    it_mw = power_mw / pue
+    miners_mw = 0.0 if status == "curtailed" else 0.5 * it_mw
+    return SiteSnapshot(
+        id=id_,
+        name=name,
+        country=country,
+        lat_deg=float(lat),
+        lon_deg=float(lon),
+        timezone=timezone,
+        cooling=cooling,
+        status=status,
+        energy_price_usd_per_mwh=price + 6 * sin(tick / 12 + i) + 0.7 * cos(tick * 2.2 + i),
+        carbon_intensity_g_per_kwh=30 + 50 * i,
+        renewable_share=renewable_share,
+        dry_bulb_c=dry_bulb_c + 3 * sin(2 * pi * tick / 288 + i),
+        wet_bulb_c=dry_bulb_c - 3,
+        availability_share=0.0 if status == "down" else 0.6 if status == "partial" else 1.0,
+        pue=pue,
+        cooling_efficiency_share=1 / pue,
+        grid_limit_mw=limit_mw,
+        site_power_mw=power_mw,
+        air_miner_mw=0.6 * miners_mw,
+        hydro_miner_mw=0.4 * miners_mw,
+        immersion_miner_mw=0.0,
+        gpu_mw=0.2 * it_mw,
+        asic_mw=0.05 * it_mw,
+        contracts_mw=0.25 * it_mw,
+        curtailed_mw=0.4 * it_mw if status == "curtailed" else 0.0,
+        revenue_usd_per_h=power_mw * 131 * (1 + 0.04 * sin(tick / 5 + i) + 0.12 * sin(tick / 51)),
+        profit_usd_per_h=power_mw * (131 - max(price, 0) * 0.8 * (1 + 0.2 * sin(tick / 37))),
+        inventory=(),
+    )
+
+
+def _contract(tick: int, i: int) -> ContractSnapshot:
+    tier, target_share, _ = next(row for row in (TIERS[k] for k in (0, 1, 2, 3)) if _tier_of(i) == row[0])
+    counted = 600 + 37 * i
+    budget = int(counted * (1 - target_share)) if tier != "spot" else 0
+    bad = (i * 7 + tick // 60) % 5 if tier != "premium" else (2 if i == 3 else 0)
+    return ContractSnapshot(
+        id=f"c{i:03}",
+        tier=tier,
+        customer=CUSTOMERS[i % len(CUSTOMERS)],
+        power_mw=0.2 + (i * 0.37) % 4,
+        rate_usd_per_mwh=300.0,
+        site_id=SITES[i % len(SITES)][0],
+        served=i % 9 != 4,
+        starts_at=START,
+        ends_at=START + timedelta(days=6 + i),
+        availability_share=1 - bad / counted,
+        counted_ticks=counted,
+        bad_ticks=bad,
+        budget_ticks=budget,
+        burn_rate_share=bad / max(budget, 1),
+        charge_usd=1_000.0 * i,
+    )
+
+
+def _tier_of(i: int) -> str:
+    firsts = (0, 9, 23, 35)
+    return next(TIERS[k][0] for k in (3, 2, 1, 0) if i >= firsts[k])
+
+
+def _tier(name: str, target_share: float, contracts: tuple[ContractSnapshot, ...]) -> TierSnapshot:
+    mine = [contract for contract in contracts if contract.tier == name]
+    kept = [contract for contract in mine if contract.bad_ticks <= contract.budget_ticks or name == "spot"]
+    counted, bad = sum(c.counted_ticks for c in mine), sum(c.bad_ticks for c in mine)
+    return TierSnapshot(
+        tier=name,
+        target_share=target_share,
+        contracts_count=len(mine),
+        on_target_count=len(kept),
+        promised_mw=sum(c.power_mw for c in mine),
+        delivered_mw=sum(c.power_mw for c in mine if c.served),
+        availability_share=1 - bad / counted if counted else 1.0,
+        budget_ticks=sum(c.budget_ticks for c in mine),
+        budget_used_ticks=bad,
+    )
+
+
+def _plan(tick: int) -> PlanSnapshot:
+    return PlanSnapshot(
+        optimizer="rules",
+        status="feasible",
+        made_tick=tick - tick % 12,
+        age_ticks=tick % 12,
+        objective_usd=1_234_000.0,
+        bound_usd=None,
+        headline="Inference where power is cheap and cool; miners off at Tokyo and Sydney.",
+        reasons=(
+            "Tokyo, Sydney: price above the break-even of air miners (104 and 109 USD/MWh), 31 MW curtailed.",
+            "Dublin is down: 3.2 MW Premium moved to Oslo in time, 1.1 MW Standard is off.",
+            "Berlin pays for taking power: everything that can run there runs.",
+            "Reserve of 6 MW is held at Iceland and Oslo, so that any one site's Premium fits elsewhere.",
+        ),
+        note="",
+    )
+
+
+def _events(tick: int) -> tuple[EventSnapshot, ...]:
+    told = (
+        (3, "critical", "dublin", "Dublin down; 3.2 MW Premium moved to Oslo in time, 1.1 MW Standard off."),
+        (9, "warning", "tokyo", "Tokyo: 17 MW of miners curtailed, price 121 USD/MWh."),
+        (14, "info", "", "Contract c040 (Harbour, Spot, 2.9 MW) started at Vancouver."),
+        (22, "warning", "berlin", "Berlin partly out: 60 % of the site available."),
+        (31, "info", "berlin", "Berlin: price below zero, −12 USD/MWh; all miners on."),
+        (40, "info", "texas", "Texas: heat wave, 39 °C expected until Thursday."),
+    )
+    first = tick - tick % EVENTS_EVERY_TICKS
+    return tuple(_event(first - age, severity, site_id, text) for age, severity, site_id, text in reversed(told))
+
+
+def _event(tick: int, severity: str, site_id: str, text: str) -> EventSnapshot:
+    at = START + timedelta(minutes=TICK_MINUTES * tick)
+    return EventSnapshot(tick=tick, at=at, severity=severity, site_id=site_id, text=text)

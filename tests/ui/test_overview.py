@@ -1,0 +1,198 @@
+from dataclasses import replace
+
+import pytest
+
+from components.picture import Channel
+from mara.core.snapshot import SeriesPoint
+from mara.errors import StoreError
+from mara.runtime.latest import EngineState, Latest
+from tests.ui.conftest import Screen, element_of
+from tests.ui.platform import FakePlatform
+from tests.ui.snapshots import snapshot_at, stale_snapshot
+
+
+class UnreadablePlatform(FakePlatform):
+    async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
+        raise StoreError("the database should answer; it is locked: try again")
+
+
+async def test_the_first_screen_shows_every_key_figure_with_its_unit(screen: Screen) -> None:
+    await screen.open()
+    for label in ("Profit rate", "Revenue rate", "Fleet power", "Cooling efficiency", "Renewable share"):
+        await screen.user.should_see(label)
+    assert [screen.text_of(f"kpi.{key}.unit") for key in ("profit", "power", "cooling")] == ["kUSD/h", "MW", "%"]
+    assert screen.text_of("kpi.contracts") == "40"
+    assert screen.text_of("kpi.contracts.note") == "1 below target"
+
+
+async def test_every_key_figure_says_how_it_is_computed(screen: Screen) -> None:
+    await screen.open()
+    await screen.user.should_see("IT power over site power of the running load")
+    await screen.user.should_see("Revenue less energy, carbon, migration")
+
+
+async def test_the_map_is_given_every_site_and_its_static_ground(screen: Screen) -> None:
+    await screen.open()
+    ground = element_of(screen.user, "site-map").props["ground"]
+    assert len(screen.last("show")["sites"]) == 10
+    for url in ground.values():
+        answer = await screen.user.http_client.get(url)
+        assert answer.status_code == 200
+        assert answer.json()["type"] == "Feature"
+
+
+async def test_a_tick_sends_what_changed_and_nothing_else(screen: Screen) -> None:
+    await screen.open()
+    screen.platform.advance()
+    changes = await screen.after_a_look()
+    assert changes["cells"]["clock"] == "2 Jul 2025 00:05 UTC"
+    assert "kpi.cooling.unit" not in changes["cells"]
+    assert "sites" not in changes
+    assert len(changes["money"]) == 1
+
+
+async def test_nothing_is_sent_while_nothing_changes(screen: Screen) -> None:
+    await screen.open()
+    assert await screen.after_a_look() == {}
+
+
+async def test_a_browser_that_comes_back_is_shown_the_whole_picture(screen: Screen) -> None:
+    client = await screen.open()
+    screen.platform.advance(3)
+    screen.sent.clear()
+    for resync in client.connect_handlers:
+        client.safe_invoke(resync)
+    await screen.delivery()
+    shown = screen.last("show")
+    assert shown["cells"]["clock"] == "2 Jul 2025 00:15 UTC"
+    assert len(shown["sites"]) == 10
+
+
+async def test_a_client_without_a_connection_costs_no_drawing(screen: Screen) -> None:
+    await screen.user.http_client.get("/")
+    drawn = screen.publisher._pictures
+    screen.publisher.look()
+    assert drawn == {}
+
+
+async def test_pause_step_and_resume_reach_the_platform(screen: Screen) -> None:
+    await screen.open()
+    screen.user.find(marker="Pause").trigger("click")
+    assert screen.platform.latest.read().state is EngineState.PAUSED
+    tick = screen.platform.tick
+    screen.user.find(marker="Step").trigger("click")
+    assert screen.platform.tick == tick + 1
+    screen.user.find(marker="Resume").trigger("click")
+    assert screen.platform.latest.read().state is EngineState.RUNNING
+
+
+async def test_the_state_chip_follows_a_click_at_once(screen: Screen) -> None:
+    await screen.open()
+    screen.sent.clear()
+    screen.user.find(marker="Pause").trigger("click")
+    await screen.delivery()
+    assert screen.last("apply")["cells"]["engine"] == ["Paused", "paused"]
+
+
+async def test_a_refused_command_is_said_and_changes_nothing(screen: Screen) -> None:
+    await screen.open()
+    screen.user.find(marker="Step").trigger("click")
+    await screen.user.should_see("pause it first")
+    assert screen.platform.tick == 288
+
+
+async def test_a_chosen_speed_reaches_the_platform(screen: Screen) -> None:
+    await screen.open()
+    screen.user.find(marker="speed-3600").trigger("click")
+    assert screen.platform.latest.read().speed_share == 3_600
+    await screen.delivery()
+    assert screen.last("apply")["cells"] == {"speed": "1 h/s"}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "chip", "notice"),
+    [
+        (EngineState.DEGRADED, "disk full at tick 288", "Degraded", "Degraded: disk full at tick 288."),
+        (EngineState.HALTED, "six tries on tick 289", "Halted", "Halted: six tries on tick 289."),
+    ],
+)
+async def test_trouble_is_shown_with_its_reason(
+    screen: Screen, state: EngineState, reason: str, chip: str, notice: str
+) -> None:
+    screen.platform.latest.mark(state, reason)
+    await screen.open()
+    assert screen.text_of("engine") == chip
+    await screen.user.should_see(notice)
+
+
+async def test_a_stale_feed_is_a_state_of_its_own(screen: Screen) -> None:
+    screen.platform.latest.publish(stale_snapshot())
+    await screen.open()
+    assert screen.text_of("engine") == "Stale feed"
+    await screen.user.should_see("No fresh values from energy prices, weather")
+
+
+async def test_before_the_first_tick_the_screen_stands_and_then_fills(screen: Screen) -> None:
+    screen.platform.latest._published = Latest().read()
+    await screen.open()
+    assert screen.text_of("engine") == "Starting"
+    assert screen.text_of("kpi.profit") == "–"
+    screen.platform.latest.publish(snapshot_at(1))
+    changes = await screen.after_a_look()
+    assert len(changes["sites"]) == 10
+    assert "kpi.profit" in changes["cells"]
+
+
+async def test_a_contract_that_ended_leaves_the_table(screen: Screen) -> None:
+    await screen.open()
+    ended = screen.platform.latest.read().snapshot
+    assert ended is not None
+    screen.platform.latest.publish(replace(ended, contracts=ended.contracts[1:]))
+    changes = await screen.after_a_look()
+    assert changes["contracts"] == {"c000": None}
+
+
+async def test_without_contracts_and_events_the_tables_are_empty_and_say_what_will_come(screen: Screen) -> None:
+    screen.platform.latest.publish(replace(snapshot_at(), contracts=(), events=()))
+    await screen.open()
+    for table in ("contracts", "events"):
+        props = element_of(screen.user, table).props
+        assert props["rows"] == {}
+        assert "appear here" in props["empty"] or "reported here" in props["empty"]
+
+
+async def test_the_money_line_begins_with_the_stored_day(screen: Screen) -> None:
+    await screen.open()
+    points = element_of(screen.user, "money-chart").props["points"]
+    assert len(points) == 289
+    assert points[-1][0] - points[0][0] == 24 * 3_600
+
+
+async def test_two_users_get_the_same_text(screen: Screen) -> None:
+    first = await screen.open()
+    second = await screen.open()
+    screen.platform.advance()
+    await screen.delivery()
+    screen.sent.clear()
+    screen.publisher.look()
+    await screen.delivery()
+    assert first.id != second.id
+    assert len(screen.sent) == 2
+    assert screen.sent[0] == screen.sent[1]
+
+
+def test_cells_are_keyed_once() -> None:
+    from components.gains_panel import gain_cells
+    from components.kpis import kpi_cells
+    from components.plan_panel import plan_cells
+
+    parts: list[Channel] = [draw(snapshot_at()) for draw in (kpi_cells, plan_cells, gain_cells)]
+    keys = [key for part in parts for key in part]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("platform", [UnreadablePlatform()])
+async def test_a_line_that_cannot_be_read_leaves_the_rest_of_the_page(screen: Screen) -> None:
+    await screen.open()
+    assert element_of(screen.user, "money-chart").props["points"] == []
+    await screen.user.should_see("Profit rate")
