@@ -18,7 +18,7 @@ from mara.feeds.calibration import MONTHS_PER_YEAR, Calibration, Shape, shape_of
 from mara.feeds.day_ahead import is_day_ahead
 from mara.feeds.draws import Decay, Series, Stream, generator
 from mara.feeds.local_hours import LocalHours
-from mara.feeds.price_level import price_curve
+from mara.feeds.price_level import PriceCurve, levelled
 
 HOURLY_SERIES: Final = (
     Series((Decay(half_life_rows=0.5, doublings=3),)),
@@ -62,11 +62,18 @@ class Prices:
         self._month_shift = month_shifts(fleet, shapes)
         self._site = np.arange(self._width)
         self._curves = [
-            (shape.curve_score, price_curve(calibration.probability_share, shape.curve_price_usd_per_mwh, site))
+            levelled(
+                PriceCurve(
+                    probability_share=calibration.probability_share,
+                    score=shape.curve_score,
+                    price_usd_per_mwh=shape.curve_price_usd_per_mwh,
+                ),
+                site,
+            )
             for site, shape in zip(fleet.sites, shapes, strict=True)
         ]
-        self._bottom = np.array([prices[0] for _, prices in self._curves])
-        self._top = np.array([prices[-1] for _, prices in self._curves])
+        self._bottom = np.array([curve.price_usd_per_mwh[0] for curve in self._curves])
+        self._top = np.array([curve.price_usd_per_mwh[-1] for curve in self._curves])
         self._scatter_share = np.array(
             [
                 0.0 if is_day_ahead(site.price_zone) else site.market.get("within_hour_sd_share", WITHIN_HOUR_SD_SHARE)
@@ -90,8 +97,8 @@ class Prices:
         score = self._mean[self._site, month, local.hour] + self._sd[self._site, month, local.hour] * noise
         score += np.where(local.is_weekend, self._weekend[self._site, local.hour], 0.0)
         price = np.empty_like(score)
-        for site, (curve_score, curve_price) in enumerate(self._curves):
-            price[:, site] = np.interp(score[:, site], curve_score, curve_price)
+        for site, curve in enumerate(self._curves):
+            price[:, site] = np.interp(score[:, site], curve.score, curve.price_usd_per_mwh)
         return sealed(price)
 
     def within_hours(self, price: Floats, first: int, ticks_per_hour: int) -> Floats:

@@ -194,7 +194,7 @@ class SyntheticFeed:
         )
 
     def _known_until_row(self, first: int) -> Ints:
-        """For each hour of a block the span row of the first unknown price (N, S); in real-time markets the next hour."""
+        """For each hour of a block the span row of the first unknown price (N, S); real-time: the next hour."""
         hours = range(first, first + BLOCK_HOURS)
         next_row = np.arange(1, BLOCK_HOURS + 1) + HOURS_PER_DAY
         rows: Ints = np.tile(next_row[:, None], self._fleet.site_count)

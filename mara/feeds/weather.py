@@ -38,6 +38,8 @@ FRONTS_OF_HUMIDITY_SHARE: Final = 0.5
 """Share of the noise's variance that lasts for days; the rest lasts for hours. Measured at ten sites."""
 SUMMER_CALM_SHARE: Final = 0.2
 """How much smaller the noise is at midsummer, and larger at midwinter, than on average."""
+MOST_NOISE: Final = 2.75
+"""Standard deviations at which the dry bulb's noise is cut: no place is much hotter than its record."""
 WARMEST_LOCAL_HOUR: Final = 15
 DAILY_HUMIDITY_SLOPE_SHARE_PER_C: Final = -0.036
 LEAST_HUMIDITY_SHARE: Final = 0.08
@@ -81,7 +83,7 @@ class Weather:
         season_c = climate["mean_dry_bulb_c"] + climate["seasonal_amplitude_c"] * year
         wave = self._waves(first, end)
         fair_c = climate["daily_amplitude_c"] * day + wave * WAVE_RISE_C
-        noise = self._noise(Stream.WEATHER, first, end, FRONTS_OF_DRY_BULB_SHARE)
+        noise = np.clip(self._noise(Stream.WEATHER, first, end, FRONTS_OF_DRY_BULB_SHARE), -MOST_NOISE, MOST_NOISE)
         noise_c = climate["noise_sd_c"] * (1.0 - SUMMER_CALM_SHARE * year) * (1.0 - wave) * noise
         dry_bulb_c = season_c + fair_c + noise_c
         humidity = climate["mean_humidity_share"] + DAILY_HUMIDITY_SLOPE_SHARE_PER_C * fair_c
