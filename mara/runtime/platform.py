@@ -30,6 +30,7 @@ MAX_STALE_TICKS: Final = 12
 LEAST_PUBLISH_INTERVAL_S: Final = 0.1
 """Snapshots are drawn at most this often: in fast-forward most ticks are stored and not shown."""
 MAX_SHOWN_EVENTS: Final = 50
+"""The newest events that a snapshot carries: whoever looks less often than ticks come still sees each."""
 MAX_STEPS: Final = 10_000
 MAX_COMMANDS: Final = 1_000
 MAX_SPEED_SHARE: Final = 1_000_000.0
@@ -59,7 +60,7 @@ class Platform:
         self._tries = 0
         self._failed_tick = -1
         self._published_s = float("-inf")
-        self._unshown: deque[Event] = deque(maxlen=MAX_SHOWN_EVENTS)
+        self._recent: deque[Event] = deque(maxlen=MAX_SHOWN_EVENTS)
         self._last_problem: Problem | None = None
         self._loop_task: asyncio.Task[None] | None = None
         self._store: Store | None = None
@@ -245,12 +246,11 @@ class Platform:
     def _show(self, turn: Turn) -> None:
         for event in turn.events:
             log.info(event.text, extra={"tick": event.tick, "kind": event.kind, "site": event.site})
-        self._unshown.extend(turn.events)
+        self._recent.extend(turn.events)
         now_s = self._clock.monotonic_s()
         if now_s - self._published_s < LEAST_PUBLISH_INTERVAL_S and not self._paused:
             return
         self._published_s = now_s
         assert self._engine is not None
-        events = tuple(self._unshown)
-        self._unshown.clear()
+        events = tuple(self._recent)
         self.latest.publish(snapshot_of(turn.step, turn.plan, events, self._engine.charter, self._run_id))
