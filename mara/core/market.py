@@ -25,7 +25,7 @@ class Region(IntEnum):
 REGION_COUNT: Final = 3
 REGION_ZONE: Final = ("America/Chicago", "Europe/Berlin", "Asia/Tokyo")
 """Whose local clock a region's business hours follow."""
-REGION_DEMAND_SHARE: Final = (0.45, 0.35, 0.20)
+REGION_DEMAND_SHARE: Final = (0.50, 0.38, 0.12)
 """Share of the week's tokens asked for by each region; an assumption, close to the users of today's large services."""
 
 MERCHANT_DEMAND_SHARE: Final = 0.20

@@ -1,4 +1,6 @@
-"""The greedy desk of `rules`: one tick's placing of contracts and tokens over plain lists, whole contracts at a time."""
+"""The greedy desk of `rules`: one tick's placing of contracts and tokens over plain lists, whole contracts at a
+time.
+"""
 
 from typing import Final
 
@@ -54,7 +56,9 @@ class Desk:
         self.racks: list[list[float]] = []
 
     def place_promised(self) -> None:
-        """Every promised contract, the most binding tier first: where it runs if it fits, else where power is cheapest."""
+        """Every promised contract, the most binding tier first: where it runs if it fits, else where power is
+        cheapest.
+        """
         world = self.problem.world
         held = held_mw(world)
         held[:, Tier.SPOT] = 0.0
@@ -127,7 +131,9 @@ class Desk:
         rows = self.value_rows
         remote = rows.max(axis=1, keepdims=True) - rows
         cost = np.array(self.cost)[:, None] + remote
-        return np.argsort((cost / tokens_per_mwh).reshape(len(rows), -1), axis=1, kind="stable").tolist()
+        by_token = (cost / tokens_per_mwh).reshape(len(rows), -1)
+        orders: list[list[int]] = np.argsort(by_token, axis=1, kind="stable").tolist()
+        return orders
 
     def _serve(self, region: int, site: int, kind: int, tokens_per_mwh: float) -> None:
         power = min(self.racks[site][kind], self.free[site], self.unmet[region] / tokens_per_mwh)
@@ -140,7 +146,8 @@ class Desk:
     def spend_budgets(self) -> None:
         """Leave Standard and Flexible unserved, inside their budgets, where something else is worth clearly more.
 
-        Two occasions: power dearer than the contract pays, and merchant tokens that find no racks in the dearest hours of the day.
+        Two occasions: power dearer than the contract pays, and merchant tokens that find no racks in the dearest
+        hours of the day.
         """
         book = self.problem.world.book
         tokens_wait = self._tokens_wait()

@@ -1,15 +1,20 @@
-"""Pieces that several optimizers share: miners into the power that is left, merchant inference into the racks that are left."""
+"""Pieces that several optimizers share: miners into the power that is left, merchant inference into the racks that
+are left.
+"""
 
 import numpy as np
 
 from mara.core.arrays import Floats
+from mara.core.contract import Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACKS
 from mara.core.plan import Problem
 from mara.core.world import Conditions
 
 
 def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headroom_site_mw: Floats) -> Floats:
-    """Miners (S, 3) within the site power that is left (S,): where it is short, the best value per site megawatt-hour first."""
+    """Miners (S, 3) within the site power that is left (S,): where it is short, the best value per site megawatt-hour
+    first.
+    """
     draw = wanted_mw * pue
     if (draw.sum(axis=1) <= headroom_site_mw).all():
         return wanted_mw
@@ -43,6 +48,22 @@ def inference_power_mw(conditions: Conditions, contracts_mw: Floats, merchant_mw
     """Site power that contracts (S,) and merchant inference (R, S, 2) draw (S,)."""
     merchant = (merchant_mw.sum(axis=0) * conditions.pue[:, RACKS]).sum(axis=1)
     return np.asarray(contracts_mw * conditions.rack_pue + merchant)
+
+
+def reserve_for_premium(contracts_mw: Floats, racks_mw: Floats) -> Floats:
+    """Racks (S,) that must take the Premium of whichever one site fails: N+1, in the roomiest sites first [MW].
+
+    Flexible, Spot and merchant inference may run on them meanwhile. Sized in megawatts, so that a large contract may still
+    find no single site to go to.
+    """
+    premium = contracts_mw[:, Tier.PREMIUM]
+    reserve = np.zeros_like(premium)
+    room = np.maximum(racks_mw - premium - contracts_mw[:, Tier.STANDARD], 0.0)
+    for site in np.argsort(-room, kind="stable").tolist():
+        if (reserve.sum() - reserve >= premium).all():
+            break
+        reserve[site] = room[site]
+    return reserve
 
 
 def miners_allowed(problem: Problem, conditions: Conditions) -> Floats:

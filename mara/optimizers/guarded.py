@@ -1,4 +1,6 @@
-"""Optimizers in order of preference behind one face: the first that gives a usable plan wins, and the reason is kept."""
+"""Optimizers in order of preference behind one face: the first that gives a usable plan wins, and the reason is
+kept.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +13,9 @@ from mara.optimizers.base import Optimizer
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """Tries each optimizer in turn. A plan of wrong shape, with NaN or negative megawatts is rejected like a failure."""
+    """Tries each optimizer in turn. A plan of wrong shape, with NaN or negative megawatts is rejected like a
+    failure.
+    """
 
     optimizers: tuple[Optimizer, ...]
 

@@ -1,7 +1,10 @@
-"""Rules an operator would recognise: cheapest effective cost first, miners by break-even, budgets spent in the dearest hours.
+"""Rules an operator would recognise: cheapest effective cost first, miners by break-even, budgets spent in the
+dearest hours.
 
-Effective cost of a rack megawatt-hour is PUE x (price + carbon cost). Contracts stay unless a move pays for its fee; merchant
-inference takes the cheapest free racks; Spot runs where it is worth its power; miners run above break-even in what power is left.
+Effective cost of a rack megawatt-hour is PUE x (price + carbon cost). Contracts stay unless a move pays for its fee;
+merchant
+inference takes the cheapest free racks; Spot runs where it is worth its power; miners run above break-even in what
+power is left.
 """
 
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from mara.core.fleet import MINERS
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.world import Conditions, conditions_of
 from mara.optimizers.desk import Desk
-from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed
+from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium
 
 RESTART_PAYS_BACK_H: Final = 1.0
 """A stopped miner starts when an hour of its margin covers the restart."""
@@ -40,7 +43,7 @@ class Rules:
             miners_mw=sealed(_miners(problem, conditions, problem.charter.fleet.grid_limit_mw - drawn)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
-            reserve_mw=sealed(np.maximum(conditions.racks_mw - contracts[:, 0] - contracts[:, 1], 0.0)),
+            reserve_mw=sealed(reserve_for_premium(contracts, conditions.racks_mw)),
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 

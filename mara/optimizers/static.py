@@ -10,14 +10,15 @@ from mara.core.fleet import MINERS
 from mara.core.placement import held_mw
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.world import Conditions, conditions_of
-from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, spread_merchant
+from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium, spread_merchant
 
 
 @dataclass(frozen=True, slots=True)
 class Static:
     """Every contract and merchant token spread by rack capacity, nothing moved but by outages, all miners on.
 
-    With `breakeven` a miner kind is off in every tick where ``mining value < PUE x (price + carbon cost)``: what a spreadsheet
+    With `breakeven` a miner kind is off in every tick where ``mining value < PUE x (price + carbon cost)``: what a
+    spreadsheet
     can do, and therefore the honest baseline.
     """
 
@@ -42,7 +43,7 @@ class Static:
             miners_mw=sealed(fill_miners(miners, pue, value, headroom)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
-            reserve_mw=sealed(np.maximum(conditions.racks_mw - contracts[:, :2].sum(axis=1), 0.0)),
+            reserve_mw=sealed(reserve_for_premium(contracts, conditions.racks_mw)),
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 

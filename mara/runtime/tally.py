@@ -58,7 +58,7 @@ class Tally:
         self.refusals += len(step.refused)
         available, before = step.observation.availability_share, step.before.availability_share
         if available is not before:
-            self.outages += int((available < before).sum())
+            self.outages += int(((available == 0.0) & (before > 0.0)).sum())
         if len(book.contracts):
             self._add_contracts(step)
 
