@@ -27,7 +27,8 @@ from mara.feeds.history_file import History, read_history
 from mara.feeds.history_fleet import fleet_of_history
 from mara.feeds.local_hours import DAYS_PER_YEAR, LocalClock, LocalHours, year_phase_share
 from mara.feeds.prices import HOURLY_SERIES, HOURS_PER_WEEK, WEEKLY_SERIES, components
-from mara.feeds.weather import CLIMATE_KEYS, DAILY_HUMIDITY_SLOPE_SHARE_PER_C, WARMEST_LOCAL_HOUR
+from mara.feeds.site_fields import CLIMATE_BOUNDS
+from mara.feeds.weather import DAILY_HUMIDITY_SLOPE_SHARE_PER_C, WARMEST_LOCAL_HOUR
 
 Floats = NDArray[np.float64]
 
@@ -237,7 +238,7 @@ def _climate(history: History, year: slice, column: int, local: LocalHours, firs
         ((rest - line @ (level, slope)).std(), 2),
         (np.quantile(dew_point, HIGH_DEW_POINT_SHARE), 1),
     )
-    return {key: round(float(value), digits) for key, (value, digits) in zip(CLIMATE_KEYS, found, strict=True)}
+    return {key: round(float(value), digits) for key, (value, digits) in zip(CLIMATE_BOUNDS, found, strict=True)}
 
 
 def _humidity_of(dry_bulb_c: float, wet_bulb_c: float) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from mara.core.arrays import Floats, floats
 from mara.core.fleet import Site
 from mara.core.units import HOURS_PER_DAY
 from mara.errors import ConfigError
+from mara.feeds.site_fields import SHAPE_FIELD
 
 CALIBRATION_FILE: Final = "calibration.json"
 DEFAULT_SHAPE: Final = "frankfurt-de"
@@ -82,12 +83,12 @@ def shape_of(site: Site, shapes: dict[str, Shape]) -> Shape:
     Raises:
         ConfigError: it names one that does not exist.
     """
-    named = site.market.get("shape", site.id if site.id in shapes else DEFAULT_SHAPE)
+    named = site.market.get(SHAPE_FIELD, site.id if site.id in shapes else DEFAULT_SHAPE)
     if named in shapes:
         return shapes[str(named)]
     near = get_close_matches(str(named), shapes, n=1, cutoff=0.0)[0]
     raise ConfigError(
-        f"site {site.id!r} market.shape should be one of {', '.join(sorted(shapes))}, came {named!r}; "
+        f"site {site.id!r} market.{SHAPE_FIELD} should be one of {', '.join(sorted(shapes))}, came {named!r}; "
         f"the nearest is {near}: correct it"
     )
 

@@ -14,9 +14,8 @@ from mara.feeds.calibration import MONTHS_PER_YEAR, Calibration, shape_of
 from mara.feeds.draws import Decay, Series, Stream
 from mara.feeds.local_hours import LocalHours
 from mara.feeds.prices import month_shifts
+from mara.feeds.site_fields import market_fields
 
-MIX_KEYS: Final = ("mean_carbon_g_per_kwh", "mean_renewable_share")
-"""What [site.market] may say of its grid; left out, it is as measured."""
 MEMORY: Final = Series((Decay(half_life_rows=18.0, doublings=7), Decay(half_life_rows=2.0, doublings=4)))
 LEAST_CARBON_SHARE: Final = 0.1
 """Of the profile: carbon intensity never falls below it."""
@@ -41,17 +40,15 @@ class GridMix:
         self._month_shift = month_shifts(fleet, shapes)
         carbon = np.stack([shape.carbon_g_per_kwh for shape in shapes])
         renewable = np.stack([shape.renewable_share for shape in shapes])
-        measured = carbon.mean(axis=(1, 2)), renewable.mean(axis=(1, 2))
-        wanted = [
-            np.array(
-                [site.market.get(key, mean) for site, mean in zip(fleet.sites, means, strict=True)], dtype=np.float64
-            )
-            for key, means in zip(MIX_KEYS, measured, strict=True)
-        ]
-        self._carbon = carbon * (wanted[0] / measured[0])[:, None, None]
+        carbon_mean, renewable_mean = carbon.mean(axis=(1, 2)), renewable.mean(axis=(1, 2))
+        carbon_level = _levels(fleet, "mean_carbon_g_per_kwh", carbon_mean)
+        renewable_level = _levels(fleet, "mean_renewable_share", renewable_mean)
+        self._carbon = carbon * (carbon_level / carbon_mean)[:, None, None]
         # Shares near 0 or 1 swing less: by the spread of a coin with that share.
-        swing = np.minimum(1.0, np.sqrt(wanted[1] * (1.0 - wanted[1]) / (measured[1] * (1.0 - measured[1]))))
-        self._renewable = wanted[1][:, None, None] + swing[:, None, None] * (renewable - measured[1][:, None, None])
+        spread = renewable_level * (1.0 - renewable_level) / (renewable_mean * (1.0 - renewable_mean))
+        swing = np.minimum(1.0, np.sqrt(spread))
+        away = renewable - renewable_mean[:, None, None]
+        self._renewable = renewable_level[:, None, None] + swing[:, None, None] * away
         self._carbon_sd = np.array([shape.carbon_sd_share for shape in shapes])
         self._renewable_sd = swing * np.array([shape.renewable_sd_share for shape in shapes])
         self._price_carbon = np.array([shape.price_carbon_share for shape in shapes])
@@ -69,6 +66,12 @@ class GridMix:
             carbon_intensity_g_per_kwh=sealed(self._carbon[self._site, month, local.hour] * factor),
             renewable_share=sealed(np.clip(renewable, 0.0, 1.0)),
         )
+
+
+def _levels(fleet: Fleet, field: str, measured: Floats) -> Floats:
+    """What each site's market says of its mean, else what was measured (S,)."""
+    said = [market_fields(site).get(field) for site in fleet.sites]
+    return np.array([mean if level is None else level for level, mean in zip(said, measured.tolist(), strict=True)])
 
 
 def _mixed(correlation_share: Floats, noise: Floats, own: Floats) -> Floats:

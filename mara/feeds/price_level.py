@@ -10,17 +10,8 @@ from mara.core.arrays import Floats
 from mara.core.fleet import Site
 from mara.core.world import MAX_PRICE_USD_PER_MWH, MIN_PRICE_USD_PER_MWH
 from mara.errors import ConfigError
+from mara.feeds.site_fields import market_fields
 
-LEVEL_KEYS: Final = (
-    "mean_price_usd_per_mwh",
-    "median_price_usd_per_mwh",
-    "negative_share",
-    "zero_share",
-    "spike_price_usd_per_mwh",
-    "min_price_usd_per_mwh",
-    "max_price_usd_per_mwh",
-)
-"""What [site.market] may say of a price level; a market says any of it, or nothing to keep the measured one."""
 MOST_STRETCH: Final = 1e3
 HALVINGS: Final = 60
 """Of the interval in which the stretch is sought: far below a cent."""
@@ -74,8 +65,8 @@ def levelled(measured: PriceCurve, site: Site) -> PriceCurve:
     Raises:
         ConfigError: a level that contradicts itself.
     """
-    market: dict[str, float] = {key: _number_of(site, key) for key in LEVEL_KEYS if key in site.market}
-    floor, cap = _bounds_of(market)
+    market = market_fields(site)
+    floor, cap = _bounds_of(market, site)
     below = market.get("negative_share", market.get("zero_share"))
     if below is not None:
         measured = measured.with_knot(below)
@@ -122,14 +113,12 @@ def _of_mean(stretched: Callable[[float], PriceCurve], mean: float, site: Site) 
     )
 
 
-def _bounds_of(market: dict[str, float]) -> tuple[float, float]:
+def _bounds_of(market: dict[str, float], site: Site) -> tuple[float, float]:
     floor = market.get("min_price_usd_per_mwh", 0.0 if "zero_share" in market else MIN_PRICE_USD_PER_MWH)
     cap = market.get("max_price_usd_per_mwh", MAX_PRICE_USD_PER_MWH)
-    return max(floor, MIN_PRICE_USD_PER_MWH), min(cap, MAX_PRICE_USD_PER_MWH)
-
-
-def _number_of(site: Site, key: str) -> float:
-    value = site.market[key]
-    if isinstance(value, str):
-        raise ConfigError(f"site {site.id!r} market.{key} should be a number, came {value!r}: correct it")
-    return value
+    if floor <= cap:
+        return floor, cap
+    raise ConfigError(
+        f"site {site.id!r} market.max_price_usd_per_mwh should be at least the lowest price, {floor:g}, came {cap:g}: "
+        "correct it"
+    )

@@ -19,6 +19,7 @@ from mara.feeds.day_ahead import is_day_ahead
 from mara.feeds.draws import Decay, Series, Stream, generator
 from mara.feeds.local_hours import LocalHours
 from mara.feeds.price_level import PriceCurve, levelled
+from mara.feeds.site_fields import market_fields
 
 HOURLY_SERIES: Final = (
     Series((Decay(half_life_rows=0.5, doublings=3),)),
@@ -61,31 +62,17 @@ class Prices:
         self._weights = np.sqrt([shape.component_share for shape in shapes]).T
         self._month_shift = month_shifts(fleet, shapes)
         self._site = np.arange(self._width)
-        self._curves = [
-            levelled(
-                PriceCurve(
-                    probability_share=calibration.probability_share,
-                    score=shape.curve_score,
-                    price_usd_per_mwh=shape.curve_price_usd_per_mwh,
-                ),
-                site,
-            )
-            for site, shape in zip(fleet.sites, shapes, strict=True)
-        ]
+        self._curves = _curves_of(fleet, shapes, calibration.probability_share)
         self._bottom = np.array([curve.price_usd_per_mwh[0] for curve in self._curves])
         self._top = np.array([curve.price_usd_per_mwh[-1] for curve in self._curves])
         self._scatter_share = np.array(
             [
-                0.0 if is_day_ahead(site.price_zone) else site.market.get("within_hour_sd_share", WITHIN_HOUR_SD_SHARE)
+                0.0
+                if is_day_ahead(site.price_zone)
+                else market_fields(site).get("within_hour_sd_share", WITHIN_HOUR_SD_SHARE)
                 for site in fleet.sites
-            ],
-            dtype=np.float64,
+            ]
         )
-
-    @property
-    def is_steady(self) -> bool:
-        """Whether no market has prices within the hour."""
-        return not self._scatter_share.any()
 
     def noise(self, first: int, end: int) -> Floats:
         """The noise of hours ``[first, end)``, standard normal (N, S)."""
@@ -126,6 +113,23 @@ class Prices:
         """How far prices move within their hour [USD/MWh]: less near floor and cap, so that they stay inside."""
         room = np.minimum(self._top[moving] - price, price - self._bottom[moving]) / (2.0 * MOST_SCATTER)
         return np.minimum(self._scatter_share[moving] * np.abs(price), room)
+
+
+def _curves_of(fleet: Fleet, shapes: list[Shape], probability_share: Floats) -> list[PriceCurve]:
+    """Each site's own curve; sites of large fleets that say the same share one."""
+    made: dict[object, PriceCurve] = {}
+    curves = []
+    for site, shape in zip(fleet.sites, shapes, strict=True):
+        said = (shape.name, *sorted(market_fields(site).items()))
+        if said not in made:
+            measured = PriceCurve(
+                probability_share=probability_share,
+                score=shape.curve_score,
+                price_usd_per_mwh=shape.curve_price_usd_per_mwh,
+            )
+            made[said] = levelled(measured, site)
+        curves.append(made[said])
+    return curves
 
 
 def components(seed: int, first: int, end: int, width: int) -> Floats:

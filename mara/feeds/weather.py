@@ -13,24 +13,12 @@ import numpy as np
 from mara.core.arrays import Floats, sealed
 from mara.core.fleet import Fleet, Site
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
-from mara.errors import ConfigError
 from mara.feeds.calibration import Calibration
 from mara.feeds.draws import Decay, Series, Stream, generator
 from mara.feeds.humidity import wet_bulbs_c
 from mara.feeds.local_hours import DAYS_PER_YEAR, LocalHours, year_phase_share
+from mara.feeds.site_fields import CLIMATE_BOUNDS, climate_fields
 
-CLIMATE_KEYS: Final = (
-    "mean_dry_bulb_c",
-    "seasonal_amplitude_c",
-    "daily_amplitude_c",
-    "noise_sd_c",
-    "warmest_day",
-    "mean_humidity_share",
-    "humidity_slope_share_per_c",
-    "humidity_sd_share",
-    "most_dew_point_c",
-)
-"""What [site.climate] may say; what it leaves out is its market's measured climate, else guessed from the latitude."""
 FRONTS: Final = Series((Decay(half_life_rows=48.0, doublings=8),))
 CLOUDS: Final = Series((Decay(half_life_rows=6.0, doublings=6),))
 FRONTS_OF_DRY_BULB_SHARE: Final = 0.75
@@ -65,14 +53,14 @@ class Weather:
     """The weather at all sites of a fleet, by hours counted from 1970 UTC.
 
     Raises:
-        ConfigError: a site's climate has a field that is not one of `CLIMATE_KEYS`.
+        ConfigError: a site's climate cannot be used.
     """
 
     def __init__(self, fleet: Fleet, calibration: Calibration, seed: int) -> None:
         self._seed = seed
         self._width = fleet.site_count
         climates = [climate_of(site, calibration) for site in fleet.sites]
-        self._climate = {key: np.array([climate[key] for climate in climates]) for key in CLIMATE_KEYS}
+        self._climate = {key: np.array([climate[key] for climate in climates]) for key in CLIMATE_BOUNDS}
         self._is_south = np.array([site.lat_deg < 0.0 for site in fleet.sites])
 
     def hours(self, first: int, end: int, local: LocalHours) -> WeatherHours:
@@ -129,19 +117,13 @@ def saturation_share(dew_point_c: Floats, dry_bulb_c: Floats) -> Floats:
 
 
 def climate_of(site: Site, calibration: Calibration) -> dict[str, float]:
-    """Every one of `CLIMATE_KEYS`: as the site says, else as measured where its shape was, else by latitude.
+    """Every field of a climate: as the site says, else as measured at the place of its id, else by latitude.
 
     Raises:
-        ConfigError: a field that is not one of them.
+        ConfigError: the site says what cannot be.
     """
-    unknown = sorted(set(site.climate) - set(CLIMATE_KEYS))
-    if unknown:
-        raise ConfigError(
-            f"site {site.id!r} climate.{unknown[0]} is not a field of a climate: "
-            f"correct or remove it (known: {', '.join(CLIMATE_KEYS)})"
-        )
     measured = calibration.shapes[site.id].climate if site.id in calibration.shapes else {}
-    return {**_climate_of_latitude(site.lat_deg), **measured, **site.climate}
+    return {**_climate_of_latitude(site.lat_deg), **measured, **climate_fields(site)}
 
 
 def _climate_of_latitude(lat_deg: float) -> dict[str, float]:

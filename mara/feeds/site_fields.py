@@ -1,0 +1,79 @@
+"""What a fleet file may say of a site's climate and market: the fields, and what each may be."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Final
+
+from mara.core.fleet import Site
+from mara.core.world import MAX_PRICE_USD_PER_MWH, MIN_PRICE_USD_PER_MWH
+from mara.errors import ConfigError
+
+Bounds = tuple[float, float]
+
+CLIMATE_BOUNDS: Final[dict[str, Bounds]] = {
+    "mean_dry_bulb_c": (-30.0, 40.0),
+    "seasonal_amplitude_c": (0.0, 30.0),
+    "daily_amplitude_c": (0.0, 15.0),
+    "noise_sd_c": (0.0, 10.0),
+    "warmest_day": (0.0, 366.0),
+    "mean_humidity_share": (0.0, 1.0),
+    "humidity_slope_share_per_c": (-0.1, 0.1),
+    "humidity_sd_share": (0.0, 0.5),
+    "most_dew_point_c": (-40.0, 35.0),
+}
+"""Least and most of each field of [site.climate]."""
+_PRICE: Final = (MIN_PRICE_USD_PER_MWH, MAX_PRICE_USD_PER_MWH)
+_SHARE: Final = (0.0, 1.0)
+MARKET_BOUNDS: Final[dict[str, Bounds]] = {
+    "mean_price_usd_per_mwh": _PRICE,
+    "median_price_usd_per_mwh": _PRICE,
+    "negative_share": _SHARE,
+    "zero_share": _SHARE,
+    "spike_price_usd_per_mwh": _PRICE,
+    "min_price_usd_per_mwh": _PRICE,
+    "max_price_usd_per_mwh": _PRICE,
+    "within_hour_sd_share": _SHARE,
+    "mean_carbon_g_per_kwh": (0.0, 2_000.0),
+    "mean_renewable_share": _SHARE,
+}
+"""Least and most of each number of [site.market]; all may be left out."""
+SHAPE_FIELD: Final = "shape"
+"""The text of [site.market]: whose fitted shape the site's market has."""
+
+
+def climate_fields(site: Site) -> dict[str, float]:
+    """What the site says of its climate.
+
+    Raises:
+        ConfigError: an unknown field, or a number out of its bounds.
+    """
+    return _checked(site, "climate", site.climate, CLIMATE_BOUNDS)
+
+
+def market_fields(site: Site) -> dict[str, float]:
+    """What the site says of its market in numbers.
+
+    Raises:
+        ConfigError: an unknown field, or a number out of its bounds.
+    """
+    numbers = {key: value for key, value in site.market.items() if key != SHAPE_FIELD}
+    return _checked(site, "market", numbers, MARKET_BOUNDS)
+
+
+def _checked(
+    site: Site, table: str, fields: Mapping[str, float | str], bounds: Mapping[str, Bounds]
+) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for key, value in fields.items():
+        if key not in bounds:
+            near = get_close_matches(key, bounds, n=1, cutoff=0.0)[0]
+            raise ConfigError(
+                f"site {site.id!r} {table}.{key} is not a field of [site.{table}]; the nearest is {near}: "
+                f"correct or remove it (known: {', '.join(bounds)})"
+            )
+        least, most = bounds[key]
+        if isinstance(value, str) or not least <= value <= most:
+            expected = f"a number from {least:,g} to {most:,g}"
+            raise ConfigError(f"site {site.id!r} {table}.{key} should be {expected}, came {value!r}: correct it")
+        found[key] = float(value)
+    return found
