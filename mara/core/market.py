@@ -88,7 +88,7 @@ def _remote_cost(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
 def region_of(timezone: str) -> Region:
     """The demand region that a site's IANA zone belongs to."""
     area = timezone.split("/", 1)[0]
-    if area == "America":
+    if area in _AMERICAN_AREAS:
         return Region.AMERICAS
     return Region.EUROPE if area in _EUROPEAN_AREAS else Region.ASIA_PACIFIC
 
@@ -126,6 +126,8 @@ def _week_mean_multiplier() -> float:
     return total / hours
 
 
+_AMERICAN_AREAS: Final = frozenset({"America", "US", "Canada", "Mexico", "Brazil", "Chile"})
+"""The countries are IANA's older names, such as US/Central, which are still valid."""
 _EUROPEAN_AREAS: Final = frozenset({"Europe", "Atlantic", "Africa"})
 _WEEK_MEAN_MULTIPLIER: Final = _week_mean_multiplier()
 _REGION_SHARE: Final = sealed(np.array(REGION_DEMAND_SHARE))
