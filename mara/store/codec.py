@@ -45,7 +45,7 @@ def record_of(kind: type[T], content: bytes, **given: object) -> T:
     Raises:
         StoreRefused: not such bytes, or of a newer Mara.
     """
-    if content[: len(MAGIC)] != MAGIC or content[len(MAGIC)] != FORMAT:
+    if content[: len(MAGIC) + 1] != MAGIC + bytes((FORMAT,)):
         raise StoreRefused(
             f"a stored {kind.__name__} of format {FORMAT} was expected, other bytes came: use a newer Mara"
         )

@@ -42,12 +42,16 @@ def refuse_damage(path: Path) -> None:
         raise refusal(path, "is not an SQLite database")
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise StoreRefused(f"{path} is a database of another program: set MARA_DATABASE_URL to another file")
-    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+    if not (_may_write(path) and _may_write(path.parent)):
         raise StoreRefused(f"{path} and its folder must be writable, they are read-only: change that, or copy it")
     if path.stat().st_size <= MOST_CHECKED_BYTES:
         fault = fault_of(path)
         if fault:
             raise refusal(path, f"is damaged ({fault})")
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def refusal(path: Path, what: str) -> StoreRefused:

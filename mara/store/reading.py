@@ -123,22 +123,21 @@ class Reading:
         """The fleet's money over the last simulated hours: ticks when they are few, else whole clock hours."""
         if not self.ask("SELECT 1 FROM runs"):
             return ()
-        grid, end = self.run().charter.grid, self.next_tick()
-        first = end - grid.ticks_of_hours(min(hours, MOST_SERIES_HOURS))
-        if hours <= MOST_TICK_HOURS:
+        grid, asked = self.run().charter.grid, min(hours, MOST_SERIES_HOURS)
+        if asked <= MOST_TICK_HOURS:
             found = self.ask(
                 "SELECT epoch_s, 1, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd"
-                " FROM ticks WHERE tick >= ? ORDER BY tick",
-                first,
+                " FROM ticks ORDER BY tick DESC LIMIT ?",
+                grid.ticks_of_hours(asked),
             )
         else:
             found = self.ask(
                 "SELECT hour_epoch_s, ticks_count, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd"
-                " FROM hourly WHERE site = ? AND hour_epoch_s >= ? ORDER BY hour_epoch_s",
+                " FROM hourly WHERE site = ? ORDER BY hour_epoch_s DESC LIMIT ?",
                 FLEET,
-                grid.epoch_s(first),
+                asked,
             )
-        return tuple(_point(*row, dt_h=grid.dt_h) for row in found)
+        return tuple(_point(*row, dt_h=grid.dt_h) for row in reversed(found))
 
     def events(self, limit: int) -> tuple[Event, ...]:
         """The newest events, newest first."""

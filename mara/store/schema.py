@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from mara.errors import StoreError, StoreRefused
 from mara.store.backup import back_up_beside, put_back, sync
@@ -72,11 +71,13 @@ def upgrade(path: Path, migrations: Path = MIGRATIONS) -> Path | None:
     backup = back_up_beside(path)
     try:
         _migrate(path, migrations)
-    except (SQLAlchemyError, sqlite3.Error, StoreError) as error:
+    except BaseException as error:
         put_back(backup, path)
+        if not isinstance(error, Exception):
+            raise
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         raise StoreError(
-            f"{path} could not be upgraded ({error.__class__.__name__}: {str(error).splitlines()[0]});"
-            f" it is as it was, {backup.name} too: go on with the older Mara"
+            f"{path} could not be upgraded ({reason}); it is as it was: go on with the Mara that wrote it"
         ) from error
     return backup
 

@@ -5,9 +5,10 @@ Methods work in the calling thread, one at a time. `executor` is the store's own
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from threading import RLock
 from typing import Final, Literal, Self
@@ -25,6 +26,7 @@ from mara.errors import StoreError, StoreRefused
 from mara.store import resume, schema, statements
 from mara.store.connection import answering, path_of, writer_engine
 from mara.store.damage import refuse_damage, refuse_orphan
+from mara.store.export import ExportTable, Header, Values, export
 from mara.store.lock import WriterLock
 from mara.store.page import Page, Tail, digests_of, page_of
 from mara.store.reading import Reading
@@ -141,6 +143,12 @@ class Store:
     def stored_tick(self, tick: int) -> StoredTick:
         """See `Reading`."""
         return self.reading.stored_tick(tick)
+
+    def export(
+        self, table: ExportTable, from_: datetime | None = None, to: datetime | None = None
+    ) -> tuple[Header, Iterator[Values]]:
+        """See `mara.store.export`."""
+        return export(self.reading, table, from_, to)
 
     def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """See `Reading`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from mara.errors import StoreRefused
 from mara.store import schema
 from mara.store.audit_trail import findings_in
-from mara.store.backup import back_up
+from mara.store.backup import back_up, fault_of
 from mara.store.connection import answering, path_of
 from mara.store.damage import refuse_damage, refuse_orphan
 from mara.store.lock import WriterLock
@@ -48,11 +48,14 @@ def upgrade(url: str) -> Path | None:
 
 
 def check(url: str) -> CheckReport:
-    """Look at everything: pages, the hash chain of ticks, the audit chain, the trial balance. A run may go on meanwhile.
+    """Look at everything: pages, hash chain of ticks, audit chain, trial balance. A run may go on meanwhile.
 
     Raises:
-        StoreRefused: there is no database, or it cannot be read at all.
+        StoreRefused: there is no database, or it is of another version.
     """
+    fault = fault_of(path_of(url)) if path_of(url).is_file() else None
+    if fault:
+        return CheckReport(path=path_of(url), ticks_count=0, findings=(f"page fault: {fault}",))
     reading = Reading.open(url)
     try:
         with answering(reading.path, "its check"), reading.one_state() as connection:

@@ -1,0 +1,169 @@
+"""Exports: the columns others rely on, exact sums, nothing that a spreadsheet would run, and never half a file."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from mara.core.units import MICRO_USD_PER_USD
+from mara.errors import StoreError
+from mara.store.export import EXPORT_TABLES, ExportTable, export
+from mara.store.reading import Reading
+from mara.store.table_file import EXPORT_FORMATS, harmless, write_export
+from tests.store.runs import START, small_charter, stored_run, url_of
+
+TICKS = 100
+SITES = 3
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+    path = tmp_path_factory.mktemp("exported") / "mara.db"
+    stored_run(path, TICKS).close()
+    reading = Reading.open(url_of(path))
+    yield reading
+    reading.close()
+
+
+def csv_of(reading: Reading, table: ExportTable, folder: Path) -> list[dict[str, str]]:
+    out = folder / f"{table}.csv"
+    write_export(reading, table, "csv", out)
+    with out.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_steps_have_one_row_for_each_tick_and_site_with_the_tick_first(reading: Reading, tmp_path: Path) -> None:
+    rows = csv_of(reading, "steps", tmp_path)
+    lines = (tmp_path / "steps.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith(
+        "tick,timestamp_utc,site_id,site_power_mw,energy_price_usd_per_mwh,revenue_usd,cost_usd,"
+    )
+    assert [(int(row["tick"]), row["site_id"]) for row in rows] == [
+        (tick, f"site{site}") for tick in range(TICKS) for site in range(SITES)
+    ]
+    assert rows[0]["timestamp_utc"] == "2025-06-29T22:00:00Z"
+    assert {len(line.split(",")) for line in lines} == {len(rows[0])}
+
+
+def test_what_steps_earn_is_what_the_world_holds(reading: Reading, tmp_path: Path) -> None:
+    rows = csv_of(reading, "steps", tmp_path)
+    profit = sum(round(float(row["profit_usd"]) * MICRO_USD_PER_USD) for row in rows)
+    at, world = reading.world_before(TICKS)
+    before = sum(round(float(r["profit_usd"]) * MICRO_USD_PER_USD) for r in rows if int(r["tick"]) < at)
+    assert before == world.cash_micro_usd
+    assert profit == reading.ask("SELECT sum(revenue_micro_usd - cost_micro_usd) FROM ticks")[0][0]
+
+
+def test_the_legs_of_the_ledger_add_up_to_zero_in_each_unit_under_keys_of_their_own(
+    reading: Reading, tmp_path: Path
+) -> None:
+    rows = csv_of(reading, "ledger", tmp_path)
+    sums: dict[tuple[str, str, str], int] = defaultdict(int)
+    for row in rows:
+        sums[row["tick"], row["site_id"], row["unit"]] += int(row["amount"])
+    assert len(sums) == 2 * TICKS * SITES
+    assert set(sums.values()) == {0}
+    assert len({row["entry_key"] for row in rows}) == len(rows)
+    assert {"contract", "credit", "mining", "cash", "energy", "hedge", "hedge_energy"} <= {row["kind"] for row in rows}
+    assert {"premium", "spot", "none"} <= {row["tier"] for row in rows}
+
+
+def test_prices_come_out_exactly_as_they_were_seen(reading: Reading, tmp_path: Path) -> None:
+    rows = csv_of(reading, "prices", tmp_path)
+    seen = reading.stored_tick(17).observation
+    assert seen
+    prices = [float(row["energy_price_usd_per_mwh"]) for row in rows if row["tick"] == "17"]
+    assert prices == seen.energy_price_usd_per_mwh.tolist()
+
+
+def test_commitments_tell_what_was_promised_and_how_it_went(reading: Reading, tmp_path: Path) -> None:
+    rows = csv_of(reading, "commitments", tmp_path)
+    assert [row["contract_id"] for row in rows] == [f"c{tick}" for tick in range(0, TICKS, 5)]
+    assert {row["customer"] for row in rows} == {"'=Acme; Inc"}
+    assert sum(int(row["bad_ticks"]) for row in rows) > 0
+    assert rows[1]["starts_at_utc"] == (START + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_optimizations_tell_when_a_plan_came_into_force_and_leave_what_is_unknown_empty(
+    reading: Reading, tmp_path: Path
+) -> None:
+    rows = csv_of(reading, "optimizations", tmp_path)
+    assert [int(row["adopted_tick"]) for row in rows] == list(range(0, TICKS, 12))
+    assert rows[0]["optimizer"] == "turns"
+    assert rows[0]["objective_usd"] == ""
+    assert rows[0]["note"] == "a; note"
+
+
+@pytest.mark.parametrize("table", EXPORT_TABLES)
+def test_parquet_holds_the_rows_of_the_csv(reading: Reading, tmp_path: Path, table: ExportTable) -> None:
+    out = tmp_path / "rows.parquet"
+    count = write_export(reading, table, "parquet", out)
+    read = parquet.read_table(out)
+    rows = csv_of(reading, table, tmp_path)
+    assert read.num_rows == count == len(rows)
+    assert read.column_names == list(rows[0])
+    assert read.column(0).to_pylist() == [int(next(iter(row.values()))) for row in rows]
+
+
+@pytest.mark.parametrize("table", EXPORT_TABLES)
+def test_from_is_inclusive_and_to_is_not(reading: Reading, table: ExportTable) -> None:
+    grid = small_charter().grid
+    for from_, to, ticks in (
+        (grid.at(20), grid.at(40), range(20, 40)),
+        (grid.at(20) + timedelta(seconds=1), grid.at(40) + timedelta(seconds=1), range(21, 41)),
+        (None, grid.at(0), range(0)),
+        (grid.at(-5), None, range(TICKS)),
+    ):
+        _, values = export(reading, table, from_, to)
+        _, everything = export(reading, table, None, None)
+        assert list(values) == [row for row in everything if row[0] in ticks]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("=1+1", "'=1+1"),
+        ("@cmd", "'@cmd"),
+        ("-2", "'-2"),
+        ("\t=1", "' =1"),
+        ("\r\n+1", "'  +1"),
+        ("＝1", "'＝1"),
+        ("a,b\nc", "a;b c"),
+        ("", ""),
+    ],
+)
+def test_text_never_starts_a_formula_or_ends_a_field(text: str, shown: str) -> None:
+    assert harmless(text) == shown
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMATS)
+def test_a_file_that_cannot_be_written_is_refused_and_nothing_is_left(
+    reading: Reading, tmp_path: Path, form: str
+) -> None:
+    with pytest.raises(StoreError, match="could not be written"):
+        write_export(reading, "steps", form, tmp_path / "no" / "folder.csv")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_fails_leaves_the_file_that_was_there(
+    reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "steps.csv"
+    out.write_text("as it was", encoding="utf-8")
+    asked = reading.ask
+
+    def failing(query: str, *values: object) -> object:
+        if "allocations" in query:
+            raise StoreError("the disk is gone")
+        return asked(query, *values)
+
+    monkeypatch.setattr(reading, "ask", failing)
+    with pytest.raises(StoreError, match="gone"):
+        write_export(reading, "steps", "csv", out)
+    assert out.read_text(encoding="utf-8") == "as it was"
+    assert list(tmp_path.iterdir()) == [out]
