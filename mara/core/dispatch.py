@@ -81,9 +81,12 @@ def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Ch
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
     contracts_mw = placed.contracts_mw.sum(axis=1)
     loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
+    gave_way: list[Deviation] = []
     if (loads.rack_short_mw is not None or loads.grid_short_mw is not None) and placed.contracts_mw[:, Tier.SPOT].any():
+        wanted_mw = contracts_mw
         placed = without_spot(placed, world.book, _short_it_mw(loads, conditions))
         contracts_mw = placed.contracts_mw.sum(axis=1)
+        gave_way = _less("spot gave way", wanted_mw - contracts_mw)
         loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
     power = loads.site_power_mw
     ramp = loads.mining_mw - world.miners_mw.sum(axis=1)
@@ -92,7 +95,7 @@ def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Ch
         miners_mw=sealed(loads.miners_mw),
         merchant_mw=sealed(loads.merchant_mw),
         contracts_mw=placed.contracts_mw,
-        reserve_mw=plan.reserve_mw,
+        reserve_mw=sealed(_reserve_mw(plan, placed, conditions)),
         site_mining_it_mw=sealed(loads.mining_mw),
         site_merchant_it_mw=sealed(loads.racks_used_mw),
         site_contracts_it_mw=sealed(contracts_mw),
@@ -106,8 +109,14 @@ def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Ch
         sold_mw=sealed(sold),
         moved_mw=placed.moved_mw,
         ramp_mw=sealed(np.maximum(ramp, 0.0, out=ramp)),
-        deviations=_deviations(plan, placed, loads),
+        deviations=(*gave_way, *_deviations(plan, placed, loads)),
     )
+
+
+def _reserve_mw(plan: PlanStep, placed: Placement, conditions: Conditions) -> Floats:
+    """The planned reserve within the racks and grid power that Premium and Standard leave (S,)."""
+    room = conditions.contract_room_mw - placed.contracts_mw[:, : Tier.FLEXIBLE].sum(axis=1)
+    return np.asarray(np.minimum(plan.reserve_mw, np.maximum(room, 0.0)))
 
 
 def _traded(power: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:

@@ -1,0 +1,171 @@
+"""Whole contracts onto sites: who stays, who moves, who is shed, and what a failing site does to its customers."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mara.core.contract import UNPLACED, Tier
+from mara.core.dispatch import Allocation, dispatch
+from mara.core.placement import place
+from mara.core.step import advance
+from mara.core.world import World
+from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, step, wide, world
+
+OF = charter()
+NOBODY = [[0.0] * 4] * 3
+
+
+def run(state: World, up: list[float], contracts: ArrayLike, reserve: ArrayLike = 0.0) -> Allocation:
+    return dispatch(step(OF, contracts=contracts, reserve=reserve), state, observation(OF, state.tick, up=up), OF)
+
+
+def test_a_new_contract_goes_where_the_plan_has_room() -> None:
+    state = world(OF, (contract("a", Tier.STANDARD, 3.0), contract("b", Tier.FLEXIBLE, 4.0)))
+    allocation = run(state, [1, 1, 1], [[0] * 4, [0, 3, 0, 0], [0, 0, 4, 0]])
+    assert allocation.site.tolist() == [NORTH, EAST]
+    assert allocation.served.all()
+    assert not allocation.moved_mw.any()  # a first placing is no move
+    assert allocation.deviations == ()
+
+
+def test_a_contract_moves_when_the_plan_moves_it_and_the_fee_follows() -> None:
+    state = world(OF, (contract("a", Tier.STANDARD, 3.0),), at=[WEST])
+    allocation = run(state, [1, 1, 1], [[0] * 4, [0, 3, 0, 0], [0] * 4])
+    assert allocation.site.tolist() == [NORTH]
+    assert allocation.moved_mw[NORTH].tolist() == [0.0, 3.0, 0.0]
+
+
+def test_a_contract_stays_where_the_plan_leaves_room_for_it() -> None:
+    state = world(OF, (contract("a", Tier.STANDARD, 3.0), contract("b", Tier.STANDARD, 3.0)), at=[WEST, NORTH])
+    allocation = run(state, [1, 1, 1], [[0, 3, 0, 0], [0, 3, 0, 0], [0] * 4])
+    assert allocation.site.tolist() == [WEST, NORTH]
+
+
+def test_the_contract_with_the_most_budget_left_is_shed_first() -> None:
+    contracts = tuple(contract(name, Tier.FLEXIBLE, 2.0, ticks=1_000) for name in "abc")
+    state = world(OF, contracts, at=[WEST] * 3, bad=[50, 10, 90])
+    allocation = run(state, [1, 1, 1], [[0, 0, 4, 0], [0] * 4, [0] * 4])
+    assert allocation.served.tolist() == [True, False, True]
+    assert allocation.scheduled.tolist() == [False, True, False]
+    assert allocation.deviations == ()
+
+
+def test_a_contract_without_budget_is_not_shed_because_a_plan_is_short() -> None:
+    state = world(OF, (contract("a", Tier.FLEXIBLE, 2.0, ticks=1_000),), at=[WEST], bad=[100])
+    allocation = run(state, [1, 1, 1], NOBODY)
+    assert allocation.served.tolist() == [True]
+
+
+def test_when_racks_fall_short_higher_tiers_stay_and_whole_contracts_go() -> None:
+    contracts = tuple(contract(tier.name, tier, 2.0) for tier in Tier)
+    state = world(OF, contracts, at=[WEST] * 4)
+    # 5 MW of racks are left: two contracts and a half, and nothing runs by half.
+    allocation = run(state, [0.5, 0.2, 0.2], [[2, 2, 2, 2], [0] * 4, [0] * 4])
+    assert allocation.served.tolist() == [True, True, False, False]
+    assert allocation.contracts_mw[WEST].tolist() == [2.0, 2.0, 0.0, 0.0]
+    assert not allocation.scheduled.any()
+    assert [(d.site, d.cause, d.power_mw) for d in allocation.deviations] == [
+        (WEST, "promised load found no place", 2.0)
+    ]
+
+
+def test_within_a_tier_a_shortfall_hits_the_contract_with_the_most_budget_left() -> None:
+    contracts = tuple(contract(name, Tier.STANDARD, 2.0, ticks=1_000) for name in "abc")
+    state = world(OF, contracts, at=[WEST] * 3, bad=[40, 45, 5])
+    allocation = run(state, [0.5, 1, 1], [[0, 6, 0, 0], [0] * 4, [0] * 4])
+    assert allocation.served.tolist() == [True, True, False]
+
+
+def test_a_failed_sites_premium_moves_to_reserve_within_the_tick() -> None:
+    state = world(OF, (contract("p", Tier.PREMIUM, 3.0),), at=[WEST])
+    allocation = run(state, [0, 1, 1], [[3, 0, 0, 0], [0] * 4, [0] * 4], reserve=[0, 0, 4])
+    assert allocation.site.tolist() == [EAST]
+    assert allocation.served.tolist() == [True]
+    assert allocation.moved_mw[EAST].tolist() == [3.0, 0.0, 0.0]
+
+
+def test_without_reserve_a_failed_sites_premium_is_off_for_the_tick() -> None:
+    state = world(OF, (contract("p", Tier.PREMIUM, 3.0),), at=[WEST])
+    allocation = run(state, [0, 1, 1], [[3, 0, 0, 0], [0] * 4, [0] * 4])
+    assert allocation.served.tolist() == [False]
+    assert [(d.site, d.cause, d.power_mw) for d in allocation.deviations] == [
+        (WEST, "promised load found no place", 3.0)
+    ]
+
+
+def test_reserve_is_used_up_by_those_who_move_into_it() -> None:
+    state = world(OF, tuple(contract(name, Tier.PREMIUM, 3.0) for name in "ab"), at=[WEST, WEST])
+    allocation = run(state, [0, 1, 1], [[6, 0, 0, 0], [0] * 4, [0] * 4], reserve=[0, 4, 0])
+    assert sorted(allocation.served.tolist()) == [False, True]
+
+
+def test_premium_in_reserve_displaces_flexible_but_not_standard() -> None:
+    contracts = (
+        contract("p", Tier.PREMIUM, 3.0),
+        contract("s", Tier.STANDARD, 2.0),
+        contract("f", Tier.FLEXIBLE, 2.0),
+    )
+    state = world(OF, contracts, at=[WEST, EAST, EAST])
+    allocation = run(state, [0, 0, 1], [[3, 0, 0, 0], [0] * 4, [0, 2, 2, 0]], reserve=[0, 0, 5])
+    assert allocation.served.tolist() == [True, True, False]
+    none_left = run(state, [0, 0, 0.8], [[3, 0, 0, 0], [0] * 4, [0, 2, 2, 0]], reserve=[0, 0, 5])
+    assert none_left.served.tolist() == [False, True, True]
+
+
+def test_other_tiers_of_a_failed_site_are_off_in_that_tick_and_run_elsewhere_from_the_next() -> None:
+    state = world(OF, (contract("s", Tier.STANDARD, 3.0), contract("f", Tier.FLEXIBLE, 2.0)), at=[WEST, WEST])
+    plan = step(OF, contracts=[[0] * 4, [0, 3, 2, 0], [0] * 4])
+    first = advance(state, observation(OF, 0, up=[0, 1, 1]), plan, OF)
+    assert first.allocation.served.tolist() == [False, False]
+    assert first.world.accounts.bad_ticks.tolist() == [1, 1]
+    second = advance(first.world, observation(OF, 1, up=[0, 1, 1]), plan, OF)
+    assert second.allocation.served.tolist() == [True, True]
+    assert second.allocation.site.tolist() == [NORTH, NORTH]
+    assert second.allocation.moved_mw[NORTH].tolist() == [0.0, 3.0, 2.0]
+
+
+def test_a_plan_that_keeps_contracts_at_a_dead_site_does_not_keep_them_off_for_ever() -> None:
+    state = world(OF, (contract("s", Tier.STANDARD, 3.0),), at=[WEST])
+    stale = step(OF, contracts=[[0, 3, 0, 0], [0] * 4, [0] * 4])
+    first = advance(state, observation(OF, 0, up=[0, 1, 1]), stale, OF)
+    second = advance(first.world, observation(OF, 1, up=[0, 1, 1]), stale, OF)
+    assert second.allocation.served.tolist() == [True]
+
+
+def test_heat_that_takes_grid_power_moves_contracts_at_once_for_nothing_has_failed() -> None:
+    of = charter(fleet(limit_mw=[8.0, 100.0, 100.0]))
+    state = world(of, (contract("a", Tier.STANDARD, 4.0), contract("b", Tier.STANDARD, 3.0)), at=[WEST, WEST])
+    plan = step(of, contracts=[[0, 7, 0, 0], [0] * 4, [0] * 4])
+    # At 30 C the PUE is 1.168: 8 MW feed 6.8 MW of racks.
+    allocation = dispatch(plan, state, observation(of, dry=[30.0, 15.0, 15.0]), of)
+    assert allocation.served.all()
+    assert allocation.site_contracts_it_mw[WEST] <= 8.0 / 1.168
+    assert allocation.moved_mw.sum() in (3.0, 4.0)
+
+
+def test_spot_runs_only_where_the_plan_wants_it() -> None:
+    state = world(OF, (contract("s", Tier.SPOT, 2.0),), at=[WEST])
+    assert run(state, [1, 1, 1], NOBODY).served.tolist() == [False]
+    back = world(OF, (contract("s", Tier.SPOT, 2.0),), at=[WEST], served=[False])
+    assert run(back, [1, 1, 1], [[0, 0, 0, 2], [0] * 4, [0] * 4]).served.tolist() == [True]
+
+
+def test_a_contract_too_large_for_any_site_waits_unplaced() -> None:
+    state = world(OF, (contract("huge", Tier.PREMIUM, 11.0),))
+    allocation = run(state, [1, 1, 1], [[11, 0, 0, 0], [0] * 4, [0] * 4])
+    assert allocation.site.tolist() == [UNPLACED]
+    assert allocation.served.tolist() == [False]
+
+
+def test_contracts_that_stand_as_planned_are_left_alone() -> None:
+    contracts = (contract("s", Tier.STANDARD, 3.0), contract("rests", Tier.STANDARD, 2.0))
+    state = world(OF, contracts, at=[WEST, WEST], served=[True, False])
+    plan = step(OF, contracts=[[0, 3, 0, 0], [0] * 4, [0] * 4])
+    nobody_fell = np.zeros(3, dtype=np.bool_)
+    quick = place(plan, state, wide(10.0, 3), nobody_fell)
+    # The same through the long way: a tier that does not stand as planned makes the others be looked at.
+    other = contract("f", Tier.FLEXIBLE, 1.0)
+    longer = world(OF, (*contracts, other), at=[WEST, WEST, UNPLACED], served=[True, False, False])
+    wants_flexible = step(OF, contracts=[[0, 3, 1, 0], [0] * 4, [0] * 4])
+    slow = place(wants_flexible, longer, wide(10.0, 3), nobody_fell)
+    assert quick.served.tolist() == slow.served.tolist()[:2] == [True, False]
+    assert quick.scheduled.tolist() == slow.scheduled.tolist()[:2] == [False, True]
