@@ -11,7 +11,7 @@ APPLICATION_ID: Final = int.from_bytes(b"MARA", "big")
 """In the header of each database of ours, at byte 68 (https://www.sqlite.org/fileformat.html)."""
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
 HEADER_BYTES: Final = 100
-MOST_CHECKED_BYTES: Final = 2 * 1024**3
+MOST_CHECKED_BYTES: Final = 512 * 1024**2
 """Every page of a smaller database is looked at when it is opened; of a larger one by `mara db check` only."""
 
 

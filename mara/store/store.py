@@ -52,13 +52,11 @@ class Store:
         self._engine = writer_engine(path)
         self._tail: Tail | None = None
         self.run: RunRecord | None = None
-        with answering(path, "its opening"):
-            self._connection: Connection = self._engine.connect()
-            with self._connection.begin():
-                self._writer_run = resume.take_over(self._connection)
-            with self._connection.begin():
-                resume.refuse_torn(self._connection, path)
-                self.run = resume.run_in(self._connection)
+        try:
+            self._connection: Connection = self._take_over()
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     @classmethod
     def open(cls, url: str, *, durability: Durability = "normal", raw_days: int = RAW_DAYS) -> Self:
@@ -153,6 +151,15 @@ class Store:
     def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """See `Reading`."""
         return self.reading.series(hours)
+
+    def _take_over(self) -> Connection:
+        with answering(self.path, "its opening"):
+            connection = self._engine.connect()
+            with connection.begin():
+                resume.refuse_torn(connection, self.path)
+                self._writer_run = resume.take_over(connection)
+                self.run = resume.run_in(connection)
+            return connection
 
     @property
     def _grid(self) -> TimeGrid:
