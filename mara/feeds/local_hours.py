@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 
@@ -11,8 +13,12 @@ from mara.core.market import SATURDAY
 from mara.core.timegrid import zone
 from mara.core.units import DAYS_PER_WEEK, HOURS_PER_DAY, SECONDS_PER_HOUR
 
-EPOCH_WEEKDAY = 3
+EPOCH_WEEKDAY: Final = 3
 """1 January 1970 was a Thursday; Monday is 0."""
+DAYS_TO_2000: Final = 10_957
+DAYS_PER_YEAR: Final = 365.2422
+CALM_HOURS: Final = 21 * HOURS_PER_DAY
+"""No zone changes its clock and back within three weeks (Ramadan in Morocco takes four)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,25 +61,20 @@ def year_phase_share(first: int, end: int) -> Floats:
     return np.asarray((days / DAYS_PER_YEAR) % 1.0)
 
 
-DAYS_TO_2000 = 10_957
-DAYS_PER_YEAR = 365.2422
-
-
 @lru_cache(maxsize=4_096)
 def _offsets_s(timezone: str, first: int, end: int) -> Ints:
     """Seconds that local time is ahead of UTC, hour by hour (N,)."""
-    place = zone(timezone)
-
-    def offset_s(hour: int) -> int:
-        offset = datetime.fromtimestamp(hour * SECONDS_PER_HOUR, UTC).astimezone(place).utcoffset()
-        assert offset is not None
-        return int(offset.total_seconds())
-
-    ends = offset_s(first), offset_s(end - 1)
-    if ends[0] == ends[1] and end - first <= LONGEST_CALM_HOURS:
-        return np.full(end - first, ends[0])
-    return np.array([offset_s(hour) for hour in range(first, end)])
+    if end - first > CALM_HOURS:
+        edges = [*range(first, end, CALM_HOURS), end]
+        return np.concatenate([_offsets_s(timezone, *pair) for pair in pairwise(edges)])
+    start_s, last_s = _offset_s(timezone, first), _offset_s(timezone, end - 1)
+    if start_s == last_s:
+        return np.full(end - first, start_s)
+    middle = (first + end) // 2
+    return np.concatenate([_offsets_s(timezone, first, middle), _offsets_s(timezone, middle, end)])
 
 
-LONGEST_CALM_HOURS = 21 * HOURS_PER_DAY
-"""No zone changes its clock and back within three weeks (Ramadan in Morocco takes four)."""
+def _offset_s(timezone: str, hour: int) -> int:
+    offset = datetime.fromtimestamp(hour * SECONDS_PER_HOUR, UTC).astimezone(zone(timezone)).utcoffset()
+    assert offset is not None
+    return int(offset.total_seconds())

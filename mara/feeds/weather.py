@@ -93,7 +93,7 @@ class Weather:
         first_year = _year_of(first - SUMMER_DAYS * HOURS_PER_DAY)
         for year in range(first_year, _year_of(end - 1) + 1):
             for begin in self._wave_begins(year):
-                if begin.max() < end and begin.min() + WAVE_HOURS > first:
+                if begin.min() < end and begin.max() + WAVE_HOURS > first:
                     passed = np.minimum(hours - begin, begin + WAVE_HOURS - hours) / WAVE_EDGE_HOURS
                     risen += 0.5 - 0.5 * np.cos(np.pi * np.clip(passed, 0.0, 1.0))
         return risen
