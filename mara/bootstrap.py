@@ -1,14 +1,19 @@
 """The only file that knows which real thing stands behind each protocol."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final, cast, get_args
 
 import mara
+from mara.core.booking import contract_of, list_rate_usd_per_mwh
+from mara.core.contract import ContractRequest, SlaContract
 from mara.core.fleet import Fleet
 from mara.core.market import Terms
+from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Charter, first_world
+from mara.core.world import Charter, World, first_world
 from mara.errors import ConfigError
 from mara.feeds.arrivals import ArrivalStream
 from mara.feeds.base import Feed
@@ -23,6 +28,7 @@ from mara.optimizers.base import Optimizer
 from mara.optimizers.guarded import Guarded
 from mara.optimizers.rules import Rules
 from mara.optimizers.static import Static
+from mara.runtime.backtest import pooled_contracts
 from mara.runtime.clock import SystemClock
 from mara.runtime.engine import Engine
 from mara.runtime.latest import Latest
@@ -181,8 +187,96 @@ def platform_of(settings: Settings) -> Platform:
     """
     optimizer_of(settings.optimizer)
 
-    def opened() -> tuple[Store, Engine, Planner]:
+    def start() -> tuple[Store, Engine, Planner]:
         store, engine = open_run(settings)
         return store, engine, Planner(engine.optimizer, Rules(), settings.plan_deadline_s)
 
-    return Platform(opened, Latest(), SystemClock(), settings.speed)
+    return Platform(start, Latest(), SystemClock(), settings.speed)
+
+
+def rehearsal_of(settings: Settings) -> Engine:
+    """An engine at the start of the run that the settings describe; nothing is remembered.
+
+    Raises:
+        ConfigError, FeedError: no such optimizer, fleet or world.
+    """
+    outside = outside_of(settings)
+    return Engine(
+        charter=outside.charter,
+        feed=outside.feed,
+        optimizer=optimizer_of(settings.optimizer),
+        horizon_hours=settings.horizon_hours,
+        world=first_world(outside.charter),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestOrder:
+    """What a backtest is asked for, beside the settings; None means the history's own bounds."""
+
+    from_: datetime | None
+    to: datetime | None
+    contracts: Path | None
+    load_share: float
+    migration_factor: float
+    forecast: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BacktestCase:
+    """Everything a backtest runs on."""
+
+    outside: Outside
+    optimizer: Optimizer
+    world: World
+    ticks: int
+
+
+def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
+    """The case that was ordered. A history has no outages; demand is the contracts file or a constant pool.
+
+    Raises:
+        ConfigError, FeedError: a history, period, forecast, fleet or optimizer that cannot be used.
+    """
+    if settings.history is None:
+        raise ConfigError("a backtest needs a history folder: give --history DIR or set MARA_HISTORY")
+    if order.forecast not in get_args(ForecastKind):
+        kinds = ", ".join(get_args(ForecastKind))
+        raise ConfigError(f"--forecast must be one of {kinds}, got {order.forecast!r}: choose one of these")
+    history = read_history(settings.history)
+    start, end = order.from_ or history.start, order.to or history.end
+    history.window(start, end)
+    terms = terms_of(settings)
+    premium, standard, flexible = (fee * order.migration_factor for fee in terms.migration_usd_per_mw)
+    charter = Charter(
+        fleet=fleet_for(settings.fleet if settings.fleet_was_given else None, history),
+        grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes),
+        terms=replace(terms, migration_usd_per_mw=(premium, standard, flexible)),
+    )
+    ticks = charter.grid.tick_at(end)
+    contracts, arrivals = _demand_of(order, charter, ticks)
+    feed = replay_of(
+        charter, history, settings.token_price_usd_per_mtok, cast(ForecastKind, order.forecast), arrivals=arrivals
+    )
+    return BacktestCase(
+        outside=Outside(charter=charter, feed=feed, history=history),
+        optimizer=optimizer_of(settings.optimizer),
+        world=opened(first_world(charter), contracts, charter),
+        ticks=ticks,
+    )
+
+
+def _demand_of(
+    order: BacktestOrder, charter: Charter, ticks: int
+) -> tuple[tuple[SlaContract, ...], Callable[[int], tuple[ContractRequest, ...]]]:
+    """Contracts live from the first tick on, and the requests that come later, one tick before they start."""
+    if order.contracts is None:
+        return pooled_contracts(charter, order.load_share, ticks), requests_by_tick(())
+    asked = read_contracts(order.contracts, charter.grid)
+    now = tuple(
+        contract_of(arrival.request, list_rate_usd_per_mwh(arrival.request.tier, charter), 0)
+        for arrival in asked
+        if arrival.start_tick == 0
+    )
+    later = (replace(arrival, start_tick=arrival.start_tick - 1) for arrival in asked if arrival.start_tick > 0)
+    return now, requests_by_tick(later)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mara.cli import app as commands
+from mara.cli.commands import app as commands
 from mara.errors import ConfigError
 from mara.settings import read_settings
 

@@ -51,7 +51,7 @@ def admit(
             refused.append(Refusal(request=request, reason=reason))
         else:
             committed += firm_mw
-            accepted.append(_contract_of(request, rate, world.tick + 1))
+            accepted.append(contract_of(request, rate, world.tick + 1))
     return tuple(accepted), tuple(refused)
 
 
@@ -105,7 +105,8 @@ def with_ordered_outages(availability_share: np.ndarray, world: World) -> np.nda
     return np.where(down, 0.0, availability_share) if down.any() else availability_share
 
 
-def _contract_of(request: ContractRequest, rate_usd_per_mwh: float, starts_tick: int) -> SlaContract:
+def contract_of(request: ContractRequest, rate_usd_per_mwh: float, starts_tick: int) -> SlaContract:
+    """The promise that a request becomes."""
     return SlaContract(
         id=request.id,
         tier=request.tier,

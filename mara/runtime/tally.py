@@ -12,6 +12,7 @@ from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import World
 
 G_PER_T = 1_000_000
+GAIN_KEYS = ("climate", "time_zone", "interaction", "sla_flexibility")
 
 
 def _lines() -> Ints:
@@ -43,6 +44,7 @@ class Tally:
     good_ticks: Ints = field(default_factory=_tier_ticks)
     bad_ticks: Ints = field(default_factory=_tier_ticks)
     planned_bad_ticks: Ints = field(default_factory=_tier_ticks)
+    gains_micro_usd: Ints = field(default_factory=lambda: np.zeros(len(GAIN_KEYS), dtype=np.int64))
 
     def add(self, step: Step) -> None:
         """Add one settled tick."""
@@ -59,6 +61,13 @@ class Tally:
         available, before = step.observation.availability_share, step.before.availability_share
         if available is not before:
             self.outages += int(((available == 0.0) & (before > 0.0)).sum())
+        gains = step.gains
+        self.gains_micro_usd += (
+            gains.climate_micro_usd,
+            gains.time_zone_micro_usd,
+            gains.interaction_micro_usd,
+            gains.sla_flexibility_micro_usd,
+        )
         if len(book.contracts):
             self._add_contracts(step)
 
@@ -83,6 +92,7 @@ class Tally:
     def report(self) -> dict[str, object]:
         """The fields that backtest and simulation share; USD, MWh and tonnes."""
         usd = self.lines_micro_usd / MICRO_USD_PER_USD
+        paid_usd = 0.0 - usd  # and not -usd: nothing paid is 0.0, not -0.0
         return {
             "ticks": self.ticks,
             "profit_usd": int(self.lines_micro_usd.sum()) / MICRO_USD_PER_USD,
@@ -93,16 +103,27 @@ class Tally:
                 "sellback": float(usd[Line.SELLBACK]),
             },
             "cost_usd": {
-                "energy": -float(usd[Line.ENERGY] + usd[Line.HEDGE]),
-                "carbon": -float(usd[Line.CARBON]),
-                "migration": -float(usd[MIGRATION_LINES].sum()),
-                "restart": -float(usd[Line.RESTART]),
-                "credits": -float(usd[CREDIT_LINES].sum()),
+                "energy": float(paid_usd[Line.ENERGY] + paid_usd[Line.HEDGE]),
+                "carbon": float(paid_usd[Line.CARBON]),
+                "migration": float(paid_usd[MIGRATION_LINES].sum()),
+                "restart": float(paid_usd[Line.RESTART]),
+                "credits": float(paid_usd[CREDIT_LINES].sum()),
             },
             "energy_mwh": self.energy_wh / WH_PER_MWH,
             "emissions_t": self.emissions_g / G_PER_T,
             "renewable_share": self.renewable_wh / self.energy_wh if self.energy_wh else 0.0,
             "sla": {key: self._tier(index) for index, key in enumerate(TIER_KEYS)},
+        }
+
+    def extras(self) -> dict[str, object]:
+        """What a simulation reports beside the backtest's fields; gains and credits in USD."""
+        credits_usd = self.lines_micro_usd[CREDIT_LINES] / -MICRO_USD_PER_USD + 0.0
+        return {
+            "budget_ticks_spent": dict(zip(TIER_KEYS, self.planned_bad_ticks.tolist(), strict=True)),
+            "credits": dict(zip(TIER_KEYS, [*credits_usd.tolist(), 0.0], strict=True)),
+            "outages": self.outages,
+            "refusals": self.refusals,
+            "gains": dict(zip(GAIN_KEYS, (self.gains_micro_usd / MICRO_USD_PER_USD).tolist(), strict=True)),
         }
 
     def _tier(self, tier: int) -> dict[str, float | int]:

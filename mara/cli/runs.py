@@ -1,0 +1,167 @@
+"""Commands that make time pass: simulate, backtest, replay."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import mara
+from mara.bootstrap import BacktestOrder, Outside, backtest_of, open_run, rehearsal_of
+from mara.cli.app import app
+from mara.cli.options import moment_of
+from mara.cli.report import progress, show, write_html
+from mara.core.units import MICRO_USD_PER_USD
+from mara.errors import EXIT_DONE, EXIT_OUR_FAULT
+from mara.runtime.again import replayed
+from mara.runtime.backtest import backtest as run_backtest
+from mara.runtime.clock import SystemClock
+from mara.runtime.engine import simulate as run_simulation
+from mara.runtime.log import open_log
+from mara.runtime.tally import Tally
+from mara.settings import read_settings
+from mara.store.reading import Reading
+
+Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
+Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
+OptimizerName = Annotated[str | None, typer.Option("--optimizer", help="Who plans: static, static-breakeven, rules.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+@app.command()
+def simulate(
+    *,
+    ticks: Annotated[int, typer.Option(min=1, max=100_000_000, help="How many ticks to go on.")],
+    seed: Seed = None,
+    fleet: Fleet = None,
+    history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
+    optimizer: OptimizerName = None,
+    no_store: Annotated[bool, typer.Option("--no-store", help="Start anew and remember nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with the stored run, some ticks further, as fast as it goes."""
+    settings = read_settings(options={"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer})
+    clock = SystemClock()
+    with open_log(settings):
+        store, engine = (None, rehearsal_of(settings)) if no_store else open_run(settings)
+        try:
+            first, wall_s, cpu_s = engine.world.tick, clock.monotonic_s(), clock.cpu_s()
+            with progress("simulate", ticks) as on_tick:
+                tally = run_simulation(engine, store, ticks, on_tick)
+            wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
+        finally:
+            if store is not None:
+                store.close()
+    grid = engine.charter.grid
+    report = {
+        "optimizer": engine.optimizer.name,
+        "fleet": engine.charter.fleet.name,
+        "history": str(settings.history) if settings.history is not None else None,
+        "from": grid.at(first).isoformat(),
+        "to": grid.at(first + ticks).isoformat(),
+        **_common(tally, len(engine.charter.fleet.sites), wall_s, cpu_s, settings.seed),
+        **tally.extras(),
+    }
+    show(report, as_json=as_json)
+
+
+@app.command()
+def backtest(
+    *,
+    history: Annotated[Path | None, typer.Option(help="History folder [default: MARA_HISTORY].")] = None,
+    fleet: Fleet = None,
+    optimizer: OptimizerName = None,
+    seed: Seed = None,
+    from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
+    to: Annotated[str | None, typer.Option(help="Last instant, ISO 8601, exclusive.")] = None,
+    tick_minutes: Annotated[int, typer.Option(min=1, max=60, help="Length of a tick.")] = 60,
+    horizon_hours: Annotated[int | None, typer.Option(min=1, max=168, help="How far plans look ahead.")] = None,
+    contracts: Annotated[Path | None, typer.Option(help="Contracts to serve; else a constant pooled demand.")] = None,
+    load_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Pooled demand as a share of the racks.")] = 0.75,
+    migration_factor: Annotated[float, typer.Option(min=0.0, max=1e6, help="Makes moves dearer.")] = 1.0,
+    forecast: Annotated[str, typer.Option(help="persistence, day-ahead or perfect.")] = "persistence",
+    as_json: AsJson = False,
+    report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
+) -> None:
+    """What a policy would have earned on a stretch of history."""
+    options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
+    settings = read_settings(options={**options, "horizon_hours": horizon_hours})
+    order = BacktestOrder(
+        from_=moment_of(from_, "--from"),
+        to=moment_of(to, "--to"),
+        contracts=contracts,
+        load_share=load_share,
+        migration_factor=migration_factor,
+        forecast=forecast,
+    )
+    case = backtest_of(settings, order)
+    clock = SystemClock()
+    wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()
+    with progress(case.optimizer.name, case.ticks) as on_tick:
+        tally, _ = run_backtest(
+            case.outside.charter,
+            case.outside.feed,
+            case.optimizer,
+            case.world,
+            case.ticks,
+            horizon_hours=settings.horizon_hours,
+            on_tick=on_tick,
+        )
+    wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
+    figures = {
+        "optimizer": case.optimizer.name,
+        "fleet": case.outside.charter.fleet.name,
+        "history": str(settings.history),
+        **_period(case.outside, case.ticks),
+        **_common(tally, case.outside.charter.fleet.site_count, wall_s, cpu_s, settings.seed),
+    }
+    if report is not None:
+        write_html(figures, report)
+    show(figures, as_json=as_json)
+
+
+@app.command()
+def replay(
+    *,
+    run: Annotated[str, typer.Option(help="The run's id, as the exports and the dashboard show it.")],
+    tick: Annotated[int, typer.Option(min=0, help="Which tick to compute again.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compute a stored tick again and compare it, bit for bit, with what was stored."""
+    reading = Reading.open(read_settings().database_url)
+    try:
+        comparison = replayed(reading, run, tick)
+        grid = reading.run().charter.grid
+    finally:
+        reading.close()
+    figures = {
+        "run": run,
+        "tick": tick,
+        "at": grid.at(tick).isoformat(),
+        "replayed_ticks": comparison.replayed_ticks,
+        "identical": not comparison.differs,
+        "differs": ", ".join(comparison.differs) or None,
+        "profit_usd": comparison.step.settlement.profit_micro_usd / MICRO_USD_PER_USD,
+        "tick_hash": comparison.stored.tick_hash.hex(),
+    }
+    show(figures, as_json=as_json)
+    raise typer.Exit(EXIT_OUR_FAULT if comparison.differs else EXIT_DONE)
+
+
+def _period(outside: Outside, ticks: int) -> dict[str, str]:
+    grid = outside.charter.grid
+    return {"from": grid.at(0).isoformat(), "to": grid.at(ticks).isoformat()}
+
+
+def _common(tally: Tally, sites: int, wall_s: float, cpu_s: float, seed: int) -> dict[str, Any]:
+    figures = tally.report()
+    return {
+        "ticks": figures.pop("ticks"),
+        "sites": sites,
+        **figures,
+        "bound_usd": None,
+        "share_of_bound": None,
+        "wall_s": wall_s,
+        "site_steps_per_s": tally.ticks * sites / max(cpu_s, 1e-9),
+        "seed": seed,
+        "version": mara.__version__,
+    }

@@ -1,0 +1,106 @@
+"""Commands on what is stored, and on fleet files: export, db, fleet."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mara.cli.app import app
+from mara.cli.options import moment_of
+from mara.errors import EXIT_DATABASE
+from mara.feeds.fleet_file import read_fleet
+from mara.settings import read_settings
+from mara.store import upkeep
+from mara.store.reading import Reading
+from mara.store.table_file import write_export
+
+
+class ExportName(StrEnum):
+    """What can be exported."""
+
+    PRICES = "prices"
+    STEPS = "steps"
+    LEDGER = "ledger"
+    COMMITMENTS = "commitments"
+    OPTIMIZATIONS = "optimizations"
+
+
+class FormatName(StrEnum):
+    """As what."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+@app.command()
+def export(
+    table: Annotated[ExportName, typer.Argument(help="Which table.")],
+    *,
+    form: Annotated[FormatName, typer.Option("--format", help="csv or parquet.")] = FormatName.CSV,
+    out: Annotated[Path, typer.Option(help="File to write; it gets its name when it is complete.")],
+    from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
+    to: Annotated[str | None, typer.Option(help="Last instant, ISO 8601, exclusive.")] = None,
+) -> None:
+    """Write a stored table to a file."""
+    first, end = moment_of(from_, "--from"), moment_of(to, "--to")
+    reading = Reading.open(read_settings().database_url)
+    try:
+        count = write_export(reading, table.value, form.value, out, first, end)
+    finally:
+        reading.close()
+    typer.echo(f"{count:,} rows in {out}")
+
+
+db = typer.Typer(no_args_is_help=True, help="Care for the database.", rich_markup_mode=None)
+app.add_typer(db, name="db")
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the database to this version's schema; a backup is made first."""
+    backup = upkeep.upgrade(read_settings().database_url)
+    typer.echo("up to date" if backup is None else f"upgraded; the database as it was is in {backup}")
+
+
+@db.command()
+def check() -> None:
+    """Integrity, hash chain of the ticks and trial balance."""
+    report = upkeep.check(read_settings().database_url)
+    for finding in report.findings:
+        typer.echo(finding, err=True)
+    if not report.is_sound:
+        raise typer.Exit(EXIT_DATABASE)
+    typer.echo(f"{report.path} is sound: {report.ticks_count:,} ticks")
+
+
+@db.command()
+def backup(file: Annotated[Path, typer.Argument(help="New file to write.")]) -> None:
+    """A verified copy, also while the engine runs."""
+    upkeep.backup(read_settings().database_url, file)
+    typer.echo(f"backed up to {file}")
+
+
+@db.command()
+def init(
+    *, force: Annotated[bool, typer.Option("--force", help="Set aside what is there, and begin anew.")] = False
+) -> None:
+    """Make a new, empty database."""
+    aside = upkeep.init(read_settings().database_url, force=force)
+    typer.echo("new database" if aside is None else f"new database; what was there is in {aside}")
+
+
+fleet = typer.Typer(no_args_is_help=True, help="Fleet files.", rich_markup_mode=None)
+app.add_typer(fleet, name="fleet")
+
+
+@fleet.command("check")
+def check_fleet(file: Annotated[str, typer.Argument(help="A TOML file, or a shipped fleet's name.")]) -> None:
+    """Read a fleet file and say what is in it, or what is wrong with it."""
+    read = read_fleet(file)
+    machines, grid_mw = int(read.units_count.sum()), float(read.grid_limit_mw.sum())
+    it_mw, racks_mw = float(read.nameplate_mw.sum()), float(read.racks_mw.sum())
+    typer.echo(
+        f"{read.name}: {read.site_count} sites, {machines:,} machines, {it_mw:.1f} MW of IT "
+        f"({racks_mw:.1f} MW of racks) behind {grid_mw:.1f} MW of grid"
+    )

@@ -1,0 +1,54 @@
+"""A stored tick computed again and compared, bit for bit, with what was stored."""
+
+from dataclasses import dataclass
+
+from mara.core.step import Step, advance
+from mara.core.world import World
+from mara.errors import ConfigError, StoreRefused
+from mara.feeds.base import Feed
+from mara.feeds.synthetic import SyntheticFeed
+from mara.store.page import digests_of
+from mara.store.reading import Reading
+from mara.store.records import RunRecord, StoredTick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """The tick as it was computed now, and which of the stored digests it does not reproduce."""
+
+    step: Step
+    stored: StoredTick
+    replayed_ticks: int
+    differs: tuple[str, ...]
+
+
+def replayed(reading: Reading, run_id: str, tick: int) -> Comparison:
+    """Advance from the nearest stored world through the stored inputs up to `tick`.
+
+    Raises:
+        ConfigError: the database holds another run.
+        StoreRefused: no such tick, or its inputs are past their retention.
+    """
+    run = reading.run()
+    if run.run_id != run_id:
+        raise ConfigError(f"{reading.path} holds run {run.run_id}, {run_id} was asked for: name that one")
+    feed = SyntheticFeed(run.charter, run.seed) if run.feed == SyntheticFeed.name else None
+    stored = reading.stored_tick(tick)
+    first, world = reading.world_before(tick)
+    for n in range(first, tick):
+        world = _again(reading.stored_tick(n), world, run, feed).world
+    step = _again(stored, world, run, feed)
+    fresh = digests_of(step)
+    differs = tuple(name for name in ("raw", "kept", "world") if getattr(fresh, name) != getattr(stored.digests, name))
+    return Comparison(step=step, stored=stored, replayed_ticks=tick + 1 - first, differs=differs)
+
+
+def _again(stored: StoredTick, world: World, run: RunRecord, feed: Feed | None) -> Step:
+    observation = stored.observation
+    if observation is None:
+        if feed is None:
+            raise StoreRefused(
+                f"the raw rows of tick {stored.tick} are past their retention: only a synthetic run can be drawn again"
+            )
+        observation = feed.observe(stored.tick)
+    return advance(world, observation, stored.plan_step, run.charter, stored.commands)
