@@ -118,11 +118,11 @@ def answering(path: Path, doing: str) -> Iterator[None]:
 def refusal_of(path: Path, doing: str, said: str) -> StoreError:
     """Our error for SQLite's words."""
     if "full" in said:
-        return StoreError(f"disk full at {doing}: free space for {path}; nothing was lost, it is tried again")
+        return StoreError(f"disk full at {doing}: nothing was lost: free space for {path} and try again")
     if "locked" in said or "busy" in said:
-        return StoreError(f"{path} is locked by another program at {doing}: close that one; it is tried again")
+        return StoreError(f"{path} is locked by another program at {doing}: close that one and try again")
     if "readonly" in said:
         return StoreRefused(f"{path} cannot be written at {doing}: make the file and its folder writable")
     if "malformed" in said or "not a database" in said:
         return StoreRefused(f"{path} is damaged ({said}) at {doing}: stop, and run `mara db check`")
-    return StoreError(f"{path} failed at {doing} ({said}): mend the disk; it is tried again")
+    return StoreError(f"{path} failed at {doing} ({said}): mend the disk and try again")

@@ -1,4 +1,7 @@
-"""kill -9 at any moment: nothing acknowledged is lost, nothing is torn, and the run goes on as if it had not been."""
+"""kill -9 at any moment: nothing acknowledged is lost, nothing is torn, and the run goes on as if it had not been.
+
+KILLS=200 in the environment makes a soak of it.
+"""
 
 import os
 import sqlite3
