@@ -87,13 +87,14 @@ def speed_text(speed_share: float) -> str:
 
 def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:
     because = f": {reason}" if reason else ""
+    halted = reason[:1].upper() + reason[1:] if reason else "Halted"
     match shown:
         case "stale":
             return cell(f"No fresh values from {', '.join(stale)}; the last good ones stand until it answers.", "warn")
         case "degraded":
             return cell(f"Degraded{because}. What you see is the last stored tick; Mara goes on trying.", "warn")
         case "halted":
-            return cell(f"Halted{because}. Simulated time stands still; put this right, then resume.", "bad")
+            return cell(f"{halted}. Simulated time stands still; put this right, then resume.", "bad")
         case "starting":
             return cell(f"Starting{because}. The first tick is being computed.", "info")
         case _:

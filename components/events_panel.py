@@ -7,7 +7,7 @@ from components.theme import panel, scroll
 from mara.core.snapshot import Snapshot
 
 MOST_EVENTS = 30
-EVENTS_A_TICK = 1_000  # more in one tick would blur their order, not lose them
+EVENTS_A_TICK = 1_000  # more in one tick would mix with its neighbours, not be lost
 COLUMNS = (Column(label="UTC"), Column(label="Event", look="grow"))
 
 
@@ -24,11 +24,11 @@ def events_panel(first: Channel) -> None:
 
 
 def event_channel(snapshot: Snapshot) -> Channel:
-    """A row for each of the newest events, keyed by tick and order, so that a row keeps its place while others come."""
+    """A row for each of the newest events, keyed by tick and order in it, so that rows stay while others come."""
     rows: Channel = {}
     place_in_tick: dict[int, int] = {}
     for event in sorted(snapshot.events, key=lambda event: event.tick)[-MOST_EVENTS:]:
         place = place_in_tick[event.tick] = place_in_tick.get(event.tick, -1) + 1
-        rank = event.tick * EVENTS_A_TICK + place
+        rank = (event.tick + 1) * EVENTS_A_TICK - place
         rows[f"{event.tick}.{place}"] = [rank, text.utc_time(event.at), cell(event.text, event.severity)]
     return rows

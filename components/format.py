@@ -5,6 +5,7 @@ from math import floor, isfinite, log10
 
 MINUS = "\u2212"
 THIN_SPACE = "\u202f"
+NO_BREAK_SPACE = "\u00a0"
 NOTHING = "\u2013"
 MINUTES_PER_HOUR = 60
 MINUTES_PER_DAY = 1_440
@@ -71,8 +72,8 @@ def availability(share: float) -> str:
 
 
 def target(share: float) -> str:
-    """A tier's promise: `99.9 %`, without zeros that say nothing."""
-    return f"{100 * share:g} %"
+    """A tier's promise: `99.9 %`, without zeros that say nothing, kept on one line."""
+    return f"{100 * share:g}{NO_BREAK_SPACE}%"
 
 
 def count_of(part: int, whole: int) -> str:

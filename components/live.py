@@ -63,4 +63,4 @@ def _parts_of(shown: Shown) -> tuple[str, str, float | None]:
         case [str(text), str(state), (int() | float()) as share]:
             return text, state, float(share)
         case _:
-            return NOTHING, "", None
+            return NOTHING, "missing", None

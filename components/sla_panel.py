@@ -8,6 +8,7 @@ from mara.core.snapshot import ContractSnapshot, Snapshot, TierSnapshot
 
 MOST_CONTRACTS_SHOWN = 200
 BUDGET_NEARLY_USED_SHARE = 0.75
+BEST_EFFORT = "spot"
 TIERS = ("premium", "standard", "flexible", "spot")  # priority 1 to 4
 
 TIER_COLUMNS = (
@@ -58,7 +59,7 @@ def _tier_row(tier: TierSnapshot) -> Shown:
     rank = -TIERS.index(tier.tier) if tier.tier in TIERS else -len(TIERS)
     below = tier.on_target_count < tier.contracts_count
     promise = text.target(tier.target_share) if tier.target_share > 0 else "best effort"
-    short = tier.delivered_mw < tier.promised_mw * (1 - 1e-6)
+    short = tier.delivered_mw < tier.promised_mw * (1 - 1e-6) and tier.target_share > 0
     return [
         rank,
         f"{tier.tier.capitalize()} {promise}",
@@ -74,13 +75,13 @@ def _availability_state(tier: TierSnapshot) -> str:
 
 
 def _contract_row(contract: ContractSnapshot) -> Shown:
-    best_effort = contract.tier == "spot"
+    best_effort = contract.tier == BEST_EFFORT
     over = contract.bad_ticks > contract.budget_ticks and not best_effort
     return [
         round(_danger(contract), 4),
         contract.customer or contract.id,
         contract.tier.capitalize(),
-        contract.site_id if contract.served else cell("off now", "bad"),
+        contract.site_id if contract.served else cell("off now", "" if best_effort else "bad"),
         text.number(contract.power_mw, 1),
         cell(text.availability(contract.availability_share), "bad" if over else ""),
         _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
@@ -89,7 +90,7 @@ def _contract_row(contract: ContractSnapshot) -> Shown:
 
 def _danger(contract: ContractSnapshot) -> float:
     """How near the contract is to breaking its promise: budget used, a breach above all, best effort last."""
-    if contract.tier == "spot":
+    if contract.tier == BEST_EFFORT:
         return -1.0
     if contract.bad_ticks > contract.budget_ticks:
         return 2.0 + contract.bad_ticks - contract.budget_ticks
@@ -98,7 +99,7 @@ def _danger(contract: ContractSnapshot) -> float:
 
 def _budget(used_ticks: int, budget_ticks: int, *, best_effort: bool) -> Shown:
     if best_effort:
-        return f"{text.number(used_ticks)} off"
+        return text.NOTHING
     share = used_ticks / budget_ticks if budget_ticks else float(used_ticks > 0)
     state = "bad" if used_ticks > budget_ticks else "warn" if share >= BUDGET_NEARLY_USED_SHARE else "good"
     return cell(text.count_of(used_ticks, budget_ticks), state, share)

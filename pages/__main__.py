@@ -38,9 +38,11 @@ def run(
     refuse_busy_port(settings.host, settings.port)
 
     from mara.bootstrap import platform_of
+    from mara.runtime.log import open_log
     from pages.server import serve
 
-    serve(platform_of(settings), host=settings.host, port=settings.port, show=not no_browser)
+    with open_log(settings):
+        serve(platform_of(settings), host=settings.host, port=settings.port, show=not no_browser)
 
 
 def refuse_busy_port(host: str, port: int) -> None:

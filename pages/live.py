@@ -29,7 +29,7 @@ class Platform(Protocol):
     def pause(self) -> object: ...
     def resume(self) -> object: ...
     def step(self, ticks: int) -> object: ...
-    def set_speed(self, x: float) -> object: ...
+    def set_speed(self, speed_share: float) -> object: ...
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]: ...
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
@@ -40,7 +40,7 @@ class Publisher:
 
     def __init__(self, latest: Latest) -> None:
         self._latest = latest
-        self._points: Channel = {}
+        self._points: Channel = {}  # of the money line, the oldest first
         self._pictures: dict[Draw, Picture] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
 
@@ -51,9 +51,15 @@ class Publisher:
         client.on_delete(lambda: self._screens.pop(client.id, None))
         return self._draw(draw)
 
+    def remember(self, series: tuple[SeriesPoint, ...]) -> None:
+        """Begin the money line with what was stored before the newest snapshot."""
+        self._keep(money_channel(series) | self._points)
+
     def look(self) -> None:
         """Draw each screen that somebody looks at, and send what has changed."""
-        self._remember_point()
+        snapshot = self._latest.read().snapshot
+        if snapshot is not None:
+            self._keep(self._points | money_channel([snapshot]))
         for draw, clients in self._audience().items():
             picture = self._draw(draw)
             changes = difference(self._pictures.get(draw, {}), picture)
@@ -74,15 +80,10 @@ class Publisher:
         return audience
 
     def _draw(self, draw: Draw) -> Picture:
-        return draw(self._latest.read(), dict(self._points))
+        return draw(self._latest.read(), self._points)
 
-    def _remember_point(self) -> None:
-        snapshot = self._latest.read().snapshot
-        if snapshot is None:
-            return
-        self._points |= money_channel(snapshot)
-        for oldest in list(self._points)[:-MOST_POINTS]:
-            del self._points[oldest]
+    def _keep(self, points: Channel) -> None:
+        self._points = dict(list(points.items())[-MOST_POINTS:])
 
 
 def _send(clients: list[Client], method: str, picture: Picture) -> None:

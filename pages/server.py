@@ -12,6 +12,7 @@ from pages.live import LOOK_INTERVAL_S, Platform
 from pages.routes import register
 
 RECONNECT_TIMEOUT_S: Final = 10.0
+SERIES_HOURS: Final = 24
 GRACE_S: Final = 2  # for browsers that do not close: with it the whole end stays under five seconds
 
 
@@ -22,6 +23,7 @@ def serve(platform: Platform, *, host: str, port: int, show: bool) -> None:
     async def start() -> None:
         try:
             await platform.start()
+            publisher.remember(await platform.series(SERIES_HOURS))
         except MaraError as refusal:
             refusals.append(refusal)
             app.shutdown()

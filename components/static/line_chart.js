@@ -24,15 +24,18 @@ function paint(unit) {
 }
 
 export default {
-  props: { name: String, unit: String, label: String, lines: Array, points: Array, most: Number },
+  props: { name: String, unit: String, label: String, lines: Array, most: Number },
+  data() {
+    return { empty: true };
+  },
   render() {
-    return Vue.h("div", { class: "line-chart", role: "img", "aria-label": this.label });
+    return Vue.h("div", { class: "line-chart", role: "img", "aria-label": this.label, "data-empty": this.empty });
   },
   async mounted() {
     const { Plotly } = await import("nicegui-plotly");
     if (this.gone) return;
     this.plotly = Plotly;
-    this.lastAt = this.points.length ? this.points.at(-1)[0] : 0;
+    this.lastAt = -Infinity;
     const layout = {
       ...paint(this.unit),
       paper_bgcolor: "rgba(0,0,0,0)",
@@ -58,13 +61,12 @@ export default {
   },
   methods: {
     traces() {
-      const x = this.points.map(([at]) => at * 1000);
-      return this.lines.map((line, i) => ({
+      return this.lines.map((line) => ({
         type: "scatter",
         mode: "lines",
         name: line.name,
-        x: [...x],
-        y: this.points.map((point) => point[i + 1]),
+        x: [],
+        y: [],
         line: { color: colour(line.colour), width: 2, dash: line.dash },
         fill: line.filled ? "tozeroy" : undefined,
         fillcolor: line.filled ? colour(line.colour + "-faint") : undefined,
@@ -78,6 +80,7 @@ export default {
         .sort(([one], [other]) => one - other);
       if (!fresh.length) return;
       this.lastAt = fresh.at(-1)[0];
+      this.empty = false;
       const traces = this.lines.map((_, i) => i);
       const x = traces.map(() => fresh.map(([at]) => at * 1000));
       const y = traces.map((i) => fresh.map(([, values]) => values[i]));

@@ -1,8 +1,8 @@
 // One text of the picture. Its state colours it, its share (0..1) is the length of its bar.
-const NOTHING = "\u2013";
+const MISSING = ["\u2013", "missing"];
 
 function partsOf(value) {
-  return Array.isArray(value) ? value : [value ?? NOTHING];
+  return Array.isArray(value) ? value : value === null ? MISSING : [value];
 }
 
 export default {

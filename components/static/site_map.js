@@ -16,7 +16,7 @@ const EDGE = [
 ];
 const RING_PX = 4;
 
-const radiusPx = (powerMw, scale) => Math.min(26, (3 + 1.15 * Math.sqrt(Math.max(powerMw, 0))) * scale);
+const radiusPx = (powerMw, scale) => Math.min(26, Math.max(6, 3 + 1.15 * Math.sqrt(Math.max(powerMw, 0))) * scale);
 const bandOf = (efficiency) => (efficiency > 0.8 ? "good" : efficiency >= 0.6 ? "fair" : "poor");
 
 export default {

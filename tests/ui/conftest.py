@@ -73,6 +73,8 @@ async def screen(platform: FakePlatform, caplog: pytest.LogCaptureFixture) -> As
     async with user_simulation() as user:
         from pages.routes import register
 
-        yield Screen(user, platform, register(platform), [])
+        publisher = register(platform)
+        publisher.remember(await platform.series(24))
+        yield Screen(user, platform, publisher, [])
     errors = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
     assert errors == []

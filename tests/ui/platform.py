@@ -31,8 +31,8 @@ class FakePlatform:
             raise CommandError("a step needs a paused engine; it is running: pause it first")
         self.advance(ticks)
 
-    def set_speed(self, x: float) -> None:
-        self.latest.set_speed(x)
+    def set_speed(self, speed_share: float) -> None:
+        self.latest.set_speed(speed_share)
 
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         return series_until(self.tick, hours)

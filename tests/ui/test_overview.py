@@ -2,18 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.picture import Channel
-from mara.core.snapshot import SeriesPoint
-from mara.errors import StoreError
 from mara.runtime.latest import EngineState, Latest
 from tests.ui.conftest import Screen, element_of
-from tests.ui.platform import FakePlatform
 from tests.ui.snapshots import snapshot_at, stale_snapshot
-
-
-class UnreadablePlatform(FakePlatform):
-    async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
-        raise StoreError("the database should answer; it is locked: try again")
 
 
 async def test_the_first_screen_shows_every_key_figure_with_its_unit(screen: Screen) -> None:
@@ -113,7 +104,7 @@ async def test_a_chosen_speed_reaches_the_platform(screen: Screen) -> None:
     ("state", "reason", "chip", "notice"),
     [
         (EngineState.DEGRADED, "disk full at tick 288", "Degraded", "Degraded: disk full at tick 288."),
-        (EngineState.HALTED, "six tries on tick 289", "Halted", "Halted: six tries on tick 289."),
+        (EngineState.HALTED, "halted at tick 289 after 6 tries", "Halted", "Halted at tick 289 after 6 tries."),
     ],
 )
 async def test_trouble_is_shown_with_its_reason(
@@ -161,11 +152,21 @@ async def test_without_contracts_and_events_the_tables_are_empty_and_say_what_wi
         assert "appear here" in props["empty"] or "reported here" in props["empty"]
 
 
-async def test_the_money_line_begins_with_the_stored_day(screen: Screen) -> None:
+async def test_the_money_line_begins_with_the_stored_day_and_goes_on(screen: Screen) -> None:
     await screen.open()
-    points = element_of(screen.user, "money-chart").props["points"]
-    assert len(points) == 289
-    assert points[-1][0] - points[0][0] == 24 * 3_600
+    times = [int(at) for at in screen.last("show")["money"]]
+    assert len(times) == 289
+    assert times[-1] - times[0] == 24 * 3_600
+    screen.platform.advance()
+    changes = await screen.after_a_look()
+    assert list(changes["money"]) == [str(times[-1] + 300)]
+
+
+async def test_the_money_line_never_holds_more_points_than_a_screen_shows(screen: Screen) -> None:
+    screen.platform.tick = 3_000
+    screen.publisher.remember(await screen.platform.series(hours=72))
+    await screen.open()
+    assert len(screen.last("show")["money"]) == 600
 
 
 async def test_two_users_get_the_same_text(screen: Screen) -> None:
@@ -179,20 +180,3 @@ async def test_two_users_get_the_same_text(screen: Screen) -> None:
     assert first.id != second.id
     assert len(screen.sent) == 2
     assert screen.sent[0] == screen.sent[1]
-
-
-def test_cells_are_keyed_once() -> None:
-    from components.gains_panel import gain_cells
-    from components.kpis import kpi_cells
-    from components.plan_panel import plan_cells
-
-    parts: list[Channel] = [draw(snapshot_at()) for draw in (kpi_cells, plan_cells, gain_cells)]
-    keys = [key for part in parts for key in part]
-    assert len(keys) == len(set(keys))
-
-
-@pytest.mark.parametrize("platform", [UnreadablePlatform()])
-async def test_a_line_that_cannot_be_read_leaves_the_rest_of_the_page(screen: Screen) -> None:
-    await screen.open()
-    assert element_of(screen.user, "money-chart").props["points"] == []
-    await screen.user.should_see("Profit rate")

@@ -1,0 +1,132 @@
+from dataclasses import replace
+
+from components.controls import engine_cells
+from components.events_panel import MOST_EVENTS, event_channel
+from components.gains_panel import PLACEMENT_GAINS, gain_cells
+from components.kpis import kpi_cells
+from components.plan_panel import MOST_REASONS, plan_cells
+from components.site_map import MAP_FIELDS, map_channel
+from components.sla_panel import MOST_CONTRACTS_SHOWN, contract_channel, tier_channel
+from mara.core.snapshot import EventSnapshot
+from tests.ui.snapshots import START, snapshot_at
+
+SNAPSHOT = snapshot_at()
+
+
+def cells_of(row: object) -> list[object]:
+    assert isinstance(row, list)
+    return row
+
+
+def test_cells_are_keyed_once() -> None:
+    keys = [key for draw in (kpi_cells, plan_cells, gain_cells) for key in draw(SNAPSHOT)]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_losing_fleet_says_so() -> None:
+    cells = kpi_cells(replace(SNAPSHOT, profit_usd_per_h=-4_210.0))
+    assert cells["kpi.profit"] == "−4.21"
+    assert cells["kpi.profit.note"] == ["706 kUSD since start", "bad"]
+
+
+def test_a_fleet_without_contracts_breaks_no_promise() -> None:
+    cells = kpi_cells(replace(SNAPSHOT, tiers=()))
+    assert cells["kpi.contracts.note"] == "no live contracts"
+
+
+def test_tiers_come_in_the_order_of_their_priority() -> None:
+    ranked = sorted(tier_channel(SNAPSHOT).values(), key=lambda row: -float(str(cells_of(row)[0])))
+    names = [str(cells_of(row)[1]).split()[0] for row in ranked]
+    assert names == ["Premium", "Standard", "Flexible", "Spot"]
+
+
+def test_a_tier_below_its_target_is_marked() -> None:
+    tier = replace(SNAPSHOT.tiers[0], availability_share=0.9985, on_target_count=7)
+    row = cells_of(tier_channel(replace(SNAPSHOT, tiers=(tier,)))["premium"])
+    assert row[2] == ["7 of 9", "bad"]
+    assert row[4] == ["99.85 %", "bad"]
+
+
+def test_best_effort_is_neither_promised_nor_broken() -> None:
+    row = cells_of(tier_channel(SNAPSHOT)["spot"])
+    assert row[1] == "Spot best effort"
+    assert row[5] == "–"
+    spot = next(contract for contract in SNAPSHOT.contracts if contract.tier == "spot")
+    off = replace(spot, served=False, availability_share=0.1, bad_ticks=900, power_mw=2.0)
+    shown = contract_channel(replace(SNAPSHOT, contracts=(off,)))[off.id]
+    assert shown == [-1.0, off.customer, "Spot", "off now", "2.0", "10.00 %", "–"]
+
+
+def test_contracts_in_most_danger_rank_highest_and_a_broken_promise_above_all() -> None:
+    contracts = {contract.id: contract for contract in SNAPSHOT.contracts}
+    ranked = sorted(contract_channel(SNAPSHOT).items(), key=lambda row: -float(str(cells_of(row[1])[0])))
+    first, last = contracts[ranked[0][0]], contracts[ranked[-1][0]]
+    assert first.bad_ticks > first.budget_ticks
+    assert last.tier == "spot"
+
+
+def test_only_so_many_contracts_are_drawn_and_those_in_danger_are_among_them() -> None:
+    many = tuple(replace(SNAPSHOT.contracts[i % 41], id=f"m{i}") for i in range(500))
+    shown = contract_channel(replace(SNAPSHOT, contracts=many))
+    assert len(shown) == MOST_CONTRACTS_SHOWN
+    assert "m3" in shown
+
+
+def test_a_contract_that_runs_nowhere_is_loud() -> None:
+    off = replace(SNAPSHOT.contracts[0], served=False, site_id="")
+    assert cells_of(contract_channel(replace(SNAPSHOT, contracts=(off,)))[off.id])[3] == ["off now", "bad"]
+
+
+def test_the_gains_of_placement_add_up_and_flexibility_stands_beside_them() -> None:
+    gains = replace(
+        SNAPSHOT.gains, climate_usd=100.0, time_zone_usd=-30.0, interaction_usd=5.0, sla_flexibility_usd=900.0
+    )
+    cells = gain_cells(replace(SNAPSHOT, gains=gains))
+    assert sum(gain.value_usd(gains) for gain in PLACEMENT_GAINS) == 75.0
+    assert cells["gain.placement"] == ["+75 USD", "gain"]
+    assert cells["gain.time_zone"] == ["−30 USD", "loss", 0.033]
+    assert cells["gain.baseline"] == "by placement, against the same load spread by capacity"
+
+
+def test_carbon_that_was_added_is_not_called_avoided() -> None:
+    cells = gain_cells(replace(SNAPSHOT, gains=replace(SNAPSHOT.gains, carbon_avoided_t=-3.24)))
+    assert cells["gain.carbon"] == "3.2 t CO2 added by placement"
+
+
+def test_a_plan_tells_its_age_and_its_certified_gap() -> None:
+    plan = replace(
+        SNAPSHOT.plan, optimizer="lp", age_ticks=3, status="optimal", objective_usd=990_000.0, bound_usd=1_000_000.0
+    )
+    cells = plan_cells(replace(SNAPSHOT, plan=plan))
+    assert cells["plan.optimizer"] == "Linear program"
+    assert cells["plan.age"] == "15 min old, optimal, expects 990 kUSD, gap 1.00 %"
+
+
+def test_a_fallback_is_told_and_surplus_reasons_are_left_out() -> None:
+    reasons = tuple(f"reason {i}" for i in range(20))
+    cells = plan_cells(replace(SNAPSHOT, plan=replace(SNAPSHOT.plan, note="lp timed out: rules plan", reasons=reasons)))
+    assert cells["plan.note"] == ["lp timed out: rules plan", "warn"]
+    assert f"plan.reason.{MOST_REASONS}" not in cells
+
+
+def test_events_come_newest_first_and_in_the_order_of_their_tick() -> None:
+    events = tuple(
+        EventSnapshot(tick=tick, at=START, severity="info", site_id="", text=f"{tick}/{place}")
+        for tick in range(40)
+        for place in range(2)
+    )
+    rows = event_channel(replace(SNAPSHOT, events=events))
+    ranked = sorted(rows.values(), key=lambda row: -float(str(cells_of(row)[0])))
+    assert len(rows) == MOST_EVENTS
+    assert [cells_of(row)[2] for row in ranked[:3]] == [["39/0", "info"], ["39/1", "info"], ["38/0", "info"]]
+
+
+def test_each_site_has_a_number_for_every_field_of_the_map() -> None:
+    assert {len(cells_of(row)) for row in map_channel(SNAPSHOT).values()} == {len(MAP_FIELDS)}
+
+
+def test_a_paused_engine_with_a_stale_feed_is_paused() -> None:
+    cells = engine_cells("paused", "", 300.0, replace(SNAPSHOT, stale_sources=("weather",)))
+    assert cells["engine"] == ["Paused", "paused"]
+    assert cells["notice"] == ""
+    assert cells["speed"] == "5 min/s"
