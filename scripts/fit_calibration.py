@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mara.core.climate import SEA_LEVEL_PA
 from mara.core.fleet import Site
-from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from mara.core.units import HOURS_PER_DAY
 from mara.feeds.calibration import MONTHS_PER_YEAR
 from mara.feeds.history_file import History, read_history
 from mara.feeds.history_fleet import fleet_of_history
@@ -85,23 +85,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
     history = read_history(given.history)
-    year = slice(*(_hour_of(y) - history.first_epoch_h for y in (given.year, given.year + 1)))
     sites = fleet_of_history(history).sites
-    first = history.first_epoch_h + year.start
-    shapes = _fitted(history.for_sites([site.id for site in sites]), sites, year, first)
+    year = history.for_sites([site.id for site in sites]).window(_new_year(given.year), _new_year(given.year + 1))
+    shapes = _fitted(year, sites)
     for name, sd_share in FIXED_PRICE_MARKETS.items():
         shapes[name] = _fixed_market(sd_share)
     _write(given.out, {"year": given.year, "probability_share": PROBABILITY_SHARE.tolist(), "shapes": shapes})
 
 
-def _fitted(history: History, sites: tuple[Site, ...], year: slice, first: int) -> dict[str, Any]:
-    simulated_h = SIMULATED_YEARS * (year.stop - year.start)
+def _fitted(year: History, sites: tuple[Site, ...]) -> dict[str, Any]:
+    first, simulated_h = year.first_epoch_h, SIMULATED_YEARS * year.hour_count
     series = components(SIMULATION_SEED, first, first + simulated_h, len(sites))
     shapes = {}
     for column, site in enumerate(sites):
         clock = LocalClock((site.timezone,))
-        local = clock.hours(first, first + year.stop - year.start)
-        price = history.energy_price_usd_per_mwh[year, column]
+        local = clock.hours(first, first + year.hour_count)
+        price = year.energy_price_usd_per_mwh[:, column]
         marginal = _marginal_of(price, local)
         later = clock.hours(first, first + simulated_h)
         share, report = _component_shares(price, marginal, series[:, :, column], later)
@@ -114,8 +113,8 @@ def _fitted(history: History, sites: tuple[Site, ...], year: slice, first: int) 
             "component_share": share.round(3).tolist(),
             "curve_score": marginal.curve_score.round(3).tolist(),
             "curve_price_usd_per_mwh": marginal.curve_price.round(2).tolist(),
-            **_grid_mix(history, year, column, marginal),
-            "climate": _climate(history, year, column, local, first),
+            **_grid_mix(year, column, marginal),
+            "climate": _climate(year, column, local),
         }
     return shapes
 
@@ -195,11 +194,11 @@ def _autocorrelation_of_series(lag: int) -> Floats:
     return np.array([*hourly, WEEKLY_SERIES.decays[0].phi_share ** (lag / HOURS_PER_WEEK)])
 
 
-def _grid_mix(history: History, year: slice, column: int, marginal: Marginal) -> dict[str, Any]:
+def _grid_mix(year: History, column: int, marginal: Marginal) -> dict[str, Any]:
     """Carbon intensity and renewable share: profiles, noise, and how the noises hang together."""
     month, hour = marginal.local.month[:, 0], marginal.local.hour[:, 0]
-    carbon = history.carbon_intensity_g_per_kwh[year, column]
-    renewable = history.renewable_share[year, column]
+    carbon = year.carbon_intensity_g_per_kwh[:, column]
+    renewable = year.renewable_share[:, column]
     carbon_mean = _profile(carbon, month, hour, np.mean)
     renewable_mean = _profile(renewable, month, hour, np.mean)
     carbon_noise = carbon / carbon_mean[month, hour] - 1.0
@@ -214,15 +213,15 @@ def _grid_mix(history: History, year: slice, column: int, marginal: Marginal) ->
     }
 
 
-def _climate(history: History, year: slice, column: int, local: LocalHours, first: int) -> dict[str, float]:
+def _climate(year: History, column: int, local: LocalHours) -> dict[str, float]:
     """Yearly and daily swing of the dry bulb, and what humidity does with it: least squares."""
-    dry_bulb, hour = history.dry_bulb_c[year, column], local.hour[:, 0]
-    turn = 2.0 * np.pi * year_phase_share(first, first + len(dry_bulb))
+    dry_bulb, hour = year.dry_bulb_c[:, column], local.hour[:, 0]
+    turn = 2.0 * np.pi * year_phase_share(year.first_epoch_h, year.first_epoch_h + year.hour_count)
     day = np.cos(2.0 * np.pi * (hour - WARMEST_LOCAL_HOUR) / HOURS_PER_DAY)
     waves = np.stack([np.ones(len(hour)), np.cos(turn), np.sin(turn), day], axis=1)
     (mean, cosine, sine, daily), *_ = np.linalg.lstsq(waves, dry_bulb, rcond=None)
     noise = dry_bulb - waves @ (mean, cosine, sine, daily)
-    wet_bulb = np.minimum(history.wet_bulb_c[year, column], dry_bulb)
+    wet_bulb = np.minimum(year.wet_bulb_c[:, column], dry_bulb)
     humidity, dew_point = np.array([_humidity_of(*pair) for pair in zip(dry_bulb, wet_bulb, strict=True)]).T
     rest = humidity - DAILY_HUMIDITY_SLOPE_SHARE_PER_C * daily * day
     line = np.stack([np.ones(len(noise)), noise], axis=1)
@@ -301,8 +300,8 @@ def _autocorrelation(series: Floats, lag: int) -> float:
     return float((centred[lag:] * centred[:-lag]).mean() / centred.var())
 
 
-def _hour_of(year: int) -> int:
-    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) // SECONDS_PER_HOUR
+def _new_year(year: int) -> datetime:
+    return datetime(year, 1, 1, tzinfo=UTC)
 
 
 def _write(path: Path, tables: dict[str, Any]) -> None:
