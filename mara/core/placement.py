@@ -24,7 +24,7 @@ class Placement:
     Attributes:
         site: where each contract runs or last ran (C,).
         served: whether it runs this tick (C,).
-        scheduled: shed on purpose, inside its budget, because the plan wants fewer megawatts (C,).
+        scheduled: shed on purpose, inside its budget, though some site could have held it (C,).
         contracts_mw: delivered by site and tier (S, G).
         moved_mw: that came from another site, by tier (S, 3).
         stranded_mw: promised load that found no place (S,); None: all did.
@@ -54,6 +54,7 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
     scheduled = ~accounts.served & (world.book.tier != Tier.SPOT)
     if scheduled.any():
         scheduled &= budgets_of(world.book, accounts) > accounts.bad_ticks
+        scheduled &= world.book.power_mw <= (capacity_mw - held.sum(axis=1)).max() + TOLERANCE_MW
     sites = len(capacity_mw)
     return Placement(
         site=accounts.site,
@@ -144,9 +145,14 @@ class _Placing:
         for site, row in enumerate(self.held):
             self.free[site] -= row[tier]
             self.target[site][tier] = 0.0
+        room = max(self.free)
         for i in members:
             self.served[i] = self.was_served[i]
-            self.scheduled[i] = not self.was_served[i] and tier is not Tier.SPOT and self.budget[i] > 0
+            self.scheduled[i] = not self.was_served[i] and self._is_spared(i, tier, room)
+
+    def _is_spared(self, i: int, tier: Tier, room_mw: float) -> bool:
+        """Whether leaving it out is a choice: inside its budget, and not for want of a site that could hold it."""
+        return tier is not Tier.SPOT and self.budget[i] > 0 and self.power[i] <= room_mw + TOLERANCE_MW
 
     def _keep(self, members: list[int], tier: Tier) -> tuple[list[int], list[int]]:
         """Leave in place what the plan and the site allow; the rest is left over, or failed with its site."""
@@ -177,11 +183,12 @@ class _Placing:
         """Take out what the plan wants unserved, most budget first; returns the others, least budget first."""
         wanted = sum(self.power[i] for i in leftover) - sum(max(row[tier], 0.0) for row in self.target)
         kept: list[int] = []
+        room = max(self.free)
         for i in reversed(leftover):
-            spare = tier is Tier.SPOT or self.budget[i] > 0
-            if spare and self.power[i] <= wanted + TOLERANCE_MW:
+            spared = self._is_spared(i, tier, room)
+            if (spared or tier is Tier.SPOT) and self.power[i] <= wanted + TOLERANCE_MW:
                 wanted -= self.power[i]
-                self.scheduled[i] = tier is not Tier.SPOT
+                self.scheduled[i] = spared
             else:
                 kept.append(i)
         kept.reverse()
