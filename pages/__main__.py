@@ -1,6 +1,6 @@
 """The console script `mara`: the engine's commands, and `run`, which starts the dashboard.
 
-What a dashboard needs is imported by `run` alone, so that the other commands start without it.
+NiceGUI is imported by `run` alone, so that the other commands start without it.
 """
 
 import errno
@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
+from mara.bootstrap import platform_of
 from mara.cli.commands import app as commands
 from mara.errors import ConfigError
+from mara.runtime.log import open_log
 from mara.settings import read_settings
 
 
@@ -37,8 +39,6 @@ def run(
     settings = read_settings(options={**options, "optimizer": optimizer})
     refuse_busy_port(settings.host, settings.port)
 
-    from mara.bootstrap import platform_of
-    from mara.runtime.log import open_log
     from pages.server import serve
 
     with open_log(settings):

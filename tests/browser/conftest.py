@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,11 +43,13 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def running_app() -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """The dashboard as a process, from when it says where it is; ended at the latest when the block is left."""
+def running_app(
+    words: Sequence[str] = ("tests.browser.fake_app",), folder: Path = ROOT
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A module that is given a port, as a process, from when it says where it is; ended when the block is left."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.browser.fake_app", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as app:
+    command = [sys.executable, "-m", *words, str(port)]
+    with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as app:
         assert app.stdout is not None
         said = app.stdout.readline()
         assert f"http://127.0.0.1:{port}" in said

@@ -1,0 +1,51 @@
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import ARTIFACTS, running_app, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TICK_TIMEOUT_MS = 10_000
+MOST_SECONDS_TO_END = 5.0
+
+
+def test_the_whole_of_mara_runs_in_a_browser_ends_in_time_and_goes_on_where_it_stood(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with running_app(["pages", "run", "--no-browser", "--port"], folder=tmp_path) as (address, app):
+        visited = visit(browser, address)
+        page, clock = visited.page, visited.page.get_by_label("Simulated time")
+        expect(page.locator("path.site")).to_have_count(10)
+        expect(page.locator(".chip")).to_have_text("Running")
+        expect(clock).not_to_have_text(clock.inner_text(), timeout=TICK_TIMEOUT_MS)
+        page.locator("path.site[data-site=oslo]").hover()
+        expect(page.locator(".site-card")).to_contain_text("USD/MWh")
+        page.wait_for_timeout(3_000)
+        page.screenshot(path=ARTIFACTS / "run-dark-1440x900.png")
+        assert [
+            url for url in visited.requests if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)
+        ] == []
+        assert visited.complaints == []
+        reached = clock.inner_text()
+        began = time.monotonic()
+        app.send_signal(signal.SIGTERM)
+        assert app.wait(2 * MOST_SECONDS_TO_END) == 0
+        assert time.monotonic() - began < MOST_SECONDS_TO_END
+        page.context.close()
+
+    with running_app(["pages", "run", "--no-browser", "--port"], folder=tmp_path) as (address, _):
+        page = visit(browser, address).page
+        expect(page.locator(".chip")).to_have_text("Running")
+        assert minutes_of(page.get_by_label("Simulated time").inner_text()) >= minutes_of(reached)
+        assert page.evaluate("document.querySelector('.line-chart').data[0].x.length") > 1
+        page.context.close()
+
+
+def minutes_of(clock: str) -> int:
+    day, hours, minutes = re.fullmatch(r"(\d+) \w+ \d+ (\d+):(\d+) UTC", clock).groups()  # type: ignore[union-attr]
+    return (int(day) * 24 + int(hours)) * 60 + int(minutes)
