@@ -1,1 +1,1 @@
-"""Drawings of a Snapshot: each is built once and returns its update function."""
+"""Drawings of a Snapshot: each is built once, and a pure function says what its elements show of a snapshot."""
