@@ -53,6 +53,10 @@ LEAST_SD: Final = 0.05
 HIGH_DEW_POINT_SHARE: Final = 0.995
 NODES: Final = 400
 OUT: Final = Path(__file__).parents[1] / "mara" / "data" / "calibration.json"
+SOLAR: Final = "solar"
+SOLAR_FROM: Final = "sanjose-us"
+"""A sunny market that other places can borrow: this one without its gas crisis of January 2023."""
+DARK_HOURS: Final = (19, 6)
 FIXED_PRICE_MARKETS: Final = {"contract": 0.01, "tariff": 0.0}
 """Relative sd by week of what is no market: a power contract indexed to fuel and inflation, and a published tariff."""
 
@@ -97,15 +101,20 @@ def _fitted(year: History, sites: tuple[Site, ...]) -> dict[str, Any]:
     first, simulated_h = year.first_epoch_h, SIMULATED_YEARS * year.hour_count
     series = components(SIMULATION_SEED, first, first + simulated_h, len(sites))
     shapes = {}
-    for column, site in enumerate(sites):
+    names = {site.id: site.id for site in sites} | {SOLAR: SOLAR_FROM}
+    for name, site_id in names.items():
+        column = year.site_ids.index(site_id)
+        site = sites[column]
         clock = LocalClock((site.timezone,))
         local = clock.hours(first, first + year.hour_count)
         price = year.energy_price_usd_per_mwh[:, column]
+        if name == SOLAR:
+            price = _without_fuel(price, local)
         marginal = _marginal_of(price, local)
         later = clock.hours(first, first + simulated_h)
         share, report = _component_shares(price, marginal, series[:, :, column], later)
-        sys.stderr.write(f"{site.id:14s} {report}\n")
-        shapes[site.id] = {
+        sys.stderr.write(f"{name:14s} {report}\n")
+        shapes[name] = {
             "lat_deg": site.lat_deg,
             "score_mean": marginal.mean.round(2).tolist(),
             "score_sd": marginal.sd.round(2).tolist(),
@@ -117,6 +126,14 @@ def _fitted(year: History, sites: tuple[Site, ...]) -> dict[str, Any]:
             "climate": _climate(year, column, local),
         }
     return shapes
+
+
+def _without_fuel(price: Floats, local: LocalHours) -> Floats:
+    """Prices as if fuel had cost the same all year: each month scaled to the year's mean price of the dark hours."""
+    month, hour = local.month[:, 0], local.hour[:, 0]
+    dark = (hour >= DARK_HOURS[0]) | (hour < DARK_HOURS[1])
+    level = np.array([price[dark & (month == m)].mean() for m in range(MONTHS_PER_YEAR)])
+    return np.asarray(price * (price[dark].mean() / level)[month])
 
 
 def _marginal_of(price: Floats, local: LocalHours) -> Marginal:

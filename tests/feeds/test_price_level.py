@@ -64,7 +64,7 @@ def test_a_mean_above_the_cap_is_refused() -> None:
 
 def test_every_fitted_shape_is_a_small_sound_table() -> None:
     calibration = read_calibration()
-    assert len(calibration.shapes) == 12
+    assert len(calibration.shapes) == 13
     assert (np.diff(calibration.probability_share) > 0.0).all()
     for name, shape in calibration.shapes.items():
         assert (np.diff(shape.curve_score) > 0.0).all(), name
