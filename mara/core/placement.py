@@ -181,9 +181,11 @@ class _Placing:
 
     def _shed(self, leftover: list[int], tier: Tier) -> list[int]:
         """Take out what the plan wants unserved, most budget first; returns the others, least budget first."""
-        wanted = sum(self.power[i] for i in leftover) - sum(max(row[tier], 0.0) for row in self.target)
-        kept: list[int] = []
         room = max(self.free)
+        # What fits nowhere is not in the plan for want of room: nobody else is to be left out for it.
+        fits = sum(self.power[i] for i in leftover if self.power[i] <= room + TOLERANCE_MW)
+        wanted = fits - sum(max(row[tier], 0.0) for row in self.target)
+        kept: list[int] = []
         for i in reversed(leftover):
             spared = self._is_spared(i, tier, room)
             if (spared or tier is Tier.SPOT) and self.power[i] <= wanted + TOLERANCE_MW:

@@ -169,3 +169,12 @@ def test_contracts_that_stand_as_planned_are_left_alone() -> None:
     slow = place(wants_flexible, longer, wide(10.0, 3), nobody_fell)
     assert quick.served.tolist() == slow.served.tolist()[:2] == [True, False]
     assert quick.scheduled.tolist() == slow.scheduled.tolist()[:2] == [False, True]
+
+
+def test_a_contract_that_fits_nowhere_takes_nobody_elses_place() -> None:
+    huge, moving = contract("huge", Tier.STANDARD, 11.0, ticks=288), contract("moving", Tier.STANDARD, 2.0)
+    state = world(OF, (huge, moving), at=[UNPLACED, WEST])
+    allocation = run(state, [1, 1, 1], [[0] * 4, [0, 2, 0, 0], [0] * 4])
+    assert allocation.site.tolist() == [UNPLACED, NORTH]
+    assert allocation.served.tolist() == [False, True]
+    assert not allocation.scheduled.any()
