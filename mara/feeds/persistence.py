@@ -36,8 +36,8 @@ def lead_of(hours: int) -> Lead:
     """The lead of a forecast of that many hours."""
     ahead = np.arange(hours)
     back = ahead - HOURS_PER_DAY * -(-ahead // HOURS_PER_DAY)
+    # hours that repeat the present itself are on its level already
     is_older = (back < 0).astype(np.float64)
-    """Hours that repeat the present itself are on its level already."""
     half_lives = np.array([PRICE_LEVEL_HALF_LIFE_H, CARBON_LEVEL_HALF_LIFE_H, *2 * (WEATHER_LEVEL_HALF_LIFE_H,)])
     share = is_older * 0.5 ** (ahead / half_lives[:, None])
     return Lead(back_rows=back, price_level_share=sealed(share[0, :, None]), level_share=sealed(share[1:, :, None]))
