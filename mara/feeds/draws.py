@@ -67,7 +67,7 @@ class Decay:
 
     @property
     def history_rows(self) -> int:
-        return self.lag_rows * (2**self.doublings - 1)
+        return self.lag_rows * ((1 << self.doublings) - 1)
 
     @property
     def phi_share(self) -> float:

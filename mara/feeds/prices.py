@@ -76,7 +76,8 @@ class Prices:
 
     def noise(self, first: int, end: int) -> Floats:
         """The noise of hours ``[first, end)``, standard normal (N, S)."""
-        return np.einsum("cns,cs->ns", components(self._seed, first, end, self._width), self._weights)
+        series = components(self._seed, first, end, self._width)
+        return np.asarray(np.einsum("cns,cs->ns", series, self._weights))
 
     def of_noise(self, noise: Floats, local: LocalHours) -> Floats:
         """Prices (N, S) [USD/MWh]."""
@@ -112,7 +113,7 @@ class Prices:
     def _scatter_sd(self, price: Floats, moving: Ints) -> Floats:
         """How far prices move within their hour [USD/MWh]: less near floor and cap, so that they stay inside."""
         room = np.minimum(self._top[moving] - price, price - self._bottom[moving]) / (2.0 * MOST_SCATTER)
-        return np.minimum(self._scatter_share[moving] * np.abs(price), room)
+        return np.asarray(np.minimum(self._scatter_share[moving] * np.abs(price), room))
 
 
 def _curves_of(fleet: Fleet, shapes: list[Shape], probability_share: Floats) -> list[PriceCurve]:
