@@ -46,7 +46,8 @@ def run_controls(first: Channel, actions: Actions) -> None:
         _icon_button("Pause", "pause", "when-going").on("click", actions.pause)
         _icon_button("Resume", "resume", "when-standing").on("click", actions.resume)
         _icon_button("Step one tick", "step", "when-standing").on("click", actions.step)
-        with _icon_button("Speed", "", "speed"):
+        with element("button", "icon-button speed").props('type=button title="Speed of simulated time"'):
+            element("span", "sr-only", "Speed")
             live_text("speed", first, "figure")
             with ui.menu().props("auto-close"):
                 for speed in SPEEDS:
@@ -104,6 +105,5 @@ def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:
 def _icon_button(label: str, drawing: str, look: str) -> ui.element:
     """A button that shows an icon and is called `label` on hover and by screen readers."""
     with element("button", f"icon-button {look}").props(f'type=button aria-label="{label}" title="{label}"') as button:
-        if drawing:
-            icon(drawing)
+        icon(drawing)
     return button.mark(label)

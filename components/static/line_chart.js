@@ -9,7 +9,17 @@ function paint(unit) {
   return {
     font: { family: "Inter, system-ui, sans-serif", color: colour("--mut"), size: 11 },
     hoverlabel: { bgcolor: colour("--panel"), bordercolor: colour("--line"), font: { color: colour("--ink"), size: 12 } },
-    xaxis: { ...axis, type: "date", showgrid: false, nticks: 6, zeroline: false, automargin: true },
+    xaxis: {
+      ...axis,
+      type: "date",
+      showgrid: false,
+      nticks: 6,
+      zeroline: false,
+      automargin: true,
+      spikecolor: colour("--mut"),
+      spikethickness: -1, // plotly draws an outline around a positive one
+      spikedash: "solid",
+    },
     yaxis: {
       ...axis,
       title: { text: unit, font: { size: 11 } },
@@ -43,6 +53,7 @@ export default {
       margin: { l: 48, r: 10, t: 8, b: 28 },
       showlegend: false,
       hovermode: "x unified",
+      separators: ".\u202f",
       uirevision: "keep",
     };
     await Plotly.newPlot(this.$el, this.traces(), layout, { displayModeBar: false, displaylogo: false });
