@@ -158,17 +158,29 @@ class _Placing:
         """Leave in place what the plan and the site allow; the rest is left over, or failed with its site."""
         leftover: list[int] = []
         failed: list[int] = []
+        leaving = self._leaving(members, tier)
         for i in members:
             site, power = self.was_site[i], self.power[i]
             if not self.was_served[i]:
                 leftover.append(i)
             elif power > self.free[site] + TOLERANCE_MW:
                 (failed if self.fell[site] else leftover).append(i)
-            elif power > self.target[site][tier] + TOLERANCE_MW:
+            elif i in leaving:
                 leftover.append(i)
             else:
                 self._put(i, site, tier)
         return leftover, failed
+
+    def _leaving(self, members: list[int], tier: Tier) -> set[int]:
+        """Whom the plan takes from where they run, most budget first: no more megawatts than it takes from a site."""
+        less = [row[tier] - target[tier] for row, target in zip(self.held, self.target, strict=True)]
+        leaving: set[int] = set()
+        for i in reversed(members):
+            site = self.was_site[i]
+            if self.was_served[i] and self.power[i] <= less[site] + TOLERANCE_MW:
+                less[site] -= self.power[i]
+                leaving.add(i)
+        return leaving
 
     def _fail_over(self, i: int, tier: Tier) -> None:
         if tier is not Tier.PREMIUM:

@@ -178,3 +178,19 @@ def test_a_contract_that_fits_nowhere_takes_nobody_elses_place() -> None:
     assert allocation.site.tolist() == [UNPLACED, NORTH]
     assert allocation.served.tolist() == [False, True]
     assert not allocation.scheduled.any()
+
+
+def test_the_contract_that_fits_the_planned_move_is_the_one_that_moves() -> None:
+    large, small = contract("large", Tier.FLEXIBLE, 2.0, ticks=4_000), contract("small", Tier.FLEXIBLE, 0.5)
+    state = world(OF, (large, small), at=[WEST, WEST])
+    allocation = run(state, [1, 1, 1], [[0.0, 0.0, 2.0, 0.0], [0.0, 0.0, 0.5, 0.0], [0.0] * 4])
+    assert allocation.site.tolist() == [WEST, NORTH]
+    assert allocation.served.all()
+
+
+def test_the_contract_that_fits_the_planned_shedding_is_the_one_that_is_shed() -> None:
+    large, small = contract("large", Tier.FLEXIBLE, 2.0, ticks=4_000), contract("small", Tier.FLEXIBLE, 0.5)
+    state = world(OF, (large, small), at=[WEST, WEST])
+    allocation = run(state, [1, 1, 1], [[0, 0, 2, 0], [0] * 4, [0] * 4])
+    assert allocation.served.tolist() == [True, False]
+    assert allocation.scheduled.tolist() == [False, True]
