@@ -136,7 +136,9 @@ class _Placing:
         leftover, failed = self._keep(sorted(members, key=self.budget.__getitem__), tier)
         for i in failed:
             self._fail_over(i, tier)
-        if leftover:
+        if tier is Tier.SPOT:
+            self._place_spot(leftover)
+        elif leftover:
             for i in self._shed(leftover, tier):
                 self._put(i, self._site_for(i, tier), tier)
 
@@ -177,7 +179,8 @@ class _Placing:
         leaving: set[int] = set()
         for i in reversed(members):
             site = self.was_site[i]
-            if self.was_served[i] and self.power[i] <= less[site] + TOLERANCE_MW:
+            least = self.power[i] / 2 if tier is Tier.SPOT else self.power[i]
+            if self.was_served[i] and least <= less[site] + TOLERANCE_MW:
                 less[site] -= self.power[i]
                 leaving.add(i)
         return leaving
@@ -199,14 +202,26 @@ class _Placing:
         wanted = fits - sum(max(row[tier], 0.0) for row in self.target)
         kept: list[int] = []
         for i in reversed(leftover):
-            spared = self._is_spared(i, tier, room)
-            if (spared or tier is Tier.SPOT) and self.power[i] <= wanted + TOLERANCE_MW:
+            if self._is_spared(i, tier, room) and self.power[i] <= wanted + TOLERANCE_MW:
                 wanted -= self.power[i]
-                self.scheduled[i] = spared
+                self.scheduled[i] = True
             else:
                 kept.append(i)
         kept.reverse()
         return kept
+
+    def _place_spot(self, leftover: list[int]) -> None:
+        """Spot is promised nothing: it runs where the plan has room for most of it, largest first, or not at all."""
+        for i in sorted(leftover, key=self.power.__getitem__, reverse=True):
+            power = self.power[i]
+            room = [
+                row[Tier.SPOT] if power <= f + TOLERANCE_MW else 0.0
+                for row, f in zip(self.target, self.free, strict=True)
+            ]
+            whole = [s for s, planned in enumerate(room) if planned >= power - TOLERANCE_MW]
+            site = min(whole, key=room.__getitem__) if whole else max(range(len(room)), key=room.__getitem__)
+            if room[site] > power / 2:
+                self._put(i, site, Tier.SPOT)
 
     def _site_for(self, i: int, tier: Tier) -> int:
         """Where the plan has room; else where it was; else wherever there is space. `UNPLACED` if nowhere."""

@@ -194,3 +194,20 @@ def test_the_contract_that_fits_the_planned_shedding_is_the_one_that_is_shed() -
     allocation = run(state, [1, 1, 1], [[0, 0, 2, 0], [0] * 4, [0] * 4])
     assert allocation.served.tolist() == [True, False]
     assert allocation.scheduled.tolist() == [False, True]
+
+
+def test_spot_is_not_put_where_the_plan_has_no_room_for_it() -> None:
+    contracts = (contract("big", Tier.SPOT, 3.0), contract("small", Tier.SPOT, 1.0, ticks=4_000))
+    state = world(OF, contracts)
+    # One megawatt at North: the small one's, though the big one has less of its life left.
+    allocation = run(state, [1, 1, 1], [[0] * 4, [0, 0, 0, 1], [0] * 4])
+    assert allocation.served.tolist() == [False, True]
+    assert allocation.site.tolist() == [UNPLACED, NORTH]
+
+
+def test_spot_is_rounded_to_whole_contracts_the_nearer_way() -> None:
+    for planned_mw, runs in [(1.4, False), (1.6, True)]:
+        wanted = [[0.0] * 4, [0.0, 0.0, 0.0, planned_mw], [0.0] * 4]
+        for at, served in [(UNPLACED, False), (NORTH, True)]:
+            state = world(OF, (contract("s", Tier.SPOT, 3.0),), at=[at], served=[served])
+            assert run(state, [1, 1, 1], wanted).served.tolist() == [runs]
