@@ -74,11 +74,11 @@ def merchant_value_usd_per_mwh(
     Tokens per MWh x price x the demand multiplier of the region of origin; serving another region costs extra.
     """
     by_kind = fleet.tokens_per_mwh * (token_price_usd_per_mtok / TOKENS_PER_MTOK)
-    return np.asarray((multiplier[:, None] * by_kind)[:, None, :] - _remote_cost(fleet, remote_serving_usd_per_mwh))
+    return np.asarray((multiplier[:, None] * by_kind)[:, None, :] - remote_cost_usd_per_mwh(fleet, remote_serving_usd_per_mwh))
 
 
 @lru_cache(maxsize=16)
-def _remote_cost(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
+def remote_cost_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
     """The cost of serving a region from a site outside it, 0 inside (R, S, 1)."""
     home = np.array([region_of(site.timezone) for site in fleet.sites])
     outside = np.arange(REGION_COUNT)[:, None] != home

@@ -75,8 +75,8 @@ class Desk:
             home = self.was[i]
             if home != UNPLACED and self.power[i] <= self.free[home] + TOLERANCE_MW:
                 self._put(i, home)
-            else:
-                self._put_cheapest(i)
+            elif not self._put_cheapest(i):
+                self._make_room(i)
 
     def _keep_what_fits(self) -> list[int]:
         """Where a site lost room: the most binding tiers stay; returns the promised contracts that do not."""
@@ -102,11 +102,29 @@ class Desk:
         self.free[site] += self.power[i]
         return site
 
-    def _put_cheapest(self, i: int) -> None:
+    def _put_cheapest(self, i: int) -> bool:
         for site in self.cheapest:
             if self.power[i] <= self.free[site] + TOLERANCE_MW:
                 self._put(i, site)
-                return
+                return True
+        return False
+
+    def _make_room(self, i: int) -> None:
+        """No site has room: at the cheapest one where it helps, less binding contracts go, lowest tier first."""
+        _, left = self._budgets()
+        for site in self.cheapest:
+            lower = [j for j, at in enumerate(self.at) if at == site and self.tier[j] > self.tier[i]]
+            if self.free[site] + sum(self.power[j] for j in lower) < self.power[i]:
+                continue
+            lower.sort(key=lambda j: (-self.tier[j], -left[j]))
+            evicted = []
+            while self.free[site] < self.power[i]:
+                evicted.append(lower.pop(0))
+                self._take(evicted[-1])
+            self._put(i, site)
+            for j in evicted:
+                self._put_cheapest(j)
+            return
 
     def sell_tokens(self) -> None:
         """Merchant inference into free racks, the best paying region first, each token where it costs least."""

@@ -51,18 +51,20 @@ def inference_power_mw(conditions: Conditions, contracts_mw: Floats, merchant_mw
 
 
 def reserve_for_premium(contracts_mw: Floats, racks_mw: Floats) -> Floats:
-    """Racks (S,) that must take the Premium of whichever one site fails: N+1, in the roomiest sites first [MW].
+    """Racks (S,) that must take the Premium of whichever one site fails: N+1 and no more, the roomiest sites first [MW].
 
     Flexible, Spot and merchant inference may run on them meanwhile. Sized in megawatts, so that a large contract may still
-    find no single site to go to.
+    find no single site to go to, and a second failure finds nothing.
     """
     premium = contracts_mw[:, Tier.PREMIUM]
     reserve = np.zeros_like(premium)
     room = np.maximum(racks_mw - premium - contracts_mw[:, Tier.STANDARD], 0.0)
     for site in np.argsort(-room, kind="stable").tolist():
-        if (reserve.sum() - reserve >= premium).all():
-            break
         reserve[site] = room[site]
+        spare = float((reserve.sum() - reserve - premium).min())
+        if spare >= 0.0:
+            reserve[site] -= min(spare, room[site])
+            break
     return reserve
 
 
