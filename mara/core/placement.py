@@ -177,7 +177,11 @@ class _Placing:
         """Whom the plan takes from where they run, most budget first: no more megawatts than it takes from a site."""
         less = [row[tier] - target[tier] for row, target in zip(self.held, self.target, strict=True)]
         leaving: set[int] = set()
-        for i in reversed(members):
+        # A contract that is exactly what the plan takes from its site is the one that the plan means.
+        meant = [i for i in members if abs(less[self.was_site[i]] - self.power[i]) <= TOLERANCE_MW]
+        for i in (*meant, *reversed(members)):
+            if i in leaving:
+                continue
             site = self.was_site[i]
             least = self.power[i] / 2 if tier is Tier.SPOT else self.power[i]
             if self.was_served[i] and least <= less[site] + TOLERANCE_MW:

@@ -211,3 +211,10 @@ def test_spot_is_rounded_to_whole_contracts_the_nearer_way() -> None:
         for at, served in [(UNPLACED, False), (NORTH, True)]:
             state = world(OF, (contract("s", Tier.SPOT, 3.0),), at=[at], served=[served])
             assert run(state, [1, 1, 1], wanted).served.tolist() == [runs]
+
+
+def test_the_contract_that_is_exactly_what_the_plan_moves_moves_though_another_has_more_budget() -> None:
+    spared, meant = contract("spared", Tier.FLEXIBLE, 0.4, ticks=4_000), contract("meant", Tier.FLEXIBLE, 0.5)
+    state = world(OF, (spared, meant), at=[WEST, WEST])
+    allocation = run(state, [1, 1, 1], [[0.0, 0.0, 0.4, 0.0], [0.0, 0.0, 0.5, 0.0], [0.0] * 4])
+    assert allocation.site.tolist() == [WEST, NORTH]
