@@ -178,8 +178,9 @@ class _Placing:
         less = [row[tier] - target[tier] for row, target in zip(self.held, self.target, strict=True)]
         leaving: set[int] = set()
         # A contract that is exactly what the plan takes from its site is the one that the plan means.
-        meant = [i for i in members if abs(less[self.was_site[i]] - self.power[i]) <= TOLERANCE_MW]
-        for i in (*meant, *reversed(members)):
+        most_budget_first = members[::-1]
+        meant = [i for i in most_budget_first if abs(less[self.was_site[i]] - self.power[i]) <= TOLERANCE_MW]
+        for i in (*meant, *most_budget_first):
             if i in leaving:
                 continue
             site = self.was_site[i]
