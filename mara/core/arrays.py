@@ -47,7 +47,16 @@ def ints(values: ArrayLike, shape: Sequence[int], name: str) -> Ints:
     return array
 
 
+def row_sums(array: Floats) -> Floats:
+    """Sums over the last axis, which is short: a product with ones is many times faster there than a reduction."""
+    sums: Floats = array.dot(_ONES[: array.shape[-1]])
+    return sums
+
+
 def sealed(array: A) -> A:
     """The same array, made read-only: for arrays that this program has just computed itself."""
     array.flags.writeable = False
     return array
+
+
+_ONES = sealed(np.ones(8))

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import psychrolib
 
-from mara.core.arrays import Floats
+from mara.core.arrays import Bools, Floats
 from mara.core.fleet import WORKLOAD_COUNT, Cooling, Fleet, Workload
 from mara.core.units import KELVIN_AT_0_C
 
@@ -39,16 +39,13 @@ def pue_of(dry_bulb_c: Floats, wet_bulb_c: Floats, fleet: Fleet) -> Floats:
     pue[..., Workload.AIR_MINER] = air
     pue[..., Workload.HYDRO_MINER] = liquid
     pue[..., Workload.IMMERSION_MINER] = immersion
-    racks = pue[..., Workload.GPU]
-    for cooling, columns in _sites_by_cooling(fleet):
-        if cooling in _AIR_KINDS:
-            racks[..., columns] = air[..., columns]
-        elif cooling in _LIQUID_KINDS:
-            racks[..., columns] = liquid[..., columns]
-        elif cooling is Cooling.IMMERSION:
-            racks[..., columns] = immersion[..., columns]
+    racks = air
+    for cooling, there in _rack_cooling(fleet):
+        if cooling is Cooling.MECHANICAL:
+            racks = np.where(there, mechanical_pue(dry_bulb_c), racks)
         else:
-            racks[..., columns] = mechanical_pue(dry_bulb_c[..., columns])
+            racks = np.where(there, immersion if cooling is Cooling.IMMERSION else liquid, racks)
+    pue[..., Workload.GPU] = racks
     pue[..., Workload.ASIC] = racks
     return pue
 
@@ -103,15 +100,15 @@ def wet_bulb_c(dry_bulb_c: float, relative_humidity_share: float, pressure_pa: f
 
 
 @lru_cache(maxsize=64)
-def _sites_by_cooling(fleet: Fleet) -> tuple[tuple[Cooling, np.ndarray | slice], ...]:
-    kinds = [site.cooling for site in fleet.sites]
-    if len(set(kinds)) == 1:
-        return ((kinds[0], slice(None)),)
-    return tuple((c, np.array([i for i, k in enumerate(kinds) if k is c])) for c in Cooling if c in kinds)
+def _rack_cooling(fleet: Fleet) -> tuple[tuple[Cooling, Bools], ...]:
+    """Which sites cool their racks otherwise than by air: one mask (S,) for each kind that the fleet has."""
+    kinds = [_MODEL_OF.get(site.cooling, site.cooling) for site in fleet.sites]
+    others = (Cooling.HYDRO, Cooling.IMMERSION, Cooling.MECHANICAL)
+    return tuple((cooling, np.array([kind is cooling for kind in kinds])) for cooling in others if cooling in kinds)
 
 
-_AIR_KINDS: Final = frozenset({Cooling.FREE_AIR, Cooling.AIR})
-_LIQUID_KINDS: Final = frozenset({Cooling.EVAPORATIVE, Cooling.HYDRO})
+_MODEL_OF: Final = {Cooling.FREE_AIR: Cooling.AIR, Cooling.EVAPORATIVE: Cooling.HYDRO}
+"""Kinds that share another's PUE model."""
 # Beyond the last knot np.interp is flat: 100 C lies outside any weather on Earth.
 _AIR_KNOTS_C: Final = np.array([18.0, 27.0, 100.0])
 _AIR_KNOTS_PUE: Final = np.array([1.06, 1.06 + 0.004 * 9, 1.06 + 0.004 * 82 + 0.02 * 73])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS, RACKS
 from mara.core.placement import Placement, place, without_spot
@@ -79,17 +79,17 @@ def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Ch
     conditions = conditions_of(observation, charter)
     fleet = charter.fleet
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
-    contracts_mw = placed.contracts_mw.sum(axis=1)
+    contracts_mw = row_sums(placed.contracts_mw)
     loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
     gave_way: list[Deviation] = []
     if (loads.rack_short_mw is not None or loads.grid_short_mw is not None) and placed.contracts_mw[:, Tier.SPOT].any():
         wanted_mw = contracts_mw
         placed = without_spot(placed, world.book, _short_it_mw(loads, conditions))
-        contracts_mw = placed.contracts_mw.sum(axis=1)
+        contracts_mw = row_sums(placed.contracts_mw)
         gave_way = _less("spot gave way", wanted_mw - contracts_mw)
         loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
     power = loads.site_power_mw
-    ramp = loads.mining_mw - world.miners_mw.sum(axis=1)
+    ramp = loads.mining_mw - row_sums(world.miners_mw)
     bought, sold = (power, np.zeros_like(power)) if fleet.is_unhedged else _traded(power, fleet.hedge_mw)
     return Allocation(
         miners_mw=sealed(loads.miners_mw),
@@ -115,8 +115,9 @@ def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Ch
 
 def _reserve_mw(plan: PlanStep, placed: Placement, conditions: Conditions) -> Floats:
     """The planned reserve within the racks and grid power that Premium and Standard leave (S,)."""
-    room = conditions.contract_room_mw - placed.contracts_mw[:, : Tier.FLEXIBLE].sum(axis=1)
-    return np.asarray(np.minimum(plan.reserve_mw, np.maximum(room, 0.0)))
+    binding_mw = placed.contracts_mw[:, Tier.PREMIUM] + placed.contracts_mw[:, Tier.STANDARD]
+    room = np.maximum(conditions.contract_room_mw - binding_mw, 0.0)
+    return np.asarray(np.minimum(plan.reserve_mw, room, out=room))
 
 
 def _traded(power: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
@@ -131,20 +132,23 @@ def _fit(
     observation: Observation,
     charter: Charter,
 ) -> _Loads:
-    merchant, rack_short = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, charter)
+    merchant, racks_by_kind, rack_short = _fit_merchant(
+        plan.merchant_mw, contracts_mw, conditions, observation, charter
+    )
     miners = _fit_miners(plan.miners_mw, world, conditions, charter)
-    power = _site_power_mw(miners, merchant, contracts_mw, conditions)
+    power = _site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     over = power - charter.fleet.grid_limit_mw
     crowded = over.max() > TOLERANCE_MW
     if crowded:
         miners, merchant = miners.copy(), merchant.copy()
         _shed_to_grid(miners, merchant, over, conditions)
-        power = _site_power_mw(miners, merchant, contracts_mw, conditions)
+        racks_by_kind = merchant.sum(axis=0)
+        power = _site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     return _Loads(
         miners_mw=miners,
         merchant_mw=merchant,
-        mining_mw=miners.sum(axis=1),
-        racks_used_mw=merchant.sum(axis=(0, 2)),
+        mining_mw=row_sums(miners),
+        racks_used_mw=row_sums(racks_by_kind),
         # What is left over the limit here is rounding.
         site_power_mw=np.minimum(power, charter.fleet.grid_limit_mw, out=power),
         rack_short_mw=rack_short,
@@ -154,38 +158,39 @@ def _fit(
 
 def _fit_merchant(
     wanted: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, charter: Charter
-) -> tuple[Floats, Floats | None]:
-    """Merchant inference within demand, each rack kind and what contracts leave of the racks (R, S, 2); what lacked
-    racks (S,).
+) -> tuple[Floats, Floats, Floats | None]:
+    """Merchant inference within demand, each rack kind and what contracts leave of the racks (R, S, 2); its sum over
+    regions (S, 2); what lacked racks (S,).
     """
-    tokens = wanted.sum(axis=1) @ charter.fleet.tokens_per_mwh
+    tokens = (wanted @ charter.fleet.tokens_per_mwh).sum(axis=1)
     demand = observation.demand_tokens_per_h
     if (tokens > demand).any():
         fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
         wanted = wanted * fit[:, None, None]
     by_kind = wanted.sum(axis=0)
     kinds = conditions.available_mw[:, RACKS]
-    if (by_kind > kinds).any():
+    if np.count_nonzero(by_kind > kinds):
         wanted = wanted * np.where(by_kind > kinds, kinds / np.maximum(by_kind, TOLERANCE_MW), 1.0)
         by_kind = np.minimum(by_kind, kinds)
-    total = by_kind.sum(axis=1)
+    total = row_sums(by_kind)
     short = total + contracts_mw - conditions.racks_mw
-    if short.max() <= 0.0:
-        return wanted, None
+    most = short.max()
+    if most <= 0.0:
+        return wanted, by_kind, None
     room = np.maximum(conditions.racks_mw - contracts_mw, 0.0)
-    wanted = wanted * np.where(total > room, room / np.maximum(total, TOLERANCE_MW), 1.0)[:, None]
-    return wanted, short if short.max() > TOLERANCE_MW else None
+    fit = np.where(total > room, room / np.maximum(total, TOLERANCE_MW), 1.0)[:, None]
+    return wanted * fit, by_kind * fit, short if most > TOLERANCE_MW else None
 
 
 def _fit_miners(wanted: Floats, world: World, conditions: Conditions, charter: Charter) -> Floats:
     """Miners within availability; a kind that was switched off stays off for its minimum time (S, 3)."""
     available = conditions.available_mw[:, MINERS]
-    fitted = np.minimum(wanted, available) if (wanted > available).any() else wanted
+    fitted = np.minimum(wanted, available) if np.count_nonzero(wanted > available) else wanted
     least = charter.miner_min_off_ticks
     if least > 1:
         off = world.miner_off_ticks
         held_back = (off > 0) & (off < least)
-        if held_back.any():
+        if np.count_nonzero(held_back):
             fitted = np.where(held_back, 0.0, fitted)
     return fitted
 
@@ -225,10 +230,8 @@ def _shed_to_grid(
                 break
 
 
-def _site_power_mw(miners: Floats, merchant: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
-    own = (miners * conditions.pue[:, MINERS]).sum(axis=1) + (merchant.sum(axis=0) * conditions.pue[:, RACKS]).sum(
-        axis=1
-    )
+def _site_power_mw(miners: Floats, racks_by_kind: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
+    own = row_sums(miners * conditions.pue[:, MINERS]) + row_sums(racks_by_kind * conditions.pue[:, RACKS])
     return np.asarray(own + contracts_mw * conditions.rack_pue)
 
 

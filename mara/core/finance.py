@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, sealed
+from mara.core.arrays import Floats, Ints, row_sums, sealed
 from mara.core.contract import TIER_COUNT
 from mara.core.dispatch import Allocation
 from mara.core.fleet import Workload
@@ -99,55 +99,56 @@ def settle(
     due.
     """
     dt_h, terms, fleet = charter.grid.dt_h, charter.terms, charter.fleet
-    usd = np.zeros((fleet.site_count, LINE_COUNT))
+    # Written line by line, so lines are the rows here and the columns of what is returned.
+    usd = np.zeros((LINE_COUNT, fleet.site_count))
     conditions = conditions_of(observation, charter)
     price = observation.energy_price_usd_per_mwh
-    usd[:, Line.MINING] = allocation.miners_mw @ conditions.mining_value_usd_per_mwh
-    usd[:, Line.INFERENCE] = (allocation.merchant_mw * conditions.merchant_value_usd_per_mwh).sum(axis=(0, 2))
-    usd[:, Line.ENERGY] = -allocation.bought_mw * price
+    usd[Line.MINING] = allocation.miners_mw.dot(conditions.mining_value_usd_per_mwh)
+    usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * conditions.merchant_value_usd_per_mwh).sum(axis=0))
+    usd[Line.ENERGY] = -allocation.bought_mw * price
     if not fleet.is_unhedged:
-        usd[:, Line.SELLBACK] = allocation.sold_mw * (price - terms.sellback_spread_share * np.abs(price))
-        usd[:, Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
+        usd[Line.SELLBACK] = allocation.sold_mw * (price - terms.sellback_spread_share * np.abs(price))
+        usd[Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
-    usd[:, Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
+    usd[Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
     usd *= dt_h * MICRO_USD_PER_USD
     # Moves and restarts are per change, not per hour.
-    usd[:, MIGRATION_LINES] = allocation.moved_mw * terms.migration_rates_usd_per_mw * -MICRO_USD_PER_USD
-    usd[:, Line.RESTART] = allocation.ramp_mw * (-terms.restart_usd_per_mw * MICRO_USD_PER_USD)
-    lines = np.rint(usd).astype(np.int64)
-    lines[:, CONTRACT_LINES] = _charges(report, world, fleet.site_count)
+    if np.count_nonzero(allocation.moved_mw):
+        usd[MIGRATION_LINES] = (allocation.moved_mw * terms.migration_rates_usd_per_mw * -MICRO_USD_PER_USD).T
+    usd[Line.RESTART] = allocation.ramp_mw * (-terms.restart_usd_per_mw * MICRO_USD_PER_USD)
+    lines = np.rint(usd, out=usd).astype(np.int64)
+    lines[CONTRACT_LINES] = _charges(report, world, fleet.site_count)
     for window in world.closed:
         if window.credit_micro_usd:
-            lines[max(window.site, 0), Line.CREDIT_PREMIUM + window.tier] -= window.credit_micro_usd
+            lines[Line.CREDIT_PREMIUM + window.tier, max(window.site, 0)] -= window.credit_micro_usd
     return Settlement(
-        lines_micro_usd=sealed(lines),
-        energy_wh=sealed(_energy(allocation, charter)),
+        lines_micro_usd=sealed(lines.T),
+        energy_wh=sealed(_energy(allocation, charter).T),
         emissions_g=sealed(np.rint(carbon_kg_per_h * (dt_h * G_PER_KG)).astype(np.int64)),
     )
 
 
 def _charges(report: SlaReport, world: World, sites: int) -> Ints:
-    """Contract charges by site and tier; float sums of whole numbers this small are exact."""
+    """Contract charges by tier and site (G, S); float sums of whole numbers this small are exact."""
     if not len(report.good):
-        return np.zeros((sites, TIER_COUNT), dtype=np.int64)
-    cell = np.maximum(report.accounts.site, 0) * TIER_COUNT + world.book.tier
+        return np.zeros((TIER_COUNT, sites), dtype=np.int64)
+    cell = np.maximum(report.accounts.site, 0) + world.book.tier * sites
     sums = np.bincount(cell, weights=report.charge_micro_usd, minlength=sites * TIER_COUNT)
-    return sums.astype(np.int64).reshape(sites, TIER_COUNT)
+    return sums.astype(np.int64).reshape(TIER_COUNT, sites)
 
 
 def _energy(allocation: Allocation, charter: Charter) -> Ints:
-    """Where every watt-hour went; cooling and losses are what remains, so each row sums to zero."""
-    wh_per_mw = charter.grid.dt_h * WH_PER_MWH
-    mw = np.zeros((len(allocation.site_power_mw), ENERGY_LINE_COUNT))
-    mw[:, EnergyLine.BOUGHT] = allocation.bought_mw
-    mw[:, EnergyLine.HEDGE] = charter.fleet.hedge_mw
-    mw[:, EnergyLine.MINING] = -allocation.site_mining_it_mw
-    mw[:, EnergyLine.INFERENCE] = -allocation.site_merchant_it_mw
-    mw[:, EnergyLine.CONTRACTS] = -allocation.site_contracts_it_mw
-    mw[:, EnergyLine.SOLD] = -allocation.sold_mw
-    mw *= wh_per_mw
-    wh = np.rint(mw).astype(np.int64)
-    wh[:, EnergyLine.COOLING] = -wh.sum(axis=1)
+    """Where every watt-hour went (7, S); cooling and losses are what remains, so each site sums to zero."""
+    mw = np.zeros((ENERGY_LINE_COUNT, len(allocation.site_power_mw)))
+    mw[EnergyLine.BOUGHT] = allocation.bought_mw
+    mw[EnergyLine.HEDGE] = charter.fleet.hedge_mw
+    mw[EnergyLine.MINING] = -allocation.site_mining_it_mw
+    mw[EnergyLine.INFERENCE] = -allocation.site_merchant_it_mw
+    mw[EnergyLine.CONTRACTS] = -allocation.site_contracts_it_mw
+    mw[EnergyLine.SOLD] = -allocation.sold_mw
+    mw *= charter.grid.dt_h * WH_PER_MWH
+    wh = np.rint(mw, out=mw).astype(np.int64)
+    wh[EnergyLine.COOLING] = -wh.sum(axis=0)
     return wh
 
 
@@ -170,10 +171,10 @@ def gains_of(allocation: Allocation, observation: Observation, charter: Charter)
     shift = base - load
     scale = charter.grid.dt_h * MICRO_USD_PER_USD
     cost = pue * price
-    total = round(float(base @ cost) * scale) - round(float(load @ cost) * scale)
-    climate = round(float(base @ price) / served * float(shift @ pue) * scale)
-    time_zone = round(float(base @ pue) / served * float(shift @ price) * scale)
-    carbon_kg_per_h = float(shift @ (pue * observation.carbon_intensity_g_per_kwh))
+    total = round(float(base.dot(cost)) * scale) - round(float(load.dot(cost)) * scale)
+    climate = round(float(base.dot(price)) / served * float(shift.dot(pue)) * scale)
+    time_zone = round(float(base.dot(pue)) / served * float(shift.dot(price)) * scale)
+    carbon_kg_per_h = float(shift.dot(pue * observation.carbon_intensity_g_per_kwh))
     return Gains(
         climate_micro_usd=climate,
         time_zone_micro_usd=time_zone,

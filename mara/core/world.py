@@ -202,33 +202,60 @@ def first_world(charter: Charter) -> World:
 @lru_cache(maxsize=8)
 def conditions_of(observation: Observation, charter: Charter) -> Conditions:
     """The conditions of one tick. Remembered for the last few observations, because planner and dispatch both ask."""
-    fleet = charter.fleet
-    pue = pue_of(observation.dry_bulb_c, observation.wet_bulb_c, fleet)
-    available = fleet.nameplate_mw * observation.availability_share[:, None]
-    derate = derate_share(observation.dry_bulb_c)
-    if derate is not None:
-        available *= derate
-    racks = available[:, Workload.GPU] + available[:, Workload.ASIC]
+    fleet, terms = charter.fleet, charter.terms
+    dry_bulb = observation.dry_bulb_c.tobytes()
+    pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)
+    available, racks = _machines(dry_bulb, observation.availability_share.tobytes(), fleet)
     rack_pue = pue[:, Workload.GPU]
-    carbon_usd_per_g_kwh = charter.terms.carbon_price_usd_per_t / G_PER_KG
+    carbon_usd_per_g_kwh = terms.carbon_price_usd_per_t / G_PER_KG
     return Conditions(
-        pue=sealed(pue),
-        available_mw=sealed(available),
-        racks_mw=sealed(racks),
-        rack_pue=sealed(rack_pue),
+        pue=pue,
+        available_mw=available,
+        racks_mw=racks,
+        rack_pue=rack_pue,
         contract_room_mw=sealed(np.minimum(racks, fleet.grid_limit_mw / rack_pue)),
         grid_cost_usd_per_mwh=sealed(
             observation.energy_price_usd_per_mwh + carbon_usd_per_g_kwh * observation.carbon_intensity_g_per_kwh
         ),
-        mining_value_usd_per_mwh=sealed(
-            mining_value_usd_per_mwh(observation.hashprice_usd_per_ph_day, fleet.efficiency_j_per_th)
+        mining_value_usd_per_mwh=_mining_value(observation.hashprice_usd_per_ph_day, fleet),
+        merchant_value_usd_per_mwh=_merchant_value(
+            fleet,
+            observation.token_price_usd_per_mtok,
+            observation.demand_multiplier_share.tobytes(),
+            terms.remote_serving_usd_per_mwh,
         ),
-        merchant_value_usd_per_mwh=sealed(
-            merchant_value_usd_per_mwh(
-                fleet,
-                observation.token_price_usd_per_mtok,
-                observation.demand_multiplier_share,
-                charter.terms.remote_serving_usd_per_mwh,
-            )
-        ),
+    )
+
+
+# Weather, outages and rates hold for many ticks, prices hardly: what follows from the former is remembered by value.
+
+
+@lru_cache(maxsize=8)
+def _pue(dry_bulb: bytes, wet_bulb: bytes, fleet: Fleet) -> Floats:
+    return sealed(pue_of(np.frombuffer(dry_bulb), np.frombuffer(wet_bulb), fleet))
+
+
+@lru_cache(maxsize=8)
+def _machines(dry_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, Floats]:
+    """Available machines (S, K) and racks (S,)."""
+    available = fleet.nameplate_mw * np.frombuffer(availability)[:, None]
+    derate = derate_share(np.frombuffer(dry_bulb))
+    if derate is not None:
+        available *= derate
+    return sealed(available), sealed(available[:, Workload.GPU] + available[:, Workload.ASIC])
+
+
+@lru_cache(maxsize=8)
+def _mining_value(hashprice_usd_per_ph_day: float, fleet: Fleet) -> Floats:
+    return sealed(mining_value_usd_per_mwh(hashprice_usd_per_ph_day, fleet.efficiency_j_per_th))
+
+
+@lru_cache(maxsize=8)
+def _merchant_value(
+    fleet: Fleet, token_price_usd_per_mtok: float, multiplier: bytes, remote_serving_usd_per_mwh: float
+) -> Floats:
+    return sealed(
+        merchant_value_usd_per_mwh(
+            fleet, token_price_usd_per_mtok, np.frombuffer(multiplier), remote_serving_usd_per_mwh
+        )
     )
