@@ -1,11 +1,18 @@
-"""What every test may rely on: no setting of the developer's shell leaks in, and browser tests know their browser."""
+"""What every test may rely on: no setting of the developer's shell leaks in; real history, and a browser, are found.
+
+Real history lies beside the checkout, never in it.
+"""
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from mara.feeds.history_file import History, read_history
+
+HISTORY_DIR = Path(__file__).parents[2] / "shared" / "data"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 settings.register_profile("mara", derandomize=True, deadline=None)
@@ -26,3 +33,16 @@ def chromium_path() -> str:
         if found:
             return found
     pytest.skip("no chromium on this machine: install it to run the browser tests")
+
+
+@pytest.fixture(scope="session")
+def history_dir() -> Path:
+    """A folder of real history; tests that need it are skipped, and say so, where there is none."""
+    if not any((HISTORY_DIR / name).is_file() for name in ("history.csv", "history.csv.gz")):
+        pytest.skip("no ../shared/data beside the checkout: real history is not shipped")
+    return HISTORY_DIR
+
+
+@pytest.fixture(scope="session")
+def real_history(history_dir: Path) -> History:
+    return read_history(history_dir)
