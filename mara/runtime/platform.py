@@ -74,6 +74,7 @@ class Platform:
             ConfigError, FeedError, StoreError: the run cannot be opened; nothing is left open.
         """
         self._store, self._engine, self._planner = await asyncio.to_thread(self._open_run)
+        self._recent.extend(await asyncio.to_thread(self._store.recent_events, MAX_SHOWN_EVENTS))
         self.latest.set_speed(self._speed_share)
         log.info("run opened", extra={"run": self._run_id})
         self._loop_task = asyncio.create_task(self._supervise(), name="mara-loop")

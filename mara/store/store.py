@@ -161,6 +161,10 @@ class Store:
                 self.run = resume.run_in(connection)
             return connection
 
+    def recent_events(self, limit: int) -> tuple[Event, ...]:
+        """The newest events, oldest first; none before a run began."""
+        return () if self.run is None else self.reading.events(limit)[::-1]
+
     @property
     def _grid(self) -> TimeGrid:
         if self.run is None:
