@@ -102,7 +102,7 @@ def ordered(world: World, commands: tuple[Command, ...], charter: Charter) -> tu
 def with_ordered_outages(availability_share: np.ndarray, world: World) -> np.ndarray:
     """Availability after the outages that operators ordered."""
     down = world.outage_until_tick > world.tick
-    return np.where(down, 0.0, availability_share) if down.any() else availability_share
+    return np.where(down, 0.0, availability_share) if np.count_nonzero(down) else availability_share
 
 
 def contract_of(request: ContractRequest, rate_usd_per_mwh: float, starts_tick: int) -> SlaContract:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from itertools import compress
 from typing import Final
 
 import numpy as np
@@ -150,6 +151,18 @@ def book_of(contracts: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
         power_mw=sealed(np.array([c.power_mw for c in contracts], dtype=np.float64)),
         tick_charge_micro_usd=sealed(np.array(charge, dtype=np.int64)),
         ends_tick=sealed(np.array([c.ends_tick for c in contracts], dtype=np.int64)),
+    )
+
+
+def rebooked(book: ContractBook, stays: Bools, arrived: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
+    """The book with those that stay (C,), in their order, and the arrived ones after them."""
+    new = book_of(arrived, dt_h)
+    return ContractBook(
+        contracts=(*compress(book.contracts, stays.tolist()), *arrived),
+        tier=sealed(np.concatenate([book.tier[stays], new.tier])),
+        power_mw=sealed(np.concatenate([book.power_mw[stays], new.power_mw])),
+        tick_charge_micro_usd=sealed(np.concatenate([book.tick_charge_micro_usd[stays], new.tick_charge_micro_usd])),
+        ends_tick=sealed(np.concatenate([book.ends_tick[stays], new.ends_tick])),
     )
 
 

@@ -18,6 +18,7 @@ from mara.core.contract import (
     Tier,
     book_of,
     credit_micro_usd,
+    rebooked,
     window_of,
 )
 from mara.core.dispatch import Allocation
@@ -96,48 +97,51 @@ def turn_over(
 ) -> tuple[ContractBook, SlaAccounts, tuple[ClosedWindow, ...]]:
     """Close the windows that end with this tick, open the next ones, let ended contracts go and new ones in.
 
-    `accounts` are those after the tick. Returns the book, the accounts and
-    the closed windows, which wait in the world: their credits are posted in the next tick.
+    `accounts` are those after the tick. Returns the book, the accounts and the closed windows, which wait in the world:
+    their credits are posted in the next tick.
     """
-    tick = world.tick + 1
+    tick, book = world.tick + 1, world.book
     due = accounts.window_end_tick <= tick
-    if not (arrived or cancelled or due.any()):
-        return world.book, accounts, ()
+    if not (arrived or cancelled or np.count_nonzero(due)):
+        return book, accounts, ()
+    stays = book.ends_tick > tick
+    for contract_id in cancelled:
+        if contract_id in book.index_of:
+            stays[book.index_of[contract_id]] = False
+    rows = np.array([getattr(accounts, name) for name in _COLUMNS], dtype=np.int64)
     closed: list[ClosedWindow] = []
-    rows: list[tuple[SlaContract, tuple[int, ...]]] = []
-    for i, contract in enumerate(world.book.contracts):
-        row = _row(accounts, i)
-        ends = contract.ends_tick <= tick or contract.id in cancelled
-        if ends or due[i]:
-            closed.append(_close(contract, row))
-            if ends:
-                continue
-            row = (*window_of(contract, tick, charter.grid), 0, 0, 0, 0, row[6], row[7])
-        rows.append((contract, row))
-    rows += [(c, (*window_of(c, c.starts_tick, charter.grid), *_NEW)) for c in arrived]
-    book = book_of(tuple(contract for contract, _ in rows), charter.grid.dt_h)
-    return book, _accounts_of([row for _, row in rows]), tuple(closed)
+    for i in np.nonzero(due | ~stays)[0].tolist():
+        contract = book.contracts[i]
+        closed.append(_close(contract, rows[:, i].tolist()))
+        rows[:6, i] = (*window_of(contract, tick, charter.grid), 0, 0, 0, 0)
+    if arrived or not stays.all():
+        rows = np.concatenate([rows[:, stays], _opening_rows(arrived, tick, charter)], axis=1)
+        book = rebooked(book, stays, arrived, charter.grid.dt_h)
+    return book, _accounts_of(rows), tuple(closed)
 
 
 def opened(world: World, contracts: tuple[SlaContract, ...], charter: Charter) -> World:
     """The same world with contracts that are live from its tick on and run nowhere yet."""
-    rows: list[tuple[int, ...]] = [(*window_of(c, world.tick, charter.grid), *_NEW) for c in contracts]
+    rows = _opening_rows(contracts, world.tick, charter)
     return replace(world, book=book_of(contracts, charter.grid.dt_h), accounts=_accounts_of(rows))
 
 
-def _row(accounts: SlaAccounts, i: int) -> tuple[int, ...]:
-    return tuple(int(getattr(accounts, name)[i]) for name in SlaAccounts.__dataclass_fields__)
+def _opening_rows(contracts: tuple[SlaContract, ...], tick: int, charter: Charter) -> Ints:
+    """Columns of `SlaAccounts` as rows, for contracts that have not run yet (8, C)."""
+    windows = [window_of(contract, max(tick, contract.starts_tick), charter.grid) for contract in contracts]
+    rows = np.zeros((len(_COLUMNS), len(contracts)), dtype=np.int64)
+    rows[:2] = np.array(windows, dtype=np.int64).reshape(-1, 2).T
+    rows[_COLUMNS.index("site")] = UNPLACED
+    return rows
 
 
-def _accounts_of(rows: list[tuple[int, ...]]) -> SlaAccounts:
-    names = list(SlaAccounts.__dataclass_fields__)
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), len(names))
-    columns = {name: sealed(table[:, j].copy()) for j, name in enumerate(names)}
+def _accounts_of(rows: Ints) -> SlaAccounts:
+    columns = dict(zip(_COLUMNS, rows, strict=True))
     served = sealed(columns.pop("served").astype(np.bool_))
-    return SlaAccounts(**columns, served=served)
+    return SlaAccounts(**{name: sealed(row.copy()) for name, row in columns.items()}, served=served)
 
 
-def _close(contract: SlaContract, row: tuple[int, ...]) -> ClosedWindow:
+def _close(contract: SlaContract, row: list[int]) -> ClosedWindow:
     start, end, good, bad, excluded, charge, site, _ = row
     return ClosedWindow(
         contract_id=contract.id,
@@ -153,8 +157,7 @@ def _close(contract: SlaContract, row: tuple[int, ...]) -> ClosedWindow:
     )
 
 
-_NEW: Final = (0, 0, 0, 0, UNPLACED, 0)
-"""Good, bad and excluded ticks, charge, site and served of a contract that has not run yet."""
+_COLUMNS: Final = tuple(SlaAccounts.__dataclass_fields__)
 _ALLOWED_BAD_SHARE: Final = sealed(
     np.array([np.inf if tier is Tier.SPOT else (PPM - TARGET_PPM[tier]) / PPM for tier in Tier])
 )

@@ -49,7 +49,7 @@ def advance(
     settlement = settle(allocation, report, before, seen, charter)
     accepted, refused = admit(requests_of(seen.arrivals, commands, charter), before, charter)
     gains = gains_of(allocation, seen, charter)
-    if allocation.scheduled.any():
+    if np.count_nonzero(allocation.scheduled):
         flexibility = settlement.profit_micro_usd - _profit_without_shedding(allocation, before, seen, plan, charter)
         gains = replace(gains, sla_flexibility_micro_usd=flexibility)
     book, accounts, closed = turn_over(before, report.accounts, accepted, cancelled, charter)
