@@ -5,7 +5,7 @@ reserve held
 elsewhere; other tiers of a failed site are bad until they are placed again, from the next tick on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -138,9 +138,9 @@ class _Placing:
             self._fail_over(i, tier)
         if tier is Tier.SPOT:
             self._place_spot(leftover)
-        elif leftover:
-            for i in self._shed(leftover, tier):
-                self._put(i, self._site_for(i, tier), tier)
+            return
+        for i in self._place_as_planned(self._shed(leftover, tier), tier):
+            self._put(i, self._space_for(i, tier), tier)
 
     def _leave(self, members: Sequence[int], tier: Tier) -> None:
         """The whole tier stands as planned: who ran runs, who was shed stays shed."""
@@ -177,18 +177,17 @@ class _Placing:
         """Whom the plan takes from where they run, most budget first: no more megawatts than it takes from a site."""
         less = [row[tier] - target[tier] for row, target in zip(self.held, self.target, strict=True)]
         leaving: set[int] = set()
-        # A contract that is exactly what the plan takes from its site is the one that the plan means.
-        most_budget_first = members[::-1]
-        meant = [i for i in most_budget_first if abs(less[self.was_site[i]] - self.power[i]) <= TOLERANCE_MW]
-        for i in (*meant, *most_budget_first):
-            if i in leaving:
-                continue
+        for i in self._most_budget_first(members, lambda i: less[self.was_site[i]]):
             site = self.was_site[i]
             least = self.power[i] / 2 if tier is Tier.SPOT else self.power[i]
             if self.was_served[i] and least <= less[site] + TOLERANCE_MW:
                 less[site] -= self.power[i]
                 leaving.add(i)
         return leaving
+
+    def _most_budget_first(self, members: list[int], wanted_mw: Callable[[int], float]) -> list[int]:
+        """Who goes first. Before all others goes one that is exactly what the plan takes: the plan means that one."""
+        return sorted(members, key=lambda i: (abs(wanted_mw(i) - self.power[i]) > TOLERANCE_MW, -self.budget[i]))
 
     def _fail_over(self, i: int, tier: Tier) -> None:
         if tier is not Tier.PREMIUM:
@@ -205,43 +204,50 @@ class _Placing:
         # What fits nowhere is not in the plan for want of room: nobody else is to be left out for it.
         fits = sum(self.power[i] for i in leftover if self.power[i] <= room + TOLERANCE_MW)
         wanted = fits - sum(max(row[tier], 0.0) for row in self.target)
-        kept: list[int] = []
-        for i in reversed(leftover):
+        for i in self._most_budget_first(leftover, lambda _: wanted):
             if self._is_spared(i, tier, room) and self.power[i] <= wanted + TOLERANCE_MW:
                 wanted -= self.power[i]
                 self.scheduled[i] = True
-            else:
-                kept.append(i)
-        kept.reverse()
-        return kept
+        return [i for i in leftover if not self.scheduled[i]]
+
+    def _place_as_planned(self, waiting: list[int], tier: Tier) -> list[int]:
+        """Put each where the plan has room for it; returns those for whom it has none, in the same order.
+
+        While the plan has room for all, large ones go first: the small ones would take the only places that are large
+        enough. Otherwise the order is kept: nearest to losing its budget first.
+        """
+        planned = sum(max(min(row[tier], free), 0.0) for row, free in zip(self.target, self.free, strict=True))
+        fits = sum(self.power[i] for i in waiting) <= planned + TOLERANCE_MW
+        for i in sorted(waiting, key=self.power.__getitem__, reverse=True) if fits else waiting:
+            self._put(i, self._planned_for(i, tier), tier)
+        return [i for i in waiting if not self.served[i]]
+
+    def _planned_for(self, i: int, tier: Tier) -> int:
+        """The site whose planned room the contract fills best, where it was among equals; `UNPLACED` if none."""
+        power, was = self.power[i], self.was_site[i]
+        room = [min(row[tier], free) for row, free in zip(self.target, self.free, strict=True)]
+        fitting = (s for s, mw in enumerate(room) if mw >= power - TOLERANCE_MW)
+        return min(fitting, key=lambda s: (round(room[s], 6), s != was), default=UNPLACED)
+
+    def _space_for(self, i: int, tier: Tier) -> int:
+        """Where it was if there is space; else where the plan wants most and there is; `UNPLACED` if nowhere."""
+        power, was = self.power[i], self.was_site[i]
+        space = [free - sum(row) for free, row in zip(self.free, self.later, strict=True)]
+        if was != UNPLACED and space[was] >= power - TOLERANCE_MW:
+            return was
+        planned = [min(row[tier], free) for row, free in zip(self.target, self.free, strict=True)]
+        best = max(range(len(space)), key=lambda s: (planned[s] if space[s] >= power else -1.0, space[s]))
+        return best if space[best] >= power - TOLERANCE_MW else UNPLACED
 
     def _place_spot(self, leftover: list[int]) -> None:
         """Spot is promised nothing: it runs where the plan has room for most of it, largest first, or not at all."""
         for i in sorted(leftover, key=self.power.__getitem__, reverse=True):
-            power = self.power[i]
-            room = [
-                row[Tier.SPOT] if power <= f + TOLERANCE_MW else 0.0
-                for row, f in zip(self.target, self.free, strict=True)
-            ]
-            whole = [s for s, planned in enumerate(room) if planned >= power - TOLERANCE_MW]
-            site = min(whole, key=room.__getitem__) if whole else max(range(len(room)), key=room.__getitem__)
-            if room[site] > power / 2:
-                self._put(i, site, Tier.SPOT)
-
-    def _site_for(self, i: int, tier: Tier) -> int:
-        """Where the plan has room; else where it was; else wherever there is space. `UNPLACED` if nowhere."""
-        power, was = self.power[i], self.was_site[i]
-        planned = [min(row[tier], free) for row, free in zip(self.target, self.free, strict=True)]
-        if was != UNPLACED and planned[was] >= power - TOLERANCE_MW:
-            return was
-        best = max(range(len(planned)), key=planned.__getitem__)
-        if planned[best] >= power - TOLERANCE_MW:
-            return best
-        space = [free - sum(row) for free, row in zip(self.free, self.later, strict=True)]
-        if was != UNPLACED and space[was] >= power - TOLERANCE_MW:
-            return was
-        best = max(range(len(space)), key=lambda s: (planned[s] if space[s] >= power else -1.0, space[s]))
-        return best if space[best] >= power - TOLERANCE_MW else UNPLACED
+            site, power = self._planned_for(i, Tier.SPOT), self.power[i]
+            if site == UNPLACED:
+                room = [row[Tier.SPOT] * (f >= power) for row, f in zip(self.target, self.free, strict=True)]
+                best = max(range(len(room)), key=room.__getitem__)
+                site = best if room[best] > power / 2 else UNPLACED
+            self._put(i, site, Tier.SPOT)
 
     def _put(self, i: int, site: int, tier: Tier) -> None:
         if site == UNPLACED:

@@ -218,3 +218,24 @@ def test_the_contract_that_is_exactly_what_the_plan_moves_moves_though_another_h
     state = world(OF, (spared, meant), at=[WEST, WEST])
     allocation = run(state, [1, 1, 1], [[0.0, 0.0, 0.4, 0.0], [0.0, 0.0, 0.5, 0.0], [0.0] * 4])
     assert allocation.site.tolist() == [WEST, NORTH]
+
+
+def test_new_contracts_of_different_sizes_each_go_where_the_plan_put_them() -> None:
+    contracts = (contract("small", Tier.FLEXIBLE, 2.5), contract("large", Tier.FLEXIBLE, 7.0, ticks=4_000))
+    allocation = run(world(OF, contracts), [1, 1, 1], [[0.0, 0.0, 2.5, 0.0], [0.0, 0.0, 7.0, 0.0], [0.0] * 4])
+    assert allocation.site.tolist() == [WEST, NORTH]
+
+
+def test_when_not_all_fit_the_one_nearest_to_losing_its_budget_is_placed_first() -> None:
+    contracts = (contract("spare", Tier.STANDARD, 3.0, ticks=4_000), contract("nearly", Tier.STANDARD, 1.0))
+    state = world(OF, contracts, at=[NORTH, NORTH], served=[False, False])
+    allocation = run(state, [0.35, 0.0, 0.0], [[0.0, 4.0, 0.0, 0.0], [0.0] * 4, [0.0] * 4])
+    assert allocation.served.tolist() == [False, True]
+
+
+def test_the_contract_that_is_exactly_what_the_plan_leaves_out_is_the_one_left_out() -> None:
+    small, meant = contract("small", Tier.FLEXIBLE, 1.2, ticks=4_000), contract("meant", Tier.FLEXIBLE, 1.7)
+    state = world(OF, (small, meant), at=[WEST, NORTH], served=[False, False])
+    allocation = run(state, [1, 1, 1], [[0.0, 0.0, 1.2, 0.0], [0.0] * 4, [0.0] * 4])
+    assert allocation.served.tolist() == [True, False]
+    assert allocation.scheduled.tolist() == [False, True]
