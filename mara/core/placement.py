@@ -204,7 +204,8 @@ class _Placing:
         # What fits nowhere is not in the plan for want of room: nobody else is to be left out for it.
         fits = sum(self.power[i] for i in leftover if self.power[i] <= room + TOLERANCE_MW)
         wanted = fits - sum(max(row[tier], 0.0) for row in self.target)
-        for i in self._most_budget_first(leftover, lambda _: wanted):
+        all_wanted = wanted
+        for i in self._most_budget_first(leftover, lambda _: all_wanted):
             if self._is_spared(i, tier, room) and self.power[i] <= wanted + TOLERANCE_MW:
                 wanted -= self.power[i]
                 self.scheduled[i] = True
