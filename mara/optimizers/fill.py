@@ -34,7 +34,8 @@ def spread_merchant(problem: Problem, conditions: Conditions, contracts_mw: Floa
     """Merchant inference spread over free racks in proportion to what they can make (R, S, 2) [MW]."""
     tokens_per_mwh = problem.charter.fleet.tokens_per_mwh
     racks = conditions.available_mw[:, RACKS]
-    free_share = np.maximum(1.0 - contracts_mw / np.maximum(conditions.racks_mw, 1e-9), 0.0)
+    left = np.maximum(conditions.contract_room_mw - contracts_mw, 0.0)
+    free_share = left / np.maximum(conditions.racks_mw, 1e-9)
     free = racks * free_share[:, None]
     capacity = float((free * tokens_per_mwh).sum())
     demand = problem.observation.demand_tokens_per_h
@@ -50,16 +51,17 @@ def inference_power_mw(conditions: Conditions, contracts_mw: Floats, merchant_mw
     return np.asarray(contracts_mw * conditions.rack_pue + merchant)
 
 
-def reserve_for_premium(contracts_mw: Floats, racks_mw: Floats) -> Floats:
-    """Racks (S,) that must take the Premium of whichever one site fails: N+1 and no more, the roomiest sites first [MW].
+def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
+    """Racks (S,) that must take the Premium of whichever one site fails: N+1 and no more, where power is dearest [MW].
 
-    Flexible, Spot and merchant inference may run on them meanwhile. Sized in megawatts, so that a large contract may still
+    Racks at dear sites are the least useful for anything else; Flexible, Spot and merchant inference may run on them meanwhile. Sized in megawatts, so that a large contract may still
     find no single site to go to, and a second failure finds nothing.
     """
     premium = contracts_mw[:, Tier.PREMIUM]
     reserve = np.zeros_like(premium)
-    room = np.maximum(racks_mw - premium - contracts_mw[:, Tier.STANDARD], 0.0)
-    for site in np.argsort(-room, kind="stable").tolist():
+    room = np.maximum(conditions.contract_room_mw - premium - contracts_mw[:, Tier.STANDARD], 0.0)
+    cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
+    for site in np.argsort(-cost, kind="stable").tolist():
         reserve[site] = room[site]
         spare = float((reserve.sum() - reserve - premium).min())
         if spare >= 0.0:

@@ -43,7 +43,7 @@ class Rules:
             miners_mw=sealed(_miners(problem, conditions, problem.charter.fleet.grid_limit_mw - drawn)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
-            reserve_mw=sealed(reserve_for_premium(contracts, conditions.racks_mw)),
+            reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
