@@ -45,7 +45,7 @@ def check(plan: Plan, problem: Problem) -> None:
     """Refuse a plan that dispatch must not even look at.
 
     Raises:
-        PlanRejected: a wrong shape, NaN, infinity or a negative power.
+        PlanRejected: a wrong shape, NaN, infinity, a negative power, or steps without lengths.
     """
     sites = problem.charter.fleet.site_count
     regions = len(problem.observation.demand_tokens_per_h)
@@ -55,6 +55,10 @@ def check(plan: Plan, problem: Problem) -> None:
         "contracts_mw": (sites, 4),
         "reserve_mw": (sites,),
     }
+    if not plan.steps or len(plan.steps) != len(plan.step_ticks):
+        raise PlanRejected(
+            f"a plan needs one length for each step, got {len(plan.steps)} steps and {len(plan.step_ticks)} lengths"
+        )
     for step in plan.steps:
         _check_step(step, shapes)
 

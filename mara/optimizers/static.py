@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mara.core.arrays import Floats, sealed
-from mara.core.contract import TIER_COUNT
+from mara.core.contract import TIER_COUNT, Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import held_mw
 from mara.core.plan import Plan, PlanStep, Problem
+from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions, conditions_of
 from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium, spread_merchant
 
@@ -18,8 +19,7 @@ class Static:
     """Every contract and merchant token spread by rack capacity, nothing moved but by outages, all miners on.
 
     With `breakeven` a miner kind is off in every tick where ``mining value < PUE x (price + carbon cost)``: what a
-    spreadsheet
-    can do, and therefore the honest baseline.
+    spreadsheet can do, and therefore the honest baseline.
     """
 
     breakeven: bool = False
@@ -43,19 +43,53 @@ class Static:
             miners_mw=sealed(fill_miners(miners, pue, value, headroom)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
-            reserve_mw=sealed(reserve_for_premium(contracts, conditions.racks_mw)),
+            reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
 
 def _contracts(problem: Problem, conditions: Conditions) -> Floats:
-    """Where they are if all run; otherwise each tier in proportion to the racks that are up (S, G)."""
+    """Contracts stay where they run; those without a place go whole to the emptiest site, the most binding tier first.
+
+    Spot comes last, in what the promised tiers leave (S, G) [MW].
+    """
     world = problem.world
     held = held_mw(world)
-    fits = (held.sum(axis=1) <= conditions.racks_mw).all()
-    if fits and world.accounts.served.all():
+    if world.accounts.served.all() and (held.sum(axis=1) <= conditions.contract_room_mw + TOLERANCE_MW).all():
         return held
-    racks = conditions.racks_mw
-    total = max(float(racks.sum()), 1e-9)
-    wanted = world.book.promised_mw if len(world.book.contracts) else np.zeros(TIER_COUNT)
-    return np.asarray(np.outer(racks / total, wanted))
+    spread = _Spread(problem, conditions)
+    by_tier = np.argsort(world.book.tier, kind="stable").tolist()
+    spread.place([i for i in by_tier if spread.tier[i] != Tier.SPOT])
+    spread.place([i for i in by_tier if spread.tier[i] == Tier.SPOT])
+    return np.array(spread.load)
+
+
+class _Spread:
+    """Whole contracts over sites by the share of their room that is taken; plain lists, for there are few."""
+
+    def __init__(self, problem: Problem, conditions: Conditions) -> None:
+        book, accounts = problem.world.book, problem.world.accounts
+        self.tier: list[int] = book.tier.tolist()
+        self.power: list[float] = book.power_mw.tolist()
+        self.was: list[int] = accounts.site.tolist()
+        self.served: list[bool] = accounts.served.tolist()
+        self.room: list[float] = conditions.contract_room_mw.tolist()
+        self.free = list(self.room)
+        self.load = [[0.0] * TIER_COUNT for _ in self.room]
+
+    def place(self, contracts: list[int]) -> None:
+        """Those that run stay if they fit; the others follow, each to the emptiest site that can hold it."""
+        waiting = []
+        for i in contracts:
+            if self.served[i] and self.power[i] <= self.free[self.was[i]] + TOLERANCE_MW:
+                self._put(i, self.was[i])
+            else:
+                waiting.append(i)
+        for i in waiting:
+            sites = [s for s, free in enumerate(self.free) if self.power[i] <= free + TOLERANCE_MW]
+            if sites:
+                self._put(i, max(sites, key=lambda s: self.free[s] / max(self.room[s], TOLERANCE_MW)))
+
+    def _put(self, i: int, site: int) -> None:
+        self.free[site] -= self.power[i]
+        self.load[site][self.tier[i]] += self.power[i]

@@ -1,0 +1,108 @@
+"""What every optimizer owes: a plan of the right shape, for every problem, that the world can follow."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from mara.core.contract import Tier, budgets_of
+from mara.core.plan import Plan, Problem
+from mara.core.step import Step, advance
+from mara.core.world import conditions_of
+from mara.optimizers.base import Optimizer
+from mara.optimizers.guarded import Guarded, check
+from mara.optimizers.rules import Rules
+from mara.optimizers.static import Static
+from tests.optimizers.problems import EDGES, problems, random_problem
+from tests.sameness import differences
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "static": Static(),
+    "static-breakeven": Static(breakeven=True),
+    "rules": Rules(),
+    "guarded": Guarded((Rules(), Static())),
+}
+every_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
+
+
+def followed(plan: Plan, given_problem: Problem) -> Step:
+    return advance(
+        given_problem.world, given_problem.observation, plan.step_at(given_problem.tick), given_problem.charter
+    )
+
+
+@every_optimizer
+@settings(max_examples=40)
+@given(given_problem=problems)
+def test_every_problem_has_a_plan_of_valid_shape(optimizer: Optimizer, given_problem: Problem) -> None:
+    plan = optimizer.plan(given_problem)
+    check(plan, given_problem)
+    assert plan.made_tick == given_problem.tick
+    assert plan.optimizer
+    assert len(plan.steps) == len(plan.step_ticks) > 0
+    followed(plan, given_problem)
+
+
+@every_optimizer
+@pytest.mark.parametrize("name", EDGES)
+def test_the_problems_that_break_careless_optimizers_have_a_plan(optimizer: Optimizer, name: str) -> None:
+    plan = optimizer.plan(EDGES[name])
+    check(plan, EDGES[name])
+    followed(plan, EDGES[name])
+
+
+@every_optimizer
+@settings(max_examples=15)
+@given(given_problem=problems)
+def test_the_same_problem_has_the_same_plan(optimizer: Optimizer, given_problem: Problem) -> None:
+    assert list(differences(optimizer.plan(given_problem), optimizer.plan(given_problem))) == []
+
+
+@every_optimizer
+@settings(max_examples=60)
+@given(given_problem=problems)
+def test_a_plan_keeps_to_the_limits_it_knows_of(optimizer: Optimizer, given_problem: Problem) -> None:
+    conditions, fleet = conditions_of(given_problem.observation, given_problem.charter), given_problem.charter.fleet
+    step = optimizer.plan(given_problem).step_at(given_problem.tick)
+    contracts, merchant = step.contracts_mw.sum(axis=1), step.merchant_mw.sum(axis=0)
+    assert (step.miners_mw <= conditions.available_mw[:, :3] + 1e-6).all()
+    assert (merchant <= conditions.available_mw[:, 3:] + 1e-6).all()
+    assert (contracts + merchant.sum(axis=1) <= conditions.racks_mw + 1e-5).all()
+    drawn = (
+        (step.miners_mw * conditions.pue[:, :3]).sum(axis=1)
+        + (merchant * conditions.pue[:, 3:]).sum(axis=1)
+        + contracts * conditions.rack_pue
+    )
+    assert (drawn <= fleet.grid_limit_mw + 1e-4).all()
+    tokens = step.merchant_mw.sum(axis=1) @ fleet.tokens_per_mwh
+    assert (tokens <= given_problem.observation.demand_tokens_per_h * (1 + 1e-9)).all()
+
+
+@every_optimizer
+@settings(max_examples=60)
+@given(given_problem=problems)
+def test_no_budget_is_spent_on_purpose_that_is_not_there(optimizer: Optimizer, given_problem: Problem) -> None:
+    done = followed(optimizer.plan(given_problem), given_problem)
+    world = given_problem.world
+    left = budgets_of(world.book, world.accounts) - world.accounts.bad_ticks
+    assert (left[done.allocation.scheduled] > 0).all()
+    assert (world.book.tier[done.allocation.scheduled] != Tier.SPOT).all()
+
+
+@pytest.mark.parametrize("optimizer", [Static(), Static(breakeven=True)], ids=lambda o: o.name)
+def test_dispatch_changes_nothing_in_a_static_plan_when_nothing_fails(optimizer: Optimizer) -> None:
+    changed = [seed for seed in range(150) if _is_calm(random_problem(seed)) and _is_changed(optimizer, seed)]
+    assert changed == []
+
+
+def _is_calm(given_problem: Problem) -> bool:
+    return not (given_problem.observation.availability_share < given_problem.world.availability_share).any()
+
+
+def _is_changed(optimizer: Optimizer, seed: int) -> bool:
+    given_problem = random_problem(seed)
+    step = optimizer.plan(given_problem).step_at(0)
+    allocation = followed(optimizer.plan(given_problem), given_problem).allocation
+    return any(
+        np.abs(getattr(step, name) - getattr(allocation, name)).max() > 1e-4
+        for name in ("miners_mw", "merchant_mw", "contracts_mw")
+    )

@@ -1,0 +1,103 @@
+"""One face over several optimizers: the first usable plan wins, and the reason for a fallback is kept."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from mara.core.arrays import sealed
+from mara.core.plan import Plan, PlanStep, Problem
+from mara.errors import PlanRejected, PlanTimeout
+from mara.optimizers.guarded import Guarded, check
+from mara.optimizers.rules import Rules
+from mara.optimizers.static import Static
+from tests.builders import charter, observation, problem, step, world
+from tests.sameness import differences
+
+OF = charter()
+GIVEN = problem(OF, world(OF), observation(OF))
+
+
+@dataclass(frozen=True)
+class Late:
+    name: str = "late"
+
+    def plan(self, problem: Problem) -> Plan:
+        raise PlanTimeout("no answer within 5 s")
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Gives the same plan whatever the problem is."""
+
+    fixed: Plan
+    name: str = "odd"
+
+    def plan(self, problem: Problem) -> Plan:
+        return self.fixed
+
+
+def plan_of(**changes: object) -> Plan:
+    return Plan(optimizer="odd", made_tick=0, steps=(replace(step(OF), **changes),))  # type: ignore[arg-type]
+
+
+def test_a_good_plan_is_passed_on_as_it_is() -> None:
+    guarded = Guarded((Rules(), Late()))
+    assert guarded.name == "rules"
+    assert list(differences(guarded.plan(GIVEN), Rules().plan(GIVEN))) == []
+
+
+def test_a_failing_optimizer_is_replaced_by_the_next_and_its_reason_is_kept() -> None:
+    plan = Guarded((Late(), Rules())).plan(GIVEN)
+    assert (plan.optimizer, plan.status, plan.note) == ("rules", "fallback", "late: no answer within 5 s")
+
+
+def test_every_reason_is_kept_in_order() -> None:
+    nan = Odd(plan_of(reserve_mw=np.full(3, np.nan)))
+    plan = Guarded((Late(), nan, Static())).plan(GIVEN)
+    assert plan.optimizer == "static"
+    assert plan.note.startswith("late: no answer within 5 s; odd: reserve_mw must be finite")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"miners_mw": np.zeros((3, 2))}, r"miners_mw must have shape \(3, 3\), got \(3, 2\)"),
+        ({"contracts_mw": np.zeros((2, 4))}, "contracts_mw must have shape"),
+        ({"merchant_mw": np.zeros((3, 3))}, "merchant_mw must have shape"),
+        ({"miners_mw": np.full((3, 3), np.nan)}, "miners_mw must be finite"),
+        ({"merchant_mw": np.full((3, 3, 2), np.inf)}, "merchant_mw must be finite"),
+        ({"contracts_mw": np.full((3, 4), -1.0)}, "contracts_mw must be finite and not negative"),
+        ({"reserve_mw": np.array([0.0, 1.0, -np.inf])}, "reserve_mw must be finite"),
+    ],
+)
+def test_a_plan_that_dispatch_must_not_see_is_rejected_by_name(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(PlanRejected, match=message):
+        check(plan_of(**changes), GIVEN)
+
+
+def test_rounding_below_zero_is_no_reason_to_reject() -> None:
+    check(plan_of(miners_mw=sealed(np.full((3, 3), -1e-12))), GIVEN)
+
+
+@pytest.mark.parametrize("steps", [(), (step(OF), step(OF))])
+def test_a_plan_whose_steps_and_lengths_do_not_match_is_rejected(steps: tuple[PlanStep, ...]) -> None:
+    with pytest.raises(PlanRejected, match="a plan needs one length for each step"):
+        check(replace(plan_of(), steps=steps), GIVEN)
+
+
+def test_when_nobody_has_a_plan_all_reasons_are_told() -> None:
+    with pytest.raises(PlanRejected, match="late: no answer within 5 s; late: no answer"):
+        Guarded((Late(), Late())).plan(GIVEN)
+
+
+def test_a_fault_of_the_program_is_not_hidden() -> None:
+    @dataclass(frozen=True)
+    class Broken:
+        name: str = "broken"
+
+        def plan(self, problem: Problem) -> Plan:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Guarded((Broken(), Rules())).plan(GIVEN)
