@@ -26,6 +26,7 @@ from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.feeds.synthetic import SyntheticFeed
 from mara.optimizers.base import Optimizer
 from mara.optimizers.guarded import Guarded
+from mara.optimizers.lp import Lp
 from mara.optimizers.rules import Rules
 from mara.optimizers.static import Static
 from mara.runtime.backtest import pooled_contracts
@@ -42,6 +43,7 @@ OPTIMIZERS: Final[dict[str, Callable[[], Optimizer]]] = {
     "static": Static,
     "static-breakeven": lambda: Static(breakeven=True),
     "rules": Rules,
+    "lp": Lp,
 }
 
 

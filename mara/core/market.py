@@ -58,7 +58,7 @@ class Terms:
         return sealed(np.array(self.migration_usd_per_mw))
 
 
-def mining_value_usd_per_mwh(hashprice_usd_per_ph_day: float, efficiency_j_per_th: Floats) -> Floats:
+def mining_value_usd_per_mwh(hashprice_usd_per_ph_day: float | Floats, efficiency_j_per_th: Floats) -> Floats:
     """What one IT megawatt-hour of each miner kind earns (3,) [USD/MWh].
 
     1 PH/s at e J/TH draws e kW, so a PH-day costs 0.024 e MWh. At 55 USD/PH/day and 17.5 J/TH: 130.95 USD/MWh.

@@ -54,7 +54,8 @@ def inference_power_mw(conditions: Conditions, contracts_mw: Floats, merchant_mw
 def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
     """Racks (S,) that must take the Premium of whichever one site fails: N+1 and no more, where power is dearest [MW].
 
-    Racks at dear sites are the least useful for anything else; Flexible, Spot and merchant inference may run on them meanwhile. Sized in megawatts, so that a large contract may still
+    Racks at dear sites are the least useful for anything else; Flexible, Spot and merchant inference may run on them
+    meanwhile. Sized in megawatts, so that a large contract may still
     find no single site to go to, and a second failure finds nothing.
     """
     premium = contracts_mw[:, Tier.PREMIUM]

@@ -1,0 +1,76 @@
+"""The exact optimizer: a rolling-horizon linear program with a certified bound."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mara.core.plan import Plan, Problem
+from mara.optimizers.lp_case import check
+from mara.optimizers.lp_horizon import case_of, plan_steps, step_lengths
+from mara.optimizers.lp_model import LpModel, model_of
+from mara.optimizers.lp_rounding import rounded
+from mara.optimizers.lp_solve import MAX_GAP_SHARE, Basis, solve
+
+
+@dataclass(slots=True)
+class Lp:
+    """Optimal for its model and its forecast, and says so with a bound.
+
+    With `warm` each solve starts from the basis of the last one, shifted by a period: six to ten times faster, but
+    then a plan
+    depends on the plans before it, which a resumed run has not seen.
+    """
+
+    warm: bool = False
+    deadline_s: float = 600.0
+    name: str = "lp"
+    _basis: Basis | None = field(default=None, init=False)
+    _shape: tuple[int, int, int] = field(default=(0, 0, 0), init=False)
+
+    def plan(self, problem: Problem) -> Plan:
+        """The optimal plan.
+
+        Raises:
+            PlanRejected: the problem has NaN, infinity or negative powers.
+            PlanTimeout, PlanInfeasible: the solver gave nothing that may be used.
+        """
+        lengths = step_lengths(problem)
+        case = case_of(problem, lengths)
+        check(case)
+        model = model_of(case)
+        solution = solve(model, basis=self._start(model), deadline_s=self.deadline_s)
+        if self.warm:
+            self._basis, self._shape = solution.basis, _shape(model)
+        certificate = solution.certificate
+        now, *later = plan_steps(solution.primal, model.columns, model.steps)
+        return Plan(
+            optimizer=self.name,
+            made_tick=problem.tick,
+            steps=(rounded(now, problem), *later),
+            step_ticks=lengths,
+            status="optimal" if certificate.gap_share <= MAX_GAP_SHARE else "feasible",
+            objective_usd=certificate.objective_usd,
+            bound_usd=certificate.bound_usd,
+        )
+
+    def _start(self, model: LpModel) -> Basis | None:
+        if self._basis is None or self._shape != _shape(model):
+            return None
+        return shifted(self._basis, model)
+
+
+def shifted(basis: Basis, model: LpModel) -> Basis:
+    """The basis one period on: every period takes that of its successor, the last one keeps its own."""
+    return Basis(
+        columns=_shift(basis.columns, model.columns.width, model.steps),
+        rows=_shift(basis.rows, model.period_rows, model.steps),
+    )
+
+
+def _shift(status: np.ndarray, width: int, steps: int) -> np.ndarray:
+    end = width * steps
+    return np.concatenate([status[width:end], status[end - width : end], status[end:]])
+
+
+def _shape(model: LpModel) -> tuple[int, int, int]:
+    return model.steps, model.columns.width, model.period_rows

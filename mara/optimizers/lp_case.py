@@ -1,0 +1,110 @@
+"""The numbers of one linear program (MODEL section 5), whoever they come from: a tick's problem, a file, a test."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.errors import PlanRejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LpCase:
+    """All coefficients, as arrays over H steps, R regions, S sites, K workloads and G tiers.
+
+    Attributes:
+        dt_h: length of each step (H,).
+        price_usd_per_mwh, carbon_t_per_mwh: of grid power (H, S).
+        pue: (H, S, K); contracts use the column of the GPU racks.
+        grid_limit_mw, hedge_mw: (S,).
+        available_mw: (H, S, K).
+        mining_value_usd_per_mwh: (H, 3).
+        token_value_usd_per_mwh: of merchant inference by origin, net of remote serving (H, R, S, 2).
+        tokens_per_mwh: of GPU and ASIC, in any unit of tokens (2,).
+        demand_tokens_per_h: in the same unit (H, R).
+        demand_mw: contracts by tier (H, G).
+        budget_mwh: what may be shed free of credits over the horizon, by promised tier (3,).
+        shed_limit_mw: most that may be shed inside budgets in a step (H, 3).
+        rate_usd_per_mwh: (G,). credit_usd_per_mwh, goodwill_usd_per_mwh, migration_usd_per_mw: (3,).
+        served_now_mw: contracts before the first step (S, 3). miners_now_mw: miners before it (S,).
+    """
+
+    dt_h: Floats
+    price_usd_per_mwh: Floats
+    carbon_t_per_mwh: Floats
+    pue: Floats
+    grid_limit_mw: Floats
+    hedge_mw: Floats
+    available_mw: Floats
+    mining_value_usd_per_mwh: Floats
+    token_value_usd_per_mwh: Floats
+    tokens_per_mwh: Floats
+    demand_tokens_per_h: Floats
+    demand_mw: Floats
+    budget_mwh: Floats
+    shed_limit_mw: Floats
+    rate_usd_per_mwh: Floats
+    credit_usd_per_mwh: Floats
+    goodwill_usd_per_mwh: Floats
+    migration_usd_per_mw: Floats
+    restart_usd_per_mw: float
+    sellback_spread_share: float
+    carbon_price_usd_per_t: float
+    served_now_mw: Floats
+    miners_now_mw: Floats
+
+    @property
+    def steps(self) -> int:
+        """H."""
+        return len(self.dt_h)
+
+    @property
+    def sites(self) -> int:
+        """S."""
+        return len(self.grid_limit_mw)
+
+    @property
+    def regions(self) -> int:
+        """R."""
+        return int(self.demand_tokens_per_h.shape[1])
+
+
+def check(case: LpCase) -> None:
+    """Refuse what a solver must not see: NaN makes it spin for ever, a hedge above the grid limit makes it infeasible.
+
+    Raises:
+        PlanRejected: a wrong shape, NaN, infinity, a negative power, or such a hedge; the message names the field.
+    """
+    h, s, r = case.steps, case.sites, case.regions
+    shapes: dict[str, tuple[int, ...]] = {
+        "dt_h": (h,),
+        "price_usd_per_mwh": (h, s),
+        "carbon_t_per_mwh": (h, s),
+        "pue": (h, s, 5),
+        "grid_limit_mw": (s,),
+        "hedge_mw": (s,),
+        "available_mw": (h, s, 5),
+        "mining_value_usd_per_mwh": (h, 3),
+        "token_value_usd_per_mwh": (h, r, s, 2),
+        "tokens_per_mwh": (2,),
+        "demand_tokens_per_h": (h, r),
+        "demand_mw": (h, 4),
+        "budget_mwh": (3,),
+        "shed_limit_mw": (h, 3),
+        "rate_usd_per_mwh": (4,),
+        "credit_usd_per_mwh": (3,),
+        "goodwill_usd_per_mwh": (3,),
+        "migration_usd_per_mw": (3,),
+        "served_now_mw": (s, 3),
+        "miners_now_mw": (s,),
+    }
+    for name, shape in shapes.items():
+        array = getattr(case, name)
+        if array.shape != shape:
+            raise PlanRejected(f"{name} must have shape {shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            raise PlanRejected(f"{name} must be finite numbers, got NaN or infinity")
+        if name.endswith(("_mw", "_mwh", "_h")) and "usd" not in name and (array < 0.0).any():
+            raise PlanRejected(f"{name} must not be negative, got {array.min()}")
+    if (case.hedge_mw > case.grid_limit_mw).any():
+        raise PlanRejected("hedge_mw must not exceed grid_limit_mw")

@@ -1,0 +1,97 @@
+"""HiGHS behind one function: a model in, a certified solution out. The only importer of highspy."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import highspy
+import numpy as np
+
+from mara.core.arrays import Floats, Ints
+from mara.errors import PlanInfeasible, PlanTimeout
+from mara.optimizers.certificate import Certificate, certificate_of
+from mara.optimizers.lp_model import LpModel
+
+SIMPLEX_COLUMNS: Final = 12_000
+"""Up to this many columns dual simplex is quicker, above it interior point with crossover."""
+MAX_RESIDUAL_MW: Final = 1e-5
+MAX_GAP_SHARE: Final = 1e-6
+"""A solution is called optimal when our own bound is this close."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Basis:
+    """Which columns and rows are basic, by HiGHS's numbers: enough to start the next solve near its end."""
+
+    columns: Ints
+    rows: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution:
+    """A certified primal point, its row duals (of the minimization) and the basis."""
+
+    primal: Floats
+    row_duals: Floats
+    basis: Basis
+    certificate: Certificate
+
+
+def solve(model: LpModel, *, basis: Basis | None = None, deadline_s: float = 600.0) -> Solution:
+    """The optimum, or an error; never a plan from a simplex that was stopped early.
+
+    Raises:
+        PlanTimeout: the deadline came first.
+        PlanInfeasible: no solution, or none that our own certificate accepts: a fault of the model, for it has slacks.
+    """
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)
+    solver.setOptionValue("time_limit", deadline_s)
+    solver.setOptionValue("solver", "simplex" if len(model.cost) <= SIMPLEX_COLUMNS or basis is not None else "ipm")
+    if basis is not None:
+        solver.setOptionValue("presolve", "off")
+    solver.passModel(_highs_lp(model))
+    if basis is not None:
+        solver.setBasis(_highs_basis(basis))
+    solver.run()
+    status = solver.getModelStatus()
+    if status == highspy.HighsModelStatus.kTimeLimit:
+        raise PlanTimeout(f"HiGHS had no optimum within {deadline_s:g} s: allow more, or look less far ahead")
+    found = solver.getSolution()
+    primal, duals = np.array(found.col_value), np.array(found.row_dual)
+    if len(primal) != len(model.cost) or not found.value_valid:
+        raise PlanInfeasible(f"HiGHS found no solution ({solver.modelStatusToString(status)})")
+    certificate = certificate_of(model, primal, duals)
+    if certificate.residual_mw > MAX_RESIDUAL_MW:
+        raise PlanInfeasible(f"HiGHS's solution is off by {certificate.residual_mw:.3g} MW: not used")
+    given = solver.getBasis()
+    return Solution(
+        primal=primal,
+        row_duals=duals,
+        basis=Basis(
+            columns=np.array([int(v) for v in given.col_status], dtype=np.int64),
+            rows=np.array([int(v) for v in given.row_status], dtype=np.int64),
+        ),
+        certificate=certificate,
+    )
+
+
+def _highs_lp(model: LpModel) -> highspy.HighsLp:
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(model.cost), len(model.row_lower)
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = model.cost, model.lower, model.upper
+    lp.row_lower_, lp.row_upper_ = model.row_lower, model.row_upper
+    lp.offset_ = model.offset_usd
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_ = model.starts.astype(np.int32)
+    lp.a_matrix_.index_ = model.indices.astype(np.int32)
+    lp.a_matrix_.value_ = model.values
+    return lp
+
+
+def _highs_basis(basis: Basis) -> highspy.HighsBasis:
+    given = highspy.HighsBasis()
+    given.col_status = [highspy.HighsBasisStatus(v) for v in basis.columns.tolist()]
+    given.row_status = [highspy.HighsBasisStatus(v) for v in basis.rows.tolist()]
+    given.valid = True
+    return given
