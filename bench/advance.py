@@ -1,0 +1,36 @@
+"""The one transition alone: plans are made beforehand, only `advance` is timed."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from bench.report import Figure
+from bench.timing import REPETITIONS, timed
+from bench.worlds import Tape, default_tape, played, tape_of
+
+TARGET_AT_10: Final = 70_000.0
+TARGET_AT_1000: Final = 2_000_000.0
+PUBLISHED: Final = (("co_simulator", 35_000.0), ("geo_benchmark", 1_700.0))
+"""Site-steps a second that the requirements quote for the field: the best co-simulator, and a geographic benchmark.
+Quoted, not measured here, on other machines and with other physics: an order of magnitude."""
+
+
+def figures(*, full: bool) -> Iterator[Figure]:
+    """Ten sites, a thousand, and with `full` ten thousand."""
+    yield from _case("10_sites_50_contracts", tape_of(10, 50, 4_000), TARGET_AT_10)
+    yield from _case("10_sites_default_arrivals", default_tape(4_000), None)
+    yield from _case("1000_sites_50_contracts", tape_of(1_000, 50, 400), TARGET_AT_1000)
+    yield from _case("1000_sites_5000_contracts", tape_of(1_000, 5_000, 60), None, repetitions=3)
+    if full:
+        yield from _case("10000_sites_50_contracts", tape_of(10_000, 50, 60), None)
+        yield from _case("10000_sites_50000_contracts", tape_of(10_000, 50_000, 12), None, repetitions=2)
+
+
+def _case(name: str, tape: Tape, target: float | None, repetitions: int = REPETITIONS) -> Iterator[Figure]:
+    took = timed(played(tape), repetitions)
+    rate = tape.site_steps / took.best_s
+    yield Figure(name=f"advance.{name}.site_steps_per_cpu_s", value=rate, target=target, note=f"best of {repetitions}")
+    yield Figure(name=f"advance.{name}.site_steps_per_cpu_s_median", value=tape.site_steps / took.median_s)
+    yield Figure(name=f"advance.{name}.us_per_tick", value=1e6 * took.best_s / len(tape.ticks))
+    if target == TARGET_AT_10:
+        for other, published in PUBLISHED:
+            yield Figure(name=f"advance.{name}.ratio_to_{other}", value=rate / published, note="quoted, not measured")

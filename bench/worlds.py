@@ -1,0 +1,124 @@
+"""What is measured on: the shipped fleet, copies of it, contracts that stay, and ticks planned beforehand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mara.core.booking import list_rate_usd_per_mwh
+from mara.core.contract import SlaContract, Tier
+from mara.core.fleet import Fleet
+from mara.core.plan import PlanStep, Problem
+from mara.core.sla import opened
+from mara.core.step import advance
+from mara.core.timegrid import TimeGrid
+from mara.core.world import Charter, Observation, World, first_world
+from mara.feeds.arrivals import LIFE_RANGE_DAYS, SIZE_LOG_SD, SIZE_MEDIAN_MW, SIZE_RANGE_MW, TIER_SHARE
+from mara.feeds.fleet_file import read_fleet
+from mara.feeds.synthetic import SyntheticFeed
+from mara.optimizers.rules import Rules
+
+SEED: Final = 7
+START: Final = datetime(2025, 7, 1, tzinfo=UTC)
+HORIZON_HOURS: Final = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tape:
+    """Ticks as they came and as they were planned: what `advance` is timed on, and nothing else."""
+
+    charter: Charter
+    first: World
+    ticks: tuple[tuple[Observation, PlanStep], ...]
+
+    @property
+    def site_steps(self) -> int:
+        return len(self.ticks) * self.charter.fleet.site_count
+
+
+def charter_of(sites: int, tick_minutes: int = 5) -> Charter:
+    """The shipped fleet of ten, or as many copies of its sites under other ids."""
+    fleet = read_fleet("global_ten")
+    assert sites % fleet.site_count == 0
+    return Charter(
+        fleet=copies_of(fleet, sites // fleet.site_count), grid=TimeGrid(start=START, tick_minutes=tick_minutes)
+    )
+
+
+def copies_of(fleet: Fleet, count: int) -> Fleet:
+    """`count` times every site; ids get a number, so that each copy has a life of its own in the feed."""
+    if count == 1:
+        return fleet
+    return replace(
+        fleet,
+        sites=tuple(replace(site, id=f"{site.id}-{n:04d}") for n in range(count) for site in fleet.sites),
+        units_count=np.tile(fleet.units_count, (count, 1)),
+        grid_limit_mw=np.tile(fleet.grid_limit_mw, count),
+        hedge_mw=np.tile(fleet.hedge_mw, count),
+        hedge_price_usd_per_mwh=np.tile(fleet.hedge_price_usd_per_mwh, count),
+    )
+
+
+def steady_contracts(charter: Charter, count: int) -> tuple[SlaContract, ...]:
+    """As many contracts as asked for, of the sizes and tiers that customers ask for, running longer than any case."""
+    chance = np.random.default_rng(SEED)
+    tiers: NDArray[np.int64] = chance.choice(len(TIER_SHARE), count, p=TIER_SHARE)
+    powers_mw = np.clip(SIZE_MEDIAN_MW * np.exp(SIZE_LOG_SD * chance.standard_normal(count)), *SIZE_RANGE_MW)
+    life_ticks = int(LIFE_RANGE_DAYS[1]) * charter.grid.ticks_of_hours(24)
+    return tuple(
+        SlaContract(
+            id=f"steady-{n:05d}",
+            tier=Tier(tiers[n]),
+            customer="steady demand",
+            power_mw=round(float(powers_mw[n]), 2),
+            rate_usd_per_mwh=list_rate_usd_per_mwh(Tier(tiers[n]), charter),
+            starts_tick=0,
+            ends_tick=life_ticks,
+            timezone="UTC",
+        )
+        for n in range(count)
+    )
+
+
+def tape_of(sites: int, contracts: int, ticks: int) -> Tape:
+    """Five-minute ticks of the default world planned by `rules`; nobody comes and nobody goes."""
+    charter = charter_of(sites)
+    return recorded(charter, steady_contracts(charter, contracts), ticks, keep_arrivals=False)
+
+
+def default_tape(ticks: int) -> Tape:
+    """The default world as it is: contracts come and go, about 45 at a time."""
+    return recorded(charter_of(10), (), ticks, keep_arrivals=True)
+
+
+def recorded(charter: Charter, contracts: tuple[SlaContract, ...], ticks: int, *, keep_arrivals: bool) -> Tape:
+    """Run once with `rules` and keep what came and what was planned."""
+    feed, rules = SyntheticFeed(charter, SEED), Rules()
+    first = world = opened(first_world(charter), contracts, charter)
+    kept: list[tuple[Observation, PlanStep]] = []
+    for tick in range(ticks):
+        observation = feed.observe(tick)
+        if not keep_arrivals:
+            observation = replace(observation, arrivals=())
+        problem = Problem(
+            charter=charter, world=world, observation=observation, forecast=feed.forecast(tick, HORIZON_HOURS)
+        )
+        step = rules.plan(problem).step_at(tick)
+        kept.append((observation, step))
+        world = advance(world, observation, step, charter).world
+    return Tape(charter=charter, first=first, ticks=tuple(kept))
+
+
+def played(tape: Tape) -> Callable[[], World]:
+    """The work to be timed: the tape from its first world to its last."""
+
+    def play() -> World:
+        world = tape.first
+        for observation, step in tape.ticks:
+            world = advance(world, observation, step, tape.charter).world
+        return world
+
+    return play
