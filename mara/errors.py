@@ -4,6 +4,7 @@
     ├─ ConfigError             settings or fleet unusable: refuses to start
     ├─ FeedError               the outside world failed us
     │  ├─ FeedUnavailable      no answer: the last good observation stands, marked stale
+    │  │  └─ FeedEnded         a history is over: the run halts there
     │  └─ FeedInvalid          an answer that cannot be true (NaN, gap, time running backwards)
     ├─ PlanError               no plan from this optimizer: the next simpler one is asked, the reason is kept
     │  ├─ PlanInfeasible       no plan exists; every problem has one, so this names a fault in its making
@@ -46,6 +47,10 @@ class FeedError(MaraError):
 
 class FeedUnavailable(FeedError):
     """The source did not answer, or has nothing for the tick that was asked for."""
+
+
+class FeedEnded(FeedUnavailable):
+    """The source has nothing more, and will have nothing more."""
 
 
 class FeedInvalid(FeedError):

@@ -13,7 +13,7 @@ from mara.core.market import REGION_ZONE, demand_multiplier, token_demand_per_h
 from mara.core.timegrid import zone
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Charter, Forecast, Observation
-from mara.errors import FeedUnavailable
+from mara.errors import FeedEnded, FeedUnavailable
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
 from mara.feeds.history_file import History, utc_text
 
@@ -137,7 +137,8 @@ class ReplayFeed:
         hour = (self._start_s + tick * self._tick_s) // SECONDS_PER_HOUR
         if 0 <= hour < self._hours:
             return hour
-        raise FeedUnavailable(
+        refusal = FeedUnavailable if hour < 0 else FeedEnded
+        raise refusal(
             f"{self._history.file} covers {self._history.period}, tick {tick} is at {utc_text(self._grid.at(tick))}: "
             "start the run within that period, or end it earlier"
         )

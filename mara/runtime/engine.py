@@ -7,11 +7,19 @@ from mara.core.commands import Command
 from mara.core.events import Event, events_of
 from mara.core.plan import Plan, Problem
 from mara.core.step import Step, advance, observed
-from mara.core.world import Charter, World
+from mara.core.world import Charter, Forecast, Observation, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
 from mara.runtime.tally import Tally
 from mara.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlook:
+    """What the feed says of a tick; what operators order lies not in it."""
+
+    observation: Observation
+    forecast: Forecast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,23 +41,23 @@ class Engine:
     horizon_hours: int
     world: World
 
-    def problem(self) -> Problem:
-        """What an optimizer may look at now.
+    def outlook(self) -> Outlook:
+        """The outside world now, as the feed has it.
 
         Raises:
             FeedError: the feed has nothing for this tick.
         """
         tick = self.world.tick
-        return Problem(
-            charter=self.charter,
-            world=self.world,
-            observation=observed(self.feed.observe(tick), self.world),
-            forecast=self.feed.forecast(tick, self.horizon_hours),
-        )
+        return Outlook(observation=self.feed.observe(tick), forecast=self.feed.forecast(tick, self.horizon_hours))
 
-    def turn(self, problem: Problem, plan: Plan, commands: tuple[Command, ...] = ()) -> Turn:
+    def problem(self, outlook: Outlook) -> Problem:
+        """What an optimizer may look at now."""
+        seen = observed(outlook.observation, self.world)
+        return Problem(charter=self.charter, world=self.world, observation=seen, forecast=outlook.forecast)
+
+    def turn(self, outlook: Outlook, plan: Plan, commands: tuple[Command, ...] = ()) -> Turn:
         """The next tick under a plan; nothing is remembered yet."""
-        step = advance(self.world, problem.observation, plan.step_at(self.world.tick), self.charter, commands)
+        step = advance(self.world, outlook.observation, plan.step_at(self.world.tick), self.charter, commands)
         return Turn(step=step, plan=plan, events=events_of(step, self.charter))
 
     def keep(self, turn: Turn) -> None:
@@ -65,8 +73,8 @@ def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[
     """
     tally = Tally(dt_h=engine.charter.grid.dt_h)
     for _ in range(ticks):
-        problem = engine.problem()
-        turn = engine.turn(problem, engine.optimizer.plan(problem))
+        outlook = engine.outlook()
+        turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
         if store is not None:
             store.append(turn.step, turn.plan, turn.events)
         engine.keep(turn)

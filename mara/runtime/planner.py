@@ -1,61 +1,95 @@
 """Plans beside the tick: an optimizer works in a thread, and a tick takes the newest plan there is."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from concurrent.futures import Future
 from dataclasses import replace
+from threading import Thread
 from typing import Final
 
 from mara.core.plan import Plan, Problem
-from mara.errors import PlanError
+from mara.errors import PlanError, PlanTimeout
 from mara.optimizers.base import Optimizer
 
 GRACE_S: Final = 0.03
-"""How long a tick looks over the planner's shoulder: fast optimizers are done by then, slow ones are not waited for."""
+"""How long the tick that asks looks over the planner's shoulder: fast optimizers are done by then, slow ones are not
+waited for."""
+
+log = logging.getLogger("mara.planner")
 
 
 class Planner:
-    """Keeps the plan in force. One optimization at a time; whatever takes longer is adopted at a later tick.
+    """Keeps the plan in force. One optimization at a time; what takes longer than a tick is adopted at a later one.
 
     Args:
         optimizer: the one that is asked.
-        fallback: makes the plan when nothing else is in force yet; must be quick and must not fail.
-        deadline_s: after this an answer is no longer waited for, and the next tick asks anew.
+        fallback: plans the tick when the optimizer has nothing to offer; must be quick and must not fail.
+        deadline_s: real time after which an answer is no longer waited for.
     """
 
     def __init__(self, optimizer: Optimizer, fallback: Optimizer, deadline_s: float) -> None:
         self._optimizer = optimizer
         self._fallback = fallback
         self._deadline_s = deadline_s
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="mara-planner")
-        self._asked: asyncio.Future[Plan] | None = None
-        self._asked_s = 0.0
-        self._in_force: Plan | None = None
+        self._work: Future[Plan] | None = None
+        self._answer: asyncio.Task[Plan] | None = None
+        self._plan: Plan | None = None
+        self._reason = f"{optimizer.name} is still at its first plan"
 
     async def plan_for(self, problem: Problem) -> Plan:
-        """The newest plan, asked for now if nobody is at work; never later than `GRACE_S`."""
-        loop = asyncio.get_running_loop()
-        if self._asked is None:
-            self._asked = loop.run_in_executor(self._executor, self._optimizer.plan, problem)
-            self._asked_s = loop.time()
-        await asyncio.wait((self._asked,), timeout=GRACE_S)
-        if self._asked.done():
-            self._adopt(self._asked, problem)
-            self._asked = None
-        elif loop.time() - self._asked_s > self._deadline_s:
-            note = f"{self._optimizer.name} has not answered for {self._deadline_s:g} s"
-            self._in_force = replace(self._fallback.plan(problem), status="fallback", note=note)
-        if self._in_force is None:
-            note = f"{self._optimizer.name} is still at its first plan"
-            self._in_force = replace(self._fallback.plan(problem), status="fallback", note=note)
-        return self._in_force
+        """The newest plan, or the fallback's with the reason why there is none; never later than `GRACE_S`."""
+        self._adopt_answer()
+        if self._answer is None and self.is_idle:
+            self._work = _in_a_thread(self._optimizer, problem)
+            self._answer = asyncio.create_task(self._within_deadline(self._work))
+            await asyncio.wait((self._answer,), timeout=GRACE_S)
+            self._adopt_answer()
+        if self._plan is not None:
+            return self._plan
+        return replace(self._fallback.plan(problem), status="fallback", note=self._reason)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the optimizer's thread is free; past the deadline it may work on, unheard."""
+        return self._work is None or self._work.done()
 
     def close(self) -> None:
-        """Let the thread go; an optimization under way ends by itself."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Listen no longer; an optimization under way ends by itself, or with the program."""
+        self._adopt_answer()
+        if self._answer is not None:
+            self._answer.cancel()
 
-    def _adopt(self, answer: "asyncio.Future[Plan]", problem: Problem) -> None:
+    async def _within_deadline(self, work: Future[Plan]) -> Plan:
         try:
-            self._in_force = answer.result()
-        except PlanError as error:
-            note = f"{self._optimizer.name} failed: {error}"
-            self._in_force = replace(self._fallback.plan(problem), status="fallback", note=note)
+            async with asyncio.timeout(self._deadline_s):
+                return await asyncio.wrap_future(work)
+        except TimeoutError as error:
+            raise PlanTimeout(f"no answer within {self._deadline_s:g} s") from error
+
+    def _adopt_answer(self) -> None:
+        """Take what the optimizer came back with, if it has: a plan, or a reason."""
+        if self._answer is None or not self._answer.done():
+            return
+        answer, self._answer = self._answer, None
+        error = answer.exception()
+        if error is None:
+            self._plan, self._reason = answer.result(), ""
+            return
+        said = str(error) if isinstance(error, PlanError) else f"{type(error).__name__}: {error}"
+        self._plan, self._reason = None, f"{self._optimizer.name} failed: {said}"
+        log.warning("no plan", extra={"optimizer": self._optimizer.name, "reason": said}, exc_info=error)
+
+
+def _in_a_thread(optimizer: Optimizer, problem: Problem) -> Future[Plan]:
+    """Plan in a daemon thread: a solver that does not end must not hold up the end of the program."""
+    work: Future[Plan] = Future()
+    work.set_running_or_notify_cancel()
+
+    def plan() -> None:
+        try:
+            work.set_result(optimizer.plan(problem))
+        except Exception as error:  # noqa: BLE001  the thread's outermost frame: whoever waits gets it
+            work.set_exception(error)
+
+    Thread(target=plan, name=f"mara-planner-{problem.tick}", daemon=True).start()
+    return work

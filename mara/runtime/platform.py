@@ -11,13 +11,13 @@ from typing import Final
 from mara.core.commands import Command
 from mara.core.events import Event
 from mara.core.picture import snapshot_of
-from mara.core.plan import Problem
 from mara.core.snapshot import SeriesPoint
 from mara.core.units import SECONDS_PER_MINUTE
-from mara.errors import CommandError, FeedError, MaraError
+from mara.errors import CommandError, FeedEnded, FeedError, MaraError
 from mara.runtime.clock import Clock
-from mara.runtime.engine import Engine, Turn
+from mara.runtime.engine import Engine, Outlook, Turn
 from mara.runtime.latest import EngineState, Latest
+from mara.runtime.orders import refuse_impossible
 from mara.runtime.planner import Planner
 from mara.store.store import Store
 
@@ -56,12 +56,13 @@ class Platform:
         self._steps_due = 0
         self._wake = asyncio.Event()
         self._commands: deque[Command] = deque()
-        self._stale_ticks = 0
         self._tries = 0
         self._failed_tick = -1
         self._published_s = float("-inf")
         self._recent: deque[Event] = deque(maxlen=MAX_SHOWN_EVENTS)
-        self._last_problem: Problem | None = None
+        self._last_outlook: Outlook | None = None
+        self._unstored: Turn | None = None
+        self._unshown: Turn | None = None
         self._loop_task: asyncio.Task[None] | None = None
         self._store: Store | None = None
         self._engine: Engine | None = None
@@ -73,8 +74,13 @@ class Platform:
         Raises:
             ConfigError, FeedError, StoreError: the run cannot be opened; nothing is left open.
         """
-        self._store, self._engine, self._planner = await asyncio.to_thread(self._open_run)
-        self._recent.extend(await asyncio.to_thread(self._store.recent_events, MAX_SHOWN_EVENTS))
+        store, self._engine, self._planner = await asyncio.to_thread(self._open_run)
+        self._store = store
+        try:
+            self._recent.extend(await asyncio.to_thread(store.recent_events, MAX_SHOWN_EVENTS))
+        except BaseException:
+            await self.stop()
+            raise
         self.latest.set_speed(self._speed_share)
         log.info("run opened", extra={"run": self._run_id})
         self._loop_task = asyncio.create_task(self._supervise(), name="mara-loop")
@@ -94,17 +100,17 @@ class Platform:
             log.info("run closed")
 
     def pause(self) -> None:
-        """Stop simulated time after the tick under way."""
-        self._paused = True
+        """Stop simulated time after the tick under way; steps still due are let go."""
+        self._paused, self._steps_due = True, 0
         self._wake.set()
 
     def resume(self) -> None:
-        """Let time go on, also after a halt."""
-        self._paused = False
+        """Let time go on at its pace, also after a halt."""
+        self._paused, self._steps_due = False, 0
         self._wake.set()
 
     def step(self, ticks: int) -> None:
-        """Advance by some ticks at once, and stay paused.
+        """Advance by some ticks at once, also after a halt, and stay paused.
 
         Raises:
             CommandError: not between 1 and `MAX_STEPS`.
@@ -131,10 +137,13 @@ class Platform:
         """Have a command obeyed in the next tick.
 
         Raises:
-            CommandError: too many are waiting.
+            CommandError: too many are waiting, nothing runs, or nobody could obey this one.
         """
+        if self._engine is None:
+            raise CommandError("the engine has not been started: order when it runs")
         if len(self._commands) >= MAX_COMMANDS:
             raise CommandError(f"{MAX_COMMANDS} commands are waiting: let the engine go on first")
+        refuse_impossible(command, self._commands, self._engine.world, self._engine.charter)
         self._commands.append(command)
         log.info("command ordered", extra={"command": repr(command)})
 
@@ -151,50 +160,65 @@ class Platform:
 
     async def _supervise(self) -> None:
         """Keep the loop going: a failing tick is tried again after growing pauses, six times, then the engine halts."""
+        failure: Exception | None = None
         while True:
             try:
+                if failure is not None:
+                    await self._recover(failure)
                 await self._loop()
-            except asyncio.CancelledError:
-                raise
             except Exception as error:  # noqa: BLE001  the outermost frame: log it, show it, try again
-                await self._after_failure(error)
+                failure = error
 
-    async def _after_failure(self, error: Exception) -> None:
+    async def _recover(self, error: Exception) -> None:
+        """Say what is wrong, wait, and come back for the next try."""
         tick = self._engine.world.tick if self._engine is not None else 0
         self._tries = self._tries + 1 if tick == self._failed_tick else 1
         self._failed_tick = tick
         reason = str(error) if isinstance(error, MaraError) else f"{type(error).__name__}: {error}"
         log.error("tick failed", extra={"tick": tick, "tries": self._tries, "reason": reason}, exc_info=error)
-        if self._tries < MAX_TRIES:
+        self._publish()
+        if isinstance(error, FeedEnded):
+            await self._halt(f"halted at tick {tick}: {reason}")
+        elif self._tries >= MAX_TRIES:
+            await self._halt(f"halted at tick {tick} after {MAX_TRIES} tries: {reason}")
+        else:
             self.latest.mark(EngineState.DEGRADED, f"tick {tick}: {reason}")
             await asyncio.sleep(min(FIRST_BACK_OFF_S * 2 ** (self._tries - 1), MAX_BACK_OFF_S))
-            return
-        self.latest.mark(EngineState.HALTED, f"halted at tick {tick} after {MAX_TRIES} tries: {reason}")
-        self._tries = 0
-        await self._wait_for_resume()
 
-    async def _wait_for_resume(self) -> None:
-        self._paused = True
-        while self._paused:
-            self._wake.clear()
-            await self._wake.wait()
+    async def _halt(self, reason: str) -> None:
+        """Wait for somebody who resumes or steps; what failed is then worked out anew."""
+        self.latest.mark(EngineState.HALTED, reason)
+        self._tries = 0
+        self._unstored = None
+        self._paused, self._steps_due = True, 0
+        while self._paused and not self._steps_due:
+            await self._until_woken(None)
 
     async def _loop(self) -> None:
-        due_s = self._clock.monotonic_s()
+        begun_s = self._now_s - self._tick_s  # when the tick before was due; the first is due now
         while True:
             if self._paused and not self._steps_due:
+                self._publish()
                 self.latest.mark(EngineState.PAUSED)
                 await self._until_woken(None)
-                due_s = self._clock.monotonic_s()
+                begun_s = self._now_s - self._tick_s
                 continue
             stepping = self._steps_due > 0
-            wait_s = 0.0 if stepping else due_s - self._clock.monotonic_s()
+            due_s = self._now_s if stepping else begun_s + self._tick_s
+            wait_s = due_s - self._now_s
+            if wait_s > LEAST_PUBLISH_INTERVAL_S:
+                self._publish()
             if wait_s > 0.0 and await self._until_woken(wait_s):
                 continue
+            # What is more than a tick late is let go, so that a stall is not made up for in a burst.
+            begun_s = max(due_s, self._now_s - self._tick_s)
             await self._tick()
-            if stepping:
+            if stepping and self._steps_due:
                 self._steps_due -= 1
-            due_s = max(due_s + self._tick_s, self._clock.monotonic_s() - self._tick_s)
+
+    @property
+    def _now_s(self) -> float:
+        return self._clock.monotonic_s()
 
     @property
     def _tick_s(self) -> float:
@@ -214,44 +238,57 @@ class Platform:
         """Gather, advance, store, show: in this order, and each only when the one before succeeded."""
         assert self._engine is not None
         assert self._store is not None
-        assert self._planner is not None
-        problem = self._problem(self._engine)
-        plan = await self._planner.plan_for(problem)
-        commands = tuple(self._commands)
-        turn = self._engine.turn(problem, plan, commands)
+        # A tick whose storing failed is offered again as it was: the store knows it, should it have got through.
+        turn = self._unstored or await self._next_turn(self._engine)
+        self._unstored = turn
         loop = asyncio.get_running_loop()
         stored = loop.run_in_executor(self._store.executor, self._store.append, turn.step, turn.plan, turn.events)
         await asyncio.shield(stored)
+        self._unstored = None
         self._engine.keep(turn)
-        for _ in commands:
+        for _ in turn.step.commands:
             self._commands.popleft()
         self._show(turn)
 
-    def _problem(self, engine: Engine) -> Problem:
-        """The present problem; when the feed fails, the last good observation stands in, marked stale, for an hour."""
+    async def _next_turn(self, engine: Engine) -> Turn:
+        assert self._planner is not None
+        outlook = self._outlook(engine)
+        plan = await self._planner.plan_for(engine.problem(outlook))
+        return engine.turn(outlook, plan, tuple(self._commands))
+
+    def _outlook(self, engine: Engine) -> Outlook:
+        """The outside world now; when the feed fails, the last good observation stands in, marked stale, for an hour.
+
+        Raises:
+            FeedError: the feed failed, and has for too long, or nothing more will come.
+        """
         try:
-            problem = engine.problem()
-        except FeedError:
-            if self._stale_ticks >= MAX_STALE_TICKS or self._last_problem is None:
+            self._last_outlook = engine.outlook()
+        except FeedEnded:
+            raise
+        except FeedError as error:
+            last, tick = self._last_outlook, engine.world.tick
+            if last is None or tick - last.observation.tick > MAX_STALE_TICKS:
                 raise
-            self._stale_ticks += 1
-            last = self._last_problem
-            observation = replace(
-                last.observation, tick=engine.world.tick, arrivals=(), stale_sources=(engine.feed.name,)
-            )
-            return replace(last, world=engine.world, observation=observation)
-        self._stale_ticks = 0
-        self._last_problem = problem
-        return problem
+            log.warning("feed failed", extra={"tick": tick, "reason": str(error)})
+            stale = replace(last.observation, tick=tick, arrivals=(), stale_sources=(engine.feed.name,))
+            return replace(last, observation=stale)
+        return self._last_outlook
 
     def _show(self, turn: Turn) -> None:
         for event in turn.events:
             log.info(event.text, extra={"tick": event.tick, "kind": event.kind, "site": event.site})
         self._recent.extend(turn.events)
-        now_s = self._clock.monotonic_s()
-        if now_s - self._published_s < LEAST_PUBLISH_INTERVAL_S and not self._paused:
+        self._unshown = turn
+        if self._now_s - self._published_s >= LEAST_PUBLISH_INTERVAL_S:
+            self._publish()
+
+    def _publish(self) -> None:
+        """Show the newest stored tick, unless it has been shown."""
+        turn, self._unshown = self._unshown, None
+        if turn is None:
             return
-        self._published_s = now_s
         assert self._engine is not None
+        self._published_s = self._now_s
         events = tuple(self._recent)
         self.latest.publish(snapshot_of(turn.step, turn.plan, events, self._engine.charter, self._run_id))

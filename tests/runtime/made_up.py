@@ -1,0 +1,208 @@
+"""A platform in a made-up world: a clock that tests move, a calm feed, a store in memory, an optimizer that can block.
+
+Ticks take 300 s of the manual clock at the speed used here, so that nothing happens but what a test asks for.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Event as ThreadEvent
+from typing import cast
+
+from mara.core.events import Event
+from mara.core.plan import Plan, Problem
+from mara.core.snapshot import SeriesPoint, Snapshot
+from mara.core.step import Step
+from mara.core.world import Charter, Forecast, Observation, first_world
+from mara.errors import FeedUnavailable
+from mara.optimizers.base import Optimizer
+from mara.optimizers.rules import Rules
+from mara.runtime.clock import Clock
+from mara.runtime.engine import Engine
+from mara.runtime.latest import EngineState, Latest
+from mara.runtime.planner import Planner
+from mara.runtime.platform import Platform
+from mara.store.store import Store
+from tests import builders
+
+TICK_S = 300.0
+"""At speed 1 and five-minute ticks."""
+
+
+class ManualClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.at_s = 1_000.0
+        self.wall = builders.START
+
+    def monotonic_s(self) -> float:
+        return self.at_s
+
+    def cpu_s(self) -> float:
+        return self.at_s
+
+    def now(self) -> datetime:
+        return self.wall
+
+
+@dataclass
+class MemoryStore:
+    """Keeps ticks in a list; `refusals` are raised first, one by one."""
+
+    refusals: list[Exception] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
+    offered: list[Step] = field(default_factory=list)
+    executor: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    gate: ThreadEvent = field(default_factory=ThreadEvent)
+    closed_count: int = 0
+    run: None = None
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def append(self, step: Step, plan: Plan, events: Sequence[Event]) -> None:
+        assert self.gate.wait(10)
+        self.offered.append(step)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.steps.append(step)
+        self.plans.append(plan)
+
+    def recent_events(self, limit: int) -> tuple[Event, ...]:
+        return ()
+
+    def series(self, hours: int) -> tuple[SeriesPoint, ...]:
+        return ()
+
+    def close(self) -> None:
+        self.executor.shutdown(wait=True)
+        self.closed_count += 1
+
+
+@dataclass
+class CalmFeed:
+    """The same mild tick for ever, but for the ticks that it has nothing for."""
+
+    charter: Charter
+    missing: range = range(0)
+    name: str = "calm"
+    price_usd_per_mwh: float = 50.0
+    seen_at_s: dict[int, float] = field(default_factory=dict)
+
+    def observe(self, tick: int) -> Observation:
+        self.seen_at_s.setdefault(tick, time.monotonic())
+        if tick in self.missing:
+            raise FeedUnavailable(f"nothing came for tick {tick}: mend the line")
+        return builders.observation(self.charter, tick, price=self.price_usd_per_mwh)
+
+    def forecast(self, tick: int, hours: int) -> Forecast:
+        return builders.forecast(self.observe(tick), hours)
+
+
+@dataclass
+class Stubborn:
+    """An optimizer that answers when its gate opens, with `failure` if there is one."""
+
+    gate: ThreadEvent = field(default_factory=ThreadEvent)
+    failure: Exception | None = None
+    name: str = "stubborn"
+    asked: list[int] = field(default_factory=list)
+
+    def plan(self, problem: Problem) -> Plan:
+        self.asked.append(problem.tick)
+        assert self.gate.wait(10)
+        if self.failure is not None:
+            raise self.failure
+        return Plan(optimizer=self.name, made_tick=problem.tick, steps=Rules().plan(problem).steps)
+
+
+@dataclass
+class Stage:
+    """A platform and everything around it."""
+
+    platform: Platform
+    clock: Clock
+    store: MemoryStore
+    feed: CalmFeed
+    charter: Charter
+
+    @property
+    def state(self) -> EngineState:
+        return self.platform.latest.read().state
+
+    @property
+    def reason(self) -> str:
+        return self.platform.latest.read().reason
+
+    @property
+    def shown(self) -> Snapshot:
+        snapshot = self.platform.latest.read().snapshot
+        assert snapshot is not None
+        return snapshot
+
+    @property
+    def stored_ticks(self) -> list[int]:
+        return [step.tick for step in self.store.steps]
+
+    async def stored(self, ticks: int) -> None:
+        """Wait until so many ticks are stored and the newest is shown."""
+        await until(lambda: len(self.store.steps) >= ticks)
+        await until(lambda: self.platform.latest.read().snapshot is not None and self.shown.tick >= ticks - 1)
+
+    async def in_state(self, state: EngineState) -> None:
+        await until(lambda: self.state is state)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move the clock and let the platform look at it."""
+        assert isinstance(self.clock, ManualClock)
+        self.clock.at_s += seconds
+        self.platform.set_speed(self.platform.latest.read().speed_share)
+        await quiet()
+
+
+def stage(
+    *,
+    optimizer: Optimizer | None = None,
+    store: MemoryStore | None = None,
+    missing: range = range(0),
+    clock: Clock | None = None,
+    speed_share: float = 1.0,
+) -> Stage:
+    """A platform that has not been started."""
+    charter, kept = builders.charter(), store or MemoryStore()
+    feed, chosen, clock = CalmFeed(charter, missing), optimizer or Rules(), clock or ManualClock()
+
+    def open_run() -> tuple[Store, Engine, Planner]:
+        engine = Engine(charter=charter, feed=feed, optimizer=chosen, horizon_hours=2, world=first_world(charter))
+        return cast(Store, kept), engine, Planner(chosen, Rules(), 60.0)
+
+    return Stage(Platform(open_run, Latest(), clock, speed_share), clock, kept, feed, charter)
+
+
+@asynccontextmanager
+async def running(around: Stage) -> AsyncIterator[Stage]:
+    """The platform between its start and its end."""
+    await around.platform.start()
+    try:
+        yield around
+    finally:
+        around.store.gate.set()
+        await around.platform.stop()
+
+
+async def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
+    """Wait for something that is on its way."""
+    async with asyncio.timeout(within_s):
+        while not holds():  # noqa: ASYNC110  what is waited for knows nothing of being waited for
+            await asyncio.sleep(0.001)
+
+
+async def quiet() -> None:
+    """Long enough for whatever was due to have happened."""
+    await asyncio.sleep(0.04)

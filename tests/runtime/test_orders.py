@@ -1,0 +1,88 @@
+"""Orders that nobody could obey are refused at once, and nothing changes."""
+
+import math
+
+import pytest
+
+from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
+from mara.core.contract import ContractRequest, Tier
+from mara.errors import CommandError
+from mara.runtime.orders import MAX_ORDER_TICKS
+from tests.runtime.made_up import running, stage
+
+
+def request(contract_id: str = "new", power_mw: float = 1.0, ticks: int = 12, timezone: str = "UTC") -> ContractRequest:
+    return ContractRequest(
+        id=contract_id,
+        tier=Tier.STANDARD,
+        customer="Acme",
+        power_mw=power_mw,
+        duration_ticks=ticks,
+        timezone=timezone,
+    )
+
+
+def exclude(contract_id: str = "", from_tick: int = 5, to_tick: int = 8) -> Exclude:
+    return Exclude(contract_id=contract_id, from_tick=from_tick, to_tick=to_tick, reason="grid order", author="ann")
+
+
+IMPOSSIBLE = [
+    (Outage(site_id="nowhere", duration_ticks=3), "there is no site 'nowhere', there is west, north, east"),
+    (Outage(site_id="west", duration_ticks=0), "1 to 1,000,000 ticks, got 0"),
+    (Outage(site_id="west", duration_ticks=10**30), "1 to 1,000,000 ticks"),
+    (Restore(site_id=""), "no site ''"),
+    (Cancel(contract_id="c9"), "no live contract 'c9', there is none"),
+    (exclude("c9"), "no live contract 'c9'"),
+    (exclude(to_tick=5), "got 0"),
+    (exclude(from_tick=-1), "before it begins"),
+    (Book(request=request(power_mw=math.nan), rate_usd_per_mwh=100.0), "power above 0 MW, got nan"),
+    (Book(request=request(power_mw=-1.0), rate_usd_per_mwh=100.0), "power above 0 MW, got -1"),
+    (Book(request=request(ticks=MAX_ORDER_TICKS + 1), rate_usd_per_mwh=100.0), "a contract lasts"),
+    (Book(request=request(timezone="Mars/Olympus"), rate_usd_per_mwh=100.0), "IANA"),
+    (Book(request=request(), rate_usd_per_mwh=math.nan), "a rate is 0 to 100,000 USD/MWh, got nan"),
+    (Book(request=request(), rate_usd_per_mwh=-5.0), "a rate is"),
+]
+
+
+@pytest.mark.parametrize(("command", "said"), IMPOSSIBLE, ids=[f"{type(c).__name__} {said}" for c, said in IMPOSSIBLE])
+async def test_an_impossible_order_is_refused_and_the_run_goes_on(command: Command, said: str) -> None:
+    async with running(stage()) as here:
+        with pytest.raises(CommandError) as refusal:
+            here.platform.order(command)
+        assert said in str(refusal.value)
+        here.platform.step(1)
+        await here.stored(1)
+        assert here.store.steps[0].commands == ()
+
+
+async def test_a_booking_is_obeyed_and_the_same_contract_cannot_be_booked_again() -> None:
+    book = Book(request=request(), rate_usd_per_mwh=100.0)
+    async with running(stage()) as here:
+        here.platform.order(book)
+        with pytest.raises(CommandError, match="ordered already"):
+            here.platform.order(book)
+        here.platform.step(2)
+        await here.stored(2)
+        assert [contract.id for contract in here.store.steps[0].accepted] == ["new"]
+        with pytest.raises(CommandError, match="live already"):
+            here.platform.order(book)
+        here.platform.order(Cancel(contract_id="new"))
+        here.platform.step(2)
+        await here.stored(4)
+        assert here.store.steps[-1].before.book.contracts == ()
+
+
+async def test_an_ordered_outage_can_be_ended_early() -> None:
+    async with running(stage()) as here:
+        here.platform.order(Outage(site_id="west", duration_ticks=100))
+        here.platform.step(1)
+        await here.stored(1)
+        here.platform.order(Restore(site_id="west"))
+        here.platform.step(1)
+        await here.stored(2)
+        assert [float(step.observation.availability_share[0]) for step in here.store.steps] == [0.0, 1.0]
+
+
+async def test_nothing_can_be_ordered_before_the_start() -> None:
+    with pytest.raises(CommandError, match="started"):
+        stage().platform.order(Outage(site_id="west", duration_ticks=1))

@@ -1,0 +1,169 @@
+"""Plans beside the tick: a slow or failing optimizer costs a worse plan, never a late tick, and the reason is kept."""
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from mara.core.plan import Problem
+from mara.core.world import first_world
+from mara.errors import PlanInfeasible
+from mara.optimizers.rules import Rules
+from mara.runtime.clock import SystemClock
+from mara.runtime.latest import EngineState
+from mara.runtime.planner import GRACE_S, Planner
+from tests import builders
+from tests.runtime.made_up import TICK_S, Stubborn, running, stage, until
+
+CHARTER = builders.charter()
+
+
+def problem_at(tick: int) -> Problem:
+    seen = builders.observation(CHARTER, tick)
+    return builders.problem(CHARTER, replace(first_world(CHARTER), tick=tick), seen, hours=2)
+
+
+async def test_a_quick_optimizer_s_plan_is_followed_in_the_tick_that_asked() -> None:
+    quick = Stubborn()
+    quick.gate.set()
+    planner = Planner(quick, Rules(), 60.0)
+    plan = await planner.plan_for(problem_at(0))
+    planner.close()
+    assert (plan.optimizer, plan.status, plan.note) == ("stubborn", "feasible", "")
+
+
+async def test_while_the_first_plan_is_under_way_the_fallback_says_so() -> None:
+    slow = Stubborn()
+    planner = Planner(slow, Rules(), 60.0)
+    plan = await planner.plan_for(problem_at(0))
+    assert (plan.optimizer, plan.status) == ("rules", "fallback")
+    assert "stubborn" in plan.note
+    assert "first plan" in plan.note
+    slow.gate.set()
+    planner.close()
+
+
+async def test_an_optimizer_at_work_is_not_asked_twice_and_holds_up_one_tick_only() -> None:
+    slow = Stubborn()
+    planner = Planner(slow, Rules(), 60.0)
+    await planner.plan_for(problem_at(0))
+    began = time.monotonic()
+    for tick in range(1, 11):
+        await planner.plan_for(problem_at(tick))
+    assert time.monotonic() - began < 10 * GRACE_S
+    assert slow.asked == [0]
+    slow.gate.set()
+    planner.close()
+
+
+async def test_a_late_answer_is_followed_from_the_next_tick_on_and_its_maker_is_asked_again() -> None:
+    slow = Stubborn()
+    planner = Planner(slow, Rules(), 60.0)
+    await planner.plan_for(problem_at(0))
+    slow.gate.set()
+    await until(lambda: planner.is_idle)
+    slow.gate.clear()
+    plan = await planner.plan_for(problem_at(0))
+    assert (plan.optimizer, plan.made_tick, plan.status) == ("stubborn", 0, "feasible")
+    assert len(slow.asked) == 2
+    slow.gate.set()
+    planner.close()
+
+
+async def test_an_answer_after_the_deadline_is_not_followed_and_the_reason_names_the_deadline() -> None:
+    slow = Stubborn()
+    planner = Planner(slow, Rules(), 0.05)
+    await planner.plan_for(problem_at(0))
+    await asyncio.sleep(0.05)
+    plan = await planner.plan_for(problem_at(0))
+    assert (plan.optimizer, plan.status) == ("rules", "fallback")
+    assert "0.05 s" in plan.note
+    slow.gate.set()
+    await until(lambda: planner.is_idle)
+    plan = await planner.plan_for(problem_at(0))
+    planner.close()
+    assert slow.asked == [0, 0]
+    assert plan.optimizer == "stubborn"
+
+
+async def test_a_plan_that_came_in_time_is_followed_however_late_the_next_tick_is() -> None:
+    slow = Stubborn()
+    planner = Planner(slow, Rules(), 0.05)
+    await planner.plan_for(problem_at(0))
+    slow.gate.set()
+    await until(lambda: planner.is_idle)
+    await asyncio.sleep(0.05)
+    slow.gate.clear()
+    plan = await planner.plan_for(problem_at(0))
+    assert plan.optimizer == "stubborn"
+    slow.gate.set()
+    planner.close()
+
+
+@pytest.mark.parametrize("failure", [PlanInfeasible("no plan exists"), ZeroDivisionError("by zero")])
+async def test_a_failing_optimizer_leaves_the_plan_to_the_fallback_and_its_reason_to_the_reader(
+    failure: Exception,
+) -> None:
+    failing = Stubborn(failure=failure)
+    failing.gate.set()
+    planner = Planner(failing, Rules(), 60.0)
+    plan = await planner.plan_for(problem_at(0))
+    assert (plan.optimizer, plan.status) == ("rules", "fallback")
+    assert "stubborn failed" in plan.note
+    assert str(failure) in plan.note
+    failing.failure = None
+    plan = await planner.plan_for(problem_at(0))
+    planner.close()
+    assert (plan.optimizer, plan.note) == ("stubborn", "")
+
+
+async def test_a_bug_in_an_optimizer_does_not_stop_the_run() -> None:
+    failing = Stubborn(failure=ZeroDivisionError("by zero"))
+    failing.gate.set()
+    async with running(stage(optimizer=failing)) as here:
+        here.platform.step(3)
+        await here.stored(3)
+        await here.in_state(EngineState.PAUSED)
+        assert here.shown.plan.optimizer == "rules"
+        assert "by zero" in here.shown.plan.note
+
+
+async def test_a_blocked_optimizer_makes_no_tick_late_and_the_plan_says_what_it_is() -> None:
+    slow, period_s, ticks = Stubborn(), 0.05, 16
+    here = stage(optimizer=slow, clock=SystemClock(), speed_share=TICK_S / period_s)
+    async with running(here):
+        await here.stored(ticks)
+        begun_s = [here.feed.seen_at_s[tick] for tick in range(ticks)]
+        lateness_s = sorted(at - begun_s[0] - n * period_s for n, at in enumerate(begun_s))
+        assert lateness_s[-3] < 0.05, lateness_s
+        assert here.shown.plan.status == "fallback"
+        assert here.shown.plan.optimizer == "rules"
+        assert "stubborn is still at its first plan" in here.shown.plan.note
+    slow.gate.set()
+
+
+async def test_an_old_plan_in_force_says_how_old_it_is() -> None:
+    slow = Stubborn()
+    slow.gate.set()
+    async with running(stage(optimizer=slow)) as here:
+        await here.stored(1)
+        slow.gate.clear()
+        here.platform.step(4)
+        await here.stored(5)
+        await here.in_state(EngineState.PAUSED)
+        slow.gate.set()
+        assert here.shown.plan.optimizer == "stubborn"
+        assert here.shown.plan.age_ticks == 4
+
+
+async def test_a_solver_that_does_not_end_does_not_hold_up_the_end_of_the_program() -> None:
+    slow = Stubborn()
+    planner = Planner(slow, Rules(), 60.0)
+    await planner.plan_for(problem_at(77))
+    at_work = [thread for thread in threading.enumerate() if thread.name == "mara-planner-77"]
+    assert [thread.daemon for thread in at_work] == [True]
+    planner.close()
+    slow.gate.set()
+    at_work[0].join(5)
