@@ -72,29 +72,44 @@ def _stranded(step: Step, charter: Charter) -> Iterator[Event]:
         site = int(step.allocation.site[i])
         severity: Severity = "critical" if contract.tier is Tier.PREMIUM else "warning"
         name = charter.fleet.sites[site].name
-        text = f"{_contract(step, i)} is off: {name} lost its racks and none are free elsewhere yet."
-        yield _event(step, severity, site, "stranded", text)
+        if not _fell(step, site):
+            why = "no site has room for it"
+        elif contract.tier is Tier.PREMIUM:
+            why = f"{name} failed, and no reserve can hold it"
+        else:
+            why = f"{name} failed, and it cannot run elsewhere before the next tick"
+        yield _event(step, severity, site, "stranded", f"{_contract(step, i)} is off: {why}.")
 
 
 def _moves(step: Step, charter: Charter) -> Iterator[Event]:
     now, was = step.allocation.site, step.before.accounts.site
     conditions = conditions_of(step.observation, charter)
     cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
-    for i in np.nonzero(step.allocation.served & (now != was))[0].tolist():
+    resumed = ~step.before.accounts.served & (step.before.book.tier != Tier.SPOT)
+    for i in np.nonzero(step.allocation.served & ((now != was) | resumed))[0].tolist():
         to, start = int(now[i]), int(was[i])
         name = charter.fleet.sites[to].name
         if start == UNPLACED:
             text = f"{_contract(step, i)} starts at {name}: power costs {cost[to]:.0f} USD per rack MWh there."
             yield _event(step, "info", to, "placed", text)
             continue
+        if resumed[i]:
+            yield _event(step, "info", to, "placed", f"{_contract(step, i)} runs again, at {name}.")
+            continue
         origin = charter.fleet.sites[start].name
-        fell = step.observation.availability_share[start] < step.before.availability_share[start]
-        if fell:
-            text = f"{_contract(step, i)} moved from {origin} to reserve at {name} in time."
+        move = f"{_contract(step, i)} moved from {origin} to"
+        if _fell(step, start) and step.before.book.tier[i] == Tier.PREMIUM:
+            text = f"{move} reserve at {name} in time."
+        elif cost[to] < cost[start]:
+            text = f"{move} {name}: {cost[to]:.0f} instead of {cost[start]:.0f} USD per rack MWh."
         else:
-            gap = f"{cost[to]:.0f} instead of {cost[start]:.0f} USD per rack MWh"
-            text = f"{_contract(step, i)} moved from {origin} to {name}: {gap}."
+            text = f"{move} {name}: other load makes more of the racks at {origin}."
         yield _event(step, "info", to, "moved", text)
+
+
+def _fell(step: Step, site: int) -> bool:
+    """Whether the site lost machines in this tick."""
+    return bool(step.observation.availability_share[site] < step.before.availability_share[site])
 
 
 def _shedding(step: Step, charter: Charter) -> Iterator[Event]:

@@ -74,7 +74,8 @@ def merchant_value_usd_per_mwh(
     Tokens per MWh x price x the demand multiplier of the region of origin; serving another region costs extra.
     """
     by_kind = fleet.tokens_per_mwh * (token_price_usd_per_mtok / TOKENS_PER_MTOK)
-    return np.asarray((multiplier[:, None] * by_kind)[:, None, :] - remote_cost_usd_per_mwh(fleet, remote_serving_usd_per_mwh))
+    remote = remote_cost_usd_per_mwh(fleet, remote_serving_usd_per_mwh)
+    return np.asarray((multiplier[:, None] * by_kind)[:, None, :] - remote)
 
 
 @lru_cache(maxsize=16)
