@@ -127,11 +127,12 @@ class _Placing:
 
     def _place_tier(self, tier: Tier) -> None:
         members = self.world.book.members[tier]
-        if self.as_planned[tier] and all(
-            row[tier] <= free + TOLERANCE_MW for row, free in zip(self.held, self.free, strict=True)
-        ):
+        held_fits = all(row[tier] <= free + TOLERANCE_MW for row, free in zip(self.held, self.free, strict=True))
+        if self.as_planned[tier] and held_fits:
             self._leave(members, tier)
             return
+        if held_fits:
+            members = self._leave_unchanged_sites(members, tier)
         # Those nearest to losing their budget come first.
         leftover, failed = self._keep(sorted(members, key=self.budget.__getitem__), tier)
         for i in failed:
@@ -151,6 +152,22 @@ class _Placing:
         for i in members:
             self.served[i] = self.was_served[i]
             self.scheduled[i] = not self.was_served[i] and self._is_spared(i, tier, room)
+
+    def _leave_unchanged_sites(self, members: Sequence[int], tier: Tier) -> list[int]:
+        """Whoever runs where the plan takes nothing away stays; returns the others."""
+        stays = [row[tier] <= target[tier] + TOLERANCE_MW for row, target in zip(self.held, self.target, strict=True)]
+        for site, (row, all_stay) in enumerate(zip(self.held, stays, strict=True)):
+            if all_stay:
+                self.free[site] -= row[tier]
+                self.target[site][tier] -= row[tier]
+                row[tier] = 0.0
+        others: list[int] = []
+        for i in members:
+            if self.was_served[i] and stays[self.was_site[i]]:
+                self.served[i] = True
+            else:
+                others.append(i)
+        return others
 
     def _is_spared(self, i: int, tier: Tier, room_mw: float) -> bool:
         """Whether leaving it out is a choice: inside its budget, and not for want of a site that could hold it."""

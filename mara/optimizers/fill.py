@@ -58,17 +58,24 @@ def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
     meanwhile. Sized in megawatts, so that a large contract may still
     find no single site to go to, and a second failure finds nothing.
     """
-    premium = contracts_mw[:, Tier.PREMIUM]
-    reserve = np.zeros_like(premium)
-    room = np.maximum(conditions.contract_room_mw - premium - contracts_mw[:, Tier.STANDARD], 0.0)
-    cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
-    for site in np.argsort(-cost, kind="stable").tolist():
-        reserve[site] = room[site]
-        spare = float((reserve.sum() - reserve - premium).min())
-        if spare >= 0.0:
-            reserve[site] -= min(spare, room[site])
+    premium: list[float] = contracts_mw[:, Tier.PREMIUM].tolist()
+    standard: list[float] = contracts_mw[:, Tier.STANDARD].tolist()
+    room: list[float] = conditions.contract_room_mw.tolist()
+    cost: list[float] = (conditions.rack_pue * conditions.grid_cost_usd_per_mwh).tolist()
+    reserve = [0.0] * len(room)
+    held, most = 0.0, max(premium)
+    for site in sorted(range(len(room)), key=cost.__getitem__, reverse=True):
+        if held >= most:
             break
-    return reserve
+        reserve[site] = max(room[site] - premium[site] - standard[site], 0.0)
+        held += reserve[site]
+        # The site itself does not help its own Premium.
+        most = max(most, reserve[site] + premium[site])
+        if held > most:
+            spare = min(held - most, reserve[site])
+            reserve[site] -= spare
+            held -= spare
+    return np.array(reserve)
 
 
 def miners_allowed(problem: Problem, conditions: Conditions) -> Floats:
