@@ -47,7 +47,8 @@ def bound_usd(model: LpModel, row_duals: Floats) -> float:
 
     For ``min c x, L <= A x <= U, l <= x <= u`` and any y: ``sum y+ L + y- U + sum d+ l + d- u`` with ``d = c - A'y``.
     """
-    y = np.where(np.isfinite(model.row_lower), row_duals, np.minimum(row_duals, 0.0))
+    given = np.where(np.isfinite(row_duals), row_duals, 0.0)
+    y = np.where(np.isfinite(model.row_lower), given, np.minimum(given, 0.0))
     y = np.where(np.isfinite(model.row_upper), y, np.maximum(y, 0.0))
     reduced = model.cost - _transposed(model, y)
     at_rows = np.where(y > 0.0, model.row_lower, model.row_upper)

@@ -73,7 +73,9 @@ def check(case: LpCase) -> None:
     """Refuse what a solver must not see: NaN makes it spin for ever, a hedge above the grid limit makes it infeasible.
 
     Raises:
-        PlanRejected: a wrong shape, NaN, infinity, a negative power, or such a hedge; the message names the field.
+        PlanRejected: a wrong shape, NaN, infinity, a negative power, a step without length, a PUE below one, a price of
+            change or breach or a sellback spread below zero (it would make money of nothing), or such a hedge; the
+            message names the field.
     """
     h, s, r = case.steps, case.sites, case.regions
     shapes: dict[str, tuple[int, ...]] = {
@@ -102,9 +104,30 @@ def check(case: LpCase) -> None:
         array = getattr(case, name)
         if array.shape != shape:
             raise PlanRejected(f"{name} must have shape {shape}, got {array.shape}")
-        if not np.isfinite(array).all():
-            raise PlanRejected(f"{name} must be finite numbers, got NaN or infinity")
-        if name.endswith(("_mw", "_mwh", "_h")) and "usd" not in name and (array < 0.0).any():
-            raise PlanRejected(f"{name} must not be negative, got {array.min()}")
+        _check_values(name, array)
+    for name in ("restart_usd_per_mw", "sellback_spread_share", "carbon_price_usd_per_t"):
+        _check_values(name, np.array(getattr(case, name)))
     if (case.hedge_mw > case.grid_limit_mw).any():
         raise PlanRejected("hedge_mw must not exceed grid_limit_mw")
+
+
+def _check_values(name: str, array: Floats) -> None:
+    if not np.isfinite(array).all():
+        raise PlanRejected(f"{name} must be finite numbers, got NaN or infinity")
+    least = array.min(initial=np.inf)
+    if name == "pue" and least < 1.0:
+        raise PlanRejected(f"pue must be at least 1, got {least}")
+    if name == "dt_h" and least <= 0.0:
+        raise PlanRejected(f"dt_h must be positive, got {least}")
+    power = name.endswith(("_mw", "_mwh", "_h")) and "usd" not in name
+    if (power or name in _NEVER_A_GIFT) and least < 0.0:
+        raise PlanRejected(f"{name} must not be negative, got {least}")
+
+
+_NEVER_A_GIFT = (
+    "credit_usd_per_mwh",
+    "goodwill_usd_per_mwh",
+    "migration_usd_per_mw",
+    "restart_usd_per_mw",
+    "sellback_spread_share",
+)

@@ -1,11 +1,9 @@
 """The linear program of MODEL section 5 as sparse rows; no solver is imported.
 
 Columns and rows come period by period, each period alike, so that a basis can be shifted along the horizon. Every
-column has a
-finite upper bound implied by the rows, so that a dual bound computed from any multipliers is finite. Sites without a
-hedge buy
+column has a finite upper bound, so that a dual bound computed from any multipliers is finite. Sites without a hedge buy
 exactly what they draw: their energy cost sits in the cost of each load, and only hedged sites have columns to buy and
-    sell.
+sell.
 """
 
 from collections.abc import Iterator
@@ -46,9 +44,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entries:
-    """Coefficients of a family of rows: `values` (H, N) or (N,) at (row, column) of the period, or of the one
-    before.
-    """
+    """Coefficients of a family of rows: `values` (H, N) or (N,) at (row, column) of the period or of the one before."""
 
     row: Ints
     column: Ints
@@ -320,10 +316,13 @@ def _cost(case: LpCase, columns: Columns) -> Floats:
 
 
 def _upper(case: LpCase, columns: Columns) -> Floats:
-    """Upper bounds (H, width), all finite: what the rows imply anyway where the model states none."""
+    """Upper bounds (H, width), all finite: those that the model states, and loose ones where the rows imply a bound.
+
+    An implied bound that could be tight would take over a part of its row's dual: what a demand or a rack is worth
+    would then be told wrongly.
+    """
     racks = case.available_mw[:, :, RACKS].sum(axis=2)
     upper = np.zeros((case.steps, columns.width))
-    upper[:, columns.miners.ravel()] = _flat(case.available_mw[:, :, MINERS])
     upper[:, columns.merchant.ravel()] = np.tile(_flat(case.available_mw[:, :, RACKS]), case.regions)
     tiers = np.minimum(racks[:, :, None], case.demand_mw[:, None, :])
     upper[:, columns.contracts.ravel()] = _flat(tiers)
@@ -331,8 +330,10 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     upper[:, columns.reserve] = rack_room_mw(case)
     upper[:, columns.reserve_sum] = rack_room_mw(case).sum(axis=1, keepdims=True)
     upper[:, columns.ramp] = case.available_mw[:, :, MINERS].sum(axis=2)
-    upper[:, columns.shed] = np.minimum(case.shed_limit_mw, case.demand_mw[:, :PROMISED_TIER_COUNT])
     upper[:, columns.breached] = case.demand_mw[:, :PROMISED_TIER_COUNT]
+    upper = 2.0 * upper + 1.0
+    upper[:, columns.miners.ravel()] = _flat(case.available_mw[:, :, MINERS])
+    upper[:, columns.shed] = case.shed_limit_mw
     upper[:, columns.bought] = (case.grid_limit_mw - case.hedge_mw)[columns.hedged]
     upper[:, columns.sold] = case.hedge_mw[columns.hedged]
     return upper
