@@ -1,12 +1,14 @@
 """The only file that knows which real thing stands behind each protocol."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, cast, get_args
+from typing import Final, TypeAlias, cast, get_args
 
 import mara
+from mara.core.arrays import Floats
 from mara.core.booking import contract_of, list_rate_usd_per_mwh
 from mara.core.contract import ContractRequest, SlaContract
 from mara.core.fleet import Fleet
@@ -14,12 +16,12 @@ from mara.core.market import Terms
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Charter, World, first_world
-from mara.errors import ConfigError
+from mara.errors import ConfigError, FeedError, FeedUnavailable
 from mara.feeds.arrivals import ArrivalStream
 from mara.feeds.base import Feed
 from mara.feeds.contract_file import read_contracts, requests_by_tick
 from mara.feeds.fleet_file import read_fleet
-from mara.feeds.history_file import History, read_history
+from mara.feeds.history_file import CONTRACTS_FILE, History, read_history, utc_text
 from mara.feeds.history_fleet import fleet_of_history
 from mara.feeds.outages import OutageStream
 from mara.feeds.replay import ForecastKind, ReplayFeed
@@ -39,6 +41,9 @@ from mara.settings import Settings
 from mara.store.records import difference_of, run_record
 from mara.store.store import Store
 
+Demand: TypeAlias = tuple[tuple[SlaContract, ...], Callable[[int], tuple[ContractRequest, ...]] | None]
+"""Contracts that live from the first tick on, and the requests of each tick."""
+
 OPTIMIZERS: Final[dict[str, Callable[[], Optimizer]]] = {
     "static": Static,
     "static-breakeven": lambda: Static(breakeven=True),
@@ -49,11 +54,14 @@ OPTIMIZERS: Final[dict[str, Callable[[], Optimizer]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outside:
-    """The outside world of a run: what it is fixed on, and the feed. `history` is None for a synthetic world."""
+    """The outside world of a run: what it is fixed on, the feed, and the state before the first tick. `history` is None
+    for a synthetic world.
+    """
 
     charter: Charter
     feed: Feed
     history: History | None
+    world: World
 
 
 def optimizer_of(name: str) -> Optimizer:
@@ -105,13 +113,11 @@ def outside_of(settings: Settings) -> Outside:
             charter=charter,
             feed=SyntheticFeed(charter, settings.seed, settings.token_price_usd_per_mtok),
             history=None,
+            world=first_world(charter),
         )
-    contracts = history.folder / "contracts.csv"
-    arrivals = (
-        requests_by_tick(read_contracts(contracts, charter.grid))
-        if contracts.is_file()
-        else ArrivalStream(charter, settings.seed).arrivals
-    )
+    file = contracts_beside(history)
+    demand: Demand = demand_in(file, charter) if file else ((), ArrivalStream(charter, settings.seed).arrivals)
+    contracts, arrivals = demand
     feed = replay_of(
         charter,
         history,
@@ -120,7 +126,7 @@ def outside_of(settings: Settings) -> Outside:
         availability=OutageStream(charter, settings.seed).availability,
         arrivals=arrivals,
     )
-    return Outside(charter=charter, feed=feed, history=history)
+    return Outside(charter=charter, feed=feed, history=history, world=opened(first_world(charter), contracts, charter))
 
 
 def replay_of(
@@ -128,15 +134,18 @@ def replay_of(
     history: History,
     token_price_usd_per_mtok: float,
     forecast: ForecastKind,
-    **streams: Callable[[int], object],
+    *,
+    availability: Callable[[int], Floats] | None = None,
+    arrivals: Callable[[int], tuple[ContractRequest, ...]] | None = None,
 ) -> Feed:
-    """A replay of a history; `streams` are the feed's `availability` and `arrivals`."""
+    """A replay of a history; without `availability` nothing fails, without `arrivals` nobody asks."""
     return ReplayFeed(
         charter,
         history,
         forecast=forecast,
         token_price_usd_per_mtok=token_price_usd_per_mtok,
-        **streams,  # type: ignore[arg-type]  # named streams of the feed, typed there
+        availability=availability,
+        arrivals=arrivals,
     )
 
 
@@ -159,7 +168,7 @@ def open_run(settings: Settings) -> tuple[Store, Engine]:
     )
     store = Store.open(settings.database_url, durability=settings.durability)
     try:
-        world = first_world(outside.charter)
+        world = outside.world
         stored = store.load()
         if stored is None:
             store.begin(wanted, world)
@@ -191,6 +200,8 @@ def platform_of(settings: Settings) -> Platform:
 
     def start() -> tuple[Store, Engine, Planner]:
         store, engine = open_run(settings)
+        with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
+            engine.outlook()
         return store, engine, Planner(engine.optimizer, Rules(), settings.plan_deadline_s)
 
     return Platform(start, Latest(), SystemClock(), settings.speed)
@@ -208,7 +219,7 @@ def rehearsal_of(settings: Settings) -> Engine:
         feed=outside.feed,
         optimizer=optimizer_of(settings.optimizer),
         horizon_hours=settings.horizon_hours,
-        world=first_world(outside.charter),
+        world=outside.world,
     )
 
 
@@ -230,12 +241,11 @@ class BacktestCase:
 
     outside: Outside
     optimizer: Optimizer
-    world: World
     ticks: int
 
 
 def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
-    """The case that was ordered. A history has no outages; demand is the contracts file or a constant pool.
+    """The case that was ordered. A history has no outages; demand is a contracts file, else a constant pool.
 
     Raises:
         ConfigError, FeedError: a history, period, forecast, fleet or optimizer that cannot be used.
@@ -256,25 +266,37 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
         terms=replace(terms, migration_usd_per_mw=(premium, standard, flexible)),
     )
     ticks = charter.grid.tick_at(end)
-    contracts, arrivals = _demand_of(order, charter, ticks)
+    if not ticks:
+        raise FeedUnavailable(
+            f"the period should hold a whole tick of {settings.tick_minutes} minutes, came {utc_text(start)} up to "
+            f"{utc_text(end)}: correct --from or --to"
+        )
+    file = order.contracts or contracts_beside(history)
+    demand = demand_in(file, charter) if file else (pooled_contracts(charter, order.load_share, ticks), None)
+    contracts, arrivals = demand
     feed = replay_of(
         charter, history, settings.token_price_usd_per_mtok, cast(ForecastKind, order.forecast), arrivals=arrivals
     )
-    return BacktestCase(
-        outside=Outside(charter=charter, feed=feed, history=history),
-        optimizer=optimizer_of(settings.optimizer),
-        world=opened(first_world(charter), contracts, charter),
-        ticks=ticks,
+    outside = Outside(
+        charter=charter, feed=feed, history=history, world=opened(first_world(charter), contracts, charter)
     )
+    return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)
 
 
-def _demand_of(
-    order: BacktestOrder, charter: Charter, ticks: int
-) -> tuple[tuple[SlaContract, ...], Callable[[int], tuple[ContractRequest, ...]]]:
-    """Contracts live from the first tick on, and the requests that come later, one tick before they start."""
-    if order.contracts is None:
-        return pooled_contracts(charter, order.load_share, ticks), requests_by_tick(())
-    asked = read_contracts(order.contracts, charter.grid)
+def contracts_beside(history: History) -> Path | None:
+    """The contracts file of a history folder, if there is one."""
+    file = history.folder / CONTRACTS_FILE
+    return file if file.is_file() else None
+
+
+def demand_in(file: Path, charter: Charter) -> Demand:
+    """The demand that a contracts file describes: what is accepted in a tick starts with the next, so requests come a
+    tick before their start.
+
+    Raises:
+        FeedInvalid: the file cannot be used.
+    """
+    asked = read_contracts(file, charter.grid)
     now = tuple(
         contract_of(arrival.request, list_rate_usd_per_mwh(arrival.request.tier, charter), 0)
         for arrival in asked

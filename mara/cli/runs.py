@@ -1,5 +1,6 @@
 """Commands that make time pass: simulate, backtest, replay."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,7 +42,7 @@ def simulate(
     """Go on with the stored run, some ticks further, as fast as it goes."""
     settings = read_settings(options={"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer})
     clock = SystemClock()
-    with open_log(settings):
+    with nullcontext() if no_store else open_log(settings):
         store, engine = (None, rehearsal_of(settings)) if no_store else open_run(settings)
         try:
             first, wall_s, cpu_s = engine.world.tick, clock.monotonic_s(), clock.cpu_s()
@@ -101,7 +102,7 @@ def backtest(
             case.outside.charter,
             case.outside.feed,
             case.optimizer,
-            case.world,
+            case.outside.world,
             case.ticks,
             horizon_hours=settings.horizon_hours,
             on_tick=on_tick,

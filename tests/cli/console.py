@@ -1,0 +1,63 @@
+"""The console script in this process: words in, exit code and both streams out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from mara.cli.commands import app
+from tests.feeds.history_text import bitcoin_rows, history_rows, write_history
+
+SITES = """site_id,name,country,lat,lon,timezone,price_zone
+north,North,NO,60,10,Europe/Oslo,NO1 day-ahead
+south,South,US,30,-97,America/Chicago,ERCOT
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended and what it said."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        assert self.exit_code == 0, self.err
+        assert self.out.count("\n") == 1
+        report = json.loads(self.out)
+        assert isinstance(report, dict)
+        return report
+
+    @property
+    def complaint(self) -> str:
+        """The one line on stderr of a command that failed."""
+        assert self.exit_code != 0
+        assert self.out == ""
+        assert self.err.startswith("mara: ")
+        assert self.err.count("\n") == 1
+        assert "Traceback" not in self.err
+        return self.err
+
+
+def ran(*words: object, **env: str) -> Outcome:
+    """Run one command line; `env` are MARA_ variables without their prefix."""
+    variables = {f"MARA_{name.upper()}": value for name, value in env.items()}
+    result = CliRunner().invoke(app, [str(word) for word in words], env=variables, prog_name="mara")
+    return Outcome(result.exit_code, result.stdout, result.stderr)
+
+
+def small_history(folder: Path, hours: int = 48) -> Path:
+    """Two sites, some days: enough for a fleet of its own."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sites.csv").write_text(SITES, encoding="utf-8")
+    return write_history(folder, history_rows(hours), bitcoin=bitcoin_rows(hours // 24 + 1))
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    """Every file under a folder and what is in it: to see that a refusal changed nothing."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
