@@ -243,6 +243,11 @@ class BacktestCase:
     optimizer: Optimizer
     ticks: int
 
+    @property
+    def world(self) -> World:
+        """The state before the first tick."""
+        return self.outside.world
+
 
 def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
     """The case that was ordered. A history has no outages; demand is a contracts file, else a constant pool.

@@ -102,7 +102,7 @@ def backtest(
             case.outside.charter,
             case.outside.feed,
             case.optimizer,
-            case.outside.world,
+            case.world,
             case.ticks,
             horizon_hours=settings.horizon_hours,
             on_tick=on_tick,
