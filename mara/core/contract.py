@@ -99,10 +99,9 @@ class ContractBook:
         return sealed(sums)
 
     @cached_property
-    def members(self) -> tuple[tuple[int, ...], ...]:
+    def columns(self) -> tuple[Ints, ...]:
         """Columns of each tier's contracts, by tier."""
-        tiers = self.tier.tolist()
-        return tuple(tuple(i for i, own in enumerate(tiers) if own == tier) for tier in Tier)
+        return tuple(sealed(np.flatnonzero(self.tier == tier)) for tier in Tier)
 
     @cached_property
     def rates_usd_per_mwh(self) -> tuple[float, ...]:

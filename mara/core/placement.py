@@ -5,12 +5,11 @@ reserve held
 elsewhere; other tiers of a failed site are bad until they are placed again, from the next tick on.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, sealed
+from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier, budgets_of
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
@@ -47,21 +46,21 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
             (S,).
     """
     held = held_mw(world)
-    as_planned = (np.abs(held - step.contracts_mw) <= TOLERANCE_MW).all()
-    if not as_planned or (held.sum(axis=1) > capacity_mw + TOLERANCE_MW).any():
+    changed = np.count_nonzero(np.abs(held - step.contracts_mw) > TOLERANCE_MW)
+    room = capacity_mw - row_sums(held)
+    if changed or np.count_nonzero(room < -TOLERANCE_MW):
         return _Placing(step, world, capacity_mw, fell, held).placement()
     accounts = world.accounts
     scheduled = ~accounts.served & (world.book.tier != Tier.SPOT)
-    if scheduled.any():
+    if np.count_nonzero(scheduled):
         scheduled &= budgets_of(world.book, accounts) > accounts.bad_ticks
-        scheduled &= world.book.power_mw <= (capacity_mw - held.sum(axis=1)).max() + TOLERANCE_MW
-    sites = len(capacity_mw)
+        scheduled &= world.book.power_mw <= room.max() + TOLERANCE_MW
     return Placement(
         site=accounts.site,
         served=accounts.served,
         scheduled=sealed(scheduled),
         contracts_mw=sealed(held),
-        moved_mw=sealed(np.zeros((sites, PROMISED_TIER_COUNT))),
+        moved_mw=sealed(_no_load(len(room))[:, :PROMISED_TIER_COUNT]),
         stranded_mw=None,
     )
 
@@ -95,46 +94,44 @@ def _by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
 
 
 class _Placing:
-    """One tick's placing, tier by tier, the most binding first. Plain lists: fifty contracts are few for numpy."""
+    """One tick's placing, tier by tier, the most binding first.
+
+    What the plan leaves alone is settled for whole sites at once; only contracts that it moves, sheds or brings in are
+    looked at one by one.
+    """
 
     def __init__(self, step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, held: Floats) -> None:
-        book, accounts = world.book, world.accounts
-        self.world = world
-        self.power: list[float] = book.power_mw.tolist()
-        self.was_site: list[int] = accounts.site.tolist()
-        self.was_served: list[bool] = accounts.served.tolist()
-        self.budget: list[int] = (budgets_of(book, accounts) - accounts.bad_ticks).tolist()
-        self.held: list[list[float]] = held.tolist()
-        as_planned = np.abs(held - step.contracts_mw) <= TOLERANCE_MW
-        self.as_planned = [bool(column.all()) for column in as_planned.T]
-        self.target: list[list[float]] = step.contracts_mw.tolist()
-        self.free: list[float] = capacity_mw.tolist()
-        self.reserve: list[float] = step.reserve_mw.tolist()
-        self.fell: list[bool] = fell.tolist()
-        self.later: list[list[float]] = held[:, :PROMISED_TIER_COUNT].tolist()
+        self.book, self.accounts = world.book, world.accounts
+        self.power: list[float] = world.book.power_mw.tolist()
+        self.was_site: list[int] = world.accounts.site.tolist()
+        self.left_ticks = budgets_of(world.book, world.accounts) - world.accounts.bad_ticks
+        self.budget: list[int] = self.left_ticks.tolist()
+        self.held = held.T
+        self.target = step.contracts_mw.T.copy()
+        self.free = capacity_mw.copy()
+        self.reserve = step.reserve_mw.copy()
+        self.fell = fell
+        self.later = held.T[:PROMISED_TIER_COUNT].copy()
         """Load of the lower promised tiers that still stands at a site and must not be driven out by accident."""
-        self.site = list(self.was_site)
-        self.served = [False] * len(self.power)
-        self.scheduled = [False] * len(self.power)
+        self.site = world.accounts.site.copy()
+        self.served = np.zeros(len(self.power), dtype=np.bool_)
+        self.scheduled = np.zeros(len(self.power), dtype=np.bool_)
 
     def placement(self) -> Placement:
         for tier in Tier:
             if tier < PROMISED_TIER_COUNT:
-                for row in self.later:
-                    row[tier] = 0.0
-            self._place_tier(tier)
+                self.later[tier] = 0.0
+            if len(self.book.columns[tier]):
+                self._place_tier(tier)
         return self._result()
 
     def _place_tier(self, tier: Tier) -> None:
-        members = self.world.book.members[tier]
-        held_fits = all(row[tier] <= free + TOLERANCE_MW for row, free in zip(self.held, self.free, strict=True))
-        if self.as_planned[tier] and held_fits:
-            self._leave(members, tier)
+        held = self.held[tier]
+        stands = (np.abs(held - self.target[tier]) <= TOLERANCE_MW) & (held <= self.free + TOLERANCE_MW)
+        if stands.all():
+            self._leave(tier)
             return
-        if held_fits:
-            members = self._leave_unchanged_sites(members, tier)
-        # Those nearest to losing their budget come first.
-        leftover, failed = self._keep(sorted(members, key=self.budget.__getitem__), tier)
+        leftover, failed = self._keep(tier)
         for i in failed:
             self._fail_over(i, tier)
         if tier is Tier.SPOT:
@@ -143,87 +140,99 @@ class _Placing:
         for i in self._place_as_planned(self._shed(leftover, tier), tier):
             self._put(i, self._space_for(i, tier), tier)
 
-    def _leave(self, members: Sequence[int], tier: Tier) -> None:
+    def _leave(self, tier: Tier) -> None:
         """The whole tier stands as planned: who ran runs, who was shed stays shed."""
-        for site, row in enumerate(self.held):
-            self.free[site] -= row[tier]
-            self.target[site][tier] = 0.0
-        room = max(self.free)
-        for i in members:
-            self.served[i] = self.was_served[i]
-            self.scheduled[i] = not self.was_served[i] and self._is_spared(i, tier, room)
+        columns = self.book.columns[tier]
+        ran = self.accounts.served[columns]
+        self.free -= self.held[tier]
+        self.served[columns] = ran
+        if tier is not Tier.SPOT and not ran.all():
+            off = columns[~ran]
+            holdable = self.book.power_mw[off] <= self.free.max() + TOLERANCE_MW
+            self.scheduled[off] = (self.left_ticks[off] > 0) & holdable
 
-    def _leave_unchanged_sites(self, members: Sequence[int], tier: Tier) -> list[int]:
-        """Whoever runs where the plan takes nothing away stays; returns the others."""
-        stays = [row[tier] <= target[tier] + TOLERANCE_MW for row, target in zip(self.held, self.target, strict=True)]
-        for site, (row, all_stay) in enumerate(zip(self.held, stays, strict=True)):
-            if all_stay:
-                self.free[site] -= row[tier]
-                self.target[site][tier] -= row[tier]
-                row[tier] = 0.0
-        others: list[int] = []
-        for i in members:
-            if self.was_served[i] and stays[self.was_site[i]]:
-                self.served[i] = True
-            else:
-                others.append(i)
-        return others
-
-    def _is_spared(self, i: int, tier: Tier, room_mw: float) -> bool:
+    def _is_spared(self, i: int, room_mw: float) -> bool:
         """Whether leaving it out is a choice: inside its budget, and not for want of a site that could hold it."""
-        return tier is not Tier.SPOT and self.budget[i] > 0 and self.power[i] <= room_mw + TOLERANCE_MW
+        return self.budget[i] > 0 and self.power[i] <= room_mw + TOLERANCE_MW
 
-    def _keep(self, members: list[int], tier: Tier) -> tuple[list[int], list[int]]:
-        """Leave in place what the plan and the site allow; the rest is left over, or failed with its site."""
-        leftover: list[int] = []
+    def _keep(self, tier: Tier) -> tuple[list[int], list[int]]:
+        """Leave in place what the plan and the site allow; the rest is left over, or failed with its site.
+
+        Those nearest to losing their budget come first, here and in what is returned.
+        """
+        columns = self.book.columns[tier]
+        columns = columns[np.argsort(self.left_ticks[columns], kind="stable")]
+        ran, was = self.accounts.served[columns], self.accounts.site[columns]
+        leaving = self._leaving(columns[ran], tier)
+        left = np.array([i in leaving for i in columns.tolist()]) if leaving else np.zeros_like(ran)
+        stays = ran & ~left
+        load = np.bincount(was[stays], weights=self.book.power_mw[columns[stays]], minlength=len(self.free))
+        short = (load > self.free + TOLERANCE_MW) | self.fell
+        if np.count_nonzero(short):
+            one_by_one = ran & short[was]
+            load[short] = 0.0
+            stays &= ~one_by_one
+            kept, failed = self._keep_what_fits(columns[one_by_one].tolist(), leaving, tier)
+        else:
+            kept, failed = [], []
+        self.free -= load
+        self.target[tier] -= load
+        self.served[columns[stays]] = True
+        gone = {*kept, *failed}
+        return [i for i in columns[~stays].tolist() if i not in gone], failed
+
+    def _keep_what_fits(self, members: list[int], leaving: set[int], tier: Tier) -> tuple[list[int], list[int]]:
+        """At sites that lost machines or room: who stays, and who has failed with its site."""
+        kept: list[int] = []
         failed: list[int] = []
-        leaving = self._leaving(members, tier)
         for i in members:
-            site, power = self.was_site[i], self.power[i]
-            if not self.was_served[i]:
-                leftover.append(i)
-            elif power > self.free[site] + TOLERANCE_MW:
-                (failed if self.fell[site] else leftover).append(i)
-            elif i in leaving:
-                leftover.append(i)
-            else:
-                self._put(i, site, tier)
-        return leftover, failed
-
-    def _leaving(self, members: list[int], tier: Tier) -> set[int]:
-        """Whom the plan takes from where they run, most budget first: no more megawatts than it takes from a site."""
-        less = [row[tier] - target[tier] for row, target in zip(self.held, self.target, strict=True)]
-        leaving: set[int] = set()
-        for i in self._most_budget_first(members, lambda i: less[self.was_site[i]]):
             site = self.was_site[i]
-            least = self.power[i] / 2 if tier is Tier.SPOT else self.power[i]
-            if self.was_served[i] and least <= less[site] + TOLERANCE_MW:
+            if self.power[i] > self.free[site] + TOLERANCE_MW:
+                if self.fell[site]:
+                    failed.append(i)
+            elif i not in leaving:
+                self._put(i, site, tier)
+                kept.append(i)
+        return kept, failed
+
+    def _leaving(self, members: Ints, tier: Tier) -> set[int]:
+        """Whom the plan takes from where they run, most budget first: no more megawatts than it takes from a site."""
+        less = self.held[tier] - self.target[tier]
+        least_share = 0.5 if tier is Tier.SPOT else 1.0
+        least = self.book.power_mw[members] * least_share
+        asked = members[least <= less[self.accounts.site[members]] + TOLERANCE_MW].tolist()
+        leaving: set[int] = set()
+        for i in self._most_budget_first(asked, less[self.accounts.site[asked]].tolist()):
+            site = self.was_site[i]
+            if self.power[i] * least_share <= less[site] + TOLERANCE_MW:
                 less[site] -= self.power[i]
                 leaving.add(i)
         return leaving
 
-    def _most_budget_first(self, members: list[int], wanted_mw: Callable[[int], float]) -> list[int]:
+    def _most_budget_first(self, members: list[int], wanted_mw: list[float]) -> list[int]:
         """Who goes first. Before all others goes one that is exactly what the plan takes: the plan means that one."""
-        return sorted(members, key=lambda i: (abs(wanted_mw(i) - self.power[i]) > TOLERANCE_MW, -self.budget[i]))
+        exact = {i: abs(mw - self.power[i]) <= TOLERANCE_MW for i, mw in zip(members, wanted_mw, strict=True)}
+        return sorted(members, key=lambda i: (not exact[i], -self.budget[i]))
 
     def _fail_over(self, i: int, tier: Tier) -> None:
         if tier is not Tier.PREMIUM:
             return
-        rooms = [min(r, f - row[Tier.STANDARD]) for r, f, row in zip(self.reserve, self.free, self.later, strict=True)]
-        best = max(range(len(rooms)), key=rooms.__getitem__)
+        rooms = np.minimum(self.reserve, self.free - self.later[Tier.STANDARD])
+        best = int(rooms.argmax())
         if self.power[i] <= rooms[best] + TOLERANCE_MW:
             self.reserve[best] -= self.power[i]
             self._put(i, best, tier)
 
     def _shed(self, leftover: list[int], tier: Tier) -> list[int]:
         """Take out what the plan wants unserved, most budget first; returns the others, least budget first."""
-        room = max(self.free)
+        if not leftover:
+            return leftover
+        room = float(self.free.max())
         # What fits nowhere is not in the plan for want of room: nobody else is to be left out for it.
         fits = sum(self.power[i] for i in leftover if self.power[i] <= room + TOLERANCE_MW)
-        wanted = fits - sum(max(row[tier], 0.0) for row in self.target)
-        all_wanted = wanted
-        for i in self._most_budget_first(leftover, lambda _: all_wanted):
-            if self._is_spared(i, tier, room) and self.power[i] <= wanted + TOLERANCE_MW:
+        wanted = fits - float(np.maximum(self.target[tier], 0.0).sum())
+        for i in self._most_budget_first(leftover, [wanted] * len(leftover)):
+            if self._is_spared(i, room) and self.power[i] <= wanted + TOLERANCE_MW:
                 wanted -= self.power[i]
                 self.scheduled[i] = True
         return [i for i in leftover if not self.scheduled[i]]
@@ -234,7 +243,7 @@ class _Placing:
         While the plan has room for all, large ones go first: the small ones would take the only places that are large
         enough. Otherwise the order is kept: nearest to losing its budget first.
         """
-        planned = sum(max(min(row[tier], free), 0.0) for row, free in zip(self.target, self.free, strict=True))
+        planned = float(np.maximum(np.minimum(self.target[tier], self.free), 0.0).sum()) if waiting else 0.0
         fits = sum(self.power[i] for i in waiting) <= planned + TOLERANCE_MW
         for i in sorted(waiting, key=self.power.__getitem__, reverse=True) if fits else waiting:
             self._put(i, self._planned_for(i, tier), tier)
@@ -242,19 +251,21 @@ class _Placing:
 
     def _planned_for(self, i: int, tier: Tier) -> int:
         """The site whose planned room the contract fills best, where it was among equals; `UNPLACED` if none."""
-        power, was = self.power[i], self.was_site[i]
-        room = [min(row[tier], free) for row, free in zip(self.target, self.free, strict=True)]
-        fitting = (s for s, mw in enumerate(room) if mw >= power - TOLERANCE_MW)
-        return min(fitting, key=lambda s: (round(room[s], 6), s != was), default=UNPLACED)
+        room = np.minimum(self.target[tier], self.free)
+        filled = np.where(room >= self.power[i] - TOLERANCE_MW, room.round(6), np.inf)
+        best, was = int(filled.argmin()), self.was_site[i]
+        if filled[best] == np.inf:
+            return UNPLACED
+        return was if was != UNPLACED and filled[was] == filled[best] else best
 
     def _space_for(self, i: int, tier: Tier) -> int:
         """Where it was if there is space; else where the plan wants most and there is; `UNPLACED` if nowhere."""
         power, was = self.power[i], self.was_site[i]
-        space = [free - sum(row) for free, row in zip(self.free, self.later, strict=True)]
+        space = self.free - self.later.sum(axis=0)
         if was != UNPLACED and space[was] >= power - TOLERANCE_MW:
             return was
-        planned = [min(row[tier], free) for row, free in zip(self.target, self.free, strict=True)]
-        best = max(range(len(space)), key=lambda s: (planned[s] if space[s] >= power else -1.0, space[s]))
+        wanted = np.where(space >= power, np.minimum(self.target[tier], self.free), -1.0)
+        best = int(np.where(wanted == wanted.max(), space, -np.inf).argmax())
         return best if space[best] >= power - TOLERANCE_MW else UNPLACED
 
     def _place_spot(self, leftover: list[int]) -> None:
@@ -262,8 +273,8 @@ class _Placing:
         for i in sorted(leftover, key=self.power.__getitem__, reverse=True):
             site, power = self._planned_for(i, Tier.SPOT), self.power[i]
             if site == UNPLACED:
-                room = [row[Tier.SPOT] * (f >= power) for row, f in zip(self.target, self.free, strict=True)]
-                best = max(range(len(room)), key=room.__getitem__)
+                room = self.target[Tier.SPOT] * (self.free >= power)
+                best = int(room.argmax())
                 site = best if room[best] > power / 2 else UNPLACED
             self._put(i, site, Tier.SPOT)
 
@@ -273,24 +284,25 @@ class _Placing:
         self.site[i] = site
         self.served[i] = True
         self.free[site] -= self.power[i]
-        self.target[site][tier] -= self.power[i]
+        self.target[tier, site] -= self.power[i]
 
     def _result(self) -> Placement:
-        book = self.world.book
-        sites = len(self.free)
-        site, served = np.array(self.site, dtype=np.int64), np.array(self.served, dtype=np.bool_)
-        scheduled = np.array(self.scheduled, dtype=np.bool_)
-        was = self.world.accounts.site
-        moves = served & (site != was) & (was != UNPLACED)
-        moved = (
-            _by_cell(site, book.tier, book.power_mw * moves, sites) if moves.any() else np.zeros((sites, TIER_COUNT))
-        )
-        stranded = book.power_mw * ~(served | scheduled | (book.tier == Tier.SPOT))
+        tier, power = self.book.tier, self.book.power_mw
+        sites, was = len(self.free), self.accounts.site
+        moves = self.served & (self.site != was) & (was != UNPLACED)
+        moved = _by_cell(self.site, tier, power * moves, sites) if np.count_nonzero(moves) else _no_load(sites)
+        stranded = ~(self.served | self.scheduled | (tier == Tier.SPOT))
         return Placement(
-            site=sealed(site),
-            served=sealed(served),
-            scheduled=sealed(scheduled),
-            contracts_mw=sealed(_by_cell(site, book.tier, book.power_mw * served, sites)),
+            site=sealed(self.site),
+            served=sealed(self.served),
+            scheduled=sealed(self.scheduled),
+            contracts_mw=sealed(_by_cell(self.site, tier, power * self.served, sites)),
             moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
-            stranded_mw=sealed(_by_cell(site, book.tier, stranded, sites).sum(axis=1)) if stranded.any() else None,
+            stranded_mw=sealed(row_sums(_by_cell(self.site, tier, power * stranded, sites)))
+            if np.count_nonzero(stranded)
+            else None,
         )
+
+
+def _no_load(sites: int) -> Floats:
+    return np.zeros((sites, TIER_COUNT))

@@ -111,7 +111,7 @@ def test_a_charge_is_rate_times_power_times_time() -> None:
     book = book_of((contract("p", Tier.PREMIUM, 2.0), contract("s", Tier.SPOT, 1.5)), 1 / 12)
     assert book.tick_charge_micro_usd.tolist() == [87_500_000, 7_500_000]
     assert book.promised_mw.tolist() == [2.0, 0.0, 0.0, 1.5]
-    assert book.members == ((0,), (), (), (1,))
+    assert [columns.tolist() for columns in book.columns] == [[0], [], [], [1]]
     assert book.index_of == {"p": 0, "s": 1}
 
 
@@ -131,5 +131,5 @@ def test_excluded_ticks_shrink_the_window_and_its_budget() -> None:
 def test_a_book_without_contracts_has_all_its_columns() -> None:
     book = book_of((), 1.0)
     assert book.promised_mw.tolist() == [0.0] * 4
-    assert book.members == ((), (), (), ())
+    assert [columns.tolist() for columns in book.columns] == [[], [], [], []]
     assert book.first_end_tick > 1_000_000_000
