@@ -16,7 +16,7 @@ from mara.feeds.draws import Stream, generator
 ARRIVALS_PER_DAY: Final = 7.5
 LIVE_AT_START_COUNT: Final = 45
 """Arrivals a day times their mean life: the run begins where it would settle."""
-REFERENCE_RACKS_MW: Final = 83.7
+REFERENCE_RACKS_MW: Final = 71.8
 """Racks of the default fleet: a fleet with more or less of them has as many more or fewer customers."""
 TIER_SHARE: Final = (0.20, 0.35, 0.30, 0.15)
 """Of the power asked for. Sizes do not depend on the tier, so it is also the share of requests."""

@@ -67,8 +67,8 @@ def test_the_sites_stand_in_the_order_of_the_table() -> None:
 
 
 def test_the_whole_pool_is_distributed() -> None:
-    assert FLEET.units_count.sum(axis=0).tolist() == [70_000, 25_000, 20_000, 6_000, 1_500]
-    assert FLEET.racks_mw.sum() == pytest.approx(83.7)
+    assert FLEET.units_count.sum(axis=0).tolist() == [70_000, 25_000, 20_000, 5_200, 1_250]
+    assert FLEET.racks_mw.sum() == pytest.approx(71.8, abs=0.05)
 
 
 def test_the_grid_gives_five_hundred_megawatts_in_connections_of_twenty_to_ninety() -> None:
@@ -78,10 +78,11 @@ def test_the_grid_gives_five_hundred_megawatts_in_connections_of_twenty_to_ninet
     assert FLEET.grid_limit_mw[IS_ROOMY].sum() == pytest.approx(220.0, abs=5.0)
 
 
-def test_four_connections_are_roomy_and_six_bind() -> None:
+def test_four_connections_are_roomy_and_five_bind() -> None:
     assert (FLEET.grid_limit_mw[IS_ROOMY] >= 1.03 * needed_mw(SUMMER_C)[IS_ROOMY]).all()
     assert (FLEET.grid_limit_mw[IS_ROOMY] <= 1.15 * needed_mw(MEAN_C)[IS_ROOMY]).all()
-    assert (FLEET.grid_limit_mw[~IS_ROOMY] < 0.80 * needed_mw(MEAN_C)[~IS_ROOMY]).all()
+    binding = ~IS_ROOMY & (np.array(FLEET.site_ids) != "singapore")
+    assert (FLEET.grid_limit_mw[binding] < 0.80 * needed_mw(MEAN_C)[binding]).all()
 
 
 def test_racks_alone_fit_every_connection_on_a_hot_day() -> None:
