@@ -252,6 +252,6 @@ def _plan(step: Step, plan: Plan, charter: Charter) -> PlanSnapshot:
         objective_usd=plan.objective_usd,
         bound_usd=plan.bound_usd,
         headline=headline_of(step),
-        reasons=reasons_of(step, charter),
+        reasons=reasons_of(step, charter, plan),
         note=plan.note,
     )

@@ -41,6 +41,28 @@ class PlanStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shadow:
+    """What one more of everything would be worth to the plan, by step: the multipliers of its constraints.
+
+    Where a plan has several best forms these are not unique; a difference of two plans tells the exact price.
+
+    Attributes:
+        site_power_usd_per_mwh: value of a site megawatt-hour, its price and carbon included (H, S).
+        grid_usd_per_mwh: what of that is scarcity, the connection being full (H, S).
+        capacity_usd_per_mwh: value of a megawatt-hour on one more megawatt of racks for contracts (H, S).
+        demand_usd_per_mwh: what one more megawatt-hour of contracts costs less what it pays, by tier (H, G): negative
+            where it gains. Its marginal cost is this with the rate added back.
+        budget_usd_per_mwh: value of one more megawatt-hour of error budget, by promised tier (3,).
+    """
+
+    site_power_usd_per_mwh: Floats
+    grid_usd_per_mwh: Floats
+    capacity_usd_per_mwh: Floats
+    demand_usd_per_mwh: Floats
+    budget_usd_per_mwh: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """Steps from `made_tick` on: step ``i`` lasts ``step_ticks[i]``. `bound_usd` is None when no bound is known."""
 
@@ -53,12 +75,18 @@ class Plan:
     bound_usd: float | None = None
     note: str = ""
     """Why this plan and not a better one, when something failed: shown and stored."""
+    shadow: Shadow | None = None
+    """Of the same steps; None from an optimizer that knows no prices."""
 
     def step_at(self, tick: int) -> PlanStep:
         """The step in force at `tick`; the last one goes on for ever."""
+        return self.steps[self.index_at(tick)]
+
+    def index_at(self, tick: int) -> int:
+        """Which step is in force at `tick`."""
         passed = tick - self.made_tick
-        for step, length in zip(self.steps, self.step_ticks, strict=True):
+        for index, length in enumerate(self.step_ticks):
             if passed < length:
-                return step
+                return index
             passed -= length
-        return self.steps[-1]
+        return len(self.steps) - 1

@@ -7,11 +7,15 @@ import numpy as np
 from mara.core.contract import Tier
 from mara.core.events import break_even_usd_per_mwh
 from mara.core.fleet import MINER_COUNT
+from mara.core.plan import Plan
 from mara.core.step import Step
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Charter, conditions_of
 
 MAX_REASONS: Final = 12
+MAX_SCARCE: Final = 4
+"""Sentences about what is scarce; the rest of the reasons need room too."""
+LEAST_TOLD_USD: Final = 0.01
 _KINDS: Final = ("air", "hydro", "immersion")
 
 
@@ -25,13 +29,13 @@ def headline_of(step: Step) -> str:
     )
 
 
-def reasons_of(step: Step, charter: Charter) -> tuple[str, ...]:
-    """Reasons by site, most megawatts first, then what dispatch had to change."""
+def reasons_of(step: Step, charter: Charter, plan: Plan | None = None) -> tuple[str, ...]:
+    """What is scarce by the plan's prices; reasons by site, most megawatts first; what dispatch had to change."""
     idle = curtailed_mw(step, charter)
     price = step.observation.energy_price_usd_per_mwh
     limits = break_even_usd_per_mwh(step, charter)
     sites = charter.fleet.sites
-    lines: list[str] = []
+    lines = _scarce_lines(plan, step, charter) if plan is not None else []
     for s in np.argsort(-idle.sum(axis=1), kind="stable").tolist():
         kinds = [k for k in range(MINER_COUNT) if idle[s, k] > TOLERANCE_MW]
         if kinds:
@@ -55,6 +59,25 @@ def curtailed_mw(step: Step, charter: Charter) -> np.ndarray:
     pue = conditions.pue[:, :MINER_COUNT]
     dear = conditions.mining_value_usd_per_mwh < pue * conditions.grid_cost_usd_per_mwh[:, None]
     return np.where(dear, conditions.available_mw[:, :MINER_COUNT] - step.allocation.miners_mw, 0.0)
+
+
+def _scarce_lines(plan: Plan, step: Step, charter: Charter) -> list[str]:
+    """What one more megawatt, or megawatt-hour of budget, would be worth: the dearest few."""
+    if plan.shadow is None:
+        return []
+    shadow, row = plan.shadow, plan.index_at(step.tick)
+    found: list[tuple[float, str]] = []
+    for s, site in enumerate(charter.fleet.sites):
+        racks, grid = float(shadow.capacity_usd_per_mwh[row, s]), float(shadow.grid_usd_per_mwh[row, s])
+        found.append((racks, f"{site.name} is full: one more MW of racks there is worth {racks:.2f} USD/h."))
+        found.append((grid, f"{site.name} draws all its grid allows: one more MW there is worth {grid:.2f} USD/h."))
+    for tier, value in zip(
+        (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE), shadow.budget_usd_per_mwh.tolist(), strict=True
+    ):
+        name = tier.name.capitalize()
+        found.append((value, f"{name}'s error budget is used in full: one more MWh of it is worth {value:.2f} USD."))
+    dearest = sorted((pair for pair in found if pair[0] >= LEAST_TOLD_USD), key=lambda pair: -pair[0])
+    return [text for _, text in dearest[:MAX_SCARCE]]
 
 
 def _shed_lines(step: Step) -> list[str]:

@@ -5,11 +5,15 @@ are off.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from mara.core.arrays import Floats
 from mara.optimizers.lp_model import LpModel
+
+
+ROUNDING_SHARE: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,10 @@ def certificate_of(model: LpModel, primal: Floats, row_duals: Floats) -> Certifi
         float(np.max(primal - model.upper, initial=0.0)),
     )
     objective = -(float(model.cost @ primal) + model.offset_usd)
-    return Certificate(objective_usd=objective, bound_usd=bound_usd(model, row_duals), residual_mw=residual)
+    bound = bound_usd(model, row_duals)
+    if 0.0 < objective - bound <= ROUNDING_SHARE * abs(objective):
+        bound = objective  # a higher bound is a bound too, and two sums of one value differ in their last digits
+    return Certificate(objective_usd=objective, bound_usd=bound, residual_mw=residual)
 
 
 def bound_usd(model: LpModel, row_duals: Floats) -> float:
@@ -50,7 +57,7 @@ def bound_usd(model: LpModel, row_duals: Floats) -> float:
     given = np.where(np.isfinite(row_duals), row_duals, 0.0)
     y = np.where(np.isfinite(model.row_lower), given, np.minimum(given, 0.0))
     y = np.where(np.isfinite(model.row_upper), y, np.maximum(y, 0.0))
-    reduced = model.cost - _transposed(model, y)
+    reduced = model.cost - transposed(model, y)
     at_rows = np.where(y > 0.0, model.row_lower, model.row_upper)
     from_rows = float((y * np.where(y == 0.0, 0.0, at_rows)).sum())
     from_bounds = float((reduced * np.where(reduced > 0.0, model.lower, model.upper)).sum())
@@ -63,6 +70,6 @@ def row_activity(model: LpModel, primal: Floats) -> Floats:
     return np.add.reduceat(np.append(products, 0.0), model.starts[:-1]) * (np.diff(model.starts) > 0)
 
 
-def _transposed(model: LpModel, y: Floats) -> Floats:
+def transposed(model: LpModel, y: Floats) -> Floats:
     weights = model.values * np.repeat(y, np.diff(model.starts))
     return np.asarray(np.bincount(model.indices, weights=weights, minlength=len(model.cost)), dtype=np.float64)

@@ -9,16 +9,16 @@ from mara.optimizers.lp_case import check
 from mara.optimizers.lp_horizon import case_of, plan_steps, step_lengths
 from mara.optimizers.lp_model import LpModel, model_of
 from mara.optimizers.lp_rounding import rounded
-from mara.optimizers.lp_solve import MAX_GAP_SHARE, Basis, solve
+from mara.optimizers.lp_solve import Basis, solve
+from mara.optimizers.shadow import shadow_of
 
 
 @dataclass(slots=True)
 class Lp:
     """Optimal for its model and its forecast, and says so with a bound.
 
-    With `warm` each solve starts from the basis of the last one, shifted by a period: six to ten times faster, but
-    then a plan
-    depends on the plans before it, which a resumed run has not seen.
+    With `warm` each solve starts from the basis of the last one, shifted by a period: several times faster, but then a
+    plan depends on the plans before it, which a resumed run has not seen.
     """
 
     warm: bool = False
@@ -48,9 +48,10 @@ class Lp:
             made_tick=problem.tick,
             steps=(rounded(now, problem), *later),
             step_ticks=lengths,
-            status="optimal" if certificate.gap_share <= MAX_GAP_SHARE else "feasible",
+            status=solution.status,
             objective_usd=certificate.objective_usd,
             bound_usd=certificate.bound_usd,
+            shadow=shadow_of(solution.row_duals, model, case),
         )
 
     def _start(self, model: LpModel) -> Basis | None:

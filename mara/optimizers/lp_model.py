@@ -263,7 +263,7 @@ def _ramps(case: LpCase, columns: Columns) -> Rows:
 def rack_room_mw(case: LpCase) -> Floats:
     """Contract load that racks and grid of a site can carry (H, S)."""
     racks = case.available_mw[:, :, RACKS].sum(axis=2)
-    return np.minimum(racks, case.grid_limit_mw / case.pue[:, :, Workload.GPU])
+    return np.asarray(np.minimum(racks, case.grid_limit_mw / case.pue[:, :, Workload.GPU]))
 
 
 def _at_most(name: str, upper: Floats, entries: list[Entries]) -> Rows:
@@ -331,7 +331,8 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     upper[:, columns.reserve_sum] = rack_room_mw(case).sum(axis=1, keepdims=True)
     upper[:, columns.ramp] = case.available_mw[:, :, MINERS].sum(axis=2)
     upper[:, columns.breached] = case.demand_mw[:, :PROMISED_TIER_COUNT]
-    upper = 2.0 * upper + 1.0
+    upper *= 2.0
+    upper += 1.0
     upper[:, columns.miners.ravel()] = _flat(case.available_mw[:, :, MINERS])
     upper[:, columns.shed] = case.shed_limit_mw
     upper[:, columns.bought] = (case.grid_limit_mw - case.hedge_mw)[columns.hedged]

@@ -7,6 +7,7 @@ import highspy
 import numpy as np
 
 from mara.core.arrays import Floats, Ints
+from mara.core.plan import PlanStatus
 from mara.errors import PlanInfeasible, PlanTimeout
 from mara.optimizers.certificate import Certificate, certificate_of
 from mara.optimizers.lp_model import LpModel
@@ -34,6 +35,11 @@ class Solution:
     row_duals: Floats
     basis: Basis
     certificate: Certificate
+
+    @property
+    def status(self) -> PlanStatus:
+        """What our own certificate says, not the solver."""
+        return "optimal" if self.certificate.gap_share <= MAX_GAP_SHARE else "feasible"
 
 
 def solve(model: LpModel, *, basis: Basis | None = None, deadline_s: float = 600.0) -> Solution:

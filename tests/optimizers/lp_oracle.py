@@ -12,6 +12,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
 from mara.optimizers.lp_case import LpCase
+from mara.optimizers.schedule import Schedule
 
 Name = tuple[str | int, ...]
 Terms = dict[Name, float]
@@ -40,9 +41,24 @@ class Program:
         assert found.status == 0, found.message
         return float(self.constant_usd - found.fun)
 
+    def gain_usd(self, point: Terms) -> float:
+        """What a point gains."""
+        return self.constant_usd + sum(value * point[name] for name, value in self.gain.items())
+
+    def worst_mw(self, point: Terms) -> float:
+        """By how much a point breaks the row, or the sign, that it breaks most."""
+        over = [_sum(terms, point) - limit for terms, limit in self.at_most]
+        off = [abs(_sum(terms, point) - value) for terms, value in self.equal]
+        return max(*over, *off, *(-value for value in point.values()), 0.0)
+
 
 def optimum_usd(case: LpCase) -> float:
     """The optimum of the formulas."""
+    return program_of(case).optimum_usd()
+
+
+def program_of(case: LpCase) -> Program:
+    """All rows and gains of a case."""
     program = Program()
     for t in range(case.steps):
         for s in range(case.sites):
@@ -51,9 +67,9 @@ def optimum_usd(case: LpCase) -> float:
             _changes_of_site(program, case, t, s)
         _fleet(program, case, t)
     for g in PROMISED:
-        spent = {("u", t, g): float(case.dt_h[t]) for t in range(case.steps)}
+        spent: Terms = {("u", t, g): float(case.dt_h[t]) for t in range(case.steps)}
         program.at_most.append((spent, float(case.budget_mwh[g])))
-    return program.optimum_usd()
+    return program
 
 
 def _gain_of_site(program: Program, case: LpCase, t: int, s: int) -> None:
@@ -125,6 +141,46 @@ def _fleet(program: Program, case: LpCase, t: int) -> None:
             ("z", t, s, k, r): float(case.tokens_per_mwh[k - 3]) for s in range(case.sites) for k in (3, 4)
         }
         program.at_most.append((tokens, float(case.demand_tokens_per_h[t, r])))
+
+
+def point_of(schedule: Schedule, case: LpCase) -> Terms:
+    """Every variable of the formulas at a schedule; what follows from the decisions is worked out here again."""
+    point: Terms = {}
+    for t in range(case.steps):
+        for g in PROMISED:
+            served = float(schedule.contracts_mw[t, :, g].sum())
+            point["u", t, g] = float(schedule.shed_mw[t, g])
+            point["e", t, g] = max(float(case.demand_mw[t, g]) - served - point["u", t, g], 0.0)
+        for s in range(case.sites):
+            _point_of_site(point, schedule, case, t, s)
+    return point
+
+
+def _point_of_site(point: Terms, schedule: Schedule, case: LpCase, t: int, s: int) -> None:
+    pue, available = case.pue[t, s].tolist(), case.available_mw[t, s].tolist()
+    x = [*schedule.miners_mw[t, s].tolist(), *schedule.merchant_mw[t, :, s].sum(axis=0).tolist()]
+    y = schedule.contracts_mw[t, s].tolist()
+    draw = sum(pue[k] * x[k] for k in KINDS) + pue[GPU] * sum(y)
+    room = min(available[3] + available[4], float(case.grid_limit_mw[s]) / pue[GPU])
+    point["b", t, s] = max(draw - float(case.hedge_mw[s]), 0.0)
+    point["w", t, s] = max(float(case.hedge_mw[s]) - draw, 0.0)
+    point["h", t, s] = max(room - y[PREMIUM] - y[STANDARD], 0.0)
+    mined = schedule.miners_mw[t - 1, s].sum() if t else case.miners_now_mw[s]
+    point["r", t, s] = max(sum(x[:3]) - float(mined), 0.0)
+    for k in KINDS:
+        point["x", t, s, k] = x[k]
+    for k in (3, 4):
+        for r in range(case.regions):
+            point["z", t, s, k, r] = float(schedule.merchant_mw[t, r, s, k - 3])
+    for g in TIERS:
+        point["y", t, s, g] = y[g]
+    for g in PROMISED:
+        before = schedule.contracts_mw[t - 1, s, g] if t else case.served_now_mw[s, g]
+        point["m", t, s, g] = max(y[g] - float(before), 0.0)
+
+
+def _sum(terms: Terms, point: Terms) -> float:
+    return sum(value * point[name] for name, value in terms.items())
 
 
 def _side(rows: list[tuple[Terms, float]], column: dict[Name, int]) -> tuple[coo_array, list[float]]:

@@ -1,19 +1,121 @@
 """The linear program finds the optimum of its formulas: a second model, brute force and a bookkeeper agree."""
 
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
 import pytest
 
 from mara.optimizers.lp_case import LpCase
 from mara.optimizers.lp_model import model_of
 from mara.optimizers.lp_solve import solve
+from mara.optimizers.schedule import Schedule, profit_usd, schedule_of
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
-from tests.optimizers.lp_oracle import optimum_usd
+from tests.optimizers.lp_oracle import optimum_usd, point_of, program_of
 
 
-def solved_usd(case: LpCase) -> float:
-    return solve(model_of(case)).certificate.objective_usd
+def same(a_usd: float, b_usd: float) -> bool:
+    return abs(a_usd - b_usd) <= 1e-6 * max(1.0, abs(a_usd))
 
 
 @pytest.mark.parametrize("seed", range(CASE_COUNT))
 def test_a_second_model_of_the_same_formulas_has_the_same_optimum(seed: int) -> None:
     case = random_case(seed)
-    assert solved_usd(case) == pytest.approx(optimum_usd(case), rel=1e-6, abs=1e-6)
+    assert same(solve(model_of(case)).certificate.objective_usd, optimum_usd(case))
+
+
+@pytest.mark.parametrize("seed", range(CASE_COUNT))
+def test_the_plan_keeps_every_formula_and_earns_what_is_claimed(seed: int) -> None:
+    case = random_case(seed)
+    model = model_of(case)
+    solution = solve(model)
+    schedule = schedule_of(solution.primal, model.columns, case)
+    claimed, program, point = solution.certificate.objective_usd, program_of(case), point_of(schedule, case)
+    assert program.worst_mw(point) < 1e-6
+    assert same(program.gain_usd(point), claimed)
+    assert same(profit_usd(schedule, case), claimed)
+
+
+def tiny_case(seed: int, sites: int, steps: int) -> LpCase:
+    """Whole numbers, PUE 1, one kind of miner and of rack: the best schedule is one of whole half-megawatts."""
+    draw = np.random.default_rng(seed)
+    available = np.zeros((steps, sites, 5))
+    available[:, :, 0], available[:, :, 3] = draw.integers(0, 4 - sites, sites), draw.integers(1, 3, sites)
+    demand = np.zeros((steps, 4))
+    tiers = [0, 3] if sites == 2 else [2, 3]
+    demand[:, tiers] = draw.integers(0, 3, (steps, 2))
+    base = random_case(0)
+    return replace(
+        base,
+        dt_h=np.ones(steps),
+        price_usd_per_mwh=draw.choice([-30.0, 20.0, 90.0, 400.0], (steps, sites)),
+        carbon_t_per_mwh=draw.uniform(0.0, 0.5, (steps, sites)),
+        pue=np.ones((steps, sites, 5)),
+        grid_limit_mw=draw.integers(1, 5, sites).astype(np.float64),
+        hedge_mw=(draw.integers(0, 2, sites) * (seed % 2)).astype(np.float64),
+        available_mw=available,
+        mining_value_usd_per_mwh=np.full((steps, 3), 110.0),
+        token_value_usd_per_mwh=draw.choice([50.0, 250.0], (steps, 1, sites, 2)),
+        tokens_per_mwh=np.ones(2),
+        demand_tokens_per_h=draw.integers(0, 3, (steps, 1)).astype(np.float64),
+        demand_mw=demand,
+        budget_mwh=np.array([0.0, 0.0, 1.0]),
+        shed_limit_mw=demand[:, :3],
+        served_now_mw=np.zeros((sites, 3)),
+        miners_now_mw=np.zeros(sites),
+        sellback_spread_share=0.05,
+    )
+
+
+def brute_force_usd(case: LpCase, tiers: list[int], grid_mw: float) -> float:
+    """The best of all schedules on a grid, by rows and gains of the second model."""
+    program = program_of(case)
+    places = [(t, s) for t in range(case.steps) for s in range(case.sites)]
+    tops = [
+        top
+        for t, s in places
+        for top in (
+            case.available_mw[t, s, 0],
+            case.available_mw[t, s, 3],
+            *(min(case.demand_mw[t, g], case.available_mw[t, s, 3]) for g in tiers),
+        )
+    ]
+    best = -np.inf
+    for chosen in product(*(np.arange(0.0, top + 1e-9, grid_mw).tolist() for top in tops)):
+        decided = np.array(chosen).reshape(case.steps, case.sites, 2 + len(tiers))
+        contracts = np.zeros((case.steps, case.sites, 4))
+        contracts[:, :, tiers] = decided[:, :, 2:]
+        schedule = Schedule(
+            miners_mw=np.pad(decided[:, :, :1], ((0, 0), (0, 0), (0, 2))),
+            merchant_mw=np.pad(decided[:, None, :, 1:2], ((0, 0), (0, 0), (0, 0), (0, 1))),
+            contracts_mw=contracts,
+            shed_mw=_shed(case, contracts),
+        )
+        point = point_of(schedule, case)
+        if program.worst_mw(point) < 1e-9:
+            best = max(best, program.gain_usd(point))
+    return best
+
+
+def _shed(case: LpCase, contracts: np.ndarray) -> np.ndarray:
+    """What does not run rests inside the budget while it lasts: credits are the same in each step."""
+    short = np.maximum(case.demand_mw[:, :3] - contracts.sum(axis=1)[:, :3], 0.0)
+    before = np.cumsum(short, axis=0) - short
+    return np.asarray(np.clip(case.budget_mwh - before, 0.0, short))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("sites", "steps", "tiers", "grid_mw"), [(1, 1, [2, 3], 0.5), (2, 1, [0], 0.5)])
+def test_no_schedule_on_a_fine_grid_is_better_and_one_is_as_good(
+    seed: int, sites: int, steps: int, tiers: list[int], grid_mw: float
+) -> None:
+    case = tiny_case(seed, sites, steps)
+    case = replace(case, demand_mw=np.where(np.isin(np.arange(4), tiers), case.demand_mw, 0.0))
+    assert same(solve(model_of(case)).certificate.objective_usd, brute_force_usd(case, tiers, grid_mw))
+
+
+@pytest.mark.parametrize("seed", range(6, 10))
+def test_over_two_steps_no_schedule_on_a_grid_is_better_and_one_is_as_good(seed: int) -> None:
+    case = tiny_case(seed, 1, 2)
+    case = replace(case, demand_mw=np.where(np.arange(4) == 2, case.demand_mw, 0.0))
+    assert same(solve(model_of(case)).certificate.objective_usd, brute_force_usd(case, [2], 1.0))

@@ -1,0 +1,44 @@
+"""Commands that plan and change nothing: plan."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from mara.cli.app import app
+from mara.cli.report import show
+from mara.optimizers.answer import Answer, answer_by_lp, answer_by_rules, plain_of
+from mara.optimizers.problem_file import FiledProblem, read_problem
+from mara.runtime.clock import SystemClock
+
+
+@app.command()
+def plan(
+    *,
+    problem: Annotated[Path, typer.Option(help="JSON file with the problem.")],
+    optimizer: Annotated[Literal["lp", "rules"], typer.Option(help="Who plans.")] = "lp",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Plan a problem given in a file; the linear program answers with a certified bound."""
+    filed = read_problem(problem)
+    clock = SystemClock()
+    started_s = clock.monotonic_s()
+    answer = answer_by_lp(filed.case) if optimizer == "lp" else answer_by_rules(filed.case)
+    plain = plain_of(answer, filed.case, clock.monotonic_s() - started_s)
+    if answer.note:
+        typer.echo(f"mara: planned by {answer.optimizer} instead; {answer.note}", err=True)
+    show(plain if as_json else _summary(answer, plain, filed), as_json=as_json)
+
+
+def _summary(answer: Answer, plain: dict[str, Any], filed: FiledProblem) -> dict[str, Any]:
+    """What a person wants of it: how good, how long, and energy by site over the horizon [MWh]."""
+    energy = filed.case.dt_h @ (answer.schedule.it_power_mw.sum(axis=2) + answer.schedule.contracts_mw.sum(axis=2))
+    contracts = filed.case.dt_h @ answer.schedule.contracts_mw.sum(axis=2)
+    figures = {
+        name: plain[name] for name in ("optimizer", "status", "objective_usd", "bound_usd", "gap_share", "solve_s")
+    }
+    by_site = {
+        site_id: {"it_mwh": float(energy[s]), "contracts_mwh": float(contracts[s])}
+        for s, site_id in enumerate(filed.site_ids)
+    }
+    return {**figures, "steps": filed.case.steps, **by_site}

@@ -1,0 +1,98 @@
+"""The answer to a problem in a file: who found it, how good it is, what runs, what is bought, and what all is worth."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.plan import PlanStatus, Shadow
+from mara.errors import PlanError
+from mara.optimizers.greedy import greedy
+from mara.optimizers.lp_case import LpCase
+from mara.optimizers.lp_model import model_of
+from mara.optimizers.lp_solve import solve
+from mara.optimizers.schedule import Schedule, net_site_mw, profit_usd, schedule_of
+from mara.optimizers.shadow import shadow_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """A schedule with its provenance; bound and prices are known to the linear program only."""
+
+    optimizer: str
+    status: PlanStatus
+    objective_usd: float
+    bound_usd: float | None
+    gap_share: float | None
+    schedule: Schedule
+    shadow: Shadow | None
+    note: str = ""
+    """Why another optimizer answered than the one that was asked."""
+
+
+def answer_by_lp(case: LpCase, deadline_s: float = 600.0) -> Answer:
+    """The optimum with its certificate; by rules, as a fallback that says why, where the solver gives none."""
+    model = model_of(case)
+    try:
+        solution = solve(model, deadline_s=deadline_s)
+    except PlanError as error:
+        return answer_by_rules(case, status="fallback", note=f"lp: {error}")
+    return Answer(
+        optimizer="lp",
+        status=solution.status,
+        objective_usd=solution.certificate.objective_usd,
+        bound_usd=solution.certificate.bound_usd,
+        gap_share=solution.certificate.gap_share,
+        schedule=schedule_of(solution.primal, model.columns, case),
+        shadow=shadow_of(solution.row_duals, model, case),
+    )
+
+
+def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "") -> Answer:
+    """A schedule by rules: what it earns is known, how far it is from the best is not."""
+    schedule = greedy(case)
+    return Answer(
+        optimizer="rules",
+        status=status,
+        objective_usd=profit_usd(schedule, case),
+        bound_usd=None,
+        gap_share=None,
+        schedule=schedule,
+        shadow=None,
+        note=note,
+    )
+
+
+def plain_of(answer: Answer, case: LpCase, solve_s: float) -> dict[str, Any]:
+    """The answer as JSON has it, arrays row-major.
+
+    Prices: `site_power_usd_per_mwh` is the value of one more megawatt-hour at a site's meter; `demand_usd_per_mwh` is
+    what one more megawatt-hour of a tier's contracts would cost *less the rate it pays*, negative where it gains, so
+    that its marginal cost is this plus the rate; `budget_usd_per_mwh` is the value of one more megawatt-hour that may
+    rest. By rules they are null: rules know no prices.
+    """
+    schedule, shadow = answer.schedule, answer.shadow
+    net = net_site_mw(schedule, case)
+    return {
+        "optimizer": answer.optimizer,
+        "status": answer.status,
+        "objective_usd": answer.objective_usd,
+        "bound_usd": answer.bound_usd,
+        "gap_share": answer.gap_share,
+        "solve_s": solve_s,
+        "it_power_mw": _rows(schedule.it_power_mw),
+        "contracts_mw": _rows(schedule.contracts_mw),
+        "bought_mw": _rows(np.maximum(net, 0.0)),
+        "sold_mw": _rows(np.maximum(-net, 0.0)),
+        "duals": {
+            "site_power_usd_per_mwh": None if shadow is None else _rows(shadow.site_power_usd_per_mwh),
+            "demand_usd_per_mwh": None if shadow is None else _rows(shadow.demand_usd_per_mwh.T),
+            "budget_usd_per_mwh": None if shadow is None else _rows(shadow.budget_usd_per_mwh),
+        },
+    }
+
+
+def _rows(array: Floats) -> list[Any]:
+    rows: list[Any] = array.tolist()
+    return rows

@@ -1,0 +1,220 @@
+"""Problems in a file (JSON, all arrays row-major): read strictly, for a wrong number plans wrongly without a word."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
+from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
+from mara.errors import FeedInvalid, PlanRejected
+from mara.optimizers.lp_case import LpCase, check
+
+MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+MAX_STEPS: Final = 2_016
+"""A week of five-minute steps."""
+MAX_MAGNITUDE: Final = 1e12
+"""Beyond this a number is a mistake, and products of two lose their digits."""
+WORKLOAD_COUNT: Final = MINER_COUNT + RACK_KIND_COUNT
+
+SHAPES: Final[dict[str, str]] = {
+    "dt_h": "",
+    "price": "HS",
+    "carbon_t_per_mwh": "HS",
+    "pue": "HSK",
+    "grid_limit_mw": "S",
+    "available_mw": "SK",
+    "hedge_mw": "S",
+    "mining_value_usd_per_mwh": "HM",
+    "token_value_usd_per_mwh": "I",
+    "token_per_mwh": "I",
+    "token_demand": "H",
+    "demand_mw": "GH",
+    "budget_mwh": "P",
+    "rate_usd_per_mwh": "G",
+    "credit_usd_per_mwh": "P",
+    "migration_usd_per_mw": "P",
+    "restart_usd_per_mw": "",
+    "sellback_spread": "",
+    "carbon_price_usd_per_t": "",
+    "served_now_mw": "SP",
+    "miners_now_mw": "S",
+}
+"""Every field but `sites`: H steps, S sites, K workloads, G tiers, P promised tiers, M miners, I inference racks."""
+ANY_SIGN: Final = frozenset(
+    {"price", "mining_value_usd_per_mwh", "token_value_usd_per_mwh", "rate_usd_per_mwh", "carbon_price_usd_per_t"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FiledProblem:
+    """A problem as a file gives it: one region, no goodwill."""
+
+    site_ids: tuple[str, ...]
+    case: LpCase
+
+
+def read_problem(path: Path) -> FiledProblem:
+    """The problem in a file.
+
+    Raises:
+        FeedInvalid: no such file, not JSON, a field missing, unknown, twice, of wrong shape, not finite or out of its
+            range; the message names file and field.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise FeedInvalid(f"{path} has {size:,} bytes, at most {MAX_FILE_BYTES:,} are read: plan fewer steps")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise FeedInvalid(f"{path} cannot be read as text ({error}): name a JSON file with a problem") from error
+    try:
+        return problem_of(text)
+    except FeedInvalid as error:
+        raise FeedInvalid(f"{path}: {error}") from error
+
+
+def problem_of(text: str) -> FiledProblem:
+    """The problem in a text.
+
+    Raises:
+        FeedInvalid: as `read_problem`, without the file's name.
+    """
+    try:
+        plain = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise FeedInvalid(f"one JSON object is expected: {error}") from error
+    if not isinstance(plain, dict):
+        raise FeedInvalid(f"one JSON object is expected, got {_said(plain)}")
+    _check_names(plain)
+    site_ids = _site_ids(plain["sites"])
+    steps = len(plain["token_demand"]) if isinstance(plain["token_demand"], list) else 0
+    if not 1 <= steps <= MAX_STEPS:
+        raise FeedInvalid(
+            f"token_demand must be a list of 1 to {MAX_STEPS:,} steps, got {_said(plain['token_demand'])}"
+        )
+    lengths = {"H": steps, "S": len(site_ids), "K": WORKLOAD_COUNT, "G": TIER_COUNT}
+    lengths |= {"P": PROMISED_TIER_COUNT, "M": MINER_COUNT, "I": RACK_KIND_COUNT}
+    numbers = {
+        name: _numbers(name, plain[name], tuple(lengths[letter] for letter in letters))
+        for name, letters in SHAPES.items()
+    }
+    _check_ranges(numbers, site_ids)
+    case = _case(numbers, steps, len(site_ids))
+    try:
+        check(case)
+    except PlanRejected as error:
+        raise FeedInvalid(str(error)) from error
+    return FiledProblem(site_ids=site_ids, case=case)
+
+
+def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
+    demand = given["demand_mw"].T.copy()
+    value = given["token_value_usd_per_mwh"]
+    return LpCase(
+        dt_h=np.full(steps, float(given["dt_h"])),
+        price_usd_per_mwh=given["price"],
+        carbon_t_per_mwh=given["carbon_t_per_mwh"],
+        pue=given["pue"],
+        grid_limit_mw=given["grid_limit_mw"],
+        hedge_mw=given["hedge_mw"],
+        available_mw=np.tile(given["available_mw"], (steps, 1, 1)),
+        mining_value_usd_per_mwh=given["mining_value_usd_per_mwh"],
+        token_value_usd_per_mwh=np.tile(value, (steps, 1, sites, 1)),
+        tokens_per_mwh=given["token_per_mwh"],
+        demand_tokens_per_h=given["token_demand"][:, None],
+        demand_mw=demand,
+        budget_mwh=given["budget_mwh"],
+        # The demand itself limits what may rest; a bound of the same size would hide what demand is worth.
+        shed_limit_mw=2.0 * demand[:, :PROMISED_TIER_COUNT] + 1.0,
+        rate_usd_per_mwh=given["rate_usd_per_mwh"],
+        credit_usd_per_mwh=given["credit_usd_per_mwh"],
+        goodwill_usd_per_mwh=np.zeros(PROMISED_TIER_COUNT),
+        migration_usd_per_mw=given["migration_usd_per_mw"],
+        restart_usd_per_mw=float(given["restart_usd_per_mw"]),
+        sellback_spread_share=float(given["sellback_spread"]),
+        carbon_price_usd_per_t=float(given["carbon_price_usd_per_t"]),
+        served_now_mw=given["served_now_mw"],
+        miners_now_mw=given["miners_now_mw"],
+    )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise FeedInvalid(f"{name} stands there twice: keep one")
+        found[name] = value
+    return found
+
+
+def _check_names(plain: dict[str, Any]) -> None:
+    known = {"sites", *SHAPES}
+    missing, unknown = sorted(known - plain.keys()), sorted(plain.keys() - known)
+    if missing:
+        raise FeedInvalid(f"{_listed(missing)} missing: a problem needs every field")
+    if unknown:
+        raise FeedInvalid(f"{_listed(unknown)} unknown: the fields are sites, {', '.join(SHAPES)}")
+
+
+def _site_ids(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
+        raise FeedInvalid(f"sites must be a list of at least one id, got {_said(value)}")
+    if len(set(value)) != len(value):
+        raise FeedInvalid("sites must be different ids, got one of them twice")
+    return tuple(value)
+
+
+def _numbers(name: str, value: object, shape: tuple[int, ...]) -> Floats:
+    expected = f"must have shape {list(shape)}" if shape else "must be one number"
+    try:
+        # A ragged list is a ValueError, an integer beyond all floats an OverflowError.
+        given = np.array(value, dtype=object)
+    except ValueError as error:
+        raise FeedInvalid(f"{name} {expected}, got lists of different lengths") from error
+    if given.shape != shape:
+        raise FeedInvalid(f"{name} {expected}, got {list(given.shape) if isinstance(value, list) else _said(value)}")
+    wrong = next((item for item in given.flat if type(item) not in (int, float)), None)
+    if wrong is not None or any(item is None for item in given.flat):
+        raise FeedInvalid(f"{name} must hold numbers, got {_said(wrong)}")
+    try:
+        array: Floats = given.astype(np.float64)
+    except OverflowError:
+        array = np.full(shape, np.inf)
+    if not np.isfinite(array).all():
+        raise FeedInvalid(f"{name} must be finite numbers, got NaN or infinity")
+    if (np.abs(array) > MAX_MAGNITUDE).any():
+        raise FeedInvalid(f"{name} must be within {MAX_MAGNITUDE:g}, got {np.abs(array).max():g}")
+    return array
+
+
+def _check_ranges(numbers: dict[str, Floats], site_ids: tuple[str, ...]) -> None:
+    for name, array in numbers.items():
+        least = float(array.min())
+        if name == "dt_h" and least <= 0.0:
+            raise FeedInvalid(f"dt_h must be positive, got {least:g}")
+        if name == "pue" and least < 1.0:
+            raise FeedInvalid(f"pue must be at least 1, got {least:g}")
+        if name not in ANY_SIGN and least < 0.0:
+            raise FeedInvalid(f"{name} must not be negative, got {least:g}")
+    over = np.nonzero(numbers["hedge_mw"] > numbers["grid_limit_mw"])[0]
+    if len(over):
+        s = int(over[0])
+        hedge, limit = numbers["hedge_mw"][s], numbers["grid_limit_mw"][s]
+        raise FeedInvalid(
+            f"hedge_mw must not exceed grid_limit_mw, got {hedge:g} over {limit:g} at {site_ids[s]}: hedge less"
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    given = list(names)
+    return f"{', '.join(given)} {'is' if len(given) == 1 else 'are'}"
+
+
+def _said(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

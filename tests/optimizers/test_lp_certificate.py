@@ -1,0 +1,92 @@
+"""The certificate: a bound that holds whatever the multipliers are, and multipliers that prove the optimum."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mara.optimizers.certificate import bound_usd, certificate_of, row_activity
+from mara.optimizers.lp_model import LpModel, model_of
+from mara.optimizers.lp_solve import Solution, solve
+from tests.optimizers.lp_cases import CASE_COUNT, random_case
+
+SEEDS = range(0, CASE_COUNT, 3)
+
+
+def solved(seed: int) -> tuple[LpModel, Solution]:
+    model = model_of(random_case(seed))
+    return model, solve(model)
+
+
+def transposed(model: LpModel, duals: np.ndarray) -> np.ndarray:
+    """A'y, row by row."""
+    total = np.zeros(len(model.cost))
+    for i, y in enumerate(duals):
+        for j in range(model.starts[i], model.starts[i + 1]):
+            total[model.indices[j]] += model.values[j] * y
+    return total
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_solved_program_is_certified_optimal(seed: int) -> None:
+    _, solution = solved(seed)
+    assert solution.status == "optimal"
+    assert abs(solution.certificate.gap_share) < 1e-9
+    assert solution.certificate.residual_mw < 1e-6
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_multipliers_whatever_give_a_bound_below_the_optimum(seed: int) -> None:
+    model, solution = solved(seed)
+    draw, count = np.random.default_rng(seed), len(solution.row_duals)
+    optimum = solution.certificate.objective_usd
+    tried = [
+        np.zeros(count),
+        -solution.row_duals,
+        solution.row_duals[::-1],
+        solution.row_duals * draw.uniform(0.0, 2.0, count),
+        np.full(count, np.nan),
+        np.where(draw.random(count) < 0.1, np.inf, solution.row_duals),
+        *(draw.normal(0.0, size, count) for size in (1e-3, 1.0, 100.0, 1e6)),
+    ]
+    for duals in tried:
+        assert bound_usd(model, duals) >= optimum - 1e-9 * max(1.0, abs(optimum))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_optimal_multipliers_have_the_sign_of_their_rows_and_no_slack_beside_them(seed: int) -> None:
+    model, solution = solved(seed)
+    y, x, activity = solution.row_duals, solution.primal, row_activity(model, solution.primal)
+    assert (y[~np.isfinite(model.row_lower)] <= 1e-7).all()
+    slack = np.where(y > 0.0, activity - model.row_lower, model.row_upper - activity)
+    assert np.abs(np.where(np.abs(y) <= 1e-7, 0.0, y * slack)).max() < 1e-5
+    reduced = model.cost - transposed(model, y)
+    room = np.where(reduced > 0.0, x - model.lower, model.upper - x)
+    assert np.abs(reduced * room).max() < 1e-5
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_bounds_that_only_rows_imply_take_over_no_dual(seed: int) -> None:
+    model, solution = solved(seed)
+    columns = model.columns
+    reduced = (model.cost - transposed(model, solution.row_duals)).reshape(model.steps, columns.width)
+    implied = (columns.merchant, columns.contracts, columns.moved, columns.reserve, columns.reserve_sum, columns.ramp)
+    assert all(reduced[:, places].min(initial=0.0) >= -1e-6 for places in (*implied, columns.breached))
+
+
+def test_a_plan_that_is_off_is_said_to_be_off() -> None:
+    model, solution = solved(0)
+    miners = model.columns.miners[0, 0]
+    moved = solution.primal.copy()
+    moved[miners] = model.upper[miners] + 2.5
+    assert certificate_of(model, moved, solution.row_duals).residual_mw >= 2.5 - 1e-9
+    moved[miners] = -2.5
+    assert certificate_of(model, moved, solution.row_duals).residual_mw >= 2.5 - 1e-9
+
+
+def test_a_plan_that_earns_less_has_a_gap() -> None:
+    model, solution = solved(1)
+    worse = certificate_of(model, np.zeros_like(solution.primal), solution.row_duals)
+    assert worse.objective_usd < solution.certificate.objective_usd
+    assert worse.gap_share > 1e-3
+    assert replace(solution, certificate=worse).status == "feasible"
