@@ -34,7 +34,8 @@ def admit(
     """
     if not requests:
         return (), ()
-    racks = charter.fleet.racks_mw
+    # Cooling takes its share of the grid power as well: this is the least that must be true.
+    racks = np.minimum(charter.fleet.racks_mw, charter.fleet.grid_limit_mw)
     largest, room = float(racks.max()), COMMITTED_SHARE * float(racks.sum())
     promised = world.book.promised_mw
     committed = float(promised.sum() - promised[Tier.SPOT])

@@ -4,7 +4,7 @@ from mara.core.booking import COMMITTED_SHARE, list_rate_usd_per_mwh
 from mara.core.commands import Book, Command, Outage, Restore
 from mara.core.contract import UNPLACED, Tier
 from mara.core.step import advance
-from tests.builders import EAST, NORTH, WEST, charter, contract, observation, request, step, world
+from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, request, step, world
 
 OF = charter()
 
@@ -58,6 +58,12 @@ def test_spot_is_promised_nothing_and_takes_nothing_of_what_may_be_promised() ->
 def test_what_no_site_can_hold_is_refused_with_the_largest_that_would_fit() -> None:
     done = advance(world(OF), observation(OF, arrivals=(request("huge", Tier.SPOT, 10.5),)), step(OF), OF)
     assert done.refused[0].reason == "no site can hold 10.5 MW: the largest has 10.0 MW of racks"
+
+
+def test_racks_that_the_grid_cannot_feed_hold_nothing() -> None:
+    of = charter(fleet(limit_mw=[4.0, 4.0, 4.0]))
+    done = advance(world(of), observation(of, arrivals=(request("a", power_mw=5.0),)), step(of), of)
+    assert [r.reason for r in done.refused] == ["no site can hold 5.0 MW: the largest has 4.0 MW of racks"]
 
 
 def test_an_ordered_outage_lasts_its_ticks_and_can_be_ended_early() -> None:

@@ -81,6 +81,8 @@ def test_from_28_days_on_it_is_measured_by_calendar_month_of_its_zone() -> None:
     assert window_of(own, august - 1, HOURLY) == (start, august)
     assert window_of(own, august, HOURLY) == (august, september)
     assert window_of(own, september, HOURLY) == (september, end)
+    assert window_of(contract("c", ticks=28 * 24), 0, HOURLY) == (0, 28 * 24)
+    assert window_of(contract("c", starts=start, ticks=28 * 24), start, HOURLY) == (start, 31 * 24)
     assert window_of(own, end - 1, HOURLY) == (september, end)
 
 

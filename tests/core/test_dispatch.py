@@ -47,6 +47,17 @@ def test_cheap_tokens_go_before_dear_hashes() -> None:
     assert allocation.merchant_mw[:, WEST, 0].tolist() == pytest.approx([1.0, 1.0 - over_it_mw, 1.0])
 
 
+def test_value_counts_per_site_megawatt_hour_cooling_included() -> None:
+    of = charter(fleet(limit_mw=[100.0, 100.0, 5.0]))
+    merchant = np.zeros((3, 3, 2))
+    merchant[2, EAST, 0] = 2.0
+    plan = step(of, miners=[[0.0] * 3, [0.0] * 3, [3.0, 0.0, 0.0]], merchant=merchant)
+    # A GPU megawatt-hour earns 135 USD and draws 1.213, a mining one 131 and draws 1.06: 111 against 124 at the meter.
+    allocation = dispatch(plan, world(of), observation(of, demand=1e12, token_price=0.03125), of)
+    assert allocation.miners_mw[EAST, AIR] == 3.0
+    assert allocation.merchant_mw[2, EAST, 0] == pytest.approx((5.0 - 3 * 1.06) / (1.08 + 15.15 / 114))
+
+
 def test_spot_gives_way_to_what_earns_more_and_the_change_is_recorded() -> None:
     of = charter(fleet(limit_mw=[10.0, 100.0, 100.0]))
     state = world(of, (contract("spot", Tier.SPOT, 2.0), contract("std", Tier.STANDARD, 2.0)), at=[WEST, WEST])

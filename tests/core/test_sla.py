@@ -118,6 +118,12 @@ def test_an_exclusion_of_all_contracts_covers_each_and_is_forgotten_when_over() 
     assert steps[-1].world.exclusions == ()
 
 
+def test_an_exclusion_ends_before_the_tick_it_is_said_to_end_at() -> None:
+    order = Exclude(contract_id="c", from_tick=0, to_tick=2, reason="customer's order", author="Ada")
+    steps = serve(world(OF, (contract("c"),), at=[WEST]), 3, orders={2: (order,)})
+    assert steps[-1].world.accounts.excluded_ticks.tolist() == [0]
+
+
 def test_an_exclusion_that_comes_too_late_changes_nothing() -> None:
     order = Exclude(contract_id="c", from_tick=0, to_tick=3, reason="after the fact", author="Ada")
     steps = serve(world(OF, (contract("c"),), at=[WEST]), 6, frozenset({1}), {4: (order,)})
