@@ -75,13 +75,13 @@ class Tally:
         book, report = step.before.book, step.report
         self.promised_mw_ticks += book.promised_mw
         self.delivered_mw_ticks += step.allocation.contracts_mw.sum(axis=0)
-        if report.good.all():
+        if report.good.all() and not report.excluded.any():
             self.good_ticks += np.bincount(book.tier, minlength=TIER_COUNT)
             return
-        bad = ~report.good & ~report.excluded
-        self.good_ticks += np.bincount(book.tier[report.good & ~report.excluded], minlength=TIER_COUNT)
-        self.bad_ticks += np.bincount(book.tier[bad], minlength=TIER_COUNT)
-        self.planned_bad_ticks += np.bincount(book.tier[step.allocation.scheduled], minlength=TIER_COUNT)
+        counted = ~report.excluded
+        self.good_ticks += np.bincount(book.tier[report.good & counted], minlength=TIER_COUNT)
+        self.bad_ticks += np.bincount(book.tier[~report.good & counted], minlength=TIER_COUNT)
+        self.planned_bad_ticks += np.bincount(book.tier[step.allocation.scheduled & counted], minlength=TIER_COUNT)
 
     def close(self, world: World) -> None:
         """Add the credits of windows that ended with the last tick: their postings would come with the next."""
