@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 from typer.core import TyperGroup
 
 import mara
@@ -23,38 +24,47 @@ class Commands(TyperGroup):
         debug = "--debug" in given
         options["standalone_mode"] = False
         try:
-            result = super().main([word for word in given if word != "--debug"], *rest, **options)
-        except typer.Exit as end:
-            if end.exit_code == INTERRUPTED:
-                _complain("interrupted; what was stored is kept")
-            sys.exit(end.exit_code)
+            exit_code = super().main([word for word in given if word != "--debug"], *rest, **options)
         except typer.TyperException as error:
-            text = error.format_message()
-            # A bare `mara` or `mara db` asks for the help, which is this text.
-            if text.startswith("Usage:"):
-                typer.echo(text)
-            else:
-                _complain(f"{text} See `mara --help`.")
-            sys.exit(EXIT_USAGE)
+            exit_code = _explain(error)
         except BrokenPipeError:
             sys.stderr.close()  # nobody is listening any more
-            sys.exit(EXIT_DONE)
+            exit_code = EXIT_DONE
         except MaraError as error:
             if debug:
                 raise
-            _complain(str(error))
-            sys.exit(error.exit_code)
+            complain(str(error))
+            exit_code = error.exit_code
         except Exception as error:
             if debug:
                 raise
-            _complain(
+            complain(
                 f"internal error, {type(error).__name__}: {error}; run again with --debug and report what it prints"
             )
-            sys.exit(EXIT_OUR_FAULT)
-        sys.exit(result if isinstance(result, int) else EXIT_DONE)
+            exit_code = EXIT_OUR_FAULT
+        if exit_code == INTERRUPTED:
+            complain("interrupted; what was stored is kept")
+        sys.exit(exit_code if isinstance(exit_code, int) else EXIT_DONE)
 
 
-def _complain(text: str) -> None:
+def _explain(error: typer.TyperException) -> int:
+    """Say what was wrong with the words; a bare `mara` or `mara db` asks for the help, which is the error's text."""
+    text = error.format_message()
+    if text.startswith("Usage:"):
+        typer.echo(text)
+        return EXIT_USAGE
+    context, option = getattr(error, "ctx", None), getattr(error, "param", None)
+    if isinstance(error.__cause__, ValidationError) and option is not None:
+        detail = error.__cause__.errors()[0]
+        expected = detail["msg"].removeprefix("Input ").partition(", unable to")[0]
+        text = f"{option.opts[0]} {expected}, got {detail['input']!r}"
+    stop = "" if text.endswith((".", "?")) else "."
+    complain(f"{text}{stop} See `{context.command_path if context else 'mara'} --help`.")
+    return EXIT_USAGE
+
+
+def complain(text: str) -> None:
+    """One line on stderr."""
     typer.echo("mara: " + " ".join(text.split()), err=True)
 
 
@@ -63,6 +73,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     help="SLA-smart energy arbitrage for flexible compute. Settings come from MARA_* variables, see the README.",
     epilog="--debug, anywhere on the line, shows the traceback of an error.",

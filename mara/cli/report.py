@@ -40,6 +40,8 @@ def text_of(value: object) -> str:
     """A value with thousands marked, as few digits as tell something."""
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.5g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

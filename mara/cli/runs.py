@@ -24,7 +24,7 @@ from mara.store.reading import Reading
 
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
-OptimizerName = Annotated[str | None, typer.Option("--optimizer", help="Who plans: static, static-breakeven, rules.")]
+OptimizerName = Annotated[str | None, typer.Option("--optimizer", help="Who plans: static, static-breakeven, rules, lp.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -39,7 +39,7 @@ def simulate(
     no_store: Annotated[bool, typer.Option("--no-store", help="Start anew and remember nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with the stored run, some ticks further, as fast as it goes."""
+    """Go on with the stored run, some ticks further."""
     settings = read_settings(options={"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer})
     clock = SystemClock()
     with nullcontext() if no_store else open_log(settings):
@@ -127,7 +127,7 @@ def replay(
     tick: Annotated[int, typer.Option(min=0, help="Which tick to compute again.")],
     as_json: AsJson = False,
 ) -> None:
-    """Compute a stored tick again and compare it, bit for bit, with what was stored."""
+    """Compute a stored tick again and compare it bit for bit."""
     reading = Reading.open(read_settings().database_url)
     try:
         comparison = replayed(reading, run, tick)

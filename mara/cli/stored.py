@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mara.cli.app import app
+from mara.cli.app import app, complain
 from mara.cli.options import moment_of
 from mara.errors import EXIT_DATABASE
 from mara.feeds.fleet_file import read_fleet
@@ -58,7 +58,7 @@ app.add_typer(db, name="db")
 
 @db.command()
 def upgrade() -> None:
-    """Bring the database to this version's schema; a backup is made first."""
+    """Bring the database up to date, after a backup of it."""
     backup = upkeep.upgrade(read_settings().database_url)
     typer.echo("up to date" if backup is None else f"upgraded; the database as it was is in {backup}")
 
@@ -68,10 +68,11 @@ def check() -> None:
     """Integrity, hash chain of the ticks and trial balance."""
     report = upkeep.check(read_settings().database_url)
     for finding in report.findings:
-        typer.echo(finding, err=True)
+        complain(f"{report.path}: {finding}")
     if not report.is_sound:
         raise typer.Exit(EXIT_DATABASE)
-    typer.echo(f"{report.path} is sound: {report.ticks_count:,} ticks")
+    run = f"run {report.run_id}, {report.ticks_count:,} ticks" if report.run_id else "no run yet"
+    typer.echo(f"{report.path} is sound: {run}")
 
 
 @db.command()
@@ -96,7 +97,7 @@ app.add_typer(fleet, name="fleet")
 
 @fleet.command("check")
 def check_fleet(file: Annotated[str, typer.Argument(help="A TOML file, or a shipped fleet's name.")]) -> None:
-    """Read a fleet file and say what is in it, or what is wrong with it."""
+    """Say what is in a fleet file, or what is wrong with it."""
     read = read_fleet(file)
     machines, grid_mw = int(read.units_count.sum()), float(read.grid_limit_mw.sum())
     it_mw, racks_mw = float(read.nameplate_mw.sum()), float(read.racks_mw.sum())

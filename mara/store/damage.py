@@ -11,6 +11,7 @@ APPLICATION_ID: Final = int.from_bytes(b"MARA", "big")
 """In the header of each database of ours, at byte 68 (https://www.sqlite.org/fileformat.html)."""
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
 HEADER_BYTES: Final = 100
+EMPTY: Final = "is empty (0 bytes), which no database of ours ever is"
 MOST_CHECKED_BYTES: Final = 512 * 1024**2
 """Every page of a smaller database is looked at when it is opened; of a larger one by `mara db check` only."""
 
@@ -37,7 +38,7 @@ def refuse_damage(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(HEADER_BYTES)
     if not header:
-        raise refusal(path, "is empty (0 bytes), which no database of ours ever is")
+        raise refusal(path, EMPTY)
     if header[:16] != SQLITE_MAGIC or len(header) < HEADER_BYTES:
         raise refusal(path, "is not an SQLite database")
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:

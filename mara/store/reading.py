@@ -20,6 +20,7 @@ from mara.store import resume, rows, schema, tables
 from mara.store.chain import Digests
 from mara.store.codec import commands_of, record_of
 from mara.store.connection import answering, path_of, reader_engine
+from mara.store.damage import EMPTY, refusal
 from mara.store.records import RunRecord, StoredTick
 from mara.store.statements import FLEET
 
@@ -41,10 +42,12 @@ class Reading:
         """Look at a database without locking it.
 
         Raises:
-            StoreRefused: there is none, or it is of another version.
+            StoreRefused: there is none, it is empty, or it is of another version.
         """
         path = path_of(url)
-        if not path.is_file() or not path.stat().st_size:
+        if path.is_file() and not path.stat().st_size:
+            raise refusal(path, EMPTY)
+        if not path.is_file():
             raise StoreRefused(
                 f"a database was expected at {path}, there is none: run `mara simulate` or `mara run` first"
             )

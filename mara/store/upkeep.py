@@ -4,20 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mara.errors import StoreRefused
-from mara.store import schema
+from mara.store import resume, schema
 from mara.store.audit_trail import findings_in
 from mara.store.backup import back_up, fault_of
 from mara.store.connection import answering, path_of
-from mara.store.damage import refuse_damage, refuse_orphan
+from mara.store.damage import refusal, refuse_damage, refuse_orphan
 from mara.store.lock import WriterLock
 from mara.store.reading import Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """What `check` found: sentences, none when all is well."""
+    """What `check` found: sentences, none when all is well. `run_id` is empty where no run has begun."""
 
     path: Path
+    run_id: str
     ticks_count: int
     findings: tuple[str, ...]
 
@@ -55,14 +56,16 @@ def check(url: str) -> CheckReport:
     """
     fault = fault_of(path_of(url)) if path_of(url).is_file() else None
     if fault:
-        return CheckReport(path=path_of(url), ticks_count=0, findings=(f"page fault: {fault}",))
+        return CheckReport(path=path_of(url), run_id="", ticks_count=0, findings=(f"page fault: {fault}",))
     reading = Reading.open(url)
     try:
         with answering(reading.path, "its check"), reading.one_state() as connection:
+            run = resume.run_in(connection)
             ticks_count, findings = findings_in(connection)
     finally:
         reading.close()
-    return CheckReport(path=reading.path, ticks_count=ticks_count, findings=findings)
+    run_id = run.run_id if run is not None else ""
+    return CheckReport(path=reading.path, run_id=run_id, ticks_count=ticks_count, findings=findings)
 
 
 def backup(url: str, target: Path) -> None:
@@ -75,6 +78,9 @@ def backup(url: str, target: Path) -> None:
     path = path_of(url)
     if not path.is_file():
         raise StoreRefused(f"a database was expected at {path}, there is none: nothing was backed up")
+    fault = fault_of(path)
+    if fault:
+        raise refusal(path, f"is damaged ({fault}), nothing was backed up")
     back_up(path, target)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import alembic.config  # keeps the stdout of its first import: not that of a command, which is closed after it
 from typer.testing import CliRunner
 
 from mara.cli.commands import app
@@ -14,6 +15,8 @@ SITES = """site_id,name,country,lat,lon,timezone,price_zone
 north,North,NO,60,10,Europe/Oslo,NO1 day-ahead
 south,South,US,30,-97,America/Chicago,ERCOT
 """
+
+assert alembic.config
 
 
 @dataclass(frozen=True)

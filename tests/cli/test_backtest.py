@@ -22,7 +22,7 @@ def promised_mwh(report: dict[str, Any]) -> dict[str, float]:
     return {tier: round(figures["promised_mwh"], 6) for tier, figures in report["sla"].items()}
 
 
-@pytest.mark.parametrize("optimizer", ["static", "static-breakeven", "rules"])
+@pytest.mark.parametrize("optimizer", ["static", "static-breakeven", "rules", "lp"])
 def test_a_backtest_reports_every_promised_field(history: Path, optimizer: str) -> None:
     report = backtested(history, "--optimizer", optimizer)
     assert list(faults_of(report, BACKTEST)) == []

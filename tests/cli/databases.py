@@ -1,0 +1,23 @@
+"""Stored runs to look at, copy and harm."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+TABLES = ("prices", "steps", "ledger", "commitments", "optimizations")
+
+
+def run_in(database: Path) -> str:
+    """The id of the run in a database."""
+    with closing(sqlite3.connect(database)) as connection:
+        return str(connection.execute("SELECT run_id FROM runs").fetchone()[0])
+
+
+def tampered(database: Path, statement: str) -> None:
+    """Change a database behind Mara's back: drop what guards it, then change it."""
+    with closing(sqlite3.connect(database)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        changed = connection.execute(statement)
+        assert changed.rowcount > 0
+        connection.commit()

@@ -1,0 +1,84 @@
+"""`mara replay`: a stored tick computed again, and what it says when the database was changed behind its back."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.console import ran
+from tests.cli.databases import run_in, tampered
+
+TICKS = 40
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of some hours."""
+    database = tmp_path_factory.mktemp("stored") / "mara.db"
+    url = f"sqlite:///{database}"
+    log = str(database.with_suffix(".log"))
+    assert ran("simulate", "--ticks", TICKS, database_url=url, log_file=log).exit_code == 0
+    return database
+
+
+@pytest.fixture
+def copy(stored: Path, here: Path) -> Path:
+    """The same where the test works."""
+    return Path(shutil.copy(stored, here / "mara.db"))
+
+
+@pytest.mark.parametrize("tick", [0, 17, TICKS - 1])
+def test_a_stored_tick_comes_out_identical(copy: Path, tick: int) -> None:
+    report = ran("replay", "--run", run_in(copy), "--tick", tick, "--json").report
+    assert report["identical"] is True
+    assert report["differs"] is None
+    assert report["tick"] == tick
+    assert report["replayed_ticks"] == tick + 1
+    assert len(report["tick_hash"]) == 64
+
+
+def test_for_people_it_says_so_in_a_line(copy: Path) -> None:
+    outcome = ran("replay", "--run", run_in(copy), "--tick", 3)
+    assert outcome.exit_code == 0
+    assert "identical                          yes" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("statement", "differs"),
+    [
+        (
+            "UPDATE prices SET energy_price_usd_per_mwh = energy_price_usd_per_mwh + 1 WHERE tick = 20 AND site = 2",
+            "raw",
+        ),
+        ("UPDATE ticks SET kept_hash = zeroblob(32) WHERE tick = 20", "kept"),
+        ("UPDATE ticks SET world_hash = zeroblob(32) WHERE tick = 20", "world"),
+    ],
+    ids=["price", "ledger", "world"],
+)
+def test_a_tick_that_was_tampered_with_is_told_apart(copy: Path, statement: str, differs: str) -> None:
+    tampered(copy, statement)
+    outcome = ran("replay", "--run", run_in(copy), "--tick", 20, "--json")
+    assert outcome.exit_code == 1
+    assert f'"differs": "{differs}' in outcome.out
+    assert '"identical": false' in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("run", "tick", "exit_code", "said"),
+    [("", 3, 2, "was asked for"), ("nobody", 3, 2, "nobody was asked for"), (None, TICKS, 4, f"tick {TICKS - 1}")],
+    ids=["no run", "another run", "a tick to come"],
+)
+def test_a_tick_that_is_not_there_is_named(copy: Path, run: str | None, tick: int, exit_code: int, said: str) -> None:
+    outcome = ran("replay", "--run", run_in(copy) if run is None else run, "--tick", tick)
+    assert outcome.exit_code == exit_code
+    assert said in outcome.complaint
+
+
+def test_a_replayed_history_is_computed_again_from_the_database_alone(history: Path, here: Path) -> None:
+    (history / "contracts.csv").write_text(
+        "contract_id,tier,power_mw,starts_at_utc,hours\na,standard,2,2023-01-01T00:00:00Z,1\n", encoding="utf-8"
+    )
+    assert ran("simulate", "--ticks", 20, "--history", history).exit_code == 0
+    shutil.rmtree(history)
+    report = ran("replay", "--run", run_in(here / "mara.db"), "--tick", 15, "--json").report
+    assert report["identical"] is True
