@@ -270,13 +270,15 @@ class _Placing:
 
     def _place_spot(self, leftover: list[int]) -> None:
         """Spot is promised nothing: it runs where the plan has room for most of it, largest first, or not at all."""
-        for i in sorted(leftover, key=self.power.__getitem__, reverse=True):
-            site, power = self._planned_for(i, Tier.SPOT), self.power[i]
-            if site == UNPLACED:
-                room = self.target[Tier.SPOT] * (self.free >= power)
+        largest_first = sorted(leftover, key=self.power.__getitem__, reverse=True)
+        for i in largest_first:
+            self._put(i, self._planned_for(i, Tier.SPOT), Tier.SPOT)
+        for i in largest_first:
+            if not self.served[i]:
+                room = self.target[Tier.SPOT] * (self.free >= self.power[i])
                 best = int(room.argmax())
-                site = best if room[best] > power / 2 else UNPLACED
-            self._put(i, site, Tier.SPOT)
+                if room[best] > self.power[i] / 2:
+                    self._put(i, best, Tier.SPOT)
 
     def _put(self, i: int, site: int, tier: Tier) -> None:
         if site == UNPLACED:

@@ -239,3 +239,9 @@ def test_the_contract_that_is_exactly_what_the_plan_leaves_out_is_the_one_left_o
     allocation = run(state, [1, 1, 1], [[0.0, 0.0, 1.2, 0.0], [0.0] * 4, [0.0] * 4])
     assert allocation.served.tolist() == [True, False]
     assert allocation.scheduled.tolist() == [False, True]
+
+
+def test_a_spot_contract_that_only_nearly_fits_does_not_take_the_place_of_one_that_fits() -> None:
+    state = world(OF, (contract("nearly", Tier.SPOT, 1.8), contract("fits", Tier.SPOT, 1.1)))
+    allocation = run(state, [1, 1, 1], [[0.0] * 4, [0.0, 0.0, 0.0, 1.1], [0.0] * 4])
+    assert allocation.served.tolist() == [False, True]
