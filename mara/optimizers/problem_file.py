@@ -172,10 +172,11 @@ def _site_ids(value: object) -> tuple[str, ...]:
 def _numbers(name: str, value: object, shape: tuple[int, ...]) -> Floats:
     expected = f"must have shape {list(shape)}" if shape else "must be one number"
     try:
-        # A ragged list is a ValueError, an integer beyond all floats an OverflowError.
         given = np.array(value, dtype=object)
     except ValueError as error:
         raise FeedInvalid(f"{name} {expected}, got lists of different lengths") from error
+    if given.ndim and any(isinstance(item, list) for item in given.flat):
+        raise FeedInvalid(f"{name} {expected}, got lists of different lengths")
     if given.shape != shape:
         raise FeedInvalid(f"{name} {expected}, got {list(given.shape) if isinstance(value, list) else _said(value)}")
     wrong = next((item for item in given.flat if type(item) not in (int, float)), None)
@@ -183,7 +184,7 @@ def _numbers(name: str, value: object, shape: tuple[int, ...]) -> Floats:
         raise FeedInvalid(f"{name} must hold numbers, got {_said(wrong)}")
     try:
         array: Floats = given.astype(np.float64)
-    except OverflowError:
+    except OverflowError:  # an integer beyond all floats
         array = np.full(shape, np.inf)
     if not np.isfinite(array).all():
         raise FeedInvalid(f"{name} must be finite numbers, got NaN or infinity")
