@@ -10,10 +10,10 @@ from mara.core.plan import PlanStatus, Shadow
 from mara.errors import PlanError
 from mara.optimizers.greedy import greedy
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import model_of
+from mara.optimizers.lp_model import columns_of, model_of
 from mara.optimizers.lp_solve import solve
 from mara.optimizers.schedule import Schedule, net_site_mw, profit_usd, schedule_of
-from mara.optimizers.shadow import shadow_of
+from mara.optimizers.split_solve import DIRECT_SITES, Optimum, optimum_from, solve_split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,21 +32,27 @@ class Answer:
 
 
 def answer_by_lp(case: LpCase, deadline_s: float = 600.0) -> Answer:
-    """The optimum with its certificate; by rules, as a fallback that says why, where the solver gives none."""
-    model = model_of(case)
+    """The optimum, or near it for a large fleet, with its certificate; where the solver gives none, rules and why."""
     try:
-        solution = solve(model, deadline_s=deadline_s)
+        optimum = _optimum(case, deadline_s)
     except PlanError as error:
         return answer_by_rules(case, status="fallback", note=f"lp: {error}")
     return Answer(
         optimizer="lp",
-        status=solution.status,
-        objective_usd=solution.certificate.objective_usd,
-        bound_usd=solution.certificate.bound_usd,
-        gap_share=solution.certificate.gap_share,
-        schedule=schedule_of(solution.primal, model.columns, case),
-        shadow=shadow_of(solution.row_duals, model, case),
+        status=optimum.status,
+        objective_usd=optimum.certificate.objective_usd,
+        bound_usd=optimum.certificate.bound_usd,
+        gap_share=optimum.certificate.gap_share,
+        schedule=schedule_of(optimum.primal, columns_of(case), case),
+        shadow=optimum.shadow,
     )
+
+
+def _optimum(case: LpCase, deadline_s: float) -> Optimum:
+    if case.sites > DIRECT_SITES:
+        return solve_split(case, deadline_s=deadline_s)
+    model = model_of(case)
+    return optimum_from(solve(model, deadline_s=deadline_s), model, case)
 
 
 def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "") -> Answer:

@@ -12,7 +12,6 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.optimizers.lp_model import LpModel
 
-
 ROUNDING_SHARE: Final = 1e-9
 
 
@@ -71,5 +70,6 @@ def row_activity(model: LpModel, primal: Floats) -> Floats:
 
 
 def transposed(model: LpModel, y: Floats) -> Floats:
+    """A' y."""
     weights = model.values * np.repeat(y, np.diff(model.starts))
     return np.asarray(np.bincount(model.indices, weights=weights, minlength=len(model.cost)), dtype=np.float64)

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mara.core.plan import Plan, Problem
-from mara.optimizers.lp_case import check
+from mara.optimizers.lp_case import LpCase, check
 from mara.optimizers.lp_horizon import case_of, plan_steps, step_lengths
-from mara.optimizers.lp_model import LpModel, model_of
+from mara.optimizers.lp_model import LpModel, columns_of, model_of
 from mara.optimizers.lp_rounding import rounded
 from mara.optimizers.lp_solve import Basis, solve
-from mara.optimizers.shadow import shadow_of
+from mara.optimizers.split_solve import DIRECT_SITES, Optimum, optimum_from, solve_split
 
 
 @dataclass(slots=True)
 class Lp:
-    """Optimal for its model and its forecast, and says so with a bound.
+    """Optimal for its model and its forecast, and says so with a bound; near it, with a bound, for large fleets.
 
     With `warm` each solve starts from the basis of the last one, shifted by a period: several times faster, but then a
     plan depends on the plans before it, which a resumed run has not seen.
@@ -37,22 +37,27 @@ class Lp:
         lengths = step_lengths(problem)
         case = case_of(problem, lengths)
         check(case)
-        model = model_of(case)
-        solution = solve(model, basis=self._start(model), deadline_s=self.deadline_s)
-        if self.warm:
-            self._basis, self._shape = solution.basis, _shape(model)
-        certificate = solution.certificate
-        now, *later = plan_steps(solution.primal, model.columns, model.steps)
+        optimum = self._optimum(case)
+        now, *later = plan_steps(optimum.primal, columns_of(case), case.steps)
         return Plan(
             optimizer=self.name,
             made_tick=problem.tick,
             steps=(rounded(now, problem), *later),
             step_ticks=lengths,
-            status=solution.status,
-            objective_usd=certificate.objective_usd,
-            bound_usd=certificate.bound_usd,
-            shadow=shadow_of(solution.row_duals, model, case),
+            status=optimum.status,
+            objective_usd=optimum.certificate.objective_usd,
+            bound_usd=optimum.certificate.bound_usd,
+            shadow=optimum.shadow,
         )
+
+    def _optimum(self, case: LpCase) -> Optimum:
+        if case.sites > DIRECT_SITES:
+            return solve_split(case, deadline_s=self.deadline_s)
+        model = model_of(case)
+        solution = solve(model, basis=self._start(model), deadline_s=self.deadline_s)
+        if self.warm:
+            self._basis, self._shape = solution.basis, _shape(model)
+        return optimum_from(solution, model, case)
 
     def _start(self, model: LpModel) -> Basis | None:
         if self._basis is None or self._shape != _shape(model):

@@ -1,0 +1,184 @@
+"""Large fleets in blocks, solved side by side: every block alone, then at common prices, then with better shares.
+
+The result depends on the case and on the size of the blocks, never on how many processes there are or which of them is
+first. Only a block's numbers travel between processes, and nothing of the whole but its solution is ever assembled.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FuturesTimeout
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from mara.core.arrays import Floats, Ints
+from mara.core.plan import PlanStatus, Shadow
+from mara.errors import PlanInfeasible, PlanTimeout
+from mara.optimizers.certificate import Certificate
+from mara.optimizers.lp_case import LpCase
+from mara.optimizers.lp_model import LpModel, model_of
+from mara.optimizers.lp_solve import MAX_GAP_SHARE, MAX_RESIDUAL_MW, Basis, Solution, solve
+from mara.optimizers.shadow import shadow_of
+from mara.optimizers.split import (
+    Prices,
+    Taken,
+    blocks_of,
+    combined,
+    common_prices,
+    joined_shadow,
+    priced,
+    prices_of,
+    shared_bound_usd,
+    shared_residual_mw,
+    shares_of,
+    shifted_shares,
+    sites_of,
+    taken_of,
+    with_share,
+)
+
+DIRECT_SITES: Final = 100
+"""Up to this many sites one program is quicker than its blocks, and exact."""
+BLOCK_SITES: Final = 20
+"""Measured: with shares moved once, larger blocks cost twice the time and gain hundredths of a percent."""
+ROUNDS: Final = 2
+"""How often blocks are solved: with shares by capacity, then with shares moved to where demand costs least."""
+MAX_WORKERS: Final = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Optimum:
+    """A feasible point of the whole, in the layout of `columns_of`, what is proven of it, and what all is worth."""
+
+    primal: Floats
+    certificate: Certificate
+    shadow: Shadow
+
+    @property
+    def status(self) -> PlanStatus:
+        """What our own certificate says."""
+        return "optimal" if self.certificate.gap_share <= MAX_GAP_SHARE else "feasible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Solved:
+    primal: Floats
+    prices: Prices
+    shadow: Shadow
+    basis: Basis
+    certificate: Certificate
+
+
+def optimum_from(solution: Solution, model: LpModel, case: LpCase) -> Optimum:
+    """A solution without what only a solver needs."""
+    return Optimum(
+        primal=solution.primal,
+        certificate=solution.certificate,
+        shadow=shadow_of(solution.row_duals, model, case),
+    )
+
+
+def solve_split(
+    case: LpCase, *, block_sites: int = BLOCK_SITES, workers: int | None = None, deadline_s: float = 600.0
+) -> Optimum:
+    """A plan near the optimum, and a bound that says how near.
+
+    `workers` are processes beside this one; with one worker everything runs here. By default as many as there are
+    processors.
+
+    Raises:
+        PlanTimeout: a stage took longer than its part of the deadline.
+        PlanInfeasible: a solver or a worker gave nothing that may be used.
+    """
+    count = min(workers or os.cpu_count() or 1, MAX_WORKERS)
+    crew = _crew_of(count)
+    try:
+        return _solved(case, blocks_of(case, block_sites), _Stage(crew=crew, deadline_s=deadline_s / (2 * ROUNDS)))
+    except BrokenProcessPool as error:
+        raise PlanInfeasible("a process that solved a block died: is there enough memory?") from error
+    finally:
+        # Blocks that still run stop at their own time limit; nobody waits for them.
+        crew.shutdown(wait=False, cancel_futures=True)
+
+
+def _crew_of(workers: int) -> Executor:
+    """A thread where one worker is enough, because only a future keeps a deadline; else fresh processes."""
+    if workers == 1:
+        return ThreadPoolExecutor(max_workers=1)
+    return ProcessPoolExecutor(max_workers=workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    """One piece of work for every block, within a time limit for all of them [s]."""
+
+    crew: Executor
+    deadline_s: float
+
+    def of_all(self, work: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
+        limits_s = [self.deadline_s] * len(arguments[0])
+        try:
+            return list(self.crew.map(work, *arguments, limits_s, timeout=self.deadline_s))
+        except FuturesTimeout as error:
+            raise PlanTimeout(
+                f"{len(limits_s)} blocks took longer than {self.deadline_s:g} s: allow more, or look less far ahead"
+            ) from error
+
+
+def _solved(case: LpCase, blocks: Sequence[Ints], stage: _Stage) -> Optimum:
+    own = [sites_of(case, sites) for sites in blocks]
+    shares = shares_of(case, blocks)
+    bases: list[Basis | None] = [None] * len(blocks)
+    bounds_usd: list[float] = []
+    rounds: list[list[_Solved]] = []
+    while True:
+        solved = stage.of_all(solve_block, [with_share(sites, shares, b) for b, sites in enumerate(own)], bases)
+        rounds.append(solved)
+        prices = common_prices([block.prices for block in solved])
+        answers = stage.of_all(price_block, own, prices)
+        bounds_usd.append(shared_bound_usd(case, prices[0]) + sum(bound for bound, _ in answers))
+        if len(rounds) == ROUNDS:
+            break
+        bases = [block.basis for block in solved]
+        shares = shifted_shares(shares, case, [taken for _, taken in answers])
+    return _whole_of(case, blocks, max(rounds, key=_objective_usd), min(bounds_usd))
+
+
+def _objective_usd(solved: Sequence[_Solved]) -> float:
+    return sum(block.certificate.objective_usd for block in solved)
+
+
+def _whole_of(case: LpCase, blocks: Sequence[Ints], solved: Sequence[_Solved], bound_usd: float) -> Optimum:
+    primal = combined(case, blocks, [block.primal for block in solved])
+    residual_mw = max(shared_residual_mw(case, primal), *(block.certificate.residual_mw for block in solved))
+    if residual_mw > MAX_RESIDUAL_MW:
+        raise PlanInfeasible(f"the blocks' solutions together are off by {residual_mw:.3g} MW: not used")
+    return Optimum(
+        primal=primal,
+        certificate=Certificate(objective_usd=_objective_usd(solved), bound_usd=bound_usd, residual_mw=residual_mw),
+        shadow=joined_shadow(blocks, [block.shadow for block in solved]),
+    )
+
+
+def solve_block(case: LpCase, basis: Basis | None, deadline_s: float) -> _Solved:
+    """A block with its share of everything, to the optimum."""
+    model = model_of(case)
+    solution = solve(model, basis=basis, deadline_s=deadline_s)
+    return _Solved(
+        primal=solution.primal,
+        prices=prices_of(model, solution.row_duals),
+        shadow=shadow_of(solution.row_duals, model, case),
+        basis=solution.basis,
+        certificate=solution.certificate,
+    )
+
+
+def price_block(case: LpCase, prices: Prices, deadline_s: float) -> tuple[float, Taken]:
+    """Most that a block's sites earn at common prices [USD], and what they take of what is shared to do so."""
+    model = model_of(case)
+    solution = solve(priced(model, prices), deadline_s=deadline_s)
+    return solution.certificate.bound_usd, taken_of(case, model.columns, solution.primal)
