@@ -1,6 +1,7 @@
-"""Options that need more than a type: instants."""
+"""Options that need more than a type: instants, and files to be written."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mara.errors import ConfigError
 
@@ -20,3 +21,17 @@ def moment_of(text: str | None, option: str) -> datetime | None:
         raise ConfigError(
             f"{option} must be a date or time like 2023-01-31 or 2023-01-31T12:00Z, got {text!r}"
         ) from error
+
+
+def refuse_homeless(file: Path | None, option: str) -> None:
+    """Look whether a file can be written later, before an hour's work is lost for want of a folder.
+
+    Raises:
+        ConfigError: its folder is not there, or it is a folder itself.
+    """
+    if file is None:
+        return
+    if not file.parent.is_dir():
+        raise ConfigError(f"{option} {file} should be a file in a folder that is there: make {file.parent} first")
+    if file.is_dir():
+        raise ConfigError(f"{option} {file} should be a file, a folder came: name a file in it")

@@ -9,7 +9,7 @@ import typer
 import mara
 from mara.bootstrap import BacktestOrder, Outside, backtest_of, open_run, rehearsal_of
 from mara.cli.app import app
-from mara.cli.options import moment_of
+from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import progress, show, write_html
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT
@@ -24,7 +24,9 @@ from mara.store.reading import Reading
 
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
-OptimizerName = Annotated[str | None, typer.Option("--optimizer", help="Who plans: static, static-breakeven, rules, lp.")]
+OptimizerName = Annotated[
+    str | None, typer.Option("--optimizer", help="Who plans: static, static-breakeven, rules, lp.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -94,6 +96,7 @@ def backtest(
         migration_factor=migration_factor,
         forecast=forecast,
     )
+    refuse_homeless(report, "--report")
     case = backtest_of(settings, order)
     clock = SystemClock()
     wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()

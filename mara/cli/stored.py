@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mara.cli.app import app, complain
-from mara.cli.options import moment_of
+from mara.cli.options import moment_of, refuse_homeless
 from mara.errors import EXIT_DATABASE
 from mara.feeds.fleet_file import read_fleet
 from mara.settings import read_settings
@@ -44,6 +44,7 @@ def export(
 ) -> None:
     """Write a stored table to a file."""
     first, end = moment_of(from_, "--from"), moment_of(to, "--to")
+    refuse_homeless(out, "--out")
     reading = Reading.open(read_settings().database_url)
     try:
         count = write_export(reading, table.value, form.value, out, first, end)

@@ -170,7 +170,8 @@ def test_for_people_each_figure_has_a_line_with_its_unit_in_its_name(history: Pa
         (("--contracts", "nowhere.csv"), 3, "nowhere.csv is missing"),
         (("--fleet", "nowhere.toml"), 2, "nowhere.toml"),
         (("--fleet", "global_ten"), 3, "has none of iceland"),
-        (("--report", "nowhere/report.html"), 2, "report.html"),
+        (("--report", "nowhere/report.html"), 2, "make nowhere first"),
+        (("--report", "."), 2, "a folder came"),
     ],
 )
 def test_what_cannot_be_backtested_is_refused_in_one_line(
