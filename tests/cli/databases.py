@@ -4,7 +4,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+STORED_TICKS = 60
 TABLES = ("prices", "steps", "ledger", "commitments", "optimizations")
+
+
+def hash_in(database: Path) -> str:
+    """The hash of the newest tick, which covers every tick before it."""
+    with closing(sqlite3.connect(database)) as connection:
+        return str(connection.execute("SELECT hex(tick_hash) FROM engine_state").fetchone()[0])
 
 
 def run_in(database: Path) -> str:

@@ -1,31 +1,13 @@
 """`mara db`: check finds what was changed, backup and init lose nothing, damage is refused in one line."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.console import everything_in, ran
-from tests.cli.databases import run_in, tampered
-
-TICKS = 30
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of some hours."""
-    database = tmp_path_factory.mktemp("stored") / "mara.db"
-    log = str(database.with_suffix(".log"))
-    assert ran("simulate", "--ticks", TICKS, database_url=f"sqlite:///{database}", log_file=log).exit_code == 0
-    return database
-
-
-@pytest.fixture
-def database(stored: Path, here: Path) -> Path:
-    """The same where the test works."""
-    return Path(shutil.copy(stored, here / "mara.db"))
+from tests.cli.databases import STORED_TICKS, run_in, tampered
 
 
 def test_a_sound_database_is_called_sound_with_its_run_and_its_ticks(database: Path) -> None:
@@ -33,7 +15,7 @@ def test_a_sound_database_is_called_sound_with_its_run_and_its_ticks(database: P
     assert outcome.exit_code == 0
     assert outcome.err == ""
     assert f"run {run_in(database)}" in outcome.out
-    assert f"{TICKS} ticks" in outcome.out
+    assert f"{STORED_TICKS} ticks" in outcome.out
 
 
 @pytest.mark.parametrize(

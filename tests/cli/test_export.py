@@ -1,39 +1,18 @@
 """`mara export`: every table as CSV and Parquet, the same rows in both, equal for equal runs."""
 
 import csv
-import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyarrow import parquet
 
 from tests.cli.console import everything_in, ran
-from tests.cli.databases import TABLES
+from tests.cli.databases import STORED_TICKS, TABLES
 
-TICKS = 60
 SITES = 10
 OF_THE_RUN = ("run", "stored_at", "wall")
 """What a column's name contains when equal runs may differ in it."""
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same run twice, in two databases."""
-    folder = tmp_path_factory.mktemp("stored")
-    databases = folder / "one.db", folder / "two.db"
-    for database, parts in zip(databases, ((TICKS,), (TICKS // 3, TICKS - TICKS // 3)), strict=True):
-        for ticks in parts:
-            outcome = ran(
-                "simulate", "--ticks", ticks, database_url=f"sqlite:///{database}", log_file=str(folder / "app.log")
-            )
-            assert outcome.exit_code == 0
-    return databases
-
-
-@pytest.fixture
-def here_too(stored: tuple[Path, Path], here: Path) -> Path:
-    shutil.copy(stored[0], here / "mara.db")
-    return here
 
 
 def rows_of(file: Path) -> list[dict[str, str]]:
@@ -42,11 +21,11 @@ def rows_of(file: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_both_formats_hold_the_same_rows_and_columns(here_too: Path, table: str) -> None:
+def test_both_formats_hold_the_same_rows_and_columns(database: Path, here: Path, table: str) -> None:
     assert ran("export", table, "--out", "x.csv").exit_code == 0
     outcome = ran("export", table, "--format", "parquet", "--out", "x.parquet")
     assert outcome.exit_code == 0
-    rows, columns = rows_of(here_too / "x.csv"), parquet.read_table(here_too / "x.parquet")
+    rows, columns = rows_of(here / "x.csv"), parquet.read_table(here / "x.parquet")
     assert outcome.out == f"{len(rows):,} rows in x.parquet\n"
     assert columns.num_rows == len(rows) > 0
     assert columns.column_names == list(rows[0])
@@ -56,20 +35,20 @@ def test_both_formats_hold_the_same_rows_and_columns(here_too: Path, table: str)
         ]
 
 
-def test_steps_have_a_row_for_each_tick_and_site_and_say_the_tick_first(here_too: Path) -> None:
+def test_steps_have_a_row_for_each_tick_and_site_and_say_the_tick_first(database: Path, here: Path) -> None:
     assert ran("export", "steps", "--out", "x.csv").exit_code == 0
-    rows = rows_of(here_too / "x.csv")
+    rows = rows_of(here / "x.csv")
     assert list(rows[0])[:3] == ["tick", "timestamp_utc", "site_id"]
-    assert len(rows) == TICKS * SITES
-    assert [int(row["tick"]) for row in rows] == [tick for tick in range(TICKS) for _ in range(SITES)]
+    assert len(rows) == STORED_TICKS * SITES
+    assert [int(row["tick"]) for row in rows] == [tick for tick in range(STORED_TICKS) for _ in range(SITES)]
     assert rows[SITES]["timestamp_utc"] == "2025-07-01T00:05:00Z"
     assert {"site_power_mw", "energy_price_usd_per_mwh", "revenue_usd", "cost_usd", "profit_usd"} <= set(rows[0])
 
 
 @pytest.mark.parametrize("table", ["prices", "steps", "ledger"])
-def test_no_value_has_a_comma_and_the_tick_comes_first(here_too: Path, table: str) -> None:
+def test_no_value_has_a_comma_and_the_tick_comes_first(database: Path, here: Path, table: str) -> None:
     assert ran("export", table, "--out", "x.csv").exit_code == 0
-    lines = (here_too / "x.csv").read_text(encoding="utf-8").splitlines()
+    lines = (here / "x.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("tick,")
     assert {line.count(",") for line in lines} == {lines[0].count(",")}
     assert not any('"' in line for line in lines)
@@ -77,10 +56,10 @@ def test_no_value_has_a_comma_and_the_tick_comes_first(here_too: Path, table: st
 
 @pytest.mark.parametrize("table", TABLES)
 def test_equal_runs_give_equal_files_but_for_columns_that_say_so(
-    stored: tuple[Path, Path], here: Path, table: str
+    stored_twice: tuple[Path, Path], here: Path, table: str
 ) -> None:
     files = [here / "one.csv", here / "two.csv"]
-    for database, file in zip(stored, files, strict=True):
+    for database, file in zip(stored_twice, files, strict=True):
         assert ran("export", table, "--out", file, database_url=f"sqlite:///{database}").exit_code == 0
     kept = [
         [
@@ -92,8 +71,13 @@ def test_equal_runs_give_equal_files_but_for_columns_that_say_so(
     assert kept[0] == kept[1]
 
 
-def test_the_ledger_adds_up_to_what_the_simulation_reported(here: Path) -> None:
-    report = ran("simulate", "--ticks", TICKS, "--json").report
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """What the simulation said of the stored run."""
+    return ran("simulate", "--ticks", STORED_TICKS, "--no-store", "--json").report
+
+
+def test_the_ledger_adds_up_to_what_the_simulation_reported(database: Path, here: Path, report: dict[str, Any]) -> None:
     assert ran("export", "ledger", "--out", "x.csv").exit_code == 0
     rows = rows_of(here / "x.csv")
     lines = [row for row in rows if row["unit"] == "micro_usd" and row["kind"] != "cash"]
@@ -105,8 +89,7 @@ def test_the_ledger_adds_up_to_what_the_simulation_reported(here: Path) -> None:
     assert len({row["entry_key"] for row in rows}) == len(rows)
 
 
-def test_steps_add_up_to_what_the_simulation_reported(here: Path) -> None:
-    report = ran("simulate", "--ticks", TICKS, "--json").report
+def test_steps_add_up_to_what_the_simulation_reported(database: Path, here: Path, report: dict[str, Any]) -> None:
     assert ran("export", "steps", "--out", "x.csv").exit_code == 0
     rows = rows_of(here / "x.csv")
     profit = sum(round(float(row["profit_usd"]) * 1e6) for row in rows)
@@ -115,26 +98,26 @@ def test_steps_add_up_to_what_the_simulation_reported(here: Path) -> None:
     assert power_mwh == pytest.approx(report["energy_mwh"], rel=1e-6)
 
 
-def test_from_is_inclusive_and_to_is_exclusive(here_too: Path) -> None:
+def test_from_is_inclusive_and_to_is_exclusive(database: Path, here: Path) -> None:
     words = ("export", "prices", "--out", "x.csv", "--from", "2025-07-01T01:00Z", "--to", "2025-07-01T02:00")
     assert ran(*words).out == f"{12 * SITES} rows in x.csv\n"
-    ticks = {int(row["tick"]) for row in rows_of(here_too / "x.csv")}
+    ticks = {int(row["tick"]) for row in rows_of(here / "x.csv")}
     assert ticks == set(range(12, 24))
 
 
-def test_an_export_replaces_the_file_only_when_it_is_complete(here_too: Path) -> None:
-    (here_too / "x.csv").write_text("old", encoding="utf-8")
+def test_an_export_replaces_the_file_only_when_it_is_complete(database: Path, here: Path) -> None:
+    (here / "x.csv").write_text("old", encoding="utf-8")
     assert ran("export", "prices", "--out", "x.csv").exit_code == 0
-    assert (here_too / "x.csv").read_text(encoding="utf-8").startswith("tick,")
-    assert not (here_too / "x.csv.part").exists()
+    assert (here / "x.csv").read_text(encoding="utf-8").startswith("tick,")
+    assert not (here / "x.csv.part").exists()
 
 
-def test_an_export_to_a_folder_that_is_not_there_is_a_misuse(here_too: Path) -> None:
-    before = everything_in(here_too)
+def test_an_export_to_a_folder_that_is_not_there_is_a_misuse(database: Path, here: Path) -> None:
+    before = everything_in(here)
     outcome = ran("export", "prices", "--out", "nowhere/x.csv")
     assert outcome.exit_code == 2
     assert "nowhere" in outcome.complaint
-    assert everything_in(here_too) == before
+    assert everything_in(here) == before
 
 
 def test_a_database_without_a_run_has_nothing_to_export(here: Path) -> None:

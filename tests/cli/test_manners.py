@@ -11,15 +11,18 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from mara.cli.commands import app
 from mara.cli.report import progress
-from mara.errors import FeedEnded
+from mara.errors import FeedEnded, FeedInvalid
 from tests.cli.console import everything_in, ran
 
 COMMANDS = [
     (),
     ("simulate",),
     ("backtest",),
+    ("plan",),
     ("replay",),
     ("export",),
     ("db",),
@@ -118,14 +121,11 @@ def test_a_fault_of_ours_is_one_line_and_asks_for_the_traceback(monkeypatch: pyt
     assert "--debug" in outcome.complaint
 
 
-def test_the_traceback_is_there_for_who_asks(here: Path) -> None:
-    command = [sys.executable, "-m", "mara", "simulate", "--debug", "--ticks", "1", "--history", "nowhere"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MARA_")}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-    run = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert run.returncode != 0
-    assert "Traceback" in run.stderr
-    assert "FeedInvalid" in run.stderr
+@pytest.mark.parametrize("words", [("--debug", "simulate"), ("simulate", "--debug")], ids=["before", "behind"])
+def test_the_traceback_is_there_for_who_asks(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*words, "--ticks", "1", "--history", "nowhere"], prog_name="mara")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, FeedInvalid)
 
 
 def test_an_interrupted_simulation_keeps_what_it_stored(here: Path) -> None:

@@ -6,30 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.console import ran
-from tests.cli.databases import run_in, tampered
-
-TICKS = 40
+from tests.cli.databases import STORED_TICKS, run_in, tampered
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of some hours."""
-    database = tmp_path_factory.mktemp("stored") / "mara.db"
-    url = f"sqlite:///{database}"
-    log = str(database.with_suffix(".log"))
-    assert ran("simulate", "--ticks", TICKS, database_url=url, log_file=log).exit_code == 0
-    return database
-
-
-@pytest.fixture
-def copy(stored: Path, here: Path) -> Path:
-    """The same where the test works."""
-    return Path(shutil.copy(stored, here / "mara.db"))
-
-
-@pytest.mark.parametrize("tick", [0, 17, TICKS - 1])
-def test_a_stored_tick_comes_out_identical(copy: Path, tick: int) -> None:
-    report = ran("replay", "--run", run_in(copy), "--tick", tick, "--json").report
+@pytest.mark.parametrize("tick", [0, 17, STORED_TICKS - 1])
+def test_a_stored_tick_comes_out_identical(database: Path, tick: int) -> None:
+    report = ran("replay", "--run", run_in(database), "--tick", tick, "--json").report
     assert report["identical"] is True
     assert report["differs"] is None
     assert report["tick"] == tick
@@ -37,8 +19,8 @@ def test_a_stored_tick_comes_out_identical(copy: Path, tick: int) -> None:
     assert len(report["tick_hash"]) == 64
 
 
-def test_for_people_it_says_so_in_a_line(copy: Path) -> None:
-    outcome = ran("replay", "--run", run_in(copy), "--tick", 3)
+def test_for_people_it_says_so_in_a_line(database: Path) -> None:
+    outcome = ran("replay", "--run", run_in(database), "--tick", 3)
     assert outcome.exit_code == 0
     assert "identical                          yes" in outcome.out
 
@@ -55,9 +37,9 @@ def test_for_people_it_says_so_in_a_line(copy: Path) -> None:
     ],
     ids=["price", "ledger", "world"],
 )
-def test_a_tick_that_was_tampered_with_is_told_apart(copy: Path, statement: str, differs: str) -> None:
-    tampered(copy, statement)
-    outcome = ran("replay", "--run", run_in(copy), "--tick", 20, "--json")
+def test_a_tick_that_was_tampered_with_is_told_apart(database: Path, statement: str, differs: str) -> None:
+    tampered(database, statement)
+    outcome = ran("replay", "--run", run_in(database), "--tick", 20, "--json")
     assert outcome.exit_code == 1
     assert f'"differs": "{differs}' in outcome.out
     assert '"identical": false' in outcome.out
@@ -65,11 +47,17 @@ def test_a_tick_that_was_tampered_with_is_told_apart(copy: Path, statement: str,
 
 @pytest.mark.parametrize(
     ("run", "tick", "exit_code", "said"),
-    [("", 3, 2, "was asked for"), ("nobody", 3, 2, "nobody was asked for"), (None, TICKS, 4, f"tick {TICKS - 1}")],
+    [
+        ("", 3, 2, "was asked for"),
+        ("nobody", 3, 2, "nobody was asked for"),
+        (None, STORED_TICKS, 4, f"tick {STORED_TICKS - 1}"),
+    ],
     ids=["no run", "another run", "a tick to come"],
 )
-def test_a_tick_that_is_not_there_is_named(copy: Path, run: str | None, tick: int, exit_code: int, said: str) -> None:
-    outcome = ran("replay", "--run", run_in(copy) if run is None else run, "--tick", tick)
+def test_a_tick_that_is_not_there_is_named(
+    database: Path, run: str | None, tick: int, exit_code: int, said: str
+) -> None:
+    outcome = ran("replay", "--run", run_in(database) if run is None else run, "--tick", tick)
     assert outcome.exit_code == exit_code
     assert said in outcome.complaint
 

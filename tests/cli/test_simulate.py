@@ -1,7 +1,5 @@
 """`mara simulate`: goes on from where the database stands, the same for the same seed, and says what it earned."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ import pytest
 
 import mara
 from tests.cli.console import everything_in, ran, small_history
+from tests.cli.databases import STORED_TICKS, hash_in
 from tests.cli.reports import SIMULATION, faults_of, imbalance_usd, same_run
 
 TICKS = 60
@@ -16,18 +15,6 @@ TICKS = 60
 
 def simulated(ticks: int = TICKS, *more: object, **env: str) -> dict[str, Any]:
     return ran("simulate", "--ticks", ticks, "--json", *more, **env).report
-
-
-def everything_stored(here: Path, database: str = "mara.db") -> list[str]:
-    """Every table as text, and the hash of the newest tick, which covers the rest."""
-    found = []
-    for table in ("prices", "steps", "ledger", "commitments", "optimizations"):
-        out = here / "exported.csv"
-        assert ran("export", table, "--out", out, database_url=f"sqlite:///{database}").exit_code == 0
-        found.append(out.read_text(encoding="utf-8"))
-    with closing(sqlite3.connect(here / database)) as connection:
-        found += connection.execute("SELECT hex(tick_hash) FROM engine_state").fetchone()
-    return found
 
 
 def test_a_simulation_reports_every_promised_field(here: Path) -> None:
@@ -48,14 +35,20 @@ def test_same_seed_same_run_and_another_seed_another_run() -> None:
     assert simulated(TICKS, "--no-store", "--seed", 8)["profit_usd"] != simulated(TICKS, "--no-store")["profit_usd"]
 
 
-def test_two_simulations_make_the_run_of_one_twice_as_long(here: Path) -> None:
-    apart = [simulated(n, database_url="sqlite:///apart.db") for n in (25, 35)]
-    whole = simulated(60, database_url="sqlite:///whole.db")
-    assert everything_stored(here, "apart.db") == everything_stored(here, "whole.db")
-    assert apart[1]["from"] == apart[0]["to"]
-    assert apart[1]["to"] == whole["to"]
+def test_two_simulations_make_the_run_of_one_twice_as_long(stored_twice: tuple[Path, Path]) -> None:
+    whole, parts = stored_twice
+    assert hash_in(whole) == hash_in(parts)
+
+
+def test_a_simulation_goes_on_where_the_stored_run_stands(database: Path) -> None:
+    first, then = simulated(5), simulated(7)
+    whole = simulated(STORED_TICKS + 12, "--no-store")
+    begun = simulated(STORED_TICKS, "--no-store")
+    assert first["from"] == begun["to"]
+    assert then["from"] == first["to"]
+    assert then["to"] == whole["to"]
     for name in ("profit_usd", "energy_mwh", "emissions_t"):
-        assert sum(report[name] for report in apart) == pytest.approx(whole[name], abs=1e-6)
+        assert begun[name] + first[name] + then[name] == pytest.approx(whole[name], abs=1e-6)
 
 
 def test_a_simulation_that_is_not_stored_leaves_no_file(here: Path) -> None:
@@ -63,11 +56,10 @@ def test_a_simulation_that_is_not_stored_leaves_no_file(here: Path) -> None:
     assert everything_in(here) == {}
 
 
-def test_a_simulation_that_is_not_stored_leaves_the_stored_run_alone(here: Path) -> None:
-    simulated(5)
-    before = everything_stored(here)
+def test_a_simulation_that_is_not_stored_leaves_the_stored_run_alone(database: Path) -> None:
+    before = database.read_bytes()
     assert simulated(5, "--no-store")["from"] == "2025-07-01T00:00:00+00:00"
-    assert everything_stored(here) == before
+    assert database.read_bytes() == before
 
 
 def test_a_new_run_starts_at_the_first_of_july_2025_and_not_now() -> None:
@@ -93,17 +85,17 @@ def test_the_start_of_a_new_run_can_be_set() -> None:
     ids=["seed", "fleet", "start", "tick", "terms", "history"],
 )
 def test_a_stored_run_is_not_gone_on_with_as_another_one(
-    here: Path, history: Path, words: tuple[object, ...], env: dict[str, str], said: str
+    database: Path, here: Path, history: Path, words: tuple[object, ...], env: dict[str, str], said: str
 ) -> None:
-    simulated(5)
     shipped = Path(mara.__file__).parent / "data" / "fleets" / "global_ten.toml"
     other = shipped.read_text(encoding="utf-8").replace("grid_limit_mw = 60.0", "grid_limit_mw = 61.0", 1)
     (here / "other.toml").write_text(other, encoding="utf-8")
-    before = everything_stored(here)
+    before = hash_in(database)
     outcome = ran("simulate", "--ticks", 5, *words, **env)
     assert outcome.exit_code == 2
     assert said in outcome.complaint
-    assert everything_stored(here) == before
+    assert hash_in(database) == before
+    assert f"{STORED_TICKS} ticks" in ran("db", "check").out
 
 
 def test_a_history_is_simulated_from_its_own_beginning(history: Path) -> None:
