@@ -54,7 +54,7 @@ def random_problem(seed: int) -> Problem:
         multiplier=draw.choice([0.44, 0.8, 1.5], 3),
         demand=draw.choice([0.0, 1e9, 3e10, 1e13], 3),
     )
-    return problem(of, state, seen)
+    return problem(of, state, seen, hours=6)
 
 
 def edge_problems() -> dict[str, Problem]:

@@ -10,6 +10,7 @@ from mara.core.step import Step, advance
 from mara.core.world import conditions_of
 from mara.optimizers.base import Optimizer
 from mara.optimizers.guarded import Guarded, check
+from mara.optimizers.lp import Lp
 from mara.optimizers.rules import Rules
 from mara.optimizers.static import Static
 from tests.optimizers.problems import EDGES, problems, random_problem
@@ -19,6 +20,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "static": Static(),
     "static-breakeven": Static(breakeven=True),
     "rules": Rules(),
+    "lp": Lp(),
     "guarded": Guarded((Rules(), Static())),
 }
 every_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
@@ -86,6 +88,24 @@ def test_no_budget_is_spent_on_purpose_that_is_not_there(optimizer: Optimizer, g
     left = budgets_of(world.book, world.accounts) - world.accounts.bad_ticks
     assert (left[done.allocation.scheduled] > 0).all()
     assert (world.book.tier[done.allocation.scheduled] != Tier.SPOT).all()
+
+
+@every_optimizer
+@settings(max_examples=60)
+@given(given_problem=problems)
+def test_what_dispatch_takes_from_a_plan_is_stated_with_its_site(optimizer: Optimizer, given_problem: Problem) -> None:
+    step = optimizer.plan(given_problem).step_at(given_problem.tick)
+    allocation = followed(optimizer.plan(given_problem), given_problem).allocation
+    stated = {(d.site, d.cause): d.power_mw for d in allocation.deviations}
+    for site in range(given_problem.charter.fleet.site_count):
+        miners = (step.miners_mw - allocation.miners_mw)[site].sum()
+        merchant = (step.merchant_mw - allocation.merchant_mw)[:, site].sum()
+        assert stated.get((site, "miners held back"), 0.0) == pytest.approx(miners, abs=1e-5)
+        assert stated.get((site, "merchant inference held back"), 0.0) == pytest.approx(merchant, abs=1e-5)
+    book = given_problem.world.book
+    lost = ~allocation.served & ~allocation.scheduled & given_problem.world.accounts.served & (book.tier != Tier.SPOT)
+    stranded = sum(mw for (_, cause), mw in stated.items() if cause == "promised load found no place")
+    assert stranded >= book.power_mw[lost].sum() - 1e-6
 
 
 @pytest.mark.parametrize("optimizer", [Static(), Static(breakeven=True)], ids=lambda o: o.name)

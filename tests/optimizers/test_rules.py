@@ -101,6 +101,14 @@ def test_no_budget_is_overspent_however_long_power_is_dear() -> None:
     assert all(window.credit_micro_usd == 0 for window in closed.values())
 
 
+def test_where_power_is_dear_but_no_spike_budgets_are_spent_pro_rata_and_the_rest_is_kept_for_outages() -> None:
+    seen = [observation(OF, t, price=240.0) for t in range(200)]
+    steps = lived(world(OF, (contract("f", Tier.FLEXIBLE, 2.0, ticks=200),), at=[WEST]), seen)
+    bad = [int((~s.allocation.served).sum()) for s in steps]
+    assert 5 <= sum(bad[:100]) <= 7
+    assert 12 <= sum(bad) <= 14
+
+
 def test_a_failed_sites_contracts_are_planned_elsewhere() -> None:
     state = world(OF, (contract("p", Tier.PREMIUM, 2.0), contract("s", Tier.STANDARD, 2.0)), at=[WEST, WEST])
     seen = [observation(OF, t, up=[0.0, 1.0, 1.0], price=[10.0, 60.0, 80.0]) for t in range(2)]
