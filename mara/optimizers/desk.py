@@ -2,13 +2,15 @@
 time.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats
+from mara.core.arrays import Floats, row_sums
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, Tier, budgets_of
-from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS
+from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS, Fleet
+from mara.core.market import remote_cost_usd_per_mwh
 from mara.core.placement import held_mw
 from mara.core.plan import Problem
 from mara.core.units import TOLERANCE_MW
@@ -31,7 +33,8 @@ class Desk:
 
     Attributes:
         load: contracts by site and tier.
-        merchant: tokens by region of origin, site and rack kind.
+        merchant: tokens by region of origin and offer: an offer is the racks of one kind at one site, numbered as in a
+            flattened (S, 2).
         free: racks left by site, within what the grid can feed.
     """
 
@@ -48,12 +51,12 @@ class Desk:
         self.served: list[bool] = accounts.served.tolist()
         self.at = [UNPLACED] * len(self.power)
         self.load = [[0.0] * TIER_COUNT for _ in self.free]
-        self.least_tokens_per_mwh = float(problem.charter.fleet.tokens_per_mwh.min())
-        self.value_rows = conditions.merchant_value_usd_per_mwh
-        self.values: list[list[list[float]]] = self.value_rows.tolist()
-        self.merchant: list[list[list[float]]] = []
+        self.tokens_per_mwh: list[float] = problem.charter.fleet.tokens_per_mwh.tolist()
+        values = conditions.merchant_value_usd_per_mwh
+        self.values: list[list[float]] = values.reshape(len(values), -1).tolist()
+        self.merchant: list[list[float]] = []
         self.unmet: list[float] = []
-        self.racks: list[list[float]] = []
+        self.racks: list[float] = []
 
     def place_promised(self) -> None:
         """Every promised contract, the most binding tier first: where it runs if it fits, else where power is
@@ -62,14 +65,15 @@ class Desk:
         world = self.problem.world
         held = held_mw(world)
         held[:, Tier.SPOT] = 0.0
-        if (held.sum(axis=1) <= self.conditions.contract_room_mw + TOLERANCE_MW).all():
-            promised_here = world.accounts.served & (world.book.tier < PROMISED_TIER_COUNT)
-            self.at = np.where(promised_here, world.accounts.site, UNPLACED).tolist()
-            self.load = held.tolist()
-            self.free = [free - sum(row) for free, row in zip(self.free, self.load, strict=True)]
-            waiting = np.nonzero(~world.accounts.served & (world.book.tier < PROMISED_TIER_COUNT))[0].tolist()
-        else:
+        free = self.conditions.contract_room_mw - row_sums(held)
+        if np.count_nonzero(free < -TOLERANCE_MW):
             waiting = self._keep_what_fits()
+        else:
+            promised, served = world.book.tier < PROMISED_TIER_COUNT, world.accounts.served
+            self.at = np.where(served & promised, world.accounts.site, UNPLACED).tolist()
+            self.load = held.tolist()
+            self.free = free.tolist()
+            waiting = np.flatnonzero(promised & ~served).tolist()
         waiting.sort(key=self.tier.__getitem__)
         for i in waiting:
             home = self.was[i]
@@ -128,36 +132,40 @@ class Desk:
 
     def sell_tokens(self) -> None:
         """Merchant inference into free racks, the best paying region first, each token where it costs least."""
-        observation, fleet = self.problem.observation, self.problem.charter.fleet
-        self.racks = self.conditions.available_mw[:, RACKS].tolist()
+        observation = self.problem.observation
+        self.racks = self.conditions.available_mw[:, RACKS].ravel().tolist()
         self.unmet = observation.demand_tokens_per_h.tolist()
-        self.merchant = [[[0.0] * RACK_KIND_COUNT for _ in self.free] for _ in self.unmet]
-        tokens: list[float] = fleet.tokens_per_mwh.tolist()
-        orders = self._token_orders(fleet.tokens_per_mwh)
+        self.merchant = [[0.0] * len(self.racks) for _ in self.unmet]
+        orders = self._token_orders()
         multiplier = observation.demand_multiplier_share.tolist()
         for region in sorted(range(len(self.unmet)), key=multiplier.__getitem__, reverse=True):
             value = self.values[region]
             for offer in orders[region]:
-                s, k = divmod(offer, RACK_KIND_COUNT)
-                if self.free[s] > 0.0 and value[s][k] > self.cost[s]:
-                    self._serve(region, s, k, tokens[k])
+                site = offer // RACK_KIND_COUNT
+                if self.free[site] > 0.0 and value[offer] > self.cost[site]:
+                    self._serve(region, offer)
                     if self.unmet[region] <= 0.0:
                         break
 
-    def _token_orders(self, tokens_per_mwh: Floats) -> list[list[int]]:
-        """For each region, (site, kind) pairs by what a token costs there: power, and what serving from afar takes."""
-        rows = self.value_rows
-        remote = rows.max(axis=1, keepdims=True) - rows
-        cost = np.array(self.cost)[:, None] + remote
-        by_token = (cost / tokens_per_mwh).reshape(len(rows), -1)
+    def merchant_mw(self) -> Floats:
+        """`merchant` as plans have it (R, S, 2)."""
+        return np.array(self.merchant).reshape(len(self.merchant), -1, RACK_KIND_COUNT)
+
+    def _token_orders(self) -> list[list[int]]:
+        """For each region, offers by what a token costs there: power, and what serving from afar takes."""
+        fleet, terms = self.problem.charter.fleet, self.problem.charter.terms
+        cost = np.array(self.cost)[:, None] + _detour_usd_per_mwh(fleet, terms.remote_serving_usd_per_mwh)
+        by_token = (cost / fleet.tokens_per_mwh).reshape(len(cost), -1)
         orders: list[list[int]] = np.argsort(by_token, axis=1, kind="stable").tolist()
         return orders
 
-    def _serve(self, region: int, site: int, kind: int, tokens_per_mwh: float) -> None:
-        power = min(self.racks[site][kind], self.free[site], self.unmet[region] / tokens_per_mwh)
+    def _serve(self, region: int, offer: int) -> None:
+        site, kind = divmod(offer, RACK_KIND_COUNT)
+        tokens_per_mwh = self.tokens_per_mwh[kind]
+        power = min(self.racks[offer], self.free[site], self.unmet[region] / tokens_per_mwh)
         if power > 0.0:
-            self.merchant[region][site][kind] += power
-            self.racks[site][kind] -= power
+            self.merchant[region][offer] += power
+            self.racks[offer] -= power
             self.free[site] -= power
             self.unmet[region] -= power * tokens_per_mwh
 
@@ -171,16 +179,16 @@ class Desk:
         tokens_wait = self._tokens_wait()
         if not tokens_wait and max(self.cost) <= book.least_rate_usd_per_mwh:
             return
-        paced, left = self._budgets()
         rates = book.rates_usd_per_mwh
-        order = [
+        asked = [
             i
             for i, site in enumerate(self.at)
-            if left[i] > 0
-            and site != UNPLACED
-            and (tokens_wait or self.cost[site] > rates[i])
-            and self.tier[i] in _SHEDDABLE
+            if site != UNPLACED and (tokens_wait or self.cost[site] > rates[i]) and self.tier[i] in _SHEDDABLE
         ]
+        if not asked:
+            return
+        paced, left = self._budgets()
+        order = [i for i in asked if left[i] > 0]
         order.sort(key=lambda i: (-self.tier[i], -left[i]))
         burst = self.problem.charter.grid.ticks_per_hour * BURST_H
         for i in order:
@@ -204,7 +212,7 @@ class Desk:
 
     def _tokens_wait(self) -> bool:
         """Whether a region at the top of its day has tokens that found no racks."""
-        least = LEAST_UNMET_MW * self.least_tokens_per_mwh
+        least = LEAST_UNMET_MW * min(self.tokens_per_mwh)
         if max(self.unmet) <= least:
             return False
         now = self.problem.observation.demand_multiplier_share
@@ -212,17 +220,17 @@ class Desk:
         return bool((now >= top)[np.array(self.unmet) > least].any())
 
     def _outbid(self, i: int, rate_usd_per_mwh: float) -> bool:
-        site = self.at[i]
-        unmet_mw = max(self.unmet) / self.least_tokens_per_mwh
-        best = max(self.values[r][site][0] for r, tokens_left in enumerate(self.unmet) if tokens_left > 0.0)
-        room = sum(self.racks[site])
+        first = self.at[i] * RACK_KIND_COUNT
+        unmet_mw = max(self.unmet) / min(self.tokens_per_mwh)
+        best = max(self.values[r][first] for r, tokens_left in enumerate(self.unmet) if tokens_left > 0.0)
+        room = sum(self.racks[first : first + RACK_KIND_COUNT])
         return best > rate_usd_per_mwh and min(unmet_mw, room) >= self.power[i] / 2
 
     def _resell(self, site: int) -> None:
-        tokens = self.problem.charter.fleet.tokens_per_mwh.tolist()
-        for region in sorted(range(len(self.unmet)), key=lambda r: self.values[r][site][0], reverse=True):
+        first = site * RACK_KIND_COUNT
+        for region in sorted(range(len(self.unmet)), key=lambda r: self.values[r][first], reverse=True):
             for kind in reversed(range(RACK_KIND_COUNT)):
-                self._serve(region, site, kind, tokens[kind])
+                self._serve(region, first + kind)
 
     def move(self) -> None:
         """Contracts from dear sites into racks that are still free at cheap ones, where the gap pays back the fee."""
@@ -245,7 +253,7 @@ class Desk:
 
     def place_spot(self) -> None:
         """Spot where it is worth its power, in racks and grid power that nothing better wants; it stays if it can."""
-        spot = [i for i, tier in enumerate(self.tier) if tier == Tier.SPOT]
+        spot = self.problem.world.book.columns[Tier.SPOT].tolist()
         if not spot or max(self.free) <= TOLERANCE_MW:
             return
         rates = self.problem.world.book.rates_usd_per_mwh
@@ -273,10 +281,17 @@ class Desk:
         conditions, fleet = self.conditions, self.problem.charter.fleet
         pue = conditions.pue[:, MINERS]
         worth = conditions.mining_value_usd_per_mwh >= pue * conditions.grid_cost_usd_per_mwh[:, None]
-        mining = (conditions.available_mw[:, MINERS] * pue * worth).sum(axis=1)
+        mining = row_sums(conditions.available_mw[:, MINERS] * pue * worth)
         inference = (conditions.contract_room_mw - np.array(self.free)) * conditions.rack_pue
         spare: list[float] = (fleet.grid_limit_mw - mining - inference).tolist()
         return spare
+
+
+@lru_cache(maxsize=8)
+def _detour_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
+    """What serving a region from a site costs more than from the best placed one (R, S, 1)."""
+    cost = remote_cost_usd_per_mwh(fleet, remote_serving_usd_per_mwh)
+    return np.asarray(cost - cost.min(axis=1, keepdims=True))
 
 
 _SHEDDABLE: Final = frozenset({Tier.STANDARD, Tier.FLEXIBLE})

@@ -4,7 +4,7 @@ are left.
 
 import numpy as np
 
-from mara.core.arrays import Floats
+from mara.core.arrays import Floats, row_sums
 from mara.core.contract import Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACKS
 from mara.core.plan import Problem
@@ -16,7 +16,7 @@ def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headr
     first.
     """
     draw = wanted_mw * pue
-    if (draw.sum(axis=1) <= headroom_site_mw).all():
+    if not np.count_nonzero(row_sums(draw) > headroom_site_mw):
         return wanted_mw
     order = np.argsort(-(value_usd_per_mwh / pue), axis=1, kind="stable")
     rows = np.arange(len(draw))
@@ -47,7 +47,7 @@ def spread_merchant(problem: Problem, conditions: Conditions, contracts_mw: Floa
 
 def inference_power_mw(conditions: Conditions, contracts_mw: Floats, merchant_mw: Floats) -> Floats:
     """Site power that contracts (S,) and merchant inference (R, S, 2) draw (S,)."""
-    merchant = (merchant_mw.sum(axis=0) * conditions.pue[:, RACKS]).sum(axis=1)
+    merchant = row_sums(merchant_mw.sum(axis=0) * conditions.pue[:, RACKS])
     return np.asarray(contracts_mw * conditions.rack_pue + merchant)
 
 

@@ -30,7 +30,7 @@ def rounded(step: PlanStep, problem: Problem) -> PlanStep:
     contracts_mw = placed.contracts_mw.sum(axis=1)
     desk.free = np.maximum(conditions.contract_room_mw - contracts_mw, 0.0).tolist()
     desk.sell_tokens()
-    merchant = np.array(desk.merchant)
+    merchant = desk.merchant_mw()
     wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
     headroom = charter.fleet.grid_limit_mw - inference_power_mw(conditions, contracts_mw, merchant)
     miners = fill_miners(wanted, conditions.pue[:, MINERS], conditions.mining_value_usd_per_mwh, headroom)

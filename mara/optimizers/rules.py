@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, sealed
+from mara.core.arrays import Floats, row_sums, sealed
 from mara.core.fleet import MINERS
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.world import Conditions, conditions_of
@@ -37,8 +37,8 @@ class Rules:
         desk.spend_budgets()
         desk.move()
         desk.place_spot()
-        contracts, merchant = np.array(desk.load), np.array(desk.merchant)
-        drawn = inference_power_mw(conditions, contracts.sum(axis=1), merchant)
+        contracts, merchant = np.array(desk.load), desk.merchant_mw()
+        drawn = inference_power_mw(conditions, row_sums(contracts), merchant)
         step = PlanStep(
             miners_mw=sealed(_miners(problem, conditions, problem.charter.fleet.grid_limit_mw - drawn)),
             merchant_mw=sealed(merchant),
