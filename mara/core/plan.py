@@ -1,10 +1,14 @@
 """A plan: what should run where over the next ticks, by whom it was made and why. A problem: what it was made from."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
-from mara.core.arrays import Floats
+import numpy as np
+
+from mara.core.arrays import Floats, Ints, sealed
 from mara.core.world import Charter, Forecast, Observation, World
+
+_NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
 PlanStatus = Literal["optimal", "feasible", "fallback"]
 
@@ -32,12 +36,15 @@ class PlanStep:
         merchant_mw: merchant inference by region of origin on GPU and ASIC (R, S, 2).
         contracts_mw: contract load by tier (S, G).
         reserve_mw: rack power held free for the Premium of a failing site (S,).
+        contract_site: which site each contract of the book is meant for, `UNPLACED` for none (C,). Empty: dispatch
+            chooses whole contracts by the megawatts; so it does when a site fails or the book is no longer the same.
     """
 
     miners_mw: Floats
     merchant_mw: Floats
     contracts_mw: Floats
     reserve_mw: Floats
+    contract_site: Ints = field(default_factory=lambda: _NOT_CHOSEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -35,7 +35,8 @@ def reasons_of(step: Step, charter: Charter, plan: Plan | None = None) -> tuple[
     price = step.observation.energy_price_usd_per_mwh
     limits = break_even_usd_per_mwh(step, charter)
     sites = charter.fleet.sites
-    lines = _scarce_lines(plan, step, charter) if plan is not None else []
+    scarce = _scarce_lines(plan, step, charter) if plan is not None else []
+    lines: list[str] = []
     for s in np.argsort(-idle.sum(axis=1), kind="stable").tolist():
         kinds = [k for k in range(MINER_COUNT) if idle[s, k] > TOLERANCE_MW]
         if kinds:
@@ -50,7 +51,7 @@ def reasons_of(step: Step, charter: Charter, plan: Plan | None = None) -> tuple[
     if not lines:
         cheapest = sites[int(np.argmin(price))].name
         lines.append(f"Every miner earns its power; the cheapest grid is {cheapest} at {price.min():.0f} USD/MWh.")
-    return tuple(lines[:MAX_REASONS])
+    return (*scarce, *lines)[:MAX_REASONS]
 
 
 def curtailed_mw(step: Step, charter: Charter) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from mara.core.arrays import Ints, sealed
 from mara.core.booking import Refusal, admit, ordered, requests_of, with_ordered_outages
 from mara.core.commands import Command
-from mara.core.contract import TIER_COUNT, SlaContract
+from mara.core.contract import TIER_COUNT, UNPLACED, SlaContract
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.finance import Settlement, gains_of, settle
 from mara.core.plan import PlanStep
@@ -102,7 +102,11 @@ def _profit_without_shedding(
     site, tier = np.maximum(allocation.site[shed], 0), world.book.tier[shed]
     sites = len(plan.contracts_mw)
     back = np.bincount(site * TIER_COUNT + tier, weights=world.book.power_mw[shed], minlength=sites * TIER_COUNT)
-    kept = replace(plan, contracts_mw=allocation.contracts_mw + back.reshape(sites, TIER_COUNT))
+    kept = replace(
+        plan,
+        contracts_mw=allocation.contracts_mw + back.reshape(sites, TIER_COUNT),
+        contract_site=sealed(np.where(allocation.served | shed, allocation.site, UNPLACED)),
+    )
     other = dispatch(kept, world, observation, charter)
     return settle(other, judge(other, world), world, observation, charter).profit_micro_usd
 

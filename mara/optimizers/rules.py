@@ -44,6 +44,7 @@ class Rules:
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
             reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
+            contract_site=sealed(np.array(desk.at, dtype=np.int64)),
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
