@@ -16,7 +16,7 @@ from mara.core.world import World, conditions_of
 from mara.optimizers.desk import Desk
 from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed
 
-MAX_PLACINGS: Final = 4
+MAX_PLACINGS: Final = 8
 
 
 def rounded(step: PlanStep, problem: Problem) -> PlanStep:

@@ -1,0 +1,59 @@
+"""Why a tick looks as it does: what is scarce comes first, in money."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from mara.core.arrays import sealed
+from mara.core.plan import Plan, Shadow
+from mara.core.reasons import MAX_REASONS, reasons_of
+from mara.core.step import Step, advance
+from tests.builders import EAST, NORTH, WEST, charter, observation, step, world
+
+OF = charter()
+DONE: Step = advance(world(OF), observation(OF), step(OF), OF)
+
+
+def plan_with(
+    racks: dict[int, float] | None = None, grid: dict[int, float] | None = None, budget: tuple[float, ...] = (0, 0, 0)
+) -> Plan:
+    """Two steps; the first has these prices, the second has none."""
+    capacity, connection = np.zeros((2, 3)), np.zeros((2, 3))
+    for table, given in ((capacity, racks or {}), (connection, grid or {})):
+        for site, value in given.items():
+            table[0, site] = value
+    shadow = Shadow(
+        site_power_usd_per_mwh=sealed(np.full((2, 3), 50.0) + connection),
+        grid_usd_per_mwh=sealed(connection),
+        capacity_usd_per_mwh=sealed(capacity),
+        demand_usd_per_mwh=sealed(np.zeros((2, 4))),
+        budget_usd_per_mwh=sealed(np.array(budget, dtype=np.float64)),
+    )
+    return Plan(optimizer="lp", made_tick=0, steps=(step(OF), step(OF)), step_ticks=(1, 12), shadow=shadow)
+
+
+def test_what_is_scarce_comes_first_the_dearest_before_the_others() -> None:
+    lines = reasons_of(DONE, OF, plan_with({NORTH: 5.9}, {WEST: 31.25}, (0.0, 12.0, 0.0)))
+    assert lines[:3] == (
+        "West draws all its grid allows: one more MW there is worth 31.25 USD/h.",
+        "Standard's error budget is used in full: one more MWh of it is worth 12.00 USD.",
+        "North is full: one more MW of racks there is worth 5.90 USD/h.",
+    )
+
+
+def test_without_prices_the_reasons_are_those_of_the_tick_alone() -> None:
+    bare = replace(plan_with(), shadow=None)
+    assert "break-even" in reasons_of(DONE, OF)[0] or "earns" in reasons_of(DONE, OF)[0]
+    assert reasons_of(DONE, OF, bare) == reasons_of(DONE, OF) == reasons_of(DONE, OF, plan_with())
+
+
+def test_prices_of_a_later_step_are_told_when_it_is_in_force() -> None:
+    plan = plan_with({EAST: 7.0})
+    assert reasons_of(DONE, OF, plan)[0].startswith("East is full")
+    assert not reasons_of(DONE, OF, replace(plan, made_tick=-1))[0].startswith("East is full")
+
+
+def test_scarcity_leaves_room_for_other_reasons() -> None:
+    everywhere = dict.fromkeys((WEST, NORTH, EAST), 3.0)
+    lines = reasons_of(DONE, OF, plan_with(everywhere, everywhere, (1.0, 1.0, 1.0)))
+    assert 4 < len(lines) <= MAX_REASONS

@@ -1,0 +1,32 @@
+"""The linear program, which looks a day ahead, sees nothing there but what was known."""
+
+import pytest
+
+from mara.feeds.replay import ForecastKind
+from mara.optimizers.lp import Lp
+from tests.builders import fleet
+from tests.sameness import differences
+from tests.scenarios.test_no_peeking import SITES, history_of, known_until, noised, run
+
+LAST_KNOWN_HOUR = 20
+
+
+def changed_hours(kind: ForecastKind) -> list[int]:
+    """Hours up to the last known one whose decisions or ledger depend on what came after it."""
+    history = history_of(1)
+    other = noised(history, LAST_KNOWN_HOUR, known_until(LAST_KNOWN_HOUR, fleet(sites=SITES), kind))
+    one, two = (run(given, Lp(), kind, LAST_KNOWN_HOUR + 1) for given in (history, other))
+    return [
+        a.tick
+        for a, b in zip(one, two, strict=True)
+        if list(differences((a.plan, a.allocation, a.settlement), (b.plan, b.allocation, b.settlement)))
+    ]
+
+
+@pytest.mark.parametrize("kind", ["persistence", "day-ahead"])
+def test_no_planned_hour_depends_on_what_comes_after_it(kind: ForecastKind) -> None:
+    assert changed_hours(kind) == []
+
+
+def test_a_plan_that_sees_the_future_would_be_found_out() -> None:
+    assert changed_hours("perfect") != []
