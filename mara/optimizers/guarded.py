@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mara.core.arrays import Ints
+from mara.core.contract import UNPLACED
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.errors import PlanError, PlanRejected
 from mara.optimizers.base import Optimizer
@@ -61,6 +63,7 @@ def check(plan: Plan, problem: Problem) -> None:
         )
     for step in plan.steps:
         _check_step(step, shapes)
+        _check_sites(step.contract_site, sites, len(problem.world.book.contracts))
 
 
 def _check_step(step: PlanStep, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -72,6 +75,18 @@ def _check_step(step: PlanStep, shapes: dict[str, tuple[int, ...]]) -> None:
         # NaN fails both comparisons, infinity the second.
         if not (least >= -_ROUNDING_MW and most < np.inf):
             raise PlanRejected(f"{name} must be finite and not negative, got {least} to {most} MW")
+
+
+def _check_sites(contract_site: Ints, sites: int, contracts: int) -> None:
+    if not len(contract_site):
+        return
+    if contract_site.shape != (contracts,) or contract_site.dtype != np.int64:
+        raise PlanRejected(
+            f"contract_site must be {contracts} whole numbers, got {contract_site.dtype} {contract_site.shape}"
+        )
+    least, most = int(contract_site.min()), int(contract_site.max())
+    if least < UNPLACED or most >= sites:
+        raise PlanRejected(f"contract_site must name sites below {sites} or be {UNPLACED}, got {least} to {most}")
 
 
 _ROUNDING_MW = 1e-9

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mara.core.arrays import Floats, sealed
+from mara.core.arrays import Floats, Ints, sealed
 from mara.core.contract import UNPLACED, Tier
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.fleet import MINERS, RACKS
@@ -61,10 +61,21 @@ def scene_of(seed: int, power_of_ten: float) -> Scene:
     plan = PlanStep(
         miners_mw=absurd(3, 3), merchant_mw=absurd(3, 3, 2), contracts_mw=absurd(3, 4), reserve_mw=absurd(3)
     )
+    if draw.random() < 0.5:
+        plan = meant_for(draw.integers(UNPLACED, 3, count), plan, state)
     return Scene(of, state, seen, plan)
 
 
-@settings(max_examples=120)
+def meant_for(sites: Ints, plan: PlanStep, state: World) -> PlanStep:
+    """The same plan with every contract meant for a site, possible or not, and megawatts that say the same."""
+    contracts_mw = np.zeros((3, 4))
+    for own, at in zip(state.book.contracts, sites.tolist(), strict=True):
+        if at != UNPLACED:
+            contracts_mw[at, own.tier] += own.power_mw
+    return replace(plan, contracts_mw=sealed(contracts_mw), contract_site=sealed(sites))
+
+
+@settings(max_examples=160)
 @given(seed=st.integers(0, 2**32), power_of_ten=st.sampled_from([-9.0, 0.0, 0.5, 1.0, 2.0, 12.0]))
 def test_no_plan_drives_the_fleet_beyond_a_limit(seed: int, power_of_ten: float) -> None:
     scene = scene_of(seed, power_of_ten)

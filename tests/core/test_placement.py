@@ -1,5 +1,7 @@
 """Whole contracts onto sites: who stays, who moves, who is shed, and what a failing site does to its customers."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -245,3 +247,39 @@ def test_a_spot_contract_that_only_nearly_fits_does_not_take_the_place_of_one_th
     state = world(OF, (contract("nearly", Tier.SPOT, 1.8), contract("fits", Tier.SPOT, 1.1)))
     allocation = run(state, [1, 1, 1], [[0.0] * 4, [0.0, 0.0, 0.0, 1.1], [0.0] * 4])
     assert allocation.served.tolist() == [False, True]
+
+
+def meant(state: World, sites: list[int], up: list[float] | None = None) -> Allocation:
+    """A plan that says which contract is meant for which site, and the same in megawatts."""
+    contracts_mw = np.zeros((3, 4))
+    for own, at in zip(state.book.contracts, sites, strict=True):
+        if at != UNPLACED:
+            contracts_mw[at, own.tier] += own.power_mw
+    plan = replace(step(OF, contracts=contracts_mw), contract_site=np.array(sites))
+    return dispatch(plan, state, observation(OF, state.tick, up=up or [1.0, 1.0, 1.0]), OF)
+
+
+def test_a_plan_that_names_sites_is_followed_by_name_even_among_equals() -> None:
+    state = world(OF, tuple(contract(name, Tier.FLEXIBLE, 2.0) for name in "abc"), at=[WEST] * 3, bad=[1, 2, 3])
+    allocation = meant(state, [UNPLACED, NORTH, WEST])
+    assert allocation.site.tolist() == [WEST, NORTH, WEST]
+    assert allocation.served.tolist() == [False, True, True]
+    assert allocation.scheduled.tolist() == [True, False, False]
+    assert allocation.moved_mw[NORTH].tolist() == [0.0, 0.0, 2.0]
+
+
+def test_named_sites_do_not_leave_out_who_has_no_budget_while_there_is_room() -> None:
+    state = world(OF, (contract("a", Tier.FLEXIBLE, 2.0, ticks=1_000),), at=[WEST], bad=[100])
+    assert meant(state, [UNPLACED]).served.tolist() == [True]
+
+
+def test_named_sites_that_cannot_hold_their_contracts_are_filled_as_far_as_they_can() -> None:
+    state = world(OF, (contract("a", Tier.STANDARD, 4.0), contract("b", Tier.FLEXIBLE, 3.0)), at=[EAST, EAST])
+    allocation = meant(state, [EAST, EAST])
+    assert allocation.site.tolist() == [EAST, WEST]
+    assert allocation.served.all()
+
+
+def test_when_a_site_fails_nobody_leaves_it_by_name() -> None:
+    state = world(OF, (contract("a", Tier.STANDARD, 4.0),), at=[WEST])
+    assert meant(state, [NORTH], [0.0, 1.0, 1.0]).served.tolist() == [False]

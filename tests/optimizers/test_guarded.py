@@ -11,7 +11,7 @@ from mara.errors import PlanRejected, PlanTimeout
 from mara.optimizers.guarded import Guarded, check
 from mara.optimizers.rules import Rules
 from mara.optimizers.static import Static
-from tests.builders import charter, observation, problem, step, world
+from tests.builders import charter, contract, observation, problem, step, world
 from tests.sameness import differences
 
 OF = charter()
@@ -84,6 +84,19 @@ def test_rounding_below_zero_is_no_reason_to_reject() -> None:
 def test_a_plan_whose_steps_and_lengths_do_not_match_is_rejected(steps: tuple[PlanStep, ...]) -> None:
     with pytest.raises(PlanRejected, match="a plan needs one length for each step"):
         check(replace(plan_of(), steps=steps), GIVEN)
+
+
+@pytest.mark.parametrize("sites", [[3], [-2], [0, 1], [0.5]])
+def test_a_plan_that_names_sites_that_are_not_there_is_rejected(sites: list[float]) -> None:
+    given = problem(OF, world(OF, (contract("c"),), at=[0]), observation(OF))
+    with pytest.raises(PlanRejected, match="contract_site must"):
+        check(plan_of(contract_site=np.array(sites)), given)
+
+
+def test_a_plan_may_name_a_site_for_each_contract_or_for_none() -> None:
+    given = problem(OF, world(OF, (contract("c"),), at=[0]), observation(OF))
+    for sites in ([], [-1], [2]):
+        check(plan_of(contract_site=np.array(sites, dtype=np.int64)), given)
 
 
 def test_when_nobody_has_a_plan_all_reasons_are_told() -> None:
