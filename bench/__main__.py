@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import advance, backtest, report, store
+from bench import advance, backtest, lp, report, store
 from bench.report import Figure
 from bench.timing import yardstick
 
 GROUPS: Final[dict[str, Callable[..., Iterator[Figure]]]] = {
     "advance": advance.figures,
     "backtest": backtest.figures,
+    "lp": lp.figures,
     "store": store.figures,
 }
 

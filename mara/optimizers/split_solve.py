@@ -97,11 +97,13 @@ def solve_split(
     count = min(workers or os.cpu_count() or 1, MAX_WORKERS)
     crew = _crew_of(count)
     try:
-        return _solved(case, blocks_of(case, block_sites), _Stage(crew=crew, deadline_s=deadline_s / (2 * ROUNDS)))
+        optimum = _solved(case, blocks_of(case, block_sites), _Stage(crew=crew, deadline_s=deadline_s / (2 * ROUNDS)))
+        crew.shutdown()
+        return optimum
     except BrokenProcessPool as error:
         raise PlanInfeasible("a process that solved a block died: is there enough memory?") from error
     finally:
-        # Blocks that still run stop at their own time limit; nobody waits for them.
+        # After a failure, blocks that still run stop at their own time limit; nobody waits for them.
         crew.shutdown(wait=False, cancel_futures=True)
 
 

@@ -1,0 +1,38 @@
+"""Hours of the default world, on copies of its sites, as problems and cases of the linear program."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Final
+
+from bench.worlds import SEED, charter_of, steady_contracts
+from mara.core.plan import Problem
+from mara.core.sla import opened
+from mara.core.step import advance
+from mara.core.world import first_world
+from mara.feeds.synthetic import SyntheticFeed
+from mara.optimizers.lp_case import LpCase
+from mara.optimizers.lp_horizon import case_of, step_lengths
+from mara.optimizers.rules import Rules
+
+CONTRACTS_PER_SITE: Final = 4.5
+"""As in the default world, where they fill three quarters of the racks."""
+
+
+def cases_of(sites: int, hours: int, count: int = 1) -> tuple[LpCase, ...]:
+    """As many successive hours, from the second on: then contracts and miners run already."""
+    problems = islice(_problems(sites, hours), 1, 1 + count)
+    return tuple(case_of(problem, step_lengths(problem)) for problem in problems)
+
+
+def _problems(sites: int, hours: int) -> Iterator[Problem]:
+    charter = charter_of(sites, tick_minutes=60)
+    feed, rules = SyntheticFeed(charter, SEED), Rules()
+    world = opened(first_world(charter), steady_contracts(charter, int(CONTRACTS_PER_SITE * sites)), charter)
+    tick = 0
+    while True:
+        seen = replace(feed.observe(tick), arrivals=())
+        problem = Problem(charter=charter, world=world, observation=seen, forecast=feed.forecast(tick, hours))
+        yield problem
+        world = advance(world, seen, rules.plan(problem).step_at(tick), charter).world
+        tick += 1
