@@ -64,15 +64,16 @@ class Outside:
     world: World
 
 
-def optimizer_of(name: str) -> Optimizer:
-    """The optimizer of that name, with rules behind it.
+def optimizer_of(name: str, deadline_s: float | None = None) -> Optimizer:
+    """The optimizer of that name, with rules behind it. A deadline is for live runs: plans that are waited for would
+    depend on how fast the machine is.
 
     Raises:
         ConfigError: no such optimizer.
     """
     if name not in OPTIMIZERS:
         raise ConfigError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}: choose one of these")
-    first = OPTIMIZERS[name]()
+    first = Lp(deadline_s=deadline_s) if name == "lp" and deadline_s is not None else OPTIMIZERS[name]()
     return first if name == "rules" else Guarded((first, Rules()))
 
 
@@ -202,7 +203,8 @@ def platform_of(settings: Settings) -> Platform:
         store, engine = open_run(settings)
         with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
             engine.outlook()
-        return store, engine, Planner(engine.optimizer, Rules(), settings.plan_deadline_s)
+        optimizer = optimizer_of(settings.optimizer, settings.plan_deadline_s)
+        return store, engine, Planner(optimizer, Rules(), settings.plan_deadline_s)
 
     return Platform(start, Latest(), SystemClock(), settings.speed)
 

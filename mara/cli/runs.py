@@ -56,6 +56,7 @@ def simulate(
                 store.close()
     grid = engine.charter.grid
     report = {
+        "run": store.run.run_id if store is not None and store.run is not None else None,
         "optimizer": engine.optimizer.name,
         "fleet": engine.charter.fleet.name,
         "history": str(settings.history) if settings.history is not None else None,

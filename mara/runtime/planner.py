@@ -44,6 +44,9 @@ class Planner:
             self._answer = asyncio.create_task(self._within_deadline(self._work))
             await asyncio.wait((self._answer,), timeout=GRACE_S)
             self._adopt_answer()
+        if self._plan is not None and _has_run_out(self._plan, problem.tick):
+            self._reason = f"the plan that {self._optimizer.name} made at tick {self._plan.made_tick} has run out"
+            self._plan = None
         if self._plan is not None:
             return self._plan
         return replace(self._fallback.plan(problem), status="fallback", note=self._reason)
@@ -54,7 +57,7 @@ class Planner:
         return self._work is None or self._work.done()
 
     def close(self) -> None:
-        """Listen no longer; an optimization under way ends by itself, or with the program."""
+        """Listen no longer; an optimization under way ends by itself, at its own deadline at the latest."""
         self._adopt_answer()
         if self._answer is not None:
             self._answer.cancel()
@@ -80,8 +83,13 @@ class Planner:
         log.warning("no plan", extra={"optimizer": self._optimizer.name, "reason": said}, exc_info=error)
 
 
+def _has_run_out(plan: Plan, tick: int) -> bool:
+    """Whether a plan of several steps is past its horizon; that of one step says what to keep doing."""
+    return len(plan.steps) > 1 and tick - plan.made_tick >= sum(plan.step_ticks)
+
+
 def _in_a_thread(optimizer: Optimizer, problem: Problem) -> Future[Plan]:
-    """Plan in a daemon thread: a solver that does not end must not hold up the end of the program."""
+    """Plan in a thread of its own. Not a daemon: a solver that is torn away at the end aborts the whole program."""
     work: Future[Plan] = Future()
     work.set_running_or_notify_cancel()
 
@@ -91,5 +99,5 @@ def _in_a_thread(optimizer: Optimizer, problem: Problem) -> Future[Plan]:
         except Exception as error:  # noqa: BLE001  the thread's outermost frame: whoever waits gets it
             work.set_exception(error)
 
-    Thread(target=plan, name=f"mara-planner-{problem.tick}", daemon=True).start()
+    Thread(target=plan, name=f"mara-planner-{problem.tick}", daemon=False).start()
     return work

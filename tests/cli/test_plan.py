@@ -132,6 +132,25 @@ def test_a_budget_is_spent_in_the_hour_where_running_costs_more_than_it_brings(h
     assert found["duals"]["budget_usd_per_mwh"][1] == pytest.approx(1_010 * 1.25 - 300)
 
 
+@pytest.mark.parametrize("optimizer", ["lp", "rules"])
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 4e7, 1e15])
+def test_tokens_may_be_counted_in_any_unit(here: Path, optimizer: str, unit: float) -> None:
+    counted = with_(token_per_mwh=[100.0 * unit, unit], token_demand=[50.0 * unit, 0.0])
+    found = planned(here, counted, "--optimizer", optimizer)
+    assert [row[0][3] for row in found["it_power_mw"]] == pytest.approx([0.5, 0.0])
+
+
+def test_a_demand_for_tokens_without_end_is_served_as_far_as_racks_go(here: Path) -> None:
+    found = planned(here, with_(token_demand=[1e300, 1e300]))
+    assert [row[0][3] for row in found["it_power_mw"]] == pytest.approx([3.0, 3.0])
+
+
+def test_a_site_without_anything_has_a_plan_too(here: Path) -> None:
+    found = planned(here, with_(available_mw=[[0.0] * 5], grid_limit_mw=[0.0], token_per_mwh=[0.0, 0.0]))
+    assert found["objective_usd"] == pytest.approx(-2 * 3 * 1_500.0)
+    assert found["status"] == "optimal"
+
+
 def test_without_json_a_person_reads_a_summary(here: Path) -> None:
     file = here / "problem.json"
     file.write_text(json.dumps(BY_HAND), encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 
 import mara
 from tests.cli.console import everything_in, ran, small_history
-from tests.cli.databases import STORED_TICKS, hash_in
+from tests.cli.databases import STORED_TICKS, hash_in, run_in
 from tests.cli.reports import SIMULATION, faults_of, imbalance_usd, same_run
 
 TICKS = 60
@@ -24,6 +24,13 @@ def test_a_simulation_reports_every_promised_field(here: Path) -> None:
     assert report["sites"] == 10
     assert report["seed"] == 7
     assert report["optimizer"] in {"rules", "lp"}
+
+
+def test_a_stored_simulation_names_its_run_so_that_its_ticks_can_be_replayed(database: Path) -> None:
+    run = simulated(1)["run"]
+    assert run == run_in(database)
+    assert ran("replay", "--run", run, "--tick", STORED_TICKS, "--json").report["identical"] is True
+    assert simulated(1, "--no-store")["run"] is None
 
 
 def test_profit_is_revenue_less_cost_to_the_micro_dollar() -> None:

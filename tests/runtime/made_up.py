@@ -112,6 +112,7 @@ class Stubborn:
     gate: ThreadEvent = field(default_factory=ThreadEvent)
     failure: Exception | None = None
     name: str = "stubborn"
+    step_ticks: tuple[int, ...] = (1,)
     asked: list[int] = field(default_factory=list)
 
     def plan(self, problem: Problem) -> Plan:
@@ -119,7 +120,8 @@ class Stubborn:
         assert self.gate.wait(10)
         if self.failure is not None:
             raise self.failure
-        return Plan(optimizer=self.name, made_tick=problem.tick, steps=Rules().plan(problem).steps)
+        steps = Rules().plan(problem).steps * len(self.step_ticks)
+        return Plan(optimizer=self.name, made_tick=problem.tick, steps=steps, step_ticks=self.step_ticks)
 
 
 @dataclass

@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from mara.bootstrap import optimizer_of
 from mara.core.plan import Problem
 from mara.core.world import first_world
 from mara.errors import PlanInfeasible
+from mara.optimizers.guarded import Guarded
+from mara.optimizers.lp import Lp
 from mara.optimizers.rules import Rules
 from mara.runtime.clock import SystemClock
 from mara.runtime.latest import EngineState
@@ -158,12 +161,35 @@ async def test_an_old_plan_in_force_says_how_old_it_is() -> None:
         assert here.shown.plan.age_ticks == 4
 
 
-async def test_a_solver_that_does_not_end_does_not_hold_up_the_end_of_the_program() -> None:
+async def test_a_plan_is_followed_to_its_horizon_and_not_beyond() -> None:
+    slow = Stubborn(step_ticks=(1, 2))
+    slow.gate.set()
+    planner = Planner(slow, Rules(), 60.0)
+    await planner.plan_for(problem_at(10))
+    slow.gate.clear()
+    last = await planner.plan_for(problem_at(12))
+    beyond = await planner.plan_for(problem_at(13))
+    assert (last.optimizer, last.made_tick) == ("stubborn", 10)
+    assert (beyond.optimizer, beyond.status) == ("rules", "fallback")
+    assert beyond.note == "the plan that stubborn made at tick 10 has run out"
+    slow.gate.set()
+    planner.close()
+
+
+async def test_a_solver_at_work_is_listened_to_no_longer_and_not_torn_away() -> None:
     slow = Stubborn()
     planner = Planner(slow, Rules(), 60.0)
     await planner.plan_for(problem_at(77))
-    at_work = [thread for thread in threading.enumerate() if thread.name == "mara-planner-77"]
-    assert [thread.daemon for thread in at_work] == [True]
     planner.close()
+    at_work = [thread for thread in threading.enumerate() if thread.name == "mara-planner-77"]
+    assert [thread.daemon for thread in at_work] == [False]
     slow.gate.set()
     at_work[0].join(5)
+    assert planner.is_idle
+
+
+async def test_the_live_solver_gives_up_when_nobody_listens_any_more() -> None:
+    guarded = optimizer_of("lp", 0.5)
+    assert isinstance(guarded, Guarded)
+    assert isinstance(guarded.optimizers[0], Lp)
+    assert guarded.optimizers[0].deadline_s == 0.5
