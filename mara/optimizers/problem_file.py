@@ -10,7 +10,7 @@ import numpy as np
 
 from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
-from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
+from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT, RACKS
 from mara.errors import FeedInvalid, PlanRejected
 from mara.optimizers.lp_case import LpCase, check
 
@@ -45,6 +45,8 @@ SHAPES: Final[dict[str, str]] = {
     "miners_now_mw": "S",
 }
 """Every field but `sites`: H steps, S sites, K workloads, G tiers, P promised tiers, M miners, I inference racks."""
+TOKENS: Final = frozenset({"token_per_mwh", "token_demand"})
+"""Counted in any unit, single tokens included: of any size."""
 ANY_SIGN: Final = frozenset(
     {"price", "mining_value_usd_per_mwh", "token_value_usd_per_mwh", "rate_usd_per_mwh", "carbon_price_usd_per_t"}
 )
@@ -115,6 +117,9 @@ def problem_of(text: str) -> FiledProblem:
 def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
     demand = given["demand_mw"].T.copy()
     value = given["token_value_usd_per_mwh"]
+    # Files may count single tokens, billions to a megawatt-hour; a solver wants numbers of the size of megawatts.
+    tokens_unit = float(given["token_per_mwh"].max()) or 1.0
+    most_mw = float(given["available_mw"][:, RACKS].sum())
     return LpCase(
         dt_h=np.full(steps, float(given["dt_h"])),
         price_usd_per_mwh=given["price"],
@@ -125,8 +130,8 @@ def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
         available_mw=np.tile(given["available_mw"], (steps, 1, 1)),
         mining_value_usd_per_mwh=given["mining_value_usd_per_mwh"],
         token_value_usd_per_mwh=np.tile(value, (steps, 1, sites, 1)),
-        tokens_per_mwh=given["token_per_mwh"],
-        demand_tokens_per_h=given["token_demand"][:, None],
+        tokens_per_mwh=given["token_per_mwh"] / tokens_unit,
+        demand_tokens_per_h=np.minimum(given["token_demand"][:, None] / tokens_unit, 2.0 * most_mw + 1.0),
         demand_mw=demand,
         budget_mwh=given["budget_mwh"],
         # The demand itself limits what may rest; a bound of the same size would hide what demand is worth.
@@ -188,7 +193,7 @@ def _numbers(name: str, value: object, shape: tuple[int, ...]) -> Floats:
         array = np.full(shape, np.inf)
     if not np.isfinite(array).all():
         raise FeedInvalid(f"{name} must be finite numbers, got NaN or infinity")
-    if (np.abs(array) > MAX_MAGNITUDE).any():
+    if name not in TOKENS and (np.abs(array) > MAX_MAGNITUDE).any():
         raise FeedInvalid(f"{name} must be within {MAX_MAGNITUDE:g}, got {np.abs(array).max():g}")
     return array
 
