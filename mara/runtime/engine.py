@@ -68,6 +68,8 @@ class Engine:
 def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[[int], None] | None = None) -> Tally:
     """Advance by `ticks`, planning synchronously before each, so that the same run is the same bit for bit.
 
+    The sums are those of the ledger: a credit that falls due with the last tick belongs to the next one.
+
     Raises:
         FeedError, PlanError, StoreError: the run stands at the last stored tick.
     """
@@ -81,5 +83,4 @@ def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[
         tally.add(turn.step)
         if on_tick is not None:
             on_tick(turn.step.tick)
-    tally.close(engine.world)
     return tally
