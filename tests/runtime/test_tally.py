@@ -116,7 +116,7 @@ def test_gains_add_up_to_those_of_the_world() -> None:
         "interaction": world.interaction_micro_usd / 1e6,
         "sla_flexibility": world.sla_flexibility_micro_usd / 1e6,
     }
-    assert tuple(gains) == GAIN_KEYS  # type: ignore[arg-type]
+    assert tuple(gains) == GAIN_KEYS
 
 
 @pytest.mark.parametrize("first", [LATE - 1, LATE, LATE + 1])
