@@ -6,6 +6,7 @@ first), then flexible, standard and premium by whole contracts, the one with the
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Ch
         loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
     power = loads.site_power_mw
     ramp = loads.mining_mw - row_sums(world.miners_mw)
-    bought, sold = (power, np.zeros_like(power)) if fleet.is_unhedged else _traded(power, fleet.hedge_mw)
+    bought, sold = (power, np.zeros(len(power))) if fleet.is_unhedged else _traded(power, fleet.hedge_mw)
     return Allocation(
         miners_mw=sealed(loads.miners_mw),
         merchant_mw=sealed(loads.merchant_mw),
@@ -164,7 +165,7 @@ def _fit_merchant(
     """
     tokens = (wanted @ charter.fleet.tokens_per_mwh).sum(axis=1)
     demand = observation.demand_tokens_per_h
-    if (tokens > demand).any():
+    if np.count_nonzero(tokens > demand * _ROUNDED_UP):
         fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
         wanted = wanted * fit[:, None, None]
     by_kind = wanted.sum(axis=0)
@@ -251,3 +252,7 @@ def _deviations(plan: PlanStep, placed: Placement, loads: _Loads) -> tuple[Devia
 def _less(cause: str, less_mw: Floats) -> list[Deviation]:
     sites = np.nonzero(less_mw > TOLERANCE_MW)[0].tolist()
     return [Deviation(site=s, cause=cause, power_mw=float(less_mw[s])) for s in sites]
+
+
+_ROUNDED_UP: Final = 1.0 + 1e-12
+"""A plan that serves exactly the demand may exceed it by what sums of floats are off."""

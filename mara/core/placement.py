@@ -45,7 +45,7 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
         fell: sites that lost machines since the last tick: nobody can leave them in time, but Premium into reserve
             (S,).
     """
-    if len(step.contract_site) and not np.count_nonzero(fell):
+    if step.book_version == world.book_version and not np.count_nonzero(fell):
         meant = _as_meant(step, world, capacity_mw)
         if meant is not None:
             return meant
@@ -72,11 +72,9 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
 def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | None:
     """Each contract where the plan means it to run; None where that is not what its megawatts say, or cannot be.
 
-    Nobody without budget is left out while a site has room: such a plan is placed by megawatts, which sees to that.
+    A plan that leaves out somebody without budget or room is placed by megawatts, which sees who must give way.
     """
     book, accounts = world.book, world.accounts
-    if len(step.contract_site) != len(book.contracts):
-        return None
     served = step.contract_site != UNPLACED
     delivered = _by_cell(step.contract_site, book.tier, book.power_mw * served, len(capacity_mw))
     room = capacity_mw - row_sums(delivered)
@@ -84,15 +82,10 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     if np.count_nonzero(differs) or np.count_nonzero(room < -TOLERANCE_MW):
         return None
     left_out = ~served & (book.tier != Tier.SPOT)
-    scheduled, stranded = left_out, None
     if np.count_nonzero(left_out):
-        could_run = left_out & (book.power_mw <= room.max() + TOLERANCE_MW)
-        scheduled = could_run & (budgets_of(book, accounts) > accounts.bad_ticks)
-        if np.count_nonzero(could_run & ~scheduled):
+        spared = (budgets_of(book, accounts) > accounts.bad_ticks) & (book.power_mw <= room.max() + TOLERANCE_MW)
+        if np.count_nonzero(left_out & ~spared):
             return None
-        lost = left_out & ~scheduled
-        if np.count_nonzero(lost):
-            stranded = sealed(row_sums(_by_cell(accounts.site, book.tier, book.power_mw * lost, len(room))))
     site = np.where(served, step.contract_site, accounts.site)
     moves = served & (site != accounts.site) & (accounts.site != UNPLACED)
     moved = (
@@ -101,10 +94,10 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     return Placement(
         site=sealed(site),
         served=sealed(served),
-        scheduled=sealed(scheduled),
+        scheduled=sealed(left_out),
         contracts_mw=sealed(delivered),
         moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
-        stranded_mw=stranded,
+        stranded_mw=None,
     )
 
 

@@ -45,6 +45,10 @@ BLOCK_SITES: Final = 20
 """Measured: with shares moved once, larger blocks cost twice the time and gain hundredths of a percent."""
 ROUNDS: Final = 2
 """How often blocks are solved: with shares by capacity, then with shares moved to where demand costs least."""
+SOLVE_SHARE: Final = 0.6
+RESOLVE_SHARE: Final = 0.16
+PRICE_SHARE: Final = 0.12
+"""Of the deadline: blocks solved cold, then from a basis, and each pricing. A stage is limited, so no clock is read."""
 MAX_WORKERS: Final = 8
 
 T = TypeVar("T")
@@ -97,7 +101,7 @@ def solve_split(
     count = min(workers or os.cpu_count() or 1, MAX_WORKERS)
     crew = _crew_of(count)
     try:
-        optimum = _solved(case, blocks_of(case, block_sites), _Stage(crew=crew, deadline_s=deadline_s / (2 * ROUNDS)))
+        optimum = _solved(case, blocks_of(case, block_sites), _Stages(crew=crew, deadline_s=deadline_s))
         crew.shutdown()
         return optimum
     except BrokenProcessPool as error:
@@ -115,33 +119,35 @@ def _crew_of(workers: int) -> Executor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Stage:
-    """One piece of work for every block, within a time limit for all of them [s]."""
+class _Stages:
+    """Pieces of work for every block, each stage within its share of the deadline [s]."""
 
     crew: Executor
     deadline_s: float
 
-    def of_all(self, work: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
-        limits_s = [self.deadline_s] * len(arguments[0])
+    def of_all(self, share: float, work: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
+        limit_s = share * self.deadline_s
+        limits_s = [limit_s] * len(arguments[0])
         try:
-            return list(self.crew.map(work, *arguments, limits_s, timeout=self.deadline_s))
+            return list(self.crew.map(work, *arguments, limits_s, timeout=limit_s))
         except FuturesTimeout as error:
             raise PlanTimeout(
-                f"{len(limits_s)} blocks took longer than {self.deadline_s:g} s: allow more, or look less far ahead"
+                f"{len(limits_s)} blocks took longer than {limit_s:g} s: allow more, or look less far ahead"
             ) from error
 
 
-def _solved(case: LpCase, blocks: Sequence[Ints], stage: _Stage) -> Optimum:
+def _solved(case: LpCase, blocks: Sequence[Ints], stages: _Stages) -> Optimum:
     own = [sites_of(case, sites) for sites in blocks]
     shares = shares_of(case, blocks)
     bases: list[Basis | None] = [None] * len(blocks)
     bounds_usd: list[float] = []
     rounds: list[list[_Solved]] = []
     while True:
-        solved = stage.of_all(solve_block, [with_share(sites, shares, b) for b, sites in enumerate(own)], bases)
+        parts = [with_share(sites, shares, b) for b, sites in enumerate(own)]
+        solved = stages.of_all(RESOLVE_SHARE if rounds else SOLVE_SHARE, solve_block, parts, bases)
         rounds.append(solved)
         prices = common_prices([block.prices for block in solved])
-        answers = stage.of_all(price_block, own, prices)
+        answers = stages.of_all(PRICE_SHARE, price_block, own, prices)
         bounds_usd.append(shared_bound_usd(case, prices[0]) + sum(bound for bound, _ in answers))
         if len(rounds) == ROUNDS:
             break

@@ -255,7 +255,7 @@ def meant(state: World, sites: list[int], up: list[float] | None = None) -> Allo
     for own, at in zip(state.book.contracts, sites, strict=True):
         if at != UNPLACED:
             contracts_mw[at, own.tier] += own.power_mw
-    plan = replace(step(OF, contracts=contracts_mw), contract_site=np.array(sites))
+    plan = replace(step(OF, contracts=contracts_mw), contract_site=np.array(sites), book_version=0)
     return dispatch(plan, state, observation(OF, state.tick, up=up or [1.0, 1.0, 1.0]), OF)
 
 
@@ -283,3 +283,13 @@ def test_named_sites_that_cannot_hold_their_contracts_are_filled_as_far_as_they_
 def test_when_a_site_fails_nobody_leaves_it_by_name() -> None:
     state = world(OF, (contract("a", Tier.STANDARD, 4.0),), at=[WEST])
     assert meant(state, [NORTH], [0.0, 1.0, 1.0]).served.tolist() == [False]
+
+
+def test_sites_named_for_another_book_are_not_followed_even_if_the_megawatts_agree() -> None:
+    state = world(OF, tuple(contract(name, Tier.FLEXIBLE, 2.0) for name in "ab"), at=[WEST, NORTH])
+    contracts_mw = np.zeros((3, 4))
+    contracts_mw[WEST, Tier.FLEXIBLE] = contracts_mw[NORTH, Tier.FLEXIBLE] = 2.0
+    swapped = replace(step(OF, contracts=contracts_mw), contract_site=np.array([NORTH, WEST]), book_version=7)
+    allocation = dispatch(swapped, state, observation(OF, state.tick, up=[1.0, 1.0, 1.0]), OF)
+    assert allocation.site.tolist() == [WEST, NORTH]
+    assert not allocation.moved_mw.any()
