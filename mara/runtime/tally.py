@@ -51,9 +51,8 @@ class Tally:
         settlement, book = step.settlement, step.before.book
         self.ticks += 1
         self.lines_micro_usd += settlement.lines_micro_usd.sum(axis=0)
-        self.energy_wh += int(
-            settlement.energy_wh[:, : EnergyLine.HEDGE + 1].sum() + settlement.energy_wh[:, EnergyLine.SOLD].sum()
-        )
+        wh = settlement.energy_wh.sum(axis=0)
+        self.energy_wh += int(wh[EnergyLine.BOUGHT] + wh[EnergyLine.HEDGE] + wh[EnergyLine.SOLD])
         power = step.allocation.site_power_mw
         self.renewable_wh += float(power @ step.observation.renewable_share) * self.dt_h * WH_PER_MWH
         self.emissions_g += int(settlement.emissions_g.sum())
@@ -75,7 +74,7 @@ class Tally:
         book, report = step.before.book, step.report
         self.promised_mw_ticks += book.promised_mw
         self.delivered_mw_ticks += step.allocation.contracts_mw.sum(axis=0)
-        if report.good.all() and not report.excluded.any():
+        if np.count_nonzero(report.good) == len(report.good) and not np.count_nonzero(report.excluded):
             self.good_ticks += np.bincount(book.tier, minlength=TIER_COUNT)
             return
         counted = ~report.excluded
