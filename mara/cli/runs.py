@@ -22,6 +22,9 @@ from mara.runtime.tally import Tally
 from mara.settings import read_settings
 from mara.store.reading import Reading
 
+MAX_TICK = 100_000_000
+"""Nine centuries of five-minute ticks."""
+
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
 OptimizerName = Annotated[
@@ -33,7 +36,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and 
 @app.command()
 def simulate(
     *,
-    ticks: Annotated[int, typer.Option(min=1, max=100_000_000, help="How many ticks to go on.")],
+    ticks: Annotated[int, typer.Option(min=1, max=MAX_TICK, help="How many ticks to go on.")],
     seed: Seed = None,
     fleet: Fleet = None,
     history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
@@ -128,7 +131,7 @@ def backtest(
 def replay(
     *,
     run: Annotated[str, typer.Option(help="The run's id, as the exports and the dashboard show it.")],
-    tick: Annotated[int, typer.Option(min=0, help="Which tick to compute again.")],
+    tick: Annotated[int, typer.Option(min=0, max=MAX_TICK, help="Which tick to compute again.")],
     as_json: AsJson = False,
 ) -> None:
     """Compute a stored tick again and compare it bit for bit."""

@@ -8,7 +8,7 @@ import typer
 
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
-from mara.errors import EXIT_DATABASE
+from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.fleet_file import read_fleet
 from mara.settings import read_settings
 from mara.store import upkeep
@@ -44,6 +44,8 @@ def export(
 ) -> None:
     """Write a stored table to a file."""
     first, end = moment_of(from_, "--from"), moment_of(to, "--to")
+    if first is not None and end is not None and first >= end:
+        raise ConfigError(f"the period should end after it starts, came {from_} up to {to}: correct --from or --to")
     refuse_homeless(out, "--out")
     reading = Reading.open(read_settings().database_url)
     try:
@@ -79,6 +81,7 @@ def check() -> None:
 @db.command()
 def backup(file: Annotated[Path, typer.Argument(help="New file to write.")]) -> None:
     """A verified copy, also while the engine runs."""
+    refuse_homeless(file, "the backup")
     upkeep.backup(read_settings().database_url, file)
     typer.echo(f"backed up to {file}")
 

@@ -55,6 +55,13 @@ def test_a_backup_overwrites_nothing(database: Path, here: Path) -> None:
     assert (here / "copy.db").read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize("target", ["nowhere/copy.db", "."])
+def test_a_backup_needs_a_place(database: Path, target: str) -> None:
+    outcome = ran("db", "backup", target)
+    assert outcome.exit_code == 2
+    assert "should be a file" in outcome.complaint
+
+
 def test_a_new_database_sets_the_old_one_aside_and_only_when_forced(database: Path, here: Path) -> None:
     before = database.read_bytes()
     refused = ran("db", "init")

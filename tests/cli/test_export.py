@@ -105,6 +105,13 @@ def test_from_is_inclusive_and_to_is_exclusive(database: Path, here: Path) -> No
     assert ticks == set(range(12, 24))
 
 
+def test_an_empty_period_is_refused(database: Path, here: Path) -> None:
+    outcome = ran("export", "prices", "--out", "x.csv", "--from", "2025-07-02", "--to", "2025-07-01")
+    assert outcome.exit_code == 2
+    assert "should end after it starts" in outcome.complaint
+    assert not (here / "x.csv").exists()
+
+
 def test_an_export_replaces_the_file_only_when_it_is_complete(database: Path, here: Path) -> None:
     (here / "x.csv").write_text("old", encoding="utf-8")
     assert ran("export", "prices", "--out", "x.csv").exit_code == 0

@@ -73,6 +73,7 @@ def test_the_version_is_one_line() -> None:
         (("simulate", "--tick", "5"), "--tick"),
         (("replay", "--run", "x"), "--tick"),
         (("replay", "--run", "x", "--tick", "-1"), "--tick"),
+        (("replay", "--run", "x", "--tick", str(10**30)), "--tick"),
         (("export", "secrets", "--out", "x.csv"), "secrets"),
         (("export", "prices", "--out", "x.csv", "--format", "xlsx"), "xlsx"),
         (("export", "prices"), "--out"),

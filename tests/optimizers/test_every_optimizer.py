@@ -11,7 +11,6 @@ from mara.core.world import conditions_of
 from mara.optimizers.base import Optimizer
 from mara.optimizers.guarded import Guarded, check
 from mara.optimizers.lp import Lp
-from mara.optimizers.lp import Lp
 from mara.optimizers.rules import Rules
 from mara.optimizers.static import Static
 from tests.optimizers.problems import EDGES, problems, random_problem
@@ -21,7 +20,6 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "static": Static(),
     "static-breakeven": Static(breakeven=True),
     "rules": Rules(),
-    "lp": Lp(),
     "lp": Lp(),
     "guarded": Guarded((Rules(), Static())),
 }
