@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -32,6 +33,7 @@ LARGE_LIMIT_S: Final = 1_800.0
 def figures(*, full: bool) -> Iterator[Figure]:
     """Ten sites for a day and a week, a hundred for a day, a thousand; with `full` ten thousand."""
     yield from _direct(10, 24, None, repetitions=9)
+    yield from _against_layers(10, 24)
     yield from _direct(10, 168, None, repetitions=3)
     yield from _direct(100, 24, TARGET_100_SITES_MS, repetitions=3)
     yield from _large(1_000, 24)
@@ -53,6 +55,22 @@ def _direct(sites: int, hours: int, cold_ms: float | None, repetitions: int) -> 
     yield _figure(f"{name}.warm_ms", MS_PER_S * warm_s, None, note="from the basis of the hour before, shifted")
     yield Figure(name=f"{name}.ratio_warm_to_cold", value=cold_s / warm_s, note="how much faster warm is")
     yield _figure(f"{name}.gap_share", warm.certificate.gap_share, MAX_GAP_SHARE)
+
+
+def _against_layers(sites: int, hours: int) -> Iterator[Figure]:
+    """How much longer modelling layers take to build the same program; they are optional."""
+    try:
+        from bench import modelling
+    except ImportError as error:
+        print(f"lp: building is not compared with modelling layers ({error}): pip install -e '.[bench]'")
+        return
+    (case,) = cases_of(sites, hours)
+    built = model_of(case)
+    ours_s = timed(lambda: model_of(case)).best_s
+    for layer, build in (("linopy", modelling.linopy_model), ("pyomo", modelling.pyomo_model)):
+        theirs_s = timed(partial(build, case, built)).best_s
+        yield _figure(f"lp.{sites}x{hours}.{layer}_build_ms", MS_PER_S * theirs_s)
+        yield Figure(name=f"lp.{sites}x{hours}.ratio_{layer}_build", value=theirs_s / ours_s, note="times ours")
 
 
 def _following(first: LpCase, primal: Floats, second: LpCase) -> LpCase:

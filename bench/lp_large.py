@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 WORKERS: Final = 2
+DEADLINE_S: Final = 1_200.0
 KB_PER_MB: Final = 1_024.0
 
 
@@ -19,7 +20,7 @@ def main() -> None:
     sites, hours = int(sys.argv[1]), int(sys.argv[2])
     (case,) = cases_of(sites, hours)
     begun_cpu_s, begun_s = _cpu_s(), time.monotonic()
-    optimum = solve_split(case, workers=WORKERS)
+    optimum = solve_split(case, workers=WORKERS, deadline_s=DEADLINE_S)
     figures = {
         "wall_s": time.monotonic() - begun_s,
         "cpu_s": _cpu_s() - begun_cpu_s,
