@@ -9,7 +9,7 @@ from mara.core.contract import TIER_COUNT, TIER_KEYS
 from mara.core.finance import CONTRACT_LINES, CREDIT_LINES, LINE_COUNT, MIGRATION_LINES, EnergyLine, Line
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
-from mara.core.world import World
+from mara.core.world import Gains, World
 
 G_PER_T = 1_000_000
 GAIN_KEYS = ("climate", "time_zone", "interaction", "sla_flexibility")
@@ -44,7 +44,8 @@ class Tally:
     good_ticks: Ints = field(default_factory=_tier_ticks)
     bad_ticks: Ints = field(default_factory=_tier_ticks)
     planned_bad_ticks: Ints = field(default_factory=_tier_ticks)
-    gains_micro_usd: Ints = field(default_factory=lambda: np.zeros(len(GAIN_KEYS), dtype=np.int64))
+    gains_before: Gains | None = None
+    gains_after: Gains = Gains()
 
     def add(self, step: Step) -> None:
         """Add one settled tick."""
@@ -60,13 +61,9 @@ class Tally:
         available, before = step.observation.availability_share, step.before.availability_share
         if available is not before:
             self.outages += int(((available == 0.0) & (before > 0.0)).sum())
-        gains = step.gains
-        self.gains_micro_usd += (
-            gains.climate_micro_usd,
-            gains.time_zone_micro_usd,
-            gains.interaction_micro_usd,
-            gains.sla_flexibility_micro_usd,
-        )
+        if self.gains_before is None:
+            self.gains_before = step.before.gains
+        self.gains_after = step.world.gains
         if len(book.contracts):
             self._add_contracts(step)
 
@@ -122,8 +119,14 @@ class Tally:
             "credits": dict(zip(TIER_KEYS, [*credits_usd.tolist(), 0.0], strict=True)),
             "outages": self.outages,
             "refusals": self.refusals,
-            "gains": dict(zip(GAIN_KEYS, (self.gains_micro_usd / MICRO_USD_PER_USD).tolist(), strict=True)),
+            "gains": self._gains_usd(),
         }
+
+    def _gains_usd(self) -> dict[str, float]:
+        """Over the ticks added: the world sums them up, so the difference of the last and the first is theirs."""
+        before, after = self.gains_before or Gains(), self.gains_after
+        names = {key: f"{key}_micro_usd" for key in GAIN_KEYS}
+        return {key: (getattr(after, n) - getattr(before, n)) / MICRO_USD_PER_USD for key, n in names.items()}
 
     def _tier(self, tier: int) -> dict[str, float | int]:
         good, bad = int(self.good_ticks[tier]), int(self.bad_ticks[tier])
