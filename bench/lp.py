@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
 from bench.lp_cases import cases_of
@@ -85,17 +86,21 @@ def _following(first: LpCase, primal: Floats, second: LpCase) -> LpCase:
 
 
 def _large(sites: int, hours: int) -> Iterator[Figure]:
-    """In a process of its own: memory is counted, and this one has grown by what was measured before."""
-    done = subprocess.run(  # noqa: S603 our own module
-        [sys.executable, "-m", "bench.lp_large", str(sites), str(hours)],
-        check=True,
-        capture_output=True,
-        cwd=Path(__file__).parents[1],
-        text=True,
-        timeout=LARGE_LIMIT_S,
-    )
-    for metric, value in json.loads(done.stdout).items():
+    with TemporaryDirectory() as folder:
+        file = str(Path(folder) / "case.npz")
+        _apart("write", file, str(sites), str(hours))
+        figures_of = json.loads(_apart("solve", file))
+    for metric, value in figures_of.items():
         yield _figure(f"lp.{sites}x{hours}.{metric}", value, LARGE[sites, hours].get(metric))
+
+
+def _apart(*words: str) -> str:
+    """In a process of its own: memory is counted, and this one has grown by what was measured before."""
+    command = [sys.executable, "-m", "bench.lp_large", *words]
+    done = subprocess.run(  # noqa: S603 our own module
+        command, check=True, capture_output=True, cwd=Path(__file__).parents[1], text=True, timeout=LARGE_LIMIT_S
+    )
+    return done.stdout
 
 
 def _figure(name: str, value: float, most: float | None = None, note: str = "") -> Figure:

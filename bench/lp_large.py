@@ -1,10 +1,16 @@
-"""`python -m bench.lp_large SITES HOURS`: one large case, in a process of its own, so that memory is its own too."""
+"""`python -m bench.lp_large write|solve FILE [SITES HOURS]`: one large case, written and solved apart.
+
+So the memory that is measured is that of solving: the feed that the case comes from takes several times as much.
+"""
 
 import json
 import resource
 import sys
 import time
-from typing import Final
+from dataclasses import fields
+from typing import Any, Final
+
+import numpy as np
 
 WORKERS: Final = 2
 DEADLINE_S: Final = 1_200.0
@@ -12,16 +18,34 @@ KB_PER_MB: Final = 1_024.0
 
 
 def main() -> None:
-    """Print what the case took: CPU of all processes, wall time, memory of all together, and the certified gap."""
-    # Imported here, because every worker imports this file again.
+    """Write a case into a file, or solve it and print what that took."""
+    verb, file, *size = sys.argv[1:]
+    if verb == "write":
+        _write(file, *map(int, size))
+    else:
+        print(json.dumps(_solved(file)))
+
+
+# What is heavy is imported where it is needed, because every worker imports this file again.
+def _write(file: str, sites: int, hours: int) -> None:
     from bench.lp_cases import cases_of
+
+    (case,) = cases_of(sites, hours)
+    np.savez(file, **{field.name: getattr(case, field.name) for field in fields(case)})
+
+
+def _solved(file: str) -> dict[str, float]:
+    """CPU of all processes, wall time, memory of all together, and the certified gap."""
+    from mara.optimizers.lp_case import LpCase
     from mara.optimizers.split_solve import solve_split
 
-    sites, hours = int(sys.argv[1]), int(sys.argv[2])
-    (case,) = cases_of(sites, hours)
+    with np.load(file) as stored:
+        arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
+    numbers: dict[str, Any] = {name: array if array.ndim else float(array) for name, array in arrays.items()}
+    case = LpCase(**numbers)
     begun_cpu_s, begun_s = _cpu_s(), time.monotonic()
     optimum = solve_split(case, workers=WORKERS, deadline_s=DEADLINE_S)
-    figures = {
+    return {
         "wall_s": time.monotonic() - begun_s,
         "cpu_s": _cpu_s() - begun_cpu_s,
         "gap_share": optimum.certificate.gap_share,
@@ -29,7 +53,6 @@ def main() -> None:
         "peak_mb": _peak_mb(resource.RUSAGE_SELF) + WORKERS * _peak_mb(resource.RUSAGE_CHILDREN),
         "peak_mb_per_worker": _peak_mb(resource.RUSAGE_CHILDREN),
     }
-    print(json.dumps(figures))
 
 
 def _cpu_s() -> float:
