@@ -54,6 +54,7 @@ class Platform:
         self._speed_share = speed_share
         self._paused = False
         self._steps_due = 0
+        self._is_wanted = False
         self._wake = asyncio.Event()
         self._commands: deque[Command] = deque()
         self._tries = 0
@@ -69,11 +70,12 @@ class Platform:
         self._planner: Planner | None = None
 
     async def start(self) -> None:
-        """Open the run and begin to tick.
+        """Open the run and begin to tick, unless `stop` came meanwhile.
 
         Raises:
             ConfigError, FeedError, StoreError: the run cannot be opened; nothing is left open.
         """
+        self._is_wanted = True
         store, self._engine, self._planner = await asyncio.to_thread(self._open_run)
         self._store = store
         try:
@@ -81,17 +83,22 @@ class Platform:
         except BaseException:
             await self.stop()
             raise
+        if not self._is_wanted:
+            await self.stop()
+            return
         self.latest.set_speed(self._speed_share)
         log.info("run opened", extra={"run": self._run_id})
         self._loop_task = asyncio.create_task(self._supervise(), name="mara-loop")
 
     async def stop(self) -> None:
         """End after the tick under way is stored; harmless when repeated or when never started."""
+        self._is_wanted = False
         task, self._loop_task = self._loop_task, None
         if task is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        self._unstored = None
         if self._planner is not None:
             self._planner.close()
         if self._store is not None:

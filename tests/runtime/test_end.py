@@ -1,6 +1,7 @@
 """Starting and stopping: whatever was opened is closed again, under load, twice, before the start, after a failure."""
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from mara.core.commands import Outage
 from mara.errors import ConfigError, FeedEnded, MaraError, StoreError, StoreRefused
 from mara.runtime import platform
 from mara.runtime.clock import SystemClock
+from mara.runtime.engine import Engine
 from mara.runtime.latest import EngineState
+from mara.runtime.planner import Planner
 from mara.runtime.platform import MAX_SPEED_SHARE, Platform
 from mara.settings import Settings, read_settings
 from mara.store.store import Store
@@ -83,6 +86,35 @@ async def test_the_end_comes_at_once_in_a_pause_after_a_failure(monkeypatch: pyt
     await here.in_state(EngineState.DEGRADED)
     await asyncio.wait_for(here.platform.stop(), 1.0)
     assert here.store.closed_count == 1
+
+
+async def test_an_end_that_comes_while_the_run_is_being_opened_closes_it_too() -> None:
+    here = stage()
+    opening, may_open = threading.Event(), threading.Event()
+    open_now = here.platform._open_run
+
+    def open_slowly() -> tuple[Store, Engine, Planner]:
+        opening.set()
+        assert may_open.wait(10)
+        return open_now()
+
+    here.platform._open_run = open_slowly
+    starting = asyncio.create_task(here.platform.start())
+    await until(opening.is_set)
+    await here.platform.stop()
+    may_open.set()
+    await starting
+    await quiet()
+    assert here.store.closed_count == 1
+    assert here.store.offered == []
+
+
+async def test_a_platform_can_be_started_again_after_its_end(tmp_path: Path) -> None:
+    run = platform_of(settings_in(tmp_path))
+    for _ in range(2):
+        await run.start()
+        await until(lambda: run.latest.read().snapshot is not None)
+        await run.stop()
 
 
 async def test_a_start_that_fails_halfway_leaves_nothing_open() -> None:

@@ -1,0 +1,92 @@
+"""The live run on a real database that is locked, full or taken over: shown within a tick, and nothing is lost."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from mara.bootstrap import platform_of
+from mara.runtime import platform
+from mara.runtime.latest import EngineState
+from mara.runtime.platform import Platform
+from mara.settings import read_settings
+from mara.store import upkeep
+from tests.runtime.made_up import quiet, until
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.1)
+    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.1)
+    monkeypatch.setattr("mara.store.connection.BUSY_TIMEOUT_S", 0.02)
+
+
+@asynccontextmanager
+async def stepped(folder: Path, ticks: int) -> AsyncIterator[Platform]:
+    """A live run on a real database, paused after some ticks."""
+    settings = read_settings(env={}, options={"database_url": f"sqlite:///{folder / 'mara.db'}", "speed": 1.0})
+    run = platform_of(settings)
+    await run.start()
+    try:
+        await step(run, ticks)
+        yield run
+    finally:
+        await run.stop()
+    report = upkeep.check(settings.database_url)
+    assert report.findings == ()
+
+
+async def step(run: Platform, ticks: int) -> None:
+    run.step(ticks)
+    await asyncio.sleep(0)
+    await until(lambda: run.latest.read().state is EngineState.PAUSED)
+
+
+def shown_tick(run: Platform) -> int:
+    snapshot = run.latest.read().snapshot
+    assert snapshot is not None
+    return snapshot.tick
+
+
+async def test_a_database_locked_by_another_program_is_shown_and_gone_on_with(tmp_path: Path) -> None:
+    async with stepped(tmp_path, 3) as run:
+        with closing(sqlite3.connect(tmp_path / "mara.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            run.step(2)
+            await until(lambda: run.latest.read().state is EngineState.DEGRADED)
+            assert "locked by another program at tick 3" in run.latest.read().reason
+            assert len(await run.series(24)) == 3
+            assert shown_tick(run) == 2
+            other.execute("ROLLBACK")
+        await until(lambda: run.latest.read().state is EngineState.PAUSED)
+        assert shown_tick(run) == 4
+        assert run.latest.read().reason == ""
+
+
+async def test_a_full_disk_is_shown_reads_go_on_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    async with stepped(tmp_path, 3) as run:
+        assert run._store is not None
+        run._store._pragma("max_page_count = 1")  # no more pages than there are
+        run.step(200)
+        await until(lambda: run.latest.read().state is EngineState.DEGRADED)
+        full = run.latest.read().reason
+        assert "disk full at tick" in full
+        frozen = shown_tick(run)
+        assert len(await run.series(24)) == frozen + 1
+        run._store._pragma("max_page_count = 1000000")
+        await until(lambda: run.latest.read().state is EngineState.PAUSED)
+        assert shown_tick(run) == 202
+
+
+async def test_a_run_taken_over_by_another_writer_halts_and_says_so(tmp_path: Path) -> None:
+    async with stepped(tmp_path, 2) as run:
+        with closing(sqlite3.connect(tmp_path / "mara.db", isolation_level=None)) as other:
+            other.execute("UPDATE engine_state SET writer_run = writer_run + 1")
+        run.step(1)
+        await until(lambda: run.latest.read().state is EngineState.HALTED)
+        assert "another writer" in run.latest.read().reason
+        await quiet()
+        assert shown_tick(run) == 1
