@@ -64,16 +64,20 @@ class Outside:
     world: World
 
 
-def optimizer_of(name: str, deadline_s: float | None = None) -> Optimizer:
-    """The optimizer of that name, with rules behind it. A deadline is for live runs: plans that are waited for would
-    depend on how fast the machine is.
+def optimizer_of(name: str, deadline_s: float | None = None, *, warm: bool = False) -> Optimizer:
+    """The optimizer of that name, with rules behind it.
+
+    A deadline is for live runs: plans that are waited for would depend on how fast the machine is. Warm starts are for
+    backtests, which always run from their first tick: a resumed run has not seen the plans that they start from.
 
     Raises:
         ConfigError: no such optimizer.
     """
     if name not in OPTIMIZERS:
         raise ConfigError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}: choose one of these")
-    first = Lp(deadline_s=deadline_s) if name == "lp" and deadline_s is not None else OPTIMIZERS[name]()
+    first = OPTIMIZERS[name]()
+    if isinstance(first, Lp):
+        first = Lp(warm=warm, deadline_s=first.deadline_s if deadline_s is None else deadline_s)
     return first if name == "rules" else Guarded((first, Rules()))
 
 
@@ -287,7 +291,7 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
     outside = Outside(
         charter=charter, feed=feed, history=history, world=opened(first_world(charter), contracts, charter)
     )
-    return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)
+    return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer, warm=True), ticks=ticks)
 
 
 def contracts_beside(history: History) -> Path | None:

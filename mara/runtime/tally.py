@@ -45,7 +45,7 @@ class Tally:
     bad_ticks: Ints = field(default_factory=_tier_ticks)
     planned_bad_ticks: Ints = field(default_factory=_tier_ticks)
     gains_before: Gains | None = None
-    gains_after: Gains = Gains()
+    gains_after: Gains = field(default_factory=Gains)
 
     def add(self, step: Step) -> None:
         """Add one settled tick."""
