@@ -23,6 +23,8 @@ class Lp:
 
     warm: bool = False
     deadline_s: float = 600.0
+    workers: int | None = None
+    """Processes for a large fleet; as many as there are processors. The plan does not depend on it."""
     name: str = "lp"
     _basis: Basis | None = field(default=None, init=False)
     _shape: tuple[int, int, int] = field(default=(0, 0, 0), init=False)
@@ -52,7 +54,7 @@ class Lp:
 
     def _optimum(self, case: LpCase) -> Optimum:
         if case.sites > DIRECT_SITES:
-            return solve_split(case, deadline_s=self.deadline_s)
+            return solve_split(case, workers=self.workers, deadline_s=self.deadline_s)
         model = model_of(case)
         solution = solve(model, basis=self._start(model), deadline_s=self.deadline_s)
         if self.warm:

@@ -98,14 +98,16 @@ def solve_split(
         PlanTimeout: a stage took longer than its part of the deadline.
         PlanInfeasible: a solver or a worker gave nothing that may be used.
     """
-    count = min(workers or os.cpu_count() or 1, MAX_WORKERS)
-    crew = _crew_of(count)
+    blocks = blocks_of(case, block_sites)
+    crew = _crew_of(min(workers or os.cpu_count() or 1, MAX_WORKERS, len(blocks)))
     try:
-        optimum = _solved(case, blocks_of(case, block_sites), _Stages(crew=crew, deadline_s=deadline_s))
+        optimum = _solved(case, blocks, _Stages(crew=crew, deadline_s=deadline_s))
         crew.shutdown()
         return optimum
     except BrokenProcessPool as error:
-        raise PlanInfeasible("a process that solved a block died: is there enough memory?") from error
+        raise PlanInfeasible(
+            "a process that solved a block died: is there memory? A script needs a __main__ guard, or one worker"
+        ) from error
     finally:
         # After a failure, blocks that still run stop at their own time limit; nobody waits for them.
         crew.shutdown(wait=False, cancel_futures=True)

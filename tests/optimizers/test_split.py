@@ -7,7 +7,9 @@ import pytest
 
 from mara.core.arrays import Floats
 from mara.errors import PlanError, PlanTimeout
+from mara.optimizers import guarded, lp
 from mara.optimizers.certificate import certificate_of
+from mara.optimizers.lp import Lp
 from mara.optimizers.lp_case import LpCase, check
 from mara.optimizers.lp_model import columns_of, model_of
 from mara.optimizers.lp_solve import MAX_RESIDUAL_MW, solve
@@ -22,6 +24,7 @@ from mara.optimizers.split import (
     with_share,
 )
 from mara.optimizers.split_solve import solve_split
+from tests.optimizers.problems import random_problem
 
 BLOCK_SITES = 12
 
@@ -159,6 +162,20 @@ def test_what_is_worth_is_told_for_every_site_in_its_place() -> None:
     assert found.shadow.site_power_usd_per_mwh.shape == (case.steps, case.sites)
     assert (found.shadow.site_power_usd_per_mwh >= grid - 1e-6)[:, unhedged].all()
     assert found.shadow.demand_usd_per_mwh.shape == case.demand_mw.shape
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_optimizer_plans_a_large_fleet_in_blocks(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = random_problem(seed)
+    exact = Lp().plan(given)
+    monkeypatch.setattr(lp, "DIRECT_SITES", 2)
+    plan = Lp(workers=1).plan(given)
+    guarded.check(plan, given)
+    assert plan.bound_usd is not None
+    assert exact.objective_usd is not None
+    assert plan.objective_usd == pytest.approx(exact.objective_usd, rel=1e-9, abs=1e-6)
+    assert plan.bound_usd >= exact.objective_usd - 1e-6
+    assert plan.shadow is not None
 
 
 @pytest.mark.parametrize("workers", [1, 2])
