@@ -55,7 +55,7 @@ def row_sums(array: Floats) -> Floats:
 
 def sealed(array: A) -> A:
     """The same array, made read-only: for arrays that this program has just computed itself."""
-    array.flags.writeable = False
+    array.setflags(write=False)
     return array
 
 

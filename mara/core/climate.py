@@ -82,7 +82,7 @@ def derate_share(dry_bulb_c: Floats) -> Floats | None:
 
     Air miners lose 1 %/C above 35 C, 10 % at 45, and stop at 47; immersion stops above 50.
     """
-    if dry_bulb_c.max(initial=-np.inf) <= AIR_MINER_DERATE_FROM_C:
+    if not np.count_nonzero(dry_bulb_c > AIR_MINER_DERATE_FROM_C):
         return None
     share = np.ones((*dry_bulb_c.shape, WORKLOAD_COUNT))
     loss = np.clip(dry_bulb_c - AIR_MINER_DERATE_FROM_C, 0.0, AIR_MINER_DERATE_TO_C - AIR_MINER_DERATE_FROM_C) / 100.0

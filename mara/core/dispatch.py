@@ -139,7 +139,7 @@ def _fit(
     miners = _fit_miners(plan.miners_mw, world, conditions, charter)
     power = _site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     over = power - charter.fleet.grid_limit_mw
-    crowded = over.max() > TOLERANCE_MW
+    crowded = np.count_nonzero(over > TOLERANCE_MW) > 0
     if crowded:
         miners, merchant = miners.copy(), merchant.copy()
         _shed_to_grid(miners, merchant, over, conditions)
@@ -175,12 +175,11 @@ def _fit_merchant(
         by_kind = np.minimum(by_kind, kinds)
     total = row_sums(by_kind)
     short = total + contracts_mw - conditions.racks_mw
-    most = short.max()
-    if most <= 0.0:
+    if not np.count_nonzero(short > 0.0):
         return wanted, by_kind, None
     room = np.maximum(conditions.racks_mw - contracts_mw, 0.0)
     fit = np.where(total > room, room / np.maximum(total, TOLERANCE_MW), 1.0)[:, None]
-    return wanted * fit, by_kind * fit, short if most > TOLERANCE_MW else None
+    return wanted * fit, by_kind * fit, short if np.count_nonzero(short > TOLERANCE_MW) else None
 
 
 def _fit_miners(wanted: Floats, world: World, conditions: Conditions, charter: Charter) -> Floats:

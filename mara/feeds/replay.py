@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -195,15 +196,19 @@ def expected_rows(hour: int, known_until: int, hours: int) -> Ints:
     Rows before `known_until` stand for themselves; later hours repeat the last 24 known ones, or the present where the
     history has not yet had that hour.
     """
-    first_unknown = known_until - hour
-    if hours <= first_unknown:
-        return np.arange(hour, hour + hours)
-    rows = np.arange(hour, hour + hours)
-    beyond = rows[first_unknown:]
-    beyond[:] = known_until - HOURS_PER_DAY + (beyond - known_until) % HOURS_PER_DAY
+    rows: Ints = hour + _rows_ahead(min(known_until - hour, hours), hours)
     if known_until < HOURS_PER_DAY:
-        beyond[beyond < 0] = hour
+        rows[rows < 0] = hour
     return rows
+
+
+@lru_cache(maxsize=256)
+def _rows_ahead(known_hours: int, hours: int) -> Ints:
+    """`expected_rows` counted from the present hour, of which and the next ones `known_hours` are known (H,)."""
+    rows = np.arange(hours)
+    beyond = rows[known_hours:]
+    beyond[:] = known_hours - HOURS_PER_DAY + (beyond - known_hours) % HOURS_PER_DAY
+    return sealed(rows)
 
 
 def multipliers_of_hours(first_epoch_h: int, count: int) -> Floats:

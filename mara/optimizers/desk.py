@@ -138,11 +138,12 @@ class Desk:
         self.merchant = [[0.0] * len(self.racks) for _ in self.unmet]
         orders = self._token_orders()
         multiplier = observation.demand_multiplier_share.tolist()
+        free, cost = self.free, self.cost
         for region in sorted(range(len(self.unmet)), key=multiplier.__getitem__, reverse=True):
             value = self.values[region]
             for offer in orders[region]:
                 site = offer // RACK_KIND_COUNT
-                if self.free[site] > 0.0 and value[offer] > self.cost[site]:
+                if free[site] > 0.0 and value[offer] > cost[site]:
                     self._serve(region, offer)
                     if self.unmet[region] <= 0.0:
                         break
