@@ -12,7 +12,7 @@ from mara.errors import PlanInfeasible, PlanTimeout
 from mara.optimizers.certificate import Certificate, certificate_of
 from mara.optimizers.lp_model import LpModel
 
-SIMPLEX_COLUMNS: Final = 12_000
+SIMPLEX_COLUMNS: Final = 16_000
 """Up to this many columns dual simplex is quicker, above it interior point with crossover."""
 PRIMAL_SIMPLEX: Final = 4
 """HiGHS's number for it."""
