@@ -45,7 +45,7 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
         fell: sites that lost machines since the last tick: nobody can leave them in time, but Premium into reserve
             (S,).
     """
-    if step.book_version == world.book_version and not np.count_nonzero(fell):
+    if step.book_changes_count == world.book_changes_count and not np.count_nonzero(fell):
         meant = _as_meant(step, world, capacity_mw)
         if meant is not None:
             return meant

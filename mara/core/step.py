@@ -67,7 +67,7 @@ def advance(
         cash_micro_usd=world.cash_micro_usd + settlement.profit_micro_usd,
         revenue_micro_usd=world.revenue_micro_usd + settlement.revenue_micro_usd,
         refused_count=world.refused_count + len(refused),
-        book_version=world.book_version + (book is not before.book),
+        book_changes_count=world.book_changes_count + (book is not before.book),
     )
     return Step(
         tick=world.tick,
@@ -107,7 +107,7 @@ def _profit_without_shedding(
         plan,
         contracts_mw=allocation.contracts_mw + back.reshape(sites, TIER_COUNT),
         contract_site=sealed(np.where(allocation.served | shed, allocation.site, UNPLACED)),
-        book_version=world.book_version,
+        book_changes_count=world.book_changes_count,
     )
     other = dispatch(kept, world, observation, charter)
     return settle(other, judge(other, world), world, observation, charter).profit_micro_usd

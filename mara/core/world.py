@@ -157,7 +157,7 @@ class World:
         availability_share: of the last tick (S,).
         outage_until_tick: operator-injected outage ends here, 0 for none (S,).
         closed: windows that ended with the last tick; their credits are due.
-        book_version: grows whenever a contract comes or goes.
+        book_changes_count: grows whenever a contract comes or goes.
         cash_micro_usd, revenue_micro_usd: sum of all ledger lines, and of the earning ones, since the run began.
     """
 
@@ -174,7 +174,7 @@ class World:
     cash_micro_usd: int = 0
     revenue_micro_usd: int = 0
     refused_count: int = 0
-    book_version: int = 0
+    book_changes_count: int = 0
 
 
 def first_world(charter: Charter) -> World:

@@ -39,7 +39,7 @@ def rounded(step: PlanStep, problem: Problem) -> PlanStep:
         contracts_mw=placed.contracts_mw,
         reserve_mw=step.reserve_mw,
         contract_site=sealed(np.where(placed.served, placed.site, UNPLACED)),
-        book_version=world.book_version,
+        book_changes_count=world.book_changes_count,
     )
 
 

@@ -45,7 +45,7 @@ class Rules:
             contracts_mw=sealed(contracts),
             reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
             contract_site=sealed(np.array(desk.at, dtype=np.int64)),
-            book_version=problem.world.book_version,
+            book_changes_count=problem.world.book_changes_count,
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 

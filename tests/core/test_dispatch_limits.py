@@ -72,7 +72,7 @@ def meant_for(sites: Ints, plan: PlanStep, state: World) -> PlanStep:
     for own, at in zip(state.book.contracts, sites.tolist(), strict=True):
         if at != UNPLACED:
             contracts_mw[at, own.tier] += own.power_mw
-    return replace(plan, contracts_mw=sealed(contracts_mw), contract_site=sealed(sites), book_version=0)
+    return replace(plan, contracts_mw=sealed(contracts_mw), contract_site=sealed(sites), book_changes_count=0)
 
 
 @settings(max_examples=160)

@@ -255,7 +255,7 @@ def meant(state: World, sites: list[int], up: list[float] | None = None) -> Allo
     for own, at in zip(state.book.contracts, sites, strict=True):
         if at != UNPLACED:
             contracts_mw[at, own.tier] += own.power_mw
-    plan = replace(step(OF, contracts=contracts_mw), contract_site=np.array(sites), book_version=0)
+    plan = replace(step(OF, contracts=contracts_mw), contract_site=np.array(sites), book_changes_count=0)
     return dispatch(plan, state, observation(OF, state.tick, up=up or [1.0, 1.0, 1.0]), OF)
 
 
@@ -289,7 +289,7 @@ def test_sites_named_for_another_book_are_not_followed_even_if_the_megawatts_agr
     state = world(OF, tuple(contract(name, Tier.FLEXIBLE, 2.0) for name in "ab"), at=[WEST, NORTH])
     contracts_mw = np.zeros((3, 4))
     contracts_mw[WEST, Tier.FLEXIBLE] = contracts_mw[NORTH, Tier.FLEXIBLE] = 2.0
-    swapped = replace(step(OF, contracts=contracts_mw), contract_site=np.array([NORTH, WEST]), book_version=7)
+    swapped = replace(step(OF, contracts=contracts_mw), contract_site=np.array([NORTH, WEST]), book_changes_count=7)
     allocation = dispatch(swapped, state, observation(OF, state.tick, up=[1.0, 1.0, 1.0]), OF)
     assert allocation.site.tolist() == [WEST, NORTH]
     assert not allocation.moved_mw.any()
