@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -24,19 +25,36 @@ from mara.optimizers.rules import Rules
 SEED: Final = 7
 START: Final = datetime(2025, 7, 1, tzinfo=UTC)
 HORIZON_HOURS: Final = 24
+PART_SITE_STEPS: Final = 2_500
+"""Site-steps that are timed in one go: some tens of milliseconds at ten sites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tape:
-    """Ticks as they came and as they were planned: what `advance` is timed on, and nothing else."""
+    """Ticks as they came and as they were planned: what `advance` is timed on, and nothing else.
+
+    Attributes:
+        starts: the world before every `part_ticks`-th tick, so that each part can be played alone.
+    """
 
     charter: Charter
-    first: World
     ticks: tuple[tuple[Observation, PlanStep], ...]
+    starts: tuple[World, ...]
+    part_ticks: int
 
     @property
     def site_steps(self) -> int:
         return len(self.ticks) * self.charter.fleet.site_count
+
+    def parts(self) -> tuple[Callable[[], World], ...]:
+        """The work to be timed; together the parts play every tick once."""
+        return tuple(partial(self._play, number) for number in range(len(self.starts)))
+
+    def _play(self, number: int) -> World:
+        world, first = self.starts[number], number * self.part_ticks
+        for observation, step in self.ticks[first : first + self.part_ticks]:
+            world = advance(world, observation, step, self.charter).world
+        return world
 
 
 def charter_of(sites: int, tick_minutes: int = 5) -> Charter:
@@ -97,9 +115,13 @@ def default_tape(ticks: int) -> Tape:
 def recorded(charter: Charter, contracts: tuple[SlaContract, ...], ticks: int, *, keep_arrivals: bool) -> Tape:
     """Run once with `rules` and keep what came and what was planned."""
     feed, rules = SyntheticFeed(charter, SEED), Rules()
-    first = world = opened(first_world(charter), contracts, charter)
+    world = opened(first_world(charter), contracts, charter)
+    part_ticks = max(1, PART_SITE_STEPS // charter.fleet.site_count)
     kept: list[tuple[Observation, PlanStep]] = []
+    starts: list[World] = []
     for tick in range(ticks):
+        if tick % part_ticks == 0:
+            starts.append(world)
         observation = feed.observe(tick)
         if not keep_arrivals:
             observation = replace(observation, arrivals=())
@@ -109,16 +131,4 @@ def recorded(charter: Charter, contracts: tuple[SlaContract, ...], ticks: int, *
         step = rules.plan(problem).step_at(tick)
         kept.append((observation, step))
         world = advance(world, observation, step, charter).world
-    return Tape(charter=charter, first=first, ticks=tuple(kept))
-
-
-def played(tape: Tape) -> Callable[[], World]:
-    """The work to be timed: the tape from its first world to its last."""
-
-    def play() -> World:
-        world = tape.first
-        for observation, step in tape.ticks:
-            world = advance(world, observation, step, tape.charter).world
-        return world
-
-    return play
+    return Tape(charter=charter, ticks=tuple(kept), starts=tuple(starts), part_ticks=part_ticks)
