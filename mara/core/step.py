@@ -114,7 +114,7 @@ def _profit_without_shedding(
 
 
 def _off_ticks(allocation: Allocation, world: World) -> Ints:
-    return sealed(np.where(allocation.miners_mw > 0.0, 0, world.miner_off_ticks + 1))
+    return sealed((world.miner_off_ticks + 1) * (allocation.miners_mw <= 0.0))
 
 
 def _current(world: World) -> tuple:  # type: ignore[type-arg]

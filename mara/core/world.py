@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, sealed
-from mara.core.climate import derate_share, pue_of
+from mara.core.climate import AIR_MINER_DERATE_FROM_C, derate_share, pue_of
 from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
 from mara.core.fleet import MINER_COUNT, Fleet, Workload
 from mara.core.market import Terms, merchant_value_usd_per_mwh, mining_value_usd_per_mwh
@@ -207,7 +207,8 @@ def conditions_of(observation: Observation, charter: Charter) -> Conditions:
     fleet, terms = charter.fleet, charter.terms
     dry_bulb = observation.dry_bulb_c.tobytes()
     pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)
-    available, racks = _machines(dry_bulb, observation.availability_share.tobytes(), fleet)
+    is_hot = np.count_nonzero(observation.dry_bulb_c > AIR_MINER_DERATE_FROM_C)
+    available, racks = _machines(dry_bulb if is_hot else b"", observation.availability_share.tobytes(), fleet)
     rack_pue = pue[:, Workload.GPU]
     carbon_usd_per_g_kwh = terms.carbon_price_usd_per_t / G_PER_KG
     return Conditions(
@@ -239,7 +240,7 @@ def _pue(dry_bulb: bytes, wet_bulb: bytes, fleet: Fleet) -> Floats:
 
 @lru_cache(maxsize=8)
 def _machines(dry_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, Floats]:
-    """Available machines (S, K) and racks (S,)."""
+    """Available machines (S, K) and racks (S,); `dry_bulb` is empty where it is nowhere hot enough to matter."""
     available = fleet.nameplate_mw * np.frombuffer(availability)[:, None]
     derate = derate_share(np.frombuffer(dry_bulb))
     if derate is not None:
