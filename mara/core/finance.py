@@ -98,6 +98,23 @@ def settle(
     """The ledger of one tick. Negative prices pay; the hedge is paid whether used or not; credits are those fallen
     due.
     """
+    carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
+    return Settlement(
+        lines_micro_usd=sealed(_lines(allocation, report, world, observation, charter)),
+        energy_wh=sealed(_energy(allocation, charter).T),
+        emissions_g=sealed(np.rint(carbon_kg_per_h * (charter.grid.dt_h * G_PER_KG)).astype(np.int64)),
+    )
+
+
+def profit_micro_usd(
+    allocation: Allocation, report: SlaReport, world: World, observation: Observation, charter: Charter
+) -> int:
+    """The profit of a settlement that nobody keeps."""
+    return int(_lines(allocation, report, world, observation, charter).sum())
+
+
+def _lines(allocation: Allocation, report: SlaReport, world: World, observation: Observation, charter: Charter) -> Ints:
+    """Signed money by site and `Line` (S, 17)."""
     dt_h, terms, fleet = charter.grid.dt_h, charter.terms, charter.fleet
     # Written line by line, so lines are the rows here and the columns of what is returned.
     usd = np.zeros((LINE_COUNT, fleet.site_count))
@@ -121,11 +138,7 @@ def settle(
     for window in world.closed:
         if window.credit_micro_usd:
             lines[Line.CREDIT_PREMIUM + window.tier, max(window.site, 0)] -= window.credit_micro_usd
-    return Settlement(
-        lines_micro_usd=sealed(lines.T),
-        energy_wh=sealed(_energy(allocation, charter).T),
-        emissions_g=sealed(np.rint(carbon_kg_per_h * (dt_h * G_PER_KG)).astype(np.int64)),
-    )
+    return lines.T
 
 
 def _charges(report: SlaReport, world: World, sites: int) -> Ints:

@@ -87,7 +87,7 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
         if np.count_nonzero(left_out & ~spared):
             return None
     site = np.where(served, step.contract_site, accounts.site)
-    moves = served & (site != accounts.site) & (accounts.site != UNPLACED)
+    moves = (site != accounts.site) & (accounts.site != UNPLACED)
     moved = (
         _by_cell(site, book.tier, book.power_mw * moves, len(room)) if np.count_nonzero(moves) else _no_load(len(room))
     )

@@ -9,7 +9,7 @@ from mara.core.booking import Refusal, admit, ordered, requests_of, with_ordered
 from mara.core.commands import Command
 from mara.core.contract import TIER_COUNT, UNPLACED, SlaContract
 from mara.core.dispatch import Allocation, dispatch
-from mara.core.finance import Settlement, gains_of, settle
+from mara.core.finance import Settlement, gains_of, profit_micro_usd, settle
 from mara.core.plan import PlanStep
 from mara.core.sla import SlaReport, judge, turn_over
 from mara.core.world import Charter, Gains, Observation, World
@@ -110,7 +110,7 @@ def _profit_without_shedding(
         book_changes_count=world.book_changes_count,
     )
     other = dispatch(kept, world, observation, charter)
-    return settle(other, judge(other, world), world, observation, charter).profit_micro_usd
+    return profit_micro_usd(other, judge(other, world), world, observation, charter)
 
 
 def _off_ticks(allocation: Allocation, world: World) -> Ints:

@@ -6,7 +6,15 @@ import numpy as np
 
 from mara.core.arrays import Floats, Ints
 from mara.core.contract import TIER_COUNT, TIER_KEYS
-from mara.core.finance import CONTRACT_LINES, CREDIT_LINES, LINE_COUNT, MIGRATION_LINES, EnergyLine, Line
+from mara.core.finance import (
+    CONTRACT_LINES,
+    CREDIT_LINES,
+    ENERGY_LINE_COUNT,
+    LINE_COUNT,
+    MIGRATION_LINES,
+    EnergyLine,
+    Line,
+)
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import Gains, World
@@ -16,7 +24,11 @@ GAIN_KEYS = ("climate", "time_zone", "interaction", "sla_flexibility")
 
 
 def _lines() -> Ints:
-    return np.zeros(LINE_COUNT, dtype=np.int64)
+    return np.zeros((1, LINE_COUNT), dtype=np.int64)
+
+
+def _energy() -> Ints:
+    return np.zeros((1, ENERGY_LINE_COUNT), dtype=np.int64)
 
 
 def _tiers_mw() -> Floats:
@@ -29,18 +41,22 @@ def _tier_ticks() -> Ints:
 
 @dataclass(slots=True)
 class Tally:
-    """What has been added up so far. Money and energy are exact integers."""
+    """What has been added up so far. Money and energy are exact integers.
+
+    A tick adds whole tables, site by site (S, …): summing over sites costs more than adding, and is done once at the
+    end.
+    """
 
     dt_h: float
     ticks: int = 0
     outages: int = 0
     refusals: int = 0
-    lines_micro_usd: Ints = field(default_factory=_lines)
-    energy_wh: int = 0
+    site_lines_micro_usd: Ints = field(default_factory=_lines)
+    site_energy_wh: Ints = field(default_factory=_energy)
+    site_emissions_g: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     renewable_wh: float = 0.0
-    emissions_g: int = 0
     promised_mw_ticks: Floats = field(default_factory=_tiers_mw)
-    delivered_mw_ticks: Floats = field(default_factory=_tiers_mw)
+    site_delivered_mw_ticks: Floats = field(default_factory=lambda: np.zeros((1, TIER_COUNT)))
     good_ticks: Ints = field(default_factory=_tier_ticks)
     bad_ticks: Ints = field(default_factory=_tier_ticks)
     planned_bad_ticks: Ints = field(default_factory=_tier_ticks)
@@ -51,12 +67,12 @@ class Tally:
         """Add one settled tick."""
         settlement, book = step.settlement, step.before.book
         self.ticks += 1
-        self.lines_micro_usd += settlement.lines_micro_usd.sum(axis=0)
-        wh = settlement.energy_wh.sum(axis=0)
-        self.energy_wh += int(wh[EnergyLine.BOUGHT] + wh[EnergyLine.HEDGE] + wh[EnergyLine.SOLD])
+        # Not in place: the first sum takes the shape of the fleet.
+        self.site_lines_micro_usd = self.site_lines_micro_usd + settlement.lines_micro_usd
+        self.site_energy_wh = self.site_energy_wh + settlement.energy_wh
+        self.site_emissions_g = self.site_emissions_g + settlement.emissions_g
         power = step.allocation.site_power_mw
-        self.renewable_wh += float(power @ step.observation.renewable_share) * self.dt_h * WH_PER_MWH
-        self.emissions_g += int(settlement.emissions_g.sum())
+        self.renewable_wh += float(power.dot(step.observation.renewable_share)) * self.dt_h * WH_PER_MWH
         self.refusals += len(step.refused)
         available, before = step.observation.availability_share, step.before.availability_share
         if available is not before:
@@ -70,7 +86,7 @@ class Tally:
     def _add_contracts(self, step: Step) -> None:
         book, report = step.before.book, step.report
         self.promised_mw_ticks += book.promised_mw
-        self.delivered_mw_ticks += step.allocation.contracts_mw.sum(axis=0)
+        self.site_delivered_mw_ticks = self.site_delivered_mw_ticks + step.allocation.contracts_mw
         if np.count_nonzero(report.good) == len(report.good) and not np.count_nonzero(report.excluded):
             self.good_ticks += np.bincount(book.tier, minlength=TIER_COUNT)
             return
@@ -79,11 +95,25 @@ class Tally:
         self.bad_ticks += np.bincount(book.tier[~report.good & counted], minlength=TIER_COUNT)
         self.planned_bad_ticks += np.bincount(book.tier[step.allocation.scheduled & counted], minlength=TIER_COUNT)
 
+    @property
+    def lines_micro_usd(self) -> Ints:
+        """Signed, by `Line` (17,)."""
+        sums: Ints = self.site_lines_micro_usd.sum(axis=0)
+        return sums
+
+    @property
+    def energy_wh(self) -> int:
+        """Grid energy used: bought and hedged less sold."""
+        wh = self.site_energy_wh.sum(axis=0)
+        return int(wh[EnergyLine.BOUGHT] + wh[EnergyLine.HEDGE] + wh[EnergyLine.SOLD])
+
     def close(self, world: World) -> None:
         """Add the credits of windows that ended with the last tick: their postings would come with the next."""
         for window in world.closed:
             if window.credit_micro_usd:
-                self.lines_micro_usd[Line.CREDIT_PREMIUM + window.tier] -= window.credit_micro_usd
+                self.site_lines_micro_usd[max(window.site, 0), Line.CREDIT_PREMIUM + window.tier] -= (
+                    window.credit_micro_usd
+                )
 
     def report(self) -> dict[str, object]:
         """The fields that backtest and simulation share; USD, MWh and tonnes."""
@@ -106,7 +136,7 @@ class Tally:
                 "credits": float(paid_usd[CREDIT_LINES].sum()),
             },
             "energy_mwh": self.energy_wh / WH_PER_MWH,
-            "emissions_t": self.emissions_g / G_PER_T,
+            "emissions_t": int(self.site_emissions_g.sum()) / G_PER_T,
             "renewable_share": self.renewable_wh / self.energy_wh if self.energy_wh else 0.0,
             "sla": {key: self._tier(index) for index, key in enumerate(TIER_KEYS)},
         }
@@ -134,7 +164,7 @@ class Tally:
         credit = -int(self.lines_micro_usd[Line.CREDIT_PREMIUM + tier]) / MICRO_USD_PER_USD + 0.0 if tier < 3 else 0.0
         return {
             "promised_mwh": float(self.promised_mw_ticks[tier]) * self.dt_h,
-            "delivered_mwh": float(self.delivered_mw_ticks[tier]) * self.dt_h,
+            "delivered_mwh": float(self.site_delivered_mw_ticks[:, tier].sum()) * self.dt_h,
             "availability_share": good / (good + bad) if good + bad else 1.0,
             "bad_ticks": bad,
             "credits_usd": credit,
