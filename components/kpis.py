@@ -54,7 +54,8 @@ def _profit_state(snapshot: Snapshot) -> str:
 
 
 def _on_target(snapshot: Snapshot) -> tuple[int, int]:
-    tiers = snapshot.tiers
+    # Spot is promised nothing, so it has no target to be on.
+    tiers = [tier for tier in snapshot.tiers if tier.target_share > 0.0]
     return sum(tier.on_target_count for tier in tiers), sum(tier.contracts_count for tier in tiers)
 
 

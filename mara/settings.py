@@ -90,7 +90,12 @@ class Settings(BaseSettings):
     durability: Literal["normal", "full"] = Field(
         "normal", description="`full` waits for the disk at every tick, `normal` at contract bookings"
     )
-    optimizer: str = Field("rules", min_length=1, max_length=MAX_TEXT_LENGTH, description="who plans")
+    optimizer: str = Field(
+        "rules",
+        min_length=1,
+        max_length=MAX_TEXT_LENGTH,
+        description="who plans: rules, lp, static or static-breakeven",
+    )
     horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
     plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")
     carbon_price_usd_per_t: float = Field(50.0, ge=0, le=10_000, description="charged per tonne of CO2")

@@ -130,15 +130,16 @@ def backtest(
 @app.command()
 def replay(
     *,
-    run: Annotated[str, typer.Option(help="The run's id, as the exports and the dashboard show it.")],
+    run: Annotated[str | None, typer.Option(help="The run's id, to make sure [default: the stored run].")] = None,
     tick: Annotated[int, typer.Option(min=0, max=MAX_TICK, help="Which tick to compute again.")],
     as_json: AsJson = False,
 ) -> None:
     """Compute a stored tick again and compare it bit for bit."""
     reading = Reading.open(read_settings().database_url)
     try:
+        stored = reading.run()
+        run, grid = run or stored.run_id, stored.charter.grid
         comparison = replayed(reading, run, tick)
-        grid = reading.run().charter.grid
     finally:
         reading.close()
     figures = {

@@ -11,9 +11,11 @@ from typing import Final
 from mara.core.commands import Command
 from mara.core.events import Event
 from mara.core.picture import snapshot_of
-from mara.core.snapshot import SeriesPoint
+from mara.core.plan import Plan
+from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.units import SECONDS_PER_MINUTE
-from mara.errors import CommandError, FeedEnded, FeedError, MaraError
+from mara.errors import CommandError, FeedEnded, FeedError, MaraError, StoreRefused
+from mara.runtime.again import replayed
 from mara.runtime.clock import Clock
 from mara.runtime.engine import Engine, Outlook, Turn
 from mara.runtime.latest import EngineState, Latest
@@ -76,10 +78,11 @@ class Platform:
             ConfigError, FeedError, StoreError: the run cannot be opened; nothing is left open.
         """
         self._is_wanted = True
-        store, self._engine, self._planner = await asyncio.to_thread(self._open_run)
-        self._store = store
+        store, engine, self._planner = await asyncio.to_thread(self._open_run)
+        self._store, self._engine = store, engine
         try:
             self._recent.extend(await asyncio.to_thread(store.recent_events, MAX_SHOWN_EVENTS))
+            last = await asyncio.to_thread(self._last_shown, store, engine)
         except BaseException:
             await self.stop()
             raise
@@ -87,8 +90,23 @@ class Platform:
             await self.stop()
             return
         self.latest.set_speed(self._speed_share)
+        if last is not None:
+            self.latest.publish(last)
         log.info("run opened", extra={"run": self._run_id})
         self._loop_task = asyncio.create_task(self._supervise(), name="mara-loop")
+
+    def _last_shown(self, store: Store, engine: Engine) -> Snapshot | None:
+        """The last stored tick, computed again, so that a start, or a run at its end, does not look empty."""
+        tick = engine.world.tick - 1
+        if tick < 0:
+            return None
+        try:
+            again = replayed(store.reading, self._run_id, tick)
+        except StoreRefused as refusal:
+            log.warning("the last tick cannot be shown", extra={"tick": tick, "reason": str(refusal)})
+            return None
+        plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(again.step.plan,))
+        return snapshot_of(again.step, plan, tuple(self._recent), engine.charter, self._run_id)
 
     async def stop(self) -> None:
         """End after the tick under way is stored; harmless when repeated or when never started."""

@@ -170,8 +170,8 @@ _SOURCES: Final[dict[ExportTable, tuple[Header, str]]] = {
             *_text("customer"),
             *_float("power_mw", "rate_usd_per_mwh"),
             *_text("timezone"),
-            *_whole("closed_windows_count", "good_ticks", "bad_ticks", "excluded_ticks"),
-            *_float("charge_usd", "credit_usd", of=_usd),
+            *_whole("closed_windows_count", "closed_good_ticks", "closed_bad_ticks", "closed_excluded_ticks"),
+            *_float("closed_charge_usd", "credit_usd", of=_usd),
         ),
         "SELECT booked_tick, start_epoch_s + 60 * tick_minutes * booked_tick,"
         " start_epoch_s + 60 * tick_minutes * starts_tick, start_epoch_s + 60 * tick_minutes * ends_tick,"

@@ -1,6 +1,6 @@
 """What the store gives and takes beside the core's own records."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 
 from mara.core.commands import Command
@@ -93,8 +93,13 @@ def difference_of(stored: RunRecord, wanted: RunRecord) -> str | None:
         ("start", stored.charter.grid.at(0).isoformat(), wanted.charter.grid.at(0).isoformat()),
         ("feed", stored.feed, wanted.feed),
         ("history", stored.history_hash[:RUN_ID_LENGTH], wanted.history_hash[:RUN_ID_LENGTH]),
-        ("terms", stored.terms_json, wanted.terms_json),
+        *_terms_apart(stored.charter.terms, wanted.charter.terms),
     ):
         if has != asks:
             return f"the stored run {stored.run_id} has the {what} {has}, {asks} was asked for"
     return None
+
+
+def _terms_apart(stored: Terms, wanted: Terms) -> list[tuple[str, object, object]]:
+    """Each commercial term, by name, with both values."""
+    return [(f.name, getattr(stored, f.name), getattr(wanted, f.name)) for f in fields(Terms)]

@@ -84,7 +84,7 @@ def test_commitments_tell_what_was_promised_and_how_it_went(reading: Reading, tm
     rows = csv_of(reading, "commitments", tmp_path)
     assert [row["contract_id"] for row in rows] == [f"c{tick}" for tick in range(0, TICKS, 5)]
     assert {row["customer"] for row in rows} == {"'=Acme; Inc"}
-    assert sum(int(row["bad_ticks"]) for row in rows) > 0
+    assert sum(int(row["closed_bad_ticks"]) for row in rows) > 0
     assert rows[1]["starts_at_utc"] == (START + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -12,7 +12,7 @@ async def test_the_first_screen_shows_every_key_figure_with_its_unit(screen: Scr
     for label in ("Profit rate", "Revenue rate", "Fleet power", "Cooling efficiency", "Renewable share"):
         await screen.user.should_see(label)
     assert [screen.text_of(f"kpi.{key}.unit") for key in ("profit", "power", "cooling")] == ["kUSD/h", "MW", "%"]
-    assert screen.text_of("kpi.contracts") == "40"
+    assert screen.text_of("kpi.contracts") == "34"  # Spot has no target to be on
     assert screen.text_of("kpi.contracts.note") == "1 below target"
 
 
