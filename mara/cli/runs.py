@@ -138,7 +138,7 @@ def replay(
     reading = Reading.open(read_settings().database_url)
     try:
         stored = reading.run()
-        run, grid = run or stored.run_id, stored.charter.grid
+        run, grid = stored.run_id if run is None else run, stored.charter.grid
         comparison = replayed(reading, run, tick)
     finally:
         reading.close()

@@ -70,3 +70,9 @@ def test_a_replayed_history_is_computed_again_from_the_database_alone(history: P
     shutil.rmtree(history)
     report = ran("replay", "--run", run_in(here / "mara.db"), "--tick", 15, "--json").report
     assert report["identical"] is True
+
+
+def test_without_a_name_the_stored_run_is_replayed(database: Path) -> None:
+    report = ran("replay", "--tick", 3, "--json").report
+    assert report["run"] == run_in(database)
+    assert report["identical"] is True

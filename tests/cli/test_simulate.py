@@ -86,10 +86,10 @@ def test_the_start_of_a_new_run_can_be_set() -> None:
         (("--fleet", "other.toml"), {}, "fleet's contents"),
         ((), {"start": "2025-07-02T00:00Z"}, "start"),
         ((), {"tick_minutes": "15"}, "tick minutes"),
-        ((), {"carbon_price_usd_per_t": "80"}, "terms"),
+        ((), {"carbon_price_usd_per_t": "80"}, "carbon_price_usd_per_t 50.0, 80.0 was asked for"),
         (("--history", "../past"), {}, "has the fleet global-ten, past was asked for"),
     ],
-    ids=["seed", "fleet", "start", "tick", "terms", "history"],
+    ids=["seed", "fleet", "start", "tick", "carbon price", "history"],
 )
 def test_a_stored_run_is_not_gone_on_with_as_another_one(
     database: Path, here: Path, history: Path, words: tuple[object, ...], env: dict[str, str], said: str
