@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final, TypeAlias, cast, get_args
 
 import mara
-from mara.core.arrays import Floats
 from mara.core.booking import contract_of, list_rate_usd_per_mwh
 from mara.core.contract import ContractRequest, SlaContract
 from mara.core.fleet import Fleet
@@ -123,35 +122,15 @@ def outside_of(settings: Settings) -> Outside:
     file = contracts_beside(history)
     demand: Demand = demand_in(file, charter) if file else ((), ArrivalStream(charter, settings.seed).arrivals)
     contracts, arrivals = demand
-    feed = replay_of(
+    feed = ReplayFeed(
         charter,
         history,
-        settings.token_price_usd_per_mtok,
-        "day-ahead",
+        forecast="day-ahead",
+        token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
         availability=OutageStream(charter, settings.seed).availability,
         arrivals=arrivals,
     )
     return Outside(charter=charter, feed=feed, history=history, world=opened(first_world(charter), contracts, charter))
-
-
-def replay_of(
-    charter: Charter,
-    history: History,
-    token_price_usd_per_mtok: float,
-    forecast: ForecastKind,
-    *,
-    availability: Callable[[int], Floats] | None = None,
-    arrivals: Callable[[int], tuple[ContractRequest, ...]] | None = None,
-) -> Feed:
-    """A replay of a history; without `availability` nothing fails, without `arrivals` nobody asks."""
-    return ReplayFeed(
-        charter,
-        history,
-        forecast=forecast,
-        token_price_usd_per_mtok=token_price_usd_per_mtok,
-        availability=availability,
-        arrivals=arrivals,
-    )
 
 
 def open_run(settings: Settings) -> tuple[Store, Engine]:
@@ -285,8 +264,12 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
     file = order.contracts or contracts_beside(history)
     demand = demand_in(file, charter) if file else (pooled_contracts(charter, order.load_share, ticks), None)
     contracts, arrivals = demand
-    feed = replay_of(
-        charter, history, settings.token_price_usd_per_mtok, cast(ForecastKind, order.forecast), arrivals=arrivals
+    feed = ReplayFeed(
+        charter,
+        history,
+        forecast=cast(ForecastKind, order.forecast),
+        token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
+        arrivals=arrivals,
     )
     outside = Outside(
         charter=charter, feed=feed, history=history, world=opened(first_world(charter), contracts, charter)
