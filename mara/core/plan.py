@@ -71,6 +71,45 @@ class Shadow:
     budget_usd_per_mwh: Floats
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A sentence of whoever planned, its numbers filled in from what was really the case: text to show as it stands.
+
+    Attributes:
+        kind: what sort of claim it is, by its maker's names.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a plan comes from whose maker is asked over a network: enough to find the very exchange again.
+
+    Attributes:
+        model: as the answer named it; empty when none came.
+        request_ids: of the service, in the order of the exchange.
+        snapshot_hash: of what the maker was shown, hexadecimal.
+        prompt_version: of the instructions it was given.
+        regret_share: what the plan is worth less than the best known one, over that one's worth; None when unknown.
+        moved_mw: IT power that the plan runs otherwise than the plan it was measured against.
+        cost_usd: what the exchange cost.
+        failure: why the maker's own plan was not taken, in words; empty when it was.
+        claims: why, sentence by sentence.
+    """
+
+    model: str
+    request_ids: tuple[str, ...]
+    snapshot_hash: str
+    prompt_version: str
+    regret_share: float | None
+    moved_mw: float
+    cost_usd: float
+    failure: str
+    claims: tuple[Claim, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """Steps from `made_tick` on: step ``i`` lasts ``step_ticks[i]``. `bound_usd` is None when no bound is known."""
@@ -86,6 +125,11 @@ class Plan:
     """Why this plan and not a better one, when something failed: shown and stored."""
     shadow: Shadow | None = None
     """Of the same steps; None from an optimizer that knows no prices."""
+    baseline_usd: float | None = None
+    """What the plan of the rules is worth for the same problem, in the accounting of `objective_usd`."""
+    solve_wall_s: float | None = None
+    """How long the optimizer took, in real time; equal runs differ in it."""
+    provenance: Provenance | None = None
 
     def step_at(self, tick: int) -> PlanStep:
         """The step in force at `tick`; the last one goes on for ever."""
