@@ -1,5 +1,6 @@
 """From a settled step to its snapshot: everything the outside may see, as plain values."""
 
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -14,16 +15,18 @@ from mara.core.sla import burn_rates
 from mara.core.snapshot import (
     ContractSnapshot,
     EventSnapshot,
+    ForecastSnapshot,
     GainsSnapshot,
     InventorySnapshot,
     PlanSnapshot,
+    ShadowSnapshot,
     SiteSnapshot,
     Snapshot,
     TierSnapshot,
 )
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, PPM, TOLERANCE_MW
-from mara.core.world import Charter, World
+from mara.core.world import Charter, Forecast, World
 
 GAINS_BASELINE: Final = "the same load spread over the sites by rack capacity"
 G_PER_T: Final = 1_000_000
@@ -81,6 +84,18 @@ def event_snapshot(event: Event, charter: Charter) -> EventSnapshot:
         severity=event.severity,
         site_id=charter.fleet.site_ids[event.site] if event.site >= 0 else "",
         text=event.text,
+    )
+
+
+def forecast_snapshot(forecast: Forecast, charter: Charter) -> ForecastSnapshot:
+    """A forecast with its times spelt out. Rows are clock hours; the first is the rest of the present one."""
+    now = charter.grid.at(forecast.tick)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    rows = forecast.energy_price_usd_per_mwh.tolist()
+    return ForecastSnapshot(
+        made_tick=forecast.tick,
+        at=(now, *(hour + timedelta(hours=i) for i in range(1, len(rows)))),
+        energy_price_usd_per_mwh=tuple(tuple(row) for row in rows),
     )
 
 
@@ -254,4 +269,19 @@ def _plan(step: Step, plan: Plan, charter: Charter) -> PlanSnapshot:
         headline=headline_of(step),
         reasons=reasons_of(step, charter, plan),
         note=plan.note,
+        horizon_ticks=sum(plan.step_ticks),
+        shadow=_shadow(plan, step.tick),
+    )
+
+
+def _shadow(plan: Plan, tick: int) -> ShadowSnapshot | None:
+    shadow, row = plan.shadow, plan.index_at(tick)
+    if shadow is None:
+        return None
+    return ShadowSnapshot(
+        grid_usd_per_mwh=tuple(shadow.grid_usd_per_mwh[row].tolist()),
+        racks_usd_per_mwh=tuple(shadow.capacity_usd_per_mwh[row].tolist()),
+        power_usd_per_mwh=tuple(shadow.site_power_usd_per_mwh[row].tolist()),
+        demand_usd_per_mwh=tuple(shadow.demand_usd_per_mwh[row].tolist()),
+        budget_usd_per_mwh=tuple(shadow.budget_usd_per_mwh.tolist()),
     )

@@ -103,6 +103,22 @@ class GainsSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowSnapshot:
+    """What one more of everything would be worth to the plan in force, in the step of this tick."""
+
+    grid_usd_per_mwh: tuple[float, ...]
+    """Scarcity of the grid connection, by site in the snapshot's order."""
+    racks_usd_per_mwh: tuple[float, ...]
+    """One more megawatt of racks, by site."""
+    power_usd_per_mwh: tuple[float, ...]
+    """A site megawatt-hour, its price and carbon included, by site."""
+    demand_usd_per_mwh: tuple[float, ...]
+    """What one more megawatt-hour of contracts costs less what it pays, by tier: negative where it gains."""
+    budget_usd_per_mwh: tuple[float, ...]
+    """One more megawatt-hour of error budget: premium, standard, flexible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSnapshot:
     """The plan in force and its provenance."""
 
@@ -115,6 +131,9 @@ class PlanSnapshot:
     headline: str
     reasons: tuple[str, ...]
     note: str
+    horizon_ticks: int = 1
+    shadow: ShadowSnapshot | None = None
+    """None from an optimizer that knows no prices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,3 +191,54 @@ class SeriesPoint:
     revenue_usd_per_h: float
     profit_usd_per_h: float
     energy_cost_usd_per_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastSnapshot:
+    """The forecast that the plan in force was made from; the first row is what was observed then."""
+
+    made_tick: int
+    at: tuple[datetime, ...]
+    """Start of each row."""
+    energy_price_usd_per_mwh: tuple[tuple[float, ...], ...]
+    """By row, then by site in the snapshot's order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SitePoint:
+    """One point of a site's lines: a tick, or the average of a clock hour. Powers are IT megawatts unless `site_`."""
+
+    at: datetime
+    energy_price_usd_per_mwh: float
+    dry_bulb_c: float
+    site_power_mw: float
+    air_miner_mw: float
+    hydro_miner_mw: float
+    immersion_miner_mw: float
+    gpu_mw: float
+    asic_mw: float
+    contracts_mw: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSum:
+    """What a money line of the ledger adds up to over some ticks, exactly; positive earns, negative costs."""
+
+    kind: str
+    """Name of the line, as the ledger's export has it."""
+    amount_micro_usd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizationSnapshot:
+    """A plan that came into force in the past, and how it was made."""
+
+    adopted_tick: int
+    adopted_at: datetime
+    made_tick: int
+    optimizer: str
+    status: str
+    horizon_ticks: int
+    objective_usd: float | None
+    bound_usd: float | None
+    note: str

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mara.core.snapshot import Snapshot
+from mara.core.snapshot import ForecastSnapshot, Snapshot
 
 
 class EngineState(StrEnum):
@@ -22,6 +22,8 @@ class Published:
 
     version: int = 0
     snapshot: Snapshot | None = None
+    forecast: ForecastSnapshot | None = None
+    """What the plan in force was made from; None until a plan has been made since the start."""
     state: EngineState = EngineState.STARTING
     reason: str = ""
     speed_share: float = 1.0
@@ -37,9 +39,9 @@ class Latest:
     def read(self) -> Published:
         return self._published
 
-    def publish(self, snapshot: Snapshot) -> None:
-        """Show a stored snapshot; the engine is running again."""
-        self._set(snapshot=snapshot, state=EngineState.RUNNING, reason="")
+    def publish(self, snapshot: Snapshot, forecast: ForecastSnapshot | None = None) -> None:
+        """Show a stored snapshot, and the forecast behind its plan; the engine is running again."""
+        self._set(snapshot=snapshot, forecast=forecast, state=EngineState.RUNNING, reason="")
 
     def mark(self, state: EngineState, reason: str = "") -> None:
         """Change the state and keep showing the last stored snapshot."""
