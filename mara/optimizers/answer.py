@@ -8,11 +8,12 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.core.plan import PlanStatus, Shadow
 from mara.errors import PlanError
+from mara.optimizers.accounting import profit_usd
 from mara.optimizers.greedy import greedy
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import columns_of, model_of
+from mara.optimizers.lp_model import Columns, columns_of, model_of
 from mara.optimizers.lp_solve import solve
-from mara.optimizers.schedule import Schedule, net_site_mw, profit_usd, schedule_of
+from mara.optimizers.schedule import Schedule, net_site_mw
 from mara.optimizers.split_solve import DIRECT_SITES, Optimum, optimum_from, solve_split
 
 
@@ -67,6 +68,17 @@ def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "
         schedule=schedule,
         shadow=None,
         note=note,
+    )
+
+
+def schedule_of(primal: Floats, columns: Columns, case: LpCase) -> Schedule:
+    """A solution's columns as a schedule; what the solver leaves below zero is rounding and becomes zero."""
+    table = np.maximum(primal, 0.0).reshape(case.steps, columns.width)
+    return Schedule(
+        miners_mw=table[:, columns.miners],
+        merchant_mw=table[:, columns.merchant],
+        contracts_mw=table[:, columns.contracts],
+        shed_mw=table[:, columns.shed],
     )
 
 
