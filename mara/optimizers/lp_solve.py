@@ -14,8 +14,9 @@ from mara.optimizers.lp_model import LpModel
 
 SIMPLEX_COLUMNS: Final = 16_000
 """Up to this many columns dual simplex is quicker, above it interior point with crossover."""
+DUAL_SIMPLEX: Final = 1
 PRIMAL_SIMPLEX: Final = 4
-"""HiGHS's number for it."""
+"""HiGHS's numbers for them."""
 MAX_RESIDUAL_MW: Final = 1e-5
 MAX_GAP_SHARE: Final = 1e-6
 """A solution is called optimal when our own bound is this close."""
@@ -44,8 +45,10 @@ class Solution:
         return "optimal" if self.certificate.gap_share <= MAX_GAP_SHARE else "feasible"
 
 
-def solve(model: LpModel, *, basis: Basis | None = None, deadline_s: float = 600.0) -> Solution:
+def solve(model: LpModel, *, basis: Basis | None = None, by_dual: bool = False, deadline_s: float = 600.0) -> Solution:
     """The optimum, or an error; never a plan from a simplex that was stopped early.
+
+    With `by_dual` the dual method goes on from the basis: quicker where limits changed and prices hardly did.
 
     Raises:
         PlanTimeout: the deadline came first.
@@ -59,7 +62,7 @@ def solve(model: LpModel, *, basis: Basis | None = None, deadline_s: float = 600
     if basis is not None:
         solver.setOptionValue("presolve", "off")
         # New prices leave a shifted basis feasible, not optimal: the primal method goes on from there, twice as fast.
-        solver.setOptionValue("simplex_strategy", PRIMAL_SIMPLEX)
+        solver.setOptionValue("simplex_strategy", DUAL_SIMPLEX if by_dual else PRIMAL_SIMPLEX)
     solver.passModel(_highs_lp(model))
     if basis is not None:
         solver.setBasis(_highs_basis(basis))
