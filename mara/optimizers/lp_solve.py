@@ -89,6 +89,29 @@ def solve(model: LpModel, *, basis: Basis | None = None, by_dual: bool = False, 
     )
 
 
+def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]:
+    """About the best profit [USD] and row duals (of the minimization) by interior point without crossover.
+
+    Enough for a bound, and many times quicker than a vertex where a program has tens of thousands of rows; not a plan.
+
+    Raises:
+        PlanTimeout: the deadline came first.
+    """
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)
+    solver.setOptionValue("time_limit", deadline_s)
+    solver.setOptionValue("solver", "ipm")
+    solver.setOptionValue("run_crossover", "off")
+    solver.passModel(_highs_lp(model))
+    solver.run()
+    if solver.getModelStatus() == highspy.HighsModelStatus.kTimeLimit:
+        raise PlanTimeout(f"HiGHS had no bound within {deadline_s:g} s: ask for a shorter stretch")
+    found = solver.getSolution()
+    primal = np.array(found.col_value)
+    return -(float(model.cost @ primal) + model.offset_usd), np.array(found.row_dual)
+
+
 def _highs_lp(model: LpModel) -> highspy.HighsLp:
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = len(model.cost), len(model.row_lower)
