@@ -1,15 +1,13 @@
 """Lines over simulated time, drawn by plotly: built once, then fed with the points that they do not have yet."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from nicegui import ui
 
-from components.picture import Channel
+from components.past import MOST_POINTS
 from components.theme import element, panel
-from mara.core.snapshot import SeriesPoint, Snapshot
 
-MOST_POINTS = 600  # a trace on screen
+WAITING = "The line begins with the first tick."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +18,14 @@ class Line:
     colour: str
     dash: str = "solid"
     filled: bool = False
+    stacked: bool = False
+    """Drawn on top of the stacked lines before it."""
+    shape: str = "linear"
+    """`hv` for what holds until the next point."""
+    pattern: str = ""
+    """Hatching of a stacked ground, so that colour is not the only sign: plotly's `/`, `\\`, `x`, `.`, `-`, `|`."""
+    channel: str = ""
+    """A channel of its own, {epoch seconds: value}, that replaces the whole line when it changes."""
 
 
 MONEY_LINES = (
@@ -28,32 +34,50 @@ MONEY_LINES = (
 )
 
 
-class LineChart(ui.element, component="static/line_chart.js"):
-    """Follows the channel `name` of the picture: {epoch seconds: [value of each line]}."""
+class LineChart(ui.element, component="static/line_chart.js", esm={"mara-plot": "static/plot"}):
+    """Follows the channel `name` of the picture: {epoch seconds: [value of each line that has no channel]}."""
 
-    def __init__(self, name: str, *, unit: str, label: str, lines: tuple[Line, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        unit: str,
+        label: str,
+        lines: tuple[Line, ...],
+        waiting: str = WAITING,
+        decimals: int = 0,
+    ) -> None:
         super().__init__()
         self.props["name"] = name
         self.props["unit"] = unit
         self.props["label"] = label
         self.props["lines"] = [asdict(line) for line in lines]
         self.props["most"] = MOST_POINTS
+        self.props["waiting"] = waiting
+        self.props["decimals"] = decimals
         self.mark(f"{name}-chart")
 
 
+def legend(lines: Iterable[Line]) -> None:
+    """Draws what each line is called beside its stroke."""
+    with element("ul", "legend"):
+        for line in lines:
+            look = "swatch" if line.stacked else "legend-line"
+            element("li", f"{look} {line.colour.removeprefix('--')}", line.name)
+
+
+def csv_button(chart: ui.element, what: str) -> None:
+    """Draws the button that keeps what `chart` shows as a CSV file."""
+    with element("button", "text-button").props(f'type=button aria-label="{what} as a CSV file"') as button:
+        element("span", "", "CSV")
+    event = f"document.getElementById('{chart.html_id}').dispatchEvent(new Event('mara-csv'))"
+    button.on("click", js_handler=f"() => {event}").mark(f"csv-{chart.props['name']}")
+
+
 def money_panel() -> None:
-    """Draws revenue and profit over time; `money_channel` says what it shows."""
+    """Draws revenue and profit over time; `money_channel` of the past says what it shows."""
     how = "Each point is a rate: what the tick earned, per hour. Profit is revenue less all costs and service credits."
     with panel("Revenue and profit", "chart-panel", how) as top:
-        with top, element("ul", "legend"):
-            for line in MONEY_LINES:
-                element("li", f"legend-line {line.colour.removeprefix('--')}", line.name)
+        with top:
+            legend(MONEY_LINES)
         LineChart("money", unit="USD/h", label="Revenue and profit, USD per hour", lines=MONEY_LINES)
-
-
-def money_channel(series: Iterable[SeriesPoint | Snapshot]) -> Channel:
-    """Points keyed by their time in epoch seconds; the newest snapshot is a point too."""
-    return {
-        str(int(point.at.timestamp())): [round(point.revenue_usd_per_h), round(point.profit_usd_per_h)]
-        for point in series
-    }

@@ -12,12 +12,15 @@ STATIC_FOLDER: Final = Path(__file__).parent / "static"
 STATIC_URL: Final = "/static"
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # an address changes with its content
 PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
+STYLESHEETS: Final = ("mara.css", "pages.css")
 FAVICON: Final = STATIC_FOLDER / "favicon.svg"
 
 ICON_PATHS: Final = {
     "pause": "M7 5h3v14H7zM14 5h3v14h-3z",
     "resume": "M8 5v14l11-7z",
     "step": "M6 5v14l8-7zM15 5h3v14h-3z",
+    "outage": "M13 2 5 14h6l-1 8 8-12h-6z",
+    "anew": "M12 4a8 8 0 1 1-8 8h2.6a5.4 5.4 0 1 0 5.4-5.4V10L7 5.3 12 .8z",
     "theme": "M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18zM12 5v14a7 7 0 0 1 0-14z",
     "logo": "M6 18V7l6 6 6-6v11",
 }
@@ -30,13 +33,13 @@ def static_url(name: str) -> str:
 
 
 def head_html() -> str:
-    """What every page's head needs: fonts, stylesheet, and the script that sets the theme before the first paint."""
+    """What every page's head needs: fonts, stylesheets, and the script that sets the theme before the first paint."""
     fonts = "".join(
         f'<link rel="preload" href="{STATIC_URL}/{font}" as="font" type="font/woff2" crossorigin>'
         for font in PRELOADED_FONTS
     )
-    style = f'<link rel="stylesheet" href="{static_url("mara.css")}">'
-    return f'{fonts}{style}<script src="{static_url("mara.js")}"></script>'
+    styles = "".join(f'<link rel="stylesheet" href="{static_url(name)}">' for name in STYLESHEETS)
+    return f'{fonts}{styles}<script src="{static_url("mara.js")}"></script>'
 
 
 def element(tag: str, look: str = "", text: str = "") -> ui.element:

@@ -1,71 +1,38 @@
 // A line over time, built once: new points come as deltas of a channel {epoch seconds: [value, ...]} and are appended.
+// A line with a channel of its own, {epoch seconds: value}, is replaced whole whenever that changes: a forecast.
 // Deltas that arrive before plotly has loaded wait in the picture: watching begins when the chart stands.
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-function paint(unit) {
-  const axis = { gridcolor: colour("--line"), linecolor: colour("--line"), tickfont: { color: colour("--mut"), size: 11 } };
-  return {
-    font: { family: "Inter, system-ui, sans-serif", color: colour("--mut"), size: 11 },
-    hoverlabel: { bgcolor: colour("--panel"), bordercolor: colour("--line"), font: { color: colour("--ink"), size: 12 } },
-    xaxis: {
-      ...axis,
-      type: "date",
-      showgrid: false,
-      nticks: 6,
-      zeroline: false,
-      automargin: true,
-      spikecolor: colour("--mut"),
-      spikethickness: -1, // plotly draws an outline around a positive one
-      spikedash: "solid",
-    },
-    yaxis: {
-      ...axis,
-      title: { text: unit, font: { size: 11 } },
-      nticks: 5,
-      zeroline: true,
-      zerolinecolor: colour("--mut"),
-      zerolinewidth: 1,
-      automargin: true,
-      tickformat: "~s",
-    },
-  };
-}
+import { colour, download, layoutOf, paint, tableOf } from "mara-plot/paint.js";
 
 export default {
-  props: { name: String, unit: String, label: String, lines: Array, most: Number },
+  props: { name: String, unit: String, label: String, lines: Array, most: Number, waiting: String, decimals: Number },
   data() {
     return { empty: true };
   },
   render() {
-    return Vue.h("div", { class: "line-chart", role: "img", "aria-label": this.label, "data-empty": this.empty });
+    const waiting = { "data-empty": this.empty, "data-waiting": this.waiting };
+    return Vue.h("div", { class: "line-chart", role: "img", "aria-label": this.label, ...waiting });
   },
   async mounted() {
     const { Plotly } = await import("nicegui-plotly");
     if (this.gone) return;
     this.plotly = Plotly;
     this.lastAt = -Infinity;
-    const layout = {
-      ...paint(this.unit),
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      margin: { l: 48, r: 10, t: 8, b: 28 },
-      showlegend: false,
-      hovermode: "x unified",
-      separators: ".\u202f",
-      uirevision: "keep",
-    };
-    await Plotly.newPlot(this.$el, this.traces(), layout, { displayModeBar: false, displaylogo: false });
-    this.unwatch = window.mara.watch(this.name, (changes) => this.extend(changes));
+    await Plotly.newPlot(this.$el, this.traces(), layoutOf(this.unit), { displayModeBar: false, displaylogo: false });
+    const own = this.lines.map((line, i) => [line.channel, i]);
+    this.appended = own.filter(([channel]) => !channel).map(([, i]) => i);
+    this.unwatch = own
+      .filter(([channel]) => channel)
+      .map(([channel, i]) => window.mara.watch(channel, (_, all) => this.replace(i, all)));
+    if (this.appended.length) this.unwatch.push(window.mara.watch(this.name, (changes) => this.extend(changes)));
     this.repaint = () => this.recolour();
     window.addEventListener("mara-theme", this.repaint);
+    this.$el.addEventListener("mara-csv", () => download(this.name, tableOf(this.$el.data, this.unit)));
     this.sized = new ResizeObserver(() => Plotly.Plots.resize(this.$el));
     this.sized.observe(this.$el);
   },
   unmounted() {
     this.gone = true;
-    this.unwatch?.();
+    for (const stop of this.unwatch ?? []) stop();
     this.sized?.disconnect();
     window.removeEventListener("mara-theme", this.repaint);
     this.plotly?.purge(this.$el);
@@ -78,11 +45,17 @@ export default {
         name: line.name,
         x: [],
         y: [],
-        line: { color: colour(line.colour), width: 2, dash: line.dash },
+        line: { color: colour(line.colour), width: line.stacked ? 0.5 : 2, dash: line.dash, shape: line.shape },
         fill: line.filled ? "tozeroy" : undefined,
-        fillcolor: line.filled ? colour(line.colour + "-faint") : undefined,
-        hovertemplate: "%{y:,.0f} " + this.unit,
+        stackgroup: line.stacked ? "all" : undefined,
+        ...this.ground(line),
+        hovertemplate: `%{y:,.${this.decimals}f} ${this.unit}`,
       }));
+    },
+    ground(line) {
+      const pattern = { shape: line.pattern, size: 6, solidity: 0.35, fgcolor: colour("--panel") };
+      if (line.stacked) return { fillcolor: colour(line.colour), ...(line.pattern ? { fillpattern: pattern } : {}) };
+      return line.filled ? { fillcolor: colour(line.colour + "-faint") } : {};
     },
     extend(changes) {
       const fresh = Object.entries(changes)
@@ -92,19 +65,23 @@ export default {
       if (!fresh.length) return;
       this.lastAt = fresh.at(-1)[0];
       this.empty = false;
-      const traces = this.lines.map((_, i) => i);
-      const x = traces.map(() => fresh.map(([at]) => at * 1000));
-      const y = traces.map((i) => fresh.map(([, values]) => values[i]));
-      this.plotly.extendTraces(this.$el, { x, y }, traces, this.most);
+      const x = this.appended.map(() => fresh.map(([at]) => at * 1000));
+      const y = this.appended.map((_, column) => fresh.map(([, values]) => values[column]));
+      this.plotly.extendTraces(this.$el, { x, y }, this.appended, this.most);
+    },
+    replace(i, all) {
+      const points = Object.entries(all)
+        .map(([at, value]) => [Number(at), value])
+        .sort(([one], [other]) => one - other);
+      if (points.length) this.empty = false;
+      this.plotly.restyle(this.$el, { x: [points.map(([at]) => at * 1000)], y: [points.map(([, value]) => value)] }, [i]);
     },
     recolour() {
       const flat = {};
       for (const [part, values] of Object.entries(paint(this.unit)))
         for (const [key, value] of Object.entries(values)) flat[`${part}.${key}`] = value;
-      for (const [i, line] of this.lines.entries()) {
-        const fill = line.filled ? { fillcolor: colour(line.colour + "-faint") } : {};
-        this.plotly.restyle(this.$el, { "line.color": colour(line.colour), ...fill }, [i]);
-      }
+      for (const [i, line] of this.lines.entries())
+        this.plotly.restyle(this.$el, { "line.color": colour(line.colour), ...this.ground(line) }, [i]);
       this.plotly.relayout(this.$el, flat);
     },
   },

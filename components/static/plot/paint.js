@@ -1,0 +1,72 @@
+// What all plotly charts share: the theme's colours, the layout, and the data as a CSV file.
+export function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// The parts of a layout that follow the theme.
+export function paint(unit) {
+  const axis = { gridcolor: colour("--line"), linecolor: colour("--line"), tickfont: { color: colour("--mut"), size: 11 } };
+  return {
+    font: { family: "Inter, system-ui, sans-serif", color: colour("--mut"), size: 11 },
+    hoverlabel: { bgcolor: colour("--panel"), bordercolor: colour("--line"), font: { color: colour("--ink"), size: 12 } },
+    xaxis: {
+      ...axis,
+      type: "date",
+      showgrid: false,
+      nticks: 6,
+      zeroline: false,
+      automargin: true,
+      spikecolor: colour("--mut"),
+      spikethickness: -1, // plotly draws an outline around a positive one
+      spikedash: "solid",
+    },
+    yaxis: {
+      ...axis,
+      title: { text: unit, font: { size: 11 } },
+      nticks: 5,
+      zeroline: true,
+      zerolinecolor: colour("--mut"),
+      zerolinewidth: 1,
+      automargin: true,
+      tickformat: "~s",
+    },
+  };
+}
+
+// The whole layout of a chart over time.
+export function layoutOf(unit) {
+  return {
+    ...paint(unit),
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 48, r: 10, t: 8, b: 28 },
+    showlegend: false,
+    hovermode: "x unified",
+    separators: ".\u202f",
+    uirevision: "keep",
+  };
+}
+
+// Lines of `cells` as a file that the browser offers to keep.
+export function download(name, lines) {
+  const quoted = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : value);
+  const text = lines.map((cells) => cells.map((value) => quoted(value ?? "")).join(",")).join("\r\n") + "\r\n";
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.download = `mara-${name}.csv`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// Plotly traces over time as lines of a table: a row for each moment, a column for each trace.
+export function tableOf(traces, unit) {
+  const rows = new Map();
+  for (const [i, trace] of traces.entries())
+    for (const [k, at] of trace.x.entries()) {
+      if (!rows.has(at)) rows.set(at, Array(traces.length).fill(null));
+      rows.get(at)[i] = trace.y[k];
+    }
+  const ordered = [...rows].sort(([one], [other]) => one - other);
+  const body = ordered.map(([at, values]) => [new Date(at).toISOString(), ...values]);
+  return [["utc", ...traces.map((trace) => `${trace.name} [${unit}]`)], ...body];
+}
