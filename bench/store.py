@@ -1,7 +1,7 @@
 """The default run with its database, as `mara simulate` does it: wall time, because the disk is part of it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -19,7 +19,7 @@ from mara.feeds.synthetic import SyntheticFeed
 from mara.optimizers.rules import Rules
 from mara.runtime.engine import Engine, simulate
 from mara.store.records import run_record
-from mara.store.store import Store
+from mara.store.store import NO_PARTS, Store
 
 TARGET_AT_10: Final = 300.0
 TARGET_AT_1000: Final = 10.0
@@ -42,9 +42,9 @@ class _TimedStore:
         self._append = store.append
         self.took_ms: list[float] = []
 
-    def append(self, step: Step, plan: Plan, events: Sequence[Event]) -> None:
+    def append(self, step: Step, plan: Plan, events: Sequence[Event], parts: Mapping[str, bytes] = NO_PARTS) -> None:
         begun_s = time.perf_counter()
-        self._append(step, plan, events)
+        self._append(step, plan, events, parts)
         self.took_ms.append(1e3 * (time.perf_counter() - begun_s))
 
 

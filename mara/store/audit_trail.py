@@ -34,7 +34,7 @@ def findings_in(connection: Connection) -> tuple[int, tuple[str, ...]]:
     if run is None:
         return 0, ()
     chain = _Chain(connection, genesis_of(run[0]))
-    for finding in (*chain.findings(), *_audit_findings(ask), *_balance_findings(connection)):
+    for finding in (*chain.findings(), *_audit_findings(ask), *_part_findings(ask), *_balance_findings(connection)):
         found.append(finding)
         if len(found) == MOST_FINDINGS:
             found.append(f"only the first {MOST_FINDINGS} are shown")
@@ -128,6 +128,13 @@ def _audit_findings(ask: Ask) -> Iterator[str]:
         if previous != last or audit_hash(last, tuple(entry)) != own:
             yield f"audit entry {entry[0]} is not what was written"
         last = own
+
+
+def _part_findings(ask: Ask) -> Iterator[str]:
+    """What others had the store keep is what they gave; the world and its book are looked at with the chain."""
+    for part, content, content_hash in ask("SELECT part, content, content_hash FROM engine_parts ORDER BY part"):
+        if content_hash is not None and sha256(content).digest() != content_hash:
+            yield f"the engine's part {part} is not what was written"
 
 
 def _balance_findings(connection: Connection) -> Iterator[str]:

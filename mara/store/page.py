@@ -1,6 +1,6 @@
 """One tick as it will be stored: all that goes into its transaction, worked out before the transaction begins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -15,12 +15,17 @@ from mara.core.plan import Plan, PlanStep
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import SECONDS_PER_HOUR
+from mara.core.world import Charter
 from mara.store import rows, tables
+from mara.store.adoption import Adoption, adoption_of, optimization_row
 from mara.store.chain import Digests, audit_hash, kept_digest, link_of, raw_digest, world_digest
 from mara.store.codec import bytes_of, commands_bytes, text_of
 from mara.store.ledger import LedgerEntry
 
 WITHOUT_BOOK: Final = frozenset({"book"})
+WORLD: Final = "world"
+BOOK: Final = "book"
+"""Parts of the engine's memory that are the store's own."""
 OPERATOR: Final = "operator"
 NEVER: Final = -1
 MONEY_COLUMNS: Final = slice(-3, None)
@@ -36,7 +41,7 @@ class Tail:
     Attributes:
         tick_hash, audit_hash: the last links of both chains.
         plan_step, plan_content: the step in force, as the object last given and as bytes; None and empty before one.
-        adopted: optimizer and tick of making of the plan last written.
+        adopted: the plan last written down.
         states: how each live contract fared in the last tick.
         numbers: of live contracts.
         book, book_hash: the book last written.
@@ -48,7 +53,7 @@ class Tail:
     audit_hash: bytes
     plan_step: PlanStep | None
     plan_content: bytes
-    adopted: tuple[str, int]
+    adopted: Adoption
     states: dict[str, int]
     numbers: dict[str, int]
     contract_count: int
@@ -62,6 +67,7 @@ class Page:
 
     Attributes:
         book: bytes of the book when it changed.
+        parts: what others have kept for a restart.
         checkpoint: bytes of the whole world when a day has ended; `kept` when a month has.
         hour_epoch_s: the clock hour that ended with the tick, None for none.
         binding: whether the tick books or obeys something, so that it must survive a power cut.
@@ -72,6 +78,7 @@ class Page:
     inserts: Inserts
     world: bytes
     book: bytes | None
+    parts: Mapping[str, bytes]
     checkpoint: bytes | None
     kept: bool
     hour_epoch_s: int | None
@@ -79,9 +86,11 @@ class Page:
     tail: Tail
 
 
-def page_of(step: Step, plan: Plan, events: Sequence[Event], tail: Tail, grid: TimeGrid) -> Page:
+def page_of(
+    step: Step, plan: Plan, events: Sequence[Event], parts: Mapping[str, bytes], tail: Tail, charter: Charter
+) -> Page:
     """What storing `step` after `tail` means. Pure."""
-    tick, world = step.tick, step.world
+    tick, world, grid = step.tick, step.world, charter.grid
     book = None if world.book is tail.book else bytes_of(world.book)
     book_hash = tail.book_hash if book is None else sha256(book).digest()
     light = bytes_of(world, without=WITHOUT_BOOK)
@@ -89,12 +98,15 @@ def page_of(step: Step, plan: Plan, events: Sequence[Event], tail: Tail, grid: T
     facts, link = _facts(step, tail, plan_content, world_digest(light, book_hash), grid)
     promises, tail = _promises(step, tail)
     audits, last_audit = _audits(step, tail, link)
-    adopted = (plan.optimizer, plan.made_tick)
+    adopted = adoption_of(plan, tick, tail.adopted, grid)
     inserts: Inserts = (
         *facts,
         *promises,
-        (tables.PlanStep, [(tick, *adopted, plan_content)] if plan_content != tail.plan_content else []),
-        (tables.OptimizationRun, [rows.optimization_row(plan, tick)] if adopted != tail.adopted else []),
+        (
+            tables.PlanStep,
+            [(tick, plan.optimizer, plan.made_tick, plan_content)] if plan_content != tail.plan_content else [],
+        ),
+        (tables.OptimizationRun, [optimization_row(step, plan, charter)] if adopted is not tail.adopted else []),
         (tables.Event, rows.event_rows(events)),
         (tables.Audit, audits),
     )
@@ -104,6 +116,7 @@ def page_of(step: Step, plan: Plan, events: Sequence[Event], tail: Tail, grid: T
         inserts=tuple((table, values) for table, values in inserts if values),
         world=light,
         book=book,
+        parts=parts,
         checkpoint=bytes_of(world) if now.date() != later.date() else None,
         kept=now.month != later.month,
         hour_epoch_s=_ended_hour(tick, grid),

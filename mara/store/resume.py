@@ -9,9 +9,10 @@ from mara.core.contract import ContractBook
 from mara.core.world import Charter, World
 from mara.errors import StoreRefused
 from mara.store import rows, tables
+from mara.store.adoption import Adoption
 from mara.store.chain import genesis_of
 from mara.store.codec import bytes_of, record_of
-from mara.store.page import WITHOUT_BOOK, Tail
+from mara.store.page import BOOK, WITHOUT_BOOK, WORLD, Tail
 from mara.store.records import RunRecord
 from mara.store.statements import insert_into
 
@@ -52,8 +53,15 @@ def run_in(connection: Connection) -> RunRecord | None:
 
 def world_in(connection: Connection) -> World:
     """The world before the next tick."""
-    parts = {row[0]: row[1] for row in connection.exec_driver_sql("SELECT part, content FROM engine_parts")}
-    return record_of(World, parts["world"], book=record_of(ContractBook, parts["book"]))
+    own = connection.exec_driver_sql("SELECT part, content FROM engine_parts WHERE part IN (?, ?)", (WORLD, BOOK))
+    parts = {row[0]: row[1] for row in own}
+    return record_of(World, parts[WORLD], book=record_of(ContractBook, parts[BOOK]))
+
+
+def parts_in(connection: Connection) -> dict[str, bytes]:
+    """What others had the store keep with the last tick."""
+    kept = connection.exec_driver_sql("SELECT part, content FROM engine_parts WHERE part NOT IN (?, ?)", (WORLD, BOOK))
+    return {row[0]: row[1] for row in kept}
 
 
 def tail_in(connection: Connection) -> Tail:
@@ -61,7 +69,10 @@ def tail_in(connection: Connection) -> Tail:
     ask = connection.exec_driver_sql
     seq, tick_hash = ask("SELECT seq, tick_hash FROM engine_state").one()
     audit = ask("SELECT number, entry_hash FROM audit ORDER BY number DESC LIMIT 1").one_or_none()
-    adopted = ask("SELECT optimizer, made_tick FROM optimization_runs ORDER BY adopted_tick DESC LIMIT 1").one_or_none()
+    adopted = ask(
+        "SELECT adopted_tick, made_tick, optimizer, status, note FROM optimization_runs"
+        " ORDER BY adopted_tick DESC LIMIT 1"
+    ).one_or_none()
     live = {contract.id for contract in world_in(connection).book.contracts}
     contracts = ask(
         "SELECT contract_id, number, (SELECT state FROM sla_intervals i WHERE i.number = c.number"
@@ -75,7 +86,7 @@ def tail_in(connection: Connection) -> Tail:
         audit_hash=audit[1] if audit else b"",
         plan_step=None,
         plan_content=ask("SELECT content FROM plans ORDER BY from_tick DESC LIMIT 1").scalar() or b"",
-        adopted=(adopted[0], adopted[1]) if adopted else ("", -1),
+        adopted=Adoption(*adopted) if adopted else Adoption(),
         states={name: state for name, _, state in known if state is not None},
         numbers={name: number for name, number, _ in known},
         contract_count=ask("SELECT count(*) FROM sla_contracts").scalar_one(),
@@ -102,7 +113,7 @@ def write_first(connection: Connection, run: RunRecord, world: World) -> None:
         bytes_of(charter),
         run.version,
     )
-    parts = [("world", bytes_of(world, without=WITHOUT_BOOK)), ("book", bytes_of(world.book))]
+    parts = [(WORLD, bytes_of(world, without=WITHOUT_BOOK), None), (BOOK, bytes_of(world.book), None)]
     for table, values in (
         (tables.Run, [fixed]),
         (tables.SiteInventory, rows.inventory_rows(charter.fleet)),

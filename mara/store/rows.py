@@ -11,7 +11,6 @@ from mara.core.dispatch import Allocation as CoreAllocation
 from mara.core.events import Event
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line, Settlement
 from mara.core.fleet import Fleet
-from mara.core.plan import Plan
 from mara.core.step import Step
 from mara.core.units import W_PER_MW
 from mara.core.world import ClosedWindow, Observation
@@ -171,28 +170,14 @@ def window_row(number: int, window: ClosedWindow, tick: int) -> RowValues:
     )
 
 
-def optimization_row(plan: Plan, tick: int) -> RowValues:
-    """A plan that came into force in a tick."""
-    return (
-        tick,
-        plan.made_tick,
-        plan.optimizer,
-        plan.status,
-        sum(plan.step_ticks),
-        _finite(plan.objective_usd),
-        _finite(plan.bound_usd),
-        plan.note,
-    )
-
-
 def event_rows(events: Sequence[Event]) -> list[RowValues]:
     """What was told in a tick, in order."""
     return [(e.tick, n, e.severity, e.site, e.kind, e.text) for n, e in enumerate(events)]
 
 
-def _finite(usd: float | None) -> float | None:
+def finite(number: float | None) -> float | None:
     """A database knows no infinity; a bound without a value is no bound."""
-    return float(usd) if usd is not None and np.isfinite(usd) else None
+    return float(number) if number is not None and np.isfinite(number) else None
 
 
 def _watts(power_mw: Floats) -> Ints:

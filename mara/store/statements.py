@@ -1,6 +1,7 @@
 """What a tick's transaction says to the database. Values are always parameters."""
 
 from functools import cache
+from hashlib import sha256
 from typing import Final
 
 from sqlalchemy import insert
@@ -9,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
-from mara.store.page import Page
+from mara.store.page import BOOK, WORLD, Page
 from mara.store.tables import Row
 
 FLEET: Final = -1
@@ -32,7 +33,10 @@ _ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET)
 _PRUNE: Final = tuple(f"DELETE FROM {table} WHERE tick < ?" for table in RAW_TABLES)  # noqa: S608  # names of ours
 _PRUNE_CHECKPOINTS: Final = "DELETE FROM checkpoints WHERE kept = 0 AND tick < ?"
 _CHECKPOINT: Final = "INSERT INTO checkpoints (tick, kept, content) VALUES (?, ?, ?)"
-_PART: Final = "UPDATE engine_parts SET content = ? WHERE part = ?"
+_PART: Final = (
+    "INSERT INTO engine_parts (part, content, content_hash) VALUES (?, ?, ?)"
+    " ON CONFLICT (part) DO UPDATE SET content = excluded.content, content_hash = excluded.content_hash"
+)
 _SEQUENCE: Final = "UPDATE engine_state SET seq = ?, tick_hash = ? WHERE number = 1 AND seq = ? AND writer_run = ?"
 
 
@@ -62,10 +66,15 @@ def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
 
 
 def turn(connection: Connection, page: Page) -> None:
-    """The world after the tick, and its checkpoint at the end of a day."""
-    connection.exec_driver_sql(_PART, (page.world, "world"))
+    """The world after the tick, what others keep beside it, and a checkpoint at the end of a day.
+
+    The world and its book need no hash of their own: the chain of ticks has one.
+    """
+    connection.exec_driver_sql(_PART, (WORLD, page.world, None))
     if page.book is not None:
-        connection.exec_driver_sql(_PART, (page.book, "book"))
+        connection.exec_driver_sql(_PART, (BOOK, page.book, None))
+    for part, content in page.parts.items():
+        connection.exec_driver_sql(_PART, (part, content, sha256(content).digest()))
     if page.checkpoint is not None:
         connection.exec_driver_sql(_CHECKPOINT, (page.tick + 1, int(page.kept), page.checkpoint))
 

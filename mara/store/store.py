@@ -5,12 +5,13 @@ Methods work in the calling thread, one at a time. `executor` is the store's own
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Final, Literal, Self
 
 from sqlalchemy.engine import Connection
@@ -21,20 +22,21 @@ from mara.core.snapshot import SeriesPoint
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY
-from mara.core.world import World
+from mara.core.world import Charter, World
 from mara.errors import StoreError, StoreRefused
 from mara.store import resume, schema, statements
 from mara.store.connection import answering, path_of, writer_engine
 from mara.store.damage import refuse_damage, refuse_orphan
 from mara.store.export import ExportTable, Header, Values, export
 from mara.store.lock import WriterLock
-from mara.store.page import Page, Tail, digests_of, page_of
+from mara.store.page import BOOK, WORLD, Page, Tail, digests_of, page_of
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, StoredTick
 
 Durability = Literal["normal", "full"]
 RAW_DAYS: Final = 90
 """Simulated days that raw rows, events and daily checkpoints are kept. Nothing else is ever deleted."""
+NO_PARTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class Store:
@@ -99,27 +101,33 @@ class Store:
                 self._writer_run = resume.take_over(self._connection)
                 self.run = resume.run_in(self._connection)
 
-    def load(self) -> tuple[RunRecord, World] | None:
-        """The run and the world before its next tick, exactly as it was; None in an empty database."""
+    def load(self) -> tuple[RunRecord, World, dict[str, bytes]] | None:
+        """The run, the world before its next tick and the parts kept with it; None in an empty database."""
         with self._one_at_a_time, answering(self.path, "its resumption"), self._connection.begin():
-            return None if self.run is None else (self.run, resume.world_in(self._connection))
+            if self.run is None:
+                return None
+            return self.run, resume.world_in(self._connection), resume.parts_in(self._connection)
 
-    def append(self, step: Step, plan: Plan, events: Sequence[Event]) -> None:
+    def append(self, step: Step, plan: Plan, events: Sequence[Event], parts: Mapping[str, bytes] = NO_PARTS) -> None:
         """Store a tick; when this returns it is acknowledged. The same tick again, unchanged, is accepted and ignored.
+
+        Args:
+            parts: what else must be there with the world after a restart, opaque, by name: each replaces what the name
+                stood for, a name left out goes on standing for what it did.
 
         Raises:
             StoreError: nothing was stored; the same call may be tried again.
             StoreRefused: another tick was expected, or another writer went on with this run.
         """
         with self._one_at_a_time, answering(self.path, f"tick {step.tick}"):
-            grid = self._grid
+            assert not {WORLD, BOOK} & parts.keys(), "the world and its book are the store's own parts"
             tail = self._tail or self._read_tail()
             if step.tick != tail.next_tick:
                 self._refuse_other(step, tail.next_tick)
                 return
-            page = page_of(step, plan, events, tail, grid)
+            page = page_of(step, plan, events, parts, tail, self._charter)
             self._tail = None  # until the outcome is known; the next call reads what is really there
-            self._write(page, grid)
+            self._write(page, self._charter.grid)
             self._tail = page.tail
 
     def close(self) -> None:
@@ -166,10 +174,10 @@ class Store:
         return () if self.run is None else self.reading.events(limit)[::-1]
 
     @property
-    def _grid(self) -> TimeGrid:
+    def _charter(self) -> Charter:
         if self.run is None:
             raise StoreRefused(f"{self.path} holds no run yet: begin one")
-        return self.run.charter.grid
+        return self.run.charter
 
     def _read_tail(self) -> Tail:
         with self._connection.begin():

@@ -63,12 +63,12 @@ def exact(*, nullable: bool = False) -> Any:
     return Field(sa_type=EXACT, nullable=nullable)
 
 
-def words(*, unique: bool = False) -> Any:
+def words(*, unique: bool = False, nullable: bool = False) -> Any:
     """Text of any length."""
-    return Field(sa_type=Text, unique=unique)
+    return Field(sa_type=Text, unique=unique, nullable=nullable)
 
 
-def content(*, nullable: bool = False) -> Any:
+def binary(*, nullable: bool = False) -> Any:
     """Bytes: of `codec`, or a hash."""
     return Field(sa_type=LargeBinary, nullable=nullable)
 
@@ -99,7 +99,7 @@ class Run(Row, table=True):
     feed: str = words()
     history_hash: str = words()
     terms: str = words()
-    charter: bytes = content()
+    charter: bytes = binary()
     version: str = words()
     stored_at: int = whole(server_default=NOW)
 
@@ -134,16 +134,20 @@ class EngineState(Row, table=True):
     number: int = key()
     seq: int = whole()
     writer_run: int = whole()
-    tick_hash: bytes = content()
+    tick_hash: bytes = binary()
 
 
 class EnginePart(Row, table=True):
-    """The world before tick `seq`: `world` changes every tick, `book` (its contracts) only when one comes or goes."""
+    """The world before tick `seq`: `world` changes every tick, `book` (its contracts) only when one comes or goes.
+
+    Beside them stands what others have the store keep for a restart, opaque and overwritten. `content_hash` is SHA-256.
+    """
 
     __tablename__ = "engine_parts"
     __table_args__ = BY_ROWID
     part: str = Field(primary_key=True, sa_type=Text)
-    content: bytes = content()
+    content: bytes = binary()
+    content_hash: bytes | None = binary(nullable=True)
 
 
 class Checkpoint(Row, table=True):
@@ -153,7 +157,7 @@ class Checkpoint(Row, table=True):
     __table_args__ = BY_ROWID
     tick: int = key()
     kept: int = whole()
-    content: bytes = content()
+    content: bytes = binary()
 
 
 class Tick(Row, table=True):
@@ -166,11 +170,11 @@ class Tick(Row, table=True):
     revenue_micro_usd: int = whole()
     cost_micro_usd: int = whole()
     energy_cost_micro_usd: int = whole()
-    commands: bytes | None = content(nullable=True)
-    raw_hash: bytes = content()
-    kept_hash: bytes = content()
-    world_hash: bytes = content()
-    tick_hash: bytes = content()
+    commands: bytes | None = binary(nullable=True)
+    raw_hash: bytes = binary()
+    kept_hash: bytes = binary()
+    world_hash: bytes = binary()
+    tick_hash: bytes = binary()
 
 
 class Price(Row, table=True):
@@ -202,7 +206,7 @@ class Market(Row, table=True):
     demand: str = words()
     arrivals: str = words()
     stale_sources: str = words()
-    negative_zeros: bytes | None = content(nullable=True)
+    negative_zeros: bytes | None = binary(nullable=True)
 
 
 class Allocation(Row, table=True):
@@ -304,11 +308,14 @@ class PlanStep(Row, table=True):
     from_tick: int = key()
     optimizer: str = words()
     made_tick: int = whole()
-    content: bytes = content()
+    content: bytes = binary()
 
 
 class OptimizationRun(Row, table=True):
-    """A plan that came into force: who made it, how good it was said to be, and why not a better one."""
+    """A plan that came into force: who made it, how good it was said to be, why, and why not a better one.
+
+    `reasons` and `provenance` are JSON, `shadow` is of `adoption`; what an older Mara did not store is null.
+    """
 
     __tablename__ = "optimization_runs"
     __table_args__ = BY_ROWID
@@ -320,6 +327,12 @@ class OptimizationRun(Row, table=True):
     objective_usd: float | None = exact(nullable=True)
     bound_usd: float | None = exact(nullable=True)
     note: str = words()
+    headline: str | None = words(nullable=True)
+    reasons: str | None = words(nullable=True)
+    shadow: bytes | None = binary(nullable=True)
+    provenance: str | None = words(nullable=True)
+    baseline_usd: float | None = exact(nullable=True)
+    solve_wall_s: float | None = exact(nullable=True)
 
 
 class Event(Row, table=True):
@@ -345,8 +358,8 @@ class Audit(Row, table=True):
     actor: str = words()
     address: str = words()
     action: str = words()
-    before_hash: bytes = content()
-    after_hash: bytes = content()
-    previous_hash: bytes = content()
-    entry_hash: bytes = content()
+    before_hash: bytes = binary()
+    after_hash: bytes = binary()
+    previous_hash: bytes = binary()
+    entry_hash: bytes = binary()
     stored_at: int = whole(server_default=NOW)

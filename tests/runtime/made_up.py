@@ -5,7 +5,7 @@ Ticks take 300 s of the manual clock at the speed used here, so that nothing hap
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from mara.runtime.engine import Engine
 from mara.runtime.latest import EngineState, Latest
 from mara.runtime.planner import Planner
 from mara.runtime.platform import Platform
-from mara.store.store import Store
+from mara.store.store import NO_PARTS, Store
 from tests import builders
 
 TICK_S = 300.0
@@ -66,7 +66,7 @@ class MemoryStore:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def append(self, step: Step, plan: Plan, events: Sequence[Event]) -> None:
+    def append(self, step: Step, plan: Plan, events: Sequence[Event], parts: Mapping[str, bytes] = NO_PARTS) -> None:
         assert self.gate.wait(10)
         self.offered.append(step)
         if self.refusals:

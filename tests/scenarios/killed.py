@@ -17,7 +17,7 @@ from mara.store import schema, statements
 from mara.store.lock import WriterLock
 from mara.store.page import Page
 from mara.store.store import Store
-from tests.store.runs import record, small_charter, steps, url_of
+from tests.store.runs import parts_at, record, small_charter, steps, url_of
 
 AFTER_BEGIN = "after BEGIN"
 BETWEEN_GROUPS = "between row groups"
@@ -92,13 +92,13 @@ def _life(database: Path, ticks: int, death: Death, torn: bool, parent: Connecti
         store.begin(record(charter), first_world(charter))
     loaded = store.load()
     assert loaded
-    run, world = loaded
+    run, world, _ = loaded
     due = world.tick + death.after_ticks
     _arm(store, death, due, parent)
     if torn:
         _tear()
     for step, plan, events in steps(run.charter, world, ticks - world.tick, run.seed):
-        store.append(step, plan, events)
+        store.append(step, plan, events, parts_at(step.tick))
         if death.point == AFTER_COMMIT and step.tick == due:
             _die()
         assert store._tail
@@ -168,7 +168,7 @@ def _deadly_migrations(database: Path) -> Path:
     folder = database.with_name("deadly_migrations")
     if not folder.exists():
         shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "versions" / "0002_deadly.py").write_text(_DEADLY, encoding="utf-8")
+        (folder / "versions" / "9999_deadly.py").write_text(_DEADLY, encoding="utf-8")
     return folder
 
 
@@ -177,9 +177,9 @@ import os
 import signal
 
 from alembic import op
+from mara.store.schema import HEAD as down_revision
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
 
 
 def upgrade() -> None:

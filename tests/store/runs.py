@@ -118,6 +118,12 @@ def commands_at(tick: int, world: World) -> tuple[Command, ...]:
     return ()
 
 
+def parts_at(tick: int) -> dict[str, bytes]:
+    """What somebody keeps beside the world: one thing that changes every tick, one that seldom does."""
+    often = {"often": f"at {tick}".encode()}
+    return often | {"seldom": bytes([tick % 256]) * 99} if tick % 7 == 0 else often
+
+
 def steps(charter: Charter, world: World, count: int, seed: int = 7) -> Iterator[tuple[Step, Plan, tuple[Event, ...]]]:
     """The next steps of a run."""
     for _ in range(count):
@@ -150,6 +156,6 @@ def go_on(store: Store, ticks: int) -> None:
     """Advance and store, from wherever the store stands."""
     loaded = store.load()
     assert loaded
-    run, world = loaded
+    run, world, _ = loaded
     for step, plan, events in steps(run.charter, world, ticks, run.seed):
-        store.append(step, plan, events)
+        store.append(step, plan, events, parts_at(step.tick))

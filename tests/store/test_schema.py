@@ -17,6 +17,7 @@ from mara.store.store import Store
 from tests.scenarios.test_kill import contents
 from tests.store.runs import stored_run, url_of
 
+NEXT = "9999"
 HARMLESS = 'op.execute("ALTER TABLE events ADD COLUMN colour TEXT")'
 FAILING = HARMLESS + '\n    op.execute("DELETE FROM prices")\n    op.execute("no SQL at all")'
 COMMITTING = (
@@ -39,8 +40,9 @@ def database(tmp_path: Path) -> Path:
 def migrations_with(folder: Path, body: str) -> Path:
     copy = folder / "migrations"
     shutil.copytree(schema.MIGRATIONS, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    text = f'from alembic import op\n\nrevision = "0002"\ndown_revision = "0001"\n\n\ndef upgrade():\n    {body}\n'
-    (copy / "versions" / "0002_more.py").write_text(text, encoding="utf-8")
+    head = f'revision = "{NEXT}"\ndown_revision = "{schema.HEAD}"'
+    text = f"from alembic import op\n\n{head}\n\n\ndef upgrade():\n    {body}\n"
+    (copy / "versions" / f"{NEXT}_more.py").write_text(text, encoding="utf-8")
     return copy
 
 
@@ -89,8 +91,8 @@ def test_an_upgrade_makes_a_good_backup_first(database: Path, tmp_path: Path) ->
     before = contents(database)
     backup = schema.upgrade(database, migrations_with(tmp_path, HARMLESS))
     assert backup
-    assert schema.revision_of(database) == "0002"
-    assert schema.revision_of(backup) == "0001"
+    assert schema.revision_of(database) == NEXT
+    assert schema.revision_of(backup) == schema.HEAD
     assert contents(backup) == before
 
 

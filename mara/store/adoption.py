@@ -1,0 +1,83 @@
+"""Which plans that came into force are written down, and what is kept of each: who, how good, what it gave, and why.
+
+A solved plan always is. Rules plan anew every tick without an objective: of theirs the first of each clock hour is
+kept, and any whose maker, status or note is another one. What every plan ordered stands in `plans`, tick by tick.
+"""
+
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+from mara.core.plan import Plan, Provenance, Shadow
+from mara.core.reasons import headline_of, reasons_of
+from mara.core.step import Step
+from mara.core.timegrid import TimeGrid
+from mara.core.units import SECONDS_PER_HOUR
+from mara.core.world import Charter
+from mara.store.codec import bytes_of, record_of, text_of, value_of
+from mara.store.rows import RowValues, finite
+
+REASONS: Final = tuple[str, ...]
+SHADOW_LEVEL: Final = 1
+"""Of zlib: most prices of a plan are zero, so that the fastest level takes them to a fraction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What tells a plan written down from the next one."""
+
+    tick: int = -1
+    made_tick: int = -1
+    optimizer: str = ""
+    status: str = ""
+    note: str = ""
+
+
+def adoption_of(plan: Plan, tick: int, last: Adoption, grid: TimeGrid) -> Adoption:
+    """The plan in force in `tick` as one to write down, or `last` itself when it is not."""
+    if (plan.optimizer, plan.made_tick) == (last.optimizer, last.made_tick):
+        return last
+    now = Adoption(tick=tick, made_tick=plan.made_tick, optimizer=plan.optimizer, status=plan.status, note=plan.note)
+    solved = plan.objective_usd is not None or plan.provenance is not None
+    other = (plan.optimizer, plan.status, plan.note) != (last.optimizer, last.status, last.note)
+    return now if solved or other or _hour(tick, grid) != _hour(last.tick, grid) else last
+
+
+def optimization_row(step: Step, plan: Plan, charter: Charter) -> RowValues:
+    """The row of a plan that came into force with `step`."""
+    shadow, provenance = plan.shadow, plan.provenance
+    return (
+        step.tick,
+        plan.made_tick,
+        plan.optimizer,
+        plan.status,
+        sum(plan.step_ticks),
+        finite(plan.objective_usd),
+        finite(plan.bound_usd),
+        plan.note,
+        headline_of(step),
+        text_of(REASONS, reasons_of(step, charter, plan)),
+        None if shadow is None else zlib.compress(bytes_of(shadow), SHADOW_LEVEL),
+        None if provenance is None else text_of(Provenance, provenance),
+        finite(plan.baseline_usd),
+        finite(plan.solve_wall_s),
+    )
+
+
+def shadow_of(content: bytes | None) -> Shadow | None:
+    """What `optimization_row` kept of the prices."""
+    return None if content is None else record_of(Shadow, zlib.decompress(content))
+
+
+def provenance_of(text: str | None) -> Provenance | None:
+    """What `optimization_row` kept of the origin."""
+    return None if text is None else value_of(Provenance, text)
+
+
+def reasons_in(text: str | None) -> tuple[str, ...]:
+    """The stored reasons; none from a Mara that did not store them."""
+    return () if text is None else value_of(REASONS, text)
+
+
+def _hour(tick: int, grid: TimeGrid) -> int:
+    return grid.epoch_s(tick) // SECONDS_PER_HOUR

@@ -1,0 +1,64 @@
+"""What others keep beside the world comes back with it, belongs to the same tick, and is found when it rots."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mara.errors import StoreError
+from mara.store import upkeep
+from mara.store.store import Store
+from tests.store.runs import go_on, small_charter, steps, stored_run, url_of
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "mara.db"
+
+
+def test_the_newest_content_of_each_part_comes_back_after_a_restart(path: Path) -> None:
+    stored_run(path, 10).close()
+    store = Store.open(url_of(path))
+    loaded = store.load()
+    assert loaded
+    assert loaded[2] == {"often": b"at 9", "seldom": bytes([7]) * 99}
+    go_on(store, 2)
+    assert (store.load() or ())[2] == {"often": b"at 11", "seldom": bytes([7]) * 99}
+    store.close()
+
+
+def test_a_tick_that_is_not_stored_leaves_the_parts_as_they_were(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    charter = small_charter()
+    store = stored_run(path, 3, charter)
+    loaded = store.load()
+    assert loaded
+    step, plan, events = next(steps(charter, loaded[1], 1))
+    with monkeypatch.context() as broken:
+        broken.setattr("mara.store.statements.advance_sequence", _disk_full)
+        with pytest.raises(StoreError, match="disk full"):
+            store.append(step, plan, events, {"often": b"half", "new": b"never"})
+    assert (store.load() or ())[2] == loaded[2]
+    store.close()
+
+
+def _disk_full(*_: object) -> bool:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_a_part_may_not_take_the_place_of_the_world(path: Path) -> None:
+    charter = small_charter()
+    store = stored_run(path, 1, charter)
+    loaded = store.load()
+    assert loaded
+    with pytest.raises(AssertionError, match="own parts"):
+        store.append(*next(steps(charter, loaded[1], 1)), {"world": b""})
+    store.close()
+
+
+def test_a_part_that_was_changed_is_found(path: Path) -> None:
+    stored_run(path, 3).close()
+    assert upkeep.check(url_of(path)).is_sound
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE engine_parts SET content = x'00' WHERE part = 'often'")
+    assert upkeep.check(url_of(path)).findings == ("the engine's part often is not what was written",)
