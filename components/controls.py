@@ -1,11 +1,12 @@
-"""The operator's hand on the simulation: pause, resume, step, speed, theme; and what state the engine is in."""
+"""The operator's hand on the simulation: pause, step, speed, a new run, theme; and what state the engine is in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
 
 from components import format as text
+from components.clock import clock_text
 from components.live import live_text
 from components.picture import Channel, Shown, cell
 from components.theme import element, icon
@@ -22,6 +23,11 @@ CHIP_LABELS = {
     "degraded": "Degraded",
     "halted": "Halted",
 }
+ANEW_TEXT = (
+    "Mara stores the tick under way, sets the database aside beside the new one, where `mara export`, `mara db check` "
+    "and `mara replay` can still read it, and begins again at the first tick with the same settings. The same seed "
+    "unfolds the same world."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,20 +38,24 @@ class Actions:
     resume: Callable[[], object]
     step: Callable[[], object]
     set_speed: Callable[[float], object]
+    order_outage: Callable[[Sequence[str], float], object]
+    """Sites and minutes of simulated time."""
+    restore: Callable[[Sequence[str]], object]
+    begin_anew: Callable[[], object] | None = None
+    """None where nobody can restart the server."""
 
 
-def clock_and_state(first: Channel) -> None:
-    """Draws the simulated clock and the state chip."""
-    live_text("clock", first, "clock figure").props('role=timer aria-label="Simulated time"')
+def state_chip(first: Channel) -> None:
+    """Draws the engine's state."""
     live_text("engine", first, "chip").props("role=status")
 
 
 def run_controls(first: Channel, actions: Actions) -> None:
     """Draws the buttons; the stylesheet shows those that the engine's state allows."""
     with element("div", "controls").props('role=group aria-label="Simulation"'):
-        _icon_button("Pause", "pause", "when-going").on("click", actions.pause)
-        _icon_button("Resume", "resume", "when-standing").on("click", actions.resume)
-        _icon_button("Step one tick", "step", "when-standing").on("click", actions.step)
+        _icon_button("Pause", "pause", "when-going", key="p").on("click", actions.pause)
+        _icon_button("Resume", "resume", "when-standing", key="p").on("click", actions.resume)
+        _icon_button("Step one tick", "step", key="n").on("click", actions.step)
         with element("button", "icon-button speed").props('type=button title="Speed of simulated time"'):
             element("span", "sr-only", "Speed")
             live_text("speed", first, "figure")
@@ -53,18 +63,26 @@ def run_controls(first: Channel, actions: Actions) -> None:
                 for speed in SPEEDS:
                     item = ui.menu_item(speed_text(speed), lambda speed=speed: actions.set_speed(speed))
                     item.mark(f"speed-{speed:g}")
+        outage = _icon_button("Take sites down or back", "outage", key="o")
+        outage.on("click", js_handler="() => window.mara.askOutage()")
+        if actions.begin_anew is not None:
+            _anew(actions.begin_anew)
 
 
 def theme_switch() -> None:
     """Draws the button that changes between dark and light; the choice stays in the browser."""
-    label = "Switch between dark and light"
-    with _icon_button(label, "theme", "theme") as button:
-        button.on("click", js_handler="() => window.mara.toggleTheme()")
+    button = _icon_button("Switch between dark and light", "theme", "theme", key="t")
+    button.on("click", js_handler="() => window.mara.toggleTheme()")
 
 
-def notice(first: Channel) -> None:
-    """Draws the line that says what is wrong and what happens next; it takes no room while all is well."""
-    live_text("notice", {"notice": "", **first}, "notice", "p").props("role=alert")
+def notices(first: Channel, actions: Actions) -> None:
+    """Draws what is wrong and what happens next: the engine's trouble, and a browser that lost its server. Neither
+    takes room while all is well.
+    """
+    element("p", "notice link-notice").props("role=alert data-state=warn id=link-notice")
+    with element("div", "notice-row"):
+        live_text("notice", {"notice": "", **first}, "notice", "p").props("role=alert")
+        element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
 
 
 def engine_cells(state: str, reason: str, speed_share: float, snapshot: Snapshot | None) -> Channel:
@@ -73,7 +91,7 @@ def engine_cells(state: str, reason: str, speed_share: float, snapshot: Snapshot
     shown = "stale" if state == "running" and stale else state
     return {
         "engine": cell(CHIP_LABELS.get(shown, shown.capitalize()), shown),
-        "clock": text.utc_moment(snapshot.at) if snapshot else "waiting for the first tick",
+        "clock": clock_text(snapshot),
         "speed": speed_text(speed_share),
         "notice": _notice(shown, reason, stale),
     }
@@ -102,8 +120,26 @@ def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:
             return ""
 
 
-def _icon_button(label: str, drawing: str, look: str) -> ui.element:
-    """A button that shows an icon and is called `label` on hover and by screen readers."""
-    with element("button", f"icon-button {look}").props(f'type=button aria-label="{label}" title="{label}"') as button:
+def _anew(begin_anew: Callable[[], object]) -> None:
+    """The button that ends this run and begins another, after a question."""
+    button = _icon_button("Start the run anew", "anew")
+    button.on("click", js_handler="() => document.getElementById('anew').showModal()")
+    with element("dialog", "sheet").props("id=anew aria-labelledby=anew-title"):
+        element("h2", "sheet-title", "Start the run anew?").props("id=anew-title")
+        element("p", "", ANEW_TEXT)
+        with element("div", "sheet-buttons"):
+            keep = element("button", "button", "Keep this run").props("type=button autofocus")
+            keep.on("click", js_handler="() => document.getElementById('anew').close()")
+            anew = element("button", "button button-strong", "Start anew").props("type=button").mark("begin-anew")
+            anew.on("click", begin_anew)
+            anew.on("click", js_handler="() => document.getElementById('anew').close()")
+
+
+def _icon_button(label: str, drawing: str, look: str = "", key: str = "") -> ui.element:
+    """A button that shows an icon and is called `label` on hover and by screen readers; `key` presses it too."""
+    title = f"{label} ({key})" if key else label
+    with element("button", f"icon-button {look}").props(f'type=button aria-label="{label}" title="{title}"') as button:
         icon(drawing)
+    if key:
+        button.props(f'aria-keyshortcuts="{key}"')
     return button.mark(label)

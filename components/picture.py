@@ -11,8 +11,12 @@ Channel: TypeAlias = dict[str, Shown]
 Picture: TypeAlias = dict[str, Channel]
 
 
-def cell(text: str, state: str = "", share: float | None = None) -> Shown:
-    """What one `LiveCell` shows: its text, the state that colours it, and the length of its bar as a share 0..1."""
+def cell(text: str, state: str = "", share: float | None = None, href: str = "") -> Shown:
+    """What one `LiveCell` or table cell shows: its text, the state that colours it, the length of its bar as a share
+    0..1, and in a table where a click leads to.
+    """
+    if href:
+        return [text, state, None if share is None else round(min(max(share, 0.0), 1.0), 3), href]
     if share is not None:
         return [text, state, round(min(max(share, 0.0), 1.0), 3)]
     return [text, state] if state else text

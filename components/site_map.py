@@ -88,11 +88,6 @@ def map_channel(snapshot: Snapshot) -> Channel:
     return {site.id: _numbers_of(site) for site in snapshot.sites}
 
 
-def moment_channel(snapshot: Snapshot) -> Channel:
-    """Simulated time as epoch seconds: for local times and the night's shade."""
-    return {"at": int(snapshot.at.timestamp())}
-
-
 def _numbers_of(site: SiteSnapshot) -> Shown:
     workloads_mw = (
         site.air_miner_mw,

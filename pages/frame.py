@@ -1,33 +1,61 @@
-"""What surrounds every page: head, bar with clock and controls, notice; yields where the page draws itself."""
+"""What surrounds every page: head, bar with pages, clock and controls, notices; yields where the page draws itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
+from typing import Final
 
 from nicegui import ui
 
-from components.controls import Actions, clock_and_state, notice, run_controls, theme_switch
+from components.clock import clock
+from components.controls import Actions, notices, run_controls, state_chip, theme_switch
+from components.outages import OutageDialog
 from components.picture import Channel
 from components.theme import element, head_html, icon
+from mara.core.commands import Command, Outage, Restore
 from mara.errors import MaraError
 from pages.live import Platform, Publisher
 
-STEP_TICKS = 1
+STEP_TICKS: Final = 1
+PAGES: Final = (
+    ("/", "Overview"),
+    ("/sla", "SLA"),
+    ("/optimizer", "Optimizer"),
+    ("/backtest", "Backtest"),
+    ("/help", "Help"),
+)
+"""Path and name of each page in the navigation; the key of its place, from 1, opens it."""
+HELP_KEY: Final = "?"
 
 
 @contextmanager
-def frame(cells: Channel, actions: Actions) -> Iterator[None]:
-    """Draw the frame from the cells of the first picture; the page goes inside."""
+def frame(cells: Channel, actions: Actions, here: str = "") -> Iterator[None]:
+    """Draw the frame from the cells of the first picture; the page goes inside. `here` is its path in PAGES."""
     ui.add_head_html(head_html())
     with element("div", "screen"):
+        element("a", "skip", "Skip to the page").props('href="#page"')
         with element("header", "topbar panel"):
-            icon("logo").classes("logo")
-            with element("div", "brand"):
-                element("h1", "brand-name", "Mara")
-            clock_and_state(cells)
+            with element("a", "brand").props('href="/" aria-label="Mara, overview"'):
+                icon("logo").classes("logo")
+                element("span", "brand-name", "Mara")
+            _navigation(here)
+            clock(cells)
+            state_chip(cells)
             run_controls(cells, actions)
             theme_switch()
-        notice(cells)
-        yield
+        notices(cells, actions)
+        OutageDialog(down=actions.order_outage, restore=actions.restore)
+        with element("div", "page").props("id=page tabindex=-1"):
+            yield
+
+
+def _navigation(here: str) -> None:
+    with element("nav", "nav").props('aria-label="Pages"'):
+        for place, (path, name) in enumerate(PAGES, start=1):
+            key = HELP_KEY if path == "/help" else str(place)
+            link = element("a", "", name).props(f'href="{path}" aria-keyshortcuts="{key}" title="{name} ({key})"')
+            if path == here:
+                link.props("aria-current=page")
 
 
 def actions_of(platform: Platform, publisher: Publisher) -> Actions:
@@ -40,9 +68,26 @@ def actions_of(platform: Platform, publisher: Publisher) -> Actions:
             ui.notify(str(error), type="warning")
         publisher.look()
 
+    def order(commands: Sequence[Command], said: str) -> None:
+        try:
+            for command in commands:
+                platform.order(command)
+        except MaraError as error:
+            ui.notify(str(error), type="warning")
+        else:
+            ui.notify(said)
+
+    def order_outage(sites: Sequence[str], minutes: float) -> None:
+        snapshot = platform.latest.read().snapshot
+        ticks = max(1, ceil(minutes / snapshot.tick_minutes)) if snapshot else 1
+        order([Outage(site_id=site, duration_ticks=ticks) for site in sites], "Ordered: down from the next tick on.")
+
     return Actions(
         pause=lambda: done(platform.pause),
         resume=lambda: done(platform.resume),
         step=lambda: done(lambda: platform.step(STEP_TICKS)),
         set_speed=lambda speed: done(lambda: platform.set_speed(speed)),
+        order_outage=order_outage,
+        restore=lambda sites: order([Restore(site_id=site) for site in sites], "Ordered: back from the next tick on."),
+        begin_anew=publisher.begin_anew,
     )

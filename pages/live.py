@@ -10,15 +10,18 @@ from typing import Protocol, TypeAlias
 
 from nicegui import Client
 
-from components.charts import MOST_POINTS, money_channel
-from components.picture import Channel, Picture, difference
+from components.clock import moment_channel, place_channel
+from components.controls import engine_cells
+from components.past import Past
+from components.picture import Picture, difference
+from mara.core.commands import Command
 from mara.core.snapshot import SeriesPoint
 from mara.runtime.latest import Latest, Published
 
 LOOK_INTERVAL_S = 1.0
 
-Draw: TypeAlias = Callable[[Published, Channel], Picture]
-"""A screen's picture of the published state and of the points seen so far."""
+Draw: TypeAlias = Callable[[Published, Past], Picture]
+"""A screen's picture of the published state and of what came before; the frame's part is added to it."""
 
 
 class Platform(Protocol):
@@ -30,17 +33,23 @@ class Platform(Protocol):
     def resume(self) -> object: ...
     def step(self, ticks: int) -> object: ...
     def set_speed(self, speed_share: float) -> object: ...
+    def order(self, command: Command) -> object: ...
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]: ...
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
 
 
 class Publisher:
-    """Lives as long as the app. `look` is called by a timer; a test calls it itself."""
+    """Lives as long as the app. `look` is called by a timer; a test calls it itself.
+
+    Attributes:
+        begin_anew: ends this run and begins another; None where nobody can.
+    """
 
     def __init__(self, latest: Latest) -> None:
+        self.begin_anew: Callable[[], object] | None = None
         self._latest = latest
-        self._points: Channel = {}  # of the money line, the oldest first
+        self._past = Past()
         self._pictures: dict[Draw, Picture] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
 
@@ -52,25 +61,25 @@ class Publisher:
         return self._draw(draw)
 
     def remember(self, series: tuple[SeriesPoint, ...]) -> None:
-        """Begin the money line with what was stored before the newest snapshot."""
-        self._keep(money_channel(series) | self._points)
+        """Begin the lines with what was stored before the newest snapshot."""
+        self._past = self._past.before(series)
 
     def look(self) -> None:
         """Draw each screen that somebody looks at, and send what has changed."""
         snapshot = self._latest.read().snapshot
         if snapshot is not None:
-            self._keep(self._points | money_channel([snapshot]))
+            self._past = self._past.after(snapshot)
+        before, self._pictures = self._pictures, {}  # of screens that nobody looks at any more nothing is kept
         for draw, clients in self._audience().items():
-            picture = self._draw(draw)
-            changes = difference(self._pictures.get(draw, {}), picture)
-            self._pictures[draw] = picture
+            picture = self._pictures[draw] = self._draw(draw)
+            changes = difference(before.get(draw, {}), picture)
             if changes:
                 _send(clients, "apply", changes)
 
     def _resync(self, client: Client, draw: Draw) -> None:
         """Bring a browser that has just connected, or was away, to the state from which differences are taken."""
         self.look()
-        _send([client], "show", self._pictures[draw])
+        _send([client], "show", self._pictures.get(draw) or self._draw(draw))
 
     def _audience(self) -> dict[Draw, list[Client]]:
         audience: dict[Draw, list[Client]] = {}
@@ -80,10 +89,18 @@ class Publisher:
         return audience
 
     def _draw(self, draw: Draw) -> Picture:
-        return draw(self._latest.read(), self._points)
+        published = self._latest.read()
+        return _framed(published, draw(published, self._past))
 
-    def _keep(self, points: Channel) -> None:
-        self._points = dict(list(points.items())[-MOST_POINTS:])
+
+def _framed(published: Published, own: Picture) -> Picture:
+    """A screen's own picture with what every frame shows: state, clock, speed, the sites by name."""
+    snapshot = published.snapshot
+    engine = engine_cells(str(published.state), published.reason, published.speed_share, snapshot)
+    framed: Picture = {**own, "cells": {**engine, **own.get("cells", {})}}
+    if snapshot is None:
+        return framed
+    return {**framed, "places": place_channel(snapshot), "moment": moment_channel(snapshot)}
 
 
 def _send(clients: list[Client], method: str, picture: Picture) -> None:

@@ -3,13 +3,13 @@
 from nicegui import ui
 
 from components.charts import money_panel
-from components.controls import engine_cells
 from components.events_panel import event_channel, events_panel
 from components.gains_panel import gain_cells, gains_panel
 from components.kpis import kpi_cells, kpi_strip
+from components.past import Past
 from components.picture import Channel, Picture
 from components.plan_panel import plan_cells, plan_panel
-from components.site_map import map_channel, moment_channel, site_channel, site_map_panel
+from components.site_map import map_channel, site_channel, site_map_panel
 from components.sla_panel import contract_channel, sla_panel, tier_channel
 from components.theme import element
 from mara.core.snapshot import Snapshot
@@ -24,24 +24,22 @@ def register(platform: Platform, publisher: Publisher) -> None:
     @ui.page("/", title="Mara", dark=None)
     def overview() -> None:
         picture = publisher.open(ui.context.client, overview_picture)
-        with frame(picture["cells"], actions_of(platform, publisher)):
+        with frame(picture["cells"], actions_of(platform, publisher), "/"):
             _draw(picture)
 
 
-def overview_picture(published: Published, points: Channel) -> Picture:
-    """All that the overview shows of a published state; before the first tick only the frame's cells."""
+def overview_picture(published: Published, past: Past) -> Picture:
+    """All that the overview shows of a published state; nothing before the first tick."""
     snapshot = published.snapshot
-    cells = engine_cells(str(published.state), published.reason, published.speed_share, snapshot)
     if snapshot is None:
-        return {"cells": cells}
+        return {}
     return {
-        "cells": {**cells, **_cells_of(snapshot)},
+        "cells": _cells_of(snapshot),
         "sites": site_channel(snapshot),
         "map": map_channel(snapshot),
-        "moment": moment_channel(snapshot),
         "tiers": tier_channel(snapshot),
         "contracts": contract_channel(snapshot),
-        "money": points,
+        "money": past.money,
         "events": event_channel(snapshot),
     }
 

@@ -34,6 +34,9 @@ window.mara = (() => {
     return () => watchers[channel].delete(watcher);
   }
 
+  // What a channel holds now.
+  const read = (channel) => picture[channel] ?? {};
+
   // Thin-space thousands, a real minus, and no minus before a zero: as components/format.py writes them.
   function number(value, decimals = 0) {
     const [whole, fraction] = Math.abs(value).toFixed(decimals).split(".");
@@ -52,36 +55,74 @@ window.mara = (() => {
   const THEME_KEY = "mara-theme";
   const prefersLight = window.matchMedia("(prefers-color-scheme: light)");
 
-  function chosenTheme() {
-    try {
-      return localStorage.getItem(THEME_KEY);
-    } catch {
-      return null; // storage may be forbidden: then the system's preference stands
-    }
-  }
-
   function paintTheme() {
-    root.dataset.theme = chosenTheme() ?? (prefersLight.matches ? "light" : "dark");
+    root.dataset.theme = stored(THEME_KEY) ?? (prefersLight.matches ? "light" : "dark");
     window.Quasar?.Dark?.set(root.dataset.theme === "dark");
     window.dispatchEvent(new Event("mara-theme"));
   }
 
   function toggleTheme() {
-    try {
-      localStorage.setItem(THEME_KEY, root.dataset.theme === "dark" ? "light" : "dark");
-    } catch {
-      return;
-    }
-    paintTheme();
+    if (store(THEME_KEY, root.dataset.theme === "dark" ? "light" : "dark")) paintTheme();
   }
 
+  // A browser without its server must not look alive: it says so, and since when.
   function followConnection() {
     if (!window.socket) return setTimeout(followConnection, 50);
-    window.socket.on("connect", () => (root.dataset.link = "up"));
-    window.socket.on("disconnect", () => (root.dataset.link = "lost"));
+    window.socket.on("connect", () => link("up", ""));
+    window.socket.on("disconnect", () => {
+      const since = new Date().toLocaleTimeString("en-GB");
+      link("lost", `No connection to Mara since ${since} on your clock. What you see is old; trying again by itself.`);
+    });
+  }
+
+  function link(state, words) {
+    root.dataset.link = state;
+    const notice = document.getElementById("link-notice");
+    if (notice) notice.textContent = words;
+  }
+
+  // Single keys press the control that names them in aria-keyshortcuts, unless a field or a dialog has the focus.
+  const KEYS_OFF = "mara-keys-off";
+
+  function stored(key) {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null; // storage may be forbidden
+    }
+  }
+
+  function store(key, value) {
+    try {
+      if (value === null) localStorage.removeItem(key);
+      else localStorage.setItem(key, value);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  function pressKey(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || stored(KEYS_OFF)) return;
+    if (event.target.closest?.("input, select, textarea, dialog, [contenteditable], [role=listbox], .q-menu")) return;
+    const named = [...document.querySelectorAll(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`)];
+    const shown = named.find((control) => control.getClientRects().length);
+    if (!shown) return;
+    event.preventDefault();
+    shown.click();
+  }
+
+  const keys = {
+    areOn: () => !stored(KEYS_OFF),
+    turn: (on) => store(KEYS_OFF, on ? null : "yes"),
+  };
+
+  function askOutage(site = "") {
+    window.dispatchEvent(new CustomEvent("mara-outage", { detail: site }));
   }
 
   paintTheme();
+  document.addEventListener("keydown", pressKey);
   prefersLight.addEventListener("change", paintTheme);
   document.addEventListener("DOMContentLoaded", () => {
     paintTheme();
@@ -90,5 +131,5 @@ window.mara = (() => {
   watch("cells", (changes) => {
     if (changes.engine) root.dataset.engine = changes.engine[1];
   });
-  return { apply, show, watch, number, element, toggleTheme };
+  return { apply, show, watch, read, number, element, toggleTheme, keys, askOutage, stored, store };
 })();

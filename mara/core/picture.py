@@ -131,6 +131,7 @@ def _sites(step: Step, charter: Charter) -> tuple[SiteSnapshot, ...]:
     per_h = 1.0 / (MICRO_USD_PER_USD * charter.grid.dt_h)
     lines = step.settlement.lines_micro_usd
     revenue, cost = lines[:, REVENUE_LINES].sum(axis=1) * per_h, lines[:, COST_LINES].sum(axis=1) * per_h
+    until = step.world.outage_until_tick
     return tuple(
         SiteSnapshot(
             id=site.id,
@@ -161,6 +162,7 @@ def _sites(step: Step, charter: Charter) -> tuple[SiteSnapshot, ...]:
             revenue_usd_per_h=float(revenue[s]),
             profit_usd_per_h=float(revenue[s] + cost[s]),
             inventory=_inventory(step, charter, running, s),
+            outage_ends_tick=int(until[s]) if until[s] > step.tick else 0,
         )
         for s, site in enumerate(fleet.sites)
     )

@@ -49,6 +49,8 @@ class SiteSnapshot:
     revenue_usd_per_h: float
     profit_usd_per_h: float
     inventory: tuple[InventorySnapshot, ...]
+    outage_ends_tick: int = 0
+    """When an outage that an operator ordered ends; 0 where none is ordered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

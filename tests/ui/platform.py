@@ -1,9 +1,12 @@
 """A platform that plays made-up snapshots, judged by its state."""
 
+from mara.core.commands import Command, Outage, Restore
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError
 from mara.runtime.latest import EngineState, Latest
-from tests.ui.snapshots import series_until, snapshot_at
+from tests.ui.snapshots import SITES, series_until, snapshot_at
+
+SITE_IDS = {row[0] for row in SITES}
 
 
 class FakePlatform:
@@ -11,6 +14,7 @@ class FakePlatform:
         self.latest = Latest()
         self.latest.set_speed(300)
         self.tick = tick
+        self.ordered: list[Command] = []
         self.latest.publish(snapshot_at(tick))
 
     def advance(self, ticks: int = 1) -> None:
@@ -27,9 +31,13 @@ class FakePlatform:
         self.latest.mark(EngineState.RUNNING)
 
     def step(self, ticks: int) -> None:
-        if self.latest.read().state is not EngineState.PAUSED:
-            raise CommandError("a step needs a paused engine; it is running: pause it first")
+        self.pause()
         self.advance(ticks)
+
+    def order(self, command: Command) -> None:
+        if isinstance(command, Outage | Restore) and command.site_id not in SITE_IDS:
+            raise CommandError(f"there is no site {command.site_id!r}: name one that is")
+        self.ordered.append(command)
 
     def set_speed(self, speed_share: float) -> None:
         self.latest.set_speed(speed_share)

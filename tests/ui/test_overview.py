@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from mara.core.commands import Outage, Restore
 from mara.runtime.latest import EngineState, Latest
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import snapshot_at, stale_snapshot
@@ -87,9 +88,42 @@ async def test_the_state_chip_follows_a_click_at_once(screen: Screen) -> None:
 
 async def test_a_refused_command_is_said_and_changes_nothing(screen: Screen) -> None:
     await screen.open()
+    screen.user.find(marker="outage-dialog").trigger("down", {"sites": ["atlantis"], "minutes": 60})
+    await screen.user.should_see("there is no site 'atlantis'")
+    assert screen.platform.ordered == []
+
+
+async def test_an_ordered_outage_lasts_the_chosen_time_in_ticks_at_each_chosen_site(screen: Screen) -> None:
+    await screen.open()
+    screen.user.find(marker="outage-dialog").trigger("down", {"sites": ["oslo", "texas"], "minutes": 61})
+    assert screen.platform.ordered == [Outage(site_id=site, duration_ticks=13) for site in ("oslo", "texas")]
+    screen.user.find(marker="outage-dialog").trigger("restore", {"sites": ["oslo"]})
+    assert screen.platform.ordered[-1] == Restore(site_id="oslo")
+    await screen.user.should_see("Ordered: back from the next tick on.")
+
+
+@pytest.mark.parametrize("sent", [None, {}, {"sites": "oslo", "minutes": "x"}, {"sites": [], "minutes": 1e99}])
+async def test_what_is_no_order_orders_nothing(screen: Screen, sent: object) -> None:
+    await screen.open()
+    screen.user.find(marker="outage-dialog").trigger("down", sent)
+    assert screen.platform.ordered == []
+
+
+async def test_a_run_begins_anew_only_where_somebody_can_restart_the_server(screen: Screen) -> None:
+    await screen.open()
+    await screen.user.should_not_see(marker="begin-anew")
+    asked: list[str] = []
+    screen.publisher.begin_anew = lambda: asked.append("anew")
+    await screen.open()
+    screen.user.find(marker="begin-anew").trigger("click")
+    assert asked == ["anew"]
+
+
+async def test_a_step_pauses_the_run_and_advances_it_by_one_tick(screen: Screen) -> None:
+    await screen.open()
     screen.user.find(marker="Step").trigger("click")
-    await screen.user.should_see("pause it first")
-    assert screen.platform.tick == 288
+    assert screen.platform.latest.read().state is EngineState.PAUSED
+    assert screen.platform.tick == 289
 
 
 async def test_a_chosen_speed_reaches_the_platform(screen: Screen) -> None:
