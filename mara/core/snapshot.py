@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from mara.core.plan import Provenance
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventorySnapshot:
@@ -244,3 +246,9 @@ class OptimizationSnapshot:
     objective_usd: float | None
     bound_usd: float | None
     note: str
+    headline: str = ""
+    reasons: tuple[str, ...] = ()
+    baseline_usd: float | None = None
+    """What the rules' plan for the same problem was worth; None where nobody asked."""
+    solve_wall_s: float | None = None
+    provenance: Provenance | None = None
