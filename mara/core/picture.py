@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from mara.core.claims import claims_of
 from mara.core.contract import TARGET_PPM, TIER_KEYS, UNPLACED, Tier, budgets_of
 from mara.core.events import Event
 from mara.core.finance import COST_LINES, REVENUE_LINES
@@ -273,6 +274,8 @@ def _plan(step: Step, plan: Plan, charter: Charter) -> PlanSnapshot:
         note=plan.note,
         horizon_ticks=sum(plan.step_ticks),
         shadow=_shadow(plan, step.tick),
+        claims=claims_of(step, plan, charter),
+        provenance=plan.provenance,
     )
 
 

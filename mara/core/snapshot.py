@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from mara.core.plan import Provenance
+from mara.core.plan import Claim, Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +138,54 @@ class PlanSnapshot:
     horizon_ticks: int = 1
     shadow: ShadowSnapshot | None = None
     """None from an optimizer that knows no prices."""
+    claims: tuple[Claim, ...] = ()
+    """Why, in sentences whose numbers were computed."""
+    provenance: Provenance | None = None
+    """Of a plan, or of a failed attempt at one, that was asked for over a network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisorRunSnapshot:
+    """One time that the advisor was asked: when in real time, at which tick, and what came of it."""
+
+    asked_at: datetime
+    tick: int
+    outcome: str
+    """accepted | adjusted | kept: whose plan runs afterwards, the advisor's or the one in force."""
+    message: str
+    model: str
+    request_id: str
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisorSnapshot:
+    """The advisor beside the optimizer, as the operator sees it.
+
+    Attributes:
+        state: off | ready | asking | resting.
+        message: what it last did, or why it does nothing, in words.
+        notice: what the operator should see to, such as a model that will be retired; empty for nothing.
+        why_not: why it cannot be asked now; empty when it can.
+        working_notes: what it says while it works: provisional, never evidence.
+        cost_today_usd, budget_left_usd: spent in the last day; what this hour still allows.
+        headline: of its last accepted answer.
+        climate_saving_usd_per_h, time_zone_gain_usd_per_h: of that answer's evidence; None without one.
+        runs: the newest first.
+    """
+
+    state: str
+    message: str
+    notice: str = ""
+    why_not: str = ""
+    model: str = ""
+    working_notes: str = ""
+    cost_today_usd: float = 0.0
+    budget_left_usd: float = 0.0
+    headline: str = ""
+    climate_saving_usd_per_h: float | None = None
+    time_zone_gain_usd_per_h: float | None = None
+    runs: tuple[AdvisorRunSnapshot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ def case_of(problem: Problem, lengths: tuple[int, ...]) -> LpCase:
         pue=pue_of(dry_bulb, forecast.wet_bulb_c[rows], fleet),
         grid_limit_mw=fleet.grid_limit_mw,
         hedge_mw=fleet.hedge_mw,
-        available_mw=_available(problem, dry_bulb),
+        available_mw=_available(problem, lengths, dry_bulb),
         mining_value_usd_per_mwh=mining_value_usd_per_mwh(
             forecast.hashprice_usd_per_ph_day[rows][:, None], fleet.efficiency_j_per_th
         ),
@@ -92,20 +92,24 @@ def plan_steps(primal: Floats, columns: Columns, steps: int) -> tuple[PlanStep, 
 def _forecast_rows(problem: Problem, lengths: tuple[int, ...]) -> Ints:
     """Which hourly row of the forecast each step begins in (H,)."""
     grid = problem.charter.grid
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     into_hour = problem.tick % grid.ticks_per_hour
-    rows = (into_hour + starts) // grid.ticks_per_hour
+    rows = (into_hour + _starts(lengths)) // grid.ticks_per_hour
     return np.asarray(np.minimum(rows, len(problem.forecast.hashprice_usd_per_ph_day) - 1))
 
 
-def _available(problem: Problem, dry_bulb_c: Floats) -> Floats:
+def _starts(lengths: tuple[int, ...]) -> Ints:
+    """Ticks from now to the begin of each step (H,)."""
+    return np.cumsum((0, *lengths[:-1]))
+
+
+def _available(problem: Problem, lengths: tuple[int, ...], dry_bulb_c: Floats) -> Floats:
     """Machines that can run (H, S, K): today's outages last an hour, then everything is back."""
     charter = problem.charter
     available = np.tile(charter.fleet.nameplate_mw, (len(dry_bulb_c), 1, 1))
     derate = derate_share(dry_bulb_c)
     if derate is not None:
         available *= derate
-    available[: charter.grid.ticks_per_hour] *= problem.observation.availability_share[:, None]
+    available[_starts(lengths) < charter.grid.ticks_per_hour] *= problem.observation.availability_share[:, None]
     if charter.miner_min_off_ticks > 1:
         conditions = conditions_of(problem.observation, charter)
         available[0, :, MINERS] = miners_allowed(problem, conditions)
@@ -119,7 +123,7 @@ def _promises(problem: Problem, lengths: tuple[int, ...]) -> tuple[Floats, Float
     steps = len(lengths)
     if not book.contracts:
         return np.zeros((steps, TIER_COUNT)), np.zeros(PROMISED_TIER_COUNT), np.zeros((steps, PROMISED_TIER_COUNT))
-    starts = problem.tick + np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    starts = problem.tick + _starts(lengths)
     power = book.power_mw * (book.ends_tick > starts[:, None])
     tiers = np.eye(TIER_COUNT)[book.tier]
     left_ticks = np.maximum(budgets_of(book, accounts) - accounts.bad_ticks, 0)

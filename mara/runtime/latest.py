@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mara.core.snapshot import ForecastSnapshot, Snapshot
+from mara.core.snapshot import AdvisorSnapshot, ForecastSnapshot, Snapshot
 
 
 class EngineState(StrEnum):
@@ -28,6 +28,8 @@ class Published:
     reason: str = ""
     speed_share: float = 1.0
     """Simulated seconds per real second."""
+    advisor: AdvisorSnapshot | None = None
+    """None where no advisor was set up."""
 
 
 class Latest:
@@ -49,6 +51,10 @@ class Latest:
 
     def set_speed(self, speed_share: float) -> None:
         self._set(speed_share=speed_share)
+
+    def tell(self, advisor: AdvisorSnapshot) -> None:
+        """Show what the advisor is at."""
+        self._set(advisor=advisor)
 
     def _set(self, **changes: object) -> None:
         now = self._published

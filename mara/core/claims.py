@@ -1,0 +1,118 @@
+"""What the present allocation gains, as grounded claims: the engine's own words where nobody else explains a plan."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from mara.core.grounding import ClaimKind, Direction, Draft, faults_of, rendered
+from mara.core.plan import Claim, Plan
+from mara.core.step import Step
+from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
+from mara.core.world import Charter, conditions_of
+
+G_PER_T: Final = 1_000_000
+LEAST_USD_PER_H: Final = 0.5
+"""A gain smaller than this, either way, is told as none."""
+MAX_SCARCE: Final = 3
+
+
+def claims_of(step: Step, plan: Plan, charter: Charter) -> tuple[Claim, ...]:
+    """Why the tick looks as it does: its maker's claims where there are any, else templates over gains and duals."""
+    made = plan.provenance
+    if made is not None and made.claims and not made.failure:
+        return made.claims
+    facts = facts_of(step, plan, charter)
+    names = {f"s{s + 1:02}": site.name for s, site in enumerate(charter.fleet.sites)}
+    drafts = tuple(_drafts(step, charter, facts))
+    assert faults_of("Own claims", drafts, facts, names) == ()
+    return tuple(Claim(kind=draft.kind, text=rendered(draft.text, facts, names)) for draft in drafts)
+
+
+def facts_of(step: Step, plan: Plan, charter: Charter) -> dict[str, float]:
+    """The numbers that the templates refer to: gains of this tick per hour, prices, PUE, and the plan's duals."""
+    gains, per_h = step.gains, 1.0 / charter.grid.dt_h
+    usd_per_h = per_h / MICRO_USD_PER_USD
+    facts = {
+        "now.climate_saving_usd_per_h": gains.climate_micro_usd * usd_per_h,
+        "now.time_zone_gain_usd_per_h": gains.time_zone_micro_usd * usd_per_h,
+        "now.interaction_usd_per_h": gains.interaction_micro_usd * usd_per_h,
+        "now.sla_flexibility_usd_per_h": gains.sla_flexibility_micro_usd * usd_per_h,
+        "now.carbon_avoided_t_per_h": gains.carbon_avoided_g * per_h / G_PER_T,
+    }
+    conditions = conditions_of(step.observation, charter)
+    load = step.allocation.site_contracts_it_mw + step.allocation.site_merchant_it_mw
+    for s in range(charter.fleet.site_count):
+        facts[f"s{s + 1:02}.load_mw"] = float(load[s])
+        facts[f"s{s + 1:02}.price_usd_per_mwh"] = float(step.observation.energy_price_usd_per_mwh[s])
+        facts[f"s{s + 1:02}.cooling_pue"] = float(conditions.rack_pue[s])
+    if plan.shadow is not None:
+        row = plan.index_at(step.tick)
+        for s, value in enumerate(plan.shadow.capacity_usd_per_mwh[row].tolist()):
+            facts[f"s{s + 1:02}.racks_usd_per_mwh"] = value
+        for s, value in enumerate(plan.shadow.grid_usd_per_mwh[row].tolist()):
+            facts[f"s{s + 1:02}.grid_usd_per_mwh"] = value
+    return facts
+
+
+def _drafts(step: Step, charter: Charter, facts: dict[str, float]) -> Iterator[Draft]:
+    load = step.allocation.site_contracts_it_mw + step.allocation.site_merchant_it_mw
+    if float(load.sum()) > TOLERANCE_MW:
+        yield _climate(step, charter, facts, load)
+        yield _time_zone(step, facts, load)
+    yield from _scarce(charter.fleet.site_count, facts)
+    if abs(facts["now.sla_flexibility_usd_per_h"]) >= LEAST_USD_PER_H:
+        ref = "now.sla_flexibility_usd_per_h"
+        yield _draft("sla", f"Contracts that rest inside their error budgets change profit by {{{{{ref}}}}}.", ref)
+
+
+def _climate(step: Step, charter: Charter, facts: dict[str, float], load: np.ndarray) -> Draft:
+    ref, carbon = "now.climate_saving_usd_per_h", "now.carbon_avoided_t_per_h"
+    pue = conditions_of(step.observation, charter).rack_pue
+    best = _most_loaded_of(np.argsort(pue, kind="stable"), load)
+    saved = (
+        "Running where cooling is cheap saves" if facts[ref] >= 0.0 else "Running where cooling is dear changes cost by"
+    )
+    text = (
+        f"{saved} {{{{{ref}}}}} and {{{{{carbon}}}}} of carbon against an even spread: "
+        f"s{best:02} carries {{{{s{best:02}.load_mw}}}} at a PUE of {{{{s{best:02}.cooling_pue}}}}."
+    )
+    return _draft("climate_savings", text, ref)
+
+
+def _time_zone(step: Step, facts: dict[str, float], load: np.ndarray) -> Draft:
+    ref = "now.time_zone_gain_usd_per_h"
+    best = _most_loaded_of(np.argsort(step.observation.energy_price_usd_per_mwh, kind="stable"), load)
+    gained = (
+        "Running where power is cheap at this hour gains" if facts[ref] >= 0.0 else "Prices at this hour change cost by"
+    )
+    text = (
+        f"{gained} {{{{{ref}}}}} against an even spread: "
+        f"s{best:02} carries {{{{s{best:02}.load_mw}}}} at {{{{s{best:02}.price_usd_per_mwh}}}}."
+    )
+    return _draft("timezone_optimization", text, ref)
+
+
+def _most_loaded_of(order: np.ndarray, load: np.ndarray) -> int:
+    """Of the sites in the better half of an order, the number of the one with most load, counted from one."""
+    better = order[: max(1, (len(order) + 1) // 2)]
+    return int(better[np.argmax(load[better])]) + 1
+
+
+def _scarce(sites: int, facts: dict[str, float]) -> Iterator[Draft]:
+    """The dearest constraints by the plan's duals."""
+    found = [(facts.get(f"s{n:02}.{key}_usd_per_mwh", 0.0), n, key) for n in range(1, sites + 1) for key in _SCARCE]
+    for value, n, key in sorted(found, key=lambda row: -row[0])[:MAX_SCARCE]:
+        if value >= LEAST_USD_PER_H:
+            ref = f"s{n:02}.{key}_usd_per_mwh"
+            yield _draft("cost", f"{_SCARCE[key].format(site=f's{n:02}')} {{{{{ref}}}}}.", ref)
+
+
+def _draft(kind: ClaimKind, text: str, ref: str, direction: Direction = "none") -> Draft:
+    return Draft(kind=kind, text=text, direction=direction, refs=(ref,))
+
+
+_SCARCE: Final = {
+    "racks": "The racks of {site} are full; more of them would be worth",
+    "grid": "{site} draws all that its grid allows; more of it would be worth",
+}
