@@ -212,12 +212,12 @@ def rehearsal_of(settings: Settings) -> Engine:
 class BacktestOrder:
     """What a backtest is asked for, beside the settings; None means the history's own bounds."""
 
-    from_: datetime | None
-    to: datetime | None
-    contracts: Path | None
-    load_share: float
-    migration_factor: float
-    forecast: str
+    from_: datetime | None = None
+    to: datetime | None = None
+    contracts: Path | None = None
+    load_share: float = 0.75
+    migration_factor: float = 1.0
+    forecast: str = "persistence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

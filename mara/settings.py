@@ -136,10 +136,15 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
-def read_settings(env: Mapping[str, str] | None = None, options: Mapping[str, object] | None = None) -> Settings:
+def read_settings(
+    env: Mapping[str, str] | None = None,
+    options: Mapping[str, object] | None = None,
+    own_defaults: Mapping[str, object] | None = None,
+) -> Settings:
     """Settings from `env` (None: the process environment over `.env`) under the command line's `options`.
 
-    `options` are fields by name; None among them means "not given".
+    `options` are fields by name; None among them means "not given". `own_defaults` are what a command's options stand
+    at where that is not the setting's default: a refusal names them.
     Raises ConfigError, in one line, for an unknown MARA_ variable or a value that cannot be used.
     """
     variables = _variables_around_us() if env is None else env
@@ -155,7 +160,7 @@ def read_settings(env: Mapping[str, str] | None = None, options: Mapping[str, ob
     try:
         return Settings(**{**given, **chosen})  # type: ignore[arg-type]  # text, which validation turns into each type
     except ValidationError as error:
-        raise _refusal(error.errors()[0], chosen) from error
+        raise _refusal(error.errors()[0], chosen, own_defaults or {}) from error
 
 
 def _variables_around_us() -> Mapping[str, str]:
@@ -176,14 +181,14 @@ def _refuse_unknown(field: str) -> None:
     )
 
 
-def _refusal(detail: ErrorDetails, options: Mapping[str, object]) -> ConfigError:
+def _refusal(detail: ErrorDetails, options: Mapping[str, object], own_defaults: Mapping[str, object]) -> ConfigError:
     field = str(detail["loc"][0])
     name = "--" + field.replace("_", "-") if field in options else _variable(field)
     expected = (
         detail["msg"].removeprefix("Value error, ").replace("Input should", "should").replace("String should", "should")
     )
     came = "what came is not repeated" if field in SECRETS else f"came {str(detail['input'])[:MAX_SHOWN_LENGTH]!r}"
-    default = Settings.model_fields[field].default
+    default = own_defaults.get(field, Settings.model_fields[field].default)
     return ConfigError(f"{name} {expected}; {came}: correct it, or leave it out for the default {default}")
 
 

@@ -1,6 +1,5 @@
 """What commands print: one JSON object, or the same as a few readable lines; and the progress bar."""
 
-import html
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -8,11 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import rich.progress
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
+from mara.backtests import OnProgress, Progress
 from mara.errors import ConfigError
+from mara.figures import flat, text_of
 
 MOST_UPDATES = 200
 """Times a progress bar is redrawn: more would cost more than it tells."""
@@ -27,48 +29,33 @@ def show(report: Mapping[str, Any], *, as_json: bool) -> None:
         typer.echo(f"{name:34s} {text_of(value)}")
 
 
-def flat(report: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested names joined by dots."""
-    for name, value in report.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-def text_of(value: object) -> str:
-    """A value with thousands marked, as few digits as tell something."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.5g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def write_html(report: Mapping[str, Any], path: Path) -> None:
-    """The report as a self-contained page: no script, no request.
+def write_page(page: str, path: Path) -> None:
+    """A page into a file.
 
     Raises:
         ConfigError: the file cannot be written.
     """
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(text_of(value))}</td></tr>" for name, value in flat(report)
-    )
-    title = html.escape(f"Mara backtest: {report['optimizer']} on {report['fleet']}")
-    page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        "<style>body{font:15px system-ui,sans-serif;margin:2rem auto;max-width:52rem;color-scheme:light dark}"
-        "th{text-align:left;font-weight:500;padding:.2rem 2rem .2rem 0}"
-        "td{text-align:right;font-variant-numeric:tabular-nums}</style>"
-        f"<h1>{title}</h1><p>{html.escape(str(report['from']))} to {html.escape(str(report['to']))}, UTC.</p>"
-        f"<table>{rows}</table></html>"
-    )
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"the report cannot be written to {path} ({error.strerror}): name a writable file") from error
+
+
+@contextmanager
+def bars() -> Iterator[OnProgress | None]:
+    """A bar for each piece of work, on stderr while it is a terminal; otherwise nothing."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with _drawn("{task.description}") as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def on_progress(progress: Progress) -> None:
+            if progress.what not in tasks:
+                tasks[progress.what] = bar.add_task(progress.what, total=progress.total)
+            bar.update(tasks[progress.what], completed=progress.done)
+
+        yield on_progress
 
 
 @contextmanager
@@ -77,8 +64,7 @@ def progress(what: str, ticks: int) -> Iterator[Callable[[int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _drawn(what) as bar:
         task = bar.add_task(what, total=ticks)
         stride = max(1, ticks // MOST_UPDATES)
         done = 0
@@ -90,3 +76,8 @@ def progress(what: str, ticks: int) -> Iterator[Callable[[int], None] | None]:
                 bar.update(task, completed=done)
 
         yield on_tick
+
+
+def _drawn(what: str) -> rich.progress.Progress:
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return rich.progress.Progress(*columns, console=Console(stderr=True), transient=True)

@@ -2,28 +2,29 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-import mara
-from mara.bootstrap import BacktestOrder, Outside, backtest_of, open_run, rehearsal_of
+from mara.backtest_page import html_of
+from mara.backtests import compared, shared_figures
+from mara.bootstrap import BacktestOrder, open_run, rehearsal_of
 from mara.cli.app import app
 from mara.cli.options import moment_of, refuse_homeless
-from mara.cli.report import progress, show, write_html
+from mara.cli.report import bars, progress, show, write_page
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT
 from mara.runtime.again import replayed
-from mara.runtime.backtest import backtest as run_backtest
 from mara.runtime.clock import SystemClock
 from mara.runtime.engine import simulate as run_simulation
 from mara.runtime.log import open_log
-from mara.runtime.tally import Tally
 from mara.settings import read_settings
 from mara.store.reading import Reading
 
 MAX_TICK = 100_000_000
 """Nine centuries of five-minute ticks."""
+BACKTEST_TICK_MINUTES = 60
+"""Histories are hourly."""
 
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
@@ -65,7 +66,7 @@ def simulate(
         "history": str(settings.history) if settings.history is not None else None,
         "from": grid.at(first).isoformat(),
         "to": grid.at(first + ticks).isoformat(),
-        **_common(tally, len(engine.charter.fleet.sites), wall_s, cpu_s, settings.seed),
+        **shared_figures(tally, len(engine.charter.fleet.sites), wall_s, cpu_s, settings.seed),
         **tally.extras(),
     }
     show(report, as_json=as_json)
@@ -80,18 +81,21 @@ def backtest(
     seed: Seed = None,
     from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
     to: Annotated[str | None, typer.Option(help="Last instant, ISO 8601, exclusive.")] = None,
-    tick_minutes: Annotated[int, typer.Option(min=1, max=60, help="Length of a tick.")] = 60,
+    tick_minutes: Annotated[int, typer.Option(min=1, max=60, help="Length of a tick.")] = BACKTEST_TICK_MINUTES,
     horizon_hours: Annotated[int | None, typer.Option(min=1, max=168, help="How far plans look ahead.")] = None,
     contracts: Annotated[Path | None, typer.Option(help="Contracts to serve; else a constant pooled demand.")] = None,
     load_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Pooled demand as a share of the racks.")] = 0.75,
     migration_factor: Annotated[float, typer.Option(min=0.0, max=1e6, help="Makes moves dearer.")] = 1.0,
     forecast: Annotated[str, typer.Option(help="persistence, day-ahead or perfect.")] = "persistence",
+    bound: Annotated[bool, typer.Option("--bound", help="Also find the most that anybody could have earned.")] = False,
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
     """What a policy would have earned on a stretch of history."""
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
-    settings = read_settings(options={**options, "horizon_hours": horizon_hours})
+    settings = read_settings(
+        options={**options, "horizon_hours": horizon_hours}, own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES}
+    )
     order = BacktestOrder(
         from_=moment_of(from_, "--from"),
         to=moment_of(to, "--to"),
@@ -101,30 +105,11 @@ def backtest(
         forecast=forecast,
     )
     refuse_homeless(report, "--report")
-    case = backtest_of(settings, order)
-    clock = SystemClock()
-    wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()
-    with progress(case.optimizer.name, case.ticks) as on_tick:
-        tally, _ = run_backtest(
-            case.outside.charter,
-            case.outside.feed,
-            case.optimizer,
-            case.world,
-            case.ticks,
-            horizon_hours=settings.horizon_hours,
-            on_tick=on_tick,
-        )
-    wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
-    figures = {
-        "optimizer": case.optimizer.name,
-        "fleet": case.outside.charter.fleet.name,
-        "history": str(settings.history),
-        **_period(case.outside, case.ticks),
-        **_common(tally, case.outside.charter.fleet.site_count, wall_s, cpu_s, settings.seed),
-    }
+    with bars() as on_progress:
+        results = compared(settings, order, with_bound=bound, on_progress=on_progress)
     if report is not None:
-        write_html(figures, report)
-    show(figures, as_json=as_json)
+        write_page(html_of(results), report)
+    show(results[0].figures, as_json=as_json)
 
 
 @app.command()
@@ -154,23 +139,3 @@ def replay(
     }
     show(figures, as_json=as_json)
     raise typer.Exit(EXIT_OUR_FAULT if comparison.differs else EXIT_DONE)
-
-
-def _period(outside: Outside, ticks: int) -> dict[str, str]:
-    grid = outside.charter.grid
-    return {"from": grid.at(0).isoformat(), "to": grid.at(ticks).isoformat()}
-
-
-def _common(tally: Tally, sites: int, wall_s: float, cpu_s: float, seed: int) -> dict[str, Any]:
-    figures = tally.report()
-    return {
-        "ticks": figures.pop("ticks"),
-        "sites": sites,
-        **figures,
-        "bound_usd": None,
-        "share_of_bound": None,
-        "wall_s": wall_s,
-        "site_steps_per_s": tally.ticks * sites / max(cpu_s, 1e-9),
-        "seed": seed,
-        "version": mara.__version__,
-    }

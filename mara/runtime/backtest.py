@@ -7,7 +7,7 @@ from typing import Final
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
 from mara.core.plan import Problem
-from mara.core.step import advance
+from mara.core.step import Step, advance
 from mara.core.world import Charter, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
@@ -27,7 +27,7 @@ def backtest(
     ticks: int,
     *,
     horizon_hours: int,
-    on_tick: Callable[[int], None] | None = None,
+    on_step: Callable[[Step], None] | None = None,
 ) -> tuple[Tally, World]:
     """Advance `world` by `ticks`, planning before each; returns the sums and the world after.
 
@@ -44,8 +44,8 @@ def backtest(
         step = advance(world, observation, plan.step_at(tick), charter)
         tally.add(step)
         world = step.world
-        if on_tick is not None:
-            on_tick(tick)
+        if on_step is not None:
+            on_step(step)
     tally.close(world)
     return tally, world
 

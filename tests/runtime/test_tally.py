@@ -167,7 +167,7 @@ def test_nothing_promised_is_nothing_missed() -> None:
 
 def test_a_backtest_tells_of_every_tick_once() -> None:
     told: list[int] = []
-    backtest(CHARTER, EventfulFeed(), Rules(), begun(), 7, horizon_hours=2, on_tick=told.append)
+    backtest(CHARTER, EventfulFeed(), Rules(), begun(), 7, horizon_hours=2, on_step=lambda done: told.append(done.tick))
     assert told == list(range(7))
     simulated: list[int] = []
     simulate(engine(replace(begun())), None, 7, simulated.append)

@@ -1,0 +1,105 @@
+"""Backtests as one self-contained page: no script, no request, readable in light and dark, and on paper."""
+
+import html
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Final
+
+from mara.backtests import BacktestResult
+from mara.figures import flat, text_of
+
+WIDTH_PX, HEIGHT_PX = 880, 260
+LEFT_PX, BOTTOM_PX, TOP_PX = 84, 28, 12
+COLOURS: Final = ("#3b7dd8", "#d98324", "#3a9d5d", "#b4519c", "#7a6ff0", "#8a8a8a", "#c94f4f")
+USD_PER_MILLION: Final = 1e6
+REPEATED: Final = ("fleet", "history", "from", "to", "ticks", "sites", "seed", "version")
+"""The same for all policies: told once."""
+
+_STYLE: Final = (
+    "body{font:15px system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}"
+    "table{border-collapse:collapse;margin:1rem 0 2rem}th{text-align:left;font-weight:500}"
+    "th,td{padding:.2rem 1.5rem .2rem 0;border-bottom:1px solid color-mix(in srgb,currentColor 15%,transparent)}"
+    "td,thead th+th{text-align:right;font-variant-numeric:tabular-nums}figure{margin:1rem 0;overflow-x:auto}"
+    "svg text{font:12px system-ui,sans-serif;fill:currentColor}"
+)
+
+
+def html_of(results: Sequence[BacktestResult]) -> str:
+    """The page of policies over one stretch; the first is what the others' curves are drawn against."""
+    first = results[0].figures
+    title = f"Mara backtest: {', '.join(str(result.figures['optimizer']) for result in results)} on {first['fleet']}"
+    period = f"{first['from']} to {first['to']}, UTC."
+    told = "".join(f"<tr><th>{html.escape(n)}</th><td>{html.escape(str(first[n]))}</td></tr>" for n in REPEATED)
+    parts = (
+        f"<h1>{html.escape(title)}</h1><p>{html.escape(period)}</p>",
+        _curves(results),
+        _figures(results),
+        *(_months(result) for result in results if result.months),
+        f"<h2>What it ran on</h2><table>{told}</table>",
+    )
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'
+
+
+def _figures(results: Sequence[BacktestResult]) -> str:
+    """Every figure of each policy, a column for each."""
+    columns = [dict(flat(result.figures)) for result in results]
+    names = [name for name in columns[0] if name not in REPEATED and name != "optimizer"]
+    head = "".join(f"<th>{html.escape(str(column['optimizer']))}</th>" for column in columns)
+    rows = "".join(
+        f"<tr><th>{html.escape(name)}</th>"
+        + "".join(f"<td>{html.escape(text_of(column[name]))}</td>" for column in columns)
+        + "</tr>"
+        for name in names
+    )
+    return f"<h2>Figures</h2><table><thead><tr><th></th>{head}</tr></thead>{rows}</table>"
+
+
+def _months(result: BacktestResult) -> str:
+    """What was earned of the bound, month by month, in the program's accounts."""
+    rows = "".join(
+        f"<tr><th>{html.escape(month.month)}</th><td>{text_of(month.profit_usd)}</td><td>{text_of(month.bound_usd)}</td>"
+        f"<td>{text_of(month.profit_usd / month.bound_usd) if month.bound_usd > 0.0 else '-'}</td></tr>"
+        for month in result.months
+    )
+    head = "<thead><tr><th>month</th><th>lp_profit_usd</th><th>bound_usd</th><th>share_of_bound</th></tr></thead>"
+    return f"<h2>The bound, {html.escape(str(result.figures['optimizer']))}</h2><table>{head}{rows}</table>"
+
+
+def _curves(results: Sequence[BacktestResult]) -> str:
+    """Profit added up day by day; of several policies, what each is ahead of the first."""
+    sums = [list(accumulate(result.daily_profit_usd, initial=0.0)) for result in results]
+    if len(results) == 1:
+        caption, lines = "Profit so far, million USD", sums
+    else:
+        caption = f"Profit so far, ahead of {results[0].figures['optimizer']}, million USD"
+        lines = [[a - b for a, b in zip(line, sums[0], strict=True)] for line in sums[1:]]
+    names = [str(result.figures["optimizer"]) for result in results][-len(lines) :]
+    low, high = min(map(min, lines)), max(map(max, lines))
+    span, days = (high - low) or 1.0, max(len(lines[0]) - 1, 1)
+
+    def at(day: int, usd: float) -> str:
+        x = LEFT_PX + (WIDTH_PX - LEFT_PX) * day / days
+        y = TOP_PX + (HEIGHT_PX - TOP_PX - BOTTOM_PX) * (high - usd) / span
+        return f"{x:.1f},{y:.1f}"
+
+    drawn = "".join(
+        f'<polyline fill="none" stroke="{COLOURS[i % len(COLOURS)]}" stroke-width="1.5"'
+        f' points="{" ".join(at(day, usd) for day, usd in enumerate(line))}"/>'
+        for i, line in enumerate(lines)
+    )
+    marks = "".join(
+        f'<text x="{LEFT_PX - 6}" y="{float(at(0, usd).split(",")[1]) + 4:.1f}" text-anchor="end">'
+        f"{usd / USD_PER_MILLION:,.2f}</text>"
+        for usd in sorted({low, high, 0.0} if low <= 0.0 <= high else {low, high})
+    )
+    legend = ", ".join(
+        f'<span style="color:{COLOURS[i % len(COLOURS)]}">■</span> {html.escape(name)}' for i, name in enumerate(names)
+    )
+    label = html.escape(f"{caption}: {', '.join(names)}")
+    return (
+        f'<figure><svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" width="{WIDTH_PX}" role="img" aria-label="{label}">'
+        f'{drawn}{marks}<text x="{LEFT_PX}" y="{HEIGHT_PX - 6}">first day</text>'
+        f'<text x="{WIDTH_PX}" y="{HEIGHT_PX - 6}" text-anchor="end">day {days}</text></svg>'
+        f"<figcaption>{html.escape(caption)}: {legend}</figcaption></figure>"
+    )
