@@ -17,17 +17,35 @@ FLEET: Final = -1
 """The `site` of a roll-up over all sites."""
 RAW_TABLES: Final = ("prices", "markets", "allocations", "events")
 
-_ROLL_UP: Final = """
-INSERT INTO hourly
-SELECT {site}, :hour, count(DISTINCT tick),
+_MEAN_W: Final = tuple(
+    f"CAST(sum({power}) AS BIGINT) / count(DISTINCT tick)"
+    for power in (
+        "site_power_w",
+        "air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_w"
+        " + premium_w + standard_w + flexible_w + spot_w",
+        "air_miner_w",
+        "hydro_miner_w",
+        "immersion_miner_w",
+        "gpu_w",
+        "asic_w",
+        "premium_w + standard_w + flexible_w + spot_w",
+    )
+)
+_ROLL_UP: Final = f"""
+INSERT INTO hourly (site, hour_epoch_s, ticks_count,
+       energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c,
+       site_power_w, it_power_w, emissions_g, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd,
+       energy_price_low_usd_per_mwh, energy_price_high_usd_per_mwh,
+       air_miner_w, hydro_miner_w, immersion_miner_w, gpu_w, asic_w, contracts_w)
+SELECT {{site}}, :hour, count(DISTINCT tick),
        avg(energy_price_usd_per_mwh), avg(carbon_intensity_g_per_kwh), avg(renewable_share), avg(dry_bulb_c),
-       sum(site_power_w) / count(DISTINCT tick),
-       sum(air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_w
-           + premium_w + standard_w + flexible_w + spot_w) / count(DISTINCT tick),
-       sum(emissions_g), sum(revenue_micro_usd), sum(cost_micro_usd), sum(energy_cost_micro_usd)
+       {_MEAN_W[0]}, {_MEAN_W[1]},
+       sum(emissions_g), sum(revenue_micro_usd), sum(cost_micro_usd), sum(energy_cost_micro_usd),
+       min(energy_price_usd_per_mwh), max(energy_price_usd_per_mwh),
+       {", ".join(_MEAN_W[2:])}
 FROM allocations JOIN prices USING (tick, site)
 WHERE tick BETWEEN :first AND :last
-"""
+"""  # noqa: S608  # names of ours
 _ROLL_UP_SITES: Final = _ROLL_UP.format(site="site") + "GROUP BY site"
 _ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET)
 _PRUNE: Final = tuple(f"DELETE FROM {table} WHERE tick < ?" for table in RAW_TABLES)  # noqa: S608  # names of ours

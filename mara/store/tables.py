@@ -58,6 +58,11 @@ def whole(**column: Any) -> Any:
     return Field(sa_type=WHOLE, sa_column_kwargs=column)
 
 
+def maybe_whole() -> Any:
+    """A 64-bit integer that an older Mara did not store."""
+    return Field(sa_type=WHOLE, nullable=True)
+
+
 def exact(*, nullable: bool = False) -> Any:
     """A double, kept exactly but for the sign of zero."""
     return Field(sa_type=EXACT, nullable=nullable)
@@ -237,7 +242,10 @@ class Allocation(Row, table=True):
 
 
 class Hourly(Row, table=True):
-    """Roll-up of a clock hour of a site, or of the fleet (`site` -1): kept for ever, read by charts."""
+    """Roll-up of a clock hour of a site, or of the fleet (`site` -1): kept for ever, read by charts.
+
+    Prices and powers are means, money and emissions sums; what an older Mara did not roll up is null.
+    """
 
     __tablename__ = "hourly"
     __table_args__ = BY_KEY
@@ -254,6 +262,14 @@ class Hourly(Row, table=True):
     revenue_micro_usd: int = whole()
     cost_micro_usd: int = whole()
     energy_cost_micro_usd: int = whole()
+    energy_price_low_usd_per_mwh: float | None = exact(nullable=True)
+    energy_price_high_usd_per_mwh: float | None = exact(nullable=True)
+    air_miner_w: int | None = maybe_whole()
+    hydro_miner_w: int | None = maybe_whole()
+    immersion_miner_w: int | None = maybe_whole()
+    gpu_w: int | None = maybe_whole()
+    asic_w: int | None = maybe_whole()
+    contracts_w: int | None = maybe_whole()
 
 
 class SlaContract(Row, table=True):
