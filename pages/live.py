@@ -17,6 +17,7 @@ from components.picture import Picture, difference
 from mara.core.commands import Command
 from mara.core.snapshot import SeriesPoint
 from mara.runtime.latest import Latest, Published
+from pages.stored import Archive
 
 LOOK_INTERVAL_S = 1.0
 
@@ -29,6 +30,8 @@ class Platform(Protocol):
 
     @property
     def latest(self) -> Latest: ...
+    @property
+    def archive(self) -> Archive: ...
     def pause(self) -> object: ...
     def resume(self) -> object: ...
     def step(self, ticks: int) -> object: ...

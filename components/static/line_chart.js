@@ -53,8 +53,9 @@ export default {
       }));
     },
     ground(line) {
-      const pattern = { shape: line.pattern, size: 6, solidity: 0.35, fgcolor: colour("--panel") };
-      if (line.stacked) return { fillcolor: colour(line.colour), ...(line.pattern ? { fillpattern: pattern } : {}) };
+      const own = colour(line.colour);
+      const pattern = { shape: line.pattern, size: 7, solidity: 0.45, fgcolor: own, bgcolor: own + "48" };
+      if (line.stacked) return { fillcolor: own, ...(line.pattern ? { fillpattern: pattern } : {}) };
       return line.filled ? { fillcolor: colour(line.colour + "-faint") } : {};
     },
     extend(changes) {
@@ -74,7 +75,9 @@ export default {
         .map(([at, value]) => [Number(at), value])
         .sort(([one], [other]) => one - other);
       if (points.length) this.empty = false;
-      this.plotly.restyle(this.$el, { x: [points.map(([at]) => at * 1000)], y: [points.map(([, value]) => value)] }, [i]);
+      const x = [points.map(([at]) => at * 1000)];
+      const y = [points.map(([, value]) => value)];
+      this.plotly.update(this.$el, { x, y }, { "xaxis.type": "date" }, [i]); // new x would make plotly guess the axis anew
     },
     recolour() {
       const flat = {};

@@ -4,7 +4,8 @@ from mara.core.commands import Command, Outage, Restore
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError
 from mara.runtime.latest import EngineState, Latest
-from tests.ui.snapshots import SITES, series_until, snapshot_at
+from tests.ui.archive import FakeArchive
+from tests.ui.snapshots import SITES, forecast_at, series_until, snapshot_at
 
 SITE_IDS = {row[0] for row in SITES}
 
@@ -15,12 +16,14 @@ class FakePlatform:
         self.latest.set_speed(300)
         self.tick = tick
         self.ordered: list[Command] = []
-        self.latest.publish(snapshot_at(tick))
+        self.archive = FakeArchive()
+        self.latest.publish(snapshot_at(tick), forecast_at(tick))
 
     def advance(self, ticks: int = 1) -> None:
         state = self.latest.read().state
         self.tick += ticks
-        self.latest.publish(snapshot_at(self.tick))
+        self.archive.tick = self.tick
+        self.latest.publish(snapshot_at(self.tick), forecast_at(self.tick))
         if state is EngineState.PAUSED:
             self.latest.mark(EngineState.PAUSED)
 

@@ -7,7 +7,9 @@ from math import cos, pi, sin
 from mara.core.snapshot import (
     ContractSnapshot,
     EventSnapshot,
+    ForecastSnapshot,
     GainsSnapshot,
+    InventorySnapshot,
     PlanSnapshot,
     SeriesPoint,
     SiteSnapshot,
@@ -39,7 +41,7 @@ CUSTOMERS = ("Aurora Labs", "Basalt", "Cedar & Sons", "Delta Health", "Elm AI", 
 
 def snapshot_at(tick: int = 288) -> Snapshot:
     """The fleet at `tick`; two calls with one tick are equal."""
-    sites = tuple(_site(tick, i) for i in range(len(SITES)))
+    sites = sites_at(tick)
     contracts = tuple(_contract(tick, i) for i in range(41))
     power_mw = sum(site.site_power_mw for site in sites)
     revenue = sum(site.revenue_usd_per_h for site in sites)
@@ -85,6 +87,21 @@ def snapshot_at(tick: int = 288) -> Snapshot:
 
 def stale_snapshot() -> Snapshot:
     return replace(snapshot_at(), stale_sources=("energy prices", "weather"))
+
+
+def forecast_at(tick: int) -> ForecastSnapshot:
+    """A day ahead of the plan in force at `tick`, which is made anew every hour."""
+    made = tick - tick % 12
+    ahead = range(made, made + 288, 12)
+    return ForecastSnapshot(
+        made_tick=made,
+        at=tuple(START + timedelta(minutes=TICK_MINUTES * later) for later in ahead),
+        energy_price_usd_per_mwh=tuple(tuple(site.energy_price_usd_per_mwh for site in sites_at(at)) for at in ahead),
+    )
+
+
+def sites_at(tick: int) -> tuple[SiteSnapshot, ...]:
+    return tuple(_site(tick, i) for i in range(len(SITES)))
 
 
 def series_until(tick: int, hours: int) -> tuple[SeriesPoint, ...]:
@@ -139,7 +156,21 @@ def _site(tick: int, i: int) -> SiteSnapshot:
         curtailed_mw=0.4 * it_mw if status == "curtailed" else 0.0,
         revenue_usd_per_h=power_mw * 131 * (1 + 0.04 * sin(tick / 5 + i) + 0.12 * sin(tick / 51)),
         profit_usd_per_h=power_mw * (131 - max(price, 0) * 0.8 * (1 + 0.2 * sin(tick / 37))),
-        inventory=(),
+        inventory=_inventory(running, i),
+    )
+
+
+def _inventory(used_share: float, i: int) -> tuple[InventorySnapshot, ...]:
+    kinds = (("air_miner", 9_000), ("hydro_miner", 3_000 * (i % 2)), ("gpu", 640), ("asic", 150))
+    return tuple(
+        InventorySnapshot(
+            workload=kind,
+            units_count=units,
+            online_count=int(units * (0 if not used_share else 0.6 if used_share < 0.9 else 1)),
+            derated_count=units if i == 4 and kind == "air_miner" else 0,
+            used_share=used_share * 0.97,
+        )
+        for kind, units in kinds
     )
 
 

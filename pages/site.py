@@ -1,0 +1,193 @@
+"""A site: what power costs and will cost, what runs there and why, what it has earned today."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from nicegui import ui
+
+from components.past import MOST_POINTS, Past
+from components.picture import Channel, Picture
+from components.site_lines import (
+    forecast_channel,
+    load_now,
+    load_panel,
+    load_points,
+    price_now,
+    price_panel,
+    price_points,
+)
+from components.site_panels import forecast_of, site_cells, site_figures, site_head
+from components.site_tables import (
+    MOST_DECISIONS,
+    contracts_panel,
+    decision_channel,
+    decisions_panel,
+    here_channel,
+    ledger_cells,
+    ledger_channel,
+    ledger_panel,
+    machine_channel,
+    machines_panel,
+    other_channel,
+    others_panel,
+)
+from components.theme import element
+from mara.core.snapshot import EventSnapshot, LedgerSum, SitePoint, SiteSnapshot, Snapshot
+from mara.runtime.latest import Published
+from pages.frame import actions_of, frame
+from pages.live import Platform, Publisher
+from pages.stored import Stored
+
+PATH: Final = "/sites/{site_id}"
+SERIES_HOURS: Final = 24
+NOT_FOUND: Final = 404
+MOST_SITES_NAMED: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the archive says of one site."""
+
+    points: tuple[SitePoint, ...] = ()
+    ledger: tuple[LedgerSum, ...] = ()
+    events: tuple[EventSnapshot, ...] = ()
+    ledger_from_tick: int = 0
+    ledger_to_tick: int = 0
+
+
+class SiteScreen:
+    """The picture of one site for all who look at it; lives as long as the app."""
+
+    def __init__(self, site_id: str, platform: Platform) -> None:
+        self._site_id = site_id
+        self._platform = platform
+        self._stored = Stored(f"site {site_id}", self._read, Reading())
+        self._prices: Channel = {}
+        self._loads: Channel = {}
+
+    async def renew(self) -> None:
+        """Read the archive before the page is drawn."""
+        snapshot = self._platform.latest.read().snapshot
+        if snapshot is not None:
+            await self._stored.renew(snapshot.tick)
+
+    def picture(self, published: Published, _: Past) -> Picture:
+        """All that the page shows of the site; nothing before the first tick."""
+        snapshot = published.snapshot
+        site = _site_in(snapshot, self._site_id)
+        if snapshot is None or site is None:
+            return {}
+        stored = self._stored.newest(snapshot.tick)
+        self._prices = _newest(price_points(stored.points) | self._prices | price_now(site, snapshot))
+        self._loads = _newest(load_points(stored.points) | self._loads | load_now(site, snapshot))
+        expected = forecast_of(site.id, snapshot, published.forecast)
+        told = (event for event in snapshot.events if event.site_id == site.id)
+        events = {(event.tick, event.text): event for event in (*stored.events, *told)}
+        return {
+            "cells": {**site_cells(site, snapshot, published.forecast), **_ledger_cells(stored, snapshot)},
+            "price": self._prices,
+            "forecast": forecast_channel(expected, site, snapshot),
+            "load": self._loads,
+            "machines": machine_channel(site),
+            "here": here_channel(site, snapshot),
+            "ledger": ledger_channel(stored.ledger),
+            "decisions": decision_channel(events.values()),
+            "others": other_channel(site, snapshot),
+        }
+
+    async def _read(self) -> Reading:
+        snapshot = self._platform.latest.read().snapshot
+        assert snapshot is not None
+        archive, first, end = self._platform.archive, _first_tick_of_day(snapshot), snapshot.tick + 1
+        return Reading(
+            points=await archive.site_series(self._site_id, SERIES_HOURS),
+            ledger=await archive.site_ledger(self._site_id, first, end),
+            events=await archive.site_events(self._site_id, MOST_DECISIONS),
+            ledger_from_tick=first,
+            ledger_to_tick=end,
+        )
+
+
+def register(platform: Platform, publisher: Publisher) -> None:
+    """Serve each site at its id."""
+    screens: dict[str, SiteScreen] = {}
+
+    @ui.page(PATH, title="Mara: site", dark=None)
+    async def site(site_id: str) -> None:
+        client = ui.context.client
+        snapshot = platform.latest.read().snapshot
+        if snapshot is not None and _site_in(snapshot, site_id) is None:
+            client.status_code = NOT_FOUND
+            picture = publisher.open(client, nothing)
+            with frame(picture["cells"], actions_of(platform, publisher)):
+                _draw_unknown(site_id, snapshot)
+            return
+        screen = SiteScreen(site_id, platform) if snapshot is None else _screen(screens, site_id, platform)
+        await screen.renew()
+        picture = publisher.open(client, screen.picture)
+        with frame(picture["cells"], actions_of(platform, publisher)):
+            _draw(picture, site_id)
+
+
+def nothing(_: Published, __: Past) -> Picture:
+    """The picture of a page that shows nothing of the engine but its frame."""
+    return {}
+
+
+def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Platform) -> SiteScreen:
+    """Kept for sites that exist only, so that made-up ids cannot fill the memory."""
+    return screens.setdefault(site_id, SiteScreen(site_id, platform))
+
+
+def _draw(picture: Picture, site_id: str) -> None:
+    cells = picture["cells"]
+    with element("div", "leaf"):
+        site_head(cells, site_id)
+        site_figures(cells)
+        with element("div", "row halves"):
+            price_panel()
+            load_panel()
+        with element("div", "row thirds"):
+            machines_panel(picture.get("machines", {}))
+            ledger_panel(picture.get("ledger", {}), cells)
+            contracts_panel(picture.get("here", {}))
+        with element("div", "row wide-left"):
+            decisions_panel(picture.get("decisions", {}))
+            others_panel(picture.get("others", {}))
+
+
+def _draw_unknown(site_id: str, snapshot: Snapshot) -> None:
+    with element("div", "leaf"), element("section", "panel lost"):
+        element("h1", "", "No such site")
+        count = len(snapshot.sites)
+        element("p", "note", f"The fleet “{snapshot.fleet_name}” has {count} sites, and none with the id “{site_id}”.")
+        with element("nav", "chips").props('aria-label="Sites"'):
+            for site in snapshot.sites[:MOST_SITES_NAMED]:
+                element("a", "", site.name).props(f'href="/sites/{site.id}"')
+        element("a", "", "All sites on the map").props('href="/"')
+
+
+def _site_in(snapshot: Snapshot | None, site_id: str) -> SiteSnapshot | None:
+    sites = snapshot.sites if snapshot is not None else ()
+    return next((site for site in sites if site.id == site_id), None)
+
+
+def _first_tick_of_day(snapshot: Snapshot) -> int:
+    """The first tick of the present UTC day; the run's first where it began later."""
+    minutes = snapshot.at.hour * 60 + snapshot.at.minute
+    return max(0, snapshot.tick - minutes // snapshot.tick_minutes)
+
+
+def _ledger_cells(stored: Reading, snapshot: Snapshot) -> Channel:
+    if not stored.ledger_to_tick:
+        return {}
+    ends = (stored.ledger_from_tick, stored.ledger_to_tick)
+    since, until = (snapshot.at + timedelta(minutes=(tick - snapshot.tick) * snapshot.tick_minutes) for tick in ends)
+    return ledger_cells(since, until)
+
+
+def _newest(points: Channel) -> Channel:
+    """The newest points, in their order in time."""
+    ordered = sorted(points.items(), key=lambda point: int(point[0]))
+    return dict(ordered[-MOST_POINTS:])

@@ -1,0 +1,68 @@
+"""What screens show beyond the newest snapshot: read from the archive while somebody looks, never on the loop."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, Protocol, TypeVar
+
+from nicegui import background_tasks
+
+from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
+from mara.errors import MaraError
+
+LOOKS_BETWEEN: Final = 5
+"""Looks of the publisher from one reading to the next: one a second."""
+PATIENCE_S: Final = 2.0
+"""How long a page waits for its first reading before it is drawn without."""
+
+log = logging.getLogger("mara.pages")
+Read = TypeVar("Read")
+
+
+class Archive(Protocol):
+    """What pages may ask of the past."""
+
+    async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]: ...
+    async def site_ledger(self, site_id: str, from_tick: int, to_tick: int) -> tuple[LedgerSum, ...]: ...
+    async def site_events(self, site_id: str, limit: int) -> tuple[EventSnapshot, ...]: ...
+    async def optimizations(self, limit: int) -> tuple[OptimizationSnapshot, ...]: ...
+
+
+class Stored(Generic[Read]):
+    """The newest reading of something stored. One reading at a time; none while simulated time stands still.
+
+    Args:
+        name: for the log.
+        read: asks the archive.
+        first: what stands until there is a reading.
+    """
+
+    def __init__(self, name: str, read: Callable[[], Awaitable[Read]], first: Read) -> None:
+        self._name = name
+        self._read = read
+        self._newest = first
+        self._tick = -1  # of the newest reading
+        self._looks = 0
+        self._is_reading = False
+
+    def newest(self, tick: int) -> Read:
+        """What is known, at once; asks for more in the background when it has become old."""
+        self._looks += 1
+        if tick != self._tick and self._looks >= LOOKS_BETWEEN and not self._is_reading:
+            background_tasks.create(self.renew(tick), name=f"reading {self._name}")
+        return self._newest
+
+    async def renew(self, tick: int) -> None:
+        """Read now. A store that does not answer leaves what was known; the engine's own state says what is wrong."""
+        if self._is_reading:
+            return
+        self._is_reading = True
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                self._newest = await self._read()
+        except (MaraError, TimeoutError) as error:
+            log.warning("the archive did not answer", extra={"what": self._name, "reason": str(error)})
+        else:
+            self._tick = tick
+        finally:
+            self._is_reading, self._looks = False, 0

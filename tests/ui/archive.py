@@ -1,0 +1,111 @@
+"""An archive of the made-up snapshots: what the store would say of their past."""
+
+from datetime import timedelta
+
+from mara.core.plan import Claim, Provenance
+from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
+from mara.errors import StoreRefused
+from tests.ui.snapshots import START, TICK_MINUTES, snapshot_at
+
+LEDGER_KINDS = ("mining", "inference", "contract_premium", "contract_flexible", "energy", "carbon", "credit_flexible")
+MICRO_USD = (812_345_678, 96_111_111, 402_000_004, 130_200_999, -640_777_777, -41_000_001, -2_500_000)
+
+
+class FakeArchive:
+    """Judged by what was asked of it; `is_broken` refuses every question."""
+
+    def __init__(self) -> None:
+        self.tick = 288
+        self.asked: list[str] = []
+        self.is_broken = False
+
+    async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
+        self._ask(f"site_series {site_id} {hours}")
+        first = max(0, self.tick - hours * 60 // TICK_MINUTES)
+        return tuple(_point_of(tick, site_id) for tick in range(first, self.tick + 1))
+
+    async def site_ledger(self, site_id: str, from_tick: int, to_tick: int) -> tuple[LedgerSum, ...]:
+        self._ask(f"site_ledger {site_id} {from_tick} {to_tick}")
+        return tuple(
+            LedgerSum(kind=kind, amount_micro_usd=amount * (to_tick - from_tick))
+            for kind, amount in zip(LEDGER_KINDS, MICRO_USD, strict=True)
+        )
+
+    async def site_events(self, site_id: str, limit: int) -> tuple[EventSnapshot, ...]:
+        self._ask(f"site_events {site_id} {limit}")
+        return tuple(_event(tick, site_id) for tick in range(self.tick - 30, 12, -36))[:limit]
+
+    async def optimizations(self, limit: int) -> tuple[OptimizationSnapshot, ...]:
+        self._ask(f"optimizations {limit}")
+        return tuple(optimization(tick) for tick in range(self.tick - self.tick % 12, 0, -12))[:limit]
+
+    def _ask(self, question: str) -> None:
+        self.asked.append(question)
+        if self.is_broken:
+            raise StoreRefused("the database does not answer: try again")
+
+
+def optimization(tick: int) -> OptimizationSnapshot:
+    """A plan an hour: mostly solved, one in five by Claude, one in seven a fallback."""
+    kind = "fallback" if tick // 12 % 7 == 3 else "claude" if tick // 12 % 5 == 2 else "lp"
+    is_fallback, by_claude = kind == "fallback", kind == "claude"
+    return OptimizationSnapshot(
+        adopted_tick=tick,
+        adopted_at=START + timedelta(minutes=TICK_MINUTES * tick),
+        made_tick=tick - 1 if by_claude else tick,
+        optimizer="rules" if is_fallback else kind,
+        status="fallback" if is_fallback else "optimal",
+        horizon_ticks=1 if is_fallback else 288,
+        objective_usd=None if is_fallback else 990_000.0 + 40 * tick,
+        bound_usd=None if is_fallback else 990_050.0 + 40 * tick,
+        note="lp failed: no answer within 10 s" if is_fallback else "",
+        headline="75.0 MW of contracts, 30.0 MW of merchant inference and 120 MW of mining run.",
+        reasons=(
+            "Japan Tokyo: 17.0 MW of miners off, price 121 USD/MWh, break-even of air (104).",
+            "Ireland Dublin is full: one more MW of racks there is worth 31.20 USD/h.",
+        ),
+        baseline_usd=None if is_fallback else 951_000.0 + 40 * tick,
+        solve_wall_s=0.004 if is_fallback else 41.3 if by_claude else 0.118,
+        provenance=_provenance() if by_claude else None,
+    )
+
+
+def _provenance() -> Provenance:
+    return Provenance(
+        model="claude-opus-4-5",
+        request_ids=("req_011",),
+        snapshot_hash="6f1a90",
+        prompt_version="3",
+        regret_share=0.0021,
+        moved_mw=4.2,
+        cost_usd=0.0834,
+        failure="",
+        claims=(Claim(kind="climate", text="Oslo is 9 °C cooler than Texas."),),
+    )
+
+
+def _event(tick: int, site_id: str) -> EventSnapshot:
+    at = START + timedelta(minutes=TICK_MINUTES * tick)
+    name = _site(tick, site_id).name
+    said = f"{name} curtailed 12.0 MW of air miners: price 212 USD/MWh, break-even 104."
+    return EventSnapshot(tick=tick, at=at, severity="info", site_id=site_id, text=said)
+
+
+def _site(tick: int, site_id: str) -> SiteSnapshot:
+    return next(site for site in snapshot_at(tick).sites if site.id == site_id)
+
+
+def _point_of(tick: int, site_id: str) -> SitePoint:
+    site = _site(tick, site_id)
+    return SitePoint(
+        at=START + timedelta(minutes=TICK_MINUTES * tick),
+        energy_price_usd_per_mwh=site.energy_price_usd_per_mwh,
+        dry_bulb_c=site.dry_bulb_c,
+        site_power_mw=site.site_power_mw,
+        air_miner_mw=site.air_miner_mw,
+        hydro_miner_mw=site.hydro_miner_mw,
+        immersion_miner_mw=site.immersion_miner_mw,
+        gpu_mw=site.gpu_mw,
+        asic_mw=site.asic_mw,
+        contracts_mw=site.contracts_mw,
+    )
