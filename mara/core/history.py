@@ -7,47 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from mara.core.plan import Provenance
+from mara.core.snapshot import OptimizationSnapshot
 
 TickState = Literal["good", "bad", "excluded"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SitePoint:
-    """A site over one bucket of time: means, and for the price the extremes too. Powers are IT unless named `site_`.
-
-    Attributes:
-        pue: site over IT power of all that ran; None where nothing did. `cooling_efficiency_share` is its inverse.
-        energy_price_low_usd_per_mwh, energy_price_high_usd_per_mwh: of the ticks in the bucket.
-        air_miner_mw, contracts_mw: and all between: None in hours that an older Mara rolled up.
-    """
-
-    at: datetime
-    energy_price_usd_per_mwh: float
-    energy_price_low_usd_per_mwh: float
-    energy_price_high_usd_per_mwh: float
-    carbon_intensity_g_per_kwh: float
-    dry_bulb_c: float
-    pue: float | None
-    cooling_efficiency_share: float | None
-    site_power_mw: float
-    air_miner_mw: float | None
-    hydro_miner_mw: float | None
-    immersion_miner_mw: float | None
-    gpu_mw: float | None
-    asic_mw: float | None
-    contracts_mw: float | None
-    revenue_usd_per_h: float
-    profit_usd_per_h: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteSeries:
-    """A site's recent past, oldest first; each point begins a bucket of `bucket_minutes`."""
-
-    site_id: str
-    bucket_minutes: int
-    points: tuple[SitePoint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,25 +81,6 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizationRow:
-    """A plan that came into force. `gap_share` is what the bound leaves open, over the bound."""
-
-    adopted_tick: int
-    adopted_at: datetime
-    made_tick: int
-    optimizer: str
-    status: str
-    horizon_ticks: int
-    objective_usd: float | None
-    bound_usd: float | None
-    gap_share: float | None
-    baseline_usd: float | None
-    solve_wall_s: float | None
-    headline: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteShadow:
     """What one more of everything at a site would have been worth to a plan, by its steps."""
 
@@ -155,18 +98,17 @@ class Optimization:
     """All that is stored of a plan that came into force.
 
     Attributes:
-        reasons: empty from a Mara that did not store them.
-        sites: empty from an optimizer that knows no prices; so are the two below.
+        gap_share: what its bound leaves open, over the bound; None without both.
+        sites: empty, as all below, from an optimizer that knows no prices.
         demand_usd_per_mwh: what one more megawatt-hour of contracts cost less what it paid, by tier, then step.
         budget_usd_per_mwh: one more megawatt-hour of error budget: premium, standard, flexible.
     """
 
-    row: OptimizationRow
-    reasons: tuple[str, ...]
-    sites: tuple[SiteShadow, ...]
-    demand_usd_per_mwh: tuple[tuple[float, ...], ...]
-    budget_usd_per_mwh: tuple[float, ...]
-    provenance: Provenance | None
+    plan: OptimizationSnapshot
+    gap_share: float | None
+    sites: tuple[SiteShadow, ...] = ()
+    demand_usd_per_mwh: tuple[tuple[float, ...], ...] = ()
+    budget_usd_per_mwh: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +142,7 @@ class ContractRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractWindow:
-    """A measurement window and how it stood; charge and credit are None while it is open."""
+    """A measurement window and how it stood: an open one so far, its credit still None."""
 
     starts_at: datetime
     ends_at: datetime
@@ -209,7 +151,7 @@ class ContractWindow:
     bad_ticks: int
     excluded_ticks: int
     budget_ticks: int
-    charge_micro_usd: int | None
+    charge_micro_usd: int
     credit_micro_usd: int | None
 
 

@@ -270,6 +270,14 @@ class SitePoint:
     gpu_mw: float
     asic_mw: float
     contracts_mw: float
+    energy_price_low_usd_per_mwh: float | None = None
+    energy_price_high_usd_per_mwh: float | None = None
+    """The extremes of the ticks that the point stands for."""
+    pue: float | None = None
+    """Site over IT power of all that ran; None where nothing did. `cooling_efficiency_share` is its inverse."""
+    cooling_efficiency_share: float | None = None
+    revenue_usd_per_h: float | None = None
+    profit_usd_per_h: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
