@@ -2,9 +2,9 @@
 
 from components import format as text
 from components.live import Column, LiveTable
-from components.picture import Channel, cell
+from components.picture import Channel, Shown, cell
 from components.theme import panel, scroll
-from mara.core.snapshot import Snapshot
+from mara.core.snapshot import EventSnapshot, Snapshot
 
 MOST_EVENTS = 30
 EVENTS_A_TICK = 1_000  # more in one tick would mix with its neighbours, not be lost
@@ -30,5 +30,15 @@ def event_channel(snapshot: Snapshot) -> Channel:
     for event in sorted(snapshot.events, key=lambda event: event.tick)[-MOST_EVENTS:]:
         place = place_in_tick[event.tick] = place_in_tick.get(event.tick, -1) + 1
         rank = (event.tick + 1) * EVENTS_A_TICK - place
-        rows[f"{event.tick}.{place}"] = [rank, text.utc_time(event.at), cell(event.text, event.severity)]
+        rows[f"{event.tick}.{place}"] = [rank, _when(event, snapshot), _what(event)]
     return rows
+
+
+def _when(event: EventSnapshot, snapshot: Snapshot) -> Shown:
+    """The time, and below it the date unless it is today."""
+    is_today = event.at.date() == snapshot.at.date()
+    return cell(text.utc_time(event.at), note="" if is_today else text.utc_date(event.at))
+
+
+def _what(event: EventSnapshot) -> Shown:
+    return cell(event.text, event.severity, href=f"/sites/{event.site_id}" if event.site_id else "")

@@ -91,6 +91,11 @@ def utc_time(at: datetime) -> str:
     return f"{at:%H:%M}"
 
 
+def utc_date(at: datetime) -> str:
+    """`2 Jul`; beside a time, where the year goes without saying."""
+    return f"{at.day} {at:%b}"
+
+
 def duration(minutes: float) -> str:
     """A span in its two largest units: `15 min`, `3 h 20 min`, `2 d 4 h`."""
     whole = round(minutes)

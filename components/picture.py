@@ -11,15 +11,14 @@ Channel: TypeAlias = dict[str, Shown]
 Picture: TypeAlias = dict[str, Channel]
 
 
-def cell(text: str, state: str = "", share: float | None = None, href: str = "") -> Shown:
+def cell(text: str, state: str = "", share: float | None = None, href: str = "", note: str = "") -> Shown:
     """What one `LiveCell` or table cell shows: its text, the state that colours it, the length of its bar as a share
-    0..1, and in a table where a click leads to.
+    0..1, and in a table where a click leads to and a second line.
     """
-    if href:
-        return [text, state, None if share is None else round(min(max(share, 0.0), 1.0), 3), href]
-    if share is not None:
-        return [text, state, round(min(max(share, 0.0), 1.0), 3)]
-    return [text, state] if state else text
+    parts: list[Shown] = [text, state, None if share is None else round(min(max(share, 0.0), 1.0), 3), href, note]
+    while len(parts) > 1 and not parts[-1] and not isinstance(parts[-1], float):
+        parts.pop()
+    return parts if len(parts) > 1 else text
 
 
 def difference(before: Picture, after: Picture) -> Picture:

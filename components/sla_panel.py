@@ -1,13 +1,16 @@
 """Promises: each tier against its target, and the live contracts, those in most danger first."""
 
+from collections.abc import Callable
+from typing import Final
+
 from components import format as text
 from components.live import Column, LiveTable
 from components.picture import Channel, Shown, cell
 from components.theme import element, panel, scroll
 from mara.core.snapshot import ContractSnapshot, Snapshot, TierSnapshot
 
-MOST_CONTRACTS_SHOWN = 200
-BUDGET_NEARLY_USED_SHARE = 0.75
+MOST_CONTRACTS_SHOWN: Final = 20  # the page of promises has them all
+BUDGET_NEARLY_USED_SHARE: Final = 0.25  # of the budget left
 BEST_EFFORT = "spot"
 TIERS = ("premium", "standard", "flexible", "spot")  # priority 1 to 4
 
@@ -16,24 +19,25 @@ TIER_COLUMNS = (
     Column(label="On target", look="number", hint="Contracts whose availability meets the target, of all live ones."),
     Column(label="MW served", look="number", hint="Delivered now, of what is promised."),
     Column(label="Availability", look="number", hint="Good over counted ticks of the live windows, rounded down."),
-    Column(label="Budget used", look="number", hint="Bad ticks, of those that the promises leave room for."),
+    Column(label="Budget left", look="number", hint="Bad ticks that the promises still leave room for, of all."),
 )
 CONTRACT_COLUMNS = (
     Column(label="Contract", look="grow", clipped=True),
-    Column(label="Tier", look="wide"),
-    Column(label="Site", clipped=True),
+    Column(label="Site", look="site-name", clipped=True),
     Column(label="MW", look="number"),
     Column(label="Availability", look="number", hint="Good ticks over counted ticks of its window, rounded down."),
-    Column(label="Budget", look="number", hint="Bad ticks, of those that its promise leaves room for."),
+    Column(label="Budget left", look="number", hint="Bad ticks that its promise still leaves room for, of all."),
 )
 
 
-def sla_panel(tiers: Channel, contracts: Channel) -> None:
-    """Draws both tables; `tier_channel` and `contract_channel` say what they show."""
-    with panel("Service levels", "sla-panel"):
+def sla_panel(tiers: Channel, contracts: Channel, form: Callable[[], object] | None = None) -> None:
+    """Draws both tables; `tier_channel` and `contract_channel` say what they show. `form` draws what is below them."""
+    with panel("Service levels", "sla-panel") as top:
+        with top:
+            element("a", "panel-link", "All contracts").props('href="/sla"')
         with element("div", "tiers"):
             LiveTable("tiers", columns=TIER_COLUMNS, caption="Promises by tier", empty="No promises yet.", first=tiers)
-        element("h3", "panel-subtitle", "Live contracts")
+        element("h3", "panel-subtitle", "Live contracts, most in danger first")
         with scroll("Live contracts, most in danger first"):
             LiveTable(
                 "contracts",
@@ -42,6 +46,8 @@ def sla_panel(tiers: Channel, contracts: Channel) -> None:
                 empty="No live contracts. They appear here as soon as the first request is booked.",
                 first=contracts,
             )
+        if form is not None:
+            form()
 
 
 def tier_channel(snapshot: Snapshot) -> Channel:
@@ -79,13 +85,18 @@ def _contract_row(contract: ContractSnapshot) -> Shown:
     over = contract.bad_ticks > contract.budget_ticks and not best_effort
     return [
         round(_danger(contract), 4),
-        contract.customer or contract.id,
-        contract.tier.capitalize(),
-        contract.site_id if contract.served else cell("off now", "" if best_effort else "bad"),
+        cell(contract.customer or contract.id, note=f"{contract.tier.capitalize()} {contract.id}"),
+        _site(contract, best_effort=best_effort),
         text.number(contract.power_mw, 1),
         cell(text.availability(contract.availability_share), "bad" if over else ""),
         _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
     ]
+
+
+def _site(contract: ContractSnapshot, *, best_effort: bool) -> Shown:
+    if not contract.served:
+        return cell("off now", "" if best_effort else "bad")
+    return cell(contract.site_id, href=f"/sites/{contract.site_id}")
 
 
 def _danger(contract: ContractSnapshot) -> float:
@@ -100,6 +111,8 @@ def _danger(contract: ContractSnapshot) -> float:
 def _budget(used_ticks: int, budget_ticks: int, *, best_effort: bool) -> Shown:
     if best_effort:
         return text.NOTHING
-    share = used_ticks / budget_ticks if budget_ticks else float(used_ticks > 0)
-    state = "bad" if used_ticks > budget_ticks else "warn" if share >= BUDGET_NEARLY_USED_SHARE else "good"
-    return cell(text.count_of(used_ticks, budget_ticks), state, share)
+    if used_ticks > budget_ticks:
+        return cell(f"{text.number(used_ticks - budget_ticks)} over", "bad", 1.0)
+    left_share = 1.0 - used_ticks / budget_ticks if budget_ticks else 0.0
+    state = "warn" if budget_ticks and left_share <= BUDGET_NEARLY_USED_SHARE else "good"
+    return cell(text.count_of(budget_ticks - used_ticks, budget_ticks), state, left_share)

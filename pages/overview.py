@@ -9,6 +9,7 @@ from components.kpis import kpi_cells, kpi_strip
 from components.past import Past
 from components.picture import Channel, Picture
 from components.plan_panel import plan_cells, plan_panel
+from components.power_panel import power_cells, power_channel, power_panel
 from components.site_map import map_channel, site_channel, site_map_panel
 from components.sla_panel import contract_channel, sla_panel, tier_channel
 from components.theme import element
@@ -34,18 +35,20 @@ def overview_picture(published: Published, past: Past) -> Picture:
     if snapshot is None:
         return {}
     return {
-        "cells": _cells_of(snapshot),
+        "cells": _cells_of(snapshot, past),
         "sites": site_channel(snapshot),
         "map": map_channel(snapshot),
         "tiers": tier_channel(snapshot),
         "contracts": contract_channel(snapshot),
         "money": past.money,
+        "figures": past.figures,
+        "power": power_channel(snapshot),
         "events": event_channel(snapshot),
     }
 
 
-def _cells_of(snapshot: Snapshot) -> Channel:
-    return {**kpi_cells(snapshot), **plan_cells(snapshot), **gain_cells(snapshot)}
+def _cells_of(snapshot: Snapshot, past: Past) -> Channel:
+    return {**kpi_cells(snapshot, past), **power_cells(snapshot), **plan_cells(snapshot), **gain_cells(snapshot)}
 
 
 def _draw(picture: Picture) -> None:
@@ -57,6 +60,7 @@ def _draw(picture: Picture) -> None:
             sla_panel(picture.get("tiers", {}), picture.get("contracts", {}))
         with element("div", "strip strip-why"):
             money_panel()
+            power_panel(cells)
             gains_panel(cells)
             plan_panel(cells)
             events_panel(picture.get("events", {}))

@@ -1,16 +1,18 @@
 // A table whose rows are a channel of the picture: {key: [rank, cell, ...]}, highest rank first.
-// A cell is a text, or [text, state], or [text, state, share] with a bar, or [text, state, share or null, address].
+// A cell is a text, or [text, state, share, address, note], cut off after the last that there is: the share (0..1) is a
+// bar's length, the address is where a click leads to, the note is a second line.
 function inOrder(rows) {
   const entries = Object.entries(rows);
   return entries.sort(([oneKey, one], [otherKey, other]) => other[0] - one[0] || (oneKey < otherKey ? -1 : 1));
 }
 
 function cellOf(value, column, index) {
-  const [text, state, share, address] = Array.isArray(value) ? value : [value];
+  const [text, state, share, address, note] = Array.isArray(value) ? value : [value];
   const style = typeof share === "number" ? { "--share": share } : undefined;
   const href = address && (window.path_prefix ?? "") + address;
   const looks = { "data-state": state || undefined, class: style ? "bar" : undefined, style, href };
-  const content = Vue.h(href ? "a" : "span", looks, text);
+  const content = [Vue.h(href ? "a" : "span", looks, text)];
+  if (note) content.push(Vue.h("span", { class: "cell-note" }, note));
   const attributes = { class: column.look, title: column.clipped ? text : undefined };
   return index === 0 ? Vue.h("th", { ...attributes, scope: "row" }, content) : Vue.h("td", attributes, content);
 }

@@ -172,9 +172,12 @@ async def test_a_contract_that_ended_leaves_the_table(screen: Screen) -> None:
     await screen.open()
     ended = screen.platform.latest.read().snapshot
     assert ended is not None
-    screen.platform.latest.publish(replace(ended, contracts=ended.contracts[1:]))
+    screen.platform.latest.publish(replace(ended, contracts=ended.contracts[3:4]))
+    await screen.after_a_look()
+    screen.platform.latest.publish(replace(ended, contracts=()))
     changes = await screen.after_a_look()
-    assert changes["contracts"] == {"c000": None}
+    assert list(changes["contracts"]) == ["c003"]
+    assert changes["contracts"]["c003"] is None
 
 
 async def test_without_contracts_and_events_the_tables_are_empty_and_say_what_will_come(screen: Screen) -> None:

@@ -1,16 +1,20 @@
 from dataclasses import replace
 
+import pytest
+
 from components.controls import engine_cells
 from components.events_panel import MOST_EVENTS, event_channel
 from components.gains_panel import PLACEMENT_GAINS, gain_cells
 from components.kpis import kpi_cells
+from components.past import Past
 from components.plan_panel import MOST_REASONS, plan_cells
 from components.site_map import MAP_FIELDS, map_channel
 from components.sla_panel import MOST_CONTRACTS_SHOWN, contract_channel, tier_channel
 from mara.core.snapshot import EventSnapshot
-from tests.ui.snapshots import START, snapshot_at
+from tests.ui.snapshots import START, series_until, snapshot_at
 
 SNAPSHOT = snapshot_at()
+PAST = Past().before(series_until(SNAPSHOT.tick, 24)).after(SNAPSHOT)
 
 
 def cells_of(row: object) -> list[object]:
@@ -19,18 +23,18 @@ def cells_of(row: object) -> list[object]:
 
 
 def test_cells_are_keyed_once() -> None:
-    keys = [key for draw in (kpi_cells, plan_cells, gain_cells) for key in draw(SNAPSHOT)]
+    keys = [key for draw in (plan_cells, gain_cells) for key in draw(SNAPSHOT)] + list(kpi_cells(SNAPSHOT, PAST))
     assert len(keys) == len(set(keys))
 
 
 def test_a_losing_fleet_says_so() -> None:
-    cells = kpi_cells(replace(SNAPSHOT, profit_usd_per_h=-4_210.0))
+    cells = kpi_cells(replace(SNAPSHOT, profit_usd_per_h=-4_210.0), PAST)
     assert cells["kpi.profit"] == "−4.21"
     assert cells["kpi.profit.note"] == ["706 kUSD since start", "bad"]
 
 
 def test_a_fleet_without_contracts_breaks_no_promise() -> None:
-    cells = kpi_cells(replace(SNAPSHOT, tiers=()))
+    cells = kpi_cells(replace(SNAPSHOT, tiers=()), PAST)
     assert cells["kpi.contracts.note"] == "no live contracts"
 
 
@@ -54,15 +58,16 @@ def test_best_effort_is_neither_promised_nor_broken() -> None:
     spot = next(contract for contract in SNAPSHOT.contracts if contract.tier == "spot")
     off = replace(spot, served=False, availability_share=0.1, bad_ticks=900, power_mw=2.0)
     shown = contract_channel(replace(SNAPSHOT, contracts=(off,)))[off.id]
-    assert shown == [-1.0, off.customer, "Spot", "off now", "2.0", "10.00 %", "–"]
+    name = [off.customer, "", None, "", f"Spot {off.id}"]
+    assert shown == [-1.0, name, "off now", "2.0", "10.00 %", "–"]
 
 
 def test_contracts_in_most_danger_rank_highest_and_a_broken_promise_above_all() -> None:
     contracts = {contract.id: contract for contract in SNAPSHOT.contracts}
     ranked = sorted(contract_channel(SNAPSHOT).items(), key=lambda row: -float(str(cells_of(row[1])[0])))
-    first, last = contracts[ranked[0][0]], contracts[ranked[-1][0]]
+    first = contracts[ranked[0][0]]
     assert first.bad_ticks > first.budget_ticks
-    assert last.tier == "spot"
+    assert all(contracts[key].tier != "spot" for key, _ in ranked)  # there are enough that can be in danger
 
 
 def test_only_so_many_contracts_are_drawn_and_those_in_danger_are_among_them() -> None:
@@ -74,7 +79,33 @@ def test_only_so_many_contracts_are_drawn_and_those_in_danger_are_among_them() -
 
 def test_a_contract_that_runs_nowhere_is_loud() -> None:
     off = replace(SNAPSHOT.contracts[0], served=False, site_id="")
-    assert cells_of(contract_channel(replace(SNAPSHOT, contracts=(off,)))[off.id])[3] == ["off now", "bad"]
+    assert cells_of(contract_channel(replace(SNAPSHOT, contracts=(off,)))[off.id])[2] == ["off now", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("bad_ticks", "shown"),
+    [
+        (0, ["8 of 8", "good", 1.0]),
+        (2, ["6 of 8", "good", 0.75]),
+        (6, ["2 of 8", "warn", 0.25]),
+        (8, ["0 of 8", "warn", 0.0]),
+        (11, ["3 over", "bad", 1.0]),
+    ],
+)
+def test_a_contract_tells_what_is_left_of_its_error_budget(bad_ticks: int, shown: list[object]) -> None:
+    contract = replace(SNAPSHOT.contracts[0], bad_ticks=bad_ticks, budget_ticks=8)
+    assert cells_of(contract_channel(replace(SNAPSHOT, contracts=(contract,)))[contract.id])[5] == shown
+
+
+def test_an_event_of_another_day_has_its_date_and_one_of_a_site_leads_there() -> None:
+    rows = {key: cells_of(row) for key, row in event_channel(SNAPSHOT).items()}
+    assert rows["285.0"][1:] == [
+        ["23:45", "", None, "", "1 Jul"],
+        ["Dublin down; 3.2 MW Premium moved to Oslo in time, 1.1 MW Standard off.", "critical", None, "/sites/dublin"],
+    ]
+    assert rows["274.0"][2] == ["Contract c040 (Harbour, Spot, 2.9 MW) started at Vancouver.", "info"]
+    today = event_channel(snapshot_at(312))
+    assert cells_of(today["309.0"])[1] == "01:45"
 
 
 def test_the_gains_of_placement_add_up_and_flexibility_stands_beside_them() -> None:
