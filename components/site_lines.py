@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from components.charts import Line, LineChart, csv_button, legend
-from components.picture import Channel
+from components.picture import Channel, Shown
 from components.theme import panel
 from mara.core.snapshot import SitePoint, SiteSnapshot, Snapshot
 
@@ -70,6 +70,6 @@ def forecast_channel(expected_usd_per_mwh: dict[int, float], site: SiteSnapshot,
     return {str(at): round(price, 1) for at, price in joined.items()}
 
 
-def _loads_mw(at: SitePoint | SiteSnapshot) -> list[float | str]:
+def _loads_mw(at: SitePoint | SiteSnapshot) -> list[Shown]:
     loads = (at.contracts_mw, at.gpu_mw, at.asic_mw, at.air_miner_mw, at.hydro_miner_mw, at.immersion_miner_mw)
     return [round(load_mw, 2) for load_mw in loads]

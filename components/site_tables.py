@@ -8,8 +8,10 @@ from math import asin, cos, radians, sin, sqrt
 from components import format as text
 from components.live import Column, LiveTable, live_text
 from components.picture import Channel, Shown, cell
+from components.plan_panel import OPTIMIZER_LABELS
 from components.sla_panel import contract_channel
 from components.theme import panel, scroll
+from mara.core.history import Decision
 from mara.core.snapshot import EventSnapshot, InventorySnapshot, LedgerSum, SiteSnapshot, Snapshot
 
 MOST_DECISIONS = 100
@@ -52,7 +54,11 @@ CONTRACT_COLUMNS = (
     Column(label="Budget", look="number", hint="Bad ticks, of those that its promise leaves room for."),
 )
 LEDGER_COLUMNS = (Column(label="Line", look="grow"), Column(label="USD", look="number"))
-DECISION_COLUMNS = (Column(label="UTC"), Column(label="What happened and why", look="grow"))
+DECISION_COLUMNS = (
+    Column(label="UTC"),
+    Column(label="What happened and why", look="grow"),
+    Column(label="From", look="teller", hint="Whose plan gave the reason, or an event."),
+)
 OTHER_COLUMNS = (
     Column(label="Site", look="grow"),
     Column(label="km", look="number", hint="Great-circle distance."),
@@ -137,15 +143,16 @@ def ledger_cells(since: datetime, until: datetime) -> Channel:
     return {"ledger.since": f"{since.day} {since:%b %H:%M} to {until:%H:%M} UTC"}
 
 
-def decision_channel(events: Iterable[EventSnapshot]) -> Channel:
-    """A row for each event, keyed by tick and order in it."""
+def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
+    """A row for each sentence, keyed by tick and order in it; what came twice, stored and live, stands once."""
+    sentences = {(one.tick, one.text): one for one in told}
     rows: Channel = {}
     place_in_tick: dict[int, int] = {}
-    for event in sorted(events, key=lambda event: event.tick)[-MOST_DECISIONS:]:
-        place = place_in_tick[event.tick] = place_in_tick.get(event.tick, -1) + 1
-        rank = (event.tick + 1) * EVENTS_A_TICK - place
-        when = f"{event.at.day} {event.at:%b %H:%M}"
-        rows[f"{event.tick}.{place}"] = [rank, when, cell(event.text, event.severity)]
+    for one in sorted(sentences.values(), key=lambda one: one.tick)[-MOST_DECISIONS:]:
+        place = place_in_tick[one.tick] = place_in_tick.get(one.tick, -1) + 1
+        rank = (one.tick + 1) * EVENTS_A_TICK - place
+        when = f"{one.at.day} {one.at:%b %H:%M}"
+        rows[f"{one.tick}.{place}"] = [rank, when, cell(one.text, one.severity), _teller(one)]
     return rows
 
 
@@ -184,6 +191,11 @@ def _other_row(other: SiteSnapshot, away_km: float) -> list[Shown]:
         text.number(other.energy_price_usd_per_mwh, 1),
         text.number(other.site_power_mw, 1),
     ]
+
+
+def _teller(one: Decision | EventSnapshot) -> str:
+    optimizer = one.optimizer if isinstance(one, Decision) else ""
+    return OPTIMIZER_LABELS.get(optimizer, optimizer) or "Event"
 
 
 def _line_label(kind: str) -> str:

@@ -33,7 +33,8 @@ from components.site_tables import (
     others_panel,
 )
 from components.theme import element
-from mara.core.snapshot import EventSnapshot, LedgerSum, SitePoint, SiteSnapshot, Snapshot
+from mara.core.history import Decision
+from mara.core.snapshot import LedgerSum, SitePoint, SiteSnapshot, Snapshot
 from mara.runtime.latest import Published
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
@@ -51,7 +52,7 @@ class Reading:
 
     points: tuple[SitePoint, ...] = ()
     ledger: tuple[LedgerSum, ...] = ()
-    events: tuple[EventSnapshot, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     ledger_from_tick: int = 0
     ledger_to_tick: int = 0
 
@@ -83,7 +84,6 @@ class SiteScreen:
         self._loads = _newest(load_points(stored.points) | self._loads | load_now(site, snapshot))
         expected = forecast_of(site.id, snapshot, published.forecast)
         told = (event for event in snapshot.events if event.site_id == site.id)
-        events = {(event.tick, event.text): event for event in (*stored.events, *told)}
         return {
             "cells": {**site_cells(site, snapshot, published.forecast), **_ledger_cells(stored, snapshot)},
             "price": self._prices,
@@ -92,7 +92,7 @@ class SiteScreen:
             "machines": machine_channel(site),
             "here": here_channel(site, snapshot),
             "ledger": ledger_channel(stored.ledger),
-            "decisions": decision_channel(events.values()),
+            "decisions": decision_channel((*stored.decisions, *told)),
             "others": other_channel(site, snapshot),
         }
 
@@ -103,7 +103,7 @@ class SiteScreen:
         return Reading(
             points=await archive.site_series(self._site_id, SERIES_HOURS),
             ledger=await archive.site_ledger(self._site_id, first, end),
-            events=await archive.site_events(self._site_id, MOST_DECISIONS),
+            decisions=await archive.decisions(self._site_id, MOST_DECISIONS),
             ledger_from_tick=first,
             ledger_to_tick=end,
         )

@@ -273,6 +273,8 @@ def _plan(step: Step, plan: Plan, charter: Charter) -> PlanSnapshot:
         reasons=reasons_of(step, charter, plan),
         note=plan.note,
         horizon_ticks=sum(plan.step_ticks),
+        baseline_usd=plan.baseline_usd,
+        solve_wall_s=plan.solve_wall_s,
         shadow=_shadow(plan, step.tick),
         claims=claims_of(step, plan, charter),
         provenance=plan.provenance,

@@ -136,6 +136,9 @@ class PlanSnapshot:
     reasons: tuple[str, ...]
     note: str
     horizon_ticks: int = 1
+    baseline_usd: float | None = None
+    """What the rules' plan for the same problem was worth; None where nobody asked."""
+    solve_wall_s: float | None = None
     shadow: ShadowSnapshot | None = None
     """None from an optimizer that knows no prices."""
     claims: tuple[Claim, ...] = ()

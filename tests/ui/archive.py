@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+from mara.core.history import Decision, Optimization
 from mara.core.plan import Claim, Provenance
-from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
-from mara.errors import StoreRefused
+from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
+from mara.errors import CommandError, StoreRefused
 from tests.ui.snapshots import START, TICK_MINUTES, snapshot_at
 
 LEDGER_KINDS = ("mining", "inference", "contract_premium", "contract_flexible", "energy", "carbon", "credit_flexible")
@@ -31,13 +32,23 @@ class FakeArchive:
             for kind, amount in zip(LEDGER_KINDS, MICRO_USD, strict=True)
         )
 
-    async def site_events(self, site_id: str, limit: int) -> tuple[EventSnapshot, ...]:
-        self._ask(f"site_events {site_id} {limit}")
-        return tuple(_event(tick, site_id) for tick in range(self.tick - 30, 12, -36))[:limit]
+    async def decisions(self, site_id: str, limit: int = 50) -> tuple[Decision, ...]:
+        self._ask(f"decisions {site_id} {limit}")
+        return tuple(_decision(tick, site_id) for tick in range(self.tick - 30, 12, -36))[:limit]
 
     async def optimizations(self, limit: int) -> tuple[OptimizationSnapshot, ...]:
         self._ask(f"optimizations {limit}")
         return tuple(optimization(tick) for tick in range(self.tick - self.tick % 12, 0, -12))[:limit]
+
+    async def optimization(self, adopted_tick: int) -> Optimization:
+        self._ask(f"optimization {adopted_tick}")
+        if adopted_tick % 12:
+            raise CommandError(f"no plan came into force at tick {adopted_tick}: name one of the list")
+        return Optimization(plan=optimization(adopted_tick), gap_share=0.00005)
+
+    async def profit_between(self, from_tick: int, to_tick: int) -> float:
+        self._ask(f"profit_between {from_tick} {to_tick}")
+        return 2_450.0 * (to_tick - from_tick)
 
     def _ask(self, question: str) -> None:
         self.asked.append(question)
@@ -84,11 +95,10 @@ def _provenance() -> Provenance:
     )
 
 
-def _event(tick: int, site_id: str) -> EventSnapshot:
+def _decision(tick: int, site_id: str) -> Decision:
     at = START + timedelta(minutes=TICK_MINUTES * tick)
-    name = _site(tick, site_id).name
-    said = f"{name} curtailed 12.0 MW of air miners: price 212 USD/MWh, break-even 104."
-    return EventSnapshot(tick=tick, at=at, severity="info", site_id=site_id, text=said)
+    said = f"{_site(tick, site_id).name} curtailed 12.0 MW of air miners: price 212 USD/MWh, break-even 104."
+    return Decision(tick=tick, at=at, source="plan", severity="info", optimizer="lp", text=said)
 
 
 def _site(tick: int, site_id: str) -> SiteSnapshot:
