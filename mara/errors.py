@@ -10,6 +10,7 @@
     │  ├─ PlanInfeasible       no plan exists; every problem has one, so this names a fault in its making
     │  ├─ PlanRejected         a plan came, and breaks a limit or a rule
     │  └─ PlanTimeout          no plan before the deadline
+    ├─ AdviceError             nothing that may be followed came from the advisor: the plan in force stays
     ├─ CommandError            asked for the impossible: nothing changes
     └─ StoreError              the database did not take it: DEGRADED, tried again
        └─ StoreRefused         the database is damaged, locked, of a newer Mara or of another run: not touched
@@ -71,6 +72,22 @@ class PlanRejected(PlanError):
 
 class PlanTimeout(PlanError):
     """No plan before the deadline."""
+
+
+class AdviceError(MaraError):
+    """The advisor gave nothing that may be followed; the message is what the panel says.
+
+    Attributes:
+        rest_s: how long it is not asked again; ``{until}`` in the message is when that is over.
+        is_counted: whether several such in a row make it rest.
+        detail: for the log alone.
+    """
+
+    def __init__(self, message: str, *, rest_s: float = 0.0, is_counted: bool = False, detail: str = "") -> None:
+        super().__init__(message)
+        self.rest_s = rest_s
+        self.is_counted = is_counted
+        self.detail = detail
 
 
 class CommandError(MaraError):

@@ -7,7 +7,7 @@ Methods work in the calling thread, one at a time. `executor` is the store's own
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
@@ -129,6 +129,16 @@ class Store:
             self._tail = None  # until the outcome is known; the next call reads what is really there
             self._write(page, self._charter.grid)
             self._tail = page.tail
+
+    @contextmanager
+    def aside(self, doing: str) -> Iterator[Connection]:
+        """A short transaction beside the ticks' own, for what is no part of the run; `doing` says what for.
+
+        Raises:
+            StoreError: the disk refused; nothing was stored.
+        """
+        with self._one_at_a_time, answering(self.path, doing), self._connection.begin():
+            yield self._connection
 
     def close(self) -> None:
         """Empty the write-ahead log into the database and let the next writer in; harmless when repeated."""
