@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 from anthropic.types import Message, RawMessageStreamEvent
 from pydantic import TypeAdapter
 
@@ -98,7 +98,11 @@ def checked(event: JsonObject) -> JsonObject:
 
 
 def block_events(block: JsonObject) -> Iterator[JsonObject]:
-    empty = {"thinking": {"thinking": "", "signature": ""}, "text": {"text": ""}, "tool_use": {"input": {}}}
+    empty: dict[str, JsonObject] = {
+        "thinking": {"thinking": "", "signature": ""},
+        "text": {"text": ""},
+        "tool_use": {"input": {}},
+    }
     yield {"type": "content_block_start", "content_block": {**block, **empty[block["type"]]}}
     for delta in deltas_of(block):
         yield {"type": "content_block_delta", "delta": delta}

@@ -52,7 +52,7 @@ async def test_a_plain_answer_is_the_same_message_and_its_request_has_an_id() ->
             async with client.messages.stream(**asked) as stream:
                 streamed = await stream.get_final_message()
                 assert stream.request_id == fake.request_ids[1]
-    assert plain.to_dict()["content"][0] == streamed.to_dict()["content"][0] | {"signature": "sig-1"}  # type: ignore[index,operator]
+    assert plain.to_dict()["content"][0] == streamed.to_dict()["content"][0] | {"signature": "sig-1"}  # type: ignore[index]
     assert plain._request_id == fake.request_ids[0]
 
 

@@ -144,8 +144,8 @@ async def test_an_edited_history_is_refused(how: str) -> None:
         async with client_of(fake.url) as client:
             asked = question(tools=[WEATHER], thinking={"type": "adaptive", "display": "summarized"})
             first = (await client.messages.create(**asked)).to_dict()["content"]
-            call_id = first[1]["id"]  # type: ignore[index]
-            again = answered(edited(first, how), result_of(call_id))  # type: ignore[arg-type]
+            call_id = first[1]["id"]
+            again = answered(edited(first, how), result_of(call_id))
             with pytest.raises(BadRequestError, match="must be sent unmodified"):
                 await client.messages.create(**{**asked, "messages": again})
 
@@ -156,7 +156,7 @@ async def test_each_tool_call_wants_its_own_result_first(how: str) -> None:
         async with client_of(fake.url) as client:
             asked = question(tools=[WEATHER], thinking={"type": "adaptive"})
             first = (await client.messages.create(**asked)).to_dict()["content"]
-            right = result_of(first[1]["id"])  # type: ignore[index]
+            right = result_of(first[1]["id"])
             text = {"type": "text", "text": "and now?"}
             given = {"none": [text], "other": [result_of("toolu_9")], "twice": [right, right], "late": [text, right]}
             with pytest.raises(BadRequestError, match="tool_"):

@@ -1,0 +1,103 @@
+"""Why something was as it was: a question looked up in what is stored, and answered in sentences of facts.
+
+No model is asked here: every number is read from the run, or worked out from what was read by the core's own formulas.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from mara.core.explanation import Explanation
+from mara.core.timegrid import zone
+from mara.runtime.past import Past
+from mara.runtime.question import MOST_CHARACTERS, Question, Topic, question_of
+from mara.runtime.why_contracts import contract_off, refused_or_credited
+from mara.runtime.why_fleet import loads_moved, money_made, plan_made, prices_seen
+from mara.runtime.why_sites import site_state
+from mara.store.decisions import Decisions
+from mara.store.reading import Reading
+
+EXAMPLES: Final = (
+    "Why was {site} curtailed at 14:00?",
+    "Why is {customer} off?",
+    "Why did Premium move yesterday?",
+    "Why did {site} lose money this morning?",
+    "What did the plan do at 06:00?",
+    "Why was a request refused today?",
+)
+
+
+def explained(text: str, reading: Reading) -> Explanation:
+    """The answer to an operator's question; one that is not understood is answered with what can be asked.
+
+    Raises:
+        StoreRefused: the database holds no run, or does not answer.
+    """
+    past = Past.of(Decisions(reading))
+    asked = " ".join(text.split())[:MOST_CHARACTERS]
+    can_ask = examples(past)
+    if past.last_tick < 0:
+        return unanswered(asked, "Nothing is stored yet: ask when the first tick has run.", ())
+    question = question_of(asked, past.charter.fleet, past.grid, past.last_tick, past.customers)
+    trouble = _out_of_reach(question, past)
+    if trouble:
+        return unanswered(asked, trouble, can_ask)
+    found = _answer(question, past)
+    if found is None:
+        wants = "Name a site, a customer or a tier, what happened, and when. For example:"
+        return unanswered(asked, f"That question was not understood. {wants}", can_ask)
+    return replace(_with_guesses(found, question, past), question=asked, can_ask=can_ask)
+
+
+def unanswered(asked: str, why: str, can_ask: tuple[str, ...]) -> Explanation:
+    """Says what is wrong with a question, or with asking now."""
+    return Explanation(question=asked, is_answered=False, sentences=(why,), can_ask=can_ask)
+
+
+def examples(past: Past) -> tuple[str, ...]:
+    """Questions that this run can answer, about what has happened in it."""
+    site = past.busiest_site_name()
+    customer = past.customers[0] if past.customers else ""
+    return tuple(text.format(site=site, customer=customer) for text in EXAMPLES if customer or "{customer}" not in text)
+
+
+def _answer(question: Question, past: Past) -> Explanation | None:
+    """By topic; without one by what the question names."""
+    topic = question.topic
+    if topic in (Topic.REFUSED, Topic.CREDIT):
+        return refused_or_credited(question, past)
+    if topic is Topic.MOVED:
+        return loads_moved(question, past)
+    if question.customers or question.contract_id:
+        return contract_off(question, past)
+    if topic is Topic.MONEY:
+        return money_made(question, past)
+    if topic is Topic.PLAN:
+        return plan_made(question, past)
+    if topic is Topic.PRICE:
+        return prices_seen(question, past)
+    if question.sites or topic in (Topic.OFF, Topic.RUNNING):
+        return site_state(question, past)
+    return loads_moved(question, past) if question.tier is not None else None
+
+
+def _out_of_reach(question: Question, past: Past) -> str:
+    """What is wrong with the time asked about, in words; empty when nothing is."""
+    moment, grid = question.moment, past.grid
+    newest = f"{grid.at(past.last_tick):%d %b %Y %H:%M} UTC (tick {past.last_tick})"
+    if moment.first_tick > past.last_tick:
+        return f"That is in the future: the run stands at {newest}."
+    if moment.end_tick <= 0:
+        return f"That is before the run began, at {grid.at(0):%d %b %Y %H:%M} UTC."
+    return ""
+
+
+def _with_guesses(found: Explanation, question: Question, past: Past) -> Explanation:
+    """The answer with the hour at its site, and with names that had to be guessed said aloud."""
+    sentences = found.sentences
+    if question.taken_as:
+        sentences = (f"Read as: {', '.join(question.taken_as)}.", *sentences)
+    local = ""
+    if found.site_id and found.tick is not None:
+        site = past.charter.fleet.sites[past.charter.fleet.site_ids.index(found.site_id)]
+        local = f"{past.grid.at(found.tick).astimezone(zone(site.timezone)):%a %H:%M} in {site.name}"
+    return replace(found, sentences=sentences, local_text=local)

@@ -1,0 +1,80 @@
+"""A stored run of two days in which something happens: a dear afternoon, a move, an outage, a refusal, a credit."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mara.core.contract import ContractRequest, Tier
+from mara.core.events import events_of
+from mara.core.step import advance
+from mara.core.world import Charter, Observation, World, first_world
+from mara.optimizers.rules import Rules
+from mara.store.reading import Reading
+from mara.store.records import run_record
+from mara.store.store import Store
+from tests import builders
+from tests.builders import EAST, NORTH, WEST
+
+TICKS = 48
+"""Of an hour each, from 1 July 2025 00:00 UTC."""
+DEAR = range(14, 18)
+"""Ticks in which the west's power is far above every break-even."""
+MOVE_TICK = 20
+"""From here on the north is cheap."""
+DOWN = range(30, 33)
+"""Ticks in which the north has no machines."""
+BRIEFLY_DOWN_TICK = 5
+DEAR_EVERYWHERE_TICK = 44
+SHORT_TICKS = 10
+CALM_USD_PER_MWH = 50.0
+DEAR_USD_PER_MWH = 300.0
+CHEAP_USD_PER_MWH = 10.0
+
+
+def told_charter() -> Charter:
+    return builders.charter(tick_minutes=60)
+
+
+def seen(of: Charter, tick: int) -> Observation:
+    price = np.full(3, CALM_USD_PER_MWH)
+    price[WEST] = DEAR_USD_PER_MWH if tick in DEAR else CALM_USD_PER_MWH
+    price[NORTH] = CHEAP_USD_PER_MWH if tick >= MOVE_TICK else CALM_USD_PER_MWH + 1.0
+    if tick == DEAR_EVERYWHERE_TICK:
+        price[:] = DEAR_USD_PER_MWH
+    up = np.ones(3)
+    up[NORTH] = 0.0 if tick in DOWN or tick == BRIEFLY_DOWN_TICK else 1.0
+    up[EAST] = 0.5 if tick == 40 else 1.0
+    return builders.observation(of, tick, price=price, up=up, carbon=100.0, arrivals=_arrivals() if tick == 1 else ())
+
+
+def _arrivals() -> tuple[ContractRequest, ...]:
+    asks = (
+        ("c1-000001-0", Tier.PREMIUM, "Cirrus Forecasts", 1.0, 24 * 10),
+        ("c1-000001-1", Tier.FLEXIBLE, "Nimbus Games", 2.0, 24 * 10),
+        ("c1-000001-2", Tier.FLEXIBLE, "Nimbus Games", 1.5, 24 * 10),
+        ("c1-000001-3", Tier.STANDARD, "Basalt Render", 1.0, SHORT_TICKS),
+        ("c1-000001-4", Tier.STANDARD, "Basalt Render", 500.0, 24),
+    )
+    return tuple(
+        ContractRequest(id=name, tier=tier, customer=who, power_mw=mw, duration_ticks=ticks, timezone="UTC")
+        for name, tier, who, mw, ticks in asks
+    )
+
+
+def told_run(path: Path, ticks: int = TICKS) -> Reading:
+    """The run, stored; close it."""
+    charter = told_charter()
+    url = f"sqlite:///{path}"
+    store = Store.open(url)
+    run = run_record(charter, seed=1, optimizer="rules", feed="told", version="0.0.0")
+    store.begin(run, first_world(charter))
+    world: World = first_world(charter)
+    for tick in range(ticks):
+        observation = seen(charter, tick)
+        problem = builders.problem(charter, world, observation)
+        plan = Rules().plan(problem)
+        step = advance(world, observation, plan.step_at(tick), charter, ())
+        store.append(step, plan, events_of(step, charter))
+        world = step.world
+    store.close()
+    return Reading.open(url)
