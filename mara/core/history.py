@@ -99,13 +99,14 @@ class Optimization:
 
     Attributes:
         gap_share: what its bound leaves open, over the bound; None without both.
-        sites: empty, as all below, from an optimizer that knows no prices.
+        step_ticks: how long each of its steps is; empty, as all below, from an optimizer that knows no prices.
         demand_usd_per_mwh: what one more megawatt-hour of contracts cost less what it paid, by tier, then step.
         budget_usd_per_mwh: one more megawatt-hour of error budget: premium, standard, flexible.
     """
 
     plan: OptimizationSnapshot
     gap_share: float | None
+    step_ticks: tuple[int, ...] = ()
     sites: tuple[SiteShadow, ...] = ()
     demand_usd_per_mwh: tuple[tuple[float, ...], ...] = ()
     budget_usd_per_mwh: tuple[float, ...] = ()

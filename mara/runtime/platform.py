@@ -16,6 +16,7 @@ from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, FeedEnded, FeedError, MaraError, StoreRefused
 from mara.runtime.again import replayed
+from mara.runtime.archive import Archive
 from mara.runtime.clock import Clock
 from mara.runtime.engine import Engine, Outlook, Turn
 from mara.runtime.latest import EngineState, Latest
@@ -51,6 +52,7 @@ class Platform:
         self, open_run: Callable[[], tuple[Store, Engine, Planner]], latest: Latest, clock: Clock, speed_share: float
     ) -> None:
         self.latest = latest
+        self.archive = Archive()
         self._open_run = open_run
         self._clock = clock
         self._speed_share = speed_share
@@ -80,6 +82,7 @@ class Platform:
         self._is_wanted = True
         store, engine, self._planner = await asyncio.to_thread(self._open_run)
         self._store, self._engine = store, engine
+        self.archive.open(store.reading)
         try:
             self._recent.extend(await asyncio.to_thread(store.recent_events, MAX_SHOWN_EVENTS))
             last = await asyncio.to_thread(self._last_shown, store, engine)
@@ -119,6 +122,7 @@ class Platform:
         self._unstored = None
         if self._planner is not None:
             self._planner.close()
+        self.archive.close()
         if self._store is not None:
             store, self._store = self._store, None
             await asyncio.to_thread(store.close)

@@ -33,6 +33,14 @@ class Adoption:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prices:
+    """A plan's shadow prices and how long each of the steps is that their rows stand for."""
+
+    shadow: Shadow
+    step_ticks: tuple[int, ...]
+
+
 def adoption_of(plan: Plan, tick: int, last: Adoption, grid: TimeGrid) -> Adoption:
     """The plan in force in `tick` as one to write down, or `last` itself when it is not."""
     if (plan.optimizer, plan.made_tick) == (last.optimizer, last.made_tick):
@@ -45,7 +53,7 @@ def adoption_of(plan: Plan, tick: int, last: Adoption, grid: TimeGrid) -> Adopti
 
 def optimization_row(step: Step, plan: Plan, charter: Charter) -> RowValues:
     """The row of a plan that came into force with `step`."""
-    shadow, provenance = plan.shadow, plan.provenance
+    provenance = plan.provenance
     return (
         step.tick,
         plan.made_tick,
@@ -57,16 +65,20 @@ def optimization_row(step: Step, plan: Plan, charter: Charter) -> RowValues:
         plan.note,
         headline_of(step),
         text_of(REASONS, reasons_of(step, charter, plan)),
-        None if shadow is None else zlib.compress(bytes_of(shadow), SHADOW_LEVEL),
+        None if plan.shadow is None else _prices_bytes(plan.shadow, plan.step_ticks),
         None if provenance is None else text_of(Provenance, provenance),
         finite(plan.baseline_usd),
         finite(plan.solve_wall_s),
     )
 
 
-def shadow_of(content: bytes | None) -> Shadow | None:
+def _prices_bytes(shadow: Shadow, step_ticks: tuple[int, ...]) -> bytes:
+    return zlib.compress(bytes_of(Prices(shadow=shadow, step_ticks=step_ticks)), SHADOW_LEVEL)
+
+
+def prices_of(content: bytes | None) -> Prices | None:
     """What `optimization_row` kept of the prices."""
-    return None if content is None else record_of(Shadow, zlib.decompress(content))
+    return None if content is None else record_of(Prices, zlib.decompress(content))
 
 
 def provenance_of(text: str | None) -> Provenance | None:

@@ -7,9 +7,9 @@ from typing import Any, Final, Literal, get_args
 
 from mara.core.contract import TIER_KEYS
 from mara.core.finance import EnergyLine, Line
-from mara.core.timegrid import TimeGrid
-from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE, W_PER_MW
+from mara.core.units import MICRO_USD_PER_USD, W_PER_MW
 from mara.store.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
+from mara.store.places import span_of
 from mara.store.reading import Reading
 
 ExportTable = Literal["prices", "steps", "ledger", "commitments", "optimizations"]
@@ -43,9 +43,7 @@ def export(
     Raises:
         StoreRefused: there is no run to export.
     """
-    grid, end = reading.run().charter.grid, reading.next_tick()
-    first = 0 if from_ is None else max(0, _tick_from(from_, grid))
-    last = end if to is None else min(end, _tick_from(to, grid))
+    first, last = span_of(reading, reading.run().charter.grid, from_, to)
     sites = reading.ask("SELECT count(*) FROM site_inventories")[0][0]
     length = max(1, ROWS_A_QUERY // sites)
     header, query = _SOURCES[table]
@@ -59,11 +57,6 @@ def export(
                     yield tuple(column.of(value) for column, value in zip(header, row, strict=True))
 
     return header, values()
-
-
-def _tick_from(moment: datetime, grid: TimeGrid) -> int:
-    """The first tick that starts at or after the moment."""
-    return -((grid.start_epoch_s - int(moment.timestamp())) // (grid.tick_minutes * SECONDS_PER_MINUTE))
 
 
 def _legs(entry: Values) -> Iterator[Values]:

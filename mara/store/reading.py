@@ -15,7 +15,7 @@ from mara.core.plan import PlanStep
 from mara.core.snapshot import SeriesPoint
 from mara.core.units import MICRO_USD_PER_USD
 from mara.core.world import Observation, World
-from mara.errors import StoreRefused
+from mara.errors import StoreError, StoreRefused
 from mara.store import resume, rows, schema, tables
 from mara.store.chain import Digests
 from mara.store.codec import commands_of, record_of
@@ -36,6 +36,8 @@ class Reading:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._engine = reader_engine(path)
+        self._run: RunRecord | None = None
+        self._is_closed = False
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -57,13 +59,21 @@ class Reading:
         return cls(path)
 
     def close(self) -> None:
-        """Let go of the connections; harmless when repeated."""
+        """Let go of the connections; who still asks is refused. Harmless when repeated."""
+        self._is_closed = True
         self._engine.dispose()
 
     def ask(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
         """All rows of one query."""
-        with answering(self.path, "reading"), self._engine.connect() as connection:
+        with self._connection("reading") as connection:
             return connection.exec_driver_sql(query, values).all()
+
+    @contextmanager
+    def _connection(self, doing: str) -> Iterator[Connection]:
+        if self._is_closed:
+            raise StoreError(f"{self.path} was closed at {doing}: open it again")
+        with answering(self.path, doing), self._engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def one_state(self) -> Iterator[Connection]:
@@ -81,11 +91,17 @@ class Reading:
         Raises:
             StoreRefused: it holds none yet.
         """
-        with answering(self.path, "reading"), self._engine.connect() as connection:
-            run = resume.run_in(connection)
-        if run is None:
+        if self._run is None:  # once begun it never changes, and a large fleet takes its time to read
+            with self._connection("reading") as connection:
+                self._run = resume.run_in(connection)
+        if self._run is None:
             raise StoreRefused(f"{self.path} holds no run yet: run `mara simulate` or `mara run` first")
-        return run
+        return self._run
+
+    def world(self) -> World:
+        """The world before the next tick; only where a run has begun."""
+        with self._connection("reading") as connection:
+            return resume.world_in(connection)
 
     def next_tick(self) -> int:
         """The first tick that is not stored."""
@@ -152,7 +168,7 @@ class Reading:
 
     def counts(self) -> dict[str, int]:
         """Rows of each table; slow on a large database."""
-        with answering(self.path, "counting"), self._engine.connect() as connection:
+        with self._connection("counting") as connection:
             found = sorted(tables.Row.metadata.tables.items())
             return {n: connection.execute(select(func.count()).select_from(t)).scalar_one() for n, t in found}
 

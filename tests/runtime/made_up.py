@@ -62,6 +62,7 @@ class MemoryStore:
     gate: ThreadEvent = field(default_factory=ThreadEvent)
     closed_count: int = 0
     run: None = None
+    reading: None = None
 
     def __post_init__(self) -> None:
         self.gate.set()

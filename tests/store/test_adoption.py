@@ -15,7 +15,7 @@ from mara.core.plan import Claim, Plan, Provenance, Shadow
 from mara.core.reasons import headline_of, reasons_of
 from mara.core.step import Step
 from mara.core.world import first_world
-from mara.store.adoption import provenance_of, reasons_in, shadow_of
+from mara.store.adoption import prices_of, provenance_of, reasons_in
 from mara.store.codec import bytes_of
 from mara.store.store import Store
 from tests.store.runs import small_charter, steps, stored_run, url_of
@@ -80,9 +80,10 @@ def test_a_solved_plan_is_kept_with_all_it_gave(store: Store) -> None:
     (row,) = kept(store)
     assert row["headline"] == headline_of(step)
     assert reasons_in(row["reasons"]) == reasons_of(step, CHARTER, plan) != ()
-    given = shadow_of(row["shadow"])
+    given = prices_of(row["shadow"])
     assert given
-    assert bytes_of(given) == bytes_of(shadow())
+    assert given.step_ticks == plan.step_ticks
+    assert bytes_of(given.shadow) == bytes_of(shadow())
     assert provenance_of(row["provenance"]) == ORIGIN
     assert (row["baseline_usd"], row["solve_wall_s"], row["bound_usd"]) == (11.0, 0.25, 13.0)
 
@@ -92,7 +93,8 @@ def test_a_plan_without_prices_or_origin_has_neither_stored(store: Store) -> Non
     store.append(step, plan, ())
     (row,) = kept(store)
     assert [row[name] for name in ("shadow", "provenance", "baseline_usd", "solve_wall_s")] == [None] * 4
-    assert shadow_of(None) is provenance_of(None) is None
+    assert prices_of(None) is None
+    assert provenance_of(None) is None
     assert reasons_in(None) == ()
 
 
