@@ -1,4 +1,4 @@
-"""What can be set from outside: MARA_* variables, read once at start and handed on as one frozen value.
+"""What can be set from outside: MARA_* variables and two of Anthropic's, read once and handed on as one frozen value.
 
 A misspelt setting must not silently mean its default, so an unknown MARA_ variable is refused. Options of the command
 line win over the environment, which wins over a `.env` file in the working directory.
@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -29,7 +29,8 @@ FIRST_START = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no hash
 LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
-SECRETS = frozenset({"database_url"})  # may carry a password: never repeated in a message
+SECRETS = frozenset({"database_url", "anthropic_api_key", "anthropic_base_url"})  # never repeated in a message
+UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # their names are their owner's
 
 
 def _whole_ticks_an_hour(minutes: int) -> int:
@@ -106,6 +107,24 @@ class Settings(BaseSettings):
     remote_serving_usd_per_mwh: float = Field(
         4.0, ge=0, le=10_000, description="cost of serving a region's inference from another region"
     )
+    claude_model: str = Field(
+        "claude-sonnet-5-5", min_length=1, max_length=200, description="the model that advises, with `claude`"
+    )
+    claude_budget_usd_per_hour: float = Field(1.0, ge=0, le=1_000, description="most that Claude may cost in an hour")
+    claude_budget_usd_per_day: float = Field(10.0, ge=0, le=10_000, description="most that Claude may cost in a day")
+    claude_requests_per_hour: int = Field(60, ge=0, le=10_000, description="most requests to Claude in an hour")
+    claude_max_moved_share: float = Field(
+        0.10, ge=0, le=1, description="part of the load that may be moved to make Claude's plan feasible"
+    )
+    claude_max_regret_share: float = Field(
+        0.03, ge=0, le=1, description="part of the optimum's profit that Claude's plan may fall short of"
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        None, max_length=MAX_TEXT_LENGTH, description="key for Claude; without one nothing is asked"
+    )
+    anthropic_base_url: str | None = Field(
+        None, max_length=MAX_TEXT_LENGTH, description="another address of the Messages API"
+    )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
         "INFO", description="least severity that is logged"
@@ -148,14 +167,15 @@ def read_settings(
     Raises ConfigError, in one line, for an unknown MARA_ variable or a value that cannot be used.
     """
     variables = _variables_around_us() if env is None else env
-    prefix = PREFIX.lower()
-    given: dict[str, object] = {
-        name.lower().removeprefix(prefix): value
-        for name, value in variables.items()
-        if name.lower().startswith(prefix) and value != ""
-    }
-    for field in given:
-        _refuse_unknown(field)
+    given: dict[str, object] = {}
+    for name, value in variables.items():
+        field = name.lower()
+        if value and field.startswith(PREFIX.lower()):
+            field = field.removeprefix(PREFIX.lower())
+            _refuse_unknown(field)
+            given[field] = value
+        elif value.strip() and field in UNPREFIXED:
+            given[field] = value.strip()
     chosen = {field: value for field, value in (options or {}).items() if value is not None}
     try:
         return Settings(**{**given, **chosen})  # type: ignore[arg-type]  # text, which validation turns into each type
@@ -173,17 +193,17 @@ def _variables_around_us() -> Mapping[str, str]:
 
 
 def _refuse_unknown(field: str) -> None:
-    if field in Settings.model_fields:
+    if field in Settings.model_fields and field not in UNPREFIXED:
         return
-    nearest = difflib.get_close_matches(field, Settings.model_fields, n=1, cutoff=0.0)[0]
+    nearest = variable_of(difflib.get_close_matches(field, Settings.model_fields, n=1, cutoff=0.0)[0])
     raise ConfigError(
-        f"{_variable(field)} is not a setting of Mara; the nearest is {_variable(nearest)}: correct it or unset it"
+        f"{PREFIX}{field.upper()} is not a setting of Mara; the nearest is {nearest}: correct it or unset it"
     )
 
 
 def _refusal(detail: ErrorDetails, options: Mapping[str, object], own_defaults: Mapping[str, object]) -> ConfigError:
     field = str(detail["loc"][0])
-    name = "--" + field.replace("_", "-") if field in options else _variable(field)
+    name = "--" + field.replace("_", "-") if field in options else variable_of(field)
     expected = (
         detail["msg"].removeprefix("Value error, ").replace("Input should", "should").replace("String should", "should")
     )
@@ -192,5 +212,6 @@ def _refusal(detail: ErrorDetails, options: Mapping[str, object], own_defaults: 
     return ConfigError(f"{name} {expected}; {came}: correct it, or leave it out for the default {default}")
 
 
-def _variable(field: str) -> str:
-    return PREFIX + field.upper()
+def variable_of(field: str) -> str:
+    """The environment variable that a field is read from."""
+    return field.upper() if field in UNPREFIXED else PREFIX + field.upper()

@@ -100,6 +100,24 @@ def test_an_unreadable_dotenv_file_is_refused(tmp_path: Path, monkeypatch: pytes
         read_settings()
 
 
+def test_the_key_for_claude_goes_by_its_own_name_and_is_never_repeated() -> None:
+    settings = read_settings({"ANTHROPIC_API_KEY": " sk-ant-hunter2 \n", "ANTHROPIC_BASE_URL": "http://127.0.0.1:1"})
+    assert settings.anthropic_api_key is not None
+    assert settings.anthropic_api_key.get_secret_value() == "sk-ant-hunter2"
+    assert settings.anthropic_base_url == "http://127.0.0.1:1"
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in refusal_of({"ANTHROPIC_API_KEY": "sk-ant-hunter2" + "x" * 3_000})
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\n"])
+def test_a_blank_key_is_no_key(blank: str) -> None:
+    assert read_settings({"ANTHROPIC_API_KEY": blank}).anthropic_api_key is None
+
+
+def test_the_key_has_no_second_name() -> None:
+    assert "ANTHROPIC_API_KEY" in refusal_of({"MARA_ANTHROPIC_API_KEY": "x"})
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Settings().port = 9000  # type: ignore[misc]

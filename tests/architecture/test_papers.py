@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from mara import __version__
-from mara.settings import PREFIX, Settings
+from mara.settings import PREFIX, Settings, variable_of
 from tests.architecture.house import ROOT, said_of, tracked_files
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+SETTING_ROW = (f"| `{PREFIX}", "| `ANTHROPIC_")
 DECISION_SECTIONS = ["Status", "Context", "Decision", "Consequences"]
 MOST_BYTES_OF_A_TEXT = 2_000_000
 INDEX_ADDRESS = re.compile(
@@ -33,14 +34,14 @@ def setting_rows() -> list[str]:
     shown = {name: "" if field.default is None else str(field.default) for name, field in Settings.model_fields.items()}
     shown["start"] = Settings().start.isoformat().replace("+00:00", "Z")
     return [
-        f"| `{PREFIX}{name.upper()}` | {f'`{shown[name]}`' if shown[name] else 'unset'} | {field.description} |"
+        f"| `{variable_of(name)}` | {f'`{shown[name]}`' if shown[name] else 'unset'} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    assert [line for line in readme if line.startswith(f"| `{PREFIX}")] == setting_rows()
+    assert [line for line in readme if line.startswith(SETTING_ROW)] == setting_rows()
 
 
 def test_the_changelog_tells_what_this_version_brought() -> None:
