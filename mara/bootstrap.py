@@ -37,6 +37,7 @@ from mara.runtime.latest import Latest
 from mara.runtime.planner import Planner
 from mara.runtime.platform import Platform
 from mara.settings import Settings
+from mara.store import upkeep
 from mara.store.records import difference_of, run_record
 from mara.store.store import Store
 
@@ -190,6 +191,15 @@ def platform_of(settings: Settings) -> Platform:
         return store, engine, Planner(optimizer, Rules(), settings.plan_deadline_s)
 
     return Platform(start, Latest(), SystemClock(), settings.speed)
+
+
+def set_aside(settings: Settings) -> Path | None:
+    """Keep the stored run beside a new, empty database; returns where, None where nothing was stored.
+
+    Raises:
+        StoreRefused: another process writes it, or it cannot be set aside.
+    """
+    return upkeep.init(settings.database_url, force=True)
 
 
 def rehearsal_of(settings: Settings) -> Engine:

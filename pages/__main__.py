@@ -3,14 +3,19 @@
 NiceGUI is imported by `run` alone, so that the other commands start without it.
 """
 
+import atexit
 import errno
+import os
 import socket
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mara.bootstrap import platform_of
+from mara.bootstrap import platform_of, set_aside
 from mara.cli.commands import app as commands
 from mara.errors import ConfigError
 from mara.runtime.log import open_log
@@ -32,6 +37,8 @@ def run(
     fleet: Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")] = None,
     history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="Who plans.")] = None,
+    native: Annotated[bool, typer.Option("--native", help="A window of its own; needs the extra 'native'.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Set the stored run aside and begin anew.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
     """Start the dashboard and the engine behind it."""
@@ -40,9 +47,29 @@ def run(
     refuse_busy_port(settings.host, settings.port)
 
     from pages.server import serve
+    from pages.window import refuse_missing_extra
 
-    with open_log(settings):
-        serve(platform_of(settings), host=settings.host, port=settings.port, show=not no_browser)
+    if native:
+        refuse_missing_extra()
+    with ExitStack() as ends:
+        ends.enter_context(open_log(settings))
+        atexit.register(ends.close)  # a closed window ends the process without coming back here
+        platform = platform_of(settings)
+        if fresh:
+            aside = set_aside(settings)
+            typer.echo("nothing was stored yet" if aside is None else f"the stored run was set aside as {aside}")
+        is_wanted_anew = serve(platform, host=settings.host, port=settings.port, show=not no_browser, native=native)
+    if is_wanted_anew:
+        begin_anew(sys.orig_argv[1:])
+
+
+def begin_anew(arguments: Sequence[str]) -> None:
+    """Become a new process that sets the run aside, with the arguments of this one: a server is started only once.
+
+    Everything that this one held (port, database, log) must be closed.
+    """
+    more = [option for option in ("--fresh", "--no-browser") if option not in arguments]
+    os.execv(sys.executable, [sys.executable, *arguments, *more])  # noqa: S606  ourselves, with our own arguments
 
 
 def refuse_busy_port(host: str, port: int) -> None:

@@ -10,15 +10,32 @@ from components.theme import FAVICON
 from mara.errors import EXIT_DONE, MaraError
 from pages.live import LOOK_INTERVAL_S, Platform
 from pages.routes import register
+from pages.window import WINDOW_SIZE_PX, open_in_a_window
 
 RECONNECT_TIMEOUT_S: Final = 10.0
 SERIES_HOURS: Final = 24
 GRACE_S: Final = 2  # for browsers that do not close: with it the whole end stays under five seconds
 
 
-def serve(platform: Platform, *, host: str, port: int, show: bool) -> None:
-    """Serve until SIGINT or SIGTERM, then stop the platform. Raises MaraError when the platform refused to start."""
+def serve(
+    platform: Platform,
+    *,
+    host: str,
+    port: int,
+    show: bool,
+    native: bool = False,
+    look_interval_s: float = LOOK_INTERVAL_S,
+) -> bool:
+    """Serve until SIGINT or SIGTERM, or until the window is closed, then stop the platform.
+
+    Returns:
+        Whether the operator asked for a new run: the old one is closed, and may be set aside.
+
+    Raises:
+        MaraError: the platform refused to start.
+    """
     refusals: list[MaraError] = []
+    asked: list[bool] = []
 
     async def start() -> None:
         try:
@@ -31,11 +48,18 @@ def serve(platform: Platform, *, host: str, port: int, show: bool) -> None:
             sys.stdout.write(f"Mara is on http://{host}:{port} (Ctrl-C ends it)\n")
             sys.stdout.flush()
 
+    def begin_anew() -> None:
+        asked.append(True)
+        app.shutdown()
+
     publisher = register(platform)
+    publisher.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
-    app.timer(LOOK_INTERVAL_S, publisher.look)
+    app.timer(look_interval_s, publisher.look)
     _end_without_failure_on_signals()
+    if native:
+        open_in_a_window()
     ui.run(
         host=host,
         port=port,
@@ -43,7 +67,9 @@ def serve(platform: Platform, *, host: str, port: int, show: bool) -> None:
         favicon=FAVICON,
         language="en-US",
         dark=None,  # the browser's preference, until the operator chooses
-        show=show,
+        show=show and not native,
+        native=native,
+        window_size=WINDOW_SIZE_PX if native else None,
         reload=False,
         tailwind=False,  # the theme is one stylesheet; compiling another in the browser costs 60 kB and a flash
         reconnect_timeout=RECONNECT_TIMEOUT_S,
@@ -53,6 +79,7 @@ def serve(platform: Platform, *, host: str, port: int, show: bool) -> None:
     )
     if refusals:
         raise refusals[0]
+    return bool(asked)
 
 
 def _end_without_failure_on_signals() -> None:

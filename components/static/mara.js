@@ -117,7 +117,8 @@ window.mara = (() => {
     turn: (on) => store(KEYS_OFF, on ? null : "yes"),
   };
 
-  function askOutage(site = "") {
+  // Opens the question which sites to take down; the site that is pointed at is chosen already.
+  function askOutage(site = window.mara.pointed) {
     window.dispatchEvent(new CustomEvent("mara-outage", { detail: site }));
   }
 
@@ -131,5 +132,5 @@ window.mara = (() => {
   watch("cells", (changes) => {
     if (changes.engine) root.dataset.engine = changes.engine[1];
   });
-  return { apply, show, watch, read, number, element, toggleTheme, keys, askOutage, stored, store };
+  return { apply, show, watch, read, number, element, toggleTheme, keys, askOutage, stored, store, pointed: "" };
 })();

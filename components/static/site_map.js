@@ -3,8 +3,10 @@
 // Text reaches the page by textContent only, so a site's name cannot become HTML.
 import { leaflet as L } from "nicegui-leaflet";
 import { loadResource } from "../../static/utils/resources.js";
-import { cardOf, summaryOf } from "mara-map/card.js";
+import { canvasMarks } from "mara-map/canvas_marks.js";
+import { cardOf } from "mara-map/card.js";
 import { nightOf } from "mara-map/night.js";
+import { svgMarks } from "mara-map/svg_marks.js";
 
 const WORLD = [
   [-47, -134],
@@ -14,24 +16,36 @@ const EDGE = [
   [-90, -220],
   [90, 220],
 ];
-const RING_PX = 4;
+const MOST_ELEMENTS = 200; // sites; beyond that they are painted
 
 const radiusPx = (powerMw, scale) => Math.min(26, Math.max(6, 3 + 1.15 * Math.sqrt(Math.max(powerMw, 0))) * scale);
 const bandOf = (efficiency) => (efficiency > 0.8 ? "good" : efficiency >= 0.6 ? "fair" : "poor");
 
 export default {
   props: { label: String, fields: Array, workloads: Array, leafletCss: String, ground: Object },
+  data() {
+    return { names: [] }; // of a large fleet's sites, to be found by
+  },
   render() {
+    const find = {
+      type: "search",
+      class: "field site-find",
+      list: "site-names",
+      placeholder: "Find a site",
+      "aria-label": `Find one of ${this.names.length} sites`,
+      onChange: (event) => this.find(event.target.value),
+    };
+    const options = this.names.map(([id, name]) => Vue.h("option", { key: id, value: name }));
     return Vue.h("div", { class: "site-map" }, [
       Vue.h("div", { ref: "canvas", class: "site-map-canvas", role: "region", "aria-label": this.label }),
       Vue.h("div", { ref: "card", class: "site-card", role: "tooltip", hidden: true }),
+      this.names.length ? Vue.h("div", [Vue.h("input", find), Vue.h("datalist", { id: "site-names" }, options)]) : null,
     ]);
   },
   async mounted() {
     await this.$nextTick(); // window.path_prefix is set by now
     await loadResource(window.path_prefix + this.leafletCss);
     if (this.gone) return;
-    this.marks = {};
     this.numbers = {};
     this.drawGround();
     const { watch } = window.mara;
@@ -42,11 +56,14 @@ export default {
     ];
     this.sized = new ResizeObserver(() => this.fit());
     this.sized.observe(this.$refs.canvas);
+    this.repaint = () => this.marks?.repaint();
+    window.addEventListener("mara-theme", this.repaint);
   },
   unmounted() {
     this.gone = true;
     this.unwatch?.forEach((stop) => stop());
     this.sized?.disconnect();
+    window.removeEventListener("mara-theme", this.repaint);
     this.map?.remove();
   },
   methods: {
@@ -94,58 +111,53 @@ export default {
     },
     place(sites) {
       this.sites = sites;
-      for (const [id, mark] of Object.entries(this.marks)) if (!sites[id]) this.remove(id, mark);
-      for (const [id, site] of Object.entries(sites)) this.marks[id] ??= this.markOf(id, site);
+      this.marks ??= this.marksFor(Object.keys(sites).length);
+      const known = new Set(this.marks.ids());
+      for (const id of known) if (!sites[id]) this.remove(id);
+      for (const [id, site] of Object.entries(sites)) if (!known.has(id)) this.marks.add(id, site);
+      if (this.isPainted) this.names = Object.entries(sites).map(([id, { name }]) => [id, name]);
       this.drawAll(); // numbers may have come before the sites they belong to
     },
-    markOf(id, { lat, lon }) {
-      const at = [lat, lon];
-      const ring = L.circleMarker(at, { className: "ring", fill: false, interactive: false, weight: 1.5 });
-      const circle = L.circleMarker(at, { className: "site", weight: 1.5, fillOpacity: 0.4, bubblingMouseEvents: false });
-      const icon = L.divIcon({ className: "site-sign", html: "", iconSize: [24, 14] });
-      const sign = L.marker(at, { icon, interactive: false, keyboard: false });
-      for (const layer of [ring, circle, sign]) layer.addTo(this.map);
-      this.listen(id, circle);
-      return { ring, circle, sign };
+    marksFor(count) {
+      this.isPainted = count > MOST_ELEMENTS;
+      const told = {
+        point: (id) => this.openCard(id),
+        leave: (id) => this.closeCard(id),
+        open: (id, isTouch) => (isTouch && this.openId !== id ? this.openCard(id) : this.visit(id)),
+        takeDown: (id) => window.mara.askOutage(id),
+      };
+      return this.isPainted ? canvasMarks(this.map, told) : svgMarks(this.map, told);
     },
-    listen(id, circle) {
-      const path = circle.getElement();
-      path.dataset.site = id;
-      path.setAttribute("tabindex", "0");
-      path.setAttribute("role", "img");
-      for (const event of ["pointerenter", "focus", "click"]) path.addEventListener(event, () => this.openCard(id));
-      for (const event of ["pointerleave", "blur"]) path.addEventListener(event, () => this.closeCard(id));
-      path.addEventListener("keydown", (event) => event.key === "Escape" && this.closeCard(id));
+    visit(id) {
+      window.location.href = `${window.path_prefix ?? ""}/sites/${encodeURIComponent(id)}`;
     },
-    remove(id, mark) {
-      for (const layer of Object.values(mark)) layer.remove();
-      delete this.marks[id];
+    find(name) {
+      const found = this.names.find((entry) => entry.includes(name));
+      if (!found) return this.closeCard(this.openId);
+      this.map.panInside(this.marks.place(found[0]).at, { padding: [40, 40], animate: false });
+      this.openCard(found[0]);
+    },
+    remove(id) {
+      this.marks.remove(id);
       this.closeCard(id);
     },
     update(changes) {
       for (const [id, row] of Object.entries(changes)) {
         this.numbers[id] = row && Object.fromEntries(this.fields.map((field, i) => [field, row[i]]));
-        if (row && this.marks[id]) this.draw(id, this.numbers[id]);
+        if (row && this.sites?.[id]) this.draw(id, this.numbers[id]);
       }
       if (this.openId in changes) this.fillCard();
     },
     draw(id, now) {
-      const { ring, circle, sign } = this.marks[id];
-      const radius = radiusPx(now.power_mw, this.scale());
-      circle.setRadius(radius);
-      ring.setRadius(radius + RING_PX);
-      const path = circle.getElement();
-      path.dataset.band = now.status === "down" ? "down" : bandOf(now.efficiency);
-      path.setAttribute("aria-label", summaryOf(this.sites[id], now));
-      ring.getElement().dataset.status = now.status;
-      sign.getElement().dataset.status = now.status;
-      sign.getElement().textContent = now.status === "down" ? "\u2715" : window.mara.number(now.efficiency * 100);
+      const band = now.status === "down" ? "down" : bandOf(now.efficiency);
+      this.marks.draw(id, this.sites[id], now, band, radiusPx(now.power_mw, this.scale()));
     },
     scale() {
+      if (this.isPainted) return 0.3 + 0.1 * Math.max(0, this.map.getZoom() - 1);
       return this.$refs.canvas.clientWidth < 560 ? 0.72 : 1 + 0.12 * Math.max(0, this.map.getZoom() - 2);
     },
     drawAll() {
-      for (const [id, now] of Object.entries(this.numbers)) if (now && this.marks[id]) this.draw(id, now);
+      for (const [id, now] of Object.entries(this.numbers)) if (now && this.sites?.[id]) this.draw(id, now);
     },
     turn(at) {
       this.at = at;
@@ -154,11 +166,13 @@ export default {
     openCard(id) {
       if (!this.numbers[id]) return;
       this.openId = id;
+      window.mara.pointed = id;
       this.fillCard();
     },
     closeCard(id) {
       if (this.openId !== id) return;
       this.openId = null;
+      window.mara.pointed = "";
       this.$refs.card.hidden = true;
     },
     fillCard() {
@@ -169,11 +183,11 @@ export default {
     },
     placeCard() {
       if (!this.openId) return;
-      const { ring } = this.marks[this.openId];
+      const { at, radius } = this.marks.place(this.openId);
       const frame = this.$refs.canvas.getBoundingClientRect();
-      const point = this.map.latLngToContainerPoint(ring.getLatLng());
+      const point = this.map.latLngToContainerPoint(at);
       const { offsetWidth: width, offsetHeight: height } = this.$refs.card;
-      const gap = ring.getRadius() + 8;
+      const gap = radius + 8;
       const right = frame.left + point.x + gap;
       const left = right + width < window.innerWidth - 8 ? right : frame.left + point.x - gap - width;
       const top = Math.min(frame.top + point.y - height / 2, window.innerHeight - height - 8);

@@ -1,26 +1,28 @@
-"""The dashboard over made-up snapshots, as a process: `python -m tests.browser.fake_app PORT`."""
+"""The dashboard over made-up snapshots, as a process: `python -m tests.browser.fake_app [SITES [TICK_S]] PORT`."""
 
 import sys
 
 from nicegui import app
 
 from mara.runtime.latest import EngineState
+from pages.live import LOOK_INTERVAL_S
 from pages.server import serve
 from tests.ui.platform import FakePlatform
 
 TICK_S = 1.0
 
 
-def main(port: int) -> None:
-    platform = FakePlatform()
+def main(port: int, sites_count: int = 10, tick_s: float = TICK_S) -> None:
+    platform = FakePlatform(sites_count=sites_count)
 
     def tick() -> None:
         if platform.latest.read().state is EngineState.RUNNING:
             platform.advance()
 
-    app.timer(TICK_S, tick)
-    serve(platform, host="127.0.0.1", port=port, show=False)
+    app.timer(tick_s, tick)
+    serve(platform, host="127.0.0.1", port=port, show=False, look_interval_s=min(tick_s, LOOK_INTERVAL_S))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    *options, last = sys.argv[1:]
+    main(int(last), int(options[0]) if options else 10, float(options[1]) if options[1:] else TICK_S)

@@ -12,6 +12,7 @@ from mara.core.snapshot import (
     InventorySnapshot,
     PlanSnapshot,
     SeriesPoint,
+    ShadowSnapshot,
     SiteSnapshot,
     Snapshot,
     TierSnapshot,
@@ -83,6 +84,23 @@ def snapshot_at(tick: int = 288) -> Snapshot:
         plan=_plan(tick),
         events=_events(tick),
     )
+
+
+def large_snapshot_at(tick: int, count: int) -> Snapshot:
+    """The same fleet many times over, spread over the map: `count` sites."""
+    snapshot = snapshot_at(tick)
+    sites = tuple(
+        replace(
+            snapshot.sites[i % len(SITES)],
+            id=f"site-{i}",
+            name=f"Site {i}",
+            lat_deg=-50 + (i * 37) % 110 + (i % 7) / 7,
+            lon_deg=-170 + (i * 61) % 340 + (i % 11) / 11,
+            energy_price_usd_per_mwh=snapshot.sites[i % len(SITES)].energy_price_usd_per_mwh + i / 10,
+        )
+        for i in range(count)
+    )
+    return replace(snapshot, sites=sites)
 
 
 def stale_snapshot() -> Snapshot:
@@ -222,12 +240,16 @@ def _tier(name: str, target_share: float, contracts: tuple[ContractSnapshot, ...
 
 def _plan(tick: int) -> PlanSnapshot:
     return PlanSnapshot(
-        optimizer="rules",
-        status="feasible",
+        optimizer="lp",
+        status="optimal",
         made_tick=tick - tick % 12,
         age_ticks=tick % 12,
         objective_usd=1_234_000.0,
-        bound_usd=None,
+        bound_usd=1_234_060.0,
+        baseline_usd=1_195_000.0,
+        solve_wall_s=0.118,
+        horizon_ticks=288,
+        shadow=_shadow(tick),
         headline="Inference where power is cheap and cool; miners off at Tokyo and Sydney.",
         reasons=(
             "Tokyo, Sydney: price above the break-even of air miners (104 and 109 USD/MWh), 31 MW curtailed.",
@@ -236,6 +258,17 @@ def _plan(tick: int) -> PlanSnapshot:
             "Reserve of 6 MW is held at Iceland and Oslo, so that any one site's Premium fits elsewhere.",
         ),
         note="",
+    )
+
+
+def _shadow(tick: int) -> ShadowSnapshot:
+    price = [max(0.0, 40 * sin(tick / 30 + 1.3 * i)) for i in range(len(SITES))]
+    return ShadowSnapshot(
+        grid_usd_per_mwh=tuple(0.3 * value for value in price[::-1]),
+        racks_usd_per_mwh=tuple(price),
+        power_usd_per_mwh=tuple(60.0 + value for value in price),
+        demand_usd_per_mwh=(-412.5, -188.2, -64.0, 12.4),
+        budget_usd_per_mwh=(262.5, 150.0, 18.3),
     )
 
 

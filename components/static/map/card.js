@@ -46,7 +46,8 @@ export function cardOf(site, now, workloads, at) {
     listOf("site-card-facts", factsOf(site, now, at)),
     element("p", "site-card-part", "IT power by workload"),
   ];
-  return [...nodes, shown.length ? listOf("site-card-facts", shown) : element("p", "site-card-place", "Nothing runs here")];
+  nodes.push(shown.length ? listOf("site-card-facts", shown) : element("p", "site-card-place", "Nothing runs here"));
+  return [...nodes, element("p", "site-card-part", "Click opens the site; O or right-click takes it down")];
 }
 
 export function summaryOf(site, now) {
