@@ -7,9 +7,11 @@ from datetime import datetime
 from functools import partial
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
+from mara.core.explanation import Explanation
 from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Ledger, Optimization
 from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
 from mara.errors import StoreError
+from mara.runtime.why import can_be_asked, explained
 from mara.store import balance, optimizations, promises, series
 from mara.store.metrics import History
 from mara.store.reading import Reading
@@ -105,6 +107,14 @@ class Archive:
     async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]:
         """Each judged tick of a contract, oldest first."""
         return await self._ask(promises.evidence, contract_id)
+
+    async def why(self, question: str) -> Explanation:
+        """Why something was as it was, in sentences of facts; what is not understood is answered by what can be."""
+        return await self._ask(explained, question)
+
+    async def can_be_asked(self) -> tuple[str, ...]:
+        """Questions that `why` would answer now."""
+        return await self._ask(can_be_asked)
 
     async def _ask(
         self, question: Callable[Concatenate[Reading, Asked], Answer], *args: Asked.args, **kwargs: Asked.kwargs

@@ -101,9 +101,9 @@ def _site_names(fleet: Fleet) -> dict[str, int]:
     for s, site in enumerate(fleet.sites):
         whole = {plain_of(site.id), plain_of(site.name), plain_of(site.country)}
         words = {word for word in re.findall(r"[^\W\d_]+", plain_of(site.name)) if len(word) > SHORTEST_NAME}
-        names += [(name, s) for name in whole | words if len(name) >= SHORTEST_NAME]
+        names += [(name, s) for name in whole | words - _COMMON if len(name) >= SHORTEST_NAME]
     shared = Counter(name for name, _ in names)
-    return {name: s for name, s in names if shared[name] == 1 and name not in _COMMON}
+    return {name: s for name, s in names if shared[name] == 1}
 
 
 def _customer_names(customers: Iterable[str]) -> dict[str, str]:
@@ -112,9 +112,9 @@ def _customer_names(customers: Iterable[str]) -> dict[str, str]:
     for customer in customers:
         whole = plain_of(customer)
         words = {word for word in re.findall(r"[^\W\d_]+", whole) if len(word) >= SHORTEST_WORD_OF_A_CUSTOMER}
-        names += [(name, customer) for name in words | {whole} if len(name) >= SHORTEST_NAME]
+        names += [(name, customer) for name in words - _COMMON | {whole} if len(name) >= SHORTEST_NAME]
     shared = Counter(name for name, _ in names)
-    return {name: customer for name, customer in names if shared[name] == 1 and name not in _COMMON}
+    return {name: customer for name, customer in names if shared[name] == 1}
 
 
 def _sites_in(text: str, names: Mapping[str, int]) -> tuple[int, ...]:

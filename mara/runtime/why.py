@@ -26,7 +26,7 @@ EXAMPLES: Final = (
 )
 
 
-def explained(text: str, reading: Reading) -> Explanation:
+def explained(reading: Reading, text: str) -> Explanation:
     """The answer to an operator's question; one that is not understood is answered with what can be asked.
 
     Raises:
@@ -34,9 +34,9 @@ def explained(text: str, reading: Reading) -> Explanation:
     """
     past = Past.of(Decisions(reading))
     asked = " ".join(text.split())[:MOST_CHARACTERS]
-    can_ask = examples(past)
     if past.last_tick < 0:
         return unanswered(asked, "Nothing is stored yet: ask when the first tick has run.", ())
+    can_ask = examples(past)
     question = question_of(asked, past.charter.fleet, past.grid, past.last_tick, past.customers)
     trouble = _out_of_reach(question, past)
     if trouble:
@@ -46,6 +46,16 @@ def explained(text: str, reading: Reading) -> Explanation:
         wants = "Name a site, a customer or a tier, what happened, and when. For example:"
         return unanswered(asked, f"That question was not understood. {wants}", can_ask)
     return replace(_with_guesses(found, question, past), question=asked, can_ask=can_ask)
+
+
+def can_be_asked(reading: Reading) -> tuple[str, ...]:
+    """Questions that the run would answer now; none before its first tick.
+
+    Raises:
+        StoreRefused: the database holds no run, or does not answer.
+    """
+    past = Past.of(Decisions(reading))
+    return examples(past) if past.last_tick >= 0 else ()
 
 
 def unanswered(asked: str, why: str, can_ask: tuple[str, ...]) -> Explanation:

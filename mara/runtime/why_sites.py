@@ -24,7 +24,7 @@ def site_state(question: Question, past: Past) -> Explanation:
     tick, events = _tick_of(question, past)
     scene = past.scene(tick)
     if scene is None:
-        return _from_events(question, past, tick)
+        return _from_plan(question, past, tick)
     dearest = events[0].site if events else int(scene.idle_mw.sum(axis=1).argmax())
     site = question.sites[0] if question.sites else dearest
     facts = Facts()
@@ -159,16 +159,23 @@ def _switches(past: Past, scene: Scene, site: int, events: tuple[Event, ...]) ->
     return lines
 
 
-def _from_events(question: Question, past: Past, tick: int) -> Explanation:
-    """What the events still tell when a tick's rows have gone."""
-    lines = [f"The prices and powers of {past.when(tick)} are past their retention; what was reported stays."]
-    for site in question.sites[:1]:
-        lines += [
-            f"{past.clock(event.tick, tick)}: {event.text}"
-            for event in past.decisions.events(SWITCHED, 0, tick + 1, site=site, limit=3)
-        ]
+def _from_plan(question: Question, past: Past, tick: int) -> Explanation:
+    """What the plan that was in force still tells when a tick's own rows have gone."""
+    lines = [f"The prices, powers and events of {past.when(tick)} are past their retention; plans stay."]
+    plan, sites = past.decisions.plan(tick), question.sites[:1]
+    if plan is not None:
+        named = [text for text in plan.reasons if not sites or past.name(sites[0]) in text]
+        lines.append(
+            f"The plan in force was made by {plan.optimizer}, adopted at {past.clock(plan.adopted_tick, tick)}."
+        )
+        lines += named or [f"Its stored reasons do not name {past.name(sites[0])}." if sites else plan.headline]
     return Explanation(
-        question=question.text, is_answered=True, sentences=tuple(lines), tick=tick, at=past.grid.at(tick)
+        question=question.text,
+        is_answered=True,
+        sentences=tuple(lines),
+        tick=tick,
+        at=past.grid.at(tick),
+        site_id=past.charter.fleet.site_ids[sites[0]] if sites else "",
     )
 
 

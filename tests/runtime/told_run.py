@@ -61,11 +61,11 @@ def _arrivals() -> tuple[ContractRequest, ...]:
     )
 
 
-def told_run(path: Path, ticks: int = TICKS) -> Reading:
+def told_run(path: Path, ticks: int = TICKS, raw_days: int = 90) -> Reading:
     """The run, stored; close it."""
     charter = told_charter()
     url = f"sqlite:///{path}"
-    store = Store.open(url)
+    store = Store.open(url, raw_days=raw_days)
     run = run_record(charter, seed=1, optimizer="rules", feed="told", version="0.0.0")
     store.begin(run, first_world(charter))
     world: World = first_world(charter)
