@@ -1,5 +1,6 @@
 """Lines over simulated time, drawn by plotly: built once, then fed with the points that they do not have yet."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from nicegui import ui

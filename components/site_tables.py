@@ -7,8 +7,8 @@ from math import asin, cos, radians, sin, sqrt
 
 from components import format as text
 from components.live import Column, LiveTable, live_text
+from components.makers import maker_of
 from components.picture import Channel, Shown, cell
-from components.plan_panel import OPTIMIZER_LABELS
 from components.sla_panel import contract_channel
 from components.theme import panel, scroll
 from mara.core.history import Decision
@@ -195,7 +195,7 @@ def _other_row(other: SiteSnapshot, away_km: float) -> list[Shown]:
 
 def _teller(one: Decision | EventSnapshot) -> str:
     optimizer = one.optimizer if isinstance(one, Decision) else ""
-    return OPTIMIZER_LABELS.get(optimizer, optimizer) or "Event"
+    return maker_of(optimizer) if optimizer else "Event"
 
 
 def _line_label(kind: str) -> str:

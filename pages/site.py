@@ -38,7 +38,7 @@ from mara.core.snapshot import LedgerSum, SitePoint, SiteSnapshot, Snapshot
 from mara.runtime.latest import Published
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
-from pages.stored import Stored
+from pages.stored import Stored, first_tick_of_day
 
 PATH: Final = "/sites/{site_id}"
 SERIES_HOURS: Final = 24
@@ -99,7 +99,7 @@ class SiteScreen:
     async def _read(self) -> Reading:
         snapshot = self._platform.latest.read().snapshot
         assert snapshot is not None
-        archive, first, end = self._platform.archive, _first_tick_of_day(snapshot), snapshot.tick + 1
+        archive, first, end = self._platform.archive, first_tick_of_day(snapshot), snapshot.tick + 1
         return Reading(
             points=await archive.site_series(self._site_id, SERIES_HOURS),
             ledger=await archive.site_ledger(self._site_id, first, end),
@@ -171,12 +171,6 @@ def _draw_unknown(site_id: str, snapshot: Snapshot) -> None:
 def _site_in(snapshot: Snapshot | None, site_id: str) -> SiteSnapshot | None:
     sites = snapshot.sites if snapshot is not None else ()
     return next((site for site in sites if site.id == site_id), None)
-
-
-def _first_tick_of_day(snapshot: Snapshot) -> int:
-    """The first tick of the present UTC day; the run's first where it began later."""
-    minutes = snapshot.at.hour * 60 + snapshot.at.minute
-    return max(0, snapshot.tick - minutes // snapshot.tick_minutes)
 
 
 def _ledger_cells(stored: Reading, snapshot: Snapshot) -> Channel:

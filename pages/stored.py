@@ -8,9 +8,10 @@ from typing import Final, Generic, Protocol, TypeVar
 from nicegui import background_tasks
 
 from mara.core.history import Decision, Optimization
-from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint
+from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, Snapshot
 from mara.errors import MaraError
 
+MINUTES_PER_HOUR: Final = 60
 LOOKS_BETWEEN: Final = 5
 """Looks of the publisher from one reading to the next: one a second."""
 PATIENCE_S: Final = 2.0
@@ -18,6 +19,12 @@ PATIENCE_S: Final = 2.0
 
 log = logging.getLogger("mara.pages")
 Read = TypeVar("Read")
+
+
+def first_tick_of_day(snapshot: Snapshot) -> int:
+    """The first tick of the present UTC day; the run's first where it began later."""
+    minutes = snapshot.at.hour * MINUTES_PER_HOUR + snapshot.at.minute
+    return max(0, snapshot.tick - minutes // snapshot.tick_minutes)
 
 
 class Archive(Protocol):

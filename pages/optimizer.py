@@ -1,0 +1,120 @@
+"""How the plan in force was made, how good it is proved to be, what it earns, and what came before it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nicegui import ui
+
+from components.fold_table import Inside
+from components.gains_panel import gain_cells, gains_panel
+from components.optimizer_now import optimizer_cells, optimizer_figures, optimizer_head
+from components.past import Past
+from components.picture import Picture
+from components.plan_panel import plan_cells, plan_panel
+from components.run_history import MOST_RUNS, history_panel, lines_of, run_channel
+from components.shadow_panel import shadow_channel, shadow_panel, worth_channel, worth_panel
+from components.theme import element
+from mara.core.snapshot import OptimizationSnapshot
+from mara.errors import MaraError
+from mara.runtime.latest import Published
+from pages.frame import actions_of, frame
+from pages.live import Platform, Publisher
+from pages.stored import Stored, first_tick_of_day
+
+PATH: Final = "/optimizer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the archive says of plans."""
+
+    runs: tuple[OptimizationSnapshot, ...] = ()
+    profit_today_usd: float | None = None
+
+
+class OptimizerScreen:
+    """The picture of the optimizer for all who look at it; lives as long as the app."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._stored = Stored("optimizer", self._read, Reading())
+
+    async def renew(self) -> None:
+        """Read the archive before the page is drawn."""
+        snapshot = self._platform.latest.read().snapshot
+        if snapshot is not None:
+            await self._stored.renew(snapshot.tick)
+
+    def picture(self, published: Published, _: Past) -> Picture:
+        """All that the page shows; nothing before the first tick."""
+        snapshot = published.snapshot
+        if snapshot is None:
+            return {}
+        stored = self._stored.newest(snapshot.tick)
+        cells = optimizer_cells(snapshot, stored.profit_today_usd)
+        return {
+            "cells": {**cells, **plan_cells(snapshot), **gain_cells(snapshot)},
+            "shadow": shadow_channel(snapshot),
+            "worth": worth_channel(snapshot),
+            "runs": run_channel(stored.runs),
+        }
+
+    async def _read(self) -> Reading:
+        snapshot = self._platform.latest.read().snapshot
+        assert snapshot is not None
+        archive = self._platform.archive
+        return Reading(
+            runs=await archive.optimizations(MOST_RUNS),
+            profit_today_usd=await archive.profit_between(first_tick_of_day(snapshot), snapshot.tick + 1),
+        )
+
+
+def register(platform: Platform, publisher: Publisher) -> None:
+    """Serve the optimizer's page."""
+    screen = OptimizerScreen(platform)
+
+    @ui.page(PATH, title="Mara: optimizer", dark=None)
+    async def optimizer() -> None:
+        await screen.renew()
+        picture = publisher.open(ui.context.client, screen.picture)
+        with frame(picture["cells"], actions_of(platform, publisher), PATH):
+            _draw(picture, platform)
+
+
+def _draw(picture: Picture, platform: Platform) -> None:
+    cells = picture["cells"]
+    with element("div", "leaf"):
+        optimizer_head(_optimize_now(platform))
+        optimizer_figures(cells)
+        with element("div", "row halves"):
+            plan_panel(cells)
+            gains_panel(cells)
+        with element("div", "row wide-left"):
+            shadow_panel(picture.get("shadow", {}))
+            worth_panel(picture.get("worth", {}))
+        history_panel(picture.get("runs", {}), _inside(platform))
+
+
+def _optimize_now(platform: Platform) -> Callable[[], None]:
+    def optimize() -> None:
+        try:
+            platform.optimize_now()
+        except MaraError as error:
+            ui.notify(str(error), type="warning")
+        else:
+            ui.notify("Asked: the new plan comes into force when it is ready.")
+
+    return optimize
+
+
+def _inside(platform: Platform) -> Inside:
+    async def lines(key: str) -> Sequence[str]:
+        if not key.isdecimal():
+            return ["No such plan."]
+        try:
+            return lines_of(await platform.archive.optimization(int(key)))
+        except MaraError as error:
+            return [str(error)]
+
+    return lines
