@@ -134,3 +134,14 @@ class OutageRecord:
     seen_ticks: int
     lost_ticks: Floats
     fall_count: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """A quote that was taken. The contract is in the book, and stored, with the tick that obeys the order."""
+
+    contract_id: str
+    customer: str
+    ordered_tick: int
+    starts_at: datetime
+    quote: Quote

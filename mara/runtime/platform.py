@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from mara.core.commands import Command
+from mara.core.commands import Cancel, Command
 from mara.core.events import Event
 from mara.core.picture import snapshot_of
 from mara.core.plan import Plan
+from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, FeedEnded, FeedError, MaraError, StoreRefused
@@ -22,6 +23,8 @@ from mara.runtime.engine import Engine, Outlook, Turn
 from mara.runtime.latest import EngineState, Latest
 from mara.runtime.orders import refuse_impossible
 from mara.runtime.planner import Planner
+from mara.runtime.quotes import Present, QuoteDesk
+from mara.store.outages import OutageCount
 from mara.store.store import Store
 
 MAX_TRIES: Final = 6
@@ -72,6 +75,7 @@ class Platform:
         self._store: Store | None = None
         self._engine: Engine | None = None
         self._planner: Planner | None = None
+        self._desk: QuoteDesk | None = None
 
     async def start(self) -> None:
         """Open the run and begin to tick, unless `stop` came meanwhile.
@@ -83,6 +87,8 @@ class Platform:
         store, engine, self._planner = await asyncio.to_thread(self._open_run)
         self._store, self._engine = store, engine
         self.archive.open(store.reading)
+        outages = OutageCount(reading=store.reading, sites=engine.charter.fleet.site_count)
+        self._desk = QuoteDesk(engine, self._present, self.order, outages.record)
         try:
             self._recent.extend(await asyncio.to_thread(store.recent_events, MAX_SHOWN_EVENTS))
             last = await asyncio.to_thread(self._last_shown, store, engine)
@@ -175,6 +181,44 @@ class Platform:
         refuse_impossible(command, self._commands, self._engine.world, self._engine.charter)
         self._commands.append(command)
         log.info("command ordered", extra={"command": repr(command)})
+
+    async def quote(self, ask: Ask) -> Quote:
+        """What a contract would cost, where it would run and how safely, or why not and what would fit instead.
+
+        Raises:
+            CommandError: see `QuoteDesk.quote`.
+        """
+        return await self._open_desk.quote(ask)
+
+    async def book(self, quote_id: str, customer: str = "") -> Booking:
+        """Take an open quote at its price; the next tick obeys and stores it.
+
+        Raises:
+            CommandError: see `QuoteDesk.book`.
+        """
+        return await self._open_desk.book(quote_id, customer)
+
+    def cancel(self, contract_id: str) -> None:
+        """End a contract with the next tick.
+
+        Raises:
+            CommandError: there is no such live contract.
+        """
+        self.order(Cancel(contract_id=contract_id))
+
+    @property
+    def _open_desk(self) -> QuoteDesk:
+        if self._desk is None:
+            raise CommandError("the engine has not been started: ask when it runs")
+        return self._desk
+
+    def _present(self) -> Present:
+        """The tick under way counts as done: its orders are obeyed, and those that came later wait for the next."""
+        assert self._engine is not None
+        if self._unstored is None:
+            return Present(world=self._engine.world, waiting=tuple(self._commands))
+        step = self._unstored.step
+        return Present(world=step.world, waiting=tuple(self._commands)[len(step.commands) :])
 
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """The fleet's money line over the last simulated hours, from the store."""

@@ -1,0 +1,247 @@
+"""The counter of a live run: quotes are worked out beside the ticks, hold for a while, and are booked once."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from secrets import token_hex
+from typing import Final
+
+from mara.core.booking import admit
+from mara.core.commands import Book, Command
+from mara.core.contract import TIER_KEYS, ContractRequest, Tier
+from mara.core.market import REGION_ZONE
+from mara.core.plan import Problem
+from mara.core.quote import REGION_KEYS, Ask, Booking, OutageRecord, Quote
+from mara.core.step import observed
+from mara.core.world import Charter, World
+from mara.errors import CommandError, FeedError, PlanError
+from mara.optimizers.lp_solve import Basis
+from mara.optimizers.quotes import Wish, outlay_of
+from mara.optimizers.quotes_counter import Counter
+from mara.optimizers.quotes_offer import quote_of
+from mara.runtime.engine import Engine
+from mara.runtime.orders import MAX_ORDER_TICKS
+
+MAX_OPEN_QUOTES: Final = 1_000
+MAX_BOOKINGS: Final = 1_000
+"""The newest that are remembered, so that a repeated booking gets its first answer."""
+MAX_ASKING: Final = 32
+"""Requests that may wait for their quote."""
+SOLVE_DEADLINE_S: Final = 60.0
+MIN_POWER_MW: Final = 0.01
+MAX_POWER_MW: Final = 100_000.0
+MAX_NAME_CHARACTERS: Final = 80
+ID_BYTES: Final = 6
+NOBODY: Final = "unnamed customer"
+
+log = logging.getLogger("mara.quotes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Present:
+    """The world before the tick in which a new order would be obeyed, and the orders that come before it."""
+
+    world: World
+    waiting: tuple[Command, ...]
+
+
+class QuoteDesk:
+    """Lives with an open run; all methods belong to the event loop's thread, and one quote is worked out at a time.
+
+    Args:
+        present: where the run stands now.
+        order: has a command obeyed in the next tick.
+        record: outages counted so far; it may read the database.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        present: Callable[[], Present],
+        order: Callable[[Command], None],
+        record: Callable[[], OutageRecord],
+    ) -> None:
+        self._engine = engine
+        self._present = present
+        self._order = order
+        self._record = record
+        self._turn = asyncio.Lock()
+        self._asking_count = 0
+        self._open: dict[str, tuple[Ask, Quote]] = {}
+        self._booked: dict[str, Booking] = {}
+        self._basis: Basis | None = None
+        self._counter: Counter | None = None
+        self._counted: Present | None = None
+
+    async def quote(self, ask: Ask) -> Quote:
+        """Price, landing site and risk of a contract that starts with the next tick, or why not and what would fit.
+
+        Raises:
+            CommandError: not a request, too many at once, or no forecast to price it by.
+        """
+        ticks = refuse_unaskable(ask, self._engine.charter)
+        if self._asking_count >= MAX_ASKING:
+            raise CommandError(f"{MAX_ASKING} requests wait for their quote already: ask again in a moment")
+        self._asking_count += 1
+        try:
+            async with self._turn:
+                # Whoever knows a quote may book it at its price: its name must not be guessed, nor come again after a
+                # restart.
+                quote = await self._priced(ask, ticks, f"q-{token_hex(ID_BYTES)}")
+        finally:
+            self._asking_count -= 1
+        if not quote.refusal:
+            self._keep(ask, quote)
+        return quote
+
+    async def book(self, quote_id: str, customer: str = "") -> Booking:
+        """Take an open quote: looked at again as things stand now, then ordered at its price. A repeat is answered as
+        the first time.
+
+        Raises:
+            CommandError: unknown, expired, taken by another customer, or it does not fit any more.
+        """
+        name = customer_name(customer)
+        async with self._turn:
+            taken = self._booked.get(quote_id)
+            if taken is not None:
+                if customer and name != taken.customer:
+                    raise CommandError(f"quote {quote_id} was booked by {taken.customer}: ask for a new one")
+                return taken
+            ask, quote = self._open_quote(quote_id)
+            again = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
+            if again.refusal:
+                raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
+            return self._take(quote, name if customer else customer_name(quote.customer))
+
+    def _open_quote(self, quote_id: str) -> tuple[Ask, Quote]:
+        found = self._open.get(quote_id)
+        if found is None:
+            raise CommandError(f"there is no open quote {quote_id!r}: ask for one, and book it before it expires")
+        tick = self._present().world.tick
+        if tick >= found[1].expires_tick:
+            raise CommandError(
+                f"quote {quote_id} held until tick {found[1].expires_tick}, it is tick {tick}: ask for a new one"
+            )
+        return found
+
+    def _take(self, quote: Quote, customer: str) -> Booking:
+        """Order it, if the next tick would accept it after all that waits: nothing can come between."""
+        now, charter = self._present(), self._engine.charter
+        request = ContractRequest(
+            id=f"c-{quote.id.removeprefix('q-')}",
+            tier=Tier(TIER_KEYS.index(quote.tier)),
+            customer=customer,
+            power_mw=quote.power_mw,
+            duration_ticks=quote.ends_tick - quote.starts_tick,
+            timezone=timezone_of(quote.region),
+        )
+        before = tuple((c.request, c.rate_usd_per_mwh) for c in now.waiting if isinstance(c, Book))
+        _, refused = admit((*before, (request, quote.price_usd_per_mwh)), now.world, charter)
+        if any(refusal.request is request for refusal in refused):
+            raise CommandError(f"it does not fit any more: {refused[-1].reason}; ask for a new quote")
+        self._order(Book(request=request, rate_usd_per_mwh=quote.price_usd_per_mwh))
+        booking = Booking(
+            contract_id=request.id,
+            customer=customer,
+            ordered_tick=now.world.tick,
+            starts_at=charter.grid.at(now.world.tick + 1),
+            quote=quote,
+        )
+        self._open.pop(quote.id)
+        self._booked[quote.id] = booking
+        if len(self._booked) > MAX_BOOKINGS:
+            self._booked.pop(next(iter(self._booked)))
+        return booking
+
+    async def _priced(self, ask: Ask, ticks: int, quote_id: str) -> Quote:
+        problem, now = self._problem()
+        waiting = tuple(wish_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
+        if self._counted is None or self._counted.world is not now.world or self._counted.waiting != now.waiting:
+            self._counter = None
+
+        def work() -> tuple[Counter, Quote]:
+            counter = self._counter
+            if counter is None:
+                before = outlay_of(problem, waiting, basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
+                counter = Counter(problem=problem, before=before, waiting=waiting, record=self._record())
+            zone = timezone_of(ask.region)
+            return counter, quote_of(ask, ticks, counter, quote_id=quote_id, timezone=zone)
+
+        try:
+            counter, quote = await asyncio.to_thread(work)
+        except PlanError as error:
+            raise CommandError(f"no price could be worked out ({error}): ask again in a moment") from error
+        self._counter, self._counted, self._basis = counter, now, counter.before.basis
+        log.info("quote", extra={"quote": quote.id, "tick": quote.made_tick, "reason": quote.refusal})
+        return quote
+
+    def _problem(self) -> tuple[Problem, Present]:
+        """What the next tick will be planned from; asked here, because feeds belong to this thread."""
+        now, engine = self._present(), self._engine
+        tick = now.world.tick
+        try:
+            seen, ahead = engine.feed.observe(tick), engine.feed.forecast(tick, engine.horizon_hours)
+        except FeedError as error:
+            raise CommandError(f"no price without a forecast ({error}): ask again when the feed answers") from error
+        seen = observed(seen, now.world)
+        return Problem(charter=engine.charter, world=now.world, observation=seen, forecast=ahead), now
+
+    def _keep(self, ask: Ask, quote: Quote) -> None:
+        """Hold an offer open; those that have expired go first, then the oldest."""
+        tick = quote.made_tick
+        self._open = {key: kept for key, kept in self._open.items() if kept[1].expires_tick > tick}
+        if len(self._open) >= MAX_OPEN_QUOTES:
+            self._open.pop(next(iter(self._open)))
+        self._open[quote.id] = (ask, quote)
+
+
+def refuse_unaskable(ask: Ask, charter: Charter) -> int:
+    """The ticks of a request that can be priced.
+
+    Raises:
+        CommandError: an unknown tier or region, or a power, life or name out of bounds.
+    """
+    if ask.tier not in TIER_KEYS:
+        raise CommandError(f"a tier is one of {', '.join(TIER_KEYS)}, got {ask.tier!r}: choose one of these")
+    if ask.region and ask.region not in REGION_KEYS:
+        raise CommandError(f"a region is one of {', '.join(REGION_KEYS)}, got {ask.region!r}: choose one of these")
+    if not (isfinite(ask.power_mw) and MIN_POWER_MW <= ask.power_mw <= MAX_POWER_MW):
+        raise CommandError(
+            f"a contract has {MIN_POWER_MW:g} to {MAX_POWER_MW:,.0f} MW, got {ask.power_mw:g}: correct it"
+        )
+    most_h = MAX_ORDER_TICKS * charter.grid.dt_h
+    if not (isfinite(ask.duration_h) and charter.grid.dt_h <= ask.duration_h <= most_h):
+        raise CommandError(
+            f"a contract lasts {charter.grid.dt_h:.3g} to {most_h:,.0f} hours, got {ask.duration_h:g}: correct it"
+        )
+    customer_name(ask.customer)
+    return charter.grid.ticks_of_hours(ask.duration_h)
+
+
+def customer_name(given: str) -> str:
+    """A customer's name as it is kept: one line, at most so long; who gives none is nobody in particular.
+
+    Raises:
+        CommandError: it is too long or holds signs that are none.
+    """
+    name = " ".join(given.split())
+    if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
+        raise CommandError(
+            f"a customer's name has at most {MAX_NAME_CHARACTERS} printable characters, got {len(name)}: shorten it"
+        )
+    return name or NOBODY
+
+
+def timezone_of(region: str) -> str:
+    """Whose calendar months a region's contracts are measured by."""
+    return REGION_ZONE[REGION_KEYS.index(region)] if region else "UTC"
+
+
+def wish_of(command: Book, tick: int) -> Wish:
+    """A booking that waits, as plans see it."""
+    request, first = command.request, tick + 1
+    ends = first + request.duration_ticks
+    return Wish(tier=request.tier, power_mw=request.power_mw, starts_tick=first, ends_tick=ends)
