@@ -102,7 +102,7 @@ def alike_merged(case: LpCase) -> LpCase:
     """Neighbouring steps of the same prices, weather and values as one: what else they have is averaged over time."""
     of_step = _group_of_step(case)
     first = np.flatnonzero(np.diff(of_step, prepend=-1))
-    dt_h = np.bincount(of_step, weights=case.dt_h)
+    dt_h = np.asarray(np.bincount(of_step, weights=case.dt_h), dtype=np.float64)
 
     def mean(values: Floats) -> Floats:
         weighted = values * case.dt_h.reshape(-1, *[1] * (values.ndim - 1))

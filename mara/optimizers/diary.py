@@ -165,5 +165,5 @@ def shed_mw(step: Step) -> Floats:
         return np.zeros(PROMISED_TIER_COUNT)
     book, accounts = step.before.book, step.before.accounts
     spared = left_out & (budgets_of(book, accounts) > accounts.bad_ticks)
-    rested: Floats = np.bincount(book.tier[spared], weights=book.power_mw[spared], minlength=TIER_COUNT)
-    return rested[:PROMISED_TIER_COUNT].astype(np.float64)
+    rested = np.bincount(book.tier[spared], weights=book.power_mw[spared], minlength=TIER_COUNT)
+    return np.asarray(rested[:PROMISED_TIER_COUNT], dtype=np.float64)

@@ -34,6 +34,21 @@ def test_a_backtest_is_the_same_each_time(history: Path) -> None:
     assert same_run(backtested(history)) == same_run(backtested(history))
 
 
+@pytest.mark.parametrize("optimizer", ["static", "rules", "lp"])
+def test_the_bound_is_above_what_was_earned_and_the_share_is_what_it_says(history: Path, optimizer: str) -> None:
+    report = backtested(history, "--optimizer", optimizer, "--bound")
+    assert list(faults_of(report, BACKTEST | {"bound_usd": float, "share_of_bound": float})) == []
+    assert report["lp_profit_usd"] < report["bound_usd"]
+    assert report["share_of_bound"] == pytest.approx(report["lp_profit_usd"] / report["bound_usd"])
+    assert same_run(report) == same_run(backtested(history, "--optimizer", optimizer, "--bound"))
+    assert report["profit_usd"] == backtested(history, "--optimizer", optimizer)["profit_usd"]
+
+
+def test_the_bound_does_not_depend_on_who_plans(history: Path) -> None:
+    bounds = {backtested(history, "--optimizer", name, "--bound")["bound_usd"] for name in ("static", "rules")}
+    assert len(bounds) == 1
+
+
 def test_a_backtest_leaves_no_file(here: Path, history: Path) -> None:
     backtested(history)
     assert everything_in(here) == {}

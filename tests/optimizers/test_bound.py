@@ -1,0 +1,259 @@
+"""The bound of a run: no policy earns more, whatever the history; its accounts are the program's and nobody else's."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mara.core.arrays import Floats
+from mara.core.contract import Tier
+from mara.core.finance import CONTRACT_LINES, CREDIT_LINES, MIGRATION_LINES, Line
+from mara.core.plan import Plan, PlanStep, Problem
+from mara.core.sla import opened
+from mara.core.step import Step, advance
+from mara.core.world import Charter, Forecast, Observation, first_world
+from mara.errors import ConfigError
+from mara.optimizers.base import Optimizer
+from mara.optimizers.bound import (
+    RESERVE_ROWS,
+    alike_merged,
+    bound_of,
+    bounds_of,
+    share_of_bound,
+    with_free_start,
+    without_rows,
+)
+from mara.optimizers.certificate import bound_usd
+from mara.optimizers.diary import Chapter, Diary
+from mara.optimizers.lp import Lp
+from mara.optimizers.lp_model import model_of
+from mara.optimizers.lp_solve import interior_point, solve
+from mara.optimizers.rules import Rules
+from mara.optimizers.static import Static
+from mara.runtime.backtest import backtest
+from tests import builders
+from tests.optimizers.lp_cases import CASE_COUNT, random_case
+
+MONTH_END = datetime(2025, 7, 31, 12, tzinfo=UTC)
+"""Half a day before a month ends: short histories then have two months."""
+
+
+class DrawnFeed:
+    """Hours of any kind, drawn from a seed: prices of either sign, outages, heat, demand; forecasts are the present."""
+
+    name = "drawn"
+
+    def __init__(self, charter: Charter, seed: int) -> None:
+        self.charter, self.seed = charter, seed
+
+    def observe(self, tick: int) -> Observation:
+        hour = tick // self.charter.grid.ticks_per_hour
+        draw = np.random.default_rng((self.seed, hour))
+        sites = self.charter.fleet.site_count
+        return builders.observation(
+            self.charter,
+            tick,
+            price=draw.normal(80.0, 150.0, sites),
+            carbon=draw.uniform(0.0, 900.0, sites),
+            dry=draw.uniform(-5.0, 50.0, sites),
+            wet=draw.uniform(-5.0, 25.0, sites),
+            up=draw.choice([0.0, 0.5, 1.0], sites, p=[0.1, 0.1, 0.8]),
+            hashprice=float(draw.uniform(20.0, 90.0)),
+            multiplier=draw.uniform(0.5, 1.5, 3),
+            demand=draw.uniform(0.0, 4e8, 3),
+        )
+
+    def forecast(self, tick: int, hours: int) -> Forecast:
+        return builders.forecast(self.observe(tick), hours)
+
+
+class Wild:
+    """A policy that asks for anything: dispatch makes of it what is possible."""
+
+    name = "wild"
+
+    def __init__(self, seed: int) -> None:
+        self.draw = np.random.default_rng(seed)
+
+    def plan(self, problem: Problem) -> Plan:
+        sites = problem.charter.fleet.site_count
+        draw = self.draw
+        step = PlanStep(
+            miners_mw=draw.uniform(0.0, 8.0, (sites, 3)),
+            merchant_mw=draw.uniform(0.0, 6.0, (3, sites, 2)),
+            contracts_mw=draw.uniform(0.0, 9.0, (sites, 4)) * draw.choice([0.0, 1.0], (sites, 4)),
+            reserve_mw=np.zeros(sites),
+        )
+        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
+
+
+def chapters_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, ticks: int = 24) -> list[Chapter]:
+    """A run over two months with hedges, tight grids, and contracts that end within it."""
+    draw = np.random.default_rng(seed)
+    fleet = builders.fleet(hedge_mw=float(draw.choice([0.0, 6.0])), hedge_price=40.0, limit_mw=draw.uniform(12.0, 30.0))
+    charter = builders.charter(fleet, tick_minutes=tick_minutes, start=MONTH_END)
+    contracts = tuple(
+        builders.contract(f"c{n}", Tier(n % 4), float(draw.uniform(0.3, 4.0)), ticks=int(draw.integers(10, 400)))
+        for n in range(8)
+    )
+    diary = Diary(charter)
+    backtest(
+        charter,
+        DrawnFeed(charter, seed),
+        optimizer,
+        opened(first_world(charter), contracts, charter),
+        ticks,
+        horizon_hours=3,
+        on_step=diary.add,
+    )
+    diary.close()
+    return diary.chapters
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), policy=st.sampled_from(["wild", "rules", "static", "breakeven", "lp"]))
+def test_no_policy_earns_more_than_the_bound_whatever_the_history(seed: int, policy: str) -> None:
+    optimizers: dict[str, Optimizer] = {"wild": Wild(seed), "rules": Rules(), "static": Static(), "breakeven": Static(breakeven=True)}
+    chapters = chapters_of(optimizers.get(policy, Lp()), seed)
+    months = bounds_of(chapters)
+    assert [month.month for month in months] == ["2025-07", "2025-08"]
+    for month in months:
+        assert month.profit_usd <= month.bound_usd + 1e-9 * abs(month.bound_usd)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_ticks_shorter_than_prices_hold_are_bounded_by_one_step_for_each_price(seed: int) -> None:
+    chapters = chapters_of(Wild(seed), seed, tick_minutes=15, ticks=96)
+    assert [alike_merged(chapter.case).steps for chapter in chapters] == [12, 12]
+    for chapter, month in zip(chapters, bounds_of(chapters), strict=True):
+        finest_usd, _ = bound_of(chapter.case if chapter is chapters[0] else with_free_start(chapter.case))
+        assert chapter.profit_usd <= finest_usd + 1e-9 * abs(finest_usd)
+        assert finest_usd <= month.bound_usd + 1e-6 * abs(month.bound_usd)
+
+
+def test_months_in_sequence_bound_the_stretch_as_one_program() -> None:
+    chapters = chapters_of(Rules(), 5)
+    first, second = (chapter.case for chapter in chapters)
+    both: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in BY_STEP}
+    joined = replace(first, budget_mwh=first.budget_mwh + second.budget_mwh, **both)
+    whole_usd, gap_share = bound_of(joined)
+    assert gap_share < 1e-6
+    assert whole_usd <= sum(month.bound_usd for month in bounds_of(chapters)) + 1e-6 * abs(whole_usd)
+
+
+BY_STEP = (
+    "dt_h",
+    "price_usd_per_mwh",
+    "carbon_t_per_mwh",
+    "pue",
+    "available_mw",
+    "mining_value_usd_per_mwh",
+    "token_value_usd_per_mwh",
+    "demand_tokens_per_h",
+    "demand_mw",
+    "shed_limit_mw",
+)
+
+
+@pytest.mark.parametrize("seed", range(CASE_COUNT))
+def test_the_bound_of_a_case_is_the_optimum_of_its_program_without_the_rows_for_reserve(seed: int) -> None:
+    case = random_case(seed)
+    most_usd, _ = bound_of(case)
+    free = solve(without_rows(model_of(case), RESERVE_ROWS)).certificate.objective_usd
+    assert most_usd >= free - 1e-9 * abs(free)
+    assert most_usd == pytest.approx(free, rel=1e-5, abs=1e-2)
+    assert most_usd >= solve(model_of(case)).certificate.objective_usd - 1e-9 * abs(free)
+
+
+@pytest.mark.parametrize("seed", range(0, CASE_COUNT, 7))
+def test_a_bound_from_poor_multipliers_is_looser_and_still_a_bound(seed: int) -> None:
+    model = without_rows(model_of(random_case(seed)), RESERVE_ROWS)
+    _, row_duals = interior_point(model, deadline_s=60.0)
+    best_usd = bound_usd(model, row_duals)
+    noise = np.random.default_rng(seed).normal(0.0, 20.0, row_duals.shape)
+    for poor in (np.zeros_like(row_duals), row_duals + noise, np.full_like(row_duals, np.nan)):
+        assert bound_usd(model, poor) >= best_usd - 1e-6 * abs(best_usd)
+
+
+def ledger_usd(steps: list[Step]) -> Floats:
+    lines: Floats = np.sum([step.settlement.lines_micro_usd for step in steps], axis=(0, 1)) / 1e6
+    return lines
+
+
+def test_the_accounts_differ_from_the_ledger_by_credits_goodwill_moves_and_the_hedges_price_alone() -> None:
+    charter = builders.charter(builders.fleet(hedge_mw=3.0, hedge_price=40.0), tick_minutes=60, start=MONTH_END)
+    contracts = tuple(builders.contract(f"c{n}", Tier(n % 4), 1.5, ticks=400) for n in range(8))
+    diary, steps = Diary(charter), list[Step]()
+
+    def note(step: Step) -> None:
+        diary.add(step)
+        steps.append(step)
+
+    world = opened(first_world(charter), contracts, charter)
+    backtest(charter, DrawnFeed(charter, 3), Rules(), world, 24, horizon_hours=3, on_step=note)
+    diary.close()
+    lines = ledger_usd(steps)
+    shared = [Line.MINING, Line.INFERENCE, Line.SELLBACK, Line.ENERGY, Line.CARBON, Line.RESTART]
+    rates = np.array([525.0, 300.0, 180.0, 60.0])
+    fees, before, planned = np.array([40.0, 20.0, 8.0]), np.zeros((3, 3)), 0.0
+    for step in steps:
+        now = step.allocation.contracts_mw
+        promised, delivered = step.before.book.promised_mw, now.sum(axis=0)
+        missed, rested = (promised - delivered)[:3], np.zeros(3)
+        for i in np.flatnonzero(~step.allocation.served).tolist():
+            contract = step.before.book.contracts[i]
+            budget = 400 * (1_000_000 - (999_000, 950_000, 900_000, 1_000_000)[contract.tier]) // 1_000_000
+            if contract.tier < 3 and step.before.accounts.bad_ticks[i] < budget:
+                rested[contract.tier] += contract.power_mw
+        planned += delivered @ rates - rested @ (rates[:3] * [0.5, 0.5, 0.0])
+        planned -= (missed - rested) @ (rates[:3] * [10.0, 5.0, 3.0])
+        planned -= np.maximum(now[:, :3] - before, 0.0).sum(axis=0) @ fees
+        before = now[:, :3]
+    expected = lines[shared].sum() + planned
+    assert sum(chapter.profit_usd for chapter in diary.chapters) == pytest.approx(expected, abs=0.01)
+    assert lines[CONTRACT_LINES].sum() > 0.0
+    assert lines[MIGRATION_LINES].sum() + lines[CREDIT_LINES].sum() <= 0.0
+
+
+def test_a_month_may_spend_the_whole_budget_of_every_window_that_reaches_into_it() -> None:
+    charter = builders.charter(tick_minutes=60, start=MONTH_END)
+    contracts = (builders.contract("f", Tier.FLEXIBLE, 2.0, ticks=200), builders.contract("s", Tier.SPOT, 1.0, ticks=9))
+    diary = Diary(charter)
+    world = opened(first_world(charter), contracts, charter)
+    backtest(charter, DrawnFeed(charter, 1), Static(), world, 24, horizon_hours=1, on_step=diary.add)
+    diary.close()
+    # A tenth of 200 hours may be missed: more than a month's part of the run has hours, so all of its 12 are free.
+    assert [chapter.case.budget_mwh.tolist() for chapter in diary.chapters] == [[0.0, 0.0, 24.0]] * 2
+    assert diary.chapters[0].case.shed_limit_mw[:, 2].tolist() == [2.0] * 12
+
+
+def test_nothing_that_could_be_earned_has_no_share() -> None:
+    assert share_of_bound(()) is None
+
+
+def test_a_fleet_too_large_for_one_program_is_refused() -> None:
+    chapter = chapters_of(Static(), 1)[0]
+    many = replace(chapter.case, grid_limit_mw=np.ones(101))
+    with pytest.raises(ConfigError, match="up to 100 sites, this one has 101"):
+        bounds_of([replace(chapter, case=many)])
+
+
+def test_a_step_is_told_of_once_and_months_follow_the_calendar() -> None:
+    charter = builders.charter(tick_minutes=60, start=MONTH_END)
+    world, diary = first_world(charter), Diary(charter)
+    feed = DrawnFeed(charter, 1)
+    for tick in range(13):
+        seen = feed.observe(tick)
+        problem = Problem(charter=charter, world=world, observation=seen, forecast=feed.forecast(tick, 1))
+        step = advance(world, seen, Static().plan(problem).step_at(tick), charter)
+        diary.add(step)
+        world = step.world
+    assert [chapter.month for chapter in diary.chapters] == ["2025-07"]
+    diary.close()
+    diary.close()
+    assert [(chapter.month, chapter.case.steps) for chapter in diary.chapters] == [("2025-07", 12), ("2025-08", 1)]
