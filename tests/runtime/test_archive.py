@@ -1,0 +1,121 @@
+"""The archive answers from threads: many questions at once, none on the event loop, none after the end."""
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from mara.errors import CommandError, StoreError
+from mara.runtime import archive as module
+from mara.runtime.archive import MOST_AT_ONCE, Archive
+from mara.store.store import Store
+from tests.store.runs import go_on, stored_run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return stored_run(tmp_path / "mara.db", 40)
+
+
+async def test_every_question_is_answered_while_the_run_goes_on(store: Store) -> None:
+    archive = Archive()
+    archive.open(store.reading)
+    going_on = asyncio.create_task(asyncio.to_thread(go_on, store, 20))
+    booked = (await archive.contracts("live"))[0].id
+    answers = await asyncio.gather(
+        archive.site_series("site0", 2),
+        archive.history("profit_usd_per_h"),
+        archive.site_ledger("site0", 0, 40),
+        archive.ledger(),
+        archive.profit_between(0, 40),
+        archive.site_events("site0"),
+        archive.decisions("site0"),
+        archive.optimizations(),
+        archive.optimization(0),
+        archive.contracts("all"),
+        archive.contract(booked),
+        archive.evidence(booked),
+    )
+    await going_on
+    archive.close()
+    store.close()
+    assert len(answers[0]) == 24
+    assert answers[3].balance_micro_usd == 0
+    assert answers[8].plan.adopted_tick == 0
+    assert answers[10].row.id == booked
+
+
+async def test_a_question_about_nothing_is_the_asker_s_error(store: Store) -> None:
+    archive = Archive()
+    archive.open(store.reading)
+    with pytest.raises(CommandError, match="no site 'moon'"):
+        await archive.decisions("moon")
+    archive.close()
+    store.close()
+
+
+async def test_a_slow_answer_holds_up_a_thread_and_not_the_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, go = Archive(), threading.Event()
+    monkeypatch.setattr(module.series, "history", lambda *_: go.wait(10) and threading.current_thread().name)
+    archive.open(store.reading)
+    asked = [asyncio.create_task(archive.history("pue")) for _ in range(MOST_AT_ONCE + 1)]
+    begun_s = time.monotonic()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert time.monotonic() - begun_s < 1.0
+    assert not any(task.done() for task in asked)
+    go.set()
+    names = set(await asyncio.gather(*asked))
+    archive.close()
+    store.close()
+    assert {str(name).rpartition("_")[0] for name in names} == {"mara-archive"}
+    assert len(names) <= MOST_AT_ONCE
+
+
+async def test_a_crowd_is_turned_away_and_comes_in_again_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, go = Archive(), threading.Event()
+    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    monkeypatch.setattr(module.series, "history", lambda *_: go.wait(10))
+    archive.open(store.reading)
+    asked = [asyncio.create_task(archive.history("pue")) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(StoreError, match="3 questions wait"):
+        await archive.history("pue")
+    go.set()
+    assert await asyncio.gather(*asked) == [True] * 3
+    assert await archive.history("pue")
+    archive.close()
+    store.close()
+
+
+async def test_nobody_is_answered_before_the_start_or_after_the_end(store: Store) -> None:
+    archive = Archive()
+    with pytest.raises(StoreError, match="no run is open"):
+        await archive.ledger()
+    archive.open(store.reading)
+    reading = store.reading
+    archive.close()
+    archive.close()
+    store.close()
+    with pytest.raises(StoreError, match="no run is open"):
+        await archive.ledger()
+    with pytest.raises(StoreError, match="was closed"):
+        reading.ask("SELECT 1")
+
+
+async def test_who_waits_when_the_run_ends_is_told_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, go = Archive(), threading.Event()
+    first, second = module.series.history, module.balance.ledger
+    monkeypatch.setattr(module.series, "history", lambda *args: go.wait(10) and first(*args))
+    monkeypatch.setattr(module.balance, "ledger", lambda *args: go.wait(10) and second(*args))
+    archive.open(store.reading)
+    asked = [asyncio.create_task(archive.history("pue")) for _ in range(MOST_AT_ONCE)]
+    asked += [asyncio.create_task(archive.ledger()) for _ in range(2)]
+    await asyncio.sleep(0)
+    archive.close()
+    await asyncio.to_thread(store.close)
+    go.set()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(answer, StoreError) for answer in answers)

@@ -1,0 +1,160 @@
+"""Numbers over time say what the ticks said, however they are gathered into buckets."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mara.core.step import Step
+from mara.core.world import first_world
+from mara.errors import CommandError
+from mara.store import series
+from mara.store.metrics import Metric
+from mara.store.reading import Reading
+from mara.store.series import history, site_series
+from mara.store.store import Store
+from tests.store.runs import START, small_charter, steps, stored_run
+
+CHARTER = small_charter()
+TICKS = 60
+"""Five hours, all whole."""
+
+
+@pytest.fixture(scope="module")
+def taken() -> list[Step]:
+    return [step for step, _, _ in steps(CHARTER, first_world(CHARTER), TICKS)]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    opened = stored_run(tmp_path_factory.mktemp("series") / "mara.db", TICKS, CHARTER)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reading(store: Store) -> Reading:
+    return store.reading
+
+
+def test_a_few_hours_of_a_site_come_tick_by_tick(reading: Reading, taken: list[Step]) -> None:
+    points = site_series(reading, "site1", 2)
+    assert [p.at for p in points] == [CHARTER.grid.at(t) for t in range(TICKS - 24, TICKS)]
+    for point, step in zip(points, taken[-24:], strict=True):
+        running = step.allocation
+        assert point.energy_price_usd_per_mwh == step.observation.energy_price_usd_per_mwh[1]
+        assert point.energy_price_low_usd_per_mwh == point.energy_price_high_usd_per_mwh
+        assert point.air_miner_mw == pytest.approx(running.miners_mw[1, 0], abs=1e-6)
+        assert point.contracts_mw == pytest.approx(running.contracts_mw[1].sum(), abs=4e-6)
+        assert point.profit_usd_per_h == pytest.approx(step.settlement.lines_micro_usd[1].sum() * 12 / 1e6)
+        ran = running.site_mining_it_mw[1] + running.site_merchant_it_mw[1] + running.site_contracts_it_mw[1]
+        assert point.pue == (pytest.approx(running.site_power_mw[1] / ran, rel=1e-4) if ran else None)
+
+
+def test_points_of_hours_say_the_same_as_their_ticks(
+    reading: Reading, taken: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "MOST_ROWS", 12)
+    points = site_series(reading, "site2", 5)
+    assert [p.at for p in points] == [START + timedelta(hours=h) for h in range(5)]
+    hour = taken[12:24]
+    prices = [step.observation.energy_price_usd_per_mwh[2] for step in hour]
+    assert points[1].energy_price_usd_per_mwh == pytest.approx(np.mean(prices))
+    assert (points[1].energy_price_low_usd_per_mwh, points[1].energy_price_high_usd_per_mwh) == (
+        min(prices),
+        max(prices),
+    )
+    assert points[1].gpu_mw == pytest.approx(np.mean([s.allocation.merchant_mw[:, 2, 0].sum() for s in hour]), abs=2e-6)
+    earned = sum(int(s.settlement.lines_micro_usd[2].sum()) for s in hour)
+    assert points[1].profit_usd_per_h == pytest.approx(earned / 1e6)
+
+
+@pytest.mark.parametrize("metric", Metric)
+@pytest.mark.parametrize("site_id", [None, "site0"])
+def test_ticks_and_hours_agree_on_every_metric(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch, metric: Metric, site_id: str | None
+) -> None:
+    by_ticks = history(reading, metric, site_id, max_points=5)
+    monkeypatch.setattr(series, "MOST_ROWS", 0)
+    by_hours = history(reading, metric, site_id, max_points=5)
+    assert by_ticks.bucket_minutes == by_hours.bucket_minutes == 60
+    assert [p.at for p in by_ticks.points] == [p.at for p in by_hours.points]
+    assert len(by_ticks.points) == 5
+    for fine, coarse in zip(by_ticks.points, by_hours.points, strict=True):
+        assert fine.mean == pytest.approx(coarse.mean, rel=1e-6, abs=2e-6)
+        assert fine.low <= fine.mean + 1e-9
+        assert fine.mean <= fine.high + 1e-9
+
+
+def test_a_bucket_keeps_the_extremes_that_its_mean_hides(reading: Reading, taken: list[Step]) -> None:
+    (one,) = history(reading, "energy_price_usd_per_mwh", "site0", max_points=1).points
+    prices = [step.observation.energy_price_usd_per_mwh[0] for step in taken]
+    assert (one.low, one.high) == (min(prices), max(prices))
+    assert one.mean == pytest.approx(np.mean(prices))
+
+
+def test_a_fleet_s_power_is_the_sum_of_its_sites(reading: Reading) -> None:
+    fleet = history(reading, Metric.SITE_POWER, max_points=7).points
+    sites = [history(reading, Metric.SITE_POWER, f"site{i}", max_points=7).points for i in range(3)]
+    for together, *each in zip(fleet, *sites, strict=True):
+        assert together.mean == pytest.approx(sum(p.mean for p in each))
+
+
+def test_a_history_begins_and_ends_where_it_is_asked_to(reading: Reading) -> None:
+    asked = history(reading, "dry_bulb_c", "site0", START + timedelta(minutes=7), START + timedelta(minutes=20))
+    assert [p.at for p in asked.points] == [START + timedelta(minutes=m) for m in (10, 15)]
+    assert history(reading, "dry_bulb_c", "site0", to=START).points == ()
+    assert history(reading, "dry_bulb_c", None, START + timedelta(days=400)).points == ()
+
+
+def test_no_answer_has_more_points_than_it_may(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "MOST_POINTS", 7)
+    assert len(history(reading, "pue", max_points=1_000_000).points) <= 7
+    assert len(site_series(reading, "site0", 1_000_000)) <= 7
+
+
+def test_ticks_past_their_retention_are_drawn_from_hours(tmp_path: Path) -> None:
+    store = stored_run(tmp_path / "mara.db", 24 * 12 + 30, CHARTER, raw_days=1)
+    old = history(store.reading, "it_power_mw", "site0", START, START + timedelta(hours=2))
+    new = history(store.reading, "it_power_mw", "site0", START + timedelta(hours=24), START + timedelta(hours=26))
+    store.close()
+    assert (old.bucket_minutes, new.bucket_minutes) == (60, 5)
+    assert len(old.points) == 2
+
+
+def test_hours_that_do_not_know_their_workloads_are_left_out_of_a_site_s_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stored_run(tmp_path / "mara.db", 36, CHARTER)
+    monkeypatch.setattr(series, "MOST_ROWS", 12)
+    with closing(sqlite3.connect(store.path)) as other, other:
+        other.execute("DROP TRIGGER hourly_no_update")
+        first = "hour_epoch_s < (SELECT start_epoch_s + 3600 FROM runs)"
+        other.execute(f"UPDATE hourly SET contracts_w = NULL, gpu_w = NULL WHERE {first}")
+    assert len(site_series(store.reading, "site0", 3)) == 2
+    assert len(history(store.reading, "site_power_mw", "site0").points) == 3
+    assert [p.at.hour for p in history(store.reading, "gpu_mw", "site0").points] == [23, 0]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (lambda r: history(r, "money"), "no metric 'money': ask for one of energy_price"),
+        (lambda r: history(r, "pue", "atlantis"), "no site 'atlantis': ask for one of site0, site1, site2"),
+        (lambda r: history(r, "pue", None, datetime(2025, 7, 1)), "with a time zone"),  # noqa: DTZ001
+        (lambda r: history(r, "pue", max_points=0), "at least 1"),
+        (lambda r: site_series(r, "site0", 0), "at least 1 hour"),
+    ],
+)
+def test_a_question_about_nothing_is_refused_in_words(reading: Reading, asked: object, said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        asked(reading)  # type: ignore[operator]
+
+
+def test_moments_are_utc(reading: Reading) -> None:
+    assert site_series(reading, "site0", 1)[0].at.tzinfo == UTC
