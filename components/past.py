@@ -1,6 +1,6 @@
 """The last day of the key figures, as the publisher remembers it: for lines, sparklines and changes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,6 +15,8 @@ BUCKET_S: Final = 900
 MOST_BUCKETS: Final = DAY_S // BUCKET_S + 1
 FIGURES: Final = ("profit", "revenue", "power", "cooling", "renewable", "contracts")
 """The order of the values in `Past.figures`."""
+DECIMALS: Final = {"profit": 0, "revenue": 0, "power": 1, "cooling": 4, "renewable": 4, "contracts": 4}
+"""Of each figure's values: finer noise is not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +35,22 @@ class Past:
             figures=_last_day(self.figures | {_bucket_of(snapshot.at): figures_of(snapshot)}),
         )
 
-    def before(self, series: Sequence[SeriesPoint]) -> "Past":
-        """With what was stored before the first point; what is remembered already stands."""
-        stored: Channel = {_bucket_of(point.at): _stored_figures(point) for point in series}
+    def before(
+        self, series: Sequence[SeriesPoint], courses: Mapping[str, Iterable[tuple[datetime, float]]] | None = None
+    ) -> "Past":
+        """With what was stored before the first point: money, and the courses of other FIGURES. What is remembered
+        already stands.
+        """
+        stored: Channel = {}
+        money: dict[str, Iterable[tuple[datetime, float]]] = {
+            "profit": [(point.at, point.profit_usd_per_h) for point in series],
+            "revenue": [(point.at, point.revenue_usd_per_h) for point in series],
+        }
+        for figure, course in {**money, **(courses or {})}.items():
+            for at, value in course:
+                values = stored.setdefault(_bucket_of(at), [None] * len(FIGURES))
+                assert isinstance(values, list)
+                values[FIGURES.index(figure)] = round(value, DECIMALS[figure])
         return Past(
             money=_newest(money_channel(series) | self.money, MOST_POINTS),
             figures=_last_day(stored | self.figures),
@@ -54,12 +69,12 @@ def figures_of(snapshot: Snapshot) -> list[Shown]:
     """The key figures of a snapshot in the order of FIGURES, rounded to what can be seen."""
     kept, live = contracts_on_target(snapshot)
     return [
-        round(snapshot.profit_usd_per_h),
-        round(snapshot.revenue_usd_per_h),
-        round(snapshot.site_power_mw, 1),
-        round(snapshot.cooling_efficiency_share, 4),
-        round(snapshot.renewable_share, 4),
-        round(kept / live, 4) if live else None,
+        round(snapshot.profit_usd_per_h, DECIMALS["profit"]),
+        round(snapshot.revenue_usd_per_h, DECIMALS["revenue"]),
+        round(snapshot.site_power_mw, DECIMALS["power"]),
+        round(snapshot.cooling_efficiency_share, DECIMALS["cooling"]),
+        round(snapshot.renewable_share, DECIMALS["renewable"]),
+        round(kept / live, DECIMALS["contracts"]) if live else None,
     ]
 
 
@@ -67,10 +82,6 @@ def contracts_on_target(snapshot: Snapshot) -> tuple[int, int]:
     """How many live contracts meet their target, and how many have one: Spot is promised nothing."""
     tiers = [tier for tier in snapshot.tiers if tier.target_share > 0.0]
     return sum(tier.on_target_count for tier in tiers), sum(tier.contracts_count for tier in tiers)
-
-
-def _stored_figures(point: SeriesPoint) -> list[Shown]:
-    return [round(point.profit_usd_per_h), round(point.revenue_usd_per_h), None, None, None, None]
 
 
 def _bucket_of(at: datetime) -> str:

@@ -5,7 +5,8 @@ difference to the last one goes to each connected browser as the same text.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from nicegui import Client
@@ -23,6 +24,10 @@ LOOK_INTERVAL_S = 1.0
 
 Draw: TypeAlias = Callable[[Published, Past], Picture]
 """A screen's picture of the published state and of what came before; the frame's part is added to it."""
+
+
+Courses: TypeAlias = Mapping[str, Sequence[tuple[datetime, float]]]
+"""What was stored of key figures, by figure: see `components.past.FIGURES`."""
 
 
 class Platform(Protocol):
@@ -64,9 +69,9 @@ class Publisher:
         client.on_delete(lambda: self._screens.pop(client.id, None))
         return self._draw(draw)
 
-    def remember(self, series: tuple[SeriesPoint, ...]) -> None:
+    def remember(self, series: tuple[SeriesPoint, ...], courses: Courses | None = None) -> None:
         """Begin the lines with what was stored before the newest snapshot."""
-        self._past = self._past.before(series)
+        self._past = self._past.before(series, courses)
 
     def look(self) -> None:
         """Draw each screen that somebody looks at, and send what has changed."""

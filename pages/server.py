@@ -2,18 +2,28 @@
 
 import signal
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Final
 
 from nicegui import app, ui
 
+from components.past import MOST_BUCKETS
 from components.theme import FAVICON
 from mara.errors import EXIT_DONE, MaraError
-from pages.live import LOOK_INTERVAL_S, Platform
+from pages.live import LOOK_INTERVAL_S, Courses, Platform
 from pages.routes import register
 from pages.window import WINDOW_SIZE_PX, open_in_a_window
 
 RECONNECT_TIMEOUT_S: Final = 10.0
 SERIES_HOURS: Final = 24
+STORED_FIGURES: Final = {
+    "power": "site_power_mw",
+    "cooling": "cooling_efficiency_share",
+    "renewable": "renewable_share",
+}
+"""Key figures whose past is stored, beside money, and the metric that tells it."""
 GRACE_S: Final = 2  # for browsers that do not close: with it the whole end stays under five seconds
 
 
@@ -40,7 +50,7 @@ def serve(
     async def start() -> None:
         try:
             await platform.start()
-            publisher.remember(await platform.series(SERIES_HOURS))
+            publisher.remember(await platform.series(SERIES_HOURS), await _courses_of(platform))
         except MaraError as refusal:
             refusals.append(refusal)
             app.shutdown()
@@ -80,6 +90,20 @@ def serve(
     if refusals:
         raise refusals[0]
     return bool(asked)
+
+
+async def _courses_of(platform: Platform) -> Courses:
+    """The stored courses of key figures over the last day; none where the archive has none to tell."""
+    snapshot = platform.latest.read().snapshot
+    if snapshot is None:
+        return {}
+    since = snapshot.at - timedelta(hours=SERIES_HOURS)
+    courses: dict[str, Sequence[tuple[datetime, float]]] = {}
+    with suppress(MaraError):
+        for figure, metric in STORED_FIGURES.items():
+            course = await platform.archive.history(metric, None, since, None, MOST_BUCKETS)
+            courses[figure] = [(point.at, point.mean) for point in course.points]
+    return courses
 
 
 def _end_without_failure_on_signals() -> None:

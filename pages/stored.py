@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Final, Generic, Protocol, TypeVar
 
 from nicegui import background_tasks
 
+from mara.core.explanation import Explanation
 from mara.core.history import Decision, Optimization
 from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, Snapshot
 from mara.errors import MaraError
@@ -27,15 +29,41 @@ def first_tick_of_day(snapshot: Snapshot) -> int:
     return max(0, snapshot.tick - minutes // snapshot.tick_minutes)
 
 
+class Moment(Protocol):
+    """A point of a stored course: the mean over a span that begins at `at`."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def mean(self) -> float: ...
+
+
+class Course(Protocol):
+    """A stored number over time, the oldest first."""
+
+    @property
+    def points(self) -> Sequence[Moment]: ...
+
+
 class Archive(Protocol):
     """What pages may ask of the past."""
 
+    async def history(
+        self,
+        metric: str,
+        site_id: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        max_points: int = ...,
+    ) -> Course: ...
     async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]: ...
     async def site_ledger(self, site_id: str, from_tick: int, to_tick: int) -> tuple[LedgerSum, ...]: ...
     async def decisions(self, site_id: str, limit: int = ...) -> tuple[Decision, ...]: ...
     async def optimizations(self, limit: int) -> tuple[OptimizationSnapshot, ...]: ...
     async def optimization(self, adopted_tick: int) -> Optimization: ...
     async def profit_between(self, from_tick: int, to_tick: int) -> float: ...
+    async def why(self, question: str) -> Explanation: ...
+    async def can_be_asked(self) -> tuple[str, ...]: ...
 
 
 class Stored(Generic[Read]):

@@ -1,7 +1,9 @@
 """An archive of the made-up snapshots: what the store would say of their past."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from mara.core.explanation import Explanation, Fact
 from mara.core.history import Decision, Optimization
 from mara.core.plan import Claim, Provenance
 from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
@@ -12,6 +14,17 @@ LEDGER_KINDS = ("mining", "inference", "contract_premium", "contract_flexible", 
 MICRO_USD = (812_345_678, 96_111_111, 402_000_004, 130_200_999, -640_777_777, -41_000_001, -2_500_000)
 
 
+@dataclass
+class FakeMoment:
+    at: datetime
+    mean: float
+
+
+@dataclass
+class FakeCourse:
+    points: list[FakeMoment]
+
+
 class FakeArchive:
     """Judged by what was asked of it; `is_broken` refuses every question."""
 
@@ -19,6 +32,19 @@ class FakeArchive:
         self.tick = 288
         self.asked: list[str] = []
         self.is_broken = False
+
+    async def history(
+        self,
+        metric: str,
+        site_id: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        max_points: int = 600,
+    ) -> FakeCourse:
+        self._ask(f"history {metric} {from_:%Y-%m-%dT%H:%M}")
+        first = 0 if from_ is None else int((from_ - START).total_seconds()) // (60 * TICK_MINUTES)
+        snapshots = [snapshot_at(tick) for tick in range(max(0, first), self.tick + 1, 3)]
+        return FakeCourse([FakeMoment(snapshot.at, getattr(snapshot, metric)) for snapshot in snapshots])
 
     async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
         self._ask(f"site_series {site_id} {hours}")
@@ -50,10 +76,44 @@ class FakeArchive:
         self._ask(f"profit_between {from_tick} {to_tick}")
         return 2_450.0 * (to_tick - from_tick)
 
+    async def why(self, question: str) -> Explanation:
+        self._ask(f"why {question}")
+        return explanation(question, self.tick) if "Texas" in question else unanswered(question)
+
+    async def can_be_asked(self) -> tuple[str, ...]:
+        self._ask("can_be_asked")
+        return ("Why was Texas USA curtailed at 14:00?",)
+
     def _ask(self, question: str) -> None:
         self.asked.append(question)
         if self.is_broken:
             raise StoreRefused("the database does not answer: try again")
+
+
+def explanation(question: str, tick: int) -> Explanation:
+    """An answer about Texas."""
+    return Explanation(
+        question=question,
+        is_answered=True,
+        sentences=("Power cost 212 USD/MWh, above the break-even of 104 USD/MWh.", "<b>Reported</b> at 14:00 UTC."),
+        facts=(
+            Fact(ref="F1.energy_price_usd_per_mwh", label="Price at Texas USA", value=212.0, text="212 USD/MWh"),
+            Fact(ref="F2.break_even_usd_per_mwh", label="Break-even of air miners", value=104.0, text="104 USD/MWh"),
+        ),
+        tick=tick,
+        at=START + timedelta(minutes=TICK_MINUTES * tick),
+        local_text="Wed 09:00 in Texas USA",
+        site_id="texas",
+    )
+
+
+def unanswered(question: str) -> Explanation:
+    return Explanation(
+        question=question,
+        is_answered=False,
+        sentences=("That question was not understood. For example:",),
+        can_ask=("Why was Texas USA curtailed at 14:00?",),
+    )
 
 
 def optimization(tick: int) -> OptimizationSnapshot:
