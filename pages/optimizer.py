@@ -15,6 +15,7 @@ from components.plan_panel import plan_cells, plan_panel
 from components.run_history import MOST_RUNS, history_panel, lines_of, run_channel
 from components.shadow_panel import shadow_channel, shadow_panel, worth_channel, worth_panel
 from components.theme import element
+from components.why_box import why_panel
 from mara.core.snapshot import OptimizationSnapshot
 from mara.errors import MaraError
 from mara.runtime.latest import Published
@@ -77,12 +78,20 @@ def register(platform: Platform, publisher: Publisher) -> None:
     @ui.page(PATH, title="Mara: optimizer", dark=None)
     async def optimizer() -> None:
         await screen.renew()
+        can_ask = await _can_ask(platform)
         picture = publisher.open(ui.context.client, screen.picture)
         with frame(picture["cells"], actions_of(platform, publisher), PATH):
-            _draw(picture, platform)
+            _draw(picture, platform, can_ask)
 
 
-def _draw(picture: Picture, platform: Platform) -> None:
+async def _can_ask(platform: Platform) -> tuple[str, ...]:
+    try:
+        return await platform.archive.can_be_asked()
+    except MaraError:
+        return ()
+
+
+def _draw(picture: Picture, platform: Platform, can_ask: tuple[str, ...]) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
         optimizer_head(_optimize_now(platform))
@@ -93,6 +102,7 @@ def _draw(picture: Picture, platform: Platform) -> None:
         with element("div", "row wide-left"):
             shadow_panel(picture.get("shadow", {}))
             worth_panel(picture.get("worth", {}))
+        why_panel(platform.archive.why, can_ask)
         history_panel(picture.get("runs", {}), _inside(platform))
 
 

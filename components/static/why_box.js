@@ -1,0 +1,82 @@
+// A question box. Emits `ask` with the text; the server answers through the prop `answer`, texts only, shown as text.
+export default {
+  props: { examples: Array, longest: Number, answer: Object },
+  data() {
+    return { text: "", busy: false };
+  },
+  watch: {
+    answer() {
+      this.busy = false;
+    },
+  },
+  methods: {
+    ask(text) {
+      const asked = text.trim();
+      if (!asked || this.busy) return;
+      this.text = asked;
+      this.busy = true;
+      this.$emit("ask", { text: asked });
+    },
+    form() {
+      const field = {
+        id: "why-field",
+        class: "field why-field",
+        type: "search",
+        value: this.text,
+        maxlength: this.longest,
+        autocomplete: "off",
+        enterkeyhint: "send",
+        placeholder: this.examples[0] ?? "Why was a site curtailed at 14:00?",
+        onInput: (event) => (this.text = event.target.value),
+      };
+      const submit = { type: "submit", class: "button button-strong", disabled: this.busy || !this.text.trim() };
+      const send = (event) => {
+        event.preventDefault();
+        this.ask(this.text);
+      };
+      return Vue.h("form", { class: "why-form", role: "search", onSubmit: send }, [
+        Vue.h("label", { class: "sr-only", for: "why-field" }, "Your question"),
+        Vue.h("input", field),
+        Vue.h("button", submit, this.busy ? "Looking \u2026" : "Ask"),
+      ]);
+    },
+    chips(questions) {
+      if (!questions?.length) return null;
+      const chip = (question) =>
+        Vue.h("li", { key: question }, [
+          Vue.h("button", { type: "button", class: "why-chip", onClick: () => this.ask(question) }, question),
+        ]);
+      return Vue.h("ul", { class: "why-chips", "aria-label": "Questions you can ask" }, questions.map(chip));
+    },
+    facts(facts) {
+      if (!facts?.length) return null;
+      const row = ([ref, label, value]) =>
+        Vue.h("tr", { key: ref }, [Vue.h("th", { scope: "row" }, label), Vue.h("td", { class: "number" }, value)]);
+      return Vue.h("details", { class: "why-facts" }, [
+        Vue.h("summary", facts.length === 1 ? "1 fact" : `${facts.length} facts`),
+        Vue.h("table", { class: "live-table" }, [
+          Vue.h("caption", { class: "sr-only" }, "Facts of the answer"),
+          Vue.h("tbody", facts.map(row)),
+        ]),
+      ]);
+    },
+    answered(shown) {
+      const links = (shown.links ?? []).map(([label, address]) => Vue.h("a", { key: label, href: address }, label));
+      return [
+        Vue.h("p", { class: "why-question" }, shown.question),
+        Vue.h("div", { class: "why-text", "data-state": shown.is_answered ? undefined : "unknown" },
+          shown.sentences.map((sentence, i) => Vue.h("p", { key: i }, sentence))),
+        shown.when || links.length ? Vue.h("p", { class: "note why-when" }, [shown.when, ...links]) : null,
+        this.facts(shown.facts),
+        shown.is_answered ? null : this.chips(shown.can_ask),
+      ];
+    },
+  },
+  render() {
+    const shown = this.answer.sentences ? this.answered(this.answer) : [this.chips(this.examples)];
+    return Vue.h("div", { class: "why-box" }, [
+      this.form(),
+      Vue.h("div", { class: "why-answer", "aria-live": "polite", "aria-busy": String(this.busy) }, shown),
+    ]);
+  },
+};
