@@ -16,6 +16,7 @@ from mara.store.chain import Digests, audit_hash, genesis_of, kept_digest, link_
 from mara.store.codec import bytes_of, record_of
 from mara.store.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
 from mara.store.page import WITHOUT_BOOK
+from mara.store.people import access_findings
 
 MOST_FINDINGS: Final = 20
 MOST_PAGE_FAULTS: Final = 5
@@ -34,7 +35,13 @@ def findings_in(connection: Connection) -> tuple[int, tuple[str, ...]]:
     if run is None:
         return 0, ()
     chain = _Chain(connection, genesis_of(run[0]))
-    for finding in (*chain.findings(), *_audit_findings(ask), *_part_findings(ask), *_balance_findings(connection)):
+    for finding in (
+        *chain.findings(),
+        *_audit_findings(ask),
+        *_part_findings(ask),
+        *_balance_findings(connection),
+        *access_findings(connection),
+    ):
         found.append(finding)
         if len(found) == MOST_FINDINGS:
             found.append(f"only the first {MOST_FINDINGS} are shown")

@@ -48,6 +48,17 @@ def upgrade(url: str) -> Path | None:
         lock.release()
 
 
+def make_ready(url: str) -> None:
+    """See that a database is there and of this Mara's schema, also while another process writes it.
+
+    Raises:
+        ConfigError, StoreError: it cannot be made or upgraded, or is being written and older.
+    """
+    path = path_of(url)
+    if not path.exists() or schema.revision_of(path) != schema.HEAD:
+        upgrade(url)
+
+
 def check(url: str) -> CheckReport:
     """Look at everything: pages, hash chain of ticks, audit chain, trial balance. A run may go on meanwhile.
 

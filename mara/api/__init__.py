@@ -1,0 +1,1 @@
+"""What other programs speak to: REST, the gate before every request, and the login."""

@@ -1,0 +1,91 @@
+"""What every answer tells the browser not to do: run scripts that are not ours, sniff, frame, refer.
+
+The policy stops stored text from running should it ever reach the page as markup. NiceGUI evaluates what its server
+sends, so 'unsafe-eval' stays; scripts in the page carry a nonce, and inline handlers never run.
+"""
+
+import re
+from secrets import token_urlsafe
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_SCRIPT: Final = re.compile(rb"<script(?=[\s>])")
+NONCE_BYTES: Final = 16
+"""Unpredictable, so it comes from the system and not from the seed."""
+MAX_PAGE_BYTES: Final = 8_000_000
+
+_ALWAYS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), usb=()"),
+)
+_KEPT_SECURE: Final = (b"strict-transport-security", b"max-age=31536000")
+
+
+def policy_of(nonce: str) -> str:
+    """The content security policy of one answer."""
+    return (
+        f"default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; script-src-attr 'none'; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
+        "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+class SafeHeaders:
+    """ASGI wrapper that adds the headers, and the nonce to each script of a page."""
+
+    def __init__(self, app: ASGIApp, *, is_secure: bool = False) -> None:
+        self._app = app
+        self._fixed = (*_ALWAYS, _KEPT_SECURE) if is_secure else _ALWAYS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer through the app, with headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await self._app(scope, receive, _Answer(send, self._fixed).send)
+
+
+class _Answer:
+    """One answer on its way out; a page is held back until it is whole, everything else flows."""
+
+    def __init__(self, send: Send, fixed: tuple[tuple[bytes, bytes], ...]) -> None:
+        self._send = send
+        self._fixed = fixed
+        self._nonce = token_urlsafe(NONCE_BYTES)
+        self._start: Message | None = None
+        self._body = bytearray()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", []), *self._fixed]
+            headers.append((b"content-security-policy", policy_of(self._nonce).encode()))
+            message = {**message, "headers": headers}
+            if _is_page(headers):
+                self._start = message
+                return
+        elif self._start is not None and message["type"] == "http.response.body":
+            await self._hold(message)
+            return
+        await self._send(message)
+
+    async def _hold(self, message: Message) -> None:
+        self._body += message.get("body", b"")
+        assert len(self._body) <= MAX_PAGE_BYTES, "a page of ours is never that long"
+        if message.get("more_body", False):
+            return
+        assert self._start is not None
+        body = _SCRIPT.sub(b'<script nonce="' + self._nonce.encode() + b'"', bytes(self._body))
+        headers = [(name, value) for name, value in self._start["headers"] if name.lower() != b"content-length"]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await self._send({**self._start, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _is_page(headers: list[tuple[bytes, bytes]]) -> bool:
+    sent = {name.lower(): value for name, value in headers}
+    return sent.get(b"content-type", b"").startswith(b"text/html") and b"content-encoding" not in sent

@@ -1,0 +1,49 @@
+"""Who may log in, their tokens and sessions, and a log of it that cannot be changed unseen."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+BY_ROWID = {"sqlite_strict": True}
+
+
+def upgrade() -> None:
+    op.create_table(
+        "users",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_users"),
+        **BY_ROWID,
+    )
+    for table in ("tokens", "sessions"):
+        op.create_table(
+            table,
+            sa.Column("digest", sa.LargeBinary(), nullable=False),
+            sa.Column("name", sa.Text(), nullable=False),
+            sa.Column("role", sa.Text(), nullable=False),
+            sa.Column("expires_epoch_s", WHOLE, nullable=False),
+            sa.PrimaryKeyConstraint("digest", name=f"pk_{table}"),
+            sa.ForeignKeyConstraint(["name"], ["users.name"], name=f"fk_{table}_name_users", ondelete="CASCADE"),
+            **BY_ROWID,
+        )
+    op.create_table(
+        "access_log",
+        sa.Column("number", WHOLE, nullable=False, autoincrement=False),
+        sa.Column("at_epoch_s", WHOLE, nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("previous_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("entry_hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_access_log"),
+        **BY_ROWID,
+    )
+    for change in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER access_log_no_{change.lower()} BEFORE {change} ON access_log "
+            "BEGIN SELECT RAISE(ABORT, 'access_log is append-only'); END"
+        )

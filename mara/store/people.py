@@ -1,0 +1,233 @@
+"""Who may log in: users, their API tokens and sessions, and a chained log of who came, who was refused, who was made.
+
+Beside the ticks and not under the writer's lock: `mara user add` works while the engine runs. Secrets are never kept:
+passwords as argon2id, tokens and sessions as digests.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any, Final, Self
+
+from sqlalchemy import LargeBinary, Text, delete, insert, select
+from sqlalchemy.engine import Connection
+from sqlmodel import Field
+
+from mara.errors import CommandError
+from mara.store.chain import audit_hash
+from mara.store.connection import answering, path_of, writer_engine
+from mara.store.tables import BY_ROWID, Row, binary, key, whole, words
+
+MAX_LOG_READ: Final = 1_000
+ROLES: Final = ("viewer", "operator", "admin")
+"""Each may what those before it may: look; order, book and steer; everything."""
+
+
+class User(Row, table=True):
+    """Somebody who may log in."""
+
+    __tablename__ = "users"
+    __table_args__ = BY_ROWID
+    name: str = Field(primary_key=True, sa_type=Text)
+    role: str = words()
+    password_hash: str = words()
+
+
+class Token(Row, table=True):
+    """A bearer token of the API."""
+
+    __tablename__ = "tokens"
+    __table_args__ = BY_ROWID
+    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    name: str = Field(sa_type=Text, foreign_key="users.name", ondelete="CASCADE")
+    role: str = words()
+    expires_epoch_s: int = whole()
+
+
+class Session(Row, table=True):
+    """A browser that has logged in."""
+
+    __tablename__ = "sessions"
+    __table_args__ = BY_ROWID
+    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    name: str = Field(sa_type=Text, foreign_key="users.name", ondelete="CASCADE")
+    role: str = words()
+    expires_epoch_s: int = whole()
+
+
+class AccessEntry(Row, table=True):
+    """A line of the log: append-only, each with the hash of the one before."""
+
+    __tablename__ = "access_log"
+    __table_args__ = BY_ROWID
+    number: int = key()
+    at_epoch_s: int = whole()
+    actor: str = words()
+    address: str = words()
+    action: str = words()
+    previous_hash: bytes = binary()
+    entry_hash: bytes = binary()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A user as others may see one."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A line of the access log."""
+
+    at_epoch_s: int
+    actor: str
+    address: str
+    action: str
+
+
+class People:
+    """Users, tokens and sessions of a database; every call is one short transaction, from any thread.
+
+    Raises, from every method: StoreError, the disk refused and nothing was stored.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = writer_engine(path)
+        self._one_at_a_time = RLock()
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Of the database at `url`, which `upkeep.make_ready` has seen to.
+
+        Raises:
+            ConfigError: not the URL of a database.
+        """
+        return cls(path_of(url))
+
+    def close(self) -> None:
+        """Let go of the connection; harmless when repeated."""
+        self._engine.dispose()
+
+    def add(self, person: Person, password_hash: str, *, by: Visit) -> None:
+        """Make a user.
+
+        Raises:
+            CommandError: there is one of that name.
+        """
+        with self._change(by) as connection:
+            if _person_in(connection, person.name) is not None:
+                raise CommandError(f"there is a user {person.name} already: choose another name, or remove that one")
+            values = {"name": person.name, "role": person.role, "password_hash": password_hash}
+            connection.execute(insert(User).values(**values))
+
+    def remove(self, name: str, *, by: Visit) -> None:
+        """Remove a user, with all tokens and sessions.
+
+        Raises:
+            CommandError: there is none of that name.
+        """
+        with self._change(by) as connection:
+            if not connection.execute(delete(User).where(_USER.name == name)).rowcount:
+                raise CommandError(f"there is no user {name}: `mara user list` names them")
+
+    def all(self) -> tuple[Person, ...]:
+        """Every user by name."""
+        with self._transaction() as connection:
+            found = connection.execute(select(_USER.name, _USER.role).order_by(_USER.name))
+            return tuple(Person(name=name, role=role) for name, role in found)
+
+    def credentials(self, name: str) -> tuple[Person, str] | None:
+        """A user and the password's hash."""
+        with self._transaction() as connection:
+            row = connection.execute(select(_USER.role, _USER.password_hash).where(_USER.name == name)).one_or_none()
+        return None if row is None else (Person(name=name, role=row[0]), row[1])
+
+    def issue(self, kind: type[Token] | type[Session], digest: bytes, person: Person, *, until: int, by: Visit) -> None:
+        """Let the bearer of what `digest` is of act as `person` up to an epoch second; expired ones are swept out.
+
+        Raises:
+            CommandError: there is no such user, or not in that role or a higher one.
+        """
+        table = _columns(kind)
+        with self._change(by) as connection:
+            stored = _person_in(connection, person.name)
+            if stored is None:
+                raise CommandError(f"there is no user {person.name}: `mara user list` names them")
+            if ROLES.index(person.role) > ROLES.index(stored.role):
+                raise CommandError(f"{person.name} is {stored.role}: a token for {person.role} would be more than that")
+            connection.execute(delete(kind).where(table.expires_epoch_s <= by.at_epoch_s))
+            values = {"digest": digest, "name": person.name, "role": person.role, "expires_epoch_s": until}
+            connection.execute(insert(kind).values(**values))
+
+    def bearer(self, kind: type[Token] | type[Session], digest: bytes, now_epoch_s: int) -> Person | None:
+        """Who holds what `digest` is of, while it has not expired."""
+        table = _columns(kind)
+        asked = select(table.name, table.role).where(table.digest == digest, table.expires_epoch_s > now_epoch_s)
+        with self._transaction() as connection:
+            row = connection.execute(asked).one_or_none()
+        return None if row is None else Person(name=row[0], role=row[1])
+
+    def end(self, kind: type[Token] | type[Session], digest: bytes, *, by: Visit) -> None:
+        """Take back a token or session."""
+        with self._change(by) as connection:
+            connection.execute(delete(kind).where(_columns(kind).digest == digest))
+
+    def note(self, visit: Visit) -> None:
+        """Write a line of the log alone, such as a refused login."""
+        with self._change(visit):
+            pass
+
+    def visits(self, limit: int = MAX_LOG_READ) -> tuple[Visit, ...]:
+        """The newest lines of the log, the newest first."""
+        asked = select(_ENTRY.at_epoch_s, _ENTRY.actor, _ENTRY.address, _ENTRY.action)
+        with self._transaction() as connection:
+            found = connection.execute(asked.order_by(_ENTRY.number.desc()).limit(min(limit, MAX_LOG_READ)))
+            return tuple(Visit(at_epoch_s=at, actor=who, address=where, action=what) for at, who, where, what in found)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._one_at_a_time, answering(self.path, "users"), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _change(self, by: Visit) -> Iterator[Connection]:
+        """A transaction that ends with a line of the log: both are stored, or neither."""
+        with self._transaction() as connection:
+            yield connection
+            last = connection.execute(
+                select(_ENTRY.number, _ENTRY.entry_hash).order_by(_ENTRY.number.desc()).limit(1)
+            ).one_or_none()
+            number, previous = (0, b"") if last is None else (int(last[0]) + 1, bytes(last[1]))
+            line = (number, by.at_epoch_s, by.actor, by.address, by.action)
+            names = ("number", "at_epoch_s", "actor", "address", "action")
+            hashes = {"previous_hash": previous, "entry_hash": audit_hash(previous, line)}
+            connection.execute(insert(AccessEntry).values(**dict(zip(names, line, strict=True)), **hashes))
+
+
+def access_findings(connection: Connection) -> Iterator[str]:
+    """Lines of the log that are not what was written, as sentences for `mara db check`."""
+    last = b""
+    columns = (_ENTRY.number, _ENTRY.at_epoch_s, _ENTRY.actor, _ENTRY.address, _ENTRY.action)
+    for row in connection.execute(select(*columns, _ENTRY.previous_hash, _ENTRY.entry_hash).order_by(_ENTRY.number)):
+        *line, previous, own = row
+        if bytes(previous) != last or audit_hash(last, tuple(line)) != bytes(own):
+            yield f"access log entry {line[0]} is not what was written"
+        last = bytes(own)
+
+
+def _person_in(connection: Connection, name: str) -> Person | None:
+    role = connection.execute(select(_USER.role).where(_USER.name == name)).scalar_one_or_none()
+    return None if role is None else Person(name=name, role=role)
+
+
+def _columns(kind: type[Token] | type[Session]) -> Any:
+    return kind.__table__.c  # type: ignore[union-attr]  # SQLModel hides it
+
+
+_USER: Final = User.__table__.c  # type: ignore[attr-defined]  # SQLModel hides it
+_ENTRY: Final = AccessEntry.__table__.c  # type: ignore[attr-defined]
