@@ -10,6 +10,9 @@ import pytest
 
 from mara.errors import PlanTimeout
 from mara.optimizers import answer
+from mara.optimizers.lp_model import model_of
+from mara.optimizers.lp_solve import solve
+from mara.optimizers.problem_file import problem_of
 from tests.cli.console import ran
 
 BY_HAND: dict[str, Any] = {
@@ -244,35 +247,59 @@ def test_a_file_that_is_not_there_is_an_input_error(here: Path) -> None:
     assert "nowhere.json cannot be read" in outcome.err
 
 
-def test_ten_sites_over_a_day_keep_power_racks_and_demand(here: Path) -> None:
+def drawn(sites: int, hours: int) -> dict[str, Any]:
+    """A fleet of sites of all sizes under a demand of three quarters of their racks, two megawatts hedged at one."""
     draw = np.random.default_rng(5)
-    s, h = 10, 24
-    available = draw.uniform(1.0, 9.0, (s, 5))
+    available = draw.uniform(1.0, 9.0, (sites, 5))
     demand = available[:, 3:].sum() * 0.72 * np.array([0.2, 0.35, 0.3, 0.15])
-    pue = draw.uniform(1.03, 1.3, (h, s, 5))
-    limit = available.sum(axis=1)
-    found = planned(
-        here,
-        with_(
-            sites=[f"s{i}" for i in range(s)],
-            price=draw.normal(70.0, 40.0, (h, s)).tolist(),
-            carbon_t_per_mwh=draw.uniform(0.0, 0.8, (h, s)).tolist(),
-            pue=pue.tolist(),
-            grid_limit_mw=limit.tolist(),
-            available_mw=available.tolist(),
-            hedge_mw=[2.0, *[0.0] * 9],
-            mining_value_usd_per_mwh=[[130.0, 140.0, 170.0]] * h,
-            token_demand=[900.0] * h,
-            demand_mw=np.repeat(demand[:, None], h, axis=1).tolist(),
-            served_now_mw=np.zeros((s, 3)).tolist(),
-            miners_now_mw=[0.0] * s,
-        ),
+    return with_(
+        sites=[f"s{i}" for i in range(sites)],
+        price=draw.normal(70.0, 40.0, (hours, sites)).tolist(),
+        carbon_t_per_mwh=draw.uniform(0.0, 0.8, (hours, sites)).tolist(),
+        pue=draw.uniform(1.03, 1.3, (hours, sites, 5)).tolist(),
+        grid_limit_mw=available.sum(axis=1).tolist(),
+        available_mw=available.tolist(),
+        hedge_mw=[2.0, *[0.0] * (sites - 1)],
+        mining_value_usd_per_mwh=[[130.0, 140.0, 170.0]] * hours,
+        token_demand=[90.0 * sites] * hours,
+        demand_mw=np.repeat(demand[:, None], hours, axis=1).tolist(),
+        served_now_mw=np.zeros((sites, 3)).tolist(),
+        miners_now_mw=[0.0] * sites,
     )
+
+
+def check_limits(problem: dict[str, Any], found: dict[str, Any]) -> None:
+    given = {name: np.array(value) for name, value in problem.items() if name != "sites"}
     own, contracts = np.array(found["it_power_mw"]), np.array(found["contracts_mw"])
     bought, sold = np.array(found["bought_mw"]), np.array(found["sold_mw"])
-    draw_mw = (own * pue).sum(axis=2) + contracts.sum(axis=2) * pue[:, :, 3]
-    assert np.abs(draw_mw - np.array([2.0, *[0.0] * 9]) - bought + sold).max() < 1e-6
-    assert (draw_mw <= limit + 1e-6).all()
-    assert (contracts.sum(axis=2) + own[:, :, 3:].sum(axis=2) <= available[:, 3:].sum(axis=1) + 1e-6).all()
-    assert (contracts.sum(axis=1) <= demand + 1e-6).all()
+    draw_mw = (own * given["pue"]).sum(axis=2) + contracts.sum(axis=2) * given["pue"][:, :, 3]
+    assert np.abs(draw_mw - given["hedge_mw"] - bought + sold).max() < 1e-6
+    assert (draw_mw <= given["grid_limit_mw"] + 1e-6).all()
+    racks_mw = given["available_mw"][:, 3:].sum(axis=1)
+    assert (contracts.sum(axis=2) + own[:, :, 3:].sum(axis=2) <= racks_mw + 1e-6).all()
+    assert (contracts.sum(axis=1) <= given["demand_mw"].T + 1e-6).all()
+
+
+def test_ten_sites_over_a_day_keep_power_racks_and_demand(here: Path) -> None:
+    problem = drawn(10, 24)
+    found = planned(here, problem)
+    check_limits(problem, found)
     assert found["status"] == "optimal"
+
+
+def test_a_fleet_too_large_for_one_program_is_planned_in_blocks_with_a_certified_gap(here: Path) -> None:
+    problem = drawn(120, 4)
+    found = planned(here, problem)
+    check_limits(problem, found)
+    exact = solve(model_of(problem_of(json.dumps(problem)).case)).certificate
+    assert found["objective_usd"] <= exact.objective_usd + 1e-6 * exact.objective_usd
+    assert exact.objective_usd <= found["bound_usd"] + 1e-6 * exact.objective_usd
+    assert found["gap_share"] == pytest.approx(1.0 - found["objective_usd"] / found["bound_usd"], abs=1e-12)
+    assert 1e-6 < found["gap_share"] < 0.005
+    assert (found["optimizer"], found["status"]) == ("lp", "feasible")
+    sizes = {name: np.array(prices).shape for name, prices in found["duals"].items()}
+    assert sizes == {
+        "site_power_usd_per_mwh": (4, 120),
+        "demand_usd_per_mwh": (4, 4),
+        "budget_usd_per_mwh": (3,),
+    }
