@@ -58,7 +58,7 @@ def why_panel(ask: Ask, examples: Sequence[str] = ()) -> None:
     """Draws the panel with the box."""
     with panel("Ask why", "why-panel", HINT):
         WhyBox(ask, examples)
-        element("p", "note", "Every number in an answer is a stored fact, listed below it.")
+        element("p", "note", "Numbers are stored facts, listed below the answer; reports are quoted as they were made.")
 
 
 def answer_props(found: Explanation) -> dict[str, object]:

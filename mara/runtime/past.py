@@ -96,11 +96,6 @@ class Past:
             idle_mw=np.where(idle > TOLERANCE_MW, idle, 0.0),
         )
 
-    def busiest_site_name(self) -> str:
-        """The site that curtails most, or the first: a good example to ask about."""
-        scene = self.scene(self.last_tick)
-        return self.name(int(scene.idle_mw.sum(axis=1).argmax()) if scene is not None else 0)
-
 
 def day_text(at: datetime) -> str:
     """`3 Jul 2025`."""

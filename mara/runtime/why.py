@@ -3,9 +3,12 @@
 No model is asked here: every number is read from the run, or worked out from what was read by the core's own formulas.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from mara.core.events import Event
 from mara.core.explanation import Explanation
 from mara.core.timegrid import zone
 from mara.runtime.past import Past
@@ -16,14 +19,8 @@ from mara.runtime.why_sites import site_state
 from mara.store.decisions import Decisions
 from mara.store.reading import Reading
 
-EXAMPLES: Final = (
-    "Why was {site} curtailed at 14:00?",
-    "Why is {customer} off?",
-    "Why did Premium move yesterday?",
-    "Why did {site} lose money this morning?",
-    "What did the plan do at 06:00?",
-    "Why was a request refused today?",
-)
+ALWAYS_ASKED: Final = ("What was the plan at 06:00?", "What did the fleet earn yesterday?")
+_CUSTOMER: Final = re.compile(r"(.+?)'s \d+\.\d MW (\w+)")
 
 
 def explained(reading: Reading, text: str) -> Explanation:
@@ -64,10 +61,39 @@ def unanswered(asked: str, why: str, can_ask: tuple[str, ...]) -> Explanation:
 
 
 def examples(past: Past) -> tuple[str, ...]:
-    """Questions that this run can answer, about what has happened in it."""
-    site = past.busiest_site_name()
-    customer = past.customers[0] if past.customers else ""
-    return tuple(text.format(site=site, customer=customer) for text in EXAMPLES if customer or "{customer}" not in text)
+    """Questions that this run can answer, about what has happened in it lately."""
+    asked = []
+    for kinds, form in _FORMS:
+        found = past.decisions.events(kinds, 0, past.last_tick + 1, limit=1)
+        asked += [form(event, past) for event in found]
+    return (*asked, *ALWAYS_ASKED)
+
+
+def _of_site(event: Event, past: Past) -> str:
+    what = "curtailed" if event.kind == "curtailed" else "down"
+    return f"Why was {past.name(event.site)} {what} {_at(event, past)}?"
+
+
+def _of_contract(event: Event, past: Past) -> str:
+    found = _CUSTOMER.match(event.text)
+    return f"Why was {found[1] if found else 'a contract'} off {_at(event, past)}?"
+
+
+def _of_move(event: Event, past: Past) -> str:
+    found = _CUSTOMER.match(event.text)
+    tier = found[2] if found else "a contract"
+    return f"Why did {tier} move to {past.name(event.site)} {_at(event, past)}?"
+
+
+def _of_refusal(event: Event, past: Past) -> str:
+    return f"Why was a request refused {_at(event, past)}?"
+
+
+def _at(event: Event, past: Past) -> str:
+    at, now = past.grid.at(event.tick), past.grid.at(past.last_tick)
+    days = (now.date() - at.date()).days
+    day = {0: "", 1: " yesterday"}.get(days, f" on {at.day} {at:%B}")
+    return f"at {at:%H:%M}{day}"
 
 
 def _answer(question: Question, past: Past) -> Explanation | None:
@@ -111,3 +137,12 @@ def _with_guesses(found: Explanation, question: Question, past: Past) -> Explana
         site = past.charter.fleet.sites[past.charter.fleet.site_ids.index(found.site_id)]
         local = f"{past.grid.at(found.tick).astimezone(zone(site.timezone)):%a %H:%M} in {site.name}"
     return replace(found, sentences=sentences, local_text=local)
+
+
+_FORMS: Final[tuple[tuple[tuple[str, ...], Callable[[Event, Past], str]], ...]] = (
+    (("curtailed",), _of_site),
+    (("outage",), _of_site),
+    (("budget", "stranded"), _of_contract),
+    (("moved",), _of_move),
+    (("refused",), _of_refusal),
+)
