@@ -99,7 +99,8 @@ class Optimization:
 
     Attributes:
         gap_share: what its bound leaves open, over the bound; None without both.
-        step_ticks: how long each of its steps is; empty, as all below, from an optimizer that knows no prices.
+        step_ticks: of the steps whose prices below are stored: all of the first plan of an hour, of others the first.
+            Empty, as all below, from an optimizer that knows no prices.
         demand_usd_per_mwh: what one more megawatt-hour of contracts cost less what it paid, by tier, then step.
         budget_usd_per_mwh: one more megawatt-hour of error budget: premium, standard, flexible.
     """

@@ -2,6 +2,9 @@
 
 A solved plan always is. Rules plan anew every tick without an objective: of theirs the first of each clock hour is
 kept, and any whose maker, status or note is another one. What every plan ordered stands in `plans`, tick by tick.
+
+Prices of a whole horizon are most of a row: the first plan of an hour keeps them all, the others those of their first
+step, which is the one that was in force.
 """
 
 import zlib
@@ -51,9 +54,10 @@ def adoption_of(plan: Plan, tick: int, last: Adoption, grid: TimeGrid) -> Adopti
     return now if solved or other or _hour(tick, grid) != _hour(last.tick, grid) else last
 
 
-def optimization_row(step: Step, plan: Plan, charter: Charter) -> RowValues:
-    """The row of a plan that came into force with `step`."""
+def optimization_row(step: Step, plan: Plan, last: Adoption, charter: Charter) -> RowValues:
+    """The row of a plan that came into force with `step`, after `last`."""
     provenance = plan.provenance
+    begins_hour = _hour(step.tick, charter.grid) != _hour(last.tick, charter.grid)
     return (
         step.tick,
         plan.made_tick,
@@ -65,7 +69,7 @@ def optimization_row(step: Step, plan: Plan, charter: Charter) -> RowValues:
         plan.note,
         headline_of(step),
         text_of(REASONS, reasons_of(step, charter, plan)),
-        None if plan.shadow is None else _prices_bytes(plan.shadow, plan.step_ticks),
+        None if plan.shadow is None else _prices_bytes(plan.shadow, plan.step_ticks[: None if begins_hour else 1]),
         None if provenance is None else text_of(Provenance, provenance),
         finite(plan.baseline_usd),
         finite(plan.solve_wall_s),
@@ -73,7 +77,16 @@ def optimization_row(step: Step, plan: Plan, charter: Charter) -> RowValues:
 
 
 def _prices_bytes(shadow: Shadow, step_ticks: tuple[int, ...]) -> bytes:
-    return zlib.compress(bytes_of(Prices(shadow=shadow, step_ticks=step_ticks)), SHADOW_LEVEL)
+    """Prices of the steps that are given, which begin with the first."""
+    steps = len(step_ticks)
+    kept = Shadow(
+        site_power_usd_per_mwh=shadow.site_power_usd_per_mwh[:steps],
+        grid_usd_per_mwh=shadow.grid_usd_per_mwh[:steps],
+        capacity_usd_per_mwh=shadow.capacity_usd_per_mwh[:steps],
+        demand_usd_per_mwh=shadow.demand_usd_per_mwh[:steps],
+        budget_usd_per_mwh=shadow.budget_usd_per_mwh,
+    )
+    return zlib.compress(bytes_of(Prices(shadow=kept, step_ticks=step_ticks)), SHADOW_LEVEL)
 
 
 def prices_of(content: bytes | None) -> Prices | None:

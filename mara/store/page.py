@@ -106,7 +106,10 @@ def page_of(
             tables.PlanStep,
             [(tick, plan.optimizer, plan.made_tick, plan_content)] if plan_content != tail.plan_content else [],
         ),
-        (tables.OptimizationRun, [optimization_row(step, plan, charter)] if adopted is not tail.adopted else []),
+        (
+            tables.OptimizationRun,
+            [optimization_row(step, plan, tail.adopted, charter)] if adopted is not tail.adopted else [],
+        ),
         (tables.Event, rows.event_rows(events)),
         (tables.Audit, audits),
     )

@@ -68,6 +68,7 @@ def test_a_solved_plan_is_kept_with_all_it_gave(store: Store) -> None:
     step, made, _ = next(steps(CHARTER, first_world(CHARTER), 1))
     plan = replace(
         made,
+        step_ticks=(1, 12),
         objective_usd=12.5,
         bound_usd=13.0,
         baseline_usd=11.0,
@@ -86,6 +87,16 @@ def test_a_solved_plan_is_kept_with_all_it_gave(store: Store) -> None:
     assert bytes_of(given.shadow) == bytes_of(shadow())
     assert provenance_of(row["provenance"]) == ORIGIN
     assert (row["baseline_usd"], row["solve_wall_s"], row["bound_usd"]) == (11.0, 0.25, 13.0)
+
+
+def test_prices_of_a_whole_horizon_are_kept_once_an_hour_and_of_the_step_in_force_always(store: Store) -> None:
+    for step, plan in repeated(14):
+        store.append(step, replace(plan, objective_usd=1.0, step_ticks=(1, 12), shadow=shadow()), ())
+    found = [prices_of(row["shadow"]) for row in kept(store)]
+    assert [len(p.step_ticks) if p else 0 for p in found] == [2, *[1] * 11, 2, 1]
+    assert found[3]
+    assert np.array_equal(found[3].shadow.site_power_usd_per_mwh, shadow().site_power_usd_per_mwh[:1])
+    assert np.array_equal(found[3].shadow.budget_usd_per_mwh, shadow().budget_usd_per_mwh)
 
 
 def test_a_plan_without_prices_or_origin_has_neither_stored(store: Store) -> None:
