@@ -10,18 +10,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
-from bench.lp_cases import cases_of
+from bench.lp_cases import cases_of, present_problem
 from bench.report import Figure
 from bench.timing import timed
 from mara.core.arrays import Floats
-from mara.core.contract import PROMISED_TIER_COUNT
+from mara.core.contract import PROMISED_TIER_COUNT, Tier
+from mara.core.plan import Plan
 from mara.optimizers.lp import shifted
 from mara.optimizers.lp_case import LpCase
 from mara.optimizers.lp_model import columns_of, model_of
 from mara.optimizers.lp_solve import solve
+from mara.optimizers.quotes import Wish, dual_cost_usd_per_mwh, exact_cost_usd_per_mwh, outlay_of, outlay_with
 
 MS_PER_S: Final = 1e3
 MAX_GAP_SHARE: Final = 1e-6
+QUOTED_MW: Final = 5.0
+TICKS_PER_HOUR: Final = 12
 TARGET_100_SITES_MS: Final = 4_000.0
 LARGE: Final = {
     (1_000, 24): {"cpu_s": 30.0, "gap_share": 0.0015},
@@ -36,6 +40,7 @@ def figures(*, full: bool) -> Iterator[Figure]:
     yield from _direct(10, 24, None, repetitions=9)
     yield from _against_layers(10, 24)
     yield from _direct(10, 168, None, repetitions=3)
+    yield from _quotes()
     yield from _direct(100, 24, TARGET_100_SITES_MS, repetitions=3)
     yield from _large(1_000, 24)
     if full:
@@ -56,6 +61,26 @@ def _direct(sites: int, hours: int, cold_ms: float | None, repetitions: int) -> 
     yield _figure(f"{name}.warm_ms", MS_PER_S * warm_s, None, note="from the basis of the hour before, shifted")
     yield Figure(name=f"{name}.ratio_warm_to_cold", value=cold_s / warm_s, note="how much faster warm is")
     yield _figure(f"{name}.gap_share", warm.certificate.gap_share, MAX_GAP_SHARE)
+
+
+def _quotes() -> Iterator[Figure]:
+    """One more Premium contract of 5 MW on the default fleet, in five-minute steps for the first hour."""
+    problem = present_problem()
+    before = outlay_of(problem)
+    plan = Plan(optimizer="lp", made_tick=problem.tick, steps=(), step_ticks=before.lengths, shadow=before.shadow)
+    first = problem.tick + 1
+    wish = Wish(tier=Tier.PREMIUM, power_mw=QUOTED_MW, starts_tick=first, ends_tick=first + 24 * TICKS_PER_HOUR)
+    rate = float(before.case.rate_usd_per_mwh[wish.tier])
+    dual_s = timed(lambda: dual_cost_usd_per_mwh(plan, wish, rate, TICKS_PER_HOUR)).best_s
+    yield _figure("lp.quote_dual_ms", MS_PER_S * dual_s, 5.0, note="by the shadow prices of a plan in force")
+    exact_s = timed(lambda: outlay_with(before, wish), 5).best_s
+    yield _figure("lp.quote_exact_ms", MS_PER_S * exact_s, 100.0, note="the second solve, from the first's basis")
+    both_s = timed(lambda: outlay_with(outlay_of(problem, basis=before.basis), wish), 5).best_s
+    yield _figure("lp.quote_both_ms", MS_PER_S * both_s, 100.0, note="both solves, the first from a basis of its own")
+    after = outlay_with(before, wish)
+    dual = dual_cost_usd_per_mwh(plan, wish, rate, TICKS_PER_HOUR)
+    ratio = exact_cost_usd_per_mwh(before, after, wish) / dual
+    yield Figure(name="lp.quote_ratio_exact_to_dual", value=ratio, note="how far the shadow price is below")
 
 
 def _against_layers(sites: int, hours: int) -> Iterator[Figure]:

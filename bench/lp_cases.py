@@ -25,8 +25,13 @@ def cases_of(sites: int, hours: int, count: int = 1) -> tuple[LpCase, ...]:
     return tuple(case_of(problem, step_lengths(problem)) for problem in problems)
 
 
-def _problems(sites: int, hours: int) -> Iterator[Problem]:
-    charter = charter_of(sites, tick_minutes=60)
+def present_problem() -> Problem:
+    """An hour into the default fleet's run, in ticks of five minutes."""
+    return next(islice(_problems(10, 24, tick_minutes=5), 12, None))
+
+
+def _problems(sites: int, hours: int, tick_minutes: int = 60) -> Iterator[Problem]:
+    charter = charter_of(sites, tick_minutes=tick_minutes)
     feed, rules = SyntheticFeed(charter, SEED), Rules()
     world = opened(first_world(charter), steady_contracts(charter, int(CONTRACTS_PER_SITE * sites)), charter)
     tick = 0

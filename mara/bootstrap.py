@@ -7,11 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias, cast, get_args
 
+import numpy as np
+
 import mara
+from mara.core.arrays import sealed
 from mara.core.booking import contract_of, list_rate_usd_per_mwh
 from mara.core.contract import ContractRequest, SlaContract
 from mara.core.fleet import Fleet
 from mara.core.market import Terms
+from mara.core.quote import OutageRecord
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Charter, World, first_world
@@ -25,20 +29,26 @@ from mara.feeds.history_fleet import fleet_of_history
 from mara.feeds.outages import OutageStream
 from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.feeds.synthetic import SyntheticFeed
+from mara.optimizers.advised import Advised
 from mara.optimizers.base import Optimizer
 from mara.optimizers.guarded import Guarded
 from mara.optimizers.lp import Lp
 from mara.optimizers.rules import Rules
 from mara.optimizers.static import Static
+from mara.runtime.advisor import Advisor
 from mara.runtime.backtest import pooled_contracts
 from mara.runtime.clock import SystemClock
+from mara.runtime.engagement import bands_of, engagement_of
 from mara.runtime.engine import Engine
 from mara.runtime.latest import Latest
 from mara.runtime.planner import Planner
 from mara.runtime.platform import Platform
 from mara.settings import Settings
 from mara.store import upkeep
-from mara.store.records import difference_of, run_record
+from mara.store.connection import path_of
+from mara.store.outages import OutageCount
+from mara.store.reading import Reading
+from mara.store.records import RunRecord, difference_of, run_record
 from mara.store.store import Store
 
 Demand: TypeAlias = tuple[tuple[SlaContract, ...], Callable[[int], tuple[ContractRequest, ...]] | None]
@@ -49,7 +59,9 @@ OPTIMIZERS: Final[dict[str, Callable[[], Optimizer]]] = {
     "static-breakeven": lambda: Static(breakeven=True),
     "rules": Rules,
     "lp": Lp,
+    "claude": Lp,
 }
+"""`claude` is the linear program, and advice where a live run can ask for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -143,14 +155,7 @@ def open_run(settings: Settings) -> tuple[Store, Engine]:
     """
     optimizer = optimizer_of(settings.optimizer)
     outside = outside_of(settings)
-    wanted = run_record(
-        outside.charter,
-        seed=settings.seed,
-        optimizer=settings.optimizer,
-        feed=outside.feed.name,
-        history_hash=outside.history.sha256 if outside.history is not None else "",
-        version=mara.__version__,
-    )
+    wanted = _record_for(settings, outside)
     store = Store.open(settings.database_url, durability=settings.durability)
     try:
         world = outside.world
@@ -158,9 +163,7 @@ def open_run(settings: Settings) -> tuple[Store, Engine]:
         if stored is None:
             store.begin(wanted, world)
         else:
-            difference = difference_of(stored[0], wanted)
-            if difference is not None:
-                raise ConfigError(f"{difference}: use another MARA_DATABASE_URL, or ask for the stored run")
+            _refuse_other_run(stored[0], wanted)
             world = stored[1]
         engine = Engine(
             charter=outside.charter,
@@ -175,6 +178,54 @@ def open_run(settings: Settings) -> tuple[Store, Engine]:
     return store, engine
 
 
+def standing_of(settings: Settings) -> tuple[Engine, OutageRecord]:
+    """The run where it stands, only looked at, and the outages that are stored of it; without a database its start.
+
+    Raises:
+        ConfigError: the database holds a run of another seed, fleet or world.
+        FeedError, StoreError: the world or the database cannot be read.
+    """
+    outside, world = outside_of(settings), None
+    sites = outside.charter.fleet.site_count
+    record = OutageRecord(
+        seen_ticks=0, lost_ticks=sealed(np.zeros(sites)), fall_count=sealed(np.zeros(sites, dtype=np.int64))
+    )
+    reading = Reading.open(settings.database_url) if path_of(settings.database_url).exists() else None
+    if reading is not None:
+        try:
+            if reading.ask("SELECT 1 FROM runs"):
+                _refuse_other_run(reading.run(), _record_for(settings, outside))
+                world, record = reading.world(), OutageCount(reading=reading, sites=sites).record()
+        finally:
+            reading.close()
+    engine = Engine(
+        charter=outside.charter,
+        feed=outside.feed,
+        optimizer=Rules(),
+        horizon_hours=settings.horizon_hours,
+        world=outside.world if world is None else world,
+    )
+    return engine, record
+
+
+def _record_for(settings: Settings, outside: Outside) -> RunRecord:
+    """The run that the settings describe."""
+    return run_record(
+        outside.charter,
+        seed=settings.seed,
+        optimizer=settings.optimizer,
+        feed=outside.feed.name,
+        history_hash=outside.history.sha256 if outside.history is not None else "",
+        version=mara.__version__,
+    )
+
+
+def _refuse_other_run(stored: RunRecord, wanted: RunRecord) -> None:
+    difference = difference_of(stored, wanted)
+    if difference is not None:
+        raise ConfigError(f"{difference}: use another MARA_DATABASE_URL, or ask for the stored run")
+
+
 def platform_of(settings: Settings) -> Platform:
     """The live platform; nothing is opened before it is started.
 
@@ -182,15 +233,19 @@ def platform_of(settings: Settings) -> Platform:
         ConfigError: no such optimizer.
     """
     optimizer_of(settings.optimizer)
+    clock, engagement = SystemClock(), engagement_of(settings)
+    advisor = Advisor(engagement, clock)
 
     def start() -> tuple[Store, Engine, Planner]:
         store, engine = open_run(settings)
         with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
             engine.outlook()
         optimizer = optimizer_of(settings.optimizer, settings.plan_deadline_s)
+        if engagement.client is not None:
+            optimizer = Advised(optimizer, advisor, bands_of(settings))
         return store, engine, Planner(optimizer, Rules(), settings.plan_deadline_s)
 
-    return Platform(start, Latest(), SystemClock(), settings.speed)
+    return Platform(start, Latest(), clock, settings.speed, advisor)
 
 
 def set_aside(settings: Settings) -> Path | None:

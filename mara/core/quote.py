@@ -3,9 +3,9 @@
 Plain values for the outside, as in a snapshot.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from mara.core.arrays import Floats, Ints
 
@@ -145,3 +145,24 @@ class Booking:
     ordered_tick: int
     starts_at: datetime
     quote: Quote
+
+
+def plain_of(quote: Quote) -> dict[str, Any]:
+    """A quote as JSON has it: fields by name, times as ISO 8601 UTC, `is_offered` beside them."""
+    plain = _plain(asdict(quote))
+    assert isinstance(plain, dict)
+    if quote.risk is not None:
+        plain["risk"]["bad_ticks"] = quote.risk.bad_ticks
+    return {**plain, "is_offered": not quote.refusal}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case dict():
+            return {key: _plain(held) for key, held in value.items()}
+        case tuple() | list():
+            return [_plain(held) for held in value]
+        case _:
+            return value

@@ -198,6 +198,20 @@ class QuoteDesk:
         self._open[quote.id] = (ask, quote)
 
 
+def quote_now(engine: Engine, record: OutageRecord, ask: Ask) -> Quote:
+    """A quote of a run that nobody advances meanwhile: it has no name and cannot be booked.
+
+    Raises:
+        CommandError: not a request.
+        FeedError, PlanError: there is no forecast, or no price by it.
+    """
+    ticks = refuse_unaskable(ask, engine.charter)
+    problem = engine.problem(engine.outlook())
+    before = outlay_of(problem, deadline_s=SOLVE_DEADLINE_S)
+    counter = Counter(problem=problem, before=before, waiting=(), record=record)
+    return quote_of(ask, ticks, counter, quote_id="", timezone=timezone_of(ask.region))
+
+
 def refuse_unaskable(ask: Ask, charter: Charter) -> int:
     """The ticks of a request that can be priced.
 

@@ -1,0 +1,51 @@
+"""What a contract would cost as the stored run stands: quote."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from mara.bootstrap import standing_of
+from mara.cli.app import app
+from mara.cli.report import show
+from mara.core.quote import Ask, Quote, plain_of
+from mara.runtime.clock import SystemClock
+from mara.runtime.quotes import quote_now
+from mara.settings import read_settings
+
+
+@app.command()
+def quote(
+    *,
+    tier: Annotated[Literal["premium", "standard", "flexible", "spot"], typer.Option(help="What is promised.")],
+    power_mw: Annotated[float, typer.Option(help="IT power on inference racks.")],
+    hours: Annotated[float, typer.Option(help="How long, from the next tick on.")],
+    customer: Annotated[str, typer.Option(help="Who asks.")] = "",
+    region: Annotated[str, typer.Option(help="americas, europe or asia-pacific: whose calendar months count.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Price a contract against the stored run, which is only looked at; without one, against its start."""
+    engine, record = standing_of(read_settings())
+    clock = SystemClock()
+    started_s = clock.monotonic_s()
+    offer = quote_now(
+        engine, record, Ask(tier=tier, power_mw=power_mw, duration_h=hours, customer=customer, region=region)
+    )
+    plain = {**plain_of(offer), "id": None, "wall_s": clock.monotonic_s() - started_s}
+    show(plain if as_json else _summary(offer, plain), as_json=as_json)
+
+
+def _summary(offer: Quote, plain: dict[str, Any]) -> dict[str, Any]:
+    """What a person wants of it."""
+    landing, risk = offer.landing, offer.risk
+    costs = ("price_usd_per_mwh", "list_price_usd_per_mwh", "marginal_cost_usd_per_mwh", "dual_cost_usd_per_mwh")
+    said: dict[str, Any] = {name: plain[name] for name in ("tier", "power_mw", "duration_h", "starts_at", "ends_at")}
+    said |= {name: plain[name] for name in (*costs, "charge_usd", "priced_h")}
+    if landing is not None:
+        said |= {"site": landing.site_name, "why there": landing.why}
+    if risk is not None:
+        said["bad_ticks expected of budget"] = f"{risk.bad_ticks:.1f} of {risk.budget_ticks}"
+        said["probability of missing the promise"] = f"{risk.miss_share:.1%}"
+    if offer.refusal:
+        said["refused"] = offer.refusal
+        said |= {f"instead, {other.kind}": other.text for other in offer.alternatives}
+    return said
