@@ -5,9 +5,9 @@ line win over the environment, which wins over a `.env` file in the working dire
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,8 +29,11 @@ FIRST_START = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no hash
 LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
-SECRETS = frozenset({"database_url", "anthropic_api_key", "anthropic_base_url"})  # never repeated in a message
+SECRETS = frozenset({"storage_secret", "database_url", "anthropic_api_key", "anthropic_base_url"})  # never repeated in a message
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # their names are their owner's
+
+
+_HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 
 
 def _whole_ticks_an_hour(minutes: int) -> int:
@@ -39,17 +42,10 @@ def _whole_ticks_an_hour(minutes: int) -> int:
     return minutes
 
 
-def _loopback(host: str) -> str:
-    if host != "localhost" and not _is_loopback_address(host):
-        raise ValueError("should be 127.0.0.1, ::1 or localhost: the dashboard has no login")
+def _host(host: str) -> str:
+    if not _HOST.fullmatch(host):
+        raise ValueError("should be an address or a host name, such as 127.0.0.1 or 0.0.0.0")
     return host
-
-
-def _is_loopback_address(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _within_calendar(start: datetime) -> datetime:
@@ -72,8 +68,10 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///mara.db", min_length=1, max_length=MAX_TEXT_LENGTH, description="where the run is remembered"
     )
-    host: Annotated[str, AfterValidator(_loopback)] = Field(
-        "127.0.0.1", max_length=MAX_TEXT_LENGTH, description="loopback address the dashboard listens on"
+    host: Annotated[str, AfterValidator(_host)] = Field(
+        "127.0.0.1",
+        max_length=MAX_TEXT_LENGTH,
+        description="address to listen on; another than loopback needs a user, and TLS or a proxy",
     )
     port: int = Field(8080, ge=1, le=65_535, description="port the dashboard listens on")
     fleet: str = Field(
@@ -95,7 +93,7 @@ class Settings(BaseSettings):
         "rules",
         min_length=1,
         max_length=MAX_TEXT_LENGTH,
-        description="who plans: rules, lp, static or static-breakeven",
+        description="who plans: rules, lp, claude, static or static-breakeven",
     )
     horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
     plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")
@@ -124,6 +122,18 @@ class Settings(BaseSettings):
     )
     anthropic_base_url: str | None = Field(
         None, max_length=MAX_TEXT_LENGTH, description="another address of the Messages API"
+    )
+    auth: Literal["auto", "on", "off"] = Field(
+        "auto", description="whether people log in; `auto`: off on loopback, on elsewhere"
+    )
+    behind_proxy: bool = Field(False, description="a proxy in front of it speaks TLS, and says who asks")
+    allowed_hosts: str = Field(
+        "", max_length=MAX_TEXT_LENGTH, description="further Host headers that are answered, separated by commas"
+    )
+    tls_cert: Path | None = Field(None, description="certificate chain, PEM, to speak TLS oneself")
+    tls_key: Path | None = Field(None, description="its private key, PEM")
+    storage_secret: SecretStr | None = Field(
+        None, max_length=MAX_TEXT_LENGTH, description="key of the stored digests of tokens and sessions"
     )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(

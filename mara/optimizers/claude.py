@@ -9,10 +9,8 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
 from math import isnan
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import anthropic
 import httpx2
@@ -23,6 +21,7 @@ from mara.errors import AdviceError
 from mara.optimizers.advisor_answer import UNUSABLE, Recommendation, faults_in, recommendation_of, recommendation_schema
 from mara.optimizers.advisor_cost import TokenUse, cost_micro_usd, most_micro_usd
 from mara.optimizers.advisor_prompt import SYSTEM, first_message, repair_message
+from mara.optimizers.advisor_purse import Exchange, Lifecycle, Purse
 from mara.optimizers.advisor_tools import TOOLS, Inquiry
 
 MAX_TURNS: Final = 6
@@ -34,42 +33,6 @@ MAX_NOTES_LENGTH: Final = 4_000
 """Characters of working notes that are kept."""
 BUDGET_USED: Final = "AI budget used"
 NOT_GROUNDED: Final = "AI answer not grounded"
-
-
-class Purse(Protocol):
-    """Who pays. Every request is paid for in advance, as much as it can cost, and settled when that is known."""
-
-    def reserve(self, most_micro_usd: int) -> int:
-        """The number of a request that may be made now.
-
-        Raises:
-            AdviceError: the budget does not allow it.
-        """
-        ...
-
-    def settle(self, number: int, cost_micro_usd: int, request_id: str) -> None: ...
-
-
-@dataclass(slots=True, kw_only=True)
-class Exchange:
-    """What a conversation has come to so far, kept also when it fails.
-
-    Attributes:
-        model: as the last answer named it.
-    """
-
-    model: str = ""
-    request_ids: list[str] = field(default_factory=list)
-    cost_micro_usd: int = 0
-    turns_count: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifecycle:
-    """What the service says of a model."""
-
-    stage: str
-    retires_at: datetime | None
 
 
 class Claude:
@@ -156,7 +119,6 @@ class Claude:
         request = self._request_of(history, sites)
         most = most_micro_usd(self.model, len(json.dumps(request)), MAX_TOKENS)
         number = purse.reserve(most)
-        exchange.turns_count += 1
         cost, request_id = 0, ""
         try:
             async with self._client.messages.stream(**request) as stream:
@@ -218,7 +180,7 @@ def _results_of(message: Message, inquiry: Inquiry) -> list[dict[str, Any]]:
     for block in message.content:
         if block.type != "tool_use":
             continue
-        answer = inquiry.answer(block.name, block.input if isinstance(block.input, dict) else {})
+        answer = inquiry.answer(block.name, block.input)
         results.append(
             {
                 "type": "tool_result",

@@ -11,7 +11,7 @@ from mara.core.arrays import Floats, row_sums
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, Tier, budgets_of
 from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS, Fleet
 from mara.core.market import remote_cost_usd_per_mwh
-from mara.core.placement import held_mw
+from mara.core.placement import Placement, held_mw
 from mara.core.plan import Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions
@@ -24,6 +24,8 @@ BURST_H: Final = 0.5
 """Shedding starts when this much paced budget has been saved up: a contract is not blinked off for a single tick."""
 SPIKE_MULTIPLE: Final = 2.0
 """Power this many times dearer than a contract pays is a spike: then the pace no longer matters, only the budget."""
+SPOT_MARGIN_USD_PER_MWH: Final = 3.0
+"""A Spot contract starts where it earns this much more than its power costs, and stops where it loses as much."""
 LEAST_UNMET_MW: Final = 0.05
 """Unmet merchant demand below this is not worth touching a contract for."""
 
@@ -78,9 +80,9 @@ class Desk:
         for i in waiting:
             home = self.was[i]
             if home != UNPLACED and self.power[i] <= self.free[home] + TOLERANCE_MW:
-                self._put(i, home)
-            elif not self._put_cheapest(i):
-                self._make_room(i)
+                self.put(i, home)
+            elif not self.put_cheapest(i):
+                self.make_room(i)
 
     def _keep_what_fits(self) -> list[int]:
         """Where a site lost room: the most binding tiers stay; returns the promised contracts that do not."""
@@ -89,31 +91,34 @@ class Desk:
             if self.tier[i] == Tier.SPOT:
                 continue
             if self.served[i] and self.power[i] <= self.free[self.was[i]] + TOLERANCE_MW:
-                self._put(i, self.was[i])
+                self.put(i, self.was[i])
             else:
                 waiting.append(i)
         return waiting
 
-    def _put(self, i: int, site: int) -> None:
+    def put(self, i: int, site: int) -> None:
+        """Let a contract run at a site."""
         self.at[i] = site
         self.load[site][self.tier[i]] += self.power[i]
         self.free[site] -= self.power[i]
 
-    def _take(self, i: int) -> int:
+    def take(self, i: int) -> int:
+        """Let a contract run nowhere; returns where it ran."""
         site = self.at[i]
         self.at[i] = UNPLACED
         self.load[site][self.tier[i]] -= self.power[i]
         self.free[site] += self.power[i]
         return site
 
-    def _put_cheapest(self, i: int) -> bool:
+    def put_cheapest(self, i: int) -> bool:
+        """Put a contract at the cheapest site with room for it, if there is one."""
         for site in self.cheapest:
             if self.power[i] <= self.free[site] + TOLERANCE_MW:
-                self._put(i, site)
+                self.put(i, site)
                 return True
         return False
 
-    def _make_room(self, i: int) -> None:
+    def make_room(self, i: int) -> None:
         """No site has room: at the cheapest one where it helps, less binding contracts go, lowest tier first."""
         _, left = self._budgets()
         for site in self.cheapest:
@@ -124,11 +129,22 @@ class Desk:
             evicted = []
             while self.free[site] < self.power[i]:
                 evicted.append(lower.pop(0))
-                self._take(evicted[-1])
-            self._put(i, site)
+                self.take(evicted[-1])
+            self.put(i, site)
             for j in evicted:
-                self._put_cheapest(j)
+                self.put_cheapest(j)
             return
+
+    def stand(self, placed: Placement) -> None:
+        """Begin from a placement instead of an empty desk."""
+        self.at = np.where(placed.served, placed.site, UNPLACED).tolist()
+        self.load = placed.contracts_mw.tolist()
+        self.free = np.maximum(self.conditions.contract_room_mw - row_sums(placed.contracts_mw), 0.0).tolist()
+
+    def fee_usd(self, i: int) -> float:
+        """What moving a contract costs; Spot moves for nothing."""
+        fees = self.problem.charter.terms.migration_usd_per_mw
+        return fees[self.tier[i]] * self.power[i] if self.tier[i] < PROMISED_TIER_COUNT else 0.0
 
     def sell_tokens(self) -> None:
         """Merchant inference into free racks, the best paying region first, each token where it costs least."""
@@ -196,10 +212,34 @@ class Desk:
             rate, cost = rates[i], self.cost[self.at[i]]
             ready = paced[i] >= (burst if self.served[i] else 1.0)
             if cost > SPIKE_MULTIPLE * rate or (ready and cost > rate):
-                self._take(i)
+                self.take(i)
             elif ready and tokens_wait and self._outbid(i, rate):
-                self._resell(self._take(i))
+                self._resell(self.take(i))
                 tokens_wait = self._tokens_wait()
+
+    def rest(self, wanted_mw: list[float]) -> None:
+        """Leave whole contracts unserved until as much of each tier rests as `wanted_mw` (G,) asks, rounded to the nearest.
+
+        Inside their budgets, those with the most left first, and only where dearer power or better paid tokens pay for it.
+        """
+        left: list[int] = (budgets_of(self.problem.world.book, self.problem.world.accounts)).tolist()
+        bad: list[int] = self.problem.world.accounts.bad_ticks.tolist()
+        rates = self.problem.world.book.rates_usd_per_mwh
+        asked = [i for i, site in enumerate(self.at) if site != UNPLACED and wanted_mw[self.tier[i]] > 0.0]
+        asked.sort(key=lambda i: (-self.tier[i], bad[i] - left[i]))
+        for i in asked:
+            tier, site = self.tier[i], self.at[i]
+            if left[i] <= bad[i] or self.power[i] / 2 > wanted_mw[tier]:
+                continue
+            outbid = self._has_unmet() and self._outbid(i, rates[i])
+            if outbid or self.cost[site] > rates[i]:
+                self.take(i)
+                wanted_mw[tier] -= self.power[i]
+            if outbid:
+                self._resell(site)
+
+    def _has_unmet(self) -> bool:
+        return max(self.unmet) > LEAST_UNMET_MW * min(self.tokens_per_mwh)
 
     def _budgets(self) -> tuple[list[float], list[int]]:
         """Of each contract: bad ticks that the pace still allows now, and that the whole window still allows."""
@@ -213,9 +253,9 @@ class Desk:
 
     def _tokens_wait(self) -> bool:
         """Whether a region at the top of its day has tokens that found no racks."""
-        least = LEAST_UNMET_MW * min(self.tokens_per_mwh)
-        if max(self.unmet) <= least:
+        if not self._has_unmet():
             return False
+        least = LEAST_UNMET_MW * min(self.tokens_per_mwh)
         now = self.problem.observation.demand_multiplier_share
         top = self.problem.forecast.demand_multiplier_share.max(axis=0)
         return bool((now >= top)[np.array(self.unmet) > least].any())
@@ -248,8 +288,8 @@ class Desk:
                 if self.cost[site] >= limit:
                     break
                 if self.power[i] <= self.free[site]:
-                    self._take(i)
-                    self._put(i, site)
+                    self.take(i)
+                    self.put(i, site)
                     break
 
     def place_spot(self) -> None:
@@ -259,7 +299,9 @@ class Desk:
             return
         rates = self.problem.world.book.rates_usd_per_mwh
         top = max(rates[i] for i in spot)
-        open_sites = [s for s in self.cheapest if self.free[s] > TOLERANCE_MW and self.cost[s] < top]
+        open_sites = [
+            s for s in self.cheapest if self.free[s] > TOLERANCE_MW and self.cost[s] < top + SPOT_MARGIN_USD_PER_MWH
+        ]
         if not open_sites:
             return
         spare = self._spare_site_mw()
@@ -268,12 +310,14 @@ class Desk:
             power = self.power[i]
             sites = [self.was[i], *open_sites] if self.was[i] in open_sites else open_sites
             for site in sites:
+                # Between the two margins Spot goes on as it is: it is not blinked on and off around its break-even price.
+                margin = -SPOT_MARGIN_USD_PER_MWH if self.served[i] and site == self.was[i] else SPOT_MARGIN_USD_PER_MWH
                 if (
-                    rates[i] > self.cost[site]
+                    rates[i] >= self.cost[site] + margin
                     and power <= self.free[site] + TOLERANCE_MW
                     and power * pue[site] <= spare[site]
                 ):
-                    self._put(i, site)
+                    self.put(i, site)
                     spare[site] -= power * pue[site]
                     break
 

@@ -5,42 +5,66 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, sealed
-from mara.core.contract import UNPLACED
+from mara.core.arrays import Bools, Floats, row_sums, sealed
+from mara.core.contract import Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import Placement, place
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import World, conditions_of
 from mara.optimizers.desk import Desk
-from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed
+from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium
+from mara.optimizers.room import place_waiting
 
 MAX_PLACINGS: Final = 8
+_NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
 
 def rounded(step: PlanStep, problem: Problem) -> PlanStep:
-    """The same decision with whole contracts: tokens and miners then take what the contracts really leave."""
+    """The same decision with whole contracts: tokens, Spot and miners then take what the promised contracts leave.
+
+    What the program wants served and no single site can hold is given room by moving others.
+    """
     world, observation, charter = problem.world, problem.observation, problem.charter
     conditions = conditions_of(observation, charter)
     fell = observation.availability_share < world.availability_share
-    placed = _settled(step, world, conditions.contract_room_mw, fell)
+    placed = _settled(_without_spot(step), world, conditions.contract_room_mw, fell)
     desk = Desk(problem, conditions)
-    desk.load = placed.contracts_mw.tolist()
-    contracts_mw = placed.contracts_mw.sum(axis=1)
-    desk.free = np.maximum(conditions.contract_room_mw - contracts_mw, 0.0).tolist()
+    desk.stand(placed)
+    waiting = np.flatnonzero(~(placed.served | placed.scheduled | (world.book.tier == Tier.SPOT)))
+    if len(waiting):
+        place_waiting(desk, waiting.tolist())
     desk.sell_tokens()
-    merchant = desk.merchant_mw()
+    desk.rest(_more_rest_mw(step, desk, problem))
+    desk.place_spot()
+    contracts, merchant = np.array(desk.load), desk.merchant_mw()
     wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
-    headroom = charter.fleet.grid_limit_mw - inference_power_mw(conditions, contracts_mw, merchant)
+    headroom = charter.fleet.grid_limit_mw - inference_power_mw(conditions, row_sums(contracts), merchant)
     miners = fill_miners(wanted, conditions.pue[:, MINERS], conditions.mining_value_usd_per_mwh, headroom)
     return PlanStep(
         miners_mw=sealed(miners),
         merchant_mw=sealed(merchant),
-        contracts_mw=placed.contracts_mw,
-        reserve_mw=step.reserve_mw,
-        contract_site=sealed(np.where(placed.served, placed.site, UNPLACED)),
+        contracts_mw=sealed(contracts),
+        reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
+        contract_site=sealed(np.array(desk.at, dtype=np.int64)),
         book_changes_count=world.book_changes_count,
     )
+
+
+def _more_rest_mw(step: PlanStep, desk: Desk, problem: Problem) -> list[float]:
+    """What the program leaves unserved beyond what rests already, by tier (G,); nothing of Spot, which has no budget."""
+    planned, placed = step.contracts_mw.sum(axis=0), np.array(desk.load).sum(axis=0)
+    served = np.minimum(planned, problem.world.book.promised_mw)
+    more: list[float] = np.maximum(placed - served, 0.0).tolist()
+    more[Tier.SPOT] = 0.0
+    return more
+
+
+def _without_spot(step: PlanStep) -> PlanStep:
+    """Spot is promised nothing: it is placed last, and never in the way."""
+    contracts = step.contracts_mw.copy()
+    contracts[:, Tier.SPOT] = 0.0
+    return replace(step, contracts_mw=sealed(contracts), contract_site=_NOT_CHOSEN, book_changes_count=-1)
 
 
 def _settled(step: PlanStep, world: World, room_mw: Floats, fell: Bools) -> Placement:

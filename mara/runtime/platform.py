@@ -13,9 +13,10 @@ from mara.core.events import Event
 from mara.core.picture import snapshot_of
 from mara.core.plan import Plan
 from mara.core.quote import Ask, Booking, Quote
-from mara.core.snapshot import SeriesPoint, Snapshot
+from mara.core.snapshot import AdvisorSnapshot, SeriesPoint, Snapshot
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, FeedEnded, FeedError, MaraError, StoreRefused
+from mara.runtime.advisor import Advisor
 from mara.runtime.again import replayed
 from mara.runtime.archive import Archive
 from mara.runtime.clock import Clock
@@ -24,6 +25,7 @@ from mara.runtime.latest import EngineState, Latest
 from mara.runtime.orders import refuse_impossible
 from mara.runtime.planner import Planner
 from mara.runtime.quotes import Present, QuoteDesk
+from mara.store.claude_calls import ClaudeCalls
 from mara.store.outages import OutageCount
 from mara.store.store import Store
 
@@ -49,12 +51,19 @@ class Platform:
 
     Args:
         open_run: opens the store and returns it with the engine where the run stands; called by `start`.
+        advisor: who is asked for advice beside the planner; None for nobody.
     """
 
     def __init__(
-        self, open_run: Callable[[], tuple[Store, Engine, Planner]], latest: Latest, clock: Clock, speed_share: float
+        self,
+        open_run: Callable[[], tuple[Store, Engine, Planner]],
+        latest: Latest,
+        clock: Clock,
+        speed_share: float,
+        advisor: Advisor | None = None,
     ) -> None:
         self.latest = latest
+        self.advisor = advisor
         self.archive = Archive()
         self._open_run = open_run
         self._clock = clock
@@ -92,6 +101,8 @@ class Platform:
         try:
             self._recent.extend(await asyncio.to_thread(store.recent_events, MAX_SHOWN_EVENTS))
             last = await asyncio.to_thread(self._last_shown, store, engine)
+            if self.advisor is not None:
+                await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), self._teller())
         except BaseException:
             await self.stop()
             raise
@@ -128,11 +139,33 @@ class Platform:
         self._unstored = None
         if self._planner is not None:
             self._planner.close()
+        if self.advisor is not None:
+            await asyncio.to_thread(self.advisor.close)
         self.archive.close()
         if self._store is not None:
             store, self._store = self._store, None
             await asyncio.to_thread(store.close)
             log.info("run closed")
+
+    async def ask_claude(self) -> None:
+        """Have Claude asked about the plan in force, now.
+
+        Raises:
+            CommandError: nobody can be asked; the message says why.
+        """
+        if self.advisor is None:
+            raise CommandError("nobody advises this run: start it with --optimizer claude")
+        await asyncio.to_thread(self.advisor.ask)
+
+    def _teller(self) -> Callable[[AdvisorSnapshot], None]:
+        """Shows what the advisor is at, from whatever thread it says so."""
+        loop = asyncio.get_running_loop()
+
+        def tell(advisor: AdvisorSnapshot) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and with it everybody who looks
+                loop.call_soon_threadsafe(self.latest.tell, advisor)
+
+        return tell
 
     def pause(self) -> None:
         """Stop simulated time after the tick under way; steps still due are let go."""
