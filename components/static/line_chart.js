@@ -74,10 +74,10 @@ export default {
       const points = Object.entries(all)
         .map(([at, value]) => [Number(at), value])
         .sort(([one], [other]) => one - other);
-      if (points.length) this.empty = false;
       const x = [points.map(([at]) => at * 1000)];
       const y = [points.map(([, value]) => value)];
       this.plotly.update(this.$el, { x, y }, { "xaxis.type": "date" }, [i]); // new x would make plotly guess the axis anew
+      this.empty = this.$el.data.every((trace) => !trace.x.length);
     },
     recolour() {
       const flat = {};

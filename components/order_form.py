@@ -1,0 +1,52 @@
+"""A form that an operator fills in: its fields, and what was entered as one mapping."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field. `several` is a list of check boxes; its value is a list of keys."""
+
+    key: str
+    label: str
+    kind: Literal["text", "number", "date", "choice", "several"]
+    value: str | list[str] = ""
+    unit: str = ""
+    hint: str = ""
+    look: str = ""
+    """`long` for what needs the whole width."""
+    placeholder: str = ""
+    required: bool = False
+    min: float | None = None
+    max: float | None = None
+    step: float | None = None
+    options: list[tuple[str, str]] = field(default_factory=list)
+
+
+class OrderForm(ui.element, component="static/order_form.js"):
+    """Calls `order` with the entered values by key; what came from the browser has not been judged."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        fields: tuple[Field, ...],
+        submit: str,
+        label: str,
+        order: Callable[[Mapping[str, Any]], object],
+    ) -> None:
+        super().__init__()
+        self.props["fields"] = [asdict(one) for one in fields]
+        self.props["submit"] = submit
+        self.props["label"] = label
+        self.on("order", lambda event: order(_values_of(event)))
+        self.mark(name)
+
+
+def _values_of(event: GenericEventArguments) -> Mapping[str, Any]:
+    return event.args if isinstance(event.args, dict) else {}

@@ -1,0 +1,198 @@
+"""Policies over a stretch of history, side by side: ordered, watched, cancelled and kept as a report."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from nicegui import app, run, ui
+
+from components import format as text
+from components.backtest_panels import (
+    POLICIES,
+    PolicyResult,
+    empty_panel,
+    form_fields,
+    order_panel,
+    progress_panel,
+    result_channels,
+    result_panels,
+)
+from components.makers import MAKERS
+from components.past import Past
+from components.picture import Channel, Picture, cell
+from components.theme import element
+from mara.backtest_page import html_of
+from mara.bootstrap import BacktestOrder
+from mara.core.units import SECONDS_PER_MINUTE
+from mara.errors import CommandError, MaraError
+from mara.runtime.latest import Published
+from mara.settings import read_settings
+from pages.frame import actions_of, frame
+from pages.live import Platform, Publisher
+from pages.workbench import BacktestTask, Report, Workbench
+
+PATH: Final = "/backtest"
+REPORT_PATH: Final = "/backtest/report"
+NOT_FOUND: Final = 404
+DEFAULT_HORIZON_HOURS: Final = 24
+MOST_PATH_LENGTH: Final = 1_024
+MOST_MIGRATION_FACTOR: Final = 1_000.0
+PERCENT: Final = 100.0
+
+
+class BacktestScreen:
+    """The picture of the workbench, which all who look at it share."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
+        self._version = -1
+        self._results: Picture = {}
+
+    def picture(self, _: Published, __: Past) -> Picture:
+        """All that the page shows; the results are worked out once for each report."""
+        report = self._workbench.read()
+        if report.version != self._version:
+            self._version, self._results = report.version, result_channels(results_of(report))
+        return {**self._results, "cells": progress_cells(report, self._workbench.seconds_left(report))}
+
+
+def register(platform: Platform, publisher: Publisher, workbench: Workbench, history: Path | None) -> None:
+    """Serve the page and the report; `history` is what the live run replays, proposed as the folder."""
+    screen = BacktestScreen(workbench)
+    proposed = form_fields(str(history) if history is not None else "", DEFAULT_HORIZON_HOURS)
+
+    def order(entered: Mapping[str, Any]) -> None:
+        try:
+            workbench.start(task_of(entered))
+        except MaraError as error:
+            ui.notify(str(error), type="warning")
+        publisher.look()
+
+    async def cancel() -> None:
+        await run.io_bound(workbench.cancel)
+        publisher.look()
+
+    @ui.page(PATH, title="Mara: backtest", dark=None)
+    def backtest() -> None:
+        picture = publisher.open(ui.context.client, screen.picture)
+        with frame(picture["cells"], actions_of(platform, publisher), PATH), element("div", "leaf"):
+            with element("div", "leaf-head"):
+                element("h1", "", "Backtest")
+                element("span", "place", "What each way of planning would have earned on real hours")
+            order_panel(proposed, order)
+            progress_panel(picture["cells"], cancel)
+            empty_panel()
+            result_panels(picture)
+
+    @app.get(REPORT_PATH, include_in_schema=False)
+    async def report() -> Response:
+        results = workbench.read().results
+        if not results:
+            return PlainTextResponse("There is no result yet: run a backtest first.", NOT_FOUND)
+        page = await run.io_bound(html_of, results)
+        return HTMLResponse(page, headers={"Content-Disposition": 'attachment; filename="mara-backtest.html"'})
+
+    app.on_shutdown(workbench.close)
+
+
+def task_of(entered: Mapping[str, Any]) -> BacktestTask:
+    """The order that was entered.
+
+    Raises:
+        ConfigError, CommandError: something in it cannot be used, in one line.
+    """
+    folder = str(entered.get("history", "")).strip()
+    if not folder or len(folder) > MOST_PATH_LENGTH or not Path(folder).is_dir():
+        raise CommandError(f"the history should be a folder on the server, came {folder[:80]!r}: correct the path")
+    policies = tuple(policy for policy in POLICIES if policy in (entered.get("policies") or ()))
+    if not policies:
+        raise CommandError("at least one policy is needed, came none: tick one")
+    horizon_hours, tick_minutes = _text(entered, "horizon_hours"), _text(entered, "tick_minutes")
+    settings = read_settings(options={"history": folder, "horizon_hours": horizon_hours, "tick_minutes": tick_minutes})
+    order = BacktestOrder(
+        from_=_day(entered, "from_"),
+        to=_day(entered, "to"),
+        load_share=_number(entered, "load", 0.0, PERCENT) / PERCENT,
+        migration_factor=_number(entered, "migration", 0.0, MOST_MIGRATION_FACTOR),
+        forecast=_text(entered, "forecast"),
+    )
+    with_bound = "bound" in (entered.get("extras") or ())
+    return BacktestTask(settings=settings, order=order, policies=policies, with_bound=with_bound)
+
+
+def progress_cells(report: Report, left_s: float | None) -> Channel:
+    """How it stands, in words and as a bar."""
+    took = text.duration((report.ended_s - report.began_s) / SECONDS_PER_MINUTE)
+    match report.state:
+        case "idle":
+            return {"bt.state": cell("Nothing runs.", "idle"), "bt.bar": cell("", "", 0.0), "bt.note": ""}
+        case "running":
+            left = "reading the history" if left_s is None else f"about {_real(left_s)} left"
+            what = MAKERS.get(report.what, "The bound")
+            return {
+                "bt.state": cell(f"{what}: {text.percent(report.share, 0)} of the whole", "running"),
+                "bt.bar": cell("", "", report.share),
+                "bt.note": left,
+            }
+        case "failed":
+            return {"bt.state": cell(report.reason, "failed"), "bt.note": "Nothing was written.", "bt.bar": ""}
+        case "cancelled":
+            return {"bt.state": cell("Cancelled.", "cancelled"), "bt.note": "Nothing was written.", "bt.bar": ""}
+        case _:
+            return {"bt.state": cell(f"Done in {took}.", "done"), "bt.note": "", "bt.period": _period(report)}
+
+
+def results_of(report: Report) -> tuple[PolicyResult, ...]:
+    """The results as components draw them."""
+    task = report.task
+    if task is None:
+        return ()
+    return tuple(
+        PolicyResult(
+            policy=policy,
+            starts_at=datetime.fromisoformat(result.figures["from"]),
+            figures=result.figures,
+            daily_profit_usd=result.daily_profit_usd,
+        )
+        for policy, result in zip(task.policies, report.results, strict=False)
+    )
+
+
+def _period(report: Report) -> str:
+    figures = report.results[0].figures
+    first, end = (datetime.fromisoformat(figures[key]) for key in ("from", "to"))
+    size = f"{text.number(figures['sites'])} sites, {text.ticks(figures['ticks'])}"
+    return f"{figures['history']}: {text.utc_moment(first)} to {text.utc_moment(end)}, {size}"
+
+
+def _real(left_s: float) -> str:
+    return f"{text.number(max(1, round(left_s)))} s" if left_s < 2 * SECONDS_PER_MINUTE else text.duration(left_s / 60)
+
+
+def _text(entered: Mapping[str, Any], key: str) -> str:
+    return str(entered.get(key, "")).strip()
+
+
+def _day(entered: Mapping[str, Any], key: str) -> datetime | None:
+    """Midnight UTC of a day; None for none."""
+    given = _text(entered, key)
+    if not given:
+        return None
+    try:
+        return datetime.fromisoformat(given).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise CommandError(f"a day should read as 2024-01-31, came {given[:20]!r}: correct it") from error
+
+
+def _number(entered: Mapping[str, Any], key: str, low: float, high: float) -> float:
+    given = _text(entered, key)
+    try:
+        number = float(given)
+    except ValueError:
+        number = float("nan")
+    if not low <= number <= high:
+        raise CommandError(f"{key} should be a number from {low:g} to {high:g}, came {given[:20]!r}: correct it")
+    return number
