@@ -13,6 +13,7 @@ from components.power_panel import power_cells, power_channel, power_panel
 from components.site_map import map_channel, site_channel, site_map_panel
 from components.sla_panel import contract_channel, sla_panel, tier_channel
 from components.theme import element
+from components.tour import tour
 from mara.core.snapshot import Snapshot
 from mara.runtime.latest import Published
 from pages.frame import actions_of, frame
@@ -64,3 +65,4 @@ def _draw(picture: Picture) -> None:
             gains_panel(cells)
             plan_panel(cells)
             events_panel(picture.get("events", {}))
+    tour(opens_by_itself=True)

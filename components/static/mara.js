@@ -68,7 +68,10 @@ window.mara = (() => {
   // A browser without its server must not look alive: it says so, and since when.
   function followConnection() {
     if (!window.socket) return setTimeout(followConnection, 50);
-    window.socket.on("connect", () => link("up", ""));
+    window.socket.on("connect", () => {
+      link("up", "");
+      greet();
+    });
     window.socket.on("disconnect", () => {
       const since = new Date().toLocaleTimeString("en-GB");
       link("lost", `No connection to Mara since ${since} on your clock. What you see is old; trying again by itself.`);
@@ -116,6 +119,18 @@ window.mara = (() => {
     areOn: () => !stored(KEYS_OFF),
     turn: (on) => store(KEYS_OFF, on ? null : "yes"),
   };
+
+  // What depends on what this browser has stored, once the page stands.
+  function greet() {
+    const box = document.getElementById("keys-on");
+    if (box) box.checked = keys.areOn();
+    const tour = document.querySelector("#tour[data-first-visit]");
+    if (tour && !tour.open && canStore() && !stored("mara-tour")) tour.showModal();
+  }
+
+  function canStore() {
+    return store("mara-visited", "yes"); // where nothing can be remembered, a tour would come at every visit
+  }
 
   // Opens the question which sites to take down; the site that is pointed at is chosen already.
   function askOutage(site = window.mara.pointed) {

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_a_day_of_figures_is_kept_with_a_point_each_quarter_of_an_hour() -> None
         past = past.after(snapshot_at(tick))
     times = [int(at) for at in past.figures]
     assert len(times) == MOST_BUCKETS
-    assert {later - earlier for earlier, later in zip(times, times[1:], strict=False)} == {BUCKET_S}
+    assert {later - earlier for earlier, later in pairwise(times)} == {BUCKET_S}
     assert len(past.money) == 600
 
 
