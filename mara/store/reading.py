@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from mara.core.events import Event
 from mara.core.plan import PlanStep
 from mara.core.snapshot import SeriesPoint
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_HOUR
 from mara.core.world import Observation, World
 from mara.errors import StoreError, StoreRefused
 from mara.store import resume, rows, schema, tables
@@ -27,6 +27,7 @@ from mara.store.statements import FLEET
 MOST_TICK_HOURS: Final = 48
 """A series up to this long is drawn tick by tick, a longer one from hourly roll-ups."""
 MOST_SERIES_HOURS: Final = 3 * 8_784
+MOST_SERIES_POINTS: Final = 600
 MOST_EVENTS: Final = 1_000
 
 
@@ -139,7 +140,9 @@ class Reading:
         )
 
     def series(self, hours: int) -> tuple[SeriesPoint, ...]:
-        """The fleet's money over the last simulated hours: ticks when they are few, else whole clock hours."""
+        """The fleet's money over the last simulated hours: ticks when they are few, else whole clock hours, gathered when
+        there are more than `MOST_SERIES_POINTS`.
+        """
         if not self.ask("SELECT 1 FROM runs"):
             return ()
         grid, asked = self.run().charter.grid, min(hours, MOST_SERIES_HOURS)
@@ -150,13 +153,11 @@ class Reading:
                 grid.ticks_of_hours(asked),
             )
         else:
-            found = self.ask(
-                "SELECT hour_epoch_s, ticks_count, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd"
-                " FROM hourly WHERE site = ? ORDER BY hour_epoch_s DESC LIMIT ?",
-                FLEET,
-                asked,
-            )
-        return tuple(_point(*row, dt_h=grid.dt_h) for row in reversed(found))
+            end_h = grid.epoch_s(self.next_tick()) // SECONDS_PER_HOUR
+            first_h = max(end_h - asked, grid.start_epoch_s // SECONDS_PER_HOUR)
+            width_h = max(1, -(-(end_h - first_h) // MOST_SERIES_POINTS))
+            found = self.ask(_MONEY, FLEET, *(SECONDS_PER_HOUR * hours for hours in (first_h, first_h, width_h)))
+        return tuple(_point(*(int(cell) for cell in row), dt_h=grid.dt_h) for row in reversed(found))
 
     def events(self, limit: int) -> tuple[Event, ...]:
         """The newest events, newest first."""
@@ -181,6 +182,10 @@ class Reading:
         return rows.observation_of(tick, np.array([tuple(row) for row in prices]), market[0])
 
 
+_MONEY: Final = (
+    "SELECT min(hour_epoch_s), sum(ticks_count), sum(revenue_micro_usd), sum(cost_micro_usd),"
+    " sum(energy_cost_micro_usd) FROM hourly WHERE site = ? AND hour_epoch_s >= ? GROUP BY (hour_epoch_s - ?) / ? ORDER BY 1 DESC"
+)
 _MARKET: Final = (
     "SELECT hashprice_usd_per_ph_day, token_price_usd_per_mtok, demand, arrivals, stale_sources, negative_zeros"
     " FROM markets WHERE tick = ?"

@@ -1,5 +1,6 @@
 """What is stored can be seen while it is written, drawn, and replayed; what is old goes, and what is kept stays."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from mara.core.timegrid import TimeGrid
 from mara.core.units import MICRO_USD_PER_USD
 from mara.core.world import first_world
 from mara.errors import StoreRefused
+from mara.store import reading as reading_module
 from mara.store import upkeep
 from mara.store.codec import bytes_of
 from mara.store.page import digests_of
@@ -97,6 +99,23 @@ def test_a_short_series_is_drawn_by_ticks_and_a_long_one_by_clock_hours(path: Pa
     assert by_hour[-1].at == charter.grid.at(118)
     assert by_hour[-1].profit_usd_per_h == pytest.approx((earned[118][1] + earned[119][1]) / MICRO_USD_PER_USD)
     assert by_hour[0].revenue_usd_per_h == pytest.approx((earned[0][0] + earned[1][0]) / MICRO_USD_PER_USD)
+
+
+def test_a_series_of_many_hours_gathers_several_to_a_point_and_loses_no_money(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charter = small_charter(tick_minutes=HALF_HOURS)
+    store = stored_run(path, 122, charter)
+    fine = store.series(60)
+    monkeypatch.setattr(reading_module, "MOST_SERIES_POINTS", 9)
+    coarse = store.series(60)
+    assert len(store.series(24 * 365)) == 9
+    store.close()
+    assert len(coarse) == 9
+    assert coarse[1].at - coarse[0].at == timedelta(hours=7)
+    assert [p.profit_usd_per_h for p in coarse[:8]] == pytest.approx(
+        [sum(p.profit_usd_per_h for p in fine[i : i + 7]) / 7 for i in range(0, 56, 7)]
+    )
 
 
 def test_a_run_that_begins_within_an_hour_has_a_short_first_hour(path: Path) -> None:
