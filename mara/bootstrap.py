@@ -47,6 +47,7 @@ from mara.settings import Settings
 from mara.store import upkeep
 from mara.store.connection import path_of
 from mara.store.outages import OutageCount
+from mara.store.people import People
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, difference_of, run_record
 from mara.store.store import Store
@@ -255,6 +256,16 @@ def set_aside(settings: Settings) -> Path | None:
         StoreRefused: another process writes it, or it cannot be set aside.
     """
     return upkeep.init(settings.database_url, force=True)
+
+
+def people_of(settings: Settings) -> People:
+    """Who may log in, from the run's database; made or upgraded first where need be.
+
+    Raises:
+        ConfigError, StoreError: the database cannot be used.
+    """
+    upkeep.make_ready(settings.database_url)
+    return People.open(settings.database_url)
 
 
 def rehearsal_of(settings: Settings) -> Engine:

@@ -29,7 +29,8 @@ FIRST_START = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no hash
 LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
-SECRETS = frozenset({"storage_secret", "database_url", "anthropic_api_key", "anthropic_base_url"})  # never repeated in a message
+# Never repeated in a message.
+SECRETS = frozenset({"storage_secret", "database_url", "anthropic_api_key", "anthropic_base_url"})
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # their names are their owner's
 
 

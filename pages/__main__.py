@@ -30,7 +30,7 @@ def main() -> None:
 
 def run(
     *,
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on [default: 127.0.0.1].")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on [default: 8080].")] = None,
     speed: Annotated[float | None, typer.Option(help="Simulated seconds per real second [default: 300].")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")] = None,
@@ -39,13 +39,17 @@ def run(
     optimizer: Annotated[str | None, typer.Option(help="Who plans.")] = None,
     native: Annotated[bool, typer.Option("--native", help="A window of its own; needs the extra 'native'.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Set the stored run aside and begin anew.")] = False,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy in front speaks TLS, and says who asks.")
+    ] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
     """Start the dashboard and the engine behind it."""
     options = {"host": host, "port": port, "speed": speed, "seed": seed, "fleet": fleet, "history": history}
-    settings = read_settings(options={**options, "optimizer": optimizer})
+    settings = read_settings(options={**options, "optimizer": optimizer, "behind_proxy": behind_proxy or None})
     refuse_busy_port(settings.host, settings.port)
 
+    from pages.entrance import stand_guard
     from pages.server import serve
     from pages.window import refuse_missing_extra
 
@@ -58,7 +62,16 @@ def run(
         if fresh:
             aside = set_aside(settings)
             typer.echo("nothing was stored yet" if aside is None else f"the stored run was set aside as {aside}")
-        is_wanted_anew = serve(platform, host=settings.host, port=settings.port, show=not no_browser, native=native)
+        entrance = stand_guard(settings)
+        is_wanted_anew = serve(
+            platform,
+            host=settings.host,
+            port=settings.port,
+            show=not no_browser,
+            native=native,
+            history=settings.history,
+            listening=entrance.listening,
+        )
     if is_wanted_anew:
         begin_anew(sys.orig_argv[1:])
 

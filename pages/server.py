@@ -2,10 +2,12 @@
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
 
 from nicegui import app, ui
 
@@ -35,6 +37,8 @@ def serve(
     show: bool,
     native: bool = False,
     look_interval_s: float = LOOK_INTERVAL_S,
+    history: Path | None = None,
+    listening: Mapping[str, Any] = MappingProxyType({}),
 ) -> bool:
     """Serve until SIGINT or SIGTERM, or until the window is closed, then stop the platform.
 
@@ -55,14 +59,15 @@ def serve(
             refusals.append(refusal)
             app.shutdown()
         else:
-            sys.stdout.write(f"Mara is on http://{host}:{port} (Ctrl-C ends it)\n")
+            scheme = "https" if "ssl_certfile" in listening else "http"
+            sys.stdout.write(f"Mara is on {scheme}://{host}:{port} (Ctrl-C ends it)\n")
             sys.stdout.flush()
 
     def begin_anew() -> None:
         asked.append(True)
         app.shutdown()
 
-    publisher = register(platform)
+    publisher = register(platform, history)
     publisher.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
@@ -86,6 +91,7 @@ def serve(
         binding_refresh_interval=None,  # nothing is bound, so nothing need be polled
         show_welcome_message=False,
         timeout_graceful_shutdown=GRACE_S,
+        **listening,
     )
     if refusals:
         raise refusals[0]

@@ -64,7 +64,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest_known_one() -> None:
         ("MARA_START", "1970-01-01T00:00:00Z"),
         ("MARA_DURABILITY", "sometimes"),
         ("MARA_HORIZON_HOURS", "169"),
-        ("MARA_HOST", "0.0.0.0"),
+        ("MARA_HOST", "http://x/"),
         ("MARA_LOG_JSON", "perhaps"),
     ],
 )

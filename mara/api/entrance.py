@@ -1,0 +1,100 @@
+"""How a server may stand open: alone on this machine without a login, elsewhere only with users and TLS."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mara.api.identity import Doorkeeper
+from mara.api.origins import Origins, is_loopback
+from mara.errors import ConfigError
+from mara.runtime.clock import Clock
+from mara.settings import Settings
+from mara.store.people import People
+
+_ADD_A_USER: Final = "make one with `mara user add NAME --role admin`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """What the gate needs, and how the server listens.
+
+    Attributes:
+        doorkeeper: None where nobody logs in.
+        listening: further options of the HTTP server.
+    """
+
+    origins: Origins
+    doorkeeper: Doorkeeper | None
+    listening: Mapping[str, Any]
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers speak TLS to it, here or at a proxy."""
+        return self.origins.scheme == "https"
+
+
+def wants_login(settings: Settings) -> bool:
+    """Whether people log in.
+
+    Raises:
+        ConfigError: other machines reach the server, and nobody would have to.
+    """
+    if settings.auth == "off" and is_open(settings):
+        raise ConfigError(
+            f"MARA_AUTH=off is for this machine alone, the server would listen on {settings.host}: "
+            "listen on 127.0.0.1, or leave MARA_AUTH out"
+        )
+    return settings.auth == "on" or (settings.auth == "auto" and is_open(settings))
+
+
+def is_open(settings: Settings) -> bool:
+    """Whether other machines reach the server."""
+    return settings.behind_proxy or not is_loopback(settings.host)
+
+
+def entrance_of(settings: Settings, people: People | None, clock: Clock) -> Entrance:
+    """The entrance that the settings ask for; `people` where `wants_login`.
+
+    Raises:
+        ConfigError: it would stand open to others without TLS, or with nobody who may log in.
+    """
+    certificate, key = _pair_of(settings)
+    speaks_tls = certificate is not None
+    if is_open(settings) and not speaks_tls and not settings.behind_proxy:
+        raise ConfigError(
+            f"to listen on {settings.host} passwords need TLS: set MARA_TLS_CERT and MARA_TLS_KEY, or put a proxy that "
+            "speaks TLS before it and set MARA_BEHIND_PROXY"
+        )
+    if people is not None and not people.all():
+        raise ConfigError(f"people would log in here, and there is no user yet: {_ADD_A_USER}")
+    listening: dict[str, Any] = {}
+    if speaks_tls:
+        listening |= {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+    # Only a proxy that was announced is believed when it says who asks.
+    listening |= {"proxy_headers": settings.behind_proxy, "forwarded_allow_ips": "*" if settings.behind_proxy else ""}
+    secret = settings.storage_secret.get_secret_value() if settings.storage_secret is not None else ""
+    return Entrance(
+        origins=Origins.of(
+            host=settings.host,
+            port=settings.port,
+            scheme="https" if speaks_tls or settings.behind_proxy else "http",
+            allowed_hosts=[name.strip() for name in settings.allowed_hosts.split(",") if name.strip()],
+            is_open=is_open(settings),
+        ),
+        doorkeeper=Doorkeeper(people, clock, secret) if people is not None else None,
+        listening=listening,
+    )
+
+
+def _pair_of(settings: Settings) -> tuple[Path | None, Path | None]:
+    """Certificate and key, both or neither."""
+    pair = (settings.tls_cert, settings.tls_key)
+    if (pair[0] is None) != (pair[1] is None):
+        raise ConfigError("MARA_TLS_CERT and MARA_TLS_KEY belong together: set both, or neither")
+    for file in pair:
+        if file is not None and not file.is_file():
+            raise ConfigError(
+                f"a PEM file was expected at {file}, there is none: correct MARA_TLS_CERT or MARA_TLS_KEY"
+            )
+    return pair

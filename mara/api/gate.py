@@ -1,0 +1,114 @@
+"""What every request passes, HTTP and websocket alike: the names we go by, where it comes from, who sent it, how often.
+
+Pure ASGI, because the framework's own middleware never sees a websocket. Deny by default: whoever is not known gets the
+login and nothing else.
+"""
+
+from typing import Final
+from urllib.parse import quote
+
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mara.api.identity import LOCAL, SCOPE_KEY, Doorkeeper, Identity, address_of
+from mara.api.limits import Limits
+from mara.api.login import LOGIN_PATH, Login
+from mara.api.origins import SAFE_METHODS, Origins, Refusal
+from mara.runtime.clock import Clock
+
+REQUESTS_PER_MINUTE: Final = 600
+"""Of one person or address, where other machines reach the server; what a page loads does not count."""
+CHANGES_PER_MINUTE: Final = 120
+PUBLIC_PATHS: Final = frozenset({"/api/health", "/favicon.ico", LOGIN_PATH})
+PUBLIC_FOLDERS: Final = ("/static/",)
+LOADED_FOLDERS: Final = ("/static/", "/_nicegui/")
+POLICY_VIOLATION: Final = 1008
+_TITLES: Final = {
+    401: "Log in first",
+    403: "Not allowed",
+    421: "Misdirected request",
+    429: "Too many requests",
+}
+
+
+class Gate:
+    """ASGI wrapper around everything the server answers.
+
+    Args:
+        doorkeeper: None where no login is asked for; everybody is then `LOCAL`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, origins: Origins, clock: Clock, doorkeeper: Doorkeeper | None, limited: bool
+    ) -> None:
+        self._app = app
+        self._origins = origins
+        self._doorkeeper = doorkeeper
+        self._login = Login(doorkeeper, is_secure=origins.scheme == "https") if doorkeeper is not None else None
+        self._requests = Limits(REQUESTS_PER_MINUTE, clock) if limited else None
+        self._changes = Limits(CHANGES_PER_MINUTE, clock) if limited else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer through the app what may be answered."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        method = scope.get("method", "GET")
+        refusal = self._origins.refusal(scope["type"], method, scope["headers"])
+        if refusal is not None:
+            await refuse(refusal, scope, receive, send)
+            return
+        await self._admit(method, scope, receive, send)
+
+    async def _admit(self, method: str, scope: Scope, receive: Receive, send: Send) -> None:
+        path = str(scope["path"])
+        if self._login is not None and self._login.answers(path):
+            await self._login(scope, receive, send)
+            return
+        identity = LOCAL if self._doorkeeper is None else await self._doorkeeper.identity_of(scope)
+        is_public = path in PUBLIC_PATHS or path.startswith(PUBLIC_FOLDERS)
+        if identity is None and not is_public:
+            await self._turn_away(scope, receive, send)
+            return
+        wait_s = self._wait_s(identity, method, scope)
+        if wait_s > 0.0:
+            await refuse(Refusal(status=429, detail=f"try again in {wait_s:.0f} s"), scope, receive, send, wait_s)
+            return
+        if identity is not None:
+            scope[SCOPE_KEY] = identity
+        await self._app(scope, receive, send)
+
+    def _wait_s(self, identity: Identity | None, method: str, scope: Scope) -> float:
+        if self._requests is None or self._changes is None or str(scope["path"]).startswith(LOADED_FOLDERS):
+            return 0.0
+        who = identity.name if identity is not None else address_of(scope)
+        if scope["type"] == "http" and method not in SAFE_METHODS:
+            return self._changes.wait_s(who)
+        return self._requests.wait_s(who)
+
+    async def _turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A browser that opens a page is shown the login, everything else is told."""
+        wants_page = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+        if scope["type"] == "http" and scope["method"] == "GET" and wants_page:
+            await RedirectResponse(f"{LOGIN_PATH}?next={quote(scope['path'])}", 303)(scope, receive, send)
+            return
+        await refuse(Refusal(status=401, detail="log in, or send a bearer token"), scope, receive, send)
+
+
+async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send, wait_s: float = 0.0) -> None:
+    """Say no: with a problem body (RFC 9457), or by closing a websocket before it opens."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refusal.detail})
+        return
+    body = {
+        "type": "about:blank",
+        "title": _TITLES[refusal.status],
+        "status": refusal.status,
+        "detail": refusal.detail,
+    }
+    headers = {"retry-after": f"{max(wait_s, 1.0):.0f}"} if refusal.status == 429 else {}
+    if refusal.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="mara"'
+    answer = JSONResponse(body, refusal.status, headers, "application/problem+json")
+    await answer(scope, receive, send)

@@ -1,0 +1,119 @@
+"""Who sends a request: somebody who logged in, a token's bearer, or whoever sits at this machine."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+
+from starlette.types import Scope
+
+from mara.api.origins import bearer_of
+from mara.api.secrets import TOKEN_PREFIX, digest_of
+from mara.errors import CommandError
+from mara.runtime.clock import Clock
+from mara.store.people import ROLES, People, Person, Session, Token
+
+COOKIE: Final = "mara_session"
+REMEMBERED_S: Final = 15.0
+"""How long an answer of the database is trusted: a token taken back works on for so long at most."""
+MAX_REMEMBERED: Final = 1_000
+SCOPE_KEY: Final = "mara.identity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Somebody, and what they may.
+
+    Attributes:
+        role: viewer, operator or admin.
+        address: where the request came from.
+    """
+
+    name: str
+    role: str
+    address: str = ""
+
+    def may(self, role: str) -> bool:
+        """Whether this is somebody of that role, or of a higher one."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+    def demand(self, role: str) -> None:
+        """Insist on a role.
+
+        Raises:
+            CommandError: this is somebody of a lower one.
+        """
+        if not self.may(role):
+            raise CommandError(f"that needs the role {role}, {self.name} is {self.role}: ask an admin")
+
+
+LOCAL: Final = Identity(name="local", role="admin")
+"""Whoever sits at this machine, while no login is asked for."""
+
+
+def identity_in(scope: Scope) -> Identity:
+    """Who sent a request that has passed the gate; without a gate, whoever sits at this machine."""
+    found = scope.get(SCOPE_KEY, LOCAL)
+    assert isinstance(found, Identity)
+    return found
+
+
+class Doorkeeper:
+    """Knows who somebody is by what they bring; remembers it for a moment, so that most requests ask no database."""
+
+    def __init__(self, people: People, clock: Clock, key: str) -> None:
+        self.people = people
+        self.clock = clock
+        self._key = key
+        self._known: OrderedDict[bytes, tuple[Person | None, float]] = OrderedDict()
+
+    async def identity_of(self, scope: Scope) -> Identity | None:
+        """Who sent this request; None when nobody we know."""
+        address = address_of(scope)
+        token = bearer_of(scope["headers"])
+        if token is not None:
+            person = await self._person(Token, token) if token.startswith(TOKEN_PREFIX) else None
+        else:
+            session = cookie_of(scope)
+            person = await self._person(Session, session) if session else None
+        return None if person is None else Identity(name=person.name, role=person.role, address=address)
+
+    def digest(self, text: str) -> bytes:
+        """What is stored of a token or session."""
+        return digest_of(text, self._key)
+
+    def forget(self, text: str) -> None:
+        """Ask the database again about this one."""
+        self._known.pop(self.digest(text), None)
+
+    async def _person(self, kind: type[Token] | type[Session], text: str) -> Person | None:
+        digest, now_s = self.digest(text), self.clock.monotonic_s()
+        person, until_s = self._known.get(digest, (None, float("-inf")))
+        if now_s >= until_s:
+            now_epoch_s = int(self.clock.now().timestamp())
+            person = await asyncio.to_thread(self.people.bearer, kind, digest, now_epoch_s)
+            self._known[digest] = (person, now_s + REMEMBERED_S)
+            if len(self._known) > MAX_REMEMBERED:
+                self._known.popitem(last=False)
+        return person
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request came from; behind a proxy that is trusted, where it says so."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def cookie_of(scope: Scope) -> str:
+    """The session's cookie of a request; empty without one."""
+    for name, value in scope["headers"]:
+        if name == b"cookie":
+            cookies: SimpleCookie = SimpleCookie()
+            try:
+                cookies.load(value.decode("latin-1"))
+            except CookieError:
+                continue
+            if COOKIE in cookies:
+                return cookies[COOKIE].value
+    return ""

@@ -1,0 +1,153 @@
+"""The login: a page that needs no script, and what its form does."""
+
+import asyncio
+from html import escape
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from mara.api.identity import COOKIE, Doorkeeper, address_of, cookie_of
+from mara.api.limits import Limits
+from mara.api.secrets import is_right, new_session
+from mara.store.people import Person, Session, Visit
+
+LOGIN_PATH: Final = "/login"
+LOGOUT_PATH: Final = "/logout"
+LOGINS_PER_MINUTE: Final = 5
+"""Of one address, and of one name."""
+SESSION_S: Final = 12 * 3_600
+MAX_FORM_BYTES: Final = 10_000
+
+
+class Login:
+    """Answers `/login` and `/logout`."""
+
+    def __init__(self, doorkeeper: Doorkeeper, *, is_secure: bool) -> None:
+        self._doorkeeper = doorkeeper
+        self._is_secure = is_secure
+        self._limits = Limits(LOGINS_PER_MINUTE, doorkeeper.clock)
+
+    def answers(self, path: str) -> bool:
+        """Whether a path is the login's."""
+        return path in {LOGIN_PATH, LOGOUT_PATH}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        request = Request(scope, receive)
+        answer = await self._answer(request)
+        answer.headers["cache-control"] = "no-store"
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method == "POST":
+            return await (self._out(request) if request.url.path == LOGOUT_PATH else self._in(request))
+        if request.method in {"GET", "HEAD"} and request.url.path == LOGIN_PATH:
+            return HTMLResponse(_page(_inside(request.query_params.get("next", "/"))))
+        return HTMLResponse(_page("/", "That is not how one logs in or out."), 405, {"allow": "GET, POST"})
+
+    async def _in(self, request: Request) -> Response:
+        form = await _form_of(request)
+        if form is None:
+            return HTMLResponse(_page("/", "That form is too long."), 413)
+        name, onward = form.get("name", "").strip(), _inside(form.get("next", "/"))
+        wait_s = max(self._limits.wait_s(f"from {address_of(request.scope)}"), self._limits.wait_s(f"as {name}"))
+        if wait_s > 0.0:
+            told = f"Too many attempts. Try again in {wait_s:.0f} s."
+            return HTMLResponse(_page(onward, told, name), 429, {"retry-after": f"{wait_s:.0f}"})
+        person = await asyncio.to_thread(self._checked, name, form.get("password", ""), address_of(request.scope))
+        if person is None:
+            return HTMLResponse(_page(onward, "Name and password do not fit together.", name), 401)
+        secret = new_session()
+        await asyncio.to_thread(self._begin, person, secret, address_of(request.scope))
+        answer = RedirectResponse(onward, 303)
+        answer.set_cookie(
+            COOKIE, secret, max_age=SESSION_S, path="/", httponly=True, samesite="strict", secure=self._is_secure
+        )
+        return answer
+
+    async def _out(self, request: Request) -> Response:
+        secret = cookie_of(request.scope)
+        if secret:
+            identity = await self._doorkeeper.identity_of(request.scope)
+            self._doorkeeper.forget(secret)
+            by = self._visit(identity.name if identity else "nobody", address_of(request.scope), "logged out")
+            await asyncio.to_thread(self._doorkeeper.people.end, Session, self._doorkeeper.digest(secret), by=by)
+        answer = RedirectResponse(LOGIN_PATH, 303)
+        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=self._is_secure)
+        return answer
+
+    def _checked(self, name: str, password: str, address: str) -> Person | None:
+        found = self._doorkeeper.people.credentials(name)
+        if is_right(password, found[1] if found is not None else None):
+            assert found is not None
+            return found[0]
+        self._doorkeeper.people.note(self._visit(name[:64], address, "login refused"))
+        return None
+
+    def _begin(self, person: Person, secret: str, address: str) -> None:
+        visit = self._visit(person.name, address, "logged in")
+        until = visit.at_epoch_s + SESSION_S
+        self._doorkeeper.people.issue(Session, self._doorkeeper.digest(secret), person, until=until, by=visit)
+
+    def _visit(self, actor: str, address: str, action: str) -> Visit:
+        now_epoch_s = int(self._doorkeeper.clock.now().timestamp())
+        return Visit(at_epoch_s=now_epoch_s, actor=actor, address=address, action=action)
+
+
+async def _form_of(request: Request) -> dict[str, str] | None:
+    """The fields of a form; None for one that is too long."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            return None
+    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _inside(path: str) -> str:
+    """A path of this server to go on to, and nothing else: never another site."""
+    parts = urlsplit(path)
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc and "\\" not in path
+    return path if is_ours and path.isprintable() else "/"
+
+
+def _page(onward: str, told: str = "", name: str = "") -> str:
+    notice = f'<p class="told" role="alert">{escape(told)}</p>' if told else ""
+    return _PAGE.format(onward=escape(onward), notice=notice, name=escape(name))
+
+
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Mara: log in</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="dark light">
+<style>
+:root {{ --ground: #060912; --panel: #0d1424; --line: #1c2740; --text: #e8edf7; --quiet: #9aa7c0; --accent: #4f46e5;
+  --bad: #fb7185 }}
+@media (prefers-color-scheme: light) {{ :root {{ --ground: #f3f5fa; --panel: #fff; --line: #d9dfeb; --text: #101828;
+  --quiet: #475467; --bad: #b42318 }} }}
+* {{ box-sizing: border-box }}
+body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--ground);
+  color: var(--text); font: 15px/1.5 Inter, system-ui, sans-serif }}
+form {{ width: min(22rem, 92vw); padding: 28px; background: var(--panel); border: 1px solid var(--line);
+  border-radius: 14px; display: grid; gap: 14px }}
+h1 {{ margin: 0; font-size: 20px }} p {{ margin: 0; color: var(--quiet) }} .told {{ color: var(--bad) }}
+label {{ display: grid; gap: 4px; color: var(--quiet); font-size: 13px }}
+input {{ padding: 10px 12px; border-radius: 8px; border: 1px solid var(--line); background: var(--ground);
+  color: var(--text); font: inherit }}
+button {{ padding: 11px; border: 0; border-radius: 8px; background: var(--accent); color: #fff; font: inherit;
+  font-weight: 600; cursor: pointer }}
+input:focus-visible, button:focus-visible {{ outline: 2px solid #818cf8; outline-offset: 2px }}
+</style></head>
+<body><form method="post" action="/login"><h1>Mara</h1><p>Log in to see the fleet.</p>{notice}
+<input type="hidden" name="next" value="{onward}">
+<label>Name<input name="name" autocomplete="username" autocapitalize="off" required autofocus value="{name}"></label>
+<label>Password<input name="password" type="password" autocomplete="current-password" required></label>
+<button type="submit">Log in</button></form></body></html>
+"""

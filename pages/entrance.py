@@ -1,0 +1,32 @@
+"""Puts the gate before everything that the server answers."""
+
+from nicegui import app
+
+from mara.api.entrance import Entrance, entrance_of, wants_login
+from mara.api.gate import Gate
+from mara.api.headers import SafeHeaders
+from mara.bootstrap import people_of
+from mara.runtime.clock import SystemClock
+from mara.settings import Settings
+
+
+def stand_guard(settings: Settings) -> Entrance:
+    """Add the gate and the safe headers to the app; returns how the server must listen.
+
+    Raises:
+        ConfigError, StoreError: it would stand open to others, or the users cannot be read.
+    """
+    clock = SystemClock()
+    people = people_of(settings) if wants_login(settings) else None
+    try:
+        entrance = entrance_of(settings, people, clock)
+    except BaseException:
+        if people is not None:
+            people.close()
+        raise
+    is_limited = entrance.origins.is_open
+    app.add_middleware(Gate, origins=entrance.origins, clock=clock, doorkeeper=entrance.doorkeeper, limited=is_limited)
+    app.add_middleware(SafeHeaders, is_secure=entrance.is_secure)  # added last, so also on what the gate refuses
+    if people is not None:
+        app.on_shutdown(people.close)
+    return entrance
