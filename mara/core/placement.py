@@ -72,7 +72,8 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
 def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | None:
     """Each contract where the plan means it to run; None where that is not what its megawatts say, or cannot be.
 
-    A plan that leaves out somebody without budget or room is placed by megawatts, which sees who must give way.
+    A plan that leaves out somebody without budget who could run, because there is room or one of the same tier has
+    budget to give it, is placed by megawatts, which sees who must give way.
     """
     book, accounts = world.book, world.accounts
     served = step.contract_site != UNPLACED
@@ -82,9 +83,13 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     if np.count_nonzero(differs) or np.count_nonzero(room < -TOLERANCE_MW):
         return None
     left_out = ~served & (book.tier != Tier.SPOT)
+    spared = left_out
     if np.count_nonzero(left_out):
-        spared = (budgets_of(book, accounts) > accounts.bad_ticks) & (book.power_mw <= room.max() + TOLERANCE_MW)
-        if np.count_nonzero(left_out & ~spared):
+        fits = book.power_mw <= room.max() + TOLERANCE_MW
+        has_budget = budgets_of(book, accounts) > accounts.bad_ticks
+        spared = left_out & has_budget & fits
+        stranded = np.flatnonzero(left_out & ~spared).tolist()
+        if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
             return None
     site = np.where(served, step.contract_site, accounts.site)
     moves = (site != accounts.site) & (accounts.site != UNPLACED)
@@ -94,11 +99,24 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     return Placement(
         site=sealed(site),
         served=sealed(served),
-        scheduled=sealed(left_out),
+        scheduled=sealed(spared),
         contracts_mw=sealed(delivered),
         moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
-        stranded_mw=None,
+        stranded_mw=_stranded_mw(site, left_out & ~spared, book, len(room)),
     )
+
+
+def _could_give_way(i: int, at: Ints, room_mw: Floats, has_budget: Bools, book: ContractBook) -> bool:
+    """Whether a contract of the same tier, with budget left, runs where it would make room enough."""
+    others = (at != UNPLACED) & (book.tier == book.tier[i]) & has_budget
+    room = room_mw[at[others]] + book.power_mw[others]
+    return bool(np.count_nonzero(book.power_mw[i] <= room + TOLERANCE_MW))
+
+
+def _stranded_mw(site: Ints, stranded: Bools, book: ContractBook, sites: int) -> Floats | None:
+    if not np.count_nonzero(stranded):
+        return None
+    return sealed(row_sums(_by_cell(site, book.tier, book.power_mw * stranded, sites)))
 
 
 def without_spot(placed: Placement, book: ContractBook, short_mw: Floats) -> Placement:
@@ -336,9 +354,7 @@ class _Placing:
             scheduled=sealed(self.scheduled),
             contracts_mw=sealed(_by_cell(self.site, tier, power * self.served, sites)),
             moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
-            stranded_mw=sealed(row_sums(_by_cell(self.site, tier, power * stranded, sites)))
-            if np.count_nonzero(stranded)
-            else None,
+            stranded_mw=_stranded_mw(self.site, stranded, self.book, sites),
         )
 
 

@@ -218,9 +218,9 @@ class Desk:
                 tokens_wait = self._tokens_wait()
 
     def rest(self, wanted_mw: list[float]) -> None:
-        """Leave whole contracts unserved until as much of each tier rests as `wanted_mw` (G,) asks, rounded to the nearest.
+        """Leave whole contracts unserved until about as much more of each tier rests as `wanted_mw` (G,) says.
 
-        Inside their budgets, those with the most left first, and only where dearer power or better paid tokens pay for it.
+        Inside their budgets, those with the most left first, and only where dearer power or better paid tokens pay.
         """
         left: list[int] = (budgets_of(self.problem.world.book, self.problem.world.accounts)).tolist()
         bad: list[int] = self.problem.world.accounts.bad_ticks.tolist()
@@ -310,7 +310,7 @@ class Desk:
             power = self.power[i]
             sites = [self.was[i], *open_sites] if self.was[i] in open_sites else open_sites
             for site in sites:
-                # Between the two margins Spot goes on as it is: it is not blinked on and off around its break-even price.
+                # Between the two margins Spot goes on as it is: it does not blink on and off around break-even.
                 margin = -SPOT_MARGIN_USD_PER_MWH if self.served[i] and site == self.was[i] else SPOT_MARGIN_USD_PER_MWH
                 if (
                     rates[i] >= self.cost[site] + margin

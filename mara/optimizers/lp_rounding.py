@@ -52,7 +52,7 @@ def rounded(step: PlanStep, problem: Problem) -> PlanStep:
 
 
 def _more_rest_mw(step: PlanStep, desk: Desk, problem: Problem) -> list[float]:
-    """What the program leaves unserved beyond what rests already, by tier (G,); nothing of Spot, which has no budget."""
+    """What the program leaves unserved beyond what rests already, by tier (G,); Spot has no budget."""
     planned, placed = step.contracts_mw.sum(axis=0), np.array(desk.load).sum(axis=0)
     served = np.minimum(planned, problem.world.book.promised_mw)
     more: list[float] = np.maximum(placed - served, 0.0).tolist()

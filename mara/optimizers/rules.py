@@ -20,7 +20,7 @@ from mara.optimizers.desk import Desk
 from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium
 
 RESTART_PAYS_BACK_H: Final = 1.0
-"""A stopped miner starts when an hour of its margin covers the restart."""
+"""A stopped miner starts when an hour of its margin covers the restart, and a running one stops likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,13 @@ class Rules:
 
 
 def _miners(problem: Problem, conditions: Conditions, headroom_site_mw: Floats) -> Floats:
-    """Running kinds go on while they earn; stopped ones start when the margin covers the restart (S, 3)."""
+    """Stopped kinds start when the margin covers the restart, running ones stop when the loss would (S, 3).
+
+    In between they go on as they are: a price that trembles around break-even does not blink them on and off.
+    """
     value = conditions.mining_value_usd_per_mwh
     pue = conditions.pue[:, MINERS]
     margin = value - pue * conditions.grid_cost_usd_per_mwh[:, None]
     start_margin = problem.charter.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
-    worth = margin >= np.where(problem.world.miners_mw > 0.0, 0.0, start_margin)
+    worth = margin >= np.where(problem.world.miners_mw > 0.0, -start_margin, start_margin)
     return fill_miners(miners_allowed(problem, conditions) * worth, pue, value, headroom_site_mw)

@@ -42,15 +42,20 @@ def test_a_contract_moves_when_the_gap_earns_its_fee_back_in_two_hours(tier: Tie
         assert (step.contracts_mw[NORTH, tier] == 2.0) == moves
 
 
-def test_running_miners_go_on_while_they_earn_and_stopped_ones_start_when_an_hour_pays_the_restart() -> None:
+def test_miners_go_on_as_they_are_while_an_hour_s_margin_or_loss_does_not_pay_for_a_restart() -> None:
     break_even = 130.952381 / 1.06
     running = world(OF, miners=[[7.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3])
     stopped = world(OF)
-    for price, runs, starts in [(break_even - 0.01, True, False), (break_even - 3.1 / 1.06, True, True)]:
+    for price, runs, starts in [
+        (break_even + 2.9 / 1.06, True, False),
+        (break_even - 2.9 / 1.06, True, False),
+        (break_even - 3.1 / 1.06, True, True),
+    ]:
         seen = observation(OF, price=[price, 50.0, 50.0])
         assert (planned(running, seen).miners_mw[WEST, 0] == 7.0) == runs
         assert (planned(stopped, seen).miners_mw[WEST, 0] == 7.0) == starts
-    assert planned(running, observation(OF, price=[break_even + 0.01, 50.0, 50.0])).miners_mw[WEST, 0] == 0.0
+    dear = observation(OF, price=[break_even + 3.1 / 1.06, 50.0, 50.0])
+    assert planned(running, dear).miners_mw[WEST, 0] == 0.0
 
 
 def test_tokens_go_where_they_cost_least_and_only_as_many_as_are_asked_for() -> None:
