@@ -140,8 +140,9 @@ class Reading:
         )
 
     def series(self, hours: int) -> tuple[SeriesPoint, ...]:
-        """The fleet's money over the last simulated hours: ticks when they are few, else whole clock hours, gathered when
-        there are more than `MOST_SERIES_POINTS`.
+        """The fleet's money over the last simulated hours: ticks when they are few, else whole clock hours.
+
+        More than `MOST_SERIES_POINTS` hours are gathered, several to a point.
         """
         if not self.ask("SELECT 1 FROM runs"):
             return ()
@@ -184,7 +185,8 @@ class Reading:
 
 _MONEY: Final = (
     "SELECT min(hour_epoch_s), sum(ticks_count), sum(revenue_micro_usd), sum(cost_micro_usd),"
-    " sum(energy_cost_micro_usd) FROM hourly WHERE site = ? AND hour_epoch_s >= ? GROUP BY (hour_epoch_s - ?) / ? ORDER BY 1 DESC"
+    " sum(energy_cost_micro_usd) FROM hourly WHERE site = ? AND hour_epoch_s >= ? GROUP BY (hour_epoch_s - ?) / ?"
+    " ORDER BY 1 DESC"
 )
 _MARKET: Final = (
     "SELECT hashprice_usd_per_ph_day, token_price_usd_per_mtok, demand, arrivals, stale_sources, negative_zeros"
