@@ -205,4 +205,20 @@ def credit_micro_usd(tier: Tier, good_ticks: int, bad_ticks: int, charge_micro_u
     return 0
 
 
+def next_bad_tick_cost_micro_usd(
+    tier: Tier, *, good_ticks: int, bad_ticks: int, left_ticks: int, charge_micro_usd: int, tick_charge_micro_usd: int
+) -> int:
+    """What one more bad tick costs: its own charge, and the credit it adds when the window's other ticks are good.
+
+    It is a cliff: 30 days of Premium at 5 MW, charged 1.89 MUSD, owe nothing with 8 bad ticks of 8,640 and 189 kUSD
+    with the ninth. `left_ticks` are those of the window still to come; 0 when it is over.
+    """
+    if left_ticks < 1:
+        return 0
+    end_charge = charge_micro_usd + left_ticks * tick_charge_micro_usd
+    without = credit_micro_usd(tier, good_ticks + left_ticks, bad_ticks, end_charge)
+    with_it = credit_micro_usd(tier, good_ticks + left_ticks - 1, bad_ticks + 1, end_charge - tick_charge_micro_usd)
+    return tick_charge_micro_usd + with_it - without
+
+
 _SPARE_PPM: Final = sealed(np.array([PPM - target for target in TARGET_PPM], dtype=np.int64))

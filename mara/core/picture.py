@@ -6,7 +6,15 @@ from typing import Final
 import numpy as np
 
 from mara.core.claims import claims_of
-from mara.core.contract import TARGET_PPM, TIER_KEYS, UNPLACED, Tier, budgets_of
+from mara.core.contract import (
+    TARGET_PPM,
+    TIER_KEYS,
+    UNPLACED,
+    Tier,
+    budgets_of,
+    credit_micro_usd,
+    next_bad_tick_cost_micro_usd,
+)
 from mara.core.events import Event
 from mara.core.finance import COST_LINES, REVENUE_LINES
 from mara.core.fleet import MINERS, RACKS, WORKLOAD_KEYS, Workload
@@ -226,7 +234,8 @@ def _contracts(world: World, charter: Charter) -> tuple[ContractSnapshot, ...]:
     budgets, burns = budgets_of(world.book, accounts).tolist(), burn_rates(world).tolist()
     good, bad = accounts.good_ticks.tolist(), accounts.bad_ticks.tolist()
     sites, served = accounts.site.tolist(), accounts.served.tolist()
-    charge = accounts.charge_micro_usd.tolist()
+    charge, excluded = accounts.charge_micro_usd.tolist(), accounts.excluded_ticks.tolist()
+    ends, tick_charge = accounts.window_end_tick.tolist(), world.book.tick_charge_micro_usd.tolist()
     return tuple(
         ContractSnapshot(
             id=contract.id,
@@ -244,6 +253,18 @@ def _contracts(world: World, charter: Charter) -> tuple[ContractSnapshot, ...]:
             budget_ticks=budgets[i],
             burn_rate_share=burns[i],
             charge_usd=charge[i] / MICRO_USD_PER_USD,
+            excluded_ticks=excluded[i],
+            window_ends_at=charter.grid.at(ends[i]),
+            credit_usd=credit_micro_usd(contract.tier, good[i], bad[i], charge[i]) / MICRO_USD_PER_USD,
+            next_bad_tick_cost_usd=next_bad_tick_cost_micro_usd(
+                contract.tier,
+                good_ticks=good[i],
+                bad_ticks=bad[i],
+                left_ticks=ends[i] - max(world.tick, contract.starts_tick),
+                charge_micro_usd=charge[i],
+                tick_charge_micro_usd=tick_charge[i],
+            )
+            / MICRO_USD_PER_USD,
         )
         for i, contract in enumerate(world.book.contracts)
     )

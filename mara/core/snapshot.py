@@ -92,6 +92,12 @@ class ContractSnapshot:
     burn_rate_share: float
     """1 means the budget runs out exactly at the end of the window."""
     charge_usd: float
+    excluded_ticks: int
+    window_ends_at: datetime
+    credit_usd: float
+    """What the window would owe, did it close as it stands."""
+    next_bad_tick_cost_usd: float
+    """Its charge, and the credit it would add at the window's end, were all other ticks good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mara.core.contract import TARGET_PPM, Tier, book_of, budget_ticks, budgets_of, credit_micro_usd, window_of
+from mara.core.contract import (
+    TARGET_PPM,
+    Tier,
+    book_of,
+    budget_ticks,
+    budgets_of,
+    credit_micro_usd,
+    next_bad_tick_cost_micro_usd,
+    window_of,
+)
 from mara.core.timegrid import TimeGrid
 from tests.builders import charter, contract, world
 
@@ -135,3 +144,31 @@ def test_a_book_without_contracts_has_all_its_columns() -> None:
     assert book.promised_mw.tolist() == [0.0] * 4
     assert [columns.tolist() for columns in book.columns] == [[], [], [], []]
     assert book.first_end_tick > 1_000_000_000
+
+
+def test_the_next_bad_tick_is_a_cliff_where_the_budget_ends() -> None:
+    # 30 days of Premium at 5 MW: 8,640 ticks of 218.75 USD, of which 8 may be bad.
+    def cost_usd(bad: int, left: int = 4_000) -> float:
+        return (
+            next_bad_tick_cost_micro_usd(
+                Tier.PREMIUM,
+                good_ticks=8_640 - bad - left,
+                bad_ticks=bad,
+                left_ticks=left,
+                charge_micro_usd=(8_640 - bad - left) * 218_750_000,
+                tick_charge_micro_usd=218_750_000,
+            )
+            / 1e6
+        )
+
+    assert cost_usd(7) == 218.75
+    assert cost_usd(8) == pytest.approx(218.75 + 0.10 * (8_640 - 9) * 218.75)
+    # Past the cliff a bad tick saves a tenth of its own charge, until the next step at 99.0 %.
+    assert cost_usd(9) == pytest.approx(218.75 * 0.9)
+    assert cost_usd(86) == pytest.approx(218.75 + (0.30 * (8_640 - 87) - 0.10 * (8_640 - 86)) * 218.75)
+    assert cost_usd(8, left=0) == 0.0
+
+
+def test_a_bad_tick_of_spot_costs_what_it_would_have_paid() -> None:
+    charge = {"good_ticks": 3, "bad_ticks": 90, "left_ticks": 10, "charge_micro_usd": 9, "tick_charge_micro_usd": 3}
+    assert next_bad_tick_cost_micro_usd(Tier.SPOT, **charge) == 3

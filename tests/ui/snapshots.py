@@ -213,6 +213,10 @@ def _contract(tick: int, i: int) -> ContractSnapshot:
         budget_ticks=budget,
         burn_rate_share=bad / max(budget, 1),
         charge_usd=1_000.0 * i,
+        excluded_ticks=12 if i == 5 else 0,
+        window_ends_at=START + timedelta(days=6 + i),
+        credit_usd=100.0 * i if bad > budget and tier != "spot" else 0.0,
+        next_bad_tick_cost_usd=4.1 * i if tier == "spot" or bad != budget else 2_000.0 + 37.8 * i,
     )
 
 
