@@ -1,6 +1,6 @@
 """The same program written in two modelling layers, to see what writing it as arrays saves. Both are optional.
 
-Only building is compared, up to what a layer itself calls a model; handing it to a solver comes on top there.
+What is compared is the way from a case to what a solver takes: costs, limits and a sparse matrix.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from pyomo import environ as pyo
+from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
@@ -29,6 +30,16 @@ AXES = {
     "shed": "tp",
     "breached": "tp",
 }
+
+
+def linopy_rows(case: LpCase, built: LpModel) -> Any:
+    """The program's matrix by way of linopy."""
+    return linopy_model(case, built).matrices.A
+
+
+def pyomo_rows(case: LpCase, built: LpModel) -> Any:
+    """The program's matrix by way of pyomo."""
+    return LinearStandardFormCompiler().write(pyomo_model(case, built)).A
 
 
 def linopy_model(case: LpCase, built: LpModel) -> Any:
