@@ -1,0 +1,230 @@
+"""The gate with users behind it: who gets in, who does not, and what is written down of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from mara.api.gate import REQUESTS_PER_MINUTE, Gate
+from mara.api.headers import SafeHeaders
+from mara.api.identity import COOKIE, Doorkeeper, identity_in
+from mara.api.login import LOGINS_PER_MINUTE, SESSION_S
+from mara.api.origins import Origins
+from mara.api.secrets import digest_of, hash_of, new_token
+from mara.store import upkeep
+from mara.store.people import People, Person, Token, Visit
+
+URL = "https://mara.example"
+SOCKET = "wss://mara.example/ws"
+PASSWORD = "correct horse battery"
+BY = Visit(at_epoch_s=0, actor="test", address="", action="prepared")
+PAGE = {"accept": "text/html"}
+
+
+@dataclass
+class HandClock:
+    """Goes on when told."""
+
+    passed_s: float = 0.0
+    begun: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+    def monotonic_s(self) -> float:
+        return self.passed_s
+
+    def cpu_s(self) -> float:
+        return 0.0
+
+    def now(self) -> datetime:
+        return self.begun + timedelta(seconds=self.passed_s)
+
+
+@dataclass
+class Site:
+    clock: HandClock
+    people: People
+    browser: TestClient
+
+    def log_in(self, password: str = PASSWORD, name: str = "ada", onward: str = "/") -> Response:
+        form = {"name": name, "password": password, "next": onward}
+        return self.browser.post("/login", data=form, headers={"origin": URL})  # type: ignore[return-value]
+
+    def token(self, role: str = "operator", days: int = 1) -> str:
+        secret = new_token()
+        until = int(self.clock.now().timestamp()) + days * 86_400
+        self.people.issue(Token, digest_of(secret), Person(name="ada", role=role), until=until, by=BY)
+        return secret
+
+
+async def who(request: Request) -> Response:
+    identity = identity_in(request.scope)
+    return JSONResponse([identity.name, identity.role])
+
+
+async def page(request: Request) -> Response:
+    return HTMLResponse("<html><head><script>1</script></head><body><script src='/static/x.js'></script></body></html>")
+
+
+async def echo(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.send_json([identity_in(socket.scope).name])
+    await socket.close()
+
+
+HASH = hash_of(PASSWORD)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    upkeep.make_ready(url)
+    people = People.open(url)
+    people.add(Person(name="ada", role="operator"), HASH, by=BY)
+    clock = HandClock()
+    routes = [Route("/who", who, methods=["GET", "POST"]), Route("/", page), WebSocketRoute("/ws", echo)]
+    origins = Origins.of(host="mara.example", port=443, scheme="https", allowed_hosts=(), is_open=True)
+    gate = Gate(
+        Starlette(routes=routes),
+        origins=origins,
+        clock=clock,
+        doorkeeper=Doorkeeper(people, clock, ""),
+        limited=True,
+    )
+    browser = TestClient(SafeHeaders(gate, is_secure=True), base_url=URL, follow_redirects=False)
+    yield Site(clock=clock, people=people, browser=browser)
+    people.close()
+
+
+def test_whoever_is_not_known_gets_the_login_and_nothing_else(site: Site) -> None:
+    to_login = site.browser.get("/", headers=PAGE)
+    assert (to_login.status_code, to_login.headers["location"]) == (303, "/login?next=/")
+    told = site.browser.get("/who")
+    assert told.status_code == 401
+    assert told.headers["content-type"] == "application/problem+json"
+    with pytest.raises(WebSocketDisconnect) as closed, site.browser.websocket_connect(SOCKET, headers={"origin": URL}):
+        pass
+    assert "log in" in closed.value.reason
+
+
+def test_whoever_logs_in_is_known_by_a_cookie_that_scripts_cannot_read(site: Site) -> None:
+    answer = site.log_in(onward="/who")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/who")
+    cookie = answer.headers["set-cookie"]
+    assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", "Secure", "Path=/"))
+    assert site.browser.get("/who").json() == ["ada", "operator"]
+    with site.browser.websocket_connect(SOCKET, headers={"origin": URL}) as socket:
+        assert socket.receive_json() == ["ada"]
+
+
+def test_the_cookie_is_nowhere_in_the_database(site: Site, tmp_path: Path) -> None:
+    site.log_in()
+    secret = site.browser.cookies[COOKIE]
+    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.name.startswith("m.db"))
+    assert secret.encode() not in stored
+    assert PASSWORD.encode() not in stored
+
+
+def test_a_wrong_password_and_an_unknown_name_are_told_apart_by_nothing(site: Site) -> None:
+    wrong, unknown = site.log_in("wrong wrong wrong"), site.log_in(name="eve")
+    assert wrong.status_code == unknown.status_code == 401
+    assert wrong.text.replace("ada", "") == unknown.text.replace("eve", "")
+    assert [visit.action for visit in site.people.visits(2)] == ["login refused", "login refused"]
+
+
+def test_the_sixth_attempt_within_a_minute_waits(site: Site) -> None:
+    codes = [site.log_in("wrong wrong wrong").status_code for _ in range(LOGINS_PER_MINUTE + 1)]
+    assert codes == [401] * LOGINS_PER_MINUTE + [429]
+    assert site.log_in().status_code == 429, "the right password waits too"
+    site.clock.passed_s += 60
+    assert site.log_in().status_code == 303
+
+
+def test_after_logging_out_the_same_cookie_is_worth_nothing(site: Site) -> None:
+    site.log_in()
+    secret = site.browser.cookies[COOKIE]
+    assert site.browser.post("/logout", headers={"origin": URL}).status_code == 303
+    site.browser.cookies.set(COOKIE, secret)
+    assert site.browser.get("/who").status_code == 401
+
+
+def test_a_session_ends_by_itself(site: Site) -> None:
+    site.log_in()
+    site.clock.passed_s += SESSION_S
+    assert site.browser.get("/who").status_code == 401
+
+
+def test_a_bearer_token_needs_no_origin_and_may_no_more_than_it_says(site: Site) -> None:
+    token = site.token(role="viewer")
+    assert site.browser.post("/who", headers={"authorization": f"Bearer {token}"}).json() == ["ada", "viewer"]
+
+
+def test_an_expired_or_invented_token_is_refused(site: Site) -> None:
+    token = site.token(days=1)
+    site.clock.passed_s += 86_400
+    for text in (token, "mara_invented", "something else"):
+        assert site.browser.get("/who", headers={"authorization": f"Bearer {text}"}).status_code == 401
+
+
+def test_a_wrong_bearer_token_beside_a_good_cookie_is_refused(site: Site) -> None:
+    site.log_in()
+    answer = site.browser.post("/who", headers={"authorization": "Bearer mara_invented", "origin": "https://evil"})
+    assert answer.status_code == 401, "else a page that adds one would pass without an origin check"
+
+
+def test_a_change_from_another_site_is_refused_with_a_good_cookie(site: Site) -> None:
+    site.log_in()
+    assert site.browser.post("/who", headers={"origin": "https://evil.example"}).status_code == 403
+
+
+def test_a_removed_user_is_out_within_seconds(site: Site) -> None:
+    site.log_in()
+    assert site.browser.get("/who").status_code == 200
+    site.people.remove("ada", by=BY)
+    site.clock.passed_s += 20
+    assert site.browser.get("/who").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "onward", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\nb"]
+)
+def test_the_login_leads_to_no_other_site(site: Site, onward: str) -> None:
+    assert site.log_in(onward=onward).headers["location"] == "/"
+
+
+def test_what_was_typed_comes_back_as_text_and_not_as_markup(site: Site) -> None:
+    answer = site.log_in(name='"><script>x</script>', onward='/"><img src=x>')
+    assert "<script>x" not in answer.text
+    assert "<img" not in answer.text
+
+
+def test_too_many_requests_are_told_when_to_come_back(site: Site) -> None:
+    token = {"authorization": f"Bearer {site.token()}"}
+    codes = [site.browser.get("/who", headers=token).status_code for _ in range(REQUESTS_PER_MINUTE + 1)]
+    assert codes.count(429) == 1
+    assert codes[-1] == 429
+    assert int(site.browser.get("/who", headers=token).headers["retry-after"]) >= 1
+
+
+def test_each_page_has_its_own_nonce_on_every_script_and_no_inline_handler_runs(site: Site) -> None:
+    site.log_in()
+    first, second = site.browser.get("/"), site.browser.get("/")
+    policy = first.headers["content-security-policy"]
+    nonce = policy.partition("'nonce-")[2].partition("'")[0]
+    assert first.text.count(f'<script nonce="{nonce}"') == first.text.count("<script") == 2
+    assert nonce not in second.headers["content-security-policy"]
+    assert "script-src-attr 'none'" in policy
+    assert int(first.headers["content-length"]) == len(first.content)
+
+
+def test_what_is_refused_carries_the_safe_headers_too(site: Site) -> None:
+    answer = site.browser.get("/who", headers={"host": "evil.example"})
+    assert answer.status_code == 421
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert "max-age" in answer.headers["strict-transport-security"]
