@@ -13,6 +13,7 @@
     ├─ AdviceError             nothing that may be followed came from the advisor: the plan in force stays
     ├─ CommandError            asked for the impossible: nothing changes
     └─ StoreError              the database did not take it: DEGRADED, tried again
+       ├─ StoreBlocked         the disk is full, another program locks it, its server is away: tried until it passes
        └─ StoreRefused         the database is damaged, locked, of a newer Mara or of another run: not touched
 
 A message says what was expected, what came, and what to do. Vendors' exceptions stop at a wing's door: a wing raises
@@ -100,6 +101,10 @@ class StoreError(MaraError):
     """The database did not take what it was given, or could not be read."""
 
     exit_code = EXIT_DATABASE
+
+
+class StoreBlocked(StoreError):
+    """What stands in the way lies outside and passes: nothing was stored, and the same will be taken later."""
 
 
 class StoreRefused(StoreError):

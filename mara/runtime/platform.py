@@ -15,7 +15,7 @@ from mara.core.plan import Plan
 from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import AdvisorSnapshot, SeriesPoint, Snapshot
 from mara.core.units import SECONDS_PER_MINUTE
-from mara.errors import CommandError, FeedEnded, FeedError, MaraError, StoreRefused
+from mara.errors import CommandError, FeedEnded, FeedError, MaraError, StoreBlocked, StoreRefused
 from mara.runtime.advisor import Advisor
 from mara.runtime.again import replayed
 from mara.runtime.archive import Archive
@@ -265,7 +265,7 @@ class Platform:
         return run.run_id if run is not None else ""
 
     async def _supervise(self) -> None:
-        """Keep the loop going: a failing tick is tried again after growing pauses, six times, then the engine halts."""
+        """Keep the loop going: a failing tick is tried six times, what only stands in the way until it has passed."""
         failure: Exception | None = None
         while True:
             try:
@@ -285,11 +285,11 @@ class Platform:
         self._publish()
         if isinstance(error, FeedEnded):
             await self._halt(f"halted at tick {tick}: {reason}")
-        elif self._tries >= MAX_TRIES:
+        elif self._tries >= MAX_TRIES and not isinstance(error, StoreBlocked):
             await self._halt(f"halted at tick {tick} after {MAX_TRIES} tries: {reason}")
         else:
             self.latest.mark(EngineState.DEGRADED, f"tick {tick}: {reason}")
-            await asyncio.sleep(min(FIRST_BACK_OFF_S * 2 ** (self._tries - 1), MAX_BACK_OFF_S))
+            await asyncio.sleep(min(FIRST_BACK_OFF_S * 2 ** (min(self._tries, MAX_TRIES) - 1), MAX_BACK_OFF_S))
 
     async def _halt(self, reason: str) -> None:
         """Wait for somebody who resumes or steps; what failed is then worked out anew."""

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from mara.errors import ConfigError, StoreError, StoreRefused
+from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
 
 BUSY_TIMEOUT_S: Final = 5.0
 READER_COUNT: Final = 4
@@ -102,7 +102,8 @@ def answering(path: Path, doing: str) -> Iterator[None]:
     """Turn what SQLite raises into one of ours; `doing` says what was asked, such as "tick 7".
 
     Raises:
-        StoreError: full, locked or failing disk: nothing was changed, trying again may help.
+        StoreBlocked: full or locked: nothing was changed, trying again helps once that has passed.
+        StoreError: a failing disk: nothing was changed, trying again may help.
         StoreRefused: damaged or read-only: trying again does not help.
     """
     try:
@@ -118,9 +119,9 @@ def answering(path: Path, doing: str) -> Iterator[None]:
 def refusal_of(path: Path, doing: str, said: str) -> StoreError:
     """Our error for SQLite's words."""
     if "full" in said:
-        return StoreError(f"disk full at {doing}: nothing was lost: free space for {path} and try again")
+        return StoreBlocked(f"disk full at {doing}: nothing was lost: free space for {path} and try again")
     if "locked" in said or "busy" in said:
-        return StoreError(f"{path} is locked by another program at {doing}: close that one and try again")
+        return StoreBlocked(f"{path} is locked by another program at {doing}: close that one and try again")
     if "readonly" in said:
         return StoreRefused(f"{path} cannot be written at {doing}: make the file and its folder writable")
     if "malformed" in said or "not a database" in said:

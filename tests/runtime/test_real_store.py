@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mara.bootstrap import platform_of
+from mara.errors import StoreBlocked
 from mara.runtime import platform
 from mara.runtime.latest import EngineState
 from mara.runtime.platform import Platform
@@ -19,8 +20,8 @@ from tests.runtime.made_up import quiet, until
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.1)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.1)
+    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.05)
+    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.05)
     monkeypatch.setattr("mara.store.connection.BUSY_TIMEOUT_S", 0.02)
 
 
@@ -72,6 +73,8 @@ async def test_a_full_disk_is_shown_reads_go_on_and_the_run_goes_on_when_there_i
         run._store._pragma("max_page_count = 1")  # no more pages than there are
         run.step(200)
         await until(lambda: run.latest.read().state is EngineState.DEGRADED)
+        await until(lambda: run._tries > 2 * platform.MAX_TRIES)
+        assert run.latest.read().state is EngineState.DEGRADED
         full = run.latest.read().reason
         assert "disk full at tick" in full
         frozen = shown_tick(run)
@@ -79,6 +82,26 @@ async def test_a_full_disk_is_shown_reads_go_on_and_the_run_goes_on_when_there_i
         run._store._pragma("max_page_count = 1000000")
         await until(lambda: run.latest.read().state is EngineState.PAUSED)
         assert shown_tick(run) == 202
+
+
+async def test_a_disk_that_stays_full_is_waited_for_with_pauses_that_stop_growing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async with stepped(tmp_path, 1) as run:
+        monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.5)
+        monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 8.0)
+        monkeypatch.setattr(platform.asyncio, "sleep", sleep)
+        for tries in (1, 5, 2_000):
+            run._failed_tick, run._tries = 1, tries - 1
+            await run._recover(StoreBlocked("disk full at tick 1: nothing was lost: free space"))
+        monkeypatch.undo()
+        assert slept == [0.5, 8.0, 8.0]
+        assert "disk full at tick 1" in run.latest.read().reason
 
 
 async def test_a_run_taken_over_by_another_writer_halts_and_says_so(tmp_path: Path) -> None:
