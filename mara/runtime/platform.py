@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from mara.core.commands import Cancel, Command
+from mara.core.commands import Cancel, Command, Exclude
 from mara.core.events import Event
 from mara.core.picture import snapshot_of
 from mara.core.plan import Plan
@@ -21,6 +21,7 @@ from mara.runtime.again import replayed
 from mara.runtime.archive import Archive
 from mara.runtime.clock import Clock
 from mara.runtime.engine import Engine, Outlook, Turn
+from mara.runtime.exclusions import Announcement
 from mara.runtime.latest import EngineState, Latest
 from mara.runtime.orders import refuse_impossible
 from mara.runtime.planner import Planner
@@ -216,27 +217,19 @@ class Platform:
         log.info("command ordered", extra={"command": repr(command)})
 
     async def quote(self, ask: Ask) -> Quote:
-        """What a contract would cost, where it would run and how safely, or why not and what would fit instead.
-
-        Raises:
-            CommandError: see `QuoteDesk.quote`.
-        """
+        """See `QuoteDesk.quote`."""
         return await self._open_desk.quote(ask)
 
     async def book(self, quote_id: str, customer: str = "") -> Booking:
-        """Take an open quote at its price; the next tick obeys and stores it.
-
-        Raises:
-            CommandError: see `QuoteDesk.book`.
-        """
+        """See `QuoteDesk.book`."""
         return await self._open_desk.book(quote_id, customer)
 
-    def cancel(self, contract_id: str) -> None:
-        """End a contract with the next tick.
+    async def exclude(self, asked: Announcement) -> Exclude:
+        """See `QuoteDesk.exclude`."""
+        return await self._open_desk.exclude(asked, self.archive.contract)
 
-        Raises:
-            CommandError: there is no such live contract.
-        """
+    def cancel(self, contract_id: str) -> None:
+        """End a live contract with the next tick. Raises CommandError where there is none of that id."""
         self.order(Cancel(contract_id=contract_id))
 
     @property

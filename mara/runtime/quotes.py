@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from secrets import token_hex
 from typing import Final
 
 from mara.core.booking import admit
-from mara.core.commands import Book, Command
+from mara.core.commands import Book, Command, Exclude
 from mara.core.contract import TIER_KEYS, ContractRequest, Tier
+from mara.core.history import ContractLife, ExclusionRow
 from mara.core.market import REGION_ZONE
 from mara.core.plan import Problem
 from mara.core.quote import REGION_KEYS, Ask, Booking, OutageRecord, Quote
@@ -22,6 +24,7 @@ from mara.optimizers.quotes import Wish, outlay_of
 from mara.optimizers.quotes_counter import Counter
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime.engine import Engine
+from mara.runtime.exclusions import Announcement, exclusion_of
 from mara.runtime.orders import MAX_ORDER_TICKS
 
 MAX_OPEN_QUOTES: Final = 1_000
@@ -115,6 +118,24 @@ class QuoteDesk:
             if again.refusal:
                 raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
             return self._take(quote, name if customer else customer_name(quote.customer))
+
+    async def exclude(self, asked: Announcement, life_of: Callable[[str], Awaitable[ContractLife]]) -> Exclude:
+        """Announce ticks of a contract that will not count; stored with the next tick.
+
+        Args:
+            life_of: what is stored of a contract.
+
+        Raises:
+            CommandError: see `exclusion_of`.
+            StoreError: what was announced before cannot be read.
+        """
+        stored: tuple[ExclusionRow, ...] = ()
+        with suppress(CommandError):  # a contract that was just booked is not stored yet
+            stored = (await life_of(asked.contract_id)).exclusions
+        now = self._present()
+        command = exclusion_of(asked, now.world, self._engine.charter, waiting=now.waiting, stored=stored)
+        self._order(command)
+        return command
 
     def _open_quote(self, quote_id: str) -> tuple[Ask, Quote]:
         found = self._open.get(quote_id)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from mara.core.commands import Book
+from mara.core.commands import Book, Exclude
+from mara.core.history import ContractLife
 from mara.core.quote import Ask, Quote
 from mara.errors import CommandError
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime import quotes
+from mara.runtime.exclusions import Announcement
 from tests.runtime.made_up import TICK_S, MemoryStore, Stage, quiet, running, stage
 
 
@@ -161,3 +163,26 @@ async def test_a_cancelled_contract_ends_with_the_next_tick() -> None:
         assert [closed.contract_id for closed in around.store.steps[2].world.closed] == [booking.contract_id]
         with pytest.raises(CommandError, match="there is no live contract"):
             around.platform.cancel(booking.contract_id)
+
+
+async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do_not_count() -> None:
+    async with running(stage(store=Memory())) as around:
+        await standing(around)
+        booking = await around.platform.book((await around.platform.quote(ask())).id)
+        around.platform.step(1)
+        await around.stored(2)
+
+        async def unknown(contract_id: str) -> ContractLife:
+            raise CommandError(f"no contract {contract_id!r} was booked")
+
+        around.platform.archive.contract = unknown  # type: ignore[method-assign]
+        asked = Announcement(
+            kind="grid order", contract_id=booking.contract_id, from_tick=3, to_tick=5, reason="limit", author="Ada"
+        )
+        assert (await around.platform.exclude(asked)).reason == "grid order: limit"
+        around.platform.step(4)
+        await around.stored(6)
+        world = around.store.steps[5].world
+        column = world.book.index_of[booking.contract_id]
+        assert int(world.accounts.excluded_ticks[column]) == 2
+        assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["Ada"]

@@ -1,0 +1,83 @@
+"""What may be announced not to count: only three kinds, with reason and author, and maintenance in time and measure."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mara.core.commands import Exclude
+from mara.core.history import ExclusionRow
+from mara.errors import CommandError
+from mara.runtime.exclusions import Announcement, exclusion_of
+from tests.builders import START, charter, contract, world
+
+OF = charter()
+WORLD = world(OF, (contract("a", ticks=60 * 288, timezone="Europe/Oslo"),))
+HOUR, DAY = 12, 288
+GOOD = Announcement(
+    kind="maintenance",
+    contract_id="a",
+    from_tick=5 * DAY,
+    to_tick=5 * DAY + 4 * HOUR,
+    reason="  switchgear \n inspection ",
+    author="Ada",
+)
+
+
+def row(begin: int, end: int, reason: str = "maintenance: earlier") -> ExclusionRow:
+    at = [START + timedelta(minutes=5 * tick) for tick in (begin, end)]
+    return ExclusionRow(
+        announced_at=START, starts_at=at[0], ends_at=at[1], is_fleet_wide=False, reason=reason, author="Ada"
+    )
+
+
+def test_an_announcement_becomes_a_command_with_its_kind_and_author() -> None:
+    assert exclusion_of(GOOD, WORLD, OF) == Exclude(
+        contract_id="a",
+        from_tick=5 * DAY,
+        to_tick=5 * DAY + 4 * HOUR,
+        reason="maintenance: switchgear inspection",
+        author="Ada",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "bad luck"}, "maintenance, grid order, customer order, got 'bad luck'"),
+        ({"contract_id": "b"}, "no live contract 'b'"),
+        ({"reason": "  "}, "needs a reason"),
+        ({"author": ""}, "needs who announces it"),
+        ({"author": "x" * 81}, "1 to 80 printable characters, got 81"),
+        ({"to_tick": 5 * DAY}, "end after it begins"),
+        ({"from_tick": 3 * DAY - 1, "to_tick": 3 * DAY}, "72 h ahead: begin at 2025-07-04 00:00 UTC or later"),
+        ({"to_tick": 5 * DAY + 4 * HOUR + 1}, "4 h of maintenance at most, 4 h are left"),
+    ],
+)
+def test_what_is_not_allowed_is_refused_in_one_line(change: dict[str, object], said: str) -> None:
+    with pytest.raises(CommandError) as refusal:
+        exclusion_of(replace(GOOD, **change), WORLD, OF)  # type: ignore[arg-type]
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_orders_of_the_grid_and_of_the_customer_need_no_notice_and_have_no_limit() -> None:
+    for kind in ("grid order", "customer order"):
+        assert exclusion_of(replace(GOOD, kind=kind, from_tick=0, to_tick=DAY), WORLD, OF).to_tick == DAY
+
+
+def test_maintenance_of_a_month_adds_up_over_what_is_stored_and_what_waits() -> None:
+    waiting = (Exclude(contract_id="a", from_tick=900, to_tick=900 + HOUR, reason="maintenance: x", author="Ada"),)
+    stored = (row(0, 2 * HOUR), row(0, 50 * HOUR, "grid order: all off"))
+    hour = replace(GOOD, to_tick=5 * DAY + HOUR)
+    assert exclusion_of(hour, WORLD, OF, waiting=waiting, stored=stored)
+    with pytest.raises(CommandError, match="1 h are left, 2 h were asked for"):
+        exclusion_of(replace(GOOD, to_tick=5 * DAY + 2 * HOUR), WORLD, OF, waiting=waiting, stored=stored)
+
+
+def test_each_calendar_month_of_the_contracts_own_time_zone_has_its_own_four_hours() -> None:
+    july_ends = 31 * DAY - 2 * HOUR  # midnight in Oslo is 22:00 UTC in summer
+    across = replace(GOOD, from_tick=july_ends - 4 * HOUR, to_tick=july_ends + 4 * HOUR)
+    assert exclusion_of(across, WORLD, OF)
+    with pytest.raises(CommandError, match=r"4 h are left, 4\.08 h"):
+        exclusion_of(replace(across, from_tick=across.from_tick - 1), WORLD, OF)
