@@ -22,7 +22,7 @@ def check_turn(turn: Turn, body: JsonObject) -> None:
     tools = {tool["name"]: tool for tool in body.get("tools", [])}
     for call in turn.calls:
         assert call.name in tools, f"the script calls {call.name}, offered are {sorted(tools)}"
-        if tools[call.name].get("strict"):
+        if turn.schema_kept and tools[call.name].get("strict"):
             jsonschema.validate(call.input, tools[call.name]["input_schema"])
     chosen = (body.get("output_config") or {}).get("format")
     if chosen and turn.schema_kept and turn.reason_to_stop() == "end_turn":
