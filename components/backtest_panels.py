@@ -16,12 +16,14 @@ from components.picture import Channel, Picture, Shown, cell
 from components.theme import element, panel
 
 POLICIES = ("static", "static-breakeven", "rules", "lp")
+BASELINE = "static-breakeven"
 PROPOSED = ["static-breakeven", "rules", "lp"]
 FORECASTS = [
     ("persistence", "Persistence: the last day again"),
     ("day-ahead", "Day-ahead: known where the market knows it"),
     ("perfect", "Perfect: a bound, not a promise"),
 ]
+ISO_DAY = r"\d{4}-\d{2}-\d{2}"
 STEPS = [("5", "5 min"), ("15", "15 min"), ("30", "30 min"), ("60", "1 h")]
 LINES = (
     Line(name="Static", colour="--series-5", dash="2px,3px", channel="bt-static"),
@@ -33,6 +35,7 @@ PROFIT_BARS = (Bar(name="Profit", look="bar-1"),)
 COLUMNS = (
     Column(label="Policy"),
     Column(label="Profit", look="number", hint="Revenue less all costs over the period, USD."),
+    Column(label="Over break-even", look="number", hint="Profit more than the static fleet that switches miners."),
     Column(
         label="Of the bound",
         look="number",
@@ -46,7 +49,7 @@ COLUMNS = (
         label="Standard", look="number desk", hint="Good over counted ticks of all Standard contracts, rounded down."
     ),
     Column(label="CO2, t", look="number desk"),
-    Column(label="Took", look="number", hint="Real time."),
+    Column(label="Took", look="number desk", hint="Real time."),
 )
 
 
@@ -73,14 +76,14 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             placeholder="/path/on/the/server",
             hint="On the server: a folder with history.csv or history.csv.gz and bitcoin_daily.csv.",
         ),
-        Field(key="from_", label="From", kind="date", unit="UTC, inclusive", hint="Empty: the first hour."),
-        Field(key="to", label="To", kind="date", unit="UTC, exclusive", hint="Empty: the last hour."),
+        _day("from_", "From", "Empty: its first hour."),
+        _day("to", "Up to", "Empty: its last hour."),
         Field(
-            key="policies",
-            label="Policies",
-            kind="several",
-            value=list(PROPOSED),
-            options=[(policy, MAKERS[policy]) for policy in POLICIES],
+            key="fleet",
+            label="Fleet",
+            kind="text",
+            placeholder="the history's own sites",
+            hint="A shipped fleet, or a TOML file.",
         ),
         Field(key="tick_minutes", label="Tick", kind="choice", value="60", options=STEPS),
         Field(
@@ -97,17 +100,27 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
         Field(key="migration", label="Moves cost", kind="number", value="1", unit="times", min=0, max=1000, step=0.1),
         Field(key="forecast", label="Forecast", kind="choice", value="persistence", look="middle", options=FORECASTS),
         Field(
+            key="policies",
+            label="Policies",
+            kind="several",
+            value=list(PROPOSED),
+            options=[(policy, MAKERS[policy]) for policy in POLICIES],
+        ),
+        Field(
             key="extras",
             label="Bound",
             kind="several",
             value=[],
-            options=[("bound", "Find what perfect foresight would have earned")],
-            hint="Takes as long as a few policies.",
+            options=[("bound", "Also what perfect foresight would have earned")],
         ),
     )
 
 
-def order_panel(fields: tuple[Field, ...], order: Callable[[Mapping[str, Any]], object]) -> None:
+def _day(key: str, label: str, hint: str) -> Field:
+    return Field(key=key, label=label, kind="text", unit="UTC", placeholder="2024-01-31", pattern=ISO_DAY, hint=hint)
+
+
+def order_panel(fields: tuple[Field, ...], order: Callable[[Mapping[str, Any]], str]) -> None:
     """Draws the form."""
     how = "Policies run one after the other over the same hours, in a process of their own: the live run goes on."
     with panel("What to run", "order-panel", how):
@@ -179,7 +192,7 @@ def result_channels(results: Sequence[PolicyResult]) -> Picture:
         lines[f"bt-{result.policy}"] = _cumulative(result)
     return {
         **lines,
-        "bt-table": {result.policy: _row(result, -i) for i, result in enumerate(best_first)},
+        "bt-table": {result.policy: _row(result, -i, _gain(result, results)) for i, result in enumerate(best_first)},
         "bt-bars": {
             result.policy: [-i, MAKERS.get(result.policy, result.policy), round(result.figures["profit_usd"])]
             for i, result in enumerate(best_first)
@@ -200,13 +213,23 @@ def _cumulative(result: PolicyResult) -> Channel:
     return points
 
 
-def _row(result: PolicyResult, rank: int) -> list[Shown]:
+def _gain(result: PolicyResult, results: Sequence[PolicyResult]) -> Shown:
+    """Profit more than that of the always-on fleet with a break-even switch, which costs nothing to have."""
+    baseline = next((other for other in results if other.policy == BASELINE), None)
+    if baseline is None or baseline is result:
+        return text.NOTHING
+    gain_usd = result.figures["profit_usd"] - baseline.figures["profit_usd"]
+    return cell(text.number(gain_usd, signed=True), "bad" if gain_usd < 0 else "")
+
+
+def _row(result: PolicyResult, rank: int, gain: Shown) -> list[Shown]:
     figures = result.figures
     profit_usd, share = figures["profit_usd"], figures.get("share_of_bound")
     return [
         rank,
         MAKERS.get(result.policy, result.policy),
         cell(text.number(profit_usd), "bad" if profit_usd < 0 else "total"),
+        gain,
         text.NOTHING if share is None else text.percent(share, 2),
         text.number(sum(figures["revenue_usd"].values())),
         text.number(-figures["cost_usd"]["energy"]),

@@ -14,13 +14,14 @@ class Field:
 
     key: str
     label: str
-    kind: Literal["text", "number", "date", "choice", "several"]
+    kind: Literal["text", "number", "choice", "several"]
     value: str | list[str] = ""
     unit: str = ""
     hint: str = ""
     look: str = ""
     """`long` for what needs the whole width."""
     placeholder: str = ""
+    pattern: str = ""
     required: bool = False
     min: float | None = None
     max: float | None = None
@@ -29,7 +30,7 @@ class Field:
 
 
 class OrderForm(ui.element, component="static/order_form.js"):
-    """Calls `order` with the entered values by key; what came from the browser has not been judged."""
+    """Calls `order` with the entered values by key, not yet judged; it returns why it refuses, or nothing."""
 
     def __init__(
         self,
@@ -38,14 +39,20 @@ class OrderForm(ui.element, component="static/order_form.js"):
         fields: tuple[Field, ...],
         submit: str,
         label: str,
-        order: Callable[[Mapping[str, Any]], object],
+        order: Callable[[Mapping[str, Any]], str],
     ) -> None:
         super().__init__()
         self.props["fields"] = [asdict(one) for one in fields]
         self.props["submit"] = submit
         self.props["label"] = label
-        self.on("order", lambda event: order(_values_of(event)))
+        self.props["refusal"] = ""
+        self._order = order
+        self.on("order", self._send)
         self.mark(name)
+
+    def _send(self, event: GenericEventArguments) -> None:
+        self.props["refusal"] = self._order(_values_of(event))
+        self.update()
 
 
 def _values_of(event: GenericEventArguments) -> Mapping[str, Any]:

@@ -64,12 +64,13 @@ def register(platform: Platform, publisher: Publisher, workbench: Workbench, his
     screen = BacktestScreen(workbench)
     proposed = form_fields(str(history) if history is not None else "", DEFAULT_HORIZON_HOURS)
 
-    def order(entered: Mapping[str, Any]) -> None:
+    def order(entered: Mapping[str, Any]) -> str:
         try:
             workbench.start(task_of(entered))
         except MaraError as error:
-            ui.notify(str(error), type="warning")
+            return str(error)
         publisher.look()
+        return ""
 
     async def cancel() -> None:
         await run.io_bound(workbench.cancel)
@@ -111,7 +112,14 @@ def task_of(entered: Mapping[str, Any]) -> BacktestTask:
     if not policies:
         raise CommandError("at least one policy is needed, came none: tick one")
     horizon_hours, tick_minutes = _text(entered, "horizon_hours"), _text(entered, "tick_minutes")
-    settings = read_settings(options={"history": folder, "horizon_hours": horizon_hours, "tick_minutes": tick_minutes})
+    settings = read_settings(
+        options={
+            "history": folder,
+            "fleet": _text(entered, "fleet") or None,
+            "horizon_hours": horizon_hours,
+            "tick_minutes": tick_minutes,
+        }
+    )
     order = BacktestOrder(
         from_=_day(entered, "from_"),
         to=_day(entered, "to"),
@@ -125,7 +133,7 @@ def task_of(entered: Mapping[str, Any]) -> BacktestTask:
 
 def progress_cells(report: Report, left_s: float | None) -> Channel:
     """How it stands, in words and as a bar."""
-    took = text.duration((report.ended_s - report.began_s) / SECONDS_PER_MINUTE)
+    took = _real(report.ended_s - report.began_s)
     match report.state:
         case "idle":
             return {"bt.state": cell("Nothing runs.", "idle"), "bt.bar": cell("", "", 0.0), "bt.note": ""}
@@ -140,7 +148,11 @@ def progress_cells(report: Report, left_s: float | None) -> Channel:
         case "failed":
             return {"bt.state": cell(report.reason, "failed"), "bt.note": "Nothing was written.", "bt.bar": ""}
         case "cancelled":
-            return {"bt.state": cell("Cancelled.", "cancelled"), "bt.note": "Nothing was written.", "bt.bar": ""}
+            return {
+                "bt.state": cell(f"Cancelled after {took}.", "cancelled"),
+                "bt.note": "Nothing was written.",
+                "bt.bar": "",
+            }
         case _:
             return {"bt.state": cell(f"Done in {took}.", "done"), "bt.note": "", "bt.period": _period(report)}
 
@@ -168,8 +180,11 @@ def _period(report: Report) -> str:
     return f"{figures['history']}: {text.utc_moment(first)} to {text.utc_moment(end)}, {size}"
 
 
-def _real(left_s: float) -> str:
-    return f"{text.number(max(1, round(left_s)))} s" if left_s < 2 * SECONDS_PER_MINUTE else text.duration(left_s / 60)
+def _real(span_s: float) -> str:
+    """Real time: `12 s`, `3 min`."""
+    if span_s < 2 * SECONDS_PER_MINUTE:
+        return f"{text.number(max(1, round(span_s)))} s"
+    return text.duration(span_s / SECONDS_PER_MINUTE)
 
 
 def _text(entered: Mapping[str, Any], key: str) -> str:

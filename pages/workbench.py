@@ -17,8 +17,8 @@ from mara.settings import Settings
 
 State = Literal["idle", "running", "done", "failed", "cancelled"]
 
-WEIGHTS: Final = {"static": 1.0, "static-breakeven": 1.0, "rules": 1.5, "lp": 5.0, "bound": 5.0}
-"""How long each part takes beside the others, roughly: for the time that is left."""
+WEIGHTS: Final = {"static": 1.0, "static-breakeven": 1.0, "rules": 1.2, "lp": 60.0, "bound": 30.0}
+"""How long each part takes beside the others, by order of magnitude: for the time that is left."""
 LEAST_SHARE: Final = 0.02
 """Below it nothing is said of the time left: it would be a guess."""
 NICENESS: Final = 10

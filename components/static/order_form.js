@@ -1,7 +1,7 @@
 // A form whose fields are told by the server: [{key, label, kind, value, ...}]. What was entered goes out in one event,
 // and is judged by the server; the browser only spares a round trip for what is plainly missing or out of range.
 export default {
-  props: { fields: Array, submit: String, label: String },
+  props: { fields: Array, submit: String, label: String, refusal: String },
   data() {
     return { values: Object.fromEntries(this.fields.map((field) => [field.key, field.value])) };
   },
@@ -21,7 +21,8 @@ export default {
       }
       const limits = { min: field.min, max: field.max, step: field.step, placeholder: field.placeholder };
       const required = field.required || undefined;
-      const plain = { type: field.kind, ...limits, required, spellcheck: false, autocomplete: "off" };
+      const pattern = field.pattern || undefined;
+      const plain = { type: field.kind, ...limits, required, pattern, spellcheck: false, autocomplete: "off" };
       return Vue.h("input", { ...common, ...plain, value: this.values[field.key], onInput: set });
     },
     several(field) {
@@ -58,6 +59,8 @@ export default {
   render() {
     const fields = this.fields.map((field) => (field.kind === "several" ? this.several(field) : this.one(field)));
     const button = Vue.h("button", { type: "submit", class: "button button-strong order-submit" }, this.submit);
-    return Vue.h("form", { class: "order-form", "aria-label": this.label, onSubmit: this.send }, [...fields, button]);
+    const refusal = this.refusal ? Vue.h("p", { class: "order-refusal", role: "alert" }, this.refusal) : null;
+    const attributes = { class: "order-form", "aria-label": this.label, onSubmit: this.send };
+    return Vue.h("form", attributes, [...fields, button, refusal]);
   },
 };
