@@ -46,6 +46,8 @@ class BacktestResult:
 
 
 OnProgress = Callable[[Progress], None]
+KnownBounds = dict[bytes, tuple[MonthBound, ...]]
+"""Bounds by the promises that they were found for."""
 
 
 def compared(
@@ -56,10 +58,12 @@ def compared(
     with_bound: bool = False,
     on_progress: OnProgress | None = None,
     is_cancelled: Callable[[], bool] | None = None,
+    known: KnownBounds | None = None,
 ) -> tuple[BacktestResult, ...]:
     """Each policy over the same stretch; none named means the one of the settings.
 
-    The bound is found once for runs with the same promises: it does not depend on who plans.
+    The bound is found once for runs with the same promises: it does not depend on who plans. `known` carries what was
+    found over to another call for the same stretch, load and terms.
 
     Raises:
         ConfigError, FeedError: a history, period, forecast, fleet or policy that cannot be used.
@@ -69,12 +73,12 @@ def compared(
     tell = on_progress or (lambda _: None)
     case = backtest_of(settings, order)
     optimizers = {name: optimizer_of(name, warm=True) for name in policies or (settings.optimizer,)}
-    known: dict[bytes, tuple[MonthBound, ...]] = {}
+    found = {} if known is None else known
     results: list[BacktestResult] = []
     for name, optimizer in optimizers.items():
         run = _Run(replace(case, optimizer=optimizer), name, with_bound, tell, is_cancelled or (lambda: False))
         tally, figures = run.figures(settings)
-        months = _months(run.diary.chapters, known, tell, run.stop_if_cancelled)
+        months = _months(run.diary.chapters, found, tell, run.stop_if_cancelled)
         if months:
             figures |= {
                 "lp_profit_usd": sum(month.profit_usd for month in months),
@@ -191,7 +195,7 @@ class _Run:
 
 def _months(
     chapters: Sequence[Chapter],
-    known: dict[bytes, tuple[MonthBound, ...]],
+    known: KnownBounds,
     tell: OnProgress,
     stop_if_cancelled: Callable[[], None],
 ) -> tuple[MonthBound, ...]:

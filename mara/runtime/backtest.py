@@ -15,8 +15,9 @@ from mara.runtime.tally import Tally
 
 POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
 """How a pooled demand divides over the tiers."""
-POOL_SLICES_PER_SITE: Final = 10
-"""The pool is cut into contracts of a tenth of an average site's racks, so that whole contracts waste little."""
+POOL_SLICES_PER_SITE: Final = 20
+"""The pool is cut into contracts of a twentieth of an average site's racks, so that whole contracts waste little
+(decision 0067)."""
 
 
 def backtest(
