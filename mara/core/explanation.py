@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mara.core.grounding import quantity
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
@@ -12,7 +10,6 @@ class Fact:
 
     ref: str
     label: str
-    value: float
     text: str
 
 
@@ -23,6 +20,7 @@ class Explanation:
     Attributes:
         sentences: the answer; where nothing could be answered, what can be asked.
         facts: every number that the sentences name, and where it comes from.
+        amounts: the facts' numbers, by `ref`, in the unit that it ends in.
         tick, at: the tick it speaks of; None where it speaks of none. `local_text` is its hour at the site.
         site_id, contract_id: what to look at next; empty for the whole fleet.
         can_ask: questions that would be answered.
@@ -33,6 +31,7 @@ class Explanation:
     is_answered: bool
     sentences: tuple[str, ...]
     facts: tuple[Fact, ...] = ()
+    amounts: dict[str, float] = field(default_factory=dict)
     tick: int | None = None
     at: datetime | None = None
     local_text: str = ""
@@ -40,19 +39,3 @@ class Explanation:
     contract_id: str = ""
     can_ask: tuple[str, ...] = ()
     author: str = "stored decisions"
-
-
-@dataclass(slots=True)
-class Facts:
-    """Collects the facts of one explanation; what it gives back is the only way numbers get into a sentence."""
-
-    found: list[Fact] = field(default_factory=list)
-
-    def told(self, name: str, label: str, value: float) -> str:
-        """The number with its unit, remembered as a fact; said twice it is one fact. `name` ends in its unit."""
-        known = next((fact for fact in self.found if (fact.label, fact.value) == (label, value)), None)
-        if known is not None:
-            return known.text
-        ref = f"F{len(self.found) + 1}.{name}"
-        self.found.append(Fact(ref=ref, label=label, value=value, text=quantity(ref, value)))
-        return self.found[-1].text

@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from mara.core.arrays import Floats
-from mara.core.explanation import Facts
 from mara.core.fleet import MINER_COUNT
 from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG, TOLERANCE_MW
 from mara.core.world import Charter, Conditions, Observation, conditions_of
+from mara.runtime.facts import Facts
 from mara.store.decisions import Decisions, Running
 
 

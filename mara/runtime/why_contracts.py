@@ -5,8 +5,9 @@ from typing import Final
 
 from mara.core.contract import TIER_KEYS, SlaContract, Tier, budget_ticks, window_of
 from mara.core.events import Event
-from mara.core.explanation import Explanation, Facts
+from mara.core.explanation import Explanation
 from mara.core.units import HOURS_PER_DAY
+from mara.runtime.facts import Facts
 from mara.runtime.past import Past, price_told
 from mara.runtime.question import Question, Topic
 from mara.store.decisions import BAD, EXCLUDED, GOOD, Booked
@@ -43,6 +44,7 @@ def contract_off(question: Question, past: Past) -> Explanation:
         is_answered=True,
         sentences=tuple(lines),
         facts=tuple(facts.found),
+        amounts=facts.amounts,
         tick=tick,
         at=past.grid.at(tick),
         site_id=_last_site(past, shown.booked.contract, tick),

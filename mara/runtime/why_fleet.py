@@ -7,8 +7,9 @@ import numpy as np
 
 from mara.core.contract import TIER_KEYS
 from mara.core.events import Event
-from mara.core.explanation import Explanation, Facts
+from mara.core.explanation import Explanation
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line
+from mara.runtime.facts import Facts
 from mara.runtime.past import Past, Scene, day_text, price_told
 from mara.runtime.question import Question
 from mara.runtime.why_contracts import contract_text
@@ -183,6 +184,7 @@ def _told(question: Question, past: Past, lines: list[str], facts: Facts, tick: 
         is_answered=True,
         sentences=tuple(lines),
         facts=tuple(facts.found),
+        amounts=facts.amounts,
         tick=tick,
         at=past.grid.at(tick),
         site_id=past.charter.fleet.site_ids[site] if site >= 0 else "",

@@ -5,9 +5,10 @@ from typing import Final
 import numpy as np
 
 from mara.core.events import Event
-from mara.core.explanation import Explanation, Facts
+from mara.core.explanation import Explanation
 from mara.core.fleet import MINER_COUNT
 from mara.core.units import TOLERANCE_MW
+from mara.runtime.facts import Facts
 from mara.runtime.past import Past, Scene, price_told
 from mara.runtime.question import Question
 from mara.store.decisions import ANY_SITE
@@ -34,6 +35,7 @@ def site_state(question: Question, past: Past) -> Explanation:
         is_answered=True,
         sentences=tuple(sentences),
         facts=tuple(facts.found),
+        amounts=facts.amounts,
         tick=tick,
         at=past.grid.at(tick),
         site_id=past.charter.fleet.site_ids[site],

@@ -48,7 +48,7 @@ def answer(reading: Reading, text: str) -> tuple[str, Explanation]:
 
 
 def fact(found: Explanation, label: str) -> float:
-    return next(fact.value for fact in found.facts if fact.label.startswith(label))
+    return next(found.amounts[one.ref] for one in found.facts if one.label.startswith(label))
 
 
 def test_a_curtailed_site_is_explained_by_its_price_and_break_evens(reading: Reading) -> None:
@@ -158,7 +158,7 @@ def test_every_fact_reads_as_its_value_and_is_named_in_the_answer(reading: Readi
     assert 0 <= found.tick < TICKS
     assert found.at == told_charter().grid.at(found.tick)
     for one in found.facts:
-        assert one.text == quantity(one.ref, one.value)
+        assert one.text == quantity(one.ref, found.amounts[one.ref])
         assert one.text in said
     assert len({one.ref for one in found.facts}) == len(found.facts)
 

@@ -97,8 +97,8 @@ def explanation(question: str, tick: int) -> Explanation:
         is_answered=True,
         sentences=("Power cost 212 USD/MWh, above the break-even of 104 USD/MWh.", "<b>Reported</b> at 14:00 UTC."),
         facts=(
-            Fact(ref="F1.energy_price_usd_per_mwh", label="Price at Texas USA", value=212.0, text="212 USD/MWh"),
-            Fact(ref="F2.break_even_usd_per_mwh", label="Break-even of air miners", value=104.0, text="104 USD/MWh"),
+            Fact(ref="F1.energy_price_usd_per_mwh", label="Price at Texas USA", text="212 USD/MWh"),
+            Fact(ref="F2.break_even_usd_per_mwh", label="Break-even of air miners", text="104 USD/MWh"),
         ),
         tick=tick,
         at=START + timedelta(minutes=TICK_MINUTES * tick),

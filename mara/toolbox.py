@@ -1,0 +1,304 @@
+"""Read-only tools over a stored run, for assistants: what runs, what was, why, and what would be otherwise.
+
+Nothing here knows a protocol. Text that people may have typed (names, and sentences that repeat them) stands under
+`customer_typed_text` alone, cut short: whoever reads an answer can keep it apart from what Mara computed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from math import isfinite
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mara.bootstrap import standing_of
+from mara.core.picture import snapshot_of
+from mara.core.plan import Plan, Problem
+from mara.core.quote import Ask, OutageRecord, plain_of
+from mara.core.snapshot import Snapshot
+from mara.errors import MaraError, PlanRejected, StoreRefused
+from mara.optimizers.advisor_bench import bench_of
+from mara.optimizers.advisor_facts import site_key
+from mara.optimizers.advisor_tools import TOOLS as BENCH_TOOLS
+from mara.optimizers.advisor_tools import Inquiry, ToolAnswer
+from mara.runtime.again import replayed
+from mara.runtime.engine import Engine
+from mara.runtime.quotes import quote_now
+from mara.runtime.why import explained
+from mara.settings import Settings
+from mara.store import promises, series
+from mara.store.decisions import Decisions
+from mara.store.metrics import Metric
+from mara.store.reading import Reading
+
+MOST_CONTRACTS: Final = 100
+MOST_POINTS: Final = 400
+MOST_EVENTS: Final = 20
+MOST_TEXT_CHARACTERS: Final = 300
+"""Of one text that somebody may have typed."""
+MOST_ANSWERS_A_LEDGER: Final = 200
+"""Answers of the bench that share a ledger of evidence."""
+TYPED: Final = "customer_typed_text"
+TYPED_FIELDS: Final = frozenset(
+    {"name", "site_name", "country", "customer", "text", "headline", "reasons", "note", "why", "refusal", "sentences"}
+    | {"label", "local_text", "question", "can_ask", "claims", "fleet_name"}
+)
+
+
+class Arguments(BaseModel):
+    """What a tool is called with; nothing else is taken."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    about: ClassVar[str]
+
+
+class GetSnapshot(Arguments):
+    """Arguments of `get_snapshot`."""
+
+    about = (
+        "The fleet in the last stored tick: money, power, prices and weather by site, promises by tier, the plan in "
+        "force with its reasons, the newest events. `key` is the site's name in get_site, evaluate_plan and "
+        "solve_what_if; `id` in all others."
+    )
+
+
+class ListContracts(Arguments):
+    """Arguments of `list_contracts`."""
+
+    about = "Booked power contracts, newest first: tier, power, rate, life, good and bad ticks, credits."
+    state: Annotated[Literal["live", "ended", "all"], Field(description="Which of them.")] = "live"
+    limit: Annotated[int, Field(ge=1, le=MOST_CONTRACTS)] = 50
+
+
+class GetHistory(Arguments):
+    """Arguments of `history`."""
+
+    about = "One number over time, of a site or of the whole fleet: mean, least and greatest in each bucket of time."
+    metric: Annotated[Literal[*(metric.value for metric in Metric)], Field(description="Which number; unit last.")]  # type: ignore[valid-type]
+    site_id: Annotated[str | None, Field(description="Empty for the fleet.")] = None
+    from_: Annotated[str | None, Field(alias="from", description="First instant, ISO 8601 with zone, inclusive.")] = (
+        None
+    )
+    to: Annotated[str | None, Field(description="Last instant, ISO 8601 with zone, exclusive.")] = None
+    max_points: Annotated[int, Field(ge=1, le=MOST_POINTS)] = 100
+
+
+class AskWhy(Arguments):
+    """Arguments of `why`."""
+
+    about = (
+        "Why something was as it was, from stored decisions: a site curtailed or down, a contract off, a move, a "
+        "refusal, a credit, money, a plan, a price. Times are simulated, UTC unless local time is said."
+    )
+    question: Annotated[str, Field(max_length=300, description="As an operator asks: Why was Texas off at 14:00?")]
+
+
+class GetQuote(Arguments):
+    """Arguments of `quote`."""
+
+    about = (
+        "What one more contract would cost and where it would run, with its risk, or why it is refused and what "
+        "would fit instead. Nothing is booked."
+    )
+    tier: Literal["premium", "standard", "flexible", "spot"]
+    power_mw: Annotated[float, Field(gt=0, le=100_000, strict=False, description="IT power on inference racks.")]
+    hours: Annotated[float, Field(gt=0, le=100_000, strict=False, description="How long, from the next tick on.")]
+    region: Annotated[Literal["", "americas", "europe", "asia-pacific"], Field(description="Whose months count.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """A tool as it is offered: `schema` is the JSON schema of its arguments."""
+
+    name: str
+    about: str
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standing:
+    """Where the run stood when it was last looked at: before tick `tick`."""
+
+    tick: int
+    engine: Engine
+    record: OutageRecord
+
+
+class Toolbox:
+    """Opened on a run that may be live; each answer is about its newest stored tick. Not for several threads at once.
+
+    Raises:
+        StoreRefused: there is no stored run, or not one of this Mara.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reading = Reading.open(settings.database_url)
+        self._site_ids = self._reading.run().charter.fleet.site_ids
+        self._standing: Standing | None = None
+        self._inquiry: Inquiry | None = None
+        self._answers_count = 0
+        self._snapshot: Snapshot | None = None
+
+    def close(self) -> None:
+        self._reading.close()
+
+    def offered(self) -> tuple[Offered, ...]:
+        """All tools. Those over the linear program name sites by number, the others by id."""
+        own = (Offered(name=n, about=a.about, schema=a.model_json_schema(by_alias=True)) for n, (a, _) in _OWN.items())
+        count = len(self._site_ids)
+        bench = (Offered(name=t.name, about=t.description, schema=t.schema(count)) for t in BENCH_TOOLS)
+        return (*own, *bench)
+
+    def answer(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+        """What a tool says; whatever is wrong with the call is said in words."""
+        try:
+            if name in _OWN:
+                shape, work = _OWN[name]
+                return ToolAnswer(content=_apart(work(self, shape.model_validate(arguments))))
+            return self._on_bench(name, arguments)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            return _wrong(f"{where}: {first['msg']}" if where else first["msg"])
+        except MaraError as error:
+            return _wrong(str(error))
+
+    def snapshot(self, _: GetSnapshot) -> dict[str, Any]:
+        """The last stored tick as screens show it, contracts left out."""
+        tick = self._last_tick()
+        if self._snapshot is None or self._snapshot.tick != tick:
+            self._snapshot = _snapshot_of(self._reading, tick)
+        found = _plain(asdict(replace(self._snapshot, contracts=())))
+        del found["contracts"]
+        for place, site in enumerate(found["sites"]):
+            site["key"] = site_key(place)
+        return dict(found)
+
+    def contracts(self, asked: ListContracts) -> dict[str, Any]:
+        """What was booked."""
+        rows = promises.contracts(self._reading, asked.state, asked.limit)
+        return {"tick": self._last_tick(), "contracts": [_plain(asdict(row)) for row in rows]}
+
+    def history(self, asked: GetHistory) -> dict[str, Any]:
+        """A number over time."""
+        first, end = _moment(asked.from_, "from"), _moment(asked.to, "to")
+        found = series.history(self._reading, str(asked.metric), asked.site_id, first, end, asked.max_points)
+        return dict(_plain(asdict(found)))
+
+    def why(self, asked: AskWhy) -> dict[str, Any]:
+        """An answer from stored decisions."""
+        return dict(_plain(asdict(explained(self._reading, asked.question))))
+
+    def quote(self, asked: GetQuote) -> dict[str, Any]:
+        """A quote that has no name and cannot be booked."""
+        now = self._standing_now()
+        ask = Ask(tier=asked.tier, power_mw=asked.power_mw, duration_h=asked.hours, region=asked.region)
+        return plain_of(quote_now(now.engine, now.record, ask))
+
+    def _on_bench(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+        if name not in {tool.name for tool in BENCH_TOOLS}:
+            return _wrong(f"there is no tool {name[:40]!r}: use {', '.join(tool.name for tool in self.offered())}")
+        now = self._standing_now()
+        if self._inquiry is None or self._answers_count >= MOST_ANSWERS_A_LEDGER:
+            self._inquiry, self._answers_count = Inquiry(bench_of(self._problem(now), self._plan(now))), 0
+        self._answers_count += 1
+        found = self._inquiry.answer(name, arguments)
+        return replace(found, content={"tick": now.tick, **found.content})
+
+    def _problem(self, now: Standing) -> Problem:
+        return now.engine.problem(now.engine.outlook())
+
+    def _plan(self, now: Standing) -> Plan:
+        """What the last stored tick followed, taken as the plan in force."""
+        if now.tick == 0:
+            raise PlanRejected("no plan is in force before the first tick: run `mara simulate` or `mara run` first")
+        stored = self._reading.stored_tick(now.tick - 1)
+        return Plan(optimizer="stored", made_tick=now.tick, steps=(stored.plan_step,))
+
+    def _standing_now(self) -> Standing:
+        """The newest state; what was worked out for an older one is let go."""
+        tick = self._reading.next_tick()
+        if self._standing is None or self._standing.tick != tick:
+            engine, record = standing_of(self._settings)
+            self._standing, self._inquiry = Standing(tick=engine.world.tick, engine=engine, record=record), None
+        return self._standing
+
+    def _last_tick(self) -> int:
+        tick = self._reading.next_tick() - 1
+        if tick < 0:
+            raise StoreRefused("the stored run has no tick yet: run `mara simulate` or `mara run` first")
+        return tick
+
+
+_OWN: Final[dict[str, tuple[type[Arguments], Callable[[Toolbox, Any], dict[str, Any]]]]] = {
+    "get_snapshot": (GetSnapshot, Toolbox.snapshot),
+    "list_contracts": (ListContracts, Toolbox.contracts),
+    "history": (GetHistory, Toolbox.history),
+    "why": (AskWhy, Toolbox.why),
+    "quote": (GetQuote, Toolbox.quote),
+}
+
+
+def _snapshot_of(reading: Reading, tick: int) -> Snapshot:
+    """A stored tick as screens show it, computed again from what is stored."""
+    run, adopted = reading.run(), Decisions(reading).plan(tick)
+    step = replayed(reading, run.run_id, tick).step
+    plan = Plan(
+        optimizer=adopted.optimizer if adopted is not None else "",
+        made_tick=adopted.adopted_tick if adopted is not None else tick,
+        steps=(step.plan,),
+        objective_usd=adopted.objective_usd if adopted is not None else None,
+        bound_usd=adopted.bound_usd if adopted is not None else None,
+        note=adopted.note if adopted is not None else "",
+    )
+    events = tuple(reversed(reading.events(MOST_EVENTS)))
+    return snapshot_of(step, plan, events, run.charter, run.run_id)
+
+
+def _apart(value: Any) -> Any:
+    """The same, with every text that may have been typed under `customer_typed_text` of its object."""
+    if isinstance(value, list):
+        return [_apart(held) for held in value]
+    if not isinstance(value, dict):
+        return value
+    typed = {key: _cut(held) for key, held in value.items() if key in TYPED_FIELDS and held not in (None, "", [], ())}
+    rest = {key: _apart(held) for key, held in value.items() if key not in TYPED_FIELDS}
+    return {**rest, TYPED: typed} if typed else rest
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        return "".join(letter if letter.isprintable() else " " for letter in value)[:MOST_TEXT_CHARACTERS]
+    if isinstance(value, list):
+        return [_cut(held) for held in value]
+    return {key: _cut(held) for key, held in value.items()} if isinstance(value, dict) else value
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: times as ISO 8601, no infinity."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case dict():
+            return {key: _plain(held) for key, held in value.items()}
+        case tuple() | list():
+            return [_plain(held) for held in value]
+        case float() if not isfinite(value):
+            return None
+        case _:
+            return value
+
+
+def _moment(text: str | None, name: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise PlanRejected(f"{name} must be an instant such as 2025-07-01T12:00Z, got {text[:40]!r}") from None
+
+
+def _wrong(message: str) -> ToolAnswer:
+    return ToolAnswer(content={"error": message}, is_error=True)
