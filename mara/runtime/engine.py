@@ -71,10 +71,13 @@ def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[
     The sums are those of the ledger: a credit that falls due with the last tick belongs to the next one.
 
     Raises:
-        FeedError, PlanError, StoreError: the run stands at the last stored tick.
+        FeedError, PlanError, StoreError: the run stands at the last stored tick; StoreBlocked when the disk is nearly
+            full: fast-forward would fill it before anybody looks.
     """
     tally = Tally(dt_h=engine.charter.grid.dt_h)
     for _ in range(ticks):
+        if store is not None:
+            store.refuse_little_room(engine.world.tick)
         outlook = engine.outlook()
         turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
         if store is not None:
