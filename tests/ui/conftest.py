@@ -24,8 +24,8 @@ class Screen:
     publisher: Publisher
     sent: list[str]
 
-    async def open(self) -> Client:
-        client = await self.user.open("/")
+    async def open(self, path: str = "/") -> Client:
+        client = await self.user.open(path)
         emit = client.outbox._emit
 
         async def keep(message: tuple[str, str, dict[str, object]]) -> None:
