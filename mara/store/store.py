@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from shutil import disk_usage
 from threading import RLock
 from types import MappingProxyType
 from typing import Final, Literal, Self
@@ -23,7 +24,7 @@ from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY
 from mara.core.world import Charter, World
-from mara.errors import StoreError, StoreRefused
+from mara.errors import StoreBlocked, StoreError, StoreRefused
 from mara.store import resume, schema, statements
 from mara.store.connection import answering, path_of, writer_engine
 from mara.store.damage import refuse_damage, refuse_orphan
@@ -36,6 +37,9 @@ from mara.store.records import RunRecord, StoredTick
 Durability = Literal["normal", "full"]
 RAW_DAYS: Final = 90
 """Simulated days that raw rows, events and daily checkpoints are kept. Nothing else is ever deleted."""
+MB: Final = 1_000_000
+LEAST_FREE_BYTES: Final = 500 * MB
+"""Below it nothing runs ahead of the clock."""
 NO_PARTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
@@ -139,6 +143,19 @@ class Store:
         """
         with self._one_at_a_time, answering(self.path, doing), self._connection.begin():
             yield self._connection
+
+    def refuse_little_room(self, tick: int) -> None:
+        """Look whether there is room for more than a few ticks, before one that nobody watches.
+
+        Raises:
+            StoreBlocked: less than `LEAST_FREE_BYTES` are free where the database is.
+        """
+        free = disk_usage(self.path.parent).free
+        if free < LEAST_FREE_BYTES:
+            raise StoreBlocked(
+                f"stopped before tick {tick}: {free // MB} MB are free beside {self.path}, {LEAST_FREE_BYTES // MB} MB"
+                " were expected; what was stored is kept: free space and go on"
+            )
 
     def close(self) -> None:
         """Empty the write-ahead log into the database and let the next writer in; harmless when repeated."""

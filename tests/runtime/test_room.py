@@ -1,0 +1,48 @@
+"""What runs ahead of the clock leaves room on the disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mara.core.world import first_world
+from mara.errors import StoreBlocked
+from mara.optimizers.rules import Rules
+from mara.runtime.engine import Engine, simulate
+from mara.store import store as store_module
+from mara.store import upkeep
+from mara.store.store import LEAST_FREE_BYTES, Store
+from tests import builders
+from tests.runtime.made_up import CalmFeed
+from tests.store.runs import record, url_of
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    charter = builders.charter()
+    opened = Store.open(url_of(tmp_path / "mara.db"))
+    opened.begin(record(charter), first_world(charter))
+    yield opened
+    opened.close()
+
+
+def engine() -> Engine:
+    charter = builders.charter()
+    world = first_world(charter)
+    return Engine(charter=charter, feed=CalmFeed(charter), optimizer=Rules(), horizon_hours=2, world=world)
+
+
+def test_a_simulation_stops_before_the_disk_is_full_and_goes_on_when_there_is_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = iter([10**12, LEAST_FREE_BYTES, LEAST_FREE_BYTES - 1])
+    monkeypatch.setattr(store_module, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    running = engine()
+    with pytest.raises(StoreBlocked, match="before tick 2: 499 MB are free beside"):
+        simulate(running, store, 9)
+    monkeypatch.undo()
+    assert store.reading.next_tick() == running.world.tick == 2
+    simulate(running, store, 3)
+    assert store.reading.next_tick() == 5
+    assert upkeep.check(url_of(store.path)).is_sound
