@@ -7,6 +7,7 @@ from typing import Final
 
 from mara.backtests import BacktestResult
 from mara.figures import flat, text_of
+from mara.optimizers.bound import share_of_bound
 
 WIDTH_PX, HEIGHT_PX = 880, 260
 LEFT_PX, BOTTOM_PX, TOP_PX = 84, 28, 12
@@ -34,7 +35,7 @@ def html_of(results: Sequence[BacktestResult]) -> str:
         f"<h1>{html.escape(title)}</h1><p>{html.escape(period)}</p>",
         _curves(results),
         _figures(results),
-        *(_months(result) for result in results if result.months),
+        _months(results),
         f"<h2>What it ran on</h2><table>{told}</table>",
     )
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
@@ -55,15 +56,22 @@ def _figures(results: Sequence[BacktestResult]) -> str:
     return f"<h2>Figures</h2><table><thead><tr><th></th>{head}</tr></thead>{rows}</table>"
 
 
-def _months(result: BacktestResult) -> str:
-    """What was earned of the bound, month by month, in the program's accounts."""
+def _months(results: Sequence[BacktestResult]) -> str:
+    """What part of its bound each policy earned, month by month, in the program's accounts."""
+    if not results[0].months:
+        return ""
+    head = "".join(f"<th>{html.escape(str(result.figures['optimizer']))}</th>" for result in results)
     rows = "".join(
-        f"<tr><th>{html.escape(month.month)}</th><td>{text_of(month.profit_usd)}</td><td>{text_of(month.bound_usd)}</td>"
-        f"<td>{text_of(month.profit_usd / month.bound_usd) if month.bound_usd > 0.0 else '-'}</td></tr>"
-        for month in result.months
+        f"<tr><th>{html.escape(of_month[0].month)}</th><td>{text_of(of_month[0].bound_usd)}</td>"
+        + "".join(f"<td>{text_of(share_of_bound([month]))}</td>" for month in of_month)
+        + "</tr>"
+        for of_month in zip(*(result.months for result in results), strict=True)
     )
-    head = "<thead><tr><th>month</th><th>lp_profit_usd</th><th>bound_usd</th><th>share_of_bound</th></tr></thead>"
-    return f"<h2>The bound, {html.escape(str(result.figures['optimizer']))}</h2><table>{head}{rows}</table>"
+    note = "The most that any policy could have earned, and what part of it each did, in the accounts of the program."
+    return (
+        f"<h2>The bound</h2><p>{note}</p>"
+        f"<table><thead><tr><th>month</th><th>bound_usd</th>{head}</tr></thead>{rows}</table>"
+    )
 
 
 def _curves(results: Sequence[BacktestResult]) -> str:

@@ -11,6 +11,7 @@ from mara.backtest_page import html_of
 from mara.backtests import BOUND, BacktestResult, Progress, compared, compared_into
 from mara.bootstrap import BacktestOrder
 from mara.errors import CommandError, ConfigError
+from mara.figures import text_of
 from mara.settings import Settings, read_settings
 from tests.cli.console import small_history
 
@@ -101,7 +102,8 @@ def test_the_page_shows_every_figure_of_every_policy_and_asks_nobody(settings: S
         for name in ("profit_usd", "lp_profit_usd", "bound_usd", "emissions_t"):
             assert f"{result.figures[name]:,.2f}" in page
     assert page.count("<polyline") == len(POLICIES) - 1
-    assert len(re.findall(r"<th>2023-01</th>", page)) == len(POLICIES)
+    shares = [text_of(result.figures["share_of_bound"]) for result in results]
+    assert re.findall(r"<th>2023-01</th><td>[^<]*</td>" + "".join(f"<td>({share})</td>" for share in shares), page)
     assert html_of(results[:1]).count("<polyline") == 1
 
 
