@@ -65,19 +65,8 @@ def test_a_feasible_allocation_of_every_cell_runs_to_the_last_digit(store: Store
     asked = np.array(bench.in_force_mw) * 0.9876543210987
     asked[:, 5:] = bench.in_force_mw[:, 5:]
     feasible = project(bench, asked).loads_mw
-    workloads = [
-        "air_miner",
-        "hydro_miner",
-        "immersion_miner",
-        "gpu",
-        "asic",
-        "premium",
-        "standard",
-        "flexible",
-        "spot",
-    ]
-    rows = [row(f"s0{s + 1}", w, float(feasible[s, k])) for s in range(3) for k, w in enumerate(workloads)]
-    with staged([grounded(rows)], store, bands=replace_bands(1.0)) as stage:
+    rows = [row(f"s0{s + 1}", w, float(feasible[s, k])) for s in range(3) for k, w in enumerate(LOADS)]
+    with staged([grounded(rows)], store, bands=replace(BANDS, regret_share=1.0)) as stage:
         stage.plan(problem)
         plan = stage.plan(problem_at(1))
         assert plan.optimizer == "claude"
