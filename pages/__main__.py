@@ -62,7 +62,7 @@ def run(
         if fresh:
             aside = set_aside(settings)
             typer.echo("nothing was stored yet" if aside is None else f"the stored run was set aside as {aside}")
-        entrance = stand_guard(settings)
+        entrance = stand_guard(settings, platform)
         is_wanted_anew = serve(
             platform,
             host=settings.host,

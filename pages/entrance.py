@@ -1,17 +1,19 @@
-"""Puts the gate before everything that the server answers."""
+"""Puts the API beside the pages, and the gate before both."""
 
 from nicegui import app
 
+from mara.api.app import Beside, api_of
 from mara.api.entrance import Entrance, entrance_of, wants_login
 from mara.api.gate import Gate
 from mara.api.headers import SafeHeaders
 from mara.bootstrap import people_of
 from mara.runtime.clock import SystemClock
+from mara.runtime.platform import Platform
 from mara.settings import Settings
 
 
-def stand_guard(settings: Settings) -> Entrance:
-    """Add the gate and the safe headers to the app; returns how the server must listen.
+def stand_guard(settings: Settings, platform: Platform) -> Entrance:
+    """Add the API, the gate and the safe headers to the app; returns how the server must listen.
 
     Raises:
         ConfigError, StoreError: it would stand open to others, or the users cannot be read.
@@ -25,6 +27,7 @@ def stand_guard(settings: Settings) -> Entrance:
             people.close()
         raise
     is_limited = entrance.origins.is_open
+    app.add_middleware(Beside, api=api_of(platform))
     app.add_middleware(Gate, origins=entrance.origins, clock=clock, doorkeeper=entrance.doorkeeper, limited=is_limited)
     app.add_middleware(SafeHeaders, is_secure=entrance.is_secure)  # added last, so also on what the gate refuses
     if people is not None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from mara.core.explanation import Explanation
@@ -13,8 +14,10 @@ from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, S
 from mara.errors import StoreError
 from mara.runtime.why import can_be_asked, explained
 from mara.store import balance, optimizations, promises, series
+from mara.store.export import ExportTable
 from mara.store.metrics import History
 from mara.store.reading import Reading
+from mara.store.table_file import ExportFormat, write_export
 
 MOST_AT_ONCE: Final = 3
 """Questions answered at a time, one reader of the store left for the live run; more wait their turn."""
@@ -107,6 +110,12 @@ class Archive:
     async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]:
         """Each judged tick of a contract, oldest first."""
         return await self._ask(promises.evidence, contract_id)
+
+    async def export(
+        self, table: ExportTable, form: ExportFormat, out: Path, from_: datetime | None, to: datetime | None
+    ) -> int:
+        """Write a stored table of ``[from_, to)`` to a file; returns the number of rows."""
+        return await self._ask(write_export, table, form, out, from_, to)
 
     async def why(self, question: str) -> Explanation:
         """Why something was as it was, in sentences of facts; what is not understood is answered by what can be."""

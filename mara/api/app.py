@@ -1,0 +1,76 @@
+"""The API as one application, beside the pages in the same process."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi_swagger import patch_fastapi
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import mara
+from mara.api.changes import changing_routes
+from mara.api.port import Engine
+from mara.api.problems import Problem, answer_errors
+from mara.api.reads import reading_routes
+from mara.api.repeats import Repeats
+from mara.api.stream import Stream
+
+SCHEMA_PATH: Final = "/api/openapi.json"
+DOCS_PATH: Final = "/api/docs"
+PREFIXES: Final = ("/api/", "/metrics")
+
+
+def api_of(engine: Engine) -> ASGIApp:
+    """The API of a live run."""
+    app = FastAPI(
+        title="Mara",
+        version=mara.__version__,
+        description="What runs where, why, and what it earns. Units are in names; times are ISO 8601 in UTC.",
+        openapi_url=SCHEMA_PATH,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        separate_input_output_schemas=False,
+    )
+    answer_errors(app)
+    app.include_router(reading_routes(engine, Stream(engine.latest)))
+    app.include_router(changing_routes(engine))
+    patch_fastapi(
+        app,
+        docs_url=DOCS_PATH,
+        redirect_from_root_to_docs=False,
+        swagger_js_url="/api/docs/swagger-ui-bundle.js",
+        swagger_css_url="/api/docs/swagger-ui.css",
+        swagger_favicon_url="/api/docs/favicon.png",
+    )
+    app.openapi = lambda: _schema_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return Repeats(app)
+
+
+class Beside:
+    """ASGI wrapper that answers the API's paths, and leaves all others to the pages."""
+
+    def __init__(self, app: ASGIApp, *, api: ASGIApp) -> None:
+        self._app = app
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer through one of the two."""
+        is_api = scope["type"] == "http" and str(scope["path"]).startswith(PREFIXES)
+        await (self._api if is_api else self._app)(scope, receive, send)
+
+
+def _schema_of(app: FastAPI) -> dict[str, Any]:
+    """The framework's schema, with the problem body that no route names as its model."""
+    if not app.openapi_schema:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        parts = schema.setdefault("components", {}).setdefault("schemas", {})
+        whole = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        parts.update(whole.pop("$defs", {}))
+        parts["Problem"] = whole
+        for unused in ("HTTPValidationError", "ValidationError"):
+            parts.pop(unused, None)
+        parts_of_security = schema["components"].setdefault("securitySchemes", {})
+        parts_of_security["token"] = {"type": "http", "scheme": "bearer"}
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,150 @@
+"""What can be changed: quotes, bookings, a new plan, the engine's controls."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from mara.api.identity import Identity, identity_in
+from mara.api.inputs import CommitmentInput, ControlInput, Id, QuoteInput
+from mara.api.port import Engine
+from mara.api.problems import NotThereError, UnfitError, documented
+from mara.core.commands import Outage, Restore
+from mara.core.quote import Ask, Booking, Quote
+from mara.core.snapshot import Snapshot
+from mara.errors import CommandError, StoreError
+from mara.runtime.exclusions import MAINTENANCE, Announcement
+
+DEFAULT_OUTAGE_TICKS: Final = 12
+"""An hour of five-minute ticks."""
+
+
+class Done(BaseModel):
+    """An order that was taken; it is obeyed in the tick named, or at once."""
+
+    done: str
+    tick: int
+
+
+def changing_routes(engine: Engine) -> APIRouter:
+    """Every POST and DELETE of the API."""
+    router = APIRouter(prefix="/api", responses=documented(401, 403, 409, 413, 421, 422, 429, 503))
+    operator = Depends(_operator)
+
+    @router.post("/quotes", status_code=201, dependencies=[operator])
+    async def quote(asked: QuoteInput) -> Quote:
+        """A price that holds until `expires_tick`; refused with what would fit where no site can hold it."""
+        offer = await engine.quote(
+            Ask(
+                tier=asked.tier,
+                power_mw=asked.power_mw,
+                duration_h=asked.hours,
+                customer=asked.customer,
+                region=asked.region,
+            )
+        )
+        if offer.refusal:
+            raise UnfitError(offer.refusal, [asdict(fit) for fit in offer.alternatives])
+        return offer
+
+    @router.post("/commitments", status_code=201, dependencies=[operator])
+    async def commit(asked: CommitmentInput) -> Booking:
+        """Book a quote at its price; the same quote again is answered as the first time."""
+        return await engine.book(asked.quote_id, asked.customer)
+
+    @router.delete("/commitments/{contract_id}", dependencies=[operator], responses=documented(404))
+    async def cancel(contract_id: Id) -> Done:
+        """End a live contract with the next tick; its window is settled as if it had ended."""
+        if all(contract.id != contract_id for contract in _snapshot_of(engine).contracts):
+            raise NotThereError(
+                f"there is no live contract {contract_id!r}: GET /api/commitments?state=live names them"
+            )
+        engine.cancel(contract_id)
+        return _done(engine, f"{contract_id} ends")
+
+    @router.post("/optimize", status_code=202, dependencies=[operator])
+    async def optimize() -> Done:
+        """Have a new plan made now; it comes into force as soon as it is there."""
+        engine.optimize_now()
+        return _done(engine, "a new plan is being made")
+
+    @router.post("/control", dependencies=[operator])
+    async def control(asked: ControlInput, request: Request) -> Done:
+        """Steer the engine, inject or end an outage, announce maintenance."""
+        return _done(engine, await _obey(asked, engine, identity_in(request.scope)))
+
+    return router
+
+
+async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> str:
+    ticks, site_id = asked.ticks, asked.site_id or ""
+    match asked.action:
+        case "pause":
+            engine.pause()
+        case "resume":
+            engine.resume()
+        case "step":
+            engine.step(ticks or 1)
+        case "speed":
+            assert asked.speed is not None
+            engine.set_speed(asked.speed)
+        case "outage":
+            engine.order(Outage(site_id=site_id, duration_ticks=ticks or DEFAULT_OUTAGE_TICKS))
+        case "restore":
+            engine.order(Restore(site_id=site_id))
+        case "maintenance":
+            return await _announce(asked, engine, identity)
+    return asked.action
+
+
+async def _announce(asked: ControlInput, engine: Engine, identity: Identity) -> str:
+    """Maintenance of a site, for every contract that runs there now: all of them may be announced, or none is."""
+    assert asked.from_ is not None
+    assert asked.to is not None
+    snapshot = _snapshot_of(engine)
+    there = [contract for contract in snapshot.contracts if contract.site_id == asked.site_id]
+    if not there:
+        raise CommandError(f"no contract runs at {asked.site_id!r}: there is nothing to announce")
+    tick_s = snapshot.tick_minutes * 60
+    first, end = (snapshot.tick + round((at - snapshot.at).total_seconds() / tick_s) for at in (asked.from_, asked.to))
+    for contract in there:
+        await engine.exclude(
+            Announcement(
+                kind=MAINTENANCE,
+                contract_id=contract.id,
+                from_tick=first,
+                to_tick=end,
+                reason=asked.reason,
+                author=identity.name,
+            )
+        )
+    return f"maintenance announced to {len(there)} contracts"
+
+
+def _operator(request: Request) -> None:
+    """Insist on the role that changes need."""
+    identity = identity_in(request.scope)
+    if not identity.may("operator"):
+        raise _not_allowed(identity)
+
+
+def _not_allowed(identity: Identity) -> Exception:
+    from starlette.exceptions import HTTPException
+
+    return HTTPException(403, f"that needs the role operator, {identity.name} is {identity.role}: ask an admin")
+
+
+def _snapshot_of(engine: Engine) -> Snapshot:
+    snapshot = engine.latest.read().snapshot
+    if snapshot is None:
+        raise StoreError("no tick has been stored yet: ask again in a moment")
+    return snapshot
+
+
+def _done(engine: Engine, what: str) -> Done:
+    snapshot = engine.latest.read().snapshot
+    return Done(done=what, tick=snapshot.tick + 1 if snapshot is not None else 0)
+
+
+__all__: list[Any] = ["Done", "changing_routes"]

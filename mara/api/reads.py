@@ -1,0 +1,202 @@
+"""What can be read: the newest snapshot and its parts, the past, exports."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from pydantic import TypeAdapter
+from starlette.background import BackgroundTask
+
+from mara.api.inputs import Id, Moment
+from mara.api.port import Engine
+from mara.api.problems import NotThereError, documented, problem
+from mara.api.stream import SNAPSHOT_JSON, Stream
+from mara.core.history import ContractLife, ContractRow, Ledger, Optimization
+from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
+from mara.errors import CommandError, StoreError
+from mara.runtime.latest import EngineState, Published
+from mara.store.export import EXPORT_TABLES
+from mara.store.metrics import History, Metric
+from mara.store.table_file import EXPORT_FORMATS
+
+MAX_POINTS: Final = 2_000
+DEFAULT_POINTS: Final = 600
+MAX_LISTED: Final = 200
+MAX_TICK: Final = 10**9
+MEDIA_TYPES: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+MAX_EXPORTS_AT_ONCE: Final = 2
+
+_ALWAYS: Final = documented(401, 421, 422, 429, 503)
+_JSON: Final = "application/json"
+Answer = TypeVar("Answer")
+
+
+def reading_routes(engine: Engine, stream: Stream) -> APIRouter:
+    """Every GET of the API."""
+    router = APIRouter(prefix="/api", responses=_ALWAYS)
+    _add_present(router, engine)
+    _add_past(router, engine)
+    _add_stream(router, stream)
+    _add_exports(router, engine)
+    return router
+
+
+def _add_present(router: APIRouter, engine: Engine) -> None:
+    @router.get("/health", include_in_schema=False)
+    async def health() -> dict[str, str]:
+        """Whether the process and its event loop live."""
+        return {"status": "alive"}
+
+    @router.get("/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        """Whether the engine runs, with the reason where it does not."""
+        published = engine.latest.read()
+        reason = unreadiness_of(published)
+        body = {"ready": not reason, "state": str(published.state), "reason": reason}
+        return JSONResponse(body, 503 if reason else 200)
+
+    @router.get("/snapshot", response_class=Response, responses=_json_of(Snapshot))
+    async def snapshot() -> Response:
+        """The fleet in the tick last stored."""
+        return Response(await asyncio.to_thread(SNAPSHOT_JSON.dump_json, _snapshot_of(engine)), media_type=_JSON)
+
+    @router.get("/sites")
+    async def sites() -> tuple[SiteSnapshot, ...]:
+        """Every site in the tick last stored."""
+        return _snapshot_of(engine).sites
+
+    @router.get("/sites/{site_id}", responses=documented(404))
+    async def site(site_id: Id) -> SiteSnapshot:
+        """One site in the tick last stored."""
+        for found in _snapshot_of(engine).sites:
+            if found.id == site_id:
+                return found
+        raise NotThereError(f"there is no site {site_id!r}: GET /api/sites names them")
+
+    @router.get("/inventory")
+    async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:
+        """Machines by site: counted, online, derated, used."""
+        return {found.id: found.inventory for found in _snapshot_of(engine).sites}
+
+
+def _add_past(router: APIRouter, engine: Engine) -> None:
+    @router.get("/history", responses=documented(404))
+    async def history(
+        metric: Metric,
+        site: Id | None = None,
+        from_: Annotated[Moment | None, Query(alias="from")] = None,
+        to: Moment | None = None,
+        max_points: Annotated[int, Query(ge=2, le=MAX_POINTS)] = DEFAULT_POINTS,
+    ) -> History:
+        """A metric over time, of a site or of the fleet, down-sampled with the extremes of each point."""
+        return await _found(engine.archive.history(metric.value, site, from_, to, max_points))
+
+    @router.get("/commitments")
+    async def commitments(
+        state: Annotated[str, Query(pattern="^(live|ended|all)$")] = "all",
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = MAX_LISTED,
+    ) -> tuple[ContractRow, ...]:
+        """What was booked, the newest first."""
+        return await _found(engine.archive.contracts(state, limit))
+
+    @router.get("/commitments/{contract_id}", responses=documented(404))
+    async def commitment(contract_id: Id) -> ContractLife:
+        """A contract's whole life: windows, how each tick fared, what did not count."""
+        return await _found(engine.archive.contract(contract_id))
+
+    @router.get("/optimizations")
+    async def optimizations(
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
+        before: Annotated[int | None, Query(ge=0, le=MAX_TICK)] = None,
+    ) -> tuple[OptimizationSnapshot, ...]:
+        """The newest plans that came into force (before a tick), with reasons and provenance."""
+        return await _found(engine.archive.optimizations(limit, before))
+
+    @router.get("/optimizations/{adopted_tick}", responses=documented(404))
+    async def optimization(adopted_tick: int) -> Optimization:
+        """All that is stored of a plan: bound, gap, shadow prices, reasons, provenance."""
+        if not 0 <= adopted_tick <= MAX_TICK:
+            raise NotThereError(f"no plan came into force in tick {adopted_tick}: GET /api/optimizations names ticks")
+        return await _found(engine.archive.optimization(adopted_tick))
+
+    @router.get("/ledger", responses=documented(404))
+    async def ledger(
+        from_: Annotated[Moment | None, Query(alias="from")] = None, to: Moment | None = None, site: Id | None = None
+    ) -> Ledger:
+        """All lines over a span with their trial balance; whole micro-dollars and watt-hours."""
+        return await _found(engine.archive.ledger(from_, to, site))
+
+
+def _add_stream(router: APIRouter, stream: Stream) -> None:
+    @router.get("/events", include_in_schema=False)
+    async def events(last_event_id: Annotated[str | None, Header()] = None) -> Response:
+        """Server-sent events, one for each new snapshot; resumes after Last-Event-ID."""
+        if stream.is_full:
+            return problem(503, "too many streams are open: close one, or come back later")
+        text = (last_event_id or "").strip()
+        last_tick = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(stream.events(last_tick), media_type="text/event-stream", headers=headers)
+
+
+def _add_exports(router: APIRouter, engine: Engine) -> None:
+    turns = asyncio.Semaphore(MAX_EXPORTS_AT_ONCE)
+
+    @router.get("/export/{name}", response_class=Response, responses=documented(404) | _FILES)
+    async def export(
+        name: str, from_: Annotated[Moment | None, Query(alias="from")] = None, to: Moment | None = None
+    ) -> Response:
+        """A stored table as a file: `steps.csv`, `ledger.parquet`, …"""
+        table, _, form = name.partition(".")
+        if table not in EXPORT_TABLES or form not in EXPORT_FORMATS:
+            tables = ", ".join(EXPORT_TABLES)
+            raise NotThereError(f"an export is one of {tables}, as .csv or .parquet, got {name[:80]!r}: choose one")
+        folder = tempfile.TemporaryDirectory(prefix="mara-export-")
+        out = Path(folder.name) / f"{table}.{form}"
+        try:
+            async with turns:
+                await _found(engine.archive.export(table, form, out, from_, to))
+        except BaseException:
+            folder.cleanup()
+            raise
+        named = f"mara-{table}.{form}"
+        return FileResponse(
+            out, media_type=MEDIA_TYPES[form], filename=named, background=BackgroundTask(folder.cleanup)
+        )
+
+
+_FILES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}}
+}
+
+
+def unreadiness_of(published: Published) -> str:
+    """Why the engine is not ready; empty when it is. A pause is an operator's wish, not a fault."""
+    if published.state in {EngineState.RUNNING, EngineState.PAUSED} and published.snapshot is not None:
+        return ""
+    return published.reason or f"the engine is {published.state}"
+
+
+def _snapshot_of(engine: Engine) -> Snapshot:
+    snapshot = engine.latest.read().snapshot
+    if snapshot is None:
+        raise StoreError("no tick has been stored yet: ask again in a moment")
+    return snapshot
+
+
+async def _found(answer: Awaitable[Answer]) -> Answer:
+    """What the archive answers; a question about something that is not there is answered with 404."""
+    try:
+        return await answer
+    except CommandError as error:
+        raise NotThereError(str(error)) from error
+
+
+def _json_of(kind: type) -> dict[int | str, dict[str, Any]]:
+    """For the schema, where the body is made once and not by the framework."""
+    schema = TypeAdapter(kind).json_schema(ref_template=f"#/components/schemas/{kind.__name__}/$defs/{{model}}")
+    return {200: {"description": "Successful Response", "content": {_JSON: {"schema": schema}}}}

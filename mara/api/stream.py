@@ -1,0 +1,92 @@
+"""Server-sent events: one for each new snapshot, from where a client left off.
+
+Source: WHATWG HTML, section 9.2: the browser comes back by itself with the last id that it saw.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from mara.core.snapshot import Snapshot
+from mara.runtime.latest import Latest
+
+LOOK_INTERVAL_S: Final = 0.1
+KEPT: Final = 120
+"""Snapshots kept for those who come back; who was away for longer is told from where on he missed some."""
+MAX_STREAMS: Final = 50
+KEEP_ALIVE_S: Final = 15.0
+RETRY_MS: Final = 2_000
+
+SNAPSHOT_JSON: Final = TypeAdapter(Snapshot)
+
+
+class Stream:
+    """Follows the newest snapshot as long as somebody listens."""
+
+    def __init__(self, latest: Latest) -> None:
+        self._latest = latest
+        self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
+        self._version = -1
+        self._listeners_count = 0
+        self._come = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody more can be served."""
+        return self._listeners_count >= MAX_STREAMS
+
+    async def events(self, last_tick: int | None) -> AsyncIterator[bytes]:
+        """Every snapshot after `last_tick`; without one, from the newest on."""
+        self._listeners_count += 1
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._follow(), name="mara-events")
+        try:
+            self._look()
+            yield f"retry: {RETRY_MS}\n\n".encode()
+            seen = last_tick if last_tick is not None else (self._kept[-1][0] - 1 if self._kept else -1)
+            while True:
+                # A demo that was begun anew counts from zero: whoever is ahead of it starts again.
+                if self._kept and self._kept[-1][0] < seen:
+                    seen = self._kept[0][0] - 1
+                if self._kept and self._kept[0][0] > seen + 1 and last_tick is not None:
+                    yield f'event: gap\ndata: {{"from_tick":{seen + 1},"to_tick":{self._kept[0][0]}}}\n\n'.encode()
+                last_tick = seen
+                for tick, body in [kept for kept in self._kept if kept[0] > seen]:
+                    yield b"id: %d\nevent: snapshot\ndata: %s\n\n" % (tick, body)
+                    seen = tick
+                if not await self._more():
+                    yield b": still here\n\n"
+        finally:
+            self._listeners_count -= 1
+
+    async def _more(self) -> bool:
+        """Whether something came before a proxy would think the stream dead."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._come.wait(), KEEP_ALIVE_S)
+            return True
+        return False
+
+    async def _follow(self) -> None:
+        """Go on also while nobody listens for a moment, so that whoever comes back misses nothing."""
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL_S)
+            self._look()
+
+    def _look(self) -> None:
+        published = self._latest.read()
+        snapshot = published.snapshot
+        if snapshot is None or published.version == self._version:
+            return
+        self._version = published.version
+        if self._kept and self._kept[-1][0] == snapshot.tick:
+            return
+        if self._kept and self._kept[-1][0] > snapshot.tick:
+            self._kept.clear()
+        self._kept.append((snapshot.tick, SNAPSHOT_JSON.dump_json(snapshot)))
+        self._come.set()
+        self._come = asyncio.Event()
