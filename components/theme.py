@@ -12,7 +12,7 @@ STATIC_FOLDER: Final = Path(__file__).parent / "static"
 STATIC_URL: Final = "/static"
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # an address changes with its content
 PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
-STYLESHEETS: Final = ("mara.css", "pages.css")
+STYLESHEETS: Final = ("mara.css", "pages.css", "sla.css", "reasoning.css")
 FAVICON: Final = STATIC_FOLDER / "favicon.svg"
 
 ICON_PATHS: Final = {

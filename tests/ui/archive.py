@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mara.core.explanation import Explanation, Fact
-from mara.core.history import Decision, Optimization
+from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization
 from mara.core.plan import Claim, Provenance
 from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
 from mara.errors import CommandError, StoreRefused
+from tests.ui.quotes import contract_life, contract_row, evidence_of
 from tests.ui.snapshots import START, TICK_MINUTES, snapshot_at
 
 LEDGER_KINDS = ("mining", "inference", "contract_premium", "contract_flexible", "energy", "carbon", "credit_flexible")
@@ -83,6 +84,26 @@ class FakeArchive:
     async def can_be_asked(self) -> tuple[str, ...]:
         self._ask("can_be_asked")
         return ("Why was Texas USA curtailed at 14:00?",)
+
+    async def contracts(self, state: str = "all", limit: int = 1_000) -> tuple[ContractRow, ...]:
+        self._ask(f"contracts {state}")
+        live = [contract_row(i, self.tick, is_live=True) for i in range(len(snapshot_at(self.tick).contracts))]
+        ended = [contract_row(i, self.tick, is_live=False) for i in range(12)]
+        return tuple(live + ended if state == "all" else live if state == "live" else ended)[:limit]
+
+    async def contract(self, contract_id: str) -> ContractLife:
+        self._ask(f"contract {contract_id}")
+        return contract_life(self._row(contract_id))
+
+    async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]:
+        self._ask(f"evidence {contract_id}")
+        return evidence_of(self._row(contract_id))
+
+    def _row(self, contract_id: str) -> ContractRow:
+        number = contract_id[1:]
+        if contract_id[:1] not in {"c", "e"} or not number.isdecimal():
+            raise CommandError(f"no contract {contract_id!r} was booked: name one that was")
+        return contract_row(int(number), self.tick, is_live=contract_id[0] == "c")
 
     def _ask(self, question: str) -> None:
         self.asked.append(question)

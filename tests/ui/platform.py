@@ -1,10 +1,15 @@
 """A platform that plays made-up snapshots, judged by its state."""
 
-from mara.core.commands import Command, Outage, Restore
+from math import isfinite
+
+from mara.core.commands import Cancel, Command, Outage, Restore
+from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError
+from mara.runtime.exclusions import Announcement
 from mara.runtime.latest import EngineState, Latest
 from tests.ui.archive import FakeArchive
+from tests.ui.quotes import booking_of, quote_for
 from tests.ui.snapshots import SITES, forecast_at, large_snapshot_at, series_until, snapshot_at
 
 SITE_IDS = {row[0] for row in SITES}
@@ -18,6 +23,11 @@ class FakePlatform:
         self.ordered: list[Command] = []
         self.archive = FakeArchive()
         self.optimizations_asked = 0
+        self.advice_asked = 0
+        self.asked: list[Ask] = []
+        self.quotes: dict[str, Quote] = {}
+        self.booked: list[tuple[str, str]] = []
+        self.excluded: list[Announcement] = []
         self._sites_count = sites_count
         self._show()
 
@@ -33,6 +43,12 @@ class FakePlatform:
         large = self._sites_count > len(SITES)
         snapshot = large_snapshot_at(self.tick, self._sites_count) if large else snapshot_at(self.tick)
         self.latest.publish(snapshot, forecast_at(self.tick))
+
+    async def ask_claude(self) -> None:
+        advisor = self.latest.read().advisor
+        if advisor is None or advisor.why_not:
+            raise CommandError("AI not configured")
+        self.advice_asked += 1
 
     def pause(self) -> None:
         self.latest.mark(EngineState.PAUSED)
@@ -53,6 +69,30 @@ class FakePlatform:
         if self.latest.read().state is EngineState.HALTED:
             raise CommandError("the engine has halted: resume it first")
         self.optimizations_asked += 1
+
+    async def quote(self, ask: Ask) -> Quote:
+        if not (isfinite(ask.power_mw) and ask.power_mw > 0.0 and isfinite(ask.duration_h)):
+            raise CommandError(f"a contract has 0.01 to 100,000 MW, got {ask.power_mw:g}: correct it")
+        self.asked.append(ask)
+        quote = quote_for(ask, self.tick + 1, len(self.asked))
+        self.quotes[quote.id] = quote
+        return quote
+
+    async def book(self, quote_id: str, customer: str = "") -> Booking:
+        if quote_id not in self.quotes:
+            raise CommandError(f"there is no open quote {quote_id!r}: ask for one, and book it before it expires")
+        if self.tick >= self.quotes[quote_id].expires_tick:
+            raise CommandError(f"quote {quote_id} held until tick 337, it is tick {self.tick}: ask for a new one")
+        self.booked.append((quote_id, customer))
+        return booking_of(self.quotes[quote_id], customer)
+
+    async def exclude(self, asked: Announcement) -> None:
+        if asked.kind == "maintenance" and asked.from_tick < self.tick + 864:
+            raise CommandError("maintenance is announced 72 h ahead: begin at 2025-07-05 00:05 UTC or later")
+        self.excluded.append(asked)
+
+    def cancel(self, contract_id: str) -> None:
+        self.order(Cancel(contract_id=contract_id))
 
     def set_speed(self, speed_share: float) -> None:
         self.latest.set_speed(speed_share)
