@@ -32,6 +32,7 @@ from mara.runtime.latest import Published
 from mara.settings import read_settings
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
+from pages.permission import demand_operator
 from pages.workbench import BacktestTask, Report, Workbench
 
 PATH: Final = "/backtest"
@@ -66,6 +67,7 @@ def register(platform: Platform, publisher: Publisher, workbench: Workbench, his
 
     def order(entered: Mapping[str, Any]) -> str:
         try:
+            demand_operator()
             workbench.start(task_of(entered))
         except MaraError as error:
             return str(error)
@@ -73,6 +75,11 @@ def register(platform: Platform, publisher: Publisher, workbench: Workbench, his
         return ""
 
     async def cancel() -> None:
+        try:
+            demand_operator()
+        except MaraError as error:
+            ui.notify(str(error), type="warning")
+            return
         await run.io_bound(workbench.cancel)
         publisher.look()
 

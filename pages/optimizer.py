@@ -21,6 +21,7 @@ from mara.errors import MaraError
 from mara.runtime.latest import Published
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
+from pages.permission import demand_operator
 from pages.stored import Stored, first_tick_of_day
 
 PATH: Final = "/optimizer"
@@ -109,6 +110,7 @@ def _draw(picture: Picture, platform: Platform, can_ask: tuple[str, ...]) -> Non
 def _optimize_now(platform: Platform) -> Callable[[], None]:
     def optimize() -> None:
         try:
+            demand_operator()
             platform.optimize_now()
         except MaraError as error:
             ui.notify(str(error), type="warning")

@@ -1,0 +1,156 @@
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.backtest_panels import PolicyResult, result_channels
+from components.past import MOST_POINTS
+from mara.errors import MaraError
+from pages.backtest import task_of
+from tests.cli.console import small_history
+from tests.ui.conftest import Screen, element_of
+from tests.ui.snapshots import START
+
+ENTERED = {
+    "history": "",
+    "from_": "",
+    "to": "",
+    "fleet": "",
+    "tick_minutes": "60",
+    "horizon_hours": "24",
+    "load": "75",
+    "migration": "1",
+    "forecast": "persistence",
+    "policies": ["static-breakeven", "rules"],
+    "extras": [],
+}
+PATIENCE_LOOKS = 100
+
+
+def entered(history: Path, **changes: object) -> dict[str, Any]:
+    return {**ENTERED, "history": str(history), **changes}
+
+
+def send(screen: Screen, values: Mapping[str, Any]) -> str:
+    """Order as the browser does; returns what is refused."""
+    screen.user.find(marker="backtest-form").trigger("order", dict(values))
+    return str(element_of(screen.user, "backtest-form").props["refusal"])
+
+
+async def state_after(screen: Screen) -> str:
+    """The state in which the backtest ends, as this user was told it."""
+    for _ in range(PATIENCE_LOOKS):
+        screen.publisher.look()
+        await screen.delivery()
+        for code in screen.sent:
+            told = re.search(r'"bt\.state":\[".*?","(done|failed|cancelled)"\]', code)
+            if told:
+                return told.group(1)
+    return "running"
+
+
+def policy(name: str, profit_usd: float, days: int = 2) -> PolicyResult:
+    sla = {tier: {"availability_share": 1.0} for tier in ("premium", "standard")}
+    figures = {
+        "profit_usd": profit_usd,
+        "share_of_bound": None,
+        "revenue_usd": {"mining": 2 * profit_usd},
+        "cost_usd": {"energy": profit_usd, "credits": 0.0},
+        "sla": sla,
+        "emissions_t": 12.0,
+        "wall_s": 0.5,
+    }
+    return PolicyResult(policy=name, starts_at=START, figures=figures, daily_profit_usd=(profit_usd / days,) * days)
+
+
+async def test_before_the_first_backtest_the_page_says_how_to_begin(screen: Screen) -> None:
+    await screen.open("/backtest")
+    await screen.user.should_see("Choose a folder of hourly prices")
+    assert screen.last("show")["cells"]["bt.state"] == ["Nothing runs.", "idle"]
+    assert (await screen.user.http_client.get("/backtest/report")).status_code == 404
+
+
+async def test_a_backtest_is_run_shown_and_kept_as_a_report(screen: Screen, tmp_path: Path) -> None:
+    await screen.open("/backtest")
+    assert send(screen, entered(small_history(tmp_path / "past"))) == ""
+    assert await state_after(screen) == "done"
+    await screen.open("/backtest")
+    shown = screen.last("show")
+    assert set(shown["bt-table"]) == set(shown["bt-bars"]) == {"static-breakeven", "rules"}
+    assert len(shown["bt-rules"]) == 3  # the start and the ends of two days
+    assert shown["bt-lp"] == {}
+    report = await screen.user.http_client.get("/backtest/report")
+    assert report.headers["content-disposition"] == 'attachment; filename="mara-backtest.html"'
+    assert "Mara backtest: static-breakeven, rules" in report.text
+
+
+async def test_a_folder_that_is_none_is_refused_in_the_form_and_nothing_is_started(screen: Screen) -> None:
+    await screen.open("/backtest")
+    refusal = send(screen, entered(Path("/no/such/folder")))
+    assert refusal == "the history should be a folder on the server, came '/no/such/folder': correct the path"
+    assert (await screen.after_a_look()).get("cells", {}).get("bt.state") is None
+
+
+async def test_a_folder_without_a_history_is_told_in_one_line(screen: Screen, tmp_path: Path) -> None:
+    await screen.open("/backtest")
+    assert send(screen, entered(tmp_path)) == ""
+    assert await state_after(screen) == "failed"
+    await screen.open("/backtest")
+    told = screen.last("show")["cells"]["bt.state"]
+    assert isinstance(told, list)
+    assert told[1] == "failed"
+    assert str(tmp_path) in str(told[0])
+
+
+async def test_a_second_order_is_refused_politely_and_cancel_ends_the_first(screen: Screen, tmp_path: Path) -> None:
+    long = small_history(tmp_path / "long", 24 * 365)
+    await screen.open("/backtest")
+    assert send(screen, entered(long, policies=["lp"])) == ""
+    assert "one at a time" in send(screen, entered(long))
+    screen.user.find(marker="bt-cancel").trigger("click")
+    assert await state_after(screen) == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"policies": []}, "at least one policy is needed"),
+        ({"policies": ["claude"]}, "at least one policy is needed"),
+        ({"load": "140"}, "load should be a number from 0 to 100"),
+        ({"load": "nan"}, "load should be a number from 0 to 100"),
+        ({"migration": "x"}, "migration should be a number"),
+        ({"horizon_hours": "900"}, "--horizon-hours should be less than or equal to 168"),
+        ({"from_": "31.1.2023"}, "a day should read as 2024-01-31"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_refused_in_one_line(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    with pytest.raises(MaraError, match=said) as refusal:
+        task_of(entered(tmp_path, **change))
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_order_carries_what_was_entered(tmp_path: Path) -> None:
+    task = task_of(entered(tmp_path, from_="2023-01-02", load="90", migration="10", extras=["bound"]))
+    assert task.policies == ("static-breakeven", "rules")
+    assert task.with_bound
+    assert (task.order.load_share, task.order.migration_factor, task.order.to) == (0.9, 10.0, None)
+    assert str(task.order.from_) == "2023-01-02 00:00:00+00:00"
+    assert task.settings.tick_minutes == 60
+
+
+def test_results_come_best_first_and_tell_the_gain_over_break_even() -> None:
+    table = result_channels([policy("static-breakeven", 100.0), policy("lp", 130.0), policy("static", 80.0)])[
+        "bt-table"
+    ]
+    ranked = sorted(table.items(), key=lambda row: -row[1][0])  # type: ignore[operator,index]
+    assert [key for key, _ in ranked] == ["lp", "static-breakeven", "static"]
+    assert [row[3] for _, row in ranked] == ["+30", "–", ["−20", "bad"]]  # type: ignore[index]
+
+
+def test_a_long_period_draws_no_more_points_than_a_screen_shows_and_ends_with_the_profit() -> None:
+    line = result_channels([policy("lp", 36_500.0, days=3_650)])["bt-lp"]
+    assert len(line) <= MOST_POINTS
+    assert list(line.values())[-1] == 36_500
