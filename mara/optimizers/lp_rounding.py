@@ -14,13 +14,14 @@ from mara.core.units import TOLERANCE_MW
 from mara.core.world import World, conditions_of
 from mara.optimizers.desk import Desk
 from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium
+from mara.optimizers.lp_nearest import nearest
 from mara.optimizers.room import place_waiting
 
 MAX_PLACINGS: Final = 8
 _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
 
-def rounded(step: PlanStep, problem: Problem) -> PlanStep:
+def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) -> PlanStep:
     """The same decision with whole contracts: tokens, Spot and miners then take what the promised contracts leave.
 
     What the program wants served and no single site can hold is given room by moving others.
@@ -29,13 +30,16 @@ def rounded(step: PlanStep, problem: Problem) -> PlanStep:
     conditions = conditions_of(observation, charter)
     fell = observation.availability_share < world.availability_share
     placed = _settled(_without_spot(step), world, conditions.contract_room_mw, fell)
+    if not np.count_nonzero(fell):
+        placed = nearest(placed, step.contracts_mw, world, conditions.contract_room_mw)
     desk = Desk(problem, conditions)
     desk.stand(placed)
     waiting = np.flatnonzero(~(placed.served | placed.scheduled | (world.book.tier == Tier.SPOT)))
     if len(waiting):
         place_waiting(desk, waiting.tolist())
     desk.sell_tokens()
-    desk.rest(_more_rest_mw(step, desk, problem))
+    if spends_budgets:
+        desk.rest(_more_rest_mw(step, desk, problem))
     desk.place_spot()
     contracts, merchant = np.array(desk.load), desk.merchant_mw()
     wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
