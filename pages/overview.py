@@ -1,21 +1,22 @@
 """The first screen: state first, exceptions loud, money, promises, the plan and why."""
 
+from collections.abc import Callable
+
 from nicegui import ui
 
 from components.charts import money_panel
 from components.events_panel import event_channel, events_panel
-from components.gains_panel import gain_cells, gains_panel
 from components.kpis import kpi_cells, kpi_strip
 from components.past import Past
-from components.picture import Channel, Picture
-from components.plan_panel import plan_cells, plan_panel
+from components.picture import Picture
 from components.power_panel import power_cells, power_channel, power_panel
+from components.reasoning_panel import advice_channel, reasoning_cells, reasoning_panel
 from components.site_map import map_channel, site_channel, site_map_panel
 from components.sla_panel import contract_channel, sla_panel, tier_channel
 from components.theme import element
 from components.tour import tour
-from mara.core.snapshot import Snapshot
 from mara.runtime.latest import Published
+from pages.asking import asking
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
 
@@ -27,7 +28,7 @@ def register(platform: Platform, publisher: Publisher) -> None:
     def overview() -> None:
         picture = publisher.open(ui.context.client, overview_picture)
         with frame(picture["cells"], actions_of(platform, publisher), "/"):
-            _draw(picture)
+            _draw(picture, asking(platform))
 
 
 def overview_picture(published: Published, past: Past) -> Picture:
@@ -36,7 +37,8 @@ def overview_picture(published: Published, past: Past) -> Picture:
     if snapshot is None:
         return {}
     return {
-        "cells": _cells_of(snapshot, past),
+        "cells": {**kpi_cells(snapshot, past), **power_cells(snapshot), **reasoning_cells(snapshot, published.advisor)},
+        "advice": advice_channel(published.advisor),
         "sites": site_channel(snapshot),
         "map": map_channel(snapshot),
         "tiers": tier_channel(snapshot),
@@ -48,11 +50,7 @@ def overview_picture(published: Published, past: Past) -> Picture:
     }
 
 
-def _cells_of(snapshot: Snapshot, past: Past) -> Channel:
-    return {**kpi_cells(snapshot, past), **power_cells(snapshot), **plan_cells(snapshot), **gain_cells(snapshot)}
-
-
-def _draw(picture: Picture) -> None:
+def _draw(picture: Picture, ask: Callable[[], object]) -> None:
     cells = picture["cells"]
     with element("div", "overview"):
         kpi_strip(cells)
@@ -62,7 +60,6 @@ def _draw(picture: Picture) -> None:
         with element("div", "strip strip-why"):
             money_panel()
             power_panel(cells)
-            gains_panel(cells)
-            plan_panel(cells)
+            reasoning_panel(cells, picture.get("advice", {}), ask)
             events_panel(picture.get("events", {}))
     tour(opens_by_itself=True)
