@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi_swagger import patch_fastapi
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import mara
@@ -17,6 +19,7 @@ from mara.api.stream import Stream
 
 SCHEMA_PATH: Final = "/api/openapi.json"
 DOCS_PATH: Final = "/api/docs"
+DOCS_FILES: Final = "/api/docs-files"
 PREFIXES: Final = ("/api/", "/metrics")
 
 
@@ -35,14 +38,7 @@ def api_of(engine: Engine) -> ASGIApp:
     answer_errors(app)
     app.include_router(reading_routes(engine, Stream(engine.latest)))
     app.include_router(changing_routes(engine))
-    patch_fastapi(
-        app,
-        docs_url=DOCS_PATH,
-        redirect_from_root_to_docs=False,
-        swagger_js_url="/api/docs/swagger-ui-bundle.js",
-        swagger_css_url="/api/docs/swagger-ui.css",
-        swagger_favicon_url="/api/docs/favicon.png",
-    )
+    _add_docs(app)
     app.openapi = lambda: _schema_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return Repeats(app)
 
@@ -58,6 +54,22 @@ class Beside:
         """Answer through one of the two."""
         is_api = scope["type"] == "http" and str(scope["path"]).startswith(PREFIXES)
         await (self._api if is_api else self._app)(scope, receive, send)
+
+
+def _add_docs(app: FastAPI) -> None:
+    """Swagger UI from the files that `fastapi_swagger` brings: nothing is loaded from elsewhere."""
+    app.mount(DOCS_FILES, StaticFiles(packages=[("fastapi_swagger", "resources")]))
+
+    @app.get(DOCS_PATH, include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        """The schema as pages to read and to try."""
+        return get_swagger_ui_html(
+            openapi_url=SCHEMA_PATH,
+            title="Mara: API",
+            swagger_js_url=f"{DOCS_FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{DOCS_FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{DOCS_FILES}/favicon-32x32.png",
+        )
 
 
 def _schema_of(app: FastAPI) -> dict[str, Any]:

@@ -1,17 +1,17 @@
 """What can be changed: quotes, bookings, a new plan, the engine's controls."""
 
-from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from mara.api.identity import Identity, identity_in
 from mara.api.inputs import CommitmentInput, ControlInput, Id, QuoteInput
 from mara.api.port import Engine
 from mara.api.problems import NotThereError, UnfitError, documented
 from mara.core.commands import Outage, Restore
-from mara.core.quote import Ask, Booking, Quote
+from mara.core.quote import Ask, Booking, Quote, plain_of
 from mara.core.snapshot import Snapshot
 from mara.errors import CommandError, StoreError
 from mara.runtime.exclusions import MAINTENANCE, Announcement
@@ -45,7 +45,7 @@ def changing_routes(engine: Engine) -> APIRouter:
             )
         )
         if offer.refusal:
-            raise UnfitError(offer.refusal, [asdict(fit) for fit in offer.alternatives])
+            raise UnfitError(offer.refusal, plain_of(offer)["alternatives"])
         return offer
 
     @router.post("/commitments", status_code=201, dependencies=[operator])
@@ -126,13 +126,8 @@ def _operator(request: Request) -> None:
     """Insist on the role that changes need."""
     identity = identity_in(request.scope)
     if not identity.may("operator"):
-        raise _not_allowed(identity)
-
-
-def _not_allowed(identity: Identity) -> Exception:
-    from starlette.exceptions import HTTPException
-
-    return HTTPException(403, f"that needs the role operator, {identity.name} is {identity.role}: ask an admin")
+        told = f"that needs the role operator, {identity.name} is {identity.role}: ask an admin"
+        raise HTTPException(403, told)
 
 
 def _snapshot_of(engine: Engine) -> Snapshot:
@@ -145,6 +140,3 @@ def _snapshot_of(engine: Engine) -> Snapshot:
 def _done(engine: Engine, what: str) -> Done:
     snapshot = engine.latest.read().snapshot
     return Done(done=what, tick=snapshot.tick + 1 if snapshot is not None else 0)
-
-
-__all__: list[Any] = ["Done", "changing_routes"]

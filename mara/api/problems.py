@@ -83,7 +83,10 @@ def answer_errors(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         del request
         found = [
-            Fault(where=".".join(_plain(str(part)) for part in fault["loc"]), what=_plain(fault["msg"]))
+            Fault(
+                where=".".join(_plain(str(part)) for part in fault["loc"]),
+                what=_plain(fault["msg"].removeprefix("Value error, ")),
+            )
             for fault in error.errors()[:MAX_FAULTS]
         ]
         first = f"{found[0].where}: {found[0].what}" if found else "the request cannot be read"

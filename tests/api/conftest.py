@@ -1,0 +1,81 @@
+"""A live run with the API before it: in the test's own process, and as a server on a real socket."""
+
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
+
+from mara.api.app import Beside, api_of
+from mara.api.gate import Gate
+from mara.api.headers import SafeHeaders
+from mara.api.origins import Origins
+from mara.bootstrap import platform_of
+from mara.runtime.clock import SystemClock
+from mara.settings import Settings
+
+FIRST_TICKS = 3
+PATIENCE_S = 20.0
+
+
+def served(folder: Path, port: int, *, speed: float = 1.0) -> ASGIApp:
+    """A new run on the default fleet and its API behind the gate; it begins and ends with the server."""
+    settings = Settings(database_url=f"sqlite:///{folder / 'm.db'}", optimizer="rules", speed=speed)
+    platform = platform_of(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await platform.start()
+        platform.step(FIRST_TICKS)
+        yield
+        await platform.stop()
+
+    origins = Origins.of(host="127.0.0.1", port=port, scheme="http", allowed_hosts=("testserver",), is_open=False)
+    beside = Beside(Starlette(lifespan=lifespan), api=api_of(platform))
+    return SafeHeaders(Gate(beside, origins=origins, clock=SystemClock(), doorkeeper=None, limited=False))
+
+
+def wait_for_ticks(client: TestClient, last: int = FIRST_TICKS - 1) -> None:
+    """Until the tick `last` is shown."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        answer = client.get("/api/snapshot")
+        if answer.status_code == 200 and answer.json()["tick"] >= last:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"tick {last} did not come")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A run that stands still after its first ticks."""
+    with TestClient(served(tmp_path_factory.mktemp("api"), 8080), raise_server_exceptions=False) as client:
+        wait_for_ticks(client)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same on a real socket."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        app = served(tmp_path_factory.mktemp("served"), port)
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None, timeout_graceful_shutdown=2))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            deadline_s = time.monotonic() + PATIENCE_S
+            while not server.started and time.monotonic() < deadline_s:
+                time.sleep(0.02)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE_S)

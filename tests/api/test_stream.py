@@ -1,0 +1,58 @@
+"""Server-sent events: each new snapshot once, also for whoever was away for a moment."""
+
+import json
+from collections.abc import AsyncIterator
+
+from mara.api.stream import Stream
+from mara.runtime.latest import Latest
+from tests.ui.snapshots import snapshot_at
+
+
+async def next_event(events: AsyncIterator[bytes]) -> tuple[str, dict[str, object]]:
+    async for text in events:
+        fields = dict(line.split(": ", 1) for line in text.decode().strip().splitlines() if ": " in line)
+        if "data" in fields:
+            return fields.get("id", ""), json.loads(fields["data"])
+    raise AssertionError("the stream ended")
+
+
+async def test_a_new_listener_gets_the_newest_and_then_each_next() -> None:
+    latest = Latest()
+    latest.publish(snapshot_at(7))
+    events = Stream(latest).events(None)
+    assert (await next_event(events))[0] == "7"
+    latest.publish(snapshot_at(8))
+    assert (await next_event(events))[0] == "8"
+
+
+async def test_whoever_comes_back_gets_what_came_meanwhile() -> None:
+    latest = Latest()
+    stream = Stream(latest)
+    first = stream.events(None)
+    latest.publish(snapshot_at(1))
+    await next_event(first)
+    await first.aclose()  # type: ignore[attr-defined]
+    for tick in (2, 3):
+        latest.publish(snapshot_at(tick))
+        stream._look()
+    back = stream.events(1)
+    assert [(await next_event(back))[0] for _ in range(2)] == ["2", "3"]
+
+
+async def test_whoever_was_away_for_too_long_is_told_what_is_missing() -> None:
+    latest = Latest()
+    stream = Stream(latest)
+    latest.publish(snapshot_at(500))
+    events = stream.events(3)
+    assert await next_event(events) == ("", {"from_tick": 4, "to_tick": 500})
+    assert (await next_event(events))[0] == "500"
+
+
+async def test_a_change_of_state_alone_is_no_new_snapshot() -> None:
+    latest = Latest()
+    stream = Stream(latest)
+    latest.publish(snapshot_at(1))
+    stream._look()
+    latest.set_speed(5.0)
+    stream._look()
+    assert len(stream._kept) == 1
