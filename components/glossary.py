@@ -94,9 +94,9 @@ MONEY: Final = (
         name="Merchant inference",
         unit="USD per IT MWh",
         how="tokens per MWh × token price × demand multiplier − remote serving",
-        what=f"Sold while demand lasts, {100 * MERCHANT_DEMAND_SHARE:.0f} % of the token capacity on average. The multiplier "
-        f"follows customers' local clocks: {BUSINESS_MULTIPLIER:g} from 9 to 18, {SHOULDER_MULTIPLIER:g} from 6 to 9 "
-        f"and 18 to 22, else {NIGHT_MULTIPLIER:g}; {WEEKEND_SHARE:g} of it at weekends.",
+        what=f"Sold while demand lasts, {100 * MERCHANT_DEMAND_SHARE:.0f} % of token capacity on average. The"
+        f" multiplier follows customers' local clocks: {BUSINESS_MULTIPLIER:g} from 9 to 18, {SHOULDER_MULTIPLIER:g} "
+        f"from 6 to 9 and 18 to 22, else {NIGHT_MULTIPLIER:g}; {WEEKEND_SHARE:g} of it at weekends.",
     ),
     Formula(
         name="Carbon cost",

@@ -82,7 +82,7 @@ export default {
       Vue.h("p", { class: "sheet-note" }, "From the next tick on. Their Premium load moves to reserve elsewhere; the rest is off until it fits again. Outages of the world itself end by themselves."),
       many || this.wanted ? Vue.h("input", search) : null,
       Vue.h("ul", { class: "sheet-list", "aria-label": "Sites" }, this.rows()),
-      Vue.h("label", { class: "sheet-field", for: "outage-minutes" }, ["Down for, in simulated time", Vue.h("select", select, options)]),
+      Vue.h("label", { class: "sheet-field", for: "outage-minutes" }, ["How long, on the fleet's clock", Vue.h("select", select, options)]),
       Vue.h("div", { class: "sheet-buttons" }, [
         button("Close", "", false, () => this.$refs.sheet.close()),
         button("End ordered outage", "", !ordered.length, () => this.send("restore")),

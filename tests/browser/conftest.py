@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "artifacts"
+FOREIGN = re.compile(r"(?!(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:)")
+"""Addresses that are not on this machine."""
+SEEN_THE_TOUR = "localStorage.setItem('mara-tour', 'seen')"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 DESK = (1440, 900)
 PHONE = (390, 844)
@@ -28,6 +31,10 @@ class Visit:
     page: Page
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+
+    @property
+    def foreign_requests(self) -> list[str]:
+        return [address for address in self.requests if FOREIGN.match(address)]
 
 
 def free_port() -> int:
@@ -44,18 +51,20 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def running_app(
-    words: Sequence[str] = ("tests.browser.fake_app",), folder: Path = ROOT
+    words: Sequence[str] = ("tests.browser.fake_app",), folder: Path = ROOT, port: int = 0
 ) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """A module that is given a port, as a process, from when it says where it is; ended when the block is left."""
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", *words, str(port)]
     with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as app:
         assert app.stdout is not None
-        said = app.stdout.readline()
-        assert f"http://127.0.0.1:{port}" in said
-        yield f"http://127.0.0.1:{port}", app
-        app.terminate()
-        app.wait(END_TIMEOUT_S)
+        try:
+            said = app.stdout.readline()
+            assert f"http://127.0.0.1:{port}" in said
+            yield f"http://127.0.0.1:{port}", app
+        finally:
+            app.terminate()
+            app.wait(END_TIMEOUT_S)
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +83,27 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 def visit(browser: Browser, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
     """Open the overview and wait until map and chart stand."""
+    visited = arrive(browser, address, size=size, scheme=scheme)
+    page = visited.page
+    page.wait_for_selector("[data-land=drawn][data-borders=drawn]")
+    page.wait_for_selector(".line-chart .main-svg", state="attached")
+    page.wait_for_selector("path.site")
+    return visited
+
+
+def arrive(
+    browser: Browser,
+    address: str,
+    *,
+    size: tuple[int, int] = DESK,
+    scheme: str = "dark",
+    knows_mara: bool = True,
+) -> Visit:
+    """Open any page, and wait until it has its picture; the tour stays closed for those who know Mara."""
     width, height = size
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    if knows_mara:
+        context.add_init_script(SEEN_THE_TOUR)
     visited = Visit(context.new_page())
     page = visited.page
     page.on("request", lambda request: visited.requests.append(_address_of(request)))
@@ -86,9 +114,7 @@ def visit(browser: Browser, address: str, *, size: tuple[int, int] = DESK, schem
         lambda line: visited.complaints.append(line.text) if line.type in {"error", "warning"} else None,
     )
     page.goto(address)
-    page.wait_for_selector("[data-land=drawn][data-borders=drawn]")
-    page.wait_for_selector(".line-chart .main-svg", state="attached")
-    page.wait_for_selector("path.site")
+    page.wait_for_selector("html[data-engine]")
     return visited
 
 

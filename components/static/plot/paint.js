@@ -14,6 +14,7 @@ export function paint(unit) {
       type: "date",
       showgrid: false,
       nticks: 6,
+      tickangle: 0,
       zeroline: false,
       automargin: true,
       spikecolor: colour("--mut"),

@@ -1,0 +1,131 @@
+"""What surrounds every page: navigation, keys, clock, questions, and a server that is gone."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Visit, arrive, free_port, running_app
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def desk(browser: Browser, address: str) -> Iterator[Visit]:
+    visited = arrive(browser, address)
+    yield visited
+    visited.page.context.close()
+
+
+def test_the_navigation_marks_the_page_that_is_open_and_a_key_leads_to_another(desk: Visit) -> None:
+    page = desk.page
+    current = page.locator("nav a[aria-current=page]")
+    expect(current).to_have_text("Overview")
+    page.keyboard.press("?")
+    expect(current).to_have_text("Help")
+    page.keyboard.press("1")
+    expect(current).to_have_text("Overview")
+
+
+def test_the_first_tab_offers_to_skip_to_the_page(desk: Visit) -> None:
+    page = desk.page
+    page.keyboard.press("Tab")
+    expect(page.locator("a.skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#page")).to_be_focused()
+
+
+def test_single_keys_work_unless_they_are_switched_off_or_a_field_has_the_focus(desk: Visit) -> None:
+    page = desk.page
+    theme = page.locator("html").get_attribute("data-theme")
+    page.keyboard.press("t")
+    expect(page.locator("html")).not_to_have_attribute("data-theme", str(theme))
+    page.keyboard.press("t")
+    page.keyboard.press("?")
+    page.get_by_label("Single keys work").uncheck()
+    page.keyboard.press("1")
+    page.keyboard.press("t")
+    expect(page.locator("nav a[aria-current=page]")).to_have_text("Help")
+    expect(page.locator("html")).to_have_attribute("data-theme", str(theme))
+
+
+def test_the_clock_tells_the_local_time_of_each_zone_with_sites(desk: Visit) -> None:
+    times = desk.page.locator(".local-times")
+    expect(times).to_be_hidden()
+    desk.page.locator(".clock-box").hover()
+    expect(times).to_be_visible()
+    assert times.locator("dt").count() == 10
+    both = """() => {
+        const zones = [...document.querySelectorAll(".clocks dt")];
+        const tokyo = zones.find((zone) => zone.innerText.includes("Tokyo")).nextSibling;
+        return [document.querySelector(".clock").innerText, tokyo.innerText];
+    }"""
+    clock, tokyo = (re.search(r"(\d\d):(\d\d)", text).groups() for text in desk.page.evaluate(both))  # type: ignore[union-attr]
+    assert (int(tokyo[0]), tokyo[1]) == ((int(clock[0]) + 9) % 24, clock[1])
+
+
+def test_sites_are_chosen_to_be_taken_down_and_the_order_is_confirmed(desk: Visit) -> None:
+    page = desk.page
+    page.get_by_role("button", name="Take sites down or back").click()
+    sheet = page.locator("dialog.sheet[open]")
+    take_down = sheet.get_by_role("button", name="Take down")
+    expect(take_down).to_be_disabled()
+    sheet.get_by_label("Norway Oslo").check()
+    sheet.get_by_label("Texas USA").check()
+    sheet.get_by_label("How long").select_option("4 h")
+    take_down.click()
+    expect(page.get_by_text("Ordered: down from the next tick on.")).to_be_visible()
+    expect(sheet).to_be_hidden()
+
+
+def test_a_new_run_is_begun_after_a_question_only(desk: Visit) -> None:
+    page = desk.page
+    page.get_by_role("button", name="Start the run anew").click()
+    expect(page.get_by_text("sets the database aside")).to_be_visible()
+    page.get_by_role("button", name="Keep this run").click()
+    expect(page.get_by_text("sets the database aside")).to_be_hidden()
+    expect(page.locator("html")).to_have_attribute("data-link", "up")
+
+
+def test_a_halted_engine_offers_to_resume_where_it_says_why(desk: Visit) -> None:
+    page = desk.page
+    banner = page.locator(".notice-row")
+    expect(banner).to_be_hidden()
+    page.evaluate(
+        "window.mara.apply({cells: {engine: ['Halted', 'halted'], notice: ['Halted at tick 7: disk full', 'bad']}})"
+    )
+    expect(banner).to_contain_text("Halted at tick 7: disk full")
+    expect(banner.get_by_role("button", name="Resume")).to_be_visible()
+    expect(page.locator(".chip")).to_have_text("Halted")
+
+
+def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_back(browser: Browser) -> None:
+    port = free_port()
+    with running_app(port=port) as (address, _):
+        page = arrive(browser, address).page
+        lost = page.locator("#link-notice")
+        expect(lost).to_be_hidden()
+    expect(lost).to_contain_text("No connection to Mara since")
+    with running_app(port=port):
+        expect(page.locator("html[data-link=up]")).to_be_attached(timeout=20_000)
+        expect(lost).to_be_hidden()
+        clock = page.get_by_label("Simulated time")
+        expect(clock).not_to_have_text(clock.inner_text(), timeout=6_000)
+    page.context.close()
+
+
+def test_the_tour_is_shown_at_the_first_visit_and_again_when_it_is_asked_for(browser: Browser, address: str) -> None:
+    page = arrive(browser, address, knows_mara=False).page
+    tour = page.locator("#tour")
+    expect(tour).to_be_visible()
+    tour.get_by_role("button", name="Begin").click()
+    expect(tour).to_be_hidden()
+    page.reload()
+    page.wait_for_selector("html[data-link=up]")
+    page.wait_for_timeout(300)
+    expect(tour).to_be_hidden()
+    page.goto(f"{address}/help")
+    page.get_by_role("button", name="Show the tour again").click()
+    expect(tour).to_be_visible()
+    page.context.close()

@@ -1,0 +1,128 @@
+"""A thousand ticks without a flicker, two who look at once, and a fleet of a thousand sites."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Visit, arrive, running_app, visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TICKS = 1_000
+FAST_TICK_S = 0.015
+TICK_S = 300
+MOST_SECONDS = 90
+LARGE_FLEET_SITES = 1_000
+MOST_MS_A_LARGE_TICK = 100.0  # of the page's own work, on the two cores that server, browser and others share
+
+TAG_AND_WATCH = """() => {
+    const map = document.querySelector(".leaflet-container");
+    const marks = [...document.querySelectorAll("path.site, path.ring, .site-sign")];
+    const others = document.querySelectorAll(".kpi, .spark, .line-chart .main-svg, .doughnut .main-svg");
+    const nodes = [map, ...marks, ...others];
+    nodes.forEach((node, i) => (node.seenBefore = i + 1));
+    const circles = [...document.querySelectorAll("path.site")];
+    window.steady = {nodes, circles, map, added: 0, removed: 0, first: circles.map(lookOf)};
+    function lookOf(path) { return [path.dataset.band, getComputedStyle(path).fill, path.getAttribute("d")].join(); }
+    window.steady.lookOf = lookOf;
+    new MutationObserver((records) => records.forEach((record) => {
+        const marker = (node) => node.nodeType === 1 && node.matches("path, .site-sign");
+        window.steady.added += [...record.addedNodes].filter(marker).length;
+        window.steady.removed += [...record.removedNodes].filter(marker).length;
+    })).observe(map, {subtree: true, childList: true});
+}"""
+FOUND = """() => {
+    const {nodes, circles, map, added, removed, first, lookOf} = window.steady;
+    return {
+        connected: nodes.every((node, i) => node.isConnected && node.seenBefore === i + 1),
+        same: document.querySelector(".leaflet-container") === map,
+        added, removed,
+        changed: circles.filter((path, i) => lookOf(path) !== first[i]).length,
+        count: circles.length,
+    };
+}"""
+PLACE = "document.querySelector('path.site[data-site=iceland]').getBoundingClientRect().x"
+
+
+@pytest.fixture(scope="module")
+def fast_address() -> Iterator[str]:
+    with running_app(("tests.browser.fake_app", "10", str(FAST_TICK_S))) as (address, _):
+        yield address
+
+
+def moment(page: Page) -> int:
+    """Simulated time that the page has reached [epoch seconds]."""
+    at: int = page.evaluate("window.mara.read('moment').at")
+    return at
+
+
+def test_a_thousand_ticks_keep_every_element_the_zoom_and_the_open_card(browser: Browser, fast_address: str) -> None:
+    visited = visit(browser, fast_address)
+    page = visited.page
+    page.get_by_label("Zoom out").click()
+    page.wait_for_timeout(600)
+    page.locator("path.site[data-site=oslo]").hover()
+    card = page.locator(".site-card")
+    expect(card).to_contain_text("Norway Oslo")
+    page.evaluate(TAG_AND_WATCH)
+    place, begun_at, said = page.evaluate(PLACE), moment(page), card.inner_text()
+    page.wait_for_function(
+        f"window.mara.read('moment').at >= {begun_at + TICKS * TICK_S}", timeout=1_000 * MOST_SECONDS, polling=500
+    )
+    found = page.evaluate(FOUND)
+    assert found == {**found, "connected": True, "same": True, "added": 0, "removed": 0, "count": 10}
+    assert found["changed"] >= 8  # the one that is down has no power to change
+    assert page.evaluate(PLACE) == pytest.approx(place, abs=1)
+    expect(card).to_be_visible()
+    expect(card).to_contain_text("Norway Oslo")
+    assert card.inner_text() != said
+    assert visited.complaints == []
+    page.context.close()
+
+
+def test_two_who_look_see_the_same_moment_and_one_who_leaves_disturbs_nobody(browser: Browser, address: str) -> None:
+    first, second = visit(browser, address).page, visit(browser, address).page
+    first.get_by_role("button", name="Pause").click()
+    expect(second.locator(".chip")).to_have_text("Paused", timeout=6_000)
+    assert moment(first) == moment(second)
+    first.context.close()
+    second.get_by_role("button", name="Resume").click()
+    expect(second.locator(".chip")).to_have_text("Running")
+    second.context.close()
+
+
+@pytest.fixture
+def large(browser: Browser) -> Iterator[Visit]:
+    with running_app(("tests.browser.fake_app", str(LARGE_FLEET_SITES))) as (address, _):
+        visited = arrive(browser, address)
+        visited.page.wait_for_selector(".site-find")
+        yield visited
+        visited.page.context.close()
+
+
+def test_a_thousand_sites_are_painted_found_and_opened(large: Visit) -> None:
+    page = large.page
+    assert page.locator("path.site").count() == 0
+    page.evaluate(
+        """() => {
+            const {apply} = window.mara;
+            window.spent = [];
+            window.mara.apply = (changes) => {
+                const begun = performance.now();
+                apply(changes);
+                window.spent.push(performance.now() - begun);
+            };
+        }"""
+    )
+    page.get_by_label("Find one of 1000 sites").fill("Site 421")
+    page.keyboard.press("Enter")
+    card = page.locator(".site-card")
+    expect(card).to_contain_text("Site 421")
+    page.wait_for_function("window.spent.length >= 5", timeout=20_000)
+    spent_ms = sorted(page.evaluate("window.spent"))
+    assert spent_ms[len(spent_ms) // 2] < MOST_MS_A_LARGE_TICK
+    page.get_by_label("Find one of 1000 sites").fill("nowhere")
+    page.keyboard.press("Enter")
+    expect(card).to_be_hidden()
+    assert large.complaints == []
