@@ -1,0 +1,54 @@
+"""The real service, asked once: only with MARA_LIVE_TESTS=1 and a key, for it costs money."""
+
+import asyncio
+import os
+
+import pytest
+
+from mara.errors import AdviceError
+from mara.optimizers.advisor_answer import allocation_of
+from mara.optimizers.advisor_bench import bench_of
+from mara.optimizers.advisor_purse import Exchange
+from mara.optimizers.advisor_tools import Inquiry
+from mara.optimizers.lp import Lp
+from tests.runtime.advised import problem_at
+
+KEY = (os.environ.get("ANTHROPIC_API_KEY") or "").strip()
+MODEL = os.environ.get("MARA_CLAUDE_MODEL") or "claude-haiku-5-5"
+IS_WANTED = os.environ.get("MARA_LIVE_TESTS") == "1"
+MAY_HAPPEN = ("AI busy", "AI timed out", "AI answer not grounded", "AI budget used", "AI rate limited until {until}")
+
+
+class OpenPurse:
+    """Pays for what one conversation can cost."""
+
+    def __init__(self) -> None:
+        self.cost_micro_usd = 0
+
+    def reserve(self, most_micro_usd: int) -> int:
+        return 0
+
+    def settle(self, number: int, cost_micro_usd: int, request_id: str) -> None:
+        self.cost_micro_usd += cost_micro_usd
+
+
+@pytest.mark.skipif(
+    not (IS_WANTED and KEY), reason="asks the real service: set MARA_LIVE_TESTS=1 and ANTHROPIC_API_KEY"
+)
+async def test_the_real_service_gives_advice_that_can_be_weighed() -> None:
+    from mara.optimizers.claude import Claude
+
+    problem = problem_at()
+    inquiry = Inquiry(await asyncio.to_thread(bench_of, problem, Lp().plan(problem)))
+    client, exchange, purse = Claude(key=KEY, base_url=None, model=MODEL), Exchange(), OpenPurse()
+    try:
+        assert (await client.lifecycle()).stage in ("active", "deprecated")
+        answer = await client.ask(inquiry, purse, exchange, lambda _: None)
+    except AdviceError as refusal:
+        assert str(refusal) in MAY_HAPPEN, refusal.detail  # noqa: PT017  it may fail, but only in these ways
+    else:
+        assert allocation_of(answer, inquiry).shape == (3, 9)
+        assert answer.claims
+        assert purse.cost_micro_usd > 0
+    finally:
+        await client.close()

@@ -1,0 +1,188 @@
+"""The whole program with an imitated service: what Claude says is what runs, is stored, and stands on the page.
+
+The answer carries a word and numbers that nothing in Mara could have made up; with nobody listening neither appears.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from components.past import Past
+from mara.bootstrap import platform_of
+from mara.core.snapshot import PlanSnapshot
+from mara.optimizers.advisor_bench import LOADS, loads_of
+from mara.runtime.latest import EngineState
+from mara.runtime.platform import Platform
+from mara.settings import read_settings
+from mara.store.claude_calls import ClaudeCalls
+from pages.overview import overview_picture
+from tests.architecture.house import ROOT
+from tests.claude.fake_messages import FakeMessages, refused_url
+from tests.claude.script import JsonObject, Talk, Turn
+from tests.runtime.advised import claim, evidence_of, grounded, row
+from tests.runtime.made_up import until
+
+DRAWN = np.random.default_rng(861_204_517)
+LETTERS = list("abcdefghijklmnopqrstuvwxyz")
+NONCE = "".join(DRAWN.choice(LETTERS, 14))
+SHARES = DRAWN.uniform(0.97, 0.995, (10, 3))
+"""Of what the plan in force lets the miners of each site draw."""
+MOST_STEPS = 20
+
+
+class Answer:
+    """Recommends miners a little down, by shares that nobody can guess, and calls that by a word nobody can know."""
+
+    def __init__(self) -> None:
+        self.rows: list[JsonObject] = []
+
+    def __call__(self, talk: Talk) -> Turn:
+        facts = evidence_of(talk)
+        cells = [(s, w) for s in range(10) for w in LOADS[:3] if f"E0.s{s + 1:02}_{w}_mw" in facts]
+        self.rows = [
+            row(f"s{s + 1:02}", w, facts[f"E0.s{s + 1:02}_{w}_mw"] * float(SHARES[s, LOADS.index(w)])) for s, w in cells
+        ]
+        word = claim(f"The word is {NONCE}, at {{{{E0.s01_price_usd_per_mwh}}}}.", "E0.s01_price_usd_per_mwh")
+        return grounded(self.rows, word)
+
+
+@asynccontextmanager
+async def running(folder: Path, url: str, **env: str) -> AsyncIterator[Platform]:
+    variables = {
+        "ANTHROPIC_API_KEY": "sk-ant-test-canary",
+        "ANTHROPIC_BASE_URL": url,
+        "MARA_OPTIMIZER": "claude",
+        "MARA_HORIZON_HOURS": "3",
+        "MARA_SPEED": "1",
+        "MARA_DATABASE_URL": f"sqlite:///{folder / 'mara.db'}",
+        **env,
+    }
+    platform = platform_of(read_settings({name: value for name, value in variables.items() if value}))
+    await platform.start()
+    try:
+        yield platform
+    finally:
+        await platform.stop()
+
+
+async def stepped(platform: Platform) -> None:
+    """One tick more, after the advisor is done with the one before."""
+    platform.step(1)
+    await asyncio.sleep(0)
+    await until(lambda: platform.latest.read().state is EngineState.PAUSED)
+    await asyncio.sleep(0.1)
+    assert platform.advisor is not None
+    await until(lambda: not (platform.advisor and platform.advisor._aside.is_busy), 20.0)
+
+
+async def stepped_until(platform: Platform, optimizer: str, told: str = "") -> PlanSnapshot:
+    """Ticks until a plan of that optimizer runs, and the advisor has come to a message."""
+    for _ in range(MOST_STEPS):
+        await stepped(platform)
+        snapshot = platform.latest.read().snapshot
+        assert platform.advisor is not None
+        if snapshot is not None and snapshot.plan.optimizer == optimizer and told in platform.advisor.state.message:
+            return snapshot.plan
+    raise AssertionError(f"{optimizer} does not come to run: {platform.advisor and platform.advisor.state}")
+
+
+def page_of(platform: Platform) -> str:
+    return json.dumps(overview_picture(platform.latest.read(), Past()), ensure_ascii=False)
+
+
+async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tmp_path: Path) -> None:
+    answer = Answer()
+    with FakeMessages(answer, key="sk-ant-test-canary") as fake:
+        async with running(tmp_path, fake.url) as platform:
+            plan = await stepped_until(platform, "claude")
+            assert platform._store is not None
+            snapshot = platform.latest.read().snapshot
+            assert snapshot is not None
+            stored = loads_of(platform._store.stored_tick(snapshot.tick).plan_step)
+            asked = np.full(stored.shape, np.nan)
+            for cell in answer.rows:
+                asked[int(cell["site_id"][1:]) - 1, LOADS.index(cell["workload"])] = cell["mw"]
+            assert np.nanmax(np.abs(stored - asked)) < 1e-6
+            allocation = np.array(
+                [[site.air_miner_mw, site.hydro_miner_mw, site.immersion_miner_mw] for site in snapshot.sites]
+            )
+            assert np.nanmax(np.abs(allocation - asked[:, :3])) < 1e-6, "it is what really runs"
+            assert NONCE in page_of(platform)
+            assert any(NONCE in c.text for c in plan.claims)
+            run = ClaudeCalls(platform._store).runs(1)[0]
+            assert run.request_id == fake.request_ids[-1]
+            assert plan.provenance is not None
+            assert plan.provenance.request_ids == (fake.request_ids[-1],)
+
+
+async def test_with_nobody_listening_neither_its_words_nor_its_plan_appear(tmp_path: Path) -> None:
+    async with running(tmp_path, refused_url()) as platform:
+        await stepped_until(platform, "lp", told="AI connection lost")
+        page = page_of(platform)
+        assert NONCE not in page
+        assert "AI connection lost" in page
+        assert platform._store is not None
+        assert ClaudeCalls(platform._store).runs(1)[0].message == "AI connection lost"
+
+
+async def test_no_digit_of_an_answer_reaches_the_page_but_from_the_ledger(tmp_path: Path) -> None:
+    def answer(talk: Talk) -> Turn:
+        said = grounded([row("s01", "air_miner", 1.0)], claim("It saves 987654 dollars.", "E0.s01_price_usd_per_mwh"))
+        return replace(said, thinking="I make it 987654 in all.")
+
+    with FakeMessages(answer) as fake:
+        async with running(tmp_path, fake.url) as platform:
+            await stepped_until(platform, "lp", told="AI answer not grounded")
+            assert "987654" not in page_of(platform)
+
+
+async def test_without_a_key_the_panel_is_complete_and_nothing_is_asked(tmp_path: Path) -> None:
+    async with running(tmp_path, refused_url(), ANTHROPIC_API_KEY="") as platform:
+        plan = await stepped_until(platform, "lp")
+        cells = overview_picture(platform.latest.read(), Past())["cells"]
+        assert cells["why.maker"] == ["Linear program", "lp"]
+        assert "AI not configured" in str(cells["claude.message"])
+        assert cells["claude.why_not"] == "AI not configured"
+        assert {"climate_savings", "timezone_optimization"} <= {c.kind for c in plan.claims}
+        assert all(cells[name] for name in ("why.climate", "why.time_zone", "why.headline", "plan.age"))
+
+
+WITHOUT_A_KEY = """
+import asyncio, socket, sys
+asked = []
+connect = socket.socket.connect
+def watched(self, address):
+    asked.append(address)
+    return connect(self, address)
+socket.socket.connect = watched
+from mara.bootstrap import platform_of
+from mara.settings import read_settings
+async def main():
+    env = {"MARA_DATABASE_URL": sys.argv[1], "MARA_OPTIMIZER": "claude", "MARA_HORIZON_HOURS": "2"}
+    platform = platform_of(read_settings({**env, "ANTHROPIC_API_KEY": " "}))
+    await platform.start()
+    platform.step(2)
+    await asyncio.sleep(1.5)
+    await platform.stop()
+asyncio.run(main())
+print(sorted(name for name in ("anthropic", "httpx2") if name in sys.modules), asked)
+"""
+
+
+def test_without_a_key_the_client_is_not_even_imported_and_no_socket_is_opened(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_KEY, f"sqlite:///{tmp_path / 'mara.db'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert said.stdout.strip() == "[] []", said.stdout + said.stderr
