@@ -101,6 +101,8 @@ _SECRETS: Final = (
     # Six characters on: a token has 43, and a path such as mara_ops stays readable.
     (re.compile(r"mara_[A-Za-z0-9_-]{6,}"), f"mara_{HIDDEN}"),
     (re.compile(r"\b(bearer(?:\s|%20)+)[^\s\"',;]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    # As a header of a request stands in a text.
+    (re.compile(r"(api[_-]?key\s*:\s*)[^\s,;\"'}]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     # Up to the last @ of the word: an unquoted password may hold / and @ itself.
     (re.compile(r"(://[^\s:/@?#\"'<>]{0,256}:)\S{0,1024}@"), rf"\1{HIDDEN}@"),
     (

@@ -20,6 +20,8 @@ LEAKS = (
     f"key {CANARIES[0]} refused",
     f"token={CANARIES[1]}",
     f"{{'Authorization': 'Bearer {CANARIES[2]}'}}",
+    "request headers x-api-key: CANARYheader, accept: */*",
+    "ANTHROPIC_API_KEY=CANARYvariable refused",
     f"postgresql://mara:{CANARIES[3]}@db.example/mara is locked",
     "postgresql://db.example/mara?user=mara&password=CANARYquery&sslmode=require",
 )
