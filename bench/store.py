@@ -81,6 +81,7 @@ def _chart() -> Iterator[Figure]:
 
 def _asked(name: str, question: Callable[[], Sequence[object]]) -> Iterator[Figure]:
     took_ms: list[float] = []
+    points: Sequence[object] = ()
     for _ in range(CHART_QUERIES):
         begun_s = time.perf_counter()
         points = question()

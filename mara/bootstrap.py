@@ -1,11 +1,11 @@
 """The only file that knows which real thing stands behind each protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeAlias, cast, get_args
+from typing import TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -31,38 +31,32 @@ from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.feeds.synthetic import SyntheticFeed
 from mara.optimizers.advised import Advised
 from mara.optimizers.base import Optimizer
-from mara.optimizers.guarded import Guarded
-from mara.optimizers.lp import Lp
+from mara.optimizers.roster import asked_of, companions_of, optimizer_of
 from mara.optimizers.rules import Rules
-from mara.optimizers.static import Static
+from mara.optimizers.steady import Memory, Steady
 from mara.runtime.advisor import Advisor
+from mara.runtime.alerts import Alarm, Webhook
 from mara.runtime.backtest import pooled_contracts
-from mara.runtime.clock import SystemClock
+from mara.runtime.clock import Clock, SystemClock
 from mara.runtime.engagement import bands_of, engagement_of
-from mara.runtime.engine import Engine
+from mara.runtime.engine import PLAN, Engine
 from mara.runtime.latest import Latest
 from mara.runtime.planner import Planner
 from mara.runtime.platform import Platform
+from mara.runtime.shadows import NO_BUDGETS, Shadows
 from mara.settings import Settings
 from mara.store import upkeep
-from mara.store.connection import path_of
+from mara.store.codec import record_of
+from mara.store.database import database_of
 from mara.store.outages import OutageCount
 from mara.store.people import People
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, difference_of, run_record
+from mara.store.sqlite_file import SqliteFile
 from mara.store.store import Store
 
 Demand: TypeAlias = tuple[tuple[SlaContract, ...], Callable[[int], tuple[ContractRequest, ...]] | None]
 """Contracts that live from the first tick on, and the requests of each tick."""
-
-OPTIMIZERS: Final[dict[str, Callable[[], Optimizer]]] = {
-    "static": Static,
-    "static-breakeven": lambda: Static(breakeven=True),
-    "rules": Rules,
-    "lp": Lp,
-    "claude": Lp,
-}
-"""`claude` is the linear program, and advice where a live run can ask for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,23 +69,6 @@ class Outside:
     feed: Feed
     history: History | None
     world: World
-
-
-def optimizer_of(name: str, deadline_s: float | None = None, *, warm: bool = False) -> Optimizer:
-    """The optimizer of that name, with rules behind it.
-
-    A deadline is for live runs: plans that are waited for would depend on how fast the machine is. Warm starts are for
-    backtests, which always run from their first tick: a resumed run has not seen the plans that they start from.
-
-    Raises:
-        ConfigError: no such optimizer.
-    """
-    if name not in OPTIMIZERS:
-        raise ConfigError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}: choose one of these")
-    first = OPTIMIZERS[name]()
-    if isinstance(first, Lp):
-        first = Lp(warm=warm, deadline_s=first.deadline_s if deadline_s is None else deadline_s)
-    return first if name == "rules" else Guarded((first, Rules()))
 
 
 def terms_of(settings: Settings) -> Terms:
@@ -154,29 +131,39 @@ def open_run(settings: Settings) -> tuple[Store, Engine]:
         ConfigError: the database holds a run of another seed, fleet or world.
         FeedError, StoreError: the world or the database cannot be opened.
     """
-    optimizer = optimizer_of(settings.optimizer)
+    optimizer_of(settings.optimizer)
     outside = outside_of(settings)
     wanted = _record_for(settings, outside)
     store = Store.open(settings.database_url, durability=settings.durability)
     try:
-        world = outside.world
+        world, parts = outside.world, dict[str, bytes]()
         stored = store.load()
         if stored is None:
             store.begin(wanted, world)
         else:
             _refuse_other_run(stored[0], wanted)
-            world = stored[1]
-        engine = Engine(
-            charter=outside.charter,
-            feed=outside.feed,
-            optimizer=optimizer,
-            horizon_hours=settings.horizon_hours,
-            world=world,
-        )
+            _, world, parts = stored
+        engine = _engine_of(settings, outside, world, parts)
     except BaseException:
         store.close()
         raise
     return store, engine
+
+
+def _engine_of(settings: Settings, outside: Outside, world: World, parts: Mapping[str, bytes]) -> Engine:
+    """The engine where a run stands, its plan in force and the worlds beside it as they were kept."""
+    optimizer = optimizer_of(settings.optimizer, spends_budgets=settings.sla_flexibility)
+    if isinstance(optimizer, Steady) and PLAN in parts:
+        optimizer.recall(record_of(Memory, parts[PLAN]))
+    companions = companions_of(settings.optimizer, spends_budgets=settings.sla_flexibility)
+    return Engine(
+        charter=outside.charter,
+        feed=outside.feed,
+        optimizer=optimizer,
+        horizon_hours=settings.horizon_hours,
+        world=world,
+        shadows=Shadows(outside.charter, world, companions, parts),
+    )
 
 
 def standing_of(settings: Settings) -> tuple[Engine, OutageRecord]:
@@ -191,7 +178,7 @@ def standing_of(settings: Settings) -> tuple[Engine, OutageRecord]:
     record = OutageRecord(
         seen_ticks=0, lost_ticks=sealed(np.zeros(sites)), fall_count=sealed(np.zeros(sites, dtype=np.int64))
     )
-    reading = Reading.open(settings.database_url) if path_of(settings.database_url).exists() else None
+    reading = Reading.open(settings.database_url) if database_of(settings.database_url).is_there() else None
     if reading is not None:
         try:
             if reading.ask("SELECT 1 FROM runs"):
@@ -241,15 +228,41 @@ def platform_of(settings: Settings) -> Platform:
         store, engine = open_run(settings)
         with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
             engine.outlook()
-        optimizer = optimizer_of(settings.optimizer, settings.plan_deadline_s)
-        if engagement.client is not None:
-            optimizer = Advised(optimizer, advisor, bands_of(settings))
-        return store, engine, Planner(optimizer, Rules(), settings.plan_deadline_s)
+        return store, engine, planner_of(settings, advisor if engagement.client is not None else None, clock)
 
-    return Platform(start, Latest(), clock, settings.speed, advisor)
+    webhook = Webhook(settings.webhook_url) if settings.webhook_url is not None else None
+    return Platform(start, Latest(Alarm(webhook)), clock, settings.speed, advisor)
 
 
-def set_aside(settings: Settings) -> Path | None:
+def planner_of(settings: Settings, advisor: Advisor | None, clock: Clock) -> Planner:
+    """The planner of a live run, with a twin for the world beside it that has no error budgets to spend."""
+    deadline_s = settings.plan_deadline_s
+    own, without = (
+        asked_of(settings.optimizer, deadline_s, spends_budgets=spends) for spends in (settings.sla_flexibility, False)
+    )
+    advised = own.optimizer if advisor is None else Advised(own.optimizer, advisor, bands_of(settings))
+    return Planner(
+        advised,
+        own.fallback,
+        deadline_s,
+        cancel=own.cancel,
+        every_tick=advisor is not None,
+        spends_budgets=settings.sla_flexibility,
+        clock=clock,
+        twins={
+            NO_BUDGETS: Planner(
+                without.optimizer,
+                without.fallback,
+                deadline_s,
+                cancel=without.cancel,
+                spends_budgets=False,
+                clock=clock,
+            )
+        },
+    )
+
+
+def set_aside(settings: Settings) -> str | None:
     """Keep the stored run beside a new, empty database; returns where, None where nothing was stored.
 
     Raises:
@@ -268,20 +281,25 @@ def people_of(settings: Settings) -> People:
     return People.open(settings.database_url)
 
 
+def database_file_of(settings: Settings) -> Path | None:
+    """The file that remembers the run; None where a server does.
+
+    Raises:
+        ConfigError: not the URL of a database.
+    """
+    database = database_of(settings.database_url)
+    return database.path if isinstance(database, SqliteFile) else None
+
+
 def rehearsal_of(settings: Settings) -> Engine:
     """An engine at the start of the run that the settings describe; nothing is remembered.
 
     Raises:
         ConfigError, FeedError: no such optimizer, fleet or world.
     """
+    optimizer_of(settings.optimizer)
     outside = outside_of(settings)
-    return Engine(
-        charter=outside.charter,
-        feed=outside.feed,
-        optimizer=optimizer_of(settings.optimizer),
-        horizon_hours=settings.horizon_hours,
-        world=outside.world,
-    )
+    return _engine_of(settings, outside, outside.world, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,7 +368,7 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
     outside = Outside(
         charter=charter, feed=feed, history=history, world=opened(first_world(charter), contracts, charter)
     )
-    return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer, warm=True), ticks=ticks)
+    return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)
 
 
 def contracts_beside(history: History) -> Path | None:

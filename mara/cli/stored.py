@@ -71,11 +71,11 @@ def check() -> None:
     """Integrity, hash chain of the ticks and trial balance."""
     report = upkeep.check(read_settings().database_url)
     for finding in report.findings:
-        complain(f"{report.path}: {finding}")
+        complain(f"{report.name}: {finding}")
     if not report.is_sound:
         raise typer.Exit(EXIT_DATABASE)
     run = f"run {report.run_id}, {report.ticks_count:,} ticks" if report.run_id else "no run yet"
-    typer.echo(f"{report.path} is sound: {run}")
+    typer.echo(f"{report.name} is sound: {run}")
 
 
 @db.command()

@@ -1,15 +1,24 @@
 """A stored tick computed again and compared, bit for bit, with what was stored."""
 
+import logging
 from dataclasses import dataclass
 
+from mara.core.events import Event
+from mara.core.picture import snapshot_of
+from mara.core.plan import Plan
+from mara.core.snapshot import Snapshot
 from mara.core.step import Step, advance
 from mara.core.world import World
 from mara.errors import ConfigError, StoreRefused
 from mara.feeds.base import Feed
 from mara.feeds.synthetic import SyntheticFeed
+from mara.runtime.engine import Engine
 from mara.store.page import digests_of
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, StoredTick
+from mara.store.store import Store
+
+log = logging.getLogger("mara.again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,7 +40,7 @@ def replayed(reading: Reading, run_id: str, tick: int) -> Comparison:
     """
     run = reading.run()
     if run.run_id != run_id:
-        raise ConfigError(f"{reading.path} holds run {run.run_id}, {run_id} was asked for: name that one")
+        raise ConfigError(f"{reading.name} holds run {run.run_id}, {run_id} was asked for: name that one")
     feed = SyntheticFeed(run.charter, run.seed) if run.feed == SyntheticFeed.name else None
     stored = reading.stored_tick(tick)
     first, world = reading.world_before(tick)
@@ -41,6 +50,20 @@ def replayed(reading: Reading, run_id: str, tick: int) -> Comparison:
     fresh = digests_of(step)
     differs = tuple(name for name in ("raw", "kept", "world") if getattr(fresh, name) != getattr(stored.digests, name))
     return Comparison(step=step, stored=stored, replayed_ticks=tick + 1 - first, differs=differs)
+
+
+def last_shown(store: Store, engine: Engine, recent: tuple[Event, ...]) -> Snapshot | None:
+    """The last stored tick, computed again, so that a start, or a run at its end, does not look empty."""
+    tick, run = engine.world.tick - 1, store.run
+    if tick < 0 or run is None:
+        return None
+    try:
+        again = replayed(store.reading, run.run_id, tick)
+    except StoreRefused as refusal:
+        log.warning("the last tick cannot be shown", extra={"tick": tick, "reason": str(refusal)})
+        return None
+    plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(again.step.plan,))
+    return snapshot_of(again.step, plan, recent, engine.charter, run.run_id, engine.shadow_gains)
 
 
 def _again(stored: StoredTick, world: World, run: RunRecord, feed: Feed | None) -> Step:

@@ -1,6 +1,6 @@
 """Whether a database still says what was written: pages, hash chains, and the trial balance of its ledger."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import groupby, islice
@@ -14,27 +14,27 @@ from mara.core.world import World
 from mara.store import resume
 from mara.store.chain import Digests, audit_hash, genesis_of, kept_digest, link_of, raw_digest, world_digest
 from mara.store.codec import bytes_of, record_of
+from mara.store.database import Database
 from mara.store.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
 from mara.store.page import WITHOUT_BOOK
 from mara.store.people import access_findings
 
 MOST_FINDINGS: Final = 20
-MOST_PAGE_FAULTS: Final = 5
 
 Ask = Callable[..., Any]
 Rows = list[tuple[Any, ...]]
 
 
-def findings_in(connection: Connection) -> tuple[int, tuple[str, ...]]:
+def findings_in(database: Database, connection: Connection) -> tuple[int, tuple[str, ...]]:
     """Ticks looked at, and what is wrong, in sentences. `connection` sees one state of the database throughout."""
     ask = connection.exec_driver_sql
-    found = [f"page fault: {row[0]}" for row in ask(f"PRAGMA integrity_check({MOST_PAGE_FAULTS})") if row[0] != "ok"]
+    found = [f"page fault: {fault}" for fault in database.page_faults(connection)]
     if found:
         return 0, tuple(found)
     run = ask("SELECT run_id FROM runs").one_or_none()
     if run is None:
         return 0, tuple(islice(access_findings(connection), MOST_FINDINGS))
-    chain = _Chain(connection, genesis_of(run[0]))
+    chain = _Chain(database, connection, genesis_of(run[0]))
     for finding in (
         *chain.findings(),
         *_audit_findings(ask),
@@ -53,6 +53,7 @@ def findings_in(connection: Connection) -> tuple[int, tuple[str, ...]]:
 class _Chain:
     """Walks the ticks in order beside the rows that their hashes cover."""
 
+    database: Database
     connection: Connection
     link: bytes
     count: int = 0
@@ -60,18 +61,17 @@ class _Chain:
     worlds: dict[int, bytes] = field(default_factory=dict)
 
     def findings(self) -> Iterator[str]:
-        ask = self.connection.exec_driver_sql
-        ledger = _Stream(ask("SELECT * FROM ledger ORDER BY tick, site"))
-        plans = _Stream(ask("SELECT from_tick, content FROM plans ORDER BY from_tick"))
+        ledger = _Stream(self._rows("SELECT * FROM ledger ORDER BY tick, site"))
+        plans = _Stream(self._rows("SELECT from_tick, content FROM plans ORDER BY from_tick"))
         raw = tuple(
-            _Stream(ask(query))
+            _Stream(self._rows(query))
             for query in (
                 "SELECT * FROM prices ORDER BY tick, site",
                 "SELECT * FROM markets ORDER BY tick",
                 "SELECT * FROM allocations ORDER BY tick, site",
             )
         )
-        ticks = ask("SELECT tick, commands, raw_hash, kept_hash, world_hash, tick_hash FROM ticks ORDER BY tick")
+        ticks = self._rows("SELECT tick, commands, raw_hash, kept_hash, world_hash, tick_hash FROM ticks ORDER BY tick")
         for tick, commands, *hashes, link in ticks:
             stored = Digests(raw=hashes[0], kept=hashes[1], world=hashes[2])
             changed = plans.take(tick)
@@ -85,7 +85,10 @@ class _Chain:
                 yield f"tick {tick}: its hash does not follow from the tick before"
             self.link, self.worlds[tick + 1] = link, stored.world
             self.count += 1
-        yield from self._world_findings(ask)
+        yield from self._world_findings(self.connection.exec_driver_sql)
+
+    def _rows(self, query: str) -> Iterator[Sequence[Any]]:
+        return self.database.rows_of(self.connection, query)
 
     def _world_findings(self, ask: Ask) -> Iterator[str]:
         seq, link = ask("SELECT seq, tick_hash FROM engine_state").one()
@@ -159,7 +162,7 @@ def _balance_findings(connection: Connection) -> Iterator[str]:
         yield f"the world holds {holds} micro-USD, its ledger says {began_with + earned}"
     uneven = ask(
         "SELECT tick FROM ticks JOIN (SELECT tick, sum(cash_micro_usd) AS cash FROM ledger GROUP BY tick)"
-        " USING (tick) WHERE revenue_micro_usd - cost_micro_usd + cash <> 0 LIMIT ?",
+        " AS sums USING (tick) WHERE revenue_micro_usd - cost_micro_usd + cash <> 0 LIMIT ?",
         (MOST_FINDINGS,),
     )
     for row in uneven:

@@ -26,6 +26,9 @@ FORMAT: Final = 1
 HEADER_AT: Final = len(MAGIC) + 5
 COMMANDS: Final = {kind.__name__: kind for kind in (Book, Cancel, Outage, Restore, Exclude)}
 
+RETIRED: Final = frozenset({"sla_flexibility_micro_usd"})
+"""Fields that records no longer have: older databases hold them."""
+
 T = TypeVar("T")
 Plain = Any
 """What JSON holds."""
@@ -114,7 +117,7 @@ def _writers(kind: Any, without: frozenset[str] = frozenset()) -> Writer:
 
 def _record_from(kind: Any, plain: Plain, arrays: _Arrays, given: dict[str, object]) -> Any:
     known = dict(_hints(kind))
-    values = {name: _reader(known[name])(value, arrays) for name, value in plain.items()}
+    values = {name: _reader(known[name])(value, arrays) for name, value in plain.items() if name not in RETIRED}
     return kind(**values, **given)
 
 

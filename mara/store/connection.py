@@ -1,4 +1,4 @@
-"""Connections to SQLite: where the database is, how it is opened, and what its errors mean.
+"""Connections to SQLite: how a file is opened, and what its errors mean.
 
 One writer connection, synchronous; readers are read-only and see the last commit. Figures behind the settings are in
 `docs/decisions/0050-one-writer-one-transaction-a-tick.md`.
@@ -8,16 +8,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
+from mara.errors import StoreBlocked, StoreError, StoreRefused
 
 BUSY_TIMEOUT_S: Final = 5.0
 READER_COUNT: Final = 4
@@ -32,22 +32,6 @@ _WRITER_PRAGMAS: Final = (
     f"journal_size_limit = {JOURNAL_LIMIT_BYTES}",
     f"cache_size = -{CACHE_KIB}",
 )
-
-
-def path_of(url: str) -> Path:
-    """The file of a database URL.
-
-    Raises:
-        ConfigError: not the URL of an SQLite file; it is not repeated, because it may carry a password.
-    """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError("the database URL cannot be read: write it as sqlite:///mara.db") from error
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:") or parsed.query:
-        kind = parsed.get_backend_name()
-        raise ConfigError(f"the database must be an SQLite file, came {kind}: write it as sqlite:///mara.db")
-    return Path(parsed.database or "").absolute()
 
 
 def reading_uri(path: Path) -> str:
@@ -95,6 +79,12 @@ def reader_engine(path: Path) -> Engine:
         pool_timeout=BUSY_TIMEOUT_S,
         pool_reset_on_return=None,
     )
+
+
+def pragma(connection: Connection, words: str) -> None:
+    """Set something of a connection, outside any transaction, where SQLite wants it."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA {words}").fetchall()
 
 
 @contextmanager

@@ -171,8 +171,8 @@ _SOURCES: Final[dict[ExportTable, tuple[Header, str]]] = {
         " contract_id, tier, customer, power_mw, rate_usd_per_mwh, timezone, count(window_end_tick),"
         " coalesce(sum(good_ticks), 0), coalesce(sum(bad_ticks), 0), coalesce(sum(excluded_ticks), 0),"
         " coalesce(sum(charge_micro_usd), 0), coalesce(sum(credit_micro_usd), 0)"
-        " FROM runs JOIN sla_contracts c LEFT JOIN sla_windows w ON w.number = c.number"
-        " WHERE booked_tick >= ? AND booked_tick < ? GROUP BY c.number ORDER BY c.number",
+        " FROM runs CROSS JOIN sla_contracts c LEFT JOIN sla_windows w ON w.number = c.number"
+        " WHERE booked_tick >= ? AND booked_tick < ? GROUP BY c.number, runs.number ORDER BY c.number",
     ),
     "optimizations": (
         (
@@ -186,6 +186,6 @@ _SOURCES: Final[dict[ExportTable, tuple[Header, str]]] = {
         ),
         "SELECT adopted_tick, start_epoch_s + 60 * tick_minutes * adopted_tick, made_tick, o.optimizer, status,"
         " horizon_ticks, objective_usd, bound_usd, (bound_usd - objective_usd) / nullif(abs(bound_usd), 0), note"
-        " FROM optimization_runs o JOIN runs WHERE adopted_tick >= ? AND adopted_tick < ? ORDER BY adopted_tick",
+        " FROM optimization_runs o CROSS JOIN runs WHERE adopted_tick >= ? AND adopted_tick < ? ORDER BY adopted_tick",
     ),
 }

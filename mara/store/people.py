@@ -7,7 +7,6 @@ passwords as argon2id, tokens and sessions as digests.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from threading import RLock
 from typing import Any, Final, Self
 
@@ -17,7 +16,7 @@ from sqlmodel import Field
 
 from mara.errors import CommandError
 from mara.store.chain import audit_hash
-from mara.store.connection import answering, path_of, writer_engine
+from mara.store.database import Database, database_of
 from mara.store.tables import BY_ROWID, Row, binary, key, whole, words
 
 MAX_LOG_READ: Final = 1_000
@@ -95,9 +94,9 @@ class People:
     Raises, from every method: StoreError, the disk refused and nothing was stored.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._engine = writer_engine(path)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._engine = database.editor()
         self._one_at_a_time = RLock()
 
     @classmethod
@@ -107,7 +106,7 @@ class People:
         Raises:
             ConfigError: not the URL of a database.
         """
-        return cls(path_of(url))
+        return cls(database_of(url))
 
     def close(self) -> None:
         """Let go of the connection; harmless when repeated."""
@@ -191,7 +190,7 @@ class People:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._one_at_a_time, answering(self.path, "users"), self._engine.begin() as connection:
+        with self._one_at_a_time, self._database.answering("users"), self._engine.begin() as connection:
             yield connection
 
     @contextmanager

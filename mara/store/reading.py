@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
@@ -16,11 +15,10 @@ from mara.core.snapshot import SeriesPoint
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_HOUR
 from mara.core.world import Observation, World
 from mara.errors import StoreError, StoreRefused
-from mara.store import resume, rows, schema, tables
+from mara.store import resume, rows, tables
 from mara.store.chain import Digests
 from mara.store.codec import commands_of, record_of
-from mara.store.connection import answering, path_of, reader_engine
-from mara.store.damage import EMPTY, refusal
+from mara.store.database import Database, database_of
 from mara.store.records import RunRecord, StoredTick
 from mara.store.statements import FLEET
 
@@ -34,9 +32,9 @@ MOST_EVENTS: Final = 1_000
 class Reading:
     """A read-only view of a database, live or not. Safe to use from several threads."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._engine = reader_engine(path)
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._engine = database.reader()
         self._run: RunRecord | None = None
         self._is_closed = False
 
@@ -47,17 +45,14 @@ class Reading:
         Raises:
             StoreRefused: there is none, it is empty, or it is of another version.
         """
-        path = path_of(url)
-        if path.is_file() and not path.stat().st_size:
-            raise refusal(path, EMPTY)
-        if not path.is_file():
-            raise StoreRefused(
-                f"a database was expected at {path}, there is none: run `mara simulate` or `mara run` first"
-            )
-        schema.refuse_newer(path)
-        if schema.revision_of(path) != schema.HEAD:
-            raise StoreRefused(f"{path} is of an older Mara: run `mara db upgrade` first")
-        return cls(path)
+        database = database_of(url)
+        database.refuse_unreadable()
+        return cls(database)
+
+    @property
+    def name(self) -> str:
+        """Of the database, for messages."""
+        return self.database.name
 
     def close(self) -> None:
         """Let go of the connections; who still asks is refused. Harmless when repeated."""
@@ -72,19 +67,15 @@ class Reading:
     @contextmanager
     def _connection(self, doing: str) -> Iterator[Connection]:
         if self._is_closed:
-            raise StoreError(f"{self.path} was closed at {doing}: open it again")
-        with answering(self.path, doing), self._engine.connect() as connection:
+            raise StoreError(f"{self.name} was closed at {doing}: open it again")
+        with self.database.answering(doing), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def one_state(self) -> Iterator[Connection]:
         """One committed state for several queries. The write-ahead log grows meanwhile: keep it short."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.exec_driver_sql("ROLLBACK")
+        with self._engine.connect() as connection, self.database.one_state(connection):
+            yield connection
 
     def run(self) -> RunRecord:
         """The run in the database.
@@ -96,7 +87,7 @@ class Reading:
             with self._connection("reading") as connection:
                 self._run = resume.run_in(connection)
         if self._run is None:
-            raise StoreRefused(f"{self.path} holds no run yet: run `mara simulate` or `mara run` first")
+            raise StoreRefused(f"{self.name} holds no run yet: run `mara simulate` or `mara run` first")
         return self._run
 
     def world(self) -> World:
@@ -116,7 +107,7 @@ class Reading:
         """
         found = self.ask("SELECT tick, content FROM checkpoints WHERE tick <= ? ORDER BY tick DESC LIMIT 1", tick)
         if not found:
-            raise StoreRefused(f"the run in {self.path} begins after tick {tick}: ask for a later one")
+            raise StoreRefused(f"the run in {self.name} begins after tick {tick}: ask for a later one")
         return found[0][0], record_of(World, found[0][1])
 
     def stored_tick(self, tick: int) -> StoredTick:
@@ -127,7 +118,7 @@ class Reading:
         """
         found = self.ask("SELECT commands, raw_hash, kept_hash, world_hash, tick_hash FROM ticks WHERE tick = ?", tick)
         if not found:
-            raise StoreRefused(f"tick {tick} is not in {self.path}, which goes up to tick {self.next_tick() - 1}")
+            raise StoreRefused(f"tick {tick} is not in {self.name}, which goes up to tick {self.next_tick() - 1}")
         commands, raw, kept, world, link = found[0]
         plan = self.ask("SELECT content FROM plans WHERE from_tick <= ? ORDER BY from_tick DESC LIMIT 1", tick)
         return StoredTick(

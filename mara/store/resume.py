@@ -1,7 +1,6 @@
 """How a run is taken up where it stands: what a writer reads when it opens a database, and writes when a run begins."""
 
 from hashlib import sha256
-from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
@@ -12,9 +11,10 @@ from mara.store import rows, tables
 from mara.store.adoption import Adoption
 from mara.store.chain import genesis_of
 from mara.store.codec import bytes_of, record_of
+from mara.store.database import Database
 from mara.store.page import BOOK, WITHOUT_BOOK, WORLD, Tail
 from mara.store.records import RunRecord
-from mara.store.statements import insert_into
+from mara.store.statements import columns_of
 
 
 def take_over(connection: Connection) -> int:
@@ -23,7 +23,7 @@ def take_over(connection: Connection) -> int:
     return connection.exec_driver_sql("SELECT writer_run FROM engine_state").scalar() or 0
 
 
-def refuse_torn(connection: Connection, path: Path) -> None:
+def refuse_torn(connection: Connection, name: str) -> None:
     """Look whether sequence, ticks and cash tell the same story; one transaction a tick means they always do.
 
     Raises:
@@ -37,9 +37,9 @@ def refuse_torn(connection: Connection, path: Path) -> None:
     first_world = ask("SELECT content FROM checkpoints ORDER BY tick LIMIT 1").scalar_one()
     earned = ask("SELECT coalesce(sum(revenue_micro_usd - cost_micro_usd), 0) FROM ticks").scalar_one()
     if last is not None and tuple(last) != tuple(state):
-        raise StoreRefused(f"{path} stands at tick {state[0]}, its ticks end at {last[0]}: run `mara db check`")
+        raise StoreRefused(f"{name} stands at tick {state[0]}, its ticks end at {last[0]}: run `mara db check`")
     if world_in(connection).cash_micro_usd != record_of(World, first_world).cash_micro_usd + earned:
-        raise StoreRefused(f"{path} holds cash that its ticks did not earn: run `mara db check`")
+        raise StoreRefused(f"{name} holds cash that its ticks did not earn: run `mara db check`")
 
 
 def run_in(connection: Connection) -> RunRecord | None:
@@ -95,7 +95,7 @@ def tail_in(connection: Connection) -> Tail:
     )
 
 
-def write_first(connection: Connection, run: RunRecord, world: World) -> None:
+def write_first(database: Database, connection: Connection, run: RunRecord, world: World) -> None:
     """What is there before the first tick."""
     charter = run.charter
     fixed = (
@@ -123,4 +123,4 @@ def write_first(connection: Connection, run: RunRecord, world: World) -> None:
         (tables.SlaContract, rows.contract_rows(world.book.contracts, 1, world.tick)),
     ):
         if values:
-            connection.exec_driver_sql(insert_into(table), values)
+            database.insert(connection, *columns_of(table), values)

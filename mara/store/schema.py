@@ -54,7 +54,7 @@ def refuse_newer(path: Path) -> None:
         StoreRefused: its migration is not one of ours.
     """
     revision = revision_of(path)
-    if revision not in ("", HEAD, *_known(MIGRATIONS)):
+    if revision not in ("", HEAD, *known_revisions(MIGRATIONS)):
         raise StoreRefused(
             f"{path} was written by a newer Mara (schema {revision}, this one knows up to {HEAD}): upgrade Mara"
         )
@@ -66,7 +66,7 @@ def upgrade(path: Path, migrations: Path = MIGRATIONS) -> Path | None:
     Raises:
         StoreError: a migration failed; the database is as it was.
     """
-    if revision_of(path) == _known(migrations)[-1]:
+    if revision_of(path) == known_revisions(migrations)[-1]:
         return None
     backup = back_up_beside(path)
     try:
@@ -111,6 +111,6 @@ def _migrate(path: Path, migrations: Path) -> None:
         engine.dispose()
 
 
-def _known(migrations: Path) -> list[str]:
+def known_revisions(migrations: Path) -> list[str]:
     """The numbers of the migrations, oldest first: each file is named by its own."""
     return sorted(path.name.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py"))

@@ -4,8 +4,6 @@ from functools import cache
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import insert
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
 from mara.core.timegrid import TimeGrid
@@ -37,14 +35,14 @@ INSERT INTO hourly (site, hour_epoch_s, ticks_count,
        site_power_w, it_power_w, emissions_g, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd,
        energy_price_low_usd_per_mwh, energy_price_high_usd_per_mwh,
        air_miner_w, hydro_miner_w, immersion_miner_w, gpu_w, asic_w, contracts_w)
-SELECT {{site}}, :hour, count(DISTINCT tick),
+SELECT {{site}}, ?, count(DISTINCT tick),
        avg(energy_price_usd_per_mwh), avg(carbon_intensity_g_per_kwh), avg(renewable_share), avg(dry_bulb_c),
        {_MEAN_W[0]}, {_MEAN_W[1]},
        sum(emissions_g), sum(revenue_micro_usd), sum(cost_micro_usd), sum(energy_cost_micro_usd),
        min(energy_price_usd_per_mwh), max(energy_price_usd_per_mwh),
        {", ".join(_MEAN_W[2:])}
 FROM allocations JOIN prices USING (tick, site)
-WHERE tick BETWEEN :first AND :last
+WHERE tick BETWEEN ? AND ?
 """  # noqa: S608  # names of ours
 _ROLL_UP_SITES: Final = _ROLL_UP.format(site="site") + "GROUP BY site"
 _ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET)
@@ -59,17 +57,16 @@ _SEQUENCE: Final = "UPDATE engine_state SET seq = ?, tick_hash = ? WHERE number 
 
 
 @cache
-def insert_into(table: type[Row]) -> str:
-    """An insertion of whole rows in the order of the table's columns; what the database stamps itself is left out."""
-    columns = table.__table__.columns  # type: ignore[attr-defined]
-    given = [column.name for column in columns if column.server_default is None]
-    return str(insert(table).compile(dialect=sqlite.dialect(), column_keys=given))
+def columns_of(table: type[Row]) -> tuple[str, tuple[str, ...]]:
+    """A table's name and the columns of whole rows in their order; what the database stamps itself is left out."""
+    made = table.__table__  # type: ignore[attr-defined]
+    return made.name, tuple(column.name for column in made.columns if column.server_default is None)
 
 
 def roll_up(connection: Connection, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> None:
     """Condense the clock hour that `last_tick` ends, by site and for the fleet."""
     first_tick = max(0, -((grid.start_epoch_s - hour_epoch_s) // (grid.tick_minutes * SECONDS_PER_MINUTE)))
-    values = {"hour": hour_epoch_s, "first": first_tick, "last": last_tick}
+    values = (hour_epoch_s, first_tick, last_tick)
     connection.exec_driver_sql(_ROLL_UP_SITES, values)
     connection.exec_driver_sql(_ROLL_UP_FLEET, values)
 

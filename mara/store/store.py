@@ -4,13 +4,10 @@ Methods work in the calling thread, one at a time. `executor` is the store's own
 ``await loop.run_in_executor(store.executor, store.append, step, plan, events)``.
 """
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from shutil import disk_usage
 from threading import RLock
 from types import MappingProxyType
 from typing import Final, Literal, Self
@@ -25,11 +22,9 @@ from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY
 from mara.core.world import Charter, World
 from mara.errors import StoreBlocked, StoreError, StoreRefused
-from mara.store import resume, schema, statements
-from mara.store.connection import answering, path_of, writer_engine
-from mara.store.damage import refuse_damage, refuse_orphan
+from mara.store import resume, statements
+from mara.store.database import Database, Hold, database_of
 from mara.store.export import ExportTable, Header, Values, export
-from mara.store.lock import WriterLock
 from mara.store.page import BOOK, WORLD, Page, Tail, digests_of, page_of
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, StoredTick
@@ -46,46 +41,35 @@ NO_PARTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 class Store:
     """The one writer of a database, from `open` to `close`."""
 
-    def __init__(self, path: Path, lock: WriterLock, durability: Durability, raw_days: int) -> None:
-        self.path = path
+    def __init__(self, database: Database, held: Hold, durability: Durability, raw_days: int) -> None:
+        self.database = database
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="mara-store")
-        self.reading = Reading(path)
-        self._writer_lock = lock
+        self.reading = Reading(database)
+        self._held = held
         self._always_full = durability == "full"
-        self._waits = False
+        self._waits: bool | None = None
         self._raw_days = raw_days
         self._one_at_a_time = RLock()
-        self._engine = writer_engine(path)
+        self._engine = held.engine
         self._tail: Tail | None = None
         self.run: RunRecord | None = None
-        try:
-            self._connection: Connection = self._take_over()
-        except BaseException:
-            self._engine.dispose()
-            raise
+        self._connection: Connection = self._take_over()
 
     @classmethod
     def open(cls, url: str, *, durability: Durability = "normal", raw_days: int = RAW_DAYS) -> Self:
         """Open a database for writing; make it when there is none, upgrade it when it is older.
 
         Raises:
-            ConfigError: not the URL of an SQLite file.
+            ConfigError: not the URL of a database.
             StoreRefused: locked by another process, damaged, empty, read-only, or written by a newer Mara.
             StoreError: the disk refused.
         """
-        path = path_of(url)
-        lock = WriterLock.taken(path)
+        database = database_of(url)
+        held = database.hold()
         try:
-            if path.exists():
-                refuse_damage(path)
-                schema.refuse_newer(path)
-                schema.upgrade(path)
-            else:
-                refuse_orphan(path)
-                schema.create(path)
-            return cls(path, lock, durability, raw_days)
+            return cls(database, held, durability, raw_days)
         except BaseException:
-            lock.release()
+            held.release()
             raise
 
     def begin(self, run: RunRecord, world: World) -> None:
@@ -95,19 +79,21 @@ class Store:
             StoreRefused: the database holds a run already.
             StoreError: the disk refused; nothing was stored.
         """
-        with self._one_at_a_time, answering(self.path, "the start of the run"):
+        with self._one_at_a_time, self.database.answering("the start of the run"):
             if self.run is not None:
-                raise StoreRefused(f"{self.path} holds run {self.run.run_id} already: use another file for a new one")
+                raise StoreRefused(
+                    f"{self.database.name} holds run {self.run.run_id} already: use another file for a new one"
+                )
             self._wait_for_disk(True)
             with self._connection.begin():
-                resume.write_first(self._connection, run, world)
+                resume.write_first(self.database, self._connection, run, world)
             with self._connection.begin():
                 self._writer_run = resume.take_over(self._connection)
                 self.run = resume.run_in(self._connection)
 
     def load(self) -> tuple[RunRecord, World, dict[str, bytes]] | None:
         """The run, the world before its next tick and the parts kept with it; None in an empty database."""
-        with self._one_at_a_time, answering(self.path, "its resumption"), self._connection.begin():
+        with self._one_at_a_time, self.database.answering("its resumption"), self._connection.begin():
             if self.run is None:
                 return None
             return self.run, resume.world_in(self._connection), resume.parts_in(self._connection)
@@ -123,7 +109,7 @@ class Store:
             StoreError: nothing was stored; the same call may be tried again.
             StoreRefused: another tick was expected, or another writer went on with this run.
         """
-        with self._one_at_a_time, answering(self.path, f"tick {step.tick}"):
+        with self._one_at_a_time, self.database.answering(f"tick {step.tick}"):
             assert not {WORLD, BOOK} & parts.keys(), "the world and its book are the store's own parts"
             tail = self._tail or self._read_tail()
             if step.tick != tail.next_tick:
@@ -141,7 +127,7 @@ class Store:
         Raises:
             StoreError: the disk refused; nothing was stored.
         """
-        with self._one_at_a_time, answering(self.path, doing), self._connection.begin():
+        with self._one_at_a_time, self.database.answering(doing), self._connection.begin():
             yield self._connection
 
     def refuse_little_room(self, tick: int) -> None:
@@ -150,11 +136,11 @@ class Store:
         Raises:
             StoreBlocked: less than `LEAST_FREE_BYTES` are free where the database is.
         """
-        free = disk_usage(self.path.parent).free
-        if free < LEAST_FREE_BYTES:
+        free = self.database.free_bytes()
+        if free is not None and free < LEAST_FREE_BYTES:
             raise StoreBlocked(
-                f"stopped before tick {tick}: {free // MB} MB are free beside {self.path}, {LEAST_FREE_BYTES // MB} MB"
-                " were expected; what was stored is kept: free space and go on"
+                f"stopped before tick {tick}: {free // MB} MB are free beside {self.database.name},"
+                f" {LEAST_FREE_BYTES // MB} MB were expected; what was stored is kept: free space and go on"
             )
 
     def close(self) -> None:
@@ -162,12 +148,10 @@ class Store:
         self.executor.shutdown(wait=True)
         with self._one_at_a_time:
             self.reading.close()
-            with suppress(sqlite3.Error):  # what is in the log is as safe there
-                if not self._connection.closed:
-                    self._pragma("wal_checkpoint(TRUNCATE)")
-                    self._connection.close()
-            self._engine.dispose()
-            self._writer_lock.release()
+            if not self._connection.closed:
+                self.database.settle(self._connection)
+                self._connection.close()
+            self._held.release()
 
     def world_before(self, tick: int) -> tuple[int, World]:
         """See `Reading`."""
@@ -188,10 +172,10 @@ class Store:
         return self.reading.series(hours)
 
     def _take_over(self) -> Connection:
-        with answering(self.path, "its opening"):
+        with self.database.answering("its opening"):
             connection = self._engine.connect()
             with connection.begin():
-                resume.refuse_torn(connection, self.path)
+                resume.refuse_torn(connection, self.database.name)
                 self._writer_run = resume.take_over(connection)
                 self.run = resume.run_in(connection)
             return connection
@@ -203,7 +187,7 @@ class Store:
     @property
     def _charter(self) -> Charter:
         if self.run is None:
-            raise StoreRefused(f"{self.path} holds no run yet: begin one")
+            raise StoreRefused(f"{self.database.name} holds no run yet: begin one")
         return self.run.charter
 
     def _read_tail(self) -> Tail:
@@ -215,7 +199,8 @@ class Store:
         if step.tick < expected_tick and self.reading.stored_tick(step.tick).digests == digests_of(step):
             return
         raise StoreRefused(
-            f"{self.path} expected tick {expected_tick}, tick {step.tick} came: load the run again and go on from there"
+            f"{self.database.name} expected tick {expected_tick}, tick {step.tick} came:"
+            " load the run again and go on from there"
         )
 
     def _write(self, page: Page, grid: TimeGrid) -> None:
@@ -223,23 +208,21 @@ class Store:
         connection = self._connection
         with connection.begin():
             for table, values in page.inserts:
-                connection.exec_driver_sql(statements.insert_into(table), values)
+                self.database.insert(connection, *statements.columns_of(table), values)
             if page.hour_epoch_s is not None:
                 statements.roll_up(connection, page.hour_epoch_s, page.tick, grid)
             statements.prune(connection, page.tick - self._raw_days * HOURS_PER_DAY * grid.ticks_per_hour, grid)
             statements.turn(connection, page)
             if not statements.advance_sequence(connection, page, self._writer_run):
-                raise StoreRefused(f"{self.path}: another writer has gone on from tick {page.tick}: stop this one")
+                raise StoreRefused(
+                    f"{self.database.name}: another writer has gone on from tick {page.tick}: stop this one"
+                )
 
     def _wait_for_disk(self, full: bool) -> None:
         """Whether a commit waits until it would survive a power cut; a killed process loses nothing either way."""
-        if full != self._waits:
-            self._pragma(f"synchronous = {'FULL' if full else 'NORMAL'}")
+        if self._connection.closed:
+            raise StoreError(f"{self.database.name} is closed: open it again")
+        if full is not self._waits:
+            self._waits = None  # unknown, should it fail
+            self.database.wait_for_disk(self._connection, full=full)
             self._waits = full
-
-    def _pragma(self, pragma: str) -> None:
-        """Outside any transaction, where SQLite wants it."""
-        driver = self._connection.connection.driver_connection
-        if driver is None:
-            raise StoreError(f"{self.path} is closed: open it again")
-        driver.execute(f"PRAGMA {pragma}").fetchall()

@@ -10,8 +10,12 @@ import pytest
 from mara.errors import CommandError, StoreError
 from mara.runtime import archive as module
 from mara.runtime.archive import MOST_AT_ONCE, Archive
+from mara.store import balance, series
+from mara.store.metrics import History, Metric
 from mara.store.store import Store
 from tests.store.runs import go_on, stored_run
+
+EMPTY = History(metric=Metric.PUE, site_id="", bucket_minutes=5, points=())
 
 
 @pytest.fixture
@@ -24,15 +28,17 @@ async def test_every_question_is_answered_while_the_run_goes_on(store: Store) ->
     archive.open(store.reading)
     going_on = asyncio.create_task(asyncio.to_thread(go_on, store, 20))
     booked = (await archive.contracts("live"))[0].id
-    answers = await asyncio.gather(
+    points, metric, ledger, past = await asyncio.gather(
         archive.site_series("site0", 2),
         archive.history("profit_usd_per_h"),
-        archive.site_ledger("site0", 0, 40),
         archive.ledger(),
+        archive.optimizations(),
+    )
+    lines, earned, told, decided, plan, everything, life, counted = await asyncio.gather(
+        archive.site_ledger("site0", 0, 40),
         archive.profit_between(0, 40),
         archive.site_events("site0"),
         archive.decisions("site0"),
-        archive.optimizations(),
         archive.optimization(0),
         archive.contracts("all"),
         archive.contract(booked),
@@ -41,10 +47,17 @@ async def test_every_question_is_answered_while_the_run_goes_on(store: Store) ->
     await going_on
     archive.close()
     store.close()
-    assert len(answers[0]) == 24
-    assert answers[3].balance_micro_usd == 0
-    assert answers[8].plan.adopted_tick == 0
-    assert answers[10].row.id == booked
+    assert len(points) == 24
+    assert metric.points
+    assert ledger.balance_micro_usd == 0
+    assert plan.plan == past[-1]
+    assert len(lines) == 17
+    assert earned
+    assert set(told) == set()
+    assert all(decision.source == "plan" for decision in decided)
+    assert life.row.id == booked
+    assert life.row.id in {row.id for row in everything}
+    assert counted[0].at == life.strip[0].starts_at
 
 
 async def test_a_question_about_nothing_is_the_asker_s_error(store: Store) -> None:
@@ -58,7 +71,7 @@ async def test_a_question_about_nothing_is_the_asker_s_error(store: Store) -> No
 
 async def test_a_slow_answer_holds_up_a_thread_and_not_the_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, go = Archive(), threading.Event()
-    monkeypatch.setattr(module.series, "history", lambda *_: go.wait(10) and threading.current_thread().name)
+    monkeypatch.setattr(series, "history", lambda *_: go.wait(10) and threading.current_thread().name)
     archive.open(store.reading)
     asked = [asyncio.create_task(archive.history("pue")) for _ in range(MOST_AT_ONCE + 1)]
     begun_s = time.monotonic()
@@ -77,15 +90,15 @@ async def test_a_slow_answer_holds_up_a_thread_and_not_the_loop(store: Store, mo
 async def test_a_crowd_is_turned_away_and_comes_in_again_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, go = Archive(), threading.Event()
     monkeypatch.setattr(module, "MOST_WAITING", 3)
-    monkeypatch.setattr(module.series, "history", lambda *_: go.wait(10))
+    monkeypatch.setattr(series, "history", lambda *_: go.wait(10) and EMPTY)
     archive.open(store.reading)
     asked = [asyncio.create_task(archive.history("pue")) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(StoreError, match="3 questions wait"):
         await archive.history("pue")
     go.set()
-    assert await asyncio.gather(*asked) == [True] * 3
-    assert await archive.history("pue")
+    assert await asyncio.gather(*asked) == [EMPTY] * 3
+    assert await archive.history("pue") == EMPTY
     archive.close()
     store.close()
 
@@ -107,15 +120,15 @@ async def test_nobody_is_answered_before_the_start_or_after_the_end(store: Store
 
 async def test_who_waits_when_the_run_ends_is_told_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, go = Archive(), threading.Event()
-    first, second = module.series.history, module.balance.ledger
-    monkeypatch.setattr(module.series, "history", lambda *args: go.wait(10) and first(*args))
-    monkeypatch.setattr(module.balance, "ledger", lambda *args: go.wait(10) and second(*args))
+    first, second = series.history, balance.ledger
+    monkeypatch.setattr(series, "history", lambda *args: go.wait(10) and first(*args))
+    monkeypatch.setattr(balance, "ledger", lambda *args: go.wait(10) and second(*args))
     archive.open(store.reading)
-    asked = [asyncio.create_task(archive.history("pue")) for _ in range(MOST_AT_ONCE)]
-    asked += [asyncio.create_task(archive.ledger()) for _ in range(2)]
+    histories = [asyncio.create_task(archive.history("pue")) for _ in range(MOST_AT_ONCE)]
+    ledgers = [asyncio.create_task(archive.ledger()) for _ in range(2)]
     await asyncio.sleep(0)
     archive.close()
     await asyncio.to_thread(store.close)
     go.set()
-    answers = await asyncio.gather(*asked, return_exceptions=True)
+    answers = await asyncio.gather(*histories, *ledgers, return_exceptions=True)
     assert all(isinstance(answer, StoreError) for answer in answers)

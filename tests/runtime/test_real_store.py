@@ -15,6 +15,7 @@ from mara.runtime.latest import EngineState
 from mara.runtime.platform import Platform
 from mara.settings import read_settings
 from mara.store import upkeep
+from mara.store.connection import pragma
 from tests.runtime.made_up import quiet, until
 
 
@@ -70,7 +71,7 @@ async def test_a_database_locked_by_another_program_is_shown_and_gone_on_with(tm
 async def test_a_full_disk_is_shown_reads_go_on_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
     async with stepped(tmp_path, 3) as run:
         assert run._store is not None
-        run._store._pragma("max_page_count = 1")  # no more pages than there are
+        pragma(run._store._connection, "max_page_count = 1")  # no more pages than there are
         run.step(200)
         await until(lambda: run.latest.read().state is EngineState.DEGRADED)
         await until(lambda: run._tries > 2 * platform.MAX_TRIES)
@@ -79,7 +80,7 @@ async def test_a_full_disk_is_shown_reads_go_on_and_the_run_goes_on_when_there_i
         assert "disk full at tick" in full
         frozen = shown_tick(run)
         assert len(await run.series(24)) == frozen + 1
-        run._store._pragma("max_page_count = 1000000")
+        pragma(run._store._connection, "max_page_count = 1000000")
         await until(lambda: run.latest.read().state is EngineState.PAUSED)
         assert shown_tick(run) == 202
 
@@ -95,7 +96,7 @@ async def test_a_disk_that_stays_full_is_waited_for_with_pauses_that_stop_growin
     async with stepped(tmp_path, 1) as run:
         monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.5)
         monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 8.0)
-        monkeypatch.setattr(platform.asyncio, "sleep", sleep)
+        monkeypatch.setattr(asyncio, "sleep", sleep)
         for tries in (1, 5, 2_000):
             run._failed_tick, run._tries = 1, tries - 1
             await run._recover(StoreBlocked("disk full at tick 1: nothing was lost: free space"))

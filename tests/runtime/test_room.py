@@ -10,8 +10,7 @@ from mara.core.world import first_world
 from mara.errors import StoreBlocked
 from mara.optimizers.rules import Rules
 from mara.runtime.engine import Engine, simulate
-from mara.store import store as store_module
-from mara.store import upkeep
+from mara.store import sqlite_file, upkeep
 from mara.store.store import LEAST_FREE_BYTES, Store
 from tests import builders
 from tests.runtime.made_up import CalmFeed
@@ -37,7 +36,7 @@ def test_a_simulation_stops_before_the_disk_is_full_and_goes_on_when_there_is_ro
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = iter([10**12, LEAST_FREE_BYTES, LEAST_FREE_BYTES - 1])
-    monkeypatch.setattr(store_module, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    monkeypatch.setattr(sqlite_file, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
     running = engine()
     with pytest.raises(StoreBlocked, match="before tick 2: 499 MB are free beside"):
         simulate(running, store, 9)
@@ -45,4 +44,4 @@ def test_a_simulation_stops_before_the_disk_is_full_and_goes_on_when_there_is_ro
     assert store.reading.next_tick() == running.world.tick == 2
     simulate(running, store, 3)
     assert store.reading.next_tick() == 5
-    assert upkeep.check(url_of(store.path)).is_sound
+    assert upkeep.check(url_of(Path(store.database.name))).is_sound

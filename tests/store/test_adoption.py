@@ -53,7 +53,7 @@ def shadow() -> Shadow:
 
 
 def kept(store: Store) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(store.path)) as connection:
+    with closing(sqlite3.connect(store.database.name)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute("SELECT * FROM optimization_runs ORDER BY adopted_tick")]
 
@@ -137,7 +137,7 @@ def test_a_restart_within_the_hour_writes_no_second_row(store: Store) -> None:
     for step, plan in taken[:5]:
         store.append(step, plan, ())
     store.close()
-    again = Store.open(url_of(store.path))
+    again = Store.open(url_of(Path(store.database.name)))
     for step, plan in taken[5:]:
         again.append(step, plan, ())
     assert [row["adopted_tick"] for row in kept(again)] == [0, 12]

@@ -71,5 +71,5 @@ def test_an_entry_cannot_be_posted_twice(store: Store) -> None:
 def test_readers_cannot_write(store: Store) -> None:
     with pytest.raises(DBAPIError, match="readonly"), store.reading.one_state() as connection:
         connection.exec_driver_sql("DELETE FROM prices")
-    with closing(sqlite3.connect(store.path)) as connection:
+    with closing(sqlite3.connect(store.database.name)) as connection:
         assert connection.execute("SELECT count(*) FROM prices").fetchone()[0] > 0

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from mara.core.commands import Cancel
 from mara.core.contract import TIER_KEYS, Tier, budget_ticks
 from mara.core.history import ContractLife
 from mara.core.step import Step
@@ -97,7 +98,7 @@ def test_an_open_window_says_how_it_stands(reading: Reading, taken: list[Step]) 
 
 
 def test_a_cancelled_contract_ends_where_it_was_cancelled(reading: Reading, taken: list[Step]) -> None:
-    cancelled = next(c for c in taken[42].commands if type(c).__name__ == "Cancel")
+    cancelled = next(c for c in taken[42].commands if isinstance(c, Cancel))
     life = contract(reading, cancelled.contract_id)
     assert not life.row.is_live
     assert life.strip[-1].to_tick == 43

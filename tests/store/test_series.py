@@ -131,7 +131,7 @@ def test_hours_that_do_not_know_their_workloads_are_left_out_of_a_site_s_series(
 ) -> None:
     store = stored_run(tmp_path / "mara.db", 36, CHARTER)
     monkeypatch.setattr(series, "MOST_ROWS", 12)
-    with closing(sqlite3.connect(store.path)) as other, other:
+    with closing(sqlite3.connect(store.database.name)) as other, other:
         other.execute("DROP TRIGGER hourly_no_update")
         first = "hour_epoch_s < (SELECT start_epoch_s + 3600 FROM runs)"
         other.execute(f"UPDATE hourly SET contracts_w = NULL, gpu_w = NULL WHERE {first}")

@@ -10,6 +10,7 @@ from mara.core.world import first_world
 from mara.errors import ConfigError, StoreError, StoreRefused
 from mara.store import upkeep
 from mara.store.codec import bytes_of
+from mara.store.connection import pragma
 from mara.store.records import difference_of
 from mara.store.store import Store
 from tests.scenarios.test_kill import contents
@@ -81,7 +82,7 @@ def test_the_same_tick_again_is_accepted_once_and_another_refused(path: Path) ->
 def test_a_full_disk_stores_nothing_of_a_tick_and_the_tick_is_taken_later(path: Path) -> None:
     charter = small_charter()
     store = stored_run(path, 20, charter)
-    store._pragma("max_page_count = 1")  # SQLite then allows no page beyond those it has
+    pragma(store._connection, "max_page_count = 1")  # SQLite then allows no page beyond those it has
     loaded = store.load()
     assert loaded
     later = steps(charter, loaded[1], 200)
@@ -99,7 +100,7 @@ def test_a_full_disk_stores_nothing_of_a_tick_and_the_tick_is_taken_later(path: 
     with pytest.raises(StoreError, match=f"disk full at tick {frozen}"):
         store.append(*stuck)
 
-    store._pragma("max_page_count = 1073741823")
+    pragma(store._connection, "max_page_count = 1073741823")
     store.append(*stuck)
     store.append(*next(later))
     store.close()
@@ -136,7 +137,7 @@ def test_another_program_that_locks_the_file_is_named_as_the_trouble(
     loaded = store.load()
     assert loaded
     following = next(iter(steps(charter, loaded[1], 1)))
-    store._pragma("busy_timeout = 20")
+    pragma(store._connection, "busy_timeout = 20")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="locked by another program at tick 4"):
@@ -191,7 +192,7 @@ def test_the_world_in_a_resumed_store_is_the_one_that_was_stored(path: Path) -> 
     assert bytes_of(loaded[1]) == bytes_of(world)
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:secret@h/db", "sqlite://", "sqlite:///:memory:", "nonsense"])
+@pytest.mark.parametrize("url", ["mysql://u:secret@h/db", "sqlite://", "sqlite:///:memory:", "nonsense"])
 def test_a_database_that_is_no_file_is_refused_without_repeating_the_url(url: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         Store.open(url)

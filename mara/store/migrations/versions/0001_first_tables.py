@@ -5,12 +5,17 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from mara.store.append_only import protect
+
 revision = "0001"
 down_revision = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 EXACT: Any = sa.Double().with_variant(sa.REAL(), "sqlite")
-NOW = sa.text("(CAST(strftime('%s', 'now') AS INTEGER))")
+NOW = {
+    "sqlite": sa.text("(CAST(strftime('%s', 'now') AS INTEGER))"),
+    "postgresql": sa.text("(CAST(extract(epoch FROM now()) AS BIGINT))"),
+}
 BY_ROWID = {"sqlite_strict": True}
 BY_KEY = {"sqlite_strict": True, "sqlite_with_rowid": False}
 APPEND_ONLY = (
@@ -29,6 +34,7 @@ APPEND_ONLY = (
 
 
 def upgrade() -> None:
+    now = NOW[op.get_bind().dialect.name]
     op.create_table(
         "allocations",
         sa.Column("tick", WHOLE, nullable=False, autoincrement=False),
@@ -65,7 +71,7 @@ def upgrade() -> None:
         sa.Column("after_hash", sa.LargeBinary(), nullable=False),
         sa.Column("previous_hash", sa.LargeBinary(), nullable=False),
         sa.Column("entry_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("stored_at", WHOLE, nullable=False, server_default=NOW),
+        sa.Column("stored_at", WHOLE, nullable=False, server_default=now),
         sa.PrimaryKeyConstraint("number", name="pk_audit"),
         **BY_ROWID,
     )
@@ -219,7 +225,7 @@ def upgrade() -> None:
         sa.Column("terms", sa.Text(), nullable=False),
         sa.Column("charter", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("stored_at", WHOLE, nullable=False, server_default=NOW),
+        sa.Column("stored_at", WHOLE, nullable=False, server_default=now),
         sa.CheckConstraint("number = 1", name=op.f("ck_runs_one_row")),
         sa.PrimaryKeyConstraint("number", name="pk_runs"),
         **BY_ROWID,
@@ -303,9 +309,4 @@ def upgrade() -> None:
         **BY_KEY,
     )
 
-    for table in APPEND_ONLY:
-        for change in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
+    protect(APPEND_ONLY)

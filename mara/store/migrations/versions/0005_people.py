@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from mara.store.append_only import protect
+
 revision = "0005"
 down_revision = "0004"
 
@@ -42,8 +44,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_access_log"),
         **BY_ROWID,
     )
-    for change in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER access_log_no_{change.lower()} BEFORE {change} ON access_log "
-            "BEGIN SELECT RAISE(ABORT, 'access_log is append-only'); END"
-        )
+    protect(["access_log"])

@@ -1,0 +1,293 @@
+"""A run in a PostgreSQL database of its own: for fleets whose history outgrows a file, or where others read it too.
+
+The driver, psycopg, is an extra; it is imported when the first such URL is opened. SQL is written once, with question
+marks; it is given to the server in the driver's own marks.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any, Final, Self
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
+from mara.store import server_schema
+from mara.store.connection import BUSY_TIMEOUT_S, READER_COUNT
+from mara.store.schema import HEAD
+
+LOCK_KEY: Final = int.from_bytes(b"MARA", "big")
+"""Of the advisory lock that the one writer of a database holds; each database has locks of its own."""
+CONNECT_TIMEOUT_S: Final = 10
+MOST_READING_S: Final = 60
+"""After which the server gives up a single query of a reader."""
+COPIED_ROWS: Final = 40
+"""From so many rows on COPY is faster than single insertions."""
+ROWS_A_FETCH: Final = 5_000
+MILLISECONDS: Final = 1_000
+
+_HOLDER: Final = """
+SELECT coalesce(nullif(application_name, ''), 'server process ' || pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND classid = 0 AND objid = ? AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_FULL: Final = "53100"
+_BLOCKED: Final = ("55P03", "57014", "40001", "40P01")
+"""Lock not to be had in time, query given up, or in the way of another transaction."""
+_READ_ONLY: Final = ("25006", "42501")
+_DAMAGED: Final = ("XX001", "XX002")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """See `mara.store.database.Database`. One writer by an advisory lock of its connection."""
+
+    url: URL
+
+    @classmethod
+    def of(cls, url: URL) -> Self:
+        """The database of a URL.
+
+        Raises:
+            ConfigError: it names no database, or the driver is missing.
+        """
+        if not url.database:
+            raise ConfigError("the database URL names no database: write it as postgresql://user@host/name")
+        try:
+            import psycopg  # noqa: F401  an extra: asked for here, so that its absence is a sentence
+        except ImportError as error:
+            raise ConfigError("PostgreSQL needs psycopg, which is missing: pip install 'mara[postgres]'") from error
+        return cls(url.set(drivername="postgresql+psycopg"))
+
+    @property
+    def name(self) -> str:
+        shown = self.url.set(drivername="postgresql", password=None, query={})
+        return shown.render_as_string()
+
+    def hold(self) -> "Writer":
+        writer = Writer(self)
+        try:
+            with self.answering("its opening"), writer.engine.connect() as connection:
+                server_schema.bring_up_to_date(connection, self.name)
+        except BaseException:
+            writer.release()
+            raise
+        return writer
+
+    def upgrade(self) -> str | None:
+        """The server undoes a failed upgrade by itself; a backup is made with its own tools."""
+        self.hold().release()
+        return None
+
+    def set_aside(self, *, force: bool) -> str | None:
+        writer = Writer(self)
+        try:
+            with self.answering("its making"), writer.engine.connect() as connection:
+                aside = server_schema.set_aside(connection, self.name, force=force)
+                server_schema.bring_up_to_date(connection, self.name)
+        finally:
+            writer.release()
+        return aside
+
+    def is_there(self) -> bool:
+        return bool(self.revision())
+
+    def revision(self) -> str:
+        engine = self.reader()
+        try:
+            with self.answering("its version"), engine.connect() as connection:
+                return server_schema.revision_in(connection)
+        finally:
+            engine.dispose()
+
+    def refuse_unreadable(self) -> None:
+        revision = self.revision()
+        if not revision:
+            raise StoreRefused(
+                f"Mara's tables were expected at {self.name}, there are none: run `mara simulate` or `mara run` first"
+            )
+        server_schema.refuse_newer(revision, self.name)
+        if revision != HEAD:
+            raise StoreRefused(f"{self.name} is of an older Mara: run `mara db upgrade` first")
+
+    def reader(self) -> Engine:
+        options = f"-c default_transaction_read_only=on -c statement_timeout={MOST_READING_S * MILLISECONDS}"
+        return _translated(
+            create_engine(
+                self.url,
+                connect_args={**_arguments("mara reader"), "options": options},
+                isolation_level="AUTOCOMMIT",
+                poolclass=QueuePool,
+                pool_size=READER_COUNT,
+                max_overflow=0,
+                pool_timeout=BUSY_TIMEOUT_S,
+                pool_pre_ping=True,
+            )
+        )
+
+    def editor(self) -> Engine:
+        engine = create_engine(self.url, connect_args=_arguments("mara editor"), poolclass=QueuePool, pool_size=1)
+        return _translated(engine)
+
+    @contextmanager
+    def answering(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise refusal_of(self.name, doing, error) from error
+        except PoolTimeoutError as error:
+            raise StoreError(
+                f"{doing}: all {READER_COUNT} readers of {self.name} are busy: ask for less, or later"
+            ) from error
+
+    @contextmanager
+    def one_state(self, connection: Connection) -> Iterator[Connection]:
+        connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield connection
+        finally:
+            connection.exec_driver_sql("ROLLBACK")
+
+    def rows_of(self, connection: Connection, query: str) -> Iterator[Sequence[Any]]:
+        """Through a cursor of the server, which needs a transaction: see `one_state`."""
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor(name=f"mara_{next(_CURSORS)}") as cursor:
+            cursor.itersize = ROWS_A_FETCH
+            cursor.execute(_translation(query), ())
+            yield from cursor
+
+    def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
+        if len(values) < COPIED_ROWS:
+            marks = ", ".join("?" for _ in columns)
+            statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # names of ours
+            connection.exec_driver_sql(statement, list(values))
+            return
+        driver: Any = connection.connection.driver_connection
+        try:
+            with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+                for row in values:
+                    copy.write_row(row)
+        except driver.Error as error:
+            raise DBAPIError(f"COPY {table}", None, error) from error
+
+    def wait_for_disk(self, connection: Connection, *, full: bool) -> None:
+        """A killed Mara loses nothing either way; a server that loses its power may lose the last ticks, never half."""
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"SET synchronous_commit = {'on' if full else 'off'}")
+        driver.commit()
+
+    def settle(self, connection: Connection) -> None:
+        """Nothing: the server keeps its own log."""
+
+    def page_faults(self, _: Connection) -> Iterator[str]:
+        """None to be asked for: the server refuses a damaged page when it reads it."""
+        yield from ()
+
+    def free_bytes(self) -> int | None:
+        return None
+
+    def back_up(self, _: Path) -> None:
+        raise ConfigError(f"{self.name} is on a PostgreSQL server: back it up with pg_dump, its own tool")
+
+
+class Writer:
+    """The engine of the one writer: whenever it connects it takes the lock first, which goes when the connection ends.
+
+    After a server was away the next transaction connects again; whoever wrote meanwhile is seen by the fencing.
+    """
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.engine = _translated(
+            create_engine(
+                server.url,
+                connect_args={
+                    **_arguments(f"mara process {os.getpid()} on {socket.gethostname()}"[:63]),
+                    "options": f"-c lock_timeout={int(BUSY_TIMEOUT_S * MILLISECONDS)}",
+                },
+                poolclass=StaticPool,
+            )
+        )
+
+        @event.listens_for(self.engine, "connect")
+        def take_the_lock(driver: Any, _: Any) -> None:
+            with driver.cursor() as cursor:
+                taken = cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,)).fetchone()[0]
+                found = None if taken else cursor.execute(_translation(_HOLDER), (LOCK_KEY,)).fetchone()
+            driver.commit()
+            if not taken:
+                driver.close()
+                holder = "unknown" if found is None else found[0].removeprefix("mara ")
+                raise StoreRefused(
+                    f"{server.name} is being written by another Mara ({holder}):"
+                    " stop that one, or set MARA_DATABASE_URL to another database"
+                )
+
+    def release(self) -> None:
+        """Let the next writer in; harmless when repeated."""
+        self.engine.dispose()
+
+
+def refusal_of(name: str, doing: str, error: DBAPIError) -> StoreError:
+    """Our error for the server's."""
+    code = getattr(error.orig, "sqlstate", None)
+    said = str(error.orig).strip().partition("\n")[0]
+    if code == _FULL:
+        return StoreBlocked(f"disk full at {doing}: nothing was lost: free space for {name} and try again")
+    if code in _BLOCKED:
+        return StoreBlocked(f"{name} is locked by another program at {doing} ({said}): close that one and try again")
+    if code in _READ_ONLY:
+        return StoreRefused(f"{name} cannot be written at {doing} ({said}): give this user the right to write")
+    if code in _DAMAGED:
+        return StoreRefused(f"{name} is damaged ({said}) at {doing}: stop, and restore a backup")
+    if error.connection_invalidated or code is None or code.startswith(("08", "57P", "53")):
+        return StoreBlocked(f"{name} cannot be reached at {doing} ({said}): start the server, or mend the URL")
+    return StoreError(f"{name} failed at {doing} ({said}): mend that and try again")
+
+
+def _arguments(application: str) -> dict[str, Any]:
+    return {"application_name": application, "connect_timeout": CONNECT_TIMEOUT_S}
+
+
+def _translated(engine: Engine) -> Engine:
+    """SQL of ours in the driver's marks, and numbers of sums as Python's own."""
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def translate(_: Connection, __: Any, statement: str, parameters: Any, context: Any, ___: bool) -> tuple[str, Any]:
+        return (_translation(statement) if context.compiled is None else statement), parameters
+
+    @event.listens_for(engine, "connect")
+    def read_sums(driver: Any, _: Any) -> None:
+        driver.adapters.register_loader("numeric", _number_loader())
+
+    return engine
+
+
+@cache
+def _translation(statement: str) -> str:
+    """None of our statements has a question mark in its words."""
+    return statement.replace("%", "%%").replace("?", "%s")
+
+
+@cache
+def _number_loader() -> Any:
+    """Reads NUMERIC: a sum of whole numbers is whole, all else a float."""
+    from psycopg.adapt import Loader
+
+    class Number(Loader):
+        def load(self, data: Any) -> int | float:
+            text = bytes(data)
+            return int(text) if text.lstrip(b"-").isdigit() else float(text)
+
+    return Number
+
+
+_CURSORS: Final = count(1)
