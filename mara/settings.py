@@ -30,7 +30,7 @@ LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
 # Never repeated in a message.
-SECRETS = frozenset({"storage_secret", "database_url", "anthropic_api_key", "anthropic_base_url"})
+SECRETS = frozenset({"storage_secret", "webhook_url", "database_url", "anthropic_api_key", "anthropic_base_url"})
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # their names are their owner's
 
 
@@ -96,6 +96,9 @@ class Settings(BaseSettings):
         max_length=MAX_TEXT_LENGTH,
         description="who plans: rules, lp, claude, static or static-breakeven",
     )
+    sla_flexibility: bool = Field(
+        True, description="plans may leave contracts unserved inside their error budgets; off: never by choice"
+    )
     horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
     plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")
     carbon_price_usd_per_t: float = Field(50.0, ge=0, le=10_000, description="charged per tonne of CO2")
@@ -135,6 +138,12 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(None, description="its private key, PEM")
     storage_secret: SecretStr | None = Field(
         None, max_length=MAX_TEXT_LENGTH, description="key of the stored digests of tokens and sessions"
+    )
+    webhook_url: str | None = Field(
+        None,
+        max_length=MAX_TEXT_LENGTH,
+        pattern=r"^https?://",
+        description="where alerts are posted as JSON: states of the engine, error budgets that burn too fast",
     )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(

@@ -1,12 +1,13 @@
 """Puts the API beside the pages, and the gate before both."""
 
-from nicegui import app
+from nicegui import Client, app
 
 from mara.api.app import Beside, api_of
 from mara.api.entrance import Entrance, entrance_of, wants_login
 from mara.api.gate import Gate
 from mara.api.headers import SafeHeaders
-from mara.bootstrap import people_of
+from mara.api.metrics import FleetCollector
+from mara.bootstrap import database_file_of, people_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.platform import Platform
 from mara.settings import Settings
@@ -27,9 +28,22 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
             people.close()
         raise
     is_limited = entrance.origins.is_open
-    app.add_middleware(Beside, api=api_of(platform))
-    app.add_middleware(Gate, origins=entrance.origins, clock=clock, doorkeeper=entrance.doorkeeper, limited=is_limited)
+    database = database_file_of(settings)
+    collector = FleetCollector(platform, clock, database, _connected_count)
+    app.add_middleware(Beside, api=api_of(platform, collector))
+    app.add_middleware(
+        Gate,
+        origins=entrance.origins,
+        clock=clock,
+        doorkeeper=entrance.doorkeeper,
+        limited=is_limited,
+        vitals=platform.vitals,
+    )
     app.add_middleware(SafeHeaders, is_secure=entrance.is_secure)  # added last, so also on what the gate refuses
     if people is not None:
         app.on_shutdown(people.close)
     return entrance
+
+
+def _connected_count() -> int:
+    return sum(client.has_socket_connection for client in Client.instances.values())

@@ -1,16 +1,19 @@
 """The API as one application, beside the pages in the same process."""
 
+import asyncio
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import mara
 from mara.api.changes import changing_routes
+from mara.api.metrics import CONTENT_TYPE, metrics_text
 from mara.api.port import Engine
 from mara.api.problems import Problem, answer_errors
 from mara.api.reads import reading_routes
@@ -20,11 +23,12 @@ from mara.api.stream import Stream
 SCHEMA_PATH: Final = "/api/openapi.json"
 DOCS_PATH: Final = "/api/docs"
 DOCS_FILES: Final = "/api/docs-files"
-PREFIXES: Final = ("/api/", "/metrics")
+METRICS_PATH: Final = "/metrics"
+PREFIXES: Final = ("/api/", METRICS_PATH)
 
 
-def api_of(engine: Engine) -> ASGIApp:
-    """The API of a live run."""
+def api_of(engine: Engine, collector: Collector | None = None) -> ASGIApp:
+    """The API of a live run, with metrics where there is somebody to collect them."""
     app = FastAPI(
         title="Mara",
         version=mara.__version__,
@@ -39,6 +43,8 @@ def api_of(engine: Engine) -> ASGIApp:
     app.include_router(reading_routes(engine, Stream(engine.latest)))
     app.include_router(changing_routes(engine))
     _add_docs(app)
+    if collector is not None:
+        _add_metrics(app, collector)
     app.openapi = lambda: _schema_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return Repeats(app)
 
@@ -70,6 +76,13 @@ def _add_docs(app: FastAPI) -> None:
             swagger_css_url=f"{DOCS_FILES}/swagger-ui.css",
             swagger_favicon_url=f"{DOCS_FILES}/favicon-32x32.png",
         )
+
+
+def _add_metrics(app: FastAPI, collector: Collector) -> None:
+    @app.get(METRICS_PATH, include_in_schema=False)
+    async def metrics() -> Response:
+        """How it stands, in Prometheus text."""
+        return Response(await asyncio.to_thread(metrics_text, collector), media_type=CONTENT_TYPE)
 
 
 def _schema_of(app: FastAPI) -> dict[str, Any]:

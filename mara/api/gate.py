@@ -15,6 +15,7 @@ from mara.api.limits import Limits
 from mara.api.login import LOGIN_PATH, Login
 from mara.api.origins import SAFE_METHODS, Origins, Refusal
 from mara.runtime.clock import Clock
+from mara.runtime.vitals import Vitals
 
 REQUESTS_PER_MINUTE: Final = 600
 """Of one person or address, where other machines reach the server; what a page loads does not count."""
@@ -36,14 +37,23 @@ class Gate:
 
     Args:
         doorkeeper: None where no login is asked for; everybody is then `LOCAL`.
+        vitals: where refusals are counted.
     """
 
     def __init__(
-        self, app: ASGIApp, *, origins: Origins, clock: Clock, doorkeeper: Doorkeeper | None, limited: bool
+        self,
+        app: ASGIApp,
+        *,
+        origins: Origins,
+        clock: Clock,
+        doorkeeper: Doorkeeper | None,
+        limited: bool,
+        vitals: Vitals | None = None,
     ) -> None:
         self._app = app
         self._origins = origins
         self._doorkeeper = doorkeeper
+        self._vitals = vitals or Vitals()
         self._login = Login(doorkeeper, is_secure=origins.scheme == "https") if doorkeeper is not None else None
         self._requests = Limits(REQUESTS_PER_MINUTE, clock) if limited else None
         self._changes = Limits(CHANGES_PER_MINUTE, clock) if limited else None
@@ -56,6 +66,7 @@ class Gate:
         method = scope.get("method", "GET")
         refusal = self._origins.refusal(scope["type"], method, scope["headers"])
         if refusal is not None:
+            self._vitals.refused_count += 1
             await refuse(refusal, scope, receive, send)
             return
         await self._admit(method, scope, receive, send)
@@ -88,6 +99,7 @@ class Gate:
 
     async def _turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A browser that opens a page is shown the login, everything else is told."""
+        self._vitals.refused_count += 1
         wants_page = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
         if scope["type"] == "http" and scope["method"] == "GET" and wants_page:
             await RedirectResponse(f"{LOGIN_PATH}?next={quote(scope['path'])}", 303)(scope, receive, send)

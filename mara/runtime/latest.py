@@ -1,5 +1,6 @@
 """The newest published state of the engine: one slot, written by the loop, read by anyone at any time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -33,10 +34,15 @@ class Published:
 
 
 class Latest:
-    """Holds the newest `Published`. Replacing a reference is atomic, so readers in other threads need no lock."""
+    """Holds the newest `Published`. Replacing a reference is atomic, so readers in other threads need no lock.
 
-    def __init__(self) -> None:
+    Args:
+        listen: told of every change, by whoever made it; must be quick.
+    """
+
+    def __init__(self, listen: Callable[[Published], None] | None = None) -> None:
         self._published = Published()
+        self._listen = listen
 
     def read(self) -> Published:
         return self._published
@@ -59,3 +65,5 @@ class Latest:
     def _set(self, **changes: object) -> None:
         now = self._published
         self._published = replace(now, version=now.version + 1, **changes)  # type: ignore[arg-type]
+        if self._listen is not None:
+            self._listen(self._published)
