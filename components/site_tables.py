@@ -9,7 +9,7 @@ from components import format as text
 from components.live import Column, LiveTable, live_text
 from components.makers import maker_of
 from components.picture import Channel, Shown, cell
-from components.sla_panel import contract_channel
+from components.sla_panel import CONTRACT_COLUMNS, contract_channel
 from components.theme import panel, scroll
 from mara.core.history import Decision
 from mara.core.snapshot import EventSnapshot, InventorySnapshot, LedgerSum, SiteSnapshot, Snapshot
@@ -46,13 +46,8 @@ MACHINE_COLUMNS = (
     Column(label="Derated", look="number", hint="Units that run below their nameplate because of heat."),
     Column(label="Used", look="number", hint="Power drawn, of the nameplate of all units."),
 )
-CONTRACT_COLUMNS = (
-    Column(label="Contract", look="grow", clipped=True),
-    Column(label="Tier"),
-    Column(label="MW", look="number"),
-    Column(label="Availability", look="number", hint="Good ticks over counted ticks of its window, rounded down."),
-    Column(label="Budget", look="number", hint="Bad ticks, of those that its promise leaves room for."),
-)
+SITE_PLACE = [column.label for column in CONTRACT_COLUMNS].index("Site")
+"""The column of the overview's contracts that goes without saying here."""
 LEDGER_COLUMNS = (Column(label="Line", look="grow"), Column(label="USD", look="number"))
 DECISION_COLUMNS = (
     Column(label="UTC"),
@@ -77,7 +72,8 @@ def contracts_panel(first: Channel) -> None:
     """Draws the contracts that run here; `here_channel` says what it shows."""
     with panel("Contracts here"), scroll("Contracts here, most in danger first"):
         empty = "No contract runs here now. They come when this is the cheapest place that can keep their promise."
-        LiveTable("here", columns=CONTRACT_COLUMNS, caption="Contracts here", empty=empty, first=first)
+        columns = (*CONTRACT_COLUMNS[:SITE_PLACE], *CONTRACT_COLUMNS[SITE_PLACE + 1 :])
+        LiveTable("here", columns=columns, caption="Contracts here", empty=empty, first=first)
 
 
 def ledger_panel(first: Channel, cells: Channel) -> None:
@@ -120,7 +116,8 @@ def here_channel(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
     """A row for each contract that runs here, as the overview has it but for the site."""
     mine = tuple(contract for contract in snapshot.contracts if contract.site_id == site.id and contract.served)
     rows = contract_channel(replace(snapshot, contracts=mine))
-    return {key: [*row[:3], *row[4:]] for key, row in rows.items() if isinstance(row, list)}
+    place = 1 + SITE_PLACE  # the rank comes first
+    return {key: [*row[:place], *row[place + 1 :]] for key, row in rows.items() if isinstance(row, list)}
 
 
 def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:

@@ -6,12 +6,13 @@ from typing import Final
 
 from nicegui import ui
 
+from components.against_panel import against_cells, against_channel, against_panel
 from components.fold_table import Inside
 from components.gains_panel import gain_cells, gains_panel
 from components.optimizer_now import optimizer_cells, optimizer_figures, optimizer_head
 from components.past import Past
 from components.picture import Picture
-from components.plan_panel import plan_cells, plan_panel
+from components.reasoning_panel import advice_channel, reasoning_cells, reasoning_panel
 from components.run_history import MOST_RUNS, history_panel, lines_of, run_channel
 from components.shadow_panel import shadow_channel, shadow_panel, worth_channel, worth_panel
 from components.theme import element
@@ -19,6 +20,7 @@ from components.why_box import why_panel
 from mara.core.snapshot import OptimizationSnapshot
 from mara.errors import MaraError
 from mara.runtime.latest import Published
+from pages.asking import asking
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
 from pages.permission import demand_operator
@@ -54,9 +56,15 @@ class OptimizerScreen:
         if snapshot is None:
             return {}
         stored = self._stored.newest(snapshot.tick)
-        cells = optimizer_cells(snapshot, stored.profit_today_usd)
         return {
-            "cells": {**cells, **plan_cells(snapshot), **gain_cells(snapshot)},
+            "cells": {
+                **optimizer_cells(snapshot, stored.profit_today_usd),
+                **reasoning_cells(snapshot, published.advisor),
+                **gain_cells(snapshot),
+                **against_cells(snapshot),
+            },
+            "advice": advice_channel(published.advisor),
+            "against": against_channel(snapshot),
             "shadow": shadow_channel(snapshot),
             "worth": worth_channel(snapshot),
             "runs": run_channel(stored.runs),
@@ -98,8 +106,10 @@ def _draw(picture: Picture, platform: Platform, can_ask: tuple[str, ...]) -> Non
         optimizer_head(_optimize_now(platform))
         optimizer_figures(cells)
         with element("div", "row halves"):
-            plan_panel(cells)
-            gains_panel(cells)
+            reasoning_panel(cells, picture.get("advice", {}), asking(platform))
+            with element("div", "stack"):
+                against_panel(picture.get("against", {}), cells)
+                gains_panel(cells)
         with element("div", "row wide-left"):
             shadow_panel(picture.get("shadow", {}))
             worth_panel(picture.get("worth", {}))

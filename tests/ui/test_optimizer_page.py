@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from nicegui.events import GenericEventArguments
 
+from components.against_panel import against_cells, against_channel
 from components.fold_table import FoldTable
 from components.makers import maker_of
 from components.optimizer_now import gap_text, optimizer_cells, seconds_text
@@ -16,6 +17,7 @@ from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import snapshot_at
 
 SNAPSHOT = snapshot_at()
+POLICIES = ("rules", "static_breakeven", "static")
 
 
 def planned(**changes: object) -> dict[str, object]:
@@ -141,3 +143,22 @@ async def test_a_plan_of_claude_tells_its_origin_and_what_it_cost() -> None:
 def test_a_plan_without_reasons_says_that_none_were_stored() -> None:
     bare = replace(optimization(12), headline="", reasons=(), note="")
     assert lines_of(Optimization(plan=bare, gap_share=None)) == ["No reason was stored with this plan."]
+
+
+def test_profit_over_simpler_policies_is_told_today_and_since_they_run_and_losses_count() -> None:
+    rows = against_channel(SNAPSHOT)
+    assert cells_of(rows["rules"])[1:] == ["Rules", ["−412 USD", "loss"], ["+8\u202f928 USD", "gain"]]
+    assert against_cells(SNAPSHOT)["against.note"] == "Side by side for 1 d."
+
+
+def test_where_no_other_policy_runs_beside_nothing_is_compared() -> None:
+    gains = replace(
+        SNAPSHOT.gains,
+        sla_flexibility_usd=None,
+        sla_flexibility_today_usd=None,
+        shadows_since_tick=None,
+        **{f"optimizer_vs_{name}{span}_usd": None for name in POLICIES for span in ("", "_today")},
+    )
+    without = replace(SNAPSHOT, gains=gains)
+    assert against_channel(without) == {}
+    assert against_cells(without)["against.note"] == ""

@@ -1,0 +1,65 @@
+"""What planning earns over simpler policies, which run beside the live one through the same hours."""
+
+from components import format as text
+from components.live import Column, LiveTable, live_text
+from components.picture import Channel, Shown, cell
+from components.theme import panel
+from mara.core.snapshot import GainsSnapshot, Snapshot
+
+COLUMNS = (
+    Column(label="Profit over", look="grow"),
+    Column(label="Today", look="number", hint="Since 00:00 UTC."),
+    Column(label="Since start", look="number"),
+)
+
+
+def against_panel(first: Channel, cells: Channel) -> None:
+    """Draws the table; `against_channel` and `against_cells` say what it shows."""
+    how = "The other policy runs a shadow of the fleet: same prices, weather, outages and requests, other decisions."
+    with panel("Against simpler policies", "", how):
+        live_text("against.note", {"against.note": "", **cells}, "note", "p")
+        LiveTable(
+            "against",
+            columns=COLUMNS,
+            caption="Profit over simpler policies",
+            empty="No other policy runs beside this one, so that nothing can be compared.",
+            first=first,
+        )
+
+
+def against_channel(snapshot: Snapshot) -> Channel:
+    """A row for each policy that runs beside the live one, and what error budgets are worth; none where none runs."""
+    gains = snapshot.gains
+    rows = {
+        "rules": ("Rules", gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_usd),
+        "static-breakeven": (
+            "Static, break-even",
+            gains.optimizer_vs_static_breakeven_today_usd,
+            gains.optimizer_vs_static_breakeven_usd,
+        ),
+        "static": ("Static", gains.optimizer_vs_static_today_usd, gains.optimizer_vs_static_usd),
+        "flexibility": ("Never resting contracts", gains.sla_flexibility_today_usd, gains.sla_flexibility_usd),
+    }
+    return {
+        key: [-i, label, _amount(today), _amount(since)]
+        for i, (key, (label, today, since)) in enumerate(rows.items())
+        if today is not None or since is not None
+    }
+
+
+def against_cells(snapshot: Snapshot) -> Channel:
+    """From when on the comparison counts."""
+    return {"against.note": _since(snapshot.gains, snapshot)}
+
+
+def _since(gains: GainsSnapshot, snapshot: Snapshot) -> str:
+    if gains.shadows_since_tick is None:
+        return ""
+    minutes = (snapshot.tick - gains.shadows_since_tick + 1) * snapshot.tick_minutes
+    return f"Side by side for {text.duration(minutes)}."
+
+
+def _amount(gain_usd: float | None) -> Shown:
+    if gain_usd is None:
+        return text.NOTHING
+    return cell(text.usd(gain_usd, signed=True), "loss" if gain_usd <= -0.5 else "gain")
