@@ -27,6 +27,21 @@ STORED_FIGURES: Final = {
 }
 """Key figures whose past is stored, beside money, and the metric that tells it."""
 GRACE_S: Final = 2  # for browsers that do not close: with it the whole end stays under five seconds
+ALWAYS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "title": "Mara",
+        "favicon": FAVICON,
+        "language": "en-US",
+        "dark": None,  # the browser's preference, until the operator chooses
+        "reload": False,
+        "tailwind": False,  # the theme is one stylesheet; compiling another in the browser costs 60 kB and a flash
+        "reconnect_timeout": RECONNECT_TIMEOUT_S,
+        "binding_refresh_interval": None,  # nothing is bound, so nothing need be polled
+        "show_welcome_message": False,
+        "timeout_graceful_shutdown": GRACE_S,
+    }
+)
+"""How NiceGUI is run, whatever was asked for."""
 
 
 def serve(
@@ -78,19 +93,10 @@ def serve(
     ui.run(
         host=host,
         port=port,
-        title="Mara",
-        favicon=FAVICON,
-        language="en-US",
-        dark=None,  # the browser's preference, until the operator chooses
         show=show and not native,
         native=native,
         window_size=WINDOW_SIZE_PX if native else None,
-        reload=False,
-        tailwind=False,  # the theme is one stylesheet; compiling another in the browser costs 60 kB and a flash
-        reconnect_timeout=RECONNECT_TIMEOUT_S,
-        binding_refresh_interval=None,  # nothing is bound, so nothing need be polled
-        show_welcome_message=False,
-        timeout_graceful_shutdown=GRACE_S,
+        **ALWAYS,
         **listening,
     )
     if refusals:
