@@ -17,7 +17,7 @@ class Gain:
     key: str
     label: str
     how: str
-    value_usd: Callable[[GainsSnapshot], float]
+    value_usd: Callable[[GainsSnapshot], float | None]
 
 
 PLACEMENT_GAINS = (
@@ -43,7 +43,7 @@ PLACEMENT_GAINS = (
 FLEXIBILITY_GAIN = Gain(
     key="sla_flexibility",
     label="SLA flexibility",
-    how="Beside placement: saved by pausing load inside its error budget in the dearest hours.",
+    how="Profit of this run less that of the same run, beside it, which may pause nothing inside an error budget.",
     value_usd=lambda gains: gains.sla_flexibility_usd,
 )
 
@@ -66,15 +66,17 @@ def gain_cells(snapshot: Snapshot) -> Channel:
     """The panel's cells: what placement gained, each part with a bar, and carbon."""
     gains = snapshot.gains
     values_usd = {gain.key: gain.value_usd(gains) for gain in (*PLACEMENT_GAINS, FLEXIBILITY_GAIN)}
-    largest_usd = max(1.0, *(abs(value) for value in values_usd.values()))
-    placement_usd = sum(gain.value_usd(gains) for gain in PLACEMENT_GAINS)
+    largest_usd = max(1.0, *(abs(value) for value in values_usd.values() if value is not None))
+    placement_usd = gains.climate_usd + gains.time_zone_usd + gains.interaction_usd
     avoided = "avoided" if gains.carbon_avoided_t >= 0 else "added"
     return {
         "gain.placement": cell(text.usd(placement_usd, signed=True), _sign_of(placement_usd)),
         "gain.baseline": f"by placement, against {gains.baseline}" if gains.baseline else "no baseline yet",
         "gain.carbon": f"{text.number(abs(gains.carbon_avoided_t), 1)} t CO2 {avoided} by placement",
         **{
-            f"gain.{key}": cell(text.usd(value, signed=True), _sign_of(value), abs(value) / largest_usd)
+            f"gain.{key}": "–"
+            if value is None
+            else cell(text.usd(value, signed=True), _sign_of(value), abs(value) / largest_usd)
             for key, value in values_usd.items()
         },
     }

@@ -6,12 +6,13 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 import mara
-from mara.bootstrap import BacktestCase, BacktestOrder, backtest_of, optimizer_of
+from mara.bootstrap import BacktestCase, BacktestOrder, backtest_of
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
 from mara.optimizers.bound import MonthBound, bounds_of, share_of_bound
 from mara.optimizers.diary import Chapter, Diary
+from mara.optimizers.roster import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.clock import SystemClock
 from mara.runtime.tally import Tally
@@ -72,7 +73,7 @@ def compared(
     """
     tell = on_progress or (lambda _: None)
     case = backtest_of(settings, order)
-    optimizers = {name: optimizer_of(name, warm=True) for name in policies or (settings.optimizer,)}
+    optimizers = {name: optimizer_of(name) for name in policies or (settings.optimizer,)}
     found = {} if known is None else known
     results: list[BacktestResult] = []
     for name, optimizer in optimizers.items():

@@ -12,17 +12,21 @@ from mara.bootstrap import BacktestOrder, open_run, rehearsal_of
 from mara.cli.app import app
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import bars, progress, show, write_page
+from mara.core.snapshot import ShadowGains
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT
 from mara.runtime.again import replayed
 from mara.runtime.clock import SystemClock
 from mara.runtime.engine import simulate as run_simulation
 from mara.runtime.log import open_log
+from mara.runtime.tally import Tally
 from mara.settings import read_settings
 from mara.store.reading import Reading
 
 MAX_TICK = 100_000_000
 """Nine centuries of five-minute ticks."""
+SHADOW_GAINS = ("sla_flexibility", "optimizer_vs_rules", "optimizer_vs_static_breakeven", "optimizer_vs_static")
+"""Measured against worlds that ran beside."""
 BACKTEST_TICK_MINUTES = 60
 """Histories are hourly."""
 
@@ -52,6 +56,7 @@ def simulate(
         store, engine = (None, rehearsal_of(settings)) if no_store else open_run(settings)
         try:
             first, wall_s, cpu_s = engine.world.tick, clock.monotonic_s(), clock.cpu_s()
+            gained = engine.shadow_gains
             with progress("simulate", ticks) as on_tick:
                 tally = run_simulation(engine, store, ticks, on_tick)
             wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
@@ -67,9 +72,17 @@ def simulate(
         "from": grid.at(first).isoformat(),
         "to": grid.at(first + ticks).isoformat(),
         **shared_figures(tally, len(engine.charter.fleet.sites), wall_s, cpu_s, settings.seed),
-        **tally.extras(),
+        **_extras(tally, gained, engine.shadow_gains),
     }
     show(report, as_json=as_json)
+
+
+def _extras(tally: Tally, before: ShadowGains | None, after: ShadowGains | None) -> dict[str, object]:
+    """What a simulation reports beside the backtest's fields; gains over the ticks run, USD."""
+    if before is None or after is None:
+        return tally.extras()
+    beside = {name: getattr(after, f"{name}_usd") - getattr(before, f"{name}_usd") for name in SHADOW_GAINS}
+    return tally.extras() | {"gains": tally.gains_usd() | beside}
 
 
 @app.command()

@@ -5,6 +5,8 @@ from typing import Final
 
 import numpy as np
 
+from mara.core.booking import list_rate_usd_per_mwh
+from mara.core.contract import Tier
 from mara.core.grounding import ClaimKind, Direction, Draft, faults_of, rendered
 from mara.core.plan import Claim, Plan
 from mara.core.step import Step
@@ -14,7 +16,7 @@ from mara.core.world import Charter, conditions_of
 G_PER_T: Final = 1_000_000
 LEAST_USD_PER_H: Final = 0.5
 """A gain smaller than this, either way, is told as none."""
-MAX_SCARCE: Final = 3
+PROMISED: Final = (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE)
 
 
 def claims_of(step: Step, plan: Plan, charter: Charter) -> tuple[Claim, ...]:
@@ -38,7 +40,7 @@ def facts_of(step: Step, plan: Plan, charter: Charter) -> dict[str, float]:
         "now.climate_saving_usd_per_h": gains.climate_micro_usd * usd_per_h,
         "now.time_zone_gain_usd_per_h": gains.time_zone_micro_usd * usd_per_h,
         "now.interaction_usd_per_h": gains.interaction_micro_usd * usd_per_h,
-        "now.sla_flexibility_usd_per_h": gains.sla_flexibility_micro_usd * usd_per_h,
+        "now.resting_mw": float(step.before.book.power_mw @ step.allocation.scheduled),
         "now.carbon_avoided_t_per_h": gains.carbon_avoided_g * per_h / G_PER_T,
     }
     conditions = conditions_of(step.observation, charter)
@@ -48,11 +50,11 @@ def facts_of(step: Step, plan: Plan, charter: Charter) -> dict[str, float]:
         facts[f"s{s + 1:02}.price_usd_per_mwh"] = float(step.observation.energy_price_usd_per_mwh[s])
         facts[f"s{s + 1:02}.cooling_pue"] = float(conditions.rack_pue[s])
     if plan.shadow is not None:
-        row = plan.index_at(step.tick)
-        for s, value in enumerate(plan.shadow.capacity_usd_per_mwh[row].tolist()):
-            facts[f"s{s + 1:02}.racks_usd_per_mwh"] = value
-        for s, value in enumerate(plan.shadow.grid_usd_per_mwh[row].tolist()):
-            facts[f"s{s + 1:02}.grid_usd_per_mwh"] = value
+        margins = -plan.shadow.demand_usd_per_mwh[plan.index_at(step.tick)]
+        for tier in PROMISED:
+            rate = list_rate_usd_per_mwh(tier, charter)
+            facts[f"{tier.name.lower()}.rate_usd_per_mwh"] = rate
+            facts[f"{tier.name.lower()}.serving_usd_per_mwh"] = rate - float(margins[tier])
     return facts
 
 
@@ -61,10 +63,10 @@ def _drafts(step: Step, charter: Charter, facts: dict[str, float]) -> Iterator[D
     if float(load.sum()) > TOLERANCE_MW:
         yield _climate(step, charter, facts, load)
         yield _time_zone(step, facts, load)
-    yield from _scarce(charter.fleet.site_count, facts)
-    if abs(facts["now.sla_flexibility_usd_per_h"]) >= LEAST_USD_PER_H:
-        ref = "now.sla_flexibility_usd_per_h"
-        yield _draft("sla", f"Contracts that rest inside their error budgets change profit by {{{{{ref}}}}}.", ref)
+    yield from _serving(facts)
+    if facts["now.resting_mw"] > TOLERANCE_MW:
+        ref = "now.resting_mw"
+        yield _draft("sla", f"Contracts of {{{{{ref}}}}} rest inside their error budgets.", ref)
 
 
 def _climate(step: Step, charter: Charter, facts: dict[str, float], load: np.ndarray) -> Draft:
@@ -100,20 +102,24 @@ def _most_loaded_of(order: np.ndarray, load: np.ndarray) -> int:
     return int(better[np.argmax(load[better])]) + 1
 
 
-def _scarce(sites: int, facts: dict[str, float]) -> Iterator[Draft]:
-    """The dearest constraints by the plan's duals."""
-    found = [(facts.get(f"s{n:02}.{key}_usd_per_mwh", 0.0), n, key) for n in range(1, sites + 1) for key in _SCARCE]
-    for value, n, key in sorted(found, key=lambda row: -row[0])[:MAX_SCARCE]:
-        if value >= LEAST_USD_PER_H:
-            ref = f"s{n:02}.{key}_usd_per_mwh"
-            yield _draft("cost", f"{_SCARCE[key].format(site=f's{n:02}')} {{{{{ref}}}}}.", ref)
+def _serving(facts: dict[str, float]) -> Iterator[Draft]:
+    """What one more megawatt of the tier with the least margin would cost, by the plan's duals, and what it pays."""
+    left = {
+        tier: facts[f"{tier.name.lower()}.rate_usd_per_mwh"] - facts[f"{tier.name.lower()}.serving_usd_per_mwh"]
+        for tier in PROMISED
+        if f"{tier.name.lower()}.serving_usd_per_mwh" in facts
+    }
+    if not left:
+        return
+    name = min(left, key=left.__getitem__).name.lower()
+    cost, rate = f"{name}.serving_usd_per_mwh", f"{name}.rate_usd_per_mwh"
+    pays = "still pays" if facts[cost] < facts[rate] else "does not pay"
+    text = (
+        f"One more megawatt of {name} load {pays}: serving it would cost the rest of the fleet {{{{{cost}}}}}, "
+        f"its list rate is {{{{{rate}}}}}."
+    )
+    yield _draft("sla", text, cost)
 
 
 def _draft(kind: ClaimKind, text: str, ref: str, direction: Direction = "none") -> Draft:
     return Draft(kind=kind, text=text, direction=direction, refs=(ref,))
-
-
-_SCARCE: Final = {
-    "racks": "The racks of {site} are full; more of them would be worth",
-    "grid": "{site} draws all that its grid allows; more of it would be worth",
-}

@@ -106,13 +106,6 @@ def settle(
     )
 
 
-def profit_micro_usd(
-    allocation: Allocation, report: SlaReport, world: World, observation: Observation, charter: Charter
-) -> int:
-    """The profit of a settlement that nobody keeps."""
-    return int(_lines(allocation, report, world, observation, charter).sum())
-
-
 def _lines(allocation: Allocation, report: SlaReport, world: World, observation: Observation, charter: Charter) -> Ints:
     """Signed money by site and `Line` (S, 17)."""
     dt_h, terms, fleet = charter.grid.dt_h, charter.terms, charter.fleet

@@ -1,5 +1,6 @@
 """From a settled step to its snapshot: everything the outside may see, as plain values."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -28,6 +29,7 @@ from mara.core.snapshot import (
     GainsSnapshot,
     InventorySnapshot,
     PlanSnapshot,
+    ShadowGains,
     ShadowSnapshot,
     SiteSnapshot,
     Snapshot,
@@ -41,7 +43,14 @@ GAINS_BASELINE: Final = "the same load spread over the sites by rack capacity"
 G_PER_T: Final = 1_000_000
 
 
-def snapshot_of(step: Step, plan: Plan, events: tuple[Event, ...], charter: Charter, run_id: str) -> Snapshot:
+def snapshot_of(
+    step: Step,
+    plan: Plan,
+    events: tuple[Event, ...],
+    charter: Charter,
+    run_id: str,
+    shadows: ShadowGains | None = None,
+) -> Snapshot:
     """The fleet in the tick just settled. Contracts are those that live on; amounts are USD, rates per hour."""
     allocation, world, observation = step.allocation, step.world, step.observation
     per_h = 1.0 / (MICRO_USD_PER_USD * charter.grid.dt_h)
@@ -79,7 +88,7 @@ def snapshot_of(step: Step, plan: Plan, events: tuple[Event, ...], charter: Char
         sites=_sites(step, charter),
         tiers=_tiers(step, world),
         contracts=_contracts(world, charter),
-        gains=_gains(world),
+        gains=_gains(world, shadows),
         plan=_plan(step, plan, charter),
         events=tuple(event_snapshot(event, charter) for event in events),
     )
@@ -270,15 +279,29 @@ def _contracts(world: World, charter: Charter) -> tuple[ContractSnapshot, ...]:
     )
 
 
-def _gains(world: World) -> GainsSnapshot:
+def _gains(world: World, shadows: ShadowGains | None) -> GainsSnapshot:
     gains = world.gains
-    return GainsSnapshot(
+    placed = GainsSnapshot(
         baseline=GAINS_BASELINE,
         climate_usd=gains.climate_micro_usd / MICRO_USD_PER_USD,
         time_zone_usd=gains.time_zone_micro_usd / MICRO_USD_PER_USD,
         interaction_usd=gains.interaction_micro_usd / MICRO_USD_PER_USD,
-        sla_flexibility_usd=gains.sla_flexibility_micro_usd / MICRO_USD_PER_USD,
+        sla_flexibility_usd=None,
         carbon_avoided_t=gains.carbon_avoided_g / G_PER_T,
+    )
+    if shadows is None:
+        return placed
+    return replace(
+        placed,
+        sla_flexibility_usd=shadows.sla_flexibility_usd,
+        shadows_since_tick=shadows.since_tick,
+        optimizer_vs_rules_usd=shadows.optimizer_vs_rules_usd,
+        optimizer_vs_static_breakeven_usd=shadows.optimizer_vs_static_breakeven_usd,
+        optimizer_vs_static_usd=shadows.optimizer_vs_static_usd,
+        optimizer_vs_rules_today_usd=shadows.optimizer_vs_rules_today_usd,
+        optimizer_vs_static_breakeven_today_usd=shadows.optimizer_vs_static_breakeven_today_usd,
+        optimizer_vs_static_today_usd=shadows.optimizer_vs_static_today_usd,
+        sla_flexibility_today_usd=shadows.sla_flexibility_today_usd,
     )
 
 

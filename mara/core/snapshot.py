@@ -101,15 +101,45 @@ class ContractSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowGains:
+    """What the live run earned more than worlds beside it under other planners: measured differences of profit.
+
+    Since tick `since_tick`, and since the simulated day began (UTC). The three `optimizer_vs_` are against the rules
+    and the static baselines; `sla_flexibility` against the same optimizer without any error budget to spend.
+    """
+
+    since_tick: int
+    optimizer_vs_rules_usd: float
+    optimizer_vs_static_breakeven_usd: float
+    optimizer_vs_static_usd: float
+    sla_flexibility_usd: float
+    optimizer_vs_rules_today_usd: float
+    optimizer_vs_static_breakeven_today_usd: float
+    optimizer_vs_static_today_usd: float
+    sla_flexibility_today_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GainsSnapshot:
-    """Since the run began, against the named baseline; negative numbers are losses."""
+    """Since the run began, against the named baseline; negative numbers are losses.
+
+    Those that are differences to worlds beside the live one (see `ShadowGains`) are None where none was run.
+    """
 
     baseline: str
     climate_usd: float
     time_zone_usd: float
     interaction_usd: float
-    sla_flexibility_usd: float
+    sla_flexibility_usd: float | None
     carbon_avoided_t: float
+    shadows_since_tick: int | None = None
+    optimizer_vs_rules_usd: float | None = None
+    optimizer_vs_static_breakeven_usd: float | None = None
+    optimizer_vs_static_usd: float | None = None
+    optimizer_vs_rules_today_usd: float | None = None
+    optimizer_vs_static_breakeven_today_usd: float | None = None
+    optimizer_vs_static_today_usd: float | None = None
+    sla_flexibility_today_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from mara.core.arrays import Ints, sealed
 from mara.core.booking import Refusal, admit, ordered, requests_of, with_ordered_outages
 from mara.core.commands import Command
-from mara.core.contract import TIER_COUNT, UNPLACED, SlaContract
+from mara.core.contract import SlaContract
 from mara.core.dispatch import Allocation, dispatch
-from mara.core.finance import Settlement, gains_of, profit_micro_usd, settle
+from mara.core.finance import Settlement, gains_of, settle
 from mara.core.plan import PlanStep
 from mara.core.sla import SlaReport, judge, turn_over
 from mara.core.world import Charter, Gains, Observation, World
@@ -49,9 +47,6 @@ def advance(
     settlement = settle(allocation, report, before, seen, charter)
     accepted, refused = admit(requests_of(seen.arrivals, commands, charter), before, charter)
     gains = gains_of(allocation, seen, charter)
-    if np.count_nonzero(allocation.scheduled):
-        flexibility = settlement.profit_micro_usd - _profit_without_shedding(allocation, before, seen, plan, charter)
-        gains = replace(gains, sla_flexibility_micro_usd=flexibility)
     book, accounts, closed = turn_over(before, report.accounts, accepted, cancelled, charter)
     after = World(
         tick=world.tick + 1,
@@ -93,26 +88,6 @@ def observed(observation: Observation, world: World) -> Observation:
     return replace(observation, availability_share=sealed(availability))
 
 
-def _profit_without_shedding(
-    allocation: Allocation, world: World, observation: Observation, plan: PlanStep, charter: Charter
-) -> int:
-    """What the same tick would have earned, had no contract been shed inside its budget: a second dispatch and
-    ledger.
-    """
-    shed = allocation.scheduled
-    site, tier = np.maximum(allocation.site[shed], 0), world.book.tier[shed]
-    sites = len(plan.contracts_mw)
-    back = np.bincount(site * TIER_COUNT + tier, weights=world.book.power_mw[shed], minlength=sites * TIER_COUNT)
-    kept = replace(
-        plan,
-        contracts_mw=allocation.contracts_mw + back.reshape(sites, TIER_COUNT),
-        contract_site=sealed(np.where(allocation.served | shed, allocation.site, UNPLACED)),
-        book_changes_count=world.book_changes_count,
-    )
-    other = dispatch(kept, world, observation, charter)
-    return profit_micro_usd(other, judge(other, world), world, observation, charter)
-
-
 def _off_ticks(allocation: Allocation, world: World) -> Ints:
     return sealed((world.miner_off_ticks + 1) * (allocation.miners_mw <= 0.0))
 
@@ -126,6 +101,5 @@ def _sum(a: Gains, b: Gains) -> Gains:
         climate_micro_usd=a.climate_micro_usd + b.climate_micro_usd,
         time_zone_micro_usd=a.time_zone_micro_usd + b.time_zone_micro_usd,
         interaction_micro_usd=a.interaction_micro_usd + b.interaction_micro_usd,
-        sla_flexibility_micro_usd=a.sla_flexibility_micro_usd + b.sla_flexibility_micro_usd,
         carbon_avoided_g=a.carbon_avoided_g + b.carbon_avoided_g,
     )

@@ -143,7 +143,6 @@ class Gains:
     climate_micro_usd: int = 0
     time_zone_micro_usd: int = 0
     interaction_micro_usd: int = 0
-    sla_flexibility_micro_usd: int = 0
     carbon_avoided_g: int = 0
 
 

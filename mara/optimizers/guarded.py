@@ -40,7 +40,7 @@ class Guarded:
                 reasons.append(f"{optimizer.name}: {error}")
                 continue
             return replace(plan, status="fallback", note="; ".join(reasons)) if reasons else plan
-        raise PlanRejected("no optimizer gave a usable plan: " + "; ".join(reasons))
+        raise PlanRejected("no usable plan: " + "; ".join(reasons))
 
 
 def check(plan: Plan, problem: Problem) -> None:

@@ -1,5 +1,6 @@
 """HiGHS behind one function: a model in, a certified solution out. The only importer of highspy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,13 +46,21 @@ class Solution:
         return "optimal" if self.certificate.gap_share <= MAX_GAP_SHARE else "feasible"
 
 
-def solve(model: LpModel, *, basis: Basis | None = None, by_dual: bool = False, deadline_s: float = 600.0) -> Solution:
+def solve(
+    model: LpModel,
+    *,
+    basis: Basis | None = None,
+    by_dual: bool = False,
+    deadline_s: float = 600.0,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> Solution:
     """The optimum, or an error; never a plan from a simplex that was stopped early.
 
     With `by_dual` the dual method goes on from the basis: quicker where limits changed and prices hardly did.
+    `is_cancelled` is asked every few iterations, from this thread.
 
     Raises:
-        PlanTimeout: the deadline came first.
+        PlanTimeout: the deadline came first, or the solve was cancelled.
         PlanInfeasible: no solution, or none that our own certificate accepts: a fault of the model, for it has slacks.
     """
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
@@ -66,8 +75,12 @@ def solve(model: LpModel, *, basis: Basis | None = None, by_dual: bool = False, 
     _pass(model, solver)
     if basis is not None:
         solver.setBasis(_highs_basis(basis))
+    if is_cancelled is not None:
+        _heed(is_cancelled, solver)
     solver.run()
     status = solver.getModelStatus()
+    if status == highspy.HighsModelStatus.kInterrupt:
+        raise PlanTimeout("the solve was given up: the program ends")
     if status == highspy.HighsModelStatus.kTimeLimit:
         raise PlanTimeout(f"HiGHS had no optimum within {deadline_s:g} s: allow more, or look less far ahead")
     found = solver.getSolution()
@@ -110,6 +123,15 @@ def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]
     found = solver.getSolution()
     primal = np.array(found.col_value)
     return -(float(model.cost @ primal) + model.offset_usd), np.array(found.row_dual)
+
+
+def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs) -> None:
+    def look(event: highspy.HighsCallbackEvent) -> None:
+        if is_cancelled():
+            event.interrupt()
+
+    solver.cbSimplexInterrupt += look
+    solver.cbIpmInterrupt += look
 
 
 def _pass(model: LpModel, solver: highspy.Highs) -> None:

@@ -27,6 +27,8 @@ RESTART_PAYS_BACK_H: Final = 1.0
 class Rules:
     """The greedy optimizer and everyone's fallback. Cannot fail: every problem has a plan."""
 
+    spends_budgets: bool = True
+    """Whether contracts may rest inside their error budgets."""
     name: str = "rules"
 
     def plan(self, problem: Problem) -> Plan:
@@ -34,7 +36,8 @@ class Rules:
         desk = Desk(problem, conditions)
         desk.place_promised()
         desk.sell_tokens()
-        desk.spend_budgets()
+        if self.spends_budgets:
+            desk.spend_budgets()
         desk.move()
         desk.place_spot()
         contracts, merchant = np.array(desk.load), desk.merchant_mw()

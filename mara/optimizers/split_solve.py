@@ -6,10 +6,12 @@ first. Only a block's numbers travel between processes, and nothing of the whole
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FuturesTimeout
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -100,6 +102,7 @@ def solve_split(
     """
     blocks = blocks_of(case, block_sites)
     crew = _crew_of(min(workers or os.cpu_count() or 1, MAX_WORKERS, len(blocks)))
+    _at_work.add(crew)
     try:
         optimum = _solved(case, blocks, _Stages(crew=crew, deadline_s=deadline_s))
         crew.shutdown()
@@ -111,6 +114,19 @@ def solve_split(
     finally:
         # After a failure, blocks that still run stop at their own time limit; nobody waits for them.
         crew.shutdown(wait=False, cancel_futures=True)
+        _at_work.discard(crew)
+
+
+def dismiss_crews() -> None:
+    """End the processes of every solve under way in this program, which then fails: for the end of the program."""
+    for crew in tuple(_at_work):
+        # The pool knows its processes by id, and before Python 3.14 has no public word for ending them.
+        for process_id in tuple(getattr(crew, "_processes", None) or {}):
+            with suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGTERM)
+
+
+_at_work: Final[set[Executor]] = set()
 
 
 def _crew_of(workers: int) -> Executor:

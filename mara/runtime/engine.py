@@ -1,25 +1,26 @@
 """One tick from observation to memory: gather inputs, call the functional core, hand over what came out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from mara.core.commands import Command
 from mara.core.events import Event, events_of
 from mara.core.plan import Plan, Problem
+from mara.core.snapshot import ShadowGains
 from mara.core.step import Step, advance, observed
-from mara.core.world import Charter, Forecast, Observation, World
+from mara.core.world import Charter, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
+from mara.optimizers.steady import Memory, Steady
+from mara.runtime.outlook import Outlook
+from mara.runtime.shadows import Ahead, Shadows
 from mara.runtime.tally import Tally
+from mara.store.codec import bytes_of
 from mara.store.store import Store
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outlook:
-    """What the feed says of a tick; what operators order lies not in it."""
-
-    observation: Observation
-    forecast: Forecast
+PLAN: Final = "plan"
+"""The part that holds the plan in force and the solver's last basis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,6 +30,10 @@ class Turn:
     step: Step
     plan: Plan
     events: tuple[Event, ...]
+    ahead: Ahead | None = None
+    """Where the worlds beside the live one stand after the tick, once that is worked out."""
+    parts: Mapping[str, bytes] = field(default_factory=dict)
+    """What is kept with the tick beside its world."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -40,6 +45,8 @@ class Engine:
     optimizer: Optimizer
     horizon_hours: int
     world: World
+    shadows: Shadows | None = None
+    _kept: Memory | None = None
 
     def outlook(self) -> Outlook:
         """The outside world now, as the feed has it.
@@ -60,9 +67,32 @@ class Engine:
         step = advance(self.world, outlook.observation, plan.step_at(self.world.tick), self.charter, commands)
         return Turn(step=step, plan=plan, events=events_of(step, self.charter))
 
+    def with_shadows(self, turn: Turn, outlook: Outlook, plans: Mapping[str, Plan] | None = None) -> Turn:
+        """The same turn with the worlds beside it a tick on, and all that a resumed run must find again.
+
+        `plans` were made elsewhere, by the companion's name. Safe in another thread while nothing else is asked.
+        """
+        parts: dict[str, bytes] = {}
+        memory = self.optimizer.memory() if isinstance(self.optimizer, Steady) else None
+        if memory is not None and memory is not self._kept:
+            parts[PLAN] = bytes_of(memory)
+        if self.shadows is None:
+            return replace(turn, parts=parts)
+        ahead = self.shadows.ahead(turn.step.world, outlook, turn.step.commands, plans)
+        return replace(turn, ahead=ahead, parts={**parts, **ahead.parts})
+
+    @property
+    def shadow_gains(self) -> ShadowGains | None:
+        """What the run earned more than the worlds beside it; None where there are none."""
+        return self.shadows.gains() if self.shadows is not None else None
+
     def keep(self, turn: Turn) -> None:
         """Go on from a turn, once it is stored."""
         self.world = turn.step.world
+        if PLAN in turn.parts and isinstance(self.optimizer, Steady):
+            self._kept = self.optimizer.memory()
+        if self.shadows is not None and turn.ahead is not None:
+            self.shadows.keep(turn.ahead)
 
 
 def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[[int], None] | None = None) -> Tally:
@@ -80,8 +110,9 @@ def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[
             store.refuse_little_room(engine.world.tick)
         outlook = engine.outlook()
         turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
+        turn = engine.with_shadows(turn, outlook)
         if store is not None:
-            store.append(turn.step, turn.plan, turn.events)
+            store.append(turn.step, turn.plan, turn.events, turn.parts)
         engine.keep(turn)
         tally.add(turn.step)
         if on_tick is not None:

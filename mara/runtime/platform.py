@@ -5,27 +5,28 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 from mara.core.commands import Cancel, Command, Exclude
 from mara.core.events import Event
 from mara.core.picture import snapshot_of
-from mara.core.plan import Plan
 from mara.core.quote import Ask, Booking, Quote
-from mara.core.snapshot import AdvisorSnapshot, SeriesPoint, Snapshot
+from mara.core.snapshot import AdvisorSnapshot, SeriesPoint
 from mara.core.units import SECONDS_PER_MINUTE
-from mara.errors import CommandError, FeedEnded, FeedError, MaraError, StoreBlocked, StoreRefused
+from mara.errors import CommandError, FeedEnded, MaraError, StoreBlocked
 from mara.runtime.advisor import Advisor
-from mara.runtime.again import replayed
+from mara.runtime.again import last_shown
 from mara.runtime.archive import Archive
 from mara.runtime.clock import Clock
-from mara.runtime.engine import Engine, Outlook, Turn
+from mara.runtime.engine import Engine, Turn
 from mara.runtime.exclusions import Announcement
 from mara.runtime.latest import EngineState, Latest
+from mara.runtime.lookout import Lookout
 from mara.runtime.orders import refuse_impossible
 from mara.runtime.planner import Planner
 from mara.runtime.quotes import Present, QuoteDesk
+from mara.runtime.vitals import Vitals
+from mara.runtime.watchdog import Watchdog
 from mara.store.claude_calls import ClaudeCalls
 from mara.store.outages import OutageCount
 from mara.store.store import Store
@@ -34,8 +35,6 @@ MAX_TRIES: Final = 6
 """Tries on one tick before the engine halts."""
 FIRST_BACK_OFF_S: Final = 0.5
 MAX_BACK_OFF_S: Final = 8.0
-MAX_STALE_TICKS: Final = 12
-"""Ticks that may run on the last good observation: an hour."""
 LEAST_PUBLISH_INTERVAL_S: Final = 0.1
 """Snapshots are drawn at most this often: in fast-forward most ticks are stored and not shown."""
 MAX_SHOWN_EVENTS: Final = 50
@@ -68,6 +67,8 @@ class Platform:
         self.archive = Archive()
         self._open_run = open_run
         self._clock = clock
+        self.vitals = Vitals()
+        self._watchdog = Watchdog(self.vitals, clock)
         self._speed_share = speed_share
         self._paused = False
         self._steps_due = 0
@@ -78,7 +79,7 @@ class Platform:
         self._failed_tick = -1
         self._published_s = float("-inf")
         self._recent: deque[Event] = deque(maxlen=MAX_SHOWN_EVENTS)
-        self._last_outlook: Outlook | None = None
+        self._lookout = Lookout()
         self._unstored: Turn | None = None
         self._unshown: Turn | None = None
         self._loop_task: asyncio.Task[None] | None = None
@@ -101,7 +102,7 @@ class Platform:
         self._desk = QuoteDesk(engine, self._present, self.order, outages.record)
         try:
             self._recent.extend(await asyncio.to_thread(store.recent_events, MAX_SHOWN_EVENTS))
-            last = await asyncio.to_thread(self._last_shown, store, engine)
+            last = await asyncio.to_thread(last_shown, store, engine, tuple(self._recent))
             if self.advisor is not None:
                 await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), self._teller())
         except BaseException:
@@ -113,25 +114,14 @@ class Platform:
         self.latest.set_speed(self._speed_share)
         if last is not None:
             self.latest.publish(last)
+        self._watchdog.start()
         log.info("run opened", extra={"run": self._run_id})
         self._loop_task = asyncio.create_task(self._supervise(), name="mara-loop")
-
-    def _last_shown(self, store: Store, engine: Engine) -> Snapshot | None:
-        """The last stored tick, computed again, so that a start, or a run at its end, does not look empty."""
-        tick = engine.world.tick - 1
-        if tick < 0:
-            return None
-        try:
-            again = replayed(store.reading, self._run_id, tick)
-        except StoreRefused as refusal:
-            log.warning("the last tick cannot be shown", extra={"tick": tick, "reason": str(refusal)})
-            return None
-        plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(again.step.plan,))
-        return snapshot_of(again.step, plan, tuple(self._recent), engine.charter, self._run_id)
 
     async def stop(self) -> None:
         """End after the tick under way is stored; harmless when repeated or when never started."""
         self._is_wanted = False
+        self._watchdog.stop()
         task, self._loop_task = self._loop_task, None
         if task is not None:
             task.cancel()
@@ -216,6 +206,17 @@ class Platform:
         self._commands.append(command)
         log.info("command ordered", extra={"command": repr(command)})
 
+    def optimize_now(self) -> None:
+        """Plan anew at once; the first tick after the answer follows it.
+
+        Raises:
+            CommandError: nothing runs, or a plan is under way.
+            FeedError: nothing is known of the present.
+        """
+        if self._engine is None or self._planner is None:
+            raise CommandError("the engine has not been started: ask when it runs")
+        self._planner.begin_now(self._engine.problem(self._lookout.outlook(self._engine)))
+
     async def quote(self, ask: Ask) -> Quote:
         """See `QuoteDesk.quote`."""
         return await self._open_desk.quote(ask)
@@ -274,6 +275,7 @@ class Platform:
         self._tries = self._tries + 1 if tick == self._failed_tick else 1
         self._failed_tick = tick
         reason = str(error) if isinstance(error, MaraError) else f"{type(error).__name__}: {error}"
+        self.vitals.restarts_count += 1
         log.error("tick failed", extra={"tick": tick, "tries": self._tries, "reason": reason}, exc_info=error)
         self._publish()
         if isinstance(error, FeedEnded):
@@ -311,6 +313,7 @@ class Platform:
                 continue
             # What is more than a tick late is let go, so that a stall is not made up for in a burst.
             begun_s = max(due_s, self._now_s - self._tick_s)
+            self.vitals.lateness.add(max(self._now_s - due_s, 0.0))
             await self._tick()
             if stepping and self._steps_due:
                 self._steps_due -= 1
@@ -338,41 +341,33 @@ class Platform:
         assert self._engine is not None
         assert self._store is not None
         # A tick whose storing failed is offered again as it was: the store knows it, should it have got through.
-        turn = self._unstored or await self._next_turn(self._engine)
+        began_s = self._now_s
+        turn = self._unstored or await self._next_turn(self._engine, self._store)
         self._unstored = turn
+        planned_s = self._now_s
         loop = asyncio.get_running_loop()
-        stored = loop.run_in_executor(self._store.executor, self._store.append, turn.step, turn.plan, turn.events)
+        stored = loop.run_in_executor(
+            self._store.executor, self._store.append, turn.step, turn.plan, turn.events, turn.parts
+        )
         await asyncio.shield(stored)
         self._unstored = None
+        self.vitals.tick_stored(began_s, planned_s, self._now_s)
         self._engine.keep(turn)
         for _ in turn.step.commands:
             self._commands.popleft()
         self._show(turn)
 
-    async def _next_turn(self, engine: Engine) -> Turn:
+    async def _next_turn(self, engine: Engine, store: Store) -> Turn:
         assert self._planner is not None
-        outlook = self._outlook(engine)
-        plan = await self._planner.plan_for(engine.problem(outlook))
-        return engine.turn(outlook, plan, tuple(self._commands))
-
-    def _outlook(self, engine: Engine) -> Outlook:
-        """The outside world now; when the feed fails, the last good observation stands in, marked stale, for an hour.
-
-        Raises:
-            FeedError: the feed failed, and has for too long, or nothing more will come.
-        """
-        try:
-            self._last_outlook = engine.outlook()
-        except FeedEnded:
-            raise
-        except FeedError as error:
-            last, tick = self._last_outlook, engine.world.tick
-            if last is None or tick - last.observation.tick > MAX_STALE_TICKS:
-                raise
-            log.warning("feed failed", extra={"tick": tick, "reason": str(error)})
-            stale = replace(last.observation, tick=tick, arrivals=(), stale_sources=(engine.feed.name,))
-            return replace(last, observation=stale)
-        return self._last_outlook
+        outlook = self._lookout.outlook(engine)
+        beside = engine.shadows.problems(outlook) if engine.shadows is not None else {}
+        plan, plans = await self._planner.plans_for(engine.problem(outlook), beside)
+        turn = engine.turn(outlook, plan, tuple(self._commands))
+        if engine.shadows is None:
+            return turn
+        # Several worlds more are several times the work: not on the event loop.
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(store.executor, engine.with_shadows, turn, outlook, plans)
 
     def _show(self, turn: Turn) -> None:
         for event in turn.events:
@@ -390,4 +385,5 @@ class Platform:
         assert self._engine is not None
         self._published_s = self._now_s
         events = tuple(self._recent)
-        self.latest.publish(snapshot_of(turn.step, turn.plan, events, self._engine.charter, self._run_id))
+        charter, gains = self._engine.charter, self._engine.shadow_gains
+        self.latest.publish(snapshot_of(turn.step, turn.plan, events, charter, self._run_id, gains))

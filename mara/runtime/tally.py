@@ -20,7 +20,7 @@ from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import Gains, World
 
 G_PER_T = 1_000_000
-GAIN_KEYS = ("climate", "time_zone", "interaction", "sla_flexibility")
+GAIN_KEYS = ("climate", "time_zone", "interaction")
 
 
 def _lines() -> Ints:
@@ -149,10 +149,10 @@ class Tally:
             "credits": dict(zip(TIER_KEYS, [*credits_usd.tolist(), 0.0], strict=True)),
             "outages": self.outages,
             "refusals": self.refusals,
-            "gains": self._gains_usd(),
+            "gains": self.gains_usd(),
         }
 
-    def _gains_usd(self) -> dict[str, float]:
+    def gains_usd(self) -> dict[str, float]:
         """Over the ticks added: the world sums them up, so the difference of the last and the first is theirs."""
         before, after = self.gains_before or Gains(), self.gains_after
         names = {key: f"{key}_micro_usd" for key in GAIN_KEYS}

@@ -103,37 +103,3 @@ def test_climate_time_zone_and_interaction_are_the_whole_difference_of_two_ledge
     done = served(of, seen, tuple(enumerate(load)))
     assert gains_of(done.allocation, done.observation, of) == done.gains
     assert abs(parts(done.gains) - ledger_difference(done, of)) <= 1
-
-
-def test_the_sla_flexibility_gain_is_the_profit_over_the_same_tick_without_shedding() -> None:
-    of = charter()
-    state = world(of, (contract("keep", Tier.STANDARD, 2.0), contract("shed", Tier.FLEXIBLE, 3.0)), at=[WEST, WEST])
-    seen = observation(of, price=[900.0, 50.0, 50.0], carbon=200.0)
-    resting = advance(state, seen, step(of, contracts=[[0, 2, 0, 0], [0] * 4, [0] * 4]), of)
-    serving = advance(state, seen, step(of, contracts=[[0, 2, 3, 0], [0] * 4, [0] * 4]), of)
-    assert resting.allocation.scheduled.tolist() == [False, True]
-    assert resting.gains.sla_flexibility_micro_usd == (
-        resting.settlement.profit_micro_usd - serving.settlement.profit_micro_usd
-    )
-    # 3 MW at PUE 1.06, 910 USD/MWh with carbon, less the 180 USD/MWh that were not billed.
-    assert resting.gains.sla_flexibility_micro_usd == pytest.approx(3 * (1.06 * 910 - 180) / 12 * 1e6, abs=3)
-    assert serving.gains.sla_flexibility_micro_usd == 0
-
-
-def test_shedding_for_tokens_gains_what_the_tokens_earn_more() -> None:
-    of = charter()
-    state = world(of, (contract("shed", Tier.FLEXIBLE, 6.0),), at=[WEST])
-    merchant = np.zeros((3, 3, 2))
-    merchant[0, WEST, 0] = 6.0
-    seen = observation(of, demand=1e12)
-    done = advance(state, seen, step(of, merchant=merchant), of)
-    # The contract would have left 4 of the 6 MW of GPU to tokens: 2 MW at 1,080 USD against 6 MW at 180.
-    expected_usd_per_h = 2 * 1_080 - 6 * 180 + 4 * 1.06 * 50
-    assert done.gains.sla_flexibility_micro_usd == pytest.approx(expected_usd_per_h / 12 * 1e6, abs=5)
-
-
-def test_shedding_at_the_wrong_time_is_shown_as_a_loss() -> None:
-    of = charter()
-    state = world(of, (contract("shed", Tier.FLEXIBLE, 3.0),), at=[WEST])
-    done = advance(state, observation(of, price=10.0), step(of), of)
-    assert done.gains.sla_flexibility_micro_usd < 0

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from mara.bootstrap import optimizer_of
 from mara.core.plan import Problem
 from mara.core.world import first_world
 from mara.errors import PlanInfeasible
 from mara.optimizers.guarded import Guarded
 from mara.optimizers.lp import Lp
+from mara.optimizers.roster import asked_of
 from mara.optimizers.rules import Rules
 from mara.runtime.clock import SystemClock
 from mara.runtime.latest import EngineState
@@ -189,7 +189,7 @@ async def test_a_solver_at_work_is_listened_to_no_longer_and_not_torn_away() -> 
 
 
 async def test_the_live_solver_gives_up_when_nobody_listens_any_more() -> None:
-    guarded = optimizer_of("lp", 0.5)
+    guarded = asked_of("lp", 0.5).optimizer
     assert isinstance(guarded, Guarded)
     assert isinstance(guarded.optimizers[0], Lp)
     assert guarded.optimizers[0].deadline_s == 0.5

@@ -114,7 +114,6 @@ def test_gains_add_up_to_those_of_the_world() -> None:
         "climate": world.climate_micro_usd / 1e6,
         "time_zone": world.time_zone_micro_usd / 1e6,
         "interaction": world.interaction_micro_usd / 1e6,
-        "sla_flexibility": world.sla_flexibility_micro_usd / 1e6,
     }
     assert tuple(gains) == GAIN_KEYS
 

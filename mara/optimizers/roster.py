@@ -1,0 +1,67 @@
+"""The optimizers by name, each ready for its use: step by step for simulations, beside the ticks for live runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mara.errors import ConfigError
+from mara.optimizers.base import Optimizer
+from mara.optimizers.guarded import Guarded
+from mara.optimizers.lp import Lp
+from mara.optimizers.rules import Rules
+from mara.optimizers.static import Static
+from mara.optimizers.steady import Steady
+
+OPTIMIZERS: Final = ("static", "static-breakeven", "rules", "lp", "claude")
+"""`claude` is the linear program, and advice where a live run can ask for it."""
+
+_BASELINES: Final = ("static-breakeven", "static")
+"""They never leave anybody unserved by choice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An optimizer that works in a thread, who plans while it has nothing to offer, and how it is given up."""
+
+    optimizer: Optimizer
+    fallback: Optimizer
+    cancel: Callable[[], None]
+
+
+def optimizer_of(name: str, *, spends_budgets: bool = True) -> Optimizer:
+    """The optimizer of that name for runs that wait for each plan, with rules behind it.
+
+    Raises:
+        ConfigError: no such optimizer.
+    """
+    if name not in OPTIMIZERS:
+        raise ConfigError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}: choose one of these")
+    rules = Rules(spends_budgets=spends_budgets)
+    if name in ("lp", "claude"):
+        return Steady(Lp(warm=True, spends_budgets=spends_budgets), rules)
+    if name == "rules":
+        return rules
+    return Guarded((Static(breakeven=name == "static-breakeven"), rules))
+
+
+def companions_of(name: str, *, spends_budgets: bool = True) -> dict[str, Optimizer | None]:
+    """Who plans the worlds beside a live run, by name; None where that would be just as the live run plans."""
+    frugal = optimizer_of(name, spends_budgets=False) if spends_budgets and name not in _BASELINES else None
+    return {
+        "rules": None if name == "rules" and spends_budgets else optimizer_of("rules"),
+        **{baseline: None if name == baseline else optimizer_of(baseline) for baseline in _BASELINES},
+        "no-budgets": frugal,
+    }
+
+
+def asked_of(name: str, deadline_s: float, *, spends_budgets: bool = True) -> Asked:
+    """The same for live runs, which wait for nobody: the deadline is the solver's own too.
+
+    Raises:
+        ConfigError: no such optimizer.
+    """
+    optimizer, rules = optimizer_of(name, spends_budgets=spends_budgets), Rules(spends_budgets=spends_budgets)
+    if not isinstance(optimizer, Steady):
+        return Asked(optimizer=optimizer, fallback=rules, cancel=lambda: None)
+    lp = Lp(warm=True, deadline_s=deadline_s, spends_budgets=spends_budgets)
+    return Asked(optimizer=Guarded((lp,)), fallback=rules, cancel=lp.cancel)

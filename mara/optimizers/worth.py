@@ -1,0 +1,25 @@
+"""What a plan's step is worth in a tick, by the linear program's own accounting: for plans that have no objective."""
+
+import numpy as np
+
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
+from mara.core.dispatch import dispatch
+from mara.core.plan import PlanStep, Problem
+from mara.optimizers.accounting import profit_usd
+from mara.optimizers.lp_horizon import case_of
+from mara.optimizers.schedule import Schedule
+
+
+def worth_usd(step: PlanStep, problem: Problem) -> float:
+    """Profit of the tick less the program's penalties for what is moved, started, rested and breached [USD]."""
+    world = problem.world
+    done = dispatch(step, world, problem.observation, problem.charter)
+    rests = world.book.power_mw * done.scheduled
+    shed = np.bincount(world.book.tier, weights=rests, minlength=TIER_COUNT).astype(np.float64)
+    schedule = Schedule(
+        miners_mw=done.miners_mw[None],
+        merchant_mw=done.merchant_mw[None],
+        contracts_mw=done.contracts_mw[None],
+        shed_mw=shed[None, :PROMISED_TIER_COUNT],
+    )
+    return profit_usd(schedule, case_of(problem, (1,)))

@@ -1,0 +1,40 @@
+"""The outside world as a live run sees it: when the feed fails, its last good observation stands in for a while."""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from mara.errors import FeedEnded, FeedError
+from mara.runtime.engine import Engine
+from mara.runtime.outlook import Outlook
+
+MAX_STALE_TICKS: Final = 12
+"""Ticks that may run on the last good observation: an hour."""
+
+log = logging.getLogger("mara.platform")
+
+
+class Lookout:
+    """Remembers the last good look."""
+
+    def __init__(self) -> None:
+        self._last: Outlook | None = None
+
+    def outlook(self, engine: Engine) -> Outlook:
+        """The outside world now; a stand-in is marked stale and brings no requests.
+
+        Raises:
+            FeedError: the feed failed, and has for too long, or nothing more will come.
+        """
+        try:
+            self._last = engine.outlook()
+        except FeedEnded:
+            raise
+        except FeedError as error:
+            last, tick = self._last, engine.world.tick
+            if last is None or tick - last.observation.tick > MAX_STALE_TICKS:
+                raise
+            log.warning("feed failed", extra={"tick": tick, "reason": str(error)})
+            stale = replace(last.observation, tick=tick, arrivals=(), stale_sources=(engine.feed.name,))
+            return replace(last, observation=stale)
+        return self._last

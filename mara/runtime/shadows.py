@@ -1,0 +1,179 @@
+"""Worlds beside the live one: the same weather, prices, requests and orders under other planners, so that what the
+optimizer and the error budgets earn are measured differences of profit, and never estimates.
+
+Four companions run along: under the rules, under the two static baselines, and under the live optimizer that may leave
+nobody unserved inside an error budget. Each begins where the live world stood and is kept with it, part by part, in the
+transaction of the tick, so that a resumed run goes on with them bit for bit. A companion that plans just as the live
+run does is the live run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mara.core.commands import Command
+from mara.core.plan import Plan, Problem
+from mara.core.snapshot import ShadowGains
+from mara.core.step import advance, observed
+from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR
+from mara.core.world import Charter, World
+from mara.optimizers.base import Optimizer
+from mara.optimizers.steady import Memory, Steady
+from mara.runtime.outlook import Outlook
+from mara.store.codec import bytes_of, record_of
+
+RULES: Final = "rules"
+STATIC_BREAKEVEN: Final = "static-breakeven"
+STATIC: Final = "static"
+NO_BUDGETS: Final = "no-budgets"
+MARKS: Final = "shadow marks"
+BOOK: Final = frozenset({"book"})
+"""Who is let in does not depend on who plans: all worlds share the live one's book."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Marks:
+    """When the comparison began, and the cash of all worlds at the start of the simulated day (UTC)."""
+
+    since_tick: int
+    day: int
+    live_micro_usd: int
+    names: tuple[str, ...]
+    cash_micro_usd: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ahead:
+    """Where all stand after a tick that is not stored yet.
+
+    Attributes:
+        worlds: of the companions that are not the live world, by name.
+        parts: what to store with the tick.
+        memories: the optimizers' memories that are among the parts, by name.
+    """
+
+    live: World
+    worlds: Mapping[str, World]
+    marks: Marks
+    parts: Mapping[str, bytes]
+    memories: Mapping[str, Memory]
+
+
+class Shadows:
+    """The companions of a run. `ahead` computes their next tick; `keep` makes it the present.
+
+    Args:
+        optimizers: of each companion by name; None where the live optimizer plans just so.
+        parts: what was kept with the live world.
+    """
+
+    def __init__(
+        self, charter: Charter, live: World, optimizers: Mapping[str, Optimizer | None], parts: Mapping[str, bytes]
+    ) -> None:
+        self._charter = charter
+        self._live = live
+        self._optimizers = {name: optimizer for name, optimizer in optimizers.items() if optimizer is not None}
+        self._names = tuple(optimizers)
+        self._worlds = {name: _world_in(parts, name, live) for name in self._optimizers}
+        for name, optimizer in self._optimizers.items():
+            if isinstance(optimizer, Steady) and self._worlds[name] is not live and _plan_part(name) in parts:
+                optimizer.recall(record_of(Memory, parts[_plan_part(name)]))
+        kept = record_of(Marks, parts[MARKS]) if MARKS in parts else None
+        self._marks = kept if kept is not None and kept.names == self._names else self._marks_now(live.tick)
+        self._stored_marks: Marks | None = kept
+        self._stored_memories: dict[str, Memory] = {}
+
+    def problems(self, outlook: Outlook) -> dict[str, Problem]:
+        """What each companion's optimizer may look at now, but for those that are the live world."""
+        return {name: self._problem(world, outlook) for name, world in self._worlds.items()}
+
+    def ahead(
+        self, live: World, outlook: Outlook, commands: tuple[Command, ...], plans: Mapping[str, Plan] | None = None
+    ) -> Ahead:
+        """Every companion a tick on, beside the live world after it; nothing is kept yet.
+
+        `plans` were made elsewhere, by name; who is not among them plans here and now.
+        """
+        marks = self._marks_now(self._marks.since_tick) if self._is_new_day(live.tick - 1) else self._marks
+        worlds, parts, memories = {}, {}, {}
+        for name, optimizer in self._optimizers.items():
+            problem = self._problem(self._worlds[name], outlook)
+            plan = plans[name] if plans is not None and name in plans else optimizer.plan(problem)
+            step = advance(problem.world, outlook.observation, plan.step_at(problem.tick), self._charter, commands)
+            worlds[name] = replace(step.world, book=live.book)
+            parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
+            memory = optimizer.memory() if isinstance(optimizer, Steady) else None
+            if memory is not None and memory is not self._stored_memories.get(name):
+                memories[name] = memory
+                parts[_plan_part(name)] = bytes_of(memory)
+        if marks is not self._stored_marks:
+            parts[MARKS] = bytes_of(marks)
+        return Ahead(live=live, worlds=worlds, marks=marks, parts=parts, memories=memories)
+
+    def keep(self, ahead: Ahead) -> None:
+        """Go on from there, once it is stored."""
+        self._live, self._marks = ahead.live, ahead.marks
+        self._stored_marks = ahead.marks
+        self._worlds |= ahead.worlds
+        self._stored_memories |= ahead.memories
+
+    def gains(self) -> ShadowGains:
+        """What the live run earned more than each companion."""
+        since = {name: self._live.cash_micro_usd - self._cash(name) for name in self._names}
+        marks = self._marks
+        at_dawn = dict(zip(marks.names, marks.cash_micro_usd, strict=True))
+        before = {name: marks.live_micro_usd - at_dawn[name] for name in self._names}
+        total, today = (
+            {name: (since[name] - offset[name]) / MICRO_USD_PER_USD for name in self._names}
+            for offset in (dict.fromkeys(self._names, 0), before)
+        )
+        return ShadowGains(
+            since_tick=marks.since_tick,
+            optimizer_vs_rules_usd=total[RULES],
+            optimizer_vs_static_breakeven_usd=total[STATIC_BREAKEVEN],
+            optimizer_vs_static_usd=total[STATIC],
+            sla_flexibility_usd=total[NO_BUDGETS],
+            optimizer_vs_rules_today_usd=today[RULES],
+            optimizer_vs_static_breakeven_today_usd=today[STATIC_BREAKEVEN],
+            optimizer_vs_static_today_usd=today[STATIC],
+            sla_flexibility_today_usd=today[NO_BUDGETS],
+        )
+
+    def _problem(self, world: World, outlook: Outlook) -> Problem:
+        seen = observed(outlook.observation, world)
+        return Problem(charter=self._charter, world=world, observation=seen, forecast=outlook.forecast)
+
+    def _cash(self, name: str) -> int:
+        return self._worlds.get(name, self._live).cash_micro_usd
+
+    def _marks_now(self, since_tick: int) -> Marks:
+        return Marks(
+            since_tick=since_tick,
+            day=self._day(self._live.tick),
+            live_micro_usd=self._live.cash_micro_usd,
+            names=self._names,
+            cash_micro_usd=tuple(self._cash(name) for name in self._names),
+        )
+
+    def _is_new_day(self, tick: int) -> bool:
+        return self._day(tick) != self._marks.day
+
+    def _day(self, tick: int) -> int:
+        return self._charter.grid.epoch_s(tick) // (HOURS_PER_DAY * SECONDS_PER_HOUR)
+
+
+def _world_in(parts: Mapping[str, bytes], name: str, live: World) -> World:
+    """Where a companion stood when the live world stood where it does; the live world itself where it begins now."""
+    content = parts.get(_world_part(name))
+    if content is None:
+        return live
+    world: World = record_of(World, content, book=live.book)
+    return world if world.tick == live.tick else live
+
+
+def _world_part(name: str) -> str:
+    return f"shadow world {name}"
+
+
+def _plan_part(name: str) -> str:
+    return f"shadow plan {name}"
