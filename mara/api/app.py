@@ -29,6 +29,18 @@ PREFIXES: Final = ("/api/", METRICS_PATH)
 
 def api_of(engine: Engine, collector: Collector | None = None) -> ASGIApp:
     """The API of a live run, with metrics where there is somebody to collect them."""
+    app = _app_of(engine)
+    if collector is not None:
+        _add_metrics(app, collector)
+    return Repeats(app)
+
+
+def schema_of(engine: Engine) -> dict[str, Any]:
+    """The OpenAPI schema."""
+    return _app_of(engine).openapi()
+
+
+def _app_of(engine: Engine) -> FastAPI:
     app = FastAPI(
         title="Mara",
         version=mara.__version__,
@@ -43,10 +55,8 @@ def api_of(engine: Engine, collector: Collector | None = None) -> ASGIApp:
     app.include_router(reading_routes(engine, Stream(engine.latest)))
     app.include_router(changing_routes(engine))
     _add_docs(app)
-    if collector is not None:
-        _add_metrics(app, collector)
-    app.openapi = lambda: _schema_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    return Repeats(app)
+    app.openapi = lambda: _whole_schema_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return app
 
 
 class Beside:
@@ -85,7 +95,7 @@ def _add_metrics(app: FastAPI, collector: Collector) -> None:
         return Response(await asyncio.to_thread(metrics_text, collector), media_type=CONTENT_TYPE)
 
 
-def _schema_of(app: FastAPI) -> dict[str, Any]:
+def _whole_schema_of(app: FastAPI) -> dict[str, Any]:
     """The framework's schema, with the problem body that no route names as its model."""
     if not app.openapi_schema:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)

@@ -1,23 +1,30 @@
 """What can be changed: quotes, bookings, a new plan, the engine's controls."""
 
-from typing import Final
-
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mara.api.identity import Identity, identity_in
-from mara.api.inputs import CommitmentInput, ControlInput, Id, QuoteInput
+from mara.api.inputs import (
+    CommitmentInput,
+    ControlInput,
+    Id,
+    MaintenanceInput,
+    OutageInput,
+    PaceInput,
+    QuoteInput,
+    RestoreInput,
+    SpeedInput,
+    StepInput,
+)
 from mara.api.port import Engine
 from mara.api.problems import NotThereError, UnfitError, documented
 from mara.core.commands import Outage, Restore
 from mara.core.quote import Ask, Booking, Quote, plain_of
 from mara.core.snapshot import Snapshot
+from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, StoreError
 from mara.runtime.exclusions import MAINTENANCE, Announcement
-
-DEFAULT_OUTAGE_TICKS: Final = 12
-"""An hour of five-minute ticks."""
 
 
 class Done(BaseModel):
@@ -78,35 +85,31 @@ def changing_routes(engine: Engine) -> APIRouter:
 
 
 async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> str:
-    ticks, site_id = asked.ticks, asked.site_id or ""
-    match asked.action:
-        case "pause":
+    match asked:
+        case PaceInput(action="pause"):
             engine.pause()
-        case "resume":
+        case PaceInput():
             engine.resume()
-        case "step":
-            engine.step(ticks or 1)
-        case "speed":
-            assert asked.speed is not None
+        case StepInput():
+            engine.step(asked.ticks)
+        case SpeedInput():
             engine.set_speed(asked.speed)
-        case "outage":
-            engine.order(Outage(site_id=site_id, duration_ticks=ticks or DEFAULT_OUTAGE_TICKS))
-        case "restore":
-            engine.order(Restore(site_id=site_id))
-        case "maintenance":
+        case OutageInput():
+            engine.order(Outage(site_id=asked.site_id, duration_ticks=asked.ticks))
+        case RestoreInput():
+            engine.order(Restore(site_id=asked.site_id))
+        case MaintenanceInput():
             return await _announce(asked, engine, identity)
     return asked.action
 
 
-async def _announce(asked: ControlInput, engine: Engine, identity: Identity) -> str:
-    """Maintenance of a site, for every contract that runs there now: all of them may be announced, or none is."""
-    assert asked.from_ is not None
-    assert asked.to is not None
+async def _announce(asked: MaintenanceInput, engine: Engine, identity: Identity) -> str:
+    """Maintenance of a site, for every contract that runs there now."""
     snapshot = _snapshot_of(engine)
     there = [contract for contract in snapshot.contracts if contract.site_id == asked.site_id]
     if not there:
         raise CommandError(f"no contract runs at {asked.site_id!r}: there is nothing to announce")
-    tick_s = snapshot.tick_minutes * 60
+    tick_s = snapshot.tick_minutes * SECONDS_PER_MINUTE
     first, end = (snapshot.tick + round((at - snapshot.at).total_seconds() / tick_s) for at in (asked.from_, asked.to))
     for contract in there:
         await engine.exclude(

@@ -3,21 +3,21 @@
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
 
 from mara.runtime.platform import MAX_SPEED_SHARE, MAX_STEPS
 from mara.runtime.quotes import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
 
 MAX_ID_LENGTH: Final = 100
 MAX_HOURS: Final = 10_000.0
-MAX_OUTAGE_TICKS: Final = 10_000
+DEFAULT_OUTAGE_TICKS: Final = 12
+"""An hour of five-minute ticks."""
 MAX_REASON_LENGTH: Final = 200
 FIRST_MOMENT: Final = datetime(2009, 1, 1, tzinfo=UTC)
 LAST_MOMENT: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 TierKey = Literal["premium", "standard", "flexible", "spot"]
 RegionKey = Literal["", "americas", "europe", "asia-pacific"]
-Action = Literal["pause", "resume", "step", "speed", "outage", "restore", "maintenance"]
 
 
 def _iso_text(value: object) -> object:
@@ -28,9 +28,8 @@ def _iso_text(value: object) -> object:
 
 
 def _within(moment: datetime) -> datetime:
-    if not FIRST_MOMENT <= moment <= LAST_MOMENT:
-        raise ValueError(f"should be between {FIRST_MOMENT:%Y} and {LAST_MOMENT:%Y}")
-    return moment.astimezone(UTC)
+    """Nothing is stored beyond these bounds, so that a moment outside asks for the same as the bound."""
+    return min(max(moment, FIRST_MOMENT), LAST_MOMENT).astimezone(UTC)
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_iso_text), AfterValidator(_within), Field(strict=False)]
@@ -59,26 +58,52 @@ class CommitmentInput(_Input):
     customer: Name = ""
 
 
-class ControlInput(_Input):
-    """What an operator orders."""
+class PaceInput(_Input):
+    """Stop simulated time, or let it go on."""
 
-    action: Action
-    site_id: Id | None = None
-    speed: float | None = Field(None, gt=0, le=MAX_SPEED_SHARE, description="simulated seconds per real second")
-    ticks: int | None = Field(None, ge=1, le=MAX_STEPS, description="of a step or an outage")
-    from_: Moment | None = Field(None, alias="from", description="maintenance: first instant")
-    to: Moment | None = Field(None, description="maintenance: end")
+    action: Literal["pause", "resume"]
+
+
+class StepInput(_Input):
+    """Advance at once, and stay paused."""
+
+    action: Literal["step"]
+    ticks: int = Field(1, ge=1, le=MAX_STEPS)
+
+
+class SpeedInput(_Input):
+    """Change the pace."""
+
+    action: Literal["speed"]
+    speed: float = Field(gt=0, le=MAX_SPEED_SHARE, description="simulated seconds per real second")
+
+
+class OutageInput(_Input):
+    """Take a site down."""
+
+    action: Literal["outage"]
+    site_id: Id
+    ticks: int = Field(DEFAULT_OUTAGE_TICKS, ge=1, le=MAX_STEPS)
+
+
+class RestoreInput(_Input):
+    """End an outage that was ordered."""
+
+    action: Literal["restore"]
+    site_id: Id
+
+
+class MaintenanceInput(_Input):
+    """Announce to every contract that runs at a site that ticks will not count."""
+
+    action: Literal["maintenance"]
+    site_id: Id
+    from_: Moment = Field(alias="from")
+    to: Moment
     reason: str = Field("site maintenance", min_length=1, max_length=MAX_REASON_LENGTH)
 
-    @model_validator(mode="after")
-    def _has_what_the_action_needs(self) -> "ControlInput":
-        needs = {
-            "speed": ("speed",),
-            "outage": ("site_id",),
-            "restore": ("site_id",),
-            "maintenance": ("site_id", "from_", "to"),
-        }
-        for field in needs.get(self.action, ()):
-            if getattr(self, field) is None:
-                raise ValueError(f"the action {self.action} needs {field.rstrip('_')}: add it")
-        return self
+
+ControlInput = Annotated[
+    PaceInput | StepInput | SpeedInput | OutageInput | RestoreInput | MaintenanceInput, Discriminator("action")
+]
+"""What an operator orders."""

@@ -1,0 +1,42 @@
+"""Whatever JSON can say: every operation of the schema, with all checks, on a real socket."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+
+from mara.api.app import schema_of
+from mara.api.port import Engine
+from mara.runtime.latest import Latest
+
+EXAMPLES = 25
+"""Of each operation; `make soak` takes more."""
+OPERATIONS = [
+    (path, method)
+    for path, methods in schema_of(cast(Engine, SimpleNamespace(latest=Latest())))["paths"].items()
+    for method in methods
+]
+
+
+@pytest.fixture(scope="module")
+def schema(address: str) -> Any:
+    return schemathesis.openapi.from_url(f"{address}/api/openapi.json")
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_answer_is_one_that_the_schema_promises(schema: Any, path: str, method: str) -> None:
+    @given(case=schema[path][method].as_strategy())
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def holds(case: Any) -> None:
+        case.call_and_validate()
+
+    holds()
