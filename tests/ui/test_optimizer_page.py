@@ -10,14 +10,13 @@ from components.optimizer_now import gap_text, optimizer_cells, seconds_text
 from components.run_history import lines_of, run_channel
 from components.shadow_panel import shadow_channel, worth_channel
 from mara.core.history import Optimization
-from mara.core.snapshot import PlanSnapshot
+from mara.core.snapshot import GainsSnapshot, PlanSnapshot
 from mara.runtime.latest import EngineState, Latest
 from tests.ui.archive import FakeArchive, optimization
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import snapshot_at
 
 SNAPSHOT = snapshot_at()
-POLICIES = ("rules", "static_breakeven", "static")
 
 
 def planned(**changes: object) -> dict[str, object]:
@@ -152,12 +151,14 @@ def test_profit_over_simpler_policies_is_told_today_and_since_they_run_and_losse
 
 
 def test_where_no_other_policy_runs_beside_nothing_is_compared() -> None:
-    gains = replace(
-        SNAPSHOT.gains,
+    placed = SNAPSHOT.gains
+    gains = GainsSnapshot(
+        baseline=placed.baseline,
+        climate_usd=placed.climate_usd,
+        time_zone_usd=placed.time_zone_usd,
+        interaction_usd=placed.interaction_usd,
         sla_flexibility_usd=None,
-        sla_flexibility_today_usd=None,
-        shadows_since_tick=None,
-        **{f"optimizer_vs_{name}{span}_usd": None for name in POLICIES for span in ("", "_today")},
+        carbon_avoided_t=placed.carbon_avoided_t,
     )
     without = replace(SNAPSHOT, gains=gains)
     assert against_channel(without) == {}
