@@ -1,0 +1,89 @@
+"""What is shipped for operators speaks of what there is: dashboard, alert rules, service."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mara.api.metrics import FleetCollector, metrics_text
+from mara.runtime.clock import SystemClock
+from mara.runtime.latest import Latest
+from mara.runtime.vitals import Durations, Vitals
+from tests.ui.snapshots import snapshot_at
+
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations"
+NAME = re.compile(r"\bmara_[a-z_]+\b")
+
+
+class Engine:
+    """As much of a live run as is measured."""
+
+    def __init__(self) -> None:
+        self.latest = Latest()
+        self.vitals = Vitals(last_tick_s=0.0)
+        self.latest.publish(snapshot_at(288))
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    (tmp_path / "m.db").write_bytes(b"x" * 4096)
+    collector = FleetCollector(Engine(), SystemClock(), tmp_path / "m.db", lambda: 3)  # type: ignore[arg-type]
+    return metrics_text(collector).decode()
+
+
+def spoken_of() -> Iterator[str]:
+    dashboard = json.loads((OPERATIONS / "grafana.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            yield from NAME.findall(target["expr"])
+    for line in (OPERATIONS / "alerts.yml").read_text().splitlines():
+        if line.strip().startswith("expr:"):
+            yield from NAME.findall(line)
+
+
+@pytest.mark.parametrize("name", sorted(set(spoken_of())))
+def test_every_metric_of_the_dashboard_and_the_rules_exists(name: str, text: str) -> None:
+    assert re.search(rf"^{name}[ {{]", text, re.MULTILINE)
+
+
+def test_metrics_are_the_snapshots_numbers(text: str) -> None:
+    snapshot = snapshot_at(288)
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(values["mara_tick_seq"]) == 288
+    assert float(values["mara_profit_usd_per_hour"]) == pytest.approx(snapshot.profit_usd_per_h)
+    for site in snapshot.sites:
+        assert float(values[f'mara_site_power_mw{{site="{site.id}"}}']) == pytest.approx(site.site_power_mw)
+    assert float(values["mara_db_bytes"]) == 4096
+    assert float(values["mara_ws_clients"]) == 3
+    assert float(values['mara_engine_state{state="running"}']) == 1
+
+
+def test_a_quantile_is_the_bound_that_so_many_stay_under() -> None:
+    durations = Durations()
+    for _ in range(99):
+        durations.add(0.004)
+    durations.add(0.2)
+    assert durations.quantile_s(0.99) == 0.005
+    assert durations.quantile_s(1.0) == 0.25
+    assert durations.count == 100
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not here: the unit was not verified")
+    unit = tmp_path / "mara.service"
+    # The unit's own paths exist on the server alone.
+    text = (
+        (OPERATIONS / "mara.service")
+        .read_text()
+        .replace("/opt/mara/.venv/bin/mara", shutil.which("true") or "/bin/true")
+    )
+    unit.write_text(text)
+    verified = subprocess.run([analyze, "verify", str(unit)], capture_output=True, text=True, timeout=30, check=False)
+    assert verified.returncode == 0, verified.stderr
+    assert "mara.service" not in verified.stderr, verified.stderr

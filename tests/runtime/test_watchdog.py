@@ -1,0 +1,35 @@
+"""Who blocks the event loop is named."""
+
+import asyncio
+import logging
+import time
+
+import pytest
+
+from mara.runtime import watchdog
+from mara.runtime.clock import SystemClock
+from mara.runtime.vitals import Vitals
+from mara.runtime.watchdog import Watchdog
+
+
+async def test_a_blocked_loop_is_told_with_the_stack_that_blocks_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "LOOK_INTERVAL_S", 0.01)
+    monkeypatch.setattr(watchdog, "BLOCKED_S", 0.05)
+    vitals = Vitals()
+    dog = Watchdog(vitals, SystemClock())
+    with caplog.at_level(logging.ERROR, "mara.watchdog"):
+        dog.start()
+        await asyncio.sleep(0.05)
+        sleep_on_the_loop()
+        await asyncio.sleep(0.1)
+    dog.stop()
+    assert [record.message for record in caplog.records] == ["event loop blocked"]
+    assert "sleep_on_the_loop" in vars(caplog.records[0])["stack"]
+    assert vitals.loop_lags.count >= 2
+    assert vitals.loop_lags.quantile_s(1.0) >= 0.1
+
+
+def sleep_on_the_loop() -> None:
+    time.sleep(0.3)
