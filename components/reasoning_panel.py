@@ -86,7 +86,7 @@ def reasoning_cells(snapshot: Snapshot, advisor: AdvisorSnapshot | None) -> Chan
         **cells,
         "why.maker": cell(maker_of(plan.optimizer, plan.status), _maker_state(plan.optimizer, plan.status)),
         "why.climate": _gain(gains.climate_usd),
-        "why.climate.note": _note(climate_usd_per_h, f"{_carbon(gains.carbon_avoided_t)} since start"),
+        "why.climate.note": _note(climate_usd_per_h, f"since start, {_carbon(gains.carbon_avoided_t)}"),
         "why.time_zone": _gain(gains.time_zone_usd),
         "why.time_zone.note": _note(time_zone_usd_per_h, "since start"),
         "why.headline": said.headline if is_claude_s and said.headline else cells["plan.headline"],
@@ -134,11 +134,11 @@ def _gain(value_usd: float) -> Shown:
 
 def _note(now_usd_per_h: float | None, since: str) -> str:
     """What stands under a highlight: where its number comes from, and what Claude's evidence says of the plan."""
-    return since if now_usd_per_h is None else f"{since}; Claude's evidence: {text.usd_per_h(now_usd_per_h)}"
+    return since if now_usd_per_h is None else f"{since}; as Claude saw it {text.usd_per_h(now_usd_per_h)}"
 
 
 def _carbon(avoided_t: float) -> str:
-    return f"and {text.number(abs(avoided_t), 1)} t CO2 {'avoided' if avoided_t >= 0 else 'added'}"
+    return f"{text.number(abs(avoided_t), 1)} t CO2 {'avoided' if avoided_t >= 0 else 'added'}"
 
 
 def _message(said: AdvisorSnapshot) -> Shown:

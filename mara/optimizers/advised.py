@@ -17,6 +17,7 @@ from mara.optimizers.guarded import check
 
 MAX_ADVICE_TICKS: Final = 12
 """Advice older than this is dropped."""
+TOO_OLD: Final = "AI plan too old"
 Label = Literal["claude", "claude-adjusted"]
 LABEL: Final[Label] = "claude"
 ADJUSTED: Final[Label] = "claude-adjusted"
@@ -109,7 +110,7 @@ def reviewed(advice: Advice, problem: Problem, plan: Plan, bands: Bands) -> Plan
         AdviceError: too old, too far from feasible, or too far from the optimum.
     """
     if not 0 <= problem.tick - advice.made_tick <= MAX_ADVICE_TICKS:
-        raise AdviceError("AI plan too old")
+        raise AdviceError(TOO_OLD)
     try:
         projection = project(bench_of(problem, plan), advice.asked_mw)
         advised = _plan_of(advice, projection, problem, plan)

@@ -15,7 +15,7 @@ from mara.core.plan import Plan, Problem, Provenance
 from mara.core.snapshot import AdvisorSnapshot
 from mara.core.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.errors import AdviceError, CommandError
-from mara.optimizers.advised import ADJUSTED, Advice
+from mara.optimizers.advised import ADJUSTED, TOO_OLD, Advice
 from mara.optimizers.advisor_material import snapshot_hash
 from mara.optimizers.advisor_prompt import PROMPT_VERSION
 from mara.optimizers.advisor_purse import Exchange
@@ -160,8 +160,11 @@ class Advisor:
         message = f"{refusal}: {refusal.detail}" if refusal.detail else str(refusal)
         log.info("advice dropped", extra={"tick": advice.made_tick, "reason": message})
         self._advice = self._followed = None
-        self._failure = replace(advice.provenance, failure=message, claims=())
         self._show(headline="", climate_saving_usd_per_h=None, time_zone_gain_usd_per_h=None)
+        if not is_first and str(refusal) == TOO_OLD:
+            self._show(message="Claude's plan has run its hour, the optimizer's runs again")
+            return
+        self._failure = replace(advice.provenance, failure=message, claims=())
         if is_first:
             self._board.keep("kept", message, advice.made_tick, advice.provenance)
         else:

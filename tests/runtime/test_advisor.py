@@ -94,7 +94,17 @@ def test_advice_is_weighed_anew_every_tick_and_ends_after_an_hour(store: Store) 
         plans = [stage.plan(problem_at(tick)) for tick in range(MAX_ADVICE_TICKS + 3)]
         assert [plan.optimizer for plan in plans] == ["lp", *["claude"] * MAX_ADVICE_TICKS, "lp", "lp"]
         assert {plan.made_tick for plan in plans[1:-2]} == {0}
-        assert "AI plan too old" in stage.message
+        assert plans[-1].provenance is plans[-2].provenance is None, "an hour that is over is no failure"
+        assert stage.message == "Claude's plan has run its hour, the optimizer's runs again"
+
+
+def test_an_answer_that_comes_too_late_is_never_followed(store: Store) -> None:
+    with staged(sensible, store) as stage:
+        stage.plan(problem_at(0))
+        late = stage.plan(problem_at(MAX_ADVICE_TICKS + 1))
+        assert late.optimizer == "lp"
+        assert late.provenance is not None
+        assert late.provenance.failure == stage.last_run.message == "AI plan too old"
 
 
 def test_advice_ends_when_the_world_makes_it_bad(store: Store) -> None:
