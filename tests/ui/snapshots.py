@@ -36,6 +36,7 @@ berlin | Germany Berlin | Germany | 52.52 | 13.405 | Europe/Berlin | mechanical 
 SITES = [row.split(" | ") for row in SITE_TABLE.strip().splitlines()]
 STATUS = {"tokyo": "curtailed", "sydney": "curtailed", "dublin": "down", "berlin": "partial"}
 PUE = {"singapore": 1.31, "tokyo": 1.22, "dublin": 1.0, "texas": 1.15}
+SWING = {"texas": 0.25}
 TIERS = (("premium", 0.999, 9), ("standard", 0.95, 14), ("flexible", 0.9, 12), ("spot", 0.0, 6))
 CUSTOMERS = ("Aurora Labs", "Basalt", "Cedar & Sons", "Delta Health", "Elm AI", "Fjord", "<b>Granite</b>", "Harbour")
 
@@ -150,8 +151,8 @@ def _site(tick: int, i: int) -> SiteSnapshot:
     limit_mw, price, dry_bulb_c, renewable_share = map(float, numbers)
     status = STATUS.get(id_, "running")
     running = 0.0 if status == "down" else 0.55 if status != "running" else 0.93
-    power_mw = limit_mw * running * (1 + 0.03 * sin(tick / 9 + i))
-    pue = PUE.get(id_, 1.06 + 0.01 * i / 10)
+    power_mw = limit_mw * running * (1 + SWING.get(id_, 0.03) * sin(tick / 9 + i))
+    pue = PUE.get(id_, 1.06 + 0.01 * i / 10) + (0.05 * sin(tick / 40) if id_ == "tokyo" else 0.0)
     it_mw = power_mw / pue
     miners_mw = 0.0 if status == "curtailed" else 0.5 * it_mw
     return SiteSnapshot(
