@@ -7,7 +7,7 @@ from nicegui.dependencies import register_importmap_override
 
 from components.theme import STATIC_FOLDER, STATIC_MAX_AGE_S, STATIC_URL, static_url
 from mara.runtime.clock import SystemClock
-from pages import backtest, guide, optimizer, overview, site
+from pages import backtest, guide, optimizer, overview, site, sla
 from pages.live import Platform, Publisher
 from pages.workbench import Workbench
 
@@ -17,7 +17,7 @@ def register(platform: Platform, history: Path | None = None) -> Publisher:
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
     register_importmap_override("nicegui-plotly", static_url("plotly/shim.js"))
     publisher = Publisher(platform.latest)
-    for page in (overview, site, optimizer, guide):
+    for page in (overview, site, sla, optimizer, guide):
         page.register(platform, publisher)
     backtest.register(platform, publisher, Workbench(SystemClock()), history)
     return publisher

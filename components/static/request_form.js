@@ -111,8 +111,8 @@ export default {
     fields() {
       const decimal = { inputmode: "decimal", maxlength: 12 };
       const who = [
-        this.input("customer", "Customer", "", { maxlength: 80, placeholder: "unnamed customer" }),
-        this.select("region", "Region", [["", "None (UTC months)"], ...this.regions]),
+        this.input("customer", "Customer", "", { maxlength: 80, placeholder: "unnamed" }),
+        this.select("region", "Region", [["", "None, UTC"], ...this.regions]),
       ];
       return [
         this.select("tier", "Tier", this.tiers),
@@ -130,10 +130,9 @@ export default {
     },
     priced() {
       const { price, charge, costs, site, why, risk, starts } = this.current;
-      const facts = costs.map(([label, value, hint]) => [
-        Vue.h("dt", { title: hint }, label),
-        Vue.h("dd", { class: "figure", title: hint }, value),
-      ]);
+      const facts = costs.map(([label, value, hint]) =>
+        Vue.h("div", { key: label, title: hint }, [Vue.h("dt", label), Vue.h("dd", { class: "figure" }, value)]),
+      );
       const [ticks, state, share] = Array.isArray(risk.ticks) ? risk.ticks : [risk.ticks];
       const bar = typeof share === "number" ? { "--share": Math.min(share, 1) } : undefined;
       return [
@@ -142,7 +141,7 @@ export default {
           Vue.h("span", { class: "kpi-unit" }, "USD/MWh"),
           Vue.h("span", { class: "note" }, charge),
         ]),
-        Vue.h("dl", { class: "request-costs" }, facts.flat()),
+        Vue.h("dl", { class: "request-costs" }, facts),
         Vue.h("p", { class: "request-site" }, [Vue.h("strong", site), " ", Vue.h("span", { class: "note" }, why)]),
         Vue.h("p", { class: "request-risk", title: risk.hint }, [
           Vue.h("span", { class: "note" }, risk.label),

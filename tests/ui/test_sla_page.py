@@ -1,0 +1,184 @@
+"""The page of promises: every contract, live and ended, opened to its ticks, excluded, cancelled and proved."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from components.contract_sheet import ContractSheet, life_props, notice_of
+from components.contract_table import ContractTable, promise_channel, state_of
+from mara.core.commands import Cancel
+from mara.errors import CommandError
+from mara.runtime.evidence import evidence_csv, evidence_name
+from tests.ui.conftest import Screen, element_of
+from tests.ui.quotes import contract_life, contract_row, evidence_of
+from tests.ui.snapshots import START, snapshot_at
+
+ENDED = [contract_row(i, 288, is_live=False) for i in range(5)]
+
+
+def cells_of(channel: dict, contract_id: str) -> list:  # type: ignore[type-arg]
+    row = channel[contract_id]
+    assert isinstance(row, list)
+    return row
+
+
+async def opened(screen: Screen, contract_id: str = "c003") -> ContractSheet:
+    await screen.user.open("/sla")
+    await send(screen, "contract-table", "open", {"id": contract_id})
+    sheet = element_of(screen.user, "contract-sheet")
+    assert isinstance(sheet, ContractSheet)
+    return sheet
+
+
+async def send(screen: Screen, marker: str, event: str, given: object = None) -> None:
+    screen.user.find(marker=marker).trigger(event, given)
+    await asyncio.sleep(0.05)
+
+
+async def test_the_page_has_every_contract_live_and_ended(screen: Screen) -> None:
+    await screen.user.open("/sla")
+    table = element_of(screen.user, "contract-table")
+    assert isinstance(table, ContractTable)
+    rows = table.props["rows"]
+    assert len(rows) == 41 + 12
+    assert {row[2].split()[0] for row in rows.values()} == {"live", "ended"}
+
+
+def test_a_row_tells_where_a_contract_stands_and_what_its_next_fault_costs() -> None:
+    snapshot = snapshot_at(288)
+    contract = replace(
+        snapshot.contracts[9],
+        bad_ticks=3,
+        budget_ticks=3,
+        burn_rate_share=1.4,
+        credit_usd=100.0,
+        next_bad_tick_cost_usd=37_800.0,
+        availability_share=0.95009,
+    )
+    stored = replace(contract_row(9, 288, is_live=True), credit_micro_usd=50_000_000)
+    channel = promise_channel(replace(snapshot, contracts=(contract,)), [stored])
+    rank, tier, state, identity, name, *cells = cells_of(channel, contract.id)
+    assert (tier, state, identity, name) == ("standard", "live danger", "c009", contract.customer)
+    assert rank == pytest.approx(0.75)
+    assert cells[4] == "95.00 %"
+    assert cells[6] == ["3 of 3", "warn", 1.0]
+    assert cells[7] == ["1.40", "warn"]
+    assert cells[8] == ["150 USD", "bad"]
+    assert cells[9] == ["37.8 kUSD", "warn"]
+
+
+def test_a_broken_promise_comes_first_best_effort_last_and_the_ended_after_them() -> None:
+    snapshot = snapshot_at(288)
+    broken = replace(snapshot.contracts[10], bad_ticks=200, budget_ticks=3)
+    channel = promise_channel(replace(snapshot, contracts=(*snapshot.contracts[11:], broken)), ENDED)
+    ranked = sorted(channel, key=lambda key: -float(cells_of(channel, key)[0]))
+    assert ranked[0] == broken.id
+    assert state_of(broken) == "broken"
+    assert [key[0] for key in ranked[-len(ENDED) :]] == ["e"] * len(ENDED)
+
+
+def test_an_ended_contract_tells_its_credit_and_a_cancelled_one_that_it_was() -> None:
+    snapshot = snapshot_at(288)
+    cancelled = replace(ENDED[1], ends_at=snapshot.at + timedelta(days=2))
+    channel = promise_channel(snapshot, [ENDED[0], cancelled])
+    assert cells_of(channel, "e000")[8] == "ended"
+    assert cells_of(channel, "e000")[13] == ["1\u202f250 USD", "bad"]
+    assert cells_of(channel, "e001")[8] == "cancelled"
+
+
+async def test_a_row_opens_the_life_of_its_contract(screen: Screen) -> None:
+    sheet = await opened(screen)
+    life = sheet.props["life"]
+    assert life["id"] == "c003"
+    assert life["strip"]["runs"][1] == ["bad", 12, 14]
+    assert life["faults"][0].endswith("3 ticks")
+    facts = dict(life["facts"])
+    assert (facts["Next bad tick costs"], facts["Budget left"]) == ("12.3 USD", "0 ticks of 0")
+    assert life["exclusions"] == [
+        [
+            "1 Jul 2025 08:20 UTC, 2 h",
+            "grid order: <b>limit</b> of the operator",
+            "Ada, announced 1 Jul 2025 00:00 UTC",
+        ],
+    ]
+
+
+async def test_a_contract_that_cannot_be_read_says_why(screen: Screen) -> None:
+    sheet = await opened(screen, "x")
+    assert sheet.props["life"]["error"] == "no contract 'x' was booked: name one that was"
+    screen.platform.archive.is_broken = True
+    await send(screen, "contract-table", "open", {"id": "c001"})
+    assert sheet.props["life"]["error"] == "the database does not answer: try again"
+
+
+async def test_an_archive_that_does_not_answer_leaves_the_live_contracts(screen: Screen) -> None:
+    screen.platform.archive.is_broken = True
+    await screen.user.open("/sla")
+    assert len(element_of(screen.user, "contract-table").props["rows"]) == 41
+
+
+async def test_ticks_are_excluded_with_reason_and_author_from_whole_ticks_on(screen: Screen) -> None:
+    sheet = await opened(screen)
+    entered = {"kind": "grid order", "begins": "2025-07-03T14:03", "hours": "1,5", "reason": "limit", "author": "Ada"}
+    await send(screen, "contract-sheet", "exclude", entered)
+    (asked,) = screen.platform.excluded
+    assert (asked.contract_id, asked.kind, asked.reason, asked.author) == ("c003", "grid order", "limit", "Ada")
+    begins = 288 + (38 * 60 + 3) // 5
+    assert (asked.from_tick, asked.to_tick) == (begins, begins + 18)
+    assert "Announced" in sheet.props["said"]["text"]
+    await send(screen, "contract-sheet", "exclude", {**entered, "kind": "maintenance", "begins": "2025-07-02T14:00"})
+    assert "72 h ahead" in sheet.props["said"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"begins": "soon"}, "a UTC time like 2025-07-05 14:00, got 'soon'"),
+        ({"hours": "long"}, "a number of hours"),
+        ({"hours": "-1"}, "up to a year, got -1 h"),
+        ({"hours": "nan"}, "up to a year, got nan h"),
+    ],
+)
+def test_a_notice_that_is_none_is_refused_in_words(change: dict[str, str], said: str) -> None:
+    entered = {"kind": "maintenance", "begins": "2025-07-03T14:00", "hours": "1", "reason": "x", "author": "y"}
+    with pytest.raises(CommandError, match=said):
+        notice_of({**entered, **change})
+
+
+async def test_a_contract_is_cancelled_by_order(screen: Screen) -> None:
+    sheet = await opened(screen)
+    await send(screen, "contract-sheet", "cancel")
+    assert screen.platform.ordered == [Cancel(contract_id="c003")]
+    assert "ends with the next tick" in sheet.props["said"]["text"]
+
+
+async def test_evidence_is_downloaded_as_a_file(screen: Screen) -> None:
+    await opened(screen)
+    await send(screen, "contract-sheet", "evidence")
+    (response,) = screen.user.download.http_responses
+    assert response.content.startswith(b"tick,timestamp_utc,contract_id,customer")
+
+
+def test_evidence_starts_no_formula_and_has_a_row_for_each_tick() -> None:
+    row = contract_row(6, 288, is_live=True)
+    assert row.customer.startswith("=cmd")
+    lines = evidence_csv(row, evidence_of(row)).decode().splitlines()
+    assert len(lines) == 901
+    assert lines[13] == f"12,2025-07-01T01:00:00Z,c006,'{row.customer},premium,{row.power_mw:g},bad,1,0"
+    assert lines[101].endswith("excluded,0,0")
+    assert all(line.count(",") == 8 for line in lines)
+
+
+def test_a_file_is_named_without_what_a_file_system_minds() -> None:
+    assert evidence_name("../c 1\\é") == "mara-evidence----c-1--.csv"
+
+
+def test_a_life_that_has_not_begun_draws_no_strip() -> None:
+    row = contract_row(1, 288, is_live=True)
+    life = replace(contract_life(row), strip=(), windows=())
+    shown = life_props(life, snapshot_at(290))
+    assert shown["strip"]["runs"] == []
+    assert shown["begins"] == "2025-07-05 01:00"
+    assert life_props(life, None)["begins"] == f"{START + timedelta(hours=73):%Y-%m-%d %H:%M}"
