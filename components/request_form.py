@@ -174,7 +174,7 @@ def _risk_hint(risk: Risk) -> str:
 
 
 def _chance(share: float) -> str:
-    if 0.0 < share < 0.001:
+    if share < 0.001:
         return "below 0.1 %"
     return text.percent(share, 1)
 

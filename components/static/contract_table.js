@@ -42,7 +42,7 @@ export default {
         }, [label, " ", Vue.h("span", { class: "figure filter-count" }, window.mara.number(this.count(key)))]),
       );
       const tiers = [["", "All tiers"], ...this.tiers].map(([key, label]) => Vue.h("option", { value: key, key }, label));
-      return Vue.h("div", { class: "filters", role: "search", "aria-label": "Contracts" }, [
+      return Vue.h("div", { class: "filters", role: "search", "aria-label": "Find contracts" }, [
         Vue.h("div", { class: "filter-states", role: "group", "aria-label": "State" }, states),
         Vue.h("select", { class: "field", "aria-label": "Tier", value: this.tier, onChange: (event) => (this.tier = event.target.value) }, tiers),
         Vue.h("input", {
@@ -81,7 +81,7 @@ export default {
     return Vue.h("div", { class: "promises" }, [
       this.filters(),
       Vue.h("p", { class: "sr-only", role: "status" }, `${found.length} contracts`),
-      found.length ? Vue.h("div", { class: "overflow", tabindex: 0, role: "region", "aria-label": "Contracts" }, table) : this.empty(),
+      found.length ? Vue.h("div", { class: "overflow", tabindex: 0, role: "region", "aria-label": "Table of contracts" }, table) : this.empty(),
       rest > 0 ? Vue.h("button", { type: "button", class: "text-button", onClick: () => (this.more = true) }, `${rest} more`) : null,
     ]);
   },

@@ -1,0 +1,110 @@
+"""The page of promises in a browser: a price while one types, booking by Enter, filters, a contract opened."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import ARTIFACTS, DESK, PHONE, arrive
+
+pytestmark = pytest.mark.browser
+
+OFFERED, REFUSED, BOOKED = "[data-answer=offered]", "[data-answer=refused]", "[data-answer=booked]"
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    visited = arrive(browser, f"{address}/sla")
+    visited.page.wait_for_selector(".promise-table")
+    yield visited.page
+    assert visited.complaints == []
+    visited.page.context.close()
+
+
+def typed(page: Page, power: str, hours: str = "48") -> None:
+    page.get_by_label("Power").fill(power)
+    page.get_by_label("Duration").fill(hours)
+
+
+def test_a_price_appears_while_one_types_and_follows_what_is_typed(page: Page) -> None:
+    expect(page.locator(".request-answer")).to_contain_text("Enter power and duration")
+    page.get_by_label("Tier", exact=True).first.select_option("flexible")
+    typed(page, "5")
+    page.wait_for_selector(OFFERED)
+    first = page.locator(".request-big").inner_text()
+    typed(page, "15")
+    expect(page.locator(".request-big")).not_to_have_text(first)
+    expect(page.locator(".request-answer")).to_contain_text("Texas USA")
+    typed(page, "")
+    expect(page.locator(".request-answer")).to_contain_text("Enter power and duration")
+
+
+def test_enter_books_what_is_shown_and_not_what_has_just_been_typed(page: Page) -> None:
+    typed(page, "5")
+    page.wait_for_selector(OFFERED)
+    typed(page, "6")
+    page.keyboard.press("Enter")  # asks at once: what is shown is not what is typed
+    expect(page.locator(BOOKED)).to_have_count(0)
+    expect(page.locator(".request-price")).to_contain_text("86.4 kUSD")
+    page.wait_for_timeout(700)
+    page.keyboard.press("Enter")
+    expect(page.locator(BOOKED)).to_contain_text("Ordered: 6.0 MW Standard")
+
+
+def test_a_refusal_says_what_would_fit_and_one_click_asks_for_it(page: Page) -> None:
+    typed(page, "200")
+    page.wait_for_selector(REFUSED)
+    expect(page.locator(".request-go")).to_have_text("Quote")
+    page.get_by_role("button", name="8.0 MW at one site.").click()
+    page.wait_for_selector(OFFERED)
+    expect(page.get_by_label("Power")).to_have_value("8")
+
+
+def test_the_price_counts_down_with_simulated_time(page: Page) -> None:
+    typed(page, "5")
+    page.wait_for_selector(OFFERED)
+    left = page.get_by_text("ticks more.")
+    expect(left).not_to_have_text(left.inner_text(), timeout=6_000)
+
+
+def test_contracts_are_found_by_state_tier_and_name(page: Page) -> None:
+    rows = page.locator(".promise-table tbody tr")
+    expect(rows).to_have_count(41)
+    page.get_by_role("button", name="Ended").click()
+    expect(rows).to_have_count(12)
+    page.get_by_role("button", name="All").click()
+    page.get_by_label("Customer or contract").fill("c03")
+    expect(rows).to_have_count(10)
+    page.get_by_label("Tier", exact=True).last.select_option("spot")
+    expect(rows).to_have_count(5)
+    page.get_by_label("Customer or contract").fill("nobody")
+    expect(page.get_by_text("No contract matches these filters")).to_be_visible()
+
+
+def test_a_contract_opens_by_keyboard_and_gives_the_focus_back(page: Page) -> None:
+    row = page.locator(".row-button").first
+    row.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog.contract-sheet[open] .tick-strip")
+    assert page.locator("rect.tick-bad").count() == 3
+    page.get_by_role("button", name="Cancel …").click()
+    page.get_by_role("button", name="Keep it").click()
+    with page.expect_download() as downloaded:
+        page.get_by_role("button", name="Download evidence").click()
+    assert downloaded.value.suggested_filename.endswith(".csv")
+    page.keyboard.press("Escape")
+    expect(row).to_be_focused()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_nothing_stands_out_of_the_screen(browser: Browser, address: str, size: tuple[int, int], scheme: str) -> None:
+    page = arrive(browser, f"{address}/sla", size=size, scheme=scheme).page
+    page.wait_for_selector(".promise-table")
+    typed(page, "5")
+    page.wait_for_selector(OFFERED)
+    page.wait_for_timeout(500)
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"sla-{scheme}-{size[0]}.png")
+    assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+    page.context.close()
