@@ -25,10 +25,13 @@ ADJUSTED: Final[Label] = "claude-adjusted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bands:
-    """How far advice may be from feasible, and from the optimum, to be followed."""
+    """How far advice may be from feasible, and from the optimum, to be followed; and whether it may leave contracts
+    unserved inside their error budgets.
+    """
 
     moved_share: float
     regret_share: float
+    spends_budgets: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,7 +115,8 @@ def reviewed(advice: Advice, problem: Problem, plan: Plan, bands: Bands) -> Plan
     if not 0 <= problem.tick - advice.made_tick <= MAX_ADVICE_TICKS:
         raise AdviceError(TOO_OLD)
     try:
-        projection = project(bench_of(problem, plan), advice.asked_mw)
+        bench = bench_of(problem, plan, spends_budgets=bands.spends_budgets)
+        projection = project(bench, advice.asked_mw)
         advised = _plan_of(advice, projection, problem, plan)
         check(advised, problem)
     except PlanError as error:

@@ -15,6 +15,7 @@ from mara.core.contract import TIER_KEYS
 from mara.core.fleet import MINERS, RACKS, WORKLOAD_COUNT, WORKLOAD_KEYS
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.errors import PlanRejected
+from mara.optimizers.lp import without_budgets
 from mara.optimizers.lp_case import LpCase, check
 from mara.optimizers.lp_horizon import case_of, plan_steps
 from mara.optimizers.lp_model import Columns, LpModel, columns_of, model_of
@@ -44,6 +45,7 @@ class Bench:
 
     Attributes:
         in_force_mw: what the plan in force runs (S, 9).
+        spends_budgets: whether contracts may rest inside their error budgets.
     """
 
     problem: Problem
@@ -53,6 +55,7 @@ class Bench:
     columns: Columns
     optimum: Solution
     in_force_mw: Floats
+    spends_budgets: bool
 
     @property
     def step(self) -> PlanStep:
@@ -83,7 +86,7 @@ class Projection:
     bound_usd: float
 
 
-def bench_of(problem: Problem, plan: Plan, deadline_s: float = SOLVE_DEADLINE_S) -> Bench:
+def bench_of(problem: Problem, plan: Plan, *, spends_budgets: bool = True) -> Bench:
     """The yardstick of a tick.
 
     Raises:
@@ -94,6 +97,8 @@ def bench_of(problem: Problem, plan: Plan, deadline_s: float = SOLVE_DEADLINE_S)
         raise PlanRejected(f"an advised fleet has at most {MAX_SITES} sites, got {sites}: plan it with lp")
     hours = len(problem.forecast.hashprice_usd_per_ph_day)
     case = case_of(problem, (problem.charter.grid.ticks_per_hour,) * hours)
+    if not spends_budgets:
+        case = without_budgets(case)
     check(case)
     model = model_of(case)
     return Bench(
@@ -102,8 +107,9 @@ def bench_of(problem: Problem, plan: Plan, deadline_s: float = SOLVE_DEADLINE_S)
         case=case,
         model=model,
         columns=columns_of(case),
-        optimum=solve(model, deadline_s=deadline_s),
+        optimum=solve(model, deadline_s=SOLVE_DEADLINE_S),
         in_force_mw=loads_of(plan.step_at(problem.tick)),
+        spends_budgets=spends_budgets,
     )
 
 
@@ -121,7 +127,7 @@ def nothing_asked(bench: Bench) -> Floats:
     return np.full(bench.in_force_mw.shape, np.nan)
 
 
-def project(bench: Bench, asked_mw: Floats, deadline_s: float = SOLVE_DEADLINE_S) -> Projection:
+def project(bench: Bench, asked_mw: Floats) -> Projection:
     """The feasible allocation nearest to `asked_mw` (S, 9, NaN where nothing is asked), best for the rest.
 
     Contracts of tiers that the allocation does not name stay where the plan in force has them, whole.
@@ -134,7 +140,7 @@ def project(bench: Bench, asked_mw: Floats, deadline_s: float = SOLVE_DEADLINE_S
     kept[:, CONTRACTS] = ~asked[:, CONTRACTS].any(axis=0)
     target = np.where(asked, asked_mw, bench.in_force_mw)
     model, basis = _drawn_to(bench, asked, kept, target)
-    solution = solve(model, basis=basis, by_dual=True, deadline_s=deadline_s)
+    solution = solve(model, basis=basis, by_dual=True, deadline_s=SOLVE_DEADLINE_S)
     primal = solution.primal[: len(bench.model.cost)]
     objective = -(float(bench.model.cost @ primal) + bench.model.offset_usd)
     found = plan_steps(primal, bench.columns, bench.case.steps)[0]

@@ -111,7 +111,8 @@ def what_if_facts(bench: Bench, site: int, quantity: str, value: float) -> dict[
     Raises:
         PlanError: the program has no answer in time.
     """
-    other = bench_of(_altered(bench.problem, site, _FIELDS[quantity], value), bench.plan)
+    altered = _altered(bench.problem, site, _FIELDS[quantity], value)
+    other = bench_of(altered, bench.plan, spends_budgets=bench.spends_budgets)
     gained = other.optimum.certificate.objective_usd - bench.optimum.certificate.objective_usd
     before, after = _first_hour(bench)[site], _first_hour(other)[site]
     facts = {"profit_change_usd": gained}

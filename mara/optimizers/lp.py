@@ -49,7 +49,7 @@ class Lp:
         lengths = step_lengths(problem)
         case = case_of(problem, lengths)
         if not self.spends_budgets:
-            case = _without_budgets(case)
+            case = without_budgets(case)
         check(case)
         optimum = self._optimum(case, problem)
         now, *later = plan_steps(optimum.primal, columns_of(case), case.steps)
@@ -119,7 +119,8 @@ def _reordered(status: np.ndarray, width: int, order: np.ndarray) -> np.ndarray:
     return np.concatenate([status[:end].reshape(len(order), width)[order].ravel(), status[end:]])
 
 
-def _without_budgets(case: LpCase) -> LpCase:
+def without_budgets(case: LpCase) -> LpCase:
+    """The case of a run in which nothing that can be served is left unserved."""
     return replace(
         case,
         budget_mwh=np.zeros_like(case.budget_mwh),

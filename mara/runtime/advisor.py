@@ -49,6 +49,7 @@ class Engagement:
         client: makes who is asked, for one conversation; None where nobody can be.
         off: why nobody can be asked, in words; empty where somebody can.
         is_automatic: whether it is asked whenever something has changed, or by hand alone.
+        spends_budgets: whether the run may leave contracts unserved inside their error budgets.
     """
 
     client: Callable[[], Client] | None
@@ -56,6 +57,7 @@ class Engagement:
     model: str
     budget: Budget
     is_automatic: bool
+    spends_budgets: bool = True
 
 
 class Advisor:
@@ -123,7 +125,12 @@ class Advisor:
     def planned(self, problem: Problem, plan: Plan) -> None:
         """The plan in force and what it was made from: reason to ask when something that matters has changed."""
         with self._lock:
-            self._newest = Question(problem=problem, plan=plan, snapshot_hash=snapshot_hash(problem))
+            self._newest = Question(
+                problem=problem,
+                plan=plan,
+                snapshot_hash=snapshot_hash(problem),
+                spends_budgets=self._engagement.spends_budgets,
+            )
             self._consider()
             self._show()
 

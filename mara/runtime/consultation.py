@@ -41,6 +41,7 @@ class Question:
     problem: Problem
     plan: Plan
     snapshot_hash: str
+    spends_budgets: bool
 
 
 async def consulted(
@@ -52,7 +53,7 @@ async def consulted(
         AdviceError: no advice, and why.
     """
     try:
-        bench = bench_of(question.problem, question.plan)
+        bench = bench_of(question.problem, question.plan, spends_budgets=question.spends_budgets)
         inquiry = Inquiry(bench)
         recommendation = await client.ask(inquiry, purse, exchange, listen)
         asked_mw = allocation_of(recommendation, inquiry)

@@ -39,12 +39,17 @@ def engagement_of(settings: Settings) -> Engagement:
             requests_per_hour=settings.claude_requests_per_hour,
         ),
         is_automatic=settings.optimizer == "claude",
+        spends_budgets=settings.sla_flexibility,
     )
 
 
 def bands_of(settings: Settings) -> Bands:
     """What advice must keep to."""
-    return Bands(moved_share=settings.claude_max_moved_share, regret_share=settings.claude_max_regret_share)
+    return Bands(
+        moved_share=settings.claude_max_moved_share,
+        regret_share=settings.claude_max_regret_share,
+        spends_budgets=settings.sla_flexibility,
+    )
 
 
 def _model_of(settings: Settings) -> str:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
@@ -99,6 +99,14 @@ def test_every_problem_can_be_measured(name: str) -> None:
 def test_the_optimum_of_the_yardstick_is_certified() -> None:
     certificate = certificate_of(BENCH.model, BENCH.optimum.primal, BENCH.optimum.row_duals)
     assert certificate.gap_share < 1e-6
+
+
+def test_where_budgets_are_not_spent_shedding_inside_them_is_no_advice() -> None:
+    asked = nothing_asked(BENCH)
+    asked[:, LOADS.index("flexible")] = 0.0
+    strict = bench_of(BENCH.problem, BENCH.plan, spends_budgets=False)
+    assert project(strict, asked).regret_share > project(BENCH, asked).regret_share
+    assert project(strict, asked).regret_share > 0.03
 
 
 def test_a_fleet_too_large_for_advice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

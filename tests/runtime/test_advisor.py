@@ -1,7 +1,7 @@
 """Claude's advice: when it is asked for, when it becomes the plan in force, and when it ends."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -260,8 +260,8 @@ PERSONAS = (hallucinating, inventing, lazy, of_wrong_direction, obedient)
 
 @pytest.mark.parametrize("persona", PERSONAS, ids=lambda persona: persona.__name__)
 def test_a_bad_adviser_leaves_the_linear_program_s_plan_in_force_and_the_reason_is_stored(
-    store: Store, persona
-) -> None:  # type: ignore[no-untyped-def]
+    store: Store, persona: Callable[[Talk], Turn]
+) -> None:
     with staged(persona, store) as stage:
         stage.plan(problem_at(0, note=NOTE))
         plan = stage.plan(problem_at(1, note=NOTE))
