@@ -172,7 +172,7 @@ def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, s
         contract.customer or contract.id,
         contract.tier.capitalize(),
         text.number(contract.power_mw, 1),
-        f"{text.duration(max(left_minutes, 0.0))} left",
+        f"{text.duration(_coarse(left_minutes))} left",
         names.get(contract.site_id, contract.site_id) if contract.served else off,
         cell(text.availability(contract.availability_share), "bad" if state == "broken" else ""),
         target_text(contract.tier),
@@ -181,6 +181,12 @@ def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, s
         cell(text.usd(credits_usd), "bad" if credits_usd else ""),
         next_fault_cell(contract, snapshot),
     ]
+
+
+def _coarse(minutes: float) -> float:
+    """Whole hours while there are some: what changes each tick is sent each tick."""
+    whole = max(minutes, 0.0)
+    return whole if whole < 2 * text.MINUTES_PER_HOUR else whole - whole % text.MINUTES_PER_HOUR
 
 
 def _burn(contract: ContractSnapshot) -> str:
