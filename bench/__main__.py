@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import advance, backtest, lp, report, store
+from bench import advance, backtest, lp, report, store, ui
 from bench.report import Figure
 from bench.timing import yardstick
 
@@ -14,6 +14,7 @@ GROUPS: Final[dict[str, Callable[..., Iterator[Figure]]]] = {
     "backtest": backtest.figures,
     "lp": lp.figures,
     "store": store.figures,
+    "ui": ui.figures,
 }
 
 

@@ -1,0 +1,134 @@
+"""Those who look at the dashboard, without a browser: each opens the page and follows it over a websocket, as NiceGUI's
+own client does, deflate included. What a browser draws costs the server nothing, so this is what serving costs.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import socketio
+
+CLIENT_ID: Final = re.compile(r"'client_id': '([0-9a-f-]+)'")
+SOCKET_PATH: Final = "/_nicegui_ws/socket.io"
+ACK_INTERVAL_S: Final = 3.0
+FIRST_PICTURE_TIMEOUT_S: Final = 20.0
+
+
+class Viewer:
+    """One who looks. `pictures` are the calls that the page's script would have made, by the time of their coming."""
+
+    def __init__(self, address: str, host: str) -> None:
+        self._address = address
+        self._headers = {"Host": host, "Origin": f"http://{host}"}  # the gate answers to the server's own name alone
+        self._socket = socketio.AsyncClient(reconnection=False, websocket_extra_options={"compress": 15})
+        self._socket.on("run_javascript", self._take)
+        self._begun_s = 0.0
+        self._first = asyncio.Event()
+        self._acks: asyncio.Task[None] | None = None
+        self._client_id = ""
+        self.pictures: list[tuple[float, int]] = []
+        """When [s after opening], how many characters."""
+
+    async def open(self, session: aiohttp.ClientSession) -> None:
+        """Load the page and wait for the whole picture."""
+        self._begun_s = time.monotonic()
+        async with session.get(self._address, headers=self._headers) as answer:
+            found = CLIENT_ID.search(await answer.text())
+        assert found is not None, "the page names its client"
+        self._client_id = found[1]
+        query = (
+            f"client_id={self._client_id}&next_message_id=0&implicit_handshake=true&tab_id=t{id(self)}&document_id=d"
+        )
+        await self._socket.connect(
+            f"{self._address}?{query}", headers=self._headers, socketio_path=SOCKET_PATH, transports=["websocket"]
+        )
+        self._acks = asyncio.create_task(self._acknowledge())
+        await asyncio.wait_for(self._first.wait(), FIRST_PICTURE_TIMEOUT_S)
+
+    async def leave(self) -> None:
+        """Close the connection, as a closed tab does."""
+        if self._acks is not None:
+            self._acks.cancel()
+        await self._socket.disconnect()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        code = str(message["code"])
+        if code.startswith("window.mara."):
+            self.pictures.append((time.monotonic() - self._begun_s, len(code)))
+            self._first.set()
+
+    async def _acknowledge(self) -> None:
+        taken = 0
+        while True:
+            await asyncio.sleep(ACK_INTERVAL_S)
+            taken += 1_000
+            await self._socket.emit("ack", {"client_id": self._client_id, "next_message_id": taken})
+
+
+@asynccontextmanager
+async def viewers(address: str, count: int, host: str = "") -> AsyncIterator[list[Viewer]]:
+    """So many who look at once, all with their picture; `host` is what the server is called, where a relay stands
+    before it.
+    """
+    async with aiohttp.ClientSession() as session:
+        looking = [Viewer(address, host or address.removeprefix("http://")) for _ in range(count)]
+        for viewer in looking:
+            await viewer.open(session)
+        yield looking
+        for viewer in looking:
+            await viewer.leave()
+
+
+class Meter:
+    """A relay before a server on this machine that counts the bytes on their way to those who look."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._server: asyncio.Server | None = None
+        self.bytes_count = 0
+
+    async def open(self) -> str:
+        """Listen; returns the address to look at."""
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+        up = asyncio.create_task(_pass(reader, to_server))
+        while block := await from_server.read(65_536):
+            self.bytes_count += len(block)
+            writer.write(block)
+            await writer.drain()
+        writer.close()
+        up.cancel()
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while block := await reader.read(65_536):
+        writer.write(block)
+        await writer.drain()
+    writer.close()
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time that a process has used; Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory of a process; Linux."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1_024
+
+
+CLOCK_TICKS_PER_S: Final = 100  # USER_HZ, fixed in Linux's interface
