@@ -7,7 +7,7 @@ from components.live import live_text
 from components.makers import STATUS, maker_of
 from components.picture import Channel, Shown, cell
 from components.theme import element, explained
-from mara.core.snapshot import PlanSnapshot, Snapshot
+from mara.core.snapshot import GainsSnapshot, PlanSnapshot, Snapshot
 
 HOURS_PER_DAY = 24
 SMALL_GAP_SHARE = 1e-4
@@ -15,7 +15,11 @@ FIGURES = (
     ("maker", "Plan in force", "Who made it, how old it is and how far it looks ahead."),
     ("objective", "Expected profit", "What the plan earns over its horizon by its own forecast: not yet money."),
     ("gap", "Proved gap", "How much better any plan could be at most, over the bound: zero means nothing is better."),
-    ("rules", "Over the rules", "Expected profit less that of the rules' plan for the same problem and horizon."),
+    (
+        "rules",
+        "Over the rules today",
+        "Profit today less that of rules, which run a shadow of the fleet.",
+    ),
     ("solve", "Solved in", "Real time the optimizer took. A tick never waits for it."),
     ("today", "Profit today", "All ledger lines of the fleet since 00:00 UTC; below it since the run began."),
 )
@@ -56,7 +60,7 @@ def optimizer_cells(snapshot: Snapshot, profit_today_usd: float | None) -> Chann
         "maker": (maker_of(plan.optimizer, plan.status), "", _age(plan, snapshot.tick_minutes)),
         "objective": _objective(plan, snapshot.tick_minutes),
         "gap": _gap(plan),
-        "rules": _over_rules(plan),
+        "rules": _over_rules(snapshot.gains),
         "solve": _solved(plan),
         "today": _today(profit_today_usd, snapshot.profit_total_usd),
     }
@@ -112,12 +116,13 @@ def _gap(plan: PlanSnapshot) -> tuple[Shown, str, Shown]:
     return gap_text(share), "", f"bound {text.usd_in_short(plan.bound_usd)}, {STATUS.get(plan.status, plan.status)}"
 
 
-def _over_rules(plan: PlanSnapshot) -> tuple[Shown, str, Shown]:
-    if plan.objective_usd is None or plan.baseline_usd is None:
-        return text.NOTHING, "", "not compared"
-    gain_usd = plan.objective_usd - plan.baseline_usd
-    value, unit = text.scaled(gain_usd, "USD")
-    return cell(value, "bad" if gain_usd < 0 else ""), unit, f"the rules' plan: {text.usd_in_short(plan.baseline_usd)}"
+def _over_rules(gains: GainsSnapshot) -> tuple[Shown, str, Shown]:
+    today_usd, since_usd = gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_usd
+    if today_usd is None or since_usd is None:
+        return text.NOTHING, "", "no rules run beside it"
+    value, unit = text.scaled(today_usd, "USD")
+    since = cell(f"{text.usd_in_short(since_usd)} since start", "bad" if since_usd < 0 else "")
+    return cell(value, "bad" if today_usd < 0 else ""), unit, since
 
 
 def _solved(plan: PlanSnapshot) -> tuple[Shown, str, Shown]:

@@ -18,7 +18,6 @@ COLUMNS = (
     Column(label="UTC"),
     Column(label="Made by"),
     Column(label="Expects", look="number", hint="Profit over the plan's horizon, by its own forecast."),
-    Column(label="Over the rules", look="number desk", hint="Less the rules' plan for the same problem."),
     Column(label="Gap", look="number desk", hint="How much better any plan could be at most."),
     Column(label="Took", look="number desk", hint="Real time."),
     Column(label="What it runs", look="grow desk"),
@@ -63,19 +62,10 @@ def _row(run: OptimizationSnapshot) -> list[Shown]:
         f"{at.day} {at:%b %H:%M}",
         cell(maker_of(run.optimizer, run.status), "warn" if run.status == "fallback" else ""),
         text.NOTHING if run.objective_usd is None else text.usd_in_short(run.objective_usd),
-        _over_rules(run),
         gap_text(share),
         f"{value} {unit}".strip(),
         cell(run.note, "warn") if run.note else run.headline,
     ]
-
-
-def _over_rules(run: OptimizationSnapshot) -> Shown:
-    if run.objective_usd is None or run.baseline_usd is None:
-        return text.NOTHING
-    gain_usd = run.objective_usd - run.baseline_usd
-    shown = text.usd_in_short(gain_usd)
-    return cell(shown if gain_usd <= 0 else f"+{shown}", "bad" if gain_usd < 0 else "")
 
 
 def _origin(origin: Provenance) -> list[str]:

@@ -111,7 +111,7 @@ def forecast_of(site_id: str, snapshot: Snapshot, forecast: ForecastSnapshot | N
 def _outlook(site: SiteSnapshot, snapshot: Snapshot, forecast: ForecastSnapshot | None) -> str:
     ahead = list(forecast_of(site.id, snapshot, forecast).values())[:OUTLOOK_HOURS]
     if not ahead:
-        return "no forecast yet"
+        return "no forecast behind this plan"
     return f"next {len(ahead)} h {text.number(min(ahead))} to {text.number(max(ahead))}"
 
 

@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Final
 
 from mara.core.plan import Plan, Problem
+from mara.core.world import Forecast
 from mara.errors import CommandError, PlanError, PlanTimeout
 from mara.optimizers.base import Optimizer
 from mara.optimizers.steady import Standing, fallback_of, followed, has_run_out, is_due, standing_of
@@ -57,6 +58,8 @@ class Planner:
         self._asked: Problem | None = None
         self._answer: asyncio.Task[Plan] | None = None
         self._standing: Standing | None = None
+        self._adopted: Forecast | None = None
+        self._seen: Forecast | None = None
         self._reason = f"{optimizer.name} is still at its first plan"
 
     async def plans_for(self, problem: Problem, beside: Mapping[str, Problem]) -> tuple[Plan, dict[str, Plan]]:
@@ -70,6 +73,7 @@ class Planner:
     async def plan_for(self, problem: Problem) -> Plan:
         """The newest plan, fitted to the tick, or a fallback with the reason for it; never later than `GRACE_S`."""
         self._adopt_answer()
+        self._seen = problem.forecast
         if self._is_free and self._is_due(problem):
             self._begin(problem)
             assert self._answer is not None
@@ -95,6 +99,11 @@ class Planner:
             assert self._asked is not None
             raise CommandError(f"a plan is under way since tick {self._asked.tick}: wait for it")
         self._begin(problem)
+
+    def forecast_behind(self, plan: Plan) -> Forecast | None:
+        """What a plan of this planner was made from; None where it has been forgotten."""
+        known = (self._adopted, self._seen)
+        return next((forecast for forecast in known if forecast and forecast.tick == plan.made_tick), None)
 
     @property
     def is_idle(self) -> bool:
@@ -139,6 +148,7 @@ class Planner:
         if error is None:
             assert self._asked is not None
             self._standing, self._reason = standing_of(answer.result(), self._asked), ""
+            self._adopted = self._asked.forecast
             return
         said = str(error) if isinstance(error, PlanError) else f"{type(error).__name__}: {error}"
         self._reason = f"{self._optimizer.name} failed: {said}"

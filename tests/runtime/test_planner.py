@@ -75,6 +75,22 @@ async def test_a_late_answer_is_followed_from_the_next_tick_on_and_its_maker_is_
     planner.close()
 
 
+async def test_the_forecast_behind_a_plan_is_the_one_it_was_made_from_and_not_a_later_one() -> None:
+    quick = Stubborn()
+    quick.gate.set()
+    planner = Planner(quick, Rules(), 60.0)
+    asked = problem_at(0)
+    plan = await planner.plan_for(asked)
+    quick.gate.clear()
+    later = problem_at(1)
+    rules = await planner.plan_for(later)
+    assert planner.forecast_behind(plan) is asked.forecast
+    assert planner.forecast_behind(replace(rules, made_tick=1)) is later.forecast
+    assert planner.forecast_behind(replace(plan, made_tick=-7)) is None
+    quick.gate.set()
+    planner.close()
+
+
 async def test_an_answer_after_the_deadline_is_not_followed_and_the_reason_names_the_deadline() -> None:
     slow = Stubborn()
     planner = Planner(slow, Rules(), 0.05)

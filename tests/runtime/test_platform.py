@@ -44,6 +44,17 @@ async def test_what_is_shown_is_what_was_settled() -> None:
         assert sum(power for _, power in shown.power_by_workload_mw) == pytest.approx(shown.it_power_mw)
 
 
+async def test_the_forecast_that_is_shown_is_the_one_behind_the_plan_that_is_shown() -> None:
+    async with running(stage()) as here:
+        here.platform.step(3)
+        await here.stored(3)
+        forecast = here.platform.latest.read().forecast
+        assert forecast is not None
+        assert forecast.made_tick == here.shown.plan.made_tick
+        assert len(forecast.at) == len(forecast.energy_price_usd_per_mwh)
+        assert {len(row) for row in forecast.energy_price_usd_per_mwh} == {len(here.shown.sites)}
+
+
 async def test_a_tick_the_store_refused_shows_degraded_at_once_and_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

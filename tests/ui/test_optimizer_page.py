@@ -32,7 +32,7 @@ def cells_of(row: object) -> list[object]:
 async def test_the_optimizers_page_tells_maker_objective_gap_and_time(screen: Screen) -> None:
     await screen.open("/optimizer")
     shown = {key: screen.text_of(f"optimizer.{key}") for key in ("maker", "objective", "gap", "rules", "solve")}
-    assert shown == {"maker": "Linear program", "objective": "1.23", "gap": "< 0.01 %", "rules": "39.0", "solve": "118"}
+    assert shown == {"maker": "Linear program", "objective": "1.23", "gap": "< 0.01 %", "rules": "−412", "solve": "118"}
     assert screen.text_of("optimizer.solve.unit") == "ms"
 
 
@@ -83,13 +83,14 @@ async def test_a_store_that_does_not_answer_leaves_the_plan_standing(screen: Scr
 
 
 def test_rules_expect_nothing_and_prove_nothing_and_no_number_is_made_up() -> None:
-    cells = planned(optimizer="rules", objective_usd=None, bound_usd=None, baseline_usd=None, solve_wall_s=None)
-    assert [cells[f"optimizer.{key}"] for key in ("objective", "gap", "rules", "solve")] == ["–"] * 4
+    cells = planned(optimizer="rules", objective_usd=None, bound_usd=None, solve_wall_s=None)
+    assert [cells[f"optimizer.{key}"] for key in ("objective", "gap", "solve")] == ["–"] * 3
     assert cells["optimizer.gap.note"] == "no bound: nothing is proved"
 
 
-def test_a_plan_that_is_worse_than_the_rules_says_so() -> None:
-    assert planned(objective_usd=990_000.0, baseline_usd=1_000_000.0)["optimizer.rules"] == ["−10.0", "bad"]
+def test_a_day_that_is_worse_than_the_rules_says_so() -> None:
+    assert planned()["optimizer.rules"] == ["−412", "bad"]
+    assert planned()["optimizer.rules.note"] == "8.93 kUSD since start"
 
 
 def test_a_plan_that_stands_in_for_another_is_called_a_fallback() -> None:

@@ -114,7 +114,7 @@ def test_an_ordered_outage_says_how_long_it_still_lasts() -> None:
 
 
 def test_without_a_forecast_none_is_made_up() -> None:
-    assert site_cells(site_of("oslo"), SNAPSHOT, None)["site.price.note"] == "no forecast yet"
+    assert site_cells(site_of("oslo"), SNAPSHOT, None)["site.price.note"] == "no forecast behind this plan"
 
 
 def test_a_losing_site_says_so() -> None:
