@@ -33,6 +33,7 @@ class Stream(IntEnum):
     OUTAGES = 10
     ARRIVALS = 11
     FIRST_CONTRACTS = 12
+    STUDIES = 13
 
 
 def generator(seed: int, stream: Stream, index: int, part: int = 0) -> np.random.Generator:

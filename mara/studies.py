@@ -1,0 +1,298 @@
+"""Many possible months: what a policy earns, and risks, over seeded scenarios of prices, outages and demand."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
+from hashlib import sha256
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+import mara
+from mara.bootstrap import fleet_for, terms_of
+from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
+from mara.core.step import Step
+from mara.core.timegrid import TimeGrid
+from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
+from mara.core.world import Charter, first_world
+from mara.errors import ConfigError
+from mara.feeds.arrivals import ArrivalStream
+from mara.feeds.base import Feed
+from mara.feeds.draws import Stream, generator
+from mara.feeds.history_file import History, read_history
+from mara.feeds.outages import OutageStream
+from mara.feeds.replay import ReplayFeed
+from mara.feeds.synthetic import SyntheticFeed
+from mara.optimizers.roster import OPTIMIZERS, optimizer_of
+from mara.runtime.backtest import backtest
+from mara.runtime.crowd import Crowd
+from mara.settings import Settings
+
+MAX_SCENARIOS: Final = 100_000
+MAX_DAYS: Final = 366
+SEED_BITS: Final = 62
+QUANTILES: Final = {"p5": 0.05, "p50": 0.50, "p95": 0.95}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyOrder:
+    """What is asked for. The answer depends on nothing else, and not on where it is worked out."""
+
+    scenarios: int
+    days: int
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One possible stretch, and everything that a worker needs to know of it."""
+
+    number: int
+    settings: Settings
+    order: StudyOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one policy came to in one scenario.
+
+    Attributes:
+        availability_share: delivered over promised ticks, by tier; None where nothing was promised.
+        daily_profit_usd: of each day.
+    """
+
+    number: int
+    policy: str
+    profit_usd: float
+    emissions_t: float
+    credits_usd: float
+    availability_share: dict[str, float | None]
+    daily_profit_usd: tuple[float, ...]
+
+
+def study(
+    settings: Settings,
+    order: StudyOrder,
+    crowd: Crowd,
+    *,
+    journal: Path | None = None,
+    on_done: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Work every scenario out and sum them up; with a journal, go on from what it holds.
+
+    Raises:
+        ConfigError, FeedError: an order, history or journal that cannot be used.
+        CommandError: workers died again and again.
+    """
+    settings = portable(settings)
+    refuse_unusable(settings, order)
+    kept = _Journal(journal, fingerprint(settings, order)) if journal is not None else None
+    done: dict[int, tuple[Outcome, ...]] = dict(kept.outcomes) if kept is not None else {}
+    tell = on_done or (lambda *_: None)
+    tell(len(done), order.scenarios)
+    wanted = [Scenario(number=n, settings=settings, order=order) for n in range(order.scenarios) if n not in done]
+    for scenario, outcomes in crowd.results(outcomes_of, wanted):
+        done[scenario.number] = outcomes
+        if kept is not None:
+            kept.keep(outcomes)
+        tell(len(done), order.scenarios)
+    return summary_of(settings, order, [done[number] for number in range(order.scenarios)])
+
+
+def refuse_unusable(settings: Settings, order: StudyOrder) -> None:
+    """Refuse what no worker could do, before any starts.
+
+    Raises:
+        ConfigError, FeedError: too many, too long, an unknown policy, or a history that is too short.
+    """
+    if not 1 <= order.scenarios <= MAX_SCENARIOS:
+        raise ConfigError(f"a study has 1 to {MAX_SCENARIOS:,} scenarios, got {order.scenarios}: correct --scenarios")
+    if not 1 <= order.days <= MAX_DAYS:
+        raise ConfigError(f"a scenario has 1 to {MAX_DAYS} days, got {order.days}: correct --days")
+    unknown = [name for name in order.policies if name not in OPTIMIZERS]
+    if unknown or not order.policies:
+        names = ", ".join(OPTIMIZERS)
+        raise ConfigError(f"a policy is one of {names}, got {', '.join(unknown) or 'none'}: correct --optimizer")
+    if settings.history is not None:
+        _starts_count(_history(str(settings.history)), order)
+
+
+def outcomes_of(scenario: Scenario) -> tuple[Outcome, ...]:
+    """Every policy over one scenario; a pure function of it and of the history's files."""
+    charter, seed = _charter_of(scenario)
+    return tuple(_outcome(scenario, policy, charter, seed) for policy in scenario.order.policies)
+
+
+def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[Outcome]]) -> dict[str, Any]:
+    """The figures of a study: quantiles over its scenarios, by policy."""
+    return {
+        "history": str(settings.history) if settings.history is not None else None,
+        "scenarios": order.scenarios,
+        "days": order.days,
+        "tick_minutes": settings.tick_minutes,
+        "seed": settings.seed,
+        "policies": {policy: _figures([outcomes[p] for outcomes in found]) for p, policy in enumerate(order.policies)},
+        "version": mara.__version__,
+    }
+
+
+def portable(settings: Settings) -> Settings:
+    """Settings as workers get them: paths that hold from anywhere, and no secrets."""
+    secrets = {"anthropic_api_key": None, "storage_secret": None, "webhook_url": None}
+    history = settings.history.absolute() if settings.history is not None else None
+    return settings.model_copy(update={**secrets, "history": history, "database_url": "sqlite:///none"})
+
+
+def fingerprint(settings: Settings, order: StudyOrder) -> str:
+    """What must be the same for results to belong together."""
+    history = _history(str(settings.history)).sha256 if settings.history is not None else ""
+    parts = {
+        "history": history,
+        "fleet": settings.fleet if settings.fleet_was_given else "",
+        "seed": settings.seed,
+        "start": settings.start.isoformat(),
+        "tick_minutes": settings.tick_minutes,
+        "horizon_hours": settings.horizon_hours,
+        "terms": repr(terms_of(settings)),
+        "token_price": settings.token_price_usd_per_mtok,
+        "order": asdict(replace(order, scenarios=0)),
+        "version": mara.__version__,
+    }
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _charter_of(scenario: Scenario) -> tuple[Charter, int]:
+    """Where and when a scenario plays, and the seed of its chances."""
+    settings = scenario.settings
+    draw = generator(settings.seed, Stream.STUDIES, scenario.number)
+    seed = int(draw.integers(0, 2**SEED_BITS))
+    history = _history(str(settings.history)) if settings.history is not None else None
+    start = settings.start
+    if history is not None:
+        start = history.start + timedelta(hours=int(draw.integers(0, _starts_count(history, scenario.order))))
+    fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
+    grid = TimeGrid(start=start, tick_minutes=settings.tick_minutes)
+    return Charter(fleet=fleet, grid=grid, terms=terms_of(settings)), seed
+
+
+def _outcome(scenario: Scenario, policy: str, charter: Charter, seed: int) -> Outcome:
+    settings, day_ticks = scenario.settings, HOURS_PER_DAY * charter.grid.ticks_per_hour
+    daily = [0] * scenario.order.days
+
+    def note(step: Step) -> None:
+        daily[step.tick // day_ticks] += step.settlement.profit_micro_usd
+
+    tally, _ = backtest(
+        charter,
+        _feed_of(settings, charter, seed),
+        optimizer_of(policy),
+        first_world(charter),
+        scenario.order.days * day_ticks,
+        horizon_hours=settings.horizon_hours,
+        on_step=note,
+    )
+    report = tally.report()
+    daily[-1] += int(tally.lines_micro_usd.sum()) - sum(daily)  # credits that fell due with the last tick
+    sla: Any = report["sla"]
+    return Outcome(
+        number=scenario.number,
+        policy=policy,
+        profit_usd=sum(daily) / MICRO_USD_PER_USD,
+        emissions_t=float(report["emissions_t"]),  # type: ignore[arg-type]
+        credits_usd=sum(float(tier["credits_usd"]) for tier in sla.values()),
+        availability_share={tier: figures["availability_share"] for tier, figures in sla.items()},
+        daily_profit_usd=tuple(day / MICRO_USD_PER_USD for day in daily),
+    )
+
+
+def _feed_of(settings: Settings, charter: Charter, seed: int) -> Feed:
+    if settings.history is None:
+        return SyntheticFeed(charter, seed, settings.token_price_usd_per_mtok)
+    return ReplayFeed(
+        charter,
+        _history(str(settings.history)),
+        forecast="persistence",
+        token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
+        availability=OutageStream(charter, seed).availability,
+        arrivals=ArrivalStream(charter, seed).arrivals,
+    )
+
+
+def _starts_count(history: History, order: StudyOrder) -> int:
+    """Hours at which a scenario may begin."""
+    hours = history.hour_count
+    if hours < order.days * HOURS_PER_DAY:
+        raise ConfigError(
+            f"a scenario of {order.days} days needs as many days of history, {history.folder} has "
+            f"{hours / HOURS_PER_DAY:.1f}: give fewer --days, or more history"
+        )
+    return hours - order.days * HOURS_PER_DAY + 1
+
+
+@lru_cache(maxsize=2)
+def _history(folder: str) -> History:
+    """Read once by each worker."""
+    return read_history(Path(folder))
+
+
+def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    cumulated = np.array([list(accumulate(outcome.daily_profit_usd)) for outcome in outcomes])
+    tiers = {}
+    for tier in Tier:
+        shares = [share for o in outcomes if (share := o.availability_share[TIER_KEYS[tier]]) is not None]
+        target = TARGET_PPM[tier] / PPM
+        tiers[TIER_KEYS[tier]] = {
+            "availability_share": _quantiles(shares) if shares else None,
+            "scenarios_below_target_share": sum(share < target for share in shares) / len(shares) if shares else None,
+        }
+    return {
+        "profit_usd": _quantiles([outcome.profit_usd for outcome in outcomes]),
+        "emissions_t": _quantiles([outcome.emissions_t for outcome in outcomes]),
+        "credits_usd": _quantiles([outcome.credits_usd for outcome in outcomes]),
+        "credits_paid_share": sum(outcome.credits_usd > 0.0 for outcome in outcomes) / len(outcomes),
+        "sla": tiers,
+        "cumulative_profit_usd": {
+            name: [float(value) for value in np.quantile(cumulated, share, axis=0)] for name, share in QUANTILES.items()
+        },
+    }
+
+
+def _quantiles(values: Sequence[float]) -> dict[str, float]:
+    return {
+        "mean": float(np.mean(values)),
+        **{name: float(np.quantile(values, share)) for name, share in QUANTILES.items()},
+    }
+
+
+class _Journal:
+    """Results so far, a line each; a line that was not finished is not there."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self._path = path
+        self.outcomes: dict[int, tuple[Outcome, ...]] = {}
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+            if lines and lines[0] and json.loads(lines[0]).get("study") != fingerprint:
+                raise ConfigError(f"{path} holds the results of another study: name another file, or remove it")
+            whole = lines[1:-1] if lines else []
+            for outcomes in _read(whole):
+                self.outcomes[outcomes[0].number] = outcomes
+            head = json.dumps({"study": fingerprint})
+            path.write_text("\n".join([head, *whole, ""]), encoding="utf-8")
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise ConfigError(f"{path} cannot be used to keep results ({error}): name another file") from error
+
+    def keep(self, outcomes: Sequence[Outcome]) -> None:
+        """Add a scenario; it is on its way to the disk when this returns."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([asdict(outcome) for outcome in outcomes]) + "\n")
+
+
+def _read(lines: Sequence[str]) -> Iterator[tuple[Outcome, ...]]:
+    for line in lines:
+        rows: list[Mapping[str, Any]] = json.loads(line)
+        yield tuple(Outcome(**{**row, "daily_profit_usd": tuple(row["daily_profit_usd"])}) for row in rows)

@@ -1,0 +1,144 @@
+"""Studies: the same answer wherever they are worked out, and no scenario lost."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mara.errors import CommandError, ConfigError
+from mara.runtime.crowd import Cluster, Processes
+from mara.settings import Settings
+from mara.studies import Outcome, Scenario, StudyOrder, outcomes_of, portable, study
+
+SETTINGS = Settings(tick_minutes=60, horizon_hours=6, start=datetime(2025, 7, 1, tzinfo=UTC))
+ORDER = StudyOrder(scenarios=4, days=1, policies=("static", "rules"))
+
+
+class Here:
+    """Does the work in this process, from the last piece to the first, and counts it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def results(self, work: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+        for piece in reversed(pieces):
+            self.count += 1
+            yield piece, work(piece)
+
+
+@pytest.fixture(scope="module")
+def answer() -> dict[str, Any]:
+    return study(SETTINGS, ORDER, Here())
+
+
+def test_a_study_says_what_each_policy_earns_and_risks(answer: dict[str, Any]) -> None:
+    rules = answer["policies"]["rules"]
+    assert rules["profit_usd"]["p5"] <= rules["profit_usd"]["p50"] <= rules["profit_usd"]["p95"]
+    assert rules["profit_usd"]["mean"] > answer["policies"]["static"]["profit_usd"]["mean"]
+    assert rules["cumulative_profit_usd"]["p50"][-1] == pytest.approx(rules["profit_usd"]["p50"])
+    assert set(rules["sla"]) == {"premium", "standard", "flexible", "spot"}
+    assert rules["emissions_t"]["mean"] > 0
+
+
+def test_scenarios_differ_and_each_is_the_same_alone(answer: dict[str, Any]) -> None:
+    def alone(number: int) -> Outcome:
+        return outcomes_of(Scenario(number=number, settings=portable(SETTINGS), order=ORDER))[1]
+
+    profits = [alone(number).profit_usd for number in range(4)]
+    assert len(set(profits)) == 4
+    assert min(profits) <= answer["policies"]["rules"]["profit_usd"]["p5"]
+
+
+def test_two_processes_answer_as_one(answer: dict[str, Any]) -> None:
+    assert study(SETTINGS, ORDER, Processes(2)) == answer
+
+
+@pytest.mark.slow
+def test_a_cluster_answers_as_one_process(answer: dict[str, Any]) -> None:
+    from distributed import LocalCluster
+
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        assert study(SETTINGS, ORDER, Cluster(cluster.scheduler_address)) == answer
+
+
+def kill_the_first(piece: tuple[int, str]) -> int:
+    """The first worker that takes number 2 is killed over it."""
+    number, folder = piece
+    mark = Path(folder) / "killed"
+    if number == 2 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def kill_every(piece: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return piece
+
+
+def test_a_worker_killed_in_the_middle_costs_no_result(tmp_path: Path) -> None:
+    pieces = [(number, str(tmp_path)) for number in range(8)]
+    found = sorted(result for _, result in Processes(2).results(kill_the_first, pieces))
+    assert found == [number * number for number in range(8)]
+
+
+def test_work_that_kills_every_worker_comes_to_an_end() -> None:
+    with pytest.raises(CommandError, match="workers died"):
+        list(Processes(1).results(kill_every, [1]))
+
+
+def test_a_study_that_was_broken_off_goes_on_where_it_was(tmp_path: Path, answer: dict[str, Any]) -> None:
+    journal, first = tmp_path / "study.jsonl", Here()
+
+    def stop_after_two(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study(SETTINGS, ORDER, first, journal=journal, on_done=stop_after_two)
+    with journal.open("a") as file:
+        file.write('[{"number": 0, "poli')  # what a crash leaves of a line
+    again = Here()
+    assert study(SETTINGS, ORDER, again, journal=journal) == answer
+    assert (first.count, again.count) == (2, 2)
+
+
+def test_results_of_another_study_are_refused_and_left_alone(tmp_path: Path) -> None:
+    journal = tmp_path / "study.jsonl"
+    journal.write_text(json.dumps({"study": "another"}) + "\n")
+    with pytest.raises(ConfigError, match="another study"):
+        study(SETTINGS, ORDER, Here(), journal=journal)
+    assert json.loads(journal.read_text()) == {"study": "another"}
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (StudyOrder(scenarios=0, days=1, policies=("rules",)), "scenarios"),
+        (StudyOrder(scenarios=1, days=0, policies=("rules",)), "days"),
+        (StudyOrder(scenarios=1, days=1, policies=("luck",)), "luck"),
+        (StudyOrder(scenarios=1, days=1, policies=()), "policy"),
+    ],
+)
+def test_what_cannot_be_studied_is_refused_before_any_worker_starts(order: StudyOrder, expected: str) -> None:
+    crowd = Here()
+    with pytest.raises(ConfigError, match=expected):
+        study(SETTINGS, order, crowd)
+    assert crowd.count == 0
+
+
+def test_workers_get_no_secrets() -> None:
+    secret = Settings(anthropic_api_key="sk-ant-x", storage_secret="s", database_url="postgresql://u:p@h/d")  # type: ignore[arg-type]
+    assert not any(word in repr(portable(secret).model_dump()) for word in ("sk-ant", "u:p@h"))
+
+
+def test_a_scheduler_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match="no Dask scheduler answers"):
+        Cluster("not an address")
