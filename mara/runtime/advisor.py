@@ -47,6 +47,7 @@ class Engagement:
 
     Attributes:
         client: makes who is asked, for one conversation; None where nobody can be.
+        prepare: does what takes long and can be done before the first question.
         off: why nobody can be asked, in words; empty where somebody can.
         is_automatic: whether it is asked whenever something has changed, or by hand alone.
         spends_budgets: whether the run may leave contracts unserved inside their error budgets.
@@ -58,6 +59,7 @@ class Engagement:
     budget: Budget
     is_automatic: bool
     spends_budgets: bool = True
+    prepare: Callable[[], None] = lambda: None
 
 
 class Advisor:
@@ -99,6 +101,7 @@ class Advisor:
         Raises:
             StoreError: the store cannot be read.
         """
+        self._engagement.prepare()
         with self._lock:
             self._purse = StoredPurse(calls, self._engagement.budget, self._clock)
             self._board.open(calls, self._purse, tell)

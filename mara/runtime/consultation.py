@@ -59,7 +59,7 @@ async def consulted(
         asked_mw = allocation_of(recommendation, inquiry)
         outcome = projection_facts(bench, project(bench, asked_mw))
     except PlanError as error:
-        raise AdviceError(UNCHECKED, detail=str(error)) from error
+        raise AdviceError(f"{UNCHECKED}: {error}") from error
     inquiry.evidence.add(outcome)
     facts, names = inquiry.evidence.facts, inquiry.names
     claims = tuple(Claim(kind=d.kind, text=rendered(d.text, facts, names)) for d in recommendation.drafts)

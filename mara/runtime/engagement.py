@@ -1,6 +1,7 @@
 """From the settings to who advises: whether anybody can be asked, and by what terms. Nothing is sent yet."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from mara.optimizers.advised import Bands
@@ -23,10 +24,12 @@ def engagement_of(settings: Settings) -> Engagement:
     key, model = settings.anthropic_api_key, _model_of(settings)
 
     def client() -> Client:
-        from mara.optimizers.claude import Claude
-
         assert key is not None
-        return Claude(key=key.get_secret_value(), base_url=settings.anthropic_base_url, model=model)
+        return _claude()(key=key.get_secret_value(), base_url=settings.anthropic_base_url, model=model)
+
+    def prepare() -> None:
+        if not off:
+            _claude()
 
     off = NOT_CONFIGURED if key is None else "" if settings.optimizer in ADVISED else NEEDS_LP
     return Engagement(
@@ -40,6 +43,7 @@ def engagement_of(settings: Settings) -> Engagement:
         ),
         is_automatic=settings.optimizer == "claude",
         spends_budgets=settings.sla_flexibility,
+        prepare=prepare,
     )
 
 
@@ -50,6 +54,13 @@ def bands_of(settings: Settings) -> Bands:
         regret_share=settings.claude_max_regret_share,
         spends_budgets=settings.sla_flexibility,
     )
+
+
+def _claude() -> Callable[..., Client]:
+    """The client, whose library takes seconds to import: only where there is a key, and before ticks begin."""
+    from mara.optimizers.claude import Claude
+
+    return Claude
 
 
 def _model_of(settings: Settings) -> str:
