@@ -24,7 +24,8 @@ GOODWILL_SHARE: Final = (0.5, 0.5, 0.0)
 """Cost of shedding inside a budget as a share of the rate, so that a short look ahead does not burn budgets for
 nothing."""
 PLANNED_BUDGET_SHARE: Final = 0.7
-"""Part of an error budget that may be planned away; the rest is for outages."""
+"""Part of an error budget that may be planned away; the rest is for outages. Of Premium's nothing may be: the few ticks
+that it tolerates are all for what cannot be helped."""
 
 
 def step_lengths(problem: Problem) -> tuple[int, ...]:
@@ -126,7 +127,7 @@ def _promises(problem: Problem, lengths: tuple[int, ...]) -> tuple[Floats, Float
     starts = problem.tick + _starts(lengths)
     power = book.power_mw * (book.ends_tick > starts[:, None])
     tiers = np.eye(TIER_COUNT)[book.tier]
-    left_ticks = np.maximum(budgets_of(book, accounts) - accounts.bad_ticks, 0)
+    left_ticks = np.maximum(budgets_of(book, accounts) - accounts.bad_ticks, 0) * (book.tier != Tier.PREMIUM)
     window_left = np.maximum(accounts.window_end_tick - problem.tick, 1)
     pro_rata = np.minimum(1.0, sum(lengths) / window_left)
     spendable = left_ticks * np.where(left_ticks > 1, PLANNED_BUDGET_SHARE * pro_rata, 1.0)

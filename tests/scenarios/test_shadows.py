@@ -1,0 +1,94 @@
+"""A day of the default simulation and some hours: what error budgets earn is the difference of two runs, and the panel shows it."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from mara.bootstrap import rehearsal_of
+from mara.core.picture import snapshot_of
+from mara.core.snapshot import ShadowGains, Snapshot
+from mara.runtime.engine import Engine, simulate
+from mara.settings import read_settings
+
+DAY_TICKS = 288
+TICKS = DAY_TICKS + 24
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run without a database, its gains when the first day was over, and its last snapshot."""
+
+    engine: Engine
+    first_day: ShadowGains
+    shown: Snapshot
+
+    @property
+    def profit_usd(self) -> float:
+        return self.engine.world.cash_micro_usd / 1e6
+
+    @property
+    def gains(self) -> ShadowGains:
+        gains = self.engine.shadow_gains
+        assert gains is not None
+        return gains
+
+
+@cache
+def ran(optimizer: str, *, sla_flexibility: bool = True) -> Ran:
+    engine = rehearsal_of(
+        read_settings({}, {"optimizer": optimizer, "seed": 7, "sla_flexibility": str(sla_flexibility)})
+    )
+    simulate(engine, None, DAY_TICKS)
+    first_day = engine.shadow_gains
+    assert first_day is not None
+    simulate(engine, None, TICKS - DAY_TICKS - 1)
+    outlook = engine.outlook()
+    turn = engine.with_shadows(engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook))), outlook)
+    engine.keep(turn)
+    return Ran(engine, first_day, snapshot_of(turn.step, turn.plan, (), engine.charter, "run", engine.shadow_gains))
+
+
+@pytest.mark.parametrize("optimizer", ["lp", "rules"])
+def test_a_run_without_budgets_earns_less_and_the_difference_is_the_gain_of_sla_flexibility(optimizer: str) -> None:
+    free, bound = ran(optimizer), ran(optimizer, sla_flexibility=False)
+    assert bound.profit_usd < free.profit_usd
+    assert free.gains.sla_flexibility_usd == pytest.approx(free.profit_usd - bound.profit_usd, abs=1e-6)
+    assert free.shown.gains.sla_flexibility_usd == free.gains.sla_flexibility_usd
+    assert bound.gains.sla_flexibility_usd == bound.shown.gains.sla_flexibility_usd == 0.0
+
+
+def test_the_optimizer_s_gain_is_its_profit_less_that_of_each_policy_in_the_same_world() -> None:
+    gains = ran("lp").gains
+    for policy, gain_usd in (
+        ("rules", gains.optimizer_vs_rules_usd),
+        ("static-breakeven", gains.optimizer_vs_static_breakeven_usd),
+        ("static", gains.optimizer_vs_static_usd),
+    ):
+        assert gain_usd == pytest.approx(ran("lp").profit_usd - ran(policy).profit_usd, abs=1e-6)
+        assert gain_usd > 0.0
+    assert gains.since_tick == 0
+
+
+def test_a_policy_gains_nothing_against_itself_and_the_rules_lose_against_nobody_s_hindsight() -> None:
+    assert ran("rules").gains.optimizer_vs_rules_usd == 0.0
+    assert ran("static").gains.optimizer_vs_static_usd == ran("static").gains.sla_flexibility_usd == 0.0
+    assert ran("static").gains.optimizer_vs_rules_usd < 0.0
+
+
+def test_today_s_gain_is_that_of_the_simulated_day_alone() -> None:
+    gains = ran("lp").shown.gains
+    assert gains.optimizer_vs_rules_usd is not None
+    assert gains.optimizer_vs_rules_today_usd is not None
+    before_usd = ran("lp").first_day.optimizer_vs_rules_usd
+    assert before_usd != 0.0
+    assert gains.optimizer_vs_rules_today_usd == pytest.approx(gains.optimizer_vs_rules_usd - before_usd, abs=1e-6)
+
+
+def test_what_nobody_ran_beside_is_unknown_and_not_zero() -> None:
+    engine = rehearsal_of(read_settings({}, {"optimizer": "rules"}))
+    engine.shadows = None
+    outlook = engine.outlook()
+    turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
+    gains = snapshot_of(turn.step, turn.plan, (), engine.charter, "run").gains
+    assert gains.sla_flexibility_usd is gains.optimizer_vs_rules_usd is gains.optimizer_vs_rules_today_usd is None
