@@ -16,6 +16,7 @@ from mara.core.timegrid import TimeGrid
 from mara.core.world import Charter, first_world
 from mara.feeds.fleet_file import read_fleet
 from mara.feeds.synthetic import SyntheticFeed
+from mara.optimizers import quotes, quotes_counter
 from mara.optimizers.lp_horizon import case_of, step_lengths
 from mara.optimizers.quotes import Wish, dual_cost_usd_per_mwh, life_mean, outlay_of
 from mara.optimizers.quotes_counter import Counter
@@ -222,3 +223,17 @@ def test_a_quote_by_shadow_prices_takes_no_time_and_an_exact_one_little() -> Non
     assert dual == pytest.approx(quote.dual_cost_usd_per_mwh)
     assert between_s - started_s < 0.05
     assert exact_s < 1.0  # a bound for a busy machine; the benchmark holds it to a tenth of that
+
+
+def test_a_fleet_too_large_to_plan_twice_is_quoted_by_its_shadow_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = states(3)
+    small = quoted(counter_of(given), "standard", 0.5)
+    for module in (quotes, quotes_counter):
+        monkeypatch.setattr(module, "EXACT_SITES", 2)
+    large = quoted(counter_of(given), "standard", 0.5)
+    assert small.exact_cost_usd_per_mwh is not None
+    assert large.exact_cost_usd_per_mwh is None
+    assert large.marginal_cost_usd_per_mwh == large.dual_cost_usd_per_mwh
+    assert large.dual_cost_usd_per_mwh == pytest.approx(small.dual_cost_usd_per_mwh, rel=0.02)
+    refused = quoted(counter_of(given), "standard", 300.0)
+    assert "no site can hold" in refused.refusal

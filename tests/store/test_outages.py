@@ -1,0 +1,62 @@
+"""Outages counted from the stored rows: each tick once, however often one asks."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from mara.store.outages import OutageCount
+from mara.store.reading import Reading
+
+
+class Rows:
+    """A database with the one table that is asked."""
+
+    def __init__(self) -> None:
+        self.database = sqlite3.connect(":memory:")
+        self.database.execute("CREATE TABLE prices (tick INTEGER, site INTEGER, availability_share REAL)")
+        self.asked_from: list[object] = []
+
+    def add(self, tick: int, *shares: float) -> None:
+        rows = [(tick, site, share) for site, share in enumerate(shares)]
+        self.database.executemany("INSERT INTO prices VALUES (?, ?, ?)", rows)
+
+    def ask(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
+        self.asked_from += values[:1]
+        return self.database.execute(query, values).fetchall()
+
+
+@pytest.fixture
+def rows() -> Rows:
+    return Rows()
+
+
+def counter(rows: Rows) -> OutageCount:
+    return OutageCount(reading=cast(Reading, rows), sites=2)
+
+
+def test_lost_machines_add_up_and_each_fall_counts_once(rows: Rows) -> None:
+    for tick, share in enumerate((1.0, 0.0, 0.0, 1.0, 0.6, 0.4, 0.5, 1.0), start=5):
+        rows.add(tick, share, 1.0)
+    record = counter(rows).record()
+    assert record.seen_ticks == 8
+    assert record.lost_ticks.tolist() == pytest.approx([3.5, 0.0])
+    # Down at 6, partly at 9, more of it at 10; that some came back at 11 is no fall.
+    assert record.fall_count.tolist() == [3, 0]
+
+
+def test_asking_again_reads_only_what_is_new(rows: Rows) -> None:
+    count = counter(rows)
+    rows.add(0, 1.0, 0.0)
+    assert count.record().fall_count.tolist() == [0, 1]
+    assert count.record().fall_count.tolist() == [0, 1]
+    rows.add(1, 1.0, 0.0)
+    rows.add(2, 0.5, 1.0)
+    record = count.record()
+    assert (record.seen_ticks, record.fall_count.tolist(), record.lost_ticks.tolist()) == (3, [1, 1], [0.5, 2.0])
+    assert rows.asked_from == [0, 1, 1]
+
+
+def test_without_rows_nothing_was_seen(rows: Rows) -> None:
+    assert counter(rows).record().seen_ticks == 0
