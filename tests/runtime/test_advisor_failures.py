@@ -219,7 +219,9 @@ def test_while_the_breaker_is_open_nobody_is_asked_and_then_again(store: Store) 
         assert len(stage.fake.bodies) == 2
 
 
-def test_a_rejected_request_is_never_sent_again_as_it_was(store: Store) -> None:
+def test_a_rejected_request_is_logged_and_never_sent_again_as_it_was(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     with staged([Fault.status(400)], store) as stage:
         stage.plan(problem_at(0))
         stage.later(3_600.0)
@@ -229,6 +231,10 @@ def test_a_rejected_request_is_never_sent_again_as_it_was(store: Store) -> None:
         assert stage.fake is not None
         assert len(stage.fake.bodies) == 1
         assert stage.message == "AI request rejected"
+        (told,) = (r for r in caplog.records if r.getMessage() == "no advice")
+        assert stage.fake.request_ids[-1] in told.detail  # type: ignore[attr-defined]
+        assert "invalid_request_error" in told.detail  # type: ignore[attr-defined]
+        assert "test-key" not in str([vars(record) for record in caplog.records])
 
 
 def test_a_bug_of_ours_is_logged_with_its_traceback_and_told(
