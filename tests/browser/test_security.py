@@ -1,0 +1,197 @@
+"""What other sites and stored texts try in a real browser: they are refused, or shown as the text that they are."""
+
+import http.server
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import FLAGS, ROOT, SEEN_THE_TOUR, arrive, running_app
+
+pytestmark = pytest.mark.browser
+
+PAYLOADS = (
+    "<img src=x onerror=pwned=1>",
+    "<script>window.pwned=1</script>",
+    '"><svg onload=pwned=1>',
+    "';window.pwned=1;//",
+    "`${window.pwned=1}`",
+    "{{constructor.constructor('window.pwned=1')()}}",
+    "<iframe srcdoc='<script>parent.pwned=1</script>'>",
+    "<a href='javascript:window.pwned=1'>a</a>",
+    "</script><script>window.pwned=1</script>",
+    "<details open ontoggle=pwned=1>",
+)
+"""Ten ways to make text run, in each of four places where somebody types: 40 stored texts."""
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real run whose sites, countries, customers and announcements are all hostile."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "fleet.toml").write_text(hostile_fleet(), encoding="utf-8")
+    words = ["pages", "run", "--no-browser", "--optimizer", "rules", "--fleet", "fleet.toml", "--port"]
+    with running_app(words, folder=folder) as (address, _):
+        for payload in PAYLOADS:
+            quote = ordered(address, "quotes", {"tier": "flexible", "power_mw": 0.2, "hours": 400, "customer": payload})
+            ordered(address, "commitments", {"quote_id": quote["id"]})
+        ordered(address, "control", {"action": "step", "ticks": 3})
+        announce_everywhere(address)
+        ordered(address, "control", {"action": "outage", "site_id": "oslo", "ticks": 50})
+        ordered(address, "control", {"action": "step", "ticks": 3})
+        yield address
+
+
+def hostile_fleet() -> str:
+    """The default fleet with other names: TOML's multi-line literals take every payload as it is."""
+    text = (ROOT / "mara" / "data" / "fleets" / "global_ten.toml").read_text(encoding="utf-8")
+    for key in ("name", "country"):
+        payloads = iter(PAYLOADS)
+        text = re.sub(
+            rf'(?m)^(\[\[site\]\]\n(?:.+\n)*?){key} = ".*"$',
+            lambda found, key=key, payloads=payloads: f"{found[1]}{key} = '''{next(payloads)} '''",  # type: ignore[misc]
+            text,
+        )
+    assert text.count("pwned") == 2 * len(PAYLOADS)
+    return text
+
+
+def announce_everywhere(address: str) -> None:
+    """Maintenance with a hostile reason at each site where contracts run."""
+    snapshot = asked(address, "snapshot")
+    sites = sorted({contract["site_id"] for contract in snapshot["contracts"] if contract["site_id"]})
+    month = snapshot["at"][:8]
+    for site_id, payload in zip(sites, PAYLOADS, strict=False):
+        order = {"action": "maintenance", "site_id": site_id, "reason": payload}
+        ordered(address, "control", order | {"from": f"{month}05T00:00:00Z", "to": f"{month}05T01:00:00Z"})
+
+
+def asked(address: str, path: str) -> Any:
+    with urllib.request.urlopen(f"{address}/api/{path}", timeout=10) as answer:
+        return json.load(answer)
+
+
+def ordered(address: str, path: str, body: dict[str, object]) -> Any:
+    request = urllib.request.Request(
+        f"{address}/api/{path}", json.dumps(body).encode(), {"content-type": "application/json"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise AssertionError(error.read().decode()) from error
+
+
+def test_forty_stored_texts_run_nowhere(browser: Browser, hostile: str) -> None:
+    sites = [site["id"] for site in asked(hostile, "sites")]
+    contracts = [row["id"] for row in asked(hostile, "commitments?state=live") if "pwned" in row["customer"]]
+    assert len(contracts) == len(PAYLOADS)
+    visited = arrive(browser, hostile)
+    page = visited.page
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.wait_for_selector("path.site")
+    for marker in page.locator("path.site").all():
+        marker.hover(force=True)
+        page.wait_for_timeout(50)
+    places = ["/", "/sla", *(f"/sla?contract={name}" for name in contracts), "/optimizer", "/backtest", "/help"]
+    for place in [*places, *(f"/sites/{site}" for site in sites)]:
+        page.goto(hostile + place)
+        page.wait_for_selector("html[data-engine]")
+        page.wait_for_timeout(150)
+        assert page.evaluate("window.pwned") is None, place
+    assert not dialogs
+    # Nothing was even tried: a handler that the policy stopped would have complained.
+    assert not [line for line in visited.complaints if "Content Security Policy" in line]
+    assert "pwned" in page.content(), "the texts are there, as text"
+    page.context.close()
+
+
+def test_a_name_that_was_made_to_point_here_is_misdirected(browser: Browser, chromium_path: str, hostile: str) -> None:
+    port = hostile.rpartition(":")[2]
+    started = browser.browser_type.launch(
+        executable_path=chromium_path, args=[*FLAGS, "--host-resolver-rules=MAP evil.example 127.0.0.1"]
+    )
+    answer = started.new_page().goto(f"http://evil.example:{port}/")
+    assert answer is not None
+    assert answer.status == 421
+    started.close()
+
+
+@pytest.fixture
+def another_site(tmp_path: Path) -> Iterator[str]:
+    """A page of another origin on this machine."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>another site</title>")
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://localhost:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_page_of_another_site_steers_nothing_and_reads_nothing(
+    browser: Browser, hostile: str, another_site: str
+) -> None:
+    ordered(hostile, "control", {"action": "pause"})
+    before = asked(hostile, "ready")["state"]
+    page = browser.new_page()
+    page.goto(another_site)
+    for body_type in ("text/plain", "application/json", "application/x-www-form-urlencoded"):
+        told = page.evaluate(
+            """([address, type]) => fetch(address + '/api/control', {
+                 method: 'POST', mode: type === 'application/json' ? 'cors' : 'no-cors',
+                 headers: {'content-type': type}, body: '{"action":"resume"}'}).then(a => a.type, e => 'refused')""",
+            [hostile, body_type],
+        )
+        assert told in {"opaque", "refused"}
+    read = "address => fetch(address + '/api/snapshot').then(a => a.text(), e => 'refused')"
+    assert page.evaluate(read, hostile) == "refused"
+    assert asked(hostile, "ready")["state"] == before == "paused"
+    page.close()
+
+
+def test_a_websocket_of_another_site_is_not_opened_and_one_of_ours_is(
+    browser: Browser, hostile: str, another_site: str
+) -> None:
+    open_socket = """address => new Promise(done => {
+        const path = '/_nicegui_ws/socket.io/?EIO=4&transport=websocket'
+        const socket = new WebSocket(address.replace('http', 'ws') + path)
+        socket.onmessage = () => done('opened'); socket.onerror = () => done('refused') })"""
+    page = browser.new_page()
+    page.goto(another_site)
+    assert page.evaluate(open_socket, hostile) == "refused"
+    page.goto(f"{hostile}/help")
+    assert page.evaluate(open_socket, hostile) == "opened"
+    page.close()
+
+
+def test_the_dashboard_works_under_its_policy(browser: Browser, hostile: str) -> None:
+    page = browser.new_page()
+    page.add_init_script(SEEN_THE_TOUR)
+    violations: list[str] = []
+    page.on("console", lambda line: violations.append(line.text) if "Content Security" in line.text else None)
+    answer = page.goto(hostile)
+    assert answer is not None
+    assert "'nonce-" in answer.headers["content-security-policy"]
+    page.wait_for_selector("path.site")
+    page.wait_for_selector(".line-chart .main-svg", state="attached")
+    assert not violations
+    page.close()
