@@ -34,11 +34,13 @@ async def test_every_question_is_answered_while_the_run_goes_on(store: Store) ->
         archive.ledger(),
         archive.optimizations(),
     )
-    lines, earned, told, decided, plan, everything, life, counted = await asyncio.gather(
+    lines, earned, told, decided = await asyncio.gather(
         archive.site_ledger("site0", 0, 40),
         archive.profit_between(0, 40),
         archive.site_events("site0"),
         archive.decisions("site0"),
+    )
+    plan, everything, life, counted = await asyncio.gather(
         archive.optimization(0),
         archive.contracts("all"),
         archive.contract(booked),

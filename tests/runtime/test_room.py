@@ -14,7 +14,8 @@ from mara.store import sqlite_file, upkeep
 from mara.store.store import LEAST_FREE_BYTES, Store
 from tests import builders
 from tests.runtime.made_up import CalmFeed
-from tests.store.runs import record, url_of
+from tests.store.databases import url_of
+from tests.store.runs import record
 
 
 @pytest.fixture

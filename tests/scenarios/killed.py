@@ -17,7 +17,8 @@ from mara.store import schema, statements
 from mara.store.lock import WriterLock
 from mara.store.page import Page
 from mara.store.store import Store
-from tests.store.runs import parts_at, record, small_charter, steps, url_of
+from tests.store.databases import url_of
+from tests.store.runs import parts_at, record, small_charter, steps
 
 AFTER_BEGIN = "after BEGIN"
 BETWEEN_GROUPS = "between row groups"

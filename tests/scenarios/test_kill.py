@@ -4,10 +4,8 @@ KILLS=200 in the environment makes a soak of it.
 """
 
 import os
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,7 @@ from mara.store import upkeep
 from mara.store.store import Store
 from tests.scenarios import killed
 from tests.scenarios.killed import Death, Witness, lived
-from tests.store.runs import url_of
+from tests.store.databases import contents, url_of
 
 KILL_COUNT = int(os.environ.get("KILLS", "25"))
 MOST_TICKS_ALIVE = 10
@@ -42,18 +40,6 @@ def deaths(count: int) -> Iterator[Death]:
             statement=int(rng.integers(1, MOST_STATEMENTS)),
             after_s=float(rng.uniform(0.002, 0.03)),
         )
-
-
-def contents(database: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Everything stored, but for columns that may differ between equal runs."""
-    with closing(sqlite3.connect(database)) as connection:
-        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found: dict[str, list[tuple[object, ...]]] = {}
-        for name in names:
-            columns = [row[1] for row in connection.execute("SELECT * FROM pragma_table_info(?)", (name,))]
-            same = [c for c in columns if not any(word in c for word in ("run", "stored_at", "wall"))]
-            found[name] = sorted(connection.execute(f"SELECT {', '.join(same)} FROM {name}"), key=repr)
-    return found
 
 
 def assert_nothing_lost(database: Path, witness: Witness) -> None:

@@ -17,6 +17,7 @@ from mara.core.timegrid import TimeGrid
 from mara.core.world import Charter, Observation, World, first_world
 from mara.store.records import RunRecord, run_record
 from mara.store.store import Store
+from tests.store.databases import url_of
 
 START = datetime(2025, 6, 29, 22, 0, tzinfo=UTC)
 """Two hours before a day ends, twenty-six before a month does."""
@@ -137,10 +138,6 @@ def steps(charter: Charter, world: World, count: int, seed: int = 7) -> Iterator
 
 def record(charter: Charter, seed: int = 7) -> RunRecord:
     return run_record(charter, seed=seed, optimizer="turns", feed="seeded", version="0.0.0")
-
-
-def url_of(path: Path) -> str:
-    return f"sqlite:///{path}"
 
 
 def stored_run(path: Path, ticks: int, charter: Charter | None = None, **options: int) -> Store:

@@ -14,6 +14,7 @@ from mara.store import balance
 from mara.store.balance import ledger, profit_between, site_ledger
 from mara.store.reading import Reading
 from mara.store.store import Store
+from tests.store.databases import KINDS
 from tests.store.runs import START, small_charter, steps, stored_run
 
 CHARTER = small_charter()
@@ -25,9 +26,9 @@ def taken() -> list[Step]:
     return [step for step, _, _ in steps(CHARTER, first_world(CHARTER), TICKS)]
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    opened = stored_run(tmp_path_factory.mktemp("balance") / "mara.db", TICKS, CHARTER)
+@pytest.fixture(scope="module", params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    opened = stored_run(tmp_path_factory.mktemp("balance") / f"mara.{request.param}", TICKS, CHARTER)
     yield opened
     opened.close()
 

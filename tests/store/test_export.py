@@ -14,15 +14,16 @@ from mara.errors import StoreError
 from mara.store.export import EXPORT_TABLES, ExportTable, export
 from mara.store.reading import Reading
 from mara.store.table_file import EXPORT_FORMATS, harmless, write_export
-from tests.store.runs import START, small_charter, stored_run, url_of
+from tests.store.databases import KINDS, url_of
+from tests.store.runs import START, small_charter, stored_run
 
 TICKS = 100
 SITES = 3
 
 
-@pytest.fixture(scope="module")
-def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
-    path = tmp_path_factory.mktemp("exported") / "mara.db"
+@pytest.fixture(scope="module", params=KINDS)
+def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+    path = tmp_path_factory.mktemp("exported") / f"mara.{request.param}"
     stored_run(path, TICKS).close()
     reading = Reading.open(url_of(path))
     yield reading

@@ -13,6 +13,7 @@ from mara.core.world import first_world
 from mara.errors import CommandError
 from mara.store import optimizations as stored
 from mara.store.store import Store
+from tests.store.databases import KINDS
 from tests.store.runs import small_charter, steps, stored_run
 from tests.store.test_adoption import ORIGIN, shadow
 
@@ -29,9 +30,9 @@ def taken() -> Taken:
     return [(s, replace(p, **full, **whole, steps=p.steps * 2) if s.tick >= 24 else p) for s, p in made]  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, taken: Taken) -> Iterator[Store]:
-    opened = stored_run(tmp_path_factory.mktemp("plans") / "mara.db", 0, CHARTER)
+@pytest.fixture(scope="module", params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, taken: Taken) -> Iterator[Store]:
+    opened = stored_run(tmp_path_factory.mktemp("plans") / f"mara.{request.param}", 0, CHARTER)
     for step, plan in taken:
         name = CHARTER.fleet.sites[step.tick % 3].name
         told = Event(tick=step.tick, severity="warning", site=step.tick % 3, kind="outage", text=f"{name} is down.")

@@ -1,20 +1,20 @@
 """What others keep beside the world comes back with it, belongs to the same tick, and is found when it rots."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from mara.errors import StoreError
 from mara.store import upkeep
 from mara.store.store import Store
-from tests.store.runs import go_on, small_charter, steps, stored_run, url_of
+from tests.store.databases import KINDS, tamper, url_of
+from tests.store.runs import go_on, small_charter, steps, stored_run
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "mara.db"
+@pytest.fixture(params=KINDS)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / f"mara.{request.param}"
 
 
 def parts_of(store: Store) -> dict[str, bytes]:
@@ -48,8 +48,14 @@ def test_a_tick_that_is_not_stored_leaves_the_parts_as_they_were(path: Path, mon
     store.close()
 
 
+class DiskFullError(Exception):
+    """As both databases say it."""
+
+    sqlstate = "53100"
+
+
 def _disk_full(*_: object) -> bool:
-    raise sqlite3.OperationalError("database or disk is full")
+    raise DBAPIError("UPDATE", None, DiskFullError("database or disk is full"))
 
 
 def test_a_part_may_not_take_the_place_of_the_world(path: Path) -> None:
@@ -65,6 +71,5 @@ def test_a_part_may_not_take_the_place_of_the_world(path: Path) -> None:
 def test_a_part_that_was_changed_is_found(path: Path) -> None:
     stored_run(path, 3).close()
     assert upkeep.check(url_of(path)).is_sound
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE engine_parts SET content = x'00' WHERE part = 'often'")
+    tamper(path, ["UPDATE engine_parts SET content = x'00' WHERE part = 'often'"])
     assert upkeep.check(url_of(path)).findings == ("the engine's part often is not what was written",)

@@ -16,6 +16,7 @@ from mara.store import promises
 from mara.store.promises import contract, contracts, evidence
 from mara.store.reading import Reading
 from mara.store.store import Store
+from tests.store.databases import KINDS
 from tests.store.runs import small_charter, steps, stored_run
 
 CHARTER = small_charter()
@@ -28,9 +29,9 @@ def taken() -> list[Step]:
     return [step for step, _, _ in steps(CHARTER, first_world(CHARTER), TICKS)]
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    opened = stored_run(tmp_path_factory.mktemp("promises") / "mara.db", TICKS, CHARTER)
+@pytest.fixture(scope="module", params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    opened = stored_run(tmp_path_factory.mktemp("promises") / f"mara.{request.param}", TICKS, CHARTER)
     yield opened
     opened.close()
 

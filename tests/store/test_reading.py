@@ -16,19 +16,23 @@ from mara.store.codec import bytes_of
 from mara.store.page import digests_of
 from mara.store.reading import Reading
 from mara.store.store import Store
-from tests.store.runs import START, go_on, small_charter, steps, stored_run, url_of
+from tests.store.databases import KINDS, url_of
+from tests.store.runs import START, go_on, small_charter, steps, stored_run
 
 HALF_HOURS = 30
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "mara.db"
+@pytest.fixture(params=KINDS)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / f"mara.{request.param}"
 
 
-def test_a_reader_needs_a_database_and_a_run(path: Path) -> None:
+def test_a_reader_needs_a_database(tmp_path: Path) -> None:
     with pytest.raises(StoreRefused, match="there is none"):
-        Reading.open(url_of(path))
+        Reading.open(url_of(tmp_path / "mara.db"))
+
+
+def test_a_reader_needs_a_run(path: Path) -> None:
     Store.open(url_of(path)).close()
     reading = Reading.open(url_of(path))
     with pytest.raises(StoreRefused, match="holds no run"):

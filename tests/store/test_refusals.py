@@ -15,7 +15,8 @@ from mara.errors import StoreRefused
 from mara.store import upkeep
 from mara.store.backup import back_up_beside, backups_of, newest_good
 from mara.store.store import Store
-from tests.store.runs import stored_run, url_of
+from tests.store.databases import url_of
+from tests.store.runs import stored_run
 
 NOBODY = 65_534
 

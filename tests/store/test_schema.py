@@ -14,8 +14,8 @@ from mara.store import schema, upkeep
 from mara.store.backup import KEPT_BACKUPS, back_up_beside, backups_of
 from mara.store.connection import writer_engine
 from mara.store.store import Store
-from tests.scenarios.test_kill import contents
-from tests.store.runs import stored_run, url_of
+from tests.store.databases import contents, url_of
+from tests.store.runs import stored_run
 
 NEXT = "9999"
 HARMLESS = 'op.execute("ALTER TABLE events ADD COLUMN colour TEXT")'

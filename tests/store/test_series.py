@@ -1,8 +1,6 @@
 """Numbers over time say what the ticks said, however they are gathered into buckets."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from mara.store.metrics import Metric
 from mara.store.reading import Reading
 from mara.store.series import history, site_series
 from mara.store.store import Store
+from tests.store.databases import KINDS, tamper
 from tests.store.runs import START, small_charter, steps, stored_run
 
 CHARTER = small_charter()
@@ -29,9 +28,9 @@ def taken() -> list[Step]:
     return [step for step, _, _ in steps(CHARTER, first_world(CHARTER), TICKS)]
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    opened = stored_run(tmp_path_factory.mktemp("series") / "mara.db", TICKS, CHARTER)
+@pytest.fixture(scope="module", params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    opened = stored_run(tmp_path_factory.mktemp("series") / f"mara.{request.param}", TICKS, CHARTER)
     yield opened
     opened.close()
 
@@ -131,10 +130,8 @@ def test_hours_that_do_not_know_their_workloads_are_left_out_of_a_site_s_series(
 ) -> None:
     store = stored_run(tmp_path / "mara.db", 36, CHARTER)
     monkeypatch.setattr(series, "MOST_ROWS", 12)
-    with closing(sqlite3.connect(store.database.name)) as other, other:
-        other.execute("DROP TRIGGER hourly_no_update")
-        first = "hour_epoch_s < (SELECT start_epoch_s + 3600 FROM runs)"
-        other.execute(f"UPDATE hourly SET contracts_w = NULL, gpu_w = NULL WHERE {first}")
+    first = "hour_epoch_s < (SELECT start_epoch_s + 3600 FROM runs)"
+    tamper(tmp_path / "mara.db", [f"UPDATE hourly SET contracts_w = NULL, gpu_w = NULL WHERE {first}"])
     assert len(site_series(store.reading, "site0", 3)) == 2
     assert len(history(store.reading, "site_power_mw", "site0").points) == 3
     assert [p.at.hour for p in history(store.reading, "gpu_mw", "site0").points] == [23, 0]

@@ -1,25 +1,26 @@
 """One transaction a tick: all of it or nothing, resumed exactly, refused out of turn, tried again after trouble."""
 
 import sqlite3
-from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from mara.core.world import first_world
-from mara.errors import ConfigError, StoreError, StoreRefused
+from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
 from mara.store import upkeep
 from mara.store.codec import bytes_of
 from mara.store.connection import pragma
 from mara.store.records import difference_of
 from mara.store.store import Store
-from tests.scenarios.test_kill import contents
-from tests.store.runs import go_on, record, small_charter, steps, stored_run, url_of
+from tests.store.databases import KINDS, ON_A_SERVER, connected, contents, locked, url_of
+from tests.store.runs import go_on, record, small_charter, steps, stored_run
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "mara.db"
+@pytest.fixture(params=KINDS)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / f"mara.{request.param}"
 
 
 def test_a_new_database_holds_no_run_until_one_begins(path: Path) -> None:
@@ -35,13 +36,13 @@ def test_a_new_database_holds_no_run_until_one_begins(path: Path) -> None:
     store.close()
 
 
-def test_a_run_goes_on_from_where_it_stands_bit_for_bit(path: Path, tmp_path: Path) -> None:
+def test_a_run_goes_on_from_where_it_stands_bit_for_bit(path: Path) -> None:
     stored_run(path, 5).close()
     for part in (30, 1, 24):
         store = Store.open(url_of(path))
         go_on(store, part)
         store.close()
-    other = tmp_path / "other.db"
+    other = path.with_stem("other")
     stored_run(other, 60).close()
 
     assert contents(path) == contents(other)
@@ -79,7 +80,8 @@ def test_the_same_tick_again_is_accepted_once_and_another_refused(path: Path) ->
     store.close()
 
 
-def test_a_full_disk_stores_nothing_of_a_tick_and_the_tick_is_taken_later(path: Path) -> None:
+def test_a_full_disk_stores_nothing_of_a_tick_and_the_tick_is_taken_later(tmp_path: Path) -> None:
+    path = tmp_path / "mara.db"
     charter = small_charter()
     store = stored_run(path, 20, charter)
     pragma(store._connection, "max_page_count = 1")  # SQLite then allows no page beyond those it has
@@ -117,7 +119,7 @@ def test_a_lost_answer_to_a_commit_is_not_taken_for_another_writer(path: Path, m
 
     def answered_by_an_error(*page: object) -> None:
         write(*page)  # type: ignore[arg-type]
-        raise sqlite3.OperationalError("disk I/O error")
+        raise DBAPIError("COMMIT", None, sqlite3.OperationalError("disk I/O error"))
 
     monkeypatch.setattr(store, "_write", answered_by_an_error)
     with pytest.raises(StoreError, match="disk I/O error"):
@@ -129,21 +131,26 @@ def test_a_lost_answer_to_a_commit_is_not_taken_for_another_writer(path: Path, m
     store.close()
 
 
-def test_another_program_that_locks_the_file_is_named_as_the_trouble(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_program_that_locks_the_database_is_named_as_the_trouble(path: Path) -> None:
     charter = small_charter()
     store = stored_run(path, 4, charter)
     loaded = store.load()
     assert loaded
     following = next(iter(steps(charter, loaded[1], 1)))
-    pragma(store._connection, "busy_timeout = 20")
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="locked by another program at tick 4"):
-            store.append(*following)
+    wait_no_longer_for_locks(store, path)
+    with locked(path), pytest.raises(StoreBlocked, match="locked by another program at tick 4"):
+        store.append(*following)
     store.append(*following)
     store.close()
+
+
+def wait_no_longer_for_locks(store: Store, path: Path) -> None:
+    if path.suffix == ON_A_SERVER:
+        driver: Any = store._connection.connection.driver_connection
+        driver.execute("SET lock_timeout = '20ms'")
+        driver.commit()
+    else:
+        pragma(store._connection, "busy_timeout = 20")
 
 
 def test_a_writer_whose_place_was_taken_is_fenced_off(path: Path) -> None:
@@ -151,7 +158,7 @@ def test_a_writer_whose_place_was_taken_is_fenced_off(path: Path) -> None:
     store = stored_run(path, 4, charter)
     loaded = store.load()
     assert loaded
-    with closing(sqlite3.connect(path)) as other, other:
+    with connected(path) as other:
         other.execute("UPDATE engine_state SET writer_run = writer_run + 1")
     with pytest.raises(StoreRefused, match="another writer"):
         store.append(*next(iter(steps(charter, loaded[1], 1))))

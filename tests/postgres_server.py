@@ -1,0 +1,151 @@
+"""A PostgreSQL server of the tests' own, in a temporary folder, for as long as the tests run."""
+
+import atexit
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+UNPRIVILEGED = ("postgres", "nobody")
+START_TIMEOUT_S = 30
+TEMPLATE = "mara_template"
+"""Holds the newest schema: a new database is a copy of it, which is faster than the migrations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server that listens on a socket in its folder only."""
+
+    folder: Path
+    programs: Path
+    user: str
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{self.user}@/{database}?host={self.folder}"
+
+    def fresh(self, name: str, *, template: str = TEMPLATE) -> str:
+        """The URL of a new database."""
+        self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.url(name)
+
+    def sql(self, *statements: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """What the last statement gives, each in a transaction of its own."""
+        import psycopg
+
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement)  # type: ignore[call-overload]
+            return cursor.fetchall() if cursor.description else []
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "stop", "-m", "immediate", "-w")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """With the disk out of the way: no test cuts the power."""
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=50"
+        log = self.folder / "log"
+        self.run("pg_ctl", "start", "-w", "-t", str(START_TIMEOUT_S), "-l", str(log), "-o", options)
+
+    def run(self, program: str, *arguments: str) -> None:
+        command = [str(self.programs / program), "-D", str(self.folder / "data"), *arguments]
+        subprocess.run(
+            command,
+            check=True,
+            capture_output=True,
+            timeout=2 * START_TIMEOUT_S,
+            cwd="/",
+            user=None if os.geteuid() else self.user,
+            group=None if os.geteuid() else pwd.getpwnam(self.user).pw_gid,
+            extra_groups=None if os.geteuid() else [],
+        )
+
+
+@cache
+def server() -> Server | str:
+    """The server, started when it is first asked for; or why there is none."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        return "psycopg is not installed"
+    programs = _programs()
+    if programs is None:
+        return "no PostgreSQL server is installed (Debian's package is postgresql)"
+    user = _user()
+    if user is None:
+        return "PostgreSQL refuses to run as root, and there is no other user to run it as"
+    folder = Path(tempfile.mkdtemp(prefix="mara-postgres-"))
+    folder.chmod(0o755)
+    shutil.chown(folder, user)
+    running = Server(folder, programs, user)
+    try:
+        running.run("initdb", "-A", "trust", "-U", user, "--locale=C", "-E", "UTF8", "--no-sync")
+        running.start()
+    except (subprocess.SubprocessError, OSError) as error:
+        said = getattr(error, "stderr", b"") or b""
+        shutil.rmtree(folder, ignore_errors=True)
+        return f"a PostgreSQL server could not be started ({error}: {said.decode(errors='replace')[-200:]})"
+    atexit.register(_stop, running)
+    _make_template(running)
+    return running
+
+
+def server_or_skip() -> Server:
+    found = server()
+    if isinstance(found, str):
+        pytest.skip(f"{found}: what is tested here on PostgreSQL is not tested")
+    return found
+
+
+_DATABASES: dict[Path, str] = {}
+
+
+def database_of_file(path: Path) -> str:
+    """The URL of a database that stands for a file: the same for the same path, new when it is first asked for."""
+    if path not in _DATABASES:
+        _DATABASES[path] = server_or_skip().fresh(_name_of(path))
+    return _DATABASES[path]
+
+
+def copy_of_file(source: Path, target: Path) -> None:
+    """Let a database stand for `target` that has what that of `source` has."""
+    _DATABASES[target] = server_or_skip().fresh(_name_of(target), template=_name_of(source))
+
+
+def _name_of(path: Path) -> str:
+    return "t" + sha256(str(path).encode()).hexdigest()[:16]
+
+
+def _make_template(running: Server) -> None:
+    from mara.store import upkeep
+
+    running.sql(f"CREATE DATABASE {TEMPLATE}")
+    upkeep.upgrade(running.url(TEMPLATE))
+
+
+def _stop(running: Server) -> None:
+    with contextlib.suppress(subprocess.SubprocessError, OSError):
+        running.stop()
+
+
+def _programs() -> Path | None:
+    on_path = shutil.which("initdb")
+    folders = [*FOLDERS, *([Path(on_path).resolve().parent] if on_path else [])]
+    return next((f for f in folders if all((f / name).exists() for name in ("initdb", "pg_ctl", "postgres"))), None)
+
+
+def _user() -> str | None:
+    """Ourselves, or somebody without privileges where we are root."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in UNPRIVILEGED if name in known), None)

@@ -1,0 +1,109 @@
+"""Both kinds of databases under one roof: a path that ends in ``.pg`` stands for one on a PostgreSQL server."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.postgres_server import copy_of_file, database_of_file
+
+KINDS = ("db", "pg")
+"""Suffixes: to parametrize with."""
+ON_A_SERVER = ".pg"
+DIFFERS = ("run", "stored_at", "wall")
+"""Words in the names of columns that may differ between equal runs."""
+
+
+def url_of(path: Path) -> str:
+    return database_of_file(path) if path.suffix == ON_A_SERVER else f"sqlite:///{path}"
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[Any]:
+    """A connection of another program, each statement committed at once."""
+    if path.suffix == ON_A_SERVER:
+        import psycopg
+
+        with psycopg.connect(database_of_file(path), autocommit=True) as connection:
+            yield connection
+    else:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            yield connection
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """While another program keeps everybody from writing."""
+    with connected(path) as other:
+        if path.suffix == ON_A_SERVER:
+            other.execute("BEGIN")
+            other.execute("LOCK TABLE engine_state, ticks IN ACCESS EXCLUSIVE MODE")
+        else:
+            other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def asked(path: Path, query: str) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    with connected(path) as connection:
+        return [tuple(row) for row in connection.execute(query).fetchall()]
+
+
+def records(path: Path, query: str) -> list[dict[str, Any]]:
+    """All rows of a query, by the names of their columns."""
+    with connected(path) as connection:
+        cursor = connection.execute(query)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Everything stored, but for columns that may differ between equal runs."""
+    found = {}
+    for table in tables_of(path):
+        same = [name for name in columns_of(path, table) if not any(word in name for word in DIFFERS)]
+        found[table] = sorted(asked(path, f"SELECT {', '.join(same)} FROM {table}"), key=repr)
+    return found
+
+
+def tables_of(path: Path) -> list[str]:
+    if path.suffix == ON_A_SERVER:
+        query = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    else:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    return sorted(row[0] for row in asked(path, query))
+
+
+def columns_of(path: Path, table: str) -> list[str]:
+    if path.suffix == ON_A_SERVER:
+        where = f"table_schema = current_schema() AND table_name = '{table}' ORDER BY ordinal_position"
+        return [row[0] for row in asked(path, f"SELECT column_name FROM information_schema.columns WHERE {where}")]
+    return [row[1] for row in asked(path, f"PRAGMA table_info({table})")]
+
+
+def copied(source: Path, target: Path) -> Path:
+    """Another database with the same contents; nobody may be connected to the first."""
+    if source.suffix == ON_A_SERVER:
+        copy_of_file(source, target)
+    else:
+        shutil.copy(source, target)
+    return target
+
+
+def tamper(path: Path, statements: Sequence[str]) -> None:
+    """Change rows as somebody would who knows how: past the triggers and the checks."""
+    with connected(path) as connection:
+        if path.suffix == ON_A_SERVER:
+            connection.execute("SET session_replication_role = replica")
+            for name in ("money_balances", "energy_balances"):
+                connection.execute(f"ALTER TABLE ledger DROP CONSTRAINT IF EXISTS ck_ledger_{name}")
+        else:
+            connection.execute("PRAGMA ignore_check_constraints = ON")
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            spoken = statement.replace("x'00'", r"'\x00'::bytea") if path.suffix == ON_A_SERVER else statement
+            assert connection.execute(spoken).rowcount > 0
