@@ -152,7 +152,7 @@ def result_panels(picture: Picture) -> None:
                 empty="No result yet.",
                 first=picture.get("bt-table", {}),
             )
-        with element("div", "row wide-left"):
+        with element("div", "lane wide-left"):
             with panel("Cumulative profit") as top:
                 legend(LINES)
                 label = "Cumulative profit of each policy, USD"

@@ -46,7 +46,7 @@ def optimizer_figures(first: Channel) -> None:
             with element("div", "kpi panel") as tile:
                 element("h2", "kpi-label", label)
                 with element("p", "kpi-value"):
-                    live_text(f"optimizer.{key}", first, "words" if key == "maker" else "figure")
+                    live_text(f"optimizer.{key}", first, "kpi-words" if key == "maker" else "figure")
                     live_text(f"optimizer.{key}.unit", first, "kpi-unit")
                 live_text(f"optimizer.{key}.note", first, "kpi-note", "p")
             explained(tile, how)

@@ -105,12 +105,12 @@ def _draw(picture: Picture, platform: Platform, can_ask: tuple[str, ...]) -> Non
     with element("div", "leaf"):
         optimizer_head(_optimize_now(platform))
         optimizer_figures(cells)
-        with element("div", "row halves"):
+        with element("div", "lane halves"):
             reasoning_panel(cells, picture.get("advice", {}), asking(platform))
             with element("div", "stack"):
                 against_panel(picture.get("against", {}), cells)
                 gains_panel(cells)
-        with element("div", "row wide-left"):
+        with element("div", "lane wide-left"):
             shadow_panel(picture.get("shadow", {}))
             worth_panel(picture.get("worth", {}))
         why_panel(platform.archive.why, can_ask)

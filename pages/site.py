@@ -145,14 +145,14 @@ def _draw(picture: Picture, site_id: str) -> None:
     with element("div", "leaf"):
         site_head(cells, site_id)
         site_figures(cells)
-        with element("div", "row halves"):
+        with element("div", "lane halves"):
             price_panel()
             load_panel()
-        with element("div", "row thirds"):
+        with element("div", "lane thirds"):
             machines_panel(picture.get("machines", {}))
             ledger_panel(picture.get("ledger", {}), cells)
             contracts_panel(picture.get("here", {}))
-        with element("div", "row wide-left"):
+        with element("div", "lane wide-left"):
             decisions_panel(picture.get("decisions", {}))
             others_panel(picture.get("others", {}))
 
