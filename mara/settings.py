@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         "normal", description="`full` waits for the disk at every tick, `normal` at contract bookings"
     )
     optimizer: str = Field(
-        "rules",
+        "lp",
         min_length=1,
         max_length=MAX_TEXT_LENGTH,
         description="who plans: rules, lp, claude, static or static-breakeven",

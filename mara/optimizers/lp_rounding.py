@@ -34,7 +34,9 @@ def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) ->
         placed = nearest(placed, step.contracts_mw, world, conditions.contract_room_mw)
     desk = Desk(problem, conditions)
     desk.stand(placed)
-    waiting = np.flatnonzero(~(placed.served | placed.scheduled | (world.book.tier == Tier.SPOT)))
+    # Premium never rests by choice: where the program finds no reserve for it, it runs without.
+    may_rest = placed.scheduled & (world.book.tier != Tier.PREMIUM)
+    waiting = np.flatnonzero(~(placed.served | may_rest | (world.book.tier == Tier.SPOT)))
     if len(waiting):
         place_waiting(desk, waiting.tolist())
     desk.sell_tokens()
@@ -56,11 +58,11 @@ def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) ->
 
 
 def _more_rest_mw(step: PlanStep, desk: Desk, problem: Problem) -> list[float]:
-    """What the program leaves unserved beyond what rests already, by tier (G,); Spot has no budget."""
+    """What the program leaves unserved beyond what rests already, by tier (G,); neither Premium nor Spot rests."""
     planned, placed = step.contracts_mw.sum(axis=0), np.array(desk.load).sum(axis=0)
     served = np.minimum(planned, problem.world.book.promised_mw)
     more: list[float] = np.maximum(placed - served, 0.0).tolist()
-    more[Tier.SPOT] = 0.0
+    more[Tier.PREMIUM] = more[Tier.SPOT] = 0.0
     return more
 
 

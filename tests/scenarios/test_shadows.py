@@ -1,4 +1,4 @@
-"""A day of the default simulation and some hours: what error budgets earn is the difference of two runs, and the panel shows it."""
+"""A day of the default simulation: what error budgets earn is the difference of two runs, and the panel shows it."""
 
 from dataclasses import dataclass
 from functools import cache
