@@ -12,11 +12,12 @@ from components import format as text
 from components.live import Column, LiveTable, live_text
 from components.makers import maker_of
 from components.picture import Channel, Shown, cell
-from components.plan_panel import MOST_REASONS, plan_cells
 from components.theme import element, explained, panel, scroll
-from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, Snapshot
+from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, PlanSnapshot, Snapshot
 
 MOST_CLAIMS: Final = 8
+MOST_REASONS: Final = 8
+NO_PLAN: Final = "No plan yet: the first one follows the first observation."
 NO_ADVISOR: Final = AdvisorSnapshot(state="off", message="AI not configured", why_not="AI not configured")
 NOT_CONFIGURED: Final = "AI not configured: the plan needs none. Set ANTHROPIC_API_KEY to have Claude advise."
 CALM_OUTCOMES: Final = ("accepted", "adjusted")
@@ -74,22 +75,24 @@ def reasoning_panel(first: Channel, runs: Channel, ask: Callable[[], object]) ->
 
 
 def reasoning_cells(snapshot: Snapshot, advisor: AdvisorSnapshot | None) -> Channel:
-    """The panel's cells, with those of the plan in force; an empty text takes no room."""
+    """The panel's cells; an empty text takes no room."""
     said, plan, gains = advisor or NO_ADVISOR, snapshot.plan, snapshot.gains
     is_claude_s = plan.optimizer.startswith("claude")
     climate_usd_per_h = said.climate_saving_usd_per_h if is_claude_s else None
     time_zone_usd_per_h = said.time_zone_gain_usd_per_h if is_claude_s else None
     claims = [cell(claim.text, claim.kind) for claim in plan.claims[:MOST_CLAIMS]]
     padded: list[Shown] = [*claims, *[""] * (MOST_CLAIMS - len(claims))]
-    cells = plan_cells(snapshot)
+    reasons = [*plan.reasons[:MOST_REASONS], *[""] * (MOST_REASONS - len(plan.reasons))]
     return {
-        **cells,
+        "plan.age": _age(plan, snapshot.tick_minutes),
+        "plan.note": cell(plan.note, "warn") if plan.note else "",
+        **{f"plan.reason.{i}": reason for i, reason in enumerate(reasons)},
         "why.maker": cell(maker_of(plan.optimizer, plan.status), _maker_state(plan.optimizer, plan.status)),
         "why.climate": _gain(gains.climate_usd),
         "why.climate.note": _note(climate_usd_per_h, f"since start, {_carbon(gains.carbon_avoided_t)}"),
         "why.time_zone": _gain(gains.time_zone_usd),
         "why.time_zone.note": _note(time_zone_usd_per_h, "since start"),
-        "why.headline": said.headline if is_claude_s and said.headline else cells["plan.headline"],
+        "why.headline": (said.headline if is_claude_s else "") or plan.headline or NO_PLAN,
         **{f"why.claim.{i}": shown for i, shown in enumerate(padded)},
         "claude.why_not": said.why_not,
         "claude.message": _message(said),
@@ -122,6 +125,17 @@ def _list(look: str, name: str, most: int, first: Channel) -> None:
     with element("ul", look):
         for i in range(most):
             live_text(f"{name}.{i}", {f"{name}.{i}": "", **first}, as_="li")
+
+
+def _age(plan: PlanSnapshot, tick_minutes: int) -> str:
+    age = "made this tick" if plan.age_ticks <= 0 else f"{text.duration(plan.age_ticks * tick_minutes)} old"
+    parts = [age, plan.status]
+    if plan.objective_usd is not None:
+        parts.append(f"expects {text.usd_in_short(plan.objective_usd)}")
+    if plan.objective_usd is not None and plan.bound_usd:
+        gap_share = (plan.bound_usd - plan.objective_usd) / abs(plan.bound_usd)
+        parts.append(f"gap {text.percent(gap_share, 2)}")
+    return ", ".join(part for part in parts if part)
 
 
 def _maker_state(optimizer: str, status: str) -> str:

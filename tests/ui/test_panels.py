@@ -7,7 +7,7 @@ from components.events_panel import MOST_EVENTS, event_channel
 from components.gains_panel import PLACEMENT_GAINS, gain_cells
 from components.kpis import kpi_cells
 from components.past import Past
-from components.plan_panel import MOST_REASONS, plan_cells
+from components.reasoning_panel import reasoning_cells
 from components.site_map import MAP_FIELDS, map_channel
 from components.sla_panel import MOST_CONTRACTS_SHOWN, contract_channel, tier_channel
 from mara.core.snapshot import EventSnapshot
@@ -23,7 +23,7 @@ def cells_of(row: object) -> list[object]:
 
 
 def test_cells_are_keyed_once() -> None:
-    keys = [key for draw in (plan_cells, gain_cells) for key in draw(SNAPSHOT)] + list(kpi_cells(SNAPSHOT, PAST))
+    keys = [*gain_cells(SNAPSHOT), *reasoning_cells(SNAPSHOT, None), *kpi_cells(SNAPSHOT, PAST)]
     assert len(keys) == len(set(keys))
 
 
@@ -122,22 +122,6 @@ def test_the_gains_of_placement_add_up_and_flexibility_stands_beside_them() -> N
 def test_carbon_that_was_added_is_not_called_avoided() -> None:
     cells = gain_cells(replace(SNAPSHOT, gains=replace(SNAPSHOT.gains, carbon_avoided_t=-3.24)))
     assert cells["gain.carbon"] == "3.2 t CO2 added by placement"
-
-
-def test_a_plan_tells_its_age_and_its_certified_gap() -> None:
-    plan = replace(
-        SNAPSHOT.plan, optimizer="lp", age_ticks=3, status="optimal", objective_usd=990_000.0, bound_usd=1_000_000.0
-    )
-    cells = plan_cells(replace(SNAPSHOT, plan=plan))
-    assert cells["plan.optimizer"] == "Linear program"
-    assert cells["plan.age"] == "15 min old, optimal, expects 990 kUSD, gap 1.00 %"
-
-
-def test_a_fallback_is_told_and_surplus_reasons_are_left_out() -> None:
-    reasons = tuple(f"reason {i}" for i in range(20))
-    cells = plan_cells(replace(SNAPSHOT, plan=replace(SNAPSHOT.plan, note="lp timed out: rules plan", reasons=reasons)))
-    assert cells["plan.note"] == ["lp timed out: rules plan", "warn"]
-    assert f"plan.reason.{MOST_REASONS}" not in cells
 
 
 def test_events_come_newest_first_and_in_the_order_of_their_tick() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from components.picture import Channel
-from components.reasoning_panel import MOST_CLAIMS, advice_channel, reasoning_cells
+from components.reasoning_panel import MOST_CLAIMS, MOST_REASONS, advice_channel, reasoning_cells
 from mara.core.plan import Claim
 from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot
 from tests.ui.conftest import Screen
@@ -96,6 +96,22 @@ def test_the_history_comes_newest_first() -> None:
         [2.0, "09:09 UTC", ["AI busy", "warn"], "0.019 USD"],
         [1.0, "09:05 UTC", "Claude's plan runs", "0.019 USD"],
     ]
+
+
+def test_a_plan_tells_its_age_and_its_certified_gap() -> None:
+    plan = replace(
+        SNAPSHOT.plan, optimizer="lp", age_ticks=3, status="optimal", objective_usd=990_000.0, bound_usd=1_000_000.0
+    )
+    cells = reasoning_cells(replace(SNAPSHOT, plan=plan), None)
+    assert cells["plan.age"] == "15 min old, optimal, expects 990 kUSD, gap 1.00 %"
+
+
+def test_a_fallback_is_told_and_surplus_reasons_are_left_out() -> None:
+    reasons = tuple(f"reason {i}" for i in range(20))
+    plan = replace(SNAPSHOT.plan, note="lp timed out: rules plan", reasons=reasons)
+    cells = reasoning_cells(replace(SNAPSHOT, plan=plan), None)
+    assert cells["plan.note"] == ["lp timed out: rules plan", "warn"]
+    assert f"plan.reason.{MOST_REASONS}" not in cells
 
 
 def test_there_is_room_for_so_many_claims_and_no_more() -> None:
