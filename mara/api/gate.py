@@ -14,6 +14,7 @@ from mara.api.identity import LOCAL, SCOPE_KEY, Doorkeeper, Identity, address_of
 from mara.api.limits import Limits
 from mara.api.login import LOGIN_PATH, Login
 from mara.api.origins import SAFE_METHODS, Origins, Refusal
+from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.clock import Clock
 from mara.runtime.vitals import Vitals
 
@@ -87,6 +88,7 @@ class Gate:
             return
         if identity is not None:
             scope[SCOPE_KEY] = identity
+            ACTOR.set(Actor(name=identity.name, address=address_of(scope)))
         await self._app(scope, receive, send)
 
     def _wait_s(self, identity: Identity | None, method: str, scope: Scope) -> float:

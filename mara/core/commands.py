@@ -1,4 +1,7 @@
-"""What an operator may order. Commands are inputs of a tick, stored with it, so that a replay obeys them again."""
+"""What an operator may order. Commands are inputs of a tick, stored with it, so that a replay obeys them again.
+
+`by` and `address` say who ordered it, and from where: for the audit, the engine obeys all alike.
+"""
 
 from dataclasses import dataclass
 
@@ -11,6 +14,8 @@ class Book:
 
     request: ContractRequest
     rate_usd_per_mwh: float
+    by: str = "operator"
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +23,8 @@ class Cancel:
     """End a contract now; its window is settled as if it had ended."""
 
     contract_id: str
+    by: str = "operator"
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +33,8 @@ class Outage:
 
     site_id: str
     duration_ticks: int
+    by: str = "operator"
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +42,8 @@ class Restore:
     """End an ordered outage."""
 
     site_id: str
+    by: str = "operator"
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +57,8 @@ class Exclude:
     to_tick: int
     reason: str
     author: str
+    by: str = "operator"
+    address: str = ""
 
 
 Command = Book | Cancel | Outage | Restore | Exclude

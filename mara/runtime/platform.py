@@ -14,6 +14,7 @@ from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import AdvisorSnapshot, SeriesPoint
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, FeedEnded, MaraError, StoreBlocked
+from mara.runtime.actor import signed
 from mara.runtime.advisor import Advisor
 from mara.runtime.again import last_shown
 from mara.runtime.archive import Archive
@@ -203,6 +204,7 @@ class Platform:
         if len(self._commands) >= MAX_COMMANDS:
             raise CommandError(f"{MAX_COMMANDS} commands are waiting: let the engine go on first")
         refuse_impossible(command, self._commands, self._engine.world, self._engine.charter)
+        command = signed(command)
         self._commands.append(command)
         log.info("command ordered", extra={"command": repr(command)})
 

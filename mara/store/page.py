@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, Ints
-from mara.core.commands import Exclude
 from mara.core.contract import ContractBook
 from mara.core.events import Event
 from mara.core.plan import Plan, PlanStep
@@ -26,7 +25,6 @@ WITHOUT_BOOK: Final = frozenset({"book"})
 WORLD: Final = "world"
 BOOK: Final = "book"
 """Parts of the engine's memory that are the store's own."""
-OPERATOR: Final = "operator"
 NEVER: Final = -1
 MONEY_COLUMNS: Final = slice(-3, None)
 """Of `allocations`: revenue, cost, energy cost."""
@@ -224,8 +222,7 @@ def _audits(step: Step, tail: Tail, link: bytes) -> tuple[list[rows.RowValues], 
     last = tail.audit_hash
     for number, command in enumerate(step.commands, start=tail.audit_count + 1):
         action = f"{type(command).__name__} {text_of(type(command), command)}"
-        actor = command.author if isinstance(command, Exclude) else OPERATOR
-        entry = (number, step.tick, actor, "", action, tail.tick_hash, link)
+        entry = (number, step.tick, command.by, command.address, action, tail.tick_hash, link)
         after = audit_hash(last, entry)
         audits.append((*entry, last, after))
         last = after

@@ -54,9 +54,15 @@ def wait_for_ticks(client: TestClient, last: int = FIRST_TICKS - 1) -> None:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run of `client` is stored."""
+    return tmp_path_factory.mktemp("api")
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[TestClient]:
     """A run that stands still after its first ticks."""
-    with TestClient(served(tmp_path_factory.mktemp("api"), 8080), raise_server_exceptions=False) as client:
+    with TestClient(served(folder, 8080), raise_server_exceptions=False) as client:
         wait_for_ticks(client)
         yield client
 

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,6 +161,16 @@ def test_an_outage_takes_a_site_down_until_it_is_restored(client: TestClient) ->
 
     assert status_after({"action": "outage", "site_id": "oslo", "ticks": 50}) == "down"
     assert status_after({"action": "restore", "site_id": "oslo"}) != "down"
+
+
+def test_the_audit_says_who_ordered_what_and_from_where(client: TestClient, folder: Path) -> None:
+    tick = client.get("/api/snapshot").json()["tick"]
+    client.post("/api/control", json={"action": "outage", "site_id": "texas", "ticks": 1})
+    client.post("/api/control", json={"action": "step"})
+    wait_for_ticks(client, tick + 1)
+    with closing(sqlite3.connect(folder / "m.db")) as connection:
+        rows = connection.execute("SELECT actor, address, action FROM audit WHERE action LIKE '%texas%'").fetchall()
+    assert [(actor, address) for actor, address, _ in rows] == [("local", "testclient")]
 
 
 def test_a_contract_that_is_cancelled_is_live_no_more(client: TestClient) -> None:
