@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -20,6 +20,10 @@ from mara.cli.commands import app as commands
 from mara.errors import ConfigError
 from mara.runtime.log import open_log
 from mara.settings import read_settings
+
+SWITCH_INTERVAL_S: Final = 0.001
+"""How soon a busy thread (a planner's, an advisor's) lets the loop of the ticks in; Python's own 5 ms, several times a
+tick, add up to lateness that can be seen."""
 
 
 def main() -> None:
@@ -55,6 +59,7 @@ def run(
 
     if native:
         refuse_missing_extra()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with ExitStack() as ends:
         ends.enter_context(open_log(settings))
         atexit.register(ends.close)  # a closed window ends the process without coming back here

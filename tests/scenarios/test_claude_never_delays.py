@@ -1,0 +1,136 @@
+"""Whatever becomes of a conversation with Claude, ticks start on time: nothing of it is waited for."""
+
+import asyncio
+import gc
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mara.bootstrap import platform_of
+from mara.errors import CommandError
+from mara.optimizers import claude
+from mara.runtime.breaker import Breaker
+from mara.runtime.clock import SystemClock
+from mara.runtime.platform import Platform
+from mara.settings import Settings, read_settings
+from pages.__main__ import SWITCH_INTERVAL_S
+from tests.claude.fake_messages import FakeMessages
+from tests.claude.script import Call, Entry, Fault, Talk, Turn, broken_answer, truncated_answer
+from tests.runtime.advised import evidence_of, grounded, row
+from tests.runtime.made_up import running, stage, until
+from tests.scenarios.punctuality import Watch
+
+TICK_S = 0.2
+MOST_LATE_S = 0.05
+PATIENCE_S = 1.0
+"""Of the client, instead of half a minute."""
+WITHIN_S = 60.0
+FAULTS: tuple[Entry, ...] = (
+    Fault.hang(),
+    Fault.drip(0.01),
+    Fault.drop(),
+    Fault.silent_eof(),
+    Fault.html(),
+    Fault.huge(8.0),
+    Fault.broken_event(),
+    Fault.status(400),
+    Fault.status(401),
+    Fault.status(429, retry_after=3_600),
+    Fault.status(529),
+    Fault.sse_error("overloaded_error"),
+    broken_answer(),
+    truncated_answer(Turn(text='{"headline": "It is cool in the north."}')),
+    Turn(refusal="reasoning_extraction"),
+    Turn(text='{"headline": "9 % less", "claims": [], "allocation": []}', schema_kept=False),
+)
+TIRELESS = Turn(calls=(Call("evaluate_plan", {"changes": []}), Call("get_site", {"site_id": "s02"})))
+SENSIBLE = Turn(calls=(Call("solve_what_if", {"site_id": "s05", "quantity": "dry_bulb_c", "value": 20}),))
+
+
+class Troubles:
+    """A script in which each conversation fails in its own way; a tireless and a sensible one come last."""
+
+    def __init__(self) -> None:
+        self._left = iter((*FAULTS, TIRELESS, SENSIBLE))
+        self._now: Entry = SENSIBLE
+        self.are_over = False
+
+    def __call__(self, talk: Talk) -> Entry:
+        if talk.turn == 0:
+            self._now = next(self._left, SENSIBLE)
+        if self._now is not SENSIBLE or talk.turn == 0:
+            return self._now
+        self.are_over = True
+        ref, mw = next((ref, mw) for ref, mw in evidence_of(talk).items() if ref.endswith("_miner_mw"))
+        site, _, load = ref.removeprefix("E0.").removesuffix("_mw").partition("_")
+        return grounded([row(site, load, 0.99 * mw)])
+
+
+@pytest.fixture
+def _as_in_a_live_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Threads take turns and garbage is looked for as in `mara run`; patience is short, no failure stops the next."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.collect()
+    gc.freeze()
+    monkeypatch.setitem(claude.Claude.__init__.__kwdefaults__, "deadline_s", PATIENCE_S)
+    monkeypatch.setattr(Breaker, "tripped", lambda _, refusal: str(refusal))
+    yield
+    gc.unfreeze()
+    sys.setswitchinterval(before)
+
+
+def settings_for(folder: Path, url: str) -> Settings:
+    ample = {f"claude_budget_usd_per_{span}": 1_000.0 for span in ("hour", "day")}
+    return read_settings(
+        options={
+            "database_url": f"sqlite:///{folder / 'mara.db'}",
+            "optimizer": "claude",
+            "speed": 300.0 / TICK_S,
+            "anthropic_api_key": "test-key",
+            "anthropic_base_url": url,
+            "claude_requests_per_hour": 10_000,
+            **ample,
+        }
+    )
+
+
+async def ask_on(platform: Platform, troubles: Troubles) -> None:
+    """Ask again as soon as it can be asked, until all was met and a sensible conversation came to its end."""
+    async with asyncio.timeout(WITHIN_S):
+        while not troubles.are_over:
+            try:
+                await platform.ask_claude()
+            except CommandError:
+                await asyncio.sleep(TICK_S / 2)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_as_in_a_live_run")
+async def test_ticks_start_on_time_while_claude_fails_in_every_way(tmp_path: Path) -> None:
+    troubles, watch = Troubles(), Watch()
+    with FakeMessages(troubles) as fake:
+        platform = platform_of(settings_for(tmp_path, fake.url))
+        watch.look_at(platform)
+        await platform.start()
+        try:
+            await ask_on(platform, troubles)
+        finally:
+            await platform.stop()
+    late_s = watch.lateness_s(TICK_S)
+    assert len(late_s) > 30
+    assert np.quantile(late_s, 0.99, method="higher") <= MOST_LATE_S, np.round(np.sort(late_s)[-8:], 3)
+
+
+async def test_a_loop_that_is_held_up_is_found_to_be_late() -> None:
+    watch, here = Watch(), stage(clock=SystemClock(), speed_share=300.0 / TICK_S)
+    watch.look_at(here.platform)
+    async with running(here):
+        await until(lambda: len(watch.started_s) > 3)
+        asyncio.get_running_loop().call_later(TICK_S / 2, time.sleep, 1.5 * TICK_S)
+        await until(lambda: len(watch.started_s) > 8)
+    assert watch.lateness_s(TICK_S).max() > MOST_LATE_S
