@@ -22,7 +22,7 @@ TIER_COLUMNS = (
     Column(label="Budget left", look="number", hint="Bad ticks that the promises still leave room for, of all."),
 )
 CONTRACT_COLUMNS = (
-    Column(label="Contract", look="grow", clipped=True),
+    Column(label="Contract in most danger", look="grow", clipped=True),
     Column(label="Site", look="site-name", clipped=True),
     Column(label="MW", look="number"),
     Column(label="Availability", look="number", hint="Good ticks over counted ticks of its window, rounded down."),
@@ -37,7 +37,6 @@ def sla_panel(tiers: Channel, contracts: Channel, form: Callable[[], object] | N
             element("a", "panel-link", "All contracts").props('href="/sla"')
         with element("div", "tiers"):
             LiveTable("tiers", columns=TIER_COLUMNS, caption="Promises by tier", empty="No promises yet.", first=tiers)
-        element("h3", "panel-subtitle", "Live contracts, most in danger first")
         with scroll("Live contracts, most in danger first"):
             LiveTable(
                 "contracts",

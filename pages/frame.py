@@ -15,6 +15,7 @@ from components.theme import element, head_html, icon
 from mara.core.commands import Command, Outage, Restore
 from mara.errors import MaraError
 from pages.live import Platform, Publisher
+from pages.permission import demand_operator
 
 STEP_TICKS: Final = 1
 PAGES: Final = (
@@ -60,9 +61,11 @@ def _navigation(here: str) -> None:
 
 def actions_of(platform: Platform, publisher: Publisher) -> Actions:
     """The buttons' deeds: what is refused is said, what is done shows at once."""
+    begin_anew = publisher.begin_anew
 
     def done(command: Callable[[], object]) -> None:
         try:
+            demand_operator()
             command()
         except MaraError as error:
             ui.notify(str(error), type="warning")
@@ -70,6 +73,7 @@ def actions_of(platform: Platform, publisher: Publisher) -> Actions:
 
     def order(commands: Sequence[Command], said: str) -> None:
         try:
+            demand_operator()
             for command in commands:
                 platform.order(command)
         except MaraError as error:
@@ -89,5 +93,5 @@ def actions_of(platform: Platform, publisher: Publisher) -> Actions:
         set_speed=lambda speed: done(lambda: platform.set_speed(speed)),
         order_outage=order_outage,
         restore=lambda sites: order([Restore(site_id=site) for site in sites], "Ordered: back from the next tick on."),
-        begin_anew=publisher.begin_anew,
+        begin_anew=None if begin_anew is None else lambda: done(begin_anew),
     )

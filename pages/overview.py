@@ -11,6 +11,7 @@ from components.past import Past
 from components.picture import Picture
 from components.power_panel import power_cells, power_channel, power_panel
 from components.reasoning_panel import advice_channel, reasoning_cells, reasoning_panel
+from components.request_form import RequestActions, request_form
 from components.site_map import map_channel, site_channel, site_map_panel
 from components.sla_panel import contract_channel, sla_panel, tier_channel
 from components.theme import element
@@ -23,12 +24,13 @@ from pages.live import Platform, Publisher
 
 def register(platform: Platform, publisher: Publisher) -> None:
     """Serve the overview at `/`."""
+    requests = RequestActions(quote=platform.quote, book=platform.book)
 
     @ui.page("/", title="Mara", dark=None)
     def overview() -> None:
         picture = publisher.open(ui.context.client, overview_picture)
         with frame(picture["cells"], actions_of(platform, publisher), "/"):
-            _draw(picture, asking(platform))
+            _draw(picture, asking(platform), lambda: request_form(requests, compact=True))
 
 
 def overview_picture(published: Published, past: Past) -> Picture:
@@ -50,13 +52,13 @@ def overview_picture(published: Published, past: Past) -> Picture:
     }
 
 
-def _draw(picture: Picture, ask: Callable[[], object]) -> None:
+def _draw(picture: Picture, ask: Callable[[], object], form: Callable[[], object]) -> None:
     cells = picture["cells"]
     with element("div", "overview"):
         kpi_strip(cells)
         with element("div", "strip strip-now"):
             site_map_panel()
-            sla_panel(picture.get("tiers", {}), picture.get("contracts", {}))
+            sla_panel(picture.get("tiers", {}), picture.get("contracts", {}), form)
         with element("div", "strip strip-why"):
             money_panel()
             power_panel(cells)

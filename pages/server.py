@@ -1,5 +1,6 @@
 """Serves the pages of a platform: starts it with the server, and ends it with the server."""
 
+import gc
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -70,6 +71,7 @@ def serve(
         try:
             await platform.start()
             publisher.remember(await platform.series(SERIES_HOURS), await _courses_of(platform))
+            _set_apart_what_stays()
         except MaraError as refusal:
             refusals.append(refusal)
             app.shutdown()
@@ -102,6 +104,14 @@ def serve(
     if refusals:
         raise refusals[0]
     return bool(asked)
+
+
+def _set_apart_what_stays() -> None:
+    """Have the collector of garbage look no more at what lives as long as the program: 170,000 objects, mostly code, on
+    which a full collection stopped every tick and every browser for 80 to 300 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def _courses_of(platform: Platform) -> Courses:

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from mara.core.commands import Outage, Restore
+from mara.errors import CommandError
 from mara.runtime.latest import EngineState, Latest
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import snapshot_at, stale_snapshot
@@ -217,3 +218,16 @@ async def test_two_users_get_the_same_text(screen: Screen) -> None:
     assert first.id != second.id
     assert len(screen.sent) == 2
     assert screen.sent[0] == screen.sent[1]
+
+
+async def test_who_may_only_look_changes_nothing(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise CommandError("an operator may do this; you may look")
+
+    monkeypatch.setattr("pages.frame.demand_operator", refuse)
+    await screen.open()
+    screen.user.find(marker="Pause").trigger("click")
+    screen.user.find(marker="outage-dialog").trigger("down", {"sites": ["oslo"], "minutes": 60})
+    await screen.user.should_see("an operator may do this")
+    assert screen.platform.latest.read().state is EngineState.RUNNING
+    assert screen.platform.ordered == []
