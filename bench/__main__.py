@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import advance, backtest, lp, report, store, ui
+from bench import advance, api, backtest, lp, report, store, ui
 from bench.report import Figure
 from bench.timing import yardstick
 
 GROUPS: Final[dict[str, Callable[..., Iterator[Figure]]]] = {
     "advance": advance.figures,
+    "api": api.figures,
     "backtest": backtest.figures,
     "lp": lp.figures,
     "store": store.figures,

@@ -46,6 +46,8 @@ def reading_routes(engine: Engine, stream: Stream) -> APIRouter:
 
 
 def _add_present(router: APIRouter, engine: Engine) -> None:
+    written: dict[str, Any] = {}  # the newest snapshot as bytes, written once for all who ask
+
     @router.get("/health", include_in_schema=False)
     async def health() -> dict[str, str]:
         """Whether the process and its event loop live."""
@@ -62,7 +64,10 @@ def _add_present(router: APIRouter, engine: Engine) -> None:
     @router.get("/snapshot", response_class=Response, responses=_json_of(Snapshot))
     async def snapshot() -> Response:
         """The fleet in the tick last stored."""
-        return Response(await asyncio.to_thread(SNAPSHOT_JSON.dump_json, _snapshot_of(engine)), media_type=_JSON)
+        now = _snapshot_of(engine)
+        if written.get("of") is not now:
+            written.update(of=now, body=await asyncio.to_thread(SNAPSHOT_JSON.dump_json, now))
+        return Response(written["body"], media_type=_JSON)
 
     @router.get("/sites")
     async def sites() -> tuple[SiteSnapshot, ...]:
