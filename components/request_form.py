@@ -154,9 +154,9 @@ def _risk(risk: Risk | None, quote: Quote) -> dict[str, Any]:
     state = "good" if risk.miss_share <= SURE_SHARE else "warn" if risk.miss_share < DOUBTFUL_SHARE else "bad"
     ticks: Shown = cell(f"{text.significant(risk.bad_ticks)} of {text.number(risk.budget_ticks)}", state, share)
     return {
-        "label": "Bad ticks expected of budget",
+        "label": "Expected bad ticks",
         "ticks": ticks,
-        "miss": f"{_chance(risk.miss_share)} to miss the promise",
+        "miss": f"{_chance(risk.miss_share)} risk of a miss",
         "state": state,
         "hint": _risk_hint(risk),
     }

@@ -108,19 +108,20 @@ export default {
       const after = unit ? Vue.h("span", { class: "order-unit" }, unit) : null;
       return Vue.h("div", { class: `request-field request-${key}`, key }, [Vue.h("label", { for: id }, [label, after]), control]);
     },
-    fields() {
-      const decimal = { inputmode: "decimal", maxlength: 12 };
-      const who = [
-        this.input("customer", "Customer", "", { maxlength: 80, placeholder: "unnamed" }),
+    who() {
+      return [
+        this.input("customer", "Customer", "", { maxlength: 80, placeholder: "unnamed", form: "request-form" }),
         this.select("region", "Region", [["", "None, UTC"], ...this.regions]),
       ];
+    },
+    fields() {
+      const decimal = { inputmode: "decimal", maxlength: 12 };
       return [
         this.select("tier", "Tier", this.tiers),
         this.input("power", "Power", "MW", { ...decimal, placeholder: "5", title: this.hint }),
         this.input("hours", "Duration", "h", { ...decimal, placeholder: "48" }),
-        ...(this.compact ? [] : who),
+        ...(this.compact ? [] : this.who()),
         Vue.h("button", { type: "submit", class: "button button-strong request-go", disabled: !this.complete || Boolean(this.booking_id) }, this.goes()),
-        ...(this.compact ? [Vue.h("details", { class: "request-more" }, [Vue.h("summary", "Customer and region"), Vue.h("div", { class: "request-who" }, who)])] : []),
       ];
     },
     goes() {
@@ -135,14 +136,16 @@ export default {
       );
       const [ticks, state, share] = Array.isArray(risk.ticks) ? risk.ticks : [risk.ticks];
       const bar = typeof share === "number" ? { "--share": Math.min(share, 1) } : undefined;
+      const own = Vue.h("dl", { class: "request-costs" }, this.compact ? facts.slice(1, 2) : facts);
       return [
         Vue.h("div", { class: "request-price" }, [
           Vue.h("span", { class: "figure request-big" }, price),
           Vue.h("span", { class: "kpi-unit" }, "USD/MWh"),
+          this.compact ? own : null,
           Vue.h("span", { class: "note" }, charge),
         ]),
-        Vue.h("dl", { class: "request-costs" }, facts),
-        Vue.h("p", { class: "request-site" }, [Vue.h("strong", site), " ", Vue.h("span", { class: "note" }, why)]),
+        this.compact ? null : own,
+        Vue.h("p", { class: "request-site", title: this.compact ? why : undefined }, [Vue.h("strong", site), " ", Vue.h("span", { class: "note" }, why)]),
         Vue.h("p", { class: "request-risk", title: risk.hint }, [
           Vue.h("span", { class: "note" }, risk.label),
           Vue.h("span", { class: bar ? "figure bar" : "figure", style: bar, "data-state": state || undefined }, ticks),
@@ -154,7 +157,8 @@ export default {
     holds(starts) {
       if (!this.ticksLeft) return "This price has expired: press Quote for a new one.";
       const ticks = window.mara.number(this.ticksLeft);
-      return `Holds ${ticks} ${this.ticksLeft === 1 ? "tick" : "ticks"} more. Booked now it starts at ${starts}.`;
+      const more = `Holds ${ticks} ${this.ticksLeft === 1 ? "tick" : "ticks"} more`;
+      return this.compact ? `${more}, starts ${starts}.` : `${more}. Booked now it starts at ${starts}.`;
     },
     refused() {
       const ways = this.current.alternatives.map((other, i) =>
@@ -183,8 +187,11 @@ export default {
   render() {
     const state = this.booked ? "booked" : this.current.refusal ? "refused" : this.current.id ? "offered" : "empty";
     return Vue.h("div", { class: "request-box", "data-look": this.compact ? "compact" : "wide" }, [
-      Vue.h("form", { class: "request-form", "aria-label": "Request a contract", novalidate: true, onSubmit: this.send }, this.fields()),
+      Vue.h("form", { class: "request-form", id: "request-form", "aria-label": "Request a contract", novalidate: true, onSubmit: this.send }, this.fields()),
       Vue.h("div", { class: "request-answer", tabindex: -1, "aria-live": "polite", "aria-busy": String(this.busy), "data-answer": state }, this.answer()),
+      this.compact
+        ? Vue.h("details", { class: "request-more" }, [Vue.h("summary", "Customer and region"), Vue.h("div", { class: "request-who" }, this.who())])
+        : null,
     ]);
   },
 };

@@ -81,7 +81,7 @@ def test_an_offer_tells_price_cost_site_risk_and_until_when() -> None:
     assert offer["site"] == "Texas USA"
     assert offer["why"].startswith("273 USD/MWh, the least of 5 sites")
     assert offer["risk"]["ticks"] == ["0.14 of 0", "warn", 1.0]
-    assert offer["risk"]["miss"] == "9.5 % to miss the promise"
+    assert offer["risk"]["miss"] == "9.5 % risk of a miss"
     assert (offer["expires_s"] - 1_751_328_000) / offer["tick_s"] == 289 + 48
 
 
