@@ -228,8 +228,6 @@ def platform_of(settings: Settings) -> Platform:
         store, engine = open_run(settings)
         with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
             engine.outlook()
-        if engagement.client is not None:  # its import takes seconds and holds up every thread: not beside a tick
-            import mara.optimizers.claude  # noqa: F401
         return store, engine, planner_of(settings, advisor if engagement.client is not None else None, clock)
 
     webhook = Webhook(settings.webhook_url) if settings.webhook_url is not None else None
