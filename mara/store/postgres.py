@@ -70,7 +70,8 @@ class PostgresServer:
 
     @property
     def name(self) -> str:
-        shown = self.url.set(drivername="postgresql", password=None, query={})
+        url = self.url
+        shown = URL.create("postgresql", url.username, host=url.host, port=url.port, database=url.database)
         return shown.render_as_string()
 
     def hold(self) -> "Writer":
@@ -140,9 +141,13 @@ class PostgresServer:
 
     @contextmanager
     def answering(self, doing: str) -> Iterator[None]:
+        import psycopg
+
         try:
             yield
         except DBAPIError as error:
+            raise refusal_of(self.name, doing, error.orig) from error
+        except psycopg.Error as error:  # of what is asked past SQLAlchemy
             raise refusal_of(self.name, doing, error) from error
         except PoolTimeoutError as error:
             raise StoreError(
@@ -172,18 +177,14 @@ class PostgresServer:
             connection.exec_driver_sql(statement, list(values))
             return
         driver: Any = connection.connection.driver_connection
-        try:
-            with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-                for row in values:
-                    copy.write_row(row)
-        except driver.Error as error:
-            raise DBAPIError(f"COPY {table}", None, error) from error
+        with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in values:
+                copy.write_row(row)
 
     def wait_for_disk(self, connection: Connection, *, full: bool) -> None:
         """A killed Mara loses nothing either way; a server that loses its power may lose the last ticks, never half."""
-        driver: Any = connection.connection.driver_connection
-        driver.execute(f"SET synchronous_commit = {'on' if full else 'off'}")
-        driver.commit()
+        with connection.begin():
+            connection.exec_driver_sql(f"SET synchronous_commit = {'on' if full else 'off'}")
 
     def settle(self, connection: Connection) -> None:
         """Nothing: the server keeps its own log."""
@@ -236,10 +237,10 @@ class Writer:
         self.engine.dispose()
 
 
-def refusal_of(name: str, doing: str, error: DBAPIError) -> StoreError:
-    """Our error for the server's."""
-    code = getattr(error.orig, "sqlstate", None)
-    said = str(error.orig).strip().partition("\n")[0]
+def refusal_of(name: str, doing: str, error: BaseException | None) -> StoreError:
+    """Our error for the server's or the driver's."""
+    code = getattr(error, "sqlstate", None)
+    said = str(error).strip().partition("\n")[0]
     if code == _FULL:
         return StoreBlocked(f"disk full at {doing}: nothing was lost: free space for {name} and try again")
     if code in _BLOCKED:
@@ -248,7 +249,7 @@ def refusal_of(name: str, doing: str, error: DBAPIError) -> StoreError:
         return StoreRefused(f"{name} cannot be written at {doing} ({said}): give this user the right to write")
     if code in _DAMAGED:
         return StoreRefused(f"{name} is damaged ({said}) at {doing}: stop, and restore a backup")
-    if error.connection_invalidated or code is None or code.startswith(("08", "57P", "53")):
+    if code is None or code.startswith(("08", "57P", "53")):
         return StoreBlocked(f"{name} cannot be reached at {doing} ({said}): start the server, or mend the URL")
     return StoreError(f"{name} failed at {doing} ({said}): mend that and try again")
 
