@@ -72,6 +72,10 @@ layers: dev
 	  $(PIP_INSTALL) --retries 1 --timeout 15 -c $(VENV)/locked.txt $(LAYERS) && touch $(LAYERS_STAMP); } || \
 	  echo "linopy and pyomo cannot be installed from here: the rest is measured without that comparison"
 
+soak: dev ## the long forms of what reliability promises: about half an hour
+	@KILLS=200 EXAMPLES=300 SOAK=1 $(BIN)/python -m pytest tests/scenarios/test_kill.py tests/api/test_schema.py tests/scenarios
+	@bash .ci/chromium && SOAK=1 $(BIN)/python -m pytest -m browser tests/browser/test_steadiness.py tests/browser/test_security.py
+
 lock: ## resolve the lock files anew (UPGRADE=--upgrade takes the newest versions)
 	@PYTHON="$(PYTHON)" UV_VERSION="$(UV_VERSION)" bash .ci/lock $(UPGRADE)
 

@@ -1,5 +1,6 @@
 """Whatever JSON can say: every operation of the schema, with all checks, on a real socket."""
 
+import os
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from mara.api.app import schema_of
 from mara.api.port import Engine
 from mara.runtime.latest import Latest
 
-EXAMPLES = 25
+EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 """Of each operation; `make soak` takes more."""
 OPERATIONS = [
     (path, method)
