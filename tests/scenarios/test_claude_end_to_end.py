@@ -18,6 +18,7 @@ from components.past import Past
 from mara.bootstrap import platform_of
 from mara.core.snapshot import PlanSnapshot
 from mara.optimizers.advisor_bench import LOADS, loads_of
+from mara.runtime.again import replayed
 from mara.runtime.latest import EngineState
 from mara.runtime.platform import Platform
 from mara.settings import read_settings
@@ -120,6 +121,8 @@ async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tm
             assert run.request_id == fake.request_ids[-1]
             assert plan.provenance is not None
             assert plan.provenance.request_ids == (fake.request_ids[-1],)
+            again = replayed(platform._store.reading, snapshot.run_id, snapshot.tick)
+            assert again.differs == (), "a replay needs nobody to ask"
 
 
 async def test_with_nobody_listening_neither_its_words_nor_its_plan_appear(tmp_path: Path) -> None:
