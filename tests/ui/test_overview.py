@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import pytest
@@ -224,7 +225,7 @@ async def test_who_may_only_look_changes_nothing(screen: Screen, monkeypatch: py
     def refuse() -> None:
         raise CommandError("an operator may do this; you may look")
 
-    monkeypatch.setattr("pages.frame.demand_operator", refuse)
+    monkeypatch.setattr(sys.modules["pages.frame"], "demand_operator", refuse)
     await screen.open()
     screen.user.find(marker="Pause").trigger("click")
     screen.user.find(marker="outage-dialog").trigger("down", {"sites": ["oslo"], "minutes": 60})
