@@ -5,7 +5,7 @@ of its tier added back: the power it takes, the tokens and the contracts that gi
 gives way. The request brings no error budget of its own into it: the price is that of a promise that is kept.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -76,6 +76,39 @@ def outlay_of(
     for wish in waiting:
         case = _with(case, lengths, problem.tick, wish)
     return _solved(case, lengths, problem.tick, basis, deadline_s)
+
+
+def outlay_in_force(problem: Problem, plan: Plan | None) -> Outlay | None:
+    """What a plan in force says of the present, without solving anything: for fleets that are too large to wait for.
+
+    None where it knows no prices or has run out. Bookings that wait are not in it.
+    """
+    if plan is None or plan.shadow is None or len(plan.shadow.demand_usd_per_mwh) != len(plan.step_ticks):
+        return None
+    passed = problem.tick - plan.made_tick
+    if not 0 <= passed < sum(plan.step_ticks) or len(plan.steps) != len(plan.step_ticks):
+        return None
+    at = plan.index_at(problem.tick)
+    lengths = (sum(plan.step_ticks[: at + 1]) - passed, *plan.step_ticks[at + 1 :])
+    steps = plan.steps[at:]
+    return Outlay(
+        case=case_of(problem, lengths),
+        lengths=lengths,
+        made_tick=problem.tick,
+        objective_usd=plan.objective_usd or 0.0,
+        shadow=Shadow(**{field.name: _from_step(getattr(plan.shadow, field.name), at) for field in fields(Shadow)}),
+        breached_mwh=np.zeros((len(lengths), PROMISED_TIER_COUNT)),
+        shed_share=np.zeros(PROMISED_TIER_COUNT),
+        served_share=np.ones(TIER_COUNT),
+        reserve_mw=np.array([step.reserve_mw for step in steps]),
+        premium_mw=np.array([step.contracts_mw[:, Tier.PREMIUM] for step in steps]),
+        basis=None,
+    )
+
+
+def _from_step(values: Floats, at: int) -> Floats:
+    """Prices by step from one on; budgets have one for all."""
+    return values[at:] if values.ndim > 1 else values
 
 
 def outlay_with(before: Outlay, wish: Wish, *, deadline_s: float = 600.0) -> Outlay:

@@ -10,6 +10,7 @@ from typing import Final
 from mara.core.commands import Cancel, Command, Exclude
 from mara.core.events import Event
 from mara.core.picture import forecast_snapshot, snapshot_of
+from mara.core.plan import Plan
 from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import AdvisorSnapshot, SeriesPoint
 from mara.core.units import SECONDS_PER_MINUTE
@@ -24,7 +25,7 @@ from mara.runtime.exclusions import Announcement
 from mara.runtime.latest import EngineState, Latest
 from mara.runtime.lookout import Lookout
 from mara.runtime.orders import refuse_impossible
-from mara.runtime.planner import Planner
+from mara.runtime.planner import GRACE_S, PATIENCE_S, Planner
 from mara.runtime.quotes import Present, QuoteDesk
 from mara.runtime.vitals import Vitals
 from mara.runtime.watchdog import Watchdog
@@ -81,6 +82,7 @@ class Platform:
         self._published_s = float("-inf")
         self._recent: deque[Event] = deque(maxlen=MAX_SHOWN_EVENTS)
         self._lookout = Lookout()
+        self._plan: Plan | None = None  # in force
         self._unstored: Turn | None = None
         self._unshown: Turn | None = None
         self._loop_task: asyncio.Task[None] | None = None
@@ -245,9 +247,9 @@ class Platform:
         """The tick under way counts as done: its orders are obeyed, and those that came later wait for the next."""
         assert self._engine is not None
         if self._unstored is None:
-            return Present(world=self._engine.world, waiting=tuple(self._commands))
+            return Present(world=self._engine.world, waiting=tuple(self._commands), plan=self._plan)
         step = self._unstored.step
-        return Present(world=step.world, waiting=tuple(self._commands)[len(step.commands) :])
+        return Present(world=step.world, waiting=tuple(self._commands)[len(step.commands) :], plan=self._plan)
 
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """The fleet's money line over the last simulated hours, from the store."""
@@ -345,7 +347,7 @@ class Platform:
         # A tick whose storing failed is offered again as it was: the store knows it, should it have got through.
         began_s = self._now_s
         turn = self._unstored or await self._next_turn(self._engine, self._store)
-        self._unstored = turn
+        self._unstored, self._plan = turn, turn.plan
         planned_s = self._now_s
         loop = asyncio.get_running_loop()
         stored = loop.run_in_executor(
@@ -363,7 +365,8 @@ class Platform:
         assert self._planner is not None
         outlook = self._lookout.outlook(engine)
         beside = engine.shadows.problems(outlook) if engine.shadows is not None else {}
-        plan, plans = await self._planner.plans_for(engine.problem(outlook), beside)
+        patience_s = PATIENCE_S if self._steps_due else GRACE_S
+        plan, plans = await self._planner.plans_for(engine.problem(outlook), beside, patience_s)
         turn = engine.turn(outlook, plan, tuple(self._commands))
         if engine.shadows is None:
             return turn

@@ -14,13 +14,13 @@ from mara.core.commands import Book, Command, Exclude
 from mara.core.contract import TIER_KEYS, ContractRequest, Tier
 from mara.core.history import ContractLife, ExclusionRow
 from mara.core.market import REGION_ZONE
-from mara.core.plan import Problem
+from mara.core.plan import Plan, Problem
 from mara.core.quote import REGION_KEYS, Ask, Booking, OutageRecord, Quote
 from mara.core.step import observed
 from mara.core.world import Charter, World
 from mara.errors import CommandError, FeedError, PlanError
 from mara.optimizers.lp_solve import Basis
-from mara.optimizers.quotes import Wish, outlay_of
+from mara.optimizers.quotes import EXACT_SITES, Outlay, Wish, outlay_in_force, outlay_of
 from mara.optimizers.quotes_counter import Counter
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime.engine import Engine
@@ -48,6 +48,8 @@ class Present:
 
     world: World
     waiting: tuple[Command, ...]
+    plan: Plan | None
+    """In force."""
 
 
 class QuoteDesk:
@@ -186,7 +188,7 @@ class QuoteDesk:
         def work() -> tuple[Counter, Quote]:
             counter = self._counter
             if counter is None:
-                before = outlay_of(problem, waiting, basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
+                before = _before(problem, waiting, now.plan, self._basis)
                 counter = Counter(problem=problem, before=before, waiting=waiting, record=self._record())
             zone = timezone_of(ask.region)
             return counter, quote_of(ask, ticks, counter, quote_id=quote_id, timezone=zone)
@@ -217,6 +219,15 @@ class QuoteDesk:
         if len(self._open) >= MAX_OPEN_QUOTES:
             self._open.pop(next(iter(self._open)))
         self._open[quote.id] = (ask, quote)
+
+
+def _before(problem: Problem, waiting: tuple[Wish, ...], plan: Plan | None, basis: Basis | None) -> Outlay:
+    """The best plan without the request; for a large fleet what the plan in force says of it, if it knows prices."""
+    if problem.charter.fleet.site_count > EXACT_SITES:
+        in_force = outlay_in_force(problem, plan)
+        if in_force is not None:
+            return in_force
+    return outlay_of(problem, waiting, basis=basis, deadline_s=SOLVE_DEADLINE_S)
 
 
 def quote_now(engine: Engine, record: OutageRecord, ask: Ask) -> Quote:

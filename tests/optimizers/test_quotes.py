@@ -17,8 +17,17 @@ from mara.core.world import Charter, first_world
 from mara.feeds.fleet_file import read_fleet
 from mara.feeds.synthetic import SyntheticFeed
 from mara.optimizers import quotes, quotes_counter
+from mara.optimizers.lp import Lp
 from mara.optimizers.lp_horizon import case_of, step_lengths
-from mara.optimizers.quotes import Wish, dual_cost_usd_per_mwh, life_mean, outlay_of
+from mara.optimizers.quotes import (
+    Outlay,
+    Wish,
+    dual_cost_usd_per_mwh,
+    life_mean,
+    outlay_in_force,
+    outlay_of,
+    step_costs_usd_per_mwh,
+)
 from mara.optimizers.quotes_counter import Counter
 from mara.optimizers.quotes_offer import quote_of
 from mara.optimizers.rules import Rules
@@ -237,3 +246,28 @@ def test_a_fleet_too_large_to_plan_twice_is_quoted_by_its_shadow_prices(monkeypa
     assert large.dual_cost_usd_per_mwh == pytest.approx(small.dual_cost_usd_per_mwh, rel=0.02)
     refused = quoted(counter_of(given), "standard", 300.0)
     assert "no site can hold" in refused.refusal
+
+
+def test_a_plan_in_force_quotes_without_a_solve_also_when_it_has_grown_old() -> None:
+    given = default_state()
+    plan = Lp().plan(given)
+    solved = quoted(counter_of(given), "standard", 1.0)
+    force = outlay_in_force(given, plan)
+    assert force is not None
+    at_once = costs_of(given, force)
+    assert at_once == pytest.approx(solved.dual_cost_usd_per_mwh)
+    later = replace(given, world=replace(given.world, tick=given.tick + 7))
+    aged = outlay_in_force(later, plan)
+    assert aged is not None
+    assert aged.lengths[:6] == (1, 1, 1, 1, 1, 12)
+    assert sum(aged.lengths) == sum(plan.step_ticks) - 7
+    assert costs_of(later, aged) == pytest.approx(at_once, rel=0.05)
+    assert outlay_in_force(replace(given, world=replace(given.world, tick=given.tick + 288)), plan) is None
+    assert outlay_in_force(given, Rules().plan(given)) is None
+    assert outlay_in_force(given, None) is None
+
+
+def costs_of(given: Problem, outlay: Outlay) -> float:
+    wish = Wish(tier=Tier.STANDARD, power_mw=1.0, starts_tick=given.tick + 1, ends_tick=given.tick + 49)
+    hourly = step_costs_usd_per_mwh(outlay.shadow, 300.0, Tier.STANDARD)
+    return life_mean(hourly, outlay.lengths, outlay.made_tick, wish, TICKS_PER_HOUR)
