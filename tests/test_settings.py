@@ -20,7 +20,7 @@ def refusal_of(env: dict[str, str], options: dict[str, object] | None = None) ->
 
 def test_an_empty_environment_gives_the_defaults() -> None:
     settings = read_settings({})
-    assert (settings.port, settings.seed, settings.optimizer, settings.history) == (8080, 7, "rules", None)
+    assert (settings.port, settings.seed, settings.optimizer, settings.history) == (8080, 7, "lp", None)
     assert settings.start == datetime(2025, 7, 1, tzinfo=UTC)
     assert not settings.start_was_given
 
