@@ -18,11 +18,12 @@ from anthropic.types import Message
 from pydantic import ValidationError
 
 from mara.errors import AdviceError
-from mara.optimizers.advisor_answer import UNUSABLE, Recommendation, faults_in, recommendation_of, recommendation_schema
+from mara.optimizers.advisor_answer import UNUSABLE, Recommendation
 from mara.optimizers.advisor_cost import TokenUse, cost_micro_usd, most_micro_usd
-from mara.optimizers.advisor_prompt import SYSTEM, first_message, repair_message
+from mara.optimizers.advisor_prompt import repair_message
 from mara.optimizers.advisor_purse import Exchange, Lifecycle, Purse
-from mara.optimizers.advisor_tools import TOOLS, Inquiry
+from mara.optimizers.advisor_talk import Answer, Consultation, Talk
+from mara.optimizers.advisor_tools import Inquiry
 
 MAX_TURNS: Final = 6
 MAX_TOKENS: Final = 6_000
@@ -66,7 +67,13 @@ class Claude:
     async def ask(
         self, inquiry: Inquiry, purse: Purse, exchange: Exchange, listen: Callable[[str], None]
     ) -> Recommendation:
-        """A grounded recommendation.
+        """A grounded recommendation; see `converse`."""
+        return await self.converse(Consultation(inquiry), purse, exchange, listen)
+
+    async def converse(
+        self, talk: Talk[Answer], purse: Purse, exchange: Exchange, listen: Callable[[str], None]
+    ) -> Answer:
+        """A grounded answer.
 
         Args:
             exchange: filled in on the way.
@@ -77,26 +84,26 @@ class Claude:
         """
         with _in_our_words():
             async with asyncio.timeout(self._deadline_s):
-                return await self._talk(inquiry, purse, exchange, listen)
+                return await self._talk(talk, purse, exchange, listen)
 
     async def _talk(
-        self, inquiry: Inquiry, purse: Purse, exchange: Exchange, listen: Callable[[str], None]
-    ) -> Recommendation:
-        history: list[dict[str, Any]] = [{"role": "user", "content": first_message(inquiry.overview())}]
+        self, talk: Talk[Answer], purse: Purse, exchange: Exchange, listen: Callable[[str], None]
+    ) -> Answer:
+        history: list[dict[str, Any]] = [{"role": "user", "content": talk.first()}]
         was_repaired = False
         for _ in range(MAX_TURNS):
-            message = await self._turn(history, inquiry.site_count, purse, exchange, listen)
+            message = await self._turn(_request_of(self.model, history, talk), purse, exchange, listen)
             history.append({"role": "assistant", "content": message.to_dict()["content"]})
             match message.stop_reason:
                 case "tool_use":
-                    history.append({"role": "user", "content": _results_of(message, inquiry)})
+                    history.append({"role": "user", "content": _results_of(message, talk)})
                 case "pause_turn":
                     continue
                 case "end_turn" | "stop_sequence":
-                    recommendation = recommendation_of(_text_of(message))
-                    faults = faults_in(recommendation, inquiry.evidence.facts, inquiry.names)
+                    answer = talk.answer_of(_text_of(message))
+                    faults = talk.faults_in(answer)
                     if not faults:
-                        return recommendation
+                        return answer
                     if was_repaired:
                         raise AdviceError(NOT_GROUNDED, detail="; ".join(faults))
                     was_repaired = True
@@ -108,15 +115,9 @@ class Claude:
         raise AdviceError(BUDGET_USED, detail=f"no answer within {MAX_TURNS} turns")
 
     async def _turn(
-        self,
-        history: list[dict[str, Any]],
-        sites: int,
-        purse: Purse,
-        exchange: Exchange,
-        listen: Callable[[str], None],
+        self, request: dict[str, Any], purse: Purse, exchange: Exchange, listen: Callable[[str], None]
     ) -> Message:
         """One request and its whole answer, paid for."""
-        request = self._request_of(history, sites)
         most = most_micro_usd(self.model, len(json.dumps(request)), MAX_TOKENS)
         number = purse.reserve(most)
         cost, request_id = 0, ""
@@ -135,24 +136,22 @@ class Claude:
             purse.settle(number, cost, request_id)
         return message
 
-    def _request_of(self, history: list[dict[str, Any]], sites: int) -> dict[str, Any]:
-        tools = [
-            {"name": tool.name, "description": tool.description, "strict": True, "input_schema": tool.schema(sites)}
-            for tool in TOOLS
-        ]
-        return {
-            "model": self.model,
-            "max_tokens": MAX_TOKENS,
-            "system": SYSTEM,
-            "tools": tools,
-            "tool_choice": {"type": "auto"},
-            "thinking": {"type": "adaptive", "display": "summarized"},
-            "output_config": {
-                "effort": "low",
-                "format": {"type": "json_schema", "schema": recommendation_schema(sites)},
-            },
-            "messages": history,
-        }
+
+def _request_of(model: str, history: list[dict[str, Any]], talk: Talk[Answer]) -> dict[str, Any]:
+    tools = [
+        {"name": name, "description": description, "strict": True, "input_schema": schema}
+        for name, description, schema in talk.tools()
+    ]
+    return {
+        "model": model,
+        "max_tokens": MAX_TOKENS,
+        "system": talk.system,
+        "tools": tools,
+        "tool_choice": {"type": "auto"},
+        "thinking": {"type": "adaptive", "display": "summarized"},
+        "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": talk.schema()}},
+        "messages": history,
+    }
 
 
 async def _whole(stream: Any, listen: Callable[[str], None]) -> Message:
@@ -175,12 +174,12 @@ async def _whole(stream: Any, listen: Callable[[str], None]) -> Message:
     return message
 
 
-def _results_of(message: Message, inquiry: Inquiry) -> list[dict[str, Any]]:
+def _results_of(message: Message, talk: Talk[Answer]) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = []
     for block in message.content:
         if block.type != "tool_use":
             continue
-        answer = inquiry.answer(block.name, block.input)
+        answer = talk.answer(block.name, block.input)
         results.append(
             {
                 "type": "tool_result",
