@@ -19,12 +19,15 @@ from mara.feeds.synthetic import SyntheticFeed
 from mara.optimizers.rules import Rules
 from mara.runtime.engine import Engine, simulate
 from mara.store.metrics import Metric
-from mara.store.records import run_record
+from mara.store.records import RunRecord, run_record
 from mara.store.series import history, site_series
 from mara.store.store import NO_PARTS, Store
+from tests import postgres_server
 
 TARGET_AT_10: Final = 300.0
+TARGET_AT_100_ON_A_SERVER: Final = 40.0
 TARGET_AT_1000: Final = 10.0
+TICKS_ON_A_SERVER: Final = 300
 TARGET_CHART_P95_MS: Final = 100.0
 YEAR_HOURS: Final = 8_760
 CHART_QUERIES: Final = 60
@@ -33,8 +36,29 @@ CHART_QUERIES: Final = 60
 def figures(*, full: bool) -> Iterator[Figure]:
     """Ticks a second with everything stored, what one append takes, and a chart of a year."""
     yield from _case("10_sites", charter_of(10), 6_000 if full else 2_000, TARGET_AT_10)
+    yield from _on_a_server()
     yield from _case("1000_sites", charter_of(1_000), 200 if full else 60, TARGET_AT_1000)
     yield from _chart()
+
+
+def _on_a_server() -> Iterator[Figure]:
+    """A hundred sites on PostgreSQL, where there is a server to start; each commit waits for its disk."""
+    server = postgres_server.server()
+    if isinstance(server, str):
+        print(f"store.100_sites_on_postgresql is not measured: {server}")
+        return
+    server.wait_for_disk()
+    charter = charter_of(100)
+    store = Store.open(server.fresh("bench"), durability="full")
+    store.begin(_run_of(charter), first_world(charter))
+    took_s = _simulated_s(_engine(charter), store, TICKS_ON_A_SERVER)
+    store.close()
+    yield Figure(
+        name="store.100_sites_on_postgresql.ticks_per_s",
+        value=TICKS_ON_A_SERVER / took_s,
+        target=TARGET_AT_100_ON_A_SERVER,
+        note=f"wall, rules, {TICKS_ON_A_SERVER} ticks, each waits for the disk",
+    )
 
 
 class _TimedStore:
@@ -111,6 +135,9 @@ def _engine(charter: Charter) -> Engine:
 
 def _begun(folder: Path, charter: Charter) -> Store:
     store = Store.open(f"sqlite:///{folder / 'bench.db'}")
-    run = run_record(charter, seed=SEED, optimizer="rules", feed="synthetic", version=mara.__version__)
-    store.begin(run, first_world(charter))
+    store.begin(_run_of(charter), first_world(charter))
     return store
+
+
+def _run_of(charter: Charter) -> RunRecord:
+    return run_record(charter, seed=SEED, optimizer="rules", feed="synthetic", version=mara.__version__)

@@ -46,13 +46,17 @@ class Server:
                 cursor = connection.execute(statement)  # type: ignore[call-overload]
             return cursor.fetchall() if cursor.description else []
 
+    def wait_for_disk(self) -> None:
+        """Be as slow as a server that must survive a power cut: for measurements."""
+        self.sql("ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()")
+
     def stop(self) -> None:
         self.run("pg_ctl", "stop", "-m", "immediate", "-w")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """With the disk out of the way: no test cuts the power."""
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off -c max_connections=50"
+        """Reached by its socket alone."""
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c max_connections=50"
         log = self.folder / "log"
         self.run("pg_ctl", "start", "-w", "-t", str(START_TIMEOUT_S), "-l", str(log), "-o", options)
 
@@ -89,6 +93,8 @@ def server() -> Server | str:
     running = Server(folder, programs, user)
     try:
         running.run("initdb", "-A", "trust", "-U", user, "--locale=C", "-E", "UTF8", "--no-sync")
+        with (folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as settings:
+            settings.write("fsync = off\n")  # no test cuts the power
         running.start()
     except (subprocess.SubprocessError, OSError) as error:
         said = getattr(error, "stderr", b"") or b""

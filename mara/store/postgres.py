@@ -174,7 +174,8 @@ class PostgresServer:
         if len(values) < COPIED_ROWS:
             marks = ", ".join("?" for _ in columns)
             statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # names of ours
-            connection.exec_driver_sql(statement, list(values))
+            # One row is one exchange with the server, a list of one is three.
+            connection.exec_driver_sql(statement, tuple(values[0]) if len(values) == 1 else list(values))
             return
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
