@@ -18,6 +18,8 @@ from mara.runtime.clock import Clock, SystemClock
 GRACE_S: Final = 0.03
 """How long the tick that asks looks over the planner's shoulder: fast optimizers are done by then, slow ones are not
 waited for."""
+PATIENCE_S: Final = 2.0
+"""The same while somebody steps: there is no clock to be late for, and a plan that is hours old helps nobody."""
 
 log = logging.getLogger("mara.planner")
 
@@ -62,22 +64,25 @@ class Planner:
         self._seen: Forecast | None = None
         self._reason = f"{optimizer.name} is still at its first plan"
 
-    async def plans_for(self, problem: Problem, beside: Mapping[str, Problem]) -> tuple[Plan, dict[str, Plan]]:
+    async def plans_for(
+        self, problem: Problem, beside: Mapping[str, Problem], patience_s: float = GRACE_S
+    ) -> tuple[Plan, dict[str, Plan]]:
         """The plan of this tick, and those of the worlds beside it whose planners are twins of this one."""
         names = [name for name in self._twins if name in beside]
         own, *others = await asyncio.gather(
-            self.plan_for(problem), *(self._twins[name].plan_for(beside[name]) for name in names)
+            self.plan_for(problem, patience_s),
+            *(self._twins[name].plan_for(beside[name], patience_s) for name in names),
         )
         return own, dict(zip(names, others, strict=True))
 
-    async def plan_for(self, problem: Problem) -> Plan:
-        """The newest plan, fitted to the tick, or a fallback with the reason for it; never later than `GRACE_S`."""
+    async def plan_for(self, problem: Problem, patience_s: float = GRACE_S) -> Plan:
+        """The newest plan, fitted to the tick, or a fallback with the reason for it; never later than `patience_s`."""
         self._adopt_answer()
         self._seen = problem.forecast
         if self._is_free and self._is_due(problem):
             self._begin(problem)
             assert self._answer is not None
-            await asyncio.wait((self._answer,), timeout=GRACE_S)
+            await asyncio.wait((self._answer,), timeout=patience_s)
             self._adopt_answer()
         standing = self._standing
         if standing is not None and has_run_out(standing.plan, problem.tick):
