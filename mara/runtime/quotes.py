@@ -140,7 +140,9 @@ class QuoteDesk:
         return command
 
     def _open_quote(self, quote_id: str) -> tuple[Ask, Quote]:
-        found = self._open.get(quote_id)
+        found, contract_id = self._open.get(quote_id), contract_id_of(quote_id)
+        if found is None and contract_id in self._present().world.book.index_of:
+            raise CommandError(f"quote {quote_id} was booked before a restart: it is contract {contract_id}")
         if found is None:
             raise CommandError(f"there is no open quote {quote_id!r}: ask for one, and book it before it expires")
         tick = self._present().world.tick
@@ -154,7 +156,7 @@ class QuoteDesk:
         """Order it, if the next tick would accept it after all that waits: nothing can come between."""
         now, charter = self._present(), self._engine.charter
         request = ContractRequest(
-            id=f"c-{quote.id.removeprefix('q-')}",
+            id=contract_id_of(quote.id),
             tier=Tier(TIER_KEYS.index(quote.tier)),
             customer=customer,
             power_mw=quote.power_mw,
@@ -265,6 +267,11 @@ def refuse_unaskable(ask: Ask, charter: Charter) -> int:
         )
     customer_name(ask.customer)
     return charter.grid.ticks_of_hours(ask.duration_h)
+
+
+def contract_id_of(quote_id: str) -> str:
+    """The contract that a quote becomes."""
+    return f"c-{quote_id.removeprefix('q-')}"
 
 
 def customer_name(given: str) -> str:

@@ -186,3 +186,16 @@ async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do
         column = world.book.index_of[booking.contract_id]
         assert int(world.accounts.excluded_ticks[column]) == 2
         assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["Ada"]
+
+
+async def test_after_a_restart_a_booked_quote_is_known_by_its_contract() -> None:
+    async with running(stage(store=Memory())) as around:
+        await standing(around)
+        quote = await around.platform.quote(ask())
+        booking = await around.platform.book(quote.id)
+        around.platform.step(1)
+        await around.stored(2)
+        desk = around.platform._open_desk
+        desk._booked.clear()  # as a new process would begin
+        with pytest.raises(CommandError, match=f"was booked before a restart: it is contract {booking.contract_id}"):
+            await around.platform.book(quote.id)

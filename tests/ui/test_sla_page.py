@@ -11,6 +11,7 @@ from components.contract_table import ContractTable, promise_channel, state_of
 from mara.core.commands import Cancel
 from mara.errors import CommandError
 from mara.runtime.evidence import evidence_csv, evidence_name
+from mara.runtime.latest import Published
 from tests.ui.conftest import Screen, element_of
 from tests.ui.quotes import contract_life, contract_row, evidence_of
 from tests.ui.snapshots import START, snapshot_at
@@ -182,3 +183,19 @@ def test_a_life_that_has_not_begun_draws_no_strip() -> None:
     assert shown["strip"]["runs"] == []
     assert shown["begins"] == "2025-07-05 01:00"
     assert life_props(life, None)["begins"] == f"{START + timedelta(hours=73):%Y-%m-%d %H:%M}"
+
+
+async def test_before_the_first_tick_the_page_stands_and_says_how_it_begins(screen: Screen) -> None:
+    screen.platform.latest._published = Published()
+    await screen.user.open("/sla")
+    assert element_of(screen.user, "contract-table").props["rows"] == {}
+    assert element_of(screen.user, "credits-owed").props["text"] == "\u2013"
+    await send(screen, "contract-table", "open", {"id": "c003"})
+    await send(
+        screen,
+        "contract-sheet",
+        "exclude",
+        {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "x", "author": "y"},
+    )
+    sheet = element_of(screen.user, "contract-sheet")
+    assert sheet.props["said"] == {"error": "nothing has been settled yet: announce after the first tick"}
