@@ -25,5 +25,7 @@ def refuse_missing_extra() -> None:
 
 
 def open_in_a_window() -> None:
-    """Have the server open a window; pywebview is told which toolkit to use, so that it tries no other."""
-    app.native.start_args["gui"] = "qt"
+    """Have the server open a window; pywebview is told which toolkit to use, so that it tries no other, and to remember
+    from one start to the next what a browser would: the theme, and that the tour was seen.
+    """
+    app.native.start_args.update(gui="qt", private_mode=False)
