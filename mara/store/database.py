@@ -88,6 +88,10 @@ class Database(Protocol):
         """All rows of a query, a piece at a time, however many there are."""
         ...
 
+    def batch(self, connection: Connection, /) -> AbstractContextManager[None]:
+        """Within a transaction: statements that nobody waits for an answer of before the end."""
+        ...
+
     def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
         """Whole rows, as fast as it goes."""
         ...

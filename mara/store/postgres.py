@@ -24,14 +24,15 @@ from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
 from mara.store import server_schema
 from mara.store.connection import BUSY_TIMEOUT_S, READER_COUNT
 from mara.store.schema import HEAD
+from mara.store.tables import Row
 
 LOCK_KEY: Final = int.from_bytes(b"MARA", "big")
 """Of the advisory lock that the one writer of a database holds; each database has locks of its own."""
 CONNECT_TIMEOUT_S: Final = 10
 MOST_READING_S: Final = 60
 """After which the server gives up a single query of a reader."""
-COPIED_ROWS: Final = 40
-"""From so many rows on COPY is faster than single insertions."""
+MANY_ROWS: Final = 10
+"""From so many rows on they are given to the server as one statement, an array for each column."""
 ROWS_A_FETCH: Final = 5_000
 MILLISECONDS: Final = 1_000
 
@@ -170,17 +171,19 @@ class PostgresServer:
             cursor.execute(_translation(query), ())
             yield from cursor
 
-    def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
-        if len(values) < COPIED_ROWS:
-            marks = ", ".join("?" for _ in columns)
-            statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # names of ours
-            # One row is one exchange with the server, a list of one is three.
-            connection.exec_driver_sql(statement, tuple(values[0]) if len(values) == 1 else list(values))
-            return
+    @contextmanager
+    def batch(self, connection: Connection) -> Iterator[None]:
+        """All at once, instead of an answer of the server for each statement."""
         driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-            for row in values:
-                copy.write_row(row)
+        with driver.pipeline():
+            yield
+
+    def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
+        if len(values) < MANY_ROWS:
+            connection.exec_driver_sql(_insertion(table, tuple(columns)), list(values))
+        else:
+            by_column = tuple(_array_of(column) for column in zip(*values, strict=True))
+            connection.exec_driver_sql(_insertion_by_column(table, tuple(columns)), by_column)
 
     def wait_for_disk(self, connection: Connection, *, full: bool) -> None:
         """A killed Mara loses nothing either way; a server that loses its power may lose the last ticks, never half."""
@@ -277,6 +280,29 @@ def _translated(engine: Engine) -> Engine:
 def _translation(statement: str) -> str:
     """None of our statements has a question mark in its words."""
     return statement.replace("%", "%%").replace("?", "%s")
+
+
+@cache
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    marks = ", ".join("?" for _ in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # names of ours
+
+
+@cache
+def _insertion_by_column(table: str, columns: tuple[str, ...]) -> str:
+    made = Row.metadata.tables[table].columns
+    arrays = ", ".join(f"?::{_TYPES[made[name].type.python_type]}[]" for name in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608  # names of ours
+
+
+_TYPES: Final[dict[type, str]] = {int: "bigint", float: "double precision", str: "text", bytes: "bytea"}
+
+
+def _array_of(column: Sequence[Any]) -> Any:
+    """A column as the server reads an array; numbers as text with all their digits, which is ten times faster."""
+    if not all(type(value) in (int, float) for value in column):
+        return list(column)
+    return "{" + ",".join(map(repr, column)) + "}"
 
 
 @cache

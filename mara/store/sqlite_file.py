@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -122,6 +122,9 @@ class SqliteFile:
 
     def rows_of(self, connection: Connection, query: str) -> Iterator[Sequence[Any]]:
         yield from connection.exec_driver_sql(query)
+
+    def batch(self, _: Connection) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
         connection.exec_driver_sql(_insertion(table, tuple(columns)), list(values))

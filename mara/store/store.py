@@ -207,12 +207,13 @@ class Store:
         self._wait_for_disk(self._always_full or page.binding)
         connection = self._connection
         with connection.begin():
-            for table, values in page.inserts:
-                self.database.insert(connection, *statements.columns_of(table), values)
-            if page.hour_epoch_s is not None:
-                statements.roll_up(connection, page.hour_epoch_s, page.tick, grid)
-            statements.prune(connection, page.tick - self._raw_days * HOURS_PER_DAY * grid.ticks_per_hour, grid)
-            statements.turn(connection, page)
+            with self.database.batch(connection):
+                for table, values in page.inserts:
+                    self.database.insert(connection, *statements.columns_of(table), values)
+                if page.hour_epoch_s is not None:
+                    statements.roll_up(connection, page.hour_epoch_s, page.tick, grid)
+                statements.prune(connection, page.tick - self._raw_days * HOURS_PER_DAY * grid.ticks_per_hour, grid)
+                statements.turn(connection, page)
             if not statements.advance_sequence(connection, page, self._writer_run):
                 raise StoreRefused(
                     f"{self.database.name}: another writer has gone on from tick {page.tick}: stop this one"
