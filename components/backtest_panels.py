@@ -140,6 +140,9 @@ def progress_panel(first: Channel, cancel: Callable[[], object]) -> None:
 def result_panels(picture: Picture) -> None:
     """Draws table and charts; `result_channels` says what they show."""
     with element("div", "bt-results"):
+        live_text("bt.shown", {"bt.shown": cell("", "no"), **picture.get("cells", {})}, "bt-shown").props(
+            "aria-hidden=true"
+        )
         with panel("Results", "overflow") as top:
             with top:
                 link = element("a", "text-button", "HTML report").props('href="/backtest/report" download')

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from nicegui import ui
 
@@ -25,6 +26,9 @@ class Line:
     """`hv` for what holds until the next point."""
     pattern: str = ""
     """Hatching of a stacked ground, so that colour is not the only sign: plotly's `/`, `\\`, `x`, `.`, `-`, `|`."""
+    is_thin: bool = False
+    band: bool = False
+    """Faint ground between this line and the one before it."""
     channel: str = ""
     """A channel of its own, {epoch seconds: value}, that replaces the whole line when it changes."""
 
@@ -36,7 +40,9 @@ MONEY_LINES = (
 
 
 class LineChart(ui.element, component="static/line_chart.js", esm={"mara-plot": "static/plot"}):
-    """Follows the channel `name` of the picture: {epoch seconds: [value of each line that has no channel]}."""
+    """Follows the channel `name` of the picture: {epoch seconds: [value of each line that has no channel]}. On an axis
+    of days the keys are days instead.
+    """
 
     def __init__(
         self,
@@ -47,6 +53,7 @@ class LineChart(ui.element, component="static/line_chart.js", esm={"mara-plot": 
         lines: tuple[Line, ...],
         waiting: str = WAITING,
         decimals: int = 0,
+        axis: Literal["date", "day"] = "date",
     ) -> None:
         super().__init__()
         self.props["name"] = name
@@ -56,6 +63,7 @@ class LineChart(ui.element, component="static/line_chart.js", esm={"mara-plot": 
         self.props["most"] = MOST_POINTS
         self.props["waiting"] = waiting
         self.props["decimals"] = decimals
+        self.props["axis"] = axis
         self.mark(f"{name}-chart")
 
 

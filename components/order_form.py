@@ -42,6 +42,7 @@ class OrderForm(ui.element, component="static/order_form.js"):
         order: Callable[[Mapping[str, Any]], str],
     ) -> None:
         super().__init__()
+        self.props["name"] = name
         self.props["fields"] = [asdict(one) for one in fields]
         self.props["submit"] = submit
         self.props["label"] = label

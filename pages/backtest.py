@@ -1,7 +1,8 @@
-"""Policies over a stretch of history, side by side: ordered, watched, cancelled and kept as a report."""
+"""Policies over a stretch of history, or over many possible months: ordered, watched, cancelled, kept as a report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from components.backtest_panels import (
 from components.makers import MAKERS
 from components.past import Past
 from components.picture import Channel, Picture, cell
+from components.study_panels import study_cells, study_channels, study_order_panel, study_result_panels
 from components.theme import element
 from mara.backtest_page import html_of
 from mara.bootstrap import BacktestOrder
@@ -30,10 +32,11 @@ from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
 from mara.runtime.latest import Published
 from mara.settings import read_settings
+from mara.studies import StudyOrder, portable
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
 from pages.permission import demand_operator
-from pages.workbench import BacktestTask, Report, Workbench
+from pages.workbench import BacktestTask, Report, StudyTask, Task, Workbench
 
 PATH: Final = "/backtest"
 REPORT_PATH: Final = "/backtest/report"
@@ -42,6 +45,12 @@ DEFAULT_HORIZON_HOURS: Final = 24
 MOST_PATH_LENGTH: Final = 1_024
 MOST_MIGRATION_FACTOR: Final = 1_000.0
 PERCENT: Final = 100.0
+MOST_SCENARIOS: Final = 10_000
+MOST_DAYS: Final = 366
+MOST_WORKERS: Final = 64
+MOST_SEED: Final = 2**53
+STUDY_TICK_MINUTES: Final = "60"
+WORKING: Final = {"bound": "The bound", "scenarios": "Scenarios"}
 
 
 class BacktestScreen:
@@ -56,8 +65,10 @@ class BacktestScreen:
         """All that the page shows; the results are worked out once for each report."""
         report = self._workbench.read()
         if report.version != self._version:
-            self._version, self._results = report.version, result_channels(results_of(report))
-        return {**self._results, "cells": progress_cells(report, self._workbench.seconds_left(report))}
+            self._version = report.version
+            self._results = {**result_channels(results_of(report)), **study_channels(report.study)}
+        cells = progress_cells(report, self._workbench.seconds_left(report))
+        return {**self._results, "cells": {**cells, **result_cells(report), **study_cells(report.study)}}
 
 
 def register(platform: Platform, publisher: Publisher, workbench: Workbench, history: Path | None) -> None:
@@ -65,10 +76,10 @@ def register(platform: Platform, publisher: Publisher, workbench: Workbench, his
     screen = BacktestScreen(workbench)
     proposed = form_fields(str(history) if history is not None else "", DEFAULT_HORIZON_HOURS)
 
-    def order(entered: Mapping[str, Any]) -> str:
+    def order(task_in: Callable[[Mapping[str, Any]], Task], entered: Mapping[str, Any]) -> str:
         try:
             demand_operator()
-            workbench.start(task_of(entered))
+            workbench.start(task_in(entered))
         except MaraError as error:
             return str(error)
         publisher.look()
@@ -90,10 +101,12 @@ def register(platform: Platform, publisher: Publisher, workbench: Workbench, his
             with element("div", "leaf-head"):
                 element("h1", "", "Backtest")
                 element("span", "place", "What each way of planning would have earned on real hours")
-            order_panel(proposed, order)
+            order_panel(proposed, partial(order, task_of))
+            study_order_panel(partial(order, study_task_of))
             progress_panel(picture["cells"], cancel)
             empty_panel()
             result_panels(picture)
+            study_result_panels(picture)
 
     @app.get(REPORT_PATH, include_in_schema=False)
     async def report() -> Response:
@@ -107,24 +120,17 @@ def register(platform: Platform, publisher: Publisher, workbench: Workbench, his
 
 
 def task_of(entered: Mapping[str, Any]) -> BacktestTask:
-    """The order that was entered.
+    """The backtest that was entered.
 
     Raises:
         ConfigError, CommandError: something in it cannot be used, in one line.
     """
-    folder = str(entered.get("history", "")).strip()
-    if not folder or len(folder) > MOST_PATH_LENGTH or not Path(folder).is_dir():
-        raise CommandError(f"the history should be a folder on the server, came {folder[:80]!r}: correct the path")
-    policies = tuple(policy for policy in POLICIES if policy in (entered.get("policies") or ()))
-    if not policies:
-        raise CommandError("at least one policy is needed, came none: tick one")
-    horizon_hours, tick_minutes = _text(entered, "horizon_hours"), _text(entered, "tick_minutes")
     settings = read_settings(
         options={
-            "history": folder,
+            "history": _folder(entered),
             "fleet": _text(entered, "fleet") or None,
-            "horizon_hours": horizon_hours,
-            "tick_minutes": tick_minutes,
+            "horizon_hours": _text(entered, "horizon_hours"),
+            "tick_minutes": _text(entered, "tick_minutes"),
         }
     )
     order = BacktestOrder(
@@ -135,7 +141,27 @@ def task_of(entered: Mapping[str, Any]) -> BacktestTask:
         forecast=_text(entered, "forecast"),
     )
     with_bound = "bound" in (entered.get("extras") or ())
-    return BacktestTask(settings=settings, order=order, policies=policies, with_bound=with_bound)
+    return BacktestTask(settings=settings, order=order, policies=_policies(entered), with_bound=with_bound)
+
+
+def study_task_of(entered: Mapping[str, Any]) -> StudyTask:
+    """The study that was entered; without a history its worlds are synthetic.
+
+    Raises:
+        ConfigError, CommandError: something in it cannot be used, in one line.
+    """
+    folder = _folder(entered) if _text(entered, "history") else None
+    seed = int(_number(entered, "seed", 0, MOST_SEED))
+    options = {"history": folder, "seed": seed, "tick_minutes": STUDY_TICK_MINUTES}
+    settings = portable(read_settings(options=options))
+    if folder is None:
+        settings = settings.model_copy(update={"history": None})
+    order = StudyOrder(
+        scenarios=int(_number(entered, "scenarios", 1, MOST_SCENARIOS)),
+        days=int(_number(entered, "days", 1, MOST_DAYS)),
+        policies=_policies(entered),
+    )
+    return StudyTask(settings=settings, order=order, workers=int(_number(entered, "workers", 1, MOST_WORKERS)))
 
 
 def progress_cells(report: Report, left_s: float | None) -> Channel:
@@ -145,8 +171,8 @@ def progress_cells(report: Report, left_s: float | None) -> Channel:
         case "idle":
             return {"bt.state": cell("Nothing runs.", "idle"), "bt.bar": cell("", "", 0.0), "bt.note": ""}
         case "running":
-            left = "reading the history" if left_s is None else f"about {_real(left_s)} left"
-            what = MAKERS.get(report.what, "The bound")
+            left = "too early to say how long it takes" if left_s is None else f"about {_real(left_s)} left"
+            what = WORKING.get(report.what) or MAKERS.get(report.what, "Starting")
             return {
                 "bt.state": cell(f"{what}: {text.percent(report.share, 0)} of the whole", "running"),
                 "bt.bar": cell("", "", report.share),
@@ -161,12 +187,19 @@ def progress_cells(report: Report, left_s: float | None) -> Channel:
                 "bt.bar": "",
             }
         case _:
-            return {"bt.state": cell(f"Done in {took}.", "done"), "bt.note": "", "bt.period": _period(report)}
+            return {"bt.state": cell(f"Done in {took}.", "done"), "bt.note": "", "bt.bar": ""}
+
+
+def result_cells(report: Report) -> Channel:
+    """What the backtest's results are of, and whether there are any."""
+    if not report.results:
+        return {"bt.shown": cell("", "no"), "bt.period": ""}
+    return {"bt.shown": cell("", "yes"), "bt.period": _period(report)}
 
 
 def results_of(report: Report) -> tuple[PolicyResult, ...]:
     """The results as components draw them."""
-    task = report.task
+    task = report.compared
     if task is None:
         return ()
     return tuple(
@@ -192,6 +225,20 @@ def _real(span_s: float) -> str:
     if span_s < 2 * SECONDS_PER_MINUTE:
         return f"{text.number(max(1, round(span_s)))} s"
     return text.duration(span_s / SECONDS_PER_MINUTE)
+
+
+def _folder(entered: Mapping[str, Any]) -> str:
+    folder = _text(entered, "history")
+    if not folder or len(folder) > MOST_PATH_LENGTH or not Path(folder).is_dir():
+        raise CommandError(f"the history should be a folder on the server, came {folder[:80]!r}: correct the path")
+    return folder
+
+
+def _policies(entered: Mapping[str, Any]) -> tuple[str, ...]:
+    policies = tuple(policy for policy in POLICIES if policy in (entered.get("policies") or ()))
+    if not policies:
+        raise CommandError("at least one policy is needed, came none: tick one")
+    return policies
 
 
 def _text(entered: Mapping[str, Any], key: str) -> str:

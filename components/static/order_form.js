@@ -1,7 +1,7 @@
 // A form whose fields are told by the server: [{key, label, kind, value, ...}]. What was entered goes out in one event,
 // and is judged by the server; the browser only spares a round trip for what is plainly missing or out of range.
 export default {
-  props: { fields: Array, submit: String, label: String, refusal: String },
+  props: { name: String, fields: Array, submit: String, label: String, refusal: String },
   data() {
     return { values: Object.fromEntries(this.fields.map((field) => [field.key, field.value])) };
   },
@@ -11,7 +11,7 @@ export default {
       this.$emit("order", { ...this.values });
     },
     control(field) {
-      const id = `field-${field.key}`;
+      const id = `${this.name}-${field.key}`;
       const described = field.hint ? { "aria-describedby": `${id}-hint` } : {};
       const common = { id, class: "field", ...described };
       const set = (event) => (this.values[field.key] = event.target.value);
@@ -45,12 +45,12 @@ export default {
       ]);
     },
     hint(field) {
-      return field.hint ? Vue.h("span", { class: "order-hint", id: `field-${field.key}-hint` }, field.hint) : null;
+      return field.hint ? Vue.h("span", { class: "order-hint", id: `${this.name}-${field.key}-hint` }, field.hint) : null;
     },
     one(field) {
       const unit = field.unit ? Vue.h("span", { class: "order-unit" }, field.unit) : null;
       return Vue.h("div", { class: `order-field order-${field.look || "short"}`, key: field.key }, [
-        Vue.h("label", { for: `field-${field.key}` }, [field.label, unit]),
+        Vue.h("label", { for: `${this.name}-${field.key}` }, [field.label, unit]),
         this.control(field),
         this.hint(field),
       ]);

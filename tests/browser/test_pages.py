@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import ARTIFACTS, DESK, PHONE, Visit, arrive, running_app, visit
 from tests.cli.console import small_history
@@ -26,12 +26,17 @@ def site(browser: Browser, address: str) -> Iterator[Visit]:
 
 
 def order(page: Page, history: Path, *policies: str) -> None:
-    page.get_by_label("History folder").fill(str(history))
-    for box in page.get_by_role("group", name="Policies").get_by_role("checkbox").all():
+    form = page.get_by_role("form", name="Backtest")
+    form.get_by_label("History folder").fill(str(history))
+    choose(form, *policies)
+    form.get_by_role("button", name="Run backtest").click()
+
+
+def choose(form: Locator, *policies: str) -> None:
+    for box in form.get_by_role("group", name="Policies").get_by_role("checkbox").all():
         box.uncheck()
     for policy in policies:
-        page.get_by_label(policy, exact=True).check()
-    page.get_by_role("button", name="Run backtest").click()
+        form.get_by_label(policy, exact=True).check()
 
 
 def test_a_site_opens_from_the_map(browser: Browser, address: str) -> None:
@@ -115,6 +120,32 @@ def test_a_backtest_is_refused_run_and_cancelled(browser: Browser, tmp_path: Pat
         page.screenshot(path=ARTIFACTS / "backtest-done-1440x900.png", full_page=True)
         order(page, small_history(tmp_path / "long", 24 * 365), "Linear program")
         expect(page.locator(".bt-results")).to_be_hidden()
+        page.get_by_role("button", name="Cancel").click(timeout=TICK_TIMEOUT_MS)
+        expect(state).to_contain_text("Cancelled after")
+        assert visited.complaints == []
+        page.context.close()
+
+
+def test_a_study_draws_a_fan_and_is_cancelled_with_its_workers(browser: Browser) -> None:
+    with running_app() as (address, _):
+        visited = arrive(browser, f"{address}/backtest")
+        page, form = visited.page, visited.page.get_by_role("form", name="Study")
+        choose(form, "Rules", "Static, break-even")
+        form.get_by_label("Scenarios").fill("6")
+        form.get_by_label("Days").fill("3")
+        form.get_by_role("button", name="Run study").click()
+        state = page.locator(".bt-state")
+        expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
+        fan = page.locator(".st-results .line-chart")
+        lengths = fan.evaluate("e => e.data.map(trace => trace.x.length)")
+        assert lengths == [0, 0, 0, 4, 4, 4, 4, 4, 4, 0, 0, 0]
+        assert fan.evaluate("e => e.layout.xaxis.type") == "linear"
+        assert fan.evaluate("e => e.data[3].y[3] <= e.data[5].y[3] && e.data[5].y[3] <= e.data[4].y[3]")
+        page.wait_for_timeout(500)
+        page.screenshot(path=ARTIFACTS / "study-done-1440x900.png", full_page=True)
+        form.get_by_label("Scenarios").fill("2000")
+        form.get_by_role("button", name="Run study").click()
+        expect(page.locator(".st-results")).to_be_hidden()
         page.get_by_role("button", name="Cancel").click(timeout=TICK_TIMEOUT_MS)
         expect(state).to_contain_text("Cancelled after")
         assert visited.complaints == []

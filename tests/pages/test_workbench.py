@@ -1,5 +1,6 @@
 """The one backtest at a time: its own process, its news, its end."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ from mara.backtests import Progress
 from mara.bootstrap import BacktestOrder
 from mara.errors import CommandError
 from mara.runtime.clock import SystemClock
-from mara.settings import read_settings
-from pages.workbench import BacktestTask, Report, Workbench, share_of
+from mara.settings import Settings, read_settings
+from mara.studies import StudyOrder, portable
+from pages.workbench import BacktestTask, Report, StudyTask, Workbench, share_of
 from tests.cli.console import small_history
 
 PATIENCE_S = 40.0
@@ -28,6 +30,23 @@ def workbench() -> Iterator[Workbench]:
 def task(history: Path, *policies: str) -> BacktestTask:
     settings = read_settings(env={}, options={"history": str(history), "tick_minutes": 60})
     return BacktestTask(settings=settings, order=BacktestOrder(), policies=policies)
+
+
+def study_task(scenarios: int) -> StudyTask:
+    settings = portable(Settings(tick_minutes=60, horizon_hours=6))
+    return StudyTask(settings=settings, order=StudyOrder(scenarios=scenarios, days=1, policies=("static",)), workers=2)
+
+
+def group_is_gone(group: int) -> bool:
+    """Whether no process of the group is left, but for those that nobody has waited for yet."""
+    until_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until_s:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def outcome(bench: Workbench) -> Report:
@@ -72,13 +91,40 @@ def test_a_second_one_is_refused_while_one_is_under_way_and_cancelling_makes_roo
     assert outcome(workbench).state == "done"
 
 
+def test_a_study_ends_with_its_figures_and_leaves_the_last_backtest_standing(
+    workbench: Workbench, tmp_path: Path
+) -> None:
+    workbench.start(task(small_history(tmp_path / "past"), "static"))
+    outcome(workbench)
+    workbench.start(study_task(3))
+    report = outcome(workbench)
+    assert (report.state, report.what) == ("done", "scenarios")
+    assert report.study is not None
+    assert report.study["scenarios"] == 3
+    assert len(report.results) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are of unix")
+def test_a_cancelled_study_takes_its_workers_with_it(workbench: Workbench) -> None:
+    workbench.start(study_task(5_000))
+    until_s = time.monotonic() + PATIENCE_S
+    while workbench.read().share == 0.0:  # then its workers are at it
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    work = workbench._work
+    assert work is not None
+    assert work.pid is not None
+    workbench.cancel()
+    assert group_is_gone(work.pid)
+
+
 def test_a_process_that_dies_without_a_word_is_told_as_a_failure(workbench: Workbench, tmp_path: Path) -> None:
     workbench.start(task(small_history(tmp_path / "long", LONG_HOURS), "lp"))
     work = workbench._work
     assert work is not None
     work.kill()
     report = outcome(workbench)
-    assert (report.state, report.reason) == ("failed", "the backtest ended without a result: see the log")
+    assert (report.state, report.reason) == ("failed", "the work ended without a result: see the log")
 
 
 def test_cancelling_when_nothing_runs_changes_nothing(workbench: Workbench) -> None:
@@ -87,7 +133,7 @@ def test_cancelling_when_nothing_runs_changes_nothing(workbench: Workbench) -> N
 
 
 def test_the_share_grows_over_policies_and_the_bound_and_never_beyond_the_whole() -> None:
-    policies = ("static", "lp")
+    task = BacktestTask(settings=Settings(), order=BacktestOrder(), policies=("static", "lp"), with_bound=True)
     steps = [
         Progress(what="static", done=0, total=10),
         Progress(what="static", done=10, total=10),
@@ -95,7 +141,7 @@ def test_the_share_grows_over_policies_and_the_bound_and_never_beyond_the_whole(
         Progress(what="lp", done=5, total=10),
         Progress(what="lp", done=10, total=10),
     ]
-    shares = [share_of(step, policies, with_bound=True) for step in steps]
+    shares = [share_of(step, task) for step in steps]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
 

@@ -7,8 +7,9 @@ import pytest
 
 from components.backtest_panels import PolicyResult, result_channels
 from components.past import MOST_POINTS
+from components.study_panels import QUANTILES, study_cells, study_channels
 from mara.errors import MaraError
-from pages.backtest import task_of
+from pages.backtest import study_task_of, task_of
 from tests.cli.console import small_history
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import START
@@ -154,3 +155,68 @@ def test_a_long_period_draws_no_more_points_than_a_screen_shows_and_ends_with_th
     line = result_channels([policy("lp", 36_500.0, days=3_650)])["bt-lp"]
     assert len(line) <= MOST_POINTS
     assert list(line.values())[-1] == 36_500
+
+
+STUDY_ENTERED = {"history": "", "scenarios": "40", "days": "30", "seed": "9", "workers": "2", "policies": ["rules"]}
+STUDY = {
+    "history": None,
+    "scenarios": 40,
+    "days": 3,
+    "seed": 9,
+    "policies": {
+        name: {
+            "profit_usd": {"mean": 30.0 * scale, "p5": -5.0, "p50": 30.0 * scale, "p95": 60.0},
+            "emissions_t": {"mean": 12.0},
+            "credits_usd": {"mean": 4.0},
+            "sla": {
+                tier: {"scenarios_below_target_share": share} for tier, share in (("premium", 0.05), ("standard", 0.0))
+            },
+            "cumulative_profit_usd": {quantile: [10.0, 20.0, 30.0] for quantile in QUANTILES},
+        }
+        for name, scale in (("static", 1.0), ("rules", 2.0))
+    },
+}
+
+
+def test_a_study_without_a_history_is_of_synthetic_worlds_and_carries_no_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MARA_HISTORY", str(tmp_path))
+    task = study_task_of(STUDY_ENTERED)
+    assert task.settings.history is None
+    assert (task.settings.seed, task.order.scenarios, task.order.days, task.workers) == (9, 40, 30, 2)
+    assert task.settings.anthropic_api_key is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scenarios": "0"}, "scenarios should be a number from 1"),
+        ({"days": "1000"}, "days should be a number from 1 to 366"),
+        ({"workers": "900"}, "workers should be a number from 1 to 64"),
+        ({"policies": []}, "at least one policy"),
+        ({"history": "/no/such"}, "the history should be a folder"),
+    ],
+    ids=str,
+)
+def test_a_study_that_cannot_be_worked_out_is_refused_in_one_line(change: dict[str, object], said: str) -> None:
+    with pytest.raises(MaraError, match=said):
+        study_task_of({**STUDY_ENTERED, **change})
+
+
+def test_a_study_draws_each_policys_quantiles_from_nothing_on_and_ranks_by_the_median() -> None:
+    channels = study_channels(STUDY)
+    assert channels["st-rules-p50"] == {"0": 0, "1": 10, "2": 20, "3": 30}
+    assert channels["st-lp-p50"] == {}
+    table = channels["st-table"]
+    assert [key for key, row in sorted(table.items(), key=lambda row: -row[1][0])] == ["rules", "static"]  # type: ignore[operator,index]
+    row = table["rules"]
+    assert isinstance(row, list)
+    assert row[2] == ["−5", "bad"]
+    assert row[7:9] == [["5.0 %", "bad"], "0.0 %"]
+    assert study_cells(STUDY)["st.what"] == "40 scenarios of 3 days, synthetic worlds, seed 9"
+
+
+def test_without_a_study_its_fan_is_empty_and_hidden() -> None:
+    assert set(map(len, study_channels(None).values())) == {0}
+    assert study_cells(None)["st.shown"] == ["", "no"]

@@ -3,15 +3,21 @@ export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+// Plotly's name of an axis of dates or of days.
+export function typeOf(kind) {
+  return kind === "day" ? "linear" : "date";
+}
+
 // The parts of a layout that follow the theme.
-export function paint(unit) {
+export function paint(unit, kind) {
   const axis = { gridcolor: colour("--line"), linecolor: colour("--line"), tickfont: { color: colour("--mut"), size: 11 } };
   return {
     font: { family: "Inter, system-ui, sans-serif", color: colour("--mut"), size: 11 },
     hoverlabel: { bgcolor: colour("--panel"), bordercolor: colour("--line"), font: { color: colour("--ink"), size: 12 } },
     xaxis: {
       ...axis,
-      type: "date",
+      type: typeOf(kind),
+      title: kind === "day" ? { text: "day", font: { size: 11 } } : undefined,
       showgrid: false,
       nticks: 6,
       tickangle: 0,
@@ -35,9 +41,9 @@ export function paint(unit) {
 }
 
 // The whole layout of a chart over time.
-export function layoutOf(unit) {
+export function layoutOf(unit, kind) {
   return {
-    ...paint(unit),
+    ...paint(unit, kind),
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 48, r: 10, t: 8, b: 28 },
@@ -60,7 +66,7 @@ export function download(name, lines) {
 }
 
 // Plotly traces over time as lines of a table: a row for each moment, a column for each trace.
-export function tableOf(traces, unit) {
+export function tableOf(traces, unit, kind) {
   const rows = new Map();
   for (const [i, trace] of traces.entries())
     for (const [k, at] of trace.x.entries()) {
@@ -68,6 +74,6 @@ export function tableOf(traces, unit) {
       rows.get(at)[i] = trace.y[k];
     }
   const ordered = [...rows].sort(([one], [other]) => one - other);
-  const body = ordered.map(([at, values]) => [new Date(at).toISOString(), ...values]);
-  return [["utc", ...traces.map((trace) => `${trace.name} [${unit}]`)], ...body];
+  const body = ordered.map(([at, values]) => [kind === "day" ? at : new Date(at).toISOString(), ...values]);
+  return [[kind === "day" ? "day" : "utc", ...traces.map((trace) => `${trace.name} [${unit}]`)], ...body];
 }
