@@ -43,7 +43,7 @@ from mara.runtime.engine import PLAN, Engine
 from mara.runtime.latest import Latest
 from mara.runtime.planner import Planner
 from mara.runtime.platform import Platform
-from mara.runtime.shadows import NO_BUDGETS, Shadows
+from mara.runtime.shadows import MAX_SITES, NO_BUDGETS, Shadows
 from mara.settings import Settings
 from mara.store import upkeep
 from mara.store.codec import record_of
@@ -155,14 +155,17 @@ def _engine_of(settings: Settings, outside: Outside, world: World, parts: Mappin
     optimizer = optimizer_of(settings.optimizer, spends_budgets=settings.sla_flexibility)
     if isinstance(optimizer, Steady) and PLAN in parts:
         optimizer.recall(record_of(Memory, parts[PLAN]))
-    companions = companions_of(settings.optimizer, spends_budgets=settings.sla_flexibility)
+    shadows = None
+    if outside.charter.fleet.site_count <= MAX_SITES:
+        companions = companions_of(settings.optimizer, spends_budgets=settings.sla_flexibility)
+        shadows = Shadows(outside.charter, world, companions, parts)
     return Engine(
         charter=outside.charter,
         feed=outside.feed,
         optimizer=optimizer,
         horizon_hours=settings.horizon_hours,
         world=world,
-        shadows=Shadows(outside.charter, world, companions, parts),
+        shadows=shadows,
     )
 
 

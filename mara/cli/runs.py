@@ -79,9 +79,9 @@ def simulate(
 
 def _extras(tally: Tally, before: ShadowGains | None, after: ShadowGains | None) -> dict[str, object]:
     """What a simulation reports beside the backtest's fields; gains over the ticks run, USD."""
-    if before is None or after is None:
-        return tally.extras()
-    beside = {name: getattr(after, f"{name}_usd") - getattr(before, f"{name}_usd") for name in SHADOW_GAINS}
+    beside: dict[str, float | None] = dict.fromkeys(SHADOW_GAINS)
+    if before is not None and after is not None:
+        beside = {name: getattr(after, f"{name}_usd") - getattr(before, f"{name}_usd") for name in SHADOW_GAINS}
     return tally.extras() | {"gains": tally.gains_usd() | beside}
 
 

@@ -27,6 +27,8 @@ STATIC_BREAKEVEN: Final = "static-breakeven"
 STATIC: Final = "static"
 NO_BUDGETS: Final = "no-budgets"
 MARKS: Final = "shadow marks"
+MAX_SITES: Final = 100
+"""Larger fleets run without worlds beside them: their baselines alone would take ten times as long as the run."""
 BOOK: Final = frozenset({"book"})
 """Who is let in does not depend on who plans: all worlds share the live one's book."""
 
