@@ -1,5 +1,6 @@
 // One contract in a dialog: facts, a strip of all its ticks, windows, exclusions, and forms to exclude ticks and cancel.
 const HIGHT = { good: 1, bad: 1, excluded: 0.55 };
+const RENEWED_AFTER_MS = 2_500; // what was ordered is stored with the next tick
 const LEAST_SHARE = 0.0035; // of the strip: a single bad tick of a month is still to be seen
 
 export default {
@@ -14,7 +15,9 @@ export default {
     },
     said(said) {
       this.busy = "";
-      if (said.text) this.asks = "";
+      if (!said.text) return;
+      this.asks = "";
+      setTimeout(() => this.$refs.sheet?.open && this.$emit("renew"), RENEWED_AFTER_MS);
     },
   },
   methods: {

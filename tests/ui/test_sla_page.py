@@ -148,6 +148,17 @@ def test_a_notice_that_is_none_is_refused_in_words(change: dict[str, str], said:
         notice_of({**entered, **change})
 
 
+async def test_an_open_sheet_is_read_again(screen: Screen) -> None:
+    sheet = await opened(screen)
+    screen.platform.archive.asked.clear()
+    await send(screen, "contract-sheet", "renew")
+    assert screen.platform.archive.asked == ["contract c003"]
+    screen.platform.archive.is_broken = True
+    await send(screen, "contract-sheet", "renew")
+    assert sheet.props["said"] == {"error": "the database does not answer: try again"}
+    assert sheet.props["life"]["id"] == "c003"
+
+
 async def test_a_contract_is_cancelled_by_order(screen: Screen) -> None:
     sheet = await opened(screen)
     await send(screen, "contract-sheet", "cancel")
