@@ -113,10 +113,15 @@ def test_the_gains_of_placement_add_up_and_flexibility_stands_beside_them() -> N
         SNAPSHOT.gains, climate_usd=100.0, time_zone_usd=-30.0, interaction_usd=5.0, sla_flexibility_usd=900.0
     )
     cells = gain_cells(replace(SNAPSHOT, gains=gains))
-    assert sum(gain.value_usd(gains) for gain in PLACEMENT_GAINS) == 75.0
+    assert sum(gain.value_usd(gains) or 0.0 for gain in PLACEMENT_GAINS) == 75.0
     assert cells["gain.placement"] == ["+75 USD", "gain"]
     assert cells["gain.time_zone"] == ["−30 USD", "loss", 0.033]
     assert cells["gain.baseline"] == "by placement, against the same load spread by capacity"
+
+
+def test_a_gain_that_nobody_measured_is_a_dash_and_not_zero() -> None:
+    cells = gain_cells(replace(SNAPSHOT, gains=replace(SNAPSHOT.gains, sla_flexibility_usd=None)))
+    assert cells["gain.sla_flexibility"] == "–"
 
 
 def test_carbon_that_was_added_is_not_called_avoided() -> None:
