@@ -67,7 +67,10 @@ class Settings(BaseSettings):
     )
 
     database_url: str = Field(
-        "sqlite:///mara.db", min_length=1, max_length=MAX_TEXT_LENGTH, description="where the run is remembered"
+        "sqlite:///mara.db",
+        min_length=1,
+        max_length=MAX_TEXT_LENGTH,
+        description="where the run is remembered: `sqlite:///` and a file, or `postgresql://user@host/name`",
     )
     host: Annotated[str, AfterValidator(_host)] = Field(
         "127.0.0.1",
