@@ -126,6 +126,8 @@ def register(platform: Platform, publisher: Publisher) -> None:
         screen = SiteScreen(site_id, platform) if snapshot is None else _screen(screens, site_id, platform)
         await screen.renew()
         picture = publisher.open(client, screen.picture)
+        known = _site_in(snapshot, site_id)
+        ui.page_title(f"Mara: {known.name if known else site_id}")
         with frame(picture["cells"], actions_of(platform, publisher)):
             _draw(picture, site_id)
 
