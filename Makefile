@@ -72,7 +72,8 @@ layers: dev
 	  $(PIP_INSTALL) --retries 1 --timeout 15 -c $(VENV)/locked.txt $(LAYERS) && touch $(LAYERS_STAMP); } || \
 	  echo "linopy and pyomo cannot be installed from here: the rest is measured without that comparison"
 
-soak: dev ## the long forms of what reliability promises: about half an hour
+soak: dev ## the long forms of what reliability promises: about three quarters of an hour
+	@$(BIN)/python -m bench.soak
 	@KILLS=200 EXAMPLES=300 SOAK=1 $(BIN)/python -m pytest tests/scenarios/test_kill.py tests/api/test_schema.py tests/scenarios
 	@bash .ci/chromium && SOAK=1 $(BIN)/python -m pytest -m browser tests/browser/test_steadiness.py tests/browser/test_security.py
 

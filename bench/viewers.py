@@ -77,11 +77,9 @@ async def viewers(address: str, count: int, host: str = "") -> AsyncIterator[lis
     """
     async with aiohttp.ClientSession() as session:
         looking = [Viewer(address, host or address.removeprefix("http://")) for _ in range(count)]
-        for viewer in looking:
-            await viewer.open(session)
+        await asyncio.gather(*(viewer.open(session) for viewer in looking))
         yield looking
-        for viewer in looking:
-            await viewer.leave()
+        await asyncio.gather(*(viewer.leave() for viewer in looking))
 
 
 class Meter:

@@ -1,0 +1,72 @@
+"""`python -m bench.soak [SECONDS]`: a real run in fast-forward while five look, leave and come back: is memory flat?
+
+Fails when the slope after the first fifth is above ten megabytes per thousand seconds.
+"""
+
+import asyncio
+import sys
+import time
+from typing import Final
+
+import aiohttp
+import numpy as np
+
+from bench.served import Served, served
+from bench.viewers import Viewer, memory_mb
+
+DEFAULT_SECONDS: Final = 1_000.0
+VIEWERS_COUNT: Final = 5
+STAY_S: Final = 20.0
+SAMPLE_S: Final = 5.0
+WARM_SHARE: Final = 0.2
+MOST_MB_PER_1000_S: Final = 10.0
+FAST_FORWARD: Final = ("--speed", "3600")
+
+
+def main() -> None:
+    """Watch, print, and exit with 1 when memory grew."""
+    seconds = float(sys.argv[1]) if sys.argv[1:] else DEFAULT_SECONDS
+    with served(*FAST_FORWARD) as app:
+        samples = asyncio.run(_watched(app, seconds))
+    slope = slope_mb_per_1000_s(samples)
+    print(
+        f"memory {samples[0][1]:.0f} to {samples[-1][1]:.0f} MB in {samples[-1][0]:.0f} s, slope {slope:.1f} MB/1000 s"
+    )
+    sys.exit(slope > MOST_MB_PER_1000_S)
+
+
+def slope_mb_per_1000_s(samples: list[tuple[float, float]]) -> float:
+    """Of the straight line through what came after the warm-up."""
+    warm = [sample for sample in samples if sample[0] >= WARM_SHARE * samples[-1][0]]
+    times_s, memory = zip(*warm, strict=True)
+    return 1_000.0 * float(np.polyfit(times_s, memory, 1)[0])
+
+
+async def _watched(app: Served, seconds: float) -> list[tuple[float, float]]:
+    """Memory of the server by time, while viewers come and go."""
+    begun_s, samples = time.monotonic(), []
+    async with aiohttp.ClientSession() as session:
+        comers = [asyncio.create_task(_come_and_go(app.address, session, i)) for i in range(VIEWERS_COUNT)]
+        while (passed_s := time.monotonic() - begun_s) < seconds:
+            samples.append((passed_s, memory_mb(app.pid)))
+            print(f"{passed_s:7.0f} s {samples[-1][1]:8.1f} MB", flush=True)
+            await asyncio.sleep(SAMPLE_S)
+        for comer in comers:
+            comer.cancel()
+        await asyncio.gather(*comers, return_exceptions=True)
+    return samples
+
+
+async def _come_and_go(address: str, session: aiohttp.ClientSession, place: int) -> None:
+    await asyncio.sleep(place * STAY_S / VIEWERS_COUNT)
+    while True:
+        viewer = Viewer(address, address.removeprefix("http://"))
+        await viewer.open(session)
+        try:
+            await asyncio.sleep(STAY_S)
+        finally:
+            await viewer.leave()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Those who look come and go: they get what they should, and nothing of them stays."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.soak import slope_mb_per_1000_s
+from bench.viewers import memory_mb, viewers
+
+ROOT = Path(__file__).parents[2]
+ROUNDS = 3
+COUNT = 6
+STAY_S = 0.5
+TICK_S = 0.02
+MOST_GROWTH_MB = 12.0
+
+
+@pytest.fixture
+def app() -> Iterator[tuple[str, int]]:
+    """Fifty ticks a second of made-up snapshots, in a process that forgets who left after a second."""
+    port = 8147
+    environment = {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
+    command = [sys.executable, "-m", "tests.browser.fake_app", "10", str(TICK_S), str(port)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert "Mara is on" in process.stdout.readline()
+            yield f"http://127.0.0.1:{port}", process.pid
+        finally:
+            process.terminate()
+
+
+async def come_and_go(address: str, rounds: int) -> list[int]:
+    """How many pictures each of those who looked got."""
+    counts: list[int] = []
+    for _ in range(rounds):
+        async with viewers(address, COUNT) as looking:
+            await asyncio.sleep(STAY_S)
+            counts += [len(viewer.pictures) for viewer in looking]
+    return counts
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_while_those_who_look_come_and_go(app: tuple[str, int]) -> None:
+    address, pid = app
+    asyncio.run(come_and_go(address, ROUNDS))  # caches fill, the allocator takes what it needs
+    before = memory_mb(pid)
+    counts = asyncio.run(come_and_go(address, ROUNDS))
+    assert min(counts) > 1
+    assert memory_mb(pid) - before < MOST_GROWTH_MB
+
+
+def test_a_slope_is_taken_after_the_warm_up() -> None:
+    samples = [(float(s), 100.0 + (50.0 if s >= 20 else s) + s * 0.002) for s in range(0, 101, 5)]
+    assert slope_mb_per_1000_s(samples) == pytest.approx(2.0)
