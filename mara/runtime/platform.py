@@ -280,7 +280,8 @@ class Platform:
         self._failed_tick = tick
         reason = str(error) if isinstance(error, MaraError) else f"{type(error).__name__}: {error}"
         self.vitals.restarts_count += 1
-        log.error("tick failed", extra={"tick": tick, "tries": self._tries, "reason": reason}, exc_info=error)
+        trace = None if isinstance(error, StoreBlocked) else error  # nothing to mend in the program
+        log.error("tick failed", extra={"tick": tick, "tries": self._tries, "reason": reason}, exc_info=trace)
         self._publish()
         if isinstance(error, FeedEnded):
             await self._halt(f"halted at tick {tick}: {reason}")

@@ -51,7 +51,7 @@ def writer_engine(path: Path) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
 
     @event.listens_for(engine, "begin")
     def take_the_write_lock(connection: Connection) -> None:
@@ -73,6 +73,7 @@ def reader_engine(path: Path) -> Engine:
     return create_engine(
         "sqlite://",
         creator=connect,
+        hide_parameters=True,
         poolclass=QueuePool,
         pool_size=READER_COUNT,
         max_overflow=0,

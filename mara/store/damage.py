@@ -1,16 +1,17 @@
 """What a database file must not look like: it is refused, never overwritten, and the message names the way back."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from mara.errors import StoreRefused
 from mara.store.backup import fault_of, newest_good
+from mara.store.connection import reading_uri
 
 APPLICATION_ID: Final = int.from_bytes(b"MARA", "big")
 """In the header of each database of ours, at byte 68 (https://www.sqlite.org/fileformat.html)."""
-SQLITE_MAGIC: Final = b"SQLite format 3\0"
-HEADER_BYTES: Final = 100
 EMPTY: Final = "is empty (0 bytes), which no database of ours ever is"
 MOST_CHECKED_BYTES: Final = 512 * 1024**2
 """Every page of a smaller database is looked at when it is opened; of a larger one by `mara db check` only."""
@@ -35,13 +36,12 @@ def refuse_damage(path: Path) -> None:
     """
     if not path.is_file():
         raise StoreRefused(f"{path} should be a file, a folder or device came: set MARA_DATABASE_URL to a file")
-    with path.open("rb") as file:
-        header = file.read(HEADER_BYTES)
-    if not header:
+    if not path.stat().st_size:
         raise refusal(path, EMPTY)
-    if header[:16] != SQLITE_MAGIC or len(header) < HEADER_BYTES:
+    application_id = _application_id_of(path)
+    if application_id is None:
         raise refusal(path, "is not an SQLite database")
-    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+    if application_id != APPLICATION_ID:
         raise StoreRefused(f"{path} is a database of another program: set MARA_DATABASE_URL to another file")
     if not (_may_write(path) and _may_write(path.parent)):
         raise StoreRefused(f"{path} and its folder must be writable, they are read-only: change that, or copy it")
@@ -49,6 +49,22 @@ def refuse_damage(path: Path) -> None:
         fault = fault_of(path)
         if fault:
             raise refusal(path, f"is damaged ({fault})")
+
+
+def _application_id_of(path: Path) -> int | None:
+    """What the header says whose database it is; None where it has none.
+
+    Read through SQLite: a plain file, when closed, lets go of every lock that this process has on it, also those of other
+    connections, and the next program to look at the database takes the write-ahead log away from under them
+    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    try:
+        with closing(sqlite3.connect(f"{reading_uri(path)}&immutable=1", uri=True)) as connection:
+            return int(connection.execute("PRAGMA application_id").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            return None
+        raise refusal(path, f"is damaged ({error})") from error
 
 
 def _may_write(path: Path) -> bool:

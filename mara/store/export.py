@@ -181,11 +181,12 @@ _SOURCES: Final[dict[ExportTable, tuple[Header, str]]] = {
             *_whole("made_tick"),
             *_text("optimizer", "status"),
             *_whole("horizon_ticks"),
-            *_float("objective_usd", "bound_usd", "gap_share"),
-            *_text("note"),
+            *_float("objective_usd", "bound_usd", "gap_share", "baseline_usd", "solve_wall_s"),
+            *_text("note", "headline"),
         ),
         "SELECT adopted_tick, start_epoch_s + 60 * tick_minutes * adopted_tick, made_tick, o.optimizer, status,"
-        " horizon_ticks, objective_usd, bound_usd, (bound_usd - objective_usd) / nullif(abs(bound_usd), 0), note"
+        " horizon_ticks, objective_usd, bound_usd, (bound_usd - objective_usd) / nullif(abs(bound_usd), 0),"
+        " baseline_usd, solve_wall_s, note, coalesce(headline, '')"
         " FROM optimization_runs o CROSS JOIN runs WHERE adopted_tick >= ? AND adopted_tick < ? ORDER BY adopted_tick",
     ),
 }

@@ -128,6 +128,7 @@ class PostgresServer:
                 self.url,
                 connect_args={**_arguments("mara reader"), "options": options},
                 isolation_level="AUTOCOMMIT",
+                hide_parameters=True,
                 poolclass=QueuePool,
                 pool_size=READER_COUNT,
                 max_overflow=0,
@@ -137,7 +138,9 @@ class PostgresServer:
         )
 
     def editor(self) -> Engine:
-        engine = create_engine(self.url, connect_args=_arguments("mara editor"), poolclass=QueuePool, pool_size=1)
+        engine = create_engine(
+            self.url, connect_args=_arguments("mara editor"), hide_parameters=True, poolclass=QueuePool, pool_size=1
+        )
         return _translated(engine)
 
     @contextmanager
@@ -218,6 +221,7 @@ class Writer:
                     **_arguments(f"mara process {os.getpid()} on {socket.gethostname()}"[:63]),
                     "options": f"-c lock_timeout={int(BUSY_TIMEOUT_S * MILLISECONDS)}",
                 },
+                hide_parameters=True,
                 poolclass=StaticPool,
             )
         )

@@ -17,6 +17,7 @@ from mara.settings import read_settings
 from mara.store import upkeep
 from mara.store.connection import pragma
 from tests.runtime.made_up import quiet, until
+from tests.store.databases import connected, url_of
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +28,10 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def stepped(folder: Path, ticks: int) -> AsyncIterator[Platform]:
+async def stepped(folder: Path, ticks: int, *, kind: str = "db") -> AsyncIterator[Platform]:
     """A live run on a real database, paused after some ticks."""
-    settings = read_settings(env={}, options={"database_url": f"sqlite:///{folder / 'mara.db'}", "speed": 1.0})
+    options = {"database_url": url_of(folder / f"mara.{kind}"), "speed": 1.0, "optimizer": "rules"}
+    settings = read_settings(env={}, options=options)
     run = platform_of(settings)
     await run.start()
     try:
@@ -81,7 +83,7 @@ async def test_a_full_disk_is_shown_reads_go_on_and_the_run_goes_on_when_there_i
         frozen = shown_tick(run)
         assert len(await run.series(24)) == frozen + 1
         pragma(run._store._connection, "max_page_count = 1000000")
-        await until(lambda: run.latest.read().state is EngineState.PAUSED)
+        await until(lambda: run.latest.read().state is EngineState.PAUSED, within_s=30.0)
         assert shown_tick(run) == 202
 
 
@@ -103,6 +105,21 @@ async def test_a_disk_that_stays_full_is_waited_for_with_pauses_that_stop_growin
         monkeypatch.undo()
         assert slept == [0.5, 8.0, 8.0]
         assert "disk full at tick 1" in run.latest.read().reason
+
+
+async def test_a_server_that_is_away_for_a_while_is_shown_and_gone_on_with(tmp_path: Path) -> None:
+    async with stepped(tmp_path, 3, kind="pg") as run:
+        before = await run.archive.ledger()
+        with connected(tmp_path / "mara.pg") as other:
+            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        run.step(3)
+        await until(lambda: run.latest.read().state is EngineState.DEGRADED)
+        assert "cannot be reached at tick 3" in run.latest.read().reason
+        await until(lambda: run.latest.read().state is EngineState.PAUSED)
+        assert shown_tick(run) == 5
+        after = await run.archive.ledger()
+        assert (before.ticks_count, after.ticks_count) == (3, 6)
+        assert after.balance_micro_usd == after.balance_wh == 0
 
 
 async def test_a_run_taken_over_by_another_writer_halts_and_says_so(tmp_path: Path) -> None:
