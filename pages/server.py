@@ -1,5 +1,6 @@
 """Serves the pages of a platform: starts it with the server, and ends it with the server."""
 
+import asyncio
 import gc
 import signal
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from nicegui import app, ui
+from nicegui import app, background_tasks, ui
+from nicegui.server import Server
 
 from components.past import MOST_BUCKETS
 from components.theme import FAVICON
@@ -27,6 +29,7 @@ STORED_FIGURES: Final = {
     "renewable": "renewable_share",
 }
 """Key figures whose past is stored, beside money, and the metric that tells it."""
+LISTENING_LOOK_S: Final = 0.02
 GRACE_S: Final = 2  # for browsers that do not close: with it the whole end stays under five seconds
 ALWAYS: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -77,8 +80,7 @@ def serve(
             app.shutdown()
         else:
             scheme = "https" if "ssl_certfile" in listening else "http"
-            sys.stdout.write(f"Mara is on {scheme}://{host}:{port} (Ctrl-C ends it)\n")
-            sys.stdout.flush()
+            background_tasks.create(_announce(f"{scheme}://{host}:{port}"), name="mara-announce")
 
     def begin_anew() -> None:
         asked.append(True)
@@ -104,6 +106,14 @@ def serve(
     if refusals:
         raise refusals[0]
     return bool(asked)
+
+
+async def _announce(address: str) -> None:
+    """Say where Mara is as soon as somebody could connect: who starts it as a program waits for this line."""
+    while not Server.instance.started:  # noqa: ASYNC110  uvicorn sets a flag and tells nobody
+        await asyncio.sleep(LISTENING_LOOK_S)
+    sys.stdout.write(f"Mara is on {address} (Ctrl-C ends it)\n")
+    sys.stdout.flush()
 
 
 def _set_apart_what_stays() -> None:

@@ -10,6 +10,7 @@ from pages.server import serve
 from tests.ui.platform import FakePlatform
 
 TICK_S = 1.0
+FORGETS_S = 1.0  # a fast one forgets who left soon
 
 
 def main(port: int, sites_count: int = 10, tick_s: float = TICK_S) -> None:
@@ -19,6 +20,11 @@ def main(port: int, sites_count: int = 10, tick_s: float = TICK_S) -> None:
         if platform.latest.read().state is EngineState.RUNNING:
             platform.advance()
 
+    def forget_soon() -> None:
+        app.config.reconnect_timeout = FORGETS_S
+
+    if tick_s < TICK_S:
+        app.on_startup(forget_soon)
     app.timer(tick_s, tick)
     serve(platform, host="127.0.0.1", port=port, show=False, look_interval_s=min(tick_s, LOOK_INTERVAL_S))
 
