@@ -54,7 +54,7 @@ def refuse_damage(path: Path) -> None:
 def _application_id_of(path: Path) -> int | None:
     """What the header says whose database it is; None where it has none.
 
-    Read through SQLite: a plain file, when closed, lets go of every lock that this process has on it, also those of other
+    Read through SQLite: a plain file, when closed, lets go of every lock that this process has on it, also of other
     connections, and the next program to look at the database takes the write-ahead log away from under them
     (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     """
