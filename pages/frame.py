@@ -12,10 +12,11 @@ from components.controls import Actions, notices, run_controls, state_chip, them
 from components.outages import OutageDialog
 from components.picture import Channel
 from components.theme import element, head_html, icon
+from mara.api.identity import LOCAL
 from mara.core.commands import Command, Outage, Restore
 from mara.errors import MaraError
 from pages.live import Platform, Publisher
-from pages.permission import demand_operator
+from pages.permission import demand_operator, who_looks
 
 STEP_TICKS: Final = 1
 PAGES: Final = (
@@ -44,6 +45,7 @@ def frame(cells: Channel, actions: Actions, here: str = "") -> Iterator[None]:
             state_chip(cells)
             run_controls(cells, actions)
             theme_switch()
+            _who()
         notices(cells, actions)
         OutageDialog(down=actions.order_outage, restore=actions.restore)
         with element("div", "page").props("id=page tabindex=-1"):
@@ -57,6 +59,16 @@ def _navigation(here: str) -> None:
             link = element("a", "", name).props(f'href="{path}" aria-keyshortcuts="{key}" title="{name} ({key})"')
             if path == here:
                 link.props("aria-current=page")
+
+
+def _who() -> None:
+    """Who looks, and their way out; nothing where nobody logs in."""
+    looker = who_looks()
+    if looker is LOCAL:
+        return
+    with element("form", "who").props('method=post action="/logout"'):
+        element("span", "who-name", looker.name).props(f'title="{looker.role}"')
+        element("button", "button", "Log out").props("type=submit")
 
 
 def actions_of(platform: Platform, publisher: Publisher) -> Actions:

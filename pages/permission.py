@@ -1,8 +1,13 @@
-"""What whoever looks at a screen may do there."""
+"""Who looks at a screen, and what they may do there."""
 
 from nicegui import ui
 
-from mara.api.identity import identity_in
+from mara.api.identity import Identity, identity_in
+
+
+def who_looks() -> Identity:
+    """Who asked for the page that is being drawn or clicked."""
+    return identity_in(ui.context.client.request.scope)
 
 
 def demand_operator() -> None:
@@ -11,5 +16,4 @@ def demand_operator() -> None:
     Raises:
         CommandError: they may only look.
     """
-    request = ui.context.client.request
-    identity_in(request.scope).demand("operator")
+    who_looks().demand("operator")

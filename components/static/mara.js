@@ -75,7 +75,17 @@ window.mara = (() => {
     window.socket.on("disconnect", () => {
       const since = new Date().toLocaleTimeString("en-GB");
       link("lost", `No connection to Mara since ${since} on your clock. What you see is old; trying again by itself.`);
+      logInAgain();
     });
+    window.socket.on("connect_error", logInAgain);
+  }
+
+  // Whoever is not known any more, because the session is over, is shown the login instead of a page that stands still.
+  function logInAgain() {
+    fetch("/api/ready", { cache: "no-store" }).then(
+      (answer) => answer.status === 401 && location.reload(),
+      () => {}, // the server is away: there is nobody to log in to
+    );
   }
 
   function link(state, words) {

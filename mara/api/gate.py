@@ -10,6 +10,7 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mara.api.attendance import Attendance
 from mara.api.identity import LOCAL, SCOPE_KEY, Doorkeeper, Identity, address_of
 from mara.api.limits import Limits
 from mara.api.login import LOGIN_PATH, Login
@@ -89,6 +90,8 @@ class Gate:
         if identity is not None:
             scope[SCOPE_KEY] = identity
             ACTOR.set(Actor(name=identity.name, address=address_of(scope)))
+            if self._doorkeeper is not None and scope["type"] == "websocket":
+                receive = Attendance(self._doorkeeper, identity, scope, receive, send).receive
         await self._app(scope, receive, send)
 
     def _wait_s(self, identity: Identity | None, method: str, scope: Scope) -> float:

@@ -89,6 +89,8 @@ class Origins:
             if site or not self.is_open:
                 return None  # a script on this machine, or a browser that says the page is ours
             return Refusal(status=403, detail="a change needs an Origin of this server, or a bearer token")
+        if kind == "http" and origins == ["null"] and site == "same-origin":
+            return None  # a form of ours: where no referrer is sent, browsers keep its origin to themselves too
         if len(origins) != 1 or origins[0].lower() != f"{self.scheme}://{sent['host'][0].lower()}":
             return Refusal(status=403, detail="pages of other sites may not act here")
         return None

@@ -56,6 +56,12 @@ def test_our_own_page_may_act() -> None:
     assert asked("websocket", origin=f"http://{OURS}") is None
 
 
+def test_a_form_of_ours_whose_origin_the_browser_keeps_to_itself_may_act() -> None:
+    assert asked(method="POST", origin="null", sec_fetch_site="same-origin") is None
+    assert asked(method="POST", origin="null", sec_fetch_site="cross-site") == 403
+    assert asked("websocket", origin="null", sec_fetch_site="same-origin") == 403
+
+
 def test_a_websocket_without_an_origin_is_refused_and_with_a_bearer_token_it_is_not() -> None:
     assert asked("websocket") == 403
     assert asked("websocket", authorization="Bearer mara_x") is None
