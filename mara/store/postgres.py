@@ -257,9 +257,16 @@ def refusal_of(name: str, doing: str, error: BaseException | None) -> StoreError
         return StoreRefused(f"{name} cannot be written at {doing} ({said}): give this user the right to write")
     if code in _DAMAGED:
         return StoreRefused(f"{name} is damaged ({said}) at {doing}: stop, and restore a backup")
-    if code is None or code.startswith(("08", "57P", "53")):
+    if _is_away(error, code):
         return StoreBlocked(f"{name} cannot be reached at {doing} ({said}): start the server, or mend the URL")
     return StoreError(f"{name} failed at {doing} ({said}): mend that and try again")
+
+
+def _is_away(error: BaseException | None, code: str | None) -> bool:
+    """Whether nobody was there to refuse: what the driver says of a lost connection carries no code."""
+    if code is not None:
+        return code.startswith(("08", "57P", "53"))
+    return any(kind.__name__ in ("OperationalError", "InterfaceError") for kind in type(error).__mro__)
 
 
 def _arguments(application: str) -> dict[str, Any]:

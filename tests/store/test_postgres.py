@@ -169,6 +169,15 @@ def test_a_disk_that_is_full_is_named() -> None:
     assert str(said).startswith("disk full at tick 7")
 
 
+def test_a_value_that_no_server_takes_is_no_reason_to_wait(path: Path) -> None:
+    store = stored_run(path, 1)
+    with pytest.raises(StoreError, match="failed at a note") as error, store.aside("a note") as connection:
+        connection.exec_driver_sql("UPDATE engine_parts SET part = ? WHERE part = 'often'", ("nul \0",))
+    assert not isinstance(error.value, StoreBlocked)
+    go_on(store, 1)
+    store.close()
+
+
 @pytest.mark.parametrize("table", KEPT)
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_a_kept_row_cannot_be_changed_deleted_or_emptied(kept: Path, table: str, statement: str) -> None:
