@@ -28,11 +28,14 @@ class WhyBox(ui.element, component="static/why_box.js"):
     Args:
         ask: answers; a MaraError it raises is shown as the answer.
         examples: questions offered before the first answer.
+        ask_claude: answers in words of its own; None where nobody can.
     """
 
-    def __init__(self, ask: Ask, examples: Sequence[str]) -> None:
+    def __init__(self, ask: Ask, examples: Sequence[str], ask_claude: Ask | None = None) -> None:
         super().__init__()
         self._ask = ask
+        self._ask_claude = ask_claude
+        self.props["by_claude"] = ask_claude is not None
         self._asked_count = 0
         self.props["examples"] = list(examples)
         self.props["longest"] = MOST_CHARACTERS
@@ -43,10 +46,12 @@ class WhyBox(ui.element, component="static/why_box.js"):
     async def _answer(self, event: GenericEventArguments) -> None:
         said = event.args.get("text", "") if isinstance(event.args, dict) else ""
         question = " ".join(str(said).split())[:MOST_CHARACTERS]
+        wants_claude = isinstance(event.args, dict) and bool(event.args.get("by_claude"))
+        ask = self._ask_claude if wants_claude and self._ask_claude is not None else self._ask
         self._asked_count += 1
         number = self._asked_count
         try:
-            shown = answer_props(await self._ask(question))
+            shown = answer_props(await ask(question))
         except MaraError as error:
             shown = {"question": question, "sentences": [str(error)], "is_answered": False}
         if number == self._asked_count:  # an answer that was overtaken by a newer question is let go
@@ -54,10 +59,10 @@ class WhyBox(ui.element, component="static/why_box.js"):
             self.update()
 
 
-def why_panel(ask: Ask, examples: Sequence[str] = ()) -> None:
+def why_panel(ask: Ask, examples: Sequence[str] = (), ask_claude: Ask | None = None) -> None:
     """Draws the panel with the box."""
     with panel("Ask why", "why-panel", HINT):
-        WhyBox(ask, examples)
+        WhyBox(ask, examples, ask_claude)
         element("p", "note", "Numbers are stored facts, listed below the answer; reports are quoted as they were made.")
 
 

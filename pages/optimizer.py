@@ -20,7 +20,7 @@ from components.why_box import why_panel
 from mara.core.snapshot import OptimizationSnapshot
 from mara.errors import MaraError
 from mara.runtime.latest import Published
-from pages.asking import asking
+from pages.asking import asking, explaining
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
 from pages.permission import demand_operator
@@ -113,7 +113,7 @@ def _draw(picture: Picture, platform: Platform, can_ask: tuple[str, ...]) -> Non
         with element("div", "lane wide-left"):
             shadow_panel(picture.get("shadow", {}))
             worth_panel(picture.get("worth", {}))
-        why_panel(platform.archive.why, can_ask)
+        why_panel(platform.archive.why, can_ask, explaining(platform))
         history_panel(picture.get("runs", {}), _inside(platform))
 
 

@@ -1,6 +1,6 @@
 // A question box. Emits `ask` with the text; the server answers through the prop `answer`, texts only, shown as text.
 export default {
-  props: { examples: Array, longest: Number, answer: Object },
+  props: { examples: Array, longest: Number, answer: Object, by_claude: Boolean },
   data() {
     return { text: "", busy: false };
   },
@@ -10,12 +10,12 @@ export default {
     },
   },
   methods: {
-    ask(text) {
+    ask(text, byClaude = false) {
       const asked = text.trim();
       if (!asked || this.busy) return;
       this.text = asked;
       this.busy = true;
-      this.$emit("ask", { text: asked });
+      this.$emit("ask", { text: asked, by_claude: byClaude });
     },
     form() {
       const field = {
@@ -30,6 +30,13 @@ export default {
         onInput: (event) => (this.text = event.target.value),
       };
       const submit = { type: "submit", class: "button button-strong", disabled: this.busy || !this.text.trim() };
+      const claude = {
+        type: "button",
+        class: "button",
+        disabled: this.busy || !this.text.trim(),
+        title: "Looks up what is stored and puts it into words; every number stays a stored fact. Costs some cents.",
+        onClick: () => this.ask(this.text, true),
+      };
       const send = (event) => {
         event.preventDefault();
         this.ask(this.text);
@@ -38,6 +45,7 @@ export default {
         Vue.h("label", { class: "sr-only", for: "why-field" }, "Your question"),
         Vue.h("input", field),
         Vue.h("button", submit, this.busy ? "Looking \u2026" : "Ask"),
+        this.by_claude ? Vue.h("button", claude, "Ask Claude") : null,
       ]);
     },
     chips(questions) {
@@ -66,6 +74,7 @@ export default {
         Vue.h("p", { class: "why-question" }, shown.question),
         Vue.h("div", { class: "why-text", "data-state": shown.is_answered ? undefined : "unknown" },
           shown.sentences.map((sentence, i) => Vue.h("p", { key: i }, sentence))),
+        shown.author ? Vue.h("p", { class: "note" }, shown.author === "stored decisions" ? "" : `Answered by ${shown.author} from what is stored`) : null,
         shown.when || links.length ? Vue.h("p", { class: "note why-when" }, [shown.when, ...links]) : null,
         this.facts(shown.facts),
         shown.is_answered ? null : this.chips(shown.can_ask),

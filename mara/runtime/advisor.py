@@ -4,11 +4,12 @@ It works in a thread of its own: the loop of the ticks is never waited on and ne
 which follows it while it holds up (`mara.optimizers.advised`); failures open a breaker and are told in plain words.
 """
 
+import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from threading import RLock
+from threading import Lock, RLock
 from typing import Final
 
 from mara.core.plan import Plan, Problem, Provenance
@@ -19,6 +20,7 @@ from mara.optimizers.advised import ADJUSTED, TOO_OLD, Advice
 from mara.optimizers.advisor_material import snapshot_hash
 from mara.optimizers.advisor_prompt import PROMPT_VERSION
 from mara.optimizers.advisor_purse import Exchange
+from mara.optimizers.advisor_talk import Answer, Talk
 from mara.runtime.advisor_board import AdvisorBoard
 from mara.runtime.advisor_thread import Aside
 from mara.runtime.breaker import Breaker
@@ -71,6 +73,8 @@ class Advisor:
         self._lock = RLock()
         self._aside = Aside("mara-advisor", self._is_free)
         self._breaker = Breaker(clock)
+        self._talks = Lock()  # one of `converse` at a time
+        self._give_up: Callable[[], object] = lambda: None
         self._purse: StoredPurse | None = None
         self._off = engagement.off
         self._is_known = False  # whether the service has said that the model is there
@@ -110,6 +114,8 @@ class Advisor:
 
     def close(self) -> None:
         """Ask no more; a question under way is given up."""
+        with self._lock:
+            self._give_up()
         self._aside.close()
 
     def ask(self) -> None:
@@ -124,6 +130,50 @@ class Advisor:
                 raise CommandError(why_not)
             self._was_pressed = True
             self._consider()
+
+    def converse(self, talk: Talk[Answer]) -> Answer:
+        """Have a talk of another kind to its end, under the same budget and breaker; for a thread that may wait.
+
+        Raises:
+            CommandError: it cannot be had, or came to nothing; the message says why.
+        """
+        with self._lock:
+            why_not = self._off or (NO_PLAN if self._purse is None else self._breaker.reason)
+            if not why_not and not self._talks.acquire(blocking=False):
+                why_not = "Another question is being answered: ask again in a moment"
+            if why_not:
+                raise CommandError(why_not)
+        try:
+            return asyncio.run(self._converse(talk))
+        except asyncio.CancelledError as ended:
+            raise CommandError("the run has ended: ask when it goes on") from ended
+        except AdviceError as refusal:
+            with self._lock:
+                message = self._refused(refusal)
+            raise CommandError(message) from refusal
+        finally:
+            self._talks.release()
+            with self._lock:
+                self._board.count_money()
+                self._show()
+
+    async def _converse(self, talk: Talk[Answer]) -> Answer:
+        assert self._engagement.client is not None
+        assert self._purse is not None
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        with self._lock:
+            self._give_up = lambda: loop.call_soon_threadsafe(task.cancel)
+        client = self._engagement.client()
+        try:
+            answer = await client.converse(talk, self._purse, Exchange(), lambda _: None)
+        finally:
+            with self._lock:
+                self._give_up = lambda: None
+            await client.close()
+        with self._lock:
+            self._breaker.succeeded()
+        return answer
 
     def planned(self, problem: Problem, plan: Plan) -> None:
         """The plan in force and what it was made from: reason to ask when something that matters has changed."""

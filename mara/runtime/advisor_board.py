@@ -45,7 +45,7 @@ class AdvisorBoard:
         self._calls, self._purse, self._tell = calls, purse, tell
         self._runs.extend(_snapshot_of(note) for note in calls.runs(MAX_RUNS))
         self.shown = replace(self.shown, runs=tuple(self._runs))
-        self._count_money()
+        self.count_money()
         self._tell(self.shown)
 
     def show(self, **changes: object) -> None:
@@ -81,10 +81,11 @@ class AdvisorBoard:
                 self._calls.note(note)
             except StoreError as error:
                 log.warning("a run of the advisor is not stored", extra={"reason": str(error)})
-        self._count_money()
+        self.count_money()
         self.show(message=message, runs=tuple(self._runs), working_notes="")
 
-    def _count_money(self) -> None:
+    def count_money(self) -> None:
+        """Read again what was spent, and what is left."""
         if self._purse is None:
             return
         try:

@@ -17,6 +17,7 @@ from mara.optimizers.advisor_bench import bench_of, project
 from mara.optimizers.advisor_facts import projection_facts
 from mara.optimizers.advisor_prompt import PROMPT_VERSION
 from mara.optimizers.advisor_purse import Exchange, Lifecycle, Purse
+from mara.optimizers.advisor_talk import Answer, Talk
 from mara.optimizers.advisor_tools import Inquiry
 
 UNCHECKED: Final = "AI plan could not be checked"
@@ -32,6 +33,9 @@ class Client(Protocol):
     async def ask(
         self, inquiry: Inquiry, purse: Purse, exchange: Exchange, listen: Callable[[str], None]
     ) -> Recommendation: ...
+    async def converse(
+        self, talk: Talk[Answer], purse: Purse, exchange: Exchange, listen: Callable[[str], None]
+    ) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

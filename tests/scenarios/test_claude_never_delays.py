@@ -77,7 +77,9 @@ def _as_in_a_live_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.collect()
     gc.freeze()
-    monkeypatch.setitem(claude.Claude.__init__.__kwdefaults__, "deadline_s", PATIENCE_S)
+    defaults = claude.Claude.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "deadline_s", PATIENCE_S)
     monkeypatch.setattr(Breaker, "tripped", lambda _, refusal: str(refusal))
     yield
     gc.unfreeze()

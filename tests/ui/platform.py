@@ -6,6 +6,7 @@ from mara.core.commands import Cancel, Command, Outage, Restore
 from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError
+from mara.runtime.advisor import Advisor
 from mara.runtime.exclusions import Announcement
 from mara.runtime.latest import EngineState, Latest
 from tests.ui.archive import FakeArchive
@@ -22,6 +23,7 @@ class FakePlatform:
         self.tick = tick
         self.ordered: list[Command] = []
         self.archive = FakeArchive()
+        self.advisor: Advisor | None = None
         self.optimizations_asked = 0
         self.advice_asked = 0
         self.asked: list[Ask] = []

@@ -1,7 +1,12 @@
 """The question box answers each browser its own question, and shows texts as texts."""
 
+from types import SimpleNamespace
+from typing import cast
+
 from components.why_box import MOST_CHARACTERS, WhyBox, answer_props
 from mara.core.explanation import Explanation
+from mara.errors import CommandError
+from mara.runtime.advisor import Advisor
 from tests.ui.archive import explanation, unanswered
 from tests.ui.conftest import Screen, element_of
 
@@ -60,3 +65,27 @@ def test_sentences_stay_texts_and_an_answer_without_a_tick_names_none() -> None:
     assert answer_props(unanswered("?"))["when"] == ""
     contract = Explanation(question="?", is_answered=True, sentences=("It ran.",), contract_id="c1")
     assert answer_props(contract)["links"] == [["Open the contracts", "/sla"]]
+
+
+async def test_claude_is_not_offered_where_nobody_can_be_asked(screen: Screen) -> None:
+    assert (await box_of(screen)).props["by_claude"] is False
+
+
+class Busy:
+    """An advisor who can be asked, and has no time."""
+
+    state = SimpleNamespace(state="ready", model="claude-sonnet-5-5")
+
+    def converse(self, talk: object) -> object:
+        raise CommandError("AI busy")
+
+
+async def test_claude_is_asked_only_by_its_own_button_and_its_failure_is_told(screen: Screen) -> None:
+    screen.platform.advisor = cast(Advisor, Busy())
+    box = await box_of(screen)
+    assert box.props["by_claude"] is True
+    await ask(screen, box, "Why was Texas off?")
+    assert box.props["answer"]["author"] == "stored decisions"
+    screen.user.find(marker="why-box").trigger("ask", {"text": "Why was Texas off?", "by_claude": True})
+    await screen.delivery()
+    assert box.props["answer"]["sentences"] == ["AI busy"]
