@@ -17,7 +17,10 @@ INSTRUCTIONS = (
 
 @app.command("mcp")
 def serve() -> None:
-    """Serve read-only tools over the stored run on stdin and stdout, for an assistant that starts this command."""
+    """Serve read-only tools to an assistant, over stdio.
+
+    The assistant starts this command and speaks the Model Context Protocol with it.
+    """
     toolbox = Toolbox(read_settings())
     try:
         asyncio.run(_serve(toolbox))
