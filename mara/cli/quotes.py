@@ -23,7 +23,10 @@ def quote(
     region: Annotated[str, typer.Option(help="americas, europe or asia-pacific: whose calendar months count.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Price a contract against the stored run, which is only looked at; without one, against its start."""
+    """Price a contract against the stored run.
+
+    The run is only looked at; without one, prices are those of its start.
+    """
     engine, record = standing_of(read_settings())
     clock = SystemClock()
     started_s = clock.monotonic_s()

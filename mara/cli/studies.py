@@ -39,7 +39,7 @@ def study(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Profit, promises and emissions over many seeded scenarios of prices, outages and demand."""
+    """What may be earned and risked, over many scenarios."""
     options = {"history": history, "fleet": fleet, "seed": seed, "horizon_hours": horizon_hours}
     settings = read_settings(options={**options, "tick_minutes": tick_minutes})
     refuse_homeless(keep, "--keep")
