@@ -49,3 +49,40 @@ def test_the_whole_of_mara_runs_in_a_browser_ends_in_time_and_goes_on_where_it_s
 def minutes_of(clock: str) -> int:
     day, hours, minutes = re.fullmatch(r"(\d+) \w+ \d+ (\d+):(\d+) UTC", clock).groups()  # type: ignore[union-attr]
     return (int(day) * 24 + int(hours)) * 60 + int(minutes)
+
+
+def test_a_site_is_taken_down_and_back_by_hand_and_a_click_opens_its_page(browser: Browser, tmp_path: Path) -> None:
+    with running_app(["pages", "run", "--no-browser", "--speed", "900", "--port"], folder=tmp_path) as (address, _):
+        page = visit(browser, address).page
+        page.locator("path.site[data-site=oslo]").hover()
+        page.keyboard.press("o")
+        sheet = page.locator("dialog.sheet[open]")
+        expect(sheet.get_by_label("Norway Oslo")).to_be_checked()
+        sheet.get_by_role("button", name="Take down").click()
+        expect(page.locator("path.site[data-site=oslo][data-band=down]")).to_be_attached(timeout=TICK_TIMEOUT_MS)
+        expect(page.locator(".events-panel")).to_contain_text("Norway Oslo is down.")
+        page.get_by_role("button", name="Take sites down or back").click()
+        expect(sheet).to_contain_text("ordered down until")
+        sheet.get_by_label("Norway Oslo").check()
+        sheet.get_by_role("button", name="End ordered outage").click()
+        expect(page.locator(".events-panel")).to_contain_text("Norway Oslo is back", timeout=TICK_TIMEOUT_MS)
+        page.locator("path.site[data-site=oslo]").click()
+        page.wait_for_url("**/sites/oslo")
+        expect(page.locator("h1")).to_contain_text("Norway Oslo")
+        page.context.close()
+
+
+def test_a_new_run_begins_at_the_first_tick_and_the_old_one_is_kept(browser: Browser, tmp_path: Path) -> None:
+    with running_app(["pages", "run", "--no-browser", "--speed", "3600", "--port"], folder=tmp_path) as (address, app):
+        page = visit(browser, address).page
+        page.wait_for_function("window.mara.read('moment').at >= Date.UTC(2025, 6, 1, 6) / 1000")
+        process_id = app.pid
+        page.get_by_role("button", name="Start the run anew").click()
+        page.get_by_role("button", name="Start anew").last.click()
+        expect(page.locator("#link-notice")).to_contain_text("No connection to Mara", timeout=TICK_TIMEOUT_MS)
+        page.wait_for_function("(window.mara.read('moment').at ?? 1e12) < Date.UTC(2025, 6, 1, 6) / 1000")
+        assert app.poll() is None
+        assert app.pid == process_id
+        page.context.close()
+    assert (tmp_path / "mara.db.set-aside-1").exists()
+    assert (tmp_path / "mara.db").exists()
