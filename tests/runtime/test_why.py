@@ -9,7 +9,8 @@ from mara.core.explanation import Explanation
 from mara.core.grounding import quantity
 from mara.runtime.why import ALWAYS_ASKED, can_be_asked, explained
 from mara.store.reading import Reading
-from tests.runtime.told_run import TICKS, told_charter, told_run
+from tests.postgres_server import database_of_file
+from tests.runtime.told_run import TICKS, told_charter, told_run, told_run_at
 
 EVERY_QUESTION = (
     "Why was West curtailed at 15:00 on 1 July?",
@@ -34,9 +35,10 @@ EVERY_QUESTION = (
 )
 
 
-@pytest.fixture(scope="module")
-def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
-    found = told_run(tmp_path_factory.mktemp("told") / "mara.db")
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+    file = tmp_path_factory.mktemp("told") / "mara.db"
+    found = told_run(file) if request.param == "sqlite" else told_run_at(database_of_file(file))
     yield found
     found.close()
 

@@ -62,9 +62,13 @@ def _arrivals() -> tuple[ContractRequest, ...]:
 
 
 def told_run(path: Path, ticks: int = TICKS, raw_days: int = 90) -> Reading:
-    """The run, stored; close it."""
+    """The run, stored in a file; close it."""
+    return told_run_at(f"sqlite:///{path}", ticks, raw_days)
+
+
+def told_run_at(url: str, ticks: int = TICKS, raw_days: int = 90) -> Reading:
+    """The run, stored in a database."""
     charter = told_charter()
-    url = f"sqlite:///{path}"
     store = Store.open(url, raw_days=raw_days)
     run = run_record(charter, seed=1, optimizer="rules", feed="told", version="0.0.0")
     store.begin(run, first_world(charter))
