@@ -13,6 +13,7 @@ from mara.core.world import Charter, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
 from mara.optimizers.steady import Memory, Steady
+from mara.runtime.diary import Diary
 from mara.runtime.outlook import Outlook
 from mara.runtime.shadows import Ahead, Shadows
 from mara.runtime.tally import Tally
@@ -104,7 +105,7 @@ def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[
         FeedError, PlanError, StoreError: the run stands at the last stored tick; StoreBlocked when the disk is nearly
             full: fast-forward would fill it before anybody looks.
     """
-    tally = Tally(dt_h=engine.charter.grid.dt_h)
+    tally, diary = Tally(dt_h=engine.charter.grid.dt_h), Diary(engine.charter.grid)
     for _ in range(ticks):
         if store is not None:
             store.refuse_little_room(engine.world.tick)
@@ -114,6 +115,7 @@ def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[
         if store is not None:
             store.append(turn.step, turn.plan, turn.events, turn.parts)
         engine.keep(turn)
+        diary.note(turn.step, turn.events, is_ahead=True)
         tally.add(turn.step)
         if on_tick is not None:
             on_tick(turn.step.tick)

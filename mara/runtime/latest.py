@@ -1,6 +1,8 @@
 """The newest published state of the engine: one slot, written by the loop, read by anyone at any time."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -67,3 +69,14 @@ class Latest:
         self._published = replace(now, version=now.version + 1, **changes)  # type: ignore[arg-type]
         if self._listen is not None:
             self._listen(self._published)
+
+
+def teller_of(latest: Latest) -> Callable[[AdvisorSnapshot], None]:
+    """Shows on the running loop what the advisor is at, from whatever thread it says so."""
+    loop = asyncio.get_running_loop()
+
+    def tell(advisor: AdvisorSnapshot) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and with it everybody who looks
+            loop.call_soon_threadsafe(latest.tell, advisor)
+
+    return tell

@@ -12,7 +12,7 @@ from mara.core.events import Event
 from mara.core.picture import forecast_snapshot, snapshot_of
 from mara.core.plan import Plan
 from mara.core.quote import Ask, Booking, Quote
-from mara.core.snapshot import AdvisorSnapshot, SeriesPoint
+from mara.core.snapshot import SeriesPoint
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, FeedEnded, MaraError, StoreBlocked
 from mara.runtime.actor import signed
@@ -20,9 +20,10 @@ from mara.runtime.advisor import Advisor
 from mara.runtime.again import last_shown
 from mara.runtime.archive import Archive
 from mara.runtime.clock import Clock
+from mara.runtime.diary import Diary
 from mara.runtime.engine import Engine, Turn
 from mara.runtime.exclusions import Announcement
-from mara.runtime.latest import EngineState, Latest
+from mara.runtime.latest import EngineState, Latest, teller_of
 from mara.runtime.lookout import Lookout
 from mara.runtime.orders import refuse_impossible
 from mara.runtime.planner import GRACE_S, PATIENCE_S, Planner
@@ -90,6 +91,7 @@ class Platform:
         self._engine: Engine | None = None
         self._planner: Planner | None = None
         self._desk: QuoteDesk | None = None
+        self._diary: Diary | None = None
 
     async def start(self) -> None:
         """Open the run and begin to tick, unless `stop` came meanwhile.
@@ -102,12 +104,13 @@ class Platform:
         self._store, self._engine = store, engine
         self.archive.open(store.reading)
         outages = OutageCount(reading=store.reading, sites=engine.charter.fleet.site_count)
+        self._diary = Diary(engine.charter.grid)
         self._desk = QuoteDesk(engine, self._present, self.order, outages.record)
         try:
             self._recent.extend(await asyncio.to_thread(store.recent_events, MAX_SHOWN_EVENTS))
             last = await asyncio.to_thread(last_shown, store, engine, tuple(self._recent))
             if self.advisor is not None:
-                await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), self._teller())
+                await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), teller_of(self.latest))
         except BaseException:
             await self.stop()
             raise
@@ -150,16 +153,6 @@ class Platform:
         if self.advisor is None:
             raise CommandError("nobody advises this run: start it with --optimizer claude")
         await asyncio.to_thread(self.advisor.ask)
-
-    def _teller(self) -> Callable[[AdvisorSnapshot], None]:
-        """Shows what the advisor is at, from whatever thread it says so."""
-        loop = asyncio.get_running_loop()
-
-        def tell(advisor: AdvisorSnapshot) -> None:
-            with suppress(RuntimeError):  # the loop has ended, and with it everybody who looks
-                loop.call_soon_threadsafe(self.latest.tell, advisor)
-
-        return tell
 
     def pause(self) -> None:
         """Stop simulated time after the tick under way; steps still due are let go."""
@@ -332,6 +325,11 @@ class Platform:
         assert self._engine is not None
         return self._engine.charter.grid.tick_minutes * SECONDS_PER_MINUTE / self._speed_share
 
+    @property
+    def _is_ahead(self) -> bool:
+        """Whether ticks come faster than they are shown."""
+        return self._steps_due > 1 or self._tick_s < LEAST_PUBLISH_INTERVAL_S
+
     async def _until_woken(self, timeout_s: float | None) -> bool:
         """Sleep until a control changed something (True) or the time is over (False)."""
         self._wake.clear()
@@ -347,6 +345,8 @@ class Platform:
         assert self._store is not None
         # A tick whose storing failed is offered again as it was: the store knows it, should it have got through.
         began_s = self._now_s
+        if self._unstored is None and self._is_ahead:
+            self._store.refuse_little_room(self._engine.world.tick)
         turn = self._unstored or await self._next_turn(self._engine, self._store)
         self._unstored, self._plan = turn, turn.plan
         planned_s = self._now_s
@@ -376,8 +376,8 @@ class Platform:
         return await loop.run_in_executor(store.executor, engine.with_shadows, turn, outlook, plans)
 
     def _show(self, turn: Turn) -> None:
-        for event in turn.events:
-            log.info(event.text, extra={"tick": event.tick, "kind": event.kind, "site": event.site})
+        assert self._diary is not None
+        self._diary.note(turn.step, turn.events, is_ahead=self._is_ahead)
         self._recent.extend(turn.events)
         self._unshown = turn
         if self._now_s - self._published_s >= LEAST_PUBLISH_INTERVAL_S:

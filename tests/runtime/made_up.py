@@ -18,7 +18,7 @@ from mara.core.plan import Plan, Problem
 from mara.core.snapshot import SeriesPoint, Snapshot
 from mara.core.step import Step
 from mara.core.world import Charter, Forecast, Observation, first_world
-from mara.errors import FeedUnavailable
+from mara.errors import FeedUnavailable, StoreBlocked
 from mara.optimizers.base import Optimizer
 from mara.optimizers.rules import Rules
 from mara.runtime.clock import Clock
@@ -61,6 +61,7 @@ class MemoryStore:
     executor: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     gate: ThreadEvent = field(default_factory=ThreadEvent)
     closed_count: int = 0
+    little_room: bool = False
     run: None = None
     reading: None = None
 
@@ -74,6 +75,10 @@ class MemoryStore:
             raise self.refusals.pop(0)
         self.steps.append(step)
         self.plans.append(plan)
+
+    def refuse_little_room(self, tick: int) -> None:
+        if self.little_room:
+            raise StoreBlocked(f"stopped before tick {tick}: free space and go on")
 
     def recent_events(self, limit: int) -> tuple[Event, ...]:
         return ()
