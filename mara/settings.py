@@ -137,6 +137,7 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         "", max_length=MAX_TEXT_LENGTH, description="further Host headers that are answered, separated by commas"
     )
+    max_clients: int = Field(50, ge=1, le=10_000, description="browsers that may look at once")
     tls_cert: Path | None = Field(None, description="certificate chain, PEM, to speak TLS oneself")
     tls_key: Path | None = Field(None, description="its private key, PEM")
     storage_secret: SecretStr | None = Field(

@@ -7,6 +7,7 @@ from mara.api.entrance import Entrance, entrance_of, wants_login
 from mara.api.gate import Gate
 from mara.api.headers import SafeHeaders
 from mara.api.metrics import FleetCollector
+from mara.api.room import Room
 from mara.bootstrap import database_file_of, people_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.platform import Platform
@@ -31,6 +32,7 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
     database = database_file_of(settings)
     collector = FleetCollector(platform, clock, database, _connected_count)
     app.add_middleware(Beside, api=api_of(platform, collector))
+    app.add_middleware(Room, most_clients=settings.max_clients, clients_count=_connected_count)
     app.add_middleware(
         Gate,
         origins=entrance.origins,

@@ -1,8 +1,11 @@
 """How it stands, for Prometheus: computed when asked, from the newest snapshot and the engine's vitals."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,13 +14,15 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from mara.api.port import Engine
-from mara.core.snapshot import AdvisorSnapshot, Snapshot
+from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, Snapshot
 from mara.runtime.clock import Clock
 from mara.runtime.latest import EngineState
 from mara.runtime.vitals import BOUNDS_S, Durations, Vitals
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _ADVISOR_STATES: Final = ("off", "ready", "asking", "resting")
+_BREAKER_STATES: Final = ("closed", "open")
+_OUTCOMES: Final = ("accepted", "adjusted", "kept")
 
 
 class FleetCollector(Collector):
@@ -39,6 +44,7 @@ class FleetCollector(Collector):
         self._clock = clock
         self._database = database
         self._clients_count = clients_count
+        self._asked = _Asked()
 
     def collect(self) -> Iterator[Metric]:
         """All of them, now."""
@@ -48,7 +54,7 @@ class FleetCollector(Collector):
         if published.snapshot is not None:
             yield from _fleet(published.snapshot)
         if published.advisor is not None:
-            yield from _advisor(published.advisor)
+            yield from self._asked.metrics(published.advisor)
 
     def _own(self) -> Iterator[Metric]:
         vitals = self._engine.vitals
@@ -56,6 +62,7 @@ class FleetCollector(Collector):
             age_s = self._clock.monotonic_s() - vitals.last_tick_s
             yield GaugeMetricFamily("mara_tick_age_seconds", "since the last tick was stored", age_s)
         yield from _durations(vitals)
+        yield GaugeMetricFamily("mara_feed_age_ticks", "of the last good observation", vitals.feed_age_ticks)
         yield CounterMetricFamily("mara_restarts", "ticks that were tried again", vitals.restarts_count)
         yield GaugeMetricFamily("mara_ws_clients", "connected browsers", self._clients_count())
         yield CounterMetricFamily("mara_auth_failures", "requests that the gate turned away", vitals.refused_count)
@@ -110,14 +117,30 @@ def _fleet(snapshot: Snapshot) -> Iterator[Metric]:
     yield from (power, price, budget, below)
 
 
-def _advisor(advisor: AdvisorSnapshot) -> Iterator[Metric]:
-    yield _states("mara_advisor_state", "1 for the state that the advisor is in", _ADVISOR_STATES, advisor.state)
-    yield GaugeMetricFamily("mara_claude_cost_usd", "spent in the last day", advisor.cost_today_usd)
-    requests = GaugeMetricFamily("mara_claude_runs", "of the newest kept, by what came of them", labels=["outcome"])
-    outcomes = [run.outcome for run in advisor.runs]
-    for outcome in sorted(set(outcomes)):
-        requests.add_metric([outcome], outcomes.count(outcome))
-    yield requests
+class _Asked:
+    """What became of each time that Claude was asked, counted as the runs come by: twenty are kept of at most sixty an
+    hour, so that whoever looks every few minutes misses none.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._newest: AdvisorRunSnapshot | None = None
+        self._one_at_a_time = Lock()
+
+    def metrics(self, advisor: AdvisorSnapshot) -> Iterator[Metric]:
+        """Its state, its breaker's, and the counts."""
+        with self._one_at_a_time:
+            for run in takewhile(lambda run: run != self._newest, advisor.runs):
+                self._counts[run.outcome] += 1
+            self._newest = advisor.runs[0] if advisor.runs else None
+        yield _states("mara_advisor_state", "1 for the state that the advisor is in", _ADVISOR_STATES, advisor.state)
+        breaker = "open" if advisor.state == "resting" else "closed"
+        yield _states("mara_breaker_state", "open: Claude is left alone for a while", _BREAKER_STATES, breaker)
+        yield GaugeMetricFamily("mara_claude_cost_usd", "spent in the last day", advisor.cost_today_usd)
+        requests = CounterMetricFamily("mara_claude_requests", "by what came of them", labels=["outcome"])
+        for outcome in sorted({*_OUTCOMES, *self._counts}):
+            requests.add_metric([outcome], self._counts[outcome])
+        yield requests
 
 
 def _states(name: str, text: str, states: Iterator[str] | tuple[str, ...] | type[EngineState], now: str) -> Metric:

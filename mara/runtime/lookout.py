@@ -7,6 +7,7 @@ from typing import Final
 from mara.errors import FeedEnded, FeedError
 from mara.runtime.engine import Engine
 from mara.runtime.outlook import Outlook
+from mara.runtime.vitals import Vitals
 
 MAX_STALE_TICKS: Final = 12
 """Ticks that may run on the last good observation: an hour."""
@@ -17,7 +18,8 @@ log = logging.getLogger("mara.platform")
 class Lookout:
     """Remembers the last good look."""
 
-    def __init__(self) -> None:
+    def __init__(self, vitals: Vitals) -> None:
+        self._vitals = vitals
         self._last: Outlook | None = None
 
     def outlook(self, engine: Engine) -> Outlook:
@@ -32,9 +34,11 @@ class Lookout:
             raise
         except FeedError as error:
             last, tick = self._last, engine.world.tick
+            self._vitals.feed_age_ticks = tick - last.observation.tick if last is not None else 0
             if last is None or tick - last.observation.tick > MAX_STALE_TICKS:
                 raise
             log.warning("feed failed", extra={"tick": tick, "reason": str(error)})
             stale = replace(last.observation, tick=tick, arrivals=(), stale_sources=(engine.feed.name,))
             return replace(last, observation=stale)
+        self._vitals.feed_age_ticks = 0
         return self._last

@@ -82,7 +82,7 @@ class Platform:
         self._failed_tick = -1
         self._published_s = float("-inf")
         self._recent: deque[Event] = deque(maxlen=MAX_SHOWN_EVENTS)
-        self._lookout = Lookout()
+        self._lookout = Lookout(self.vitals)
         self._plan: Plan | None = None  # in force
         self._unstored: Turn | None = None
         self._unshown: Turn | None = None

@@ -44,6 +44,7 @@ class Vitals:
         lateness: how much after its time a tick began.
         loop_lags: how late the event loop came to what was due, looked at twice a second.
         restarts_count: ticks that were tried again.
+        feed_age_ticks: how old the observation is that the last tick ran on; 0 for a fresh one.
         refused_count: requests that the gate turned away.
         last_tick_s: when the last tick was stored, by the monotonic clock; None before the first.
     """
@@ -53,6 +54,7 @@ class Vitals:
     lateness: Durations = field(default_factory=Durations)
     loop_lags: Durations = field(default_factory=Durations)
     restarts_count: int = 0
+    feed_age_ticks: int = 0
     refused_count: int = 0
     last_tick_s: float | None = None
 

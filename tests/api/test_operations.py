@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mara.api.metrics import FleetCollector, metrics_text
+from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot
 from mara.runtime.clock import SystemClock
 from mara.runtime.latest import Latest
 from mara.runtime.vitals import Durations, Vitals
@@ -26,6 +27,7 @@ class Engine:
         self.latest = Latest()
         self.vitals = Vitals(last_tick_s=0.0)
         self.latest.publish(snapshot_at(288))
+        self.latest.tell(AdvisorSnapshot(state="ready", message=""))
 
 
 @pytest.fixture
@@ -43,6 +45,36 @@ def spoken_of() -> Iterator[str]:
     for line in (OPERATIONS / "alerts.yml").read_text().splitlines():
         if line.strip().startswith("expr:"):
             yield from NAME.findall(line)
+
+
+PROMISED = (
+    "tick_seq tick_age_seconds tick_duration_seconds_count engine_state restarts_total loop_lag_seconds_count"
+    " db_commit_seconds_count wal_bytes db_bytes disk_free_bytes ws_clients claude_requests_total breaker_state"
+    " site_power_mw energy_price_usd_per_mwh revenue_usd_per_hour sla_budget_remaining_ticks feed_age_ticks"
+    " auth_failures_total"
+)
+
+
+@pytest.mark.parametrize("name", PROMISED.split())
+def test_what_is_to_be_measured_is_measured(name: str, text: str) -> None:
+    assert re.search(rf"^mara_{name}[ {{]", text, re.MULTILINE)
+
+
+def test_each_time_that_claude_was_asked_is_counted_once(tmp_path: Path) -> None:
+    engine = Engine()
+    collector = FleetCollector(engine, SystemClock(), None, lambda: 0)  # type: ignore[arg-type]
+    runs: tuple[AdvisorRunSnapshot, ...] = ()
+    for tick, outcome in enumerate(("kept", "accepted", "accepted")):
+        run = AdvisorRunSnapshot(
+            asked_at=snapshot_at(288).at, tick=tick, outcome=outcome, message="", model="", request_id="", cost_usd=0.0
+        )
+        runs = (run, *runs)
+        engine.latest.tell(AdvisorSnapshot(state="resting", message="", runs=runs[:2]))
+        metrics_text(collector)
+    said = metrics_text(collector).decode()
+    assert 'mara_claude_requests_total{outcome="accepted"} 2.0' in said
+    assert 'mara_claude_requests_total{outcome="kept"} 1.0' in said
+    assert 'mara_breaker_state{state="open"} 1.0' in said
 
 
 @pytest.mark.parametrize("name", sorted(set(spoken_of())))
