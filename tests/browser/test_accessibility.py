@@ -1,7 +1,7 @@
 """Every page by axe-core, in both themes: nothing serious."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser
 
 from pages.frame import PAGES
