@@ -69,11 +69,12 @@ class WhyAnswer(_Strict):
 
 @dataclass(slots=True)
 class Found:
-    """What a conversation has looked up: facts by reference, and what keys stand for."""
+    """What a conversation has looked up: facts by reference, what keys stand for, and which were spoken of."""
 
     facts: dict[str, Fact] = field(default_factory=dict)
     amounts: dict[str, float] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    spoken: set[str] = field(default_factory=set)
     last: Explanation | None = None
 
 
@@ -142,12 +143,16 @@ class WhyTalk:
             raise AdviceError(UNUSABLE, detail=str(error)[:500]) from error
 
     def faults_in(self, answer: WhyAnswer) -> tuple[str, ...]:
-        """Numbers that are no references, references that are no facts. A sentence need not hold a number."""
+        """Numbers that are no references, references that are no facts, names that nothing was found about. A sentence
+        need not hold a number.
+        """
         faults: list[str] = []
         for place, draft in enumerate(answer.drafts):
             own = faults_of(draft.text, (draft,), self.found.amounts, self.found.names)
             kept = (fault for fault in own if not fault.endswith("refer to at least one fact"))
             faults += [f"sentence {place + 1}: {fault.partition(': ')[2]}" for fault in kept]
+            strange = self._keys_in(draft.text) - self.found.spoken
+            faults += [f"sentence {place + 1}: nothing was looked up about {key}" for key in sorted(strange)]
         return tuple(dict.fromkeys(faults))[:MAX_FAULTS]
 
     def explanation_of(self, answer: WhyAnswer, author: str) -> Explanation:
@@ -183,13 +188,15 @@ class WhyTalk:
         if found.at is not None:
             key = f"m{self._look_ups_count}"
             moments[key] = self.found.names[key] = f"{found.at:%H:%M} UTC on {found.at.day} {found.at:%b %Y}"
-        return {
+        content = {
             "is_answered": found.is_answered,
             "evidence": evidence,
             "meaning": meaning,
             "moments": moments,
             TYPED: [self._keyed(text) for text in found.sentences],
         }
+        self.found.spoken |= self._keys_in(json.dumps(content))
+        return content
 
     def _keyed(self, text: str) -> str:
         """Names replaced by their keys, the longest first."""
@@ -197,6 +204,10 @@ class WhyTalk:
             if key[0] != "m":
                 text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", key, text)
         return text
+
+    def _keys_in(self, text: str) -> set[str]:
+        """Keys that a text names."""
+        return set(re.findall(r"\w+", text)) & self.found.names.keys()
 
     def _named(self, text: str) -> str:
         """Keys of sites and customers replaced by their names."""

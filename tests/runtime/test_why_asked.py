@@ -135,6 +135,7 @@ async def test_more_is_looked_up_by_keys_that_stand_for_names(reading: Reading, 
         "It cost twice as much as it earned.",
         "It cost {{L9.F1.energy_price_usd_per_mwh}}.",
         "At 15:00 it was dear.",
+        "So the machines of s03 rested.",
     ],
 )
 async def test_a_number_that_is_no_stored_fact_is_never_shown(reading: Reading, store: Store, text: str) -> None:
