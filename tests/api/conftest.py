@@ -19,16 +19,20 @@ from mara.api.headers import SafeHeaders
 from mara.api.origins import Origins
 from mara.bootstrap import platform_of
 from mara.runtime.clock import SystemClock
+from mara.runtime.platform import Platform
 from mara.settings import Settings
 
 FIRST_TICKS = 3
 PATIENCE_S = 20.0
 
 
-def served(folder: Path, port: int, *, speed: float = 1.0) -> ASGIApp:
-    """A new run on the default fleet and its API behind the gate; it begins and ends with the server."""
-    settings = Settings(database_url=f"sqlite:///{folder / 'm.db'}", optimizer="rules", speed=speed)
-    platform = platform_of(settings)
+def new_run(folder: Path) -> Platform:
+    """A run on the default fleet that has not begun."""
+    return platform_of(Settings(database_url=f"sqlite:///{folder / 'm.db'}", optimizer="rules", speed=1.0))
+
+
+def served(platform: Platform, port: int) -> ASGIApp:
+    """A run and its API behind the gate; it begins and ends with the server."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -62,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(folder: Path) -> Iterator[TestClient]:
     """A run that stands still after its first ticks."""
-    with TestClient(served(folder, 8080), raise_server_exceptions=False) as client:
+    with TestClient(served(new_run(folder), 8080), raise_server_exceptions=False) as client:
         wait_for_ticks(client)
         yield client
 
@@ -73,7 +77,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        app = served(tmp_path_factory.mktemp("served"), port)
+        app = served(new_run(tmp_path_factory.mktemp("served")), port)
         server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None, timeout_graceful_shutdown=2))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -1,10 +1,12 @@
 """Server-sent events: each new snapshot once, also for whoever was away for a moment."""
 
+import http.client
 import json
 from collections.abc import AsyncIterator
 
 from mara.api.stream import Stream
 from mara.runtime.latest import Latest
+from tests.api.conftest import PATIENCE_S
 from tests.ui.snapshots import snapshot_at
 
 
@@ -56,3 +58,44 @@ async def test_a_change_of_state_alone_is_no_new_snapshot() -> None:
     latest.set_speed(5.0)
     stream._look()
     assert len(stream._kept) == 1
+
+
+def over_a_socket(address: str, count: int, **headers: str) -> list[int]:
+    """The ids of the first events of a stream; the connection is then dropped, as a browser's is."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE_S)
+    connection.request("GET", "/api/events", headers=headers)
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    seen: list[int] = []
+    while len(seen) < count:
+        line = answer.readline()
+        assert line, "the stream ended"
+        if line.startswith(b"id: "):
+            seen.append(int(line[4:]))
+    connection.close()
+    return seen
+
+
+def stepped(address: str, ticks: int) -> None:
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE_S)
+    body = json.dumps({"action": "step", "ticks": ticks})
+    connection.request("POST", "/api/control", body, {"content-type": "application/json"})
+    assert connection.getresponse().status < 300
+    connection.close()
+
+
+def test_whoever_comes_back_over_a_real_socket_goes_on_where_they_were(address: str) -> None:
+    (last,) = over_a_socket(address, 1)
+    for _ in range(2):
+        stepped(address, 1)
+        over_a_socket(address, 1, **{"Last-Event-ID": str(last)})
+        last += 1
+    assert over_a_socket(address, 2, **{"Last-Event-ID": str(last - 2)}) == [last - 1, last]
+
+
+def test_a_page_of_another_site_gets_no_stream(address: str) -> None:
+    for headers in ({"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}):
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE_S)
+        connection.request("GET", "/api/events", headers=headers)
+        assert connection.getresponse().status in {403, 421}
+        connection.close()
