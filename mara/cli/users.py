@@ -45,7 +45,10 @@ app.add_typer(user, name="user")
 
 @user.command()
 def add(name: Name, *, role: Annotated[Role, typer.Option(help="viewer, operator or admin.")] = Role.VIEWER) -> None:
-    """Make a user; the password is asked for, or read as a line from standard input."""
+    """Make a user; asks for the password.
+
+    Where nobody types, it is read as a line from standard input.
+    """
     settings = read_settings()
     if not (
         0 < len(name) <= MAX_NAME_LENGTH and name.isascii() and name.replace(".", "a").replace("-", "a").isidentifier()
