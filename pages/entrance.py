@@ -7,6 +7,7 @@ from mara.api.entrance import Entrance, entrance_of, wants_login
 from mara.api.gate import Gate
 from mara.api.headers import SafeHeaders
 from mara.api.metrics import FleetCollector
+from mara.api.proxy import BehindProxy
 from mara.api.room import Room
 from mara.bootstrap import database_file_of, people_of
 from mara.runtime.clock import SystemClock
@@ -42,10 +43,13 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
         vitals=platform.vitals,
     )
     app.add_middleware(SafeHeaders, is_secure=entrance.is_secure)  # added last, so also on what the gate refuses
+    if entrance.is_behind_proxy:
+        app.add_middleware(BehindProxy)  # outermost: everything behind it sees who really asks
     if people is not None:
         app.on_shutdown(people.close)
     return entrance
 
 
 def _connected_count() -> int:
-    return sum(client.has_socket_connection for client in Client.instances.values())
+    """Of a copy: metrics ask from a thread, while the loop opens and forgets pages."""
+    return sum(client.has_socket_connection for client in list(Client.instances.values()))

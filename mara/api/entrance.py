@@ -22,11 +22,13 @@ class Entrance:
     Attributes:
         doorkeeper: None where nobody logs in.
         listening: further options of the HTTP server.
+        is_behind_proxy: whether `mara.api.proxy.BehindProxy` belongs before everything else.
     """
 
     origins: Origins
     doorkeeper: Doorkeeper | None
     listening: Mapping[str, Any]
+    is_behind_proxy: bool
 
     @property
     def is_secure(self) -> bool:
@@ -68,11 +70,10 @@ def entrance_of(settings: Settings, people: People | None, clock: Clock) -> Entr
         )
     if people is not None and not people.all():
         raise ConfigError(f"people would log in here, and there is no user yet: {_ADD_A_USER}")
-    listening: dict[str, Any] = {}
+    # The server's own reading of X-Forwarded-For believes what clients write into it.
+    listening: dict[str, Any] = {"proxy_headers": False}
     if speaks_tls:
         listening |= {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
-    # Only a proxy that was announced is believed when it says who asks.
-    listening |= {"proxy_headers": settings.behind_proxy, "forwarded_allow_ips": "*" if settings.behind_proxy else ""}
     secret = settings.storage_secret.get_secret_value() if settings.storage_secret is not None else ""
     return Entrance(
         origins=Origins.of(
@@ -84,6 +85,7 @@ def entrance_of(settings: Settings, people: People | None, clock: Clock) -> Entr
         ),
         doorkeeper=Doorkeeper(people, clock, secret) if people is not None else None,
         listening=listening,
+        is_behind_proxy=settings.behind_proxy,
     )
 
 

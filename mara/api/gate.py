@@ -11,10 +11,11 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mara.api.attendance import Attendance
-from mara.api.identity import LOCAL, SCOPE_KEY, Doorkeeper, Identity, address_of
-from mara.api.limits import Limits
+from mara.api.identity import LOCAL, NOBODY, SCOPE_KEY, Doorkeeper, Identity, address_of
+from mara.api.limits import Limits, neighbourhood_of
 from mara.api.login import LOGIN_PATH, Login
 from mara.api.origins import SAFE_METHODS, Origins, Refusal
+from mara.errors import StoreError
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.clock import Clock
 from mara.runtime.vitals import Vitals
@@ -22,7 +23,8 @@ from mara.runtime.vitals import Vitals
 REQUESTS_PER_MINUTE: Final = 600
 """Of one person or address, where other machines reach the server; what a page loads does not count."""
 CHANGES_PER_MINUTE: Final = 120
-PUBLIC_PATHS: Final = frozenset({"/api/health", "/favicon.ico", LOGIN_PATH})
+PUBLIC_PATHS: Final = frozenset({"/api/health", "/favicon.ico"})
+"""Beside the login, which answers by itself."""
 PUBLIC_FOLDERS: Final = ("/static/",)
 LOADED_FOLDERS: Final = ("/static/", "/_nicegui/")
 POLICY_VIOLATION: Final = 1008
@@ -31,6 +33,7 @@ _TITLES: Final = {
     403: "Not allowed",
     421: "Misdirected request",
     429: "Too many requests",
+    503: "Not available now",
 }
 
 
@@ -71,33 +74,47 @@ class Gate:
             self._vitals.refused_count += 1
             await refuse(refusal, scope, receive, send)
             return
-        await self._admit(method, scope, receive, send)
+        try:
+            if self._login is not None and self._login.answers(str(scope["path"])):
+                await self._login(scope, receive, send)
+                return
+            identity = await self._identity_of(scope)
+        except StoreError as error:
+            await refuse(Refusal(status=503, detail=str(error)), scope, receive, send)
+            return
+        await self._admit(identity, method, scope, receive, send)
 
-    async def _admit(self, method: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _identity_of(self, scope: Scope) -> Identity | None:
+        """Who asks; an address that has guessed too often is not looked up any more."""
+        if self._doorkeeper is None:
+            return LOCAL
+        may_ask = self._requests is None or not self._requests.is_spent(neighbourhood_of(address_of(scope)))
+        return await self._doorkeeper.identity_of(scope, may_ask=may_ask)
+
+    async def _admit(self, identity: Identity | None, method: str, scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope["path"])
-        if self._login is not None and self._login.answers(path):
-            await self._login(scope, receive, send)
-            return
-        identity = LOCAL if self._doorkeeper is None else await self._doorkeeper.identity_of(scope)
-        is_public = path in PUBLIC_PATHS or path.startswith(PUBLIC_FOLDERS)
-        if identity is None and not is_public:
-            await self._turn_away(scope, receive, send)
-            return
         wait_s = self._wait_s(identity, method, scope)
         if wait_s > 0.0:
             await refuse(Refusal(status=429, detail=f"try again in {wait_s:.0f} s"), scope, receive, send, wait_s)
             return
+        if identity is None and not (path in PUBLIC_PATHS or path.startswith(PUBLIC_FOLDERS)):
+            await self._turn_away(scope, receive, send)
+            return
+        scope[SCOPE_KEY] = identity or NOBODY
         if identity is not None:
-            scope[SCOPE_KEY] = identity
             ACTOR.set(Actor(name=identity.name, address=address_of(scope)))
             if self._doorkeeper is not None and scope["type"] == "websocket":
                 receive = Attendance(self._doorkeeper, identity, scope, receive, send).receive
         await self._app(scope, receive, send)
 
     def _wait_s(self, identity: Identity | None, method: str, scope: Scope) -> float:
-        if self._requests is None or self._changes is None or str(scope["path"]).startswith(LOADED_FOLDERS):
+        if self._requests is None or self._changes is None:
             return 0.0
-        who = identity.name if identity is not None else address_of(scope)
+        if identity is None:
+            return self._requests.wait_s(neighbourhood_of(address_of(scope)))
+        if str(scope["path"]).startswith(LOADED_FOLDERS):
+            return 0.0
+        who = identity.name
         if scope["type"] == "http" and method not in SAFE_METHODS:
             return self._changes.wait_s(who)
         return self._requests.wait_s(who)
@@ -107,7 +124,9 @@ class Gate:
         self._vitals.refused_count += 1
         wants_page = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
         if scope["type"] == "http" and scope["method"] == "GET" and wants_page:
-            await RedirectResponse(f"{LOGIN_PATH}?next={quote(scope['path'])}", 303)(scope, receive, send)
+            query = scope.get("query_string", b"").decode("latin-1")
+            onward = quote(scope["path"]) + (f"?{query}" if query else "")
+            await RedirectResponse(f"{LOGIN_PATH}?next={quote(onward)}", 303)(scope, receive, send)
             return
         await refuse(Refusal(status=401, detail="log in, or send a bearer token"), scope, receive, send)
 

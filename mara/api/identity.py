@@ -3,14 +3,14 @@
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
+from starlette.requests import cookie_parser
 from starlette.types import Scope
 
 from mara.api.origins import bearer_of
 from mara.api.secrets import TOKEN_PREFIX, digest_of
-from mara.errors import CommandError
+from mara.errors import CommandError, StoreError
 from mara.runtime.clock import Clock
 from mara.store.people import ROLES, People, Person, Session, Token
 
@@ -50,6 +50,8 @@ class Identity:
 
 LOCAL: Final = Identity(name="local", role="admin")
 """Whoever sits at this machine, while no login is asked for."""
+NOBODY: Final = Identity(name="nobody", role=ROLES[0])
+"""Whoever has not logged in, at what is shown to everybody: the gate lets them through to nothing else."""
 
 
 def identity_in(scope: Scope) -> Identity:
@@ -68,15 +70,19 @@ class Doorkeeper:
         self._key = key
         self._known: OrderedDict[bytes, tuple[Person | None, float]] = OrderedDict()
 
-    async def identity_of(self, scope: Scope) -> Identity | None:
-        """Who sent this request; None when nobody we know."""
+    async def identity_of(self, scope: Scope, *, may_ask: bool = True) -> Identity | None:
+        """Who sent this request; None when nobody we know, or nobody remembered where the database may not be asked.
+
+        Raises:
+            StoreError: it does not answer, and nobody is remembered.
+        """
         address = address_of(scope)
         token = bearer_of(scope["headers"])
         if token is not None:
-            person = await self._person(Token, token) if token.startswith(TOKEN_PREFIX) else None
+            person = await self._person(Token, token, may_ask) if token.startswith(TOKEN_PREFIX) else None
         else:
             session = cookie_of(scope)
-            person = await self._person(Session, session) if session else None
+            person = await self._person(Session, session, may_ask) if session else None
         return None if person is None else Identity(name=person.name, role=person.role, address=address)
 
     def digest(self, text: str) -> bytes:
@@ -87,12 +93,19 @@ class Doorkeeper:
         """Ask the database again about this one."""
         self._known.pop(self.digest(text), None)
 
-    async def _person(self, kind: type[Token] | type[Session], text: str) -> Person | None:
+    async def _person(self, kind: type[Token] | type[Session], text: str, may_ask: bool) -> Person | None:
         digest, now_s = self.digest(text), self.clock.monotonic_s()
         person, until_s = self._known.get(digest, (None, float("-inf")))
         if now_s >= until_s:
+            if not may_ask:
+                return None
             now_epoch_s = int(self.clock.now().timestamp())
-            person = await asyncio.to_thread(self.people.bearer, kind, digest, now_epoch_s)
+            try:
+                person = await asyncio.to_thread(self.people.bearer, kind, digest, now_epoch_s)
+            except StoreError:
+                if person is None:
+                    raise
+                return person  # was known a moment ago: a database that stumbles shuts nobody out of seeing it
             self._known[digest] = (person, now_s + REMEMBERED_S)
             if len(self._known) > MAX_REMEMBERED:
                 self._known.popitem(last=False)
@@ -109,11 +122,8 @@ def cookie_of(scope: Scope) -> str:
     """The session's cookie of a request; empty without one."""
     for name, value in scope["headers"]:
         if name == b"cookie":
-            cookies: SimpleCookie = SimpleCookie()
-            try:
-                cookies.load(value.decode("latin-1"))
-            except CookieError:
-                continue
+            # Cookies of other programs on this host come too, and the standard library reads none if one is odd.
+            cookies = cookie_parser(value.decode("latin-1"))
             if COOKIE in cookies:
-                return cookies[COOKIE].value
+                return cookies[COOKIE]
     return ""

@@ -1,6 +1,7 @@
 """How often somebody may ask: a bucket of tokens for each key, filled at a steady rate."""
 
 from collections import OrderedDict
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from mara.runtime.clock import Clock
@@ -8,6 +9,8 @@ from mara.runtime.clock import Clock
 MAX_KEYS: Final = 10_000
 """Buckets kept; the one longest untouched is let go first."""
 SECONDS_PER_MINUTE: Final = 60.0
+IPV6_SITE_BITS: Final = 64
+"""One customer of a provider has at least that many addresses (RFC 6177)."""
 
 
 class Limits:
@@ -16,16 +19,35 @@ class Limits:
     def __init__(self, per_minute: int, clock: Clock) -> None:
         self._per_minute = per_minute
         self._clock = clock
+        self._per_s = per_minute / SECONDS_PER_MINUTE
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def is_spent(self, key: str) -> bool:
+        """Whether the next request would have to wait; takes nothing."""
+        return self._tokens(key, self._clock.monotonic_s()) < 1.0
 
     def wait_s(self, key: str) -> float:
         """Take a token: 0 when there was one, else the seconds until the next."""
         now_s = self._clock.monotonic_s()
-        tokens, seen_s = self._buckets.pop(key, (float(self._per_minute), now_s))
-        per_s = self._per_minute / SECONDS_PER_MINUTE
-        tokens = min(float(self._per_minute), tokens + (now_s - seen_s) * per_s)
+        tokens = self._tokens(key, now_s)
         granted = tokens >= 1.0
         self._buckets[key] = (tokens - 1.0 if granted else tokens, now_s)
+        self._buckets.move_to_end(key)
         if len(self._buckets) > MAX_KEYS:
             self._buckets.popitem(last=False)
-        return 0.0 if granted else (1.0 - tokens) / per_s
+        return 0.0 if granted else (1.0 - tokens) / self._per_s
+
+    def _tokens(self, key: str, now_s: float) -> float:
+        tokens, seen_s = self._buckets.get(key, (float(self._per_minute), now_s))
+        return min(float(self._per_minute), tokens + (now_s - seen_s) * self._per_s)
+
+
+def neighbourhood_of(address: str) -> str:
+    """What requests of an address are counted under: itself, or the network that an IPv6 address is one of."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((found.packed, IPV6_SITE_BITS), strict=False))
+    return address

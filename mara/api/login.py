@@ -3,14 +3,14 @@
 import asyncio
 from html import escape
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from mara.api.identity import COOKIE, Doorkeeper, address_of, cookie_of
-from mara.api.limits import Limits
+from mara.api.limits import Limits, neighbourhood_of
 from mara.api.secrets import is_right, new_session
 from mara.store.people import Person, Session, Visit
 
@@ -20,6 +20,10 @@ LOGINS_PER_MINUTE: Final = 5
 """Of one address, and of one name."""
 SESSION_S: Final = 12 * 3_600
 MAX_FORM_BYTES: Final = 10_000
+MAX_FIELDS: Final = 10
+MAX_NAME_LENGTH: Final = 64
+MAX_CHECKS_AT_ONCE: Final = 2
+"""Each takes 64 MiB and a thread for 50 ms; whoever asks beyond that waits."""
 
 
 class Login:
@@ -29,6 +33,7 @@ class Login:
         self._doorkeeper = doorkeeper
         self._is_secure = is_secure
         self._limits = Limits(LOGINS_PER_MINUTE, doorkeeper.clock)
+        self._checks = asyncio.Semaphore(MAX_CHECKS_AT_ONCE)
 
     def answers(self, path: str) -> bool:
         """Whether a path is the login's."""
@@ -56,12 +61,15 @@ class Login:
         form = await _form_of(request)
         if form is None:
             return HTMLResponse(_page("/", "That form is too long."), 413)
-        name, onward = form.get("name", "").strip(), _inside(form.get("next", "/"))
-        wait_s = max(self._limits.wait_s(f"from {address_of(request.scope)}"), self._limits.wait_s(f"as {name}"))
+        name, onward = _name_in(form.get("name", "")), _inside(form.get("next", "/"))
+        # The name is counted only where the address may try, so that nobody is kept out from one address for good.
+        wait_s = self._limits.wait_s(f"from {neighbourhood_of(address_of(request.scope))}")
+        wait_s = wait_s or self._limits.wait_s(f"as {name}")
         if wait_s > 0.0:
             told = f"Too many attempts. Try again in {wait_s:.0f} s."
             return HTMLResponse(_page(onward, told, name), 429, {"retry-after": f"{wait_s:.0f}"})
-        person = await asyncio.to_thread(self._checked, name, form.get("password", ""), address_of(request.scope))
+        async with self._checks:
+            person = await asyncio.to_thread(self._checked, name, form.get("password", ""), address_of(request.scope))
         if person is None:
             return HTMLResponse(_page(onward, "Name and password do not fit together.", name), 401)
         secret = new_session()
@@ -76,9 +84,9 @@ class Login:
         secret = cookie_of(request.scope)
         if secret:
             identity = await self._doorkeeper.identity_of(request.scope)
-            self._doorkeeper.forget(secret)
             by = self._visit(identity.name if identity else "nobody", address_of(request.scope), "logged out")
             await asyncio.to_thread(self._doorkeeper.people.end, Session, self._doorkeeper.digest(secret), by=by)
+            self._doorkeeper.forget(secret)  # last: requests meanwhile have it remembered again
         answer = RedirectResponse(LOGIN_PATH, 303)
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=self._is_secure)
         return answer
@@ -88,7 +96,7 @@ class Login:
         if is_right(password, found[1] if found is not None else None):
             assert found is not None
             return found[0]
-        self._doorkeeper.people.note(self._visit(name[:64], address, "login refused"))
+        self._doorkeeper.people.note(self._visit(name, address, "login refused"))
         return None
 
     def _begin(self, person: Person, secret: str, address: str) -> None:
@@ -102,20 +110,27 @@ class Login:
 
 
 async def _form_of(request: Request) -> dict[str, str] | None:
-    """The fields of a form; None for one that is too long."""
+    """The fields of a form; None for one that is too long, or of too many fields."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_FORM_BYTES:
             return None
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        return None
     return {name: values[0] for name, values in fields.items()}
+
+
+def _name_in(typed: str) -> str:
+    """A name as it may be counted, stored and shown: no user's is longer, or has signs that do not print."""
+    return "".join(letter for letter in typed.strip() if letter.isprintable())[:MAX_NAME_LENGTH]
 
 
 def _inside(path: str) -> str:
     """A path of this server to go on to, and nothing else: never another site."""
-    parts = urlsplit(path)
-    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc and "\\" not in path
+    is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
     return path if is_ours and path.isprintable() else "/"
 
 

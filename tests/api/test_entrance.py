@@ -59,7 +59,21 @@ def test_an_open_server_without_tls_or_proxy_does_not_start(tmp_path: Path) -> N
 
 
 def test_only_an_announced_proxy_is_believed_when_it_says_who_asks(tmp_path: Path) -> None:
-    assert entrance_of(settings(tmp_path), None, SystemClock()).listening["proxy_headers"] is False
+    entrance = entrance_of(settings(tmp_path), None, SystemClock())
+    assert entrance.listening["proxy_headers"] is False
+    assert not entrance.is_behind_proxy
+
+
+def test_the_server_itself_never_reads_what_clients_may_have_forwarded(tmp_path: Path) -> None:
+    here = settings(tmp_path, behind_proxy=True)
+    people = people_of(here)
+    people.add(Person(name="ada", role="admin"), HASH, by=Visit(at_epoch_s=0, actor="", address="", action=""))
+    try:
+        entrance = entrance_of(here, people, SystemClock())
+        assert entrance.listening["proxy_headers"] is False
+        assert entrance.is_behind_proxy
+    finally:
+        people.close()
 
 
 def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:

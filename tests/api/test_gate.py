@@ -19,6 +19,7 @@ from mara.api.identity import COOKIE, Doorkeeper, identity_in
 from mara.api.login import LOGINS_PER_MINUTE, SESSION_S
 from mara.api.origins import Origins
 from mara.api.secrets import digest_of, hash_of, new_token
+from mara.errors import StoreError
 from mara.store import upkeep
 from mara.store.people import People, Person, Token, Visit
 
@@ -56,6 +57,9 @@ class Site:
         form = {"name": name, "password": password, "next": onward}
         return self.browser.post("/login", data=form, headers={"origin": URL})  # type: ignore[return-value]
 
+    def post_login(self, form: dict[str, str], **headers: str) -> Response:
+        return self.browser.post("/login", data=form, headers={"origin": URL} | headers)  # type: ignore[return-value]
+
     def token(self, role: str = "operator", days: int = 1) -> str:
         secret = new_token()
         until = int(self.clock.now().timestamp()) + days * 86_400
@@ -66,6 +70,11 @@ class Site:
 async def who(request: Request) -> Response:
     identity = identity_in(request.scope)
     return JSONResponse([identity.name, identity.role])
+
+
+async def public(request: Request) -> Response:
+    identity = identity_in(request.scope)
+    return JSONResponse([identity.name, identity.may("operator")])
 
 
 async def page(request: Request) -> Response:
@@ -88,7 +97,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
     people = People.open(url)
     people.add(Person(name="ada", role="operator"), HASH, by=BY)
     clock = HandClock()
-    routes = [Route("/who", who, methods=["GET", "POST"]), Route("/", page), WebSocketRoute("/ws", echo)]
+    routes = [
+        Route("/who", who, methods=["GET", "POST"]),
+        Route("/", page),
+        Route("/api/health", public),
+        WebSocketRoute("/ws", echo),
+    ]
     origins = Origins.of(host="mara.example", port=443, scheme="https", allowed_hosts=(), is_open=True)
     gate = Gate(
         Starlette(routes=routes),
@@ -228,3 +242,95 @@ def test_what_is_refused_carries_the_safe_headers_too(site: Site) -> None:
     assert answer.status_code == 421
     assert answer.headers["x-frame-options"] == "DENY"
     assert "max-age" in answer.headers["strict-transport-security"]
+
+
+def test_whoever_is_not_known_is_nobody_also_where_no_login_is_asked_for(site: Site) -> None:
+    assert site.browser.get("/api/health").json() == ["nobody", False]
+
+
+def test_the_way_to_the_login_keeps_what_was_asked_for(site: Site) -> None:
+    to_login = site.browser.get("/who?contract=a%2Fb&x=1", headers=PAGE).headers["location"]
+    form = site.browser.get(to_login).text
+    assert 'value="/who?contract=a%2Fb&amp;x=1"' in form
+    assert site.log_in(onward="/who?contract=a%2Fb&x=1").headers["location"] == "/who?contract=a%2Fb&x=1"
+
+
+@pytest.mark.parametrize("onward", ["//[", "https://[", "/\x00"])
+def test_an_address_that_cannot_be_read_leads_to_the_first_page(site: Site, onward: str) -> None:
+    assert 'value="/"' in site.browser.get("/login", params={"next": onward}).text
+
+
+def test_a_form_with_too_many_fields_is_refused(site: Site) -> None:
+    assert site.post_login({f"field{number}": "" for number in range(20)}).status_code == 413
+
+
+def test_whoever_may_not_try_any_more_keeps_nobody_else_out(site: Site) -> None:
+    for _ in range(3 * LOGINS_PER_MINUTE):
+        site.log_in("wrong wrong wrong", name="eve")
+        site.post_login({"name": "ada", "password": "wrong wrong wrong"})
+    elsewhere = TestClient(site.browser.app, base_url=URL, follow_redirects=False, client=("192.0.2.7", 1))
+    form = {"name": "ada", "password": PASSWORD}
+    assert elsewhere.post("/login", data=form, headers={"origin": URL}).status_code == 303
+
+
+def test_a_refused_name_is_kept_short_and_printable(site: Site) -> None:
+    site.log_in(name="\x00eve\u202e" + "x" * 5_000)
+    visit = site.people.visits(1)[0]
+    assert visit.action == "login refused"
+    assert visit.actor.isprintable()
+    assert len(visit.actor) <= 64
+
+
+def test_another_programs_cookies_on_the_same_host_do_not_hide_ours(site: Site) -> None:
+    site.log_in()
+    both = f"odd; empty=; {COOKIE}={site.browser.cookies[COOKIE]}"
+    site.browser.cookies.clear()
+    assert site.browser.get("/who", headers={"cookie": both}).status_code == 200
+
+
+def test_a_request_during_the_logout_does_not_keep_the_session_alive(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.log_in()
+    secret, end = site.browser.cookies[COOKIE], site.people.end
+    other = TestClient(site.browser.app, base_url=URL, cookies={COOKIE: secret})
+
+    def end_slowly(*words: object, **named: object) -> None:
+        assert other.get("/who").status_code == 200
+        end(*words, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(site.people, "end", end_slowly)
+    site.browser.post("/logout", headers={"origin": URL})
+    assert other.get("/who").status_code == 401
+
+
+def test_guesses_are_counted_by_address_before_the_database_is_asked(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    bearer = site.people.bearer
+    monkeypatch.setattr(site.people, "bearer", lambda *words: (asked.append(words[1]), bearer(*words))[1])
+    codes = [
+        site.browser.get("/who", headers={"authorization": f"Bearer mara_{number}"}).status_code
+        for number in range(REQUESTS_PER_MINUTE + 5)
+    ]
+    assert codes == [401] * REQUESTS_PER_MINUTE + [429] * 5
+    assert len(asked) == REQUESTS_PER_MINUTE
+
+
+def test_while_the_database_does_not_answer_whoever_was_known_stays_and_others_are_told(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.log_in()
+    assert site.browser.get("/who").status_code == 200
+
+    def locked(*words: object) -> None:
+        raise StoreError("the database is locked: ask again")
+
+    monkeypatch.setattr(site.people, "bearer", locked)
+    monkeypatch.setattr(site.people, "credentials", locked)
+    site.clock.passed_s += 60
+    assert site.browser.get("/who").status_code == 200
+    told = site.browser.get("/who", headers={"authorization": "Bearer mara_x"})
+    assert (told.status_code, told.json()["detail"]) == (503, "the database is locked: ask again")
+    assert site.log_in().status_code == 503
