@@ -1,4 +1,4 @@
-"""`python -m bench.soak [SECONDS]`: a real run in fast-forward while five look, leave and come back: is memory flat?
+"""`python -m bench.soak [SECONDS]`: a real run at a tick a second while five look, leave and come back: is memory flat?
 
 Fails when the slope after the first fifth is above ten megabytes per thousand seconds.
 """
@@ -20,13 +20,13 @@ STAY_S: Final = 20.0
 SAMPLE_S: Final = 5.0
 WARM_SHARE: Final = 0.2
 MOST_MB_PER_1000_S: Final = 10.0
-FAST_FORWARD: Final = ("--speed", "3600")
+ONE_TICK_A_SECOND: Final = ("--speed", "300")
 
 
 def main() -> None:
     """Watch, print, and exit with 1 when memory grew."""
     seconds = float(sys.argv[1]) if sys.argv[1:] else DEFAULT_SECONDS
-    with served(*FAST_FORWARD) as app:
+    with served(*ONE_TICK_A_SECOND) as app:
         samples = asyncio.run(_watched(app, seconds))
     slope = slope_mb_per_1000_s(samples)
     print(

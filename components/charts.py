@@ -89,4 +89,6 @@ def money_panel() -> None:
     with panel("Revenue and profit", "chart-panel", how) as top:
         with top:
             legend(MONEY_LINES)
-        LineChart("money", unit="USD/h", label="Revenue and profit, USD per hour", lines=MONEY_LINES)
+        chart = LineChart("money", unit="USD/h", label="Revenue and profit, USD per hour", lines=MONEY_LINES)
+        with top:
+            csv_button(chart, "Revenue and profit")
