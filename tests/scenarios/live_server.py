@@ -1,0 +1,135 @@
+"""`mara run` as a process of its own, on a run that has a past; and those who burden it."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.browser.conftest import ROOT, environment, free_port
+
+END_TIMEOUT_S = 30
+CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")
+
+
+@dataclass(frozen=True)
+class LiveServer:
+    """A dashboard on the run of a folder."""
+
+    folder: Path
+    port: int
+    app: "subprocess.Popen[str]"
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def asked(self, path: str, timeout_s: float = 30.0) -> bytes:
+        with urllib.request.urlopen(self.address + path, timeout=timeout_s) as answer:
+            return bytes(answer.read())
+
+    def ordered(self, path: str, body: str) -> None:
+        headers = {"content-type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(self.address + path, body.encode(), headers), timeout=30).close()
+
+    def histogram(self, name: str) -> dict[float, float]:
+        """How many were at most so long, by bound."""
+        found = re.findall(rf'^{name}_bucket{{le="(.+)"}} (\S+)$', self.asked("/metrics").decode(), re.MULTILINE)
+        return {float(bound.replace("+Inf", "inf")): float(count) for bound, count in found}
+
+
+def bound_of(before: dict[float, float], after: dict[float, float], share: float) -> float:
+    """The least bound that so large a share of what came in between stayed under."""
+    came = {bound: after[bound] - before.get(bound, 0.0) for bound in after}
+    return next(bound for bound, count in sorted(came.items()) if count >= share * came[float("inf")])
+
+
+@contextmanager
+def live_server(folder: Path, *, past_ticks: int, options: Sequence[str], **settings: str) -> Iterator[LiveServer]:
+    """A run that has so many ticks behind it, and the dashboard on it, from when it says where it is."""
+    env = environment() | {"PYTHONPATH": str(ROOT)} | settings
+    mara = [sys.executable, "-m", "pages"]
+    if past_ticks:
+        simulate = [*mara, "simulate", "--optimizer", "rules", "--ticks", str(past_ticks), "--json"]
+        subprocess.run(simulate, cwd=folder, env=env, check=True, timeout=300, stdout=subprocess.DEVNULL)
+    port = free_port()
+    command = [*mara, "run", "--no-browser", *options, "--port", str(port)]
+    with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True) as app:
+        try:
+            assert app.stdout is not None
+            assert "Mara is on" in app.stdout.readline()
+            yield LiveServer(folder, port, app)
+        finally:
+            app.terminate()
+            app.wait(END_TIMEOUT_S)
+
+
+@contextmanager
+def stalled_viewer(server: LiveServer) -> Iterator[None]:
+    """Somebody who opened the overview and then reads nothing of what is sent, as a suspended laptop does."""
+    found = CLIENT_ID.search(server.asked("/").decode())
+    assert found is not None
+    query = f"EIO=4&transport=websocket&client_id={found[1]}&next_message_id=0&tab_id=t&document_id=d"
+    where = f"127.0.0.1:{server.port}"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as stalled:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        stalled.sendall(
+            f"GET /_nicegui_ws/socket.io/?{query}&implicit_handshake=true HTTP/1.1\r\nHost: {where}\r\nOrigin: http://{where}\r\n"
+            f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {b64encode(os.urandom(16)).decode()}\r\n\r\n".encode()
+        )
+        assert b"101 Switching" in stalled.recv(256)
+        stalled.sendall(_frame(b"40"))  # socket.io's own connect; nothing is read from here on
+        yield
+
+
+@contextmanager
+def open_stream(server: LiveServer) -> Iterator[None]:
+    """Somebody who follows the server-sent events."""
+    with urllib.request.urlopen(f"{server.address}/api/events", timeout=30) as stream:
+        assert stream.readline()
+        yield
+
+
+class Asking(threading.Thread):
+    """Asks for one thing again and again, until it is told to stop or the server goes."""
+
+    def __init__(self, server: LiveServer, path: str, pause_s: float) -> None:
+        super().__init__(daemon=True)
+        self._server = server
+        self._path = path
+        self._pause_s = pause_s
+        self._over = threading.Event()
+        self.took_s: list[float] = []
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            begun_s = time.perf_counter()
+            try:
+                self._server.asked(self._path)
+            except OSError:
+                return
+            self.took_s.append(time.perf_counter() - begun_s)
+            self._over.wait(self._pause_s)
+
+    def __enter__(self) -> "Asking":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join(END_TIMEOUT_S)
+
+
+def _frame(text: bytes) -> bytes:
+    """A masked text frame (RFC 6455, section 5.2) of a short text."""
+    mask = os.urandom(4)
+    return bytes([0x81, 0x80 | len(text)]) + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(text))
