@@ -1,7 +1,6 @@
 """A PostgreSQL server of the tests' own, in a temporary folder, for as long as the tests run."""
 
 import atexit
-import contextlib
 import os
 import pwd
 import shutil
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
 
@@ -50,10 +50,6 @@ class Server:
         """Be as slow as a server that must survive a power cut: for measurements."""
         self.sql("ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()")
 
-    def stop(self) -> None:
-        self.run("pg_ctl", "stop", "-m", "immediate", "-w")
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def start(self) -> None:
         """Reached by its socket alone."""
         options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c max_connections=50"
@@ -68,9 +64,7 @@ class Server:
             capture_output=True,
             timeout=2 * START_TIMEOUT_S,
             cwd="/",
-            user=None if os.geteuid() else self.user,
-            group=None if os.geteuid() else pwd.getpwnam(self.user).pw_gid,
-            extra_groups=None if os.geteuid() else [],
+            **_identity(self.user),
         )
 
 
@@ -100,7 +94,7 @@ def server() -> Server | str:
         said = getattr(error, "stderr", b"") or b""
         shutil.rmtree(folder, ignore_errors=True)
         return f"a PostgreSQL server could not be started ({error}: {said.decode(errors='replace')[-200:]})"
-    atexit.register(_stop, running)
+    _watch(running)
     _make_template(running)
     return running
 
@@ -138,9 +132,19 @@ def _make_template(running: Server) -> None:
     upkeep.upgrade(running.url(TEMPLATE))
 
 
-def _stop(running: Server) -> None:
-    with contextlib.suppress(subprocess.SubprocessError, OSError):
-        running.stop()
+def _watch(running: Server) -> None:
+    """Leave somebody who stops the server when this process ends, or is killed: who reads a pipe notices its end."""
+    stop = 'read -r _; "$0" -D "$1/data" stop -m immediate -w; rm -rf "$1"'
+    watcher = subprocess.Popen(
+        ["sh", "-c", stop, str(running.programs / "pg_ctl"), str(running.folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+        **_identity(running.user),
+    )
+    atexit.register(watcher.communicate, timeout=START_TIMEOUT_S)
 
 
 def _programs() -> Path | None:
@@ -155,3 +159,16 @@ def _user() -> str | None:
         return pwd.getpwuid(os.geteuid()).pw_name
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next((name for name in UNPRIVILEGED if name in known), None)
+
+
+class _Identity(TypedDict):
+    user: str | None
+    group: int | None
+    extra_groups: list[str | int] | None
+
+
+def _identity(user: str) -> _Identity:
+    """As whom a program runs: root becomes somebody else, everybody else stays who he is."""
+    if os.geteuid() != 0:
+        return {"user": None, "group": None, "extra_groups": None}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
