@@ -5,9 +5,9 @@ first time, also while that one is still being worked on.
 import asyncio
 import re
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +18,8 @@ from mara.api.problems import problem
 MAX_BODY_BYTES: Final = 64 * 1024
 MAX_REMEMBERED: Final = 2_000
 """Answers kept for repeats, the newest; a restart forgets them, and a booking is then known by its quote."""
+_Place: TypeAlias = tuple[str, str, str, str, bytes]
+"""Whose key it is and in which role, for what, and the key."""
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,200}")
 
 
@@ -26,8 +28,11 @@ class _Deed:
     """A change that was asked for once, and its answer when there is one."""
 
     body_hash: bytes
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    answer: list[Message] = field(default_factory=list)
+    task: "asyncio.Task[list[Message]]"
+
+
+class _BrokenOffError(Exception):
+    """The client was gone before its body was there."""
 
 
 class Repeats:
@@ -35,14 +40,17 @@ class Repeats:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._deeds: OrderedDict[tuple[str, str, str, bytes], _Deed] = OrderedDict()
+        self._deeds: OrderedDict[_Place, _Deed] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or repeat the first answer."""
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
             await self._app(scope, receive, send)
             return
-        body = await _body_of(receive)
+        try:
+            body = await _body_of(receive)
+        except _BrokenOffError:
+            return
         if body is None:
             await problem(413, f"a body has at most {MAX_BODY_BYTES:,} bytes: send less")(scope, receive, send)
             return
@@ -56,49 +64,53 @@ class Repeats:
             await self._once(key, body, scope, receive, send)
 
     async def _once(self, key: bytes, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        place = (identity_in(scope).name, scope["method"], scope["path"], key)
-        deed, body_hash = self._deeds.get(place), sha256(body).digest()
+        identity, body_hash = identity_in(scope), sha256(body).digest()
+        place = (identity.name, identity.role, scope["method"], scope["path"], key)
+        deed = self._deeds.get(place)
         if deed is None:
-            deed = self._deeds[place] = _Deed(body_hash)
+            task = asyncio.create_task(self._answer_of(body, scope), name="mara-deed")
+            deed = self._deeds[place] = _Deed(body_hash, task)
+            task.add_done_callback(lambda done: self._forget_failed(place, done))
             if len(self._deeds) > MAX_REMEMBERED:
                 self._deeds.popitem(last=False)
-            await self._first(deed, place, body, scope, send)
-            return
-        if deed.body_hash != body_hash:
+        elif deed.body_hash != body_hash:
             told = "this Idempotency-Key came with another body before: use a new one for a new request"
             await problem(422, told)(scope, receive, send)
             return
-        await deed.done.wait()
-        if not deed.answer:
-            await problem(503, "the first request with this key was not answered: send it again")(scope, receive, send)
-            return
-        for message in deed.answer:
+        for message in await asyncio.shield(deed.task):
             await send(message)
 
-    async def _first(
-        self, deed: _Deed, place: tuple[str, str, str, bytes], body: bytes, scope: Scope, send: Send
-    ) -> None:
+    async def _answer_of(self, body: bytes, scope: Scope) -> list[Message]:
+        """The app's whole answer: a task of its own, so that a client who leaves changes nothing of it."""
+        answer: list[Message] = []
+
         async def keep(message: Message) -> None:
-            deed.answer.append(message)
-            await send(message)
+            answer.append(message)
 
         try:
             await self._app(scope, _again(body), keep)
-        finally:
-            status = deed.answer[0].get("status", 500) if deed.answer else 500
-            if status >= 500:  # nothing was done: the next one may try
-                self._deeds.pop(place, None)
-                deed.answer.clear()
-            deed.done.set()
+        except Exception:
+            if not answer:
+                raise  # else it was answered, and logged where it was
+        return answer
+
+    def _forget_failed(self, place: _Place, done: "asyncio.Task[list[Message]]") -> None:
+        """Where nothing was done, the next one may try."""
+        if done.cancelled() or done.exception() is not None or done.result()[0]["status"] >= 500:
+            self._deeds.pop(place, None)
 
 
 async def _body_of(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too long."""
+    """The whole body; None where it is too long.
+
+    Raises:
+        _BrokenOffError: there will be no more of it.
+    """
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return bytes(body)
+            raise _BrokenOffError
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
             return None
