@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from typing import Final
-from urllib.error import URLError
 
 from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.core.units import MINUTES_PER_HOUR
@@ -154,7 +154,7 @@ class Webhook:
         while (alert := self._waiting.get()) is not None:
             try:
                 self._post(self._url, json.dumps(asdict(alert)).encode())
-            except (URLError, OSError, ValueError) as error:
+            except (HTTPException, OSError, ValueError) as error:
                 log.warning("alert not delivered", extra={"alert": alert.text, "reason": str(error)})
 
 

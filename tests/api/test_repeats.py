@@ -28,7 +28,7 @@ class Counter:
         await send({"type": "http.response.body", "body": b"%d" % number, "more_body": False})
 
 
-class ConnectionLost(Exception):
+class ConnectionLostError(Exception):
     """What a server may raise when nobody is there to be told."""
 
 
@@ -45,7 +45,7 @@ def asked(
 
     async def send(message: Message) -> None:
         if len(sent) >= lost_after:
-            raise ConnectionLost
+            raise ConnectionLostError
         sent.append(message)
 
     async def run() -> list[Message]:
@@ -74,7 +74,7 @@ async def test_whoever_lost_the_connection_gets_the_whole_first_answer_the_secon
     app = Counter()
     app.go_on.set()
     repeats = Repeats(app)
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLostError):
         await asked(repeats, lost_after=lost_after)
     again = await asked(repeats)
     assert [message.get("status", message.get("body")) for message in again] == [201, b"1"]

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import socket
 import threading
 from dataclasses import replace
 
@@ -106,3 +107,27 @@ def test_a_webhook_gets_json_and_a_dead_one_delays_nobody() -> None:
     dead = Webhook("http://127.0.0.1:9/")
     dead.send(alert)
     dead.close()
+
+
+def test_a_receiver_that_does_not_speak_http_costs_one_alert_and_not_the_next() -> None:
+    seen: list[bytes] = []
+    both = threading.Event()
+
+    def answer_nonsense(listening: socket.socket) -> None:
+        for _ in range(2):
+            connection, _ = listening.accept()
+            with connection:
+                seen.append(connection.recv(65_536))
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+        both.set()
+
+    alert = Alert(kind="state", severity="critical", subject="engine", text="halted", tick=7)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer_nonsense, args=(listening,), daemon=True)
+        thread.start()
+        webhook = Webhook(f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        webhook.send(alert)
+        webhook.send(alert)
+        assert both.wait(5)
+        webhook.close()
+    assert len(seen) == 2
