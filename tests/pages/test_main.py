@@ -27,11 +27,11 @@ def test_a_busy_port_is_refused_in_one_line_before_anything_is_opened(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_address_that_others_can_reach_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_an_address_that_others_can_reach_is_refused_in_one_line_without_tls(tmp_path: Path) -> None:
     ended = mara(tmp_path, "run", "--host", "0.0.0.0", "--no-browser")
     assert ended.returncode == EXIT_USAGE
     assert len(ended.stderr.splitlines()) == 1
-    assert "the dashboard has no login" in ended.stderr
+    assert "passwords need TLS" in ended.stderr
 
 
 def test_a_free_port_is_not_refused() -> None:
