@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -61,7 +61,7 @@ class Outcome:
     """What one policy came to in one scenario.
 
     Attributes:
-        availability_share: delivered over promised ticks, by tier; None where nothing was promised.
+        availability_share: good ticks of those that count, by tier; None where nothing was promised.
         daily_profit_usd: of each day.
     """
 
@@ -91,7 +91,8 @@ def study(
     settings = portable(settings)
     refuse_unusable(settings, order)
     kept = _Journal(journal, fingerprint(settings, order)) if journal is not None else None
-    done: dict[int, tuple[Outcome, ...]] = dict(kept.outcomes) if kept is not None else {}
+    known = kept.outcomes if kept is not None else {}
+    done = {number: outcomes for number, outcomes in known.items() if number < order.scenarios}
     tell = on_done or (lambda *_: None)
     tell(len(done), order.scenarios)
     wanted = [Scenario(number=n, settings=settings, order=order) for n in range(order.scenarios) if n not in done]
@@ -144,15 +145,18 @@ def portable(settings: Settings) -> Settings:
     """Settings as workers get them: paths that hold from anywhere, and no secrets."""
     secrets = {"anthropic_api_key": None, "storage_secret": None, "webhook_url": None}
     history = settings.history.absolute() if settings.history is not None else None
-    return settings.model_copy(update={**secrets, "history": history, "database_url": "sqlite:///none"})
+    file = Path(settings.fleet)
+    fleet = {"fleet": str(file.absolute())} if settings.fleet_was_given and file.is_file() else {}
+    return settings.model_copy(update={**secrets, **fleet, "history": history, "database_url": "sqlite:///none"})
 
 
 def fingerprint(settings: Settings, order: StudyOrder) -> str:
     """What must be the same for results to belong together."""
-    history = _history(str(settings.history)).sha256 if settings.history is not None else ""
+    history = _history(str(settings.history)) if settings.history is not None else None
+    fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
     parts = {
-        "history": history,
-        "fleet": settings.fleet if settings.fleet_was_given else "",
+        "history": history.sha256 if history is not None else "",
+        "fleet": {part.name: _text_of(getattr(fleet, part.name)) for part in fields(fleet)},
         "seed": settings.seed,
         "start": settings.start.isoformat(),
         "tick_minutes": settings.tick_minutes,
@@ -163,6 +167,11 @@ def fingerprint(settings: Settings, order: StudyOrder) -> str:
         "version": mara.__version__,
     }
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _text_of(value: object) -> str:
+    """All of it: numpy leaves digits and rows out of a long array's own text."""
+    return repr(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
 def _charter_of(scenario: Scenario) -> tuple[Charter, int]:
@@ -204,7 +213,10 @@ def _outcome(scenario: Scenario, policy: str, charter: Charter, seed: int) -> Ou
         profit_usd=sum(daily) / MICRO_USD_PER_USD,
         emissions_t=float(report["emissions_t"]),  # type: ignore[arg-type]
         credits_usd=sum(float(tier["credits_usd"]) for tier in sla.values()),
-        availability_share={tier: figures["availability_share"] for tier, figures in sla.items()},
+        availability_share={
+            tier: figures["availability_share"] if figures["promised_mwh"] > 0.0 else None
+            for tier, figures in sla.items()
+        },
         daily_profit_usd=tuple(day / MICRO_USD_PER_USD for day in daily),
     )
 
@@ -273,17 +285,15 @@ class _Journal:
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         self._path = path
-        self.outcomes: dict[int, tuple[Outcome, ...]] = {}
         try:
             lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
-            if lines and lines[0] and json.loads(lines[0]).get("study") != fingerprint:
+            if lines and lines[0] and json.loads(lines[0])["study"] != fingerprint:
                 raise ConfigError(f"{path} holds the results of another study: name another file, or remove it")
             whole = lines[1:-1] if lines else []
-            for outcomes in _read(whole):
-                self.outcomes[outcomes[0].number] = outcomes
+            self.outcomes = {outcomes[0].number: outcomes for outcomes in _read(whole)}
             head = json.dumps({"study": fingerprint})
             path.write_text("\n".join([head, *whole, ""]), encoding="utf-8")
-        except (ValueError, TypeError, KeyError, OSError) as error:
+        except (ValueError, TypeError, LookupError, OSError) as error:
             raise ConfigError(f"{path} cannot be used to keep results ({error}): name another file") from error
 
     def keep(self, outcomes: Sequence[Outcome]) -> None:

@@ -2,20 +2,25 @@
 
 import json
 import os
+import pickle
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mara
 from mara.errors import CommandError, ConfigError
 from mara.runtime.crowd import Cluster, Processes
 from mara.settings import Settings
-from mara.studies import Outcome, Scenario, StudyOrder, outcomes_of, portable, study
+from mara.studies import Outcome, Scenario, StudyOrder, fingerprint, outcomes_of, portable, study
 
 SETTINGS = Settings(tick_minutes=60, horizon_hours=6, start=datetime(2025, 7, 1, tzinfo=UTC))
+FLEETS = Path(mara.__file__).parent / "data" / "fleets"
 ORDER = StudyOrder(scenarios=4, days=1, policies=("static", "rules"))
 
 
@@ -45,13 +50,26 @@ def test_a_study_says_what_each_policy_earns_and_risks(answer: dict[str, Any]) -
     assert rules["emissions_t"]["mean"] > 0
 
 
-def test_scenarios_differ_and_each_is_the_same_alone(answer: dict[str, Any]) -> None:
-    def alone(number: int) -> Outcome:
-        return outcomes_of(Scenario(number=number, settings=portable(SETTINGS), order=ORDER))[1]
+def alone(number: int, settings: Settings = SETTINGS) -> Outcome:
+    return outcomes_of(Scenario(number=number, settings=portable(settings), order=ORDER))[1]
 
-    profits = [alone(number).profit_usd for number in range(4)]
+
+def test_scenarios_differ_and_the_quantiles_are_theirs(answer: dict[str, Any]) -> None:
+    profits = sorted(alone(number).profit_usd for number in range(4))
     assert len(set(profits)) == 4
-    assert min(profits) <= answer["policies"]["rules"]["profit_usd"]["p5"]
+    told = answer["policies"]["rules"]["profit_usd"]
+    assert told["mean"] == pytest.approx(sum(profits) / 4)
+    assert told["p50"] == pytest.approx((profits[1] + profits[2]) / 2)
+    assert told["p5"] == pytest.approx(profits[0] + 0.15 * (profits[1] - profits[0]))
+    assert told["p95"] == pytest.approx(profits[3] - 0.15 * (profits[3] - profits[2]))
+
+
+def test_a_tier_that_nobody_asked_for_has_no_availability(tmp_path: Path) -> None:
+    """And not a perfect one, which would lift the quantiles of small fleets."""
+    text = (FLEETS / "global_ten.toml").read_text(encoding="utf-8")
+    (tmp_path / "miners.toml").write_text(re.sub(r"(?m)^(gpu|asic) = [\d_]+$", r"\1 = 0", text), encoding="utf-8")
+    miners = Settings(fleet=str(tmp_path / "miners.toml"), tick_minutes=60, horizon_hours=6)
+    assert set(alone(0, miners).availability_share.values()) == {None}
 
 
 def test_two_processes_answer_as_one(answer: dict[str, Any]) -> None:
@@ -135,8 +153,58 @@ def test_what_cannot_be_studied_is_refused_before_any_worker_starts(order: Study
 
 
 def test_workers_get_no_secrets() -> None:
-    secret = Settings(anthropic_api_key="sk-ant-x", storage_secret="s", database_url="postgresql://u:p@h/d")  # type: ignore[arg-type]
-    assert not any(word in repr(portable(secret).model_dump()) for word in ("sk-ant", "u:p@h"))
+    secret = Settings(
+        anthropic_api_key="hidden-1",  # type: ignore[arg-type]
+        storage_secret="hidden-2",  # type: ignore[arg-type]
+        webhook_url="https://hidden-3",  # type: ignore[arg-type]
+        database_url="postgresql://u:hidden-4@h/d",
+    )
+    assert pickle.dumps(secret).count(b"hidden-") == 4
+    assert b"hidden-" not in pickle.dumps(portable(secret))
+
+
+def test_workers_elsewhere_find_the_fleet_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert portable(Settings(fleet="mine.toml")).fleet == str(tmp_path / "mine.toml")
+    assert portable(Settings(fleet="global_ten")).fleet == "global_ten"
+    assert not portable(Settings()).fleet_was_given
+
+
+def test_results_on_a_fleet_that_was_changed_since_are_of_another_study(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    text = (FLEETS / "global_ten.toml").read_text(encoding="utf-8")
+    settings = Settings(fleet=str(file))
+    file.write_text(text, encoding="utf-8")
+    before = fingerprint(settings, ORDER)
+    assert fingerprint(settings, ORDER) == before
+    file.write_text(text.replace("grid_limit_mw = 60.0", "grid_limit_mw = 59.0", 1), encoding="utf-8")
+    assert file.read_text(encoding="utf-8") != text
+    assert fingerprint(settings, ORDER) != before
+
+
+def test_a_journal_of_more_scenarios_than_are_asked_for_serves_fewer(tmp_path: Path, answer: dict[str, Any]) -> None:
+    journal, told, crowd = tmp_path / "study.jsonl", list[tuple[int, int]](), Here()
+    study(SETTINGS, ORDER, Here(), journal=journal)
+    fewer = study(SETTINGS, replace(ORDER, scenarios=2), crowd, journal=journal, on_done=lambda *at: told.append(at))
+    assert (crowd.count, told) == (0, [(2, 2)])
+    assert fewer["scenarios"] == 2
+
+
+@pytest.mark.parametrize("text", ["[]\n", "{}\n", '{"study": 1}\n', "not json\n"])
+def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
+    journal = tmp_path / "notes.txt"
+    journal.write_text(text)
+    with pytest.raises(ConfigError):
+        study(SETTINGS, ORDER, Here(), journal=journal)
+    assert journal.read_text() == text
+
+
+def test_a_journal_with_an_empty_line_of_results_is_refused(tmp_path: Path) -> None:
+    journal = tmp_path / "study.jsonl"
+    journal.write_text(json.dumps({"study": fingerprint(portable(SETTINGS), ORDER)}) + "\n[]\n")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        study(SETTINGS, ORDER, Here(), journal=journal)
 
 
 def test_a_scheduler_that_is_not_there_is_named() -> None:

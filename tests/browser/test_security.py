@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Dialog
 
 from tests.browser.conftest import FLAGS, ROOT, SEEN_THE_TOUR, arrive, running_app
 
@@ -96,11 +96,17 @@ def test_forty_stored_texts_run_nowhere(browser: Browser, hostile: str) -> None:
     visited = arrive(browser, hostile)
     page = visited.page
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     page.wait_for_selector("path.site")
     for marker in page.locator("path.site").all():
         marker.hover(force=True)
         page.wait_for_timeout(50)
+    assert page.evaluate("window.pwned") is None, "what a marker shows is text"
     places = ["/", "/sla", *(f"/sla?contract={name}" for name in contracts), "/optimizer", "/backtest", "/help"]
     for place in [*places, *(f"/sites/{site}" for site in sites)]:
         page.goto(hostile + place)
