@@ -6,15 +6,21 @@ import pickle
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import distributed
 import pytest
+from distributed import KilledWorker
 
 import mara
 from mara.errors import CommandError, ConfigError
+from mara.runtime import crowd
 from mara.runtime.crowd import Cluster, Processes
 from mara.settings import Settings
 from mara.studies import Outcome, Scenario, StudyOrder, fingerprint, outcomes_of, portable, study
@@ -210,3 +216,69 @@ def test_a_journal_with_an_empty_line_of_results_is_refused(tmp_path: Path) -> N
 def test_a_scheduler_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match="no Dask scheduler answers"):
         Cluster("not an address")
+
+
+def test_a_pool_that_dies_while_it_is_given_work_costs_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with many thousand scenarios, which are not all handed over before the first worker starts."""
+    refused: list[int] = []
+
+    class Frail(ThreadPoolExecutor):
+        def __init__(self, workers: int, mp_context: object) -> None:
+            super().__init__(workers)
+
+        def submit(self, work: Any, /, *words: Any, **named: Any) -> Any:
+            if words[0] == 2 and not refused:
+                refused.append(2)
+                raise BrokenProcessPool
+            return super().submit(work, *words, **named)
+
+    monkeypatch.setattr(crowd, "ProcessPoolExecutor", Frail)
+    assert sorted(result for _, result in Processes(1).results(abs, range(4))) == [0, 1, 2, 3]
+    assert refused == [2]
+
+
+class Scheduler:
+    """As much of a Dask client as is used; its workers die over every piece, or the work itself fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        self.is_closed = False
+
+    def submit(self, work: Any, *pieces: Any, **named: Any) -> Any:
+        return self
+
+    def result(self) -> Any:
+        raise self._error
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def told_by_a_cluster(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tuple[Exception, Scheduler]:
+    scheduler = Scheduler(error)
+    monkeypatch.setattr(distributed, "Client", lambda *words, **named: scheduler)
+    monkeypatch.setattr(distributed, "as_completed", iter)
+    with pytest.raises(Exception) as raised:  # noqa: PT011  which one is what is asked
+        list(Cluster("tcp://127.0.0.1:1").results(abs, [1]))
+    return raised.value, scheduler
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KilledWorker("piece", SimpleNamespace(address="tcp://127.0.0.1:2"), 3),  # type: ignore[arg-type]
+        CancelledError("the scheduler is gone"),
+        OSError("closed"),
+    ],
+)
+def test_a_cluster_that_fails_is_told_in_one_line_and_let_go(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    told, scheduler = told_by_a_cluster(monkeypatch, error)
+    assert isinstance(told, CommandError)
+    assert "cluster" in str(told)
+    assert "\n" not in str(told)
+    assert scheduler.is_closed
+
+
+def test_what_the_work_itself_refuses_is_said_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, _ = told_by_a_cluster(monkeypatch, ConfigError("more history"))
+    assert str(told) == "more history"

@@ -1,16 +1,15 @@
 """Many independent pieces of work on local processes or on a Dask cluster: a worker that dies costs none of them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import get_context
 from typing import Any, Final, Protocol, TypeVar
 
 from mara.errors import CommandError, ConfigError
 
 MAX_WORKERS: Final = 256
-MAX_TRIES: Final = 4
-"""Of a piece on a cluster whose worker died."""
 MAX_BARREN: Final = 4
 """Pools of local workers that died one after the other before any result; what kills them all must come to an end."""
 CLUSTER_TIMEOUT_S: Final = 10
@@ -57,7 +56,7 @@ class Processes:
     ) -> Iterator[tuple[int, Result]]:
         """Results until all are there, or a worker has died: that takes its pool with it."""
         with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
-            futures = {pool.submit(work, pieces[number]): number for number in numbers}
+            futures = dict(_given(pool, work, pieces, numbers))
             waiting = set(futures)
             try:
                 while waiting:
@@ -69,8 +68,17 @@ class Processes:
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _given(
+    pool: ProcessPoolExecutor, work: Callable[[Piece], Result], pieces: Sequence[Piece], numbers: Sequence[int]
+) -> Iterator[tuple["Future[Result]", int]]:
+    """The pieces that a pool took: a worker that dies meanwhile closes it to the rest."""
+    with suppress(BrokenProcessPool):
+        for number in numbers:
+            yield pool.submit(work, pieces[number]), number
+
+
 class Cluster:
-    """A Dask cluster that runs already; it brings lost pieces to other workers by itself."""
+    """A Dask cluster that runs already; it brings lost pieces to other workers by itself, a few times each."""
 
     def __init__(self, address: str) -> None:
         try:
@@ -80,21 +88,28 @@ class Cluster:
                 "--cluster needs the package distributed: install mara[cluster], or leave --cluster out"
             ) from error
         try:
-            self._client: Any = Client(address, timeout=CLUSTER_TIMEOUT_S)
+            self._client: Any = Client(address, timeout=CLUSTER_TIMEOUT_S)  # type: ignore[no-untyped-call]
         except (OSError, ValueError, TimeoutError) as error:
             raise ConfigError(f"no Dask scheduler answers at {address}: correct --cluster, or start one") from error
 
     def results(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Result]]:
-        """Results as they come."""
-        from distributed import as_completed
+        """Results as they come; once, because the cluster is let go at the end.
+
+        Raises:
+            CommandError: a piece took several workers with it, or the scheduler is gone.
+        """
+        from distributed import KilledWorker, as_completed
 
         client = self._client
-        futures = {
-            client.submit(work, piece, key=f"mara-{number}-{id(self)}", retries=MAX_TRIES): piece
-            for number, piece in enumerate(pieces)
-        }
         try:
-            for future in as_completed(list(futures)):
+            # Not pure: a key of its own for each, whoever else gives this scheduler work.
+            futures = {client.submit(work, piece, pure=False): piece for piece in pieces}
+            for future in as_completed(list(futures)):  # type: ignore[no-untyped-call]
                 yield futures[future], future.result()
+        except (KilledWorker, CancelledError, OSError) as error:
+            what = " ".join(str(error).split()) or type(error).__name__
+            raise CommandError(
+                f"the cluster gave up ({what}): look at its workers' memory, then start again"
+            ) from error
         finally:
             client.close()
