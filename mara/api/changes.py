@@ -1,5 +1,7 @@
 """What can be changed: quotes, bookings, a new plan, the engine's controls."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -17,13 +19,12 @@ from mara.api.inputs import (
     SpeedInput,
     StepInput,
 )
-from mara.api.port import Engine
+from mara.api.port import Engine, snapshot_of
 from mara.api.problems import NotThereError, UnfitError, documented
 from mara.core.commands import Outage, Restore
 from mara.core.quote import Ask, Booking, Quote, plain_of
 from mara.core.snapshot import Snapshot
-from mara.core.units import SECONDS_PER_MINUTE
-from mara.errors import CommandError, StoreError
+from mara.errors import CommandError
 from mara.runtime.exclusions import MAINTENANCE, Announcement
 
 
@@ -63,7 +64,7 @@ def changing_routes(engine: Engine) -> APIRouter:
     @router.delete("/commitments/{contract_id}", dependencies=[operator], responses=documented(404))
     async def cancel(contract_id: Id) -> Done:
         """End a live contract with the next tick; its window is settled as if it had ended."""
-        if all(contract.id != contract_id for contract in _snapshot_of(engine).contracts):
+        if all(contract.id != contract_id for contract in snapshot_of(engine).contracts):
             raise NotThereError(
                 f"there is no live contract {contract_id!r}: GET /api/commitments?state=live names them"
             )
@@ -105,12 +106,11 @@ async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> str:
 
 async def _announce(asked: MaintenanceInput, engine: Engine, identity: Identity) -> str:
     """Maintenance of a site, for every contract that runs there now."""
-    snapshot = _snapshot_of(engine)
+    snapshot = snapshot_of(engine)
     there = [contract for contract in snapshot.contracts if contract.site_id == asked.site_id]
     if not there:
         raise CommandError(f"no contract runs at {asked.site_id!r}: there is nothing to announce")
-    tick_s = snapshot.tick_minutes * SECONDS_PER_MINUTE
-    first, end = (snapshot.tick + round((at - snapshot.at).total_seconds() / tick_s) for at in (asked.from_, asked.to))
+    first, end = span_of(asked, snapshot)
     for contract in there:
         await engine.exclude(
             Announcement(
@@ -125,19 +125,18 @@ async def _announce(asked: MaintenanceInput, engine: Engine, identity: Identity)
     return f"maintenance announced to {len(there)} contracts"
 
 
+def span_of(asked: MaintenanceInput, snapshot: Snapshot) -> tuple[int, int]:
+    """The ticks ``[first, end)`` that lie within the announced time, whole: what was not announced is not excused."""
+    tick = timedelta(minutes=snapshot.tick_minutes)
+    return snapshot.tick - (snapshot.at - asked.from_) // tick, snapshot.tick + (asked.to - snapshot.at) // tick
+
+
 def _operator(request: Request) -> None:
     """Insist on the role that changes need."""
     identity = identity_in(request.scope)
     if not identity.may("operator"):
         told = f"that needs the role operator, {identity.name} is {identity.role}: ask an admin"
         raise HTTPException(403, told)
-
-
-def _snapshot_of(engine: Engine) -> Snapshot:
-    snapshot = engine.latest.read().snapshot
-    if snapshot is None:
-        raise StoreError("no tick has been stored yet: ask again in a moment")
-    return snapshot
 
 
 def _done(engine: Engine, what: str) -> Done:

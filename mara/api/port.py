@@ -4,6 +4,8 @@ from typing import Protocol
 
 from mara.core.commands import Command, Exclude
 from mara.core.quote import Ask, Booking, Quote
+from mara.core.snapshot import Snapshot
+from mara.errors import StoreError
 from mara.runtime.archive import Archive
 from mara.runtime.exclusions import Announcement
 from mara.runtime.latest import Latest
@@ -29,3 +31,15 @@ class Engine(Protocol):
     async def quote(self, ask: Ask) -> Quote: ...
     async def book(self, quote_id: str, customer: str = "") -> Booking: ...
     async def exclude(self, asked: Announcement) -> Exclude: ...
+
+
+def snapshot_of(engine: Engine) -> Snapshot:
+    """The fleet in the tick last stored.
+
+    Raises:
+        StoreError: none has been stored yet.
+    """
+    snapshot = engine.latest.read().snapshot
+    if snapshot is None:
+        raise StoreError("no tick has been stored yet: ask again in a moment")
+    return snapshot

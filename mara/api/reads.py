@@ -12,12 +12,12 @@ from pydantic import TypeAdapter
 from starlette.background import BackgroundTask
 
 from mara.api.inputs import Id, Moment
-from mara.api.port import Engine
+from mara.api.port import Engine, snapshot_of
 from mara.api.problems import NotThereError, documented, problem
 from mara.api.stream import SNAPSHOT_JSON, Stream
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
-from mara.errors import CommandError, StoreError
+from mara.errors import CommandError
 from mara.runtime.latest import EngineState, Published
 from mara.store.export import EXPORT_TABLES
 from mara.store.metrics import History, Metric
@@ -64,7 +64,7 @@ def _add_present(router: APIRouter, engine: Engine) -> None:
     @router.get("/snapshot", response_class=Response, responses=_json_of(Snapshot))
     async def snapshot() -> Response:
         """The fleet in the tick last stored."""
-        now = _snapshot_of(engine)
+        now = snapshot_of(engine)
         if written.get("of") is not now:
             written.update(of=now, body=await asyncio.to_thread(SNAPSHOT_JSON.dump_json, now))
         return Response(written["body"], media_type=_JSON)
@@ -72,12 +72,12 @@ def _add_present(router: APIRouter, engine: Engine) -> None:
     @router.get("/sites")
     async def sites() -> tuple[SiteSnapshot, ...]:
         """Every site in the tick last stored."""
-        return _snapshot_of(engine).sites
+        return snapshot_of(engine).sites
 
     @router.get("/sites/{site_id}", responses=documented(404))
     async def site(site_id: Id) -> SiteSnapshot:
         """One site in the tick last stored."""
-        for found in _snapshot_of(engine).sites:
+        for found in snapshot_of(engine).sites:
             if found.id == site_id:
                 return found
         raise NotThereError(f"there is no site {site_id!r}: GET /api/sites names them")
@@ -85,7 +85,7 @@ def _add_present(router: APIRouter, engine: Engine) -> None:
     @router.get("/inventory")
     async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:
         """Machines by site: counted, online, derated, used."""
-        return {found.id: found.inventory for found in _snapshot_of(engine).sites}
+        return {found.id: found.inventory for found in snapshot_of(engine).sites}
 
 
 def _add_past(router: APIRouter, engine: Engine) -> None:
@@ -184,13 +184,6 @@ def unreadiness_of(published: Published) -> str:
     if published.state in {EngineState.RUNNING, EngineState.PAUSED} and published.snapshot is not None:
         return ""
     return published.reason or f"the engine is {published.state}"
-
-
-def _snapshot_of(engine: Engine) -> Snapshot:
-    snapshot = engine.latest.read().snapshot
-    if snapshot is None:
-        raise StoreError("no tick has been stored yet: ask again in a moment")
-    return snapshot
 
 
 async def _found(answer: Awaitable[Answer]) -> Answer:
