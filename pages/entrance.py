@@ -1,6 +1,7 @@
 """Puts the API beside the pages, and the gate before both."""
 
 from nicegui import Client, app
+from nicegui.server import Server
 
 from mara.api.app import Beside, api_of
 from mara.api.entrance import Entrance, entrance_of, wants_login
@@ -32,7 +33,7 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
     is_limited = entrance.origins.is_open
     database = database_file_of(settings)
     collector = FleetCollector(platform, clock, database, _connected_count)
-    app.add_middleware(Beside, api=api_of(platform, collector))
+    app.add_middleware(Beside, api=api_of(platform, collector, _is_ending))
     app.add_middleware(Room, most_clients=settings.max_clients, clients_count=_connected_count)
     app.add_middleware(
         Gate,
@@ -48,6 +49,11 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
     if people is not None:
         app.on_shutdown(people.close)
     return entrance
+
+
+def _is_ending() -> bool:
+    """Whether the server was told to end."""
+    return Server.instance.should_exit
 
 
 def _connected_count() -> int:

@@ -1,6 +1,7 @@
 """The API as one application, beside the pages in the same process."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -27,9 +28,9 @@ METRICS_PATH: Final = "/metrics"
 PREFIXES: Final = ("/api/", METRICS_PATH)
 
 
-def api_of(engine: Engine, collector: Collector | None = None) -> ASGIApp:
-    """The API of a live run, with metrics where there is somebody to collect them."""
-    app = _app_of(engine)
+def api_of(engine: Engine, collector: Collector | None = None, is_over: Callable[[], bool] = lambda: False) -> ASGIApp:
+    """The API of a live run, with metrics where there is somebody to collect them; `is_over`: see `Stream`."""
+    app = _app_of(engine, Stream(engine.latest, is_over))
     if collector is not None:
         _add_metrics(app, collector)
     return Repeats(app)
@@ -37,10 +38,10 @@ def api_of(engine: Engine, collector: Collector | None = None) -> ASGIApp:
 
 def schema_of(engine: Engine) -> dict[str, Any]:
     """The OpenAPI schema."""
-    return _app_of(engine).openapi()
+    return _app_of(engine, Stream(engine.latest)).openapi()
 
 
-def _app_of(engine: Engine) -> FastAPI:
+def _app_of(engine: Engine, stream: Stream) -> FastAPI:
     app = FastAPI(
         title="Mara",
         version=mara.__version__,
@@ -52,7 +53,7 @@ def _app_of(engine: Engine) -> FastAPI:
         separate_input_output_schemas=False,
     )
     answer_errors(app)
-    app.include_router(reading_routes(engine, Stream(engine.latest)))
+    app.include_router(reading_routes(engine, stream))
     app.include_router(changing_routes(engine))
     _add_docs(app)
     app.openapi = lambda: _whole_schema_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it

@@ -5,7 +5,7 @@ Source: WHATWG HTML, section 9.2: the browser comes back by itself with the last
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -25,10 +25,15 @@ SNAPSHOT_JSON: Final = TypeAdapter(Snapshot)
 
 
 class Stream:
-    """Follows the newest snapshot as long as somebody listens."""
+    """Follows the newest snapshot as long as somebody listens.
 
-    def __init__(self, latest: Latest) -> None:
+    Args:
+        is_over: whether the server is about to end; streams then end by themselves, and do not hold it up.
+    """
+
+    def __init__(self, latest: Latest, is_over: Callable[[], bool] = lambda: False) -> None:
         self._latest = latest
+        self._is_over = is_over
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
         self._version = -1
         self._listeners_count = 0
@@ -49,7 +54,7 @@ class Stream:
             self._look()
             yield f"retry: {RETRY_MS}\n\n".encode()
             seen = last_tick if last_tick is not None else (self._kept[-1][0] - 1 if self._kept else -1)
-            while True:
+            while not self._is_over():
                 # A demo that was begun anew counts from zero: whoever is ahead of it starts again.
                 if self._kept and self._kept[-1][0] < seen:
                     seen = self._kept[0][0] - 1
@@ -76,6 +81,8 @@ class Stream:
         while True:
             await asyncio.sleep(LOOK_INTERVAL_S)
             self._look()
+            if self._is_over():
+                self._come.set()
 
     def _look(self) -> None:
         published = self._latest.read()

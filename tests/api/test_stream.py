@@ -1,5 +1,6 @@
 """Server-sent events: each new snapshot once, also for whoever was away for a moment."""
 
+import asyncio
 import http.client
 import json
 from collections.abc import AsyncIterator
@@ -58,6 +59,16 @@ async def test_a_change_of_state_alone_is_no_new_snapshot() -> None:
     latest.set_speed(5.0)
     stream._look()
     assert len(stream._kept) == 1
+
+
+async def test_a_stream_ends_when_the_server_does() -> None:
+    latest, ending = Latest(), False
+    latest.publish(snapshot_at(1))
+    events = Stream(latest, lambda: ending).events(None)
+    await next_event(events)
+    ending = True
+    async with asyncio.timeout(5.0):
+        assert [text async for text in events] == []
 
 
 def over_a_socket(address: str, count: int, **headers: str) -> list[int]:

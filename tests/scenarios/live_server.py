@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
@@ -36,9 +37,14 @@ class LiveServer:
         with urllib.request.urlopen(self.address + path, timeout=timeout_s) as answer:
             return bytes(answer.read())
 
-    def ordered(self, path: str, body: str) -> None:
-        headers = {"content-type": "application/json"}
-        urllib.request.urlopen(urllib.request.Request(self.address + path, body.encode(), headers), timeout=30).close()
+    def begin_to_plan(self) -> None:
+        """Have a plan made, unless one is under way."""
+        request = urllib.request.Request(f"{self.address}/api/optimize", b"{}", {"content-type": "application/json"})
+        try:
+            urllib.request.urlopen(request, timeout=30).close()
+        except urllib.error.HTTPError as error:
+            if error.code != 409:
+                raise
 
     def histogram(self, name: str) -> dict[float, float]:
         """How many were at most so long, by bound."""

@@ -33,7 +33,7 @@ def test_the_end_comes_in_time_while_all_that_can_hold_it_up_does(tmp_path: Path
         exports = Asking(server, "/api/export/steps.csv", 0.0), Asking(server, "/api/export/ledger.parquet", 0.0)
         with open_stream(server), stalled_viewer(server), exports[0], exports[1]:
             time.sleep(1.0)
-            server.ordered("/api/optimize", "{}")
+            server.begin_to_plan()
             began = time.monotonic()
             server.app.send_signal(signal.SIGTERM)
             assert server.app.wait(END_TIMEOUT_S) == 0
