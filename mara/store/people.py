@@ -34,26 +34,27 @@ class User(Row, table=True):
     password_hash: str = words()
 
 
-class Token(Row, table=True):
+class Issued(Row):
+    """What lets somebody in who brings the text that `digest` is of; it goes with its user."""
+
+    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    name: str = Field(sa_type=Text, foreign_key="users.name", ondelete="CASCADE")
+    role: str = words()
+    expires_epoch_s: int = whole()
+
+
+class Token(Issued, table=True):
     """A bearer token of the API."""
 
     __tablename__ = "tokens"
     __table_args__ = BY_ROWID
-    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
-    name: str = Field(sa_type=Text, foreign_key="users.name", ondelete="CASCADE")
-    role: str = words()
-    expires_epoch_s: int = whole()
 
 
-class Session(Row, table=True):
+class Session(Issued, table=True):
     """A browser that has logged in."""
 
     __tablename__ = "sessions"
     __table_args__ = BY_ROWID
-    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
-    name: str = Field(sa_type=Text, foreign_key="users.name", ondelete="CASCADE")
-    role: str = words()
-    expires_epoch_s: int = whole()
 
 
 class AccessEntry(Row, table=True):
