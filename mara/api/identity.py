@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ REMEMBERED_S: Final = 15.0
 """How long an answer of the database is trusted: a token taken back works on for so long at most."""
 MAX_REMEMBERED: Final = 1_000
 SCOPE_KEY: Final = "mara.identity"
+DOORKEEPER_KEY: Final = "mara.doorkeeper"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,17 @@ class Doorkeeper:
             if len(self._known) > MAX_REMEMBERED:
                 self._known.popitem(last=False)
         return person
+
+
+async def is_still_known(scope: Scope) -> bool:
+    """Whether whoever sent a request that is still being answered may still be there."""
+    doorkeeper = scope.get(DOORKEEPER_KEY)
+    if doorkeeper is None:
+        return True
+    assert isinstance(doorkeeper, Doorkeeper)
+    with suppress(StoreError):
+        return await doorkeeper.identity_of(scope) == scope.get(SCOPE_KEY)
+    return False
 
 
 def address_of(scope: Scope) -> str:

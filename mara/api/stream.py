@@ -5,7 +5,7 @@ Source: WHATWG HTML, section 9.2: the browser comes back by itself with the last
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -45,8 +45,14 @@ class Stream:
         """Whether nobody more can be served."""
         return self._listeners_count >= MAX_STREAMS
 
-    async def events(self, last_tick: int | None) -> AsyncIterator[bytes]:
-        """Every snapshot after `last_tick`; without one, from the newest on."""
+    async def events(
+        self, last_tick: int | None, is_known: Callable[[], Awaitable[bool]] | None = None
+    ) -> AsyncIterator[bytes]:
+        """Every snapshot after `last_tick`; without one, from the newest on.
+
+        Args:
+            is_known: whether the listener may still be there; asked before each event.
+        """
         self._listeners_count += 1
         if self._watch is None:
             self._watch = asyncio.create_task(self._follow(), name="mara-events")
@@ -54,13 +60,14 @@ class Stream:
             self._look()
             yield f"retry: {RETRY_MS}\n\n".encode()
             seen = last_tick if last_tick is not None else (self._kept[-1][0] - 1 if self._kept else -1)
-            while not self._is_over():
+            while not self._is_over() and (is_known is None or await is_known()):
                 # A demo that was begun anew counts from zero: whoever is ahead of it starts again.
                 if self._kept and self._kept[-1][0] < seen:
                     seen = self._kept[0][0] - 1
                 if self._kept and self._kept[0][0] > seen + 1 and last_tick is not None:
                     yield f'event: gap\ndata: {{"from_tick":{seen + 1},"to_tick":{self._kept[0][0]}}}\n\n'.encode()
-                last_tick = seen
+                if self._kept:
+                    last_tick = seen
                 for tick, body in [kept for kept in self._kept if kept[0] > seen]:
                     yield b"id: %d\nevent: snapshot\ndata: %s\n\n" % (tick, body)
                     seen = tick

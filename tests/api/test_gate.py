@@ -1,5 +1,6 @@
 """The gate with users behind it: who gets in, who does not, and what is written down of it."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mara.api.gate import REQUESTS_PER_MINUTE, Gate
 from mara.api.headers import SafeHeaders
-from mara.api.identity import COOKIE, Doorkeeper, identity_in
+from mara.api.identity import COOKIE, DOORKEEPER_KEY, SCOPE_KEY, Doorkeeper, identity_in, is_still_known
 from mara.api.login import LOGINS_PER_MINUTE, SESSION_S
 from mara.api.origins import Origins
 from mara.api.secrets import digest_of, hash_of, new_token
@@ -72,6 +73,12 @@ async def who(request: Request) -> Response:
     return JSONResponse([identity.name, identity.role])
 
 
+async def still(request: Request) -> Response:
+    known = await is_still_known(request.scope)
+    request.scope["headers"] = []
+    return JSONResponse([known, await is_still_known(request.scope)])
+
+
 async def public(request: Request) -> Response:
     identity = identity_in(request.scope)
     return JSONResponse([identity.name, identity.may("operator")])
@@ -100,6 +107,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     routes = [
         Route("/who", who, methods=["GET", "POST"]),
         Route("/", page),
+        Route("/still", still),
         Route("/api/health", public),
         WebSocketRoute("/ws", echo),
     ]
@@ -166,6 +174,23 @@ def test_after_logging_out_the_same_cookie_is_worth_nothing(site: Site) -> None:
     assert site.browser.post("/logout", headers={"origin": URL}).status_code == 303
     site.browser.cookies.set(COOKIE, secret)
     assert site.browser.get("/who").status_code == 401
+
+
+async def test_whoever_is_being_answered_is_known_until_the_session_ends(site: Site) -> None:
+    token = site.token()
+    scope = {"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())], "client": ("testclient", 1)}
+    doorkeeper = Doorkeeper(site.people, site.clock, "")
+    assert await is_still_known(scope), "where nobody logs in"
+    scope |= {DOORKEEPER_KEY: doorkeeper, SCOPE_KEY: await doorkeeper.identity_of(scope)}
+    assert await is_still_known(scope)
+    await asyncio.to_thread(site.people.remove, "ada", by=BY)
+    site.clock.passed_s += 20
+    assert not await is_still_known(scope)
+
+
+def test_what_the_gate_lets_through_can_be_asked_for_again(site: Site) -> None:
+    answer = site.browser.get("/still", headers={"authorization": f"Bearer {site.token()}"})
+    assert answer.json() == [True, False]
 
 
 def test_a_session_ends_by_itself(site: Site) -> None:

@@ -71,6 +71,33 @@ async def test_a_stream_ends_when_the_server_does() -> None:
         assert [text async for text in events] == []
 
 
+async def test_a_stream_ends_with_the_session_that_opened_it() -> None:
+    latest, is_known = Latest(), True
+    latest.publish(snapshot_at(1))
+
+    async def known() -> bool:
+        return is_known
+
+    events = Stream(latest).events(None, known)
+    await next_event(events)
+    is_known = False
+    latest.publish(snapshot_at(2))
+    async with asyncio.timeout(5.0):
+        assert [text async for text in events] == []
+
+
+async def test_whoever_waited_for_the_first_snapshot_missed_none() -> None:
+    latest = Latest()
+    stream = Stream(latest)
+    events = stream.events(None)
+    assert (await anext(events)).startswith(b"retry")
+    waiting = asyncio.create_task(next_event(events))
+    await asyncio.sleep(0)
+    latest.publish(snapshot_at(500))
+    stream._look()
+    assert (await waiting)[0] == "500", "and no gap before it"
+
+
 def over_a_socket(address: str, count: int, **headers: str) -> list[int]:
     """The ids of the first events of a stream; the connection is then dropped, as a browser's is."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE_S)
