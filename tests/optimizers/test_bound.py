@@ -117,7 +117,12 @@ def chapters_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, tick
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), policy=st.sampled_from(["wild", "rules", "static", "breakeven", "lp"]))
 def test_no_policy_earns_more_than_the_bound_whatever_the_history(seed: int, policy: str) -> None:
-    optimizers: dict[str, Optimizer] = {"wild": Wild(seed), "rules": Rules(), "static": Static(), "breakeven": Static(breakeven=True)}
+    optimizers: dict[str, Optimizer] = {
+        "wild": Wild(seed),
+        "rules": Rules(),
+        "static": Static(),
+        "breakeven": Static(breakeven=True),
+    }
     chapters = chapters_of(optimizers.get(policy, Lp()), seed)
     months = bounds_of(chapters)
     assert [month.month for month in months] == ["2025-07", "2025-08"]
