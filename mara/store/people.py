@@ -199,6 +199,8 @@ class People:
         """A transaction that ends with a line of the log: both are stored, or neither."""
         with self._transaction() as connection:
             yield connection
+            if connection.dialect.name == "postgresql":  # a file takes its write lock when the transaction begins
+                connection.exec_driver_sql("LOCK TABLE access_log IN EXCLUSIVE MODE")
             last = connection.execute(
                 select(_ENTRY.number, _ENTRY.entry_hash).order_by(_ENTRY.number.desc()).limit(1)
             ).one_or_none()
