@@ -25,7 +25,8 @@ SNAPSHOT_JSON: Final = TypeAdapter(Snapshot)
 
 
 class Stream:
-    """Follows the newest snapshot as long as somebody listens.
+    """Follows the newest snapshot as long as somebody listens; of ticks that come faster than `LOOK_INTERVAL_S` it shows
+    the last, and their ids tell what was passed over.
 
     Args:
         is_over: whether the server is about to end; streams then end by themselves, and do not hold it up.
