@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from mara.core.explanation import Explanation
@@ -23,6 +24,8 @@ MOST_AT_ONCE: Final = 3
 """Questions answered at a time, one reader of the store left for the live run; more wait their turn."""
 MOST_WAITING: Final = 200
 """Questions that may wait; what comes beyond is refused, so that a crowd cannot pile up work."""
+REST_S: Final = 0.002
+"""Of an export, every hundred rows, which take about as long."""
 
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
@@ -39,15 +42,18 @@ class Archive:
         self._reading: Reading | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._waiting = 0
+        self._is_over = Event()
 
     def open(self, reading: Reading) -> None:
         """Answer from now on."""
+        self._is_over.clear()
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="mara-archive")
         self._reading = reading
 
     def close(self) -> None:
         """Answer no more; what is under way or waits ends when the store closes. Harmless when repeated."""
         self._reading = None
+        self._is_over.set()
         if self._threads is not None:
             self._threads.shutdown(wait=False)
             self._threads = None
@@ -114,8 +120,16 @@ class Archive:
     async def export(
         self, table: ExportTable, form: ExportFormat, out: Path, from_: datetime | None, to: datetime | None
     ) -> int:
-        """Write a stored table of ``[from_, to)`` to a file; returns the number of rows."""
-        return await self._ask(write_export, table, form, out, from_, to)
+        """Write a stored table of ``[from_, to)`` to a file; returns the number of rows.
+
+        It rests half of its time: making rows keeps the interpreter, and ticks, charts and pages come first.
+        """
+        return await self._ask(write_export, table, form, out, from_, to, rest=self._rest)
+
+    def _rest(self) -> None:
+        """In a thread: let others have the interpreter, and give up when the run is closed."""
+        if self._is_over.wait(REST_S):
+            raise StoreError("the run was closed before the export was done: ask again when it is open")
 
     async def why(self, question: str) -> Explanation:
         """Why something was as it was, in sentences of facts; what is not understood is answered by what can be."""

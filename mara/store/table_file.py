@@ -14,6 +14,7 @@ from mara.store.reading import Reading
 ExportFormat = Literal["csv", "parquet"]
 EXPORT_FORMATS: Final[tuple[ExportFormat, ...]] = get_args(ExportFormat)
 ROWS_A_GROUP: Final = 50_000
+ROWS_BETWEEN_RESTS: Final = 100
 FORMULA_STARTS: Final = tuple("=+-@＝＋－＠")
 """First characters that spreadsheets take for a formula, in both widths."""
 
@@ -25,8 +26,13 @@ def write_export(
     out: Path,
     from_: datetime | None = None,
     to: datetime | None = None,
+    *,
+    rest: Callable[[], object] | None = None,
 ) -> int:
     """Write a table of the ticks in ``[from_, to)`` to a file; returns the number of rows.
+
+    Args:
+        rest: called every `ROWS_BETWEEN_RESTS` rows, where others wait for the interpreter meanwhile.
 
     Raises:
         StoreError: the file could not be written; what stood under its name stands there still.
@@ -34,13 +40,20 @@ def write_export(
     header, values = export(reading, table, from_, to)
     unfinished = out.with_name(out.name + ".part")
     try:
-        count = _WRITERS[form](unfinished, header, values)
+        count = _WRITERS[form](unfinished, header, values if rest is None else _rested(values, rest))
         unfinished.replace(out)
     except OSError as error:
         raise StoreError(f"{out} could not be written ({error.strerror}): name a file in a writable folder") from error
     finally:
         unfinished.unlink(missing_ok=True)
     return count
+
+
+def _rested(values: Iterator[Values], rest: Callable[[], object]) -> Iterator[Values]:
+    for number, row in enumerate(values, start=1):
+        yield row
+        if number % ROWS_BETWEEN_RESTS == 0:
+            rest()
 
 
 def harmless(text: str) -> str:

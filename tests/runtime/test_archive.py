@@ -1,6 +1,7 @@
 """The archive answers from threads: many questions at once, none on the event loop, none after the end."""
 
 import asyncio
+import os
 import threading
 import time
 from pathlib import Path
@@ -134,3 +135,16 @@ async def test_who_waits_when_the_run_ends_is_told_so(store: Store, monkeypatch:
     go.set()
     answers = await asyncio.gather(*histories, *ledgers, return_exceptions=True)
     assert all(isinstance(answer, StoreError) for answer in answers)
+
+
+async def test_an_export_under_way_is_given_up_when_the_run_is_closed(store: Store, tmp_path: Path) -> None:
+    go_on(store, 200)
+    archive = Archive()
+    archive.open(store.reading)
+    asked = asyncio.create_task(archive.export("steps", "csv", tmp_path / "steps.csv", None, None))
+    await asyncio.sleep(0)
+    archive.close()
+    with pytest.raises(StoreError, match="closed"):
+        await asked
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("steps")]
+    store.close()
