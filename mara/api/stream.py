@@ -17,6 +17,8 @@ from mara.runtime.latest import Latest
 LOOK_INTERVAL_S: Final = 0.1
 KEPT: Final = 120
 """Snapshots kept for those who come back; who was away for longer is told from where on he missed some."""
+MAX_KEPT_BYTES: Final = 32_000_000
+"""Of those: a snapshot of ten sites has 34 kB, one of a thousand 3 MB."""
 MAX_STREAMS: Final = 50
 KEEP_ALIVE_S: Final = 15.0
 RETRY_MS: Final = 2_000
@@ -25,8 +27,8 @@ SNAPSHOT_JSON: Final = TypeAdapter(Snapshot)
 
 
 class Stream:
-    """Follows the newest snapshot as long as somebody listens; of ticks that come faster than `LOOK_INTERVAL_S` it shows
-    the last, and their ids tell what was passed over.
+    """Follows the newest snapshot as long as somebody listens; of ticks that come faster than it looks it shows the
+    last, and the ids tell what was passed over.
 
     Args:
         is_over: whether the server is about to end; streams then end by themselves, and do not hold it up.
@@ -103,5 +105,7 @@ class Stream:
         if self._kept and self._kept[-1][0] > snapshot.tick:
             self._kept.clear()
         self._kept.append((snapshot.tick, SNAPSHOT_JSON.dump_json(snapshot)))
+        while len(self._kept) > 1 and sum(len(body) for _, body in self._kept) > MAX_KEPT_BYTES:
+            self._kept.popleft()
         self._come.set()
         self._come = asyncio.Event()

@@ -5,7 +5,9 @@ import http.client
 import json
 from collections.abc import AsyncIterator
 
-from mara.api.stream import Stream
+import pytest
+
+from mara.api.stream import SNAPSHOT_JSON, Stream
 from mara.runtime.latest import Latest
 from tests.api.conftest import FIRST_TICKS, PATIENCE_S
 from tests.ui.snapshots import snapshot_at
@@ -49,6 +51,18 @@ async def test_whoever_was_away_for_too_long_is_told_what_is_missing() -> None:
     events = stream.events(3)
     assert await next_event(events) == ("", {"from_tick": 4, "to_tick": 500})
     assert (await next_event(events))[0] == "500"
+
+
+async def test_what_is_kept_of_a_large_fleet_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    size_bytes = len(SNAPSHOT_JSON.dump_json(snapshot_at(9)))
+    monkeypatch.setattr("mara.api.stream.MAX_KEPT_BYTES", 3 * size_bytes)
+    latest = Latest()
+    stream = Stream(latest)
+    for tick in range(5, 10):
+        latest.publish(snapshot_at(tick))
+        stream._look()
+    assert [tick for tick, _ in stream._kept] in ([7, 8, 9], [8, 9])
+    assert sum(len(body) for _, body in stream._kept) <= 3 * size_bytes
 
 
 async def test_a_change_of_state_alone_is_no_new_snapshot() -> None:
