@@ -42,8 +42,10 @@ class Server:
         import psycopg
 
         with psycopg.connect(self.url(database), autocommit=True) as connection:
-            for statement in statements:
-                cursor = connection.execute(statement)  # type: ignore[call-overload]
+            *before, last = statements
+            for statement in before:
+                connection.execute(statement)
+            cursor = connection.execute(last)
             return cursor.fetchall() if cursor.description else []
 
     def wait_for_disk(self) -> None:

@@ -160,9 +160,9 @@ def test_what_cannot_be_studied_is_refused_before_any_worker_starts(order: Study
 
 def test_workers_get_no_secrets() -> None:
     secret = Settings(
-        anthropic_api_key="hidden-1",  # type: ignore[arg-type]
-        storage_secret="hidden-2",  # type: ignore[arg-type]
-        webhook_url="https://hidden-3",  # type: ignore[arg-type]
+        anthropic_api_key="hidden-1",
+        storage_secret="hidden-2",
+        webhook_url="https://hidden-3",
         database_url="postgresql://u:hidden-4@h/d",
     )
     assert pickle.dumps(secret).count(b"hidden-") == 4

@@ -100,7 +100,8 @@ class Gate:
         if identity is None and not (path in PUBLIC_PATHS or path.startswith(PUBLIC_FOLDERS)):
             await self._turn_away(scope, receive, send)
             return
-        scope |= {SCOPE_KEY: identity or NOBODY, DOORKEEPER_KEY: self._doorkeeper}
+        scope[SCOPE_KEY] = identity or NOBODY
+        scope[DOORKEEPER_KEY] = self._doorkeeper
         if identity is not None:
             ACTOR.set(Actor(name=identity.name, address=address_of(scope)))
             if self._doorkeeper is not None and scope["type"] == "websocket":

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -54,12 +55,12 @@ class Site:
     people: People
     browser: TestClient
 
-    def log_in(self, password: str = PASSWORD, name: str = "ada", onward: str = "/") -> Response:
+    def log_in(self, password: str = PASSWORD, name: str = "ada", onward: str = "/") -> Any:
         form = {"name": name, "password": password, "next": onward}
-        return self.browser.post("/login", data=form, headers={"origin": URL})  # type: ignore[return-value]
+        return self.browser.post("/login", data=form, headers={"origin": URL})
 
-    def post_login(self, form: dict[str, str], **headers: str) -> Response:
-        return self.browser.post("/login", data=form, headers={"origin": URL} | headers)  # type: ignore[return-value]
+    def post_login(self, form: dict[str, str], **headers: str) -> Any:
+        return self.browser.post("/login", data=form, headers={"origin": URL} | headers)
 
     def token(self, role: str = "operator", days: int = 1) -> str:
         secret = new_token()
@@ -178,7 +179,11 @@ def test_after_logging_out_the_same_cookie_is_worth_nothing(site: Site) -> None:
 
 async def test_whoever_is_being_answered_is_known_until_the_session_ends(site: Site) -> None:
     token = site.token()
-    scope = {"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())], "client": ("testclient", 1)}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "headers": [(b"authorization", f"Bearer {token}".encode())],
+        "client": ("testclient", 1),
+    }
     doorkeeper = Doorkeeper(site.people, site.clock, "")
     assert await is_still_known(scope), "where nobody logs in"
     scope |= {DOORKEEPER_KEY: doorkeeper, SCOPE_KEY: await doorkeeper.identity_of(scope)}
@@ -334,7 +339,12 @@ def test_guesses_are_counted_by_address_before_the_database_is_asked(
 ) -> None:
     asked: list[bytes] = []
     bearer = site.people.bearer
-    monkeypatch.setattr(site.people, "bearer", lambda *words: (asked.append(words[1]), bearer(*words))[1])
+
+    def noted(*words: Any) -> Person | None:
+        asked.append(words[1])
+        return bearer(*words)
+
+    monkeypatch.setattr(site.people, "bearer", noted)
     codes = [
         site.browser.get("/who", headers={"authorization": f"Bearer mara_{number}"}).status_code
         for number in range(REQUESTS_PER_MINUTE + 5)

@@ -87,7 +87,7 @@ def sentence(text: str, *refs: str) -> JsonObject:
 
 
 def ref_in(found: JsonObject, end: str) -> str:
-    return next(ref for ref in found["evidence"] if ref.endswith(end))
+    return next(str(ref) for ref in found["evidence"] if ref.endswith(end))
 
 
 def sensible(talk: Talk) -> Entry:
