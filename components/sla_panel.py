@@ -76,7 +76,10 @@ def _tier_row(tier: TierSnapshot) -> Shown:
 
 
 def _availability_state(tier: TierSnapshot) -> str:
-    return "bad" if tier.contracts_count and tier.availability_share < tier.target_share else ""
+    """Below target early in a window is no breach yet: the budget is for the whole of it."""
+    if not tier.contracts_count or tier.availability_share >= tier.target_share:
+        return ""
+    return "bad" if tier.on_target_count < tier.contracts_count else "warn"
 
 
 def _contract_row(contract: ContractSnapshot) -> Shown:

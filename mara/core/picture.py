@@ -86,7 +86,7 @@ def snapshot_of(
         refused_count=world.refused_count,
         stale_sources=observation.stale_sources,
         sites=_sites(step, charter),
-        tiers=_tiers(step, world),
+        tiers=_tiers(world),
         contracts=_contracts(world, charter),
         gains=_gains(world, shadows),
         plan=_plan(step, plan, charter),
@@ -213,10 +213,9 @@ def _inventory(step: Step, charter: Charter, running: np.ndarray, s: int) -> tup
     return tuple(machines)
 
 
-def _tiers(step: Step, world: World) -> tuple[TierSnapshot, ...]:
+def _tiers(world: World) -> tuple[TierSnapshot, ...]:
     book, accounts = world.book, world.accounts
     budgets = budgets_of(book, accounts)
-    delivered = step.allocation.contracts_mw.sum(axis=0)
     rows = []
     for tier in Tier:
         mine = book.tier == tier
@@ -229,7 +228,7 @@ def _tiers(step: Step, world: World) -> tuple[TierSnapshot, ...]:
                 contracts_count=int(mine.sum()),
                 on_target_count=int(on_target.sum()),
                 promised_mw=float(book.power_mw[mine].sum()),
-                delivered_mw=float(delivered[tier]),
+                delivered_mw=float(book.power_mw[mine & accounts.served].sum()),
                 availability_share=good / (good + bad) if good + bad else 1.0,
                 budget_ticks=int(budgets[mine].sum()) if tier is not Tier.SPOT else 0,
                 budget_used_ticks=bad if tier is not Tier.SPOT else 0,
