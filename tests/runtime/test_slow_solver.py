@@ -126,16 +126,16 @@ from mara.optimizers.roster import asked_of
 from mara.runtime.planner import Planner
 
 def problem():
-    sites = tuple(builders.site(f"s{n}") for n in range(80))
-    of = builders.charter(builders.fleet(units=[(2000, 0, 1000, 600, 400)] * 80, sites=sites))
-    price = 50.0 + 40.0 * np.sin(np.arange(80))
+    sites = tuple(builders.site(f"s{n}") for n in range(100))
+    of = builders.charter(builders.fleet(units=[(2000, 0, 1000, 600, 400)] * 100, sites=sites))
+    price = 50.0 + 40.0 * np.sin(np.arange(100))
     return builders.problem(of, first_world(of), builders.observation(of, price=price, demand=1e11), 168)
 
 async def main():
     asked = asked_of("lp", 300.0)
     planner = Planner(asked.optimizer, asked.fallback, 300.0, cancel=asked.cancel)
     await planner.plan_for(problem())
-    await asyncio.sleep(3.0)
+    await asyncio.sleep(1.0)
     assert not planner.is_idle, "the solver was too quick for this test"
     planner.close()
     print("closed", flush=True)

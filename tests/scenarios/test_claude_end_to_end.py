@@ -38,6 +38,9 @@ SHARES = DRAWN.uniform(0.97, 0.995, (10, 3))
 MOST_STEPS = 20
 
 
+MOST_CUT_MW = 0.5
+
+
 class Answer:
     """Recommends miners a little down, by shares that nobody can guess, and calls that by a word nobody can know."""
 
@@ -114,7 +117,14 @@ async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tm
             allocation = np.array(
                 [[site.air_miner_mw, site.hydro_miner_mw, site.immersion_miner_mw] for site in snapshot.sites]
             )
-            assert np.nanmax(np.abs(allocation - asked[:, :3])) < 1e-6, "it is what really runs"
+            # A full grid connection may cut it by what whole contracts draw beyond their planned power, and says so.
+            cut = [
+                any(f"{site.name}: " in why and "less than" in why for why in plan.reasons) for site in snapshot.sites
+            ]
+            less = asked[:, :3] - allocation
+            assert np.nanmax(np.abs(less[~np.array(cut)])) < 1e-6, "it is what really runs"
+            assert np.nanmax(np.abs(less)) < MOST_CUT_MW
+            assert sum(cut) <= 1
             assert NONCE in page_of(platform)
             assert any(NONCE in c.text for c in plan.claims)
             run = ClaudeCalls(platform._store).runs(1)[0]
