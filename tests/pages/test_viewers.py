@@ -13,6 +13,7 @@ import pytest
 
 from bench.soak import slope_mb_per_1000_s
 from bench.viewers import memory_mb, viewers
+from tests.browser.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 3
@@ -26,7 +27,7 @@ MOST_GROWTH_MB = 6.0  # of which four are what an allocator keeps
 @pytest.fixture
 def app() -> Iterator[tuple[str, int]]:
     """Fifty ticks a second of made-up snapshots, in a process that forgets who left after a second."""
-    port = 8147
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
     command = [sys.executable, "-m", "tests.browser.fake_app", "10", str(TICK_S), str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -51,7 +52,7 @@ async def come_and_go(address: str, rounds: int) -> list[int]:
 @pytest.mark.slow
 def test_memory_stays_flat_while_those_who_look_come_and_go(app: tuple[str, int]) -> None:
     address, pid = app
-    asyncio.run(come_and_go(address, ROUNDS))  # caches fill, the allocator takes what it needs
+    asyncio.run(come_and_go(address, 2 * ROUNDS))  # caches fill, the allocator takes what it needs
     time.sleep(FORGOTTEN_S)
     before = memory_mb(pid)
     counts = asyncio.run(come_and_go(address, ROUNDS))
