@@ -116,7 +116,7 @@ def _on_target_note(snapshot: Snapshot) -> str:
     kept, live = contracts_on_target(snapshot)
     if not live:
         return "no live contracts"
-    return f"{text.number(live - kept)} below target" if kept < live else "all promises kept"
+    return f"{text.number(live - kept)} below target" if kept < live else "none below target"
 
 
 def _on_target_state(snapshot: Snapshot) -> str:

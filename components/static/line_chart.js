@@ -17,13 +17,14 @@ export default {
     if (this.gone) return;
     this.plotly = Plotly;
     this.lastAt = -Infinity;
+    this.firstAt = -Infinity;
     await Plotly.newPlot(this.$el, this.traces(), layoutOf(this.unit, this.axis), { displayModeBar: false, displaylogo: false });
     const own = this.lines.map((line, i) => [line.channel, i]);
     this.appended = own.filter(([channel]) => !channel).map(([, i]) => i);
     this.unwatch = own
       .filter(([channel]) => channel)
       .map(([channel, i]) => window.mara.watch(channel, (_, all) => this.replace(i, all)));
-    if (this.appended.length) this.unwatch.push(window.mara.watch(this.name, (changes) => this.extend(changes)));
+    if (this.appended.length) this.unwatch.push(window.mara.watch(this.name, (changes, all) => this.extend(changes, all)));
     this.repaint = () => this.recolour();
     window.addEventListener("mara-theme", this.repaint);
     this.$el.addEventListener("mara-csv", () => download(this.name, tableOf(this.$el.data, this.unit, this.axis)));
@@ -59,12 +60,21 @@ export default {
       if (line.band) return { fillcolor: own + "22" };
       return line.filled ? { fillcolor: colour(line.colour + "-faint") } : {};
     },
-    extend(changes) {
+    extend(changes, all) {
+      // A live point may come before the whole picture does: what is older than all that is drawn is drawn anew.
+      const isOlder = ([at, values]) => values !== null && Number(at) < this.firstAt;
+      if (Object.entries(changes).some(isOlder)) {
+        const none = this.appended.map(() => []);
+        this.plotly.restyle(this.$el, { x: none, y: none }, this.appended);
+        this.lastAt = -Infinity;
+        changes = all;
+      }
       const fresh = Object.entries(changes)
         .filter(([at, values]) => values !== null && Number(at) > this.lastAt)
         .map(([at, values]) => [Number(at), values])
         .sort(([one], [other]) => one - other);
       if (!fresh.length) return;
+      if (this.lastAt === -Infinity) this.firstAt = fresh[0][0];
       this.lastAt = fresh.at(-1)[0];
       this.empty = false;
       const x = this.appended.map(() => fresh.map(([at]) => this.moment(at)));

@@ -35,7 +35,7 @@ export function paint(unit, kind) {
       zerolinecolor: colour("--mut"),
       zerolinewidth: 1,
       automargin: true,
-      tickformat: "~s",
+      tickformat: /^[kM]?USD(\/h)?$/.test(unit ?? "") ? "~s" : ",~g", // 100m would be read as mega
     },
   };
 }
