@@ -7,7 +7,6 @@ Nothing here knows a protocol. Text that people may have typed (names, and sente
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from math import isfinite
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mara.bootstrap import standing_of
 from mara.core.picture import snapshot_of
 from mara.core.plan import Plan, Problem
-from mara.core.quote import Ask, OutageRecord, plain_of
+from mara.core.quote import Ask, OutageRecord, json_value, plain_of
 from mara.core.snapshot import Snapshot
 from mara.errors import MaraError, PlanRejected, StoreRefused
 from mara.optimizers.advisor_bench import bench_of
@@ -170,7 +169,7 @@ class Toolbox:
         tick = self._last_tick()
         if self._snapshot is None or self._snapshot.tick != tick:
             self._snapshot = _snapshot_of(self._reading, tick)
-        found = _plain(asdict(replace(self._snapshot, contracts=())))
+        found = json_value(asdict(replace(self._snapshot, contracts=())))
         del found["contracts"]
         for place, site in enumerate(found["sites"]):
             site["key"] = site_key(place)
@@ -179,17 +178,17 @@ class Toolbox:
     def contracts(self, asked: ListContracts) -> dict[str, Any]:
         """What was booked."""
         rows = promises.contracts(self._reading, asked.state, asked.limit)
-        return {"tick": self._last_tick(), "contracts": [_plain(asdict(row)) for row in rows]}
+        return {"tick": self._last_tick(), "contracts": [json_value(asdict(row)) for row in rows]}
 
     def history(self, asked: GetHistory) -> dict[str, Any]:
         """A number over time."""
         first, end = _moment(asked.from_, "from"), _moment(asked.to, "to")
         found = series.history(self._reading, str(asked.metric), asked.site_id, first, end, asked.max_points)
-        return dict(_plain(asdict(found)))
+        return dict(json_value(asdict(found)))
 
     def why(self, asked: AskWhy) -> dict[str, Any]:
         """An answer from stored decisions."""
-        return dict(_plain(asdict(explained(self._reading, asked.question))))
+        return dict(json_value(asdict(explained(self._reading, asked.question))))
 
     def quote(self, asked: GetQuote) -> dict[str, Any]:
         """A quote that has no name and cannot be booked."""
@@ -274,21 +273,6 @@ def _cut(value: Any) -> Any:
     if isinstance(value, list):
         return [_cut(held) for held in value]
     return {key: _cut(held) for key, held in value.items()} if isinstance(value, dict) else value
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it: times as ISO 8601, no infinity."""
-    match value:
-        case datetime():
-            return value.isoformat()
-        case dict():
-            return {key: _plain(held) for key, held in value.items()}
-        case tuple() | list():
-            return [_plain(held) for held in value]
-        case float() if not isfinite(value):
-            return None
-        case _:
-            return value
 
 
 def _moment(text: str | None, name: str) -> datetime | None:

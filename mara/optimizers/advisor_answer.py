@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mara.core.arrays import Floats
 from mara.core.grounding import CLAIM_KINDS, ClaimKind, Direction, Draft, faults_of
 from mara.errors import AdviceError
-from mara.optimizers.advisor_tools import Inquiry, asked_of, rows_schema
+from mara.optimizers.advisor_tools import Inquiry, asked_of, object_schema, rows_schema
 
 MAX_CLAIMS: Final = 8
 MAX_FAULTS: Final = 12
@@ -62,10 +62,10 @@ def recommendation_schema(sites: int) -> dict[str, Any]:
         "direction": {"type": "string", "enum": ["lower", "higher", "none"]},
         "refs": {"type": "array", "items": {"type": "string"}},
     }
-    return _object(
+    return object_schema(
         {
             "headline": {"type": "string", "description": "The decision in one sentence, numbers as references"},
-            "claims": {"type": "array", "items": _object(claim)},
+            "claims": {"type": "array", "items": object_schema(claim)},
             "allocation": rows_schema(sites),
         }
     )
@@ -100,12 +100,3 @@ def allocation_of(recommendation: Recommendation, inquiry: Inquiry) -> Floats:
 def faults_in(recommendation: Recommendation, facts: Mapping[str, float], names: Mapping[str, str]) -> tuple[str, ...]:
     """Why its explanation is not grounded; nothing when it is."""
     return faults_of(recommendation.headline, recommendation.drafts, facts, names)[:MAX_FAULTS]
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

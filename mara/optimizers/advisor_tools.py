@@ -165,10 +165,11 @@ def rows_schema(sites: int) -> dict[str, Any]:
         "workload": {"type": "string", "enum": list(LOADS)},
         "mw": {"type": "number", "description": "IT megawatts, not negative"},
     }
-    return {"type": "array", "items": _object(row)}
+    return {"type": "array", "items": object_schema(row)}
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
+def object_schema(properties: dict[str, Any]) -> dict[str, Any]:
+    """JSON schema of an object with these properties, all of them and no other: strict schemas ask for both."""
     return {
         "type": "object",
         "properties": properties,
@@ -178,16 +179,16 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _site_schema(sites: int) -> dict[str, Any]:
-    return _object({"site_id": {"type": "string", "enum": [site_key(s) for s in range(sites)]}})
+    return object_schema({"site_id": {"type": "string", "enum": [site_key(s) for s in range(sites)]}})
 
 
 def _changes_schema(sites: int) -> dict[str, Any]:
-    return _object({"changes": rows_schema(sites)})
+    return object_schema({"changes": rows_schema(sites)})
 
 
 def _what_if_schema(sites: int) -> dict[str, Any]:
     bounds = "; ".join(f"{name} {least:g} to {most:g}" for name, (least, most) in QUANTITIES.items())
-    return _object(
+    return object_schema(
         {
             "site_id": {"type": "string", "enum": [site_key(s) for s in range(sites)]},
             "quantity": {"type": "string", "enum": list(QUANTITIES)},

@@ -17,7 +17,7 @@ from mara.core.grounding import Draft, faults_of, rendered
 from mara.errors import AdviceError, MaraError
 from mara.optimizers.advisor_answer import MAX_FAULTS, UNUSABLE
 from mara.optimizers.advisor_facts import site_key
-from mara.optimizers.advisor_tools import ToolAnswer
+from mara.optimizers.advisor_tools import ToolAnswer, object_schema
 
 MAX_SENTENCES: Final = 6
 MAX_LOOK_UPS: Final = 8
@@ -105,12 +105,12 @@ class WhyTalk:
 
     def tools(self) -> tuple[tuple[str, str, dict[str, Any]], ...]:
         """The one there is."""
-        return ((LOOK_UP, TOOL, _object({"question": {"type": "string"}})),)
+        return ((LOOK_UP, TOOL, object_schema({"question": {"type": "string"}})),)
 
     def schema(self) -> dict[str, Any]:
         """Of the answer."""
-        row = _object({"text": {"type": "string"}, "refs": {"type": "array", "items": {"type": "string"}}})
-        return _object({"sentences": {"type": "array", "items": row}})
+        row = object_schema({"text": {"type": "string"}, "refs": {"type": "array", "items": {"type": "string"}}})
+        return object_schema({"sentences": {"type": "array", "items": row}})
 
     def first(self) -> str:
         """The question, with keys for names, and what was found on it as it stands."""
@@ -213,12 +213,3 @@ class WhyTalk:
         """Keys of sites and customers replaced by their names."""
         names = {key: name for key, name in self.found.names.items() if key[0] != "m"}
         return re.sub(r"\w+", lambda word: names.get(word[0], word[0]), text)
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

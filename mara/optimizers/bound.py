@@ -28,7 +28,7 @@ from mara.errors import ConfigError
 from mara.optimizers.certificate import bound_usd
 from mara.optimizers.diary import Chapter
 from mara.optimizers.lp_case import LpCase, check
-from mara.optimizers.lp_model import LpModel, model_of
+from mara.optimizers.lp_model import model_of, without_rows
 from mara.optimizers.lp_solve import interior_point
 from mara.optimizers.split_solve import DIRECT_SITES
 
@@ -136,23 +136,3 @@ def _group_of_step(case: LpCase) -> Ints:
         flat = values.reshape(case.steps, -1)
         changes[1:] |= (flat[1:] != flat[:-1]).any(axis=1)
     return np.asarray(np.cumsum(changes))
-
-
-def without_rows(model: LpModel, families: Sequence[str]) -> LpModel:
-    """The same program with less to obey."""
-    stays = np.ones(model.period_rows, dtype=np.bool_)
-    for family in families:
-        stays[model.families[family]] = False
-    kept = np.concatenate([np.tile(stays, model.steps), np.ones(PROMISED_TIER_COUNT, dtype=np.bool_)])
-    counts = np.diff(model.starts)
-    entries = np.repeat(kept, counts)
-    return replace(
-        model,
-        row_lower=model.row_lower[kept],
-        row_upper=model.row_upper[kept],
-        starts=np.concatenate([[0], counts[kept].cumsum()]),
-        indices=model.indices[entries],
-        values=model.values[entries],
-        families={},
-        period_rows=int(stays.sum()),
-    )

@@ -6,8 +6,8 @@ exactly what they draw: their energy cost sits in the cost of each load, and onl
 sell.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -115,6 +115,29 @@ def model_of(case: LpCase) -> LpModel:
         families=slices,
         period_rows=first,
         steps=case.steps,
+    )
+
+
+def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool = True) -> LpModel:
+    """The same program with less to obey: without these families of rows, and without the budgets where they are not
+    wanted.
+    """
+    stays = np.ones(model.period_rows, dtype=np.bool_)
+    for family in families:
+        stays[model.families[family]] = False
+    budgets = np.full(PROMISED_TIER_COUNT, with_budgets, dtype=np.bool_)
+    kept = np.concatenate([np.tile(stays, model.steps), budgets])
+    counts = np.diff(model.starts)
+    entries = np.repeat(kept, counts)
+    return replace(
+        model,
+        row_lower=model.row_lower[kept],
+        row_upper=model.row_upper[kept],
+        starts=np.concatenate([[0], counts[kept].cumsum()]),
+        indices=model.indices[entries],
+        values=model.values[entries],
+        families={},
+        period_rows=int(stays.sum()),
     )
 
 

@@ -21,7 +21,7 @@ from mara.core.fleet import RACKS, Workload
 from mara.core.plan import Shadow
 from mara.optimizers.certificate import transposed
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import Columns, LpModel, columns_of, rack_room_mw
+from mara.optimizers.lp_model import Columns, LpModel, columns_of, rack_room_mw, without_rows
 
 SHARED_ROWS: Final = ("reserve_sum", "any_one_site", "demand", "merchant")
 """Families of rows that tie sites together; the budget rows do too."""
@@ -177,26 +177,13 @@ def priced(model: LpModel, prices: Prices) -> LpModel:
     period[:, model.families["reserve_sum"]] = prices.reserve[:, None]
     period[:, model.families["demand"]] = prices.demand
     period[:, model.families["merchant"]] = prices.merchant
-    own = np.ones(model.period_rows, dtype=np.bool_)
-    for family in SHARED_ROWS:
-        own[model.families[family]] = False
-    kept = np.concatenate([np.tile(own, model.steps), np.zeros(PROMISED_TIER_COUNT, dtype=np.bool_)])
-    counts = np.diff(model.starts)
-    entries = np.repeat(kept, counts)
     columns = model.columns
     upper = model.upper.reshape(model.steps, columns.width).copy()
     upper[:, np.concatenate([columns.shed, columns.breached, columns.reserve_sum])] = 0.0
     return replace(
-        model,
+        without_rows(model, SHARED_ROWS, with_budgets=False),
         cost=model.cost - transposed(model, np.concatenate([period.ravel(), prices.budget])),
         upper=upper.ravel(),
-        row_lower=model.row_lower[kept],
-        row_upper=model.row_upper[kept],
-        starts=np.concatenate([[0], counts[kept].cumsum()]),
-        indices=model.indices[entries],
-        values=model.values[entries],
-        families={},
-        period_rows=int(own.sum()),
     )
 
 

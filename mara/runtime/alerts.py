@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 from http.client import HTTPException
 from typing import Final
 
+from mara.core.contract import TARGET_PPM, TIER_KEYS
 from mara.core.snapshot import ContractSnapshot, Snapshot
-from mara.core.units import MINUTES_PER_HOUR
+from mara.core.units import MINUTES_PER_HOUR, PPM
 from mara.runtime.latest import EngineState, Published
 
 PREMIUM_BAD_IN_AN_HOUR: Final = 2
@@ -114,7 +115,7 @@ def _reason_of(contract: ContractSnapshot, seen: deque[tuple[int, int]], per_hou
         return ""
     for factor, hours in BURN_RULES.get(contract.tier, ()):
         ticks = hours * per_hour
-        spare_share = {"standard": 0.05, "flexible": 0.10}[contract.tier]
+        spare_share = (PPM - TARGET_PPM[TIER_KEYS.index(contract.tier)]) / PPM
         burn = _bad_within(seen, ticks) / ticks / spare_share
         if burn >= factor and len(seen) > ticks:
             return f"its budget burns {burn:.1f} times too fast over {hours} h"

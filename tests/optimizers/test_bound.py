@@ -25,12 +25,11 @@ from mara.optimizers.bound import (
     bounds_of,
     share_of_bound,
     with_free_start,
-    without_rows,
 )
 from mara.optimizers.certificate import bound_usd
 from mara.optimizers.diary import Chapter, Diary
 from mara.optimizers.lp import Lp
-from mara.optimizers.lp_model import model_of
+from mara.optimizers.lp_model import model_of, without_rows
 from mara.optimizers.lp_solve import interior_point, solve
 from mara.optimizers.rules import Rules
 from mara.optimizers.static import Static
