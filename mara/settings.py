@@ -37,6 +37,9 @@ UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # their nam
 
 
 _ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
+_ROOT_PATH = re.compile(
+    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|backtest|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
+)
 _HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 
 
@@ -50,6 +53,13 @@ def _host(host: str) -> str:
     if not _HOST.fullmatch(host):
         raise ValueError("should be an address or a host name, such as 127.0.0.1 or 0.0.0.0")
     return host
+
+
+def _root_path(path: str) -> str:
+    trimmed = path.rstrip("/")
+    if trimmed and not _ROOT_PATH.fullmatch(trimmed):
+        raise ValueError("should be a path of letters, digits and -._~ such as /mara, and none of our own pages")
+    return trimmed
 
 
 def _within_calendar(start: datetime) -> datetime:
@@ -147,7 +157,10 @@ class Settings(BaseSettings):
     )
     behind_proxy: bool = Field(False, description="a proxy in front of it speaks TLS, and says who asks")
     allowed_hosts: str = Field(
-        "", max_length=MAX_TEXT_LENGTH, description="further Host headers that are answered, separated by commas"
+        "", max_length=MAX_TEXT_LENGTH, description="further host names that are answered, separated by commas; with a port, at that port alone"
+    )
+    root_path: Annotated[str, AfterValidator(_root_path)] = Field(
+        "", max_length=MAX_TEXT_LENGTH, description="path that a proxy serves it under, such as `/mara`"
     )
     max_clients: int = Field(50, ge=1, le=10_000, description="browsers that may look at once")
     tls_cert: Path | None = Field(None, description="certificate chain, PEM, to speak TLS oneself")

@@ -182,9 +182,12 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
+_AS_MEANT: Final = frozenset({EngineState.RUNNING, EngineState.PAUSED, EngineState.FINISHED})
+
+
 def unreadiness_of(published: Published) -> str:
-    """Why the engine is not ready; empty when it is. A pause is an operator's wish, not a fault."""
-    if published.state in {EngineState.RUNNING, EngineState.PAUSED} and published.snapshot is not None:
+    """Why the engine is not ready; empty when it is. Neither a pause nor the end of a history is a fault."""
+    if published.state in _AS_MEANT and published.snapshot is not None:
         return ""
     return published.reason or f"the engine is {published.state}"
 

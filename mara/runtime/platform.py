@@ -269,6 +269,11 @@ class Platform:
     async def _recover(self, error: Exception) -> None:
         """Say what is wrong, wait, and come back for the next try."""
         tick = self._engine.world.tick if self._engine is not None else 0
+        if isinstance(error, FeedEnded):
+            log.info("finished", extra={"tick": tick, "reason": str(error)})
+            self._publish()
+            await self._stand(EngineState.FINISHED, str(error))
+            return
         self._tries = self._tries + 1 if tick == self._failed_tick else 1
         self._failed_tick = tick
         reason = str(error) if isinstance(error, MaraError) else f"{type(error).__name__}: {error}"
@@ -276,17 +281,15 @@ class Platform:
         trace = None if isinstance(error, StoreBlocked) else error  # nothing to mend in the program
         log.error("tick failed", extra={"tick": tick, "tries": self._tries, "reason": reason}, exc_info=trace)
         self._publish()
-        if isinstance(error, FeedEnded):
-            await self._halt(f"halted at tick {tick}: {reason}")
-        elif self._tries >= MAX_TRIES and not isinstance(error, StoreBlocked):
-            await self._halt(f"halted at tick {tick} after {MAX_TRIES} tries: {reason}")
+        if self._tries >= MAX_TRIES and not isinstance(error, StoreBlocked):
+            await self._stand(EngineState.HALTED, f"halted at tick {tick} after {MAX_TRIES} tries: {reason}")
         else:
             self.latest.mark(EngineState.DEGRADED, f"tick {tick}: {reason}")
             await asyncio.sleep(min(FIRST_BACK_OFF_S * 2 ** (min(self._tries, MAX_TRIES) - 1), MAX_BACK_OFF_S))
 
-    async def _halt(self, reason: str) -> None:
+    async def _stand(self, state: EngineState, reason: str) -> None:
         """Wait for somebody who resumes or steps; what failed is then worked out anew."""
-        self.latest.mark(EngineState.HALTED, reason)
+        self.latest.mark(state, reason)
         self._tries = 0
         self._unstored = None
         self._paused, self._steps_due = True, 0
