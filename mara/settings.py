@@ -157,7 +157,9 @@ class Settings(BaseSettings):
     )
     behind_proxy: bool = Field(False, description="a proxy in front of it speaks TLS, and says who asks")
     allowed_hosts: str = Field(
-        "", max_length=MAX_TEXT_LENGTH, description="further host names that are answered, separated by commas; with a port, at that port alone"
+        "",
+        max_length=MAX_TEXT_LENGTH,
+        description="further host names that are answered, separated by commas; with a port, at that port alone",
     )
     root_path: Annotated[str, AfterValidator(_root_path)] = Field(
         "", max_length=MAX_TEXT_LENGTH, description="path that a proxy serves it under, such as `/mara`"
