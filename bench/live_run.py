@@ -7,7 +7,9 @@ time or late just as it would.
 
 import argparse
 import asyncio
+import logging
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +18,7 @@ from bench.simulated_time import SimulatedClock, SimulatedLoop, taking
 from mara.bootstrap import open_run, planner_of, rehearsal_of
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
 from mara.runtime.engine import Engine, simulate
-from mara.runtime.latest import Latest
+from mara.runtime.latest import Latest, Published
 from mara.runtime.planner import Planner
 from mara.runtime.platform import Platform
 from mara.settings import Settings, read_settings
@@ -59,13 +61,20 @@ def earned_usd(seed: int, optimizer: str, ticks: int) -> float:
     return engine.world.cash_micro_usd / MICRO_USD_PER_USD
 
 
-def lived(settings: Settings, ticks: int, solve_s: float | None = None, *, alone: bool = True) -> Engine:
-    """The engine of a live run after so many ticks; `alone` without worlds beside it."""
+def lived(
+    settings: Settings,
+    ticks: int,
+    solve_s: float | None = None,
+    *,
+    alone: bool = True,
+    listen: Callable[[Published], None] | None = None,
+) -> Engine:
+    """The engine of a live run after so many ticks; `alone` without worlds beside it, `listen` hears what is shown."""
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        return runner.run(_lived(settings, ticks, solve_s, alone=alone))
+        return runner.run(_lived(settings, ticks, solve_s, Latest(listen), alone=alone))
 
 
-async def _lived(settings: Settings, ticks: int, solve_s: float | None, *, alone: bool) -> Engine:
+async def _lived(settings: Settings, ticks: int, solve_s: float | None, latest: Latest, *, alone: bool) -> Engine:
     clock, opened = SimulatedClock(asyncio.get_running_loop()), list[Engine]()
 
     def start() -> tuple[Store, Engine, Planner]:
@@ -74,7 +83,7 @@ async def _lived(settings: Settings, ticks: int, solve_s: float | None, *, alone
         opened.append(engine)
         return store, engine, planner_of(settings, engine, None, clock, taking(solve_s))
 
-    platform = Platform(start, Latest(), clock, settings.speed)
+    platform = Platform(start, latest, clock, settings.speed)
     await platform.start()
     engine = opened[0]
     tick_s = engine.charter.grid.tick_minutes * SECONDS_PER_MINUTE / settings.speed
@@ -113,6 +122,7 @@ def main() -> int:
     parser.add_argument("--speed", type=float, default=300.0, help="simulated seconds per real second")
     parser.add_argument("--solve-s", type=float, default=None, help="real seconds of a solve [default: as measured]")
     asked = parser.parse_args()
+    logging.disable()  # a solve on the loop blocks it, which the watchdog would say of each
     shares = []
     print(
         f"{'seed':>4} {'rules USD':>14} {'simulate over rules':>20} {'live over rules':>16} {'share':>8} {'plans':>6}"

@@ -23,9 +23,7 @@ FIRST_PATIENCE_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a tick waits for a plan that is due; with `for_any` for each that it asks for, such as advice, but for no
-    older one.
-    """
+    """How long a tick waits for a plan that is due; with `for_any` for each that it asks for, but for no older one."""
 
     wait_s: float
     for_any: bool = False
