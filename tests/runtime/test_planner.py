@@ -3,10 +3,12 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from bench.simulated_time import SimulatedLoop, taking
 from mara.core.plan import Problem
 from mara.core.world import first_world
 from mara.errors import PlanInfeasible
@@ -24,6 +26,8 @@ from tests.runtime.made_up import TICK_S, Stubborn, running, stage, until
 
 CHARTER = builders.charter()
 BRIEF = Patience(wait_s=0.03)
+SECOND_S = 1.0
+PATIENT = Patience(wait_s=0.75 * SECOND_S)
 
 
 def problem_at(tick: int) -> Problem:
@@ -217,3 +221,66 @@ async def test_the_live_solver_gives_up_when_nobody_listens_any_more() -> None:
     assert isinstance(guarded, Guarded)
     assert isinstance(guarded.optimizers[0], Lp)
     assert guarded.optimizers[0].deadline_s == 0.5
+
+
+def solved(tick: int) -> Problem:
+    """A day ahead, so that its plan has steps."""
+    return builders.problem(
+        CHARTER, replace(first_world(CHARTER), tick=tick), builders.observation(CHARTER, tick), hours=24
+    )
+
+
+def waited_s(planner: Callable[[], Planner], *problems: Problem, patience: Patience = PATIENT) -> list[float]:
+    """How long each tick waits, in simulated time; ticks are a second apart."""
+
+    async def ticks() -> list[float]:
+        loop, here, waits = asyncio.get_running_loop(), planner(), list[float]()
+        for problem in problems:
+            began_s = loop.time()
+            await here.plans_for(problem, {"twin": problem}, patience)
+            waits.append(round(loop.time() - began_s, 6))
+            await asyncio.sleep(SECOND_S - waits[-1])
+        here.close()
+        return waits
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        return runner.run(ticks())
+
+
+def test_a_tick_waits_for_a_plan_that_is_due_and_for_nothing_else() -> None:
+    def planner() -> Planner:
+        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.5))
+
+    assert waited_s(planner, *(solved(tick) for tick in (10, 11, 12, 13))) == [0.5, 0.0, 0.5, 0.0]
+
+
+def test_a_tick_waits_for_all_worlds_together_and_no_longer_than_its_patience() -> None:
+    def planner() -> Planner:
+        twin = Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.6), first_patience_s=0.0)
+        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.9), first_patience_s=0.0, twins={"twin": twin})
+
+    # The first answer comes between two ticks; the third tick's is the last one of its hour.
+    assert waited_s(planner, solved(10), solved(11), solved(12)) == [0.75, 0.0, 0.75]
+
+
+def test_advice_makes_no_tick_wait_that_has_a_plan() -> None:
+    def planner() -> Planner:
+        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.5), every_tick=True)
+
+    assert waited_s(planner, *(solved(tick) for tick in (5, 6, 7, 12, 13))) == [0.5, 0.0, 0.0, 0.5, 0.0]
+
+
+def test_the_first_tick_waits_for_the_first_plan_however_short_ticks_are_and_the_later_ones_do_not() -> None:
+    def planner() -> Planner:
+        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.5), first_patience_s=0.8)
+
+    brief = Patience(wait_s=0.1)
+    assert waited_s(planner, solved(5), solved(12), solved(13), patience=brief) == [0.5, 0.1, 0.0]
+
+
+def test_a_first_plan_that_never_comes_is_waited_for_once() -> None:
+    def planner() -> Planner:
+        return Planner(Lp(), Keeper(Rules()), 600.0, begin=taking(300.0), first_patience_s=0.8)
+
+    brief = Patience(wait_s=0.1)
+    assert waited_s(planner, solved(5), solved(6), solved(7), patience=brief) == [0.8, 0.1, 0.1]
