@@ -64,7 +64,8 @@ def _since(gains: GainsSnapshot, snapshot: Snapshot) -> str:
     side_by_side = f"Side by side for {text.duration(minutes + snapshot.tick_minutes)}"
     if since_tick == 0:
         return f"{side_by_side}."
-    return f"{side_by_side}, from the first plan in force on ({text.utc_moment(snapshot.at - timedelta(minutes=minutes))})."
+    since = text.utc_moment(snapshot.at - timedelta(minutes=minutes))
+    return f"{side_by_side}, from the first plan in force on ({since})."
 
 
 def _amount(gain_usd: float | None) -> Shown:
