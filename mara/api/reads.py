@@ -17,9 +17,10 @@ from mara.api.inputs import Id, Moment
 from mara.api.port import Engine, snapshot_of
 from mara.api.problems import NotThereError, documented, problem
 from mara.api.stream import SNAPSHOT_JSON, Stream
-from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, RulesSince
+from mara.core.history import ContractLife, ContractRow, Ledger, Optimization
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
+from mara.runtime.again import RulesSince
 from mara.runtime.latest import EngineState, Published
 from mara.store.export import EXPORT_TABLES
 from mara.store.metrics import History, Metric

@@ -94,20 +94,6 @@ class SiteShadow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RulesSince:
-    """From which tick on the run's ticks were made by a version of the rules, and which Mara had them.
-
-    `are_this_programs` says whether the program that answers computes such a tick just so.
-    """
-
-    from_tick: int
-    at: datetime
-    rules_version: int
-    mara_version: str
-    are_this_programs: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Optimization:
     """All that is stored of a plan that came into force.
 

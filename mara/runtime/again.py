@@ -2,9 +2,9 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from mara.core.events import Event
-from mara.core.history import RulesSince
 from mara.core.picture import snapshot_of
 from mara.core.plan import Plan
 from mara.core.snapshot import Snapshot
@@ -31,6 +31,20 @@ class Comparison:
     stored: StoredTick
     replayed_ticks: int
     differs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesSince:
+    """From which tick on the run's ticks were made by a version of the rules, and which Mara had them.
+
+    `are_this_programs` says whether the program that answers computes such a tick just so.
+    """
+
+    from_tick: int
+    at: datetime
+    rules_version: int
+    mara_version: str
+    are_this_programs: bool
 
 
 def replayed(reading: Reading, run_id: str, tick: int) -> Comparison:

@@ -10,10 +10,10 @@ from threading import Event
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from mara.core.explanation import Explanation
-from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Ledger, Optimization, RulesSince
+from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Ledger, Optimization
 from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
 from mara.errors import StoreError
-from mara.runtime.again import rules_since
+from mara.runtime.again import RulesSince, rules_since
 from mara.runtime.why import can_be_asked, explained
 from mara.store import balance, optimizations, promises, series
 from mara.store.export import ExportTable
