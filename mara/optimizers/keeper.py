@@ -71,10 +71,10 @@ class Keeper:
             return True
         return not standing.promised_mw.any() and bool(problem.world.book.promised_mw.any())
 
-    def adopt(self, plan: Plan, problem: Problem) -> None:
-        """A plan was made for `problem`: it is in force now."""
+    def adopt(self, plan: Plan, problem: Problem, *, remembers: bool = True) -> None:
+        """A plan was made for `problem`: it is in force now; and after a restart, if it `remembers` it."""
         self._standing, self._reason = standing_of(plan, problem), ""
-        if self.lp is not None and plan.optimizer == self.lp.name:  # advice is asked for anew
+        if remembers and self.lp is not None and plan.optimizer == self.lp.name:  # advice is asked for anew
             self._memory = _memory_of(self._standing, self.lp)
 
     def await_first(self, reason: str) -> None:

@@ -91,6 +91,7 @@ class Planner:
         self._start = begin
         self._work: Future[Plan] | None = None
         self._asked: Problem | None = None
+        self._remembers = True
         self._answer: asyncio.Task[Plan] | None = None
         self._adopted: Forecast | None = None
         self._seen: Forecast | None = None
@@ -118,8 +119,9 @@ class Planner:
         is_missed = self._keeper.is_missed(problem)
         if is_missed and self._answer is not None and not patience.for_any:  # it answers an older question
             left_s = await self._answered_within(left_s, problem)
-        if self._is_free and (self._every_tick or self._keeper.is_due(problem)):
-            self._begin(problem)
+        is_due = self._keeper.is_due(problem)
+        if self._is_free and (self._every_tick or is_due):
+            self._begin(problem, remembers=is_due)
             if is_missed or patience.for_any or not self._every_tick:
                 await self._answered_within(left_s, problem)
         return self._keeper.plan(problem)
@@ -134,7 +136,7 @@ class Planner:
         if not self._is_free:
             assert self._asked is not None
             raise CommandError(f"a plan is under way since tick {self._asked.tick}: wait for it")
-        self._begin(problem)
+        self._begin(problem, remembers=True)
 
     def forecast_behind(self, plan: Plan) -> Forecast | None:
         """What a plan of this planner was made from; None where it has been forgotten."""
@@ -172,8 +174,9 @@ class Planner:
             self._first_patience_s -= waited_s
         return patience_s - waited_s
 
-    def _begin(self, problem: Problem) -> None:
-        self._asked = problem
+    def _begin(self, problem: Problem, *, remembers: bool) -> None:
+        """Ask; a plan that follows the last one though none is due is worth no write to the disk."""
+        self._asked, self._remembers = problem, remembers
         self._work = self._start(self._optimizer, problem, self._clock)
         self._answer = asyncio.create_task(self._within_deadline(self._work))
 
@@ -192,7 +195,7 @@ class Planner:
         error = answer.exception()
         if error is None:
             assert self._asked is not None
-            self._keeper.adopt(answer.result(), self._asked)
+            self._keeper.adopt(answer.result(), self._asked, remembers=self._remembers)
             self._adopted = self._asked.forecast
             return
         said = str(error) if isinstance(error, PlanError) else f"{type(error).__name__}: {error}"

@@ -20,7 +20,7 @@ from mara.optimizers.roster import asked_of, optimizer_of
 from mara.optimizers.rules import Rules
 from mara.runtime.clock import SystemClock
 from mara.runtime.latest import EngineState
-from mara.runtime.planner import Patience, Planner
+from mara.runtime.planner import STEPPING, Patience, Planner
 from tests import builders
 from tests.runtime.made_up import TICK_S, Stubborn, running, stage, until
 
@@ -284,3 +284,23 @@ def test_a_first_plan_that_never_comes_is_waited_for_once() -> None:
 
     brief = Patience(wait_s=0.1)
     assert waited_s(planner, solved(5), solved(6), solved(7), patience=brief) == [0.8, 0.1, 0.1]
+
+
+def test_a_plan_that_was_not_due_is_followed_and_not_kept_for_a_restart_unless_it_was_ordered() -> None:
+    lp = Lp()
+    keeper = Keeper(Rules(), lp=lp)
+
+    async def remembered() -> list[int]:
+        here, ticks = Planner(lp, keeper, 60.0, begin=taking(0.1), every_tick=True), list[int]()
+        for tick in (5, 6, 7):
+            await here.plan_for(solved(tick), STEPPING)
+            ticks.append(memory.made_tick if (memory := keeper.memory()) else -1)
+        here.begin_now(solved(8))
+        await asyncio.sleep(SECOND_S)
+        plan = await here.plan_for(solved(9), PATIENT)
+        here.close()
+        assert plan.made_tick == 8
+        return [*ticks, memory.made_tick if (memory := keeper.memory()) else -1]
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        assert runner.run(remembered()) == [5, 5, 5, 8]
