@@ -1,5 +1,7 @@
 """What planning earns over simpler policies, which run beside the live one through the same hours."""
 
+from datetime import timedelta
+
 from components import format as text
 from components.live import Column, LiveTable, live_text
 from components.picture import Channel, Shown, cell
@@ -53,10 +55,17 @@ def against_cells(snapshot: Snapshot) -> Channel:
 
 
 def _since(gains: GainsSnapshot, snapshot: Snapshot) -> str:
-    if gains.shadows_since_tick is None:
+    since_tick = gains.shadows_since_tick
+    if since_tick is None:
         return ""
-    minutes = (snapshot.tick - gains.shadows_since_tick + 1) * snapshot.tick_minutes
-    return f"Side by side for {text.duration(minutes)}."
+    if since_tick > snapshot.tick:
+        return "The comparison begins with the first plan in force."
+    minutes = (snapshot.tick - since_tick) * snapshot.tick_minutes
+    side_by_side = f"Side by side for {text.duration(minutes + snapshot.tick_minutes)}"
+    if since_tick == 0:
+        return f"{side_by_side}."
+    since = text.utc_moment(snapshot.at - timedelta(minutes=minutes))
+    return f"{side_by_side}, from the first plan in force on ({since})."
 
 
 def _amount(gain_usd: float | None) -> Shown:

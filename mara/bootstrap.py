@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,17 @@ from mara.core.quote import OutageRecord
 from mara.core.world import World
 from mara.errors import ConfigError, FeedError
 from mara.optimizers.advised import Advised
-from mara.optimizers.roster import asked_of, companions_of, optimizer_of
+from mara.optimizers.keeper import Memory
+from mara.optimizers.roster import PATIENT_S, asked_of, companions_of, optimizer_of
 from mara.optimizers.rules import Rules
-from mara.optimizers.steady import Memory, Steady
+from mara.optimizers.steady import Steady
 from mara.runtime.advisor import Advisor
 from mara.runtime.alerts import Alarm, Webhook
 from mara.runtime.clock import Clock, SystemClock
 from mara.runtime.engagement import bands_of, engagement_of
 from mara.runtime.engine import PLAN, Engine
 from mara.runtime.latest import Latest
-from mara.runtime.planner import Planner
+from mara.runtime.planner import Begin, Planner, in_a_thread
 from mara.runtime.platform import Platform
 from mara.runtime.shadows import MAX_SITES, NO_BUDGETS, Shadows
 from mara.settings import Settings
@@ -40,8 +42,10 @@ from mara.store.store import Store
 log = logging.getLogger("mara.bootstrap")
 
 
-def open_run(settings: Settings) -> tuple[Store, Engine]:
+def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, Engine]:
     """The store and the engine where its run stands; a new database begins the run that the settings describe.
+
+    `deadline_s` is each solve's.
 
     Raises:
         ConfigError: the database holds a run of another seed, fleet or world.
@@ -59,7 +63,7 @@ def open_run(settings: Settings) -> tuple[Store, Engine]:
         else:
             _refuse_other_run(stored[0], wanted)
             _, world, parts = stored
-        engine = _engine_of(settings, outside, world, parts)
+        engine = _engine_of(settings, outside, world, parts, deadline_s)
         for note in outside.notes:
             log.warning(note)
     except BaseException:
@@ -68,14 +72,17 @@ def open_run(settings: Settings) -> tuple[Store, Engine]:
     return store, engine
 
 
-def _engine_of(settings: Settings, outside: Outside, world: World, parts: Mapping[str, bytes]) -> Engine:
+def _engine_of(
+    settings: Settings, outside: Outside, world: World, parts: Mapping[str, bytes], deadline_s: float
+) -> Engine:
     """The engine where a run stands, its plan in force and the worlds beside it as they were kept."""
-    optimizer = optimizer_of(settings.optimizer, spends_budgets=settings.sla_flexibility)
+    spends, name = settings.sla_flexibility, settings.optimizer
+    optimizer = optimizer_of(name, spends_budgets=spends, deadline_s=deadline_s)
     if isinstance(optimizer, Steady) and PLAN in parts:
-        optimizer.recall(record_of(Memory, parts[PLAN]))
+        optimizer.keeper.recall(record_of(Memory, parts[PLAN]))
     shadows = None
     if outside.charter.fleet.site_count <= MAX_SITES:
-        companions = companions_of(settings.optimizer, spends_budgets=settings.sla_flexibility)
+        companions = companions_of(name, spends_budgets=spends, deadline_s=deadline_s)
         shadows = Shadows(outside.charter, world, companions, parts)
     return Engine(
         charter=outside.charter,
@@ -147,40 +154,29 @@ def platform_of(settings: Settings) -> Platform:
     advisor = Advisor(engagement, clock)
 
     def start() -> tuple[Store, Engine, Planner]:
-        store, engine = open_run(settings)
+        store, engine = open_run(settings, settings.plan_deadline_s)
         with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
             engine.outlook()
-        return store, engine, planner_of(settings, advisor if engagement.client is not None else None, clock)
+        return store, engine, planner_of(settings, engine, advisor if engagement.client is not None else None, clock)
 
     webhook = Webhook(settings.webhook_url) if settings.webhook_url is not None else None
     return Platform(start, Latest(Alarm(webhook)), clock, settings.speed, advisor)
 
 
-def planner_of(settings: Settings, advisor: Advisor | None, clock: Clock) -> Planner:
+def planner_of(
+    settings: Settings, engine: Engine, advisor: Advisor | None, clock: Clock, begin: Begin = in_a_thread
+) -> Planner:
     """The planner of a live run, with a twin for the world beside it that has no error budgets to spend."""
-    deadline_s = settings.plan_deadline_s
-    own, without = (
-        asked_of(settings.optimizer, deadline_s, spends_budgets=spends) for spends in (settings.sla_flexibility, False)
-    )
-    advised = own.optimizer if advisor is None else Advised(own.optimizer, advisor, bands_of(settings))
-    return Planner(
-        advised,
-        own.fallback,
-        deadline_s,
+    own = asked_of(engine.optimizer, spends_budgets=settings.sla_flexibility)
+    frugal = engine.shadows.optimizer(NO_BUDGETS) if engine.shadows is not None else None
+    beside = {} if frugal is None else {NO_BUDGETS: asked_of(frugal, spends_budgets=False)}
+    planner = partial(Planner, deadline_s=settings.plan_deadline_s, clock=clock, begin=begin)
+    return planner(
+        own.optimizer if advisor is None else Advised(own.optimizer, advisor, bands_of(settings)),
+        own.keeper,
         cancel=own.cancel,
         every_tick=advisor is not None,
-        spends_budgets=settings.sla_flexibility,
-        clock=clock,
-        twins={
-            NO_BUDGETS: Planner(
-                without.optimizer,
-                without.fallback,
-                deadline_s,
-                cancel=without.cancel,
-                spends_budgets=False,
-                clock=clock,
-            )
-        },
+        twins={name: planner(twin.optimizer, twin.keeper, cancel=twin.cancel) for name, twin in beside.items()},
     )
 
 
@@ -221,4 +217,4 @@ def rehearsal_of(settings: Settings) -> Engine:
     """
     optimizer_of(settings.optimizer)
     outside = outside_of(settings)
-    return _engine_of(settings, outside, outside.world, {})
+    return _engine_of(settings, outside, outside.world, {}, PATIENT_S)

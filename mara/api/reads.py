@@ -20,6 +20,7 @@ from mara.api.stream import SNAPSHOT_JSON, Stream
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
+from mara.runtime.again import RulesSince
 from mara.runtime.latest import EngineState, Published
 from mara.store.export import EXPORT_TABLES
 from mara.store.metrics import History, Metric
@@ -129,6 +130,11 @@ def _add_past(router: APIRouter, engine: Engine) -> None:
         if not 0 <= adopted_tick <= MAX_TICK:
             raise NotThereError(f"no plan came into force in tick {adopted_tick}: GET /api/optimizations names ticks")
         return await _found(engine.archive.optimization(adopted_tick))
+
+    @router.get("/rules")
+    async def rules() -> tuple[RulesSince, ...]:
+        """Which version of the rules made the run, and from which tick on; older ticks are not computed again."""
+        return await _found(engine.archive.rules())
 
     @router.get("/ledger", responses=documented(404))
     async def ledger(

@@ -88,6 +88,8 @@ def check() -> None:
         raise typer.Exit(EXIT_DATABASE)
     run = f"run {report.run_id}, {report.ticks_count:,} ticks" if report.run_id else "no run yet"
     typer.echo(f"{report.name} is sound: {run}")
+    for note in report.notes:
+        typer.echo(note)
 
 
 @db.command()

@@ -104,8 +104,9 @@ class ContractSnapshot:
 class ShadowGains:
     """What the live run earned more than worlds beside it under other planners: measured differences of profit.
 
-    Since tick `since_tick`, and since the simulated day began (UTC). The three `optimizer_vs_` are against the rules
-    and the static baselines; `sla_flexibility` against the same optimizer without any error budget to spend.
+    Since tick `since_tick`, the first with a plan in force, and since the simulated day began (UTC). The three
+    `optimizer_vs_` are against the rules and the static baselines; `sla_flexibility` against the same optimizer without
+    any error budget to spend.
     """
 
     since_tick: int

@@ -2,6 +2,8 @@
 are left.
 """
 
+from typing import Final
+
 import numpy as np
 
 from mara.core.arrays import Floats, row_sums
@@ -9,6 +11,9 @@ from mara.core.contract import Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACKS
 from mara.core.plan import Problem
 from mara.core.world import Conditions
+
+RESTART_PAYS_BACK_H: Final = 1.0
+"""A stopped miner starts when an hour of its margin covers the restart, and a running one stops likewise."""
 
 
 def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headroom_site_mw: Floats) -> Floats:
@@ -28,6 +33,19 @@ def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headr
         filled[rows, column] = taken
         left = left - taken
     return np.asarray(filled / pue)
+
+
+def miners_that_pay(problem: Problem, conditions: Conditions, headroom_site_mw: Floats) -> Floats:
+    """Stopped kinds start when the margin covers the restart, running ones stop when the loss would (S, 3) [MW].
+
+    In between they go on as they are: a price that trembles around break-even does not blink them on and off.
+    """
+    value = conditions.mining_value_usd_per_mwh
+    pue = conditions.pue[:, MINERS]
+    margin = value - pue * conditions.grid_cost_usd_per_mwh[:, None]
+    start_margin = problem.charter.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
+    worth = margin >= np.where(problem.world.miners_mw > 0.0, -start_margin, start_margin)
+    return fill_miners(miners_allowed(problem, conditions) * worth, pue, value, headroom_site_mw)
 
 
 def spread_merchant(problem: Problem, conditions: Conditions, contracts_mw: Floats) -> Floats:

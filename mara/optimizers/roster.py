@@ -7,6 +7,7 @@ from typing import Final
 from mara.errors import ConfigError
 from mara.optimizers.base import Optimizer
 from mara.optimizers.guarded import Guarded
+from mara.optimizers.keeper import Keeper
 from mara.optimizers.lp import Lp
 from mara.optimizers.rules import Rules
 from mara.optimizers.static import Static
@@ -15,21 +16,23 @@ from mara.optimizers.steady import Steady
 OPTIMIZERS: Final = ("static", "static-breakeven", "rules", "lp", "claude")
 """`claude` is the linear program, and advice where a live run can ask for it."""
 
+PATIENT_S: Final = 600.0
+"""Of a solve in a run that waits for each plan."""
 _BASELINES: Final = ("static-breakeven", "static")
 """They never leave anybody unserved by choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """An optimizer that works in a thread, who plans while it has nothing to offer, and how it is given up."""
+    """An optimizer that works in a thread, who keeps its plans, and how it is given up."""
 
     optimizer: Optimizer
-    fallback: Optimizer
+    keeper: Keeper
     cancel: Callable[[], None]
 
 
-def optimizer_of(name: str, *, spends_budgets: bool = True) -> Optimizer:
-    """The optimizer of that name for runs that wait for each plan, with rules behind it.
+def optimizer_of(name: str, *, spends_budgets: bool = True, deadline_s: float = PATIENT_S) -> Optimizer:
+    """The optimizer of that name for runs that wait for each plan, with rules behind it; `deadline_s` is the solver's.
 
     Raises:
         ConfigError: no such optimizer.
@@ -38,15 +41,18 @@ def optimizer_of(name: str, *, spends_budgets: bool = True) -> Optimizer:
         raise ConfigError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}: choose one of these")
     rules = Rules(spends_budgets=spends_budgets)
     if name in ("lp", "claude"):
-        return Steady(Lp(warm=True, spends_budgets=spends_budgets), rules)
+        return Steady.of(Lp(warm=True, deadline_s=deadline_s, spends_budgets=spends_budgets), rules)
     if name == "rules":
         return rules
     return Guarded((Static(breakeven=name == "static-breakeven"), rules))
 
 
-def companions_of(name: str, *, spends_budgets: bool = True) -> dict[str, Optimizer | None]:
+def companions_of(
+    name: str, *, spends_budgets: bool = True, deadline_s: float = PATIENT_S
+) -> dict[str, Optimizer | None]:
     """Who plans the worlds beside a live run, by name; None where that would be just as the live run plans."""
-    frugal = optimizer_of(name, spends_budgets=False) if spends_budgets and name not in _BASELINES else None
+    has_budgets = spends_budgets and name not in _BASELINES
+    frugal = optimizer_of(name, spends_budgets=False, deadline_s=deadline_s) if has_budgets else None
     return {
         "rules": None if name == "rules" and spends_budgets else optimizer_of("rules"),
         **{baseline: None if name == baseline else optimizer_of(baseline) for baseline in _BASELINES},
@@ -54,14 +60,9 @@ def companions_of(name: str, *, spends_budgets: bool = True) -> dict[str, Optimi
     }
 
 
-def asked_of(name: str, deadline_s: float, *, spends_budgets: bool = True) -> Asked:
-    """The same for live runs, which wait for nobody: the deadline is the solver's own too.
-
-    Raises:
-        ConfigError: no such optimizer.
-    """
-    optimizer, rules = optimizer_of(name, spends_budgets=spends_budgets), Rules(spends_budgets=spends_budgets)
-    if not isinstance(optimizer, Steady):
-        return Asked(optimizer=optimizer, fallback=rules, cancel=lambda: None)
-    lp = Lp(warm=True, deadline_s=deadline_s, spends_budgets=spends_budgets)
-    return Asked(optimizer=Guarded((lp,)), fallback=rules, cancel=lp.cancel)
+def asked_of(optimizer: Optimizer, *, spends_budgets: bool = True) -> Asked:
+    """The same optimizer for live runs, which do not wait for every plan; what it planned so far stays in force."""
+    if isinstance(optimizer, Steady):
+        return Asked(optimizer=Guarded((optimizer.lp,)), keeper=optimizer.keeper, cancel=optimizer.lp.cancel)
+    keeper = Keeper(Rules(spends_budgets=spends_budgets), spends_budgets)
+    return Asked(optimizer=optimizer, keeper=keeper, cancel=lambda: None)

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from mara.core.events import Event
 from mara.core.picture import snapshot_of
@@ -16,6 +17,7 @@ from mara.runtime.engine import Engine
 from mara.store.page import digests_of
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, StoredTick
+from mara.store.rules_in_force import not_ours, rules_of
 from mara.store.store import Store
 
 log = logging.getLogger("mara.again")
@@ -31,18 +33,35 @@ class Comparison:
     differs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesSince:
+    """From which tick on the run's ticks were made by a version of the rules, and which Mara had them.
+
+    `are_this_programs` says whether the program that answers computes such a tick just so.
+    """
+
+    from_tick: int
+    at: datetime
+    rules_version: int
+    mara_version: str
+    are_this_programs: bool
+
+
 def replayed(reading: Reading, run_id: str, tick: int) -> Comparison:
     """Advance from the nearest stored world through the stored inputs up to `tick`.
 
     Raises:
         ConfigError: the database holds another run.
-        StoreRefused: no such tick, or its inputs are past their retention.
+        StoreRefused: no such tick, its inputs are past their retention, or other rules than ours made it.
     """
     run = reading.run()
     if run.run_id != run_id:
         raise ConfigError(f"{reading.name} holds run {run.run_id}, {run_id} was asked for: name that one")
     feed = SyntheticFeed(run.charter, run.seed) if run.feed == SyntheticFeed.name else None
     stored = reading.stored_tick(tick)
+    rules = rules_of(tick, reading.rules())
+    if not rules.are_ours:
+        raise StoreRefused(not_ours(f"tick {tick} was", rules))
     first, world = reading.world_before(tick)
     for n in range(first, tick):
         world = _again(reading.stored_tick(n), world, run, feed).world
@@ -50,6 +69,21 @@ def replayed(reading: Reading, run_id: str, tick: int) -> Comparison:
     fresh = digests_of(step)
     differs = tuple(name for name in ("raw", "kept", "world") if getattr(fresh, name) != getattr(stored.digests, name))
     return Comparison(step=step, stored=stored, replayed_ticks=tick + 1 - first, differs=differs)
+
+
+def rules_since(reading: Reading) -> tuple[RulesSince, ...]:
+    """Which rules made the run, the first ones first."""
+    grid = reading.run().charter.grid
+    return tuple(
+        RulesSince(
+            from_tick=rules.from_tick,
+            at=grid.at(rules.from_tick),
+            rules_version=rules.rules_version,
+            mara_version=rules.mara_version,
+            are_this_programs=rules.are_ours,
+        )
+        for rules in reading.rules()
+    )
 
 
 def last_shown(store: Store, engine: Engine, recent: tuple[Event, ...]) -> Snapshot | None:

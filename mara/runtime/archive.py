@@ -13,6 +13,7 @@ from mara.core.explanation import Explanation
 from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Ledger, Optimization
 from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
 from mara.errors import StoreError
+from mara.runtime.again import RulesSince, rules_since
 from mara.runtime.why import can_be_asked, explained
 from mara.store import balance, optimizations, promises, series
 from mara.store.export import ExportTable
@@ -104,6 +105,10 @@ class Archive:
     async def optimization(self, adopted_tick: int) -> Optimization:
         """All that is stored of the plan that came into force in a tick."""
         return await self._ask(optimizations.optimization, adopted_tick)
+
+    async def rules(self) -> tuple[RulesSince, ...]:
+        """Which rules made the run, and from which tick on, the first ones first."""
+        return await self._ask(rules_since)
 
     async def contracts(self, state: str = "all", limit: int = promises.MOST_CONTRACTS) -> tuple[ContractRow, ...]:
         """What was booked (`live`, `ended` or `all` of it), newest first."""

@@ -12,7 +12,8 @@ from mara.core.step import Step, advance, observed
 from mara.core.world import Charter, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
-from mara.optimizers.steady import Memory, Steady
+from mara.optimizers.keeper import Memory
+from mara.optimizers.steady import Steady
 from mara.runtime.diary import Diary
 from mara.runtime.outlook import Outlook
 from mara.runtime.shadows import Ahead, Shadows
@@ -35,6 +36,8 @@ class Turn:
     """Where the worlds beside the live one stand after the tick, once that is worked out."""
     parts: Mapping[str, bytes] = field(default_factory=dict)
     """What is kept with the tick beside its world."""
+    memory: Memory | None = None
+    """The optimizer's, where it is among the parts."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -76,13 +79,15 @@ class Engine:
         `plans` were made elsewhere, by the companion's name. Safe in another thread while nothing else is asked.
         """
         parts: dict[str, bytes] = {}
-        memory = self.optimizer.memory() if isinstance(self.optimizer, Steady) else None
-        if memory is not None and memory is not self._kept:
+        memory = self.optimizer.keeper.memory() if isinstance(self.optimizer, Steady) else None
+        memory = None if memory is self._kept else memory
+        if memory is not None:
             parts[PLAN] = bytes_of(memory)
         if self.shadows is None:
-            return replace(turn, parts=parts)
-        ahead = self.shadows.ahead(turn.step.world, outlook, turn.step.commands, plans)
-        return replace(turn, ahead=ahead, parts={**parts, **ahead.parts})
+            return replace(turn, parts=parts, memory=memory)
+        is_planned = all(plan.status != "fallback" for plan in (turn.plan, *(plans or {}).values()))
+        ahead = self.shadows.ahead(turn.step.world, outlook, turn.step.commands, plans, is_planned=is_planned)
+        return replace(turn, ahead=ahead, parts={**parts, **ahead.parts}, memory=memory)
 
     @property
     def shadow_gains(self) -> ShadowGains | None:
@@ -92,8 +97,7 @@ class Engine:
     def keep(self, turn: Turn) -> None:
         """Go on from a turn, once it is stored."""
         self.world = turn.step.world
-        if PLAN in turn.parts and isinstance(self.optimizer, Steady):
-            self._kept = self.optimizer.memory()
+        self._kept = turn.memory or self._kept
         if self.shadows is not None and turn.ahead is not None:
             self.shadows.keep(turn.ahead)
 

@@ -1,10 +1,10 @@
-"""Plans beside the tick: an optimizer works in a thread, and a tick takes the newest plan there is."""
+"""Plans beside the tick: an optimizer works in a thread; a tick waits for a plan that is due, but not for ever."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Thread
 from typing import Final
 
@@ -12,86 +12,119 @@ from mara.core.plan import Plan, Problem
 from mara.core.world import Forecast
 from mara.errors import CommandError, PlanError, PlanTimeout
 from mara.optimizers.base import Optimizer
-from mara.optimizers.steady import Standing, fallback_of, followed, has_run_out, is_due, standing_of
+from mara.optimizers.keeper import Keeper
 from mara.runtime.clock import Clock, SystemClock
 
-GRACE_S: Final = 0.03
-"""How long the tick that asks looks over the planner's shoulder: fast optimizers are done by then, slow ones are not
-waited for."""
-PATIENCE_S: Final = 2.0
-"""The same while somebody steps: there is no clock to be late for, and a plan that is hours old helps nobody."""
+PATIENCE_SHARE: Final = 0.75
+"""How much of its real length a tick waits for a plan that is due: the rest is for what has to be done with it."""
+FIRST_PATIENCE_S: Final = 10.0
+"""How long the first ticks of a run together wait for a plan that knows its contracts, however short they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a tick waits for a plan that is due; with `for_any` for each that it asks for, but for no older one."""
+
+    wait_s: float
+    for_any: bool = False
+
+
+STEPPING: Final = Patience(wait_s=2.0, for_any=True)
+"""While somebody steps there is no clock to be late for, and a plan that is hours old helps nobody."""
+
+Begin = Callable[[Optimizer, Problem, Clock], Future[Plan]]
 
 log = logging.getLogger("mara.planner")
 
 
+def in_a_thread(optimizer: Optimizer, problem: Problem, clock: Clock) -> Future[Plan]:
+    """Plan in a thread of its own. Not a daemon: a solver that is torn away at the end aborts the whole program."""
+    work: Future[Plan] = Future()
+    work.set_running_or_notify_cancel()
+
+    def plan() -> None:
+        began_s = clock.monotonic_s()
+        try:
+            found = optimizer.plan(problem)
+            work.set_result(replace(found, solve_wall_s=clock.monotonic_s() - began_s))
+        except Exception as error:  # noqa: BLE001  the thread's outermost frame: whoever waits gets it
+            work.set_exception(error)
+
+    Thread(target=plan, name=f"mara-planner-{problem.tick}", daemon=False).start()
+    return work
+
+
 class Planner:
-    """Keeps the plan in force. One optimization at a time; what takes longer than a tick is adopted at a later one.
+    """Has plans made. One optimization at a time; what a tick did not wait for is adopted at a later one.
 
     Args:
         optimizer: the one that is asked when a new plan is due, and at every tick that finds it idle with `every_tick`.
-        fallback: plans the tick when the optimizer has nothing to offer; must be quick and must not fail.
+        keeper: of the plan in force.
         deadline_s: real time after which an answer is no longer waited for.
         cancel: gives the optimizer up for good, at the end.
-        spends_budgets: whether plans may leave contracts unserved inside their error budgets.
         twins: planners of worlds beside the live one, by name; they live and end with this one.
+        first_patience_s: see `FIRST_PATIENCE_S`.
+        begin: has a plan made and returns at once.
     """
 
     def __init__(
         self,
         optimizer: Optimizer,
-        fallback: Optimizer,
+        keeper: Keeper,
         deadline_s: float,
         *,
         cancel: Callable[[], None] = lambda: None,
         every_tick: bool = False,
-        spends_budgets: bool = True,
         clock: Clock | None = None,
         twins: "Mapping[str, Planner] | None" = None,
+        first_patience_s: float = FIRST_PATIENCE_S,
+        begin: Begin = in_a_thread,
     ) -> None:
         self._optimizer = optimizer
-        self._fallback = fallback
+        self._keeper = keeper
         self._deadline_s = deadline_s
         self._cancel = cancel
         self._every_tick = every_tick
-        self._spends_budgets = spends_budgets
         self._clock = clock or SystemClock()
         self._twins = dict(twins or {})
+        self._first_patience_s = first_patience_s
+        self._start = begin
         self._work: Future[Plan] | None = None
         self._asked: Problem | None = None
+        self._remembers = True
         self._answer: asyncio.Task[Plan] | None = None
-        self._standing: Standing | None = None
         self._adopted: Forecast | None = None
         self._seen: Forecast | None = None
-        self._reason = f"{optimizer.name} is still at its first plan"
+        keeper.await_first(f"{optimizer.name} is still at its first plan")
 
     async def plans_for(
-        self, problem: Problem, beside: Mapping[str, Problem], patience_s: float = GRACE_S
+        self, problem: Problem, beside: Mapping[str, Problem], patience: Patience
     ) -> tuple[Plan, dict[str, Plan]]:
-        """The plan of this tick, and those of the worlds beside it whose planners are twins of this one."""
+        """The plan of this tick, and those of the worlds beside it whose planners are twins of this one.
+
+        All are waited for together, and no longer than one.
+        """
         names = [name for name in self._twins if name in beside]
         own, *others = await asyncio.gather(
-            self.plan_for(problem, patience_s),
-            *(self._twins[name].plan_for(beside[name], patience_s) for name in names),
+            self.plan_for(problem, patience),
+            *(self._twins[name].plan_for(beside[name], patience) for name in names),
         )
         return own, dict(zip(names, others, strict=True))
 
-    async def plan_for(self, problem: Problem, patience_s: float = GRACE_S) -> Plan:
-        """The newest plan, fitted to the tick, or a fallback with the reason for it; never later than `patience_s`."""
+    async def plan_for(self, problem: Problem, patience: Patience) -> Plan:
+        """What the tick follows; a new plan that is due is waited for, and one that is not due is not."""
         self._adopt_answer()
         self._seen = problem.forecast
-        if self._is_free and self._is_due(problem):
-            self._begin(problem)
-            assert self._answer is not None
-            await asyncio.wait((self._answer,), timeout=patience_s)
-            self._adopt_answer()
-        standing = self._standing
-        if standing is not None and has_run_out(standing.plan, problem.tick):
-            self._reason = f"the plan that {self._optimizer.name} made at tick {standing.plan.made_tick} has run out"
-            self._standing = standing = None
-        if standing is not None and not self._reason:
-            return followed(standing, problem, spends_budgets=self._spends_budgets)
-        rules = self._fallback.plan(problem)
-        return fallback_of(standing, rules, problem, self._reason, spends_budgets=self._spends_budgets)
+        left_s = patience.wait_s
+        is_missed = self._keeper.is_missed(problem)
+        if is_missed and self._answer is not None and not patience.for_any:  # it answers an older question
+            left_s = await self._answered_within(left_s, problem)
+        is_due = self._keeper.is_due(problem)
+        if self._is_free and (self._every_tick or is_due):
+            self._begin(problem, remembers=is_due)
+            if is_missed or patience.for_any or not self._every_tick:
+                await self._answered_within(left_s, problem)
+        return self._keeper.plan(problem)
 
     def begin_now(self, problem: Problem) -> None:
         """Plan anew at once, due or not; the next tick after the answer follows it.
@@ -103,7 +136,7 @@ class Planner:
         if not self._is_free:
             assert self._asked is not None
             raise CommandError(f"a plan is under way since tick {self._asked.tick}: wait for it")
-        self._begin(problem)
+        self._begin(problem, remembers=True)
 
     def forecast_behind(self, plan: Plan) -> Forecast | None:
         """What a plan of this planner was made from; None where it has been forgotten."""
@@ -128,13 +161,23 @@ class Planner:
     def _is_free(self) -> bool:
         return self.is_idle and self._answer is None
 
-    def _is_due(self, problem: Problem) -> bool:
-        standing = self._standing
-        return self._every_tick or standing is None or bool(self._reason) or is_due(standing, problem)
+    async def _answered_within(self, patience_s: float, problem: Problem) -> float:
+        """Wait for what was asked, and adopt it; returns how much of the patience is left."""
+        assert self._answer is not None
+        loop = asyncio.get_running_loop()
+        is_first, began_s = self._keeper.is_first(problem), loop.time()
+        wait_s = max(patience_s, self._first_patience_s) if is_first else patience_s
+        await asyncio.wait((self._answer,), timeout=max(wait_s, 0.0))
+        self._adopt_answer()
+        waited_s = loop.time() - began_s
+        if is_first:
+            self._first_patience_s -= waited_s
+        return patience_s - waited_s
 
-    def _begin(self, problem: Problem) -> None:
-        self._asked = problem
-        self._work = _in_a_thread(self._optimizer, problem, self._clock)
+    def _begin(self, problem: Problem, *, remembers: bool) -> None:
+        """Ask; a plan that follows the last one though none is due is worth no write to the disk."""
+        self._asked, self._remembers = problem, remembers
+        self._work = self._start(self._optimizer, problem, self._clock)
         self._answer = asyncio.create_task(self._within_deadline(self._work))
 
     async def _within_deadline(self, work: Future[Plan]) -> Plan:
@@ -152,26 +195,9 @@ class Planner:
         error = answer.exception()
         if error is None:
             assert self._asked is not None
-            self._standing, self._reason = standing_of(answer.result(), self._asked), ""
+            self._keeper.adopt(answer.result(), self._asked, remembers=self._remembers)
             self._adopted = self._asked.forecast
             return
         said = str(error) if isinstance(error, PlanError) else f"{type(error).__name__}: {error}"
-        self._reason = f"{self._optimizer.name} failed: {said}"
+        self._keeper.miss(f"{self._optimizer.name} failed: {said}")
         log.warning("no plan", extra={"optimizer": self._optimizer.name, "reason": said}, exc_info=error)
-
-
-def _in_a_thread(optimizer: Optimizer, problem: Problem, clock: Clock) -> Future[Plan]:
-    """Plan in a thread of its own. Not a daemon: a solver that is torn away at the end aborts the whole program."""
-    work: Future[Plan] = Future()
-    work.set_running_or_notify_cancel()
-
-    def plan() -> None:
-        began_s = clock.monotonic_s()
-        try:
-            found = optimizer.plan(problem)
-            work.set_result(replace(found, solve_wall_s=clock.monotonic_s() - began_s))
-        except Exception as error:  # noqa: BLE001  the thread's outermost frame: whoever waits gets it
-            work.set_exception(error)
-
-    Thread(target=plan, name=f"mara-planner-{problem.tick}", daemon=False).start()
-    return work

@@ -26,7 +26,7 @@ from mara.runtime.exclusions import Announcement
 from mara.runtime.latest import EngineState, Latest, teller_of
 from mara.runtime.lookout import Lookout
 from mara.runtime.orders import refuse_impossible
-from mara.runtime.planner import GRACE_S, PATIENCE_S, Planner
+from mara.runtime.planner import PATIENCE_SHARE, STEPPING, Patience, Planner
 from mara.runtime.quotes import Present, QuoteDesk
 from mara.runtime.vitals import Vitals
 from mara.runtime.watchdog import Watchdog
@@ -369,8 +369,8 @@ class Platform:
         assert self._planner is not None
         outlook = self._lookout.outlook(engine)
         beside = engine.shadows.problems(outlook) if engine.shadows is not None else {}
-        patience_s = PATIENCE_S if self._steps_due else GRACE_S
-        plan, plans = await self._planner.plans_for(engine.problem(outlook), beside, patience_s)
+        patience = STEPPING if self._steps_due else Patience(wait_s=PATIENCE_SHARE * self._tick_s)
+        plan, plans = await self._planner.plans_for(engine.problem(outlook), beside, patience)
         turn = engine.turn(outlook, plan, tuple(self._commands))
         if engine.shadows is None:
             return turn

@@ -4,7 +4,8 @@ optimizer and the error budgets earn are measured differences of profit, and nev
 Four companions run along: under the rules, under the two static baselines, and under the live optimizer that may leave
 nobody unserved inside an error budget. Each begins where the live world stood and is kept with it, part by part, in the
 transaction of the tick, so that a resumed run goes on with them bit for bit. A companion that plans just as the live
-run does is the live run.
+run does is the live run. Until the run's first plan is in force all stand where the live world stands: what it did
+without one is no measure of planning.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ from mara.core.step import advance, observed
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR
 from mara.core.world import Charter, World
 from mara.optimizers.base import Optimizer
-from mara.optimizers.steady import Memory, Steady
+from mara.optimizers.keeper import Memory
+from mara.optimizers.steady import Steady
 from mara.runtime.outlook import Outlook
 from mara.store.codec import bytes_of, record_of
 
@@ -79,23 +81,37 @@ class Shadows:
         self._worlds = {name: _world_in(parts, name, live) for name in self._optimizers}
         for name, optimizer in self._optimizers.items():
             if isinstance(optimizer, Steady) and self._worlds[name] is not live and _plan_part(name) in parts:
-                optimizer.recall(record_of(Memory, parts[_plan_part(name)]))
+                optimizer.keeper.recall(record_of(Memory, parts[_plan_part(name)]))
         kept = record_of(Marks, parts[MARKS]) if MARKS in parts else None
+        self._is_waiting = kept is None
         self._marks = kept if kept is not None and kept.names == self._names else self._marks_now(live.tick)
         self._stored_marks: Marks | None = kept
         self._stored_memories: dict[str, Memory] = {}
+
+    def optimizer(self, name: str) -> Optimizer | None:
+        """Who plans the companion of that name; None where it is the live world."""
+        return self._optimizers.get(name)
 
     def problems(self, outlook: Outlook) -> dict[str, Problem]:
         """What each companion's optimizer may look at now, but for those that are the live world."""
         return {name: self._problem(world, outlook) for name, world in self._worlds.items()}
 
     def ahead(
-        self, live: World, outlook: Outlook, commands: tuple[Command, ...], plans: Mapping[str, Plan] | None = None
+        self,
+        live: World,
+        outlook: Outlook,
+        commands: tuple[Command, ...],
+        plans: Mapping[str, Plan] | None = None,
+        *,
+        is_planned: bool = True,
     ) -> Ahead:
         """Every companion a tick on, beside the live world after it; nothing is kept yet.
 
-        `plans` were made elsewhere, by name; who is not among them plans here and now.
+        `plans` were made elsewhere, by name; who is not among them plans here and now. `is_planned` says whether those
+        who plan with a solver had a plan to follow: before the first one nothing is compared.
         """
+        if self._is_waiting and not is_planned:
+            return self._not_yet(live)
         marks = self._marks_now(self._marks.since_tick) if self._is_new_day(live.tick - 1) else self._marks
         worlds, parts, memories = {}, {}, {}
         for name, optimizer in self._optimizers.items():
@@ -104,7 +120,7 @@ class Shadows:
             step = advance(problem.world, outlook.observation, plan.step_at(problem.tick), self._charter, commands)
             worlds[name] = replace(step.world, book=live.book)
             parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
-            memory = optimizer.memory() if isinstance(optimizer, Steady) else None
+            memory = optimizer.keeper.memory() if isinstance(optimizer, Steady) else None
             if memory is not None and memory is not self._stored_memories.get(name):
                 memories[name] = memory
                 parts[_plan_part(name)] = bytes_of(memory)
@@ -115,7 +131,8 @@ class Shadows:
     def keep(self, ahead: Ahead) -> None:
         """Go on from there, once it is stored."""
         self._live, self._marks = ahead.live, ahead.marks
-        self._stored_marks = ahead.marks
+        if MARKS in ahead.parts:
+            self._is_waiting, self._stored_marks = False, ahead.marks
         self._worlds |= ahead.worlds
         self._stored_memories |= ahead.memories
 
@@ -140,6 +157,17 @@ class Shadows:
             optimizer_vs_static_today_usd=today[STATIC],
             sla_flexibility_today_usd=today[NO_BUDGETS],
         )
+
+    def _not_yet(self, live: World) -> Ahead:
+        """Every companion where the live world stands now; a resumed run begins there too, so nothing need be kept."""
+        marks = replace(
+            self._marks,
+            since_tick=live.tick,
+            day=self._day(live.tick),
+            live_micro_usd=live.cash_micro_usd,
+            cash_micro_usd=(live.cash_micro_usd,) * len(self._names),
+        )
+        return Ahead(live=live, worlds=dict.fromkeys(self._worlds, live), marks=marks, parts={}, memories={})
 
     def _problem(self, world: World, outlook: Outlook) -> Problem:
         seen = observed(outlook.observation, world)

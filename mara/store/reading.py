@@ -20,6 +20,7 @@ from mara.store.chain import Digests
 from mara.store.codec import commands_of, record_of
 from mara.store.database import Database, database_of
 from mara.store.records import RunRecord, StoredTick
+from mara.store.rules_in_force import RulesInForce, rules_in
 from mara.store.statements import FLEET
 
 MOST_TICK_HOURS: Final = 48
@@ -94,6 +95,11 @@ class Reading:
         """The world before the next tick; only where a run has begun."""
         with self._connection("reading") as connection:
             return resume.world_in(connection)
+
+    def rules(self) -> tuple[RulesInForce, ...]:
+        """Which rules made the run, from which tick on."""
+        with self._connection("reading") as connection:
+            return rules_in(connection)
 
     def next_tick(self) -> int:
         """The first tick that is not stored."""

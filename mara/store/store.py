@@ -4,6 +4,7 @@ Methods work in the calling thread, one at a time. `executor` is the store's own
 ``await loop.run_in_executor(store.executor, store.append, step, plan, events)``.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from mara.core.events import Event
 from mara.core.plan import Plan
+from mara.core.rules_version import RULES_VERSION
 from mara.core.snapshot import SeriesPoint
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
@@ -28,6 +30,7 @@ from mara.store.export import ExportTable, Header, Values, export
 from mara.store.page import BOOK, WORLD, Page, Tail, digests_of, page_of
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, StoredTick
+from mara.store.rules_in_force import are_ours_in, write_ours
 
 Durability = Literal["normal", "full"]
 RAW_DAYS: Final = 90
@@ -36,6 +39,9 @@ MB: Final = 1_000_000
 LEAST_FREE_BYTES: Final = 500 * MB
 """Below it nothing runs ahead of the clock."""
 NO_PARTS: Final[Mapping[str, bytes]] = MappingProxyType({})
+
+
+log = logging.getLogger("mara.store")
 
 
 class Store:
@@ -87,6 +93,8 @@ class Store:
             self._wait_for_disk(True)
             with self._connection.begin():
                 resume.write_first(self.database, self._connection, run, world)
+                write_ours(self._connection, world.tick, world)
+            self._are_rules_ours = True
             with self._connection.begin():
                 self._writer_run = resume.take_over(self._connection)
                 self.run = resume.run_in(self._connection)
@@ -178,6 +186,7 @@ class Store:
                 resume.refuse_torn(connection, self.database.name)
                 self._writer_run = resume.take_over(connection)
                 self.run = resume.run_in(connection)
+                self._are_rules_ours = are_ours_in(connection)
             return connection
 
     def recent_events(self, limit: int) -> tuple[Event, ...]:
@@ -207,6 +216,8 @@ class Store:
         self._wait_for_disk(self._always_full or page.binding)
         connection = self._connection
         with connection.begin():
+            if not self._are_rules_ours:
+                write_ours(connection, page.tick, resume.world_in(connection))
             with self.database.batch(connection):
                 for table, values in page.inserts:
                     self.database.insert(connection, *statements.columns_of(table), values)
@@ -218,6 +229,9 @@ class Store:
                 raise StoreRefused(
                     f"{self.database.name}: another writer has gone on from tick {page.tick}: stop this one"
                 )
+        if not self._are_rules_ours:
+            self._are_rules_ours = True
+            log.warning("other rules hold", extra={"from_tick": page.tick, "rules": RULES_VERSION})
 
     def _wait_for_disk(self, full: bool) -> None:
         """Whether a commit waits until it would survive a power cut; a killed process loses nothing either way."""

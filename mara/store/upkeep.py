@@ -8,18 +8,22 @@ from mara.store.audit_trail import findings_in
 from mara.store.backup import fault_of
 from mara.store.database import database_of
 from mara.store.reading import Reading
+from mara.store.rules_in_force import notes_on, rules_in
 from mara.store.schema import HEAD
 from mara.store.sqlite_file import SqliteFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """What `check` found: sentences, none when all is well. `run_id` is empty where no run has begun."""
+    """What `check` found: sentences, none when all is well. `run_id` is empty where no run has begun; `notes` say what
+    is no fault, such as ticks that other rules made.
+    """
 
     name: str
     run_id: str
     ticks_count: int
     findings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -63,10 +67,12 @@ def check(url: str) -> CheckReport:
         with database.answering("its check"), reading.one_state() as connection:
             run = resume.run_in(connection)
             ticks_count, findings = findings_in(database, connection)
+            end = connection.exec_driver_sql("SELECT seq FROM engine_state").scalar() or 0
+            notes = tuple(notes_on(rules_in(connection), end))
     finally:
         reading.close()
     run_id = run.run_id if run is not None else ""
-    return CheckReport(name=database.name, run_id=run_id, ticks_count=ticks_count, findings=findings)
+    return CheckReport(name=database.name, run_id=run_id, ticks_count=ticks_count, findings=findings, notes=notes)
 
 
 def backup(url: str, target: Path) -> None:

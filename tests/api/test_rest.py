@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from mara.core.rules_version import RULES_VERSION
 from tests.api.conftest import wait_for_ticks
 
 PREMIUM = {"tier": "premium", "power_mw": 1.0, "hours": 48}
@@ -44,6 +45,11 @@ def test_the_ledger_adds_up_to_the_snapshot_and_to_zero(client: TestClient) -> N
     assert money + ledger["cash_micro_usd"] == 0
     assert sum(flow["amount_wh"] for flow in ledger["energy"]) == 0
     assert money / 1e6 == pytest.approx(snapshot["profit_total_usd"], abs=1e-6)
+
+
+def test_the_rules_that_made_the_run_are_named_with_their_first_tick(client: TestClient) -> None:
+    (rules,) = client.get("/api/rules").json()
+    assert (rules["from_tick"], rules["rules_version"], rules["are_this_programs"]) == (0, RULES_VERSION, True)
 
 
 def test_a_history_is_down_sampled_and_a_site_has_its_own(client: TestClient) -> None:

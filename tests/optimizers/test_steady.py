@@ -11,9 +11,11 @@ from mara.core.step import advance
 from mara.core.world import World
 from mara.errors import PlanError, PlanInfeasible, PlanTimeout
 from mara.optimizers import lp as lp_module
+from mara.optimizers.keeper import Memory
 from mara.optimizers.lp import Lp
 from mara.optimizers.rules import Rules
-from mara.optimizers.steady import Memory, Steady, fallback_of, followed, is_due, standing_of
+from mara.optimizers.standing import fallback_of, followed, is_due, standing_of
+from mara.optimizers.steady import Steady
 from mara.optimizers.worth import worth_usd
 from mara.store.codec import bytes_of, record_of
 from tests.builders import charter, contract, observation, problem, world
@@ -24,7 +26,7 @@ CONTRACTS = (contract("p", Tier.PREMIUM, 1.0), contract("s", Tier.STANDARD, 2.0)
 
 
 def steady() -> Steady:
-    return Steady(Lp(warm=True), Rules())
+    return Steady.of(Lp(warm=True), Rules())
 
 
 def at(tick: int, state: World | None = None, **seen: object) -> Problem:
@@ -84,10 +86,10 @@ def test_a_resumed_optimizer_goes_on_as_if_it_had_never_stopped() -> None:
     kept, resumed = steady(), steady()
     for tick in range(3):
         kept.plan(at(tick))
-    memory = kept.memory()
+    memory = kept.keeper.memory()
     assert memory is not None
-    assert memory is kept.memory()
-    resumed.recall(record_of(Memory, bytes_of(memory)))
+    assert memory is kept.keeper.memory()
+    resumed.keeper.recall(record_of(Memory, bytes_of(memory)))
     for tick in (3, 4, 11, 12, 13):
         assert list(differences(kept.plan(at(tick, demand=1e9)), resumed.plan(at(tick, demand=1e9)))) == []
 

@@ -20,6 +20,7 @@ from mara.core.step import Step
 from mara.core.world import Charter, Forecast, Observation, first_world
 from mara.errors import FeedUnavailable, StoreBlocked
 from mara.optimizers.base import Optimizer
+from mara.optimizers.keeper import Keeper
 from mara.optimizers.rules import Rules
 from mara.runtime.clock import Clock
 from mara.runtime.engine import Engine
@@ -188,7 +189,7 @@ def stage(
 
     def open_run() -> tuple[Store, Engine, Planner]:
         engine = Engine(charter=charter, feed=feed, optimizer=chosen, horizon_hours=2, world=first_world(charter))
-        return cast(Store, kept), engine, Planner(chosen, Rules(), 60.0)
+        return cast(Store, kept), engine, Planner(chosen, Keeper(Rules()), 60.0, first_patience_s=0.0)
 
     return Stage(Platform(open_run, Latest(), clock, speed_share), clock, kept, feed, charter)
 

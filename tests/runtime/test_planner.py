@@ -2,25 +2,31 @@
 
 import asyncio
 import threading
-import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from bench.simulated_time import SimulatedLoop, taking
 from mara.core.plan import Problem
 from mara.core.world import first_world
 from mara.errors import PlanInfeasible
+from mara.optimizers.base import Optimizer
 from mara.optimizers.guarded import Guarded
+from mara.optimizers.keeper import Keeper
 from mara.optimizers.lp import Lp
-from mara.optimizers.roster import asked_of
+from mara.optimizers.roster import asked_of, optimizer_of
 from mara.optimizers.rules import Rules
 from mara.runtime.clock import SystemClock
 from mara.runtime.latest import EngineState
-from mara.runtime.planner import GRACE_S, Planner
+from mara.runtime.planner import STEPPING, Patience, Planner
 from tests import builders
 from tests.runtime.made_up import TICK_S, Stubborn, running, stage, until
 
 CHARTER = builders.charter()
+BRIEF = Patience(wait_s=0.03)
+SECOND_S = 1.0
+PATIENT = Patience(wait_s=0.75 * SECOND_S)
 
 
 def problem_at(tick: int) -> Problem:
@@ -28,19 +34,24 @@ def problem_at(tick: int) -> Problem:
     return builders.problem(CHARTER, replace(first_world(CHARTER), tick=tick), seen, hours=2)
 
 
+def planner_of(optimizer: Optimizer, deadline_s: float = 60.0) -> Planner:
+    """One that is in no hurry to have a first plan."""
+    return Planner(optimizer, Keeper(Rules()), deadline_s, first_patience_s=0.0)
+
+
 async def test_a_quick_optimizer_s_plan_is_followed_in_the_tick_that_asked() -> None:
     quick = Stubborn()
     quick.gate.set()
-    planner = Planner(quick, Rules(), 60.0)
-    plan = await planner.plan_for(problem_at(0))
+    planner = planner_of(quick)
+    plan = await planner.plan_for(problem_at(0), BRIEF)
     planner.close()
     assert (plan.optimizer, plan.status, plan.note) == ("stubborn", "feasible", "")
 
 
 async def test_while_the_first_plan_is_under_way_the_fallback_says_so() -> None:
     slow = Stubborn()
-    planner = Planner(slow, Rules(), 60.0)
-    plan = await planner.plan_for(problem_at(0))
+    planner = planner_of(slow)
+    plan = await planner.plan_for(problem_at(0), BRIEF)
     assert (plan.optimizer, plan.status) == ("rules", "fallback")
     assert "stubborn" in plan.note
     assert "first plan" in plan.note
@@ -48,14 +59,11 @@ async def test_while_the_first_plan_is_under_way_the_fallback_says_so() -> None:
     planner.close()
 
 
-async def test_an_optimizer_at_work_is_not_asked_twice_and_holds_up_one_tick_only() -> None:
+async def test_an_optimizer_at_work_is_not_asked_twice() -> None:
     slow = Stubborn()
-    planner = Planner(slow, Rules(), 60.0)
-    await planner.plan_for(problem_at(0))
-    began = time.monotonic()
-    for tick in range(1, 11):
-        await planner.plan_for(problem_at(tick))
-    assert time.monotonic() - began < 10 * GRACE_S
+    planner = planner_of(slow)
+    for tick in range(11):
+        await planner.plan_for(problem_at(tick), BRIEF)
     assert slow.asked == [0]
     slow.gate.set()
     planner.close()
@@ -63,12 +71,12 @@ async def test_an_optimizer_at_work_is_not_asked_twice_and_holds_up_one_tick_onl
 
 async def test_a_late_answer_is_followed_from_the_next_tick_on_and_its_maker_is_asked_again() -> None:
     slow = Stubborn()
-    planner = Planner(slow, Rules(), 60.0)
-    await planner.plan_for(problem_at(0))
+    planner = planner_of(slow)
+    await planner.plan_for(problem_at(0), BRIEF)
     slow.gate.set()
     await until(lambda: planner.is_idle)
     slow.gate.clear()
-    plan = await planner.plan_for(problem_at(0))
+    plan = await planner.plan_for(problem_at(0), BRIEF)
     assert (plan.optimizer, plan.made_tick, plan.status) == ("stubborn", 0, "feasible")
     assert len(slow.asked) == 2
     slow.gate.set()
@@ -78,12 +86,12 @@ async def test_a_late_answer_is_followed_from_the_next_tick_on_and_its_maker_is_
 async def test_the_forecast_behind_a_plan_is_the_one_it_was_made_from_and_not_a_later_one() -> None:
     quick = Stubborn()
     quick.gate.set()
-    planner = Planner(quick, Rules(), 60.0)
+    planner = planner_of(quick)
     asked = problem_at(0)
-    plan = await planner.plan_for(asked)
+    plan = await planner.plan_for(asked, BRIEF)
     quick.gate.clear()
     later = problem_at(1)
-    rules = await planner.plan_for(later)
+    rules = await planner.plan_for(later, BRIEF)
     assert planner.forecast_behind(plan) is asked.forecast
     assert planner.forecast_behind(replace(rules, made_tick=1)) is later.forecast
     assert planner.forecast_behind(replace(plan, made_tick=-7)) is None
@@ -93,15 +101,15 @@ async def test_the_forecast_behind_a_plan_is_the_one_it_was_made_from_and_not_a_
 
 async def test_an_answer_after_the_deadline_is_not_followed_and_the_reason_names_the_deadline() -> None:
     slow = Stubborn()
-    planner = Planner(slow, Rules(), 0.05)
-    await planner.plan_for(problem_at(0))
+    planner = planner_of(slow, 0.05)
+    await planner.plan_for(problem_at(0), BRIEF)
     await asyncio.sleep(0.05)
-    plan = await planner.plan_for(problem_at(0))
+    plan = await planner.plan_for(problem_at(0), BRIEF)
     assert (plan.optimizer, plan.status) == ("rules", "fallback")
     assert "0.05 s" in plan.note
     slow.gate.set()
     await until(lambda: planner.is_idle)
-    plan = await planner.plan_for(problem_at(0))
+    plan = await planner.plan_for(problem_at(0), BRIEF)
     planner.close()
     assert slow.asked == [0, 0]
     assert plan.optimizer == "stubborn"
@@ -109,13 +117,13 @@ async def test_an_answer_after_the_deadline_is_not_followed_and_the_reason_names
 
 async def test_a_plan_that_came_in_time_is_followed_however_late_the_next_tick_is() -> None:
     slow = Stubborn()
-    planner = Planner(slow, Rules(), 0.05)
-    await planner.plan_for(problem_at(0))
+    planner = planner_of(slow, 0.05)
+    await planner.plan_for(problem_at(0), BRIEF)
     slow.gate.set()
     await until(lambda: planner.is_idle)
     await asyncio.sleep(0.05)
     slow.gate.clear()
-    plan = await planner.plan_for(problem_at(0))
+    plan = await planner.plan_for(problem_at(0), BRIEF)
     assert plan.optimizer == "stubborn"
     slow.gate.set()
     planner.close()
@@ -127,13 +135,13 @@ async def test_a_failing_optimizer_leaves_the_plan_to_the_fallback_and_its_reaso
 ) -> None:
     failing = Stubborn(failure=failure)
     failing.gate.set()
-    planner = Planner(failing, Rules(), 60.0)
-    plan = await planner.plan_for(problem_at(0))
+    planner = planner_of(failing)
+    plan = await planner.plan_for(problem_at(0), BRIEF)
     assert (plan.optimizer, plan.status) == ("rules", "fallback")
     assert "stubborn failed" in plan.note
     assert str(failure) in plan.note
     failing.failure = None
-    plan = await planner.plan_for(problem_at(0))
+    plan = await planner.plan_for(problem_at(0), BRIEF)
     planner.close()
     assert (plan.optimizer, plan.note) == ("stubborn", "")
 
@@ -180,11 +188,11 @@ async def test_an_old_plan_in_force_says_how_old_it_is() -> None:
 async def test_a_plan_is_followed_to_its_horizon_and_not_beyond() -> None:
     slow = Stubborn(step_ticks=(1, 2))
     slow.gate.set()
-    planner = Planner(slow, Rules(), 60.0)
-    await planner.plan_for(problem_at(10))
+    planner = planner_of(slow)
+    await planner.plan_for(problem_at(10), BRIEF)
     slow.gate.clear()
-    last = await planner.plan_for(problem_at(12))
-    beyond = await planner.plan_for(problem_at(13))
+    last = await planner.plan_for(problem_at(12), BRIEF)
+    beyond = await planner.plan_for(problem_at(13), BRIEF)
     assert (last.optimizer, last.made_tick) == ("stubborn", 10)
     assert (beyond.optimizer, beyond.status) == ("rules", "fallback")
     assert beyond.note == "the plan that stubborn made at tick 10 has run out"
@@ -194,8 +202,8 @@ async def test_a_plan_is_followed_to_its_horizon_and_not_beyond() -> None:
 
 async def test_a_solver_at_work_is_listened_to_no_longer_and_not_torn_away() -> None:
     slow = Stubborn()
-    planner = Planner(slow, Rules(), 60.0)
-    await planner.plan_for(problem_at(77))
+    planner = planner_of(slow)
+    await planner.plan_for(problem_at(77), BRIEF)
     planner.close()
     at_work = [thread for thread in threading.enumerate() if thread.name == "mara-planner-77"]
     assert [thread.daemon for thread in at_work] == [False]
@@ -205,7 +213,90 @@ async def test_a_solver_at_work_is_listened_to_no_longer_and_not_torn_away() -> 
 
 
 async def test_the_live_solver_gives_up_when_nobody_listens_any_more() -> None:
-    guarded = asked_of("lp", 0.5).optimizer
+    guarded = asked_of(optimizer_of("lp", deadline_s=0.5)).optimizer
     assert isinstance(guarded, Guarded)
     assert isinstance(guarded.optimizers[0], Lp)
     assert guarded.optimizers[0].deadline_s == 0.5
+
+
+def solved(tick: int) -> Problem:
+    """A day ahead, so that its plan has steps."""
+    return builders.problem(
+        CHARTER, replace(first_world(CHARTER), tick=tick), builders.observation(CHARTER, tick), hours=24
+    )
+
+
+def waited_s(planner: Callable[[], Planner], *problems: Problem, patience: Patience = PATIENT) -> list[float]:
+    """How long each tick waits, in simulated time; ticks are a second apart."""
+
+    async def ticks() -> list[float]:
+        loop, here, waits = asyncio.get_running_loop(), planner(), list[float]()
+        for problem in problems:
+            began_s = loop.time()
+            await here.plans_for(problem, {"twin": problem}, patience)
+            waits.append(round(loop.time() - began_s, 6))
+            await asyncio.sleep(SECOND_S - waits[-1])
+        here.close()
+        return waits
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        return runner.run(ticks())
+
+
+def test_a_tick_waits_for_a_plan_that_is_due_and_for_nothing_else() -> None:
+    def planner() -> Planner:
+        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.5))
+
+    assert waited_s(planner, *(solved(tick) for tick in (10, 11, 12, 13))) == [0.5, 0.0, 0.5, 0.0]
+
+
+def test_a_tick_waits_for_all_worlds_together_and_no_longer_than_its_patience() -> None:
+    def planner() -> Planner:
+        twin = Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.6), first_patience_s=0.0)
+        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.9), first_patience_s=0.0, twins={"twin": twin})
+
+    # The first answer comes between two ticks; the third tick's is the last one of its hour.
+    assert waited_s(planner, solved(10), solved(11), solved(12)) == [0.75, 0.0, 0.75]
+
+
+def test_advice_makes_no_tick_wait_that_has_a_plan() -> None:
+    def planner() -> Planner:
+        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.5), every_tick=True)
+
+    assert waited_s(planner, *(solved(tick) for tick in (5, 6, 7, 12, 13))) == [0.5, 0.0, 0.0, 0.5, 0.0]
+
+
+def test_the_first_tick_waits_for_the_first_plan_however_short_ticks_are_and_the_later_ones_do_not() -> None:
+    def planner() -> Planner:
+        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.5), first_patience_s=0.8)
+
+    brief = Patience(wait_s=0.1)
+    assert waited_s(planner, solved(5), solved(12), solved(13), patience=brief) == [0.5, 0.1, 0.0]
+
+
+def test_a_first_plan_that_never_comes_is_waited_for_once() -> None:
+    def planner() -> Planner:
+        return Planner(Lp(), Keeper(Rules()), 600.0, begin=taking(300.0), first_patience_s=0.8)
+
+    brief = Patience(wait_s=0.1)
+    assert waited_s(planner, solved(5), solved(6), solved(7), patience=brief) == [0.8, 0.1, 0.1]
+
+
+def test_a_plan_that_was_not_due_is_followed_and_not_kept_for_a_restart_unless_it_was_ordered() -> None:
+    lp = Lp()
+    keeper = Keeper(Rules(), lp=lp)
+
+    async def remembered() -> list[int]:
+        here, ticks = Planner(lp, keeper, 60.0, begin=taking(0.1), every_tick=True), list[int]()
+        for tick in (5, 6, 7):
+            await here.plan_for(solved(tick), STEPPING)
+            ticks.append(memory.made_tick if (memory := keeper.memory()) else -1)
+        here.begin_now(solved(8))
+        await asyncio.sleep(SECOND_S)
+        plan = await here.plan_for(solved(9), PATIENT)
+        here.close()
+        assert plan.made_tick == 8
+        return [*ticks, memory.made_tick if (memory := keeper.memory()) else -1]
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        assert runner.run(remembered()) == [5, 5, 5, 8]

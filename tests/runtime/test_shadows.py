@@ -1,5 +1,6 @@
 """Worlds beside a live run, in a small world: nothing is kept before it is stored, and a resumed run finds it again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,27 @@ def test_a_run_without_worlds_beside_it_is_told_of_nothing() -> None:
     )
     simulate(alone, None, 2)
     assert alone.shadow_gains is None
+
+
+def followed_no_plan(ran: Engine) -> dict[str, bytes]:
+    """One tick on a fallback, as a live run has it whose first plan is under way."""
+    outlook = ran.outlook()
+    plan = replace(ran.optimizer.plan(ran.problem(outlook)), status="fallback")
+    turn = ran.with_shadows(ran.turn(outlook, plan), outlook)
+    ran.keep(turn)
+    return dict(turn.parts)
+
+
+def test_nothing_is_compared_before_a_first_plan_is_in_force_and_then_from_there_on() -> None:
+    ran = engine()
+    assert followed_no_plan(ran) == followed_no_plan(ran) == NOTHING
+    gains = ran.shadow_gains
+    assert gains is not None
+    assert (gains.since_tick, gains.optimizer_vs_static_usd) == (ran.world.tick, 0.0)
+    since, parts = ran.world.tick, ticked(ran)
+    assert ran.shadow_gains is not None
+    assert (ran.shadow_gains.since_tick, ran.shadow_gains.optimizer_vs_static_usd != 0.0) == (since, True)
+    parts |= followed_no_plan(ran)  # a later one counts: the run had its chance
+    resumed = engine("rules", ran.world, parts)
+    assert resumed.shadow_gains == ran.shadow_gains
+    assert ran.shadow_gains.since_tick == since

@@ -15,11 +15,12 @@ import pytest
 from mara.core.plan import Plan, Problem
 from mara.core.world import first_world
 from mara.errors import CommandError
+from mara.optimizers.keeper import Keeper
 from mara.optimizers.lp import Lp
 from mara.optimizers.rules import Rules
 from mara.runtime.clock import SystemClock
 from mara.runtime.latest import EngineState
-from mara.runtime.planner import Planner
+from mara.runtime.planner import Patience, Planner
 from tests import builders
 from tests.runtime.made_up import TICK_S, running, stage, until
 
@@ -29,6 +30,7 @@ TICKS = 20
 MOST_LATE_S = 0.05
 SLOW_S = 20.0
 MOST_TO_END_S = 5.0
+BRIEF = Patience(wait_s=0.03)
 
 
 @dataclass
@@ -71,11 +73,11 @@ async def test_with_a_solver_of_twenty_seconds_ticks_start_on_time_and_the_snaps
 
 async def test_past_the_deadline_the_plan_in_force_goes_on_as_a_fallback_with_its_bound_and_says_so() -> None:
     slow = Sluggish(Event())
-    planner = Planner(slow, Rules(), 1.0)
+    planner = Planner(slow, Keeper(Rules()), 1.0, first_patience_s=0.0)
     first = await _first_plan(planner)
-    await planner.plan_for(problem_at(12))
+    await planner.plan_for(problem_at(12), BRIEF)
     await _answered(planner)
-    plan = await planner.plan_for(problem_at(13))
+    plan = await planner.plan_for(problem_at(13), BRIEF)
     assert (plan.optimizer, plan.made_tick, plan.status) == ("lp", first.made_tick, "fallback")
     assert plan.bound_usd == first.bound_usd
     assert plan.note == "lp failed: no answer within 1 s; the plan of tick 0 is gone on with"
@@ -86,14 +88,14 @@ async def test_past_the_deadline_the_plan_in_force_goes_on_as_a_fallback_with_it
 
 async def test_a_plan_can_be_asked_for_at_once_but_not_while_one_is_under_way() -> None:
     slow = Sluggish(Event())
-    planner = Planner(slow, Rules(), 60.0)
+    planner = Planner(slow, Keeper(Rules()), 60.0, first_patience_s=0.0)
     await _first_plan(planner)
     planner.begin_now(problem_at(3))
     with pytest.raises(CommandError, match="a plan is under way since tick 3: wait for it"):
         planner.begin_now(problem_at(4))
     slow.let_go.set()
     await _answered(planner)
-    plan = await planner.plan_for(problem_at(5))
+    plan = await planner.plan_for(problem_at(5), BRIEF)
     planner.close()
     assert (plan.optimizer, plan.made_tick, slow.asked) == ("lp", 3, 2)
 
@@ -122,8 +124,8 @@ import asyncio, sys, time
 import numpy as np
 from tests import builders
 from mara.core.world import first_world
-from mara.optimizers.roster import asked_of
-from mara.runtime.planner import Planner
+from mara.optimizers.roster import asked_of, optimizer_of
+from mara.runtime.planner import Patience, Planner
 
 def problem():
     sites = tuple(builders.site(f"s{n}") for n in range(100))
@@ -132,9 +134,9 @@ def problem():
     return builders.problem(of, first_world(of), builders.observation(of, price=price, demand=1e11), 168)
 
 async def main():
-    asked = asked_of("lp", 300.0)
-    planner = Planner(asked.optimizer, asked.fallback, 300.0, cancel=asked.cancel)
-    await planner.plan_for(problem())
+    asked = asked_of(optimizer_of("lp", deadline_s=300.0))
+    planner = Planner(asked.optimizer, asked.keeper, 300.0, cancel=asked.cancel, first_patience_s=0.0)
+    await planner.plan_for(problem(), Patience(wait_s=0.03))
     await asyncio.sleep(1.0)
     assert not planner.is_idle, "the solver was too quick for this test"
     planner.close()
@@ -155,9 +157,9 @@ def test_a_program_ends_within_five_seconds_though_a_solve_is_under_way() -> Non
 
 
 async def _first_plan(planner: Planner) -> Plan:
-    await planner.plan_for(problem_at(0))
+    await planner.plan_for(problem_at(0), BRIEF)
     await _answered(planner)
-    plan = await planner.plan_for(problem_at(0))
+    plan = await planner.plan_for(problem_at(0), BRIEF)
     assert plan.optimizer == "lp"
     return plan
 

@@ -1,10 +1,12 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from nicegui.events import GenericEventArguments
 
 from components.against_panel import against_cells, against_channel
 from components.fold_table import FoldTable
+from components.format import utc_moment
 from components.makers import maker_of
 from components.optimizer_now import gap_text, optimizer_cells, seconds_text
 from components.run_history import lines_of, run_channel
@@ -149,6 +151,16 @@ def test_profit_over_simpler_policies_is_told_today_and_since_they_run_and_losse
     rows = against_channel(SNAPSHOT)
     assert cells_of(rows["rules"])[1:] == ["Rules", ["−412 USD", "loss"], ["+8\u202f928 USD", "gain"]]
     assert against_cells(SNAPSHOT)["against.note"] == "Side by side for 1 d."
+
+
+def test_a_comparison_says_from_when_on_it_counts() -> None:
+    def note_since(tick: int) -> object:
+        gains = replace(SNAPSHOT.gains, shadows_since_tick=tick)
+        return against_cells(replace(SNAPSHOT, gains=gains))["against.note"]
+
+    moment = utc_moment(SNAPSHOT.at - 11 * timedelta(minutes=SNAPSHOT.tick_minutes))
+    assert note_since(SNAPSHOT.tick - 11) == f"Side by side for 1 h, from the first plan in force on ({moment})."
+    assert note_since(SNAPSHOT.tick + 1) == "The comparison begins with the first plan in force."
 
 
 def test_where_no_other_policy_runs_beside_nothing_is_compared() -> None:

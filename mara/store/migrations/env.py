@@ -2,10 +2,11 @@
 
 from alembic import context
 
-from mara.store import claude_calls, ledger, people
+from mara.store import claude_calls, ledger, people, rules_in_force
 from mara.store.tables import Row
 
-assert ledger.LedgerEntry.metadata is claude_calls.ClaudeRun.metadata is people.User.metadata is Row.metadata
+OWNERS = (ledger.LedgerEntry, claude_calls.ClaudeRun, people.User, rules_in_force.RulesLine)
+assert all(table.metadata is Row.metadata for table in OWNERS)
 
 context.configure(
     connection=context.config.attributes["connection"],

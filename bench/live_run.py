@@ -1,0 +1,140 @@
+"""Whether a live run earns what a simulation earns: the same seeds, paced as on the dashboard, over the rules.
+
+``python -m bench.live_run --seeds 7 1 2 5 --days 30`` prints a table. The live run is the real one, its clock is not:
+pauses between ticks pass at once, a solve takes what the solver really took (or ``--solve-s``), so that a plan comes in
+time or late just as it would.
+"""
+
+import argparse
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.simulated_time import SimulatedClock, SimulatedLoop, taking
+from mara.bootstrap import open_run, planner_of, rehearsal_of
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
+from mara.runtime.engine import Engine, simulate
+from mara.runtime.latest import Latest, Published
+from mara.runtime.planner import Planner
+from mara.runtime.platform import Platform
+from mara.settings import Settings, read_settings
+from mara.store.store import Store
+
+LEAST_SHARE: Final = 0.99
+"""Of the simulation's gain over the rules."""
+TICKS_PER_DAY: Final = 288
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What three runs of a seed earned [USD], and how many plans the live one followed."""
+
+    seed: int
+    rules_usd: float
+    simulated_usd: float
+    live_usd: float
+    live_plans: int
+
+    @property
+    def share(self) -> float:
+        """The live run's gain over the rules, of the simulation's."""
+        return (self.live_usd - self.rules_usd) / (self.simulated_usd - self.rules_usd)
+
+
+def settings_for(seed: int, folder: Path, optimizer: str = "lp", speed: float = 300.0) -> Settings:
+    """Of a run in a folder."""
+    url, log = f"sqlite:///{folder / 'mara.db'}", str(folder / "app.log")
+    options = {"optimizer": optimizer, "seed": seed, "speed": speed, "database_url": url, "log_file": log}
+    return read_settings({}, options)
+
+
+def earned_usd(seed: int, optimizer: str, ticks: int) -> float:
+    """What a simulation earns in so many ticks."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = rehearsal_of(settings_for(seed, Path(folder), optimizer))
+    engine.shadows = None
+    simulate(engine, None, ticks)
+    return engine.world.cash_micro_usd / MICRO_USD_PER_USD
+
+
+def lived(
+    settings: Settings,
+    ticks: int,
+    solve_s: float | None = None,
+    *,
+    alone: bool = True,
+    listen: Callable[[Published], None] | None = None,
+) -> Engine:
+    """The engine of a live run after so many ticks; `alone` without worlds beside it, `listen` hears what is shown."""
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        return runner.run(_lived(settings, ticks, solve_s, Latest(listen), alone=alone))
+
+
+async def _lived(settings: Settings, ticks: int, solve_s: float | None, latest: Latest, *, alone: bool) -> Engine:
+    clock, opened = SimulatedClock(asyncio.get_running_loop()), list[Engine]()
+
+    def start() -> tuple[Store, Engine, Planner]:
+        store, engine = open_run(settings, settings.plan_deadline_s)
+        engine.shadows = None if alone else engine.shadows
+        opened.append(engine)
+        return store, engine, planner_of(settings, engine, None, clock, taking(solve_s))
+
+    platform = Platform(start, latest, clock, settings.speed)
+    await platform.start()
+    engine = opened[0]
+    tick_s = engine.charter.grid.tick_minutes * SECONDS_PER_MINUTE / settings.speed
+    end = engine.world.tick + ticks
+    try:
+        while engine.world.tick < end:  # noqa: ASYNC110  the engine tells nobody how far it is
+            await asyncio.sleep(tick_s / 2)
+    finally:
+        await platform.stop()
+    return engine
+
+
+def outcome_of(seed: int, ticks: int, solve_s: float | None = None, speed: float = 300.0) -> Outcome:
+    """The three runs of a seed."""
+    rules_usd, simulated_usd = (earned_usd(seed, optimizer, ticks) for optimizer in ("rules", "lp"))
+    with tempfile.TemporaryDirectory() as folder:
+        settings = settings_for(seed, Path(folder), speed=speed)
+        engine = lived(settings, ticks, solve_s)
+        store, _ = open_run(settings)
+        plans = int(store.reading.ask("SELECT count(DISTINCT made_tick) FROM optimization_runs")[0][0])
+        store.close()
+    return Outcome(
+        seed=seed,
+        rules_usd=rules_usd,
+        simulated_usd=simulated_usd,
+        live_usd=engine.world.cash_micro_usd / MICRO_USD_PER_USD,
+        live_plans=plans,
+    )
+
+
+def main() -> int:
+    """Exit code 1 where a live run earns less than `LEAST_SHARE` of the simulation's gain."""
+    parser = argparse.ArgumentParser(description="Compares what live runs and simulations earn over the rules.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 1, 2, 5])
+    parser.add_argument("--days", type=float, default=30.0)
+    parser.add_argument("--speed", type=float, default=300.0, help="simulated seconds per real second")
+    parser.add_argument("--solve-s", type=float, default=None, help="real seconds of a solve [default: as measured]")
+    asked = parser.parse_args()
+    logging.disable()  # a solve on the loop blocks it, which the watchdog would say of each
+    shares = []
+    print(
+        f"{'seed':>4} {'rules USD':>14} {'simulate over rules':>20} {'live over rules':>16} {'share':>8} {'plans':>6}"
+    )
+    for seed in asked.seeds:
+        got = outcome_of(seed, round(asked.days * TICKS_PER_DAY), asked.solve_s, speed=asked.speed)
+        shares.append(got.share)
+        simulated, live = got.simulated_usd - got.rules_usd, got.live_usd - got.rules_usd
+        cells = f"{seed:>4} {got.rules_usd:>14,.0f} {simulated:>+20,.0f} {live:>+16,.0f} {got.share:>8.2%}"
+        print(f"{cells} {got.live_plans:>6}", flush=True)
+    return 0 if min(shares) >= LEAST_SHARE else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,17 @@
+"""Which rules of the transition this program has: the same inputs give the same tick under the same version only.
+
+Raised with every change of `advance` after which an older tick would come out otherwise, bit for bit: of dispatch,
+service levels, settlement, or the shape of the world.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+RULES_CHANGES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        1: "as first published",
+        2: "Premium of a site that falls goes where the plan keeps racks for it; a contract that rests goes on resting",
+    }
+)
+RULES_VERSION: Final = max(RULES_CHANGES)

@@ -1,0 +1,28 @@
+"""A change of the rules is not made in passing: whoever makes one says so, and older ticks are not called broken."""
+
+import numpy as np
+
+from mara.core.rules_version import RULES_VERSION
+from mara.core.units import MICRO_USD_PER_USD
+from mara.core.world import first_world
+from tests.store.runs import small_charter, steps
+
+TICKS = 400
+KNOWN = {2: (135_897, 429, 73, 7)}
+"""What a fixed run comes to under a version: cash in whole USD, contract-ticks unserved, windows closed at its end, and
+contracts left."""
+
+
+def test_a_change_of_the_rules_raises_their_version() -> None:
+    charter = small_charter()
+    run = [step for step, *_ in steps(charter, first_world(charter), TICKS)]
+    came_to = (
+        run[-1].world.cash_micro_usd // MICRO_USD_PER_USD,
+        sum(int(np.count_nonzero(~step.world.accounts.served)) for step in run),
+        sum(len(step.world.closed) for step in run),
+        len(run[-1].world.book.contracts),
+    )
+    assert came_to == KNOWN[RULES_VERSION], (
+        f"the same inputs no longer give the same ticks: raise RULES_VERSION, say in RULES_CHANGES what changed, and"
+        f" put {came_to} here for it (a version that was never released keeps its number)"
+    )
