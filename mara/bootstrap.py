@@ -145,8 +145,9 @@ def open_run(settings: Settings) -> tuple[Store, Engine]:
             _, world, parts = stored
         engine = _engine_of(settings, outside, world, parts)
     except BaseException:
-        store.close()
+        store.discard()
         raise
+    engine.notice = store.loss
     return store, engine
 
 
