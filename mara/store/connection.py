@@ -56,7 +56,7 @@ def open_to_read(path: Path, **options: Any) -> sqlite3.Connection:
         StoreRefused: read-only, and a write-ahead log stands beside it.
         sqlite3.Error: it cannot be opened.
     """
-    connection = sqlite3.connect(reading_uri(path), uri=True, **options)
+    connection: sqlite3.Connection = sqlite3.connect(reading_uri(path), uri=True, **options)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").close()
     except sqlite3.OperationalError as error:

@@ -15,7 +15,12 @@ from mara.store.private import files_of
 from mara.store.watch import Watch
 
 TICKS_BETWEEN_TRIMS: Final = 32
-"""How often a log that has grown too long is tried to be emptied: while somebody reads, it cannot be."""
+"""How often a log that has grown too long is tried to be emptied: while somebody reads in it, it cannot be."""
+TIMES_TOO_LONG: Final = 4
+PATIENCE_MS: Final = 1_000
+"""How long a tick waits for those who read, once the log is so many times too long: readers that take turns without a
+gap would let it grow for ever.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,13 +48,13 @@ class SqliteHold:
         self.lock.remember(run_id, next_tick)
         self._ticks += 1
         if self._ticks % TICKS_BETWEEN_TRIMS == 0 and self._watch.log_bytes > JOURNAL_LIMIT_BYTES:
-            self._trim()
+            self._trim(PATIENCE_MS if self._watch.log_bytes > TIMES_TOO_LONG * JOURNAL_LIMIT_BYTES else 0)
 
-    def _trim(self) -> None:
-        """Empty a long write-ahead log into the database, unless somebody reads in it: nobody waits for that."""
+    def _trim(self, patience_ms: int) -> None:
+        """Empty a long write-ahead log into the database, unless somebody goes on reading in it."""
         with suppress(sqlite3.Error), self.engine.connect() as connection:
             timeout_ms = int(pragma(connection, "busy_timeout")[0][0])
-            pragma(connection, "busy_timeout = 0")
+            pragma(connection, f"busy_timeout = {patience_ms}")
             try:
                 pragma(connection, "wal_checkpoint(TRUNCATE)")
             finally:
