@@ -30,18 +30,28 @@ def back_up(database: Path, target: Path) -> None:
         raise StoreRefused(f"{target} exists already: name a new file for the backup, or move that one away")
     try:
         with unfinished(target) as copy:
-            with closing(open_to_read(database)) as source:
-                source.execute("VACUUM INTO ?", (str(copy),))
-            fault = fault_of(copy)
-            if fault:
-                raise StoreError(f"the backup of {database} is not sound ({fault}): check the disk, then try again")
-            sync(copy)
+            write_copy(database, copy)
             copy.replace(target)
             sync(target.parent)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
             f"{database} could not be backed up to {target} ({error}): free the disk or mend it"
         ) from error
+
+
+def write_copy(database: Path, copy: Path) -> None:
+    """All of a database, its write-ahead log included, into an empty file: looked at, and on the disk.
+
+    Raises:
+        StoreError: what was written is not sound.
+        sqlite3.Error, OSError: it could not be written.
+    """
+    with closing(open_to_read(database)) as source:
+        source.execute("VACUUM INTO ?", (str(copy),))
+    fault = fault_of(copy)
+    if fault:
+        raise StoreError(f"the copy of {database} is not sound ({fault}): check the disk, then try again")
+    sync(copy)
 
 
 def back_up_beside(database: Path) -> Path:

@@ -38,7 +38,7 @@ def loss_of(path: Path, before: Standing) -> str:
         " was lost or damaged, or the power failed, or an older copy was put here; the run goes on from tick"
         f" {now.next_tick}"
     )
-    kept = _kept_aside(files_of(path)[1])
+    kept = _kept_aside(files_of(path)[1], before.next_tick - 1)
     return f"{said}; what is left of the log is kept as {kept.name}" if kept else said
 
 
@@ -49,13 +49,13 @@ def _standing_in(path: Path) -> Standing | None:
     return None
 
 
-def _kept_aside(log: Path) -> Path | None:
-    """A copy of a write-ahead log. SQLite holds no locks on it, so that it may be read as a plain file."""
+def _kept_aside(log: Path, last_tick: int) -> Path | None:
+    """A copy of a write-ahead log, once. SQLite holds no locks on it, so that it may be read as a plain file."""
+    copy = log.with_name(f"{log.name}.lost-{last_tick}")
+    if copy.exists():
+        return copy
     if not log.exists() or not log.stat().st_size:
         return None
-    number = 1
-    while (copy := log.with_name(f"{log.name}.lost-{number}")).exists():
-        number += 1
     try:
         shutil.copyfile(log, copy)
         copy.chmod(0o600)

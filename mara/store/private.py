@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,12 @@ def make_private(path: Path) -> None:
 
 
 def hide_from_others(database: Path) -> None:
-    """Take from everybody else what an older Mara, or a copy, let them have."""
-    for file in files_of(database):
+    """Take from everybody else what an older Mara, or a copy, let them have: of the database, and of what lies beside
+    it under its name, such as backups.
+    """
+    name = escape(database.name)
+    beside = (file for pattern in (f"{name}-*", f"{name}.*") for file in database.parent.glob(pattern))
+    for file in (database, *beside):
         with suppress(OSError):  # not there, or not ours to change
             mode = file.stat().st_mode
             if mode & OTHERS:

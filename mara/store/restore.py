@@ -1,12 +1,11 @@
 """A backup put in the place of a database that is damaged, missing or unwanted; what was there is kept aside."""
 
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from mara.errors import StoreError, StoreRefused
-from mara.store.backup import fault_of, newest_good, sync
+from mara.store.backup import fault_of, newest_good, sync, write_copy
 from mara.store.connection import open_to_read, refusal_of
 from mara.store.damage import APPLICATION_ID
 from mara.store.lock import WriterLock
@@ -24,14 +23,12 @@ def restored(path: Path, backup: Path | None, lock: WriterLock) -> tuple[Path, s
         )
     try:
         with unfinished(path) as copy:
-            with good.open("rb") as source, copy.open("wb") as target:
-                shutil.copyfileobj(source, target)
-            sync(copy)
+            write_copy(good, copy)
             aside = set_aside(path)
             copy.replace(path)
         sync(path.parent)
-    except OSError as error:
-        raise StoreError(f"{good} could not be put back as {path} ({error.strerror}): mend that, try again") from error
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{good} could not be put back as {path} ({error}): mend that, and try again") from error
     lock.remember(*_standing_of(path))
     return good, None if aside is None else str(aside)
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Connection
 
-from mara.errors import ConfigError, StoreRefused
+from mara.errors import ConfigError, StoreError, StoreRefused
 from mara.store import schema
 from mara.store.backup import back_up, fault_of
 from mara.store.connection import UNLIMITED, answering, pragma, reader_engine, writer_engine
@@ -129,6 +129,9 @@ class SqliteFile:
             fence = Fence.raised(self.path) if self.path.is_file() else None
             try:
                 yield lock
+            except OSError as error:
+                why = f"{self.path} could not be replaced ({error.strerror}): mend that, try again"
+                raise StoreError(why) from error
             finally:
                 if fence is not None:
                     fence.release()

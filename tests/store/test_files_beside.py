@@ -51,9 +51,12 @@ def test_everything_of_a_database_is_for_its_owner_alone(tmp_path: Path) -> None
 
 
 def test_what_others_could_read_is_hidden_at_the_next_start_and_a_group_keeps_its_rights(path: Path) -> None:
-    path.chmod(0o664)
+    for file in (path, path.with_name("mara.db.lock"), back_up_beside(path)):
+        file.chmod(0o664)
+    path.with_name("notes").touch(0o644)
     Store.open(url_of(path)).close()
-    assert modes_in(path.parent)["mara.db"] == "0o660"
+    names = ("mara.db", "mara.db.backup-0001", "mara.db.lock")
+    assert modes_in(path.parent) == {**dict.fromkeys(names, "0o660"), "notes": "0o644"}
 
 
 _KILLED = """

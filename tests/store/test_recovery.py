@@ -178,6 +178,15 @@ def test_a_backup_may_be_named_and_must_be_a_good_one(backed_up: Path) -> None:
     assert "name one" in ran("db", "restore").complaint
 
 
+def test_what_a_named_copy_has_in_its_log_is_put_back_too(backed_up: Path) -> None:
+    folder = backed_up.with_name("elsewhere")
+    folder.mkdir()
+    copy = interrupted_checkpoint(folder)
+    assert ran("db", "restore", copy).exit_code == 0
+    assert ticks_in(backed_up) == 150
+    assert upkeep.check(url_of(backed_up)).findings == ()
+
+
 def test_nobody_restores_under_a_running_mara(backed_up: Path) -> None:
     store = Store.open(url_of(backed_up))
     try:
