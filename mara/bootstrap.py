@@ -67,8 +67,9 @@ def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, 
         for note in outside.notes:
             log.warning(note)
     except BaseException:
-        store.close()
+        store.discard()
         raise
+    engine.notice = store.loss
     return store, engine
 
 

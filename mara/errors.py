@@ -15,6 +15,7 @@
     └─ StoreError              the database did not take it: DEGRADED, tried again
        ├─ StoreBlocked         the disk is full, another program locks it, its server is away: tried until it passes
        └─ StoreRefused         the database is damaged, locked, of a newer Mara or of another run: not touched
+          └─ StoreLost         its file was taken away while it was in use: nothing more is stored, the run halts
 
 A message says what was expected, what came, and what to do. Vendors' exceptions stop at a wing's door: a wing raises
 one of these from them. A wrong program is not here: it fails an `assert`.
@@ -109,3 +110,7 @@ class StoreBlocked(StoreError):
 
 class StoreRefused(StoreError):
     """The database must not be touched: damaged, locked by another process, of a newer Mara, or of another run."""
+
+
+class StoreLost(StoreRefused):
+    """The file of the database was removed, replaced or cut short while it was in use: nothing was stored since."""

@@ -4,7 +4,7 @@ from nicegui import Client, app
 from nicegui.server import Server
 
 from mara.api.app import Beside, api_of
-from mara.api.entrance import Entrance, entrance_of, wants_login
+from mara.api.entrance import Entrance, entrance_of, refuse_nobody, wants_login
 from mara.api.gate import Gate
 from mara.api.headers import SafeHeaders
 from mara.api.metrics import FleetCollector
@@ -24,7 +24,10 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
         ConfigError, StoreError: it would stand open to others, or the users cannot be read.
     """
     clock = SystemClock()
-    people = people_of(settings) if wants_login(settings) else None
+    people = None
+    if wants_login(settings):
+        refuse_nobody(settings)
+        people = people_of(settings)
     try:
         entrance = entrance_of(settings, people, clock)
     except BaseException:

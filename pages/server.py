@@ -66,9 +66,9 @@ def serve(
         Whether the operator asked for a new run: the old one is closed, and may be set aside.
 
     Raises:
-        MaraError: the platform refused to start.
+        MaraError: the platform refused to start; so does any other exception of its start.
     """
-    refusals: list[MaraError] = []
+    refusals: list[Exception] = []
     asked: list[bool] = []
 
     async def start() -> None:
@@ -76,7 +76,7 @@ def serve(
             await platform.start()
             publisher.remember(await platform.series(SERIES_HOURS), await _courses_of(platform))
             _set_apart_what_stays()
-        except MaraError as refusal:
+        except Exception as refusal:  # noqa: BLE001  a fault of ours too: a server without an engine helps nobody
             refusals.append(refusal)
             app.shutdown()
         else:

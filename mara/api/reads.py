@@ -1,7 +1,6 @@
 """What can be read: the newest snapshot and its parts, the past, exports."""
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from pydantic import TypeAdapter
 from starlette.background import BackgroundTask
 
+from mara.api.export_folder import export_folder, sweep_exports
 from mara.api.identity import is_still_known
 from mara.api.inputs import Id, Moment
 from mara.api.port import Engine, snapshot_of
@@ -159,6 +159,7 @@ def _add_stream(router: APIRouter, stream: Stream) -> None:
 
 def _add_exports(router: APIRouter, engine: Engine) -> None:
     turns = asyncio.Semaphore(MAX_EXPORTS_AT_ONCE)
+    sweep_exports()
 
     @router.get("/export/{name}", response_class=Response, responses=documented(404) | _FILES)
     async def export(
@@ -169,7 +170,7 @@ def _add_exports(router: APIRouter, engine: Engine) -> None:
         if table not in EXPORT_TABLES or form not in EXPORT_FORMATS:
             tables = ", ".join(EXPORT_TABLES)
             raise NotThereError(f"an export is one of {tables}, as .csv or .parquet, got {name[:80]!r}: choose one")
-        folder = tempfile.TemporaryDirectory(prefix="mara-export-")
+        folder = export_folder()
         out = Path(folder.name) / f"{table}.{form}"
         try:
             async with turns:

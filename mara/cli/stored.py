@@ -101,6 +101,15 @@ def backup(file: Annotated[Path, typer.Argument(help="New file to write.")]) -> 
 
 
 @db.command()
+def restore(
+    backup: Annotated[Path | None, typer.Argument(help="A backup [default: the newest good one beside it].")] = None,
+) -> None:
+    """Put a backup in the database's place; what is there is set aside."""
+    good, aside = upkeep.restore(read_settings().database_url, backup)
+    typer.echo(f"restored from {good}" + ("" if aside is None else f"; what was there is in {aside}"))
+
+
+@db.command()
 def init(
     *, force: Annotated[bool, typer.Option("--force", help="Set aside what is there, and begin anew.")] = False
 ) -> None:

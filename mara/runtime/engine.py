@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mara.core.commands import Command
-from mara.core.events import Event, events_of
+from mara.core.events import FLEET_WIDE, Event, events_of
 from mara.core.plan import Plan, Problem
 from mara.core.snapshot import ShadowGains
 from mara.core.step import Step, advance, observed
@@ -52,6 +52,8 @@ class Engine:
     shadows: Shadows | None = None
     notes: tuple[str, ...] = ()
     """What whoever began the run should know of its input."""
+    notice: str = ""
+    """What everybody must know of the run itself, told with the next tick: that ticks were lost."""
     _kept: Memory | None = None
 
     def outlook(self) -> Outlook:
@@ -71,7 +73,11 @@ class Engine:
     def turn(self, outlook: Outlook, plan: Plan, commands: tuple[Command, ...] = ()) -> Turn:
         """The next tick under a plan; nothing is remembered yet."""
         step = advance(self.world, outlook.observation, plan.step_at(self.world.tick), self.charter, commands)
-        return Turn(step=step, plan=plan, events=events_of(step, self.charter))
+        told = events_of(step, self.charter)
+        if self.notice:
+            lost = Event(tick=step.tick, severity="critical", site=FLEET_WIDE, kind="storage", text=f"{self.notice}.")
+            told = (lost, *told)
+        return Turn(step=step, plan=plan, events=told)
 
     def with_shadows(self, turn: Turn, outlook: Outlook, plans: Mapping[str, Plan] | None = None) -> Turn:
         """The same turn with the worlds beside it a tick on, and all that a resumed run must find again.
@@ -98,6 +104,7 @@ class Engine:
         """Go on from a turn, once it is stored."""
         self.world = turn.step.world
         self._kept = turn.memory or self._kept
+        self.notice = ""
         if self.shadows is not None and turn.ahead is not None:
             self.shadows.keep(turn.ahead)
 

@@ -56,8 +56,9 @@ class Latest:
         self._set(snapshot=snapshot, forecast=forecast, state=EngineState.RUNNING, reason="")
 
     def mark(self, state: EngineState, reason: str = "") -> None:
-        """Change the state and keep showing the last stored snapshot."""
-        self._set(state=state, reason=reason)
+        """Change the state and keep showing the last stored snapshot; the same again is no news."""
+        if (state, reason) != (self._published.state, self._published.reason):
+            self._set(state=state, reason=reason)
 
     def set_speed(self, speed_share: float) -> None:
         self._set(speed_share=speed_share)

@@ -14,7 +14,7 @@ from mara.core.plan import Plan
 from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import SeriesPoint
 from mara.core.units import SECONDS_PER_MINUTE
-from mara.errors import CommandError, FeedEnded, MaraError, StoreBlocked
+from mara.errors import CommandError, FeedEnded, MaraError, StoreBlocked, StoreLost
 from mara.runtime.actor import signed
 from mara.runtime.advisor import Advisor
 from mara.runtime.again import last_shown
@@ -29,7 +29,7 @@ from mara.runtime.orders import refuse_impossible
 from mara.runtime.planner import PATIENCE_SHARE, STEPPING, Patience, Planner
 from mara.runtime.quotes import Present, QuoteDesk
 from mara.runtime.vitals import Vitals
-from mara.runtime.watchdog import Watchdog
+from mara.runtime.watchdog import LOOK_INTERVAL_S, Watchdog
 from mara.store.claude_calls import ClaudeCalls
 from mara.store.outages import OutageCount
 from mara.store.store import Store
@@ -281,7 +281,9 @@ class Platform:
         trace = None if isinstance(error, StoreBlocked) else error  # nothing to mend in the program
         log.error("tick failed", extra={"tick": tick, "tries": self._tries, "reason": reason}, exc_info=trace)
         self._publish()
-        if self._tries >= MAX_TRIES and not isinstance(error, StoreBlocked):
+        if isinstance(error, StoreLost):
+            await self._stand(EngineState.HALTED, f"halted at tick {tick}: {reason}")
+        elif self._tries >= MAX_TRIES and not isinstance(error, StoreBlocked):
             await self._stand(EngineState.HALTED, f"halted at tick {tick} after {MAX_TRIES} tries: {reason}")
         else:
             self.latest.mark(EngineState.DEGRADED, f"tick {tick}: {reason}")
@@ -297,12 +299,14 @@ class Platform:
             await self._until_woken(None)
 
     async def _loop(self) -> None:
+        assert self._store is not None
         begun_s = self._now_s - self._tick_s  # when the tick before was due; the first is due now
         while True:
+            self._store.refuse_lost()
             if self._paused and not self._steps_due:
                 self._publish()
                 self.latest.mark(EngineState.PAUSED)
-                await self._until_woken(None)
+                await self._until_woken(LOOK_INTERVAL_S)
                 begun_s = self._now_s - self._tick_s
                 continue
             stepping = self._steps_due > 0
@@ -310,7 +314,7 @@ class Platform:
             wait_s = due_s - self._now_s
             if wait_s > LEAST_PUBLISH_INTERVAL_S:
                 self._publish()
-            if wait_s > 0.0 and await self._until_woken(wait_s):
+            if wait_s > 0.0 and (await self._until_woken(min(wait_s, LOOK_INTERVAL_S)) or wait_s > LOOK_INTERVAL_S):
                 continue
             # What is more than a tick late is let go, so that a stall is not made up for in a burst.
             begun_s = max(due_s, self._now_s - self._tick_s)

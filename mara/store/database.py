@@ -22,6 +22,28 @@ class Hold(Protocol):
     @property
     def engine(self) -> Engine: ...
 
+    @property
+    def loss(self) -> str:
+        """What had been stored and is not there any more, in a sentence; empty where nothing is missing."""
+        ...
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was made just now."""
+        ...
+
+    def fault(self) -> str:
+        """What has become of the database since it was opened, in a sentence; empty while all is well."""
+        ...
+
+    def acknowledge(self, run_id: str, next_tick: int) -> None:
+        """A tick is stored: what is there to notice, should it be lost, is brought up to date."""
+        ...
+
+    def discard(self) -> None:
+        """Take away a database that `is_new` and holds nothing, and let go."""
+        ...
+
     def release(self) -> None:
         """Close the connection and let the next writer in; harmless when repeated."""
         ...

@@ -213,6 +213,9 @@ class Writer:
     After a server was away the next transaction connects again; whoever wrote meanwhile is seen by the fencing.
     """
 
+    loss = ""
+    is_new = False
+
     def __init__(self, server: PostgresServer) -> None:
         self.engine = _translated(
             create_engine(
@@ -239,6 +242,17 @@ class Writer:
                     f"{server.name} is being written by another Mara ({holder}):"
                     " stop that one, or set MARA_DATABASE_URL to another database"
                 )
+
+    def fault(self) -> str:
+        """None to be seen from here: the server knows where its files are."""
+        return ""
+
+    def acknowledge(self, run_id: str, next_tick: int) -> None:
+        """Nothing: the server keeps its own log."""
+
+    def discard(self) -> None:
+        """Nothing was made that is not of use to the next."""
+        self.release()
 
     def release(self) -> None:
         """Let the next writer in; harmless when repeated."""

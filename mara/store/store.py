@@ -5,9 +5,9 @@ Methods work in the calling thread, one at a time. `executor` is the store's own
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from threading import RLock
 from types import MappingProxyType
@@ -23,7 +23,7 @@ from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY
 from mara.core.world import Charter, World
-from mara.errors import StoreBlocked, StoreError, StoreRefused
+from mara.errors import StoreBlocked, StoreError, StoreLost, StoreRefused
 from mara.store import resume, statements
 from mara.store.database import Database, Hold, database_of
 from mara.store.export import ExportTable, Header, Values, export
@@ -45,7 +45,11 @@ log = logging.getLogger("mara.store")
 
 
 class Store:
-    """The one writer of a database, from `open` to `close`."""
+    """The one writer of a database, from `open` to `close`.
+
+    Attributes:
+        loss: what had been stored and is not there any more, in a sentence; empty where nothing is missing.
+    """
 
     def __init__(self, database: Database, held: Hold, durability: Durability, raw_days: int) -> None:
         self.database = database
@@ -58,6 +62,7 @@ class Store:
         self._one_at_a_time = RLock()
         self._engine = held.engine
         self._tail: Tail | None = None
+        self.loss = held.loss
         self.run: RunRecord | None = None
         self._connection: Connection = self._take_over()
 
@@ -127,6 +132,7 @@ class Store:
             self._tail = None  # until the outcome is known; the next call reads what is really there
             self._write(page, self._charter.grid)
             self._tail = page.tail
+            self._held.acknowledge(self._run_id, page.tail.next_tick)
 
     @contextmanager
     def aside(self, doing: str) -> Iterator[Connection]:
@@ -137,6 +143,16 @@ class Store:
         """
         with self._one_at_a_time, self.database.answering(doing), self._connection.begin():
             yield self._connection
+
+    def refuse_lost(self) -> None:
+        """Look whether the database is still the one that was opened, as every transaction does before it begins.
+
+        Raises:
+            StoreLost: it was removed, replaced or cut short.
+        """
+        fault = self._held.fault()
+        if fault:
+            raise StoreLost(fault)
 
     def refuse_little_room(self, tick: int) -> None:
         """Look whether there is room for more than a few ticks, before one that nobody watches.
@@ -153,13 +169,23 @@ class Store:
 
     def close(self) -> None:
         """Empty the write-ahead log into the database and let the next writer in; harmless when repeated."""
+        self._end(self._held.release)
+
+    def discard(self) -> None:
+        """Close it, and take it away again where this writer made it and nothing came of that."""
+        is_empty = self._held.is_new and self.run is None
+        with suppress(StoreError):
+            is_empty = is_empty and not self.reading.ask("SELECT 1 FROM access_log LIMIT 1")
+        self._end(self._held.discard if is_empty else self._held.release)
+
+    def _end(self, let_go: Callable[[], None]) -> None:
         self.executor.shutdown(wait=True)
         with self._one_at_a_time:
             self.reading.close()
             if not self._connection.closed:
                 self.database.settle(self._connection)
                 self._connection.close()
-            self._held.release()
+            let_go()
 
     def world_before(self, tick: int) -> tuple[int, World]:
         """See `Reading`."""
@@ -192,6 +218,10 @@ class Store:
     def recent_events(self, limit: int) -> tuple[Event, ...]:
         """The newest events, oldest first; none before a run began."""
         return () if self.run is None else self.reading.events(limit)[::-1]
+
+    @property
+    def _run_id(self) -> str:
+        return "" if self.run is None else self.run.run_id
 
     @property
     def _charter(self) -> Charter:

@@ -1,8 +1,9 @@
-"""What operators do to a database as a whole: ``mara db upgrade | check | backup FILE | init --force``."""
+"""What operators do to a database as a whole: ``mara db upgrade | check | backup FILE | restore | init --force``."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from mara.errors import ConfigError
 from mara.store import resume
 from mara.store.audit_trail import findings_in
 from mara.store.backup import fault_of
@@ -40,15 +41,20 @@ def upgrade(url: str) -> str | None:
     return database_of(url).upgrade()
 
 
-def make_ready(url: str) -> None:
+def make_ready(url: str, *, make: bool = True) -> bool:
     """See that a database is there and of this Mara's schema, also while another process writes it.
+
+    Returns:
+        Whether it is there: where none is, none is made unless `make`.
 
     Raises:
         ConfigError, StoreError: it cannot be made or upgraded, or is being written and older.
     """
     database = database_of(url)
-    if not database.is_there() or database.revision() != HEAD:
+    is_there = database.is_there()
+    if (make and not is_there) or (is_there and database.revision() != HEAD):
         database.upgrade()
+    return make or is_there
 
 
 def check(url: str) -> CheckReport:
@@ -84,6 +90,24 @@ def backup(url: str, target: Path) -> None:
         StoreError: it could not be written.
     """
     database_of(url).back_up(target)
+
+
+def restore(url: str, backup: Path | None = None) -> tuple[str, str | None]:
+    """Put a sound backup in the place of a database, by default the newest beside it; what is there is set aside.
+
+    Returns:
+        The backup that was put back, and the name that what was there has now, if anything was.
+
+    Raises:
+        ConfigError: it is on a server, whose own tools are for that.
+        StoreRefused: there is no sound backup, or another process writes the database.
+        StoreError: the disk refused.
+    """
+    database = database_of(url)
+    if not isinstance(database, SqliteFile):
+        raise ConfigError(f"{database.name} is on a PostgreSQL server: restore it with pg_restore, its own tool")
+    good, aside = database.restore(backup)
+    return str(good), aside
 
 
 def init(url: str, *, force: bool = False) -> str | None:

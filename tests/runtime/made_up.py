@@ -77,6 +77,9 @@ class MemoryStore:
         self.steps.append(step)
         self.plans.append(plan)
 
+    def refuse_lost(self) -> None:
+        """It is never taken away."""
+
     def refuse_little_room(self, tick: int) -> None:
         if self.little_room:
             raise StoreBlocked(f"stopped before tick {tick}: free space and go on")

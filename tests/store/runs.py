@@ -16,7 +16,7 @@ from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Charter, Observation, World, first_world
 from mara.store.records import RunRecord, run_record
-from mara.store.store import Store
+from mara.store.store import RAW_DAYS, Store
 from tests.store.databases import url_of
 
 START = datetime(2025, 6, 29, 22, 0, tzinfo=UTC)
@@ -140,10 +140,10 @@ def record(charter: Charter, seed: int = 7) -> RunRecord:
     return run_record(charter, seed=seed, optimizer="turns", feed="seeded", version="0.0.0")
 
 
-def stored_run(path: Path, ticks: int, charter: Charter | None = None, **options: int) -> Store:
+def stored_run(path: Path, ticks: int, charter: Charter | None = None, raw_days: int = RAW_DAYS) -> Store:
     """An open store after some ticks of a new run."""
     charter = charter or small_charter()
-    store = Store.open(url_of(path), raw_days=options.get("raw_days", 90))
+    store = Store.open(url_of(path), raw_days=raw_days)
     store.begin(record(charter), first_world(charter))
     go_on(store, ticks)
     return store
