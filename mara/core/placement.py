@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier, budgets_of
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier, spendable_ticks
 from mara.core.placing import Placing
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
@@ -42,12 +42,13 @@ class Placement:
     gave_way_mw: Floats | None = None
 
 
-def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Placement:
+def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, least_rest_ticks: int = 0) -> Placement:
     """Which contract runs where this tick.
 
     Args:
         capacity_mw: contract load each site can hold, racks and grid considered (S,).
         fell: sites that lost machines since the last tick: nobody can leave them in time but Premium (S,).
+        least_rest_ticks: who is left unserved by choice stays so for at least as long, as far as its budget allows.
     """
     if step.book_changes_count == world.book_changes_count and not np.count_nonzero(fell):
         meant = _as_meant(step, world, capacity_mw)
@@ -57,13 +58,13 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
     changed = np.count_nonzero(np.abs(held - step.contracts_mw) > TOLERANCE_MW)
     room = capacity_mw - row_sums(held)
     if changed or np.count_nonzero(room < -TOLERANCE_MW):
-        return _one_by_one(step, world, capacity_mw, fell, held)
+        return _one_by_one(step, world, capacity_mw, fell, held, least_rest_ticks)
     accounts = world.accounts
     scheduled = ~accounts.served & (world.book.tier != Tier.SPOT)
     if np.count_nonzero(scheduled):
         if np.count_nonzero(scheduled & (world.book.tier == Tier.PREMIUM)):
-            return _one_by_one(step, world, capacity_mw, fell, held)
-        scheduled &= budgets_of(world.book, accounts) > accounts.bad_ticks
+            return _one_by_one(step, world, capacity_mw, fell, held, least_rest_ticks)
+        scheduled &= spendable_ticks(world.book, accounts, world.tick) > 0
         scheduled &= world.book.power_mw <= room.max() + TOLERANCE_MW
     return Placement(
         site=accounts.site,
@@ -94,7 +95,7 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
         if np.count_nonzero(left_out & (book.tier == Tier.PREMIUM)):
             return None
         fits = book.power_mw <= room.max() + TOLERANCE_MW
-        has_budget = budgets_of(book, accounts) > accounts.bad_ticks
+        has_budget = spendable_ticks(book, accounts, world.tick) > 0
         spared = left_out & has_budget & fits
         stranded = np.flatnonzero(left_out & ~spared).tolist()
         if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
@@ -127,9 +128,12 @@ def _stranded_mw(site: Ints, stranded: Bools, book: ContractBook, sites: int) ->
     return sealed(row_sums(_by_cell(site, book.tier, book.power_mw * stranded, sites)))
 
 
-def _one_by_one(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, held: Floats) -> Placement:
+def _one_by_one(
+    step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, held: Floats, least_rest_ticks: int
+) -> Placement:
     """Contracts looked at one by one, tier by tier."""
-    done, book, was = Placing(step, world, capacity_mw, fell, held), world.book, world.accounts.site
+    done = Placing(step, world, capacity_mw, fell, held, least_rest_ticks)
+    book, was = world.book, world.accounts.site
     sites = len(capacity_mw)
     moves = done.served & (done.site != was) & (was != UNPLACED)
     moved = _by_cell(done.site, book.tier, book.power_mw * moves, sites)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints
-from mara.core.contract import PROMISED_TIER_COUNT, UNPLACED, Tier, budgets_of
+from mara.core.contract import PROMISED_TIER_COUNT, UNPLACED, Tier, budgets_of, spendable_ticks
 from mara.core.packing import most_packed
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
@@ -21,12 +21,17 @@ class Placing:
         site, served, scheduled: of each contract (C,), as in `Placement`.
     """
 
-    def __init__(self, step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, held: Floats) -> None:
+    def __init__(
+        self, step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, held: Floats, least_rest_ticks: int
+    ) -> None:
         self.book, self.accounts = world.book, world.accounts
         self.power: list[float] = world.book.power_mw.tolist()
         self.was_site: list[int] = world.accounts.site.tolist()
         self.left_ticks = budgets_of(world.book, world.accounts) - world.accounts.bad_ticks
         self.budget: list[int] = self.left_ticks.tolist()
+        self.spendable: list[int] = spendable_ticks(world.book, world.accounts, world.tick).tolist()
+        self.rested: list[int] = world.accounts.rest_ticks.tolist()
+        self.least_rest_ticks = least_rest_ticks
         self.held = held.T
         self.target = step.contracts_mw.T.copy()
         self.free = capacity_mw.copy()
@@ -134,11 +139,12 @@ class Placing:
         if tier is not Tier.SPOT and not ran.all():
             off = columns[~ran]
             holdable = self.book.power_mw[off] <= self.free.max() + TOLERANCE_MW
-            self.scheduled[off] = (self.left_ticks[off] > 0) & holdable
+            self.scheduled[off] = [self.spendable[i] > 0 for i in off.tolist()] & holdable
 
     def _is_spared(self, i: int, room_mw: float) -> bool:
         """Whether leaving it out is a choice: inside its budget, and not for want of a site that could hold it."""
-        return self.budget[i] > 0 and self.power[i] <= room_mw + TOLERANCE_MW
+        least = 1 if self.rested[i] else max(self.least_rest_ticks, 1)
+        return self.spendable[i] >= least and self.power[i] <= room_mw + TOLERANCE_MW
 
     def _keep(self, tier: Tier) -> tuple[list[int], list[int]]:
         """Leave in place what the plan and the site allow; the rest is left over, or failed with its site.
@@ -197,9 +203,9 @@ class Placing:
         return leaving
 
     def _most_budget_first(self, members: list[int], wanted_mw: list[float]) -> list[int]:
-        """Who goes first. Before all others goes one that is exactly what the plan takes: the plan means that one."""
+        """Who goes first: who rests already, then one that is exactly what the plan takes, as the plan means that one."""
         exact = {i: abs(mw - self.power[i]) <= TOLERANCE_MW for i, mw in zip(members, wanted_mw, strict=True)}
-        return sorted(members, key=lambda i: (not exact[i], -self.budget[i]))
+        return sorted(members, key=lambda i: (not self.rested[i], not exact[i], -self.budget[i]))
 
     def _shed(self, leftover: list[int], tier: Tier) -> list[int]:
         """Take out what the plan wants unserved, most budget first; returns the others, least budget first."""
@@ -210,7 +216,8 @@ class Placing:
         fits = sum(self.power[i] for i in leftover if self.power[i] <= room + TOLERANCE_MW)
         wanted = fits - float(np.maximum(self.target[tier], 0.0).sum())
         for i in self._most_budget_first(leftover, [wanted] * len(leftover)):
-            if self._is_spared(i, room) and self.power[i] <= wanted + TOLERANCE_MW:
+            rests_on = 0 < self.rested[i] < self.least_rest_ticks
+            if self._is_spared(i, room) and (rests_on or self.power[i] <= wanted + TOLERANCE_MW):
                 wanted -= self.power[i]
                 self.scheduled[i] = True
         return [i for i in leftover if not self.scheduled[i]]

@@ -6,6 +6,7 @@ from mara.core.arrays import Ints, sealed
 from mara.core.booking import Refusal, admit, ordered, requests_of, with_ordered_outages
 from mara.core.commands import Command
 from mara.core.contract import SlaContract
+from mara.core.daybook import day_after
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.finance import Settlement, gains_of, settle
 from mara.core.plan import PlanStep
@@ -48,6 +49,7 @@ def advance(
     accepted, refused = admit(requests_of(seen.arrivals, commands, charter), before, charter)
     gains = gains_of(allocation, seen, charter)
     book, accounts, closed = turn_over(before, report.accounts, accepted, cancelled, charter)
+    ended = len(before.book.contracts) + len(accepted) - len(book.contracts)
     after = World(
         tick=world.tick + 1,
         book=book,
@@ -63,6 +65,7 @@ def advance(
         revenue_micro_usd=world.revenue_micro_usd + settlement.revenue_micro_usd,
         refused_count=world.refused_count + len(refused),
         book_changes_count=world.book_changes_count + (book is not before.book),
+        day=day_after(before, seen, allocation, booked=len(accepted), ended=ended, grid=charter.grid),
     )
     return Step(
         tick=world.tick,

@@ -118,7 +118,9 @@ def test_a_site_that_fell_partly_keeps_what_it_can_and_the_rest_moves() -> None:
 
 
 def test_a_plan_by_name_that_forgets_premium_is_not_followed_in_that() -> None:
-    state = world(OF, (contract("p", Tier.PREMIUM, 3.0, ticks=8_640), contract("f", Tier.FLEXIBLE, 4.0)), at=[WEST, EAST])
+    state = world(
+        OF, (contract("p", Tier.PREMIUM, 3.0, ticks=8_640), contract("f", Tier.FLEXIBLE, 4.0)), at=[WEST, EAST]
+    )
     plan = replace(
         step(OF, contracts=[[0] * 4, [0] * 4, [0, 0, 4, 0]]),
         contract_site=sealed(np.array([UNPLACED, EAST])),
@@ -182,7 +184,9 @@ def test_no_premium_is_off_that_any_packing_could_have_kept(
     state, up = falling
     seen = observation(OF, up=up)
     any_plan = step(OF, contracts=np.array(planned, dtype=float).reshape(3, 4) / 2.0, reserve=wide(1.0, 3))
-    named = data.draw(st.lists(st.integers(UNPLACED, EAST), min_size=len(state.book.contracts), max_size=len(state.book.contracts)))
+    named = data.draw(
+        st.lists(st.integers(UNPLACED, EAST), min_size=len(state.book.contracts), max_size=len(state.book.contracts))
+    )
     by_name = np.zeros((3, 4))
     for own, site in zip(state.book.contracts, named, strict=True):
         if site != UNPLACED:
