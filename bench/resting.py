@@ -1,7 +1,7 @@
 """`python -m bench.resting --seeds 1 2 …`: what a month of the default world means to those who are promised power.
 
-For each seed and optimizer: how often contracts are stopped on purpose and for how long, how much of their error budgets
-is chosen away, which windows broke, and what was earned; as a Markdown table. Under the linear program a month takes
+For each seed and optimizer, as a Markdown table: how often contracts are stopped on purpose and for how long, how much
+of their error budgets is chosen away, which windows broke, and what was earned. Under the linear program a month takes
 about a minute of a processor, under rules five seconds.
 """
 

@@ -216,11 +216,11 @@ def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Int
 
     Nothing of Premium's: the few ticks that it tolerates are all for what cannot be helped.
     """
-    length = np.maximum(accounts.window_end_tick - accounts.window_start_tick, 1)
-    age_share = np.clip((tick + 1 - accounts.window_start_tick) / length, 0.0, 1.0)
-    share = CHOSEN_SHARE + (CHOSEN_SHARE_AT_END - CHOSEN_SHARE) * age_share
+    length = accounts.window_end_tick - accounts.window_start_tick
+    age_share = (tick + 1 - accounts.window_start_tick) / length
+    share = _CHOSEN_SHARE[book.tier] + (CHOSEN_SHARE_AT_END - CHOSEN_SHARE) * age_share
     may_be_gone = (budgets_of(book, accounts) * share).astype(np.int64)
-    return np.where(book.tier == Tier.PREMIUM, 0, may_be_gone - accounts.bad_ticks)
+    return np.asarray(may_be_gone - accounts.bad_ticks)
 
 
 def credit_micro_usd(tier: Tier, good_ticks: int, bad_ticks: int, charge_micro_usd: int) -> int:
@@ -248,4 +248,5 @@ def next_bad_tick_cost_micro_usd(
     return tick_charge_micro_usd + with_it - without
 
 
+_CHOSEN_SHARE: Final = sealed(np.array([-1.0, CHOSEN_SHARE, CHOSEN_SHARE, CHOSEN_SHARE]))
 _SPARE_PPM: Final = sealed(np.array([PPM - target for target in TARGET_PPM], dtype=np.int64))

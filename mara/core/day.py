@@ -13,8 +13,8 @@ class Day:
     Attributes:
         cash_micro_usd, refused_count: of the world when the day began.
         booked_count, ended_count, moved_count: contracts that came, that went, and moves between sites.
-        rested_count, rest_ticks: rests begun, and the ticks of all rests together.
-        hottest_c, dearest_usd_per_mwh: the highest of the day, at `hottest_site` and `dearest_site`.
+        rested_count, rest_ticks: rests that are over, and their ticks together.
+        hottest_c, dearest_usd_per_mwh: the highest of the day, looked at hourly, at `hottest_site` and `dearest_site`.
     """
 
     first_tick: int = NOT_BEGUN

@@ -8,9 +8,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from mara.core.arrays import Bools, Ints
 from mara.core.contract import TIER_KEYS, UNPLACED, Tier, budgets_of
-from mara.core.daybook import begins_day
+from mara.core.daybook import begins_day, rests_over
 from mara.core.fleet import MINER_COUNT, Workload
 from mara.core.outages import driven_out_by, fell, outage_text
 from mara.core.step import Step
@@ -143,29 +142,18 @@ def _moves(step: Step, charter: Charter) -> Iterator[Event]:
 
 def _rests(step: Step, charter: Charter) -> Iterator[Event]:
     """A rest is told once, when it is over."""
-    ended, ticks = rests_ended(step)
-    if not ended.any():
+    over, ticks = rests_over(step.before, step.allocation, step.world.book)
+    if not over.any():
         return
     budgets = budgets_of(step.before.book, step.report.accounts)
     left = np.maximum(budgets - step.report.accounts.bad_ticks, 0)
-    for i in np.nonzero(ended)[0].tolist():
+    for i in np.nonzero(over)[0].tolist():
         site, minutes = int(step.before.accounts.site[i]), int(ticks[i]) * charter.grid.tick_minutes
         text = (
             f"{_contract(step, i)} rested {minutes} min inside its error budget at {charter.fleet.sites[site].name}: "
             f"{left[i]} of {budgets[i]} ticks of it are left."
         )
         yield _event(step, "info", site, "budget", text)
-
-
-def rests_ended(step: Step) -> tuple[Bools, Ints]:
-    """Who rested up to this tick, or up to the end of its contract with this tick, and for how many ticks (C,)."""
-    rested, rests = step.before.accounts.rest_ticks, step.allocation.scheduled
-    ended = (rested > 0) & ~rests
-    if step.world.book is step.before.book or not np.count_nonzero(rests):
-        return ended, rested
-    live = step.world.book.index_of
-    ends = rests & np.array([contract.id not in live for contract in step.before.book.contracts])
-    return ended | ends, rested + ends
 
 
 def _curtailments(step: Step, charter: Charter) -> Iterator[Event]:
@@ -218,13 +206,19 @@ def _day(step: Step, charter: Charter) -> Iterator[Event]:
         return
     day, sites = step.world.day, charter.fleet.sites
     earned = (step.world.cash_micro_usd - day.cash_micro_usd) / MICRO_USD_PER_USD
-    hours = day.rest_ticks * charter.grid.dt_h
+    rested = f"rested, {day.rest_ticks * charter.grid.dt_h:.0f} h together"
+    counts = (
+        (day.booked_count, "booked"),
+        (day.ended_count, "ended"),
+        (step.world.refused_count - day.refused_count, "refused"),
+        (day.moved_count, "moved"),
+        (day.rested_count, rested),
+    )
+    contracts = ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing new"
     text = (
-        f"{charter.grid.at(step.tick):%-d %b}: {earned:,.0f} USD earned. Contracts: {day.booked_count} booked, "
-        f"{day.ended_count} ended, {step.world.refused_count - day.refused_count} refused, {day.moved_count} moved, "
-        f"{day.rested_count} rested for {hours:.0f} h together. Hottest: {day.hottest_c:.0f} C at "
-        f"{sites[day.hottest_site].name}; dearest power: {day.dearest_usd_per_mwh:,.0f} USD/MWh at "
-        f"{sites[day.dearest_site].name}."
+        f"{charter.grid.at(step.tick):%-d %b}: {earned:,.0f} USD earned. Contracts: {contracts}. "
+        f"Hottest: {day.hottest_c:.0f} C at {sites[day.hottest_site].name}; "
+        f"dearest power: {day.dearest_usd_per_mwh:,.0f} USD/MWh at {sites[day.dearest_site].name}."
     )
     yield _event(step, "info", FLEET_WIDE, "day", text)
 

@@ -1,7 +1,6 @@
 """Whole loads into rooms: which of them fit where, all of them if that is possible at all, else as many as can be."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
@@ -13,11 +12,11 @@ need a few hundred.
 """
 
 
-@dataclass(slots=True)
 class _Search:
     """How much may still be tried."""
 
-    left_count: int = MOST_TRIED
+    def __init__(self) -> None:
+        self.left_count = MOST_TRIED
 
 
 def most_packed(power_mw: Sequence[float], homes: Sequence[int], room_mw: Sequence[float]) -> dict[int, int]:

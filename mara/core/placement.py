@@ -79,8 +79,8 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, lea
 def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | None:
     """Each contract where the plan means it to run; None where that is not what its megawatts say, or cannot be.
 
-    A plan that leaves out Premium, or somebody without budget who could run, because there is room or one of the same tier has
-    budget to give it, is placed by megawatts, which sees who must give way.
+    A plan that leaves out Premium, or somebody without budget who could run, because there is room or one of the same
+    tier has budget to give it, is placed by megawatts, which sees who must give way.
     """
     book, accounts = world.book, world.accounts
     served = step.contract_site != UNPLACED

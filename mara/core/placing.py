@@ -118,7 +118,7 @@ class Placing:
 
     def _standing_standard_mw(self) -> Floats:
         """Standard that ran and still fits where it ran, beside the Premium there (S,): it does not give way."""
-        standing = self.held[Tier.STANDARD].copy()
+        standing: Floats = self.held[Tier.STANDARD].copy()
         short = standing > self.free + TOLERANCE_MW
         if short.any():
             standing[short] = 0.0
@@ -203,7 +203,7 @@ class Placing:
         return leaving
 
     def _most_budget_first(self, members: list[int], wanted_mw: list[float]) -> list[int]:
-        """Who goes first: who rests already, then one that is exactly what the plan takes, as the plan means that one."""
+        """Who goes first: who rests already, then one that is exactly what the plan takes: the plan means that one."""
         exact = {i: abs(mw - self.power[i]) <= TOLERANCE_MW for i, mw in zip(members, wanted_mw, strict=True)}
         return sorted(members, key=lambda i: (not self.rested[i], not exact[i], -self.budget[i]))
 

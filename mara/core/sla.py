@@ -66,9 +66,16 @@ def judge(allocation: Allocation, world: World) -> SlaReport:
         charge_micro_usd=sealed(accounts.charge_micro_usd + charge),
         site=allocation.site,
         served=good,
-        rest_ticks=sealed((accounts.rest_ticks + 1) * allocation.scheduled),
+        rest_ticks=_rest_ticks(accounts.rest_ticks, allocation.scheduled),
     )
     return SlaReport(good=good, excluded=excluded, charge_micro_usd=sealed(charge), accounts=after)
+
+
+def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:
+    """One more for who rests, none for the others; the same array while nobody does."""
+    if np.count_nonzero(scheduled) or np.count_nonzero(before):
+        return sealed((before + 1) * scheduled)
+    return before
 
 
 def excluded_at(exclusions: tuple[Exclusion, ...], world: World) -> Bools:

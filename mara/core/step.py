@@ -49,7 +49,6 @@ def advance(
     accepted, refused = admit(requests_of(seen.arrivals, commands, charter), before, charter)
     gains = gains_of(allocation, seen, charter)
     book, accounts, closed = turn_over(before, report.accounts, accepted, cancelled, charter)
-    ended = len(before.book.contracts) + len(accepted) - len(book.contracts)
     after = World(
         tick=world.tick + 1,
         book=book,
@@ -65,7 +64,7 @@ def advance(
         revenue_micro_usd=world.revenue_micro_usd + settlement.revenue_micro_usd,
         refused_count=world.refused_count + len(refused),
         book_changes_count=world.book_changes_count + (book is not before.book),
-        day=day_after(before, seen, allocation, booked=len(accepted), ended=ended, grid=charter.grid),
+        day=day_after(before, seen, allocation, book, booked=len(accepted), grid=charter.grid),
     )
     return Step(
         tick=world.tick,

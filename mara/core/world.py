@@ -176,7 +176,7 @@ class World:
     revenue_micro_usd: int = 0
     refused_count: int = 0
     book_changes_count: int = 0
-    day: Day = Day()
+    day: Day = field(default_factory=Day)
 
 
 def first_world(charter: Charter) -> World:

@@ -26,8 +26,8 @@ from mara.runtime.latest import EngineState, Latest, teller_of
 from mara.runtime.lookout import Lookout
 from mara.runtime.orders import refuse_impossible
 from mara.runtime.planner import GRACE_S, PATIENCE_S, Planner
-from mara.runtime.recent import MOST_SHOWN, Recent
 from mara.runtime.quotes import Present, QuoteDesk
+from mara.runtime.recent import MOST_SHOWN, Recent
 from mara.runtime.vitals import Vitals
 from mara.runtime.watchdog import Watchdog
 from mara.store.claude_calls import ClaudeCalls

@@ -110,8 +110,8 @@ def test_the_last_tick_of_a_day_tells_of_the_whole_day() -> None:
     told_of = []
     for tick in range(288):
         arrivals = (request("a", Tier.STANDARD, 2.0), request("b", power_mw=50.0)) if tick == 3 else ()
-        hot = [31.0 if tick == 150 else 15.0, 15.0, 15.0]
-        seen = observation(OF, tick, price=[50.0, 700.0 if tick == 77 else 50.0, 60.0], dry=hot, arrivals=arrivals)
+        hot = [31.0 if tick == 144 else 15.0, 15.0, 15.0]
+        seen = observation(OF, tick, price=[50.0, 700.0 if tick == 72 else 50.0, 60.0], dry=hot, arrivals=arrivals)
         site = NORTH if tick > 9 else EAST
         contracts = np.zeros((3, 4))
         contracts[site, Tier.STANDARD] = 2.0 if tick < 4 else 4.0
@@ -123,8 +123,8 @@ def test_the_last_tick_of_a_day_tells_of_the_whole_day() -> None:
     earned = f"{state.cash_micro_usd / 1e6:,.0f}"
     assert (day.tick, day.severity) == (287, "info")
     assert day.text == (
-        f"1 Jul: {earned} USD earned. Contracts: 1 booked, 0 ended, 1 refused, 2 moved, 1 rested for 1 h "
-        "together. Hottest: 31 C at West; dearest power: 700 USD/MWh at North."
+        f"1 Jul: {earned} USD earned. Contracts: 1 booked, 1 refused, 2 moved, 1 rested, 1 h together. "
+        "Hottest: 31 C at West; dearest power: 700 USD/MWh at North."
     )
     after = advance(state, observation(OF, 288), step(OF), OF).world.day
     assert (after.first_tick, after.cash_micro_usd, after.moved_count) == (288, state.cash_micro_usd, 0)

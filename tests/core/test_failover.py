@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from mara.core.arrays import sealed
 from mara.core.contract import UNPLACED, Tier
@@ -19,11 +20,14 @@ from tests.builders import EAST, NORTH, WEST, charter, contract, observation, pr
 from tests.premium_packing import avoidable_misses
 
 OF = charter()
-NOBODY = [[0.0] * 4] * 3
+TOKENS_AT_EAST = np.array([[[0.0, 0.0], [0.0, 0.0], [0.5, 0.5]]] * 3)
+"""Half a megawatt on either kind of racks for each region."""
 
 
-def run(state: World, up: list[float], contracts: object, reserve: object = 0.0, demand: float = 0.0) -> Allocation:
-    plan = step(OF, contracts=contracts, reserve=reserve)  # type: ignore[arg-type]
+def run(
+    state: World, up: list[float], contracts: ArrayLike, reserve: ArrayLike = 0.0, demand: float = 0.0
+) -> Allocation:
+    plan = step(OF, contracts=contracts, reserve=reserve)
     return dispatch(plan, state, observation(OF, state.tick, up=up, demand=demand), OF)
 
 
@@ -55,11 +59,7 @@ def test_flexible_spot_and_tokens_give_way_and_standard_does_not() -> None:
         contract("t", Tier.STANDARD, 3.0),
     )
     state = world(OF, contracts, at=[WEST, NORTH, NORTH, NORTH, EAST])
-    plan = step(
-        OF,
-        contracts=[[3, 0, 0, 0], [0, 5.5, 4, 0.5], [0, 3, 0, 0]],
-        merchant=[[[0, 0], [0, 0], [1, 0.5]]] * 3,
-    )
+    plan = step(OF, contracts=[[3.0, 0.0, 0.0, 0.0], [0.0, 5.5, 4.0, 0.5], [0.0, 3.0, 0.0, 0.0]])
     seen = observation(OF, up=[0.0, 1.0, 1.0], demand=1e13)
     done = advance(state, seen, plan, OF)
     assert done.allocation.site[0] == NORTH
@@ -73,7 +73,7 @@ def test_flexible_spot_and_tokens_give_way_and_standard_does_not() -> None:
 
 def test_spot_and_tokens_that_give_way_say_to_whom() -> None:
     state = world(OF, (contract("p", Tier.PREMIUM, 3.0), contract("z", Tier.SPOT, 1.5)), at=[WEST, EAST])
-    plan = step(OF, contracts=[[3, 0, 0, 0], [0] * 4, [0, 0, 0, 1.5]], merchant=[[[0, 0], [0, 0], [0.5, 0.5]]] * 3)
+    plan = step(OF, contracts=np.diag([3.0, 0.0, 0.0, 1.5])[[0, 1, 3]], merchant=TOKENS_AT_EAST)
     allocation = dispatch(plan, state, observation(OF, up=[0.0, 0.0, 0.8], demand=1e13), OF)
     assert allocation.site[0] == EAST
     causes = {d.cause for d in allocation.deviations if d.site == EAST}

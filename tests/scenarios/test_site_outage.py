@@ -75,7 +75,8 @@ def test_contracts_move_when_the_site_fails_and_never_else(
     steps: list[Step],
 ) -> None:
     moves = np.array([s.allocation.moved_mw.sum() for s in steps])
-    # Premium goes at once where the plan keeps racks for it. North is 3 USD dearer per rack MWh: not worth the way back.
+    # Premium goes at once where the plan keeps racks for it. Power at North is 3 USD dearer per rack MWh: not worth the
+    # way back.
     assert np.flatnonzero(moves).tolist() == [FAILS, FAILS + 1]
     assert steps[-2].allocation.site[:3].tolist() == [NORTH, NORTH, NORTH]
 
