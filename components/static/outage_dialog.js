@@ -79,7 +79,7 @@ export default {
     const many = Object.keys(this.places).length > 20;
     return Vue.h("dialog", { ref: "sheet", class: "sheet", "aria-labelledby": "outage-title", onClose: this.closed }, [
       Vue.h("h2", { class: "sheet-title", id: "outage-title" }, "Take sites down or back"),
-      Vue.h("p", { class: "sheet-note" }, "From the next tick on. Their Premium load moves to reserve elsewhere; the rest is off until it fits again. Outages of the world itself end by themselves."),
+      Vue.h("p", { class: "sheet-note" }, "From the next tick on. Their Premium load moves elsewhere at once, and Flexible, Spot and tokens there give way to it; the rest is off for a tick at least, until it fits again. Outages of the world itself end by themselves."),
       many || this.wanted ? Vue.h("input", search) : null,
       Vue.h("ul", { class: "sheet-list", "aria-label": "Sites" }, this.rows()),
       Vue.h("label", { class: "sheet-field", for: "outage-minutes" }, ["How long, on the fleet's clock", Vue.h("select", select, options)]),

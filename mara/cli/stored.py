@@ -24,6 +24,8 @@ class ExportName(StrEnum):
     LEDGER = "ledger"
     COMMITMENTS = "commitments"
     OPTIMIZATIONS = "optimizations"
+    EVENTS = "events"
+    ROUTINE = "routine"
 
 
 class FormatName(StrEnum):

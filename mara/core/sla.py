@@ -66,8 +66,16 @@ def judge(allocation: Allocation, world: World) -> SlaReport:
         charge_micro_usd=sealed(accounts.charge_micro_usd + charge),
         site=allocation.site,
         served=good,
+        rest_ticks=_rest_ticks(accounts.rest_ticks, allocation.scheduled),
     )
     return SlaReport(good=good, excluded=excluded, charge_micro_usd=sealed(charge), accounts=after)
+
+
+def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:
+    """One more for who rests, none for the others; the same array while nobody does."""
+    if np.count_nonzero(scheduled) or np.count_nonzero(before):
+        return sealed((before + 1) * scheduled)
+    return before
 
 
 def excluded_at(exclusions: tuple[Exclusion, ...], world: World) -> Bools:
@@ -127,7 +135,7 @@ def opened(world: World, contracts: tuple[SlaContract, ...], charter: Charter) -
 
 
 def _opening_rows(contracts: tuple[SlaContract, ...], tick: int, charter: Charter) -> Ints:
-    """Columns of `SlaAccounts` as rows, for contracts that have not run yet (8, C)."""
+    """Columns of `SlaAccounts` as rows, for contracts that have not run yet (9, C)."""
     windows = [window_of(contract, max(tick, contract.starts_tick), charter.grid) for contract in contracts]
     rows = np.zeros((len(_COLUMNS), len(contracts)), dtype=np.int64)
     rows[:2] = np.array(windows, dtype=np.int64).reshape(-1, 2).T
@@ -142,7 +150,7 @@ def _accounts_of(rows: Ints) -> SlaAccounts:
 
 
 def _close(contract: SlaContract, row: list[int]) -> ClosedWindow:
-    start, end, good, bad, excluded, charge, site, _ = row
+    start, end, good, bad, excluded, charge, site, *_ = row
     return ClosedWindow(
         contract_id=contract.id,
         tier=contract.tier,

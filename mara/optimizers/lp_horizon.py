@@ -7,7 +7,7 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.climate import derate_share, pue_of
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, budgets_of
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, spendable_ticks
 from mara.core.fleet import MINERS
 from mara.core.market import TOKENS_PER_MTOK, mining_value_usd_per_mwh, remote_cost_usd_per_mwh
 from mara.core.placement import held_mw
@@ -23,9 +23,6 @@ CREDIT_MULTIPLE: Final = (10.0, 5.0, 3.0)
 GOODWILL_SHARE: Final = (0.5, 0.5, 0.0)
 """Cost of shedding inside a budget as a share of the rate, so that a short look ahead does not burn budgets for
 nothing."""
-PLANNED_BUDGET_SHARE: Final = 0.7
-"""Part of an error budget that may be planned away; the rest is for outages. Of Premium's nothing may be: the few ticks
-that it tolerates are all for what cannot be helped."""
 
 
 def step_lengths(problem: Problem) -> tuple[int, ...]:
@@ -127,10 +124,9 @@ def _promises(problem: Problem, lengths: tuple[int, ...]) -> tuple[Floats, Float
     starts = problem.tick + _starts(lengths)
     power = book.power_mw * (book.ends_tick > starts[:, None])
     tiers = np.eye(TIER_COUNT)[book.tier]
-    left_ticks = np.maximum(budgets_of(book, accounts) - accounts.bad_ticks, 0) * (book.tier != Tier.PREMIUM)
+    spendable = np.maximum(spendable_ticks(book, accounts, problem.tick), 0)
     window_left = np.maximum(accounts.window_end_tick - problem.tick, 1)
     pro_rata = np.minimum(1.0, sum(lengths) / window_left)
-    spendable = left_ticks * np.where(left_ticks > 1, PLANNED_BUDGET_SHARE * pro_rata, 1.0)
-    budget = (spendable * book.power_mw * dt_h) @ tiers
-    most = power * np.minimum(1.0, left_ticks / np.array(lengths)[:, None])
+    budget = (spendable * pro_rata * book.power_mw * dt_h) @ tiers
+    most = power * np.minimum(1.0, spendable / np.array(lengths)[:, None])
     return power @ tiers, budget[:PROMISED_TIER_COUNT], (most @ tiers)[:, :PROMISED_TIER_COUNT]

@@ -29,7 +29,7 @@ class Rules:
     def plan(self, problem: Problem) -> Plan:
         conditions = conditions_of(problem.observation, problem.charter)
         desk = Desk(problem, conditions)
-        desk.place_promised()
+        desk.place_promised(spends_budgets=self.spends_budgets)
         desk.sell_tokens()
         if self.spends_budgets:
             desk.spend_budgets()

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Final
 
 from mara.core.commands import Cancel, Command, Exclude
-from mara.core.events import Event
 from mara.core.picture import forecast_snapshot, snapshot_of
 from mara.core.plan import Plan
 from mara.core.quote import Ask, Booking, Quote
@@ -28,6 +27,7 @@ from mara.runtime.lookout import Lookout
 from mara.runtime.orders import refuse_impossible
 from mara.runtime.planner import PATIENCE_SHARE, STEPPING, Patience, Planner
 from mara.runtime.quotes import Present, QuoteDesk
+from mara.runtime.recent import MOST_SHOWN, Recent
 from mara.runtime.vitals import Vitals
 from mara.runtime.watchdog import LOOK_INTERVAL_S, Watchdog
 from mara.store.claude_calls import ClaudeCalls
@@ -40,8 +40,6 @@ FIRST_BACK_OFF_S: Final = 0.5
 MAX_BACK_OFF_S: Final = 8.0
 LEAST_PUBLISH_INTERVAL_S: Final = 0.1
 """Snapshots are drawn at most this often: in fast-forward most ticks are stored and not shown."""
-MAX_SHOWN_EVENTS: Final = 50
-"""The newest events that a snapshot carries: whoever looks less often than ticks come still sees each."""
 MAX_STEPS: Final = 10_000
 MAX_COMMANDS: Final = 1_000
 MAX_SPEED_SHARE: Final = 1_000_000.0
@@ -81,7 +79,7 @@ class Platform:
         self._tries = 0
         self._failed_tick = -1
         self._published_s = float("-inf")
-        self._recent: deque[Event] = deque(maxlen=MAX_SHOWN_EVENTS)
+        self._recent = Recent()
         self._lookout = Lookout(self.vitals)
         self._plan: Plan | None = None  # in force
         self._unstored: Turn | None = None
@@ -107,8 +105,9 @@ class Platform:
         self._diary = Diary(engine.charter.grid)
         self._desk = QuoteDesk(engine, self._present, self.order, outages.record)
         try:
-            self._recent.extend(await asyncio.to_thread(store.recent_events, MAX_SHOWN_EVENTS))
-            last = await asyncio.to_thread(last_shown, store, engine, tuple(self._recent))
+            self._recent.extend(await asyncio.to_thread(store.recent_events, MOST_SHOWN))
+            shown = self._recent.shown(engine.world.tick - 1, engine.charter.grid.ticks_per_hour)
+            last = await asyncio.to_thread(last_shown, store, engine, shown)
             if self.advisor is not None:
                 await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), teller_of(self.latest))
         except BaseException:
@@ -398,8 +397,8 @@ class Platform:
         assert self._engine is not None
         assert self._planner is not None
         self._published_s = self._now_s
-        events = tuple(self._recent)
         charter, gains = self._engine.charter, self._engine.shadow_gains
+        events = self._recent.shown(turn.step.tick, charter.grid.ticks_per_hour)
         snapshot = snapshot_of(turn.step, turn.plan, events, charter, self._run_id, gains)
         behind = self._planner.forecast_behind(turn.plan)
         self.latest.publish(snapshot, forecast_snapshot(behind, charter) if behind is not None else None)

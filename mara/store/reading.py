@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from mara.core.events import Event
+from mara.core.events import STORY_KINDS, Event, worth_showing
 from mara.core.plan import PlanStep
 from mara.core.snapshot import SeriesPoint
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_HOUR
@@ -28,6 +28,8 @@ MOST_TICK_HOURS: Final = 48
 MOST_SERIES_HOURS: Final = 3 * 8_784
 MOST_SERIES_POINTS: Final = 600
 MOST_EVENTS: Final = 1_000
+STORY: Final = f"(severity = 'critical' OR kind IN ({', '.join(repr(kind) for kind in STORY_KINDS)}))"
+"""Which events tell the story of a run, in SQL."""
 
 
 class Reading:
@@ -158,12 +160,16 @@ class Reading:
         return tuple(_point(*(int(cell) for cell in row), dt_h=grid.dt_h) for row in reversed(found))
 
     def events(self, limit: int) -> tuple[Event, ...]:
-        """The newest events, newest first."""
+        """The newest events that are worth showing, newest first: the story, and the last hour's routine."""
+        last_tick, per_hour = self.next_tick() - 1, self.run().charter.grid.ticks_per_hour
         found = self.ask(
-            "SELECT tick, severity, site, kind, text FROM events ORDER BY tick DESC, number DESC LIMIT ?",
+            f"SELECT tick, severity, site, kind, text FROM events WHERE {STORY} OR tick > ?"  # noqa: S608  # words of ours
+            " ORDER BY tick DESC, number DESC LIMIT ?",
+            last_tick - per_hour,
             min(limit, MOST_EVENTS),
         )
-        return tuple(Event(tick=t, severity=s, site=i, kind=k, text=x) for t, s, i, k, x in found)
+        events = [Event(tick=t, severity=s, site=i, kind=k, text=x) for t, s, i, k, x in found]
+        return worth_showing(reversed(events), last_tick, per_hour)[::-1]
 
     def counts(self) -> dict[str, int]:
         """Rows of each table; slow on a large database."""

@@ -216,7 +216,7 @@ class Store:
             return connection
 
     def recent_events(self, limit: int) -> tuple[Event, ...]:
-        """The newest events, oldest first; none before a run began."""
+        """The newest events that are worth showing, oldest first; none before a run began."""
         return () if self.run is None else self.reading.events(limit)[::-1]
 
     @property

@@ -1,6 +1,7 @@
 """Exported rows into a file: CSV for people, Parquet for programs. The file gets its name when it is complete."""
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -20,6 +21,8 @@ READABLE: Final = 0o666
 """An export is for others, as far as the umask of who makes it lets them."""
 FORMULA_STARTS: Final = tuple("=+-@＝＋－＠")
 """First characters that spreadsheets take for a formula, in both widths."""
+THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
+"""A comma that parts thousands in a sentence's number."""
 
 
 def write_export(
@@ -59,7 +62,8 @@ def _rested(values: Iterator[Values], rest: Callable[[], object]) -> Iterator[Va
 
 def harmless(text: str) -> str:
     """Text that neither ends a field or line of a careless reader nor starts a formula in a spreadsheet."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text.replace(",", ";"))
+    without = THOUSANDS.sub("", text).replace(",", ";")
+    plain = "".join(letter if letter.isprintable() else " " for letter in without)
     return "'" + plain if plain.lstrip().startswith(FORMULA_STARTS) else plain
 
 

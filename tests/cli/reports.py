@@ -10,6 +10,8 @@ TIER_FIELDS = {
     "availability_share": float,
     "bad_ticks": int,
     "credits_usd": float,
+    "stops_per_contract_day": float,
+    "median_rest_minutes": float,
 }
 REVENUES = dict.fromkeys(("mining", "inference", "contracts", "sellback"), float)
 COSTS = dict.fromkeys(("energy", "carbon", "migration", "restart", "credits"), float)

@@ -131,7 +131,8 @@ def steps(charter: Charter, world: World, count: int, seed: int = 7) -> Iterator
         plan = plan_at(world, charter)
         seen = observation_at(world.tick, charter, seed)
         step = advance(world, seen, plan.step_at(world.tick), charter, commands_at(world.tick, world))
-        told = Event(tick=step.tick, severity="info", site=-1, kind="tick", text=f"=tick, {step.tick}")
+        kind = "outage" if step.tick % 2 else "tick"
+        told = Event(tick=step.tick, severity="info", site=-1, kind=kind, text=f"=tick, {step.tick}")
         yield step, plan, (told,) if step.tick % 3 == 0 else ()
         world = step.world
 
