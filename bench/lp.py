@@ -18,7 +18,8 @@ from mara.core.contract import PROMISED_TIER_COUNT, Tier
 from mara.core.plan import Plan
 from mara.optimizers.lp import shifted
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import columns_of, model_of
+from mara.optimizers.lp_columns import columns_of
+from mara.optimizers.lp_model import model_of
 from mara.optimizers.lp_solve import solve
 from mara.optimizers.quotes import Wish, dual_cost_usd_per_mwh, exact_cost_usd_per_mwh, outlay_of, outlay_with
 

@@ -11,7 +11,8 @@ from mara.errors import PlanError
 from mara.optimizers.accounting import profit_usd
 from mara.optimizers.greedy import greedy
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import Columns, columns_of, model_of
+from mara.optimizers.lp_columns import Columns, columns_of
+from mara.optimizers.lp_model import model_of
 from mara.optimizers.lp_solve import solve
 from mara.optimizers.schedule import Schedule, net_site_mw
 from mara.optimizers.split_solve import DIRECT_SITES, Optimum, optimum_from, solve_split

@@ -9,8 +9,9 @@ import numpy as np
 from mara.core.arrays import sealed
 from mara.core.plan import Plan, Problem
 from mara.optimizers.lp_case import LpCase, check
+from mara.optimizers.lp_columns import columns_of
 from mara.optimizers.lp_horizon import case_of, plan_steps, step_lengths
-from mara.optimizers.lp_model import LpModel, columns_of, model_of
+from mara.optimizers.lp_model import LpModel, model_of
 from mara.optimizers.lp_rounding import rounded
 from mara.optimizers.lp_solve import Basis, solve
 from mara.optimizers.split_solve import DIRECT_SITES, Optimum, dismiss_crews, optimum_from, solve_split

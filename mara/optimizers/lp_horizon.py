@@ -16,7 +16,7 @@ from mara.core.units import G_PER_KG, TOLERANCE_MW
 from mara.core.world import conditions_of
 from mara.optimizers.fill import miners_allowed
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import Columns
+from mara.optimizers.lp_columns import Columns
 
 CREDIT_MULTIPLE: Final = (10.0, 5.0, 3.0)
 """Planning penalty of a breach as a multiple of the tier's rate: steep enough to keep the order of tiers."""

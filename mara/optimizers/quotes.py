@@ -16,8 +16,9 @@ from mara.core.plan import Plan, Problem, Shadow
 from mara.core.units import HOURS_PER_DAY
 from mara.errors import PlanRejected
 from mara.optimizers.lp_case import LpCase, check
+from mara.optimizers.lp_columns import columns_of
 from mara.optimizers.lp_horizon import case_of, step_lengths
-from mara.optimizers.lp_model import columns_of, model_of
+from mara.optimizers.lp_model import model_of
 from mara.optimizers.lp_solve import Basis, solve
 from mara.optimizers.shadow import shadow_of
 from mara.optimizers.split_solve import DIRECT_SITES, solve_split

@@ -21,7 +21,9 @@ from mara.core.fleet import RACKS, Workload
 from mara.core.plan import Shadow
 from mara.optimizers.certificate import transposed
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import Columns, LpModel, columns_of, rack_room_mw, without_rows
+from mara.optimizers.lp_columns import Columns, columns_of
+from mara.optimizers.lp_model import LpModel, without_rows
+from mara.optimizers.lp_rows import rack_room_mw
 
 SHARED_ROWS: Final = ("reserve_sum", "any_one_site", "demand", "merchant")
 """Families of rows that tie sites together; the budget rows do too."""

@@ -11,7 +11,8 @@ from mara.optimizers import guarded, lp
 from mara.optimizers.certificate import certificate_of
 from mara.optimizers.lp import Lp
 from mara.optimizers.lp_case import LpCase, check
-from mara.optimizers.lp_model import columns_of, model_of
+from mara.optimizers.lp_columns import columns_of
+from mara.optimizers.lp_model import model_of
 from mara.optimizers.lp_solve import MAX_RESIDUAL_MW, solve
 from mara.optimizers.split import (
     Taken,
