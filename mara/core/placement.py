@@ -141,6 +141,14 @@ def held_mw(world: World) -> Floats:
     return _by_cell(accounts.site, book.tier, book.power_mw * accounts.served, sites)
 
 
+def placed_mw(site: Ints, book: ContractBook, sites: int) -> Floats:
+    """Promised load by the site that it runs at or keeps its place at, as `site` (C,) says (S, 3) [MW].
+
+    What resumes where it rested has not moved, and nobody is charged for it.
+    """
+    return _by_cell(site, book.tier, book.power_mw * (site != UNPLACED), sites)[:, :PROMISED_TIER_COUNT]
+
+
 def _by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
     cell = np.maximum(site, 0) * TIER_COUNT + tier
     sums: Floats = np.bincount(cell, weights=power_mw, minlength=sites * TIER_COUNT).astype(np.float64, copy=False)

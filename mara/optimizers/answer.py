@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mara.core.arrays import Floats
+from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.plan import PlanStatus, Shadow
 from mara.errors import PlanError
 from mara.optimizers.accounting import profit_usd
@@ -75,11 +76,13 @@ def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "
 def schedule_of(primal: Floats, columns: Columns, case: LpCase) -> Schedule:
     """A solution's columns as a schedule; what the solver leaves below zero is rounding and becomes zero."""
     table = np.maximum(primal, 0.0).reshape(case.steps, columns.width)
+    nowhere = np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT))
     return Schedule(
         miners_mw=table[:, columns.miners],
         merchant_mw=table[:, columns.merchant],
         contracts_mw=table[:, columns.contracts],
         shed_mw=table[:, columns.shed],
+        rested_mw=table[:, columns.rested] if case.rests_in_place else nowhere,
     )
 
 

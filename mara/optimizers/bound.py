@@ -23,16 +23,17 @@ import numpy as np
 
 from mara.core.arrays import Floats, Ints
 from mara.core.contract import PROMISED_TIER_COUNT
-from mara.core.fleet import MINERS, RACKS
+from mara.core.fleet import MINERS
 from mara.errors import ConfigError
 from mara.optimizers.certificate import bound_usd
 from mara.optimizers.diary import Chapter
 from mara.optimizers.lp_case import LpCase, check
 from mara.optimizers.lp_model import model_of, without_rows
 from mara.optimizers.lp_solve import interior_point
-from mara.optimizers.split_solve import DIRECT_SITES
 
 RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site")
+MOST_SITES: Final = 100
+"""A month of more sites takes more memory than a laptop has."""
 DEADLINE_S: Final = 1_800.0
 """Of one month."""
 
@@ -57,15 +58,20 @@ def bounds_of(chapters: Sequence[Chapter], on_month: Callable[[int], None] | Non
     """
     bounds: list[MonthBound] = []
     for index, chapter in enumerate(chapters):
-        if chapter.case.sites > DIRECT_SITES:
+        if chapter.case.sites > MOST_SITES:
             raise ConfigError(
-                f"the bound is found for fleets of up to {DIRECT_SITES} sites, this one has {chapter.case.sites}: "
+                f"the bound is found for fleets of up to {MOST_SITES} sites, this one has {chapter.case.sites}: "
                 "leave --bound out"
             )
         case = alike_merged(chapter.case)
         most_usd, gap_share = bound_of(with_free_start(case) if index else case)
         bounds.append(
-            MonthBound(month=chapter.month, profit_usd=chapter.profit_usd, bound_usd=most_usd, gap_share=gap_share)
+            MonthBound(
+                month=chapter.month,
+                profit_usd=chapter.profit_usd,
+                bound_usd=most_usd + chapter.first_fees_usd,
+                gap_share=gap_share,
+            )
         )
         if on_month is not None:
             on_month(index + 1)
@@ -90,10 +96,10 @@ def share_of_bound(bounds: Sequence[MonthBound]) -> float | None:
 def with_free_start(case: LpCase) -> LpCase:
     """The same case after anything: no load of its first step is an increase."""
     most_mw = case.available_mw.max(axis=0)
-    racks_mw = most_mw[:, RACKS].sum(axis=1) + 1.0
+    most_promised_mw = case.demand_mw[:, :PROMISED_TIER_COUNT].max(axis=0) + 1.0
     return replace(
         case,
-        served_now_mw=np.repeat(racks_mw[:, None], PROMISED_TIER_COUNT, axis=1),
+        served_now_mw=np.repeat(most_promised_mw[None], case.sites, axis=0),
         miners_now_mw=most_mw[:, MINERS].sum(axis=1) + 1.0,
     )
 
@@ -120,6 +126,8 @@ def alike_merged(case: LpCase) -> LpCase:
         demand_tokens_per_h=mean(case.demand_tokens_per_h),
         demand_mw=mean(case.demand_mw),
         shed_limit_mw=mean(case.shed_limit_mw),
+        breakable_mw=mean(case.breakable_mw),
+        unbacked_mw=mean(case.unbacked_mw),
     )
 
 

@@ -47,6 +47,7 @@ def greedy(case: LpCase) -> Schedule:
         merchant_mw=np.stack([step.merchant for step in steps]),
         contracts_mw=np.stack([step.contracts for step in steps]),
         shed_mw=np.stack([step.shed for step in steps]),
+        rested_mw=np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT)),
     )
 
 

@@ -16,7 +16,8 @@ class Columns:
 
     Attributes:
         miners (S, 3), merchant (R, S, 2), contracts (S, G), moved (S, 3), reserve (S,), reserve_sum (1,), ramp (S,),
-        shed (3,), breached (3,), and of hedged sites only: bought (N,), sold (N,).
+        shed (3,), breached (3,), and of hedged sites only: bought (N,), sold (N,). Where the case has them: rested
+            (S, 3), unserved contracts by their place; broken (3,), unserved at the price of breaking.
         width: columns in a period.
     """
 
@@ -31,6 +32,8 @@ class Columns:
     breached: Ints
     bought: Ints
     sold: Ints
+    rested: Ints
+    broken: Ints
     hedged: Ints
     width: int
 
@@ -51,6 +54,8 @@ def columns_of(case: LpCase) -> Columns:
         "breached": (PROMISED_TIER_COUNT,),
         "bought": (len(hedged),),
         "sold": (len(hedged),),
+        "rested": (s if case.rests_in_place else 0, PROMISED_TIER_COUNT),
+        "broken": (PROMISED_TIER_COUNT if case.breakable_mw.any() else 0,),
     }
     places: dict[str, Ints] = {}
     first = 0

@@ -109,6 +109,7 @@ def _cost(case: LpCase, columns: Columns) -> Floats:
     cost[:, columns.contracts.ravel()] = flattened(rack_cost - case.rate_usd_per_mwh)
     cost[:, columns.shed] = case.goodwill_usd_per_mwh
     cost[:, columns.breached] = case.credit_usd_per_mwh
+    cost[:, columns.broken] = case.breaking_usd_per_mwh[: len(columns.broken)]
     if len(columns.hedged):
         price = case.price_usd_per_mwh[:, columns.hedged]
         carbon = grid[:, columns.hedged] - price
@@ -137,10 +138,12 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     upper[:, columns.reserve_sum] = rack_room_mw(case).sum(axis=1, keepdims=True)
     upper[:, columns.ramp] = case.available_mw[:, :, MINERS].sum(axis=2)
     upper[:, columns.breached] = case.demand_mw[:, :PROMISED_TIER_COUNT]
+    upper[:, columns.rested.ravel()] = np.tile(case.demand_mw[:, :PROMISED_TIER_COUNT], len(columns.rested))
     upper *= 2.0
     upper += 1.0
     upper[:, columns.miners.ravel()] = flattened(case.available_mw[:, :, MINERS])
     upper[:, columns.shed] = case.shed_limit_mw
+    upper[:, columns.broken] = case.breakable_mw[:, : len(columns.broken)]
     upper[:, columns.bought] = (case.grid_limit_mw - case.hedge_mw)[columns.hedged]
     upper[:, columns.sold] = case.hedge_mw[columns.hedged]
     return upper

@@ -38,6 +38,7 @@ class Rows:
 
 
 def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
+    """All constraints but the budgets, which are of the whole horizon."""
     yield _power(case, columns)
     yield _racks(case, columns)
     yield _kinds(case, columns)
@@ -47,6 +48,8 @@ def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
     yield _demand(case, columns)
     yield _merchant(case, columns)
     yield _moves(case, columns)
+    if case.rests_in_place:
+        yield _places(columns, case.steps)
     yield _ramps(case, columns)
 
 
@@ -111,21 +114,22 @@ def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
 
 
 def _any_one_site(case: LpCase, columns: Columns) -> Rows:
-    """N+1: any one site's Premium fits into the reserve held elsewhere."""
+    """N+1: any one site's Premium fits into the reserve held elsewhere, but for what no placing could back."""
     s = np.arange(case.sites)
     minus = Entries(row=s, column=np.repeat(columns.reserve_sum, case.sites), values=-np.ones(case.sites))
     entries = [_ones(s, columns.contracts[:, Tier.PREMIUM]), _ones(s, columns.reserve), minus]
-    return _at_most("any_one_site", np.zeros((case.steps, case.sites)), entries)
+    return _at_most("any_one_site", np.repeat(case.unbacked_mw[:, None], case.sites, axis=1), entries)
 
 
 def _demand(case: LpCase, columns: Columns) -> Rows:
-    """Contracts run, are shed inside their budget, or breach; Spot simply may run."""
+    """Contracts run, are shed inside their budget, are broken or breach; Spot simply may run."""
     tiers = np.tile(np.arange(TIER_COUNT), case.sites)
     promised = np.arange(PROMISED_TIER_COUNT)
     lower = case.demand_mw.copy()
     lower[:, Tier.SPOT] = -np.inf
-    entries = (_ones(tiers, columns.contracts), _ones(promised, columns.shed), _ones(promised, columns.breached))
-    return Rows(name="demand", lower=lower, upper=case.demand_mw, entries=entries)
+    entries = [_ones(tiers, columns.contracts), _ones(promised, columns.shed), _ones(promised, columns.breached)]
+    entries.append(_ones(promised[: len(columns.broken)], columns.broken))
+    return Rows(name="demand", lower=lower, upper=case.demand_mw, entries=tuple(entries))
 
 
 def _merchant(case: LpCase, columns: Columns) -> Rows:
@@ -137,12 +141,22 @@ def _merchant(case: LpCase, columns: Columns) -> Rows:
 
 
 def _moves(case: LpCase, columns: Columns) -> Rows:
-    """What a site serves more of than in the step before was moved in."""
+    """What has its place at a site, running or resting, and had it elsewhere in the step before was moved in."""
     row = np.arange(case.sites * PROMISED_TIER_COUNT)
+    resting = _change(row[: columns.rested.size], columns.rested)
     promised = columns.contracts[:, :PROMISED_TIER_COUNT]
     upper = np.zeros((case.steps, len(row)))
     upper[0] = case.served_now_mw.ravel()
-    return _at_most("moves", upper, [*_change(row, promised), _minus(row, columns.moved)])
+    return _at_most("moves", upper, [*_change(row, promised), *resting, _minus(row, columns.moved)])
+
+
+def _places(columns: Columns, steps: int) -> Rows:
+    """Only what is unserved rests at a place."""
+    g = np.arange(PROMISED_TIER_COUNT)
+    entries = [_ones(np.tile(g, len(columns.rested)), columns.rested)]
+    unserved = (columns.shed, columns.breached, columns.broken)
+    entries += [_minus(g[: len(column)], column) for column in unserved]
+    return _at_most("places", np.zeros((steps, PROMISED_TIER_COUNT)), entries)
 
 
 def _ramps(case: LpCase, columns: Columns) -> Rows:
@@ -177,4 +191,5 @@ def _change(row: Ints, column: Ints) -> list[Entries]:
 
 
 def flattened(array: Floats) -> Floats:
+    """By step, all other axes as one (H, N)."""
     return np.asarray(array.reshape(len(array), -1))

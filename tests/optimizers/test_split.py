@@ -61,6 +61,10 @@ def large_case(seed: int, sites: int = 60, steps: int = 4) -> LpCase:
         restart_usd_per_mw=3.0,
         sellback_spread_share=0.05,
         carbon_price_usd_per_t=50.0,
+        breakable_mw=np.zeros((steps, 3)),
+        breaking_usd_per_mwh=np.zeros(3),
+        unbacked_mw=np.zeros(steps),
+        rests_in_place=bool(seed % 3),
         served_now_mw=draw.uniform(0.0, 2.0, (sites, 3)),
         miners_now_mw=nameplate[:, :3].sum(axis=1) * draw.uniform(0.0, 1.0, sites),
     )
