@@ -76,13 +76,14 @@ def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "
 def schedule_of(primal: Floats, columns: Columns, case: LpCase) -> Schedule:
     """A solution's columns as a schedule; what the solver leaves below zero is rounding and becomes zero."""
     table = np.maximum(primal, 0.0).reshape(case.steps, columns.width)
-    nowhere = np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT))
+    rested = np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT))
+    rested[:, :, columns.resting] = table[:, columns.rested]
     return Schedule(
         miners_mw=table[:, columns.miners],
         merchant_mw=table[:, columns.merchant],
         contracts_mw=table[:, columns.contracts],
         shed_mw=table[:, columns.shed],
-        rested_mw=table[:, columns.rested] if case.rests_in_place else nowhere,
+        rested_mw=rested,
     )
 
 

@@ -4,8 +4,8 @@ A month's case holds what really came: prices, weather, machines, demand, and th
 budgets are all that a policy could shed free of credits within the month, the whole budget of every window that reaches
 into it; nothing is kept back pro rata. Contracts count at the list rate of their tier, as plans see them.
 
-What costs no money is no cost here, so that the ledger's profit is bounded too: there is no goodwill, a contract's first
-place is free, and in ticks in which no packing holds all promises, what goes unserved is not charged as broken.
+What costs no money is no cost here, so that the ledger's profit is bounded too: there is no goodwill, a contract's
+first place is free, and in ticks in which no packing holds all promises, what goes unserved is not charged as broken.
 """
 
 from dataclasses import dataclass, field
@@ -170,7 +170,7 @@ class Diary:
             served_now_mw=placed_mw(before.accounts.site, before.book, charter.fleet.site_count),
             miners_now_mw=before.miners_mw.sum(axis=1),
             unbacked_mw=np.zeros(len(pages)),
-            rests_in_place=True,
+            rests_in_place=np.ones(PROMISED_TIER_COUNT, dtype=np.bool_),
         )
 
     def _packs(self, page: _Page) -> bool:

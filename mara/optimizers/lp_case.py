@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mara.core.arrays import Floats
+from mara.core.arrays import Bools, Floats
 from mara.errors import PlanRejected
 
 
@@ -30,8 +30,8 @@ class LpCase:
             penalty (H, 3), (3,).
         served_now_mw: contracts before the first step (S, 3). miners_now_mw: miners before it (S,).
         unbacked_mw: Premium that may run at a site without a reserve elsewhere, because no placing has one (H,).
-        rests_in_place: whether what is unserved keeps its place and resumes there for nothing, as in the ledger; then
-            `served_now_mw` holds what rests before the first step too. Otherwise every increase at a site is a move.
+        rests_in_place: tiers whose unserved load keeps its place and resumes there for nothing, as in the ledger (3,).
+            Of the others every increase at a site is a move, but for what `served_now_mw` counts as there.
     """
 
     dt_h: Floats
@@ -60,7 +60,7 @@ class LpCase:
     served_now_mw: Floats
     miners_now_mw: Floats
     unbacked_mw: Floats
-    rests_in_place: bool
+    rests_in_place: Bools
 
     @property
     def steps(self) -> int:
@@ -111,6 +111,7 @@ def check(case: LpCase) -> None:
         "served_now_mw": (s, 3),
         "miners_now_mw": (s,),
         "unbacked_mw": (h,),
+        "rests_in_place": (3,),
     }
     for name, shape in shapes.items():
         array = getattr(case, name)

@@ -17,7 +17,8 @@ class Columns:
     Attributes:
         miners (S, 3), merchant (R, S, 2), contracts (S, G), moved (S, 3), reserve (S,), reserve_sum (1,), ramp (S,),
         shed (3,), breached (3,), and of hedged sites only: bought (N,), sold (N,). Where the case has them: rested
-            (S, 3), unserved contracts by their place; broken (3,), unserved at the price of breaking.
+            (S, N), unserved contracts of the tiers that rest in place; broken (3,), unserved at the price of breaking.
+        resting: those tiers (N,).
         width: columns in a period.
     """
 
@@ -35,13 +36,14 @@ class Columns:
     rested: Ints
     broken: Ints
     hedged: Ints
+    resting: Ints
     width: int
 
 
 def columns_of(case: LpCase) -> Columns:
     """The layout of a period."""
     s, r = case.sites, case.regions
-    hedged = np.nonzero(case.hedge_mw > 0.0)[0]
+    hedged, resting = np.nonzero(case.hedge_mw > 0.0)[0], np.flatnonzero(case.rests_in_place)
     shapes: dict[str, tuple[int, ...]] = {
         "miners": (s, MINER_COUNT),
         "merchant": (r, s, RACK_KIND_COUNT),
@@ -54,7 +56,7 @@ def columns_of(case: LpCase) -> Columns:
         "breached": (PROMISED_TIER_COUNT,),
         "bought": (len(hedged),),
         "sold": (len(hedged),),
-        "rested": (s if case.rests_in_place else 0, PROMISED_TIER_COUNT),
+        "rested": (s, len(resting)),
         "broken": (PROMISED_TIER_COUNT if case.breakable_mw.any() else 0,),
     }
     places: dict[str, Ints] = {}
@@ -63,4 +65,4 @@ def columns_of(case: LpCase) -> Columns:
         size = int(np.prod(shape))
         places[name] = np.arange(first, first + size).reshape(shape)
         first += size
-    return Columns(**places, hedged=hedged, width=first)
+    return Columns(**places, hedged=hedged, resting=resting, width=first)

@@ -78,7 +78,7 @@ def case_of(problem: Problem, lengths: tuple[int, ...]) -> LpCase:
         served_now_mw=placed_mw(problem.world.accounts.site, problem.world.book, fleet.site_count),
         miners_now_mw=problem.world.miners_mw.sum(axis=1),
         unbacked_mw=least_unbacked_mw(room, demand[:, Tier.PREMIUM], demand[:, Tier.STANDARD]),
-        rests_in_place=True,
+        rests_in_place=np.arange(PROMISED_TIER_COUNT) == Tier.FLEXIBLE,
     )
 
 

@@ -138,7 +138,7 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     upper[:, columns.reserve_sum] = rack_room_mw(case).sum(axis=1, keepdims=True)
     upper[:, columns.ramp] = case.available_mw[:, :, MINERS].sum(axis=2)
     upper[:, columns.breached] = case.demand_mw[:, :PROMISED_TIER_COUNT]
-    upper[:, columns.rested.ravel()] = np.tile(case.demand_mw[:, :PROMISED_TIER_COUNT], len(columns.rested))
+    upper[:, columns.rested.ravel()] = np.tile(case.demand_mw[:, columns.resting], case.sites)
     upper *= 2.0
     upper += 1.0
     upper[:, columns.miners.ravel()] = flattened(case.available_mw[:, :, MINERS])

@@ -48,8 +48,7 @@ def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
     yield _demand(case, columns)
     yield _merchant(case, columns)
     yield _moves(case, columns)
-    if case.rests_in_place:
-        yield _places(columns, case.steps)
+    yield _places(case, columns)
     yield _ramps(case, columns)
 
 
@@ -143,20 +142,20 @@ def _merchant(case: LpCase, columns: Columns) -> Rows:
 def _moves(case: LpCase, columns: Columns) -> Rows:
     """What has its place at a site, running or resting, and had it elsewhere in the step before was moved in."""
     row = np.arange(case.sites * PROMISED_TIER_COUNT)
-    resting = _change(row[: columns.rested.size], columns.rested)
+    resting = _change(row.reshape(case.sites, -1)[:, columns.resting].ravel(), columns.rested)
     promised = columns.contracts[:, :PROMISED_TIER_COUNT]
     upper = np.zeros((case.steps, len(row)))
     upper[0] = case.served_now_mw.ravel()
     return _at_most("moves", upper, [*_change(row, promised), *resting, _minus(row, columns.moved)])
 
 
-def _places(columns: Columns, steps: int) -> Rows:
+def _places(case: LpCase, columns: Columns) -> Rows:
     """Only what is unserved rests at a place."""
-    g = np.arange(PROMISED_TIER_COUNT)
-    entries = [_ones(np.tile(g, len(columns.rested)), columns.rested)]
-    unserved = (columns.shed, columns.breached, columns.broken)
-    entries += [_minus(g[: len(column)], column) for column in unserved]
-    return _at_most("places", np.zeros((steps, PROMISED_TIER_COUNT)), entries)
+    n = np.arange(len(columns.resting))
+    entries = [_ones(np.tile(n, case.sites), columns.rested)]
+    unserved = [columns.shed, columns.breached, *([columns.broken] if len(columns.broken) else [])]
+    entries += [_minus(n, column[columns.resting]) for column in unserved]
+    return _at_most("places", np.zeros((case.steps, len(n))), entries)
 
 
 def _ramps(case: LpCase, columns: Columns) -> Rows:

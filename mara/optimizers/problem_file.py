@@ -148,7 +148,7 @@ def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
         served_now_mw=given["served_now_mw"],
         miners_now_mw=given["miners_now_mw"],
         unbacked_mw=np.zeros(steps),
-        rests_in_place=False,
+        rests_in_place=np.zeros(PROMISED_TIER_COUNT, dtype=np.bool_),
     )
 
 

@@ -153,8 +153,7 @@ def prices_of(model: LpModel, row_duals: Floats) -> Prices:
     demand[:, Tier.SPOT] = np.minimum(demand[:, Tier.SPOT], 0.0)
     one_site = np.minimum(rows[:, model.families["any_one_site"]], 0.0)
     places = np.zeros((model.steps, PROMISED_TIER_COUNT))
-    if "places" in model.families:
-        places = np.minimum(rows[:, model.families["places"]], 0.0)
+    places[:, model.columns.resting] = np.minimum(rows[:, model.families["places"]], 0.0)
     return Prices(
         demand=demand,
         merchant=np.minimum(rows[:, model.families["merchant"]], 0.0),
@@ -195,14 +194,12 @@ def priced(model: LpModel, prices: Prices) -> LpModel:
     period[:, model.families["reserve_sum"]] = prices.reserve[:, None]
     period[:, model.families["demand"]] = prices.demand
     period[:, model.families["merchant"]] = prices.merchant
-    if "places" in model.families:
-        period[:, model.families["places"]] = prices.places
+    period[:, model.families["places"]] = prices.places[:, model.columns.resting]
     columns = model.columns
     upper = model.upper.reshape(model.steps, columns.width).copy()
     upper[:, np.concatenate([columns.shed, columns.breached, columns.broken, columns.reserve_sum])] = 0.0
-    shared = [family for family in SHARED_ROWS if family in model.families]
     return replace(
-        without_rows(model, shared, with_budgets=False),
+        without_rows(model, SHARED_ROWS, with_budgets=False),
         cost=model.cost - transposed(model, np.concatenate([period.ravel(), prices.budget])),
         upper=upper.ravel(),
     )
@@ -257,7 +254,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
             whole.breached,
             whole.bought[hedged],
             whole.sold[hedged],
-            whole.rested[sites].ravel() if case.rests_in_place else whole.rested.ravel(),
+            whole.rested[sites].ravel(),
             whole.broken,
         ]
         # Adding is right for all: a site is in one block only, and what is shared adds up.
@@ -301,6 +298,6 @@ def shared_residual_mw(case: LpCase, primal: Floats) -> float:
         shed - case.shed_limit_mw,
         np.abs(reserve.sum(axis=1, keepdims=True) - reserve_sum),
         one_site - case.unbacked_mw[:, None],
-        table[:, columns.rested].sum(axis=1) - unserved,
+        table[:, columns.rested].sum(axis=1) - unserved[:, columns.resting],
     )
     return max(float(np.max(violation, initial=0.0)) for violation in violations)

@@ -58,7 +58,7 @@ def random_case(seed: int) -> LpCase:
         breakable_mw=np.zeros((h, 3)),
         breaking_usd_per_mwh=np.zeros(3),
         unbacked_mw=np.zeros(h),
-        rests_in_place=bool(seed % 3),
+        rests_in_place=np.arange(3) < seed % 4,
         served_now_mw=draw.uniform(0.0, 2.0, (s, 3)),
         miners_now_mw=nameplate[:, :3].sum(axis=1) * draw.uniform(0.0, 1.0, s),
     )

@@ -118,7 +118,7 @@ def _changes_of_site(program: Program, case: LpCase, t: int, s: int) -> None:
         move: Terms = {("y", t, s, g): 1.0, ("m", t, s, g): -1.0}
         if t:
             move["y", t - 1, s, g] = -1.0
-        if case.rests_in_place:
+        if case.rests_in_place[g]:
             move["q", t, s, g] = 1.0
             if t:
                 move["q", t - 1, s, g] = -1.0
@@ -139,7 +139,7 @@ def _fleet(program: Program, case: LpCase, t: int) -> None:
         unserved: Terms = {("u", t, g): 1.0, ("e", t, g): 1.0, ("f", t, g): 1.0}
         program.equal.append((served | unserved, float(case.demand_mw[t, g])))
         program.at_most.append(({("f", t, g): 1.0}, float(case.breakable_mw[t, g])))
-        if case.rests_in_place:
+        if case.rests_in_place[g]:
             resting: Terms = {("q", t, s, g): 1.0 for s in range(case.sites)}
             program.at_most.append((resting | dict.fromkeys(unserved, -1.0), 0.0))
         program.at_most.append(({("u", t, g): 1.0}, float(case.shed_limit_mw[t, g])))
@@ -190,7 +190,7 @@ def _point_of_site(point: Terms, schedule: Schedule, case: LpCase, t: int, s: in
         rests = schedule.rested_mw[:, s, g]
         before = schedule.contracts_mw[t - 1, s, g] + rests[t - 1] if t else case.served_now_mw[s, g]
         point["m", t, s, g] = max(y[g] + float(rests[t]) - float(before), 0.0)
-        if case.rests_in_place:
+        if case.rests_in_place[g]:
             point["q", t, s, g] = float(rests[t])
 
 

@@ -64,7 +64,7 @@ def large_case(seed: int, sites: int = 60, steps: int = 4) -> LpCase:
         breakable_mw=np.zeros((steps, 3)),
         breaking_usd_per_mwh=np.zeros(3),
         unbacked_mw=np.zeros(steps),
-        rests_in_place=bool(seed % 3),
+        rests_in_place=np.arange(3) < seed % 4,
         served_now_mw=draw.uniform(0.0, 2.0, (sites, 3)),
         miners_now_mw=nameplate[:, :3].sum(axis=1) * draw.uniform(0.0, 1.0, sites),
     )
