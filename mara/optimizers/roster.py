@@ -48,6 +48,7 @@ def companions_of(name: str, *, spends_budgets: bool = True) -> dict[str, Optimi
     """Who plans the worlds beside a live run, by name; None where that would be just as the live run plans."""
     frugal = optimizer_of(name, spends_budgets=False) if spends_budgets and name not in _BASELINES else None
     return {
+        "rules-no-budgets": optimizer_of("rules", spends_budgets=False) if name != "rules" or spends_budgets else None,
         "rules": None if name == "rules" and spends_budgets else optimizer_of("rules"),
         **{baseline: None if name == baseline else optimizer_of(baseline) for baseline in _BASELINES},
         "no-budgets": frugal,
