@@ -23,7 +23,8 @@ class Placement:
     Attributes:
         site: where each contract runs or last ran (C,).
         served: whether it runs this tick (C,).
-        scheduled: shed on purpose, inside its budget, though some site could have held it (C,).
+        scheduled: shed on purpose, inside its budget or as a promise that the plan breaks, though some site could have
+            held it (C,).
         contracts_mw: delivered by site and tier (S, G).
         moved_mw: that came from another site, by tier (S, 3).
         stranded_mw: promised load that found no place (S,); None: all did.
@@ -57,7 +58,7 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools) -> Pla
     accounts = world.accounts
     scheduled = ~accounts.served & (world.book.tier != Tier.SPOT)
     if np.count_nonzero(scheduled):
-        scheduled &= budgets_of(world.book, accounts) > accounts.bad_ticks
+        scheduled &= may_rest(step, world)
         scheduled &= world.book.power_mw <= room.max() + TOLERANCE_MW
     return Placement(
         site=accounts.site,
@@ -86,7 +87,7 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     spared = left_out
     if np.count_nonzero(left_out):
         fits = book.power_mw <= room.max() + TOLERANCE_MW
-        has_budget = budgets_of(book, accounts) > accounts.bad_ticks
+        has_budget = may_rest(step, world)
         spared = left_out & has_budget & fits
         stranded = np.flatnonzero(left_out & ~spared).tolist()
         if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
@@ -104,6 +105,14 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
         moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
         stranded_mw=_stranded_mw(site, left_out & ~spared, book, len(room)),
     )
+
+
+def may_rest(step: PlanStep, world: World) -> Bools:
+    """Who may be left out on purpose: whose budget bears it, and whose promise the plan breaks (C,)."""
+    allowed = budgets_of(world.book, world.accounts) > world.accounts.bad_ticks
+    if len(step.broken) and step.book_changes_count == world.book_changes_count:
+        allowed[step.broken] = True
+    return allowed
 
 
 def _could_give_way(i: int, at: Ints, room_mw: Floats, has_budget: Bools, book: ContractBook) -> bool:
@@ -166,7 +175,8 @@ class _Placing:
         self.book, self.accounts = world.book, world.accounts
         self.power: list[float] = world.book.power_mw.tolist()
         self.was_site: list[int] = world.accounts.site.tolist()
-        self.left_ticks = budgets_of(world.book, world.accounts) - world.accounts.bad_ticks
+        left = budgets_of(world.book, world.accounts) - world.accounts.bad_ticks
+        self.left_ticks = np.where(may_rest(step, world), np.maximum(left, 1), left)
         self.budget: list[int] = self.left_ticks.tolist()
         self.held = held.T
         self.target = step.contracts_mw.T.copy()

@@ -126,5 +126,6 @@ def without_budgets(case: LpCase) -> LpCase:
         case,
         budget_mwh=np.zeros_like(case.budget_mwh),
         shed_limit_mw=np.zeros_like(case.shed_limit_mw),
+        breakable_mw=np.zeros_like(case.breakable_mw),
         credit_usd_per_mwh=case.credit_usd_per_mwh * NEVER_MULTIPLE,
     )

@@ -14,6 +14,7 @@ from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import G_PER_KG, TOLERANCE_MW
 from mara.core.world import conditions_of
+from mara.optimizers.breaking import GOODWILL_MULTIPLE, breakable_mw
 from mara.optimizers.fill import miners_allowed
 from mara.optimizers.lp_case import LpCase
 from mara.optimizers.lp_columns import Columns
@@ -73,8 +74,8 @@ def case_of(problem: Problem, lengths: tuple[int, ...]) -> LpCase:
         restart_usd_per_mw=terms.restart_usd_per_mw,
         sellback_spread_share=terms.sellback_spread_share,
         carbon_price_usd_per_t=terms.carbon_price_usd_per_t,
-        breakable_mw=np.zeros((len(lengths), PROMISED_TIER_COUNT)),
-        breaking_usd_per_mwh=np.zeros(PROMISED_TIER_COUNT),
+        breakable_mw=breakable_mw(problem, rows)[:, :PROMISED_TIER_COUNT],
+        breaking_usd_per_mwh=rates[:PROMISED_TIER_COUNT] * GOODWILL_MULTIPLE,
         served_now_mw=placed_mw(problem.world.accounts.site, problem.world.book, fleet.site_count),
         miners_now_mw=problem.world.miners_mw.sum(axis=1),
         unbacked_mw=least_unbacked_mw(room, demand[:, Tier.PREMIUM], demand[:, Tier.STANDARD]),

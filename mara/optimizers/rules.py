@@ -13,9 +13,11 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, row_sums, sealed
+from mara.core.contract import TIER_COUNT
 from mara.core.fleet import MINERS
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.world import Conditions, conditions_of
+from mara.optimizers.breaking import broken_now
 from mara.optimizers.desk import Desk
 from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium
 
@@ -36,8 +38,10 @@ class Rules:
         desk = Desk(problem, conditions)
         desk.place_promised()
         desk.sell_tokens()
+        broken: list[int] = []
         if self.spends_budgets:
             desk.spend_budgets()
+            broken = desk.break_promises(broken_now(problem).tolist(), [np.inf] * TIER_COUNT)
         desk.move()
         desk.place_spot()
         contracts, merchant = np.array(desk.load), desk.merchant_mw()
@@ -49,6 +53,7 @@ class Rules:
             reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
             contract_site=sealed(np.array(desk.at, dtype=np.int64)),
             book_changes_count=problem.world.book_changes_count,
+            broken=sealed(np.array(broken, dtype=np.int64)),
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
