@@ -11,16 +11,19 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, row_sums
+from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.climate import pue_of
 from mara.core.contract import CREDIT_STEPS_PPM, TIER_COUNT, UNPLACED, Tier, budgets_of
 from mara.core.fleet import Workload
 from mara.core.placement import held_mw
 from mara.core.plan import Problem
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, PPM
-from mara.core.world import conditions_of
+from mara.core.world import Charter, Conditions, conditions_of
 
 GOODWILL_MULTIPLE: Final = 2.0
 """What a customer's trust is taken to be worth, for each megawatt-hour left out past a budget, in rates of its tier."""
+MOST_CREDIT_SHARE: Final = 0.5
+"""Of a window's charge, of the tiers that may be broken."""
 BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
     "never": (),
     "flexible": (Tier.FLEXIBLE,),
@@ -69,6 +72,18 @@ def breakable_mw(problem: Problem, hour_of_step: Ints) -> Floats:
     if hours is None:
         return np.zeros((len(hour_of_step), TIER_COUNT))
     return np.asarray((hours[hour_of_step] * book.power_mw) @ np.eye(TIER_COUNT)[book.tier])
+
+
+def scarce_mw(conditions: Conditions, charter: Charter) -> Floats:
+    """Most that may be left out on purpose past budgets in a tick, by tier: what sites hold whose power is so dear
+    (G,) [MW].
+    """
+    cost, most = conditions.rack_pue * conditions.grid_cost_usd_per_mwh, np.zeros(TIER_COUNT)
+    for tier in BREAKABLE[charter.terms.break_promises]:
+        # While a window's charge shrinks its credit does: an hour may pay a little below goodwill.
+        least = list_rate_usd_per_mwh(tier, charter) * (1.0 + GOODWILL_MULTIPLE - MOST_CREDIT_SHARE)
+        most[tier] = conditions.contract_room_mw[cost > least].sum()
+    return most
 
 
 def _rack_cost_usd_per_mwh(problem: Problem) -> Floats:

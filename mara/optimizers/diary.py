@@ -5,7 +5,8 @@ budgets are all that a policy could shed free of credits within the month, the w
 into it; nothing is kept back pro rata. Contracts count at the list rate of their tier, as plans see them.
 
 What costs no money is no cost here, so that the ledger's profit is bounded too: there is no goodwill, a contract's
-first place is free, and in ticks in which no packing holds all promises, what goes unserved is not charged as broken.
+first place is free, and what goes unserved is not charged as broken in ticks in which no packing holds all promises, or power
+is so dear that promises are broken on purpose.
 """
 
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from mara.core.step import Step
 from mara.core.units import G_PER_KG
 from mara.core.world import Charter, Conditions, World, conditions_of
 from mara.optimizers.accounting import profit_usd
+from mara.optimizers.breaking import scarce_mw
 from mara.optimizers.lp_case import LpCase
 from mara.optimizers.lp_horizon import CREDIT_MULTIPLE
 from mara.optimizers.packing import all_fit
@@ -142,7 +144,6 @@ class Diary:
         budget_mwh, shed_limit_mw = self._budgets()
         tokens = np.stack([observation.demand_tokens_per_h for observation in seen])
         demand = np.stack([page.step.before.book.promised_mw for page in pages])
-        crowded = np.array([not self._packs(page) for page in pages])
         return LpCase(
             dt_h=np.full(len(pages), charter.grid.dt_h),
             price_usd_per_mwh=np.stack([observation.energy_price_usd_per_mwh for observation in seen]),
@@ -165,7 +166,7 @@ class Diary:
             restart_usd_per_mw=terms.restart_usd_per_mw,
             sellback_spread_share=terms.sellback_spread_share,
             carbon_price_usd_per_t=terms.carbon_price_usd_per_t,
-            breakable_mw=demand[:, :PROMISED_TIER_COUNT] * crowded[:, None],
+            breakable_mw=np.stack([self._breakable_mw(page) for page in pages]),
             breaking_usd_per_mwh=np.zeros(PROMISED_TIER_COUNT),
             served_now_mw=placed_mw(before.accounts.site, before.book, charter.fleet.site_count),
             miners_now_mw=before.miners_mw.sum(axis=1),
@@ -173,10 +174,16 @@ class Diary:
             rests_in_place=np.ones(PROMISED_TIER_COUNT, dtype=np.bool_),
         )
 
-    def _packs(self, page: _Page) -> bool:
-        """Whether all promises of a tick can run at once."""
+    def _breakable_mw(self, page: _Page) -> Floats:
+        """What may go unserved past budgets for nothing (3,): all where not all can run, else what power is too dear
+        for.
+        """
         book = page.step.before.book
-        return all_fit(book.power_mw[book.tier < PROMISED_TIER_COUNT], page.conditions.contract_room_mw)
+        if all_fit(book.power_mw[book.tier < PROMISED_TIER_COUNT], page.conditions.contract_room_mw):
+            most = np.minimum(scarce_mw(page.conditions, self.charter), book.promised_mw)
+        else:
+            most = book.promised_mw
+        return np.asarray(most[:PROMISED_TIER_COUNT])
 
     def _budgets(self) -> tuple[Floats, Floats]:
         """All that can be shed free of credits in these ticks (3,) [MWh], and in each of them (H, 3) [MW]."""

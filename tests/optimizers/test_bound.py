@@ -46,8 +46,8 @@ class DrawnFeed:
 
     name = "drawn"
 
-    def __init__(self, charter: Charter, seed: int) -> None:
-        self.charter, self.seed = charter, seed
+    def __init__(self, charter: Charter, seed: int, *, factor: float = 1.0, outages: bool = True) -> None:
+        self.charter, self.seed, self.factor, self.outages = charter, seed, factor, outages
 
     def observe(self, tick: int) -> Observation:
         hour = tick // self.charter.grid.ticks_per_hour
@@ -56,11 +56,11 @@ class DrawnFeed:
         return builders.observation(
             self.charter,
             tick,
-            price=draw.normal(80.0, 150.0, sites),
+            price=draw.normal(80.0, 150.0, sites) * self.factor,
             carbon=draw.uniform(0.0, 900.0, sites),
             dry=draw.uniform(-5.0, 50.0, sites),
             wet=draw.uniform(-5.0, 25.0, sites),
-            up=draw.choice([0.0, 0.5, 1.0], sites, p=[0.1, 0.1, 0.8]),
+            up=draw.choice([0.0, 0.5, 1.0], sites, p=[0.1, 0.1, 0.8]) if self.outages else 1.0,
             hashprice=float(draw.uniform(20.0, 90.0)),
             multiplier=draw.uniform(0.5, 1.5, 3),
             demand=draw.uniform(0.0, 4e8, 3),
@@ -127,6 +127,37 @@ def test_no_policy_earns_more_than_the_bound_whatever_the_history(seed: int, pol
     assert [month.month for month in months] == ["2025-07", "2025-08"]
     for month in months:
         assert month.profit_usd <= month.bound_usd + 1e-9 * abs(month.bound_usd)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), policy=st.sampled_from(["rules", "static", "breakeven", "lp"]))
+def test_nobody_s_ledger_is_above_the_bound_be_contracts_too_large_or_power_at_any_price(
+    seed: int, policy: str
+) -> None:
+    draw = np.random.default_rng(seed)
+    racks = draw.uniform(12.0, 30.0)
+    charter = builders.charter(builders.fleet(limit_mw=racks), tick_minutes=60, start=MONTH_END)
+    sizes = draw.choice([1.0, 4.0, 15.0, 90.0], 6, p=[0.4, 0.3, 0.2, 0.1]) * draw.uniform(0.3, 1.2, 6)
+    contracts = tuple(
+        builders.contract(f"c{n}", Tier(int(draw.integers(0, 4))), float(mw), ticks=int(draw.integers(10, 400)))
+        for n, mw in enumerate(sizes)
+    )
+    diary = Diary(charter)
+    feed = DrawnFeed(charter, seed, factor=float(draw.choice([1.0, 40.0], p=[0.7, 0.3])), outages=False)
+    world = opened(first_world(charter), contracts, charter)
+    tally, _ = backtest(charter, feed, OPTIMIZERS[policy], world, 24, horizon_hours=3, on_step=diary.add)
+    diary.close()
+    bound = sum(month.bound_usd for month in bounds_of(diary.chapters))
+    profit = int(tally.lines_micro_usd.sum()) / 1e6
+    assert profit <= bound + 1e-6 * abs(bound)
+
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "rules": Rules(),
+    "static": Static(),
+    "breakeven": Static(breakeven=True),
+    "lp": Lp(),
+}
 
 
 @settings(max_examples=8, deadline=None)
