@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from mara.core.contract import TIER_KEYS, UNPLACED, Tier
+from mara.core.arrays import Bools
+from mara.core.contract import TIER_KEYS, UNPLACED, Tier, budgets_of
 from mara.core.fleet import MINER_COUNT, Workload
 from mara.core.step import Step
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW
@@ -113,15 +114,32 @@ def _fell(step: Step, site: int) -> bool:
 
 
 def _shedding(step: Step, charter: Charter) -> Iterator[Event]:
-    started = step.allocation.scheduled & step.before.accounts.served
+    scheduled, broken = step.allocation.scheduled, broken_promises(step)
+    spent_now = broken & (step.before.accounts.bad_ticks == budgets_of(step.before.book, step.before.accounts))
+    started = scheduled & (step.before.accounts.served | spent_now)
     for i in np.nonzero(started)[0].tolist():
         site = int(step.allocation.site[i])
         price = float(step.observation.energy_price_usd_per_mwh[site])
+        if broken[i]:
+            text = (
+                f"{_contract(step, i)} is left unserved past its error budget at {charter.fleet.sites[site].name}: "
+                f"power at {price:.0f} USD/MWh costs more than its credit and goodwill."
+            )
+            yield _event(step, "warning", site, "broken", text)
+            continue
         text = (
             f"{_contract(step, i)} rests inside its error budget at {charter.fleet.sites[site].name}: "
             f"its racks or its power are worth more now (price {price:.0f} USD/MWh)."
         )
         yield _event(step, "info", site, "budget", text)
+
+
+def broken_promises(step: Step) -> Bools:
+    """Contracts that are left out on purpose though their error budgets are spent (C,)."""
+    before = step.before
+    return np.asarray(
+        step.allocation.scheduled & (budgets_of(before.book, before.accounts) <= before.accounts.bad_ticks)
+    )
 
 
 def _curtailments(step: Step, charter: Charter) -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""When a promise is better broken: contracts whose power costs more, over the hours known, than the credit and goodwill.
+"""When a promise is better broken: contracts whose power costs more, over the hours known, than credit and goodwill.
 
 Credits go by steps: once one is crossed, further bad ticks cost nothing more until the next. So the question is put to
 each contract by itself, with its own window and its own charge: of its dearest hours, how many is it best to leave out?

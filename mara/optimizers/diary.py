@@ -5,8 +5,8 @@ budgets are all that a policy could shed free of credits within the month, the w
 into it; nothing is kept back pro rata. Contracts count at the list rate of their tier, as plans see them.
 
 What costs no money is no cost here, so that the ledger's profit is bounded too: there is no goodwill, a contract's
-first place is free, and what goes unserved is not charged as broken in ticks in which no packing holds all promises, or power
-is so dear that promises are broken on purpose.
+first place is free, and what goes unserved is not charged as broken in ticks in which no packing holds all promises, or
+power is so dear that promises are broken on purpose.
 """
 
 from dataclasses import dataclass, field

@@ -3,9 +3,9 @@ optimizer and the error budgets earn are measured differences of profit, and nev
 
 Five companions run along: under the rules, under the two static baselines, and under the live optimizer and the rules
 that may leave nobody unserved inside an error budget. All are compared by cash less the credits that they owe so far,
-those of open windows as if they closed now. Each begins where the live world stood and is kept with it, part by part, in the
-transaction of the tick, so that a resumed run goes on with them bit for bit. A companion that plans just as the live
-run does is the live run.
+those of open windows as if they closed now. Each begins where the live world stood and is kept with it, part by part,
+in the transaction of the tick, so that a resumed run goes on with them bit for bit. A companion that plans just as the
+live run does is the live run.
 """
 
 from collections.abc import Mapping
