@@ -26,7 +26,14 @@ from mara.store.reading import Reading
 
 MAX_TICK = 100_000_000
 """Nine centuries of five-minute ticks."""
-SHADOW_GAINS = ("sla_flexibility", "optimizer_vs_rules", "optimizer_vs_static_breakeven", "optimizer_vs_static")
+SHADOW_GAINS = (
+    "sla_flexibility",
+    "optimizer_vs_rules",
+    "optimizer_vs_rules_same_budgets",
+    "optimizer_vs_rules_by_resting",
+    "optimizer_vs_static_breakeven",
+    "optimizer_vs_static",
+)
 """Measured against worlds that ran beside."""
 BACKTEST_TICK_MINUTES = 60
 """Histories are hourly."""

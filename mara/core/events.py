@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from mara.core.arrays import Bools
 from mara.core.contract import TIER_KEYS, UNPLACED, Tier, budgets_of
 from mara.core.daybook import begins_day, rests_over
 from mara.core.fleet import MINER_COUNT, Workload
@@ -60,7 +61,7 @@ def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -
 
 def events_of(step: Step, charter: Charter) -> tuple[Event, ...]:
     """All events of a tick, in the order in which an operator would want to read them."""
-    makers = (_outages, _stranded, _moves, _rests, _curtailments, _bookings, _closings, _day)
+    makers = (_outages, _stranded, _moves, _broken, _rests, _curtailments, _bookings, _closings, _day)
     return tuple(event for maker in makers for event in maker(step, charter))
 
 
@@ -154,6 +155,30 @@ def _rests(step: Step, charter: Charter) -> Iterator[Event]:
             f"{left[i]} of {budgets[i]} ticks of it are left."
         )
         yield _event(step, "info", site, "budget", text)
+
+
+def _broken(step: Step, charter: Charter) -> Iterator[Event]:
+    """A promise that is broken on purpose is told as soon as its budget is past."""
+    broken = broken_promises(step)
+    if not broken.any():
+        return
+    spent_now = step.before.accounts.bad_ticks == budgets_of(step.before.book, step.before.accounts)
+    for i in np.nonzero(broken & (step.before.accounts.served | spent_now))[0].tolist():
+        site = int(step.allocation.site[i])
+        price = float(step.observation.energy_price_usd_per_mwh[site])
+        text = (
+            f"{_contract(step, i)} is left unserved past its error budget at {charter.fleet.sites[site].name}: "
+            f"power at {price:.0f} USD/MWh costs more than its credit and goodwill."
+        )
+        yield _event(step, "warning", site, "broken", text)
+
+
+def broken_promises(step: Step) -> Bools:
+    """Contracts that are left out on purpose though their error budgets are spent (C,)."""
+    before = step.before
+    return np.asarray(
+        step.allocation.scheduled & (budgets_of(before.book, before.accounts) <= before.accounts.bad_ticks)
+    )
 
 
 def _curtailments(step: Step, charter: Charter) -> Iterator[Event]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier, spendable_ticks
-from mara.core.placing import Placing
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier
+from mara.core.placing import Placing, may_rest
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import World
@@ -24,7 +24,8 @@ class Placement:
     Attributes:
         site: where each contract runs or last ran (C,).
         served: whether it runs this tick (C,).
-        scheduled: shed on purpose, inside its budget, though some site could have held it (C,).
+        scheduled: shed on purpose, inside its budget or as a promise that the plan breaks, though some site could have
+            held it (C,).
         contracts_mw: delivered by site and tier (S, G).
         moved_mw: that came from another site, by tier (S, 3).
         stranded_mw: promised load that found no place (S,); None: all did.
@@ -64,7 +65,7 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, lea
     if np.count_nonzero(scheduled):
         if np.count_nonzero(scheduled & (world.book.tier == Tier.PREMIUM)):
             return _one_by_one(step, world, capacity_mw, fell, held, least_rest_ticks)
-        scheduled &= spendable_ticks(world.book, accounts, world.tick) > 0
+        scheduled &= may_rest(step, world)
         scheduled &= world.book.power_mw <= room.max() + TOLERANCE_MW
     return Placement(
         site=accounts.site,
@@ -95,7 +96,7 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
         if np.count_nonzero(left_out & (book.tier == Tier.PREMIUM)):
             return None
         fits = book.power_mw <= room.max() + TOLERANCE_MW
-        has_budget = spendable_ticks(book, accounts, world.tick) > 0
+        has_budget = may_rest(step, world)
         spared = left_out & has_budget & fits
         stranded = np.flatnonzero(left_out & ~spared).tolist()
         if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
@@ -176,6 +177,14 @@ def held_mw(world: World) -> Floats:
     book, accounts = world.book, world.accounts
     sites = len(world.availability_share)
     return _by_cell(accounts.site, book.tier, book.power_mw * accounts.served, sites)
+
+
+def placed_mw(site: Ints, book: ContractBook, sites: int) -> Floats:
+    """Promised load by the site that it runs at or keeps its place at, as `site` (C,) says (S, 3) [MW].
+
+    What resumes where it rested has not moved, and nobody is charged for it.
+    """
+    return _by_cell(site, book.tier, book.power_mw * (site != UNPLACED), sites)[:, :PROMISED_TIER_COUNT]
 
 
 def _by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:

@@ -27,9 +27,11 @@ class Placing:
         self.book, self.accounts = world.book, world.accounts
         self.power: list[float] = world.book.power_mw.tolist()
         self.was_site: list[int] = world.accounts.site.tolist()
-        self.left_ticks = budgets_of(world.book, world.accounts) - world.accounts.bad_ticks
+        broken, left = broken_by(step, world), budgets_of(world.book, world.accounts) - world.accounts.bad_ticks
+        self.left_ticks = np.where(broken, np.maximum(left, 1), left)
         self.budget: list[int] = self.left_ticks.tolist()
-        self.spendable: list[int] = spendable_ticks(world.book, world.accounts, world.tick).tolist()
+        spendable = spendable_ticks(world.book, world.accounts, world.tick)
+        self.spendable: list[int] = np.where(broken, max(least_rest_ticks, 1), spendable).tolist()
         self.rested: list[int] = world.accounts.rest_ticks.tolist()
         self.least_rest_ticks = least_rest_ticks
         self.held = held.T
@@ -279,3 +281,16 @@ class Placing:
         self.served[i] = False
         self.free[site] += self.power[i]
         self.target[tier, site] += self.power[i]
+
+
+def may_rest(step: PlanStep, world: World) -> Bools:
+    """Who may be left out on purpose: whose budget bears it, and whose promise the plan breaks (C,)."""
+    return np.asarray((spendable_ticks(world.book, world.accounts, world.tick) > 0) | broken_by(step, world))
+
+
+def broken_by(step: PlanStep, world: World) -> Bools:
+    """Whose promise the plan breaks on purpose (C,)."""
+    broken = np.zeros(len(world.book.contracts), dtype=np.bool_)
+    if len(step.broken) and step.book_changes_count == world.book_changes_count:
+        broken[step.broken] = True
+    return broken

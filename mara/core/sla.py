@@ -100,6 +100,19 @@ def burn_rates(world: World) -> Floats:
     return np.asarray(accounts.bad_ticks / np.maximum(counted, 1) / _ALLOWED_BAD_SHARE[world.book.tier])
 
 
+def owed_micro_usd(world: World) -> int:
+    """Credits that are owed and not yet posted: of windows just closed, and of open ones as if they closed now.
+
+    A world that has burnt its budgets early would otherwise look richer than it is until its windows close.
+    """
+    accounts, tier = world.accounts, world.book.tier
+    closed = sum(window.credit_micro_usd for window in world.closed)
+    counted = accounts.good_ticks + accounts.bad_ticks
+    below = np.flatnonzero(accounts.good_ticks * PPM < _TARGET_PPM[tier] * counted).tolist()
+    good, bad, charge = accounts.good_ticks, accounts.bad_ticks, accounts.charge_micro_usd
+    return closed + sum(credit_micro_usd(Tier(tier[i]), int(good[i]), int(bad[i]), int(charge[i])) for i in below)
+
+
 def turn_over(
     world: World, accounts: SlaAccounts, arrived: tuple[SlaContract, ...], cancelled: frozenset[str], charter: Charter
 ) -> tuple[ContractBook, SlaAccounts, tuple[ClosedWindow, ...]]:
@@ -165,6 +178,7 @@ def _close(contract: SlaContract, row: list[int]) -> ClosedWindow:
     )
 
 
+_TARGET_PPM: Final = sealed(np.array(TARGET_PPM, dtype=np.int64))
 _COLUMNS: Final = tuple(SlaAccounts.__dataclass_fields__)
 _ALLOWED_BAD_SHARE: Final = sealed(
     np.array([np.inf if tier is Tier.SPOT else (PPM - TARGET_PPM[tier]) / PPM for tier in Tier])

@@ -262,6 +262,20 @@ class Desk:
             if outbid:
                 self._resell(site)
 
+    def break_promises(self, asked: list[int], wanted_mw: list[float]) -> list[int]:
+        """Leave out contracts that it pays to break, until about as much of each tier is out as `wanted_mw` (G,) says.
+
+        Returns who is left out.
+        """
+        broken = []
+        for i in sorted(asked, key=self.power.__getitem__, reverse=True):
+            if self.at[i] != UNPLACED and self.power[i] / 2 <= wanted_mw[self.tier[i]]:
+                self.take(i)
+                wanted_mw[self.tier[i]] -= self.power[i]
+            if self.at[i] == UNPLACED:
+                broken.append(i)
+        return broken
+
     def _has_unmet(self) -> bool:
         return max(self.unmet) > LEAST_UNMET_MW * min(self.tokens_per_mwh)
 

@@ -8,15 +8,17 @@ from mara.core.arrays import Floats, Ints, sealed
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.climate import derate_share, pue_of
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, spendable_ticks
-from mara.core.fleet import MINERS
+from mara.core.fleet import MINERS, RACKS, Workload
 from mara.core.market import TOKENS_PER_MTOK, mining_value_usd_per_mwh, remote_cost_usd_per_mwh
-from mara.core.placement import held_mw
+from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import G_PER_KG, TOLERANCE_MW
 from mara.core.world import conditions_of
+from mara.optimizers.breaking import GOODWILL_MULTIPLE, breakable_mw
 from mara.optimizers.fill import miners_allowed
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import Columns
+from mara.optimizers.lp_columns import Columns
+from mara.optimizers.lp_reserve import least_unbacked_mw
 
 CREDIT_MULTIPLE: Final = (10.0, 5.0, 3.0)
 """Planning penalty of a breach as a multiple of the tier's rate: steep enough to keep the order of tiers."""
@@ -42,14 +44,16 @@ def case_of(problem: Problem, lengths: tuple[int, ...]) -> LpCase:
     demand, budget, shed_limit = _promises(problem, lengths)
     by_kind = fleet.tokens_per_mwh * (problem.observation.token_price_usd_per_mtok / TOKENS_PER_MTOK)
     multiplier = forecast.demand_multiplier_share[rows]
+    pue, available = pue_of(dry_bulb, forecast.wet_bulb_c[rows], fleet), _available(problem, lengths, dry_bulb)
+    room = np.minimum(available[:, :, RACKS].sum(axis=2), fleet.grid_limit_mw / pue[:, :, Workload.GPU])
     return LpCase(
         dt_h=np.array(lengths) * charter.grid.dt_h,
         price_usd_per_mwh=forecast.energy_price_usd_per_mwh[rows],
         carbon_t_per_mwh=forecast.carbon_intensity_g_per_kwh[rows] / G_PER_KG,
-        pue=pue_of(dry_bulb, forecast.wet_bulb_c[rows], fleet),
+        pue=pue,
         grid_limit_mw=fleet.grid_limit_mw,
         hedge_mw=fleet.hedge_mw,
-        available_mw=_available(problem, lengths, dry_bulb),
+        available_mw=available,
         mining_value_usd_per_mwh=mining_value_usd_per_mwh(
             forecast.hashprice_usd_per_ph_day[rows][:, None], fleet.efficiency_j_per_th
         ),
@@ -67,8 +71,12 @@ def case_of(problem: Problem, lengths: tuple[int, ...]) -> LpCase:
         restart_usd_per_mw=terms.restart_usd_per_mw,
         sellback_spread_share=terms.sellback_spread_share,
         carbon_price_usd_per_t=terms.carbon_price_usd_per_t,
-        served_now_mw=held_mw(problem.world)[:, :PROMISED_TIER_COUNT],
+        breakable_mw=breakable_mw(problem, rows)[:, :PROMISED_TIER_COUNT],
+        breaking_usd_per_mwh=rates[:PROMISED_TIER_COUNT] * GOODWILL_MULTIPLE,
+        served_now_mw=placed_mw(problem.world.accounts.site, problem.world.book, fleet.site_count),
         miners_now_mw=problem.world.miners_mw.sum(axis=1),
+        unbacked_mw=least_unbacked_mw(room, demand[:, Tier.PREMIUM], demand[:, Tier.STANDARD]),
+        rests_in_place=np.arange(PROMISED_TIER_COUNT) == Tier.FLEXIBLE,
     )
 
 

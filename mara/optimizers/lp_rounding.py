@@ -12,6 +12,7 @@ from mara.core.placement import Placement, place
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import World, conditions_of
+from mara.optimizers.breaking import broken_now
 from mara.optimizers.desk import Desk, least_rest_ticks
 from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium
 from mara.optimizers.lp_nearest import nearest
@@ -41,8 +42,11 @@ def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) ->
     if len(waiting):
         place_waiting(desk, waiting.tolist())
     desk.sell_tokens()
+    broken: list[int] = []
     if spends_budgets:
-        desk.rest(_more_rest_mw(step, desk, problem))
+        more_mw = _more_rest_mw(step, desk, problem)
+        desk.rest(more_mw)
+        broken = desk.break_promises(broken_now(problem).tolist(), more_mw)
     desk.place_spot()
     contracts, merchant = np.array(desk.load), desk.merchant_mw()
     wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
@@ -55,6 +59,7 @@ def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) ->
         reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
         contract_site=sealed(np.array(desk.at, dtype=np.int64)),
         book_changes_count=world.book_changes_count,
+        broken=sealed(np.array(broken, dtype=np.int64)),
     )
 
 

@@ -43,7 +43,18 @@ SIMULATION = BACKTEST | {
     "credits": dict.fromkeys(TIERS, float),
     "outages": int,
     "refusals": int,
-    "gains": dict.fromkeys(("climate", "time_zone", "interaction", "sla_flexibility"), float),
+    "gains": dict.fromkeys(
+        (
+            "climate",
+            "time_zone",
+            "interaction",
+            "sla_flexibility",
+            "optimizer_vs_rules",
+            "optimizer_vs_rules_same_budgets",
+            "optimizer_vs_rules_by_resting",
+        ),
+        float,
+    ),
 }
 OF_THE_MACHINE = ("wall_s", "site_steps_per_s")
 """What two equal runs may differ in."""
