@@ -110,8 +110,8 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
 def may_rest(step: PlanStep, world: World) -> Bools:
     """Who may be left out on purpose: whose budget bears it, and whose promise the plan breaks (C,)."""
     allowed = budgets_of(world.book, world.accounts) > world.accounts.bad_ticks
-    if len(step.broken) and step.book_changes_count == world.book_changes_count:
-        allowed[step.broken] = True
+    if len(step.broken_contract) and step.book_changes_count == world.book_changes_count:
+        allowed[step.broken_contract] = True
     return allowed
 
 

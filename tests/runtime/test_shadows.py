@@ -104,8 +104,7 @@ def test_a_world_that_burnt_a_budget_owes_its_credit_before_the_window_closes() 
 
 def test_kept_worlds_of_an_older_comparison_begin_anew_together() -> None:
     ran = engine()
-    for _ in range(3):
-        kept = ticked(ran)
+    kept = ticked(ran)
     marks = record_of(
         Marks, bytes_of(Marks(since_tick=0, day=0, live_micro_usd=0, names=(RULES,), cash_micro_usd=(0,)))
     )
