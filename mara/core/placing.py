@@ -291,6 +291,6 @@ def may_rest(step: PlanStep, world: World) -> Bools:
 def broken_by(step: PlanStep, world: World) -> Bools:
     """Whose promise the plan breaks on purpose (C,)."""
     broken = np.zeros(len(world.book.contracts), dtype=np.bool_)
-    if len(step.broken) and step.book_changes_count == world.book_changes_count:
-        broken[step.broken] = True
+    if len(step.broken_contract) and step.book_changes_count == world.book_changes_count:
+        broken[step.broken_contract] = True
     return broken

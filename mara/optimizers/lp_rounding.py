@@ -59,7 +59,7 @@ def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) ->
         reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
         contract_site=sealed(np.array(desk.at, dtype=np.int64)),
         book_changes_count=world.book_changes_count,
-        broken=sealed(np.array(broken, dtype=np.int64)),
+        broken_contract=sealed(np.array(broken, dtype=np.int64)),
     )
 
 

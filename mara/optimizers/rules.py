@@ -48,6 +48,6 @@ class Rules:
             reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
             contract_site=sealed(np.array(desk.at, dtype=np.int64)),
             book_changes_count=problem.world.book_changes_count,
-            broken=sealed(np.array(broken, dtype=np.int64)),
+            broken_contract=sealed(np.array(broken, dtype=np.int64)),
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))

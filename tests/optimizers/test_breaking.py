@@ -119,6 +119,14 @@ def test_a_contract_that_can_go_to_cheap_power_is_not_broken() -> None:
     assert len(broken_now(problem(at, state, observation(at, 50, price=9_000.0))))
 
 
+def test_what_resumes_where_it_rested_is_no_move_in_the_program_either() -> None:
+    at = charter(tick_minutes=60)
+    state = world(at, (contract("f", Tier.FLEXIBLE, 2.0, ticks=DAYS),), at=[WEST])
+    resting = replace(state, accounts=replace(state.accounts, served=np.array([False])))
+    plans = [Lp().plan(problem(at, now, observation(at))) for now in (state, resting)]
+    assert plans[0].objective_usd == pytest.approx(plans[1].objective_usd)
+
+
 def test_a_run_that_may_spend_no_budget_breaks_no_promise() -> None:
     assert lived(Lp(spends_budgets=False), "standard", 9_000.0).allocation.served.all()
     assert lived(Rules(spends_budgets=False), "standard", 9_000.0).allocation.served.all()

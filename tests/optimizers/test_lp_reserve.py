@@ -1,17 +1,23 @@
 """Premium without a reserve: the least that any placing leaves so, and a single site that earns what its rules do."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from mara.backtests import compared
+from mara.bootstrap import BacktestOrder
 from mara.core.contract import Tier
+from mara.core.sla import owed_micro_usd
 from mara.core.step import advance
 from mara.optimizers.base import Optimizer
 from mara.optimizers.lp import Lp
 from mara.optimizers.lp_reserve import least_unbacked_mw
 from mara.optimizers.packing import all_fit
 from mara.optimizers.rules import Rules
-from tests.builders import charter, contract, fleet, observation, problem, site, world
+from mara.settings import read_settings
+from tests.builders import WEST, charter, contract, fleet, observation, problem, site, world
 
 
 def least_by_program(room: np.ndarray, premium: float, standard: float) -> float:
@@ -66,12 +72,32 @@ def earned_usd(optimizer: Optimizer, seed: int) -> float:
         hour = draw.normal(60.0, 30.0), float(draw.uniform(0.5, 1.5))
         seen = observation(of, tick, price=hour[0], demand=hour[1] * 1.5e10, multiplier=hour[1])
         state = advance(state, seen, optimizer.plan(problem(of, state, seen, 24)).steps[0], of).world
-    return state.cash_micro_usd / 1e6
+    return (state.cash_micro_usd - owed_micro_usd(state)) / 1e6
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_on_one_full_site_the_program_earns_no_less_than_the_rules(seed: int) -> None:
     assert earned_usd(Lp(), seed) >= 0.999 * earned_usd(Rules(), seed)
+
+
+def test_the_program_of_one_site_runs_its_premium_and_sells_nobody_the_racks_under_it() -> None:
+    own = fleet(units=((2_000, 0, 1_000, 600, 400),), sites=(site("west"),), limit_mw=30.0)
+    of = charter(own, tick_minutes=60)
+    state = world(of, (contract("p", Tier.PREMIUM, 2.0), contract("f", Tier.FLEXIBLE, 5.0)), at=[WEST, WEST])
+    later = Lp().plan(problem(of, state, observation(of, demand=1e13), 3)).steps[1]
+    assert later.contracts_mw[WEST, Tier.PREMIUM] == pytest.approx(2.0)
+    assert later.merchant_mw.sum() + later.contracts_mw.sum() == pytest.approx(10.0)
+
+
+CASE = Path(__file__).parents[3] / "shared" / "cases" / "16-one-site-lp-below-rules"
+
+
+@pytest.mark.skipif(not CASE.is_dir(), reason="no ../shared/cases beside the checkout")
+def test_four_days_of_one_full_site_in_oslo() -> None:
+    settings = read_settings({}, {"history": CASE / "osl", "fleet": str(CASE / "one.toml"), "tick_minutes": 60})
+    order = BacktestOrder(load_share=0.99)
+    rules, lp = (result.figures["profit_usd"] for result in compared(settings, order, ("rules", "lp")))
+    assert lp > rules
 
 
 def test_contracts_fit_whole_or_not_at_all() -> None:

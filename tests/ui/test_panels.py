@@ -119,11 +119,10 @@ def test_the_parts_of_both_gains_add_up_to_what_is_shown_to_the_dollar() -> None
         optimizer_vs_rules_by_resting_usd=30.5,
     )
     cells = gain_cells(replace(SNAPSHOT, gains=gains))
-    shown = {}
-    for name in GAIN_CELLS:
-        told = cells[f"gain.{name}"]
-        assert isinstance(told, list)
-        shown[name] = float(str(told[0]).removesuffix(" USD").replace("−", "-"))
+    shown = {
+        name: float(str(cells_of(cells[f"gain.{name}"])[0]).removesuffix(" USD").replace("−", "-"))
+        for name in GAIN_CELLS
+    }
     assert shown["placement"] == shown["climate"] + shown["time_zone"] + shown["interaction"] == 75.0
     assert shown["planning"] == shown["same_budgets"] + shown["by_resting"] == 91.0
     assert cells["gain.time_zone"] == ["−30 USD", "loss", 0.3]
