@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 from mara.backtests import compared
-from mara.bootstrap import BacktestOrder
+from mara.assembly import BacktestOrder
 from mara.core.contract import Tier
 from mara.core.sla import owed_micro_usd
 from mara.core.step import advance
