@@ -80,8 +80,8 @@ class SiteScreen:
         if snapshot is None or site is None:
             return {}
         stored = self._stored.newest(snapshot.tick)
-        self._prices = _newest(price_points(stored.points) | self._prices | price_now(site, snapshot))
-        self._loads = _newest(load_points(stored.points) | self._loads | load_now(site, snapshot))
+        self._prices = _course(price_points(stored.points), self._prices, price_now(site, snapshot))
+        self._loads = _course(load_points(stored.points), self._loads, load_now(site, snapshot))
         expected = forecast_of(site.id, snapshot, published.forecast)
         told = (event for event in snapshot.events if event.site_id == site.id)
         return {
@@ -183,7 +183,9 @@ def _ledger_cells(stored: Reading, snapshot: Snapshot) -> Channel:
     return ledger_cells(since, until)
 
 
-def _newest(points: Channel) -> Channel:
-    """The newest points, in their order in time."""
-    ordered = sorted(points.items(), key=lambda point: int(point[0]))
+def _course(read: Channel, seen: Channel, now: Channel) -> Channel:
+    """What was read, and what was seen since: older points that nobody looked on from are no part of the line."""
+    last_s = max(map(int, read), default=0)
+    since = {at: values for at, values in seen.items() if int(at) > last_s}
+    ordered = sorted((read | since | now).items(), key=lambda point: int(point[0]))
     return dict(ordered[-MOST_POINTS:])
