@@ -76,8 +76,8 @@ def history(
         for at_s, mean, low, high in found
         if mean is not None
     )
-    minutes = width_s // SECONDS_PER_MINUTE
-    return History(metric=what, site_id=site_id or "", bucket_minutes=minutes, points=points)
+    minutes, named = width_s // SECONDS_PER_MINUTE, "" if site == FLEET else sites_of(reading)[site]
+    return History(metric=what, site_id=named, bucket_minutes=minutes, points=points)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
