@@ -86,6 +86,12 @@ class Publisher:
         """Begin the lines with what was stored before the newest snapshot."""
         self._past = self._past.before(series, courses)
 
+    def tell_of_new_run(self) -> None:
+        """Have every open screen know that this run is ended by order, so that none takes it for a fault."""
+        for client, _ in self._screens.values():
+            if client.has_socket_connection:
+                client.run_javascript("window.mara.renew()")
+
     def look(self) -> None:
         """Draw each screen that somebody looks at, and send what has changed."""
         before, self._pictures = self._pictures, {}  # of screens that nobody looks at any more nothing is kept

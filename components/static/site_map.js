@@ -125,18 +125,15 @@ export default {
     place(sites) {
       const view = viewOf(Object.values(sites)) ?? WORLD;
       const isOther = Object.keys(view).some((edge) => view[edge] !== this.view[edge]);
-      if (isOther && this.marks) for (const id of this.marks.ids()) this.remove(id);
+      const shown = ([id, site]) => [id, { ...site, lon: shownAt(site.lon, view) }];
       this.view = view;
-      this.sites = Object.fromEntries(
-        Object.entries(sites).map(([id, site]) => [id, { ...site, lon: shownAt(site.lon, view) }]),
-      );
-      if (isOther) this.fit();
-      sites = this.sites;
+      this.sites = Object.fromEntries(Object.entries(sites).map(shown));
       this.marks ??= this.marksFor(Object.keys(sites).length);
       const known = new Set(this.marks.ids());
-      for (const id of known) if (!sites[id]) this.remove(id);
-      for (const [id, site] of Object.entries(sites)) if (!known.has(id)) this.marks.add(id, site);
+      for (const id of known) if (isOther || !sites[id]) this.remove(id);
+      for (const [id, site] of Object.entries(this.sites)) if (isOther || !known.has(id)) this.marks.add(id, site);
       if (this.isPainted) this.names = Object.entries(sites).map(([id, { name }]) => [id, name]);
+      if (isOther) this.fit();
       this.drawAll(); // numbers may have come before the sites they belong to
     },
     marksFor(count) {
