@@ -1,5 +1,6 @@
 """A site: what power costs and will cost, what runs there and why, what it has earned today."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -33,8 +34,10 @@ from components.site_tables import (
     others_panel,
 )
 from components.theme import element
+from mara.core.fleet import site_index
 from mara.core.history import Decision
 from mara.core.snapshot import LedgerSum, SitePoint, SiteSnapshot, Snapshot
+from mara.errors import CommandError
 from mara.runtime.latest import Published
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
@@ -117,6 +120,7 @@ def register(platform: Platform, publisher: Publisher) -> None:
     async def site(site_id: str) -> None:
         client = ui.context.client
         snapshot = platform.latest.read().snapshot
+        site_id = _id_of(snapshot, site_id)
         if snapshot is not None and _site_in(snapshot, site_id) is None:
             client.status_code = NOT_FOUND
             picture = publisher.open(client, nothing)
@@ -168,6 +172,13 @@ def _draw_unknown(site_id: str, snapshot: Snapshot) -> None:
             for site in snapshot.sites[:MOST_SITES_NAMED]:
                 element("a", "", site.name).props(f'href="/sites/{site.id}"')
         element("a", "", "All sites on the map").props('href="/"')
+
+
+def _id_of(snapshot: Snapshot | None, named: str) -> str:
+    """The id of the site that has this id or name; what was asked for where there is none."""
+    with suppress(CommandError):
+        return snapshot.sites[site_index(snapshot.sites, named)].id if snapshot is not None else named
+    return named
 
 
 def _site_in(snapshot: Snapshot | None, site_id: str) -> SiteSnapshot | None:
