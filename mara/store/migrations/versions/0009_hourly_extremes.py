@@ -9,7 +9,7 @@ revision = "0009"
 down_revision = "0005"
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-EXACT = sa.Double().with_variant(sa.REAL(), "sqlite")
+EXACT: sa.types.TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")
 CONTRACTS_W = "premium_w + standard_w + flexible_w + spot_w"
 IT_W = f"air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_w + {CONTRACTS_W}"
 REALS = {
