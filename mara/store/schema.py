@@ -14,7 +14,7 @@ from mara.store.connection import answering, open_to_read, refusal_of, writer_en
 from mara.store.damage import APPLICATION_ID
 from mara.store.private import files_of, make_private
 
-HEAD: Final = "0006"
+HEAD: Final = "0009"
 """The newest migration; a test compares it with the folder."""
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
