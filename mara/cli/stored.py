@@ -11,7 +11,7 @@ from mara.cli.options import moment_of, refuse_homeless
 from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.fleet_file import read_fleet
 from mara.settings import read_settings
-from mara.store import upkeep
+from mara.store import coverage, upkeep
 from mara.store.reading import Reading
 from mara.store.table_file import write_export
 
@@ -68,7 +68,7 @@ def upgrade() -> None:
 
 @db.command()
 def check() -> None:
-    """Integrity, hash chain of the ticks and trial balance."""
+    """Look at everything that is stored, and tell what such a look covers."""
     report = upkeep.check(read_settings().database_url)
     for finding in report.findings:
         complain(f"{report.name}: {finding}")
@@ -76,6 +76,14 @@ def check() -> None:
         raise typer.Exit(EXIT_DATABASE)
     run = f"run {report.run_id}, {report.ticks_count:,} ticks" if report.run_id else "no run yet"
     typer.echo(f"{report.name} is sound: {run}")
+    if report.unsealed_count:
+        since = "until the next tick is" if report.unsealed_count == report.ticks_count else "of the time before one was"
+        typer.echo(
+            f"{report.unsealed_count:,} ticks are of an older Mara, which sealed no rows: changes of contracts, windows,"
+            f" plans, events and roll-ups go unseen {since} written by this one"
+        )
+    for line in coverage.told():
+        typer.echo(line)
 
 
 @db.command()

@@ -20,7 +20,7 @@ from mara.store.chain import Digests
 from mara.store.codec import commands_of, record_of
 from mara.store.database import Database, database_of
 from mara.store.records import RunRecord, StoredTick
-from mara.store.statements import FLEET
+from mara.store.columns import FLEET
 
 MOST_TICK_HOURS: Final = 48
 """A series up to this long is drawn tick by tick, a longer one from hourly roll-ups."""

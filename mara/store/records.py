@@ -62,17 +62,16 @@ def run_record(
     """The record of a new run. Its id follows from what the run is made of, so that equal runs have equal ids."""
     fleet_hash = sha256(bytes_of(charter.fleet)).hexdigest()
     grid = charter.grid
-    made_of = (
-        seed,
-        fleet_hash,
-        grid.start_epoch_s,
-        grid.tick_minutes,
-        text_of(Terms, charter.terms),
-        feed,
-        history_hash,
-    )
     return RunRecord(
-        run_id=sha256(repr(made_of).encode()).hexdigest()[:RUN_ID_LENGTH],
+        run_id=run_id_of(
+            seed,
+            fleet_hash,
+            grid.start_epoch_s,
+            grid.tick_minutes,
+            text_of(Terms, charter.terms),
+            feed,
+            history_hash,
+        ),
         seed=seed,
         charter=charter,
         fleet_hash=fleet_hash,
@@ -81,6 +80,11 @@ def run_record(
         history_hash=history_hash,
         version=version,
     )
+
+
+def run_id_of(*made_of: int | str) -> str:
+    """Of seed, fleet's hash, start [epoch s], tick [minutes], terms as stored, feed and history's hash, in this order."""
+    return sha256(repr(made_of).encode()).hexdigest()[:RUN_ID_LENGTH]
 
 
 def difference_of(stored: RunRecord, wanted: RunRecord) -> str | None:

@@ -14,7 +14,7 @@ from mara.errors import CommandError
 from mara.store.metrics import FORMULAS, Formula, History, MetricPoint, metric_of
 from mara.store.places import site_number, sites_of, span_of
 from mara.store.reading import Reading
-from mara.store.statements import FLEET
+from mara.store.columns import FLEET
 
 MOST_POINTS: Final = 600
 MOST_ROWS: Final = 6_000

@@ -7,6 +7,7 @@ Methods work in the calling thread, one at a time. `executor` is the store's own
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from threading import RLock
 from types import MappingProxyType
@@ -23,11 +24,14 @@ from mara.core.units import HOURS_PER_DAY
 from mara.core.world import Charter, World
 from mara.errors import StoreBlocked, StoreError, StoreRefused
 from mara.store import resume, statements
+from mara.store.columns import columns_of
 from mara.store.database import Database, Hold, database_of
 from mara.store.export import ExportTable, Header, Values, export
 from mara.store.page import BOOK, WORLD, Page, Tail, digests_of, page_of
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, StoredTick
+from mara.store.seal import Marks
+from mara.store.sealed import hour_marks
 
 Durability = Literal["normal", "full"]
 RAW_DAYS: Final = 90
@@ -117,8 +121,8 @@ class Store:
                 return
             page = page_of(step, plan, events, parts, tail, self._charter)
             self._tail = None  # until the outcome is known; the next call reads what is really there
-            self._write(page, self._charter.grid)
-            self._tail = page.tail
+            to_seal = self._write(page, self._charter.grid)
+            self._tail = replace(page.tail, to_seal=to_seal)
 
     @contextmanager
     def aside(self, doing: str) -> Iterator[Connection]:
@@ -203,21 +207,24 @@ class Store:
             " load the run again and go on from there"
         )
 
-    def _write(self, page: Page, grid: TimeGrid) -> None:
+    def _write(self, page: Page, grid: TimeGrid) -> Marks:
+        """Store a tick; returns what the next one seals of what the database itself worked out."""
         self._wait_for_disk(self._always_full or page.binding)
         connection = self._connection
         with connection.begin():
             with self.database.batch(connection):
                 for table, values in page.inserts:
-                    self.database.insert(connection, *statements.columns_of(table), values)
+                    self.database.insert(connection, *columns_of(table), values)
                 if page.hour_epoch_s is not None:
                     statements.roll_up(connection, page.hour_epoch_s, page.tick, grid)
                 statements.prune(connection, page.tick - self._raw_days * HOURS_PER_DAY * grid.ticks_per_hour, grid)
                 statements.turn(connection, page)
+            to_seal = {} if page.hour_epoch_s is None else hour_marks(connection, page.hour_epoch_s)
             if not statements.advance_sequence(connection, page, self._writer_run):
                 raise StoreRefused(
                     f"{self.database.name}: another writer has gone on from tick {page.tick}: stop this one"
                 )
+        return to_seal
 
     def _wait_for_disk(self, full: bool) -> None:
         """Whether a commit waits until it would survive a power cut; a killed process loses nothing either way."""
