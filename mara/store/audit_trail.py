@@ -13,7 +13,7 @@ from mara.store.inspection import MISSING, Inspection, guarded
 from mara.store.rights import access_findings
 from mara.store.seal_check import SealWalk
 from mara.store.shape import guard_findings, shape_findings
-from mara.store.state_check import checkpoint_findings, engine_findings, run_findings, site_findings
+from mara.store.state_check import checkpoint_findings, count_findings, engine_findings, run_findings, site_findings
 from mara.store.sum_check import audit_findings, balance_findings, claude_findings, hour_findings
 
 MOST_FINDINGS: Final = 20
@@ -61,6 +61,7 @@ def _run_findings(of: Inspection, seals: SealWalk, run_id: str) -> Iterator[str]
     yield from guarded("runs, the first row", run_findings(of))
     first, last = of.ask("SELECT min(tick), max(tick) FROM ticks")[0]
     of.first_tick, of.last_tick = (-1, -1) if first is None else (first, last)
+    yield from guarded("ticks", count_findings(of))
     grid = None if of.charter is None else of.charter.grid
     walk = ChainWalk(of, of.charter.fleet.site_count if of.charter else 0)
     yield from guarded("ticks, the hash chain", walk.findings(run_id, grid))

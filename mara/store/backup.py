@@ -89,7 +89,7 @@ def fault_of(path: Path) -> str | None:
             return "empty file"
         with closing(sqlite3.connect(reading_uri(path), uri=True)) as connection:
             found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last: a name in the file that is no text
         return str(error)
     return None if found == ["ok"] else found[0].replace("\n", " ")
 

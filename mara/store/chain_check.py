@@ -40,11 +40,11 @@ class ChainWalk:
         plans = Stream(of.rows("SELECT from_tick, content FROM plans ORDER BY from_tick"))
         raw = {name: Stream(of.rows(query)) for name, query in _RAW.items()}
         for tick, commands, *hashes, link, seal, epoch_s in of.rows(_TICKS):
-            stored, marks = Digests(raw=hashes[0], kept=hashes[1], world=hashes[2]), _marks(seal)
+            stored = Digests(raw=hashes[0], kept=hashes[1], world=hashes[2])
             for _, content in plans.take(tick):
                 self.plan, self.plan_tick = content, tick
-            yield from self._kept(tick, ledger.take(tick), commands, stored.kept, marks)
-            yield from self._raw(tick, {name: stream.take(tick) for name, stream in raw.items()}, stored.raw, marks)
+            yield from self._kept(tick, ledger.take(tick), commands, stored.kept, seal)
+            yield from self._raw(tick, {name: stream.take(tick) for name, stream in raw.items()}, stored.raw, seal)
             if link_of(self.link, tick, stored) != link:
                 yield f"ticks, tick {tick}: its hash does not follow from the tick before"
             if grid is not None and grid.epoch_s(tick) != epoch_s:
@@ -53,40 +53,45 @@ class ChainWalk:
         for name, stream in (("ledger", ledger), *raw.items()):
             yield from (f"{name}, tick {row[0]}: {FOREIGN}" for row in stream.finish())
 
-    def _kept(self, tick: int, ledger: Rows, commands: Any, stored: bytes, marks: Marks) -> Iterator[str]:
+    def _kept(self, tick: int, ledger: Rows, commands: Any, stored: bytes, seal: Any) -> Iterator[str]:
         try:
-            if kept_digest(_matrix(ledger, np.int64), commands, self.plan) == stored:
+            if kept_digest(_matrix(ledger, np.int64), commands, self.plan) == stored and not self._sites(ledger):
                 return
         except UNREADABLE:
             pass  # then it is not what was written either
-        if not marks or _digest("ledger", ledger) != marks.get("ledger"):
+        marks = _marks(seal)
+        if not marks or self._sites(ledger) or _digest("ledger", ledger) != marks.get("ledger"):
             names = "ledger" if marks else "ledger, ticks or plans"
             yield f"{names}, tick {tick}{self._sites(ledger)}: {CHANGED}"
         elif self.told_plan_tick != self.plan_tick:
             self.told_plan_tick = self.plan_tick  # each tick that it was in force in would say so
             yield f"ticks, tick {tick}: its commands, or the plan of tick {self.plan_tick}, are {CHANGED}"
 
-    def _raw(self, tick: int, found: dict[str, Rows], stored: bytes, marks: Marks) -> Iterator[str]:
+    def _raw(self, tick: int, found: dict[str, Rows], stored: bytes, seal: Any) -> Iterator[str]:
         if not any(found.values()) and tick < self.of.oldest_raw_tick:
             return
         try:
             prices, market, allocations = found.values()
             read = _matrix(prices, np.float64), market[0][1:], _matrix(allocations, np.int64)
-            if raw_digest(*read) == stored and len(market) == 1:
+            apart = len(market) != 1 or self._sites(prices) or self._sites(allocations)
+            if raw_digest(*read) == stored and not apart:
                 return
         except UNREADABLE:
             pass  # then it is not what was written either
+        marks = _marks(seal)
         if not marks:
             yield f"{', '.join(found)}, tick {tick}: {CHANGED}"
-        for name in [name for name in found if marks and _digest(name, found[name]) != marks.get(name)]:
-            yield f"{name}, tick {tick}{self._sites(found[name], name)}: {CHANGED if found[name] else MISSING}"
+        for name, rows in found.items() if marks else ():
+            sites = "" if name == "markets" else self._sites(rows)
+            if sites or _digest(name, rows) != marks.get(name):
+                yield f"{name}, tick {tick}{sites}: {CHANGED if rows else MISSING}"
 
-    def _sites(self, rows: Rows, name: str = "") -> str:
+    def _sites(self, rows: Rows) -> str:
         """Which sites have a row too few or too many."""
-        if name == "markets" or not rows:
+        sites = [row[1] for row in rows]
+        if not self.site_count or sites == list(range(self.site_count)):
             return ""
-        apart = sorted({row[1] for row in rows} ^ set(range(self.site_count)))
-        return f" site {', '.join(map(str, apart))}" if apart else ""
+        return f" site {', '.join(map(str, sorted({*sites} ^ {*range(self.site_count)})))}"
 
 
 def _marks(seal: bytes | None) -> Marks:

@@ -20,6 +20,7 @@ from mara.store.adoption import Adoption, adoption_of, optimization_row
 from mara.store.chain import Digests, audit_hash, kept_digest, link_of, raw_digest, world_digest
 from mara.store.codec import bytes_of, commands_bytes, text_of
 from mara.store.ledger import LedgerEntry
+from mara.store.records import StoredTick
 from mara.store.seal import Marks, matrix_digest, row_digest, seal_of, together
 from mara.store.sealed import marks_of
 
@@ -159,10 +160,15 @@ def _part_marks(part_hashes: Mapping[str, bytes]) -> Marks:
     return {"engine_parts": tuple(row_digest(part) for part in sorted(part_hashes.items()))}
 
 
-def digests_of(step: Step) -> Digests:
-    """The digests that storing this step would give: compare them with a stored tick's to prove a replay."""
+def digests_of(step: Step, stored: StoredTick | None = None) -> Digests:
+    """The digests that storing this step would give: compare them with a stored tick's to prove a replay.
+
+    The orders of a `stored` tick are taken as it has them: an older Mara wrote them with other fields.
+    """
     light = bytes_of(step.world, without=WITHOUT_BOOK)
     world = world_digest(light, sha256(bytes_of(step.world.book)).digest())
+    if stored is not None:
+        return _Matrices.of(step).digests(stored.commands_content, stored.plan_content, world)
     return _Matrices.of(step).digests(commands_bytes(step.commands), bytes_of(step.plan), world)
 
 

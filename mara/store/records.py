@@ -46,7 +46,11 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredTick:
-    """What went into a tick and the hashes of what came out. Past the retention of raw rows `observation` is None."""
+    """What went into a tick and the hashes of what came out. Past the retention of raw rows `observation` is None.
+
+    Attributes:
+        plan_content, commands_content: plan step and commands as the bytes that they were stored as.
+    """
 
     tick: int
     observation: Observation | None
@@ -54,6 +58,8 @@ class StoredTick:
     commands: tuple[Command, ...]
     digests: Digests
     tick_hash: bytes
+    plan_content: bytes
+    commands_content: bytes | None
 
 
 def run_record(

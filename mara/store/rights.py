@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 from mara.store.chain import audit_hash
 from mara.store.seal import row_digest
 
-_SHOWN_DIGITS: Final = 16
+_MOST_SHOWN: Final = 40
+"""Letters of a place: enough of a digest to find the row, too few to use."""
 Standing = dict[str, str]
 """Digests of all rows, by table and key."""
 TABLES: Final = {
@@ -63,11 +64,10 @@ def access_findings(connection: Connection) -> Iterator[str]:
 def _differences(expected: Standing, found: Standing) -> Iterator[str]:
     for place in sorted(expected | found):
         if place not in found:
-            yield f"{place}: missing, and the access log does not tell of its end"
+            yield f"{place[:_MOST_SHOWN]}: missing, and the access log does not tell of its end"
         elif expected.get(place) != found[place]:
-            yield f"{place}: not what the access log tells of"
+            yield f"{place[:_MOST_SHOWN]}: not what the access log tells of"
 
 
 def _place(table: str, key: str | bytes) -> str:
-    """Of a token or session the first bytes: enough to find the row, too few to use."""
-    return f"{table}, {'name ' + key if isinstance(key, str) else 'digest ' + key.hex()[:_SHOWN_DIGITS]}"
+    return f"{table}, {'name ' + key if isinstance(key, str) else 'digest ' + key.hex()}"

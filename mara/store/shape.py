@@ -1,19 +1,20 @@
 """Whether the tables are those of this Mara: none missing, none changed, and their guards against changes in place."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
 from mara.store.append_only import GUARDED
+from mara.store.inspection import CHANGED
+from mara.store.schema import create
 from mara.store.tables import Row
-
-_TRIGGERS: Final = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
-}
-
 
 def shape_findings(connection: Connection) -> Iterator[str]:
     """What is not as the migrations made it."""
@@ -28,8 +29,29 @@ def shape_findings(connection: Connection) -> Iterator[str]:
 
 
 def guard_findings(connection: Connection) -> Iterator[str]:
-    """Tables that the database itself should keep anybody from changing, and does not."""
-    there = {str(row[0]) for row in connection.exec_driver_sql(_TRIGGERS[connection.dialect.name])}
-    bare = [table for table in GUARDED if not {f"{table}_no_update", f"{table}_no_delete"} <= there]
-    if bare:
-        yield f"no guard against changes is left on {', '.join(bare)}"
+    """Definitions that are not as the migrations made them; triggers are what keeps rows from being changed."""
+    if connection.dialect.name != "sqlite":
+        there = {str(row[0]) for row in connection.exec_driver_sql(_TRIGGERS)}
+        wanted = [f"{table}_no_{change}" for table in GUARDED for change in ("update", "delete")]
+        apart = [name for name in wanted if name not in there]
+    else:
+        stored = {name: sql for name, sql in connection.exec_driver_sql(_DEFINITIONS)}
+        wanted_sql = _made_definitions()
+        apart = [name for name, sql in wanted_sql.items() if stored.get(name) != sql]
+        apart += [name for name in stored if name not in wanted_sql and not name.startswith("sqlite_")]
+    if apart:
+        yield f"the database's own definitions are {CHANGED} or missing: {', '.join(apart)}"
+
+
+_TRIGGERS: Final = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+_DEFINITIONS: Final = "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'trigger') ORDER BY name"
+
+
+@cache
+def _made_definitions() -> dict[str, str | None]:
+    """What a new file has."""
+    with TemporaryDirectory(prefix="mara-") as folder:
+        path = Path(folder) / "new.db"
+        create(path)
+        with closing(sqlite3.connect(path)) as connection:
+            return dict(connection.execute(_DEFINITIONS))

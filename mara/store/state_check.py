@@ -10,7 +10,7 @@ from mara.store.chain import world_digest
 from mara.store.chain_check import ChainWalk
 from mara.store.codec import record_of
 from mara.store.columns import columns_of
-from mara.store.inspection import CHANGED, FOREIGN, MISSING, UNREADABLE, Inspection, guarded
+from mara.store.inspection import CHANGED, FOREIGN, MISSING, Inspection, guarded
 from mara.store.layout import divided, header_of
 from mara.store.page import BOOK, WORLD
 from mara.store.records import run_id_of
@@ -51,15 +51,25 @@ def site_findings(of: Inspection) -> Iterator[str]:
             yield f"site_inventories, site {site}: {CHANGED if site in expected else FOREIGN}"
 
 
+def count_findings(of: Inspection) -> Iterator[str]:
+    """There are as many ticks as the sequence says."""
+    stored = of.ask("SELECT count(*) FROM ticks")[0][0]
+    for (expected,) in of.ask("SELECT seq - (SELECT min(tick) FROM checkpoints) FROM engine_state WHERE number = 1"):
+        if expected not in (None, stored):
+            yield f"ticks: {expected} were stored, {stored} are there"
+
+
 def engine_findings(of: Inspection, walk: ChainWalk) -> Iterator[str]:
     """The engine stands where the ticks end, in the world that the last one made."""
-    state = of.ask("SELECT seq, tick_hash FROM engine_state")
+    state = of.ask("SELECT seq, tick_hash FROM engine_state WHERE number = 1")
     if not state:
-        yield f"engine_state: its row is {MISSING}"
+        yield f"engine_state, number 1: {MISSING}"
+    for (number,) in of.ask("SELECT number FROM engine_state WHERE number <> 1"):
+        yield f"engine_state, number {number}: {FOREIGN}"
     first = of.ask("SELECT tick FROM checkpoints ORDER BY tick LIMIT 1")
     next_tick = of.last_tick + 1 if of.last_tick >= 0 else first[0][0] if first else 0
     if state and state[0] != (next_tick, walk.link):
-        yield f"engine_state: the sequence stands at tick {state[0][0]}, the ticks do not end there"
+        yield f"engine_state, number 1: the sequence stands at tick {state[0][0]}, the ticks do not end there"
     parts = {part: (content, own) for part, content, own in of.ask("SELECT part, content, content_hash FROM engine_parts")}
     for part in sorted({WORLD, BOOK} - parts.keys()):
         yield f"engine_parts, part {part}: {MISSING}"
@@ -124,11 +134,3 @@ def _expected_checkpoints(of: Inspection) -> dict[int, int]:
         before = now
     return expected
 
-
-def is_readable(content: bytes) -> bool:
-    """Whether the bytes of a charter can be read."""
-    try:
-        record_of(Charter, content)
-    except UNREADABLE:
-        return False
-    return True
