@@ -77,13 +77,18 @@ def check() -> None:
     run = f"run {report.run_id}, {report.ticks_count:,} ticks" if report.run_id else "no run yet"
     typer.echo(f"{report.name} is sound: {run}")
     if report.unsealed_count:
-        since = "until the next tick is" if report.unsealed_count == report.ticks_count else "of the time before one was"
-        typer.echo(
-            f"{report.unsealed_count:,} ticks are of an older Mara, which sealed no rows: changes of contracts, windows,"
-            f" plans, events and roll-ups go unseen {since} written by this one"
-        )
+        typer.echo(_unsealed(report))
     for line in coverage.told():
         typer.echo(line)
+
+
+def _unsealed(report: upkeep.CheckReport) -> str:
+    """What an older Mara did not yet write down about its rows."""
+    since = "until the next tick is" if report.unsealed_count == report.ticks_count else "of the time before one was"
+    return (
+        f"{report.unsealed_count:,} ticks are of an older Mara, which sealed no rows: changes of contracts,"
+        f" windows, plans, events and roll-ups go unseen {since} written by this one"
+    )
 
 
 @db.command()

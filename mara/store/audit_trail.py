@@ -42,9 +42,7 @@ def findings_in(database: Database, connection: Connection, raw_days: int) -> Fi
     walk = SealWalk(of)
     said = _first(_all_findings(of, walk, run[0][0] if run else None))
     count = of.ask("SELECT count(*) FROM ticks")[0][0]
-    return Findings(
-        said=said, run_id=run[0][0] if run else "", ticks_count=count, unsealed_count=walk.unsealed_count
-    )
+    return Findings(said=said, run_id=run[0][0] if run else "", ticks_count=count, unsealed_count=walk.unsealed_count)
 
 
 def _all_findings(of: Inspection, seals: SealWalk, run_id: str | None) -> Iterator[str]:

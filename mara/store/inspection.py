@@ -1,4 +1,4 @@
-"""What every part of `mara db check` looks at: one state of a database, streams of its rows, and how a finding is told."""
+"""What each part of `mara db check` looks at: one state of a database, streams of its rows; how a finding is told."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence

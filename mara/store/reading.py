@@ -18,9 +18,9 @@ from mara.errors import StoreError, StoreRefused
 from mara.store import resume, rows, tables
 from mara.store.chain import Digests
 from mara.store.codec import bytes_of, commands_of, record_of
+from mara.store.columns import FLEET
 from mara.store.database import Database, database_of
 from mara.store.records import RunRecord, StoredTick
-from mara.store.columns import FLEET
 
 MOST_TICK_HOURS: Final = 48
 """A series up to this long is drawn tick by tick, a longer one from hourly roll-ups."""
@@ -117,7 +117,7 @@ class Reading:
 
     def is_of_older_layout(self, tick: int) -> bool:
         """Whether the world stored before `tick` was written by a Mara whose records had other fields."""
-        content = self.ask("SELECT content FROM checkpoints WHERE tick = ?", tick)[0][0]
+        content: bytes = self.ask("SELECT content FROM checkpoints WHERE tick = ?", tick)[0][0]
         return bytes_of(record_of(World, content)) != content
 
     def stored_tick(self, tick: int) -> StoredTick:

@@ -89,7 +89,7 @@ def run_record(
 
 
 def run_id_of(*made_of: int | str) -> str:
-    """Of seed, fleet's hash, start [epoch s], tick [minutes], terms as stored, feed and history's hash, in this order."""
+    """Of seed, hash of the fleet, start [epoch s], tick [minutes], terms as stored, feed and hash of the history."""
     return sha256(repr(made_of).encode()).hexdigest()[:RUN_ID_LENGTH]
 
 

@@ -11,11 +11,11 @@ from mara.store import rows, tables
 from mara.store.adoption import Adoption
 from mara.store.chain import genesis_of
 from mara.store.codec import bytes_of, record_of
+from mara.store.columns import columns_of
 from mara.store.database import Database
 from mara.store.page import BOOK, WITHOUT_BOOK, WORLD, Tail
 from mara.store.records import RunRecord
 from mara.store.sealed import pending_marks
-from mara.store.columns import columns_of
 
 
 def take_over(connection: Connection) -> int:

@@ -4,12 +4,22 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from mara.core.units import SECONDS_PER_HOUR
 from mara.store.inspection import CHANGED, FOREIGN, MISSING, UNREADABLE, Inspection, Rows, Stream
 from mara.store.page import BOOK, WORLD
-from mara.store.seal import LINK_BYTES, OLDER, Marks, head_mark, head_number, marks_in, row_digest, rows_digest, seal_link
+from mara.store.seal import (
+    LINK_BYTES,
+    OLDER,
+    Marks,
+    head_mark,
+    head_number,
+    marks_in,
+    row_digest,
+    rows_digest,
+    seal_link,
+)
 from mara.store.sealed import BY_ROW, FIRST_CHECKPOINT, HOURLY, RUN, Sealed
 
 _SEALS: Final = "SELECT tick, epoch_s, tick_hash, seal FROM ticks ORDER BY tick"
@@ -110,9 +120,9 @@ class _Heads:
     """How far the logs beside the run had come, compared with how far they go."""
 
     def __init__(self, of: Inspection) -> None:
-        self._access = dict(of.ask("SELECT number, entry_hash FROM access_log"))
-        self._runs = dict(of.ask("SELECT number, row_hash FROM claude_runs"))
-        self._requests = dict(of.ask("SELECT number, NULL FROM claude_requests"))
+        self._access: dict[int, Any] = dict(of.ask("SELECT number, entry_hash FROM access_log"))
+        self._runs: dict[int, Any] = dict(of.ask("SELECT number, row_hash FROM claude_runs"))
+        self._requests: dict[int, Any] = dict(of.ask("SELECT number, NULL FROM claude_requests"))
 
     def findings(self, tick: int, marks: Marks) -> Iterator[str]:
         for name, lines in (

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Connection
 
+from mara.core.units import SECONDS_PER_HOUR
 from mara.store import tables
 from mara.store.columns import FLEET, columns_of
 from mara.store.seal import OLDER, Marks, head_mark, row_digest, rows_digest
@@ -41,6 +42,10 @@ class Sealed:
         return f"SELECT {', '.join(self.columns)} FROM {self.name} {where} ORDER BY {order}"  # noqa: S608  # names of ours
 
 
+_LAST_HOUR: Final = f"""
+SELECT h.hour_epoch_s FROM (SELECT epoch_s FROM ticks ORDER BY tick DESC LIMIT 1) AS last CROSS JOIN hourly h
+WHERE h.site = {FLEET} AND h.hour_epoch_s = last.epoch_s - last.epoch_s % {SECONDS_PER_HOUR}
+"""  # noqa: S608  # names of ours
 FIRST_CHECKPOINT: Final = "SELECT tick, kept, content FROM checkpoints ORDER BY tick LIMIT 1"
 _HEADS: Final = {
     "access_log": "SELECT number, entry_hash FROM access_log ORDER BY number DESC LIMIT 1",
@@ -126,9 +131,5 @@ def pending_marks(connection: Connection, last_seal: bytes | None) -> Marks:
 
 def _last_hour_marks(connection: Connection) -> Marks:
     """What `hour_marks` gave after the last tick; nothing when no hour ended with it."""
-    found = connection.exec_driver_sql(
-        "SELECT h.hour_epoch_s FROM (SELECT epoch_s FROM ticks ORDER BY tick DESC LIMIT 1) AS last"
-        f" CROSS JOIN hourly h WHERE h.site = {FLEET} AND h.hour_epoch_s = last.epoch_s - last.epoch_s % 3600"  # noqa: S608
-    ).one_or_none()
+    found = connection.exec_driver_sql(_LAST_HOUR).one_or_none()
     return {} if found is None else hour_marks(connection, int(found[0]))
-

@@ -16,6 +16,7 @@ from mara.store.inspection import CHANGED
 from mara.store.schema import create
 from mara.store.tables import Row
 
+
 def shape_findings(connection: Connection) -> Iterator[str]:
     """What is not as the migrations made it."""
     inspector = inspect(connection)
@@ -25,7 +26,9 @@ def shape_findings(connection: Connection) -> Iterator[str]:
             yield f"table {name}: missing"
             continue
         stored = {str(column["name"]) for column in inspector.get_columns(name)}
-        yield from (f"table {name}: its column {c} is missing" for c in sorted({c.name for c in table.columns} - stored))
+        yield from (
+            f"table {name}: its column {c} is missing" for c in sorted({c.name for c in table.columns} - stored)
+        )
 
 
 def guard_findings(connection: Connection) -> Iterator[str]:
@@ -35,7 +38,7 @@ def guard_findings(connection: Connection) -> Iterator[str]:
         wanted = [f"{table}_no_{change}" for table in GUARDED for change in ("update", "delete")]
         apart = [name for name in wanted if name not in there]
     else:
-        stored = {name: sql for name, sql in connection.exec_driver_sql(_DEFINITIONS)}
+        stored = {str(row[0]): row[1] for row in connection.exec_driver_sql(_DEFINITIONS)}
         wanted_sql = _made_definitions()
         apart = [name for name, sql in wanted_sql.items() if stored.get(name) != sql]
         apart += [name for name in stored if name not in wanted_sql and not name.startswith("sqlite_")]

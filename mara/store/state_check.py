@@ -17,7 +17,8 @@ from mara.store.records import run_id_of
 from mara.store.tables import SiteInventory
 
 _RUN: Final = (
-    "SELECT run_id, seed, fleet_name, fleet_hash, start_epoch_s, tick_minutes, feed, history_hash, terms, charter FROM runs"
+    "SELECT run_id, seed, fleet_name, fleet_hash, start_epoch_s, tick_minutes, feed, history_hash, terms, charter"
+    " FROM runs"
 )
 
 
@@ -70,7 +71,9 @@ def engine_findings(of: Inspection, walk: ChainWalk) -> Iterator[str]:
     next_tick = of.last_tick + 1 if of.last_tick >= 0 else first[0][0] if first else 0
     if state and state[0] != (next_tick, walk.link):
         yield f"engine_state, number 1: the sequence stands at tick {state[0][0]}, the ticks do not end there"
-    parts = {part: (content, own) for part, content, own in of.ask("SELECT part, content, content_hash FROM engine_parts")}
+    parts = {
+        part: (content, own) for part, content, own in of.ask("SELECT part, content, content_hash FROM engine_parts")
+    }
     for part in sorted({WORLD, BOOK} - parts.keys()):
         yield f"engine_parts, part {part}: {MISSING}"
     if {WORLD, BOOK} <= parts.keys():
@@ -133,4 +136,3 @@ def _expected_checkpoints(of: Inspection) -> dict[int, int]:
             expected[tick] = int(now.month != before.month)
         before = now
     return expected
-

@@ -1,4 +1,4 @@
-"""Figures that follow from other rows: totals and balance from the ledger, roll-ups from raw rows, orders from ticks."""
+"""Figures that follow from other rows: totals from the ledger, roll-ups from raw rows, the audit from the ticks."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -126,7 +126,9 @@ def _tells(entry: list[Any], order: _Order) -> bool:
     """Whether a line tells of an order; of an older Mara's nobody knew who gave them."""
     kind, plain = order
     action = f"{kind} {json.dumps(plain, separators=(',', ':'), allow_nan=False)}"
-    return entry[4] == action and entry[2] == plain.get("by", entry[2]) and entry[3] == plain.get("address", entry[3])
+    return bool(
+        entry[4] == action and entry[2] == plain.get("by", entry[2]) and entry[3] == plain.get("address", entry[3])
+    )
 
 
 def claude_findings(of: Inspection) -> Iterator[str]:

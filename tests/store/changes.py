@@ -80,25 +80,28 @@ def drawn(path: Path, random: Random, count: int) -> Iterator[Change]:
 def make(path: Path, change: Change, random: Random) -> bool:
     """Make a change past every guard, and leave the guards as they were; whether there was anything to change."""
     with unguarded(path) as connection:
-        columns = columns_of(path, change.table)
-        rows = [tuple(row) for row in connection.execute(f"SELECT * FROM {change.table}").fetchall()]
-        if not rows:
-            return False
-        row = random.choice(rows)
-        mark = "%s" if path.suffix == ON_A_SERVER else "?"
-        if change.kind != INSERT:
-            same = " IS NOT DISTINCT FROM " if path.suffix == ON_A_SERVER else " IS "
-            where = " AND ".join(f"{name}{same}{mark}" for name in columns)
-            if change.kind == DELETE:
-                return _tried(connection, f"DELETE FROM {change.table} WHERE {where}", row)
-            place = columns.index(change.column)
-            value = _other(row[place], Table.metadata.tables[change.table].columns[change.column].type.python_type, random)
-            statement = f"UPDATE {change.table} SET {change.column} = {mark} WHERE {where}"
-            return _tried(connection, statement, (value, *row))
-        keys = {column.name for column in Table.metadata.tables[change.table].columns if column.primary_key or column.unique}
-        foreign = [_other(v, int, random) if name in keys else v for name, v in zip(columns, row, strict=True)]
-        marks = ", ".join(mark for _ in columns)
-        return _tried(connection, f"INSERT INTO {change.table} VALUES ({marks})", tuple(foreign))
+        return make_in(connection, columns_of(path, change.table), change, random)
+
+
+def make_in(connection: Any, columns: list[str], change: Change, random: Random) -> bool:
+    """The same, in a connection that no guard holds."""
+    is_file = isinstance(connection, sqlite3.Connection)
+    mark, same = ("?", " IS ") if is_file else ("%s", " IS NOT DISTINCT FROM ")
+    rows = [tuple(row) for row in connection.execute(f"SELECT * FROM {change.table}").fetchall()]
+    if not rows:
+        return False
+    row, table = random.choice(rows), Table.metadata.tables[change.table]
+    where = " AND ".join(f"{name}{same}{mark}" for name in columns)
+    if change.kind == DELETE:
+        return _tried(connection, f"DELETE FROM {change.table} WHERE {where}", row)
+    if change.kind == UPDATE:
+        value = _other(row[columns.index(change.column)], table.columns[change.column].type.python_type, random)
+        statement = f"UPDATE {change.table} SET {change.column} = {mark} WHERE {where}"
+        return _tried(connection, statement, (value, *row))
+    keys = {column.name for column in table.columns if column.primary_key or column.unique}
+    foreign = [_other(v, int, random) if name in keys else v for name, v in zip(columns, row, strict=True)]
+    marks = ", ".join(mark for _ in columns)
+    return _tried(connection, f"INSERT INTO {change.table} VALUES ({marks})", tuple(foreign))
 
 
 def _tried(connection: Any, statement: str, values: Row) -> bool:
@@ -119,9 +122,10 @@ def _other(value: Any, kind: type, random: Random) -> Any:
         return {int: 7, float: 7.5, str: "seven"}.get(kind, b"seven")
     if isinstance(value, bytes):
         place = random.randrange(len(value)) if value else 0
-        return value[:place] + bytes([value[place] ^ (1 << random.randrange(8))]) + value[place + 1 :] if value else b"x"
+        turned = value[place] ^ (1 << random.randrange(8)) if value else 0
+        return value[:place] + bytes([turned]) + value[place + 1 :]
     if isinstance(value, str):
-        return random.choice((value + "x", value[:-1] + "~", ""))if value else "x"
+        return random.choice((value + "x", value[:-1] + "~", "")) if value else "x"
     return value + random.choice((1, -1, 1_000, 1_000_000))
 
 
@@ -150,9 +154,14 @@ def dump(path: Path) -> dict[str, Any] | None:
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             connection.text_factory = bytes
-            tables = [str(row[0], "utf-8") for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            tables = [
+                str(row[0], "utf-8")
+                for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            ]
             found: dict[str, Any] = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
-            found["sqlite_master"] = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+            found["sqlite_master"] = connection.execute(
+                "SELECT type, name, tbl_name, sql FROM sqlite_master"
+            ).fetchall()
             return found
     except (sqlite3.Error, UnicodeDecodeError, OverflowError):
         return None

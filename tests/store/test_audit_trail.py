@@ -63,7 +63,10 @@ def test_an_empty_database_is_sound(tmp_path: Path, kind: str) -> None:
         ("UPDATE ticks SET revenue_micro_usd = revenue_micro_usd + 1 WHERE tick = 6", "ticks, tick 6: its totals"),
         ("DELETE FROM ticks WHERE tick = 99", "engine_state, number 1: the sequence stands at tick 100"),
         ("UPDATE audit SET actor = 'nobody' WHERE number = 1", "audit, number 1: not what was written"),
-        ("UPDATE checkpoints SET content = (SELECT content FROM checkpoints LIMIT 1)", "checkpoints, tick 24: the stored world"),
+        (
+            "UPDATE checkpoints SET content = (SELECT content FROM checkpoints LIMIT 1)",
+            "checkpoints, tick 24: the stored world",
+        ),
     ],
 )
 def test_a_row_that_was_changed_is_found(database: Path, statement: str, finding: str) -> None:

@@ -55,7 +55,10 @@ def test_it_is_sound_replays_bit_for_bit_and_goes_on(upgraded: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "finding"),
     [
-        ("UPDATE sla_windows SET credit_micro_usd = credit_micro_usd + 1 WHERE closed_tick < 60", "sla_windows, before"),
+        (
+            "UPDATE sla_windows SET credit_micro_usd = credit_micro_usd + 1 WHERE closed_tick < 60",
+            "sla_windows, before",
+        ),
         ("DELETE FROM events WHERE tick = 3", "events, before tick 60"),
         ("UPDATE hourly SET revenue_micro_usd = 0 WHERE site = 1", "hourly, before tick 60"),
         ("UPDATE runs SET optimizer = 'x'", "runs, the first row"),
