@@ -1,25 +1,8 @@
 """Tables whose rows are never changed or deleted: the database itself refuses, whoever asks."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from alembic import op
-
-GUARDED: Final = (
-    "runs",
-    "site_inventories",
-    "ticks",
-    "hourly",
-    "ledger",
-    "sla_contracts",
-    "sla_intervals",
-    "sla_windows",
-    "plans",
-    "optimization_runs",
-    "audit",
-    "access_log",
-)
-"""Tables that migrations have protected so far: `mara db check` looks whether they still are."""
 
 _REFUSE = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS

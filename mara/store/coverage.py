@@ -4,12 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from mara.store import claude_calls, ledger, people
-from mara.store.tables import Row
-
-_MODULES: Final = (claude_calls, ledger, people)
-"""Their tables are of the schema too."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cover:
@@ -95,11 +89,6 @@ BEYOND: Final = (
     "raw rows past their retention: a replay from the month's checkpoint proves those ticks",
 )
 """What no look at one database can tell."""
-
-
-def schema_columns() -> dict[str, tuple[str, ...]]:
-    """The columns of every table."""
-    return {name: tuple(c.name for c in table.columns) for name, table in Row.metadata.tables.items()}
 
 
 def told() -> Iterator[str]:

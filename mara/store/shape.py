@@ -11,10 +11,25 @@ from typing import Final
 from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
-from mara.store.append_only import GUARDED
 from mara.store.inspection import CHANGED
 from mara.store.schema import create
 from mara.store.tables import Row
+
+GUARDED: Final = (
+    "runs",
+    "site_inventories",
+    "ticks",
+    "hourly",
+    "ledger",
+    "sla_contracts",
+    "sla_intervals",
+    "sla_windows",
+    "plans",
+    "optimization_runs",
+    "audit",
+    "access_log",
+)
+"""Tables that migrations have protected so far: `mara db check` looks whether they still are."""
 
 
 def shape_findings(connection: Connection) -> Iterator[str]:
@@ -29,6 +44,14 @@ def shape_findings(connection: Connection) -> Iterator[str]:
         yield from (
             f"table {name}: its column {c} is missing" for c in sorted({c.name for c in table.columns} - stored)
         )
+
+
+def schema_columns() -> dict[str, tuple[str, ...]]:
+    """The columns of every table."""
+    from mara.store import claude_calls, ledger, people  # at the first check: they are much to import, for their tables
+
+    assert claude_calls.ClaudeRun.metadata is ledger.LedgerEntry.metadata is people.User.metadata is Row.metadata
+    return {name: tuple(column.name for column in table.columns) for name, table in Row.metadata.tables.items()}
 
 
 def guard_findings(connection: Connection) -> Iterator[str]:

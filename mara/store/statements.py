@@ -9,6 +9,8 @@ from mara.core.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
 from mara.store.columns import FLEET
 from mara.store.page import BOOK, WORLD, Page
 
+RAW_DAYS: Final = 90
+"""Simulated days that raw rows, events and daily checkpoints are kept. Nothing else is ever deleted."""
 RAW_TABLES: Final = ("prices", "markets", "allocations", "events")
 
 _MEAN_W: Final = tuple(

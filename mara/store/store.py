@@ -32,10 +32,9 @@ from mara.store.reading import Reading
 from mara.store.records import RunRecord, StoredTick
 from mara.store.seal import Marks
 from mara.store.sealed import hour_marks
+from mara.store.statements import RAW_DAYS
 
 Durability = Literal["normal", "full"]
-RAW_DAYS: Final = 90
-"""Simulated days that raw rows, events and daily checkpoints are kept. Nothing else is ever deleted."""
 MB: Final = 1_000_000
 LEAST_FREE_BYTES: Final = 500 * MB
 """Below it nothing runs ahead of the clock."""

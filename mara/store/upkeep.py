@@ -9,7 +9,7 @@ from mara.store.database import database_of
 from mara.store.reading import Reading
 from mara.store.schema import HEAD
 from mara.store.sqlite_file import SqliteFile
-from mara.store.store import RAW_DAYS
+from mara.store.statements import RAW_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

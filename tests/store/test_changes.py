@@ -1,6 +1,7 @@
 """Whatever is changed in a stored run, `mara db check` names it, or says beforehand that it would not see it.
 
-SOAK=1 in the environment takes the long form: each column of each table, 100 changes and 400 bits on top, of which some 160 mean something.
+SOAK=1 in the environment takes the long form: each column of each table, 100 changes, and 400 bits, of which some 160
+mean something.
 """
 
 import os
@@ -14,9 +15,11 @@ import pytest
 from mara.errors import MaraError, StoreRefused
 from mara.store import upkeep
 from mara.store.audit_trail import findings_in
-from mara.store.coverage import COVERAGE, schema_columns
+from mara.store.coverage import COVERAGE
 from mara.store.database import database_of
-from mara.store.store import RAW_DAYS, Store
+from mara.store.shape import schema_columns
+from mara.store.statements import RAW_DAYS
+from mara.store.store import Store
 from tests.store.changes import DELETE, INSERT, UPDATE, Change, drawn, dump, flip, full_run, make, make_in
 from tests.store.databases import columns_of, copied, tamper, url_of
 
