@@ -9,7 +9,7 @@ import numpy as np
 from mara.core.timegrid import TimeGrid
 from mara.store.chain import Digests, genesis_of, kept_digest, link_of, raw_digest
 from mara.store.inspection import CHANGED, FOREIGN, MISSING, UNREADABLE, Inspection, Rows, Stream
-from mara.store.seal import Marks, marks_in, matrix_digest, row_digest
+from mara.store.seal import Marks, market_digest, marks_in, matrix_digest
 
 _TICKS: Final = (
     "SELECT tick, commands, raw_hash, kept_hash, world_hash, tick_hash, seal, epoch_s FROM ticks ORDER BY tick"
@@ -105,7 +105,7 @@ def _marks(seal: bytes | None) -> Marks:
 def _digest(name: str, rows: Rows) -> tuple[bytes, ...] | None:
     try:
         if name == "markets":
-            return (row_digest(rows[0][1:]),)
+            return (market_digest(rows[0][1:]),)
         return (matrix_digest(_matrix(rows, np.float64 if name == "prices" else np.int64)),)
     except UNREADABLE:
         return None

@@ -21,7 +21,7 @@ from mara.store.chain import Digests, audit_hash, kept_digest, link_of, raw_dige
 from mara.store.codec import bytes_of, commands_bytes, text_of
 from mara.store.ledger import LedgerEntry
 from mara.store.records import StoredTick
-from mara.store.seal import Marks, matrix_digest, row_digest, seal_of, together
+from mara.store.seal import Marks, market_digest, matrix_digest, part_digest, seal_of, together
 from mara.store.sealed import marks_of
 
 WITHOUT_BOOK: Final = frozenset({"book"})
@@ -157,7 +157,7 @@ def page_of(
 
 
 def _part_marks(part_hashes: Mapping[str, bytes]) -> Marks:
-    return {"engine_parts": tuple(row_digest(part) for part in sorted(part_hashes.items()))}
+    return {"engine_parts": tuple(part_digest(*part) for part in sorted(part_hashes.items()))}
 
 
 def digests_of(step: Step, stored: StoredTick | None = None) -> Digests:
@@ -226,7 +226,7 @@ def _facts(step: Step, tail: Tail, plan_content: bytes, world: bytes, grid: Time
         link,
         {
             "prices": (matrix_digest(made.prices),),
-            "markets": (row_digest(made.market),),
+            "markets": (market_digest(made.market),),
             "allocations": (matrix_digest(made.allocations),),
             "ledger": (matrix_digest(made.ledger),),
         },

@@ -66,6 +66,16 @@ def matrix_digest(matrix: np.ndarray) -> bytes:
     return sha256((matrix + 0.0 if matrix.dtype.kind == "f" else matrix).tobytes()).digest()[:DIGEST_BYTES]
 
 
+def market_digest(market: tuple[Any, ...]) -> bytes:
+    """Of the market's row after its tick."""
+    return sha256(repr(market).encode()).digest()[:DIGEST_BYTES]
+
+
+def part_digest(part: str, content_hash: bytes) -> bytes:
+    """Of what others keep beside the world."""
+    return sha256(content_hash + part.encode(errors="backslashreplace")).digest()[:DIGEST_BYTES]
+
+
 def head_mark(number: int, entry_hash: bytes) -> bytes:
     """The last line of a log: how far it went, and which line that was."""
     return number.to_bytes(8, "big", signed=True) + entry_hash[:8].ljust(8, b"\0")

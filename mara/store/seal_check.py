@@ -16,6 +16,7 @@ from mara.store.seal import (
     head_mark,
     head_number,
     marks_in,
+    part_digest,
     row_digest,
     rows_digest,
     seal_link,
@@ -109,7 +110,7 @@ class SealWalk:
                 if sealed is not HOURLY or row[sealed.columns.index("hour_epoch_s")] < self.sealed_hours_end_s:
                     yield f"{_named(sealed, row)}: {FOREIGN}"
         parts = self.of.ask("SELECT part, content_hash FROM engine_parts WHERE part NOT IN (?, ?)", WORLD, BOOK)
-        digests = {row_digest((part, content_hash)): part for part, content_hash in parts}
+        digests = {part_digest(part, content_hash or b""): part for part, content_hash in parts}
         known = self.last_marks.get("engine_parts", ())
         yield from (f"engine_parts, part {part}: {CHANGED}" for d, part in digests.items() if d not in known)
         if len(parts) < len(known):

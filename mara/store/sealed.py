@@ -47,11 +47,6 @@ SELECT h.hour_epoch_s FROM (SELECT epoch_s FROM ticks ORDER BY tick DESC LIMIT 1
 WHERE h.site = {FLEET} AND h.hour_epoch_s = last.epoch_s - last.epoch_s % {SECONDS_PER_HOUR}
 """  # noqa: S608  # names of ours
 FIRST_CHECKPOINT: Final = "SELECT tick, kept, content FROM checkpoints ORDER BY tick LIMIT 1"
-_HEADS: Final = {
-    "access_log": "SELECT number, entry_hash FROM access_log ORDER BY number DESC LIMIT 1",
-    "claude_requests": "SELECT number, NULL FROM claude_requests ORDER BY number DESC LIMIT 1",
-    "claude_runs": "SELECT number, row_hash FROM claude_runs ORDER BY number DESC LIMIT 1",
-}
 BY_ROW: Final = (
     Sealed(tables.PlanStep, "from_tick"),
     Sealed(tables.SlaContract, "booked_tick"),
@@ -62,6 +57,15 @@ BY_ROW: Final = (
 )
 HOURLY: Final = Sealed(tables.Hourly, "hour_epoch_s")
 RUN: Final = Sealed(tables.Run, "number")
+_OF_HOUR: Final = (
+    f"SELECT {', '.join(HOURLY.columns)} FROM hourly WHERE site = {FLEET} AND hour_epoch_s = ? UNION ALL"  # noqa: S608
+    f" SELECT {', '.join(f'h.{name}' for name in HOURLY.columns)} FROM site_inventories s CROSS JOIN hourly h"
+    " WHERE h.site = s.site AND h.hour_epoch_s = ? ORDER BY 1"
+)
+_HEADS: Final = " UNION ALL ".join(
+    f"SELECT '{table}', number, {own} FROM {table} WHERE number = (SELECT max(number) FROM {table})"  # noqa: S608
+    for table, own in (("access_log", "entry_hash"), ("claude_requests", "NULL"), ("claude_runs", "row_hash"))
+)
 
 
 @cache
@@ -88,20 +92,14 @@ def _by_key(row: Sequence[Any]) -> Any:
 
 def hour_marks(connection: Connection, hour_epoch_s: int) -> Marks:
     """What the next tick seals when an hour has ended: its roll-up, and how far the logs beside the run have come."""
-    columns = ", ".join(f"h.{name}" for name in HOURLY.columns)
-    by_site = (
-        f"SELECT {columns} FROM site_inventories s CROSS JOIN hourly h"  # noqa: S608  # names of ours
-        " WHERE h.site = s.site AND h.hour_epoch_s = ? ORDER BY h.site"
-    )
-    of_fleet = f"SELECT {columns} FROM hourly h WHERE h.site = {FLEET} AND h.hour_epoch_s = ?"  # noqa: S608  # names of ours
-    rows = [row for query in (of_fleet, by_site) for row in connection.exec_driver_sql(query, (hour_epoch_s,))]
-    return {"hourly": tuple(row_digest(row) for row in rows)} | head_marks(connection)
+    rows = connection.exec_driver_sql(_OF_HOUR, (hour_epoch_s, hour_epoch_s))
+    return {"hourly": tuple(map(row_digest, rows))} | head_marks(connection)
 
 
 def head_marks(connection: Connection) -> Marks:
     """How far the logs beside the run have come."""
-    heads = {name: connection.exec_driver_sql(query).one_or_none() for name, query in _HEADS.items()}
-    return {name: (head_mark(head[0], head[1] or b""),) for name, head in heads.items() if head is not None}
+    heads = connection.exec_driver_sql(_HEADS)
+    return {name: (head_mark(number, entry_hash or b""),) for name, number, entry_hash in heads}
 
 
 def older_marks(connection: Connection) -> Marks:
