@@ -103,9 +103,8 @@ def page_of(
     light = bytes_of(world, without=WITHOUT_BOOK)
     plan_content = tail.plan_content if step.plan is tail.plan_step else bytes_of(step.plan)
     facts = _facts(step, tail, plan_content, world_digest(light, book_hash), grid)
-    link = facts.link
     promises, tail = _promises(step, tail)
-    audits, last_audit = _audits(step, tail, link)
+    audits, last_audit = _audits(step, tail, facts.link)
     adopted = adoption_of(plan, tick, tail.adopted, grid)
     inserts: Inserts = (
         *facts.inserts,
@@ -122,8 +121,7 @@ def page_of(
         (tables.Audit, audits),
     )
     part_hashes = tail.part_hashes | {name: sha256(content).digest() for name, content in parts.items()}
-    marks = together(facts.marks, tail.to_seal, marks_of(inserts), _part_marks(part_hashes))
-    seal = seal_of(tail.seal, link, marks)
+    seal = _seal(facts, tail, inserts, part_hashes)
     now, later = grid.at(tick), grid.at(tick + 1)
     return Page(
         tick=tick,
@@ -141,7 +139,7 @@ def page_of(
         tail=replace(
             tail,
             next_tick=tick + 1,
-            tick_hash=link,
+            tick_hash=facts.link,
             audit_count=tail.audit_count + len(audits),
             audit_hash=last_audit,
             plan_step=step.plan,
@@ -154,10 +152,6 @@ def page_of(
             part_hashes=part_hashes,
         ),
     )
-
-
-def _part_marks(part_hashes: Mapping[str, bytes]) -> Marks:
-    return {"engine_parts": tuple(part_digest(*part) for part in sorted(part_hashes.items()))}
 
 
 def digests_of(step: Step, stored: StoredTick | None = None) -> Digests:
@@ -231,6 +225,12 @@ def _facts(step: Step, tail: Tail, plan_content: bytes, world: bytes, grid: Time
             "ledger": (matrix_digest(made.ledger),),
         },
     )
+
+
+def _seal(facts: _Facts, tail: Tail, inserts: Inserts, part_hashes: Mapping[str, bytes]) -> bytes:
+    """The tick's seal, after that of the tick before."""
+    parts = {"engine_parts": tuple(part_digest(*part) for part in sorted(part_hashes.items()))}
+    return seal_of(tail.seal, facts.link, together(facts.marks, tail.to_seal, marks_of(inserts), parts))
 
 
 def _promises(step: Step, tail: Tail) -> tuple[Inserts, Tail]:

@@ -7,7 +7,6 @@ count of digests and the digests in the order of the table's key.
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from struct import pack
 from typing import Any, Final
 
 import numpy as np
@@ -43,14 +42,15 @@ CODES: Final = {
 }
 """Numbers of tables within a seal; never given to another table."""
 _OLDER_CODE: Final = 128
-_NAMES: Final = {code: name for name, code in CODES.items()} | {
-    code + _OLDER_CODE: OLDER + name for name, code in CODES.items()
-}
+_CODES: Final = CODES | {OLDER + name: code + _OLDER_CODE for name, code in CODES.items()}
+_NAMES: Final = {code: name for name, code in _CODES.items()}
+_AS_THEY_ARE: Final = frozenset({int, str, bytes, type(None)})
 
 
 def row_digest(row: Iterable[Any]) -> bytes:
     """Of a row as it is stored. A stored -0.0 reads as 0.0, so zeros are alike."""
-    return sha256(_canonical(row)).digest()[:DIGEST_BYTES]
+    values = [value if type(value) in _AS_THEY_ARE else _plain(value) for value in row]
+    return sha256(repr(values).encode(errors="backslashreplace")).digest()[:DIGEST_BYTES]
 
 
 def rows_digest(rows: Iterable[Iterable[Any]]) -> bytes:
@@ -98,9 +98,10 @@ def together(*several: Marks) -> Marks:
 def seal_of(previous: bytes, tick_hash: bytes, marks: Mapping[str, Sequence[bytes]]) -> bytes:
     """The seal of a tick after `previous`, which is empty before the first."""
     parts = [seal_link(previous, tick_hash)]
-    for name, digests in sorted(marks.items(), key=lambda item: _code(item[0])):
+    for name, code in _CODES.items():
+        digests = marks.get(name)
         if digests:
-            parts += (bytes((_code(name),)), len(digests).to_bytes(_COUNT_BYTES, "big"), *digests)
+            parts += (bytes((code,)), len(digests).to_bytes(_COUNT_BYTES, "big"), *digests)
     return b"".join(parts)
 
 
@@ -127,23 +128,6 @@ def marks_in(seal: bytes) -> Marks:
     return marks
 
 
-def _code(name: str) -> int:
-    return CODES[name.removeprefix(OLDER)] + (_OLDER_CODE if name.startswith(OLDER) else 0)
-
-
-def _canonical(row: Iterable[Any]) -> bytes:
-    """Each value by its kind and, where it has one, its length: no value can borrow from the next."""
-    parts: list[bytes] = []
-    for value in row:
-        if value is None:
-            parts.append(b"n")
-        elif isinstance(value, str):
-            text = value.encode(errors="backslashreplace")
-            parts += (b"s", pack(">Q", len(text)), text)
-        elif isinstance(value, bytes):
-            parts += (b"b", pack(">Q", len(value)), value)
-        elif isinstance(value, float):
-            parts += (b"f", pack(">d", value + 0.0))
-        else:
-            parts += (b"i", pack(">q", value))
-    return b"".join(parts)
+def _plain(value: Any) -> Any:
+    """A float without the sign of zero, which a file does not keep; a number of numpy as one of Python's own."""
+    return float(value) + 0.0 if isinstance(value, float) else int(value)
