@@ -11,7 +11,7 @@ from mara.cli.options import moment_of, refuse_homeless
 from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.fleet_file import read_fleet
 from mara.settings import read_settings
-from mara.store import upkeep
+from mara.store import coverage, upkeep
 from mara.store.reading import Reading
 from mara.store.table_file import write_export
 
@@ -82,7 +82,7 @@ def upgrade() -> None:
 
 @db.command()
 def check() -> None:
-    """Integrity, hash chain of the ticks and trial balance."""
+    """Look at everything that is stored, and tell what such a look covers."""
     report = upkeep.check(read_settings().database_url)
     for finding in report.findings:
         complain(f"{report.name}: {finding}")
@@ -92,6 +92,19 @@ def check() -> None:
     typer.echo(f"{report.name} is sound: {run}")
     for note in report.notes:
         typer.echo(note)
+    if report.unsealed_count:
+        typer.echo(_unsealed(report))
+    for line in coverage.told():
+        typer.echo(line)
+
+
+def _unsealed(report: upkeep.CheckReport) -> str:
+    """What an older Mara did not yet write down about its rows."""
+    since = "until the next tick is" if report.unsealed_count == report.ticks_count else "of the time before one was"
+    return (
+        f"{report.unsealed_count:,} ticks are of an older Mara, which sealed no rows: changes of contracts,"
+        f" windows, plans, events and roll-ups go unseen {since} written by this one"
+    )
 
 
 @db.command()

@@ -119,6 +119,8 @@ def fault_of(path: Path) -> str | None:
         if is_damage(error):
             return str(error)
         raise refusal_of(path, "a look at it", str(error)) from error
+    except UnicodeDecodeError as error:  # a name in the file that is no text
+        return str(error)
     except OSError as error:
         raise StoreError(f"{path} could not be looked at ({error.strerror}): mend that and try again") from error
     return None if found == ["ok"] else found[0].replace("\n", " ")

@@ -17,11 +17,11 @@ from mara.core.world import Observation, World
 from mara.errors import StoreError, StoreRefused
 from mara.store import resume, rows, tables
 from mara.store.chain import Digests
-from mara.store.codec import commands_of, record_of
+from mara.store.codec import bytes_of, commands_of, record_of
+from mara.store.columns import FLEET
 from mara.store.database import Database, database_of
 from mara.store.records import RunRecord, StoredTick
 from mara.store.rules_in_force import RulesInForce, rules_in
-from mara.store.statements import FLEET
 
 MOST_TICK_HOURS: Final = 48
 """A series up to this long is drawn tick by tick, a longer one from hourly roll-ups."""
@@ -118,6 +118,16 @@ class Reading:
             raise StoreRefused(f"the run in {self.name} begins after tick {tick}: ask for a later one")
         return found[0][0], record_of(World, found[0][1])
 
+    def world_after(self, tick: int) -> tuple[int, World]:
+        """The oldest stored world after `tick`, and the tick that it is before."""
+        found = self.ask("SELECT tick, content FROM checkpoints WHERE tick > ? ORDER BY tick LIMIT 1", tick)
+        return (found[0][0], record_of(World, found[0][1])) if found else (self.next_tick(), self.world())
+
+    def is_of_older_layout(self, tick: int) -> bool:
+        """Whether the world stored before `tick` was written by a Mara whose records had other fields."""
+        content: bytes = self.ask("SELECT content FROM checkpoints WHERE tick = ?", tick)[0][0]
+        return bytes_of(record_of(World, content)) != content
+
     def stored_tick(self, tick: int) -> StoredTick:
         """What went into a tick.
 
@@ -136,6 +146,8 @@ class Reading:
             commands=commands_of(commands),
             digests=Digests(raw=raw, kept=kept, world=world),
             tick_hash=link,
+            plan_content=plan[0][0],
+            commands_content=commands,
         )
 
     def series(self, hours: int) -> tuple[SeriesPoint, ...]:

@@ -11,10 +11,11 @@ from mara.store import rows, tables
 from mara.store.adoption import Adoption
 from mara.store.chain import genesis_of
 from mara.store.codec import bytes_of, record_of
+from mara.store.columns import columns_of
 from mara.store.database import Database
 from mara.store.page import BOOK, WITHOUT_BOOK, WORLD, Tail
 from mara.store.records import RunRecord
-from mara.store.statements import columns_of
+from mara.store.sealed import pending_marks
 
 
 def take_over(connection: Connection) -> int:
@@ -31,10 +32,13 @@ def refuse_torn(connection: Connection, name: str) -> None:
     """
     ask = connection.exec_driver_sql
     state = ask("SELECT seq, tick_hash FROM engine_state").one_or_none()
-    if state is None:
-        return
     last = ask("SELECT tick + 1, tick_hash FROM ticks ORDER BY tick DESC LIMIT 1").one_or_none()
-    first_world = ask("SELECT content FROM checkpoints ORDER BY tick LIMIT 1").scalar_one()
+    first_world = ask("SELECT content FROM checkpoints ORDER BY tick LIMIT 1").scalar()
+    has_run = ask("SELECT 1 FROM runs").scalar() is not None
+    if state is None and first_world is None and last is None and not has_run:
+        return
+    if state is None or first_world is None or not has_run:
+        raise StoreRefused(f"{name} lacks its run, its state or its first world: run `mara db check`")
     earned = ask("SELECT coalesce(sum(revenue_micro_usd - cost_micro_usd), 0) FROM ticks").scalar_one()
     if last is not None and tuple(last) != tuple(state):
         raise StoreRefused(f"{name} stands at tick {state[0]}, its ticks end at {last[0]}: run `mara db check`")
@@ -79,6 +83,7 @@ def tail_in(connection: Connection) -> Tail:
         " ORDER BY from_tick DESC LIMIT 1) FROM sla_contracts c"
     )
     known = [(name, number, state) for name, number, state in contracts if name in live]
+    seal = ask("SELECT seal FROM ticks ORDER BY tick DESC LIMIT 1").scalar()
     return Tail(
         next_tick=seq,
         tick_hash=tick_hash,
@@ -92,6 +97,9 @@ def tail_in(connection: Connection) -> Tail:
         contract_count=ask("SELECT count(*) FROM sla_contracts").scalar_one(),
         book=None,
         book_hash=sha256(ask("SELECT content FROM engine_parts WHERE part = 'book'").scalar_one()).digest(),
+        seal=seal or b"",
+        to_seal=pending_marks(connection, seal),
+        part_hashes={name: sha256(content).digest() for name, content in parts_in(connection).items()},
     )
 
 

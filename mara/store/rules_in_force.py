@@ -113,5 +113,5 @@ def rules_findings(connection: Connection) -> Iterator[str]:
         " FROM rules_in_force ORDER BY number"
     ):
         if bytes(previous) != last or audit_hash(last, tuple(line)) != bytes(own):
-            yield f"line {line[0]} of the rules in force is not what was written"
+            yield f"rules_in_force, number {line[0]}: not what was written"
         last = bytes(own)

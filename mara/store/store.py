@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from threading import RLock
 from types import MappingProxyType
@@ -25,16 +26,18 @@ from mara.core.units import HOURS_PER_DAY
 from mara.core.world import Charter, World
 from mara.errors import StoreBlocked, StoreError, StoreLost, StoreRefused
 from mara.store import resume, statements
+from mara.store.columns import columns_of
 from mara.store.database import Database, Hold, database_of
 from mara.store.export import ExportTable, Header, Values, export
 from mara.store.page import BOOK, WORLD, Page, Tail, digests_of, page_of
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, StoredTick
 from mara.store.rules_in_force import are_ours_in, write_ours
+from mara.store.seal import Marks
+from mara.store.sealed import hour_marks
+from mara.store.statements import RAW_DAYS
 
 Durability = Literal["normal", "full"]
-RAW_DAYS: Final = 90
-"""Simulated days that raw rows, events and daily checkpoints are kept. Nothing else is ever deleted."""
 MB: Final = 1_000_000
 LEAST_FREE_BYTES: Final = 500 * MB
 """Below it nothing runs ahead of the clock."""
@@ -130,8 +133,8 @@ class Store:
                 return
             page = page_of(step, plan, events, parts, tail, self._charter)
             self._tail = None  # until the outcome is known; the next call reads what is really there
-            self._write(page, self._charter.grid)
-            self._tail = page.tail
+            to_seal = self._write(page, self._charter.grid)
+            self._tail = replace(page.tail, to_seal=to_seal)
             self._held.acknowledge(self._run_id, page.tail.next_tick)
 
     @contextmanager
@@ -242,7 +245,8 @@ class Store:
             " load the run again and go on from there"
         )
 
-    def _write(self, page: Page, grid: TimeGrid) -> None:
+    def _write(self, page: Page, grid: TimeGrid) -> Marks:
+        """Store a tick; returns what the next one seals of what the database itself worked out."""
         self._wait_for_disk(self._always_full or page.binding)
         connection = self._connection
         with connection.begin():
@@ -250,11 +254,12 @@ class Store:
                 write_ours(connection, page.tick, resume.world_in(connection))
             with self.database.batch(connection):
                 for table, values in page.inserts:
-                    self.database.insert(connection, *statements.columns_of(table), values)
+                    self.database.insert(connection, *columns_of(table), values)
                 if page.hour_epoch_s is not None:
                     statements.roll_up(connection, page.hour_epoch_s, page.tick, grid)
                 statements.prune(connection, page.tick - self._raw_days * HOURS_PER_DAY * grid.ticks_per_hour, grid)
                 statements.turn(connection, page)
+            to_seal = {} if page.hour_epoch_s is None else hour_marks(connection, page.hour_epoch_s)
             if not statements.advance_sequence(connection, page, self._writer_run):
                 raise StoreRefused(
                     f"{self.database.name}: another writer has gone on from tick {page.tick}: stop this one"
@@ -262,6 +267,7 @@ class Store:
         if not self._are_rules_ours:
             self._are_rules_ours = True
             log.warning("other rules hold", extra={"from_tick": page.tick, "rules": RULES_VERSION})
+        return to_seal
 
     def _wait_for_disk(self, full: bool) -> None:
         """Whether a commit waits until it would survive a power cut; a killed process loses nothing either way."""

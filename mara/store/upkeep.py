@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mara.errors import ConfigError
-from mara.store import resume
 from mara.store.audit_trail import findings_in
 from mara.store.backup import fault_of
 from mara.store.database import database_of
@@ -12,18 +11,23 @@ from mara.store.reading import Reading
 from mara.store.rules_in_force import notes_on, rules_in
 from mara.store.schema import HEAD
 from mara.store.sqlite_file import SqliteFile
+from mara.store.statements import RAW_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """What `check` found: sentences, none when all is well. `run_id` is empty where no run has begun; `notes` say what
-    is no fault, such as ticks that other rules made.
+    """What `check` found: sentences, none when all is well. `run_id` is empty where no run has begun.
+
+    Attributes:
+        notes: what is no fault, such as ticks that other rules made.
+        unsealed_count: ticks of an older Mara, which wrote no seals.
     """
 
     name: str
-    run_id: str
-    ticks_count: int
     findings: tuple[str, ...]
+    run_id: str = ""
+    ticks_count: int = 0
+    unsealed_count: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -57,8 +61,11 @@ def make_ready(url: str, *, make: bool = True) -> bool:
     return make or is_there
 
 
-def check(url: str) -> CheckReport:
-    """Look at everything: pages, hash chain of ticks, audit chain, trial balance. A run may go on meanwhile.
+def check(url: str, *, raw_days: int = RAW_DAYS) -> CheckReport:
+    """Look at everything that `mara.store.coverage` tells of. A run may go on meanwhile.
+
+    Args:
+        raw_days: how long the run keeps its raw rows; what is older has lawfully gone.
 
     Raises:
         StoreRefused: there is no database, or it is of another version.
@@ -67,18 +74,23 @@ def check(url: str) -> CheckReport:
     if isinstance(database, SqliteFile) and database.path.is_file():
         fault = fault_of(database.path)
         if fault:
-            return CheckReport(name=database.name, run_id="", ticks_count=0, findings=(f"page fault: {fault}",))
+            return CheckReport(name=database.name, findings=(f"page fault: {fault}",))
     reading = Reading.open(url)
     try:
         with database.answering("its check"), reading.one_state() as connection:
-            run = resume.run_in(connection)
-            ticks_count, findings = findings_in(database, connection)
-            end = connection.exec_driver_sql("SELECT seq FROM engine_state").scalar() or 0
-            notes = tuple(notes_on(rules_in(connection), end))
+            found = findings_in(database, connection, raw_days)
+            end = 0 if found.said else connection.exec_driver_sql("SELECT seq FROM engine_state").scalar() or 0
+            notes = () if found.said else tuple(notes_on(rules_in(connection), end))
     finally:
         reading.close()
-    run_id = run.run_id if run is not None else ""
-    return CheckReport(name=database.name, run_id=run_id, ticks_count=ticks_count, findings=findings, notes=notes)
+    return CheckReport(
+        name=database.name,
+        findings=found.said,
+        run_id=found.run_id,
+        ticks_count=found.ticks_count,
+        unsealed_count=found.unsealed_count,
+        notes=notes,
+    )
 
 
 def backup(url: str, target: Path) -> None:

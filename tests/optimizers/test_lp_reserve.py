@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from mara.backtests import compared
 from mara.assembly import BacktestOrder
+from mara.backtests import compared
 from mara.core.contract import Tier
 from mara.core.sla import owed_micro_usd
 from mara.core.step import advance

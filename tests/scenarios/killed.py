@@ -17,6 +17,7 @@ from mara.store import schema, statements
 from mara.store.connection import pragma
 from mara.store.lock import WriterLock
 from mara.store.page import Page
+from mara.store.seal import Marks
 from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import parts_at, record, small_charter, steps
@@ -114,10 +115,10 @@ def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
     write, engine = store._write, store._engine
     writing, spoken = -1, 0
 
-    def noted(page: Page, grid: TimeGrid) -> None:
+    def noted(page: Page, grid: TimeGrid) -> Marks:
         nonlocal writing, spoken
         writing, spoken = page.tick, 0
-        write(page, grid)
+        return write(page, grid)
 
     def die_inside(point: str) -> None:
         if death.point == point and writing == due:

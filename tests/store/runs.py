@@ -16,7 +16,8 @@ from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Charter, Observation, World, first_world
 from mara.store.records import RunRecord, run_record
-from mara.store.store import RAW_DAYS, Store
+from mara.store.statements import RAW_DAYS
+from mara.store.store import Store
 from tests.store.databases import url_of
 
 START = datetime(2025, 6, 29, 22, 0, tzinfo=UTC)

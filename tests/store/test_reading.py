@@ -173,4 +173,5 @@ def test_raw_rows_go_after_their_time_and_everything_else_stays(path: Path) -> N
     assert gone.observation is None
     assert gone.plan_step is not None
     assert there.observation
-    assert upkeep.check(url_of(path)).is_sound
+    assert upkeep.check(url_of(path), raw_days=2).is_sound
+    assert upkeep.check(url_of(path)).findings[0] == "prices, tick 0 site 0, 1, 2: missing"
