@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from functools import cached_property, lru_cache
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
@@ -51,8 +51,9 @@ class Terms:
     restart_usd_per_mw: float = 3.0
     miner_min_off_minutes: float = 10.0
     """A miner stays off this long once off: two ticks of five minutes."""
-    break_promises: Literal["never", "flexible", "standard"] = "flexible"
-    """The most binding tier whose promises may be broken where credit and goodwill cost less; Premium's never are."""
+    break_promises: str = "flexible"
+    """The most binding tier whose promises may be broken where credit and goodwill cost less, or never: `flexible`,
+    `standard` or `never`; Premium's never are."""
 
     @cached_property
     def migration_rates_usd_per_mw(self) -> Floats:

@@ -1,7 +1,6 @@
 """When a promise is broken on purpose: by its own window, its own charge, and never Premium's."""
 
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,14 +17,13 @@ from mara.optimizers.lp import Lp
 from mara.optimizers.rules import Rules
 from tests.builders import WEST, charter, contract, observation, problem, world
 
-Policy = Literal["never", "flexible", "standard"]
 DAYS = 9 * 24
 BOOK = tuple(
     contract(tier.name.lower(), tier, 2.0, ticks=DAYS) for tier in (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE)
 )
 
 
-def of(policy: Policy) -> Charter:
+def of(policy: str) -> Charter:
     return charter(tick_minutes=60, terms=Terms(break_promises=policy))
 
 
@@ -43,7 +41,7 @@ def spent(at: Charter, contracts: tuple[SlaContract, ...] = BOOK, *, left: int =
     return replace(state, tick=50, accounts=accounts)
 
 
-def lived(optimizer: Optimizer, policy: Policy, price: float) -> Step:
+def lived(optimizer: Optimizer, policy: str, price: float) -> Step:
     at = of(policy)
     state, seen = spent(at), observation(at, 50, price=price)
     return advance(state, seen, optimizer.plan(problem(at, state, seen)).steps[0], at)
@@ -52,7 +50,7 @@ def lived(optimizer: Optimizer, policy: Policy, price: float) -> Step:
 @pytest.mark.parametrize("optimizer", [Rules(), Lp()], ids=lambda o: o.name)
 @pytest.mark.parametrize(("policy", "runs"), [("never", [1, 1, 1]), ("flexible", [1, 1, 0]), ("standard", [1, 0, 0])])
 def test_in_scarcity_the_tiers_that_the_policy_names_are_broken_and_premium_never(
-    optimizer: Optimizer, policy: Policy, runs: list[int]
+    optimizer: Optimizer, policy: str, runs: list[int]
 ) -> None:
     assert lived(optimizer, policy, 9_000.0).allocation.served.tolist() == [bool(run) for run in runs]
 
