@@ -38,6 +38,24 @@ def divided(content: bytes, name: str) -> tuple[bytes, bytes]:
     return _joined(plain, rest), _joined(part, own)
 
 
+def united(content: bytes, name: str, part: bytes, *, after: str) -> bytes:
+    """The whole that `divided` takes apart: a record with a further field `name` behind the field `after`.
+
+    `after` and what stands before it hold no arrays.
+    """
+    plain, own = json.loads(header_of(content)), json.loads(header_of(part))
+    whole: dict[str, Any] = {}
+    for field, value in plain.items():
+        whole[field] = value
+        if field == after:
+            whole[name] = own
+    return _joined(whole, [part[_arrays_at(part) :], content[_arrays_at(content) :]])
+
+
+def _arrays_at(content: bytes) -> int:
+    return HEADER_AT + int.from_bytes(content[HEADER_AT - 4 : HEADER_AT], "big")
+
+
 def header_of(content: bytes) -> str:
     """The JSON of a record, which is all of one without arrays."""
     return content[HEADER_AT : HEADER_AT + int.from_bytes(content[HEADER_AT - 4 : HEADER_AT], "big")].decode()

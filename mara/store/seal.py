@@ -39,6 +39,7 @@ CODES: Final = {
     "claude_requests": 14,
     "claude_runs": 15,
     "checkpoints": 16,
+    "rules_in_force": 17,
 }
 """Numbers of tables within a seal; never given to another table."""
 _OLDER_CODE: Final = 128

@@ -48,7 +48,9 @@ class SealWalk:
                 continue
             marks = yield from self._marks(tick, tick_hash, seal)
             if not self.last:
-                yield from self._first(tick, hour_s, marks, streams)
+                # The hour of the tick before is rolled up by now only where it ended with that tick.
+                is_over = epoch_s - epoch_s % SECONDS_PER_HOUR > hour_s
+                yield from self._first(tick, hour_s + 1 if is_over else hour_s, marks, streams)
             for sealed in BY_ROW:
                 yield from self._compared(sealed, tick, streams[sealed].take(tick), marks)
             if "hourly" in marks:
@@ -70,15 +72,15 @@ class SealWalk:
             yield f"ticks, tick {tick}: its seal does not follow from the tick before"
         return marks
 
-    def _first(self, tick: int, hour_s: int, marks: Marks, streams: dict[Sealed, Stream]) -> Iterator[str]:
+    def _first(self, tick: int, hours_end_s: int, marks: Marks, streams: dict[Sealed, Stream]) -> Iterator[str]:
         """What was there before there were seals, and what the run is."""
         for sealed, stream in streams.items():
-            end = hour_s + 1 if sealed is HOURLY else tick
+            end = hours_end_s if sealed is HOURLY else tick
             rows = list(chain.from_iterable(stream.before(end)))
             gone = sealed.name == _EVENTS and self.of.first_tick < self.of.oldest_raw_tick
             if (rows_digest(rows),) != marks.get(OLDER + sealed.name, (rows_digest(()),)) and not gone:
                 yield f"{sealed.name}, before tick {tick}: not what stood there when that tick was written"
-        self.sealed_hours_end_s = hour_s + 1
+        self.sealed_hours_end_s = hours_end_s
         yield from _one_row("runs", self.of.ask(RUN.query()), marks)
         yield from _one_row("checkpoints", self.of.ask(FIRST_CHECKPOINT), marks)
 

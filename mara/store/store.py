@@ -101,7 +101,7 @@ class Store:
             self._wait_for_disk(True)
             with self._connection.begin():
                 resume.write_first(self.database, self._connection, run, world)
-                write_ours(self._connection, world.tick, world)
+                write_ours(self._connection, world.tick)
             self._are_rules_ours = True
             with self._connection.begin():
                 self._writer_run = resume.take_over(self._connection)
@@ -251,7 +251,7 @@ class Store:
         connection = self._connection
         with connection.begin():
             if not self._are_rules_ours:
-                write_ours(connection, page.tick, resume.world_in(connection))
+                write_ours(connection, page.tick)
             with self.database.batch(connection):
                 for table, values in page.inserts:
                     self.database.insert(connection, *columns_of(table), values)
