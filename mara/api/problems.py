@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from mara.errors import CommandError, FeedError, MaraError, PlanError, StoreError
+from mara.errors import CommandError, EngineStopped, FeedError, MaraError, PlanError, StoreError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 MAX_DETAIL_LENGTH: Final = 500
@@ -119,6 +119,8 @@ def status_of(error: MaraError) -> int:
     match error:
         case NotThereError():
             return 404
+        case EngineStopped():
+            return 503
         case CommandError():
             return 409
         case StoreError() | FeedError() | PlanError():

@@ -31,6 +31,8 @@ MAX_LISTED: Final = 200
 MAX_TICK: Final = 10**9
 MEDIA_TYPES: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 MAX_EXPORTS_AT_ONCE: Final = 2
+MOST_OVERDUE_S: Final = 5.0
+"""From which on a tick that has not come makes the engine unready."""
 
 _ALWAYS: Final = documented(401, 421, 422, 429, 503)
 _JSON: Final = "application/json"
@@ -59,7 +61,7 @@ def _add_present(router: APIRouter, engine: Engine) -> None:
     async def ready() -> JSONResponse:
         """Whether the engine runs, with the reason where it does not."""
         published = engine.latest.read()
-        reason = unreadiness_of(published)
+        reason = unreadiness_of(published, engine.overdue_s)
         body = {"ready": not reason, "state": str(published.state), "reason": reason}
         return JSONResponse(body, 503 if reason else 200)
 
@@ -182,8 +184,10 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def unreadiness_of(published: Published) -> str:
+def unreadiness_of(published: Published, overdue_s: float = 0.0) -> str:
     """Why the engine is not ready; empty when it is. A pause is an operator's wish, not a fault."""
+    if published.state is EngineState.RUNNING and overdue_s > MOST_OVERDUE_S:
+        return f"a tick has been due for {overdue_s:.0f} s: see that the database and the planner answer"
     if published.state in {EngineState.RUNNING, EngineState.PAUSED} and published.snapshot is not None:
         return ""
     return published.reason or f"the engine is {published.state}"

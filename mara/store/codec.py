@@ -135,6 +135,10 @@ def _writer(hint: Any) -> Writer:
     if origin is tuple:
         return _write_columns(parts[0]) if _is_column_type(parts) else _write_tuple(parts)
     if origin in (Union, UnionType):
+        record = _record_or_none(parts)
+        if record is not None:
+            write_record = _writers(record)
+            return lambda value, arrays: None if value is None else write_record(value, arrays)
         return lambda value, _: value if isinstance(value, str) or value is None else float(value)
     if origin is dict:
         write = _writer(parts[1])
@@ -157,6 +161,9 @@ def _reader(hint: Any) -> Reader:
     if origin is tuple:
         return _read_columns(parts[0]) if _is_column_type(parts) else _read_tuple(parts)
     if origin in (Union, UnionType):
+        record = _record_or_none(parts)
+        if record is not None:
+            return lambda plain, arrays: None if plain is None else _record_from(record, plain, arrays, {})
         return lambda plain, _: plain
     if origin is dict:
         read = _reader(parts[1])
@@ -170,6 +177,11 @@ def _reader(hint: Any) -> Reader:
 
 def _is_record(hint: object) -> bool:
     return is_dataclass(hint)
+
+
+def _record_or_none(parts: tuple[Any, ...]) -> Any:
+    """The record of a type that is "a record or nothing"; None for another union."""
+    return parts[0] if len(parts) == 2 and parts[1] is type(None) and _is_record(parts[0]) else None
 
 
 def _is_column_type(parts: tuple[Any, ...]) -> bool:

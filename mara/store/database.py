@@ -22,6 +22,14 @@ class Hold(Protocol):
     @property
     def engine(self) -> Engine: ...
 
+    def bounded(self, patience_s: float, /) -> AbstractContextManager[None]:
+        """While the database is asked something: it counts as away when it says nothing for so long."""
+        ...
+
+    def let_go_if_lost(self, connection: Connection, /) -> None:
+        """Have the next use connect again, should the connection have ended."""
+        ...
+
     def release(self) -> None:
         """Close the connection and let the next writer in; harmless when repeated."""
         ...

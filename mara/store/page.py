@@ -20,6 +20,8 @@ from mara.store.adoption import Adoption, adoption_of, optimization_row
 from mara.store.chain import Digests, audit_hash, kept_digest, link_of, raw_digest, world_digest
 from mara.store.codec import bytes_of, commands_bytes, text_of
 from mara.store.ledger import LedgerEntry
+from mara.store.order_tables import OrderOutcome
+from mara.store.orders import Outcome, outcome_rows
 
 WITHOUT_BOOK: Final = frozenset({"book"})
 WORLD: Final = "world"
@@ -85,7 +87,13 @@ class Page:
 
 
 def page_of(
-    step: Step, plan: Plan, events: Sequence[Event], parts: Mapping[str, bytes], tail: Tail, charter: Charter
+    step: Step,
+    plan: Plan,
+    events: Sequence[Event],
+    parts: Mapping[str, bytes],
+    tail: Tail,
+    charter: Charter,
+    outcomes: Sequence[Outcome] = (),
 ) -> Page:
     """What storing `step` after `tail` means. Pure."""
     tick, world, grid = step.tick, step.world, charter.grid
@@ -110,6 +118,7 @@ def page_of(
         ),
         (tables.Event, rows.event_rows(events)),
         (tables.Audit, audits),
+        (OrderOutcome, outcome_rows(tick, outcomes)),
     )
     now, later = grid.at(tick), grid.at(tick + 1)
     return Page(
@@ -121,7 +130,7 @@ def page_of(
         checkpoint=bytes_of(world) if now.date() != later.date() else None,
         kept=now.month != later.month,
         hour_epoch_s=_ended_hour(tick, grid),
-        binding=bool(step.accepted or step.commands),
+        binding=bool(step.accepted or step.commands or outcomes),
         tail=replace(
             tail,
             next_tick=tick + 1,

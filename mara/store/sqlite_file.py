@@ -160,6 +160,13 @@ class SqliteHold:
     lock: WriterLock
     engine: Engine
 
+    def bounded(self, _: float) -> AbstractContextManager[None]:
+        """SQLite waits for a lock as long as it was told when it was opened, and for nothing else."""
+        return nullcontext()
+
+    def let_go_if_lost(self, _: Connection) -> None:
+        """A file does not hang up."""
+
     def release(self) -> None:
         self.engine.dispose()
         self.lock.release()

@@ -2,10 +2,11 @@
 
 from alembic import context
 
-from mara.store import claude_calls, ledger, people
+from mara.store import claude_calls, ledger, order_tables, people
 from mara.store.tables import Row
 
 assert ledger.LedgerEntry.metadata is claude_calls.ClaudeRun.metadata is people.User.metadata is Row.metadata
+assert order_tables.Order.metadata is Row.metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
