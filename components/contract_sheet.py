@@ -105,7 +105,7 @@ class ContractSheet(ui.element, component="static/contract_sheet.js"):
         async def exclude() -> None:
             await self._actions.exclude(self._shown_id, notice_of(given))
 
-        await self._done(exclude, "Announced: it is stored with the next tick, with reason and author.")
+        await self._done(exclude, "Announced and stored, with reason and author; it holds from the next tick on.")
 
     async def _evidence(self) -> None:
         async def download() -> None:

@@ -95,7 +95,9 @@ def actions_of(platform: Platform, publisher: Publisher) -> Actions:
     async def order_outage(sites: Sequence[str], minutes: float) -> None:
         snapshot = platform.latest.read().snapshot
         ticks = max(1, ceil(minutes / snapshot.tick_minutes)) if snapshot else 1
-        await order([Outage(site_id=site, duration_ticks=ticks) for site in sites], "Ordered: down from the next tick on.")
+        await order(
+            [Outage(site_id=site, duration_ticks=ticks) for site in sites], "Ordered: down from the next tick on."
+        )
 
     return Actions(
         pause=lambda: done(platform.pause),

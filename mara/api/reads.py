@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from pydantic import TypeAdapter
 from starlette.background import BackgroundTask
@@ -17,7 +18,7 @@ from mara.api.inputs import Id, Moment
 from mara.api.port import Engine, snapshot_of
 from mara.api.problems import NotThereError, documented, problem
 from mara.api.stream import SNAPSHOT_JSON, Stream
-from mara.core.history import ContractLife, ContractRow, Ledger, Optimization
+from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OrderRow
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
 from mara.runtime.latest import EngineState, Published
@@ -29,6 +30,7 @@ MAX_POINTS: Final = 2_000
 DEFAULT_POINTS: Final = 600
 MAX_LISTED: Final = 200
 MAX_TICK: Final = 10**9
+MAX_NUMBER: Final = 2**53
 MEDIA_TYPES: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 MAX_EXPORTS_AT_ONCE: Final = 2
 MOST_OVERDUE_S: Final = 5.0
@@ -106,16 +108,29 @@ def _add_past(router: APIRouter, engine: Engine) -> None:
 
     @router.get("/commitments")
     async def commitments(
-        state: Annotated[str, Query(pattern="^(live|ended|all)$")] = "all",
+        state: Annotated[str, Query(pattern="^(waiting|live|ended|all)$")] = "all",
         limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = MAX_LISTED,
     ) -> tuple[ContractRow, ...]:
-        """What was booked, the newest first."""
+        """What was booked, the newest first; what waits for its tick before all else."""
         return await _found(engine.archive.contracts(state, limit))
 
     @router.get("/commitments/{contract_id}", responses=documented(404))
     async def commitment(contract_id: Id) -> ContractLife:
-        """A contract's whole life: windows, how each tick fared, what did not count."""
+        """A contract's whole life: windows, how each tick fared, what did not count. One that waits has none yet."""
         return await _found(engine.archive.contract(contract_id))
+
+    @router.get("/orders")
+    async def orders(
+        state: Annotated[str, Query(pattern="^(waiting|obeyed|refused|withdrawn|all)$")] = "all",
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = MAX_LISTED,
+    ) -> tuple[OrderRow, ...]:
+        """What was ordered, the newest first, and what became of it: an order is on disk before it is confirmed."""
+        return await _found(engine.archive.orders(state, limit))
+
+    @router.get("/orders/{number}", responses=documented(404))
+    async def order(number: Annotated[int, PathParameter(ge=1, le=MAX_NUMBER)]) -> OrderRow:
+        """One order, and what became of it."""
+        return await _found(engine.archive.order(number))
 
     @router.get("/optimizations")
     async def optimizations(

@@ -1,4 +1,4 @@
-"""Orders on their way into a tick: on disk before anybody is told, obeyed by the next tick, found again after a restart.
+"""Orders on their way into a tick: on disk before they are confirmed, obeyed by the next tick, found after a restart.
 
 One thing at a time: while an order is looked at and written down no tick takes the orders that wait, so what was
 confirmed as fitting meets the very world it was fitted to.
@@ -19,7 +19,7 @@ from mara.errors import CommandError, EngineStopped
 from mara.runtime.actor import REPEAT_KEY, signed
 from mara.runtime.latest import EngineState, Latest
 from mara.runtime.orders import refuse_impossible
-from mara.store.orders import NewOrder, Outcome, WaitingOrder
+from mara.store.orders import FirstAnswer, NewOrder, Outcome, WaitingOrder
 from mara.store.store import Store
 
 MAX_WAITING: Final = 1_000
@@ -45,16 +45,16 @@ Make = Callable[[Present], Sequence[tuple[Command, bytes]]]
 
 
 class OrderBook:
-    """Lives with an open run; all methods belong to the event loop's thread.
+    """Open while a run is; all methods belong to the event loop's thread.
 
     Args:
         standing: the world before the next tick that is not worked out yet, and the plan in force.
     """
 
-    def __init__(self, latest: Latest, standing: Callable[[], tuple[World, Plan | None]], charter: Charter) -> None:
+    def __init__(self, latest: Latest, standing: Callable[[], tuple[World, Plan | None]]) -> None:
         self._latest = latest
         self._standing = standing
-        self._charter = charter
+        self._charter: Charter | None = None
         self._store: Store | None = None
         self._one_at_a_time = asyncio.Lock()
         self._waiting: list[WaitingOrder] = []
@@ -63,13 +63,13 @@ class OrderBook:
         self._is_known = False  # whether `_waiting` is what the store has
         self._work: set[asyncio.Task[tuple[WaitingOrder, ...]]] = set()  # nobody else may hold on to them
 
-    async def open(self, store: Store) -> None:
+    async def open(self, store: Store, charter: Charter) -> None:
         """Find the orders again that wait.
 
         Raises:
             StoreError: they cannot be read.
         """
-        self._store = store
+        self._store, self._charter = store, charter
         await self._know()
 
     async def close(self) -> None:
@@ -114,6 +114,7 @@ class OrderBook:
         """
         async with self._one_at_a_time:
             store = self._open_store()
+            self._refuse_standing_still()
             await self._know()
             if number in self._under_way or all(order.number != number for order in self._waiting):
                 raise CommandError(f"order {number} does not wait: only what waits can be withdrawn")
@@ -122,11 +123,31 @@ class OrderBook:
             await _in_thread(store, lambda: store.orders.withdraw(number, tick, reason))
             self._waiting = [order for order in self._waiting if order.number != number]
             self._is_known = True
+            self._latest.set_waiting(len(self._waiting))
+
+    async def first_answer(self, place: str) -> FirstAnswer | None:
+        """What a request that names itself was answered the first time.
+
+        Raises:
+            EngineStopped, StoreError: that cannot be looked up.
+        """
+        store = self._open_store()
+        return await _in_thread(store, lambda: store.orders.first_answer(place))
+
+    async def keep_answer(self, place: str, answer: FirstAnswer) -> None:
+        """Have it given again whenever the request comes again.
+
+        Raises:
+            EngineStopped, StoreError: it cannot be kept.
+        """
+        store = self._open_store()
+        await _in_thread(store, lambda: store.orders.keep_answer(place, answer))
 
     async def take(self, work: Callable[[tuple[Command, ...]], T]) -> T:
         """Have `work` make a tick of the orders that wait: nothing is ordered meanwhile."""
         async with self._one_at_a_time:
             await self._know()
+            assert self._charter is not None
             good, refused = possible(tuple(self._waiting), self._standing()[0], self._charter)
             made = work(tuple(order.command for order in good))
             self._taken, self._refused = good, refused
@@ -140,6 +161,7 @@ class OrderBook:
         """The tick that took orders is stored."""
         self._waiting = [order for order in self._waiting if order.number not in self._under_way]
         self._taken, self._refused = (), ()
+        self._latest.set_waiting(len(self._waiting))
 
     def let_go(self) -> None:
         """The tick that took orders is given up: they wait again."""
@@ -158,10 +180,12 @@ class OrderBook:
     async def _place(self, make: Make) -> tuple[WaitingOrder, ...]:
         async with self._one_at_a_time:
             store, repeat_key = self._open_store(), REPEAT_KEY.get()
+            self._refuse_standing_still()
             known = await _in_thread(store, lambda: store.orders.repeated(repeat_key)) if repeat_key else ()
             if known:
                 return known
             await self._know()
+            assert self._charter is not None
             now = self.present
             made = make(now)
             if len(self._waiting) + len(made) > MAX_WAITING:
@@ -178,6 +202,7 @@ class OrderBook:
             placed = await _in_thread(store, lambda: store.orders.add(*new))
             self._waiting.extend(placed)
             self._is_known = True
+            self._latest.set_waiting(len(self._waiting))
         for order in placed:
             log.info("command ordered", extra={"number": order.number, "command": repr(order.command)})
         return placed
@@ -185,13 +210,15 @@ class OrderBook:
     def _open_store(self) -> Store:
         if self._store is None:
             raise EngineStopped("the engine has not been started, or is ending: order when it runs")
+        return self._store
+
+    def _refuse_standing_still(self) -> None:
         published = self._latest.read()
         if published.state in STANDING_STILL:
             how = STANDING_STILL[published.state]
             raise EngineStopped(
                 f"nothing was ordered, because the engine {how} ({published.reason}): order again when it runs"
             )
-        return self._store
 
     async def _know(self) -> None:
         """Read what waits, unless that is known."""
@@ -201,6 +228,7 @@ class OrderBook:
         found = await _in_thread(store, store.orders.waiting)
         self._waiting = list(found)
         self._is_known = True
+        self._latest.set_waiting(len(self._waiting))
 
 
 def possible(

@@ -78,12 +78,12 @@ class Platform:
         self._plan: Plan | None = None  # in force
         self._begun: Turn | None = None  # worked out, not kept yet
         self._unstored: Turn | None = None
+        self.orders = OrderBook(latest, self._standing)
         self._loop_task: asyncio.Task[None] | None = None
         self._store: Store | None = None
         self._engine: Engine | None = None
         self._planner: Planner | None = None
         self._desk: QuoteDesk | None = None
-        self._orders: OrderBook | None = None
 
     async def start(self) -> None:
         """Open the run and begin to tick, unless `stop` came meanwhile.
@@ -117,8 +117,7 @@ class Platform:
         """End after the tick under way is stored; harmless when repeated or when never started."""
         self._is_wanted = False
         self._watchdog.stop()
-        if self._orders is not None:
-            await self._orders.close()
+        await self.orders.close()
         task, self._loop_task = self._loop_task, None
         if task is not None:
             task.cancel()
@@ -164,11 +163,11 @@ class Platform:
 
     async def order(self, *commands: Command) -> Receipt:
         """Have commands obeyed in the next tick, all or none; on disk when this returns. See `OrderBook.place`."""
-        return await self._open_orders.order(*commands)
+        return await self.orders.order(*commands)
 
     async def withdraw(self, number: int, reason: str = "") -> None:
         """See `OrderBook.withdraw`."""
-        await self._open_orders.withdraw(number, reason)
+        await self.orders.withdraw(number, reason)
 
     def optimize_now(self) -> None:
         """Plan anew at once; the first tick after the answer follows it.
@@ -203,20 +202,13 @@ class Platform:
             raise EngineStopped("the engine has not been started: ask when it runs")
         return self._desk
 
-    @property
-    def _open_orders(self) -> OrderBook:
-        if self._orders is None:
-            raise EngineStopped("the engine has not been started: order when it runs")
-        return self._orders
-
     async def _take_orders(self, store: Store, engine: Engine) -> None:
         """Find orders and quotes again that were there before, and take new ones."""
         outages = OutageCount(reading=store.reading, sites=engine.charter.fleet.site_count)
-        orders = OrderBook(self.latest, self._standing, engine.charter)
-        desk = QuoteDesk(engine, orders, store, outages.record)
-        await orders.open(store)
+        desk = QuoteDesk(engine, self.orders, store, outages.record)
+        await self.orders.open(store, engine.charter)
         await desk.open()
-        self._orders, self._desk = orders, desk
+        self._desk = desk
 
     def _standing(self) -> tuple[World, Plan | None]:
         """The tick under way counts as done: orders that come now are obeyed by the next."""
@@ -280,10 +272,10 @@ class Platform:
         """
         if self._reload is None or self._store is None:
             return
-        before, orders = self._engine, self._open_orders
+        before = self._engine
         assert before is not None
         assert self._planner is not None
-        async with orders.held():
+        async with self.orders.held():
             self._let_go()
             engine, planner = await asyncio.to_thread(self._reload, self._store)
             self._planner.close()
@@ -342,7 +334,6 @@ class Platform:
         """Gather, advance, store, show: in this order, and each only when the one before succeeded."""
         assert self._engine is not None
         assert self._store is not None
-        assert self._orders is not None
         # A tick whose storing failed is offered again as it was: the store knows it, should it have got through.
         began_s = self._now_s
         if self._unstored is None and self._is_ahead:
@@ -358,12 +349,12 @@ class Platform:
             turn.plan,
             turn.events,
             turn.parts,
-            self._orders.outcomes(turn.step),
+            self.orders.outcomes(turn.step),
         )
         await self._until_stored(stored, turn.step.tick)
         self._engine.keep(turn)
         self._begun = self._unstored = None
-        self._orders.obeyed()
+        self.orders.obeyed()
         self.vitals.tick_stored(began_s, planned_s, self._now_s)
         self._display.show(turn, is_ahead=self._is_ahead)
 
@@ -388,7 +379,7 @@ class Platform:
 
         if self._begun is not None:  # it failed on its way to the store
             self._let_go()
-        turn = await self._open_orders.take(begin)
+        turn = await self.orders.take(begin)
         if engine.shadows is None:
             return turn
         # Several worlds more are several times the work: not on the event loop, nor in the thread that orders wait for.
@@ -397,5 +388,4 @@ class Platform:
     def _let_go(self) -> None:
         """Forget a tick that was worked out and is not stored."""
         self._begun = self._unstored = None
-        if self._orders is not None:
-            self._orders.let_go()
+        self.orders.let_go()

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from contextlib import suppress
+from functools import partial
 from math import isfinite
 from secrets import token_hex
 from typing import Final, TypeVar

@@ -136,10 +136,7 @@ def _writer(hint: Any) -> Writer:
         return _write_columns(parts[0]) if _is_column_type(parts) else _write_tuple(parts)
     if origin in (Union, UnionType):
         record = _record_or_none(parts)
-        if record is not None:
-            write_record = _writers(record)
-            return lambda value, arrays: None if value is None else write_record(value, arrays)
-        return lambda value, _: value if isinstance(value, str) or value is None else float(value)
+        return _write_number if record is None else _write_maybe(_writers(record))
     if origin is dict:
         write = _writer(parts[1])
         return lambda value, arrays: {k: write(value[k], arrays) for k in sorted(value)}
@@ -187,6 +184,14 @@ def _record_or_none(parts: tuple[Any, ...]) -> Any:
 def _is_column_type(parts: tuple[Any, ...]) -> bool:
     """Whether a tuple type is "any number of one record"."""
     return len(parts) == 2 and parts[1] is Ellipsis and _is_record(parts[0])
+
+
+def _write_number(value: Any, _: list[bytes]) -> Plain:
+    return value if isinstance(value, str) or value is None else float(value)
+
+
+def _write_maybe(write: Writer) -> Writer:
+    return lambda value, arrays: None if value is None else write(value, arrays)
 
 
 def _write_columns(kind: type) -> Writer:

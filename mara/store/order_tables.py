@@ -1,4 +1,4 @@
-"""The tables of what was asked for between ticks: orders and what became of them, open quotes, answers to be repeated."""
+"""The tables of what is asked for between ticks: orders and what became of them, open quotes, first answers."""
 
 from sqlalchemy import ForeignKey, Text
 from sqlmodel import Field

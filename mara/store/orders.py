@@ -151,7 +151,9 @@ class Orders:
         with self._aside("a first answer") as connection:
             number = _next(connection, _ANSWER)
             values = {name: getattr(answer, name) for name in FirstAnswer.__slots__}
-            connection.execute(delete(Answer).where((_ANSWER.place == place) | (_ANSWER.number <= number - MOST_ANSWERS)))
+            connection.execute(
+                delete(Answer).where((_ANSWER.place == place) | (_ANSWER.number <= number - MOST_ANSWERS))
+            )
             connection.execute(insert(Answer).values(number=number, place=place, **values))
 
 

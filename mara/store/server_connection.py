@@ -119,7 +119,7 @@ class Writer:
                 return
             if found is not None and found[1] != self._called:
                 break
-            sleep(BETWEEN_LOOKS_S)  # noqa: TID251  in a thread, until the server has ended what it still held
+            sleep(BETWEEN_LOOKS_S)
         holder = "unknown" if found is None else found[1].removeprefix("mara ").rpartition(" ")[0] or found[1]
         raise StoreRefused(
             f"{self._name} is being written by another Mara ({holder}):"

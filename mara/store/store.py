@@ -275,7 +275,9 @@ class Store:
         """The sequence was not where this writer left it."""
         name, (seq, writer_run) = self.database.name, resume.place_in(self._connection)
         if writer_run == self._writer_run:
-            raise StoreWentBack(f"{name} expected tick {seq}, tick {tick} came: load the run again and go on from there")
+            raise StoreWentBack(
+                f"{name} expected tick {seq}, tick {tick} came: load the run again and go on from there"
+            )
         raise StoreRefused(f"{name}: another writer has gone on from tick {tick}: stop this one")
 
     def _wait_for_disk(self, full: bool) -> None:

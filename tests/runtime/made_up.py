@@ -78,7 +78,7 @@ class MemoryStore:
         self.gate.set()
         self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         tables = (Order, OrderOutcome, OpenQuote, Answer)
-        Row.metadata.create_all(self._engine, [table.__table__ for table in tables])  # type: ignore[attr-defined]
+        Row.metadata.create_all(self._engine, [table.__table__ for table in tables])  # type: ignore[union-attr]
         self.orders = Orders(self._aside)
 
     @contextmanager

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from mara.runtime.latest import EngineState
 from mara.runtime.display import LEAST_PUBLISH_INTERVAL_S
+from mara.runtime.latest import EngineState
 from mara.runtime.pace import MAX_SPEED_SHARE
 from tests.runtime.made_up import TICK_S, MemoryStore, running, stage, until
 

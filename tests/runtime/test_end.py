@@ -14,8 +14,8 @@ from mara.runtime import platform
 from mara.runtime.clock import SystemClock
 from mara.runtime.engine import Engine
 from mara.runtime.latest import EngineState
-from mara.runtime.planner import Planner
 from mara.runtime.pace import MAX_SPEED_SHARE
+from mara.runtime.planner import Planner
 from mara.runtime.platform import Platform
 from mara.settings import Settings, read_settings
 from mara.store.store import Store
