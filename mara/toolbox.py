@@ -66,8 +66,8 @@ class ListContracts(Arguments):
     """Arguments of `list_contracts`."""
 
     about = (
-        "Booked power contracts, newest first: tier, power, rate, life, good and bad ticks, credits. `waiting` ones are "
-        "confirmed and on disk, and start with the next tick."
+        "Booked power contracts, newest first: tier, power, rate, life, good and bad ticks, credits. `waiting` ones "
+        "are confirmed and on disk, and start with the next tick."
     )
     state: Annotated[Literal["waiting", "live", "ended", "all"], Field(description="Which of them.")] = "live"
     limit: Annotated[int, Field(ge=1, le=MOST_CONTRACTS)] = 50

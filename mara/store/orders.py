@@ -80,12 +80,11 @@ class Orders:
         """Write orders down, all or none of them, in one transaction."""
         with self._aside("an order") as connection:
             last = connection.execute(_LAST).one_or_none()
-            number, link = (0, b"") if last is None else (int(last[0]), bytes(last[1]))
-            for number, order in enumerate(orders, start=number + 1):
+            first, link = (1, b"") if last is None else (int(last[0]) + 1, bytes(last[1]))
+            for number, order in enumerate(orders, start=first):
                 values = _values_of(number, order)
                 previous, link = link, audit_hash(link, tuple(values.values()))
                 connection.execute(insert(Order).values(**values, previous_hash=previous, entry_hash=link))
-        first = number - len(orders) + 1
         return tuple(
             WaitingOrder(number=first + n, command=o.command, ordered_tick=o.ordered_tick, answer=o.answer)
             for n, o in enumerate(orders)

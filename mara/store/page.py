@@ -93,6 +93,7 @@ def page_of(
     parts: Mapping[str, bytes],
     tail: Tail,
     charter: Charter,
+    *,
     outcomes: Sequence[Outcome] = (),
 ) -> Page:
     """What storing `step` after `tail` means. Pure."""

@@ -11,14 +11,13 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from secrets import token_hex
 from threading import Timer
-from time import sleep
 from typing import Any, Final
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.pool import StaticPool
 
-from mara.errors import StoreRefused
+from mara.errors import StoreBlocked, StoreRefused
 from mara.store.connection import BUSY_TIMEOUT_S
 
 LOCK_KEY: Final = int.from_bytes(b"MARA", "big")
@@ -113,13 +112,15 @@ class Writer:
                 taken = cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,)).fetchone()[0]
                 found = None if taken else cursor.execute(_HOLDER, (LOCK_KEY,)).fetchone()
                 if found is not None and found[1] == self._called:
-                    cursor.execute("SELECT pg_terminate_backend(%s)", (found[0],))
+                    # The server needs a moment to end what it still held.
+                    cursor.execute("SELECT pg_terminate_backend(%s), pg_sleep(%s)", (found[0], BETWEEN_LOOKS_S))
             driver.commit()
             if taken:
                 return
             if found is not None and found[1] != self._called:
                 break
-            sleep(BETWEEN_LOOKS_S)
+        if found is not None and found[1] == self._called:
+            raise StoreBlocked(f"{self._name} still holds this Mara's last connection: it is tried again until it ends")
         holder = "unknown" if found is None else found[1].removeprefix("mara ").rpartition(" ")[0] or found[1]
         raise StoreRefused(
             f"{self._name} is being written by another Mara ({holder}):"

@@ -101,10 +101,9 @@ class Store:
     def load(self) -> tuple[RunRecord, World, dict[str, bytes]] | None:
         """The run, the world before its next tick and the parts kept with it; None in an empty database."""
         with self._one_at_a_time, self._noticing(RESUME_S), self.database.answering("its resumption"):
-            with self._connection.begin():
-                if self.run is None:
-                    return None
-                return self.run, resume.world_in(self._connection), resume.parts_in(self._connection)
+            connection, run = self._connection, self.run
+            with connection.begin():
+                return None if run is None else (run, resume.world_in(connection), resume.parts_in(connection))
 
     def take_again(self) -> None:
         """Become the writer once more, where the database stands now: it lost ticks, or somebody else wrote it.
@@ -147,7 +146,7 @@ class Store:
             if step.tick != tail.next_tick:
                 self._refuse_other(step, tail.next_tick)
                 return
-            page = page_of(step, plan, events, parts, tail, self._charter, outcomes)
+            page = page_of(step, plan, events, parts, tail, self._charter, outcomes=outcomes)
             self._tail = None  # until the outcome is known; the next call reads what is really there
             self._write(page, self._charter.grid)
             self._tail = page.tail
