@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from math import isfinite
 from secrets import token_hex
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from mara.core.booking import admit
 from mara.core.commands import Book, Command, Exclude
@@ -42,6 +42,8 @@ NOBODY: Final = "unnamed customer"
 
 log = logging.getLogger("mara.quotes")
 T = TypeVar("T")
+_Grounds: TypeAlias = tuple[int, bytes, tuple[str, ...]]
+"""What an offer rests on: which contracts are booked and on their way, and which machines are up."""
 
 
 class QuoteDesk:
@@ -61,6 +63,7 @@ class QuoteDesk:
         self._turn = asyncio.Lock()
         self._asking_count = 0
         self._open: dict[str, tuple[Ask, Quote]] = {}
+        self._made_on: dict[str, _Grounds] = {}  # by the quote's id
         self._basis: Basis | None = None
         self._counter: Counter | None = None
         self._counted: Present | None = None
@@ -113,9 +116,10 @@ class QuoteDesk:
                         raise CommandError(f"quote {quote_id} was booked by {taken.customer}: ask for a new one")
                     return taken
             ask, quote = self._open_quote(quote_id)
-            again = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
-            if again.refusal:
-                raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
+            if not self._still_holds(quote):
+                again = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
+                if again.refusal:
+                    raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
             return await self._take(quote, name if customer else customer_name(quote.customer))
 
     async def exclude(
@@ -209,6 +213,7 @@ class QuoteDesk:
         except PlanError as error:
             raise CommandError(f"no price could be worked out ({error}): ask again in a moment") from error
         self._counter, self._counted, self._basis = counter, now, counter.before.basis
+        self._made_on[quote_id] = self._grounds(now)
         log.info("quote", extra={"quote": quote.id, "tick": quote.made_tick, "reason": quote.refusal})
         return quote
 
@@ -223,6 +228,21 @@ class QuoteDesk:
         seen = observed(seen, now.world)
         return Problem(charter=engine.charter, world=now.world, observation=seen, forecast=ahead), now
 
+    def _still_holds(self, quote: Quote) -> bool:
+        """Whether an offer would be judged as it was: within the hour, with the same machines up and promises made."""
+        then, now = self._made_on.get(quote.id), self._orders.present
+        if then is None or now.world.tick - quote.made_tick >= self._engine.charter.grid.ticks_per_hour:
+            return False
+        return then == self._grounds(now)
+
+    def _grounds(self, now: Present) -> _Grounds:
+        try:
+            seen = observed(self._engine.feed.observe(now.world.tick), now.world)
+        except FeedError as error:
+            raise CommandError(f"no look without an observation ({error}): ask again when the feed answers") from error
+        bookings = tuple(command.request.id for command in now.waiting if isinstance(command, Book))
+        return now.world.book_changes_count, seen.availability_share.tobytes(), bookings
+
     def _keep(self, ask: Ask, quote: Quote) -> None:
         """Hold an offer open; those that have expired go first, then the oldest."""
         tick = quote.made_tick
@@ -230,6 +250,7 @@ class QuoteDesk:
         if len(self._open) >= MAX_OPEN_QUOTES:
             self._open.pop(next(iter(self._open)))
         self._open[quote.id] = (ask, quote)
+        self._made_on = {key: kept for key, kept in self._made_on.items() if key in self._open}
 
 
 def _before(problem: Problem, waiting: tuple[Wish, ...], plan: Plan | None, basis: Basis | None) -> Outlay:
