@@ -240,7 +240,7 @@ class Platform:
         self._failed_tick = tick
         reason = str(error) if isinstance(error, MaraError) else f"{type(error).__name__}: {error}"
         self.vitals.restarts_count += 1
-        trace = None if isinstance(error, StoreBlocked) else error  # nothing to mend in the program
+        trace = None if isinstance(error, StoreBlocked | StoreWentBack) else error  # nothing to mend in the program
         log.error("tick failed", extra={"tick": tick, "tries": self._tries, "reason": reason}, exc_info=trace)
         self._display.publish()
         if isinstance(error, StoreWentBack) and self._tries < MAX_TRIES:

@@ -178,7 +178,7 @@ def _end_tick(reading: Reading, number: int, *, ends_tick: int, is_live: bool) -
 
 def _strip(reading: Reading, number: int, end: int, grid: TimeGrid) -> Iterator[TickRun]:
     changes = reading.ask("SELECT from_tick, state FROM sla_intervals WHERE number = ? ORDER BY from_tick", number)
-    ends = [*(from_tick for from_tick, _ in changes[1:]), end]
+    ends = [*(from_tick for from_tick, _ in changes[1:]), end][: len(changes)]  # none yet in its first tick
     for (from_tick, state), to_tick in zip(changes, ends, strict=True):
         if to_tick > from_tick:
             yield TickRun(

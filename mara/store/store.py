@@ -167,10 +167,10 @@ class Store:
                 yield self._connection
 
     @contextmanager
-    def _noticing(self, patience_s: float = ANSWER_S) -> Iterator[None]:
+    def _noticing(self, patience_s: float | None = None) -> Iterator[None]:
         """What was known of the database is asked again after it failed: it may not be what, or where, it was."""
         try:
-            with self._held.bounded(patience_s):
+            with self._held.bounded(patience_s or ANSWER_S):
                 yield
         except BaseException:
             self._tail, self._waits = None, None

@@ -9,8 +9,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -62,14 +63,14 @@ class Life:
         began_s, status, answer = time.perf_counter(), 0, b""
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_S) as got:
-                answer, status = got.read(), got.status
+                content = got.read()
+                answer, status = content, got.status
         except urllib.error.HTTPError as error:
-            answer, status = error.read(), error.code
-        except OSError:
-            pass
-        return Told(
-            path=path, key=key, body=body, status=status, answer=answer, took_s=time.perf_counter() - began_s
-        )
+            with suppress(OSError, HTTPException):
+                answer, status = error.read(), error.code
+        except (OSError, HTTPException):
+            pass  # it broke off before, or within, the answer
+        return Told(path=path, key=key, body=body, status=status, answer=answer, took_s=time.perf_counter() - began_s)
 
     def end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
