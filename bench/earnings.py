@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from mara.assembly import BacktestOrder
 from mara.backtests import KnownBounds, compared
-from mara.bootstrap import BacktestOrder
 from mara.settings import read_settings
 
 USD_PER_MILLION: Final = 1e6

@@ -13,7 +13,7 @@ from components.makers import MAKERS
 from components.order_form import Field, OrderForm
 from components.past import MOST_POINTS
 from components.picture import Channel, Picture, Shown, cell
-from components.theme import element, panel
+from components.theme import address, element, panel
 
 POLICIES = ("static", "static-breakeven", "rules", "lp")
 BASELINE = "static-breakeven"
@@ -145,7 +145,9 @@ def result_panels(picture: Picture) -> None:
         )
         with panel("Results", "overflow") as top:
             with top:
-                link = element("a", "text-button", "HTML report").props('href="/backtest/report" download')
+                link = element("a", "text-button", "HTML report").props(
+                    f'href="{address("/backtest/report")}" download'
+                )
                 link.mark("bt-report")
             live_text("bt.period", {"bt.period": "", **picture.get("cells", {})}, "note", "p")
             LiveTable(

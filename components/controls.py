@@ -22,6 +22,7 @@ CHIP_LABELS = {
     "stale": "Stale feed",
     "degraded": "Degraded",
     "halted": "Halted",
+    "finished": "Finished",
 }
 ANEW_TEXT = (
     "Mara stores the tick under way, sets the database aside beside the new one, where `mara export`, `mara db check` "
@@ -114,6 +115,8 @@ def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:
             return cell(f"Degraded{because}. What you see is the last stored tick; Mara goes on trying.", "warn")
         case "halted":
             return cell(f"{halted}. Simulated time stands still; put this right, then resume.", "bad")
+        case "finished":
+            return cell(f"Finished{because}. Everything that was stored stays here to be looked at.", "info")
         case "starting":
             return cell(f"Starting{because}. The first tick is being computed.", "info")
         case _:

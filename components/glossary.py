@@ -252,4 +252,5 @@ WORDS: Final = (
         "Degraded, halted",
         "A tick failed and is tried again; after six tries time stands still until somebody resumes it.",
     ),
+    ("Finished", "A replay has come to the end of its history: nothing is wrong, and nothing more will come."),
 )

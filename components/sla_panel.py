@@ -6,7 +6,7 @@ from typing import Final
 from components import format as text
 from components.live import Column, LiveTable
 from components.picture import Channel, Shown, cell
-from components.theme import element, panel, scroll
+from components.theme import address, element, panel, scroll
 from mara.core.snapshot import ContractSnapshot, Snapshot, TierSnapshot
 
 MOST_CONTRACTS_SHOWN: Final = 20  # the page of promises has them all
@@ -34,7 +34,7 @@ def sla_panel(tiers: Channel, contracts: Channel, form: Callable[[], object] | N
     """Draws both tables; `tier_channel` and `contract_channel` say what they show. `form` draws what is below them."""
     with panel("Service levels", "sla-panel") as top:
         with top:
-            element("a", "panel-link", "All contracts").props('href="/sla"')
+            element("a", "panel-link", "All contracts").props(f'href="{address("/sla")}"')
         with element("div", "tiers"):
             LiveTable("tiers", columns=TIER_COLUMNS, caption="Promises by tier", empty="No promises yet.", first=tiers)
         with scroll("Live contracts, most in danger first"):

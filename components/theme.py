@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from nicegui import ui
+from nicegui import context, ui
 
 STATIC_FOLDER: Final = Path(__file__).parent / "static"
 STATIC_URL: Final = "/static"
@@ -26,6 +26,12 @@ ICON_PATHS: Final = {
 }
 
 
+def address(path: str) -> str:
+    """A path of ours as the page being built links to it: under the path that a proxy serves us at, if it does."""
+    request = context.client.request
+    return f"{request.scope.get('root_path', '')}{path}"
+
+
 def static_url(name: str) -> str:
     """Address of a file under static/, with a digest of its content so that browsers may keep it for good."""
     digest = blake2b((STATIC_FOLDER / name).read_bytes(), digest_size=6).hexdigest()
@@ -35,11 +41,11 @@ def static_url(name: str) -> str:
 def head_html() -> str:
     """What every page's head needs: fonts, stylesheets, and the script that sets the theme before the first paint."""
     fonts = "".join(
-        f'<link rel="preload" href="{STATIC_URL}/{font}" as="font" type="font/woff2" crossorigin>'
+        f'<link rel="preload" href="{address(f"{STATIC_URL}/{font}")}" as="font" type="font/woff2" crossorigin>'
         for font in PRELOADED_FONTS
     )
-    styles = "".join(f'<link rel="stylesheet" href="{static_url(name)}">' for name in STYLESHEETS)
-    return f'{fonts}{styles}<script src="{static_url("mara.js")}"></script>'
+    styles = "".join(f'<link rel="stylesheet" href="{address(static_url(name))}">' for name in STYLESHEETS)
+    return f'{fonts}{styles}<script src="{address(static_url("mara.js"))}"></script>'
 
 
 def element(tag: str, look: str = "", text: str = "") -> ui.element:

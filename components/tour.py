@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from components.theme import element
+from components.theme import address, element
 
 STEPS: Final = (
     (
@@ -46,7 +46,7 @@ def tour(*, opens_by_itself: bool) -> None:
             "lightning button and watch what moves.",
         )
         with element("div", "sheet-buttons"):
-            element("a", "button", "Help and formulas").props('href="/help"')
+            element("a", "button", "Help and formulas").props(f'href="{address("/help")}"')
             done = element("button", "button button-strong", "Begin").props("type=button autofocus").mark("tour-done")
             done.on("click", js_handler="() => document.getElementById('tour').close()")
     sheet.on("close", js_handler="() => window.mara.store('mara-tour', 'seen')")

@@ -33,6 +33,7 @@ def html_of(results: Sequence[BacktestResult]) -> str:
     told = "".join(f"<tr><th>{html.escape(n)}</th><td>{html.escape(str(first[n]))}</td></tr>" for n in REPEATED)
     parts = (
         f"<h1>{html.escape(title)}</h1><p>{html.escape(period)}</p>",
+        *(f"<p>Note: {html.escape(note)}</p>" for note in first["notes"]),
         _curves(results),
         _figures(results),
         _months(results),
@@ -45,7 +46,7 @@ def html_of(results: Sequence[BacktestResult]) -> str:
 def _figures(results: Sequence[BacktestResult]) -> str:
     """Every figure of each policy, a column for each."""
     columns = [dict(flat(result.figures)) for result in results]
-    names = [name for name in columns[0] if name not in REPEATED and name != "optimizer"]
+    names = [name for name in columns[0] if name not in (*REPEATED, "optimizer", "notes")]
     head = "".join(f"<th>{html.escape(str(column['optimizer']))}</th>" for column in columns)
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th>"

@@ -6,7 +6,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 import mara
-from mara.bootstrap import BacktestCase, BacktestOrder, backtest_of
+from mara.assembly import BacktestCase, BacktestOrder, backtest_of
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
@@ -172,6 +172,7 @@ class _Run:
             "from": grid.at(0).isoformat(),
             "to": grid.at(self.case.ticks).isoformat(),
             **shared_figures(tally, fleet.site_count, wall_s, cpu_s, settings.seed),
+            "notes": list(outside.notes),
         }
 
     def _note(self, step: Step) -> None:

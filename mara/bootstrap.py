@@ -1,42 +1,24 @@
 """The only file that knows which real thing stands behind each protocol."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias, cast, get_args
 
 import numpy as np
 
 import mara
+from mara.assembly import Outside, outside_of
 from mara.core.arrays import sealed
-from mara.core.booking import contract_of, list_rate_usd_per_mwh
-from mara.core.contract import ContractRequest, SlaContract
-from mara.core.fleet import Fleet
-from mara.core.market import Terms
 from mara.core.quote import OutageRecord
-from mara.core.sla import opened
-from mara.core.timegrid import TimeGrid
-from mara.core.world import Charter, World, first_world
-from mara.errors import ConfigError, FeedError, FeedUnavailable
-from mara.feeds.arrivals import ArrivalStream
-from mara.feeds.base import Feed
-from mara.feeds.contract_file import read_contracts, requests_by_tick
-from mara.feeds.fleet_file import read_fleet
-from mara.feeds.history_file import CONTRACTS_FILE, History, read_history, utc_text
-from mara.feeds.history_fleet import fleet_of_history
-from mara.feeds.outages import OutageStream
-from mara.feeds.replay import ForecastKind, ReplayFeed
-from mara.feeds.synthetic import SyntheticFeed
+from mara.core.world import World
+from mara.errors import ConfigError, FeedError
 from mara.optimizers.advised import Advised
-from mara.optimizers.base import Optimizer
 from mara.optimizers.roster import asked_of, companions_of, optimizer_of
 from mara.optimizers.rules import Rules
 from mara.optimizers.steady import Memory, Steady
 from mara.runtime.advisor import Advisor
 from mara.runtime.alerts import Alarm, Webhook
-from mara.runtime.backtest import pooled_contracts
 from mara.runtime.clock import Clock, SystemClock
 from mara.runtime.engagement import bands_of, engagement_of
 from mara.runtime.engine import PLAN, Engine
@@ -55,73 +37,7 @@ from mara.store.records import RunRecord, difference_of, run_record
 from mara.store.sqlite_file import SqliteFile
 from mara.store.store import Store
 
-Demand: TypeAlias = tuple[tuple[SlaContract, ...], Callable[[int], tuple[ContractRequest, ...]] | None]
-"""Contracts that live from the first tick on, and the requests of each tick."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outside:
-    """The outside world of a run: what it is fixed on, the feed, and the state before the first tick. `history` is None
-    for a synthetic world.
-    """
-
-    charter: Charter
-    feed: Feed
-    history: History | None
-    world: World
-
-
-def terms_of(settings: Settings) -> Terms:
-    """The commercial terms of a run."""
-    return Terms(
-        carbon_price_usd_per_t=settings.carbon_price_usd_per_t,
-        base_rate_usd_per_mwh=settings.base_rate_usd_per_mwh,
-        remote_serving_usd_per_mwh=settings.remote_serving_usd_per_mwh,
-    )
-
-
-def fleet_for(name: str | None, history: History | None) -> Fleet:
-    """The named fleet; without a name the history's own sites, or the default fleet.
-
-    Raises:
-        ConfigError, FeedInvalid: the fleet or the history's sites cannot be read.
-    """
-    if name is not None:
-        return read_fleet(name)
-    return fleet_of_history(history) if history is not None else read_fleet("global_ten")
-
-
-def outside_of(settings: Settings) -> Outside:
-    """The outside world that the settings ask for: a history replayed with seeded outages and requests, or synthetic.
-
-    Raises:
-        ConfigError, FeedError: the fleet, the history or the start cannot be used.
-    """
-    history = read_history(settings.history) if settings.history is not None else None
-    fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
-    start = history.start if history is not None and not settings.start_was_given else settings.start
-    charter = Charter(
-        fleet=fleet, grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes), terms=terms_of(settings)
-    )
-    if history is None:
-        return Outside(
-            charter=charter,
-            feed=SyntheticFeed(charter, settings.seed, settings.token_price_usd_per_mtok),
-            history=None,
-            world=first_world(charter),
-        )
-    file = contracts_beside(history)
-    demand: Demand = demand_in(file, charter) if file else ((), ArrivalStream(charter, settings.seed).arrivals)
-    contracts, arrivals = demand
-    feed = ReplayFeed(
-        charter,
-        history,
-        forecast="day-ahead",
-        token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
-        availability=OutageStream(charter, settings.seed).availability,
-        arrivals=arrivals,
-    )
-    return Outside(charter=charter, feed=feed, history=history, world=opened(first_world(charter), contracts, charter))
+log = logging.getLogger("mara.bootstrap")
 
 
 def open_run(settings: Settings) -> tuple[Store, Engine]:
@@ -139,6 +55,8 @@ def open_run(settings: Settings) -> tuple[Store, Engine]:
         if store.run is None:
             store.begin(wanted, outside.world)
         engine = _engine_in(store, settings, outside)
+        for note in outside.notes:
+            log.warning(note)
     except BaseException:
         store.close()
         raise
@@ -181,6 +99,7 @@ def _engine_of(settings: Settings, outside: Outside, world: World, parts: Mappin
         horizon_hours=settings.horizon_hours,
         world=world,
         shadows=shadows,
+        notes=outside.notes,
     )
 
 
@@ -324,95 +243,3 @@ def rehearsal_of(settings: Settings) -> Engine:
     optimizer_of(settings.optimizer)
     outside = outside_of(settings)
     return _engine_of(settings, outside, outside.world, {})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacktestOrder:
-    """What a backtest is asked for, beside the settings; None means the history's own bounds."""
-
-    from_: datetime | None = None
-    to: datetime | None = None
-    contracts: Path | None = None
-    load_share: float = 0.75
-    migration_factor: float = 1.0
-    forecast: str = "persistence"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BacktestCase:
-    """Everything a backtest runs on."""
-
-    outside: Outside
-    optimizer: Optimizer
-    ticks: int
-
-    @property
-    def world(self) -> World:
-        """The state before the first tick."""
-        return self.outside.world
-
-
-def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
-    """The case that was ordered. A history has no outages; demand is a contracts file, else a constant pool.
-
-    Raises:
-        ConfigError, FeedError: a history, period, forecast, fleet or optimizer that cannot be used.
-    """
-    if settings.history is None:
-        raise ConfigError("a backtest needs a history folder: give --history DIR or set MARA_HISTORY")
-    if order.forecast not in get_args(ForecastKind):
-        kinds = ", ".join(get_args(ForecastKind))
-        raise ConfigError(f"--forecast must be one of {kinds}, got {order.forecast!r}: choose one of these")
-    history = read_history(settings.history)
-    start, end = order.from_ or history.start, order.to or history.end
-    history.window(start, end)
-    terms = terms_of(settings)
-    premium, standard, flexible = (fee * order.migration_factor for fee in terms.migration_usd_per_mw)
-    charter = Charter(
-        fleet=fleet_for(settings.fleet if settings.fleet_was_given else None, history),
-        grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes),
-        terms=replace(terms, migration_usd_per_mw=(premium, standard, flexible)),
-    )
-    ticks = charter.grid.tick_at(end)
-    if not ticks:
-        raise FeedUnavailable(
-            f"the period should hold a whole tick of {settings.tick_minutes} minutes, came {utc_text(start)} up to "
-            f"{utc_text(end)}: correct --from or --to"
-        )
-    file = order.contracts or contracts_beside(history)
-    demand = demand_in(file, charter) if file else (pooled_contracts(charter, order.load_share, ticks), None)
-    contracts, arrivals = demand
-    feed = ReplayFeed(
-        charter,
-        history,
-        forecast=cast(ForecastKind, order.forecast),
-        token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
-        arrivals=arrivals,
-    )
-    outside = Outside(
-        charter=charter, feed=feed, history=history, world=opened(first_world(charter), contracts, charter)
-    )
-    return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)
-
-
-def contracts_beside(history: History) -> Path | None:
-    """The contracts file of a history folder, if there is one."""
-    file = history.folder / CONTRACTS_FILE
-    return file if file.is_file() else None
-
-
-def demand_in(file: Path, charter: Charter) -> Demand:
-    """The demand that a contracts file describes: what is accepted in a tick starts with the next, so requests come a
-    tick before their start.
-
-    Raises:
-        FeedInvalid: the file cannot be used.
-    """
-    asked = read_contracts(file, charter.grid)
-    now = tuple(
-        contract_of(arrival.request, list_rate_usd_per_mwh(arrival.request.tier, charter), 0)
-        for arrival in asked
-        if arrival.start_tick == 0
-    )
-    later = (replace(arrival, start_tick=arrival.start_tick - 1) for arrival in asked if arrival.start_tick > 0)
-    return now, requests_by_tick(later)

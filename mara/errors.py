@@ -4,7 +4,7 @@
     ├─ ConfigError             settings or fleet unusable: refuses to start
     ├─ FeedError               the outside world failed us
     │  ├─ FeedUnavailable      no answer: the last good observation stands, marked stale
-    │  │  └─ FeedEnded         a history is over: the run halts there
+    │  │  └─ FeedEnded         a history is over: a run is finished there
     │  └─ FeedInvalid          an answer that cannot be true (NaN, gap, time running backwards)
     ├─ PlanError               no plan from this optimizer: the next simpler one is asked, the reason is kept
     │  ├─ PlanInfeasible       no plan exists; every problem has one, so this names a fault in its making

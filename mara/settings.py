@@ -8,9 +8,11 @@ import difflib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dotenv.parser import Binding, parse_stream
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -34,6 +36,10 @@ SECRETS = frozenset({"storage_secret", "webhook_url", "database_url", "anthropic
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # their names are their owner's
 
 
+_ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
+_ROOT_PATH = re.compile(
+    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|backtest|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
+)
 _HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 
 
@@ -47,6 +53,13 @@ def _host(host: str) -> str:
     if not _HOST.fullmatch(host):
         raise ValueError("should be an address or a host name, such as 127.0.0.1 or 0.0.0.0")
     return host
+
+
+def _root_path(path: str) -> str:
+    trimmed = path.rstrip("/")
+    if trimmed and not _ROOT_PATH.fullmatch(trimmed):
+        raise ValueError("should be a path of letters, digits and -._~ such as /mara, and none of our own pages")
+    return trimmed
 
 
 def _within_calendar(start: datetime) -> datetime:
@@ -63,7 +76,13 @@ class Settings(BaseSettings):
     """One run's settings; every field is the variable MARA_<FIELD>. Building it reads nothing: see `read_settings`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, frozen=True, extra="forbid", allow_inf_nan=False
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8-sig",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
     )
 
     database_url: str = Field(
@@ -82,6 +101,9 @@ class Settings(BaseSettings):
         "global_ten", min_length=1, max_length=MAX_TEXT_LENGTH, description="a shipped fleet's name, or a TOML file"
     )
     history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
+    trust_units: bool = Field(
+        False, description="take a history's values as they stand, also where they look like another unit"
+    )
     seed: int = Field(7, ge=0, le=2**63 - 1, description="same seed, same run")
     start: Annotated[AwareDatetime, AfterValidator(_within_calendar)] = Field(
         datetime(2025, 7, 1, tzinfo=UTC), description="simulated time of a new run's first tick (ISO 8601 with zone)"
@@ -135,7 +157,12 @@ class Settings(BaseSettings):
     )
     behind_proxy: bool = Field(False, description="a proxy in front of it speaks TLS, and says who asks")
     allowed_hosts: str = Field(
-        "", max_length=MAX_TEXT_LENGTH, description="further Host headers that are answered, separated by commas"
+        "",
+        max_length=MAX_TEXT_LENGTH,
+        description="further host names that are answered, separated by commas; with a port, at that port alone",
+    )
+    root_path: Annotated[str, AfterValidator(_root_path)] = Field(
+        "", max_length=MAX_TEXT_LENGTH, description="path that a proxy serves it under, such as `/mara`"
     )
     max_clients: int = Field(50, ge=1, le=10_000, description="browsers that may look at once")
     tls_cert: Path | None = Field(None, description="certificate chain, PEM, to speak TLS oneself")
@@ -209,6 +236,7 @@ def read_settings(
 
 def _variables_around_us() -> Mapping[str, str]:
     try:
+        _refuse_bad_lines(Path(".env"))
         dotenv = DotEnvSettingsSource(Settings).env_vars
     except (OSError, ValueError) as error:
         raise ConfigError(f".env should be a readable UTF-8 file, but {error}; correct or remove it") from error
@@ -216,13 +244,37 @@ def _variables_around_us() -> Mapping[str, str]:
     return {name: value for name, value in merged.items() if value is not None}
 
 
+def _refuse_bad_lines(path: Path) -> None:
+    """Refuse a `.env` file with a line that sets nothing: who wrote it meant something by it."""
+    if not path.is_file():
+        return
+    for binding in parse_stream(StringIO(path.read_text(encoding="utf-8-sig"))):
+        text = binding.original.string.strip().partition("\n")[0][:MAX_SHOWN_LENGTH]
+        shown = repr(text if "=" not in text else text.partition("=")[0] + "=…")
+        if binding.error:
+            raise _bad_line(path, binding, f"{shown} is no setting", "a name, = and a value, such as MARA_SEED=7")
+        if binding.key is not None and binding.value is None:
+            raise _bad_line(path, binding, f"{shown} has no value", f"{binding.key}=VALUE")
+        if binding.key is not None and _ALMOST_OURS.match(binding.key):
+            raise _bad_line(path, binding, f"{shown} is no name of ours", "one that begins with MARA_")
+
+
+def _bad_line(path: Path, binding: Binding, what: str, expected: str) -> ConfigError:
+    # A line is reported where its text begins, blank lines before it belong to it.
+    blank = len(binding.original.string) - len(binding.original.string.lstrip("\n"))
+    return ConfigError(f"{path} line {binding.original.line + blank}: {what}: write {expected}, or take it out")
+
+
 def _refuse_unknown(field: str) -> None:
     if field in Settings.model_fields and field not in UNPREFIXED:
         return
-    nearest = variable_of(difflib.get_close_matches(field, Settings.model_fields, n=1, cutoff=0.0)[0])
-    raise ConfigError(
-        f"{PREFIX}{field.upper()} is not a setting of Mara; the nearest is {nearest}: correct it or unset it"
+    near = difflib.get_close_matches(field, Settings.model_fields, n=1)
+    hint = (
+        f"; the nearest is {variable_of(near[0])}: correct it or unset it"
+        if near
+        else ": unset it, the README lists them"
     )
+    raise ConfigError(f"{PREFIX}{field.upper()} is not a setting of Mara{hint}")
 
 
 def _refusal(detail: ErrorDetails, options: Mapping[str, object], own_defaults: Mapping[str, object]) -> ConfigError:

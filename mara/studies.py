@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 import mara
-from mara.bootstrap import fleet_for, terms_of
+from mara.assembly import fleet_for, terms_of
 from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
@@ -119,7 +119,7 @@ def refuse_unusable(settings: Settings, order: StudyOrder) -> None:
         names = ", ".join(OPTIMIZERS)
         raise ConfigError(f"a policy is one of {names}, got {', '.join(unknown) or 'none'}: correct --optimizer")
     if settings.history is not None:
-        _starts_count(_history(str(settings.history)), order)
+        _starts_count(_history(str(settings.history), settings.trust_units), order)
 
 
 def outcomes_of(scenario: Scenario) -> tuple[Outcome, ...]:
@@ -152,7 +152,7 @@ def portable(settings: Settings) -> Settings:
 
 def fingerprint(settings: Settings, order: StudyOrder) -> str:
     """What must be the same for results to belong together."""
-    history = _history(str(settings.history)) if settings.history is not None else None
+    history = _history(str(settings.history), settings.trust_units) if settings.history is not None else None
     fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
     parts = {
         "history": history.sha256 if history is not None else "",
@@ -179,7 +179,7 @@ def _charter_of(scenario: Scenario) -> tuple[Charter, int]:
     settings = scenario.settings
     draw = generator(settings.seed, Stream.STUDIES, scenario.number)
     seed = int(draw.integers(0, 2**SEED_BITS))
-    history = _history(str(settings.history)) if settings.history is not None else None
+    history = _history(str(settings.history), settings.trust_units) if settings.history is not None else None
     start = settings.start
     if history is not None:
         start = history.start + timedelta(hours=int(draw.integers(0, _starts_count(history, scenario.order))))
@@ -226,7 +226,7 @@ def _feed_of(settings: Settings, charter: Charter, seed: int) -> Feed:
         return SyntheticFeed(charter, seed, settings.token_price_usd_per_mtok)
     return ReplayFeed(
         charter,
-        _history(str(settings.history)),
+        _history(str(settings.history), settings.trust_units),
         forecast="persistence",
         token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
         availability=OutageStream(charter, seed).availability,
@@ -246,9 +246,9 @@ def _starts_count(history: History, order: StudyOrder) -> int:
 
 
 @lru_cache(maxsize=2)
-def _history(folder: str) -> History:
+def _history(folder: str, trusts_units: bool) -> History:
     """Read once by each worker."""
-    return read_history(Path(folder))
+    return read_history(Path(folder), trusts_units=trusts_units)
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:

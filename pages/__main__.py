@@ -75,6 +75,7 @@ def run(
             show=not no_browser,
             native=native,
             history=settings.history,
+            root_path=settings.root_path,
             listening=entrance.listening,
         )
     if is_wanted_anew:

@@ -26,8 +26,8 @@ from components.past import Past
 from components.picture import Channel, Picture, cell
 from components.study_panels import study_cells, study_channels, study_order_panel, study_result_panels
 from components.theme import element
+from mara.assembly import BacktestOrder
 from mara.backtest_page import html_of
-from mara.bootstrap import BacktestOrder
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
 from mara.runtime.latest import Published
@@ -217,7 +217,8 @@ def _period(report: Report) -> str:
     figures = report.results[0].figures
     first, end = (datetime.fromisoformat(figures[key]) for key in ("from", "to"))
     size = f"{text.number(figures['sites'])} sites, {text.ticks(figures['ticks'])}"
-    return f"{figures['history']}: {text.utc_moment(first)} to {text.utc_moment(end)}, {size}"
+    period = f"{figures['history']}: {text.utc_moment(first)} to {text.utc_moment(end)}, {size}"
+    return ". ".join((period, *(f"Note: {note}" for note in figures["notes"])))
 
 
 def _real(span_s: float) -> str:

@@ -10,6 +10,7 @@ from mara.api.headers import SafeHeaders
 from mara.api.metrics import FleetCollector
 from mara.api.proxy import BehindProxy
 from mara.api.room import Room
+from mara.api.under_path import UnderPath, WholePath
 from mara.bootstrap import database_file_of, people_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.platform import Platform
@@ -33,7 +34,8 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
     is_limited = entrance.origins.is_open
     database = database_file_of(settings)
     collector = FleetCollector(platform, clock, database, _connected_count)
-    app.add_middleware(Beside, api=api_of(platform, collector, _is_ending))
+    app.add_middleware(WholePath)
+    app.add_middleware(Beside, api=WholePath(api_of(platform, collector, _is_ending)))
     app.add_middleware(Room, most_clients=settings.max_clients, clients_count=_connected_count)
     app.add_middleware(
         Gate,
@@ -44,6 +46,8 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
         vitals=platform.vitals,
     )
     app.add_middleware(SafeHeaders, is_secure=entrance.is_secure)  # added last, so also on what the gate refuses
+    if settings.root_path:
+        app.add_middleware(UnderPath, root_path=settings.root_path)
     if entrance.is_behind_proxy:
         app.add_middleware(BehindProxy)  # outermost: everything behind it sees who really asks
     if people is not None:

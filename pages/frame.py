@@ -11,7 +11,7 @@ from components.clock import clock
 from components.controls import Actions, notices, run_controls, state_chip, theme_switch
 from components.outages import OutageDialog
 from components.picture import Channel
-from components.theme import element, head_html, icon
+from components.theme import address, element, head_html, icon
 from mara.api.identity import LOCAL
 from mara.core.commands import Command, Outage, Restore
 from mara.errors import MaraError
@@ -37,7 +37,7 @@ def frame(cells: Channel, actions: Actions, here: str = "") -> Iterator[None]:
     with element("div", "screen"):
         element("a", "skip", "Skip to the page").props('href="#page"')
         with element("header", "topbar panel"):
-            with element("a", "brand").props('href="/" aria-label="Mara, overview"'):
+            with element("a", "brand").props(f'href="{address("/")}" aria-label="Mara, overview"'):
                 icon("logo").classes("logo")
                 element("span", "brand-name", "Mara")
             _navigation(here)
@@ -56,7 +56,9 @@ def _navigation(here: str) -> None:
     with element("nav", "nav").props('aria-label="Pages"'):
         for place, (path, name) in enumerate(PAGES, start=1):
             key = HELP_KEY if path == "/help" else str(place)
-            link = element("a", "", name).props(f'href="{path}" aria-keyshortcuts="{key}" title="{name} ({key})"')
+            link = element("a", "", name).props(
+                f'href="{address(path)}" aria-keyshortcuts="{key}" title="{name} ({key})"'
+            )
             if path == here:
                 link.props("aria-current=page")
 
@@ -66,7 +68,7 @@ def _who() -> None:
     looker = who_looks()
     if looker is LOCAL:
         return
-    with element("form", "who").props('method=post action="/logout"'):
+    with element("form", "who").props(f'method=post action="{address("/logout")}"'):
         element("span", "who-name", looker.name).props(f'title="{looker.role}"')
         element("button", "button", "Log out").props("type=submit")
 

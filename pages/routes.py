@@ -12,10 +12,12 @@ from pages.live import Platform, Publisher
 from pages.workbench import Workbench
 
 
-def register(platform: Platform, history: Path | None = None) -> Publisher:
-    """Serve every page and what they load; the caller sees that the publisher looks. `history` is what is replayed."""
+def register(platform: Platform, history: Path | None = None, root_path: str = "") -> Publisher:
+    """Serve every page and what they load; the caller sees that the publisher looks. `history` is what is replayed,
+    `root_path` where a proxy serves us.
+    """
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
-    register_importmap_override("nicegui-plotly", static_url("plotly/shim.js"))
+    register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))
     publisher = Publisher(platform.latest)
     for page in (overview, site, sla, optimizer, guide):
         page.register(platform, publisher)

@@ -57,6 +57,7 @@ def serve(
     native: bool = False,
     look_interval_s: float = LOOK_INTERVAL_S,
     history: Path | None = None,
+    root_path: str = "",
     listening: Mapping[str, Any] = MappingProxyType({}),
 ) -> bool:
     """Serve until SIGINT or SIGTERM, or until the window is closed, then stop the platform.
@@ -86,7 +87,7 @@ def serve(
         asked.append(True)
         app.shutdown()
 
-    publisher = register(platform, history)
+    publisher = register(platform, history, root_path)
     publisher.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)

@@ -32,7 +32,7 @@ from components.site_tables import (
     other_channel,
     others_panel,
 )
-from components.theme import element
+from components.theme import address, element
 from mara.core.history import Decision
 from mara.core.snapshot import LedgerSum, SitePoint, SiteSnapshot, Snapshot
 from mara.runtime.latest import Published
@@ -166,8 +166,8 @@ def _draw_unknown(site_id: str, snapshot: Snapshot) -> None:
         element("p", "note", f"The fleet “{snapshot.fleet_name}” has {count} sites, and none with the id “{site_id}”.")
         with element("nav", "chips").props('aria-label="Sites"'):
             for site in snapshot.sites[:MOST_SITES_NAMED]:
-                element("a", "", site.name).props(f'href="/sites/{site.id}"')
-        element("a", "", "All sites on the map").props('href="/"')
+                element("a", "", site.name).props(f'href="{address(f"/sites/{site.id}")}"')
+        element("a", "", "All sites on the map").props(f'href="{address("/")}"')
 
 
 def _site_in(snapshot: Snapshot | None, site_id: str) -> SiteSnapshot | None:

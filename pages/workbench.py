@@ -11,8 +11,8 @@ from multiprocessing.process import BaseProcess
 from threading import Lock, Thread
 from typing import Any, Final, Literal
 
+from mara.assembly import BacktestOrder
 from mara.backtests import BacktestResult, Progress, compared_into
-from mara.bootstrap import BacktestOrder
 from mara.errors import CommandError, MaraError
 from mara.runtime.clock import Clock
 from mara.runtime.crowd import Processes

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from mara.assembly import BacktestOrder
 from mara.backtest_page import html_of
 from mara.backtests import BOUND, BacktestResult, Progress, compared, compared_into
-from mara.bootstrap import BacktestOrder
 from mara.errors import CommandError, ConfigError
 from mara.figures import text_of
 from mara.settings import Settings, read_settings

@@ -121,3 +121,47 @@ def test_the_key_has_no_second_name() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Settings().port = 9000  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("MARA_PORT=9000\nMARA_SEED: 42\n", ".env line 2: 'MARA_SEED: 42' is no setting"),
+        ("\n\nMARA_SEED\n", ".env line 3: 'MARA_SEED' has no value: write MARA_SEED=VALUE"),
+        ("export MARA_SEED\n", ".env line 1: 'export MARA_SEED' has no value"),
+        ("MARA-SEED=4\n", ".env line 1: 'MARA-SEED=…' is no name of ours"),
+        ("A=1\nMARA_LOG_FILE='app.log\nB=2\n", ".env line 2: 'MARA_LOG_FILE=…' is no setting"),
+    ],
+)
+def test_a_line_of_dotenv_that_sets_nothing_is_refused_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    (tmp_path / ".env").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    assert said in str(caught.value)
+
+
+def test_a_dotenv_file_may_begin_with_a_byte_order_mark_and_have_comments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "MARA_PORT=9000  # here\n\n# not there\nexport MARA_SEED=3\nMARA_FLEET=\n"
+    (tmp_path / ".env").write_text(text, encoding="utf-8-sig")
+    monkeypatch.chdir(tmp_path)
+    assert (read_settings().port, read_settings().seed, read_settings().fleet) == (9000, 3, "global_ten")
+
+
+def test_only_a_name_that_is_near_is_proposed_for_an_unknown_one() -> None:
+    assert "the nearest is MARA_SEED" in refusal_of({"MARA_SEDE": "1"})
+    assert "nearest" not in refusal_of({"MARA_FOO": "1"})
+
+
+@pytest.mark.parametrize(("given", "meant"), [("", ""), ("/", ""), ("/mara/", "/mara"), ("/a/b", "/a/b")])
+def test_a_root_path_has_no_slash_at_its_end(given: str, meant: str) -> None:
+    assert read_settings({"MARA_ROOT_PATH": given}).root_path == meant
+
+
+@pytest.mark.parametrize("path", ["mara", "//evil.example", "/api", "/sla/x", "/a b", "/<x>", "/.."])
+def test_a_root_path_that_would_hide_a_page_of_ours_is_refused(path: str) -> None:
+    assert "MARA_ROOT_PATH should be a path" in refusal_of({"MARA_ROOT_PATH": path})

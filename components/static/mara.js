@@ -82,7 +82,7 @@ window.mara = (() => {
 
   // Whoever is not known any more, because the session is over, is shown the login instead of a page that stands still.
   function logInAgain() {
-    fetch("/api/ready", { cache: "no-store" }).then(
+    fetch(`${window.path_prefix ?? ""}/api/ready`, { cache: "no-store" }).then(
       (answer) => answer.status === 401 && location.reload(),
       () => {}, // the server is away: there is nobody to log in to
     );

@@ -69,7 +69,7 @@ export default {
       ]);
     },
     answered(shown) {
-      const links = (shown.links ?? []).map(([label, address]) => Vue.h("a", { key: label, href: address }, label));
+      const links = (shown.links ?? []).map(([label, address]) => Vue.h("a", { key: label, href: (window.path_prefix ?? "") + address }, label));
       return [
         Vue.h("p", { class: "why-question" }, shown.question),
         Vue.h("div", { class: "why-text", "data-state": shown.is_answered ? undefined : "unknown" },

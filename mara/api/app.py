@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
@@ -78,14 +78,15 @@ def _add_docs(app: FastAPI) -> None:
     app.mount(DOCS_FILES, StaticFiles(packages=[("fastapi_swagger", "resources")]))
 
     @app.get(DOCS_PATH, include_in_schema=False)
-    async def docs() -> HTMLResponse:
+    async def docs(request: Request) -> HTMLResponse:
         """The schema as pages to read and to try."""
+        root_path = request.scope.get("root_path", "")
         return get_swagger_ui_html(
-            openapi_url=SCHEMA_PATH,
+            openapi_url=f"{root_path}{SCHEMA_PATH}",
             title="Mara: API",
-            swagger_js_url=f"{DOCS_FILES}/swagger-ui-bundle.js",
-            swagger_css_url=f"{DOCS_FILES}/swagger-ui.css",
-            swagger_favicon_url=f"{DOCS_FILES}/favicon-32x32.png",
+            swagger_js_url=f"{root_path}{DOCS_FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root_path}{DOCS_FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{root_path}{DOCS_FILES}/favicon-32x32.png",
         )
 
 
@@ -99,7 +100,13 @@ def _add_metrics(app: FastAPI, collector: Collector) -> None:
 def _whole_schema_of(app: FastAPI) -> dict[str, Any]:
     """The framework's schema, with the problem body that no route names as its model."""
     if not app.openapi_schema:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            servers=app.servers or None,
+        )
         parts = schema.setdefault("components", {}).setdefault("schemas", {})
         whole = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         parts.update(whole.pop("$defs", {}))

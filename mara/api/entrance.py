@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography import x509
+
 from mara.api.identity import Doorkeeper
 from mara.api.origins import Origins, is_loopback
 from mara.errors import ConfigError
@@ -78,15 +80,33 @@ def entrance_of(settings: Settings, people: People | None, clock: Clock) -> Entr
     return Entrance(
         origins=Origins.of(
             host=settings.host,
-            port=settings.port,
             scheme="https" if speaks_tls or settings.behind_proxy else "http",
             allowed_hosts=[name.strip() for name in settings.allowed_hosts.split(",") if name.strip()],
             is_open=is_open(settings),
+            certified=names_of_certificate(certificate) if certificate is not None else (),
         ),
         doorkeeper=Doorkeeper(people, clock, secret) if people is not None else None,
         listening=listening,
         is_behind_proxy=settings.behind_proxy,
     )
+
+
+def names_of_certificate(file: Path) -> tuple[str, ...]:
+    """Host names and addresses that the first certificate of a PEM file is for.
+
+    Raises:
+        ConfigError: it holds none that can be read.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} should hold a certificate in PEM, but {error}: correct MARA_TLS_CERT") from error
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    addresses = (str(address) for address in names.get_values_for_type(x509.IPAddress))
+    return (*names.get_values_for_type(x509.DNSName), *addresses)
 
 
 def _pair_of(settings: Settings) -> tuple[Path | None, Path | None]:

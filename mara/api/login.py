@@ -160,7 +160,7 @@ button {{ padding: 11px; border: 0; border-radius: 8px; background: var(--accent
   font-weight: 600; cursor: pointer }}
 input:focus-visible, button:focus-visible {{ outline: 2px solid #818cf8; outline-offset: 2px }}
 </style></head>
-<body><form method="post" action="/login"><h1>Mara</h1><p>Log in to see the fleet.</p>{notice}
+<body><form method="post" action="login"><h1>Mara</h1><p>Log in to see the fleet.</p>{notice}
 <input type="hidden" name="next" value="{onward}">
 <label>Name<input name="name" autocomplete="username" autocapitalize="off" required autofocus value="{name}"></label>
 <label>Password<input name="password" type="password" autocomplete="current-password" required></label>

@@ -199,11 +199,14 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
+_AS_MEANT: Final = frozenset({EngineState.RUNNING, EngineState.PAUSED, EngineState.FINISHED})
+
+
 def unreadiness_of(published: Published, overdue_s: float = 0.0) -> str:
-    """Why the engine is not ready; empty when it is. A pause is an operator's wish, not a fault."""
+    """Why the engine is not ready; empty when it is. Neither a pause nor the end of a history is a fault."""
     if published.state is EngineState.RUNNING and overdue_s > MOST_OVERDUE_S:
         return f"a tick has been due for {overdue_s:.0f} s: see that the database and the planner answer"
-    if published.state in {EngineState.RUNNING, EngineState.PAUSED} and published.snapshot is not None:
+    if published.state in _AS_MEANT and published.snapshot is not None:
         return ""
     return published.reason or f"the engine is {published.state}"
 

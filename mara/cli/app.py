@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -23,6 +24,9 @@ class Commands(TyperGroup):
         given = list(sys.argv[1:] if args is None else args)
         debug = "--debug" in given
         options["standalone_mode"] = False
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="surrogateescape")  # file names that are no UTF-8 leave as they came
         try:
             exit_code = super().main([word for word in given if word != "--debug"], *rest, **options)
         except typer.TyperException as error:
@@ -57,10 +61,17 @@ def _explain(error: typer.TyperException) -> int:
     if isinstance(error.__cause__, ValidationError) and option is not None:
         detail = error.__cause__.errors()[0]
         expected = detail["msg"].removeprefix("Input ").partition(", unable to")[0]
-        text = f"{option.opts[0]} {expected}, got {detail['input']!r}"
+        name = option.opts[0] if option.opts[0].startswith("-") else option.opts[0].upper()
+        text = f"{name} {_plain(expected, detail['input'])}, got {detail['input']!r}"
     stop = "" if text.endswith((".", "?")) else "."
     complain(f"{text}{stop} See `{context.command_path if context else 'mara'} --help`.")
     return EXIT_USAGE
+
+
+def _plain(expected: str, came: object) -> str:
+    """What was expected, from "should" on, where a choice's own words would repeat what came."""
+    choice = expected.removeprefix("Value error, ").removeprefix(f"{came!r} is not ").rstrip(".")
+    return choice if choice.startswith("should") else f"should be {choice}"
 
 
 def complain(text: str) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from mara.backtests import OnProgress, Progress
+from mara.cli.app import complain
 from mara.errors import ConfigError
 from mara.figures import flat, text_of
 
@@ -21,23 +22,38 @@ MOST_UPDATES = 200
 
 
 def show(report: Mapping[str, Any], *, as_json: bool) -> None:
-    """The whole report as one JSON object, or as aligned lines for people."""
+    """The whole report as one JSON object, or as aligned lines for people, who have read its notes on stderr."""
     if as_json:
         typer.echo(json.dumps(report, allow_nan=False))
         return
     for name, value in flat(report):
-        typer.echo(f"{name:34s} {text_of(value)}")
+        if name != "notes":
+            typer.echo(f"{name:34s} {text_of(value)}")
+
+
+def tell_notes(notes: Sequence[str]) -> None:
+    """What should be known of the input, each a line on stderr."""
+    for note in notes:
+        complain(f"note: {note}")
 
 
 def write_page(page: str, path: Path) -> None:
-    """A page into a file.
+    """Write a page into a file, which is there whole or not at all.
 
     Raises:
-        ConfigError: the file cannot be written.
+        ConfigError: the file cannot be written; what stood under its name stands there still.
     """
+    is_plain = path.is_file() or not path.exists()  # a device or pipe is written to directly
+    unfinished = path.with_name(path.name + ".part") if is_plain else path
     try:
-        path.write_text(page, encoding="utf-8")
+        # A path in the page may hold bytes that are no UTF-8.
+        unfinished.write_text(page, encoding="utf-8", errors="backslashreplace")
+        if is_plain:
+            unfinished.replace(path)
     except OSError as error:
+        if is_plain:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
         raise ConfigError(f"the report cannot be written to {path} ({error.strerror}): name a writable file") from error
 
 

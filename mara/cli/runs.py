@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
+from mara.assembly import BacktestOrder
 from mara.backtest_page import html_of
 from mara.backtests import compared, shared_figures
-from mara.bootstrap import BacktestOrder, open_run, rehearsal_of
+from mara.bootstrap import open_run, rehearsal_of
 from mara.cli.app import app
 from mara.cli.options import moment_of, refuse_homeless
-from mara.cli.report import bars, progress, show, write_page
+from mara.cli.report import bars, progress, show, tell_notes, write_page
 from mara.core.snapshot import ShadowGains
 from mara.core.units import MICRO_USD_PER_USD
-from mara.errors import EXIT_DONE, EXIT_OUR_FAULT
+from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
 from mara.runtime.again import replayed
 from mara.runtime.clock import SystemClock
 from mara.runtime.engine import simulate as run_simulation
@@ -64,6 +65,7 @@ def simulate(
             if store is not None:
                 store.close()
     grid = engine.charter.grid
+    tell_notes(engine.notes)
     report = {
         "run": store.run.run_id if store is not None and store.run is not None else None,
         "optimizer": engine.optimizer.name,
@@ -73,6 +75,7 @@ def simulate(
         "to": grid.at(first + ticks).isoformat(),
         **shared_figures(tally, len(engine.charter.fleet.sites), wall_s, cpu_s, settings.seed),
         **_extras(tally, gained, engine.shadow_gains),
+        "notes": list(engine.notes),
     }
     show(report, as_json=as_json)
 
@@ -120,9 +123,16 @@ def backtest(
     refuse_homeless(report, "--report")
     with bars() as on_progress:
         results = compared(settings, order, with_bound=bound, on_progress=on_progress)
+    unwritten = None
     if report is not None:
-        write_page(html_of(results), report)
+        try:
+            write_page(html_of(results), report)
+        except ConfigError as error:
+            unwritten = error  # the result is shown all the same
+    tell_notes(results[0].figures["notes"])
     show(results[0].figures, as_json=as_json)
+    if unwritten is not None:
+        raise unwritten
 
 
 @app.command()

@@ -41,7 +41,9 @@ class FormatName(StrEnum):
 def export(
     table: Annotated[ExportName, typer.Argument(help="Which table.")],
     *,
-    form: Annotated[FormatName, typer.Option("--format", help="csv or parquet.")] = FormatName.CSV,
+    form: Annotated[
+        FormatName | None, typer.Option("--format", help="csv or parquet [default: by the file's ending, else csv].")
+    ] = None,
     out: Annotated[Path, typer.Option(help="File to write; it gets its name when it is complete.")],
     from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
     to: Annotated[str | None, typer.Option(help="Last instant, ISO 8601, exclusive.")] = None,
@@ -51,12 +53,22 @@ def export(
     if first is not None and end is not None and first >= end:
         raise ConfigError(f"the period should end after it starts, came {from_} up to {to}: correct --from or --to")
     refuse_homeless(out, "--out")
+    form = _format_of(out, form)
     reading = Reading.open(read_settings().database_url)
     try:
         count = write_export(reading, table.value, form.value, out, first, end)
     finally:
         reading.close()
     typer.echo(f"{count:,} rows in {out}")
+
+
+def _format_of(out: Path, asked: FormatName | None) -> FormatName:
+    """As the file's ending says; a file of one kind never gets the other's ending."""
+    ending = out.suffix.lower().removeprefix(".")
+    meant = FormatName(ending) if ending in list(FormatName) else None
+    if asked is not None and meant is not None and asked is not meant:
+        raise ConfigError(f"--format {asked} does not go with --out {out}: leave --format out, or name a .{asked} file")
+    return asked or meant or FormatName.CSV
 
 
 class StateName(StrEnum):

@@ -15,6 +15,7 @@ from mara.feeds.csv_table import CsvTable, Row, header_of, numbers_of, utc_of
 CONTRACT_COLUMNS: Final = ("contract_id", "tier", "power_mw", "starts_at_utc", "hours")
 CUSTOMER_COLUMN: Final = "customer"
 TIMEZONE_COLUMN: Final = "timezone"
+OPTIONAL_COLUMNS: Final = (CUSTOMER_COLUMN, TIMEZONE_COLUMN)
 DEFAULT_TIMEZONE: Final = "UTC"
 """Whose calendar months measure a long contract when the file does not say."""
 MAX_CONTRACTS: Final = 1_000_000
@@ -31,24 +32,48 @@ class Arrival:
     request: ContractRequest
 
 
-def read_contracts(path: Path, grid: TimeGrid) -> tuple[Arrival, ...]:
-    """The requests of a contracts file on a run's clock, first come first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractFile:
+    """A contracts file on a run's clock.
+
+    Attributes:
+        arrivals: the requests, first come first.
+        outside_ids: contracts that are over before the run starts, or start after its end, in the file's order.
+    """
+
+    arrivals: tuple[Arrival, ...]
+    outside_ids: tuple[str, ...]
+
+
+def read_contracts(path: Path, grid: TimeGrid, end_tick: int | None = None) -> ContractFile:
+    """The requests of a contracts file on a run's clock, which ends before `end_tick` where it has an end.
 
     A start between ticks waits for the next tick; a duration is rounded to whole ticks, at least one. A contract that
-    is running when the run starts comes in tick 0 with what is left of it; one that is over by then is left out.
+    is running when the run starts comes in tick 0 with what is left of it; one that is over by then, or starts after
+    the end, is left out and named.
     Optional columns: `customer` (default: the contract's id), `timezone` (an IANA name, default UTC).
 
     Raises:
         FeedInvalid: a column is missing, a value is no tier, power, duration or UTC time, or an id is there twice.
     """
-    optional = tuple(name for name in (CUSTOMER_COLUMN, TIMEZONE_COLUMN) if name in header_of(path))
-    table = CsvTable(path=path, columns=CONTRACT_COLUMNS + optional, key_count=1)
-    rows = [row for block in table.blocks() for row in block]
+    header = header_of(path, OPTIONAL_COLUMNS)
+    table = CsvTable(
+        path=path, columns=CONTRACT_COLUMNS + tuple(name for name in OPTIONAL_COLUMNS if name in header), key_count=1
+    )
+    rows = [tuple(cell.strip() for cell in row) for block in table.blocks() for row in block]
     if len(rows) > MAX_CONTRACTS:
         raise FeedInvalid(f"{path} should have at most {MAX_CONTRACTS:,} contracts, has {len(rows):,}: split it")
     _check(table, rows)
-    arrivals = [arrival for row in rows if (arrival := _arrival_of(table, row, grid))]
-    return tuple(sorted(arrivals, key=lambda arrival: arrival.start_tick))
+    arrivals, outside_ids = [], []
+    for row in rows:
+        arrival = _arrival_of(table, row, grid)
+        if arrival is None or (end_tick is not None and arrival.start_tick >= end_tick):
+            outside_ids.append(row[0])
+        else:
+            arrivals.append(arrival)
+    return ContractFile(
+        arrivals=tuple(sorted(arrivals, key=lambda arrival: arrival.start_tick)), outside_ids=tuple(outside_ids)
+    )
 
 
 def requests_by_tick(arrivals: Iterable[Arrival]) -> Callable[[int], tuple[ContractRequest, ...]]:

@@ -1,18 +1,23 @@
-"""CSV files from outside, plain or gzip: the wanted columns in blocks, and the lines to name when rows are refused."""
+"""CSV files from outside, plain or gzip: the wanted columns in blocks, and the lines to name when rows are refused.
+
+What spreadsheets and databases do to a file without changing what it says is read: a byte order mark, gzip under either
+name, semicolons or tabs between the values, column names in other letters, spaces around a value.
+"""
 
 import csv
 import gzip
 import math
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import get_close_matches
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import numpy as np
 
@@ -26,6 +31,9 @@ MAX_ROWS: Final = 20_000_000
 CASES_SHOWN: Final = 3
 MAX_SHOWN_LENGTH: Final = 60
 """Characters of a refused value that its message repeats."""
+SEPARATORS: Final = ",;\t"
+GZIP_MAGIC: Final = b"\x1f\x8b"
+UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 Row = tuple[str, ...]
 
@@ -50,9 +58,8 @@ class CsvTable:
                 rows.
         """
         count = 0
-        with _opened(self.path) as text:
-            reader = csv.reader(text)
-            header = next(reader, [])
+        with _rows_of(self.path) as reader:
+            header: list[str] = next(reader, [])
             pick = itemgetter(*self._positions(header))
             filled = filter(None, reader)
             while block := list(islice(filled, BLOCK_ROWS)):
@@ -70,6 +77,8 @@ class CsvTable:
         cases = self.cases(wanted[:CASES_SHOWN])
         at = self.columns.index(column)
         came = [f"line {line}: {shown(cells[at])} ({' '.join(cells[: self.key_count])})" for line, cells in cases]
+        if any(_DECIMAL_COMMA.fullmatch(cells[at].strip()) for _, cells in cases):
+            remedy = "a decimal comma: write a point"
         return FeedInvalid(
             f"{self.path} line {cases[0][0]}: {column} should be {expected}; "
             f"{_counted(len(wanted))}, first: {', '.join(came)}: {remedy}"
@@ -78,8 +87,7 @@ class CsvTable:
     def cases(self, rows: Sequence[int]) -> list[tuple[int, Row]]:
         """Line number and wanted cells of some rows, by reading the file again: only for messages."""
         wanted, found = set(rows), []
-        with _opened(self.path) as text:
-            reader = csv.reader(text)
+        with _rows_of(self.path) as reader:
             pick = itemgetter(*self._positions(next(reader, [])))
             for row, cells in enumerate(filter(None, reader)):
                 if row in wanted:
@@ -89,7 +97,7 @@ class CsvTable:
         return found
 
     def _positions(self, header: list[str]) -> list[int]:
-        names = [name.strip() for name in header]
+        names = _names_of(header, self.columns)
         for column in self.columns:
             if names.count(column) > 1:
                 raise FeedInvalid(f"{self.path} line 1: column {column} should be there once, is there twice: drop one")
@@ -104,8 +112,7 @@ class CsvTable:
 
     def _uneven(self, rows: list[int], width: int) -> FeedInvalid:
         wanted, lines = set(rows[:CASES_SHOWN]), []
-        with _opened(self.path) as text:
-            reader = csv.reader(text)
+        with _rows_of(self.path) as reader:
             next(reader, [])
             for row, cells in enumerate(filter(None, reader)):
                 if row in wanted:
@@ -118,14 +125,14 @@ class CsvTable:
         )
 
 
-def header_of(path: Path) -> list[str]:
-    """The column names of a file.
+def header_of(path: Path, known: Sequence[str] = ()) -> list[str]:
+    """The column names of a file; a name that is one of `known` in other letters is given as it is known.
 
     Raises:
         FeedInvalid: unreadable.
     """
-    with _opened(path) as text:
-        return [name.strip() for name in next(csv.reader(text), [])]
+    with _rows_of(path) as reader:
+        return _names_of(next(reader, []), known)
 
 
 def numbers_of(texts: Sequence[str]) -> Floats:
@@ -137,20 +144,18 @@ def numbers_of(texts: Sequence[str]) -> Floats:
 
 
 def utc_of(text: str) -> datetime:
-    """An ISO 8601 instant that says it is UTC.
+    """An ISO 8601 instant that names its zone, `Z` or an offset such as `+02:00`, as UTC.
 
     Raises:
-        ValueError: not an instant, no time zone, or another one.
+        ValueError: not an instant, or no time zone.
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError("an ISO 8601 time such as 2023-01-01T00:00:00Z") from None
-    if moment.tzinfo is None:
-        raise ValueError("UTC and say so, as 2023-01-01T00:00:00Z does: this has no time zone")
-    if moment.utcoffset() != timedelta(0):
-        raise ValueError("UTC, as 2023-01-01T00:00:00Z is: this has another time zone")
-    return moment.astimezone(UTC)
+    raise ValueError("a time that says its zone, as 2023-01-01T00:00:00Z does: this has no time zone")
 
 
 def shown(text: str) -> str:
@@ -160,10 +165,13 @@ def shown(text: str) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
+def _rows_of(path: Path) -> Iterator[Any]:
+    """The rows of a file from its header on, whatever separates their values."""
     try:
         with _text_of(path) as text:
-            yield text
+            header = text.readline()
+            separator = max(SEPARATORS, key=header.count)
+            yield csv.reader(chain((header,) if header else (), text), delimiter=separator)
     except FileNotFoundError as error:
         raise FeedInvalid(f"{path} is missing: add it, or name another folder") from error
     except UnicodeDecodeError as error:
@@ -175,10 +183,21 @@ def _opened(path: Path) -> Iterator[TextIO]:
 
 
 def _text_of(path: Path) -> TextIO:
+    with path.open("rb") as file:
+        first = file.read(2)
+    if first in UTF16_MARKS:
+        raise FeedInvalid(f"{path} should be UTF-8 text, but it is UTF-16 ('Unicode text'): save it as CSV UTF-8")
     # utf-8-sig: spreadsheets put a byte order mark before the first column's name
-    if path.suffix == ".gz":
+    if first == GZIP_MAGIC:
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
+
+
+def _names_of(header: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Column names without spaces around them, those of `known` as they are known whatever their letters."""
+    names = [name.strip() for name in header]
+    spelled = {column.casefold(): column for column in known if column not in names}
+    return [spelled.get(name.casefold(), name) for name in names]
 
 
 def _number_or_nan(text: str) -> float:
@@ -190,3 +209,6 @@ def _number_or_nan(text: str) -> float:
 
 def _counted(count: int) -> str:
     return "one row is not" if count == 1 else f"{count:,} rows are not"
+
+
+_DECIMAL_COMMA: Final = re.compile(r"[-+]?\d+,\d+")

@@ -69,7 +69,7 @@ def expectation_of(detail: ErrorDetails) -> str:
     if detail["type"] in _SHAPES:
         return f"should be {_SHAPES[detail['type']]}"
     _, should, what = detail["msg"].partition("should")
-    return should + what if should else detail["msg"]
+    return should + what if should else detail["msg"].removeprefix("Value error, ")
 
 
 class _Refuser:
@@ -189,7 +189,7 @@ def _text_of(source: Path | Traversable) -> str:
         content = source.read_bytes()
         if len(content) > MAX_FILE_BYTES:
             raise ConfigError(f"{source} should have at most {MAX_FILE_BYTES:,} bytes, has {len(content):,}: split it")
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")  # some editors put a byte order mark before the first line
     except OSError as error:
         raise ConfigError(f"fleet file {source} cannot be read, {error.strerror}: correct the path") from error
     except UnicodeDecodeError as error:

@@ -7,24 +7,25 @@ may be trusted: no gaps, no repeats, one clock, plausible values.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats, Ints, floats, sealed
+from mara.core.arrays import Floats, Ints, floats, sealed
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from mara.core.world import MAX_PRICE_USD_PER_MWH, MIN_PRICE_USD_PER_MWH
 from mara.errors import FeedInvalid, FeedUnavailable
 from mara.feeds.csv_table import CASES_SHOWN, CsvTable, numbers_of, shown, utc_of
+from mara.feeds.history_clock import TIME_COLUMN, check_clock, moment_of_hour, utc_text
+from mara.feeds.history_units import question_hashprice, question_units
 
 HISTORY_FILES: Final = ("history.csv", "history.csv.gz")
 BITCOIN_FILE: Final = "bitcoin_daily.csv"
 SITES_FILE: Final = "sites.csv"
 CONTRACTS_FILE: Final = "contracts.csv"
 
-TIME_COLUMN: Final = "timestamp_utc"
 SITE_COLUMN: Final = "site_id"
 HASHPRICE_COLUMN: Final = "hashprice_usd_per_ph_day"
 BOUNDS: Final = {
@@ -86,12 +87,12 @@ class History:
     @property
     def start(self) -> datetime:
         """The first instant covered, UTC."""
-        return _moment_of(self.first_epoch_h)
+        return moment_of_hour(self.first_epoch_h)
 
     @property
     def end(self) -> datetime:
         """The first instant no longer covered, UTC."""
-        return _moment_of(self.first_epoch_h + self.hour_count)
+        return moment_of_hour(self.first_epoch_h + self.hour_count)
 
     @property
     def period(self) -> str:
@@ -161,21 +162,29 @@ class _Rows:
     site_ids: tuple[str, ...]
 
 
-def read_history(folder: Path) -> History:
+def read_history(folder: Path, *, trusts_units: bool = False) -> History:
     """Read and check a history folder.
+
+    Args:
+        trusts_units: take values as they stand that look as if they were in another unit.
 
     Raises:
         FeedInvalid: a file or column is missing, a value cannot be true, a time is not a UTC hour, rows repeat, hours
-            are missing or run backwards. The message names file, line, the first few cases and the remedy.
+            are missing or run backwards, or values look as if they were in another unit. The message names file,
+            line, the first few cases and the remedy.
     """
     file = _history_file_of(folder)
     table = CsvTable(path=file, columns=(TIME_COLUMN, SITE_COLUMN, *BOUNDS), key_count=2)
     rows = _read_rows(table)
     _check_values(table, rows)
-    _check_clock(table, rows)
+    check_clock(table, epoch_h=rows.epoch_h, site=rows.site)
     first, last = int(rows.epoch_h.min()), int(rows.epoch_h.max())
     dense = np.empty((len(BOUNDS), last - first + 1, len(rows.site_ids)))
     dense[:, rows.epoch_h - first, rows.site] = rows.values
+    hashprice = _read_hashprice(folder / BITCOIN_FILE, first, last + 1)
+    if not trusts_units:
+        question_units(file, rows.site_ids, price=dense[0], carbon=dense[1])
+        question_hashprice(folder / BITCOIN_FILE, hashprice)
     dry_bulb_c, wet_bulb_c = dense[3], dense[4]
     return History(
         file=file,
@@ -187,13 +196,8 @@ def read_history(folder: Path) -> History:
         renewable_share=dense[2],
         dry_bulb_c=dry_bulb_c,
         wet_bulb_c=np.minimum(wet_bulb_c, dry_bulb_c),
-        hashprice_usd_per_ph_day=_read_hashprice(folder / BITCOIN_FILE, first, last + 1),
+        hashprice_usd_per_ph_day=hashprice,
     )
-
-
-def utc_text(moment: datetime) -> str:
-    """An instant as messages write it, to the minute."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def _history_file_of(folder: Path) -> Path:
@@ -229,24 +233,24 @@ def _epoch_h_of(text: str) -> int:
 
 
 def _read_rows(table: CsvTable) -> _Rows:
-    hours, columns = _Hours(), dict[str, int]()
+    hours, columns, by_id = _Hours(), dict[str, int](), dict[str, int]()
     epoch_h, site, values = [], [], []
     for block in table.blocks():
         times, names, *numbers = zip(*block, strict=True)
         epoch_h.append(np.fromiter(map(hours.__getitem__, times), np.int64, len(block)))
         for name in dict.fromkeys(names):
-            columns.setdefault(name, len(columns))
+            columns[name] = by_id.setdefault(name.strip(), len(by_id))
         site.append(np.fromiter(map(columns.__getitem__, names), np.int64, len(block)))
         values.append(np.stack([numbers_of(column) for column in numbers]))
     if not site:
         raise FeedInvalid(f"{table.path} line 2: should have a row per hour and site, has none: add them")
-    if len(columns) > MAX_SITES:
-        raise FeedInvalid(f"{table.path} should have at most {MAX_SITES:,} sites, has {len(columns):,}: split it")
+    if len(by_id) > MAX_SITES:
+        raise FeedInvalid(f"{table.path} should have at most {MAX_SITES:,} sites, has {len(by_id):,}: split it")
     return _Rows(
         epoch_h=np.concatenate(epoch_h),
         site=np.concatenate(site),
         values=np.concatenate(values, axis=1),
-        site_ids=tuple(columns),
+        site_ids=tuple(by_id),
     )
 
 
@@ -273,41 +277,6 @@ def _refuse_times(table: CsvTable, bad: Ints) -> None:
         _epoch_h_of(text)
     except ValueError as reason:
         raise table.refusal(bad, TIME_COLUMN, str(reason), "write every time in UTC, hour-beginning") from None
-
-
-def _check_clock(table: CsvTable, rows: _Rows) -> None:
-    """Every site has every hour once, in order; sites may be interleaved or follow each other."""
-    order = np.argsort(rows.site, kind="stable")
-    site, epoch_h = rows.site[order], rows.epoch_h[order]
-    step_h = np.diff(epoch_h)
-    same_site = site[1:] == site[:-1]
-    if (same_site & (step_h != 1)).any():
-        _refuse_steps(table, rows, order, step_h, same_site)
-    begins = np.flatnonzero(np.r_[True, ~same_site])
-    ends = np.flatnonzero(np.r_[~same_site, True])
-    late = begins[epoch_h[begins] != epoch_h.min()]
-    if late.size:
-        expected = f"{utc_text(_moment_of(int(epoch_h.min())))} in the first row of each site, as in the others"
-        raise table.refusal(order[late], TIME_COLUMN, expected, "add the missing hours, or leave the site out")
-    early = ends[epoch_h[ends] != epoch_h.max()]
-    if early.size:
-        expected = f"{utc_text(_moment_of(int(epoch_h.max())))} in the last row of each site, as in the others"
-        raise table.refusal(order[early], TIME_COLUMN, expected, "add the missing hours, or leave the site out")
-
-
-def _refuse_steps(table: CsvTable, rows: _Rows, order: Ints, step_h: Ints, same_site: Bools) -> None:
-    key = (rows.epoch_h - rows.epoch_h.min()) * len(rows.site_ids) + rows.site
-    seen = np.argsort(key, kind="stable")
-    repeats = seen[1:][np.diff(key[seen]) == 0]
-    if repeats.size:
-        raise table.refusal(repeats, TIME_COLUMN, "there once for each site", "remove the repeated rows")
-    back = order[1:][same_site & (step_h < 0)]
-    if back.size:
-        raise table.refusal(
-            back, TIME_COLUMN, "later than in the site's row before: time runs backwards", "sort the rows"
-        )
-    gaps = order[1:][same_site & (step_h > 1)]
-    raise table.refusal(gaps, TIME_COLUMN, "an hour after the site's row before: hours are missing", "add them")
 
 
 def _read_hashprice(path: Path, first_epoch_h: int, end_epoch_h: int) -> Floats:
@@ -356,14 +325,10 @@ def _first_line_of(file: Path, site_id: str) -> str:
     row = 0
     for block in table.blocks():
         for _, found in block:
-            if found == site_id:
+            if found.strip() == site_id:
                 return str(table.cases([row])[0][0])
             row += 1
     return "?"
-
-
-def _moment_of(epoch_h: int) -> datetime:
-    return datetime.fromtimestamp(epoch_h * SECONDS_PER_HOUR, UTC)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -62,9 +62,9 @@ def _read_sites(history: History) -> tuple[Site, ...]:
     path = history.folder / SITES_FILE
     if not path.is_file():
         raise FeedInvalid(f"{path} is missing, so there is no fleet for {history.file}: add it, or name a fleet")
-    columns = SITE_COLUMNS + ((COOLING_COLUMN,) if COOLING_COLUMN in header_of(path) else ())
-    table = CsvTable(path=path, columns=columns, key_count=1)
-    rows = [row for block in table.blocks() for row in block]
+    has_cooling = COOLING_COLUMN in header_of(path, (COOLING_COLUMN,))
+    table = CsvTable(path=path, columns=SITE_COLUMNS + ((COOLING_COLUMN,) if has_cooling else ()), key_count=1)
+    rows = [tuple(cell.strip() for cell in row) for block in table.blocks() for row in block]
     first_of: dict[str, int] = {}
     repeats = [i for i, row in enumerate(rows) if first_of.setdefault(row[0], i) != i]
     if repeats:

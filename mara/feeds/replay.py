@@ -16,7 +16,8 @@ from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Charter, Forecast, Observation
 from mara.errors import FeedEnded, FeedUnavailable
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
-from mara.feeds.history_file import History, utc_text
+from mara.feeds.history_clock import utc_text
+from mara.feeds.history_file import History
 
 ForecastKind = Literal["persistence", "day-ahead", "perfect"]
 

@@ -34,7 +34,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
-    """What the service says of a model: active, deprecated or retired, and from when on it is gone."""
+    """What the service says of a model: active, deprecated, retired or unknown, and from when on it is gone."""
 
     stage: str
     retires_at: datetime | None

@@ -37,32 +37,48 @@ NOT_GROUNDED: Final = "AI answer not grounded"
 
 
 class Claude:
-    """A client that lives as long as one event loop; `close` it there."""
+    """A client that lives as long as one event loop; `close` it there.
+
+    Raises:
+        AdviceError: the address, a proxy, or a file of certificates cannot be used.
+    """
 
     def __init__(self, *, key: str, base_url: str | None, model: str, deadline_s: float = DEADLINE_S) -> None:
         self.model = model
         self._deadline_s = deadline_s
-        self._client = anthropic.AsyncAnthropic(
-            api_key=key,
-            base_url=base_url,
-            max_retries=0,
-            timeout=deadline_s,
-            http_client=anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [_cap]}),
-        )
+        try:
+            self._client = anthropic.AsyncAnthropic(
+                api_key=key,
+                base_url=base_url,
+                max_retries=0,
+                timeout=deadline_s,
+                http_client=anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [_cap]}),
+            )
+        except (ValueError, OSError, ImportError, httpx2.InvalidURL) as error:
+            # The library reads these by itself, and refuses what it cannot use in words of its own.
+            raise AdviceError(f"{MISCONFIGURED} ({_said(error)})", rest_s=900.0) from error
 
     async def close(self) -> None:
         await self._client.close()
 
     async def lifecycle(self) -> Lifecycle:
-        """Where the model stands in its life.
+        """Where the model stands in its life; unknown to a gateway that has the Messages API alone.
 
         Raises:
             AdviceError: the service does not know it, or does not answer.
         """
         with _in_our_words():
-            async with asyncio.timeout(min(LIFECYCLE_DEADLINE_S, self._deadline_s)):
-                found = await self._client.models.retrieve(self.model)
-        return Lifecycle(stage=found.lifecycle, retires_at=found.retires_at)
+            try:
+                async with asyncio.timeout(min(LIFECYCLE_DEADLINE_S, self._deadline_s)):
+                    found = await self._client.models.retrieve(self.model)
+            except anthropic.APIStatusError as error:
+                if error.status_code in NO_SUCH_CALL and error.type != "not_found_error":
+                    return UNKNOWN_LIFE
+                raise
+        return Lifecycle(
+            stage=getattr(found, "lifecycle", None) or UNKNOWN_LIFE.stage,
+            retires_at=getattr(found, "retires_at", None),
+        )
 
     async def ask(
         self, inquiry: Inquiry, purse: Purse, exchange: Exchange, listen: Callable[[str], None]
@@ -294,6 +310,12 @@ def _lost(detail: str) -> AdviceError:
     return AdviceError("AI connection lost", is_counted=True, detail=detail)
 
 
+MISCONFIGURED: Final = (
+    "AI connection cannot be set up: correct ANTHROPIC_BASE_URL, HTTPS_PROXY, ALL_PROXY, NO_PROXY or SSL_CERT_FILE"
+)
+NO_SUCH_CALL: Final = frozenset({404, 405, 501})
+"""How a gateway says that it has no Models API; the service itself says of which model it knows nothing."""
+UNKNOWN_LIFE: Final = Lifecycle(stage="unknown", retires_at=None)
 REJECTED: Final = "AI request rejected"
 TIMED_OUT: Final = "AI timed out"
 MODEL_RETIRED: Final = "AI model retired: set MARA_CLAUDE_MODEL"

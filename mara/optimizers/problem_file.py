@@ -71,7 +71,7 @@ def read_problem(path: Path) -> FiledProblem:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise FeedInvalid(f"{path} has {size:,} bytes, at most {MAX_FILE_BYTES:,} are read: plan fewer steps")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise FeedInvalid(f"{path} cannot be read as text ({error}): name a JSON file with a problem") from error
     try:

@@ -162,9 +162,9 @@ class Advisor:
         assert self._purse is not None
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
+        client = self._engagement.client()
         with self._lock:
             self._give_up = lambda: loop.call_soon_threadsafe(task.cancel)
-        client = self._engagement.client()
         try:
             answer = await client.converse(talk, self._purse, Exchange(), lambda _: None)
         finally:
@@ -286,14 +286,15 @@ class Advisor:
     async def _look_up(self) -> None:
         """See that the model is there; without an answer it is looked up again before the first question."""
         assert self._engagement.client is not None
-        client = self._engagement.client()
         try:
-            await self._look_up_by(client)
+            client = self._engagement.client()
+            try:
+                await self._look_up_by(client)
+            finally:
+                await client.close()
         except AdviceError as refusal:
             with self._lock:
                 self._show(message=self._refused(refusal))
-        finally:
-            await client.close()
 
     async def _look_up_by(self, client: Client) -> None:
         """Have the service tell where the model stands in its life, once.
@@ -323,18 +324,20 @@ class Advisor:
         """One question, to its answer or the reason for none."""
         assert self._engagement.client is not None
         assert self._purse is not None
-        client, exchange = self._engagement.client(), Exchange()
+        exchange = Exchange()
         try:
-            await self._look_up_by(client)
-            advice = await consulted(client, question, self._purse, exchange, self._listen)
+            client = self._engagement.client()
+            try:
+                await self._look_up_by(client)
+                advice = await consulted(client, question, self._purse, exchange, self._listen)
+            finally:
+                await client.close()
         except AdviceError as refusal:
             with self._lock:
                 if str(refusal) == REJECTED:
                     self._rejected.append(question.snapshot_hash)
                 self._fail(question, exchange, self._refused(refusal))
             return
-        finally:
-            await client.close()
         with self._lock:
             self._breaker.succeeded()
             self._cache[self._cache_key(question)] = advice
@@ -344,8 +347,9 @@ class Advisor:
             self._show(message="Claude has answered: the next plan weighs it", working_notes="")
 
     def _refused(self, refusal: AdviceError) -> str:
-        log.warning("no advice", extra={"reason": str(refusal), "detail": refusal.detail})
-        return self._breaker.tripped(refusal)
+        message = self._breaker.tripped(refusal)
+        log.warning("no advice", extra={"reason": message, "detail": refusal.detail})
+        return message
 
     def _fail(self, question: Question, exchange: Exchange, message: str) -> None:
         self._failure = provenance_of(exchange, question, failure=message)

@@ -60,6 +60,8 @@ def pooled_contracts(charter: Charter, load_share: float, ticks: int) -> tuple[S
     contracts: list[SlaContract] = []
     for tier, share in POOL_TIER_SHARE.items():
         tier_mw = load_share * share * racks_mw
+        if not tier_mw:  # nothing asked, or miners alone
+            continue
         count = ceil(tier_mw / slice_mw)
         contracts += [
             SlaContract(

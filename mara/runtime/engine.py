@@ -51,6 +51,8 @@ class Engine:
     horizon_hours: int
     world: World
     shadows: Shadows | None = None
+    notes: tuple[str, ...] = ()
+    """What whoever began the run should know of its input."""
     _kept: Memory | None = None
 
     def outlook(self) -> Outlook:

@@ -17,6 +17,8 @@ class EngineState(StrEnum):
     PAUSED = "paused"
     DEGRADED = "degraded"
     HALTED = "halted"
+    FINISHED = "finished"
+    """A replay has come to the end of its history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,11 @@ from mara.store.store import Store
 
 MAX_WAITING: Final = 1_000
 """Orders that may wait for a tick."""
-STANDING_STILL: Final = {EngineState.DEGRADED: "is degraded", EngineState.HALTED: "has halted"}
+STANDING_STILL: Final = {
+    EngineState.DEGRADED: "is degraded",
+    EngineState.HALTED: "has halted",
+    EngineState.FINISHED: "has finished",
+}
 
 log = logging.getLogger("mara.orders")
 T = TypeVar("T")

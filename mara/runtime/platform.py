@@ -236,6 +236,11 @@ class Platform:
     async def _recover(self, error: Exception) -> None:
         """Say what is wrong, wait, and come back for the next try."""
         tick = self._engine.world.tick if self._engine is not None else 0
+        if isinstance(error, FeedEnded):
+            log.info("finished", extra={"tick": tick, "reason": str(error)})
+            self._display.publish()
+            await self._stand(EngineState.FINISHED, str(error))
+            return
         self._tries = self._tries + 1 if tick == self._failed_tick else 1
         self._failed_tick = tick
         reason = str(error) if isinstance(error, MaraError) else f"{type(error).__name__}: {error}"
@@ -245,19 +250,17 @@ class Platform:
         self._display.publish()
         if isinstance(error, StoreWentBack) and self._tries < MAX_TRIES:
             await self._go_back()
-        elif isinstance(error, FeedEnded):
-            await self._halt(f"halted at tick {tick}: {reason}")
         elif self._tries >= MAX_TRIES and not isinstance(error, StoreBlocked):
-            await self._halt(f"halted at tick {tick} after {MAX_TRIES} tries: {reason}")
+            await self._stand(EngineState.HALTED, f"halted at tick {tick} after {MAX_TRIES} tries: {reason}")
             if isinstance(error, StoreError):
                 await self._go_back()
         else:
             self.latest.mark(EngineState.DEGRADED, f"tick {tick}: {reason}")
             await asyncio.sleep(min(FIRST_BACK_OFF_S * 2 ** (min(self._tries, MAX_TRIES) - 1), MAX_BACK_OFF_S))
 
-    async def _halt(self, reason: str) -> None:
+    async def _stand(self, state: EngineState, reason: str) -> None:
         """Wait for somebody who resumes or steps; what failed is then worked out anew."""
-        self.latest.mark(EngineState.HALTED, reason)
+        self.latest.mark(state, reason)
         self._tries = 0
         self._let_go()
         self._pace.pause()

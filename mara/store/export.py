@@ -26,7 +26,7 @@ class Column:
     """A column of an export: what its values are, and how one is made from what is stored."""
 
     name: str
-    kind: Literal["int", "float", "text"]
+    kind: Literal["int", "float", "text", "time"]
     of: Callable[[Any], Any]
 
 
@@ -64,15 +64,15 @@ def _legs(entry: Values) -> Iterator[Values]:
     tick, epoch_s, site_id, *amounts = entry
     for (tier, kind, unit), amount in zip(_LEG_NAMES, amounts, strict=True):
         if amount:
-            yield tick, _utc(epoch_s), site_id, tier, kind, unit, amount, f"{tick}:{site_id}:{tier}:{kind}"
+            yield tick, _moment(epoch_s), site_id, tier, kind, unit, amount, f"{tick}:{site_id}:{tier}:{kind}"
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-def _utc(epoch_s: int) -> str:
-    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _moment(epoch_s: int) -> datetime:
+    return datetime.fromtimestamp(epoch_s, UTC)
 
 
 def _mw(power_w: int) -> float:
@@ -95,6 +95,10 @@ def _float(*names: str, of: Callable[[Any], Any] = _same) -> Header:
     return tuple(Column(name, "float", of) for name in names)
 
 
+def _time(*names: str) -> Header:
+    return tuple(Column(name, "time", _moment) for name in names)
+
+
 def _text(*names: str, of: Callable[[Any], Any] = _same) -> Header:
     return tuple(Column(name, "text", of) for name in names)
 
@@ -114,7 +118,7 @@ _LEG_NAMES: Final = (
 )
 assert len(_LEG_NAMES) == 1 + len(Line) + len(EnergyLine)
 
-_WHEN: Final = (*_whole("tick"), *_text("timestamp_utc", of=_utc))
+_WHEN: Final = (*_whole("tick"), *_time("timestamp_utc"))
 _SOURCES: Final[dict[ExportTable, tuple[Header, str]]] = {
     "prices": (
         (
@@ -157,7 +161,7 @@ _SOURCES: Final[dict[ExportTable, tuple[Header, str]]] = {
     "commitments": (
         (
             *_whole("booked_tick"),
-            *_text("booked_at_utc", "starts_at_utc", "ends_at_utc", of=_utc),
+            *_time("booked_at_utc", "starts_at_utc", "ends_at_utc"),
             *_text("contract_id"),
             *_text("tier", of=_tier),
             *_text("customer"),
@@ -177,7 +181,7 @@ _SOURCES: Final[dict[ExportTable, tuple[Header, str]]] = {
     "optimizations": (
         (
             *_whole("adopted_tick"),
-            *_text("adopted_at_utc", of=_utc),
+            *_time("adopted_at_utc"),
             *_whole("made_tick"),
             *_text("optimizer", "status"),
             *_whole("horizon_ticks"),

@@ -65,6 +65,7 @@ def harmless(text: str) -> str:
 def _write_csv(path: Path, header: Header, values: Iterator[Values]) -> int:
     count = 0
     texts = [i for i, column in enumerate(header) if column.kind == "text"]
+    times = [i for i, column in enumerate(header) if column.kind == "time"]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(column.name for column in header)
@@ -72,6 +73,8 @@ def _write_csv(path: Path, header: Header, values: Iterator[Values]) -> int:
             cells = list(row)
             for i in texts:
                 cells[i] = harmless(cells[i])
+            for i in times:
+                cells[i] = f"{cells[i]:%Y-%m-%dT%H:%M:%SZ}"
             writer.writerow(cells)
             count += 1
     return count
@@ -81,7 +84,12 @@ def _write_parquet(path: Path, header: Header, values: Iterator[Values]) -> int:
     import pyarrow as pa
     from pyarrow import parquet
 
-    kinds: dict[str, Any] = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
+    kinds: dict[str, Any] = {
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "text": pa.string(),
+        "time": pa.timestamp("ms", tz="UTC"),
+    }
     schema = pa.schema([(column.name, kinds[column.kind]) for column in header])
     count = 0
     with parquet.ParquetWriter(path, schema) as writer:

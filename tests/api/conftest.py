@@ -41,7 +41,7 @@ def served(platform: Platform, port: int) -> ASGIApp:
         yield
         await platform.stop()
 
-    origins = Origins.of(host="127.0.0.1", port=port, scheme="http", allowed_hosts=("testserver",), is_open=False)
+    origins = Origins.of(host="127.0.0.1", scheme="http", allowed_hosts=("testserver",), is_open=False)
     beside = Beside(Starlette(lifespan=lifespan), api=api_of(platform))
     return SafeHeaders(Gate(beside, origins=origins, clock=SystemClock(), doorkeeper=None, limited=False))
 

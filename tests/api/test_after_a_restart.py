@@ -1,4 +1,4 @@
-"""A server that comes back answers for what it confirmed before: the same requests, the same answers, and their state."""
+"""A server that comes back answers for what it confirmed before: same requests, same answers, and their state."""
 
 from collections.abc import Iterator
 from pathlib import Path

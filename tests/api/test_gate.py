@@ -112,7 +112,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         Route("/api/health", public),
         WebSocketRoute("/ws", echo),
     ]
-    origins = Origins.of(host="mara.example", port=443, scheme="https", allowed_hosts=(), is_open=True)
+    origins = Origins.of(host="mara.example", scheme="https", allowed_hosts=(), is_open=True)
     gate = Gate(
         Starlette(routes=routes),
         origins=origins,

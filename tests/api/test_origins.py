@@ -9,7 +9,7 @@ OURS = "127.0.0.1:8080"
 
 def server(**changes: object) -> Origins:
     fields: dict[str, object] = {
-        "host": "127.0.0.1", "port": 8080, "scheme": "http", "allowed_hosts": (), "is_open": False
+        "host": "127.0.0.1", "scheme": "http", "allowed_hosts": (), "is_open": False
     } | changes  # fmt: skip
     return Origins.of(**fields)  # type: ignore[arg-type]
 
@@ -22,12 +22,15 @@ def asked(kind: str = "http", method: str = "GET", *, origins: Origins | None = 
     return None if refusal is None else refusal.status
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:8080", "[::1]:8080"])
-def test_a_loopback_server_goes_by_the_names_of_this_machine(host: str) -> None:
-    assert asked(host=host) is None
+@pytest.mark.parametrize("port", ["", ":8080", ":9000"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
+def test_a_loopback_server_goes_by_the_names_of_this_machine_at_any_port_of_a_tunnel(host: str, port: str) -> None:
+    assert asked(host=host + port) is None
 
 
-@pytest.mark.parametrize("host", ["evil.example:8080", "127.0.0.1", "127.0.0.1:9000", "mara.evil.example", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example:8080", "mara.evil.example", "127.0.0.1.evil.example", "192.168.1.5", "[::2]", "[::1", ""]
+)
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_a_name_that_is_not_ours_is_misdirected(kind: str, host: str) -> None:
     assert asked(kind, host=host, origin=f"http://{host}") == 421
@@ -83,5 +86,39 @@ def test_behind_a_proxy_the_announced_name_is_answered_over_https_only() -> None
     assert asked("websocket", origins=origins, host="mara.example.org", origin="http://mara.example.org") == 403
 
 
-def test_on_its_default_port_a_server_goes_by_its_bare_name() -> None:
-    assert asked(origins=server(host="10.0.0.5", port=443, scheme="https", is_open=True), host="10.0.0.5") is None
+def test_a_server_goes_by_its_address_at_any_port() -> None:
+    here = server(host="10.0.0.5", scheme="https", is_open=True)
+    assert [asked(origins=here, host=host) for host in ("10.0.0.5", "10.0.0.5:8443", "10.0.0.6")] == [None, None, 421]
+
+
+def test_an_allowed_name_holds_for_any_port_and_one_with_a_port_for_that_alone() -> None:
+    here = server(allowed_hosts=("mara.example.org", "other.example:8443"), is_open=True)
+    assert asked(origins=here, host="mara.example.org:8443") is None
+    assert asked(origins=here, host="MARA.example.org") is None
+    assert asked(origins=here, host="other.example:8443") is None
+    assert asked(origins=here, host="other.example") == 421
+
+
+def test_a_server_on_all_addresses_goes_by_those_of_its_certificate_and_by_any_number() -> None:
+    here = server(
+        host="0.0.0.0", scheme="https", is_open=True, certified=("mara.example.org", "*.fleet.example", "2001:db8::7")
+    )
+    named = ("mara.example.org:8443", "a.fleet.example", "192.168.1.5:8080", "[2001:db8::7]:8080", "[::9]")
+    assert [asked(origins=here, host=host) for host in named] == [None] * 5
+    for host in ("evil.example", "fleet.example", "a.b.fleet.example", "0x7f.1", "127.1"):
+        assert asked(origins=here, host=host) == 421
+
+
+def test_whoever_asks_by_another_name_is_told_exactly_what_to_set() -> None:
+    here = server(allowed_hosts=("mara.example.org",))
+    refusal = here.refusal("http", "GET", [(b"host", b"Desk.example:8080")])
+    assert refusal is not None
+    assert refusal.detail.endswith("start it with MARA_ALLOWED_HOSTS=mara.example.org,desk.example")
+    strange = here.refusal("http", "GET", [(b"host", b"<script>")])
+    assert strange is not None
+    assert "<" not in strange.detail
+
+
+def test_a_page_at_another_port_of_this_machine_may_not_act() -> None:
+    assert asked(method="POST", origin="http://127.0.0.1:3000") == 403
+    assert asked("websocket", host="localhost:9000", origin="http://localhost:8080") == 403

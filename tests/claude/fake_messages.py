@@ -45,10 +45,18 @@ def refused_url() -> str:
 class FakeMessages:
     """A server for one test. `bodies` were accepted, `rejections` refused, `model_reads` asked about.
 
-    `key` is the only key it takes; None takes any.
+    `key` is the only key it takes; None takes any. A gateway answers the calls of the Models API by `no_models`.
     """
 
-    def __init__(self, script: Script, *, key: str | None = None, models: tuple[ModelInfo, ...] = LINEUP) -> None:
+    def __init__(
+        self,
+        script: Script,
+        *,
+        key: str | None = None,
+        models: tuple[ModelInfo, ...] = LINEUP,
+        no_models: Response | None = None,
+    ) -> None:
+        self._no_models = no_models
         self.bodies: list[JsonObject] = []
         self.rejections: list[str] = []
         self.model_reads: list[str] = []
@@ -91,6 +99,8 @@ class FakeMessages:
     async def _model(self, request: Request) -> Response:
         name = request.path_params["name"]
         self.model_reads.append(name)
+        if self._no_models is not None:
+            return self._no_models
         try:
             check_headers(request.headers, self._key)
             if name not in self._models:

@@ -1,6 +1,8 @@
 """`mara export`: every table as CSV and Parquet, the same rows in both, equal for equal runs."""
 
 import csv
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,37 @@ def test_both_formats_hold_the_same_rows_and_columns(database: Path, here: Path,
 
 def as_in_csv(value: object) -> str:
     """No comma stands inside a value of a CSV file."""
+    if isinstance(value, datetime):
+        assert value.utcoffset() == timedelta(0)
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
     return harmless(value) if isinstance(value, str) else "" if value is None else str(value)
+
+
+def test_times_in_parquet_are_instants_and_no_texts(database: Path, here: Path) -> None:
+    assert ran("export", "commitments", "--out", "x.parquet").exit_code == 0
+    kinds = {field.name: str(field.type) for field in parquet.read_schema(here / "x.parquet")}
+    assert {name for name, kind in kinds.items() if kind == "timestamp[ms, tz=UTC]"} == {
+        "booked_at_utc",
+        "starts_at_utc",
+        "ends_at_utc",
+    }
+
+
+def test_the_files_ending_says_which_format_is_meant(database: Path, here: Path) -> None:
+    assert ran("export", "prices", "--out", "X.Parquet").exit_code == 0
+    assert (here / "X.Parquet").read_bytes().startswith(b"PAR1")
+    outcome = ran("export", "prices", "--format", "csv", "--out", "y.parquet")
+    assert outcome.exit_code == 2
+    assert "--format csv does not go with --out y.parquet" in outcome.complaint
+    assert not (here / "y.parquet").exists()
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_documented_columns_are_those_of_the_export(database: Path, here: Path, table: str) -> None:
+    formats = (Path(__file__).parents[2] / "docs/formats.md").read_text(encoding="utf-8")
+    (line,) = (line for line in formats.splitlines() if line.startswith(f"- **{table}**: "))
+    assert ran("export", table, "--out", "x.csv").exit_code == 0
+    assert re.findall(r"`(\w+)`", line) == (here / "x.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
 
 
 def test_steps_have_a_row_for_each_tick_and_site_and_say_the_tick_first(database: Path, here: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mara.assembly import BacktestOrder
 from mara.backtests import Progress
-from mara.bootstrap import BacktestOrder
 from mara.errors import CommandError
 from mara.runtime.clock import SystemClock
 from mara.settings import Settings, read_settings

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+from starlette.responses import Response
 
 from mara.core.contract import Tier
 from mara.core.plan import Plan, Problem
@@ -104,9 +105,10 @@ def staged(
     is_automatic: bool = True,
     bands: Bands = BANDS,
     off: str = "",
+    no_models: Response | None = None,
 ) -> Iterator[Stage]:
     """An open advisor; without a script nobody listens at `url`."""
-    fake = FakeMessages(script) if script is not None else None
+    fake = FakeMessages(script, no_models=no_models) if script is not None else None
     clock, calls = ManualClock(), ClaudeCalls(store)
     with fake or _nobody():
         address = fake.url if fake is not None else url

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,15 +194,11 @@ async def test_an_order_that_came_to_be_impossible_is_refused_by_its_tick_and_st
         def moved(command: Command) -> Command:
             return Outage(site_id="gone", duration_ticks=1)
 
-        here.platform.orders._waiting = [type(o)(**{**_fields(o), "command": moved(o.command)}) for o in waits]
+        here.platform.orders._waiting = [replace(order, command=moved(order.command)) for order in waits]
         here.platform.step(1)
         await here.stored(2)
         assert [step.commands for step in here.store.steps] == [(), ()]
         assert "no site 'gone'" in here.store.outcomes[0].reason
-
-
-def _fields(order: object) -> dict[str, object]:
-    return {name: getattr(order, name) for name in type(order).__slots__}  # type: ignore[attr-defined]
 
 
 async def test_an_order_that_comes_while_its_tick_is_stored_waits_for_the_next() -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from mara.api.reads import unreadiness_of
 from mara.bootstrap import open_run, platform_of
 from mara.core.commands import Outage
 from mara.errors import ConfigError, FeedEnded, MaraError, StoreError, StoreRefused
 from mara.runtime import platform
+from mara.runtime.alerts import Watch
 from mara.runtime.clock import SystemClock
 from mara.runtime.engine import Engine
 from mara.runtime.latest import EngineState
@@ -187,12 +189,14 @@ async def test_after_a_restart_the_run_goes_on_with_its_ticks_its_events_and_its
     assert set(first.events[-5:]) <= set(last.events)
 
 
-async def test_a_replay_halts_at_the_end_of_its_history_and_says_so(tmp_path: Path) -> None:
+async def test_a_replay_is_finished_at_the_end_of_its_history_and_raises_no_alarm(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, history=small_history(tmp_path / "history"), tick_minutes=60)
     run = platform_of(settings)
     await run.start()
-    await until(lambda: run.latest.read().state is EngineState.HALTED)
+    await until(lambda: run.latest.read().state is EngineState.FINISHED)
     shown = run.latest.read()
+    assert Watch().alerts(shown) == ()
+    assert unreadiness_of(shown) == ""
     assert shown.snapshot is not None
     assert shown.snapshot.tick == 23
     assert "covers 2023-01-01T00:00Z up to 2023-01-02T00:00Z" in shown.reason
@@ -213,10 +217,10 @@ async def test_the_end_of_a_feed_is_not_tried_again() -> None:
     here.feed.observe = over  # type: ignore[assignment,method-assign]
     async with running(here):
         here.platform.step(5)
-        await here.in_state(EngineState.HALTED)
+        await here.in_state(EngineState.FINISHED)
         assert here.stored_ticks == [0, 1]
         assert asked.count(2) == 1
-        assert here.reason == "halted at tick 2: the history is over"
+        assert here.reason == "the history is over"
 
 
 async def test_orders_survive_a_halt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A live run whose PostgreSQL server is cut off, restarted, crashed, frozen, swallowed, exchanged or taken by another."""
+"""A live run whose PostgreSQL server is cut off, restarted, crashed, frozen, swallowed, exchanged or taken over."""
 
 import os
 import signal
@@ -77,7 +77,7 @@ def reason(run: Platform) -> str:
 @contextmanager
 def frozen(server: Server) -> Iterator[None]:
     """Every process of the server stopped, as a virtual machine that is moved or suspended."""
-    pids = [int(row[0]) for row in server.sql("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
+    pids = [int(str(row[0])) for row in server.sql("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
     pids.append(int((server.folder / "data" / "postmaster.pid").read_text().splitlines()[0]))
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -109,9 +109,7 @@ async def test_a_server_that_crashed_and_lost_ticks_is_gone_back_to_and_the_run_
 async def lose_ticks(server: Server, run: Platform, path: Path) -> int:
     """Crash the server right after ticks that it has not handed to its disk: several tries, should it be quick."""
     for _ in range(20):
-        run.step(STEP)
-        wanted = shown_tick(run) + STEP
-        await until(lambda: shown_tick(run) >= wanted, PATIENCE_S)
+        await on(run, STEP)
         stood = shown_tick(run) + 1
         server.crash()
         server.start()

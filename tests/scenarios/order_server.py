@@ -83,7 +83,7 @@ def main(url: str, port: int, page_orders_per_s: float, fault: str) -> None:
             task.cancel()
         await platform.stop()
 
-    origins = Origins.of(host="127.0.0.1", port=port, scheme="http", allowed_hosts=(), is_open=False)
+    origins = Origins.of(host="127.0.0.1", scheme="http", allowed_hosts=(), is_open=False)
     app = Gate(
         Beside(Starlette(lifespan=lifespan), api=api_of(platform)),
         origins=origins,
