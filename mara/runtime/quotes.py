@@ -21,7 +21,7 @@ from mara.core.world import Charter
 from mara.errors import CommandError, FeedError, PlanError
 from mara.optimizers.lp_solve import Basis
 from mara.optimizers.quotes import EXACT_SITES, Outlay, Wish, outlay_in_force, outlay_of
-from mara.optimizers.quotes_counter import Counter
+from mara.optimizers.quotes_counter import Counter, fits_surely
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime.engine import Engine
 from mara.runtime.exclusions import Announcement, exclusion_of
@@ -116,7 +116,7 @@ class QuoteDesk:
                         raise CommandError(f"quote {quote_id} was booked by {taken.customer}: ask for a new one")
                     return taken
             ask, quote = self._open_quote(quote_id)
-            if not self._still_holds(quote):
+            if not (self._still_holds(quote) or await self._fits(ask, quote)):
                 again = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
                 if again.refusal:
                     raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
@@ -193,6 +193,26 @@ class QuoteDesk:
     async def _stored(self, work: Callable[[], T]) -> T:
         """Ask the store, in its own thread."""
         return await asyncio.get_running_loop().run_in_executor(self._store.executor, work)
+
+    async def _fits(self, ask: Ask, quote: Quote) -> bool:
+        """Whether it still fits beyond doubt: a plan that serves it keeps every promise."""
+        problem, now = self._problem()
+        if problem.charter.fleet.site_count > EXACT_SITES:
+            return False
+        waiting = tuple(wish_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
+        first = problem.tick + 1
+        ends = first + quote.ends_tick - quote.starts_tick
+        tier = Tier(TIER_KEYS.index(ask.tier))
+        wish = Wish(tier=tier, power_mw=ask.power_mw, starts_tick=first, ends_tick=ends)
+
+        def work() -> bool:
+            served = outlay_of(problem, (*waiting, wish), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
+            counter = Counter(problem=problem, before=served, waiting=waiting, record=self._record())
+            return fits_surely(counter, wish)
+
+        with suppress(PlanError):  # the closer look says what it is
+            return await asyncio.to_thread(work)
+        return False
 
     async def _priced(self, ask: Ask, ticks: int, quote_id: str) -> Quote:
         problem, now = self._problem()

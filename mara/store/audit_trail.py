@@ -16,6 +16,7 @@ from mara.store.chain import Digests, audit_hash, genesis_of, kept_digest, link_
 from mara.store.codec import bytes_of, record_of
 from mara.store.database import Database
 from mara.store.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
+from mara.store.orders import order_findings
 from mara.store.page import WITHOUT_BOOK
 from mara.store.people import access_findings
 
@@ -41,6 +42,7 @@ def findings_in(database: Database, connection: Connection) -> tuple[int, tuple[
         *_part_findings(ask),
         *_balance_findings(connection),
         *access_findings(connection),
+        *order_findings(connection),
     ):
         found.append(finding)
         if len(found) == MOST_FINDINGS:

@@ -4,7 +4,7 @@ An order is a transaction of its own that waits until it would survive a power c
 outcome with everything else of the tick. So whatever ends the program, an order waits or is obeyed, once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -154,6 +154,26 @@ class Orders:
                 delete(Answer).where((_ANSWER.place == place) | (_ANSWER.number <= number - MOST_ANSWERS))
             )
             connection.execute(insert(Answer).values(number=number, place=place, **values))
+
+
+def order_findings(connection: Connection) -> Iterator[str]:
+    """Orders that are not what was written, or not what ticks obeyed, as sentences for `mara db check`."""
+    last = b""
+    names = ("number", "kind", "about", "command", "answer", "actor", "address", "ordered_tick", "repeat_key")
+    columns = [_ORDER[name] for name in names]
+    for row in connection.execute(select(*columns, _ORDER.previous_hash, _ORDER.entry_hash).order_by(_ORDER.number)):
+        *entry, previous, own = row
+        if previous != last or audit_hash(last, tuple(entry)) != own:
+            yield f"order {entry[0]} is not what was written"
+        last = own
+    obeyed = select(_OUTCOME.tick, _ORDER.number, _ORDER.command).select_from(_BOTH).where(_OUTCOME.outcome == OBEYED)
+    ticks: dict[int, list[bytes]] = {}
+    for tick, number, command in connection.execute(obeyed.order_by(_OUTCOME.tick, _ORDER.number)):
+        if tick not in ticks:
+            found = connection.exec_driver_sql("SELECT commands FROM ticks WHERE tick = ?", (tick,)).scalar()
+            ticks = {tick: [commands_bytes((one,)) or b"" for one in commands_of(found)]}
+        if command not in ticks[tick]:
+            yield f"order {number} is said to be obeyed in tick {tick}, which did not obey it"
 
 
 def about(command: Command) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mara.api.reads import unreadiness_of
 from mara.bootstrap import open_run, platform_of
 from mara.core.commands import Command, Outage
 from mara.core.quote import Ask
@@ -21,7 +22,7 @@ from mara.runtime.platform import Platform
 from mara.settings import Settings, read_settings
 from mara.store import upkeep
 from mara.toolbox import ListContracts, Toolbox
-from tests.runtime.made_up import MemoryStore, quiet, running, stage, until
+from tests.runtime.made_up import TICK_S, MemoryStore, quiet, running, stage, until
 from tests.store.databases import KINDS, asked, url_of
 
 OUTAGE = Outage(site_id="west", duration_ticks=1)
@@ -215,6 +216,24 @@ async def test_an_order_that_comes_while_its_tick_is_stored_waits_for_the_next()
         assert (await ordering).tick == 2
         await here.stored(3)
         assert [step.commands for step in here.store.steps] == [(), (), (OUTAGE,)]
+
+
+async def test_a_tick_that_does_not_come_makes_the_engine_unready() -> None:
+    here = stage()
+    async with running(here):
+        await here.stored(1)
+        assert here.platform.overdue_s == 0.0
+        here.store.gate.clear()
+        await here.pass_time(TICK_S)
+        assert unreadiness_of(here.platform.latest.read(), here.platform.overdue_s) == ""
+        await here.pass_time(6.0)
+        assert "a tick has been due for 6 s" in unreadiness_of(here.platform.latest.read(), here.platform.overdue_s)
+        here.store.gate.set()
+        await here.stored(2)
+        here.platform.pause()
+        await here.in_state(EngineState.PAUSED)
+        await here.pass_time(100.0)
+        assert here.platform.overdue_s == 0.0
 
 
 async def test_a_file_that_was_put_back_is_gone_back_to(tmp_path: Path) -> None:
