@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from tests.browser.conftest import ROOT, environment, free_port
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 150.0
 END_TIMEOUT_S = 30.0
 PATIENCE_S = 20.0
 
@@ -104,17 +104,18 @@ def _read(lived: Life) -> None:
 
 
 def _wait_until_ready(lived: Life) -> None:
-    deadline_s = time.monotonic() + START_TIMEOUT_S
+    deadline_s, said = time.monotonic() + START_TIMEOUT_S, (0, b"nothing listens")
     while time.monotonic() < deadline_s:
         if lived.process.poll() is not None:
             raise AssertionError(f"the run refused to start: exit code {lived.process.returncode}")
         try:
-            if lived.asked("/api/ready", 5.0)[0] == 200:
+            said = lived.asked("/api/ready", 5.0)
+            if said[0] == 200:
                 return
         except OSError:
             pass
         time.sleep(0.05)
-    raise AssertionError("the run did not become ready")
+    raise AssertionError(f"the run did not become ready: {said}")
 
 
 class Customers:
