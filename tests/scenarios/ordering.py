@@ -88,7 +88,7 @@ def life(url: str, *, page_orders_per_s: float = 0.0, fault: str = "none") -> It
         reader = threading.Thread(target=_read, args=(lived,), daemon=True)
         reader.start()
         try:
-            _wait_until_ready(lived)
+            wait_until_ready(lived)
             yield lived
         finally:
             process.kill()
@@ -103,7 +103,8 @@ def _read(lived: Life) -> None:
             lived.page_lines.append(json.loads(line))
 
 
-def _wait_until_ready(lived: Life) -> None:
+def wait_until_ready(lived: Life) -> None:
+    """Until a tick has been stored and the next is not late."""
     deadline_s, said = time.monotonic() + START_TIMEOUT_S, (0, b"nothing listens")
     while time.monotonic() < deadline_s:
         if lived.process.poll() is not None:

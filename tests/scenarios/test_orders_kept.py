@@ -18,7 +18,7 @@ from mara.runtime.again import replayed
 from mara.store import upkeep
 from mara.store.reading import Reading
 from tests.postgres_server import Server, server_or_skip
-from tests.scenarios.ordering import Customers, Life, Told, life
+from tests.scenarios.ordering import Customers, Life, Told, life, wait_until_ready
 from tests.store.databases import asked, url_of
 
 LIFE_COUNT = int(os.environ["KILLS"]) if "KILLS" in os.environ else 3
@@ -114,9 +114,14 @@ def suffer(url: str, path: Path, kinds: Sequence[str], server: Server | None = N
                 if kind.startswith("server"):
                     assert server is not None
                     server.crash()
+                if kind == "server again":
+                    assert server is not None
+                    server.start()
+                    wait_until_ready(lived)
+                    time.sleep(after_s)
                 code = lived.end(signal.SIGTERM if kind.startswith("orderly") else signal.SIGKILL)
             assert not kind.startswith("orderly") or code == 0
-        if kind.startswith("server"):
+        if kind == "server":
             assert server is not None
             server.start()
         told = customers.told
@@ -147,7 +152,7 @@ def test_every_confirmed_order_outlives_kills_full_disks_and_orderly_ends(tmp_pa
 def test_every_confirmed_order_outlives_a_crash_of_the_server(tmp_path: Path) -> None:
     server = server_or_skip()
     path = tmp_path / "mara.pg"
-    seen = suffer(url_of(path), path, ("server", "kill", "orderly"), server)
+    seen = suffer(url_of(path), path, ("server", "server again", "kill", "orderly"), server)
     assert seen.contracts
     assert seen.orders
     assert seen.repeats
