@@ -43,7 +43,7 @@ class SheetActions:
 
     read: Callable[[str], Awaitable[ContractLife]]
     exclude: Callable[[str, Notice], Awaitable[object]]
-    cancel: Callable[[str], object]
+    cancel: Callable[[str], Awaitable[object]]
     evidence: Callable[[str], Awaitable[object]]
     now: Callable[[], Snapshot | None]
     """The newest state."""
@@ -95,7 +95,7 @@ class ContractSheet(ui.element, component="static/contract_sheet.js"):
 
     async def _cancel(self) -> None:
         async def cancel() -> None:
-            self._actions.cancel(self._shown_id)
+            await self._actions.cancel(self._shown_id)
 
         await self._done(cancel, "Ordered: it ends with the next tick, and its window is settled.")
 
@@ -105,7 +105,7 @@ class ContractSheet(ui.element, component="static/contract_sheet.js"):
         async def exclude() -> None:
             await self._actions.exclude(self._shown_id, notice_of(given))
 
-        await self._done(exclude, "Announced: it is stored with the next tick, with reason and author.")
+        await self._done(exclude, "Announced and stored, with reason and author; it holds from the next tick on.")
 
     async def _evidence(self) -> None:
         async def download() -> None:

@@ -116,7 +116,7 @@ def booking_props(booking: Booking) -> dict[str, Any]:
     said = (
         f"Ordered: {text.mw(quote.power_mw)} {quote.tier.capitalize()} for {booking.customer} at "
         f"{text.number(quote.price_usd_per_mwh)} USD/MWh, from {text.utc_moment(booking.starts_at)}, as "
-        f"{booking.contract_id}. It is stored with the next tick."
+        f"{booking.contract_id}. It is stored, and waits for the next tick."
     )
     return {"text": said, "contract": booking.contract_id}
 

@@ -12,8 +12,10 @@
     │  └─ PlanTimeout          no plan before the deadline
     ├─ AdviceError             nothing that may be followed came from the advisor: the plan in force stays
     ├─ CommandError            asked for the impossible: nothing changes
+    │  └─ EngineStopped        nothing is ordered now: the engine has halted, is degraded, or ends
     └─ StoreError              the database did not take it: DEGRADED, tried again
        ├─ StoreBlocked         the disk is full, another program locks it, its server is away: tried until it passes
+       ├─ StoreWentBack        the database stands elsewhere than the run: loaded again, and gone on with from there
        └─ StoreRefused         the database is damaged, locked, of a newer Mara or of another run: not touched
           └─ StoreLost         its file was taken away while it was in use: nothing more is stored, the run halts
 
@@ -98,6 +100,10 @@ class CommandError(MaraError):
     exit_code = EXIT_USAGE
 
 
+class EngineStopped(CommandError):
+    """The engine obeys nothing for now: it has not started, has halted, is degraded, or is ending."""
+
+
 class StoreError(MaraError):
     """The database did not take what it was given, or could not be read."""
 
@@ -106,6 +112,10 @@ class StoreError(MaraError):
 
 class StoreBlocked(StoreError):
     """What stands in the way lies outside and passes: nothing was stored, and the same will be taken later."""
+
+
+class StoreWentBack(StoreError):
+    """The database does not stand where the run does, because it lost its last ticks or another writer went on."""
 
 
 class StoreRefused(StoreError):

@@ -85,20 +85,21 @@ def actions_of(platform: Platform, publisher: Publisher) -> Actions:
             ui.notify(str(error), type="warning")
         publisher.look()
 
-    def order(commands: Sequence[Command], said: str) -> None:
+    async def order(commands: Sequence[Command], said: str) -> None:
         try:
             demand_operator()
-            for command in commands:
-                platform.order(command)
+            await platform.order(*commands)
         except MaraError as error:
             ui.notify(str(error), type="warning")
         else:
             ui.notify(said)
 
-    def order_outage(sites: Sequence[str], minutes: float) -> None:
+    async def order_outage(sites: Sequence[str], minutes: float) -> None:
         snapshot = platform.latest.read().snapshot
         ticks = max(1, ceil(minutes / snapshot.tick_minutes)) if snapshot else 1
-        order([Outage(site_id=site, duration_ticks=ticks) for site in sites], "Ordered: down from the next tick on.")
+        await order(
+            [Outage(site_id=site, duration_ticks=ticks) for site in sites], "Ordered: down from the next tick on."
+        )
 
     return Actions(
         pause=lambda: done(platform.pause),

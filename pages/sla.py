@@ -38,16 +38,16 @@ class SlaScreen:
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
-        snapshot = self._platform.latest.read().snapshot
-        if snapshot is not None:
-            await self._stored.renew(snapshot.tick)
+        published = self._platform.latest.read()
+        if published.snapshot is not None:
+            await self._stored.renew((published.snapshot.tick, published.waiting_count))
 
     def picture(self, published: Published, _: Past) -> Picture:
         """All that the page shows; nothing before the first tick."""
         snapshot = published.snapshot
         if snapshot is None:
             return {}
-        stored = self._stored.newest(snapshot.tick)
+        stored = self._stored.newest((snapshot.tick, published.waiting_count))
         return {
             "cells": owed_cells(snapshot, stored),
             "tiers": tier_channel(snapshot),

@@ -21,19 +21,20 @@ from mara.api.inputs import (
 )
 from mara.api.port import Engine, snapshot_of
 from mara.api.problems import NotThereError, UnfitError, documented
-from mara.core.commands import Outage, Restore
+from mara.core.commands import Outage, Receipt, Restore
 from mara.core.fleet import site_index
 from mara.core.quote import Ask, Booking, Quote, plain_of
 from mara.core.snapshot import Snapshot
-from mara.errors import CommandError
+from mara.errors import CommandError, EngineStopped
 from mara.runtime.exclusions import MAINTENANCE, Announcement
 
 
 class Done(BaseModel):
-    """An order that was taken; it is obeyed in the tick named, or at once."""
+    """Something that was taken; what was ordered is on disk, and is obeyed in the tick named: see GET /api/orders."""
 
     done: str
     tick: int
+    orders: tuple[int, ...] = ()
 
 
 def changing_routes(engine: Engine) -> APIRouter:
@@ -65,12 +66,17 @@ def changing_routes(engine: Engine) -> APIRouter:
     @router.delete("/commitments/{contract_id:path}", dependencies=[operator], responses=documented(404))
     async def cancel(contract_id: Named) -> Done:
         """End a live contract with the next tick; its window is settled as if it had ended."""
-        if all(contract.id != contract_id for contract in snapshot_of(engine).contracts):
+        try:
+            receipt = await engine.cancel(contract_id)
+        except EngineStopped:
+            raise
+        except CommandError as error:
+            if any(contract.id == contract_id for contract in snapshot_of(engine).contracts):
+                raise
             raise NotThereError(
                 f"there is no live contract {contract_id!r}: GET /api/commitments?state=live names them"
-            )
-        engine.cancel(contract_id)
-        return _done(engine, f"{contract_id} ends")
+            ) from error
+        return Done(done=f"{contract_id} ends", tick=receipt.tick, orders=receipt.numbers)
 
     @router.post("/optimize", status_code=202, dependencies=[operator])
     async def optimize() -> Done:
@@ -81,12 +87,12 @@ def changing_routes(engine: Engine) -> APIRouter:
     @router.post("/control", dependencies=[operator])
     async def control(asked: ControlInput, request: Request) -> Done:
         """Steer the engine, inject or end an outage, announce maintenance."""
-        return _done(engine, await _obey(asked, engine, identity_in(request.scope)))
+        return await _obey(asked, engine, identity_in(request.scope))
 
     return router
 
 
-async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> str:
+async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> Done:
     match asked:
         case PaceInput(action="pause"):
             engine.pause()
@@ -97,16 +103,17 @@ async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> str:
         case SpeedInput():
             engine.set_speed(asked.speed)
         case OutageInput():
-            engine.order(Outage(site_id=_site_id(engine, asked.site_id), duration_ticks=asked.ticks))
+            outage = Outage(site_id=_site_id(engine, asked.site_id), duration_ticks=asked.ticks)
+            return _ordered("outage", await engine.order(outage))
         case RestoreInput():
-            engine.order(Restore(site_id=_site_id(engine, asked.site_id)))
+            return _ordered("restore", await engine.order(Restore(site_id=_site_id(engine, asked.site_id))))
         case MaintenanceInput():
-            return await _announce(asked, engine, identity)
-    return asked.action
+            return _done(engine, await _announce(asked, engine, identity))
+    return _done(engine, asked.action)
 
 
 async def _announce(asked: MaintenanceInput, engine: Engine, identity: Identity) -> str:
-    """Maintenance of a site, for every contract that runs there now."""
+    """Maintenance of a site, for every contract that runs there now: for all, or for none."""
     if asked.from_ >= asked.to:
         raise CommandError("an exclusion should end after it begins: correct its times")
     snapshot, site_id = snapshot_of(engine), _site_id(engine, asked.site_id)
@@ -114,8 +121,8 @@ async def _announce(asked: MaintenanceInput, engine: Engine, identity: Identity)
     if not there:
         raise CommandError(f"no contract runs at {site_id!r}: there is nothing to announce")
     first, end = span_of(asked, snapshot)
-    for contract in there:
-        await engine.exclude(
+    await engine.exclude(
+        *(
             Announcement(
                 kind=MAINTENANCE,
                 contract_id=contract.id,
@@ -124,7 +131,9 @@ async def _announce(asked: MaintenanceInput, engine: Engine, identity: Identity)
                 reason=asked.reason,
                 author=identity.name,
             )
+            for contract in there
         )
+    )
     return f"maintenance announced to {len(there)} contracts"
 
 
@@ -146,6 +155,10 @@ def _operator(request: Request) -> None:
     if not identity.may("operator"):
         told = f"that needs the role operator, {identity.name} is {identity.role}: ask an admin"
         raise HTTPException(403, told)
+
+
+def _ordered(what: str, receipt: Receipt) -> Done:
+    return Done(done=what, tick=receipt.tick, orders=receipt.numbers)
 
 
 def _done(engine: Engine, what: str) -> Done:

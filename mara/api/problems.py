@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from mara.errors import CommandError, FeedError, MaraError, PlanError, StoreError
+from mara.errors import CommandError, EngineStopped, FeedError, MaraError, PlanError, StoreError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 MAX_DETAIL_LENGTH: Final = 500
@@ -125,6 +125,8 @@ def status_of(error: MaraError) -> int:
             return 404
         case MisaskedError():
             return 422
+        case EngineStopped():
+            return 503
         case CommandError():
             return 409
         case StoreError() | FeedError() | PlanError():

@@ -1,5 +1,6 @@
-"""Commands on what is stored, and on fleet files: export, db, fleet."""
+"""Commands on what is stored, and on fleet files: export, orders, db, fleet."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +9,13 @@ import typer
 
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
+from mara.cli.report import show
+from mara.core.quote import json_value
 from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.fleet_file import read_fleet
 from mara.settings import read_settings
-from mara.store import coverage, upkeep
+from mara.store import coverage, order_list, upkeep
+from mara.store.order_list import MOST_ORDERS
 from mara.store.reading import Reading
 from mara.store.table_file import write_export
 
@@ -67,6 +71,40 @@ def _format_of(out: Path, asked: FormatName | None) -> FormatName:
     if asked is not None and meant is not None and asked is not meant:
         raise ConfigError(f"--format {asked} does not go with --out {out}: leave --format out, or name a .{asked} file")
     return asked or meant or FormatName.CSV
+
+
+class StateName(StrEnum):
+    """Which orders."""
+
+    WAITING = "waiting"
+    OBEYED = "obeyed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    ALL = "all"
+
+
+@app.command()
+def orders(
+    *,
+    state: Annotated[StateName, typer.Option(help="Which of them.")] = StateName.ALL,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_ORDERS, help="How many, the newest.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """List what was ordered, and what became of it; also while the engine runs."""
+    reading = Reading.open(read_settings().database_url)
+    try:
+        found = order_list.orders(reading, state.value, limit)
+    finally:
+        reading.close()
+    if as_json:
+        show({"orders": [json_value(asdict(row)) for row in found]}, as_json=True)
+        return
+    for row in found:
+        when = "" if row.tick is None else f" in tick {row.tick}"
+        why = f": {row.reason}" if row.reason else ""
+        typer.echo(f"{row.number}  {row.kind} {row.about}  by {row.by}  {row.state}{when}{why}")
+    if not found:
+        typer.echo("no orders")
 
 
 db = typer.Typer(no_args_is_help=True, help="Care for the database.", rich_markup_mode=None)

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from mara.core.events import Event
+from mara.core.events import FLEET_WIDE, Event
 from mara.core.picture import snapshot_of
 from mara.core.plan import Plan
 from mara.core.snapshot import Snapshot
@@ -112,6 +112,16 @@ def last_shown(store: Store, engine: Engine, recent: tuple[Event, ...]) -> Snaps
         return None
     plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(again.step.plan,))
     return snapshot_of(again.step, plan, recent, engine.charter, run.run_id, engine.shadow_gains)
+
+
+def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:
+    """What is told when the store stood elsewhere than the run: stored with the tick that is gone on with."""
+    if was_tick == now_tick:
+        return ()
+    lost = f"went back from tick {was_tick} to {now_tick}: the database had lost what came after; no order was lost"
+    ahead = f"went on at tick {now_tick} instead of {was_tick}: another writer had brought the run so far"
+    text = lost if now_tick < was_tick else ahead
+    return (Event(tick=now_tick, severity="warning", site=FLEET_WIDE, kind="store", text=text),)
 
 
 def _again(stored: StoredTick, world: World, run: RunRecord, feed: Feed | None) -> Step:

@@ -15,10 +15,12 @@ from mara.optimizers.base import Optimizer
 from mara.optimizers.keeper import Memory
 from mara.optimizers.steady import Steady
 from mara.runtime.diary import Diary
+from mara.runtime.order_book import outcomes_of, possible
 from mara.runtime.outlook import Outlook
 from mara.runtime.shadows import Ahead, Shadows
 from mara.runtime.tally import Tally
 from mara.store.codec import bytes_of
+from mara.store.orders import Outcome
 from mara.store.store import Store
 
 PLAN: Final = "plan"
@@ -38,6 +40,8 @@ class Turn:
     """What is kept with the tick beside its world."""
     memory: Memory | None = None
     """The optimizer's, where it is among the parts."""
+    outcomes: tuple[Outcome, ...] = ()
+    """What becomes of orders in the tick."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -112,21 +116,27 @@ class Engine:
 def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[[int], None] | None = None) -> Tally:
     """Advance by `ticks`, planning synchronously before each, so that the same run is the same bit for bit.
 
-    The sums are those of the ledger: a credit that falls due with the last tick belongs to the next one.
+    Orders that wait in the store are obeyed by the first of them. The sums are those of the ledger: a credit that falls
+    due with the last tick belongs to the next one.
 
     Raises:
         FeedError, PlanError, StoreError: the run stands at the last stored tick; StoreBlocked when the disk is nearly
             full: fast-forward would fill it before anybody looks.
     """
     tally, diary = Tally(dt_h=engine.charter.grid.dt_h), Diary(engine.charter.grid)
+    waiting = store.orders.waiting() if store is not None else ()
     for _ in range(ticks):
         if store is not None:
             store.refuse_little_room(engine.world.tick)
         outlook = engine.outlook()
-        turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
+        good, refused = possible(waiting, engine.world, engine.charter)
+        plan = engine.optimizer.plan(engine.problem(outlook))
+        turn = engine.turn(outlook, plan, tuple(order.command for order in good))
         turn = engine.with_shadows(turn, outlook)
         if store is not None:
-            store.append(turn.step, turn.plan, turn.events, turn.parts)
+            outcomes = refused + outcomes_of(turn.step, good)
+            store.append(turn.step, turn.plan, turn.events, turn.parts, outcomes)
+        waiting = ()
         engine.keep(turn)
         diary.note(turn.step, turn.events, is_ahead=True)
         tally.add(turn.step)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from mara.store.chain_check import ChainWalk
 from mara.store.database import Database
 from mara.store.inspection import MISSING, Inspection, guarded
+from mara.store.orders import order_findings
 from mara.store.rights import access_findings
 from mara.store.rules_in_force import rules_findings
 from mara.store.seal_check import SealWalk
@@ -67,6 +68,7 @@ def _run_findings(of: Inspection, seals: SealWalk, run_id: str) -> Iterator[str]
     yield from guarded("ticks, the seals", seals.findings())
     yield from guarded("engine_state and engine_parts", engine_findings(of, walk))
     yield from guarded("audit", audit_findings(of))
+    yield from guarded("orders", order_findings(of.connection))
     yield from guarded("rules_in_force", rules_findings(of.connection))
     yield from guarded("ledger", balance_findings(of))
     if of.charter is not None:  # without it nobody knows which day or hour a tick is of

@@ -25,6 +25,9 @@ _STAMP: Final = "wall time that the database stamps; nothing is worked out from 
 _RIGHT: Final = "digest in the line of the access log that made the row"
 _CLAUDE: Final = "digest in the row, numbers without a gap; the newest within the current hour may go unseen"
 
+_OFFER: Final = "an open offer, looked at again when it is booked"
+_ANSWER: Final = "a first answer, kept to be repeated"
+
 COVERAGE: Final[dict[str, Cover]] = {
     "alembic_version": Cover(by="another schema is refused", columns="version_num"),
     "runs": Cover(
@@ -67,6 +70,24 @@ COVERAGE: Final[dict[str, Cover]] = {
     "rules_in_force": Cover(
         by="hash chain of its own, whose end the seals know",
         columns="number from_tick rules_version mara_version previous_hash entry_hash",
+    ),
+    "orders": Cover(
+        by="hash chain of its own, whose end the seals know; the newest within the current hour may go unseen",
+        columns="number kind about command answer actor address ordered_tick repeat_key previous_hash entry_hash",
+        not_covered={"stored_at": _STAMP},
+    ),
+    "order_outcomes": Cover(
+        by="the orders that each tick obeyed",
+        columns="number tick outcome",
+        not_covered={"reason": "told to whoever ordered; no figure follows from it"},
+    ),
+    "quotes": Cover(
+        by="nothing: offers of an hour, and a booking is worked out again",
+        not_covered=dict.fromkeys(("number", "quote_id", "asked", "offered"), _OFFER),
+    ),
+    "answers": Cover(
+        by="nothing: they are told again to whoever repeats a request, and no figure follows from them",
+        not_covered=dict.fromkeys(("number", "place", "body_hash", "status", "headers", "body"), _ANSWER),
     ),
     "users": Cover(by=_RIGHT, columns="name role password_hash"),
     "tokens": Cover(by=_RIGHT, columns="digest name role expires_epoch_s"),

@@ -44,6 +44,14 @@ class Hold(Protocol):
         """Take away a database that `is_new` and holds nothing, and let go."""
         ...
 
+    def bounded(self, patience_s: float, /) -> AbstractContextManager[None]:
+        """While the database is asked something: it counts as away when it says nothing for so long."""
+        ...
+
+    def let_go_if_lost(self, connection: Connection, /) -> None:
+        """Have the next use connect again, should the connection have ended."""
+        ...
+
     def release(self) -> None:
         """Close the connection and let the next writer in; harmless when repeated."""
         ...

@@ -1,12 +1,13 @@
 """What the one writer of a database file has of it from open to close: locks, connection, and an eye on the file."""
 
 import sqlite3
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
 
 from mara.store.connection import JOURNAL_LIMIT_BYTES, pragma, writer_engine
 from mara.store.fence import Fence
@@ -43,6 +44,13 @@ class SqliteHold:
 
     def fault(self) -> str:
         return self._watch.fault()
+
+    def bounded(self, _: float) -> AbstractContextManager[None]:
+        """SQLite waits for a lock as long as it was told when it was opened, and for nothing else."""
+        return nullcontext()
+
+    def let_go_if_lost(self, _: Connection) -> None:
+        """A file does not hang up."""
 
     def acknowledge(self, run_id: str, next_tick: int) -> None:
         self.lock.remember(run_id, next_tick)

@@ -20,6 +20,8 @@ from mara.store.adoption import Adoption, adoption_of, optimization_row
 from mara.store.chain import Digests, audit_hash, kept_digest, link_of, raw_digest, world_digest
 from mara.store.codec import bytes_of, commands_bytes, text_of
 from mara.store.ledger import LedgerEntry
+from mara.store.order_tables import OrderOutcome
+from mara.store.orders import Outcome, outcome_rows
 from mara.store.records import StoredTick
 from mara.store.seal import Marks, market_digest, matrix_digest, part_digest, seal_of, together
 from mara.store.sealed import marks_of
@@ -94,7 +96,14 @@ class Page:
 
 
 def page_of(
-    step: Step, plan: Plan, events: Sequence[Event], parts: Mapping[str, bytes], tail: Tail, charter: Charter
+    step: Step,
+    plan: Plan,
+    events: Sequence[Event],
+    parts: Mapping[str, bytes],
+    tail: Tail,
+    charter: Charter,
+    *,
+    outcomes: Sequence[Outcome] = (),
 ) -> Page:
     """What storing `step` after `tail` means. Pure."""
     tick, world, grid = step.tick, step.world, charter.grid
@@ -119,6 +128,7 @@ def page_of(
         ),
         (tables.Event, rows.event_rows(events)),
         (tables.Audit, audits),
+        (OrderOutcome, outcome_rows(tick, outcomes)),
     )
     part_hashes = tail.part_hashes | {name: sha256(content).digest() for name, content in parts.items()}
     seal = _seal(facts, tail, inserts, part_hashes)
@@ -135,7 +145,7 @@ def page_of(
         checkpoint=bytes_of(world) if now.date() != later.date() else None,
         kept=now.month != later.month,
         hour_epoch_s=_ended_hour(tick, grid),
-        binding=bool(step.accepted or step.commands),
+        binding=bool(step.accepted or step.commands or outcomes),
         tail=replace(
             tail,
             next_tick=tick + 1,

@@ -24,6 +24,12 @@ def take_over(connection: Connection) -> int:
     return connection.exec_driver_sql("SELECT writer_run FROM engine_state").scalar() or 0
 
 
+def place_in(connection: Connection) -> tuple[int, int]:
+    """The next tick, and the number of the writer."""
+    seq, writer_run = connection.exec_driver_sql("SELECT seq, writer_run FROM engine_state").one()
+    return int(seq), int(writer_run)
+
+
 def refuse_torn(connection: Connection, name: str) -> None:
     """Look whether sequence, ticks and cash tell the same story; one transaction a tick means they always do.
 
@@ -44,6 +50,21 @@ def refuse_torn(connection: Connection, name: str) -> None:
         raise StoreRefused(f"{name} stands at tick {state[0]}, its ticks end at {last[0]}: run `mara db check`")
     if world_in(connection).cash_micro_usd != record_of(World, first_world).cash_micro_usd + earned:
         raise StoreRefused(f"{name} holds cash that its ticks did not earn: run `mara db check`")
+
+
+def refuse_another_run(connection: Connection, name: str, run_id: str) -> None:
+    """Look whether a database that was away still holds the run that was being written.
+
+    Raises:
+        StoreRefused: it does not.
+    """
+    held = connection.exec_driver_sql("SELECT run_id FROM runs").scalar()
+    if held != run_id:
+        what = "no run" if held is None else f"run {held}"
+        raise StoreRefused(
+            f"{name} holds {what}, run {run_id} was being written: point MARA_DATABASE_URL at the database that holds"
+            " it or restore its backup there, then start again"
+        )
 
 
 def run_in(connection: Connection) -> RunRecord | None:

@@ -40,6 +40,7 @@ CODES: Final = {
     "claude_runs": 15,
     "checkpoints": 16,
     "rules_in_force": 17,
+    "orders": 18,
 }
 """Numbers of tables within a seal; never given to another table."""
 _OLDER_CODE: Final = 128

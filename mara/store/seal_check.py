@@ -126,6 +126,7 @@ class _Heads:
         self._access: dict[int, Any] = dict(of.ask("SELECT number, entry_hash FROM access_log"))
         self._runs: dict[int, Any] = dict(of.ask("SELECT number, row_hash FROM claude_runs"))
         self._requests: dict[int, Any] = dict(of.ask("SELECT number, NULL FROM claude_requests"))
+        self._orders: dict[int, Any] = dict(of.ask("SELECT number, entry_hash FROM orders"))
         self._rules: dict[int, Any] = dict(of.ask("SELECT number, entry_hash FROM rules_in_force"))
 
     def findings(self, tick: int, marks: Marks) -> Iterator[str]:
@@ -134,6 +135,7 @@ class _Heads:
             ("claude_runs", self._runs),
             ("claude_requests", self._requests),
             ("rules_in_force", self._rules),
+            ("orders", self._orders),
         ):
             for mark in marks.get(name, ()):
                 number = head_number(mark)

@@ -70,6 +70,7 @@ _HEADS: Final = " UNION ALL ".join(
         ("claude_requests", "NULL"),
         ("claude_runs", "row_hash"),
         ("rules_in_force", "entry_hash"),
+        ("orders", "entry_hash"),
     )
 )
 

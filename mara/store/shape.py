@@ -29,6 +29,8 @@ GUARDED: Final = (
     "audit",
     "access_log",
     "rules_in_force",
+    "orders",
+    "order_outcomes",
 )
 """Tables that migrations have protected so far: `mara db check` looks whether they still are."""
 
@@ -50,9 +52,16 @@ def shape_findings(connection: Connection) -> Iterator[str]:
 def schema_columns() -> dict[str, tuple[str, ...]]:
     """The columns of every table."""
     # At the first check: they are much to import, for their tables.
-    from mara.store import claude_calls, hourly, ledger, people, rules_in_force
+    from mara.store import claude_calls, hourly, ledger, order_tables, people, rules_in_force
 
-    owners = (claude_calls.ClaudeRun, hourly.Hourly, ledger.LedgerEntry, people.User, rules_in_force.RulesLine)
+    owners = (
+        claude_calls.ClaudeRun,
+        hourly.Hourly,
+        ledger.LedgerEntry,
+        order_tables.Order,
+        people.User,
+        rules_in_force.RulesLine,
+    )
     assert all(table.metadata is Row.metadata for table in owners)
     return {name: tuple(column.name for column in table.columns) for name, table in Row.metadata.tables.items()}
 

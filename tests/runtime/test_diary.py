@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
+from mara.runtime.display import LEAST_PUBLISH_INTERVAL_S
 from mara.runtime.latest import EngineState
-from mara.runtime.platform import LEAST_PUBLISH_INTERVAL_S, MAX_SPEED_SHARE
+from mara.runtime.pace import MAX_SPEED_SHARE
 from tests.runtime.made_up import TICK_S, MemoryStore, running, stage, until
 
 TICKS_A_DAY = 288

@@ -48,7 +48,7 @@ IMPOSSIBLE = [
 async def test_an_impossible_order_is_refused_and_the_run_goes_on(command: Command, said: str) -> None:
     async with running(stage()) as here:
         with pytest.raises(CommandError) as refusal:
-            here.platform.order(command)
+            await here.platform.order(command)
         assert said in str(refusal.value)
         here.platform.step(1)
         await here.stored(1)
@@ -58,15 +58,16 @@ async def test_an_impossible_order_is_refused_and_the_run_goes_on(command: Comma
 async def test_a_booking_is_obeyed_and_the_same_contract_cannot_be_booked_again() -> None:
     book = Book(request=request(), rate_usd_per_mwh=100.0)
     async with running(stage()) as here:
-        here.platform.order(book)
+        here.platform.pause()
+        await here.platform.order(book)
         with pytest.raises(CommandError, match="ordered already"):
-            here.platform.order(book)
+            await here.platform.order(book)
         here.platform.step(2)
         await here.stored(2)
         assert [contract.id for contract in here.store.steps[0].accepted] == ["new"]
         with pytest.raises(CommandError, match="live already"):
-            here.platform.order(book)
-        here.platform.order(Cancel(contract_id="new"))
+            await here.platform.order(book)
+        await here.platform.order(Cancel(contract_id="new"))
         here.platform.step(2)
         await here.stored(4)
         assert here.store.steps[-1].before.book.contracts == ()
@@ -74,10 +75,11 @@ async def test_a_booking_is_obeyed_and_the_same_contract_cannot_be_booked_again(
 
 async def test_an_ordered_outage_can_be_ended_early() -> None:
     async with running(stage()) as here:
-        here.platform.order(Outage(site_id="west", duration_ticks=100))
+        here.platform.pause()
+        await here.platform.order(Outage(site_id="west", duration_ticks=100))
         here.platform.step(1)
         await here.stored(1)
-        here.platform.order(Restore(site_id="west"))
+        await here.platform.order(Restore(site_id="west"))
         here.platform.step(1)
         await here.stored(2)
         assert [float(step.observation.availability_share[0]) for step in here.store.steps] == [0.0, 1.0]
@@ -85,4 +87,4 @@ async def test_an_ordered_outage_can_be_ended_early() -> None:
 
 async def test_nothing_can_be_ordered_before_the_start() -> None:
     with pytest.raises(CommandError, match="started"):
-        stage().platform.order(Outage(site_id="west", duration_ticks=1))
+        await stage().platform.order(Outage(site_id="west", duration_ticks=1))

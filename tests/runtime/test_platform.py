@@ -4,7 +4,7 @@ import pytest
 
 from mara.core.commands import Outage
 from mara.errors import StoreError
-from mara.runtime import platform
+from mara.runtime import display, platform
 from mara.runtime.latest import EngineState
 from tests.runtime.made_up import MemoryStore, quiet, running, stage, until
 
@@ -122,7 +122,7 @@ async def test_a_programming_error_in_a_tick_is_shown_and_the_loop_lives_on() ->
 async def test_a_picture_that_cannot_be_drawn_does_not_lose_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(stage()) as here:
         with monkeypatch.context() as broken:
-            broken.setattr(platform, "snapshot_of", lambda *_: 1 / 0)
+            broken.setattr(display, "snapshot_of", lambda *_: 1 / 0)
             await here.in_state(EngineState.DEGRADED)
         here.platform.step(1)
         await until(lambda: len(here.store.steps) >= 2)
@@ -134,7 +134,7 @@ async def test_an_ordered_outage_acts_in_the_next_tick_and_is_stored_with_it() -
     async with running(stage()) as here:
         await here.stored(1)
         outage = Outage(site_id="north", duration_ticks=2)
-        here.platform.order(outage)
+        await here.platform.order(outage)
         here.platform.step(3)
         await here.stored(4)
         assert [step.commands for step in here.store.steps] == [(), (outage,), (), ()]
@@ -145,7 +145,7 @@ async def test_an_order_is_obeyed_once_though_its_tick_is_tried_again() -> None:
     async with running(stage()) as here:
         await here.stored(1)
         here.store.refusals += [FULL, FULL]
-        here.platform.order(Outage(site_id="north", duration_ticks=1))
+        await here.platform.order(Outage(site_id="north", duration_ticks=1))
         here.platform.step(2)
         await here.stored(3)
         assert [len(step.commands) for step in here.store.steps] == [0, 1, 0]

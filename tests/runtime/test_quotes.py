@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from mara.core.commands import Book, Exclude
 from mara.core.history import ContractLife
-from mara.core.quote import Ask, Quote
+from mara.core.quote import Ask, OutageRecord, Quote
 from mara.errors import CommandError
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime import quotes
 from mara.runtime.exclusions import Announcement
+from mara.runtime.quotes import QuoteDesk
+from mara.store.store import Store
 from tests.runtime.made_up import TICK_S, MemoryStore, Stage, quiet, running, stage
 
 
@@ -157,12 +160,12 @@ async def test_a_cancelled_contract_ends_with_the_next_tick() -> None:
         booking = await around.platform.book((await around.platform.quote(ask())).id)
         around.platform.step(1)
         await around.stored(2)
-        around.platform.cancel(booking.contract_id)
+        await around.platform.cancel(booking.contract_id)
         around.platform.step(1)
         await around.stored(3)
         assert [closed.contract_id for closed in around.store.steps[2].world.closed] == [booking.contract_id]
         with pytest.raises(CommandError, match="there is no live contract"):
-            around.platform.cancel(booking.contract_id)
+            await around.platform.cancel(booking.contract_id)
 
 
 async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do_not_count() -> None:
@@ -179,7 +182,7 @@ async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do
         asked = Announcement(
             kind="grid order", contract_id=booking.contract_id, from_tick=3, to_tick=5, reason="limit", author="Ada"
         )
-        assert (await around.platform.exclude(asked)).reason == "grid order: limit"
+        assert [command.reason for command in await around.platform.exclude(asked)] == ["grid order: limit"]
         around.platform.step(4)
         await around.stored(6)
         world = around.store.steps[5].world
@@ -188,14 +191,23 @@ async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do
         assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["Ada"]
 
 
-async def test_after_a_restart_a_booked_quote_is_known_by_its_contract() -> None:
-    async with running(stage(store=Memory())) as around:
+async def test_after_a_restart_a_booking_is_repeated_and_an_open_quote_is_booked() -> None:
+    store = Memory()
+    async with running(stage(store=store)) as around:
         await standing(around)
-        quote = await around.platform.quote(ask())
-        booking = await around.platform.book(quote.id)
+        taken, kept = await around.platform.quote(ask()), await around.platform.quote(ask(power_mw=3.0))
+        booking = await around.platform.book(taken.id, "Acme")
+        desk = QuoteDesk(around.platform._open_desk._engine, around.platform.orders, cast(Store, store), no_outages)
+        await desk.open()  # as a new process would
+        assert await desk.book(taken.id, "Acme") == booking
+        with pytest.raises(CommandError, match="was booked by Acme"):
+            await desk.book(taken.id, "Basalt")
+        assert (await desk.book(kept.id)).quote == kept
         around.platform.step(1)
         await around.stored(2)
-        desk = around.platform._open_desk
-        desk._booked.clear()  # as a new process would begin
-        with pytest.raises(CommandError, match=f"was booked before a restart: it is contract {booking.contract_id}"):
-            await around.platform.book(quote.id)
+        assert len(store.steps[1].accepted) == 2
+        assert [outcome.reason for outcome in store.outcomes] == ["", ""]
+
+
+def no_outages() -> OutageRecord:
+    return OutageRecord(seen_ticks=0, lost_ticks=np.zeros(3), fall_count=np.zeros(3, dtype=np.int64))

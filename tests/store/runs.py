@@ -15,6 +15,7 @@ from mara.core.plan import Plan, PlanStep
 from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Charter, Observation, World, first_world
+from mara.store.orders import NewOrder, Outcome
 from mara.store.records import RunRecord, run_record
 from mara.store.statements import RAW_DAYS
 from mara.store.store import Store
@@ -157,4 +158,10 @@ def go_on(store: Store, ticks: int) -> None:
     assert loaded
     run, world, _ = loaded
     for step, plan, events in steps(run.charter, world, ticks, run.seed):
-        store.append(step, plan, events, parts_at(step.tick))
+        store.append(step, plan, events, parts_at(step.tick), ordered(store, step))
+
+
+def ordered(store: Store, step: Step) -> tuple[Outcome, ...]:
+    """Have a step's commands written down as orders, and obeyed with it."""
+    orders = (NewOrder(command=command, ordered_tick=step.tick) for command in step.commands)
+    return tuple(Outcome(number=order.number) for order in store.orders.add(*orders)) if step.commands else ()

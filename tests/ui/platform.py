@@ -62,10 +62,11 @@ class FakePlatform:
         self.pause()
         self.advance(ticks)
 
-    def order(self, command: Command) -> None:
-        if isinstance(command, Outage | Restore) and command.site_id not in SITE_IDS:
-            raise CommandError(f"there is no site {command.site_id!r}: name one that is")
-        self.ordered.append(command)
+    async def order(self, *commands: Command) -> None:
+        for command in commands:
+            if isinstance(command, Outage | Restore) and command.site_id not in SITE_IDS:
+                raise CommandError(f"there is no site {command.site_id!r}: name one that is")
+        self.ordered.extend(commands)
 
     def optimize_now(self) -> None:
         if self.latest.read().state is EngineState.HALTED:
@@ -88,13 +89,13 @@ class FakePlatform:
         self.booked.append((quote_id, customer))
         return booking_of(self.quotes[quote_id], customer)
 
-    async def exclude(self, asked: Announcement) -> None:
-        if asked.kind == "maintenance" and asked.from_tick < self.tick + 864:
+    async def exclude(self, *asked: Announcement) -> None:
+        if any(one.kind == "maintenance" and one.from_tick < self.tick + 864 for one in asked):
             raise CommandError("maintenance is announced 72 h ahead: begin at 2025-07-05 00:05 UTC or later")
-        self.excluded.append(asked)
+        self.excluded.extend(asked)
 
-    def cancel(self, contract_id: str) -> None:
-        self.order(Cancel(contract_id=contract_id))
+    async def cancel(self, contract_id: str) -> None:
+        await self.order(Cancel(contract_id=contract_id))
 
     def set_speed(self, speed_share: float) -> None:
         self.latest.set_speed(speed_share)

@@ -98,10 +98,11 @@ async def test_a_refused_command_is_said_and_changes_nothing(screen: Screen) -> 
 async def test_an_ordered_outage_lasts_the_chosen_time_in_ticks_at_each_chosen_site(screen: Screen) -> None:
     await screen.open()
     screen.user.find(marker="outage-dialog").trigger("down", {"sites": ["oslo", "texas"], "minutes": 61})
+    await screen.user.should_see("Ordered: down from the next tick on.")
     assert screen.platform.ordered == [Outage(site_id=site, duration_ticks=13) for site in ("oslo", "texas")]
     screen.user.find(marker="outage-dialog").trigger("restore", {"sites": ["oslo"]})
-    assert screen.platform.ordered[-1] == Restore(site_id="oslo")
     await screen.user.should_see("Ordered: back from the next tick on.")
+    assert screen.platform.ordered[-1] == Restore(site_id="oslo")
 
 
 @pytest.mark.parametrize("sent", [None, {}, {"sites": "oslo", "minutes": "x"}, {"sites": [], "minutes": 1e99}])

@@ -7,7 +7,7 @@ from mara.store.rights import changes_text, line_hash, standing
 from mara.store.seal import row_digest
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 NOW = {
     "sqlite": "SELECT CAST(strftime('%s', 'now') AS INTEGER)",
