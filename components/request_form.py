@@ -47,8 +47,8 @@ class RequestForm(ui.element, component="static/request_form.js"):
         self.props["hint"] = SIZE_HINT
         self.props["offer"] = {}
         self.props["booking"] = {}
-        self.on("ask", self._quote)
-        self.on("book", self._book)
+        self.on("order-quote", self._quote)
+        self.on("order-book", self._book)
         self.mark("request-form")
 
     async def _quote(self, event: GenericEventArguments) -> None:

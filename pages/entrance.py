@@ -14,6 +14,7 @@ from mara.bootstrap import database_file_of, people_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.platform import Platform
 from mara.settings import Settings
+from pages.sockets import bind_sockets
 
 
 def stand_guard(settings: Settings, platform: Platform) -> Entrance:
@@ -44,6 +45,7 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
         vitals=platform.vitals,
     )
     app.add_middleware(SafeHeaders, is_secure=entrance.is_secure)  # added last, so also on what the gate refuses
+    bind_sockets(platform.vitals)
     if entrance.is_behind_proxy:
         app.add_middleware(BehindProxy)  # outermost: everything behind it sees who really asks
     if people is not None:

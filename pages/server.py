@@ -86,8 +86,8 @@ def serve(
         asked.append(True)
         app.shutdown()
 
-    publisher = register(platform, history)
-    publisher.begin_anew = begin_anew
+    publisher, desk = register(platform, history)
+    desk.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
     app.timer(look_interval_s, publisher.look)

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from mara.api.rights import NotAllowedError
 from mara.errors import CommandError, FeedError, MaraError, PlanError, StoreError
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -119,6 +120,8 @@ def status_of(error: MaraError) -> int:
     match error:
         case NotThereError():
             return 404
+        case NotAllowedError():
+            return 403
         case CommandError():
             return 409
         case StoreError() | FeedError() | PlanError():

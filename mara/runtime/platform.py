@@ -188,20 +188,22 @@ class Platform:
         self.latest.set_speed(speed_share)
         self._wake.set()
 
-    def order(self, command: Command) -> None:
-        """Have a command obeyed in the next tick.
+    def order(self, *commands: Command) -> None:
+        """Have commands obeyed in the next tick: all of them, or none.
 
         Raises:
-            CommandError: too many are waiting, nothing runs, or nobody could obey this one.
+            CommandError: too many are waiting, nothing runs, or nobody could obey one of these.
         """
         if self._engine is None:
             raise CommandError("the engine has not been started: order when it runs")
-        if len(self._commands) >= MAX_COMMANDS:
+        if len(self._commands) + len(commands) > MAX_COMMANDS:
             raise CommandError(f"{MAX_COMMANDS} commands are waiting: let the engine go on first")
-        refuse_impossible(command, self._commands, self._engine.world, self._engine.charter)
-        command = signed(command)
-        self._commands.append(command)
-        log.info("command ordered", extra={"command": repr(command)})
+        for i, command in enumerate(commands):
+            waiting = (*self._commands, *commands[:i])
+            refuse_impossible(command, waiting, self._engine.world, self._engine.charter)
+        for command in map(signed, commands):
+            self._commands.append(command)
+            log.info("command ordered", extra={"command": repr(command)})
 
     def optimize_now(self) -> None:
         """Plan anew at once; the first tick after the answer follows it.
@@ -222,12 +224,12 @@ class Platform:
         """See `QuoteDesk.book`."""
         return await self._open_desk.book(quote_id, customer)
 
-    async def exclude(self, asked: Announcement) -> Exclude:
+    async def exclude(self, *asked: Announcement, only_look: bool = False) -> tuple[Exclude, ...]:
         """See `QuoteDesk.exclude`."""
-        return await self._open_desk.exclude(asked, self.archive.contract)
+        return await self._open_desk.exclude(asked, self.archive.contract, only_look=only_look)
 
     def cancel(self, contract_id: str) -> None:
-        """End a live contract with the next tick. Raises CommandError where there is none of that id."""
+        """End a contract with the next tick. Raises CommandError where none of that id is live or about to be."""
         self.order(Cancel(contract_id=contract_id))
 
     @property

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
@@ -24,7 +24,7 @@ from mara.optimizers.quotes import EXACT_SITES, Outlay, Wish, outlay_in_force, o
 from mara.optimizers.quotes_counter import Counter
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime.engine import Engine
-from mara.runtime.exclusions import Announcement, exclusion_of
+from mara.runtime.exclusions import Announcement, exclusions_of
 from mara.runtime.orders import MAX_ORDER_TICKS
 
 MAX_OPEN_QUOTES: Final = 1_000
@@ -57,7 +57,7 @@ class QuoteDesk:
 
     Args:
         present: where the run stands now.
-        order: has a command obeyed in the next tick.
+        order: has commands obeyed in the next tick, all or none.
         record: outages counted so far; it may read the database.
     """
 
@@ -65,7 +65,7 @@ class QuoteDesk:
         self,
         engine: Engine,
         present: Callable[[], Present],
-        order: Callable[[Command], None],
+        order: Callable[..., None],
         record: Callable[[], OutageRecord],
     ) -> None:
         self._engine = engine
@@ -121,23 +121,33 @@ class QuoteDesk:
                 raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
             return self._take(quote, name if customer else customer_name(quote.customer))
 
-    async def exclude(self, asked: Announcement, life_of: Callable[[str], Awaitable[ContractLife]]) -> Exclude:
-        """Announce ticks of a contract that will not count; stored with the next tick.
+    async def exclude(
+        self,
+        asked: Sequence[Announcement],
+        life_of: Callable[[str], Awaitable[ContractLife]],
+        *,
+        only_look: bool = False,
+    ) -> tuple[Exclude, ...]:
+        """Announce ticks of contracts that will not count, for all of them or for none; stored with the next tick.
+        Who announces it is who acts.
 
         Args:
             life_of: what is stored of a contract.
+            only_look: say what would be ordered, and order nothing.
 
         Raises:
-            CommandError: see `exclusion_of`.
+            CommandError: see `exclusion_of`; of several contracts each that refuses is named.
             StoreError: what was announced before cannot be read.
         """
-        stored: tuple[ExclusionRow, ...] = ()
-        with suppress(CommandError):  # a contract that was just booked is not stored yet
-            stored = (await life_of(asked.contract_id)).exclusions
+        stored: dict[str, tuple[ExclusionRow, ...]] = {}
+        for one in asked:
+            with suppress(CommandError):  # a contract that was just booked is not stored yet
+                stored[one.contract_id] = (await life_of(one.contract_id)).exclusions
         now = self._present()
-        command = exclusion_of(asked, now.world, self._engine.charter, waiting=now.waiting, stored=stored)
-        self._order(command)
-        return command
+        commands = exclusions_of(asked, now.world, self._engine.charter, waiting=now.waiting, stored=stored)
+        if not only_look:
+            self._order(*commands)
+        return commands
 
     def _open_quote(self, quote_id: str) -> tuple[Ask, Quote]:
         found, contract_id = self._open.get(quote_id), contract_id_of(quote_id)
@@ -147,8 +157,10 @@ class QuoteDesk:
             raise CommandError(f"there is no open quote {quote_id!r}: ask for one, and book it before it expires")
         tick = self._present().world.tick
         if tick >= found[1].expires_tick:
+            held, now = self._engine.charter.grid.at(found[1].expires_tick), self._engine.charter.grid.at(tick)
             raise CommandError(
-                f"quote {quote_id} held until tick {found[1].expires_tick}, it is tick {tick}: ask for a new one"
+                f"quote {quote_id} held until {held:%Y-%m-%d %H:%M} UTC, it is {now:%Y-%m-%d %H:%M} UTC: "
+                "ask for a new one"
             )
         return found
 
