@@ -12,11 +12,13 @@ from itertools import count
 from typing import Final
 
 from nicegui import Client, background_tasks, ui
+from starlette.types import Scope
 
 from components.undo_bar import Entry, UndoBar
+from mara.api.identity import CALLER
 from mara.errors import CommandError, MaraError
 from mara.runtime.clock import Clock
-from pages.callers import who_acts, who_looks
+from pages.callers import caller, who_acts, who_looks
 
 UNDO_S: Final = 10.0
 MOST_OPEN: Final = 20
@@ -70,7 +72,7 @@ class Undo:
             CommandError: too many of this person wait already.
         """
         key = self._keep(text, _nothing, is_held=True)
-        background_tasks.create(self._send(key, order, said), name=f"held {key}")
+        background_tasks.create(self._send(key, order, said, caller()), name=f"held {key}")
 
     async def undo(self, key: str) -> None:
         """Take back an order of whoever acts; harmless where it is too late."""
@@ -92,8 +94,9 @@ class Undo:
             log.warning("a held order was let go, the server ends", extra={"what": held.text, "by": held.by})
         self._open.clear()
 
-    async def _send(self, key: str, order: Order, said: str) -> None:
-        """Order what was held, unless it was undone meanwhile; the right to it is judged again."""
+    async def _send(self, key: str, order: Order, said: str, by: Scope) -> None:
+        """Order what was held, unless it was undone meanwhile; the right of whoever gave it is judged again."""
+        CALLER.set(by)
         await self._let_pass(key, closes=False)
         if key not in self._open:
             return

@@ -28,13 +28,13 @@ def exclude(contract_id: str = "", from_tick: int = 5, to_tick: int = 8) -> Excl
 
 IMPOSSIBLE = [
     (Outage(site_id="nowhere", duration_ticks=3), "there is no site 'nowhere', there is west, north, east"),
-    (Outage(site_id="west", duration_ticks=0), "1 to 1,000,000 ticks, got 0"),
-    (Outage(site_id="west", duration_ticks=10**30), "1 to 1,000,000 ticks"),
+    (Outage(site_id="west", duration_ticks=0), "5 minutes to 83,333 hours, got 0 h"),
+    (Outage(site_id="west", duration_ticks=10**30), "5 minutes to 83,333 hours"),
     (Restore(site_id=""), "no site ''"),
     (Cancel(contract_id="c9"), "no live contract 'c9', there is none"),
     (exclude("c9"), "no live contract 'c9'"),
-    (exclude(to_tick=5), "got 0"),
-    (exclude(from_tick=-1), "before it begins"),
+    (exclude(to_tick=5), "an exclusion lasts 5 minutes to 83,333 hours, got 0 h"),
+    (exclude(from_tick=-1), "before it begins, 2025-06-30 23:55 UTC is past: begin at 2025-07-01 00:00 UTC"),
     (Book(request=request(power_mw=math.nan), rate_usd_per_mwh=100.0), "power above 0 MW, got nan"),
     (Book(request=request(power_mw=-1.0), rate_usd_per_mwh=100.0), "power above 0 MW, got -1"),
     (Book(request=request(ticks=MAX_ORDER_TICKS + 1), rate_usd_per_mwh=100.0), "a contract lasts"),

@@ -14,6 +14,7 @@ from mara.core.quote import Ask, Quote
 from mara.errors import CommandError
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime import quotes
+from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.exclusions import Announcement
 from tests.runtime.made_up import TICK_S, MemoryStore, Stage, quiet, running, stage
 
@@ -102,7 +103,7 @@ async def test_an_unknown_an_expired_and_a_refused_quote_cannot_be_booked() -> N
                 await around.platform.book(unknown)
         around.platform.step(quote.expires_tick - quote.made_tick)
         await around.stored(quote.expires_tick)
-        with pytest.raises(CommandError, match="held until tick"):
+        with pytest.raises(CommandError, match=r"held until 2025-07-01 \d\d:\d\d UTC, it is 2025-07-01"):
             await around.platform.book(quote.id)
 
 
@@ -176,16 +177,18 @@ async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do
             raise CommandError(f"no contract {contract_id!r} was booked")
 
         around.platform.archive.contract = unknown  # type: ignore[method-assign]
-        asked = Announcement(
-            kind="grid order", contract_id=booking.contract_id, from_tick=3, to_tick=5, reason="limit", author="Ada"
-        )
-        assert (await around.platform.exclude(asked)).reason == "grid order: limit"
+        asked = Announcement(kind="grid order", contract_id=booking.contract_id, from_tick=3, to_tick=5, reason="limit")
+        looked = await around.platform.exclude(asked, only_look=True)
+        assert [command.reason for command in looked] == ["grid order: limit"]
+        token = ACTOR.set(Actor(name="ada"))
+        await around.platform.exclude(asked)
+        ACTOR.reset(token)
         around.platform.step(4)
         await around.stored(6)
         world = around.store.steps[5].world
         column = world.book.index_of[booking.contract_id]
         assert int(world.accounts.excluded_ticks[column]) == 2
-        assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["Ada"]
+        assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["ada"]
 
 
 async def test_after_a_restart_a_booked_quote_is_known_by_its_contract() -> None:
