@@ -86,3 +86,37 @@ async def test_an_ordered_outage_can_be_ended_early() -> None:
 async def test_nothing_can_be_ordered_before_the_start() -> None:
     with pytest.raises(CommandError, match="started"):
         stage().platform.order(Outage(site_id="west", duration_ticks=1))
+
+
+async def test_several_orders_are_obeyed_in_one_tick_or_none_is() -> None:
+    async with running(stage()) as here:
+        with pytest.raises(CommandError, match="there is no site 'nowhere'"):
+            here.platform.order(Outage(site_id="west", duration_ticks=3), Restore(site_id="nowhere"))
+        here.platform.order(Outage(site_id="west", duration_ticks=3), Outage(site_id="north", duration_ticks=3))
+        here.platform.step(1)
+        await here.stored(1)
+        assert [type(command).__name__ for command in here.store.steps[0].commands] == ["Outage", "Outage"]
+
+
+async def test_a_booking_is_undone_by_its_cancel_before_its_tick_and_after() -> None:
+    async with running(stage()) as here:
+        here.platform.order(Book(request=request("early"), rate_usd_per_mwh=100.0))
+        here.platform.cancel("early")
+        here.platform.order(Book(request=request("late"), rate_usd_per_mwh=100.0))
+        here.platform.step(1)
+        await here.stored(1)
+        assert [contract.id for contract in here.store.steps[0].accepted] == ["late"]
+        here.platform.cancel("late")
+        here.platform.step(1)
+        await here.stored(2)
+        assert here.store.steps[1].world.book.contracts == ()
+
+
+async def test_an_exclusion_outside_the_life_of_its_contract_is_refused_in_times() -> None:
+    async with running(stage()) as here:
+        here.platform.order(Book(request=request("new", ticks=12), rate_usd_per_mwh=100.0))
+        here.platform.step(1)
+        await here.stored(1)
+        here.platform.order(exclude("new", from_tick=2, to_tick=13))
+        with pytest.raises(CommandError, match="live from 2025-07-01 00:05 UTC to 2025-07-01 01:05 UTC, got 2025-07-01"):
+            here.platform.order(exclude("new", from_tick=2, to_tick=14))

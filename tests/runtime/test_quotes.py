@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mara.core.commands import Book, Exclude
+from mara.core.commands import Book, Exclude, Outage
 from mara.core.history import ContractLife
 from mara.core.quote import Ask, Quote
 from mara.errors import CommandError
@@ -202,3 +202,19 @@ async def test_after_a_restart_a_booked_quote_is_known_by_its_contract() -> None
         desk._booked.clear()  # as a new process would begin
         with pytest.raises(CommandError, match=f"was booked before a restart: it is contract {booking.contract_id}"):
             await around.platform.book(quote.id)
+
+
+async def test_a_quote_is_looked_at_again_as_things_stand_when_it_is_booked() -> None:
+    """Racks are installed still, so that only a new look at the fleet finds that none of them can hold it."""
+    async with running(stage(store=Memory())) as around:
+        await standing(around)
+        quote = await around.platform.quote(ask(power_mw=9.0))
+        assert not quote.refusal
+        around.platform.order(*(Outage(site_id=site.id, duration_ticks=200) for site in around.charter.fleet.sites))
+        around.platform.step(1)
+        await around.stored(2)
+        with pytest.raises(CommandError, match="it does not fit any more"):
+            await around.platform.book(quote.id)
+        around.platform.step(1)
+        await around.stored(3)
+        assert around.store.steps[-1].commands == ()

@@ -124,8 +124,8 @@ async def try_everything(screen: Screen) -> None:
             assert kind in SENT, f"{path}: say in SENT what a browser sends with {kind!r}"
             message = {"id": element, "client_id": client.id, "listener_id": listener}
             client.handle_event({**message, "args": [json.dumps(SENT[kind])]})
-            await asyncio.sleep(0.03)
-    await asyncio.sleep(2 * UNDO_S)
+            await asyncio.sleep(0.004)
+    await asyncio.sleep(1.5 * UNDO_S)
 
 
 async def test_whoever_may_only_look_changes_nothing_by_any_control_of_any_page(
