@@ -118,5 +118,7 @@ async def test_an_exclusion_outside_the_life_of_its_contract_is_refused_in_times
         here.platform.step(1)
         await here.stored(1)
         here.platform.order(exclude("new", from_tick=2, to_tick=13))
-        with pytest.raises(CommandError, match="live from 2025-07-01 00:05 UTC to 2025-07-01 01:05 UTC, got 2025-07-01"):
+        with pytest.raises(
+            CommandError, match="live from 2025-07-01 00:05 UTC to 2025-07-01 01:05 UTC, got 2025-07-01"
+        ):
             here.platform.order(exclude("new", from_tick=2, to_tick=14))
