@@ -17,8 +17,11 @@ def request_panel(platform: Authorized, *, compact: bool = False) -> None:
 
     async def book(quote_id: str, customer: str) -> Booking:
         booking = await platform.book(quote_id, customer)
-        what = f"{booking.contract_id} booked for {booking.customer}"
-        platform.undo.offer(what, lambda: platform.cancel(booking.contract_id))
+        async def undo() -> None:
+            await platform.cancel(booking.contract_id)
+            form.show_undone(booking.contract_id)
+
+        platform.undo.offer(f"{booking.contract_id} booked for {booking.customer}", undo)
         return booking
 
-    request_form(RequestActions(quote=platform.quote, book=book), compact=compact)
+    form = request_form(RequestActions(quote=platform.quote, book=book), compact=compact)
