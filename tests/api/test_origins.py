@@ -78,6 +78,7 @@ def test_a_page_of_the_same_site_is_not_a_page_of_ours(kind: str) -> None:
     assert asked(kind, "POST", origin=ours, sec_fetch_site="same-site") == 403
     assert asked(kind, "POST", sec_fetch_site="same-site") == 403
     assert asked(kind, "POST", origin="null", sec_fetch_site="same-site") == 403
+    assert asked(kind, "POST", origin="null", sec_fetch_site="none") == 403
     assert asked("http", "GET", sec_fetch_site="same-site", sec_fetch_mode="cors") == 403
     assert asked(kind, "POST", origin=ours, sec_fetch_site="same-origin") is None
 
