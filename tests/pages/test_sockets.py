@@ -103,14 +103,15 @@ class Somebody:
         return self
 
     async def connected(self, client_id: str, tab: str = "") -> Any:
-        """A websocket in this person's session that shakes hands for a page."""
+        """A websocket in this person's session that shakes hands for a page, or for none."""
         session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
         self.web.append(session)
         socket = socketio.AsyncClient(reconnection=False, http_session=session)
         tab = tab or f"tab-{self.name}"
+        is_bare = not client_id
         query = f"client_id={client_id}&next_message_id=0&implicit_handshake=true&tab_id={tab}&document_id=d"
         headers = {"cookie": self.cookie, "origin": self.server.address}
-        address = f"{self.server.address}?{query}"
+        address = self.server.address if is_bare else f"{self.server.address}?{query}"
         await socket.connect(address, headers=headers, socketio_path=SOCKET_PATH, transports=["websocket"])
         return socket
 
@@ -164,12 +165,14 @@ async def test_a_socket_that_names_the_page_of_somebody_else_is_cut_and_changes_
     assert not vic.socket.connected
     with pytest.raises(socketio.exceptions.ConnectionError):
         await vic.connected(ada.client_id, "tab-ada")
-    other = await vic.connected(vic.client_id, "tab-vic")
+    other = await vic.connected("")
     shaken = {"client_id": ada.client_id, "tab_id": "tab-ada", "document_id": "d"}
-    await other.emit("handshake", shaken)
+    answers: asyncio.Queue[Any] = asyncio.Queue()
+    await other.emit("handshake", shaken, callback=answers.put)
     await other.emit("event", vic.click_on("Pause", ada))
     assert not await is_paused(vic)
     assert not other.connected
+    assert answers.empty() or answers.get_nowait() is False
     assert ada.socket.connected
     await ada.socket.emit("event", ada.click_on("Pause"))
     assert await is_paused(ada), "its own page's socket does what it may"

@@ -41,6 +41,10 @@ class Screen:
         await self.delivery()
         return client
 
+    def give_time_to_undo(self) -> None:
+        """Longer than a busy machine takes for anything."""
+        self.desk.undo._span_s = 30.0
+
     async def delivery(self) -> None:
         """Wait until the outbox has sent what is in it."""
         await asyncio.sleep(0.15)
