@@ -1,11 +1,14 @@
-"""Orders of the last seconds: taken back by their inverse, or let go before they went out; by whoever gave them alone."""
+"""Orders of the last seconds: taken back by their inverse, or let go before they went out; only by who gave them."""
 
 import asyncio
 import sys
 from dataclasses import replace
 
+import pytest
+
 from mara.api.identity import CALLER, SCOPE_KEY, Identity
 from mara.core.commands import Cancel, Outage, Restore
+from mara.errors import CommandError
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.snapshots import snapshot_at
 
@@ -74,17 +77,17 @@ async def test_nobody_undoes_what_somebody_else_ordered(screen: Screen) -> None:
     assert screen.platform.ordered == [Outage(site_id="oslo", duration_ticks=12)]
 
 
-async def test_what_is_held_is_judged_again_when_it_goes_out(screen: Screen) -> None:
+async def test_what_is_held_is_judged_again_when_it_goes_out(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     await screen.open("/sla")
     await send(screen, "contract-table", "showContract", {"id": "c003"})
     allowed = {"role": "operator"}
 
     async def permit(scope: object, deed: object) -> Identity:
         if allowed["role"] == "viewer":
-            raise sys.modules["mara.api.rights"].NotAllowedError("the session is over: log in again")
+            raise CommandError("the session is over: log in again")
         return Identity(name="local", role="operator")
 
-    sys.modules["pages.authorization"].permit = permit  # type: ignore[attr-defined]  # loaded anew for this screen
+    monkeypatch.setattr(sys.modules["pages.authorization"], "permit", permit)
     await send(screen, "contract-sheet", "orderCancel", {})
     allowed["role"] = "viewer"
     await asyncio.sleep(1.5 * UNDO_S)
