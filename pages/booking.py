@@ -17,6 +17,7 @@ def request_panel(platform: Authorized, *, compact: bool = False) -> None:
 
     async def book(quote_id: str, customer: str) -> Booking:
         booking = await platform.book(quote_id, customer)
+
         async def undo() -> None:
             await platform.cancel(booking.contract_id)
             form.show_undone(booking.contract_id)

@@ -17,13 +17,14 @@ from nicegui import Client
 
 from mara.api.identity import CALLER, LOCAL, SCOPE_KEY, Identity
 from mara.api.rights import RIGHTS, Deed
+from mara.core.quote import Ask
 from mara.errors import CommandError
 from mara.runtime.advisor import Advisor
 from mara.store.people import ROLES
 from pages import live
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.platform import FakePlatform
-from tests.ui.quotes import Ask, quote_for
+from tests.ui.quotes import quote_for
 from tests.ui.test_backtest_page import ENTERED
 from tests.ui.test_reasoning import READY
 
