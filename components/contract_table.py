@@ -76,7 +76,7 @@ class ContractTable(ui.element, component="static/contract_table.js"):
         self.props["tiers"] = [[tier, tier.capitalize()] for tier in TIER_KEYS]
         self.props["states"] = [list(state) for state in STATES]
         self._opened = opened
-        self.on("open", self._open)
+        self.on("show-contract", self._open)
         self.mark("contract-table")
 
     async def _open(self, event: GenericEventArguments) -> None:

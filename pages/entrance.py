@@ -15,6 +15,7 @@ from mara.bootstrap import database_file_of, people_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.platform import Platform
 from mara.settings import Settings
+from pages.sockets import bind_sockets
 
 
 def stand_guard(settings: Settings, platform: Platform) -> Entrance:
@@ -51,6 +52,7 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
     app.add_middleware(SafeHeaders, is_secure=entrance.is_secure)  # added last, so also on what the gate refuses
     if settings.root_path:
         app.add_middleware(UnderPath, root_path=settings.root_path)
+    bind_sockets(platform.vitals)
     if entrance.is_behind_proxy:
         app.add_middleware(BehindProxy)  # outermost: everything behind it sees who really asks
     if people is not None:

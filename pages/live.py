@@ -15,7 +15,7 @@ from components.clock import moment_channel, place_channel
 from components.controls import engine_cells
 from components.past import Past
 from components.picture import Picture, difference
-from mara.core.commands import Command
+from mara.core.commands import Command, Exclude
 from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import SeriesPoint
 from mara.runtime.advisor import Advisor
@@ -51,7 +51,7 @@ class Platform(Protocol):
     async def ask_claude(self) -> object: ...
     async def quote(self, ask: Ask) -> Quote: ...
     async def book(self, quote_id: str, customer: str = ...) -> Booking: ...
-    async def exclude(self, *asked: Announcement) -> object: ...
+    async def exclude(self, *asked: Announcement, only_look: bool = ...) -> Sequence[Exclude]: ...
     async def cancel(self, contract_id: str) -> object: ...
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]: ...
     async def start(self) -> None: ...
@@ -59,14 +59,9 @@ class Platform(Protocol):
 
 
 class Publisher:
-    """Lives as long as the app. `look` is called by a timer; a test calls it itself.
-
-    Attributes:
-        begin_anew: ends this run and begins another; None where nobody can.
-    """
+    """Lives as long as the app. `look` is called by a timer; a test calls it itself."""
 
     def __init__(self, latest: Latest) -> None:
-        self.begin_anew: Callable[[], object] | None = None
         self._latest = latest
         self._past = Past()
         self._remembered_tick = -1

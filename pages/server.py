@@ -67,11 +67,11 @@ def serve(
     Returns:
         Whether the operator asked for a new run: the old one is closed, and may be set aside.
 
-    Raises:
-        MaraError: the platform refused to start; so does any other exception of its start.
+    Raises: whatever the platform's start raised, a MaraError where it refused.
     """
     refusals: list[Exception] = []
     asked: list[bool] = []
+    scheme = "https" if "ssl_certfile" in listening else "http"
 
     async def start() -> None:
         try:
@@ -82,8 +82,7 @@ def serve(
             refusals.append(refusal)
             app.shutdown()
         else:
-            scheme = "https" if "ssl_certfile" in listening else "http"
-            background_tasks.create(_announce(f"{scheme}://{host}:{port}"), name="mara-announce")
+            background_tasks.create(_announce(f"{scheme}://{host}:{port}{root_path}"), name="mara-announce")
 
     def begin_anew() -> None:
         if not asked:
@@ -91,8 +90,8 @@ def serve(
             publisher.tell_of_new_run()
             asyncio.get_running_loop().call_later(TELLING_S, app.shutdown)
 
-    publisher = register(platform, history, root_path)
-    publisher.begin_anew = begin_anew
+    publisher, desk = register(platform, history, root_path)
+    desk.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
     app.timer(look_interval_s, publisher.look)

@@ -8,6 +8,7 @@ const SAID = { down: "down", partial: "partly out", curtailed: "curtailed", runn
 
 export default {
   props: { durations: Array },
+  emits: ["order-down", "order-restore"],
   data() {
     return { places: {}, chosen: [], minutes: this.durations[1][0], wanted: "" };
   },
@@ -34,7 +35,8 @@ export default {
     },
     send(event) {
       const detail = { sites: [...this.chosen], minutes: this.minutes };
-      this.$emit(event, detail);
+      if (event === "down") this.$emit("order-down", detail);
+      else this.$emit("order-restore", detail);
       this.$refs.sheet.close();
     },
     rows() {

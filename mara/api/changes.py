@@ -1,12 +1,11 @@
 """What can be changed: quotes, bookings, a new plan, the engine's controls."""
 
 from datetime import timedelta
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 
-from mara.api.identity import Identity, identity_in
 from mara.api.inputs import (
     CommitmentInput,
     ControlInput,
@@ -21,10 +20,11 @@ from mara.api.inputs import (
 )
 from mara.api.port import Engine, snapshot_of
 from mara.api.problems import NotThereError, UnfitError, documented
+from mara.api.rights import Deed, permit
 from mara.core.commands import Outage, Receipt, Restore
 from mara.core.fleet import site_index
 from mara.core.quote import Ask, Booking, Quote, plain_of
-from mara.core.snapshot import Snapshot
+from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.errors import CommandError, EngineStopped
 from mara.runtime.exclusions import MAINTENANCE, Announcement
 
@@ -40,9 +40,8 @@ class Done(BaseModel):
 def changing_routes(engine: Engine) -> APIRouter:
     """Every POST and DELETE of the API."""
     router = APIRouter(prefix="/api", responses=documented(401, 403, 409, 413, 421, 422, 429, 503))
-    operator = Depends(_operator)
 
-    @router.post("/quotes", status_code=201, dependencies=[operator])
+    @router.post("/quotes", status_code=201, dependencies=[_may(Deed.QUOTE)])
     async def quote(asked: QuoteInput) -> Quote:
         """A price that holds until `expires_tick`; refused with what would fit where no site can hold it."""
         offer = await engine.quote(
@@ -58,12 +57,12 @@ def changing_routes(engine: Engine) -> APIRouter:
             raise UnfitError(offer.refusal, plain_of(offer)["alternatives"])
         return offer
 
-    @router.post("/commitments", status_code=201, dependencies=[operator])
+    @router.post("/commitments", status_code=201, dependencies=[_may(Deed.BOOK)])
     async def commit(asked: CommitmentInput) -> Booking:
         """Book a quote at its price; the same quote again is answered as the first time."""
         return await engine.book(asked.quote_id, asked.customer)
 
-    @router.delete("/commitments/{contract_id:path}", dependencies=[operator], responses=documented(404))
+    @router.delete("/commitments/{contract_id:path}", dependencies=[_may(Deed.CANCEL)], responses=documented(404))
     async def cancel(contract_id: Named) -> Done:
         """End a live contract with the next tick; its window is settled as if it had ended."""
         try:
@@ -78,21 +77,22 @@ def changing_routes(engine: Engine) -> APIRouter:
             ) from error
         return Done(done=f"{contract_id} ends", tick=receipt.tick, orders=receipt.numbers)
 
-    @router.post("/optimize", status_code=202, dependencies=[operator])
+    @router.post("/optimize", status_code=202, dependencies=[_may(Deed.OPTIMIZE)])
     async def optimize() -> Done:
         """Have a new plan made now; it comes into force as soon as it is there."""
         engine.optimize_now()
         return _done(engine, "a new plan is being made")
 
-    @router.post("/control", dependencies=[operator])
+    @router.post("/control")
     async def control(asked: ControlInput, request: Request) -> Done:
         """Steer the engine, inject or end an outage, announce maintenance."""
-        return await _obey(asked, engine, identity_in(request.scope))
+        await permit(request.scope, Deed.EXCLUDE if isinstance(asked, MaintenanceInput) else Deed(asked.action))
+        return await _obey(asked, engine)
 
     return router
 
 
-async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> Done:
+async def _obey(asked: ControlInput, engine: Engine) -> Done:
     match asked:
         case PaceInput(action="pause"):
             engine.pause()
@@ -108,33 +108,39 @@ async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> Done
         case RestoreInput():
             return _ordered("restore", await engine.order(Restore(site_id=_site_id(engine, asked.site_id))))
         case MaintenanceInput():
-            return _done(engine, await _announce(asked, engine, identity))
+            return _done(engine, await _announce(asked, engine))
     return _done(engine, asked.action)
 
 
-async def _announce(asked: MaintenanceInput, engine: Engine, identity: Identity) -> str:
-    """Maintenance of a site, for every contract that runs there now: for all, or for none."""
+async def _announce(asked: MaintenanceInput, engine: Engine) -> str:
+    """Maintenance of a site, for every contract that runs there and is live in that time: for all, or for none."""
+    snapshot, site_id = snapshot_of(engine), _site_id(engine, asked.site_id)
     if asked.from_ >= asked.to:
         raise CommandError("an exclusion should end after it begins: correct its times")
-    snapshot, site_id = snapshot_of(engine), _site_id(engine, asked.site_id)
+    span = span_of(asked, snapshot)
+    if span[0] >= span[1]:
+        raise CommandError(f"no whole tick of {snapshot.tick_minutes:g} minutes lies in that time: correct from and to")
     there = [contract for contract in snapshot.contracts if contract.site_id == site_id]
-    if not there:
-        raise CommandError(f"no contract runs at {site_id!r}: there is nothing to announce")
-    first, end = span_of(asked, snapshot)
+    spans = {contract.id: _lived(span, contract, snapshot) for contract in there}
+    concerned = {name: (first, end) for name, (first, end) in spans.items() if first < end}
+    if not concerned:
+        told = f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
+        raise CommandError(f"nothing is to be announced at {site_id!r}: {told}")
     await engine.exclude(
         *(
-            Announcement(
-                kind=MAINTENANCE,
-                contract_id=contract.id,
-                from_tick=first,
-                to_tick=end,
-                reason=asked.reason,
-                author=identity.name,
-            )
-            for contract in there
+            Announcement(kind=MAINTENANCE, contract_id=name, from_tick=first, to_tick=end, reason=asked.reason)
+            for name, (first, end) in concerned.items()
         )
     )
-    return f"maintenance announced to {len(there)} contracts"
+    ended = len(there) - len(concerned)
+    return f"maintenance announced to {len(concerned)} contracts" + (f", {ended} end before it" if ended else "")
+
+
+def _lived(span: tuple[int, int], contract: ContractSnapshot, snapshot: Snapshot) -> tuple[int, int]:
+    """The part of a span of ticks in which a contract is live; empty, its ends crossed, where there is none."""
+    tick = timedelta(minutes=snapshot.tick_minutes)
+    starts, ends = (snapshot.tick + (at - snapshot.at) // tick for at in (contract.starts_at, contract.ends_at))
+    return max(span[0], starts), min(span[1], ends)
 
 
 def span_of(asked: MaintenanceInput, snapshot: Snapshot) -> tuple[int, int]:
@@ -149,12 +155,13 @@ def _site_id(engine: Engine, named: str) -> str:
     return known[site_index(known, named)].id
 
 
-def _operator(request: Request) -> None:
-    """Insist on the role that changes need."""
-    identity = identity_in(request.scope)
-    if not identity.may("operator"):
-        told = f"that needs the role operator, {identity.name} is {identity.role}: ask an admin"
-        raise HTTPException(403, told)
+def _may(deed: Deed) -> Any:
+    """Insist on the right to a deed, before anything is done."""
+
+    async def judge(request: Request) -> None:
+        await permit(request.scope, deed)
+
+    return Depends(judge)
 
 
 def _ordered(what: str, receipt: Receipt) -> Done:

@@ -67,6 +67,7 @@ def reading_routes(engine: Engine, stream: Stream) -> APIRouter:
     router = APIRouter(prefix="/api", responses=_ALWAYS)
     _add_present(router, engine)
     _add_past(router, engine)
+    _add_orders(router, engine)
     _add_stream(router, stream)
     _add_exports(router, engine)
     return router
@@ -127,6 +128,33 @@ def _add_past(router: APIRouter, engine: Engine) -> None:
         """A metric over time, of a site or of the fleet, down-sampled with the extremes of each point."""
         return await _found(engine.archive.history(metric.value, site, span.first, span.end, max_points))
 
+    @router.get("/optimizations")
+    async def optimizations(
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
+        before: Annotated[int | None, Query(ge=0, le=MAX_TICK)] = None,
+    ) -> tuple[OptimizationSnapshot, ...]:
+        """The newest plans that came into force (before a tick), with reasons and provenance."""
+        return await _found(engine.archive.optimizations(limit, before))
+
+    @router.get("/optimizations/{adopted_tick}", responses=documented(404))
+    async def optimization(adopted_tick: int) -> Optimization:
+        """All that is stored of a plan: bound, gap, shadow prices, reasons, provenance."""
+        if not 0 <= adopted_tick <= MAX_TICK:
+            raise NotThereError(f"no plan came into force in tick {adopted_tick}: GET /api/optimizations names ticks")
+        return await _found(engine.archive.optimization(adopted_tick))
+
+    @router.get("/rules")
+    async def rules() -> tuple[RulesSince, ...]:
+        """Which version of the rules made the run, and from which tick on; older ticks are not computed again."""
+        return await _found(engine.archive.rules())
+
+    @router.get("/ledger", responses=documented(404))
+    async def ledger(span: AskedSpan, site: Named | None = None) -> Ledger:
+        """All lines over a span with their trial balance; whole micro-dollars and watt-hours."""
+        return await _found(engine.archive.ledger(span.first, span.end, site))
+
+
+def _add_orders(router: APIRouter, engine: Engine) -> None:
     @router.get("/commitments")
     async def commitments(
         state: Annotated[str, Query(pattern="^(waiting|live|ended|all)$")] = "all",
@@ -154,31 +182,6 @@ def _add_past(router: APIRouter, engine: Engine) -> None:
     async def order(number: Annotated[int, PathParameter(ge=1, le=MAX_NUMBER)]) -> OrderRow:
         """One order, and what became of it."""
         return await _found(engine.archive.order(number))
-
-    @router.get("/optimizations")
-    async def optimizations(
-        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
-        before: Annotated[int | None, Query(ge=0, le=MAX_TICK)] = None,
-    ) -> tuple[OptimizationSnapshot, ...]:
-        """The newest plans that came into force (before a tick), with reasons and provenance."""
-        return await _found(engine.archive.optimizations(limit, before))
-
-    @router.get("/optimizations/{adopted_tick}", responses=documented(404))
-    async def optimization(adopted_tick: int) -> Optimization:
-        """All that is stored of a plan: bound, gap, shadow prices, reasons, provenance."""
-        if not 0 <= adopted_tick <= MAX_TICK:
-            raise NotThereError(f"no plan came into force in tick {adopted_tick}: GET /api/optimizations names ticks")
-        return await _found(engine.archive.optimization(adopted_tick))
-
-    @router.get("/rules")
-    async def rules() -> tuple[RulesSince, ...]:
-        """Which version of the rules made the run, and from which tick on; older ticks are not computed again."""
-        return await _found(engine.archive.rules())
-
-    @router.get("/ledger", responses=documented(404))
-    async def ledger(span: AskedSpan, site: Named | None = None) -> Ledger:
-        """All lines over a span with their trial balance; whole micro-dollars and watt-hours."""
-        return await _found(engine.archive.ledger(span.first, span.end, site))
 
 
 def _add_stream(router: APIRouter, stream: Stream) -> None:

@@ -35,6 +35,7 @@ from mara.runtime.order_book import OrderBook
 from mara.runtime.pace import Pace
 from mara.runtime.planner import PATIENCE_SHARE, STEPPING, Patience, Planner
 from mara.runtime.quotes import QuoteDesk
+from mara.runtime.storing import until_stored
 from mara.runtime.vitals import Vitals
 from mara.runtime.watchdog import LOOK_INTERVAL_S, Watchdog
 from mara.store.claude_calls import ClaudeCalls
@@ -45,8 +46,6 @@ MAX_TRIES: Final = 6
 """Tries on one tick before the engine halts."""
 FIRST_BACK_OFF_S: Final = 0.5
 MAX_BACK_OFF_S: Final = 8.0
-SLOW_STORE_S: Final = 5.0
-"""From which on a tick that is being stored is shown as held up."""
 
 log = logging.getLogger("mara.platform")
 
@@ -174,10 +173,6 @@ class Platform:
         """Have commands obeyed in the next tick, all or none; on disk when this returns. See `OrderBook.place`."""
         return await self.orders.order(*commands)
 
-    async def withdraw(self, number: int, reason: str = "") -> None:
-        """See `OrderBook.withdraw`."""
-        await self.orders.withdraw(number, reason)
-
     def optimize_now(self) -> None:
         """Plan anew at once; the first tick after the answer follows it.
 
@@ -197,12 +192,12 @@ class Platform:
         """See `QuoteDesk.book`."""
         return await self._open_desk.book(quote_id, customer)
 
-    async def exclude(self, *asked: Announcement) -> tuple[Exclude, ...]:
+    async def exclude(self, *asked: Announcement, only_look: bool = False) -> tuple[Exclude, ...]:
         """See `QuoteDesk.exclude`."""
-        return await self._open_desk.exclude(asked, self.archive.contract)
+        return await self._open_desk.exclude(asked, self.archive.contract, only_look=only_look)
 
     async def cancel(self, contract_id: str) -> Receipt:
-        """End a live contract with the next tick. Raises CommandError where there is none of that id."""
+        """End a contract with the next tick. Raises CommandError where none of that id is live or about to be."""
         return await self.order(Cancel(contract_id=contract_id))
 
     @property
@@ -369,19 +364,12 @@ class Platform:
             turn.parts,
             self.orders.outcomes(turn.step),
         )
-        await self._until_stored(stored, turn.step.tick)
+        await until_stored(stored, turn.step.tick, self.latest)
         self._engine.keep(turn)
         self._begun = self._unstored = None
         self.orders.obeyed()
         self.vitals.tick_stored(began_s, planned_s, self._now_s)
         self._display.show(turn, is_ahead=self._is_ahead)
-
-    async def _until_stored(self, stored: asyncio.Future[None], tick: int) -> None:
-        done, _ = await asyncio.wait({stored}, timeout=SLOW_STORE_S)
-        if not done:
-            told = f"tick {tick}: the database has not answered for {SLOW_STORE_S:g} s: see that it runs"
-            self.latest.mark(EngineState.DEGRADED, told)
-        await asyncio.shield(stored)
 
     async def _next_turn(self, engine: Engine) -> Turn:
         assert self._planner is not None

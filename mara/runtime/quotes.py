@@ -24,7 +24,7 @@ from mara.optimizers.quotes import EXACT_SITES, Outlay, Wish, outlay_in_force, o
 from mara.optimizers.quotes_counter import Counter, fits_surely
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime.engine import Engine
-from mara.runtime.exclusions import Announcement, exclusion_of
+from mara.runtime.exclusions import Announcement, exclusions_of
 from mara.runtime.order_book import OrderBook, Present
 from mara.runtime.orders import MAX_ORDER_TICKS
 from mara.store.codec import bytes_of, record_of
@@ -123,15 +123,22 @@ class QuoteDesk:
             return await self._take(quote, name if customer else customer_name(quote.customer))
 
     async def exclude(
-        self, asked: Sequence[Announcement], life_of: Callable[[str], Awaitable[ContractLife]]
+        self,
+        asked: Sequence[Announcement],
+        life_of: Callable[[str], Awaitable[ContractLife]],
+        *,
+        only_look: bool = False,
     ) -> tuple[Exclude, ...]:
         """Announce ticks of contracts that will not count, for all of them or for none; on disk when this returns.
 
+        Who announces it is who acts; with `only_look` nothing is ordered.
+
         Args:
             life_of: what is stored of a contract.
+            only_look: say what would be ordered, and order nothing.
 
         Raises:
-            CommandError: see `exclusion_of`.
+            CommandError: see `exclusion_of`; of several contracts each that refuses is named.
             StoreError: what was announced before cannot be read, or what is announced cannot be stored.
         """
         stored: dict[str, tuple[ExclusionRow, ...]] = {}
@@ -141,13 +148,12 @@ class QuoteDesk:
         charter = self._engine.charter
 
         def announced(now: Present) -> list[tuple[Command, bytes]]:
-            made: list[tuple[Command, bytes]] = []
-            for one in asked:
-                waiting = (*now.waiting, *(command for command, _ in made))
-                before = stored.get(one.contract_id, ())
-                made.append((exclusion_of(one, now.world, charter, waiting=waiting, stored=before), b""))
-            return made
+            made = exclusions_of(asked, now.world, charter, waiting=now.waiting, stored=stored)
+            return [(command, b"") for command in made]
 
+        if only_look:
+            now = self._orders.present
+            return exclusions_of(asked, now.world, charter, waiting=now.waiting, stored=stored)
         placed = await self._orders.place(announced)
         return tuple(order.command for order in placed if isinstance(order.command, Exclude))
 
@@ -157,8 +163,10 @@ class QuoteDesk:
             raise CommandError(f"there is no open quote {quote_id!r}: ask for one, and book it before it expires")
         tick = self._orders.present.world.tick
         if tick >= found[1].expires_tick:
+            held, now = self._engine.charter.grid.at(found[1].expires_tick), self._engine.charter.grid.at(tick)
             raise CommandError(
-                f"quote {quote_id} held until tick {found[1].expires_tick}, it is tick {tick}: ask for a new one"
+                f"quote {quote_id} held until {held:%Y-%m-%d %H:%M} UTC, it is {now:%Y-%m-%d %H:%M} UTC: "
+                "ask for a new one"
             )
         return found
 

@@ -114,18 +114,10 @@ def page_of(
     facts = _facts(step, tail, plan_content, world_digest(light, book_hash), grid)
     promises, tail = _promises(step, tail)
     audits, last_audit = _audits(step, tail, facts.link)
-    adopted = adoption_of(plan, tick, tail.adopted, grid)
     inserts: Inserts = (
         *facts.inserts,
         *promises,
-        (
-            tables.PlanStep,
-            [(tick, plan.optimizer, plan.made_tick, plan_content)] if plan_content != tail.plan_content else [],
-        ),
-        (
-            tables.OptimizationRun,
-            [optimization_row(step, plan, tail.adopted, charter)] if adopted is not tail.adopted else [],
-        ),
+        *_plans(step, plan, plan_content, tail, charter),
         (tables.Event, rows.event_rows(events)),
         (tables.Audit, audits),
         (OrderOutcome, outcome_rows(tick, outcomes)),
@@ -154,7 +146,7 @@ def page_of(
             audit_hash=last_audit,
             plan_step=step.plan,
             plan_content=plan_content,
-            adopted=adopted,
+            adopted=adoption_of(plan, tick, tail.adopted, grid),
             book=world.book,
             book_hash=book_hash,
             seal=seal,
@@ -234,6 +226,16 @@ def _facts(step: Step, tail: Tail, plan_content: bytes, world: bytes, grid: Time
             "allocations": (matrix_digest(made.allocations),),
             "ledger": (matrix_digest(made.ledger),),
         },
+    )
+
+
+def _plans(step: Step, plan: Plan, plan_content: bytes, tail: Tail, charter: Charter) -> Inserts:
+    """The step of the plan where it is another than the last, and the plan where it came into force."""
+    is_other = plan_content != tail.plan_content
+    is_adopted = adoption_of(plan, step.tick, tail.adopted, charter.grid) is not tail.adopted
+    return (
+        (tables.PlanStep, [(step.tick, plan.optimizer, plan.made_tick, plan_content)] if is_other else []),
+        (tables.OptimizationRun, [optimization_row(step, plan, tail.adopted, charter)] if is_adopted else []),
     )
 
 

@@ -169,12 +169,19 @@ class People:
             connection.execute(insert(kind).values(**values))
 
     def bearer(self, kind: type[Token] | type[Session], digest: bytes, now_epoch_s: int) -> Person | None:
-        """Who holds what `digest` is of, while it has not expired."""
+        """Who holds what `digest` is of, while it has not expired: in the role that the user has now, and a token's
+        bearer in no higher one than the token's.
+        """
         table = _columns(kind)
-        asked = select(table.name, table.role).where(table.digest == digest, table.expires_epoch_s > now_epoch_s)
+        asked = select(table.name, table.role, _USER.role).where(
+            table.name == _USER.name, table.digest == digest, table.expires_epoch_s > now_epoch_s
+        )
         with self._transaction() as connection:
             row = connection.execute(asked).one_or_none()
-        return None if row is None else Person(name=row[0], role=row[1])
+        if row is None:
+            return None
+        name, issued, present = row
+        return Person(name=name, role=min(issued, present, key=ROLES.index) if kind is Token else present)
 
     def end(self, kind: type[Token] | type[Session], digest: bytes, *, by: Visit) -> None:
         """Take back a token or session."""

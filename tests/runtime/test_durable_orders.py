@@ -176,12 +176,12 @@ async def test_a_waiting_order_can_be_withdrawn_and_an_obeyed_one_cannot() -> No
         await here.stored(1)
         here.platform.pause()
         first, second = await here.platform.order(OUTAGE), await here.platform.order(OUTAGE)
-        await here.platform.withdraw(first.numbers[0], "a slip")
+        await here.platform.orders.withdraw(first.numbers[0], "a slip")
         here.platform.step(1)
         await here.stored(2)
         assert [outcome.number for outcome in here.store.outcomes] == list(second.numbers)
         with pytest.raises(CommandError, match="does not wait"):
-            await here.platform.withdraw(second.numbers[0])
+            await here.platform.orders.withdraw(second.numbers[0], "")
 
 
 async def test_an_order_that_came_to_be_impossible_is_refused_by_its_tick_and_stops_nothing() -> None:

@@ -13,7 +13,7 @@ from mara.api.reads import unreadiness_of
 from mara.bootstrap import platform_of
 from mara.core.commands import Outage
 from mara.errors import EngineStopped, StoreError
-from mara.runtime import platform
+from mara.runtime import platform, storing
 from mara.runtime.latest import EngineState
 from mara.runtime.platform import Platform
 from mara.settings import read_settings
@@ -32,7 +32,7 @@ STEP = 3
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.05)
     monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.05)
-    monkeypatch.setattr(platform, "SLOW_STORE_S", 0.3)
+    monkeypatch.setattr(storing, "SLOW_STORE_S", 0.3)
     monkeypatch.setattr(store, "ANSWER_S", 1.0)
     monkeypatch.setattr(server_connection, "CONNECT_TIMEOUT_S", 2)
 

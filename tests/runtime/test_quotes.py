@@ -9,12 +9,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from mara.core.commands import Book, Exclude
+from mara.core.commands import Book, Exclude, Outage
 from mara.core.history import ContractLife
 from mara.core.quote import Ask, OutageRecord, Quote
 from mara.errors import CommandError
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime import quotes
+from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.exclusions import Announcement
 from mara.runtime.quotes import QuoteDesk
 from mara.store.store import Store
@@ -105,7 +106,7 @@ async def test_an_unknown_an_expired_and_a_refused_quote_cannot_be_booked() -> N
                 await around.platform.book(unknown)
         around.platform.step(quote.expires_tick - quote.made_tick)
         await around.stored(quote.expires_tick)
-        with pytest.raises(CommandError, match="held until tick"):
+        with pytest.raises(CommandError, match=r"held until 2025-07-01 \d\d:\d\d UTC, it is 2025-07-01"):
             await around.platform.book(quote.id)
 
 
@@ -179,16 +180,18 @@ async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do
             raise CommandError(f"no contract {contract_id!r} was booked")
 
         around.platform.archive.contract = unknown  # type: ignore[method-assign]
-        asked = Announcement(
-            kind="grid order", contract_id=booking.contract_id, from_tick=3, to_tick=5, reason="limit", author="Ada"
-        )
-        assert [command.reason for command in await around.platform.exclude(asked)] == ["grid order: limit"]
+        asked = Announcement(kind="grid order", contract_id=booking.contract_id, from_tick=3, to_tick=5, reason="limit")
+        looked = await around.platform.exclude(asked, only_look=True)
+        assert [command.reason for command in looked] == ["grid order: limit"]
+        token = ACTOR.set(Actor(name="ada"))
+        await around.platform.exclude(asked)
+        ACTOR.reset(token)
         around.platform.step(4)
         await around.stored(6)
         world = around.store.steps[5].world
         column = world.book.index_of[booking.contract_id]
         assert int(world.accounts.excluded_ticks[column]) == 2
-        assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["Ada"]
+        assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["ada"]
 
 
 async def test_after_a_restart_a_booking_is_repeated_and_an_open_quote_is_booked() -> None:
@@ -211,3 +214,21 @@ async def test_after_a_restart_a_booking_is_repeated_and_an_open_quote_is_booked
 
 def no_outages() -> OutageRecord:
     return OutageRecord(seen_ticks=0, lost_ticks=np.zeros(3), fall_count=np.zeros(3, dtype=np.int64))
+
+
+async def test_a_quote_is_looked_at_again_as_things_stand_when_it_is_booked() -> None:
+    """Racks are installed still, so that only a new look at the fleet finds that none of them can hold it."""
+    async with running(stage(store=Memory())) as around:
+        await standing(around)
+        quote = await around.platform.quote(ask(power_mw=9.0))
+        assert not quote.refusal
+        await around.platform.order(
+            *(Outage(site_id=site.id, duration_ticks=200) for site in around.charter.fleet.sites)
+        )
+        around.platform.step(1)
+        await around.stored(2)
+        with pytest.raises(CommandError, match="it does not fit any more"):
+            await around.platform.book(quote.id)
+        around.platform.step(1)
+        await around.stored(3)
+        assert around.store.steps[-1].commands == ()

@@ -2,7 +2,7 @@
 
 from math import isfinite
 
-from mara.core.commands import Cancel, Command, Outage, Restore
+from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
 from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError
@@ -89,10 +89,13 @@ class FakePlatform:
         self.booked.append((quote_id, customer))
         return booking_of(self.quotes[quote_id], customer)
 
-    async def exclude(self, *asked: Announcement) -> None:
-        if any(one.kind == "maintenance" and one.from_tick < self.tick + 864 for one in asked):
-            raise CommandError("maintenance is announced 72 h ahead: begin at 2025-07-05 00:05 UTC or later")
-        self.excluded.extend(asked)
+    async def exclude(self, *asked: Announcement, only_look: bool = False) -> tuple[Exclude, ...]:
+        for one in asked:
+            if one.kind == "maintenance" and one.from_tick < self.tick + 864:
+                raise CommandError("maintenance is announced 72 h ahead: begin at 2025-07-05 00:05 UTC or later")
+        if not only_look:
+            self.excluded += asked
+        return ()
 
     async def cancel(self, contract_id: str) -> None:
         await self.order(Cancel(contract_id=contract_id))
