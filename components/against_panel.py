@@ -39,14 +39,14 @@ def against_channel(snapshot: Snapshot) -> Channel:
     rows = {
         "rules": ("Rules", gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_usd),
         "same-budgets": (
-            "of it with nobody resting",
+            "– nobody resting",
             gains.optimizer_vs_rules_same_budgets_today_usd,
             gains.optimizer_vs_rules_same_budgets_usd,
         ),
         "by-resting": (
-            "of it by resting contracts",
-            gains.optimizer_vs_rules_by_resting_today_usd,
-            gains.optimizer_vs_rules_by_resting_usd,
+            "– by resting",
+            _left_over(gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_same_budgets_today_usd),
+            _left_over(gains.optimizer_vs_rules_usd, gains.optimizer_vs_rules_same_budgets_usd),
         ),
         "static-breakeven": (
             "Static, break-even",
@@ -80,6 +80,11 @@ def _since(gains: GainsSnapshot, snapshot: Snapshot) -> str:
         return f"{side_by_side}."
     since = text.utc_moment(snapshot.at - timedelta(minutes=minutes))
     return f"{side_by_side}, from the first plan in force on ({since})."
+
+
+def _left_over(whole_usd: float | None, part_usd: float | None) -> float | None:
+    """The rest of a gain in the whole dollars shown, so that the two parts add up on the screen."""
+    return None if whole_usd is None or part_usd is None else float(round(whole_usd) - round(part_usd))
 
 
 def _amount(gain_usd: float | None) -> Shown:

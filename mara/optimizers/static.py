@@ -1,18 +1,21 @@
 """The baselines: capacity-proportional and always on, and the same with miners off above their break-even price."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from mara.core.arrays import Floats, row_sums, sealed
 from mara.core.booking import list_rate_usd_per_mwh
-from mara.core.contract import TIER_COUNT, Tier
+from mara.core.contract import TIER_COUNT, UNPLACED, Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import held_mw
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions, conditions_of
 from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium, spread_merchant
+
+_NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,10 @@ class Static:
         miners = miners_allowed(problem, conditions)
         if self.breakeven:
             miners = miners * (value >= pue * conditions.grid_cost_usd_per_mwh[:, None])
-            contracts, merchant = _tokens_before_spot(problem, conditions, row_sums(miners * pue))
+            spread, merchant = _tokens_before_spot(problem, conditions, row_sums(miners * pue))
+            contracts, at = np.array(spread.load), sealed(np.array(spread.at, dtype=np.int64))
         else:
-            contracts = _contracts(problem, conditions)
+            contracts, at = _contracts(problem, conditions), _NOT_CHOSEN
             merchant = spread_merchant(problem, conditions, contracts.sum(axis=1))
         drawn = inference_power_mw(conditions, contracts.sum(axis=1), merchant)
         headroom = problem.charter.fleet.grid_limit_mw - drawn
@@ -48,12 +52,14 @@ class Static:
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
             reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
+            contract_site=at,
+            book_changes_count=problem.world.book_changes_count if len(at) else -1,
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
 
-def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw: Floats) -> tuple[Floats, Floats]:
-    """Promised contracts, then tokens, then Spot where it is worth its power: (S, G) and (R, S, 2) [MW]."""
+def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw: Floats) -> tuple["_Spread", Floats]:
+    """Promised contracts, then tokens (R, S, 2) [MW], then Spot where it is worth its power."""
     spread = _Spread(problem, conditions)
     by_tier = np.argsort(problem.world.book.tier, kind="stable").tolist()
     spread.place([i for i in by_tier if spread.tier[i] != Tier.SPOT])
@@ -64,7 +70,7 @@ def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw
     cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
     spread.free = np.where(list_rate_usd_per_mwh(Tier.SPOT, problem.charter) >= cost, room, 0.0).tolist()
     spread.place([i for i in by_tier if spread.tier[i] == Tier.SPOT])
-    return np.array(spread.load), merchant
+    return spread, merchant
 
 
 def _contracts(problem: Problem, conditions: Conditions) -> Floats:
@@ -94,6 +100,7 @@ class _Spread:
         self.served: list[bool] = accounts.served.tolist()
         self.room: list[float] = conditions.contract_room_mw.tolist()
         self.free = list(self.room)
+        self.at = [UNPLACED] * len(self.power)
         self.load = [[0.0] * TIER_COUNT for _ in self.room]
 
     def place(self, contracts: list[int]) -> None:
@@ -110,5 +117,6 @@ class _Spread:
                 self._put(i, max(sites, key=lambda s: self.free[s] / max(self.room[s], TOLERANCE_MW)))
 
     def _put(self, i: int, site: int) -> None:
+        self.at[i] = site
         self.free[site] -= self.power[i]
         self.load[site][self.tier[i]] += self.power[i]

@@ -288,7 +288,7 @@ def test_ten_sites_over_a_day_keep_power_racks_and_demand(here: Path) -> None:
 
 
 def test_a_fleet_too_large_for_one_program_is_planned_in_blocks_with_a_certified_gap(here: Path) -> None:
-    problem = drawn(120, 4)
+    problem = drawn(160, 4)
     found = planned(here, problem)
     check_limits(problem, found)
     exact = solve(model_of(problem_of(json.dumps(problem)).case)).certificate
@@ -299,7 +299,7 @@ def test_a_fleet_too_large_for_one_program_is_planned_in_blocks_with_a_certified
     assert (found["optimizer"], found["status"]) == ("lp", "feasible")
     sizes = {name: np.array(prices).shape for name, prices in found["duals"].items()}
     assert sizes == {
-        "site_power_usd_per_mwh": (4, 120),
+        "site_power_usd_per_mwh": (4, 160),
         "demand_usd_per_mwh": (4, 4),
         "budget_usd_per_mwh": (3,),
     }

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from mara.core.contract import SlaContract, Tier
+from mara.core.market import Terms
 from mara.core.plan import PlanStep
 from mara.core.step import Step, advance
-from mara.core.world import Observation, World
+from mara.core.world import Charter, Observation, World
 from mara.optimizers.rules import Rules
 from tests.builders import EAST, NORTH, WEST, charter, contract, observation, problem, world
 
@@ -14,14 +15,14 @@ OF = charter()
 RULES = Rules()
 
 
-def planned(state: World, seen: Observation) -> PlanStep:
-    return RULES.plan(problem(OF, state, seen)).steps[0]
+def planned(state: World, seen: Observation, of: Charter = OF) -> PlanStep:
+    return RULES.plan(problem(of, state, seen)).steps[0]
 
 
-def lived(state: World, seen: list[Observation]) -> list[Step]:
+def lived(state: World, seen: list[Observation], of: Charter = OF) -> list[Step]:
     steps = []
     for observed in seen:
-        steps.append(advance(state, observed, planned(state, observed), OF))
+        steps.append(advance(state, observed, planned(state, observed, of), of))
         state = steps[-1].world
     return steps
 
@@ -97,8 +98,9 @@ def test_budgets_are_spent_in_a_price_spike() -> None:
 
 
 def test_no_budget_is_overspent_however_long_power_is_dear() -> None:
-    seen = [observation(OF, t, price=3_000.0, demand=1e12) for t in range(201)]
-    steps = lived(world(OF, spenders(200), at=[WEST, NORTH]), seen)
+    strict = charter(terms=Terms(break_promises="never"))
+    seen = [observation(strict, t, price=3_000.0, demand=1e12) for t in range(201)]
+    steps = lived(world(strict, spenders(200), at=[WEST, NORTH]), seen, strict)
     closed = {w.contract_id: w for s in steps for w in s.world.closed}
     # Of 10 and 20 ticks that the windows tolerate; the rest is kept for outages to the end.
     assert closed["s"].bad_ticks == 7

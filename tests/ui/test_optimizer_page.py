@@ -150,6 +150,8 @@ def test_a_plan_without_reasons_says_that_none_were_stored() -> None:
 def test_profit_over_simpler_policies_is_told_today_and_since_they_run_and_losses_count() -> None:
     rows = against_channel(SNAPSHOT)
     assert cells_of(rows["rules"])[1:] == ["Rules", ["−412 USD", "loss"], ["+8\u202f928 USD", "gain"]]
+    assert cells_of(rows["same-budgets"])[1:] == ["– nobody resting", ["−560 USD", "loss"], ["+6\u202f451 USD", "gain"]]
+    assert cells_of(rows["by-resting"])[1:] == ["– by resting", ["+148 USD", "gain"], ["+2\u202f477 USD", "gain"]]
     assert against_cells(SNAPSHOT)["against.note"] == "Side by side for 1 d."
 
 
