@@ -87,5 +87,5 @@ def test_maintenance_that_concerns_nobody_is_refused_with_the_reason() -> None:
     engine = Announced(replace(snapshot, contracts=(short,)))
     assert "each of the 1 contracts there ends before it begins" in announced(engine, "oslo").json()["detail"]
     assert "no contract runs there" in announced(engine, "texas").json()["detail"]
-    assert "there is no site 'atlantis'" in announced(engine, "atlantis").json()["detail"]
+    assert "no site 'atlantis'" in announced(engine, "atlantis").json()["detail"]
     assert engine.orders == []

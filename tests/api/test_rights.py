@@ -11,6 +11,7 @@ from mara.api.app import api_of
 from mara.api.changes import changing_routes
 from mara.api.identity import SCOPE_KEY, Identity
 from mara.api.port import Engine
+from mara.core.commands import Receipt
 from mara.core.quote import Ask
 from mara.runtime.latest import Latest
 from tests.ui.quotes import booking_of, quote_for
@@ -20,11 +21,12 @@ SNAPSHOT = snapshot_at(288)
 LIVE = SNAPSHOT.contracts[0].id
 SITE = next(contract.site_id for contract in SNAPSHOT.contracts if contract.site_id)
 QUOTED = quote_for(Ask(tier="standard", power_mw=2.0, duration_h=48.0), 289)
+TAKEN = Receipt(numbers=(1,), tick=289)
 CONTROL = ("POST", "/api/control")
 ORDERS: list[tuple[tuple[str, str], str, dict[str, Any] | None, str]] = [
     (("POST", "/api/quotes"), "", {"tier": "standard", "power_mw": 2.0, "hours": 48.0}, "quote"),
     (("POST", "/api/commitments"), "", {"quote_id": "q-1"}, "book"),
-    (("DELETE", "/api/commitments/{contract_id}"), f"/api/commitments/{LIVE}", None, "cancel"),
+    (("DELETE", "/api/commitments/{contract_id:path}"), f"/api/commitments/{LIVE}", None, "cancel"),
     (("POST", "/api/optimize"), "", None, "optimize_now"),
     (CONTROL, "", {"action": "pause"}, "pause"),
     (CONTROL, "", {"action": "resume"}, "resume"),
@@ -53,12 +55,13 @@ class Recorder:
     def __getattr__(self, name: str) -> Any:
         def reach(*_: object, **__: object) -> object:
             self.reached.append(name)
-            return self._answer() if name in {"quote", "book", "exclude"} else None
+            return self._answer() if name in {"quote", "book", "exclude", "order", "cancel"} else None
 
         return reach
 
     async def _answer(self) -> object:
-        return {"quote": QUOTED, "book": booking_of(QUOTED, "Acme")}.get(self.reached[-1], ())
+        answers = {"quote": QUOTED, "book": booking_of(QUOTED, "Acme"), "order": TAKEN, "cancel": TAKEN}
+        return answers.get(self.reached[-1], ())
 
 
 class As:
