@@ -6,7 +6,6 @@ from typing import Literal
 
 from nicegui import ui
 
-from components.past import MOST_POINTS
 from components.theme import element, panel
 
 WAITING = "The line begins with the first tick."
@@ -60,7 +59,6 @@ class LineChart(ui.element, component="static/line_chart.js", esm={"mara-plot": 
         self.props["unit"] = unit
         self.props["label"] = label
         self.props["lines"] = [asdict(line) for line in lines]
-        self.props["most"] = MOST_POINTS
         self.props["waiting"] = waiting
         self.props["decimals"] = decimals
         self.props["axis"] = axis

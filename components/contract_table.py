@@ -206,7 +206,7 @@ def _ended_row(row: ContractRow, snapshot: Snapshot) -> Shown:
         row.customer or row.id,
         row.tier.capitalize(),
         text.number(row.power_mw, 1),
-        f"to {text.utc_date(row.ends_at)} {text.utc_time(row.ends_at)}",
+        f"to {text.utc_date(row.ends_at)} {text.utc_time(row.ends_at)} UTC",
         "cancelled" if is_cancelled else "ended",
         cell(text.availability(share), "bad" if broken else "") if share is not None else text.NOTHING,
         target_text(row.tier),

@@ -35,7 +35,7 @@ class Kpi:
     state: Callable[[Snapshot], str] = lambda _: ""
 
 
-class SparkLine(ui.element, component="static/spark_line.js"):
+class SparkLine(ui.element, component="static/spark_line.js", esm={"mara-plot": "static/plot"}):
     """Follows the channel `figures` of the picture: draws the value at `place` of each point over the last day."""
 
     def __init__(self, place: int) -> None:

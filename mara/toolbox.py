@@ -5,6 +5,7 @@ Nothing here knows a protocol. Text that people may have typed (names, and sente
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -12,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mara.bootstrap import standing_of
+from mara.core.fleet import site_index
 from mara.core.picture import snapshot_of
 from mara.core.plan import Plan, Problem
 from mara.core.quote import Ask, OutageRecord, json_value, plain_of
@@ -38,6 +40,7 @@ MOST_TEXT_CHARACTERS: Final = 300
 """Of one text that somebody may have typed."""
 MOST_ANSWERS_A_LEDGER: Final = 200
 """Answers of the bench that share a ledger of evidence."""
+SITE_FIELD: Final = "site_id"
 TYPED: Final = "customer_typed_text"
 TYPED_FIELDS: Final = frozenset(
     {"name", "site_name", "country", "customer", "text", "headline", "reasons", "note", "why", "refusal", "sentences"}
@@ -57,8 +60,8 @@ class GetSnapshot(Arguments):
 
     about = (
         "The fleet in the last stored tick: money, power, prices and weather by site, promises by tier, the plan in "
-        "force with its reasons, the newest events. `key` is the site's name in get_site, evaluate_plan and "
-        "solve_what_if; `id` in all others."
+        "force with its reasons, the newest events. A site is named to every tool by its `id` or its name; "
+        "get_site, evaluate_plan and solve_what_if take its `key` too, by which they tell their facts."
     )
 
 
@@ -75,7 +78,7 @@ class GetHistory(Arguments):
 
     about = "One number over time, of a site or of the whole fleet: mean, least and greatest in each bucket of time."
     metric: Annotated[Literal[*(metric.value for metric in Metric)], Field(description="Which number; unit last.")]  # type: ignore[valid-type]
-    site_id: Annotated[str | None, Field(description="Empty for the fleet.")] = None
+    site_id: Annotated[str | None, Field(description="A site's id or name; empty for the fleet.")] = None
     from_: Annotated[str | None, Field(alias="from", description="First instant, ISO 8601 with zone, inclusive.")] = (
         None
     )
@@ -134,7 +137,7 @@ class Toolbox:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._reading = Reading.open(settings.database_url)
-        self._site_ids = self._reading.run().charter.fleet.site_ids
+        self._sites = self._reading.run().charter.fleet.sites
         self._standing: Standing | None = None
         self._inquiry: Inquiry | None = None
         self._answers_count = 0
@@ -144,10 +147,10 @@ class Toolbox:
         self._reading.close()
 
     def offered(self) -> tuple[Offered, ...]:
-        """All tools. Those over the linear program name sites by number, the others by id."""
+        """All tools."""
         own = (Offered(name=n, about=a.about, schema=a.model_json_schema(by_alias=True)) for n, (a, _) in _OWN.items())
-        count = len(self._site_ids)
-        bench = (Offered(name=t.name, about=t.description, schema=t.schema(count)) for t in BENCH_TOOLS)
+        count = len(self._sites)
+        bench = (Offered(name=t.name, about=t.description, schema=_any_site(t.schema(count))) for t in BENCH_TOOLS)
         return (*own, *bench)
 
     def answer(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
@@ -183,6 +186,8 @@ class Toolbox:
     def history(self, asked: GetHistory) -> dict[str, Any]:
         """A number over time."""
         first, end = _moment(asked.from_, "from"), _moment(asked.to, "to")
+        if first is not None and end is not None and first > end:
+            raise PlanRejected(f"a span ends after it begins, {asked.from_} up to {asked.to} came: swap them")
         found = series.history(self._reading, str(asked.metric), asked.site_id, first, end, asked.max_points)
         return dict(json_value(asdict(found)))
 
@@ -203,8 +208,22 @@ class Toolbox:
         if self._inquiry is None or self._answers_count >= MOST_ANSWERS_A_LEDGER:
             self._inquiry, self._answers_count = Inquiry(bench_of(self._problem(now), self._plan(now))), 0
         self._answers_count += 1
-        found = self._inquiry.answer(name, arguments)
+        found = self._inquiry.answer(name, self._keyed(arguments))
         return replace(found, content={"tick": now.tick, **found.content})
+
+    def _keyed(self, value: Any) -> Any:
+        """The same, with every site that is given by its id or name under its key, which the bench knows."""
+        if isinstance(value, list):
+            return [self._keyed(held) for held in value]
+        if not isinstance(value, Mapping):
+            return value
+        return {name: self._key_of(held) if name == SITE_FIELD else self._keyed(held) for name, held in value.items()}
+
+    def _key_of(self, named: Any) -> Any:
+        keys = {site_key(place) for place in range(len(self._sites))}
+        if not isinstance(named, str) or (named in keys and all(site.id != named for site in self._sites)):
+            return named
+        return site_key(site_index(self._sites, named))
 
     def _problem(self, now: Standing) -> Problem:
         return now.engine.problem(now.engine.outlook())
@@ -238,6 +257,16 @@ _OWN: Final[dict[str, tuple[type[Arguments], Callable[[Toolbox, Any], dict[str, 
     "why": (AskWhy, Toolbox.why),
     "quote": (GetQuote, Toolbox.quote),
 }
+
+
+def _any_site(schema: Any) -> Any:
+    """A tool's schema that takes sites as people call them: the bench alone knows them by number only."""
+    if isinstance(schema, list):
+        return [_any_site(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    open_one = {"type": "string", "description": "A site's id, name, or key."}
+    return {name: open_one if name == SITE_FIELD else _any_site(part) for name, part in schema.items()}
 
 
 def _snapshot_of(reading: Reading, tick: int) -> Snapshot:
@@ -278,10 +307,11 @@ def _cut(value: Any) -> Any:
 def _moment(text: str | None, name: str) -> datetime | None:
     if text is None:
         return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise PlanRejected(f"{name} must be an instant such as 2025-07-01T12:00Z, got {text[:40]!r}") from None
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment
+    raise PlanRejected(f"{name} must be an instant with its time zone such as 2025-07-01T12:00Z, got {text[:40]!r}")
 
 
 def _wrong(message: str) -> ToolAnswer:

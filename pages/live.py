@@ -69,8 +69,11 @@ class Publisher:
         self.begin_anew: Callable[[], object] | None = None
         self._latest = latest
         self._past = Past()
+        self._remembered_tick = -1
         self._pictures: dict[Draw, Picture] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
+        self._follow(latest.read())
+        latest.follow(self._follow)
 
     def open(self, client: Client, draw: Draw) -> Picture:
         """Have `client` follow `draw` from its connection on; returns the picture to build its page from."""
@@ -83,17 +86,27 @@ class Publisher:
         """Begin the lines with what was stored before the newest snapshot."""
         self._past = self._past.before(series, courses)
 
+    def tell_of_new_run(self) -> None:
+        """Have every open screen know that this run is ended by order, so that none takes it for a fault."""
+        for client, _ in self._screens.values():
+            if client.has_socket_connection:
+                client.run_javascript("window.mara.renew()")
+
     def look(self) -> None:
         """Draw each screen that somebody looks at, and send what has changed."""
-        snapshot = self._latest.read().snapshot
-        if snapshot is not None:
-            self._past = self._past.after(snapshot)
         before, self._pictures = self._pictures, {}  # of screens that nobody looks at any more nothing is kept
         for draw, clients in self._audience().items():
             picture = self._pictures[draw] = self._draw(draw)
             changes = difference(before.get(draw, {}), picture)
             if changes:
                 _send(clients, "apply", changes)
+
+    def _follow(self, published: Published) -> None:
+        """Remember each tick, also those that pass between two looks: a line has no holes that nobody saw."""
+        snapshot = published.snapshot
+        if snapshot is not None and snapshot.tick != self._remembered_tick:
+            self._remembered_tick = snapshot.tick
+            self._past = self._past.after(snapshot)
 
     def _resync(self, client: Client, draw: Draw) -> None:
         """Bring a browser that has just connected, or was away, to the state from which differences are taken."""

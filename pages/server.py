@@ -30,6 +30,8 @@ STORED_FIGURES: Final = {
 }
 """Key figures whose past is stored, beside money, and the metric that tells it."""
 LISTENING_LOOK_S: Final = 0.02
+TELLING_S: Final = 0.3
+"""What open screens are told of a new run is on its way before their connections end."""
 GRACE_S: Final = 2  # for browsers that do not close: with it the whole end stays under five seconds
 ALWAYS: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -84,8 +86,10 @@ def serve(
             background_tasks.create(_announce(f"{scheme}://{host}:{port}"), name="mara-announce")
 
     def begin_anew() -> None:
-        asked.append(True)
-        app.shutdown()
+        if not asked:
+            asked.append(True)
+            publisher.tell_of_new_run()
+            asyncio.get_running_loop().call_later(TELLING_S, app.shutdown)
 
     publisher = register(platform, history, root_path)
     publisher.begin_anew = begin_anew

@@ -1,5 +1,6 @@
 """A site: what power costs and will cost, what runs there and why, what it has earned today."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -33,8 +34,10 @@ from components.site_tables import (
     others_panel,
 )
 from components.theme import address, element
+from mara.core.fleet import site_index
 from mara.core.history import Decision
 from mara.core.snapshot import LedgerSum, SitePoint, SiteSnapshot, Snapshot
+from mara.errors import CommandError
 from mara.runtime.latest import Published
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
@@ -80,8 +83,8 @@ class SiteScreen:
         if snapshot is None or site is None:
             return {}
         stored = self._stored.newest(snapshot.tick)
-        self._prices = _newest(price_points(stored.points) | self._prices | price_now(site, snapshot))
-        self._loads = _newest(load_points(stored.points) | self._loads | load_now(site, snapshot))
+        self._prices = _course(price_points(stored.points), self._prices, price_now(site, snapshot))
+        self._loads = _course(load_points(stored.points), self._loads, load_now(site, snapshot))
         expected = forecast_of(site.id, snapshot, published.forecast)
         told = (event for event in snapshot.events if event.site_id == site.id)
         return {
@@ -117,6 +120,7 @@ def register(platform: Platform, publisher: Publisher) -> None:
     async def site(site_id: str) -> None:
         client = ui.context.client
         snapshot = platform.latest.read().snapshot
+        site_id = _id_of(snapshot, site_id)
         if snapshot is not None and _site_in(snapshot, site_id) is None:
             client.status_code = NOT_FOUND
             picture = publisher.open(client, nothing)
@@ -170,6 +174,13 @@ def _draw_unknown(site_id: str, snapshot: Snapshot) -> None:
         element("a", "", "All sites on the map").props(f'href="{address("/")}"')
 
 
+def _id_of(snapshot: Snapshot | None, named: str) -> str:
+    """The id of the site that has this id or name; what was asked for where there is none."""
+    with suppress(CommandError):
+        return snapshot.sites[site_index(snapshot.sites, named)].id if snapshot is not None else named
+    return named
+
+
 def _site_in(snapshot: Snapshot | None, site_id: str) -> SiteSnapshot | None:
     sites = snapshot.sites if snapshot is not None else ()
     return next((site for site in sites if site.id == site_id), None)
@@ -183,7 +194,9 @@ def _ledger_cells(stored: Reading, snapshot: Snapshot) -> Channel:
     return ledger_cells(since, until)
 
 
-def _newest(points: Channel) -> Channel:
-    """The newest points, in their order in time."""
-    ordered = sorted(points.items(), key=lambda point: int(point[0]))
+def _course(read: Channel, seen: Channel, now: Channel) -> Channel:
+    """What was read, and what was seen since: older points that nobody looked on from are no part of the line."""
+    last_s = max(map(int, read), default=0)
+    since = {at: values for at, values in seen.items() if int(at) > last_s}
+    ordered = sorted((read | since | now).items(), key=lambda point: int(point[0]))
     return dict(ordered[-MOST_POINTS:])

@@ -112,6 +112,21 @@ def test_the_bench_speaks_of_the_tick_after_the_last_stored_one(toolbox: Toolbox
     assert any(ref.startswith("E2.") for ref in dear["evidence"])
 
 
+@pytest.mark.parametrize("named", ["texas", "Texas USA", "TEXAS", "s05"])
+def test_every_tool_takes_a_site_by_id_name_or_key(toolbox: Toolbox, named: str) -> None:
+    schemas = {tool.name: tool.schema for tool in toolbox.offered()}
+    change = {"site_id": named, "workload": "air_miner", "mw": 0}
+    for tool, arguments in (
+        ("get_site", {"site_id": named}),
+        ("solve_what_if", {"site_id": named, "quantity": "price_usd_per_mwh", "value": 500}),
+        ("evaluate_plan", {"changes": [change]}),
+    ):
+        jsonschema.validate(arguments, schemas[tool])
+        said(toolbox, tool, **arguments)
+    if named != "s05":
+        assert said(toolbox, "history", metric="pue", site_id=named)["site_id"] == "texas"
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
@@ -126,7 +141,9 @@ def test_the_bench_speaks_of_the_tick_after_the_last_stored_one(toolbox: Toolbox
         ("why", {"question": "x" * 301}, "at most 300"),
         ("quote", {"tier": "golden", "power_mw": 1, "hours": 1}, "tier"),
         ("quote", {"tier": "spot", "power_mw": float("nan"), "hours": 1}, "power_mw"),
-        ("get_site", {"site_id": "oslo"}, "use s01 to s10"),
+        ("history", {"metric": "pue", "from": "2025-07-02T00:00Z", "to": "2025-07-01T00:00Z"}, "ends after it begins"),
+        ("get_site", {"site_id": "atlantis"}, "no site 'atlantis': ask for one of iceland,"),
+        ("evaluate_plan", {"changes": [{"site_id": "s11", "workload": "gpu", "mw": 0}]}, "no site 's11'"),
         ("solve_what_if", {"site_id": "s01", "quantity": "price_usd_per_mwh", "value": 1e9}, "must be"),
         ("book", {"tier": "spot"}, "there is no tool 'book'"),
     ],

@@ -74,11 +74,28 @@ window.mara = (() => {
     });
     window.socket.on("disconnect", () => {
       const since = new Date().toLocaleTimeString("en-GB");
-      link("lost", `No connection to Mara since ${since} on your clock. What you see is old; trying again by itself.`);
-      logInAgain();
+      const lose = () => {
+        if (window.socket.connected) return;
+        link("lost", `No connection to Mara since ${since} on your clock. What you see is old; trying again by itself.`);
+        pill("No connection", "lost");
+        logInAgain();
+      };
+      if (root.dataset.link === "renewing") setTimeout(lose, MOST_RENEWAL_MS);
+      else lose();
     });
     window.socket.on("connect_error", logInAgain);
   }
+
+  const MOST_RENEWAL_MS = 60_000; // of an ordered end: after that the server is missed
+
+  // The server is about to end this run and begin another: what was ordered is no alarm.
+  function renew() {
+    link("renewing", "A new run is being started, as was ordered. This page comes back by itself.");
+    pill("Starting", "starting");
+  }
+
+  // What the engine's state shows until the server says it anew.
+  const pill = (words, state) => apply({ cells: { engine: [words, state] } });
 
   // Whoever is not known any more, because the session is over, is shown the login instead of a page that stands still.
   function logInAgain() {
@@ -157,5 +174,5 @@ window.mara = (() => {
   watch("cells", (changes) => {
     if (changes.engine) root.dataset.engine = changes.engine[1];
   });
-  return { apply, show, watch, read, number, element, toggleTheme, keys, askOutage, stored, store, pointed: "" };
+  return { apply, show, watch, read, number, element, toggleTheme, renew, keys, askOutage, stored, store, pointed: "" };
 })();

@@ -7,15 +7,12 @@ import { canvasMarks } from "mara-map/canvas_marks.js";
 import { cardOf } from "mara-map/card.js";
 import { nightOf } from "mara-map/night.js";
 import { svgMarks } from "mara-map/svg_marks.js";
+import { copiesBetween, shownAt, viewOf } from "mara-map/view.js";
 
-const WORLD = [
-  [-47, -134],
-  [72, 165],
-];
-const EDGE = [
-  [-90, -220],
-  [90, 220],
-];
+const WORLD = { south: -47, north: 72, west: -134, east: 165 }; // until the sites are known
+const REACH_DEG = 220; // of longitude that can be seen to either side of the fleet's middle
+const ROOM = { paddingTopLeft: [58, 34], paddingBottomRight: [34, 34] }; // for the marks, and for what zooms
+const CLOSEST_FIT = 2.5; // so that one site is seen with its continent
 const MOST_ELEMENTS = 200; // sites; beyond that they are painted
 
 const radiusPx = (powerMw, scale) => Math.min(26, Math.max(6, 3 + 1.15 * Math.sqrt(Math.max(powerMw, 0))) * scale);
@@ -47,6 +44,7 @@ export default {
     await loadResource(window.path_prefix + this.leafletCss);
     if (this.gone) return;
     this.numbers = {};
+    this.view = WORLD;
     this.drawGround();
     const { watch } = window.mara;
     this.unwatch = [
@@ -76,13 +74,12 @@ export default {
         zoomDelta: 0.75,
         minZoom: -1,
         maxZoom: 7,
-        maxBounds: EDGE,
         maxBoundsViscosity: 1,
         scrollWheelZoom: false,
         zoomAnimation: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
       });
       L.control.zoom({ position: "bottomleft" }).addTo(this.map);
-      this.map.fitBounds(WORLD, { animate: false });
+      this.fit();
       for (const [pane, layer] of [["land", 200], ["borders", 205], ["night", 210]]) {
         this.map.createPane(pane).style.zIndex = layer;
         this.map.getPane(pane).style.pointerEvents = "none";
@@ -98,24 +95,45 @@ export default {
     },
     async fetchGround(name, style) {
       const answer = await fetch(window.path_prefix + this.ground[name]);
+      const shapes = await answer.json();
       if (this.gone) return;
-      L.geoJSON(await answer.json(), { pane: name, interactive: false, style }).addTo(this.map);
+      const drawn = new Set();
+      const draw = () => {
+        const seen = this.map.getBounds();
+        for (const moved of copiesBetween(seen.getWest(), seen.getEast()).filter((moved) => !drawn.has(moved))) {
+          const coordsToLatLng = ([lon, lat]) => L.latLng(lat, lon + moved);
+          L.geoJSON(shapes, { pane: name, interactive: false, style, coordsToLatLng }).addTo(this.map);
+          drawn.add(moved);
+        }
+      };
+      this.map.on("moveend", draw);
+      draw();
       this.$refs.canvas.dataset[name] = "drawn";
     },
+    // All sites in view, until somebody moves or zooms: from then on the view is theirs.
     fit() {
       this.map.invalidateSize({ animate: false });
       if (this.moved) return;
+      const { south, north, west, east } = this.view;
+      const middle = (west + east) / 2;
       this.fitting = true;
-      this.map.fitBounds(WORLD, { animate: false });
+      this.map.setMaxBounds(null);
+      this.map.fitBounds([[south, west], [north, east]], { animate: false, maxZoom: CLOSEST_FIT, ...ROOM });
+      this.map.setMaxBounds([[-90, middle - REACH_DEG], [90, middle + REACH_DEG]]);
       this.fitting = false;
     },
     place(sites) {
-      this.sites = sites;
+      const view = viewOf(Object.values(sites)) ?? WORLD;
+      const isOther = Object.keys(view).some((edge) => view[edge] !== this.view[edge]);
+      const shown = ([id, site]) => [id, { ...site, lon: shownAt(site.lon, view) }];
+      this.view = view;
+      this.sites = Object.fromEntries(Object.entries(sites).map(shown));
       this.marks ??= this.marksFor(Object.keys(sites).length);
       const known = new Set(this.marks.ids());
-      for (const id of known) if (!sites[id]) this.remove(id);
-      for (const [id, site] of Object.entries(sites)) if (!known.has(id)) this.marks.add(id, site);
+      for (const id of known) if (isOther || !sites[id]) this.remove(id);
+      for (const [id, site] of Object.entries(this.sites)) if (isOther || !known.has(id)) this.marks.add(id, site);
       if (this.isPainted) this.names = Object.entries(sites).map(([id, { name }]) => [id, name]);
+      if (isOther) this.fit();
       this.drawAll(); // numbers may have come before the sites they belong to
     },
     marksFor(count) {
@@ -134,6 +152,7 @@ export default {
     find(name) {
       const found = this.names.find((entry) => entry.includes(name));
       if (!found) return this.closeCard(this.openId);
+      this.moved = true;
       this.map.panInside(this.marks.place(found[0]).at, { padding: [40, 40], animate: false });
       this.openCard(found[0]);
     },

@@ -1,5 +1,7 @@
 // The course of one key figure over the last day: follows the channel `figures` {epoch seconds: [value, ...]}.
 // The change beside it says in words what the line shows, so screen readers skip it.
+import { courseOf } from "mara-plot/course.js";
+
 const WIDTH = 100;
 const HEIGHT = 30;
 const EDGE = 3;
@@ -18,10 +20,9 @@ export default {
   },
   methods: {
     draw(all) {
-      const points = Object.entries(all)
-        .map(([at, values]) => [Number(at), values[this.place]])
-        .filter(([, value]) => typeof value === "number")
-        .sort(([one], [other]) => one - other);
+      const own = Object.entries(all).map(([at, values]) => [at, values[this.place]]);
+      const course = courseOf(Object.fromEntries(own.filter(([, value]) => typeof value === "number")));
+      const points = course.filter(([, value]) => value !== null);
       if (points.length < 2) return ([this.path, this.end, this.zero] = ["", null, null]);
       const values = points.map(([, value]) => value);
       const middle = (Math.min(...values) + Math.max(...values)) / 2;
@@ -31,8 +32,9 @@ export default {
       const room = HEIGHT - 2 * EDGE;
       const y = (value) => (high === low ? HEIGHT / 2 : EDGE + (room * (high - value)) / (high - low));
       const x = (at) => EDGE + ((WIDTH - 2 * EDGE) * (at - from)) / this.spanS;
-      const places = points.map(([at, value]) => [x(at).toFixed(1), y(value).toFixed(1)]);
-      this.path = "M" + places.map((place) => place.join(" ")).join("L");
+      const placeOf = ([at, value]) => (value === null ? null : [x(at).toFixed(1), y(value).toFixed(1)]);
+      const places = course.map(placeOf);
+      this.path = places.map((place, i) => (place ? (places[i - 1] ? "L" : "M") + place.join(" ") : "")).join("");
       this.end = places.at(-1);
       this.zero = low < 0 && high > 0 ? y(0).toFixed(1) : null;
     },

@@ -10,8 +10,8 @@ from mara.api.identity import Identity, identity_in
 from mara.api.inputs import (
     CommitmentInput,
     ControlInput,
-    Id,
     MaintenanceInput,
+    Named,
     OutageInput,
     PaceInput,
     QuoteInput,
@@ -22,6 +22,7 @@ from mara.api.inputs import (
 from mara.api.port import Engine, snapshot_of
 from mara.api.problems import NotThereError, UnfitError, documented
 from mara.core.commands import Outage, Restore
+from mara.core.fleet import site_index
 from mara.core.quote import Ask, Booking, Quote, plain_of
 from mara.core.snapshot import Snapshot
 from mara.errors import CommandError
@@ -61,8 +62,8 @@ def changing_routes(engine: Engine) -> APIRouter:
         """Book a quote at its price; the same quote again is answered as the first time."""
         return await engine.book(asked.quote_id, asked.customer)
 
-    @router.delete("/commitments/{contract_id}", dependencies=[operator], responses=documented(404))
-    async def cancel(contract_id: Id) -> Done:
+    @router.delete("/commitments/{contract_id:path}", dependencies=[operator], responses=documented(404))
+    async def cancel(contract_id: Named) -> Done:
         """End a live contract with the next tick; its window is settled as if it had ended."""
         if all(contract.id != contract_id for contract in snapshot_of(engine).contracts):
             raise NotThereError(
@@ -96,9 +97,9 @@ async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> str:
         case SpeedInput():
             engine.set_speed(asked.speed)
         case OutageInput():
-            engine.order(Outage(site_id=asked.site_id, duration_ticks=asked.ticks))
+            engine.order(Outage(site_id=_site_id(engine, asked.site_id), duration_ticks=asked.ticks))
         case RestoreInput():
-            engine.order(Restore(site_id=asked.site_id))
+            engine.order(Restore(site_id=_site_id(engine, asked.site_id)))
         case MaintenanceInput():
             return await _announce(asked, engine, identity)
     return asked.action
@@ -106,10 +107,12 @@ async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> str:
 
 async def _announce(asked: MaintenanceInput, engine: Engine, identity: Identity) -> str:
     """Maintenance of a site, for every contract that runs there now."""
-    snapshot = snapshot_of(engine)
-    there = [contract for contract in snapshot.contracts if contract.site_id == asked.site_id]
+    if asked.from_ >= asked.to:
+        raise CommandError("an exclusion should end after it begins: correct its times")
+    snapshot, site_id = snapshot_of(engine), _site_id(engine, asked.site_id)
+    there = [contract for contract in snapshot.contracts if contract.site_id == site_id]
     if not there:
-        raise CommandError(f"no contract runs at {asked.site_id!r}: there is nothing to announce")
+        raise CommandError(f"no contract runs at {site_id!r}: there is nothing to announce")
     first, end = span_of(asked, snapshot)
     for contract in there:
         await engine.exclude(
@@ -129,6 +132,12 @@ def span_of(asked: MaintenanceInput, snapshot: Snapshot) -> tuple[int, int]:
     """The ticks ``[first, end)`` that lie within the announced time, whole: what was not announced is not excused."""
     tick = timedelta(minutes=snapshot.tick_minutes)
     return snapshot.tick - (snapshot.at - asked.from_) // tick, snapshot.tick + (asked.to - snapshot.at) // tick
+
+
+def _site_id(engine: Engine, named: str) -> str:
+    """The id of the site that an order gives by its id or name."""
+    known = snapshot_of(engine).sites
+    return known[site_index(known, named)].id
 
 
 def _operator(request: Request) -> None:

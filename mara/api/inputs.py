@@ -1,5 +1,6 @@
 """What may come in: checked at the edge, strictly, so that nothing is guessed from something else."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
@@ -9,6 +10,7 @@ from mara.runtime.platform import MAX_SPEED_SHARE, MAX_STEPS
 from mara.runtime.quotes import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
 
 MAX_ID_LENGTH: Final = 100
+MAX_NAMED_LENGTH: Final = 200
 MAX_HOURS: Final = 10_000.0
 DEFAULT_OUTAGE_TICKS: Final = 12
 """An hour of five-minute ticks."""
@@ -32,8 +34,30 @@ def _within(moment: datetime) -> datetime:
     return min(max(moment, FIRST_MOMENT), LAST_MOMENT).astimezone(UTC)
 
 
+def _whole(value: object) -> object:
+    """JSON knows numbers only: 12.0 is as whole as 12."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _plus_restored(value: object) -> object:
+    """In a query a plus means a space; nothing else than a plus can have stood before an offset."""
+    return _SPACED_OFFSET.sub(r"\1+\2", value) if isinstance(value, str) else value
+
+
+_SPACED_OFFSET: Final = re.compile(r"^(\S+[Tt]\S+) (\d{2}(?::?\d{2})?)$")
 Moment = Annotated[AwareDatetime, BeforeValidator(_iso_text), AfterValidator(_within), Field(strict=False)]
+AskedMoment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_iso_text),
+    BeforeValidator(_plus_restored),
+    AfterValidator(_within),
+    Field(strict=False),
+]
+"""A moment in a query."""
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[A-Za-z0-9._-]+$")]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Named = Annotated[str, Field(min_length=1, max_length=MAX_NAMED_LENGTH)]
+"""A contract by its id, which its file may have given any printable form, or a site by its id or name."""
 Name = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS)]
 
 
@@ -68,7 +92,7 @@ class StepInput(_Input):
     """Advance at once, and stay paused."""
 
     action: Literal["step"]
-    ticks: int = Field(1, ge=1, le=MAX_STEPS)
+    ticks: Whole = Field(1, ge=1, le=MAX_STEPS)
 
 
 class SpeedInput(_Input):
@@ -82,22 +106,22 @@ class OutageInput(_Input):
     """Take a site down."""
 
     action: Literal["outage"]
-    site_id: Id
-    ticks: int = Field(DEFAULT_OUTAGE_TICKS, ge=1, le=MAX_STEPS)
+    site_id: Named
+    ticks: Whole = Field(DEFAULT_OUTAGE_TICKS, ge=1, le=MAX_STEPS)
 
 
 class RestoreInput(_Input):
     """End an outage that was ordered."""
 
     action: Literal["restore"]
-    site_id: Id
+    site_id: Named
 
 
 class MaintenanceInput(_Input):
     """Announce to every contract that runs at a site that ticks will not count."""
 
     action: Literal["maintenance"]
-    site_id: Id
+    site_id: Named
     from_: Moment = Field(alias="from")
     to: Moment
     reason: str = Field("site maintenance", min_length=1, max_length=MAX_REASON_LENGTH)

@@ -56,6 +56,10 @@ class NotThereError(CommandError):
     """What was asked for does not exist."""
 
 
+class MisaskedError(CommandError):
+    """A question whose parts are each well and do not fit together."""
+
+
 class UnfitError(CommandError):
     """A request that no site can hold, and what would fit."""
 
@@ -119,6 +123,8 @@ def status_of(error: MaraError) -> int:
     match error:
         case NotThereError():
             return 404
+        case MisaskedError():
+            return 422
         case CommandError():
             return 409
         case StoreError() | FeedError() | PlanError():

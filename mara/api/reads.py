@@ -3,20 +3,22 @@
 import asyncio
 import tempfile
 from collections.abc import Awaitable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from pydantic import TypeAdapter
 from starlette.background import BackgroundTask
 
 from mara.api.identity import is_still_known
-from mara.api.inputs import Id, Moment
+from mara.api.inputs import AskedMoment, Named
 from mara.api.port import Engine, snapshot_of
-from mara.api.problems import NotThereError, documented, problem
+from mara.api.problems import MisaskedError, NotThereError, documented, problem
 from mara.api.stream import SNAPSHOT_JSON, Stream
+from mara.core.fleet import site_index
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
@@ -36,6 +38,24 @@ MAX_EXPORTS_AT_ONCE: Final = 2
 _ALWAYS: Final = documented(401, 421, 422, 429, 503)
 _JSON: Final = "application/json"
 Answer = TypeVar("Answer")
+
+
+class Span(NamedTuple):
+    """From when until when; None is no bound."""
+
+    first: datetime | None
+    end: datetime | None
+
+
+def _span(from_: Annotated[AskedMoment | None, Query(alias="from")] = None, to: AskedMoment | None = None) -> Span:
+    if from_ is not None and to is not None and from_ > to:
+        raise MisaskedError(
+            f"a span ends after it begins, from {from_.isoformat()} up to {to.isoformat()} came: swap them"
+        )
+    return Span(from_, to)
+
+
+AskedSpan = Annotated[Span, Depends(_span)]
 
 
 def reading_routes(engine: Engine, stream: Stream) -> APIRouter:
@@ -77,13 +97,14 @@ def _add_present(router: APIRouter, engine: Engine) -> None:
         """Every site in the tick last stored."""
         return snapshot_of(engine).sites
 
-    @router.get("/sites/{site_id}", responses=documented(404))
-    async def site(site_id: Id) -> SiteSnapshot:
-        """One site in the tick last stored."""
-        for found in snapshot_of(engine).sites:
-            if found.id == site_id:
-                return found
-        raise NotThereError(f"there is no site {site_id!r}: GET /api/sites names them")
+    @router.get("/sites/{site_id:path}", responses=documented(404))
+    async def site(site_id: Named) -> SiteSnapshot:
+        """One site in the tick last stored, by its id or name."""
+        known = snapshot_of(engine).sites
+        try:
+            return known[site_index(known, site_id)]
+        except CommandError as error:
+            raise NotThereError(f"{error}; GET /api/sites names them all") from error
 
     @router.get("/inventory")
     async def inventory() -> dict[str, tuple[InventorySnapshot, ...]]:
@@ -95,13 +116,12 @@ def _add_past(router: APIRouter, engine: Engine) -> None:
     @router.get("/history", responses=documented(404))
     async def history(
         metric: Metric,
-        site: Id | None = None,
-        from_: Annotated[Moment | None, Query(alias="from")] = None,
-        to: Moment | None = None,
+        span: AskedSpan,
+        site: Named | None = None,
         max_points: Annotated[int, Query(ge=2, le=MAX_POINTS)] = DEFAULT_POINTS,
     ) -> History:
         """A metric over time, of a site or of the fleet, down-sampled with the extremes of each point."""
-        return await _found(engine.archive.history(metric.value, site, from_, to, max_points))
+        return await _found(engine.archive.history(metric.value, site, span.first, span.end, max_points))
 
     @router.get("/commitments")
     async def commitments(
@@ -111,9 +131,11 @@ def _add_past(router: APIRouter, engine: Engine) -> None:
         """What was booked, the newest first."""
         return await _found(engine.archive.contracts(state, limit))
 
-    @router.get("/commitments/{contract_id}", responses=documented(404))
-    async def commitment(contract_id: Id) -> ContractLife:
+    @router.get("/commitments/{contract_id:path}", responses=documented(404))
+    async def commitment(contract_id: Named) -> ContractLife:
         """A contract's whole life: windows, how each tick fared, what did not count."""
+        if not contract_id.isprintable():  # no contract has such an id, and PostgreSQL takes no NUL
+            raise NotThereError(f"no contract {contract_id!r} was ever booked: GET /api/commitments names them")
         return await _found(engine.archive.contract(contract_id))
 
     @router.get("/optimizations")
@@ -137,11 +159,9 @@ def _add_past(router: APIRouter, engine: Engine) -> None:
         return await _found(engine.archive.rules())
 
     @router.get("/ledger", responses=documented(404))
-    async def ledger(
-        from_: Annotated[Moment | None, Query(alias="from")] = None, to: Moment | None = None, site: Id | None = None
-    ) -> Ledger:
+    async def ledger(span: AskedSpan, site: Named | None = None) -> Ledger:
         """All lines over a span with their trial balance; whole micro-dollars and watt-hours."""
-        return await _found(engine.archive.ledger(from_, to, site))
+        return await _found(engine.archive.ledger(span.first, span.end, site))
 
 
 def _add_stream(router: APIRouter, stream: Stream) -> None:
@@ -161,9 +181,7 @@ def _add_exports(router: APIRouter, engine: Engine) -> None:
     turns = asyncio.Semaphore(MAX_EXPORTS_AT_ONCE)
 
     @router.get("/export/{name}", response_class=Response, responses=documented(404) | _FILES)
-    async def export(
-        name: str, from_: Annotated[Moment | None, Query(alias="from")] = None, to: Moment | None = None
-    ) -> Response:
+    async def export(name: str, span: AskedSpan) -> Response:
         """A stored table as a file: `steps.csv`, `ledger.parquet`, …"""
         table, _, form = name.partition(".")
         if table not in EXPORT_TABLES or form not in EXPORT_FORMATS:
@@ -173,7 +191,7 @@ def _add_exports(router: APIRouter, engine: Engine) -> None:
         out = Path(folder.name) / f"{table}.{form}"
         try:
             async with turns:
-                await _found(engine.archive.export(table, form, out, from_, to))
+                await _found(engine.archive.export(table, form, out, span.first, span.end))
         except BaseException:
             folder.cleanup()
             raise

@@ -1,14 +1,19 @@
 """Sites, machines and the fleet: what is fixed for a whole run. A fleet is a struct of arrays over its sites."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, floats, ints, sealed
 from mara.core.units import SECONDS_PER_HOUR, W_PER_MW
+from mara.errors import CommandError
+
+MOST_NAMED: Final = 20
+"""Sites that a refusal names."""
 
 
 class Workload(IntEnum):
@@ -182,3 +187,32 @@ def distribute(pool_count: int, weights: Floats) -> Ints:
     order = np.argsort(-(exact - whole), kind="stable")
     whole[order[: pool_count - int(whole.sum())]] += 1
     return whole
+
+
+class Named(Protocol):
+    """A site, in whatever form: its id is unique, its name need not be."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+def site_index(sites: Sequence[Named], named: str) -> int:
+    """Which of the sites somebody means who gives its id or its name, in whatever case.
+
+    Raises:
+        CommandError: there is none, or several have that name.
+    """
+    wanted = named.strip().casefold()
+    exact = [i for i, site in enumerate(sites) if site.id == named]
+    by_id = exact or [i for i, site in enumerate(sites) if site.id.casefold() == wanted]
+    found = by_id or [i for i, site in enumerate(sites) if site.name.casefold() == wanted]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        same = ", ".join(sites[i].id for i in found[:MOST_NAMED])
+        raise CommandError(f"{len(found)} sites are called {named!r}: name one by its id, {same}")
+    more = ", …" if len(sites) > MOST_NAMED else ""
+    known = ", ".join(site.id for site in sites[:MOST_NAMED])
+    raise CommandError(f"no site {named!r}: ask for one of {known}{more}, by id or by name")

@@ -46,7 +46,11 @@ class Latest:
 
     def __init__(self, listen: Callable[[Published], None] | None = None) -> None:
         self._published = Published()
-        self._listen = listen
+        self._listeners = [] if listen is None else [listen]
+
+    def follow(self, listen: Callable[[Published], None]) -> None:
+        """Have `listen` told of every change as well; it must be quick."""
+        self._listeners.append(listen)
 
     def read(self) -> Published:
         return self._published
@@ -69,8 +73,8 @@ class Latest:
     def _set(self, **changes: object) -> None:
         now = self._published
         self._published = replace(now, version=now.version + 1, **changes)  # type: ignore[arg-type]
-        if self._listen is not None:
-            self._listen(self._published)
+        for listen in self._listeners:
+            listen(self._published)
 
 
 def teller_of(latest: Latest) -> Callable[[AdvisorSnapshot], None]:

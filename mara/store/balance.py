@@ -31,7 +31,7 @@ def ledger(
     cash, *sums = _sums(reading, first, end, site_id)
     money, energy = sums[: len(MONEY_LEGS)], sums[len(MONEY_LEGS) :]
     return Ledger(
-        site_id=site_id or "",
+        site_id="" if site_id is None else sites_of(reading)[site_number(reading, site_id)],
         starts_at=grid.at(first),
         ends_at=grid.at(end),
         ticks_count=end - first,

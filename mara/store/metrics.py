@@ -1,6 +1,6 @@
 """What may be asked of the past as one number over time, and how it follows from what is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -37,12 +37,16 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPoint:
-    """A bucket of time in the metric's unit: the mean over it, and the least and greatest of what it stands for."""
+    """A bucket of time in the metric's unit: the mean over it, and the least and greatest tick in it.
+
+    A price of the fleet is the mean of its sites, its extremes are those of any site. `low` and `high` are None where
+    an older Mara rolled up hours without them and their ticks have gone.
+    """
 
     at: datetime
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +61,20 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A metric as SQL over the moments of `series`: ``sum(above) / sum(below) * factor``, extremes of the quotient."""
+    """A metric as SQL over the moments of `series`: ``sum(above) / sum(below) * factor``.
+
+    Attributes:
+        low, high: extremes of the quotient in a moment that is longer than a tick.
+        has_range: whether a tick, too, has extremes of its own: those of its sites.
+    """
 
     above: str
     below: str
+    low: str
+    high: str
     factor: float = 1.0
     is_per_h: bool = False
-    low: str = ""
-    high: str = ""
+    has_range: bool = False
 
 
 def metric_of(name: str) -> Metric:
@@ -80,24 +90,28 @@ def metric_of(name: str) -> Metric:
 
 
 def _mean(column: str) -> Formula:
-    return Formula(f"{column} * ticks_count", "ticks_count")
+    return Formula(f"{column} * ticks_count", "ticks_count", f"{column}_low", f"{column}_high")
 
 
 def _power(column: str) -> Formula:
-    return Formula(f"{column} * ticks_count", "ticks_count", 1 / W_PER_MW)
+    return replace(_mean(column), factor=1 / W_PER_MW)
 
 
-def _money(column: str) -> Formula:
-    return Formula(column, "ticks_count", 1 / MICRO_USD_PER_USD, is_per_h=True)
+def _sum(column: str, value: str, factor: float) -> Formula:
+    return Formula(value, "ticks_count", f"{column}_low", f"{column}_high", factor, is_per_h=True)
+
+
+def _money(column: str, value: str = "") -> Formula:
+    return _sum(column, value or column, 1 / MICRO_USD_PER_USD)
 
 
 FORMULAS: Final = {
-    Metric.ENERGY_PRICE: Formula("price * ticks_count", "ticks_count", low="price_low", high="price_high"),
+    Metric.ENERGY_PRICE: replace(_mean("price"), has_range=True),
     Metric.CARBON_INTENSITY: _mean("carbon"),
     Metric.RENEWABLE: _mean("renewable"),
     Metric.DRY_BULB: _mean("dry_bulb"),
-    Metric.PUE: Formula("site_w * ticks_count", "it_w * ticks_count"),
-    Metric.COOLING_EFFICIENCY: Formula("it_w * ticks_count", "site_w * ticks_count"),
+    Metric.PUE: Formula("site_w * ticks_count", "it_w * ticks_count", "pue_low", "pue_high"),
+    Metric.COOLING_EFFICIENCY: Formula("it_w * ticks_count", "site_w * ticks_count", "1 / pue_high", "1 / pue_low"),
     Metric.SITE_POWER: _power("site_w"),
     Metric.IT_POWER: _power("it_w"),
     Metric.AIR_MINER: _power("air_w"),
@@ -108,7 +122,7 @@ FORMULAS: Final = {
     Metric.CONTRACTS: _power("contracts_w"),
     Metric.REVENUE: _money("revenue"),
     Metric.COST: _money("cost"),
-    Metric.PROFIT: _money("revenue - cost"),
+    Metric.PROFIT: _money("profit", "revenue - cost"),
     Metric.ENERGY_COST: _money("energy_cost"),
-    Metric.EMISSIONS: Formula("emissions_g", "ticks_count", 1 / G_PER_T, is_per_h=True),
+    Metric.EMISSIONS: _sum("emissions", "emissions_g", 1 / G_PER_T),
 }

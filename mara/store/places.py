@@ -2,13 +2,11 @@
 
 from datetime import datetime
 
+from mara.core.fleet import site_index
 from mara.core.timegrid import TimeGrid
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError
 from mara.store.reading import Reading
-
-MOST_NAMED = 20
-"""Sites that a refusal names."""
 
 
 def sites_of(reading: Reading) -> tuple[str, ...]:
@@ -16,17 +14,13 @@ def sites_of(reading: Reading) -> tuple[str, ...]:
     return reading.run().charter.fleet.site_ids
 
 
-def site_number(reading: Reading, site_id: str) -> int:
-    """The index of a site.
+def site_number(reading: Reading, named: str) -> int:
+    """The index of a site of that id or name.
 
     Raises:
-        CommandError: there is none of that id.
+        CommandError: there is none.
     """
-    sites = sites_of(reading)
-    if site_id not in sites:
-        more = ", …" if len(sites) > MOST_NAMED else ""
-        raise CommandError(f"no site {site_id!r}: ask for one of {', '.join(sites[:MOST_NAMED])}{more}")
-    return sites.index(site_id)
+    return site_index(reading.run().charter.fleet.sites, named)
 
 
 def tick_from(moment: datetime, grid: TimeGrid) -> int:

@@ -12,7 +12,7 @@ from mara.store.backup import back_up_beside, put_back, sync
 from mara.store.connection import answering, reading_uri, writer_engine
 from mara.store.damage import APPLICATION_ID
 
-HEAD: Final = "0006"
+HEAD: Final = "0009"
 """The newest migration; a test compares it with the folder."""
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

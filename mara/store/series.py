@@ -11,6 +11,7 @@ from mara.core.snapshot import SitePoint
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, W_PER_MW
 from mara.errors import CommandError
+from mara.store.hourly import OF_A_TICK, extreme
 from mara.store.metrics import FORMULAS, Formula, History, MetricPoint, metric_of
 from mara.store.places import site_number, sites_of, span_of
 from mara.store.reading import Reading
@@ -64,7 +65,7 @@ def history(
     source, formula = _source(reading, site, first, end, grid), FORMULAS[what]
     origin_s, width_s = source.buckets(min(max_points, MOST_POINTS))
     found = reading.ask(
-        f"SELECT {_metric_columns(formula)} FROM ({source.moments}) m"  # noqa: S608  # names of ours
+        f"SELECT {_metric_columns(formula, source.is_of_hours)} FROM ({source.moments}) m"  # noqa: S608  # names of ours
         " GROUP BY (at_s - ?) / ? ORDER BY 1",
         *source.values,
         origin_s,
@@ -72,12 +73,12 @@ def history(
     )
     factor = formula.factor / grid.dt_h if formula.is_per_h else formula.factor
     points = tuple(
-        MetricPoint(at=_moment(at_s), mean=float(mean) * factor, low=float(low) * factor, high=float(high) * factor)
+        MetricPoint(at=_moment(at_s), mean=float(mean) * factor, low=_times(low, factor), high=_times(high, factor))
         for at_s, mean, low, high in found
         if mean is not None
     )
-    minutes = width_s // SECONDS_PER_MINUTE
-    return History(metric=what, site_id=site_id or "", bucket_minutes=minutes, points=points)
+    minutes, named = width_s // SECONDS_PER_MINUTE, "" if site == FLEET else sites_of(reading)[site]
+    return History(metric=what, site_id=named, bucket_minutes=minutes, points=points)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class _Source:
     """Where moments are read, and what they are asked with."""
 
     moments: str
+    is_of_hours: bool
     values: tuple[int, ...]
     origin_s: int
     moment_s: int
@@ -103,6 +105,7 @@ def _source(reading: Reading, site: int, first: int, end: int, grid: TimeGrid) -
     if kept_from is not None and first >= kept_from and (rows <= MOST_ROWS or ticks <= grid.ticks_per_hour):
         return _Source(
             moments=_FLEET_TICKS if site == FLEET else _SITE_TICKS,
+            is_of_hours=False,
             values=(first, end) if site == FLEET else (first, end, site),
             origin_s=grid.epoch_s(first),
             moment_s=grid.tick_minutes * SECONDS_PER_MINUTE,
@@ -111,6 +114,7 @@ def _source(reading: Reading, site: int, first: int, end: int, grid: TimeGrid) -
     origin_s = grid.epoch_s(first) // SECONDS_PER_HOUR * SECONDS_PER_HOUR
     return _Source(
         moments=_HOURS,
+        is_of_hours=True,
         values=(site, origin_s, grid.epoch_s(end)),
         origin_s=origin_s,
         moment_s=SECONDS_PER_HOUR,
@@ -118,16 +122,26 @@ def _source(reading: Reading, site: int, first: int, end: int, grid: TimeGrid) -
     )
 
 
-_HOURS: Final = """
+_SHORT_NAMES: Final = (
+    *("carbon", "renewable", "dry_bulb", "pue", "site_w", "it_w", "air_w", "hydro_w", "immersion_w", "gpu_w", "asic_w"),
+    *("contracts_w", "emissions", "revenue", "cost", "profit", "energy_cost"),
+)
+"""What is rolled up with its extremes, as the moments call it."""
+_HOUR_EXTREMES: Final = ", ".join(
+    f"{extreme(name, which)} AS {short}_{which}"
+    for name, short in zip(OF_A_TICK, _SHORT_NAMES, strict=True)
+    for which in ("low", "high")
+)
+_HOURS: Final = f"""
 SELECT hour_epoch_s AS at_s, ticks_count, energy_price_usd_per_mwh AS price,
-       coalesce(energy_price_low_usd_per_mwh, energy_price_usd_per_mwh) AS price_low,
-       coalesce(energy_price_high_usd_per_mwh, energy_price_usd_per_mwh) AS price_high,
+       energy_price_low_usd_per_mwh AS price_low, energy_price_high_usd_per_mwh AS price_high,
        carbon_intensity_g_per_kwh AS carbon, renewable_share AS renewable, dry_bulb_c AS dry_bulb,
        site_power_w AS site_w, it_power_w AS it_w, air_miner_w AS air_w, hydro_miner_w AS hydro_w,
        immersion_miner_w AS immersion_w, gpu_w, asic_w, contracts_w, emissions_g,
-       revenue_micro_usd AS revenue, cost_micro_usd AS cost, energy_cost_micro_usd AS energy_cost
+       revenue_micro_usd AS revenue, cost_micro_usd AS cost, energy_cost_micro_usd AS energy_cost,
+       {_HOUR_EXTREMES}
 FROM hourly WHERE site = ? AND hour_epoch_s >= ? AND hour_epoch_s < ?
-"""
+"""  # noqa: S608  # names of ours
 _CONTRACTS_W: Final = "premium_w + standard_w + flexible_w + spot_w"
 _IT_W: Final = f"air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_w + {_CONTRACTS_W}"
 # The ticks come first, so that each row of a site is looked up by its key and those of other sites are not read.
@@ -157,8 +171,8 @@ _SITE_COLUMNS: Final = ", ".join(
         "min(at_s)",
         _TICKS,
         *(f"sum({c} * ticks_count) / {_TICKS}" for c in ("price", "dry_bulb")),
-        "min(price_low)",
-        "max(price_high)",
+        "CASE WHEN count(price_low) = count(price) THEN min(price_low) END",
+        "CASE WHEN count(price_high) = count(price) THEN max(price_high) END",
         *(
             f"1.0 * sum({c} * ticks_count) / {_TICKS}"
             for c in ("site_w", "it_w", "air_w", "hydro_w", "immersion_w", "gpu_w", "asic_w", "contracts_w")
@@ -169,11 +183,20 @@ _SITE_COLUMNS: Final = ", ".join(
 )
 
 
-def _metric_columns(formula: Formula) -> str:
+def _metric_columns(formula: Formula, is_of_hours: bool) -> str:
+    """Bucket, mean, least and greatest; no extremes where those of a moment are not known."""
     above, below = formula.above, formula.below
     each = f"1.0 * ({above}) / nullif({below}, 0)"
     whole = f"1.0 * sum({above}) / nullif(sum({below}), 0)"
-    return f"min(at_s), {whole}, min({formula.low or each}), max({formula.high or each})"
+    low, high = (formula.low, formula.high) if is_of_hours or formula.has_range else (each, each)
+    extremes = (
+        f"CASE WHEN count({one}) = count({each}) THEN {f}({one}) END" for one, f in ((low, "min"), (high, "max"))
+    )
+    return f"min(at_s), {whole}, {', '.join(extremes)}"
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else float(value) * factor
 
 
 def _site_point(row: Any, grid: TimeGrid) -> SitePoint:
@@ -184,8 +207,8 @@ def _site_point(row: Any, grid: TimeGrid) -> SitePoint:
     return SitePoint(
         at=_moment(at_s),
         energy_price_usd_per_mwh=float(price),
-        energy_price_low_usd_per_mwh=float(low),
-        energy_price_high_usd_per_mwh=float(high),
+        energy_price_low_usd_per_mwh=_times(low, 1.0),
+        energy_price_high_usd_per_mwh=_times(high, 1.0),
         dry_bulb_c=float(dry_bulb),
         site_power_mw=site_w / W_PER_MW,
         **{name: watts / W_PER_MW for name, watts in zip(names, loads, strict=True)},

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
+from mara.store.hourly import EXTREMES, OF_A_TICK
 from mara.store.page import BOOK, WORLD, Page
 from mara.store.tables import Row
 
@@ -34,18 +35,21 @@ INSERT INTO hourly (site, hour_epoch_s, ticks_count,
        energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c,
        site_power_w, it_power_w, emissions_g, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd,
        energy_price_low_usd_per_mwh, energy_price_high_usd_per_mwh,
-       air_miner_w, hydro_miner_w, immersion_miner_w, gpu_w, asic_w, contracts_w)
+       air_miner_w, hydro_miner_w, immersion_miner_w, gpu_w, asic_w, contracts_w,
+       {", ".join(EXTREMES)})
 SELECT {{site}}, ?, count(DISTINCT tick),
        avg(energy_price_usd_per_mwh), avg(carbon_intensity_g_per_kwh), avg(renewable_share), avg(dry_bulb_c),
        {_MEAN_W[0]}, {_MEAN_W[1]},
        sum(emissions_g), sum(revenue_micro_usd), sum(cost_micro_usd), sum(energy_cost_micro_usd),
        min(energy_price_usd_per_mwh), max(energy_price_usd_per_mwh),
-       {", ".join(_MEAN_W[2:])}
-FROM allocations JOIN prices USING (tick, site)
-WHERE tick BETWEEN ? AND ?
+       {", ".join(_MEAN_W[2:])},
+       {", ".join(EXTREMES.values())}
+FROM (SELECT *, {", ".join(f"{value} AS tick_{name}" for name, value in OF_A_TICK.items())}
+      FROM allocations JOIN prices USING (tick, site)
+      WHERE tick BETWEEN ? AND ? WINDOW t AS (PARTITION BY {{together}})) AS raw
 """  # noqa: S608  # names of ours
-_ROLL_UP_SITES: Final = _ROLL_UP.format(site="site") + "GROUP BY site"
-_ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET)
+_ROLL_UP_SITES: Final = _ROLL_UP.format(site="site", together="tick, site") + "GROUP BY site"
+_ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET, together="tick")
 _PRUNE: Final = tuple(f"DELETE FROM {table} WHERE tick < ?" for table in RAW_TABLES)  # noqa: S608  # names of ours
 _PRUNE_CHECKPOINTS: Final = "DELETE FROM checkpoints WHERE kept = 0 AND tick < ?"
 _CHECKPOINT: Final = "INSERT INTO checkpoints (tick, kept, content) VALUES (?, ?, ?)"

@@ -241,37 +241,6 @@ class Allocation(Row, table=True):
     energy_cost_micro_usd: int = whole()
 
 
-class Hourly(Row, table=True):
-    """Roll-up of a clock hour of a site, or of the fleet (`site` -1): kept for ever, read by charts.
-
-    Prices and powers are means, money and emissions sums; what an older Mara did not roll up is null.
-    """
-
-    __tablename__ = "hourly"
-    __table_args__ = BY_KEY
-    site: int = key()
-    hour_epoch_s: int = key()
-    ticks_count: int = whole()
-    energy_price_usd_per_mwh: float = exact()
-    carbon_intensity_g_per_kwh: float = exact()
-    renewable_share: float = exact()
-    dry_bulb_c: float = exact()
-    site_power_w: int = whole()
-    it_power_w: int = whole()
-    emissions_g: int = whole()
-    revenue_micro_usd: int = whole()
-    cost_micro_usd: int = whole()
-    energy_cost_micro_usd: int = whole()
-    energy_price_low_usd_per_mwh: float | None = exact(nullable=True)
-    energy_price_high_usd_per_mwh: float | None = exact(nullable=True)
-    air_miner_w: int | None = maybe_whole()
-    hydro_miner_w: int | None = maybe_whole()
-    immersion_miner_w: int | None = maybe_whole()
-    gpu_w: int | None = maybe_whole()
-    asic_w: int | None = maybe_whole()
-    contracts_w: int | None = maybe_whole()
-
-
 class SlaContract(Row, table=True):
     """A booked promise, numbered in the order of booking."""
 

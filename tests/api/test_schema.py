@@ -1,12 +1,15 @@
 """Whatever JSON can say: every operation of the schema, with all checks, on a real socket."""
 
 import os
+from collections.abc import Mapping
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from mara.api.app import schema_of
 from mara.api.port import Engine
@@ -19,6 +22,15 @@ OPERATIONS = [
     for path, methods in schema_of(cast(Engine, SimpleNamespace(latest=Latest())))["paths"].items()
     for method in methods
 ]
+
+
+def is_reversed(query: Mapping[str, Any]) -> bool:
+    """Whether a span that was asked for ends before it begins."""
+    try:
+        first, end = (datetime.fromisoformat(str(query[name]).upper()) for name in ("from", "to"))
+        return first > end
+    except (KeyError, ValueError, TypeError):
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +50,7 @@ def test_every_answer_is_one_that_the_schema_promises(schema: Any, path: str, me
         suppress_health_check=list(HealthCheck),
     )
     def holds(case: Any) -> None:
-        case.call_and_validate()
+        # That a span is in order is a sentence about two fields, which a schema cannot say.
+        case.call_and_validate(excluded_checks=[positive_data_acceptance] if is_reversed(case.query or {}) else None)
 
     holds()

@@ -11,6 +11,10 @@ from tests.browser.conftest import Visit, arrive, free_port, running_app
 pytestmark = pytest.mark.browser
 
 
+HEIGHTS = "[...document.querySelectorAll('.overview .panel')].map(e => Math.round(e.getBoundingClientRect().height))"
+"""Of the overview's panels: what comes over or above them must leave them their room."""
+
+
 @pytest.fixture
 def desk(browser: Browser, address: str) -> Iterator[Visit]:
     visited = arrive(browser, address)
@@ -92,11 +96,14 @@ def test_a_halted_engine_offers_to_resume_where_it_says_why(desk: Visit) -> None
     page = desk.page
     banner = page.locator(".notice-row")
     expect(banner).to_be_hidden()
+    page.wait_for_selector("path.site")
+    stood = page.evaluate(HEIGHTS)
     page.evaluate(
         "window.mara.apply({cells: {engine: ['Halted', 'halted'], notice: ['Halted at tick 7: disk full', 'bad']}})"
     )
     expect(banner).to_contain_text("Halted at tick 7: disk full")
     expect(banner.get_by_role("button", name="Resume")).to_be_visible()
+    assert page.evaluate(HEIGHTS) == pytest.approx(stood, abs=4)
     expect(page.locator(".chip")).to_have_text("Halted")
 
 
@@ -106,10 +113,15 @@ def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_ba
         page = arrive(browser, address).page
         lost = page.locator("#link-notice")
         expect(lost).to_be_hidden()
+        page.wait_for_selector("path.site")
+        stood = page.evaluate(HEIGHTS)
     expect(lost).to_contain_text("No connection to Mara since")
+    expect(page.locator(".chip")).to_have_text("No connection")
+    assert page.evaluate(HEIGHTS) == stood
     with running_app(port=port):
         expect(page.locator("html[data-link=up]")).to_be_attached(timeout=20_000)
         expect(lost).to_be_hidden()
+        expect(page.locator(".chip")).to_have_text("Running")
         clock = page.get_by_label("Simulated time")
         expect(clock).not_to_have_text(clock.inner_text(), timeout=6_000)
     page.context.close()

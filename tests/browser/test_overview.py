@@ -45,7 +45,7 @@ def test_the_line_grows_without_being_drawn_anew(desk: Visit) -> None:
     newest = "document.querySelector('.line-chart').data[0].x.at(-1)"
     desk.page.evaluate("document.querySelector('.line-chart .main-svg').dataset.kept = 'yes'")
     before = desk.page.evaluate(newest)
-    desk.page.wait_for_function(f"{newest} > {before}", timeout=TICK_TIMEOUT_MS)
+    desk.page.wait_for_function(f"{newest} > {before!r}", timeout=TICK_TIMEOUT_MS)
     assert desk.page.locator(".line-chart .main-svg[data-kept=yes]").count() == 1
 
 

@@ -50,7 +50,7 @@ def test_a_site_opens_from_the_map(browser: Browser, address: str) -> None:
 def test_the_sites_lines_grow_and_the_forecast_begins_where_the_past_ends(site: Visit) -> None:
     price = site.page.locator(".line-chart").first
     before = price.evaluate(NEWEST_X)
-    site.page.wait_for_function(f"document.querySelector('.line-chart').data[0].x.at(-1) > {before}")
+    site.page.wait_for_function(f"document.querySelector('.line-chart').data[0].x.at(-1) > {before!r}")
     joined = "element => [element.data[0].x.at(-1), element.data[1].x[0], element.layout.xaxis.type]"
     newest, begins, kind = price.evaluate(joined)
     assert (newest, kind) == (begins, "date")

@@ -1,12 +1,15 @@
 """Fleets: limits checked on entry, machines distributed with totals conserved."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mara.core.arrays import floats, ints
-from mara.core.fleet import distribute
+from mara.core.fleet import distribute, site_index
+from mara.errors import CommandError
 from tests.builders import charter, fleet, site
 
 
@@ -71,3 +74,17 @@ def test_arrays_are_copies_that_nobody_can_write_to() -> None:
     for array in (kept, ints([1, 2], (2,), "n"), fleet().nameplate_mw, charter().fleet.grid_limit_mw):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 5
+
+
+@pytest.mark.parametrize("named", ["site1", "SITE1", " site1 ", "München", "mÜNCHEN"])
+def test_a_site_is_found_by_its_id_or_its_name(named: str) -> None:
+    sites = [replace(site(f"site{i}"), name=name) for i, name in enumerate(("Oslo", "München", "Oslo", "site1"))]
+    assert site_index(sites, named) == 1
+
+
+def test_a_site_that_nobody_can_mean_is_refused_with_those_that_are_there() -> None:
+    sites = [replace(site(f"site{i}"), name=name) for i, name in enumerate(("Oslo", "München", "Oslo"))]
+    with pytest.raises(CommandError, match="no site 'Rome': ask for one of site0, site1, site2, by id or by name"):
+        site_index(sites, "Rome")
+    with pytest.raises(CommandError, match="2 sites are called 'oslo': name one by its id, site0, site2"):
+        site_index(sites, "oslo")

@@ -1,5 +1,6 @@
 """Numbers over time say what the ticks said, however they are gathered into buckets."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,14 +11,17 @@ import pytest
 from mara.core.step import Step
 from mara.core.world import first_world
 from mara.errors import CommandError
-from mara.store import series
-from mara.store.metrics import Metric
+from mara.store import series, upkeep
+from mara.store.hourly import EXTREMES
+from mara.store.metrics import Metric, MetricPoint
 from mara.store.reading import Reading
+from mara.store.schema import MIGRATIONS, known_revisions
 from mara.store.series import history, site_series
 from mara.store.store import Store
-from tests.store.databases import KINDS, tamper
+from tests.store.databases import KINDS, asked, connected, tamper, url_of
 from tests.store.runs import START, small_charter, steps, stored_run
 
+PRICE_EXTREMES = ("energy_price_low_usd_per_mwh", "energy_price_high_usd_per_mwh")
 CHARTER = small_charter()
 TICKS = 60
 """Five hours, all whole."""
@@ -85,8 +89,21 @@ def test_ticks_and_hours_agree_on_every_metric(
     assert len(by_ticks.points) == 5
     for fine, coarse in zip(by_ticks.points, by_hours.points, strict=True):
         assert fine.mean == pytest.approx(coarse.mean, rel=1e-6, abs=2e-6)
-        assert fine.low <= fine.mean + 1e-9
-        assert fine.mean <= fine.high + 1e-9
+        assert low_of(coarse) == pytest.approx(low_of(fine), rel=1e-9)
+        assert high_of(coarse) == pytest.approx(high_of(fine), rel=1e-9)
+        assert low_of(fine) <= fine.mean + 1e-9
+        assert fine.mean <= high_of(fine) + 1e-9
+    assert any(low_of(point) < high_of(point) for point in by_hours.points)
+
+
+def low_of(point: MetricPoint) -> float:
+    assert point.low is not None
+    return point.low
+
+
+def high_of(point: MetricPoint) -> float:
+    assert point.high is not None
+    return point.high
 
 
 def test_a_bucket_keeps_the_extremes_that_its_mean_hides(reading: Reading, taken: list[Step]) -> None:
@@ -104,8 +121,8 @@ def test_a_fleet_s_power_is_the_sum_of_its_sites(reading: Reading) -> None:
 
 
 def test_a_history_begins_and_ends_where_it_is_asked_to(reading: Reading) -> None:
-    asked = history(reading, "dry_bulb_c", "site0", START + timedelta(minutes=7), START + timedelta(minutes=20))
-    assert [p.at for p in asked.points] == [START + timedelta(minutes=m) for m in (10, 15)]
+    found = history(reading, "dry_bulb_c", "site0", START + timedelta(minutes=7), START + timedelta(minutes=20))
+    assert [p.at for p in found.points] == [START + timedelta(minutes=m) for m in (10, 15)]
     assert history(reading, "dry_bulb_c", "site0", to=START).points == ()
     assert history(reading, "dry_bulb_c", None, START + timedelta(days=400)).points == ()
 
@@ -138,8 +155,46 @@ def test_hours_that_do_not_know_their_workloads_are_left_out_of_a_site_s_series(
     store.close()
 
 
+def test_an_hour_whose_extremes_were_not_kept_has_none_and_no_invented_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stored_run(tmp_path / "mara.db", 36, CHARTER)
+    monkeypatch.setattr(series, "MOST_ROWS", 0)
+    first = "hour_epoch_s < (SELECT start_epoch_s + 3600 FROM runs)"
+    gone = ", ".join(f"{name} = NULL" for name in (*EXTREMES, *PRICE_EXTREMES))
+    tamper(tmp_path / "mara.db", [f"UPDATE hourly SET {gone} WHERE {first}"])
+    for metric in Metric:
+        old, *new = history(store.reading, metric, "site0").points
+        assert (old.low, old.high) == (None, None)
+        assert all(point.low is not None and point.high is not None for point in new)
+        (whole,) = history(store.reading, metric, "site0", max_points=1).points
+        assert (whole.low, whole.high) == (None, None)
+    assert site_series(store.reading, "site0", 3)[0].energy_price_low_usd_per_mwh is None
+    store.close()
+
+
+def test_hours_of_an_older_mara_get_their_extremes_from_the_ticks_that_are_still_there(tmp_path: Path) -> None:
+    path = tmp_path / "mara.db"
+    stored_run(path, 24 * 12 + 30, CHARTER, raw_days=1).close()
+    query = f"SELECT site, hour_epoch_s, {', '.join(EXTREMES)} FROM hourly ORDER BY 1, 2"
+    kept = asked(path, query)
+    with connected(path) as connection:
+        for name in EXTREMES:
+            connection.execute(f"ALTER TABLE hourly DROP COLUMN {name}")
+        revisions = known_revisions(MIGRATIONS)
+        connection.execute(f"UPDATE alembic_version SET version_num = '{revisions[revisions.index('0009') - 1]}'")
+    upkeep.upgrade(url_of(path))
+    filled = asked(path, query)
+    first_h = int(asked(path, "SELECT min(epoch_s) FROM ticks JOIN markets USING (tick)")[0][0]) // 3600 * 3600
+    assert [row for row in filled if row[1] > first_h] == [row for row in kept if row[1] > first_h]
+    assert all(value is None for row in filled if row[1] < first_h for value in row[2:])
+    assert 0 < sum(row[1] < first_h for row in filled) < len(filled)
+    with connected(path) as connection, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute("UPDATE hourly SET ticks_count = 1")
+
+
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("question", "said"),
     [
         (lambda r: history(r, "money"), "no metric 'money': ask for one of energy_price"),
         (lambda r: history(r, "pue", "atlantis"), "no site 'atlantis': ask for one of site0, site1, site2"),
@@ -148,9 +203,9 @@ def test_hours_that_do_not_know_their_workloads_are_left_out_of_a_site_s_series(
         (lambda r: site_series(r, "site0", 0), "at least 1 hour"),
     ],
 )
-def test_a_question_about_nothing_is_refused_in_words(reading: Reading, asked: object, said: str) -> None:
+def test_a_question_about_nothing_is_refused_in_words(reading: Reading, question: object, said: str) -> None:
     with pytest.raises(CommandError, match=said):
-        asked(reading)  # type: ignore[operator]
+        question(reading)  # type: ignore[operator]
 
 
 def test_moments_are_utc(reading: Reading) -> None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -100,6 +101,36 @@ async def test_what_is_stored_is_read_again_while_somebody_looks_and_time_goes_o
     for _ in range(6):
         await screen.after_a_look()
     assert len(screen.platform.archive.asked) > asked
+
+
+async def test_after_days_without_a_look_the_lines_hold_the_newest_day_and_nothing_older(screen: Screen) -> None:
+    client = await screen.open("/sites/oslo")
+    for _ in range(3):
+        screen.platform.advance()
+        await screen.after_a_look()
+    client.delete()
+    screen.platform.advance(3 * 288)
+    await screen.open("/sites/oslo")
+    newest = int(snapshot_at(screen.platform.tick).at.timestamp())
+    for name in ("price", "load"):
+        times = sorted(map(int, screen.last("show")[name]))
+        assert (times[0], times[-1]) == (newest - 86_400, newest)
+        assert {later - earlier for earlier, later in pairwise(times)} == {300}
+
+
+async def test_ticks_that_pass_between_two_looks_are_points_of_the_fleets_line(screen: Screen) -> None:
+    await screen.open()
+    for _ in range(7):
+        screen.platform.advance()
+    changes = await screen.after_a_look()
+    assert len(changes["money"]) == 7
+
+
+@pytest.mark.parametrize("named", ["oslo", "OSLO", "Norway%20Oslo", "norway oslo"])
+async def test_a_site_opens_by_its_id_or_its_name(screen: Screen, named: str) -> None:
+    answer = await screen.user.http_client.get(f"/sites/{named}")
+    assert answer.status_code == 200
+    assert "Mara: Norway Oslo" in answer.text
 
 
 async def test_the_outage_button_asks_about_this_site(screen: Screen) -> None:

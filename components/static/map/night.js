@@ -3,7 +3,7 @@
 const DAY_S = 86400;
 const J2000_S = 946728000; // 2000-01-01T12:00Z
 const STEP_DEG = 2;
-const EDGE_DEG = 360; // well beyond the map's edge, so that no seam is ever in view
+const EDGE_DEG = 720; // well beyond the map's edge, so that no seam is ever in view
 
 const rad = (degrees) => (degrees * Math.PI) / 180;
 const deg = (radians) => (radians * 180) / Math.PI;

@@ -17,7 +17,8 @@ export function paint(unit, kind) {
     xaxis: {
       ...axis,
       type: typeOf(kind),
-      title: kind === "day" ? { text: "day", font: { size: 11 } } : undefined,
+      title: { text: kind === "day" ? "day" : "UTC", font: { size: 11 }, standoff: 4 },
+      hoverformat: kind === "day" ? undefined : "%a %-d %b %Y %H:%M UTC",
       showgrid: false,
       nticks: 6,
       tickangle: 0,
@@ -73,7 +74,8 @@ export function tableOf(traces, unit, kind) {
       if (!rows.has(at)) rows.set(at, Array(traces.length).fill(null));
       rows.get(at)[i] = trace.y[k];
     }
-  const ordered = [...rows].sort(([one], [other]) => one - other);
-  const body = ordered.map(([at, values]) => [kind === "day" ? at : new Date(at).toISOString(), ...values]);
+  const known = [...rows].filter(([, values]) => values.some((value) => value !== null)); // the rest are marks of gaps
+  const ordered = known.sort(([one], [other]) => (one < other ? -1 : 1));
+  const body = ordered.map(([at, values]) => [kind === "day" ? at : `${at}Z`, ...values]);
   return [[kind === "day" ? "day" : "utc", ...traces.map((trace) => `${trace.name} [${unit}]`)], ...body];
 }

@@ -1,0 +1,92 @@
+"""The map shows every site of a fleet at once, wherever they stand, until somebody chooses another view."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import DESK, PHONE, Visit, visit
+
+pytestmark = pytest.mark.browser
+
+SIZES = (DESK, (768, 1024), PHONE)
+PACIFIC = {
+    "fiji": (-18.1, 178.4),
+    "samoa": (-13.8, -171.8),
+    "auckland": (-36.8, 174.8),
+    "honolulu": (21.3, -157.9),
+    "anchorage": (61.2, -149.9),
+    "ushuaia": (-54.8, -68.3),
+    "svalbard": (78.2, 15.6),
+}
+FLEETS = {
+    "around the date line": (PACIFIC, 280),
+    "on both sides of the date line": ({"east": (0.0, 179.9), "west": (0.0, -179.9), "on": (10.0, 180.0)}, 130),
+    "pole to pole": ({"north": (90.0, 180.0), "south": (-90.0, -180.0), "middle": (0.0, 0.0)}, 720),
+    "one site": ({"only": (59.9, 10.7)}, 200),
+}
+"""Places, and how many degrees of longitude the view may have at most on a desk."""
+PLACE = """(places) => {
+    const row = ["running", 10, 0.9, 20, 1.1, 50, 100, 1000, 500, [0, 0, 0, 1, 1, 1]];
+    const sites = {}, numbers = {};
+    for (const [id, [lat, lon]] of Object.entries(places)) {
+        sites[id] = {name: id, country: "", lat, lon, timezone: "UTC", cooling: "", grid_limit_mw: 20};
+        numbers[id] = row;
+    }
+    window.mara.show({sites, map: numbers, moment: {at: 1751328000}});
+}"""
+OUTSIDE = """() => {
+    const frame = document.querySelector(".site-map-canvas").getBoundingClientRect();
+    return [...document.querySelectorAll("path.site")].filter((path) => {
+        const box = path.getBoundingClientRect();
+        const isWithin = box.left >= frame.left && box.right <= frame.right;
+        return !(box.width && isWithin && box.top >= frame.top && box.bottom <= frame.bottom);
+    }).map((path) => path.dataset.site);
+}"""
+SPREAD_PX = """() => {
+    const at = [...document.querySelectorAll("path.site")].map((path) => path.getBoundingClientRect().x);
+    return Math.max(...at) - Math.min(...at);
+}"""
+
+
+@pytest.fixture
+def desk(browser: Browser, address: str) -> Iterator[Visit]:
+    visited = visit(browser, address)
+    yield visited
+    visited.page.context.close()
+
+
+def placed(page: Page, places: dict[str, tuple[float, float]]) -> None:
+    page.evaluate(PLACE, {site: list(place) for site, place in places.items()})
+    assert page.locator("path.site").count() == len(places)
+
+
+@pytest.mark.parametrize("fleet", FLEETS)
+def test_every_site_is_in_view_at_every_size(desk: Visit, fleet: str) -> None:
+    page = desk.page
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        placed(page, FLEETS[fleet][0])
+        page.wait_for_timeout(150)
+        assert page.evaluate(OUTSIDE) == []
+    assert desk.complaints == []
+
+
+def test_a_fleet_around_the_date_line_is_not_torn_apart(desk: Visit) -> None:
+    placed(desk.page, FLEETS["on both sides of the date line"][0])
+    assert desk.page.evaluate(SPREAD_PX) < 20
+
+
+def test_a_view_that_somebody_chose_stays_when_the_window_changes(desk: Visit) -> None:
+    page = desk.page
+    placed(page, PACIFIC)
+    fitted = page.evaluate(SPREAD_PX)
+    page.set_viewport_size({"width": 1000, "height": 900})
+    page.wait_for_timeout(300)
+    assert page.evaluate(SPREAD_PX) != pytest.approx(fitted, abs=5)
+    page.get_by_label("Zoom in").click()
+    page.wait_for_timeout(600)
+    chosen = page.evaluate(SPREAD_PX)
+    page.set_viewport_size({"width": 1300, "height": 900})
+    page.wait_for_timeout(300)
+    assert page.evaluate(SPREAD_PX) == pytest.approx(chosen, abs=2)
