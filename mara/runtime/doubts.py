@@ -132,7 +132,7 @@ _ORDINARY: Final = frozenset(
     gain gains saving savings saved penalty penalties fee fees bill share percent usd dollar dollars mwh kwh megawatt
     megawatts force detail total general reason reasons cause caused causes answer question fact favour order addition
     peak base average mean negative positive zero evening morning afternoon night nights tonight weekend end beginning
-    begin began start system program software hello hey thanks thank world moon nimble idea sense english
+    begin began start system program software hello hey thanks thank
     """.split()
 )
 """Words that name nothing in a question about a run."""
