@@ -22,6 +22,7 @@ from mara.optimizers.steady import Steady
 from mara.runtime.advisor import Advisor
 from mara.runtime.alerts import Alarm, Webhook
 from mara.runtime.clock import Clock, SystemClock
+from mara.runtime.dawn import dawn_of
 from mara.runtime.engagement import bands_of, engagement_of
 from mara.runtime.engine import PLAN, Engine
 from mara.runtime.latest import Latest
@@ -64,6 +65,7 @@ def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, 
             _refuse_other_run(stored[0], wanted)
             _, world, parts = stored
         engine = _engine_of(settings, outside, world, parts, deadline_s)
+        engine.dawn = dawn_of(store.reading, world, outside.charter.grid)
         for note in outside.notes:
             log.warning(note)
     except BaseException:

@@ -24,7 +24,7 @@ from pages.asking import asking, explaining
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
 from pages.permission import demand_operator
-from pages.stored import Stored, first_tick_of_day
+from pages.stored import Stored
 
 PATH: Final = "/optimizer"
 
@@ -34,7 +34,6 @@ class Reading:
     """What the archive says of plans."""
 
     runs: tuple[OptimizationSnapshot, ...] = ()
-    profit_today_usd: float | None = None
 
 
 class OptimizerScreen:
@@ -58,7 +57,7 @@ class OptimizerScreen:
         stored = self._stored.newest(snapshot.tick)
         return {
             "cells": {
-                **optimizer_cells(snapshot, stored.profit_today_usd),
+                **optimizer_cells(snapshot),
                 **reasoning_cells(snapshot, published.advisor),
                 **gain_cells(snapshot),
                 **against_cells(snapshot),
@@ -74,10 +73,7 @@ class OptimizerScreen:
         snapshot = self._platform.latest.read().snapshot
         assert snapshot is not None
         archive = self._platform.archive
-        return Reading(
-            runs=await archive.optimizations(MOST_RUNS),
-            profit_today_usd=await archive.profit_between(first_tick_of_day(snapshot), snapshot.tick + 1),
-        )
+        return Reading(runs=await archive.optimizations(MOST_RUNS))
 
 
 def register(platform: Platform, publisher: Publisher) -> None:

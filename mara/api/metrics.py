@@ -109,12 +109,20 @@ def _fleet(snapshot: Snapshot) -> Iterator[Metric]:
     budget = GaugeMetricFamily(
         "mara_sla_budget_remaining_ticks", "bad ticks that live windows still allow", labels=["tier"]
     )
-    below = GaugeMetricFamily("mara_sla_contracts_below_target", "live contracts below target", labels=["tier"])
+    below = GaugeMetricFamily("mara_sla_contracts_below_target", "live, availability so far below", labels=["tier"])
+    broken = GaugeMetricFamily("mara_sla_contracts_broken", "more bad ticks than their budget", labels=["tier"])
+    off = GaugeMetricFamily("mara_sla_contracts_off", "off now and not by plan", labels=["tier"])
+    live = GaugeMetricFamily("mara_sla_contracts", "live contracts", labels=["tier"])
     for tier in snapshot.tiers:
         if tier.target_share > 0.0:
             budget.add_metric([tier.tier], tier.budget_ticks - tier.budget_used_ticks)
-            below.add_metric([tier.tier], tier.contracts_count - tier.on_target_count)
-    yield from (power, price, budget, below)
+            below.add_metric([tier.tier], tier.contracts_count - (tier.on_target_count or 0))
+            broken.add_metric([tier.tier], tier.broken_count)
+            off.add_metric([tier.tier], sum(c.is_stranded for c in snapshot.contracts if c.tier == tier.tier))
+            live.add_metric([tier.tier], tier.contracts_count)
+    down = sum(site.status == "down" for site in snapshot.sites)
+    yield GaugeMetricFamily("mara_sites_down", "sites without a machine available", down)
+    yield from (power, price, budget, below, broken, off, live)
 
 
 class _Asked:

@@ -196,6 +196,11 @@ def budgets_of(book: ContractBook, accounts: SlaAccounts) -> Ints:
     return np.asarray(counted * spare_ppm // PPM)
 
 
+def is_on_target(tier: Tier, good_ticks: int, bad_ticks: int) -> bool:
+    """Whether availability so far meets the tier's target, by integers; where nothing was counted yet it does."""
+    return good_ticks * PPM >= TARGET_PPM[tier] * (good_ticks + bad_ticks)
+
+
 def credit_micro_usd(tier: Tier, good_ticks: int, bad_ticks: int, charge_micro_usd: int) -> int:
     """Service credit owed for a closed window: a share of its charge, by how deep availability fell below target."""
     counted = good_ticks + bad_ticks

@@ -6,14 +6,16 @@ from typing import Final
 
 from mara.core.commands import Command
 from mara.core.events import Event, events_of
+from mara.core.picture import snapshot_of
 from mara.core.plan import Plan, Problem
-from mara.core.snapshot import ShadowGains
+from mara.core.snapshot import ShadowGains, Snapshot
 from mara.core.step import Step, advance, observed
 from mara.core.world import Charter, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
 from mara.optimizers.keeper import Memory
 from mara.optimizers.steady import Steady
+from mara.runtime.dawn import Dawn, dawn_after
 from mara.runtime.diary import Diary
 from mara.runtime.outlook import Outlook
 from mara.runtime.shadows import Ahead, Shadows
@@ -52,6 +54,8 @@ class Engine:
     shadows: Shadows | None = None
     notes: tuple[str, ...] = ()
     """What whoever began the run should know of its input."""
+    dawn: Dawn | None = None
+    """What had been earned when the day of the last kept tick began."""
     _kept: Memory | None = None
 
     def outlook(self) -> Outlook:
@@ -94,9 +98,15 @@ class Engine:
         """What the run earned more than the worlds beside it; None where there are none."""
         return self.shadows.gains() if self.shadows is not None else None
 
+    def shown(self, turn: Turn, events: tuple[Event, ...], run_id: str) -> Snapshot:
+        """The last kept turn as the outside sees it, with the events to tell."""
+        dawn = self.dawn.cash_micro_usd if self.dawn is not None else None
+        return snapshot_of(turn.step, turn.plan, events, self.charter, run_id, self.shadow_gains, dawn)
+
     def keep(self, turn: Turn) -> None:
         """Go on from a turn, once it is stored."""
         self.world = turn.step.world
+        self.dawn = dawn_after(self.dawn, turn.step, self.charter.grid)
         self._kept = turn.memory or self._kept
         if self.shadows is not None and turn.ahead is not None:
             self.shadows.keep(turn.ahead)

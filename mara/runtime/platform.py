@@ -9,7 +9,7 @@ from typing import Final
 
 from mara.core.commands import Cancel, Command, Exclude
 from mara.core.events import Event
-from mara.core.picture import forecast_snapshot, snapshot_of
+from mara.core.picture import forecast_snapshot
 from mara.core.plan import Plan
 from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import SeriesPoint
@@ -395,7 +395,6 @@ class Platform:
         assert self._planner is not None
         self._published_s = self._now_s
         events = tuple(self._recent)
-        charter, gains = self._engine.charter, self._engine.shadow_gains
-        snapshot = snapshot_of(turn.step, turn.plan, events, charter, self._run_id, gains)
+        charter, snapshot = self._engine.charter, self._engine.shown(turn, events, self._run_id)
         behind = self._planner.forecast_behind(turn.plan)
         self.latest.publish(snapshot, forecast_snapshot(behind, charter) if behind is not None else None)
