@@ -16,7 +16,9 @@ TIERS = ("premium", "standard", "flexible", "spot")  # priority 1 to 4
 
 TIER_COLUMNS = (
     Column(label="Tier", hint="With the share of ticks that is promised to be good."),
-    Column(label="On target", look="number", hint="Contracts whose availability so far meets the target, of all live ones."),
+    Column(
+        label="On target", look="number", hint="Contracts whose availability so far meets the target, of all live ones."
+    ),
     Column(label="MW served", look="number", hint="Delivered now, of what is promised."),
     Column(label="Availability", look="number", hint="Good over counted ticks of the live windows, rounded down."),
     Column(label="Budget left", look="number", hint="Bad ticks that the promises still leave room for, of all."),
@@ -98,7 +100,9 @@ def _contract_row(contract: ContractSnapshot) -> Shown:
         cell(contract.customer or contract.id, note=f"{contract.tier.capitalize()} {contract.id}"),
         _site(contract, best_effort=best_effort),
         text.number(contract.power_mw, 1),
-        cell(text.availability(contract.availability_share), "bad" if over else "" if contract.is_on_target else "warn"),
+        cell(
+            text.availability(contract.availability_share), "bad" if over else "" if contract.is_on_target else "warn"
+        ),
         _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
     ]
 

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from mara.api.port import Engine
 from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, Snapshot
+from mara.core.units import SECONDS_PER_MINUTE
 from mara.runtime.clock import Clock
 from mara.runtime.latest import EngineState
 from mara.runtime.vitals import BOUNDS_S, Durations, Vitals
@@ -52,6 +53,7 @@ class FleetCollector(Collector):
         yield _states("mara_engine_state", "1 for the state that the engine is in", EngineState, published.state)
         yield from self._own()
         if published.snapshot is not None:
+            yield _interval(published.snapshot, published.speed_share)
             yield from _fleet(published.snapshot)
         if published.advisor is not None:
             yield from self._asked.metrics(published.advisor)
@@ -92,6 +94,12 @@ def _disk(database: Path) -> Iterator[Metric]:
     ):
         yield GaugeMetricFamily(name, f"size of {text}", file.stat().st_size if file.exists() else 0)
     yield GaugeMetricFamily("mara_disk_free_bytes", "free beside the database", shutil.disk_usage(database.parent).free)
+
+
+def _interval(snapshot: Snapshot, speed_share: float) -> Metric:
+    """What the age of a tick is judged by: at speed 1 a tick lasts minutes, at 3,600 no tenth of a second."""
+    interval_s = snapshot.tick_minutes * SECONDS_PER_MINUTE / speed_share
+    return GaugeMetricFamily("mara_tick_interval_seconds", "from one tick to the next at this speed", interval_s)
 
 
 def _fleet(snapshot: Snapshot) -> Iterator[Metric]:

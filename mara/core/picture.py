@@ -96,7 +96,9 @@ def snapshot_of(
         gains=_gains(world, shadows),
         plan=_plan(step, plan, charter),
         events=tuple(event_snapshot(event, charter) for event in events),
-        profit_today_usd=None if dawn_micro_usd is None else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,
+        profit_today_usd=None
+        if dawn_micro_usd is None
+        else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,
     )
 
 

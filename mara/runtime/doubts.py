@@ -34,7 +34,9 @@ def doubt_of(question: Question, fleet: Fleet, customers: Iterable[str]) -> str:
             return said
     time = impossible_time(plain)
     if time:
-        return f"There is no such time as “{time}”: clock times go from 00:00 to 23:59, dates are those of the calendar."
+        return (
+            f"There is no such time as “{time}”: clock times go from 00:00 to 23:59, dates are those of the calendar."
+        )
     unknown = _unknown_names(question, fleet, customers)
     if unknown:
         named = " and ".join(f"“{name}”" for name in unknown)

@@ -98,13 +98,16 @@ class Watch:
     def _fleet_alerts(self, snapshot: Snapshot) -> list[Alert]:
         """What holds now and did not before, the worst first, and what is over."""
         self._look_at(snapshot)
-        found = [*_premium(snapshot, self._seen), *_sites(snapshot), *_feeds(snapshot), *_promises(snapshot, self._seen)]
+        found = [
+            *_premium(snapshot, self._seen),
+            *_sites(snapshot),
+            *_feeds(snapshot),
+            *_promises(snapshot, self._seen),
+        ]
         now = {(alert.kind, alert.subject): alert for alert in found}
         new = [alert for key, alert in now.items() if key not in self._open]
         over = [
-            Alert(
-                kind=was.kind, severity="resolved", subject=was.subject, text=f"over: {was.text}", tick=snapshot.tick
-            )
+            Alert(kind=was.kind, severity="resolved", subject=was.subject, text=f"over: {was.text}", tick=snapshot.tick)
             for key, was in self._open.items()
             if key not in now
         ]

@@ -72,7 +72,9 @@ def test_an_outage_is_told_before_all_and_nothing_is_worth_more_at_a_site_that_i
     assert claims_of(done, plan, OF)[0].text.startswith("North is down")
     told = Claim(kind="cost", text="One more MW at North is worth 55.90 USD.")
     before = replace(plan, provenance=replace(PROVENANCE, claims=(told,)))
-    assert [claim.text for claim in claims_of(done, before, OF)] == ["North is down: none of its machines is available."]
+    assert [claim.text for claim in claims_of(done, before, OF)] == [
+        "North is down: none of its machines is available."
+    ]
     assert claims_of(DONE, before, OF) == (told,)
     assert reasons_of(fallen(before=0.0), OF, plan)[0] == "North is down: none of its machines is available."
     assert reasons_of(fallen(up=0.5), OF, plan)[0] == "North has 50% of its machines since this tick."
