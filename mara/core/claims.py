@@ -20,7 +20,9 @@ PROMISED: Final = (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE)
 
 
 def claims_of(step: Step, plan: Plan, charter: Charter) -> tuple[Claim, ...]:
-    """Why the tick looks as it does: outages first, then its maker's claims where there are any, else templates over gains and duals."""
+    """Why the tick looks as it does: outages first, then its maker's claims where there are any, else templates over
+    gains and duals.
+    """
     down = [charter.fleet.sites[s].name for s in step.down]
     outages = tuple(Claim(kind="other", text=f"{name} is down: none of its machines is available.") for name in down)
     made = plan.provenance

@@ -154,7 +154,7 @@ def _spread(amount_micro_usd: int, weights: Floats) -> Ints:
     """A whole amount in whole parts by weight, the largest remainders rounded up; evenly where nothing weighs (S,)."""
     weighs = weights if float(weights.sum()) > 0.0 else np.ones(len(weights))
     exact = amount_micro_usd * (weighs / weighs.sum())
-    parts = np.floor(exact).astype(np.int64)
+    parts: Ints = np.floor(exact).astype(np.int64)
     order = np.argsort(parts - exact, kind="stable")
     parts[order[: amount_micro_usd - int(parts.sum())]] += 1
     return parts

@@ -51,6 +51,7 @@ def snapshot_of(
     charter: Charter,
     run_id: str,
     shadows: ShadowGains | None = None,
+    *,
     dawn_micro_usd: int | None = None,
 ) -> Snapshot:
     """The fleet in the tick just settled. Contracts are those that live on; amounts are USD, rates per hour.

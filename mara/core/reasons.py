@@ -26,7 +26,10 @@ def headline_of(step: Step, charter: Charter) -> str:
     mining, merchant = float(allocation.site_mining_it_mw.sum()), float(allocation.site_merchant_it_mw.sum())
     contracts = float(allocation.site_contracts_it_mw.sum())
     down = [f"{charter.fleet.sites[s].name} is down. " for s in step.down]
-    return f"{''.join(down)}{contracts:.1f} MW of contracts, {merchant:.1f} MW of merchant inference and {mining:.0f} MW of mining run."
+    return (
+        f"{''.join(down)}{contracts:.1f} MW of contracts, {merchant:.1f} MW of merchant inference "
+        f"and {mining:.0f} MW of mining run."
+    )
 
 
 def reasons_of(step: Step, charter: Charter, plan: Plan | None = None) -> tuple[str, ...]:

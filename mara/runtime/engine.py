@@ -101,7 +101,7 @@ class Engine:
     def shown(self, turn: Turn, events: tuple[Event, ...], run_id: str) -> Snapshot:
         """The last kept turn as the outside sees it, with the events to tell."""
         dawn = self.dawn.cash_micro_usd if self.dawn is not None else None
-        return snapshot_of(turn.step, turn.plan, events, self.charter, run_id, self.shadow_gains, dawn)
+        return snapshot_of(turn.step, turn.plan, events, self.charter, run_id, self.shadow_gains, dawn_micro_usd=dawn)
 
     def keep(self, turn: Turn) -> None:
         """Go on from a turn, once it is stored."""

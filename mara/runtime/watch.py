@@ -1,9 +1,9 @@
 """What deserves somebody's attention in each published state, compared with what the plan intends.
 
-An error budget spent on purpose is no alarm, nor is a replay that has come to its end. Premium, the sites, the feeds and
-the engine come first. Rules fit the tick: Premium counts bad ticks, because a rate says nothing of a budget of a few;
-Standard and Flexible use burn rates over two windows. Source: Google SRE workbook, chapter 5, with windows and factors
-for our budgets, and only unplanned ticks counted.
+An error budget spent on purpose is no alarm, nor is a replay that has come to its end. Premium, the sites, the feeds
+and the engine come first. Rules fit the tick: Premium counts bad ticks, because a rate says nothing of a budget of a
+few; Standard and Flexible use burn rates over two windows, of unplanned ticks only. Source: Google SRE workbook,
+chapter 5, with windows and factors for our budgets.
 """
 
 from collections import deque
@@ -21,6 +21,8 @@ PREMIUM_BUDGET_USED: Final = 4
 BURN_RULES: Final = {"standard": ((14.4, 1), (6.0, 6)), "flexible": ((6.0, 1), (3.0, 6))}
 """Burn rate and the hours that it is measured over. Flexible's burn is 10 at most: 14.4 could never be seen."""
 LONGEST_WINDOW_H: Final = 6
+_MOST_SEEN: Final = LONGEST_WINDOW_H * MINUTES_PER_HOUR + 1
+"""Looks that are remembered of a contract: one a tick, and ticks are a minute or longer."""
 SEVERAL_SITES: Final = 2
 """So many sites down at once are no longer one site's trouble."""
 _WORRYING: Final = frozenset({EngineState.DEGRADED, EngineState.HALTED})
@@ -200,7 +202,3 @@ def _burning(contract: ContractSnapshot, seen: _Seen, per_hour: int) -> str:
 def _of_contract(kind: str, severity: str, contract: ContractSnapshot, why: str, tick: int) -> Alert:
     text = f"{contract.customer or contract.id}, {contract.tier}: {why}"
     return Alert(kind=kind, severity=severity, subject=contract.id, text=text, tick=tick)
-
-
-_MOST_SEEN: Final = LONGEST_WINDOW_H * MINUTES_PER_HOUR + 1
-"""Looks that are remembered of a contract: one a tick, and ticks are a minute or longer."""

@@ -50,8 +50,9 @@ EXTREMES: Final = {
 class Hourly(Row, table=True):
     """Roll-up of a clock hour of a site, or of the fleet (`site` -1): kept for ever, read by charts.
 
-    Prices and powers are means, money and emissions sums; the fleet's renewable share is that of the energy it drew; `_low` and `_high` are the least and greatest of a tick of
-    the hour. What an older Mara did not roll up is null, and PUE where nothing ran.
+    Prices and powers are means, money and emissions sums; the fleet's renewable share is that of the energy it drew;
+    `_low` and `_high` are the least and greatest of a tick of the hour. What an older Mara did not roll up is null, and
+    PUE where nothing ran.
     """
 
     __tablename__ = "hourly"

@@ -1,11 +1,12 @@
 """Records what Prometheus would have scraped of a healthy default run, for the test of the alert rules.
 
-Run by hand from the root when a metric that the rules name is new: ``python -m tests.api.record_metrics``. A month of the
-default run passes once; it is scraped every fifteen real seconds as if it went at each of the speeds.
+Run by hand from the root when a metric that the rules name is new: ``python -m tests.api.record_metrics``. A month of
+the default run passes once; it is scraped every fifteen real seconds as if it went at each of the speeds.
 """
 
 import json
 import re
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -95,8 +96,8 @@ def main() -> None:
         series, told = record(Path(folder) / "mara.db")
     kept = {s: {n: v for n, v in of.items() if n.split("{")[0] in spoken_of()} for s, of in series.items()}
     RECORDED.write_text(json.dumps(kept, separators=(",", ":")) + "\n")
-    print("\n".join(told))
-    print(Counter(tuple(line.split(": ", 2)[1].split()) for line in told))
+    counted = Counter(line.split(": ", 2)[1] for line in told)
+    sys.stdout.write("\n".join([*told, *(f"{count} {what}" for what, count in sorted(counted.items()))]) + "\n")
 
 
 if __name__ == "__main__":

@@ -81,8 +81,15 @@ def test_every_surface_stands_at_the_same_tick(seen: Everywhere) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["profit_today_usd", "profit_total_usd", "revenue_total_usd", "profit_usd_per_h", "revenue_usd_per_h"]
-    + ["site_power_mw", "renewable_share"],
+    [
+        "profit_today_usd",
+        "profit_total_usd",
+        "revenue_total_usd",
+        "profit_usd_per_h",
+        "revenue_usd_per_h",
+        "site_power_mw",
+        "renewable_share",
+    ],
 )
 def test_a_figure_is_the_same_number_in_the_api_and_for_assistants(seen: Everywhere, name: str) -> None:
     assert seen.api[name] == getattr(seen.snapshot, name) == pytest.approx(seen.mcp[name], rel=1e-12)

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from mara.core.snapshot import ContractSnapshot, SiteSnapshot, Snapshot
-from mara.runtime.alerts import Alert, Watch, Webhook
+from mara.runtime.alerts import Webhook
 from mara.runtime.latest import EngineState, Published
+from mara.runtime.watch import Alert, Watch
 from tests.ui.snapshots import snapshot_at
 
 TICKS_AN_HOUR = 12

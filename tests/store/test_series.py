@@ -136,7 +136,7 @@ def test_the_fleet_s_renewable_share_is_that_of_its_energy_live_in_a_tick_and_in
     hour = history(reading, "renewable_share", from_=begin).points[0]
     assert hour.mean == pytest.approx(np.average(live, weights=power), abs=1e-6)
     assert hour.mean != pytest.approx(plain, abs=1e-3)
-    assert (hour.low, hour.high) == (pytest.approx(min(live), abs=1e-6), pytest.approx(max(live), abs=1e-6))
+    assert [hour.low, hour.high] == pytest.approx([min(live), max(live)], abs=1e-6)
 
 
 def test_a_history_begins_and_ends_where_it_is_asked_to(reading: Reading) -> None:
