@@ -15,7 +15,7 @@ STEPS: Final = (
     ),
     (
         "Contracts on target",
-        "Availability so far meets the target. A contract below it may still keep its promise: its budget stands beside it.",
+        "Availability so far meets the target. A contract below may yet keep its promise: its budget stands beside it.",
     ),
     (
         "Gap",

@@ -337,19 +337,20 @@ def _plan(step: Step, plan: Plan, charter: Charter) -> PlanSnapshot:
         horizon_ticks=sum(plan.step_ticks),
         baseline_usd=plan.baseline_usd,
         solve_wall_s=plan.solve_wall_s,
-        shadow=_shadow(plan, step.tick),
+        shadow=_shadow(plan, step),
         claims=claims_of(step, plan, charter),
         provenance=plan.provenance,
     )
 
 
-def _shadow(plan: Plan, tick: int) -> ShadowSnapshot | None:
-    shadow, row = plan.shadow, plan.index_at(tick)
+def _shadow(plan: Plan, step: Step) -> ShadowSnapshot | None:
+    """The plan's prices; it was made before a site fell, and nothing more is worth anything where nothing runs."""
+    shadow, row, up = plan.shadow, plan.index_at(step.tick), step.observation.availability_share > 0.0
     if shadow is None:
         return None
     return ShadowSnapshot(
-        grid_usd_per_mwh=tuple(shadow.grid_usd_per_mwh[row].tolist()),
-        racks_usd_per_mwh=tuple(shadow.capacity_usd_per_mwh[row].tolist()),
+        grid_usd_per_mwh=tuple((shadow.grid_usd_per_mwh[row] * up).tolist()),
+        racks_usd_per_mwh=tuple((shadow.capacity_usd_per_mwh[row] * up).tolist()),
         power_usd_per_mwh=tuple(shadow.site_power_usd_per_mwh[row].tolist()),
         demand_usd_per_mwh=tuple(shadow.demand_usd_per_mwh[row].tolist()),
         budget_usd_per_mwh=tuple(shadow.budget_usd_per_mwh.tolist()),

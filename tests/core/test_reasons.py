@@ -6,6 +6,7 @@ import numpy as np
 
 from mara.core.arrays import sealed
 from mara.core.claims import claims_of
+from mara.core.picture import snapshot_of
 from mara.core.plan import Claim, Plan, Provenance, Shadow
 from mara.core.reasons import MAX_REASONS, headline_of, reasons_of
 from mara.core.step import Step, advance
@@ -70,6 +71,9 @@ def test_an_outage_is_told_before_all_and_nothing_is_worth_more_at_a_site_that_i
     assert not any("North" in line and "worth" in line for line in lines)
     assert headline_of(done, OF).startswith("North is down. ")
     assert claims_of(done, plan, OF)[0].text.startswith("North is down")
+    shown = snapshot_of(done, plan, (), OF, "run").plan.shadow
+    assert shown is not None
+    assert (shown.racks_usd_per_mwh[NORTH], shown.grid_usd_per_mwh[NORTH], shown.racks_usd_per_mwh[EAST]) == (0, 0, 2)
     told = Claim(kind="cost", text="One more MW at North is worth 55.90 USD.")
     before = replace(plan, provenance=replace(PROVENANCE, claims=(told,)))
     assert [claim.text for claim in claims_of(done, before, OF)] == [
