@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
+import numpy as np
+
 from bench.lp_cases import cases_of, present_problem
 from bench.report import Figure
 from bench.timing import timed
@@ -18,7 +20,8 @@ from mara.core.contract import PROMISED_TIER_COUNT, Tier
 from mara.core.plan import Plan
 from mara.optimizers.lp import shifted
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import columns_of, model_of
+from mara.optimizers.lp_columns import columns_of
+from mara.optimizers.lp_model import model_of
 from mara.optimizers.lp_solve import solve
 from mara.optimizers.quotes import Wish, dual_cost_usd_per_mwh, exact_cost_usd_per_mwh, outlay_of, outlay_with
 
@@ -100,6 +103,7 @@ def _against_layers(sites: int, hours: int) -> Iterator[Figure]:
         print(f"lp: building is not compared with linopy and pyomo ({error}): make bench installs them where it can")
         return
     (case,) = cases_of(sites, hours)
+    case = replace(case, rests_in_place=np.zeros(PROMISED_TIER_COUNT, dtype=np.bool_))  # as the formulas are published
     built = model_of(case)
     ours_s = timed(lambda: [model_of(case) for _ in range(BUILDS)]).best_s / BUILDS
     for layer, rows in (("linopy", modelling.linopy_rows), ("pyomo", modelling.pyomo_rows)):
@@ -117,9 +121,11 @@ def _following(first: LpCase, primal: Floats, second: LpCase) -> LpCase:
     """The second hour after the first went as planned, as it does while the program is in charge."""
     columns = columns_of(first)
     now = primal[: columns.width]
+    placed_mw = now[columns.contracts[:, :PROMISED_TIER_COUNT]]
+    placed_mw[:, columns.resting] += now[columns.rested]
     return replace(
         second,
-        served_now_mw=now[columns.contracts[:, :PROMISED_TIER_COUNT]],
+        served_now_mw=placed_mw,
         miners_now_mw=now[columns.miners].sum(axis=1),
     )
 

@@ -19,6 +19,7 @@ from mara.feeds.synthetic import SyntheticFeed
 from mara.optimizers.rules import Rules
 from mara.runtime.engine import Engine, simulate
 from mara.store.metrics import Metric
+from mara.store.orders import Outcome
 from mara.store.records import RunRecord, run_record
 from mara.store.series import history, site_series
 from mara.store.store import NO_PARTS, Store
@@ -68,9 +69,16 @@ class _TimedStore:
         self._append = store.append
         self.took_ms: list[float] = []
 
-    def append(self, step: Step, plan: Plan, events: Sequence[Event], parts: Mapping[str, bytes] = NO_PARTS) -> None:
+    def append(
+        self,
+        step: Step,
+        plan: Plan,
+        events: Sequence[Event],
+        parts: Mapping[str, bytes] = NO_PARTS,
+        outcomes: Sequence[Outcome] = (),
+    ) -> None:
         begun_s = time.perf_counter()
-        self._append(step, plan, events, parts)
+        self._append(step, plan, events, parts, outcomes)
         self.took_ms.append(1e3 * (time.perf_counter() - begun_s))
 
 

@@ -17,7 +17,11 @@ COLUMNS = (
 
 def against_panel(first: Channel, cells: Channel) -> None:
     """Draws the table; `against_channel` and `against_cells` say what it shows."""
-    how = "The other policy runs a shadow of the fleet: same prices, weather, outages and requests, other decisions."
+    how = (
+        "The other policy runs a shadow of the fleet: same prices, weather, outages and requests, other decisions. "
+        "Credits owed so far are taken off on both sides, as if all windows closed now. The gain over the rules is the "
+        "gain where neither may let a contract rest, and what resting contracts earns more than it earns the rules."
+    )
     with panel("Against simpler policies", "", how):
         live_text("against.note", {"against.note": "", **cells}, "note", "p")
         LiveTable(
@@ -34,6 +38,16 @@ def against_channel(snapshot: Snapshot) -> Channel:
     gains = snapshot.gains
     rows = {
         "rules": ("Rules", gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_usd),
+        "same-budgets": (
+            "of it with nobody resting",
+            gains.optimizer_vs_rules_same_budgets_today_usd,
+            gains.optimizer_vs_rules_same_budgets_usd,
+        ),
+        "by-resting": (
+            "of it by resting contracts",
+            gains.optimizer_vs_rules_by_resting_today_usd,
+            gains.optimizer_vs_rules_by_resting_usd,
+        ),
         "static-breakeven": (
             "Static, break-even",
             gains.optimizer_vs_static_breakeven_today_usd,

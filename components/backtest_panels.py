@@ -1,6 +1,6 @@
 """A backtest on screen: what to order, how far it is, and what came of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -120,19 +120,23 @@ def _day(key: str, label: str, hint: str) -> Field:
     return Field(key=key, label=label, kind="text", unit="UTC", placeholder="2024-01-31", pattern=ISO_DAY, hint=hint)
 
 
-def order_panel(fields: tuple[Field, ...], order: Callable[[Mapping[str, Any]], str]) -> None:
-    """Draws the form."""
+def order_panel(
+    fields: tuple[Field, ...], order: Callable[[Mapping[str, Any]], Awaitable[str]], why_not: str = ""
+) -> None:
+    """Draws the form; `why_not` says why whoever looks may not use it."""
     how = "Policies run one after the other over the same hours, in a process of their own: the live run goes on."
     with panel("What to run", "order-panel", how):
-        OrderForm("backtest-form", fields=fields, submit="Run backtest", label="Backtest", order=order)
+        OrderForm("backtest-form", fields=fields, submit="Run backtest", label="Backtest", order=order, why_not=why_not)
 
 
-def progress_panel(first: Channel, cancel: Callable[[], object]) -> None:
-    """Draws how it stands; `progress_cells` says what it shows."""
+def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
+    """Draws how it stands; `progress_cells` says what it shows. Whoever may not cancel has no button for it."""
     with panel("Progress", "progress-panel"):
         live_text("bt.state", first, "bt-state", "p").props("role=status")
         live_text("bt.bar", {"bt.bar": "", **first}, "bt-bar", "div").props('aria-hidden="true"')
         live_text("bt.note", {"bt.note": "", **first}, "note", "p")
+        if cancel is None:
+            return
         button = element("button", "button bt-cancel", "Cancel").props("type=button")
         button.on("click", cancel).mark("bt-cancel")
 

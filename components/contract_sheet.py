@@ -34,7 +34,6 @@ class Notice:
     begins_at: datetime
     duration_h: float
     reason: str
-    author: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +42,12 @@ class SheetActions:
 
     read: Callable[[str], Awaitable[ContractLife]]
     exclude: Callable[[str, Notice], Awaitable[object]]
-    cancel: Callable[[str], object]
+    cancel: Callable[[str], Awaitable[object]]
     evidence: Callable[[str], Awaitable[object]]
     now: Callable[[], Snapshot | None]
     """The newest state."""
+    why_not: str = ""
+    """Why whoever looks may not order anything; empty where they may."""
 
 
 class ContractSheet(ui.element, component="static/contract_sheet.js"):
@@ -59,13 +60,11 @@ class ContractSheet(ui.element, component="static/contract_sheet.js"):
         self.props["kinds"] = [[kind, kind.capitalize()] for kind in EXCLUSION_KINDS]
         self.props["life"] = {}
         self.props["said"] = {}
-        self.on(
-            "cancel",
-            lambda: self._done(self._cancel, "Ordered: it ends with the next tick, and its window is settled."),
-        )
-        self.on("exclude", self._exclude)
-        self.on("evidence", self._evidence)
-        self.on("renew", self._renew)
+        self.props["forbidden"] = actions.why_not
+        if not actions.why_not:
+            self.on("order-cancel", self._cancel)
+            self.on("order-exclude", self._exclude)
+        self.on("show-evidence", self._evidence)
         self.mark("contract-sheet")
 
     async def show(self, contract_id: str) -> None:
@@ -81,23 +80,8 @@ class ContractSheet(ui.element, component="static/contract_sheet.js"):
         self.update()
         self.run_method("open")
 
-    async def _renew(self) -> None:
-        """Read it again while it is open."""
-        if self._shown_id:
-            await self._reading()
-
-    async def _reading(self) -> None:
-        try:
-            self.props["life"] = life_props(await self._actions.read(self._shown_id), self._actions.now())
-        except MaraError as error:
-            self.props["said"] = {"error": str(error)}
-        self.update()
-
     async def _cancel(self) -> None:
-        async def cancel() -> None:
-            self._actions.cancel(self._shown_id)
-
-        await self._done(cancel, "Ordered: it ends with the next tick, and its window is settled.")
+        await self._taken(lambda: self._actions.cancel(self._shown_id))
 
     async def _exclude(self, event: GenericEventArguments) -> None:
         given = event.args if isinstance(event.args, dict) else {}
@@ -105,21 +89,19 @@ class ContractSheet(ui.element, component="static/contract_sheet.js"):
         async def exclude() -> None:
             await self._actions.exclude(self._shown_id, notice_of(given))
 
-        await self._done(exclude, "Announced: it is stored with the next tick, with reason and author.")
+        await self._taken(exclude)
 
     async def _evidence(self) -> None:
-        async def download() -> None:
-            await self._actions.evidence(self._shown_id)
+        await self._taken(lambda: self._actions.evidence(self._shown_id), closes=False)
 
-        await self._done(download, "")
-
-    async def _done(self, order: Callable[[], Awaitable[object]], words: str) -> None:
+    async def _taken(self, order: Callable[[], Awaitable[object]], *, closes: bool = True) -> None:
+        """Have it done; a refusal is said here, and the sheet closes when there was none."""
         try:
             await order()
         except MaraError as error:
             self.props["said"] = {"error": str(error)}
         else:
-            self.props["said"] = {"text": words} if words else {}
+            self.props["said"] = {"taken": closes}
         self.update()
 
 
@@ -147,7 +129,6 @@ def notice_of(given: Mapping[str, Any]) -> Notice:
         begins_at=begins.replace(tzinfo=UTC) if begins.tzinfo is None else begins.astimezone(UTC),
         duration_h=hours,
         reason=str(given.get("reason", ""))[: MOST_CHARACTERS + 1],
-        author=str(given.get("author", ""))[: MOST_CHARACTERS + 1],
     )
 
 

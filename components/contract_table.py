@@ -32,6 +32,7 @@ OWED_LABELS: Final = (
 )
 STATES: Final = (
     ("live", "Live"),
+    ("waiting", "Waiting"),
     ("off", "Off now"),
     ("danger", "In danger"),
     ("broken", "Broken"),
@@ -75,7 +76,7 @@ class ContractTable(ui.element, component="static/contract_table.js"):
         self.props["tiers"] = [[tier, tier.capitalize()] for tier in TIER_KEYS]
         self.props["states"] = [list(state) for state in STATES]
         self._opened = opened
-        self.on("open", self._open)
+        self.on("show-contract", self._open)
         self.mark("contract-table")
 
     async def _open(self, event: GenericEventArguments) -> None:
@@ -93,7 +94,10 @@ def promise_channel(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channe
         before = known.get(contract.id)
         credits_usd = contract.credit_usd + (_credit_usd(before) if before else 0.0)
         rows[contract.id] = _live_row(contract, snapshot, names, credits_usd)
-    gone = [row for row in known.values() if not row.is_live and row.id not in rows]
+    for row in known.values():
+        if row.state == "waiting" and row.id not in rows:
+            rows[row.id] = _waiting_row(row)
+    gone = [row for row in known.values() if row.state == "ended" and row.id not in rows]
     for row in sorted(gone, key=lambda row: row.ends_at, reverse=True)[:MOST_ENDED]:
         rows[row.id] = _ended_row(row, snapshot)
     return rows
@@ -197,6 +201,24 @@ def _coarse(minutes: float) -> float:
 
 def _burn(contract: ContractSnapshot) -> str:
     return text.number(contract.burn_rate_share, 2 if contract.burn_rate_share < 9.995 else 0)
+
+
+def _waiting_row(row: ContractRow) -> Shown:
+    """Booked and on disk; it stands first until the next tick takes it."""
+    return [
+        1e12,
+        row.tier,
+        "live waiting",
+        row.id,
+        row.customer or row.id,
+        row.tier.capitalize(),
+        text.number(row.power_mw, 1),
+        f"from {text.utc_date(row.starts_at)} {text.utc_time(row.starts_at)}",
+        cell("waiting", "warn"),
+        text.NOTHING,
+        target_text(row.tier),
+        *[text.NOTHING] * 4,
+    ]
 
 
 def _ended_row(row: ContractRow, snapshot: Snapshot) -> Shown:

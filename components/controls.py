@@ -33,17 +33,18 @@ ANEW_TEXT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actions:
-    """What the buttons do; each is called with nothing but what was chosen."""
+    """What the buttons do; each is called with nothing but what was chosen. None: whoever looks may not, or nobody can,
+    and the button is not drawn.
+    """
 
-    pause: Callable[[], object]
-    resume: Callable[[], object]
-    step: Callable[[], object]
-    set_speed: Callable[[float], object]
-    order_outage: Callable[[Sequence[str], float], object]
+    pause: Callable[[], object] | None
+    resume: Callable[[], object] | None
+    step: Callable[[], object] | None
+    set_speed: Callable[[float], object] | None
+    order_outage: Callable[[Sequence[str], float], object] | None
     """Sites and minutes of simulated time."""
-    restore: Callable[[Sequence[str]], object]
+    restore: Callable[[Sequence[str]], object] | None
     begin_anew: Callable[[], object] | None = None
-    """None where nobody can restart the server."""
 
 
 def state_chip(first: Channel) -> None:
@@ -54,20 +55,32 @@ def state_chip(first: Channel) -> None:
 def run_controls(first: Channel, actions: Actions) -> None:
     """Draws the buttons; the stylesheet shows those that the engine's state allows."""
     with element("div", "controls").props('role=group aria-label="Simulation"'):
-        _icon_button("Pause", "pause", "when-going", key="p").on("click", actions.pause)
-        _icon_button("Resume", "resume", "when-standing", key="p").on("click", actions.resume)
-        _icon_button("Step one tick", "step", key="n").on("click", actions.step)
-        with element("button", "icon-button speed").props('type=button title="Speed of simulated time"'):
-            element("span", "sr-only", "Speed")
-            live_text("speed", first, "figure")
-            with ui.menu().props("auto-close"):
-                for speed in SPEEDS:
-                    item = ui.menu_item(speed_text(speed), lambda speed=speed: actions.set_speed(speed))
-                    item.mark(f"speed-{speed:g}")
-        outage = _icon_button("Take sites down or back", "outage", key="o")
-        outage.on("click", js_handler="() => window.mara.askOutage()")
+        if actions.pause is not None:
+            _icon_button("Pause", "pause", "when-going", key="p").on("click", actions.pause)
+        if actions.resume is not None:
+            _icon_button("Resume", "resume", "when-standing", key="p").on("click", actions.resume)
+        if actions.step is not None:
+            _icon_button("Step one tick", "step", key="n").on("click", actions.step)
+        _speed(first, actions.set_speed)
+        if actions.order_outage is not None:
+            outage = _icon_button("Take sites down or back", "outage", key="o")
+            outage.on("click", js_handler="() => window.mara.askOutage()")
         if actions.begin_anew is not None:
             _anew(actions.begin_anew)
+
+
+def _speed(first: Channel, set_speed: Callable[[float], object] | None) -> None:
+    """The pace of simulated time, and a menu of others for whoever may choose."""
+    if set_speed is None:
+        live_text("speed", first, "figure")
+        return
+    with element("button", "icon-button speed").props('type=button title="Speed of simulated time"'):
+        element("span", "sr-only", "Speed")
+        live_text("speed", first, "figure")
+        with ui.menu().props("auto-close"):
+            for speed in SPEEDS:
+                item = ui.menu_item(speed_text(speed), lambda speed=speed: set_speed(speed))
+                item.mark(f"speed-{speed:g}")
 
 
 def theme_switch() -> None:
@@ -83,7 +96,8 @@ def notices(first: Channel, actions: Actions) -> None:
     element("p", "notice link-notice").props("role=alert data-state=warn id=link-notice")
     with element("div", "notice-row"):
         live_text("notice", {"notice": "", **first}, "notice", "p").props("role=alert")
-        element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
+        if actions.resume is not None:
+            element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
 
 
 def engine_cells(state: str, reason: str, speed_share: float, snapshot: Snapshot | None) -> Channel:

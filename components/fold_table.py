@@ -31,7 +31,7 @@ class FoldTable(ui.element, component="static/fold_table.js"):
         self.props["empty"] = empty
         self.props["rows"] = dict(first)
         self.props["details"] = {}
-        self.on("open", self._open)
+        self.on("show-inside", self._open)
         self.mark(name)
 
     async def _open(self, event: GenericEventArguments) -> None:

@@ -209,10 +209,22 @@ GAINS: Final = (
         what="What is left when both happen at once; the three add up to the whole. Losses are shown as losses.",
     ),
     Formula(
-        name="SLA flexibility",
+        name="Over the rules",
         unit="USD",
-        how="what pausing load inside its error budget saved in the dearest hours",
-        what="Beside placement, not part of it.",
+        how="profit of the run − profit of the rules in the same world, credits owed so far taken off both",
+        what="Credits of open windows count as if the windows closed now: budgets burnt early are no gain.",
+    ),
+    Formula(
+        name="Nobody resting",
+        unit="USD",
+        how="the optimizer without error budgets − the rules without error budgets",
+        what="The part of the gain over the rules at the same use of budgets: none.",
+    ),
+    Formula(
+        name="By resting",
+        unit="USD",
+        how="over the rules − nobody resting",
+        what="What letting contracts rest inside their error budgets earns more than it earns the rules.",
     ),
     Formula(
         name="Gap",

@@ -26,12 +26,12 @@ FIGURES = (
 """Key, label and explanation of each tile."""
 
 
-def optimizer_head(optimize: Callable[[], object] | None) -> None:
-    """Draws the title and the button that asks for a new plan now; without `optimize` there is none."""
+def optimizer_head(optimize: Callable[[], object], why_not: str = "") -> None:
+    """Draws the title and the button that asks for a new plan now; where `why_not` forbids it, there is none."""
     with element("div", "leaf-head"):
         element("h1", "", "Optimizer")
         element("span", "place", "What is planned, how good that is proved to be, and what it is worth")
-        if optimize is None:
+        if why_not:
             return
         with element("div", "end"):
             hint = "Plan anew from the present state, without waiting for the next turn"

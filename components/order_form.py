@@ -1,6 +1,6 @@
 """A form that an operator fills in: its fields, and what was entered as one mapping."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -30,7 +30,9 @@ class Field:
 
 
 class OrderForm(ui.element, component="static/order_form.js"):
-    """Calls `order` with the entered values by key, not yet judged; it returns why it refuses, or nothing."""
+    """Calls `order` with the entered values by key, not yet judged; it returns why it refuses, or nothing. `why_not`
+    says why whoever looks may not order at all.
+    """
 
     def __init__(
         self,
@@ -39,7 +41,8 @@ class OrderForm(ui.element, component="static/order_form.js"):
         fields: tuple[Field, ...],
         submit: str,
         label: str,
-        order: Callable[[Mapping[str, Any]], str],
+        order: Callable[[Mapping[str, Any]], Awaitable[str]],
+        why_not: str = "",
     ) -> None:
         super().__init__()
         self.props["name"] = name
@@ -47,12 +50,14 @@ class OrderForm(ui.element, component="static/order_form.js"):
         self.props["submit"] = submit
         self.props["label"] = label
         self.props["refusal"] = ""
+        self.props["forbidden"] = why_not
         self._order = order
-        self.on("order", self._send)
+        if not why_not:
+            self.on("order-work", self._send)
         self.mark(name)
 
-    def _send(self, event: GenericEventArguments) -> None:
-        self.props["refusal"] = self._order(_values_of(event))
+    async def _send(self, event: GenericEventArguments) -> None:
+        self.props["refusal"] = await self._order(_values_of(event))
         self.update()
 
 

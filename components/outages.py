@@ -25,8 +25,8 @@ class OutageDialog(ui.element, component="static/outage_dialog.js"):
     ) -> None:
         super().__init__()
         self.props["durations"] = [[minutes, text.duration(minutes)] for minutes in DURATIONS_MINUTES]
-        self.on("down", lambda event: down(_sites_of(event), _minutes_of(event)))
-        self.on("restore", lambda event: restore(_sites_of(event)))
+        self.on("order-down", lambda event: down(_sites_of(event), _minutes_of(event)))
+        self.on("order-restore", lambda event: restore(_sites_of(event)))
         self.mark("outage-dialog")
 
 

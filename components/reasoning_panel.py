@@ -31,23 +31,29 @@ TIME_ZONE_HOW: Final = "Saved by running the same load where power is cheap at t
 
 
 class AskButton(ui.element, component="static/ask_button.js"):
-    """A button that the cell `name` disables while it holds a reason."""
+    """A button that spends money, so it asks once more before it calls `press`. The cell `name` disables it while it
+    holds a reason, and `why_not` for good.
+    """
 
-    def __init__(self, label: str, name: str, first: Channel, press: Callable[[], object]) -> None:
+    def __init__(self, label: str, name: str, first: Channel, press: Callable[[], object], why_not: str = "") -> None:
         super().__init__()
         self.props["label"] = label
         self.props["name"] = name
         self.props["reason"] = str(first.get(name, "") or "")
-        self.on("press", press)
+        self.props["forbidden"] = why_not
+        if not why_not:
+            self.on("order-advice", press)
         self.mark("ask-claude")
 
 
-def reasoning_panel(first: Channel, runs: Channel, ask: Callable[[], object]) -> None:
-    """Draws the panel; `reasoning_cells` and `advice_channel` say what it shows, `ask` is the button's."""
+def reasoning_panel(first: Channel, runs: Channel, ask: Callable[[], object], why_not: str = "") -> None:
+    """Draws the panel; `reasoning_cells` and `advice_channel` say what it shows, `ask` is the button's, and `why_not`
+    says why whoever looks may not press it.
+    """
     with panel("Reasoning", "reasoning-panel") as top:
         with top, element("div", "panel-end"):
             live_text("why.maker", first, "badge maker").props("role=status")
-            AskButton("Ask Claude", "claude.why_not", first, ask)
+            AskButton("Ask Claude", "claude.why_not", first, ask, why_not)
         with element("div", "highlights"):
             _highlight("why.climate", "Climate savings", CLIMATE_HOW, first)
             _highlight("why.time_zone", "Timezone optimization", TIME_ZONE_HOW, first)

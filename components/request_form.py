@@ -47,9 +47,15 @@ class RequestForm(ui.element, component="static/request_form.js"):
         self.props["hint"] = SIZE_HINT
         self.props["offer"] = {}
         self.props["booking"] = {}
-        self.on("ask", self._quote)
-        self.on("book", self._book)
+        self.on("order-quote", self._quote)
+        self.on("order-book", self._book)
         self.mark("request-form")
+
+    def show_undone(self, contract_id: str) -> None:
+        """A booking that was answered here was taken back: say so, where it still stands."""
+        if self.props["booking"].get("contract") == contract_id and not self.client.is_deleted:
+            self.props["booking"] = {**self.props["booking"], "text": "Undone: it is not booked any more."}
+            self.update()
 
     async def _quote(self, event: GenericEventArguments) -> None:
         """Answers are numbered as the requests were, so that the browser can let go of those that were overtaken."""
@@ -116,7 +122,7 @@ def booking_props(booking: Booking) -> dict[str, Any]:
     said = (
         f"Ordered: {text.mw(quote.power_mw)} {quote.tier.capitalize()} for {booking.customer} at "
         f"{text.number(quote.price_usd_per_mwh)} USD/MWh, from {text.utc_moment(booking.starts_at)}, as "
-        f"{booking.contract_id}. It is stored with the next tick."
+        f"{booking.contract_id}. It is stored, and waits for the next tick."
     )
     return {"text": said, "contract": booking.contract_id}
 

@@ -27,8 +27,8 @@ FIGURES = (
 """Key, label and explanation of each tile."""
 
 
-def site_head(first: Channel, site_id: str) -> None:
-    """Draws name, place, status and local time, and the button that takes the site down or back."""
+def site_head(first: Channel, site_id: str, *, can_order: bool = True) -> None:
+    """Draws name, place, status and local time, and for whoever may, the button that takes the site down or back."""
     with element("div", "leaf-head"):
         live_text("site.name", {"site.name": site_id, **first}, as_="h1")
         live_text("site.place", {"site.place": "", **first}, "place")
@@ -36,6 +36,8 @@ def site_head(first: Channel, site_id: str) -> None:
         with element("div", "end"):
             live_text("site.outage", {"site.outage": "", **first}, "note")
             live_text("site.time", first, "figure").props('aria-label="Local time"')
+            if not can_order:
+                return
             button = element("button", "button", "Outage").props(
                 'type=button aria-haspopup=dialog title="Take this site down, or end an ordered outage"'
             )

@@ -1,6 +1,6 @@
 """A study on screen: what to order, and what many possible months come to: a fan of profit, and the risks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from components import format as text
@@ -73,11 +73,12 @@ def study_fields() -> tuple[Field, ...]:
     )
 
 
-def study_order_panel(order: Callable[[Mapping[str, Any]], str]) -> None:
-    """Draws the form."""
+def study_order_panel(order: Callable[[Mapping[str, Any]], Awaitable[str]], why_not: str = "") -> None:
+    """Draws the form; `why_not` says why whoever looks may not use it."""
     how = "The fleet through many seeded scenarios of prices, weather, outages and requests: what is likely."
     with panel("Studies", "order-panel", how):
-        OrderForm("study-form", fields=study_fields(), submit="Run study", label="Study", order=order)
+        fields = study_fields()
+        OrderForm("study-form", fields=fields, submit="Run study", label="Study", order=order, why_not=why_not)
 
 
 def study_result_panels(picture: Picture) -> None:

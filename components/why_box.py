@@ -33,21 +33,19 @@ class WhyBox(ui.element, component="static/why_box.js"):
 
     def __init__(self, ask: Ask, examples: Sequence[str], ask_claude: Ask | None = None) -> None:
         super().__init__()
-        self._ask = ask
-        self._ask_claude = ask_claude
         self.props["by_claude"] = ask_claude is not None
         self._asked_count = 0
         self.props["examples"] = list(examples)
         self.props["longest"] = MOST_CHARACTERS
         self.props["answer"] = {}
-        self.on("ask", self._answer)
+        self.on("ask-why", lambda event: self._answer(event, ask))
+        if ask_claude is not None:
+            self.on("order-answer", lambda event: self._answer(event, ask_claude))
         self.mark("why-box")
 
-    async def _answer(self, event: GenericEventArguments) -> None:
+    async def _answer(self, event: GenericEventArguments, ask: Ask) -> None:
         said = event.args.get("text", "") if isinstance(event.args, dict) else ""
         question = " ".join(str(said).split())[:MOST_CHARACTERS]
-        wants_claude = isinstance(event.args, dict) and bool(event.args.get("by_claude"))
-        ask = self._ask_claude if wants_claude and self._ask_claude is not None else self._ask
         self._asked_count += 1
         number = self._asked_count
         try:

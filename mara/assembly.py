@@ -47,6 +47,7 @@ def terms_of(settings: Settings) -> Terms:
         carbon_price_usd_per_t=settings.carbon_price_usd_per_t,
         base_rate_usd_per_mwh=settings.base_rate_usd_per_mwh,
         remote_serving_usd_per_mwh=settings.remote_serving_usd_per_mwh,
+        break_promises=settings.break_promises,
     )
 
 

@@ -57,21 +57,38 @@ def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, 
     wanted = _record_for(settings, outside)
     store = Store.open(settings.database_url, durability=settings.durability)
     try:
-        world, parts = outside.world, dict[str, bytes]()
-        stored = store.load()
-        if stored is None:
-            store.begin(wanted, world)
-        else:
-            _refuse_other_run(stored[0], wanted)
-            _, world, parts = stored
-        engine = _engine_of(settings, outside, world, parts, deadline_s)
-        engine.dawn = dawn_of(store.reading, world, outside.charter.grid)
+        if store.run is None:
+            store.begin(wanted, outside.world)
+        engine = _engine_in(store, settings, outside, deadline_s)
         for note in outside.notes:
             log.warning(note)
     except BaseException:
-        store.close()
+        store.discard()
         raise
+    engine.notice = store.loss
     return store, engine
+
+
+def reloaded(settings: Settings, store: Store) -> Engine:
+    """The engine where an open store stands, after that was not where the run was.
+
+    Raises:
+        ConfigError, FeedError: the world outside is not what it was.
+        StoreError: the store cannot be reached, or holds another run or none.
+    """
+    outside = outside_of(settings)
+    store.take_again()
+    return _engine_in(store, settings, outside, settings.plan_deadline_s)
+
+
+def _engine_in(store: Store, settings: Settings, outside: Outside, deadline_s: float) -> Engine:
+    stored = store.load()
+    assert stored is not None
+    run, world, parts = stored
+    _refuse_other_run(run, _record_for(settings, outside))
+    engine = _engine_of(settings, outside, world, parts, deadline_s)
+    engine.dawn = dawn_of(store.reading, world, outside.charter.grid)
+    return engine
 
 
 def _engine_of(
@@ -155,14 +172,20 @@ def platform_of(settings: Settings) -> Platform:
     clock, engagement = SystemClock(), engagement_of(settings)
     advisor = Advisor(engagement, clock)
 
-    def start() -> tuple[Store, Engine, Planner]:
-        store, engine = open_run(settings, settings.plan_deadline_s)
+    def planned(engine: Engine) -> tuple[Engine, Planner]:
         with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
             engine.outlook()
-        return store, engine, planner_of(settings, engine, advisor if engagement.client is not None else None, clock)
+        return engine, planner_of(settings, engine, advisor if engagement.client is not None else None, clock)
+
+    def start() -> tuple[Store, Engine, Planner]:
+        store, engine = open_run(settings, settings.plan_deadline_s)
+        return (store, *planned(engine))
+
+    def reload(store: Store) -> tuple[Engine, Planner]:
+        return planned(reloaded(settings, store))
 
     webhook = Webhook(settings.webhook_url) if settings.webhook_url is not None else None
-    return Platform(start, Latest(Alarm(webhook)), clock, settings.speed, advisor)
+    return Platform(start, Latest(Alarm(webhook)), clock, settings.speed, advisor, reload)
 
 
 def planner_of(

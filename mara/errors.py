@@ -12,9 +12,12 @@
     │  └─ PlanTimeout          no plan before the deadline
     ├─ AdviceError             nothing that may be followed came from the advisor: the plan in force stays
     ├─ CommandError            asked for the impossible: nothing changes
+    │  └─ EngineStopped        nothing is ordered now: the engine has halted, is degraded, or ends
     └─ StoreError              the database did not take it: DEGRADED, tried again
        ├─ StoreBlocked         the disk is full, another program locks it, its server is away: tried until it passes
+       ├─ StoreWentBack        the database stands elsewhere than the run: loaded again, and gone on with from there
        └─ StoreRefused         the database is damaged, locked, of a newer Mara or of another run: not touched
+          └─ StoreLost         its file was taken away while it was in use: nothing more is stored, the run halts
 
 A message says what was expected, what came, and what to do. Vendors' exceptions stop at a wing's door: a wing raises
 one of these from them. A wrong program is not here: it fails an `assert`.
@@ -97,6 +100,10 @@ class CommandError(MaraError):
     exit_code = EXIT_USAGE
 
 
+class EngineStopped(CommandError):
+    """The engine obeys nothing for now: it has not started, has halted, is degraded, or is ending."""
+
+
 class StoreError(MaraError):
     """The database did not take what it was given, or could not be read."""
 
@@ -107,5 +114,13 @@ class StoreBlocked(StoreError):
     """What stands in the way lies outside and passes: nothing was stored, and the same will be taken later."""
 
 
+class StoreWentBack(StoreError):
+    """The database does not stand where the run does, because it lost its last ticks or another writer went on."""
+
+
 class StoreRefused(StoreError):
     """The database must not be touched: damaged, locked by another process, of a newer Mara, or of another run."""
+
+
+class StoreLost(StoreRefused):
+    """The file of the database was removed, replaced or cut short while it was in use: nothing was stored since."""

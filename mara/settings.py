@@ -124,6 +124,11 @@ class Settings(BaseSettings):
     sla_flexibility: bool = Field(
         True, description="plans may leave contracts unserved inside their error budgets; off: never by choice"
     )
+    break_promises: Literal["never", "flexible", "standard"] = Field(
+        "flexible",
+        description="most binding tier whose promises may be broken where power costs more than credit and goodwill "
+        "(twice the rate); `never`: none",
+    )
     horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
     plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")
     carbon_price_usd_per_t: float = Field(50.0, ge=0, le=10_000, description="charged per tonne of CO2")

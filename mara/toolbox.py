@@ -69,8 +69,11 @@ class GetSnapshot(Arguments):
 class ListContracts(Arguments):
     """Arguments of `list_contracts`."""
 
-    about = "Booked power contracts, newest first: tier, power, rate, life, good and bad ticks, credits."
-    state: Annotated[Literal["live", "ended", "all"], Field(description="Which of them.")] = "live"
+    about = (
+        "Booked power contracts, newest first: tier, power, rate, life, good and bad ticks, credits. `waiting` ones "
+        "are confirmed and on disk, and start with the next tick."
+    )
+    state: Annotated[Literal["waiting", "live", "ended", "all"], Field(description="Which of them.")] = "live"
     limit: Annotated[int, Field(ge=1, le=MOST_CONTRACTS)] = 50
 
 

@@ -2,39 +2,23 @@
 
 from collections.abc import Awaitable, Callable
 
-from nicegui import ui
-
 from components.why_box import Ask
-from mara.core.explanation import Explanation
-from mara.errors import MaraError
-from mara.runtime.why_asked import explained_by_claude
-from pages.live import Platform
-from pages.permission import demand_operator
+from mara.api.rights import Deed
+from pages.authorization import Authorized
+from pages.callers import why_not_here
+from pages.frame import told
 
 
-def asking(platform: Platform) -> Callable[[], Awaitable[None]]:
+def asking(platform: Authorized) -> Callable[[], Awaitable[object]]:
     """Asks for advice on the plan in force, and tells who pressed what comes next."""
-
-    async def ask() -> None:
-        try:
-            demand_operator()
-            await platform.ask_claude()
-        except MaraError as error:
-            ui.notify(str(error), type="warning")
-        else:
-            ui.notify("Claude is asked: its answer is weighed before it runs.")
-
-    return ask
+    return lambda: told(platform.ask_claude(), "Claude is asked: its answer is weighed before it runs.")
 
 
-def explaining(platform: Platform) -> Ask | None:
-    """Answers a question by Claude, over what is stored; None where nobody can be asked in this run."""
+def explaining(platform: Authorized) -> Ask | None:
+    """Answers a question by Claude, over what is stored; None where nobody can be asked in this run, or whoever looks
+    may not.
+    """
     advisor = platform.advisor
-    if advisor is None or advisor.state.state == "off":
+    if advisor is None or advisor.state.state == "off" or why_not_here(Deed.ASK_CLAUDE):
         return None
-
-    async def explain(question: str) -> Explanation:
-        demand_operator()
-        return await explained_by_claude(advisor, platform.archive.why, platform.latest.read().snapshot, question)
-
-    return explain
+    return platform.explained

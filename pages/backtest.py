@@ -26,6 +26,7 @@ from components.past import Past
 from components.picture import Channel, Picture, cell
 from components.study_panels import study_cells, study_channels, study_order_panel, study_result_panels
 from components.theme import element
+from mara.api.rights import Deed
 from mara.assembly import BacktestOrder
 from mara.backtest_page import html_of
 from mara.core.units import SECONDS_PER_MINUTE
@@ -33,10 +34,11 @@ from mara.errors import CommandError, MaraError
 from mara.runtime.latest import Published
 from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
-from pages.frame import actions_of, frame
-from pages.live import Platform, Publisher
-from pages.permission import demand_operator
-from pages.workbench import BacktestTask, Report, StudyTask, Task, Workbench
+from pages.authorization import Authorized
+from pages.callers import why_not_here
+from pages.frame import frame, told
+from pages.live import Publisher
+from pages.workbench import BacktestTask, Report, StudyTask, Task
 
 PATH: Final = "/backtest"
 REPORT_PATH: Final = "/backtest/report"
@@ -56,67 +58,60 @@ WORKING: Final = {"bound": "The bound", "scenarios": "Scenarios"}
 class BacktestScreen:
     """The picture of the workbench, which all who look at it share."""
 
-    def __init__(self, workbench: Workbench) -> None:
-        self._workbench = workbench
+    def __init__(self, platform: Authorized) -> None:
+        self._platform = platform
         self._version = -1
         self._results: Picture = {}
 
     def picture(self, _: Published, __: Past) -> Picture:
         """All that the page shows; the results are worked out once for each report."""
-        report = self._workbench.read()
+        report = self._platform.report()
         if report.version != self._version:
             self._version = report.version
             self._results = {**result_channels(results_of(report)), **study_channels(report.study)}
-        cells = progress_cells(report, self._workbench.seconds_left(report))
+        cells = progress_cells(report, self._platform.seconds_left(report))
         return {**self._results, "cells": {**cells, **result_cells(report), **study_cells(report.study)}}
 
 
-def register(platform: Platform, publisher: Publisher, workbench: Workbench, history: Path | None) -> None:
+def register(platform: Authorized, publisher: Publisher, history: Path | None) -> None:
     """Serve the page and the report; `history` is what the live run replays, proposed as the folder."""
-    screen = BacktestScreen(workbench)
+    screen = BacktestScreen(platform)
     proposed = form_fields(str(history) if history is not None else "", DEFAULT_HORIZON_HOURS)
 
-    def order(task_in: Callable[[Mapping[str, Any]], Task], entered: Mapping[str, Any]) -> str:
+    async def order(task_in: Callable[[Mapping[str, Any]], Task], entered: Mapping[str, Any]) -> str:
         try:
-            demand_operator()
-            workbench.start(task_in(entered))
+            await platform.start_work(lambda: task_in(entered))
         except MaraError as error:
             return str(error)
         publisher.look()
         return ""
 
     async def cancel() -> None:
-        try:
-            demand_operator()
-        except MaraError as error:
-            ui.notify(str(error), type="warning")
-            return
-        await run.io_bound(workbench.cancel)
-        publisher.look()
+        if await told(platform.end_work()):
+            publisher.look()
 
     @ui.page(PATH, title="Mara: backtest", dark=None)
     def backtest() -> None:
         picture = publisher.open(ui.context.client, screen.picture)
-        with frame(picture["cells"], actions_of(platform, publisher), PATH), element("div", "leaf"):
+        with frame(platform, publisher, picture["cells"], PATH), element("div", "leaf"):
             with element("div", "leaf-head"):
                 element("h1", "", "Backtest")
                 element("span", "place", "What each way of planning would have earned on real hours")
-            order_panel(proposed, partial(order, task_of))
-            study_order_panel(partial(order, study_task_of))
-            progress_panel(picture["cells"], cancel)
+            refusal = why_not_here(Deed.BACKTEST)
+            order_panel(proposed, partial(order, task_of), refusal)
+            study_order_panel(partial(order, study_task_of), refusal)
+            progress_panel(picture["cells"], None if refusal else cancel)
             empty_panel()
             result_panels(picture)
             study_result_panels(picture)
 
     @app.get(REPORT_PATH, include_in_schema=False)
     async def report() -> Response:
-        results = workbench.read().results
+        results = platform.report().results
         if not results:
             return PlainTextResponse("There is no result yet: run a backtest first.", NOT_FOUND)
         page = await run.io_bound(html_of, results)
         return HTMLResponse(page, headers={"Content-Disposition": 'attachment; filename="mara-backtest.html"'})
-
-    app.on_shutdown(workbench.close)
 
 
 def task_of(entered: Mapping[str, Any]) -> BacktestTask:

@@ -4,7 +4,7 @@ from nicegui import Client, app
 from nicegui.server import Server
 
 from mara.api.app import Beside, api_of
-from mara.api.entrance import Entrance, entrance_of, wants_login
+from mara.api.entrance import Entrance, entrance_of, refuse_nobody, wants_login
 from mara.api.gate import Gate
 from mara.api.headers import SafeHeaders
 from mara.api.metrics import FleetCollector
@@ -15,6 +15,7 @@ from mara.bootstrap import database_file_of, people_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.platform import Platform
 from mara.settings import Settings
+from pages.sockets import bind_sockets
 
 
 def stand_guard(settings: Settings, platform: Platform) -> Entrance:
@@ -24,7 +25,10 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
         ConfigError, StoreError: it would stand open to others, or the users cannot be read.
     """
     clock = SystemClock()
-    people = people_of(settings) if wants_login(settings) else None
+    people = None
+    if wants_login(settings):
+        refuse_nobody(settings)
+        people = people_of(settings)
     try:
         entrance = entrance_of(settings, people, clock)
     except BaseException:
@@ -48,6 +52,7 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
     app.add_middleware(SafeHeaders, is_secure=entrance.is_secure)  # added last, so also on what the gate refuses
     if settings.root_path:
         app.add_middleware(UnderPath, root_path=settings.root_path)
+    bind_sockets(platform.vitals)
     if entrance.is_behind_proxy:
         app.add_middleware(BehindProxy)  # outermost: everything behind it sees who really asks
     if people is not None:

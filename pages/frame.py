@@ -1,6 +1,6 @@
 """What surrounds every page: head, bar with pages, clock and controls, notices; yields where the page draws itself."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from typing import Final
@@ -12,13 +12,16 @@ from components.controls import Actions, notices, run_controls, state_chip, them
 from components.outages import OutageDialog
 from components.picture import Channel
 from components.theme import address, element, head_html, icon
-from mara.api.identity import LOCAL
+from mara.api.identity import LOCAL, Identity
+from mara.api.rights import Deed
 from mara.core.commands import Command, Outage, Restore
 from mara.errors import MaraError
-from pages.live import Platform, Publisher
-from pages.permission import demand_operator, who_looks
+from pages.authorization import Authorized
+from pages.callers import who_looks, why_not_here
+from pages.live import Publisher
 
 STEP_TICKS: Final = 1
+MOST_NAMED: Final = 3
 PAGES: Final = (
     ("/", "Overview"),
     ("/sla", "SLA"),
@@ -31,8 +34,9 @@ HELP_KEY: Final = "?"
 
 
 @contextmanager
-def frame(cells: Channel, actions: Actions, here: str = "") -> Iterator[None]:
+def frame(desk: Authorized, publisher: Publisher, cells: Channel, here: str = "") -> Iterator[None]:
     """Draw the frame from the cells of the first picture; the page goes inside. `here` is its path in PAGES."""
+    actions = actions_of(desk, publisher)
     ui.add_head_html(head_html())
     with element("div", "screen"):
         element("a", "skip", "Skip to the page").props('href="#page"')
@@ -47,7 +51,9 @@ def frame(cells: Channel, actions: Actions, here: str = "") -> Iterator[None]:
             theme_switch()
             _who()
         notices(cells, actions)
-        OutageDialog(down=actions.order_outage, restore=actions.restore)
+        if actions.order_outage is not None and actions.restore is not None:
+            OutageDialog(down=actions.order_outage, restore=actions.restore)
+        desk.undo.bar(ui.context.client)
         with element("div", "page").props("id=page tabindex=-1"):
             yield
 
@@ -69,43 +75,90 @@ def _who() -> None:
     if looker is LOCAL:
         return
     with element("form", "who").props(f'method=post action="{address("/logout")}"'):
-        element("span", "who-name", looker.name).props(f'title="{looker.role}"')
+        element("span", "who-name", looker.name).props(f'title="{_role_of(looker)}"')
         element("button", "button", "Log out").props("type=submit")
 
 
-def actions_of(platform: Platform, publisher: Publisher) -> Actions:
-    """The buttons' deeds: what is refused is said, what is done shows at once."""
-    begin_anew = publisher.begin_anew
+def _role_of(looker: Identity) -> str:
+    """What somebody may, in words."""
+    return f"{looker.role}: looks and changes nothing" if why_not_here(Deed.PAUSE) else looker.role
 
-    def done(command: Callable[[], object]) -> None:
-        try:
-            demand_operator()
-            command()
-        except MaraError as error:
-            ui.notify(str(error), type="warning")
-        publisher.look()
 
-    def order(commands: Sequence[Command], said: str) -> None:
-        try:
-            demand_operator()
-            for command in commands:
-                platform.order(command)
-        except MaraError as error:
-            ui.notify(str(error), type="warning")
-        else:
-            ui.notify(said)
+def actions_of(desk: Authorized, publisher: Publisher) -> Actions:
+    """The buttons' deeds, None for those that whoever looks may not do: what is refused is said, what is done shows at
+    once.
+    """
 
-    def order_outage(sites: Sequence[str], minutes: float) -> None:
-        snapshot = platform.latest.read().snapshot
+    async def done(order: Awaitable[object], said: str = "") -> None:
+        if await told(order, said):
+            publisher.look()
+
+    def pace(deed: Deed, order: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]] | None:
+        return None if why_not_here(deed) else lambda: done(order())
+
+    def set_speed(speed_share: float) -> Awaitable[None]:
+        return done(desk.set_speed(speed_share))
+
+    async def order_outage(sites: Sequence[str], minutes: float) -> None:
+        snapshot = desk.latest.read().snapshot
         ticks = max(1, ceil(minutes / snapshot.tick_minutes)) if snapshot else 1
-        order([Outage(site_id=site, duration_ticks=ticks) for site in sites], "Ordered: down from the next tick on.")
+        down = [Outage(site_id=site, duration_ticks=ticks) for site in sites]
+        await _ordered(desk, down, "Ordered: down from the next tick on.", f"{_named(sites, desk)} down")
 
+    async def restore(sites: Sequence[str]) -> None:
+        back = [Restore(site_id=site) for site in sites]
+        await _ordered(desk, back, "Ordered: back from the next tick on.", f"{_named(sites, desk)} back")
+
+    can_order = not (why_not_here(Deed.OUTAGE) or why_not_here(Deed.RESTORE))
+    can_begin_anew = desk.begin_anew is not None and not why_not_here(Deed.NEW_RUN)
     return Actions(
-        pause=lambda: done(platform.pause),
-        resume=lambda: done(platform.resume),
-        step=lambda: done(lambda: platform.step(STEP_TICKS)),
-        set_speed=lambda speed: done(lambda: platform.set_speed(speed)),
-        order_outage=order_outage,
-        restore=lambda sites: order([Restore(site_id=site) for site in sites], "Ordered: back from the next tick on."),
-        begin_anew=None if begin_anew is None else lambda: done(begin_anew),
+        pause=pace(Deed.PAUSE, desk.pause),
+        resume=pace(Deed.RESUME, desk.resume),
+        step=pace(Deed.STEP, lambda: desk.step(STEP_TICKS)),
+        set_speed=None if why_not_here(Deed.SPEED) else set_speed,
+        order_outage=order_outage if can_order else None,
+        restore=restore if can_order else None,
+        begin_anew=(lambda: done(desk.new_run())) if can_begin_anew else None,
     )
+
+
+async def told(order: Awaitable[object], said: str = "") -> bool:
+    """Have something done, and say what came of it; whether it was done."""
+    try:
+        await order
+    except MaraError as error:
+        ui.notify(str(error), type="warning")
+        return False
+    if said:
+        ui.notify(said)
+    return True
+
+
+async def _ordered(desk: Authorized, commands: Sequence[Command], said: str, what: str) -> None:
+    """Order an outage or its end for all sites or for none, and offer the inverse."""
+    inverse = _inverse_of(commands, desk)
+    if commands and await told(desk.order(*commands), said):
+        desk.undo.offer(what, lambda: desk.order(*inverse))
+
+
+def _inverse_of(commands: Sequence[Command], desk: Authorized) -> list[Command]:
+    """What brings sites back to how they stand now: up, or down until an outage that was ordered before ends."""
+    snapshot = desk.latest.read().snapshot
+    sites = {site.id: site for site in snapshot.sites} if snapshot is not None else {}
+    left = {
+        command.site_id: sites[command.site_id].outage_ends_tick - snapshot.tick - 1
+        for command in commands
+        if isinstance(command, Outage | Restore) and snapshot is not None and command.site_id in sites
+    }
+    return [
+        Outage(site_id=site, duration_ticks=ticks) if ticks > 0 else Restore(site_id=site)
+        for site, ticks in left.items()
+    ]
+
+
+def _named(sites: Sequence[str], desk: Authorized) -> str:
+    """Sites by their names, the first few."""
+    snapshot = desk.latest.read().snapshot
+    names = {site.id: site.name for site in snapshot.sites} if snapshot is not None else {}
+    few = ", ".join(names.get(site, site) for site in sites[:MOST_NAMED])
+    return f"{few} and {len(sites) - MOST_NAMED} more" if len(sites) > MOST_NAMED else few

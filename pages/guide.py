@@ -10,19 +10,20 @@ from components.picture import Picture
 from components.theme import element
 from components.tour import tour
 from mara.runtime.latest import Published
-from pages.frame import actions_of, frame
-from pages.live import Platform, Publisher
+from pages.authorization import Authorized
+from pages.frame import frame
+from pages.live import Publisher
 
 PATH: Final = "/help"
 
 
-def register(platform: Platform, publisher: Publisher) -> None:
+def register(platform: Authorized, publisher: Publisher) -> None:
     """Serve the help at `/help`."""
 
     @ui.page(PATH, title="Help, Mara", dark=None)
     def help_page() -> None:
         picture = publisher.open(ui.context.client, help_picture)
-        with frame(picture["cells"], actions_of(platform, publisher), PATH), element("div", "leaf help"):
+        with frame(platform, publisher, picture["cells"], PATH), element("div", "leaf help"):
             with element("div", "leaf-head"):
                 element("h1", "", "Help")
                 element("p", "place", "What the figures mean, and how each is computed")

@@ -1,6 +1,6 @@
 """How the plan in force was made, how good it is proved to be, what it earns, and what came before it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,13 +17,15 @@ from components.run_history import MOST_RUNS, history_panel, lines_of, run_chann
 from components.shadow_panel import shadow_channel, shadow_panel, worth_channel, worth_panel
 from components.theme import element
 from components.why_box import why_panel
+from mara.api.rights import Deed
 from mara.core.snapshot import OptimizationSnapshot
 from mara.errors import MaraError
 from mara.runtime.latest import Published
 from pages.asking import asking, explaining
-from pages.frame import actions_of, frame
-from pages.live import Platform, Publisher
-from pages.permission import demand_operator
+from pages.authorization import Authorized
+from pages.callers import why_not_here
+from pages.frame import frame, told
+from pages.live import Publisher
 from pages.stored import Stored
 
 PATH: Final = "/optimizer"
@@ -39,7 +41,7 @@ class Reading:
 class OptimizerScreen:
     """The picture of the optimizer for all who look at it; lives as long as the app."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Authorized) -> None:
         self._platform = platform
         self._stored = Stored("optimizer", self._read, Reading())
 
@@ -76,7 +78,7 @@ class OptimizerScreen:
         return Reading(runs=await archive.optimizations(MOST_RUNS))
 
 
-def register(platform: Platform, publisher: Publisher) -> None:
+def register(platform: Authorized, publisher: Publisher) -> None:
     """Serve the optimizer's page."""
     screen = OptimizerScreen(platform)
 
@@ -85,24 +87,25 @@ def register(platform: Platform, publisher: Publisher) -> None:
         await screen.renew()
         can_ask = await _can_ask(platform)
         picture = publisher.open(ui.context.client, screen.picture)
-        with frame(picture["cells"], actions_of(platform, publisher), PATH):
+        with frame(platform, publisher, picture["cells"], PATH):
             _draw(picture, platform, can_ask)
 
 
-async def _can_ask(platform: Platform) -> tuple[str, ...]:
+async def _can_ask(platform: Authorized) -> tuple[str, ...]:
     try:
         return await platform.archive.can_be_asked()
     except MaraError:
         return ()
 
 
-def _draw(picture: Picture, platform: Platform, can_ask: tuple[str, ...]) -> None:
+def _draw(picture: Picture, platform: Authorized, can_ask: tuple[str, ...]) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
-        optimizer_head(_optimize_now(platform))
+        said = "Asked: the new plan comes into force when it is ready."
+        optimizer_head(lambda: told(platform.optimize_now(), said), why_not_here(Deed.OPTIMIZE))
         optimizer_figures(cells)
         with element("div", "lane halves"):
-            reasoning_panel(cells, picture.get("advice", {}), asking(platform))
+            reasoning_panel(cells, picture.get("advice", {}), asking(platform), why_not_here(Deed.ASK_CLAUDE))
             with element("div", "stack"):
                 against_panel(picture.get("against", {}), cells)
                 gains_panel(cells)
@@ -113,20 +116,7 @@ def _draw(picture: Picture, platform: Platform, can_ask: tuple[str, ...]) -> Non
         history_panel(picture.get("runs", {}), _inside(platform))
 
 
-def _optimize_now(platform: Platform) -> Callable[[], None]:
-    def optimize() -> None:
-        try:
-            demand_operator()
-            platform.optimize_now()
-        except MaraError as error:
-            ui.notify(str(error), type="warning")
-        else:
-            ui.notify("Asked: the new plan comes into force when it is ready.")
-
-    return optimize
-
-
-def _inside(platform: Platform) -> Inside:
+def _inside(platform: Authorized) -> Inside:
     async def lines(key: str) -> Sequence[str]:
         if not key.isdecimal():
             return ["No such plan."]

@@ -67,23 +67,22 @@ def serve(
     Returns:
         Whether the operator asked for a new run: the old one is closed, and may be set aside.
 
-    Raises:
-        MaraError: the platform refused to start.
+    Raises: whatever the platform's start raised, a MaraError where it refused.
     """
-    refusals: list[MaraError] = []
+    refusals: list[Exception] = []
     asked: list[bool] = []
+    scheme = "https" if "ssl_certfile" in listening else "http"
 
     async def start() -> None:
         try:
             await platform.start()
             publisher.remember(await platform.series(SERIES_HOURS), await _courses_of(platform))
             _set_apart_what_stays()
-        except MaraError as refusal:
+        except Exception as refusal:  # noqa: BLE001  a fault of ours too: a server without an engine helps nobody
             refusals.append(refusal)
             app.shutdown()
         else:
-            scheme = "https" if "ssl_certfile" in listening else "http"
-            background_tasks.create(_announce(f"{scheme}://{host}:{port}"), name="mara-announce")
+            background_tasks.create(_announce(f"{scheme}://{host}:{port}{root_path}"), name="mara-announce")
 
     def begin_anew() -> None:
         if not asked:
@@ -91,8 +90,8 @@ def serve(
             publisher.tell_of_new_run()
             asyncio.get_running_loop().call_later(TELLING_S, app.shutdown)
 
-    publisher = register(platform, history, root_path)
-    publisher.begin_anew = begin_anew
+    publisher, desk = register(platform, history, root_path)
+    desk.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
     app.timer(look_interval_s, publisher.look)

@@ -34,13 +34,16 @@ from components.site_tables import (
     others_panel,
 )
 from components.theme import address, element
+from mara.api.rights import Deed
 from mara.core.fleet import site_index
 from mara.core.history import Decision
 from mara.core.snapshot import LedgerSum, SitePoint, SiteSnapshot, Snapshot
 from mara.errors import CommandError
 from mara.runtime.latest import Published
-from pages.frame import actions_of, frame
-from pages.live import Platform, Publisher
+from pages.authorization import Authorized
+from pages.callers import why_not_here
+from pages.frame import frame
+from pages.live import Publisher
 from pages.stored import Stored, first_tick_of_day
 
 PATH: Final = "/sites/{site_id}"
@@ -63,7 +66,7 @@ class Reading:
 class SiteScreen:
     """The picture of one site for all who look at it; lives as long as the app."""
 
-    def __init__(self, site_id: str, platform: Platform) -> None:
+    def __init__(self, site_id: str, platform: Authorized) -> None:
         self._site_id = site_id
         self._platform = platform
         self._stored = Stored(f"site {site_id}", self._read, Reading())
@@ -112,7 +115,7 @@ class SiteScreen:
         )
 
 
-def register(platform: Platform, publisher: Publisher) -> None:
+def register(platform: Authorized, publisher: Publisher) -> None:
     """Serve each site at its id."""
     screens: dict[str, SiteScreen] = {}
 
@@ -124,7 +127,7 @@ def register(platform: Platform, publisher: Publisher) -> None:
         if snapshot is not None and _site_in(snapshot, site_id) is None:
             client.status_code = NOT_FOUND
             picture = publisher.open(client, nothing)
-            with frame(picture["cells"], actions_of(platform, publisher)):
+            with frame(platform, publisher, picture["cells"]):
                 _draw_unknown(site_id, snapshot)
             return
         screen = SiteScreen(site_id, platform) if snapshot is None else _screen(screens, site_id, platform)
@@ -132,7 +135,7 @@ def register(platform: Platform, publisher: Publisher) -> None:
         picture = publisher.open(client, screen.picture)
         known = _site_in(snapshot, site_id)
         ui.page_title(f"Mara: {known.name if known else site_id}")
-        with frame(picture["cells"], actions_of(platform, publisher)):
+        with frame(platform, publisher, picture["cells"]):
             _draw(picture, site_id)
 
 
@@ -141,7 +144,7 @@ def nothing(_: Published, __: Past) -> Picture:
     return {}
 
 
-def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Platform) -> SiteScreen:
+def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Authorized) -> SiteScreen:
     """Kept for sites that exist only, so that made-up ids cannot fill the memory."""
     return screens.setdefault(site_id, SiteScreen(site_id, platform))
 
@@ -149,7 +152,7 @@ def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Platform) ->
 def _draw(picture: Picture, site_id: str) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
-        site_head(cells, site_id)
+        site_head(cells, site_id, can_order=not why_not_here(Deed.OUTAGE))
         site_figures(cells)
         with element("div", "lane halves"):
             price_panel()

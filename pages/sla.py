@@ -10,16 +10,19 @@ from components.contract_table import ContractTable, owed_cells, owed_figures, p
 from components.live import LiveTable
 from components.past import Past
 from components.picture import Picture
-from components.request_form import RequestActions, request_form
 from components.sla_panel import TIER_COLUMNS, tier_channel
 from components.theme import element, panel
+from mara.api.rights import Deed
 from mara.core.history import ContractRow
 from mara.errors import CommandError
 from mara.runtime.evidence import evidence_csv, evidence_name
 from mara.runtime.exclusions import Announcement
 from mara.runtime.latest import Published
-from pages.frame import actions_of, frame
-from pages.live import Platform, Publisher
+from pages.authorization import Authorized
+from pages.booking import request_panel
+from pages.callers import why_not_here
+from pages.frame import frame
+from pages.live import Publisher
 from pages.stored import Stored
 
 PATH: Final = "/sla"
@@ -32,22 +35,22 @@ TIERS_HINT: Final = "Live contracts only. A tick is good when the whole promise 
 class SlaScreen:
     """The picture of the promises for all who look at them; lives as long as the app."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Authorized) -> None:
         self._platform = platform
         self._stored: Stored[tuple[ContractRow, ...]] = Stored("contracts", self._read, ())
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
-        snapshot = self._platform.latest.read().snapshot
-        if snapshot is not None:
-            await self._stored.renew(snapshot.tick)
+        published = self._platform.latest.read()
+        if published.snapshot is not None:
+            await self._stored.renew((published.snapshot.tick, published.waiting_count))
 
     def picture(self, published: Published, _: Past) -> Picture:
         """All that the page shows; nothing before the first tick."""
         snapshot = published.snapshot
         if snapshot is None:
             return {}
-        stored = self._stored.newest(snapshot.tick)
+        stored = self._stored.newest((snapshot.tick, published.waiting_count))
         return {
             "cells": owed_cells(snapshot, stored),
             "tiers": tier_channel(snapshot),
@@ -58,7 +61,7 @@ class SlaScreen:
         return await self._platform.archive.contracts("all", MOST_STORED)
 
 
-def register(platform: Platform, publisher: Publisher) -> None:
+def register(platform: Authorized, publisher: Publisher) -> None:
     """Serve the page of promises."""
     screen = SlaScreen(platform)
 
@@ -66,11 +69,11 @@ def register(platform: Platform, publisher: Publisher) -> None:
     async def sla() -> None:
         await screen.renew()
         picture = publisher.open(ui.context.client, screen.picture)
-        with frame(picture["cells"], actions_of(platform, publisher), PATH):
+        with frame(platform, publisher, picture["cells"], PATH):
             _draw(picture, platform)
 
 
-def _draw(picture: Picture, platform: Platform) -> None:
+def _draw(picture: Picture, platform: Authorized) -> None:
     with element("div", "leaf"):
         with element("div", "leaf-head"):
             element("h1", "", "Service levels")
@@ -86,17 +89,26 @@ def _draw(picture: Picture, platform: Platform) -> None:
                     )
                 owed_figures(picture["cells"])
             with panel("Quote and book", "", QUOTE_HINT):
-                request_form(RequestActions(quote=platform.quote, book=platform.book))
+                request_panel(platform)
         with panel("Contracts"):
             sheet = ContractSheet(sheet_actions(platform))
             ContractTable(picture.get("promises", {}), sheet.show)
 
 
-def sheet_actions(platform: Platform) -> SheetActions:
-    """What can be asked and ordered about one contract."""
+def sheet_actions(platform: Authorized) -> SheetActions:
+    """What can be asked and ordered about one contract. Neither order can be taken back, so both are held a moment."""
 
-    async def exclude(contract_id: str, notice: Notice) -> object:
-        return await platform.exclude(announcement_of(contract_id, notice, platform))
+    async def exclude(contract_id: str, notice: Notice) -> None:
+        asked = announcement_of(contract_id, notice, platform)
+        await platform.exclude(asked, only_look=True)
+        said = f"Announced for {contract_id}: it is stored with the next tick, with reason and author."
+        what = f"{notice.kind.capitalize()} of {contract_id}"
+        platform.undo.hold(what, lambda: platform.exclude(asked), said)
+
+    async def cancel(contract_id: str) -> None:
+        await platform.cancel(contract_id, only_look=True)
+        said = f"Ordered: {contract_id} ends with the next tick, and its window is settled."
+        platform.undo.hold(f"Cancel {contract_id}", lambda: platform.cancel(contract_id), said)
 
     async def evidence(contract_id: str) -> None:
         life = await platform.archive.contract(contract_id)
@@ -106,13 +118,14 @@ def sheet_actions(platform: Platform) -> SheetActions:
     return SheetActions(
         read=platform.archive.contract,
         exclude=exclude,
-        cancel=platform.cancel,
+        cancel=cancel,
         evidence=evidence,
         now=lambda: platform.latest.read().snapshot,
+        why_not=why_not_here(Deed.CANCEL) or why_not_here(Deed.EXCLUDE),
     )
 
 
-def announcement_of(contract_id: str, notice: Notice, platform: Platform) -> Announcement:
+def announcement_of(contract_id: str, notice: Notice, platform: Authorized) -> Announcement:
     """A notice in ticks: whole ones, from the tick in which it begins.
 
     Raises:
@@ -129,5 +142,4 @@ def announcement_of(contract_id: str, notice: Notice, platform: Platform) -> Ann
         from_tick=first,
         to_tick=first + ceil(notice.duration_h * SECONDS_PER_HOUR / tick_s),
         reason=notice.reason,
-        author=notice.author,
     )

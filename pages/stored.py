@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -82,18 +82,18 @@ class Stored(Generic[Read]):
         self._name = name
         self._read = read
         self._newest = first
-        self._tick = -1  # of the newest reading
+        self._moment: Hashable = None  # of the newest reading
         self._looks = 0
         self._is_reading = False
 
-    def newest(self, tick: int) -> Read:
-        """What is known, at once; asks for more in the background when it has become old."""
+    def newest(self, moment: Hashable) -> Read:
+        """What is known, at once; asks for more in the background when it is of another moment: a tick, mostly."""
         self._looks += 1
-        if tick != self._tick and self._looks >= LOOKS_BETWEEN and not self._is_reading:
-            background_tasks.create(self.renew(tick), name=f"reading {self._name}")
+        if moment != self._moment and self._looks >= LOOKS_BETWEEN and not self._is_reading:
+            background_tasks.create(self.renew(moment), name=f"reading {self._name}")
         return self._newest
 
-    async def renew(self, tick: int) -> None:
+    async def renew(self, moment: Hashable) -> None:
         """Read now. A store that does not answer leaves what was known; the engine's own state says what is wrong."""
         if self._is_reading:
             return
@@ -104,6 +104,6 @@ class Stored(Generic[Read]):
         except (MaraError, TimeoutError) as error:
             log.warning("the archive did not answer", extra={"what": self._name, "reason": str(error)})
         else:
-            self._tick = tick
+            self._moment = moment
         finally:
             self._is_reading, self._looks = False, 0

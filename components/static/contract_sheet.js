@@ -1,10 +1,10 @@
 // One contract in a dialog: facts, a strip of all its ticks, windows, exclusions, and forms to exclude ticks and cancel.
 const HIGHT = { good: 1, bad: 1, excluded: 0.55 };
-const RENEWED_AFTER_MS = 2_500; // what was ordered is stored with the next tick
 const LEAST_SHARE = 0.0035; // of the strip: a single bad tick of a month is still to be seen
 
 export default {
-  props: { kinds: Array, life: Object, said: Object },
+  props: { kinds: Array, life: Object, said: Object, forbidden: String },
+  emits: ["order-cancel", "order-exclude", "show-evidence"],
   data() {
     return { asks: "", values: this.blank(), busy: "" };
   },
@@ -15,14 +15,14 @@ export default {
     },
     said(said) {
       this.busy = "";
-      if (!said.text) return;
+      if (!said.taken) return;
       this.asks = "";
-      setTimeout(() => this.$refs.sheet?.open && this.$emit("renew"), RENEWED_AFTER_MS);
+      this.$refs.sheet?.close(); // the bar that undoes it lies outside
     },
   },
   methods: {
     blank() {
-      return { kind: "maintenance", begins: "", hours: "1", reason: "", author: "" };
+      return { kind: "maintenance", begins: "", hours: "1", reason: "" };
     },
     reset() {
       this.asks = "";
@@ -90,32 +90,41 @@ export default {
       const choose = { id: "exclude-kind", class: "field", value: this.values.kind, onChange: (event) => (this.values.kind = event.target.value) };
       const send = (event) => {
         event.preventDefault();
-        this.send("exclude", { ...this.values });
+        this.asks = "announce";
       };
       return Vue.h("form", { class: "request-form", "aria-label": "Exclude ticks", onSubmit: send }, [
         Vue.h("div", { class: "request-field request-tier" }, [Vue.h("label", { for: "exclude-kind" }, "By order of"), Vue.h("select", choose, options)]),
         this.field("begins", "Begins (UTC)", { required: true, maxlength: 25, autocomplete: "off", placeholder: "2025-07-05 14:00" }),
         this.field("hours", "Hours", { inputmode: "decimal", required: true, maxlength: 8 }),
         this.field("reason", "Reason", { required: true, maxlength: 200, autocomplete: "off" }),
-        this.field("author", "Announced by", { required: true, maxlength: 80, autocomplete: "name" }),
-        Vue.h("button", { type: "submit", class: "button button-strong", disabled: this.busy === "exclude" }, "Announce"),
+        Vue.h("button", { type: "submit", class: "button button-strong" }, "Announce \u2026"),
         this.dismiss(),
         Vue.h("p", { class: "note exclude-note" }, "Maintenance is announced 72 hours ahead and takes at most 4 hours a calendar month. What is announced cannot be taken back."),
+      ]);
+    },
+    question(label, words, no, before, event, detail) {
+      return Vue.h("div", { class: "sheet-buttons", role: "group", "aria-label": label }, [
+        Vue.h("p", { class: "note cancel-note" }, words),
+        Vue.h("button", { type: "button", class: "button", onClick: () => (this.asks = before) }, no),
+        Vue.h("button", { type: "button", class: "button button-strong", disabled: this.busy === event, onClick: () => this.send(event, detail) }, label),
       ]);
     },
     dismiss() {
       return Vue.h("button", { type: "button", class: "button", onClick: () => (this.asks = "") }, "Not now");
     },
     orders() {
-      const evidence = Vue.h("button", { type: "button", class: "button", disabled: this.busy === "evidence", onClick: () => this.send("evidence") }, "Download evidence (CSV)");
+      const evidence = Vue.h("button", { type: "button", class: "button", disabled: this.busy === "show-evidence", onClick: () => this.send("show-evidence") }, "Download evidence (CSV)");
+      if (this.forbidden) return Vue.h("div", { class: "sheet-buttons" }, [Vue.h("p", { class: "note cancel-note" }, `No orders here: ${this.forbidden}.`), evidence]);
       if (!this.life.is_live) return Vue.h("div", { class: "sheet-buttons" }, [evidence]);
       if (this.asks === "exclude") return this.exclusion();
+      if (this.asks === "announce") {
+        const { kind, begins, hours } = this.values;
+        const words = `${kind[0].toUpperCase()}${kind.slice(1)} from ${begins} UTC for ${hours} h: these ticks will not count. It goes out in ten seconds, after that it cannot be taken back.`;
+        return this.question("Announce it", words, "Back", "exclude", "order-exclude", { ...this.values });
+      }
       if (this.asks === "cancel") {
-        return Vue.h("div", { class: "sheet-buttons", role: "group", "aria-label": "Cancel this contract" }, [
-          Vue.h("p", { class: "note cancel-note" }, "It ends with the next tick, for good; its window is settled as if it had ended."),
-          Vue.h("button", { type: "button", class: "button", onClick: () => (this.asks = "") }, "Keep it"),
-          Vue.h("button", { type: "button", class: "button button-strong", disabled: this.busy === "cancel", onClick: () => this.send("cancel") }, "Cancel the contract"),
-        ]);
+        const words = "It ends for good, and its window is settled as if it had ended. It goes out in ten seconds, after that it cannot be taken back.";
+        return this.question("Cancel the contract", words, "Keep it", "", "order-cancel");
       }
       return Vue.h("div", { class: "sheet-buttons" }, [
         evidence,
@@ -147,13 +156,12 @@ export default {
   render() {
     const life = this.life;
     const close = () => this.$refs.sheet.close();
-    const said = this.said.error ?? this.said.text;
     return Vue.h("dialog", { class: "sheet contract-sheet", ref: "sheet", "aria-labelledby": "contract-title" }, life.id ? [
       Vue.h("div", { class: "sheet-top" }, [
         Vue.h("div", [Vue.h("h2", { class: "sheet-title", id: "contract-title" }, life.title), Vue.h("p", { class: "sheet-note" }, life.about)]),
         Vue.h("button", { type: "button", class: "icon-button", "aria-label": "Close", title: "Close (Esc)", onClick: close }, "\u2715"),
       ]),
-      Vue.h("p", { class: "note sheet-said", role: "status", "data-state": this.said.error ? "bad" : undefined }, said ?? ""),
+      Vue.h("p", { class: "note sheet-said", role: "status", "data-state": this.said.error ? "bad" : undefined }, this.said.error ?? ""),
       ...this.body(),
     ] : []);
   },

@@ -11,6 +11,7 @@ function cellOf(value, column) {
 
 export default {
   props: { columns: Array, rows: Object, tiers: Array, states: Array },
+  emits: ["show-contract"],
   data() {
     return { shown: this.rows, state: "live", tier: "", wanted: "", more: false };
   },
@@ -52,7 +53,7 @@ export default {
       ]);
     },
     row([, , , id, name, ...cells]) {
-      const open = { type: "button", class: "row-button", title: `Open ${name} (${id})`, onClick: () => this.$emit("open", { id }) };
+      const open = { type: "button", class: "row-button", title: `Open ${name} (${id})`, onClick: () => this.$emit("show-contract", { id }) };
       const head = Vue.h("th", { scope: "row", class: this.columns[0].look }, [
         Vue.h("button", open, [
           Vue.h("span", { class: "row-name" }, name),

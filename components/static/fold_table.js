@@ -7,6 +7,7 @@ function cellOf(value, column) {
 
 export default {
   props: { name: String, caption: String, empty: String, columns: Array, rows: Object, details: Object },
+  emits: ["show-inside"],
   data() {
     return { shown: this.rows, open: {} };
   },
@@ -19,7 +20,7 @@ export default {
   methods: {
     toggle(key) {
       this.open = { ...this.open, [key]: !this.open[key] };
-      if (this.open[key] && !this.details[key]) this.$emit("open", { key });
+      if (this.open[key] && !this.details[key]) this.$emit("show-inside", { key });
     },
     inside(key) {
       const lines = this.details[key];

@@ -1,14 +1,15 @@
 // A form whose fields are told by the server: [{key, label, kind, value, ...}]. What was entered goes out in one event,
 // and is judged by the server; the browser only spares a round trip for what is plainly missing or out of range.
 export default {
-  props: { name: String, fields: Array, submit: String, label: String, refusal: String },
+  props: { name: String, fields: Array, submit: String, label: String, refusal: String, forbidden: String },
+  emits: ["order-work"],
   data() {
     return { values: Object.fromEntries(this.fields.map((field) => [field.key, field.value])) };
   },
   methods: {
     send(event) {
       event.preventDefault();
-      this.$emit("order", { ...this.values });
+      if (!this.forbidden) this.$emit("order-work", { ...this.values });
     },
     control(field) {
       const id = `${this.name}-${field.key}`;
@@ -58,8 +59,10 @@ export default {
   },
   render() {
     const fields = this.fields.map((field) => (field.kind === "several" ? this.several(field) : this.one(field)));
-    const button = Vue.h("button", { type: "submit", class: "button button-strong order-submit" }, this.submit);
-    const refusal = this.refusal ? Vue.h("p", { class: "order-refusal", role: "alert" }, this.refusal) : null;
+    const look = { type: "submit", class: "button button-strong order-submit", disabled: Boolean(this.forbidden) };
+    const button = Vue.h("button", look, this.submit);
+    const said = this.forbidden || this.refusal;
+    const refusal = said ? Vue.h("p", { class: "order-refusal", role: this.forbidden ? undefined : "alert" }, said) : null;
     const attributes = { class: "order-form", "aria-label": this.label, onSubmit: this.send };
     return Vue.h("form", attributes, [...fields, button, refusal]);
   },

@@ -8,6 +8,7 @@ const SAID = { down: "down", partial: "partly out", curtailed: "curtailed", runn
 
 export default {
   props: { durations: Array },
+  emits: ["order-down", "order-restore"],
   data() {
     return { places: {}, chosen: [], minutes: this.durations[1][0], wanted: "" };
   },
@@ -34,7 +35,8 @@ export default {
     },
     send(event) {
       const detail = { sites: [...this.chosen], minutes: this.minutes };
-      this.$emit(event, detail);
+      if (event === "down") this.$emit("order-down", detail);
+      else this.$emit("order-restore", detail);
       this.$refs.sheet.close();
     },
     rows() {
@@ -79,7 +81,7 @@ export default {
     const many = Object.keys(this.places).length > 20;
     return Vue.h("dialog", { ref: "sheet", class: "sheet", "aria-labelledby": "outage-title", onClose: this.closed }, [
       Vue.h("h2", { class: "sheet-title", id: "outage-title" }, "Take sites down or back"),
-      Vue.h("p", { class: "sheet-note" }, "From the next tick on. Their Premium load moves to reserve elsewhere; the rest is off until it fits again. Outages of the world itself end by themselves."),
+      Vue.h("p", { class: "sheet-note" }, "From the next tick on. Their Premium load moves elsewhere at once, and Flexible, Spot and tokens there give way to it; the rest is off for a tick at least, until it fits again. Outages of the world itself end by themselves."),
       many || this.wanted ? Vue.h("input", search) : null,
       Vue.h("ul", { class: "sheet-list", "aria-label": "Sites" }, this.rows()),
       Vue.h("label", { class: "sheet-field", for: "outage-minutes" }, ["How long, on the fleet's clock", Vue.h("select", select, options)]),

@@ -1,16 +1,19 @@
-// A request for a contract, priced while it is typed. Emits `ask` with what was entered and a number that grows, so that
-// an answer that was overtaken is let go, and `book` with the quote's id. All texts come from the server, shown as texts.
+// A request for a contract, priced while it is typed. Emits `order-quote` with what was entered and a number that grows, so
+// that an answer that was overtaken is let go, and, after a question, `order-book` with the quote's id. Enter in a field asks
+// for a price and never books. All texts come from the server, shown as texts.
 const PAUSE_MS = 350;
-const TWO_TAPS_MS = 600; // a second Enter right after a price appeared was meant for the first question
+const TWO_TAPS_MS = 400; // a second press right after the question appeared was meant for the first button
 
 export default {
   props: { tiers: Array, regions: Array, compact: Boolean, hint: String, offer: Object, booking: Object },
+  emits: ["order-quote", "order-book"],
   data() {
     return {
       values: { tier: "standard", power: "", hours: "", customer: "", region: "" },
       asked: 0, // number of the newest question
       answered: 0, // and of the newest answer
-      shownAtMs: 0,
+      asks: false, // whether to book
+      asksSinceMs: 0,
       booking_id: "",
       dirty: false, // something was entered that has not been asked yet
       at: 0, // simulated time, epoch s
@@ -26,7 +29,7 @@ export default {
   watch: {
     offer(offer) {
       this.answered = Math.max(this.answered, offer.number ?? 0);
-      this.shownAtMs = performance.now();
+      this.asks = false;
     },
     booking() {
       this.booking_id = "";
@@ -58,6 +61,7 @@ export default {
     set(key, value) {
       this.values[key] = value;
       this.dirty = true;
+      this.asks = false;
       clearTimeout(this.timer);
       if (this.complete) this.timer = setTimeout(this.ask, PAUSE_MS);
       else this.asked += 1; // what is under way answers a question that nobody asks any more
@@ -67,18 +71,22 @@ export default {
       this.dirty = false;
       if (!this.complete) return;
       this.asked += 1;
-      this.$emit("ask", { ...this.values, number: this.asked });
+      this.$emit("order-quote", { ...this.values, number: this.asked });
+    },
+    askToBook() {
+      this.asks = true;
+      this.asksSinceMs = performance.now();
+      this.$nextTick(() => this.$el.querySelector(".request-sure")?.focus());
     },
     book() {
-      if (!this.canBook) return;
+      if (!this.canBook || performance.now() - this.asksSinceMs < TWO_TAPS_MS) return;
+      this.asks = false;
       this.booking_id = this.current.id;
-      this.$emit("book", { id: this.current.id, customer: this.values.customer });
+      this.$emit("order-book", { id: this.current.id, customer: this.values.customer });
     },
     send(event) {
       event.preventDefault();
-      if (this.canBook && !this.dirty) {
-        if (performance.now() - this.shownAtMs > TWO_TAPS_MS) this.book();
-      } else if (!this.booking_id) this.ask();
+      if (!this.canBook && !this.booking_id) this.ask();
     },
     choose(other) {
       Object.assign(this.values, { tier: other.tier, power: other.power, hours: other.hours });
@@ -121,12 +129,17 @@ export default {
         this.input("power", "Power", "MW", { ...decimal, placeholder: "5", title: this.hint }),
         this.input("hours", "Duration", "h", { ...decimal, placeholder: "48" }),
         ...(this.compact ? [] : this.who()),
-        Vue.h("button", { type: "submit", class: "button button-strong request-go", disabled: !this.complete || Boolean(this.booking_id) }, this.goes()),
+        this.go(),
       ];
+    },
+    go() {
+      const look = { class: "button button-strong request-go", disabled: !this.complete || Boolean(this.booking_id) || this.asks };
+      const does = this.canBook ? { key: "book", type: "button", onClick: this.askToBook } : { key: "quote", type: "submit" };
+      return Vue.h("button", { ...look, ...does }, this.goes());
     },
     goes() {
       if (this.booking_id) return "Booking \u2026";
-      if (this.canBook) return "Book";
+      if (this.canBook) return "Book \u2026";
       return this.busy ? "Pricing \u2026" : "Quote";
     },
     priced() {
@@ -154,6 +167,18 @@ export default {
         Vue.h("p", { class: "note", "data-state": this.ticksLeft ? undefined : "warn" }, this.holds(starts)),
       ];
     },
+    question() {
+      const { price, charge, site } = this.current;
+      const { power, tier, hours } = this.values;
+      const words = `Book ${power} MW ${tier} for ${hours} h at ${site}, ${price} USD/MWh, ${charge}? It can be undone for ten seconds.`;
+      return [
+        Vue.h("p", { class: "request-question" }, words),
+        Vue.h("div", { class: "sheet-buttons" }, [
+          Vue.h("button", { type: "button", class: "button", onClick: () => (this.asks = false) }, "Not yet"),
+          Vue.h("button", { type: "button", class: "button button-strong request-sure", onClick: this.book }, "Book it"),
+        ]),
+      ];
+    },
     holds(starts) {
       if (!this.ticksLeft) return "This price has expired: press Quote for a new one.";
       const ticks = window.mara.number(this.ticksLeft);
@@ -179,7 +204,7 @@ export default {
       if (this.current.error) return [Vue.h("p", { class: "note", "data-state": "warn" }, this.current.error)];
       const failed = this.booking.error && this.booking.id === this.current.id ? this.booking.error : "";
       return [
-        ...(this.current.refusal ? this.refused() : this.priced()),
+        ...(this.current.refusal ? this.refused() : this.asks && this.canBook ? this.question() : this.priced()),
         failed ? Vue.h("p", { class: "note", role: "alert", "data-state": "bad" }, failed) : null,
       ];
     },

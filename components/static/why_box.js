@@ -1,8 +1,9 @@
-// A question box. Emits `ask` with the text; the server answers through the prop `answer`, texts only, shown as text.
+// A question box. Emits `ask-why` with the text, or `order-answer` for one that costs money; the server answers through the prop `answer`, texts only, shown as text.
 export default {
   props: { examples: Array, longest: Number, answer: Object, by_claude: Boolean },
+  emits: ["ask-why", "order-answer"],
   data() {
-    return { text: "", busy: false };
+    return { text: "", busy: false, isSure: false };
   },
   watch: {
     answer() {
@@ -15,7 +16,8 @@ export default {
       if (!asked || this.busy) return;
       this.text = asked;
       this.busy = true;
-      this.$emit("ask", { text: asked, by_claude: byClaude });
+      this.isSure = false;
+      this.$emit(byClaude ? "order-answer" : "ask-why", { text: asked });
     },
     form() {
       const field = {
@@ -35,7 +37,8 @@ export default {
         class: "button",
         disabled: this.busy || !this.text.trim(),
         title: "Looks up what is stored and puts it into words; every number stays a stored fact. Costs some cents.",
-        onClick: () => this.ask(this.text, true),
+        onClick: () => (this.isSure ? this.ask(this.text, true) : (this.isSure = true)),
+        onBlur: () => (this.isSure = false),
       };
       const send = (event) => {
         event.preventDefault();
@@ -45,7 +48,7 @@ export default {
         Vue.h("label", { class: "sr-only", for: "why-field" }, "Your question"),
         Vue.h("input", field),
         Vue.h("button", submit, this.busy ? "Looking \u2026" : "Ask"),
-        this.by_claude ? Vue.h("button", claude, "Ask Claude") : null,
+        this.by_claude ? Vue.h("button", claude, this.isSure ? "It costs some cents: ask" : "Ask Claude") : null,
       ]);
     },
     chips(questions) {

@@ -33,7 +33,7 @@ def api_of(engine: Engine, collector: Collector | None = None, is_over: Callable
     app = _app_of(engine, Stream(engine.latest, is_over))
     if collector is not None:
         _add_metrics(app, collector)
-    return Repeats(app)
+    return Repeats(app, engine.orders)
 
 
 def schema_of(engine: Engine) -> dict[str, Any]:

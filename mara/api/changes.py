@@ -1,12 +1,11 @@
 """What can be changed: quotes, bookings, a new plan, the engine's controls."""
 
 from datetime import timedelta
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 
-from mara.api.identity import Identity, identity_in
 from mara.api.inputs import (
     CommitmentInput,
     ControlInput,
@@ -21,27 +20,28 @@ from mara.api.inputs import (
 )
 from mara.api.port import Engine, snapshot_of
 from mara.api.problems import NotThereError, UnfitError, documented
-from mara.core.commands import Outage, Restore
+from mara.api.rights import Deed, permit
+from mara.core.commands import Outage, Receipt, Restore
 from mara.core.fleet import site_index
 from mara.core.quote import Ask, Booking, Quote, plain_of
-from mara.core.snapshot import Snapshot
-from mara.errors import CommandError
+from mara.core.snapshot import ContractSnapshot, Snapshot
+from mara.errors import CommandError, EngineStopped
 from mara.runtime.exclusions import MAINTENANCE, Announcement
 
 
 class Done(BaseModel):
-    """An order that was taken; it is obeyed in the tick named, or at once."""
+    """Something that was taken; what was ordered is on disk, and is obeyed in the tick named: see GET /api/orders."""
 
     done: str
     tick: int
+    orders: tuple[int, ...] = ()
 
 
 def changing_routes(engine: Engine) -> APIRouter:
     """Every POST and DELETE of the API."""
     router = APIRouter(prefix="/api", responses=documented(401, 403, 409, 413, 421, 422, 429, 503))
-    operator = Depends(_operator)
 
-    @router.post("/quotes", status_code=201, dependencies=[operator])
+    @router.post("/quotes", status_code=201, dependencies=[_may(Deed.QUOTE)])
     async def quote(asked: QuoteInput) -> Quote:
         """A price that holds until `expires_tick`; refused with what would fit where no site can hold it."""
         offer = await engine.quote(
@@ -57,36 +57,42 @@ def changing_routes(engine: Engine) -> APIRouter:
             raise UnfitError(offer.refusal, plain_of(offer)["alternatives"])
         return offer
 
-    @router.post("/commitments", status_code=201, dependencies=[operator])
+    @router.post("/commitments", status_code=201, dependencies=[_may(Deed.BOOK)])
     async def commit(asked: CommitmentInput) -> Booking:
         """Book a quote at its price; the same quote again is answered as the first time."""
         return await engine.book(asked.quote_id, asked.customer)
 
-    @router.delete("/commitments/{contract_id:path}", dependencies=[operator], responses=documented(404))
+    @router.delete("/commitments/{contract_id:path}", dependencies=[_may(Deed.CANCEL)], responses=documented(404))
     async def cancel(contract_id: Named) -> Done:
         """End a live contract with the next tick; its window is settled as if it had ended."""
-        if all(contract.id != contract_id for contract in snapshot_of(engine).contracts):
+        try:
+            receipt = await engine.cancel(contract_id)
+        except EngineStopped:
+            raise
+        except CommandError as error:
+            if any(contract.id == contract_id for contract in snapshot_of(engine).contracts):
+                raise
             raise NotThereError(
                 f"there is no live contract {contract_id!r}: GET /api/commitments?state=live names them"
-            )
-        engine.cancel(contract_id)
-        return _done(engine, f"{contract_id} ends")
+            ) from error
+        return Done(done=f"{contract_id} ends", tick=receipt.tick, orders=receipt.numbers)
 
-    @router.post("/optimize", status_code=202, dependencies=[operator])
+    @router.post("/optimize", status_code=202, dependencies=[_may(Deed.OPTIMIZE)])
     async def optimize() -> Done:
         """Have a new plan made now; it comes into force as soon as it is there."""
         engine.optimize_now()
         return _done(engine, "a new plan is being made")
 
-    @router.post("/control", dependencies=[operator])
+    @router.post("/control")
     async def control(asked: ControlInput, request: Request) -> Done:
         """Steer the engine, inject or end an outage, announce maintenance."""
-        return _done(engine, await _obey(asked, engine, identity_in(request.scope)))
+        await permit(request.scope, Deed.EXCLUDE if isinstance(asked, MaintenanceInput) else Deed(asked.action))
+        return await _obey(asked, engine)
 
     return router
 
 
-async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> str:
+async def _obey(asked: ControlInput, engine: Engine) -> Done:
     match asked:
         case PaceInput(action="pause"):
             engine.pause()
@@ -97,35 +103,44 @@ async def _obey(asked: ControlInput, engine: Engine, identity: Identity) -> str:
         case SpeedInput():
             engine.set_speed(asked.speed)
         case OutageInput():
-            engine.order(Outage(site_id=_site_id(engine, asked.site_id), duration_ticks=asked.ticks))
+            outage = Outage(site_id=_site_id(engine, asked.site_id), duration_ticks=asked.ticks)
+            return _ordered("outage", await engine.order(outage))
         case RestoreInput():
-            engine.order(Restore(site_id=_site_id(engine, asked.site_id)))
+            return _ordered("restore", await engine.order(Restore(site_id=_site_id(engine, asked.site_id))))
         case MaintenanceInput():
-            return await _announce(asked, engine, identity)
-    return asked.action
+            return _done(engine, await _announce(asked, engine))
+    return _done(engine, asked.action)
 
 
-async def _announce(asked: MaintenanceInput, engine: Engine, identity: Identity) -> str:
-    """Maintenance of a site, for every contract that runs there now."""
+async def _announce(asked: MaintenanceInput, engine: Engine) -> str:
+    """Maintenance of a site, for every contract that runs there and is live in that time: for all, or for none."""
+    snapshot, site_id = snapshot_of(engine), _site_id(engine, asked.site_id)
     if asked.from_ >= asked.to:
         raise CommandError("an exclusion should end after it begins: correct its times")
-    snapshot, site_id = snapshot_of(engine), _site_id(engine, asked.site_id)
+    span = span_of(asked, snapshot)
+    if span[0] >= span[1]:
+        raise CommandError(f"no whole tick of {snapshot.tick_minutes:g} minutes lies in that time: correct from and to")
     there = [contract for contract in snapshot.contracts if contract.site_id == site_id]
-    if not there:
-        raise CommandError(f"no contract runs at {site_id!r}: there is nothing to announce")
-    first, end = span_of(asked, snapshot)
-    for contract in there:
-        await engine.exclude(
-            Announcement(
-                kind=MAINTENANCE,
-                contract_id=contract.id,
-                from_tick=first,
-                to_tick=end,
-                reason=asked.reason,
-                author=identity.name,
-            )
+    spans = {contract.id: _lived(span, contract, snapshot) for contract in there}
+    concerned = {name: (first, end) for name, (first, end) in spans.items() if first < end}
+    if not concerned:
+        told = f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
+        raise CommandError(f"nothing is to be announced at {site_id!r}: {told}")
+    await engine.exclude(
+        *(
+            Announcement(kind=MAINTENANCE, contract_id=name, from_tick=first, to_tick=end, reason=asked.reason)
+            for name, (first, end) in concerned.items()
         )
-    return f"maintenance announced to {len(there)} contracts"
+    )
+    ended = len(there) - len(concerned)
+    return f"maintenance announced to {len(concerned)} contracts" + (f", {ended} end before it" if ended else "")
+
+
+def _lived(span: tuple[int, int], contract: ContractSnapshot, snapshot: Snapshot) -> tuple[int, int]:
+    """The part of a span of ticks in which a contract is live; empty, its ends crossed, where there is none."""
+    tick = timedelta(minutes=snapshot.tick_minutes)
+    starts, ends = (snapshot.tick + (at - snapshot.at) // tick for at in (contract.starts_at, contract.ends_at))
+    return max(span[0], starts), min(span[1], ends)
 
 
 def span_of(asked: MaintenanceInput, snapshot: Snapshot) -> tuple[int, int]:
@@ -140,12 +155,17 @@ def _site_id(engine: Engine, named: str) -> str:
     return known[site_index(known, named)].id
 
 
-def _operator(request: Request) -> None:
-    """Insist on the role that changes need."""
-    identity = identity_in(request.scope)
-    if not identity.may("operator"):
-        told = f"that needs the role operator, {identity.name} is {identity.role}: ask an admin"
-        raise HTTPException(403, told)
+def _may(deed: Deed) -> Any:
+    """Insist on the right to a deed, before anything is done."""
+
+    async def judge(request: Request) -> None:
+        await permit(request.scope, deed)
+
+    return Depends(judge)
+
+
+def _ordered(what: str, receipt: Receipt) -> Done:
+    return Done(done=what, tick=receipt.tick, orders=receipt.numbers)
 
 
 def _done(engine: Engine, what: str) -> Done:

@@ -12,9 +12,10 @@ from mara.api.origins import Origins, is_loopback
 from mara.errors import ConfigError
 from mara.runtime.clock import Clock
 from mara.settings import Settings
+from mara.store import upkeep
 from mara.store.people import People
 
-_ADD_A_USER: Final = "make one with `mara user add NAME --role admin`"
+_NOBODY: Final = "people would log in here, and there is no user yet: make one with `mara user add NAME --role admin`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,17 @@ def wants_login(settings: Settings) -> bool:
     return settings.auth == "on" or (settings.auth == "auto" and is_open(settings))
 
 
+def refuse_nobody(settings: Settings) -> None:
+    """Before users are looked up: a start that is refused leaves no database behind.
+
+    Raises:
+        ConfigError: there is none yet, and so nobody who could log in; or passwords would cross the network openly.
+    """
+    _refuse_without_tls(settings)
+    if not upkeep.make_ready(settings.database_url, make=False):
+        raise ConfigError(_NOBODY)
+
+
 def is_open(settings: Settings) -> bool:
     """Whether other machines reach the server."""
     return settings.behind_proxy or not is_loopback(settings.host)
@@ -63,15 +75,10 @@ def entrance_of(settings: Settings, people: People | None, clock: Clock) -> Entr
     Raises:
         ConfigError: it would stand open to others without TLS, or with nobody who may log in.
     """
-    certificate, key = _pair_of(settings)
+    certificate, key = _refuse_without_tls(settings)
     speaks_tls = certificate is not None
-    if is_open(settings) and not speaks_tls and not settings.behind_proxy:
-        raise ConfigError(
-            f"to listen on {settings.host} passwords need TLS: set MARA_TLS_CERT and MARA_TLS_KEY, or put a proxy that "
-            "speaks TLS before it and set MARA_BEHIND_PROXY"
-        )
     if people is not None and not people.all():
-        raise ConfigError(f"people would log in here, and there is no user yet: {_ADD_A_USER}")
+        raise ConfigError(_NOBODY)
     # The server's own reading of X-Forwarded-For believes what clients write into it.
     listening: dict[str, Any] = {"proxy_headers": False}
     if speaks_tls:
@@ -107,6 +114,17 @@ def names_of_certificate(file: Path) -> tuple[str, ...]:
         return ()
     addresses = (str(address) for address in names.get_values_for_type(x509.IPAddress))
     return (*names.get_values_for_type(x509.DNSName), *addresses)
+
+
+def _refuse_without_tls(settings: Settings) -> tuple[Path | None, Path | None]:
+    """Certificate and key. Raises ConfigError: passwords would cross the network in the open."""
+    pair = _pair_of(settings)
+    if is_open(settings) and pair[0] is None and not settings.behind_proxy:
+        raise ConfigError(
+            f"to listen on {settings.host} passwords need TLS: set MARA_TLS_CERT and MARA_TLS_KEY, or put a proxy that "
+            "speaks TLS before it and set MARA_BEHIND_PROXY"
+        )
+    return pair
 
 
 def _pair_of(settings: Settings) -> tuple[Path | None, Path | None]:

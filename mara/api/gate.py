@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mara.api.attendance import Attendance
-from mara.api.identity import DOORKEEPER_KEY, LOCAL, NOBODY, SCOPE_KEY, Doorkeeper, Identity, address_of
+from mara.api.identity import CALLER, DOORKEEPER_KEY, LOCAL, NOBODY, SCOPE_KEY, Doorkeeper, Identity, address_of
 from mara.api.limits import Limits, neighbourhood_of
 from mara.api.login import LOGIN_PATH, Login
 from mara.api.origins import SAFE_METHODS, Origins, Refusal
@@ -102,6 +102,7 @@ class Gate:
             return
         scope[SCOPE_KEY] = identity or NOBODY
         scope[DOORKEEPER_KEY] = self._doorkeeper
+        CALLER.set(scope)
         if identity is not None:
             ACTOR.set(Actor(name=identity.name, address=address_of(scope)))
             if self._doorkeeper is not None and scope["type"] == "websocket":

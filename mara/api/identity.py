@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,7 @@ from starlette.types import Scope
 
 from mara.api.origins import bearer_of
 from mara.api.secrets import TOKEN_PREFIX, digest_of
-from mara.errors import CommandError, StoreError
+from mara.errors import StoreError
 from mara.runtime.clock import Clock
 from mara.store.people import ROLES, People, Person, Session, Token
 
@@ -21,6 +22,8 @@ REMEMBERED_S: Final = 15.0
 MAX_REMEMBERED: Final = 1_000
 SCOPE_KEY: Final = "mara.identity"
 DOORKEEPER_KEY: Final = "mara.doorkeeper"
+CALLER: Final[ContextVar[Scope | None]] = ContextVar("mara_caller", default=None)
+"""The request or websocket whose message is being answered: set by the gate, and by nothing that a message says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +42,6 @@ class Identity:
     def may(self, role: str) -> bool:
         """Whether this is somebody of that role, or of a higher one."""
         return ROLES.index(self.role) >= ROLES.index(role)
-
-    def demand(self, role: str) -> None:
-        """Insist on a role.
-
-        Raises:
-            CommandError: this is somebody of a lower one.
-        """
-        if not self.may(role):
-            raise CommandError(f"that needs the role {role}, {self.name} is {self.role}: ask an admin")
 
 
 LOCAL: Final = Identity(name="local", role="admin")
@@ -72,8 +66,11 @@ class Doorkeeper:
         self._key = key
         self._known: OrderedDict[bytes, tuple[Person | None, float]] = OrderedDict()
 
-    async def identity_of(self, scope: Scope, *, may_ask: bool = True) -> Identity | None:
+    async def identity_of(self, scope: Scope, *, may_ask: bool = True, anew: bool = False) -> Identity | None:
         """Who sent this request; None when nobody we know, or nobody remembered where the database may not be asked.
+
+        Args:
+            anew: ask the database also where an answer is still remembered.
 
         Raises:
             StoreError: it does not answer, and nobody is remembered.
@@ -81,10 +78,10 @@ class Doorkeeper:
         address = address_of(scope)
         token = bearer_of(scope["headers"])
         if token is not None:
-            person = await self._person(Token, token, may_ask) if token.startswith(TOKEN_PREFIX) else None
+            person = await self._person(Token, token, may_ask, anew) if token.startswith(TOKEN_PREFIX) else None
         else:
             session = cookie_of(scope)
-            person = await self._person(Session, session, may_ask) if session else None
+            person = await self._person(Session, session, may_ask, anew) if session else None
         return None if person is None else Identity(name=person.name, role=person.role, address=address)
 
     def digest(self, text: str) -> bytes:
@@ -95,10 +92,10 @@ class Doorkeeper:
         """Ask the database again about this one."""
         self._known.pop(self.digest(text), None)
 
-    async def _person(self, kind: type[Token] | type[Session], text: str, may_ask: bool) -> Person | None:
+    async def _person(self, kind: type[Token] | type[Session], text: str, may_ask: bool, anew: bool) -> Person | None:
         digest, now_s = self.digest(text), self.clock.monotonic_s()
         person, until_s = self._known.get(digest, (None, float("-inf")))
-        if now_s >= until_s:
+        if anew or now_s >= until_s:
             if not may_ask:
                 return None
             now_epoch_s = int(self.clock.now().timestamp())
@@ -112,6 +109,20 @@ class Doorkeeper:
             if len(self._known) > MAX_REMEMBERED:
                 self._known.popitem(last=False)
         return person
+
+
+async def present_identity(scope: Scope) -> Identity | None:
+    """Who sent a request, as the database knows them now and not some seconds ago; None where they are not known any
+    more.
+
+    Raises:
+        StoreError: it does not answer, and nobody is remembered.
+    """
+    doorkeeper = scope.get(DOORKEEPER_KEY)
+    if doorkeeper is None:
+        return identity_in(scope)
+    assert isinstance(doorkeeper, Doorkeeper)
+    return await doorkeeper.identity_of(scope, anew=True)
 
 
 async def is_still_known(scope: Scope) -> bool:

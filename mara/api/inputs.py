@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
 
-from mara.runtime.platform import MAX_SPEED_SHARE, MAX_STEPS
+from mara.runtime.pace import MAX_SPEED_SHARE, MAX_STEPS
 from mara.runtime.quotes import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
 
 MAX_ID_LENGTH: Final = 100

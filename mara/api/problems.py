@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from mara.errors import CommandError, FeedError, MaraError, PlanError, StoreError
+from mara.api.rights import NotAllowedError
+from mara.errors import CommandError, EngineStopped, FeedError, MaraError, PlanError, StoreError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 MAX_DETAIL_LENGTH: Final = 500
@@ -125,6 +126,10 @@ def status_of(error: MaraError) -> int:
             return 404
         case MisaskedError():
             return 422
+        case NotAllowedError():
+            return 403
+        case EngineStopped():
+            return 503
         case CommandError():
             return 409
         case StoreError() | FeedError() | PlanError():

@@ -1,7 +1,6 @@
 """What can be read: the newest snapshot and its parts, the past, exports."""
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable
 from datetime import datetime
 from functools import partial
@@ -9,17 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from pydantic import TypeAdapter
 from starlette.background import BackgroundTask
 
+from mara.api.export_folder import export_folder, sweep_exports
 from mara.api.identity import is_still_known
 from mara.api.inputs import AskedMoment, Named
 from mara.api.port import Engine, snapshot_of
 from mara.api.problems import MisaskedError, NotThereError, documented, problem
 from mara.api.stream import SNAPSHOT_JSON, Stream
 from mara.core.fleet import site_index
-from mara.core.history import ContractLife, ContractRow, Ledger, Optimization
+from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OrderRow
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
 from mara.runtime.again import RulesSince
@@ -32,8 +33,11 @@ MAX_POINTS: Final = 2_000
 DEFAULT_POINTS: Final = 600
 MAX_LISTED: Final = 200
 MAX_TICK: Final = 10**9
+MAX_NUMBER: Final = 2**53
 MEDIA_TYPES: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 MAX_EXPORTS_AT_ONCE: Final = 2
+MOST_OVERDUE_S: Final = 5.0
+"""From which on a tick that has not come makes the engine unready."""
 
 _ALWAYS: Final = documented(401, 421, 422, 429, 503)
 _JSON: Final = "application/json"
@@ -63,6 +67,7 @@ def reading_routes(engine: Engine, stream: Stream) -> APIRouter:
     router = APIRouter(prefix="/api", responses=_ALWAYS)
     _add_present(router, engine)
     _add_past(router, engine)
+    _add_orders(router, engine)
     _add_stream(router, stream)
     _add_exports(router, engine)
     return router
@@ -80,7 +85,7 @@ def _add_present(router: APIRouter, engine: Engine) -> None:
     async def ready() -> JSONResponse:
         """Whether the engine runs, with the reason where it does not."""
         published = engine.latest.read()
-        reason = unreadiness_of(published)
+        reason = unreadiness_of(published, engine.overdue_s)
         body = {"ready": not reason, "state": str(published.state), "reason": reason}
         return JSONResponse(body, 503 if reason else 200)
 
@@ -123,21 +128,6 @@ def _add_past(router: APIRouter, engine: Engine) -> None:
         """A metric over time, of a site or of the fleet, down-sampled with the extremes of each point."""
         return await _found(engine.archive.history(metric.value, site, span.first, span.end, max_points))
 
-    @router.get("/commitments")
-    async def commitments(
-        state: Annotated[str, Query(pattern="^(live|ended|all)$")] = "all",
-        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = MAX_LISTED,
-    ) -> tuple[ContractRow, ...]:
-        """What was booked, the newest first."""
-        return await _found(engine.archive.contracts(state, limit))
-
-    @router.get("/commitments/{contract_id:path}", responses=documented(404))
-    async def commitment(contract_id: Named) -> ContractLife:
-        """A contract's whole life: windows, how each tick fared, what did not count."""
-        if not contract_id.isprintable():  # no contract has such an id, and PostgreSQL takes no NUL
-            raise NotThereError(f"no contract {contract_id!r} was ever booked: GET /api/commitments names them")
-        return await _found(engine.archive.contract(contract_id))
-
     @router.get("/optimizations")
     async def optimizations(
         limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
@@ -164,6 +154,36 @@ def _add_past(router: APIRouter, engine: Engine) -> None:
         return await _found(engine.archive.ledger(span.first, span.end, site))
 
 
+def _add_orders(router: APIRouter, engine: Engine) -> None:
+    @router.get("/commitments")
+    async def commitments(
+        state: Annotated[str, Query(pattern="^(waiting|live|ended|all)$")] = "all",
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = MAX_LISTED,
+    ) -> tuple[ContractRow, ...]:
+        """What was booked, the newest first; what waits for its tick before all else."""
+        return await _found(engine.archive.contracts(state, limit))
+
+    @router.get("/commitments/{contract_id:path}", responses=documented(404))
+    async def commitment(contract_id: Named) -> ContractLife:
+        """A contract's whole life: windows, how each tick fared, what did not count. One that waits has none yet."""
+        if not contract_id.isprintable():  # no contract has such an id, and PostgreSQL takes no NUL
+            raise NotThereError(f"no contract {contract_id!r} was ever booked: GET /api/commitments names them")
+        return await _found(engine.archive.contract(contract_id))
+
+    @router.get("/orders")
+    async def orders(
+        state: Annotated[str, Query(pattern="^(waiting|obeyed|refused|withdrawn|all)$")] = "all",
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = MAX_LISTED,
+    ) -> tuple[OrderRow, ...]:
+        """What was ordered, the newest first, and what became of it: an order is on disk before it is confirmed."""
+        return await _found(engine.archive.orders(state, limit))
+
+    @router.get("/orders/{number}", responses=documented(404))
+    async def order(number: Annotated[int, PathParameter(ge=1, le=MAX_NUMBER)]) -> OrderRow:
+        """One order, and what became of it."""
+        return await _found(engine.archive.order(number))
+
+
 def _add_stream(router: APIRouter, stream: Stream) -> None:
     @router.get("/events", include_in_schema=False)
     async def events(request: Request, last_event_id: Annotated[str | None, Header()] = None) -> Response:
@@ -179,6 +199,7 @@ def _add_stream(router: APIRouter, stream: Stream) -> None:
 
 def _add_exports(router: APIRouter, engine: Engine) -> None:
     turns = asyncio.Semaphore(MAX_EXPORTS_AT_ONCE)
+    sweep_exports()
 
     @router.get("/export/{name}", response_class=Response, responses=documented(404) | _FILES)
     async def export(name: str, span: AskedSpan) -> Response:
@@ -187,7 +208,7 @@ def _add_exports(router: APIRouter, engine: Engine) -> None:
         if table not in EXPORT_TABLES or form not in EXPORT_FORMATS:
             tables = ", ".join(EXPORT_TABLES)
             raise NotThereError(f"an export is one of {tables}, as .csv or .parquet, got {name[:80]!r}: choose one")
-        folder = tempfile.TemporaryDirectory(prefix="mara-export-")
+        folder = export_folder()
         out = Path(folder.name) / f"{table}.{form}"
         try:
             async with turns:
@@ -209,8 +230,10 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
 _AS_MEANT: Final = frozenset({EngineState.RUNNING, EngineState.PAUSED, EngineState.FINISHED})
 
 
-def unreadiness_of(published: Published) -> str:
+def unreadiness_of(published: Published, overdue_s: float = 0.0) -> str:
     """Why the engine is not ready; empty when it is. Neither a pause nor the end of a history is a fault."""
+    if published.state is EngineState.RUNNING and overdue_s > MOST_OVERDUE_S:
+        return f"a tick has been due for {overdue_s:.0f} s: see that the database and the planner answer"
     if published.state in _AS_MEANT and published.snapshot is not None:
         return ""
     return published.reason or f"the engine is {published.state}"

@@ -1,26 +1,41 @@
 """Requests that change something: bodies of a bounded size, and a repeat with the same Idempotency-Key answered as the
-first time, also while that one is still being worked on.
+first time, also while that one is still being worked on, and after a restart.
 """
 
 import asyncio
+import json
+import logging
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mara.api.identity import identity_in
 from mara.api.origins import SAFE_METHODS
-from mara.api.problems import problem
+from mara.api.problems import problem, status_of
+from mara.errors import MaraError
+from mara.runtime.actor import REPEAT_KEY
+from mara.store.orders import FirstAnswer
 
 MAX_BODY_BYTES: Final = 64 * 1024
 MAX_REMEMBERED: Final = 2_000
-"""Answers kept for repeats, the newest; a restart forgets them, and a booking is then known by its quote."""
+"""Answers held for repeats, the newest; the store keeps as many for after a restart."""
 _Place: TypeAlias = tuple[str, str, str, str, bytes]
 """Whose key it is and in which role, for what, and the key."""
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,200}")
+
+
+log = logging.getLogger("mara.api")
+
+
+class Memory(Protocol):
+    """Who remembers first answers beyond this process."""
+
+    async def first_answer(self, place: str) -> FirstAnswer | None: ...
+    async def keep_answer(self, place: str, answer: FirstAnswer) -> None: ...
 
 
 @dataclass(slots=True)
@@ -28,7 +43,7 @@ class _Deed:
     """A change that was asked for once, and its answer when there is one."""
 
     body_hash: bytes
-    task: "asyncio.Task[list[Message]]"
+    answer: "asyncio.Future[list[Message]]"
 
 
 class _BrokenOffError(Exception):
@@ -36,10 +51,15 @@ class _BrokenOffError(Exception):
 
 
 class Repeats:
-    """ASGI wrapper around an app whose changes must not happen twice."""
+    """ASGI wrapper around an app whose changes must not happen twice.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        memory: where first answers outlive this process; None for nowhere.
+    """
+
+    def __init__(self, app: ASGIApp, memory: Memory | None = None) -> None:
         self._app = app
+        self._memory = memory
         self._deeds: OrderedDict[_Place, _Deed] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,38 +86,85 @@ class Repeats:
     async def _once(self, key: bytes, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         identity, body_hash = identity_in(scope), sha256(body).digest()
         place = (identity.name, identity.role, scope["method"], scope["path"], key)
-        deed = self._deeds.get(place)
+        try:
+            deed = await self._known(place)
+        except MaraError as error:
+            told = f"whether this was asked before cannot be looked up: {error}"
+            await problem(max(status_of(error), 503), told)(scope, receive, send)
+            return
         if deed is None:
-            task = asyncio.create_task(self._answer_of(body, scope), name="mara-deed")
-            deed = self._deeds[place] = _Deed(body_hash, task)
+            task = asyncio.create_task(self._answer_of(place, body_hash, body, scope), name="mara-deed")
             task.add_done_callback(lambda done: self._forget_failed(place, done))
-            if len(self._deeds) > MAX_REMEMBERED:
-                self._deeds.popitem(last=False)
+            deed = self._hold(place, _Deed(body_hash, task))
         elif deed.body_hash != body_hash:
             told = "this Idempotency-Key came with another body before: use a new one for a new request"
             await problem(422, told)(scope, receive, send)
             return
-        for message in await asyncio.shield(deed.task):
+        for message in await asyncio.shield(deed.answer):
             await send(message)
 
-    async def _answer_of(self, body: bytes, scope: Scope) -> list[Message]:
+    async def _known(self, place: _Place) -> _Deed | None:
+        """What was asked for here before, in this process or in one before it."""
+        deed = self._deeds.get(place)
+        if deed is not None or self._memory is None:
+            return deed
+        stored = await self._memory.first_answer(_name_of(place))
+        if place in self._deeds or stored is None:
+            return self._deeds.get(place)
+        answer: asyncio.Future[list[Message]] = asyncio.get_running_loop().create_future()
+        answer.set_result(_messages_of(stored))
+        return self._hold(place, _Deed(stored.body_hash, answer))
+
+    def _hold(self, place: _Place, deed: _Deed) -> _Deed:
+        self._deeds[place] = deed
+        if len(self._deeds) > MAX_REMEMBERED:
+            self._deeds.popitem(last=False)
+        return deed
+
+    async def _answer_of(self, place: _Place, body_hash: bytes, body: bytes, scope: Scope) -> list[Message]:
         """The app's whole answer: a task of its own, so that a client who leaves changes nothing of it."""
         answer: list[Message] = []
 
         async def keep(message: Message) -> None:
             answer.append(message)
 
+        REPEAT_KEY.set(f"{_name_of(place)} {body_hash.hex()}")
         try:
             await self._app(scope, _again(body), keep)
         except Exception:
             if not answer:
                 raise  # else it was answered, and logged where it was
+        if self._memory is not None and answer[0]["status"] < 500:
+            try:
+                await self._memory.keep_answer(_name_of(place), _stored_of(body_hash, answer))
+            except MaraError as error:  # what was ordered knows who asked for it, and is not ordered twice
+                log.warning("a first answer was not kept", extra={"path": scope["path"], "reason": str(error)})
         return answer
 
-    def _forget_failed(self, place: _Place, done: "asyncio.Task[list[Message]]") -> None:
+    def _forget_failed(self, place: _Place, done: "asyncio.Future[list[Message]]") -> None:
         """Where nothing was done, the next one may try."""
         if done.cancelled() or done.exception() is not None or done.result()[0]["status"] >= 500:
             self._deeds.pop(place, None)
+
+
+def _name_of(place: _Place) -> str:
+    """A place as the store knows it: neither keys nor names can be read from it."""
+    *words, key = place
+    return sha256(json.dumps([*words, key.decode()]).encode()).hexdigest()
+
+
+def _stored_of(body_hash: bytes, answer: list[Message]) -> FirstAnswer:
+    headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in answer[0]["headers"]]
+    body = b"".join(message.get("body", b"") for message in answer[1:])
+    return FirstAnswer(body_hash=body_hash, status=answer[0]["status"], headers=json.dumps(headers), body=body)
+
+
+def _messages_of(stored: FirstAnswer) -> list[Message]:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in json.loads(stored.headers)]
+    return [
+        {"type": "http.response.start", "status": stored.status, "headers": headers},
+        {"type": "http.response.body", "body": stored.body, "more_body": False},
+    ]
 
 
 async def _body_of(receive: Receive) -> bytes | None:

@@ -10,7 +10,7 @@ from mara.assembly import BacktestOrder
 from mara.backtest_page import html_of
 from mara.backtests import compared, shared_figures
 from mara.bootstrap import open_run, rehearsal_of
-from mara.cli.app import app
+from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import bars, progress, show, tell_notes, write_page
 from mara.core.snapshot import ShadowGains
@@ -26,7 +26,14 @@ from mara.store.reading import Reading
 
 MAX_TICK = 100_000_000
 """Nine centuries of five-minute ticks."""
-SHADOW_GAINS = ("sla_flexibility", "optimizer_vs_rules", "optimizer_vs_static_breakeven", "optimizer_vs_static")
+SHADOW_GAINS = (
+    "sla_flexibility",
+    "optimizer_vs_rules",
+    "optimizer_vs_rules_same_budgets",
+    "optimizer_vs_rules_by_resting",
+    "optimizer_vs_static_breakeven",
+    "optimizer_vs_static",
+)
 """Measured against worlds that ran beside."""
 BACKTEST_TICK_MINUTES = 60
 """Histories are hourly."""
@@ -56,6 +63,8 @@ def simulate(
     with nullcontext() if no_store else open_log(settings):
         store, engine = (None, rehearsal_of(settings)) if no_store else open_run(settings)
         try:
+            if store is not None and store.loss:
+                complain(store.loss)
             first, wall_s, cpu_s = engine.world.tick, clock.monotonic_s(), clock.cpu_s()
             gained = engine.shadow_gains
             with progress("simulate", ticks) as on_tick:

@@ -1,5 +1,6 @@
-"""Commands on what is stored, and on fleet files: export, db, fleet."""
+"""Commands on what is stored, and on fleet files: export, orders, db, fleet."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +9,13 @@ import typer
 
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
+from mara.cli.report import show
+from mara.core.quote import json_value
 from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.fleet_file import read_fleet
 from mara.settings import read_settings
-from mara.store import upkeep
+from mara.store import coverage, order_list, upkeep
+from mara.store.order_list import MOST_ORDERS
 from mara.store.reading import Reading
 from mara.store.table_file import write_export
 
@@ -24,6 +28,8 @@ class ExportName(StrEnum):
     LEDGER = "ledger"
     COMMITMENTS = "commitments"
     OPTIMIZATIONS = "optimizations"
+    EVENTS = "events"
+    ROUTINE = "routine"
 
 
 class FormatName(StrEnum):
@@ -67,6 +73,40 @@ def _format_of(out: Path, asked: FormatName | None) -> FormatName:
     return asked or meant or FormatName.CSV
 
 
+class StateName(StrEnum):
+    """Which orders."""
+
+    WAITING = "waiting"
+    OBEYED = "obeyed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    ALL = "all"
+
+
+@app.command()
+def orders(
+    *,
+    state: Annotated[StateName, typer.Option(help="Which of them.")] = StateName.ALL,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_ORDERS, help="How many, the newest.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """List what was ordered, and what became of it; also while the engine runs."""
+    reading = Reading.open(read_settings().database_url)
+    try:
+        found = order_list.orders(reading, state.value, limit)
+    finally:
+        reading.close()
+    if as_json:
+        show({"orders": [json_value(asdict(row)) for row in found]}, as_json=True)
+        return
+    for row in found:
+        when = "" if row.tick is None else f" in tick {row.tick}"
+        why = f": {row.reason}" if row.reason else ""
+        typer.echo(f"{row.number}  {row.kind} {row.about}  by {row.by}  {row.state}{when}{why}")
+    if not found:
+        typer.echo("no orders")
+
+
 db = typer.Typer(no_args_is_help=True, help="Care for the database.", rich_markup_mode=None)
 app.add_typer(db, name="db")
 
@@ -80,7 +120,7 @@ def upgrade() -> None:
 
 @db.command()
 def check() -> None:
-    """Integrity, hash chain of the ticks and trial balance."""
+    """Look at everything that is stored, and tell what such a look covers."""
     report = upkeep.check(read_settings().database_url)
     for finding in report.findings:
         complain(f"{report.name}: {finding}")
@@ -90,6 +130,19 @@ def check() -> None:
     typer.echo(f"{report.name} is sound: {run}")
     for note in report.notes:
         typer.echo(note)
+    if report.unsealed_count:
+        typer.echo(_unsealed(report))
+    for line in coverage.told():
+        typer.echo(line)
+
+
+def _unsealed(report: upkeep.CheckReport) -> str:
+    """What an older Mara did not yet write down about its rows."""
+    since = "until the next tick is" if report.unsealed_count == report.ticks_count else "of the time before one was"
+    return (
+        f"{report.unsealed_count:,} ticks are of an older Mara, which sealed no rows: changes of contracts,"
+        f" windows, plans, events and roll-ups go unseen {since} written by this one"
+    )
 
 
 @db.command()
@@ -98,6 +151,15 @@ def backup(file: Annotated[Path, typer.Argument(help="New file to write.")]) -> 
     refuse_homeless(file, "the backup")
     upkeep.backup(read_settings().database_url, file)
     typer.echo(f"backed up to {file}")
+
+
+@db.command()
+def restore(
+    backup: Annotated[Path | None, typer.Argument(help="A backup [default: the newest good one beside it].")] = None,
+) -> None:
+    """Put a backup in the database's place; what is there is set aside."""
+    good, aside = upkeep.restore(read_settings().database_url, backup)
+    typer.echo(f"restored from {good}" + ("" if aside is None else f"; what was there is in {aside}"))
 
 
 @db.command()

@@ -64,8 +64,13 @@ def list_rate_usd_per_mwh(tier: Tier, charter: Charter) -> float:
 def requests_of(
     arrivals: tuple[ContractRequest, ...], commands: tuple[Command, ...], charter: Charter
 ) -> tuple[tuple[ContractRequest, float], ...]:
-    """Bookings by operators first, at their quoted price, then arrivals at list price."""
-    booked = tuple((c.request, c.rate_usd_per_mwh) for c in commands if isinstance(c, Book))
+    """Bookings by operators first, at their quoted price, then arrivals at list price. A booking that was cancelled
+    before its tick never was.
+    """
+    gone = {command.contract_id for command in commands if isinstance(command, Cancel)}
+    booked = tuple(
+        (c.request, c.rate_usd_per_mwh) for c in commands if isinstance(c, Book) and c.request.id not in gone
+    )
     return booked + tuple((request, list_rate_usd_per_mwh(request.tier, charter)) for request in arrivals)
 
 

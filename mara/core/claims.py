@@ -7,6 +7,7 @@ import numpy as np
 
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import Tier
+from mara.core.events import broken_promises
 from mara.core.grounding import ClaimKind, Direction, Draft, faults_of, rendered
 from mara.core.plan import Claim, Plan
 from mara.core.step import Step
@@ -44,7 +45,7 @@ def facts_of(step: Step, plan: Plan, charter: Charter) -> dict[str, float]:
         "now.climate_saving_usd_per_h": gains.climate_micro_usd * usd_per_h,
         "now.time_zone_gain_usd_per_h": gains.time_zone_micro_usd * usd_per_h,
         "now.interaction_usd_per_h": gains.interaction_micro_usd * usd_per_h,
-        "now.resting_mw": float(step.before.book.power_mw @ step.allocation.scheduled),
+        "now.resting_mw": float(step.before.book.power_mw @ (step.allocation.scheduled & ~broken_promises(step))),
         "now.carbon_avoided_t_per_h": gains.carbon_avoided_g * per_h / G_PER_T,
     }
     conditions = conditions_of(step.observation, charter)

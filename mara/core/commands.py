@@ -62,3 +62,11 @@ class Exclude:
 
 
 Command = Book | Cancel | Outage | Restore | Exclude
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What whoever ordered is told, once the orders are on disk: their numbers, and the tick that will obey them."""
+
+    numbers: tuple[int, ...]
+    tick: int

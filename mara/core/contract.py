@@ -1,6 +1,6 @@
 """Power contracts: the tiers, the promise, and the error budget used so far."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 from itertools import compress
@@ -44,6 +44,14 @@ LONG_CONTRACT_DAYS: Final = 28
 
 UNPLACED: Final = -1
 """Site index of a contract that runs nowhere yet."""
+
+CHOSEN_SHARE: Final = 0.70
+CHOSEN_SHARE_AT_END: Final = 0.78
+"""Part of a window's error budget that may be gone before nobody leaves the contract unserved by choice any more, when
+the window opens and, in a straight line, when it closes. The rest is for outages, of which fewer can still come.
+"""
+
+_NO_TICKS: Final = sealed(np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +137,8 @@ class SlaAccounts:
         charge_micro_usd: billed so far in the window (C,).
         site: where it runs or last ran, `UNPLACED` if never (C,).
         served: whether it ran in the last tick (C,).
+        rest_ticks: for how many ticks it has been left unserved by choice, 0 for who runs or is off for want of a
+            place (C,). A run that was stored before this was counted goes on with 0.
     """
 
     window_start_tick: Ints
@@ -139,6 +149,11 @@ class SlaAccounts:
     charge_micro_usd: Ints
     site: Ints
     served: Bools
+    rest_ticks: Ints = field(default_factory=lambda: _NO_TICKS)
+
+    def __post_init__(self) -> None:
+        if len(self.rest_ticks) != len(self.served):
+            object.__setattr__(self, "rest_ticks", sealed(np.zeros(len(self.served), dtype=np.int64)))
 
 
 def book_of(contracts: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
@@ -201,6 +216,18 @@ def is_on_target(tier: Tier, good_ticks: int, bad_ticks: int) -> bool:
     return good_ticks * PPM >= TARGET_PPM[tier] * (good_ticks + bad_ticks)
 
 
+def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Ints:
+    """How many more bad ticks may be chosen by now (C,); 0 or less where the rest of a budget is kept for outages.
+
+    Nothing of Premium's: the few ticks that it tolerates are all for what cannot be helped.
+    """
+    length = accounts.window_end_tick - accounts.window_start_tick
+    age_share = (tick + 1 - accounts.window_start_tick) / length
+    share = _CHOSEN_SHARE[book.tier] + (CHOSEN_SHARE_AT_END - CHOSEN_SHARE) * age_share
+    may_be_gone = (budgets_of(book, accounts) * share).astype(np.int64)
+    return np.asarray(may_be_gone - accounts.bad_ticks)
+
+
 def credit_micro_usd(tier: Tier, good_ticks: int, bad_ticks: int, charge_micro_usd: int) -> int:
     """Service credit owed for a closed window: a share of its charge, by how deep availability fell below target."""
     counted = good_ticks + bad_ticks
@@ -226,4 +253,5 @@ def next_bad_tick_cost_micro_usd(
     return tick_charge_micro_usd + with_it - without
 
 
+_CHOSEN_SHARE: Final = sealed(np.array([-1.0, CHOSEN_SHARE, CHOSEN_SHARE, CHOSEN_SHARE]))
 _SPARE_PPM: Final = sealed(np.array([PPM - target for target in TARGET_PPM], dtype=np.int64))

@@ -82,12 +82,12 @@ def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Ch
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
     contracts_mw = row_sums(placed.contracts_mw)
     loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
-    gave_way: list[Deviation] = []
+    gave_way = _spot_that_gave_way(plan, placed)
     if (loads.rack_short_mw is not None or loads.grid_short_mw is not None) and placed.contracts_mw[:, Tier.SPOT].any():
         wanted_mw = contracts_mw
         placed = without_spot(placed, world.book, _short_it_mw(loads, conditions))
         contracts_mw = row_sums(placed.contracts_mw)
-        gave_way = _less("spot gave way", wanted_mw - contracts_mw)
+        gave_way += _less("spot gave way", wanted_mw - contracts_mw, placed.rescued_mw)
         loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
     power = loads.site_power_mw
     ramp = loads.mining_mw - row_sums(world.miners_mw)
@@ -237,21 +237,44 @@ def _site_power_mw(miners: Floats, racks_by_kind: Floats, contracts_mw: Floats, 
 
 def _deviations(plan: PlanStep, placed: Placement, loads: _Loads) -> tuple[Deviation, ...]:
     changes: list[Deviation] = []
-    if placed.stranded_mw is not None:
-        changes += _less("promised load found no place", placed.stranded_mw)
+    stranded, rescued = placed.stranded_mw, placed.rescued_mw
+    if stranded is not None:
+        if placed.gave_way_mw is not None:
+            changes += _less(TO_PREMIUM, placed.gave_way_mw)
+            stranded = stranded - placed.gave_way_mw
+        changes += _less("promised load found no place", stranded)
     if loads.grid_short_mw is not None:
         changes += _less("grid limit reached", loads.grid_short_mw)
     if loads.miners_mw is not plan.miners_mw:
         changes += _less("miners held back", (plan.miners_mw - loads.miners_mw).sum(axis=1))
     if loads.merchant_mw is not plan.merchant_mw:
-        changes += _less("merchant inference held back", (plan.merchant_mw - loads.merchant_mw).sum(axis=(0, 2)))
+        less_mw = (plan.merchant_mw - loads.merchant_mw).sum(axis=(0, 2))
+        changes += _less("merchant inference held back", less_mw, rescued)
     return tuple(changes)
 
 
-def _less(cause: str, less_mw: Floats) -> list[Deviation]:
+def _spot_that_gave_way(plan: PlanStep, placed: Placement) -> list[Deviation]:
+    """Planned Spot that does not run where Premium of a failed site came."""
+    if placed.rescued_mw is None:
+        return []
+    less_mw = plan.contracts_mw[:, Tier.SPOT] - placed.contracts_mw[:, Tier.SPOT]
+    return _less(TO_PREMIUM, less_mw * (placed.rescued_mw > 0.0))
+
+
+def _less(cause: str, less_mw: Floats, rescued_mw: Floats | None = None) -> list[Deviation]:
+    """A deviation for each site with less; where Premium of a failed site came (S,), that is the cause."""
     sites = np.nonzero(less_mw > TOLERANCE_MW)[0].tolist()
-    return [Deviation(site=s, cause=cause, power_mw=float(less_mw[s])) for s in sites]
+    return [
+        Deviation(
+            site=s,
+            cause=TO_PREMIUM if rescued_mw is not None and rescued_mw[s] > 0.0 else cause,
+            power_mw=float(less_mw[s]),
+        )
+        for s in sites
+    ]
 
 
+TO_PREMIUM: Final = "gave way to Premium"
+"""Cause of what runs less because Premium of a failed site came."""
 _ROUNDED_UP: Final = 1.0 + 1e-12
 """A plan that serves exactly the demand may exceed it by what sums of floats are off."""

@@ -2,14 +2,17 @@
 reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 
-from mara.core.contract import TIER_KEYS, UNPLACED, Tier
+from mara.core.arrays import Bools
+from mara.core.contract import TIER_KEYS, UNPLACED, Tier, budgets_of
+from mara.core.daybook import begins_day, rests_over
 from mara.core.fleet import MINER_COUNT, Workload
+from mara.core.outages import driven_out_by, fell, outage_text
 from mara.core.step import Step
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW
 from mara.core.world import Charter, conditions_of
@@ -17,6 +20,10 @@ from mara.core.world import Charter, conditions_of
 Severity = Literal["info", "warning", "critical"]
 FLEET_WIDE: Final = -1
 """Site of an event that concerns the whole fleet."""
+STORY_KINDS: Final = ("outage", "recovery", "credit", "day")
+"""Kinds that tell what became of a run; with all that is critical they are the story of a month in a few pages. The
+others are its routine: each move, rest and switch, worth reading for an hour, and when somebody asks why.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +37,31 @@ class Event:
     text: str
 
 
+MOST_ROUTINE: Final = 15
+"""Of its routine a list shows this much beside the story."""
+
+
+def is_story(event: Event) -> bool:
+    """Whether an event is worth reading after the hour in which it happened."""
+    return event.kind in STORY_KINDS or event.severity == "critical"
+
+
+def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -> tuple[Event, ...]:
+    """Of events, oldest first: the story, and the routine of the last hour, the newest of it."""
+    worth = [event for event in events if is_story(event) or event.tick > now_tick - ticks_per_hour]
+    spare = sum(not is_story(event) for event in worth) - MOST_ROUTINE
+    shown: list[Event] = []
+    for event in worth:
+        if is_story(event) or spare <= 0:
+            shown.append(event)
+        else:
+            spare -= 1
+    return tuple(shown)
+
+
 def events_of(step: Step, charter: Charter) -> tuple[Event, ...]:
     """All events of a tick, in the order in which an operator would want to read them."""
-    makers = (_outages, _stranded, _moves, _shedding, _curtailments, _bookings, _closings)
+    makers = (_outages, _stranded, _moves, _broken, _rests, _curtailments, _bookings, _closings, _day)
     return tuple(event for maker in makers for event in maker(step, charter))
 
 
@@ -53,10 +82,8 @@ def _outages(step: Step, charter: Charter) -> Iterator[Event]:
         return
     for s in np.nonzero(now != before)[0].tolist():
         name, up = charter.fleet.sites[s].name, float(now[s])
-        if up == 0.0:
-            yield _event(step, "critical", s, "outage", f"{name} is down.")
-        elif up < float(before[s]):
-            yield _event(step, "warning", s, "outage", f"{name} lost {1.0 - up:.0%} of its machines.")
+        if fell(step, s):
+            yield _event(step, "warning" if up > 0.0 else "critical", s, "outage", outage_text(step, charter, s))
         elif up == 1.0:
             yield _event(step, "info", s, "recovery", f"{name} is back in full.")
         else:
@@ -71,14 +98,19 @@ def _stranded(step: Step, charter: Charter) -> Iterator[Event]:
             continue
         site = int(step.allocation.site[i])
         severity: Severity = "critical" if contract.tier is Tier.PREMIUM else "warning"
-        name = charter.fleet.sites[site].name
-        if not _fell(step, site):
-            why = "no site has room for it"
-        elif contract.tier is Tier.PREMIUM:
-            why = f"{name} failed, and no reserve can hold it"
-        else:
-            why = f"{name} failed, and it cannot run elsewhere before the next tick"
-        yield _event(step, severity, site, "stranded", f"{_contract(step, i)} is off: {why}.")
+        yield _event(step, severity, site, "stranded", f"{_contract(step, i)} is off: {_why_off(step, charter, i)}.")
+
+
+def _why_off(step: Step, charter: Charter, i: int) -> str:
+    site, origin = int(step.allocation.site[i]), driven_out_by(step, i)
+    if origin != UNPLACED:
+        return f"it gave way to Premium of {charter.fleet.sites[origin].name}, which failed"
+    name = charter.fleet.sites[site].name
+    if not fell(step, site):
+        return "no site has room for it"
+    if step.before.book.tier[i] == Tier.PREMIUM:
+        return f"{name} failed, and no other site can hold it"
+    return f"{name} failed, and it cannot run elsewhere before the next tick"
 
 
 def _moves(step: Step, charter: Charter) -> Iterator[Event]:
@@ -86,6 +118,8 @@ def _moves(step: Step, charter: Charter) -> Iterator[Event]:
     conditions = conditions_of(step.observation, charter)
     cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
     resumed = ~step.before.accounts.served & (step.before.book.tier != Tier.SPOT)
+    # Whose rest is over is told of once, with the rest.
+    resumed &= step.before.accounts.rest_ticks == 0
     for i in np.nonzero(step.allocation.served & ((now != was) | resumed))[0].tolist():
         to, start = int(now[i]), int(was[i])
         name = charter.fleet.sites[to].name
@@ -98,8 +132,8 @@ def _moves(step: Step, charter: Charter) -> Iterator[Event]:
             continue
         origin = charter.fleet.sites[start].name
         move = f"{_contract(step, i)} moved from {origin} to"
-        if _fell(step, start) and step.before.book.tier[i] == Tier.PREMIUM:
-            text = f"{move} reserve at {name} in time."
+        if fell(step, start) and step.before.book.tier[i] == Tier.PREMIUM:
+            text = f"{move} {'reserve at ' if step.plan.reserve_mw[to] > 0.0 else ''}{name} in time."
         elif cost[to] < cost[start]:
             text = f"{move} {name}: {cost[to]:.0f} instead of {cost[start]:.0f} USD per rack MWh."
         else:
@@ -107,21 +141,44 @@ def _moves(step: Step, charter: Charter) -> Iterator[Event]:
         yield _event(step, "info", to, "moved", text)
 
 
-def _fell(step: Step, site: int) -> bool:
-    """Whether the site lost machines in this tick."""
-    return bool(step.observation.availability_share[site] < step.before.availability_share[site])
+def _rests(step: Step, charter: Charter) -> Iterator[Event]:
+    """A rest is told once, when it is over."""
+    over, ticks = rests_over(step.before, step.allocation, step.world.book)
+    if not over.any():
+        return
+    budgets = budgets_of(step.before.book, step.report.accounts)
+    left = np.maximum(budgets - step.report.accounts.bad_ticks, 0)
+    for i in np.nonzero(over)[0].tolist():
+        site, minutes = int(step.before.accounts.site[i]), int(ticks[i]) * charter.grid.tick_minutes
+        text = (
+            f"{_contract(step, i)} rested {minutes} min inside its error budget at {charter.fleet.sites[site].name}: "
+            f"{left[i]} of {budgets[i]} ticks of it are left."
+        )
+        yield _event(step, "info", site, "budget", text)
 
 
-def _shedding(step: Step, charter: Charter) -> Iterator[Event]:
-    started = step.allocation.scheduled & step.before.accounts.served
-    for i in np.nonzero(started)[0].tolist():
+def _broken(step: Step, charter: Charter) -> Iterator[Event]:
+    """A promise that is broken on purpose is told as soon as its budget is past."""
+    broken = broken_promises(step)
+    if not broken.any():
+        return
+    spent_now = step.before.accounts.bad_ticks == budgets_of(step.before.book, step.before.accounts)
+    for i in np.nonzero(broken & (step.before.accounts.served | spent_now))[0].tolist():
         site = int(step.allocation.site[i])
         price = float(step.observation.energy_price_usd_per_mwh[site])
         text = (
-            f"{_contract(step, i)} rests inside its error budget at {charter.fleet.sites[site].name}: "
-            f"its racks or its power are worth more now (price {price:.0f} USD/MWh)."
+            f"{_contract(step, i)} is left unserved past its error budget at {charter.fleet.sites[site].name}: "
+            f"power at {price:.0f} USD/MWh costs more than its credit and goodwill."
         )
-        yield _event(step, "info", site, "budget", text)
+        yield _event(step, "warning", site, "broken", text)
+
+
+def broken_promises(step: Step) -> Bools:
+    """Contracts that are left out on purpose though their error budgets are spent (C,)."""
+    before = step.before
+    return np.asarray(
+        step.allocation.scheduled & (budgets_of(before.book, before.accounts) <= before.accounts.bad_ticks)
+    )
 
 
 def _curtailments(step: Step, charter: Charter) -> Iterator[Event]:
@@ -166,6 +223,29 @@ def _closings(step: Step, _: Charter) -> Iterator[Event]:
                 f"credit {window.credit_micro_usd / MICRO_USD_PER_USD:,.0f} USD."
             )
             yield _event(step, "warning", window.site, "credit", text)
+
+
+def _day(step: Step, charter: Charter) -> Iterator[Event]:
+    """What a UTC day was, with its last tick."""
+    if not begins_day(step.tick + 1, charter.grid):
+        return
+    day, sites = step.world.day, charter.fleet.sites
+    earned = (step.world.cash_micro_usd - day.cash_micro_usd) / MICRO_USD_PER_USD
+    rested = f"rested, {day.rest_ticks * charter.grid.dt_h:.0f} h together"
+    counts = (
+        (day.booked_count, "booked"),
+        (day.ended_count, "ended"),
+        (step.world.refused_count - day.refused_count, "refused"),
+        (day.moved_count, "moved"),
+        (day.rested_count, rested),
+    )
+    contracts = ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing new"
+    text = (
+        f"{charter.grid.at(step.tick):%-d %b}: {earned:,.0f} USD earned. Contracts: {contracts}. "
+        f"Hottest: {day.hottest_c:.0f} C at {sites[day.hottest_site].name}; "
+        f"dearest power: {day.dearest_usd_per_mwh:,.0f} USD/MWh at {sites[day.dearest_site].name}."
+    )
+    yield _event(step, "info", FLEET_WIDE, "day", text)
 
 
 def _contract(step: Step, i: int) -> str:

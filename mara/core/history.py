@@ -10,6 +10,8 @@ from typing import Literal
 from mara.core.snapshot import OptimizationSnapshot
 
 TickState = Literal["good", "bad", "excluded"]
+ContractState = Literal["waiting", "live", "ended"]
+OrderState = Literal["waiting", "obeyed", "refused", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,7 @@ class ContractRow:
     """A contract that was booked, live or ended, and what its closed windows came to.
 
     Attributes:
+        state: `waiting` for the tick that obeys its booking: nothing is counted yet.
         ends_at: as booked; a cancelled contract is not live before it.
         availability_share: good over counted ticks of its whole life so far; None while nothing was counted.
     """
@@ -140,6 +143,7 @@ class ContractRow:
     charge_micro_usd: int
     """Billed in closed windows."""
     credit_micro_usd: int
+    state: ContractState = "live"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,3 +202,26 @@ class EvidenceTick:
     at: datetime
     state: TickState
     power_mw: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """Something that was ordered, and what became of it.
+
+    Attributes:
+        kind: book | cancel | outage | restore | exclude.
+        about: the contract or site.
+        ordered_tick: the tick that was next when it was ordered.
+        tick: in which it was obeyed, refused or withdrawn; None while it waits.
+        reason: why it was refused or withdrawn.
+    """
+
+    number: int
+    kind: str
+    about: str
+    by: str
+    ordered_tick: int
+    ordered_at: datetime
+    state: OrderState
+    tick: int | None
+    reason: str

@@ -51,6 +51,9 @@ class Terms:
     restart_usd_per_mw: float = 3.0
     miner_min_off_minutes: float = 10.0
     """A miner stays off this long once off: two ticks of five minutes."""
+    break_promises: str = "flexible"
+    """The most binding tier whose promises may be broken where credit and goodwill cost less, or never: `flexible`,
+    `standard` or `never`; Premium's never are."""
 
     @cached_property
     def migration_rates_usd_per_mw(self) -> Floats:

@@ -1,6 +1,6 @@
 """From a settled step to its snapshot: everything the outside may see, as plain values."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Final
 
@@ -309,18 +309,8 @@ def _gains(world: World, shadows: ShadowGains | None) -> GainsSnapshot:
     )
     if shadows is None:
         return placed
-    return replace(
-        placed,
-        sla_flexibility_usd=shadows.sla_flexibility_usd,
-        shadows_since_tick=shadows.since_tick,
-        optimizer_vs_rules_usd=shadows.optimizer_vs_rules_usd,
-        optimizer_vs_static_breakeven_usd=shadows.optimizer_vs_static_breakeven_usd,
-        optimizer_vs_static_usd=shadows.optimizer_vs_static_usd,
-        optimizer_vs_rules_today_usd=shadows.optimizer_vs_rules_today_usd,
-        optimizer_vs_static_breakeven_today_usd=shadows.optimizer_vs_static_breakeven_today_usd,
-        optimizer_vs_static_today_usd=shadows.optimizer_vs_static_today_usd,
-        sla_flexibility_today_usd=shadows.sla_flexibility_today_usd,
-    )
+    beside = {field.name: getattr(shadows, field.name) for field in fields(ShadowGains) if field.name != "since_tick"}
+    return replace(placed, shadows_since_tick=shadows.since_tick, **beside)
 
 
 def _plan(step: Step, plan: Plan, charter: Charter) -> PlanSnapshot:

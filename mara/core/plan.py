@@ -38,7 +38,9 @@ class PlanStep:
         reserve_mw: rack power held free for the Premium of a failing site (S,).
         contract_site: which site each contract of the book is meant for, `UNPLACED` for none (C,). Empty: dispatch
             chooses whole contracts by the megawatts; so it does when a site fails or the book is no longer the same.
-        book_changes_count: of the world whose book `contract_site` speaks of.
+        book_changes_count: of the world whose book `contract_site` and `broken_contract` speak of.
+        broken_contract: contracts left out on purpose though their budgets are spent, by column; the others never are
+            (N,).
     """
 
     miners_mw: Floats
@@ -47,6 +49,7 @@ class PlanStep:
     reserve_mw: Floats
     contract_site: Ints = field(default_factory=lambda: _NOT_CHOSEN)
     book_changes_count: int = -1
+    broken_contract: Ints = field(default_factory=lambda: _NOT_CHOSEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

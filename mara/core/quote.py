@@ -139,13 +139,19 @@ class OutageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """A quote that was taken. The contract is in the book, and stored, with the tick that obeys the order."""
+    """A quote that was taken and is on disk as an order; the contract is in the book with the tick that obeys it.
+
+    Attributes:
+        ordered_tick: the tick that obeys it.
+        state: where it stood when this was said; `GET /api/commitments/{contract_id}` says where it stands.
+    """
 
     contract_id: str
     customer: str
     ordered_tick: int
     starts_at: datetime
     quote: Quote
+    state: str = "waiting"
 
 
 def plain_of(quote: Quote) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from mara.core.contract import Tier
-from mara.core.events import break_even_usd_per_mwh
+from mara.core.events import break_even_usd_per_mwh, broken_promises
 from mara.core.fleet import MINER_COUNT
 from mara.core.plan import Plan
 from mara.core.step import Step
@@ -103,7 +103,8 @@ def _scarce_lines(plan: Plan, step: Step, charter: Charter) -> list[str]:
 
 
 def _shed_lines(step: Step) -> list[str]:
-    resting = step.allocation.scheduled
+    broken = broken_promises(step)
+    resting = step.allocation.scheduled & ~broken
     lines = []
     for tier in (Tier.STANDARD, Tier.FLEXIBLE):
         mask = resting & (step.before.book.tier == tier)
@@ -111,5 +112,12 @@ def _shed_lines(step: Step) -> list[str]:
             power = float(step.before.book.power_mw[mask].sum())
             lines.append(
                 f"{int(mask.sum())} {tier.name.lower()} contracts ({power:.1f} MW) rest inside their error budgets."
+            )
+        mask = broken & (step.before.book.tier == tier)
+        if mask.any():
+            power = float(step.before.book.power_mw[mask].sum())
+            lines.append(
+                f"{int(mask.sum())} {tier.name.lower()} promises ({power:.1f} MW) are broken on purpose: "
+                "their power costs more than credit and goodwill."
             )
     return lines

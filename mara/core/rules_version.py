@@ -11,7 +11,7 @@ from typing import Final
 RULES_CHANGES: Final[Mapping[int, str]] = MappingProxyType(
     {
         1: "as first published",
-        2: "Premium of a site that falls goes where the plan keeps racks for it; a contract that rests goes on resting",
+        2: "Premium goes wherever racks hold it; rests are long and keep a part of each budget; promises may be broken",
     }
 )
 RULES_VERSION: Final = max(RULES_CHANGES)

@@ -66,8 +66,16 @@ def judge(allocation: Allocation, world: World) -> SlaReport:
         charge_micro_usd=sealed(accounts.charge_micro_usd + charge),
         site=allocation.site,
         served=good,
+        rest_ticks=_rest_ticks(accounts.rest_ticks, allocation.scheduled),
     )
     return SlaReport(good=good, excluded=excluded, charge_micro_usd=sealed(charge), accounts=after)
+
+
+def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:
+    """One more for who rests, none for the others; the same array while nobody does."""
+    if np.count_nonzero(scheduled) or np.count_nonzero(before):
+        return sealed((before + 1) * scheduled)
+    return before
 
 
 def excluded_at(exclusions: tuple[Exclusion, ...], world: World) -> Bools:
@@ -90,6 +98,19 @@ def burn_rates(world: World) -> Floats:
     accounts = world.accounts
     counted = accounts.good_ticks + accounts.bad_ticks
     return np.asarray(accounts.bad_ticks / np.maximum(counted, 1) / _ALLOWED_BAD_SHARE[world.book.tier])
+
+
+def owed_micro_usd(world: World) -> int:
+    """Credits that are owed and not yet posted: of windows just closed, and of open ones as if they closed now.
+
+    A world that has burnt its budgets early would otherwise look richer than it is until its windows close.
+    """
+    accounts, tier = world.accounts, world.book.tier
+    closed = sum(window.credit_micro_usd for window in world.closed)
+    counted = accounts.good_ticks + accounts.bad_ticks
+    below = np.flatnonzero(accounts.good_ticks * PPM < _TARGET_PPM[tier] * counted).tolist()
+    good, bad, charge = accounts.good_ticks, accounts.bad_ticks, accounts.charge_micro_usd
+    return closed + sum(credit_micro_usd(Tier(tier[i]), int(good[i]), int(bad[i]), int(charge[i])) for i in below)
 
 
 def turn_over(
@@ -127,7 +148,7 @@ def opened(world: World, contracts: tuple[SlaContract, ...], charter: Charter) -
 
 
 def _opening_rows(contracts: tuple[SlaContract, ...], tick: int, charter: Charter) -> Ints:
-    """Columns of `SlaAccounts` as rows, for contracts that have not run yet (8, C)."""
+    """Columns of `SlaAccounts` as rows, for contracts that have not run yet (9, C)."""
     windows = [window_of(contract, max(tick, contract.starts_tick), charter.grid) for contract in contracts]
     rows = np.zeros((len(_COLUMNS), len(contracts)), dtype=np.int64)
     rows[:2] = np.array(windows, dtype=np.int64).reshape(-1, 2).T
@@ -142,7 +163,7 @@ def _accounts_of(rows: Ints) -> SlaAccounts:
 
 
 def _close(contract: SlaContract, row: list[int]) -> ClosedWindow:
-    start, end, good, bad, excluded, charge, site, _ = row
+    start, end, good, bad, excluded, charge, site, *_ = row
     return ClosedWindow(
         contract_id=contract.id,
         tier=contract.tier,
@@ -157,6 +178,7 @@ def _close(contract: SlaContract, row: list[int]) -> ClosedWindow:
     )
 
 
+_TARGET_PPM: Final = sealed(np.array(TARGET_PPM, dtype=np.int64))
 _COLUMNS: Final = tuple(SlaAccounts.__dataclass_fields__)
 _ALLOWED_BAD_SHARE: Final = sealed(
     np.array([np.inf if tier is Tier.SPOT else (PPM - TARGET_PPM[tier]) / PPM for tier in Tier])

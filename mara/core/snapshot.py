@@ -116,17 +116,25 @@ class ContractSnapshot:
 class ShadowGains:
     """What the live run earned more than worlds beside it under other planners: measured differences of profit.
 
-    Since tick `since_tick`, the first with a plan in force, and since the simulated day began (UTC). The three
-    `optimizer_vs_` are against the rules and the static baselines; `sla_flexibility` against the same optimizer without
-    any error budget to spend.
+    Credits owed so far are taken off in all worlds, those of open windows as if they closed now. Since tick
+    `since_tick`, the first with a plan in force, and since the simulated day began (UTC). The `optimizer_vs_` are
+    against the rules and the static baselines; `sla_flexibility` is against the same optimizer without any error budget
+    to spend.
+
+    The gain over the rules is the sum of two: `same_budgets`, the optimizer's over the rules' where neither lets any
+    customer rest, and `by_resting`, what letting customers rest earns the optimizer more than it earns the rules.
     """
 
     since_tick: int
     optimizer_vs_rules_usd: float
+    optimizer_vs_rules_same_budgets_usd: float
+    optimizer_vs_rules_by_resting_usd: float
     optimizer_vs_static_breakeven_usd: float
     optimizer_vs_static_usd: float
     sla_flexibility_usd: float
     optimizer_vs_rules_today_usd: float
+    optimizer_vs_rules_same_budgets_today_usd: float
+    optimizer_vs_rules_by_resting_today_usd: float
     optimizer_vs_static_breakeven_today_usd: float
     optimizer_vs_static_today_usd: float
     sla_flexibility_today_usd: float
@@ -147,9 +155,13 @@ class GainsSnapshot:
     carbon_avoided_t: float
     shadows_since_tick: int | None = None
     optimizer_vs_rules_usd: float | None = None
+    optimizer_vs_rules_same_budgets_usd: float | None = None
+    optimizer_vs_rules_by_resting_usd: float | None = None
     optimizer_vs_static_breakeven_usd: float | None = None
     optimizer_vs_static_usd: float | None = None
     optimizer_vs_rules_today_usd: float | None = None
+    optimizer_vs_rules_same_budgets_today_usd: float | None = None
+    optimizer_vs_rules_by_resting_today_usd: float | None = None
     optimizer_vs_static_breakeven_today_usd: float | None = None
     optimizer_vs_static_today_usd: float | None = None
     sla_flexibility_today_usd: float | None = None

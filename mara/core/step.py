@@ -8,6 +8,7 @@ from mara.core.arrays import Ints, sealed
 from mara.core.booking import Refusal, admit, ordered, requests_of, with_ordered_outages
 from mara.core.commands import Command
 from mara.core.contract import SlaContract
+from mara.core.daybook import day_after
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.finance import Settlement, gains_of, settle
 from mara.core.plan import PlanStep
@@ -70,6 +71,7 @@ def advance(
         revenue_micro_usd=world.revenue_micro_usd + settlement.revenue_micro_usd,
         refused_count=world.refused_count + len(refused),
         book_changes_count=world.book_changes_count + (book is not before.book),
+        day=day_after(before, seen, allocation, book, booked=len(accepted), grid=charter.grid),
     )
     return Step(
         tick=world.tick,

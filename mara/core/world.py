@@ -11,6 +11,7 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.climate import AIR_MINER_DERATE_FROM_C, derate_share, pue_of
 from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
+from mara.core.day import Day
 from mara.core.fleet import MINER_COUNT, Fleet, Workload
 from mara.core.market import Terms, merchant_value_usd_per_mwh, mining_value_usd_per_mwh
 from mara.core.timegrid import TimeGrid
@@ -157,6 +158,7 @@ class World:
         outage_until_tick: operator-injected outage ends here, 0 for none (S,).
         closed: windows that ended with the last tick; their credits are due.
         book_changes_count: grows whenever a contract comes or goes.
+        day: the sums of the UTC day under way.
         cash_micro_usd, revenue_micro_usd: sum of all ledger lines, and of the earning ones, since the run began.
     """
 
@@ -174,6 +176,7 @@ class World:
     revenue_micro_usd: int = 0
     refused_count: int = 0
     book_changes_count: int = 0
+    day: Day = field(default_factory=Day)
 
 
 def first_world(charter: Charter) -> World:

@@ -20,16 +20,18 @@ def profit_usd(schedule: Schedule, case: LpCase) -> float:
     net, price = net_site_mw(schedule, case), case.price_usd_per_mwh
     paid = np.where(net > 0.0, price, price - case.sellback_spread_share * np.abs(price)) * net
     carbon = case.carbon_price_usd_per_t * case.carbon_t_per_mwh * (case.hedge_mw + net)
-    short = breached_mw(schedule, case) @ case.credit_usd_per_mwh
+    short_mw = unserved_mw(schedule, case)
+    broken_mw = np.minimum(short_mw, case.breakable_mw)
+    short = broken_mw @ case.breaking_usd_per_mwh + (short_mw - broken_mw) @ case.credit_usd_per_mwh
     short = short + schedule.shed_mw @ case.goodwill_usd_per_mwh
     hourly = mining + tokens + contracts - (paid + carbon).sum(axis=1) - short
-    moved = _increases(schedule.contracts_mw[:, :, promised], case.served_now_mw)
+    moved = _increases(schedule.contracts_mw[:, :, promised] + schedule.rested_mw, case.served_now_mw)
     started = _increases(schedule.miners_mw.sum(axis=2), case.miners_now_mw)
     changes = moved.sum(axis=(0, 1)) @ case.migration_usd_per_mw + started.sum() * case.restart_usd_per_mw
     return float(case.dt_h @ hourly - changes)
 
 
-def breached_mw(schedule: Schedule, case: LpCase) -> Floats:
+def unserved_mw(schedule: Schedule, case: LpCase) -> Floats:
     """Promised load that neither runs nor rests inside its budget (H, 3) [MW]."""
     promised = slice(0, PROMISED_TIER_COUNT)
     served = schedule.contracts_mw.sum(axis=1)[:, promised]

@@ -17,8 +17,9 @@ from mara.core.plan import Plan, PlanStep, Problem
 from mara.errors import PlanRejected
 from mara.optimizers.lp import without_budgets
 from mara.optimizers.lp_case import LpCase, check
+from mara.optimizers.lp_columns import Columns, columns_of
 from mara.optimizers.lp_horizon import case_of, plan_steps
-from mara.optimizers.lp_model import Columns, LpModel, columns_of, model_of
+from mara.optimizers.lp_model import LpModel, model_of
 from mara.optimizers.lp_solve import Basis, Solution, solve
 
 LOADS: Final = (*WORKLOAD_KEYS, *TIER_KEYS)

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from mara.core.arrays import Floats
+from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.plan import PlanStatus, Shadow
 from mara.errors import PlanError
 from mara.optimizers.accounting import profit_usd
 from mara.optimizers.greedy import greedy
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import Columns, columns_of, model_of
+from mara.optimizers.lp_columns import Columns, columns_of
+from mara.optimizers.lp_model import model_of
 from mara.optimizers.lp_solve import solve
 from mara.optimizers.schedule import Schedule, net_site_mw
 from mara.optimizers.split_solve import DIRECT_SITES, Optimum, optimum_from, solve_split
@@ -74,11 +76,14 @@ def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "
 def schedule_of(primal: Floats, columns: Columns, case: LpCase) -> Schedule:
     """A solution's columns as a schedule; what the solver leaves below zero is rounding and becomes zero."""
     table = np.maximum(primal, 0.0).reshape(case.steps, columns.width)
+    rested = np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT))
+    rested[:, :, columns.resting] = table[:, columns.rested]
     return Schedule(
         miners_mw=table[:, columns.miners],
         merchant_mw=table[:, columns.merchant],
         contracts_mw=table[:, columns.contracts],
         shed_mw=table[:, columns.shed],
+        rested_mw=rested,
     )
 
 

@@ -23,16 +23,19 @@ import numpy as np
 
 from mara.core.arrays import Floats, Ints
 from mara.core.contract import PROMISED_TIER_COUNT
-from mara.core.fleet import MINERS, RACKS
+from mara.core.fleet import MINERS
 from mara.errors import ConfigError
 from mara.optimizers.certificate import bound_usd
 from mara.optimizers.diary import Chapter
 from mara.optimizers.lp_case import LpCase, check
 from mara.optimizers.lp_model import model_of, without_rows
-from mara.optimizers.lp_solve import interior_point
-from mara.optimizers.split_solve import DIRECT_SITES
+from mara.optimizers.lp_solve import interior_point, solve
 
 RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site")
+MOST_SITES: Final = 100
+"""A month of more sites takes more memory than a laptop has."""
+LOOSE_GAP_SHARE: Final = 1e-4
+"""The interior point gives up early now and then: beyond this it is worth a vertex."""
 DEADLINE_S: Final = 1_800.0
 """Of one month."""
 
@@ -57,15 +60,20 @@ def bounds_of(chapters: Sequence[Chapter], on_month: Callable[[int], None] | Non
     """
     bounds: list[MonthBound] = []
     for index, chapter in enumerate(chapters):
-        if chapter.case.sites > DIRECT_SITES:
+        if chapter.case.sites > MOST_SITES:
             raise ConfigError(
-                f"the bound is found for fleets of up to {DIRECT_SITES} sites, this one has {chapter.case.sites}: "
+                f"the bound is found for fleets of up to {MOST_SITES} sites, this one has {chapter.case.sites}: "
                 "leave --bound out"
             )
         case = alike_merged(chapter.case)
         most_usd, gap_share = bound_of(with_free_start(case) if index else case)
         bounds.append(
-            MonthBound(month=chapter.month, profit_usd=chapter.profit_usd, bound_usd=most_usd, gap_share=gap_share)
+            MonthBound(
+                month=chapter.month,
+                profit_usd=chapter.profit_usd,
+                bound_usd=most_usd + chapter.first_fees_usd,
+                gap_share=gap_share,
+            )
         )
         if on_month is not None:
             on_month(index + 1)
@@ -78,7 +86,11 @@ def bound_of(case: LpCase) -> tuple[float, float]:
     model = without_rows(model_of(case), RESERVE_ROWS)
     objective_usd, row_duals = interior_point(model, deadline_s=DEADLINE_S)
     most_usd = bound_usd(model, row_duals)
-    return most_usd, (most_usd - objective_usd) / max(abs(most_usd), 1.0)
+    gap_share = (most_usd - objective_usd) / max(abs(most_usd), 1.0)
+    if abs(gap_share) <= LOOSE_GAP_SHARE:
+        return most_usd, gap_share
+    exact = solve(model, deadline_s=DEADLINE_S).certificate
+    return min(most_usd, exact.bound_usd), exact.gap_share
 
 
 def share_of_bound(bounds: Sequence[MonthBound]) -> float | None:
@@ -90,10 +102,10 @@ def share_of_bound(bounds: Sequence[MonthBound]) -> float | None:
 def with_free_start(case: LpCase) -> LpCase:
     """The same case after anything: no load of its first step is an increase."""
     most_mw = case.available_mw.max(axis=0)
-    racks_mw = most_mw[:, RACKS].sum(axis=1) + 1.0
+    most_promised_mw = case.demand_mw[:, :PROMISED_TIER_COUNT].max(axis=0) + 1.0
     return replace(
         case,
-        served_now_mw=np.repeat(racks_mw[:, None], PROMISED_TIER_COUNT, axis=1),
+        served_now_mw=np.repeat(most_promised_mw[None], case.sites, axis=0),
         miners_now_mw=most_mw[:, MINERS].sum(axis=1) + 1.0,
     )
 
@@ -120,6 +132,8 @@ def alike_merged(case: LpCase) -> LpCase:
         demand_tokens_per_h=mean(case.demand_tokens_per_h),
         demand_mw=mean(case.demand_mw),
         shed_limit_mw=mean(case.shed_limit_mw),
+        breakable_mw=mean(case.breakable_mw),
+        unbacked_mw=mean(case.unbacked_mw),
     )
 
 

@@ -8,18 +8,27 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, row_sums
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, Tier, budgets_of
+from mara.core.contract import (
+    CHOSEN_SHARE,
+    PROMISED_TIER_COUNT,
+    TIER_COUNT,
+    UNPLACED,
+    Tier,
+    budgets_of,
+    spendable_ticks,
+)
 from mara.core.fleet import MINERS, RACK_KIND_COUNT, RACKS, Fleet
 from mara.core.market import remote_cost_usd_per_mwh
 from mara.core.placement import Placement, held_mw
 from mara.core.plan import Problem
+from mara.core.timegrid import TimeGrid
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions
 
 MOVE_PAYS_BACK_H: Final = 2.0
 """A contract moves when the cost gap earns its fee back within this time."""
-PACE_SHARE: Final = 0.7
-"""Part of an error budget that may be planned away, pro rata to the window's age; the rest is for outages."""
+LEAST_REST_MINUTES: Final = 30
+"""Who is left unserved stays so for at least this long: a customer would rather be off once for a while."""
 BURST_H: Final = 0.5
 """Shedding starts when this much paced budget has been saved up: a contract is not blinked off for a single tick."""
 SPIKE_MULTIPLE: Final = 2.0
@@ -28,6 +37,11 @@ SPOT_MARGIN_USD_PER_MWH: Final = 3.0
 """A Spot contract starts where it earns this much more than its power costs, and stops where it loses as much."""
 LEAST_UNMET_MW: Final = 0.05
 """Unmet merchant demand below this is not worth touching a contract for."""
+
+
+def least_rest_ticks(grid: TimeGrid) -> int:
+    """`LEAST_REST_MINUTES` in whole ticks."""
+    return -(-LEAST_REST_MINUTES // grid.tick_minutes)
 
 
 class Desk:
@@ -51,6 +65,7 @@ class Desk:
         self.tier: list[int] = book.tier.tolist()
         self.was: list[int] = accounts.site.tolist()
         self.served: list[bool] = accounts.served.tolist()
+        self.rested: list[int] = accounts.rest_ticks.tolist()
         self.at = [UNPLACED] * len(self.power)
         self.load = [[0.0] * TIER_COUNT for _ in self.free]
         self.tokens_per_mwh: list[float] = problem.charter.fleet.tokens_per_mwh.tolist()
@@ -60,9 +75,9 @@ class Desk:
         self.unmet: list[float] = []
         self.racks: list[float] = []
 
-    def place_promised(self) -> None:
+    def place_promised(self, *, spends_budgets: bool = False) -> None:
         """Every promised contract, the most binding tier first: where it runs if it fits, else where power is
-        cheapest.
+        cheapest. With `spends_budgets` who began to rest a moment ago rests on.
         """
         world = self.problem.world
         held = held_mw(world)
@@ -76,6 +91,9 @@ class Desk:
             self.load = held.tolist()
             self.free = free.tolist()
             waiting = np.flatnonzero(promised & ~served).tolist()
+        if spends_budgets and any(self.rested):
+            resting = self._resting_on()
+            waiting = [i for i in waiting if i not in resting]
         waiting.sort(key=self.tier.__getitem__)
         for i in waiting:
             home = self.was[i]
@@ -83,6 +101,11 @@ class Desk:
                 self.put(i, home)
             elif not self.put_cheapest(i):
                 self.make_room(i)
+
+    def _resting_on(self) -> set[int]:
+        """Who has not rested for long enough, and has budget left for it."""
+        least, (_, left) = least_rest_ticks(self.problem.charter.grid), self._budgets()
+        return {i for i, ticks in enumerate(self.rested) if 0 < ticks < least and left[i] > 0}
 
     def _keep_what_fits(self) -> list[int]:
         """Where a site lost room: the most binding tiers stay; returns the promised contracts that do not."""
@@ -205,8 +228,9 @@ class Desk:
         if not asked:
             return
         paced, left = self._budgets()
-        order = [i for i in asked if left[i] > 0]
-        order.sort(key=lambda i: (-self.tier[i], -left[i]))
+        least = least_rest_ticks(self.problem.charter.grid)
+        order = [i for i in asked if left[i] >= (1 if self.rested[i] else least)]
+        order.sort(key=lambda i: (-self.tier[i], not self.rested[i], -left[i]))
         burst = self.problem.charter.grid.ticks_per_hour * BURST_H
         for i in order:
             rate, cost = rates[i], self.cost[self.at[i]]
@@ -222,14 +246,14 @@ class Desk:
 
         Inside their budgets, those with the most left first, and only where dearer power or better paid tokens pay.
         """
-        left: list[int] = (budgets_of(self.problem.world.book, self.problem.world.accounts)).tolist()
-        bad: list[int] = self.problem.world.accounts.bad_ticks.tolist()
+        _, left = self._budgets()
+        least = least_rest_ticks(self.problem.charter.grid)
         rates = self.problem.world.book.rates_usd_per_mwh
         asked = [i for i, site in enumerate(self.at) if site != UNPLACED and wanted_mw[self.tier[i]] > 0.0]
-        asked.sort(key=lambda i: (-self.tier[i], bad[i] - left[i]))
+        asked.sort(key=lambda i: (-self.tier[i], not self.rested[i], -left[i]))
         for i in asked:
             tier, site = self.tier[i], self.at[i]
-            if left[i] <= bad[i] or self.power[i] / 2 > wanted_mw[tier]:
+            if left[i] < (1 if self.rested[i] else least) or self.power[i] / 2 > wanted_mw[tier]:
                 continue
             outbid = self._has_unmet() and self._outbid(i, rates[i])
             if outbid or self.cost[site] > rates[i]:
@@ -238,18 +262,32 @@ class Desk:
             if outbid:
                 self._resell(site)
 
+    def break_promises(self, asked: list[int], wanted_mw: list[float]) -> list[int]:
+        """Leave out contracts that it pays to break, until about as much of each tier is out as `wanted_mw` (G,) says.
+
+        Returns who is left out.
+        """
+        broken = []
+        for i in sorted(asked, key=self.power.__getitem__, reverse=True):
+            if self.at[i] != UNPLACED and self.power[i] / 2 <= wanted_mw[self.tier[i]]:
+                self.take(i)
+                wanted_mw[self.tier[i]] -= self.power[i]
+            if self.at[i] == UNPLACED:
+                broken.append(i)
+        return broken
+
     def _has_unmet(self) -> bool:
         return max(self.unmet) > LEAST_UNMET_MW * min(self.tokens_per_mwh)
 
     def _budgets(self) -> tuple[list[float], list[int]]:
-        """Of each contract: bad ticks that the pace still allows now, and that the whole window still allows."""
+        """Of each contract: bad ticks that may be chosen now at an even pace, and whatever the pace."""
         world = self.problem.world
         accounts = world.accounts
         budget = budgets_of(world.book, accounts)
         length = np.maximum(accounts.window_end_tick - accounts.window_start_tick, 1)
         age_share = (world.tick + 1 - accounts.window_start_tick) / length
-        left = budget - accounts.bad_ticks
-        return (PACE_SHARE * budget * age_share - accounts.bad_ticks).tolist(), left.tolist()
+        left: list[int] = spendable_ticks(world.book, accounts, world.tick).tolist()
+        return (CHOSEN_SHARE * budget * age_share - accounts.bad_ticks).tolist(), left
 
     def _tokens_wait(self) -> bool:
         """Whether a region at the top of its day has tokens that found no racks."""

@@ -3,6 +3,10 @@
 A month's case holds what really came: prices, weather, machines, demand, and the promises of the run's own book. Its
 budgets are all that a policy could shed free of credits within the month, the whole budget of every window that reaches
 into it; nothing is kept back pro rata. Contracts count at the list rate of their tier, as plans see them.
+
+What costs no money is no cost here, so that the ledger's profit is bounded too: there is no goodwill, a contract's
+first place is free, and what goes unserved is not charged as broken in ticks in which no packing holds all promises, or
+power is so dear that promises are broken on purpose.
 """
 
 from dataclasses import dataclass, field
@@ -11,15 +15,17 @@ import numpy as np
 
 from mara.core.arrays import Floats, Ints
 from mara.core.booking import list_rate_usd_per_mwh
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, budgets_of
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, Tier, budgets_of
 from mara.core.market import TOKENS_PER_MTOK
-from mara.core.placement import held_mw
+from mara.core.placement import placed_mw
 from mara.core.step import Step
 from mara.core.units import G_PER_KG
 from mara.core.world import Charter, Conditions, World, conditions_of
 from mara.optimizers.accounting import profit_usd
+from mara.optimizers.breaking import scarce_mw
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_horizon import CREDIT_MULTIPLE, GOODWILL_SHARE
+from mara.optimizers.lp_horizon import CREDIT_MULTIPLE
+from mara.optimizers.packing import all_fit
 from mara.optimizers.schedule import Schedule
 
 MONTH_ZONE = "UTC"
@@ -33,6 +39,8 @@ class Chapter:
     """Such as 2023-01."""
     profit_usd: float
     case: LpCase
+    first_fees_usd: float = 0.0
+    """What the program would charge for the first places of contracts that had none before: given back to all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,14 +89,17 @@ class Diary:
             return
         first = self._pages[0].step
         case = self._case(first.before)
+        own_usd, all_usd = self._first_fees_usd()
         schedule = Schedule(
             miners_mw=np.stack([page.step.allocation.miners_mw for page in self._pages]),
             merchant_mw=np.stack([page.step.allocation.merchant_mw for page in self._pages]),
             contracts_mw=np.stack([page.step.allocation.contracts_mw for page in self._pages]),
             shed_mw=np.stack([page.shed_mw for page in self._pages]),
+            rested_mw=np.stack([_rested_mw(page.step) for page in self._pages]),
         )
         month = self.charter.grid.at(first.tick).strftime("%Y-%m")
-        self.chapters.append(Chapter(month=month, profit_usd=profit_usd(schedule, case), case=case))
+        earned_usd = profit_usd(schedule, case) + own_usd
+        self.chapters.append(Chapter(month=month, profit_usd=earned_usd, case=case, first_fees_usd=all_usd))
         end_tick = self._pages[-1].step.tick + 1
         self._windows = {key: window for key, window in self._windows.items() if window.end_tick > end_tick}
         self._pages = []
@@ -110,6 +121,20 @@ class Diary:
                     budget_ticks=budget,
                 )
 
+    def _first_fees_usd(self) -> tuple[float, float]:
+        """Fees of the places that contracts without one got in these ticks, and could have got [USD]."""
+        fees = np.append(self.charter.terms.migration_rates_usd_per_mw, 0.0)
+        own_usd = 0.0
+        waiting: dict[str, float] = {}
+        for page in self._pages:
+            book, was = page.step.before.book, page.step.before.accounts.site
+            nowhere = was == UNPLACED
+            if np.count_nonzero(nowhere):
+                fee_usd = book.power_mw * fees[book.tier]
+                own_usd += float(fee_usd[nowhere & page.step.allocation.served].sum())
+                waiting |= {book.contracts[i].id: float(fee_usd[i]) for i in np.flatnonzero(nowhere).tolist()}
+        return own_usd, sum(waiting.values())
+
     def _case(self, before: World) -> LpCase:
         charter, pages = self.charter, self._pages
         seen = [page.step.observation for page in pages]
@@ -118,6 +143,7 @@ class Diary:
         rates = np.array([list_rate_usd_per_mwh(tier, charter) for tier in Tier])
         budget_mwh, shed_limit_mw = self._budgets()
         tokens = np.stack([observation.demand_tokens_per_h for observation in seen])
+        demand = np.stack([page.step.before.book.promised_mw for page in pages])
         return LpCase(
             dt_h=np.full(len(pages), charter.grid.dt_h),
             price_usd_per_mwh=np.stack([observation.energy_price_usd_per_mwh for observation in seen]),
@@ -130,19 +156,34 @@ class Diary:
             token_value_usd_per_mwh=np.stack([condition.merchant_value_usd_per_mwh for condition in conditions]),
             tokens_per_mwh=charter.fleet.tokens_per_mwh / TOKENS_PER_MTOK,
             demand_tokens_per_h=tokens / TOKENS_PER_MTOK,
-            demand_mw=np.stack([page.step.before.book.promised_mw for page in pages]),
+            demand_mw=demand,
             budget_mwh=budget_mwh,
             shed_limit_mw=shed_limit_mw,
             rate_usd_per_mwh=rates,
             credit_usd_per_mwh=rates[:PROMISED_TIER_COUNT] * CREDIT_MULTIPLE,
-            goodwill_usd_per_mwh=rates[:PROMISED_TIER_COUNT] * GOODWILL_SHARE,
+            goodwill_usd_per_mwh=np.zeros(PROMISED_TIER_COUNT),
             migration_usd_per_mw=terms.migration_rates_usd_per_mw,
             restart_usd_per_mw=terms.restart_usd_per_mw,
             sellback_spread_share=terms.sellback_spread_share,
             carbon_price_usd_per_t=terms.carbon_price_usd_per_t,
-            served_now_mw=held_mw(before)[:, :PROMISED_TIER_COUNT],
+            breakable_mw=np.stack([self._breakable_mw(page) for page in pages]),
+            breaking_usd_per_mwh=np.zeros(PROMISED_TIER_COUNT),
+            served_now_mw=placed_mw(before.accounts.site, before.book, charter.fleet.site_count),
             miners_now_mw=before.miners_mw.sum(axis=1),
+            unbacked_mw=np.zeros(len(pages)),
+            rests_in_place=np.ones(PROMISED_TIER_COUNT, dtype=np.bool_),
         )
+
+    def _breakable_mw(self, page: _Page) -> Floats:
+        """What may go unserved past budgets for nothing (3,): all where not all can run, else what power is too dear
+        for.
+        """
+        book = page.step.before.book
+        if all_fit(book.power_mw[book.tier < PROMISED_TIER_COUNT], page.conditions.contract_room_mw):
+            most = np.minimum(scarce_mw(page.conditions, self.charter), book.promised_mw)
+        else:
+            most = book.promised_mw
+        return np.asarray(most[:PROMISED_TIER_COUNT])
 
     def _budgets(self) -> tuple[Floats, Floats]:
         """All that can be shed free of credits in these ticks (3,) [MWh], and in each of them (H, 3) [MW]."""
@@ -156,6 +197,13 @@ class Diary:
                 budget_mwh[window.tier] += ticks * window.power_mw * self.charter.grid.dt_h
                 limit_mw[slice(*here), window.tier] += window.power_mw
         return budget_mwh, limit_mw
+
+
+def _rested_mw(step: Step) -> Floats:
+    """Promised load that keeps its place without running (S, 3) [MW]."""
+    done = step.allocation
+    placed = placed_mw(done.site, step.before.book, len(done.contracts_mw))
+    return np.asarray(placed - done.contracts_mw[:, :PROMISED_TIER_COUNT])
 
 
 def shed_mw(step: Step) -> Floats:

@@ -14,7 +14,7 @@ from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import rack_room_mw
+from mara.optimizers.lp_rows import rack_room_mw
 from mara.optimizers.schedule import Schedule, energy_cost_usd_per_mwh
 
 
@@ -47,6 +47,7 @@ def greedy(case: LpCase) -> Schedule:
         merchant_mw=np.stack([step.merchant for step in steps]),
         contracts_mw=np.stack([step.contracts for step in steps]),
         shed_mw=np.stack([step.shed for step in steps]),
+        rested_mw=np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT)),
     )
 
 

@@ -64,6 +64,7 @@ def check(plan: Plan, problem: Problem) -> None:
     for step in plan.steps:
         _check_step(step, shapes)
         _check_sites(step.contract_site, sites, len(problem.world.book.contracts))
+        _check_broken(step.broken_contract, len(problem.world.book.contracts))
 
 
 def _check_step(step: PlanStep, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -87,6 +88,13 @@ def _check_sites(contract_site: Ints, sites: int, contracts: int) -> None:
     least, most = int(contract_site.min()), int(contract_site.max())
     if least < UNPLACED or most >= sites:
         raise PlanRejected(f"contract_site must name sites below {sites} or be {UNPLACED}, got {least} to {most}")
+
+
+def _check_broken(broken: Ints, contracts: int) -> None:
+    if broken.ndim != 1 or broken.dtype != np.int64:
+        raise PlanRejected(f"broken_contract must be a list of whole numbers, got {broken.dtype} {broken.shape}")
+    if len(broken) and not 0 <= broken.min() <= broken.max() < contracts:
+        raise PlanRejected(f"broken_contract must name columns below {contracts}, got {broken.min()} to {broken.max()}")
 
 
 _ROUNDING_MW = 1e-9

@@ -9,8 +9,9 @@ import numpy as np
 from mara.core.arrays import sealed
 from mara.core.plan import Plan, Problem
 from mara.optimizers.lp_case import LpCase, check
+from mara.optimizers.lp_columns import columns_of
 from mara.optimizers.lp_horizon import case_of, plan_steps, step_lengths
-from mara.optimizers.lp_model import LpModel, columns_of, model_of
+from mara.optimizers.lp_model import LpModel, model_of
 from mara.optimizers.lp_rounding import rounded
 from mara.optimizers.lp_solve import Basis, solve
 from mara.optimizers.split_solve import DIRECT_SITES, Optimum, dismiss_crews, optimum_from, solve_split
@@ -125,5 +126,6 @@ def without_budgets(case: LpCase) -> LpCase:
         case,
         budget_mwh=np.zeros_like(case.budget_mwh),
         shed_limit_mw=np.zeros_like(case.shed_limit_mw),
+        breakable_mw=np.zeros_like(case.breakable_mw),
         credit_usd_per_mwh=case.credit_usd_per_mwh * NEVER_MULTIPLE,
     )

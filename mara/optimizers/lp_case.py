@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mara.core.arrays import Floats
+from mara.core.arrays import Bools, Floats
 from mara.errors import PlanRejected
 
 
@@ -26,7 +26,12 @@ class LpCase:
         budget_mwh: what may be shed free of credits over the horizon, by promised tier (3,).
         shed_limit_mw: most that may be shed inside budgets in a step (H, 3).
         rate_usd_per_mwh: (G,). credit_usd_per_mwh, goodwill_usd_per_mwh, migration_usd_per_mw: (3,).
+        breakable_mw: what of the demand may go unserved beyond all budgets for `breaking_usd_per_mwh` instead of the
+            penalty (H, 3), (3,).
         served_now_mw: contracts before the first step (S, 3). miners_now_mw: miners before it (S,).
+        unbacked_mw: Premium that may run at a site without a reserve elsewhere, because no placing has one (H,).
+        rests_in_place: tiers whose unserved load keeps its place and resumes there for nothing, as in the ledger (3,).
+            Of the others every increase at a site is a move, but for what `served_now_mw` counts as there.
     """
 
     dt_h: Floats
@@ -50,8 +55,12 @@ class LpCase:
     restart_usd_per_mw: float
     sellback_spread_share: float
     carbon_price_usd_per_t: float
+    breakable_mw: Floats
+    breaking_usd_per_mwh: Floats
     served_now_mw: Floats
     miners_now_mw: Floats
+    unbacked_mw: Floats
+    rests_in_place: Bools
 
     @property
     def steps(self) -> int:
@@ -97,8 +106,12 @@ def check(case: LpCase) -> None:
         "credit_usd_per_mwh": (3,),
         "goodwill_usd_per_mwh": (3,),
         "migration_usd_per_mw": (3,),
+        "breakable_mw": (h, 3),
+        "breaking_usd_per_mwh": (3,),
         "served_now_mw": (s, 3),
         "miners_now_mw": (s,),
+        "unbacked_mw": (h,),
+        "rests_in_place": (3,),
     }
     for name, shape in shapes.items():
         array = getattr(case, name)
@@ -127,6 +140,7 @@ def _check_values(name: str, array: Floats) -> None:
 _NEVER_A_GIFT = (
     "credit_usd_per_mwh",
     "goodwill_usd_per_mwh",
+    "breaking_usd_per_mwh",
     "migration_usd_per_mw",
     "restart_usd_per_mw",
     "sellback_spread_share",

@@ -7,25 +7,24 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.climate import derate_share, pue_of
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, budgets_of
-from mara.core.fleet import MINERS
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, spendable_ticks
+from mara.core.fleet import MINERS, RACKS, Workload
 from mara.core.market import TOKENS_PER_MTOK, mining_value_usd_per_mwh, remote_cost_usd_per_mwh
-from mara.core.placement import held_mw
+from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import G_PER_KG, TOLERANCE_MW
 from mara.core.world import conditions_of
+from mara.optimizers.breaking import GOODWILL_MULTIPLE, breakable_mw
 from mara.optimizers.fill import miners_allowed
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import Columns
+from mara.optimizers.lp_columns import Columns
+from mara.optimizers.lp_reserve import least_unbacked_mw
 
 CREDIT_MULTIPLE: Final = (10.0, 5.0, 3.0)
 """Planning penalty of a breach as a multiple of the tier's rate: steep enough to keep the order of tiers."""
 GOODWILL_SHARE: Final = (0.5, 0.5, 0.0)
 """Cost of shedding inside a budget as a share of the rate, so that a short look ahead does not burn budgets for
 nothing."""
-PLANNED_BUDGET_SHARE: Final = 0.7
-"""Part of an error budget that may be planned away; the rest is for outages. Of Premium's nothing may be: the few ticks
-that it tolerates are all for what cannot be helped."""
 
 
 def step_lengths(problem: Problem) -> tuple[int, ...]:
@@ -45,14 +44,16 @@ def case_of(problem: Problem, lengths: tuple[int, ...]) -> LpCase:
     demand, budget, shed_limit = _promises(problem, lengths)
     by_kind = fleet.tokens_per_mwh * (problem.observation.token_price_usd_per_mtok / TOKENS_PER_MTOK)
     multiplier = forecast.demand_multiplier_share[rows]
+    pue, available = pue_of(dry_bulb, forecast.wet_bulb_c[rows], fleet), _available(problem, lengths, dry_bulb)
+    room = np.minimum(available[:, :, RACKS].sum(axis=2), fleet.grid_limit_mw / pue[:, :, Workload.GPU])
     return LpCase(
         dt_h=np.array(lengths) * charter.grid.dt_h,
         price_usd_per_mwh=forecast.energy_price_usd_per_mwh[rows],
         carbon_t_per_mwh=forecast.carbon_intensity_g_per_kwh[rows] / G_PER_KG,
-        pue=pue_of(dry_bulb, forecast.wet_bulb_c[rows], fleet),
+        pue=pue,
         grid_limit_mw=fleet.grid_limit_mw,
         hedge_mw=fleet.hedge_mw,
-        available_mw=_available(problem, lengths, dry_bulb),
+        available_mw=available,
         mining_value_usd_per_mwh=mining_value_usd_per_mwh(
             forecast.hashprice_usd_per_ph_day[rows][:, None], fleet.efficiency_j_per_th
         ),
@@ -70,8 +71,12 @@ def case_of(problem: Problem, lengths: tuple[int, ...]) -> LpCase:
         restart_usd_per_mw=terms.restart_usd_per_mw,
         sellback_spread_share=terms.sellback_spread_share,
         carbon_price_usd_per_t=terms.carbon_price_usd_per_t,
-        served_now_mw=held_mw(problem.world)[:, :PROMISED_TIER_COUNT],
+        breakable_mw=breakable_mw(problem, rows)[:, :PROMISED_TIER_COUNT],
+        breaking_usd_per_mwh=rates[:PROMISED_TIER_COUNT] * GOODWILL_MULTIPLE,
+        served_now_mw=placed_mw(problem.world.accounts.site, problem.world.book, fleet.site_count),
         miners_now_mw=problem.world.miners_mw.sum(axis=1),
+        unbacked_mw=least_unbacked_mw(room, demand[:, Tier.PREMIUM], demand[:, Tier.STANDARD]),
+        rests_in_place=np.arange(PROMISED_TIER_COUNT) == Tier.FLEXIBLE,
     )
 
 
@@ -127,10 +132,9 @@ def _promises(problem: Problem, lengths: tuple[int, ...]) -> tuple[Floats, Float
     starts = problem.tick + _starts(lengths)
     power = book.power_mw * (book.ends_tick > starts[:, None])
     tiers = np.eye(TIER_COUNT)[book.tier]
-    left_ticks = np.maximum(budgets_of(book, accounts) - accounts.bad_ticks, 0) * (book.tier != Tier.PREMIUM)
+    spendable = np.maximum(spendable_ticks(book, accounts, problem.tick), 0)
     window_left = np.maximum(accounts.window_end_tick - problem.tick, 1)
     pro_rata = np.minimum(1.0, sum(lengths) / window_left)
-    spendable = left_ticks * np.where(left_ticks > 1, PLANNED_BUDGET_SHARE * pro_rata, 1.0)
-    budget = (spendable * book.power_mw * dt_h) @ tiers
-    most = power * np.minimum(1.0, left_ticks / np.array(lengths)[:, None])
+    budget = (spendable * pro_rata * book.power_mw * dt_h) @ tiers
+    most = power * np.minimum(1.0, spendable / np.array(lengths)[:, None])
     return power @ tiers, budget[:PROMISED_TIER_COUNT], (most @ tiers)[:, :PROMISED_TIER_COUNT]

@@ -12,7 +12,8 @@ from mara.core.placement import Placement, place
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import World, conditions_of
-from mara.optimizers.desk import Desk
+from mara.optimizers.breaking import broken_now
+from mara.optimizers.desk import Desk, least_rest_ticks
 from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium
 from mara.optimizers.lp_nearest import nearest
 from mara.optimizers.room import place_waiting
@@ -29,7 +30,8 @@ def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) ->
     world, observation, charter = problem.world, problem.observation, problem.charter
     conditions = conditions_of(observation, charter)
     fell = observation.availability_share < world.availability_share
-    placed = _settled(_without_spot(step), world, conditions.contract_room_mw, fell)
+    least_rest = least_rest_ticks(charter.grid) if spends_budgets else 0
+    placed = _settled(_without_spot(step), world, conditions.contract_room_mw, fell, least_rest)
     if not np.count_nonzero(fell):
         placed = nearest(placed, step.contracts_mw, world, conditions.contract_room_mw)
     desk = Desk(problem, conditions)
@@ -40,8 +42,11 @@ def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) ->
     if len(waiting):
         place_waiting(desk, waiting.tolist())
     desk.sell_tokens()
+    broken: list[int] = []
     if spends_budgets:
-        desk.rest(_more_rest_mw(step, desk, problem))
+        more_mw = _more_rest_mw(step, desk, problem)
+        desk.rest(more_mw)
+        broken = desk.break_promises(broken_now(problem).tolist(), more_mw)
     desk.place_spot()
     contracts, merchant = np.array(desk.load), desk.merchant_mw()
     wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
@@ -54,6 +59,7 @@ def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) ->
         reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
         contract_site=sealed(np.array(desk.at, dtype=np.int64)),
         book_changes_count=world.book_changes_count,
+        broken_contract=sealed(np.array(broken, dtype=np.int64)),
     )
 
 
@@ -73,12 +79,13 @@ def _without_spot(step: PlanStep) -> PlanStep:
     return replace(step, contracts_mw=sealed(contracts), contract_site=_NOT_CHOSEN, book_changes_count=-1)
 
 
-def _settled(step: PlanStep, world: World, room_mw: Floats, fell: Bools) -> Placement:
+def _settled(step: PlanStep, world: World, room_mw: Floats, fell: Bools, least_rest: int) -> Placement:
     """Whole contracts that dispatch leaves as they are, even where it places by megawatts: placed until it stands."""
-    placed = place(step, world, room_mw, fell)
+    placed = place(step, world, room_mw, fell, least_rest_ticks=least_rest)
     for _ in range(MAX_PLACINGS - 1):
         before = placed
-        placed = place(replace(step, contracts_mw=before.contracts_mw), world, room_mw, fell)
+        settled = replace(step, contracts_mw=before.contracts_mw)
+        placed = place(settled, world, room_mw, fell, least_rest_ticks=least_rest)
         if np.abs(placed.contracts_mw - before.contracts_mw).max(initial=0.0) <= TOLERANCE_MW:
             break
     return placed

@@ -143,8 +143,12 @@ def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
         restart_usd_per_mw=float(given["restart_usd_per_mw"]),
         sellback_spread_share=float(given["sellback_spread"]),
         carbon_price_usd_per_t=float(given["carbon_price_usd_per_t"]),
+        breakable_mw=np.zeros((steps, PROMISED_TIER_COUNT)),
+        breaking_usd_per_mwh=np.zeros(PROMISED_TIER_COUNT),
         served_now_mw=given["served_now_mw"],
         miners_now_mw=given["miners_now_mw"],
+        unbacked_mw=np.zeros(steps),
+        rests_in_place=np.zeros(PROMISED_TIER_COUNT, dtype=np.bool_),
     )
 
 

@@ -16,13 +16,14 @@ from mara.core.plan import Plan, Problem, Shadow
 from mara.core.units import HOURS_PER_DAY
 from mara.errors import PlanRejected
 from mara.optimizers.lp_case import LpCase, check
+from mara.optimizers.lp_columns import columns_of
 from mara.optimizers.lp_horizon import case_of, step_lengths
-from mara.optimizers.lp_model import columns_of, model_of
+from mara.optimizers.lp_model import model_of
 from mara.optimizers.lp_solve import Basis, solve
 from mara.optimizers.shadow import shadow_of
-from mara.optimizers.split_solve import DIRECT_SITES, solve_split
+from mara.optimizers.split_solve import solve_split
 
-EXACT_SITES: Final = DIRECT_SITES
+EXACT_SITES: Final = 100
 """Up to this many sites two solves are waited for; a larger fleet is quoted by its shadow prices."""
 MAX_EXTRA_BREACH_SHARE: Final = 1e-6
 """Of a request's energy: more that nobody would deliver, and the fleet cannot keep the promise."""

@@ -8,7 +8,7 @@ from mara.core.plan import Problem
 from mara.core.quote import Landing, OutageRecord
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.quotes import EXACT_SITES, Outlay, Wish, extra_breach_mwh, is_breach, outlay_with
-from mara.optimizers.quotes_fit import Rooms, landing_of
+from mara.optimizers.quotes_fit import Rooms, landing_of, rooms_of
 
 BREACH_DUAL_SHARE: Final = 1.0 - 1e-6
 """A demand worth its tier's credit is one that a plan breaks: how a plan without a second solve shows it."""
@@ -49,6 +49,19 @@ def verdict(counter: Counter, rooms: Rooms, after: Outlay, wish: Wish) -> tuple[
         amount = f"{missing_mwh:,.1f} MWh" if missing_mwh else "some"
         return f"promises could not all be kept: {amount} of the next day would have no power or no reserve", landing
     return "", landing
+
+
+def fits_surely(counter: Counter, wish: Wish) -> bool:
+    """Whether a request fits beyond doubt, where the counter's plan serves it already: one solve instead of two.
+
+    False means that it has to be looked at more closely.
+    """
+    if counter.before.breached_mwh.sum() > 0.0:
+        return False
+    rooms = rooms_of(counter.problem, counter.before.case, wish, counter.waiting)
+    if refusal_for_size(counter, rooms, wish):
+        return False
+    return landing_of(rooms, counter.problem, counter.before, wish) is not None
 
 
 def refusal_for_size(counter: Counter, rooms: Rooms, wish: Wish) -> str:

@@ -14,7 +14,7 @@ from mara.core.plan import Problem
 from mara.core.quote import Landing
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import rack_room_mw
+from mara.optimizers.lp_rows import rack_room_mw
 from mara.optimizers.quotes import Outlay, Wish, life_mean
 
 SIZE_STEP_MW: Final = 0.1

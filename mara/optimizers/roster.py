@@ -54,6 +54,7 @@ def companions_of(
     has_budgets = spends_budgets and name not in _BASELINES
     frugal = optimizer_of(name, spends_budgets=False, deadline_s=deadline_s) if has_budgets else None
     return {
+        "rules-no-budgets": optimizer_of("rules", spends_budgets=False) if name != "rules" or spends_budgets else None,
         "rules": None if name == "rules" and spends_budgets else optimizer_of("rules"),
         **{baseline: None if name == baseline else optimizer_of(baseline) for baseline in _BASELINES},
         "no-budgets": frugal,

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mara.core.arrays import row_sums, sealed
+from mara.core.contract import TIER_COUNT
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.world import conditions_of
+from mara.optimizers.breaking import broken_now
 from mara.optimizers.desk import Desk
 from mara.optimizers.fill import inference_power_mw, miners_that_pay, reserve_for_premium
 
@@ -29,10 +31,12 @@ class Rules:
     def plan(self, problem: Problem) -> Plan:
         conditions = conditions_of(problem.observation, problem.charter)
         desk = Desk(problem, conditions)
-        desk.place_promised()
+        desk.place_promised(spends_budgets=self.spends_budgets)
         desk.sell_tokens()
+        broken: list[int] = []
         if self.spends_budgets:
             desk.spend_budgets()
+            broken = desk.break_promises(broken_now(problem).tolist(), [np.inf] * TIER_COUNT)
         desk.move()
         desk.place_spot()
         contracts, merchant = np.array(desk.load), desk.merchant_mw()
@@ -44,5 +48,6 @@ class Rules:
             reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
             contract_site=sealed(np.array(desk.at, dtype=np.int64)),
             book_changes_count=problem.world.book_changes_count,
+            broken_contract=sealed(np.array(broken, dtype=np.int64)),
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))

@@ -16,12 +16,14 @@ class Schedule:
     Attributes:
         miners_mw (H, S, 3), merchant_mw (H, R, S, 2), contracts_mw (H, S, G).
         shed_mw: contracts resting inside their budgets (H, 3).
+        rested_mw: unserved contracts by the site that they keep their place at (H, S, 3).
     """
 
     miners_mw: Floats
     merchant_mw: Floats
     contracts_mw: Floats
     shed_mw: Floats
+    rested_mw: Floats
 
     @property
     def it_power_mw(self) -> Floats:

@@ -21,10 +21,13 @@ from mara.core.fleet import RACKS, Workload
 from mara.core.plan import Shadow
 from mara.optimizers.certificate import transposed
 from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import Columns, LpModel, columns_of, rack_room_mw, without_rows
+from mara.optimizers.lp_columns import Columns, columns_of
+from mara.optimizers.lp_model import LpModel, without_rows
+from mara.optimizers.lp_rows import rack_room_mw
 
-SHARED_ROWS: Final = ("reserve_sum", "any_one_site", "demand", "merchant")
+SHARED_ROWS: Final = ("reserve_sum", "any_one_site", "demand", "merchant", "places")
 """Families of rows that tie sites together; the budget rows do too."""
+LEAST_SHARE: Final = 1e-12
 SHIFT_SHARE: Final = 0.5
 """How far shares go from where they are to what blocks take at common prices; all the way overshoots."""
 
@@ -47,7 +50,7 @@ class Prices:
     """Multipliers of the shared rows, of the minimization.
 
     Attributes:
-        demand (H, G), merchant (H, R), budget (3,).
+        demand (H, G), merchant (H, R), budget (3,). places: of what rests at any site (H, 3), zero where nothing does.
         one_site: of the N+1 rows of a block's own sites (H, S).
         reserve: of the sum of all reserve (H,): what all N+1 rows pay for it, so that the sum itself costs nothing.
     """
@@ -55,6 +58,7 @@ class Prices:
     demand: Floats
     merchant: Floats
     budget: Floats
+    places: Floats
     one_site: Floats
     reserve: Floats
 
@@ -137,6 +141,8 @@ def with_share(case: LpCase, shares: Shares, block: int) -> LpCase:
         demand_mw=case.demand_mw * contracts,
         budget_mwh=case.budget_mwh * shares.budget[block],
         shed_limit_mw=case.shed_limit_mw * contracts[:, :PROMISED_TIER_COUNT],
+        # A block without racks has the same columns as the others.
+        breakable_mw=case.breakable_mw * np.maximum(contracts[:, :PROMISED_TIER_COUNT], LEAST_SHARE),
     )
 
 
@@ -146,10 +152,13 @@ def prices_of(model: LpModel, row_duals: Floats) -> Prices:
     demand = rows[:, model.families["demand"]].copy()
     demand[:, Tier.SPOT] = np.minimum(demand[:, Tier.SPOT], 0.0)
     one_site = np.minimum(rows[:, model.families["any_one_site"]], 0.0)
+    places = np.zeros((model.steps, PROMISED_TIER_COUNT))
+    places[:, model.columns.resting] = np.minimum(rows[:, model.families["places"]], 0.0)
     return Prices(
         demand=demand,
         merchant=np.minimum(rows[:, model.families["merchant"]], 0.0),
         budget=np.minimum(row_duals[model.steps * model.period_rows :], 0.0),
+        places=places,
         one_site=one_site,
         reserve=-one_site.sum(axis=1),
     )
@@ -160,9 +169,17 @@ def common_prices(prices: Sequence[Prices]) -> list[Prices]:
     demand = np.mean([block.demand for block in prices], axis=0)
     merchant = np.mean([block.merchant for block in prices], axis=0)
     budget = np.mean([block.budget for block in prices], axis=0)
+    places = np.mean([block.places for block in prices], axis=0)
     reserve = np.mean([block.reserve for block in prices], axis=0)
     return [
-        Prices(demand=demand, merchant=merchant, budget=budget, one_site=block.one_site / len(prices), reserve=reserve)
+        Prices(
+            demand=demand,
+            merchant=merchant,
+            budget=budget,
+            places=places,
+            one_site=block.one_site / len(prices),
+            reserve=reserve,
+        )
         for block in prices
     ]
 
@@ -170,16 +187,17 @@ def common_prices(prices: Sequence[Prices]) -> list[Prices]:
 def priced(model: LpModel, prices: Prices) -> LpModel:
     """The sites of a model by themselves: no shared rows, their multipliers in the cost instead.
 
-    Shedding and breaches are shared as well and left to `shared_bound_usd`.
+    Shedding, breaking and breaches are shared as well and left to `shared_bound_usd`.
     """
     period = np.zeros((model.steps, model.period_rows))
     period[:, model.families["any_one_site"]] = prices.one_site
     period[:, model.families["reserve_sum"]] = prices.reserve[:, None]
     period[:, model.families["demand"]] = prices.demand
     period[:, model.families["merchant"]] = prices.merchant
+    period[:, model.families["places"]] = prices.places[:, model.columns.resting]
     columns = model.columns
     upper = model.upper.reshape(model.steps, columns.width).copy()
-    upper[:, np.concatenate([columns.shed, columns.breached, columns.reserve_sum])] = 0.0
+    upper[:, np.concatenate([columns.shed, columns.breached, columns.broken, columns.reserve_sum])] = 0.0
     return replace(
         without_rows(model, SHARED_ROWS, with_budgets=False),
         cost=model.cost - transposed(model, np.concatenate([period.ravel(), prices.budget])),
@@ -193,15 +211,18 @@ def shared_bound_usd(case: LpCase, prices: Prices) -> float:
     With the optima of all `priced` blocks added it bounds the profit of any plan of the whole fleet (weak duality).
     """
     dt_h, demand = case.dt_h[:, None], case.demand_mw[:, :PROMISED_TIER_COUNT]
-    gained = prices.demand[:, :PROMISED_TIER_COUNT]
+    gained = prices.demand[:, :PROMISED_TIER_COUNT] - prices.places
     shed = case.goodwill_usd_per_mwh * dt_h - gained - prices.budget * dt_h
     breached = case.credit_usd_per_mwh * dt_h - gained
+    broken = case.breaking_usd_per_mwh * dt_h - gained
     least_cost = (
         (prices.demand * case.demand_mw).sum()
         + (prices.merchant * case.demand_tokens_per_h).sum()
         + prices.budget @ case.budget_mwh
+        - prices.reserve @ case.unbacked_mw
         + (np.minimum(shed, 0.0) * case.shed_limit_mw).sum()
         + (np.minimum(breached, 0.0) * demand).sum()
+        + (np.minimum(broken, 0.0) * case.breakable_mw).sum()
     )
     return -float(least_cost)
 
@@ -233,6 +254,8 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
             whole.breached,
             whole.bought[hedged],
             whole.sold[hedged],
+            whole.rested[sites].ravel(),
+            whole.broken,
         ]
         # Adding is right for all: a site is in one block only, and what is shared adds up.
         table[:, np.concatenate(own)] += primal.reshape(case.steps, -1)
@@ -261,7 +284,10 @@ def shared_residual_mw(case: LpCase, primal: Floats) -> float:
     table = primal.reshape(case.steps, columns.width)
     taken = taken_of(case, columns, primal)
     shed, breached = table[:, columns.shed], table[:, columns.breached]
-    promised = taken.contracts_mw[:, :PROMISED_TIER_COUNT] + shed + breached
+    unserved = shed + breached
+    if len(columns.broken):
+        unserved = unserved + table[:, columns.broken]
+    promised = taken.contracts_mw[:, :PROMISED_TIER_COUNT] + unserved
     reserve, reserve_sum = table[:, columns.reserve], table[:, columns.reserve_sum]
     one_site = table[:, columns.contracts[:, Tier.PREMIUM]] + reserve - reserve_sum
     violations = (
@@ -271,6 +297,7 @@ def shared_residual_mw(case: LpCase, primal: Floats) -> float:
         case.dt_h @ shed - case.budget_mwh,
         shed - case.shed_limit_mw,
         np.abs(reserve.sum(axis=1, keepdims=True) - reserve_sum),
-        one_site,
+        one_site - case.unbacked_mw[:, None],
+        table[:, columns.rested].sum(axis=1) - unserved[:, columns.resting],
     )
     return max(float(np.max(violation, initial=0.0)) for violation in violations)

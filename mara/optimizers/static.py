@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mara.core.arrays import Floats, sealed
+from mara.core.arrays import Floats, row_sums, sealed
+from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import TIER_COUNT, Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import held_mw
@@ -18,8 +19,9 @@ from mara.optimizers.fill import fill_miners, inference_power_mw, miners_allowed
 class Static:
     """Every contract and merchant token spread by rack capacity, nothing moved but by outages, all miners on.
 
-    With `breakeven` a miner kind is off in every tick where ``mining value < PUE x (price + carbon cost)``: what a
-    spreadsheet can do, and therefore the honest baseline.
+    With `breakeven` a spreadsheet's two switches are added, which makes it the honest baseline: a miner kind is off in
+    every tick where ``mining value < PUE x (price + carbon cost)``, and tokens, which pay a multiple of Spot's rate,
+    come before Spot, which then runs where it pays for its power on racks and power that nobody better paying wants.
     """
 
     breakeven: bool = False
@@ -30,15 +32,17 @@ class Static:
 
     def plan(self, problem: Problem) -> Plan:
         conditions = conditions_of(problem.observation, problem.charter)
-        contracts = _contracts(problem, conditions)
-        site_contracts = contracts.sum(axis=1)
-        merchant = spread_merchant(problem, conditions, site_contracts)
         value = conditions.mining_value_usd_per_mwh
         pue = conditions.pue[:, MINERS]
         miners = miners_allowed(problem, conditions)
         if self.breakeven:
             miners = miners * (value >= pue * conditions.grid_cost_usd_per_mwh[:, None])
-        headroom = problem.charter.fleet.grid_limit_mw - inference_power_mw(conditions, site_contracts, merchant)
+            contracts, merchant = _tokens_before_spot(problem, conditions, row_sums(miners * pue))
+        else:
+            contracts = _contracts(problem, conditions)
+            merchant = spread_merchant(problem, conditions, contracts.sum(axis=1))
+        drawn = inference_power_mw(conditions, contracts.sum(axis=1), merchant)
+        headroom = problem.charter.fleet.grid_limit_mw - drawn
         step = PlanStep(
             miners_mw=sealed(fill_miners(miners, pue, value, headroom)),
             merchant_mw=sealed(merchant),
@@ -46,6 +50,21 @@ class Static:
             reserve_mw=sealed(reserve_for_premium(contracts, conditions)),
         )
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
+
+
+def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw: Floats) -> tuple[Floats, Floats]:
+    """Promised contracts, then tokens, then Spot where it is worth its power: (S, G) and (R, S, 2) [MW]."""
+    spread = _Spread(problem, conditions)
+    by_tier = np.argsort(problem.world.book.tier, kind="stable").tolist()
+    spread.place([i for i in by_tier if spread.tier[i] != Tier.SPOT])
+    promised = np.array(spread.load).sum(axis=1)
+    merchant = spread_merchant(problem, conditions, promised)
+    spare = problem.charter.fleet.grid_limit_mw - inference_power_mw(conditions, promised, merchant) - mining_site_mw
+    room = np.minimum(spread.free - row_sums(merchant.sum(axis=0)), spare / conditions.rack_pue)
+    cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
+    spread.free = np.where(list_rate_usd_per_mwh(Tier.SPOT, problem.charter) >= cost, room, 0.0).tolist()
+    spread.place([i for i in by_tier if spread.tier[i] == Tier.SPOT])
+    return np.array(spread.load), merchant
 
 
 def _contracts(problem: Problem, conditions: Conditions) -> Floats:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, budgets_of
 from mara.core.dispatch import dispatch
+from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
 from mara.optimizers.accounting import profit_usd
 from mara.optimizers.lp_horizon import case_of
@@ -14,12 +15,14 @@ def worth_usd(step: PlanStep, problem: Problem) -> float:
     """Profit of the tick less the program's penalties for what is moved, started, rested and breached [USD]."""
     world = problem.world
     done = dispatch(step, world, problem.observation, problem.charter)
-    rests = world.book.power_mw * done.scheduled
+    rests = world.book.power_mw * (done.scheduled & (budgets_of(world.book, world.accounts) > world.accounts.bad_ticks))
     shed = np.bincount(world.book.tier, weights=rests, minlength=TIER_COUNT).astype(np.float64)
+    placed = placed_mw(done.site, world.book, problem.charter.fleet.site_count)
     schedule = Schedule(
         miners_mw=done.miners_mw[None],
         merchant_mw=done.merchant_mw[None],
         contracts_mw=done.contracts_mw[None],
         shed_mw=shed[None, :PROMISED_TIER_COUNT],
+        rested_mw=(placed - done.contracts_mw[:, :PROMISED_TIER_COUNT])[None],
     )
     return profit_usd(schedule, case_of(problem, (1,)))

@@ -15,6 +15,8 @@ class Actor:
     address: str = ""
 
 
+REPEAT_KEY: Final[ContextVar[str]] = ContextVar("mara_repeat_key", default="")
+"""Of a request that names itself: what it orders is ordered once, however often it comes."""
 ACTOR: Final[ContextVar[Actor]] = ContextVar("mara_actor", default=Actor())  # noqa: B039  frozen
 
 

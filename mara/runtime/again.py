@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from mara.core.events import Event
+from mara.core.events import FLEET_WIDE, Event
 from mara.core.plan import Plan
 from mara.core.snapshot import Snapshot
 from mara.core.step import Step, advance
@@ -13,6 +13,7 @@ from mara.errors import ConfigError, StoreRefused
 from mara.feeds.base import Feed
 from mara.feeds.synthetic import SyntheticFeed
 from mara.runtime.engine import Engine, Turn
+from mara.store.codec import bytes_of
 from mara.store.page import digests_of
 from mara.store.reading import Reading
 from mara.store.records import RunRecord, StoredTick
@@ -65,8 +66,10 @@ def replayed(reading: Reading, run_id: str, tick: int) -> Comparison:
     for n in range(first, tick):
         world = _again(reading.stored_tick(n), world, run, feed).world
     step = _again(stored, world, run, feed)
-    fresh = digests_of(step)
+    fresh = digests_of(step, stored)
     differs = tuple(name for name in ("raw", "kept", "world") if getattr(fresh, name) != getattr(stored.digests, name))
+    if differs == ("world",) and reading.is_of_older_layout(first) and _leads_on(reading, step.world, run, feed):
+        differs = ()
     return Comparison(step=step, stored=stored, replayed_ticks=tick + 1 - first, differs=differs)
 
 
@@ -85,6 +88,17 @@ def rules_since(reading: Reading) -> tuple[RulesSince, ...]:
     )
 
 
+def _leads_on(reading: Reading, world: World, run: RunRecord, feed: Feed | None) -> bool:
+    """Whether a world becomes the next one that is stored, field by field.
+
+    That is the proof where an older Mara hashed fields that worlds no longer have.
+    """
+    end, stored = reading.world_after(world.tick - 1)
+    for tick in range(world.tick, end):
+        world = _again(reading.stored_tick(tick), world, run, feed).world
+    return bytes_of(world) == bytes_of(stored)
+
+
 def last_shown(store: Store, engine: Engine, recent: tuple[Event, ...]) -> Snapshot | None:
     """The last stored tick, computed again, so that a start, or a run at its end, does not look empty."""
     tick, run = engine.world.tick - 1, store.run
@@ -97,6 +111,16 @@ def last_shown(store: Store, engine: Engine, recent: tuple[Event, ...]) -> Snaps
         return None
     plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(again.step.plan,))
     return engine.shown(Turn(step=again.step, plan=plan, events=()), recent, run.run_id)
+
+
+def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:
+    """What is told when the store stood elsewhere than the run: stored with the tick that is gone on with."""
+    if was_tick == now_tick:
+        return ()
+    lost = f"went back from tick {was_tick} to {now_tick}: the database had lost what came after; no order was lost"
+    ahead = f"went on at tick {now_tick} instead of {was_tick}: another writer had brought the run so far"
+    text = lost if now_tick < was_tick else ahead
+    return (Event(tick=now_tick, severity="warning", site=FLEET_WIDE, kind="store", text=text),)
 
 
 def _again(stored: StoredTick, world: World, run: RunRecord, feed: Feed | None) -> Step:

@@ -10,12 +10,12 @@ from threading import Event
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from mara.core.explanation import Explanation
-from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Ledger, Optimization
+from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Ledger, Optimization, OrderRow
 from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
 from mara.errors import StoreError
 from mara.runtime.again import RulesSince, rules_since
 from mara.runtime.why import can_be_asked, explained
-from mara.store import balance, optimizations, promises, series
+from mara.store import balance, optimizations, order_list, promises, series
 from mara.store.export import ExportTable
 from mara.store.metrics import History
 from mara.store.reading import Reading
@@ -111,7 +111,7 @@ class Archive:
         return await self._ask(rules_since)
 
     async def contracts(self, state: str = "all", limit: int = promises.MOST_CONTRACTS) -> tuple[ContractRow, ...]:
-        """What was booked (`live`, `ended` or `all` of it), newest first."""
+        """What was booked (`waiting`, `live`, `ended` or `all` of it), newest first."""
         return await self._ask(promises.contracts, state, limit)
 
     async def contract(self, contract_id: str) -> ContractLife:
@@ -121,6 +121,14 @@ class Archive:
     async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]:
         """Each judged tick of a contract, oldest first."""
         return await self._ask(promises.evidence, contract_id)
+
+    async def orders(self, state: str = "all", limit: int = order_list.MOST_ORDERS) -> tuple[OrderRow, ...]:
+        """What was ordered (`waiting`, `obeyed`, `refused`, `withdrawn` or `all` of it), newest first."""
+        return await self._ask(order_list.orders, state, limit)
+
+    async def order(self, number: int) -> OrderRow:
+        """One order, and what became of it."""
+        return await self._ask(order_list.order, number)
 
     async def export(
         self, table: ExportTable, form: ExportFormat, out: Path, from_: datetime | None, to: datetime | None

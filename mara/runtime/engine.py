@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mara.core.commands import Command
-from mara.core.events import Event, events_of
+from mara.core.events import FLEET_WIDE, Event, events_of
 from mara.core.picture import snapshot_of
 from mara.core.plan import Plan, Problem
 from mara.core.snapshot import ShadowGains, Snapshot
@@ -17,10 +17,12 @@ from mara.optimizers.keeper import Memory
 from mara.optimizers.steady import Steady
 from mara.runtime.dawn import Dawn, dawn_after
 from mara.runtime.diary import Diary
+from mara.runtime.order_book import outcomes_of, possible
 from mara.runtime.outlook import Outlook
 from mara.runtime.shadows import Ahead, Shadows
 from mara.runtime.tally import Tally
 from mara.store.codec import bytes_of
+from mara.store.orders import Outcome
 from mara.store.store import Store
 
 PLAN: Final = "plan"
@@ -40,6 +42,8 @@ class Turn:
     """What is kept with the tick beside its world."""
     memory: Memory | None = None
     """The optimizer's, where it is among the parts."""
+    outcomes: tuple[Outcome, ...] = ()
+    """What becomes of orders in the tick."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -56,6 +60,8 @@ class Engine:
     """What whoever began the run should know of its input."""
     dawn: Dawn | None = None
     """What had been earned when the day of the last kept tick began."""
+    notice: str = ""
+    """What everybody must know of the run itself, told with the next tick: that ticks were lost."""
     _kept: Memory | None = None
 
     def outlook(self) -> Outlook:
@@ -75,7 +81,11 @@ class Engine:
     def turn(self, outlook: Outlook, plan: Plan, commands: tuple[Command, ...] = ()) -> Turn:
         """The next tick under a plan; nothing is remembered yet."""
         step = advance(self.world, outlook.observation, plan.step_at(self.world.tick), self.charter, commands)
-        return Turn(step=step, plan=plan, events=events_of(step, self.charter))
+        told = events_of(step, self.charter)
+        if self.notice:
+            lost = Event(tick=step.tick, severity="critical", site=FLEET_WIDE, kind="storage", text=f"{self.notice}.")
+            told = (lost, *told)
+        return Turn(step=step, plan=plan, events=told)
 
     def with_shadows(self, turn: Turn, outlook: Outlook, plans: Mapping[str, Plan] | None = None) -> Turn:
         """The same turn with the worlds beside it a tick on, and all that a resumed run must find again.
@@ -108,6 +118,7 @@ class Engine:
         self.world = turn.step.world
         self.dawn = dawn_after(self.dawn, turn.step, self.charter.grid)
         self._kept = turn.memory or self._kept
+        self.notice = ""
         if self.shadows is not None and turn.ahead is not None:
             self.shadows.keep(turn.ahead)
 
@@ -115,21 +126,27 @@ class Engine:
 def simulate(engine: Engine, store: Store | None, ticks: int, on_tick: Callable[[int], None] | None = None) -> Tally:
     """Advance by `ticks`, planning synchronously before each, so that the same run is the same bit for bit.
 
-    The sums are those of the ledger: a credit that falls due with the last tick belongs to the next one.
+    Orders that wait in the store are obeyed by the first of them. The sums are those of the ledger: a credit that falls
+    due with the last tick belongs to the next one.
 
     Raises:
         FeedError, PlanError, StoreError: the run stands at the last stored tick; StoreBlocked when the disk is nearly
             full: fast-forward would fill it before anybody looks.
     """
     tally, diary = Tally(dt_h=engine.charter.grid.dt_h), Diary(engine.charter.grid)
+    waiting = store.orders.waiting() if store is not None else ()
     for _ in range(ticks):
         if store is not None:
             store.refuse_little_room(engine.world.tick)
         outlook = engine.outlook()
-        turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
+        good, refused = possible(waiting, engine.world, engine.charter)
+        plan = engine.optimizer.plan(engine.problem(outlook))
+        turn = engine.turn(outlook, plan, tuple(order.command for order in good))
         turn = engine.with_shadows(turn, outlook)
         if store is not None:
-            store.append(turn.step, turn.plan, turn.events, turn.parts)
+            outcomes = refused + outcomes_of(turn.step, good)
+            store.append(turn.step, turn.plan, turn.events, turn.parts, outcomes)
+        waiting = ()
         engine.keep(turn)
         diary.note(turn.step, turn.events, is_ahead=True)
         tally.add(turn.step)

@@ -1,6 +1,6 @@
 """Announcements of ticks that will not count: by whose order, from when on, and how much maintenance a month allows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,8 @@ from mara.core.history import ExclusionRow
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Charter, World
 from mara.errors import CommandError
+from mara.runtime.actor import ACTOR
+from mara.runtime.orders import refuse_outside_life
 
 MAINTENANCE: Final = "maintenance"
 KINDS: Final = (MAINTENANCE, "grid order", "customer order")
@@ -17,19 +19,51 @@ NOTICE_HOURS: Final = 72
 MOST_MONTH_HOURS: Final = 4
 """Of maintenance a calendar month of the contract's time zone: announced this long ahead, this long at most."""
 MAX_REASON_CHARACTERS: Final = 200
-MAX_AUTHOR_CHARACTERS: Final = 80
+MAX_REFUSALS_TOLD: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """What an operator enters: which ticks of which contract do not count, why, and who says so."""
+    """What an operator enters: which ticks of which contract do not count, and why. Who says so is who acts."""
 
     kind: str
     contract_id: str
     from_tick: int
     to_tick: int
     reason: str
-    author: str
+
+
+def exclusions_of(
+    asked: Sequence[Announcement],
+    world: World,
+    charter: Charter,
+    *,
+    waiting: Iterable[Command] = (),
+    stored: Mapping[str, Iterable[ExclusionRow]],
+) -> tuple[Exclude, ...]:
+    """The commands of announcements that belong together.
+
+    Args:
+        waiting: commands that will be obeyed before them.
+        stored: what was announced before, by contract.
+
+    Raises:
+        CommandError: one of them may not be made; of several, each reason with its contract.
+    """
+    commands: list[Exclude] = []
+    refusals: list[str] = []
+    for one in asked:
+        before = (*waiting, *commands)
+        try:
+            commands.append(exclusion_of(one, world, charter, waiting=before, stored=stored.get(one.contract_id, ())))
+        except CommandError as error:
+            refusals.append(f"{one.contract_id}: {error}" if len(asked) > 1 else str(error))
+    if refusals:
+        more = len(refusals) - MAX_REFUSALS_TOLD
+        told = "; ".join(refusals[:MAX_REFUSALS_TOLD]) + (f"; and {more} more" if more > 0 else "")
+        nothing = f"nothing was announced, because {len(refusals)} of {len(asked)} contracts refuse: "
+        raise CommandError(nothing + told if len(asked) > 1 else told)
+    return tuple(commands)
 
 
 def exclusion_of(
@@ -40,24 +74,25 @@ def exclusion_of(
     waiting: Iterable[Command] = (),
     stored: Iterable[ExclusionRow] = (),
 ) -> Exclude:
-    """The command of an announcement that may be made.
+    """The command of an announcement that may be made, in the name of who acts.
 
     Args:
         waiting: commands that will be obeyed before it.
         stored: what was announced for the contract before.
 
     Raises:
-        CommandError: an unknown kind or contract, no reason or author, or maintenance too soon or too much of it.
+        CommandError: an unknown kind or contract, no reason, ticks outside the contract's life, or maintenance too
+            soon or too much of it.
     """
     if asked.kind not in KINDS:
         raise CommandError(f"ticks are excluded by {', '.join(KINDS)}, got {asked.kind!r}: choose one of these")
     reason = _line(asked.reason, "a reason", MAX_REASON_CHARACTERS)
-    author = _line(asked.author, "who announces it", MAX_AUTHOR_CHARACTERS)
     column = world.book.index_of.get(asked.contract_id)
     if column is None:
         raise CommandError(f"there is no live contract {asked.contract_id!r}: name one that is")
     if asked.from_tick >= asked.to_tick:
         raise CommandError("an exclusion should end after it begins: correct its times")
+    refuse_outside_life(world.book.contracts[column], asked.from_tick, asked.to_tick, charter.grid)
     if asked.kind == MAINTENANCE:
         grid, timezone = charter.grid, world.book.contracts[column].timezone
         _refuse_short_notice(asked, world, grid)
@@ -75,7 +110,7 @@ def exclusion_of(
         from_tick=asked.from_tick,
         to_tick=asked.to_tick,
         reason=f"{asked.kind}: {reason}",
-        author=author,
+        author=ACTOR.get().name,
     )
 
 
@@ -110,8 +145,8 @@ def _refuse_too_much(asked: Announcement, others: Iterable[tuple[int, int]], gri
         left = max(most - used.get(month, 0), 0)
         if ticks > left:
             raise CommandError(
-                f"a calendar month has {MOST_MONTH_HOURS} h of maintenance at most, {left * grid.dt_h:.3g} h are left, "
-                f"{ticks * grid.dt_h:.3g} h were asked for: shorten it"
+                f"a calendar month of {timezone} has {MOST_MONTH_HOURS} h of maintenance at most, "
+                f"{left * grid.dt_h:.3g} h are left, {ticks * grid.dt_h:.3g} h were asked for: shorten it"
             )
 
 

@@ -35,6 +35,8 @@ class Published:
     """Simulated seconds per real second."""
     advisor: AdvisorSnapshot | None = None
     """None where no advisor was set up."""
+    waiting_count: int = 0
+    """Orders that are on disk and wait for the next tick."""
 
 
 class Latest:
@@ -60,11 +62,16 @@ class Latest:
         self._set(snapshot=snapshot, forecast=forecast, state=EngineState.RUNNING, reason="")
 
     def mark(self, state: EngineState, reason: str = "") -> None:
-        """Change the state and keep showing the last stored snapshot."""
-        self._set(state=state, reason=reason)
+        """Change the state and keep showing the last stored snapshot; the same again is no news."""
+        if (state, reason) != (self._published.state, self._published.reason):
+            self._set(state=state, reason=reason)
 
     def set_speed(self, speed_share: float) -> None:
         self._set(speed_share=speed_share)
+
+    def set_waiting(self, waiting_count: int) -> None:
+        if waiting_count != self._published.waiting_count:
+            self._set(waiting_count=waiting_count)
 
     def tell(self, advisor: AdvisorSnapshot) -> None:
         """Show what the advisor is at."""

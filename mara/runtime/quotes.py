@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from secrets import token_hex
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 from mara.core.booking import admit
 from mara.core.commands import Book, Command, Exclude
@@ -17,19 +17,20 @@ from mara.core.market import REGION_ZONE
 from mara.core.plan import Plan, Problem
 from mara.core.quote import REGION_KEYS, Ask, Booking, OutageRecord, Quote
 from mara.core.step import observed
-from mara.core.world import Charter, World
+from mara.core.world import Charter
 from mara.errors import CommandError, FeedError, PlanError
 from mara.optimizers.lp_solve import Basis
 from mara.optimizers.quotes import EXACT_SITES, Outlay, Wish, outlay_in_force, outlay_of
-from mara.optimizers.quotes_counter import Counter
+from mara.optimizers.quotes_counter import Counter, fits_surely
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime.engine import Engine
-from mara.runtime.exclusions import Announcement, exclusion_of
+from mara.runtime.exclusions import Announcement, exclusions_of
+from mara.runtime.order_book import OrderBook, Present
 from mara.runtime.orders import MAX_ORDER_TICKS
+from mara.store.codec import bytes_of, record_of
+from mara.store.store import Store
 
 MAX_OPEN_QUOTES: Final = 1_000
-MAX_BOOKINGS: Final = 1_000
-"""The newest that are remembered, so that a repeated booking gets its first answer."""
 MAX_ASKING: Final = 32
 """Requests that may wait for their quote."""
 SOLVE_DEADLINE_S: Final = 60.0
@@ -40,51 +41,48 @@ ID_BYTES: Final = 6
 NOBODY: Final = "unnamed customer"
 
 log = logging.getLogger("mara.quotes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Present:
-    """The world before the tick in which a new order would be obeyed, and the orders that come before it."""
-
-    world: World
-    waiting: tuple[Command, ...]
-    plan: Plan | None
-    """In force."""
+T = TypeVar("T")
+_Grounds: TypeAlias = tuple[int, bytes, tuple[str, ...]]
+"""What an offer rests on: which contracts are booked and on their way, and which machines are up."""
 
 
 class QuoteDesk:
     """Lives with an open run; all methods belong to the event loop's thread, and one quote is worked out at a time.
 
     Args:
-        present: where the run stands now.
-        order: has a command obeyed in the next tick.
+        orders: where the run stands now, and where bookings go.
+        store: remembers offers and bookings; `open` finds again what it has.
         record: outages counted so far; it may read the database.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        present: Callable[[], Present],
-        order: Callable[[Command], None],
-        record: Callable[[], OutageRecord],
-    ) -> None:
+    def __init__(self, engine: Engine, orders: OrderBook, store: Store, record: Callable[[], OutageRecord]) -> None:
         self._engine = engine
-        self._present = present
-        self._order = order
+        self._orders = orders
+        self._store = store
         self._record = record
         self._turn = asyncio.Lock()
         self._asking_count = 0
         self._open: dict[str, tuple[Ask, Quote]] = {}
-        self._booked: dict[str, Booking] = {}
+        self._made_on: dict[str, _Grounds] = {}  # by the quote's id
         self._basis: Basis | None = None
         self._counter: Counter | None = None
         self._counted: Present | None = None
+
+    async def open(self) -> None:
+        """Find again the offers that were made before a restart.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        for ask, quote in await self._stored(self._store.orders.quotes):
+            self._keep(ask, quote)
 
     async def quote(self, ask: Ask) -> Quote:
         """Price, landing site and risk of a contract that starts with the next tick, or why not and what would fit.
 
         Raises:
             CommandError: not a request, too many at once, or no forecast to price it by.
+            StoreError: the offer could not be written down, so that nobody could book it after a restart.
         """
         ticks = refuse_unaskable(ask, self._engine.charter)
         if self._asking_count >= MAX_ASKING:
@@ -98,6 +96,7 @@ class QuoteDesk:
         finally:
             self._asking_count -= 1
         if not quote.refusal:
+            await self._stored(partial(self._store.orders.keep_quote, ask, quote))
             self._keep(ask, quote)
         return quote
 
@@ -110,51 +109,69 @@ class QuoteDesk:
         """
         name = customer_name(customer)
         async with self._turn:
-            taken = self._booked.get(quote_id)
-            if taken is not None:
-                if customer and name != taken.customer:
-                    raise CommandError(f"quote {quote_id} was booked by {taken.customer}: ask for a new one")
-                return taken
+            if quote_id not in self._open:
+                taken = await self._stored(partial(self._store.orders.booking, contract_id_of(quote_id)))
+                if taken is not None:
+                    if customer and name != taken.customer:
+                        raise CommandError(f"quote {quote_id} was booked by {taken.customer}: ask for a new one")
+                    return taken
             ask, quote = self._open_quote(quote_id)
-            again = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
-            if again.refusal:
-                raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
-            return self._take(quote, name if customer else customer_name(quote.customer))
+            if not (self._still_holds(quote) or await self._fits(ask, quote)):
+                again = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
+                if again.refusal:
+                    raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
+            return await self._take(quote, name if customer else customer_name(quote.customer))
 
-    async def exclude(self, asked: Announcement, life_of: Callable[[str], Awaitable[ContractLife]]) -> Exclude:
-        """Announce ticks of a contract that will not count; stored with the next tick.
+    async def exclude(
+        self,
+        asked: Sequence[Announcement],
+        life_of: Callable[[str], Awaitable[ContractLife]],
+        *,
+        only_look: bool = False,
+    ) -> tuple[Exclude, ...]:
+        """Announce ticks of contracts that will not count, for all of them or for none; on disk when this returns.
+
+        Who announces it is who acts; with `only_look` nothing is ordered.
 
         Args:
             life_of: what is stored of a contract.
+            only_look: say what would be ordered, and order nothing.
 
         Raises:
-            CommandError: see `exclusion_of`.
-            StoreError: what was announced before cannot be read.
+            CommandError: see `exclusion_of`; of several contracts each that refuses is named.
+            StoreError: what was announced before cannot be read, or what is announced cannot be stored.
         """
-        stored: tuple[ExclusionRow, ...] = ()
-        with suppress(CommandError):  # a contract that was just booked is not stored yet
-            stored = (await life_of(asked.contract_id)).exclusions
-        now = self._present()
-        command = exclusion_of(asked, now.world, self._engine.charter, waiting=now.waiting, stored=stored)
-        self._order(command)
-        return command
+        stored: dict[str, tuple[ExclusionRow, ...]] = {}
+        for one in asked:
+            with suppress(CommandError):  # a contract that was just booked is not stored yet
+                stored[one.contract_id] = (await life_of(one.contract_id)).exclusions
+        charter = self._engine.charter
+
+        def announced(now: Present) -> list[tuple[Command, bytes]]:
+            made = exclusions_of(asked, now.world, charter, waiting=now.waiting, stored=stored)
+            return [(command, b"") for command in made]
+
+        if only_look:
+            now = self._orders.present
+            return exclusions_of(asked, now.world, charter, waiting=now.waiting, stored=stored)
+        placed = await self._orders.place(announced)
+        return tuple(order.command for order in placed if isinstance(order.command, Exclude))
 
     def _open_quote(self, quote_id: str) -> tuple[Ask, Quote]:
-        found, contract_id = self._open.get(quote_id), contract_id_of(quote_id)
-        if found is None and contract_id in self._present().world.book.index_of:
-            raise CommandError(f"quote {quote_id} was booked before a restart: it is contract {contract_id}")
+        found = self._open.get(quote_id)
         if found is None:
             raise CommandError(f"there is no open quote {quote_id!r}: ask for one, and book it before it expires")
-        tick = self._present().world.tick
+        tick = self._orders.present.world.tick
         if tick >= found[1].expires_tick:
+            held, now = self._engine.charter.grid.at(found[1].expires_tick), self._engine.charter.grid.at(tick)
             raise CommandError(
-                f"quote {quote_id} held until tick {found[1].expires_tick}, it is tick {tick}: ask for a new one"
+                f"quote {quote_id} held until {held:%Y-%m-%d %H:%M} UTC, it is {now:%Y-%m-%d %H:%M} UTC: "
+                "ask for a new one"
             )
         return found
 
-    def _take(self, quote: Quote, customer: str) -> Booking:
-        """Order it, if the next tick would accept it after all that waits: nothing can come between."""
-        now, charter = self._present(), self._engine.charter
+    async def _take(self, quote: Quote, customer: str) -> Booking:
+        """Order it, if the next tick would accept it after all that waits: nothing comes between look and order."""
         request = ContractRequest(
             id=contract_id_of(quote.id),
             tier=Tier(TIER_KEYS.index(quote.tier)),
@@ -163,23 +180,47 @@ class QuoteDesk:
             duration_ticks=quote.ends_tick - quote.starts_tick,
             timezone=timezone_of(quote.region),
         )
-        before = tuple((c.request, c.rate_usd_per_mwh) for c in now.waiting if isinstance(c, Book))
-        _, refused = admit((*before, (request, quote.price_usd_per_mwh)), now.world, charter)
-        if any(refusal.request is request for refusal in refused):
-            raise CommandError(f"it does not fit any more: {refused[-1].reason}; ask for a new quote")
-        self._order(Book(request=request, rate_usd_per_mwh=quote.price_usd_per_mwh))
-        booking = Booking(
-            contract_id=request.id,
-            customer=customer,
-            ordered_tick=now.world.tick,
-            starts_at=charter.grid.at(now.world.tick + 1),
-            quote=quote,
-        )
-        self._open.pop(quote.id)
-        self._booked[quote.id] = booking
-        if len(self._booked) > MAX_BOOKINGS:
-            self._booked.pop(next(iter(self._booked)))
-        return booking
+        order = Book(request=request, rate_usd_per_mwh=quote.price_usd_per_mwh)
+
+        def fitted(now: Present) -> list[tuple[Command, bytes]]:
+            refuse_unfit(order, now, self._engine.charter)
+            starts_at = self._engine.charter.grid.at(now.world.tick + 1)
+            booking = Booking(
+                contract_id=request.id,
+                customer=customer,
+                ordered_tick=now.world.tick,
+                starts_at=starts_at,
+                quote=quote,
+            )
+            return [(order, bytes_of(booking))]
+
+        (placed,) = await self._orders.place(fitted)
+        self._open.pop(quote.id, None)
+        return record_of(Booking, placed.answer)
+
+    async def _stored(self, work: Callable[[], T]) -> T:
+        """Ask the store, in its own thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._store.executor, work)
+
+    async def _fits(self, ask: Ask, quote: Quote) -> bool:
+        """Whether it still fits beyond doubt: a plan that serves it keeps every promise."""
+        problem, now = self._problem()
+        if problem.charter.fleet.site_count > EXACT_SITES:
+            return False
+        waiting = tuple(wish_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
+        first = problem.tick + 1
+        ends = first + quote.ends_tick - quote.starts_tick
+        tier = Tier(TIER_KEYS.index(ask.tier))
+        wish = Wish(tier=tier, power_mw=ask.power_mw, starts_tick=first, ends_tick=ends)
+
+        def work() -> bool:
+            served = outlay_of(problem, (*waiting, wish), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
+            counter = Counter(problem=problem, before=served, waiting=waiting, record=self._record())
+            return fits_surely(counter, wish)
+
+        with suppress(PlanError):  # the closer look says what it is
+            return await asyncio.to_thread(work)
+        return False
 
     async def _priced(self, ask: Ask, ticks: int, quote_id: str) -> Quote:
         problem, now = self._problem()
@@ -200,12 +241,13 @@ class QuoteDesk:
         except PlanError as error:
             raise CommandError(f"no price could be worked out ({error}): ask again in a moment") from error
         self._counter, self._counted, self._basis = counter, now, counter.before.basis
+        self._made_on[quote_id] = self._grounds(now)
         log.info("quote", extra={"quote": quote.id, "tick": quote.made_tick, "reason": quote.refusal})
         return quote
 
     def _problem(self) -> tuple[Problem, Present]:
         """What the next tick will be planned from; asked here, because feeds belong to this thread."""
-        now, engine = self._present(), self._engine
+        now, engine = self._orders.present, self._engine
         tick = now.world.tick
         try:
             seen, ahead = engine.feed.observe(tick), engine.feed.forecast(tick, engine.horizon_hours)
@@ -214,6 +256,21 @@ class QuoteDesk:
         seen = observed(seen, now.world)
         return Problem(charter=engine.charter, world=now.world, observation=seen, forecast=ahead), now
 
+    def _still_holds(self, quote: Quote) -> bool:
+        """Whether an offer would be judged as it was: within the hour, with the same machines up and promises made."""
+        then, now = self._made_on.get(quote.id), self._orders.present
+        if then is None or now.world.tick - quote.made_tick >= self._engine.charter.grid.ticks_per_hour:
+            return False
+        return then == self._grounds(now)
+
+    def _grounds(self, now: Present) -> _Grounds:
+        try:
+            seen = observed(self._engine.feed.observe(now.world.tick), now.world)
+        except FeedError as error:
+            raise CommandError(f"no look without an observation ({error}): ask again when the feed answers") from error
+        bookings = tuple(command.request.id for command in now.waiting if isinstance(command, Book))
+        return now.world.book_changes_count, seen.availability_share.tobytes(), bookings
+
     def _keep(self, ask: Ask, quote: Quote) -> None:
         """Hold an offer open; those that have expired go first, then the oldest."""
         tick = quote.made_tick
@@ -221,6 +278,7 @@ class QuoteDesk:
         if len(self._open) >= MAX_OPEN_QUOTES:
             self._open.pop(next(iter(self._open)))
         self._open[quote.id] = (ask, quote)
+        self._made_on = {key: kept for key, kept in self._made_on.items() if key in self._open}
 
 
 def _before(problem: Problem, waiting: tuple[Wish, ...], plan: Plan | None, basis: Basis | None) -> Outlay:
@@ -244,6 +302,18 @@ def quote_now(engine: Engine, record: OutageRecord, ask: Ask) -> Quote:
     before = outlay_of(problem, deadline_s=SOLVE_DEADLINE_S)
     counter = Counter(problem=problem, before=before, waiting=(), record=record)
     return quote_of(ask, ticks, counter, quote_id="", timezone=timezone_of(ask.region))
+
+
+def refuse_unfit(order: Book, now: Present, charter: Charter) -> None:
+    """Look whether the next tick would accept a booking after all that waits.
+
+    Raises:
+        CommandError: it would not.
+    """
+    before = tuple((c.request, c.rate_usd_per_mwh) for c in now.waiting if isinstance(c, Book))
+    _, refused = admit((*before, (order.request, order.rate_usd_per_mwh)), now.world, charter)
+    if any(refusal.request is order.request for refusal in refused):
+        raise CommandError(f"it does not fit any more: {refused[-1].reason}; ask for a new quote")
 
 
 def refuse_unaskable(ask: Ask, charter: Charter) -> int:

@@ -1,10 +1,11 @@
 """Worlds beside the live one: the same weather, prices, requests and orders under other planners, so that what the
 optimizer and the error budgets earn are measured differences of profit, and never estimates.
 
-Four companions run along: under the rules, under the two static baselines, and under the live optimizer that may leave
-nobody unserved inside an error budget. Each begins where the live world stood and is kept with it, part by part, in the
-transaction of the tick, so that a resumed run goes on with them bit for bit. A companion that plans just as the live
-run does is the live run. Until the run's first plan is in force all stand where the live world stands: what it did
+Five companions run along: under the rules, under the two static baselines, and under the live optimizer and the rules
+that may leave nobody unserved inside an error budget. All are compared by cash less the credits that they owe so far,
+those of open windows as if they closed now. Each begins where the live world stood and is kept with it, part by part,
+in the transaction of the tick, so that a resumed run goes on with them bit for bit. A companion that plans just as the
+live run does is the live run. Until the run's first plan is in force all stand where the live world stands: what it did
 without one is no measure of planning.
 """
 
@@ -14,6 +15,7 @@ from typing import Final
 
 from mara.core.commands import Command
 from mara.core.plan import Plan, Problem
+from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains
 from mara.core.step import advance, observed
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR
@@ -28,6 +30,7 @@ RULES: Final = "rules"
 STATIC_BREAKEVEN: Final = "static-breakeven"
 STATIC: Final = "static"
 NO_BUDGETS: Final = "no-budgets"
+RULES_NO_BUDGETS: Final = "rules-no-budgets"
 MARKS: Final = "shadow marks"
 MAX_SITES: Final = 100
 """Larger fleets run without worlds beside them: their baselines alone would take ten times as long as the run."""
@@ -37,7 +40,10 @@ BOOK: Final = frozenset({"book"})
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Marks:
-    """When the comparison began, and the cash of all worlds at the start of the simulated day (UTC)."""
+    """When the comparison began, and what all worlds were worth at the start of the simulated day (UTC).
+
+    Cash less credits owed.
+    """
 
     since_tick: int
     day: int
@@ -78,13 +84,15 @@ class Shadows:
         self._live = live
         self._optimizers = {name: optimizer for name, optimizer in optimizers.items() if optimizer is not None}
         self._names = tuple(optimizers)
+        kept = record_of(Marks, parts[MARKS]) if MARKS in parts else None
+        if kept is not None and kept.names != self._names:
+            parts, kept = {}, None  # other worlds than these were compared: all begin anew
         self._worlds = {name: _world_in(parts, name, live) for name in self._optimizers}
         for name, optimizer in self._optimizers.items():
             if isinstance(optimizer, Steady) and self._worlds[name] is not live and _plan_part(name) in parts:
                 optimizer.keeper.recall(record_of(Memory, parts[_plan_part(name)]))
-        kept = record_of(Marks, parts[MARKS]) if MARKS in parts else None
         self._is_waiting = kept is None
-        self._marks = kept if kept is not None and kept.names == self._names else self._marks_now(live.tick)
+        self._marks = kept if kept is not None else self._marks_now(live.tick)
         self._stored_marks: Marks | None = kept
         self._stored_memories: dict[str, Memory] = {}
 
@@ -138,7 +146,8 @@ class Shadows:
 
     def gains(self) -> ShadowGains:
         """What the live run earned more than each companion."""
-        since = {name: self._live.cash_micro_usd - self._cash(name) for name in self._names}
+        live_micro_usd = _net_micro_usd(self._live)
+        since = {name: live_micro_usd - self._net(name) for name in self._names}
         marks = self._marks
         at_dawn = dict(zip(marks.names, marks.cash_micro_usd, strict=True))
         before = {name: marks.live_micro_usd - at_dawn[name] for name in self._names}
@@ -146,8 +155,13 @@ class Shadows:
             {name: (since[name] - offset[name]) / MICRO_USD_PER_USD for name in self._names}
             for offset in (dict.fromkeys(self._names, 0), before)
         )
+        by_planning, by_planning_today = (gain[RULES_NO_BUDGETS] - gain[NO_BUDGETS] for gain in (total, today))
         return ShadowGains(
             since_tick=marks.since_tick,
+            optimizer_vs_rules_same_budgets_usd=by_planning,
+            optimizer_vs_rules_by_resting_usd=total[RULES] - by_planning,
+            optimizer_vs_rules_same_budgets_today_usd=by_planning_today,
+            optimizer_vs_rules_by_resting_today_usd=today[RULES] - by_planning_today,
             optimizer_vs_rules_usd=total[RULES],
             optimizer_vs_static_breakeven_usd=total[STATIC_BREAKEVEN],
             optimizer_vs_static_usd=total[STATIC],
@@ -160,12 +174,13 @@ class Shadows:
 
     def _not_yet(self, live: World) -> Ahead:
         """Every companion where the live world stands now; a resumed run begins there too, so nothing need be kept."""
+        worth_micro_usd = _net_micro_usd(live)
         marks = replace(
             self._marks,
             since_tick=live.tick,
             day=self._day(live.tick),
-            live_micro_usd=live.cash_micro_usd,
-            cash_micro_usd=(live.cash_micro_usd,) * len(self._names),
+            live_micro_usd=worth_micro_usd,
+            cash_micro_usd=(worth_micro_usd,) * len(self._names),
         )
         return Ahead(live=live, worlds=dict.fromkeys(self._worlds, live), marks=marks, parts={}, memories={})
 
@@ -173,16 +188,16 @@ class Shadows:
         seen = observed(outlook.observation, world)
         return Problem(charter=self._charter, world=world, observation=seen, forecast=outlook.forecast)
 
-    def _cash(self, name: str) -> int:
-        return self._worlds.get(name, self._live).cash_micro_usd
+    def _net(self, name: str) -> int:
+        return _net_micro_usd(self._worlds.get(name, self._live))
 
     def _marks_now(self, since_tick: int) -> Marks:
         return Marks(
             since_tick=since_tick,
             day=self._day(self._live.tick),
-            live_micro_usd=self._live.cash_micro_usd,
+            live_micro_usd=_net_micro_usd(self._live),
             names=self._names,
-            cash_micro_usd=tuple(self._cash(name) for name in self._names),
+            cash_micro_usd=tuple(self._net(name) for name in self._names),
         )
 
     def _is_new_day(self, tick: int) -> bool:
@@ -190,6 +205,10 @@ class Shadows:
 
     def _day(self, tick: int) -> int:
         return self._charter.grid.epoch_s(tick) // (HOURS_PER_DAY * SECONDS_PER_HOUR)
+
+
+def _net_micro_usd(world: World) -> int:
+    return world.cash_micro_usd - owed_micro_usd(world)
 
 
 def _world_in(parts: Mapping[str, bytes], name: str, live: World) -> World:

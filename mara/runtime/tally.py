@@ -20,6 +20,7 @@ from mara.core.fleet import Fleet
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import Gains, World
+from mara.runtime.rests import Rests
 
 G_PER_T = 1_000_000
 GAIN_KEYS = ("climate", "time_zone", "interaction")
@@ -62,6 +63,7 @@ class Tally:
     good_ticks: Ints = field(default_factory=_tier_ticks)
     bad_ticks: Ints = field(default_factory=_tier_ticks)
     planned_bad_ticks: Ints = field(default_factory=_tier_ticks)
+    rests: Rests = field(default_factory=Rests)
     gains_before: Gains | None = None
     gains_after: Gains = field(default_factory=Gains)
 
@@ -87,6 +89,7 @@ class Tally:
 
     def _add_contracts(self, step: Step) -> None:
         book, report = step.before.book, step.report
+        self.rests.add(step)
         self.promised_mw_ticks += book.promised_mw
         self.site_delivered_mw_ticks = self.site_delivered_mw_ticks + step.allocation.contracts_mw
         if np.count_nonzero(report.good) == len(report.good) and not np.count_nonzero(report.excluded):
@@ -169,4 +172,6 @@ class Tally:
             "availability_share": good / (good + bad) if good + bad else 1.0,
             "bad_ticks": bad,
             "credits_usd": credit,
+            "stops_per_contract_day": self.rests.stops_per_contract_day(tier, self.dt_h),
+            "median_rest_minutes": self.rests.median_minutes(tier, self.dt_h),
         }

@@ -14,7 +14,7 @@ from mara.core.timegrid import zone
 from mara.runtime.doubts import doubt_of
 from mara.runtime.past import Past
 from mara.runtime.question import MOST_CHARACTERS, Question, Topic, question_of
-from mara.runtime.why_contracts import contract_off, refused_or_credited
+from mara.runtime.why_contracts import contract_off, off_tick, refused_or_credited
 from mara.runtime.why_fleet import loads_moved, money_made, plan_made, prices_seen
 from mara.runtime.why_sites import site_state
 from mara.store.decisions import Decisions
@@ -76,8 +76,8 @@ def _of_site(event: Event, past: Past) -> str:
 
 
 def _of_contract(event: Event, past: Past) -> str:
-    found = _CUSTOMER.match(event.text)
-    return f"Why was {found[1] if found else 'a contract'} off {_at(event, past)}?"
+    found, off = _CUSTOMER.match(event.text), replace(event, tick=off_tick(event))
+    return f"Why was {found[1] if found else 'a contract'} off {_at(off, past)}?"
 
 
 def _of_move(event: Event, past: Past) -> str:

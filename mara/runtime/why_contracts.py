@@ -15,6 +15,8 @@ from mara.store.decisions import BAD, EXCLUDED, GOOD, Booked
 OF_CONTRACTS: Final = ("budget", "stranded", "placed", "moved")
 WENT_OFF: Final = ("budget", "stranded")
 MOST_TOLD: Final = 3
+RESTED: Final = " rested "
+"""In the text of a rest that is over; older runs told of a rest as it began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,11 @@ def contract_text(contract: SlaContract) -> str:
     return f"{contract.customer}'s {contract.power_mw:.1f} MW {TIER_KEYS[contract.tier].capitalize()}"
 
 
+def off_tick(event: Event) -> int:
+    """A tick in which the contract was off, of an event that tells of it: a rest is told when it is over."""
+    return event.tick - 1 if event.kind == "budget" and RESTED in event.text else event.tick
+
+
 def _tick_of(question: Question, past: Past) -> int:
     """The tick asked about; of a span the newest in which one of the contracts went off."""
     moment = question.moment
@@ -88,7 +95,7 @@ def _tick_of(question: Question, past: Past) -> int:
     for customer in question.customers[:1]:
         found = past.decisions.events(WENT_OFF, moment.first_tick, last + 1, naming=customer, limit=1)
         if found:
-            return found[0].tick
+            return off_tick(found[0])
     return last
 
 
@@ -113,25 +120,39 @@ def _fate_lines(facts: Facts, past: Past, fate: Fate, tick: int) -> list[str]:
         return [f"{text} ran at {when}, {since}."]
     if fate.state == EXCLUDED:
         return [f"{text} was excluded from its measurement at {when}, {since}: an announced maintenance or cause."]
-    event = _event_of(contract, past, tick)
     lines = [f"{text} was off at {when}, {since}."]
     if contract.tier is Tier.SPOT:
         lines.append("Spot is best effort: it runs where racks are left over, and nothing was left for it.")
-    elif event is not None and event.kind in WENT_OFF:
+        return lines
+    event = _off_event(past, fate, tick)
+    if event is not None:
         lines.append(f"Reported at {past.clock(event.tick, tick)}: {event.text}")
-    if event is not None and event.kind == "budget":
-        lines += _rest_lines(facts, past, event)
+    elif fate.since_tick > contract.starts_tick:
+        lines.append("It rests inside its error budget, and had not run again yet.")
+    if event is None or event.kind == "budget":
+        lines += _rest_lines(facts, past, fate, tick)
     return lines + _budget_lines(facts, past, fate, tick)
 
 
-def _rest_lines(facts: Facts, past: Past, event: Event) -> list[str]:
-    """What power cost where the contract began to rest."""
-    scene = past.scene(event.tick)
-    if scene is None or event.site < 0:
+def _off_event(past: Past, fate: Fate, tick: int) -> Event | None:
+    """What was told of a contract that was off in the tick: as it went off, or of a rest as it was over."""
+    contract = fate.booked.contract
+    event = _event_of(contract, past, tick)
+    if event is not None and event.kind in WENT_OFF and event.tick >= fate.since_tick:
+        return event
+    end = past.decisions.state_ends(fate.booked.number, tick) or contract.ends_tick
+    found = past.decisions.events(("budget",), tick, end + 1, naming=contract_text(contract), limit=1)
+    return found[0] if found else None
+
+
+def _rest_lines(facts: Facts, past: Past, fate: Fate, tick: int) -> list[str]:
+    """What power cost where and when the contract began to rest."""
+    event, scene = _event_of(fate.booked.contract, past, tick), past.scene(fate.since_tick)
+    if scene is None or event is None or event.site < 0:
         return []
     cost = facts.told(
         "rack_usd_per_mwh",
-        f"Power and carbon of a rack MWh at {past.name(event.site)}, {past.when(event.tick)}",
+        f"Power and carbon of a rack MWh at {past.name(event.site)}, {past.when(fate.since_tick)}",
         scene.rack_cost_usd_per_mwh(event.site),
     )
     return [f"Power cost {price_told(facts, past, scene, event.site)} there then, {cost} for each MWh of racks."]
@@ -179,7 +200,7 @@ def _last_off(question: Question, past: Past, tick: int) -> list[str]:
         for customer in question.customers[:1]
         for event in past.decisions.events(WENT_OFF, first, tick + 1, naming=customer, limit=1)
     ]
-    return [f"One was last off at {past.clock(event.tick, tick)}: {event.text}" for event in found]
+    return [f"One was last off at {past.clock(off_tick(event), tick)}: {event.text}" for event in found]
 
 
 def _others(fates: list[Fate], off: list[Fate]) -> list[str]:

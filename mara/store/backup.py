@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from mara.errors import StoreError, StoreRefused
-from mara.store.connection import reading_uri
+from mara.store.connection import open_to_read, refusal_of
+from mara.store.private import files_of
+from mara.store.unfinished import unfinished
 
 KEPT_BACKUPS: Final = 5
 """Automatic backups kept beside the database; the oldest goes."""
@@ -26,23 +28,30 @@ def back_up(database: Path, target: Path) -> None:
     """
     if target.exists():
         raise StoreRefused(f"{target} exists already: name a new file for the backup, or move that one away")
-    unfinished = target.with_name(target.name + ".part")
-    unfinished.unlink(missing_ok=True)
     try:
-        with closing(sqlite3.connect(reading_uri(database), uri=True)) as source:
-            source.execute("VACUUM INTO ?", (str(unfinished),))
-        fault = fault_of(unfinished)
-        if fault:
-            raise StoreError(f"the backup of {database} is not sound ({fault}): check the disk, then try again")
-        sync(unfinished)
-        unfinished.replace(target)
-        sync(target.parent)
+        with unfinished(target) as copy:
+            write_copy(database, copy)
+            copy.replace(target)
+            sync(target.parent)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
             f"{database} could not be backed up to {target} ({error}): free the disk or mend it"
         ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+
+def write_copy(database: Path, copy: Path) -> None:
+    """All of a database, its write-ahead log included, into an empty file: looked at, and on the disk.
+
+    Raises:
+        StoreError: what was written is not sound.
+        sqlite3.Error, OSError: it could not be written.
+    """
+    with closing(open_to_read(database)) as source:
+        source.execute("VACUUM INTO ?", (str(copy),))
+    fault = fault_of(copy)
+    if fault:
+        raise StoreError(f"the copy of {database} is not sound ({fault}): check the disk, then try again")
+    sync(copy)
 
 
 def back_up_beside(database: Path) -> Path:
@@ -68,30 +77,61 @@ def _number(backup: Path) -> int:
 
 def newest_good(database: Path) -> Path | None:
     """The newest automatic backup that is sound."""
-    return next((path for path in backups_of(database) if fault_of(path) is None), None)
+    return next((path for path in backups_of(database) if _is_good(path)), None)
+
+
+def _is_good(backup: Path) -> bool:
+    """What cannot be looked at is no good backup either."""
+    try:
+        return fault_of(backup) is None
+    except StoreError:
+        return False
 
 
 def put_back(backup: Path, database: Path) -> None:
-    """Replace a closed database by its backup, in one step; the backup stays."""
-    copy = database.with_name(database.name + ".restored")
-    shutil.copyfile(backup, copy)
-    sync(copy)
-    for suffix in ("-wal", "-shm"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
-    copy.replace(database)
+    """Replace a closed database by its backup, which stays. The old write-ahead log goes first: on top of another
+    database it would be read as part of that.
+    """
+    with unfinished(database) as copy:
+        with backup.open("rb") as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        sync(copy)
+        for file in files_of(database)[1:]:
+            file.unlink(missing_ok=True)
+        copy.replace(database)
     sync(database.parent)
 
 
 def fault_of(path: Path) -> str | None:
-    """What SQLite finds wrong with a file, None when it is sound."""
+    """What SQLite finds wrong with a file and its write-ahead log together, None when it is sound.
+
+    After a crash the file alone may say that it has more pages than there are: the log holds the rest.
+
+    Raises:
+        StoreError: it could not be looked at, which says nothing about what is in it.
+    """
     try:
         if path.stat().st_size == 0:
             return "empty file"
-        with closing(sqlite3.connect(reading_uri(path), uri=True)) as connection:
+        with closing(open_to_read(path)) as connection:
             found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
-    except (sqlite3.Error, OSError) as error:
+    except sqlite3.Error as error:
+        if is_damage(error):
+            return str(error)
+        raise refusal_of(path, "a look at it", str(error)) from error
+    except UnicodeDecodeError as error:  # a name in the file that is no text
         return str(error)
+    except OSError as error:
+        raise StoreError(f"{path} could not be looked at ({error.strerror}): mend that and try again") from error
     return None if found == ["ok"] else found[0].replace("\n", " ")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite found the content wrong; a full disk, a lock or missing rights say nothing about that."""
+    return error.sqlite_errorcode & 0xFF in _DAMAGE
+
+
+_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR)
 
 
 def sync(path: Path) -> None:

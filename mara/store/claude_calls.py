@@ -1,13 +1,17 @@
-"""What asking Claude has cost, and what came of it: beside the ticks, in wall time; a restart forgets no cent."""
+"""What asking Claude has cost, and what came of it: beside the ticks, in wall time; a restart forgets no cent.
+
+Each row carries a digest of itself; how many there were is sealed with the ticks.
+"""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import func, insert, select, update
 from sqlmodel import Field
 
+from mara.store.seal import row_digest
 from mara.store.store import Store
-from mara.store.tables import BY_ROWID, WHOLE, Row, key, whole, words
+from mara.store.tables import BY_ROWID, WHOLE, Row, binary, key, whole, words
 
 MAX_RUNS_READ: Final = 100
 
@@ -22,6 +26,7 @@ class ClaudeRequest(Row, table=True):
     most_micro_usd: int = whole()
     cost_micro_usd: int | None = Field(sa_type=WHOLE, nullable=True)
     request_id: str = words()
+    row_hash: bytes | None = binary(nullable=True)
 
 
 class ClaudeRun(Row, table=True):
@@ -39,6 +44,7 @@ class ClaudeRun(Row, table=True):
     snapshot_hash: str = words()
     prompt_version: str = words()
     cost_micro_usd: int = whole()
+    row_hash: bytes | None = binary(nullable=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,7 @@ class ClaudeCalls:
         with self._store.aside("a request to Claude") as connection:
             number = int(connection.execute(select(func.coalesce(func.max(_REQUEST.number), 0))).scalar_one()) + 1
             values = {"number": number, "asked_epoch_s": asked_epoch_s, "most_micro_usd": most_micro_usd}
-            connection.execute(insert(ClaudeRequest).values(**values, cost_micro_usd=None, request_id=""))
+            connection.execute(insert(ClaudeRequest).values(**_with_digest(values | _UNSETTLED)))
         return number
 
     def settle(self, number: int, cost_micro_usd: int, request_id: str) -> None:
@@ -81,8 +87,11 @@ class ClaudeCalls:
             StoreError: the disk refused: it goes on counting with the most it could cost.
         """
         with self._store.aside("a request to Claude") as connection:
-            values = {"cost_micro_usd": cost_micro_usd, "request_id": request_id}
-            connection.execute(update(ClaudeRequest).where(_REQUEST.number == number).values(**values))
+            asked = select(_REQUEST.number, _REQUEST.asked_epoch_s, _REQUEST.most_micro_usd)
+            found = connection.execute(asked.where(_REQUEST.number == number)).one()
+            values = dict(found._mapping) | {"cost_micro_usd": cost_micro_usd, "request_id": request_id}  # noqa: SLF001  SQLAlchemy's own name
+            changed = update(ClaudeRequest).where(_REQUEST.number == number)
+            connection.execute(changed.values(**_with_digest(values)))
 
     def spent_since(self, epoch_s: int) -> tuple[int, int]:
         """Requests made since, and micro-USD they have cost or may cost."""
@@ -100,8 +109,8 @@ class ClaudeCalls:
         """
         with self._store.aside("a run of Claude") as connection:
             number = int(connection.execute(select(func.coalesce(func.max(_RUN.number), 0))).scalar_one()) + 1
-            values = {name: getattr(run, name) for name in RunNote.__slots__}
-            connection.execute(insert(ClaudeRun).values(number=number, **values))
+            values = {"number": number} | {name: getattr(run, name) for name in RunNote.__slots__}
+            connection.execute(insert(ClaudeRun).values(**_with_digest(values)))
 
     def runs(self, limit: int = MAX_RUNS_READ) -> tuple[RunNote, ...]:
         """The newest runs, the newest first."""
@@ -111,5 +120,11 @@ class ClaudeCalls:
             return tuple(RunNote(**row._mapping) for row in connection.execute(newest))  # noqa: SLF001  SQLAlchemy's own name
 
 
+def _with_digest(values: dict[str, Any]) -> dict[str, Any]:
+    """A whole row, its columns in the order of the table."""
+    return values | {"row_hash": row_digest(values.values())}
+
+
+_UNSETTLED: Final = {"cost_micro_usd": None, "request_id": ""}
 _REQUEST: Final = ClaudeRequest.__table__.c  # type: ignore[attr-defined]  # SQLModel hides it
 _RUN: Final = ClaudeRun.__table__.c  # type: ignore[attr-defined]

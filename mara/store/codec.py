@@ -135,7 +135,8 @@ def _writer(hint: Any) -> Writer:
     if origin is tuple:
         return _write_columns(parts[0]) if _is_column_type(parts) else _write_tuple(parts)
     if origin in (Union, UnionType):
-        return lambda value, _: value if isinstance(value, str) or value is None else float(value)
+        record = _record_or_none(parts)
+        return _write_number if record is None else _write_maybe(_writers(record))
     if origin is dict:
         write = _writer(parts[1])
         return lambda value, arrays: {k: write(value[k], arrays) for k in sorted(value)}
@@ -157,6 +158,9 @@ def _reader(hint: Any) -> Reader:
     if origin is tuple:
         return _read_columns(parts[0]) if _is_column_type(parts) else _read_tuple(parts)
     if origin in (Union, UnionType):
+        record = _record_or_none(parts)
+        if record is not None:
+            return lambda plain, arrays: None if plain is None else _record_from(record, plain, arrays, {})
         return lambda plain, _: plain
     if origin is dict:
         read = _reader(parts[1])
@@ -172,9 +176,22 @@ def _is_record(hint: object) -> bool:
     return is_dataclass(hint)
 
 
+def _record_or_none(parts: tuple[Any, ...]) -> Any:
+    """The record of a type that is "a record or nothing"; None for another union."""
+    return parts[0] if len(parts) == 2 and parts[1] is type(None) and _is_record(parts[0]) else None
+
+
 def _is_column_type(parts: tuple[Any, ...]) -> bool:
     """Whether a tuple type is "any number of one record"."""
     return len(parts) == 2 and parts[1] is Ellipsis and _is_record(parts[0])
+
+
+def _write_number(value: Any, _: list[bytes]) -> Plain:
+    return value if isinstance(value, str) or value is None else float(value)
+
+
+def _write_maybe(write: Writer) -> Writer:
+    return lambda value, arrays: None if value is None else write(value, arrays)
 
 
 def _write_columns(kind: type) -> Writer:

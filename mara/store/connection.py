@@ -18,11 +18,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from mara.errors import StoreBlocked, StoreError, StoreRefused
+from mara.store.private import files_of
+from mara.store.space import FULL, lack_of_room
+from mara.store.watch import Watch
 
 BUSY_TIMEOUT_S: Final = 5.0
 READER_COUNT: Final = 4
 JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 CACHE_KIB: Final = 16 * 1024
+STEPS_A_LOOK: Final = 10_000_000
+"""Of SQLite's own machine: how often a reader's query is asked whether it goes on, about five times a second."""
+MOST_LOOKS: Final = 300
+"""After which a single query of a reader is given up: about a minute. It would hold back the write-ahead log."""
 
 _WRITER_PRAGMAS: Final = (
     "journal_mode = WAL",
@@ -39,8 +46,45 @@ def reading_uri(path: Path) -> str:
     return f"file:{quote(str(path.absolute()))}?mode=ro"
 
 
+def open_to_read(path: Path, **options: Any) -> sqlite3.Connection:
+    """A connection that only reads what is committed, in the write-ahead log too, which SQLite recovers where need be.
+
+    That needs an index beside the file. On a read-only medium none can be made: there a database is read without,
+    but only one that has no write-ahead log, which would not be seen.
+
+    Raises:
+        StoreRefused: read-only, and a write-ahead log stands beside it.
+        sqlite3.Error: it cannot be opened.
+    """
+    connection: sqlite3.Connection = sqlite3.connect(reading_uri(path), uri=True, **options)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").close()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF not in _NO_INDEX or not path.is_file():
+            raise
+        log = files_of(path)[1]
+        if log.exists():
+            raise StoreRefused(
+                f"{path} cannot be read where it is ({error}): its write-ahead log {log.name} needs a folder"
+                " that can be written; copy both files to one, and set MARA_DATABASE_URL to the copy"
+            ) from error
+        connection = sqlite3.connect(f"{reading_uri(path)}&immutable=1", uri=True, **options)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+_NO_INDEX: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+
+
 def writer_engine(path: Path) -> Engine:
-    """The engine of the one writer: it never creates the file, and a transaction begins by taking the write lock."""
+    """The engine of the one writer: it never creates the file, and a transaction begins by taking the write lock.
+
+    Before that it looks whether the file is still the one that was opened: SQLite would go on writing into one that
+    was removed.
+    """
 
     def connect() -> sqlite3.Connection:
         uri = f"file:{quote(str(path))}?mode=rw"
@@ -49,12 +93,15 @@ def writer_engine(path: Path) -> Engine:
         )
         for pragma in _WRITER_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        watch.begin()
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
+    watch = Watch(path)
 
     @event.listens_for(engine, "begin")
     def take_the_write_lock(connection: Connection) -> None:
+        watch.refuse_lost()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
@@ -64,13 +111,11 @@ def reader_engine(path: Path) -> Engine:
     """A small pool of read-only connections; each statement sees one committed state and holds it no longer."""
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            reading_uri(path), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
+        connection = open_to_read(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA query_only = ON")
         return connection
 
-    return create_engine(
+    engine = create_engine(
         "sqlite://",
         creator=connect,
         hide_parameters=True,
@@ -80,12 +125,38 @@ def reader_engine(path: Path) -> Engine:
         pool_timeout=BUSY_TIMEOUT_S,
         pool_reset_on_return=None,
     )
+    _limit_queries(engine)
+    return engine
 
 
-def pragma(connection: Connection, words: str) -> None:
-    """Set something of a connection, outside any transaction, where SQLite wants it."""
+def _limit_queries(engine: Engine) -> None:
+    """Have each query of a reader given up that goes on too long, counted in steps: there is no clock here."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def count_anew(connection: Connection, *_: Any) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(None if connection.info.get(UNLIMITED) else _Patience(), STEPS_A_LOOK)
+
+
+UNLIMITED: Final = "unlimited"
+"""Marks a reader's connection whose queries may take as long as they like: those of `mara db check`."""
+
+
+class _Patience:
+    """Runs out after a number of looks: SQLite then interrupts the query."""
+
+    def __init__(self) -> None:
+        self._looks_left = MOST_LOOKS
+
+    def __call__(self) -> bool:
+        self._looks_left -= 1
+        return self._looks_left < 0
+
+
+def pragma(connection: Connection, words: str) -> list[tuple[Any, ...]]:
+    """Set or ask something of a connection, outside any transaction, where SQLite wants it."""
     driver: Any = connection.connection.driver_connection
-    driver.execute(f"PRAGMA {words}").fetchall()
+    return list(driver.execute(f"PRAGMA {words}").fetchall())
 
 
 @contextmanager
@@ -109,12 +180,15 @@ def answering(path: Path, doing: str) -> Iterator[None]:
 
 def refusal_of(path: Path, doing: str, said: str) -> StoreError:
     """Our error for SQLite's words."""
-    if "full" in said:
-        return StoreBlocked(f"disk full at {doing}: nothing was lost: free space for {path} and try again")
     if "locked" in said or "busy" in said:
         return StoreBlocked(f"{path} is locked by another program at {doing}: close that one and try again")
     if "readonly" in said:
         return StoreRefused(f"{path} cannot be written at {doing}: make the file and its folder writable")
     if "malformed" in said or "not a database" in said:
         return StoreRefused(f"{path} is damaged ({said}) at {doing}: stop, and run `mara db check`")
+    if said == "interrupted":
+        return StoreError(f"{doing}: the query was given up, it took too long: ask for less of {path}")
+    why = lack_of_room(path) or (FULL if "full" in said else "")
+    if why:
+        return StoreBlocked(f"{why} at {doing}: nothing was lost: make room for {path} and it goes on")
     return StoreError(f"{path} failed at {doing} ({said}): mend the disk and try again")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from mara.errors import StoreRefused
-from mara.store.backup import fault_of, newest_good
-from mara.store.connection import reading_uri
+from mara.store.backup import fault_of, is_damage, newest_good
+from mara.store.connection import open_to_read, refusal_of
 
 APPLICATION_ID: Final = int.from_bytes(b"MARA", "big")
 """In the header of each database of ours, at byte 68 (https://www.sqlite.org/fileformat.html)."""
@@ -28,16 +28,31 @@ def refuse_orphan(path: Path) -> None:
         raise refusal(path, f"is missing, but its write-ahead log {log.name} is there")
 
 
-def refuse_damage(path: Path) -> None:
-    """Look at a database file before it is opened for writing.
+def refuse_strange(path: Path) -> None:
+    """Look at what is there without opening it.
 
     Raises:
-        StoreRefused: a folder, empty, of another program, cut short, damaged, or not writable.
+        StoreRefused: a folder or device, empty, or a file of more than one name.
     """
     if not path.is_file():
         raise StoreRefused(f"{path} should be a file, a folder or device came: set MARA_DATABASE_URL to a file")
-    if not path.stat().st_size:
+    found = path.stat()
+    if not found.st_size:
         raise refusal(path, EMPTY)
+    if found.st_nlink > 1:
+        raise StoreRefused(
+            f"{path} has {found.st_nlink} names (hard links), and its write-ahead log belongs to one of them alone:"
+            " remove the other names, or set MARA_DATABASE_URL to a copy made by `mara db backup`"
+        )
+
+
+def refuse_damage(path: Path) -> None:
+    """Look into a database file before it is opened for writing, with its write-ahead log.
+
+    Raises:
+        StoreRefused: of another program, cut short, damaged, or not writable.
+        StoreError: it could not be looked at.
+    """
     application_id = _application_id_of(path)
     if application_id is None:
         raise refusal(path, "is not an SQLite database")
@@ -52,19 +67,19 @@ def refuse_damage(path: Path) -> None:
 
 
 def _application_id_of(path: Path) -> int | None:
-    """What the header says whose database it is; None where it has none.
+    """The header's mark as SQLite reads it; None for what is no database.
 
-    Read through SQLite: a plain file, when closed, lets go of every lock that this process has on it, also of other
-    connections, and the next program to look at the database takes the write-ahead log away from under them
-    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    Never as a plain file: closing that would let go of every lock that this process holds on it, a live run's too.
     """
     try:
-        with closing(sqlite3.connect(f"{reading_uri(path)}&immutable=1", uri=True)) as connection:
+        with closing(open_to_read(path)) as connection:
             return int(connection.execute("PRAGMA application_id").fetchone()[0])
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             return None
-        raise refusal(path, f"is damaged ({error})") from error
+        if is_damage(error):
+            raise refusal(path, f"is damaged ({error})") from error
+        raise refusal_of(path, "a look at it", str(error)) from error
 
 
 def _may_write(path: Path) -> bool:
@@ -74,5 +89,11 @@ def _may_write(path: Path) -> bool:
 def refusal(path: Path, what: str) -> StoreRefused:
     """One line: what is wrong, and how to go on without losing more."""
     good = newest_good(path)
-    way_back = f"newest good backup is {good.name}: copy it over {path.name}" if good else "no good backup is beside it"
-    return StoreRefused(f"{path} {what}; it was not touched; {way_back}, or start anew with `mara db init --force`")
+    if good is None:
+        way_back = "no good backup is beside it: `mara db init --force` sets it aside and begins anew"
+    else:
+        way_back = (
+            f"newest good backup is {good.name}: `mara db restore` sets aside what is there and puts that back,"
+            " `mara db init --force` begins anew"
+        )
+    return StoreRefused(f"{path} {what}; it was not touched; {way_back}")

@@ -22,6 +22,36 @@ class Hold(Protocol):
     @property
     def engine(self) -> Engine: ...
 
+    @property
+    def loss(self) -> str:
+        """What had been stored and is not there any more, in a sentence; empty where nothing is missing."""
+        ...
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was made just now."""
+        ...
+
+    def fault(self) -> str:
+        """What has become of the database since it was opened, in a sentence; empty while all is well."""
+        ...
+
+    def acknowledge(self, run_id: str, next_tick: int) -> None:
+        """A tick is stored: what is there to notice, should it be lost, is brought up to date."""
+        ...
+
+    def discard(self) -> None:
+        """Take away a database that `is_new` and holds nothing, and let go."""
+        ...
+
+    def bounded(self, patience_s: float, /) -> AbstractContextManager[None]:
+        """While the database is asked something: it counts as away when it says nothing for so long."""
+        ...
+
+    def let_go_if_lost(self, connection: Connection, /) -> None:
+        """Have the next use connect again, should the connection have ended."""
+        ...
+
     def release(self) -> None:
         """Close the connection and let the next writer in; harmless when repeated."""
         ...

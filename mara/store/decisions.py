@@ -125,6 +125,13 @@ class Decisions:
         )
         return (found[0][0], found[0][1]) if found else None
 
+    def state_ends(self, number: int, tick: int) -> int | None:
+        """The first tick after this one in which a contract's state is another; None where that is not stored."""
+        found = self.reading.ask(
+            "SELECT min(from_tick) FROM sla_intervals WHERE number = ? AND from_tick > ?", number, tick
+        )
+        return None if found[0][0] is None else int(found[0][0])
+
     def counted(self, number: int, first_tick: int, end_tick: int) -> tuple[int, int]:
         """A contract's bad and excluded ticks in ``[first_tick, end_tick)``."""
         found = self.reading.ask(

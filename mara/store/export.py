@@ -10,9 +10,9 @@ from mara.core.finance import EnergyLine, Line
 from mara.core.units import MICRO_USD_PER_USD, W_PER_MW
 from mara.store.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
 from mara.store.places import span_of
-from mara.store.reading import Reading
+from mara.store.reading import STORY, Reading
 
-ExportTable = Literal["prices", "steps", "ledger", "commitments", "optimizations"]
+ExportTable = Literal["prices", "steps", "ledger", "commitments", "optimizations", "events", "routine"]
 EXPORT_TABLES: Final[tuple[ExportTable, ...]] = get_args(ExportTable)
 ROWS_A_QUERY: Final = 20_000
 """About this many rows are read at a time, so that no reader holds back the write-ahead log for long."""
@@ -118,7 +118,12 @@ _LEG_NAMES: Final = (
 )
 assert len(_LEG_NAMES) == 1 + len(Line) + len(EnergyLine)
 
+_EVENTS: Final = (
+    "SELECT e.tick, epoch_s, severity, coalesce(site_id, ''), kind, text"
+    " FROM events e JOIN ticks USING (tick) LEFT JOIN site_inventories USING (site)"
+)
 _WHEN: Final = (*_whole("tick"), *_time("timestamp_utc"))
+_TOLD: Final = (*_WHEN, *_text("severity", "site_id", "kind", "text"))
 _SOURCES: Final[dict[ExportTable, tuple[Header, str]]] = {
     "prices": (
         (
@@ -193,4 +198,6 @@ _SOURCES: Final[dict[ExportTable, tuple[Header, str]]] = {
         " baseline_usd, solve_wall_s, note, coalesce(headline, '')"
         " FROM optimization_runs o CROSS JOIN runs WHERE adopted_tick >= ? AND adopted_tick < ? ORDER BY adopted_tick",
     ),
+    "events": (_TOLD, f"{_EVENTS} WHERE {STORY} AND e.tick >= ? AND e.tick < ? ORDER BY e.tick, e.number"),
+    "routine": (_TOLD, f"{_EVENTS} WHERE NOT {STORY} AND e.tick >= ? AND e.tick < ? ORDER BY e.tick, e.number"),
 }

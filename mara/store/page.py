@@ -20,6 +20,11 @@ from mara.store.adoption import Adoption, adoption_of, optimization_row
 from mara.store.chain import Digests, audit_hash, kept_digest, link_of, raw_digest, world_digest
 from mara.store.codec import bytes_of, commands_bytes, text_of
 from mara.store.ledger import LedgerEntry
+from mara.store.order_tables import OrderOutcome
+from mara.store.orders import Outcome, outcome_rows
+from mara.store.records import StoredTick
+from mara.store.seal import Marks, market_digest, matrix_digest, part_digest, seal_of, together
+from mara.store.sealed import marks_of
 
 WITHOUT_BOOK: Final = frozenset({"book"})
 WORLD: Final = "world"
@@ -43,6 +48,9 @@ class Tail:
         states: how each live contract fared in the last tick.
         numbers: of live contracts.
         book, book_hash: the book last written.
+        seal: of the last tick, empty before the first that has one.
+        to_seal: what the next seal covers beside the rows of its own tick.
+        part_hashes: SHA-256 of what others keep beside the world, by name.
     """
 
     next_tick: int
@@ -57,6 +65,9 @@ class Tail:
     contract_count: int
     book: ContractBook | None
     book_hash: bytes
+    seal: bytes
+    to_seal: Marks
+    part_hashes: dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +96,14 @@ class Page:
 
 
 def page_of(
-    step: Step, plan: Plan, events: Sequence[Event], parts: Mapping[str, bytes], tail: Tail, charter: Charter
+    step: Step,
+    plan: Plan,
+    events: Sequence[Event],
+    parts: Mapping[str, bytes],
+    tail: Tail,
+    charter: Charter,
+    *,
+    outcomes: Sequence[Outcome] = (),
 ) -> Page:
     """What storing `step` after `tail` means. Pure."""
     tick, world, grid = step.tick, step.world, charter.grid
@@ -93,54 +111,60 @@ def page_of(
     book_hash = tail.book_hash if book is None else sha256(book).digest()
     light = bytes_of(world, without=WITHOUT_BOOK)
     plan_content = tail.plan_content if step.plan is tail.plan_step else bytes_of(step.plan)
-    facts, link = _facts(step, tail, plan_content, world_digest(light, book_hash), grid)
+    facts = _facts(step, tail, plan_content, world_digest(light, book_hash), grid)
     promises, tail = _promises(step, tail)
-    audits, last_audit = _audits(step, tail, link)
-    adopted = adoption_of(plan, tick, tail.adopted, grid)
+    audits, last_audit = _audits(step, tail, facts.link)
     inserts: Inserts = (
-        *facts,
+        *facts.inserts,
         *promises,
-        (
-            tables.PlanStep,
-            [(tick, plan.optimizer, plan.made_tick, plan_content)] if plan_content != tail.plan_content else [],
-        ),
-        (
-            tables.OptimizationRun,
-            [optimization_row(step, plan, tail.adopted, charter)] if adopted is not tail.adopted else [],
-        ),
+        *_plans(step, plan, plan_content, tail, charter),
         (tables.Event, rows.event_rows(events)),
         (tables.Audit, audits),
+        (OrderOutcome, outcome_rows(tick, outcomes)),
     )
+    part_hashes = tail.part_hashes | {name: sha256(content).digest() for name, content in parts.items()}
+    seal = _seal(facts, tail, inserts, part_hashes)
     now, later = grid.at(tick), grid.at(tick + 1)
     return Page(
         tick=tick,
-        inserts=tuple((table, values) for table, values in inserts if values),
+        inserts=(
+            (tables.Tick, [(*facts.tick_row, seal)]),
+            *((table, values) for table, values in inserts if values),
+        ),
         world=light,
         book=book,
         parts=parts,
         checkpoint=bytes_of(world) if now.date() != later.date() else None,
         kept=now.month != later.month,
         hour_epoch_s=_ended_hour(tick, grid),
-        binding=bool(step.accepted or step.commands),
+        binding=bool(step.accepted or step.commands or outcomes),
         tail=replace(
             tail,
             next_tick=tick + 1,
-            tick_hash=link,
+            tick_hash=facts.link,
             audit_count=tail.audit_count + len(audits),
             audit_hash=last_audit,
             plan_step=step.plan,
             plan_content=plan_content,
-            adopted=adopted,
+            adopted=adoption_of(plan, tick, tail.adopted, grid),
             book=world.book,
             book_hash=book_hash,
+            seal=seal,
+            to_seal={},
+            part_hashes=part_hashes,
         ),
     )
 
 
-def digests_of(step: Step) -> Digests:
-    """The digests that storing this step would give: compare them with a stored tick's to prove a replay."""
+def digests_of(step: Step, stored: StoredTick | None = None) -> Digests:
+    """The digests that storing this step would give: compare them with a stored tick's to prove a replay.
+
+    The orders of a `stored` tick are taken as it has them: an older Mara wrote them with other fields.
+    """
     light = bytes_of(step.world, without=WITHOUT_BOOK)
     world = world_digest(light, sha256(bytes_of(step.world.book)).digest())
+    if stored is not None:
+        return _Matrices.of(step).digests(stored.commands_content, stored.plan_content, world)
     return _Matrices.of(step).digests(commands_bytes(step.commands), bytes_of(step.plan), world)
 
 
@@ -171,20 +195,54 @@ class _Matrices:
         )
 
 
-def _facts(step: Step, tail: Tail, plan_content: bytes, world: bytes, grid: TimeGrid) -> tuple[Inserts, bytes]:
-    """The rows that every tick has, and its link in the chain."""
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """The rows that every tick has, its link in the chain, and what its seal knows of them."""
+
+    tick_row: rows.RowValues
+    inserts: Inserts
+    link: bytes
+    marks: Marks
+
+
+def _facts(step: Step, tail: Tail, plan_content: bytes, world: bytes, grid: TimeGrid) -> _Facts:
     tick, made, commands = step.tick, _Matrices.of(step), commands_bytes(step.commands)
     digests = made.digests(commands, plan_content, world)
     link = link_of(tail.tick_hash, tick, digests)
     totals = made.allocations[:, MONEY_COLUMNS].sum(axis=0).tolist()
     hashes = (digests.raw, digests.kept, digests.world, link)
+    return _Facts(
+        (tick, grid.epoch_s(tick), *totals, commands, *hashes),
+        (
+            (tables.Price, rows.by_site(tick, made.prices)),
+            (tables.Market, [(tick, *made.market)]),
+            (tables.Allocation, rows.by_site(tick, made.allocations)),
+            (LedgerEntry, rows.by_site(tick, made.ledger)),
+        ),
+        link,
+        {
+            "prices": (matrix_digest(made.prices),),
+            "markets": (market_digest(made.market),),
+            "allocations": (matrix_digest(made.allocations),),
+            "ledger": (matrix_digest(made.ledger),),
+        },
+    )
+
+
+def _plans(step: Step, plan: Plan, plan_content: bytes, tail: Tail, charter: Charter) -> Inserts:
+    """The step of the plan where it is another than the last, and the plan where it came into force."""
+    is_other = plan_content != tail.plan_content
+    is_adopted = adoption_of(plan, step.tick, tail.adopted, charter.grid) is not tail.adopted
     return (
-        (tables.Tick, [(tick, grid.epoch_s(tick), *totals, commands, *hashes)]),
-        (tables.Price, rows.by_site(tick, made.prices)),
-        (tables.Market, [(tick, *made.market)]),
-        (tables.Allocation, rows.by_site(tick, made.allocations)),
-        (LedgerEntry, rows.by_site(tick, made.ledger)),
-    ), link
+        (tables.PlanStep, [(step.tick, plan.optimizer, plan.made_tick, plan_content)] if is_other else []),
+        (tables.OptimizationRun, [optimization_row(step, plan, tail.adopted, charter)] if is_adopted else []),
+    )
+
+
+def _seal(facts: _Facts, tail: Tail, inserts: Inserts, part_hashes: Mapping[str, bytes]) -> bytes:
+    """The tick's seal, after that of the tick before."""
+    parts = {"engine_parts": tuple(part_digest(*part) for part in sorted(part_hashes.items()))}
+    return seal_of(tail.seal, facts.link, together(facts.marks, tail.to_seal, marks_of(inserts), parts))
 
 
 def _promises(step: Step, tail: Tail) -> tuple[Inserts, Tail]:

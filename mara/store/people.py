@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Field
 
 from mara.errors import CommandError
-from mara.store.chain import audit_hash
+from mara.store import rights
 from mara.store.database import Database, database_of
 from mara.store.tables import BY_ROWID, Row, binary, key, whole, words
 
@@ -58,7 +58,10 @@ class Session(Issued, table=True):
 
 
 class AccessEntry(Row, table=True):
-    """A line of the log: append-only, each with the hash of the one before."""
+    """A line of the log: append-only, each with the hash of the one before.
+
+    `changes` is what became of users, tokens and sessions, see `mara.store.rights`; null where nothing did.
+    """
 
     __tablename__ = "access_log"
     __table_args__ = BY_ROWID
@@ -69,6 +72,7 @@ class AccessEntry(Row, table=True):
     action: str = words()
     previous_hash: bytes = binary()
     entry_hash: bytes = binary()
+    changes: str | None = words(nullable=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +169,19 @@ class People:
             connection.execute(insert(kind).values(**values))
 
     def bearer(self, kind: type[Token] | type[Session], digest: bytes, now_epoch_s: int) -> Person | None:
-        """Who holds what `digest` is of, while it has not expired."""
+        """Who holds what `digest` is of, while it has not expired: in the role that the user has now, and a token's
+        bearer in no higher one than the token's.
+        """
         table = _columns(kind)
-        asked = select(table.name, table.role).where(table.digest == digest, table.expires_epoch_s > now_epoch_s)
+        asked = select(table.name, table.role, _USER.role).where(
+            table.name == _USER.name, table.digest == digest, table.expires_epoch_s > now_epoch_s
+        )
         with self._transaction() as connection:
             row = connection.execute(asked).one_or_none()
-        return None if row is None else Person(name=row[0], role=row[1])
+        if row is None:
+            return None
+        name, issued, present = row
+        return Person(name=name, role=min(issued, present, key=ROLES.index) if kind is Token else present)
 
     def end(self, kind: type[Token] | type[Session], digest: bytes, *, by: Visit) -> None:
         """Take back a token or session."""
@@ -179,8 +190,8 @@ class People:
 
     def note(self, visit: Visit) -> None:
         """Write a line of the log alone, such as a refused login."""
-        with self._change(visit):
-            pass
+        with self._transaction() as connection:
+            _write_line(connection, visit, None)
 
     def visits(self, limit: int = MAX_LOG_READ) -> tuple[Visit, ...]:
         """The newest lines of the log, the newest first."""
@@ -198,28 +209,23 @@ class People:
     def _change(self, by: Visit) -> Iterator[Connection]:
         """A transaction that ends with a line of the log: both are stored, or neither."""
         with self._transaction() as connection:
+            before = rights.standing(connection)
             yield connection
-            if connection.dialect.name == "postgresql":  # a file takes its write lock when the transaction begins
-                connection.exec_driver_sql("LOCK TABLE access_log IN EXCLUSIVE MODE")
-            last = connection.execute(
-                select(_ENTRY.number, _ENTRY.entry_hash).order_by(_ENTRY.number.desc()).limit(1)
-            ).one_or_none()
-            number, previous = (0, b"") if last is None else (int(last[0]) + 1, bytes(last[1]))
-            line = (number, by.at_epoch_s, by.actor, by.address, by.action)
-            names = ("number", "at_epoch_s", "actor", "address", "action")
-            hashes = {"previous_hash": previous, "entry_hash": audit_hash(previous, line)}
-            connection.execute(insert(AccessEntry).values(**dict(zip(names, line, strict=True)), **hashes))
+            _write_line(connection, by, rights.changes_text(before, rights.standing(connection)))
 
 
-def access_findings(connection: Connection) -> Iterator[str]:
-    """Lines of the log that are not what was written, as sentences for `mara db check`."""
-    last = b""
-    columns = (_ENTRY.number, _ENTRY.at_epoch_s, _ENTRY.actor, _ENTRY.address, _ENTRY.action)
-    for row in connection.execute(select(*columns, _ENTRY.previous_hash, _ENTRY.entry_hash).order_by(_ENTRY.number)):
-        *line, previous, own = row
-        if bytes(previous) != last or audit_hash(last, tuple(line)) != bytes(own):
-            yield f"access log entry {line[0]} is not what was written"
-        last = bytes(own)
+def _write_line(connection: Connection, by: Visit, changes: str | None) -> None:
+    """The next line of the log, in the transaction of what it tells of."""
+    if connection.dialect.name == "postgresql":  # a file takes its write lock when the transaction begins
+        connection.exec_driver_sql("LOCK TABLE access_log IN EXCLUSIVE MODE")
+    last = connection.execute(
+        select(_ENTRY.number, _ENTRY.entry_hash).order_by(_ENTRY.number.desc()).limit(1)
+    ).one_or_none()
+    number, previous = (0, b"") if last is None else (int(last[0]) + 1, bytes(last[1]))
+    line = (number, by.at_epoch_s, by.actor, by.address, by.action)
+    hashes = {"previous_hash": previous, "entry_hash": rights.line_hash(previous, line, changes)}
+    names = ("number", "at_epoch_s", "actor", "address", "action")
+    connection.execute(insert(AccessEntry).values(**dict(zip(names, line, strict=True)), **hashes, changes=changes))
 
 
 def _person_in(connection: Connection, name: str) -> Person | None:

@@ -4,8 +4,6 @@ The driver, psycopg, is an extra; it is imported when the first such URL is open
 marks; it is given to the server in the driver's own marks.
 """
 
-import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,38 +12,32 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool
 
 from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
 from mara.store import server_schema
 from mara.store.connection import BUSY_TIMEOUT_S, READER_COUNT
 from mara.store.schema import HEAD
+from mara.store.server_connection import MILLISECONDS, Writer, arguments, translated, translation
 from mara.store.tables import Row
 
-LOCK_KEY: Final = int.from_bytes(b"MARA", "big")
-"""Of the advisory lock that the one writer of a database holds; each database has locks of its own."""
-CONNECT_TIMEOUT_S: Final = 10
 MOST_READING_S: Final = 60
 """After which the server gives up a single query of a reader."""
 MANY_ROWS: Final = 10
 """From so many rows on they are given to the server as one statement, an array for each column."""
 ROWS_A_FETCH: Final = 5_000
-MILLISECONDS: Final = 1_000
 
-_HOLDER: Final = """
-SELECT coalesce(nullif(application_name, ''), 'server process ' || pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'advisory' AND classid = 0 AND objid = ? AND granted
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 _FULL: Final = "53100"
 _BLOCKED: Final = ("55P03", "57014", "40001", "40P01")
 """Lock not to be had in time, query given up, or in the way of another transaction."""
 _READ_ONLY: Final = ("25006", "42501")
 _DAMAGED: Final = ("XX001", "XX002")
+_NO_TABLES: Final = ("42P01", "3F000", "3D000")
+"""No such table, schema or database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +68,7 @@ class PostgresServer:
         return shown.render_as_string()
 
     def hold(self) -> "Writer":
-        writer = Writer(self)
+        writer = Writer(self.url, self.name)
         try:
             with self.answering("its opening"), writer.engine.connect() as connection:
                 server_schema.bring_up_to_date(connection, self.name)
@@ -91,7 +83,7 @@ class PostgresServer:
         return None
 
     def set_aside(self, *, force: bool) -> str | None:
-        writer = Writer(self)
+        writer = Writer(self.url, self.name)
         try:
             with self.answering("its making"), writer.engine.connect() as connection:
                 aside = server_schema.set_aside(connection, self.name, force=force)
@@ -123,10 +115,10 @@ class PostgresServer:
 
     def reader(self) -> Engine:
         options = f"-c default_transaction_read_only=on -c statement_timeout={MOST_READING_S * MILLISECONDS}"
-        return _translated(
+        return translated(
             create_engine(
                 self.url,
-                connect_args={**_arguments("mara reader"), "options": options},
+                connect_args={**arguments("mara reader"), "options": options},
                 isolation_level="AUTOCOMMIT",
                 hide_parameters=True,
                 poolclass=QueuePool,
@@ -139,9 +131,9 @@ class PostgresServer:
 
     def editor(self) -> Engine:
         engine = create_engine(
-            self.url, connect_args=_arguments("mara editor"), hide_parameters=True, poolclass=QueuePool, pool_size=1
+            self.url, connect_args=arguments("mara editor"), hide_parameters=True, poolclass=QueuePool, pool_size=1
         )
-        return _translated(engine)
+        return translated(engine)
 
     @contextmanager
     def answering(self, doing: str) -> Iterator[None]:
@@ -171,7 +163,7 @@ class PostgresServer:
         driver: Any = connection.connection.driver_connection
         with driver.cursor(name=f"mara_{next(_CURSORS)}") as cursor:
             cursor.itersize = ROWS_A_FETCH
-            cursor.execute(_translation(query), ())
+            cursor.execute(translation(query), ())
             yield from cursor
 
     @contextmanager
@@ -207,44 +199,6 @@ class PostgresServer:
         raise ConfigError(f"{self.name} is on a PostgreSQL server: back it up with pg_dump, its own tool")
 
 
-class Writer:
-    """The engine of the one writer: whenever it connects it takes the lock first, which goes when the connection ends.
-
-    After a server was away the next transaction connects again; whoever wrote meanwhile is seen by the fencing.
-    """
-
-    def __init__(self, server: PostgresServer) -> None:
-        self.engine = _translated(
-            create_engine(
-                server.url,
-                connect_args={
-                    **_arguments(f"mara process {os.getpid()} on {socket.gethostname()}"[:63]),
-                    "options": f"-c lock_timeout={int(BUSY_TIMEOUT_S * MILLISECONDS)}",
-                },
-                hide_parameters=True,
-                poolclass=StaticPool,
-            )
-        )
-
-        @event.listens_for(self.engine, "connect")
-        def take_the_lock(driver: Any, _: Any) -> None:
-            with driver.cursor() as cursor:
-                taken = cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,)).fetchone()[0]
-                found = None if taken else cursor.execute(_translation(_HOLDER), (LOCK_KEY,)).fetchone()
-            driver.commit()
-            if not taken:
-                driver.close()
-                holder = "unknown" if found is None else found[0].removeprefix("mara ")
-                raise StoreRefused(
-                    f"{server.name} is being written by another Mara ({holder}):"
-                    " stop that one, or set MARA_DATABASE_URL to another database"
-                )
-
-    def release(self) -> None:
-        """Let the next writer in; harmless when repeated."""
-        self.engine.dispose()
-
-
 def refusal_of(name: str, doing: str, error: BaseException | None) -> StoreError:
     """Our error for the server's or the driver's."""
     code = getattr(error, "sqlstate", None)
@@ -257,6 +211,11 @@ def refusal_of(name: str, doing: str, error: BaseException | None) -> StoreError
         return StoreRefused(f"{name} cannot be written at {doing} ({said}): give this user the right to write")
     if code in _DAMAGED:
         return StoreRefused(f"{name} is damaged ({said}) at {doing}: stop, and restore a backup")
+    if code in _NO_TABLES:
+        return StoreRefused(
+            f"{name} does not hold Mara's tables at {doing} ({said}): point MARA_DATABASE_URL at the database that"
+            " holds the run or restore its backup there, then start again"
+        )
     if _is_away(error, code):
         return StoreBlocked(f"{name} cannot be reached at {doing} ({said}): start the server, or mend the URL")
     return StoreError(f"{name} failed at {doing} ({said}): mend that and try again")
@@ -267,30 +226,6 @@ def _is_away(error: BaseException | None, code: str | None) -> bool:
     if code is not None:
         return code.startswith(("08", "57P", "53"))
     return any(kind.__name__ in ("OperationalError", "InterfaceError") for kind in type(error).__mro__)
-
-
-def _arguments(application: str) -> dict[str, Any]:
-    return {"application_name": application, "connect_timeout": CONNECT_TIMEOUT_S}
-
-
-def _translated(engine: Engine) -> Engine:
-    """SQL of ours in the driver's marks, and numbers of sums as Python's own."""
-
-    @event.listens_for(engine, "before_cursor_execute", retval=True)
-    def translate(_: Connection, __: Any, statement: str, parameters: Any, context: Any, ___: bool) -> tuple[str, Any]:
-        return (_translation(statement) if context.compiled is None else statement), parameters
-
-    @event.listens_for(engine, "connect")
-    def read_sums(driver: Any, _: Any) -> None:
-        driver.adapters.register_loader("numeric", _number_loader())
-
-    return engine
-
-
-@cache
-def _translation(statement: str) -> str:
-    """None of our statements has a question mark in its words."""
-    return statement.replace("%", "%%").replace("?", "%s")
 
 
 @cache
@@ -314,19 +249,6 @@ def _array_of(column: Sequence[Any]) -> Any:
     if not all(type(value) in (int, float) for value in column):
         return list(column)
     return "{" + ",".join(map(repr, column)) + "}"
-
-
-@cache
-def _number_loader() -> Any:
-    """Reads NUMERIC: a sum of whole numbers is whole, all else a float."""
-    from psycopg.adapt import Loader
-
-    class Number(Loader):
-        def load(self, data: Any) -> int | float:
-            text = bytes(data)
-            return int(text) if text.lstrip(b"-").isdigit() else float(text)
-
-    return Number
 
 
 _CURSORS: Final = count(1)

@@ -9,10 +9,11 @@ from mara.core.history import ContractLife, ContractRow, ContractWindow, Evidenc
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.store.codec import value_of
+from mara.store.order_list import waiting_contract, waiting_contracts
 from mara.store.reading import Reading
 from mara.store.rows import BAD, EXCLUDED, GOOD
 
-ContractState = Literal["live", "ended", "all"]
+AskedState = Literal["waiting", "live", "ended", "all"]
 Account = tuple[int, ...]
 """Window start and end, good, bad and excluded ticks, and what was billed, of a live contract."""
 MOST_CONTRACTS: Final = 1_000
@@ -23,30 +24,39 @@ _EXCLUDE: Final = Exclude.__name__
 
 
 def contracts(reading: Reading, state: str = "all", limit: int = MOST_CONTRACTS) -> tuple[ContractRow, ...]:
-    """What was booked, newest first.
+    """What was booked, newest first; what waits for its tick comes before all else.
 
     Raises:
-        CommandError: a state that is none of live, ended and all, or a limit below 1.
+        CommandError: a state that is none of waiting, live, ended and all, or a limit below 1.
     """
-    if state not in get_args(ContractState):
-        raise CommandError(f"contracts may be live, ended or all, {state!r} came")
+    if state not in get_args(AskedState):
+        raise CommandError(f"contracts may be waiting, live, ended or all, {state!r} came")
     if limit < 1:
         raise CommandError(f"a limit must be at least 1, {limit} came")
+    limit = min(limit, MOST_CONTRACTS)
+    waiting = waiting_contracts(reading)[:limit] if state in ("waiting", "all") else ()
+    if state == "waiting" or len(waiting) == limit:
+        return waiting
     live = _live_windows(reading)
     marks = ", ".join("?" for _ in live)
     where = {"live": f"contract_id IN ({marks})", "ended": f"contract_id NOT IN ({marks})", "all": "0 = 0"}[state]
     query = f"{_ROWS} WHERE {where} GROUP BY c.number ORDER BY c.number DESC LIMIT ?"
-    found = reading.ask(query, *(() if state == "all" else live), min(limit, MOST_CONTRACTS))
+    found = reading.ask(query, *(() if state == "all" else live), limit - len(waiting))
     grid = reading.run().charter.grid
-    return tuple(_row(row, live.get(row[1]), grid) for row in found)
+    rows = tuple(_row(row, live.get(row[1]), grid) for row in found)
+    just_obeyed = {row.id for row in rows}  # the tick came between the two questions
+    return (*(row for row in waiting if row.id not in just_obeyed), *rows)
 
 
 def contract(reading: Reading, contract_id: str) -> ContractLife:
     """A contract's whole life so far.
 
     Raises:
-        CommandError: none of that id was booked.
+        CommandError: none of that id was booked, or it was refused or withdrawn.
     """
+    waiting = waiting_contract(reading, contract_id)
+    if waiting is not None:
+        return ContractLife(row=waiting, windows=(), strip=(), exclusions=())
     grid, stored = reading.run().charter.grid, _stored(reading, contract_id)
     now = _live_windows(reading).get(contract_id)
     number, tier, starts_tick = stored[0], Tier(stored[2]), stored[6]
@@ -129,6 +139,7 @@ def _row(stored: Sequence[Any], now: Account | None, grid: TimeGrid) -> Contract
         availability_share=good / (good + bad) if good + bad else None,
         charge_micro_usd=charge,
         credit_micro_usd=credit,
+        state="ended" if now is None else "live",
     )
 
 
@@ -167,7 +178,7 @@ def _end_tick(reading: Reading, number: int, *, ends_tick: int, is_live: bool) -
 
 def _strip(reading: Reading, number: int, end: int, grid: TimeGrid) -> Iterator[TickRun]:
     changes = reading.ask("SELECT from_tick, state FROM sla_intervals WHERE number = ? ORDER BY from_tick", number)
-    ends = [*(from_tick for from_tick, _ in changes[1:]), end]
+    ends = [*(from_tick for from_tick, _ in changes[1:]), end][: len(changes)]  # none yet in its first tick
     for (from_tick, state), to_tick in zip(changes, ends, strict=True):
         if to_tick > from_tick:
             yield TickRun(

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from mara.core.events import Event
+from mara.core.events import STORY_KINDS, Event, worth_showing
 from mara.core.plan import PlanStep
 from mara.core.snapshot import SeriesPoint
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_HOUR
@@ -17,17 +17,19 @@ from mara.core.world import Observation, World
 from mara.errors import StoreError, StoreRefused
 from mara.store import resume, rows, tables
 from mara.store.chain import Digests
-from mara.store.codec import commands_of, record_of
+from mara.store.codec import bytes_of, commands_of, record_of
+from mara.store.columns import FLEET
 from mara.store.database import Database, database_of
 from mara.store.records import RunRecord, StoredTick
 from mara.store.rules_in_force import RulesInForce, rules_in
-from mara.store.statements import FLEET
 
 MOST_TICK_HOURS: Final = 48
 """A series up to this long is drawn tick by tick, a longer one from hourly roll-ups."""
 MOST_SERIES_HOURS: Final = 3 * 8_784
 MOST_SERIES_POINTS: Final = 600
 MOST_EVENTS: Final = 1_000
+STORY: Final = f"(severity = 'critical' OR kind IN ({', '.join(repr(kind) for kind in STORY_KINDS)}))"
+"""Which events tell the story of a run, in SQL."""
 
 
 class Reading:
@@ -116,6 +118,16 @@ class Reading:
             raise StoreRefused(f"the run in {self.name} begins after tick {tick}: ask for a later one")
         return found[0][0], record_of(World, found[0][1])
 
+    def world_after(self, tick: int) -> tuple[int, World]:
+        """The oldest stored world after `tick`, and the tick that it is before."""
+        found = self.ask("SELECT tick, content FROM checkpoints WHERE tick > ? ORDER BY tick LIMIT 1", tick)
+        return (found[0][0], record_of(World, found[0][1])) if found else (self.next_tick(), self.world())
+
+    def is_of_older_layout(self, tick: int) -> bool:
+        """Whether the world stored before `tick` was written by a Mara whose records had other fields."""
+        content: bytes = self.ask("SELECT content FROM checkpoints WHERE tick = ?", tick)[0][0]
+        return bytes_of(record_of(World, content)) != content
+
     def stored_tick(self, tick: int) -> StoredTick:
         """What went into a tick.
 
@@ -134,6 +146,8 @@ class Reading:
             commands=commands_of(commands),
             digests=Digests(raw=raw, kept=kept, world=world),
             tick_hash=link,
+            plan_content=plan[0][0],
+            commands_content=commands,
         )
 
     def series(self, hours: int) -> tuple[SeriesPoint, ...]:
@@ -158,12 +172,16 @@ class Reading:
         return tuple(_point(*(int(cell) for cell in row), dt_h=grid.dt_h) for row in reversed(found))
 
     def events(self, limit: int) -> tuple[Event, ...]:
-        """The newest events, newest first."""
+        """The newest events that are worth showing, newest first: the story, and the last hour's routine."""
+        last_tick, per_hour = self.next_tick() - 1, self.run().charter.grid.ticks_per_hour
         found = self.ask(
-            "SELECT tick, severity, site, kind, text FROM events ORDER BY tick DESC, number DESC LIMIT ?",
+            f"SELECT tick, severity, site, kind, text FROM events WHERE {STORY} OR tick > ?"  # noqa: S608  # words of ours
+            " ORDER BY tick DESC, number DESC LIMIT ?",
+            last_tick - per_hour,
             min(limit, MOST_EVENTS),
         )
-        return tuple(Event(tick=t, severity=s, site=i, kind=k, text=x) for t, s, i, k, x in found)
+        events = [Event(tick=t, severity=s, site=i, kind=k, text=x) for t, s, i, k, x in found]
+        return worth_showing(reversed(events), last_tick, per_hour)[::-1]
 
     def counts(self) -> dict[str, int]:
         """Rows of each table; slow on a large database."""

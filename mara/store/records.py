@@ -46,7 +46,11 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredTick:
-    """What went into a tick and the hashes of what came out. Past the retention of raw rows `observation` is None."""
+    """What went into a tick and the hashes of what came out. Past the retention of raw rows `observation` is None.
+
+    Attributes:
+        plan_content, commands_content: plan step and commands as the bytes that they were stored as.
+    """
 
     tick: int
     observation: Observation | None
@@ -54,6 +58,8 @@ class StoredTick:
     commands: tuple[Command, ...]
     digests: Digests
     tick_hash: bytes
+    plan_content: bytes
+    commands_content: bytes | None
 
 
 def run_record(
@@ -62,17 +68,16 @@ def run_record(
     """The record of a new run. Its id follows from what the run is made of, so that equal runs have equal ids."""
     fleet_hash = sha256(bytes_of(charter.fleet)).hexdigest()
     grid = charter.grid
-    made_of = (
-        seed,
-        fleet_hash,
-        grid.start_epoch_s,
-        grid.tick_minutes,
-        text_of(Terms, charter.terms),
-        feed,
-        history_hash,
-    )
     return RunRecord(
-        run_id=sha256(repr(made_of).encode()).hexdigest()[:RUN_ID_LENGTH],
+        run_id=run_id_of(
+            seed,
+            fleet_hash,
+            grid.start_epoch_s,
+            grid.tick_minutes,
+            text_of(Terms, charter.terms),
+            feed,
+            history_hash,
+        ),
         seed=seed,
         charter=charter,
         fleet_hash=fleet_hash,
@@ -81,6 +86,11 @@ def run_record(
         history_hash=history_hash,
         version=version,
     )
+
+
+def run_id_of(*made_of: int | str) -> str:
+    """Of seed, hash of the fleet, start [epoch s], tick [minutes], terms as stored, feed and hash of the history."""
+    return sha256(repr(made_of).encode()).hexdigest()[:RUN_ID_LENGTH]
 
 
 def difference_of(stored: RunRecord, wanted: RunRecord) -> str | None:

@@ -11,16 +11,23 @@ from mara.store import rows, tables
 from mara.store.adoption import Adoption
 from mara.store.chain import genesis_of
 from mara.store.codec import bytes_of, record_of
+from mara.store.columns import columns_of
 from mara.store.database import Database
 from mara.store.page import BOOK, WITHOUT_BOOK, WORLD, Tail
 from mara.store.records import RunRecord
-from mara.store.statements import columns_of
+from mara.store.sealed import pending_marks
 
 
 def take_over(connection: Connection) -> int:
     """Become the writer: one that thought it was is fenced off. Returns this writer's number, 0 before a run."""
     connection.exec_driver_sql("UPDATE engine_state SET writer_run = writer_run + 1")
     return connection.exec_driver_sql("SELECT writer_run FROM engine_state").scalar() or 0
+
+
+def place_in(connection: Connection) -> tuple[int, int]:
+    """The next tick, and the number of the writer."""
+    seq, writer_run = connection.exec_driver_sql("SELECT seq, writer_run FROM engine_state").one()
+    return int(seq), int(writer_run)
 
 
 def refuse_torn(connection: Connection, name: str) -> None:
@@ -31,15 +38,33 @@ def refuse_torn(connection: Connection, name: str) -> None:
     """
     ask = connection.exec_driver_sql
     state = ask("SELECT seq, tick_hash FROM engine_state").one_or_none()
-    if state is None:
-        return
     last = ask("SELECT tick + 1, tick_hash FROM ticks ORDER BY tick DESC LIMIT 1").one_or_none()
-    first_world = ask("SELECT content FROM checkpoints ORDER BY tick LIMIT 1").scalar_one()
+    first_world = ask("SELECT content FROM checkpoints ORDER BY tick LIMIT 1").scalar()
+    has_run = ask("SELECT 1 FROM runs").scalar() is not None
+    if state is None and first_world is None and last is None and not has_run:
+        return
+    if state is None or first_world is None or not has_run:
+        raise StoreRefused(f"{name} lacks its run, its state or its first world: run `mara db check`")
     earned = ask("SELECT coalesce(sum(revenue_micro_usd - cost_micro_usd), 0) FROM ticks").scalar_one()
     if last is not None and tuple(last) != tuple(state):
         raise StoreRefused(f"{name} stands at tick {state[0]}, its ticks end at {last[0]}: run `mara db check`")
     if world_in(connection).cash_micro_usd != record_of(World, first_world).cash_micro_usd + earned:
         raise StoreRefused(f"{name} holds cash that its ticks did not earn: run `mara db check`")
+
+
+def refuse_another_run(connection: Connection, name: str, run_id: str) -> None:
+    """Look whether a database that was away still holds the run that was being written.
+
+    Raises:
+        StoreRefused: it does not.
+    """
+    held = connection.exec_driver_sql("SELECT run_id FROM runs").scalar()
+    if held != run_id:
+        what = "no run" if held is None else f"run {held}"
+        raise StoreRefused(
+            f"{name} holds {what}, run {run_id} was being written: point MARA_DATABASE_URL at the database that holds"
+            " it or restore its backup there, then start again"
+        )
 
 
 def run_in(connection: Connection) -> RunRecord | None:
@@ -79,6 +104,7 @@ def tail_in(connection: Connection) -> Tail:
         " ORDER BY from_tick DESC LIMIT 1) FROM sla_contracts c"
     )
     known = [(name, number, state) for name, number, state in contracts if name in live]
+    seal = ask("SELECT seal FROM ticks ORDER BY tick DESC LIMIT 1").scalar()
     return Tail(
         next_tick=seq,
         tick_hash=tick_hash,
@@ -92,6 +118,9 @@ def tail_in(connection: Connection) -> Tail:
         contract_count=ask("SELECT count(*) FROM sla_contracts").scalar_one(),
         book=None,
         book_hash=sha256(ask("SELECT content FROM engine_parts WHERE part = 'book'").scalar_one()).digest(),
+        seal=seal or b"",
+        to_seal=pending_marks(connection, seal),
+        part_hashes={name: sha256(content).digest() for name, content in parts_in(connection).items()},
     )
 
 

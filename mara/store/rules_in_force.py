@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 
 import mara
 from mara.core.rules_version import RULES_CHANGES, RULES_VERSION
-from mara.core.world import World
 from mara.store.chain import audit_hash
-from mara.store.codec import bytes_of
+from mara.store.layout import united
+from mara.store.page import BOOK, WORLD
 from mara.store.tables import BY_ROWID, Row, binary, key, whole, words
 
 _ALL: Final = "SELECT from_tick, rules_version, mara_version FROM rules_in_force ORDER BY number"
@@ -87,8 +87,11 @@ def are_ours_in(connection: Connection) -> bool:
     return bool(held) and held[-1].are_ours
 
 
-def write_ours(connection: Connection, tick: int, world: World) -> None:
-    """From `tick` on our rules hold; the world before it is kept, so that replays need not begin under other rules."""
+def write_ours(connection: Connection, tick: int) -> None:
+    """From `tick` on our rules hold; the world before it is kept, so that replays need not begin under other rules.
+
+    It is kept in the bytes that its own Mara wrote, which the chain of ticks has the hash of.
+    """
     number, last = connection.exec_driver_sql(
         "SELECT number, entry_hash FROM rules_in_force ORDER BY number DESC LIMIT 1"
     ).one_or_none() or (0, b"")
@@ -98,10 +101,16 @@ def write_ours(connection: Connection, tick: int, world: World) -> None:
         " VALUES (?, ?, ?, ?, ?, ?)",
         (*line, bytes(last), audit_hash(bytes(last), line)),
     )
+    parts = {
+        part: bytes(content)
+        for part, content in connection.exec_driver_sql(
+            "SELECT part, content FROM engine_parts WHERE part IN (?, ?)", (WORLD, BOOK)
+        )
+    }
     connection.exec_driver_sql(
         "INSERT INTO checkpoints (tick, kept, content) VALUES (?, 1, ?)"
         " ON CONFLICT (tick) DO UPDATE SET kept = 1, content = excluded.content",
-        (tick, bytes_of(world)),
+        (tick, united(parts[WORLD], "book", parts[BOOK], after="tick")),
     )
 
 
@@ -113,5 +122,5 @@ def rules_findings(connection: Connection) -> Iterator[str]:
         " FROM rules_in_force ORDER BY number"
     ):
         if bytes(previous) != last or audit_hash(last, tuple(line)) != bytes(own):
-            yield f"line {line[0]} of the rules in force is not what was written"
+            yield f"rules_in_force, number {line[0]}: not what was written"
         last = bytes(own)

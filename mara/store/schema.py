@@ -1,5 +1,6 @@
 """The shape of the database and how it grows: created complete or not at all, upgraded after a backup or not at all."""
 
+import errno
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,9 @@ from sqlalchemy.engine import Connection
 
 from mara.errors import StoreError, StoreRefused
 from mara.store.backup import back_up_beside, put_back, sync
-from mara.store.connection import answering, reading_uri, writer_engine
+from mara.store.connection import answering, open_to_read, refusal_of, writer_engine
 from mara.store.damage import APPLICATION_ID
+from mara.store.private import files_of, make_private
 
 HEAD: Final = "0009"
 """The newest migration; a test compares it with the folder."""
@@ -24,10 +26,10 @@ def create(path: Path) -> None:
         StoreError: the disk refused.
     """
     unfinished = path.with_name(path.name + ".new")
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
     with answering(path, "its creation"):
         try:
+            sweep_creation(path)
+            make_private(unfinished)
             with closing(sqlite3.connect(unfinished)) as connection:
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             _migrate(unfinished, MIGRATIONS)
@@ -35,12 +37,23 @@ def create(path: Path) -> None:
             unfinished.replace(path)
             sync(path.parent)
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise refusal_of(path, "its creation", "full") from error
             raise StoreError(f"{path} could not be created ({error.strerror}): make its folder writable") from error
+        finally:
+            sweep_creation(path)
+
+
+def sweep_creation(path: Path) -> None:
+    """Remove what an interrupted creation left; the caller holds the writer lock."""
+    new = path.with_name(path.name + ".new")
+    for file in (*files_of(new), new.with_name(new.name + "-journal")):
+        file.unlink(missing_ok=True)
 
 
 def revision_of(path: Path) -> str:
     """Which migration a database stands at; empty before the first."""
-    with answering(path, "its version"), closing(sqlite3.connect(reading_uri(path), uri=True)) as connection:
+    with answering(path, "its version"), closing(open_to_read(path)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
             return ""
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()

@@ -11,11 +11,11 @@ from mara.core.snapshot import SitePoint
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, W_PER_MW
 from mara.errors import CommandError
+from mara.store.columns import FLEET
 from mara.store.hourly import OF_A_TICK, extreme
 from mara.store.metrics import FORMULAS, Formula, History, MetricPoint, metric_of
 from mara.store.places import site_number, sites_of, span_of
 from mara.store.reading import Reading
-from mara.store.statements import FLEET
 
 MOST_POINTS: Final = 600
 MOST_ROWS: Final = 6_000

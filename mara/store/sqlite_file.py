@@ -12,35 +12,50 @@ from typing import Any, Final, Self
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Connection
 
-from mara.errors import ConfigError, StoreRefused
+from mara.errors import ConfigError, StoreError, StoreRefused
 from mara.store import schema
 from mara.store.backup import back_up, fault_of
-from mara.store.connection import answering, pragma, reader_engine, writer_engine
-from mara.store.damage import EMPTY, refusal, refuse_damage, refuse_orphan
+from mara.store.connection import UNLIMITED, answering, pragma, reader_engine, writer_engine
+from mara.store.damage import EMPTY, refusal, refuse_damage, refuse_strange
+from mara.store.fence import Fence
+from mara.store.hold import SqliteHold
 from mara.store.lock import WriterLock
+from mara.store.loss import loss_of, refuse_missing
+from mara.store.private import files_of, hide_from_others
+from mara.store.restore import restored, set_aside
+from mara.store.unfinished import sweep
 
 MOST_PAGE_FAULTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class SqliteFile:
-    """See `mara.store.database.Database`. One writer by a lock on a file beside it."""
+    """See `mara.store.database.Database`. One writer by a lock on a file beside it, and on the file."""
 
     path: Path
 
     @classmethod
     def of(cls, url: URL) -> Self:
-        """The file of a URL.
+        """The file of a URL, by its real name: SQLite keeps its log beside that.
 
         Raises:
             ConfigError: not the URL of an SQLite file; it is not repeated, because it may carry a password.
+            StoreRefused: it is a folder.
         """
         if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:") or url.query:
             raise ConfigError(
                 f"the database must be an SQLite file or a PostgreSQL database, came {url.get_backend_name()}:"
                 " write it as sqlite:///mara.db or postgresql://user@host/name"
             )
-        return cls(Path(url.database or "").absolute())
+        try:
+            path = Path(url.database or "").resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
+            raise ConfigError(
+                f"the name of the database cannot be followed ({error}): write it as sqlite:///mara.db"
+            ) from error
+        if path.is_dir():
+            raise StoreRefused(f"{path} should be a file, a folder came: set MARA_DATABASE_URL to a file")
+        return cls(path)
 
     @property
     def name(self) -> str:
@@ -49,41 +64,79 @@ class SqliteFile:
     def hold(self) -> "SqliteHold":
         lock = WriterLock.taken(self.path)
         try:
-            self._brought_up_to_date()
+            is_new = not self.path.exists()
+            fence, loss, _ = self._brought_up_to_date(lock)
         except BaseException:
             lock.release()
             raise
-        return SqliteHold(lock, writer_engine(self.path))
+        return SqliteHold(path=self.path, lock=lock, fence=fence, loss=loss, is_new=is_new)
 
     def upgrade(self) -> str | None:
         lock = WriterLock.taken(self.path)
         try:
-            backup = self._brought_up_to_date()
+            fence, _, backup = self._brought_up_to_date(lock)
+            fence.release()
         finally:
             lock.release()
         return None if backup is None else str(backup)
 
-    def _brought_up_to_date(self) -> Path | None:
+    def _brought_up_to_date(self, lock: WriterLock) -> tuple[Fence, str, Path | None]:
+        """The database itself locked, and of this Mara's schema; what it lost, and the backup made before, if any."""
+        sweep(self.path.parent)
+        schema.sweep_creation(self.path)
         if not self.path.exists():
-            refuse_orphan(self.path)
+            refuse_missing(self.path, lock.before)
             schema.create(self.path)
-            return None
-        refuse_damage(self.path)
-        schema.refuse_newer(self.path)
-        return schema.upgrade(self.path)
+            return Fence.raised(self.path), "", None
+        refuse_strange(self.path)
+        fence = Fence.raised(self.path)
+        try:
+            refuse_damage(self.path)
+            hide_from_others(self.path)
+            schema.refuse_newer(self.path)
+            loss = loss_of(self.path, lock.before)
+            return fence, loss, schema.upgrade(self.path)
+        except BaseException:
+            fence.release()
+            raise
 
     def set_aside(self, *, force: bool) -> str | None:
-        lock = WriterLock.taken(self.path)
-        try:
-            files = (self.path, *(self.path.with_name(self.path.name + suffix) for suffix in ("-wal", "-shm")))
-            present = [file for file in files if file.exists()]
+        with self._held() as lock:
+            present = any(file.exists() for file in files_of(self.path))
             if present and not force:
                 raise StoreRefused(f"{self.path} is there already: `mara db init --force` sets it aside, starts anew")
-            aside = _set_aside(self.path, present) if present else None
+            lock.remember("", 0)
+            aside = set_aside(self.path)
             schema.create(self.path)
+        return None if aside is None else str(aside)
+
+    def restore(self, backup: Path | None) -> tuple[Path, str | None]:
+        """Set aside what is there, and put a sound backup in its place: the newest where none is named. Returns which
+        was put there, and the name that the damaged one has now.
+
+        Raises:
+            StoreRefused: there is no sound backup, or another process writes the database.
+            StoreError: the disk refused.
+        """
+        with self._held() as lock:
+            return restored(self.path, backup, lock)
+
+    @contextmanager
+    def _held(self) -> Iterator[WriterLock]:
+        """Nobody else writes what is there, whatever it is."""
+        lock = WriterLock.taken(self.path)
+        try:
+            fence = Fence.raised(self.path) if self.path.is_file() else None
+            try:
+                yield lock
+            except OSError as error:
+                why = f"{self.path} could not be replaced ({error.strerror}): mend that, try again"
+                raise StoreError(why) from error
+            finally:
+                if fence is not None:
+                    fence.release()
         finally:
             lock.release()
-        return None if aside is None else str(aside)
 
     def is_there(self) -> bool:
         return self.path.is_file()
@@ -113,11 +166,13 @@ class SqliteFile:
 
     @contextmanager
     def one_state(self, connection: Connection) -> Iterator[Connection]:
-        """The write-ahead log grows meanwhile: keep it short."""
+        """The write-ahead log grows meanwhile: keep it short. Its queries may take their time."""
+        connection.info[UNLIMITED] = True
         connection.exec_driver_sql("BEGIN")
         try:
             yield connection
         finally:
+            connection.info.pop(UNLIMITED)
             connection.exec_driver_sql("ROLLBACK")
 
     def rows_of(self, connection: Connection, query: str) -> Iterator[Sequence[Any]]:
@@ -153,28 +208,7 @@ class SqliteFile:
         back_up(self.path, target)
 
 
-@dataclass(frozen=True, slots=True)
-class SqliteHold:
-    """A lock on the file beside the database, and the engine that writes it."""
-
-    lock: WriterLock
-    engine: Engine
-
-    def release(self) -> None:
-        self.engine.dispose()
-        self.lock.release()
-
-
 @cache
 def _insertion(table: str, columns: tuple[str, ...]) -> str:
     marks = ", ".join("?" for _ in columns)
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # names of ours
-
-
-def _set_aside(path: Path, present: list[Path]) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.set-aside-{number}")).exists():
-        number += 1
-    for file in present:
-        file.replace(aside.with_name(aside.name + file.name.removeprefix(path.name)))
-    return aside

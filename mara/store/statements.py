@@ -1,19 +1,17 @@
 """What a tick's transaction says to the database. Values are always parameters."""
 
-from functools import cache
-from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.engine import Connection
 
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
+from mara.store.columns import FLEET
 from mara.store.hourly import EXTREMES, OF_A_TICK
 from mara.store.page import BOOK, WORLD, Page
-from mara.store.tables import Row
 
-FLEET: Final = -1
-"""The `site` of a roll-up over all sites."""
+RAW_DAYS: Final = 90
+"""Simulated days that raw rows, events and daily checkpoints are kept. Nothing else is ever deleted."""
 RAW_TABLES: Final = ("prices", "markets", "allocations", "events")
 
 _MEAN_W: Final = tuple(
@@ -30,13 +28,15 @@ _MEAN_W: Final = tuple(
         "premium_w + standard_w + flexible_w + spot_w",
     )
 )
-_ROLL_UP: Final = f"""
+_INTO_HOURLY: Final = f"""
 INSERT INTO hourly (site, hour_epoch_s, ticks_count,
        energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c,
        site_power_w, it_power_w, emissions_g, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd,
        energy_price_low_usd_per_mwh, energy_price_high_usd_per_mwh,
        air_miner_w, hydro_miner_w, immersion_miner_w, gpu_w, asic_w, contracts_w,
        {", ".join(EXTREMES)})
+"""
+_ROLL_UP: Final = f"""
 SELECT {{site}}, ?, count(DISTINCT tick),
        avg(energy_price_usd_per_mwh), avg(carbon_intensity_g_per_kwh), {{renewable}}, avg(dry_bulb_c),
        {_MEAN_W[0]}, {_MEAN_W[1]},
@@ -54,6 +54,7 @@ _ROLL_UP_SITES: Final = (
     _ROLL_UP.format(site="site", together="tick, site", renewable="avg(renewable_share)") + "GROUP BY site"
 )
 _ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET, together="tick", renewable=_OF_ENERGY)
+_ROLL_UPS: Final = (_ROLL_UP_SITES, _ROLL_UP_FLEET)
 _PRUNE: Final = tuple(f"DELETE FROM {table} WHERE tick < ?" for table in RAW_TABLES)  # noqa: S608  # names of ours
 _PRUNE_CHECKPOINTS: Final = "DELETE FROM checkpoints WHERE kept = 0 AND tick < ?"
 _CHECKPOINT: Final = "INSERT INTO checkpoints (tick, kept, content) VALUES (?, ?, ?)"
@@ -64,19 +65,22 @@ _PART: Final = (
 _SEQUENCE: Final = "UPDATE engine_state SET seq = ?, tick_hash = ? WHERE number = 1 AND seq = ? AND writer_run = ?"
 
 
-@cache
-def columns_of(table: type[Row]) -> tuple[str, tuple[str, ...]]:
-    """A table's name and the columns of whole rows in their order; what the database stamps itself is left out."""
-    made = table.__table__  # type: ignore[attr-defined]
-    return made.name, tuple(column.name for column in made.columns if column.server_default is None)
-
-
 def roll_up(connection: Connection, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> None:
     """Condense the clock hour that `last_tick` ends, by site and for the fleet."""
+    for statement in _ROLL_UPS:
+        connection.exec_driver_sql(_INTO_HOURLY + statement, _span(hour_epoch_s, last_tick, grid))
+
+
+def rolled_up(connection: Connection, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> list[tuple[Any, ...]]:
+    """What `roll_up` wrote, worked out again from the raw rows."""
+    span = _span(hour_epoch_s, last_tick, grid)
+    return [tuple(row) for statement in _ROLL_UPS for row in connection.exec_driver_sql(statement, span)]
+
+
+def _span(hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> tuple[int, int, int]:
+    """The hour, and its first and last tick."""
     first_tick = max(0, -((grid.start_epoch_s - hour_epoch_s) // (grid.tick_minutes * SECONDS_PER_MINUTE)))
-    values = (hour_epoch_s, first_tick, last_tick)
-    connection.exec_driver_sql(_ROLL_UP_SITES, values)
-    connection.exec_driver_sql(_ROLL_UP_FLEET, values)
+    return hour_epoch_s, first_tick, last_tick
 
 
 def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
@@ -97,7 +101,7 @@ def turn(connection: Connection, page: Page) -> None:
     if page.book is not None:
         connection.exec_driver_sql(_PART, (BOOK, page.book, None))
     for part, content in page.parts.items():
-        connection.exec_driver_sql(_PART, (part, content, sha256(content).digest()))
+        connection.exec_driver_sql(_PART, (part, content, page.tail.part_hashes[part]))
     if page.checkpoint is not None:
         connection.exec_driver_sql(_CHECKPOINT, (page.tick + 1, int(page.kept), page.checkpoint))
 

@@ -1,6 +1,7 @@
 """Exported rows into a file: CSV for people, Parquet for programs. The file gets its name when it is complete."""
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -10,13 +11,18 @@ from typing import Any, Final, Literal, get_args
 from mara.errors import StoreError
 from mara.store.export import ExportTable, Header, Values, export
 from mara.store.reading import Reading
+from mara.store.unfinished import unfinished
 
 ExportFormat = Literal["csv", "parquet"]
 EXPORT_FORMATS: Final[tuple[ExportFormat, ...]] = get_args(ExportFormat)
 ROWS_A_GROUP: Final = 50_000
 ROWS_BETWEEN_RESTS: Final = 100
+READABLE: Final = 0o666
+"""An export is for others, as far as the umask of who makes it lets them."""
 FORMULA_STARTS: Final = tuple("=+-@＝＋－＠")
 """First characters that spreadsheets take for a formula, in both widths."""
+THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
+"""A comma that parts thousands in a sentence's number."""
 
 
 def write_export(
@@ -38,14 +44,12 @@ def write_export(
         StoreError: the file could not be written; what stood under its name stands there still.
     """
     header, values = export(reading, table, from_, to)
-    unfinished = out.with_name(out.name + ".part")
     try:
-        count = _WRITERS[form](unfinished, header, values if rest is None else _rested(values, rest))
-        unfinished.replace(out)
+        with unfinished(out, READABLE) as part:
+            count = _WRITERS[form](part, header, values if rest is None else _rested(values, rest))
+            part.replace(out)
     except OSError as error:
         raise StoreError(f"{out} could not be written ({error.strerror}): name a file in a writable folder") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return count
 
 
@@ -58,7 +62,8 @@ def _rested(values: Iterator[Values], rest: Callable[[], object]) -> Iterator[Va
 
 def harmless(text: str) -> str:
     """Text that neither ends a field or line of a careless reader nor starts a formula in a spreadsheet."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text.replace(",", ";"))
+    without = THOUSANDS.sub("", text).replace(",", ";")
+    plain = "".join(letter if letter.isprintable() else " " for letter in without)
     return "'" + plain if plain.lstrip().startswith(FORMULA_STARTS) else plain
 
 

@@ -166,7 +166,10 @@ class Checkpoint(Row, table=True):
 
 
 class Tick(Row, table=True):
-    """One advanced tick: fleet totals, what operators ordered, and its link in the hash chain."""
+    """One advanced tick: fleet totals, what operators ordered, its link in the hash chain, and its `seal`.
+
+    The seal knows every row of the tick, see `mara.store.seal`; an older Mara wrote none.
+    """
 
     __tablename__ = "ticks"
     __table_args__ = BY_ROWID
@@ -180,6 +183,7 @@ class Tick(Row, table=True):
     kept_hash: bytes = binary()
     world_hash: bytes = binary()
     tick_hash: bytes = binary()
+    seal: bytes | None = binary(nullable=True)
 
 
 class Price(Row, table=True):

@@ -17,9 +17,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mara.api.gate import REQUESTS_PER_MINUTE, Gate
 from mara.api.headers import SafeHeaders
-from mara.api.identity import COOKIE, DOORKEEPER_KEY, SCOPE_KEY, Doorkeeper, identity_in, is_still_known
+from mara.api.identity import COOKIE, DOORKEEPER_KEY, SCOPE_KEY, Doorkeeper, Identity, identity_in, is_still_known
 from mara.api.login import LOGINS_PER_MINUTE, SESSION_S
 from mara.api.origins import Origins
+from mara.api.rights import Deed, NotAllowedError, permit
 from mara.api.secrets import digest_of, hash_of, new_token
 from mara.errors import StoreError
 from mara.store import upkeep
@@ -225,6 +226,33 @@ def test_a_wrong_bearer_token_beside_a_good_cookie_is_refused(site: Site) -> Non
 def test_a_change_from_another_site_is_refused_with_a_good_cookie(site: Site) -> None:
     site.log_in()
     assert site.browser.post("/who", headers={"origin": "https://evil.example"}).status_code == 403
+
+
+async def test_a_role_that_was_changed_counts_from_the_next_deed_on(site: Site) -> None:
+    """Not when what is remembered has grown old: looking may go on for some seconds, changing may not."""
+    site.log_in()
+    doorkeeper = Doorkeeper(site.people, site.clock, "")
+    cookie = f"{COOKIE}={site.browser.cookies[COOKIE]}".encode()
+    operator = Identity(name="ada", role="operator")
+    scope = {"headers": [(b"cookie", cookie)], DOORKEEPER_KEY: doorkeeper, SCOPE_KEY: operator}
+    token = {"headers": [(b"authorization", f"Bearer {site.token()}".encode())], DOORKEEPER_KEY: doorkeeper}
+    assert await permit(scope, Deed.PAUSE) == operator
+    assert (await permit(token, Deed.PAUSE)).role == "operator"
+    become(site, "viewer")
+    for sent in (scope, token):
+        with pytest.raises(NotAllowedError, match="needs the role operator, ada is viewer"):
+            await permit(sent, Deed.PAUSE)
+    become(site, "admin")
+    assert (await permit(scope, Deed.PAUSE)).role == "admin"
+    assert (await permit(token, Deed.PAUSE)).role == "operator", "a token may no more than it was made for"
+    site.people.remove("ada", by=BY)
+    with pytest.raises(NotAllowedError, match="the session is over"):
+        await permit(scope, Deed.PAUSE)
+
+
+def become(site: Site, role: str) -> None:
+    with site.people._engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE users SET role = '{role}'")
 
 
 def test_a_removed_user_is_out_within_seconds(site: Site) -> None:

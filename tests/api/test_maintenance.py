@@ -1,11 +1,19 @@
 """Maintenance that is announced by the clock takes the ticks that lie within it, and no others."""
 
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
+from starlette.testclient import TestClient
 
+from mara.api.app import api_of
 from mara.api.changes import span_of
 from mara.api.inputs import MaintenanceInput
+from mara.api.port import Engine
+from mara.core.snapshot import Snapshot
+from mara.runtime.exclusions import Announcement
+from mara.runtime.latest import Latest
 from tests.ui.snapshots import snapshot_at
 
 
@@ -29,3 +37,55 @@ def test_a_tick_is_excused_only_where_all_of_it_was_announced(
     }
     asked = MaintenanceInput.model_validate({"action": "maintenance", "site_id": "oslo", **times})
     assert span_of(asked, snapshot) == span
+
+
+@dataclass
+class Announced:
+    """An engine that keeps what was announced together."""
+
+    snapshot: Snapshot
+    orders: list[tuple[Announcement, ...]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.latest = Latest()
+        self.latest.publish(self.snapshot)
+
+    async def exclude(self, *asked: Announcement) -> tuple[Announcement, ...]:
+        self.orders.append(asked)
+        return asked
+
+
+def announced(engine: Announced, site_id: str) -> Any:
+    """The answer to maintenance of a site, on the fourth day from two to three o'clock."""
+    order = {"action": "maintenance", "site_id": site_id, "from": "2025-07-05T14:00:00Z", "to": "2025-07-05T15:00:00Z"}
+    return TestClient(api_of(cast(Engine, engine))).post("/api/control", json=order)
+
+
+def test_maintenance_of_a_site_is_one_order_for_all_who_live_to_see_it_and_no_tick_more() -> None:
+    snapshot = snapshot_at(288)
+    site_id = next(contract.site_id for contract in snapshot.contracts if contract.site_id)
+    first = datetime(2025, 7, 5, 14, tzinfo=UTC)
+    ends = {"gone": first, "half": first + timedelta(minutes=30), "long": first + timedelta(days=9)}
+    there = tuple(
+        replace(snapshot.contracts[0], id=name, site_id=site_id, starts_at=snapshot.at, ends_at=end)
+        for name, end in ends.items()
+    )
+    engine = Announced(replace(snapshot, contracts=there))
+    answer = announced(engine, site_id)
+    assert answer.json()["done"] == "maintenance announced to 2 contracts, 1 end before it"
+    (together,) = engine.orders
+    begins = snapshot.tick + (first - snapshot.at) // timedelta(minutes=5)
+    assert [(one.contract_id, one.from_tick, one.to_tick) for one in together] == [
+        ("half", begins, begins + 6),
+        ("long", begins, begins + 12),
+    ]
+
+
+def test_maintenance_that_concerns_nobody_is_refused_with_the_reason() -> None:
+    snapshot = snapshot_at(288)
+    short = replace(snapshot.contracts[0], site_id="oslo", ends_at=snapshot.at + timedelta(hours=1))
+    engine = Announced(replace(snapshot, contracts=(short,)))
+    assert "each of the 1 contracts there ends before it begins" in announced(engine, "oslo").json()["detail"]
+    assert "no contract runs there" in announced(engine, "texas").json()["detail"]
+    assert "there is no site 'atlantis'" in announced(engine, "atlantis").json()["detail"]
+    assert engine.orders == []

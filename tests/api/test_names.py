@@ -26,7 +26,8 @@ def booked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
             wanted = ContractRequest(
                 id=contract_id, tier=Tier.SPOT, customer="c", power_mw=0.1, duration_ticks=99, timezone="UTC"
             )
-            platform.order(Book(request=wanted, rate_usd_per_mwh=60.0))
+            assert client.portal is not None
+            client.portal.call(platform.order, Book(request=wanted, rate_usd_per_mwh=60.0))
         client.post("/api/control", json={"action": "step", "ticks": 2})
         wait_for_ticks(client, FIRST_TICKS + 1)
         yield client

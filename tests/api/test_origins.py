@@ -74,6 +74,18 @@ def test_a_browser_that_says_the_page_is_of_another_site_is_believed_over_its_or
     assert asked(method="POST", origin=f"http://{OURS}", sec_fetch_site="cross-site") == 403
 
 
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_a_page_of_the_same_site_is_not_a_page_of_ours(kind: str) -> None:
+    """Another port of this host, or another name of its domain: `same-site` for browsers, somebody else for us."""
+    ours = f"http://{OURS}"
+    assert asked(kind, "POST", origin=ours, sec_fetch_site="same-site") == 403
+    assert asked(kind, "POST", sec_fetch_site="same-site") == 403
+    assert asked(kind, "POST", origin="null", sec_fetch_site="same-site") == 403
+    assert asked(kind, "POST", origin="null", sec_fetch_site="none") == 403
+    assert asked("http", "GET", sec_fetch_site="same-site", sec_fetch_mode="cors") == 403
+    assert asked(kind, "POST", origin=ours, sec_fetch_site="same-origin") is None
+
+
 def test_another_site_may_link_here_but_not_load_from_here() -> None:
     assert asked(sec_fetch_site="cross-site", sec_fetch_mode="navigate") is None
     assert asked(sec_fetch_site="cross-site", sec_fetch_mode="no-cors") == 403

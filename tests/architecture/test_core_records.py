@@ -57,6 +57,8 @@ UNITS = {
     "region": "index into the demand regions",
     "contract": "index into the contract book",
     "seed": "where chance starts",
+    "number": "which one, counted from 1",
+    "numbers": "which ones",
 }
 
 

@@ -1,4 +1,4 @@
-"""The page of promises in a browser: a price while one types, booking by Enter, filters, a contract opened."""
+"""The page of promises in a browser: a price while one types, booking after a question, filters, a contract opened."""
 
 from collections.abc import Iterator
 
@@ -39,16 +39,63 @@ def test_a_price_appears_while_one_types_and_follows_what_is_typed(page: Page) -
     expect(page.locator(".request-answer")).to_contain_text("Enter power and duration")
 
 
-def test_enter_books_what_is_shown_and_not_what_has_just_been_typed(page: Page) -> None:
+def test_enter_in_a_field_asks_for_a_price_and_never_books(page: Page) -> None:
     typed(page, "5")
     page.wait_for_selector(OFFERED)
     typed(page, "6")
-    page.keyboard.press("Enter")  # asks at once: what is shown is not what is typed
-    expect(page.locator(BOOKED)).to_have_count(0)
-    expect(page.locator(".request-price")).to_contain_text("86.4 kUSD")
-    page.wait_for_timeout(700)
     page.keyboard.press("Enter")
+    expect(page.locator(".request-price")).to_contain_text("86.4 kUSD")
+    for _ in range(3):
+        page.wait_for_timeout(450)
+        page.keyboard.press("Enter")
+    expect(page.locator(BOOKED)).to_have_count(0)
+    expect(page.get_by_role("button", name="Book it")).to_have_count(0)
+
+
+def test_a_booking_asks_first_and_can_be_undone(page: Page) -> None:
+    typed(page, "6")
+    page.wait_for_selector(OFFERED)
+    page.get_by_role("button", name="Book …").click()
+    expect(page.locator(".request-question")).to_contain_text("Book 6 MW standard for 48 h at Texas USA")
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / "sla-question.png")
+    page.get_by_role("button", name="Not yet").click()
+    expect(page.locator(OFFERED)).to_have_count(1)
+    page.get_by_role("button", name="Book …").click()
+    page.wait_for_timeout(450)
+    page.keyboard.press("Enter")  # the question has the focus
     expect(page.locator(BOOKED)).to_contain_text("Ordered: 6.0 MW Standard")
+    bar = page.locator(".undo-bar")
+    expect(bar).to_contain_text("booked for")
+    page.screenshot(path=ARTIFACTS / "sla-undo.png")
+    bar.get_by_role("button", name="Undo").click()
+    expect(page.locator(BOOKED)).to_have_text("Undone: it is not booked any more.")
+
+
+def test_esc_closes_a_contract_and_cancels_nothing(page: Page) -> None:
+    page.locator(".row-button").first.click()
+    page.wait_for_selector("dialog.contract-sheet[open] .tick-strip")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.contract-sheet[open]")).to_have_count(0)
+    page.locator(".row-button").first.click()
+    page.get_by_role("button", name="Cancel …").click()
+    page.get_by_role("button", name="Keep it").focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.contract-sheet[open]")).to_have_count(0)
+    page.wait_for_timeout(500)
+    expect(page.locator(".undo-row")).to_have_count(0)
+
+
+def test_a_cancel_is_held_for_a_moment_and_undone(page: Page) -> None:
+    page.locator(".row-button").first.click()
+    page.get_by_role("button", name="Cancel …").click()
+    page.get_by_role("button", name="Cancel the contract").click()
+    bar = page.locator(".undo-bar")
+    expect(bar).to_contain_text("goes out in")
+    expect(page.locator("dialog.contract-sheet[open]")).to_have_count(0)
+    bar.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Undone: Cancel ")).to_be_visible()
+    expect(page.locator(".undo-row")).to_have_count(0)
 
 
 def test_a_refusal_says_what_would_fit_and_one_click_asks_for_it(page: Page) -> None:

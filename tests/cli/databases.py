@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 STORED_TICKS = 60
-TABLES = ("prices", "steps", "ledger", "commitments", "optimizations")
+TABLES = ("prices", "steps", "ledger", "commitments", "optimizations", "events", "routine")
 
 
 def hash_in(database: Path) -> str:

@@ -10,6 +10,8 @@ TIER_FIELDS = {
     "availability_share": float,
     "bad_ticks": int,
     "credits_usd": float,
+    "stops_per_contract_day": float,
+    "median_rest_minutes": float,
 }
 REVENUES = dict.fromkeys(("mining", "inference", "contracts", "sellback"), float)
 COSTS = dict.fromkeys(("energy", "carbon", "migration", "restart", "credits"), float)
@@ -41,7 +43,18 @@ SIMULATION = BACKTEST | {
     "credits": dict.fromkeys(TIERS, float),
     "outages": int,
     "refusals": int,
-    "gains": dict.fromkeys(("climate", "time_zone", "interaction", "sla_flexibility"), float),
+    "gains": dict.fromkeys(
+        (
+            "climate",
+            "time_zone",
+            "interaction",
+            "sla_flexibility",
+            "optimizer_vs_rules",
+            "optimizer_vs_rules_same_budgets",
+            "optimizer_vs_rules_by_resting",
+        ),
+        float,
+    ),
 }
 OF_THE_MACHINE = ("wall_s", "site_steps_per_s")
 """What two equal runs may differ in."""

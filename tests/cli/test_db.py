@@ -16,6 +16,8 @@ def test_a_sound_database_is_called_sound_with_its_run_and_its_ticks(database: P
     assert outcome.err == ""
     assert f"run {run_in(database)}" in outcome.out
     assert f"{STORED_TICKS} ticks" in outcome.out
+    assert "  sla_windows: seal of the tick" in outcome.out
+    assert "  runs.stored_at: wall time" in outcome.out.partition("not covered:")[2]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """What an operator is told: one sentence for each thing that happened, with its true reason."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mara.core.contract import Tier
-from mara.core.events import events_of
+from mara.core.events import Event, events_of, worth_showing
 from mara.core.step import Step, advance
 from mara.core.world import Observation, World
 from tests.builders import EAST, NORTH, WEST, charter, contract, observation, request, step, world
@@ -53,7 +55,7 @@ def test_a_failed_site_its_stranded_load_and_who_made_it_to_reserve() -> None:
     state = world(OF, (contract("acme", Tier.PREMIUM, 2.0), contract("bolt", Tier.FLEXIBLE, 1.0)), at=[WEST, WEST])
     plan = step(OF, contracts=[[2, 0, 1, 0], [0] * 4, [0] * 4], reserve=[0.0, 3.0, 0.0])
     assert texts(advance(state, observation(OF, up=[0.0, 1.0, 1.0]), plan, OF)) == [
-        "West is down.",
+        "West is down. 2.0 MW of Premium moved to North in time. 1 contract (1.0 MW) is off until placed again.",
         "Bolt's 1.0 MW Flexible is off: West failed, and it cannot run elsewhere before the next tick.",
         "Acme's 2.0 MW Premium moved from West to reserve at North in time.",
     ]
@@ -79,11 +81,59 @@ def test_miners_that_stop_for_the_price_are_curtailed_and_those_that_start_resum
     ]
 
 
-def test_a_contract_that_rests_is_said_to_rest_with_the_price() -> None:
+def test_a_rest_is_told_once_when_it_is_over() -> None:
     state = world(OF, (contract("acme", Tier.FLEXIBLE, 2.0),), at=[WEST])
-    (text,) = told(state, observation(OF, price=900.0))
-    assert text.startswith("Acme's 2.0 MW Flexible rests inside its error budget at West")
-    assert "900 USD/MWh" in text
+    first = advance(state, observation(OF, price=900.0), step(OF), OF)
+    second = advance(first.world, observation(OF, 1, price=900.0), step(OF), OF)
+    again = advance(second.world, observation(OF, 2), step(OF, contracts=[[0, 0, 2, 0], [0] * 4, [0] * 4]), OF)
+    assert texts(first) == texts(second) == []
+    assert texts(again) == [
+        "Acme's 2.0 MW Flexible rested 10 min inside its error budget at West: 199 of 201 ticks of it are left."
+    ]
+    assert again.world.accounts.rest_ticks.tolist() == [0]
+
+
+def test_a_rest_that_lasts_to_the_end_of_the_contract_is_told_with_its_last_tick() -> None:
+    acme = contract("acme", Tier.FLEXIBLE, 2.0, ticks=40)
+    state = world(OF, (acme,), at=[WEST])
+    state = replace(state, tick=38)
+    first = advance(state, observation(OF, 38), step(OF), OF)
+    last = advance(first.world, observation(OF, 39), step(OF), OF)
+    assert texts(first) == []
+    assert texts(last) == [
+        "Acme's 2.0 MW Flexible rested 10 min inside its error budget at West: 2 of 4 ticks of it are left."
+    ]
+
+
+def test_the_last_tick_of_a_day_tells_of_the_whole_day() -> None:
+    state = world(OF, (contract("acme", Tier.STANDARD, 2.0), contract("bolt", Tier.FLEXIBLE, 1.0)), at=[EAST, WEST])
+    told_of = []
+    for tick in range(288):
+        arrivals = (request("a", Tier.STANDARD, 2.0), request("b", power_mw=50.0)) if tick == 3 else ()
+        hot = [31.0 if tick == 144 else 15.0, 15.0, 15.0]
+        seen = observation(OF, tick, price=[50.0, 700.0 if tick == 72 else 50.0, 60.0], dry=hot, arrivals=arrivals)
+        site = NORTH if tick > 9 else EAST
+        contracts = np.zeros((3, 4))
+        contracts[site, Tier.STANDARD] = 2.0 if tick < 4 else 4.0
+        contracts[WEST, Tier.FLEXIBLE] = 0.0 if 20 <= tick < 32 else 1.0
+        done = advance(state, seen, step(OF, contracts=contracts), OF)
+        told_of += [event for event in events_of(done, OF) if event.kind == "day"]
+        state = done.world
+    (day,) = told_of
+    earned = f"{state.cash_micro_usd / 1e6:,.0f}"
+    assert (day.tick, day.severity) == (287, "info")
+    assert day.text == (
+        f"1 Jul: {earned} USD earned. Contracts: 1 booked, 1 refused, 2 moved, 1 rested, 1 h together. "
+        "Hottest: 31 C at West; dearest power: 700 USD/MWh at North."
+    )
+    after = advance(state, observation(OF, 288), step(OF), OF).world.day
+    assert (after.first_tick, after.cash_micro_usd, after.moved_count) == (288, state.cash_micro_usd, 0)
+
+
+def test_a_list_holds_the_story_and_the_routine_of_the_last_hour_only() -> None:
+    kinds = [(5, "outage", "warning"), (6, "moved", "info"), (7, "stranded", "critical"), (80, "moved", "info")]
+    events = [Event(tick=t, severity=s, site=0, kind=k, text="") for t, k, s in kinds]  # type: ignore[arg-type]
+    assert [event.tick for event in worth_showing(events, 85, 12)] == [5, 7, 80]
 
 
 def test_bookings_refusals_and_credits_are_told() -> None:

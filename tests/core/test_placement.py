@@ -85,19 +85,20 @@ def test_a_failed_sites_premium_moves_to_reserve_within_the_tick() -> None:
     assert allocation.moved_mw[EAST].tolist() == [3.0, 0.0, 0.0]
 
 
-def test_without_reserve_a_failed_sites_premium_is_off_for_the_tick() -> None:
+def test_a_failed_sites_premium_is_off_for_the_tick_where_no_site_holds_it() -> None:
     state = world(OF, (contract("p", Tier.PREMIUM, 3.0),), at=[WEST])
-    allocation = run(state, [0, 1, 1], [[3, 0, 0, 0], [0] * 4, [0] * 4])
+    allocation = run(state, [0, 0.2, 0.5], [[3, 0, 0, 0], [0] * 4, [0] * 4], reserve=[0, 5, 5])
     assert allocation.served.tolist() == [False]
     assert [(d.site, d.cause, d.power_mw) for d in allocation.deviations] == [
         (WEST, "promised load found no place", 3.0)
     ]
 
 
-def test_reserve_is_used_up_by_those_who_move_into_it() -> None:
+def test_reserve_is_used_up_by_those_who_move_into_it_and_the_next_goes_where_space_is_tightest() -> None:
     state = world(OF, tuple(contract(name, Tier.PREMIUM, 3.0) for name in "ab"), at=[WEST, WEST])
     allocation = run(state, [0, 1, 1], [[6, 0, 0, 0], [0] * 4, [0] * 4], reserve=[0, 4, 0])
-    assert sorted(allocation.served.tolist()) == [False, True]
+    assert sorted(allocation.site.tolist()) == [NORTH, EAST]
+    assert allocation.served.all()
 
 
 def test_premium_in_reserve_displaces_flexible_but_not_standard() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.optimizers.lp_case import LpCase
 
-CASE_COUNT = 50
+CASE_COUNT = 55
 KINDS = (
     "plain",
     "negative prices",
@@ -19,6 +19,7 @@ KINDS = (
     "steps of two lengths",
     "hedged to the limit, prices of either sign",
     "budgets and dear hours",
+    "promises that may be broken, and Premium that nothing backs",
 )
 
 
@@ -54,6 +55,10 @@ def random_case(seed: int) -> LpCase:
         restart_usd_per_mw=float(draw.choice([0.0, 3.0, 30.0])),
         sellback_spread_share=float(draw.choice([0.0, 0.05])),
         carbon_price_usd_per_t=float(draw.choice([0.0, 50.0])),
+        breakable_mw=np.zeros((h, 3)),
+        breaking_usd_per_mwh=np.zeros(3),
+        unbacked_mw=np.zeros(h),
+        rests_in_place=np.arange(3) < seed % 4,
         served_now_mw=draw.uniform(0.0, 2.0, (s, 3)),
         miners_now_mw=nameplate[:, :3].sum(axis=1) * draw.uniform(0.0, 1.0, s),
     )
@@ -81,6 +86,12 @@ def _of_kind(case: LpCase, kind: str, draw: np.random.Generator) -> LpCase:
             "price_usd_per_mwh": draw.choice([20.0, 4_000.0], (h, s)),
             "budget_mwh": case.budget_mwh * 10.0,
             "shed_limit_mw": case.demand_mw[:, :3],
+        },
+        "promises that may be broken, and Premium that nothing backs": {
+            "price_usd_per_mwh": draw.choice([20.0, 4_000.0], (h, s)),
+            "breakable_mw": case.demand_mw[:, :3] * draw.uniform(0.0, 1.0, (h, 3)),
+            "breaking_usd_per_mwh": np.array([900.0, 300.0, 90.0]),
+            "unbacked_mw": case.demand_mw[:, 0] * draw.uniform(0.0, 1.0, h),
         },
     }
     return replace(case, **changes[kind])  # type: ignore[arg-type]

@@ -110,7 +110,7 @@ def _limits_of_site(program: Program, case: LpCase, t: int, s: int) -> None:
     kept: Terms = {("y", t, s, PREMIUM): 1.0, ("y", t, s, STANDARD): 1.0, ("h", t, s): 1.0}
     program.at_most.append((kept, min(racks, limit / pue[GPU])))
     elsewhere: Terms = {("h", t, other): -1.0 for other in range(case.sites) if other != s}
-    program.at_most.append(({("y", t, s, PREMIUM): 1.0} | elsewhere, 0.0))
+    program.at_most.append(({("y", t, s, PREMIUM): 1.0} | elsewhere, float(case.unbacked_mw[t])))
 
 
 def _changes_of_site(program: Program, case: LpCase, t: int, s: int) -> None:
@@ -118,6 +118,10 @@ def _changes_of_site(program: Program, case: LpCase, t: int, s: int) -> None:
         move: Terms = {("y", t, s, g): 1.0, ("m", t, s, g): -1.0}
         if t:
             move["y", t - 1, s, g] = -1.0
+        if case.rests_in_place[g]:
+            move["q", t, s, g] = 1.0
+            if t:
+                move["q", t - 1, s, g] = -1.0
         program.at_most.append((move, 0.0 if t else float(case.served_now_mw[s, g])))
     start: Terms = {("x", t, s, k): 1.0 for k in MINERS} | {("r", t, s): -1.0}
     if t:
@@ -132,9 +136,15 @@ def _fleet(program: Program, case: LpCase, t: int) -> None:
         if g == SPOT:
             program.at_most.append((served, float(case.demand_mw[t, g])))
             continue
-        program.equal.append((served | {("u", t, g): 1.0, ("e", t, g): 1.0}, float(case.demand_mw[t, g])))
+        unserved: Terms = {("u", t, g): 1.0, ("e", t, g): 1.0, ("f", t, g): 1.0}
+        program.equal.append((served | unserved, float(case.demand_mw[t, g])))
+        program.at_most.append(({("f", t, g): 1.0}, float(case.breakable_mw[t, g])))
+        if case.rests_in_place[g]:
+            resting: Terms = {("q", t, s, g): 1.0 for s in range(case.sites)}
+            program.at_most.append((resting | dict.fromkeys(unserved, -1.0), 0.0))
         program.at_most.append(({("u", t, g): 1.0}, float(case.shed_limit_mw[t, g])))
         program.gain["u", t, g] = -dt * float(case.goodwill_usd_per_mwh[g])
+        program.gain["f", t, g] = -dt * float(case.breaking_usd_per_mwh[g])
         program.gain["e", t, g] = -dt * float(case.credit_usd_per_mwh[g])
     for r in range(case.regions):
         tokens: Terms = {
@@ -150,7 +160,9 @@ def point_of(schedule: Schedule, case: LpCase) -> Terms:
         for g in PROMISED:
             served = float(schedule.contracts_mw[t, :, g].sum())
             point["u", t, g] = float(schedule.shed_mw[t, g])
-            point["e", t, g] = max(float(case.demand_mw[t, g]) - served - point["u", t, g], 0.0)
+            short = max(float(case.demand_mw[t, g]) - served - point["u", t, g], 0.0)
+            point["f", t, g] = min(short, float(case.breakable_mw[t, g]))
+            point["e", t, g] = short - point["f", t, g]
         for s in range(case.sites):
             _point_of_site(point, schedule, case, t, s)
     return point
@@ -175,8 +187,11 @@ def _point_of_site(point: Terms, schedule: Schedule, case: LpCase, t: int, s: in
     for g in TIERS:
         point["y", t, s, g] = y[g]
     for g in PROMISED:
-        before = schedule.contracts_mw[t - 1, s, g] if t else case.served_now_mw[s, g]
-        point["m", t, s, g] = max(y[g] - float(before), 0.0)
+        rests = schedule.rested_mw[:, s, g]
+        before = schedule.contracts_mw[t - 1, s, g] + rests[t - 1] if t else case.served_now_mw[s, g]
+        point["m", t, s, g] = max(y[g] + float(rests[t]) - float(before), 0.0)
+        if case.rests_in_place[g]:
+            point["q", t, s, g] = float(rests[t])
 
 
 def _sum(terms: Terms, point: Terms) -> float:

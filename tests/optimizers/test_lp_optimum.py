@@ -63,6 +63,8 @@ def tiny_case(seed: int, sites: int, steps: int) -> LpCase:
         demand_mw=demand,
         budget_mwh=np.array([0.0, 0.0, 1.0]),
         shed_limit_mw=demand[:, :3],
+        breakable_mw=np.zeros((steps, 3)),
+        unbacked_mw=np.zeros(steps),
         served_now_mw=np.zeros((sites, 3)),
         miners_now_mw=np.zeros(sites),
         sellback_spread_share=0.05,
@@ -92,6 +94,7 @@ def brute_force_usd(case: LpCase, tiers: list[int], grid_mw: float) -> float:
             merchant_mw=np.pad(decided[:, None, :, 1:2], ((0, 0), (0, 0), (0, 0), (0, 1))),
             contracts_mw=contracts,
             shed_mw=_shed(case, contracts),
+            rested_mw=np.zeros((case.steps, case.sites, 3)),
         )
         point = point_of(schedule, case)
         if program.worst_mw(point) < 1e-9:

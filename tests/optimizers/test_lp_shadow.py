@@ -112,6 +112,8 @@ def test_full_racks_are_worth_what_the_next_megawatt_would_earn() -> None:
         demand_mw=np.array([[0.0, 0.0, 5.0, 0.0]]),
         budget_mwh=np.zeros(3),
         shed_limit_mw=np.full((1, 3), 9.0),
+        breakable_mw=np.zeros((1, 3)),
+        unbacked_mw=np.zeros(1),
         goodwill_usd_per_mwh=np.zeros(3),
         migration_usd_per_mw=np.zeros(3),
         served_now_mw=np.zeros((1, 3)),

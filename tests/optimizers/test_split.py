@@ -11,7 +11,8 @@ from mara.optimizers import guarded, lp
 from mara.optimizers.certificate import certificate_of
 from mara.optimizers.lp import Lp
 from mara.optimizers.lp_case import LpCase, check
-from mara.optimizers.lp_model import columns_of, model_of
+from mara.optimizers.lp_columns import columns_of
+from mara.optimizers.lp_model import model_of
 from mara.optimizers.lp_solve import MAX_RESIDUAL_MW, solve
 from mara.optimizers.split import (
     Taken,
@@ -60,6 +61,10 @@ def large_case(seed: int, sites: int = 60, steps: int = 4) -> LpCase:
         restart_usd_per_mw=3.0,
         sellback_spread_share=0.05,
         carbon_price_usd_per_t=50.0,
+        breakable_mw=np.zeros((steps, 3)),
+        breaking_usd_per_mwh=np.zeros(3),
+        unbacked_mw=np.zeros(steps),
+        rests_in_place=np.arange(3) < seed % 4,
         served_now_mw=draw.uniform(0.0, 2.0, (sites, 3)),
         miners_now_mw=nameplate[:, :3].sum(axis=1) * draw.uniform(0.0, 1.0, sites),
     )

@@ -88,6 +88,34 @@ def test_each_miner_kind_is_off_exactly_where_it_does_not_pay_for_its_power() ->
         assert on.tolist() == (pays & (OF.fleet.units_count[:, :3] > 0)).tolist()
 
 
+def test_tokens_come_before_spot_where_a_spreadsheet_plans_and_spot_first_where_nobody_does() -> None:
+    spot = tuple(contract(f"s{n}", Tier.SPOT, 2.0) for n in range(12))
+    seen = observation(OF, price=20.0, demand=1e13, multiplier=1.5)
+    spreadsheet, nobody = (
+        optimizer.plan(problem(OF, world(OF, spot), seen)).steps[0] for optimizer in (Static(breakeven=True), Static())
+    )
+    assert spreadsheet.merchant_mw.sum() == pytest.approx(25.0)
+    assert spreadsheet.contracts_mw.sum() == 0.0
+    assert nobody.contracts_mw[:, Tier.SPOT].sum() == 24.0
+    assert nobody.merchant_mw.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("price_usd", "runs"), [(20.0, True), (90.0, False)])
+def test_spot_takes_what_tokens_leave_where_it_pays_for_its_power(price_usd: float, runs: bool) -> None:
+    state = world(OF, (contract("s", Tier.SPOT, 2.0),), at=[WEST])
+    step = Static(breakeven=True).plan(problem(OF, state, observation(OF, price=price_usd))).steps[0]
+    assert step.contracts_mw[WEST, Tier.SPOT] == (2.0 if runs else 0.0)
+
+
+def test_spot_takes_no_power_that_miners_pay_better_for() -> None:
+    # West's miners draw 7 x 1.06 + 4.05 x 1.03 MW: exactly what the grid allows, and nothing is left.
+    of = charter(fleet(limit_mw=[7.0 * 1.06 + 4.05 * 1.03, 100.0, 100.0]))
+    state = world(of, (contract("s", Tier.SPOT, 2.0),), at=[WEST])
+    step = Static(breakeven=True).plan(problem(of, state, observation(of, price=[20.0, 300.0, 300.0]))).steps[0]
+    assert step.contracts_mw.sum() == 0.0
+    assert step.miners_mw[WEST].tolist() == pytest.approx([7.0, 0.0, 4.05])
+
+
 def test_where_grid_power_is_short_the_best_miners_run() -> None:
     of = charter(fleet(limit_mw=[6.0, 100.0, 100.0]))
     step = Static().plan(problem(of, world(of), observation(of))).steps[0]

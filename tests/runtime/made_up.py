@@ -5,17 +5,21 @@ Ticks take 300 s of the manual clock at the speed used here, so that nothing hap
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event as ThreadEvent
 from typing import cast
 
+from sqlalchemy import create_engine, insert
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import StaticPool
+
 from mara.core.events import Event
 from mara.core.plan import Plan, Problem
-from mara.core.snapshot import SeriesPoint, Snapshot
+from mara.core.snapshot import EventSnapshot, SeriesPoint, Snapshot
 from mara.core.step import Step
 from mara.core.world import Charter, Forecast, Observation, first_world
 from mara.errors import FeedUnavailable, StoreBlocked
@@ -27,7 +31,10 @@ from mara.runtime.engine import Engine
 from mara.runtime.latest import EngineState, Latest
 from mara.runtime.planner import Planner
 from mara.runtime.platform import Platform
+from mara.store.order_tables import Answer, OpenQuote, Order, OrderOutcome
+from mara.store.orders import Orders, Outcome, outcome_rows
 from mara.store.store import NO_PARTS, Store
+from mara.store.tables import Row
 from tests import builders
 
 TICK_S = 300.0
@@ -65,17 +72,44 @@ class MemoryStore:
     little_room: bool = False
     run: None = None
     reading: None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    order_refusals: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
+        self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        tables = (Order, OrderOutcome, OpenQuote, Answer)
+        Row.metadata.create_all(self._engine, [table.__table__ for table in tables])  # type: ignore[union-attr]
+        self.orders = Orders(self._aside)
 
-    def append(self, step: Step, plan: Plan, events: Sequence[Event], parts: Mapping[str, bytes] = NO_PARTS) -> None:
+    @contextmanager
+    def _aside(self, doing: str) -> Iterator[Connection]:
+        if self.order_refusals:
+            raise self.order_refusals.pop(0)
+        with self._engine.begin() as connection:
+            yield connection
+
+    def append(
+        self,
+        step: Step,
+        plan: Plan,
+        events: Sequence[Event],
+        parts: Mapping[str, bytes] = NO_PARTS,
+        outcomes: Sequence[Outcome] = (),
+    ) -> None:
         assert self.gate.wait(10)
         self.offered.append(step)
         if self.refusals:
             raise self.refusals.pop(0)
         self.steps.append(step)
         self.plans.append(plan)
+        self.outcomes.extend(outcomes)
+        for row in outcome_rows(step.tick, outcomes):
+            with self._engine.begin() as connection:
+                connection.execute(insert(OrderOutcome).values(row))
+
+    def refuse_lost(self) -> None:
+        """It is never taken away."""
 
     def refuse_little_room(self, tick: int) -> None:
         if self.little_room:
@@ -89,6 +123,7 @@ class MemoryStore:
 
     def close(self) -> None:
         self.executor.shutdown(wait=True)
+        self._engine.dispose()
         self.closed_count += 1
 
 
@@ -215,3 +250,9 @@ async def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
 async def quiet() -> None:
     """Long enough for whatever was due to have happened."""
     await asyncio.sleep(0.04)
+
+
+def shown_events(run: Platform) -> tuple[EventSnapshot, ...]:
+    """What is told with the newest tick that is shown."""
+    snapshot = run.latest.read().snapshot
+    return () if snapshot is None else snapshot.events

@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
+from mara.runtime.display import LEAST_PUBLISH_INTERVAL_S
 from mara.runtime.latest import EngineState
-from mara.runtime.platform import LEAST_PUBLISH_INTERVAL_S, MAX_SPEED_SHARE
+from mara.runtime.pace import MAX_SPEED_SHARE
 from tests.runtime.made_up import TICK_S, MemoryStore, running, stage, until
 
 TICKS_A_DAY = 288
@@ -19,7 +20,9 @@ async def test_at_a_pace_that_somebody_follows_every_event_is_told(caplog: pytes
     with caplog.at_level(logging.INFO, "mara.diary"):
         async with running(stage()) as here:
             await here.stored(1)
-    events = list(here.platform._recent)
+    snapshot = here.platform.latest.read().snapshot
+    assert snapshot is not None
+    events = snapshot.events
     assert [record.message for record in lines(caplog)] == [event.text for event in events]
     assert events
 

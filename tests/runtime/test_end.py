@@ -15,8 +15,9 @@ from mara.runtime import platform
 from mara.runtime.clock import SystemClock
 from mara.runtime.engine import Engine
 from mara.runtime.latest import EngineState
+from mara.runtime.pace import MAX_SPEED_SHARE
 from mara.runtime.planner import Planner
-from mara.runtime.platform import MAX_SPEED_SHARE, Platform
+from mara.runtime.platform import Platform
 from mara.runtime.watch import Watch
 from mara.settings import Settings, read_settings
 from mara.store.store import Store
@@ -228,7 +229,7 @@ async def test_orders_survive_a_halt(monkeypatch: pytest.MonkeyPatch) -> None:
     here = stage(store=MemoryStore(refusals=[StoreError("disk full")] * 6))
     async with running(here):
         outage = Outage(site_id="west", duration_ticks=1)
-        here.platform.order(outage)
+        await here.platform.order(outage)
         await here.in_state(EngineState.HALTED)
         here.platform.step(2)
         await here.stored(2)

@@ -8,7 +8,8 @@ import pytest
 from mara.core.commands import Exclude
 from mara.core.history import ExclusionRow
 from mara.errors import CommandError
-from mara.runtime.exclusions import Announcement, exclusion_of
+from mara.runtime.actor import ACTOR, Actor
+from mara.runtime.exclusions import Announcement, exclusion_of, exclusions_of
 from tests.builders import START, charter, contract, world
 
 OF = charter()
@@ -20,7 +21,6 @@ GOOD = Announcement(
     from_tick=5 * DAY,
     to_tick=5 * DAY + 4 * HOUR,
     reason="  switchgear \n inspection ",
-    author="Ada",
 )
 
 
@@ -37,8 +37,28 @@ def test_an_announcement_becomes_a_command_with_its_kind_and_author() -> None:
         from_tick=5 * DAY,
         to_tick=5 * DAY + 4 * HOUR,
         reason="maintenance: switchgear inspection",
-        author="Ada",
+        author="operator",
     )
+
+
+def test_who_announces_it_is_who_acts() -> None:
+    token = ACTOR.set(Actor(name="ada", address="10.0.0.1"))
+    try:
+        assert exclusion_of(GOOD, WORLD, OF).author == "ada"
+    finally:
+        ACTOR.reset(token)
+
+
+def test_of_several_contracts_all_are_announced_or_none_and_each_refusal_is_told() -> None:
+    both = world(OF, (contract("a", ticks=60 * DAY), contract("b", ticks=60 * DAY), contract("c", ticks=6 * DAY)))
+    asked = [replace(GOOD, contract_id=name) for name in "abc"]
+    assert [command.contract_id for command in exclusions_of(asked, both, OF, stored={})] == ["a", "b", "c"]
+    used = {"b": (row(0, 4 * HOUR),)}
+    with pytest.raises(CommandError) as refusal:
+        exclusions_of([*asked, replace(GOOD, contract_id="d")], both, OF, stored=used)
+    told = str(refusal.value)
+    assert told.startswith("nothing was announced, because 2 of 4 contracts refuse: b: a calendar month of UTC has 4 h")
+    assert "; d: there is no live contract 'd'" in told
 
 
 @pytest.mark.parametrize(
@@ -47,8 +67,8 @@ def test_an_announcement_becomes_a_command_with_its_kind_and_author() -> None:
         ({"kind": "bad luck"}, "maintenance, grid order, customer order, got 'bad luck'"),
         ({"contract_id": "b"}, "no live contract 'b'"),
         ({"reason": "  "}, "needs a reason"),
-        ({"author": ""}, "needs who announces it"),
-        ({"author": "x" * 81}, "1 to 80 printable characters, got 81"),
+        ({"from_tick": 59 * DAY, "to_tick": 60 * DAY + 1}, "live from 2025-07-01 00:00 UTC to 2025-08-30 00:00 UTC"),
+        ({"kind": "grid order", "from_tick": -1}, "got 2025-06-30 23:55 UTC to 2025-07-06 04:00 UTC"),
         ({"to_tick": 5 * DAY}, "end after it begins"),
         ({"from_tick": 3 * DAY - 1, "to_tick": 3 * DAY}, "72 h ahead: begin at 2025-07-04 00:00 UTC or later"),
         ({"to_tick": 5 * DAY + 4 * HOUR + 1}, "4 h of maintenance at most, 4 h are left"),

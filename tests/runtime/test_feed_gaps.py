@@ -60,7 +60,7 @@ async def test_an_ordered_outage_ends_on_time_though_the_feed_is_silent() -> Non
     here = stage(missing=range(3, 10))
     async with running(here):
         await here.stored(1)
-        here.platform.order(Outage(site_id="north", duration_ticks=3))
+        await here.platform.order(Outage(site_id="north", duration_ticks=3))
         here.platform.step(5)
         await here.stored(6)
         up = [float(step.observation.availability_share[1]) for step in here.store.steps]

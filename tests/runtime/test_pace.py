@@ -7,7 +7,7 @@ import pytest
 
 from mara.core.commands import Outage
 from mara.errors import CommandError
-from mara.runtime import platform
+from mara.runtime import order_book, pace, platform
 from mara.runtime.latest import EngineState
 from tests.runtime.made_up import TICK_S, ManualClock, MemoryStore, Stage, quiet, running, stage, until
 
@@ -103,26 +103,26 @@ async def test_a_pause_ends_a_long_step() -> None:
     store = MemoryStore()
     async with running(stage(store=store)) as here:
         await begun(here)
-        here.platform.step(platform.MAX_STEPS)
+        here.platform.step(pace.MAX_STEPS)
         await until(lambda: len(store.steps) > 3)
         here.platform.pause()
         await here.in_state(EngineState.PAUSED)
         ticks = len(store.steps)
         await quiet()
-        assert ticks == len(store.steps) < platform.MAX_STEPS
+        assert ticks == len(store.steps) < pace.MAX_STEPS
 
 
 async def test_a_resume_ends_a_long_step_and_time_passes_at_its_pace() -> None:
     store = MemoryStore()
     async with running(stage(store=store)) as here:
         await begun(here)
-        here.platform.step(platform.MAX_STEPS)
+        here.platform.step(pace.MAX_STEPS)
         await until(lambda: len(store.steps) > 3)
         here.platform.resume()
         await quiet()
         ticks = len(store.steps)
         await here.pass_time(0)
-        assert ticks == len(store.steps) < platform.MAX_STEPS
+        assert ticks == len(store.steps) < pace.MAX_STEPS
 
 
 async def test_a_higher_speed_takes_effect_at_once() -> None:
@@ -167,7 +167,7 @@ async def test_a_step_tries_a_halted_engine_again(monkeypatch: pytest.MonkeyPatc
         assert here.stored_ticks == [0]
 
 
-@pytest.mark.parametrize("ticks", [0, -1, platform.MAX_STEPS + 1])
+@pytest.mark.parametrize("ticks", [0, -1, pace.MAX_STEPS + 1])
 async def test_a_step_out_of_bounds_is_refused(ticks: int) -> None:
     async with running(stage()) as here:
         await begun(here)
@@ -178,7 +178,7 @@ async def test_a_step_out_of_bounds_is_refused(ticks: int) -> None:
         assert here.state is EngineState.RUNNING
 
 
-@pytest.mark.parametrize("speed_share", [0.0, -1.0, math.nan, math.inf, 2 * platform.MAX_SPEED_SHARE])
+@pytest.mark.parametrize("speed_share", [0.0, -1.0, math.nan, math.inf, 2 * pace.MAX_SPEED_SHARE])
 async def test_a_speed_out_of_bounds_is_refused(speed_share: float) -> None:
     async with running(stage()) as here:
         await begun(here)
@@ -190,10 +190,9 @@ async def test_a_speed_out_of_bounds_is_refused(speed_share: float) -> None:
 async def test_more_orders_than_a_tick_may_hold_are_refused() -> None:
     async with running(stage()) as here:
         await begun(here)
-        for _ in range(platform.MAX_COMMANDS):
-            here.platform.order(OUTAGE)
+        await here.platform.order(*[OUTAGE] * order_book.MAX_WAITING)
         with pytest.raises(CommandError, match="waiting"):
-            here.platform.order(OUTAGE)
+            await here.platform.order(OUTAGE)
         here.platform.step(1)
         await here.stored(2)
-        here.platform.order(OUTAGE)
+        await here.platform.order(OUTAGE)

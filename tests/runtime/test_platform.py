@@ -134,7 +134,7 @@ async def test_an_ordered_outage_acts_in_the_next_tick_and_is_stored_with_it() -
     async with running(stage()) as here:
         await here.stored(1)
         outage = Outage(site_id="north", duration_ticks=2)
-        here.platform.order(outage)
+        await here.platform.order(outage)
         here.platform.step(3)
         await here.stored(4)
         assert [step.commands for step in here.store.steps] == [(), (outage,), (), ()]
@@ -145,7 +145,7 @@ async def test_an_order_is_obeyed_once_though_its_tick_is_tried_again() -> None:
     async with running(stage()) as here:
         await here.stored(1)
         here.store.refusals += [FULL, FULL]
-        here.platform.order(Outage(site_id="north", duration_ticks=1))
+        await here.platform.order(Outage(site_id="north", duration_ticks=1))
         here.platform.step(2)
         await here.stored(3)
         assert [len(step.commands) for step in here.store.steps] == [0, 1, 0]

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
-from mara.core.commands import Book, Exclude
+from mara.core.commands import Book, Exclude, Outage
 from mara.core.history import ContractLife
-from mara.core.quote import Ask, Quote
+from mara.core.quote import Ask, OutageRecord, Quote
 from mara.errors import CommandError
 from mara.optimizers.quotes_offer import quote_of
 from mara.runtime import quotes
+from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.exclusions import Announcement
+from mara.runtime.quotes import QuoteDesk
+from mara.store.store import Store
 from tests.runtime.made_up import TICK_S, MemoryStore, Stage, quiet, running, stage
 
 
@@ -102,7 +106,7 @@ async def test_an_unknown_an_expired_and_a_refused_quote_cannot_be_booked() -> N
                 await around.platform.book(unknown)
         around.platform.step(quote.expires_tick - quote.made_tick)
         await around.stored(quote.expires_tick)
-        with pytest.raises(CommandError, match="held until tick"):
+        with pytest.raises(CommandError, match=r"held until 2025-07-01 \d\d:\d\d UTC, it is 2025-07-01"):
             await around.platform.book(quote.id)
 
 
@@ -157,12 +161,12 @@ async def test_a_cancelled_contract_ends_with_the_next_tick() -> None:
         booking = await around.platform.book((await around.platform.quote(ask())).id)
         around.platform.step(1)
         await around.stored(2)
-        around.platform.cancel(booking.contract_id)
+        await around.platform.cancel(booking.contract_id)
         around.platform.step(1)
         await around.stored(3)
         assert [closed.contract_id for closed in around.store.steps[2].world.closed] == [booking.contract_id]
         with pytest.raises(CommandError, match="there is no live contract"):
-            around.platform.cancel(booking.contract_id)
+            await around.platform.cancel(booking.contract_id)
 
 
 async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do_not_count() -> None:
@@ -176,26 +180,55 @@ async def test_an_announced_exclusion_is_stored_with_its_author_and_its_ticks_do
             raise CommandError(f"no contract {contract_id!r} was booked")
 
         around.platform.archive.contract = unknown  # type: ignore[method-assign]
-        asked = Announcement(
-            kind="grid order", contract_id=booking.contract_id, from_tick=3, to_tick=5, reason="limit", author="Ada"
-        )
-        assert (await around.platform.exclude(asked)).reason == "grid order: limit"
+        asked = Announcement(kind="grid order", contract_id=booking.contract_id, from_tick=3, to_tick=5, reason="limit")
+        looked = await around.platform.exclude(asked, only_look=True)
+        assert [command.reason for command in looked] == ["grid order: limit"]
+        token = ACTOR.set(Actor(name="ada"))
+        await around.platform.exclude(asked)
+        ACTOR.reset(token)
         around.platform.step(4)
         await around.stored(6)
         world = around.store.steps[5].world
         column = world.book.index_of[booking.contract_id]
         assert int(world.accounts.excluded_ticks[column]) == 2
-        assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["Ada"]
+        assert [command.author for command in around.store.steps[2].commands if isinstance(command, Exclude)] == ["ada"]
 
 
-async def test_after_a_restart_a_booked_quote_is_known_by_its_contract() -> None:
-    async with running(stage(store=Memory())) as around:
+async def test_after_a_restart_a_booking_is_repeated_and_an_open_quote_is_booked() -> None:
+    store = Memory()
+    async with running(stage(store=store)) as around:
         await standing(around)
-        quote = await around.platform.quote(ask())
-        booking = await around.platform.book(quote.id)
+        taken, kept = await around.platform.quote(ask()), await around.platform.quote(ask(power_mw=3.0))
+        booking = await around.platform.book(taken.id, "Acme")
+        desk = QuoteDesk(around.platform._open_desk._engine, around.platform.orders, cast(Store, store), no_outages)
+        await desk.open()  # as a new process would
+        assert await desk.book(taken.id, "Acme") == booking
+        with pytest.raises(CommandError, match="was booked by Acme"):
+            await desk.book(taken.id, "Basalt")
+        assert (await desk.book(kept.id)).quote == kept
         around.platform.step(1)
         await around.stored(2)
-        desk = around.platform._open_desk
-        desk._booked.clear()  # as a new process would begin
-        with pytest.raises(CommandError, match=f"was booked before a restart: it is contract {booking.contract_id}"):
+        assert len(store.steps[1].accepted) == 2
+        assert [outcome.reason for outcome in store.outcomes] == ["", ""]
+
+
+def no_outages() -> OutageRecord:
+    return OutageRecord(seen_ticks=0, lost_ticks=np.zeros(3), fall_count=np.zeros(3, dtype=np.int64))
+
+
+async def test_a_quote_is_looked_at_again_as_things_stand_when_it_is_booked() -> None:
+    """Racks are installed still, so that only a new look at the fleet finds that none of them can hold it."""
+    async with running(stage(store=Memory())) as around:
+        await standing(around)
+        quote = await around.platform.quote(ask(power_mw=9.0))
+        assert not quote.refusal
+        await around.platform.order(
+            *(Outage(site_id=site.id, duration_ticks=200) for site in around.charter.fleet.sites)
+        )
+        around.platform.step(1)
+        await around.stored(2)
+        with pytest.raises(CommandError, match="it does not fit any more"):
             await around.platform.book(quote.id)
+        around.platform.step(1)
+        await around.stored(3)
+        assert around.store.steps[-1].commands == ()

@@ -70,6 +70,23 @@ async def test_a_database_locked_by_another_program_is_shown_and_gone_on_with(tm
         assert run.latest.read().reason == ""
 
 
+async def test_a_database_that_is_taken_away_halts_the_run_at_once_and_what_was_not_stored_is_not_shown(
+    tmp_path: Path,
+) -> None:
+    file, away = tmp_path / "mara.db", tmp_path / "away"
+    async with stepped(tmp_path, 3) as run:
+        file.rename(away)
+        await until(lambda: run.latest.read().state is EngineState.HALTED)  # nobody stepped: it looks by itself
+        assert "mara.db was removed while it was in use" in run.latest.read().reason
+        run.step(2)
+        await asyncio.sleep(0.05)
+        await until(lambda: run.latest.read().state is EngineState.HALTED)
+        assert shown_tick(run) == 2
+        away.rename(file)
+        await step(run, 2)
+        assert shown_tick(run) == 4
+
+
 async def test_a_full_disk_is_shown_reads_go_on_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
     async with stepped(tmp_path, 3) as run:
         assert run._store is not None

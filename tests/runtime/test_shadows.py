@@ -3,15 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mara.bootstrap import open_run, platform_of
+from mara.core.contract import Tier
+from mara.core.sla import owed_micro_usd
 from mara.core.world import World, first_world
 from mara.optimizers.roster import companions_of, optimizer_of
 from mara.runtime.engine import Engine, simulate
 from mara.runtime.latest import EngineState
-from mara.runtime.shadows import NO_BUDGETS, RULES, STATIC, Shadows
+from mara.runtime.shadows import MARKS, NO_BUDGETS, RULES, STATIC, Marks, Shadows
 from mara.settings import Settings, read_settings
+from mara.store.codec import bytes_of, record_of
 from tests import builders
 from tests.runtime.made_up import CalmFeed, until
 from tests.runtime.test_tally import CHARTER, EventfulFeed, begun
@@ -78,6 +82,36 @@ def test_worlds_that_fell_behind_begin_anew_beside_the_live_one() -> None:
     gains = engine("rules", ran.world, old).shadow_gains
     assert gains is not None
     assert gains.optimizer_vs_static_usd == gains.sla_flexibility_usd == 0.0
+
+
+def test_a_world_that_burnt_a_budget_owes_its_credit_before_the_window_closes() -> None:
+    state = begun()
+    tier = state.book.tier
+    bad = np.where(tier == Tier.FLEXIBLE, 40, 0)
+    accounts = replace(
+        state.accounts,
+        good_ticks=np.full(len(tier), 60),
+        bad_ticks=bad,
+        charge_micro_usd=np.full(len(tier), 1_000_000),
+    )
+    burnt = replace(state, accounts=accounts)
+    # 60 of 100 ticks is not below 60 %: the step above owes 15 % of each charge.
+    assert owed_micro_usd(burnt) == 150_000 * int((tier == Tier.FLEXIBLE).sum()) > 0
+    assert owed_micro_usd(state) == 0
+    shadows = Shadows(CHARTER, burnt, companions_of("rules"), NOTHING)
+    assert shadows.gains().optimizer_vs_static_usd == 0.0
+
+
+def test_kept_worlds_of_an_older_comparison_begin_anew_together() -> None:
+    ran = engine()
+    kept = [ticked(ran) for _ in range(3)][-1]
+    marks = record_of(
+        Marks, bytes_of(Marks(since_tick=0, day=0, live_micro_usd=0, names=(RULES,), cash_micro_usd=(0,)))
+    )
+    gains = engine("rules", ran.world, kept | {MARKS: bytes_of(marks)}).shadow_gains
+    assert gains is not None
+    assert gains.since_tick == ran.world.tick
+    assert gains.optimizer_vs_static_usd == gains.optimizer_vs_rules_same_budgets_usd == 0.0
 
 
 def settings_in(folder: Path) -> Settings:

@@ -160,8 +160,31 @@ def test_nothing_promised_is_nothing_missed() -> None:
         "availability_share": 1.0,
         "bad_ticks": 0,
         "credits_usd": 0.0,
+        "stops_per_contract_day": 0.0,
+        "median_rest_minutes": 0.0,
     }
     assert report["renewable_share"] == 0.0
+
+
+def test_stops_and_rests_are_counted_by_choice_only() -> None:
+    """Two Flexible contracts over 20 ticks: one rests for 3 ticks, for 4 when its window ends; one is cut off for 2."""
+    of = builders.charter()
+    contracts = (
+        builders.contract("chosen", Tier.FLEXIBLE, 2.0, ticks=20 * 10),
+        builders.contract("cut off", Tier.FLEXIBLE, 3.0, ticks=20 * 10),
+    )
+    state, tally = builders.world(of, contracts, at=[builders.WEST, builders.EAST]), Tally(dt_h=of.grid.dt_h)
+    for tick in range(20):
+        resting, down = tick in (4, 5, 6) or tick >= 16, tick in (8, 9)
+        plan = builders.step(of, contracts=[[0, 0, 0 if resting else 2, 0], [0] * 4, [0, 0, 3, 0]])
+        # Nothing else can hold the other while its site is down.
+        seen = builders.observation(of, tick, up=[0.2, 0.1, 0.0 if down else 1.0])
+        state = (done := advance(state, seen, plan, of)).world
+        tally.add(done)
+    flexible = tally.report()["sla"]["flexible"]  # type: ignore[index]
+    assert flexible["stops_per_contract_day"] == pytest.approx(2 / (40 / 288))
+    assert flexible["median_rest_minutes"] == 17.5  # of 15 and 20 so far
+    assert flexible["bad_ticks"] == 9
 
 
 def test_a_backtest_tells_of_every_tick_once() -> None:

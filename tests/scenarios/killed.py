@@ -14,8 +14,10 @@ from sqlalchemy import event
 from mara.core.timegrid import TimeGrid
 from mara.core.world import first_world
 from mara.store import schema, statements
+from mara.store.connection import pragma
 from mara.store.lock import WriterLock
 from mara.store.page import Page
+from mara.store.seal import Marks
 from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import parts_at, record, small_charter, steps
@@ -25,6 +27,7 @@ BETWEEN_GROUPS = "between row groups"
 BEFORE_COMMIT = "before COMMIT"
 AFTER_COMMIT = "after COMMIT, before publishing"
 ANYWHERE = "anywhere"
+IN_CHECKPOINT = "anywhere, most of the time in a checkpoint"
 IN_MIGRATION = "in a migration"
 BEFORE_RENAME = "before the rename of a new database"
 NOWHERE = "nowhere"
@@ -112,10 +115,10 @@ def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
     write, engine = store._write, store._engine
     writing, spoken = -1, 0
 
-    def noted(page: Page, grid: TimeGrid) -> None:
+    def noted(page: Page, grid: TimeGrid) -> Marks:
         nonlocal writing, spoken
         writing, spoken = page.tick, 0
-        write(page, grid)
+        return write(page, grid)
 
     def die_inside(point: str) -> None:
         if death.point == point and writing == due:
@@ -132,7 +135,9 @@ def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
     event.listen(engine, "begin", lambda _: die_inside(AFTER_BEGIN))
     event.listen(engine, "after_cursor_execute", executed)
     event.listen(engine, "commit", lambda _: die_inside(BEFORE_COMMIT))
-    if death.point == ANYWHERE:
+    if death.point == IN_CHECKPOINT:
+        pragma(store._connection, "wal_autocheckpoint = 4")
+    if death.point in (ANYWHERE, IN_CHECKPOINT):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, death.after_s)
 

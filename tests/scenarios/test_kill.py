@@ -22,7 +22,7 @@ KILL_COUNT = int(os.environ.get("KILLS", "25"))
 MOST_TICKS_ALIVE = 10
 TICKS_A_KILL = 12
 """On average and with room: a life ends after ten ticks at most, or after 30 ms anywhere."""
-ONCE_EACH = (killed.BEFORE_RENAME, killed.IN_MIGRATION, killed.AFTER_COMMIT, killed.ANYWHERE)
+ONCE_EACH = (killed.BEFORE_RENAME, killed.IN_MIGRATION, killed.AFTER_COMMIT, killed.ANYWHERE, killed.IN_CHECKPOINT)
 INSIDE = (killed.AFTER_BEGIN, killed.BETWEEN_GROUPS, killed.BEFORE_COMMIT)
 MOST_STATEMENTS = 9
 

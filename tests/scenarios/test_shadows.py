@@ -7,6 +7,7 @@ import pytest
 
 from mara.bootstrap import rehearsal_of
 from mara.core.picture import snapshot_of
+from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains, Snapshot
 from mara.runtime.engine import Engine, simulate
 from mara.settings import read_settings
@@ -25,7 +26,9 @@ class Ran:
 
     @property
     def profit_usd(self) -> float:
-        return self.engine.world.cash_micro_usd / 1e6
+        """Cash less the credits that are owed so far."""
+        world = self.engine.world
+        return (world.cash_micro_usd - owed_micro_usd(world)) / 1e6
 
     @property
     def gains(self) -> ShadowGains:
@@ -68,6 +71,18 @@ def test_the_optimizer_s_gain_is_its_profit_less_that_of_each_policy_in_the_same
         assert gain_usd == pytest.approx(ran("lp").profit_usd - ran(policy).profit_usd, abs=1e-6)
         assert gain_usd > 0.0
     assert gains.since_tick == 0
+
+
+@pytest.mark.parametrize("optimizer", ["lp", "rules"])
+def test_the_gain_over_the_rules_is_that_with_nobody_resting_and_that_by_resting(optimizer: str) -> None:
+    gains, free, strict = ran(optimizer).gains, ran(optimizer), ran(optimizer, sla_flexibility=False)
+    rules, strict_rules = ran("rules"), ran("rules", sla_flexibility=False)
+    planned_usd = strict.profit_usd - strict_rules.profit_usd
+    assert gains.optimizer_vs_rules_same_budgets_usd == pytest.approx(planned_usd, abs=1e-6)
+    by_resting_usd = (free.profit_usd - strict.profit_usd) - (rules.profit_usd - strict_rules.profit_usd)
+    assert gains.optimizer_vs_rules_by_resting_usd == pytest.approx(by_resting_usd, abs=1e-6)
+    parts_usd = gains.optimizer_vs_rules_same_budgets_usd + gains.optimizer_vs_rules_by_resting_usd
+    assert parts_usd == pytest.approx(gains.optimizer_vs_rules_usd, abs=1e-6)
 
 
 def test_a_policy_gains_nothing_against_itself_and_the_rules_lose_against_nobody_s_hindsight() -> None:

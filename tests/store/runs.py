@@ -15,7 +15,9 @@ from mara.core.plan import Plan, PlanStep
 from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Charter, Observation, World, first_world
+from mara.store.orders import NewOrder, Outcome
 from mara.store.records import RunRecord, run_record
+from mara.store.statements import RAW_DAYS
 from mara.store.store import Store
 from tests.store.databases import url_of
 
@@ -131,7 +133,8 @@ def steps(charter: Charter, world: World, count: int, seed: int = 7) -> Iterator
         plan = plan_at(world, charter)
         seen = observation_at(world.tick, charter, seed)
         step = advance(world, seen, plan.step_at(world.tick), charter, commands_at(world.tick, world))
-        told = Event(tick=step.tick, severity="info", site=-1, kind="tick", text=f"=tick, {step.tick}")
+        kind = "outage" if step.tick % 2 else "tick"
+        told = Event(tick=step.tick, severity="info", site=-1, kind=kind, text=f"=tick, {step.tick}")
         yield step, plan, (told,) if step.tick % 3 == 0 else ()
         world = step.world
 
@@ -140,10 +143,10 @@ def record(charter: Charter, seed: int = 7) -> RunRecord:
     return run_record(charter, seed=seed, optimizer="turns", feed="seeded", version="0.0.0")
 
 
-def stored_run(path: Path, ticks: int, charter: Charter | None = None, **options: int) -> Store:
+def stored_run(path: Path, ticks: int, charter: Charter | None = None, raw_days: int = RAW_DAYS) -> Store:
     """An open store after some ticks of a new run."""
     charter = charter or small_charter()
-    store = Store.open(url_of(path), raw_days=options.get("raw_days", 90))
+    store = Store.open(url_of(path), raw_days=raw_days)
     store.begin(record(charter), first_world(charter))
     go_on(store, ticks)
     return store
@@ -155,4 +158,10 @@ def go_on(store: Store, ticks: int) -> None:
     assert loaded
     run, world, _ = loaded
     for step, plan, events in steps(run.charter, world, ticks, run.seed):
-        store.append(step, plan, events, parts_at(step.tick))
+        store.append(step, plan, events, parts_at(step.tick), ordered(store, step))
+
+
+def ordered(store: Store, step: Step) -> tuple[Outcome, ...]:
+    """Have a step's commands written down as orders, and obeyed with it."""
+    orders = (NewOrder(command=command, ordered_tick=step.tick) for command in step.commands)
+    return tuple(Outcome(number=order.number) for order in store.orders.add(*orders)) if step.commands else ()

@@ -24,6 +24,8 @@ KEPT = (
     "plans",
     "optimization_runs",
     "audit",
+    "orders",
+    "order_outcomes",
 )
 
 

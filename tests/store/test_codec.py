@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 from mara.core.arrays import sealed
 from mara.core.commands import Book, Cancel, Exclude, Outage, Restore
 from mara.core.contract import ContractRequest, SlaAccounts, SlaContract, Tier, book_of
+from mara.core.day import NOT_BEGUN, Day
 from mara.core.fleet import Fleet
 from mara.core.market import Terms
 from mara.core.plan import PlanStep
@@ -96,6 +97,17 @@ def test_a_world_returns_from_its_bytes_bit_for_bit(world: World) -> None:
 
     assert same(world, again)
     assert bytes_of(again) == content
+
+
+@given(worlds())
+@settings(max_examples=20)
+def test_a_world_stored_before_rests_and_days_were_counted_goes_on_with_none(world: World) -> None:
+    accounts = record_of(SlaAccounts, bytes_of(world.accounts, without=frozenset({"rest_ticks"})))
+    assert accounts.rest_ticks.tolist() == [0] * len(world.book.contracts)
+    assert same(dataclasses.replace(accounts, rest_ticks=world.accounts.rest_ticks), world.accounts)
+    again = record_of(World, bytes_of(world, without=frozenset({"day"})))
+    assert again.day == Day()
+    assert again.day.first_tick == NOT_BEGUN
 
 
 @given(floats(3, len(rows.SITE_FIELDS)))

@@ -135,6 +135,7 @@ def test_from_is_inclusive_and_to_is_not(reading: Reading, table: ExportTable) -
         ("\r\n+1", "'  +1"),
         ("＝1", "'＝1"),
         ("a,b\nc", "a;b c"),
+        ("1,075,958 USD, at 1,5", "1075958 USD; at 1;5"),
         ("", ""),
     ],
 )

@@ -72,4 +72,4 @@ def test_a_part_that_was_changed_is_found(path: Path) -> None:
     stored_run(path, 3).close()
     assert upkeep.check(url_of(path)).is_sound
     tamper(path, ["UPDATE engine_parts SET content = x'00' WHERE part = 'often'"])
-    assert upkeep.check(url_of(path)).findings == ("the engine's part often is not what was written",)
+    assert upkeep.check(url_of(path)).findings[0] == "engine_parts, part often: not what was written"

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from mara.store import upkeep
-from mara.store.people import People, Visit
-from tests.store.databases import KINDS, url_of
+from mara.store.chain import audit_hash
+from mara.store.people import People, Person, Visit
+from tests.store.databases import KINDS, asked, tamper, url_of
 
 WRITERS = 4
 LINES_EACH = 10
@@ -31,3 +32,53 @@ def test_a_log_that_is_written_from_everywhere_has_every_line_once(tmp_path: Pat
     people.close()
     assert len(lines) == len({(line.actor, line.action) for line in lines}) == WRITERS * LINES_EACH
     assert upkeep.check(url).findings == ()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Four lines: two users made, one refused, one removed."""
+    path = tmp_path / "m.db"
+    upkeep.make_ready(url_of(path))
+    people = People.open(url_of(path))
+    for name in ("ann", "bob"):
+        people.add(
+            Person(name=name, role="viewer"),
+            "hash",
+            by=Visit(at_epoch_s=0, actor="root", address="", action=f"added {name}"),
+        )
+    people.note(Visit(at_epoch_s=1, actor="eve", address="::1", action="login refused"))
+    people.remove("bob", by=Visit(at_epoch_s=2, actor="root", address="", action="removed bob"))
+    people.close()
+    assert upkeep.check(url_of(path)).findings == ()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        ("UPDATE access_log SET action = 'logged in' WHERE number = 2", "access_log, number 2"),
+        ("UPDATE access_log SET changes = NULL WHERE number = 1", "access_log, number 1"),
+        ("DELETE FROM access_log WHERE number = 1", "access_log, number 2"),
+        ("UPDATE users SET role = 'admin' WHERE name = 'ann'", "users, name ann: not what the access log tells of"),
+        ("INSERT INTO users VALUES ('eve', 'admin', 'hash')", "users, name eve: not what the access log tells of"),
+        ("DELETE FROM users WHERE name = 'ann'", "users, name ann: missing"),
+    ],
+)
+def test_who_may_log_in_is_what_the_log_tells_of(log: Path, statement: str, finding: str) -> None:
+    tamper(log, [statement])
+    assert upkeep.check(url_of(log)).findings[0].startswith(finding)
+
+
+def test_a_line_with_a_hash_of_its_own_does_not_fit_the_lines_after_it(log: Path) -> None:
+    number, at, actor, address, _, previous = asked(
+        log, "SELECT number, at_epoch_s, actor, address, action, previous_hash FROM access_log WHERE number = 2"
+    )[0]
+    own = audit_hash(previous, (number, at, actor, address, "logged in")).hex()
+    tamper(
+        log,
+        [
+            f"UPDATE access_log SET action = 'logged in', entry_hash = x'{own}' WHERE number = 2",
+            f"UPDATE access_log SET previous_hash = x'{own}' WHERE number = 3",
+        ],
+    )
+    assert upkeep.check(url_of(log)).findings[0].startswith("access_log, number 3")

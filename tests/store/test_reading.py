@@ -139,6 +139,14 @@ def test_the_newest_events_come_first_and_no_more_than_asked_for(path: Path) -> 
     assert told[0].text == "=tick, 30"
 
 
+def test_of_the_routine_only_the_last_hour_is_listed_and_of_the_story_all(path: Path) -> None:
+    store = stored_run(path, 61)
+    told = store.reading.events(100)
+    store.close()
+    assert [event.tick for event in told if event.kind == "tick"] == [60, 54]
+    assert [event.tick for event in told if event.kind == "outage"] == list(range(57, 0, -6))
+
+
 def test_raw_rows_go_after_their_time_and_everything_else_stays(path: Path) -> None:
     charter = small_charter(tick_minutes=60)
     store = stored_run(path, 24 * 6, charter, raw_days=2)
@@ -165,4 +173,5 @@ def test_raw_rows_go_after_their_time_and_everything_else_stays(path: Path) -> N
     assert gone.observation is None
     assert gone.plan_step is not None
     assert there.observation
-    assert upkeep.check(url_of(path)).is_sound
+    assert upkeep.check(url_of(path), raw_days=2).is_sound
+    assert upkeep.check(url_of(path)).findings[0] == "prices, tick 0 site 0, 1, 2: missing"

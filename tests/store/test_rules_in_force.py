@@ -85,13 +85,15 @@ def test_a_check_of_a_run_under_two_versions_is_sound_and_says_which_made_what(o
     assert second.startswith(f"from tick {OLDER} on rules version {RULES_VERSION}")
 
 
-def test_a_world_of_another_shape_that_older_rules_left_is_not_called_changed(older: Path) -> None:
+def test_a_world_that_older_rules_left_is_found_when_it_was_changed(older: Path) -> None:
     gone_on(older, NEWER).close()
     tamper(
         older,
         [f"UPDATE checkpoints SET content = (SELECT content FROM checkpoints WHERE tick = 0) WHERE tick = {OLDER}"],
     )
-    assert upkeep.check(url_of(older)).findings == ()
+    assert (
+        f"checkpoints, tick {OLDER}: the stored world is not what was written" in upkeep.check(url_of(older)).findings
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_a_world_of_another_shape_that_older_rules_left_is_not_called_changed(ol
 def test_a_line_that_was_changed_is_found(path: Path, statement: str) -> None:
     stored_run(path, 3).close()
     tamper(path, [statement])
-    assert "line 1 of the rules in force is not what was written" in upkeep.check(url_of(path)).findings
+    assert "rules_in_force, number 1: not what was written" in upkeep.check(url_of(path)).findings
 
 
 def test_lines_are_never_changed_in_the_usual_way(path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from mara.core.world import first_world
-from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
+from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused, StoreWentBack
 from mara.store import upkeep
 from mara.store.codec import bytes_of
 from mara.store.connection import pragma
@@ -71,10 +71,10 @@ def test_the_same_tick_again_is_accepted_once_and_another_refused(path: Path) ->
     assert store.reading.next_tick() == 2
 
     other = next(iter(steps(charter, first_world(charter), 1, seed=8)))
-    with pytest.raises(StoreRefused, match="expected tick 2, tick 0 came"):
+    with pytest.raises(StoreWentBack, match="expected tick 2, tick 0 came"):
         store.append(*other)
     ahead = list(steps(charter, taken[2][0].world, 1))
-    with pytest.raises(StoreRefused, match="expected tick 2, tick 3 came"):
+    with pytest.raises(StoreWentBack, match="expected tick 2, tick 3 came"):
         store.append(*ahead[0])
     store.append(*taken[2])
     store.close()

@@ -11,8 +11,11 @@ from nicegui import Client, ui
 from nicegui.testing import User, user_simulation
 
 from components.picture import Picture
+from pages.authorization import Authorized
 from pages.live import Publisher
 from tests.ui.platform import FakePlatform
+
+UNDO_S = 0.2
 
 
 @dataclass
@@ -23,6 +26,7 @@ class Screen:
     platform: FakePlatform
     publisher: Publisher
     sent: list[str]
+    desk: Authorized
 
     async def open(self, path: str = "/") -> Client:
         client = await self.user.open(path)
@@ -36,6 +40,10 @@ class Screen:
         client.outbox._emit = keep  # type: ignore[method-assign]
         await self.delivery()
         return client
+
+    def give_time_to_undo(self) -> None:
+        """Longer than a busy machine takes for anything."""
+        self.desk.undo._span_s = 30.0
 
     async def delivery(self) -> None:
         """Wait until the outbox has sent what is in it."""
@@ -73,8 +81,8 @@ async def screen(platform: FakePlatform, caplog: pytest.LogCaptureFixture) -> As
     async with user_simulation() as user:
         from pages.routes import register
 
-        publisher = register(platform)
+        publisher, desk = register(platform, undo_s=UNDO_S)
         publisher.remember(await platform.series(24))
-        yield Screen(user, platform, publisher, [])
+        yield Screen(user, platform, publisher, [], desk)
     errors = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
     assert errors == []

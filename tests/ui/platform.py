@@ -2,7 +2,7 @@
 
 from math import isfinite
 
-from mara.core.commands import Cancel, Command, Outage, Restore
+from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
 from mara.core.quote import Ask, Booking, Quote
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError
@@ -62,10 +62,11 @@ class FakePlatform:
         self.pause()
         self.advance(ticks)
 
-    def order(self, command: Command) -> None:
-        if isinstance(command, Outage | Restore) and command.site_id not in SITE_IDS:
-            raise CommandError(f"there is no site {command.site_id!r}: name one that is")
-        self.ordered.append(command)
+    async def order(self, *commands: Command) -> None:
+        for command in commands:
+            if isinstance(command, Outage | Restore) and command.site_id not in SITE_IDS:
+                raise CommandError(f"there is no site {command.site_id!r}: name one that is")
+        self.ordered.extend(commands)
 
     def optimize_now(self) -> None:
         if self.latest.read().state is EngineState.HALTED:
@@ -88,13 +89,16 @@ class FakePlatform:
         self.booked.append((quote_id, customer))
         return booking_of(self.quotes[quote_id], customer)
 
-    async def exclude(self, asked: Announcement) -> None:
-        if asked.kind == "maintenance" and asked.from_tick < self.tick + 864:
-            raise CommandError("maintenance is announced 72 h ahead: begin at 2025-07-05 00:05 UTC or later")
-        self.excluded.append(asked)
+    async def exclude(self, *asked: Announcement, only_look: bool = False) -> tuple[Exclude, ...]:
+        for one in asked:
+            if one.kind == "maintenance" and one.from_tick < self.tick + 864:
+                raise CommandError("maintenance is announced 72 h ahead: begin at 2025-07-05 00:05 UTC or later")
+        if not only_look:
+            self.excluded += asked
+        return ()
 
-    def cancel(self, contract_id: str) -> None:
-        self.order(Cancel(contract_id=contract_id))
+    async def cancel(self, contract_id: str) -> None:
+        await self.order(Cancel(contract_id=contract_id))
 
     def set_speed(self, speed_share: float) -> None:
         self.latest.set_speed(speed_share)

@@ -139,6 +139,7 @@ def contract_row(number: int, tick: int, *, is_live: bool) -> ContractRow:
         availability_share=1 - bad / now.counted_ticks,
         charge_micro_usd=int(now.charge_usd * 1e6),
         credit_micro_usd=0 if is_live or number % 4 else 1_250_000_000,
+        state="live" if is_live else "ended",
     )
 
 

@@ -34,9 +34,10 @@ def entered(history: Path, **changes: object) -> dict[str, Any]:
     return {**ENTERED, "history": str(history), **changes}
 
 
-def send(screen: Screen, values: Mapping[str, Any]) -> str:
+async def send(screen: Screen, values: Mapping[str, Any]) -> str:
     """Order as the browser does; returns what is refused."""
-    screen.user.find(marker="backtest-form").trigger("order", dict(values))
+    screen.user.find(marker="backtest-form").trigger("orderWork", dict(values))
+    await screen.delivery()
     return str(element_of(screen.user, "backtest-form").props["refusal"])
 
 
@@ -75,7 +76,7 @@ async def test_before_the_first_backtest_the_page_says_how_to_begin(screen: Scre
 
 async def test_a_backtest_is_run_shown_and_kept_as_a_report(screen: Screen, tmp_path: Path) -> None:
     await screen.open("/backtest")
-    assert send(screen, entered(small_history(tmp_path / "past"))) == ""
+    assert await send(screen, entered(small_history(tmp_path / "past"))) == ""
     assert await state_after(screen) == "done"
     await screen.open("/backtest")
     shown = screen.last("show")
@@ -89,14 +90,14 @@ async def test_a_backtest_is_run_shown_and_kept_as_a_report(screen: Screen, tmp_
 
 async def test_a_folder_that_is_none_is_refused_in_the_form_and_nothing_is_started(screen: Screen) -> None:
     await screen.open("/backtest")
-    refusal = send(screen, entered(Path("/no/such/folder")))
+    refusal = await send(screen, entered(Path("/no/such/folder")))
     assert refusal == "the history should be a folder on the server, came '/no/such/folder': correct the path"
     assert (await screen.after_a_look()).get("cells", {}).get("bt.state") is None
 
 
 async def test_a_folder_without_a_history_is_told_in_one_line(screen: Screen, tmp_path: Path) -> None:
     await screen.open("/backtest")
-    assert send(screen, entered(tmp_path)) == ""
+    assert await send(screen, entered(tmp_path)) == ""
     assert await state_after(screen) == "failed"
     await screen.open("/backtest")
     told = screen.last("show")["cells"]["bt.state"]
@@ -108,8 +109,8 @@ async def test_a_folder_without_a_history_is_told_in_one_line(screen: Screen, tm
 async def test_a_second_order_is_refused_politely_and_cancel_ends_the_first(screen: Screen, tmp_path: Path) -> None:
     long = small_history(tmp_path / "long", 24 * 365)
     await screen.open("/backtest")
-    assert send(screen, entered(long, policies=["lp"])) == ""
-    assert "one at a time" in send(screen, entered(long))
+    assert await send(screen, entered(long, policies=["lp"])) == ""
+    assert "one at a time" in await send(screen, entered(long))
     screen.user.find(marker="bt-cancel").trigger("click")
     assert await state_after(screen) == "cancelled"
 

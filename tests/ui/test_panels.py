@@ -4,7 +4,7 @@ import pytest
 
 from components.controls import engine_cells
 from components.events_panel import MOST_EVENTS, event_channel
-from components.gains_panel import PLACEMENT_GAINS, gain_cells
+from components.gains_panel import gain_cells
 from components.kpis import kpi_cells
 from components.past import Past
 from components.reasoning_panel import reasoning_cells
@@ -108,20 +108,41 @@ def test_an_event_of_another_day_has_its_date_and_one_of_a_site_leads_there() ->
     assert cells_of(today["309.0"])[1] == "01:45"
 
 
-def test_the_gains_of_placement_add_up_and_flexibility_stands_beside_them() -> None:
+def test_the_parts_of_both_gains_add_up_to_what_is_shown_to_the_dollar() -> None:
     gains = replace(
-        SNAPSHOT.gains, climate_usd=100.0, time_zone_usd=-30.0, interaction_usd=5.0, sla_flexibility_usd=900.0
+        SNAPSHOT.gains,
+        climate_usd=100.4,
+        time_zone_usd=-30.4,
+        interaction_usd=5.4,
+        optimizer_vs_rules_usd=91.0,
+        optimizer_vs_rules_same_budgets_usd=60.5,
+        optimizer_vs_rules_by_resting_usd=30.5,
     )
     cells = gain_cells(replace(SNAPSHOT, gains=gains))
-    assert sum(gain.value_usd(gains) or 0.0 for gain in PLACEMENT_GAINS) == 75.0
-    assert cells["gain.placement"] == ["+75 USD", "gain"]
-    assert cells["gain.time_zone"] == ["−30 USD", "loss", 0.033]
+    shown = {
+        name: float(str(cells_of(cells[f"gain.{name}"])[0]).removesuffix(" USD").replace("−", "-"))
+        for name in GAIN_CELLS
+    }
+    assert shown["placement"] == shown["climate"] + shown["time_zone"] + shown["interaction"] == 75.0
+    assert shown["planning"] == shown["same_budgets"] + shown["by_resting"] == 91.0
+    assert cells["gain.time_zone"] == ["−30 USD", "loss", 0.3]
     assert cells["gain.baseline"] == "by placement, against the same load spread by capacity"
+    assert cells["gain.policy"] == "by planning, over the rules"
+
+
+GAIN_CELLS = ("placement", "climate", "time_zone", "interaction", "planning", "same_budgets", "by_resting")
 
 
 def test_a_gain_that_nobody_measured_is_a_dash_and_not_zero() -> None:
-    cells = gain_cells(replace(SNAPSHOT, gains=replace(SNAPSHOT.gains, sla_flexibility_usd=None)))
-    assert cells["gain.sla_flexibility"] == "–"
+    unknown = replace(
+        SNAPSHOT.gains,
+        optimizer_vs_rules_usd=None,
+        optimizer_vs_rules_same_budgets_usd=None,
+        optimizer_vs_rules_by_resting_usd=None,
+    )
+    cells = gain_cells(replace(SNAPSHOT, gains=unknown))
+    assert cells["gain.by_resting"] == cells["gain.same_budgets"] == cells["gain.planning"] == "–"
+    assert cells["gain.policy"] == "no rules run beside it"
 
 
 def test_carbon_that_was_added_is_not_called_avoided() -> None:

@@ -132,11 +132,11 @@ async def test_the_button_asks_and_without_a_key_it_says_why_it_does_not(screen:
     await screen.open()
     button = screen.user.find(marker="ask-claude")
     assert button.elements.pop().props["reason"] == "AI not configured"
-    screen.user.find(marker="ask-claude").trigger("press")
+    screen.user.find(marker="ask-claude").trigger("orderAdvice")
     await screen.delivery()
     assert screen.platform.advice_asked == 0
     screen.platform.latest.tell(READY)
-    screen.user.find(marker="ask-claude").trigger("press")
+    screen.user.find(marker="ask-claude").trigger("orderAdvice")
     await screen.delivery()
     assert screen.platform.advice_asked == 1
 

@@ -37,13 +37,13 @@ async def test_what_is_typed_is_priced_and_booked() -> None:
     async with user_simulation() as user:
         form = await opened(user, platform)
         assert (form.props["offer"], form.props["compact"]) == ({}, True)
-        await send(user, "ask", TYPED)
+        await send(user, "orderQuote", TYPED)
         assert platform.asked == [
             Ask(tier="premium", power_mw=5.0, duration_h=48.0, customer="Acme", region="europe"),
         ]
         offer = form.props["offer"]
         assert (offer["number"], offer["price"], offer["refusal"]) == (3, "525", "")
-        await send(user, "book", {"id": offer["id"], "customer": "Acme"})
+        await send(user, "orderBook", {"id": offer["id"], "customer": "Acme"})
         assert platform.booked == [("q-0001", "Acme")]
         assert form.props["booking"]["id"] == "q-0001"
         assert "5.0 MW Premium for Acme at 525 USD/MWh" in form.props["booking"]["text"]
@@ -53,9 +53,9 @@ async def test_what_is_no_number_is_said_as_the_engine_says_it() -> None:
     async with user_simulation() as user:
         form = await opened(user, FakePlatform())
         for power in ("", "five", None, "-3", {"a": 1}):
-            await send(user, "ask", {**TYPED, "power": power})
+            await send(user, "orderQuote", {**TYPED, "power": power})
             assert "a contract has 0.01 to 100,000 MW" in form.props["offer"]["error"]
-        await send(user, "ask", "nonsense")
+        await send(user, "orderQuote", "nonsense")
         assert form.props["offer"]["number"] == 0
 
 
@@ -63,7 +63,7 @@ async def test_a_booking_that_is_refused_says_why() -> None:
     platform = FakePlatform()
     async with user_simulation() as user:
         form = await opened(user, platform)
-        await send(user, "book", {"id": "q-none"})
+        await send(user, "orderBook", {"id": "q-none"})
         assert form.props["booking"] == {
             "id": "q-none",
             "error": "there is no open quote 'q-none': ask for one, and book it before it expires",

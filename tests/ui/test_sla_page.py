@@ -8,11 +8,12 @@ import pytest
 
 from components.contract_sheet import ContractSheet, life_props, notice_of
 from components.contract_table import ContractTable, promise_channel, state_of
-from mara.core.commands import Cancel
+from mara.core.commands import Cancel, Command
 from mara.errors import CommandError
 from mara.runtime.evidence import evidence_csv, evidence_name
+from mara.runtime.exclusions import Announcement
 from mara.runtime.latest import Published
-from tests.ui.conftest import Screen, element_of
+from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.quotes import contract_life, contract_row, evidence_of
 from tests.ui.snapshots import START, snapshot_at
 
@@ -27,7 +28,7 @@ def cells_of(channel: dict, contract_id: str) -> list:  # type: ignore[type-arg]
 
 async def opened(screen: Screen, contract_id: str = "c003") -> ContractSheet:
     await screen.user.open("/sla")
-    await send(screen, "contract-table", "open", {"id": contract_id})
+    await send(screen, "contract-table", "showContract", {"id": contract_id})
     sheet = element_of(screen.user, "contract-sheet")
     assert isinstance(sheet, ContractSheet)
     return sheet
@@ -110,7 +111,7 @@ async def test_a_contract_that_cannot_be_read_says_why(screen: Screen) -> None:
     sheet = await opened(screen, "x")
     assert sheet.props["life"]["error"] == "no contract 'x' was booked: name one that was"
     screen.platform.archive.is_broken = True
-    await send(screen, "contract-table", "open", {"id": "c001"})
+    await send(screen, "contract-table", "showContract", {"id": "c001"})
     assert sheet.props["life"]["error"] == "the database does not answer: try again"
 
 
@@ -120,17 +121,22 @@ async def test_an_archive_that_does_not_answer_leaves_the_live_contracts(screen:
     assert len(element_of(screen.user, "contract-table").props["rows"]) == 41
 
 
-async def test_ticks_are_excluded_with_reason_and_author_from_whole_ticks_on(screen: Screen) -> None:
+async def test_ticks_are_excluded_with_a_reason_from_whole_ticks_on_after_a_moment_to_undo_it(screen: Screen) -> None:
     sheet = await opened(screen)
-    entered = {"kind": "grid order", "begins": "2025-07-03T14:03", "hours": "1,5", "reason": "limit", "author": "Ada"}
-    await send(screen, "contract-sheet", "exclude", entered)
-    (asked,) = screen.platform.excluded
-    assert (asked.contract_id, asked.kind, asked.reason, asked.author) == ("c003", "grid order", "limit", "Ada")
+    entered = {"kind": "grid order", "begins": "2025-07-03T14:03", "hours": "1,5", "reason": "limit", "author": "Eve"}
+    await send(screen, "contract-sheet", "orderExclude", entered)
+    assert sheet.props["said"] == {"taken": True}
+    assert screen.platform.excluded == []
+    await asyncio.sleep(1.5 * UNDO_S)
     begins = 288 + (38 * 60 + 3) // 5
-    assert (asked.from_tick, asked.to_tick) == (begins, begins + 18)
-    assert "Announced" in sheet.props["said"]["text"]
-    await send(screen, "contract-sheet", "exclude", {**entered, "kind": "maintenance", "begins": "2025-07-02T14:00"})
-    assert "72 h ahead" in sheet.props["said"]["error"]
+    asked = Announcement(
+        kind="grid order", contract_id="c003", from_tick=begins, to_tick=begins + 18, reason="limit"
+    )  # who announces it is who acts: a form says nothing of it
+    assert screen.platform.excluded == [asked]
+    await screen.user.should_see("Announced for c003")
+    maintenance = {**entered, "kind": "maintenance", "begins": "2025-07-02T14:00"}
+    await send(screen, "contract-sheet", "orderExclude", maintenance)
+    assert "72 h ahead" in sheet.props["said"]["error"], "what cannot be announced is refused at once, and not held"
 
 
 @pytest.mark.parametrize(
@@ -143,32 +149,63 @@ async def test_ticks_are_excluded_with_reason_and_author_from_whole_ticks_on(scr
     ],
 )
 def test_a_notice_that_is_none_is_refused_in_words(change: dict[str, str], said: str) -> None:
-    entered = {"kind": "maintenance", "begins": "2025-07-03T14:00", "hours": "1", "reason": "x", "author": "y"}
+    entered = {"kind": "maintenance", "begins": "2025-07-03T14:00", "hours": "1", "reason": "x"}
     with pytest.raises(CommandError, match=said):
         notice_of({**entered, **change})
 
 
-async def test_an_open_sheet_is_read_again(screen: Screen) -> None:
+async def test_a_contract_is_cancelled_by_order_after_a_moment_to_undo_it(screen: Screen) -> None:
     sheet = await opened(screen)
-    screen.platform.archive.asked.clear()
-    await send(screen, "contract-sheet", "renew")
-    assert screen.platform.archive.asked == ["contract c003"]
-    screen.platform.archive.is_broken = True
-    await send(screen, "contract-sheet", "renew")
-    assert sheet.props["said"] == {"error": "the database does not answer: try again"}
-    assert sheet.props["life"]["id"] == "c003"
-
-
-async def test_a_contract_is_cancelled_by_order(screen: Screen) -> None:
-    sheet = await opened(screen)
-    await send(screen, "contract-sheet", "cancel")
+    await send(screen, "contract-sheet", "orderCancel")
+    (entry,) = element_of(screen.user, "undo-bar").props["entries"]
+    assert (entry["text"], entry["is_held"]) == ("Cancel c003", True)
+    assert sheet.props["said"] == {"taken": True}
+    assert screen.platform.ordered == []
+    await asyncio.sleep(1.5 * UNDO_S)
     assert screen.platform.ordered == [Cancel(contract_id="c003")]
-    assert "ends with the next tick" in sheet.props["said"]["text"]
+    await screen.user.should_see("Ordered: c003 ends with the next tick")
+    assert element_of(screen.user, "undo-bar").props["entries"] == []
+
+
+async def test_a_cancel_that_was_undone_never_goes_out(screen: Screen) -> None:
+    screen.give_time_to_undo()
+    await opened(screen)
+    await send(screen, "contract-sheet", "orderCancel")
+    (entry,) = element_of(screen.user, "undo-bar").props["entries"]
+    await send(screen, "undo-bar", "orderUndo", {"key": entry["key"]})
+    await screen.user.should_see("Undone: Cancel c003")
+    assert element_of(screen.user, "undo-bar").props["entries"] == []
+    assert screen.platform.ordered == []
+    await send(screen, "undo-bar", "orderUndo", {"key": entry["key"]})
+    await screen.user.should_see("too late")
+
+
+async def test_a_refused_cancel_is_told_as_a_refusal_and_never_as_ordered(screen: Screen) -> None:
+    sheet = await opened(screen, "e001")
+    await send(screen, "contract-sheet", "orderCancel")
+    assert "no live contract 'e001'" in sheet.props["said"]["error"]
+    assert element_of(screen.user, "undo-bar").props["entries"] == []
+
+    async def refuse(*commands: Command) -> None:
+        raise CommandError("1000 commands are waiting: let the engine go on first")
+
+    screen.platform.order = refuse  # type: ignore[method-assign]
+    await opened(screen)
+    await send(screen, "contract-sheet", "orderCancel")
+    await asyncio.sleep(1.5 * UNDO_S)
+    await screen.user.should_see("Refused: Cancel c003: 1000 commands are waiting")
+
+
+async def test_no_event_of_the_browser_itself_orders_anything(screen: Screen) -> None:
+    """Esc closes a native dialog with an event named `cancel`, which once reached a listener of that name."""
+    sheet = await opened(screen)
+    heard = {listener.type for listener in sheet._event_listeners.values()}
+    assert heard == {"orderCancel", "orderExclude", "showEvidence"}
 
 
 async def test_evidence_is_downloaded_as_a_file(screen: Screen) -> None:
     await opened(screen)
-    await send(screen, "contract-sheet", "evidence")
+    await send(screen, "contract-sheet", "showEvidence")
     (response,) = screen.user.download.http_responses
     assert response.content.startswith(b"tick,timestamp_utc,contract_id,customer")
 
@@ -201,12 +238,12 @@ async def test_before_the_first_tick_the_page_stands_and_says_how_it_begins(scre
     await screen.user.open("/sla")
     assert element_of(screen.user, "contract-table").props["rows"] == {}
     assert element_of(screen.user, "credits-owed").props["text"] == "\u2013"
-    await send(screen, "contract-table", "open", {"id": "c003"})
+    await send(screen, "contract-table", "showContract", {"id": "c003"})
     await send(
         screen,
         "contract-sheet",
-        "exclude",
-        {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "x", "author": "y"},
+        "orderExclude",
+        {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "x"},
     )
     sheet = element_of(screen.user, "contract-sheet")
     assert sheet.props["said"] == {"error": "nothing has been settled yet: announce after the first tick"}

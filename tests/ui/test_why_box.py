@@ -19,7 +19,7 @@ async def box_of(screen: Screen) -> WhyBox:
 
 
 async def ask(screen: Screen, box: WhyBox, text: object) -> None:
-    screen.user.find(marker="why-box").trigger("ask", {"text": text})
+    screen.user.find(marker="why-box").trigger("askWhy", {"text": text})
     await screen.delivery()
 
 
@@ -86,6 +86,6 @@ async def test_claude_is_asked_only_by_its_own_button_and_its_failure_is_told(sc
     assert box.props["by_claude"] is True
     await ask(screen, box, "Why was Texas off?")
     assert box.props["answer"]["author"] == "stored decisions"
-    screen.user.find(marker="why-box").trigger("ask", {"text": "Why was Texas off?", "by_claude": True})
+    screen.user.find(marker="why-box").trigger("orderAnswer", {"text": "Why was Texas off?"})
     await screen.delivery()
     assert box.props["answer"]["sentences"] == ["AI busy"]

@@ -2,10 +2,17 @@
 
 from alembic import context
 
-from mara.store import claude_calls, hourly, ledger, people, rules_in_force
+from mara.store import claude_calls, hourly, ledger, order_tables, people, rules_in_force
 from mara.store.tables import Row
 
-OWNERS = (ledger.LedgerEntry, claude_calls.ClaudeRun, hourly.Hourly, people.User, rules_in_force.RulesLine)
+OWNERS = (
+    ledger.LedgerEntry,
+    claude_calls.ClaudeRun,
+    hourly.Hourly,
+    order_tables.Order,
+    people.User,
+    rules_in_force.RulesLine,
+)
 assert all(table.metadata is Row.metadata for table in OWNERS)
 
 context.configure(

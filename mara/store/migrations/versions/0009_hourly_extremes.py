@@ -7,7 +7,7 @@ from alembic import op
 from mara.store.append_only import protect
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0008"
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 EXACT: sa.types.TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")

@@ -1,0 +1,66 @@
+"""A tick entered into the day's sums."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from mara.core.arrays import Bools, Ints
+from mara.core.contract import UNPLACED, ContractBook
+from mara.core.day import NOT_BEGUN, Day
+from mara.core.dispatch import Allocation
+from mara.core.timegrid import TimeGrid
+from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from mara.core.world import Observation, World
+
+
+def day_after(
+    before: World, seen: Observation, done: Allocation, book: ContractBook, *, booked: int, grid: TimeGrid
+) -> Day:
+    """The sums after a tick, `book` the one after it; the same object where it adds nothing, as most ticks do."""
+    day, tick = before.day, before.tick
+    if day.first_tick == NOT_BEGUN or begins_day(tick, grid):
+        day = Day(first_tick=tick, cash_micro_usd=before.cash_micro_usd, refused_count=before.refused_count)
+    news: dict[str, int | float] = {}
+    if book is not before.book:
+        ended = len(before.book.contracts) + booked - len(book.contracts)
+        news["booked_count"], news["ended_count"] = day.booked_count + booked, day.ended_count + ended
+    if np.count_nonzero(done.moved_mw):
+        moves = done.served & (done.site != before.accounts.site) & (before.accounts.site != UNPLACED)
+        news["moved_count"] = day.moved_count + int(np.count_nonzero(moves))
+    over, ticks = rests_over(before, done, book)
+    if np.count_nonzero(over):
+        news["rested_count"] = day.rested_count + int(np.count_nonzero(over))
+        news["rest_ticks"] = day.rest_ticks + int(ticks[over].sum())
+    if tick % grid.ticks_per_hour == 0 or tick == day.first_tick:
+        news |= _extremes(day, seen)
+    return replace(day, **news) if news else day  # type: ignore[arg-type]
+
+
+def rests_over(before: World, done: Allocation, book: ContractBook) -> tuple[Bools, Ints]:
+    """Who rested up to this tick, or to the end of its contract with this tick, and for how many ticks (C,)."""
+    rested, rests = before.accounts.rest_ticks, done.scheduled
+    if not np.count_nonzero(rested):
+        return np.zeros(len(rests), dtype=np.bool_), rested
+    over = (rested > 0) & ~rests
+    if book is before.book or not np.count_nonzero(rests):
+        return over, rested
+    live = book.index_of
+    ends = rests & np.array([contract.id not in live for contract in before.book.contracts])
+    return over | ends, rested + ends
+
+
+def begins_day(tick: int, grid: TimeGrid) -> bool:
+    """Whether a UTC day begins with the tick."""
+    return grid.epoch_s(tick) % (HOURS_PER_DAY * SECONDS_PER_HOUR) == 0
+
+
+def _extremes(day: Day, seen: Observation) -> dict[str, int | float]:
+    news: dict[str, int | float] = {}
+    dearest = int(seen.energy_price_usd_per_mwh.argmax())
+    if seen.energy_price_usd_per_mwh[dearest] > day.dearest_usd_per_mwh:
+        news["dearest_usd_per_mwh"] = float(seen.energy_price_usd_per_mwh[dearest])
+        news["dearest_site"] = dearest
+    hottest = int(seen.dry_bulb_c.argmax())
+    if seen.dry_bulb_c[hottest] > day.hottest_c:
+        news["hottest_c"], news["hottest_site"] = float(seen.dry_bulb_c[hottest]), hottest
+    return news

@@ -1,0 +1,214 @@
+"""A real server with a login, and raw websocket messages: who sends one is who its connection belongs to, not whom it
+names.
+"""
+
+import asyncio
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import aiohttp
+import httpx
+import pytest
+import socketio
+
+from mara.api.identity import COOKIE
+from mara.api.secrets import digest_of, new_session
+from mara.bootstrap import people_of
+from mara.settings import Settings
+from mara.store.people import Person, Session, Visit
+from tests.browser.conftest import END_TIMEOUT_S, ROOT, environment, free_port
+
+ROLES = {"ada": "operator", "bob": "operator", "vic": "viewer"}
+BY = Visit(at_epoch_s=0, actor="test", address="", action="prepared")
+CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")
+ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)
+SOCKET_PATH = "/_nicegui_ws/socket.io"
+Web: TypeAlias = list[aiohttp.ClientSession]
+"""What a test has open."""
+HEARD_S = 0.3
+"""How long a message takes to be obeyed, at most."""
+
+
+@dataclass
+class Server:
+    address: str
+    database: Path
+
+    def session_of(self, name: str) -> str:
+        """Somebody's new session, without the form: logins are counted."""
+        people, secret = people_of(Settings(database_url=f"sqlite:///{self.database}")), new_session()
+        until = int(datetime.now(UTC).timestamp()) + 3_600
+        people.issue(Session, digest_of(secret), Person(name=name, role=ROLES[name]), until=until, by=BY)
+        people.close()
+        return secret
+
+    def change(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("sockets")
+    people = people_of(Settings(database_url=f"sqlite:///{folder / 'mara.db'}"))
+    for name, role in ROLES.items():
+        people.add(Person(name=name, role=role), "no password fits", by=BY)
+    people.close()
+    port = free_port()
+    env = environment() | {"MARA_AUTH": "on", "PYTHONPATH": str(ROOT)}
+    words = ["pages", "run", "--no-browser", "--optimizer", "rules", "--speed", "60", "--port", str(port)]
+    with subprocess.Popen(
+        [sys.executable, "-m", *words], cwd=folder, env=env, stdout=subprocess.PIPE, text=True
+    ) as app:
+        assert app.stdout is not None
+        try:
+            assert f"http://127.0.0.1:{port}" in app.stdout.readline()
+            yield Server(f"http://127.0.0.1:{port}", folder / "mara.db")
+        finally:
+            app.terminate()
+            app.wait(END_TIMEOUT_S)
+
+
+@dataclass
+class Somebody:
+    """Logged in, with a page of their own and its elements as the server sent them."""
+
+    server: Server
+    name: str
+    web: Web
+    cookie: str = ""
+    client_id: str = ""
+    elements: dict[str, Any] = field(default_factory=dict)
+    socket: Any = None
+
+    async def arrive(self, path: str = "/") -> "Somebody":
+        """Load a page in a session of one's own, and connect its websocket."""
+        self.cookie = f"{COOKIE}={self.server.session_of(self.name)}"
+        async with httpx.AsyncClient(base_url=self.server.address) as browser:
+            page = (await browser.get(path, headers={"cookie": self.cookie, "accept": "text/html"})).text
+        found = CLIENT_ID.search(page)
+        assert found is not None
+        self.client_id = found[1]
+        self.elements = json.loads(unescaped(page))
+        self.socket = await self.connected(self.client_id)
+        return self
+
+    async def connected(self, client_id: str, tab: str = "") -> Any:
+        """A websocket in this person's session that shakes hands for a page, or for none."""
+        session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self.web.append(session)
+        socket = socketio.AsyncClient(reconnection=False, http_session=session)
+        tab = tab or f"tab-{self.name}"
+        is_bare = not client_id
+        query = f"client_id={client_id}&next_message_id=0&implicit_handshake=true&tab_id={tab}&document_id=d"
+        headers = {"cookie": self.cookie, "origin": self.server.address}
+        address = self.server.address if is_bare else f"{self.server.address}?{query}"
+        await socket.connect(address, headers=headers, socketio_path=SOCKET_PATH, transports=["websocket"])
+        return socket
+
+    def click_on(self, label: str, page: "Somebody | None" = None) -> dict[str, Any]:
+        """The message that a press of a button makes, on this page or on another's."""
+        page = page or self
+        for number, element in page.elements.items():
+            if element.get("props", {}).get("aria-label") == label:
+                (listener,) = (one for one in element["events"] if one["type"] == "click")
+                return {
+                    "id": int(number),
+                    "client_id": page.client_id,
+                    "listener_id": listener["listener_id"],
+                    "args": ["{}"],
+                }
+        raise AssertionError(f"no {label} on the page of {page.name}")
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[Web]:
+    """Closes every connection of a test at its end, also those that were refused."""
+    sessions: Web = []
+    yield sessions
+    for session in sessions:
+        await session.close()
+
+
+def unescaped(page: str) -> str:
+    """The elements of a page, which NiceGUI sends as JSON with the signs of HTML written as entities."""
+    found = ELEMENTS.search(page)
+    assert found is not None
+    text = found[1]
+    for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&#96;", "`"), ("&#36;", "$"), ("&amp;", "&")):
+        text = text.replace(entity, sign)
+    return text
+
+
+async def is_paused(somebody: Somebody) -> bool:
+    """Whether simulated time stands still, a moment after."""
+    await asyncio.sleep(HEARD_S)
+    async with httpx.AsyncClient(base_url=somebody.server.address) as browser:
+        return bool((await browser.get("/api/ready", headers={"cookie": somebody.cookie})).json()["state"] == "paused")
+
+
+async def test_a_socket_that_names_the_page_of_somebody_else_is_cut_and_changes_nothing(
+    server: Server, web: Web
+) -> None:
+    ada, vic = await Somebody(server, "ada", web).arrive(), await Somebody(server, "vic", web).arrive()
+    await vic.socket.emit("event", vic.click_on("Pause", ada))
+    assert not await is_paused(vic)
+    assert not vic.socket.connected
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await vic.connected(ada.client_id, "tab-ada")
+    other = await vic.connected("")
+    shaken = {"client_id": ada.client_id, "tab_id": "tab-ada", "document_id": "d"}
+    answers: asyncio.Queue[Any] = asyncio.Queue()
+    await other.emit("handshake", shaken, callback=answers.put)
+    await other.emit("event", vic.click_on("Pause", ada))
+    assert not await is_paused(vic)
+    assert not other.connected
+    assert answers.empty() or answers.get_nowait() is False
+    assert ada.socket.connected
+    await ada.socket.emit("event", ada.click_on("Pause"))
+    assert await is_paused(ada), "its own page's socket does what it may"
+    await ada.socket.emit("event", ada.click_on("Resume"))
+    assert not await is_paused(ada)
+    assert "named a page that is not its own" in (server.database.parent / "app.log").read_text(encoding="utf-8")
+
+
+async def test_another_operators_page_is_not_ones_own_either(server: Server, web: Web) -> None:
+    """What is written down as ordered by bob was ordered by bob."""
+    ada, bob = await Somebody(server, "ada", web).arrive(), await Somebody(server, "bob", web).arrive()
+    await bob.socket.emit("event", bob.click_on("Pause", ada))
+    assert not await is_paused(bob)
+    assert not bob.socket.connected
+
+
+async def test_a_viewers_page_has_no_order_and_a_role_that_was_taken_counts_from_the_next_message(
+    server: Server, web: Web
+) -> None:
+    vic, ada = await Somebody(server, "vic", web).arrive("/sla"), await Somebody(server, "ada", web).arrive()
+    heard = {event["type"] for element in vic.elements.values() for event in element.get("events", [])}
+    assert not [name for name in heard if name.startswith("order") and name != "orderUndo"]
+    server.change("UPDATE users SET role = 'viewer' WHERE name = 'ada'")
+    await ada.socket.emit("event", ada.click_on("Pause"))
+    assert not await is_paused(vic)
+    server.change("UPDATE users SET role = 'operator' WHERE name = 'ada'")
+    ada = await Somebody(server, "ada", web).arrive()
+    await ada.socket.emit("event", ada.click_on("Pause"))
+    assert await is_paused(vic)
+    server.change("DELETE FROM sessions WHERE name = 'ada'")
+    await ada.socket.emit("event", ada.click_on("Resume"))
+    assert await is_paused(vic), "the session is over, and so is what it may"
+
+
+async def test_a_socket_without_a_session_is_not_opened(server: Server, web: Web) -> None:
+    ada = await Somebody(server, "ada", web).arrive()
+    ada.cookie = ""
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await ada.connected(ada.client_id, "tab-ada")

@@ -1,0 +1,99 @@
+"""A live run with its API on a socket, in a process of its own, that also orders as a page does: by the platform's
+methods. It says on its output what it was told: a line for each order, once it is confirmed.
+
+``python -m tests.scenarios.order_server DATABASE_URL PORT PAGE_ORDERS_PER_S FAULT`` where FAULT is ``none``, ``full``
+(the disk is full after a second) or ``checkpoint`` (every few commits is followed by one).
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from mara.api.app import Beside, api_of
+from mara.api.gate import Gate
+from mara.api.origins import Origins
+from mara.bootstrap import platform_of
+from mara.core.commands import Outage, Restore
+from mara.core.quote import Ask
+from mara.errors import MaraError
+from mara.runtime.clock import SystemClock
+from mara.runtime.platform import Platform
+from mara.settings import Settings
+from mara.store.connection import pragma
+
+SPEED = 3_000.0
+"""Ten ticks a second."""
+PAGES_A_CHECKPOINT = 40
+FULL_AFTER_S = 1.0
+
+
+def say(**said: Any) -> None:
+    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.flush()
+
+
+async def order_as_a_page_does(platform: Platform, pause_s: float) -> None:
+    for number in count():
+        await asyncio.sleep(pause_s)
+        try:
+            if number % 4 == 3:
+                quote = await platform.quote(Ask(tier="flexible", power_mw=0.01, duration_h=100.0))
+                if quote.refusal:
+                    continue
+                say(contract=(await platform.book(quote.id, "page")).contract_id)
+            else:
+                site = "iceland_is" if number % 2 else "texas_us"
+                known = platform.latest.read().snapshot
+                site = known.sites[number % 2].id if known else site
+                command = Restore(site_id=site) if number % 4 == 1 else Outage(site_id=site, duration_ticks=1)
+                say(orders=(await platform.order(command)).numbers)
+        except MaraError as error:
+            say(refused=str(error))
+
+
+async def fill_the_disk(platform: Platform, fault: str) -> None:
+    assert platform._store is not None
+    connection = platform._store._connection
+    if fault == "checkpoint":
+        pragma(connection, f"wal_autocheckpoint = {PAGES_A_CHECKPOINT}")
+    if fault == "full":
+        await asyncio.sleep(FULL_AFTER_S)
+        pragma(connection, "max_page_count = 1")
+
+
+def main(url: str, port: int, page_orders_per_s: float, fault: str) -> None:
+    platform = platform_of(Settings(database_url=url, optimizer="rules", speed=SPEED))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await platform.start()
+        tasks = [asyncio.create_task(fill_the_disk(platform, fault))]
+        if page_orders_per_s:
+            tasks.append(asyncio.create_task(order_as_a_page_does(platform, 1.0 / page_orders_per_s)))
+        yield
+        for task in tasks:
+            task.cancel()
+        await platform.stop()
+
+    origins = Origins.of(host="127.0.0.1", scheme="http", allowed_hosts=(), is_open=False)
+    app = Gate(
+        Beside(Starlette(lifespan=lifespan), api=api_of(platform)),
+        origins=origins,
+        clock=SystemClock(),
+        doorkeeper=None,
+        limited=False,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the server ends in order first, and hands it on to this
+    uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=2)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])

@@ -1,0 +1,178 @@
+"""Changes that nobody should make, drawn at random: values, rows and single bits of a stored run."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from mara.core.world import first_world
+from mara.store.claude_calls import ClaudeCalls, RunNote
+from mara.store.people import People, Person, Session, Token, Visit
+from mara.store.store import Store
+from mara.store.tables import Row as Table
+from tests.store.databases import ON_A_SERVER, columns_of, connected, tables_of, url_of
+from tests.store.runs import go_on, record, small_charter
+
+NOW_S = 1_700_000_000
+UPDATE, DELETE, INSERT = KINDS_OF_CHANGE = ("update", "delete", "insert")
+Row = tuple[Any, ...]
+
+
+def full_run(path: Path, ticks: int) -> Path:
+    """A stored run with everything in it: users, tokens, sessions, Claude, contracts, closed windows, outages."""
+    charter = small_charter()
+    store = Store.open(url_of(path))
+    store.begin(record(charter), first_world(charter))
+    go_on(store, ticks // 2)
+    calls = ClaudeCalls(store)
+    for number in (1, 2, 3):
+        asked = calls.reserve(NOW_S + number, 900)
+        if number < 3:
+            calls.settle(asked, 700, f"req_{number}")
+        note = RunNote(
+            asked_epoch_s=NOW_S,
+            tick=number,
+            outcome="kept",
+            message="none better",
+            model="m",
+            request_id=f"req_{number}",
+            snapshot_hash="ab",
+            prompt_version="1",
+            cost_micro_usd=700,
+        )
+        calls.note(note)
+    people = People.open(url_of(path))
+    for number, name in enumerate(("ann", "bob", "eve")):
+        by = Visit(at_epoch_s=NOW_S + number, actor="root", address="::1", action=f"added {name}")
+        people.add(Person(name=name, role="admin"), f"$argon2id${name}", by=by)
+        for kind in (Token, Session):
+            person, digest = Person(name=name, role="viewer"), bytes([number]) * 32
+            people.issue(kind, digest, person, until=NOW_S * 2, by=by)
+    people.remove("eve", by=Visit(at_epoch_s=NOW_S, actor="root", address="", action="removed eve"))
+    people.note(Visit(at_epoch_s=NOW_S, actor="bob", address="", action="login refused"))
+    people.close()
+    go_on(store, ticks - ticks // 2)
+    store.close()
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done to which table; `column` is empty for whole rows."""
+
+    kind: str
+    table: str
+    column: str = ""
+
+
+def drawn(path: Path, random: Random, count: int) -> Iterator[Change]:
+    """Changes over all tables in turn, those of values twice as often as those of rows."""
+    tables = [table for table in tables_of(path) if table != "alembic_version"]
+    for number in range(count):
+        table = tables[number % len(tables)]
+        kind = random.choice((UPDATE, UPDATE, DELETE, INSERT))
+        yield Change(kind, table, random.choice(columns_of(path, table)) if kind == UPDATE else "")
+
+
+def make(path: Path, change: Change, random: Random) -> bool:
+    """Make a change past every guard, and leave the guards as they were; whether there was anything to change."""
+    with unguarded(path) as connection:
+        return make_in(connection, columns_of(path, change.table), change, random)
+
+
+def make_in(connection: Any, columns: list[str], change: Change, random: Random) -> bool:
+    """The same, in a connection that no guard holds."""
+    is_file = isinstance(connection, sqlite3.Connection)
+    mark, same = ("?", " IS ") if is_file else ("%s", " IS NOT DISTINCT FROM ")
+    rows = [tuple(row) for row in connection.execute(f"SELECT * FROM {change.table}").fetchall()]
+    if not rows:
+        return False
+    row, table = random.choice(rows), Table.metadata.tables[change.table]
+    where = " AND ".join(f"{name}{same}{mark}" for name in columns)
+    if change.kind == DELETE:
+        return _tried(connection, f"DELETE FROM {change.table} WHERE {where}", row)
+    if change.kind == UPDATE:
+        value = _other(row[columns.index(change.column)], table.columns[change.column].type.python_type, random)
+        statement = f"UPDATE {change.table} SET {change.column} = {mark} WHERE {where}"
+        return _tried(connection, statement, (value, *row))
+    keys = {column.name for column in table.columns if column.primary_key or column.unique}
+    foreign = [_other(v, int, random) if name in keys else v for name, v in zip(columns, row, strict=True)]
+    marks = ", ".join(mark for _ in columns)
+    return _tried(connection, f"INSERT INTO {change.table} VALUES ({marks})", tuple(foreign))
+
+
+def _tried(connection: Any, statement: str, values: Row) -> bool:
+    """Whether the database took it: a key that is there already, or nothing for a column that needs something, it does
+    not.
+    """
+    try:
+        return bool(connection.execute(statement, values).rowcount)
+    except Exception as error:  # each driver has its own
+        if type(error).__name__ in ("IntegrityError", "UniqueViolation", "CheckViolation", "NotNullViolation"):
+            return False
+        raise
+
+
+def _other(value: Any, kind: type, random: Random) -> Any:
+    """Another value of the same kind."""
+    if value is None:
+        return {int: 7, float: 7.5, str: "seven"}.get(kind, b"seven")
+    if isinstance(value, bytes):
+        place = random.randrange(len(value)) if value else 0
+        turned = value[place] ^ (1 << random.randrange(8)) if value else 0
+        return value[:place] + bytes([turned]) + value[place + 1 :]
+    if isinstance(value, str):
+        return random.choice((value + "x", value[:-1] + "~", "")) if value else "x"
+    return value + random.choice((1, -1, 1_000, 1_000_000))
+
+
+@contextmanager
+def unguarded(path: Path) -> Iterator[Any]:
+    """A connection that triggers and checks do not hold; they are there again afterwards."""
+    with connected(path) as connection:
+        if path.suffix == ON_A_SERVER:
+            connection.execute("SET session_replication_role = replica")
+            yield connection
+            return
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        yield connection
+        for _, sql in triggers:
+            connection.execute(sql)
+        connection.execute("COMMIT")
+
+
+def dump(path: Path) -> dict[str, Any] | None:
+    """All that a file says, as bytes where it is text; None where it cannot be read."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            connection.text_factory = bytes
+            tables = [
+                str(row[0], "utf-8")
+                for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            ]
+            found: dict[str, Any] = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+            found["sqlite_master"] = connection.execute(
+                "SELECT type, name, tbl_name, sql FROM sqlite_master"
+            ).fetchall()
+            return found
+    except (sqlite3.Error, UnicodeDecodeError, OverflowError):
+        return None
+
+
+def flip(path: Path, random: Random) -> tuple[int, int]:
+    """Turn one bit of a file over; which."""
+    place, bit = random.randrange(path.stat().st_size), random.randrange(8)
+    with path.open("r+b") as file:
+        file.seek(place)
+        old = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([old ^ (1 << bit)]))
+    return place, bit

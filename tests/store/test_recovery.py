@@ -1,0 +1,277 @@
+"""What a crash leaves is recovered and not called damaged; what is damaged comes back by the words of the refusal."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from mara.errors import StoreBlocked, StoreRefused
+from mara.store import schema, upkeep
+from mara.store.backup import back_up_beside, fault_of
+from mara.store.connection import pragma
+from mara.store.store import Store
+from tests.cli.console import ran
+from tests.scenarios import killed
+from tests.store.databases import contents, url_of
+from tests.store.runs import go_on, stored_run
+
+PAGE_BYTES = 4_096
+
+
+def interrupted_checkpoint(folder: Path) -> Path:
+    """A database as a kill in the middle of a checkpoint leaves it: page 1 is new, and counts pages that only the log
+    has.
+    """
+    live = folder / "live.db"
+    store = stored_run(live, 150)
+    log = live.with_name("live.db-wal").read_bytes()
+    before = live.stat().st_size
+    pragma(store._connection, "wal_checkpoint(PASSIVE)")
+    after = live.read_bytes()
+    assert len(after) > before + 2 * PAGE_BYTES
+    path = folder / "mara.db"
+    path.write_bytes(after[: (before + PAGE_BYTES) // PAGE_BYTES * PAGE_BYTES])
+    path.with_name("mara.db-wal").write_bytes(log)
+    store.close()
+    return path
+
+
+def ticks_in(path: Path) -> int:
+    store = Store.open(url_of(path))
+    try:
+        return store.reading.next_tick()
+    finally:
+        store.close()
+
+
+def test_a_checkpoint_that_was_interrupted_is_finished_and_not_called_damage(tmp_path: Path) -> None:
+    path = interrupted_checkpoint(tmp_path)
+    assert upkeep.check(url_of(path)).findings == ()
+    assert ticks_in(path) == 150
+    assert contents(path) == contents(tmp_path / "live.db")
+
+
+@pytest.mark.parametrize("words", [("db", "upgrade"), ("simulate", "--ticks", "1"), ("db", "backup", "copy.db")])
+def test_no_command_refuses_it_either(tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = interrupted_checkpoint(tmp_path)
+    outcome = ran(*words, database_url=url_of(path))
+    assert "damaged" not in outcome.err
+    assert words[0] == "simulate" or outcome.exit_code == 0  # the small run is none that the settings describe
+
+
+def test_a_kill_inside_an_upgrade_leaves_a_database_that_opens(tmp_path: Path) -> None:
+    path = interrupted_checkpoint(tmp_path)
+    witness = killed.lived(path, 200, killed.Death(killed.IN_MIGRATION))
+    assert witness.was_killed
+    assert ticks_in(path) == 150
+    assert upkeep.check(url_of(path)).findings == ()
+
+
+# --- what is really damaged
+
+
+def noise(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(5 * PAGE_BYTES)
+        file.write(os.urandom(8 * PAGE_BYTES))
+
+
+def cut_short(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2 // PAGE_BYTES * PAGE_BYTES)
+
+
+def emptied(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def overwritten(path: Path) -> None:
+    path.write_text("no database " * 1_000, encoding="utf-8")
+
+
+DAMAGES = (noise, cut_short, emptied, removed, overwritten)
+
+
+@pytest.fixture
+def backed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of 30 ticks with a backup of 20, and the log of the last ten beside it, as a kill leaves it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MARA_DATABASE_URL", "sqlite:///mara.db")
+    path = tmp_path / "mara.db"
+    stored_run(path, 20).close()
+    back_up_beside(path)
+    store = Store.open(url_of(path))
+    go_on(store, 10)
+    log = path.with_name("mara.db-wal")
+    kept = log.read_bytes()
+    store.close()
+    log.write_bytes(kept)
+    path.with_name("mara.db-shm").write_bytes(b"of another time")
+    return path
+
+
+def remedies_in(message: str) -> list[list[str]]:
+    """The commands that a refusal names, as they would be typed."""
+    return [shlex.split(command)[1:] for command in re.findall("`(mara db [^`]+)`", message)]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_the_first_remedy_of_a_refusal_gives_the_backup_and_the_run_goes_on(backed_up: Path, damage: object) -> None:
+    damage(backed_up)  # type: ignore[operator]
+    with pytest.raises(StoreRefused) as refusal:
+        Store.open(url_of(backed_up))
+    restore, begin_anew = remedies_in(str(refusal.value))
+    assert (restore, begin_anew) == (["db", "restore"], ["db", "init", "--force"])
+    outcome = ran(*restore)
+    assert outcome.exit_code == 0, outcome.err
+    assert "mara.db.backup-0001" in outcome.out
+    assert "mara.db.set-aside-1" in outcome.out
+    assert not backed_up.with_name("mara.db-wal").exists()
+    assert backed_up.with_name("mara.db.set-aside-1-wal").exists()
+    assert ran("db", "check").exit_code == 0
+    store = Store.open(url_of(backed_up))
+    assert store.reading.next_tick() == 20
+    assert store.loss == ""
+    go_on(store, 5)
+    store.close()
+    assert upkeep.check(url_of(backed_up)).findings == ()
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_the_other_remedy_begins_anew(backed_up: Path, damage: object) -> None:
+    damage(backed_up)  # type: ignore[operator]
+    for backup in backed_up.parent.glob("*.backup-*"):
+        backup.unlink()
+    with pytest.raises(StoreRefused, match="no good backup") as refusal:
+        Store.open(url_of(backed_up))
+    (begin_anew,) = remedies_in(str(refusal.value))
+    assert ran(*begin_anew).exit_code == 0
+    store = Store.open(url_of(backed_up))
+    assert store.run is None
+    store.close()
+    assert ran("db", "check").exit_code == 0
+
+
+def test_a_backup_may_be_named_and_must_be_a_good_one(backed_up: Path) -> None:
+    back_up_beside(backed_up)
+    for wrong, why in (("nothing.db", "there is none"), ("text", "damaged")):
+        Path("text").write_text("no database " * 100, encoding="utf-8")
+        outcome = ran("db", "restore", wrong)
+        assert outcome.exit_code == 4
+        assert why in outcome.complaint
+    assert ticks_in(backed_up) == 30
+    assert ran("db", "restore", "mara.db.backup-0001").exit_code == 0
+    assert ticks_in(backed_up) == 20
+    for backup in backed_up.parent.glob("*.backup-*"):
+        backup.unlink()
+    assert "name one" in ran("db", "restore").complaint
+
+
+def test_what_a_named_copy_has_in_its_log_is_put_back_too(backed_up: Path) -> None:
+    folder = backed_up.with_name("elsewhere")
+    folder.mkdir()
+    copy = interrupted_checkpoint(folder)
+    assert ran("db", "restore", copy).exit_code == 0
+    assert ticks_in(backed_up) == 150
+    assert upkeep.check(url_of(backed_up)).findings == ()
+
+
+def test_nobody_restores_under_a_running_mara(backed_up: Path) -> None:
+    store = Store.open(url_of(backed_up))
+    try:
+        assert f"process {os.getpid()}" in ran("db", "restore").complaint
+    finally:
+        store.close()
+
+
+def test_the_backup_of_a_failed_upgrade_is_not_put_under_the_old_log(
+    backed_up: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert backed_up.with_name("mara.db-wal").exists()
+
+    def failing(*_: object) -> None:
+        raise ValueError("too late")
+
+    monkeypatch.setattr(schema, "revision_of", lambda _: "0001")
+    monkeypatch.setattr(schema, "_migrate", failing)
+    with pytest.raises(Exception, match="it is as it was"):
+        schema.upgrade(backed_up)
+    monkeypatch.undo()
+    assert fault_of(backed_up) is None
+    assert ticks_in(backed_up) == 30
+
+
+# --- a full disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with four megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "mara-test", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+_FILLING = """
+import sys
+from pathlib import Path
+from mara.errors import StoreBlocked
+from mara.store.store import Store
+from tests.store.databases import url_of
+from tests.store.runs import go_on
+
+store = Store.open(url_of(Path(sys.argv[1])))
+try:
+    go_on(store, 100_000)
+except StoreBlocked as error:
+    print(error, flush=True)
+sys.stdin.read()
+store.close()
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["an end", "a kill"])
+def test_a_disk_that_was_full_at_the_end_leaves_a_database_that_opens_when_there_is_room(
+    small_disk: Path, end: signal.Signals
+) -> None:
+    path = small_disk / "mara.db"
+    stored_run(path, 10).close()
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(2_000_000))
+    with subprocess.Popen(
+        [sys.executable, "-c", _FILLING, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout
+        assert writer.stdin
+        said = writer.stdout.readline()
+        assert "disk full at tick" in said
+        if end is signal.SIGKILL:
+            writer.kill()
+        else:
+            writer.stdin.close()
+    with suppress(StoreBlocked):  # while it is full, either is right; to call it damaged is not
+        Store.open(url_of(path)).close()
+    ballast.unlink()
+    stored = re.search(r"at tick (\d+)", said)
+    assert stored
+    assert ticks_in(path) == int(stored[1])
+    assert upkeep.check(url_of(path)).findings == ()

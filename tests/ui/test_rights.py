@@ -1,0 +1,195 @@
+"""Every control of every page, tried by somebody who may only look: none goes through, whichever page names it.
+
+Controls are found, not listed: all elements of all pages with their listeners. A new one is tried too, and fails until
+it is said here what a browser sends with it.
+"""
+
+import asyncio
+import inspect
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from nicegui import Client
+
+from mara.api.identity import CALLER, LOCAL, SCOPE_KEY, Identity
+from mara.api.rights import RIGHTS, Deed
+from mara.core.quote import Ask
+from mara.errors import CommandError
+from mara.runtime.advisor import Advisor
+from mara.store.people import ROLES
+from pages import live
+from tests.ui.conftest import UNDO_S, Screen, element_of
+from tests.ui.platform import FakePlatform
+from tests.ui.quotes import quote_for
+from tests.ui.test_backtest_page import ENTERED
+from tests.ui.test_reasoning import READY
+
+PAGES = ("/", "/sla", "/optimizer", "/backtest", "/help", "/sites/oslo")
+READS = {"series", "start", "stop", "latest", "archive", "advisor"}
+"""Of what pages may ask of the engine; everything else changes something."""
+CHANGES = {name for name in vars(live.Platform) if not name.startswith("_")} - READS
+SENT: dict[str, Any] = {
+    "click": {},
+    "showContract": {"id": "c003"},
+    "showInside": {"key": "1"},
+    "showEvidence": {},
+    "askWhy": {"text": "Why was Texas off?"},
+    "orderAnswer": {"text": "Why was Texas off?"},
+    "orderAdvice": {},
+    "orderQuote": {"tier": "premium", "power": "5", "hours": "48", "number": 3},
+    "orderBook": {"id": "q-0001", "customer": "Acme"},
+    "orderCancel": {},
+    "orderExclude": {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "limit"},
+    "orderDown": {"sites": ["oslo"], "minutes": 60},
+    "orderRestore": {"sites": ["oslo"]},
+    "orderWork": {**ENTERED, "seed": "1", "scenarios": "2", "days": "1", "workers": "1"},
+    "orderUndo": {"key": "1"},
+}
+"""What a browser sends with each event that the server listens to."""
+OF_NICEGUI = {"sub_pages_open", "sub_pages_navigate", "update:modelValue"}
+"""What its own elements listen to."""
+FIRST = ("showContract",)
+"""Opens what later events are about."""
+
+
+class Watched(FakePlatform):
+    """Notes which changing calls reach the engine, the workbench and the server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached: list[str] = []
+        self.advisor = cast(Advisor, SimpleNamespace(state=READY, converse=self._note("explained")))
+        self.latest.tell(READY)
+        self.quotes["q-0001"] = quote_for(Ask(tier="premium", power_mw=5.0, duration_h=48.0), self.tick + 1)
+        for name in CHANGES:
+            setattr(self, name, self._noted(name, getattr(self, name)))
+
+    def _note(self, name: str) -> Any:
+        def note(*_: object, **__: object) -> None:
+            self.reached.append(name)
+            raise CommandError("noted")
+
+        return note
+
+    def _noted(self, name: str, call: Any) -> Any:
+        def noted(*given: Any, **named: Any) -> Any:
+            if not named.get("only_look"):
+                self.reached.append(name)
+            return call(*given, **named)
+
+        return noted
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePlatform:
+    monkeypatch.setitem(SENT["orderWork"], "history", str(tmp_path))
+    return Watched()
+
+
+@pytest.fixture
+def reached(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which changing calls got through, whatever they lead to."""
+    watched = cast(Watched, screen.platform)
+    workbench = type(screen.desk._workbench)  # of this screen: its modules are loaded anew
+    monkeypatch.setattr(workbench, "start", lambda self, task: watched.reached.append("start_work"))
+    monkeypatch.setattr(workbench, "cancel", lambda self: watched.reached.append("end_work"))
+    screen.desk.begin_anew = lambda: watched.reached.append("new_run")
+    return watched.reached
+
+
+def act(role: str) -> None:
+    """From here on, messages of this test come by the connection of somebody in that role."""
+    CALLER.set({"type": "websocket", "headers": [], SCOPE_KEY: Identity(name="vic", role=role)})
+
+
+def listeners_of(client: Client) -> list[tuple[int, str, str]]:
+    """Element, listener and type of all that a browser can send to the server from a page, in a useful order."""
+    found = [
+        (element.id, listener.id, listener.type)
+        for element in client.elements.values()
+        for listener in element._event_listeners.values()
+        if listener.handler is not None and listener.js_handler is None and listener.type not in OF_NICEGUI
+    ]
+    return sorted(found, key=lambda one: one[2] not in FIRST)
+
+
+async def try_everything(screen: Screen) -> None:
+    """Send every event of every page, as a websocket would."""
+    for path in PAGES:
+        client = await screen.open(path)
+        for element, listener, kind in listeners_of(client):
+            assert kind in SENT, f"{path}: say in SENT what a browser sends with {kind!r}"
+            message = {"id": element, "client_id": client.id, "listener_id": listener}
+            client.handle_event({**message, "args": [json.dumps(SENT[kind])]})
+            await asyncio.sleep(0.004)
+    await asyncio.sleep(1.5 * UNDO_S)
+
+
+async def test_whoever_may_only_look_changes_nothing_by_any_control_of_any_page(
+    screen: Screen, reached: list[str]
+) -> None:
+    """The pages were served to somebody who may everything; the messages come from a viewer."""
+    act("viewer")
+    await try_everything(screen)
+    assert reached == []
+
+
+async def test_an_operator_reaches_every_changing_call_by_some_control(screen: Screen, reached: list[str]) -> None:
+    """So that the test above tries all there is, with what would have gone through."""
+    act("operator")
+    await try_everything(screen)
+    expected = CHANGES | {"start_work", "end_work", "new_run", "explained"}
+    assert set(reached) == expected
+
+
+async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["pages.callers"], "who_looks", lambda: Identity(name="vic", role="viewer"))
+    screen.desk.begin_anew = lambda: None
+    for path in PAGES:
+        client = await screen.open(path)
+        kinds = {kind for _, _, kind in listeners_of(client)}
+        assert kinds <= {"showContract", "showInside", "showEvidence", "askWhy", "orderUndo"}, path
+        for marker in ("Pause", "Resume", "optimize-now", "outage", "bt-cancel", "begin-anew"):
+            await screen.user.should_not_see(marker=marker)
+    await screen.open("/sla")
+    await screen.user.should_see("No quotes and bookings here: that needs the role operator, vic is viewer")
+    assert element_of(screen.user, "contract-sheet").props["forbidden"].startswith("that needs the role operator")
+    await screen.open("/backtest")
+    assert element_of(screen.user, "backtest-form").props["forbidden"].startswith("that needs the role operator")
+
+
+async def test_every_call_of_the_wrapper_is_judged_and_needs_what_the_table_says(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that no control leads to yet."""
+    judged: list[Deed] = []
+
+    async def judge(_: object, deed: Deed) -> Identity:
+        judged.append(deed)
+        raise CommandError("not judged kindly")
+
+    monkeypatch.setattr(sys.modules["pages.authorization"], "permit", judge)
+    act("admin")
+    calls = {name: call for name, call in vars(type(screen.desk)).items() if inspect.iscoroutinefunction(call)}
+    for name, call in calls.items():
+        places = list(inspect.signature(call).parameters.values())[1:]
+        given = [cast(Any, None) for place in places if place.kind is place.POSITIONAL_OR_KEYWORD]
+        before = len(judged)
+        if name == "order":
+            continue  # judged by the kind of each command, below
+        with pytest.raises(CommandError, match="not judged kindly"):
+            await call(screen.desk, *given)
+        assert len(judged) == before + 1, name
+    assert set(judged) == set(Deed) - {Deed.OUTAGE, Deed.RESTORE}
+
+
+def test_the_table_of_rights_names_every_deed_and_no_viewer_may_any() -> None:
+    assert set(RIGHTS) == set(Deed)
+    assert all(ROLES.index(role) > ROLES.index("viewer") for role in RIGHTS.values())
+    assert LOCAL.may("admin")
