@@ -104,7 +104,7 @@ class ContractSnapshot:
     is_on_target: bool = True
     """Availability so far meets the target; early in a window it may not, and the promise be kept all the same."""
     is_resting: bool = False
-    """Off in this tick on purpose, inside its error budget, as the plan means it."""
+    """Off in this tick on purpose, as the plan means it: inside its error budget, or broken where that costs less."""
 
     @property
     def is_stranded(self) -> bool:

@@ -49,14 +49,12 @@ class _Seen:
     unplanned: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MOST_SEEN))
     """Tick, and how many unplanned bad ticks there were up to it."""
     unplanned_ticks: int = 0
-    was_broken: bool = False
-    """Broken when it was first seen: nobody knows any more by what."""
 
     def see(self, contract: ContractSnapshot, tick: int) -> None:
         """Count what came since the last look."""
         if contract.bad_ticks < self.bad_ticks:  # a new measurement window
             self.unplanned.clear()
-            self.unplanned_ticks, self.was_broken, self.bad_ticks = 0, False, 0
+            self.unplanned_ticks = self.bad_ticks = 0
         if contract.is_stranded:
             self.unplanned_ticks += contract.bad_ticks - self.bad_ticks
         self.bad_ticks = contract.bad_ticks
@@ -83,7 +81,7 @@ class Watch:
         snapshot = published.snapshot
         tick = snapshot.tick if snapshot is not None else 0
         found = list(self._state_alerts(published, tick))
-        if snapshot is not None and snapshot.tick != self._tick:
+        if snapshot is not None and snapshot.tick != self._tick and published.state is not EngineState.FINISHED:
             self._tick = snapshot.tick
             found += self._fleet_alerts(snapshot)
         return tuple(found)
@@ -122,7 +120,7 @@ class Watch:
         for contract in snapshot.contracts:
             kept = self._seen.get(contract.id)
             if kept is None:
-                kept = _Seen(contract.bad_ticks, was_broken=contract.bad_ticks > contract.budget_ticks)
+                kept = _Seen(contract.bad_ticks)
             kept.see(contract, snapshot.tick)
             seen[contract.id] = kept
         self._seen = seen
@@ -176,7 +174,7 @@ def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
             continue
         of = seen[contract.id]
         if contract.bad_ticks > contract.budget_ticks:
-            if of.unplanned_ticks or of.was_broken:
+            if of.unplanned_ticks:  # not what was broken before anybody watched, nor what the plan broke
                 why = (
                     f"its window closes in breach, {contract.bad_ticks} bad ticks where {contract.budget_ticks} are "
                     "tolerated"
