@@ -47,7 +47,7 @@ contracts: dev
 	@echo "== import contracts" && $(BIN)/lint-imports --no-cache
 
 unit: dev
-	@echo "== tests" && bash .ci/postgres && $(BIN)/python -m pytest -m "not browser"
+	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && $(BIN)/python -m pytest -m "not browser"
 
 # Playwright's loop and pytest-asyncio's do not share a process. Exit code 5 (no test selected) is not a failure here.
 browser: dev

@@ -178,13 +178,19 @@ def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, s
         text.number(contract.power_mw, 1),
         f"{text.duration(_coarse(left_minutes))} left",
         names.get(contract.site_id, contract.site_id) if contract.served else off,
-        cell(text.availability(contract.availability_share), "bad" if state == "broken" else ""),
+        cell(text.availability(contract.availability_share), _availability_state(contract, state)),
         target_text(contract.tier),
         bad_ticks_cell(contract.bad_ticks, contract.budget_ticks, contract.tier),
         text.NOTHING if best_effort else cell(_burn(contract), "warn" if contract.burn_rate_share > 1.0 else ""),
         cell(text.usd(credits_usd), "bad" if credits_usd else ""),
         next_fault_cell(contract, snapshot),
     ]
+
+
+def _availability_state(contract: ContractSnapshot, state: str) -> str:
+    if state == "broken":
+        return "bad"
+    return "" if contract.is_on_target else "warn"
 
 
 def _coarse(minutes: float) -> float:

@@ -185,8 +185,8 @@ PROMISES: Final = (
     Formula(
         name="Contracts on target",
         unit="contracts",
-        how="live contracts with bad ticks ≤ error budget",
-        what="Spot is promised nothing and is left out.",
+        how="live contracts with good ÷ counted ticks ≥ target",
+        what="Spot is left out. Below target is no breach yet: broken is bad ticks > error budget.",
     ),
 )
 GAINS: Final = (

@@ -116,12 +116,17 @@ def _on_target_note(snapshot: Snapshot) -> str:
     kept, live = contracts_on_target(snapshot)
     if not live:
         return "no live contracts"
-    return f"{text.number(live - kept)} below target" if kept < live else "none below target"
+    if kept == live:
+        return "none below target"
+    broken = sum(tier.broken_count for tier in snapshot.tiers if tier.target_share > 0.0)
+    return f"{text.number(live - kept)} below target, {text.number(broken) if broken else 'none'} broken"
 
 
 def _on_target_state(snapshot: Snapshot) -> str:
     kept, live = contracts_on_target(snapshot)
-    return "bad" if kept < live else ""
+    if any(tier.broken_count for tier in snapshot.tiers):
+        return "bad"
+    return "warn" if kept < live else ""
 
 
 KPIS = (

@@ -52,7 +52,7 @@ def optimizer_figures(first: Channel) -> None:
             explained(tile, how)
 
 
-def optimizer_cells(snapshot: Snapshot, profit_today_usd: float | None) -> Channel:
+def optimizer_cells(snapshot: Snapshot) -> Channel:
     """The strip's cells; what is not known says so and shows no number."""
     plan = snapshot.plan
     cells: Channel = {}
@@ -62,7 +62,7 @@ def optimizer_cells(snapshot: Snapshot, profit_today_usd: float | None) -> Chann
         "gap": _gap(plan),
         "rules": _over_rules(snapshot.gains),
         "solve": _solved(plan),
-        "today": _today(profit_today_usd, snapshot.profit_total_usd),
+        "today": _today(snapshot.profit_today_usd, snapshot.profit_total_usd),
     }
     for key, (value, unit, note) in figures.items():
         cells[f"optimizer.{key}"] = value

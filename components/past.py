@@ -81,7 +81,7 @@ def figures_of(snapshot: Snapshot) -> list[Shown]:
 def contracts_on_target(snapshot: Snapshot) -> tuple[int, int]:
     """How many live contracts meet their target, and how many have one: Spot is promised nothing."""
     tiers = [tier for tier in snapshot.tiers if tier.target_share > 0.0]
-    return sum(tier.on_target_count for tier in tiers), sum(tier.contracts_count for tier in tiers)
+    return sum(tier.on_target_count or 0 for tier in tiers), sum(tier.contracts_count for tier in tiers)
 
 
 def _bucket_of(at: datetime) -> str:

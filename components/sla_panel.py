@@ -16,7 +16,9 @@ TIERS = ("premium", "standard", "flexible", "spot")  # priority 1 to 4
 
 TIER_COLUMNS = (
     Column(label="Tier", hint="With the share of ticks that is promised to be good."),
-    Column(label="On target", look="number", hint="Contracts whose availability meets the target, of all live ones."),
+    Column(
+        label="On target", look="number", hint="Contracts whose availability so far meets the target, of all live ones."
+    ),
     Column(label="MW served", look="number", hint="Delivered now, of what is promised."),
     Column(label="Availability", look="number", hint="Good over counted ticks of the live windows, rounded down."),
     Column(label="Budget left", look="number", hint="Bad ticks that the promises still leave room for, of all."),
@@ -62,24 +64,32 @@ def contract_channel(snapshot: Snapshot) -> Channel:
 
 def _tier_row(tier: TierSnapshot) -> Shown:
     rank = -TIERS.index(tier.tier) if tier.tier in TIERS else -len(TIERS)
-    below = tier.on_target_count < tier.contracts_count
     promise = text.target(tier.target_share) if tier.target_share > 0 else "best effort"
     short = tier.delivered_mw < tier.promised_mw * (1 - 1e-6) and tier.target_share > 0
     return [
         rank,
         f"{tier.tier.capitalize()} {promise}",
-        cell(text.count_of(tier.on_target_count, tier.contracts_count), "bad" if below else ""),
+        _on_target(tier),
         cell(f"{text.number(tier.delivered_mw, 1)} of {text.number(tier.promised_mw, 1)}", "warn" if short else ""),
         cell(text.availability(tier.availability_share), _availability_state(tier)),
         _budget(tier.budget_used_ticks, tier.budget_ticks, best_effort=tier.target_share <= 0),
     ]
 
 
+def _on_target(tier: TierSnapshot) -> Shown:
+    """Contracts on target of all; Spot is promised nothing, so that it has none."""
+    if tier.on_target_count is None:
+        return text.NOTHING
+    below = tier.on_target_count < tier.contracts_count
+    state = "bad" if tier.broken_count else "warn" if below else ""
+    return cell(text.count_of(tier.on_target_count, tier.contracts_count), state)
+
+
 def _availability_state(tier: TierSnapshot) -> str:
     """Below target early in a window is no breach yet: the budget is for the whole of it."""
     if not tier.contracts_count or tier.availability_share >= tier.target_share:
         return ""
-    return "bad" if tier.on_target_count < tier.contracts_count else "warn"
+    return "bad" if tier.broken_count else "warn"
 
 
 def _contract_row(contract: ContractSnapshot) -> Shown:
@@ -90,7 +100,9 @@ def _contract_row(contract: ContractSnapshot) -> Shown:
         cell(contract.customer or contract.id, note=f"{contract.tier.capitalize()} {contract.id}"),
         _site(contract, best_effort=best_effort),
         text.number(contract.power_mw, 1),
-        cell(text.availability(contract.availability_share), "bad" if over else ""),
+        cell(
+            text.availability(contract.availability_share), "bad" if over else "" if contract.is_on_target else "warn"
+        ),
         _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
     ]
 

@@ -15,7 +15,7 @@ STEPS: Final = (
     ),
     (
         "Contracts on target",
-        "Promises kept so far. Each may miss as many ticks as its error budget has; what is left stands beside it.",
+        "Availability so far meets the target. A contract below may yet keep its promise: its budget stands beside it.",
     ),
     (
         "Gap",

@@ -22,6 +22,7 @@ from mara.optimizers.steady import Steady
 from mara.runtime.advisor import Advisor
 from mara.runtime.alerts import Alarm, Webhook
 from mara.runtime.clock import Clock, SystemClock
+from mara.runtime.dawn import dawn_of
 from mara.runtime.engagement import bands_of, engagement_of
 from mara.runtime.engine import PLAN, Engine
 from mara.runtime.latest import Latest
@@ -85,7 +86,9 @@ def _engine_in(store: Store, settings: Settings, outside: Outside, deadline_s: f
     assert stored is not None
     run, world, parts = stored
     _refuse_other_run(run, _record_for(settings, outside))
-    return _engine_of(settings, outside, world, parts, deadline_s)
+    engine = _engine_of(settings, outside, world, parts, deadline_s)
+    engine.dawn = dawn_of(store.reading, world, outside.charter.grid)
+    return engine
 
 
 def _engine_of(

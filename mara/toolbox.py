@@ -24,6 +24,7 @@ from mara.optimizers.advisor_facts import site_key
 from mara.optimizers.advisor_tools import TOOLS as BENCH_TOOLS
 from mara.optimizers.advisor_tools import Inquiry, ToolAnswer
 from mara.runtime.again import replayed
+from mara.runtime.dawn import dawn_of
 from mara.runtime.engine import Engine
 from mara.runtime.quotes import quote_now
 from mara.runtime.why import explained
@@ -285,7 +286,10 @@ def _snapshot_of(reading: Reading, tick: int) -> Snapshot:
         note=adopted.note if adopted is not None else "",
     )
     events = tuple(reversed(reading.events(MOST_EVENTS)))
-    return snapshot_of(step, plan, events, run.charter, run.run_id)
+    dawn = dawn_of(reading, step.world, run.charter.grid)
+    return snapshot_of(
+        step, plan, events, run.charter, run.run_id, dawn_micro_usd=dawn.cash_micro_usd if dawn is not None else None
+    )
 
 
 def _apart(value: Any) -> Any:

@@ -26,7 +26,7 @@ from pages.authorization import Authorized
 from pages.callers import why_not_here
 from pages.frame import frame, told
 from pages.live import Publisher
-from pages.stored import Stored, first_tick_of_day
+from pages.stored import Stored
 
 PATH: Final = "/optimizer"
 
@@ -36,7 +36,6 @@ class Reading:
     """What the archive says of plans."""
 
     runs: tuple[OptimizationSnapshot, ...] = ()
-    profit_today_usd: float | None = None
 
 
 class OptimizerScreen:
@@ -60,7 +59,7 @@ class OptimizerScreen:
         stored = self._stored.newest(snapshot.tick)
         return {
             "cells": {
-                **optimizer_cells(snapshot, stored.profit_today_usd),
+                **optimizer_cells(snapshot),
                 **reasoning_cells(snapshot, published.advisor),
                 **gain_cells(snapshot),
                 **against_cells(snapshot),
@@ -76,10 +75,7 @@ class OptimizerScreen:
         snapshot = self._platform.latest.read().snapshot
         assert snapshot is not None
         archive = self._platform.archive
-        return Reading(
-            runs=await archive.optimizations(MOST_RUNS),
-            profit_today_usd=await archive.profit_between(first_tick_of_day(snapshot), snapshot.tick + 1),
-        )
+        return Reading(runs=await archive.optimizations(MOST_RUNS))
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:

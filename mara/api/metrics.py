@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from mara.api.port import Engine
 from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, Snapshot
+from mara.core.units import SECONDS_PER_MINUTE
 from mara.runtime.clock import Clock
 from mara.runtime.latest import EngineState
 from mara.runtime.vitals import BOUNDS_S, Durations, Vitals
@@ -52,6 +53,7 @@ class FleetCollector(Collector):
         yield _states("mara_engine_state", "1 for the state that the engine is in", EngineState, published.state)
         yield from self._own()
         if published.snapshot is not None:
+            yield _interval(published.snapshot, published.speed_share)
             yield from _fleet(published.snapshot)
         if published.advisor is not None:
             yield from self._asked.metrics(published.advisor)
@@ -94,6 +96,12 @@ def _disk(database: Path) -> Iterator[Metric]:
     yield GaugeMetricFamily("mara_disk_free_bytes", "free beside the database", shutil.disk_usage(database.parent).free)
 
 
+def _interval(snapshot: Snapshot, speed_share: float) -> Metric:
+    """What the age of a tick is judged by: at speed 1 a tick lasts minutes, at 3,600 no tenth of a second."""
+    interval_s = snapshot.tick_minutes * SECONDS_PER_MINUTE / speed_share
+    return GaugeMetricFamily("mara_tick_interval_seconds", "from one tick to the next at this speed", interval_s)
+
+
 def _fleet(snapshot: Snapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily("mara_tick_seq", "the last stored tick", snapshot.tick)
     yield GaugeMetricFamily("mara_sim_time_seconds", "its simulated time, UTC epoch", snapshot.at.timestamp())
@@ -109,12 +117,20 @@ def _fleet(snapshot: Snapshot) -> Iterator[Metric]:
     budget = GaugeMetricFamily(
         "mara_sla_budget_remaining_ticks", "bad ticks that live windows still allow", labels=["tier"]
     )
-    below = GaugeMetricFamily("mara_sla_contracts_below_target", "live contracts below target", labels=["tier"])
+    below = GaugeMetricFamily("mara_sla_contracts_below_target", "live, availability so far below", labels=["tier"])
+    broken = GaugeMetricFamily("mara_sla_contracts_broken", "more bad ticks than their budget", labels=["tier"])
+    off = GaugeMetricFamily("mara_sla_contracts_off", "off now and not by plan", labels=["tier"])
+    live = GaugeMetricFamily("mara_sla_contracts", "live contracts", labels=["tier"])
     for tier in snapshot.tiers:
         if tier.target_share > 0.0:
             budget.add_metric([tier.tier], tier.budget_ticks - tier.budget_used_ticks)
-            below.add_metric([tier.tier], tier.contracts_count - tier.on_target_count)
-    yield from (power, price, budget, below)
+            below.add_metric([tier.tier], tier.contracts_count - (tier.on_target_count or 0))
+            broken.add_metric([tier.tier], tier.broken_count)
+            off.add_metric([tier.tier], sum(c.is_stranded for c in snapshot.contracts if c.tier == tier.tier))
+            live.add_metric([tier.tier], tier.contracts_count)
+    down = sum(site.status == "down" for site in snapshot.sites)
+    yield GaugeMetricFamily("mara_sites_down", "sites without a machine available", down)
+    yield from (power, price, budget, below, broken, off, live)
 
 
 class _Asked:

@@ -8,9 +8,18 @@ from mara.bootstrap import standing_of
 from mara.cli.app import app
 from mara.cli.report import show
 from mara.core.quote import Ask, Quote, plain_of
+from mara.errors import EXIT_USAGE
 from mara.runtime.clock import SystemClock
 from mara.runtime.quotes import quote_now
 from mara.settings import read_settings
+
+PRICES = (
+    "price_usd_per_mwh",
+    "marginal_cost_usd_per_mwh",
+    "dual_cost_usd_per_mwh",
+    "exact_cost_usd_per_mwh",
+    "charge_usd",
+)
 
 
 @app.command()
@@ -23,7 +32,7 @@ def quote(
     region: Annotated[str, typer.Option(help="americas, europe or asia-pacific: whose calendar months count.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Price a contract against the stored run.
+    """Price a contract against the stored run; one that cannot be served has no price, and exits with 2.
 
     The run is only looked at; without one, prices are those of its start.
     """
@@ -34,15 +43,19 @@ def quote(
         engine, record, Ask(tier=tier, power_mw=power_mw, duration_h=hours, customer=customer, region=region)
     )
     plain = {**plain_of(offer), "id": None, "wall_s": clock.monotonic_s() - started_s}
+    if offer.refusal:
+        plain |= dict.fromkeys(PRICES)  # what cannot be had has no price
     show(plain if as_json else _summary(offer, plain), as_json=as_json)
+    if offer.refusal:
+        raise typer.Exit(EXIT_USAGE)
 
 
 def _summary(offer: Quote, plain: dict[str, Any]) -> dict[str, Any]:
     """What a person wants of it."""
     landing, risk = offer.landing, offer.risk
-    costs = ("price_usd_per_mwh", "list_price_usd_per_mwh", "marginal_cost_usd_per_mwh", "dual_cost_usd_per_mwh")
     said: dict[str, Any] = {name: plain[name] for name in ("tier", "power_mw", "duration_h", "starts_at", "ends_at")}
-    said |= {name: plain[name] for name in (*costs, "charge_usd", "priced_h")}
+    if not offer.refusal:
+        said |= {name: plain[name] for name in (*PRICES[:1], "list_price_usd_per_mwh", *PRICES[1:], "priced_h")}
     if landing is not None:
         said |= {"site": landing.site_name, "why there": landing.why}
     if risk is not None:

@@ -21,16 +21,20 @@ PROMISED: Final = (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE)
 
 
 def claims_of(step: Step, plan: Plan, charter: Charter) -> tuple[Claim, ...]:
-    """Why the tick looks as it does: its maker's claims where there are any, else templates over gains and duals."""
+    """Why the tick looks as it does: outages first, then its maker's claims where there are any, else templates over
+    gains and duals.
+    """
+    down = [charter.fleet.sites[s].name for s in step.down]
+    outages = tuple(Claim(kind="other", text=f"{name} is down: none of its machines is available.") for name in down)
     made = plan.provenance
-    if made is not None and made.claims and not made.failure:
-        return made.claims
+    if made is not None and made.claims and not made.failure:  # of before the outage: nothing more of such a site
+        return outages + tuple(claim for claim in made.claims if not any(name in claim.text for name in down))
     facts = facts_of(step, plan, charter)
     names = {f"s{s + 1:02}": site.name for s, site in enumerate(charter.fleet.sites)}
     drafts = tuple(_drafts(step, charter, facts))
     faults = faults_of("Own claims", drafts, facts, names) if drafts else ()
     assert not faults, faults
-    return tuple(Claim(kind=draft.kind, text=rendered(draft.text, facts, names)) for draft in drafts)
+    return outages + tuple(Claim(kind=draft.kind, text=rendered(draft.text, facts, names)) for draft in drafts)
 
 
 def facts_of(step: Step, plan: Plan, charter: Charter) -> dict[str, float]:

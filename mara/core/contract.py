@@ -211,6 +211,11 @@ def budgets_of(book: ContractBook, accounts: SlaAccounts) -> Ints:
     return np.asarray(counted * spare_ppm // PPM)
 
 
+def is_on_target(tier: Tier, good_ticks: int, bad_ticks: int) -> bool:
+    """Whether availability so far meets the tier's target, by integers; where nothing was counted yet it does."""
+    return good_ticks * PPM >= TARGET_PPM[tier] * (good_ticks + bad_ticks)
+
+
 def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Ints:
     """How many more bad ticks may be chosen by now (C,); 0 or less where the rest of a budget is kept for outages.
 

@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, row_sums, sealed
-from mara.core.contract import TIER_COUNT
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
 from mara.core.dispatch import Allocation
-from mara.core.fleet import Workload
+from mara.core.fleet import Fleet, Workload
 from mara.core.sla import SlaReport
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
-from mara.core.world import Charter, Gains, Observation, World, conditions_of
+from mara.core.world import Charter, ClosedWindow, Gains, Observation, World, conditions_of
 
 
 class Line(IntEnum):
@@ -128,10 +128,36 @@ def _lines(allocation: Allocation, report: SlaReport, world: World, observation:
     usd[Line.RESTART] = allocation.ramp_mw * (-terms.restart_usd_per_mw * MICRO_USD_PER_USD)
     lines = np.rint(usd, out=usd).astype(np.int64)
     lines[CONTRACT_LINES] = _charges(report, world, fleet.site_count)
-    for window in world.closed:
-        if window.credit_micro_usd:
-            lines[Line.CREDIT_PREMIUM + window.tier, max(window.site, 0)] -= window.credit_micro_usd
+    if world.closed:
+        lines[CREDIT_LINES] -= credits_due(world.closed, fleet)
     return lines.T
+
+
+def credits_due(closed: tuple[ClosedWindow, ...], fleet: Fleet) -> Ints:
+    """Credits that closed windows owe, by tier and the site that bears them (3, S) [micro-USD].
+
+    A contract's credit belongs to the site where it runs or last ran. That of one that never ran anywhere is the whole
+    fleet's: each site bears it by its rack capacity, in whole micro-dollars that add up to it exactly.
+    """
+    due = np.zeros((PROMISED_TIER_COUNT, fleet.site_count), dtype=np.int64)
+    for window in closed:
+        if not window.credit_micro_usd:
+            continue
+        if window.site == UNPLACED:
+            due[window.tier] += _spread(window.credit_micro_usd, fleet.racks_mw)
+        else:
+            due[window.tier, window.site] += window.credit_micro_usd
+    return due
+
+
+def _spread(amount_micro_usd: int, weights: Floats) -> Ints:
+    """A whole amount in whole parts by weight, the largest remainders rounded up; evenly where nothing weighs (S,)."""
+    weighs = weights if float(weights.sum()) > 0.0 else np.ones(len(weights))
+    exact = amount_micro_usd * (weighs / weighs.sum())
+    parts: Ints = np.floor(exact).astype(np.int64)
+    order = np.argsort(parts - exact, kind="stable")
+    parts[order[: amount_micro_usd - int(parts.sum())]] += 1
+    return parts
 
 
 def _charges(report: SlaReport, world: World, sites: int) -> Ints:

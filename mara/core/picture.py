@@ -14,6 +14,7 @@ from mara.core.contract import (
     Tier,
     budgets_of,
     credit_micro_usd,
+    is_on_target,
     next_bad_tick_cost_micro_usd,
 )
 from mara.core.events import Event
@@ -50,8 +51,13 @@ def snapshot_of(
     charter: Charter,
     run_id: str,
     shadows: ShadowGains | None = None,
+    *,
+    dawn_micro_usd: int | None = None,
 ) -> Snapshot:
-    """The fleet in the tick just settled. Contracts are those that live on; amounts are USD, rates per hour."""
+    """The fleet in the tick just settled. Contracts are those that live on; amounts are USD, rates per hour.
+
+    `dawn_micro_usd` is the cash with which the tick's UTC day began.
+    """
     allocation, world, observation = step.allocation, step.world, step.observation
     per_h = 1.0 / (MICRO_USD_PER_USD * charter.grid.dt_h)
     settlement = step.settlement
@@ -87,10 +93,13 @@ def snapshot_of(
         stale_sources=observation.stale_sources,
         sites=_sites(step, charter),
         tiers=_tiers(world),
-        contracts=_contracts(world, charter),
+        contracts=_contracts(step, charter),
         gains=_gains(world, shadows),
         plan=_plan(step, plan, charter),
         events=tuple(event_snapshot(event, charter) for event in events),
+        profit_today_usd=None
+        if dawn_micro_usd is None
+        else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,
     )
 
 
@@ -220,25 +229,33 @@ def _tiers(world: World) -> tuple[TierSnapshot, ...]:
     for tier in Tier:
         mine = book.tier == tier
         good, bad = int(accounts.good_ticks[mine].sum()), int(accounts.bad_ticks[mine].sum())
-        on_target = accounts.bad_ticks[mine] <= budgets[mine]
+        counts = zip(accounts.good_ticks[mine].tolist(), accounts.bad_ticks[mine].tolist(), strict=True)
+        on_target = sum(is_on_target(tier, *ticks) for ticks in counts)
         rows.append(
             TierSnapshot(
                 tier=TIER_KEYS[tier],
                 target_share=TARGET_PPM[tier] / PPM,
                 contracts_count=int(mine.sum()),
-                on_target_count=int(on_target.sum()),
+                on_target_count=on_target if tier is not Tier.SPOT else None,
                 promised_mw=float(book.power_mw[mine].sum()),
                 delivered_mw=float(book.power_mw[mine & accounts.served].sum()),
                 availability_share=good / (good + bad) if good + bad else 1.0,
                 budget_ticks=int(budgets[mine].sum()) if tier is not Tier.SPOT else 0,
                 budget_used_ticks=bad if tier is not Tier.SPOT else 0,
+                broken_count=int((accounts.bad_ticks[mine] > budgets[mine]).sum()),
             )
         )
     return tuple(rows)
 
 
-def _contracts(world: World, charter: Charter) -> tuple[ContractSnapshot, ...]:
-    accounts = world.accounts
+def _resting(step: Step) -> frozenset[str]:
+    """Ids of contracts that were off in the tick because the plan means it."""
+    rows = np.nonzero(step.allocation.scheduled)[0].tolist()
+    return frozenset(step.before.book.contracts[row].id for row in rows)
+
+
+def _contracts(step: Step, charter: Charter) -> tuple[ContractSnapshot, ...]:
+    world, accounts, resting = step.world, step.world.accounts, _resting(step)
     budgets, burns = budgets_of(world.book, accounts).tolist(), burn_rates(world).tolist()
     good, bad = accounts.good_ticks.tolist(), accounts.bad_ticks.tolist()
     sites, served = accounts.site.tolist(), accounts.served.tolist()
@@ -273,6 +290,8 @@ def _contracts(world: World, charter: Charter) -> tuple[ContractSnapshot, ...]:
                 tick_charge_micro_usd=tick_charge[i],
             )
             / MICRO_USD_PER_USD,
+            is_on_target=is_on_target(contract.tier, good[i], bad[i]),
+            is_resting=contract.id in resting,
         )
         for i, contract in enumerate(world.book.contracts)
     )
@@ -302,25 +321,26 @@ def _plan(step: Step, plan: Plan, charter: Charter) -> PlanSnapshot:
         age_ticks=step.tick - plan.made_tick,
         objective_usd=plan.objective_usd,
         bound_usd=plan.bound_usd,
-        headline=headline_of(step),
+        headline=headline_of(step, charter),
         reasons=reasons_of(step, charter, plan),
         note=plan.note,
         horizon_ticks=sum(plan.step_ticks),
         baseline_usd=plan.baseline_usd,
         solve_wall_s=plan.solve_wall_s,
-        shadow=_shadow(plan, step.tick),
+        shadow=_shadow(plan, step),
         claims=claims_of(step, plan, charter),
         provenance=plan.provenance,
     )
 
 
-def _shadow(plan: Plan, tick: int) -> ShadowSnapshot | None:
-    shadow, row = plan.shadow, plan.index_at(tick)
+def _shadow(plan: Plan, step: Step) -> ShadowSnapshot | None:
+    """The plan's prices; it was made before a site fell, and nothing more is worth anything where nothing runs."""
+    shadow, row, up = plan.shadow, plan.index_at(step.tick), step.observation.availability_share > 0.0
     if shadow is None:
         return None
     return ShadowSnapshot(
-        grid_usd_per_mwh=tuple(shadow.grid_usd_per_mwh[row].tolist()),
-        racks_usd_per_mwh=tuple(shadow.capacity_usd_per_mwh[row].tolist()),
+        grid_usd_per_mwh=tuple((shadow.grid_usd_per_mwh[row] * up).tolist()),
+        racks_usd_per_mwh=tuple((shadow.capacity_usd_per_mwh[row] * up).tolist()),
         power_usd_per_mwh=tuple(shadow.site_power_usd_per_mwh[row].tolist()),
         demand_usd_per_mwh=tuple(shadow.demand_usd_per_mwh[row].tolist()),
         budget_usd_per_mwh=tuple(shadow.budget_usd_per_mwh.tolist()),

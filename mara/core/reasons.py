@@ -13,24 +13,29 @@ from mara.core.units import TOLERANCE_MW
 from mara.core.world import Charter, conditions_of
 
 MAX_REASONS: Final = 12
+MAX_OUTAGES: Final = 4
 MAX_SCARCE: Final = 4
 """Sentences about what is scarce; the rest of the reasons need room too."""
 LEAST_TOLD_USD: Final = 0.01
 _KINDS: Final = ("air", "hydro", "immersion")
 
 
-def headline_of(step: Step) -> str:
-    """What runs, in one sentence."""
+def headline_of(step: Step, charter: Charter) -> str:
+    """What is down, and what runs."""
     allocation = step.allocation
     mining, merchant = float(allocation.site_mining_it_mw.sum()), float(allocation.site_merchant_it_mw.sum())
     contracts = float(allocation.site_contracts_it_mw.sum())
+    down = [f"{charter.fleet.sites[s].name} is down. " for s in step.down]
     return (
-        f"{contracts:.1f} MW of contracts, {merchant:.1f} MW of merchant inference and {mining:.0f} MW of mining run."
+        f"{''.join(down)}{contracts:.1f} MW of contracts, {merchant:.1f} MW of merchant inference "
+        f"and {mining:.0f} MW of mining run."
     )
 
 
 def reasons_of(step: Step, charter: Charter, plan: Plan | None = None) -> tuple[str, ...]:
-    """What is scarce by the plan's prices; reasons by site, most megawatts first; what dispatch had to change."""
+    """Outages before all; then what is scarce by the plan's prices where anything runs; reasons by site, most megawatts
+    first; what dispatch had to change.
+    """
     idle = curtailed_mw(step, charter)
     price = step.observation.energy_price_usd_per_mwh
     limits = break_even_usd_per_mwh(step, charter)
@@ -51,7 +56,21 @@ def reasons_of(step: Step, charter: Charter, plan: Plan | None = None) -> tuple[
     if not lines:
         cheapest = sites[int(np.argmin(price))].name
         lines.append(f"Every miner earns its power; the cheapest grid is {cheapest} at {price.min():.0f} USD/MWh.")
-    return (*scarce, *lines)[:MAX_REASONS]
+    return (*_outage_lines(step, charter), *scarce, *lines)[:MAX_REASONS]
+
+
+def _outage_lines(step: Step, charter: Charter) -> list[str]:
+    """Which sites have no machines, or not all of them, the worst first, and since when where it is since now."""
+    up, before = step.observation.availability_share, step.before.availability_share
+    lines = []
+    for s in np.argsort(up, kind="stable").tolist():
+        name, now = charter.fleet.sites[s].name, float(up[s])
+        since = " since this tick" if now < float(before[s]) else ""
+        if now == 0.0:
+            lines.append(f"{name} is down{since}: none of its machines is available.")
+        elif now < 1.0:
+            lines.append(f"{name} has {now:.0%} of its machines{since}.")
+    return lines[:MAX_OUTAGES]
 
 
 def curtailed_mw(step: Step, charter: Charter) -> np.ndarray:
@@ -69,6 +88,8 @@ def _scarce_lines(plan: Plan, step: Step, charter: Charter) -> list[str]:
     shadow, row = plan.shadow, plan.index_at(step.tick)
     found: list[tuple[float, str]] = []
     for s, site in enumerate(charter.fleet.sites):
+        if s in step.down:
+            continue  # the plan was made before it fell: nothing there is worth more
         racks, grid = float(shadow.capacity_usd_per_mwh[row, s]), float(shadow.grid_usd_per_mwh[row, s])
         found.append((racks, f"{site.name} is full: one more MW of racks there is worth {racks:.2f} USD/h."))
         found.append((grid, f"{site.name} draws all its grid allows: one more MW there is worth {grid:.2f} USD/h."))

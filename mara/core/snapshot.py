@@ -62,13 +62,16 @@ class TierSnapshot:
     tier: str
     target_share: float
     contracts_count: int
-    on_target_count: int
+    on_target_count: int | None
+    """Live contracts whose availability so far meets the target; None for a tier that promises nothing."""
     promised_mw: float
     delivered_mw: float
     availability_share: float
     """Good over counted ticks of the live windows; 1 where nothing was counted yet."""
     budget_ticks: int
     budget_used_ticks: int
+    broken_count: int = 0
+    """Live contracts with more bad ticks than their window tolerates: it will close below target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,15 @@ class ContractSnapshot:
     """What the window would owe, did it close as it stands."""
     next_bad_tick_cost_usd: float
     """Its charge, and the credit it would add at the window's end, were all other ticks good."""
+    is_on_target: bool = True
+    """Availability so far meets the target; early in a window it may not, and the promise be kept all the same."""
+    is_resting: bool = False
+    """Off in this tick on purpose, as the plan means it: inside its error budget, or broken where that costs less."""
+
+    @property
+    def is_stranded(self) -> bool:
+        """Off in this tick though something is promised for it, and not as the plan means it."""
+        return not (self.served or self.is_resting) and self.counted_ticks > 0 and self.tier != "spot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +297,8 @@ class Snapshot:
     gains: GainsSnapshot
     plan: PlanSnapshot
     events: tuple[EventSnapshot, ...]
+    profit_today_usd: float | None = None
+    """Since 00:00 UTC, or since the run began; None where nobody knows what it had earned by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

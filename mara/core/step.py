@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from mara.core.arrays import Ints, sealed
 from mara.core.booking import Refusal, admit, ordered, requests_of, with_ordered_outages
 from mara.core.commands import Command
@@ -31,6 +33,11 @@ class Step:
     accepted: tuple[SlaContract, ...]
     refused: tuple[Refusal, ...]
     world: World
+
+    @property
+    def down(self) -> tuple[int, ...]:
+        """Sites none of whose machines is available in the tick."""
+        return tuple(np.nonzero(self.observation.availability_share == 0.0)[0].tolist())
 
 
 def advance(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_MINUTE
+from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,12 @@ class TimeGrid:
     def ticks_of_hours(self, hours: float) -> int:
         """Whole ticks in a span, at least one."""
         return max(1, round(hours * self.ticks_per_hour))
+
+    def first_tick_of_day(self, tick: int) -> int:
+        """The first tick of the UTC day that a tick is in; the run's first where it began later."""
+        epoch_s = self.epoch_s(tick)
+        midnight_s = epoch_s - epoch_s % (HOURS_PER_DAY * SECONDS_PER_HOUR)
+        return max(0, -((self.start_epoch_s - midnight_s) // (self.tick_minutes * SECONDS_PER_MINUTE)))
 
     def next_month_tick(self, tick: int, timezone: str) -> int:
         """The first tick at or after the start of the next calendar month of the time zone."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mara.core.events import FLEET_WIDE, Event
-from mara.core.picture import snapshot_of
 from mara.core.plan import Plan
 from mara.core.snapshot import Snapshot
 from mara.core.step import Step, advance
@@ -13,7 +12,7 @@ from mara.core.world import World
 from mara.errors import ConfigError, StoreRefused
 from mara.feeds.base import Feed
 from mara.feeds.synthetic import SyntheticFeed
-from mara.runtime.engine import Engine
+from mara.runtime.engine import Engine, Turn
 from mara.store.codec import bytes_of
 from mara.store.page import digests_of
 from mara.store.reading import Reading
@@ -111,7 +110,7 @@ def last_shown(store: Store, engine: Engine, recent: tuple[Event, ...]) -> Snaps
         log.warning("the last tick cannot be shown", extra={"tick": tick, "reason": str(refusal)})
         return None
     plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(again.step.plan,))
-    return snapshot_of(again.step, plan, recent, engine.charter, run.run_id, engine.shadow_gains)
+    return engine.shown(Turn(step=again.step, plan=plan, events=()), recent, run.run_id)
 
 
 def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:

@@ -47,7 +47,7 @@ def backtest(
         world = step.world
         if on_step is not None:
             on_step(step)
-    tally.close(world)
+    tally.close(world, charter.fleet)
     return tally, world
 
 

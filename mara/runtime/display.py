@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mara.core.events import Event
-from mara.core.picture import forecast_snapshot, snapshot_of
+from mara.core.picture import forecast_snapshot
 from mara.core.snapshot import Snapshot
 from mara.runtime.again import last_shown, notes_of
 from mara.runtime.clock import Clock
@@ -74,7 +74,7 @@ class Display:
         engine, planner, _, run_id = self._stands_on
         self._published_s = self._clock.monotonic_s()
         charter, events = engine.charter, self._events(turn.step.tick, engine)
-        snapshot = snapshot_of(turn.step, turn.plan, events, charter, run_id, engine.shadow_gains)
+        snapshot = engine.shown(turn, events, run_id)
         behind = planner.forecast_behind(turn.plan)
         self._latest.publish(snapshot, forecast_snapshot(behind, charter) if behind is not None else None)
 

@@ -6,14 +6,16 @@ from typing import Final
 
 from mara.core.commands import Command
 from mara.core.events import FLEET_WIDE, Event, events_of
+from mara.core.picture import snapshot_of
 from mara.core.plan import Plan, Problem
-from mara.core.snapshot import ShadowGains
+from mara.core.snapshot import ShadowGains, Snapshot
 from mara.core.step import Step, advance, observed
 from mara.core.world import Charter, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
 from mara.optimizers.keeper import Memory
 from mara.optimizers.steady import Steady
+from mara.runtime.dawn import Dawn, dawn_after
 from mara.runtime.diary import Diary
 from mara.runtime.order_book import outcomes_of, possible
 from mara.runtime.outlook import Outlook
@@ -56,6 +58,8 @@ class Engine:
     shadows: Shadows | None = None
     notes: tuple[str, ...] = ()
     """What whoever began the run should know of its input."""
+    dawn: Dawn | None = None
+    """What had been earned when the day of the last kept tick began."""
     notice: str = ""
     """What everybody must know of the run itself, told with the next tick: that ticks were lost."""
     _kept: Memory | None = None
@@ -104,9 +108,15 @@ class Engine:
         """What the run earned more than the worlds beside it; None where there are none."""
         return self.shadows.gains() if self.shadows is not None else None
 
+    def shown(self, turn: Turn, events: tuple[Event, ...], run_id: str) -> Snapshot:
+        """The last kept turn as the outside sees it, with the events to tell."""
+        dawn = self.dawn.cash_micro_usd if self.dawn is not None else None
+        return snapshot_of(turn.step, turn.plan, events, self.charter, run_id, self.shadow_gains, dawn_micro_usd=dawn)
+
     def keep(self, turn: Turn) -> None:
         """Go on from a turn, once it is stored."""
         self.world = turn.step.world
+        self.dawn = dawn_after(self.dawn, turn.step, self.charter.grid)
         self._kept = turn.memory or self._kept
         self.notice = ""
         if self.shadows is not None and turn.ahead is not None:

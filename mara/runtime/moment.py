@@ -5,7 +5,7 @@ Simulated time is meant, in UTC; where the words say so, in the local time of a 
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from mara.core.timegrid import TimeGrid
@@ -23,6 +23,8 @@ PARTS_OF_DAY_H: Final = {
 }
 DAYS_BACK: Final = {"day before yesterday": 2, "yesterday": 1, "today": 0, "this morning": 0, "tomorrow": -1}
 NOON_H: Final = 12
+LEAP_YEAR: Final = 2024
+"""A day without a year is one of the calendar's when a leap year has it."""
 CLOCK_WORDS: Final = {"midnight": "00:00", "midday": "12:00", "noon": "12:00"}
 NUMBERS: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "half an": 0.5}
 DEFAULT_LOOK_BACK_H: Final = HOURS_PER_DAY
@@ -38,6 +40,7 @@ _CLOCK = re.compile(
     r"\b(\d{1,2})[:.](\d{2})(?: ?([ap])\.?m\b)?|\b(\d{1,2}) ?([ap])\.?m\b"
     r"|\b(?:at|since|around) (\d{1,2})h?\b(?![:.]\d| ?[ap]\.?m\b)"
 )
+_CLOCK_SHOWN = re.compile(r"(?<![\d:])(\d{1,3}):(\d{2})(?!\d)(?: ?([ap])\.?m\b)?|\b(?:at|since|around) (\d{2,3})h\b")
 _LOCAL = re.compile(r"\blocal\b|\b(?:its|their|his|her) time\b|\btime there\b")
 _NOW = re.compile(r"\b(?:is|are|isn't|aren't|does|do|now|currently)\b")
 
@@ -81,6 +84,28 @@ def moment_of(text: str, grid: TimeGrid, last_tick: int, zone: tzinfo) -> Moment
         return Moment(first_tick=last_tick, end_tick=last_tick + 1, is_point=True, is_stated=False)
     first = max(0, last_tick + 1 - grid.ticks_of_hours(DEFAULT_LOOK_BACK_H))
     return Moment(first_tick=first, end_tick=last_tick + 1, is_point=False, is_stated=False)
+
+
+def impossible_time(text: str) -> str:
+    """The first clock time or date in lower-case `text` that no clock or calendar shows, as it stands there."""
+    for match in _CLOCK_SHOWN.finditer(text):
+        hour, minute, half = int(match[1] or match[4]), int(match[2] or 0), match[3]
+        if hour >= HOURS_PER_DAY or minute >= MINUTES_PER_HOUR or (half == "a" and hour > NOON_H):
+            return match[0].strip()
+    for form, year, month, day in ((_ISO, 1, 2, 3), (_DAY_MONTH, 3, 2, 1), (_MONTH_DAY, 3, 1, 2)):
+        for match in form.finditer(text):
+            number = MONTHS.index(match[month]) + 1 if match[month] in MONTHS else int(match[month])
+            if not _is_date(int(match[year] or LEAP_YEAR), number, int(match[day])):
+                return match[0].strip()
+    return ""
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
 
 
 def _since(ago: re.Match[str], now: datetime, grid: TimeGrid) -> Moment:

@@ -81,7 +81,7 @@ def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, custome
         topic=next((topic for topic, words in WORDS.items() if re.search(rf"\b(?:{words})\b", rest)), None),
         sites=sites,
         customers=tuple(dict.fromkeys(c for name, c in customer_names.items() if _is_in(name, mended))),
-        contract_id=next(iter(re.findall(r"\bc\d+-\d+-\d+\b", plain)), ""),
+        contract_id=_contract_in(text[:MOST_CHARACTERS], plain),
         tier=next((tier for tier in Tier if _is_in(tier.name.lower(), mended)), None),
         moment=moment_of(rest, grid, last_tick, local),
         is_local=is_local,
@@ -128,13 +128,22 @@ def _mended(text: str, names: list[str]) -> tuple[str, tuple[str, ...]]:
     known = {word for name in names for word in name.split()} | set(names)
     taken = []
     for word in re.findall(r"[^\W\d_]+", text):
-        if len(word) < SHORTEST_GUESSED or word in known or word in _COMMON or _is_topic(word):
+        if len(word) < SHORTEST_GUESSED or word in known or word in _COMMON or is_topic(word):
             continue
         close = get_close_matches(word, [name for name in names if " " not in name], n=1, cutoff=ALIKE_SHARE)
         if close:
             text = re.sub(_whole(word), close[0], text)
             taken.append(close[0])
     return text, tuple(taken)
+
+
+def _contract_in(text: str, plain: str) -> str:
+    """The contract id in a question: of a request or an order by its shape, any other after the word contract."""
+    shaped = _CONTRACT_ID.search(plain)
+    if shaped:
+        return shaped[0]
+    named = _NAMED_CONTRACT.search(text)
+    return named[1] if named and any(sign.isdigit() for sign in named[1]) else ""
 
 
 def _without(text: str, names: Iterable[str]) -> str:
@@ -144,7 +153,8 @@ def _without(text: str, names: Iterable[str]) -> str:
     return " ".join(text.split())
 
 
-def _is_topic(word: str) -> bool:
+def is_topic(word: str) -> bool:
+    """Whether a word alone says what is asked about."""
     return any(re.fullmatch(words, word) for words in WORDS.values())
 
 
@@ -156,6 +166,8 @@ def _whole(name: str) -> str:
     return rf"(?<!\w){re.escape(name)}(?!\w)"
 
 
+_CONTRACT_ID: Final = re.compile(r"(?<![\w-])c(?:\d+-\d+-\d+|-[0-9a-f]{4,64})(?![\w-])")
+_NAMED_CONTRACT: Final = re.compile(r"\bcontract (\S+?)(?:'s)?[?.,!;:]*(?:\s|$)", re.IGNORECASE)
 _COMMON: Final = frozenset(
     {"site", "sites", "data", "center", "centre", "power", "price", "yesterday", "today", "premium", "standard"}
     | {"flexible", "spot", "morning", "evening", "night", "local", "hours", "minutes", "there", "their", "miners"}

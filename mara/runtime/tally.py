@@ -14,7 +14,9 @@ from mara.core.finance import (
     MIGRATION_LINES,
     EnergyLine,
     Line,
+    credits_due,
 )
+from mara.core.fleet import Fleet
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import Gains, World
@@ -110,13 +112,12 @@ class Tally:
         wh = self.site_energy_wh.sum(axis=0)
         return int(wh[EnergyLine.BOUGHT] + wh[EnergyLine.HEDGE] + wh[EnergyLine.SOLD])
 
-    def close(self, world: World) -> None:
+    def close(self, world: World, fleet: Fleet) -> None:
         """Add the credits of windows that ended with the last tick: their postings would come with the next."""
-        for window in world.closed:
-            if window.credit_micro_usd:
-                self.site_lines_micro_usd[max(window.site, 0), Line.CREDIT_PREMIUM + window.tier] -= (
-                    window.credit_micro_usd
-                )
+        if world.closed:
+            lines = np.zeros((fleet.site_count, LINE_COUNT), dtype=np.int64)
+            lines[:, CREDIT_LINES] = credits_due(world.closed, fleet).T
+            self.site_lines_micro_usd = self.site_lines_micro_usd - lines
 
     def report(self) -> dict[str, object]:
         """The fields that backtest and simulation share; USD, MWh and tonnes."""

@@ -11,6 +11,7 @@ from typing import Final
 from mara.core.events import Event
 from mara.core.explanation import Explanation
 from mara.core.timegrid import zone
+from mara.runtime.doubts import doubt_of
 from mara.runtime.past import Past
 from mara.runtime.question import MOST_CHARACTERS, Question, Topic, question_of
 from mara.runtime.why_contracts import contract_off, off_tick, refused_or_credited
@@ -35,7 +36,7 @@ def explained(reading: Reading, text: str) -> Explanation:
         return unanswered(asked, "Nothing is stored yet: ask when the first tick has run.", ())
     can_ask = examples(past)
     question = question_of(asked, past.charter.fleet, past.grid, past.last_tick, past.customers)
-    trouble = _out_of_reach(question, past)
+    trouble = doubt_of(question, past.charter.fleet, past.customers) or _out_of_reach(question, past)
     if trouble:
         return unanswered(asked, trouble, can_ask)
     found = _answer(question, past)
@@ -117,13 +118,15 @@ def _answer(question: Question, past: Past) -> Explanation | None:
 
 
 def _out_of_reach(question: Question, past: Past) -> str:
-    """What is wrong with the time asked about, in words; empty when nothing is."""
+    """What is wrong with the time or the contract asked about, in words; empty when nothing is."""
     moment, grid = question.moment, past.grid
     newest = f"{grid.at(past.last_tick):%d %b %Y %H:%M} UTC (tick {past.last_tick})"
     if moment.first_tick > past.last_tick:
         return f"That is in the future: the run stands at {newest}."
     if moment.end_tick <= 0:
         return f"That is before the run began, at {grid.at(0):%d %b %Y %H:%M} UTC."
+    if question.contract_id and past.decisions.contract(question.contract_id) is None:
+        return f"No contract of this run has the id “{question.contract_id}”."
     return ""
 
 

@@ -67,7 +67,7 @@ def optimization_row(step: Step, plan: Plan, last: Adoption, charter: Charter) -
         finite(plan.objective_usd),
         finite(plan.bound_usd),
         plan.note,
-        headline_of(step),
+        headline_of(step, charter),
         text_of(REASONS, reasons_of(step, charter, plan)),
         None if plan.shadow is None else _prices_bytes(plan.shadow, plan.step_ticks[: None if begins_hour else 1]),
         None if provenance is None else text_of(Provenance, provenance),

@@ -59,8 +59,13 @@ def site_ledger(reading: Reading, site_id: str, from_tick: int, to_tick: int) ->
 
 def profit_between(reading: Reading, from_tick: int, to_tick: int) -> float:
     """What the fleet earned over ``[from_tick, to_tick)`` [USD]."""
+    return earned_micro_usd(reading, from_tick, to_tick) / MICRO_USD_PER_USD
+
+
+def earned_micro_usd(reading: Reading, from_tick: int, to_tick: int) -> int:
+    """The same exactly, as whole micro-dollars."""
     query = "SELECT coalesce(sum(revenue_micro_usd - cost_micro_usd), 0) FROM ticks WHERE tick >= ? AND tick < ?"
-    return int(reading.ask(query, *_checked(from_tick, to_tick))[0][0]) / MICRO_USD_PER_USD
+    return int(reading.ask(query, *_checked(from_tick, to_tick))[0][0])
 
 
 def _checked(from_tick: int, to_tick: int) -> tuple[int, int]:

@@ -22,7 +22,10 @@ _WHOLE_SUMS: Final = {
     "energy_cost_micro_usd": "energy_cost_micro_usd",
 }
 OF_A_TICK: Final = {
-    **{name: f"avg({name}) OVER t" for name in ("carbon_intensity_g_per_kwh", "renewable_share", "dry_bulb_c")},
+    "carbon_intensity_g_per_kwh": "avg(carbon_intensity_g_per_kwh) OVER t",
+    "renewable_share": "coalesce(sum(renewable_share * site_power_w) OVER t / nullif(sum(site_power_w) OVER t, 0),"
+    " avg(renewable_share) OVER t)",
+    "dry_bulb_c": "avg(dry_bulb_c) OVER t",
     "pue": f"CAST(sum(site_power_w) OVER t AS DOUBLE PRECISION) / nullif(sum({_IT_W}) OVER t, 0)",
     **{name: f"CAST(sum({sites}) OVER t AS BIGINT)" for name, sites in _WHOLE_SUMS.items()},
 }
@@ -47,8 +50,9 @@ EXTREMES: Final = {
 class Hourly(Row, table=True):
     """Roll-up of a clock hour of a site, or of the fleet (`site` -1): kept for ever, read by charts.
 
-    Prices and powers are means, money and emissions sums; `_low` and `_high` are the least and greatest of a tick of
-    the hour. What an older Mara did not roll up is null, and PUE where nothing ran.
+    Prices and powers are means, money and emissions sums; the fleet's renewable share is that of the energy it drew;
+    `_low` and `_high` are the least and greatest of a tick of the hour. What an older Mara did not roll up is null, and
+    PUE where nothing ran.
     """
 
     __tablename__ = "hourly"

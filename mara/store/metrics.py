@@ -12,7 +12,10 @@ G_PER_T: Final = 1_000_000
 
 
 class Metric(StrEnum):
-    """A number over time. Of the fleet powers, money and emissions are sums over sites, the rest their means."""
+    """A number over time. Of the fleet powers, money and emissions are sums over sites, the rest their means.
+
+    The fleet's renewable share is that of the energy it drew: sites weigh by their power, as in the newest snapshot.
+    """
 
     ENERGY_PRICE = "energy_price_usd_per_mwh"
     CARBON_INTENSITY = "carbon_intensity_g_per_kwh"
@@ -108,7 +111,12 @@ def _money(column: str, value: str = "") -> Formula:
 FORMULAS: Final = {
     Metric.ENERGY_PRICE: replace(_mean("price"), has_range=True),
     Metric.CARBON_INTENSITY: _mean("carbon"),
-    Metric.RENEWABLE: _mean("renewable"),
+    Metric.RENEWABLE: Formula(
+        "renewable * renewable_weight * ticks_count",
+        "renewable_weight * ticks_count",
+        "renewable_low",
+        "renewable_high",
+    ),
     Metric.DRY_BULB: _mean("dry_bulb"),
     Metric.PUE: Formula("site_w * ticks_count", "it_w * ticks_count", "pue_low", "pue_high"),
     Metric.COOLING_EFFICIENCY: Formula("it_w * ticks_count", "site_w * ticks_count", "1 / pue_high", "1 / pue_low"),

@@ -136,6 +136,7 @@ _HOURS: Final = f"""
 SELECT hour_epoch_s AS at_s, ticks_count, energy_price_usd_per_mwh AS price,
        energy_price_low_usd_per_mwh AS price_low, energy_price_high_usd_per_mwh AS price_high,
        carbon_intensity_g_per_kwh AS carbon, renewable_share AS renewable, dry_bulb_c AS dry_bulb,
+       CASE WHEN site = -1 THEN site_power_w ELSE 1 END AS renewable_weight,
        site_power_w AS site_w, it_power_w AS it_w, air_miner_w AS air_w, hydro_miner_w AS hydro_w,
        immersion_miner_w AS immersion_w, gpu_w, asic_w, contracts_w, emissions_g,
        revenue_micro_usd AS revenue, cost_micro_usd AS cost, energy_cost_micro_usd AS energy_cost,
@@ -148,7 +149,7 @@ _IT_W: Final = f"air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_
 _SITE_TICKS: Final = f"""
 SELECT t.epoch_s AS at_s, 1 AS ticks_count, energy_price_usd_per_mwh AS price, energy_price_usd_per_mwh AS price_low,
        energy_price_usd_per_mwh AS price_high, carbon_intensity_g_per_kwh AS carbon, renewable_share AS renewable,
-       dry_bulb_c AS dry_bulb, site_power_w AS site_w, {_IT_W} AS it_w, air_miner_w AS air_w,
+       1 AS renewable_weight, dry_bulb_c AS dry_bulb, site_power_w AS site_w, {_IT_W} AS it_w, air_miner_w AS air_w,
        hydro_miner_w AS hydro_w, immersion_miner_w AS immersion_w, gpu_w, asic_w, {_CONTRACTS_W} AS contracts_w,
        emissions_g, a.revenue_micro_usd AS revenue, a.cost_micro_usd AS cost, a.energy_cost_micro_usd AS energy_cost
 FROM ticks t CROSS JOIN prices p CROSS JOIN allocations a
@@ -157,7 +158,9 @@ WHERE t.tick >= ? AND t.tick < ? AND p.site = ? AND p.tick = t.tick AND a.tick =
 _FLEET_TICKS: Final = f"""
 SELECT min(t.epoch_s) AS at_s, 1 AS ticks_count, avg(energy_price_usd_per_mwh) AS price,
        min(energy_price_usd_per_mwh) AS price_low, max(energy_price_usd_per_mwh) AS price_high,
-       avg(carbon_intensity_g_per_kwh) AS carbon, avg(renewable_share) AS renewable, avg(dry_bulb_c) AS dry_bulb,
+       avg(carbon_intensity_g_per_kwh) AS carbon, avg(dry_bulb_c) AS dry_bulb,
+       sum(renewable_share * site_power_w) / nullif(sum(site_power_w), 0) AS renewable,
+       sum(site_power_w) AS renewable_weight,
        sum(site_power_w) AS site_w, sum({_IT_W}) AS it_w, sum(air_miner_w) AS air_w, sum(hydro_miner_w) AS hydro_w,
        sum(immersion_miner_w) AS immersion_w, sum(gpu_w) AS gpu_w, sum(asic_w) AS asic_w,
        sum({_CONTRACTS_W}) AS contracts_w, sum(emissions_g) AS emissions_g, sum(a.revenue_micro_usd) AS revenue,

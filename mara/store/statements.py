@@ -38,7 +38,7 @@ INSERT INTO hourly (site, hour_epoch_s, ticks_count,
 """
 _ROLL_UP: Final = f"""
 SELECT {{site}}, ?, count(DISTINCT tick),
-       avg(energy_price_usd_per_mwh), avg(carbon_intensity_g_per_kwh), avg(renewable_share), avg(dry_bulb_c),
+       avg(energy_price_usd_per_mwh), avg(carbon_intensity_g_per_kwh), {{renewable}}, avg(dry_bulb_c),
        {_MEAN_W[0]}, {_MEAN_W[1]},
        sum(emissions_g), sum(revenue_micro_usd), sum(cost_micro_usd), sum(energy_cost_micro_usd),
        min(energy_price_usd_per_mwh), max(energy_price_usd_per_mwh),
@@ -48,8 +48,12 @@ FROM (SELECT *, {", ".join(f"{value} AS tick_{name}" for name, value in OF_A_TIC
       FROM allocations JOIN prices USING (tick, site)
       WHERE tick BETWEEN ? AND ? WINDOW t AS (PARTITION BY {{together}})) AS raw
 """  # noqa: S608  # names of ours
-_ROLL_UP_SITES: Final = _ROLL_UP.format(site="site", together="tick, site") + "GROUP BY site"
-_ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET, together="tick")
+_OF_ENERGY: Final = "coalesce(sum(renewable_share * site_power_w) / nullif(sum(site_power_w), 0), avg(renewable_share))"
+"""Renewable share of the energy that all sites drew."""
+_ROLL_UP_SITES: Final = (
+    _ROLL_UP.format(site="site", together="tick, site", renewable="avg(renewable_share)") + "GROUP BY site"
+)
+_ROLL_UP_FLEET: Final = _ROLL_UP.format(site=FLEET, together="tick", renewable=_OF_ENERGY)
 _ROLL_UPS: Final = (_ROLL_UP_SITES, _ROLL_UP_FLEET)
 _PRUNE: Final = tuple(f"DELETE FROM {table} WHERE tick < ?" for table in RAW_TABLES)  # noqa: S608  # names of ours
 _PRUNE_CHECKPOINTS: Final = "DELETE FROM checkpoints WHERE kept = 0 AND tick < ?"

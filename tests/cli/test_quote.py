@@ -1,5 +1,6 @@
 """`mara quote`: a contract priced against the stored run, which is only looked at."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,19 @@ def test_without_a_database_the_start_of_the_run_is_priced_and_nothing_is_made(h
 
 def test_for_people_a_refusal_says_why_and_what_would_fit(database: Path) -> None:
     outcome = ran("quote", "--tier", "standard", "--power-mw", 200, "--hours", 48)
-    assert outcome.exit_code == 0
+    assert outcome.exit_code == 2
     assert "no site can hold 200.0 MW whole" in outcome.out
     assert "MW at one site" in outcome.out
+    assert "price_usd_per_mwh" not in outcome.out
+    assert "charge_usd" not in outcome.out
+
+
+def test_what_cannot_be_had_has_no_price(database: Path) -> None:
+    outcome = ran("quote", "--tier", "standard", "--power-mw", 200, "--hours", 48, "--json")
+    assert outcome.exit_code == 2
+    plain = json.loads(outcome.out)
+    assert (plain["is_offered"], plain["price_usd_per_mwh"], plain["charge_usd"]) == (False, None, None)
+    assert "200.0 MW" in plain["refusal"]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """The ledger of a tick, line by line, against worked numbers; sums are exact because all of it is whole numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from mara.core.contract import Tier
+from mara.core.contract import UNPLACED, Tier
 from mara.core.finance import EnergyLine, Line, Settlement
 from mara.core.market import Terms
 from mara.core.step import advance
-from mara.core.world import Charter, Observation, World
+from mara.core.world import Charter, ClosedWindow, Observation, World
 from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, step, world
 
 MINE_WEST = [[6.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3]
@@ -45,6 +47,33 @@ def test_five_minutes_earn_a_twelfth_of_an_hour() -> None:
     whole = settled(hour, observation(hour), miners=MINE_WEST).lines_micro_usd
     part = settled(five, observation(five), miners=MINE_WEST).lines_micro_usd
     assert np.abs(part * 12 - whole).max() <= 6
+
+
+def closed_window(site: int, credit_micro_usd: int, tier: Tier = Tier.STANDARD) -> ClosedWindow:
+    return ClosedWindow(
+        contract_id="c1",
+        tier=tier,
+        site=site,
+        window_start_tick=0,
+        window_end_tick=10,
+        good_ticks=0,
+        bad_ticks=10,
+        excluded_ticks=0,
+        charge_micro_usd=2 * credit_micro_usd,
+        credit_micro_usd=credit_micro_usd,
+    )
+
+
+@pytest.mark.parametrize("credit", [1, 2, 100, 1_000_003, 987_654_321_987])
+def test_the_credit_of_a_contract_that_never_ran_is_borne_by_all_sites_to_the_micro_dollar(credit: int) -> None:
+    of = charter(tick_minutes=60)
+    state = replace(world(of), closed=(closed_window(UNPLACED, credit), closed_window(EAST, 7, Tier.PREMIUM)))
+    lines = settled(of, observation(of), state).lines_micro_usd
+    borne = -lines[:, Line.CREDIT_STANDARD]
+    racks = of.fleet.racks_mw
+    assert int(borne.sum()) == credit
+    assert np.abs(borne - credit * racks / racks.sum()).max() < 1.0
+    assert lines[:, Line.CREDIT_PREMIUM].tolist() == [-7 if site == EAST else 0 for site in range(3)]
 
 
 def test_negative_prices_pay() -> None:

@@ -5,13 +5,28 @@ from dataclasses import replace
 import numpy as np
 
 from mara.core.arrays import sealed
-from mara.core.plan import Plan, Shadow
-from mara.core.reasons import MAX_REASONS, reasons_of
+from mara.core.claims import claims_of
+from mara.core.picture import snapshot_of
+from mara.core.plan import Claim, Plan, Provenance, Shadow
+from mara.core.reasons import MAX_REASONS, headline_of, reasons_of
 from mara.core.step import Step, advance
 from tests.builders import EAST, NORTH, WEST, charter, observation, step, world
 
 OF = charter()
 DONE: Step = advance(world(OF), observation(OF), step(OF), OF)
+
+
+PROVENANCE = Provenance(
+    model="m",
+    request_ids=(),
+    snapshot_hash="",
+    prompt_version="1",
+    regret_share=None,
+    moved_mw=0.0,
+    cost_usd=0.0,
+    failure="",
+    claims=(),
+)
 
 
 def plan_with(
@@ -39,6 +54,34 @@ def test_what_is_scarce_comes_first_the_dearest_before_the_others() -> None:
         "Standard's error budget is used in full: one more MWh of it is worth 12.00 USD.",
         "North is full: one more MW of racks there is worth 5.90 USD/h.",
     )
+
+
+def fallen(*, site: int = NORTH, up: float = 0.0, before: float = 1.0) -> Step:
+    state = world(OF)
+    share, was = np.ones(3), np.ones(3)
+    share[site], was[site] = up, before
+    return advance(replace(state, availability_share=sealed(was)), observation(OF, up=share), step(OF), OF)
+
+
+def test_an_outage_is_told_before_all_and_nothing_is_worth_more_at_a_site_that_is_down() -> None:
+    plan, done = plan_with({NORTH: 55.9, EAST: 2.0}, {NORTH: 31.25}), fallen()
+    lines = reasons_of(done, OF, plan)
+    assert lines[0] == "North is down since this tick: none of its machines is available."
+    assert lines[1].startswith("East is full")
+    assert not any("North" in line and "worth" in line for line in lines)
+    assert headline_of(done, OF).startswith("North is down. ")
+    assert claims_of(done, plan, OF)[0].text.startswith("North is down")
+    shown = snapshot_of(done, plan, (), OF, "run").plan.shadow
+    assert shown is not None
+    assert (shown.racks_usd_per_mwh[NORTH], shown.grid_usd_per_mwh[NORTH], shown.racks_usd_per_mwh[EAST]) == (0, 0, 2)
+    told = Claim(kind="cost", text="One more MW at North is worth 55.90 USD.")
+    before = replace(plan, provenance=replace(PROVENANCE, claims=(told,)))
+    assert [claim.text for claim in claims_of(done, before, OF)] == [
+        "North is down: none of its machines is available."
+    ]
+    assert claims_of(DONE, before, OF) == (told,)
+    assert reasons_of(fallen(before=0.0), OF, plan)[0] == "North is down: none of its machines is available."
+    assert reasons_of(fallen(up=0.5), OF, plan)[0] == "North has 50% of its machines since this tick."
 
 
 def test_without_prices_the_reasons_are_those_of_the_tick_alone() -> None:

@@ -6,28 +6,55 @@ import socket
 import threading
 from dataclasses import replace
 
-from mara.core.snapshot import ContractSnapshot, Snapshot
-from mara.runtime.alerts import Alert, Watch, Webhook
+import pytest
+
+from mara.core.snapshot import ContractSnapshot, SiteSnapshot, Snapshot
+from mara.runtime.alerts import Webhook
 from mara.runtime.latest import EngineState, Published
+from mara.runtime.watch import Alert, Watch
 from tests.ui.snapshots import snapshot_at
 
 TICKS_AN_HOUR = 12
 
 
-def contract_of(tier: str, bad_ticks: int) -> ContractSnapshot:
-    return replace(snapshot_at(0).contracts[0], id="c1", tier=tier, customer="Fjord Labs", bad_ticks=bad_ticks)
+UP = tuple(replace(site, status="running") for site in snapshot_at(0).sites)
+
+
+def contract_of(tier: str, bad_ticks: int, budget_ticks: int = 1_000, *, resting: bool = False) -> ContractSnapshot:
+    return replace(
+        snapshot_at(0).contracts[0],
+        id="c1",
+        tier=tier,
+        customer="Fjord Labs",
+        bad_ticks=bad_ticks,
+        budget_ticks=budget_ticks,
+        served=False,
+        is_resting=resting,
+    )
+
+
+def looked_at(watch: Watch, snapshot: Snapshot, state: EngineState = EngineState.RUNNING) -> tuple[Alert, ...]:
+    return watch.alerts(Published(version=snapshot.tick, snapshot=snapshot, state=state))
+
+
+def fleet_at(tick: int, *contracts: ContractSnapshot, **changes: object) -> Snapshot:
+    """The fleet with every site up, only these contracts, and what else is said."""
+    return replace(snapshot_at(tick), **{"sites": UP, "contracts": contracts, **changes})  # type: ignore[arg-type]
+
+
+def with_down(*places: int) -> tuple[SiteSnapshot, ...]:
+    return tuple(replace(site, status="down") if place in places else site for place, site in enumerate(UP))
 
 
 def seen(watch: Watch, tick: int, tier: str, bad_ticks: int) -> tuple[Alert, ...]:
-    snapshot: Snapshot = replace(snapshot_at(tick), contracts=(contract_of(tier, bad_ticks),))
-    return watch.alerts(Published(version=tick, snapshot=snapshot, state=EngineState.RUNNING))
+    return looked_at(watch, fleet_at(tick, contract_of(tier, bad_ticks)))
 
 
-def first_alert_after(tier: str, *, bad_every: int, ticks: int = 80) -> int | None:
+def first_alert_after(tier: str, *, bad_every: int, ticks: int = 80, resting: bool = False) -> int | None:
     """Ticks until somebody is woken, with one bad tick in so many."""
     watch = Watch()
     for tick in range(ticks):
-        if seen(watch, tick, tier, tick // bad_every):
+        if looked_at(watch, fleet_at(tick, contract_of(tier, tick // bad_every, resting=resting))):
             return tick
     return None
 
@@ -59,6 +86,65 @@ def test_standard_wakes_within_six_hours_at_six_times_its_rate_and_not_at_three_
 def test_flexible_wakes_at_a_rate_that_it_can_reach() -> None:
     assert first_alert_after("flexible", bad_every=1) == TICKS_AN_HOUR
     assert first_alert_after("flexible", bad_every=3) == 6 * TICKS_AN_HOUR
+
+
+@pytest.mark.parametrize("tier", ["standard", "flexible"])
+def test_a_budget_spent_on_purpose_wakes_nobody_however_fast(tier: str) -> None:
+    assert first_alert_after(tier, bad_every=1, resting=True) is None
+
+
+def test_only_the_unplanned_ticks_of_a_budget_burn_it() -> None:
+    watch = Watch()
+    told = [
+        looked_at(watch, fleet_at(tick, contract_of("flexible", tick, resting=tick % 4 > 0)))
+        for tick in range(8 * TICKS_AN_HOUR)
+    ]
+    assert not any(told), "a quarter of all ticks is 2.5 times its rate"
+
+
+def test_a_broken_premium_is_critical_at_once_and_over_with_its_window() -> None:
+    watch = Watch()
+    assert not looked_at(watch, fleet_at(0, contract_of("premium", 0, 0)))
+    (alert,) = looked_at(watch, fleet_at(1, contract_of("premium", 1, 0)))
+    assert (alert.kind, alert.severity, alert.subject) == ("premium", "critical", "c1")
+    assert not looked_at(watch, fleet_at(2, contract_of("premium", 2, 0)))
+    assert [(a.kind, a.severity) for a in looked_at(watch, fleet_at(3))] == [("premium", "resolved")]
+
+
+@pytest.mark.parametrize(("resting", "woken"), [(False, ["promise"]), (True, [])])
+def test_a_standard_promise_that_breaks_unplanned_is_a_warning(resting: bool, woken: list[str]) -> None:
+    watch = Watch()
+    assert not looked_at(watch, fleet_at(0, contract_of("standard", 2, 2)))
+    found = looked_at(watch, fleet_at(1, contract_of("standard", 3, 2, resting=resting)))
+    assert [alert.kind for alert in found] == woken
+    assert all(alert.severity == "warning" for alert in found)
+
+
+def test_a_site_that_falls_is_a_warning_and_several_at_once_are_critical() -> None:
+    watch = Watch()
+    assert not looked_at(watch, fleet_at(0))
+    (one,) = looked_at(watch, fleet_at(1, sites=with_down(4)))
+    assert (one.kind, one.severity, one.subject) == ("site", "warning", UP[4].id)
+    both = looked_at(watch, fleet_at(2, sites=with_down(4, 7)))
+    assert [(alert.kind, alert.severity) for alert in both] == [("sites", "critical"), ("site", "warning")]
+    assert UP[4].name in both[0].text
+    over = looked_at(watch, fleet_at(3, sites=with_down(4)))
+    assert [(alert.kind, alert.severity) for alert in over] == [("sites", "resolved"), ("site", "resolved")]
+    assert [alert.subject for alert in looked_at(watch, fleet_at(4))] == [UP[4].id]
+
+
+def test_a_feed_that_gives_nothing_new_is_a_warning_until_it_does() -> None:
+    watch = Watch()
+    (alert,) = looked_at(watch, fleet_at(0, stale_sources=("prices",)))
+    assert (alert.kind, alert.severity) == ("feed", "warning")
+    assert not looked_at(watch, fleet_at(1, stale_sources=("prices", "weather")))
+    assert [alert.severity for alert in looked_at(watch, fleet_at(2))] == ["resolved"]
+
+
+def test_the_end_of_a_replay_is_no_alarm() -> None:
+    watch = Watch()
+    assert not looked_at(watch, fleet_at(0))
+    assert not watch.alerts(Published(state=EngineState.FINISHED, reason="the history has ended"))
 
 
 def test_spot_wakes_nobody() -> None:

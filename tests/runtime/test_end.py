@@ -12,13 +12,13 @@ from mara.bootstrap import open_run, platform_of
 from mara.core.commands import Outage
 from mara.errors import ConfigError, FeedEnded, MaraError, StoreError, StoreRefused
 from mara.runtime import platform
-from mara.runtime.alerts import Watch
 from mara.runtime.clock import SystemClock
 from mara.runtime.engine import Engine
 from mara.runtime.latest import EngineState
 from mara.runtime.pace import MAX_SPEED_SHARE
 from mara.runtime.planner import Planner
 from mara.runtime.platform import Platform
+from mara.runtime.watch import Watch
 from mara.settings import Settings, read_settings
 from mara.store.store import Store
 from tests.feeds.history_text import history_rows, write_history

@@ -4,7 +4,7 @@ import pytest
 
 from mara.core.commands import Outage
 from mara.errors import StoreError
-from mara.runtime import display, platform
+from mara.runtime import engine, platform
 from mara.runtime.latest import EngineState
 from tests.runtime.made_up import MemoryStore, quiet, running, stage, until
 
@@ -122,7 +122,7 @@ async def test_a_programming_error_in_a_tick_is_shown_and_the_loop_lives_on() ->
 async def test_a_picture_that_cannot_be_drawn_does_not_lose_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(stage()) as here:
         with monkeypatch.context() as broken:
-            broken.setattr(display, "snapshot_of", lambda *_: 1 / 0)
+            broken.setattr(engine, "snapshot_of", lambda *_: 1 / 0)
             await here.in_state(EngineState.DEGRADED)
         here.platform.step(1)
         await until(lambda: len(here.store.steps) >= 2)

@@ -26,6 +26,8 @@ DOWN = range(30, 33)
 BRIEFLY_DOWN_TICK = 5
 DEAR_EVERYWHERE_TICK = 44
 SHORT_TICKS = 10
+BOOKED_ID = "c-0123456789abcdef"
+"""The shape of what an order books."""
 CALM_USD_PER_MWH = 50.0
 DEAR_USD_PER_MWH = 300.0
 CHEAP_USD_PER_MWH = 10.0
@@ -52,7 +54,7 @@ def _arrivals() -> tuple[ContractRequest, ...]:
         ("c1-000001-0", Tier.PREMIUM, "Cirrus Forecasts", 1.0, 24 * 10),
         ("c1-000001-1", Tier.FLEXIBLE, "Nimbus Games", 2.0, 24 * 10),
         ("c1-000001-2", Tier.FLEXIBLE, "Nimbus Games", 1.5, 24 * 10),
-        ("c1-000001-3", Tier.STANDARD, "Basalt Render", 1.0, SHORT_TICKS),
+        (BOOKED_ID, Tier.STANDARD, "Basalt Render", 1.0, SHORT_TICKS),
         ("c1-000001-4", Tier.STANDARD, "Basalt Render", 500.0, 24),
     )
     return tuple(

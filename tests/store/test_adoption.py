@@ -81,7 +81,7 @@ def test_a_solved_plan_is_kept_with_all_it_gave(store: Store, path: Path) -> Non
     store.append(step, plan, ())
 
     (row,) = kept(path)
-    assert row["headline"] == headline_of(step)
+    assert row["headline"] == headline_of(step, CHARTER)
     assert reasons_in(row["reasons"]) == reasons_of(step, CHARTER, plan) != ()
     given = prices_of(row["shadow"])
     assert given

@@ -52,7 +52,7 @@ def test_past_plans_come_newest_first_with_all_that_was_said(store: Store, taken
         90.0,
         0.5,
     )
-    assert (newest.headline, newest.reasons) == (headline_of(step), reasons_of(step, CHARTER, plan))
+    assert (newest.headline, newest.reasons) == (headline_of(step, CHARTER), reasons_of(step, CHARTER, plan))
     assert newest.provenance == ORIGIN
     assert first.objective_usd is None
     assert first.provenance is None

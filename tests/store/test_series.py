@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mara.core.picture import snapshot_of
+from mara.core.plan import Plan
 from mara.core.step import Step
 from mara.core.world import first_world
 from mara.errors import CommandError
@@ -118,6 +120,23 @@ def test_a_fleet_s_power_is_the_sum_of_its_sites(reading: Reading) -> None:
     sites = [history(reading, Metric.SITE_POWER, f"site{i}", max_points=7).points for i in range(3)]
     for together, *each in zip(fleet, *sites, strict=True):
         assert together.mean == pytest.approx(sum(p.mean for p in each))
+
+
+def test_the_fleet_s_renewable_share_is_that_of_its_energy_live_in_a_tick_and_in_an_hour(
+    reading: Reading, taken: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(optimizer="rules", made_tick=TICKS - 1, steps=())
+    live = [snapshot_of(step, plan, (), CHARTER, "a").renewable_share for step in taken[-24:-12]]
+    power = [step.allocation.site_power_mw.sum() for step in taken[-24:-12]]
+    begin, end = CHARTER.grid.at(TICKS - 24), CHARTER.grid.at(TICKS - 12)
+    of_ticks = history(reading, "renewable_share", from_=begin, to=end).points
+    assert [point.mean for point in of_ticks] == pytest.approx(live, abs=1e-6)
+    plain = float(np.mean([step.observation.renewable_share.mean() for step in taken[-24:-12]]))
+    monkeypatch.setattr(series, "MOST_ROWS", 12)
+    hour = history(reading, "renewable_share", from_=begin).points[0]
+    assert hour.mean == pytest.approx(np.average(live, weights=power), abs=1e-6)
+    assert hour.mean != pytest.approx(plain, abs=1e-3)
+    assert [hour.low, hour.high] == pytest.approx([min(live), max(live)], abs=1e-6)
 
 
 def test_a_history_begins_and_ends_where_it_is_asked_to(reading: Reading) -> None:

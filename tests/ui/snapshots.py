@@ -230,6 +230,7 @@ def _contract(tick: int, i: int) -> ContractSnapshot:
         window_ends_at=START + timedelta(days=6 + i),
         credit_usd=100.0 * i if bad > budget and tier != "spot" else 0.0,
         next_bad_tick_cost_usd=4.1 * i if tier == "spot" or bad != budget else 2_000.0 + 37.8 * i,
+        is_on_target=1 - bad / counted >= target_share,
     )
 
 
@@ -240,13 +241,15 @@ def _tier_of(i: int) -> str:
 
 def _tier(name: str, target_share: float, contracts: tuple[ContractSnapshot, ...]) -> TierSnapshot:
     mine = [contract for contract in contracts if contract.tier == name]
-    kept = [contract for contract in mine if contract.bad_ticks <= contract.budget_ticks or name == "spot"]
+    kept = [contract for contract in mine if contract.is_on_target]
+    broken = [contract for contract in mine if contract.bad_ticks > contract.budget_ticks and name != "spot"]
     counted, bad = sum(c.counted_ticks for c in mine), sum(c.bad_ticks for c in mine)
     return TierSnapshot(
         tier=name,
         target_share=target_share,
         contracts_count=len(mine),
-        on_target_count=len(kept),
+        on_target_count=len(kept) if name != "spot" else None,
+        broken_count=len(broken),
         promised_mw=sum(c.power_mw for c in mine),
         delivered_mw=sum(c.power_mw for c in mine if c.served),
         availability_share=1 - bad / counted if counted else 1.0,

@@ -23,7 +23,7 @@ SNAPSHOT = snapshot_at()
 
 def planned(**changes: object) -> dict[str, object]:
     plan: PlanSnapshot = replace(SNAPSHOT.plan, **changes)  # type: ignore[arg-type]
-    return dict(optimizer_cells(replace(SNAPSHOT, plan=plan), 19_600.0))
+    return dict(optimizer_cells(replace(SNAPSHOT, plan=plan, profit_today_usd=19_600.0)))
 
 
 def cells_of(row: object) -> list[object]:

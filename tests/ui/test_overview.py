@@ -14,7 +14,7 @@ async def test_the_first_screen_shows_every_key_figure_with_its_unit(screen: Scr
         await screen.user.should_see(label)
     assert [screen.text_of(f"kpi.{key}.unit") for key in ("profit", "power", "cooling")] == ["kUSD/h", "MW", "%"]
     assert screen.text_of("kpi.contracts") == "34"  # Spot has no target to be on
-    assert screen.text_of("kpi.contracts.note") == "1 below target"
+    assert screen.text_of("kpi.contracts.note") == "1 below target, 1 broken"
 
 
 async def test_every_key_figure_says_how_it_is_computed(screen: Screen) -> None:

@@ -1,4 +1,5 @@
-"""The least and greatest of each hour beside its mean; hours whose raw rows have gone keep none."""
+"""The least and greatest of each hour beside its mean, and the fleet's renewable share by the energy it drew; hours whose
+raw rows have gone keep none, and the plain mean of the sites."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +15,8 @@ CONTRACTS_W = "premium_w + standard_w + flexible_w + spot_w"
 IT_W = f"air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_w + {CONTRACTS_W}"
 REALS = {
     "carbon_intensity_{}_g_per_kwh": "avg(carbon_intensity_g_per_kwh)",
-    "renewable_{}_share": "avg(renewable_share)",
+    "renewable_{}_share": "coalesce(sum(renewable_share * site_power_w) / nullif(sum(site_power_w), 0),"
+    " avg(renewable_share))",
     "dry_bulb_{}_c": "avg(dry_bulb_c)",
     "pue_{}": f"CAST(sum(site_power_w) AS DOUBLE PRECISION) / nullif(sum({IT_W}), 0)",
 }
@@ -53,9 +55,12 @@ def filling(site: str, together: str) -> str:
     """Fill whole hours whose ticks are all there, of each site or of the fleet."""
     columns = [(name.format(which), function, place) for place, name in enumerate(OF_A_TICK) for which, function in EXTREMES.items()]
     values = ", ".join(f"{value} AS v{place}" for place, value in enumerate(OF_A_TICK.values()))
+    renewable, power = (list(OF_A_TICK).index(name) for name in ("renewable_{}_share", "site_power_{}_w"))
+    of_energy = f"coalesce(sum(v{renewable} * v{power}) / nullif(sum(v{power}), 0), avg(v{renewable}))"
+    weighted = "" if together else ", renewable_share = e.of_energy"
     return f"""
-        UPDATE hourly SET {", ".join(f"{column} = e.{column}" for column, _, _ in columns)}
-        FROM (SELECT place, hour_s, count(*) AS ticks, {", ".join(f"{f}(v{v}) AS {c}" for c, f, v in columns)}
+        UPDATE hourly SET {", ".join(f"{column} = e.{column}" for column, _, _ in columns)}{weighted}
+        FROM (SELECT place, hour_s, count(*) AS ticks, {of_energy} AS of_energy, {", ".join(f"{f}(v{v}) AS {c}" for c, f, v in columns)}
               FROM (SELECT {site} AS place, epoch_s - epoch_s % 3600 AS hour_s, {values}
                     FROM (SELECT tick, epoch_s FROM ticks) AS moments
                     JOIN allocations USING (tick) JOIN prices USING (tick, site)
