@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import TypeAdapter
 from starlette.background import BackgroundTask
 
-from mara.api.identity import is_still_known
+from mara.api.identity import identity_in, is_still_known
 from mara.api.inputs import Id, Moment
 from mara.api.port import Engine, snapshot_of
 from mara.api.problems import NotThereError, documented, problem
-from mara.api.stream import SNAPSHOT_JSON, Stream
+from mara.api.stream import SNAPSHOT_JSON, Listening, Stream
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
 from mara.errors import CommandError
@@ -148,13 +148,13 @@ def _add_stream(router: APIRouter, stream: Stream) -> None:
     @router.get("/events", include_in_schema=False)
     async def events(request: Request, last_event_id: Annotated[str | None, Header()] = None) -> Response:
         """Server-sent events, one for each new snapshot; resumes after Last-Event-ID."""
-        if stream.is_full:
-            return problem(503, "too many streams are open: close one, or come back later")
         text = (last_event_id or "").strip()
         last_tick = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        who = identity_in(request.scope)
+        if not stream.places.take(who):
+            return problem(503, "too many streams are open: close one, or come back later")
         told = stream.events(last_tick, partial(is_still_known, request.scope))
-        return StreamingResponse(told, media_type="text/event-stream", headers=headers)
+        return Listening(told, stream.places, who)
 
 
 def _add_exports(router: APIRouter, engine: Engine) -> None:
