@@ -23,7 +23,7 @@ try:
 except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
-MAX_CONNECTIONS: Final = 1_024
+MAX_CONNECTIONS: Final = 512
 CONNECTIONS_A_BROWSER: Final = 8
 """Six for what a page loads, one for its websocket, one that comes back before the old one is given up."""
 MAX_CONNECTIONS_AN_ADDRESS: Final = 256

@@ -5,7 +5,7 @@ from html import escape
 from typing import Final
 from urllib.parse import parse_qs
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -50,7 +50,10 @@ class Login:
             await send({"type": "websocket.close", "code": 1008})
             return
         request = Request(scope, receive)
-        answer = await self._answer(request)
+        try:
+            answer = await self._answer(request)
+        except ClientDisconnect:
+            answer = HTMLResponse(_page("/"), 400)  # gone in the middle of its form: nobody reads this
         answer.headers["cache-control"] = "no-store"
         await answer(scope, receive, send)
 

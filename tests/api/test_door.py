@@ -181,6 +181,6 @@ def test_a_slow_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_connections_leave_descriptors_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert door.resource is not None
-    for allowed, most in ((256, 128), (512, 384), (1_000_000, 1_024)):
+    for allowed, most in ((256, 128), (512, 384), (1_000_000, 512)):
         monkeypatch.setattr(door.resource, "getrlimit", lambda _, allowed=allowed: (allowed, allowed))
         assert most_connections(50) == most
