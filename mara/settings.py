@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         "global_ten", min_length=1, max_length=MAX_TEXT_LENGTH, description="a shipped fleet's name, or a TOML file"
     )
     history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
+    data_folders: str = Field(
+        "",
+        max_length=MAX_TEXT_LENGTH,
+        description="folders that backtests of people who log in may read beside that of the history, with commas",
+    )
     trust_units: bool = Field(
         False, description="take a history's values as they stand, also where they look like another unit"
     )

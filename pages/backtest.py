@@ -35,7 +35,8 @@ from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
 from pages.frame import actions_of, frame
 from pages.live import Platform, Publisher
-from pages.permission import demand_operator
+from pages.permission import demand_operator, who_looks
+from pages.reach import Reach, reach_of
 from pages.workbench import BacktestTask, Report, StudyTask, Task, Workbench
 
 PATH: Final = "/backtest"
@@ -76,10 +77,10 @@ def register(platform: Platform, publisher: Publisher, workbench: Workbench, his
     screen = BacktestScreen(workbench)
     proposed = form_fields(str(history) if history is not None else "", DEFAULT_HORIZON_HOURS)
 
-    def order(task_in: Callable[[Mapping[str, Any]], Task], entered: Mapping[str, Any]) -> str:
+    def order(task_in: Callable[[Mapping[str, Any], Reach], Task], entered: Mapping[str, Any]) -> str:
         try:
             demand_operator()
-            workbench.start(task_in(entered))
+            workbench.start(task_in(entered, reach_of(who_looks(), read_settings(), history)))
         except MaraError as error:
             return str(error)
         publisher.look()
@@ -114,12 +115,12 @@ def register(platform: Platform, publisher: Publisher, workbench: Workbench, his
         if not results:
             return PlainTextResponse("There is no result yet: run a backtest first.", NOT_FOUND)
         page = await run.io_bound(html_of, results)
-        return HTMLResponse(page, headers={"Content-Disposition": 'attachment; filename="mara-backtest.html"'})
+        return HTMLResponse(page, headers={"Content-Disposition": 'attachment; filename="mara-backtest.html"', "Cache-Control": "no-store"})
 
     app.on_shutdown(workbench.close)
 
 
-def task_of(entered: Mapping[str, Any]) -> BacktestTask:
+def task_of(entered: Mapping[str, Any], reach: Reach) -> BacktestTask:
     """The backtest that was entered.
 
     Raises:
@@ -127,8 +128,8 @@ def task_of(entered: Mapping[str, Any]) -> BacktestTask:
     """
     settings = read_settings(
         options={
-            "history": _folder(entered),
-            "fleet": _text(entered, "fleet") or None,
+            "history": _folder(entered, reach),
+            "fleet": _fleet(entered, reach),
             "horizon_hours": _text(entered, "horizon_hours"),
             "tick_minutes": _text(entered, "tick_minutes"),
         }
@@ -144,13 +145,13 @@ def task_of(entered: Mapping[str, Any]) -> BacktestTask:
     return BacktestTask(settings=settings, order=order, policies=_policies(entered), with_bound=with_bound)
 
 
-def study_task_of(entered: Mapping[str, Any]) -> StudyTask:
+def study_task_of(entered: Mapping[str, Any], reach: Reach) -> StudyTask:
     """The study that was entered; without a history its worlds are synthetic.
 
     Raises:
         ConfigError, CommandError: something in it cannot be used, in one line.
     """
-    folder = _folder(entered) if _text(entered, "history") else None
+    folder = _folder(entered, reach) if _text(entered, "history") else None
     seed = int(_number(entered, "seed", 0, MOST_SEED))
     options = {"history": folder, "seed": seed, "tick_minutes": STUDY_TICK_MINUTES}
     settings = portable(read_settings(options=options))
@@ -228,11 +229,19 @@ def _real(span_s: float) -> str:
     return text.duration(span_s / SECONDS_PER_MINUTE)
 
 
-def _folder(entered: Mapping[str, Any]) -> str:
+def _folder(entered: Mapping[str, Any], reach: Reach) -> str:
     folder = _text(entered, "history")
+    reach.demand(Path(folder))
     if not folder or len(folder) > MOST_PATH_LENGTH or not Path(folder).is_dir():
         raise CommandError(f"the history should be a folder on the server, came {folder[:80]!r}: correct the path")
     return folder
+
+
+def _fleet(entered: Mapping[str, Any], reach: Reach) -> str | None:
+    fleet = _text(entered, "fleet")[:MOST_PATH_LENGTH]
+    if fleet and not fleet.isidentifier():  # the name of a shipped one is
+        reach.demand(Path(fleet))
+    return fleet or None
 
 
 def _policies(entered: Mapping[str, Any]) -> tuple[str, ...]:

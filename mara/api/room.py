@@ -180,7 +180,7 @@ def _make_room(seats: Iterable[Seat]) -> bool:
 
 def _asks_for_a_page(scope: Scope) -> bool:
     """Whether a page is built for it: also for a path that is none, by whatever method and for whoever reads it."""
-    path = str(scope["path"])
+    path = str(scope.get("path", ""))
     return scope["type"] == "http" and path not in NO_PAGE and not path.startswith(NOT_PAGES)
 
 
