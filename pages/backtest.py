@@ -115,7 +115,10 @@ def register(platform: Platform, publisher: Publisher, workbench: Workbench, his
         if not results:
             return PlainTextResponse("There is no result yet: run a backtest first.", NOT_FOUND)
         page = await run.io_bound(html_of, results)
-        return HTMLResponse(page, headers={"Content-Disposition": 'attachment; filename="mara-backtest.html"', "Cache-Control": "no-store"})
+        return HTMLResponse(
+            page,
+            headers={"Content-Disposition": 'attachment; filename="mara-backtest.html"', "Cache-Control": "no-store"},
+        )
 
     app.on_shutdown(workbench.close)
 

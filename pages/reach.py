@@ -1,4 +1,4 @@
-"""Which files of the server an order from a screen may read: all, for whoever sits at it; else the folders of the settings."""
+"""Which files of the server an order from a screen may read: whoever sits at it all, others those that are named."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,11 +1,12 @@
 """Lets connections in: so many of one address, so many in all, and none that sends nothing.
 
-Every open connection is a descriptor of the process, and the database, the log and the feeds need some too. Where all are
-taken, the one that has waited longest for its client makes room: whoever only holds connections keeps nobody out.
+Every open connection is a descriptor of the process, and the database, the log and the feeds need some too. Where all
+are taken, the one that has waited longest for its client makes room: whoever only holds connections keeps nobody out.
 """
 
 import asyncio
 import logging
+import resource
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -18,16 +19,11 @@ from uvicorn.loops.auto import auto_loop_factory
 from mara.api.limits import neighbourhood_of
 from mara.api.origins import is_loopback
 
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
-
 MAX_CONNECTIONS: Final = 512
 CONNECTIONS_A_BROWSER: Final = 8
 """Six for what a page loads, one for its websocket, one that comes back before the old one is given up."""
 MAX_CONNECTIONS_AN_ADDRESS: Final = 256
-"""Many browsers stand behind one address where a firewall translates; a proxy or this machine may have all there are."""
+"""Many browsers stand behind one address where a firewall translates; a proxy or this machine may have them all."""
 DESCRIPTORS_KEPT: Final = 128
 """For everything but connections."""
 HANDSHAKE_TIMEOUT_S: Final = 10.0
@@ -65,8 +61,8 @@ class _Connection:
             self.socket.shutdown(SHUT_RDWR)  # whoever owns it sees its end and tidies up
 
 
-class Door(asyncio.AbstractServer):
-    """Listens in the place of asyncio's own server.
+class Door:
+    """Listens in the place of asyncio's own server, of which uvicorn uses no more than this.
 
     Args:
         most: connections at once.
@@ -173,9 +169,7 @@ class DoorLoop:
         loop = auto_loop_factory()()
         create_server = loop.create_server
 
-        async def create_door(
-            new_protocol: Callable[[], asyncio.BaseProtocol], *where: Any, **options: Any
-        ) -> asyncio.AbstractServer:
+        async def create_door(new_protocol: Callable[[], asyncio.BaseProtocol], *where: Any, **options: Any) -> Door:
             tls, backlog = options.pop("ssl", None), options.pop("backlog", MAX_CONNECTIONS)
             server = await create_server(new_protocol, *where, **options, start_serving=False)
             sockets = [_listening(one.dup(), backlog) for one in server.sockets]
@@ -191,8 +185,6 @@ class DoorLoop:
 def most_connections(most_clients: int) -> int:
     """How many fit, with the descriptors that this process may have."""
     wanted = max(MAX_CONNECTIONS, CONNECTIONS_A_BROWSER * most_clients)
-    if resource is None:
-        return wanted
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed == resource.RLIM_INFINITY:
         return wanted
@@ -201,8 +193,6 @@ def most_connections(most_clients: int) -> int:
 
 def raise_descriptor_limit() -> None:
     """Take all the descriptors that the system allows: shells hand on fewer than they may."""
-    if resource is None:
-        return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEADERS_TIMEOUT_S: Final = 10.0
 """From the connection, or the first byte of a further request, to the end of its headers."""
@@ -22,7 +22,8 @@ class PatientHttp(HttpToolsProtocol):
     @property
     def waits_for_client(self) -> bool:
         """Whether the next move is the client's, and no answer is under way."""
-        return not self._is_upgraded and (self.cycle is None or self.cycle.response_complete or self.cycle.more_body)
+        cycle: RequestResponseCycle | None = self.cycle
+        return not self._is_upgraded and (cycle is None or cycle.response_complete or cycle.more_body)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -157,7 +157,9 @@ class People:
             CommandError: there is none of that name.
         """
         with self._change(by) as connection:
-            _require(connection.execute(update(User).where(_USER.name == name).values(password_hash=password_hash)), name)
+            _require(
+                connection.execute(update(User).where(_USER.name == name).values(password_hash=password_hash)), name
+            )
             connection.execute(delete(Session).where(_columns(Session).name == name))
 
     def set_role(self, person: Person, *, by: Visit) -> None:
@@ -169,7 +171,9 @@ class People:
         more = ROLES[ROLES.index(person.role) + 1 :]
         token = _columns(Token)
         with self._change(by) as connection:
-            _require(connection.execute(update(User).where(_USER.name == person.name).values(role=person.role)), person.name)
+            _require(
+                connection.execute(update(User).where(_USER.name == person.name).values(role=person.role)), person.name
+            )
             connection.execute(delete(Session).where(_columns(Session).name == person.name))
             connection.execute(delete(Token).where(token.name == person.name, token.role.in_(more)))
 
@@ -194,7 +198,9 @@ class People:
         """
         token = _columns(Token)
         with self._change(by) as connection:
-            digests = [bytes(row[0]) for row in connection.execute(select(token.digest).where(token.name == issue.name))]
+            digests = [
+                bytes(row[0]) for row in connection.execute(select(token.digest).where(token.name == issue.name))
+            ]
             wanted = [digest for digest in digests if digest.hex()[:ID_LENGTH] == issue.id]
             if not wanted:
                 raise CommandError(f"there is no token {issue.id}: `mara user token list` names them")

@@ -1,6 +1,7 @@
 """Connections that send nothing, or only half of something, take nobody's place and do not stay."""
 
 import asyncio
+import resource
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -46,7 +47,7 @@ async def served(pair: tuple[Path, Path] | None = None) -> AsyncIterator[Callabl
     config = uvicorn.Config(app, host="127.0.0.1", port=0, http=PatientHttp, lifespan="off", log_config=None, **options)  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  uvicorn sets a flag and tells nobody
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     trusting = ssl.create_default_context()
@@ -180,7 +181,6 @@ def test_a_slow_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_connections_leave_descriptors_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert door.resource is not None
     for allowed, most in ((256, 128), (512, 384), (1_000_000, 512)):
-        monkeypatch.setattr(door.resource, "getrlimit", lambda _, allowed=allowed: (allowed, allowed))
+        monkeypatch.setattr(resource, "getrlimit", lambda _, allowed=allowed: (allowed, allowed))
         assert most_connections(50) == most

@@ -206,7 +206,9 @@ def test_every_answer_is_safe_and_the_docs_load_nothing_from_elsewhere(client: T
         assert client.get(f"/api/docs-files/{path}").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/api/snapshot", "/api/export/steps.csv", "/api/health", "/api/nowhere", "/api/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/api/snapshot", "/api/export/steps.csv", "/api/health", "/api/nowhere", "/api/openapi.json"]
+)
 def test_no_cache_keeps_an_answer(client: TestClient, path: str) -> None:
     assert client.get(path).headers.get_list("cache-control") == ["no-store"]
 

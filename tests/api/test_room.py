@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 
 import pytest
 from starlette.applications import Starlette
@@ -30,12 +32,17 @@ class House:
     browser: TestClient
     clock: HandClock
     who: list[Identity]
+    numbers: Iterator[int] = field(default_factory=count)
+    known: dict[int, Seat] = field(default_factory=dict)
 
-    def seat(self, name: str = "local", *, is_connected: bool = True, count: int = 1) -> None:
-        for _ in range(count):
-            made: list[Seat] = []
-            made.append(Seat(name=name, is_connected=is_connected, leave=lambda made=made: self.seats.remove(made[0])))
-            self.seats += made
+    def seat(self, name: str = "local", *, is_connected: bool = True, many: int = 1) -> None:
+        for _ in range(many):
+            number = next(self.numbers)
+            self.seats.append(Seat(name=name, is_connected=is_connected, leave=partial(self.leave, number)))
+            self.known[number] = self.seats[-1]
+
+    def leave(self, number: int) -> None:
+        self.seats.remove(self.known[number])
 
     def asked(self, who: Identity = LOCAL) -> int:
         self.who[:] = [who]
@@ -69,7 +76,7 @@ def house() -> Iterator[House]:
 
 
 def test_whoever_comes_when_all_places_are_taken_is_told_so_and_comes_in_when_one_is_free(house: House) -> None:
-    house.seat(count=3)
+    house.seat(many=3)
     answer = house.browser.get("/", headers=PAGE)
     assert answer.status_code == 503
     assert "3 browsers look at Mara already" in answer.text
@@ -79,7 +86,7 @@ def test_whoever_comes_when_all_places_are_taken_is_told_so_and_comes_in_when_on
 
 
 def test_programs_are_answered_though_all_places_are_taken(house: House) -> None:
-    house.seat(count=3)
+    house.seat(many=3)
     assert house.browser.get("/api/snapshot", headers=PAGE).text == "a page"
 
 
@@ -104,14 +111,14 @@ ADMIN = Identity(name="ada", role="admin")
 
 
 def test_a_page_that_nobody_follows_makes_room_for_the_next(house: House) -> None:
-    house.seat(count=2)
+    house.seat(many=2)
     house.seat(is_connected=False)
     assert house.asked() == 200
     assert [seat.is_connected for seat in house.seats] == [True, True]
 
 
 def test_nobody_takes_more_than_a_share(house: House) -> None:
-    house.seat("vic", count=2)
+    house.seat("vic", many=2)
     assert house.asked(VIEWER) == 503
     assert house.asked(Identity(name="oto", role="viewer")) == 200
 
@@ -125,10 +132,10 @@ def test_ones_own_page_that_is_not_followed_makes_room_for_ones_next(house: Hous
 
 
 def test_an_admin_gets_in_when_it_is_full_for_others(house: House) -> None:
-    house.seat("oto", count=3)
+    house.seat("oto", many=3)
     assert house.asked(VIEWER) == 503
     assert house.asked(ADMIN) == 200
-    house.seat("oto", count=PLACES_FOR_ADMINS)
+    house.seat("oto", many=PLACES_FOR_ADMINS)
     assert house.asked(ADMIN) == 503
 
 
@@ -149,7 +156,7 @@ def test_a_page_that_is_looked_at_does_not_count() -> None:
 
 
 def test_pages_made_by_errors_outside_of_pages_are_forgotten_too(house: House) -> None:
-    house.seat(is_connected=False, count=3 + PLACES_FOR_ADMINS + 1)
+    house.seat(is_connected=False, many=3 + PLACES_FOR_ADMINS + 1)
     house.browser.get("/_nicegui/nowhere")
     assert len(house.seats) == 3 + PLACES_FOR_ADMINS
 

@@ -162,7 +162,7 @@ def test_a_page_of_another_site_gets_no_stream(address: str) -> None:
 async def test_of_many_who_come_at_once_no_more_are_let_in_than_there_are_places() -> None:
     stream = Stream(Latest())
     app = FastAPI()
-    app.include_router(reading_routes(SimpleNamespace(latest=Latest()), stream))  # type: ignore[arg-type]
+    app.include_router(reading_routes(SimpleNamespace(latest=Latest()), stream))
     let_in: list[int] = []
 
     async def ask() -> None:

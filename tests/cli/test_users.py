@@ -137,15 +137,15 @@ def test_a_token_is_listed_by_an_id_and_revoked_by_it(url: str) -> None:
     lines = said("token", "list")[1].splitlines()
     assert sorted(line.split()[1:3] for line in lines) == [["ada", "read"], ["ada", "trade"], ["list", "read"]]
     assert not any(secret in line for line in lines for secret in (first, second, other))
-    id = next(line.split()[0] for line in said("token", "list", "ada")[1].splitlines() if "trade" in line)
-    assert said("token", "revoke", id)[0] == 0
+    named = next(line.split()[0] for line in said("token", "list", "ada")[1].splitlines() if "trade" in line)
+    assert said("token", "revoke", named)[0] == 0
     assert (good(url, first), good(url, second), good(url, other)) == ("", "viewer", "viewer")
     people = People.open(url)
-    assert people.visits(1)[0].action == f"revoked token {id} of ada"
+    assert people.visits(1)[0].action == f"revoked token {named} of ada"
     people.close()
-    code, text = said("token", "revoke", id)
+    code, text = said("token", "revoke", named)
     assert (code, text.count("\n")) == (2, 1)
-    assert f"there is no token {id}" in text
+    assert f"there is no token {named}" in text
     assert check(url).is_sound
 
 

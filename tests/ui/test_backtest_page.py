@@ -8,8 +8,8 @@ import pytest
 from components.backtest_panels import PolicyResult, result_channels
 from components.past import MOST_POINTS
 from components.study_panels import QUANTILES, study_cells, study_channels
-from mara.errors import MaraError
 from mara.api.identity import LOCAL, Identity
+from mara.errors import MaraError
 from mara.settings import Settings
 from pages.backtest import study_task_of, task_of
 from pages.reach import ANYWHERE, reach_of
