@@ -25,6 +25,7 @@ TRY_AGAIN_LATER: Final = 1013
 """Close code, IANA's registry of RFC 6455."""
 LOST_PAGES_PER_MINUTE: Final = 30
 """Of one person: building a page takes the loop of the ticks 10 to 30 ms. A page that is connected does not count."""
+MAX_REST_S: Final = 0.2
 NOT_PAGES: Final = ("/static/", "/_nicegui/", "/_nicegui_ws/", "/api/")
 NO_PAGE: Final = frozenset({"/metrics", "/favicon.ico"})
 
@@ -86,9 +87,11 @@ class Room:
         if wait_s > 0.0:
             await _refuse("Too many pages were asked for and not looked at", 429, wait_s, scope, receive, send)
             return
-        # One page of a person is built at a time: many at once would hold up the ticks, and everybody else's pages.
+        # One page of a person at a time, and then as long a rest: many at once would hold up ticks and everybody else.
         turn = self._turns.setdefault(self._pages.counted_under(scope), asyncio.Lock())
         await turn.acquire()
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
         self._coming[who.name] += 1  # until it is among the seats
         is_built = False
 
@@ -96,7 +99,7 @@ class Room:
             nonlocal is_built
             if not is_built:
                 is_built = True
-                turn.release()
+                loop.call_later(min(loop.time() - begun_s, MAX_REST_S), turn.release)
                 self._come(who)
 
         async def seated(message: Message) -> None:
