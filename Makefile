@@ -18,7 +18,7 @@ LAYERS = $(shell $(BIN)/python -c 'import tomllib; print(*map(repr, tomllib.load
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test check format lint types contracts unit browser fmt bench bench-full layers lock
+.PHONY: help install dev run test check format lint types contracts audit unit browser fmt bench bench-full layers lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F '|' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ run: install ## start the dashboard on http://127.0.0.1:8080
 
 test: check browser ## everything that must pass: format, lint, types, import contracts, tests, browser tests
 
-check: format lint types contracts unit ## the same without a browser
+check: format lint types contracts audit unit ## the same without a browser
 
 format: dev
 	@echo "== format" && $(BIN)/ruff format --check .
@@ -45,6 +45,9 @@ types: dev
 
 contracts: dev
 	@echo "== import contracts" && $(BIN)/lint-imports --no-cache
+
+audit: dev ## compare the locked dependencies with published advisories, where those can be reached
+	@echo "== advisories" && PYTHON=$(BIN)/python bash .ci/audit
 
 unit: dev
 	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && $(BIN)/python -m pytest -m "not browser"

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         "global_ten", min_length=1, max_length=MAX_TEXT_LENGTH, description="a shipped fleet's name, or a TOML file"
     )
     history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
+    data_folders: str = Field(
+        "",
+        max_length=MAX_TEXT_LENGTH,
+        description="folders that backtests of people who log in may read beside that of the history, with commas",
+    )
     trust_units: bool = Field(
         False, description="take a history's values as they stand, also where they look like another unit"
     )
@@ -179,8 +184,8 @@ class Settings(BaseSettings):
         None,
         max_length=MAX_TEXT_LENGTH,
         pattern=r"^https?://",
-        description="where alerts are posted as JSON: broken Premium promises, sites that fall, stale feeds, states of the "
-        "engine",
+        description="where alerts are posted as JSON: broken Premium promises, sites that fall, stale feeds, states of "
+        "the engine",
     )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(

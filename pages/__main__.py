@@ -53,6 +53,7 @@ def run(
     settings = read_settings(options={**options, "optimizer": optimizer, "behind_proxy": behind_proxy or None})
     refuse_busy_port(settings.host, settings.port)
 
+    from mara.api.door import raise_descriptor_limit
     from pages.entrance import stand_guard
     from pages.server import serve
     from pages.window import refuse_missing_extra
@@ -60,6 +61,7 @@ def run(
     if native:
         refuse_missing_extra()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    raise_descriptor_limit()
     with ExitStack() as ends:
         ends.enter_context(open_log(settings))
         atexit.register(ends.close)  # a closed window ends the process without coming back here

@@ -35,9 +35,10 @@ from mara.runtime.latest import Published
 from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
 from pages.authorization import Authorized
-from pages.callers import why_not_here
+from pages.callers import who_acts, why_not_here
 from pages.frame import frame, told
 from pages.live import Publisher
+from pages.reach import Reach, reach_of
 from pages.workbench import BacktestTask, Report, StudyTask, Task
 
 PATH: Final = "/backtest"
@@ -78,9 +79,10 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
     screen = BacktestScreen(platform)
     proposed = form_fields(str(history) if history is not None else "", DEFAULT_HORIZON_HOURS)
 
-    async def order(task_in: Callable[[Mapping[str, Any]], Task], entered: Mapping[str, Any]) -> str:
+    async def order(task_in: Callable[[Mapping[str, Any], Reach], Task], entered: Mapping[str, Any]) -> str:
         try:
-            await platform.start_work(lambda: task_in(entered))
+            reach = reach_of(who_acts(), read_settings(), history)
+            await platform.start_work(lambda: task_in(entered, reach))
         except MaraError as error:
             return str(error)
         publisher.look()
@@ -111,10 +113,13 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
         if not results:
             return PlainTextResponse("There is no result yet: run a backtest first.", NOT_FOUND)
         page = await run.io_bound(html_of, results)
-        return HTMLResponse(page, headers={"Content-Disposition": 'attachment; filename="mara-backtest.html"'})
+        return HTMLResponse(
+            page,
+            headers={"Content-Disposition": 'attachment; filename="mara-backtest.html"', "Cache-Control": "no-store"},
+        )
 
 
-def task_of(entered: Mapping[str, Any]) -> BacktestTask:
+def task_of(entered: Mapping[str, Any], reach: Reach) -> BacktestTask:
     """The backtest that was entered.
 
     Raises:
@@ -122,8 +127,8 @@ def task_of(entered: Mapping[str, Any]) -> BacktestTask:
     """
     settings = read_settings(
         options={
-            "history": _folder(entered),
-            "fleet": _text(entered, "fleet") or None,
+            "history": _folder(entered, reach),
+            "fleet": _fleet(entered, reach),
             "horizon_hours": _text(entered, "horizon_hours"),
             "tick_minutes": _text(entered, "tick_minutes"),
         }
@@ -139,13 +144,13 @@ def task_of(entered: Mapping[str, Any]) -> BacktestTask:
     return BacktestTask(settings=settings, order=order, policies=_policies(entered), with_bound=with_bound)
 
 
-def study_task_of(entered: Mapping[str, Any]) -> StudyTask:
+def study_task_of(entered: Mapping[str, Any], reach: Reach) -> StudyTask:
     """The study that was entered; without a history its worlds are synthetic.
 
     Raises:
         ConfigError, CommandError: something in it cannot be used, in one line.
     """
-    folder = _folder(entered) if _text(entered, "history") else None
+    folder = _folder(entered, reach) if _text(entered, "history") else None
     seed = int(_number(entered, "seed", 0, MOST_SEED))
     options = {"history": folder, "seed": seed, "tick_minutes": STUDY_TICK_MINUTES}
     settings = portable(read_settings(options=options))
@@ -223,11 +228,19 @@ def _real(span_s: float) -> str:
     return text.duration(span_s / SECONDS_PER_MINUTE)
 
 
-def _folder(entered: Mapping[str, Any]) -> str:
+def _folder(entered: Mapping[str, Any], reach: Reach) -> str:
     folder = _text(entered, "history")
+    reach.demand(Path(folder))
     if not folder or len(folder) > MOST_PATH_LENGTH or not Path(folder).is_dir():
         raise CommandError(f"the history should be a folder on the server, came {folder[:80]!r}: correct the path")
     return folder
+
+
+def _fleet(entered: Mapping[str, Any], reach: Reach) -> str | None:
+    fleet = _text(entered, "fleet")[:MOST_PATH_LENGTH]
+    if fleet and not fleet.isidentifier():  # the name of a shipped one is
+        reach.demand(Path(fleet))
+    return fleet or None
 
 
 def _policies(entered: Mapping[str, Any]) -> tuple[str, ...]:

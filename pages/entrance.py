@@ -9,12 +9,14 @@ from mara.api.gate import Gate
 from mara.api.headers import SafeHeaders
 from mara.api.metrics import FleetCollector
 from mara.api.proxy import BehindProxy
-from mara.api.room import Room
+from mara.api.room import PageRate, Room
 from mara.api.under_path import UnderPath, WholePath
 from mara.bootstrap import database_file_of, people_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.platform import Platform
 from mara.settings import Settings
+from pages.browser_log import bound_browser_log
+from pages.seats import forget_early, seats
 from pages.sockets import bind_sockets
 
 
@@ -40,7 +42,10 @@ def stand_guard(settings: Settings, platform: Platform) -> Entrance:
     collector = FleetCollector(platform, clock, database, _connected_count)
     app.add_middleware(WholePath)
     app.add_middleware(Beside, api=WholePath(api_of(platform, collector, _is_ending)))
-    app.add_middleware(Room, most_clients=settings.max_clients, clients_count=_connected_count)
+    rate = PageRate(clock)
+    app.add_middleware(Room, most_clients=settings.max_clients, seats=seats, pages=rate)
+    forget_early(rate)
+    bound_browser_log(clock)
     app.add_middleware(
         Gate,
         origins=entrance.origins,

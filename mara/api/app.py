@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import mara
 from mara.api.changes import changing_routes
+from mara.api.headers import NotKept
 from mara.api.metrics import CONTENT_TYPE, metrics_text
 from mara.api.port import Engine
 from mara.api.problems import Problem, answer_errors
@@ -33,7 +34,7 @@ def api_of(engine: Engine, collector: Collector | None = None, is_over: Callable
     app = _app_of(engine, Stream(engine.latest, is_over))
     if collector is not None:
         _add_metrics(app, collector)
-    return Repeats(app, engine.orders)
+    return NotKept(Repeats(app, engine.orders), but=f"{DOCS_FILES}/")
 
 
 def schema_of(engine: Engine) -> dict[str, Any]:

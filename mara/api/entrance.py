@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from mara.api.door import DoorLoop
 from mara.api.identity import Doorkeeper
 from mara.api.origins import Origins, is_loopback
+from mara.api.patience import KEEP_ALIVE_S, PatientHttp
 from mara.errors import ConfigError
 from mara.runtime.clock import Clock
 from mara.settings import Settings
@@ -80,7 +82,12 @@ def entrance_of(settings: Settings, people: People | None, clock: Clock) -> Entr
     if people is not None and not people.all():
         raise ConfigError(_NOBODY)
     # The server's own reading of X-Forwarded-For believes what clients write into it.
-    listening: dict[str, Any] = {"proxy_headers": False}
+    listening: dict[str, Any] = {
+        "proxy_headers": False,
+        "http": PatientHttp,
+        "loop": DoorLoop(most_clients=settings.max_clients, is_behind_proxy=settings.behind_proxy),
+        "timeout_keep_alive": KEEP_ALIVE_S,
+    }
     if speaks_tls:
         listening |= {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
     secret = settings.storage_secret.get_secret_value() if settings.storage_secret is not None else ""

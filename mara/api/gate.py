@@ -145,7 +145,9 @@ async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send, w
         "status": refusal.status,
         "detail": refusal.detail,
     }
-    headers = {"retry-after": f"{max(wait_s, 1.0):.0f}"} if refusal.status == 429 else {}
+    headers = {"cache-control": "no-store"}
+    if refusal.status == 429:
+        headers["retry-after"] = f"{max(wait_s, 1.0):.0f}"
     if refusal.status == 401:
         headers["www-authenticate"] = 'Bearer realm="mara"'
     answer = JSONResponse(body, refusal.status, headers, "application/problem+json")

@@ -89,3 +89,27 @@ class _Answer:
 def _is_page(headers: list[tuple[bytes, bytes]]) -> bool:
     sent = {name.lower(): value for name, value in headers}
     return sent.get(b"content-type", b"").startswith(b"text/html") and b"content-encoding" not in sent
+
+
+class NotKept:
+    """ASGI wrapper of what is true now and for whoever asked: no cache on the way keeps an answer.
+
+    Args:
+        but: the folder of what never changes.
+    """
+
+    def __init__(self, app: ASGIApp, *, but: str) -> None:
+        self._app = app
+        self._but = but
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer through the app."""
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [one for one in message.get("headers", []) if one[0].lower() != b"cache-control"]
+                message = {**message, "headers": [*headers, (b"cache-control", b"no-store")]}
+            await send(message)
+
+        is_fixed = scope["type"] != "http" or str(scope["path"]).startswith(self._but)
+        await self._app(scope, receive, send if is_fixed else marked)

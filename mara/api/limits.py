@@ -37,6 +37,12 @@ class Limits:
             self._buckets.popitem(last=False)
         return 0.0 if granted else (1.0 - tokens) / self._per_s
 
+    def give_back(self, key: str) -> None:
+        """Put a token back that was taken for what then did not count."""
+        if key in self._buckets:
+            tokens, seen_s = self._buckets[key]
+            self._buckets[key] = (tokens + 1.0, seen_s)
+
     def _tokens(self, key: str, now_s: float) -> float:
         tokens, seen_s = self._buckets.get(key, (float(self._per_minute), now_s))
         return min(float(self._per_minute), tokens + (now_s - seen_s) * self._per_s)

@@ -5,7 +5,7 @@ from html import escape
 from typing import Final
 from urllib.parse import parse_qs
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -17,7 +17,10 @@ from mara.store.people import Person, Session, Visit
 LOGIN_PATH: Final = "/login"
 LOGOUT_PATH: Final = "/logout"
 LOGINS_PER_MINUTE: Final = 5
-"""Of one address, and of one name."""
+"""Of one address as one name. A name alone is never counted: whoever asked often enough from anywhere would lock its
+user out."""
+NAMES_PER_MINUTE: Final = 20
+"""Attempts of one address under whatever names: an office behind one address logs in in the morning."""
 SESSION_S: Final = 12 * 3_600
 MAX_FORM_BYTES: Final = 10_000
 MAX_FIELDS: Final = 10
@@ -33,6 +36,7 @@ class Login:
         self._doorkeeper = doorkeeper
         self._is_secure = is_secure
         self._limits = Limits(LOGINS_PER_MINUTE, doorkeeper.clock)
+        self._addresses = Limits(NAMES_PER_MINUTE, doorkeeper.clock)
         self._checks = asyncio.Semaphore(MAX_CHECKS_AT_ONCE)
 
     def answers(self, path: str) -> bool:
@@ -46,7 +50,10 @@ class Login:
             await send({"type": "websocket.close", "code": 1008})
             return
         request = Request(scope, receive)
-        answer = await self._answer(request)
+        try:
+            answer = await self._answer(request)
+        except ClientDisconnect:
+            answer = HTMLResponse(_page("/"), 400)  # gone in the middle of its form: nobody reads this
         answer.headers["cache-control"] = "no-store"
         await answer(scope, receive, send)
 
@@ -62,9 +69,8 @@ class Login:
         if form is None:
             return HTMLResponse(_page("/", "That form is too long."), 413)
         name, onward = _name_in(form.get("name", "")), _inside(form.get("next", "/"))
-        # The name is counted only where the address may try, so that nobody is kept out from one address for good.
-        wait_s = self._limits.wait_s(f"from {neighbourhood_of(address_of(request.scope))}")
-        wait_s = wait_s or self._limits.wait_s(f"as {name}")
+        address = neighbourhood_of(address_of(request.scope))
+        wait_s = self._addresses.wait_s(address) or self._limits.wait_s(f"{address} as {name}")
         if wait_s > 0.0:
             told = f"Too many attempts. Try again in {wait_s:.0f} s."
             return HTMLResponse(_page(onward, told, name), 429, {"retry-after": f"{wait_s:.0f}"})

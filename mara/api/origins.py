@@ -17,6 +17,7 @@ Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 ALL_ADDRESSES: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  what was asked for, not what is listened on
+_FRAMES: Final = frozenset({"iframe", "frame", "embed", "object"})
 _OF_OURS: Final = frozenset({"same-origin", "none"})
 
 
@@ -105,6 +106,8 @@ class Origins:
             return None  # no browser adds a bearer token by itself
         site, mode = (sent.get(name, [""])[0] for name in ("sec-fetch-site", "sec-fetch-mode"))
         if kind == "http" and method in SAFE_METHODS:
+            if sent.get("sec-fetch-dest", [""])[0] in _FRAMES:
+                return Refusal(status=403, detail="this server is shown in no frame")  # and builds no page for one
             if site in {"cross-site", "same-site"} and mode != "navigate":
                 return Refusal(status=403, detail="pages of other sites may not load from here")
             return None

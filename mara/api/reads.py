@@ -9,16 +9,16 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as PathParameter
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import TypeAdapter
 from starlette.background import BackgroundTask
 
 from mara.api.export_folder import export_folder, sweep_exports
-from mara.api.identity import is_still_known
+from mara.api.identity import identity_in, is_still_known
 from mara.api.inputs import AskedMoment, Named
 from mara.api.port import Engine, snapshot_of
 from mara.api.problems import MisaskedError, NotThereError, documented, problem
-from mara.api.stream import SNAPSHOT_JSON, Stream
+from mara.api.stream import SNAPSHOT_JSON, Listening, Stream
 from mara.core.fleet import site_index
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OrderRow
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
@@ -188,13 +188,13 @@ def _add_stream(router: APIRouter, stream: Stream) -> None:
     @router.get("/events", include_in_schema=False)
     async def events(request: Request, last_event_id: Annotated[str | None, Header()] = None) -> Response:
         """Server-sent events, one for each new snapshot; resumes after Last-Event-ID."""
-        if stream.is_full:
-            return problem(503, "too many streams are open: close one, or come back later")
         text = (last_event_id or "").strip()
         last_tick = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        who = identity_in(request.scope)
+        if not stream.places.take(who):
+            return problem(503, "too many streams are open: close one, or come back later")
         told = stream.events(last_tick, partial(is_still_known, request.scope))
-        return StreamingResponse(told, media_type="text/event-stream", headers=headers)
+        return Listening(told, stream.places, who)
 
 
 def _add_exports(router: APIRouter, engine: Engine) -> None:

@@ -10,7 +10,11 @@ from contextlib import suppress
 from typing import Final
 
 from pydantic import TypeAdapter
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from mara.api.identity import Identity
+from mara.api.shares import Shares
 from mara.core.snapshot import Snapshot
 from mara.runtime.latest import Latest
 
@@ -32,6 +36,9 @@ class Stream:
 
     Args:
         is_over: whether the server is about to end; streams then end by themselves, and do not hold it up.
+
+    Attributes:
+        places: one for each listener, taken when the request comes and not when its first byte goes out.
     """
 
     def __init__(self, latest: Latest, is_over: Callable[[], bool] = lambda: False) -> None:
@@ -39,14 +46,9 @@ class Stream:
         self._is_over = is_over
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
         self._version = -1
-        self._listeners_count = 0
+        self.places = Shares(MAX_STREAMS)
         self._come = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody more can be served."""
-        return self._listeners_count >= MAX_STREAMS
 
     async def events(
         self, last_tick: int | None, is_known: Callable[[], Awaitable[bool]] | None = None
@@ -56,28 +58,24 @@ class Stream:
         Args:
             is_known: whether the listener may still be there; asked before each event.
         """
-        self._listeners_count += 1
         if self._watch is None:
             self._watch = asyncio.create_task(self._follow(), name="mara-events")
-        try:
-            self._look()
-            yield f"retry: {RETRY_MS}\n\n".encode()
-            seen = last_tick if last_tick is not None else (self._kept[-1][0] - 1 if self._kept else -1)
-            while not self._is_over() and (is_known is None or await is_known()):
-                # A demo that was begun anew counts from zero: whoever is ahead of it starts again.
-                if self._kept and self._kept[-1][0] < seen:
-                    seen = self._kept[0][0] - 1
-                if self._kept and self._kept[0][0] > seen + 1 and last_tick is not None:
-                    yield f'event: gap\ndata: {{"from_tick":{seen + 1},"to_tick":{self._kept[0][0]}}}\n\n'.encode()
-                if self._kept:
-                    last_tick = seen
-                for tick, body in [kept for kept in self._kept if kept[0] > seen]:
-                    yield b"id: %d\nevent: snapshot\ndata: %s\n\n" % (tick, body)
-                    seen = tick
-                if not await self._more():
-                    yield b": still here\n\n"
-        finally:
-            self._listeners_count -= 1
+        self._look()
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        seen = last_tick if last_tick is not None else (self._kept[-1][0] - 1 if self._kept else -1)
+        while not self._is_over() and (is_known is None or await is_known()):
+            # A demo that was begun anew counts from zero: whoever is ahead of it starts again.
+            if self._kept and self._kept[-1][0] < seen:
+                seen = self._kept[0][0] - 1
+            if self._kept and self._kept[0][0] > seen + 1 and last_tick is not None:
+                yield f'event: gap\ndata: {{"from_tick":{seen + 1},"to_tick":{self._kept[0][0]}}}\n\n'.encode()
+            if self._kept:
+                last_tick = seen
+            for tick, body in [kept for kept in self._kept if kept[0] > seen]:
+                yield b"id: %d\nevent: snapshot\ndata: %s\n\n" % (tick, body)
+                seen = tick
+            if not await self._more():
+                yield b": still here\n\n"
 
     async def _more(self) -> bool:
         """Whether something came before a proxy would think the stream dead."""
@@ -109,3 +107,20 @@ class Stream:
             self._kept.popleft()
         self._come.set()
         self._come = asyncio.Event()
+
+
+class Listening(StreamingResponse):
+    """An answer that holds one of the stream's places until it is over, whether or not it ever began."""
+
+    def __init__(self, told: AsyncIterator[bytes], places: Shares, who: Identity) -> None:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(told, media_type="text/event-stream", headers=headers)
+        self._places = places
+        self._who = who
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._places.give_back(self._who)

@@ -1,22 +1,25 @@
-"""Who may log in, and with which tokens: user add, list, remove, token."""
+"""Who may log in, and with which tokens: user add, list, password, role, remove, token."""
 
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mara.api.secrets import digest_of, hash_of, new_token
 from mara.bootstrap import people_of
 from mara.cli.app import app
-from mara.errors import ConfigError
+from mara.errors import CommandError, ConfigError
 from mara.runtime.clock import SystemClock
 from mara.settings import Settings, read_settings
-from mara.store.people import ROLES, Person, Token, Visit
+from mara.store.people import ROLES, People, Person, Token, Visit
 
 MAX_TOKEN_DAYS = 3_650
 SECONDS_PER_DAY = 86_400
 MAX_NAME_LENGTH = 64
+MAKE = "make"
 
 
 class Role(StrEnum):
@@ -36,6 +39,7 @@ class Scope(StrEnum):
 
 
 ROLE_OF_SCOPE = dict(zip(Scope, ROLES, strict=True))
+SCOPE_OF_ROLE = dict(zip(ROLES, Scope, strict=True))
 
 Name = Annotated[str, typer.Argument(help="Letters, digits, dot, dash and underscore.")]
 
@@ -92,13 +96,58 @@ def remove(name: Name) -> None:
 
 
 @user.command()
-def token(
+def password(name: Name) -> None:
+    """Give a user another password; asks for it. All sessions of the user end."""
+    people = people_of(read_settings())
+    try:
+        _demand(people, name)
+        people.set_password(name, hash_of(_password()), by=_visit(f"changed the password of {name}"))
+    finally:
+        people.close()
+    typer.echo(f"{name} logs in with the new password; open sessions end within a minute, tokens stay good")
+
+
+@user.command()
+def role(name: Name, role: Annotated[Role, typer.Argument(help="viewer, operator or admin.")]) -> None:
+    """Give a user another role. All sessions of the user end, and tokens that are for more."""
+    people = people_of(read_settings())
+    try:
+        people.set_role(Person(name=name, role=role.value), by=_visit(f"made {name} {role.value}"))
+    finally:
+        people.close()
+    typer.echo(f"{name} is {role.value}; open sessions, and tokens that are for more, end within a minute")
+
+
+class TokenWords(TyperGroup):
+    """Takes what is no command of its own for the user to make a token for: `mara user token NAME`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the words name."""
+        return super().resolve_command(ctx, args if args[0] in self.commands else [MAKE, *args])
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words; options before the name are those of making one."""
+        is_making = bool(args) and args[0] not in (*self.commands, *ctx.help_option_names)
+        return super().parse_args(ctx, [MAKE, *args] if is_making else args)
+
+
+token = typer.Typer(
+    cls=TokenWords,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Bearer tokens of the API: `mara user token NAME --scope trade` makes one.",
+)
+user.add_typer(token, name="token")
+
+
+@token.command(MAKE)
+def make(
     name: Name,
     *,
     scope: Annotated[Scope, typer.Option(help="read, trade or admin.")] = Scope.READ,
     days: Annotated[int, typer.Option(min=1, max=MAX_TOKEN_DAYS, help="How long it is good for.")] = 90,
 ) -> None:
-    """Make a bearer token of the API; it is printed once and not kept."""
+    """Make a token; it is printed once and not kept. `make` may be left out."""
     settings, secret = read_settings(), new_token()
     people = people_of(settings)
     try:
@@ -109,6 +158,44 @@ def token(
     finally:
         people.close()
     typer.echo(secret)
+
+
+@token.command("list")
+def list_tokens(name: Annotated[str | None, typer.Argument(help="Of this user alone.")] = None) -> None:
+    """Name every token: its id, user, scope and last day."""
+    people = people_of(read_settings())
+    try:
+        if name is not None:
+            _demand(people, name)
+        found = people.tokens(name)
+    finally:
+        people.close()
+    now_epoch_s = _visit("").at_epoch_s
+    for one in found:
+        until = datetime.fromtimestamp(one.expires_epoch_s, UTC)
+        state = "expired" if one.expires_epoch_s <= now_epoch_s else "good until"
+        typer.echo(f"{one.id}  {one.name}  {SCOPE_OF_ROLE[one.role]}  {state} {until:%Y-%m-%d %H:%M} UTC")
+    if not found:
+        typer.echo("no tokens: `mara user token NAME --scope read` makes one")
+
+
+@token.command()
+def revoke(id: Annotated[str, typer.Argument(help="As `mara user token list` names it.")]) -> None:  # noqa: A002
+    """Take a token back."""
+    people = people_of(read_settings())
+    try:
+        found = [one for one in people.tokens() if one.id == id.strip().lower()]
+        if not found:
+            raise CommandError(f"there is no token {id[:MAX_NAME_LENGTH]}: `mara user token list` names them")
+        people.revoke(found[0], by=_visit(f"revoked token {found[0].id} of {found[0].name}"))
+    finally:
+        people.close()
+    typer.echo(f"token {found[0].id} of {found[0].name} is good for nothing within a minute")
+
+
+def _demand(people: People, name: str) -> None:
+    if all(person.name != name for person in people.all()):
+        raise CommandError(f"there is no user {name}: `mara user list` names them")
 
 
 def _key(settings: Settings) -> str:

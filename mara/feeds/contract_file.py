@@ -60,9 +60,11 @@ def read_contracts(path: Path, grid: TimeGrid, end_tick: int | None = None) -> C
     table = CsvTable(
         path=path, columns=CONTRACT_COLUMNS + tuple(name for name in OPTIONAL_COLUMNS if name in header), key_count=1
     )
-    rows = [tuple(cell.strip() for cell in row) for block in table.blocks() for row in block]
-    if len(rows) > MAX_CONTRACTS:
-        raise FeedInvalid(f"{path} should have at most {MAX_CONTRACTS:,} contracts, has {len(rows):,}: split it")
+    rows: list[Row] = []
+    for block in table.blocks():
+        rows += [tuple(cell.strip() for cell in row) for row in block]
+        if len(rows) > MAX_CONTRACTS:
+            raise FeedInvalid(f"{path} should have at most {MAX_CONTRACTS:,} contracts, has more: split it")
     _check(table, rows)
     arrivals, outside_ids = [], []
     for row in rows:

@@ -26,6 +26,8 @@ from mara.errors import FeedInvalid
 
 BLOCK_ROWS: Final = 65_536
 """Rows held as text at a time: bounds memory."""
+MAX_LINE_LENGTH: Final = 4_096
+"""Characters of one line: with the rows of a block it bounds memory, whatever the file is."""
 MAX_ROWS: Final = 20_000_000
 """Rows of one file; a thousand sites over two years, hourly, are 17.5 million."""
 CASES_SHOWN: Final = 3
@@ -169,9 +171,10 @@ def _rows_of(path: Path) -> Iterator[Any]:
     """The rows of a file from its header on, whatever separates their values."""
     try:
         with _text_of(path) as text:
-            header = text.readline()
+            lines = _lines_of(path, text)
+            header = next(lines, "")
             separator = max(SEPARATORS, key=header.count)
-            yield csv.reader(chain((header,) if header else (), text), delimiter=separator)
+            yield csv.reader(chain((header,) if header else (), lines), delimiter=separator)
     except FileNotFoundError as error:
         raise FeedInvalid(f"{path} is missing: add it, or name another folder") from error
     except UnicodeDecodeError as error:
@@ -182,7 +185,18 @@ def _rows_of(path: Path) -> Iterator[Any]:
         raise FeedInvalid(f"{path} cannot be read: {error}; fetch it again, or mend its permissions") from error
 
 
+def _lines_of(path: Path, text: TextIO) -> Iterator[str]:
+    while line := text.readline(MAX_LINE_LENGTH):
+        if len(line) == MAX_LINE_LENGTH and not line.endswith("\n"):
+            raise FeedInvalid(
+                f"{path} should have lines of up to {MAX_LINE_LENGTH:,} characters, has a longer one: is it a table?"
+            )
+        yield line
+
+
 def _text_of(path: Path) -> TextIO:
+    if path.exists() and not path.is_file():
+        raise FeedInvalid(f"{path} should be a file, is a folder or a device: name another")
     with path.open("rb") as file:
         first = file.read(2)
     if first in UTF16_MARKS:

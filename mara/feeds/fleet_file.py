@@ -186,9 +186,12 @@ def _source_of(name_or_path: str) -> Path | Traversable:
 
 def _text_of(source: Path | Traversable) -> str:
     try:
-        content = source.read_bytes()
+        if isinstance(source, Path) and source.exists() and not source.is_file():
+            raise ConfigError(f"fleet file {source} should be a file, is a folder or a device: correct the path")
+        with source.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise ConfigError(f"{source} should have at most {MAX_FILE_BYTES:,} bytes, has {len(content):,}: split it")
+            raise ConfigError(f"{source} should have at most {MAX_FILE_BYTES:,} bytes, has more: split it")
         return content.decode("utf-8-sig")  # some editors put a byte order mark before the first line
     except OSError as error:
         raise ConfigError(f"fleet file {source} cannot be read, {error.strerror}: correct the path") from error

@@ -17,7 +17,7 @@ from mara.core.arrays import Floats, Ints, floats, sealed
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from mara.core.world import MAX_PRICE_USD_PER_MWH, MIN_PRICE_USD_PER_MWH
 from mara.errors import FeedInvalid, FeedUnavailable
-from mara.feeds.csv_table import CASES_SHOWN, CsvTable, numbers_of, shown, utc_of
+from mara.feeds.csv_table import CASES_SHOWN, CsvTable, Row, numbers_of, shown, utc_of
 from mara.feeds.history_clock import TIME_COLUMN, check_clock, moment_of_hour, utc_text
 from mara.feeds.history_units import question_hashprice, question_units
 
@@ -41,6 +41,9 @@ HASHPRICE_BOUNDS_USD_PER_PH_DAY: Final = (0.0, 1_000_000.0)
 WET_ABOVE_DRY_C: Final = 0.5
 """A wet bulb this far above the dry bulb is rounding, and becomes the dry bulb; more cannot be [K]."""
 MAX_SITES: Final = 20_000
+MAX_TIMES: Final = 1_000_000
+"""Hours of a century."""
+MAX_DAYS: Final = 100_000
 
 _NO_HOUR: Final = np.iinfo(np.int64).min
 _MEND: Final = "correct them, or leave the site out"
@@ -242,10 +245,12 @@ def _read_rows(table: CsvTable) -> _Rows:
             columns[name] = by_id.setdefault(name.strip(), len(by_id))
         site.append(np.fromiter(map(columns.__getitem__, names), np.int64, len(block)))
         values.append(np.stack([numbers_of(column) for column in numbers]))
+        if len(by_id) > MAX_SITES:
+            raise FeedInvalid(f"{table.path} should have at most {MAX_SITES:,} sites, has more: split it")
+        if len(hours) > MAX_TIMES:
+            raise FeedInvalid(f"{table.path} should have at most {MAX_TIMES:,} different times, has more: split it")
     if not site:
         raise FeedInvalid(f"{table.path} line 2: should have a row per hour and site, has none: add them")
-    if len(by_id) > MAX_SITES:
-        raise FeedInvalid(f"{table.path} should have at most {MAX_SITES:,} sites, has {len(by_id):,}: split it")
     return _Rows(
         epoch_h=np.concatenate(epoch_h),
         site=np.concatenate(site),
@@ -282,7 +287,11 @@ def _refuse_times(table: CsvTable, bad: Ints) -> None:
 def _read_hashprice(path: Path, first_epoch_h: int, end_epoch_h: int) -> Floats:
     """The day's hashprice for each hour (H,) [USD/PH/day]."""
     table = CsvTable(path=path, columns=("date", HASHPRICE_COLUMN), key_count=1)
-    rows = [row for block in table.blocks() for row in block]
+    rows: list[Row] = []
+    for block in table.blocks():
+        rows += block
+        if len(rows) > MAX_DAYS:
+            raise FeedInvalid(f"{path} should have at most {MAX_DAYS:,} days, has more: take out what is not needed")
     least, most = HASHPRICE_BOUNDS_USD_PER_PH_DAY
     values = numbers_of([text for _, text in rows])
     bad = np.flatnonzero(~((values > least) & (values <= most)))

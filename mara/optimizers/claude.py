@@ -145,7 +145,8 @@ class Claude:
                 # From here on it is charged, and without the end of the stream nobody says how much.
                 cost = most
                 message = await _whole(stream, listen)
-                cost = cost_micro_usd(self.model, _use_of(message))
+                use = _use_of(message)
+                cost = most if use is None else cost_micro_usd(self.model, use)
                 exchange.model = message.model
         finally:
             exchange.cost_micro_usd += cost
@@ -216,14 +217,17 @@ def _category_of(message: Message) -> str:
     return (details.category if details else None) or "no category given"
 
 
-def _use_of(message: Message) -> TokenUse:
+def _use_of(message: Message) -> TokenUse | None:
+    """What was used, as the service says; None where that cannot be: less than nothing would fill the budget again."""
     usage = message.usage
-    return TokenUse(
+    use = TokenUse(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cache_write_tokens=usage.cache_creation_input_tokens or 0,
         cache_read_tokens=usage.cache_read_input_tokens or 0,
     )
+    counts = (use.input_tokens, use.output_tokens, use.cache_write_tokens, use.cache_read_tokens)
+    return use if min(counts) >= 0 else None
 
 
 class _TooMuch(Exception):  # noqa: N818  never leaves this file

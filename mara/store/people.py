@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import Any, Final, Self
 
-from sqlalchemy import LargeBinary, Text, delete, insert, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import LargeBinary, Text, delete, insert, select, update
+from sqlalchemy.engine import Connection, CursorResult
 from sqlmodel import Field
 
 from mara.errors import CommandError
@@ -19,6 +19,8 @@ from mara.store import rights
 from mara.store.database import Database, database_of
 from mara.store.tables import BY_ROWID, Row, binary, key, whole, words
 
+ID_LENGTH: Final = 12
+"""Letters of a digest that name a token: 48 bits."""
 MAX_LOG_READ: Final = 1_000
 ROLES: Final = ("viewer", "operator", "admin")
 """Each may what those before it may: look; order, book and steer; everything."""
@@ -93,6 +95,20 @@ class Visit:
     action: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """A token as others may see one.
+
+    Attributes:
+        id: the beginning of its digest: names it, and lets nobody in.
+    """
+
+    id: str
+    name: str
+    role: str
+    expires_epoch_s: int
+
+
 class People:
     """Users, tokens and sessions of a database; every call is one short transaction, from any thread.
 
@@ -136,8 +152,63 @@ class People:
             CommandError: there is none of that name.
         """
         with self._change(by) as connection:
-            if not connection.execute(delete(User).where(_USER.name == name)).rowcount:
-                raise CommandError(f"there is no user {name}: `mara user list` names them")
+            _require(connection.execute(delete(User).where(_USER.name == name)), name)
+
+    def set_password(self, name: str, password_hash: str, *, by: Visit) -> None:
+        """Give a user another password; all their sessions end, tokens stay.
+
+        Raises:
+            CommandError: there is none of that name.
+        """
+        with self._change(by) as connection:
+            _require(
+                connection.execute(update(User).where(_USER.name == name).values(password_hash=password_hash)), name
+            )
+            connection.execute(delete(Session).where(_columns(Session).name == name))
+
+    def set_role(self, person: Person, *, by: Visit) -> None:
+        """Give a user another role; all their sessions end, and tokens that are for more than it.
+
+        Raises:
+            CommandError: there is none of that name.
+        """
+        more = ROLES[ROLES.index(person.role) + 1 :]
+        token = _columns(Token)
+        with self._change(by) as connection:
+            _require(
+                connection.execute(update(User).where(_USER.name == person.name).values(role=person.role)), person.name
+            )
+            connection.execute(delete(Session).where(_columns(Session).name == person.name))
+            connection.execute(delete(Token).where(token.name == person.name, token.role.in_(more)))
+
+    def tokens(self, name: str | None = None) -> tuple[Issue, ...]:
+        """Tokens of a user, or of all, by name and end."""
+        token = _columns(Token)
+        asked = select(token.digest, token.name, token.role, token.expires_epoch_s)
+        if name is not None:
+            asked = asked.where(token.name == name)
+        with self._transaction() as connection:
+            found = connection.execute(asked.order_by(token.name, token.expires_epoch_s))
+            return tuple(
+                Issue(id=bytes(digest).hex()[:ID_LENGTH], name=whose, role=role, expires_epoch_s=until)
+                for digest, whose, role, until in found
+            )
+
+    def revoke(self, issue: Issue, *, by: Visit) -> None:
+        """Take a token back.
+
+        Raises:
+            CommandError: it is gone already.
+        """
+        token = _columns(Token)
+        with self._change(by) as connection:
+            digests = [
+                bytes(row[0]) for row in connection.execute(select(token.digest).where(token.name == issue.name))
+            ]
+            wanted = [digest for digest in digests if digest.hex()[:ID_LENGTH] == issue.id]
+            if not wanted:
+                raise CommandError(f"there is no token {issue.id}: `mara user token list` names them")
+            connection.execute(delete(Token).where(token.digest.in_(wanted)))
 
     def all(self) -> tuple[Person, ...]:
         """Every user by name."""
@@ -226,6 +297,11 @@ def _write_line(connection: Connection, by: Visit, changes: str | None) -> None:
     hashes = {"previous_hash": previous, "entry_hash": rights.line_hash(previous, line, changes)}
     names = ("number", "at_epoch_s", "actor", "address", "action")
     connection.execute(insert(AccessEntry).values(**dict(zip(names, line, strict=True)), **hashes, changes=changes))
+
+
+def _require(changed: CursorResult[Any], name: str) -> None:
+    if not changed.rowcount:
+        raise CommandError(f"there is no user {name}: `mara user list` names them")
 
 
 def _person_in(connection: Connection, name: str) -> Person | None:

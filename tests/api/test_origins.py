@@ -134,3 +134,9 @@ def test_whoever_asks_by_another_name_is_told_exactly_what_to_set() -> None:
 def test_a_page_at_another_port_of_this_machine_may_not_act() -> None:
     assert asked(method="POST", origin="http://127.0.0.1:3000") == 403
     assert asked("websocket", host="localhost:9000", origin="http://localhost:8080") == 403
+
+
+@pytest.mark.parametrize("kind", ["iframe", "frame", "embed", "object"])
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "same-origin"])
+def test_no_page_is_built_for_a_frame(kind: str, site: str) -> None:
+    assert asked(sec_fetch_site=site, sec_fetch_mode="navigate", sec_fetch_dest=kind) == 403

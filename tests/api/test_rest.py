@@ -204,3 +204,14 @@ def test_every_answer_is_safe_and_the_docs_load_nothing_from_elsewhere(client: T
     assert page.headers["x-content-type-options"] == "nosniff"
     for path in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert client.get(f"/api/docs-files/{path}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/snapshot", "/api/export/steps.csv", "/api/health", "/api/nowhere", "/api/openapi.json"]
+)
+def test_no_cache_keeps_an_answer(client: TestClient, path: str) -> None:
+    assert client.get(path).headers.get_list("cache-control") == ["no-store"]
+
+
+def test_the_files_of_the_docs_may_be_kept(client: TestClient) -> None:
+    assert "no-store" not in client.get("/api/docs-files/swagger-ui.css").headers.get("cache-control", "")

@@ -4,10 +4,14 @@ import asyncio
 import http.client
 import json
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
+from fastapi import FastAPI
+from starlette.types import Message, Scope
 
-from mara.api.stream import SNAPSHOT_JSON, Stream
+from mara.api.reads import reading_routes
+from mara.api.stream import MAX_STREAMS, SNAPSHOT_JSON, Stream
 from mara.runtime.latest import Latest
 from tests.api.conftest import FIRST_TICKS, PATIENCE_S
 from tests.ui.snapshots import snapshot_at
@@ -153,3 +157,44 @@ def test_a_page_of_another_site_gets_no_stream(address: str) -> None:
         connection.request("GET", "/api/events", headers=headers)
         assert connection.getresponse().status in {403, 421}
         connection.close()
+
+
+async def test_of_many_who_come_at_once_no_more_are_let_in_than_there_are_places() -> None:
+    stream = Stream(Latest())
+    app = FastAPI()
+    app.include_router(reading_routes(SimpleNamespace(latest=Latest()), stream))
+    let_in: list[int] = []
+
+    async def ask() -> None:
+        over = asyncio.Event()
+
+        async def receive() -> Message:
+            await over.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                let_in.append(message["status"])
+
+        asked = asyncio.create_task(app(scope_of("/api/events"), receive, send))
+        await asyncio.sleep(0.05)
+        over.set()
+        await asked
+
+    await asyncio.gather(*(ask() for _ in range(4 * MAX_STREAMS)))
+    assert (let_in.count(200), let_in.count(503)) == (MAX_STREAMS, 3 * MAX_STREAMS)
+    assert stream.places._taken.total() == 0, "every place was given back"
+
+
+def scope_of(path: str) -> Scope:
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "root_path": "",
+        "http_version": "1.1",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+    }

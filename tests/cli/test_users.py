@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mara.api.secrets import TOKEN_PREFIX, digest_of
+from mara.api.secrets import TOKEN_PREFIX, digest_of, is_right
 from mara.cli.commands import app
-from mara.store.people import People, Token
+from mara.store.people import People, Person, Session, Token, Visit
 from mara.store.upkeep import check
 
+BY = Visit(at_epoch_s=0, actor="test", address="", action="prepared")
 PASSWORD = "correct horse battery\n"
 
 
@@ -86,3 +87,73 @@ def test_a_changed_line_of_the_access_log_is_found(url: str) -> None:
         "access_log, number 0",
         "the database's own definitions are not what was written or missing",
     ]
+
+
+def good(url: str, secret: str, kind: type[Token] | type[Session] = Token) -> str:
+    """The role that a token or session is good for; empty where it is good for nothing."""
+    people = People.open(url)
+    bearer = people.bearer(kind, digest_of(secret), 0)
+    people.close()
+    return "" if bearer is None else bearer.role
+
+
+def session(url: str, name: str, role: str) -> str:
+    people = People.open(url)
+    people.issue(Session, digest_of("s"), Person(name=name, role=role), until=10**10, by=BY)
+    people.close()
+    return "s"
+
+
+def test_another_password_ends_the_sessions_and_lets_in(url: str) -> None:
+    said("add", "ada", "--role", "operator", stdin=PASSWORD)
+    token, cookie = said("token", "ada")[1].strip(), session(url, "ada", "operator")
+    assert said("password", "ada", stdin="another battery staple\n")[0] == 0
+    people = People.open(url)
+    found = people.credentials("ada")
+    assert found is not None
+    assert is_right("another battery staple", found[1])
+    assert people.visits(1)[0].action == "changed the password of ada"
+    people.close()
+    assert (good(url, cookie, Session), good(url, token)) == ("", "viewer")
+    assert check(url).is_sound
+
+
+def test_a_lower_role_ends_the_sessions_and_the_tokens_that_are_for_more(url: str) -> None:
+    said("add", "ada", "--role", "admin", stdin=PASSWORD)
+    tokens = {scope: said("token", "ada", "--scope", scope)[1].strip() for scope in ("read", "trade", "admin")}
+    cookie = session(url, "ada", "admin")
+    assert said("role", "ada", "operator")[0] == 0
+    assert said("list")[1] == "ada  operator\n"
+    assert [good(url, one) for one in tokens.values()] == ["viewer", "operator", ""]
+    assert good(url, cookie, Session) == ""
+    people = People.open(url)
+    assert people.visits(1)[0].action == "made ada operator"
+    people.close()
+    assert check(url).is_sound
+
+
+def test_a_token_is_listed_by_an_id_and_revoked_by_it(url: str) -> None:
+    said("add", "ada", "--role", "operator", stdin=PASSWORD)
+    said("add", "list", stdin=PASSWORD)
+    first, second = said("token", "ada", "--scope", "trade")[1].strip(), said("token", "--days", "3", "ada")[1].strip()
+    other = said("token", "make", "list")[1].strip()
+    lines = said("token", "list")[1].splitlines()
+    assert sorted(line.split()[1:3] for line in lines) == [["ada", "read"], ["ada", "trade"], ["list", "read"]]
+    assert not any(secret in line for line in lines for secret in (first, second, other))
+    named = next(line.split()[0] for line in said("token", "list", "ada")[1].splitlines() if "trade" in line)
+    assert said("token", "revoke", named)[0] == 0
+    assert (good(url, first), good(url, second), good(url, other)) == ("", "viewer", "viewer")
+    people = People.open(url)
+    assert people.visits(1)[0].action == f"revoked token {named} of ada"
+    people.close()
+    code, text = said("token", "revoke", named)
+    assert (code, text.count("\n")) == (2, 1)
+    assert f"there is no token {named}" in text
+    assert check(url).is_sound
+
+
+@pytest.mark.parametrize("words", [("password", "eve"), ("role", "eve", "admin"), ("token", "list", "eve")])
+def test_whoever_is_no_user_is_said_to_be_none(url: str, words: tuple[str, ...]) -> None:
+    code, text = said(*words, stdin=PASSWORD)
+    assert (code, text.count("\n")) == (2, 1)
+    assert "there is no user eve" in text

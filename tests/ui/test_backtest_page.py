@@ -8,8 +8,11 @@ import pytest
 from components.backtest_panels import PolicyResult, result_channels
 from components.past import MOST_POINTS
 from components.study_panels import QUANTILES, study_cells, study_channels
+from mara.api.identity import LOCAL, Identity
 from mara.errors import MaraError
+from mara.settings import Settings
 from pages.backtest import study_task_of, task_of
+from pages.reach import ANYWHERE, reach_of
 from tests.cli.console import small_history
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import START
@@ -130,12 +133,12 @@ async def test_a_second_order_is_refused_politely_and_cancel_ends_the_first(scre
 )
 def test_what_cannot_be_used_is_refused_in_one_line(tmp_path: Path, change: dict[str, object], said: str) -> None:
     with pytest.raises(MaraError, match=said) as refusal:
-        task_of(entered(tmp_path, **change))
+        task_of(entered(tmp_path, **change), ANYWHERE)
     assert "\n" not in str(refusal.value)
 
 
 def test_an_order_carries_what_was_entered(tmp_path: Path) -> None:
-    task = task_of(entered(tmp_path, from_="2023-01-02", load="90", migration="10", extras=["bound"]))
+    task = task_of(entered(tmp_path, from_="2023-01-02", load="90", migration="10", extras=["bound"]), ANYWHERE)
     assert task.policies == ("static-breakeven", "rules")
     assert task.with_bound
     assert (task.order.load_share, task.order.migration_factor, task.order.to) == (0.9, 10.0, None)
@@ -183,7 +186,7 @@ def test_a_study_without_a_history_is_of_synthetic_worlds_and_carries_no_secret(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MARA_HISTORY", str(tmp_path))
-    task = study_task_of(STUDY_ENTERED)
+    task = study_task_of(STUDY_ENTERED, ANYWHERE)
     assert task.settings.history is None
     assert (task.settings.seed, task.order.scenarios, task.order.days, task.workers) == (9, 40, 30, 2)
     assert task.settings.anthropic_api_key is None
@@ -202,7 +205,7 @@ def test_a_study_without_a_history_is_of_synthetic_worlds_and_carries_no_secret(
 )
 def test_a_study_that_cannot_be_worked_out_is_refused_in_one_line(change: dict[str, object], said: str) -> None:
     with pytest.raises(MaraError, match=said):
-        study_task_of({**STUDY_ENTERED, **change})
+        study_task_of({**STUDY_ENTERED, **change}, ANYWHERE)
 
 
 def test_a_study_draws_each_policys_quantiles_from_nothing_on_and_ranks_by_the_median() -> None:
@@ -221,3 +224,32 @@ def test_a_study_draws_each_policys_quantiles_from_nothing_on_and_ranks_by_the_m
 def test_without_a_study_its_fan_is_empty_and_hidden() -> None:
     assert set(map(len, study_channels(None).values())) == {0}
     assert study_cells(None)["st.shown"] == ["", "no"]
+
+
+VISITOR = Identity(name="oto", role="operator")
+
+
+def test_whoever_comes_over_the_network_reads_only_what_the_server_names(tmp_path: Path) -> None:
+    history, named, other = (tmp_path / name for name in ("history", "named", "other"))
+    for folder in (history, named, other):
+        folder.mkdir()
+    (history / "out").symlink_to(other)
+    reach = reach_of(VISITOR, Settings(data_folders=f"{named}, "), history)
+    for folder in (history, named):
+        assert task_of(entered(folder, fleet="global_ten"), reach).settings.history == folder
+    for outside in (other, history / "out", history / ".." / "other", tmp_path / "nowhere", Path("/")):
+        for order in (
+            lambda path: task_of(entered(path), reach),
+            lambda path: study_task_of({**STUDY_ENTERED, "history": str(path)}, reach),
+            lambda path: task_of(entered(history, fleet=f"{path}/fleet.toml"), reach),
+        ):
+            with pytest.raises(MaraError, match="MARA_DATA_FOLDERS") as refusal:
+                order(outside)
+            assert str(tmp_path) not in str(refusal.value), "and is not told whether it is there"
+    with pytest.raises(MaraError, match="MARA_DATA_FOLDERS"):
+        task_of(entered(history, fleet="/dev/zero"), reach)
+
+
+def test_whoever_sits_at_the_server_reads_what_they_can(tmp_path: Path) -> None:
+    assert reach_of(LOCAL, Settings(), None) is ANYWHERE
+    assert reach_of(VISITOR, Settings(), None).folders == ()
