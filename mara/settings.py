@@ -179,8 +179,8 @@ class Settings(BaseSettings):
         None,
         max_length=MAX_TEXT_LENGTH,
         pattern=r"^https?://",
-        description="where alerts are posted as JSON: broken Premium promises, sites that fall, stale feeds, states of the "
-        "engine",
+        description="where alerts are posted as JSON: broken Premium promises, sites that fall, stale feeds, states of "
+        "the engine",
     )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
