@@ -59,11 +59,13 @@ async def served(pair: tuple[Path, Path] | None = None) -> AsyncIterator[Callabl
         wires.append(await asyncio.open_connection("127.0.0.1", port, ssl=trusting if speaks_tls else None))
         return wires[-1]
 
-    yield connect
-    for _, writer in wires:
-        writer.transport.abort()
-    server.should_exit = True
-    await task
+    try:
+        yield connect
+    finally:
+        for _, writer in wires:
+            writer.transport.abort()
+        server.should_exit = server.force_exit = True
+        await task
 
 
 def in_a_door_loop(test: Callable[[], Any]) -> None:
