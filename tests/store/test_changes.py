@@ -93,7 +93,9 @@ def test_a_change_of_any_column_is_found_or_declared_as_not_covered(pristine: Pa
     assert unseen(pristine, tmp_path / "mara.db", changes) == []
 
 
-@pytest.mark.parametrize("table", sorted(schema_columns()))
+@pytest.mark.parametrize(
+    "table", sorted(table for table in schema_columns() if not COVERAGE[table].by.startswith("nothing"))
+)
 def test_a_table_without_its_rows_is_found(pristine: Path, tmp_path: Path, table: str) -> None:
     path = copied(pristine, tmp_path / "mara.db")
     tamper(path, [f"DELETE FROM {table}"])

@@ -112,9 +112,12 @@ def test_the_oldest_quotes_and_answers_are_let_go(store: Store, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("UPDATE orders SET about = 'site2' WHERE number = 1", "order 1 is not what was written"),
-        ("DELETE FROM orders WHERE number = 1", "is not what was written"),
-        ("UPDATE order_outcomes SET tick = 1 WHERE number = 1", "order 1 is said to be obeyed in tick 1"),
+        ("UPDATE orders SET about = 'site2' WHERE number = 1", "orders, number 1: not what was written"),
+        ("DELETE FROM orders WHERE number = 1", "orders, number 2: not what was written"),
+        (
+            "UPDATE order_outcomes SET tick = 1 WHERE number = 1",
+            "order_outcomes, number 1: said to be obeyed in tick 1",
+        ),
     ],
 )
 def test_a_changed_order_is_found(path: Path, statement: str, said: str) -> None:
