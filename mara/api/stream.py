@@ -80,7 +80,8 @@ class Stream:
     async def _more(self) -> bool:
         """Whether something came before a proxy would think the stream dead."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._come.wait(), KEEP_ALIVE_S)
+            async with asyncio.timeout(KEEP_ALIVE_S):
+                await self._come.wait()
             return True
         return False
 

@@ -69,7 +69,8 @@ class Pace:
         """Sleep until somebody steered (True) or the time is over (False)."""
         self._wake.clear()
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):  # `wait_for` would swallow a cancel that comes with the wake
+                await self._wake.wait()
         except TimeoutError:
             return False
         return True

@@ -102,6 +102,7 @@ async def test_several_orders_are_obeyed_in_one_tick_or_none_is() -> None:
 
 async def test_a_booking_is_undone_by_its_cancel_before_its_tick_and_after() -> None:
     async with running(stage()) as here:
+        here.platform.pause()
         await here.platform.order(Book(request=request("early"), rate_usd_per_mwh=100.0))
         await here.platform.cancel("early")
         await here.platform.order(Book(request=request("late"), rate_usd_per_mwh=100.0))
@@ -116,6 +117,7 @@ async def test_a_booking_is_undone_by_its_cancel_before_its_tick_and_after() -> 
 
 async def test_an_exclusion_outside_the_life_of_its_contract_is_refused_in_times() -> None:
     async with running(stage()) as here:
+        here.platform.pause()
         await here.platform.order(Book(request=request("new", ticks=12), rate_usd_per_mwh=100.0))
         here.platform.step(1)
         await here.stored(1)

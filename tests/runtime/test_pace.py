@@ -1,5 +1,6 @@
 """When ticks happen: paced by the monotonic clock, paused, stepped, hurried, and never in a burst."""
 
+import asyncio
 import math
 from datetime import timedelta
 
@@ -196,3 +197,16 @@ async def test_more_orders_than_a_tick_may_hold_are_refused() -> None:
         here.platform.step(1)
         await here.stored(2)
         await here.platform.order(OUTAGE)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_wait_that_is_cancelled_as_somebody_steers_is_not_gone_on_with(turns: int) -> None:
+    speed = pace.Pace(1.0)
+    waiting = asyncio.create_task(speed.until_changed(10.0))
+    await asyncio.sleep(0.01)
+    speed.set_speed(2.0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    was_cancelled = waiting.cancel()  # refused where it is over already
+    await asyncio.wait([waiting])
+    assert waiting.cancelled() == was_cancelled
