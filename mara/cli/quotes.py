@@ -32,9 +32,9 @@ def quote(
     region: Annotated[str, typer.Option(help="americas, europe or asia-pacific: whose calendar months count.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Price a contract against the stored run; one that cannot be served has no price, and exits with 2.
+    """Price a contract against the stored run, which is only looked at.
 
-    The run is only looked at; without one, prices are those of its start.
+    Without a run, prices are those of its start. What cannot be served has no price, and exits with 2.
     """
     engine, record = standing_of(read_settings())
     clock = SystemClock()

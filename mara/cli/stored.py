@@ -90,7 +90,7 @@ def orders(
     limit: Annotated[int, typer.Option(min=1, max=MOST_ORDERS, help="How many, the newest.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """List what was ordered, and what became of it; also while the engine runs."""
+    """List what was ordered, and what became of it."""
     reading = Reading.open(read_settings().database_url)
     try:
         found = order_list.orders(reading, state.value, limit)
@@ -120,7 +120,7 @@ def upgrade() -> None:
 
 @db.command()
 def check() -> None:
-    """Look at everything that is stored, and tell what such a look covers."""
+    """See whether every stored row is what was written."""
     report = upkeep.check(read_settings().database_url)
     for finding in report.findings:
         complain(f"{report.name}: {finding}")
