@@ -87,6 +87,7 @@ class Watched(FakePlatform):
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePlatform:
     monkeypatch.setitem(SENT["orderWork"], "history", str(tmp_path))
+    monkeypatch.setenv("MARA_DATA_FOLDERS", str(tmp_path))
     return Watched()
 
 
