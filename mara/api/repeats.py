@@ -137,8 +137,13 @@ class Repeats:
         if self._memory is not None and answer[0]["status"] < 500:
             try:
                 await self._memory.keep_answer(_name_of(place), _stored_of(body_hash, answer))
-            except MaraError as error:  # what was ordered knows who asked for it, and is not ordered twice
+            except MaraError as error:
+                # Nothing is confirmed that a restart would answer otherwise. An order knows who asked for it: a repeat
+                # does not order it twice and gets its first answer.
                 log.warning("a first answer was not kept", extra={"path": scope["path"], "reason": str(error)})
+                answer.clear()
+                told = f"the answer could not be kept: {error}: ask again with the same Idempotency-Key"
+                await problem(max(status_of(error), 503), told)(scope, _again(body), keep)
         return answer
 
     def _forget_failed(self, place: _Place, done: "asyncio.Future[list[Message]]") -> None:

@@ -8,6 +8,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from mara.api.identity import SCOPE_KEY, Identity
 from mara.api.repeats import Repeats
+from mara.errors import StoreBlocked
+from mara.store.orders import FirstAnswer
 
 OPERATOR = Identity(name="ada", role="operator")
 READER = Identity(name="ada", role="viewer")
@@ -141,3 +143,29 @@ async def test_a_deed_that_failed_may_be_tried_again() -> None:
     with pytest.raises(RuntimeError, match="our fault"):
         await asked(repeats)
     assert (await asked(repeats))[0]["status"] == 201
+
+
+class FullDisk:
+    """A memory that remembers nothing until there is room."""
+
+    def __init__(self) -> None:
+        self.has_room = False
+
+    async def first_answer(self, place: str) -> FirstAnswer | None:
+        return None
+
+    async def keep_answer(self, place: str, answer: FirstAnswer) -> None:
+        if not self.has_room:
+            raise StoreBlocked("disk full: make room")
+
+
+async def test_nothing_is_confirmed_that_a_restart_would_answer_otherwise() -> None:
+    app, memory = Counter(), FullDisk()
+    app.go_on.set()
+    repeats = Repeats(app, memory)
+    start, *rest = await asked(repeats)
+    assert start["status"] == 503
+    assert b"ask again with the same Idempotency-Key" in b"".join(message["body"] for message in rest)
+    memory.has_room = True
+    assert [message.get("status", message.get("body")) for message in await asked(repeats)] == [201, b"2"]
+    assert [message.get("status", message.get("body")) for message in await asked(repeats)] == [201, b"2"]
