@@ -18,11 +18,9 @@ from mara.api.origins import SAFE_METHODS
 from mara.api.problems import problem, status_of
 from mara.errors import MaraError
 from mara.runtime.actor import REPEAT_KEY
-from mara.store.orders import FirstAnswer
+from mara.store.orders import MOST_ANSWERS, FirstAnswer
 
 MAX_BODY_BYTES: Final = 64 * 1024
-MAX_REMEMBERED: Final = 2_000
-"""Answers held for repeats, the newest; the store keeps as many for after a restart."""
 _Place: TypeAlias = tuple[str, str, str, str, bytes]
 """Whose key it is and in which role, for what, and the key."""
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,200}")
@@ -117,7 +115,7 @@ class Repeats:
 
     def _hold(self, place: _Place, deed: _Deed) -> _Deed:
         self._deeds[place] = deed
-        if len(self._deeds) > MAX_REMEMBERED:
+        if len(self._deeds) > MOST_ANSWERS:
             self._deeds.popitem(last=False)
         return deed
 

@@ -1,7 +1,9 @@
 """The hash chain of ticks: a link covers what was stored of a tick and the link before, so no row changes unseen."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +51,19 @@ def world_digest(world: bytes, book_hash: bytes) -> bytes:
 def audit_hash(previous: bytes, entry: tuple[object, ...]) -> bytes:
     """Of an audit row, with the row before."""
     return _digest(previous, repr(entry).encode())
+
+
+def linked(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[tuple[Any, ...], bool]]:
+    """Walk the lines of a chained table: each entry, and whether it is what was written after the line before.
+
+    Args:
+        rows: in order; the last two columns are the hash of the line before and the line's own.
+    """
+    last = b""
+    for *values, previous, own in rows:
+        entry = tuple(values)
+        yield entry, previous == last and audit_hash(last, entry) == own
+        last = own
 
 
 def _digest(*parts: bytes) -> bytes:

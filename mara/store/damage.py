@@ -17,17 +17,6 @@ MOST_CHECKED_BYTES: Final = 512 * 1024**2
 """Every page of a smaller database is looked at when it is opened; of a larger one by `mara db check` only."""
 
 
-def refuse_orphan(path: Path) -> None:
-    """A write-ahead log without its database means that the database was taken away.
-
-    Raises:
-        StoreRefused: there is one; a new database under this name would swallow it.
-    """
-    log = path.with_name(path.name + "-wal")
-    if log.exists() and log.stat().st_size:
-        raise refusal(path, f"is missing, but its write-ahead log {log.name} is there")
-
-
 def refuse_strange(path: Path) -> None:
     """Look at what is there without opening it.
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
 from mara.core.quote import Ask, Booking, Quote
-from mara.store.chain import audit_hash
+from mara.store.chain import audit_hash, linked
 from mara.store.codec import bytes_of, commands_bytes, commands_of, record_of
 from mara.store.order_tables import Answer, OpenQuote, Order, OrderOutcome
 
@@ -158,14 +158,10 @@ class Orders:
 
 def order_findings(connection: Connection) -> Iterator[str]:
     """Orders that are not what was written, or not what ticks obeyed, as sentences for `mara db check`."""
-    last = b""
     names = ("number", "kind", "about", "command", "answer", "actor", "address", "ordered_tick", "repeat_key")
     columns = [_ORDER[name] for name in names]
-    for row in connection.execute(select(*columns, _ORDER.previous_hash, _ORDER.entry_hash).order_by(_ORDER.number)):
-        *entry, previous, own = row
-        if previous != last or audit_hash(last, tuple(entry)) != own:
-            yield f"orders, number {entry[0]}: not what was written"
-        last = own
+    rows = connection.execute(select(*columns, _ORDER.previous_hash, _ORDER.entry_hash).order_by(_ORDER.number))
+    yield from (f"orders, number {entry[0]}: not what was written" for entry, holds in linked(rows) if not holds)
     yield from _outcome_findings(connection)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 import mara
 from mara.core.rules_version import RULES_CHANGES, RULES_VERSION
-from mara.store.chain import audit_hash
+from mara.store.chain import audit_hash, linked
 from mara.store.layout import united
 from mara.store.page import BOOK, WORLD
 from mara.store.tables import BY_ROWID, Row, binary, key, whole, words
@@ -116,11 +116,8 @@ def write_ours(connection: Connection, tick: int) -> None:
 
 def rules_findings(connection: Connection) -> Iterator[str]:
     """Lines that are not what was written, as sentences for `mara db check`."""
-    last = b""
-    for *line, previous, own in connection.exec_driver_sql(
+    lines = connection.exec_driver_sql(
         "SELECT number, from_tick, rules_version, mara_version, previous_hash, entry_hash"
         " FROM rules_in_force ORDER BY number"
-    ):
-        if bytes(previous) != last or audit_hash(last, tuple(line)) != bytes(own):
-            yield f"rules_in_force, number {line[0]}: not what was written"
-        last = bytes(own)
+    )
+    yield from (f"rules_in_force, number {line[0]}: not what was written" for line, holds in linked(lines) if not holds)

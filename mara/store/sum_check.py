@@ -10,7 +10,7 @@ from mara.core.timegrid import TimeGrid
 from mara.core.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import World
 from mara.store import resume
-from mara.store.chain import audit_hash
+from mara.store.chain import linked
 from mara.store.codec import record_of
 from mara.store.inspection import CHANGED, FOREIGN, MISSING, Inspection
 from mara.store.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
@@ -98,21 +98,20 @@ def _alike(stored: Any, worked_out: Any) -> bool:
 
 def audit_findings(of: Inspection) -> Iterator[str]:
     """The audit is one chain, and has a line for each order that a tick obeyed."""
-    last = b""
     obeyed = _obeyed(of)
-    for *entry, previous, own in of.rows(
+    lines = of.rows(
         "SELECT number, tick, actor, address, action, before_hash, after_hash, previous_hash, entry_hash"
         " FROM audit ORDER BY number"
-    ):
+    )
+    for entry, holds in linked(lines):
         orders = obeyed.get(entry[1], [])
         order = next((order for order in orders if _tells(entry, order)), None)
         if order is not None:
             orders.remove(order)
-        if previous != last or audit_hash(last, tuple(entry)) != own:
+        if not holds:
             yield f"audit, number {entry[0]}: {CHANGED}, or not after the line before"
         elif order is None:
             yield f"audit, number {entry[0]}: tick {entry[1]} obeyed no such order"
-        last = own
     yield from (f"audit, tick {tick}: {len(left)} lines {MISSING}" for tick, left in obeyed.items() if left)
 
 
@@ -122,7 +121,7 @@ def _obeyed(of: Inspection) -> dict[int, list[_Order]]:
     return {tick: [(kind, plain) for kind, plain in json.loads(commands)] for tick, commands in found}
 
 
-def _tells(entry: list[Any], order: _Order) -> bool:
+def _tells(entry: Sequence[Any], order: _Order) -> bool:
     """Whether a line tells of an order; of an older Mara's nobody knew who gave them."""
     kind, plain = order
     action = f"{kind} {json.dumps(plain, separators=(',', ':'), allow_nan=False)}"
