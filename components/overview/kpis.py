@@ -16,7 +16,7 @@ from components.shared.key_figure_history import (
     figures_of,
 )
 from components.shared.live import live_text
-from components.shared.theme import element, explained
+from components.shared.theme import PLOT_MODULES, element, explained
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import Snapshot
 
@@ -42,7 +42,7 @@ class Kpi:
     state: Callable[[Snapshot], str] = lambda _: ""
 
 
-class SparkLine(ui.element, component="spark_line.js", esm={"mara-plot": "../static/plot"}):
+class SparkLine(ui.element, component="spark_line.js", esm={"mara-plot": PLOT_MODULES}):
     """Follows the channel `figures` of the picture: draws the value at `place` of each point over the last day."""
 
     def __init__(self, place: int) -> None:

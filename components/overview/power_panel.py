@@ -6,7 +6,7 @@ from nicegui import ui
 
 from components.shared import format as text
 from components.shared.live import live_text
-from components.shared.theme import element, panel
+from components.shared.theme import PLOT_MODULES, element, panel
 from components.shared.view_model import Channel, Shown
 from mara.core.snapshot import Snapshot
 
@@ -22,7 +22,7 @@ SLICES: Final = (
 """Key in the channel, label, colour, and hatching, so that colour is not the only sign."""
 
 
-class Doughnut(ui.element, component="doughnut.js", esm={"mara-plot": "../static/plot"}):
+class Doughnut(ui.element, component="doughnut.js", esm={"mara-plot": PLOT_MODULES}):
     """Follows the channel `power` of the picture: {slice: MW}."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import nicegui.elements.leaflet as bundled_leaflet  # its import puts `nicegui-leaflet` into the import map
 from nicegui import ui
 
-from components.shared.theme import element, panel, static_url
+from components.shared.theme import MAP_MODULES, element, panel, static_url
 from components.shared.view_model import Channel, Shown
 from mara.core.snapshot import SiteSnapshot, Snapshot
 
@@ -43,7 +43,7 @@ LEGEND = (
 )
 
 
-class SiteMap(ui.element, component="site_map.js", esm={"mara-map": "../static/map"}):
+class SiteMap(ui.element, component="site_map.js", esm={"mara-map": MAP_MODULES}):
     """Follows the channels `sites`, `map` and `moment` of the picture; keeps its zoom and an open card over updates."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from nicegui import ui
 
-from components.shared.theme import element
+from components.shared.theme import PLOT_MODULES, element
 from components.shared.view_model import Channel
 
 
@@ -17,7 +17,7 @@ class Bar:
     look: str
 
 
-class BarChart(ui.element, component="bar_chart.js", esm={"mara-plot": "../static/plot"}):
+class BarChart(ui.element, component="bar_chart.js", esm={"mara-plot": PLOT_MODULES}):
     """Follows the channel `name` of the picture: {key: [rank, label, value of each series]}, highest rank first."""
 
     def __init__(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from nicegui import ui
 
-from components.shared.theme import element, panel
+from components.shared.theme import PLOT_MODULES, element, panel
 
 WAITING = "The line begins with the first tick."
 
@@ -38,7 +38,7 @@ MONEY_LINES = (
 )
 
 
-class LineChart(ui.element, component="line_chart.js", esm={"mara-plot": "../static/plot"}):
+class LineChart(ui.element, component="line_chart.js", esm={"mara-plot": PLOT_MODULES}):
     """Follows the channel `name` of the picture: {epoch seconds: [value of each line that has no channel]}. On an axis
     of days the keys are days instead.
     """

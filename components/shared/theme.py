@@ -9,6 +9,9 @@ from typing import Final
 from nicegui import context, ui
 
 STATIC_FOLDER: Final = Path(__file__).parents[1] / "static"
+PLOT_MODULES: Final = str(STATIC_FOLDER / "plot")
+MAP_MODULES: Final = str(STATIC_FOLDER / "map")
+"""Folders of modules that components import in the browser, as `mara-plot/…` and `mara-map/…`."""
 STATIC_URL: Final = "/static"
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # an address changes with its content
 PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
