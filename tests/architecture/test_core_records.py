@@ -52,6 +52,7 @@ UNITS = {
     "ticks": "duration in ticks",
     "count": "how many",
     "site": "index into the fleet's sites",
+    "sites": "indices into the fleet's sites",
     "tier": "index into the tiers",
     "workload": "index into the workloads",
     "region": "index into the demand regions",

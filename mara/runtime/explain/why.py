@@ -3,11 +3,11 @@
 No model is asked here: every number is read from the run, or worked out from what was read by the core's own formulas.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from mara.core.contract import TIER_KEYS
 from mara.core.events import Event
 from mara.core.explanation import Explanation
 from mara.core.timegrid import zone
@@ -21,7 +21,6 @@ from mara.store.read.decisions import Decisions
 from mara.store.read.read_model import ReadModel
 
 ALWAYS_ASKED: Final = ("What was the plan at 06:00?", "What did the fleet earn yesterday?")
-_CUSTOMER: Final = re.compile(r"(.+?)'s \d+\.\d MW (\w+)")
 
 
 def explained(reading: ReadModel, text: str) -> Explanation:
@@ -76,13 +75,13 @@ def _of_site(event: Event, past: RunHistory) -> str:
 
 
 def _of_contract(event: Event, past: RunHistory) -> str:
-    found, off = _CUSTOMER.match(event.text), replace(event, tick=off_tick(event))
-    return f"Why was {found[1] if found else 'a contract'} off {_at(off, past)}?"
+    named, off = event.contract, replace(event, tick=off_tick(event))
+    return f"Why was {named.customer if named is not None else 'a contract'} off {_at(off, past)}?"
 
 
 def _of_move(event: Event, past: RunHistory) -> str:
-    found = _CUSTOMER.match(event.text)
-    tier = found[2] if found else "a contract"
+    named = event.contract
+    tier = TIER_KEYS[named.tier].capitalize() if named is not None else "a contract"
     return f"Why did {tier} move to {past.name(event.site)} {_at(event, past)}?"
 
 

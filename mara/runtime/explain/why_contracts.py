@@ -1,9 +1,12 @@
 """Why a contract was off, on, refused or paid back: its own ticks, and what was told of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from mara.core.contract import TIER_KEYS, SlaContract, Tier, budget_ticks, window_of
+from mara.core.event_details import ContractScheduledOff, CreditOwed, RequestRefused
+from mara.core.event_text import contract_name
 from mara.core.events import Event
 from mara.core.explanation import Explanation
 from mara.core.units import HOURS_PER_DAY
@@ -15,8 +18,6 @@ from mara.store.read.decisions import BAD, EXCLUDED, GOOD, Booked
 OF_CONTRACTS: Final = ("budget", "stranded", "placed", "moved")
 WENT_OFF: Final = ("budget", "stranded")
 MOST_TOLD: Final = 3
-RESTED: Final = " rested "
-"""In the text of a rest that is over; older runs told of a rest as it began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +61,19 @@ def refused_or_credited(question: Question, past: RunHistory) -> Explanation:
     word = "request was refused" if kind == "refused" else "credit was owed"
     moment = question.moment
     first, end = (0, past.last_tick + 1) if not moment.is_stated else (moment.first_tick, moment.end_tick)
-    naming = question.customers[0] if question.customers and kind == "refused" else question.contract_id
-    found = past.decisions.events((kind,), first, end, naming=naming, limit=MOST_TOLD)
-    of_whom = f" of {naming}" if naming else ""
+    whose = question.customers[0] if question.customers and kind == "refused" else question.contract_id
+
+    def is_meant(event: Event) -> bool:
+        match event.details:
+            case RequestRefused(contract=named):
+                return whose in ("", named.customer)
+            case CreditOwed(contract_id=contract_id):
+                return whose in ("", contract_id)
+            case _:
+                return not whose
+
+    found = past.decisions.events((kind,), first, end, which=is_meant, limit=MOST_TOLD)
+    of_whom = f" of {whose}" if whose else ""
     if not found:
         between = f"between {past.when(max(first, 0))} and {past.when(min(end - 1, past.last_tick))}"
         lines = [f"No {word}{of_whom} {between}."]
@@ -76,14 +87,9 @@ def refused_or_credited(question: Question, past: RunHistory) -> Explanation:
     )
 
 
-def contract_text(contract: SlaContract) -> str:
-    """A contract as the events name it."""
-    return f"{contract.customer}'s {contract.power_mw:.1f} MW {TIER_KEYS[contract.tier].capitalize()}"
-
-
 def off_tick(event: Event) -> int:
     """A tick in which the contract was off, of an event that tells of it: a rest is told when it is over."""
-    return event.tick - 1 if event.kind == "budget" and RESTED in event.text else event.tick
+    return event.tick - 1 if isinstance(event.details, ContractScheduledOff) else event.tick
 
 
 def _tick_of(question: Question, past: RunHistory) -> int:
@@ -93,7 +99,7 @@ def _tick_of(question: Question, past: RunHistory) -> int:
     if moment.is_point:
         return last
     for customer in question.customers[:1]:
-        found = past.decisions.events(WENT_OFF, moment.first_tick, last + 1, naming=customer, limit=1)
+        found = past.decisions.events(WENT_OFF, moment.first_tick, last + 1, which=_of_customer(customer), limit=1)
         if found:
             return off_tick(found[0])
     return last
@@ -114,7 +120,7 @@ def _fates(question: Question, past: RunHistory, tick: int) -> list[ContractStat
 
 def _fate_lines(facts: Facts, past: RunHistory, fate: ContractStatus, tick: int) -> list[str]:
     contract = fate.booked.contract
-    text, when = contract_text(contract), past.when(tick)
+    text, when = _named(contract), past.when(tick)
     since = f"since {past.clock(fate.since_tick, tick)}"
     if fate.state == GOOD:
         return [f"{text} ran at {when}, {since}."]
@@ -141,7 +147,7 @@ def _off_event(past: RunHistory, fate: ContractStatus, tick: int) -> Event | Non
     if event is not None and event.kind in WENT_OFF and event.tick >= fate.since_tick:
         return event
     end = past.decisions.state_ends(fate.booked.number, tick) or contract.ends_tick
-    found = past.decisions.events(("budget",), tick, end + 1, naming=contract_text(contract), limit=1)
+    found = past.decisions.events(("budget",), tick, end + 1, which=_of_contract(contract), limit=1)
     return found[0] if found else None
 
 
@@ -175,8 +181,22 @@ def _budget_lines(facts: Facts, past: RunHistory, fate: ContractStatus, tick: in
 
 def _event_of(contract: SlaContract, past: RunHistory, tick: int) -> Event | None:
     """The newest report that names the contract, up to the tick; equal contracts of a customer share their name."""
-    found = past.decisions.events(OF_CONTRACTS, contract.starts_tick, tick + 1, naming=contract_text(contract), limit=1)
+    found = past.decisions.events(OF_CONTRACTS, contract.starts_tick, tick + 1, which=_of_contract(contract), limit=1)
     return found[0] if found else None
+
+
+def _of_contract(contract: SlaContract) -> Callable[[Event], bool]:
+    """Whether an event is about the contract, or one that goes by the same name."""
+    return lambda event: event.contract is not None and event.contract.may_be(contract)
+
+
+def _of_customer(customer: str) -> Callable[[Event], bool]:
+    """Whether an event is about a contract of the customer."""
+    return lambda event: event.contract is not None and event.contract.customer == customer
+
+
+def _named(contract: SlaContract) -> str:
+    return contract_name(contract.customer, contract.power_mw, contract.tier)
 
 
 def _last_site(past: RunHistory, contract: SlaContract, tick: int) -> str:
@@ -198,7 +218,7 @@ def _last_off(question: Question, past: RunHistory, tick: int) -> list[str]:
     found = [
         event
         for customer in question.customers[:1]
-        for event in past.decisions.events(WENT_OFF, first, tick + 1, naming=customer, limit=1)
+        for event in past.decisions.events(WENT_OFF, first, tick + 1, which=_of_customer(customer), limit=1)
     ]
     return [f"One was last off at {past.clock(off_tick(event), tick)}: {event.text}" for event in found]
 
@@ -220,7 +240,7 @@ def _not_live(question: Question, past: RunHistory, tick: int) -> Explanation:
     last = past.decisions.last_contract_of(question.customers[0], tick) if question.customers else None
     if last is not None:
         end = past.grid.at(last.contract.ends_tick)
-        lines.append(f"The last one booked, {contract_text(last.contract)}, ended at {end:%d %b %Y %H:%M} UTC.")
+        lines.append(f"The last one booked, {_named(last.contract)}, ended at {end:%d %b %Y %H:%M} UTC.")
     return Explanation(
         question=question.text, is_answered=True, sentences=tuple(lines), tick=tick, at=past.grid.at(tick)
     )

@@ -1,25 +1,23 @@
 """Why load moved, what was earned, what the plan was, what power cost: questions about more than one site."""
 
-import re
 from typing import Final
 
 import numpy as np
 
-from mara.core.contract import TIER_KEYS
+from mara.core.contract import UNPLACED
+from mara.core.event_details import ContractMoved
 from mara.core.events import Event
 from mara.core.explanation import Explanation
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line
 from mara.runtime.explain.facts import Facts
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory, TickContext, day_text, price_told
-from mara.runtime.explain.why_contracts import contract_text
 from mara.store.read.decisions import ANY_SITE
 
 MOST_MOVES: Final = 3
 MOST_LINES: Final = 3
 LEAST_TOLD_USD: Final = 0.5
 LINE_WORDS: Final = tuple(line.name.lower().replace("_", " ") for line in Line)
-_MOVED_FROM = re.compile(r" moved from (.+) to (?:reserve at )?.+")
 
 
 def loads_moved(question: Question, past: RunHistory) -> Explanation:
@@ -111,16 +109,31 @@ def _span(question: Question, past: RunHistory) -> tuple[int, int]:
 def _moves(question: Question, past: RunHistory, first: int, end: int) -> list[Event]:
     """Moves of the customer, tier and sites that are named, newest first."""
     site = question.sites[-1] if question.sites else ANY_SITE
-    naming = question.customers[0] if question.customers else ""
-    if question.contract_id:
-        booked = past.decisions.contract(question.contract_id)
-        naming = contract_text(booked.contract) if booked is not None else question.contract_id
-    found = past.decisions.events(("moved",), first, end, site=site, naming=naming)
-    if not found and len(question.sites) == 1:  # moved away from there
-        found = past.decisions.events(("moved",), first, end, naming=f"moved from {past.name(site)} to")
-    tier = f"MW {TIER_KEYS[question.tier].capitalize()} moved" if question.tier is not None else ""
-    origin = f"from {past.name(question.sites[0])} to" if len(question.sites) > 1 else ""
-    return [event for event in found if tier in event.text and origin in event.text]
+    contract = past.decisions.contract(question.contract_id) if question.contract_id else None
+    customer = question.customers[0] if question.customers and not question.contract_id else ""
+    origin = question.sites[0] if len(question.sites) > 1 else ANY_SITE
+
+    def is_meant(event: Event) -> bool:
+        named = event.contract
+        if named is None or (customer and named.customer != customer):
+            return False
+        if question.contract_id and (contract is None or not named.may_be(contract.contract)):
+            return False
+        return question.tier in (None, named.tier) and origin in (ANY_SITE, _origin_of(event))
+
+    def left_the_site(event: Event) -> bool:
+        named = event.contract
+        return named is not None and question.tier in (None, named.tier) and _origin_of(event) == site
+
+    found = past.decisions.events(("moved",), first, end, site=site, which=is_meant)
+    if not found and len(question.sites) == 1:
+        found = past.decisions.events(("moved",), first, end, which=left_the_site)
+    return list(found)
+
+
+def _origin_of(event: Event) -> int:
+    """The site that a contract moved from; `UNPLACED` where the event does not tell."""
+    return event.details.from_site if isinstance(event.details, ContractMoved) else UNPLACED
 
 
 def _nothing_moved(question: Question, past: RunHistory, first: int, end: int) -> Explanation:
@@ -135,11 +148,10 @@ def _nothing_moved(question: Question, past: RunHistory, first: int, end: int) -
 
 def _both_ends(facts: Facts, past: RunHistory, scene: TickContext, event: Event) -> list[str]:
     """What a contract's megawatt-hour cost where it came from and where it went."""
-    found = _MOVED_FROM.search(event.text)
-    names = [site.name for site in past.config.fleet.sites]
-    if found is None or found[1] not in names:
+    origin = _origin_of(event)
+    if origin == UNPLACED:
         return []
-    ends = (names.index(found[1]), event.site)
+    ends = (origin, event.site)
     cost = [
         facts.told(
             "rack_usd_per_mwh",
