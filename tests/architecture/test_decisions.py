@@ -17,7 +17,8 @@ LATER = re.compile(r"(?:superseded|amended) by (?P<numbers>[^;]+)", re.IGNORECAS
 EARLIER = re.compile(r"(?:supersedes|amends) (?P<numbers>[^;]+)", re.IGNORECASE)
 NUMBER = re.compile(r"\b\d{4}\b")
 INDEX_ROW = re.compile(
-    r"^\| \[(?P<number>\d{4})\]\((?P<file>[^)]+)\) \| (?P<title>.+?) \| (?P<status>.+?) \| (?P<later>.*?) ?\| (?P<touches>.+) \|$"
+    r"^\| \[(?P<number>\d{4})\]\((?P<file>[^)]+)\) \| (?P<title>.+?) \| (?P<status>.+?) "
+    r"\| (?P<later>.*?) ?\| (?P<touches>.+) \|$"
 )
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
