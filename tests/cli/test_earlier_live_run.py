@@ -18,7 +18,7 @@ import pytest
 
 from bench.live_run import lived
 from mara.core.rules_version import RULES_VERSION
-from mara.runtime.log import open_log
+from mara.runtime.observe.log import open_log
 from mara.settings import read_settings
 from tests.cli.console import ran
 from tests.cli.databases import hash_in, run_in
