@@ -11,12 +11,9 @@ from mara.core.events import broken_promises
 from mara.core.grounding import ClaimKind, Direction, Draft, faults_of, rendered
 from mara.core.plan import Claim, Plan
 from mara.core.step import Step
-from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD, TOLERANCE_MW
 from mara.core.world import RunConfig
 
-G_PER_T: Final = 1_000_000
-LEAST_USD_PER_H: Final = 0.5
-"""A gain smaller than this, either way, is told as none."""
 PROMISED: Final = (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE)
 
 

@@ -72,11 +72,6 @@ def mechanical_pue(dry_bulb_c: Floats) -> Floats:
     return np.asarray(1.08 + 1.0 / np.where(lift_k <= FREE_COOLING_LIFT_K, MAX_COP_SHARE, cop))
 
 
-def water_l_per_kwh(wet_bulb_c: Floats) -> Floats:
-    """Water evaporated per kWh of IT load under liquid and evaporative cooling [L/kWh]."""
-    return np.minimum(1.8, 0.3 + 0.04 * np.maximum(wet_bulb_c, 0.0))
-
-
 def derate_share(dry_bulb_c: Floats) -> Floats | None:
     """Share of nameplate that heat leaves (..., S, K); None while it is nowhere hot, which is nearly always.
 

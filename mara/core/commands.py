@@ -4,8 +4,19 @@
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from mara.core.contract import ContractRequest
+
+MAINTENANCE: Final = "maintenance"
+EXCLUSION_KINDS: Final = (MAINTENANCE, "grid order", "customer order")
+"""Nothing else excuses a tick; the kind leads the stored reason."""
+NOTICE_HOURS: Final = 72
+MOST_MONTH_HOURS: Final = 4
+"""Notice that maintenance needs, and the most of it in a calendar month of the contract's time zone.
+
+Chosen; cloud agreements exclude announced maintenance in the same way.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 from itertools import compress
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -25,7 +25,9 @@ class Tier(IntEnum):
 TIER_COUNT: Final = 4
 PROMISED_TIER_COUNT: Final = 3
 """Premium, standard and flexible: the tiers that have a target, credits and migration fees."""
-TIER_KEYS: Final = tuple(t.name.lower() for t in Tier)
+TierKey = Literal["premium", "standard", "flexible", "spot"]
+TIER_KEYS: Final[tuple[TierKey, ...]] = get_args(TierKey)
+"""Names of the tiers at the edge, in the order of `Tier`."""
 
 TARGET_PPM: Final = (999_000, 950_000, 900_000, 0)
 RATE_MULTIPLIER_SHARE: Final = (3.5, 2.0, 1.2, 0.4)
@@ -41,6 +43,11 @@ CREDIT_STEPS_PPM: Final = (
 
 LONG_CONTRACT_DAYS: Final = 28
 """From this length on availability is measured by calendar month, below it over the whole life."""
+
+BAD: Final = 0
+GOOD: Final = 1
+EXCLUDED: Final = 2
+"""Codes of a judged tick of a contract, as they are stored."""
 
 UNPLACED: Final = -1
 """Site index of a contract that runs nowhere yet."""
@@ -120,11 +127,6 @@ class ContractBook:
     def least_rate_usd_per_mwh(self) -> float:
         """What the cheapest promised contract pays; infinite without one."""
         return min((c.rate_usd_per_mwh for c in self.contracts if c.tier < PROMISED_TIER_COUNT), default=float("inf"))
-
-    @cached_property
-    def first_end_tick(self) -> int:
-        """When the next contract ends; far away when there is none."""
-        return int(self.ends_tick.min()) if len(self.contracts) else np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ from mara.core.contract import UNPLACED, ContractBook
 from mara.core.day import NOT_BEGUN, Day
 from mara.core.dispatch import Allocation
 from mara.core.timegrid import TimeGrid
-from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from mara.core.units import SECONDS_PER_DAY
 from mara.core.world import Observation, World
 
 
@@ -51,7 +51,7 @@ def rests_over(before: World, done: Allocation, book: ContractBook) -> tuple[Boo
 
 def begins_day(tick: int, grid: TimeGrid) -> bool:
     """Whether a UTC day begins with the tick."""
-    return grid.epoch_s(tick) % (HOURS_PER_DAY * SECONDS_PER_HOUR) == 0
+    return grid.epoch_s(tick) % SECONDS_PER_DAY == 0
 
 
 def _extremes(day: Day, seen: Observation) -> dict[str, int | float]:

@@ -12,6 +12,7 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
 from mara.core.dispatch import Allocation
+from mara.core.economics import economics_of
 from mara.core.fleet import Fleet, Workload
 from mara.core.sla import SlaReport
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
@@ -123,20 +124,21 @@ def _lines(
     dt_h, terms, fleet = config.grid.dt_h, config.terms, config.fleet
     # Written line by line, so lines are the rows here and the columns of what is returned.
     usd = np.zeros((LINE_COUNT, fleet.site_count))
-    price = observation.energy_price_usd_per_mwh
-    usd[Line.MINING] = allocation.miners_mw.dot(conditions.mining_value_usd_per_mwh)
-    usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * conditions.merchant_value_usd_per_mwh).sum(axis=0))
-    usd[Line.ENERGY] = -allocation.bought_mw * price
+    each = economics_of(observation, conditions, config)
+    usd[Line.MINING] = allocation.miners_mw.dot(each.mining_usd_per_mwh)
+    usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * each.merchant_usd_per_mwh).sum(axis=0))
+    usd[Line.ENERGY] = -allocation.bought_mw * each.price_usd_per_mwh
     if not fleet.is_unhedged:
-        usd[Line.SELLBACK] = allocation.sold_mw * (price - terms.sellback_spread_share * np.abs(price))
+        usd[Line.SELLBACK] = allocation.sold_mw * each.sellback_usd_per_mwh
         usd[Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
+    # From the mass that is stored beside it, so that the two agree to the last gram.
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     usd[Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
     usd *= dt_h * MICRO_USD_PER_USD
     # Moves and restarts are per change, not per hour.
     if np.count_nonzero(allocation.moved_mw):
-        usd[MIGRATION_LINES] = (allocation.moved_mw * terms.migration_rates_usd_per_mw * -MICRO_USD_PER_USD).T
-    usd[Line.RESTART] = allocation.ramp_mw * (-terms.restart_usd_per_mw * MICRO_USD_PER_USD)
+        usd[MIGRATION_LINES] = (allocation.moved_mw * each.migration_usd_per_mw * -MICRO_USD_PER_USD).T
+    usd[Line.RESTART] = allocation.ramp_mw * (-each.restart_usd_per_mw * MICRO_USD_PER_USD)
     lines = np.rint(usd, out=usd).astype(np.int64)
     lines[CONTRACT_LINES] = _charges(report, world, fleet.site_count)
     if world.closed:

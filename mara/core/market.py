@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 
 from mara.core.arrays import Floats, sealed
 from mara.core.fleet import Fleet
-from mara.core.timegrid import zone
-from mara.core.units import DAYS_PER_WEEK, HOURS_PER_DAY, MWH_TH_DAY_FACTOR
+from mara.core.units import DAYS_PER_WEEK, HOURS_PER_DAY, MWH_TH_DAY_FACTOR, TOKENS_PER_MTOK
 
 
 class Region(IntEnum):
@@ -23,18 +22,22 @@ class Region(IntEnum):
 
 
 REGION_COUNT: Final = 3
+RegionKey = Literal["americas", "europe", "asia-pacific"]
+REGION_KEYS: Final = get_args(RegionKey)
+"""Names of the regions at the edge, in the order of `Region`."""
 REGION_ZONE: Final = ("America/Chicago", "Europe/Berlin", "Asia/Tokyo")
 """Whose local clock a region's business hours follow."""
 REGION_DEMAND_SHARE: Final = (0.50, 0.38, 0.12)
 """Share of the week's tokens asked for by each region; an assumption, close to the users of today's large services."""
 
+DEFAULT_TOKEN_PRICE_USD_PER_MTOK: Final = 0.25
+"""Price of a million tokens where a feed names none: an assumption."""
 MERCHANT_DEMAND_SHARE: Final = 0.20
 """Merchant demand, averaged over a week, as a share of the fleet's token capacity."""
 
 BUSINESS_MULTIPLIER: Final = 1.5
 SHOULDER_MULTIPLIER: Final = 1.2
 NIGHT_MULTIPLIER: Final = 0.8
-TOKENS_PER_MTOK: Final = 1_000_000
 WEEKEND_SHARE: Final = 0.55
 SATURDAY: Final = 5
 
@@ -97,6 +100,11 @@ def margin_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, grid_cost_usd_per
     return np.asarray(value_usd_per_mwh - pue * grid_cost_usd_per_mwh)
 
 
+def sellback_usd_per_mwh(price_usd_per_mwh: Floats, spread_share: float) -> Floats:
+    """Earnings of a hedged megawatt-hour sold back: price - spread x |price|, below the price whatever its sign."""
+    return np.asarray(price_usd_per_mwh - spread_share * np.abs(price_usd_per_mwh))
+
+
 @lru_cache(maxsize=16)
 def remote_cost_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
     """The cost of serving a region from a site outside it, 0 inside (R, S, 1)."""
@@ -122,11 +130,6 @@ def demand_multiplier(local: datetime) -> float:
     else:
         base = NIGHT_MULTIPLIER
     return base * WEEKEND_SHARE if local.weekday() >= SATURDAY else base
-
-
-def multipliers_at(moment: datetime) -> Floats:
-    """`demand_multiplier` of each region at a UTC instant (R,)."""
-    return sealed(np.array([demand_multiplier(moment.astimezone(zone(name))) for name in REGION_ZONE]))
 
 
 def token_demand_per_h(multiplier: Floats, fleet: Fleet) -> Floats:

@@ -3,15 +3,10 @@
 Plain values for the outside, as in a snapshot.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
-from typing import Any, Final
 
 from mara.core.arrays import Floats, Ints
-
-REGION_KEYS: Final = ("americas", "europe", "asia-pacific")
-"""Where a customer is, in the order of `Region`: whose calendar months its availability is measured by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,27 +147,3 @@ class Booking:
     starts_at: datetime
     quote: Quote
     state: str = "waiting"
-
-
-def plain_of(quote: Quote) -> dict[str, Any]:
-    """A quote as JSON has it: fields by name, times as ISO 8601 UTC, `is_offered` beside them."""
-    plain = json_value(asdict(quote))
-    assert isinstance(plain, dict)
-    if quote.risk is not None:
-        plain["risk"]["bad_ticks"] = quote.risk.bad_ticks
-    return {**plain, "is_offered": not quote.refusal}
-
-
-def json_value(value: Any) -> Any:
-    """Plain values as JSON has them: times as ISO 8601, tuples as lists, no number that is none."""
-    match value:
-        case datetime():
-            return value.isoformat()
-        case dict():
-            return {key: json_value(held) for key, held in value.items()}
-        case tuple() | list():
-            return [json_value(held) for held in value]
-        case float() if not isfinite(value):
-            return None
-        case _:
-            return value

@@ -37,11 +37,10 @@ from mara.core.snapshot import (
     TierSnapshot,
 )
 from mara.core.step import Step
-from mara.core.units import MICRO_USD_PER_USD, PPM, TOLERANCE_MW
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD, PPM, TOLERANCE_MW
 from mara.core.world import Forecast, RunConfig, World
 
 GAINS_BASELINE: Final = "the same load spread over the sites by rack capacity"
-G_PER_T: Final = 1_000_000
 
 
 def snapshot_of(

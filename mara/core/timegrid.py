@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_DAY, SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class TimeGrid:
     def first_tick_of_day(self, tick: int) -> int:
         """The first tick of the UTC day that a tick is in; the run's first where it began later."""
         epoch_s = self.epoch_s(tick)
-        midnight_s = epoch_s - epoch_s % (HOURS_PER_DAY * SECONDS_PER_HOUR)
+        midnight_s = epoch_s - epoch_s % SECONDS_PER_DAY
         return max(0, -((self.start_epoch_s - midnight_s) // (self.tick_minutes * SECONDS_PER_MINUTE)))
 
     def next_month_tick(self, tick: int, timezone: str) -> int:

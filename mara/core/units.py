@@ -9,6 +9,8 @@ MICRO_USD_PER_USD: Final = 1_000_000
 WH_PER_MWH: Final = 1_000_000
 W_PER_MW: Final = 1_000_000
 G_PER_KG: Final = 1_000
+G_PER_T: Final = 1_000_000
+TOKENS_PER_MTOK: Final = 1_000_000
 PPM: Final = 1_000_000
 """Parts per million in one: service targets are compared in integers, never in floats."""
 
@@ -16,6 +18,7 @@ MINUTES_PER_HOUR: Final = 60
 SECONDS_PER_HOUR: Final = 3_600
 SECONDS_PER_MINUTE: Final = 60
 HOURS_PER_DAY: Final = 24
+SECONDS_PER_DAY: Final = HOURS_PER_DAY * SECONDS_PER_HOUR
 DAYS_PER_WEEK: Final = 7
 
 MWH_TH_DAY_FACTOR: Final = 0.024

@@ -127,13 +127,7 @@ def _day_of(text: str, now: datetime) -> datetime | None:
     if month_day:
         return _in_year(now, month_day[3], MONTHS.index(month_day[1]) + 1, int(month_day[2]))
     today = _midnight(now)
-    for words, days in (
-        ("day before yesterday", 2),
-        ("yesterday", 1),
-        ("today", 0),
-        ("this morning", 0),
-        ("tomorrow", -1),
-    ):
+    for words, days in DAYS_BACK.items():
         if words in text:
             return _midnight(today - timedelta(days=days))
     for number, name in enumerate(WEEKDAYS):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mara.core.contract import TIER_KEYS, SlaContract, Tier, budget_ticks, window_of
+from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, SlaContract, Tier, budget_ticks, window_of
 from mara.core.event_details import ContractScheduledOff, CreditOwed, RequestRefused
 from mara.core.event_text import contract_name
 from mara.core.events import Event
@@ -13,7 +13,7 @@ from mara.core.units import HOURS_PER_DAY
 from mara.runtime.explain.facts import Facts
 from mara.runtime.explain.question import Question, Topic
 from mara.runtime.explain.run_history import RunHistory, price_told
-from mara.store.read.decisions import BAD, EXCLUDED, GOOD, Booked
+from mara.store.read.decisions import Booked
 
 OF_CONTRACTS: Final = ("budget", "stranded", "placed", "moved")
 WENT_OFF: Final = ("budget", "stranded")

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from mara.core.arrays import Floats, sealed
-from mara.core.contract import SlaContract, Tier
+from mara.core.contract import BAD, EXCLUDED, GOOD, SlaContract, Tier
 from mara.core.events import Event, stored_event
 from mara.core.finance import Line
 from mara.core.units import MICRO_USD_PER_USD, W_PER_MW
@@ -19,9 +19,6 @@ from mara.store.write.plan_record import reasons_in
 MOST_CONTRACTS: Final = 200
 MOST_EVENTS: Final = 200
 EVENTS_PER_PAGE: Final = 200
-GOOD: Final = 1
-EXCLUDED: Final = 2
-BAD: Final = 0
 ANY_SITE: Final = -2
 """Not a site: events of all sites and of the fleet."""
 
