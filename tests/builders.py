@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mara.core.arrays import Floats, sealed
-from mara.core.contract import RATE_MULTIPLIER_SHARE, TIER_COUNT, UNPLACED, ContractRequest, SlaContract, Tier
+from mara.core.contract import RATE_FACTOR, TIER_COUNT, UNPLACED, ContractRequest, SlaContract, Tier
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.fleet import Cooling, Fleet, Machine, Site
 from mara.core.market import REGION_COUNT, REGION_ZONE, Terms, demand_multiplier
@@ -152,7 +152,7 @@ def contract(
         tier=tier,
         customer=contract_id.title(),
         power_mw=power_mw,
-        rate_usd_per_mwh=150.0 * RATE_MULTIPLIER_SHARE[tier] if rate is None else rate,
+        rate_usd_per_mwh=150.0 * RATE_FACTOR[tier] if rate is None else rate,
         starts_tick=starts,
         ends_tick=starts + ticks,
         timezone=timezone,

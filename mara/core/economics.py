@@ -1,7 +1,7 @@
-"""The economics of a tick in one table: what a unit of everything that runs, is bought or changes earns or costs.
+"""Coefficients of a tick: earnings and costs per unit of everything that runs.
 
-The ledger applies it to what ran, a program to what it decides step by step, and its accounts to a schedule:
-formulas with the same coefficients cannot disagree about what pays.
+The ledger applies them to what ran, a program to what it decides step by step, and its accounts to a schedule: formulas
+with the same coefficients cannot disagree about what pays. Model: docs/model.md#3-money
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mara.core.world import Conditions, Observation, RunConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Economics:
-    """Coefficients per unit, all positive where they usually are; leading axes (...), such as H steps, are kept.
+    """Earnings and costs per unit; leading axes (...), such as H steps, are kept.
 
     Attributes:
         mining_usd_per_mwh: earned by an IT megawatt-hour of each miner kind (..., 3).
@@ -40,7 +40,7 @@ class Economics:
 
 
 def economics_of(observation: Observation, conditions: Conditions, config: RunConfig) -> Economics:
-    """The coefficients of a tick as it was seen."""
+    """Collect the coefficients of an observed tick."""
     price, terms = observation.energy_price_usd_per_mwh, config.terms
     return Economics(
         mining_usd_per_mwh=conditions.mining_value_usd_per_mwh,

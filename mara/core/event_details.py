@@ -1,4 +1,4 @@
-"""The fields of an event by kind: what a sentence of `event_text` says, as numbers, sites and contracts.
+"""Fields of events by kind: the numbers, sites and contracts of their sentences.
 
 Numbers of an event just made are exact; those of one read back are rounded as its sentence shows them.
 """
@@ -10,14 +10,17 @@ from mara.core.contract import UNPLACED, SlaContract, Tier
 from mara.core.fleet import Workload
 
 StrandedCause = Literal["gave_way", "no_room", "no_refuge", "unmovable", "no_reserve", "no_racks"]
-"""Why a contract lost its place; the last two are told by runs of earlier rules only."""
+"""Causes of a lost place; the last two occur in runs of earlier rules only."""
 MoveCause = Literal["rescued", "rescued_to_reserve", "cheaper", "crowded_out"]
-"""Why a contract moved: its site failed, power costs less there, or other load earns more of its racks."""
+"""Causes of a move.
+
+The site failed, power costs less at the new one, or other load earns more of the racks.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractRef:
-    """A contract as an event names it; `contract_id` is empty where the event was read back from its sentence."""
+    """A contract as an event names it; the id is empty in events that were read back."""
 
     customer: str
     power_mw: float
@@ -25,7 +28,10 @@ class ContractRef:
     contract_id: str = ""
 
     def may_be(self, contract: SlaContract) -> bool:
-        """Whether the contract goes by this name; a customer's contracts of one tier and power share theirs."""
+        """Say whether the contract goes by this name.
+
+        A customer's contracts of one tier and power share theirs.
+        """
         return (
             self.customer == contract.customer
             and self.tier == contract.tier
@@ -66,7 +72,10 @@ class SiteRecovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractStranded:
-    """A promised contract lost its place; `failed_site` is the one whose Premium took it, for `gave_way`."""
+    """Loss of a promised contract's place.
+
+    `failed_site` is the one whose Premium took it, where that is the cause.
+    """
 
     contract: ContractRef
     cause: StrandedCause
@@ -75,7 +84,10 @@ class ContractStranded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractPlaced:
-    """A contract got a site: its first at `rack_usd_per_mwh`, or again one where that is None."""
+    """Start of a contract at a site.
+
+    `rack_usd_per_mwh` is the cost there where it is its first; None where it runs again.
+    """
 
     contract: ContractRef
     rack_usd_per_mwh: float | None
@@ -83,7 +95,7 @@ class ContractPlaced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractMoved:
-    """A contract changed site; the costs of a rack megawatt-hour at both ends are known where they are the cause."""
+    """Move of a contract; costs of a rack MWh at both ends where they are the cause."""
 
     contract: ContractRef
     from_site: int
@@ -94,7 +106,7 @@ class ContractMoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractScheduledOff:
-    """A contract was scheduled off inside its error budget for `off_minutes`, and is no longer."""
+    """End of a time for which a contract was scheduled off inside its error budget."""
 
     contract: ContractRef
     off_minutes: int
@@ -104,7 +116,7 @@ class ContractScheduledOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulingOffBegan:
-    """A contract begins to be scheduled off: told by runs of earlier rules only."""
+    """Begin of scheduling off, told by runs of earlier rules only."""
 
     contract: ContractRef
     price_usd_per_mwh: float
@@ -112,7 +124,7 @@ class SchedulingOffBegan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseBroken:
-    """A contract is shed past its error budget on purpose, because of the price of power."""
+    """Shedding of a contract past its error budget on purpose."""
 
     contract: ContractRef
     price_usd_per_mwh: float
@@ -120,7 +132,7 @@ class PromiseBroken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinersSwitched:
-    """Miners of one kind were switched: on for `resumed`, off for `curtailed`."""
+    """Switch of one kind of miners, on or off."""
 
     is_on: bool
     miner: Workload
@@ -158,7 +170,10 @@ class CreditOwed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayEnded:
-    """The sums of a UTC day, told with its last tick; `off_h` is the time of those scheduled off together."""
+    """Sums of a UTC day, told with its last tick.
+
+    `off_h` is the time of all contracts that were scheduled off, together.
+    """
 
     earned_usd: float
     booked_count: int

@@ -1,4 +1,4 @@
-"""The fields of a stored event, read back from its sentence: databases hold sentences, not fields.
+"""Parser of stored events: fields from the sentence that databases hold.
 
 The patterns are made from the templates of `event_text`, so each sentence is written down once. `details_of` is the
 inverse of `text_of`: what it returns gives the same sentence again; where nothing does, it returns None.
@@ -60,7 +60,7 @@ from mara.core.world import RunConfig
 
 
 def details_of(kind: str, text: str, site: int, tick: int, config: RunConfig) -> EventDetails | None:
-    """Read the fields of a stored event back from its sentence; None where it is not one of ours.
+    """Read the fields of a stored event from its sentence; None if it is not ours.
 
     Sites are found by name: the first of that name where several share it.
     """
@@ -107,7 +107,10 @@ class _Parts:
         return self._sites[self.text(part)]
 
     def sites(self, part: str) -> tuple[int, ...]:
-        """The sites of a list such as `North, East and West`; names may hold commas or `and` themselves."""
+        """Sites of a list such as `North, East and West`, in order.
+
+        Names may hold commas or `and` themselves.
+        """
         sites = self._sites
         names = "|".join(re.escape(name) for name in sorted(sites, key=len, reverse=True))
         return tuple(sites[name] for name in re.findall(names, self.text(part)))
@@ -229,7 +232,7 @@ _FIELD_PATTERNS: Final[Mapping[str, str]] = {
     ",.0f": r"-?[\d,]+",
     ".0%": r"\d+%",
 }
-"""What a field of a template looks like once it is formatted, by format specification."""
+"""Pattern of a formatted field, by its format specification."""
 _LEAST_TOLD_SHARE: Final = 0.001
 """Machines left at a site that is told to have lost all, and yet not to be down."""
 _WORKLOADS: Final = {name: workload for workload, name in MINER_NAMES.items()}

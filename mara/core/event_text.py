@@ -1,4 +1,4 @@
-"""The sentences of events, as templates: formatted from an event's fields here, read back in `event_reading`."""
+"""Sentences of events as templates, formatted here and read in `event_reading`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -143,7 +143,7 @@ def _site_name(site: int, config: RunConfig) -> str:
 
 
 def _failure(details: SiteFailed, name: str, config: RunConfig) -> str:
-    """What was lost, where its Premium went, what gave way to that, and what is off."""
+    """Tell what a site lost, where its Premium went, what gave way, and what is off."""
     several = details.is_several_off
     parts = (
         (True, (LOST if details.up_share else DOWN).format(site=name, lost=1.0 - details.up_share)),

@@ -1,4 +1,7 @@
-"""Events of a tick that are worth telling an operator, derived from the step alone: fields, and a sentence of them."""
+"""Events of a tick that an operator should know: fields, and a sentence of them.
+
+They are derived from the step alone.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ import numpy as np
 
 from mara.core.arrays import Bools
 from mara.core.contract import UNPLACED, ContractRequest, SlaContract, Tier, budgets_of
-from mara.core.daybook import begins_day, rests_over
+from mara.core.daybook import begins_day, off_times_over
 from mara.core.event_details import (
     ContractBooked,
     ContractMoved,
@@ -38,8 +41,9 @@ Severity = Literal["info", "warning", "critical"]
 FLEET_WIDE: Final = -1
 """Site of an event that concerns the whole fleet."""
 STORY_KINDS: Final = ("outage", "recovery", "credit", "day")
-"""Kinds that tell what became of a run; with all that is critical they are the story of a month in a few pages. The
-others are its routine: each move, rest and switch, worth reading for an hour, and when somebody asks why.
+"""Kinds that tell the story of a run; all that is critical belongs to it too.
+
+The others are its routine: each move and switch, worth reading for an hour, or when somebody asks why.
 """
 
 
@@ -66,16 +70,16 @@ class Event:
 
 
 MOST_ROUTINE: Final = 15
-"""Of its routine a list shows this much beside the story."""
+"""Most routine events that a list shows beside the story."""
 
 
 def is_story(event: Event) -> bool:
-    """Whether an event is worth reading after the hour in which it happened."""
+    """Say whether an event is worth reading after the hour in which it happened."""
     return event.kind in STORY_KINDS or event.severity == "critical"
 
 
 def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -> tuple[Event, ...]:
-    """Of events, oldest first: the story, and the routine of the last hour, the newest of it."""
+    """Select the story and the newest routine of the last hour, oldest first."""
     worth = [event for event in events if is_story(event) or event.tick > now_tick - ticks_per_hour]
     spare = sum(not is_story(event) for event in worth) - MOST_ROUTINE
     shown: list[Event] = []
@@ -88,7 +92,7 @@ def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -
 
 
 def events_of(step: Step, config: RunConfig) -> tuple[Event, ...]:
-    """List all events of a tick, in the order in which an operator would want to read them."""
+    """List the events of a tick, in the order in which an operator wants to read them."""
     makers = (_outages, _stranded, _moves, _scheduled_off, _broken, _curtailments, _bookings, _closings, _day)
     return tuple(
         Event(
@@ -186,7 +190,7 @@ def _move(step: Step, i: int, start: int, to: int) -> ContractMoved:
 
 def _scheduled_off(step: Step, config: RunConfig) -> _Found:
     """Contracts that were scheduled off, told once, when it is over."""
-    over, ticks = rests_over(step.before, step.allocation, step.world.book)
+    over, ticks = off_times_over(step.before, step.allocation, step.world.book)
     if not over.any():
         return
     budgets = budgets_of(step.before.book, step.report.accounts)

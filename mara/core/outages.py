@@ -1,4 +1,4 @@
-"""What an outage does to the contracts of its site."""
+"""Consequences of an outage for the contracts of its site."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from mara.core.step import Step
 
 
 def fell(step: Step, site: int) -> bool:
-    """Whether the site lost machines in this tick."""
+    """Say whether the site lost machines in this tick."""
     return bool(step.observation.availability_share[site] < step.before.availability_share[site])
 
 
 def failure_of(step: Step, site: int) -> SiteFailed:
-    """Sum up what was lost, where its Premium went, what gave way to that, and what is off."""
+    """Sum up what a site lost, its rescued Premium, what gave way, and what is off."""
     book, done, was = step.before.book, step.allocation, step.before.accounts.site
     from_here, premium = was == site, book.tier == Tier.PREMIUM
     rescued = _rescued(step) & from_here
@@ -35,7 +35,10 @@ def failure_of(step: Step, site: int) -> SiteFailed:
 
 
 def driven_out_by(step: Step, i: int) -> int:
-    """Find the failed site whose Premium took the place of contract `i`; `UNPLACED` where none did."""
+    """Find the failed site whose Premium took the place of contract `i`.
+
+    `UNPLACED` where none did.
+    """
     home = int(step.before.accounts.site[i])
     if home == UNPLACED or fell(step, home):
         return UNPLACED

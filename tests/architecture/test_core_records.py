@@ -34,6 +34,7 @@ UNITS = {
     "l_per_kwh": "water use",
     "c": "temperature",
     "deg": "latitude, longitude",
+    "pa": "air pressure",
     "share": "0..1, or a ratio to a stated one",
     "ppm": "parts per million, an integer",
     "pue": "site power over IT power, at least 1",
