@@ -32,10 +32,7 @@ class SiteSnapshot:
     timezone: str
     cooling: str
     status: str
-    """Status: running, curtailed, partial or down.
-
-    Curtailed: a miner kind is off because power costs more than it earns.
-    """
+    """Status: running, curtailed (a miner kind is off for its price), partial or down."""
     energy_price_usd_per_mwh: float
     carbon_intensity_g_per_kwh: float
     renewable_share: float
@@ -69,10 +66,7 @@ class TierSnapshot:
     target_share: float
     contracts_count: int
     on_target_count: int | None
-    """Number of live contracts whose availability so far meets the target.
-
-    None for a tier that promises nothing.
-    """
+    """Contracts whose availability meets the target so far; None without a target."""
     promised_mw: float
     delivered_mw: float
     availability_share: float
@@ -80,10 +74,7 @@ class TierSnapshot:
     budget_ticks: int
     budget_used_ticks: int
     broken_count: int = 0
-    """Number of live contracts with more bad ticks than their window tolerates.
-
-    Their windows will close below target.
-    """
+    """Contracts with more bad ticks than their window tolerates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,15 +105,9 @@ class ContractSnapshot:
     next_bad_tick_cost_usd: float
     """Cost of one more bad tick: its charge, and the credit it adds in the end."""
     is_on_target: bool = True
-    """True where availability so far meets the target.
-
-    Early in a window it may not, and the promise be kept all the same.
-    """
+    """True where availability so far meets the target; it may later in the window."""
     is_resting: bool = False
-    """True where it is off in this tick because the plan means it.
-
-    It is scheduled off inside its error budget, or its promise is broken where that costs less.
-    """
+    """True where the plan means it to be off: scheduled off, or its promise broken."""
 
     @property
     def is_stranded(self) -> bool:
@@ -196,10 +181,7 @@ class ShadowSnapshot:
     power_usd_per_mwh: tuple[float, ...]
     """Value of a site megawatt-hour, its price and carbon included, by site."""
     demand_usd_per_mwh: tuple[float, ...]
-    """Marginal cost minus revenue of one more MWh of contracts, by tier.
-
-    Negative means profitable.
-    """
+    """Marginal cost minus revenue of a MWh of contracts, by tier; below 0 it pays."""
     budget_usd_per_mwh: tuple[float, ...]
     """Value of one more MWh of error budget: premium, standard, flexible."""
 
@@ -236,10 +218,7 @@ class AdvisorRunSnapshot:
     asked_at: datetime
     tick: int
     outcome: str
-    """Outcome: accepted, adjusted or kept.
-
-    It says whose plan runs afterwards, the advisor's or the one in force.
-    """
+    """Outcome: accepted or adjusted, then the advisor's plan runs, or kept."""
     message: str
     model: str
     request_id: str
@@ -325,10 +304,7 @@ class Snapshot:
     plan: PlanSnapshot
     events: tuple[EventSnapshot, ...]
     profit_today_usd: float | None = None
-    """Profit since 00:00 UTC, or since the run began.
-
-    None where nobody knows what it had earned by then.
-    """
+    """Profit since 00:00 UTC, or since the run began; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,10 +319,7 @@ class SeriesPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastSnapshot:
-    """Forecast that the plan in force was made from.
-
-    The first row is what was observed then.
-    """
+    """Forecast that the plan in force was made from; the first row was observed."""
 
     made_tick: int
     at: tuple[datetime, ...]
@@ -376,10 +349,7 @@ class SitePoint:
     energy_price_high_usd_per_mwh: float | None = None
     """Highest price of the ticks that the point stands for."""
     pue: float | None = None
-    """Site over IT power of all that ran; None where nothing did.
-
-    `cooling_efficiency_share` is its inverse.
-    """
+    """Site over IT power of all that ran, the inverse of the next; None for no load."""
     cooling_efficiency_share: float | None = None
     revenue_usd_per_h: float | None = None
     profit_usd_per_h: float | None = None
