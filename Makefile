@@ -71,7 +71,7 @@ bench-full: dev peers ## the same with the largest cases
 # Programs that the bench compares with. They are not locked; nothing locked changes; one that cannot be had is left out.
 peers: dev
 	@[ -e $(PEERS_STAMP) ] || { missing=; \
-	  $(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > $(VENV)/locked.txt; \
+	  $(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > $(VENV)/locked.txt || exit 1; \
 	  for peer in $(PEERS); do \
 	    echo "installing $$peer, to compare with"; \
 	    told=$$($(PIP_INSTALL) --retries 1 --timeout 15 -c $(VENV)/locked.txt "$$peer" 2>&1) || { missing=1; \
