@@ -16,8 +16,8 @@ from bench.peers.side_by_side import agrees, peer_of
 from bench.report import Figure
 from bench.timing import Work, alternately, ready
 from bench.worlds import tape_of
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import model_of
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.model import model_of
 
 ADAPTERS = {name: f"{name}_program" for name in program.PEERS} | {"vessim": "vessim_sites"}
 

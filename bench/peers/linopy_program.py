@@ -12,10 +12,10 @@ import xarray as xr
 from bench.peers.program_axes import AXES, PROMISED, first_of, sizes_of, values_of
 from mara.core.contract import Tier
 from mara.core.fleet import MINERS, RACKS, Workload
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_columns import columns_of
-from mara.optimizers.lp_model import LpModel
-from mara.optimizers.lp_rows import rack_room_mw
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.columns import columns_of
+from mara.optimizers.lp.model import LpModel
+from mara.optimizers.lp.rows import rack_room_mw
 
 
 def build(case: LpCase, built: LpModel) -> Any:

@@ -26,9 +26,9 @@ from bench.peers.side_by_side import agrees, peer_of
 from bench.report import Figure
 from bench.timing import Work, alternately, ready
 from mara.core.contract import PROMISED_TIER_COUNT
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import LpModel, model_of
-from mara.optimizers.lp_solve import solve
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.model import LpModel, model_of
+from mara.optimizers.lp.solve import solve
 
 PEERS: Final = ("linopy", "pyomo", "pypsa")
 SITES: Final = 10

@@ -6,8 +6,8 @@ import numpy as np
 
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_columns import Columns
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.columns import Columns
 
 PROMISED: Final = list(range(PROMISED_TIER_COUNT))
 AXES: Final = {

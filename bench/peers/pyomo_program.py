@@ -13,10 +13,10 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from bench.peers.program_axes import AXES, PROMISED, first_of, sizes_of, values_of
 from mara.core.contract import TIER_COUNT, Tier
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT, RACKS, Workload
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_columns import columns_of
-from mara.optimizers.lp_model import LpModel
-from mara.optimizers.lp_rows import rack_room_mw
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.columns import columns_of
+from mara.optimizers.lp.model import LpModel
+from mara.optimizers.lp.rows import rack_room_mw
 
 
 def build(case: LpCase, built: LpModel) -> Any:

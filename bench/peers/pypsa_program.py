@@ -27,9 +27,9 @@ from bench.peers.program_axes import PROMISED, check
 from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import LpModel
-from mara.optimizers.lp_rows import rack_room_mw
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.model import LpModel
+from mara.optimizers.lp.rows import rack_room_mw
 
 SOLVER: Final = {
     "solver_name": "highs",

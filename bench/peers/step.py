@@ -38,7 +38,7 @@ from mara.core.dispatch import Allocation
 from mara.core.fleet import MINERS, RACKS, Workload
 from mara.core.step import advance
 from mara.core.units import SECONDS_PER_HOUR
-from mara.runtime.engine import simulate
+from mara.runtime.tick.engine import simulate
 from mara.settings import read_settings
 
 CONTRACTS: Final = 50
@@ -81,7 +81,7 @@ def figures() -> Iterator[Figure]:
 
 def vessim_works(vessim: ModuleType, tape: Tape) -> dict[str, Callable[[], Work]] | None:
     """Prepare vessim on a tape, or None where it finds another energy than we do."""
-    drawn, ticks, tick_s = drawn_of(tape), len(tape.ticks), round(SECONDS_PER_HOUR * tape.charter.grid.dt_h)
+    drawn, ticks, tick_s = drawn_of(tape), len(tape.ticks), round(SECONDS_PER_HOUR * tape.config.grid.dt_h)
     recorded = partial(vessim.recording, drawn.workload_mw, drawn.price_usd_per_mwh, drawn.carbon_g_per_kwh, tick_s)
     scenario, recorder = recorded()
     vessim.run(scenario, ticks)
@@ -98,9 +98,9 @@ def drawn_of(tape: Tape) -> Drawn:
     """Play a tape once, and note what was drawn and what the grid was like."""
     world, powers, energy_mwh = tape.starts[0], [], 0.0
     for observation, plan in tape.ticks:
-        step = advance(world, observation, plan, tape.charter)
+        step = advance(world, observation, plan, tape.config)
         powers.append(_workload_mw(step.allocation))
-        energy_mwh += float(step.allocation.site_power_mw.sum()) * tape.charter.grid.dt_h
+        energy_mwh += float(step.allocation.site_power_mw.sum()) * tape.config.grid.dt_h
         world = step.world
     return Drawn(
         workload_mw=np.stack(powers),
