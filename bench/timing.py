@@ -44,9 +44,10 @@ def timed_in_parts(parts: Sequence[Callable[[], object]], repetitions: int = REP
 
 
 def alternately(works: Mapping[str, Callable[[], Work]], repetitions: int = ROUNDS) -> dict[str, Timed]:
-    """Time several works in turns, after one untimed round, so that a busy machine is busy for all of them.
+    """Time several works in turns, after one round that is not timed.
 
-    Each is given as a function that prepares it, untimed, and returns what is timed.
+    So a machine that is busy is busy for all of them. Each is given as a function that prepares it, untimed, and
+    returns what is timed.
     """
     took_s: dict[str, list[float]] = {name: [] for name in works}
     for number in range(1 + repetitions):

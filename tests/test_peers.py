@@ -1,4 +1,4 @@
-"""Peers of the benchmarks: their results must be ours, and one that is missing leaves one line and no figure."""
+"""Peers of the benchmarks find our results, and one that is missing no figure."""
 
 import json
 import sys
@@ -62,8 +62,16 @@ def test_works_are_timed_in_turns_after_a_round_that_is_not() -> None:
 def test_a_result_that_differs_by_more_than_a_millionth_refuses_the_comparison(
     theirs: float, is_compared: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert agrees("other", "profit in USD", theirs, 1e6) is is_compared
+    assert agrees("other", "profit in USD", lambda: theirs, 1e6) is is_compared
     assert len(capsys.readouterr().err.splitlines()) == (not is_compared)
+
+
+def test_a_peer_that_raises_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> float:
+        raise TypeError("unexpected keyword\nmore of it")
+
+    assert not agrees("other", "profit in USD", broken, 1e6)
+    assert capsys.readouterr().err == "peers: other is not compared with: TypeError: unexpected keyword\n"
 
 
 @pytest.mark.parametrize("case_name", ["ordinary", "scarce"])

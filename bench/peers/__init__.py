@@ -1,1 +1,1 @@
-"""Other programs that do a part of what Mara does, measured beside it in the same run."""
+"""Programs that do a part of what Mara does, measured beside it in one run."""

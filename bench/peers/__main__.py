@@ -1,4 +1,4 @@
-"""`python -m bench.peers FILE`: measure the step and the program beside their peers, write the figures to a file."""
+"""`python -m bench.peers FILE`: measure beside peers, write figures to a file."""
 
 import json
 import sys
@@ -9,7 +9,10 @@ from bench.peers import program, step
 
 
 def main() -> None:
-    """Measure and write; peers that are missing or disagree are told on standard error."""
+    """Measure the step and the program, and write all figures as JSON.
+
+    Peers that are missing or disagree are named on standard error.
+    """
     figures = [*step.figures(), *program.figures()]
     Path(sys.argv[1]).write_text(json.dumps([asdict(figure) for figure in figures]), encoding="utf-8")
 

@@ -1,4 +1,7 @@
-"""The comparison in a process of its own: what the peers import and print is no burden on the other measurements."""
+"""The comparison with peers in a process of its own.
+
+The libraries that the peers import would slow down what else is measured, and their solvers print.
+"""
 
 import json
 import subprocess

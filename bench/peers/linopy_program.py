@@ -1,6 +1,7 @@
-"""The same program written in linopy, the modelling layer of PyPSA (https://linopy.readthedocs.io).
+"""The linear program of a day stated in linopy.
 
-It is timed from a case to costs, limits and a sparse matrix, which is what a solver takes.
+linopy (https://linopy.readthedocs.io) is the modelling layer of PyPSA. The program is timed from a case to
+costs, limits and a sparse matrix, which is what a solver takes.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""The linear program of a day at ten sites, stated by Mara, linopy, pyomo and PyPSA, in turns on the same machine.
+"""The linear program of a day at ten sites: Mara, linopy, pyomo and PyPSA.
 
-All state the same program: `rests_in_place` is off, as the formulas are published, and there is neither a hedge nor a
-broken contract. Before anything is timed, each peer solves it by HiGHS, which Mara calls too; one whose optimum is not
-ours to 1e-6 is not compared with.
+They run in turns on the same machine and state the same program: `rests_in_place` is off, as the formulas are
+published, and there is neither a hedge nor a broken contract. Before anything is timed, each peer solves it by HiGHS,
+which Mara calls too; one whose optimum is not ours to 1e-6 is not compared with.
 
 Building is timed from a case, which is arrays of prices and limits: for Mara, linopy and pyomo to a sparse matrix with
 costs and limits, for PyPSA to its network and linopy model, whose matrix is made when it is solved. Solving is timed
@@ -57,16 +57,16 @@ def figures() -> Iterator[Figure]:
 
 
 def published(case: LpCase) -> LpCase:
-    """Leave out of a case what the peers do not state: tiers that rest in place."""
+    """Leave tiers that rest in place out of a case: the peers do not state them."""
     return replace(case, rests_in_place=np.zeros(PROMISED_TIER_COUNT, dtype=np.bool_))
 
 
 def comparable(case: LpCase, model: LpModel) -> Iterator[tuple[str, ModuleType]]:
-    """Peers that are installed and find our optimum."""
+    """Find the peers that are installed and have our optimum."""
     ours_usd = solve(model).certificate.objective_usd
     for name in PEERS:
         peer = peer_of(name, f"{name}_program")
-        if peer is not None and agrees(name, "profit in USD", peer.profit_usd(case, model), ours_usd):
+        if peer is not None and agrees(name, "profit in USD", partial(peer.profit_usd, case, model), ours_usd):
             yield name, peer
 
 

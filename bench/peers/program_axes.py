@@ -21,11 +21,17 @@ AXES: Final = {
     "shed": "tp",
     "breached": "tp",
 }
-"""Each variable's axes: steps, regions, sites, miner kinds k, rack kinds i, tiers g, promised tiers p."""
+"""The axes of each variable.
+
+Steps t, regions r, sites s, miner kinds k, rack kinds i, tiers g, promised tiers p.
+"""
 
 
 def check(case: LpCase) -> None:
-    """Assert that a case has no hedges, broken contracts or tiers that rest in place, which the peers do not state."""
+    """Assert that the peers can state a case.
+
+    They have no hedges, no broken contracts and no tiers that rest in place.
+    """
     assert not case.hedge_mw.any()
     assert not case.breakable_mw.any()
     assert not case.rests_in_place.any()
@@ -39,7 +45,7 @@ def sizes_of(case: LpCase) -> dict[str, int]:
 
 
 def values_of(values: Any, name: str, columns: Columns) -> Any:
-    """Pick a variable's numbers out of all columns, by step and then as it is laid out."""
+    """Pick a variable's numbers out of all columns, by step and its own axes."""
     table = values.reshape(-1, columns.width)
     place = getattr(columns, name)
     return table[:, place[0]] if name == "reserve_sum" else table[:, place]

@@ -1,6 +1,7 @@
-"""The same program written in pyomo (https://pyomo.readthedocs.io).
+"""The linear program of a day stated in pyomo.
 
-It is timed from a case to costs, limits and a sparse matrix, which is what a solver takes.
+pyomo (https://pyomo.readthedocs.io) is a modelling layer. The program is timed from a case to
+costs, limits and a sparse matrix, which is what a solver takes.
 """
 
 from collections.abc import Iterator

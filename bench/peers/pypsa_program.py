@@ -1,4 +1,4 @@
-"""The linear program of a day stated in PyPSA: components for power, the linopy model beneath for the rest.
+"""The linear program of a day stated in PyPSA.
 
 PyPSA (https://docs.pypsa.org) optimizes power networks, so a fleet is stated as one:
 
@@ -83,7 +83,7 @@ def _profit_usd(network: Any, status: str, condition: str) -> float:
 
 
 def _add_sites(network: Any, case: LpCase) -> None:
-    """Add power at the grid's price, racks of both kinds, and room that contracts or a reserve may take."""
+    """Add power at the grid's price, racks, and room for contracts and a reserve."""
     sites = range(case.sites)
     racks_mw, room_mw = case.available_mw[:, :, RACKS].sum(axis=2), rack_room_mw(case)
     grid_mw = np.tile(case.grid_limit_mw, (case.steps, 1))
@@ -114,7 +114,10 @@ def _add_miners(network: Any, case: LpCase) -> None:
 
 
 def _add_contracts(network: Any, case: LpCase) -> None:
-    """Add a link for each site and tier that takes racks, PUE times its power, and room where it is backed."""
+    """Add a link for each site and tier: it takes racks and PUE times its power.
+
+    Premium and Standard take room too, which a reserve may not take then.
+    """
     sites, tiers = range(case.sites), range(TIER_COUNT)
     buses, names = _names("tier", tiers), _names("contract", sites, tiers)
     promised = buses[:PROMISED_TIER_COUNT]
@@ -140,7 +143,10 @@ def _add_contracts(network: Any, case: LpCase) -> None:
 
 
 def _add_merchant(network: Any, case: LpCase) -> None:
-    """Add a link for each region, site and rack kind that takes racks of the kind and PUE times its power."""
+    """Add a link for each region, site and rack kind.
+
+    It takes racks of the kind and PUE times its power, and sells tokens.
+    """
     sites, regions, kinds = range(case.sites), range(case.regions), range(RACK_KIND_COUNT)
     tokens, racks = _names("tokens", regions), _names("kind", sites, kinds)
     network.add("Bus", tokens)
@@ -170,7 +176,10 @@ def _add_merchant(network: Any, case: LpCase) -> None:
 
 
 def _add_changes(model: Any, case: LpCase) -> None:
-    """Charge what a site serves or mines more than in the step before; PyPSA limits ramps and does not price them."""
+    """Charge what a site serves or mines more than in the step before.
+
+    PyPSA limits ramps and does not price them.
+    """
     contracts = model.variables["Link-p"].sel(name=_names("contract", range(case.sites), PROMISED))
     mined = model.variables["Generator-p"].sel(name=_names("mined", range(case.sites)))
     moving_usd_per_mw = np.tile(case.migration_usd_per_mw, case.sites)

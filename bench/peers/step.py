@@ -1,6 +1,6 @@
-"""One step of the simulation beside vessim's, in turns on the same machine, in site-steps per CPU-second.
+"""The step of a simulation beside vessim's, in site-steps per CPU-second.
 
-What each does in a step:
+They run in turns on the same machine. In a step,
 
 - vessim reads what each site draws from a trace, balances it with the site's grid connection and hands out the state.
   It has no contracts, service levels, moves, weather, costs or ledger, and it decides nothing here. It is run in two
@@ -80,12 +80,16 @@ def figures() -> Iterator[Figure]:
 
 
 def vessim_works(vessim: ModuleType, tape: Tape) -> dict[str, Callable[[], Work]] | None:
-    """Prepare vessim on a tape, or None where it finds another energy than we do."""
+    """Prepare vessim on a tape; None where it finds another energy than we do."""
     drawn, ticks, tick_s = drawn_of(tape), len(tape.ticks), round(SECONDS_PER_HOUR * tape.config.grid.dt_h)
     recorded = partial(vessim.recording, drawn.workload_mw, drawn.price_usd_per_mwh, drawn.carbon_g_per_kwh, tick_s)
-    scenario, recorder = recorded()
-    vessim.run(scenario, ticks)
-    if not agrees("vessim", "energy in MWh", vessim.imported_mwh(recorder), drawn.energy_mwh):
+
+    def imported_mwh() -> float:
+        scenario, recorder = recorded()
+        vessim.run(scenario, ticks)
+        return float(vessim.imported_mwh(recorder))
+
+    if not agrees("vessim", "energy in MWh", imported_mwh, drawn.energy_mwh):
         return None
     site_mw = drawn.workload_mw.sum(axis=2)
     return {

@@ -1,7 +1,7 @@
-"""The sites of a run as microgrids of vessim, a simulator of data centres' energy (https://vessim.readthedocs.io).
+"""The sites of a run as microgrids of vessim.
 
-Vessim is given what each site drew, as Mara decided it, and balances it with the grid; `bench.peers.step` says what it
-does not do.
+vessim (https://vessim.readthedocs.io) simulates the energy of data centres. It is given what each site drew, as Mara
+decided it, and balances it with the grid; `bench.peers.step` says what it does not do.
 """
 
 from typing import Any, Final
@@ -17,7 +17,10 @@ FIRST_TICK: Final = "2025-07-01"
 
 
 def balancing(site_mw: Floats, tick_s: int) -> Any:
-    """Make the least that is a simulation: one consumer and one grid connection a site, nothing kept; (H, S)."""
+    """Make a scenario of one consumer and one grid connection a site (H, S).
+
+    Nothing is recorded: this is the least that vessim can do.
+    """
     scenario = vessim.Environment(sim_start=FIRST_TICK, step_size=tick_s)
     for s, load in enumerate(_traces(W_PER_MW * site_mw, tick_s)):
         scenario.add_microgrid(name=str(s), actors=[vessim.Consumer("site", load)], dispatchables=[_grid()])
@@ -25,9 +28,9 @@ def balancing(site_mw: Floats, tick_s: int) -> Any:
 
 
 def recording(workload_mw: Floats, price_usd_per_mwh: Floats, carbon_g_per_kwh: Floats, tick_s: int) -> tuple[Any, Any]:
-    """Make what tells as much of each step as Mara's does of power; (H, S, K) and (H, S).
+    """Make a scenario that keeps the power of every workload (H, S, K).
 
-    A consumer for each workload, price and carbon as signals, and vessim's recorder with its sums, kept in memory.
+    A consumer for each workload, price and carbon as signals (H, S), and vessim's recorder with its sums, in memory.
     """
     steps, sites, workloads = workload_mw.shape
     scenario = vessim.Environment(sim_start=FIRST_TICK, step_size=tick_s)
@@ -54,7 +57,10 @@ def imported_mwh(recorder: Any) -> float:
 
 
 def _grid() -> Any:
-    """Give a site a grid without a limit: Mara has kept it, and checking it would cost vessim time."""
+    """Connect a site to a grid without a limit.
+
+    Mara has kept the limit, and checking it would cost vessim time.
+    """
     return vessim.GridConnection()
 
 
