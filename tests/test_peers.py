@@ -135,3 +135,11 @@ def test_figures_of_the_process_apart_are_read_as_they_were_written(
     side_by_side_run.main()
     written = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert [Figure(**figure) for figure in written] == [*one("step.a.b"), *one("lp.a.b")]
+
+
+def test_a_whole_simulation_is_prepared_anew_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "SIMULATED_TICKS", 2)
+    prepare = step.simulations(tmp_path)["simulate_rules"]
+    for _ in range(2):
+        prepare()()
+    assert len(list(tmp_path.glob("*.db"))) == 2

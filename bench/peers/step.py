@@ -74,7 +74,7 @@ def figures() -> Iterator[Figure]:
             works: dict[str, Callable[[], Work]] = {"advance": ready(partial(_play, tape)), **theirs}
             counts = dict.fromkeys(works, tape.site_steps)
             if sites == SIMULATED_SITES:
-                whole = _simulations(Path(folder))
+                whole = simulations(Path(folder))
                 works, counts = works | whole, counts | dict.fromkeys(whole, SIMULATED_TICKS * sites)
             yield from _rates(f"step.{sites}_sites", alternately(works), counts)
 
@@ -128,7 +128,7 @@ def _play(tape: Tape) -> None:
         part()
 
 
-def _simulations(folder: Path) -> dict[str, Callable[[], Work]]:
+def simulations(folder: Path) -> dict[str, Callable[[], Work]]:
     """Prepare the whole of `mara simulate`, each time with a database of its own."""
     numbers = count()
 
