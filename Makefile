@@ -15,13 +15,13 @@ DEV_ID := $(shell cat pyproject.toml requirements-build.lock requirements-dev.lo
 RUNTIME_STAMP := $(VENV)/.mara-runtime-$(RUNTIME_ID)
 DEV_STAMP := $(VENV)/.mara-dev-$(DEV_ID)
 
-LAYERS_STAMP := $(VENV)/.mara-layers
-LAYERS = $(shell $(BIN)/python -c 'import tomllib; print(*map(repr, tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"]))')
+PEERS_STAMP := $(VENV)/.mara-peers
+PEERS = $(shell $(BIN)/python -c 'import tomllib; print(*map(repr, tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"]))')
 
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test check format lint types contracts audit unit browser fmt bench bench-full layers lock
+.PHONY: help install dev run test check format lint types contracts audit unit browser fmt bench bench-full peers lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F '|' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -67,18 +67,22 @@ browser: dev
 fmt: dev ## format the code and mend what the linter can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: dev layers ## measure: under ten minutes, writes bench/results.json
+bench: dev peers ## measure: under ten minutes, writes bench/results.json
 	@$(BIN)/python -m bench
 
-bench-full: dev layers ## the same with the largest cases
+bench-full: dev peers ## the same with the largest cases
 	@$(BIN)/python -m bench --full
 
-# Two modelling layers that building the linear program is compared with. They are not locked; nothing locked changes.
-layers: dev
-	@[ -e $(LAYERS_STAMP) ] || { echo "installing linopy and pyomo, to compare with" && \
-	  $(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > $(VENV)/locked.txt && \
-	  $(PIP_INSTALL) --retries 1 --timeout 15 -c $(VENV)/locked.txt $(LAYERS) && touch $(LAYERS_STAMP); } || \
-	  echo "linopy and pyomo cannot be installed from here: the rest is measured without that comparison"
+# Programs that the bench compares with. They are not locked; nothing locked changes; one that cannot be had is left out.
+peers: dev
+	@[ -e $(PEERS_STAMP) ] || { missing=; \
+	  $(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > $(VENV)/locked.txt || exit 1; \
+	  for peer in $(PEERS); do \
+	    echo "installing $$peer, to compare with"; \
+	    told=$$($(PIP_INSTALL) --retries 1 --timeout 15 -c $(VENV)/locked.txt "$$peer" 2>&1) || { missing=1; \
+	      echo "$$peer cannot be installed from here, the rest is measured without it: $$(echo "$$told" | tail -n 1)"; }; \
+	  done; \
+	  [ -n "$$missing" ] || touch $(PEERS_STAMP); }
 
 soak: dev ## the long forms of what reliability promises: about three quarters of an hour
 	@$(BIN)/python -m bench.soak
