@@ -105,9 +105,9 @@ def _chart() -> Iterator[Figure]:
         store = _begun(Path(folder), config)
         simulate(_engine(config), store, YEAR_HOURS)
         site_id = config.fleet.site_ids[-1]
-        yield from _asked("chart_of_a_year", lambda: store.series(YEAR_HOURS))
-        yield from _asked("site_chart_of_a_year", lambda: site_series(store.reading, site_id, YEAR_HOURS))
-        yield from _asked("metric_of_a_year", lambda: history(store.reading, Metric.PROFIT).points)
+        yield from _asked("chart_of_a_year", lambda: store.read_model.series(YEAR_HOURS))
+        yield from _asked("site_chart_of_a_year", lambda: site_series(store.read_model, site_id, YEAR_HOURS))
+        yield from _asked("metric_of_a_year", lambda: history(store.read_model, Metric.PROFIT).points)
         store.close()
 
 

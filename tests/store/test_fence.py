@@ -100,7 +100,7 @@ def test_a_second_writer_is_refused_by_any_name_and_the_first_goes_on(path: Path
         holder.stdin.flush()
         assert holder.stdout.readline() == "went on\n"
     store = Store.open(url_of(path))
-    assert store.reading.next_tick() == 7
+    assert store.read_model.next_tick() == 7
     store.close()
 
 

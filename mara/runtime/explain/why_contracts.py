@@ -10,7 +10,8 @@ from mara.core.units import HOURS_PER_DAY
 from mara.runtime.explain.facts import Facts
 from mara.runtime.explain.question import Question, Topic
 from mara.runtime.explain.run_history import RunHistory, price_told
-from mara.store.read.decisions import BAD, EXCLUDED, GOOD, Booked
+from mara.store.read.decisions import Booked
+from mara.store.schema.rows import BAD, EXCLUDED, GOOD
 
 OF_CONTRACTS: Final = ("budget", "stranded", "placed", "moved")
 WENT_OFF: Final = ("budget", "stranded")

@@ -1,4 +1,4 @@
-"""A backup put in the place of a database that is damaged, missing or unwanted; what was there is kept aside."""
+"""Restore a backup in place of a database, which is kept under another name."""
 
 import sqlite3
 from contextlib import closing
@@ -14,7 +14,18 @@ from mara.store.files.unfinished import unfinished
 
 
 def restored(path: Path, backup: Path | None, lock: WriterLock) -> tuple[Path, str | None]:
-    """Put a sound backup in place of a database; see `mara.store.backends.sqlite_file.SqliteFile.restore`."""
+    """Put a sound backup in place of a database.
+
+    Returns the backup, and the new name of what was there, if anything was.
+
+    Args:
+        backup: the newest automatic backup where None.
+        lock: the held writer lock, which remembers the restored position.
+
+    Raises:
+        StoreRefused: there is no sound backup.
+        StoreError: the write failed.
+    """
     good = newest_good(path) if backup is None else _seen_to_be_good(backup)
     if good is None:
         raise StoreRefused(
@@ -29,12 +40,12 @@ def restored(path: Path, backup: Path | None, lock: WriterLock) -> tuple[Path, s
         sync(path.parent)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{good} could not be put back as {path} ({error}): mend that, and try again") from error
-    lock.remember(*_standing_of(path))
+    lock.remember(*_high_water_of(path))
     return good, None if aside is None else str(aside)
 
 
 def set_aside(path: Path) -> Path | None:
-    """Give a database, its write-ahead log and the index of that another name; None when nothing was there."""
+    """Rename a database with its write-ahead log and index; None for no file."""
     present = [file for file in files_of(path) if file.exists()]
     if not present:
         return None
@@ -48,10 +59,10 @@ def set_aside(path: Path) -> Path | None:
 
 
 def _seen_to_be_good(backup: Path) -> Path:
-    """The backup that was named.
+    """Check a backup that the operator named, and return it.
 
     Raises:
-        StoreRefused: it is not there, not sound, or not one of ours.
+        StoreRefused: it is missing, not sound, or of another program.
     """
     if not backup.is_file():
         raise StoreRefused(f"a backup was expected at {backup}, there is none: name another")
@@ -64,7 +75,7 @@ def _seen_to_be_good(backup: Path) -> Path:
     return backup
 
 
-def _standing_of(path: Path) -> tuple[str, int]:
+def _high_water_of(path: Path) -> tuple[str, int]:
     try:
         with closing(open_to_read(path)) as connection:
             found = connection.execute("SELECT run_id, seq FROM runs CROSS JOIN engine_state").fetchone()
