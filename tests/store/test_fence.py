@@ -121,7 +121,7 @@ def test_the_lock_on_the_file_drops_none_of_sqlite_s_when_it_is_let_go(path: Pat
     for _ in range(2):
         with pytest.raises(StoreRefused):
             Store.open(url_of(path))
-    store._held.fence.release()  # type: ignore[attr-defined]
+    store._lease.fence.release()  # type: ignore[attr-defined]
     subprocess.run([sys.executable, "-c", LOOK, str(path)], check=True, timeout=30)
     assert path.with_name("mara.db-wal").exists(), "whoever looks takes itself for the last"
     store.close()

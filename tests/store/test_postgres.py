@@ -289,7 +289,7 @@ from tests.store.runs import parts_at, steps
 
 store = Store.open(sys.argv[1])
 run, world, _ = store.load()
-for step, plan, events in steps(run.charter, world, 100_000, run.seed):
+for step, plan, events in steps(run.config, world, 100_000, run.seed):
     store.append(step, plan, events, parts_at(step.tick))
     print(step.tick, flush=True)
 """

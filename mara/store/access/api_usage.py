@@ -104,7 +104,8 @@ class ClaudeCalls:
     def spent_since(self, epoch_s: int) -> tuple[int, int]:
         """Count the requests since a time, and sum their costs [micro-USD].
 
-        A request without an actual cost counts with its maximum."""
+        A request without an actual cost counts with its maximum.
+        """
         counted = func.coalesce(_REQUEST.cost_micro_usd, _REQUEST.most_micro_usd)
         asked = select(
             func.count().label("requests_count"), func.coalesce(func.sum(counted), 0).label("cost_micro_usd")

@@ -115,7 +115,7 @@ def fault_of(path: Path) -> str | None:
         if path.stat().st_size == 0:
             return "empty file"
         with closing(open_to_read(path)) as connection:
-            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
+            found = [str(said) for (said,) in connection.execute("PRAGMA quick_check(1)")]
     except sqlite3.Error as error:
         if is_corruption(error):
             return str(error)

@@ -68,7 +68,8 @@ def _application_id_of(path: Path) -> int | None:
     """
     try:
         with closing(open_to_read(path)) as connection:
-            return int(connection.execute("PRAGMA application_id").fetchone()[0])
+            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+            return int(application_id)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             return None

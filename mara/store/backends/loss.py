@@ -30,22 +30,31 @@ def loss_of(path: Path, before: HighWater) -> str:
 
     What is left of the write-ahead log is copied aside first, because the next tick would overwrite it.
     """
-    now = _high_water_in(path)
-    if now is None or now.run_id != before.run_id or now.next_tick >= before.next_tick:
+    run_id, next_tick = _position_of(path) or ("", 0)
+    if not run_id or run_id != before.run_id or next_tick >= before.next_tick:
         return ""
     said = (
-        f"{path} ends at tick {now.next_tick - 1}, and tick {before.next_tick - 1} had been stored: its write-ahead log"
+        f"{path} ends at tick {next_tick - 1}, and tick {before.next_tick - 1} had been stored: its write-ahead log"
         " was lost or damaged, or the power failed, or an older copy was put here; the run goes on from tick"
-        f" {now.next_tick}"
+        f" {next_tick}"
     )
     kept = _kept_aside(files_of(path)[1], before.next_tick - 1)
     return f"{said}; what is left of the log is kept as {kept.name}" if kept else said
 
 
-def _high_water_in(path: Path) -> HighWater | None:
+def stored_position(connection: sqlite3.Connection) -> tuple[str, int] | None:
+    """Read the id of a run and its next tick; None where no run has begun."""
+    found = connection.execute("SELECT run_id, seq FROM runs CROSS JOIN engine_state").fetchone()
+    if found is None:
+        return None
+    run_id, next_tick = found
+    return str(run_id), int(next_tick)
+
+
+def _position_of(path: Path) -> tuple[str, int] | None:
+    """Read the position of a database; None where it cannot be read."""
     with suppress(sqlite3.Error, StoreError), closing(open_to_read(path)) as connection:
-        run = connection.execute("SELECT run_id, seq FROM runs CROSS JOIN engine_state").fetchone()
-        return None if run is None else HighWater(process=0, run_id=run[0], next_tick=run[1])
+        return stored_position(connection)
     return None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from mara.errors import StoreError, StoreRefused
 from mara.store.backends.backup import fault_of, newest_good, sync, write_copy
 from mara.store.backends.integrity import APPLICATION_ID
+from mara.store.backends.loss import stored_position
 from mara.store.backends.sqlite_connection import open_to_read, refusal_of
 from mara.store.files.lock import WriterLock
 from mara.store.files.private import files_of
@@ -40,7 +41,7 @@ def restored(path: Path, backup: Path | None, lock: WriterLock) -> tuple[Path, s
         sync(path.parent)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{good} could not be put back as {path} ({error}): mend that, and try again") from error
-    lock.remember(*_high_water_of(path))
+    lock.remember(*_position_of(path))
     return good, None if aside is None else str(aside)
 
 
@@ -70,15 +71,16 @@ def _seen_to_be_good(backup: Path) -> Path:
     if fault:
         raise StoreRefused(f"{backup} is damaged ({fault}): name another backup")
     with closing(open_to_read(backup)) as connection:
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        if application_id != APPLICATION_ID:
             raise StoreRefused(f"{backup} is a database of another program: name a backup of Mara's")
     return backup
 
 
-def _high_water_of(path: Path) -> tuple[str, int]:
+def _position_of(path: Path) -> tuple[str, int]:
+    """The run and next tick of a restored database, as the lock file remembers them."""
     try:
         with closing(open_to_read(path)) as connection:
-            found = connection.execute("SELECT run_id, seq FROM runs CROSS JOIN engine_state").fetchone()
+            return stored_position(connection) or ("", 0)
     except sqlite3.Error as error:
         raise refusal_of(path, "a look at what was put back", str(error)) from error
-    return ("", 0) if found is None else (str(found[0]), int(found[1]))

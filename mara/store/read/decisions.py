@@ -91,7 +91,8 @@ class Decisions:
         """List events of the kinds in ``[first_tick, end_tick)``, newest first.
 
         Args:
-            naming: a text that stands somewhere in theirs."""
+            naming: a text that stands somewhere in theirs.
+        """
         marks = ", ".join("?" for _ in kinds)
         query = (
             "SELECT tick, severity, site, kind, text FROM events"  # noqa: S608  only question marks are put in

@@ -123,7 +123,8 @@ def _array(values: Any) -> Floats:
 def allocation_matrix(allocation: CoreAllocation, settlement: Settlement) -> Ints:
     """The columns of `allocations` in a tick (S, 18), after tick and site.
 
-    Powers are in W, emissions in g, money in micro-USD."""
+    Powers are in W, emissions in g, money in micro-USD.
+    """
     merchant = allocation.merchant_mw.sum(axis=0)
     power = (
         allocation.site_power_mw,
