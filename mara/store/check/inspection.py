@@ -121,13 +121,13 @@ class RowStream:
 MOST_STRAYS: Final = 20
 
 
-def guarded(place: str, findings: Iterable[str]) -> Iterator[str]:
+def guarded(subject: str, findings: Iterable[str]) -> Iterator[str]:
     """Pass on findings, and turn an error while reading the database into one more."""
     try:
         yield from findings
     except UNREADABLE as error:
         said = " ".join(str(error).split()) or type(error).__name__
-        yield f"{place}: cannot be read ({said[:_MOST_SAID]})"
+        yield f"{subject}: cannot be read ({said[:_MOST_SAID]})"
 
 
 _MOST_SAID: Final = 160

@@ -186,7 +186,7 @@ def _strip(read_model: ReadModel, number: int, end: int, grid: TimeGrid) -> Iter
     """The runs of equal state in a contract's judged ticks, oldest first."""
     asked = select(_INTERVAL.from_tick, _INTERVAL.state).where(_INTERVAL.number == number)
     changes = read_model.ask(asked.order_by(_INTERVAL.from_tick))
-    ends = [*(change.from_tick for change in changes[1:]), end][: len(changes)]  # none yet in its first tick
+    ends = [*(change.from_tick for change in changes[1:]), end][: len(changes)]  # none in its first tick
     for change, to_tick in zip(changes, ends, strict=True):
         if to_tick > change.from_tick:
             yield TickRun(
