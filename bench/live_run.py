@@ -105,7 +105,7 @@ def outcome_of(seed: int, ticks: int, solve_s: float | None = None, speed: float
         settings = settings_for(seed, Path(folder), speed=speed)
         engine = lived(settings, ticks, solve_s)
         store, _ = open_run(settings)
-        plans = int(store.reading.ask("SELECT count(DISTINCT made_tick) FROM optimization_runs")[0][0])
+        plans = int(store.read_model.ask("SELECT count(DISTINCT made_tick) FROM optimization_runs")[0][0])
         store.close()
     return Outcome(
         seed=seed,

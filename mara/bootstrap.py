@@ -87,7 +87,7 @@ def _engine_in(store: Store, settings: Settings, outside: Outside, deadline_s: f
     run, world, parts = stored
     _refuse_other_run(run, _record_for(settings, outside))
     engine = _engine_of(settings, outside, world, parts, deadline_s)
-    engine.dawn = dawn_of(store.reading, world, outside.config.grid)
+    engine.dawn = dawn_of(store.read_model, world, outside.config.grid)
     return engine
 
 
@@ -131,7 +131,7 @@ def standing_of(settings: Settings) -> tuple[TickEngine, OutageRecord]:
         try:
             if reading.ask("SELECT 1 FROM runs"):
                 _refuse_other_run(reading.run(), _record_for(settings, outside))
-                world, record = reading.world(), OutageCount(reading=reading, sites=sites).record()
+                world, record = reading.world(), OutageCount(read_model=reading, sites=sites).record()
         finally:
             reading.close()
     engine = TickEngine(

@@ -105,7 +105,7 @@ def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> S
     if tick < 0 or run is None:
         return None
     try:
-        again = replayed(store.reading, run.run_id, tick)
+        again = replayed(store.read_model, run.run_id, tick)
     except StoreRefused as refusal:
         log.warning("the last tick cannot be shown", extra={"tick": tick, "reason": str(refusal)})
         return None

@@ -108,7 +108,7 @@ async def test_a_simulation_obeys_what_waits_where_a_live_run_ended(tmp_path: Pa
     store, engine = open_run(settings_of(path))
     simulate(engine, store, 2)
     assert store.orders.waiting() == ()
-    assert [len(store.stored_tick(tick).commands) for tick in range(4)] == [0, 0, 1, 0]
+    assert [len(store.read_model.stored_tick(tick).commands) for tick in range(4)] == [0, 0, 1, 0]
     store.close()
 
 

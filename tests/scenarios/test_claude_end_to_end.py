@@ -109,7 +109,7 @@ async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tm
             assert platform._store is not None
             snapshot = platform.latest.read().snapshot
             assert snapshot is not None
-            stored = loads_of(platform._store.stored_tick(snapshot.tick).plan_step)
+            stored = loads_of(platform._store.read_model.stored_tick(snapshot.tick).plan_step)
             asked = np.full(stored.shape, np.nan)
             for cell in answer.rows:
                 asked[int(cell["site_id"][1:]) - 1, LOADS.index(cell["workload"])] = cell["mw"]
@@ -131,7 +131,7 @@ async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tm
             assert run.request_id == fake.request_ids[-1]
             assert plan.provenance is not None
             assert plan.provenance.request_ids == (fake.request_ids[-1],)
-            again = replayed(platform._store.reading, snapshot.run_id, snapshot.tick)
+            again = replayed(platform._store.read_model, snapshot.run_id, snapshot.tick)
             assert again.differs == (), "a replay needs nobody to ask"
 
 

@@ -54,7 +54,7 @@ class StoredBudget:
     def settle(self, number: int, cost_micro_usd: int, request_id: str) -> None:
         """Replace what a request could cost by what it did; a store that refuses leaves the former."""
         try:
-            self._calls.settle(number, max(cost_micro_usd, 0), request_id)
+            self._calls.record_cost(number, max(cost_micro_usd, 0), request_id)
         except StoreError as error:
             log.warning("the cost of a request is not stored", extra={"reason": str(error)})
 

@@ -102,7 +102,7 @@ class Platform:
         self._is_wanted = True
         store, engine, planner = await asyncio.to_thread(self._open_run)
         self._store, self._engine, self._planner = store, engine, planner
-        self.archive.open(store.reading)
+        self.archive.open(store.read_model)
         try:
             last = await asyncio.to_thread(self._display.recall, store, engine, planner)
             await self._take_orders(store, engine)
@@ -208,7 +208,7 @@ class Platform:
 
     async def _take_orders(self, store: Store, engine: TickEngine) -> None:
         """Find orders and quotes again that were there before, and take new ones."""
-        outages = OutageCount(reading=store.reading, sites=engine.config.fleet.site_count)
+        outages = OutageCount(read_model=store.read_model, sites=engine.config.fleet.site_count)
         desk = QuoteDesk(engine, self.orders, store, outages.record)
         await self.orders.open(store, engine.config)
         await desk.open()
@@ -224,7 +224,7 @@ class Platform:
         """The fleet's money line over the last simulated hours, from the store."""
         if self._store is None:
             return ()
-        return await asyncio.to_thread(self._store.series, hours)
+        return await asyncio.to_thread(self._store.read_model.series, hours)
 
     async def _supervise(self) -> None:
         """Keep the loop going: a failing tick is tried six times, what only stands in the way until it has passed."""

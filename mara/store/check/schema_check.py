@@ -1,4 +1,4 @@
-"""Whether the tables are those of this Mara: none missing, none changed, and their guards against changes in place."""
+"""Check tables, columns, definitions and triggers against this version's schema."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -32,11 +32,11 @@ GUARDED: Final = (
     "orders",
     "order_outcomes",
 )
-"""Tables that migrations have protected so far: `mara db check` looks whether they still are."""
+"""Tables that the migrations made append-only; their triggers must be in place."""
 
 
 def shape_findings(connection: Connection) -> Iterator[str]:
-    """What is not as the migrations made it."""
+    """Report missing tables and columns."""
     inspector = inspect(connection)
     there = set(inspector.get_table_names())
     for name, table in sorted(Row.metadata.tables.items()):
@@ -50,8 +50,8 @@ def shape_findings(connection: Connection) -> Iterator[str]:
 
 
 def schema_columns() -> dict[str, tuple[str, ...]]:
-    """The columns of every table."""
-    # At the first check: they are much to import, for their tables.
+    """List the columns of every table, by table."""
+    # Imported here, because their modules declare further tables and are slow to import.
     from mara.store.access import api_usage, users
     from mara.store.schema import hourly, ledger, order_tables
     from mara.store.write import rules_in_force
@@ -69,13 +69,13 @@ def schema_columns() -> dict[str, tuple[str, ...]]:
 
 
 def guard_findings(connection: Connection) -> Iterator[str]:
-    """Definitions that are not as the migrations made them; triggers are what keeps rows from being changed."""
+    """Report tables and triggers that are not as the migrations made them."""
     if connection.dialect.name != "sqlite":
-        there = {str(row[0]) for row in connection.exec_driver_sql(_TRIGGERS)}
+        there = {str(row.tgname) for row in connection.exec_driver_sql(_TRIGGERS)}
         wanted = [f"{table}_no_{change}" for table in GUARDED for change in ("update", "delete")]
         apart = [name for name in wanted if name not in there]
     else:
-        stored = {str(row[0]): row[1] for row in connection.exec_driver_sql(_DEFINITIONS)}
+        stored = {str(row.name): row.sql for row in connection.exec_driver_sql(_DEFINITIONS)}
         wanted_sql = _made_definitions()
         apart = [name for name, sql in wanted_sql.items() if stored.get(name) != sql]
         apart += [name for name in stored if name not in wanted_sql and not name.startswith("sqlite_")]
@@ -89,7 +89,7 @@ _DEFINITIONS: Final = "SELECT name, sql FROM sqlite_master WHERE type IN ('table
 
 @cache
 def _made_definitions() -> dict[str, str | None]:
-    """What a new file has."""
+    """The definitions of tables and triggers in a new database file, by name."""
     with TemporaryDirectory(prefix="mara-") as folder:
         path = Path(folder) / "new.db"
         create(path)
