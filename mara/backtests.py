@@ -78,15 +78,15 @@ def compared(
     results: list[BacktestResult] = []
     for name, optimizer in optimizers.items():
         run = _Run(replace(case, optimizer=optimizer), name, with_bound, tell, is_cancelled or (lambda: False))
-        tally, figures = run.figures(settings)
-        months = _months(run.diary.chapters, found, tell, run.stop_if_cancelled)
+        totals, figures = run.figures(settings)
+        months = _months(run.accounts.chapters, found, tell, run.stop_if_cancelled)
         if months:
             figures |= {
                 "lp_profit_usd": sum(month.profit_usd for month in months),
                 "bound_usd": sum(month.bound_usd for month in months),
                 "share_of_bound": share_of_bound(months),
             }
-        results.append(BacktestResult(figures=figures, daily_profit_usd=run.daily_usd(tally), months=months))
+        results.append(BacktestResult(figures=figures, daily_profit_usd=run.daily_usd(totals), months=months))
     return tuple(results)
 
 
@@ -114,9 +114,9 @@ def compared_into(
         connection.close()
 
 
-def shared_figures(tally: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int) -> dict[str, Any]:
+def shared_figures(totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int) -> dict[str, Any]:
     """What a backtest and a simulation report alike."""
-    figures = tally.report()
+    figures = totals.report()
     return {
         "ticks": figures.pop("ticks"),
         "sites": sites,
@@ -125,7 +125,7 @@ def shared_figures(tally: RunTotals, sites: int, wall_s: float, cpu_s: float, se
         "bound_usd": None,
         "share_of_bound": None,
         "wall_s": wall_s,
-        "site_steps_per_s": tally.ticks * sites / max(cpu_s, 1e-9),
+        "site_steps_per_s": totals.ticks * sites / max(cpu_s, 1e-9),
         "seed": seed,
         "version": mara.__version__,
     }
@@ -142,7 +142,7 @@ class _Run:
         self, case: BacktestCase, name: str, with_bound: bool, tell: OnProgress, is_cancelled: Callable[[], bool]
     ) -> None:
         self.case, self.name = case, name
-        self.diary = MonthlyAccounts(case.outside.config)
+        self.accounts = MonthlyAccounts(case.outside.config)
         self._with_bound = with_bound
         self._tell, self._is_cancelled = tell, is_cancelled
         self._day_ticks = HOURS_PER_DAY * case.outside.config.grid.ticks_per_hour
@@ -153,7 +153,7 @@ class _Run:
         """Run it; the sums, and what is told of them."""
         outside, clock = self.case.outside, SystemClock()
         wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()
-        tally, _ = backtest(
+        totals, _ = backtest(
             outside.config,
             outside.feed,
             self.case.optimizer,
@@ -162,23 +162,23 @@ class _Run:
             horizon_hours=settings.horizon_hours,
             on_step=self._note,
         )
-        self.diary.close()
+        self.accounts.close()
         wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
         grid, fleet = outside.config.grid, outside.config.fleet
-        return tally, {
+        return totals, {
             "optimizer": self.case.optimizer.name,
             "fleet": fleet.name,
             "history": str(settings.history),
             "from": grid.at(0).isoformat(),
             "to": grid.at(self.case.ticks).isoformat(),
-            **shared_figures(tally, fleet.site_count, wall_s, cpu_s, settings.seed),
+            **shared_figures(totals, fleet.site_count, wall_s, cpu_s, settings.seed),
             "notes": list(outside.notes),
         }
 
     def _note(self, step: Step) -> None:
         self._daily_micro_usd[step.tick // self._day_ticks] += step.settlement.profit_micro_usd
         if self._with_bound:
-            self.diary.add(step)
+            self.accounts.add(step)
         done = step.tick + 1
         if done % self._stride == 0 or done == self.case.ticks:
             self._tell(Progress(what=self.name, done=done, total=self.case.ticks))
@@ -188,9 +188,9 @@ class _Run:
         if self._is_cancelled():
             raise CommandError(f"the backtest of {self.name} was cancelled; nothing was written")
 
-    def daily_usd(self, tally: RunTotals) -> tuple[float, ...]:
+    def daily_usd(self, totals: RunTotals) -> tuple[float, ...]:
         """Adding up to the run's profit: credits of windows that ended with the last tick fall on its day."""
-        late = int(tally.lines_micro_usd.sum()) - sum(self._daily_micro_usd)
+        late = int(totals.lines_micro_usd.sum()) - sum(self._daily_micro_usd)
         *days, last = self._daily_micro_usd
         return tuple(day / MICRO_USD_PER_USD for day in (*days, last + late))
 

@@ -19,7 +19,7 @@ from mara.optimizers.registry import PATIENT_S, asked_of, companions_of, optimiz
 from mara.optimizers.rolling_horizon import ResumeState
 from mara.optimizers.rolling_lp import RollingLp
 from mara.optimizers.rules.rules import Rules
-from mara.runtime.advisor.config import bands_of, engagement_of
+from mara.runtime.advisor.config import acceptance_limits_of, advisor_config_of
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.clock import Clock, SystemClock
 from mara.runtime.counterfactuals import MAX_SITES, NO_BUDGETS, CounterfactualRuns
@@ -27,7 +27,7 @@ from mara.runtime.live.planner import Begin, Planner, in_a_thread
 from mara.runtime.live.platform import Platform
 from mara.runtime.observe.alerts import Alarm, Webhook
 from mara.runtime.published_state import StatePublisher
-from mara.runtime.tick.day_start import dawn_of
+from mara.runtime.tick.day_start import day_start_of
 from mara.runtime.tick.engine import PLAN, TickEngine
 from mara.settings import Settings
 from mara.store import maintenance
@@ -87,7 +87,7 @@ def _engine_in(store: Store, settings: Settings, outside: Outside, deadline_s: f
     run, world, parts = stored
     _refuse_other_run(run, _record_for(settings, outside))
     engine = _engine_of(settings, outside, world, parts, deadline_s)
-    engine.dawn = dawn_of(store.reading, world, outside.config.grid)
+    engine.day_start = day_start_of(store.reading, world, outside.config.grid)
     return engine
 
 
@@ -99,17 +99,17 @@ def _engine_of(
     optimizer = optimizer_of(name, spends_budgets=spends, deadline_s=deadline_s)
     if isinstance(optimizer, RollingLp) and PLAN in parts:
         optimizer.keeper.recall(record_of(ResumeState, parts[PLAN]))
-    shadows = None
+    counterfactuals = None
     if outside.config.fleet.site_count <= MAX_SITES:
         companions = companions_of(name, spends_budgets=spends, deadline_s=deadline_s)
-        shadows = CounterfactualRuns(outside.config, world, companions, parts)
+        counterfactuals = CounterfactualRuns(outside.config, world, companions, parts)
     return TickEngine(
         config=outside.config,
         feed=outside.feed,
         optimizer=optimizer,
         horizon_hours=settings.horizon_hours,
         world=world,
-        shadows=shadows,
+        counterfactuals=counterfactuals,
         notes=outside.notes,
     )
 
@@ -169,13 +169,13 @@ def platform_of(settings: Settings) -> Platform:
         ConfigError: no such optimizer.
     """
     optimizer_of(settings.optimizer)
-    clock, engagement = SystemClock(), engagement_of(settings)
-    advisor = AdvisorScheduler(engagement, clock)
+    clock, config = SystemClock(), advisor_config_of(settings)
+    advisor = AdvisorScheduler(config, clock)
 
     def planned(engine: TickEngine) -> tuple[TickEngine, Planner]:
         with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
-            engine.outlook()
-        return engine, planner_of(settings, engine, advisor if engagement.client is not None else None, clock)
+            engine.read_feed()
+        return engine, planner_of(settings, engine, advisor if config.client is not None else None, clock)
 
     def start() -> tuple[Store, TickEngine, Planner]:
         store, engine = open_run(settings, settings.plan_deadline_s)
@@ -193,11 +193,11 @@ def planner_of(
 ) -> Planner:
     """The planner of a live run, with a twin for the world beside it that has no error budgets to spend."""
     own = asked_of(engine.optimizer, spends_budgets=settings.sla_flexibility)
-    frugal = engine.shadows.optimizer(NO_BUDGETS) if engine.shadows is not None else None
+    frugal = engine.counterfactuals.optimizer(NO_BUDGETS) if engine.counterfactuals is not None else None
     beside = {} if frugal is None else {NO_BUDGETS: asked_of(frugal, spends_budgets=False)}
     planner = partial(Planner, deadline_s=settings.plan_deadline_s, clock=clock, begin=begin)
     return planner(
-        own.optimizer if advisor is None else Advised(own.optimizer, advisor, bands_of(settings)),
+        own.optimizer if advisor is None else Advised(own.optimizer, advisor, acceptance_limits_of(settings)),
         own.keeper,
         cancel=own.cancel,
         every_tick=advisor is not None,

@@ -77,7 +77,7 @@ class ScenarioResult:
 def study(
     settings: Settings,
     order: StudyOrder,
-    crowd: WorkerPool,
+    pool: WorkerPool,
     *,
     journal: Path | None = None,
     on_done: Callable[[int, int], None] | None = None,
@@ -96,7 +96,7 @@ def study(
     tell = on_done or (lambda *_: None)
     tell(len(done), order.scenarios)
     wanted = [Scenario(number=n, settings=settings, order=order) for n in range(order.scenarios) if n not in done]
-    for scenario, outcomes in crowd.results(outcomes_of, wanted):
+    for scenario, outcomes in pool.results(outcomes_of, wanted):
         done[scenario.number] = outcomes
         if kept is not None:
             kept.keep(outcomes)
@@ -195,7 +195,7 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
     def note(step: Step) -> None:
         daily[step.tick // day_ticks] += step.settlement.profit_micro_usd
 
-    tally, _ = backtest(
+    totals, _ = backtest(
         config,
         _feed_of(settings, config, seed),
         optimizer_of(policy),
@@ -204,8 +204,8 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
         horizon_hours=settings.horizon_hours,
         on_step=note,
     )
-    report = tally.report()
-    daily[-1] += int(tally.lines_micro_usd.sum()) - sum(daily)  # credits that fell due with the last tick
+    report = totals.report()
+    daily[-1] += int(totals.lines_micro_usd.sum()) - sum(daily)  # credits that fell due with the last tick
     sla: Any = report["sla"]
     return ScenarioResult(
         number=scenario.number,

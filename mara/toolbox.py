@@ -26,7 +26,7 @@ from mara.optimizers.advisor.tools import ToolAnswer, ToolSession
 from mara.runtime.explain.why import explained
 from mara.runtime.live.quote_desk import quote_now
 from mara.runtime.replay_check import replayed
-from mara.runtime.tick.day_start import dawn_of
+from mara.runtime.tick.day_start import day_start_of
 from mara.runtime.tick.engine import TickEngine
 from mara.settings import Settings
 from mara.store.read import promises, series
@@ -230,7 +230,7 @@ class Toolbox:
         return site_key(site_index(self._sites, named))
 
     def _problem(self, now: RunState) -> Problem:
-        return now.engine.problem(now.engine.outlook())
+        return now.engine.problem(now.engine.read_feed())
 
     def _plan(self, now: RunState) -> Plan:
         """What the last stored tick followed, taken as the plan in force."""
@@ -286,9 +286,14 @@ def _snapshot_of(reading: ReadModel, tick: int) -> Snapshot:
         note=adopted.note if adopted is not None else "",
     )
     events = tuple(reversed(reading.events(MOST_EVENTS)))
-    dawn = dawn_of(reading, step.world, run.config.grid)
+    day_start = day_start_of(reading, step.world, run.config.grid)
     return snapshot_of(
-        step, plan, events, run.config, run.run_id, dawn_micro_usd=dawn.cash_micro_usd if dawn is not None else None
+        step,
+        plan,
+        events,
+        run.config,
+        run.run_id,
+        dawn_micro_usd=day_start.cash_micro_usd if day_start is not None else None,
     )
 
 

@@ -43,7 +43,7 @@ async def _serve(toolbox: Toolbox) -> None:
         ToolAnnotations,
     )
 
-    turn = asyncio.Lock()
+    result = asyncio.Lock()
     read_only = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 
     async def tools(_: ServerRequestContext, __: PaginatedRequestParams | None) -> ListToolsResult:
@@ -55,7 +55,7 @@ async def _serve(toolbox: Toolbox) -> None:
         )
 
     async def call(_: ServerRequestContext, asked: CallToolRequestParams) -> CallToolResult:
-        async with turn:
+        async with result:
             found = await asyncio.to_thread(toolbox.answer, asked.name, asked.arguments or {})
         said = TextContent(type="text", text=json.dumps(found.content, separators=(",", ":"), allow_nan=False))
         return CallToolResult(content=[said], structured_content=found.content, is_error=found.is_error)

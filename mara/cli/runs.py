@@ -68,7 +68,7 @@ def simulate(
             first, wall_s, cpu_s = engine.world.tick, clock.monotonic_s(), clock.cpu_s()
             gained = engine.shadow_gains
             with progress("simulate", ticks) as on_tick:
-                tally = run_simulation(engine, store, ticks, on_tick)
+                totals = run_simulation(engine, store, ticks, on_tick)
             wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
         finally:
             if store is not None:
@@ -82,19 +82,19 @@ def simulate(
         "history": str(settings.history) if settings.history is not None else None,
         "from": grid.at(first).isoformat(),
         "to": grid.at(first + ticks).isoformat(),
-        **shared_figures(tally, len(engine.config.fleet.sites), wall_s, cpu_s, settings.seed),
-        **_extras(tally, gained, engine.shadow_gains),
+        **shared_figures(totals, len(engine.config.fleet.sites), wall_s, cpu_s, settings.seed),
+        **_extras(totals, gained, engine.shadow_gains),
         "notes": list(engine.notes),
     }
     show(report, as_json=as_json)
 
 
-def _extras(tally: RunTotals, before: ShadowGains | None, after: ShadowGains | None) -> dict[str, object]:
+def _extras(totals: RunTotals, before: ShadowGains | None, after: ShadowGains | None) -> dict[str, object]:
     """What a simulation reports beside the backtest's fields; gains over the ticks run, USD."""
     beside: dict[str, float | None] = dict.fromkeys(SHADOW_GAINS)
     if before is not None and after is not None:
         beside = {name: getattr(after, f"{name}_usd") - getattr(before, f"{name}_usd") for name in SHADOW_GAINS}
-    return tally.extras() | {"gains": tally.gains_usd() | beside}
+    return totals.extras() | {"gains": totals.gains_usd() | beside}
 
 
 @app.command()

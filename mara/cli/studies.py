@@ -46,14 +46,14 @@ def study(
     order = StudyOrder(
         scenarios=scenarios, days=days, policies=tuple(name.strip() for name in optimizer.split(",") if name.strip())
     )
-    crowd: WorkerPool = Cluster(cluster) if cluster is not None else Processes(workers)
+    pool: WorkerPool = Cluster(cluster) if cluster is not None else Processes(workers)
     clock = SystemClock()
     began_s = clock.monotonic_s()
     with bars() as tell:
         report = run_study(
             settings,
             order,
-            crowd,
+            pool,
             journal=keep,
             on_done=lambda done, total: (
                 tell(Progress(what="scenarios", done=done, total=total)) if tell is not None else None

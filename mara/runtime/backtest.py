@@ -36,19 +36,19 @@ def backtest(
         FeedError: the feed does not cover the stretch.
         PlanError: the optimizer failed.
     """
-    tally = RunTotals(dt_h=config.grid.dt_h)
+    totals = RunTotals(dt_h=config.grid.dt_h)
     for tick in range(world.tick, world.tick + ticks):
         observation = feed.observe(tick)
         forecast = feed.forecast(tick, horizon_hours)
         problem = Problem(config=config, world=world, observation=observation, forecast=forecast)
         plan = optimizer.plan(problem)
         step = advance(world, observation, plan.step_at(tick), config)
-        tally.add(step)
+        totals.add(step)
         world = step.world
         if on_step is not None:
             on_step(step)
-    tally.close(world, config.fleet)
-    return tally, world
+    totals.close(world, config.fleet)
+    return totals, world
 
 
 def pooled_contracts(config: RunConfig, load_share: float, ticks: int) -> tuple[SlaContract, ...]:

@@ -100,14 +100,14 @@ class CounterfactualRuns:
         """Who plans the companion of that name; None where it is the live world."""
         return self._optimizers.get(name)
 
-    def problems(self, outlook: FeedReading) -> dict[str, Problem]:
+    def problems(self, reading: FeedReading) -> dict[str, Problem]:
         """What each companion's optimizer may look at now, but for those that are the live world."""
-        return {name: self._problem(world, outlook) for name, world in self._worlds.items()}
+        return {name: self._problem(world, reading) for name, world in self._worlds.items()}
 
     def ahead(
         self,
         live: World,
-        outlook: FeedReading,
+        reading: FeedReading,
         commands: tuple[Command, ...],
         plans: Mapping[str, Plan] | None = None,
         *,
@@ -123,9 +123,9 @@ class CounterfactualRuns:
         marks = self._marks_now(self._marks.since_tick) if self._is_new_day(live.tick - 1) else self._marks
         worlds, parts, memories = {}, {}, {}
         for name, optimizer in self._optimizers.items():
-            problem = self._problem(self._worlds[name], outlook)
+            problem = self._problem(self._worlds[name], reading)
             plan = plans[name] if plans is not None and name in plans else optimizer.plan(problem)
-            step = advance(problem.world, outlook.observation, plan.step_at(problem.tick), self._config, commands)
+            step = advance(problem.world, reading.observation, plan.step_at(problem.tick), self._config, commands)
             worlds[name] = replace(step.world, book=live.book)
             parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
             memory = optimizer.keeper.memory() if isinstance(optimizer, RollingLp) else None
@@ -186,9 +186,9 @@ class CounterfactualRuns:
             live=live, worlds=dict.fromkeys(self._worlds, live), marks=marks, parts={}, memories={}
         )
 
-    def _problem(self, world: World, outlook: FeedReading) -> Problem:
-        seen = observed(outlook.observation, world)
-        return Problem(config=self._config, world=world, observation=seen, forecast=outlook.forecast)
+    def _problem(self, world: World, reading: FeedReading) -> Problem:
+        seen = observed(reading.observation, world)
+        return Problem(config=self._config, world=world, observation=seen, forecast=reading.forecast)
 
     def _net(self, name: str) -> int:
         return _net_micro_usd(self._worlds.get(name, self._live))

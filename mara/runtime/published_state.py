@@ -47,7 +47,7 @@ class StatePublisher:
     """
 
     def __init__(self, listen: Callable[[PublishedState], None] | None = None) -> None:
-        self._published = PublishedState()
+        self._current = PublishedState()
         self._listeners = [] if listen is None else [listen]
 
     def follow(self, listen: Callable[[PublishedState], None]) -> None:
@@ -55,7 +55,7 @@ class StatePublisher:
         self._listeners.append(listen)
 
     def read(self) -> PublishedState:
-        return self._published
+        return self._current
 
     def publish(self, snapshot: Snapshot, forecast: ForecastSnapshot | None = None) -> None:
         """Show a stored snapshot, and the forecast behind its plan; the engine is running again."""
@@ -63,14 +63,14 @@ class StatePublisher:
 
     def mark(self, state: EngineState, reason: str = "") -> None:
         """Change the state and keep showing the last stored snapshot; the same again is no news."""
-        if (state, reason) != (self._published.state, self._published.reason):
+        if (state, reason) != (self._current.state, self._current.reason):
             self._set(state=state, reason=reason)
 
     def set_speed(self, speed_share: float) -> None:
         self._set(speed_share=speed_share)
 
     def set_waiting(self, waiting_count: int) -> None:
-        if waiting_count != self._published.waiting_count:
+        if waiting_count != self._current.waiting_count:
             self._set(waiting_count=waiting_count)
 
     def tell(self, advisor: AdvisorSnapshot) -> None:
@@ -78,18 +78,18 @@ class StatePublisher:
         self._set(advisor=advisor)
 
     def _set(self, **changes: object) -> None:
-        now = self._published
-        self._published = replace(now, version=now.version + 1, **changes)  # type: ignore[arg-type]
+        now = self._current
+        self._current = replace(now, version=now.version + 1, **changes)  # type: ignore[arg-type]
         for listen in self._listeners:
-            listen(self._published)
+            listen(self._current)
 
 
-def teller_of(latest: StatePublisher) -> Callable[[AdvisorSnapshot], None]:
+def teller_of(publisher: StatePublisher) -> Callable[[AdvisorSnapshot], None]:
     """Shows on the running loop what the advisor is at, from whatever thread it says so."""
     loop = asyncio.get_running_loop()
 
     def tell(advisor: AdvisorSnapshot) -> None:
         with suppress(RuntimeError):  # the loop has ended, and with it everybody who looks
-            loop.call_soon_threadsafe(latest.tell, advisor)
+            loop.call_soon_threadsafe(publisher.tell, advisor)
 
     return tell

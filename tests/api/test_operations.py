@@ -24,10 +24,10 @@ class Engine:
     """As much of a live run as is measured."""
 
     def __init__(self) -> None:
-        self.latest = StatePublisher()
-        self.vitals = EngineMetrics(last_tick_s=0.0)
-        self.latest.publish(snapshot_at(288))
-        self.latest.tell(AdvisorSnapshot(state="ready", message=""))
+        self.publisher = StatePublisher()
+        self.metrics = EngineMetrics(last_tick_s=0.0)
+        self.publisher.publish(snapshot_at(288))
+        self.publisher.tell(AdvisorSnapshot(state="ready", message=""))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_each_time_that_claude_was_asked_is_counted_once(tmp_path: Path) -> None
             asked_at=snapshot_at(288).at, tick=tick, outcome=outcome, message="", model="", request_id="", cost_usd=0.0
         )
         runs = (run, *runs)
-        engine.latest.tell(AdvisorSnapshot(state="resting", message="", runs=runs[:2]))
+        engine.publisher.tell(AdvisorSnapshot(state="resting", message="", runs=runs[:2]))
         metrics_text(collector)
     said = metrics_text(collector).decode()
     assert 'mara_claude_requests_total{outcome="accepted"} 2.0' in said

@@ -178,15 +178,15 @@ class Stage:
 
     @property
     def state(self) -> EngineState:
-        return self.platform.latest.read().state
+        return self.platform.publisher.read().state
 
     @property
     def reason(self) -> str:
-        return self.platform.latest.read().reason
+        return self.platform.publisher.read().reason
 
     @property
     def shown(self) -> Snapshot:
-        snapshot = self.platform.latest.read().snapshot
+        snapshot = self.platform.publisher.read().snapshot
         assert snapshot is not None
         return snapshot
 
@@ -197,7 +197,7 @@ class Stage:
     async def stored(self, ticks: int) -> None:
         """Wait until so many ticks are stored and the newest is shown."""
         await until(lambda: len(self.store.steps) >= ticks)
-        await until(lambda: self.platform.latest.read().snapshot is not None and self.shown.tick >= ticks - 1)
+        await until(lambda: self.platform.publisher.read().snapshot is not None and self.shown.tick >= ticks - 1)
 
     async def in_state(self, state: EngineState) -> None:
         await until(lambda: self.state is state)
@@ -206,7 +206,7 @@ class Stage:
         """Move the clock and let the platform look at it."""
         assert isinstance(self.clock, ManualClock)
         self.clock.at_s += seconds
-        self.platform.set_speed(self.platform.latest.read().speed_share)
+        self.platform.set_speed(self.platform.publisher.read().speed_share)
         await quiet()
 
 
@@ -254,5 +254,5 @@ async def quiet() -> None:
 
 def shown_events(run: Platform) -> tuple[EventSnapshot, ...]:
     """What is told with the newest tick that is shown."""
-    snapshot = run.latest.read().snapshot
+    snapshot = run.publisher.read().snapshot
     return () if snapshot is None else snapshot.events

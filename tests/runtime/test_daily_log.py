@@ -20,7 +20,7 @@ async def test_at_a_pace_that_somebody_follows_every_event_is_told(caplog: pytes
     with caplog.at_level(logging.INFO, "mara.diary"):
         async with running(stage()) as here:
             await here.stored(1)
-    snapshot = here.platform.latest.read().snapshot
+    snapshot = here.platform.publisher.read().snapshot
     assert snapshot is not None
     events = snapshot.events
     assert [record.message for record in lines(caplog)] == [event.text for event in events]

@@ -116,7 +116,7 @@ async def test_a_platform_can_be_started_again_after_its_end(tmp_path: Path) -> 
     run = platform_of(settings_in(tmp_path))
     for _ in range(2):
         await run.start()
-        await until(lambda: run.latest.read().snapshot is not None)
+        await until(lambda: run.publisher.read().snapshot is not None)
         await run.stop()
 
 
@@ -129,7 +129,7 @@ async def test_a_start_that_fails_halfway_leaves_nothing_open() -> None:
     with pytest.raises(StoreError, match="unreadable"):
         await here.platform.start()
     assert here.store.closed_count == 1
-    assert here.platform.latest.read().state is EngineState.STARTING
+    assert here.platform.publisher.read().state is EngineState.STARTING
 
 
 @pytest.mark.parametrize(
@@ -164,20 +164,20 @@ async def lived(settings: Settings, ticks: int) -> Platform:
     run = platform_of(settings)
     await run.start()
     run.step(ticks)
-    await until(lambda: run.latest.read().state is EngineState.PAUSED)
+    await until(lambda: run.publisher.read().state is EngineState.PAUSED)
     await run.stop()
     return run
 
 
 async def test_after_a_restart_the_run_goes_on_with_its_ticks_its_events_and_its_money_line(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    first = (await lived(settings, 30)).latest.read().snapshot
+    first = (await lived(settings, 30)).publisher.read().snapshot
     again = platform_of(settings)
     await again.start()
     again.step(2)
     before = await again.series(24)
-    await until(lambda: again.latest.read().state is EngineState.PAUSED)
-    after, last = await again.series(24), again.latest.read().snapshot
+    await until(lambda: again.publisher.read().state is EngineState.PAUSED)
+    after, last = await again.series(24), again.publisher.read().snapshot
     await again.stop()
     assert first is not None
     assert last is not None
@@ -193,8 +193,8 @@ async def test_a_replay_is_finished_at_the_end_of_its_history_and_raises_no_alar
     settings = settings_in(tmp_path, history=small_history(tmp_path / "history"), tick_minutes=60)
     run = platform_of(settings)
     await run.start()
-    await until(lambda: run.latest.read().state is EngineState.FINISHED)
-    shown = run.latest.read()
+    await until(lambda: run.publisher.read().state is EngineState.FINISHED)
+    shown = run.publisher.read()
     assert AlertRules().alerts(shown) == ()
     assert unreadiness_of(shown) == ""
     assert shown.snapshot is not None

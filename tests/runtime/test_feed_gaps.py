@@ -38,7 +38,7 @@ async def test_a_gap_longer_than_an_hour_shows_the_feed_s_own_reason() -> None:
         here.platform.step(20)
         await here.in_state(EngineState.HALTED)
         assert here.stored_ticks == list(range(13))
-        assert here.platform.vitals.feed_age_ticks == 13
+        assert here.platform.metrics.feed_age_ticks == 13
         assert "nothing came for tick 13: mend the line" in here.reason
         here.feed.missing = range(0)
         here.platform.resume()

@@ -64,16 +64,16 @@ async def on(run: Platform, ticks: int) -> None:
 
 
 def shown_tick(run: Platform) -> int:
-    snapshot = run.latest.read().snapshot
+    snapshot = run.publisher.read().snapshot
     return -1 if snapshot is None else snapshot.tick
 
 
 def state(run: Platform) -> EngineState:
-    return run.latest.read().state
+    return run.publisher.read().state
 
 
 def reason(run: Platform) -> str:
-    return run.latest.read().reason
+    return run.publisher.read().reason
 
 
 @contextmanager
@@ -123,7 +123,7 @@ async def lose_ticks(server: Server, run: Platform, path: Path) -> int:
 
 
 def first_site(run: Platform) -> str:
-    snapshot = run.latest.read().snapshot
+    snapshot = run.publisher.read().snapshot
     assert snapshot is not None
     return snapshot.sites[0].id
 
@@ -152,7 +152,7 @@ async def test_a_frozen_server_is_shown_within_seconds_and_gone_on_with(server: 
     async with stepped(url_of(path)) as run:
         with frozen(server):
             run.step(STEP)
-            await until(lambda: bool(unreadiness_of(run.latest.read(), run.overdue_s)), 2.0)
+            await until(lambda: bool(unreadiness_of(run.publisher.read(), run.overdue_s)), 2.0)
             assert "has not answered" in reason(run) or "cannot be reached" in reason(run)
             await until(lambda: "cannot be reached" in reason(run), PATIENCE_S)
         await until(lambda: state(run) is EngineState.PAUSED, PATIENCE_S)

@@ -133,7 +133,7 @@ async def test_a_higher_speed_takes_effect_at_once() -> None:
         await here.pass_time(2.0)
         here.platform.set_speed(TICK_S)
         await here.stored(2)
-        assert here.platform.latest.read().speed_share == TICK_S
+        assert here.platform.publisher.read().speed_share == TICK_S
 
 
 async def test_the_last_tick_before_a_pause_is_shown_though_ticks_come_fast() -> None:
@@ -150,12 +150,12 @@ async def test_the_last_tick_before_a_pause_is_shown_though_ticks_come_fast() ->
 async def test_a_long_step_is_drawn_as_seldom_as_any_fast_stretch() -> None:
     async with running(stage()) as here:
         await begun(here)
-        version = here.platform.latest.read().version
+        version = here.platform.publisher.read().version
         here.platform.step(50)
         await here.stored(51)
         await here.in_state(EngineState.PAUSED)
         assert here.shown.tick == 50
-        assert here.platform.latest.read().version - version < 10
+        assert here.platform.publisher.read().version - version < 10
 
 
 async def test_a_step_tries_a_halted_engine_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ async def test_a_speed_out_of_bounds_is_refused(speed_share: float) -> None:
         await begun(here)
         with pytest.raises(CommandError, match="speed"):
             here.platform.set_speed(speed_share)
-        assert here.platform.latest.read().speed_share == 1.0
+        assert here.platform.publisher.read().speed_share == 1.0
 
 
 async def test_more_orders_than_a_tick_may_hold_are_refused() -> None:

@@ -23,7 +23,7 @@ async def test_a_tick_is_shown_only_when_it_is_stored() -> None:
     store.gate.clear()
     async with running(stage(store=store)) as here:
         await quiet()
-        assert here.platform.latest.read().snapshot is None
+        assert here.platform.publisher.read().snapshot is None
         store.gate.set()
         await here.stored(1)
         assert here.shown.tick == 0
@@ -49,7 +49,7 @@ async def test_the_forecast_that_is_shown_is_the_one_behind_the_plan_that_is_sho
     async with running(stage()) as here:
         here.platform.step(3)
         await here.stored(3)
-        forecast = here.platform.latest.read().forecast
+        forecast = here.platform.publisher.read().forecast
         assert forecast is not None
         assert forecast.made_tick == here.shown.plan.made_tick
         assert len(forecast.at) == len(forecast.energy_price_usd_per_mwh)

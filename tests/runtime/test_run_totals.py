@@ -82,8 +82,8 @@ def steps_of(ticks: int) -> list[Step]:
 
 def test_a_simulation_sums_its_ticks_to_the_micro_dollar() -> None:
     ticks = 60
-    tally, steps = simulate(engine(), None, ticks), steps_of(ticks)
-    report = tally.report() | tally.extras()
+    totals, steps = simulate(engine(), None, ticks), steps_of(ticks)
+    report = totals.report() | totals.extras()
     assert report["ticks"] == ticks
     assert report["profit_usd"] == sum(step.settlement.profit_micro_usd for step in steps) / 1e6
     assert sum(report["revenue_usd"].values()) == pytest.approx(  # type: ignore[attr-defined]
@@ -129,11 +129,11 @@ def test_the_profits_of_two_simulations_are_that_of_both_though_a_credit_falls_d
 
 
 def test_a_backtest_owns_up_to_the_credits_that_its_last_tick_caused() -> None:
-    tally, world = backtest(CHARTER, EventfulFeed(), Rules(), begun(), LATE, horizon_hours=2)
+    totals, world = backtest(CHARTER, EventfulFeed(), Rules(), begun(), LATE, horizon_hours=2)
     due = sum(window.credit_micro_usd for window in world.closed)
     posted = -sum(int(step.settlement.lines_micro_usd[:, CREDIT_LINES].sum()) for step in steps_of(LATE))
     assert due > 0
-    assert tally.report()["cost_usd"]["credits"] == (posted + due) / 1e6  # type: ignore[index]
+    assert totals.report()["cost_usd"]["credits"] == (posted + due) / 1e6  # type: ignore[index]
 
 
 def test_promises_are_counted_by_tier() -> None:
@@ -173,15 +173,15 @@ def test_stops_and_rests_are_counted_by_choice_only() -> None:
         builders.contract("chosen", Tier.FLEXIBLE, 2.0, ticks=20 * 10),
         builders.contract("cut off", Tier.FLEXIBLE, 3.0, ticks=20 * 10),
     )
-    state, tally = builders.world(of, contracts, at=[builders.WEST, builders.EAST]), RunTotals(dt_h=of.grid.dt_h)
+    state, totals = builders.world(of, contracts, at=[builders.WEST, builders.EAST]), RunTotals(dt_h=of.grid.dt_h)
     for tick in range(20):
         resting, down = tick in (4, 5, 6) or tick >= 16, tick in (8, 9)
         plan = builders.step(of, contracts=[[0, 0, 0 if resting else 2, 0], [0] * 4, [0, 0, 3, 0]])
         # Nothing else can hold the other while its site is down.
         seen = builders.observation(of, tick, up=[0.2, 0.1, 0.0 if down else 1.0])
         state = (done := advance(state, seen, plan, of)).world
-        tally.add(done)
-    flexible = tally.report()["sla"]["flexible"]  # type: ignore[index]
+        totals.add(done)
+    flexible = totals.report()["sla"]["flexible"]  # type: ignore[index]
     assert flexible["stops_per_contract_day"] == pytest.approx(2 / (40 / 288))
     assert flexible["median_rest_minutes"] == 17.5  # of 15 and 20 so far
     assert flexible["bad_ticks"] == 9

@@ -55,8 +55,8 @@ def advisor_at(url: str, *, budget: SpendLimits = AMPLE, deadline_s: float = 10.
     def client() -> Claude:
         return Claude(key="test-key", base_url=url, model="claude-sonnet-5-5", deadline_s=deadline_s)
 
-    engagement = AdvisorConfig(client=client, off="", model="claude-sonnet-5-5", budget=budget, is_automatic=False)
-    return AdvisorScheduler(engagement, ManualClock())
+    config = AdvisorConfig(client=client, off="", model="claude-sonnet-5-5", budget=budget, is_automatic=False)
+    return AdvisorScheduler(config, ManualClock())
 
 
 @asynccontextmanager

@@ -80,17 +80,17 @@ async def stepped(platform: Platform) -> None:
     """One tick more, after the advisor is done with the one before."""
     platform.step(1)
     await asyncio.sleep(0)
-    await until(lambda: platform.latest.read().state is EngineState.PAUSED)
+    await until(lambda: platform.publisher.read().state is EngineState.PAUSED)
     await asyncio.sleep(0.1)
     assert platform.advisor is not None
-    await until(lambda: not (platform.advisor and platform.advisor._aside.is_busy), 20.0)
+    await until(lambda: not (platform.advisor and platform.advisor._background.is_busy), 20.0)
 
 
 async def stepped_until(platform: Platform, optimizer: str, told: str = "") -> PlanSnapshot:
     """Ticks until a plan of that optimizer runs, and the advisor has come to a message."""
     for _ in range(MOST_STEPS):
         await stepped(platform)
-        snapshot = platform.latest.read().snapshot
+        snapshot = platform.publisher.read().snapshot
         assert platform.advisor is not None
         if snapshot is not None and snapshot.plan.optimizer == optimizer and told in platform.advisor.state.message:
             return snapshot.plan
@@ -98,7 +98,7 @@ async def stepped_until(platform: Platform, optimizer: str, told: str = "") -> P
 
 
 def page_of(platform: Platform) -> str:
-    return json.dumps(overview_picture(platform.latest.read(), KeyFigureHistory()), ensure_ascii=False)
+    return json.dumps(overview_picture(platform.publisher.read(), KeyFigureHistory()), ensure_ascii=False)
 
 
 async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tm
         async with running(tmp_path, fake.url) as platform:
             plan = await stepped_until(platform, "claude")
             assert platform._store is not None
-            snapshot = platform.latest.read().snapshot
+            snapshot = platform.publisher.read().snapshot
             assert snapshot is not None
             stored = loads_of(platform._store.stored_tick(snapshot.tick).plan_step)
             asked = np.full(stored.shape, np.nan)
@@ -159,7 +159,7 @@ async def test_no_digit_of_an_answer_reaches_the_page_but_from_the_ledger(tmp_pa
 async def test_without_a_key_the_panel_is_complete_and_nothing_is_asked(tmp_path: Path) -> None:
     async with running(tmp_path, refused_url(), ANTHROPIC_API_KEY="") as platform:
         plan = await stepped_until(platform, "lp")
-        cells = overview_picture(platform.latest.read(), KeyFigureHistory())["cells"]
+        cells = overview_picture(platform.publisher.read(), KeyFigureHistory())["cells"]
         assert cells["why.maker"] == ["Linear program", "lp"]
         assert "AI not configured" in str(cells["claude.message"])
         assert cells["claude.why_not"] == "AI not configured"

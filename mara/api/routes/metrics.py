@@ -49,25 +49,25 @@ class FleetCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All of them, now."""
-        published = self._engine.latest.read()
-        yield _states("mara_engine_state", "1 for the state that the engine is in", EngineState, published.state)
+        current = self._engine.publisher.read()
+        yield _states("mara_engine_state", "1 for the state that the engine is in", EngineState, current.state)
         yield from self._own()
-        if published.snapshot is not None:
-            yield _interval(published.snapshot, published.speed_share)
-            yield from _fleet(published.snapshot)
-        if published.advisor is not None:
-            yield from self._asked.metrics(published.advisor)
+        if current.snapshot is not None:
+            yield _interval(current.snapshot, current.speed_share)
+            yield from _fleet(current.snapshot)
+        if current.advisor is not None:
+            yield from self._asked.metrics(current.advisor)
 
     def _own(self) -> Iterator[Metric]:
-        vitals = self._engine.vitals
-        if vitals.last_tick_s is not None:
-            age_s = self._clock.monotonic_s() - vitals.last_tick_s
+        metrics = self._engine.metrics
+        if metrics.last_tick_s is not None:
+            age_s = self._clock.monotonic_s() - metrics.last_tick_s
             yield GaugeMetricFamily("mara_tick_age_seconds", "since the last tick was stored", age_s)
-        yield from _durations(vitals)
-        yield GaugeMetricFamily("mara_feed_age_ticks", "of the last good observation", vitals.feed_age_ticks)
-        yield CounterMetricFamily("mara_restarts", "ticks that were tried again", vitals.restarts_count)
+        yield from _durations(metrics)
+        yield GaugeMetricFamily("mara_feed_age_ticks", "of the last good observation", metrics.feed_age_ticks)
+        yield CounterMetricFamily("mara_restarts", "ticks that were tried again", metrics.restarts_count)
         yield GaugeMetricFamily("mara_ws_clients", "connected browsers", self._clients_count())
-        yield CounterMetricFamily("mara_auth_failures", "requests that the gate turned away", vitals.refused_count)
+        yield CounterMetricFamily("mara_auth_failures", "requests that the gate turned away", metrics.refused_count)
         if self._database is not None:
             yield from _disk(self._database)
 
@@ -79,11 +79,11 @@ def metrics_text(collector: Collector) -> bytes:
     return generate_latest(registry)
 
 
-def _durations(vitals: EngineMetrics) -> Iterator[Metric]:
-    yield _histogram("mara_tick_duration_seconds", "planning, advancing and storing a tick", vitals.tick_durations)
-    yield _histogram("mara_db_commit_seconds", "storing a tick", vitals.commit_durations)
-    yield _histogram("mara_tick_lateness_seconds", "how late a tick began", vitals.lateness)
-    yield _histogram("mara_loop_lag_seconds", "how late the event loop came to what was due", vitals.loop_lags)
+def _durations(metrics: EngineMetrics) -> Iterator[Metric]:
+    yield _histogram("mara_tick_duration_seconds", "planning, advancing and storing a tick", metrics.tick_durations)
+    yield _histogram("mara_db_commit_seconds", "storing a tick", metrics.commit_durations)
+    yield _histogram("mara_tick_lateness_seconds", "how late a tick began", metrics.lateness)
+    yield _histogram("mara_loop_lag_seconds", "how late the event loop came to what was due", metrics.loop_lags)
 
 
 def _disk(database: Path) -> Iterator[Metric]:

@@ -19,7 +19,7 @@ GONE_PREFIX: Final = "claude-3-5-sonnet"
 log = logging.getLogger("mara.advisor")
 
 
-def engagement_of(settings: Settings) -> AdvisorConfig:
+def advisor_config_of(settings: Settings) -> AdvisorConfig:
     """How the settings engage the advisor."""
     key, model = settings.anthropic_api_key, _model_of(settings)
 
@@ -47,7 +47,7 @@ def engagement_of(settings: Settings) -> AdvisorConfig:
     )
 
 
-def bands_of(settings: Settings) -> AcceptanceLimits:
+def acceptance_limits_of(settings: Settings) -> AcceptanceLimits:
     """What advice must keep to."""
     return AcceptanceLimits(
         moved_share=settings.claude_max_moved_share,

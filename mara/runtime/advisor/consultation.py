@@ -31,10 +31,10 @@ class Client(Protocol):
     async def close(self) -> None: ...
     async def lifecycle(self) -> ModelLifecycle: ...
     async def ask(
-        self, inquiry: ToolSession, purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+        self, inquiry: ToolSession, budget: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
     ) -> Recommendation: ...
     async def converse(
-        self, talk: Conversation[Answer], purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+        self, talk: Conversation[Answer], budget: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
     ) -> Answer: ...
 
 
@@ -49,7 +49,7 @@ class AdviceQuestion:
 
 
 async def consulted(
-    client: Client, question: AdviceQuestion, purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+    client: Client, question: AdviceQuestion, budget: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
 ) -> Advice:
     """Advice on a question; `exchange` tells what it took, also when there is none.
 
@@ -59,7 +59,7 @@ async def consulted(
     try:
         bench = bench_of(question.problem, question.plan, spends_budgets=question.spends_budgets)
         inquiry = ToolSession(bench)
-        recommendation = await client.ask(inquiry, purse, exchange, listen)
+        recommendation = await client.ask(inquiry, budget, exchange, listen)
         asked_mw = allocation_of(recommendation, inquiry)
         outcome = projection_facts(bench, project(bench, asked_mw))
     except PlanError as error:

@@ -67,16 +67,16 @@ class AdvisorConfig:
 class AdvisorScheduler:
     """Lives from `open` to `close`. Its methods may be called from any thread, and return at once."""
 
-    def __init__(self, engagement: AdvisorConfig, clock: Clock) -> None:
-        self._engagement = engagement
+    def __init__(self, config: AdvisorConfig, clock: Clock) -> None:
+        self._config = config
         self._clock = clock
         self._lock = RLock()
-        self._aside = BackgroundLoop("mara-advisor", self._is_free)
+        self._background = BackgroundLoop("mara-advisor", self._is_free)
         self._breaker = CircuitBreaker(clock)
         self._talks = Lock()  # one of `converse` at a time
         self._give_up: Callable[[], object] = lambda: None
-        self._purse: StoredBudget | None = None
-        self._off = engagement.off
+        self._budget: StoredBudget | None = None
+        self._off = config.off
         self._is_known = False  # whether the service has said that the model is there
         self._was_pressed = False
         self._newest: AdviceQuestion | None = None
@@ -89,15 +89,15 @@ class AdvisorScheduler:
         first = AdvisorSnapshot(
             state="off" if self._off else "ready",
             message=self._off or "Not asked yet",
-            model="" if self._off else engagement.model,
+            model="" if self._off else config.model,
             why_not=self._off or NO_PLAN,
         )
-        self._board = AdvisorStatus(first, clock)
+        self._status = AdvisorStatus(first, clock)
 
     @property
     def state(self) -> AdvisorSnapshot:
         """What the panel shows."""
-        return self._board.shown
+        return self._status.shown
 
     def open(self, calls: ClaudeCalls, tell: Callable[[AdvisorSnapshot], None]) -> None:
         """Begin: remember earlier runs, and have the model looked up where there is somebody to ask.
@@ -105,18 +105,18 @@ class AdvisorScheduler:
         Raises:
             StoreError: the store cannot be read.
         """
-        self._engagement.prepare()
+        self._config.prepare()
         with self._lock:
-            self._purse = StoredBudget(calls, self._engagement.budget, self._clock)
-            self._board.open(calls, self._purse, tell)
+            self._budget = StoredBudget(calls, self._config.budget, self._clock)
+            self._status.open(calls, self._budget, tell)
             if not self._off:
-                self._aside.start(self._look_up, self._had_a_bug)
+                self._background.start(self._look_up, self._had_a_bug)
 
     def close(self) -> None:
         """Ask no more; a question under way is given up."""
         with self._lock:
             self._give_up()
-        self._aside.close()
+        self._background.close()
 
     def ask(self) -> None:
         """Ask about the newest plan, now.
@@ -138,7 +138,7 @@ class AdvisorScheduler:
             CommandError: it cannot be had, or came to nothing; the message says why.
         """
         with self._lock:
-            why_not = self._off or (NO_PLAN if self._purse is None else self._breaker.reason)
+            why_not = self._off or (NO_PLAN if self._budget is None else self._breaker.reason)
             if not why_not and not self._talks.acquire(blocking=False):
                 why_not = "Another question is being answered: ask again in a moment"
             if why_not:
@@ -154,19 +154,19 @@ class AdvisorScheduler:
         finally:
             self._talks.release()
             with self._lock:
-                self._board.count_money()
+                self._status.count_money()
                 self._show()
 
     async def _converse(self, talk: Conversation[Answer]) -> Answer:
-        assert self._engagement.client is not None
-        assert self._purse is not None
+        assert self._config.client is not None
+        assert self._budget is not None
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        client = self._engagement.client()
+        client = self._config.client()
         with self._lock:
             self._give_up = lambda: loop.call_soon_threadsafe(task.cancel)
         try:
-            answer = await client.converse(talk, self._purse, ApiCall(), lambda _: None)
+            answer = await client.converse(talk, self._budget, ApiCall(), lambda _: None)
         finally:
             with self._lock:
                 self._give_up = lambda: None
@@ -182,7 +182,7 @@ class AdvisorScheduler:
                 problem=problem,
                 plan=plan,
                 snapshot_hash=snapshot_hash(problem),
-                spends_budgets=self._engagement.spends_budgets,
+                spends_budgets=self._config.spends_budgets,
             )
             self._consider()
             self._show()
@@ -214,7 +214,7 @@ class AdvisorScheduler:
                     time_zone_gain_usd_per_h=advice.time_zone_gain_usd_per_h,
                 )
                 outcome, message = _followed_as(plan)
-                self._board.keep(outcome, message, advice.made_tick, advice.provenance)
+                self._status.keep(outcome, message, advice.made_tick, advice.provenance)
 
     def _drop(self, advice: Advice, refusal: AdviceError, is_first: bool) -> None:
         message = f"{refusal}: {refusal.detail}" if refusal.detail else str(refusal)
@@ -226,7 +226,7 @@ class AdvisorScheduler:
             return
         self._failure = replace(advice.provenance, failure=message, claims=())
         if is_first:
-            self._board.keep("kept", message, advice.made_tick, advice.provenance)
+            self._status.keep("kept", message, advice.made_tick, advice.provenance)
         else:
             self._show(message=f"The advice has ended, the optimizer's plan runs again. {message}")
 
@@ -246,13 +246,13 @@ class AdvisorScheduler:
         elif question.snapshot_hash in self._rejected:
             self._show(message=REJECTED)
         else:
-            self._aside.start(lambda: self._consult(question), lambda: self._had_a_bug(question))
+            self._background.start(lambda: self._consult(question), lambda: self._had_a_bug(question))
             self._show(message="Claude is asked about the plan in force")
 
     def _is_due(self, question: AdviceQuestion) -> bool:
         """Whether something that matters has changed, in another hour of the market, a minute ago at least."""
         return (
-            self._engagement.is_automatic
+            self._config.is_automatic
             and question.snapshot_hash != self._asked_hash
             and _hour_of(question) != self._asked_hour
             and self._clock.monotonic_s() - self._asked_at_s >= LEAST_INTERVAL_S
@@ -260,16 +260,16 @@ class AdvisorScheduler:
 
     def _why_not(self) -> str:
         """Why nobody can be asked now; empty when somebody can."""
-        if self._off or self._purse is None:
+        if self._off or self._budget is None:
             return self._off or NO_PLAN
         if self._newest is None:
             return NO_PLAN
-        return "It is being asked: wait for its answer" if self._aside.is_busy else self._breaker.reason
+        return "It is being asked: wait for its answer" if self._background.is_busy else self._breaker.reason
 
     def _show(self, **changes: object) -> None:
         resting = self._breaker.reason
-        state = "off" if self._off else "asking" if self._aside.is_busy else "resting" if resting else "ready"
-        self._board.show(state=state, why_not=self._why_not(), **changes)
+        state = "off" if self._off else "asking" if self._background.is_busy else "resting" if resting else "ready"
+        self._status.show(state=state, why_not=self._why_not(), **changes)
 
     def _is_free(self) -> None:
         with self._lock:
@@ -278,16 +278,16 @@ class AdvisorScheduler:
 
     def _listen(self, notes: str) -> None:
         with self._lock:
-            self._board.note(notes)
+            self._status.note(notes)
 
     def _cache_key(self, question: AdviceQuestion) -> str:
-        return f"{question.snapshot_hash} {self._engagement.model} {PROMPT_VERSION}"
+        return f"{question.snapshot_hash} {self._config.model} {PROMPT_VERSION}"
 
     async def _look_up(self) -> None:
         """See that the model is there; without an answer it is looked up again before the first question."""
-        assert self._engagement.client is not None
+        assert self._config.client is not None
         try:
-            client = self._engagement.client()
+            client = self._config.client()
             try:
                 await self._look_up_by(client)
             finally:
@@ -322,14 +322,14 @@ class AdvisorScheduler:
 
     async def _consult(self, question: AdviceQuestion) -> None:
         """One question, to its answer or the reason for none."""
-        assert self._engagement.client is not None
-        assert self._purse is not None
+        assert self._config.client is not None
+        assert self._budget is not None
         exchange = ApiCall()
         try:
-            client = self._engagement.client()
+            client = self._config.client()
             try:
                 await self._look_up_by(client)
-                advice = await consulted(client, question, self._purse, exchange, self._listen)
+                advice = await consulted(client, question, self._budget, exchange, self._listen)
             finally:
                 await client.close()
         except AdviceError as refusal:
@@ -353,7 +353,7 @@ class AdvisorScheduler:
 
     def _fail(self, question: AdviceQuestion, exchange: ApiCall, message: str) -> None:
         self._failure = provenance_of(exchange, question, failure=message)
-        self._board.keep("kept", message, question.problem.tick, self._failure)
+        self._status.keep("kept", message, question.problem.tick, self._failure)
 
     def _had_a_bug(self, question: AdviceQuestion | None = None) -> None:
         with self._lock:

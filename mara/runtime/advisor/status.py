@@ -32,17 +32,17 @@ class AdvisorStatus:
         self._clock = clock
         self._runs: deque[AdvisorRunSnapshot] = deque(maxlen=MAX_RUNS)
         self._calls: ClaudeCalls | None = None
-        self._purse: StoredBudget | None = None
+        self._budget: StoredBudget | None = None
         self._tell: Callable[[AdvisorSnapshot], None] = lambda _: None
         self._noted_s = float("-inf")
 
-    def open(self, calls: ClaudeCalls, purse: StoredBudget, tell: Callable[[AdvisorSnapshot], None]) -> None:
+    def open(self, calls: ClaudeCalls, budget: StoredBudget, tell: Callable[[AdvisorSnapshot], None]) -> None:
         """Remember earlier runs, and tell from now on.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        self._calls, self._purse, self._tell = calls, purse, tell
+        self._calls, self._budget, self._tell = calls, budget, tell
         self._runs.extend(_snapshot_of(note) for note in calls.runs(MAX_RUNS))
         self.shown = replace(self.shown, runs=tuple(self._runs))
         self.count_money()
@@ -86,10 +86,10 @@ class AdvisorStatus:
 
     def count_money(self) -> None:
         """Read again what was spent, and what is left."""
-        if self._purse is None:
+        if self._budget is None:
             return
         try:
-            spent_usd, left_usd = self._purse.spent_today_usd(), self._purse.left_usd()
+            spent_usd, left_usd = self._budget.spent_today_usd(), self._budget.left_usd()
         except StoreError as error:
             log.warning("the cost of the advisor cannot be read", extra={"reason": str(error)})
             return

@@ -26,9 +26,9 @@ class Display:
         notes: what is stored with the next tick, because no tick has told it.
     """
 
-    def __init__(self, latest: StatePublisher, clock: Clock) -> None:
+    def __init__(self, publisher: StatePublisher, clock: Clock) -> None:
         self.notes: tuple[Event, ...] = ()
-        self._latest = latest
+        self._publisher = publisher
         self._clock = clock
         self._published_s = float("-inf")
         self._unshown: TickResult | None = None
@@ -55,28 +55,28 @@ class Display:
         """A tick's events, with what is to be stored beside them."""
         return (*self.notes, *told)
 
-    def show(self, turn: TickResult, *, is_ahead: bool) -> None:
+    def show(self, result: TickResult, *, is_ahead: bool) -> None:
         """A tick was stored; `is_ahead` when ticks come faster than they are shown."""
         assert self._stands_on is not None
-        self._stands_on[2].note(turn.step, turn.events, is_ahead=is_ahead)
+        self._stands_on[2].note(result.step, result.events, is_ahead=is_ahead)
         self.notes = ()
-        self._recent.extend(turn.events)
-        self._unshown = turn
+        self._recent.extend(result.events)
+        self._unshown = result
         if self._clock.monotonic_s() - self._published_s >= LEAST_PUBLISH_INTERVAL_S:
             self.publish()
 
     def publish(self) -> None:
         """Show the newest stored tick, unless it has been shown."""
-        turn, self._unshown = self._unshown, None
-        if turn is None:
+        result, self._unshown = self._unshown, None
+        if result is None:
             return
         assert self._stands_on is not None
         engine, planner, _, run_id = self._stands_on
         self._published_s = self._clock.monotonic_s()
-        config, events = engine.config, self._events(turn.step.tick, engine)
-        snapshot = engine.shown(turn, events, run_id)
-        behind = planner.forecast_behind(turn.plan)
-        self._latest.publish(snapshot, forecast_snapshot(behind, config) if behind is not None else None)
+        config, events = engine.config, self._events(result.step.tick, engine)
+        snapshot = engine.shown(result, events, run_id)
+        behind = planner.forecast_behind(result.plan)
+        self._publisher.publish(snapshot, forecast_snapshot(behind, config) if behind is not None else None)
 
     def _events(self, tick: int, engine: TickEngine) -> tuple[Event, ...]:
         """What is worth showing with a tick, oldest first."""

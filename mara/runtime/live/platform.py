@@ -62,31 +62,31 @@ class Platform:
     def __init__(
         self,
         open_run: Callable[[], tuple[Store, TickEngine, Planner]],
-        latest: StatePublisher,
+        publisher: StatePublisher,
         clock: Clock,
         speed_share: float,
         advisor: AdvisorScheduler | None = None,
         reload: Callable[[Store], tuple[TickEngine, Planner]] | None = None,
     ) -> None:
-        self.latest = latest
+        self.publisher = publisher
         self.advisor = advisor
         self.archive = RunArchive()
         self._open_run = open_run
         self._reload = reload
         self._clock = clock
-        self.vitals = EngineMetrics()
-        self._watchdog = Watchdog(self.vitals, clock)
+        self.metrics = EngineMetrics()
+        self._watchdog = Watchdog(self.metrics, clock)
         self._pace = Pace(speed_share)
         self._is_wanted = False
         self._tries = 0
         self._failed_tick = -1
-        self._display = Display(latest, clock)
-        self._lookout = StaleFeedGuard(self.vitals)
+        self._display = Display(publisher, clock)
+        self._lookout = StaleFeedGuard(self.metrics)
         self._due_s = float("inf")  # when the tick under way should have begun
         self._plan: Plan | None = None  # in force
         self._begun: TickResult | None = None  # worked out, not kept yet
         self._unstored: TickResult | None = None
-        self.orders = OrderBook(latest, self._standing)
+        self.orders = OrderBook(publisher, self._standing)
         self._loop_task: asyncio.Task[None] | None = None
         self._store: Store | None = None
         self._engine: TickEngine | None = None
@@ -107,16 +107,16 @@ class Platform:
             last = await asyncio.to_thread(self._display.recall, store, engine, planner)
             await self._take_orders(store, engine)
             if self.advisor is not None:
-                await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), teller_of(self.latest))
+                await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), teller_of(self.publisher))
         except BaseException:
             await self.stop()
             raise
         if not self._is_wanted:
             await self.stop()
             return
-        self.latest.set_speed(self._pace.speed_share)
+        self.publisher.set_speed(self._pace.speed_share)
         if last is not None:
-            self.latest.publish(last)
+            self.publisher.publish(last)
         self._watchdog.start()
         log.info("run opened", extra={"run": store.run.run_id if store.run is not None else ""})
         self._loop_task = asyncio.create_task(self._supervise(), name="mara-loop")
@@ -167,7 +167,7 @@ class Platform:
     def set_speed(self, speed_share: float) -> None:
         """Simulated seconds per real second. See `Pace.set_speed`."""
         self._pace.set_speed(speed_share)
-        self.latest.set_speed(speed_share)
+        self.publisher.set_speed(speed_share)
 
     async def order(self, *commands: Command) -> Receipt:
         """Have commands obeyed in the next tick, all or none; on disk when this returns. See `OrderBook.place`."""
@@ -182,7 +182,7 @@ class Platform:
         """
         if self._engine is None or self._planner is None:
             raise CommandError("the engine has not been started: ask when it runs")
-        self._planner.begin_now(self._engine.problem(self._lookout.outlook(self._engine)))
+        self._planner.begin_now(self._engine.problem(self._lookout.read_feed(self._engine)))
 
     async def quote(self, ask: QuoteRequest) -> Quote:
         """See `QuoteDesk.quote`."""
@@ -217,8 +217,8 @@ class Platform:
     def _standing(self) -> tuple[World, Plan | None]:
         """The tick under way counts as done: orders that come now are obeyed by the next."""
         assert self._engine is not None
-        turn = self._unstored or self._begun
-        return turn.step.world if turn is not None else self._engine.world, self._plan
+        result = self._unstored or self._begun
+        return result.step.world if result is not None else self._engine.world, self._plan
 
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """The fleet's money line over the last simulated hours, from the store."""
@@ -248,7 +248,7 @@ class Platform:
         self._tries = self._tries + 1 if tick == self._failed_tick else 1
         self._failed_tick = tick
         reason = str(error) if isinstance(error, MaraError) else f"{type(error).__name__}: {error}"
-        self.vitals.restarts_count += 1
+        self.metrics.restarts_count += 1
         trace = None if isinstance(error, StoreBlocked | StoreWentBack) else error  # nothing to mend in the program
         log.error("tick failed", extra={"tick": tick, "tries": self._tries, "reason": reason}, exc_info=trace)
         self._display.publish()
@@ -261,12 +261,12 @@ class Platform:
             if isinstance(error, StoreError):
                 await self._go_back()
         else:
-            self.latest.mark(EngineState.DEGRADED, f"tick {tick}: {reason}")
+            self.publisher.mark(EngineState.DEGRADED, f"tick {tick}: {reason}")
             await asyncio.sleep(min(FIRST_BACK_OFF_S * 2 ** (min(self._tries, MAX_TRIES) - 1), MAX_BACK_OFF_S))
 
     async def _stand(self, state: EngineState, reason: str) -> None:
         """Wait for somebody who resumes or steps; what failed is then worked out anew."""
-        self.latest.mark(state, reason)
+        self.publisher.mark(state, reason)
         self._tries = 0
         self._let_go()
         self._pace.pause()
@@ -294,7 +294,7 @@ class Platform:
             last = await asyncio.to_thread(self._display.recall, self._store, engine, planner)
         log.warning("went where the store stands", extra={"from_tick": was, "to_tick": now})
         if last is not None:
-            self.latest.publish(last)
+            self.publisher.publish(last)
 
     async def _loop(self) -> None:
         assert self._store is not None
@@ -304,7 +304,7 @@ class Platform:
             if self._pace.stands_still:
                 self._due_s = float("inf")
                 self._display.publish()
-                self.latest.mark(EngineState.PAUSED)
+                self.publisher.mark(EngineState.PAUSED)
                 await self._pace.until_changed(LOOK_INTERVAL_S)
                 begun_s = self._now_s - self._tick_s
                 continue
@@ -319,7 +319,7 @@ class Platform:
                 continue
             # What is more than a tick late is let go, so that a stall is not made up for in a burst.
             begun_s = max(due_s, self._now_s - self._tick_s)
-            self.vitals.lateness.add(max(self._now_s - due_s, 0.0))
+            self.metrics.lateness.add(max(self._now_s - due_s, 0.0))
             await self._tick()
             if stepping:
                 self._pace.stepped()
@@ -351,45 +351,45 @@ class Platform:
         began_s = self._now_s
         if self._unstored is None and self._is_ahead:
             self._store.refuse_little_room(self._engine.world.tick)
-        turn = self._unstored or await self._next_turn(self._engine)
-        self._unstored, self._plan = turn, turn.plan
+        result = self._unstored or await self._next_turn(self._engine)
+        self._unstored, self._plan = result, result.plan
         planned_s = self._now_s
         loop = asyncio.get_running_loop()
         stored = loop.run_in_executor(
             self._store.executor,
             self._store.append,
-            turn.step,
-            turn.plan,
-            turn.events,
-            turn.parts,
-            self.orders.outcomes(turn.step),
+            result.step,
+            result.plan,
+            result.events,
+            result.parts,
+            self.orders.outcomes(result.step),
         )
-        await until_stored(stored, turn.step.tick, self.latest)
-        self._engine.keep(turn)
+        await until_stored(stored, result.step.tick, self.publisher)
+        self._engine.keep(result)
         self._begun = self._unstored = None
         self.orders.obeyed()
-        self.vitals.tick_stored(began_s, planned_s, self._now_s)
-        self._display.show(turn, is_ahead=self._is_ahead)
+        self.metrics.tick_stored(began_s, planned_s, self._now_s)
+        self._display.show(result, is_ahead=self._is_ahead)
 
     async def _next_turn(self, engine: TickEngine) -> TickResult:
         assert self._planner is not None
-        outlook = self._lookout.outlook(engine)
-        beside = engine.shadows.problems(outlook) if engine.shadows is not None else {}
+        reading = self._lookout.read_feed(engine)
+        beside = engine.counterfactuals.problems(reading) if engine.counterfactuals is not None else {}
         patience = STEPPING if self._pace.steps_due else WaitLimits(wait_s=PATIENCE_SHARE * self._tick_s)
-        plan, plans = await self._planner.plans_for(engine.problem(outlook), beside, patience)
+        plan, plans = await self._planner.plans_for(engine.problem(reading), beside, patience)
 
         def begin(commands: tuple[Command, ...]) -> TickResult:
-            turn = engine.turn(outlook, plan, commands)
-            self._begun, self._plan = replace(turn, events=self._display.noted(turn.events)), plan
+            result = engine.advance(reading, plan, commands)
+            self._begun, self._plan = replace(result, events=self._display.noted(result.events)), plan
             return self._begun
 
         if self._begun is not None:  # it failed on its way to the store
             self._let_go()
-        turn = await self.orders.take(begin)
-        if engine.shadows is None:
-            return turn
+        result = await self.orders.take(begin)
+        if engine.counterfactuals is None:
+            return result
         # Several worlds more are several times the work: not on the event loop, nor in the thread that orders wait for.
-        return await asyncio.to_thread(engine.with_shadows, turn, outlook, plans)
+        return await asyncio.to_thread(engine.with_counterfactuals, result, reading, plans)
 
     def _let_go(self) -> None:
         """Forget a tick that was worked out and is not stored."""

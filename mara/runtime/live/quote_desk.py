@@ -300,7 +300,7 @@ def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Qu
         FeedError, PlanError: there is no forecast, or no price by it.
     """
     ticks = refuse_unaskable(ask, engine.config)
-    problem = engine.problem(engine.outlook())
+    problem = engine.problem(engine.read_feed())
     before = outlay_of(problem, deadline_s=SOLVE_DEADLINE_S)
     counter = QuoteContext(problem=problem, before=before, waiting=(), record=record)
     return quote_of(ask, ticks, counter, quote_id="", timezone=timezone_of(ask.region))

@@ -76,24 +76,24 @@ class AlertRules:
         self._seen: dict[str, _Seen] = {}
         self._tick = -1
 
-    def alerts(self, published: PublishedState) -> tuple[Alert, ...]:
+    def alerts(self, current: PublishedState) -> tuple[Alert, ...]:
         """What is new since the last look."""
-        snapshot = published.snapshot
+        snapshot = current.snapshot
         tick = snapshot.tick if snapshot is not None else 0
-        found = list(self._state_alerts(published, tick))
-        if snapshot is not None and snapshot.tick != self._tick and published.state is not EngineState.FINISHED:
+        found = list(self._state_alerts(current, tick))
+        if snapshot is not None and snapshot.tick != self._tick and current.state is not EngineState.FINISHED:
             self._tick = snapshot.tick
             found += self._fleet_alerts(snapshot)
         return tuple(found)
 
-    def _state_alerts(self, published: PublishedState, tick: int) -> list[Alert]:
-        before, self._state = self._state, published.state
-        if before is published.state:
+    def _state_alerts(self, current: PublishedState, tick: int) -> list[Alert]:
+        before, self._state = self._state, current.state
+        if before is current.state:
             return []
-        if published.state in _WORRYING:
-            severity = "critical" if published.state is EngineState.HALTED else "warning"
-            return [_state_alert(severity, f"the engine is {published.state}: {published.reason}", tick)]
-        return [_state_alert("resolved", f"the engine is {published.state} again", tick)] if before in _WORRYING else []
+        if current.state in _WORRYING:
+            severity = "critical" if current.state is EngineState.HALTED else "warning"
+            return [_state_alert(severity, f"the engine is {current.state}: {current.reason}", tick)]
+        return [_state_alert("resolved", f"the engine is {current.state} again", tick)] if before in _WORRYING else []
 
     def _fleet_alerts(self, snapshot: Snapshot) -> list[Alert]:
         """What holds now and did not before, the worst first, and what is over."""

@@ -65,9 +65,9 @@ class Alarm:
         self._watch = AlertRules()
         self._webhook = webhook
 
-    def __call__(self, published: PublishedState) -> None:
+    def __call__(self, current: PublishedState) -> None:
         """Look at a change."""
-        for alert in self._watch.alerts(published):
+        for alert in self._watch.alerts(current):
             log.warning(alert.text, extra={"kind": alert.kind, "severity": alert.severity, "subject": alert.subject})
             if self._webhook is not None:
                 self._webhook.send(alert)

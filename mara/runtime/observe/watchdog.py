@@ -21,8 +21,8 @@ log = logging.getLogger("mara.watchdog")
 class Watchdog:
     """Lives with an event loop; started on it, stopped from it."""
 
-    def __init__(self, vitals: EngineMetrics, clock: Clock) -> None:
-        self._vitals = vitals
+    def __init__(self, metrics: EngineMetrics, clock: Clock) -> None:
+        self._metrics = metrics
         self._clock = clock
         self._over = threading.Event()
         self._answered = threading.Event()
@@ -51,7 +51,7 @@ class Watchdog:
                 while not self._answered.wait(BLOCKED_S):
                     if self._over.is_set():
                         return
-            self._vitals.loop_lags.add(self._clock.monotonic_s() - asked_s)
+            self._metrics.loop_lags.add(self._clock.monotonic_s() - asked_s)
 
 
 def _stack_of(thread_id: int) -> str:

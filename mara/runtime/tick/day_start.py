@@ -17,7 +17,7 @@ class DayStart:
     cash_micro_usd: int
 
 
-def dawn_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart | None:
+def day_start_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart | None:
     """The dawn of the day of the last stored tick, before which `world` stands; None before the first.
 
     Raises:
@@ -30,9 +30,9 @@ def dawn_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart | None
     return DayStart(first_tick=first, cash_micro_usd=world.cash_micro_usd - earned)
 
 
-def dawn_after(dawn: DayStart | None, step: Step, grid: TimeGrid) -> DayStart | None:
+def day_start_after(day_start: DayStart | None, step: Step, grid: TimeGrid) -> DayStart | None:
     """The dawn of the day of a settled step, seen from the one known before; None where that day's is not known."""
     first = grid.first_tick_of_day(step.tick)
     if step.tick == first:
         return DayStart(first_tick=first, cash_micro_usd=step.before.cash_micro_usd)
-    return dawn if dawn is not None and dawn.first_tick == first else None
+    return day_start if day_start is not None and day_start.first_tick == first else None

@@ -55,8 +55,8 @@ class OrderBook:
         standing: the world before the next tick that is not worked out yet, and the plan in force.
     """
 
-    def __init__(self, latest: StatePublisher, standing: Callable[[], tuple[World, Plan | None]]) -> None:
-        self._latest = latest
+    def __init__(self, publisher: StatePublisher, standing: Callable[[], tuple[World, Plan | None]]) -> None:
+        self._publisher = publisher
         self._standing = standing
         self._config: RunConfig | None = None
         self._store: Store | None = None
@@ -127,7 +127,7 @@ class OrderBook:
             await _in_thread(store, lambda: store.orders.withdraw(number, tick, reason))
             self._waiting = [order for order in self._waiting if order.number != number]
             self._is_known = True
-            self._latest.set_waiting(len(self._waiting))
+            self._publisher.set_waiting(len(self._waiting))
 
     async def first_answer(self, place: str) -> FirstAnswer | None:
         """What a request that names itself was answered the first time.
@@ -165,7 +165,7 @@ class OrderBook:
         """The tick that took orders is stored."""
         self._waiting = [order for order in self._waiting if order.number not in self._under_way]
         self._taken, self._refused = (), ()
-        self._latest.set_waiting(len(self._waiting))
+        self._publisher.set_waiting(len(self._waiting))
 
     def let_go(self) -> None:
         """The tick that took orders is given up: they wait again."""
@@ -206,7 +206,7 @@ class OrderBook:
             placed = await _in_thread(store, lambda: store.orders.add(*new))
             self._waiting.extend(placed)
             self._is_known = True
-            self._latest.set_waiting(len(self._waiting))
+            self._publisher.set_waiting(len(self._waiting))
         for order in placed:
             log.info("command ordered", extra={"number": order.number, "command": repr(order.command)})
         return placed
@@ -217,11 +217,11 @@ class OrderBook:
         return self._store
 
     def _refuse_standing_still(self) -> None:
-        published = self._latest.read()
-        if published.state in STANDING_STILL:
-            how = STANDING_STILL[published.state]
+        current = self._publisher.read()
+        if current.state in STANDING_STILL:
+            how = STANDING_STILL[current.state]
             raise EngineStopped(
-                f"nothing was ordered, because the engine {how} ({published.reason}): order again when it runs"
+                f"nothing was ordered, because the engine {how} ({current.reason}): order again when it runs"
             )
 
     async def _know(self) -> None:
@@ -232,7 +232,7 @@ class OrderBook:
         found = await _in_thread(store, store.orders.waiting)
         self._waiting = list(found)
         self._is_known = True
-        self._latest.set_waiting(len(self._waiting))
+        self._publisher.set_waiting(len(self._waiting))
 
 
 def possible(

@@ -9,7 +9,7 @@ SLOW_STORE_S: Final = 5.0
 """From which on a tick that is being stored is shown as held up."""
 
 
-async def until_stored(stored: asyncio.Future[None], tick: int, latest: StatePublisher) -> None:
+async def until_stored(stored: asyncio.Future[None], tick: int, publisher: StatePublisher) -> None:
     """Wait until a tick is stored, whoever else gives up waiting.
 
     Raises:
@@ -18,5 +18,5 @@ async def until_stored(stored: asyncio.Future[None], tick: int, latest: StatePub
     done, _ = await asyncio.wait({stored}, timeout=SLOW_STORE_S)
     if not done:
         told = f"tick {tick}: the database has not answered for {SLOW_STORE_S:g} s: see that it runs"
-        latest.mark(EngineState.DEGRADED, told)
+        publisher.mark(EngineState.DEGRADED, told)
     await asyncio.shield(stored)
