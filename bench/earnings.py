@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtests import KnownBounds, compared
 from mara.settings import read_settings
 

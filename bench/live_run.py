@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.simulated_time import SimulatedClock, SimulatedLoop, taking
-from mara.bootstrap import open_run, planner_of, rehearsal_of
+from mara.assembly.runs import open_run, planner_of, rehearsal_of
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.platform import Platform

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.bootstrap import rehearsal_of
+from mara.assembly.runs import rehearsal_of
 from mara.core.contract import TIER_KEYS, Tier, budget_ticks
 from mara.core.events import is_story
 from mara.core.units import MICRO_USD_PER_USD

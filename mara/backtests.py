@@ -6,7 +6,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 import mara
-from mara.assembly import BacktestCase, BacktestOrder, backtest_of
+from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError

@@ -13,20 +13,15 @@ from typing import Any, Final
 import numpy as np
 
 import mara
-from mara.assembly import fleet_for, terms_of
+from mara.assembly.worlds import fleet_for, seeded_feed, terms_of
 from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
 from mara.core.world import RunConfig, first_world
 from mara.errors import ConfigError
-from mara.feeds.base import Feed
 from mara.feeds.files.history_file import History, read_history
-from mara.feeds.replay import ReplayFeed
-from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.draws import RandomStream, generator
-from mara.feeds.synthetic.feed import SyntheticFeed
-from mara.feeds.synthetic.outages import OutageStream
 from mara.optimizers.registry import OPTIMIZERS, optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.worker_pool import WorkerPool
@@ -152,7 +147,7 @@ def portable(settings: Settings) -> Settings:
 
 def fingerprint(settings: Settings, order: StudyOrder) -> str:
     """What must be the same for results to belong together."""
-    history = _history(str(settings.history), settings.trust_units) if settings.history is not None else None
+    history = _history_of(settings)
     fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
     parts = {
         "history": history.sha256 if history is not None else "",
@@ -179,7 +174,7 @@ def _charter_of(scenario: Scenario) -> tuple[RunConfig, int]:
     settings = scenario.settings
     draw = generator(settings.seed, RandomStream.STUDIES, scenario.number)
     seed = int(draw.integers(0, 2**SEED_BITS))
-    history = _history(str(settings.history), settings.trust_units) if settings.history is not None else None
+    history = _history_of(settings)
     start = settings.start
     if history is not None:
         start = history.start + timedelta(hours=int(draw.integers(0, _starts_count(history, scenario.order))))
@@ -197,7 +192,7 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
 
     totals, _ = backtest(
         config,
-        _feed_of(settings, config, seed),
+        seeded_feed(settings, config, seed, _history_of(settings)),
         optimizer_of(policy),
         first_world(config),
         scenario.order.days * day_ticks,
@@ -221,19 +216,6 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
     )
 
 
-def _feed_of(settings: Settings, config: RunConfig, seed: int) -> Feed:
-    if settings.history is None:
-        return SyntheticFeed(config, seed, settings.token_price_usd_per_mtok)
-    return ReplayFeed(
-        config,
-        _history(str(settings.history), settings.trust_units),
-        forecast="persistence",
-        token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
-        availability=OutageStream(config, seed).availability,
-        arrivals=ArrivalStream(config, seed).arrivals,
-    )
-
-
 def _starts_count(history: History, order: StudyOrder) -> int:
     """Hours at which a scenario may begin."""
     hours = history.hour_count
@@ -243,6 +225,11 @@ def _starts_count(history: History, order: StudyOrder) -> int:
             f"{hours / HOURS_PER_DAY:.1f}: give fewer --days, or more history"
         )
     return hours - order.days * HOURS_PER_DAY + 1
+
+
+def _history_of(settings: Settings) -> History | None:
+    """Read the history that the settings name; None for a synthetic world."""
+    return _history(str(settings.history), settings.trust_units) if settings.history is not None else None
 
 
 @lru_cache(maxsize=2)

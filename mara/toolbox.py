@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mara.bootstrap import standing_of
+from mara.assembly.runs import read_only_run
 from mara.core.fleet import site_index
 from mara.core.plan import Plan, Problem
 from mara.core.quote import OutageRecord, QuoteRequest, json_value, plain_of
@@ -243,7 +243,7 @@ class Toolbox:
         """The newest state; what was worked out for an older one is let go."""
         tick = self._reading.next_tick()
         if self._standing is None or self._standing.tick != tick:
-            engine, record = standing_of(self._settings)
+            engine, record = read_only_run(self._settings)
             self._standing, self._inquiry = RunState(tick=engine.world.tick, engine=engine, record=record), None
         return self._standing
 

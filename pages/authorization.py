@@ -101,9 +101,9 @@ class Authorized:
         await _demand(Permission.STEP)
         await settled(self._platform.step(ticks))
 
-    async def set_speed(self, speed_share: float) -> None:
+    async def set_speed(self, speed_factor: float) -> None:
         await _demand(Permission.SPEED)
-        await settled(self._platform.set_speed(speed_share))
+        await settled(self._platform.set_speed(speed_factor))
 
     async def optimize_now(self) -> None:
         await _demand(Permission.OPTIMIZE)

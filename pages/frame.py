@@ -96,8 +96,8 @@ def actions_of(desk: Authorized, publisher: Publisher) -> Actions:
     def pace(deed: Permission, order: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]] | None:
         return None if why_not_here(deed) else lambda: done(order())
 
-    def set_speed(speed_share: float) -> Awaitable[None]:
-        return done(desk.set_speed(speed_share))
+    def set_speed(speed_factor: float) -> Awaitable[None]:
+        return done(desk.set_speed(speed_factor))
 
     async def order_outage(sites: Sequence[str], minutes: float) -> None:
         snapshot = desk.publisher.read().snapshot

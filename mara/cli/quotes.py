@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from mara.bootstrap import standing_of
+from mara.assembly.runs import read_only_run
 from mara.cli.app import app
 from mara.cli.report import show
 from mara.core.quote import Quote, QuoteRequest, plain_of
@@ -36,7 +36,7 @@ def quote(
 
     Without a run, prices are those of its start. What cannot be served has no price, and exits with 2.
     """
-    engine, record = standing_of(read_settings())
+    engine, record = read_only_run(read_settings())
     clock = SystemClock()
     started_s = clock.monotonic_s()
     offer = quote_now(

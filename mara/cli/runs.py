@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
+from mara.assembly.runs import open_run, rehearsal_of
 from mara.backtest_page import html_of
 from mara.backtests import compared, shared_figures
-from mara.bootstrap import open_run, rehearsal_of
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import bars, progress, show, tell_notes, write_page

@@ -20,10 +20,10 @@ from mara.core.snapshot import ShadowGains
 from mara.core.step import advance, observed
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR
 from mara.core.world import RunConfig, World
+from mara.feeds.base import FeedReading
 from mara.optimizers.base import Optimizer
 from mara.optimizers.rolling_horizon import ResumeState
 from mara.optimizers.rolling_lp import RollingLp
-from mara.runtime.feed_reading import FeedReading
 from mara.store.encoding.codec import bytes_of, record_of
 
 RULES: Final = "rules"

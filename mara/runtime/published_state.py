@@ -31,7 +31,7 @@ class PublishedState:
     """What the plan in force was made from; None until a plan has been made since the start."""
     state: EngineState = EngineState.STARTING
     reason: str = ""
-    speed_share: float = 1.0
+    speed_factor: float = 1.0
     """Simulated seconds per real second."""
     advisor: AdvisorSnapshot | None = None
     """None where no advisor was set up."""
@@ -66,8 +66,8 @@ class StatePublisher:
         if (state, reason) != (self._current.state, self._current.reason):
             self._set(state=state, reason=reason)
 
-    def set_speed(self, speed_share: float) -> None:
-        self._set(speed_share=speed_share)
+    def set_speed(self, speed_factor: float) -> None:
+        self._set(speed_factor=speed_factor)
 
     def set_waiting(self, waiting_count: int) -> None:
         if waiting_count != self._current.waiting_count:
@@ -77,19 +77,18 @@ class StatePublisher:
         """Show what the advisor is at."""
         self._set(advisor=advisor)
 
+    def advisor_listener(self) -> Callable[[AdvisorSnapshot], None]:
+        """Return a function that any thread may call to show what the advisor is at, on the running loop."""
+        loop = asyncio.get_running_loop()
+
+        def tell(advisor: AdvisorSnapshot) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and with it everybody who looks
+                loop.call_soon_threadsafe(self.tell, advisor)
+
+        return tell
+
     def _set(self, **changes: object) -> None:
         now = self._current
         self._current = replace(now, version=now.version + 1, **changes)  # type: ignore[arg-type]
         for listen in self._listeners:
             listen(self._current)
-
-
-def teller_of(publisher: StatePublisher) -> Callable[[AdvisorSnapshot], None]:
-    """Shows on the running loop what the advisor is at, from whatever thread it says so."""
-    loop = asyncio.get_running_loop()
-
-    def tell(advisor: AdvisorSnapshot) -> None:
-        with suppress(RuntimeError):  # the loop has ended, and with it everybody who looks
-            loop.call_soon_threadsafe(publisher.tell, advisor)
-
-    return tell

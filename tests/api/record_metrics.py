@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from mara.api.routes.metrics import FleetCollector, metrics_text
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.core.snapshot import Snapshot
 from mara.runtime.observe.alert_rules import AlertRules
 from mara.runtime.observe.engine_metrics import EngineMetrics
@@ -38,7 +38,8 @@ class Scraped:
         self.speed = speed
         self.publisher = StatePublisher()
         self.publisher.set_speed(float(speed))
-        self.metrics = EngineMetrics(last_tick_s=0.0)
+        self.metrics = EngineMetrics()
+        self.metrics.last_tick_s = 0.0
         self.series: dict[str, list[float]] = {}
         self._now_s = 0.0
         self._collector = FleetCollector(self, self, database, lambda: 1)  # type: ignore[arg-type]
@@ -58,7 +59,7 @@ class Scraped:
             self._now_s = float(n * SCRAPE_S)
             self.metrics.last_tick_s = tick * TICK_S / self.speed
             for _ in range(LOOKS_A_SCRAPE):
-                self.metrics.loop_lags.add(LAG_S)
+                self.metrics.loop_lags.observe(LAG_S)
             self.publisher.publish(snapshot)
             for line in metrics_text(self._collector).decode().splitlines():
                 if not line.startswith("#"):

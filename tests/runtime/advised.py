@@ -21,7 +21,8 @@ from mara.optimizers.advisor.evaluator import loads_of
 from mara.optimizers.fallback import WithFallback
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.rules.rules import Rules
-from mara.runtime.advisor.scheduler import AdvisorConfig, AdvisorScheduler
+from mara.runtime.advisor.config import AdvisorConfig
+from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.advisor.stored_budget import SpendLimits
 from mara.store.access.api_usage import ClaudeCalls, RunNote
 from mara.store.store import Store

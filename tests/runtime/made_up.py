@@ -29,6 +29,7 @@ from mara.optimizers.rules.rules import Rules
 from mara.runtime.clock import Clock
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState, StatePublisher
 from mara.runtime.tick.engine import TickEngine
 from mara.store.schema.order_tables import AnswerRow, OpenQuote, Order, OrderOutcome
@@ -39,6 +40,8 @@ from tests import builders
 
 TICK_S = 300.0
 """At speed 1 and five-minute ticks."""
+IMPATIENT = RetryPolicy(first_wait_s=0.001, longest_wait_s=0.004)
+"""Six tries in a moment."""
 
 
 class ManualClock:
@@ -56,6 +59,9 @@ class ManualClock:
 
     def now(self) -> datetime:
         return self.wall
+
+    async def wait(self, duration_s: float) -> None:
+        await asyncio.sleep(duration_s)
 
 
 @dataclass
@@ -206,7 +212,7 @@ class Stage:
         """Move the clock and let the platform look at it."""
         assert isinstance(self.clock, ManualClock)
         self.clock.at_s += seconds
-        self.platform.set_speed(self.platform.publisher.read().speed_share)
+        self.platform.set_speed(self.platform.publisher.read().speed_factor)
         await quiet()
 
 
@@ -216,7 +222,8 @@ def stage(
     store: MemoryStore | None = None,
     missing: range = range(0),
     clock: Clock | None = None,
-    speed_share: float = 1.0,
+    speed_factor: float = 1.0,
+    retry: RetryPolicy = IMPATIENT,
 ) -> Stage:
     """A platform that has not been started."""
     config, kept = builders.config(), store or MemoryStore()
@@ -226,7 +233,7 @@ def stage(
         engine = TickEngine(config=config, feed=feed, optimizer=chosen, horizon_hours=2, world=first_world(config))
         return cast(Store, kept), engine, Planner(chosen, RollingHorizon(Rules()), 60.0, first_patience_s=0.0)
 
-    return Stage(Platform(open_run, StatePublisher(), clock, speed_share), clock, kept, feed, config)
+    return Stage(Platform(open_run, StatePublisher(), clock, speed_factor, retry=retry), clock, kept, feed, config)
 
 
 @asynccontextmanager

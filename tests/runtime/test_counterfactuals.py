@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mara.bootstrap import open_run, platform_of
+from mara.assembly.runs import open_run
+from mara.bootstrap import platform_of
 from mara.core.contract import Tier
 from mara.core.sla import owed_micro_usd
 from mara.core.world import World, first_world

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.core.timegrid import TimeGrid
 from mara.runtime.replay_check import last_shown
 from mara.runtime.tick.engine import simulate

@@ -11,27 +11,21 @@ from pathlib import Path
 import pytest
 
 from mara.api.routes.reads import unreadiness_of
-from mara.bootstrap import open_run, platform_of
+from mara.assembly.runs import open_run
+from mara.bootstrap import platform_of
 from mara.core.commands import Command, Outage
 from mara.core.quote import QuoteRequest
 from mara.errors import CommandError, EngineStopped, StoreBlocked, StoreError
-from mara.runtime.live import platform
 from mara.runtime.live.platform import Platform
 from mara.runtime.published_state import EngineState
 from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
 from mara.store import maintenance
 from mara.toolbox import ListContracts, Toolbox
-from tests.runtime.made_up import TICK_S, MemoryStore, quiet, running, shown_events, stage, until
+from tests.runtime.made_up import IMPATIENT, TICK_S, MemoryStore, quiet, running, shown_events, stage, until
 from tests.store.databases import KINDS, asked, url_of
 
 OUTAGE = Outage(site_id="west", duration_ticks=1)
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.005)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.005)
 
 
 def settings_of(path: Path) -> Settings:
@@ -41,7 +35,7 @@ def settings_of(path: Path) -> Settings:
 @asynccontextmanager
 async def paused(path: Path, ticks: int = 0) -> AsyncIterator[Platform]:
     """A live run that stands still after some ticks."""
-    run = platform_of(settings_of(path))
+    run = platform_of(settings_of(path), IMPATIENT)
     await run.start()
     run.pause()
     try:

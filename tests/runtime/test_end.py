@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from mara.api.routes.reads import unreadiness_of
-from mara.bootstrap import open_run, platform_of
+from mara.assembly.runs import open_run
+from mara.bootstrap import platform_of
 from mara.core.commands import Outage
 from mara.errors import ConfigError, FeedEnded, MaraError, StoreError, StoreRefused
 from mara.runtime.clock import SystemClock
-from mara.runtime.live import platform
-from mara.runtime.live.pace import MAX_SPEED_SHARE
+from mara.runtime.live.pace import MAX_SPEED_FACTOR
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.observe.alert_rules import AlertRules
 from mara.runtime.published_state import EngineState
 from mara.runtime.tick.engine import TickEngine
@@ -32,7 +33,7 @@ south,South,US,30,-97,America/Chicago,ERCOT
 
 def settings_in(folder: Path, **options: object) -> Settings:
     url = f"sqlite:///{folder / 'mara.db'}"
-    return read_settings(env={}, options={"database_url": url, "speed": MAX_SPEED_SHARE, **options})
+    return read_settings(env={}, options={"database_url": url, "speed": MAX_SPEED_FACTOR, **options})
 
 
 def small_history(folder: Path) -> Path:
@@ -72,7 +73,7 @@ async def test_the_tick_under_way_is_stored_before_the_end() -> None:
 
 
 async def test_the_end_comes_at_once_at_full_speed() -> None:
-    here = stage(clock=SystemClock(), speed_share=MAX_SPEED_SHARE)
+    here = stage(clock=SystemClock(), speed_factor=MAX_SPEED_FACTOR)
     await here.platform.start()
     await here.stored(20)
     began = time.monotonic()
@@ -81,10 +82,9 @@ async def test_the_end_comes_at_once_at_full_speed() -> None:
     assert here.stored_ticks == list(range(len(here.stored_ticks)))
 
 
-async def test_the_end_comes_at_once_in_a_pause_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 60.0)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 60.0)
-    here = stage(store=MemoryStore(refusals=[StoreError("disk full")]))
+async def test_the_end_comes_at_once_in_a_pause_after_a_failure() -> None:
+    retry = RetryPolicy(first_wait_s=60.0, longest_wait_s=60.0)
+    here = stage(store=MemoryStore(refusals=[StoreError("disk full")]), retry=retry)
     await here.platform.start()
     await here.in_state(EngineState.DEGRADED)
     await asyncio.wait_for(here.platform.stop(), 1.0)
@@ -223,9 +223,7 @@ async def test_the_end_of_a_feed_is_not_tried_again() -> None:
         assert here.reason == "the history is over"
 
 
-async def test_orders_survive_a_halt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.001)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.002)
+async def test_orders_survive_a_halt() -> None:
     here = stage(store=MemoryStore(refusals=[StoreError("disk full")] * 6))
     async with running(here):
         outage = Outage(site_id="west", duration_ticks=1)

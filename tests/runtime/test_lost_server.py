@@ -13,10 +13,10 @@ from mara.api.routes.reads import unreadiness_of
 from mara.bootstrap import platform_of
 from mara.core.commands import Outage
 from mara.errors import EngineStopped, StoreError
-from mara.runtime.live import platform
+from mara.runtime.live import loop
 from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState
-from mara.runtime.tick import storing
 from mara.settings import read_settings
 from mara.store import maintenance, store
 from mara.store.backends import server_connection
@@ -32,9 +32,7 @@ STEP = 3
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.05)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.05)
-    monkeypatch.setattr(storing, "SLOW_STORE_S", 0.3)
+    monkeypatch.setattr(loop, "SLOW_STORE_S", 0.3)
     monkeypatch.setattr(store, "ANSWER_S", 1.0)
     monkeypatch.setattr(server_connection, "CONNECT_TIMEOUT_S", 2)
 
@@ -47,7 +45,8 @@ def server() -> Server:
 @asynccontextmanager
 async def stepped(url: str) -> AsyncIterator[Platform]:
     """A live run, paused after some ticks."""
-    run = platform_of(read_settings(env={}, options={"database_url": url, "speed": 1.0, "optimizer": "rules"}))
+    settings = read_settings(env={}, options={"database_url": url, "speed": 1.0, "optimizer": "rules"})
+    run = platform_of(settings, RetryPolicy(first_wait_s=0.05, longest_wait_s=0.05))
     await run.start()
     try:
         await on(run, STEP)

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from mara.bootstrap import platform_of
-from mara.errors import StoreBlocked
-from mara.runtime.live import platform
 from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState
 from mara.settings import read_settings
 from mara.store import maintenance
@@ -22,8 +21,6 @@ from tests.store.databases import connected, url_of
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.05)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.05)
     monkeypatch.setattr("mara.store.backends.sqlite_connection.BUSY_TIMEOUT_S", 0.02)
 
 
@@ -32,7 +29,7 @@ async def stepped(folder: Path, ticks: int, *, kind: str = "db") -> AsyncIterato
     """A live run on a real database, paused after some ticks."""
     options = {"database_url": url_of(folder / f"mara.{kind}"), "speed": 1.0, "optimizer": "rules"}
     settings = read_settings(env={}, options=options)
-    run = platform_of(settings)
+    run = platform_of(settings, RetryPolicy(first_wait_s=0.05, longest_wait_s=0.05))
     await run.start()
     try:
         await step(run, ticks)
@@ -89,39 +86,19 @@ async def test_a_database_that_is_taken_away_halts_the_run_at_once_and_what_was_
 
 async def test_a_full_disk_is_shown_reads_go_on_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
     async with stepped(tmp_path, 3) as run:
-        assert run._store is not None
-        pragma(run._store._connection, "max_page_count = 1")  # no more pages than there are
+        store = run._opened.store
+        pragma(store._connection, "max_page_count = 1")  # no more pages than there are
         run.step(200)
         await until(lambda: run.publisher.read().state is EngineState.DEGRADED)
-        await until(lambda: run._tries > 2 * platform.MAX_TRIES)
+        await until(lambda: run.metrics.restarts_count > 2 * RetryPolicy().most_tries)
         assert run.publisher.read().state is EngineState.DEGRADED
         full = run.publisher.read().reason
         assert "disk full at tick" in full
         frozen = shown_tick(run)
         assert len(await run.series(24)) == frozen + 1
-        pragma(run._store._connection, "max_page_count = 1000000")
+        pragma(store._connection, "max_page_count = 1000000")
         await until(lambda: run.publisher.read().state is EngineState.PAUSED, within_s=30.0)
         assert shown_tick(run) == 202
-
-
-async def test_a_disk_that_stays_full_is_waited_for_with_pauses_that_stop_growing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    async with stepped(tmp_path, 1) as run:
-        monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.5)
-        monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 8.0)
-        monkeypatch.setattr(asyncio, "sleep", sleep)
-        for tries in (1, 5, 2_000):
-            run._failed_tick, run._tries = 1, tries - 1
-            await run._recover(StoreBlocked("disk full at tick 1: nothing was lost: free space"))
-        monkeypatch.undo()
-        assert slept == [0.5, 8.0, 8.0]
-        assert "disk full at tick 1" in run.publisher.read().reason
 
 
 async def test_a_server_that_is_away_for_a_while_is_shown_and_gone_on_with(tmp_path: Path) -> None:

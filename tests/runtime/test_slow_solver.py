@@ -55,7 +55,7 @@ def problem_at(tick: int, hours: int = 24) -> Problem:
 
 async def test_with_a_solver_of_twenty_seconds_ticks_start_on_time_and_the_snapshot_says_how_old_the_plan_is() -> None:
     slow = Sluggish(Event())
-    here = stage(optimizer=slow, clock=SystemClock(), speed_share=TICK_S / PERIOD_S)
+    here = stage(optimizer=slow, clock=SystemClock(), speed_factor=TICK_S / PERIOD_S)
     async with running(here):
         await until(lambda: len(here.store.steps) >= TICKS, within_s=TICKS * PERIOD_S * 4)
         begun_s = [here.feed.seen_at_s[tick] for tick in range(TICKS)]
@@ -110,9 +110,7 @@ async def test_optimize_now_works_in_a_pause_and_is_refused_before_the_start() -
         await here.stored(3)
         await here.in_state(EngineState.PAUSED)
         here.platform.optimize_now()
-        planner = here.platform._planner
-        assert planner is not None
-        await _answered(planner)
+        await _answered(here.platform._opened.loop._planner)
         here.platform.step(1)
         await here.stored(4)
     assert [step.plan.book_changes_count for step in here.store.steps] == [0] * 4

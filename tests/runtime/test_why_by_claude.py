@@ -14,7 +14,8 @@ from mara.core.explanation import Explanation
 from mara.core.snapshot import Snapshot
 from mara.errors import CommandError
 from mara.optimizers.advisor.client import Claude
-from mara.runtime.advisor.scheduler import AdvisorConfig, AdvisorScheduler
+from mara.runtime.advisor.config import AdvisorConfig
+from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.advisor.stored_budget import SpendLimits
 from mara.runtime.explain.why import explained
 from mara.runtime.explain.why_by_claude import explained_by_claude

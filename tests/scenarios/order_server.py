@@ -60,8 +60,7 @@ async def order_as_a_page_does(platform: Platform, pause_s: float) -> None:
 
 
 async def fill_the_disk(platform: Platform, fault: str) -> None:
-    assert platform._store is not None
-    connection = platform._store._connection
+    connection = platform._opened.store._connection
     if fault == "checkpoint":
         pragma(connection, f"wal_autocheckpoint = {PAGES_A_CHECKPOINT}")
     if fault == "full":

@@ -106,10 +106,9 @@ async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tm
     with FakeMessages(answer, key="sk-ant-test-canary") as fake:
         async with running(tmp_path, fake.url) as platform:
             plan = await stepped_until(platform, "claude")
-            assert platform._store is not None
             snapshot = platform.publisher.read().snapshot
             assert snapshot is not None
-            stored = loads_of(platform._store.stored_tick(snapshot.tick).plan_step)
+            stored = loads_of(platform._opened.store.stored_tick(snapshot.tick).plan_step)
             asked = np.full(stored.shape, np.nan)
             for cell in answer.rows:
                 asked[int(cell["site_id"][1:]) - 1, LOADS.index(cell["workload"])] = cell["mw"]
@@ -127,11 +126,11 @@ async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tm
             assert sum(cut) <= 1
             assert NONCE in page_of(platform)
             assert any(NONCE in c.text for c in plan.claims)
-            run = ClaudeCalls(platform._store).runs(1)[0]
+            run = ClaudeCalls(platform._opened.store).runs(1)[0]
             assert run.request_id == fake.request_ids[-1]
             assert plan.provenance is not None
             assert plan.provenance.request_ids == (fake.request_ids[-1],)
-            again = replayed(platform._store.reading, snapshot.run_id, snapshot.tick)
+            again = replayed(platform._opened.store.reading, snapshot.run_id, snapshot.tick)
             assert again.differs == (), "a replay needs nobody to ask"
 
 
@@ -141,8 +140,7 @@ async def test_with_nobody_listening_neither_its_words_nor_its_plan_appear(tmp_p
         page = page_of(platform)
         assert NONCE not in page
         assert "AI connection lost" in page
-        assert platform._store is not None
-        assert ClaudeCalls(platform._store).runs(1)[0].message == "AI connection lost"
+        assert ClaudeCalls(platform._opened.store).runs(1)[0].message == "AI connection lost"
 
 
 async def test_no_digit_of_an_answer_reaches_the_page_but_from_the_ledger(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from mara.bootstrap import rehearsal_of
+from mara.assembly.runs import rehearsal_of
 from mara.core.contract import Tier, budget_ticks
 from mara.core.events import is_story
 from mara.core.finance import CREDIT_LINES

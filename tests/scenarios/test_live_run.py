@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.live_run import LEAST_SHARE, earned_usd, lived, settings_for
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.core.snapshot import Snapshot
 from mara.core.units import MICRO_USD_PER_USD
 from mara.runtime.published_state import PublishedState

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from mara.bootstrap import rehearsal_of
+from mara.assembly.runs import rehearsal_of
 from mara.core.arrays import sealed
 from mara.core.contract import Tier
 from mara.core.dispatch import dispatch

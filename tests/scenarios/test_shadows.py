@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from mara.bootstrap import rehearsal_of
+from mara.assembly.runs import rehearsal_of
 from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains, Snapshot
 from mara.core.snapshot_builder import snapshot_of

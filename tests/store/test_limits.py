@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.errors import StoreBlocked, StoreError
 from mara.settings import read_settings
 from mara.store.backends import sqlite_connection, writer_lease

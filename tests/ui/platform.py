@@ -100,8 +100,8 @@ class FakePlatform:
     async def cancel(self, contract_id: str) -> None:
         await self.order(Cancel(contract_id=contract_id))
 
-    def set_speed(self, speed_share: float) -> None:
-        self.publisher.set_speed(speed_share)
+    def set_speed(self, speed_factor: float) -> None:
+        self.publisher.set_speed(speed_factor)
 
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         return series_until(self.tick, hours)

@@ -136,7 +136,7 @@ async def test_a_chosen_speed_reaches_the_platform(screen: Screen) -> None:
     await screen.open()
     screen.user.find(marker="speed-3600").trigger("click")
     await screen.delivery()
-    assert screen.platform.publisher.read().speed_share == 3_600
+    assert screen.platform.publisher.read().speed_factor == 3_600
     assert screen.last("apply")["cells"] == {"speed": "1 h/s"}
 
 

@@ -34,15 +34,25 @@ class AdvisorStatus:
         self._calls: ClaudeCalls | None = None
         self._budget: StoredBudget | None = None
         self._tell: Callable[[AdvisorSnapshot], None] = lambda _: None
+        self._count: Callable[[str], None] = lambda _: None
         self._noted_s = float("-inf")
 
-    def open(self, calls: ClaudeCalls, budget: StoredBudget, tell: Callable[[AdvisorSnapshot], None]) -> None:
+    def open(
+        self,
+        calls: ClaudeCalls,
+        budget: StoredBudget,
+        tell: Callable[[AdvisorSnapshot], None],
+        count: Callable[[str], None],
+    ) -> None:
         """Remember earlier runs, and tell from now on.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        self._calls, self._budget, self._tell = calls, budget, tell
+        self._calls = calls
+        self._budget = budget
+        self._tell = tell
+        self._count = count
         self._runs.extend(_snapshot_of(note) for note in calls.runs(MAX_RUNS))
         self.shown = replace(self.shown, runs=tuple(self._runs))
         self.count_money()
@@ -75,6 +85,7 @@ class AdvisorStatus:
             prompt_version=made.prompt_version,
             cost_micro_usd=round(made.cost_usd * MICRO_USD_PER_USD),
         )
+        self._count(outcome)
         self._runs.appendleft(_snapshot_of(note))
         if self._calls is not None:
             try:

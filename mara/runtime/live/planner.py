@@ -62,7 +62,7 @@ class Planner:
         keeper: of the plan in force.
         deadline_s: real time after which an answer is no longer waited for.
         cancel: gives the optimizer up for good, at the end.
-        twins: planners of worlds beside the live one, by name; they live and end with this one.
+        counterfactuals: planners of worlds beside the live one, by name; they live and end with this one.
         first_patience_s: see `FIRST_PATIENCE_S`.
         begin: has a plan made and returns at once.
     """
@@ -76,7 +76,7 @@ class Planner:
         cancel: Callable[[], None] = lambda: None,
         every_tick: bool = False,
         clock: Clock | None = None,
-        twins: "Mapping[str, Planner] | None" = None,
+        counterfactuals: "Mapping[str, Planner] | None" = None,
         first_patience_s: float = FIRST_PATIENCE_S,
         begin: Begin = in_a_thread,
     ) -> None:
@@ -86,7 +86,7 @@ class Planner:
         self._cancel = cancel
         self._every_tick = every_tick
         self._clock = clock or SystemClock()
-        self._twins = dict(twins or {})
+        self._counterfactuals = dict(counterfactuals or {})
         self._first_patience_s = first_patience_s
         self._start = begin
         self._work: Future[Plan] | None = None
@@ -104,10 +104,10 @@ class Planner:
 
         All are waited for together, and no longer than one.
         """
-        names = [name for name in self._twins if name in beside]
+        names = [name for name in self._counterfactuals if name in beside]
         own, *others = await asyncio.gather(
             self.plan_for(problem, patience),
-            *(self._twins[name].plan_for(beside[name], patience) for name in names),
+            *(self._counterfactuals[name].plan_for(beside[name], patience) for name in names),
         )
         return own, dict(zip(names, others, strict=True))
 
@@ -154,8 +154,8 @@ class Planner:
         if self._answer is not None:
             self._answer.cancel()
         self._cancel()
-        for twin in self._twins.values():
-            twin.close()
+        for planner in self._counterfactuals.values():
+            planner.close()
 
     @property
     def _is_free(self) -> bool:

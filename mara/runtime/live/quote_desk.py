@@ -60,7 +60,7 @@ class QuoteDesk:
         self._orders = orders
         self._store = store
         self._record = record
-        self._turn = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self._asking_count = 0
         self._open: dict[str, tuple[QuoteRequest, Quote]] = {}
         self._made_on: dict[str, _Grounds] = {}  # by the quote's id
@@ -89,7 +89,7 @@ class QuoteDesk:
             raise CommandError(f"{MAX_ASKING} requests wait for their quote already: ask again in a moment")
         self._asking_count += 1
         try:
-            async with self._turn:
+            async with self._one_at_a_time:
                 # Whoever knows a quote may book it at its price: its name must not be guessed, nor come again after a
                 # restart.
                 quote = await self._priced(ask, ticks, f"q-{token_hex(ID_BYTES)}")
@@ -108,7 +108,7 @@ class QuoteDesk:
             CommandError: unknown, expired, taken by another customer, or it does not fit any more.
         """
         name = customer_name(customer)
-        async with self._turn:
+        async with self._one_at_a_time:
             if quote_id not in self._open:
                 taken = await self._stored(partial(self._store.orders.booking, contract_id_of(quote_id)))
                 if taken is not None:
@@ -152,7 +152,7 @@ class QuoteDesk:
             return [(command, b"") for command in made]
 
         if only_look:
-            now = self._orders.present
+            now = self._orders.current
             return exclusions_of(asked, now.world, config, waiting=now.waiting, stored=stored)
         placed = await self._orders.place(announced)
         return tuple(order.command for order in placed if isinstance(order.command, Exclude))
@@ -161,7 +161,7 @@ class QuoteDesk:
         found = self._open.get(quote_id)
         if found is None:
             raise CommandError(f"there is no open quote {quote_id!r}: ask for one, and book it before it expires")
-        tick = self._orders.present.world.tick
+        tick = self._orders.current.world.tick
         if tick >= found[1].expires_tick:
             held, now = self._engine.config.grid.at(found[1].expires_tick), self._engine.config.grid.at(tick)
             raise CommandError(
@@ -247,7 +247,7 @@ class QuoteDesk:
 
     def _problem(self) -> tuple[Problem, CurrentState]:
         """What the next tick will be planned from; asked here, because feeds belong to this thread."""
-        now, engine = self._orders.present, self._engine
+        now, engine = self._orders.current, self._engine
         tick = now.world.tick
         try:
             seen, ahead = engine.feed.observe(tick), engine.feed.forecast(tick, engine.horizon_hours)
@@ -258,7 +258,7 @@ class QuoteDesk:
 
     def _still_holds(self, quote: Quote) -> bool:
         """Whether an offer would be judged as it was: within the hour, with the same machines up and promises made."""
-        then, now = self._made_on.get(quote.id), self._orders.present
+        then, now = self._made_on.get(quote.id), self._orders.current
         if then is None or now.world.tick - quote.made_tick >= self._engine.config.grid.ticks_per_hour:
             return False
         return then == self._grounds(now)

@@ -51,7 +51,7 @@ class Watchdog:
                 while not self._answered.wait(BLOCKED_S):
                     if self._over.is_set():
                         return
-            self._metrics.loop_lags.add(self._clock.monotonic_s() - asked_s)
+            self._metrics.loop_lags.observe(self._clock.monotonic_s() - asked_s)
 
 
 def _stack_of(thread_id: int) -> str:

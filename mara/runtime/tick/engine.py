@@ -11,12 +11,11 @@ from mara.core.snapshot import ShadowGains, Snapshot
 from mara.core.snapshot_builder import snapshot_of
 from mara.core.step import Step, advance, observed
 from mara.core.world import RunConfig, World
-from mara.feeds.base import Feed
+from mara.feeds.base import Feed, FeedReading, read_feed
 from mara.optimizers.base import Optimizer
 from mara.optimizers.rolling_horizon import ResumeState
 from mara.optimizers.rolling_lp import RollingLp
 from mara.runtime.counterfactuals import CounterfactualRuns, CounterfactualStep
-from mara.runtime.feed_reading import FeedReading
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.run_totals import RunTotals
 from mara.runtime.tick.day_start import DayStart, day_start_after
@@ -70,8 +69,7 @@ class TickEngine:
         Raises:
             FeedError: the feed has nothing for this tick.
         """
-        tick = self.world.tick
-        return FeedReading(observation=self.feed.observe(tick), forecast=self.feed.forecast(tick, self.horizon_hours))
+        return read_feed(self.feed, self.world.tick, self.horizon_hours)
 
     def problem(self, reading: FeedReading) -> Problem:
         """What an optimizer may look at now."""

@@ -24,6 +24,7 @@ from mara.store.write.orders import FirstAnswer, NewOrder, Outcome, WaitingOrder
 
 MAX_WAITING: Final = 1_000
 """Orders that may wait for a tick."""
+NOT_OPEN: Final = "the engine has not been started, or is ending: order when it runs"
 STANDING_STILL: Final = {
     EngineState.DEGRADED: "is degraded",
     EngineState.HALTED: "has halted",
@@ -48,18 +49,26 @@ Make = Callable[[CurrentState], Sequence[tuple[Command, bytes]]]
 """Commands as things stand, and what to tell whoever repeats them; raises CommandError where that is impossible."""
 
 
-class OrderBook:
-    """Open while a run is; all methods belong to the event loop's thread.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _OrderedRun:
+    """The run that orders go to.
 
-    Args:
-        standing: the world before the next tick that is not worked out yet, and the plan in force.
+    Attributes:
+        position: the world before the next tick that is not computed yet, and the plan in force.
     """
 
-    def __init__(self, publisher: StatePublisher, standing: Callable[[], tuple[World, Plan | None]]) -> None:
+    store: Store
+    config: RunConfig
+    position: Callable[[], tuple[World, Plan | None]]
+
+
+class OrderBook:
+    """Takes orders while a run is open. All methods belong to the event loop's thread."""
+
+    def __init__(self, publisher: StatePublisher) -> None:
         self._publisher = publisher
-        self._standing = standing
-        self._config: RunConfig | None = None
-        self._store: Store | None = None
+        self._run: _OrderedRun | None = None
+        self._is_open = False
         self._one_at_a_time = asyncio.Lock()
         self._waiting: list[WaitingOrder] = []
         self._taken: tuple[WaitingOrder, ...] = ()  # by the tick under way
@@ -67,24 +76,28 @@ class OrderBook:
         self._is_known = False  # whether `_waiting` is what the store has
         self._work: set[asyncio.Task[tuple[WaitingOrder, ...]]] = set()  # nobody else may hold on to them
 
-    async def open(self, store: Store, config: RunConfig) -> None:
-        """Find the orders again that wait.
+    async def open(self, store: Store, config: RunConfig, position: Callable[[], tuple[World, Plan | None]]) -> None:
+        """Find the orders again that wait, and take new ones.
+
+        Args:
+            position: gives the world before the next tick that is not computed yet, and the plan in force.
 
         Raises:
             StoreError: they cannot be read.
         """
-        self._store, self._config = store, config
+        self._run = _OrderedRun(store=store, config=config, position=position)
+        self._is_open = True
         await self._know()
 
     async def close(self) -> None:
         """Take no more orders; one that is being written down is still confirmed. Harmless when repeated."""
         async with self._one_at_a_time:
-            self._store = None
+            self._is_open = False
 
     @property
-    def present(self) -> CurrentState:
+    def current(self) -> CurrentState:
         """Where a new order would find the run: the tick under way counts as done."""
-        world, plan = self._standing()
+        world, plan = self._given_to().position()
         under_way = self._under_way
         waiting = tuple(order.command for order in self._waiting if order.number not in under_way)
         return CurrentState(world=world, waiting=waiting, plan=plan)
@@ -123,7 +136,7 @@ class OrderBook:
             if number in self._under_way or all(order.number != number for order in self._waiting):
                 raise CommandError(f"order {number} does not wait: only what waits can be withdrawn")
             self._is_known = False
-            tick = self._standing()[0].tick
+            tick = self._given_to().position()[0].tick
             await _in_thread(store, lambda: store.orders.withdraw(number, tick, reason))
             self._waiting = [order for order in self._waiting if order.number != number]
             self._is_known = True
@@ -151,8 +164,8 @@ class OrderBook:
         """Have `work` make a tick of the orders that wait: nothing is ordered meanwhile."""
         async with self._one_at_a_time:
             await self._know()
-            assert self._config is not None
-            good, refused = possible(tuple(self._waiting), self._standing()[0], self._config)
+            run = self._given_to()
+            good, refused = possible(tuple(self._waiting), run.position()[0], run.config)
             made = work(tuple(order.command for order in good))
             self._taken, self._refused = good, refused
             return made
@@ -189,14 +202,13 @@ class OrderBook:
             if known:
                 return known
             await self._know()
-            assert self._config is not None
-            now = self.present
+            config, now = self._given_to().config, self.current
             made = make(now)
             if len(self._waiting) + len(made) > MAX_WAITING:
                 raise CommandError(f"{MAX_WAITING} orders are waiting: let the engine go on first")
             for n, (command, _) in enumerate(made):
                 before = (*now.waiting, *(other for other, _ in made[:n]))
-                refuse_impossible(command, before, now.world, self._config)
+                refuse_impossible(command, before, now.world, config)
             tick = now.world.tick
             new = [
                 NewOrder(command=signed(command), ordered_tick=tick, answer=answer, repeat_key=repeat_key)
@@ -211,10 +223,15 @@ class OrderBook:
             log.info("command ordered", extra={"number": order.number, "command": repr(order.command)})
         return placed
 
+    def _given_to(self) -> _OrderedRun:
+        if self._run is None:
+            raise EngineStopped(NOT_OPEN)
+        return self._run
+
     def _open_store(self) -> Store:
-        if self._store is None:
-            raise EngineStopped("the engine has not been started, or is ending: order when it runs")
-        return self._store
+        if not self._is_open:
+            raise EngineStopped(NOT_OPEN)
+        return self._given_to().store
 
     def _refuse_standing_still(self) -> None:
         current = self._publisher.read()
@@ -226,9 +243,9 @@ class OrderBook:
 
     async def _know(self) -> None:
         """Read what waits, unless that is known."""
-        if self._is_known or self._store is None:
+        if self._is_known or not self._is_open:
             return
-        store = self._store
+        store = self._given_to().store
         found = await _in_thread(store, store.orders.waiting)
         self._waiting = list(found)
         self._is_known = True
