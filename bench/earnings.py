@@ -116,7 +116,7 @@ def _figures(load: Load, options: argparse.Namespace) -> Iterator[tuple[Row, dic
             forecast=row.forecast,
         )
         (result,) = compared(settings, order, (row.policy,), with_bound=True, known=known)
-        yield row, result.figures
+        yield row, dict(result.figures)
 
 
 def _day(text: str) -> datetime:

@@ -66,7 +66,7 @@ def month(seed: int, optimizer: str, days: int) -> tuple[object, ...]:
         misses += int(np.count_nonzero(~step.report.good & (book.tier == Tier.PREMIUM)))
         story += sum(is_story(event) for event in result.events)
         engine.world = step.world
-    rests, dt_h = totals.rests, engine.config.grid.dt_h
+    rests, dt_h = totals.scheduled_off, engine.config.grid.dt_h
     cells = [
         f"{value:.2f}" if n == 0 else f"{value:.0f}"
         for tier in (Tier.STANDARD, Tier.FLEXIBLE)

@@ -201,13 +201,13 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
     )
     report = totals.report()
     daily[-1] += int(totals.lines_micro_usd.sum()) - sum(daily)  # credits that fell due with the last tick
-    sla: Any = report["sla"]
+    sla = report["sla"]
     return ScenarioResult(
         number=scenario.number,
         policy=policy,
         profit_usd=sum(daily) / MICRO_USD_PER_USD,
-        emissions_t=float(report["emissions_t"]),  # type: ignore[arg-type]
-        credits_usd=sum(float(tier["credits_usd"]) for tier in sla.values()),
+        emissions_t=report["emissions_t"],
+        credits_usd=sum(tier["credits_usd"] for tier in sla.values()),
         availability_share={
             tier: figures["availability_share"] if figures["promised_mwh"] > 0.0 else None
             for tier, figures in sla.items()

@@ -19,7 +19,7 @@ from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
 from mara.runtime.clock import SystemClock
 from mara.runtime.observe.log import open_log
 from mara.runtime.replay_check import replayed
-from mara.runtime.run_totals import RunTotals
+from mara.runtime.run_totals import RunTotals, SimulationExtras
 from mara.runtime.tick.engine import simulate as run_simulation
 from mara.settings import read_settings
 from mara.store.read.read_model import ReadModel
@@ -89,12 +89,14 @@ def simulate(
     show(report, as_json=as_json)
 
 
-def _extras(totals: RunTotals, before: ShadowGains | None, after: ShadowGains | None) -> dict[str, object]:
-    """What a simulation reports beside the backtest's fields; gains over the ticks run, USD."""
+def _extras(totals: RunTotals, before: ShadowGains | None, after: ShadowGains | None) -> SimulationExtras:
+    """Work out a simulation's own figures; gains over the ticks run [USD]."""
     beside: dict[str, float | None] = dict.fromkeys(SHADOW_GAINS)
     if before is not None and after is not None:
         beside = {name: getattr(after, f"{name}_usd") - getattr(before, f"{name}_usd") for name in SHADOW_GAINS}
-    return totals.extras() | {"gains": totals.gains_usd() | beside}
+    extras = totals.extras()
+    extras["gains"] |= beside
+    return extras
 
 
 @app.command()

@@ -123,7 +123,7 @@ import numpy as np
 from tests import builders
 from mara.core.world import first_world
 from mara.optimizers.registry import asked_of, optimizer_of
-from mara.runtime.live.planner import Patience, Planner
+from mara.runtime.live.planner import WaitLimits, Planner
 
 def problem():
     sites = tuple(builders.site(f"s{n}") for n in range(100))
@@ -134,7 +134,7 @@ def problem():
 async def main():
     asked = asked_of(optimizer_of("lp", deadline_s=300.0))
     planner = Planner(asked.optimizer, asked.keeper, 300.0, cancel=asked.cancel, first_patience_s=0.0)
-    await planner.plan_for(problem(), Patience(wait_s=0.03))
+    await planner.plan_for(problem(), WaitLimits(wait_s=0.03))
     await asyncio.sleep(1.0)
     assert not planner.is_idle, "the solver was too quick for this test"
     planner.close()

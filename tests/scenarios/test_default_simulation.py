@@ -123,8 +123,8 @@ def test_no_premium_tick_is_lost_that_any_packing_of_whole_contracts_would_have_
 def test_contracts_are_not_stopped_more_than_once_a_day_or_for_less_than_half_an_hour(month: Month) -> None:
     sla = month.totals.report()["sla"]
     for tier in ("standard", "flexible"):
-        assert sla[tier]["stops_per_contract_day"] <= 0.9  # type: ignore[index]
-        assert sla[tier]["median_rest_minutes"] >= 30.0  # type: ignore[index]
+        assert sla[tier]["stops_per_contract_day"] <= 0.9
+        assert sla[tier]["median_rest_minutes"] >= 30.0
 
 
 def test_no_window_is_broken_by_a_few_ticks_after_its_budget_was_spent_on_purpose(month: Month) -> None:

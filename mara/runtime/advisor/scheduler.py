@@ -265,7 +265,7 @@ class AdvisorScheduler:
 
     def _refused(self, refusal: AdviceError) -> str:
         """Take a failure in; a model that is gone turns the advisor off for good."""
-        if str(refusal) == RETIRED:
+        if self._service is not None and self._service.is_retired:
             self._off = RETIRED
         message = self._breaker.tripped(refusal)
         log.warning("no advice", extra={"reason": message, "detail": refusal.detail})

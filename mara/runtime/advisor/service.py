@@ -25,11 +25,15 @@ class ClaudeService:
     Args:
         new_client: makes the client of one conversation.
         on_notice: told what operators should know of the model, such as its end.
+
+    Attributes:
+        is_retired: whether the service has said that the model is gone for good.
     """
 
     def __init__(
         self, new_client: Callable[[], Client], budget: StoredBudget, on_notice: Callable[[str], None]
     ) -> None:
+        self.is_retired = False
         self._new_client = new_client
         self._budget = budget
         self._on_notice = on_notice
@@ -93,9 +97,13 @@ class ClaudeService:
     async def _look_up_by(self, client: Client) -> None:
         if self._is_known:
             return
-        life = await client.lifecycle()
-        if life.stage == "retired":
-            raise AdviceError(RETIRED)
+        try:
+            life = await client.lifecycle()
+            if life.stage == "retired":
+                raise AdviceError(RETIRED)
+        except AdviceError as refusal:
+            self.is_retired = str(refusal) == RETIRED
+            raise
         self._is_known = True
         if life.stage == "deprecated":
             when = f"on {life.retires_at:%d %B %Y}" if life.retires_at else "at a date not yet told"
