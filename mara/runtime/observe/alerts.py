@@ -48,13 +48,13 @@ class Webhook:
 
 def _post(url: str, body: bytes) -> str:
     """Post JSON; return why it was not taken, empty where it was. A redirect is not followed."""
-    import httpx2  # heavy, and needed by few: imported in the thread that posts
+    import httpx  # heavy, and needed by few: imported in the thread that posts
 
     headers = {"content-type": "application/json"}
     try:
-        with httpx2.stream("POST", url, content=body, headers=headers, timeout=POST_TIMEOUT_S) as answer:
+        with httpx.stream("POST", url, content=body, headers=headers, timeout=POST_TIMEOUT_S) as answer:
             answer.raise_for_status()
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         return " ".join(str(error).split()) or type(error).__name__
     return ""
 
