@@ -1,4 +1,4 @@
-"""Policies side by side over one stretch of history, with the bound of what any could have earned."""
+"""Policies side by side over one stretch of history, with their bound."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,10 @@ class Progress:
 
 
 class SharedFigures(RunFigures):
-    """Figures of a run with its size, speed and origin; bounds are None where they were not asked for."""
+    """Figures of a run with its size, speed and origin.
+
+    Those of the bound are None where it was not asked for.
+    """
 
     sites: int
     lp_profit_usd: float | None
@@ -232,7 +235,7 @@ def _months(
     tell: OnProgress,
     stop_if_cancelled: Callable[[], None],
 ) -> tuple[MonthBound, ...]:
-    """Find the bounds of a run's months, or take them from a run with the same promises."""
+    """Find the bounds of a run's months, once for runs with the same promises."""
 
     def on_month(done: int) -> None:
         tell(Progress(what=BOUND, done=done, total=len(chapters)))

@@ -1,4 +1,7 @@
-"""The only file that knows which real thing stands behind each protocol of the live platform."""
+"""The real things behind the protocols of the live platform.
+
+No other file knows them all.
+"""
 
 from contextlib import suppress
 from pathlib import Path
@@ -51,7 +54,9 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
 
 
 def set_aside(settings: Settings) -> str | None:
-    """Keep the stored run beside a new, empty database; return its new path, None where nothing was stored.
+    """Keep the stored run beside a new, empty database.
+
+    Returns its new path; None where nothing was stored.
 
     Raises:
         StoreRefused: another process writes it, or it cannot be set aside.
@@ -60,7 +65,9 @@ def set_aside(settings: Settings) -> str | None:
 
 
 def people_of(settings: Settings) -> UserStore:
-    """Open the users of the run's database, which is made or upgraded first where need be.
+    """Open the users of the run's database.
+
+    It is made or upgraded first where need be.
 
     Raises:
         ConfigError, StoreError: the database cannot be used.

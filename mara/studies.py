@@ -1,4 +1,4 @@
-"""Many possible months: what a policy earns, and risks, over seeded scenarios of prices, outages and demand."""
+"""Studies: profit and risk of policies over many seeded scenarios."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +35,10 @@ QUANTILES: Final = {"p5": 0.05, "p50": 0.50, "p95": 0.95}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyOrder:
-    """What is asked for. The answer depends on nothing else, and not on where it is worked out."""
+    """The request for a study.
+
+    The answer depends on nothing else, and not on where it is worked out.
+    """
 
     scenarios: int
     days: int
@@ -53,7 +56,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
-    """What one policy came to in one scenario.
+    """The outcome of one policy in one scenario.
 
     Attributes:
         availability_share: good ticks of those that count, by tier; None where nothing was promised.
@@ -77,7 +80,9 @@ def study(
     journal: Path | None = None,
     on_done: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Work every scenario out and sum them up; with a journal, go on from what it holds.
+    """Work out every scenario and sum them up.
+
+    With a journal, go on from what it holds.
 
     Raises:
         ConfigError, FeedError: an order, history or journal that cannot be used.
@@ -118,13 +123,16 @@ def refuse_unusable(settings: Settings, order: StudyOrder) -> None:
 
 
 def outcomes_of(scenario: Scenario) -> tuple[ScenarioResult, ...]:
-    """Every policy over one scenario; a pure function of it and of the history's files."""
+    """Run every policy over one scenario.
+
+    A pure function of it and of the history's files.
+    """
     config, seed = _charter_of(scenario)
     return tuple(_outcome(scenario, policy, config, seed) for policy in scenario.order.policies)
 
 
 def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[ScenarioResult]]) -> dict[str, Any]:
-    """The figures of a study: quantiles over its scenarios, by policy."""
+    """Sum a study up: quantiles over its scenarios, by policy."""
     return {
         "history": str(settings.history) if settings.history is not None else None,
         "scenarios": order.scenarios,
@@ -137,7 +145,7 @@ def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[S
 
 
 def portable(settings: Settings) -> Settings:
-    """Settings as workers get them: paths that hold from anywhere, and no secrets."""
+    """Copy settings for workers: paths that hold from anywhere, no secrets."""
     secrets = {"anthropic_api_key": None, "storage_secret": None, "webhook_url": None}
     history = settings.history.absolute() if settings.history is not None else None
     file = Path(settings.fleet)
@@ -146,7 +154,7 @@ def portable(settings: Settings) -> Settings:
 
 
 def fingerprint(settings: Settings, order: StudyOrder) -> str:
-    """What must be the same for results to belong together."""
+    """Hash all that must be the same for results to belong together."""
     history = _history_of(settings)
     fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
     parts = {
@@ -165,12 +173,12 @@ def fingerprint(settings: Settings, order: StudyOrder) -> str:
 
 
 def _text_of(value: object) -> str:
-    """All of it: numpy leaves digits and rows out of a long array's own text."""
+    """Write out a whole value: numpy leaves digits and rows out of its text."""
     return repr(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
 def _charter_of(scenario: Scenario) -> tuple[RunConfig, int]:
-    """Where and when a scenario plays, and the seed of its chances."""
+    """Draw where and when a scenario plays, and the seed of its chances."""
     settings = scenario.settings
     draw = generator(settings.seed, RandomStream.STUDIES, scenario.number)
     seed = int(draw.integers(0, 2**SEED_BITS))
@@ -217,7 +225,7 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
 
 
 def _starts_count(history: History, order: StudyOrder) -> int:
-    """Hours at which a scenario may begin."""
+    """Count the hours at which a scenario may begin."""
     hours = history.hour_count
     if hours < order.days * HOURS_PER_DAY:
         raise ConfigError(
@@ -234,7 +242,7 @@ def _history_of(settings: Settings) -> History | None:
 
 @lru_cache(maxsize=2)
 def _history(folder: str, trusts_units: bool) -> History:
-    """Read once by each worker."""
+    """Read a history once in each worker."""
     return read_history(Path(folder), trusts_units=trusts_units)
 
 

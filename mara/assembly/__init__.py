@@ -1,1 +1,1 @@
-"""Runs put together from settings: worlds, feeds and optimizers, shared by all that advance one."""
+"""Runs put together from settings: worlds, feeds and optimizers."""

@@ -1,4 +1,4 @@
-"""Backtests put together from settings: a stretch of history, its demand, and who plans."""
+"""Backtests put together from settings: history, demand and optimizer."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,4 +1,7 @@
-"""Runs put together from settings: begun, resumed, looked at, or rehearsed without a database."""
+"""Runs put together from settings.
+
+They are begun, resumed, only looked at, or rehearsed without a database.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -74,7 +77,7 @@ def reload_run(settings: Settings, store: Store) -> TickEngine:
 
 
 def rehearsal_of(settings: Settings) -> TickEngine:
-    """Build an engine at the start of the run that the settings describe; nothing is remembered.
+    """Build an engine at the start of a run that nobody remembers.
 
     Raises:
         ConfigError, FeedError: no such optimizer, fleet or world.
@@ -113,7 +116,7 @@ def read_only_run(settings: Settings) -> tuple[TickEngine, OutageRecord]:
 def planner_of(
     settings: Settings, engine: TickEngine, advisor: AdvisorScheduler | None, clock: Clock, begin: Begin = in_a_thread
 ) -> Planner:
-    """Build the planner of a live run, and one for the world beside it without error budgets to spend."""
+    """Build the planners of a live run and of the world without error budgets."""
     own = asked_of(engine.optimizer, spends_budgets=settings.sla_flexibility)
     frugal = engine.counterfactuals.optimizer(NO_BUDGETS) if engine.counterfactuals is not None else None
     beside = {} if frugal is None else {NO_BUDGETS: asked_of(frugal, spends_budgets=False)}
@@ -142,7 +145,7 @@ def _engine_in(store: Store, settings: Settings, outside: Outside, deadline_s: f
 def _engine_of(
     settings: Settings, outside: Outside, world: World, parts: Mapping[str, bytes], deadline_s: float
 ) -> TickEngine:
-    """Build the engine where a run stands, with its plan in force and the worlds beside it as they were kept."""
+    """Build the engine where a run stands, with all that was kept beside its world."""
     spends, name = settings.sla_flexibility, settings.optimizer
     optimizer = optimizer_of(name, spends_budgets=spends, deadline_s=deadline_s)
     if isinstance(optimizer, RollingLp) and PLAN in parts:

@@ -51,7 +51,9 @@ def terms_of(settings: Settings) -> Terms:
 
 
 def fleet_for(name: str | None, history: History | None) -> Fleet:
-    """Read the named fleet; without a name the history's own sites, or the default fleet.
+    """Read the named fleet.
+
+    Without a name it is the history's own sites, or the default fleet.
 
     Raises:
         ConfigError, FeedInvalid: the fleet or the history's sites cannot be read.
@@ -73,7 +75,7 @@ def history_of(settings: Settings) -> History | None:
 
 
 def outside_of(settings: Settings) -> Outside:
-    """Build the world that the settings ask for: a replayed history, or a synthetic one.
+    """Build the world that the settings ask for: replayed or synthetic.
 
     Raises:
         ConfigError, FeedError: the fleet, the history or the start cannot be used.
@@ -106,7 +108,7 @@ def seeded_feed(
     forecast: ForecastKind = "persistence",
     arrivals: Callable[[int], tuple[ContractRequest, ...]] | None = None,
 ) -> Feed:
-    """Build a synthetic feed, or a replay of a history with seeded outages and requests.
+    """Build a synthetic feed, or a replay with seeded outages and requests.
 
     Args:
         forecast: the kind of a replay's forecasts.
@@ -125,7 +127,7 @@ def seeded_feed(
 
 
 def served(config: RunConfig, feed: Feed, history: History, demand: Demand, *notes: str) -> Outside:
-    """Put a replayed world together with the contracts that are live from its beginning."""
+    """Put a replayed world together with the contracts that it begins with."""
     world = opened(first_world(config), demand.contracts, config)
     said = (*demand.notes, *(note for note in notes if note))
     return Outside(config=config, feed=feed, history=history, world=world, notes=said)

@@ -1,4 +1,4 @@
-"""Read-only tools for assistants that speak the Model Context Protocol, over stdio: mcp."""
+"""The command `mcp`: read-only tools for assistants, over stdio."""
 
 import asyncio
 import json
@@ -29,7 +29,10 @@ def serve() -> None:
 
 
 async def _serve(toolbox: Toolbox) -> None:
-    """Until stdin ends. One call is answered at a time: the solver has one thread, and so has the toolbox."""
+    """Answer one call at a time until stdin ends.
+
+    The solver has one thread, and so has the toolbox.
+    """
     from mcp.server.context import ServerRequestContext
     from mcp.server.lowlevel import Server
     from mcp.server.stdio import stdio_server

@@ -1,4 +1,4 @@
-"""What a contract would cost as the stored run stands: quote."""
+"""The command `quote`: the price of a contract as the stored run stands."""
 
 from typing import Annotated, Any, Literal
 
@@ -51,7 +51,7 @@ def quote(
 
 
 def _summary(offer: Quote, plain: dict[str, Any]) -> dict[str, Any]:
-    """What a person wants of it."""
+    """Summarise an offer: its terms, its price, its risk, or why there is none."""
     landing, risk = offer.landing, offer.risk
     said: dict[str, Any] = {name: plain[name] for name in ("tier", "power_mw", "duration_h", "starts_at", "ends_at")}
     if not offer.refusal:

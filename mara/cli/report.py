@@ -1,4 +1,4 @@
-"""Output of commands: one JSON object, or the same for people; and the progress bar."""
+"""Output of commands: one JSON object, or text for people; progress bars."""
 
 import json
 import sys
@@ -24,7 +24,9 @@ MOST_UPDATES = 200
 
 
 def show(report: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print a report: one JSON object, a table on a terminal, or aligned lines elsewhere.
+    """Print a report: one JSON object, a table on a terminal, or aligned lines.
+
+    Its notes have been told on stderr.
 
     Its notes have been told on stderr.
     """
@@ -75,7 +77,7 @@ def write_page(page: str, path: Path) -> None:
 
 @contextmanager
 def bars() -> Iterator[OnProgress | None]:
-    """Draw a bar for each piece of work, on stderr while it is a terminal; elsewhere none."""
+    """Draw a bar for each piece of work, on stderr where it is a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -92,7 +94,9 @@ def bars() -> Iterator[OnProgress | None]:
 
 @contextmanager
 def progress(what: str, ticks: int) -> Iterator[Callable[[int], None] | None]:
-    """Draw a bar on stderr while it is a terminal; call it with each tick that is done.
+    """Draw a bar on stderr where it is a terminal.
+
+    Call what is yielded with each tick that is done; elsewhere None is.
 
     Elsewhere there is none.
     """

@@ -34,7 +34,7 @@ SHADOW_GAINS = (
     "optimizer_vs_static_breakeven",
     "optimizer_vs_static",
 )
-"""Measured against worlds that ran beside."""
+"""Gains measured against the counterfactual worlds."""
 BACKTEST_TICK_MINUTES = 60
 """Histories are hourly."""
 
@@ -118,7 +118,7 @@ def backtest(
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
-    """What a policy would have earned on a stretch of history."""
+    """Run a policy over a stretch of history."""
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
     settings = read_settings(
         options={**options, "horizon_hours": horizon_hours}, own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES}

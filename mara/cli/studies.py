@@ -1,4 +1,4 @@
-"""The command that asks what may come: study."""
+"""The command `study`: profit and risk over many scenarios."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from mara.studies import MAX_DAYS, MAX_SCENARIOS, StudyOrder
 from mara.studies import study as run_study
 
 DEFAULT_POLICY = "rules"
-"""Thousands of scenarios want a quick one; name `lp` where its minutes are worth it."""
+"""Default policy, a quick one; name `lp` where its minutes are worth it."""
 
 
 @app.command()
@@ -39,7 +39,7 @@ def study(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """What may be earned and risked, over many scenarios."""
+    """Work out profit and risk over many scenarios."""
     options = {"history": history, "fleet": fleet, "seed": seed, "horizon_hours": horizon_hours}
     settings = read_settings(options={**options, "tick_minutes": tick_minutes})
     refuse_homeless(keep, "--keep")

@@ -1,5 +1,7 @@
-"""Worlds beside the live one: the same weather, prices, requests and orders under other planners, so that what the
-optimizer and the error budgets earn are measured differences of profit, and never estimates.
+"""Counterfactual worlds: the live run's inputs under other optimizers.
+
+They have the same weather, prices, requests and orders, so that the gains of the optimizer and of the error budgets are
+measured differences of profit, and never estimates.
 
 Five companions run along: under the rules, under the two static baselines, and under the live optimizer and the rules
 that may leave nobody unserved inside an error budget. All are compared by cash less the credits that they owe so far,
@@ -33,14 +35,17 @@ NO_BUDGETS: Final = "no-budgets"
 RULES_NO_BUDGETS: Final = "rules-no-budgets"
 MARKS: Final = "shadow marks"
 MAX_SITES: Final = 100
-"""Larger fleets run without worlds beside them: their baselines alone would take ten times as long as the run."""
+"""Largest fleet with counterfactuals.
+
+Beyond it the baselines alone would take ten times as long as the run.
+"""
 BOOK: Final = frozenset({"book"})
-"""Who is let in does not depend on who plans: all worlds share the live one's book."""
+"""Parts shared with the live world: admission does not depend on planning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ComparisonStart:
-    """When the comparison began, and what all worlds were worth at the start of the simulated day (UTC).
+    """The beginning of the comparison, and the worth of all worlds at day start.
 
     Cash less credits owed.
     """
@@ -54,7 +59,7 @@ class ComparisonStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CounterfactualStep:
-    """Where all stand after a tick that is not stored yet.
+    """The counterfactual worlds after a tick that is not stored yet.
 
     Attributes:
         worlds: of the companions that are not the live world, by name.
@@ -70,7 +75,9 @@ class CounterfactualStep:
 
 
 class CounterfactualRuns:
-    """The companions of a run. `ahead` computes their next tick; `keep` makes it the present.
+    """The counterfactual worlds of a run.
+
+    `ahead` computes their next tick; `keep` makes it the present.
 
     Args:
         optimizers: of each companion by name; None where the live optimizer plans just so.
@@ -97,11 +104,11 @@ class CounterfactualRuns:
         self._stored_memories: dict[str, ResumeState] = {}
 
     def optimizer(self, name: str) -> Optimizer | None:
-        """Who plans the companion of that name; None where it is the live world."""
+        """Return a world's optimizer; None where it is the live world."""
         return self._optimizers.get(name)
 
     def problems(self, reading: FeedReading) -> dict[str, Problem]:
-        """What each companion's optimizer may look at now, but for those that are the live world."""
+        """Build the planning problem of each world that is not the live one."""
         return {name: self._problem(world, reading) for name, world in self._worlds.items()}
 
     def ahead(
@@ -113,7 +120,7 @@ class CounterfactualRuns:
         *,
         is_planned: bool = True,
     ) -> CounterfactualStep:
-        """Every companion a tick on, beside the live world after it; nothing is kept yet.
+        """Advance every world by a tick beside the live one; nothing is kept yet.
 
         `plans` were made elsewhere, by name; who is not among them plans here and now. `is_planned` says whether those
         who plan with a solver had a plan to follow: before the first one nothing is compared.
@@ -137,7 +144,7 @@ class CounterfactualRuns:
         return CounterfactualStep(live=live, worlds=worlds, marks=marks, parts=parts, memories=memories)
 
     def keep(self, ahead: CounterfactualStep) -> None:
-        """Go on from there, once it is stored."""
+        """Go on from a step, once it is stored."""
         self._live, self._marks = ahead.live, ahead.marks
         if MARKS in ahead.parts:
             self._is_waiting, self._stored_marks = False, ahead.marks
@@ -145,7 +152,7 @@ class CounterfactualRuns:
         self._stored_memories |= ahead.memories
 
     def gains(self) -> ShadowGains:
-        """What the live run earned more than each companion."""
+        """Work out the live run's gain over each world."""
         live_micro_usd = _net_micro_usd(self._live)
         since = {name: live_micro_usd - self._net(name) for name in self._names}
         marks = self._marks
@@ -173,7 +180,10 @@ class CounterfactualRuns:
         )
 
     def _not_yet(self, live: World) -> CounterfactualStep:
-        """Every companion where the live world stands now; a resumed run begins there too, so nothing need be kept."""
+        """Begin every world anew where the live world stands.
+
+        A resumed run begins there too, so nothing need be kept.
+        """
         worth_micro_usd = _net_micro_usd(live)
         marks = replace(
             self._marks,
@@ -214,7 +224,10 @@ def _net_micro_usd(world: World) -> int:
 
 
 def _world_in(parts: Mapping[str, bytes], name: str, live: World) -> World:
-    """Where a companion stood when the live world stood where it does; the live world itself where it begins now."""
+    """Restore a counterfactual world at the live world's tick.
+
+    It is the live world itself where it begins now.
+    """
     content = parts.get(_world_part(name))
     if content is None:
         return live

@@ -1,4 +1,4 @@
-"""The newest published state of the engine: one slot, written by the loop, read by anyone at any time."""
+"""The newest state of the engine: one slot, written by the loop, read anywhere."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from mara.core.snapshot import AdvisorSnapshot, ForecastSnapshot, Snapshot
 
 
 class EngineState(StrEnum):
-    """What the supervisor says of the loop."""
+    """State of the loop, as its supervisor sees it."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -23,24 +23,29 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedState:
-    """A version of the truth. `version` grows by one with every change; `reason` is set when the state needs one."""
+    """Everything that is shown.
+
+    `version` grows by one with every change; `reason` is set when the state needs one.
+    """
 
     version: int = 0
     snapshot: Snapshot | None = None
     forecast: ForecastSnapshot | None = None
-    """What the plan in force was made from; None until a plan has been made since the start."""
+    """Forecast behind the plan in force; None until a plan was made."""
     state: EngineState = EngineState.STARTING
     reason: str = ""
     speed_factor: float = 1.0
     """Simulated seconds per real second."""
     advisor: AdvisorSnapshot | None = None
-    """None where no advisor was set up."""
+    """State of the advisor; None where none was set up."""
     waiting_count: int = 0
     """Orders that are on disk and wait for the next tick."""
 
 
 class StatePublisher:
-    """Holds the newest `PublishedState`. Replacing a reference is atomic, so readers in other threads need no lock.
+    """Holds the newest `PublishedState` and tells listeners of changes.
+
+    Replacing a reference is atomic, so readers in other threads need no lock.
 
     Args:
         listen: told of every change, by whoever made it; must be quick.
@@ -58,11 +63,14 @@ class StatePublisher:
         return self._current
 
     def publish(self, snapshot: Snapshot, forecast: ForecastSnapshot | None = None) -> None:
-        """Show a stored snapshot, and the forecast behind its plan; the engine is running again."""
+        """Show a stored snapshot and its forecast; the engine is running again."""
         self._set(snapshot=snapshot, forecast=forecast, state=EngineState.RUNNING, reason="")
 
     def mark(self, state: EngineState, reason: str = "") -> None:
-        """Change the state and keep showing the last stored snapshot; the same again is no news."""
+        """Change the state, and keep showing the last stored snapshot.
+
+        The same state again is no news.
+        """
         if (state, reason) != (self._current.state, self._current.reason):
             self._set(state=state, reason=reason)
 
@@ -78,7 +86,7 @@ class StatePublisher:
         self._set(advisor=advisor)
 
     def advisor_listener(self) -> Callable[[AdvisorSnapshot], None]:
-        """Return a function that any thread may call to show what the advisor is at, on the running loop."""
+        """Return a function that shows the advisor's state from any thread."""
         loop = asyncio.get_running_loop()
 
         def tell(advisor: AdvisorSnapshot) -> None:

@@ -1,4 +1,4 @@
-"""A stored tick computed again and compared, bit for bit, with what was stored."""
+"""Stored ticks computed again and compared, bit for bit."""
 
 import logging
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ log = logging.getLogger("mara.again")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
-    """The tick as it was computed now, and which of the stored digests it does not reproduce."""
+    """A tick as computed now, and the stored digests that it does not reproduce."""
 
     step: Step
     stored: StoredTick
@@ -35,7 +35,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesSince:
-    """From which tick on the run's ticks were made by a version of the rules, and which Mara had them.
+    """The first tick of a version of the rules, and the Mara that had them.
+
+    `are_this_programs` says whether this program computes such a tick just so.
 
     `are_this_programs` says whether the program that answers computes such a tick just so.
     """
@@ -74,7 +76,7 @@ def replayed(reading: ReadModel, run_id: str, tick: int) -> Comparison:
 
 
 def rules_since(reading: ReadModel) -> tuple[RulesSince, ...]:
-    """Which rules made the run, the first ones first."""
+    """List the rules that made the run, the first ones first."""
     grid = reading.run().config.grid
     return tuple(
         RulesSince(
@@ -89,7 +91,7 @@ def rules_since(reading: ReadModel) -> tuple[RulesSince, ...]:
 
 
 def _leads_on(reading: ReadModel, world: World, run: RunRecord, feed: Feed | None) -> bool:
-    """Whether a world becomes the next one that is stored, field by field.
+    """Look whether a world becomes the next one that is stored.
 
     That is the proof where an older Mara hashed fields that worlds no longer have.
     """
@@ -100,7 +102,7 @@ def _leads_on(reading: ReadModel, world: World, run: RunRecord, feed: Feed | Non
 
 
 def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> Snapshot | None:
-    """The last stored tick, computed again, so that a start, or a run at its end, does not look empty."""
+    """Compute the last stored tick again, for a start that does not look empty."""
     tick, run = engine.world.tick - 1, store.run
     if tick < 0 or run is None:
         return None
@@ -114,7 +116,10 @@ def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> S
 
 
 def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:
-    """What is told when the store stood elsewhere than the run: stored with the tick that is gone on with."""
+    """Build the events told when the store stood elsewhere than the run.
+
+    They are stored with the tick that is gone on with.
+    """
     if was_tick == now_tick:
         return ()
     lost = f"went back from tick {was_tick} to {now_tick}: the database had lost what came after; no order was lost"

@@ -1,10 +1,10 @@
-"""Sums over many ticks, and the figures that a backtest or a simulation reports of them.
+"""Sums over many ticks, and the figures that runs report of them.
 
 The names of the figures are those that `--json` prints.
 """
 
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 
@@ -29,24 +29,27 @@ from mara.runtime.observe.scheduled_off import ScheduledOffCounts
 G_PER_T = 1_000_000
 GAIN_KEYS = ("climate", "time_zone", "interaction")
 
+Usd: TypeAlias = float
+"""An amount of US dollars, where the name of the record says so and not that of the field."""
+
 
 class RevenueUsd(TypedDict):
     """Revenue by source [USD]."""
 
-    mining: float
-    inference: float
-    contracts: float
-    sellback: float
+    mining: Usd
+    inference: Usd
+    contracts: Usd
+    sellback: Usd
 
 
 class CostUsd(TypedDict):
     """Cost by kind, positive where it was paid [USD]."""
 
-    energy: float
-    carbon: float
-    migration: float
-    restart: float
-    credits: float
+    energy: Usd
+    carbon: Usd
+    migration: Usd
+    restart: Usd
+    credits: Usd
 
 
 class TierFigures(TypedDict):
@@ -65,7 +68,10 @@ class TierFigures(TypedDict):
 
 
 class RunFigures(TypedDict):
-    """Figures that a backtest and a simulation share, in USD, MWh and tonnes; `sla` is by tier."""
+    """Figures that a backtest and a simulation share, in USD, MWh and tonnes.
+
+    `sla` is by tier.
+    """
 
     ticks: int
     profit_usd: float
@@ -78,7 +84,10 @@ class RunFigures(TypedDict):
 
 
 class SimulationExtras(TypedDict):
-    """Figures that only a simulation has; gains and credits in USD, the latter and the ticks by tier."""
+    """Figures that only a simulation has.
+
+    Gains and credits are in USD; credits and ticks are by tier.
+    """
 
     budget_ticks_spent: dict[str, int]
     credits: dict[str, float]

@@ -13,7 +13,7 @@ log = logging.getLogger("mara.advisor")
 
 
 class AdviceInForce:
-    """Holds the newest advice and what became of it. The caller keeps its callers apart.
+    """Holds the newest advice and its outcome. The caller keeps callers apart.
 
     Args:
         show: changes what the panel shows, by the names of its fields.

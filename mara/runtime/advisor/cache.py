@@ -1,4 +1,4 @@
-"""Remembered answers: the same question is neither paid for twice nor rejected twice."""
+"""Remembered answers, so that no question is paid for or rejected twice."""
 
 from collections import OrderedDict, deque
 from dataclasses import replace
@@ -24,7 +24,10 @@ class AdviceCache:
         self._rejected: deque[str] = deque(maxlen=MAX_REJECTED)
 
     def answer(self, question: AdviceQuestion) -> Advice | None:
-        """Return the answer to the same question, as of now and free of charge; None where there is none."""
+        """Return the answer to the same question, as of now and free of charge.
+
+        None where there is none.
+        """
         found = self._answers.get(self._key(question))
         if found is None:
             return None

@@ -11,7 +11,10 @@ from mara.runtime.advisor.stored_budget import SpendLimits
 from mara.settings import Settings
 
 ADVISED: Final = ("lp", "claude")
-"""Optimizers that advice can be measured against; with the latter it is asked for without a click."""
+"""Optimizers that advice can be measured against.
+
+With `claude` it is asked for without a click.
+"""
 NOT_CONFIGURED: Final = "AI not configured"
 NEEDS_LP: Final = "Claude advises the linear program: start with --optimizer claude"
 GONE_PREFIX: Final = "claude-3-5-sonnet"

@@ -1,4 +1,4 @@
-"""One consultation from question to advice: Claude is asked, and its answer turned into what can be measured.
+"""One consultation: Claude is asked, and its answer made measurable.
 
 It blocks its event loop while it solves, so that loop is its own.
 """
@@ -24,7 +24,7 @@ UNCHECKED: Final = "AI plan could not be checked"
 
 
 class Client(Protocol):
-    """Whoever can be asked: lives within one event loop."""
+    """A client of the service; it lives within one event loop."""
 
     @property
     def model(self) -> str: ...
@@ -40,7 +40,7 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AdviceQuestion:
-    """What advice is wanted on."""
+    """The plan in force and the problem behind it, put to the advisor."""
 
     problem: Problem
     plan: Plan
@@ -51,7 +51,7 @@ class AdviceQuestion:
 async def consulted(
     client: Client, question: AdviceQuestion, budget: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
 ) -> Advice:
-    """Advice on a question; `exchange` tells what it took, also when there is none.
+    """Obtain advice on a question; `call` tells the cost, also without an answer.
 
     Raises:
         AdviceError: no advice, and why.
@@ -80,7 +80,7 @@ async def consulted(
 def provenance_of(
     exchange: ApiCall, question: AdviceQuestion, *, claims: tuple[Claim, ...] = (), failure: str = ""
 ) -> Provenance:
-    """Where an answer, or the lack of one, came from."""
+    """Describe the origin of an answer, or of the lack of one."""
     return Provenance(
         model=exchange.model,
         request_ids=tuple(exchange.request_ids),

@@ -1,4 +1,4 @@
-"""The advisor beside the live run: decides when Claude is asked, and hands its advice on.
+"""The scheduler of the advisor: decides when Claude is asked.
 
 It works in a thread of its own: the loop of the ticks is never waited on and never waits. Advice goes to the planner,
 which follows it while it holds up (`mara.optimizers.advisor.advised`); failures open a circuit breaker and are shown.
@@ -147,7 +147,7 @@ class AdvisorScheduler:
                 self._show()
 
     def planned(self, problem: Problem, plan: Plan) -> None:
-        """Take in the plan in force: reason to ask when something that matters has changed."""
+        """Take in the plan in force, and ask about it if that is due."""
         with self._lock:
             self._newest = AdviceQuestion(
                 problem=problem,
@@ -168,7 +168,7 @@ class AdvisorScheduler:
             return self._in_force.take_failure()
 
     def judged(self, advice: Advice, plan: Plan | None, refusal: AdviceError | None) -> None:
-        """Note what became of advice: followed, with what had to be changed of it, or dropped."""
+        """Note the outcome of advice: followed as `plan`, or dropped for `refusal`."""
         with self._lock:
             self._in_force.judged(advice, plan, refusal)
 
@@ -239,7 +239,7 @@ class AdvisorScheduler:
             self._status.note(notes)
 
     async def _look_up(self, service: ClaudeService) -> None:
-        """Look the model up; without an answer that is done again before the first question."""
+        """Look the model up; failing that, before the first question."""
         try:
             await service.look_up()
         except AdviceError as refusal:

@@ -1,4 +1,4 @@
-"""The service that is asked: its model looked up once, and every conversation paid for."""
+"""The Claude service: its model is looked up once, each call is paid for."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger("mara.advisor")
 
 
 class ClaudeService:
-    """Holds conversations with Claude, each with a client and an event loop of its own.
+    """Holds conversations, each with a client and an event loop of its own.
 
     Args:
         new_client: makes the client of one conversation.
@@ -51,7 +51,9 @@ class ClaudeService:
             await self._look_up_by(client)
 
     async def consult(self, question: AdviceQuestion, call: ApiCall, listen: Callable[[str], None]) -> Advice:
-        """Have a question answered; `call` tells what it took, also when there is no answer.
+        """Have a question answered.
+
+        `call` tells the cost, also when there is no answer.
 
         Raises:
             AdviceError: no advice, and why.

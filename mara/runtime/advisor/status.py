@@ -1,4 +1,4 @@
-"""What the panel says of the advisor: its state in words, its working notes, and its last runs, stored too."""
+"""The advisor's panel: state, working notes, and last runs, which are stored."""
 
 import logging
 import re
@@ -66,7 +66,10 @@ class AdvisorStatus:
             self._tell(shown)
 
     def note(self, notes: str) -> None:
-        """Show working notes, now and then. Their numbers are hidden: only evidence has numbers."""
+        """Show working notes, now and then.
+
+        Their numbers are hidden: only evidence has numbers.
+        """
         now_s = self._clock.monotonic_s()
         if now_s - self._noted_s >= NOTES_INTERVAL_S:
             self._noted_s = now_s

@@ -16,13 +16,19 @@ from mara.runtime.tick.engine import TickEngine, TickResult
 from mara.store.store import Store
 
 LEAST_PUBLISH_INTERVAL_S: Final = 0.1
-"""Shortest time between two snapshots: in fast-forward most ticks are stored and not shown."""
+"""Shortest time between two snapshots.
+
+In fast-forward most ticks are stored and not shown.
+"""
 MOST_SHOWN: Final = 50
-"""Newest events that a snapshot carries, so that nobody misses one who looks less often than ticks come."""
+"""Newest events that a snapshot carries.
+
+So many, that nobody misses one who looks less often than ticks come.
+"""
 
 
 class Display:
-    """Publishes the newest stored tick with its events and the forecast behind its plan.
+    """Publishes the newest stored tick with its events and forecast.
 
     Belongs to the event loop's thread, except where a method says otherwise.
 
@@ -56,7 +62,7 @@ class Display:
         return last_shown(store, self._engine, self._events(self._engine.world.tick - 1))
 
     def restart(self, engine: TickEngine, planner: Planner) -> None:
-        """Show another engine from now on, and note that the run stands at another tick than it did.
+        """Show another engine from now on, and note that the run moved to its tick.
 
         `recall` comes after it.
         """

@@ -148,11 +148,11 @@ class LiveLoop:
 
     @property
     def _is_ahead(self) -> bool:
-        """Whether ticks come faster than they are shown."""
+        """True while ticks come faster than they are shown."""
         return self._pace.steps_due > 1 or self._timer.tick_s < LEAST_PUBLISH_INTERVAL_S
 
     async def _tick(self) -> None:
-        """Gather, advance, store, show: in this order, and each only when the one before succeeded."""
+        """Gather, advance, store and show, each after the one before succeeded."""
         # A tick whose storing failed is offered again as it was: the store knows it, should it have got through.
         began_s = self._clock.monotonic_s()
         if self._unstored is None and self._is_ahead:

@@ -12,7 +12,9 @@ MAX_SPEED_FACTOR: Final = 1_000_000.0
 
 
 class Pace:
-    """Holds what operators set: speed, pause and steps. Belongs to the event loop's thread.
+    """Holds the speed, pause and steps that operators set.
+
+    Belongs to the event loop's thread.
 
     Attributes:
         speed_factor: simulated seconds per real second.
@@ -81,7 +83,10 @@ class Pace:
 
 
 class TickTimer:
-    """Says when the next tick is due, and how late it is. The first one is due at once."""
+    """Times the ticks: when the next is due, and how late it is.
+
+    The first one is due at once.
+    """
 
     def __init__(self, pace: Pace, clock: Clock, tick_minutes: int) -> None:
         self._pace = pace
@@ -109,7 +114,10 @@ class TickTimer:
         self._due_s = float("inf")
 
     def remaining_s(self) -> float:
-        """Return the time until the next tick is due, negative when it is late; a step is due at once."""
+        """Return the time until the next tick is due.
+
+        It is negative when the tick is late; a step is due at once.
+        """
         now_s = self._clock.monotonic_s()
         self._due_s = now_s if self._pace.steps_due else self._before_s + self.tick_s
         return self._due_s - now_s

@@ -1,4 +1,7 @@
-"""Plans beside the tick: an optimizer works in a thread; a tick waits for a plan that is due, but not for ever."""
+"""Planning beside the ticks, in a thread.
+
+A tick waits for a plan that is due, but not for ever.
+"""
 
 import asyncio
 import logging
@@ -16,21 +19,31 @@ from mara.optimizers.rolling_horizon import RollingHorizon
 from mara.runtime.clock import Clock, SystemClock
 
 PATIENCE_SHARE: Final = 0.75
-"""How much of its real length a tick waits for a plan that is due: the rest is for what has to be done with it."""
+"""Share of a tick's real length that it waits for a plan that is due.
+
+The rest is for the work on the plan.
+"""
 FIRST_PATIENCE_S: Final = 10.0
-"""How long the first ticks of a run together wait for a plan that knows its contracts, however short they are."""
+"""Total wait of a run's first ticks for a plan that knows its contracts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitLimits:
-    """How long a tick waits for a plan that is due; with `for_any` for each that it asks for, but for no older one."""
+    """Limit on a tick's wait for a plan that is due.
+
+    Attributes:
+        for_any: wait for each plan that the tick asks for, but for no older one.
+    """
 
     wait_s: float
     for_any: bool = False
 
 
 STEPPING: Final = WaitLimits(wait_s=2.0, for_any=True)
-"""While somebody steps there is no clock to be late for, and a plan that is hours old helps nobody."""
+"""Wait limits while somebody steps.
+
+There is no clock to be late for, and a plan that is hours old helps nobody.
+"""
 
 Begin = Callable[[Optimizer, Problem, Clock], Future[Plan]]
 
@@ -38,7 +51,10 @@ log = logging.getLogger("mara.planner")
 
 
 def in_a_thread(optimizer: Optimizer, problem: Problem, clock: Clock) -> Future[Plan]:
-    """Plan in a thread of its own. Not a daemon: a solver that is torn away at the end aborts the whole program."""
+    """Plan in a thread of its own.
+
+    It is not a daemon: a solver that is torn away at the end aborts the whole program.
+    """
     work: Future[Plan] = Future()
     work.set_running_or_notify_cancel()
 
@@ -55,7 +71,9 @@ def in_a_thread(optimizer: Optimizer, problem: Problem, clock: Clock) -> Future[
 
 
 class Planner:
-    """Has plans made. One optimization at a time; what a tick did not wait for is adopted at a later one.
+    """Has plans made, one optimization at a time.
+
+    An answer that a tick did not wait for is adopted at a later one.
 
     Args:
         optimizer: the one that is asked when a new plan is due, and at every tick that finds it idle with `every_tick`.
@@ -100,7 +118,7 @@ class Planner:
     async def plans_for(
         self, problem: Problem, beside: Mapping[str, Problem], patience: WaitLimits
     ) -> tuple[Plan, dict[str, Plan]]:
-        """The plan of this tick, and those of the worlds beside it whose planners are twins of this one.
+        """Return the plans of this tick and of the counterfactual worlds with planners.
 
         All are waited for together, and no longer than one.
         """
@@ -112,7 +130,10 @@ class Planner:
         return own, dict(zip(names, others, strict=True))
 
     async def plan_for(self, problem: Problem, patience: WaitLimits) -> Plan:
-        """What the tick follows; a new plan that is due is waited for, and one that is not due is not."""
+        """Return the plan that the tick follows.
+
+        A new plan that is due is waited for, and one that is not due is not.
+        """
         self._adopt_answer()
         self._seen = problem.forecast
         left_s = patience.wait_s
@@ -139,13 +160,16 @@ class Planner:
         self._begin(problem, remembers=True)
 
     def forecast_behind(self, plan: Plan) -> Forecast | None:
-        """What a plan of this planner was made from; None where it has been forgotten."""
+        """Return the forecast behind a plan; None where it has been forgotten."""
         known = (self._adopted, self._seen)
         return next((forecast for forecast in known if forecast and forecast.tick == plan.made_tick), None)
 
     @property
     def is_idle(self) -> bool:
-        """Whether the optimizer's thread is free; past the deadline it may work on, unheard."""
+        """True while the optimizer's thread is free.
+
+        Past the deadline it may work on, unheard.
+        """
         return self._work is None or self._work.done()
 
     def close(self) -> None:
@@ -162,7 +186,7 @@ class Planner:
         return self.is_idle and self._answer is None
 
     async def _answered_within(self, patience_s: float, problem: Problem) -> float:
-        """Wait for what was asked, and adopt it; returns how much of the patience is left."""
+        """Wait for the answer and adopt it; returns the rest of the wait."""
         assert self._answer is not None
         loop = asyncio.get_running_loop()
         is_first, began_s = self._keeper.is_first(problem), loop.time()
@@ -175,7 +199,10 @@ class Planner:
         return patience_s - waited_s
 
     def _begin(self, problem: Problem, *, remembers: bool) -> None:
-        """Ask; a plan that follows the last one though none is due is worth no write to the disk."""
+        """Ask for a plan.
+
+        One that follows the last though none is due is worth no write to the disk.
+        """
         self._asked, self._remembers = problem, remembers
         self._work = self._start(self._optimizer, problem, self._clock)
         self._answer = asyncio.create_task(self._within_deadline(self._work))
@@ -188,7 +215,7 @@ class Planner:
             raise PlanTimeout(f"no answer within {self._deadline_s:g} s") from error
 
     def _adopt_answer(self) -> None:
-        """Take what the optimizer came back with, if it has: a plan, or a reason."""
+        """Adopt the optimizer's answer if it has come: a plan, or a reason."""
         if self._answer is None or not self._answer.done():
             return
         answer, self._answer = self._answer, None

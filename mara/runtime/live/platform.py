@@ -97,7 +97,10 @@ class Platform:
             await self.stop()
 
     async def stop(self) -> None:
-        """End after the tick under way is stored; harmless when repeated or when never started."""
+        """End after the tick under way is stored.
+
+        Harmless when repeated or when never started.
+        """
         self._is_wanted = False
         self._watchdog.stop()
         await self.orders.close()
@@ -123,7 +126,10 @@ class Platform:
         self._pace.resume()
 
     def step(self, ticks: int) -> None:
-        """Advance by some ticks at once, also after a halt, and stay paused. See `Pace.step`."""
+        """Advance by some ticks at once, also after a halt, and stay paused.
+
+        See `Pace.step`.
+        """
         self._pace.step(ticks)
 
     def set_speed(self, speed_factor: float) -> None:
@@ -132,7 +138,10 @@ class Platform:
         self.publisher.set_speed(speed_factor)
 
     async def order(self, *commands: Command) -> Receipt:
-        """Have commands obeyed in the next tick, all or none; on disk when this returns. See `OrderBook.place`."""
+        """Have commands obeyed in the next tick, all or none.
+
+        They are on disk when this returns. See `OrderBook.place`.
+        """
         return await self.orders.order(*commands)
 
     def optimize_now(self) -> None:
@@ -182,7 +191,10 @@ class Platform:
         return self._run
 
     async def _open(self, store: Store, engine: TickEngine, planner: Planner) -> None:
-        """Put an open run together and begin to tick; what `stop` closes is noted as it is opened."""
+        """Put an open run together, and begin to tick.
+
+        Whatever `stop` must close is noted as it is opened.
+        """
         run_id = store.run.run_id if store.run is not None else ""
         self._closing.push_async_callback(self._close_store, store)
         self.archive.open(store.reading)

@@ -1,4 +1,7 @@
-"""The counter of a live run: quotes are worked out beside the ticks, hold for a while, and are booked once."""
+"""Quotes of a live run.
+
+They are worked out beside the ticks, hold for a while, and are booked once.
+"""
 
 import asyncio
 import logging
@@ -43,11 +46,13 @@ NOBODY: Final = "unnamed customer"
 log = logging.getLogger("mara.quotes")
 T = TypeVar("T")
 _Grounds: TypeAlias = tuple[int, bytes, tuple[str, ...]]
-"""What an offer rests on: which contracts are booked and on their way, and which machines are up."""
+"""Grounds of an offer: contracts booked and waiting, and machines that are up."""
 
 
 class QuoteDesk:
-    """Lives with an open run; all methods belong to the event loop's thread, and one quote is worked out at a time.
+    """Prices and books contracts of an open run, one quote at a time.
+
+    All methods belong to the event loop's thread.
 
     Args:
         orders: where the run stands now, and where bookings go.
@@ -78,7 +83,9 @@ class QuoteDesk:
             self._keep(ask, quote)
 
     async def quote(self, ask: QuoteRequest) -> Quote:
-        """Price, landing site and risk of a contract that starts with the next tick, or why not and what would fit.
+        """Price a contract that starts with the next tick.
+
+        The quote says price, site and risk, or why not and what would fit.
 
         Raises:
             CommandError: not a request, too many at once, or no forecast to price it by.
@@ -101,8 +108,9 @@ class QuoteDesk:
         return quote
 
     async def book(self, quote_id: str, customer: str = "") -> Booking:
-        """Take an open quote: looked at again as things stand now, then ordered at its price. A repeat is answered as
-        the first time.
+        """Book an open quote at its price, after another look as things stand now.
+
+        A repeat is answered as the first time.
 
         Raises:
             CommandError: unknown, expired, taken by another customer, or it does not fit any more.
@@ -129,7 +137,9 @@ class QuoteDesk:
         *,
         only_look: bool = False,
     ) -> tuple[Exclude, ...]:
-        """Announce ticks of contracts that will not count, for all of them or for none; on disk when this returns.
+        """Announce ticks of contracts that will not count, for all or for none.
+
+        They are on disk when this returns.
 
         Who announces it is who acts; with `only_look` nothing is ordered.
 
@@ -171,7 +181,10 @@ class QuoteDesk:
         return found
 
     async def _take(self, quote: Quote, customer: str) -> Booking:
-        """Order it, if the next tick would accept it after all that waits: nothing comes between look and order."""
+        """Order a quoted contract, if the next tick would accept it.
+
+        Nothing comes between look and order.
+        """
         request = ContractRequest(
             id=contract_id_of(quote.id),
             tier=Tier(TIER_KEYS.index(quote.tier)),
@@ -203,7 +216,10 @@ class QuoteDesk:
         return await asyncio.get_running_loop().run_in_executor(self._store.executor, work)
 
     async def _fits(self, ask: QuoteRequest, quote: Quote) -> bool:
-        """Whether it still fits beyond doubt: a plan that serves it keeps every promise."""
+        """Look whether a contract still fits beyond doubt.
+
+        That is: a plan that serves it keeps every promise.
+        """
         problem, now = self._problem()
         if problem.config.fleet.site_count > EXACT_SITES:
             return False
@@ -246,7 +262,7 @@ class QuoteDesk:
         return quote
 
     def _problem(self) -> tuple[Problem, CurrentState]:
-        """What the next tick will be planned from; asked here, because feeds belong to this thread."""
+        """Build the problem of the next tick; feeds belong to this thread."""
         now, engine = self._orders.current, self._engine
         tick = now.world.tick
         try:
@@ -257,7 +273,10 @@ class QuoteDesk:
         return Problem(config=engine.config, world=now.world, observation=seen, forecast=ahead), now
 
     def _still_holds(self, quote: Quote) -> bool:
-        """Whether an offer would be judged as it was: within the hour, with the same machines up and promises made."""
+        """Look whether an offer would be judged as it was.
+
+        That holds within the hour, with the same machines up and promises made.
+        """
         then, now = self._made_on.get(quote.id), self._orders.current
         if then is None or now.world.tick - quote.made_tick >= self._engine.config.grid.ticks_per_hour:
             return False
@@ -284,7 +303,10 @@ class QuoteDesk:
 def _before(
     problem: Problem, waiting: tuple[ContractDemand, ...], plan: Plan | None, basis: Basis | None
 ) -> PricedSolution:
-    """The best plan without the request; for a large fleet what the plan in force says of it, if it knows prices."""
+    """Find the best plan without the request.
+
+    For a large fleet that is what the plan in force says of it, if it knows prices.
+    """
     if problem.config.fleet.site_count > EXACT_SITES:
         in_force = outlay_in_force(problem, plan)
         if in_force is not None:
@@ -293,7 +315,9 @@ def _before(
 
 
 def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Quote:
-    """A quote of a run that nobody advances meanwhile: it has no name and cannot be booked.
+    """Price a contract of a run that nobody advances meanwhile.
+
+    The quote has no name and cannot be booked.
 
     Raises:
         CommandError: not a request.
@@ -319,7 +343,7 @@ def refuse_unfit(order: Book, now: CurrentState, config: RunConfig) -> None:
 
 
 def refuse_unaskable(ask: QuoteRequest, config: RunConfig) -> int:
-    """The ticks of a request that can be priced.
+    """Return the length of a request in ticks.
 
     Raises:
         CommandError: an unknown tier or region, or a power, life or name out of bounds.
@@ -342,12 +366,12 @@ def refuse_unaskable(ask: QuoteRequest, config: RunConfig) -> int:
 
 
 def contract_id_of(quote_id: str) -> str:
-    """The contract that a quote becomes."""
+    """Name the contract that a quote becomes."""
     return f"c-{quote_id.removeprefix('q-')}"
 
 
 def customer_name(given: str) -> str:
-    """A customer's name as it is kept: one line, at most so long; who gives none is nobody in particular.
+    """Normalise a customer's name to one line; an empty one becomes `NOBODY`.
 
     Raises:
         CommandError: it is too long or holds signs that are none.
@@ -361,12 +385,12 @@ def customer_name(given: str) -> str:
 
 
 def timezone_of(region: str) -> str:
-    """Whose calendar months a region's contracts are measured by."""
+    """Return the time zone whose calendar months measure a region's contracts."""
     return REGION_ZONE[REGION_KEYS.index(region)] if region else "UTC"
 
 
 def wish_of(command: Book, tick: int) -> ContractDemand:
-    """A booking that waits, as plans see it."""
+    """Convert a booking that waits to the demand that plans see."""
     request, first = command.request, tick + 1
     ends = first + request.duration_ticks
     return ContractDemand(tier=request.tier, power_mw=request.power_mw, starts_tick=first, ends_tick=ends)

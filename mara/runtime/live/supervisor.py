@@ -1,4 +1,4 @@
-"""The supervisor of a live run: says what is wrong, tries again, and halts in the end."""
+"""The supervisor of a live run: tells failures, tries again, halts in the end."""
 
 import asyncio
 import logging

@@ -19,7 +19,7 @@ log = logging.getLogger("mara.alerts")
 
 
 class Webhook:
-    """Posts alerts as JSON from a thread of its own, so that nobody waits for a dead receiver."""
+    """Posts alerts as JSON from a thread of its own, so that nobody waits."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -47,7 +47,10 @@ class Webhook:
 
 
 def _post(url: str, body: bytes) -> str:
-    """Post JSON; return why it was not taken, empty where it was. A redirect is not followed."""
+    """Post JSON; return the reason why it was not taken, else an empty text.
+
+    A redirect is not followed.
+    """
     import httpx  # heavy, and needed by few: imported in the thread that posts
 
     headers = {"content-type": "application/json"}
@@ -60,7 +63,7 @@ def _post(url: str, body: bytes) -> str:
 
 
 class Alarm:
-    """Tells each alert in what is published to the log, and to a webhook where there is one."""
+    """Tells each alert to the log, and to a webhook where there is one."""
 
     def __init__(self, webhook: Webhook | None) -> None:
         self._rules = AlertRules()

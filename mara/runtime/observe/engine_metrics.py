@@ -8,9 +8,9 @@ from typing import Final
 from prometheus_client import Counter, Histogram
 
 BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds of the buckets that durations are counted in; one more holds all that is longer."""
+"""Upper bounds of the buckets of durations; one more holds the longer ones."""
 ADVICE_OUTCOMES: Final = ("accepted", "adjusted", "kept")
-"""Results of a request to Claude: its plan runs, runs with changes, or the plan in force was kept."""
+"""Outcomes of a request: its plan runs, runs with changes, or is not followed."""
 
 
 class EngineMetrics:

@@ -1,4 +1,7 @@
-"""What a run had earned when its simulated day began: with it, today's profit is of the same tick as all else shown."""
+"""The start of the simulated day, and the cash before it.
+
+With it, today's profit is of the same tick as all else that is shown.
+"""
 
 from dataclasses import dataclass
 
@@ -11,14 +14,19 @@ from mara.store.read.read_model import ReadModel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayStart:
-    """The first tick of a day in UTC, or of the run where it began later, and the cash before it."""
+    """The first tick of a day in UTC, and the cash before it.
+
+    In a run that began later that is its first tick.
+    """
 
     first_tick: int
     cash_micro_usd: int
 
 
 def day_start_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart | None:
-    """The dawn of the day of the last stored tick, before which `world` stands; None before the first.
+    """Find the start of the last stored tick's day; None before the first tick.
+
+    `world` stands before the tick that comes next.
 
     Raises:
         StoreRefused: the database does not answer.
@@ -31,7 +39,10 @@ def day_start_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart |
 
 
 def day_start_after(day_start: DayStart | None, step: Step, grid: TimeGrid) -> DayStart | None:
-    """The dawn of the day of a settled step, seen from the one known before; None where that day's is not known."""
+    """Return the start of a settled step's day.
+
+    None where `day_start`, known before, is of another day.
+    """
     first = grid.first_tick_of_day(step.tick)
     if step.tick == first:
         return DayStart(first_tick=first, cash_micro_usd=step.before.cash_micro_usd)

@@ -1,4 +1,4 @@
-"""One tick from observation to memory: gather inputs, call the functional core, hand over what came out."""
+"""One tick: gather inputs, call the functional core, keep the result."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,29 +25,32 @@ from mara.store.store import Store
 from mara.store.write.orders import Outcome
 
 PLAN: Final = "plan"
-"""The part that holds the plan in force and the solver's last basis."""
+"""Name of the part with the plan in force and the solver's last basis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickResult:
-    """A settled tick, the plan it followed, and what is worth telling of it."""
+    """A settled tick, the plan that it followed, and its events."""
 
     step: Step
     plan: Plan
     events: tuple[Event, ...]
     ahead: CounterfactualStep | None = None
-    """Where the worlds beside the live one stand after the tick, once that is worked out."""
+    """The counterfactual worlds after the tick, once they are computed."""
     parts: Mapping[str, bytes] = field(default_factory=dict)
-    """What is kept with the tick beside its world."""
+    """Parts that are kept with the tick beside its world."""
     memory: ResumeState | None = None
-    """The optimizer's, where it is among the parts."""
+    """The optimizer's state, where it is among the parts."""
     outcomes: tuple[Outcome, ...] = ()
-    """What becomes of orders in the tick."""
+    """Outcomes of the orders of the tick."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class TickEngine:
-    """A run's parts and its present world. `turn` computes the next tick; `keep` makes it the present."""
+    """The parts of a run, and its present world.
+
+    `advance` computes the next tick; `keep` makes it the present.
+    """
 
     config: RunConfig
     feed: Feed
@@ -56,15 +59,15 @@ class TickEngine:
     world: World
     counterfactuals: CounterfactualRuns | None = None
     notes: tuple[str, ...] = ()
-    """What whoever began the run should know of its input."""
+    """Remarks on the input, for those who began the run."""
     day_start: DayStart | None = None
-    """What had been earned when the day of the last kept tick began."""
+    """Start of the day of the last kept tick, and the cash before it."""
     notice: str = ""
-    """What everybody must know of the run itself, told with the next tick: that ticks were lost."""
+    """Remark on the run itself, told with the next tick: that ticks were lost."""
     _kept: ResumeState | None = None
 
     def read_feed(self) -> FeedReading:
-        """The outside world now, as the feed has it.
+        """Read the outside world as the feed has it now.
 
         Raises:
             FeedError: the feed has nothing for this tick.
@@ -72,12 +75,12 @@ class TickEngine:
         return read_feed(self.feed, self.world.tick, self.horizon_hours)
 
     def problem(self, reading: FeedReading) -> Problem:
-        """What an optimizer may look at now."""
+        """Build the problem of the present tick."""
         seen = observed(reading.observation, self.world)
         return Problem(config=self.config, world=self.world, observation=seen, forecast=reading.forecast)
 
     def advance(self, reading: FeedReading, plan: Plan, commands: tuple[Command, ...] = ()) -> TickResult:
-        """The next tick under a plan; nothing is remembered yet."""
+        """Compute the next tick under a plan; nothing is remembered yet."""
         step = advance(self.world, reading.observation, plan.step_at(self.world.tick), self.config, commands)
         told = events_of(step, self.config)
         if self.notice:
@@ -88,7 +91,9 @@ class TickEngine:
     def with_counterfactuals(
         self, result: TickResult, reading: FeedReading, plans: Mapping[str, Plan] | None = None
     ) -> TickResult:
-        """The same turn with the worlds beside it a tick on, and all that a resumed run must find again.
+        """Advance the counterfactual worlds too, and add what a resumed run needs.
+
+        `plans` were made elsewhere, by the name of the world. Safe in another thread while nothing else is asked.
 
         `plans` were made elsewhere, by the companion's name. Safe in another thread while nothing else is asked.
         """
@@ -107,18 +112,18 @@ class TickEngine:
 
     @property
     def shadow_gains(self) -> ShadowGains | None:
-        """What the run earned more than the worlds beside it; None where there are none."""
+        """Gains over the counterfactual worlds; None where there are none."""
         return self.counterfactuals.gains() if self.counterfactuals is not None else None
 
     def shown(self, result: TickResult, events: tuple[Event, ...], run_id: str) -> Snapshot:
-        """The last kept turn as the outside sees it, with the events to tell."""
+        """Draw a kept tick as the outside sees it, with the events to tell."""
         day_start = self.day_start.cash_micro_usd if self.day_start is not None else None
         return snapshot_of(
             result.step, result.plan, events, self.config, run_id, self.shadow_gains, dawn_micro_usd=day_start
         )
 
     def keep(self, result: TickResult) -> None:
-        """Go on from a turn, once it is stored."""
+        """Go on from a tick, once it is stored."""
         self.world = result.step.world
         self.day_start = day_start_after(self.day_start, result.step, self.config.grid)
         self._kept = result.memory or self._kept
@@ -130,7 +135,7 @@ class TickEngine:
 def simulate(
     engine: TickEngine, store: Store | None, ticks: int, on_tick: Callable[[int], None] | None = None
 ) -> RunTotals:
-    """Advance by `ticks`, planning synchronously before each, so that the same run is the same bit for bit.
+    """Advance by `ticks`, planning before each, the same bit for bit each time.
 
     Orders that wait in the store are obeyed by the first of them. The sums are those of the ledger: a credit that falls
     due with the last tick belongs to the next one.

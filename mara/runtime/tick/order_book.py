@@ -1,4 +1,6 @@
-"""Orders on their way into a tick: on disk before they are confirmed, obeyed by the next tick, found after a restart.
+"""The order book: orders from their arrival to the tick that obeys them.
+
+They are on disk before they are confirmed, and found after a restart.
 
 One thing at a time: while an order is looked at and written down no tick takes the orders that wait, so what was
 confirmed as fitting meets the very world it was fitted to.
@@ -37,16 +39,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CurrentState:
-    """The world before the tick in which a new order would be obeyed, and the orders that come before it."""
+    """The world that a new order meets, and the orders that come before it."""
 
     world: World
     waiting: tuple[Command, ...]
     plan: Plan | None
-    """In force."""
+    """Plan in force."""
 
 
 Make = Callable[[CurrentState], Sequence[tuple[Command, bytes]]]
-"""Commands as things stand, and what to tell whoever repeats them; raises CommandError where that is impossible."""
+"""Makes commands as things stand, and the answers to repeats.
+
+Raises CommandError where that is impossible.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,20 +95,25 @@ class OrderBook:
         await self._know()
 
     async def close(self) -> None:
-        """Take no more orders; one that is being written down is still confirmed. Harmless when repeated."""
+        """Take no more orders; harmless when repeated.
+
+        One that is being written down is still confirmed.
+        """
         async with self._one_at_a_time:
             self._is_open = False
 
     @property
     def current(self) -> CurrentState:
-        """Where a new order would find the run: the tick under way counts as done."""
+        """The run as a new order finds it: the tick under way counts as done."""
         world, plan = self._given_to().position()
         under_way = self._under_way
         waiting = tuple(order.command for order in self._waiting if order.number not in under_way)
         return CurrentState(world=world, waiting=waiting, plan=plan)
 
     async def place(self, make: Make) -> tuple[WaitingOrder, ...]:
-        """Write orders down, all or none; when this returns they are on disk and the next tick obeys them.
+        """Write orders down, all or none.
+
+        When this returns they are on disk and the next tick obeys them.
 
         What a request that names itself ordered before is not ordered again.
 
@@ -118,7 +128,7 @@ class OrderBook:
         return await asyncio.shield(work)
 
     async def order(self, *commands: Command) -> Receipt:
-        """See `place`."""
+        """Order commands. See `place`."""
         placed = await self.place(lambda _: [(command, b"") for command in commands])
         return Receipt(numbers=tuple(order.number for order in placed), tick=placed[0].ordered_tick)
 
@@ -143,7 +153,7 @@ class OrderBook:
             self._publisher.set_waiting(len(self._waiting))
 
     async def first_answer(self, place: str) -> FirstAnswer | None:
-        """What a request that names itself was answered the first time.
+        """Return the first answer to a request that names itself.
 
         Raises:
             EngineStopped, StoreError: that cannot be looked up.
@@ -171,22 +181,22 @@ class OrderBook:
             return made
 
     def outcomes(self, step: Step) -> tuple[Outcome, ...]:
-        """What becomes of the orders that the tick under way took."""
+        """List the outcomes of the orders that the tick under way took."""
         return self._refused + outcomes_of(step, self._taken)
 
     def obeyed(self) -> None:
-        """The tick that took orders is stored."""
+        """Drop the orders of a tick that is stored."""
         self._waiting = [order for order in self._waiting if order.number not in self._under_way]
         self._taken, self._refused = (), ()
         self._publisher.set_waiting(len(self._waiting))
 
     def let_go(self) -> None:
-        """The tick that took orders is given up: they wait again."""
+        """Let the orders of a tick that is given up wait again."""
         self._taken, self._refused, self._is_known = (), (), False
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """While nothing is ordered and no tick takes orders."""
+        """Hold up orders and ticks that would take them."""
         async with self._one_at_a_time:
             yield
 
@@ -255,7 +265,7 @@ class OrderBook:
 def possible(
     orders: tuple[WaitingOrder, ...], world: World, config: RunConfig
 ) -> tuple[tuple[WaitingOrder, ...], tuple[Outcome, ...]]:
-    """Those of the orders that the next tick can obey, and what is told of the others."""
+    """Split orders into those that the next tick can obey, and the refused."""
     good: list[WaitingOrder] = []
     refused: list[Outcome] = []
     for order in orders:
@@ -269,12 +279,12 @@ def possible(
 
 
 def outcomes_of(step: Step, orders: tuple[WaitingOrder, ...]) -> tuple[Outcome, ...]:
-    """What becomes of the orders whose commands a tick obeyed."""
+    """List the outcomes of orders whose commands a tick obeyed."""
     return tuple(Outcome(number=order.number, reason=_refusal_in(step, order.command)) for order in orders)
 
 
 def _refusal_in(step: Step, command: Command) -> str:
-    """Why a tick could not do what it was ordered; empty where it did."""
+    """Say why a tick could not obey a command; empty where it did."""
     if not isinstance(command, Book):
         return ""
     refused = (refusal.reason for refusal in step.refused if refusal.request is command.request)
@@ -282,5 +292,8 @@ def _refusal_in(step: Step, command: Command) -> str:
 
 
 async def _in_thread(store: Store, work: Callable[[], T]) -> T:
-    """Through the store's one thread, to the end even where nobody waits any more."""
+    """Ask through the store's one thread.
+
+    The work is done to its end even where nobody waits any more.
+    """
     return await asyncio.shield(asyncio.get_running_loop().run_in_executor(store.executor, work))
