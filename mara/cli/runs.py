@@ -65,7 +65,8 @@ def simulate(
         try:
             if store is not None and store.loss:
                 complain(store.loss)
-            first, wall_s, cpu_s = engine.world.tick, clock.monotonic_s(), clock.cpu_s()
+            first = engine.world.tick
+            wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()
             gained = engine.shadow_gains
             with progress("simulate", ticks) as on_tick:
                 totals = run_simulation(engine, store, ticks, on_tick)

@@ -66,8 +66,8 @@ def replayed(reading: ReadModel, run_id: str, tick: int) -> Comparison:
         raise StoreRefused(not_ours(f"tick {tick} was", rules))
     first, world = reading.world_before(tick)
     for n in range(first, tick):
-        world = _again(reading.stored_tick(n), world, run, feed).world
-    step = _again(stored, world, run, feed)
+        world = _advanced(reading.stored_tick(n), world, run, feed).world
+    step = _advanced(stored, world, run, feed)
     fresh = digests_of(step, stored)
     differs = tuple(name for name in ("raw", "kept", "world") if getattr(fresh, name) != getattr(stored.digests, name))
     if differs == ("world",) and reading.is_of_older_layout(first) and _leads_on(reading, step.world, run, feed):
@@ -97,7 +97,7 @@ def _leads_on(reading: ReadModel, world: World, run: RunRecord, feed: Feed | Non
     """
     end, stored = reading.world_after(world.tick - 1)
     for tick in range(world.tick, end):
-        world = _again(reading.stored_tick(tick), world, run, feed).world
+        world = _advanced(reading.stored_tick(tick), world, run, feed).world
     return bytes_of(world) == bytes_of(stored)
 
 
@@ -107,12 +107,12 @@ def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> S
     if tick < 0 or run is None:
         return None
     try:
-        again = replayed(store.reading, run.run_id, tick)
+        comparison = replayed(store.reading, run.run_id, tick)
     except StoreRefused as refusal:
         log.warning("the last tick cannot be shown", extra={"tick": tick, "reason": str(refusal)})
         return None
-    plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(again.step.plan,))
-    return engine.shown(TickResult(step=again.step, plan=plan, events=()), recent, run.run_id)
+    plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(comparison.step.plan,))
+    return engine.shown(TickResult(step=comparison.step, plan=plan, events=()), recent, run.run_id)
 
 
 def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:
@@ -128,7 +128,7 @@ def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:
     return (Event(tick=now_tick, severity="warning", site=FLEET_WIDE, kind="store", text=text),)
 
 
-def _again(stored: StoredTick, world: World, run: RunRecord, feed: Feed | None) -> Step:
+def _advanced(stored: StoredTick, world: World, run: RunRecord, feed: Feed | None) -> Step:
     observation = stored.observation
     if observation is None:
         if feed is None:

@@ -31,10 +31,10 @@ class Client(Protocol):
     async def close(self) -> None: ...
     async def lifecycle(self) -> ModelLifecycle: ...
     async def ask(
-        self, inquiry: ToolSession, budget: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+        self, session: ToolSession, budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
     ) -> Recommendation: ...
     async def converse(
-        self, talk: Conversation[Answer], budget: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+        self, conversation: Conversation[Answer], budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
     ) -> Answer: ...
 
 
@@ -49,7 +49,7 @@ class AdviceQuestion:
 
 
 async def consulted(
-    client: Client, question: AdviceQuestion, budget: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+    client: Client, question: AdviceQuestion, budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
 ) -> Advice:
     """Obtain advice on a question; `call` tells the cost, also without an answer.
 
@@ -57,38 +57,38 @@ async def consulted(
         AdviceError: no advice, and why.
     """
     try:
-        bench = bench_of(question.problem, question.plan, spends_budgets=question.spends_budgets)
-        inquiry = ToolSession(bench)
-        recommendation = await client.ask(inquiry, budget, exchange, listen)
-        asked_mw = allocation_of(recommendation, inquiry)
-        outcome = projection_facts(bench, project(bench, asked_mw))
+        evaluator = bench_of(question.problem, question.plan, spends_budgets=question.spends_budgets)
+        session = ToolSession(evaluator)
+        recommendation = await client.ask(session, budget, call, listen)
+        asked_mw = allocation_of(recommendation, session)
+        outcome = projection_facts(evaluator, project(evaluator, asked_mw))
     except PlanError as error:
         raise AdviceError(f"{UNCHECKED}: {error}") from error
-    inquiry.evidence.add(outcome)
-    facts, names = inquiry.evidence.facts, inquiry.names
+    session.evidence.add(outcome)
+    facts, names = session.evidence.facts, session.names
     claims = tuple(Claim(kind=d.kind, text=rendered(d.text, facts, names)) for d in recommendation.drafts)
     return Advice(
         made_tick=question.problem.tick,
         asked_mw=asked_mw,
         headline=rendered(recommendation.headline, facts, names),
-        provenance=provenance_of(exchange, question, claims=claims),
+        provenance=provenance_of(call, question, claims=claims),
         climate_saving_usd_per_h=outcome["climate_saving_usd_per_h"],
         time_zone_gain_usd_per_h=outcome["time_zone_gain_usd_per_h"],
     )
 
 
 def provenance_of(
-    exchange: ApiCall, question: AdviceQuestion, *, claims: tuple[Claim, ...] = (), failure: str = ""
+    call: ApiCall, question: AdviceQuestion, *, claims: tuple[Claim, ...] = (), failure: str = ""
 ) -> Provenance:
     """Describe the origin of an answer, or of the lack of one."""
     return Provenance(
-        model=exchange.model,
-        request_ids=tuple(exchange.request_ids),
+        model=call.model,
+        request_ids=tuple(call.request_ids),
         snapshot_hash=question.snapshot_hash,
         prompt_version=PROMPT_VERSION,
         regret_share=None,
         moved_mw=0.0,
-        cost_usd=exchange.cost_micro_usd / MICRO_USD_PER_USD,
+        cost_usd=call.cost_micro_usd / MICRO_USD_PER_USD,
         failure=failure,
         claims=claims,
     )

@@ -88,7 +88,7 @@ class Planner:
     def __init__(
         self,
         optimizer: Optimizer,
-        keeper: RollingHorizon,
+        horizon: RollingHorizon,
         deadline_s: float,
         *,
         cancel: Callable[[], None] = lambda: None,
@@ -99,7 +99,7 @@ class Planner:
         begin: Begin = in_a_thread,
     ) -> None:
         self._optimizer = optimizer
-        self._keeper = keeper
+        self._horizon = horizon
         self._deadline_s = deadline_s
         self._cancel = cancel
         self._every_tick = every_tick
@@ -113,10 +113,10 @@ class Planner:
         self._answer: asyncio.Task[Plan] | None = None
         self._adopted: Forecast | None = None
         self._seen: Forecast | None = None
-        keeper.await_first(f"{optimizer.name} is still at its first plan")
+        horizon.await_first(f"{optimizer.name} is still at its first plan")
 
     async def plans_for(
-        self, problem: Problem, beside: Mapping[str, Problem], patience: WaitLimits
+        self, problem: Problem, beside: Mapping[str, Problem], limits: WaitLimits
     ) -> tuple[Plan, dict[str, Plan]]:
         """Return the plans of this tick and of the counterfactual worlds with planners.
 
@@ -124,28 +124,28 @@ class Planner:
         """
         names = [name for name in self._counterfactuals if name in beside]
         own, *others = await asyncio.gather(
-            self.plan_for(problem, patience),
-            *(self._counterfactuals[name].plan_for(beside[name], patience) for name in names),
+            self.plan_for(problem, limits),
+            *(self._counterfactuals[name].plan_for(beside[name], limits) for name in names),
         )
         return own, dict(zip(names, others, strict=True))
 
-    async def plan_for(self, problem: Problem, patience: WaitLimits) -> Plan:
+    async def plan_for(self, problem: Problem, limits: WaitLimits) -> Plan:
         """Return the plan that the tick follows.
 
         A new plan that is due is waited for, and one that is not due is not.
         """
         self._adopt_answer()
         self._seen = problem.forecast
-        left_s = patience.wait_s
-        is_missed = self._keeper.is_missed(problem)
-        if is_missed and self._answer is not None and not patience.for_any:  # it answers an older question
+        left_s = limits.wait_s
+        is_missed = self._horizon.is_missed(problem)
+        if is_missed and self._answer is not None and not limits.for_any:  # it answers an older question
             left_s = await self._answered_within(left_s, problem)
-        is_due = self._keeper.is_due(problem)
+        is_due = self._horizon.is_due(problem)
         if self._is_free and (self._every_tick or is_due):
             self._begin(problem, remembers=is_due)
-            if is_missed or patience.for_any or not self._every_tick:
+            if is_missed or limits.for_any or not self._every_tick:
                 await self._answered_within(left_s, problem)
-        return self._keeper.plan(problem)
+        return self._horizon.plan(problem)
 
     def begin_now(self, problem: Problem) -> None:
         """Plan anew at once, due or not; the next tick after the answer follows it.
@@ -185,18 +185,18 @@ class Planner:
     def _is_free(self) -> bool:
         return self.is_idle and self._answer is None
 
-    async def _answered_within(self, patience_s: float, problem: Problem) -> float:
+    async def _answered_within(self, limit_s: float, problem: Problem) -> float:
         """Wait for the answer and adopt it; returns the rest of the wait."""
         assert self._answer is not None
         loop = asyncio.get_running_loop()
-        is_first, began_s = self._keeper.is_first(problem), loop.time()
-        wait_s = max(patience_s, self._first_patience_s) if is_first else patience_s
+        is_first, began_s = self._horizon.is_first(problem), loop.time()
+        wait_s = max(limit_s, self._first_patience_s) if is_first else limit_s
         await asyncio.wait((self._answer,), timeout=max(wait_s, 0.0))
         self._adopt_answer()
         waited_s = loop.time() - began_s
         if is_first:
             self._first_patience_s -= waited_s
-        return patience_s - waited_s
+        return limit_s - waited_s
 
     def _begin(self, problem: Problem, *, remembers: bool) -> None:
         """Ask for a plan.
@@ -222,9 +222,9 @@ class Planner:
         error = answer.exception()
         if error is None:
             assert self._asked is not None
-            self._keeper.adopt(answer.result(), self._asked, remembers=self._remembers)
+            self._horizon.adopt(answer.result(), self._asked, remembers=self._remembers)
             self._adopted = self._asked.forecast
             return
         said = str(error) if isinstance(error, PlanError) else f"{type(error).__name__}: {error}"
-        self._keeper.miss(f"{self._optimizer.name} failed: {said}")
+        self._horizon.miss(f"{self._optimizer.name} failed: {said}")
         log.warning("no plan", extra={"optimizer": self._optimizer.name, "reason": said}, exc_info=error)

@@ -70,8 +70,8 @@ class QuoteDesk:
         self._open: dict[str, tuple[QuoteRequest, Quote]] = {}
         self._made_on: dict[str, _Grounds] = {}  # by the quote's id
         self._basis: Basis | None = None
-        self._counter: QuoteContext | None = None
-        self._counted: CurrentState | None = None
+        self._context: QuoteContext | None = None
+        self._context_for: CurrentState | None = None
 
     async def open(self) -> None:
         """Find again the offers that were made before a restart.
@@ -125,9 +125,9 @@ class QuoteDesk:
                     return taken
             ask, quote = self._open_quote(quote_id)
             if not (self._still_holds(quote) or await self._fits(ask, quote)):
-                again = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
-                if again.refusal:
-                    raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
+                fresh = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
+                if fresh.refusal:
+                    raise CommandError(f"it does not fit any more: {fresh.refusal}; ask for a new quote")
             return await self._take(quote, name if customer else customer_name(quote.customer))
 
     async def exclude(
@@ -157,14 +157,14 @@ class QuoteDesk:
                 stored[one.contract_id] = (await life_of(one.contract_id)).exclusions
         config = self._engine.config
 
-        def announced(now: CurrentState) -> list[tuple[Command, bytes]]:
+        def exclusions(now: CurrentState) -> list[tuple[Command, bytes]]:
             made = exclusions_of(asked, now.world, config, waiting=now.waiting, stored=stored)
             return [(command, b"") for command in made]
 
         if only_look:
             now = self._orders.current
             return exclusions_of(asked, now.world, config, waiting=now.waiting, stored=stored)
-        placed = await self._orders.place(announced)
+        placed = await self._orders.place(exclusions)
         return tuple(order.command for order in placed if isinstance(order.command, Exclude))
 
     def _open_quote(self, quote_id: str) -> tuple[QuoteRequest, Quote]:
@@ -223,16 +223,16 @@ class QuoteDesk:
         problem, now = self._problem()
         if problem.config.fleet.site_count > EXACT_SITES:
             return False
-        waiting = tuple(wish_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
+        waiting = tuple(demand_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
         first = problem.tick + 1
         ends = first + quote.ends_tick - quote.starts_tick
         tier = Tier(TIER_KEYS.index(ask.tier))
-        wish = ContractDemand(tier=tier, power_mw=ask.power_mw, starts_tick=first, ends_tick=ends)
+        demand = ContractDemand(tier=tier, power_mw=ask.power_mw, starts_tick=first, ends_tick=ends)
 
         def work() -> bool:
-            served = outlay_of(problem, (*waiting, wish), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
-            counter = QuoteContext(problem=problem, before=served, waiting=waiting, record=self._record())
-            return fits_surely(counter, wish)
+            served = outlay_of(problem, (*waiting, demand), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
+            context = QuoteContext(problem=problem, before=served, waiting=waiting, record=self._record())
+            return fits_surely(context, demand)
 
         with suppress(PlanError):  # the closer look says what it is
             return await asyncio.to_thread(work)
@@ -240,23 +240,29 @@ class QuoteDesk:
 
     async def _priced(self, ask: QuoteRequest, ticks: int, quote_id: str) -> Quote:
         problem, now = self._problem()
-        waiting = tuple(wish_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
-        if self._counted is None or self._counted.world is not now.world or self._counted.waiting != now.waiting:
-            self._counter = None
+        waiting = tuple(demand_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
+        if (
+            self._context_for is None
+            or self._context_for.world is not now.world
+            or self._context_for.waiting != now.waiting
+        ):
+            self._context = None
 
         def work() -> tuple[QuoteContext, Quote]:
-            counter = self._counter
-            if counter is None:
+            context = self._context
+            if context is None:
                 before = _before(problem, waiting, now.plan, self._basis)
-                counter = QuoteContext(problem=problem, before=before, waiting=waiting, record=self._record())
+                context = QuoteContext(problem=problem, before=before, waiting=waiting, record=self._record())
             zone = timezone_of(ask.region)
-            return counter, quote_of(ask, ticks, counter, quote_id=quote_id, timezone=zone)
+            return context, quote_of(ask, ticks, context, quote_id=quote_id, timezone=zone)
 
         try:
-            counter, quote = await asyncio.to_thread(work)
+            context, quote = await asyncio.to_thread(work)
         except PlanError as error:
             raise CommandError(f"no price could be worked out ({error}): ask again in a moment") from error
-        self._counter, self._counted, self._basis = counter, now, counter.before.basis
+        self._context = context
+        self._context_for = now
+        self._basis = context.before.basis
         self._made_on[quote_id] = self._grounds(now)
         log.info("quote", extra={"quote": quote.id, "tick": quote.made_tick, "reason": quote.refusal})
         return quote
@@ -326,8 +332,8 @@ def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Qu
     ticks = refuse_unaskable(ask, engine.config)
     problem = engine.problem(engine.read_feed())
     before = outlay_of(problem, deadline_s=SOLVE_DEADLINE_S)
-    counter = QuoteContext(problem=problem, before=before, waiting=(), record=record)
-    return quote_of(ask, ticks, counter, quote_id="", timezone=timezone_of(ask.region))
+    context = QuoteContext(problem=problem, before=before, waiting=(), record=record)
+    return quote_of(ask, ticks, context, quote_id="", timezone=timezone_of(ask.region))
 
 
 def refuse_unfit(order: Book, now: CurrentState, config: RunConfig) -> None:
@@ -389,7 +395,7 @@ def timezone_of(region: str) -> str:
     return REGION_ZONE[REGION_KEYS.index(region)] if region else "UTC"
 
 
-def wish_of(command: Book, tick: int) -> ContractDemand:
+def demand_of(command: Book, tick: int) -> ContractDemand:
     """Convert a booking that waits to the demand that plans see."""
     request, first = command.request, tick + 1
     ends = first + request.duration_ticks

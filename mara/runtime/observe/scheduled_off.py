@@ -37,10 +37,11 @@ class ScheduledOffCounts:
 
     def add(self, step: Step) -> None:
         """Add one settled tick of a book that is not empty."""
-        book, accounts, scheduled = step.before.book, step.before.accounts, step.allocation.scheduled
+        book, accounts = step.before.book, step.before.accounts
+        scheduled = step.allocation.scheduled
         self.contract_ticks += np.bincount(book.tier, minlength=TIER_COUNT)
-        rests = np.count_nonzero(scheduled) > 0
-        if not rests and not np.count_nonzero(accounts.rest_ticks):
+        any_is_off = np.count_nonzero(scheduled) > 0
+        if not any_is_off and not np.count_nonzero(accounts.rest_ticks):
             self._open = _no_rests()
             return
         self.stops += np.bincount(book.tier[accounts.served & scheduled], minlength=TIER_COUNT)
@@ -63,6 +64,6 @@ class ScheduledOffCounts:
         return round(float(median(ticks)) * dt_h * MINUTES_PER_HOUR, 6) if ticks else 0.0
 
 
-def _counted(step: Step, resting: Bools) -> tuple[Counter[int], ...]:
-    tier, ticks = step.before.book.tier[resting], step.before.accounts.rest_ticks[resting] + 1
+def _counted(step: Step, is_off: Bools) -> tuple[Counter[int], ...]:
+    tier, ticks = step.before.book.tier[is_off], step.before.accounts.rest_ticks[is_off] + 1
     return tuple(Counter(ticks[tier == g].tolist()) for g in range(TIER_COUNT))

@@ -192,7 +192,9 @@ class OrderBook:
 
     def let_go(self) -> None:
         """Let the orders of a tick that is given up wait again."""
-        self._taken, self._refused, self._is_known = (), (), False
+        self._taken = ()
+        self._refused = ()
+        self._is_known = False
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
