@@ -60,7 +60,7 @@ class ScenarioResult:
 
     Attributes:
         availability_share: good ticks of those that count, by tier; None where nothing was promised.
-        daily_profit_usd: of each day.
+        daily_profit_usd: one value a day.
     """
 
     number: int

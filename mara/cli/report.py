@@ -27,8 +27,6 @@ def show(report: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a report: one JSON object, a table on a terminal, or aligned lines.
 
     Its notes have been told on stderr.
-
-    Its notes have been told on stderr.
     """
     if as_json:
         typer.echo(json.dumps(report, allow_nan=False))
@@ -96,9 +94,7 @@ def bars() -> Iterator[OnProgress | None]:
 def progress(what: str, ticks: int) -> Iterator[Callable[[int], None] | None]:
     """Draw a bar on stderr where it is a terminal.
 
-    Call what is yielded with each tick that is done; elsewhere None is.
-
-    Elsewhere there is none.
+    Yields what to call with each tick that is done; None where there is no terminal.
     """
     if not sys.stderr.isatty():
         yield None

@@ -63,7 +63,7 @@ class CounterfactualStep:
 
     Attributes:
         worlds: those that are not the live world, by name.
-        parts: what to store with the tick.
+        parts: to be stored with the tick.
         memories: the optimizers' memories that are among the parts, by name.
     """
 
@@ -80,8 +80,8 @@ class CounterfactualRuns:
     `ahead` computes their next tick; `keep` makes it the present.
 
     Args:
-        optimizers: of each world by name; None where the live optimizer plans just so.
-        parts: what was kept with the live world.
+        optimizers: by name of the world; None where the live optimizer plans just so.
+        parts: kept with the live world.
     """
 
     def __init__(

@@ -38,8 +38,6 @@ class RulesSince:
     """The first tick of a version of the rules, and the Mara that had them.
 
     `are_this_programs` says whether this program computes such a tick just so.
-
-    `are_this_programs` says whether the program that answers computes such a tick just so.
     """
 
     from_tick: int

@@ -76,11 +76,11 @@ class Planner:
     An answer that a tick did not wait for is adopted at a later one.
 
     Args:
-        optimizer: the one that is asked when a new plan is due, and at every tick that finds it idle with `every_tick`.
-        keeper: of the plan in force.
+        optimizer: asked when a new plan is due; with `every_tick` at every tick that finds it idle.
+        horizon: holds the plan in force.
         deadline_s: real time after which an answer is no longer waited for.
         cancel: gives the optimizer up for good, at the end.
-        counterfactuals: planners of worlds beside the live one, by name; they live and end with this one.
+        counterfactuals: planners of the worlds beside the live one, by name; they end with this one.
         first_patience_s: see `FIRST_PATIENCE_S`.
         begin: has a plan made and returns at once.
     """

@@ -49,9 +49,9 @@ class Platform:
 
     Args:
         open_run: opens the store and returns it with the engine where the run stands; called by `start`.
-        advisor: who is asked for advice beside the planner; None for nobody.
+        advisor: asked for advice beside the planner; None for none.
         reload: see `Reload`; None where that cannot be.
-        retry: how often a failing tick is tried.
+        retry: limits on the tries of a failing tick.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ class QuoteDesk:
     All methods belong to the event loop's thread.
 
     Args:
-        orders: where the run stands now, and where bookings go.
+        orders: tells the run's present position, and takes bookings.
         store: remembers offers and bookings; `open` finds again what it has.
         record: outages counted so far; it may read the database.
     """
@@ -141,11 +141,11 @@ class QuoteDesk:
 
         They are on disk when this returns.
 
-        Who announces it is who acts; with `only_look` nothing is ordered.
+        The acting user is the author; with `only_look` nothing is ordered.
 
         Args:
-            life_of: what is stored of a contract.
-            only_look: say what would be ordered, and order nothing.
+            life_of: reads the stored life of a contract.
+            only_look: return what would be ordered, and order nothing.
 
         Raises:
             CommandError: see `exclusion_of`; of several contracts each that refuses is named.

@@ -94,8 +94,6 @@ class TickEngine:
         """Advance the counterfactual worlds too, and add what a resumed run needs.
 
         `plans` were made elsewhere, by the name of the world. Safe in another thread while nothing else is asked.
-
-        `plans` were made elsewhere, by the companion's name. Safe in another thread while nothing else is asked.
         """
         parts: dict[str, bytes] = {}
         memory = self.optimizer.keeper.memory() if isinstance(self.optimizer, RollingLp) else None

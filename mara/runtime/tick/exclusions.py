@@ -51,7 +51,7 @@ def exclusions_of(
 
     Args:
         waiting: commands that will be obeyed before them.
-        stored: what was announced before, by contract.
+        stored: exclusions announced before, by contract.
 
     Raises:
         CommandError: one of them may not be made; of several, each reason with its contract.
@@ -84,7 +84,7 @@ def exclusion_of(
 
     Args:
         waiting: commands that will be obeyed before it.
-        stored: what was announced for the contract before.
+        stored: exclusions of the contract announced before.
 
     Raises:
         CommandError: an unknown kind or contract, no reason, ticks outside the contract's life, or maintenance too
