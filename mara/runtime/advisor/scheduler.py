@@ -22,9 +22,9 @@ from mara.runtime.advisor.advice_in_force import AdviceInForce
 from mara.runtime.advisor.background_loop import BackgroundLoop
 from mara.runtime.advisor.cache import AdviceCache
 from mara.runtime.advisor.circuit_breaker import CircuitBreaker
+from mara.runtime.advisor.claude_service import RETIRED, ClaudeService
 from mara.runtime.advisor.config import AdvisorConfig
 from mara.runtime.advisor.consultation import AdviceQuestion, provenance_of
-from mara.runtime.advisor.service import RETIRED, ClaudeService
 from mara.runtime.advisor.status import AdvisorStatus
 from mara.runtime.advisor.stored_budget import StoredBudget
 from mara.runtime.clock import Clock

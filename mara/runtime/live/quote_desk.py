@@ -8,25 +8,28 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from math import isfinite
 from secrets import token_hex
 from typing import Final, TypeAlias, TypeVar
 
-from mara.core.booking import admit
 from mara.core.commands import Book, Command, Exclude
 from mara.core.contract import TIER_KEYS, ContractRequest, Tier
 from mara.core.history import ContractLife, ExclusionRow
-from mara.core.market import REGION_ZONE
 from mara.core.plan import Plan, Problem
-from mara.core.quote import REGION_KEYS, Booking, OutageRecord, Quote, QuoteRequest
+from mara.core.quote import Booking, OutageRecord, Quote, QuoteRequest
 from mara.core.step import observed
-from mara.core.world import RunConfig
 from mara.errors import CommandError, FeedError, PlanError
 from mara.optimizers.lp.solve import Basis
 from mara.optimizers.quoting.context import QuoteContext, fits_surely
 from mara.optimizers.quoting.offer import quote_of
 from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand, PricedSolution, outlay_in_force, outlay_of
-from mara.runtime.tick.command_validation import MAX_ORDER_TICKS
+from mara.runtime.live.quote_validation import (
+    contract_id_of,
+    customer_name,
+    demand_of,
+    refuse_unaskable,
+    refuse_unfit,
+    timezone_of,
+)
 from mara.runtime.tick.engine import TickEngine
 from mara.runtime.tick.exclusions import ExclusionRequest, exclusions_of
 from mara.runtime.tick.order_book import CurrentState, OrderBook
@@ -37,11 +40,7 @@ MAX_OPEN_QUOTES: Final = 1_000
 MAX_ASKING: Final = 32
 """Requests that may wait for their quote."""
 SOLVE_DEADLINE_S: Final = 60.0
-MIN_POWER_MW: Final = 0.01
-MAX_POWER_MW: Final = 100_000.0
-MAX_NAME_CHARACTERS: Final = 80
 ID_BYTES: Final = 6
-NOBODY: Final = "unnamed customer"
 
 log = logging.getLogger("mara.quotes")
 T = TypeVar("T")
@@ -334,69 +333,3 @@ def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Qu
     before = outlay_of(problem, deadline_s=SOLVE_DEADLINE_S)
     context = QuoteContext(problem=problem, before=before, waiting=(), record=record)
     return quote_of(ask, ticks, context, quote_id="", timezone=timezone_of(ask.region))
-
-
-def refuse_unfit(order: Book, now: CurrentState, config: RunConfig) -> None:
-    """Look whether the next tick would accept a booking after all that waits.
-
-    Raises:
-        CommandError: it would not.
-    """
-    before = tuple((c.request, c.rate_usd_per_mwh) for c in now.waiting if isinstance(c, Book))
-    _, refused = admit((*before, (order.request, order.rate_usd_per_mwh)), now.world, config)
-    if any(refusal.request is order.request for refusal in refused):
-        raise CommandError(f"it does not fit any more: {refused[-1].reason}; ask for a new quote")
-
-
-def refuse_unaskable(ask: QuoteRequest, config: RunConfig) -> int:
-    """Return the length of a request in ticks.
-
-    Raises:
-        CommandError: an unknown tier or region, or a power, life or name out of bounds.
-    """
-    if ask.tier not in TIER_KEYS:
-        raise CommandError(f"a tier is one of {', '.join(TIER_KEYS)}, got {ask.tier!r}: choose one of these")
-    if ask.region and ask.region not in REGION_KEYS:
-        raise CommandError(f"a region is one of {', '.join(REGION_KEYS)}, got {ask.region!r}: choose one of these")
-    if not (isfinite(ask.power_mw) and MIN_POWER_MW <= ask.power_mw <= MAX_POWER_MW):
-        raise CommandError(
-            f"a contract has {MIN_POWER_MW:g} to {MAX_POWER_MW:,.0f} MW, got {ask.power_mw:g}: correct it"
-        )
-    most_h = MAX_ORDER_TICKS * config.grid.dt_h
-    if not (isfinite(ask.duration_h) and config.grid.dt_h <= ask.duration_h <= most_h):
-        raise CommandError(
-            f"a contract lasts {config.grid.dt_h:.3g} to {most_h:,.0f} hours, got {ask.duration_h:g}: correct it"
-        )
-    customer_name(ask.customer)
-    return config.grid.ticks_of_hours(ask.duration_h)
-
-
-def contract_id_of(quote_id: str) -> str:
-    """Name the contract that a quote becomes."""
-    return f"c-{quote_id.removeprefix('q-')}"
-
-
-def customer_name(given: str) -> str:
-    """Normalise a customer's name to one line; an empty one becomes `NOBODY`.
-
-    Raises:
-        CommandError: it is too long or holds signs that are none.
-    """
-    name = " ".join(given.split())
-    if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
-        raise CommandError(
-            f"a customer's name has at most {MAX_NAME_CHARACTERS} printable characters, got {len(name)}: shorten it"
-        )
-    return name or NOBODY
-
-
-def timezone_of(region: str) -> str:
-    """Return the time zone whose calendar months measure a region's contracts."""
-    return REGION_ZONE[REGION_KEYS.index(region)] if region else "UTC"
-
-
-def demand_of(command: Book, tick: int) -> ContractDemand:
-    """Convert a booking that waits to the demand that plans see."""
-    request, first = command.request, tick + 1
-    ends = first + request.duration_ticks
-    return ContractDemand(tier=request.tier, power_mw=request.power_mw, starts_tick=first, ends_tick=ends)
