@@ -1,4 +1,7 @@
-"""Backtests as one self-contained page: no script, no request, readable in light and dark, and on paper."""
+"""Backtests as one self-contained HTML page.
+
+It has no script and makes no request, and is readable in light, dark and on paper.
+"""
 
 import html
 from collections.abc import Sequence
@@ -10,7 +13,9 @@ from mara.figures import flat, text_of
 from mara.optimizers.lp.bound import share_of_bound
 
 WIDTH_PX, HEIGHT_PX = 880, 260
-LEFT_PX, BOTTOM_PX, TOP_PX = 84, 28, 12
+LEFT_PX = 84
+BOTTOM_PX = 28
+TOP_PX = 12
 COLOURS: Final = ("#3b7dd8", "#d98324", "#3a9d5d", "#b4519c", "#7a6ff0", "#8a8a8a", "#c94f4f")
 USD_PER_MILLION: Final = 1e6
 REPEATED: Final = ("fleet", "history", "from", "to", "ticks", "sites", "seed", "version")
@@ -26,7 +31,7 @@ _STYLE: Final = (
 
 
 def html_of(results: Sequence[BacktestResult]) -> str:
-    """The page of policies over one stretch; the first is what the others' curves are drawn against."""
+    """Draw the page of policies over one stretch; curves are against the first."""
     first = results[0].figures
     title = f"Mara backtest: {', '.join(str(result.figures['optimizer']) for result in results)} on {first['fleet']}"
     period = f"{first['from']} to {first['to']}, UTC."
@@ -58,7 +63,7 @@ def _figures(results: Sequence[BacktestResult]) -> str:
 
 
 def _months(results: Sequence[BacktestResult]) -> str:
-    """What part of its bound each policy earned, month by month, in the program's accounts."""
+    """Draw each policy's share of its bound, month by month."""
     if not results[0].months:
         return ""
     head = "".join(f"<th>{html.escape(str(result.figures['optimizer']))}</th>" for result in results)
@@ -76,7 +81,7 @@ def _months(results: Sequence[BacktestResult]) -> str:
 
 
 def _curves(results: Sequence[BacktestResult]) -> str:
-    """Profit added up day by day; of several policies, what each is ahead of the first."""
+    """Draw the profit so far; of several policies, each one's lead over the first."""
     sums = [list(accumulate(result.daily_profit_usd, initial=0.0)) for result in results]
     if len(results) == 1:
         caption, lines = "Profit so far, million USD", sums

@@ -96,11 +96,11 @@ def actions_of(desk: Authorized, publisher: Publisher) -> Actions:
     def pace(deed: Permission, order: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]] | None:
         return None if why_not_here(deed) else lambda: done(order())
 
-    def set_speed(speed_share: float) -> Awaitable[None]:
-        return done(desk.set_speed(speed_share))
+    def set_speed(speed_factor: float) -> Awaitable[None]:
+        return done(desk.set_speed(speed_factor))
 
     async def order_outage(sites: Sequence[str], minutes: float) -> None:
-        snapshot = desk.latest.read().snapshot
+        snapshot = desk.publisher.read().snapshot
         ticks = max(1, ceil(minutes / snapshot.tick_minutes)) if snapshot else 1
         down = [Outage(site_id=site, duration_ticks=ticks) for site in sites]
         await _ordered(desk, down, "Ordered: down from the next tick on.", f"{_named(sites, desk)} down")
@@ -143,7 +143,7 @@ async def _ordered(desk: Authorized, commands: Sequence[Command], said: str, wha
 
 def _inverse_of(commands: Sequence[Command], desk: Authorized) -> list[Command]:
     """What brings sites back to how they stand now: up, or down until an outage that was ordered before ends."""
-    snapshot = desk.latest.read().snapshot
+    snapshot = desk.publisher.read().snapshot
     sites = {site.id: site for site in snapshot.sites} if snapshot is not None else {}
     left = {
         command.site_id: sites[command.site_id].outage_ends_tick - snapshot.tick - 1
@@ -158,7 +158,7 @@ def _inverse_of(commands: Sequence[Command], desk: Authorized) -> list[Command]:
 
 def _named(sites: Sequence[str], desk: Authorized) -> str:
     """Sites by their names, the first few."""
-    snapshot = desk.latest.read().snapshot
+    snapshot = desk.publisher.read().snapshot
     names = {site.id: site.name for site in snapshot.sites} if snapshot is not None else {}
     few = ", ".join(names.get(site, site) for site in sites[:MOST_NAMED])
     return f"{few} and {len(sites) - MOST_NAMED} more" if len(sites) > MOST_NAMED else few

@@ -29,7 +29,7 @@ def register(
     desk = Authorized(platform, workbench, Undo(clock, undo_s))
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
     register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))
-    publisher = Publisher(platform.latest)
+    publisher = Publisher(platform.publisher)
     for page in (overview, site, sla, optimizer, guide):
         page.register(desk, publisher)
     backtest.register(desk, publisher, history)

@@ -130,7 +130,7 @@ def _set_apart_what_stays() -> None:
 
 async def _courses_of(platform: PlatformView) -> Courses:
     """The stored courses of key figures over the last day; none where the archive has none to tell."""
-    snapshot = platform.latest.read().snapshot
+    snapshot = platform.publisher.read().snapshot
     if snapshot is None:
         return {}
     since = snapshot.at - timedelta(hours=SERIES_HOURS)

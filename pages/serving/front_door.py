@@ -52,12 +52,12 @@ def stand_guard(settings: Settings, platform: Platform) -> ServerSecurity:
         clock=clock,
         authenticator=entrance.authenticator,
         limited=is_limited,
-        vitals=platform.vitals,
+        metrics=platform.metrics,
     )
     app.add_middleware(SafeHeaders, is_secure=entrance.is_secure)  # added last, so also on what the gate refuses
     if settings.root_path:
         app.add_middleware(UnderPath, root_path=settings.root_path)
-    bind_sockets(platform.vitals)
+    bind_sockets(platform.metrics)
     if entrance.is_behind_proxy:
         app.add_middleware(BehindProxy)  # outermost: everything behind it sees who really asks
     if people is not None:

@@ -37,7 +37,7 @@ class PlatformView(Protocol):
     """What pages may ask of the engine."""
 
     @property
-    def latest(self) -> StatePublisher: ...
+    def publisher(self) -> StatePublisher: ...
     @property
     def archive(self) -> ArchiveReader: ...
     @property
@@ -45,7 +45,7 @@ class PlatformView(Protocol):
     def pause(self) -> object: ...
     def resume(self) -> object: ...
     def step(self, ticks: int) -> object: ...
-    def set_speed(self, speed_share: float) -> object: ...
+    def set_speed(self, speed_factor: float) -> object: ...
     async def order(self, *commands: Command) -> object: ...
     def optimize_now(self) -> object: ...
     async def ask_claude(self) -> object: ...
@@ -61,14 +61,14 @@ class PlatformView(Protocol):
 class Publisher:
     """Lives as long as the app. `look` is called by a timer; a test calls it itself."""
 
-    def __init__(self, latest: StatePublisher) -> None:
-        self._latest = latest
+    def __init__(self, publisher: StatePublisher) -> None:
+        self._publisher = publisher
         self._past = KeyFigureHistory()
         self._remembered_tick = -1
         self._pictures: dict[Draw, Picture] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
-        self._follow(latest.read())
-        latest.follow(self._follow)
+        self._follow(publisher.read())
+        publisher.follow(self._follow)
 
     def open(self, client: Client, draw: Draw) -> Picture:
         """Have `client` follow `draw` from its connection on; returns the picture to build its page from."""
@@ -96,9 +96,9 @@ class Publisher:
             if changes:
                 _send(clients, "apply", changes)
 
-    def _follow(self, published: PublishedState) -> None:
+    def _follow(self, current: PublishedState) -> None:
         """Remember each tick, also those that pass between two looks: a line has no holes that nobody saw."""
-        snapshot = published.snapshot
+        snapshot = current.snapshot
         if snapshot is not None and snapshot.tick != self._remembered_tick:
             self._remembered_tick = snapshot.tick
             self._past = self._past.after(snapshot)
@@ -116,14 +116,14 @@ class Publisher:
         return audience
 
     def _draw(self, draw: Draw) -> Picture:
-        published = self._latest.read()
-        return _framed(published, draw(published, self._past))
+        current = self._publisher.read()
+        return _framed(current, draw(current, self._past))
 
 
-def _framed(published: PublishedState, own: Picture) -> Picture:
+def _framed(current: PublishedState, own: Picture) -> Picture:
     """A screen's own picture with what every frame shows: state, clock, speed, the sites by name."""
-    snapshot = published.snapshot
-    engine = engine_cells(str(published.state), published.reason, published.speed_share, snapshot)
+    snapshot = current.snapshot
+    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot)
     framed: Picture = {**own, "cells": {**engine, **own.get("cells", {})}}
     if snapshot is None:
         return framed

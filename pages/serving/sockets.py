@@ -23,7 +23,7 @@ Listener = Callable[..., Awaitable[Any] | Any]
 log = logging.getLogger("mara.pages")
 
 
-def bind_sockets(vitals: EngineMetrics) -> None:
+def bind_sockets(metrics: EngineMetrics) -> None:
     """Have every message of a websocket looked at before NiceGUI gets it; `vitals` counts what is refused.
 
     Raises:
@@ -35,25 +35,25 @@ def bind_sockets(vitals: EngineMetrics) -> None:
     async def connected(sid: str, environ: Mapping[str, Any], *more: Any) -> Any:
         named = parse_qs(environ.get("QUERY_STRING", "")).get("client_id", [""])[0]
         if not _may_have(named):
-            _refuse(vitals, sid, "connect")
+            _refuse(metrics, sid, "connect")
             return False  # the socket is not opened
         return await settled(connect(sid, environ, *more))
 
     async def shaken(sid: str, message: Any) -> Any:
         if not _may_have(_page_in(message)):
-            return await _cut(vitals, sid, "handshake")
+            return await _cut(metrics, sid, "handshake")
         return await settled(handshake(sid, message))
 
     listeners |= {"connect": connected, "handshake": shaken}
-    listeners |= {kind: _guarded(kind, listeners[kind], vitals) for kind in OF_A_PAGE}
+    listeners |= {kind: _guarded(kind, listeners[kind], metrics) for kind in OF_A_PAGE}
 
 
-def _guarded(kind: str, listener: Listener, vitals: EngineMetrics) -> Listener:
+def _guarded(kind: str, listener: Listener, metrics: EngineMetrics) -> Listener:
     async def guarded(sid: str, message: Any) -> Any:
         named = _page_in(message)
         if named not in core.sio.rooms(sid) or not _may_have(named):
             if named in Client.instances or not named:
-                await _cut(vitals, sid, kind)
+                await _cut(metrics, sid, kind)
             return None  # a page that is forgotten already: nothing to do
         return await settled(listener(sid, message))
 
@@ -74,15 +74,15 @@ def _page_in(message: Any) -> str:
     return named if isinstance(named, str) else ""
 
 
-async def _cut(vitals: EngineMetrics, sid: str, kind: str) -> bool:
+async def _cut(metrics: EngineMetrics, sid: str, kind: str) -> bool:
     """End a connection that spoke for a page which is not its own: False, as NiceGUI answers a handshake in vain."""
-    _refuse(vitals, sid, kind)
+    _refuse(metrics, sid, kind)
     await core.sio.disconnect(sid)
     return False
 
 
-def _refuse(vitals: EngineMetrics, sid: str, kind: str) -> None:
-    vitals.refused_count += 1
+def _refuse(metrics: EngineMetrics, sid: str, kind: str) -> None:
+    metrics.refused_count += 1
     caller = CALLER.get()
     name = identity_in(caller).name if caller is not None else "unknown"
     log.warning("a websocket named a page that is not its own", extra={"by": name, "kind": kind, "socket": sid})

@@ -173,7 +173,7 @@ def test_a_slow_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(0.4)
         return PlainTextResponse("late")
 
-    monkeypatch.setattr("tests.api.test_door.hello", slow)
+    monkeypatch.setattr("tests.api.test_listener.hello", slow)
 
     async def test() -> None:
         async with served() as connect:

@@ -19,7 +19,7 @@ EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 """Of each operation; `make soak` takes more."""
 OPERATIONS = [
     (path, method)
-    for path, methods in schema_of(cast(PlatformApi, SimpleNamespace(latest=StatePublisher())))["paths"].items()
+    for path, methods in schema_of(cast(PlatformApi, SimpleNamespace(publisher=StatePublisher())))["paths"].items()
     for method in methods
 ]
 

@@ -62,12 +62,12 @@ class Gate:
         clock: Clock,
         authenticator: Authenticator | None,
         limited: bool,
-        vitals: EngineMetrics | None = None,
+        metrics: EngineMetrics | None = None,
     ) -> None:
         self._app = app
         self._origins = origins
         self._authenticator = authenticator
-        self._vitals = vitals or EngineMetrics()
+        self._metrics = metrics or EngineMetrics()
         self._login = Login(authenticator, is_secure=origins.scheme == "https") if authenticator is not None else None
         self._requests = Limits(REQUESTS_PER_MINUTE, clock) if limited else None
         self._changes = Limits(CHANGES_PER_MINUTE, clock) if limited else None
@@ -80,7 +80,7 @@ class Gate:
         method = scope.get("method", "GET")
         refusal = self._origins.refusal(scope["type"], method, scope["headers"])
         if refusal is not None:
-            self._vitals.refused_count += 1
+            self._metrics.refused_count += 1
             await refuse(refusal, scope, receive, send)
             return
         try:
@@ -132,7 +132,7 @@ class Gate:
 
     async def _turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A browser that opens a page is shown the login, everything else is told."""
-        self._vitals.refused_count += 1
+        self._metrics.refused_count += 1
         wants_page = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
         if scope["type"] == "http" and scope["method"] == "GET" and wants_page:
             query = scope.get("query_string", b"").decode("latin-1")

@@ -33,7 +33,7 @@ def api_of(
     engine: PlatformApi, collector: Collector | None = None, is_over: Callable[[], bool] = lambda: False
 ) -> ASGIApp:
     """The API of a live run, with metrics where there is somebody to collect them; `is_over`: see `EventStream`."""
-    app = _app_of(engine, EventStream(engine.latest, is_over))
+    app = _app_of(engine, EventStream(engine.publisher, is_over))
     if collector is not None:
         _add_metrics(app, collector)
     return NotKept(Idempotency(app, engine.orders), but=f"{DOCS_FILES}/")
@@ -41,7 +41,7 @@ def api_of(
 
 def schema_of(engine: PlatformApi) -> dict[str, Any]:
     """The OpenAPI schema."""
-    return _app_of(engine, EventStream(engine.latest)).openapi()
+    return _app_of(engine, EventStream(engine.publisher)).openapi()
 
 
 def _app_of(engine: PlatformApi, stream: EventStream) -> FastAPI:

@@ -172,5 +172,5 @@ def _ordered(what: str, receipt: Receipt) -> Done:
 
 
 def _done(engine: PlatformApi, what: str) -> Done:
-    snapshot = engine.latest.read().snapshot
+    snapshot = engine.publisher.read().snapshot
     return Done(done=what, tick=snapshot.tick + 1 if snapshot is not None else 0)

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from mara.core.contract import TierKey
 from mara.core.market import RegionKey
-from mara.runtime.live.pace import MAX_SPEED_SHARE, MAX_STEPS
-from mara.runtime.live.quote_desk import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
+from mara.runtime.live.pace import MAX_SPEED_FACTOR, MAX_STEPS
+from mara.runtime.live.quote_validation import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
 
 MAX_ID_LENGTH: Final = 100
 MAX_NAMED_LENGTH: Final = 200
@@ -102,7 +102,7 @@ class SpeedInput(_Input):
     """Change the pace."""
 
     action: Literal["speed"]
-    speed: float = Field(gt=0, le=MAX_SPEED_SHARE, description="simulated seconds per real second")
+    speed: float = Field(gt=0, le=MAX_SPEED_FACTOR, description="simulated seconds per real second")
 
 
 class OutageInput(_Input):

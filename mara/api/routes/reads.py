@@ -84,9 +84,9 @@ def _add_present(router: APIRouter, engine: PlatformApi) -> None:
     @router.get("/ready", include_in_schema=False)
     async def ready() -> JSONResponse:
         """Whether the engine runs, with the reason where it does not."""
-        published = engine.latest.read()
-        reason = unreadiness_of(published, engine.overdue_s)
-        body = {"ready": not reason, "state": str(published.state), "reason": reason}
+        current = engine.publisher.read()
+        reason = unreadiness_of(current, engine.overdue_s)
+        body = {"ready": not reason, "state": str(current.state), "reason": reason}
         return JSONResponse(body, 503 if reason else 200)
 
     @router.get("/snapshot", response_class=Response, responses=_json_of(Snapshot))
@@ -230,13 +230,13 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
 _AS_MEANT: Final = frozenset({EngineState.RUNNING, EngineState.PAUSED, EngineState.FINISHED})
 
 
-def unreadiness_of(published: PublishedState, overdue_s: float = 0.0) -> str:
+def unreadiness_of(current: PublishedState, overdue_s: float = 0.0) -> str:
     """Why the engine is not ready; empty when it is. Neither a pause nor the end of a history is a fault."""
-    if published.state is EngineState.RUNNING and overdue_s > MOST_OVERDUE_S:
+    if current.state is EngineState.RUNNING and overdue_s > MOST_OVERDUE_S:
         return f"a tick has been due for {overdue_s:.0f} s: see that the database and the planner answer"
-    if published.state in _AS_MEANT and published.snapshot is not None:
+    if current.state in _AS_MEANT and current.snapshot is not None:
         return ""
-    return published.reason or f"the engine is {published.state}"
+    return current.reason or f"the engine is {current.state}"
 
 
 async def _found(answer: Awaitable[Answer]) -> Answer:

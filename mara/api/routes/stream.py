@@ -41,8 +41,8 @@ class EventStream:
         places: one for each listener, taken when the request comes and not when its first byte goes out.
     """
 
-    def __init__(self, latest: StatePublisher, is_over: Callable[[], bool] = lambda: False) -> None:
-        self._latest = latest
+    def __init__(self, publisher: StatePublisher, is_over: Callable[[], bool] = lambda: False) -> None:
+        self._publisher = publisher
         self._is_over = is_over
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
         self._version = -1
@@ -94,11 +94,11 @@ class EventStream:
                 self._come.set()
 
     def _look(self) -> None:
-        published = self._latest.read()
-        snapshot = published.snapshot
-        if snapshot is None or published.version == self._version:
+        current = self._publisher.read()
+        snapshot = current.snapshot
+        if snapshot is None or current.version == self._version:
             return
-        self._version = published.version
+        self._version = current.version
         if self._kept and self._kept[-1][0] == snapshot.tick:
             return
         if self._kept and self._kept[-1][0] > snapshot.tick:
