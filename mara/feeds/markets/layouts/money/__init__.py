@@ -1,0 +1,1 @@
+"""Bitcoin and exchange rates."""
