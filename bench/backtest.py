@@ -14,9 +14,9 @@ from bench.worlds import HORIZON_HOURS, SEED, START, charter_of
 from mara.assembly import BacktestCase, BacktestOrder, backtest_of
 from mara.core.units import SECONDS_PER_HOUR
 from mara.core.world import World
-from mara.feeds.history_file import BITCOIN_FILE, HISTORY_FILES
-from mara.feeds.synthetic import SyntheticFeed
-from mara.optimizers.roster import OPTIMIZERS, optimizer_of
+from mara.feeds.files.history_file import BITCOIN_FILE, HISTORY_FILES
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.optimizers.registry import OPTIMIZERS, optimizer_of
 from mara.runtime.backtest import backtest
 from mara.settings import read_settings
 
@@ -64,25 +64,25 @@ def _rate(case: BacktestCase, name: str, ticks: int, repetitions: int) -> float:
 
     def work(world: World) -> World:
         part_ticks = min(PART_TICKS, ticks - world.tick)
-        return backtest(outside.charter, outside.feed, optimizer, world, part_ticks, horizon_hours=HORIZON_HOURS)[1]
+        return backtest(outside.config, outside.feed, optimizer, world, part_ticks, horizon_hours=HORIZON_HOURS)[1]
 
     starts = [case.world]
     while starts[-1].tick + PART_TICKS < ticks:
         starts.append(work(starts[-1]))
     took = timed_in_parts([partial(work, world) for world in starts], repetitions)
-    return ticks * outside.charter.fleet.site_count / took.best_s
+    return ticks * outside.config.fleet.site_count / took.best_s
 
 
 def _write_history(folder: Path) -> None:
     """The default world as a history folder, for machines without a real one."""
-    charter = charter_of(10, tick_minutes=60)
-    feed = SyntheticFeed(charter, SEED)
-    first = charter.grid.start_epoch_s // SECONDS_PER_HOUR
+    config = charter_of(10, tick_minutes=60)
+    feed = SyntheticFeed(config, SEED)
+    first = config.grid.start_epoch_s // SECONDS_PER_HOUR
     block = feed.hours(first, first + WRITTEN_DAYS * 24)
     rows = [COLUMNS]
     for hour in range(WRITTEN_DAYS * 24):
         stamp = (START + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for s, site in enumerate(charter.fleet.sites):
+        for s, site in enumerate(config.fleet.sites):
             values = (
                 block.price[hour, s],
                 block.mix.carbon_intensity_g_per_kwh[hour, s],

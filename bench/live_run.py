@@ -17,10 +17,10 @@ from typing import Final
 from bench.simulated_time import SimulatedClock, SimulatedLoop, taking
 from mara.bootstrap import open_run, planner_of, rehearsal_of
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
-from mara.runtime.engine import Engine, simulate
-from mara.runtime.latest import Latest, Published
-from mara.runtime.planner import Planner
-from mara.runtime.platform import Platform
+from mara.runtime.live.planner import Planner
+from mara.runtime.live.platform import Platform
+from mara.runtime.published_state import PublishedState, StatePublisher
+from mara.runtime.tick.engine import TickEngine, simulate
 from mara.settings import Settings, read_settings
 from mara.store.store import Store
 
@@ -67,17 +67,19 @@ def lived(
     solve_s: float | None = None,
     *,
     alone: bool = True,
-    listen: Callable[[Published], None] | None = None,
-) -> Engine:
+    listen: Callable[[PublishedState], None] | None = None,
+) -> TickEngine:
     """The engine of a live run after so many ticks; `alone` without worlds beside it, `listen` hears what is shown."""
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        return runner.run(_lived(settings, ticks, solve_s, Latest(listen), alone=alone))
+        return runner.run(_lived(settings, ticks, solve_s, StatePublisher(listen), alone=alone))
 
 
-async def _lived(settings: Settings, ticks: int, solve_s: float | None, latest: Latest, *, alone: bool) -> Engine:
-    clock, opened = SimulatedClock(asyncio.get_running_loop()), list[Engine]()
+async def _lived(
+    settings: Settings, ticks: int, solve_s: float | None, latest: StatePublisher, *, alone: bool
+) -> TickEngine:
+    clock, opened = SimulatedClock(asyncio.get_running_loop()), list[TickEngine]()
 
-    def start() -> tuple[Store, Engine, Planner]:
+    def start() -> tuple[Store, TickEngine, Planner]:
         store, engine = open_run(settings, settings.plan_deadline_s)
         engine.shadows = None if alone else engine.shadows
         opened.append(engine)
@@ -86,7 +88,7 @@ async def _lived(settings: Settings, ticks: int, solve_s: float | None, latest: 
     platform = Platform(start, latest, clock, settings.speed)
     await platform.start()
     engine = opened[0]
-    tick_s = engine.charter.grid.tick_minutes * SECONDS_PER_MINUTE / settings.speed
+    tick_s = engine.config.grid.tick_minutes * SECONDS_PER_MINUTE / settings.speed
     end = engine.world.tick + ticks
     try:
         while engine.world.tick < end:  # noqa: ASYNC110  the engine tells nobody how far it is

@@ -18,12 +18,18 @@ from bench.timing import timed
 from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT, Tier
 from mara.core.plan import Plan
-from mara.optimizers.lp import shifted
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_columns import columns_of
-from mara.optimizers.lp_model import model_of
-from mara.optimizers.lp_solve import solve
-from mara.optimizers.quotes import Wish, dual_cost_usd_per_mwh, exact_cost_usd_per_mwh, outlay_of, outlay_with
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.columns import columns_of
+from mara.optimizers.lp.model import model_of
+from mara.optimizers.lp.optimizer import shifted
+from mara.optimizers.lp.solve import solve
+from mara.optimizers.quoting.pricing import (
+    ContractDemand,
+    dual_cost_usd_per_mwh,
+    exact_cost_usd_per_mwh,
+    outlay_of,
+    outlay_with,
+)
 
 MS_PER_S: Final = 1e3
 MAX_GAP_SHARE: Final = 1e-6
@@ -81,7 +87,9 @@ def _quotes() -> Iterator[Figure]:
     before = outlay_of(problem)
     plan = Plan(optimizer="lp", made_tick=problem.tick, steps=(), step_ticks=before.lengths, shadow=before.shadow)
     first = problem.tick + 1
-    wish = Wish(tier=Tier.PREMIUM, power_mw=QUOTED_MW, starts_tick=first, ends_tick=first + 24 * TICKS_PER_HOUR)
+    wish = ContractDemand(
+        tier=Tier.PREMIUM, power_mw=QUOTED_MW, starts_tick=first, ends_tick=first + 24 * TICKS_PER_HOUR
+    )
     rate = float(before.case.rate_usd_per_mwh[wish.tier])
     dual_s = timed(lambda: dual_cost_usd_per_mwh(plan, wish, rate, TICKS_PER_HOUR)).best_s
     yield _figure("lp.quote_dual_ms", MS_PER_S * dual_s, 5.0, note="by the shadow prices of a plan in force")

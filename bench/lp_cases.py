@@ -10,10 +10,10 @@ from mara.core.plan import Problem
 from mara.core.sla import opened
 from mara.core.step import advance
 from mara.core.world import first_world
-from mara.feeds.synthetic import SyntheticFeed
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_horizon import case_of, step_lengths
-from mara.optimizers.rules import Rules
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.horizon import case_of, step_lengths
+from mara.optimizers.rules.rules import Rules
 
 CONTRACTS_PER_SITE: Final = 4.5
 """As in the default world, where they fill three quarters of the racks."""
@@ -31,13 +31,13 @@ def present_problem() -> Problem:
 
 
 def _problems(sites: int, hours: int, tick_minutes: int = 60) -> Iterator[Problem]:
-    charter = charter_of(sites, tick_minutes=tick_minutes)
-    feed, rules = SyntheticFeed(charter, SEED), Rules()
-    world = opened(first_world(charter), steady_contracts(charter, int(CONTRACTS_PER_SITE * sites)), charter)
+    config = charter_of(sites, tick_minutes=tick_minutes)
+    feed, rules = SyntheticFeed(config, SEED), Rules()
+    world = opened(first_world(config), steady_contracts(config, int(CONTRACTS_PER_SITE * sites)), config)
     tick = 0
     while True:
         seen = replace(feed.observe(tick), arrivals=())
-        problem = Problem(charter=charter, world=world, observation=seen, forecast=feed.forecast(tick, hours))
+        problem = Problem(config=config, world=world, observation=seen, forecast=feed.forecast(tick, hours))
         yield problem
-        world = advance(world, seen, rules.plan(problem).step_at(tick), charter).world
+        world = advance(world, seen, rules.plan(problem).step_at(tick), config).world
         tick += 1

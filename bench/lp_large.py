@@ -36,8 +36,8 @@ def _write(file: str, sites: int, hours: int) -> None:
 
 def _solved(file: str) -> dict[str, float]:
     """CPU of all processes, wall time, memory of all together, and the certified gap."""
-    from mara.optimizers.lp_case import LpCase
-    from mara.optimizers.split_solve import solve_split
+    from mara.optimizers.lp.case import LpCase
+    from mara.optimizers.lp.decomposition.master import solve_split
 
     with np.load(file) as stored:
         arrays: dict[str, Any] = {name: stored[name] for name in stored.files}

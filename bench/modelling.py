@@ -15,10 +15,10 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_columns import Columns, columns_of
-from mara.optimizers.lp_model import LpModel
-from mara.optimizers.lp_rows import rack_room_mw
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.columns import Columns, columns_of
+from mara.optimizers.lp.model import LpModel
+from mara.optimizers.lp.rows import rack_room_mw
 
 PROMISED = list(range(PROMISED_TIER_COUNT))
 AXES = {

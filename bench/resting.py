@@ -16,7 +16,7 @@ from mara.bootstrap import rehearsal_of
 from mara.core.contract import TIER_KEYS, Tier, budget_ticks
 from mara.core.events import is_story
 from mara.core.units import MICRO_USD_PER_USD
-from mara.runtime.tally import Tally
+from mara.runtime.run_totals import RunTotals
 from mara.settings import read_settings
 
 TICKS_A_DAY: Final = 288
@@ -55,7 +55,7 @@ def main() -> None:
 def month(seed: int, optimizer: str, days: int) -> tuple[object, ...]:
     """One run, a cell for each of `HEAD`."""
     engine = rehearsal_of(read_settings({}, {"seed": seed, "optimizer": optimizer}))
-    tally, windows = Tally(dt_h=engine.charter.grid.dt_h), _Windows()
+    tally, windows = RunTotals(dt_h=engine.config.grid.dt_h), _Windows()
     misses = story = 0
     for _ in range(days * TICKS_A_DAY):
         outlook = engine.outlook()
@@ -66,7 +66,7 @@ def month(seed: int, optimizer: str, days: int) -> tuple[object, ...]:
         misses += int(np.count_nonzero(~step.report.good & (book.tier == Tier.PREMIUM)))
         story += sum(is_story(event) for event in turn.events)
         engine.world = step.world
-    rests, dt_h = tally.rests, engine.charter.grid.dt_h
+    rests, dt_h = tally.rests, engine.config.grid.dt_h
     cells = [
         f"{value:.2f}" if n == 0 else f"{value:.0f}"
         for tier in (Tier.STANDARD, Tier.FLEXIBLE)

@@ -16,7 +16,7 @@ from typing import Any
 from mara.core.plan import Plan, Problem
 from mara.optimizers.base import Optimizer
 from mara.runtime.clock import Clock
-from mara.runtime.planner import Begin
+from mara.runtime.live.planner import Begin
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):

@@ -14,15 +14,15 @@ from bench.worlds import HORIZON_HOURS, SEED, charter_of
 from mara.core.events import Event
 from mara.core.plan import Plan
 from mara.core.step import Step
-from mara.core.world import Charter, first_world
-from mara.feeds.synthetic import SyntheticFeed
-from mara.optimizers.rules import Rules
-from mara.runtime.engine import Engine, simulate
-from mara.store.metrics import Metric
-from mara.store.orders import Outcome
-from mara.store.records import RunRecord, run_record
-from mara.store.series import history, site_series
+from mara.core.world import RunConfig, first_world
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.optimizers.rules.rules import Rules
+from mara.runtime.tick.engine import TickEngine, simulate
+from mara.store.encoding.records import RunRecord, run_record
+from mara.store.read.metrics import Metric
+from mara.store.read.series import history, site_series
 from mara.store.store import NO_PARTS, Store
+from mara.store.write.orders import Outcome
 from tests import postgres_server
 
 TARGET_AT_10: Final = 300.0
@@ -49,10 +49,10 @@ def _on_a_server() -> Iterator[Figure]:
         print(f"store.100_sites_on_postgresql is not measured: {server}")
         return
     server.wait_for_disk()
-    charter = charter_of(100)
+    config = charter_of(100)
     store = Store.open(server.fresh("bench"), durability="full")
-    store.begin(_run_of(charter), first_world(charter))
-    took_s = _simulated_s(_engine(charter), store, TICKS_ON_A_SERVER)
+    store.begin(_run_of(config), first_world(config))
+    took_s = _simulated_s(_engine(config), store, TICKS_ON_A_SERVER)
     store.close()
     yield Figure(
         name="store.100_sites_on_postgresql.ticks_per_s",
@@ -82,13 +82,13 @@ class _TimedStore:
         self.took_ms.append(1e3 * (time.perf_counter() - begun_s))
 
 
-def _case(name: str, charter: Charter, ticks: int, target: float) -> Iterator[Figure]:
-    without_s = _simulated_s(_engine(charter), None, ticks)
+def _case(name: str, config: RunConfig, ticks: int, target: float) -> Iterator[Figure]:
+    without_s = _simulated_s(_engine(config), None, ticks)
     with TemporaryDirectory() as folder:
-        store = _begun(Path(folder), charter)
+        store = _begun(Path(folder), config)
         noted = _TimedStore(store)
         store.append = noted.append  # type: ignore[method-assign]
-        took_s = _simulated_s(_engine(charter), store, ticks)
+        took_s = _simulated_s(_engine(config), store, ticks)
         store.close()
     p50, p99 = np.percentile(noted.took_ms, [50, 99]).tolist()
     where = f"store.{name}"
@@ -100,11 +100,11 @@ def _case(name: str, charter: Charter, ticks: int, target: float) -> Iterator[Fi
 
 def _chart() -> Iterator[Figure]:
     """A year from hourly roll-ups, as the dashboard asks for it: the money line, and a site's lines in fewer points."""
-    charter = charter_of(10, tick_minutes=60)
+    config = charter_of(10, tick_minutes=60)
     with TemporaryDirectory() as folder:
-        store = _begun(Path(folder), charter)
-        simulate(_engine(charter), store, YEAR_HOURS)
-        site_id = charter.fleet.site_ids[-1]
+        store = _begun(Path(folder), config)
+        simulate(_engine(config), store, YEAR_HOURS)
+        site_id = config.fleet.site_ids[-1]
         yield from _asked("chart_of_a_year", lambda: store.series(YEAR_HOURS))
         yield from _asked("site_chart_of_a_year", lambda: site_series(store.reading, site_id, YEAR_HOURS))
         yield from _asked("metric_of_a_year", lambda: history(store.reading, Metric.PROFIT).points)
@@ -124,28 +124,28 @@ def _asked(name: str, question: Callable[[], Sequence[object]]) -> Iterator[Figu
     yield Figure(name=f"store.{name}.p95_ms", value=p95, target=TARGET_CHART_P95_MS, better="less", note=note)
 
 
-def _simulated_s(engine: Engine, store: Store | None, ticks: int) -> float:
+def _simulated_s(engine: TickEngine, store: Store | None, ticks: int) -> float:
     engine.feed.observe(0)  # draws its first week before the clock starts
     begun_s = time.perf_counter()
     simulate(engine, store, ticks)
     return time.perf_counter() - begun_s
 
 
-def _engine(charter: Charter) -> Engine:
-    return Engine(
-        charter=charter,
-        feed=SyntheticFeed(charter, SEED),
+def _engine(config: RunConfig) -> TickEngine:
+    return TickEngine(
+        config=config,
+        feed=SyntheticFeed(config, SEED),
         optimizer=Rules(),
         horizon_hours=HORIZON_HOURS,
-        world=first_world(charter),
+        world=first_world(config),
     )
 
 
-def _begun(folder: Path, charter: Charter) -> Store:
+def _begun(folder: Path, config: RunConfig) -> Store:
     store = Store.open(f"sqlite:///{folder / 'bench.db'}")
-    store.begin(_run_of(charter), first_world(charter))
+    store.begin(_run_of(config), first_world(config))
     return store
 
 
-def _run_of(charter: Charter) -> RunRecord:
-    return run_record(charter, seed=SEED, optimizer="rules", feed="synthetic", version=mara.__version__)
+def _run_of(config: RunConfig) -> RunRecord:
+    return run_record(config, seed=SEED, optimizer="rules", feed="synthetic", version=mara.__version__)

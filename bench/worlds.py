@@ -16,11 +16,11 @@ from mara.core.plan import PlanStep, Problem
 from mara.core.sla import opened
 from mara.core.step import advance
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Charter, Observation, World, first_world
-from mara.feeds.arrivals import LIFE_RANGE_DAYS, SIZE_LOG_SD, SIZE_MEDIAN_MW, SIZE_RANGE_MW, TIER_SHARE
-from mara.feeds.fleet_file import read_fleet
-from mara.feeds.synthetic import SyntheticFeed
-from mara.optimizers.rules import Rules
+from mara.core.world import Observation, RunConfig, World, first_world
+from mara.feeds.files.fleet_file import read_fleet
+from mara.feeds.synthetic.arrivals import LIFE_RANGE_DAYS, SIZE_LOG_SD, SIZE_MEDIAN_MW, SIZE_RANGE_MW, TIER_SHARE
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.optimizers.rules.rules import Rules
 
 SEED: Final = 7
 START: Final = datetime(2025, 7, 1, tzinfo=UTC)
@@ -37,14 +37,14 @@ class Tape:
         starts: the world before every `part_ticks`-th tick, so that each part can be played alone.
     """
 
-    charter: Charter
+    config: RunConfig
     ticks: tuple[tuple[Observation, PlanStep], ...]
     starts: tuple[World, ...]
     part_ticks: int
 
     @property
     def site_steps(self) -> int:
-        return len(self.ticks) * self.charter.fleet.site_count
+        return len(self.ticks) * self.config.fleet.site_count
 
     def parts(self) -> tuple[Callable[[], World], ...]:
         """The work to be timed; together the parts play every tick once."""
@@ -53,15 +53,15 @@ class Tape:
     def _play(self, number: int) -> World:
         world, first = self.starts[number], number * self.part_ticks
         for observation, step in self.ticks[first : first + self.part_ticks]:
-            world = advance(world, observation, step, self.charter).world
+            world = advance(world, observation, step, self.config).world
         return world
 
 
-def charter_of(sites: int, tick_minutes: int = 5) -> Charter:
+def charter_of(sites: int, tick_minutes: int = 5) -> RunConfig:
     """The shipped fleet of ten, or as many copies of its sites under other ids."""
     fleet = read_fleet("global_ten")
     assert sites % fleet.site_count == 0
-    return Charter(
+    return RunConfig(
         fleet=copies_of(fleet, sites // fleet.site_count), grid=TimeGrid(start=START, tick_minutes=tick_minutes)
     )
 
@@ -80,19 +80,19 @@ def copies_of(fleet: Fleet, count: int) -> Fleet:
     )
 
 
-def steady_contracts(charter: Charter, count: int) -> tuple[SlaContract, ...]:
+def steady_contracts(config: RunConfig, count: int) -> tuple[SlaContract, ...]:
     """As many contracts as asked for, of the sizes and tiers that customers ask for, running longer than any case."""
     chance = np.random.default_rng(SEED)
     tiers: NDArray[np.int64] = chance.choice(len(TIER_SHARE), count, p=TIER_SHARE)
     powers_mw = np.clip(SIZE_MEDIAN_MW * np.exp(SIZE_LOG_SD * chance.standard_normal(count)), *SIZE_RANGE_MW)
-    life_ticks = int(LIFE_RANGE_DAYS[1]) * charter.grid.ticks_of_hours(24)
+    life_ticks = int(LIFE_RANGE_DAYS[1]) * config.grid.ticks_of_hours(24)
     return tuple(
         SlaContract(
             id=f"steady-{n:05d}",
             tier=Tier(tiers[n]),
             customer="steady demand",
             power_mw=round(float(powers_mw[n]), 2),
-            rate_usd_per_mwh=list_rate_usd_per_mwh(Tier(tiers[n]), charter),
+            rate_usd_per_mwh=list_rate_usd_per_mwh(Tier(tiers[n]), config),
             starts_tick=0,
             ends_tick=life_ticks,
             timezone="UTC",
@@ -103,8 +103,8 @@ def steady_contracts(charter: Charter, count: int) -> tuple[SlaContract, ...]:
 
 def tape_of(sites: int, contracts: int, ticks: int) -> Tape:
     """Five-minute ticks of the default world planned by `rules`; nobody comes and nobody goes."""
-    charter = charter_of(sites)
-    return recorded(charter, steady_contracts(charter, contracts), ticks, keep_arrivals=False)
+    config = charter_of(sites)
+    return recorded(config, steady_contracts(config, contracts), ticks, keep_arrivals=False)
 
 
 def default_tape(ticks: int) -> Tape:
@@ -112,11 +112,11 @@ def default_tape(ticks: int) -> Tape:
     return recorded(charter_of(10), (), ticks, keep_arrivals=True)
 
 
-def recorded(charter: Charter, contracts: tuple[SlaContract, ...], ticks: int, *, keep_arrivals: bool) -> Tape:
+def recorded(config: RunConfig, contracts: tuple[SlaContract, ...], ticks: int, *, keep_arrivals: bool) -> Tape:
     """Run once with `rules` and keep what came and what was planned."""
-    feed, rules = SyntheticFeed(charter, SEED), Rules()
-    world = opened(first_world(charter), contracts, charter)
-    part_ticks = max(1, PART_SITE_STEPS // charter.fleet.site_count)
+    feed, rules = SyntheticFeed(config, SEED), Rules()
+    world = opened(first_world(config), contracts, config)
+    part_ticks = max(1, PART_SITE_STEPS // config.fleet.site_count)
     kept: list[tuple[Observation, PlanStep]] = []
     starts: list[World] = []
     for tick in range(ticks):
@@ -126,9 +126,9 @@ def recorded(charter: Charter, contracts: tuple[SlaContract, ...], ticks: int, *
         if not keep_arrivals:
             observation = replace(observation, arrivals=())
         problem = Problem(
-            charter=charter, world=world, observation=observation, forecast=feed.forecast(tick, HORIZON_HOURS)
+            config=config, world=world, observation=observation, forecast=feed.forecast(tick, HORIZON_HOURS)
         )
         step = rules.plan(problem).step_at(tick)
         kept.append((observation, step))
-        world = advance(world, observation, step, charter).world
-    return Tape(charter=charter, ticks=tuple(kept), starts=tuple(starts), part_ticks=part_ticks)
+        world = advance(world, observation, step, config).world
+    return Tape(config=config, ticks=tuple(kept), starts=tuple(starts), part_ticks=part_ticks)

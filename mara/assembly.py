@@ -9,21 +9,21 @@ from mara.core.fleet import Fleet
 from mara.core.market import Terms
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Charter, World, first_world
+from mara.core.world import RunConfig, World, first_world
 from mara.errors import ConfigError, FeedUnavailable
-from mara.feeds.arrivals import ArrivalStream
 from mara.feeds.base import Feed
-from mara.feeds.contract_demand import Demand, demand_of_file
 from mara.feeds.day_ahead import market_note
-from mara.feeds.fleet_file import read_fleet
-from mara.feeds.history_clock import utc_text
-from mara.feeds.history_file import CONTRACTS_FILE, History, read_history
-from mara.feeds.history_fleet import fleet_of_history
-from mara.feeds.outages import OutageStream
+from mara.feeds.files.contract_demand import Demand, demand_of_file
+from mara.feeds.files.fleet_file import read_fleet
+from mara.feeds.files.history_clock import utc_text
+from mara.feeds.files.history_file import CONTRACTS_FILE, History, read_history
+from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.replay import ForecastKind, ReplayFeed
-from mara.feeds.synthetic import SyntheticFeed
+from mara.feeds.synthetic.arrivals import ArrivalStream
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.feeds.synthetic.outages import OutageStream
 from mara.optimizers.base import Optimizer
-from mara.optimizers.roster import optimizer_of
+from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import pooled_contracts
 from mara.settings import Settings
 
@@ -34,7 +34,7 @@ class Outside:
     for a synthetic world; `notes` are for whoever began the run.
     """
 
-    charter: Charter
+    config: RunConfig
     feed: Feed
     history: History | None
     world: World
@@ -82,37 +82,37 @@ def outside_of(settings: Settings) -> Outside:
     history = history_of(settings)
     fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
     start = history.start if history is not None and not settings.start_was_given else settings.start
-    charter = Charter(
+    config = RunConfig(
         fleet=fleet, grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes), terms=terms_of(settings)
     )
     if history is None:
         return Outside(
-            charter=charter,
-            feed=SyntheticFeed(charter, settings.seed, settings.token_price_usd_per_mtok),
+            config=config,
+            feed=SyntheticFeed(config, settings.seed, settings.token_price_usd_per_mtok),
             history=None,
-            world=first_world(charter),
+            world=first_world(config),
         )
     file = contracts_beside(history)
     demand = (
-        demand_of_file(file, charter, charter.grid.tick_at(history.end))
+        demand_of_file(file, config, config.grid.tick_at(history.end))
         if file
-        else Demand(requests=ArrivalStream(charter, settings.seed).arrivals)
+        else Demand(requests=ArrivalStream(config, settings.seed).arrivals)
     )
     feed = ReplayFeed(
-        charter,
+        config,
         history,
         forecast="day-ahead",
         token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
-        availability=OutageStream(charter, settings.seed).availability,
+        availability=OutageStream(config, settings.seed).availability,
         arrivals=demand.requests,
     )
-    return _served(charter, feed, history, demand, market_note(fleet.sites))
+    return _served(config, feed, history, demand, market_note(fleet.sites))
 
 
-def _served(charter: Charter, feed: Feed, history: History, demand: Demand, *notes: str) -> Outside:
-    world = opened(first_world(charter), demand.contracts, charter)
+def _served(config: RunConfig, feed: Feed, history: History, demand: Demand, *notes: str) -> Outside:
+    world = opened(first_world(config), demand.contracts, config)
     said = (*demand.notes, *(note for note in notes if note))
-    return Outside(charter=charter, feed=feed, history=history, world=world, notes=said)
+    return Outside(config=config, feed=feed, history=history, world=world, notes=said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +157,12 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
     history.window(start, end)
     terms = terms_of(settings)
     premium, standard, flexible = (fee * order.migration_factor for fee in terms.migration_usd_per_mw)
-    charter = Charter(
+    config = RunConfig(
         fleet=fleet_for(settings.fleet if settings.fleet_was_given else None, history),
         grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes),
         terms=replace(terms, migration_usd_per_mw=(premium, standard, flexible)),
     )
-    ticks = charter.grid.tick_at(end)
+    ticks = config.grid.tick_at(end)
     if not ticks:
         raise FeedUnavailable(
             f"the period should hold a whole tick of {settings.tick_minutes} minutes, came {utc_text(start)} up to "
@@ -170,19 +170,19 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
         )
     file = order.contracts or contracts_beside(history)
     demand = (
-        demand_of_file(file, charter, ticks)
+        demand_of_file(file, config, ticks)
         if file
-        else Demand(contracts=pooled_contracts(charter, order.load_share, ticks))
+        else Demand(contracts=pooled_contracts(config, order.load_share, ticks))
     )
     feed = ReplayFeed(
-        charter,
+        config,
         history,
         forecast=cast(ForecastKind, order.forecast),
         token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
         arrivals=demand.requests,
     )
-    note = market_note(charter.fleet.sites) if order.forecast == "day-ahead" else ""
-    outside = _served(charter, feed, history, demand, note)
+    note = market_note(config.fleet.sites) if order.forecast == "day-ahead" else ""
+    outside = _served(config, feed, history, demand, note)
     return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from mara.backtests import BacktestResult
 from mara.figures import flat, text_of
-from mara.optimizers.bound import share_of_bound
+from mara.optimizers.lp.bound import share_of_bound
 
 WIDTH_PX, HEIGHT_PX = 880, 260
 LEFT_PX, BOTTOM_PX, TOP_PX = 84, 28, 12

@@ -10,12 +10,12 @@ from mara.assembly import BacktestCase, BacktestOrder, backtest_of
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
-from mara.optimizers.bound import MonthBound, bounds_of, share_of_bound
-from mara.optimizers.diary import Chapter, Diary
-from mara.optimizers.roster import optimizer_of
+from mara.optimizers.lp.bound import MonthBound, bounds_of, share_of_bound
+from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
+from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.clock import SystemClock
-from mara.runtime.tally import Tally
+from mara.runtime.run_totals import RunTotals
 from mara.settings import Settings
 
 BOUND: Final = "bound"
@@ -114,7 +114,7 @@ def compared_into(
         connection.close()
 
 
-def shared_figures(tally: Tally, sites: int, wall_s: float, cpu_s: float, seed: int) -> dict[str, Any]:
+def shared_figures(tally: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int) -> dict[str, Any]:
     """What a backtest and a simulation report alike."""
     figures = tally.report()
     return {
@@ -142,19 +142,19 @@ class _Run:
         self, case: BacktestCase, name: str, with_bound: bool, tell: OnProgress, is_cancelled: Callable[[], bool]
     ) -> None:
         self.case, self.name = case, name
-        self.diary = Diary(case.outside.charter)
+        self.diary = MonthlyAccounts(case.outside.config)
         self._with_bound = with_bound
         self._tell, self._is_cancelled = tell, is_cancelled
-        self._day_ticks = HOURS_PER_DAY * case.outside.charter.grid.ticks_per_hour
+        self._day_ticks = HOURS_PER_DAY * case.outside.config.grid.ticks_per_hour
         self._daily_micro_usd = [0] * -(-case.ticks // self._day_ticks)
         self._stride = max(1, case.ticks // MOST_NEWS)
 
-    def figures(self, settings: Settings) -> tuple[Tally, dict[str, Any]]:
+    def figures(self, settings: Settings) -> tuple[RunTotals, dict[str, Any]]:
         """Run it; the sums, and what is told of them."""
         outside, clock = self.case.outside, SystemClock()
         wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()
         tally, _ = backtest(
-            outside.charter,
+            outside.config,
             outside.feed,
             self.case.optimizer,
             self.case.world,
@@ -164,7 +164,7 @@ class _Run:
         )
         self.diary.close()
         wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
-        grid, fleet = outside.charter.grid, outside.charter.fleet
+        grid, fleet = outside.config.grid, outside.config.fleet
         return tally, {
             "optimizer": self.case.optimizer.name,
             "fleet": fleet.name,
@@ -188,7 +188,7 @@ class _Run:
         if self._is_cancelled():
             raise CommandError(f"the backtest of {self.name} was cancelled; nothing was written")
 
-    def daily_usd(self, tally: Tally) -> tuple[float, ...]:
+    def daily_usd(self, tally: RunTotals) -> tuple[float, ...]:
         """Adding up to the run's profit: credits of windows that ended with the last tick fall on its day."""
         late = int(tally.lines_micro_usd.sum()) - sum(self._daily_micro_usd)
         *days, last = self._daily_micro_usd
@@ -196,7 +196,7 @@ class _Run:
 
 
 def _months(
-    chapters: Sequence[Chapter],
+    chapters: Sequence[Month],
     known: KnownBounds,
     tell: OnProgress,
     stop_if_cancelled: Callable[[], None],

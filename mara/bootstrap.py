@@ -14,36 +14,36 @@ from mara.core.arrays import sealed
 from mara.core.quote import OutageRecord
 from mara.core.world import World
 from mara.errors import ConfigError, FeedError
-from mara.optimizers.advised import Advised
-from mara.optimizers.keeper import Memory
-from mara.optimizers.roster import PATIENT_S, asked_of, companions_of, optimizer_of
-from mara.optimizers.rules import Rules
-from mara.optimizers.steady import Steady
-from mara.runtime.advisor import Advisor
-from mara.runtime.alerts import Alarm, Webhook
+from mara.optimizers.advisor.advised import Advised
+from mara.optimizers.registry import PATIENT_S, asked_of, companions_of, optimizer_of
+from mara.optimizers.rolling_horizon import ResumeState
+from mara.optimizers.rolling_lp import RollingLp
+from mara.optimizers.rules.rules import Rules
+from mara.runtime.advisor.config import bands_of, engagement_of
+from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.clock import Clock, SystemClock
-from mara.runtime.dawn import dawn_of
-from mara.runtime.engagement import bands_of, engagement_of
-from mara.runtime.engine import PLAN, Engine
-from mara.runtime.latest import Latest
-from mara.runtime.planner import Begin, Planner, in_a_thread
-from mara.runtime.platform import Platform
-from mara.runtime.shadows import MAX_SITES, NO_BUDGETS, Shadows
+from mara.runtime.counterfactuals import MAX_SITES, NO_BUDGETS, CounterfactualRuns
+from mara.runtime.live.planner import Begin, Planner, in_a_thread
+from mara.runtime.live.platform import Platform
+from mara.runtime.observe.alerts import Alarm, Webhook
+from mara.runtime.published_state import StatePublisher
+from mara.runtime.tick.day_start import dawn_of
+from mara.runtime.tick.engine import PLAN, TickEngine
 from mara.settings import Settings
-from mara.store import upkeep
-from mara.store.codec import record_of
-from mara.store.database import database_of
-from mara.store.outages import OutageCount
-from mara.store.people import People
-from mara.store.reading import Reading
-from mara.store.records import RunRecord, difference_of, run_record
-from mara.store.sqlite_file import SqliteFile
+from mara.store import maintenance
+from mara.store.access.users import UserStore
+from mara.store.backends.database import database_of
+from mara.store.backends.sqlite_file import SqliteFile
+from mara.store.encoding.codec import record_of
+from mara.store.encoding.records import RunRecord, difference_of, run_record
+from mara.store.read.outages import OutageCount
+from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 
 log = logging.getLogger("mara.bootstrap")
 
 
-def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, Engine]:
+def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, TickEngine]:
     """The store and the engine where its run stands; a new database begins the run that the settings describe.
 
     `deadline_s` is each solve's.
@@ -69,7 +69,7 @@ def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, 
     return store, engine
 
 
-def reloaded(settings: Settings, store: Store) -> Engine:
+def reloaded(settings: Settings, store: Store) -> TickEngine:
     """The engine where an open store stands, after that was not where the run was.
 
     Raises:
@@ -81,30 +81,30 @@ def reloaded(settings: Settings, store: Store) -> Engine:
     return _engine_in(store, settings, outside, settings.plan_deadline_s)
 
 
-def _engine_in(store: Store, settings: Settings, outside: Outside, deadline_s: float) -> Engine:
+def _engine_in(store: Store, settings: Settings, outside: Outside, deadline_s: float) -> TickEngine:
     stored = store.load()
     assert stored is not None
     run, world, parts = stored
     _refuse_other_run(run, _record_for(settings, outside))
     engine = _engine_of(settings, outside, world, parts, deadline_s)
-    engine.dawn = dawn_of(store.reading, world, outside.charter.grid)
+    engine.dawn = dawn_of(store.reading, world, outside.config.grid)
     return engine
 
 
 def _engine_of(
     settings: Settings, outside: Outside, world: World, parts: Mapping[str, bytes], deadline_s: float
-) -> Engine:
+) -> TickEngine:
     """The engine where a run stands, its plan in force and the worlds beside it as they were kept."""
     spends, name = settings.sla_flexibility, settings.optimizer
     optimizer = optimizer_of(name, spends_budgets=spends, deadline_s=deadline_s)
-    if isinstance(optimizer, Steady) and PLAN in parts:
-        optimizer.keeper.recall(record_of(Memory, parts[PLAN]))
+    if isinstance(optimizer, RollingLp) and PLAN in parts:
+        optimizer.keeper.recall(record_of(ResumeState, parts[PLAN]))
     shadows = None
-    if outside.charter.fleet.site_count <= MAX_SITES:
+    if outside.config.fleet.site_count <= MAX_SITES:
         companions = companions_of(name, spends_budgets=spends, deadline_s=deadline_s)
-        shadows = Shadows(outside.charter, world, companions, parts)
-    return Engine(
-        charter=outside.charter,
+        shadows = CounterfactualRuns(outside.config, world, companions, parts)
+    return TickEngine(
+        config=outside.config,
         feed=outside.feed,
         optimizer=optimizer,
         horizon_hours=settings.horizon_hours,
@@ -114,7 +114,7 @@ def _engine_of(
     )
 
 
-def standing_of(settings: Settings) -> tuple[Engine, OutageRecord]:
+def standing_of(settings: Settings) -> tuple[TickEngine, OutageRecord]:
     """The run where it stands, only looked at, and the outages that are stored of it; without a database its start.
 
     Raises:
@@ -122,11 +122,11 @@ def standing_of(settings: Settings) -> tuple[Engine, OutageRecord]:
         FeedError, StoreError: the world or the database cannot be read.
     """
     outside, world = outside_of(settings), None
-    sites = outside.charter.fleet.site_count
+    sites = outside.config.fleet.site_count
     record = OutageRecord(
         seen_ticks=0, lost_ticks=sealed(np.zeros(sites)), fall_count=sealed(np.zeros(sites, dtype=np.int64))
     )
-    reading = Reading.open(settings.database_url) if database_of(settings.database_url).is_there() else None
+    reading = ReadModel.open(settings.database_url) if database_of(settings.database_url).is_there() else None
     if reading is not None:
         try:
             if reading.ask("SELECT 1 FROM runs"):
@@ -134,8 +134,8 @@ def standing_of(settings: Settings) -> tuple[Engine, OutageRecord]:
                 world, record = reading.world(), OutageCount(reading=reading, sites=sites).record()
         finally:
             reading.close()
-    engine = Engine(
-        charter=outside.charter,
+    engine = TickEngine(
+        config=outside.config,
         feed=outside.feed,
         optimizer=Rules(),
         horizon_hours=settings.horizon_hours,
@@ -147,7 +147,7 @@ def standing_of(settings: Settings) -> tuple[Engine, OutageRecord]:
 def _record_for(settings: Settings, outside: Outside) -> RunRecord:
     """The run that the settings describe."""
     return run_record(
-        outside.charter,
+        outside.config,
         seed=settings.seed,
         optimizer=settings.optimizer,
         feed=outside.feed.name,
@@ -170,26 +170,26 @@ def platform_of(settings: Settings) -> Platform:
     """
     optimizer_of(settings.optimizer)
     clock, engagement = SystemClock(), engagement_of(settings)
-    advisor = Advisor(engagement, clock)
+    advisor = AdvisorScheduler(engagement, clock)
 
-    def planned(engine: Engine) -> tuple[Engine, Planner]:
+    def planned(engine: TickEngine) -> tuple[TickEngine, Planner]:
         with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
             engine.outlook()
         return engine, planner_of(settings, engine, advisor if engagement.client is not None else None, clock)
 
-    def start() -> tuple[Store, Engine, Planner]:
+    def start() -> tuple[Store, TickEngine, Planner]:
         store, engine = open_run(settings, settings.plan_deadline_s)
         return (store, *planned(engine))
 
-    def reload(store: Store) -> tuple[Engine, Planner]:
+    def reload(store: Store) -> tuple[TickEngine, Planner]:
         return planned(reloaded(settings, store))
 
     webhook = Webhook(settings.webhook_url) if settings.webhook_url is not None else None
-    return Platform(start, Latest(Alarm(webhook)), clock, settings.speed, advisor, reload)
+    return Platform(start, StatePublisher(Alarm(webhook)), clock, settings.speed, advisor, reload)
 
 
 def planner_of(
-    settings: Settings, engine: Engine, advisor: Advisor | None, clock: Clock, begin: Begin = in_a_thread
+    settings: Settings, engine: TickEngine, advisor: AdvisorScheduler | None, clock: Clock, begin: Begin = in_a_thread
 ) -> Planner:
     """The planner of a live run, with a twin for the world beside it that has no error budgets to spend."""
     own = asked_of(engine.optimizer, spends_budgets=settings.sla_flexibility)
@@ -211,17 +211,17 @@ def set_aside(settings: Settings) -> str | None:
     Raises:
         StoreRefused: another process writes it, or it cannot be set aside.
     """
-    return upkeep.init(settings.database_url, force=True)
+    return maintenance.init(settings.database_url, force=True)
 
 
-def people_of(settings: Settings) -> People:
+def people_of(settings: Settings) -> UserStore:
     """Who may log in, from the run's database; made or upgraded first where need be.
 
     Raises:
         ConfigError, StoreError: the database cannot be used.
     """
-    upkeep.make_ready(settings.database_url)
-    return People.open(settings.database_url)
+    maintenance.make_ready(settings.database_url)
+    return UserStore.open(settings.database_url)
 
 
 def database_file_of(settings: Settings) -> Path | None:
@@ -234,7 +234,7 @@ def database_file_of(settings: Settings) -> Path | None:
     return database.path if isinstance(database, SqliteFile) else None
 
 
-def rehearsal_of(settings: Settings) -> Engine:
+def rehearsal_of(settings: Settings) -> TickEngine:
     """An engine at the start of the run that the settings describe; nothing is remembered.
 
     Raises:

@@ -18,18 +18,18 @@ from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
-from mara.core.world import Charter, first_world
+from mara.core.world import RunConfig, first_world
 from mara.errors import ConfigError
-from mara.feeds.arrivals import ArrivalStream
 from mara.feeds.base import Feed
-from mara.feeds.draws import Stream, generator
-from mara.feeds.history_file import History, read_history
-from mara.feeds.outages import OutageStream
+from mara.feeds.files.history_file import History, read_history
 from mara.feeds.replay import ReplayFeed
-from mara.feeds.synthetic import SyntheticFeed
-from mara.optimizers.roster import OPTIMIZERS, optimizer_of
+from mara.feeds.synthetic.arrivals import ArrivalStream
+from mara.feeds.synthetic.draws import RandomStream, generator
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.feeds.synthetic.outages import OutageStream
+from mara.optimizers.registry import OPTIMIZERS, optimizer_of
 from mara.runtime.backtest import backtest
-from mara.runtime.crowd import Crowd
+from mara.runtime.worker_pool import WorkerPool
 from mara.settings import Settings
 
 MAX_SCENARIOS: Final = 100_000
@@ -57,7 +57,7 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ScenarioResult:
     """What one policy came to in one scenario.
 
     Attributes:
@@ -77,7 +77,7 @@ class Outcome:
 def study(
     settings: Settings,
     order: StudyOrder,
-    crowd: Crowd,
+    crowd: WorkerPool,
     *,
     journal: Path | None = None,
     on_done: Callable[[int, int], None] | None = None,
@@ -122,13 +122,13 @@ def refuse_unusable(settings: Settings, order: StudyOrder) -> None:
         _starts_count(_history(str(settings.history), settings.trust_units), order)
 
 
-def outcomes_of(scenario: Scenario) -> tuple[Outcome, ...]:
+def outcomes_of(scenario: Scenario) -> tuple[ScenarioResult, ...]:
     """Every policy over one scenario; a pure function of it and of the history's files."""
-    charter, seed = _charter_of(scenario)
-    return tuple(_outcome(scenario, policy, charter, seed) for policy in scenario.order.policies)
+    config, seed = _charter_of(scenario)
+    return tuple(_outcome(scenario, policy, config, seed) for policy in scenario.order.policies)
 
 
-def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[Outcome]]) -> dict[str, Any]:
+def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[ScenarioResult]]) -> dict[str, Any]:
     """The figures of a study: quantiles over its scenarios, by policy."""
     return {
         "history": str(settings.history) if settings.history is not None else None,
@@ -174,10 +174,10 @@ def _text_of(value: object) -> str:
     return repr(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
-def _charter_of(scenario: Scenario) -> tuple[Charter, int]:
+def _charter_of(scenario: Scenario) -> tuple[RunConfig, int]:
     """Where and when a scenario plays, and the seed of its chances."""
     settings = scenario.settings
-    draw = generator(settings.seed, Stream.STUDIES, scenario.number)
+    draw = generator(settings.seed, RandomStream.STUDIES, scenario.number)
     seed = int(draw.integers(0, 2**SEED_BITS))
     history = _history(str(settings.history), settings.trust_units) if settings.history is not None else None
     start = settings.start
@@ -185,21 +185,21 @@ def _charter_of(scenario: Scenario) -> tuple[Charter, int]:
         start = history.start + timedelta(hours=int(draw.integers(0, _starts_count(history, scenario.order))))
     fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
     grid = TimeGrid(start=start, tick_minutes=settings.tick_minutes)
-    return Charter(fleet=fleet, grid=grid, terms=terms_of(settings)), seed
+    return RunConfig(fleet=fleet, grid=grid, terms=terms_of(settings)), seed
 
 
-def _outcome(scenario: Scenario, policy: str, charter: Charter, seed: int) -> Outcome:
-    settings, day_ticks = scenario.settings, HOURS_PER_DAY * charter.grid.ticks_per_hour
+def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> ScenarioResult:
+    settings, day_ticks = scenario.settings, HOURS_PER_DAY * config.grid.ticks_per_hour
     daily = [0] * scenario.order.days
 
     def note(step: Step) -> None:
         daily[step.tick // day_ticks] += step.settlement.profit_micro_usd
 
     tally, _ = backtest(
-        charter,
-        _feed_of(settings, charter, seed),
+        config,
+        _feed_of(settings, config, seed),
         optimizer_of(policy),
-        first_world(charter),
+        first_world(config),
         scenario.order.days * day_ticks,
         horizon_hours=settings.horizon_hours,
         on_step=note,
@@ -207,7 +207,7 @@ def _outcome(scenario: Scenario, policy: str, charter: Charter, seed: int) -> Ou
     report = tally.report()
     daily[-1] += int(tally.lines_micro_usd.sum()) - sum(daily)  # credits that fell due with the last tick
     sla: Any = report["sla"]
-    return Outcome(
+    return ScenarioResult(
         number=scenario.number,
         policy=policy,
         profit_usd=sum(daily) / MICRO_USD_PER_USD,
@@ -221,16 +221,16 @@ def _outcome(scenario: Scenario, policy: str, charter: Charter, seed: int) -> Ou
     )
 
 
-def _feed_of(settings: Settings, charter: Charter, seed: int) -> Feed:
+def _feed_of(settings: Settings, config: RunConfig, seed: int) -> Feed:
     if settings.history is None:
-        return SyntheticFeed(charter, seed, settings.token_price_usd_per_mtok)
+        return SyntheticFeed(config, seed, settings.token_price_usd_per_mtok)
     return ReplayFeed(
-        charter,
+        config,
         _history(str(settings.history), settings.trust_units),
         forecast="persistence",
         token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
-        availability=OutageStream(charter, seed).availability,
-        arrivals=ArrivalStream(charter, seed).arrivals,
+        availability=OutageStream(config, seed).availability,
+        arrivals=ArrivalStream(config, seed).arrivals,
     )
 
 
@@ -251,7 +251,7 @@ def _history(folder: str, trusts_units: bool) -> History:
     return read_history(Path(folder), trusts_units=trusts_units)
 
 
-def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _figures(outcomes: Sequence[ScenarioResult]) -> dict[str, Any]:
     cumulated = np.array([list(accumulate(outcome.daily_profit_usd)) for outcome in outcomes])
     tiers = {}
     for tier in Tier:
@@ -296,13 +296,13 @@ class _Journal:
         except (ValueError, TypeError, LookupError, OSError) as error:
             raise ConfigError(f"{path} cannot be used to keep results ({error}): name another file") from error
 
-    def keep(self, outcomes: Sequence[Outcome]) -> None:
+    def keep(self, outcomes: Sequence[ScenarioResult]) -> None:
         """Add a scenario; it is on its way to the disk when this returns."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps([asdict(outcome) for outcome in outcomes]) + "\n")
 
 
-def _read(lines: Sequence[str]) -> Iterator[tuple[Outcome, ...]]:
+def _read(lines: Sequence[str]) -> Iterator[tuple[ScenarioResult, ...]]:
     for line in lines:
         rows: list[Mapping[str, Any]] = json.loads(line)
-        yield tuple(Outcome(**{**row, "daily_profit_usd": tuple(row["daily_profit_usd"])}) for row in rows)
+        yield tuple(ScenarioResult(**{**row, "daily_profit_usd": tuple(row["daily_profit_usd"])}) for row in rows)

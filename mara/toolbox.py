@@ -14,25 +14,25 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mara.bootstrap import standing_of
 from mara.core.fleet import site_index
-from mara.core.picture import snapshot_of
 from mara.core.plan import Plan, Problem
-from mara.core.quote import Ask, OutageRecord, json_value, plain_of
+from mara.core.quote import OutageRecord, QuoteRequest, json_value, plain_of
 from mara.core.snapshot import Snapshot
+from mara.core.snapshot_builder import snapshot_of
 from mara.errors import MaraError, PlanRejected, StoreRefused
-from mara.optimizers.advisor_bench import bench_of
-from mara.optimizers.advisor_facts import site_key
-from mara.optimizers.advisor_tools import TOOLS as BENCH_TOOLS
-from mara.optimizers.advisor_tools import Inquiry, ToolAnswer
-from mara.runtime.again import replayed
-from mara.runtime.dawn import dawn_of
-from mara.runtime.engine import Engine
-from mara.runtime.quotes import quote_now
-from mara.runtime.why import explained
+from mara.optimizers.advisor.evaluator import bench_of
+from mara.optimizers.advisor.facts import site_key
+from mara.optimizers.advisor.tools import TOOLS as BENCH_TOOLS
+from mara.optimizers.advisor.tools import ToolAnswer, ToolSession
+from mara.runtime.explain.why import explained
+from mara.runtime.live.quote_desk import quote_now
+from mara.runtime.replay_check import replayed
+from mara.runtime.tick.day_start import dawn_of
+from mara.runtime.tick.engine import TickEngine
 from mara.settings import Settings
-from mara.store import promises, series
-from mara.store.decisions import Decisions
-from mara.store.metrics import Metric
-from mara.store.reading import Reading
+from mara.store.read import promises, series
+from mara.store.read.decisions import Decisions
+from mara.store.read.metrics import Metric
+from mara.store.read.read_model import ReadModel
 
 MOST_CONTRACTS: Final = 100
 MOST_POINTS: Final = 400
@@ -123,11 +123,11 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Standing:
+class RunState:
     """Where the run stood when it was last looked at: before tick `tick`."""
 
     tick: int
-    engine: Engine
+    engine: TickEngine
     record: OutageRecord
 
 
@@ -140,10 +140,10 @@ class Toolbox:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reading = Reading.open(settings.database_url)
-        self._sites = self._reading.run().charter.fleet.sites
-        self._standing: Standing | None = None
-        self._inquiry: Inquiry | None = None
+        self._reading = ReadModel.open(settings.database_url)
+        self._sites = self._reading.run().config.fleet.sites
+        self._standing: RunState | None = None
+        self._inquiry: ToolSession | None = None
         self._answers_count = 0
         self._snapshot: Snapshot | None = None
 
@@ -202,7 +202,7 @@ class Toolbox:
     def quote(self, asked: GetQuote) -> dict[str, Any]:
         """A quote that has no name and cannot be booked."""
         now = self._standing_now()
-        ask = Ask(tier=asked.tier, power_mw=asked.power_mw, duration_h=asked.hours, region=asked.region)
+        ask = QuoteRequest(tier=asked.tier, power_mw=asked.power_mw, duration_h=asked.hours, region=asked.region)
         return plain_of(quote_now(now.engine, now.record, ask))
 
     def _on_bench(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
@@ -210,7 +210,7 @@ class Toolbox:
             return _wrong(f"there is no tool {name[:40]!r}: use {', '.join(tool.name for tool in self.offered())}")
         now = self._standing_now()
         if self._inquiry is None or self._answers_count >= MOST_ANSWERS_A_LEDGER:
-            self._inquiry, self._answers_count = Inquiry(bench_of(self._problem(now), self._plan(now))), 0
+            self._inquiry, self._answers_count = ToolSession(bench_of(self._problem(now), self._plan(now))), 0
         self._answers_count += 1
         found = self._inquiry.answer(name, self._keyed(arguments))
         return replace(found, content={"tick": now.tick, **found.content})
@@ -229,22 +229,22 @@ class Toolbox:
             return named
         return site_key(site_index(self._sites, named))
 
-    def _problem(self, now: Standing) -> Problem:
+    def _problem(self, now: RunState) -> Problem:
         return now.engine.problem(now.engine.outlook())
 
-    def _plan(self, now: Standing) -> Plan:
+    def _plan(self, now: RunState) -> Plan:
         """What the last stored tick followed, taken as the plan in force."""
         if now.tick == 0:
             raise PlanRejected("no plan is in force before the first tick: run `mara simulate` or `mara run` first")
         stored = self._reading.stored_tick(now.tick - 1)
         return Plan(optimizer="stored", made_tick=now.tick, steps=(stored.plan_step,))
 
-    def _standing_now(self) -> Standing:
+    def _standing_now(self) -> RunState:
         """The newest state; what was worked out for an older one is let go."""
         tick = self._reading.next_tick()
         if self._standing is None or self._standing.tick != tick:
             engine, record = standing_of(self._settings)
-            self._standing, self._inquiry = Standing(tick=engine.world.tick, engine=engine, record=record), None
+            self._standing, self._inquiry = RunState(tick=engine.world.tick, engine=engine, record=record), None
         return self._standing
 
     def _last_tick(self) -> int:
@@ -273,7 +273,7 @@ def _any_site(schema: Any) -> Any:
     return {name: open_one if name == SITE_FIELD else _any_site(part) for name, part in schema.items()}
 
 
-def _snapshot_of(reading: Reading, tick: int) -> Snapshot:
+def _snapshot_of(reading: ReadModel, tick: int) -> Snapshot:
     """A stored tick as screens show it, computed again from what is stored."""
     run, adopted = reading.run(), Decisions(reading).plan(tick)
     step = replayed(reading, run.run_id, tick).step
@@ -286,9 +286,9 @@ def _snapshot_of(reading: Reading, tick: int) -> Snapshot:
         note=adopted.note if adopted is not None else "",
     )
     events = tuple(reversed(reading.events(MOST_EVENTS)))
-    dawn = dawn_of(reading, step.world, run.charter.grid)
+    dawn = dawn_of(reading, step.world, run.config.grid)
     return snapshot_of(
-        step, plan, events, run.charter, run.run_id, dawn_micro_usd=dawn.cash_micro_usd if dawn is not None else None
+        step, plan, events, run.config, run.run_id, dawn_micro_usd=dawn.cash_micro_usd if dawn is not None else None
     )
 
 

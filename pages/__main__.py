@@ -18,7 +18,7 @@ import typer
 from mara.bootstrap import platform_of, set_aside
 from mara.cli.commands import app as commands
 from mara.errors import ConfigError
-from mara.runtime.log import open_log
+from mara.runtime.observe.log import open_log
 from mara.settings import read_settings
 
 SWITCH_INTERVAL_S: Final = 0.001
@@ -53,9 +53,9 @@ def run(
     settings = read_settings(options={**options, "optimizer": optimizer, "behind_proxy": behind_proxy or None})
     refuse_busy_port(settings.host, settings.port)
 
-    from mara.api.door import raise_descriptor_limit
-    from pages.entrance import stand_guard
+    from mara.api.gateway.listener import raise_descriptor_limit
     from pages.server import serve
+    from pages.serving.front_door import stand_guard
     from pages.window import refuse_missing_extra
 
     if native:

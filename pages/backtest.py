@@ -10,8 +10,7 @@ from fastapi import Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from nicegui import app, run, ui
 
-from components import format as text
-from components.backtest_panels import (
+from components.backtest.backtest_panels import (
     POLICIES,
     PolicyResult,
     empty_panel,
@@ -21,25 +20,26 @@ from components.backtest_panels import (
     result_channels,
     result_panels,
 )
-from components.makers import MAKERS
-from components.past import Past
-from components.picture import Channel, Picture, cell
-from components.study_panels import study_cells, study_channels, study_order_panel, study_result_panels
-from components.theme import element
-from mara.api.rights import Deed
+from components.backtest.study_panels import study_cells, study_channels, study_order_panel, study_result_panels
+from components.shared import format as text
+from components.shared.key_figure_history import KeyFigureHistory
+from components.shared.optimizer_labels import MAKERS
+from components.shared.theme import element
+from components.shared.view_model import Channel, Picture, cell
+from mara.api.security.permissions import Permission
 from mara.assembly import BacktestOrder
 from mara.backtest_page import html_of
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
-from mara.runtime.latest import Published
+from mara.runtime.published_state import PublishedState
 from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
 from pages.authorization import Authorized
-from pages.callers import who_acts, why_not_here
 from pages.frame import frame, told
-from pages.live import Publisher
-from pages.reach import Reach, reach_of
-from pages.workbench import BacktestTask, Report, StudyTask, Task
+from pages.serving.callers import who_acts, why_not_here
+from pages.serving.job_runner import BacktestTask, Report, StudyTask, Task
+from pages.serving.publisher import Publisher
+from pages.serving.readable_files import ReadableFiles, reach_of
 
 PATH: Final = "/backtest"
 REPORT_PATH: Final = "/backtest/report"
@@ -64,7 +64,7 @@ class BacktestScreen:
         self._version = -1
         self._results: Picture = {}
 
-    def picture(self, _: Published, __: Past) -> Picture:
+    def picture(self, _: PublishedState, __: KeyFigureHistory) -> Picture:
         """All that the page shows; the results are worked out once for each report."""
         report = self._platform.report()
         if report.version != self._version:
@@ -79,7 +79,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
     screen = BacktestScreen(platform)
     proposed = form_fields(str(history) if history is not None else "", DEFAULT_HORIZON_HOURS)
 
-    async def order(task_in: Callable[[Mapping[str, Any], Reach], Task], entered: Mapping[str, Any]) -> str:
+    async def order(task_in: Callable[[Mapping[str, Any], ReadableFiles], Task], entered: Mapping[str, Any]) -> str:
         try:
             reach = reach_of(who_acts(), read_settings(), history)
             await platform.start_work(lambda: task_in(entered, reach))
@@ -99,7 +99,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
             with element("div", "leaf-head"):
                 element("h1", "", "Backtest")
                 element("span", "place", "What each way of planning would have earned on real hours")
-            refusal = why_not_here(Deed.BACKTEST)
+            refusal = why_not_here(Permission.BACKTEST)
             order_panel(proposed, partial(order, task_of), refusal)
             study_order_panel(partial(order, study_task_of), refusal)
             progress_panel(picture["cells"], None if refusal else cancel)
@@ -119,7 +119,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
         )
 
 
-def task_of(entered: Mapping[str, Any], reach: Reach) -> BacktestTask:
+def task_of(entered: Mapping[str, Any], reach: ReadableFiles) -> BacktestTask:
     """The backtest that was entered.
 
     Raises:
@@ -144,7 +144,7 @@ def task_of(entered: Mapping[str, Any], reach: Reach) -> BacktestTask:
     return BacktestTask(settings=settings, order=order, policies=_policies(entered), with_bound=with_bound)
 
 
-def study_task_of(entered: Mapping[str, Any], reach: Reach) -> StudyTask:
+def study_task_of(entered: Mapping[str, Any], reach: ReadableFiles) -> StudyTask:
     """The study that was entered; without a history its worlds are synthetic.
 
     Raises:
@@ -228,7 +228,7 @@ def _real(span_s: float) -> str:
     return text.duration(span_s / SECONDS_PER_MINUTE)
 
 
-def _folder(entered: Mapping[str, Any], reach: Reach) -> str:
+def _folder(entered: Mapping[str, Any], reach: ReadableFiles) -> str:
     folder = _text(entered, "history")
     reach.demand(Path(folder))
     if not folder or len(folder) > MOST_PATH_LENGTH or not Path(folder).is_dir():
@@ -236,7 +236,7 @@ def _folder(entered: Mapping[str, Any], reach: Reach) -> str:
     return folder
 
 
-def _fleet(entered: Mapping[str, Any], reach: Reach) -> str | None:
+def _fleet(entered: Mapping[str, Any], reach: ReadableFiles) -> str | None:
     fleet = _text(entered, "fleet")[:MOST_PATH_LENGTH]
     if fleet and not fleet.isidentifier():  # the name of a shipped one is
         reach.demand(Path(fleet))

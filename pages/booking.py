@@ -1,16 +1,16 @@
 """The form that quotes and books, wherever it stands: what was booked can be undone for a moment."""
 
-from components.request_form import RequestActions, request_form
-from components.theme import element
-from mara.api.rights import Deed
+from components.shared.theme import element
+from components.sla.request_form import RequestActions, request_form
+from mara.api.security.permissions import Permission
 from mara.core.quote import Booking
 from pages.authorization import Authorized
-from pages.callers import why_not_here
+from pages.serving.callers import why_not_here
 
 
 def request_panel(platform: Authorized, *, compact: bool = False) -> None:
     """Draw the form, or why whoever looks may not use it."""
-    refusal = why_not_here(Deed.QUOTE) or why_not_here(Deed.BOOK)
+    refusal = why_not_here(Permission.QUOTE) or why_not_here(Permission.BOOK)
     if refusal:
         element("p", "note", f"No quotes and bookings here: {refusal}.").mark("request-refused")
         return

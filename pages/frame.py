@@ -7,18 +7,18 @@ from typing import Final
 
 from nicegui import ui
 
-from components.clock import clock
-from components.controls import Actions, notices, run_controls, state_chip, theme_switch
-from components.outages import OutageDialog
-from components.picture import Channel
-from components.theme import address, element, head_html, icon
-from mara.api.identity import LOCAL, Identity
-from mara.api.rights import Deed
+from components.shared.clock import clock
+from components.shared.controls import Actions, notices, run_controls, state_chip, theme_switch
+from components.shared.outage_dialog import OutageDialog
+from components.shared.theme import address, element, head_html, icon
+from components.shared.view_model import Channel
+from mara.api.security.authenticator import LOCAL, Identity
+from mara.api.security.permissions import Permission
 from mara.core.commands import Command, Outage, Restore
 from mara.errors import MaraError
 from pages.authorization import Authorized
-from pages.callers import who_looks, why_not_here
-from pages.live import Publisher
+from pages.serving.callers import who_looks, why_not_here
+from pages.serving.publisher import Publisher
 
 STEP_TICKS: Final = 1
 MOST_NAMED: Final = 3
@@ -81,7 +81,7 @@ def _who() -> None:
 
 def _role_of(looker: Identity) -> str:
     """What somebody may, in words."""
-    return f"{looker.role}: looks and changes nothing" if why_not_here(Deed.PAUSE) else looker.role
+    return f"{looker.role}: looks and changes nothing" if why_not_here(Permission.PAUSE) else looker.role
 
 
 def actions_of(desk: Authorized, publisher: Publisher) -> Actions:
@@ -93,7 +93,7 @@ def actions_of(desk: Authorized, publisher: Publisher) -> Actions:
         if await told(order, said):
             publisher.look()
 
-    def pace(deed: Deed, order: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]] | None:
+    def pace(deed: Permission, order: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]] | None:
         return None if why_not_here(deed) else lambda: done(order())
 
     def set_speed(speed_share: float) -> Awaitable[None]:
@@ -109,13 +109,13 @@ def actions_of(desk: Authorized, publisher: Publisher) -> Actions:
         back = [Restore(site_id=site) for site in sites]
         await _ordered(desk, back, "Ordered: back from the next tick on.", f"{_named(sites, desk)} back")
 
-    can_order = not (why_not_here(Deed.OUTAGE) or why_not_here(Deed.RESTORE))
-    can_begin_anew = desk.begin_anew is not None and not why_not_here(Deed.NEW_RUN)
+    can_order = not (why_not_here(Permission.OUTAGE) or why_not_here(Permission.RESTORE))
+    can_begin_anew = desk.begin_anew is not None and not why_not_here(Permission.NEW_RUN)
     return Actions(
-        pause=pace(Deed.PAUSE, desk.pause),
-        resume=pace(Deed.RESUME, desk.resume),
-        step=pace(Deed.STEP, lambda: desk.step(STEP_TICKS)),
-        set_speed=None if why_not_here(Deed.SPEED) else set_speed,
+        pause=pace(Permission.PAUSE, desk.pause),
+        resume=pace(Permission.RESUME, desk.resume),
+        step=pace(Permission.STEP, lambda: desk.step(STEP_TICKS)),
+        set_speed=None if why_not_here(Permission.SPEED) else set_speed,
         order_outage=order_outage if can_order else None,
         restore=restore if can_order else None,
         begin_anew=(lambda: done(desk.new_run())) if can_begin_anew else None,

@@ -4,15 +4,15 @@ from typing import Final
 
 from nicegui import ui
 
-from components.help_panels import chapters, key_panel, tier_panel, word_panel
-from components.past import Past
-from components.picture import Picture
-from components.theme import element
-from components.tour import tour
-from mara.runtime.latest import Published
+from components.help.help_panels import chapters, key_panel, tier_panel, word_panel
+from components.help.tour import tour
+from components.shared.key_figure_history import KeyFigureHistory
+from components.shared.theme import element
+from components.shared.view_model import Picture
+from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
 from pages.frame import frame
-from pages.live import Publisher
+from pages.serving.publisher import Publisher
 
 PATH: Final = "/help"
 
@@ -35,6 +35,6 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             tour(opens_by_itself=False)
 
 
-def help_picture(_: Published, __: Past) -> Picture:
+def help_picture(_: PublishedState, __: KeyFigureHistory) -> Picture:
     """The page itself does not change; the frame around it does."""
     return {}

@@ -6,33 +6,33 @@ from typing import Final
 
 from nicegui import ui
 
-from components.against_panel import against_cells, against_channel, against_panel
-from components.fold_table import Inside
-from components.gains_panel import gain_cells, gains_panel
-from components.optimizer_now import optimizer_cells, optimizer_figures, optimizer_head
-from components.past import Past
-from components.picture import Picture
-from components.reasoning_panel import advice_channel, reasoning_cells, reasoning_panel
-from components.run_history import MOST_RUNS, history_panel, lines_of, run_channel
-from components.shadow_panel import shadow_channel, shadow_panel, worth_channel, worth_panel
-from components.theme import element
-from components.why_box import why_panel
-from mara.api.rights import Deed
+from components.optimizer.comparison_panel import against_cells, against_channel, against_panel
+from components.optimizer.dual_panel import shadow_channel, shadow_panel, worth_channel, worth_panel
+from components.optimizer.optimizer_now import optimizer_cells, optimizer_figures, optimizer_head
+from components.optimizer.plan_history import MOST_RUNS, history_panel, lines_of, run_channel
+from components.overview.gains_panel import gain_cells, gains_panel
+from components.overview.reasoning_panel import advice_channel, reasoning_cells, reasoning_panel
+from components.shared.fold_table import Inside
+from components.shared.key_figure_history import KeyFigureHistory
+from components.shared.question_box import why_panel
+from components.shared.theme import element
+from components.shared.view_model import Picture
+from mara.api.security.permissions import Permission
 from mara.core.snapshot import OptimizationSnapshot
 from mara.errors import MaraError
-from mara.runtime.latest import Published
-from pages.asking import asking, explaining
+from mara.runtime.published_state import PublishedState
+from pages.advisor_actions import asking, explaining
 from pages.authorization import Authorized
-from pages.callers import why_not_here
 from pages.frame import frame, told
-from pages.live import Publisher
-from pages.stored import Stored
+from pages.serving.cached_query import CachedQuery
+from pages.serving.callers import why_not_here
+from pages.serving.publisher import Publisher
 
 PATH: Final = "/optimizer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class OptimizerReading:
     """What the archive says of plans."""
 
     runs: tuple[OptimizationSnapshot, ...] = ()
@@ -43,7 +43,7 @@ class OptimizerScreen:
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
-        self._stored = Stored("optimizer", self._read, Reading())
+        self._stored = CachedQuery("optimizer", self._read, OptimizerReading())
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
@@ -51,7 +51,7 @@ class OptimizerScreen:
         if snapshot is not None:
             await self._stored.renew(snapshot.tick)
 
-    def picture(self, published: Published, _: Past) -> Picture:
+    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
         """All that the page shows; nothing before the first tick."""
         snapshot = published.snapshot
         if snapshot is None:
@@ -71,11 +71,11 @@ class OptimizerScreen:
             "runs": run_channel(stored.runs),
         }
 
-    async def _read(self) -> Reading:
+    async def _read(self) -> OptimizerReading:
         snapshot = self._platform.latest.read().snapshot
         assert snapshot is not None
         archive = self._platform.archive
-        return Reading(runs=await archive.optimizations(MOST_RUNS))
+        return OptimizerReading(runs=await archive.optimizations(MOST_RUNS))
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:
@@ -102,10 +102,10 @@ def _draw(picture: Picture, platform: Authorized, can_ask: tuple[str, ...]) -> N
     cells = picture["cells"]
     with element("div", "leaf"):
         said = "Asked: the new plan comes into force when it is ready."
-        optimizer_head(lambda: told(platform.optimize_now(), said), why_not_here(Deed.OPTIMIZE))
+        optimizer_head(lambda: told(platform.optimize_now(), said), why_not_here(Permission.OPTIMIZE))
         optimizer_figures(cells)
         with element("div", "lane halves"):
-            reasoning_panel(cells, picture.get("advice", {}), asking(platform), why_not_here(Deed.ASK_CLAUDE))
+            reasoning_panel(cells, picture.get("advice", {}), asking(platform), why_not_here(Permission.ASK_CLAUDE))
             with element("div", "stack"):
                 against_panel(picture.get("against", {}), cells)
                 gains_panel(cells)

@@ -2,25 +2,25 @@
 
 from nicegui import ui
 
-from components.charts import money_panel
-from components.events_panel import event_channel, events_panel
-from components.kpis import kpi_cells, kpi_strip
-from components.past import Past
-from components.picture import Picture
-from components.power_panel import power_cells, power_channel, power_panel
-from components.reasoning_panel import advice_channel, reasoning_cells, reasoning_panel
-from components.site_map import map_channel, site_channel, site_map_panel
-from components.sla_panel import contract_channel, sla_panel, tier_channel
-from components.theme import element
-from components.tour import tour
-from mara.api.rights import Deed
-from mara.runtime.latest import Published
-from pages.asking import asking
+from components.help.tour import tour
+from components.overview.events_panel import event_channel, events_panel
+from components.overview.kpis import kpi_cells, kpi_strip
+from components.overview.power_panel import power_cells, power_channel, power_panel
+from components.overview.reasoning_panel import advice_channel, reasoning_cells, reasoning_panel
+from components.overview.site_map import map_channel, site_channel, site_map_panel
+from components.shared.charts import money_panel
+from components.shared.key_figure_history import KeyFigureHistory
+from components.shared.theme import element
+from components.shared.view_model import Picture
+from components.sla.sla_panel import contract_channel, sla_panel, tier_channel
+from mara.api.security.permissions import Permission
+from mara.runtime.published_state import PublishedState
+from pages.advisor_actions import asking
 from pages.authorization import Authorized
 from pages.booking import request_panel
-from pages.callers import why_not_here
 from pages.frame import frame
-from pages.live import Publisher
+from pages.serving.callers import why_not_here
+from pages.serving.publisher import Publisher
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:
@@ -33,7 +33,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             _draw(picture, platform)
 
 
-def overview_picture(published: Published, past: Past) -> Picture:
+def overview_picture(published: PublishedState, past: KeyFigureHistory) -> Picture:
     """All that the overview shows of a published state; nothing before the first tick."""
     snapshot = published.snapshot
     if snapshot is None:
@@ -64,6 +64,6 @@ def _draw(picture: Picture, platform: Authorized) -> None:
         with element("div", "strip strip-why"):
             money_panel()
             power_panel(cells)
-            reasoning_panel(cells, picture.get("advice", {}), asking(platform), why_not_here(Deed.ASK_CLAUDE))
+            reasoning_panel(cells, picture.get("advice", {}), asking(platform), why_not_here(Permission.ASK_CLAUDE))
             events_panel(picture.get("events", {}))
     tour(opens_by_itself=True)

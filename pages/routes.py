@@ -5,17 +5,17 @@ from pathlib import Path
 from nicegui import app
 from nicegui.dependencies import register_importmap_override
 
-from components.theme import STATIC_FOLDER, STATIC_MAX_AGE_S, STATIC_URL, static_url
+from components.shared.theme import STATIC_FOLDER, STATIC_MAX_AGE_S, STATIC_URL, static_url
 from mara.runtime.clock import SystemClock
 from pages import backtest, guide, optimizer, overview, site, sla
 from pages.authorization import Authorized
-from pages.live import Platform, Publisher
-from pages.undo import UNDO_S, Undo
-from pages.workbench import Workbench
+from pages.serving.job_runner import JobRunner
+from pages.serving.publisher import PlatformView, Publisher
+from pages.serving.undo import UNDO_S, Undo
 
 
 def register(
-    platform: Platform, history: Path | None = None, root_path: str = "", *, undo_s: float = UNDO_S
+    platform: PlatformView, history: Path | None = None, root_path: str = "", *, undo_s: float = UNDO_S
 ) -> tuple[Publisher, Authorized]:
     """Serve every page and what they load; the caller sees that the publisher looks.
 
@@ -25,7 +25,7 @@ def register(
         undo_s: for how long an order can be undone.
     """
     clock = SystemClock()
-    workbench = Workbench(clock)
+    workbench = JobRunner(clock)
     desk = Authorized(platform, workbench, Undo(clock, undo_s))
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
     register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))

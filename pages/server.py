@@ -14,11 +14,11 @@ from typing import Any, Final
 from nicegui import app, background_tasks, ui
 from nicegui.server import Server
 
-from components.past import MOST_BUCKETS
-from components.theme import FAVICON
+from components.shared.key_figure_history import MOST_BUCKETS
+from components.shared.theme import FAVICON
 from mara.errors import EXIT_DONE, MaraError
-from pages.live import LOOK_INTERVAL_S, Courses, Platform
 from pages.routes import register
+from pages.serving.publisher import LOOK_INTERVAL_S, Courses, PlatformView
 from pages.window import WINDOW_SIZE_PX, open_in_a_window
 
 RECONNECT_TIMEOUT_S: Final = 10.0
@@ -51,7 +51,7 @@ ALWAYS: Final[Mapping[str, Any]] = MappingProxyType(
 
 
 def serve(
-    platform: Platform,
+    platform: PlatformView,
     *,
     host: str,
     port: int,
@@ -128,7 +128,7 @@ def _set_apart_what_stays() -> None:
     gc.freeze()
 
 
-async def _courses_of(platform: Platform) -> Courses:
+async def _courses_of(platform: PlatformView) -> Courses:
     """The stored courses of key figures over the last day; none where the archive has none to tell."""
     snapshot = platform.latest.read().snapshot
     if snapshot is None:

@@ -7,9 +7,10 @@ from typing import Final
 
 from nicegui import ui
 
-from components.past import MOST_POINTS, Past
-from components.picture import Channel, Picture
-from components.site_lines import (
+from components.shared.key_figure_history import MOST_POINTS, KeyFigureHistory
+from components.shared.theme import address, element
+from components.shared.view_model import Channel, Picture
+from components.site.site_lines import (
     forecast_channel,
     load_now,
     load_panel,
@@ -18,8 +19,8 @@ from components.site_lines import (
     price_panel,
     price_points,
 )
-from components.site_panels import forecast_of, site_cells, site_figures, site_head
-from components.site_tables import (
+from components.site.site_panels import forecast_of, site_cells, site_figures, site_head
+from components.site.site_tables import (
     MOST_DECISIONS,
     contracts_panel,
     decision_channel,
@@ -33,18 +34,17 @@ from components.site_tables import (
     other_channel,
     others_panel,
 )
-from components.theme import address, element
-from mara.api.rights import Deed
+from mara.api.security.permissions import Permission
 from mara.core.fleet import site_index
 from mara.core.history import Decision
 from mara.core.snapshot import LedgerSum, SitePoint, SiteSnapshot, Snapshot
 from mara.errors import CommandError
-from mara.runtime.latest import Published
+from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
-from pages.callers import why_not_here
 from pages.frame import frame
-from pages.live import Publisher
-from pages.stored import Stored, first_tick_of_day
+from pages.serving.cached_query import CachedQuery, first_tick_of_day
+from pages.serving.callers import why_not_here
+from pages.serving.publisher import Publisher
 
 PATH: Final = "/sites/{site_id}"
 SERIES_HOURS: Final = 24
@@ -53,7 +53,7 @@ MOST_SITES_NAMED: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class SiteReading:
     """What the archive says of one site."""
 
     points: tuple[SitePoint, ...] = ()
@@ -69,7 +69,7 @@ class SiteScreen:
     def __init__(self, site_id: str, platform: Authorized) -> None:
         self._site_id = site_id
         self._platform = platform
-        self._stored = Stored(f"site {site_id}", self._read, Reading())
+        self._stored = CachedQuery(f"site {site_id}", self._read, SiteReading())
         self._prices: Channel = {}
         self._loads: Channel = {}
 
@@ -79,7 +79,7 @@ class SiteScreen:
         if snapshot is not None:
             await self._stored.renew(snapshot.tick)
 
-    def picture(self, published: Published, _: Past) -> Picture:
+    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
         """All that the page shows of the site; nothing before the first tick."""
         snapshot = published.snapshot
         site = _site_in(snapshot, self._site_id)
@@ -102,11 +102,11 @@ class SiteScreen:
             "others": other_channel(site, snapshot),
         }
 
-    async def _read(self) -> Reading:
+    async def _read(self) -> SiteReading:
         snapshot = self._platform.latest.read().snapshot
         assert snapshot is not None
         archive, first, end = self._platform.archive, first_tick_of_day(snapshot), snapshot.tick + 1
-        return Reading(
+        return SiteReading(
             points=await archive.site_series(self._site_id, SERIES_HOURS),
             ledger=await archive.site_ledger(self._site_id, first, end),
             decisions=await archive.decisions(self._site_id, MOST_DECISIONS),
@@ -139,7 +139,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             _draw(picture, site_id)
 
 
-def nothing(_: Published, __: Past) -> Picture:
+def nothing(_: PublishedState, __: KeyFigureHistory) -> Picture:
     """The picture of a page that shows nothing of the engine but its frame."""
     return {}
 
@@ -152,7 +152,7 @@ def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Authorized) 
 def _draw(picture: Picture, site_id: str) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
-        site_head(cells, site_id, can_order=not why_not_here(Deed.OUTAGE))
+        site_head(cells, site_id, can_order=not why_not_here(Permission.OUTAGE))
         site_figures(cells)
         with element("div", "lane halves"):
             price_panel()
@@ -189,7 +189,7 @@ def _site_in(snapshot: Snapshot | None, site_id: str) -> SiteSnapshot | None:
     return next((site for site in sites if site.id == site_id), None)
 
 
-def _ledger_cells(stored: Reading, snapshot: Snapshot) -> Channel:
+def _ledger_cells(stored: SiteReading, snapshot: Snapshot) -> Channel:
     if not stored.ledger_to_tick:
         return {}
     ends = (stored.ledger_from_tick, stored.ledger_to_tick)

@@ -5,25 +5,25 @@ from typing import Final
 
 from nicegui import ui
 
-from components.contract_sheet import ContractSheet, Notice, SheetActions
-from components.contract_table import ContractTable, owed_cells, owed_figures, promise_channel
-from components.live import LiveTable
-from components.past import Past
-from components.picture import Picture
-from components.sla_panel import TIER_COLUMNS, tier_channel
-from components.theme import element, panel
-from mara.api.rights import Deed
+from components.shared.key_figure_history import KeyFigureHistory
+from components.shared.live import LiveTable
+from components.shared.theme import element, panel
+from components.shared.view_model import Picture
+from components.sla.contract_sheet import ContractSheet, Notice, SheetActions
+from components.sla.contract_table import ContractTable, owed_cells, owed_figures, promise_channel
+from components.sla.sla_panel import TIER_COLUMNS, tier_channel
+from mara.api.security.permissions import Permission
 from mara.core.history import ContractRow
 from mara.errors import CommandError
-from mara.runtime.evidence import evidence_csv, evidence_name
-from mara.runtime.exclusions import Announcement
-from mara.runtime.latest import Published
+from mara.runtime.explain.evidence import evidence_csv, evidence_name
+from mara.runtime.published_state import PublishedState
+from mara.runtime.tick.exclusions import ExclusionRequest
 from pages.authorization import Authorized
 from pages.booking import request_panel
-from pages.callers import why_not_here
 from pages.frame import frame
-from pages.live import Publisher
-from pages.stored import Stored
+from pages.serving.cached_query import CachedQuery
+from pages.serving.callers import why_not_here
+from pages.serving.publisher import Publisher
 
 PATH: Final = "/sla"
 MOST_STORED: Final = 500
@@ -37,7 +37,7 @@ class SlaScreen:
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
-        self._stored: Stored[tuple[ContractRow, ...]] = Stored("contracts", self._read, ())
+        self._stored: CachedQuery[tuple[ContractRow, ...]] = CachedQuery("contracts", self._read, ())
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
@@ -45,7 +45,7 @@ class SlaScreen:
         if published.snapshot is not None:
             await self._stored.renew((published.snapshot.tick, published.waiting_count))
 
-    def picture(self, published: Published, _: Past) -> Picture:
+    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
         """All that the page shows; nothing before the first tick."""
         snapshot = published.snapshot
         if snapshot is None:
@@ -121,11 +121,11 @@ def sheet_actions(platform: Authorized) -> SheetActions:
         cancel=cancel,
         evidence=evidence,
         now=lambda: platform.latest.read().snapshot,
-        why_not=why_not_here(Deed.CANCEL) or why_not_here(Deed.EXCLUDE),
+        why_not=why_not_here(Permission.CANCEL) or why_not_here(Permission.EXCLUDE),
     )
 
 
-def announcement_of(contract_id: str, notice: Notice, platform: Authorized) -> Announcement:
+def announcement_of(contract_id: str, notice: Notice, platform: Authorized) -> ExclusionRequest:
     """A notice in ticks: whole ones, from the tick in which it begins.
 
     Raises:
@@ -136,7 +136,7 @@ def announcement_of(contract_id: str, notice: Notice, platform: Authorized) -> A
         raise CommandError("nothing has been settled yet: announce after the first tick")
     tick_s = snapshot.tick_minutes * 60
     first = snapshot.tick + int((notice.begins_at - snapshot.at).total_seconds() // tick_s)
-    return Announcement(
+    return ExclusionRequest(
         kind=notice.kind,
         contract_id=contract_id,
         from_tick=first,

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from mara.core.climate import SEA_LEVEL_PA
 from mara.core.fleet import Site
 from mara.core.units import HOURS_PER_DAY
-from mara.feeds.calibration import MONTHS_PER_YEAR
-from mara.feeds.history_file import History, read_history
-from mara.feeds.history_fleet import fleet_of_history
-from mara.feeds.local_hours import DAYS_PER_YEAR, LocalClock, LocalHours, year_phase_share
-from mara.feeds.prices import HOURLY_SERIES, HOURS_PER_WEEK, WEEKLY_SERIES, components
-from mara.feeds.site_fields import CLIMATE_BOUNDS
-from mara.feeds.weather import DAILY_HUMIDITY_SLOPE_SHARE_PER_C, WARMEST_LOCAL_HOUR
+from mara.feeds.files.history_file import History, read_history
+from mara.feeds.files.history_fleet import fleet_of_history
+from mara.feeds.files.site_fields import CLIMATE_BOUNDS
+from mara.feeds.synthetic.calibration import MONTHS_PER_YEAR
+from mara.feeds.synthetic.local_hours import DAYS_PER_YEAR, LocalClock, LocalHours, year_phase_share
+from mara.feeds.synthetic.prices import HOURLY_SERIES, HOURS_PER_WEEK, WEEKLY_SERIES, components
+from mara.feeds.synthetic.weather import DAILY_HUMIDITY_SLOPE_SHARE_PER_C, WARMEST_LOCAL_HOUR
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from mara.core.market import REGION_COUNT, Terms
 from mara.core.plan import PlanStep, Problem
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Charter, Forecast, Observation, World, first_world
+from mara.core.world import Forecast, Observation, RunConfig, World, first_world
 
 START = datetime(2025, 7, 1, tzinfo=UTC)
 WEST, NORTH, EAST = 0, 1, 2
@@ -70,14 +70,16 @@ def fleet(
     )
 
 
-def charter(
+def config(
     own: Fleet | None = None, *, tick_minutes: int = 5, start: datetime = START, terms: Terms | None = None
-) -> Charter:
-    return Charter(fleet=own or fleet(), grid=TimeGrid(start=start, tick_minutes=tick_minutes), terms=terms or Terms())
+) -> RunConfig:
+    return RunConfig(
+        fleet=own or fleet(), grid=TimeGrid(start=start, tick_minutes=tick_minutes), terms=terms or Terms()
+    )
 
 
 def observation(
-    of: Charter,
+    of: RunConfig,
     tick: int = 0,
     *,
     price: ArrayLike = 50.0,
@@ -128,8 +130,8 @@ def forecast(seen: Observation, hours: int = 24) -> Forecast:
     )
 
 
-def problem(of: Charter, world: World, seen: Observation, hours: int = 24) -> Problem:
-    return Problem(charter=of, world=world, observation=seen, forecast=forecast(seen, hours))
+def problem(of: RunConfig, world: World, seen: Observation, hours: int = 24) -> Problem:
+    return Problem(config=of, world=world, observation=seen, forecast=forecast(seen, hours))
 
 
 def contract(
@@ -162,7 +164,7 @@ def request(contract_id: str, tier: Tier = Tier.STANDARD, power_mw: float = 1.0,
 
 
 def world(
-    of: Charter,
+    of: RunConfig,
     contracts: tuple[SlaContract, ...] = (),
     at: Sequence[int] | None = None,
     *,
@@ -184,7 +186,7 @@ def world(
 
 
 def step(
-    of: Charter,
+    of: RunConfig,
     *,
     miners: ArrayLike = 0.0,
     merchant: ArrayLike = 0.0,

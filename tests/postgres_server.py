@@ -132,10 +132,10 @@ def _name_of(path: Path) -> str:
 
 
 def _make_template(running: Server) -> None:
-    from mara.store import upkeep
+    from mara.store import maintenance
 
     running.sql(f"CREATE DATABASE {TEMPLATE}")
-    upkeep.upgrade(running.url(TEMPLATE))
+    maintenance.upgrade(running.url(TEMPLATE))
 
 
 def _watch(running: Server) -> None:

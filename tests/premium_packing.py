@@ -11,14 +11,14 @@ import numpy as np
 
 from mara.core.contract import Tier
 from mara.core.dispatch import Allocation
-from mara.core.world import Charter, Observation, World, conditions_of
+from mara.core.world import Observation, RunConfig, World, conditions_of
 
 SMALLEST_MW = 1e-3
 MILLI = 1_000_000
 """Powers are compared as whole watts, a watt in favour of holding them."""
 
 
-def avoidable_misses(before: World, seen: Observation, done: Allocation, charter: Charter) -> int:
+def avoidable_misses(before: World, seen: Observation, done: Allocation, config: RunConfig) -> int:
     """How many more Premium contracts could have run in the tick than did; 0 where every miss was unavoidable."""
     book, accounts = before.book, before.accounts
     premium, standard = book.tier == Tier.PREMIUM, book.tier == Tier.STANDARD
@@ -27,7 +27,7 @@ def avoidable_misses(before: World, seen: Observation, done: Allocation, charter
     fell = seen.availability_share < before.availability_share
     stands = done.served & (done.site == accounts.site) & accounts.served
     fixed = (stands & standard) | (stands & premium & ~fell[accounts.site])
-    room = conditions_of(seen, charter).contract_room_mw.copy()
+    room = conditions_of(seen, config).contract_room_mw.copy()
     np.subtract.at(room, accounts.site[fixed], book.power_mw[fixed])
     loose = np.flatnonzero(premium & ~fixed)
     most = _most_held(

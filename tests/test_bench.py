@@ -52,4 +52,4 @@ def test_a_tape_plays_the_same_world_in_parts_as_at_once() -> None:
 
 def test_copies_of_the_fleet_are_sites_of_their_own() -> None:
     tape = tape_of(20, 5, 1)
-    assert len(set(tape.charter.fleet.site_ids)) == 20
+    assert len(set(tape.config.fleet.site_ids)) == 20

@@ -20,10 +20,10 @@ from distributed import KilledWorker
 
 import mara
 from mara.errors import CommandError, ConfigError
-from mara.runtime import crowd
-from mara.runtime.crowd import Cluster, Processes
+from mara.runtime import worker_pool as crowd
+from mara.runtime.worker_pool import Cluster, Processes
 from mara.settings import Settings
-from mara.studies import Outcome, Scenario, StudyOrder, fingerprint, outcomes_of, portable, study
+from mara.studies import Scenario, ScenarioResult, StudyOrder, fingerprint, outcomes_of, portable, study
 
 SETTINGS = Settings(tick_minutes=60, horizon_hours=6, start=datetime(2025, 7, 1, tzinfo=UTC))
 FLEETS = Path(mara.__file__).parent / "data" / "fleets"
@@ -56,7 +56,7 @@ def test_a_study_says_what_each_policy_earns_and_risks(answer: dict[str, Any]) -
     assert rules["emissions_t"]["mean"] > 0
 
 
-def alone(number: int, settings: Settings = SETTINGS) -> Outcome:
+def alone(number: int, settings: Settings = SETTINGS) -> ScenarioResult:
     return outcomes_of(Scenario(number=number, settings=portable(settings), order=ORDER))[1]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mara.bootstrap import open_run
 from mara.errors import StoreRefused
-from mara.runtime.engine import simulate
+from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
 from mara.toolbox import MOST_TEXT_CHARACTERS, TYPED, TYPED_FIELDS, Toolbox
 

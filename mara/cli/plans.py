@@ -7,7 +7,7 @@ import typer
 
 from mara.cli.app import app
 from mara.cli.report import show
-from mara.optimizers.answer import Answer, answer_by_lp, answer_by_rules, plain_of
+from mara.optimizers.problem_answer import ProblemAnswer, answer_by_lp, answer_by_rules, plain_of
 from mara.optimizers.problem_file import FiledProblem, read_problem
 from mara.runtime.clock import SystemClock
 
@@ -30,7 +30,7 @@ def plan(
     show(plain if as_json else _summary(answer, plain, filed), as_json=as_json)
 
 
-def _summary(answer: Answer, plain: dict[str, Any], filed: FiledProblem) -> dict[str, Any]:
+def _summary(answer: ProblemAnswer, plain: dict[str, Any], filed: FiledProblem) -> dict[str, Any]:
     """What a person wants of it: how good, how long, and energy by site over the horizon [MWh]."""
     energy = filed.case.dt_h @ (answer.schedule.it_power_mw.sum(axis=2) + answer.schedule.contracts_mw.sum(axis=2))
     contracts = filed.case.dt_h @ answer.schedule.contracts_mw.sum(axis=2)

@@ -7,10 +7,10 @@ import typer
 from mara.bootstrap import standing_of
 from mara.cli.app import app
 from mara.cli.report import show
-from mara.core.quote import Ask, Quote, plain_of
+from mara.core.quote import Quote, QuoteRequest, plain_of
 from mara.errors import EXIT_USAGE
 from mara.runtime.clock import SystemClock
-from mara.runtime.quotes import quote_now
+from mara.runtime.live.quote_desk import quote_now
 from mara.settings import read_settings
 
 PRICES = (
@@ -40,7 +40,7 @@ def quote(
     clock = SystemClock()
     started_s = clock.monotonic_s()
     offer = quote_now(
-        engine, record, Ask(tier=tier, power_mw=power_mw, duration_h=hours, customer=customer, region=region)
+        engine, record, QuoteRequest(tier=tier, power_mw=power_mw, duration_h=hours, customer=customer, region=region)
     )
     plain = {**plain_of(offer), "id": None, "wall_s": clock.monotonic_s() - started_s}
     if offer.refusal:

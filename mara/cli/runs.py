@@ -16,13 +16,13 @@ from mara.cli.report import bars, progress, show, tell_notes, write_page
 from mara.core.snapshot import ShadowGains
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
-from mara.runtime.again import replayed
 from mara.runtime.clock import SystemClock
-from mara.runtime.engine import simulate as run_simulation
-from mara.runtime.log import open_log
-from mara.runtime.tally import Tally
+from mara.runtime.observe.log import open_log
+from mara.runtime.replay_check import replayed
+from mara.runtime.run_totals import RunTotals
+from mara.runtime.tick.engine import simulate as run_simulation
 from mara.settings import read_settings
-from mara.store.reading import Reading
+from mara.store.read.read_model import ReadModel
 
 MAX_TICK = 100_000_000
 """Nine centuries of five-minute ticks."""
@@ -73,23 +73,23 @@ def simulate(
         finally:
             if store is not None:
                 store.close()
-    grid = engine.charter.grid
+    grid = engine.config.grid
     tell_notes(engine.notes)
     report = {
         "run": store.run.run_id if store is not None and store.run is not None else None,
         "optimizer": engine.optimizer.name,
-        "fleet": engine.charter.fleet.name,
+        "fleet": engine.config.fleet.name,
         "history": str(settings.history) if settings.history is not None else None,
         "from": grid.at(first).isoformat(),
         "to": grid.at(first + ticks).isoformat(),
-        **shared_figures(tally, len(engine.charter.fleet.sites), wall_s, cpu_s, settings.seed),
+        **shared_figures(tally, len(engine.config.fleet.sites), wall_s, cpu_s, settings.seed),
         **_extras(tally, gained, engine.shadow_gains),
         "notes": list(engine.notes),
     }
     show(report, as_json=as_json)
 
 
-def _extras(tally: Tally, before: ShadowGains | None, after: ShadowGains | None) -> dict[str, object]:
+def _extras(tally: RunTotals, before: ShadowGains | None, after: ShadowGains | None) -> dict[str, object]:
     """What a simulation reports beside the backtest's fields; gains over the ticks run, USD."""
     beside: dict[str, float | None] = dict.fromkeys(SHADOW_GAINS)
     if before is not None and after is not None:
@@ -152,10 +152,10 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Compute a stored tick again and compare it bit for bit."""
-    reading = Reading.open(read_settings().database_url)
+    reading = ReadModel.open(read_settings().database_url)
     try:
         stored = reading.run()
-        run, grid = stored.run_id if run is None else run, stored.charter.grid
+        run, grid = stored.run_id if run is None else run, stored.config.grid
         comparison = replayed(reading, run, tick)
     finally:
         reading.close()

@@ -12,12 +12,14 @@ from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import show
 from mara.core.quote import json_value
 from mara.errors import EXIT_DATABASE, ConfigError
-from mara.feeds.fleet_file import read_fleet
+from mara.feeds.files.fleet_file import read_fleet
 from mara.settings import read_settings
-from mara.store import coverage, order_list, upkeep
-from mara.store.order_list import MOST_ORDERS
-from mara.store.reading import Reading
-from mara.store.table_file import write_export
+from mara.store import maintenance
+from mara.store.check import coverage
+from mara.store.read import order_list
+from mara.store.read.order_list import MOST_ORDERS
+from mara.store.read.read_model import ReadModel
+from mara.store.read.table_file import write_export
 
 
 class ExportName(StrEnum):
@@ -56,7 +58,7 @@ def export(
         raise ConfigError(f"the period should end after it starts, came {from_} up to {to}: correct --from or --to")
     refuse_homeless(out, "--out")
     form = _format_of(out, form)
-    reading = Reading.open(read_settings().database_url)
+    reading = ReadModel.open(read_settings().database_url)
     try:
         count = write_export(reading, table.value, form.value, out, first, end)
     finally:
@@ -91,7 +93,7 @@ def orders(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """List what was ordered, and what became of it."""
-    reading = Reading.open(read_settings().database_url)
+    reading = ReadModel.open(read_settings().database_url)
     try:
         found = order_list.orders(reading, state.value, limit)
     finally:
@@ -114,14 +116,14 @@ app.add_typer(db, name="db")
 @db.command()
 def upgrade() -> None:
     """Bring the database up to date, after a backup of it."""
-    backup = upkeep.upgrade(read_settings().database_url)
+    backup = maintenance.upgrade(read_settings().database_url)
     typer.echo("up to date" if backup is None else f"upgraded; the database as it was is in {backup}")
 
 
 @db.command()
 def check() -> None:
     """See whether every stored row is what was written."""
-    report = upkeep.check(read_settings().database_url)
+    report = maintenance.check(read_settings().database_url)
     for finding in report.findings:
         complain(f"{report.name}: {finding}")
     if not report.is_sound:
@@ -136,7 +138,7 @@ def check() -> None:
         typer.echo(line)
 
 
-def _unsealed(report: upkeep.CheckReport) -> str:
+def _unsealed(report: maintenance.CheckReport) -> str:
     """What an older Mara did not yet write down about its rows."""
     since = "until the next tick is" if report.unsealed_count == report.ticks_count else "of the time before one was"
     return (
@@ -149,7 +151,7 @@ def _unsealed(report: upkeep.CheckReport) -> str:
 def backup(file: Annotated[Path, typer.Argument(help="New file to write.")]) -> None:
     """A verified copy, also while the engine runs."""
     refuse_homeless(file, "the backup")
-    upkeep.backup(read_settings().database_url, file)
+    maintenance.backup(read_settings().database_url, file)
     typer.echo(f"backed up to {file}")
 
 
@@ -158,7 +160,7 @@ def restore(
     backup: Annotated[Path | None, typer.Argument(help="A backup [default: the newest good one beside it].")] = None,
 ) -> None:
     """Put a backup in the database's place; what is there is set aside."""
-    good, aside = upkeep.restore(read_settings().database_url, backup)
+    good, aside = maintenance.restore(read_settings().database_url, backup)
     typer.echo(f"restored from {good}" + ("" if aside is None else f"; what was there is in {aside}"))
 
 
@@ -167,7 +169,7 @@ def init(
     *, force: Annotated[bool, typer.Option("--force", help="Set aside what is there, and begin anew.")] = False
 ) -> None:
     """Make a new, empty database."""
-    aside = upkeep.init(read_settings().database_url, force=force)
+    aside = maintenance.init(read_settings().database_url, force=force)
     typer.echo("new database" if aside is None else f"new database; what was there is in {aside}")
 
 

@@ -10,7 +10,7 @@ from mara.cli.app import app
 from mara.cli.options import refuse_homeless
 from mara.cli.report import bars, show
 from mara.runtime.clock import SystemClock
-from mara.runtime.crowd import Cluster, Crowd, Processes
+from mara.runtime.worker_pool import Cluster, Processes, WorkerPool
 from mara.settings import read_settings
 from mara.studies import MAX_DAYS, MAX_SCENARIOS, StudyOrder
 from mara.studies import study as run_study
@@ -46,7 +46,7 @@ def study(
     order = StudyOrder(
         scenarios=scenarios, days=days, policies=tuple(name.strip() for name in optimizer.split(",") if name.strip())
     )
-    crowd: Crowd = Cluster(cluster) if cluster is not None else Processes(workers)
+    crowd: WorkerPool = Cluster(cluster) if cluster is not None else Processes(workers)
     clock = SystemClock()
     began_s = clock.monotonic_s()
     with bars() as tell:

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mara.api.secrets import digest_of, hash_of, new_token
+from mara.api.security.credentials import digest_of, hash_of, new_token
 from mara.bootstrap import people_of
 from mara.cli.app import app
 from mara.errors import CommandError, ConfigError
 from mara.runtime.clock import SystemClock
 from mara.settings import Settings, read_settings
-from mara.store.people import ROLES, People, Person, Token, Visit
+from mara.store.access.users import ROLES, AccessEvent, Token, User, UserStore
 
 MAX_TOKEN_DAYS = 3_650
 SECONDS_PER_DAY = 86_400
@@ -64,7 +64,7 @@ def add(name: Name, *, role: Annotated[Role, typer.Option(help="viewer, operator
     password_hash = hash_of(_password())
     people = people_of(settings)
     try:
-        people.add(Person(name=name, role=role.value), password_hash, by=_visit(f"added {role.value} {name}"))
+        people.add(User(name=name, role=role.value), password_hash, by=_visit(f"added {role.value} {name}"))
     finally:
         people.close()
     typer.echo(f"{name} may log in as {role.value}")
@@ -112,7 +112,7 @@ def role(name: Name, role: Annotated[Role, typer.Argument(help="viewer, operator
     """Give a user another role. All sessions of the user end, and tokens that are for more."""
     people = people_of(read_settings())
     try:
-        people.set_role(Person(name=name, role=role.value), by=_visit(f"made {name} {role.value}"))
+        people.set_role(User(name=name, role=role.value), by=_visit(f"made {name} {role.value}"))
     finally:
         people.close()
     typer.echo(f"{name} is {role.value}; open sessions, and tokens that are for more, end within a minute")
@@ -153,7 +153,7 @@ def make(
     try:
         visit = _visit(f"issued a {scope.value} token for {name}")
         until = visit.at_epoch_s + days * SECONDS_PER_DAY
-        person = Person(name=name, role=ROLE_OF_SCOPE[scope])
+        person = User(name=name, role=ROLE_OF_SCOPE[scope])
         people.issue(Token, digest_of(secret, _key(settings)), person, until=until, by=visit)
     finally:
         people.close()
@@ -193,7 +193,7 @@ def revoke(id: Annotated[str, typer.Argument(help="As `mara user token list` nam
     typer.echo(f"token {found[0].id} of {found[0].name} is good for nothing within a minute")
 
 
-def _demand(people: People, name: str) -> None:
+def _demand(people: UserStore, name: str) -> None:
     if all(person.name != name for person in people.all()):
         raise CommandError(f"there is no user {name}: `mara user list` names them")
 
@@ -208,5 +208,5 @@ def _password() -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
-def _visit(action: str) -> Visit:
-    return Visit(at_epoch_s=int(SystemClock().now().timestamp()), actor="shell", address="", action=action)
+def _visit(action: str) -> AccessEvent:
+    return AccessEvent(at_epoch_s=int(SystemClock().now().timestamp()), actor="shell", address="", action=action)

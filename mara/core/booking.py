@@ -11,7 +11,7 @@ from mara.core.arrays import sealed
 from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
 from mara.core.contract import RATE_MULTIPLIER_SHARE, ContractRequest, SlaContract, Tier
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import Charter, Exclusion, World
+from mara.core.world import Exclusion, RunConfig, World
 
 COMMITTED_SHARE: Final = 0.92
 """Most of the installed racks that may be promised to Premium, Standard and Flexible together: the rest is room for
@@ -27,7 +27,7 @@ class Refusal:
 
 
 def admit(
-    requests: tuple[tuple[ContractRequest, float], ...], world: World, charter: Charter
+    requests: tuple[tuple[ContractRequest, float], ...], world: World, config: RunConfig
 ) -> tuple[tuple[SlaContract, ...], tuple[Refusal, ...]]:
     """Accept requests (with their price, USD/MWh) in order while racks can carry them; contracts start with the next
     tick.
@@ -35,7 +35,7 @@ def admit(
     if not requests:
         return (), ()
     # Cooling takes its share of the grid power as well: this is the least that must be true.
-    racks = np.minimum(charter.fleet.racks_mw, charter.fleet.grid_limit_mw)
+    racks = np.minimum(config.fleet.racks_mw, config.fleet.grid_limit_mw)
     largest, room = float(racks.max()), COMMITTED_SHARE * float(racks.sum())
     promised = world.book.promised_mw
     committed = float(promised.sum() - promised[Tier.SPOT])
@@ -56,13 +56,13 @@ def admit(
     return tuple(accepted), tuple(refused)
 
 
-def list_rate_usd_per_mwh(tier: Tier, charter: Charter) -> float:
+def list_rate_usd_per_mwh(tier: Tier, config: RunConfig) -> float:
     """The list price: base rate times the tier's multiplier."""
-    return charter.terms.base_rate_usd_per_mwh * RATE_MULTIPLIER_SHARE[tier]
+    return config.terms.base_rate_usd_per_mwh * RATE_MULTIPLIER_SHARE[tier]
 
 
 def requests_of(
-    arrivals: tuple[ContractRequest, ...], commands: tuple[Command, ...], charter: Charter
+    arrivals: tuple[ContractRequest, ...], commands: tuple[Command, ...], config: RunConfig
 ) -> tuple[tuple[ContractRequest, float], ...]:
     """Bookings by operators first, at their quoted price, then arrivals at list price. A booking that was cancelled
     before its tick never was.
@@ -71,10 +71,10 @@ def requests_of(
     booked = tuple(
         (c.request, c.rate_usd_per_mwh) for c in commands if isinstance(c, Book) and c.request.id not in gone
     )
-    return booked + tuple((request, list_rate_usd_per_mwh(request.tier, charter)) for request in arrivals)
+    return booked + tuple((request, list_rate_usd_per_mwh(request.tier, config)) for request in arrivals)
 
 
-def ordered(world: World, commands: tuple[Command, ...], charter: Charter) -> tuple[World, frozenset[str]]:
+def ordered(world: World, commands: tuple[Command, ...], config: RunConfig) -> tuple[World, frozenset[str]]:
     """The world after the operators' outages, restores and exclusions, and which contracts they cancelled."""
     if not commands:
         return world, frozenset()
@@ -84,9 +84,9 @@ def ordered(world: World, commands: tuple[Command, ...], charter: Charter) -> tu
     for command in commands:
         match command:
             case Outage():
-                until[charter.fleet.site_ids.index(command.site_id)] = world.tick + command.duration_ticks
+                until[config.fleet.site_ids.index(command.site_id)] = world.tick + command.duration_ticks
             case Restore():
-                until[charter.fleet.site_ids.index(command.site_id)] = 0
+                until[config.fleet.site_ids.index(command.site_id)] = 0
             case Cancel():
                 cancelled.add(command.contract_id)
             case Exclude():

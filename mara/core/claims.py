@@ -12,7 +12,7 @@ from mara.core.grounding import ClaimKind, Direction, Draft, faults_of, rendered
 from mara.core.plan import Claim, Plan
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
-from mara.core.world import Charter, conditions_of
+from mara.core.world import RunConfig, conditions_of
 
 G_PER_T: Final = 1_000_000
 LEAST_USD_PER_H: Final = 0.5
@@ -20,26 +20,26 @@ LEAST_USD_PER_H: Final = 0.5
 PROMISED: Final = (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE)
 
 
-def claims_of(step: Step, plan: Plan, charter: Charter) -> tuple[Claim, ...]:
+def claims_of(step: Step, plan: Plan, config: RunConfig) -> tuple[Claim, ...]:
     """Why the tick looks as it does: outages first, then its maker's claims where there are any, else templates over
     gains and duals.
     """
-    down = [charter.fleet.sites[s].name for s in step.down]
+    down = [config.fleet.sites[s].name for s in step.down]
     outages = tuple(Claim(kind="other", text=f"{name} is down: none of its machines is available.") for name in down)
     made = plan.provenance
     if made is not None and made.claims and not made.failure:  # of before the outage: nothing more of such a site
         return outages + tuple(claim for claim in made.claims if not any(name in claim.text for name in down))
-    facts = facts_of(step, plan, charter)
-    names = {f"s{s + 1:02}": site.name for s, site in enumerate(charter.fleet.sites)}
-    drafts = tuple(_drafts(step, charter, facts))
+    facts = facts_of(step, plan, config)
+    names = {f"s{s + 1:02}": site.name for s, site in enumerate(config.fleet.sites)}
+    drafts = tuple(_drafts(step, config, facts))
     faults = faults_of("Own claims", drafts, facts, names) if drafts else ()
     assert not faults, faults
     return outages + tuple(Claim(kind=draft.kind, text=rendered(draft.text, facts, names)) for draft in drafts)
 
 
-def facts_of(step: Step, plan: Plan, charter: Charter) -> dict[str, float]:
+def facts_of(step: Step, plan: Plan, config: RunConfig) -> dict[str, float]:
     """The numbers that the templates refer to: gains of this tick per hour, prices, PUE, and the plan's duals."""
-    gains, per_h = step.gains, 1.0 / charter.grid.dt_h
+    gains, per_h = step.gains, 1.0 / config.grid.dt_h
     usd_per_h = per_h / MICRO_USD_PER_USD
     facts = {
         "now.climate_saving_usd_per_h": gains.climate_micro_usd * usd_per_h,
@@ -48,25 +48,25 @@ def facts_of(step: Step, plan: Plan, charter: Charter) -> dict[str, float]:
         "now.resting_mw": float(step.before.book.power_mw @ (step.allocation.scheduled & ~broken_promises(step))),
         "now.carbon_avoided_t_per_h": gains.carbon_avoided_g * per_h / G_PER_T,
     }
-    conditions = conditions_of(step.observation, charter)
+    conditions = conditions_of(step.observation, config)
     load = step.allocation.site_contracts_it_mw + step.allocation.site_merchant_it_mw
-    for s in range(charter.fleet.site_count):
+    for s in range(config.fleet.site_count):
         facts[f"s{s + 1:02}.load_mw"] = float(load[s])
         facts[f"s{s + 1:02}.price_usd_per_mwh"] = float(step.observation.energy_price_usd_per_mwh[s])
         facts[f"s{s + 1:02}.cooling_pue"] = float(conditions.rack_pue[s])
     if plan.shadow is not None:
         margins = -plan.shadow.demand_usd_per_mwh[plan.index_at(step.tick)]
         for tier in PROMISED:
-            rate = list_rate_usd_per_mwh(tier, charter)
+            rate = list_rate_usd_per_mwh(tier, config)
             facts[f"{tier.name.lower()}.rate_usd_per_mwh"] = rate
             facts[f"{tier.name.lower()}.serving_usd_per_mwh"] = rate - float(margins[tier])
     return facts
 
 
-def _drafts(step: Step, charter: Charter, facts: dict[str, float]) -> Iterator[Draft]:
+def _drafts(step: Step, config: RunConfig, facts: dict[str, float]) -> Iterator[Draft]:
     load = step.allocation.site_contracts_it_mw + step.allocation.site_merchant_it_mw
     if float(load.sum()) > TOLERANCE_MW:
-        yield _climate(step, charter, facts, load)
+        yield _climate(step, config, facts, load)
         yield _time_zone(step, facts, load)
     yield from _serving(facts)
     if facts["now.resting_mw"] > TOLERANCE_MW:
@@ -74,9 +74,9 @@ def _drafts(step: Step, charter: Charter, facts: dict[str, float]) -> Iterator[D
         yield _draft("sla", f"Contracts of {{{{{ref}}}}} rest inside their error budgets.", ref)
 
 
-def _climate(step: Step, charter: Charter, facts: dict[str, float], load: np.ndarray) -> Draft:
+def _climate(step: Step, config: RunConfig, facts: dict[str, float], load: np.ndarray) -> Draft:
     ref, carbon = "now.climate_saving_usd_per_h", "now.carbon_avoided_t_per_h"
-    pue = conditions_of(step.observation, charter).rack_pue
+    pue = conditions_of(step.observation, config).rack_pue
     best = _most_loaded_of(np.argsort(pue, kind="stable"), load)
     saved = (
         "Running where cooling is cheap saves" if facts[ref] >= 0.0 else "Running where cooling is dear changes cost by"

@@ -16,7 +16,7 @@ from mara.core.fleet import MINERS, RACKS
 from mara.core.placement import Placement, place, without_spot
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import Charter, Conditions, Observation, World, conditions_of
+from mara.core.world import Conditions, Observation, RunConfig, World, conditions_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,20 +75,20 @@ class _Loads:
     grid_short_mw: Floats | None
 
 
-def dispatch(plan: PlanStep, world: World, observation: Observation, charter: Charter) -> Allocation:
+def dispatch(plan: PlanStep, world: World, observation: Observation, config: RunConfig) -> Allocation:
     """What of the plan is possible in this tick. No limit is ever exceeded, whatever the plan says."""
-    conditions = conditions_of(observation, charter)
-    fleet = charter.fleet
+    conditions = conditions_of(observation, config)
+    fleet = config.fleet
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
     contracts_mw = row_sums(placed.contracts_mw)
-    loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
+    loads = _fit(plan, contracts_mw, world, conditions, observation, config)
     gave_way = _spot_that_gave_way(plan, placed)
     if (loads.rack_short_mw is not None or loads.grid_short_mw is not None) and placed.contracts_mw[:, Tier.SPOT].any():
         wanted_mw = contracts_mw
         placed = without_spot(placed, world.book, _short_it_mw(loads, conditions))
         contracts_mw = row_sums(placed.contracts_mw)
         gave_way += _less("spot gave way", wanted_mw - contracts_mw, placed.rescued_mw)
-        loads = _fit(plan, contracts_mw, world, conditions, observation, charter)
+        loads = _fit(plan, contracts_mw, world, conditions, observation, config)
     power = loads.site_power_mw
     ramp = loads.mining_mw - row_sums(world.miners_mw)
     bought, sold = (power, np.zeros(len(power))) if fleet.is_unhedged else _traded(power, fleet.hedge_mw)
@@ -131,14 +131,12 @@ def _fit(
     world: World,
     conditions: Conditions,
     observation: Observation,
-    charter: Charter,
+    config: RunConfig,
 ) -> _Loads:
-    merchant, racks_by_kind, rack_short = _fit_merchant(
-        plan.merchant_mw, contracts_mw, conditions, observation, charter
-    )
-    miners = _fit_miners(plan.miners_mw, world, conditions, charter)
+    merchant, racks_by_kind, rack_short = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, config)
+    miners = _fit_miners(plan.miners_mw, world, conditions, config)
     power = _site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
-    over = power - charter.fleet.grid_limit_mw
+    over = power - config.fleet.grid_limit_mw
     crowded = np.count_nonzero(over > TOLERANCE_MW) > 0
     if crowded:
         miners, merchant = miners.copy(), merchant.copy()
@@ -151,19 +149,19 @@ def _fit(
         mining_mw=row_sums(miners),
         racks_used_mw=row_sums(racks_by_kind),
         # What is left over the limit here is rounding.
-        site_power_mw=np.minimum(power, charter.fleet.grid_limit_mw, out=power),
+        site_power_mw=np.minimum(power, config.fleet.grid_limit_mw, out=power),
         rack_short_mw=rack_short,
         grid_short_mw=over if crowded else None,
     )
 
 
 def _fit_merchant(
-    wanted: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, charter: Charter
+    wanted: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, config: RunConfig
 ) -> tuple[Floats, Floats, Floats | None]:
     """Merchant inference within demand, each rack kind and what contracts leave of the racks (R, S, 2); its sum over
     regions (S, 2); what lacked racks (S,).
     """
-    tokens = (wanted @ charter.fleet.tokens_per_mwh).sum(axis=1)
+    tokens = (wanted @ config.fleet.tokens_per_mwh).sum(axis=1)
     demand = observation.demand_tokens_per_h
     if np.count_nonzero(tokens > demand * _ROUNDED_UP):
         fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
@@ -182,11 +180,11 @@ def _fit_merchant(
     return wanted * fit, by_kind * fit, short if np.count_nonzero(short > TOLERANCE_MW) else None
 
 
-def _fit_miners(wanted: Floats, world: World, conditions: Conditions, charter: Charter) -> Floats:
+def _fit_miners(wanted: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
     """Miners within availability; a kind that was switched off stays off for its minimum time (S, 3)."""
     available = conditions.available_mw[:, MINERS]
     fitted = np.minimum(wanted, available) if np.count_nonzero(wanted > available) else wanted
-    least = charter.miner_min_off_ticks
+    least = config.miner_min_off_ticks
     if least > 1:
         off = world.miner_off_ticks
         held_back = (off > 0) & (off < least)

@@ -15,7 +15,7 @@ from mara.core.fleet import MINER_COUNT, Workload
 from mara.core.outages import driven_out_by, fell, outage_text
 from mara.core.step import Step
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW
-from mara.core.world import Charter, conditions_of
+from mara.core.world import RunConfig, conditions_of
 
 Severity = Literal["info", "warning", "critical"]
 FLEET_WIDE: Final = -1
@@ -59,16 +59,16 @@ def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -
     return tuple(shown)
 
 
-def events_of(step: Step, charter: Charter) -> tuple[Event, ...]:
+def events_of(step: Step, config: RunConfig) -> tuple[Event, ...]:
     """All events of a tick, in the order in which an operator would want to read them."""
     makers = (_outages, _stranded, _moves, _broken, _rests, _curtailments, _bookings, _closings, _day)
-    return tuple(event for maker in makers for event in maker(step, charter))
+    return tuple(event for maker in makers for event in maker(step, config))
 
 
-def break_even_usd_per_mwh(step: Step, charter: Charter) -> np.ndarray:
+def break_even_usd_per_mwh(step: Step, config: RunConfig) -> np.ndarray:
     """Grid price above which each miner kind loses money at each site: value / PUE - carbon cost (S, 3) [USD/MWh]."""
-    conditions = conditions_of(step.observation, charter)
-    carbon = step.observation.carbon_intensity_g_per_kwh * (charter.terms.carbon_price_usd_per_t / G_PER_KG)
+    conditions = conditions_of(step.observation, config)
+    carbon = step.observation.carbon_intensity_g_per_kwh * (config.terms.carbon_price_usd_per_t / G_PER_KG)
     return np.asarray(conditions.mining_value_usd_per_mwh / step.allocation.pue[:, :MINER_COUNT] - carbon[:, None])
 
 
@@ -76,21 +76,21 @@ def _event(step: Step, severity: Severity, site: int, kind: str, text: str) -> E
     return Event(tick=step.tick, severity=severity, site=site, kind=kind, text=text)
 
 
-def _outages(step: Step, charter: Charter) -> Iterator[Event]:
+def _outages(step: Step, config: RunConfig) -> Iterator[Event]:
     now, before = step.observation.availability_share, step.before.availability_share
     if now is before:
         return
     for s in np.nonzero(now != before)[0].tolist():
-        name, up = charter.fleet.sites[s].name, float(now[s])
+        name, up = config.fleet.sites[s].name, float(now[s])
         if fell(step, s):
-            yield _event(step, "warning" if up > 0.0 else "critical", s, "outage", outage_text(step, charter, s))
+            yield _event(step, "warning" if up > 0.0 else "critical", s, "outage", outage_text(step, config, s))
         elif up == 1.0:
             yield _event(step, "info", s, "recovery", f"{name} is back in full.")
         else:
             yield _event(step, "info", s, "recovery", f"{name} is back with {up:.0%} of its machines.")
 
 
-def _stranded(step: Step, charter: Charter) -> Iterator[Event]:
+def _stranded(step: Step, config: RunConfig) -> Iterator[Event]:
     lost = step.before.accounts.served & ~step.allocation.served & ~step.allocation.scheduled
     for i in np.nonzero(lost)[0].tolist():
         contract = step.before.book.contracts[i]
@@ -98,14 +98,14 @@ def _stranded(step: Step, charter: Charter) -> Iterator[Event]:
             continue
         site = int(step.allocation.site[i])
         severity: Severity = "critical" if contract.tier is Tier.PREMIUM else "warning"
-        yield _event(step, severity, site, "stranded", f"{_contract(step, i)} is off: {_why_off(step, charter, i)}.")
+        yield _event(step, severity, site, "stranded", f"{_contract(step, i)} is off: {_why_off(step, config, i)}.")
 
 
-def _why_off(step: Step, charter: Charter, i: int) -> str:
+def _why_off(step: Step, config: RunConfig, i: int) -> str:
     site, origin = int(step.allocation.site[i]), driven_out_by(step, i)
     if origin != UNPLACED:
-        return f"it gave way to Premium of {charter.fleet.sites[origin].name}, which failed"
-    name = charter.fleet.sites[site].name
+        return f"it gave way to Premium of {config.fleet.sites[origin].name}, which failed"
+    name = config.fleet.sites[site].name
     if not fell(step, site):
         return "no site has room for it"
     if step.before.book.tier[i] == Tier.PREMIUM:
@@ -113,16 +113,16 @@ def _why_off(step: Step, charter: Charter, i: int) -> str:
     return f"{name} failed, and it cannot run elsewhere before the next tick"
 
 
-def _moves(step: Step, charter: Charter) -> Iterator[Event]:
+def _moves(step: Step, config: RunConfig) -> Iterator[Event]:
     now, was = step.allocation.site, step.before.accounts.site
-    conditions = conditions_of(step.observation, charter)
+    conditions = conditions_of(step.observation, config)
     cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
     resumed = ~step.before.accounts.served & (step.before.book.tier != Tier.SPOT)
     # Whose rest is over is told of once, with the rest.
     resumed &= step.before.accounts.rest_ticks == 0
     for i in np.nonzero(step.allocation.served & ((now != was) | resumed))[0].tolist():
         to, start = int(now[i]), int(was[i])
-        name = charter.fleet.sites[to].name
+        name = config.fleet.sites[to].name
         if start == UNPLACED:
             text = f"{_contract(step, i)} starts at {name}: power costs {cost[to]:.0f} USD per rack MWh there."
             yield _event(step, "info", to, "placed", text)
@@ -130,7 +130,7 @@ def _moves(step: Step, charter: Charter) -> Iterator[Event]:
         if resumed[i]:
             yield _event(step, "info", to, "placed", f"{_contract(step, i)} runs again, at {name}.")
             continue
-        origin = charter.fleet.sites[start].name
+        origin = config.fleet.sites[start].name
         move = f"{_contract(step, i)} moved from {origin} to"
         if fell(step, start) and step.before.book.tier[i] == Tier.PREMIUM:
             text = f"{move} {'reserve at ' if step.plan.reserve_mw[to] > 0.0 else ''}{name} in time."
@@ -141,7 +141,7 @@ def _moves(step: Step, charter: Charter) -> Iterator[Event]:
         yield _event(step, "info", to, "moved", text)
 
 
-def _rests(step: Step, charter: Charter) -> Iterator[Event]:
+def _rests(step: Step, config: RunConfig) -> Iterator[Event]:
     """A rest is told once, when it is over."""
     over, ticks = rests_over(step.before, step.allocation, step.world.book)
     if not over.any():
@@ -149,15 +149,15 @@ def _rests(step: Step, charter: Charter) -> Iterator[Event]:
     budgets = budgets_of(step.before.book, step.report.accounts)
     left = np.maximum(budgets - step.report.accounts.bad_ticks, 0)
     for i in np.nonzero(over)[0].tolist():
-        site, minutes = int(step.before.accounts.site[i]), int(ticks[i]) * charter.grid.tick_minutes
+        site, minutes = int(step.before.accounts.site[i]), int(ticks[i]) * config.grid.tick_minutes
         text = (
-            f"{_contract(step, i)} rested {minutes} min inside its error budget at {charter.fleet.sites[site].name}: "
+            f"{_contract(step, i)} rested {minutes} min inside its error budget at {config.fleet.sites[site].name}: "
             f"{left[i]} of {budgets[i]} ticks of it are left."
         )
         yield _event(step, "info", site, "budget", text)
 
 
-def _broken(step: Step, charter: Charter) -> Iterator[Event]:
+def _broken(step: Step, config: RunConfig) -> Iterator[Event]:
     """A promise that is broken on purpose is told as soon as its budget is past."""
     broken = broken_promises(step)
     if not broken.any():
@@ -167,7 +167,7 @@ def _broken(step: Step, charter: Charter) -> Iterator[Event]:
         site = int(step.allocation.site[i])
         price = float(step.observation.energy_price_usd_per_mwh[site])
         text = (
-            f"{_contract(step, i)} is left unserved past its error budget at {charter.fleet.sites[site].name}: "
+            f"{_contract(step, i)} is left unserved past its error budget at {config.fleet.sites[site].name}: "
             f"power at {price:.0f} USD/MWh costs more than its credit and goodwill."
         )
         yield _event(step, "warning", site, "broken", text)
@@ -181,14 +181,14 @@ def broken_promises(step: Step) -> Bools:
     )
 
 
-def _curtailments(step: Step, charter: Charter) -> Iterator[Event]:
+def _curtailments(step: Step, config: RunConfig) -> Iterator[Event]:
     before, now = step.before.miners_mw, step.allocation.miners_mw
     switched = (before > TOLERANCE_MW) != (now > TOLERANCE_MW)
     if not switched.any():
         return
-    limits = break_even_usd_per_mwh(step, charter)
+    limits = break_even_usd_per_mwh(step, config)
     for s, k in np.argwhere(switched).tolist():
-        name, kind = charter.fleet.sites[s].name, Workload(k).name.lower().replace("_", " ")
+        name, kind = config.fleet.sites[s].name, Workload(k).name.lower().replace("_", " ")
         price, limit = float(step.observation.energy_price_usd_per_mwh[s]), float(limits[s, k])
         if now[s, k] > TOLERANCE_MW:
             text = f"{name} runs {now[s, k]:.1f} MW of {kind}s: price {price:.0f} USD/MWh, break-even {limit:.0f}."
@@ -200,9 +200,9 @@ def _curtailments(step: Step, charter: Charter) -> Iterator[Event]:
             yield _event(step, "info", s, "curtailed", text)
 
 
-def _bookings(step: Step, charter: Charter) -> Iterator[Event]:
+def _bookings(step: Step, config: RunConfig) -> Iterator[Event]:
     for contract in step.accepted:
-        hours = (contract.ends_tick - contract.starts_tick) * charter.grid.dt_h
+        hours = (contract.ends_tick - contract.starts_tick) * config.grid.dt_h
         text = (
             f"{contract.customer} booked {contract.power_mw:.1f} MW {TIER_KEYS[contract.tier]} for {hours:.0f} h "
             f"at {contract.rate_usd_per_mwh:.0f} USD/MWh."
@@ -214,7 +214,7 @@ def _bookings(step: Step, charter: Charter) -> Iterator[Event]:
         yield _event(step, "warning", FLEET_WIDE, "refused", text)
 
 
-def _closings(step: Step, _: Charter) -> Iterator[Event]:
+def _closings(step: Step, _: RunConfig) -> Iterator[Event]:
     for window in step.world.closed:
         if window.credit_micro_usd:
             counted = window.good_ticks + window.bad_ticks
@@ -225,13 +225,13 @@ def _closings(step: Step, _: Charter) -> Iterator[Event]:
             yield _event(step, "warning", window.site, "credit", text)
 
 
-def _day(step: Step, charter: Charter) -> Iterator[Event]:
+def _day(step: Step, config: RunConfig) -> Iterator[Event]:
     """What a UTC day was, with its last tick."""
-    if not begins_day(step.tick + 1, charter.grid):
+    if not begins_day(step.tick + 1, config.grid):
         return
-    day, sites = step.world.day, charter.fleet.sites
+    day, sites = step.world.day, config.fleet.sites
     earned = (step.world.cash_micro_usd - day.cash_micro_usd) / MICRO_USD_PER_USD
-    rested = f"rested, {day.rest_ticks * charter.grid.dt_h:.0f} h together"
+    rested = f"rested, {day.rest_ticks * config.grid.dt_h:.0f} h together"
     counts = (
         (day.booked_count, "booked"),
         (day.ended_count, "ended"),
@@ -241,7 +241,7 @@ def _day(step: Step, charter: Charter) -> Iterator[Event]:
     )
     contracts = ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing new"
     text = (
-        f"{charter.grid.at(step.tick):%-d %b}: {earned:,.0f} USD earned. Contracts: {contracts}. "
+        f"{config.grid.at(step.tick):%-d %b}: {earned:,.0f} USD earned. Contracts: {contracts}. "
         f"Hottest: {day.hottest_c:.0f} C at {sites[day.hottest_site].name}; "
         f"dearest power: {day.dearest_usd_per_mwh:,.0f} USD/MWh at {sites[day.dearest_site].name}."
     )

@@ -15,7 +15,7 @@ from mara.core.dispatch import Allocation
 from mara.core.fleet import Fleet, Workload
 from mara.core.sla import SlaReport
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
-from mara.core.world import Charter, ClosedWindow, Gains, Observation, World, conditions_of
+from mara.core.world import ClosedWindow, Gains, Observation, RunConfig, World, conditions_of
 
 
 class Line(IntEnum):
@@ -93,25 +93,27 @@ class Settlement:
 
 
 def settle(
-    allocation: Allocation, report: SlaReport, world: World, observation: Observation, charter: Charter
+    allocation: Allocation, report: SlaReport, world: World, observation: Observation, config: RunConfig
 ) -> Settlement:
     """The ledger of one tick. Negative prices pay; the hedge is paid whether used or not; credits are those fallen
     due.
     """
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     return Settlement(
-        lines_micro_usd=sealed(_lines(allocation, report, world, observation, charter)),
-        energy_wh=sealed(_energy(allocation, charter).T),
-        emissions_g=sealed(np.rint(carbon_kg_per_h * (charter.grid.dt_h * G_PER_KG)).astype(np.int64)),
+        lines_micro_usd=sealed(_lines(allocation, report, world, observation, config)),
+        energy_wh=sealed(_energy(allocation, config).T),
+        emissions_g=sealed(np.rint(carbon_kg_per_h * (config.grid.dt_h * G_PER_KG)).astype(np.int64)),
     )
 
 
-def _lines(allocation: Allocation, report: SlaReport, world: World, observation: Observation, charter: Charter) -> Ints:
+def _lines(
+    allocation: Allocation, report: SlaReport, world: World, observation: Observation, config: RunConfig
+) -> Ints:
     """Signed money by site and `Line` (S, 17)."""
-    dt_h, terms, fleet = charter.grid.dt_h, charter.terms, charter.fleet
+    dt_h, terms, fleet = config.grid.dt_h, config.terms, config.fleet
     # Written line by line, so lines are the rows here and the columns of what is returned.
     usd = np.zeros((LINE_COUNT, fleet.site_count))
-    conditions = conditions_of(observation, charter)
+    conditions = conditions_of(observation, config)
     price = observation.energy_price_usd_per_mwh
     usd[Line.MINING] = allocation.miners_mw.dot(conditions.mining_value_usd_per_mwh)
     usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * conditions.merchant_value_usd_per_mwh).sum(axis=0))
@@ -169,22 +171,22 @@ def _charges(report: SlaReport, world: World, sites: int) -> Ints:
     return sums.astype(np.int64).reshape(TIER_COUNT, sites)
 
 
-def _energy(allocation: Allocation, charter: Charter) -> Ints:
+def _energy(allocation: Allocation, config: RunConfig) -> Ints:
     """Where every watt-hour went (7, S); cooling and losses are what remains, so each site sums to zero."""
     mw = np.zeros((ENERGY_LINE_COUNT, len(allocation.site_power_mw)))
     mw[EnergyLine.BOUGHT] = allocation.bought_mw
-    mw[EnergyLine.HEDGE] = charter.fleet.hedge_mw
+    mw[EnergyLine.HEDGE] = config.fleet.hedge_mw
     mw[EnergyLine.MINING] = -allocation.site_mining_it_mw
     mw[EnergyLine.INFERENCE] = -allocation.site_merchant_it_mw
     mw[EnergyLine.CONTRACTS] = -allocation.site_contracts_it_mw
     mw[EnergyLine.SOLD] = -allocation.sold_mw
-    mw *= charter.grid.dt_h * WH_PER_MWH
+    mw *= config.grid.dt_h * WH_PER_MWH
     wh = np.rint(mw, out=mw).astype(np.int64)
     wh[EnergyLine.COOLING] = -wh.sum(axis=0)
     return wh
 
 
-def gains_of(allocation: Allocation, observation: Observation, charter: Charter) -> Gains:
+def gains_of(allocation: Allocation, observation: Observation, config: RunConfig) -> Gains:
     """What placing contracts and inference by climate and price saved this tick, against spreading them by capacity.
 
     For the same served load P, shares q of the plan and w of the baseline (available racks), site PUE u, price c and
@@ -194,14 +196,14 @@ def gains_of(allocation: Allocation, observation: Observation, charter: Charter)
     difference of the two energy ledgers exactly.
     """
     load = allocation.site_contracts_it_mw + allocation.site_merchant_it_mw
-    racks = conditions_of(observation, charter).racks_mw
+    racks = conditions_of(observation, config).racks_mw
     served, capacity = float(load.sum()), float(racks.sum())
     if served <= TOLERANCE_MW:
         return Gains()
     pue, price = allocation.pue[:, Workload.GPU], observation.energy_price_usd_per_mwh
     base = racks * (served / capacity)
     shift = base - load
-    scale = charter.grid.dt_h * MICRO_USD_PER_USD
+    scale = config.grid.dt_h * MICRO_USD_PER_USD
     cost = pue * price
     total = round(float(base.dot(cost)) * scale) - round(float(load.dot(cost)) * scale)
     climate = round(float(base.dot(price)) / served * float(shift.dot(pue)) * scale)
@@ -211,12 +213,12 @@ def gains_of(allocation: Allocation, observation: Observation, charter: Charter)
         climate_micro_usd=climate,
         time_zone_micro_usd=time_zone,
         interaction_micro_usd=total - climate - time_zone,
-        carbon_avoided_g=round(carbon_kg_per_h * charter.grid.dt_h * G_PER_KG),
+        carbon_avoided_g=round(carbon_kg_per_h * config.grid.dt_h * G_PER_KG),
     )
 
 
-def energy_cost_micro_usd(load_mw: Floats, observation: Observation, charter: Charter) -> int:
+def energy_cost_micro_usd(load_mw: Floats, observation: Observation, config: RunConfig) -> int:
     """What a rack load (S,) would cost in grid energy this tick: the ledger that gains are differences of."""
-    pue = conditions_of(observation, charter).rack_pue
+    pue = conditions_of(observation, config).rack_pue
     usd_per_h = float(load_mw @ (pue * observation.energy_price_usd_per_mwh))
-    return round(usd_per_h * charter.grid.dt_h * MICRO_USD_PER_USD)
+    return round(usd_per_h * config.grid.dt_h * MICRO_USD_PER_USD)

@@ -7,7 +7,7 @@ import numpy as np
 from mara.core.arrays import Bools
 from mara.core.contract import UNPLACED, Tier
 from mara.core.step import Step
-from mara.core.world import Charter
+from mara.core.world import RunConfig
 
 
 def fell(step: Step, site: int) -> bool:
@@ -15,11 +15,11 @@ def fell(step: Step, site: int) -> bool:
     return bool(step.observation.availability_share[site] < step.before.availability_share[site])
 
 
-def outage_text(step: Step, charter: Charter, site: int) -> str:
+def outage_text(step: Step, config: RunConfig, site: int) -> str:
     """What was lost, where its Premium went, what gave way to that, and what is off."""
-    name, up = charter.fleet.sites[site].name, float(step.observation.availability_share[site])
+    name, up = config.fleet.sites[site].name, float(step.observation.availability_share[site])
     first = f"{name} is down." if up == 0.0 else f"{name} lost {1.0 - up:.0%} of its machines."
-    return " ".join((first, *_consequences(step, charter, site)))
+    return " ".join((first, *_consequences(step, config, site)))
 
 
 def driven_out_by(step: Step, i: int) -> int:
@@ -31,12 +31,12 @@ def driven_out_by(step: Step, i: int) -> int:
     return int(step.before.accounts.site[came[0]]) if len(came) else UNPLACED
 
 
-def _consequences(step: Step, charter: Charter, site: int) -> Iterator[str]:
+def _consequences(step: Step, config: RunConfig, site: int) -> Iterator[str]:
     book, done, was = step.before.book, step.allocation, step.before.accounts.site
     from_here, premium = was == site, book.tier == Tier.PREMIUM
     rescued = _rescued(step) & from_here
     if rescued.any():
-        names = [charter.fleet.sites[to].name for to in dict.fromkeys(done.site[rescued].tolist())]
+        names = [config.fleet.sites[to].name for to in dict.fromkeys(done.site[rescued].tolist())]
         yield f"{book.power_mw[rescued].sum():.1f} MW of Premium moved to {_listed(names)} in time."
     off = step.before.accounts.served & ~done.served & ~done.scheduled & (book.tier != Tier.SPOT)
     gave_way = off & ~from_here & np.isin(was, done.site[rescued])

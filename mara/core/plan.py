@@ -6,7 +6,7 @@ from typing import Final, Literal
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, sealed
-from mara.core.world import Charter, Forecast, Observation, World
+from mara.core.world import Forecast, Observation, RunConfig, World
 
 _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
@@ -17,7 +17,7 @@ PlanStatus = Literal["optimal", "feasible", "fallback"]
 class Problem:
     """Everything an optimizer may look at: the state, the present, and an honest forecast."""
 
-    charter: Charter
+    config: RunConfig
     world: World
     observation: Observation
     forecast: Forecast
@@ -53,7 +53,7 @@ class PlanStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shadow:
+class DualPrices:
     """What one more of everything would be worth to the plan, by step: the multipliers of its constraints.
 
     Where a plan has several best forms these are not unique; a difference of two plans tells the exact price.
@@ -126,7 +126,7 @@ class Plan:
     bound_usd: float | None = None
     note: str = ""
     """Why this plan and not a better one, when something failed: shown and stored."""
-    shadow: Shadow | None = None
+    shadow: DualPrices | None = None
     """Of the same steps; None from an optimizer that knows no prices."""
     baseline_usd: float | None = None
     """What the plan of the rules is worth for the same problem, in the accounting of `objective_usd`."""

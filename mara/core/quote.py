@@ -15,7 +15,7 @@ REGION_KEYS: Final = ("americas", "europe", "asia-pacific")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class QuoteRequest:
     """What somebody wants a price for. `tier` and `region` are keys; without a region months are those of UTC."""
 
     tier: str
@@ -26,7 +26,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Landing:
+class Assignment:
     """The site that a contract would run at, whole, and why there."""
 
     site_id: str
@@ -113,7 +113,7 @@ class Quote:
     """The whole life at the offered price, if every tick is delivered."""
     served_share: float
     """Of its tier's energy over the hours seen, what the plan with it delivers: for Spot, how often it would run."""
-    landing: Landing | None
+    landing: Assignment | None
     risk: Risk | None
     """None for Spot: it is promised nothing."""
     made_tick: int

@@ -10,7 +10,7 @@ from mara.core.fleet import MINER_COUNT
 from mara.core.plan import Plan
 from mara.core.step import Step
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import Charter, conditions_of
+from mara.core.world import RunConfig, conditions_of
 
 MAX_REASONS: Final = 12
 MAX_OUTAGES: Final = 4
@@ -20,27 +20,27 @@ LEAST_TOLD_USD: Final = 0.01
 _KINDS: Final = ("air", "hydro", "immersion")
 
 
-def headline_of(step: Step, charter: Charter) -> str:
+def headline_of(step: Step, config: RunConfig) -> str:
     """What is down, and what runs."""
     allocation = step.allocation
     mining, merchant = float(allocation.site_mining_it_mw.sum()), float(allocation.site_merchant_it_mw.sum())
     contracts = float(allocation.site_contracts_it_mw.sum())
-    down = [f"{charter.fleet.sites[s].name} is down. " for s in step.down]
+    down = [f"{config.fleet.sites[s].name} is down. " for s in step.down]
     return (
         f"{''.join(down)}{contracts:.1f} MW of contracts, {merchant:.1f} MW of merchant inference "
         f"and {mining:.0f} MW of mining run."
     )
 
 
-def reasons_of(step: Step, charter: Charter, plan: Plan | None = None) -> tuple[str, ...]:
+def reasons_of(step: Step, config: RunConfig, plan: Plan | None = None) -> tuple[str, ...]:
     """Outages before all; then what is scarce by the plan's prices where anything runs; reasons by site, most megawatts
     first; what dispatch had to change.
     """
-    idle = curtailed_mw(step, charter)
+    idle = curtailed_mw(step, config)
     price = step.observation.energy_price_usd_per_mwh
-    limits = break_even_usd_per_mwh(step, charter)
-    sites = charter.fleet.sites
-    scarce = _scarce_lines(plan, step, charter) if plan is not None else []
+    limits = break_even_usd_per_mwh(step, config)
+    sites = config.fleet.sites
+    scarce = _scarce_lines(plan, step, config) if plan is not None else []
     lines: list[str] = []
     for s in np.argsort(-idle.sum(axis=1), kind="stable").tolist():
         kinds = [k for k in range(MINER_COUNT) if idle[s, k] > TOLERANCE_MW]
@@ -56,15 +56,15 @@ def reasons_of(step: Step, charter: Charter, plan: Plan | None = None) -> tuple[
     if not lines:
         cheapest = sites[int(np.argmin(price))].name
         lines.append(f"Every miner earns its power; the cheapest grid is {cheapest} at {price.min():.0f} USD/MWh.")
-    return (*_outage_lines(step, charter), *scarce, *lines)[:MAX_REASONS]
+    return (*_outage_lines(step, config), *scarce, *lines)[:MAX_REASONS]
 
 
-def _outage_lines(step: Step, charter: Charter) -> list[str]:
+def _outage_lines(step: Step, config: RunConfig) -> list[str]:
     """Which sites have no machines, or not all of them, the worst first, and since when where it is since now."""
     up, before = step.observation.availability_share, step.before.availability_share
     lines = []
     for s in np.argsort(up, kind="stable").tolist():
-        name, now = charter.fleet.sites[s].name, float(up[s])
+        name, now = config.fleet.sites[s].name, float(up[s])
         since = " since this tick" if now < float(before[s]) else ""
         if now == 0.0:
             lines.append(f"{name} is down{since}: none of its machines is available.")
@@ -73,21 +73,21 @@ def _outage_lines(step: Step, charter: Charter) -> list[str]:
     return lines[:MAX_OUTAGES]
 
 
-def curtailed_mw(step: Step, charter: Charter) -> np.ndarray:
+def curtailed_mw(step: Step, config: RunConfig) -> np.ndarray:
     """Miners that could run and do not because power is dearer than what they earn (S, 3) [MW]."""
-    conditions = conditions_of(step.observation, charter)
+    conditions = conditions_of(step.observation, config)
     pue = conditions.pue[:, :MINER_COUNT]
     dear = conditions.mining_value_usd_per_mwh < pue * conditions.grid_cost_usd_per_mwh[:, None]
     return np.where(dear, conditions.available_mw[:, :MINER_COUNT] - step.allocation.miners_mw, 0.0)
 
 
-def _scarce_lines(plan: Plan, step: Step, charter: Charter) -> list[str]:
+def _scarce_lines(plan: Plan, step: Step, config: RunConfig) -> list[str]:
     """What one more megawatt, or megawatt-hour of budget, would be worth: the dearest few."""
     if plan.shadow is None:
         return []
     shadow, row = plan.shadow, plan.index_at(step.tick)
     found: list[tuple[float, str]] = []
-    for s, site in enumerate(charter.fleet.sites):
+    for s, site in enumerate(config.fleet.sites):
         if s in step.down:
             continue  # the plan was made before it fell: nothing there is worth more
         racks, grid = float(shadow.capacity_usd_per_mwh[row, s]), float(shadow.grid_usd_per_mwh[row, s])

@@ -23,7 +23,7 @@ from mara.core.contract import (
 )
 from mara.core.dispatch import Allocation
 from mara.core.units import PPM
-from mara.core.world import Charter, ClosedWindow, Exclusion, World
+from mara.core.world import ClosedWindow, Exclusion, RunConfig, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,7 +114,7 @@ def owed_micro_usd(world: World) -> int:
 
 
 def turn_over(
-    world: World, accounts: SlaAccounts, arrived: tuple[SlaContract, ...], cancelled: frozenset[str], charter: Charter
+    world: World, accounts: SlaAccounts, arrived: tuple[SlaContract, ...], cancelled: frozenset[str], config: RunConfig
 ) -> tuple[ContractBook, SlaAccounts, tuple[ClosedWindow, ...]]:
     """Close the windows that end with this tick, open the next ones, let ended contracts go and new ones in.
 
@@ -134,22 +134,22 @@ def turn_over(
     for i in np.nonzero(due | ~stays)[0].tolist():
         contract = book.contracts[i]
         closed.append(_close(contract, rows[:, i].tolist()))
-        rows[:6, i] = (*window_of(contract, tick, charter.grid), 0, 0, 0, 0)
+        rows[:6, i] = (*window_of(contract, tick, config.grid), 0, 0, 0, 0)
     if arrived or not stays.all():
-        rows = np.concatenate([rows[:, stays], _opening_rows(arrived, tick, charter)], axis=1)
-        book = rebooked(book, stays, arrived, charter.grid.dt_h)
+        rows = np.concatenate([rows[:, stays], _opening_rows(arrived, tick, config)], axis=1)
+        book = rebooked(book, stays, arrived, config.grid.dt_h)
     return book, _accounts_of(rows), tuple(closed)
 
 
-def opened(world: World, contracts: tuple[SlaContract, ...], charter: Charter) -> World:
+def opened(world: World, contracts: tuple[SlaContract, ...], config: RunConfig) -> World:
     """The same world with contracts that are live from its tick on and run nowhere yet."""
-    rows = _opening_rows(contracts, world.tick, charter)
-    return replace(world, book=book_of(contracts, charter.grid.dt_h), accounts=_accounts_of(rows))
+    rows = _opening_rows(contracts, world.tick, config)
+    return replace(world, book=book_of(contracts, config.grid.dt_h), accounts=_accounts_of(rows))
 
 
-def _opening_rows(contracts: tuple[SlaContract, ...], tick: int, charter: Charter) -> Ints:
+def _opening_rows(contracts: tuple[SlaContract, ...], tick: int, config: RunConfig) -> Ints:
     """Columns of `SlaAccounts` as rows, for contracts that have not run yet (9, C)."""
-    windows = [window_of(contract, max(tick, contract.starts_tick), charter.grid) for contract in contracts]
+    windows = [window_of(contract, max(tick, contract.starts_tick), config.grid) for contract in contracts]
     rows = np.zeros((len(_COLUMNS), len(contracts)), dtype=np.int64)
     rows[:2] = np.array(windows, dtype=np.int64).reshape(-1, 2).T
     rows[_COLUMNS.index("site")] = UNPLACED

@@ -13,7 +13,7 @@ from mara.core.dispatch import Allocation, dispatch
 from mara.core.finance import Settlement, gains_of, settle
 from mara.core.plan import PlanStep
 from mara.core.sla import SlaReport, judge, turn_over
-from mara.core.world import Charter, Gains, Observation, World
+from mara.core.world import Gains, Observation, RunConfig, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,21 +41,21 @@ class Step:
 
 
 def advance(
-    world: World, observation: Observation, plan: PlanStep, charter: Charter, commands: tuple[Command, ...] = ()
+    world: World, observation: Observation, plan: PlanStep, config: RunConfig, commands: tuple[Command, ...] = ()
 ) -> Step:
     """One tick: obey orders, dispatch the plan, judge the promises, settle the money, turn the page.
 
     Pure: the same arguments give the same step, bit for bit.
     """
     assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
-    before, cancelled = ordered(world, commands, charter)
+    before, cancelled = ordered(world, commands, config)
     seen = observed(observation, before)
-    allocation = dispatch(plan, before, seen, charter)
+    allocation = dispatch(plan, before, seen, config)
     report = judge(allocation, before)
-    settlement = settle(allocation, report, before, seen, charter)
-    accepted, refused = admit(requests_of(seen.arrivals, commands, charter), before, charter)
-    gains = gains_of(allocation, seen, charter)
-    book, accounts, closed = turn_over(before, report.accounts, accepted, cancelled, charter)
+    settlement = settle(allocation, report, before, seen, config)
+    accepted, refused = admit(requests_of(seen.arrivals, commands, config), before, config)
+    gains = gains_of(allocation, seen, config)
+    book, accounts, closed = turn_over(before, report.accounts, accepted, cancelled, config)
     after = World(
         tick=world.tick + 1,
         book=book,
@@ -71,7 +71,7 @@ def advance(
         revenue_micro_usd=world.revenue_micro_usd + settlement.revenue_micro_usd,
         refused_count=world.refused_count + len(refused),
         book_changes_count=world.book_changes_count + (book is not before.book),
-        day=day_after(before, seen, allocation, book, booked=len(accepted), grid=charter.grid),
+        day=day_after(before, seen, allocation, book, booked=len(accepted), grid=config.grid),
     )
     return Step(
         tick=world.tick,

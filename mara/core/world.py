@@ -22,7 +22,7 @@ MAX_PRICE_USD_PER_MWH: Final = 20_000.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Charter:
+class RunConfig:
     """What is fixed for a run: fleet, clock and commercial terms."""
 
     fleet: Fleet
@@ -179,13 +179,13 @@ class World:
     day: Day = field(default_factory=Day)
 
 
-def first_world(charter: Charter) -> World:
+def first_world(config: RunConfig) -> World:
     """The state before tick 0: no contracts, miners off and free to start."""
-    s = charter.fleet.site_count
+    s = config.fleet.site_count
     none = sealed(np.zeros(0, dtype=np.int64))
     return World(
         tick=0,
-        book=book_of((), charter.grid.dt_h),
+        book=book_of((), config.grid.dt_h),
         accounts=SlaAccounts(
             window_start_tick=none,
             window_end_tick=none,
@@ -197,16 +197,16 @@ def first_world(charter: Charter) -> World:
             served=sealed(np.zeros(0, dtype=np.bool_)),
         ),
         miners_mw=sealed(np.zeros((s, MINER_COUNT))),
-        miner_off_ticks=sealed(np.full((s, MINER_COUNT), charter.miner_min_off_ticks, dtype=np.int64)),
+        miner_off_ticks=sealed(np.full((s, MINER_COUNT), config.miner_min_off_ticks, dtype=np.int64)),
         availability_share=sealed(np.ones(s)),
         outage_until_tick=sealed(np.zeros(s, dtype=np.int64)),
     )
 
 
 @lru_cache(maxsize=8)
-def conditions_of(observation: Observation, charter: Charter) -> Conditions:
+def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
     """The conditions of one tick. Remembered for the last few observations, because planner and dispatch both ask."""
-    fleet, terms = charter.fleet, charter.terms
+    fleet, terms = config.fleet, config.terms
     dry_bulb = observation.dry_bulb_c.tobytes()
     pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)
     is_hot = np.count_nonzero(observation.dry_bulb_c > AIR_MINER_DERATE_FROM_C)

@@ -13,11 +13,11 @@ from mara.core.fleet import Fleet
 from mara.core.market import REGION_ZONE, demand_multiplier, token_demand_per_h
 from mara.core.timegrid import zone
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
-from mara.core.world import Charter, Forecast, Observation
+from mara.core.world import Forecast, Observation, RunConfig
 from mara.errors import FeedEnded, FeedUnavailable
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
-from mara.feeds.history_clock import utc_text
-from mara.feeds.history_file import History
+from mara.feeds.files.history_clock import utc_text
+from mara.feeds.files.history_file import History
 
 ForecastKind = Literal["persistence", "day-ahead", "perfect"]
 
@@ -54,7 +54,7 @@ class ReplayFeed:
 
     def __init__(
         self,
-        charter: Charter,
+        config: RunConfig,
         history: History,
         *,
         forecast: ForecastKind = "persistence",
@@ -62,8 +62,8 @@ class ReplayFeed:
         availability: Callable[[int], Floats] | None = None,
         arrivals: Callable[[int], tuple[ContractRequest, ...]] | None = None,
     ) -> None:
-        self._fleet = fleet = charter.fleet
-        self._grid = grid = charter.grid
+        self._fleet = fleet = config.fleet
+        self._grid = grid = config.grid
         self._history = history = history.for_sites(fleet.site_ids)
         self._hours = history.hour_count
         self._start_s = grid.start_epoch_s - history.first_epoch_h * SECONDS_PER_HOUR

@@ -12,7 +12,7 @@ from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT, RACKS
 from mara.errors import FeedInvalid, PlanRejected
-from mara.optimizers.lp_case import LpCase, check
+from mara.optimizers.lp.case import LpCase, check
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_STEPS: Final = 2_016

@@ -8,10 +8,10 @@ from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
 from mara.core.plan import Problem
 from mara.core.step import Step, advance
-from mara.core.world import Charter, World
+from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
-from mara.runtime.tally import Tally
+from mara.runtime.run_totals import RunTotals
 
 POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
 """How a pooled demand divides over the tiers."""
@@ -21,7 +21,7 @@ POOL_SLICES_PER_SITE: Final = 20
 
 
 def backtest(
-    charter: Charter,
+    config: RunConfig,
     feed: Feed,
     optimizer: Optimizer,
     world: World,
@@ -29,34 +29,34 @@ def backtest(
     *,
     horizon_hours: int,
     on_step: Callable[[Step], None] | None = None,
-) -> tuple[Tally, World]:
+) -> tuple[RunTotals, World]:
     """Advance `world` by `ticks`, planning before each; returns the sums and the world after.
 
     Raises:
         FeedError: the feed does not cover the stretch.
         PlanError: the optimizer failed.
     """
-    tally = Tally(dt_h=charter.grid.dt_h)
+    tally = RunTotals(dt_h=config.grid.dt_h)
     for tick in range(world.tick, world.tick + ticks):
         observation = feed.observe(tick)
         forecast = feed.forecast(tick, horizon_hours)
-        problem = Problem(charter=charter, world=world, observation=observation, forecast=forecast)
+        problem = Problem(config=config, world=world, observation=observation, forecast=forecast)
         plan = optimizer.plan(problem)
-        step = advance(world, observation, plan.step_at(tick), charter)
+        step = advance(world, observation, plan.step_at(tick), config)
         tally.add(step)
         world = step.world
         if on_step is not None:
             on_step(step)
-    tally.close(world, charter.fleet)
+    tally.close(world, config.fleet)
     return tally, world
 
 
-def pooled_contracts(charter: Charter, load_share: float, ticks: int) -> tuple[SlaContract, ...]:
+def pooled_contracts(config: RunConfig, load_share: float, ticks: int) -> tuple[SlaContract, ...]:
     """A constant demand of `load_share` of all inference racks, by tier, for the whole stretch, cut into whole
     contracts.
     """
-    racks_mw = float(charter.fleet.racks_mw.sum())
-    slice_mw = racks_mw / charter.fleet.site_count / POOL_SLICES_PER_SITE
+    racks_mw = float(config.fleet.racks_mw.sum())
+    slice_mw = racks_mw / config.fleet.site_count / POOL_SLICES_PER_SITE
     contracts: list[SlaContract] = []
     for tier, share in POOL_TIER_SHARE.items():
         tier_mw = load_share * share * racks_mw
@@ -69,7 +69,7 @@ def pooled_contracts(charter: Charter, load_share: float, ticks: int) -> tuple[S
                 tier=tier,
                 customer="pooled demand",
                 power_mw=tier_mw / count,
-                rate_usd_per_mwh=list_rate_usd_per_mwh(tier, charter),
+                rate_usd_per_mwh=list_rate_usd_per_mwh(tier, config),
                 starts_tick=0,
                 ends_tick=ticks,
                 timezone="UTC",

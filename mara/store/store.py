@@ -24,20 +24,20 @@ from mara.core.snapshot import SeriesPoint
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY
-from mara.core.world import Charter, World
+from mara.core.world import RunConfig, World
 from mara.errors import StoreBlocked, StoreError, StoreLost, StoreRefused, StoreWentBack
-from mara.store import resume, statements
-from mara.store.columns import columns_of
-from mara.store.database import Database, Hold, database_of
-from mara.store.export import ExportTable, Header, Values, export
-from mara.store.orders import Orders, Outcome
-from mara.store.page import BOOK, WORLD, Page, Tail, digests_of, page_of
-from mara.store.reading import Reading
-from mara.store.records import RunRecord, StoredTick
-from mara.store.rules_in_force import are_ours_in, write_ours
-from mara.store.seal import Marks
-from mara.store.sealed import hour_marks
-from mara.store.statements import RAW_DAYS
+from mara.store.backends.database import Database, WriterLease, database_of
+from mara.store.encoding.records import RunRecord, StoredTick
+from mara.store.encoding.seal import Marks
+from mara.store.read.export import ExportTable, Header, Values, export
+from mara.store.read.read_model import ReadModel
+from mara.store.schema.columns import columns_of
+from mara.store.schema.sealed import hour_marks
+from mara.store.write import resume, statements
+from mara.store.write.orders import Orders, Outcome
+from mara.store.write.rules_in_force import are_ours_in, write_ours
+from mara.store.write.statements import RAW_DAYS
+from mara.store.write.tick_write import BOOK, WORLD, TickWrite, WriterState, digests_of, page_of
 
 Durability = Literal["normal", "full"]
 MB: Final = 1_000_000
@@ -60,10 +60,10 @@ class Store:
         loss: what had been stored and is not there any more, in a sentence; empty where nothing is missing.
     """
 
-    def __init__(self, database: Database, held: Hold, durability: Durability, raw_days: int) -> None:
+    def __init__(self, database: Database, held: WriterLease, durability: Durability, raw_days: int) -> None:
         self.database = database
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="mara-store")
-        self.reading = Reading(database)
+        self.reading = ReadModel(database)
         self.orders = Orders(partial(self.aside, full=True))
         self._held = held
         self._always_full = durability == "full"
@@ -71,7 +71,7 @@ class Store:
         self._raw_days = raw_days
         self._one_at_a_time = RLock()
         self._engine = held.engine
-        self._tail: Tail | None = None
+        self._tail: WriterState | None = None
         self.loss = held.loss
         self.run: RunRecord | None = None
         self._connection: Connection = self._take_over()
@@ -162,9 +162,9 @@ class Store:
             if step.tick != tail.next_tick:
                 self._refuse_other(step, tail.next_tick)
                 return
-            page = page_of(step, plan, events, parts, tail, self._charter, outcomes=outcomes)
+            page = page_of(step, plan, events, parts, tail, self._config, outcomes=outcomes)
             self._tail = None  # until the outcome is known; the next call reads what is really there
-            to_seal = self._write(page, self._charter.grid)
+            to_seal = self._write(page, self._config.grid)
             self._tail = replace(page.tail, to_seal=to_seal)
             self._held.acknowledge(self._run_id, page.tail.next_tick)
 
@@ -238,21 +238,21 @@ class Store:
             let_go()
 
     def world_before(self, tick: int) -> tuple[int, World]:
-        """See `Reading`."""
+        """See `ReadModel`."""
         return self.reading.world_before(tick)
 
     def stored_tick(self, tick: int) -> StoredTick:
-        """See `Reading`."""
+        """See `ReadModel`."""
         return self.reading.stored_tick(tick)
 
     def export(
         self, table: ExportTable, from_: datetime | None = None, to: datetime | None = None
     ) -> tuple[Header, Iterator[Values]]:
-        """See `mara.store.export`."""
+        """See `mara.store.read.export`."""
         return export(self.reading, table, from_, to)
 
     def series(self, hours: int) -> tuple[SeriesPoint, ...]:
-        """See `Reading`."""
+        """See `ReadModel`."""
         return self.reading.series(hours)
 
     def _take_over(self) -> Connection:
@@ -280,10 +280,10 @@ class Store:
         return self.run
 
     @property
-    def _charter(self) -> Charter:
-        return self._run.charter
+    def _config(self) -> RunConfig:
+        return self._run.config
 
-    def _read_tail(self) -> Tail:
+    def _read_tail(self) -> WriterState:
         run_id = self._run.run_id
         with self._connection.begin():
             resume.refuse_another_run(self._connection, self.database.name, run_id)
@@ -298,7 +298,7 @@ class Store:
             " load the run again and go on from there"
         )
 
-    def _write(self, page: Page, grid: TimeGrid) -> Marks:
+    def _write(self, page: TickWrite, grid: TimeGrid) -> Marks:
         """Store a tick; returns what the next one seals of what the database itself worked out."""
         self._wait_for_disk(self._always_full or page.binding)
         connection = self._connection

@@ -13,13 +13,13 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from mara.api.app import Beside, api_of
-from mara.api.gate import Gate
-from mara.api.headers import SafeHeaders
-from mara.api.origins import Origins
+from mara.api.gateway.gate import Gate
+from mara.api.routes.app import PathDispatcher, api_of
+from mara.api.security.headers import SafeHeaders
+from mara.api.security.origins import Origins
 from mara.bootstrap import platform_of
 from mara.runtime.clock import SystemClock
-from mara.runtime.platform import Platform
+from mara.runtime.live.platform import Platform
 from mara.settings import Settings
 
 FIRST_TICKS = 3
@@ -42,8 +42,8 @@ def served(platform: Platform, port: int) -> ASGIApp:
         await platform.stop()
 
     origins = Origins.of(host="127.0.0.1", scheme="http", allowed_hosts=("testserver",), is_open=False)
-    beside = Beside(Starlette(lifespan=lifespan), api=api_of(platform))
-    return SafeHeaders(Gate(beside, origins=origins, clock=SystemClock(), doorkeeper=None, limited=False))
+    beside = PathDispatcher(Starlette(lifespan=lifespan), api=api_of(platform))
+    return SafeHeaders(Gate(beside, origins=origins, clock=SystemClock(), authenticator=None, limited=False))
 
 
 def wait_for_ticks(client: TestClient, last: int = FIRST_TICKS - 1) -> None:

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from mara.api.metrics import FleetCollector, metrics_text
+from mara.api.routes.metrics import FleetCollector, metrics_text
 from mara.bootstrap import open_run
 from mara.core.snapshot import Snapshot
-from mara.runtime.latest import Latest, Published
-from mara.runtime.vitals import Vitals
-from mara.runtime.watch import Watch
+from mara.runtime.observe.alert_rules import AlertRules
+from mara.runtime.observe.engine_metrics import EngineMetrics
+from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.settings import Settings
 
 RECORDED: Final = Path(__file__).with_name("recorded_metrics.json")
@@ -36,9 +36,9 @@ class Scraped:
 
     def __init__(self, speed: int, database: Path) -> None:
         self.speed = speed
-        self.latest = Latest()
+        self.latest = StatePublisher()
         self.latest.set_speed(float(speed))
-        self.vitals = Vitals(last_tick_s=0.0)
+        self.vitals = EngineMetrics(last_tick_s=0.0)
         self.series: dict[str, list[float]] = {}
         self._now_s = 0.0
         self._collector = FleetCollector(self, self, database, lambda: 1)  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ def spoken_of() -> set[str]:
 
 def record(database: Path) -> tuple[dict[int, dict[str, list[float]]], list[str]]:
     """The series by speed, and the alarms of the month as Mara's own watch tells them."""
-    runs, watch, told = [Scraped(speed, database) for speed in SPEEDS], Watch(), list[str]()
+    runs, watch, told = [Scraped(speed, database) for speed in SPEEDS], AlertRules(), list[str]()
     store, engine = open_run(Settings(database_url=f"sqlite:///{database}"))
     engine.shadows = None
     for tick in range(max(max(run.ticks()) for run in runs) + 1):
@@ -82,7 +82,7 @@ def record(database: Path) -> tuple[dict[int, dict[str, list[float]]], list[str]
         turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
         engine.keep(turn)
         snapshot = engine.shown(turn, (), "recorded")
-        for alert in watch.alerts(Published(version=tick, snapshot=snapshot)):
+        for alert in watch.alerts(PublishedState(version=tick, snapshot=snapshot)):
             told.append(f"tick {tick}: {alert.severity} {alert.kind}: {alert.text}")
         for run in runs:
             run.scrape(snapshot)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from mara.runtime.vitals import BOUNDS_S
+from mara.runtime.observe.engine_metrics import BOUNDS_S
 from tests.api.record_metrics import RECORDED, RULES, SCRAPE_S, SPEEDS, spoken_of
 
 PROMTOOL: Final = shutil.which("promtool")

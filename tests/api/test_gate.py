@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,45 +14,37 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mara.api.gate import REQUESTS_PER_MINUTE, Gate
-from mara.api.headers import SafeHeaders
-from mara.api.identity import COOKIE, DOORKEEPER_KEY, SCOPE_KEY, Doorkeeper, Identity, identity_in, is_still_known
-from mara.api.login import LOGINS_PER_MINUTE, SESSION_S
-from mara.api.origins import Origins
-from mara.api.rights import Deed, NotAllowedError, permit
-from mara.api.secrets import digest_of, hash_of, new_token
+from mara.api.gateway.gate import REQUESTS_PER_MINUTE, Gate
+from mara.api.security.authenticator import (
+    COOKIE,
+    DOORKEEPER_KEY,
+    SCOPE_KEY,
+    Authenticator,
+    Identity,
+    identity_in,
+    is_still_known,
+)
+from mara.api.security.credentials import digest_of, hash_of, new_token
+from mara.api.security.headers import SafeHeaders
+from mara.api.security.login import LOGINS_PER_MINUTE, SESSION_S
+from mara.api.security.origins import Origins
+from mara.api.security.permissions import NotAllowedError, Permission, permit
 from mara.errors import StoreError
-from mara.store import upkeep
-from mara.store.people import People, Person, Token, Visit
+from mara.store import maintenance
+from mara.store.access.users import AccessEvent, Token, User, UserStore
+from tests.clocks import HandClock
 
 URL = "https://mara.example"
 SOCKET = "wss://mara.example/ws"
 PASSWORD = "correct horse battery"
-BY = Visit(at_epoch_s=0, actor="test", address="", action="prepared")
+BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")
 PAGE = {"accept": "text/html"}
-
-
-@dataclass
-class HandClock:
-    """Goes on when told."""
-
-    passed_s: float = 0.0
-    begun: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
-
-    def monotonic_s(self) -> float:
-        return self.passed_s
-
-    def cpu_s(self) -> float:
-        return 0.0
-
-    def now(self) -> datetime:
-        return self.begun + timedelta(seconds=self.passed_s)
 
 
 @dataclass
 class Site:
     clock: HandClock
-    people: People
+    people: UserStore
     browser: TestClient
 
     def log_in(self, password: str = PASSWORD, name: str = "ada", onward: str = "/") -> Any:
@@ -66,7 +57,7 @@ class Site:
     def token(self, role: str = "operator", days: int = 1) -> str:
         secret = new_token()
         until = int(self.clock.now().timestamp()) + days * 86_400
-        self.people.issue(Token, digest_of(secret), Person(name="ada", role=role), until=until, by=BY)
+        self.people.issue(Token, digest_of(secret), User(name="ada", role=role), until=until, by=BY)
         return secret
 
 
@@ -102,9 +93,9 @@ HASH = hash_of(PASSWORD)
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     url = f"sqlite:///{tmp_path / 'm.db'}"
-    upkeep.make_ready(url)
-    people = People.open(url)
-    people.add(Person(name="ada", role="operator"), HASH, by=BY)
+    maintenance.make_ready(url)
+    people = UserStore.open(url)
+    people.add(User(name="ada", role="operator"), HASH, by=BY)
     clock = HandClock()
     routes = [
         Route("/who", who, methods=["GET", "POST"]),
@@ -118,7 +109,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         Starlette(routes=routes),
         origins=origins,
         clock=clock,
-        doorkeeper=Doorkeeper(people, clock, ""),
+        authenticator=Authenticator(people, clock, ""),
         limited=True,
     )
     browser = TestClient(SafeHeaders(gate, is_secure=True), base_url=URL, follow_redirects=False)
@@ -185,9 +176,9 @@ async def test_whoever_is_being_answered_is_known_until_the_session_ends(site: S
         "headers": [(b"authorization", f"Bearer {token}".encode())],
         "client": ("testclient", 1),
     }
-    doorkeeper = Doorkeeper(site.people, site.clock, "")
+    authenticator = Authenticator(site.people, site.clock, "")
     assert await is_still_known(scope), "where nobody logs in"
-    scope |= {DOORKEEPER_KEY: doorkeeper, SCOPE_KEY: await doorkeeper.identity_of(scope)}
+    scope |= {DOORKEEPER_KEY: authenticator, SCOPE_KEY: await authenticator.identity_of(scope)}
     assert await is_still_known(scope)
     await asyncio.to_thread(site.people.remove, "ada", by=BY)
     site.clock.passed_s += 20
@@ -231,23 +222,23 @@ def test_a_change_from_another_site_is_refused_with_a_good_cookie(site: Site) ->
 async def test_a_role_that_was_changed_counts_from_the_next_deed_on(site: Site) -> None:
     """Not when what is remembered has grown old: looking may go on for some seconds, changing may not."""
     site.log_in()
-    doorkeeper = Doorkeeper(site.people, site.clock, "")
+    authenticator = Authenticator(site.people, site.clock, "")
     cookie = f"{COOKIE}={site.browser.cookies[COOKIE]}".encode()
     operator = Identity(name="ada", role="operator")
-    scope = {"headers": [(b"cookie", cookie)], DOORKEEPER_KEY: doorkeeper, SCOPE_KEY: operator}
-    token = {"headers": [(b"authorization", f"Bearer {site.token()}".encode())], DOORKEEPER_KEY: doorkeeper}
-    assert await permit(scope, Deed.PAUSE) == operator
-    assert (await permit(token, Deed.PAUSE)).role == "operator"
+    scope = {"headers": [(b"cookie", cookie)], DOORKEEPER_KEY: authenticator, SCOPE_KEY: operator}
+    token = {"headers": [(b"authorization", f"Bearer {site.token()}".encode())], DOORKEEPER_KEY: authenticator}
+    assert await permit(scope, Permission.PAUSE) == operator
+    assert (await permit(token, Permission.PAUSE)).role == "operator"
     become(site, "viewer")
     for sent in (scope, token):
         with pytest.raises(NotAllowedError, match="needs the role operator, ada is viewer"):
-            await permit(sent, Deed.PAUSE)
+            await permit(sent, Permission.PAUSE)
     become(site, "admin")
-    assert (await permit(scope, Deed.PAUSE)).role == "admin"
-    assert (await permit(token, Deed.PAUSE)).role == "operator", "a token may no more than it was made for"
+    assert (await permit(scope, Permission.PAUSE)).role == "admin"
+    assert (await permit(token, Permission.PAUSE)).role == "operator", "a token may no more than it was made for"
     site.people.remove("ada", by=BY)
     with pytest.raises(NotAllowedError, match="the session is over"):
-        await permit(scope, Deed.PAUSE)
+        await permit(scope, Permission.PAUSE)
 
 
 def become(site: Site, role: str) -> None:
@@ -368,7 +359,7 @@ def test_guesses_are_counted_by_address_before_the_database_is_asked(
     asked: list[bytes] = []
     bearer = site.people.bearer
 
-    def noted(*words: Any) -> Person | None:
+    def noted(*words: Any) -> User | None:
         asked.append(words[1])
         return bearer(*words)
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from mara.errors import StoreError
-from mara.runtime import platform
+from mara.runtime.live import platform
 from tests.api.conftest import PATIENCE_S, new_run, served, wait_for_ticks
 
 

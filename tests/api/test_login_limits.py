@@ -8,14 +8,15 @@ from argon2.exceptions import VerifyMismatchError
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from mara.api import secrets
-from mara.api.gate import Gate
-from mara.api.identity import Doorkeeper
-from mara.api.login import LOGINS_PER_MINUTE, NAMES_PER_MINUTE
-from mara.api.origins import Origins
-from mara.store import upkeep
-from mara.store.people import People, Person
-from tests.api.test_gate import BY, HASH, PASSWORD, URL, HandClock
+from mara.api.gateway.gate import Gate
+from mara.api.security import credentials
+from mara.api.security.authenticator import Authenticator
+from mara.api.security.login import LOGINS_PER_MINUTE, NAMES_PER_MINUTE
+from mara.api.security.origins import Origins
+from mara.store import maintenance
+from mara.store.access.users import User, UserStore
+from tests.api.test_gate import BY, HASH, PASSWORD, URL
+from tests.clocks import HandClock
 
 WRONG = "wrong wrong wrong"
 Attempt = Callable[..., int]
@@ -25,11 +26,11 @@ Attempt = Callable[..., int]
 def attempt(tmp_path: Path) -> Iterator[Attempt]:
     """Tries to log in from an address; the status."""
     url = f"sqlite:///{tmp_path / 'm.db'}"
-    upkeep.make_ready(url)
-    people, clock = People.open(url), HandClock()
-    people.add(Person(name="ada", role="operator"), HASH, by=BY)
+    maintenance.make_ready(url)
+    people, clock = UserStore.open(url), HandClock()
+    people.add(User(name="ada", role="operator"), HASH, by=BY)
     origins = Origins.of(host="mara.example", scheme="https", allowed_hosts=(), is_open=True)
-    gate = Gate(Starlette(), origins=origins, clock=clock, doorkeeper=Doorkeeper(people, clock, ""), limited=True)
+    gate = Gate(Starlette(), origins=origins, clock=clock, authenticator=Authenticator(people, clock, ""), limited=True)
 
     def try_it(password: str, name: str = "ada", address: str = "192.0.2.7") -> int:
         browser = TestClient(gate, base_url=URL, follow_redirects=False, client=(address, 1))
@@ -51,7 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             if password != PASSWORD:
                 raise VerifyMismatchError
 
-    monkeypatch.setattr(secrets, "_HASHER", Counting())
+    monkeypatch.setattr(credentials, "_HASHER", Counting())
     return verified
 
 

@@ -7,13 +7,13 @@ from typing import Any, cast
 import pytest
 from starlette.testclient import TestClient
 
-from mara.api.app import api_of
-from mara.api.changes import span_of
-from mara.api.inputs import MaintenanceInput
-from mara.api.port import Engine
+from mara.api.routes.app import api_of
+from mara.api.routes.changes import span_of
+from mara.api.routes.inputs import MaintenanceInput
+from mara.api.routes.platform_api import PlatformApi
 from mara.core.snapshot import Snapshot
-from mara.runtime.exclusions import Announcement
-from mara.runtime.latest import Latest
+from mara.runtime.published_state import StatePublisher
+from mara.runtime.tick.exclusions import ExclusionRequest
 from tests.ui.snapshots import snapshot_at
 
 
@@ -44,13 +44,13 @@ class Announced:
     """An engine that keeps what was announced together."""
 
     snapshot: Snapshot
-    orders: list[tuple[Announcement, ...]] = field(default_factory=list)
+    orders: list[tuple[ExclusionRequest, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.latest = Latest()
+        self.latest = StatePublisher()
         self.latest.publish(self.snapshot)
 
-    async def exclude(self, *asked: Announcement) -> tuple[Announcement, ...]:
+    async def exclude(self, *asked: ExclusionRequest) -> tuple[ExclusionRequest, ...]:
         self.orders.append(asked)
         return asked
 
@@ -58,7 +58,7 @@ class Announced:
 def announced(engine: Announced, site_id: str) -> Any:
     """The answer to maintenance of a site, on the fourth day from two to three o'clock."""
     order = {"action": "maintenance", "site_id": site_id, "from": "2025-07-05T14:00:00Z", "to": "2025-07-05T15:00:00Z"}
-    return TestClient(api_of(cast(Engine, engine))).post("/api/control", json=order)
+    return TestClient(api_of(cast(PlatformApi, engine))).post("/api/control", json=order)
 
 
 def test_maintenance_of_a_site_is_one_order_for_all_who_live_to_see_it_and_no_tick_more() -> None:

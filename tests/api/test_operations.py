@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mara.api.metrics import FleetCollector, metrics_text
+from mara.api.routes.metrics import FleetCollector, metrics_text
 from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot
 from mara.runtime.clock import SystemClock
-from mara.runtime.latest import Latest
-from mara.runtime.vitals import Durations, Vitals
+from mara.runtime.observe.engine_metrics import EngineMetrics, Histogram
+from mara.runtime.published_state import StatePublisher
 from tests.ui.snapshots import snapshot_at
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations"
@@ -24,8 +24,8 @@ class Engine:
     """As much of a live run as is measured."""
 
     def __init__(self) -> None:
-        self.latest = Latest()
-        self.vitals = Vitals(last_tick_s=0.0)
+        self.latest = StatePublisher()
+        self.vitals = EngineMetrics(last_tick_s=0.0)
         self.latest.publish(snapshot_at(288))
         self.latest.tell(AdvisorSnapshot(state="ready", message=""))
 
@@ -95,7 +95,7 @@ def test_metrics_are_the_snapshots_numbers(text: str) -> None:
 
 
 def test_a_quantile_is_the_bound_that_so_many_stay_under() -> None:
-    durations = Durations()
+    durations = Histogram()
     for _ in range(99):
         durations.add(0.004)
     durations.add(0.2)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mara.api.origins import Origins
+from mara.api.security.origins import Origins
 
 OURS = "127.0.0.1:8080"
 

@@ -3,8 +3,8 @@
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from mara.api.limits import Limits, neighbourhood_of
-from mara.api.proxy import BehindProxy
+from mara.api.gateway.proxy import BehindProxy
+from mara.api.security.rate_limit import Limits, neighbourhood_of
 from mara.runtime.clock import SystemClock
 
 

@@ -11,15 +11,15 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from mara.api.app import schema_of
-from mara.api.port import Engine
-from mara.runtime.latest import Latest
+from mara.api.routes.app import schema_of
+from mara.api.routes.platform_api import PlatformApi
+from mara.runtime.published_state import StatePublisher
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 """Of each operation; `make soak` takes more."""
 OPERATIONS = [
     (path, method)
-    for path, methods in schema_of(cast(Engine, SimpleNamespace(latest=Latest())))["paths"].items()
+    for path, methods in schema_of(cast(PlatformApi, SimpleNamespace(latest=StatePublisher())))["paths"].items()
     for method in methods
 ]
 

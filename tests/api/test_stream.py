@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Scope
 
-from mara.api.reads import reading_routes
-from mara.api.stream import MAX_STREAMS, SNAPSHOT_JSON, Stream
-from mara.runtime.latest import Latest
+from mara.api.routes.reads import reading_routes
+from mara.api.routes.stream import MAX_STREAMS, SNAPSHOT_JSON, EventStream
+from mara.runtime.published_state import StatePublisher
 from tests.api.conftest import FIRST_TICKS, PATIENCE_S
 from tests.ui.snapshots import snapshot_at
 
@@ -26,17 +26,17 @@ async def next_event(events: AsyncIterator[bytes]) -> tuple[str, dict[str, objec
 
 
 async def test_a_new_listener_gets_the_newest_and_then_each_next() -> None:
-    latest = Latest()
+    latest = StatePublisher()
     latest.publish(snapshot_at(7))
-    events = Stream(latest).events(None)
+    events = EventStream(latest).events(None)
     assert (await next_event(events))[0] == "7"
     latest.publish(snapshot_at(8))
     assert (await next_event(events))[0] == "8"
 
 
 async def test_whoever_comes_back_gets_what_came_meanwhile() -> None:
-    latest = Latest()
-    stream = Stream(latest)
+    latest = StatePublisher()
+    stream = EventStream(latest)
     first = stream.events(None)
     latest.publish(snapshot_at(1))
     await next_event(first)
@@ -49,8 +49,8 @@ async def test_whoever_comes_back_gets_what_came_meanwhile() -> None:
 
 
 async def test_whoever_was_away_for_too_long_is_told_what_is_missing() -> None:
-    latest = Latest()
-    stream = Stream(latest)
+    latest = StatePublisher()
+    stream = EventStream(latest)
     latest.publish(snapshot_at(500))
     events = stream.events(3)
     assert await next_event(events) == ("", {"from_tick": 4, "to_tick": 500})
@@ -59,9 +59,9 @@ async def test_whoever_was_away_for_too_long_is_told_what_is_missing() -> None:
 
 async def test_what_is_kept_of_a_large_fleet_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     size_bytes = len(SNAPSHOT_JSON.dump_json(snapshot_at(9)))
-    monkeypatch.setattr("mara.api.stream.MAX_KEPT_BYTES", 3 * size_bytes)
-    latest = Latest()
-    stream = Stream(latest)
+    monkeypatch.setattr("mara.api.routes.stream.MAX_KEPT_BYTES", 3 * size_bytes)
+    latest = StatePublisher()
+    stream = EventStream(latest)
     for tick in range(5, 10):
         latest.publish(snapshot_at(tick))
         stream._look()
@@ -70,8 +70,8 @@ async def test_what_is_kept_of_a_large_fleet_is_bounded_in_bytes(monkeypatch: py
 
 
 async def test_a_change_of_state_alone_is_no_new_snapshot() -> None:
-    latest = Latest()
-    stream = Stream(latest)
+    latest = StatePublisher()
+    stream = EventStream(latest)
     latest.publish(snapshot_at(1))
     stream._look()
     latest.set_speed(5.0)
@@ -80,9 +80,9 @@ async def test_a_change_of_state_alone_is_no_new_snapshot() -> None:
 
 
 async def test_a_stream_ends_when_the_server_does() -> None:
-    latest, ending = Latest(), False
+    latest, ending = StatePublisher(), False
     latest.publish(snapshot_at(1))
-    events = Stream(latest, lambda: ending).events(None)
+    events = EventStream(latest, lambda: ending).events(None)
     await next_event(events)
     ending = True
     async with asyncio.timeout(5.0):
@@ -90,13 +90,13 @@ async def test_a_stream_ends_when_the_server_does() -> None:
 
 
 async def test_a_stream_ends_with_the_session_that_opened_it() -> None:
-    latest, is_known = Latest(), True
+    latest, is_known = StatePublisher(), True
     latest.publish(snapshot_at(1))
 
     async def known() -> bool:
         return is_known
 
-    events = Stream(latest).events(None, known)
+    events = EventStream(latest).events(None, known)
     await next_event(events)
     is_known = False
     latest.publish(snapshot_at(2))
@@ -105,8 +105,8 @@ async def test_a_stream_ends_with_the_session_that_opened_it() -> None:
 
 
 async def test_whoever_waited_for_the_first_snapshot_missed_none() -> None:
-    latest = Latest()
-    stream = Stream(latest)
+    latest = StatePublisher()
+    stream = EventStream(latest)
     events = stream.events(None)
     assert (await anext(events)).startswith(b"retry")
     waiting = asyncio.create_task(next_event(events))
@@ -160,9 +160,9 @@ def test_a_page_of_another_site_gets_no_stream(address: str) -> None:
 
 
 async def test_of_many_who_come_at_once_no_more_are_let_in_than_there_are_places() -> None:
-    stream = Stream(Latest())
+    stream = EventStream(StatePublisher())
     app = FastAPI()
-    app.include_router(reading_routes(SimpleNamespace(latest=Latest()), stream))
+    app.include_router(reading_routes(SimpleNamespace(latest=StatePublisher()), stream))
     let_in: list[int] = []
 
     async def ask() -> None:

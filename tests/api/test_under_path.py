@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mara.api.under_path import UnderPath, WholePath
+from mara.api.gateway.under_path import UnderPath, WholePath
 
 seen: list[str] = []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.architecture.house import ROOT, python_files, said_of
 
-SCRIPTS = sorted((ROOT / "components" / "static").glob("*.js"))
+SCRIPTS = sorted(path for path in (ROOT / "components").rglob("*.js") if "static" not in path.parts)
 EMITTED = re.compile(r"\$emit\(([^,)]*)")
 NAMED = re.compile(r'"([^"]+)"')
 DECLARED = re.compile(r"emits: \[([^\]]*)\]")
@@ -55,7 +55,7 @@ def test_components_listen_to_what_their_script_declares_and_to_nothing_else() -
     assert [
         said_of(path, line, f"{event} is not declared by {script or 'any script'}")
         for path, line, event, script in heard
-        if not script or event not in declared_in(ROOT / "components" / script)
+        if not script or event not in declared_in(path.parent / script)
     ] == []
     declared = {(script.name, event) for script in SCRIPTS for event in declared_in(script)}
     assert declared == {(Path(script).name, event) for _, _, event, script in heard}

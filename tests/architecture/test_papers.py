@@ -10,7 +10,7 @@ from mara import __version__
 from mara.settings import PREFIX, Settings, variable_of
 from tests.architecture.house import ROOT, said_of, tracked_files
 
-DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 SETTING_ROW = (f"| `{PREFIX}", "| `ANTHROPIC_")
 DECISION_SECTIONS = ["Status", "Context", "Decision", "Consequences"]
 MOST_BYTES_OF_A_TEXT = 2_000_000

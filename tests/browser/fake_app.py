@@ -4,9 +4,9 @@ import sys
 
 from nicegui import app
 
-from mara.runtime.latest import EngineState
-from pages.live import LOOK_INTERVAL_S
+from mara.runtime.published_state import EngineState
 from pages.server import serve
+from pages.serving.publisher import LOOK_INTERVAL_S
 from tests.ui.platform import FakePlatform
 
 TICK_S = 1.0

@@ -17,16 +17,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from playwright.sync_api import Browser, Page, expect
 
-from mara.api.secrets import hash_of
+from mara.api.security.credentials import hash_of
 from mara.bootstrap import people_of
 from mara.settings import Settings
-from mara.store.people import Person, Visit
+from mara.store.access.users import AccessEvent, User
 from tests.browser.conftest import ARTIFACTS, END_TIMEOUT_S, ROOT, SEEN_THE_TOUR, environment, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PASSWORD = "correct horse battery"
-BY = Visit(at_epoch_s=0, actor="test", address="", action="prepared")
+BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")
 SESSION_CHECK_MS = 40_000
 """Longest until an open page learns that its session is over, on a busy machine."""
 
@@ -74,7 +74,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
     people = people_of(Settings(database_url=f"sqlite:///{folder / 'mara.db'}"))
     for name, role in (("ada", "operator"), ("vic", "viewer")):
-        people.add(Person(name=name, role=role), hash_of(PASSWORD), by=BY)
+        people.add(User(name=name, role=role), hash_of(PASSWORD), by=BY)
     people.close()
     chain, secret = certified(folder)
     port = free_port()

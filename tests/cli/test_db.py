@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written_is_named(here: Path, folder: str) -> No
 
 def test_a_database_that_may_only_be_read_is_not_gone_on_with(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Who runs the tests may be root, whom no permission stops: the answer of the system is made up.
-    monkeypatch.setattr("mara.store.damage.os.access", lambda *_, **__: False)
+    monkeypatch.setattr("mara.store.backends.integrity.os.access", lambda *_, **__: False)
     before = database.read_bytes()
     outcome = ran("simulate", "--ticks", 1)
     assert outcome.exit_code == 4

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
-from mara.store.table_file import harmless
+from mara.store.read.table_file import harmless
 from tests.cli.console import everything_in, ran
 from tests.cli.databases import STORED_TICKS, TABLES
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mara.errors import PlanTimeout
-from mara.optimizers import answer
-from mara.optimizers.lp_model import model_of
-from mara.optimizers.lp_solve import solve
+from mara.optimizers import problem_answer
+from mara.optimizers.lp.model import model_of
+from mara.optimizers.lp.solve import solve
 from mara.optimizers.problem_file import problem_of
 from tests.cli.console import ran
 
@@ -171,7 +171,7 @@ def test_when_the_solver_fails_rules_answer_and_the_reason_is_told(here: Path, m
     def late(*_: object, **__: object) -> None:
         raise PlanTimeout("no optimum within 1 s")
 
-    monkeypatch.setattr(answer, "solve", late)
+    monkeypatch.setattr(problem_answer, "solve", late)
     file = here / "problem.json"
     file.write_text(json.dumps(BY_HAND), encoding="utf-8")
     outcome = ran("plan", "--problem", str(file), "--json")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.store.lock import WriterLock
+from mara.store.files.lock import WriterLock
 from tests.cli.console import everything_in, ran
 from tests.cli.databases import STORED_TICKS
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mara.api.secrets import TOKEN_PREFIX, digest_of, is_right
+from mara.api.security.credentials import TOKEN_PREFIX, digest_of, is_right
 from mara.cli.commands import app
-from mara.store.people import People, Person, Session, Token, Visit
-from mara.store.upkeep import check
+from mara.store.access.users import AccessEvent, Session, Token, User, UserStore
+from mara.store.maintenance import check
 
-BY = Visit(at_epoch_s=0, actor="test", address="", action="prepared")
+BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")
 PASSWORD = "correct horse battery\n"
 
 
@@ -31,7 +31,7 @@ def test_a_user_is_made_listed_and_removed_and_the_log_tells_it(url: str) -> Non
     assert said("add", "ada", "--role", "operator", stdin=PASSWORD) == (0, "ada may log in as operator\n")
     assert said("list") == (0, "ada  operator\n")
     assert said("remove", "ada")[0] == 0
-    people = People.open(url)
+    people = UserStore.open(url)
     assert [visit.action for visit in people.visits()] == ["removed ada", "added operator ada"]
     people.close()
     assert check(url).is_sound
@@ -43,7 +43,7 @@ def test_a_token_is_printed_once_and_only_its_digest_is_kept(url: str, tmp_path:
     token = text.strip()
     assert code == 0
     assert token.startswith(TOKEN_PREFIX)
-    people = People.open(url)
+    people = UserStore.open(url)
     bearer = people.bearer(Token, digest_of(token), 0)
     people.close()
     assert bearer is not None
@@ -78,7 +78,7 @@ def test_a_token_is_never_more_than_its_user(url: str) -> None:
 def test_a_changed_line_of_the_access_log_is_found(url: str) -> None:
     said("add", "ada", stdin=PASSWORD)
     said("add", "bob", stdin=PASSWORD)
-    people = People.open(url)
+    people = UserStore.open(url)
     with people._engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER access_log_no_update")
         connection.exec_driver_sql("UPDATE access_log SET action = 'nothing' WHERE number = 0")
@@ -91,15 +91,15 @@ def test_a_changed_line_of_the_access_log_is_found(url: str) -> None:
 
 def good(url: str, secret: str, kind: type[Token] | type[Session] = Token) -> str:
     """The role that a token or session is good for; empty where it is good for nothing."""
-    people = People.open(url)
+    people = UserStore.open(url)
     bearer = people.bearer(kind, digest_of(secret), 0)
     people.close()
     return "" if bearer is None else bearer.role
 
 
 def session(url: str, name: str, role: str) -> str:
-    people = People.open(url)
-    people.issue(Session, digest_of("s"), Person(name=name, role=role), until=10**10, by=BY)
+    people = UserStore.open(url)
+    people.issue(Session, digest_of("s"), User(name=name, role=role), until=10**10, by=BY)
     people.close()
     return "s"
 
@@ -108,7 +108,7 @@ def test_another_password_ends_the_sessions_and_lets_in(url: str) -> None:
     said("add", "ada", "--role", "operator", stdin=PASSWORD)
     token, cookie = said("token", "ada")[1].strip(), session(url, "ada", "operator")
     assert said("password", "ada", stdin="another battery staple\n")[0] == 0
-    people = People.open(url)
+    people = UserStore.open(url)
     found = people.credentials("ada")
     assert found is not None
     assert is_right("another battery staple", found[1])
@@ -126,7 +126,7 @@ def test_a_lower_role_ends_the_sessions_and_the_tokens_that_are_for_more(url: st
     assert said("list")[1] == "ada  operator\n"
     assert [good(url, one) for one in tokens.values()] == ["viewer", "operator", ""]
     assert good(url, cookie, Session) == ""
-    people = People.open(url)
+    people = UserStore.open(url)
     assert people.visits(1)[0].action == "made ada operator"
     people.close()
     assert check(url).is_sound
@@ -143,7 +143,7 @@ def test_a_token_is_listed_by_an_id_and_revoked_by_it(url: str) -> None:
     named = next(line.split()[0] for line in said("token", "list", "ada")[1].splitlines() if "trade" in line)
     assert said("token", "revoke", named)[0] == 0
     assert (good(url, first), good(url, second), good(url, other)) == ("", "viewer", "viewer")
-    people = People.open(url)
+    people = UserStore.open(url)
     assert people.visits(1)[0].action == f"revoked token {named} of ada"
     people.close()
     code, text = said("token", "revoke", named)

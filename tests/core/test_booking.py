@@ -4,9 +4,9 @@ from mara.core.booking import COMMITTED_SHARE, list_rate_usd_per_mwh
 from mara.core.commands import Book, Command, Outage, Restore
 from mara.core.contract import UNPLACED, Tier
 from mara.core.step import advance
-from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, request, step, world
+from tests.builders import EAST, NORTH, WEST, config, contract, fleet, observation, request, step, world
 
-OF = charter()
+OF = config()
 
 
 def test_an_arrival_at_list_price_is_live_from_the_next_tick_for_its_duration() -> None:
@@ -61,7 +61,7 @@ def test_what_no_site_can_hold_is_refused_with_the_largest_that_would_fit() -> N
 
 
 def test_racks_that_the_grid_cannot_feed_hold_nothing() -> None:
-    of = charter(fleet(limit_mw=[4.0, 4.0, 4.0]))
+    of = config(fleet(limit_mw=[4.0, 4.0, 4.0]))
     done = advance(world(of), observation(of, arrivals=(request("a", power_mw=5.0),)), step(of), of)
     assert [r.reason for r in done.refused] == ["no site can hold 5.0 MW: the largest has 4.0 MW of racks"]
 

@@ -19,7 +19,7 @@ from mara.core.contract import (
     window_of,
 )
 from mara.core.timegrid import TimeGrid
-from tests.builders import charter, contract, world
+from tests.builders import config, contract, world
 
 DAY = 288
 HOURLY = TimeGrid(start=datetime(2025, 7, 1, tzinfo=UTC), tick_minutes=60)
@@ -132,7 +132,7 @@ def test_list_prices_are_multiples_of_the_base_rate() -> None:
 
 
 def test_excluded_ticks_shrink_the_window_and_its_budget() -> None:
-    of = charter()
+    of = config()
     state = world(of, (contract("c", Tier.STANDARD, ticks=DAY),))
     assert budgets_of(state.book, state.accounts).tolist() == [14]
     excluded = replace(state.accounts, excluded_ticks=np.array([188]))

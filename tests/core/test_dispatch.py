@@ -6,14 +6,14 @@ import pytest
 from mara.core.contract import Tier
 from mara.core.dispatch import dispatch
 from mara.core.step import advance
-from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, step, world
+from tests.builders import EAST, NORTH, WEST, config, contract, fleet, observation, step, world
 
 ALL = 1e6
 AIR, HYDRO, IMMERSION = 0, 1, 2
 
 
 def test_a_plan_within_all_limits_runs_as_it_is() -> None:
-    of = charter()
+    of = config()
     plan = step(of, miners=[[5.0, 0.0, 4.0], [0.0, 5.0, 1.0], [3.0, 0.0, 0.0]], merchant=0.5, reserve=2.0)
     allocation = dispatch(plan, world(of), observation(of, demand=1e12), of)
     assert allocation.miners_mw.tolist() == plan.miners_mw.tolist()
@@ -25,7 +25,7 @@ def test_a_plan_within_all_limits_runs_as_it_is() -> None:
 
 
 def test_a_site_over_its_grid_limit_sheds_its_least_valuable_megawatts_first() -> None:
-    of = charter(fleet(limit_mw=[11.0, 100.0, 100.0]))
+    of = config(fleet(limit_mw=[11.0, 100.0, 100.0]))
     plan = step(of, miners=[[7.0, 0.0, 4.05], [0.0] * 3, [0.0] * 3], merchant=[[[1.0, 1.0]] + [[0.0, 0.0]] * 2] * 3)
     allocation = dispatch(plan, world(of), observation(of, demand=1e12), of)
     kept_site_mw = 4.05 * 1.03 + 6.0 * 1.06
@@ -37,7 +37,7 @@ def test_a_site_over_its_grid_limit_sheds_its_least_valuable_megawatts_first() -
 
 
 def test_cheap_tokens_go_before_dear_hashes() -> None:
-    of = charter(fleet(limit_mw=[8.0, 100.0, 100.0]))
+    of = config(fleet(limit_mw=[8.0, 100.0, 100.0]))
     plan = step(of, miners=[[5.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3], merchant=[[[1.0, 0.0]] + [[0.0, 0.0]] * 2] * 3)
     # At 0.01 USD a million tokens a GPU megawatt-hour earns 43 USD, at 39 from afar; mining 131.
     seen = observation(of, demand=1e12, token_price=0.01)
@@ -48,7 +48,7 @@ def test_cheap_tokens_go_before_dear_hashes() -> None:
 
 
 def test_value_counts_per_site_megawatt_hour_cooling_included() -> None:
-    of = charter(fleet(limit_mw=[100.0, 100.0, 5.0]))
+    of = config(fleet(limit_mw=[100.0, 100.0, 5.0]))
     merchant = np.zeros((3, 3, 2))
     merchant[2, EAST, 0] = 2.0
     plan = step(of, miners=[[0.0] * 3, [0.0] * 3, [3.0, 0.0, 0.0]], merchant=merchant)
@@ -59,7 +59,7 @@ def test_value_counts_per_site_megawatt_hour_cooling_included() -> None:
 
 
 def test_spot_gives_way_to_what_earns_more_and_the_change_is_recorded() -> None:
-    of = charter(fleet(limit_mw=[10.0, 100.0, 100.0]))
+    of = config(fleet(limit_mw=[10.0, 100.0, 100.0]))
     state = world(of, (contract("spot", Tier.SPOT, 2.0), contract("std", Tier.STANDARD, 2.0)), at=[WEST, WEST])
     plan = step(of, miners=[[6.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3], contracts=[[0, 2, 0, 2]] + [[0] * 4] * 2)
     allocation = dispatch(plan, state, observation(of), of)
@@ -69,7 +69,7 @@ def test_spot_gives_way_to_what_earns_more_and_the_change_is_recorded() -> None:
 
 
 def test_merchant_inference_stops_at_the_demand_of_its_region() -> None:
-    of = charter()
+    of = config()
     plan = step(of, merchant=1.0)
     # Each region is planned 3 MW of GPU and 3 MW of ASIC: 34.56e9 tokens an hour.
     allocation = dispatch(plan, world(of), observation(of, demand=[34.56e9, 17.28e9, 0.0]), of)
@@ -80,7 +80,7 @@ def test_merchant_inference_stops_at_the_demand_of_its_region() -> None:
 
 
 def test_merchant_inference_takes_only_the_racks_that_contracts_leave() -> None:
-    of = charter()
+    of = config()
     state = world(of, (contract("c", Tier.STANDARD, 7.0),), at=[WEST])
     plan = step(of, merchant=[[[2.0, 0.0]] + [[0.0, 0.0]] * 2] * 3, contracts=[[0, 7, 0, 0]] + [[0] * 4] * 2)
     allocation = dispatch(plan, state, observation(of, demand=1e12), of)
@@ -89,14 +89,14 @@ def test_merchant_inference_takes_only_the_racks_that_contracts_leave() -> None:
 
 
 def test_a_hot_site_runs_what_heat_leaves_of_its_miners() -> None:
-    of = charter()
+    of = config()
     allocation = dispatch(step(of, miners=ALL), world(of), observation(of, dry=[40.0, 15.0, 48.0]), of)
     assert allocation.miners_mw[WEST].tolist() == pytest.approx([7.0 * 0.95, 0.0, 4.05])
     assert allocation.miners_mw[EAST].tolist() == pytest.approx([0.0, 2.68, 0.0])
 
 
 def test_a_miner_stays_off_for_two_ticks_of_five_minutes() -> None:
-    of = charter()
+    of = config()
     state = world(of, miners=[[7.0, 0.0, 4.05], [0.0] * 3, [0.0] * 3])
     off, on = step(of), step(of, miners=[[7.0, 0.0, 4.05], [0.0] * 3, [0.0] * 3])
     ran = []
@@ -111,7 +111,7 @@ def test_a_miner_stays_off_for_two_ticks_of_five_minutes() -> None:
 
 
 def test_a_miner_that_was_off_for_an_hour_may_run_the_next() -> None:
-    of = charter(tick_minutes=60)
+    of = config(tick_minutes=60)
     state = world(of, miners=[[7.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3])
     off = advance(state, observation(of), step(of), of)
     on = advance(off.world, observation(of, 1), step(of, miners=[[7.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3]), of)
@@ -120,7 +120,7 @@ def test_a_miner_that_was_off_for_an_hour_may_run_the_next() -> None:
 
 
 def test_an_outage_stops_everything_at_its_site_and_nothing_elsewhere() -> None:
-    of = charter()
+    of = config()
     plan = step(of, miners=ALL, merchant=1.0)
     allocation = dispatch(plan, world(of), observation(of, up=[0.0, 1.0, 1.0], demand=1e12), of)
     assert allocation.site_power_mw[WEST] == 0.0
@@ -128,7 +128,7 @@ def test_an_outage_stops_everything_at_its_site_and_nothing_elsewhere() -> None:
 
 
 def test_a_hedge_is_topped_up_or_sold_back() -> None:
-    of = charter(fleet(hedge_mw=[5.0, 5.0, 0.0]))
+    of = config(fleet(hedge_mw=[5.0, 5.0, 0.0]))
     plan = step(of, miners=[[0.0, 0.0, 4.0], [0.0, 5.0, 4.0], [2.0, 0.0, 0.0]])
     allocation = dispatch(plan, world(of), observation(of), of)
     power = [4 * 1.03, 5 * 1.08 + 4 * 1.03, 2 * 1.06]
@@ -138,7 +138,7 @@ def test_a_hedge_is_topped_up_or_sold_back() -> None:
 
 
 def test_a_reserve_is_no_more_than_the_racks_that_premium_and_standard_leave() -> None:
-    of = charter(fleet(limit_mw=[100.0, 5.3, 100.0]))
+    of = config(fleet(limit_mw=[100.0, 5.3, 100.0]))
     state = world(of, (contract("p", Tier.PREMIUM, 3.0), contract("f", Tier.FLEXIBLE, 2.0)), at=[WEST, WEST])
     plan = step(of, contracts=[[3, 0, 2, 0]] + [[0] * 4] * 2, reserve=[100.0, 100.0, 1.0])
     # North is immersed: 5.3 MW at PUE 1.03.

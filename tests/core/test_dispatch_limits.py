@@ -11,8 +11,8 @@ from mara.core.contract import UNPLACED, Tier
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep
-from mara.core.world import Charter, Observation, World, conditions_of
-from tests.builders import charter, contract, fleet, observation, world
+from mara.core.world import Observation, RunConfig, World, conditions_of
+from tests.builders import config, contract, fleet, observation, world
 
 SLACK_MW = 1e-4
 """Whole contracts are placed with a watt of tolerance each; a dozen of them are a dozen watts."""
@@ -20,7 +20,7 @@ SLACK_MW = 1e-4
 
 @dataclass(frozen=True)
 class Scene:
-    of: Charter
+    of: RunConfig
     state: World
     seen: Observation
     plan: PlanStep
@@ -30,7 +30,7 @@ def scene_of(seed: int, power_of_ten: float) -> Scene:
     """A random state, a random tick and a plan of any size that has nothing to do with either."""
     draw = np.random.default_rng(seed)
     own = fleet(limit_mw=draw.choice([0.0, 3.0, 8.0, 15.0, 100.0], 3), hedge_mw=0.0)
-    of = charter(own, tick_minutes=int(draw.choice([5, 60])))
+    of = config(own, tick_minutes=int(draw.choice([5, 60])))
     count = int(draw.integers(0, 9))
     contracts = tuple(
         contract(f"c{i}", Tier(int(draw.integers(4))), float(draw.choice([0.2, 1.0, 2.5, 4.0, 12.0])))

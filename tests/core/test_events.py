@@ -9,9 +9,9 @@ from mara.core.contract import Tier
 from mara.core.events import Event, events_of, worth_showing
 from mara.core.step import Step, advance
 from mara.core.world import Observation, World
-from tests.builders import EAST, NORTH, WEST, charter, contract, observation, request, step, world
+from tests.builders import EAST, NORTH, WEST, config, contract, observation, request, step, world
 
-OF = charter()
+OF = config()
 
 
 def told(state: World, seen: Observation, contracts: ArrayLike = 0.0, miners: ArrayLike = 0.0) -> list[str]:

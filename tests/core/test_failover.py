@@ -14,12 +14,12 @@ from mara.core.dispatch import Allocation, dispatch
 from mara.core.events import events_of
 from mara.core.step import advance
 from mara.core.world import World
-from mara.optimizers.lp import Lp
-from mara.optimizers.rules import Rules
-from tests.builders import EAST, NORTH, WEST, charter, contract, observation, problem, step, wide, world
+from mara.optimizers.lp.optimizer import Lp
+from mara.optimizers.rules.rules import Rules
+from tests.builders import EAST, NORTH, WEST, config, contract, observation, problem, step, wide, world
 from tests.premium_packing import avoidable_misses
 
-OF = charter()
+OF = config()
 TOKENS_AT_EAST = np.array([[[0.0, 0.0], [0.0, 0.0], [0.5, 0.5]]] * 3)
 """Half a megawatt on either kind of racks for each region."""
 

@@ -10,15 +10,15 @@ from mara.core.contract import UNPLACED, Tier
 from mara.core.finance import EnergyLine, Line, Settlement
 from mara.core.market import Terms
 from mara.core.step import advance
-from mara.core.world import Charter, ClosedWindow, Observation, World
-from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, step, world
+from mara.core.world import ClosedWindow, Observation, RunConfig, World
+from tests.builders import EAST, NORTH, WEST, config, contract, fleet, observation, step, world
 
 MINE_WEST = [[6.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3]
 USD = 1_000_000
 
 
 def settled(
-    of: Charter,
+    of: RunConfig,
     seen: Observation,
     state: World | None = None,
     miners: ArrayLike = 0.0,
@@ -30,7 +30,7 @@ def settled(
 
 
 def test_an_hour_of_mining_earns_its_hashes_less_power_and_carbon() -> None:
-    of = charter(tick_minutes=60)
+    of = config(tick_minutes=60)
     money = settled(of, observation(of, price=80.0, carbon=400.0), miners=MINE_WEST)
     west = money.lines_micro_usd[WEST]
     assert west[Line.MINING] == round(6 * 55 / (0.024 * 17.5) * USD)
@@ -43,7 +43,7 @@ def test_an_hour_of_mining_earns_its_hashes_less_power_and_carbon() -> None:
 
 
 def test_five_minutes_earn_a_twelfth_of_an_hour() -> None:
-    hour, five = charter(tick_minutes=60), charter()
+    hour, five = config(tick_minutes=60), config()
     whole = settled(hour, observation(hour), miners=MINE_WEST).lines_micro_usd
     part = settled(five, observation(five), miners=MINE_WEST).lines_micro_usd
     assert np.abs(part * 12 - whole).max() <= 6
@@ -66,7 +66,7 @@ def closed_window(site: int, credit_micro_usd: int, tier: Tier = Tier.STANDARD) 
 
 @pytest.mark.parametrize("credit", [1, 2, 100, 1_000_003, 987_654_321_987])
 def test_the_credit_of_a_contract_that_never_ran_is_borne_by_all_sites_to_the_micro_dollar(credit: int) -> None:
-    of = charter(tick_minutes=60)
+    of = config(tick_minutes=60)
     state = replace(world(of), closed=(closed_window(UNPLACED, credit), closed_window(EAST, 7, Tier.PREMIUM)))
     lines = settled(of, observation(of), state).lines_micro_usd
     borne = -lines[:, Line.CREDIT_STANDARD]
@@ -77,13 +77,13 @@ def test_the_credit_of_a_contract_that_never_ran_is_borne_by_all_sites_to_the_mi
 
 
 def test_negative_prices_pay() -> None:
-    of = charter(tick_minutes=60)
+    of = config(tick_minutes=60)
     money = settled(of, observation(of, price=-30.0), miners=MINE_WEST)
     assert money.lines_micro_usd[WEST, Line.ENERGY] == round(6 * 1.06 * 30 * USD)
 
 
 def test_carbon_without_a_price_costs_nothing_and_is_reported() -> None:
-    of = charter(tick_minutes=60, terms=Terms(carbon_price_usd_per_t=0.0))
+    of = config(tick_minutes=60, terms=Terms(carbon_price_usd_per_t=0.0))
     money = settled(of, observation(of, carbon=400.0), miners=MINE_WEST)
     assert not money.lines_micro_usd[:, Line.CARBON].any()
     assert money.emissions_g[WEST] == 2_544_000
@@ -93,7 +93,7 @@ def test_carbon_without_a_price_costs_nothing_and_is_reported() -> None:
 def test_the_hedge_is_paid_whether_used_or_not_and_its_rest_is_sold_at_five_percent_less(
     price: float, sellback: float
 ) -> None:
-    of = charter(fleet(hedge_mw=[10.0, 0.0, 4.0], hedge_price=[40.0, 0.0, 60.0]), tick_minutes=60)
+    of = config(fleet(hedge_mw=[10.0, 0.0, 4.0], hedge_price=[40.0, 0.0, 60.0]), tick_minutes=60)
     money = settled(of, observation(of, price=price), miners=MINE_WEST).lines_micro_usd
     assert money[:, Line.HEDGE].tolist() == [-400 * USD, 0, -240 * USD]
     assert money[WEST, Line.SELLBACK] == round((10 - 6.36) * sellback * USD)
@@ -102,7 +102,7 @@ def test_the_hedge_is_paid_whether_used_or_not_and_its_rest_is_sold_at_five_perc
 
 
 def test_beyond_the_hedge_power_is_bought_at_the_price() -> None:
-    of = charter(fleet(hedge_mw=[5.0, 0.0, 0.0], hedge_price=40.0), tick_minutes=60)
+    of = config(fleet(hedge_mw=[5.0, 0.0, 0.0], hedge_price=40.0), tick_minutes=60)
     money = settled(of, observation(of, price=90.0, carbon=100.0), miners=MINE_WEST)
     assert money.lines_micro_usd[WEST, Line.ENERGY] == -round(1.36 * 90 * USD)
     assert not money.lines_micro_usd[:, Line.SELLBACK].any()
@@ -112,7 +112,7 @@ def test_beyond_the_hedge_power_is_bought_at_the_price() -> None:
 
 def test_restarts_and_moves_are_paid_per_change_and_not_per_hour() -> None:
     for tick_minutes in (5, 60):
-        of = charter(tick_minutes=tick_minutes)
+        of = config(tick_minutes=tick_minutes)
         tiers = (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE, Tier.SPOT)
         state = world(
             of,
@@ -127,12 +127,12 @@ def test_restarts_and_moves_are_paid_per_change_and_not_per_hour() -> None:
 
 
 def test_who_goes_on_running_pays_no_restart() -> None:
-    of = charter()
+    of = config()
     assert not settled(of, observation(of), miners=MINE_WEST).lines_micro_usd[:, Line.RESTART].any()
 
 
 def test_merchant_tokens_earn_their_value_net_of_remote_serving() -> None:
-    of = charter(tick_minutes=60)
+    of = config(tick_minutes=60)
     merchant = np.zeros((3, 3, 2))
     merchant[0, WEST, 0], merchant[1, WEST, 1] = 2.0, 1.0
     money = settled(of, observation(of, demand=1e12, multiplier=[1.5, 0.8, 1.0]), merchant=merchant)
@@ -140,7 +140,7 @@ def test_merchant_tokens_earn_their_value_net_of_remote_serving() -> None:
 
 
 def test_contracts_are_billed_where_they_run() -> None:
-    of = charter(tick_minutes=60)
+    of = config(tick_minutes=60)
     state = world(of, tuple(contract(t.name, t, 2.0) for t in Tier), at=[WEST, WEST, NORTH, NORTH])
     money = settled(of, observation(of), state, contracts=[[2, 2, 0, 0], [0, 0, 2, 2], [0] * 4]).lines_micro_usd
     assert money[:, Line.CONTRACT_PREMIUM : Line.SELLBACK].tolist() == [
@@ -151,7 +151,7 @@ def test_contracts_are_billed_where_they_run() -> None:
 
 
 def test_every_watt_hour_has_a_place() -> None:
-    of = charter(fleet(hedge_mw=[10.0, 0.0, 0.0]), tick_minutes=60)
+    of = config(fleet(hedge_mw=[10.0, 0.0, 0.0]), tick_minutes=60)
     state = world(of, (contract("c", Tier.STANDARD, 2.0),), at=[NORTH], miners=MINE_WEST)
     merchant = np.zeros((3, 3, 2))
     merchant[2, EAST, 0] = 1.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mara.core.arrays import floats, ints
 from mara.core.fleet import distribute, site_index
 from mara.errors import CommandError
-from tests.builders import charter, fleet, site
+from tests.builders import config, fleet, site
 
 
 def test_nameplate_is_units_times_unit_power() -> None:
@@ -71,7 +71,7 @@ def test_arrays_are_copies_that_nobody_can_write_to() -> None:
     kept = floats(source, (2,), "kept")
     source[0] = 9.0
     assert kept.tolist() == [1.0, 2.0]
-    for array in (kept, ints([1, 2], (2,), "n"), fleet().nameplate_mw, charter().fleet.grid_limit_mw):
+    for array in (kept, ints([1, 2], (2,), "n"), fleet().nameplate_mw, config().fleet.grid_limit_mw):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 5
 

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from mara.core.contract import Tier
 from mara.core.finance import energy_cost_micro_usd, gains_of
 from mara.core.step import Step, advance
-from mara.core.world import Charter, Gains, Observation, conditions_of
-from tests.builders import EAST, NORTH, WEST, charter, contract, observation, step, world
+from mara.core.world import Gains, Observation, RunConfig, conditions_of
+from tests.builders import EAST, NORTH, WEST, config, contract, observation, step, world
 
 SPREAD = ((WEST, 2.0), (NORTH, 2.0), (EAST, 1.0))
 """Five megawatts as the racks are: 10, 10 and 5 MW."""
 
 
-def served(of: Charter, seen: Observation, loads: tuple[tuple[int, float], ...]) -> Step:
+def served(of: RunConfig, seen: Observation, loads: tuple[tuple[int, float], ...]) -> Step:
     contracts = tuple(contract(f"c{i}", Tier.STANDARD, mw) for i, (_, mw) in enumerate(loads))
     state = world(of, contracts, at=[at for at, _ in loads])
     wanted = np.zeros((3, 4))
@@ -24,7 +24,7 @@ def served(of: Charter, seen: Observation, loads: tuple[tuple[int, float], ...])
     return advance(state, seen, step(of, contracts=wanted), of)
 
 
-def ledger_difference(done: Step, of: Charter) -> int:
+def ledger_difference(done: Step, of: RunConfig) -> int:
     """The baseline's energy cost less the real one, each a ledger of its own [micro-USD]."""
     load = done.allocation.site_contracts_it_mw + done.allocation.site_merchant_it_mw
     racks = conditions_of(done.observation, of).racks_mw
@@ -37,18 +37,18 @@ def parts(gains: Gains) -> int:
 
 
 def test_a_plan_that_spreads_load_by_capacity_gains_exactly_nothing() -> None:
-    of = charter()
+    of = config()
     seen = observation(of, price=[20.0, 90.0, 140.0], dry=[38.0, 5.0, 31.0], carbon=[400.0, 30.0, 500.0])
     assert served(of, seen, SPREAD).gains == Gains()
 
 
 def test_without_load_nothing_is_gained() -> None:
-    of = charter()
+    of = config()
     assert served(of, observation(of, up=0.0), SPREAD).gains == Gains()
 
 
 def test_load_at_the_coolest_site_is_a_climate_gain() -> None:
-    of = charter(tick_minutes=60)
+    of = config(tick_minutes=60)
     # Same price everywhere: 5 MW moved to a PUE of 1.03 instead of 1.168, 1.03 and 1.3445 as 2:2:1.
     seen = observation(of, price=100.0, dry=[30.0, 10.0, 30.0], carbon=[0.0, 0.0, 0.0])
     gains = served(of, seen, ((NORTH, 5.0),)).gains
@@ -58,7 +58,7 @@ def test_load_at_the_coolest_site_is_a_climate_gain() -> None:
 
 
 def test_load_where_it_is_night_and_cheap_is_a_time_zone_gain() -> None:
-    of = charter(tick_minutes=60)
+    of = config(tick_minutes=60)
     seen = observation(of, price=[200.0, 50.0, 100.0], dry=[10.0, 10.0, 10.0], carbon=[300.0, 30.0, 500.0])
     done = served(of, seen, ((NORTH, 5.0),))
     pue = np.array([1.06, 1.03, 1.08 + 1 / 9])
@@ -71,7 +71,7 @@ def test_load_where_it_is_night_and_cheap_is_a_time_zone_gain() -> None:
 
 
 def test_load_at_the_dearest_and_hottest_site_is_shown_as_a_loss() -> None:
-    of = charter()
+    of = config()
     seen = observation(of, price=[300.0, 40.0, 80.0], dry=[40.0, 10.0, 25.0], carbon=[500.0, 30.0, 400.0])
     gains = served(of, seen, ((WEST, 5.0),)).gains
     assert gains.climate_micro_usd < 0
@@ -80,7 +80,7 @@ def test_load_at_the_dearest_and_hottest_site_is_shown_as_a_loss() -> None:
 
 
 def test_gains_are_added_up_over_ticks() -> None:
-    of = charter()
+    of = config()
     first = served(of, observation(of, price=[20.0, 90.0, 140.0]), ((WEST, 5.0),))
     second = advance(first.world, observation(of, 1, price=[120.0, 9.0, 40.0]), first.plan, of)
     for name in Gains.__dataclass_fields__:
@@ -98,7 +98,7 @@ def test_gains_are_added_up_over_ticks() -> None:
 def test_climate_time_zone_and_interaction_are_the_whole_difference_of_two_ledgers(
     price: list[float], dry: list[float], load: list[float], up: list[float], tick_minutes: int
 ) -> None:
-    of = charter(tick_minutes=tick_minutes)
+    of = config(tick_minutes=tick_minutes)
     seen = observation(of, price=price, dry=dry, wet=[10.0, 20.0, 5.0], up=up)
     done = served(of, seen, tuple(enumerate(load)))
     assert gains_of(done.allocation, done.observation, of) == done.gains

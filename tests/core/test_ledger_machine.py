@@ -10,8 +10,8 @@ from mara.core.contract import Tier, budgets_of, credit_micro_usd
 from mara.core.finance import LINE_COUNT, EnergyLine
 from mara.core.step import Step, advance
 from mara.core.units import WH_PER_MWH
-from mara.core.world import Charter, World
-from tests.builders import charter, contract, fleet, observation, request, step, world
+from mara.core.world import RunConfig, World
+from tests.builders import config, contract, fleet, observation, request, step, world
 from tests.sameness import differences
 
 SITES = ("west", "north", "east")
@@ -21,12 +21,12 @@ TIERS = st.sampled_from(list(Tier))
 class LedgerMachine(RuleBasedStateMachine):
     """Price shocks, heat, outages, bookings, cancels and absurd plans between ticks; each tick's books are checked."""
 
-    of: Charter
+    of: RunConfig
     state: World
 
     @initialize(tick_minutes=st.sampled_from([5, 60]), hedge_mw=st.sampled_from([0.0, 4.0]))
     def begin(self, tick_minutes: int, hedge_mw: float) -> None:
-        self.of = charter(
+        self.of = config(
             fleet(limit_mw=[9.0, 12.0, 6.0], hedge_mw=hedge_mw, hedge_price=45.0), tick_minutes=tick_minutes
         )
         own = tuple(contract(f"c{i}", Tier(i % 4), 1.0 + i / 4, ticks=6 + 3 * i) for i in range(6))

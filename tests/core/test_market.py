@@ -16,7 +16,7 @@ from mara.core.market import (
     token_demand_per_h,
 )
 from mara.core.world import conditions_of
-from tests.builders import MACHINES, charter, fleet, observation
+from tests.builders import MACHINES, config, fleet, observation
 
 
 def test_at_55_usd_a_17_5_joule_miner_earns_130_95_usd_per_mwh() -> None:
@@ -129,7 +129,7 @@ def test_the_fleets_token_capacity_is_that_of_its_racks() -> None:
 
 
 def test_the_break_even_price_counts_pue_and_carbon() -> None:
-    of = charter()
+    of = config()
     # 30 C: air miners at PUE 1.168; 400 g/kWh at 50 USD/t is 20 USD/MWh.
     conditions = conditions_of(observation(of, price=90.0, carbon=400.0, dry=30.0), of)
     break_even = 130.952381 / 1.168 - 20.0

@@ -10,9 +10,9 @@ from mara.core.dispatch import Allocation, dispatch
 from mara.core.placement import place
 from mara.core.step import advance
 from mara.core.world import World
-from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, step, wide, world
+from tests.builders import EAST, NORTH, WEST, config, contract, fleet, observation, step, wide, world
 
-OF = charter()
+OF = config()
 NOBODY = [[0.0] * 4] * 3
 
 
@@ -135,7 +135,7 @@ def test_a_plan_that_keeps_contracts_at_a_dead_site_does_not_keep_them_off_for_e
 
 
 def test_heat_that_takes_grid_power_moves_contracts_at_once_for_nothing_has_failed() -> None:
-    of = charter(fleet(limit_mw=[8.0, 100.0, 100.0]))
+    of = config(fleet(limit_mw=[8.0, 100.0, 100.0]))
     state = world(of, (contract("a", Tier.STANDARD, 4.0), contract("b", Tier.STANDARD, 3.0)), at=[WEST, WEST])
     plan = step(of, contracts=[[0, 7, 0, 0], [0] * 4, [0] * 4])
     # At 30 C the PUE is 1.168: 8 MW feed 6.8 MW of racks.

@@ -1,9 +1,9 @@
 """A plan in force: which step counts when."""
 
 from mara.core.plan import Plan
-from tests.builders import charter, step
+from tests.builders import config, step
 
-OF = charter()
+OF = config()
 
 
 def test_a_step_lasts_its_ticks_and_the_last_one_goes_on() -> None:

@@ -6,13 +6,13 @@ import numpy as np
 
 from mara.core.arrays import sealed
 from mara.core.claims import claims_of
-from mara.core.picture import snapshot_of
-from mara.core.plan import Claim, Plan, Provenance, Shadow
+from mara.core.plan import Claim, DualPrices, Plan, Provenance
 from mara.core.reasons import MAX_REASONS, headline_of, reasons_of
+from mara.core.snapshot_builder import snapshot_of
 from mara.core.step import Step, advance
-from tests.builders import EAST, NORTH, WEST, charter, observation, step, world
+from tests.builders import EAST, NORTH, WEST, config, observation, step, world
 
-OF = charter()
+OF = config()
 DONE: Step = advance(world(OF), observation(OF), step(OF), OF)
 
 
@@ -37,7 +37,7 @@ def plan_with(
     for table, given in ((capacity, racks or {}), (connection, grid or {})):
         for site, value in given.items():
             table[0, site] = value
-    shadow = Shadow(
+    shadow = DualPrices(
         site_power_usd_per_mwh=sealed(np.full((2, 3), 50.0) + connection),
         grid_usd_per_mwh=sealed(connection),
         capacity_usd_per_mwh=sealed(capacity),

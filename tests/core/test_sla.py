@@ -10,10 +10,10 @@ from mara.core.contract import Tier
 from mara.core.finance import Line
 from mara.core.sla import burn_rates
 from mara.core.step import Step, advance
-from mara.core.world import Charter, World
-from tests.builders import WEST, charter, contract, observation, step, world
+from mara.core.world import RunConfig, World
+from tests.builders import WEST, config, contract, observation, step, world
 
-OF = charter()
+OF = config()
 
 
 def serve(
@@ -21,7 +21,7 @@ def serve(
     ticks: int,
     down: frozenset[int] = frozenset(),
     orders: dict[int, tuple[Command, ...]] | None = None,
-    of: Charter = OF,
+    of: RunConfig = OF,
 ) -> list[Step]:
     """Every contract wanted at West, which is down in some ticks; East and North are down for good."""
     steps = []
@@ -84,7 +84,7 @@ def test_a_cancelled_contract_is_settled_as_if_it_had_ended() -> None:
 
 
 def test_each_month_of_a_long_contract_is_its_own_window() -> None:
-    of = charter(tick_minutes=60, start=datetime(2025, 7, 20, tzinfo=UTC))
+    of = config(tick_minutes=60, start=datetime(2025, 7, 20, tzinfo=UTC))
     own = contract("c", Tier.FLEXIBLE, 1.0, ticks=40 * 24, timezone="Europe/Berlin")
     july = 12 * 24 - 2
     steps = serve(world(of, (own,), at=[WEST]), 40 * 24 + 1, frozenset(range(100, 160)), of=of)

@@ -10,12 +10,12 @@ from mara.core.arrays import sealed
 from mara.core.commands import Book, Exclude, Outage
 from mara.core.contract import Tier
 from mara.core.step import advance
-from mara.core.world import Charter, World
-from tests.builders import NORTH, WEST, charter, contract, fleet, observation, request, step, world
+from mara.core.world import RunConfig, World
+from tests.builders import NORTH, WEST, config, contract, fleet, observation, request, step, world
 from tests.sameness import differences
 
 
-def busy(of: Charter) -> tuple[World, Any, Any, Any]:
+def busy(of: RunConfig) -> tuple[World, Any, Any, Any]:
     """A tick in which everything happens at once."""
     tiers = (
         contract("p", Tier.PREMIUM, 3.0),
@@ -52,7 +52,7 @@ def copy_of(value: Any) -> Any:
 
 
 def test_the_same_arguments_give_the_same_step_bit_for_bit() -> None:
-    of = charter(fleet(limit_mw=15.0, hedge_mw=3.0, hedge_price=50.0))
+    of = config(fleet(limit_mw=15.0, hedge_mw=3.0, hedge_price=50.0))
     state, seen, plan, orders = busy(of)
     once = advance(state, seen, plan, of, orders)
     again = advance(copy_of(state), copy_of(seen), copy_of(plan), replace(of), orders)
@@ -60,7 +60,7 @@ def test_the_same_arguments_give_the_same_step_bit_for_bit() -> None:
 
 
 def test_advancing_leaves_its_arguments_as_they_were() -> None:
-    of = charter(fleet(limit_mw=15.0, hedge_mw=3.0, hedge_price=50.0))
+    of = config(fleet(limit_mw=15.0, hedge_mw=3.0, hedge_price=50.0))
     state, seen, plan, orders = busy(of)
     before = [copy_of(state), copy_of(seen), copy_of(plan)]
     before[0] = replace(before[0], accounts=copy_of(state.accounts), book=copy_of(state.book))
@@ -69,7 +69,7 @@ def test_advancing_leaves_its_arguments_as_they_were() -> None:
 
 
 def test_nothing_in_a_step_can_be_written_to() -> None:
-    of = charter()
+    of = config()
     state, seen, plan, orders = busy(of)
     done = advance(state, seen, plan, of, orders)
     for record in (done.allocation, done.report, done.settlement, done.world, done.world.accounts, done.world.book):
@@ -80,13 +80,13 @@ def test_nothing_in_a_step_can_be_written_to() -> None:
 
 
 def test_an_observation_of_another_tick_is_a_fault_of_the_program() -> None:
-    of = charter()
+    of = config()
     with pytest.raises(AssertionError, match="observation of tick 3 for a world at 0"):
         advance(world(of), observation(of, 3), step(of), of)
 
 
 def test_cash_and_revenue_are_carried_on() -> None:
-    of = charter()
+    of = config()
     plan = step(of, miners=[[5.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3])
     first = advance(world(of), observation(of), plan, of)
     second = advance(first.world, observation(of, 1, price=400.0), plan, of)

@@ -9,9 +9,9 @@ import numpy as np
 from mara.core.fleet import WORKLOAD_COUNT, Cooling, Fleet, Site
 from mara.core.timegrid import TimeGrid
 from mara.core.units import SECONDS_PER_HOUR
-from mara.core.world import Charter
-from mara.feeds.fleet_file import read_fleet
-from mara.feeds.pool import DEFAULT_MACHINES
+from mara.core.world import RunConfig
+from mara.feeds.files.fleet_file import read_fleet
+from mara.feeds.files.pool import DEFAULT_MACHINES
 
 START = datetime(2025, 7, 1, tzinfo=UTC)
 HOURS_PER_YEAR = 8_766
@@ -22,8 +22,8 @@ def global_ten() -> Fleet:
     return read_fleet("global_ten")
 
 
-def charter_of(fleet: Fleet | None = None, tick_minutes: int = 5, start: datetime = START) -> Charter:
-    return Charter(fleet=fleet or global_ten(), grid=TimeGrid(start=start, tick_minutes=tick_minutes))
+def charter_of(fleet: Fleet | None = None, tick_minutes: int = 5, start: datetime = START) -> RunConfig:
+    return RunConfig(fleet=fleet or global_ten(), grid=TimeGrid(start=start, tick_minutes=tick_minutes))
 
 
 def site_of(timezone: str = "Europe/Berlin", price_zone: str = "DE-LU day-ahead") -> Site:

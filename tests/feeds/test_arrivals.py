@@ -8,8 +8,8 @@ import pytest
 from mara.core.contract import ContractRequest
 from mara.core.market import REGION_ZONE
 from mara.core.units import HOURS_PER_DAY
-from mara.feeds.arrivals import LIVE_AT_START_COUNT, ArrivalStream, full_lives_days, remaining_lives_days
-from mara.feeds.draws import Stream, generator
+from mara.feeds.synthetic.arrivals import LIVE_AT_START_COUNT, ArrivalStream, full_lives_days, remaining_lives_days
+from mara.feeds.synthetic.draws import RandomStream, generator
 from tests.feeds.synthetic_worlds import charter_of, global_ten
 
 DAY = 288
@@ -67,7 +67,7 @@ def test_the_run_begins_with_forty_five_contracts_in_the_middle_of_their_lives()
 
 
 def test_what_is_met_at_a_random_moment_lasts_as_renewal_theory_says() -> None:
-    chance = generator(1, Stream.FIRST_CONTRACTS, 0)
+    chance = generator(1, RandomStream.FIRST_CONTRACTS, 0)
     lives = full_lives_days(chance, 200_000)
     expected = (lives**2).mean() / (2.0 * lives.mean())
     assert remaining_lives_days(chance, 200_000).mean() == pytest.approx(expected, rel=0.02)

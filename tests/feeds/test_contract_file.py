@@ -8,7 +8,7 @@ import pytest
 from mara.core.contract import ContractRequest, Tier
 from mara.core.timegrid import TimeGrid
 from mara.errors import FeedInvalid
-from mara.feeds.contract_file import read_contracts, requests_by_tick
+from mara.feeds.files.contract_file import read_contracts, requests_by_tick
 
 HEADER = "contract_id,tier,power_mw,starts_at_utc,hours"
 HOURLY = TimeGrid(start=datetime(2023, 1, 1, tzinfo=UTC), tick_minutes=60)

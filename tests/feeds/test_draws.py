@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from mara.feeds.draws import Decay, Series, Stream, generator, normals
+from mara.feeds.synthetic.draws import Decay, RandomStream, Series, generator, normals
 
 SERIES = Series((Decay(half_life_rows=72.0, doublings=4, lag_rows=24), Decay(half_life_rows=3.0, doublings=5)))
 
 
 def test_an_address_always_draws_the_same_numbers_and_no_other_does() -> None:
     addresses = [
-        (7, Stream.WEATHER, 5, 0),
-        (8, Stream.WEATHER, 5, 0),
-        (7, Stream.OUTAGES, 5, 0),
-        (7, Stream.WEATHER, 6, 0),
-        (7, Stream.WEATHER, -6, 0),
-        (7, Stream.WEATHER, 5, 1),
-        (2**63 - 1, Stream.WEATHER, 5, 0),
+        (7, RandomStream.WEATHER, 5, 0),
+        (8, RandomStream.WEATHER, 5, 0),
+        (7, RandomStream.OUTAGES, 5, 0),
+        (7, RandomStream.WEATHER, 6, 0),
+        (7, RandomStream.WEATHER, -6, 0),
+        (7, RandomStream.WEATHER, 5, 1),
+        (2**63 - 1, RandomStream.WEATHER, 5, 0),
     ]
     once, again = ([generator(*address).random() for address in addresses] for _ in range(2))
     assert once == again
@@ -25,14 +25,14 @@ def test_an_address_always_draws_the_same_numbers_and_no_other_does() -> None:
 
 @pytest.mark.parametrize("first", [-700, -3, 0, 255, 256, 10_000])
 def test_a_span_of_a_series_is_a_part_of_every_longer_span(first: int) -> None:
-    longer = SERIES.drawn(7, Stream.PRICE_HOURS, first - 300, first + 300, 3)
-    span = SERIES.drawn(7, Stream.PRICE_HOURS, first, first + 40, 3)
+    longer = SERIES.drawn(7, RandomStream.PRICE_HOURS, first - 300, first + 300, 3)
+    span = SERIES.drawn(7, RandomStream.PRICE_HOURS, first, first + 40, 3)
     np.testing.assert_array_equal(span, longer[300:340])
 
 
 def test_innovations_do_not_depend_on_the_span_either() -> None:
-    longer = normals(1, Stream.WEATHER, -1_000, 1_000, 2)
-    np.testing.assert_array_equal(normals(1, Stream.WEATHER, -10, 10, 2), longer[990:1_010])
+    longer = normals(1, RandomStream.WEATHER, -1_000, 1_000, 2)
+    np.testing.assert_array_equal(normals(1, RandomStream.WEATHER, -10, 10, 2), longer[990:1_010])
 
 
 def test_doubling_gives_the_geometric_weights() -> None:
@@ -43,7 +43,7 @@ def test_doubling_gives_the_geometric_weights() -> None:
 
 
 def test_a_series_has_unit_variance_and_the_autocorrelation_of_its_kernel() -> None:
-    drawn = SERIES.drawn(3, Stream.PRICE_HOURS, 0, 20_000, 40)
+    drawn = SERIES.drawn(3, RandomStream.PRICE_HOURS, 0, 20_000, 40)
     assert drawn.mean() == pytest.approx(0.0, abs=0.02)
     assert drawn.var() == pytest.approx(1.0, abs=0.02)
     kernel = SERIES.kernel

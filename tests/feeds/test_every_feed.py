@@ -9,13 +9,13 @@ import pytest
 
 from mara.core.market import REGION_COUNT
 from mara.core.units import HOURS_PER_DAY
-from mara.core.world import Charter, Forecast, Observation
-from mara.feeds.arrivals import ArrivalStream
+from mara.core.world import Forecast, Observation, RunConfig
 from mara.feeds.base import Feed
-from mara.feeds.history_file import History
-from mara.feeds.outages import OutageStream
+from mara.feeds.files.history_file import History
 from mara.feeds.replay import ForecastKind, ReplayFeed
-from mara.feeds.synthetic import SyntheticFeed
+from mara.feeds.synthetic.arrivals import ArrivalStream
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.feeds.synthetic.outages import OutageStream
 from tests.feeds.synthetic_worlds import START, charter_of, hour_of
 
 DAYS = 12
@@ -23,18 +23,18 @@ SEED = 7
 CHARTER = charter_of()
 
 
-def synthetic(charter: Charter) -> Feed:
-    return SyntheticFeed(charter, SEED)
+def synthetic(config: RunConfig) -> Feed:
+    return SyntheticFeed(config, SEED)
 
 
-def replay_of(kind: ForecastKind) -> Callable[[Charter], Feed]:
-    def replay(charter: Charter) -> Feed:
+def replay_of(kind: ForecastKind) -> Callable[[RunConfig], Feed]:
+    def replay(config: RunConfig) -> Feed:
         first = hour_of(START) - HOURS_PER_DAY
-        source = SyntheticFeed(charter, SEED).hours(first, first + DAYS * HOURS_PER_DAY)
+        source = SyntheticFeed(config, SEED).hours(first, first + DAYS * HOURS_PER_DAY)
         history = History(
             file=Path("history.csv"),
             sha256="",
-            site_ids=charter.fleet.site_ids,
+            site_ids=config.fleet.site_ids,
             first_epoch_h=first,
             energy_price_usd_per_mwh=source.price,
             carbon_intensity_g_per_kwh=source.mix.carbon_intensity_g_per_kwh,
@@ -44,11 +44,11 @@ def replay_of(kind: ForecastKind) -> Callable[[Charter], Feed]:
             hashprice_usd_per_ph_day=np.full(DAYS * HOURS_PER_DAY, 55.0),
         )
         return ReplayFeed(
-            charter,
+            config,
             history,
             forecast=kind,
-            availability=OutageStream(charter, SEED).availability,
-            arrivals=ArrivalStream(charter, SEED).arrivals,
+            availability=OutageStream(config, SEED).availability,
+            arrivals=ArrivalStream(config, SEED).arrivals,
         )
 
     return replay
@@ -68,7 +68,7 @@ def is_same(one: Observation, other: Observation) -> bool:
 
 
 @every_feed
-def test_a_tick_is_the_same_for_whoever_asks_and_in_whatever_order(make: Callable[[Charter], Feed]) -> None:
+def test_a_tick_is_the_same_for_whoever_asks_and_in_whatever_order(make: Callable[[RunConfig], Feed]) -> None:
     one, other = make(CHARTER), make(CHARTER)
     seen = [one.observe(tick) for tick in TICKS]
     again = [other.observe(tick) for tick in reversed(TICKS)]
@@ -77,7 +77,7 @@ def test_a_tick_is_the_same_for_whoever_asks_and_in_whatever_order(make: Callabl
 
 
 @every_feed
-def test_an_observation_has_the_shapes_of_the_fleet_and_cannot_be_written(make: Callable[[Charter], Feed]) -> None:
+def test_an_observation_has_the_shapes_of_the_fleet_and_cannot_be_written(make: Callable[[RunConfig], Feed]) -> None:
     seen = make(CHARTER).observe(5)
     for field in fields(seen):
         values = getattr(seen, field.name)
@@ -89,7 +89,9 @@ def test_an_observation_has_the_shapes_of_the_fleet_and_cannot_be_written(make: 
 
 @every_feed
 @pytest.mark.parametrize("hours", [1, 2, 24, 48, 168])
-def test_a_forecast_has_a_row_an_hour_and_begins_with_the_present(make: Callable[[Charter], Feed], hours: int) -> None:
+def test_a_forecast_has_a_row_an_hour_and_begins_with_the_present(
+    make: Callable[[RunConfig], Feed], hours: int
+) -> None:
     feed = make(CHARTER)
     for tick in TICKS:
         seen, expected = feed.observe(tick), feed.forecast(tick, hours)
@@ -105,7 +107,7 @@ def test_a_forecast_has_a_row_an_hour_and_begins_with_the_present(make: Callable
 
 
 @every_feed
-def test_outages_and_customers_reach_the_observation(make: Callable[[Charter], Feed]) -> None:
+def test_outages_and_customers_reach_the_observation(make: Callable[[RunConfig], Feed]) -> None:
     feed = make(CHARTER)
     assert len(feed.observe(0).arrivals) >= 45
     assert min(feed.observe(tick).availability_share.min() for tick in range(2_500)) < 1.0

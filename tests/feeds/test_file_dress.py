@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mara.errors import ConfigError, FeedInvalid
-from mara.feeds.contract_file import read_contracts
-from mara.feeds.fleet_file import read_fleet
-from mara.feeds.history_file import read_history
-from mara.feeds.history_fleet import fleet_of_history
+from mara.feeds.files.contract_file import read_contracts
+from mara.feeds.files.fleet_file import read_fleet
+from mara.feeds.files.history_file import read_history
+from mara.feeds.files.history_fleet import fleet_of_history
 from tests.feeds.history_text import HEADER, history_rows, write_history
 from tests.feeds.test_contract_file import HOURLY, write
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from mara.core.fleet import Cooling, Fleet, Workload
 from mara.errors import ConfigError
-from mara.feeds.fleet_file import read_fleet, shipped_fleets
-from mara.feeds.pool import DEFAULT_MACHINES, Profile, units_of_pool, watt_shares_of
+from mara.feeds.files.fleet_file import read_fleet, shipped_fleets
+from mara.feeds.files.pool import DEFAULT_MACHINES, Profile, units_of_pool, watt_shares_of
 
 FLEET = """# two sites
 [fleet]

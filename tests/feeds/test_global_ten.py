@@ -7,7 +7,7 @@ import pytest
 
 from mara.core.arrays import Floats
 from mara.core.climate import pue_of
-from mara.feeds.synthetic import HourBlock, SyntheticFeed
+from mara.feeds.synthetic.feed import HourBlock, SyntheticFeed
 from tests.feeds.synthetic_worlds import HOURS_PER_YEAR, charter_of, global_ten, hour_of
 
 FLEET = global_ten()
@@ -52,9 +52,9 @@ SUMMER_C = MEAN_C + np.array([site.climate["seasonal_amplitude_c"] for site in F
 
 @pytest.fixture(scope="module")
 def worlds() -> list[HourBlock]:
-    charter = charter_of()
-    first = hour_of(charter.grid.start)
-    return [SyntheticFeed(charter, seed).hours(first, first + YEARS * HOURS_PER_YEAR) for seed in SEEDS]
+    config = charter_of()
+    first = hour_of(config.grid.start)
+    return [SyntheticFeed(config, seed).hours(first, first + YEARS * HOURS_PER_YEAR) for seed in SEEDS]
 
 
 def price_at(worlds: list[HourBlock], site_id: str) -> Floats:

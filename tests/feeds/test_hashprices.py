@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mara.feeds.hashprices import MEAN_HASHPRICE_USD_PER_PH_DAY, expected_hashprices, hashprices
+from mara.feeds.synthetic.hashprices import MEAN_HASHPRICE_USD_PER_PH_DAY, expected_hashprices, hashprices
 
 DAY_H = 24
 

@@ -8,8 +8,8 @@ import pytest
 
 from mara.errors import FeedInvalid
 from mara.feeds.day_ahead import is_day_ahead, market_note
-from mara.feeds.fleet_file import read_fleet
-from mara.feeds.history_file import read_history
+from mara.feeds.files.fleet_file import read_fleet
+from mara.feeds.files.history_file import read_history
 from tests.feeds.history_text import bitcoin_rows, write_history
 
 

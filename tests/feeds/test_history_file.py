@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mara.errors import FeedInvalid, FeedUnavailable
-from mara.feeds.csv_table import numbers_of
-from mara.feeds.history_file import read_history
-from mara.feeds.history_fleet import fleet_of_history
+from mara.feeds.files.csv_table import numbers_of
+from mara.feeds.files.history_file import read_history
+from mara.feeds.files.history_fleet import fleet_of_history
 from tests.feeds.history_text import FIRST, HEADER, bitcoin_rows, history_rows, price_of, write_history
 
 SITES_CSV = """site_id,name,country,lat,lon,timezone,price_zone,cooling

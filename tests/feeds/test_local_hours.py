@@ -6,7 +6,7 @@ import pytest
 
 from mara.core.timegrid import zone
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
-from mara.feeds.local_hours import LocalClock
+from mara.feeds.synthetic.local_hours import LocalClock
 from tests.feeds.synthetic_worlds import hour_of
 
 ZONES = (

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mara.errors import MaraError
-from mara.feeds.csv_table import CsvTable
-from mara.feeds.fleet_file import read_fleet
+from mara.feeds.files.csv_table import CsvTable
+from mara.feeds.files.fleet_file import read_fleet
 
 MOST_MB = 20.0
 

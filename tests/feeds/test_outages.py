@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mara.feeds.outages import Outage, OutageStream
+from mara.feeds.synthetic.outages import OutageInterval, OutageStream
 from tests.feeds.synthetic_worlds import charter_of, fleet_of, global_ten, site_of
 
 DAY = 288
@@ -12,11 +12,11 @@ DAYS = 365 * YEARS
 
 
 @pytest.fixture(scope="module")
-def outages() -> tuple[Outage, ...]:
+def outages() -> tuple[OutageInterval, ...]:
     return OutageStream(charter_of(), 7).outages(0, DAYS * DAY)
 
 
-def whole_and_pairs(outages: tuple[Outage, ...]) -> tuple[list[Outage], int]:
+def whole_and_pairs(outages: tuple[OutageInterval, ...]) -> tuple[list[OutageInterval], int]:
     """Outages of whole sites that came alone, and how often two came together."""
     whole = [outage for outage in outages if outage.loss_share == 1.0]
     starts, counts = np.unique([outage.start_minutes for outage in whole], return_counts=True)
@@ -24,20 +24,22 @@ def whole_and_pairs(outages: tuple[Outage, ...]) -> tuple[list[Outage], int]:
     return [outage for outage in whole if outage.start_minutes not in together], len(together)
 
 
-def test_each_site_fails_every_twenty_days_and_two_fail_together_every_sixty(outages: tuple[Outage, ...]) -> None:
+def test_each_site_fails_every_twenty_days_and_two_fail_together_every_sixty(
+    outages: tuple[OutageInterval, ...],
+) -> None:
     alone, pairs = whole_and_pairs(outages)
     assert len(alone) / 10 == pytest.approx(DAYS / 20, rel=0.05)
     assert pairs == pytest.approx(DAYS / 60, rel=0.15)
     assert np.bincount([outage.site for outage in alone]).min() > 0.8 * DAYS / 20
 
 
-def test_half_of_the_repairs_take_half_an_hour_or_less(outages: tuple[Outage, ...]) -> None:
+def test_half_of_the_repairs_take_half_an_hour_or_less(outages: tuple[OutageInterval, ...]) -> None:
     minutes = [outage.duration_minutes for outage in whole_and_pairs(outages)[0]]
     assert np.median(minutes) == pytest.approx(30.0, rel=0.05)
     assert max(minutes) <= 24 * 60
 
 
-def test_a_part_of_each_site_fails_every_ten_days_for_two_hours(outages: tuple[Outage, ...]) -> None:
+def test_a_part_of_each_site_fails_every_ten_days_for_two_hours(outages: tuple[OutageInterval, ...]) -> None:
     parts = [outage for outage in outages if outage.loss_share < 1.0]
     assert len(parts) / 10 == pytest.approx(DAYS / 10, rel=0.05)
     assert {outage.duration_minutes for outage in parts} == {120.0}
@@ -47,11 +49,11 @@ def test_a_part_of_each_site_fails_every_ten_days_for_two_hours(outages: tuple[O
 
 
 def test_availability_is_what_the_outages_leave_multiplied() -> None:
-    charter = charter_of()
-    stream = OutageStream(charter, 3)
+    config = charter_of()
+    stream = OutageStream(config, 3)
     last = 200 * DAY
     left = np.ones((last, 10))
-    start_minutes = charter.grid.start_epoch_s / 60
+    start_minutes = config.grid.start_epoch_s / 60
     for outage in stream.outages(-DAY, last):
         begin = int((outage.start_minutes - start_minutes) // 5)
         end = begin + max(1, round(outage.duration_minutes / 5))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mara.errors import ConfigError
-from mara.feeds.calibration import read_calibration
-from mara.feeds.price_level import PriceCurve, levelled
+from mara.feeds.synthetic.calibration import read_calibration
+from mara.feeds.synthetic.price_level import PriceCurve, levelled
 from tests.feeds.synthetic_worlds import site_of
 
 PROBABILITY = np.linspace(0.0005, 0.9995, 1_000)

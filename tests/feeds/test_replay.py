@@ -12,13 +12,13 @@ from mara.core.contract import ContractRequest, Tier
 from mara.core.fleet import WORKLOAD_COUNT, Cooling, Fleet, Site
 from mara.core.market import multipliers_at, token_demand_per_h
 from mara.core.timegrid import TimeGrid, zone
-from mara.core.world import Charter, Forecast
+from mara.core.world import Forecast, RunConfig
 from mara.errors import FeedInvalid, FeedUnavailable
 from mara.feeds.base import Feed
 from mara.feeds.day_ahead import published_until_hour
-from mara.feeds.history_file import History
-from mara.feeds.history_fleet import fleet_of_history
-from mara.feeds.pool import DEFAULT_MACHINES
+from mara.feeds.files.history_file import History
+from mara.feeds.files.history_fleet import fleet_of_history
+from mara.feeds.files.pool import DEFAULT_MACHINES
 from mara.feeds.replay import ForecastKind, ReplayFeed, expected_rows
 
 FIRST = datetime(2023, 1, 1, tzinfo=UTC)
@@ -83,7 +83,7 @@ def feed_of(
     tick_minutes: int = 60,
 ) -> ReplayFeed:
     grid = TimeGrid(start=start or history.start, tick_minutes=tick_minutes)
-    return ReplayFeed(Charter(fleet=fleet_of(markets), grid=grid), history, forecast=kind)
+    return ReplayFeed(RunConfig(fleet=fleet_of(markets), grid=grid), history, forecast=kind)
 
 
 def prices(forecast: Forecast, site: int = 0) -> list[int]:
@@ -132,7 +132,7 @@ def test_outages_and_contract_requests_come_from_whoever_makes_them() -> None:
     request = ContractRequest(id="c", tier=Tier.SPOT, customer="c", power_mw=1.0, duration_ticks=3, timezone="UTC")
     halves: Callable[[int], Floats] = lambda tick: np.full(3, 0.5 if tick == 2 else 1.0)  # noqa: E731
     feed = ReplayFeed(
-        Charter(fleet=fleet_of(MARKETS), grid=TimeGrid(start=FIRST, tick_minutes=60)),
+        RunConfig(fleet=fleet_of(MARKETS), grid=TimeGrid(start=FIRST, tick_minutes=60)),
         history_of(48, 3),
         availability=halves,
         arrivals=lambda tick: (request,) if tick == 1 else (),
@@ -360,7 +360,7 @@ def test_no_row_after_the_present_is_ever_expected_without_publication() -> None
 def test_a_real_year_can_be_replayed(real_history: History) -> None:
     fleet = fleet_of_history(real_history)
     grid = TimeGrid(start=datetime(2023, 3, 26, tzinfo=UTC), tick_minutes=60)
-    feed = ReplayFeed(Charter(fleet=fleet, grid=grid), real_history, forecast="day-ahead")
+    feed = ReplayFeed(RunConfig(fleet=fleet, grid=grid), real_history, forecast="day-ahead")
     row = int(grid.start.timestamp()) // 3_600 - real_history.first_epoch_h
     column = real_history.site_ids.index("frankfurt-de")
     site = fleet.site_ids.index("frankfurt-de")

@@ -13,7 +13,7 @@ from mara.core.world import MAX_PRICE_USD_PER_MWH, MIN_PRICE_USD_PER_MWH, Foreca
 from mara.errors import ConfigError
 from mara.feeds.base import Feed
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
-from mara.feeds.synthetic import BLOCK_HOURS, HourBlock, SyntheticFeed
+from mara.feeds.synthetic.feed import BLOCK_HOURS, HourBlock, SyntheticFeed
 from tests.feeds.synthetic_worlds import HOURS_PER_YEAR, charter_of, fleet_of, global_ten, hour_of, site_of
 
 DAY = 288
@@ -115,14 +115,14 @@ def test_a_forecast_begins_with_what_is_observed() -> None:
 
 @pytest.mark.parametrize("utc_hour", [0, 4, 10, 11, 12, 17, 23])
 def test_published_prices_are_known_exactly_and_no_further(utc_hour: int) -> None:
-    charter = charter_of()
-    feed = SyntheticFeed(charter, 7)
+    config = charter_of()
+    feed = SyntheticFeed(config, 7)
     tick = 3 * DAY + 12 * utc_hour + 7
-    hour = hour_of(charter.grid.at(tick))
+    hour = hour_of(config.grid.at(tick))
     expected = feed.forecast(tick, 48).energy_price_usd_per_mwh
     real = feed.hours(hour - 24, hour + 48).price
     for site in DAY_AHEAD:
-        known = published_until_hour(hour, charter.fleet.sites[site].timezone) - hour
+        known = published_until_hour(hour, config.fleet.sites[site].timezone) - hour
         assert 0 < known <= 36
         np.testing.assert_array_equal(expected[:known, site], real[24 : 24 + known, site])
         last_known_day = real[known : 24 + known, site]
@@ -131,15 +131,15 @@ def test_published_prices_are_known_exactly_and_no_further(utc_hour: int) -> Non
 
 
 def test_nothing_that_is_still_unknown_changes_a_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
-    charter = charter_of()
+    config = charter_of()
     tick = 5 * DAY + 12 * 9 + 4
-    now = hour_of(charter.grid.at(tick))
-    honest = SyntheticFeed(charter, 7).forecast(tick, 168)
-    fed = SyntheticFeed(charter, 7)
+    now = hour_of(config.grid.at(tick))
+    honest = SyntheticFeed(config, 7).forecast(tick, 168)
+    fed = SyntheticFeed(config, 7)
     draw = fed.hours
     until = [
         published_until_hour(now, site.timezone) if is_day_ahead(site.price_zone) else now + 1
-        for site in charter.fleet.sites
+        for site in config.fleet.sites
     ]
 
     def poisoned(first: int, end: int) -> HourBlock:
@@ -191,14 +191,14 @@ def test_todays_level_makes_weather_forecasts_better_than_yesterday_alone() -> N
 
 @pytest.mark.parametrize("hours", [24, 168, 24 * 30])
 def test_the_demand_calendar_is_known_however_far_ahead(hours: int) -> None:
-    charter = charter_of()
+    config = charter_of()
     tick = 6 * DAY + 100
-    expected = SyntheticFeed(charter, 7).forecast(tick, hours)
+    expected = SyntheticFeed(config, 7).forecast(tick, hours)
     for row in (0, 1, hours - 1):
-        moment = (charter.grid.at(tick) + timedelta(hours=row)).replace(minute=0)
+        moment = (config.grid.at(tick) + timedelta(hours=row)).replace(minute=0)
         np.testing.assert_array_equal(expected.demand_multiplier_share[row], multipliers_at(moment))
         np.testing.assert_array_equal(
-            expected.demand_tokens_per_h[row], token_demand_per_h(multipliers_at(moment), charter.fleet)
+            expected.demand_tokens_per_h[row], token_demand_per_h(multipliers_at(moment), config.fleet)
         )
 
 

@@ -13,12 +13,12 @@ import pytest
 
 from mara.core.arrays import Floats
 from mara.core.fleet import Fleet
-from mara.feeds.calibration import read_calibration
-from mara.feeds.history_file import History
-from mara.feeds.history_fleet import fleet_of_history
-from mara.feeds.local_hours import LocalClock
-from mara.feeds.prices import Prices
-from mara.feeds.synthetic import HourBlock, SyntheticFeed
+from mara.feeds.files.history_file import History
+from mara.feeds.files.history_fleet import fleet_of_history
+from mara.feeds.synthetic.calibration import read_calibration
+from mara.feeds.synthetic.feed import HourBlock, SyntheticFeed
+from mara.feeds.synthetic.local_hours import LocalClock
+from mara.feeds.synthetic.prices import MarketPrices
 from tests.feeds.synthetic_worlds import charter_of, hour_of
 
 SITES = (
@@ -53,7 +53,7 @@ def worlds(real_history: History) -> Worlds:
     year = real_history.for_sites(fleet.site_ids).window(*YEAR)
     first, end = FIRST, FIRST + YEARS * HOURS_PER_YEAR
     local = LocalClock(tuple(site.timezone for site in fleet.sites)).hours(first, end)
-    feeds = [Prices(fleet, read_calibration(), seed) for seed in SEEDS]
+    feeds = [MarketPrices(fleet, read_calibration(), seed) for seed in SEEDS]
     return Worlds(
         fleet=fleet,
         year=year,

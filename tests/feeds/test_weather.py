@@ -8,10 +8,10 @@ import pytest
 
 from mara.core.arrays import Floats
 from mara.core.climate import wet_bulb_c
-from mara.feeds.calibration import read_calibration
-from mara.feeds.humidity import wet_bulbs_c
-from mara.feeds.local_hours import LocalClock
-from mara.feeds.weather import WAVE_RISE_C, Weather, saturation_share
+from mara.feeds.synthetic.calibration import read_calibration
+from mara.feeds.synthetic.humidity import wet_bulbs_c
+from mara.feeds.synthetic.local_hours import LocalClock
+from mara.feeds.synthetic.weather import WAVE_RISE_C, Weather, saturation_share
 from tests.feeds.synthetic_worlds import fleet_of, global_ten, hour_of, site_of
 
 JULY, JANUARY = (hour_of(datetime(2025, month, 1, tzinfo=UTC)) for month in (7, 1))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from mara.core.arrays import Floats
-from mara.optimizers.lp_case import LpCase
+from mara.optimizers.lp.case import LpCase
 
 CASE_COUNT = 55
 KINDS = (

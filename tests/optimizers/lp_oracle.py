@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.schedule import Schedule
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.schedule import Schedule
 
 Name = tuple[str | int, ...]
 Terms = dict[Name, float]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mara.core.arrays import sealed
 from mara.core.contract import UNPLACED, Tier
 from mara.core.plan import Problem
-from tests.builders import charter, contract, fleet, observation, problem, world
+from tests.builders import config, contract, fleet, observation, problem, world
 
 NO_MACHINES = ((0, 0, 0, 0, 0),) * 3
 MINERS_ONLY = ((2_000, 0, 1_000, 0, 0), (0, 1_000, 1_000, 0, 0), (1_000, 500, 0, 0, 0))
@@ -17,7 +17,7 @@ MINERS_ONLY = ((2_000, 0, 1_000, 0, 0), (0, 1_000, 1_000, 0, 0), (1_000, 500, 0,
 def random_problem(seed: int) -> Problem:
     """Prices of either sign, outages, heat, contracts anywhere, running and resting, with and without budget."""
     draw = np.random.default_rng(seed)
-    of = charter(
+    of = config(
         fleet(limit_mw=draw.choice([3.0, 12.0, 16.0, 100.0], 3), hedge_mw=float(draw.choice([0.0, 3.0]))),
         tick_minutes=int(draw.choice([5, 60])),
     )
@@ -59,7 +59,7 @@ def random_problem(seed: int) -> Problem:
 
 def edge_problems() -> dict[str, Problem]:
     """What breaks careless optimizers, by name."""
-    of, none, miners = charter(), charter(fleet(units=NO_MACHINES)), charter(fleet(units=MINERS_ONLY))
+    of, none, miners = config(), config(fleet(units=NO_MACHINES)), config(fleet(units=MINERS_ONLY))
     tiers = tuple(contract(t.name, t, 2.0) for t in Tier)
     live = world(of, tiers, at=[0, 1, 2, 2])
     return {
@@ -70,7 +70,7 @@ def edge_problems() -> dict[str, Problem]:
         "no demand": problem(of, live, observation(of)),
         "all sites out": problem(of, live, observation(of, up=0.0, demand=1e12)),
         "all sites back": problem(of, replace(live, availability_share=sealed(np.zeros(3))), observation(of)),
-        "no grid": problem(charter(fleet(limit_mw=0.0)), live, observation(of, demand=1e12)),
+        "no grid": problem(config(fleet(limit_mw=0.0)), live, observation(of, demand=1e12)),
         "prices far below zero": problem(of, live, observation(of, price=-1_000.0, demand=1e12)),
         "prices at the cap": problem(of, live, observation(of, price=20_000.0, demand=1e12)),
         "worthless hashes and tokens": problem(of, live, observation(of, hashprice=0.0, token_price=0.0, demand=1e12)),

@@ -15,10 +15,10 @@ from mara.core.finance import CONTRACT_LINES, CREDIT_LINES, MIGRATION_LINES, Lin
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.sla import opened
 from mara.core.step import Step, advance
-from mara.core.world import Charter, Forecast, Observation, first_world
+from mara.core.world import Forecast, Observation, RunConfig, first_world
 from mara.errors import ConfigError
 from mara.optimizers.base import Optimizer
-from mara.optimizers.bound import (
+from mara.optimizers.lp.bound import (
     RESERVE_ROWS,
     alike_merged,
     bound_of,
@@ -26,13 +26,13 @@ from mara.optimizers.bound import (
     share_of_bound,
     with_free_start,
 )
-from mara.optimizers.certificate import bound_usd
-from mara.optimizers.diary import Chapter, Diary
-from mara.optimizers.lp import Lp
-from mara.optimizers.lp_model import model_of, without_rows
-from mara.optimizers.lp_solve import interior_point, solve
-from mara.optimizers.rules import Rules
-from mara.optimizers.static import Static
+from mara.optimizers.lp.certificate import bound_usd
+from mara.optimizers.lp.model import model_of, without_rows
+from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
+from mara.optimizers.lp.optimizer import Lp
+from mara.optimizers.lp.solve import interior_point, solve
+from mara.optimizers.rules.rules import Rules
+from mara.optimizers.rules.static import Static
 from mara.runtime.backtest import backtest
 from tests import builders
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
@@ -46,15 +46,15 @@ class DrawnFeed:
 
     name = "drawn"
 
-    def __init__(self, charter: Charter, seed: int, *, factor: float = 1.0, outages: bool = True) -> None:
-        self.charter, self.seed, self.factor, self.outages = charter, seed, factor, outages
+    def __init__(self, config: RunConfig, seed: int, *, factor: float = 1.0, outages: bool = True) -> None:
+        self.config, self.seed, self.factor, self.outages = config, seed, factor, outages
 
     def observe(self, tick: int) -> Observation:
-        hour = tick // self.charter.grid.ticks_per_hour
+        hour = tick // self.config.grid.ticks_per_hour
         draw = np.random.default_rng((self.seed, hour))
-        sites = self.charter.fleet.site_count
+        sites = self.config.fleet.site_count
         return builders.observation(
-            self.charter,
+            self.config,
             tick,
             price=draw.normal(80.0, 150.0, sites) * self.factor,
             carbon=draw.uniform(0.0, 900.0, sites),
@@ -79,7 +79,7 @@ class Wild:
         self.draw = np.random.default_rng(seed)
 
     def plan(self, problem: Problem) -> Plan:
-        sites = problem.charter.fleet.site_count
+        sites = problem.config.fleet.site_count
         draw = self.draw
         step = PlanStep(
             miners_mw=draw.uniform(0.0, 8.0, (sites, 3)),
@@ -90,21 +90,21 @@ class Wild:
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
 
-def chapters_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, ticks: int = 24) -> list[Chapter]:
+def chapters_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, ticks: int = 24) -> list[Month]:
     """A run over two months with hedges, tight grids, and contracts that end within it."""
     draw = np.random.default_rng(seed)
     fleet = builders.fleet(hedge_mw=float(draw.choice([0.0, 6.0])), hedge_price=40.0, limit_mw=draw.uniform(12.0, 30.0))
-    charter = builders.charter(fleet, tick_minutes=tick_minutes, start=MONTH_END)
+    config = builders.config(fleet, tick_minutes=tick_minutes, start=MONTH_END)
     contracts = tuple(
         builders.contract(f"c{n}", Tier(n % 4), float(draw.uniform(0.3, 4.0)), ticks=int(draw.integers(10, 400)))
         for n in range(8)
     )
-    diary = Diary(charter)
+    diary = MonthlyAccounts(config)
     backtest(
-        charter,
-        DrawnFeed(charter, seed),
+        config,
+        DrawnFeed(config, seed),
         optimizer,
-        opened(first_world(charter), contracts, charter),
+        opened(first_world(config), contracts, config),
         ticks,
         horizon_hours=3,
         on_step=diary.add,
@@ -136,16 +136,16 @@ def test_nobody_s_ledger_is_above_the_bound_be_contracts_too_large_or_power_at_a
 ) -> None:
     draw = np.random.default_rng(seed)
     racks = draw.uniform(12.0, 30.0)
-    charter = builders.charter(builders.fleet(limit_mw=racks), tick_minutes=60, start=MONTH_END)
+    config = builders.config(builders.fleet(limit_mw=racks), tick_minutes=60, start=MONTH_END)
     sizes = draw.choice([1.0, 4.0, 15.0, 90.0], 6, p=[0.4, 0.3, 0.2, 0.1]) * draw.uniform(0.3, 1.2, 6)
     contracts = tuple(
         builders.contract(f"c{n}", Tier(int(draw.integers(0, 4))), float(mw), ticks=int(draw.integers(10, 400)))
         for n, mw in enumerate(sizes)
     )
-    diary = Diary(charter)
-    feed = DrawnFeed(charter, seed, factor=float(draw.choice([1.0, 40.0], p=[0.7, 0.3])), outages=False)
-    world = opened(first_world(charter), contracts, charter)
-    tally, _ = backtest(charter, feed, OPTIMIZERS[policy], world, 24, horizon_hours=3, on_step=diary.add)
+    diary = MonthlyAccounts(config)
+    feed = DrawnFeed(config, seed, factor=float(draw.choice([1.0, 40.0], p=[0.7, 0.3])), outages=False)
+    world = opened(first_world(config), contracts, config)
+    tally, _ = backtest(config, feed, OPTIMIZERS[policy], world, 24, horizon_hours=3, on_step=diary.add)
     diary.close()
     bound = sum(month.bound_usd for month in bounds_of(diary.chapters))
     profit = int(tally.lines_micro_usd.sum()) / 1e6
@@ -223,16 +223,16 @@ def ledger_usd(steps: list[Step]) -> Floats:
 
 
 def test_the_accounts_differ_from_the_ledger_by_credits_and_the_hedges_price_alone() -> None:
-    charter = builders.charter(builders.fleet(hedge_mw=3.0, hedge_price=40.0), tick_minutes=60, start=MONTH_END)
+    config = builders.config(builders.fleet(hedge_mw=3.0, hedge_price=40.0), tick_minutes=60, start=MONTH_END)
     contracts = tuple(builders.contract(f"c{n}", Tier(n % 4), 1.5, ticks=400) for n in range(8))
-    diary, steps = Diary(charter), list[Step]()
+    diary, steps = MonthlyAccounts(config), list[Step]()
 
     def note(step: Step) -> None:
         diary.add(step)
         steps.append(step)
 
-    world = opened(first_world(charter), contracts, charter)
-    backtest(charter, DrawnFeed(charter, 3), Rules(), world, 24, horizon_hours=3, on_step=note)
+    world = opened(first_world(config), contracts, config)
+    backtest(config, DrawnFeed(config, 3), Rules(), world, 24, horizon_hours=3, on_step=note)
     diary.close()
     lines = ledger_usd(steps)
     shared = [Line.MINING, Line.INFERENCE, Line.SELLBACK, Line.ENERGY, Line.CARBON, Line.RESTART]
@@ -254,11 +254,11 @@ def test_the_accounts_differ_from_the_ledger_by_credits_and_the_hedges_price_alo
 
 
 def test_a_month_may_spend_the_whole_budget_of_every_window_that_reaches_into_it() -> None:
-    charter = builders.charter(tick_minutes=60, start=MONTH_END)
+    config = builders.config(tick_minutes=60, start=MONTH_END)
     contracts = (builders.contract("f", Tier.FLEXIBLE, 2.0, ticks=200), builders.contract("s", Tier.SPOT, 1.0, ticks=9))
-    diary = Diary(charter)
-    world = opened(first_world(charter), contracts, charter)
-    backtest(charter, DrawnFeed(charter, 1), Static(), world, 24, horizon_hours=1, on_step=diary.add)
+    diary = MonthlyAccounts(config)
+    world = opened(first_world(config), contracts, config)
+    backtest(config, DrawnFeed(config, 1), Static(), world, 24, horizon_hours=1, on_step=diary.add)
     diary.close()
     # A tenth of 200 hours may be missed: more than a month's part of the run has hours, so all of its 12 are free.
     assert [chapter.case.budget_mwh.tolist() for chapter in diary.chapters] == [[0.0, 0.0, 24.0]] * 2
@@ -277,13 +277,13 @@ def test_a_fleet_too_large_for_one_program_is_refused() -> None:
 
 
 def test_a_step_is_told_of_once_and_months_follow_the_calendar() -> None:
-    charter = builders.charter(tick_minutes=60, start=MONTH_END)
-    world, diary = first_world(charter), Diary(charter)
-    feed = DrawnFeed(charter, 1)
+    config = builders.config(tick_minutes=60, start=MONTH_END)
+    world, diary = first_world(config), MonthlyAccounts(config)
+    feed = DrawnFeed(config, 1)
     for tick in range(13):
         seen = feed.observe(tick)
-        problem = Problem(charter=charter, world=world, observation=seen, forecast=feed.forecast(tick, 1))
-        step = advance(world, seen, Static().plan(problem).step_at(tick), charter)
+        problem = Problem(config=config, world=world, observation=seen, forecast=feed.forecast(tick, 1))
+        step = advance(world, seen, Static().plan(problem).step_at(tick), config)
         diary.add(step)
         world = step.world
     assert [chapter.month for chapter in diary.chapters] == ["2025-07"]

@@ -6,11 +6,11 @@ import os
 import pytest
 
 from mara.errors import AdviceError
-from mara.optimizers.advisor_answer import allocation_of
-from mara.optimizers.advisor_bench import bench_of
-from mara.optimizers.advisor_purse import Exchange
-from mara.optimizers.advisor_tools import Inquiry
-from mara.optimizers.lp import Lp
+from mara.optimizers.advisor.answer import allocation_of
+from mara.optimizers.advisor.call_budget import ApiCall
+from mara.optimizers.advisor.evaluator import bench_of
+from mara.optimizers.advisor.tools import ToolSession
+from mara.optimizers.lp.optimizer import Lp
 from tests.runtime.advised import problem_at
 
 KEY = (os.environ.get("ANTHROPIC_API_KEY") or "").strip()
@@ -36,11 +36,11 @@ class OpenPurse:
     not (IS_WANTED and KEY), reason="asks the real service: set MARA_LIVE_TESTS=1 and ANTHROPIC_API_KEY"
 )
 async def test_the_real_service_gives_advice_that_can_be_weighed() -> None:
-    from mara.optimizers.claude import Claude
+    from mara.optimizers.advisor.client import Claude
 
     problem = problem_at()
-    inquiry = Inquiry(await asyncio.to_thread(bench_of, problem, Lp().plan(problem)))
-    client, exchange, purse = Claude(key=KEY, base_url=None, model=MODEL), Exchange(), OpenPurse()
+    inquiry = ToolSession(await asyncio.to_thread(bench_of, problem, Lp().plan(problem)))
+    client, exchange, purse = Claude(key=KEY, base_url=None, model=MODEL), ApiCall(), OpenPurse()
     try:
         assert (await client.lifecycle()).stage in ("active", "deprecated")
         answer = await client.ask(inquiry, purse, exchange, lambda _: None)

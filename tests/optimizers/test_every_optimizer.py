@@ -12,10 +12,10 @@ from mara.core.plan import Plan, Problem
 from mara.core.step import Step, advance
 from mara.core.world import conditions_of
 from mara.optimizers.base import Optimizer
-from mara.optimizers.guarded import Guarded, check
-from mara.optimizers.lp import Lp
-from mara.optimizers.rules import Rules
-from mara.optimizers.static import Static
+from mara.optimizers.fallback import WithFallback, check
+from mara.optimizers.lp.optimizer import Lp
+from mara.optimizers.rules.rules import Rules
+from mara.optimizers.rules.static import Static
 from tests.optimizers.problems import EDGES, problems, random_problem
 from tests.sameness import differences
 
@@ -24,14 +24,14 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "static-breakeven": Static(breakeven=True),
     "rules": Rules(),
     "lp": Lp(),
-    "guarded": Guarded((Rules(), Static())),
+    "guarded": WithFallback((Rules(), Static())),
 }
 every_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
 
 
 def followed(plan: Plan, given_problem: Problem) -> Step:
     return advance(
-        given_problem.world, given_problem.observation, plan.step_at(given_problem.tick), given_problem.charter
+        given_problem.world, given_problem.observation, plan.step_at(given_problem.tick), given_problem.config
     )
 
 
@@ -66,7 +66,7 @@ def test_the_same_problem_has_the_same_plan(optimizer: Optimizer, given_problem:
 @settings(max_examples=60)
 @given(given_problem=problems)
 def test_a_plan_keeps_to_the_limits_it_knows_of(optimizer: Optimizer, given_problem: Problem) -> None:
-    conditions, fleet = conditions_of(given_problem.observation, given_problem.charter), given_problem.charter.fleet
+    conditions, fleet = conditions_of(given_problem.observation, given_problem.config), given_problem.config.fleet
     step = optimizer.plan(given_problem).step_at(given_problem.tick)
     contracts, merchant = step.contracts_mw.sum(axis=1), step.merchant_mw.sum(axis=0)
     assert (step.miners_mw <= conditions.available_mw[:, :3] + 1e-6).all()
@@ -106,7 +106,7 @@ def test_what_dispatch_takes_from_a_plan_is_stated_with_its_site(optimizer: Opti
     stated: dict[tuple[int, str], float] = defaultdict(float)
     for d in allocation.deviations:
         stated[d.site, d.cause] += d.power_mw
-    for site in range(given_problem.charter.fleet.site_count):
+    for site in range(given_problem.config.fleet.site_count):
         miners = (step.miners_mw - allocation.miners_mw)[site].sum()
         merchant = (step.merchant_mw - allocation.merchant_mw)[:, site].sum()
         assert stated[site, "miners held back"] == pytest.approx(miners, abs=1e-5)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mara.optimizers.accounting import profit_usd
-from mara.optimizers.greedy import greedy
+from mara.optimizers.lp.accounting import profit_usd
+from mara.optimizers.rules.greedy import greedy
 from tests.optimizers.lp_cases import CASE_COUNT, KINDS, random_case
 from tests.optimizers.lp_oracle import optimum_usd, point_of, program_of
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mara.optimizers.certificate import bound_usd, certificate_of, row_activity
-from mara.optimizers.lp_model import LpModel, model_of
-from mara.optimizers.lp_solve import Solution, solve
+from mara.optimizers.lp.certificate import bound_usd, certificate_of, row_activity
+from mara.optimizers.lp.model import LpModel, model_of
+from mara.optimizers.lp.solve import Solution, solve
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
 
 SEEDS = range(0, CASE_COUNT, 3)

@@ -6,12 +6,12 @@ from itertools import product
 import numpy as np
 import pytest
 
-from mara.optimizers.accounting import profit_usd
-from mara.optimizers.answer import schedule_of
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import model_of
-from mara.optimizers.lp_solve import solve
-from mara.optimizers.schedule import Schedule
+from mara.optimizers.lp.accounting import profit_usd
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.model import model_of
+from mara.optimizers.lp.schedule import Schedule
+from mara.optimizers.lp.solve import solve
+from mara.optimizers.problem_answer import schedule_of
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
 from tests.optimizers.lp_oracle import optimum_usd, point_of, program_of
 

@@ -11,23 +11,23 @@ from mara.core.contract import Tier
 from mara.core.plan import Problem
 from mara.core.step import advance
 from mara.errors import PlanError, PlanInfeasible, PlanRejected, PlanTimeout
-from mara.optimizers import lp as lp_module
-from mara.optimizers.guarded import Guarded, check
-from mara.optimizers.lp import Lp, shifted
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_case import check as check_case
-from mara.optimizers.lp_horizon import case_of, step_lengths
-from mara.optimizers.lp_model import model_of
-from mara.optimizers.lp_solve import solve
-from mara.optimizers.rules import Rules
-from tests.builders import charter, contract, observation, problem, world
+from mara.optimizers.fallback import WithFallback, check
+from mara.optimizers.lp import optimizer as lp_module
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.case import check as check_case
+from mara.optimizers.lp.horizon import case_of, step_lengths
+from mara.optimizers.lp.model import model_of
+from mara.optimizers.lp.optimizer import Lp, shifted
+from mara.optimizers.lp.solve import solve
+from mara.optimizers.rules.rules import Rules
+from tests.builders import config, contract, observation, problem, world
 from tests.optimizers.lp_cases import random_case
 from tests.optimizers.problems import EDGES, problems, random_problem
 from tests.sameness import differences
 
 
 def daily(tick_minutes: int, hours: int = 24) -> Problem:
-    of = charter(tick_minutes=tick_minutes)
+    of = config(tick_minutes=tick_minutes)
     contracts = (contract("p", Tier.PREMIUM, 1.0), contract("s", Tier.STANDARD, 2.0), contract("f", Tier.FLEXIBLE, 2.0))
     return problem(of, world(of, contracts, at=[0, 1, 2]), observation(of, demand=1e10), hours)
 
@@ -116,7 +116,7 @@ def _is_calm(given_problem: Problem) -> bool:
 
 def _is_changed(given_problem: Problem) -> bool:
     step = Lp().plan(given_problem).step_at(0)
-    done = advance(given_problem.world, given_problem.observation, step, given_problem.charter).allocation
+    done = advance(given_problem.world, given_problem.observation, step, given_problem.config).allocation
     return any(
         np.abs(getattr(step, name) - getattr(done, name)).max() > 1e-4
         for name in ("miners_mw", "merchant_mw", "contracts_mw")
@@ -171,7 +171,7 @@ def test_rules_plan_when_the_solver_fails_and_the_reason_is_kept(
         raise error
 
     monkeypatch.setattr(lp_module, "solve", failing)
-    plan = Guarded((Lp(), Rules())).plan(daily(60))
+    plan = WithFallback((Lp(), Rules())).plan(daily(60))
     assert (plan.optimizer, plan.status, plan.note) == ("rules", "fallback", f"lp: {error}")
     assert plan.shadow is None
 

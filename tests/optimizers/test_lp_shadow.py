@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mara.core.arrays import Floats
-from mara.core.plan import Shadow
-from mara.optimizers.lp_case import LpCase
-from mara.optimizers.lp_model import model_of
-from mara.optimizers.lp_solve import solve
-from mara.optimizers.shadow import shadow_of
+from mara.core.plan import DualPrices
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.duals import shadow_of
+from mara.optimizers.lp.model import model_of
+from mara.optimizers.lp.solve import solve
 from tests.optimizers.lp_cases import CASE_COUNT, KINDS, random_case
 
 SEEDS = [seed for seed in range(CASE_COUNT) if KINDS[seed % len(KINDS)] != "no machines"]
@@ -21,7 +21,7 @@ def profit_usd(case: LpCase) -> float:
     return solve(model_of(case)).certificate.objective_usd
 
 
-def shadow(case: LpCase) -> tuple[float, Shadow]:
+def shadow(case: LpCase) -> tuple[float, DualPrices]:
     model = model_of(case)
     solution = solve(model)
     return solution.certificate.objective_usd, shadow_of(solution.row_duals, model, case)

@@ -15,21 +15,21 @@ from mara.core.plan import Problem
 from mara.core.sla import opened
 from mara.core.step import advance
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Charter, first_world
-from mara.feeds.history_file import History
-from mara.feeds.history_fleet import fleet_of_history
+from mara.core.world import RunConfig, first_world
+from mara.feeds.files.history_file import History
+from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.replay import ReplayFeed
 from mara.optimizers.base import Optimizer
-from mara.optimizers.rules import Rules
-from mara.optimizers.static import Static
+from mara.optimizers.rules.rules import Rules
+from mara.optimizers.rules.static import Static
 from mara.runtime.backtest import backtest, pooled_contracts
 
 YEAR = datetime(2023, 1, 1, tzinfo=UTC)
 YEAR_HOURS, QUARTER_HOURS = 8_760, 90 * 24
 
 
-def charter_of(fleet: Fleet) -> Charter:
-    return Charter(fleet=fleet, grid=TimeGrid(start=YEAR, tick_minutes=60))
+def charter_of(fleet: Fleet) -> RunConfig:
+    return RunConfig(fleet=fleet, grid=TimeGrid(start=YEAR, tick_minutes=60))
 
 
 def spreadsheet(folder: Path, fleet: Fleet) -> dict[str, float]:
@@ -68,18 +68,18 @@ def test_break_even_mining_over_a_year_is_what_a_spreadsheet_makes_of_the_file(
     own = fleet_of_history(real_history)
     units = own.units_count.copy()
     units[:, RACKS] = 0
-    charter = charter_of(replace(own, units_count=units))
-    feed = ReplayFeed(charter, real_history)
-    optimizer, world = Static(breakeven=True), first_world(charter)
+    config = charter_of(replace(own, units_count=units))
+    feed = ReplayFeed(config, real_history)
+    optimizer, world = Static(breakeven=True), first_world(config)
     lines, mining_wh = np.zeros(len(Line), dtype=np.int64), 0
     for tick in range(YEAR_HOURS):
         seen = feed.observe(tick)
-        given = Problem(charter=charter, world=world, observation=seen, forecast=feed.forecast(tick, 1))
-        done = advance(world, seen, optimizer.plan(given).steps[0], charter)
+        given = Problem(config=config, world=world, observation=seen, forecast=feed.forecast(tick, 1))
+        done = advance(world, seen, optimizer.plan(given).steps[0], config)
         lines += done.settlement.lines_micro_usd.sum(axis=0)
         mining_wh -= int(done.settlement.energy_wh[:, EnergyLine.MINING].sum())
         world = done.world
-    expected = spreadsheet(history_dir, charter.fleet)
+    expected = spreadsheet(history_dir, config.fleet)
     assert lines[Line.MINING] / 1e6 == pytest.approx(expected["mining"], rel=1e-6)
     assert mining_wh / 1e6 == pytest.approx(expected["mwh"], rel=1e-6)
     assert -lines[Line.ENERGY] / 1e6 == pytest.approx(expected["power"], rel=1e-6)
@@ -87,10 +87,10 @@ def test_break_even_mining_over_a_year_is_what_a_spreadsheet_makes_of_the_file(
 
 
 def profit_usd(optimizer: Optimizer, history: History) -> float:
-    charter = charter_of(fleet_of_history(history))
-    world = opened(first_world(charter), pooled_contracts(charter, 0.75, QUARTER_HOURS), charter)
-    feed = ReplayFeed(charter, history, forecast="day-ahead")
-    tally, _ = backtest(charter, feed, optimizer, world, QUARTER_HOURS, horizon_hours=24)
+    config = charter_of(fleet_of_history(history))
+    world = opened(first_world(config), pooled_contracts(config, 0.75, QUARTER_HOURS), config)
+    feed = ReplayFeed(config, history, forecast="day-ahead")
+    tally, _ = backtest(config, feed, optimizer, world, QUARTER_HOURS, horizon_hours=24)
     profit = tally.report()["profit_usd"]
     assert isinstance(profit, float)
     return profit

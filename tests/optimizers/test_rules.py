@@ -7,19 +7,19 @@ from mara.core.contract import SlaContract, Tier
 from mara.core.market import Terms
 from mara.core.plan import PlanStep
 from mara.core.step import Step, advance
-from mara.core.world import Charter, Observation, World
-from mara.optimizers.rules import Rules
-from tests.builders import EAST, NORTH, WEST, charter, contract, observation, problem, world
+from mara.core.world import Observation, RunConfig, World
+from mara.optimizers.rules.rules import Rules
+from tests.builders import EAST, NORTH, WEST, config, contract, observation, problem, world
 
-OF = charter()
+OF = config()
 RULES = Rules()
 
 
-def planned(state: World, seen: Observation, of: Charter = OF) -> PlanStep:
+def planned(state: World, seen: Observation, of: RunConfig = OF) -> PlanStep:
     return RULES.plan(problem(of, state, seen)).steps[0]
 
 
-def lived(state: World, seen: list[Observation], of: Charter = OF) -> list[Step]:
+def lived(state: World, seen: list[Observation], of: RunConfig = OF) -> list[Step]:
     steps = []
     for observed in seen:
         steps.append(advance(state, observed, planned(state, observed, of), of))
@@ -98,7 +98,7 @@ def test_budgets_are_spent_in_a_price_spike() -> None:
 
 
 def test_no_budget_is_overspent_however_long_power_is_dear() -> None:
-    strict = charter(terms=Terms(break_promises="never"))
+    strict = config(terms=Terms(break_promises="never"))
     seen = [observation(strict, t, price=3_000.0, demand=1e12) for t in range(201)]
     steps = lived(world(strict, spenders(200), at=[WEST, NORTH]), seen, strict)
     closed = {w.contract_id: w for s in steps for w in s.world.closed}

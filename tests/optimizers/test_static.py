@@ -6,10 +6,10 @@ import pytest
 from mara.core.contract import Tier
 from mara.core.step import advance
 from mara.core.units import G_PER_KG
-from mara.optimizers.static import Static
-from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, problem, world
+from mara.optimizers.rules.static import Static
+from tests.builders import EAST, NORTH, WEST, config, contract, fleet, observation, problem, world
 
-OF = charter()
+OF = config()
 FIFTY = tuple(contract(f"c{i}", Tier(i % 3), 0.4) for i in range(50))
 
 
@@ -48,7 +48,7 @@ def test_tokens_are_spread_over_the_racks_that_contracts_leave() -> None:
 
 
 def test_tokens_take_no_more_racks_than_the_grid_can_feed() -> None:
-    of = charter(fleet(limit_mw=[5.3, 100.0, 100.0]))
+    of = config(fleet(limit_mw=[5.3, 100.0, 100.0]))
     step = Static().plan(problem(of, world(of), observation(of, demand=1e13))).steps[0]
     assert step.merchant_mw.sum(axis=(0, 2)) == pytest.approx([5.0, 10.0, 5.0])
 
@@ -109,7 +109,7 @@ def test_spot_takes_what_tokens_leave_where_it_pays_for_its_power(price_usd: flo
 
 def test_spot_takes_no_power_that_miners_pay_better_for() -> None:
     # West's miners draw 7 x 1.06 + 4.05 x 1.03 MW: exactly what the grid allows, and nothing is left.
-    of = charter(fleet(limit_mw=[7.0 * 1.06 + 4.05 * 1.03, 100.0, 100.0]))
+    of = config(fleet(limit_mw=[7.0 * 1.06 + 4.05 * 1.03, 100.0, 100.0]))
     state = world(of, (contract("s", Tier.SPOT, 2.0),), at=[WEST])
     step = Static(breakeven=True).plan(problem(of, state, observation(of, price=[20.0, 300.0, 300.0]))).steps[0]
     assert step.contracts_mw.sum() == 0.0
@@ -117,7 +117,7 @@ def test_spot_takes_no_power_that_miners_pay_better_for() -> None:
 
 
 def test_where_grid_power_is_short_the_best_miners_run() -> None:
-    of = charter(fleet(limit_mw=[6.0, 100.0, 100.0]))
+    of = config(fleet(limit_mw=[6.0, 100.0, 100.0]))
     step = Static().plan(problem(of, world(of), observation(of))).steps[0]
     assert step.miners_mw[WEST].tolist() == pytest.approx([(6.0 - 4.05 * 1.03) / 1.06, 0.0, 4.05])
     assert step.miners_mw[NORTH].sum() == pytest.approx(9.41)

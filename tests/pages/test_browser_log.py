@@ -1,7 +1,7 @@
 """What browsers may write into the log."""
 
-from pages.browser_log import ALL_LINES_PER_MINUTE, LINES_PER_MINUTE, MAX_LINE_LENGTH, BrowserLog
-from tests.api.test_gate import HandClock
+from pages.serving.browser_log import ALL_LINES_PER_MINUTE, LINES_PER_MINUTE, MAX_LINE_LENGTH, BrowserLog
+from tests.clocks import HandClock
 
 
 def line(text: object = "hello", level: object = "error") -> dict[str, object]:

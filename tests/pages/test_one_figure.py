@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from components import format as text
-from components.past import Past
-from components.picture import Channel
-from mara.api.metrics import FleetCollector, metrics_text
+from components.shared import format as text
+from components.shared.key_figure_history import KeyFigureHistory
+from components.shared.view_model import Channel
+from mara.api.routes.metrics import FleetCollector, metrics_text
 from mara.bootstrap import platform_of
 from mara.core.snapshot import Snapshot
 from mara.runtime.clock import SystemClock
-from mara.runtime.latest import Published
+from mara.runtime.published_state import PublishedState
 from mara.settings import Settings
 from mara.toolbox import Toolbox
 from pages.optimizer import OptimizerScreen
@@ -34,13 +34,13 @@ class Everywhere:
     """One tick of one run, as each surface shows it."""
 
     def __init__(self, client: TestClient, platform: Any, settings: Settings, folder: Path) -> None:
-        self.published: Published = platform.latest.read()
+        self.published: PublishedState = platform.latest.read()
         assert self.published.snapshot is not None
         self.snapshot: Snapshot = self.published.snapshot
         self.api: dict[str, Any] = client.get("/api/snapshot").json()
-        overview = overview_picture(self.published, Past())
+        overview = overview_picture(self.published, KeyFigureHistory())
         screen = OptimizerScreen(platform)
-        optimizer = screen.picture(self.published, Past())
+        optimizer = screen.picture(self.published, KeyFigureHistory())
         self.overview: Channel = overview["cells"]
         self.tiers: Channel = overview["tiers"]
         self.optimizer: Channel = optimizer["cells"]

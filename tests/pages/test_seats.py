@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from bench.viewers import viewers
-from mara.api.room import LOST_PAGES_PER_MINUTE
-from pages.browser_log import LINES_PER_MINUTE
+from mara.api.gateway.connection_limit import LOST_PAGES_PER_MINUTE
+from pages.serving.browser_log import LINES_PER_MINUTE
 from tests.scenarios.live_server import LiveServer, live_server
 
 MOST_CLIENTS = 4

@@ -20,15 +20,15 @@ import httpx
 import pytest
 import socketio
 
-from mara.api.identity import COOKIE
-from mara.api.secrets import digest_of, new_session
+from mara.api.security.authenticator import COOKIE
+from mara.api.security.credentials import digest_of, new_session
 from mara.bootstrap import people_of
 from mara.settings import Settings
-from mara.store.people import Person, Session, Visit
+from mara.store.access.users import AccessEvent, Session, User
 from tests.browser.conftest import END_TIMEOUT_S, ROOT, environment, free_port
 
 ROLES = {"ada": "operator", "bob": "operator", "vic": "viewer"}
-BY = Visit(at_epoch_s=0, actor="test", address="", action="prepared")
+BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")
 CLIENT_ID = re.compile(r"'client_id': '([0-9a-f-]+)'")
 ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)
 SOCKET_PATH = "/_nicegui_ws/socket.io"
@@ -47,7 +47,7 @@ class Server:
         """Somebody's new session, without the form: logins are counted."""
         people, secret = people_of(Settings(database_url=f"sqlite:///{self.database}")), new_session()
         until = int(datetime.now(UTC).timestamp()) + 3_600
-        people.issue(Session, digest_of(secret), Person(name=name, role=ROLES[name]), until=until, by=BY)
+        people.issue(Session, digest_of(secret), User(name=name, role=ROLES[name]), until=until, by=BY)
         people.close()
         return secret
 
@@ -61,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("sockets")
     people = people_of(Settings(database_url=f"sqlite:///{folder / 'mara.db'}"))
     for name, role in ROLES.items():
-        people.add(Person(name=name, role=role), "no password fits", by=BY)
+        people.add(User(name=name, role=role), "no password fits", by=BY)
     people.close()
     port = free_port()
     env = environment() | {"MARA_AUTH": "on", "PYTHONPATH": str(ROOT)}

@@ -9,7 +9,7 @@ import pytest
 from mara.bootstrap import open_run, platform_of
 from mara.errors import EXIT_DATABASE, EXIT_OUR_FAULT, ConfigError, MaraError, StoreBlocked
 from mara.settings import read_settings
-from pages.entrance import stand_guard
+from pages.serving.front_door import stand_guard
 from tests.browser.conftest import ROOT, environment, free_port
 from tests.cli.console import ran
 
@@ -97,7 +97,7 @@ def test_a_run_that_cannot_be_begun_leaves_no_empty_database(tmp_path: Path, mon
     def full(*_: object) -> None:
         raise StoreBlocked("disk full at the start of the run")
 
-    monkeypatch.setattr("mara.store.resume.write_first", full)
+    monkeypatch.setattr("mara.store.write.resume.write_first", full)
     url = f"sqlite:///{tmp_path / 'mara.db'}"
     with pytest.raises(StoreBlocked):
         open_run(read_settings(env={"MARA_DATABASE_URL": url}, options={}))

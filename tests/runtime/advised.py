@@ -15,15 +15,15 @@ from starlette.responses import Response
 
 from mara.core.contract import Tier
 from mara.core.plan import Plan, Problem
-from mara.optimizers.advised import Advised, Bands
-from mara.optimizers.advisor_bench import loads_of
-from mara.optimizers.claude import Claude
-from mara.optimizers.guarded import Guarded
-from mara.optimizers.lp import Lp
-from mara.optimizers.rules import Rules
-from mara.runtime.advisor import Advisor, Engagement
-from mara.runtime.purse import Budget
-from mara.store.claude_calls import ClaudeCalls, RunNote
+from mara.optimizers.advisor.advised import AcceptanceLimits, Advised
+from mara.optimizers.advisor.client import Claude
+from mara.optimizers.advisor.evaluator import loads_of
+from mara.optimizers.fallback import WithFallback
+from mara.optimizers.lp.optimizer import Lp
+from mara.optimizers.rules.rules import Rules
+from mara.runtime.advisor.scheduler import AdvisorConfig, AdvisorScheduler
+from mara.runtime.advisor.stored_budget import SpendLimits
+from mara.store.access.api_usage import ClaudeCalls, RunNote
 from mara.store.store import Store
 from tests import builders
 from tests.claude.fake_messages import FakeMessages
@@ -31,10 +31,10 @@ from tests.claude.script import Call, Fault, JsonObject, Script, Talk, Turn
 from tests.runtime.made_up import ManualClock
 
 MODEL = "claude-sonnet-5-5"
-BANDS = Bands(moved_share=0.10, regret_share=0.03)
-AMPLE = Budget(usd_per_hour=1_000.0, usd_per_day=1_000.0, requests_per_hour=10_000)
+BANDS = AcceptanceLimits(moved_share=0.10, regret_share=0.03)
+AMPLE = SpendLimits(usd_per_hour=1_000.0, usd_per_day=1_000.0, requests_per_hour=10_000)
 CLIMATE, TIME_ZONE = "E0.in_force_climate_saving_usd_per_h", "E0.in_force_time_zone_gain_usd_per_h"
-CHARTER = builders.charter(builders.fleet(limit_mw=18.0))
+CHARTER = builders.config(builders.fleet(limit_mw=18.0))
 WAIT_S = 10.0
 
 
@@ -62,7 +62,7 @@ class Stage:
     """An advisor, the planner that listens to it, and whom it asks."""
 
     fake: FakeMessages | None
-    advisor: Advisor
+    advisor: AdvisorScheduler
     advised: Advised
     clock: ManualClock
     calls: ClaudeCalls
@@ -100,10 +100,10 @@ def staged(
     *,
     url: str | None = None,
     deadline_s: float = 5.0,
-    budget: Budget = AMPLE,
+    budget: SpendLimits = AMPLE,
     model: str = MODEL,
     is_automatic: bool = True,
-    bands: Bands = BANDS,
+    bands: AcceptanceLimits = BANDS,
     off: str = "",
     no_models: Response | None = None,
 ) -> Iterator[Stage]:
@@ -116,11 +116,11 @@ def staged(
         def client() -> Claude:
             return Claude(key="test-key", base_url=address, model=model, deadline_s=deadline_s)
 
-        engagement = Engagement(
+        engagement = AdvisorConfig(
             client=None if off else client, off=off, model=model, budget=budget, is_automatic=is_automatic
         )
-        advisor = Advisor(engagement, clock)
-        stage = Stage(fake, advisor, Advised(Guarded((Lp(), Rules())), advisor, bands), clock, calls)
+        advisor = AdvisorScheduler(engagement, clock)
+        stage = Stage(fake, advisor, Advised(WithFallback((Lp(), Rules())), advisor, bands), clock, calls)
         advisor.open(calls, lambda _: None)
         stage.wait()
         try:

@@ -21,20 +21,20 @@ from mara.core.events import Event
 from mara.core.plan import Plan, Problem
 from mara.core.snapshot import EventSnapshot, SeriesPoint, Snapshot
 from mara.core.step import Step
-from mara.core.world import Charter, Forecast, Observation, first_world
+from mara.core.world import Forecast, Observation, RunConfig, first_world
 from mara.errors import FeedUnavailable, StoreBlocked
 from mara.optimizers.base import Optimizer
-from mara.optimizers.keeper import Keeper
-from mara.optimizers.rules import Rules
+from mara.optimizers.rolling_horizon import RollingHorizon
+from mara.optimizers.rules.rules import Rules
 from mara.runtime.clock import Clock
-from mara.runtime.engine import Engine
-from mara.runtime.latest import EngineState, Latest
-from mara.runtime.planner import Planner
-from mara.runtime.platform import Platform
-from mara.store.order_tables import Answer, OpenQuote, Order, OrderOutcome
-from mara.store.orders import Orders, Outcome, outcome_rows
+from mara.runtime.live.planner import Planner
+from mara.runtime.live.platform import Platform
+from mara.runtime.published_state import EngineState, StatePublisher
+from mara.runtime.tick.engine import TickEngine
+from mara.store.schema.order_tables import AnswerRow, OpenQuote, Order, OrderOutcome
+from mara.store.schema.tables import Row
 from mara.store.store import NO_PARTS, Store
-from mara.store.tables import Row
+from mara.store.write.orders import Orders, Outcome, outcome_rows
 from tests import builders
 
 TICK_S = 300.0
@@ -78,7 +78,7 @@ class MemoryStore:
     def __post_init__(self) -> None:
         self.gate.set()
         self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        tables = (Order, OrderOutcome, OpenQuote, Answer)
+        tables = (Order, OrderOutcome, OpenQuote, AnswerRow)
         Row.metadata.create_all(self._engine, [table.__table__ for table in tables])  # type: ignore[union-attr]
         self.orders = Orders(self._aside)
 
@@ -131,7 +131,7 @@ class MemoryStore:
 class CalmFeed:
     """The same mild tick for ever, but for the ticks that it has nothing for."""
 
-    charter: Charter
+    config: RunConfig
     missing: range = range(0)
     name: str = "calm"
     price_usd_per_mwh: float = 50.0
@@ -141,7 +141,7 @@ class CalmFeed:
         self.seen_at_s.setdefault(tick, time.monotonic())
         if tick in self.missing:
             raise FeedUnavailable(f"nothing came for tick {tick}: mend the line")
-        return builders.observation(self.charter, tick, price=self.price_usd_per_mwh)
+        return builders.observation(self.config, tick, price=self.price_usd_per_mwh)
 
     def forecast(self, tick: int, hours: int) -> Forecast:
         return builders.forecast(self.observe(tick), hours)
@@ -174,7 +174,7 @@ class Stage:
     clock: Clock
     store: MemoryStore
     feed: CalmFeed
-    charter: Charter
+    config: RunConfig
 
     @property
     def state(self) -> EngineState:
@@ -219,14 +219,14 @@ def stage(
     speed_share: float = 1.0,
 ) -> Stage:
     """A platform that has not been started."""
-    charter, kept = builders.charter(), store or MemoryStore()
-    feed, chosen, clock = CalmFeed(charter, missing), optimizer or Rules(), clock or ManualClock()
+    config, kept = builders.config(), store or MemoryStore()
+    feed, chosen, clock = CalmFeed(config, missing), optimizer or Rules(), clock or ManualClock()
 
-    def open_run() -> tuple[Store, Engine, Planner]:
-        engine = Engine(charter=charter, feed=feed, optimizer=chosen, horizon_hours=2, world=first_world(charter))
-        return cast(Store, kept), engine, Planner(chosen, Keeper(Rules()), 60.0, first_patience_s=0.0)
+    def open_run() -> tuple[Store, TickEngine, Planner]:
+        engine = TickEngine(config=config, feed=feed, optimizer=chosen, horizon_hours=2, world=first_world(config))
+        return cast(Store, kept), engine, Planner(chosen, RollingHorizon(Rules()), 60.0, first_patience_s=0.0)
 
-    return Stage(Platform(open_run, Latest(), clock, speed_share), clock, kept, feed, charter)
+    return Stage(Platform(open_run, StatePublisher(), clock, speed_share), clock, kept, feed, config)
 
 
 @asynccontextmanager

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mara.errors import AdviceError, CommandError
-from mara.runtime import advisor as advisor_module
-from mara.runtime.breaker import Breaker
+from mara.runtime.advisor import scheduler as advisor_module
+from mara.runtime.advisor.circuit_breaker import CircuitBreaker
 from mara.store.store import Store
 from tests.claude.fake_messages import refused_url
 from tests.claude.script import Call, Fault, Script, Talk, Turn, broken_answer, cut_at_max_tokens, truncated_answer
@@ -192,7 +192,7 @@ def test_three_busy_answers_in_a_row_open_the_breaker(store: Store) -> None:
 
 def test_the_breaker_rests_for_longer_each_time_until_something_succeeds() -> None:
     clock, busy = ManualClock(), AdviceError("AI busy", is_counted=True)
-    breaker = Breaker(clock)
+    breaker = CircuitBreaker(clock)
     rests_s = []
     for _ in range(9):
         breaker.tripped(busy)

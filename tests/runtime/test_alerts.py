@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from mara.core.snapshot import ContractSnapshot, SiteSnapshot, Snapshot
-from mara.runtime.alerts import Webhook
-from mara.runtime.latest import EngineState, Published
-from mara.runtime.watch import Alert, Watch
+from mara.runtime.observe.alert_rules import Alert, AlertRules
+from mara.runtime.observe.alerts import Webhook
+from mara.runtime.published_state import EngineState, PublishedState
 from tests.ui.snapshots import snapshot_at
 
 TICKS_AN_HOUR = 12
@@ -33,8 +33,8 @@ def contract_of(tier: str, bad_ticks: int, budget_ticks: int = 1_000, *, resting
     )
 
 
-def looked_at(watch: Watch, snapshot: Snapshot, state: EngineState = EngineState.RUNNING) -> tuple[Alert, ...]:
-    return watch.alerts(Published(version=snapshot.tick, snapshot=snapshot, state=state))
+def looked_at(watch: AlertRules, snapshot: Snapshot, state: EngineState = EngineState.RUNNING) -> tuple[Alert, ...]:
+    return watch.alerts(PublishedState(version=snapshot.tick, snapshot=snapshot, state=state))
 
 
 def fleet_at(tick: int, *contracts: ContractSnapshot, **changes: object) -> Snapshot:
@@ -46,13 +46,13 @@ def with_down(*places: int) -> tuple[SiteSnapshot, ...]:
     return tuple(replace(site, status="down") if place in places else site for place, site in enumerate(UP))
 
 
-def seen(watch: Watch, tick: int, tier: str, bad_ticks: int) -> tuple[Alert, ...]:
+def seen(watch: AlertRules, tick: int, tier: str, bad_ticks: int) -> tuple[Alert, ...]:
     return looked_at(watch, fleet_at(tick, contract_of(tier, bad_ticks)))
 
 
 def first_alert_after(tier: str, *, bad_every: int, ticks: int = 80, resting: bool = False) -> int | None:
     """Ticks until somebody is woken, with one bad tick in so many."""
-    watch = Watch()
+    watch = AlertRules()
     for tick in range(ticks):
         if looked_at(watch, fleet_at(tick, contract_of(tier, tick // bad_every, resting=resting))):
             return tick
@@ -60,7 +60,7 @@ def first_alert_after(tier: str, *, bad_every: int, ticks: int = 80, resting: bo
 
 
 def test_premium_wakes_at_the_second_bad_tick_within_an_hour() -> None:
-    watch = Watch()
+    watch = AlertRules()
     assert not seen(watch, 0, "premium", 0)
     assert not seen(watch, 1, "premium", 1)
     (alert,) = seen(watch, 2, "premium", 2)
@@ -69,7 +69,7 @@ def test_premium_wakes_at_the_second_bad_tick_within_an_hour() -> None:
 
 
 def test_premium_wakes_at_the_fourth_bad_tick_of_its_window_however_slowly_they_came() -> None:
-    watch = Watch()
+    watch = AlertRules()
     told = [seen(watch, 30 * bad, "premium", bad) for bad in range(5)]
     assert [len(alerts) for alerts in told] == [0, 0, 0, 0, 1]
 
@@ -94,7 +94,7 @@ def test_a_budget_spent_on_purpose_wakes_nobody_however_fast(tier: str) -> None:
 
 
 def test_only_the_unplanned_ticks_of_a_budget_burn_it() -> None:
-    watch = Watch()
+    watch = AlertRules()
     told = [
         looked_at(watch, fleet_at(tick, contract_of("flexible", tick, resting=tick % 4 > 0)))
         for tick in range(8 * TICKS_AN_HOUR)
@@ -103,7 +103,7 @@ def test_only_the_unplanned_ticks_of_a_budget_burn_it() -> None:
 
 
 def test_a_broken_premium_is_critical_at_once_and_over_with_its_window() -> None:
-    watch = Watch()
+    watch = AlertRules()
     assert not looked_at(watch, fleet_at(0, contract_of("premium", 0, 0)))
     (alert,) = looked_at(watch, fleet_at(1, contract_of("premium", 1, 0)))
     assert (alert.kind, alert.severity, alert.subject) == ("premium", "critical", "c1")
@@ -113,7 +113,7 @@ def test_a_broken_premium_is_critical_at_once_and_over_with_its_window() -> None
 
 @pytest.mark.parametrize(("resting", "woken"), [(False, ["promise"]), (True, [])])
 def test_a_standard_promise_that_breaks_unplanned_is_a_warning(resting: bool, woken: list[str]) -> None:
-    watch = Watch()
+    watch = AlertRules()
     assert not looked_at(watch, fleet_at(0, contract_of("standard", 2, 2)))
     found = looked_at(watch, fleet_at(1, contract_of("standard", 3, 2, resting=resting)))
     assert [alert.kind for alert in found] == woken
@@ -121,7 +121,7 @@ def test_a_standard_promise_that_breaks_unplanned_is_a_warning(resting: bool, wo
 
 
 def test_a_site_that_falls_is_a_warning_and_several_at_once_are_critical() -> None:
-    watch = Watch()
+    watch = AlertRules()
     assert not looked_at(watch, fleet_at(0))
     (one,) = looked_at(watch, fleet_at(1, sites=with_down(4)))
     assert (one.kind, one.severity, one.subject) == ("site", "warning", UP[4].id)
@@ -134,7 +134,7 @@ def test_a_site_that_falls_is_a_warning_and_several_at_once_are_critical() -> No
 
 
 def test_a_feed_that_gives_nothing_new_is_a_warning_until_it_does() -> None:
-    watch = Watch()
+    watch = AlertRules()
     (alert,) = looked_at(watch, fleet_at(0, stale_sources=("prices",)))
     assert (alert.kind, alert.severity) == ("feed", "warning")
     assert not looked_at(watch, fleet_at(1, stale_sources=("prices", "weather")))
@@ -142,9 +142,9 @@ def test_a_feed_that_gives_nothing_new_is_a_warning_until_it_does() -> None:
 
 
 def test_the_end_of_a_replay_is_no_alarm() -> None:
-    watch = Watch()
+    watch = AlertRules()
     assert not looked_at(watch, fleet_at(0))
-    assert not watch.alerts(Published(state=EngineState.FINISHED, reason="the history has ended"))
+    assert not watch.alerts(PublishedState(state=EngineState.FINISHED, reason="the history has ended"))
 
 
 def test_spot_wakes_nobody() -> None:
@@ -152,18 +152,18 @@ def test_spot_wakes_nobody() -> None:
 
 
 def test_an_alert_is_said_once_and_then_that_it_is_over() -> None:
-    watch = Watch()
+    watch = AlertRules()
     told = [seen(watch, tick, "premium", min(tick, 2)) for tick in range(20)]
     said = [(tick, alert.severity) for tick, alerts in enumerate(told) for alert in alerts]
     assert said == [(2, "critical"), (1 + TICKS_AN_HOUR, "resolved")], "the first bad tick is an hour old"
 
 
 def test_a_halt_and_its_end_are_told() -> None:
-    watch = Watch()
-    halted = watch.alerts(Published(state=EngineState.HALTED, reason="disk full at tick 7"))
+    watch = AlertRules()
+    halted = watch.alerts(PublishedState(state=EngineState.HALTED, reason="disk full at tick 7"))
     assert [(alert.severity, "disk full at tick 7" in alert.text) for alert in halted] == [("critical", True)]
-    assert not watch.alerts(Published(state=EngineState.HALTED, reason="disk full at tick 7"))
-    assert [alert.severity for alert in watch.alerts(Published(state=EngineState.RUNNING))] == ["resolved"]
+    assert not watch.alerts(PublishedState(state=EngineState.HALTED, reason="disk full at tick 7"))
+    assert [alert.severity for alert in watch.alerts(PublishedState(state=EngineState.RUNNING))] == ["resolved"]
 
 
 def test_a_webhook_gets_json_and_a_dead_one_delays_nobody() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mara.runtime.why import explained
-from mara.store.reading import Reading
+from mara.runtime.explain.why import explained
+from mara.store.read.read_model import ReadModel
 from tests.runtime.told_run import BOOKED_ID, told_run
 
 DOUBTFUL = (
@@ -50,7 +50,7 @@ ANSWERED = (
 
 
 @pytest.fixture(scope="module")
-def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadModel]:
     file: Path = tmp_path_factory.mktemp("doubts") / "mara.db"
     found = told_run(file)
     yield found
@@ -59,7 +59,7 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
 
 @pytest.mark.parametrize(("text", "said"), DOUBTFUL)
 def test_what_is_not_understood_is_named_and_not_answered_beside_the_point(
-    reading: Reading, text: str, said: str
+    reading: ReadModel, text: str, said: str
 ) -> None:
     found = explained(reading, text)
     assert not found.is_answered, found.sentences
@@ -70,7 +70,7 @@ def test_what_is_not_understood_is_named_and_not_answered_beside_the_point(
 
 
 @pytest.mark.parametrize(("text", "said"), ANSWERED)
-def test_what_can_be_answered_is(reading: Reading, text: str, said: str) -> None:
+def test_what_can_be_answered_is(reading: ReadModel, text: str, said: str) -> None:
     found = explained(reading, text)
     assert found.is_answered, found.sentences
     assert said in " ".join(found.sentences)

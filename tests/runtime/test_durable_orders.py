@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from mara.api.reads import unreadiness_of
+from mara.api.routes.reads import unreadiness_of
 from mara.bootstrap import open_run, platform_of
 from mara.core.commands import Command, Outage
-from mara.core.quote import Ask
+from mara.core.quote import QuoteRequest
 from mara.errors import CommandError, EngineStopped, StoreBlocked, StoreError
-from mara.runtime import platform
-from mara.runtime.engine import simulate
-from mara.runtime.latest import EngineState
-from mara.runtime.platform import Platform
+from mara.runtime.live import platform
+from mara.runtime.live.platform import Platform
+from mara.runtime.published_state import EngineState
+from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
-from mara.store import upkeep
+from mara.store import maintenance
 from mara.toolbox import ListContracts, Toolbox
 from tests.runtime.made_up import TICK_S, MemoryStore, quiet, running, shown_events, stage, until
 from tests.store.databases import KINDS, asked, url_of
@@ -77,8 +77,8 @@ async def test_orders_of_a_paused_run_are_obeyed_after_its_end_and_repeated_as_t
     path = tmp_path / f"mara.{kind}"
     async with paused(path, 2) as run:
         receipt = await run.order(Outage(site_id=site_of(run), duration_ticks=3))
-        quote = await run.quote(Ask(tier="standard", power_mw=1.0, duration_h=12.0, customer="Acme"))
-        still_open = await run.quote(Ask(tier="standard", power_mw=1.5, duration_h=12.0))
+        quote = await run.quote(QuoteRequest(tier="standard", power_mw=1.0, duration_h=12.0, customer="Acme"))
+        still_open = await run.quote(QuoteRequest(tier="standard", power_mw=1.5, duration_h=12.0))
         booking = await run.book(quote.id)
         life = await run.archive.contract(booking.contract_id)
         assert (life.row.state, life.row.customer, life.windows) == ("waiting", "Acme", ())
@@ -97,7 +97,7 @@ async def test_orders_of_a_paused_run_are_obeyed_after_its_end_and_repeated_as_t
         assert (await run.archive.contract(booking.contract_id)).row.state == "live"
         assert run.latest.read().waiting_count == 0
         assert await run.book(quote.id) == booking
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
     assert asked(path, "SELECT count(*) FROM sla_contracts WHERE customer = 'Acme'") == [(1,)]
 
 
@@ -240,12 +240,12 @@ async def test_a_file_that_was_put_back_is_gone_back_to(tmp_path: Path) -> None:
     """As a write-ahead log that was lost: the file stands where it did some ticks ago."""
     path, older = tmp_path / "mara.db", tmp_path / "older.db"
     async with paused(path, 3) as run:
-        upkeep.backup(url_of(path), older)
+        maintenance.backup(url_of(path), older)
         await on(run, 2)
         with closing(sqlite3.connect(older)) as source, closing(sqlite3.connect(path)) as target:
             source.backup(target)
         run.step(2)
         await until(lambda: any("went back from tick 5 to 3" in event.text for event in shown_events(run)), 20.0)
         await until(lambda: shown_tick(run) == 4 and run.latest.read().state is EngineState.PAUSED)
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
     shutil.rmtree(tmp_path)

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from mara.api.reads import unreadiness_of
+from mara.api.routes.reads import unreadiness_of
 from mara.bootstrap import open_run, platform_of
 from mara.core.commands import Outage
 from mara.errors import ConfigError, FeedEnded, MaraError, StoreError, StoreRefused
-from mara.runtime import platform
 from mara.runtime.clock import SystemClock
-from mara.runtime.engine import Engine
-from mara.runtime.latest import EngineState
-from mara.runtime.pace import MAX_SPEED_SHARE
-from mara.runtime.planner import Planner
-from mara.runtime.platform import Platform
-from mara.runtime.watch import Watch
+from mara.runtime.live import platform
+from mara.runtime.live.pace import MAX_SPEED_SHARE
+from mara.runtime.live.planner import Planner
+from mara.runtime.live.platform import Platform
+from mara.runtime.observe.alert_rules import AlertRules
+from mara.runtime.published_state import EngineState
+from mara.runtime.tick.engine import TickEngine
 from mara.settings import Settings, read_settings
 from mara.store.store import Store
 from tests.feeds.history_text import history_rows, write_history
@@ -96,7 +96,7 @@ async def test_an_end_that_comes_while_the_run_is_being_opened_closes_it_too() -
     opening, may_open = threading.Event(), threading.Event()
     open_now = here.platform._open_run
 
-    def open_slowly() -> tuple[Store, Engine, Planner]:
+    def open_slowly() -> tuple[Store, TickEngine, Planner]:
         opening.set()
         assert may_open.wait(10)
         return open_now()
@@ -195,7 +195,7 @@ async def test_a_replay_is_finished_at_the_end_of_its_history_and_raises_no_alar
     await run.start()
     await until(lambda: run.latest.read().state is EngineState.FINISHED)
     shown = run.latest.read()
-    assert Watch().alerts(shown) == ()
+    assert AlertRules().alerts(shown) == ()
     assert unreadiness_of(shown) == ""
     assert shown.snapshot is not None
     assert shown.snapshot.tick == 23

@@ -9,13 +9,13 @@ from mara.core.commands import Exclude
 from mara.core.history import ExclusionRow
 from mara.errors import CommandError
 from mara.runtime.actor import ACTOR, Actor
-from mara.runtime.exclusions import Announcement, exclusion_of, exclusions_of
-from tests.builders import START, charter, contract, world
+from mara.runtime.tick.exclusions import ExclusionRequest, exclusion_of, exclusions_of
+from tests.builders import START, config, contract, world
 
-OF = charter()
+OF = config()
 WORLD = world(OF, (contract("a", ticks=60 * 288, timezone="Europe/Oslo"),))
 HOUR, DAY = 12, 288
-GOOD = Announcement(
+GOOD = ExclusionRequest(
     kind="maintenance",
     contract_id="a",
     from_tick=5 * DAY,

@@ -3,8 +3,8 @@
 import pytest
 
 from mara.core.commands import Outage
-from mara.runtime import platform
-from mara.runtime.latest import EngineState
+from mara.runtime.live import platform
+from mara.runtime.published_state import EngineState
 from tests.runtime.made_up import MemoryStore, running, stage
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mara.runtime.log import KEPT_FILES_COUNT, MAX_FILE_BYTES, MAX_WAITING_RECORDS, Log, open_log
+from mara.runtime.observe.log import KEPT_FILES_COUNT, MAX_FILE_BYTES, MAX_WAITING_RECORDS, Log, open_log
 from mara.settings import Settings, read_settings
 
 CANARIES = ("sk-ant-api03-CANARY_key-0123", "mara_CANARY0123456789token", "CANARYbearer.abc", "CANARY-p@ss/word")
@@ -156,7 +156,7 @@ def test_the_file_turns_over_at_ten_megabytes_and_five_old_ones_are_kept(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (MAX_FILE_BYTES, KEPT_FILES_COUNT) == (10_000_000, 5)
-    monkeypatch.setattr("mara.runtime.log.MAX_FILE_BYTES", 2_000)
+    monkeypatch.setattr("mara.runtime.observe.log.MAX_FILE_BYTES", 2_000)
     with open_log(settings_for(path)):
         for n in range(200):
             log.info("tick", extra={"tick": n})

@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from mara.api.reads import unreadiness_of
+from mara.api.routes.reads import unreadiness_of
 from mara.bootstrap import platform_of
 from mara.core.commands import Outage
 from mara.errors import EngineStopped, StoreError
-from mara.runtime import platform, storing
-from mara.runtime.latest import EngineState
-from mara.runtime.platform import Platform
+from mara.runtime.live import platform
+from mara.runtime.live.platform import Platform
+from mara.runtime.published_state import EngineState
+from mara.runtime.tick import storing
 from mara.settings import read_settings
-from mara.store import server_connection, store, upkeep
+from mara.store import maintenance, store
+from mara.store.backends import server_connection
 from mara.store.store import Store
 from tests.postgres_server import Server, server_or_skip
 from tests.runtime.made_up import shown_events, until
@@ -102,7 +104,7 @@ async def test_a_server_that_crashed_and_lost_ticks_is_gone_back_to_and_the_run_
         await until(lambda: shown_tick(run) == kept + STEP - 1 and state(run) is EngineState.PAUSED, PATIENCE_S)
         assert any("went back from tick" in event.text for event in shown_events(run))
         assert (await run.archive.order(ordered.numbers[0])).state == "obeyed"
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
     assert asked(path, "SELECT count(*) FROM events WHERE kind = 'store'") == [(1,)]
 
 
@@ -142,7 +144,7 @@ async def test_a_server_that_restarts_is_gone_on_with(server: Server, tmp_path: 
         assert shown_tick(run) == 2 * STEP - 1
         await run.order(Outage(site_id=first_site(run), duration_ticks=2))
         await on(run, 1)
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
 
 
 async def test_a_frozen_server_is_shown_within_seconds_and_gone_on_with(server: Server, tmp_path: Path) -> None:
@@ -155,7 +157,7 @@ async def test_a_frozen_server_is_shown_within_seconds_and_gone_on_with(server: 
             await until(lambda: "cannot be reached" in reason(run), PATIENCE_S)
         await until(lambda: state(run) is EngineState.PAUSED, PATIENCE_S)
         assert shown_tick(run) == 2 * STEP - 1
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
 
 
 async def test_a_network_that_swallows_everything_is_hung_up_on_and_gone_on_with(
@@ -171,7 +173,7 @@ async def test_a_network_that_swallows_everything_is_hung_up_on_and_gone_on_with
             line.flow()
             await until(lambda: state(run) is EngineState.PAUSED, PATIENCE_S)
             assert shown_tick(run) == 2 * STEP - 1
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
 
 
 async def test_a_fresh_server_in_its_place_is_refused_with_the_remedy(server: Server, tmp_path: Path) -> None:
@@ -190,7 +192,7 @@ async def test_a_fresh_server_in_its_place_is_refused_with_the_remedy(server: Se
             other.execute("ALTER SCHEMA kept RENAME TO public")
         await on(run, STEP)
         assert shown_tick(run) == 2 * STEP - 1
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
 
 
 async def test_another_run_in_its_place_is_refused_with_the_remedy(server: Server, tmp_path: Path) -> None:
@@ -219,4 +221,4 @@ async def test_a_lock_that_another_mara_took_halts_the_run_until_that_one_ends(s
         thief.close()
         await on(run, STEP)
         assert shown_tick(run) == 2 * STEP - 1
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()

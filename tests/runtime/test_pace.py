@@ -8,8 +8,9 @@ import pytest
 
 from mara.core.commands import Outage
 from mara.errors import CommandError
-from mara.runtime import order_book, pace, platform
-from mara.runtime.latest import EngineState
+from mara.runtime.live import pace, platform
+from mara.runtime.published_state import EngineState
+from mara.runtime.tick import order_book
 from tests.runtime.made_up import TICK_S, ManualClock, MemoryStore, Stage, quiet, running, stage, until
 
 OUTAGE = Outage(site_id="west", duration_ticks=1)

@@ -12,21 +12,21 @@ from mara.core.plan import Problem
 from mara.core.world import first_world
 from mara.errors import PlanInfeasible
 from mara.optimizers.base import Optimizer
-from mara.optimizers.guarded import Guarded
-from mara.optimizers.keeper import Keeper
-from mara.optimizers.lp import Lp
-from mara.optimizers.roster import asked_of, optimizer_of
-from mara.optimizers.rules import Rules
+from mara.optimizers.fallback import WithFallback
+from mara.optimizers.lp.optimizer import Lp
+from mara.optimizers.registry import asked_of, optimizer_of
+from mara.optimizers.rolling_horizon import RollingHorizon
+from mara.optimizers.rules.rules import Rules
 from mara.runtime.clock import SystemClock
-from mara.runtime.latest import EngineState
-from mara.runtime.planner import STEPPING, Patience, Planner
+from mara.runtime.live.planner import STEPPING, Planner, WaitLimits
+from mara.runtime.published_state import EngineState
 from tests import builders
 from tests.runtime.made_up import TICK_S, Stubborn, running, stage, until
 
-CHARTER = builders.charter()
-BRIEF = Patience(wait_s=0.03)
+CHARTER = builders.config()
+BRIEF = WaitLimits(wait_s=0.03)
 SECOND_S = 1.0
-PATIENT = Patience(wait_s=0.75 * SECOND_S)
+PATIENT = WaitLimits(wait_s=0.75 * SECOND_S)
 
 
 def problem_at(tick: int) -> Problem:
@@ -36,7 +36,7 @@ def problem_at(tick: int) -> Problem:
 
 def planner_of(optimizer: Optimizer, deadline_s: float = 60.0) -> Planner:
     """One that is in no hurry to have a first plan."""
-    return Planner(optimizer, Keeper(Rules()), deadline_s, first_patience_s=0.0)
+    return Planner(optimizer, RollingHorizon(Rules()), deadline_s, first_patience_s=0.0)
 
 
 async def test_a_quick_optimizer_s_plan_is_followed_in_the_tick_that_asked() -> None:
@@ -214,7 +214,7 @@ async def test_a_solver_at_work_is_listened_to_no_longer_and_not_torn_away() -> 
 
 async def test_the_live_solver_gives_up_when_nobody_listens_any_more() -> None:
     guarded = asked_of(optimizer_of("lp", deadline_s=0.5)).optimizer
-    assert isinstance(guarded, Guarded)
+    assert isinstance(guarded, WithFallback)
     assert isinstance(guarded.optimizers[0], Lp)
     assert guarded.optimizers[0].deadline_s == 0.5
 
@@ -226,7 +226,7 @@ def solved(tick: int) -> Problem:
     )
 
 
-def waited_s(planner: Callable[[], Planner], *problems: Problem, patience: Patience = PATIENT) -> list[float]:
+def waited_s(planner: Callable[[], Planner], *problems: Problem, patience: WaitLimits = PATIENT) -> list[float]:
     """How long each tick waits, in simulated time; ticks are a second apart."""
 
     async def ticks() -> list[float]:
@@ -245,15 +245,17 @@ def waited_s(planner: Callable[[], Planner], *problems: Problem, patience: Patie
 
 def test_a_tick_waits_for_a_plan_that_is_due_and_for_nothing_else() -> None:
     def planner() -> Planner:
-        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.5))
+        return Planner(Lp(), RollingHorizon(Rules()), 60.0, begin=taking(0.5))
 
     assert waited_s(planner, *(solved(tick) for tick in (10, 11, 12, 13))) == [0.5, 0.0, 0.5, 0.0]
 
 
 def test_a_tick_waits_for_all_worlds_together_and_no_longer_than_its_patience() -> None:
     def planner() -> Planner:
-        twin = Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.6), first_patience_s=0.0)
-        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.9), first_patience_s=0.0, twins={"twin": twin})
+        twin = Planner(Lp(), RollingHorizon(Rules()), 60.0, begin=taking(0.6), first_patience_s=0.0)
+        return Planner(
+            Lp(), RollingHorizon(Rules()), 60.0, begin=taking(0.9), first_patience_s=0.0, twins={"twin": twin}
+        )
 
     # The first answer comes between two ticks; the third tick's is the last one of its hour.
     assert waited_s(planner, solved(10), solved(11), solved(12)) == [0.75, 0.0, 0.75]
@@ -261,30 +263,30 @@ def test_a_tick_waits_for_all_worlds_together_and_no_longer_than_its_patience() 
 
 def test_advice_makes_no_tick_wait_that_has_a_plan() -> None:
     def planner() -> Planner:
-        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.5), every_tick=True)
+        return Planner(Lp(), RollingHorizon(Rules()), 60.0, begin=taking(0.5), every_tick=True)
 
     assert waited_s(planner, *(solved(tick) for tick in (5, 6, 7, 12, 13))) == [0.5, 0.0, 0.0, 0.5, 0.0]
 
 
 def test_the_first_tick_waits_for_the_first_plan_however_short_ticks_are_and_the_later_ones_do_not() -> None:
     def planner() -> Planner:
-        return Planner(Lp(), Keeper(Rules()), 60.0, begin=taking(0.5), first_patience_s=0.8)
+        return Planner(Lp(), RollingHorizon(Rules()), 60.0, begin=taking(0.5), first_patience_s=0.8)
 
-    brief = Patience(wait_s=0.1)
+    brief = WaitLimits(wait_s=0.1)
     assert waited_s(planner, solved(5), solved(12), solved(13), patience=brief) == [0.5, 0.1, 0.0]
 
 
 def test_a_first_plan_that_never_comes_is_waited_for_once() -> None:
     def planner() -> Planner:
-        return Planner(Lp(), Keeper(Rules()), 600.0, begin=taking(300.0), first_patience_s=0.8)
+        return Planner(Lp(), RollingHorizon(Rules()), 600.0, begin=taking(300.0), first_patience_s=0.8)
 
-    brief = Patience(wait_s=0.1)
+    brief = WaitLimits(wait_s=0.1)
     assert waited_s(planner, solved(5), solved(6), solved(7), patience=brief) == [0.8, 0.1, 0.1]
 
 
 def test_a_plan_that_was_not_due_is_followed_and_not_kept_for_a_restart_unless_it_was_ordered() -> None:
     lp = Lp()
-    keeper = Keeper(Rules(), lp=lp)
+    keeper = RollingHorizon(Rules(), lp=lp)
 
     async def remembered() -> list[int]:
         here, ticks = Planner(lp, keeper, 60.0, begin=taking(0.1), every_tick=True), list[int]()

@@ -4,8 +4,9 @@ import pytest
 
 from mara.core.commands import Outage
 from mara.errors import StoreError
-from mara.runtime import engine, platform
-from mara.runtime.latest import EngineState
+from mara.runtime.live import platform
+from mara.runtime.published_state import EngineState
+from mara.runtime.tick import engine
 from tests.runtime.made_up import MemoryStore, quiet, running, stage, until
 
 FULL = StoreError("disk full at tick 0: free space and try again")

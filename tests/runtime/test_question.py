@@ -6,8 +6,8 @@ import pytest
 
 from mara.core.contract import Tier
 from mara.core.timegrid import TimeGrid
-from mara.feeds.fleet_file import read_fleet
-from mara.runtime.question import Question, Topic, question_of
+from mara.feeds.files.fleet_file import read_fleet
+from mara.runtime.explain.question import Question, Topic, question_of
 
 FLEET = read_fleet("global_ten")
 GRID = TimeGrid(start=datetime(2025, 7, 1, tzinfo=UTC), tick_minutes=5)

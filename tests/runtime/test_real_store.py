@@ -10,12 +10,12 @@ import pytest
 
 from mara.bootstrap import platform_of
 from mara.errors import StoreBlocked
-from mara.runtime import platform
-from mara.runtime.latest import EngineState
-from mara.runtime.platform import Platform
+from mara.runtime.live import platform
+from mara.runtime.live.platform import Platform
+from mara.runtime.published_state import EngineState
 from mara.settings import read_settings
-from mara.store import upkeep
-from mara.store.connection import pragma
+from mara.store import maintenance
+from mara.store.backends.sqlite_connection import pragma
 from tests.runtime.made_up import quiet, until
 from tests.store.databases import connected, url_of
 
@@ -24,7 +24,7 @@ from tests.store.databases import connected, url_of
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.05)
     monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.05)
-    monkeypatch.setattr("mara.store.connection.BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("mara.store.backends.sqlite_connection.BUSY_TIMEOUT_S", 0.02)
 
 
 @asynccontextmanager
@@ -39,7 +39,7 @@ async def stepped(folder: Path, ticks: int, *, kind: str = "db") -> AsyncIterato
         yield run
     finally:
         await run.stop()
-    report = upkeep.check(settings.database_url)
+    report = maintenance.check(settings.database_url)
     assert report.findings == ()
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from mara.core.world import first_world
 from mara.errors import StoreBlocked
-from mara.optimizers.rules import Rules
-from mara.runtime.engine import Engine, simulate
-from mara.store import sqlite_file, upkeep
+from mara.optimizers.rules.rules import Rules
+from mara.runtime.tick.engine import TickEngine, simulate
+from mara.store import maintenance
+from mara.store.backends import sqlite_file
 from mara.store.store import LEAST_FREE_BYTES, Store
 from tests import builders
 from tests.runtime.made_up import CalmFeed
@@ -20,17 +21,17 @@ from tests.store.runs import record
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    charter = builders.charter()
+    config = builders.config()
     opened = Store.open(url_of(tmp_path / "mara.db"))
-    opened.begin(record(charter), first_world(charter))
+    opened.begin(record(config), first_world(config))
     yield opened
     opened.close()
 
 
-def engine() -> Engine:
-    charter = builders.charter()
-    world = first_world(charter)
-    return Engine(charter=charter, feed=CalmFeed(charter), optimizer=Rules(), horizon_hours=2, world=world)
+def engine() -> TickEngine:
+    config = builders.config()
+    world = first_world(config)
+    return TickEngine(config=config, feed=CalmFeed(config), optimizer=Rules(), horizon_hours=2, world=world)
 
 
 def test_a_simulation_stops_before_the_disk_is_full_and_goes_on_when_there_is_room(
@@ -45,4 +46,4 @@ def test_a_simulation_stops_before_the_disk_is_full_and_goes_on_when_there_is_ro
     assert store.reading.next_tick() == running.world.tick == 2
     simulate(running, store, 3)
     assert store.reading.next_tick() == 5
-    assert upkeep.check(url_of(Path(store.database.name))).is_sound
+    assert maintenance.check(url_of(Path(store.database.name))).is_sound

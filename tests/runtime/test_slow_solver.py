@@ -15,22 +15,22 @@ import pytest
 from mara.core.plan import Plan, Problem
 from mara.core.world import first_world
 from mara.errors import CommandError
-from mara.optimizers.keeper import Keeper
-from mara.optimizers.lp import Lp
-from mara.optimizers.rules import Rules
+from mara.optimizers.lp.optimizer import Lp
+from mara.optimizers.rolling_horizon import RollingHorizon
+from mara.optimizers.rules.rules import Rules
 from mara.runtime.clock import SystemClock
-from mara.runtime.latest import EngineState
-from mara.runtime.planner import Patience, Planner
+from mara.runtime.live.planner import Planner, WaitLimits
+from mara.runtime.published_state import EngineState
 from tests import builders
 from tests.runtime.made_up import TICK_S, running, stage, until
 
-CHARTER = builders.charter()
+CHARTER = builders.config()
 PERIOD_S = 0.1
 TICKS = 20
 MOST_LATE_S = 0.05
 SLOW_S = 20.0
 MOST_TO_END_S = 5.0
-BRIEF = Patience(wait_s=0.03)
+BRIEF = WaitLimits(wait_s=0.03)
 
 
 @dataclass
@@ -73,7 +73,7 @@ async def test_with_a_solver_of_twenty_seconds_ticks_start_on_time_and_the_snaps
 
 async def test_past_the_deadline_the_plan_in_force_goes_on_as_a_fallback_with_its_bound_and_says_so() -> None:
     slow = Sluggish(Event())
-    planner = Planner(slow, Keeper(Rules()), 1.0, first_patience_s=0.0)
+    planner = Planner(slow, RollingHorizon(Rules()), 1.0, first_patience_s=0.0)
     first = await _first_plan(planner)
     await planner.plan_for(problem_at(12), BRIEF)
     await _answered(planner)
@@ -88,7 +88,7 @@ async def test_past_the_deadline_the_plan_in_force_goes_on_as_a_fallback_with_it
 
 async def test_a_plan_can_be_asked_for_at_once_but_not_while_one_is_under_way() -> None:
     slow = Sluggish(Event())
-    planner = Planner(slow, Keeper(Rules()), 60.0, first_patience_s=0.0)
+    planner = Planner(slow, RollingHorizon(Rules()), 60.0, first_patience_s=0.0)
     await _first_plan(planner)
     planner.begin_now(problem_at(3))
     with pytest.raises(CommandError, match="a plan is under way since tick 3: wait for it"):
@@ -124,8 +124,8 @@ import asyncio, sys, time
 import numpy as np
 from tests import builders
 from mara.core.world import first_world
-from mara.optimizers.roster import asked_of, optimizer_of
-from mara.runtime.planner import Patience, Planner
+from mara.optimizers.registry import asked_of, optimizer_of
+from mara.runtime.live.planner import Patience, Planner
 
 def problem():
     sites = tuple(builders.site(f"s{n}") for n in range(100))

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from mara.runtime import watchdog
 from mara.runtime.clock import SystemClock
-from mara.runtime.vitals import Vitals
-from mara.runtime.watchdog import Watchdog
+from mara.runtime.observe import watchdog
+from mara.runtime.observe.engine_metrics import EngineMetrics
+from mara.runtime.observe.watchdog import Watchdog
 
 
 async def test_a_blocked_loop_is_told_with_the_stack_that_blocks_it(
@@ -17,7 +17,7 @@ async def test_a_blocked_loop_is_told_with_the_stack_that_blocks_it(
 ) -> None:
     monkeypatch.setattr(watchdog, "LOOK_INTERVAL_S", 0.01)
     monkeypatch.setattr(watchdog, "BLOCKED_S", 0.05)
-    vitals = Vitals()
+    vitals = EngineMetrics()
     dog = Watchdog(vitals, SystemClock())
     with caplog.at_level(logging.ERROR, "mara.watchdog"):
         dog.start()

@@ -7,8 +7,8 @@ import pytest
 
 from mara.core.explanation import Explanation
 from mara.core.grounding import quantity
-from mara.runtime.why import ALWAYS_ASKED, can_be_asked, explained
-from mara.store.reading import Reading
+from mara.runtime.explain.why import ALWAYS_ASKED, can_be_asked, explained
+from mara.store.read.read_model import ReadModel
 from tests.postgres_server import database_of_file
 from tests.runtime.told_run import TICKS, told_charter, told_run, told_run_at
 
@@ -36,14 +36,14 @@ EVERY_QUESTION = (
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadModel]:
     file = tmp_path_factory.mktemp("told") / "mara.db"
     found = told_run(file) if request.param == "sqlite" else told_run_at(database_of_file(file))
     yield found
     found.close()
 
 
-def answer(reading: Reading, text: str) -> tuple[str, Explanation]:
+def answer(reading: ReadModel, text: str) -> tuple[str, Explanation]:
     found = explained(reading, text)
     assert found.is_answered, found.sentences
     return " ".join(found.sentences), found
@@ -53,7 +53,7 @@ def fact(found: Explanation, label: str) -> float:
     return next(found.amounts[one.ref] for one in found.facts if one.label.startswith(label))
 
 
-def test_a_curtailed_site_is_explained_by_its_price_and_break_evens(reading: Reading) -> None:
+def test_a_curtailed_site_is_explained_by_its_price_and_break_evens(reading: ReadModel) -> None:
     text, found = answer(reading, "Why was West curtailed at 15:00 on 1 July?")
     assert (found.tick, found.site_id, found.local_text) == (15, "west", "Tue 10:00 in West")
     assert fact(found, "Price at West") == 300.0
@@ -65,13 +65,13 @@ def test_a_curtailed_site_is_explained_by_its_price_and_break_evens(reading: Rea
     assert "Next, at 18:00 UTC: West runs 7.0 MW of air miners" in text
 
 
-def test_a_day_is_explained_by_the_newest_thing_switched_off_in_it(reading: Reading) -> None:
+def test_a_day_is_explained_by_the_newest_thing_switched_off_in_it(reading: ReadModel) -> None:
     text, found = answer(reading, "Why was West curtailed on 1 July?")
     assert found.tick == 14
     assert text.count("Reported at 14:00 UTC: West curtailed") == 2
 
 
-def test_what_the_question_supposes_wrongly_is_put_right(reading: Reading) -> None:
+def test_what_the_question_supposes_wrongly_is_put_right(reading: ReadModel) -> None:
     text, _ = answer(reading, "Why was West curtailed at 12:00 on 1 July?")
     assert text.startswith("West was not curtailed at 12:00 UTC on 1 Jul 2025 (tick 12)")
     assert "Next, at 14:00 UTC: West curtailed" in text
@@ -80,7 +80,7 @@ def test_what_the_question_supposes_wrongly_is_put_right(reading: Reading) -> No
     assert "One was last off" not in text
 
 
-def test_a_site_without_machines_is_called_down_whatever_power_costs(reading: Reading) -> None:
+def test_a_site_without_machines_is_called_down_whatever_power_costs(reading: ReadModel) -> None:
     text, _ = answer(reading, "why was North curtailed at 07:00 on 2 July")
     assert text.startswith("North was down at 07:00 UTC on 2 Jul 2025 (tick 31)")
     assert "North is down." in text
@@ -89,7 +89,7 @@ def test_a_site_without_machines_is_called_down_whatever_power_costs(reading: Re
     assert text.startswith("Only 50 % of East's machines were available")
 
 
-def test_a_contract_that_rests_is_explained_with_its_budget_and_the_price(reading: Reading) -> None:
+def test_a_contract_that_rests_is_explained_with_its_budget_and_the_price(reading: ReadModel) -> None:
     text, found = answer(reading, "why was Nimbus Games off at 20:00 on 2 July")
     assert (found.tick, found.site_id) == (44, "north")
     assert (
@@ -101,20 +101,20 @@ def test_a_contract_that_rests_is_explained_with_its_budget_and_the_price(readin
     assert "inside its promise" in text
 
 
-def test_a_contract_that_a_failing_site_stranded_is_told_so(reading: Reading) -> None:
+def test_a_contract_that_a_failing_site_stranded_is_told_so(reading: ReadModel) -> None:
     text, found = answer(reading, "why was Nimbus off at 06:00 on 2 July?")
     assert "2 MW Flexible was off" in text.replace("2.0", "2")
     assert "North failed, and it cannot run elsewhere before the next tick" in text
     assert found.contract_id.startswith("c1-000001-")
 
 
-def test_a_contract_that_has_ended_is_said_to_have_ended(reading: Reading) -> None:
+def test_a_contract_that_has_ended_is_said_to_have_ended(reading: ReadModel) -> None:
     text, _ = answer(reading, "why is Basalt Render off?")
     assert "Basalt Render had no contract" in text
     assert "ended at 01 Jul 2025 12:00 UTC" in text
 
 
-def test_a_move_is_explained_with_what_power_cost_at_both_ends(reading: Reading) -> None:
+def test_a_move_is_explained_with_what_power_cost_at_both_ends(reading: ReadModel) -> None:
     text, found = answer(reading, "why did Flexible move from West to North on 2 July")
     assert (found.tick, found.site_id) == (33, "north")
     assert text.count("moved from West to North") == 2
@@ -124,13 +124,13 @@ def test_a_move_is_explained_with_what_power_cost_at_both_ends(reading: Reading)
     assert "the grids' prices were West 50 USD/MWh and North 10 USD/MWh" in text
 
 
-def test_where_nothing_moved_the_last_move_before_is_told(reading: Reading) -> None:
+def test_where_nothing_moved_the_last_move_before_is_told(reading: ReadModel) -> None:
     text, found = answer(reading, "why did Premium move to North at 23:00 on 1 July")
     assert text.startswith("No such move was made")
     assert (found.tick, found.site_id) == (14, "north")
 
 
-def test_refusals_and_credits_are_told_as_they_were_reported(reading: Reading) -> None:
+def test_refusals_and_credits_are_told_as_they_were_reported(reading: ReadModel) -> None:
     text, _ = answer(reading, "why was Basalt Render refused")
     assert "500.0 MW standard refused: no site can hold 500.0 MW" in text
     text, _ = answer(reading, "why was Cirrus Forecasts refused")
@@ -140,7 +140,7 @@ def test_refusals_and_credits_are_told_as_they_were_reported(reading: Reading) -
     assert found.tick == 11
 
 
-def test_money_adds_up_to_the_ledger(reading: Reading) -> None:
+def test_money_adds_up_to_the_ledger(reading: ReadModel) -> None:
     _, found = answer(reading, "what did West earn at 15:00 on 1 July")
     stored = reading.ask("SELECT revenue_micro_usd, cost_micro_usd FROM allocations WHERE tick = 15 AND site = 0")[0]
     assert fact(found, "Revenue of west") == pytest.approx(stored[0] / 1e6)
@@ -148,7 +148,7 @@ def test_money_adds_up_to_the_ledger(reading: Reading) -> None:
     assert fact(found, "Profit of west") == pytest.approx((stored[0] - stored[1]) / 1e6)
 
 
-def test_a_plan_is_told_by_its_maker_and_reasons(reading: Reading) -> None:
+def test_a_plan_is_told_by_its_maker_and_reasons(reading: ReadModel) -> None:
     text, found = answer(reading, "what was the plan at 15:00 on 1 July")
     assert "made by rules and adopted at 15:00 UTC" in text
     assert "West: 11.1 MW of miners off, price 300 USD/MWh" in text
@@ -156,7 +156,7 @@ def test_a_plan_is_told_by_its_maker_and_reasons(reading: Reading) -> None:
 
 
 @pytest.mark.parametrize("text", EVERY_QUESTION)
-def test_every_fact_reads_as_its_value_and_is_named_in_the_answer(reading: Reading, text: str) -> None:
+def test_every_fact_reads_as_its_value_and_is_named_in_the_answer(reading: ReadModel, text: str) -> None:
     said, found = answer(reading, text)
     assert found.tick is not None
     assert 0 <= found.tick < TICKS
@@ -168,14 +168,14 @@ def test_every_fact_reads_as_its_value_and_is_named_in_the_answer(reading: Readi
 
 
 @pytest.mark.parametrize("text", ["hello", "", "why", "🙂" * 500, "'; DROP TABLE events; --", "why is the moon full?!"])
-def test_a_question_that_is_not_understood_is_answered_with_what_can_be_asked(reading: Reading, text: str) -> None:
+def test_a_question_that_is_not_understood_is_answered_with_what_can_be_asked(reading: ReadModel, text: str) -> None:
     found = explained(reading, text)
     if not found.is_answered:
         assert "Name a site, a customer or a tier" in found.sentences[0]
     assert found.can_ask
 
 
-def test_every_question_that_is_offered_is_answered_about_what_it_names(reading: Reading) -> None:
+def test_every_question_that_is_offered_is_answered_about_what_it_names(reading: ReadModel) -> None:
     offered = can_be_asked(reading)
     assert offered == (
         "Why was East curtailed at 20:00?",
@@ -189,13 +189,13 @@ def test_every_question_that_is_offered_is_answered_about_what_it_names(reading:
     assert ticks == [44, 40, 44, 33, 1, 30, 23]
 
 
-def test_the_future_and_the_time_before_the_run_are_said_to_be_that(reading: Reading) -> None:
+def test_the_future_and_the_time_before_the_run_are_said_to_be_that(reading: ReadModel) -> None:
     assert "future" in explained(reading, "why is West off tomorrow").sentences[0]
     assert "tick 47" in explained(reading, "why was West off on 2031-01-01").sentences[0]
     assert "before the run began" in explained(reading, "why was West off on 2 May 2025").sentences[0]
 
 
-def test_a_misspelled_site_is_answered_and_said_aloud(reading: Reading) -> None:
+def test_a_misspelled_site_is_answered_and_said_aloud(reading: ReadModel) -> None:
     text, found = answer(reading, "why was Nort down at 07:00 on 2 July")
     assert text.startswith("Read as: north.")
     assert found.site_id == "north"

@@ -7,10 +7,10 @@ import numpy as np
 from mara.core.contract import ContractRequest, Tier
 from mara.core.events import events_of
 from mara.core.step import advance
-from mara.core.world import Charter, Observation, World, first_world
-from mara.optimizers.rules import Rules
-from mara.store.reading import Reading
-from mara.store.records import run_record
+from mara.core.world import Observation, RunConfig, World, first_world
+from mara.optimizers.rules.rules import Rules
+from mara.store.encoding.records import run_record
+from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests import builders
 from tests.builders import EAST, NORTH, WEST
@@ -33,11 +33,11 @@ DEAR_USD_PER_MWH = 300.0
 CHEAP_USD_PER_MWH = 10.0
 
 
-def told_charter() -> Charter:
-    return builders.charter(tick_minutes=60)
+def told_charter() -> RunConfig:
+    return builders.config(tick_minutes=60)
 
 
-def seen(of: Charter, tick: int) -> Observation:
+def seen(of: RunConfig, tick: int) -> Observation:
     price = np.full(3, CALM_USD_PER_MWH)
     price[WEST] = DEAR_USD_PER_MWH if tick in DEAR else CALM_USD_PER_MWH
     price[NORTH] = CHEAP_USD_PER_MWH if tick >= MOVE_TICK else CALM_USD_PER_MWH + 1.0
@@ -63,24 +63,24 @@ def _arrivals() -> tuple[ContractRequest, ...]:
     )
 
 
-def told_run(path: Path, ticks: int = TICKS, raw_days: int = 90) -> Reading:
+def told_run(path: Path, ticks: int = TICKS, raw_days: int = 90) -> ReadModel:
     """The run, stored in a file; close it."""
     return told_run_at(f"sqlite:///{path}", ticks, raw_days)
 
 
-def told_run_at(url: str, ticks: int = TICKS, raw_days: int = 90) -> Reading:
+def told_run_at(url: str, ticks: int = TICKS, raw_days: int = 90) -> ReadModel:
     """The run, stored in a database."""
-    charter = told_charter()
+    config = told_charter()
     store = Store.open(url, raw_days=raw_days)
-    run = run_record(charter, seed=1, optimizer="rules", feed="told", version="0.0.0")
-    store.begin(run, first_world(charter))
-    world: World = first_world(charter)
+    run = run_record(config, seed=1, optimizer="rules", feed="told", version="0.0.0")
+    store.begin(run, first_world(config))
+    world: World = first_world(config)
     for tick in range(ticks):
-        observation = seen(charter, tick)
-        problem = builders.problem(charter, world, observation)
+        observation = seen(config, tick)
+        problem = builders.problem(config, world, observation)
         plan = Rules().plan(problem)
-        step = advance(world, observation, plan.step_at(tick), charter, ())
-        store.append(step, plan, events_of(step, charter))
+        step = advance(world, observation, plan.step_at(tick), config, ())
+        store.append(step, plan, events_of(step, config))
         world = step.world
     store.close()
-    return Reading.open(url)
+    return ReadModel.open(url)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from mara.core.step import Step, advance
-from mara.core.world import Charter, Observation, World
+from mara.core.world import Observation, RunConfig, World
 from mara.optimizers.base import Optimizer
-from mara.optimizers.rules import Rules
+from mara.optimizers.rules.rules import Rules
 from tests.builders import problem
 
 DAY_TICKS = 288
@@ -17,7 +17,7 @@ def hour_of(tick: int) -> float:
 
 
 def day(
-    of: Charter, state: World, seen: Callable[[int], Observation], optimizer: Optimizer | None = None
+    of: RunConfig, state: World, seen: Callable[[int], Observation], optimizer: Optimizer | None = None
 ) -> list[Step]:
     """Every tick of a day, planned and advanced."""
     planner = optimizer or Rules()

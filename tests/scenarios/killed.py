@@ -13,12 +13,13 @@ from sqlalchemy import event
 
 from mara.core.timegrid import TimeGrid
 from mara.core.world import first_world
-from mara.store import schema, statements
-from mara.store.connection import pragma
-from mara.store.lock import WriterLock
-from mara.store.page import Page
-from mara.store.seal import Marks
+from mara.store.backends import upgrade
+from mara.store.backends.sqlite_connection import pragma
+from mara.store.encoding.seal import Marks
+from mara.store.files.lock import WriterLock
 from mara.store.store import Store
+from mara.store.write import statements
+from mara.store.write.tick_write import TickWrite
 from tests.store.databases import url_of
 from tests.store.runs import parts_at, record, small_charter, steps
 
@@ -88,12 +89,12 @@ def _life(database: Path, ticks: int, death: Death, torn: bool, parent: Connecti
         _die_at_rename()
     if death.point == IN_MIGRATION:
         lock = WriterLock.taken(database)
-        schema.upgrade(database, _deadly_migrations(database))
+        upgrade.upgrade(database, _deadly_migrations(database))
         lock.release()
     store = Store.open(url_of(database))
     if store.load() is None:
-        charter = small_charter()
-        store.begin(record(charter), first_world(charter))
+        config = small_charter()
+        store.begin(record(config), first_world(config))
     loaded = store.load()
     assert loaded
     run, world, _ = loaded
@@ -101,7 +102,7 @@ def _life(database: Path, ticks: int, death: Death, torn: bool, parent: Connecti
     _arm(store, death, due, parent)
     if torn:
         _tear()
-    for step, plan, events in steps(run.charter, world, ticks - world.tick, run.seed):
+    for step, plan, events in steps(run.config, world, ticks - world.tick, run.seed):
         store.append(step, plan, events, parts_at(step.tick))
         if death.point == AFTER_COMMIT and step.tick == due:
             _die()
@@ -115,7 +116,7 @@ def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
     write, engine = store._write, store._engine
     writing, spoken = -1, 0
 
-    def noted(page: Page, grid: TimeGrid) -> Marks:
+    def noted(page: TickWrite, grid: TimeGrid) -> Marks:
         nonlocal writing, spoken
         writing, spoken = page.tick, 0
         return write(page, grid)
@@ -173,7 +174,7 @@ def _deadly_migrations(database: Path) -> Path:
     """Our migrations and one more, which changes and adds much, and does not live to tell."""
     folder = database.with_name("deadly_migrations")
     if not folder.exists():
-        shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(upgrade.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "versions" / "9999_deadly.py").write_text(_DEADLY, encoding="utf-8")
     return folder
 
@@ -183,7 +184,7 @@ import os
 import signal
 
 from alembic import op
-from mara.store.schema import HEAD as down_revision
+from mara.store.backends.upgrade import HEAD as down_revision
 
 revision = "9999"
 

@@ -17,17 +17,17 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from mara.api.app import Beside, api_of
-from mara.api.gate import Gate
-from mara.api.origins import Origins
+from mara.api.gateway.gate import Gate
+from mara.api.routes.app import PathDispatcher, api_of
+from mara.api.security.origins import Origins
 from mara.bootstrap import platform_of
 from mara.core.commands import Outage, Restore
-from mara.core.quote import Ask
+from mara.core.quote import QuoteRequest
 from mara.errors import MaraError
 from mara.runtime.clock import SystemClock
-from mara.runtime.platform import Platform
+from mara.runtime.live.platform import Platform
 from mara.settings import Settings
-from mara.store.connection import pragma
+from mara.store.backends.sqlite_connection import pragma
 
 SPEED = 3_000.0
 """Ten ticks a second."""
@@ -45,7 +45,7 @@ async def order_as_a_page_does(platform: Platform, pause_s: float) -> None:
         await asyncio.sleep(pause_s)
         try:
             if number % 4 == 3:
-                quote = await platform.quote(Ask(tier="flexible", power_mw=0.01, duration_h=100.0))
+                quote = await platform.quote(QuoteRequest(tier="flexible", power_mw=0.01, duration_h=100.0))
                 if quote.refusal:
                     continue
                 say(contract=(await platform.book(quote.id, "page")).contract_id)
@@ -85,10 +85,10 @@ def main(url: str, port: int, page_orders_per_s: float, fault: str) -> None:
 
     origins = Origins.of(host="127.0.0.1", scheme="http", allowed_hosts=(), is_open=False)
     app = Gate(
-        Beside(Starlette(lifespan=lifespan), api=api_of(platform)),
+        PathDispatcher(Starlette(lifespan=lifespan), api=api_of(platform)),
         origins=origins,
         clock=SystemClock(),
-        doorkeeper=None,
+        authenticator=None,
         limited=False,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the server ends in order first, and hands it on to this

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mara.runtime.platform import Platform
+from mara.runtime.live.platform import Platform
 
 THREADS = Path("/proc/self/task")
 NS_PER_S = 1e9

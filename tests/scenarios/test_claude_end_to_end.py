@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from components.past import Past
+from components.shared.key_figure_history import KeyFigureHistory
 from mara.bootstrap import platform_of
 from mara.core.snapshot import PlanSnapshot
-from mara.optimizers.advisor_bench import LOADS, loads_of
-from mara.runtime.again import replayed
-from mara.runtime.latest import EngineState
-from mara.runtime.platform import Platform
+from mara.optimizers.advisor.evaluator import LOADS, loads_of
+from mara.runtime.live.platform import Platform
+from mara.runtime.published_state import EngineState
+from mara.runtime.replay_check import replayed
 from mara.settings import read_settings
-from mara.store.claude_calls import ClaudeCalls
+from mara.store.access.api_usage import ClaudeCalls
 from pages.overview import overview_picture
 from tests.architecture.house import ROOT
 from tests.claude.fake_messages import FakeMessages, refused_url
@@ -98,7 +98,7 @@ async def stepped_until(platform: Platform, optimizer: str, told: str = "") -> P
 
 
 def page_of(platform: Platform) -> str:
-    return json.dumps(overview_picture(platform.latest.read(), Past()), ensure_ascii=False)
+    return json.dumps(overview_picture(platform.latest.read(), KeyFigureHistory()), ensure_ascii=False)
 
 
 async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ async def test_no_digit_of_an_answer_reaches_the_page_but_from_the_ledger(tmp_pa
 async def test_without_a_key_the_panel_is_complete_and_nothing_is_asked(tmp_path: Path) -> None:
     async with running(tmp_path, refused_url(), ANTHROPIC_API_KEY="") as platform:
         plan = await stepped_until(platform, "lp")
-        cells = overview_picture(platform.latest.read(), Past())["cells"]
+        cells = overview_picture(platform.latest.read(), KeyFigureHistory())["cells"]
         assert cells["why.maker"] == ["Linear program", "lp"]
         assert "AI not configured" in str(cells["claude.message"])
         assert cells["claude.why_not"] == "AI not configured"

@@ -12,10 +12,10 @@ import pytest
 
 from mara.bootstrap import platform_of
 from mara.errors import CommandError
-from mara.optimizers import claude
-from mara.runtime.breaker import Breaker
+from mara.optimizers.advisor import client
+from mara.runtime.advisor.circuit_breaker import CircuitBreaker
 from mara.runtime.clock import SystemClock
-from mara.runtime.platform import Platform
+from mara.runtime.live.platform import Platform
 from mara.settings import Settings, read_settings
 from pages.__main__ import SWITCH_INTERVAL_S
 from tests.claude.fake_messages import FakeMessages
@@ -80,10 +80,10 @@ def _as_in_a_live_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.collect()
     gc.freeze()
-    defaults = claude.Claude.__init__.__kwdefaults__
+    defaults = client.Claude.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "deadline_s", PATIENCE_S)
-    monkeypatch.setattr(Breaker, "tripped", lambda _, refusal: str(refusal))
+    monkeypatch.setattr(CircuitBreaker, "tripped", lambda _, refusal: str(refusal))
     yield
     gc.unfreeze()
     sys.setswitchinterval(before)

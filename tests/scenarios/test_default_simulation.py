@@ -15,8 +15,8 @@ from mara.core.events import is_story
 from mara.core.finance import CREDIT_LINES
 from mara.core.reasons import curtailed_mw
 from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
-from mara.runtime.engine import simulate
-from mara.runtime.tally import Tally
+from mara.runtime.run_totals import RunTotals
+from mara.runtime.tick.engine import simulate
 from mara.settings import read_settings
 from tests.premium_packing import avoidable_misses
 
@@ -34,7 +34,7 @@ class Month:
     racks_used_share: list[float] = field(default_factory=list)
     profit_usd: list[float] = field(default_factory=list)
     planned_bad: np.ndarray = field(default_factory=lambda: np.zeros(4, dtype=np.int64))
-    tally: Tally = field(default_factory=lambda: Tally(dt_h=1 / TICKS_AN_HOUR))
+    tally: RunTotals = field(default_factory=lambda: RunTotals(dt_h=1 / TICKS_AN_HOUR))
     chosen_ticks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     most_chosen_share: float = 0.0
     outages: int = 0
@@ -56,7 +56,7 @@ def month() -> Month:
         step = turn.step
         allocation, book = step.allocation, step.before.book
         load = allocation.site_contracts_it_mw + allocation.site_merchant_it_mw
-        seen.curtailing.append(curtailed_mw(step, engine.charter).sum(axis=1) > TOLERANCE_MW)
+        seen.curtailing.append(curtailed_mw(step, engine.config).sum(axis=1) > TOLERANCE_MW)
         seen.served.append(allocation.contracts_mw.sum(axis=0) > 0.0)
         seen.racks_used_share.append(float(load.sum() / allocation.available_mw[:, 3:].sum()))
         seen.profit_usd.append(step.settlement.profit_micro_usd / MICRO_USD_PER_USD)
@@ -70,7 +70,7 @@ def month() -> Month:
         down, before = step.observation.availability_share == 0.0, step.before.availability_share
         seen.outages += int((down & (before > 0.0)).sum())
         seen.credits_usd -= step.settlement.lines_micro_usd[:, CREDIT_LINES].sum() / MICRO_USD_PER_USD
-        seen.avoidable_misses += avoidable_misses(step.before, step.observation, allocation, engine.charter)
+        seen.avoidable_misses += avoidable_misses(step.before, step.observation, allocation, engine.config)
         seen.story += sum(is_story(event) for event in turn.events)
         seen.tally.add(step)
         engine.world = step.world
@@ -78,7 +78,7 @@ def month() -> Month:
 
 
 @pytest.fixture(scope="module")
-def by_rules() -> Tally:
+def by_rules() -> RunTotals:
     engine = rehearsal_of(read_settings({}, {"seed": 7, "optimizer": "rules"}))
     engine.shadows = None
     return simulate(engine, None, DAYS * TICKS_A_DAY)
@@ -109,7 +109,7 @@ def test_budget_ticks_are_spent_on_standard_and_flexible_and_never_on_premium(mo
     assert month.planned_bad[Tier.PREMIUM] == 0
 
 
-def test_at_least_one_credit_is_paid_under_one_of_both_optimizers(month: Month, by_rules: Tally) -> None:
+def test_at_least_one_credit_is_paid_under_one_of_both_optimizers(month: Month, by_rules: RunTotals) -> None:
     # The program keeps every promise of this month; a large contract finds no racks for a day under rules.
     by_tier = by_rules.extras()["credits"]
     assert isinstance(by_tier, dict)
@@ -141,5 +141,5 @@ def test_hourly_profit_varies_by_at_least_15_percent_of_its_mean(month: Month) -
     assert hourly.std() >= 0.15 * hourly.mean()
 
 
-def test_the_default_optimizer_earns_more_than_the_rules_do(month: Month, by_rules: Tally) -> None:
+def test_the_default_optimizer_earns_more_than_the_rules_do(month: Month, by_rules: RunTotals) -> None:
     assert sum(month.profit_usd) > 1.01 * int(by_rules.lines_micro_usd.sum()) / MICRO_USD_PER_USD

@@ -8,8 +8,8 @@ import pytest
 from mara.core.contract import Tier
 from mara.core.fleet import Workload
 from mara.core.step import Step
-from mara.core.world import Charter, Observation, conditions_of
-from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, world
+from mara.core.world import Observation, RunConfig, conditions_of
+from tests.builders import EAST, NORTH, WEST, config, contract, fleet, observation, world
 from tests.scenarios.days import DAY_TICKS, day, hour_of
 
 CONTRACTS = (
@@ -21,12 +21,12 @@ NOON, MIDNIGHT = 144, 0
 
 
 @pytest.fixture(scope="module")
-def of() -> Charter:
-    return charter(fleet(limit_mw=[14.0, 20.0, 12.0]))
+def of() -> RunConfig:
+    return config(fleet(limit_mw=[14.0, 20.0, 12.0]))
 
 
 @pytest.fixture(scope="module")
-def steps(of: Charter) -> list[Step]:
+def steps(of: RunConfig) -> list[Step]:
     def seen(tick: int) -> Observation:
         heat = 36.0 - 12.0 * cos(2 * pi * hour_of(tick) / 24)  # 24 C at midnight, 48 C at noon
         return observation(
@@ -44,7 +44,7 @@ def test_air_miners_run_at_night_lose_power_in_the_heat_and_stop_above_47_degree
     assert max(heat) > 47.0
 
 
-def test_no_grid_limit_is_exceeded_while_cooling_takes_its_share(of: Charter, steps: list[Step]) -> None:
+def test_no_grid_limit_is_exceeded_while_cooling_takes_its_share(of: RunConfig, steps: list[Step]) -> None:
     assert all((s.allocation.site_power_mw <= of.fleet.grid_limit_mw).all() for s in steps)
     night, noon = (conditions_of(steps[t].observation, of) for t in (MIDNIGHT, NOON))
     assert noon.rack_pue[WEST] > 1.55 > 1.1 > night.rack_pue[WEST]
@@ -62,7 +62,7 @@ def test_contracts_leave_the_heat_where_that_pays_and_the_gain_is_the_climates(s
     assert steps[NOON].gains.climate_micro_usd > 0
 
 
-def test_the_day_costs_more_power_for_the_same_work_than_a_mild_one(of: Charter, steps: list[Step]) -> None:
+def test_the_day_costs_more_power_for_the_same_work_than_a_mild_one(of: RunConfig, steps: list[Step]) -> None:
     mild = day(
         of,
         world(of, CONTRACTS, at=[WEST, WEST, WEST]),

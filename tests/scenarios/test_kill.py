@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mara.errors import StoreRefused
-from mara.store import upkeep
+from mara.store import maintenance
 from mara.store.store import Store
 from tests.scenarios import killed
 from tests.scenarios.killed import Death, Witness, lived
@@ -53,7 +53,7 @@ def assert_nothing_lost(database: Path, witness: Witness) -> None:
             assert store.stored_tick(tick).tick_hash == link
     finally:
         store.close()
-    report = upkeep.check(url_of(database))
+    report = maintenance.check(url_of(database))
     assert report.findings == ()
 
 

@@ -12,8 +12,8 @@ from bench.live_run import LEAST_SHARE, earned_usd, lived, settings_for
 from mara.bootstrap import open_run
 from mara.core.snapshot import Snapshot
 from mara.core.units import MICRO_USD_PER_USD
-from mara.runtime.engine import simulate
-from mara.runtime.latest import Published
+from mara.runtime.published_state import PublishedState
+from mara.runtime.tick.engine import simulate
 from tests.store.databases import contents
 
 SEED = 7
@@ -52,7 +52,7 @@ def test_a_fresh_run_follows_a_plan_from_its_first_tick_and_is_not_behind_but_fo
 ) -> None:
     shown: dict[int, Snapshot] = {}
 
-    def listen(published: Published) -> None:
+    def listen(published: PublishedState) -> None:
         if published.snapshot is not None:
             shown[published.snapshot.tick] = published.snapshot
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mara.store import upkeep
+from mara.store import maintenance
 from tests.scenarios.live_server import END_TIMEOUT_S, Asking, bound_of, live_server, open_stream, stalled_viewer
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ def test_the_end_comes_in_time_while_all_that_can_hold_it_up_does(tmp_path: Path
     assert took_s < MOST_SECONDS_TO_END
     log = tmp_path / "mara.db-wal"
     assert not log.exists() or log.stat().st_size == 0
-    report = upkeep.check(f"sqlite:///{tmp_path / 'mara.db'}")
+    report = maintenance.check(f"sqlite:///{tmp_path / 'mara.db'}")
     assert report.findings == ()
     assert report.ticks_count > EXPORTED_TICKS
 

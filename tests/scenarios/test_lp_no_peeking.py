@@ -3,7 +3,7 @@
 import pytest
 
 from mara.feeds.replay import ForecastKind
-from mara.optimizers.lp import Lp
+from mara.optimizers.lp.optimizer import Lp
 from tests.builders import fleet
 from tests.sameness import differences
 from tests.scenarios.test_no_peeking import SITES, history_of, known_until, noised, run

@@ -6,9 +6,9 @@ import pytest
 from mara.core.contract import Tier
 from mara.core.finance import EnergyLine, Line
 from mara.core.step import Step
-from mara.core.world import Charter, Observation, conditions_of
-from mara.optimizers.static import Static
-from tests.builders import EAST, NORTH, WEST, charter, contract, fleet, observation, world
+from mara.core.world import Observation, RunConfig, conditions_of
+from mara.optimizers.rules.static import Static
+from tests.builders import EAST, NORTH, WEST, config, contract, fleet, observation, world
 from tests.scenarios.days import day, hour_of
 
 CONTRACTS = (contract("s", Tier.STANDARD, 3.0), contract("f", Tier.FLEXIBLE, 2.5), contract("x", Tier.SPOT, 2.0))
@@ -19,21 +19,21 @@ def is_windy(tick: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def of() -> Charter:
-    return charter(fleet(limit_mw=[20.0, 22.0, 14.0], hedge_mw=[2.0, 2.0, 0.0], hedge_price=45.0))
+def of() -> RunConfig:
+    return config(fleet(limit_mw=[20.0, 22.0, 14.0], hedge_mw=[2.0, 2.0, 0.0], hedge_price=45.0))
 
 
-def seen(of: Charter, tick: int) -> Observation:
+def seen(of: RunConfig, tick: int) -> Observation:
     price = [150.0, -90.0 if is_windy(tick) else 140.0, 160.0]
     return observation(of, tick, price=price, carbon=[300.0, 30.0, 400.0])
 
 
 @pytest.fixture(scope="module")
-def steps(of: Charter) -> list[Step]:
+def steps(of: RunConfig) -> list[Step]:
     return day(of, world(of, CONTRACTS, at=[WEST, WEST, EAST]), lambda tick: seen(of, tick))
 
 
-def test_every_miner_at_the_windy_site_runs_then_and_air_miners_nowhere_else(of: Charter, steps: list[Step]) -> None:
+def test_every_miner_at_the_windy_site_runs_then_and_air_miners_nowhere_else(of: RunConfig, steps: list[Step]) -> None:
     for s in steps:
         if is_windy(s.tick) and s.tick > 120:
             assert s.allocation.miners_mw[NORTH] == pytest.approx(of.fleet.nameplate_mw[NORTH, :3])
@@ -52,7 +52,7 @@ def test_taking_power_is_revenue_on_the_energy_line(steps: list[Step]) -> None:
         assert line > 0 if is_windy(s.tick) else line <= 0
 
 
-def test_selling_a_hedge_back_at_a_negative_price_costs(of: Charter) -> None:
+def test_selling_a_hedge_back_at_a_negative_price_costs(of: RunConfig) -> None:
     idle = day(of, world(of), lambda tick: observation(of, tick, price=-90.0, hashprice=0.0), Static(breakeven=True))
     # Nothing is worth running at a hashprice of 0 but what is paid 90 USD/MWh for taking power: all of it.
     assert all(not s.allocation.sold_mw.any() for s in idle)
@@ -66,7 +66,7 @@ def test_the_books_balance_all_day(steps: list[Step]) -> None:
     assert not any(s.settlement.energy_wh.sum(axis=1).any() for s in steps)
 
 
-def test_carbon_is_paid_for_power_that_is_paid_for(of: Charter, steps: list[Step]) -> None:
+def test_carbon_is_paid_for_power_that_is_paid_for(of: RunConfig, steps: list[Step]) -> None:
     windy = next(s for s in steps if is_windy(s.tick))
     used_wh = windy.settlement.energy_wh[NORTH, [EnergyLine.BOUGHT, EnergyLine.HEDGE, EnergyLine.SOLD]].sum()
     assert windy.settlement.emissions_g[NORTH] == pytest.approx(used_wh / 1_000 * 30, abs=1)
@@ -79,7 +79,7 @@ def test_the_gain_over_spreading_the_load_is_one_of_time_zones(steps: list[Step]
     assert gains.time_zone_micro_usd > 0
 
 
-def test_rules_earn_more_than_an_always_on_fleet_on_such_a_day(of: Charter, steps: list[Step]) -> None:
+def test_rules_earn_more_than_an_always_on_fleet_on_such_a_day(of: RunConfig, steps: list[Step]) -> None:
     always_on = day(of, world(of, CONTRACTS, at=[WEST, WEST, EAST]), lambda tick: seen(of, tick), Static())
     assert steps[-1].world.cash_micro_usd > always_on[-1].world.cash_micro_usd
     conditions = conditions_of(steps[0].observation, of)

@@ -13,13 +13,13 @@ from mara.core.plan import Plan, Problem
 from mara.core.sla import opened
 from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Charter, first_world
+from mara.core.world import RunConfig, first_world
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
-from mara.feeds.history_file import History
+from mara.feeds.files.history_file import History
 from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.optimizers.base import Optimizer
-from mara.optimizers.rules import Rules
-from mara.optimizers.static import Static
+from mara.optimizers.rules.rules import Rules
+from mara.optimizers.rules.static import Static
 from mara.runtime.backtest import pooled_contracts
 from tests.builders import fleet, site, step
 from tests.sameness import differences
@@ -44,8 +44,8 @@ class Foresight:
     def plan(self, problem: Problem) -> Plan:
         price = problem.forecast.energy_price_usd_per_mwh
         mine = price[0] <= price[1:13].mean(axis=0)
-        miners = np.where(mine[:, None], problem.charter.fleet.nameplate_mw[:, :3], 0.0)
-        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step(problem.charter, miners=miners),))
+        miners = np.where(mine[:, None], problem.config.fleet.nameplate_mw[:, :3], 0.0)
+        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step(problem.config, miners=miners),))
 
 
 OPTIMIZERS: dict[str, Optimizer] = {
@@ -104,13 +104,13 @@ def noised(history: History, hour: int, price_from: list[int]) -> History:
 
 
 def run(history: History, optimizer: Optimizer, kind: ForecastKind, hours: int) -> list[Step]:
-    of = Charter(fleet=fleet(limit_mw=[16.0, 14.0, 20.0], sites=SITES), grid=TimeGrid(start=START, tick_minutes=60))
+    of = RunConfig(fleet=fleet(limit_mw=[16.0, 14.0, 20.0], sites=SITES), grid=TimeGrid(start=START, tick_minutes=60))
     feed = ReplayFeed(of, history, forecast=kind)
     state = opened(first_world(of), pooled_contracts(of, 0.75, HOURS), of)
     steps = []
     for tick in range(hours):
         seen = feed.observe(tick)
-        given = Problem(charter=of, world=state, observation=seen, forecast=feed.forecast(tick, 24))
+        given = Problem(config=of, world=state, observation=seen, forecast=feed.forecast(tick, 24))
         steps.append(advance(state, seen, optimizer.plan(given).step_at(tick), of))
         state = steps[-1].world
     return steps

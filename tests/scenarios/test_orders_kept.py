@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mara.runtime.again import replayed
-from mara.store import upkeep
-from mara.store.reading import Reading
+from mara.runtime.replay_check import replayed
+from mara.store import maintenance
+from mara.store.read.read_model import ReadModel
 from tests.postgres_server import Server, server_or_skip
 from tests.scenarios.ordering import Customers, Life, Told, life, wait_until_ready
 from tests.store.databases import asked, url_of
@@ -77,8 +77,8 @@ def assert_all_is_there(lived: Life, seen: Ledger, told: Sequence[Told], since: 
 
 def assert_sound(url: str, path: Path, seen: Ledger) -> None:
     """The database is whole, ticks are computed again bit for bit, and nothing was ordered or obeyed twice."""
-    assert upkeep.check(url).findings == ()
-    reading = Reading.open(url)
+    assert maintenance.check(url).findings == ()
+    reading = ReadModel.open(url)
     try:
         run_id, last = reading.run().run_id, reading.next_tick() - 1
         for tick in {*range(0, last, TICKS_BETWEEN_REPLAYS), last}:

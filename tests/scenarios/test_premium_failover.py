@@ -17,7 +17,7 @@ from mara.core.arrays import sealed
 from mara.core.contract import Tier
 from mara.core.dispatch import dispatch
 from mara.core.plan import Problem
-from mara.optimizers.rules import Rules
+from mara.optimizers.rules.rules import Rules
 from mara.settings import read_settings
 from tests.premium_packing import avoidable_misses
 
@@ -33,7 +33,7 @@ def test_whatever_fails_premium_goes_wherever_any_packing_holds_it(seed: int) ->
     for _ in range(HOURS * 12):
         outlook = engine.outlook()
         engine.world = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook))).step.world
-    problem, sites = engine.problem(engine.outlook()), range(engine.charter.fleet.site_count)
+    problem, sites = engine.problem(engine.outlook()), range(engine.config.fleet.site_count)
     unaware = engine.optimizer.plan(problem).step_at(problem.tick)
     moved_mw, avoidable = 0.0, []
     for failing in [*combinations(sites, 1), *combinations(sites, 2)]:
@@ -42,9 +42,9 @@ def test_whatever_fails_premium_goes_wherever_any_packing_holds_it(seed: int) ->
             up[list(failing)] *= left_share
             seen = replace(problem.observation, availability_share=sealed(up))
             for plan in (unaware, Rules().plan(_seeing(problem, seen)).step_at(problem.tick)):
-                done = dispatch(plan, problem.world, seen, engine.charter)
+                done = dispatch(plan, problem.world, seen, engine.config)
                 moved_mw += float(done.moved_mw[:, Tier.PREMIUM].sum())
-                if avoidable_misses(problem.world, seen, done, engine.charter):
+                if avoidable_misses(problem.world, seen, done, engine.config):
                     avoidable.append((failing, left_share))
     assert not avoidable
     assert moved_mw > 0.0
@@ -63,7 +63,7 @@ def test_no_premium_tick_of_a_month_is_lost_that_could_have_been_kept(seed: int,
     for tick in range(MONTH_TICKS):
         outlook = engine.outlook()
         step = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook))).step
-        if avoidable_misses(step.before, step.observation, step.allocation, engine.charter):
+        if avoidable_misses(step.before, step.observation, step.allocation, engine.config):
             avoidable.append(tick)
         engine.world = step.world
     assert not avoidable

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mara.bootstrap import open_run
-from mara.runtime.engine import simulate
+from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
 from mara.store.store import Store
 from tests.store.databases import contents

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mara.api.secrets import TOKEN_PREFIX, digest_of, hash_of
+from mara.api.security.credentials import TOKEN_PREFIX, digest_of, hash_of
 from mara.bootstrap import people_of
 from mara.settings import Settings
-from mara.store.people import Person, Token, Visit
+from mara.store.access.users import AccessEvent, Token, User
 from tests.browser.conftest import environment, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ PASSWORD = "canary-password-91c7"
 TOKEN = f"{TOKEN_PREFIX}canary5e0a2b77c1d94f3b"
 SECRET = "canary-storage-secret-55aa"
 CANARIES = (KEY, PASSWORD, TOKEN, SECRET)
-BY = Visit(at_epoch_s=0, actor="test", address="", action="prepared")
+BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")
 PLACES = ("api/snapshot", "api/optimizations", "api/ready", "metrics", "api/export/steps.csv", "api/openapi.json", "")
 
 
@@ -29,8 +29,8 @@ def left(tmp_path: Path) -> Path:
     """A folder in which a server was run with secrets, asked with them, and with wrong ones."""
     url = f"sqlite:///{tmp_path / 'mara.db'}"
     people = people_of(Settings(database_url=url))
-    people.add(Person(name="ada", role="admin"), hash_of(PASSWORD), by=BY)
-    people.issue(Token, digest_of(TOKEN, SECRET), Person(name="ada", role="admin"), until=2**40, by=BY)
+    people.add(User(name="ada", role="admin"), hash_of(PASSWORD), by=BY)
+    people.issue(Token, digest_of(TOKEN, SECRET), User(name="ada", role="admin"), until=2**40, by=BY)
     people.close()
     port = free_port()
     env = environment() | {

@@ -6,10 +6,10 @@ from functools import cache
 import pytest
 
 from mara.bootstrap import rehearsal_of
-from mara.core.picture import snapshot_of
 from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains, Snapshot
-from mara.runtime.engine import Engine, simulate
+from mara.core.snapshot_builder import snapshot_of
+from mara.runtime.tick.engine import TickEngine, simulate
 from mara.settings import read_settings
 
 DAY_TICKS = 288
@@ -20,7 +20,7 @@ TICKS = DAY_TICKS + 24
 class Ran:
     """A run without a database, its gains when the first day was over, and its last snapshot."""
 
-    engine: Engine
+    engine: TickEngine
     first_day: ShadowGains
     shown: Snapshot
 
@@ -49,7 +49,7 @@ def ran(optimizer: str, *, sla_flexibility: bool = True) -> Ran:
     outlook = engine.outlook()
     turn = engine.with_shadows(engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook))), outlook)
     engine.keep(turn)
-    return Ran(engine, first_day, snapshot_of(turn.step, turn.plan, (), engine.charter, "run", engine.shadow_gains))
+    return Ran(engine, first_day, snapshot_of(turn.step, turn.plan, (), engine.config, "run", engine.shadow_gains))
 
 
 @pytest.mark.parametrize("optimizer", ["lp", "rules"])
@@ -105,5 +105,5 @@ def test_what_nobody_ran_beside_is_unknown_and_not_zero() -> None:
     engine.shadows = None
     outlook = engine.outlook()
     turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
-    gains = snapshot_of(turn.step, turn.plan, (), engine.charter, "run").gains
+    gains = snapshot_of(turn.step, turn.plan, (), engine.config, "run").gains
     assert gains.sla_flexibility_usd is gains.optimizer_vs_rules_usd is gains.optimizer_vs_rules_today_usd is None

@@ -6,8 +6,8 @@ import pytest
 from mara.core.contract import Tier
 from mara.core.events import events_of
 from mara.core.step import Step
-from mara.core.world import Charter, Observation
-from tests.builders import NORTH, WEST, charter, contract, fleet, observation, world
+from mara.core.world import Observation, RunConfig
+from tests.builders import NORTH, WEST, config, contract, fleet, observation, world
 from tests.scenarios.days import DAY_TICKS, day, hour_of
 
 PREMIUM, STANDARD, FLEXIBLE, SPOT = range(4)
@@ -16,12 +16,12 @@ CONTRACTS = tuple(contract(tier.name.lower(), tier, 2.0, ticks=DAY_TICKS - 1) fo
 
 
 @pytest.fixture(scope="module")
-def of() -> Charter:
-    return charter(fleet(limit_mw=[22.0, 22.0, 14.0]))
+def of() -> RunConfig:
+    return config(fleet(limit_mw=[22.0, 22.0, 14.0]))
 
 
 @pytest.fixture(scope="module")
-def steps(of: Charter) -> list[Step]:
+def steps(of: RunConfig) -> list[Step]:
     def seen(tick: int) -> Observation:
         up = [0.0 if 9 <= hour_of(tick) < 11 else 1.0, 1.0, 1.0]
         return observation(of, tick, price=[30.0, 34.0, 60.0], up=up, demand=2e10)
@@ -81,7 +81,7 @@ def test_contracts_move_when_the_site_fails_and_never_else(
     assert steps[-2].allocation.site[:3].tolist() == [NORTH, NORTH, NORTH]
 
 
-def test_operators_read_of_the_failure_and_the_recovery(of: Charter, steps: list[Step]) -> None:
+def test_operators_read_of_the_failure_and_the_recovery(of: RunConfig, steps: list[Step]) -> None:
     failing = [e.text for e in events_of(steps[FAILS], of)]
     assert (
         "West is down. 2.0 MW of Premium moved to North in time. 2 contracts (4.0 MW) are off until placed again."

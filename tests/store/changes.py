@@ -9,10 +9,10 @@ from random import Random
 from typing import Any
 
 from mara.core.world import first_world
-from mara.store.claude_calls import ClaudeCalls, RunNote
-from mara.store.people import People, Person, Session, Token, Visit
+from mara.store.access.api_usage import ClaudeCalls, RunNote
+from mara.store.access.users import AccessEvent, Session, Token, User, UserStore
+from mara.store.schema.tables import Row as Table
 from mara.store.store import Store
-from mara.store.tables import Row as Table
 from tests.store.databases import ON_A_SERVER, columns_of, connected, tables_of, url_of
 from tests.store.runs import go_on, record, small_charter
 
@@ -23,9 +23,9 @@ Row = tuple[Any, ...]
 
 def full_run(path: Path, ticks: int) -> Path:
     """A stored run with everything in it: users, tokens, sessions, Claude, contracts, closed windows, outages."""
-    charter = small_charter()
+    config = small_charter()
     store = Store.open(url_of(path))
-    store.begin(record(charter), first_world(charter))
+    store.begin(record(config), first_world(config))
     go_on(store, ticks // 2)
     calls = ClaudeCalls(store)
     for number in (1, 2, 3):
@@ -44,15 +44,15 @@ def full_run(path: Path, ticks: int) -> Path:
             cost_micro_usd=700,
         )
         calls.note(note)
-    people = People.open(url_of(path))
+    people = UserStore.open(url_of(path))
     for number, name in enumerate(("ann", "bob", "eve")):
-        by = Visit(at_epoch_s=NOW_S + number, actor="root", address="::1", action=f"added {name}")
-        people.add(Person(name=name, role="admin"), f"$argon2id${name}", by=by)
+        by = AccessEvent(at_epoch_s=NOW_S + number, actor="root", address="::1", action=f"added {name}")
+        people.add(User(name=name, role="admin"), f"$argon2id${name}", by=by)
         for kind in (Token, Session):
-            person, digest = Person(name=name, role="viewer"), bytes([number]) * 32
+            person, digest = User(name=name, role="viewer"), bytes([number]) * 32
             people.issue(kind, digest, person, until=NOW_S * 2, by=by)
-    people.remove("eve", by=Visit(at_epoch_s=NOW_S, actor="root", address="", action="removed eve"))
-    people.note(Visit(at_epoch_s=NOW_S, actor="bob", address="", action="login refused"))
+    people.remove("eve", by=AccessEvent(at_epoch_s=NOW_S, actor="root", address="", action="removed eve"))
+    people.note(AccessEvent(at_epoch_s=NOW_S, actor="bob", address="", action="login refused"))
     people.close()
     go_on(store, ticks - ticks // 2)
     store.close()

@@ -14,11 +14,11 @@ from mara.core.fleet import Cooling, Fleet, Machine, Site
 from mara.core.plan import Plan, PlanStep
 from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Charter, Observation, World, first_world
-from mara.store.orders import NewOrder, Outcome
-from mara.store.records import RunRecord, run_record
-from mara.store.statements import RAW_DAYS
+from mara.core.world import Observation, RunConfig, World, first_world
+from mara.store.encoding.records import RunRecord, run_record
 from mara.store.store import Store
+from mara.store.write.orders import NewOrder, Outcome
+from mara.store.write.statements import RAW_DAYS
 from tests.store.databases import url_of
 
 START = datetime(2025, 6, 29, 22, 0, tzinfo=UTC)
@@ -26,7 +26,7 @@ START = datetime(2025, 6, 29, 22, 0, tzinfo=UTC)
 TICKS_A_PLAN = 12
 
 
-def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = START) -> Charter:
+def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = START) -> RunConfig:
     machines = (
         Machine(power_w=3_500.0, hashrate_ths=200.0),
         Machine(power_w=5_000.0, hashrate_ths=300.0),
@@ -34,7 +34,7 @@ def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = ST
         Machine(power_w=1_000.0, rate_tokens_per_s=2_500.0),
         Machine(power_w=600.0, rate_tokens_per_s=2_000.0),
     )
-    return Charter(
+    return RunConfig(
         fleet=Fleet(
             name="small",
             sites=tuple(
@@ -62,10 +62,10 @@ def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = ST
     )
 
 
-def observation_at(tick: int, charter: Charter, seed: int = 7, *, arrivals_every: int = 5) -> Observation:
+def observation_at(tick: int, config: RunConfig, seed: int = 7, *, arrivals_every: int = 5) -> Observation:
     """What is seen in a tick: drawn from seed and tick alone, with a -0.0 now and then and some failures."""
     rng = np.random.default_rng([seed, tick])
-    s = charter.fleet.site_count
+    s = config.fleet.site_count
     dry_bulb_c = np.round(rng.normal(0.0, 0.4, s), 1)
     up = np.where(rng.random(s) < 0.08, rng.choice([0.0, 0.5], s), 1.0)
     requests = (
@@ -95,9 +95,9 @@ def observation_at(tick: int, charter: Charter, seed: int = 7, *, arrivals_every
     )
 
 
-def plan_at(world: World, charter: Charter) -> Plan:
+def plan_at(world: World, config: RunConfig) -> Plan:
     """Contracts by rack share, some merchant load, miners on in turns; a function of the world before the tick."""
-    fleet = charter.fleet
+    fleet = config.fleet
     s = fleet.site_count
     made_tick = world.tick - world.tick % TICKS_A_PLAN
     share = fleet.racks_mw / fleet.racks_mw.sum()
@@ -127,27 +127,27 @@ def parts_at(tick: int) -> dict[str, bytes]:
     return often | {"seldom": bytes([tick % 256]) * 99} if tick % 7 == 0 else often
 
 
-def steps(charter: Charter, world: World, count: int, seed: int = 7) -> Iterator[tuple[Step, Plan, tuple[Event, ...]]]:
+def steps(config: RunConfig, world: World, count: int, seed: int = 7) -> Iterator[tuple[Step, Plan, tuple[Event, ...]]]:
     """The next steps of a run."""
     for _ in range(count):
-        plan = plan_at(world, charter)
-        seen = observation_at(world.tick, charter, seed)
-        step = advance(world, seen, plan.step_at(world.tick), charter, commands_at(world.tick, world))
+        plan = plan_at(world, config)
+        seen = observation_at(world.tick, config, seed)
+        step = advance(world, seen, plan.step_at(world.tick), config, commands_at(world.tick, world))
         kind = "outage" if step.tick % 2 else "tick"
         told = Event(tick=step.tick, severity="info", site=-1, kind=kind, text=f"=tick, {step.tick}")
         yield step, plan, (told,) if step.tick % 3 == 0 else ()
         world = step.world
 
 
-def record(charter: Charter, seed: int = 7) -> RunRecord:
-    return run_record(charter, seed=seed, optimizer="turns", feed="seeded", version="0.0.0")
+def record(config: RunConfig, seed: int = 7) -> RunRecord:
+    return run_record(config, seed=seed, optimizer="turns", feed="seeded", version="0.0.0")
 
 
-def stored_run(path: Path, ticks: int, charter: Charter | None = None, raw_days: int = RAW_DAYS) -> Store:
+def stored_run(path: Path, ticks: int, config: RunConfig | None = None, raw_days: int = RAW_DAYS) -> Store:
     """An open store after some ticks of a new run."""
-    charter = charter or small_charter()
+    config = config or small_charter()
     store = Store.open(url_of(path), raw_days=raw_days)
-    store.begin(record(charter), first_world(charter))
+    store.begin(record(config), first_world(config))
     go_on(store, ticks)
     return store
 
@@ -157,7 +157,7 @@ def go_on(store: Store, ticks: int) -> None:
     loaded = store.load()
     assert loaded
     run, world, _ = loaded
-    for step, plan, events in steps(run.charter, world, ticks, run.seed):
+    for step, plan, events in steps(run.config, world, ticks, run.seed):
         store.append(step, plan, events, parts_at(step.tick), ordered(store, step))
 
 

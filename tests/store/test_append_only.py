@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from mara.core.finance import EnergyLine, Line
-from mara.store import ledger, rows, tables
+from mara.store.encoding import rows
+from mara.store.schema import ledger, tables
 from mara.store.store import Store
 from tests.store.runs import stored_run
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.store import upkeep
+from mara.store import maintenance
 from tests.store.databases import KINDS, ON_A_SERVER, copied, tamper, url_of
 from tests.store.runs import stored_run
 
@@ -24,11 +24,11 @@ def database(pristine: Path, tmp_path: Path) -> Path:
 def tampered(database: Path, *statements: str) -> tuple[str, ...]:
     """What the check says after somebody who knows how has been at the database."""
     tamper(database, statements)
-    return upkeep.check(url_of(database)).findings
+    return maintenance.check(url_of(database)).findings
 
 
 def test_a_database_that_nobody_touched_is_sound(pristine: Path) -> None:
-    report = upkeep.check(url_of(pristine))
+    report = maintenance.check(url_of(pristine))
     assert report.is_sound
     assert report.ticks_count == 100
 
@@ -36,8 +36,8 @@ def test_a_database_that_nobody_touched_is_sound(pristine: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_empty_database_is_sound(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"mara.{kind}"
-    upkeep.upgrade(url_of(path))
-    assert upkeep.check(url_of(path)).is_sound
+    maintenance.upgrade(url_of(path))
+    assert maintenance.check(url_of(path)).is_sound
 
 
 @pytest.mark.parametrize(
@@ -80,5 +80,5 @@ def test_a_damaged_page_is_reported_and_not_read_on(database: Path) -> None:
     with database.open("r+b") as file:
         file.seek(40 * 4_096)
         file.write(b"\xff" * 4_096)
-    findings = upkeep.check(url_of(database)).findings
+    findings = maintenance.check(url_of(database)).findings
     assert findings[0].startswith("page fault")

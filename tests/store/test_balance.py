@@ -10,9 +10,9 @@ from mara.core.finance import EnergyLine, Line
 from mara.core.step import Step
 from mara.core.world import first_world
 from mara.errors import CommandError
-from mara.store import balance
-from mara.store.balance import ledger, profit_between, site_ledger
-from mara.store.reading import Reading
+from mara.store.read import balance
+from mara.store.read.balance import ledger, profit_between, site_ledger
+from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import KINDS
 from tests.store.runs import START, small_charter, steps, stored_run
@@ -34,12 +34,12 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(params=[100_000, 3, 40], ids=["at once", "tick by tick", "in pieces"])
-def reading(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> Reading:
+def reading(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> ReadModel:
     monkeypatch.setattr(balance, "ROWS_A_QUERY", request.param)
     return store.reading
 
 
-def test_the_whole_run_s_ledger_is_the_sum_of_its_settlements(reading: Reading, taken: list[Step]) -> None:
+def test_the_whole_run_s_ledger_is_the_sum_of_its_settlements(reading: ReadModel, taken: list[Step]) -> None:
     whole = ledger(reading)
     lines = np.sum([step.settlement.lines_micro_usd.sum(axis=0) for step in taken], axis=0)
     flows = np.sum([step.settlement.energy_wh.sum(axis=0) for step in taken], axis=0)
@@ -51,14 +51,14 @@ def test_the_whole_run_s_ledger_is_the_sum_of_its_settlements(reading: Reading, 
     assert (whole.ticks_count, whole.site_id) == (TICKS, "")
 
 
-def test_each_line_is_told_by_kind_and_tier_in_the_ledger_s_order(reading: Reading) -> None:
+def test_each_line_is_told_by_kind_and_tier_in_the_ledger_s_order(reading: ReadModel) -> None:
     whole = ledger(reading)
     named = [f"{line.kind}_{line.tier}".rstrip("_") for line in whole.money]
     assert named == [line.name.lower() for line in Line]
     assert [flow.kind for flow in whole.energy] == [line.name.lower() for line in EnergyLine]
 
 
-def test_the_sites_of_a_day_add_up_to_the_fleet(reading: Reading) -> None:
+def test_the_sites_of_a_day_add_up_to_the_fleet(reading: ReadModel) -> None:
     midnight = datetime(2025, 6, 30, tzinfo=UTC)
     fleet = ledger(reading, midnight, midnight + timedelta(days=1))
     sites = [ledger(reading, midnight, midnight + timedelta(days=1), f"site{i}") for i in range(3)]
@@ -69,7 +69,7 @@ def test_the_sites_of_a_day_add_up_to_the_fleet(reading: Reading) -> None:
     assert sites[1].site_id == "site1"
 
 
-def test_a_site_s_lines_between_two_ticks_are_those_of_its_settlements(reading: Reading, taken: list[Step]) -> None:
+def test_a_site_s_lines_between_two_ticks_are_those_of_its_settlements(reading: ReadModel, taken: list[Step]) -> None:
     sums = site_ledger(reading, "site2", 10, 31)
     expected = np.sum([step.settlement.lines_micro_usd[2] for step in taken[10:31]], axis=0)
     assert [s.amount_micro_usd for s in sums] == expected.tolist()
@@ -78,20 +78,20 @@ def test_a_site_s_lines_between_two_ticks_are_those_of_its_settlements(reading: 
 
 
 def test_what_was_earned_between_two_ticks_is_the_profit_of_its_settlements(
-    reading: Reading, taken: list[Step]
+    reading: ReadModel, taken: list[Step]
 ) -> None:
     expected = sum(step.settlement.profit_micro_usd for step in taken[5:50])
     assert profit_between(reading, 5, 50) == expected / 1e6
     assert profit_between(reading, 5, 5) == 0.0
 
 
-def test_a_span_without_ticks_has_a_ledger_of_zeros(reading: Reading) -> None:
+def test_a_span_without_ticks_has_a_ledger_of_zeros(reading: ReadModel) -> None:
     empty = ledger(reading, START + timedelta(days=9))
     assert empty.ticks_count == empty.profit_micro_usd == 0
     assert ledger(reading, START + timedelta(hours=2), START).ticks_count == 0
 
 
-def test_a_question_that_makes_no_sense_is_refused(reading: Reading) -> None:
+def test_a_question_that_makes_no_sense_is_refused(reading: ReadModel) -> None:
     with pytest.raises(CommandError, match="no site 'nowhere'"):
         ledger(reading, site_id="nowhere")
     with pytest.raises(CommandError, match="backwards, 7 to 3"):

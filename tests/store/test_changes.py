@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from mara.errors import MaraError, StoreRefused
-from mara.store import upkeep
-from mara.store.audit_trail import findings_in
-from mara.store.coverage import COVERAGE
-from mara.store.database import database_of
-from mara.store.shape import schema_columns
-from mara.store.statements import RAW_DAYS
+from mara.store import maintenance
+from mara.store.backends.database import database_of
+from mara.store.check.audit_trail import findings_in
+from mara.store.check.coverage import COVERAGE
+from mara.store.check.shape import schema_columns
 from mara.store.store import Store
+from mara.store.write.statements import RAW_DAYS
 from tests.store.changes import DELETE, INSERT, UPDATE, Change, drawn, dump, flip, full_run, make, make_in
 from tests.store.databases import columns_of, copied, tamper, url_of
 
@@ -31,14 +31,14 @@ TICKS = 62
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = full_run(tmp_path_factory.mktemp("pristine") / "mara.db", TICKS)
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
     return path
 
 
 def told(path: Path) -> tuple[str, ...]:
     """What the check says, or why it refuses to look; anything but an error of ours ends the test."""
     try:
-        return upkeep.check(url_of(path)).findings
+        return maintenance.check(url_of(path)).findings
     except MaraError as error:
         return (f"refused: {error}",)
 
@@ -66,7 +66,7 @@ def test_random_changes_over_all_tables_are_found_and_named(pristine: Path, tmp_
 
 def test_random_changes_on_a_server_are_found_and_named(tmp_path_factory: pytest.TempPathFactory) -> None:
     source = full_run(tmp_path_factory.mktemp("pristine") / "mara.pg", TICKS)
-    assert upkeep.check(url_of(source)).findings == ()
+    assert maintenance.check(url_of(source)).findings == ()
     random, database = Random(12), database_of(url_of(source))
     engine = database.editor()
     for change in drawn(source, random, ON_A_SERVER):

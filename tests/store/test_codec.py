@@ -18,10 +18,10 @@ from mara.core.day import NOT_BEGUN, Day
 from mara.core.fleet import Fleet
 from mara.core.market import Terms
 from mara.core.plan import PlanStep
-from mara.core.world import Charter, ClosedWindow, Exclusion, Gains, World, first_world
+from mara.core.world import ClosedWindow, Exclusion, Gains, RunConfig, World, first_world
 from mara.errors import StoreRefused
-from mara.store import rows
-from mara.store.codec import bytes_of, commands_bytes, commands_of, record_of, text_of, value_of
+from mara.store.encoding import rows
+from mara.store.encoding.codec import bytes_of, commands_bytes, commands_of, record_of, text_of, value_of
 from tests.store.runs import observation_at, plan_at, small_charter, steps
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
@@ -122,20 +122,20 @@ def test_an_observation_returns_from_its_rows_with_the_sign_of_each_zero(values:
 
 
 def test_a_charter_returns_so_that_a_database_is_enough_to_replay() -> None:
-    charter = small_charter()
-    again = record_of(Charter, bytes_of(charter))
+    config = small_charter()
+    again = record_of(RunConfig, bytes_of(config))
 
-    assert bytes_of(again) == bytes_of(charter)
-    assert again.fleet.sites == charter.fleet.sites
-    assert again.terms == charter.terms
-    assert again.grid == charter.grid
+    assert bytes_of(again) == bytes_of(config)
+    assert again.fleet.sites == config.fleet.sites
+    assert again.terms == config.terms
+    assert again.grid == config.grid
     assert isinstance(again.fleet, Fleet)
 
 
 def test_a_plan_step_returns_bit_for_bit() -> None:
-    charter = small_charter()
-    *_, (step, _, _) = steps(charter, first_world(charter), 30)
-    plan = plan_at(step.world, charter).steps[0]
+    config = small_charter()
+    *_, (step, _, _) = steps(config, first_world(config), 30)
+    plan = plan_at(step.world, config).steps[0]
     assert same(plan, record_of(PlanStep, bytes_of(plan)))
 
 

@@ -1,8 +1,8 @@
 """What `mara db check` says that it covers is complete: no table and no column without a word."""
 
-from mara.store import coverage
-from mara.store.coverage import COVERAGE
-from mara.store.shape import schema_columns
+from mara.store.check import coverage
+from mara.store.check.coverage import COVERAGE
+from mara.store.check.shape import schema_columns
 
 
 def test_every_table_and_column_is_declared_as_covered_or_not() -> None:

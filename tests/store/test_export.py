@@ -11,9 +11,9 @@ from pyarrow import parquet
 
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import StoreError
-from mara.store.export import EXPORT_TABLES, ExportTable, export
-from mara.store.reading import Reading
-from mara.store.table_file import EXPORT_FORMATS, harmless, write_export
+from mara.store.read.export import EXPORT_TABLES, ExportTable, export
+from mara.store.read.read_model import ReadModel
+from mara.store.read.table_file import EXPORT_FORMATS, harmless, write_export
 from tests.store.databases import KINDS, url_of
 from tests.store.runs import START, small_charter, stored_run
 
@@ -22,22 +22,22 @@ SITES = 3
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reading]:
+def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadModel]:
     path = tmp_path_factory.mktemp("exported") / f"mara.{request.param}"
     stored_run(path, TICKS).close()
-    reading = Reading.open(url_of(path))
+    reading = ReadModel.open(url_of(path))
     yield reading
     reading.close()
 
 
-def csv_of(reading: Reading, table: ExportTable, folder: Path) -> list[dict[str, str]]:
+def csv_of(reading: ReadModel, table: ExportTable, folder: Path) -> list[dict[str, str]]:
     out = folder / f"{table}.csv"
     write_export(reading, table, "csv", out)
     with out.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def test_steps_have_one_row_for_each_tick_and_site_with_the_tick_first(reading: Reading, tmp_path: Path) -> None:
+def test_steps_have_one_row_for_each_tick_and_site_with_the_tick_first(reading: ReadModel, tmp_path: Path) -> None:
     rows = csv_of(reading, "steps", tmp_path)
     lines = (tmp_path / "steps.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith(
@@ -50,7 +50,7 @@ def test_steps_have_one_row_for_each_tick_and_site_with_the_tick_first(reading: 
     assert {len(line.split(",")) for line in lines} == {len(rows[0])}
 
 
-def test_what_steps_earn_is_what_the_world_holds(reading: Reading, tmp_path: Path) -> None:
+def test_what_steps_earn_is_what_the_world_holds(reading: ReadModel, tmp_path: Path) -> None:
     rows = csv_of(reading, "steps", tmp_path)
     profit = sum(round(float(row["profit_usd"]) * MICRO_USD_PER_USD) for row in rows)
     at, world = reading.world_before(TICKS)
@@ -60,7 +60,7 @@ def test_what_steps_earn_is_what_the_world_holds(reading: Reading, tmp_path: Pat
 
 
 def test_the_legs_of_the_ledger_add_up_to_zero_in_each_unit_under_keys_of_their_own(
-    reading: Reading, tmp_path: Path
+    reading: ReadModel, tmp_path: Path
 ) -> None:
     rows = csv_of(reading, "ledger", tmp_path)
     sums: dict[tuple[str, str, str], int] = defaultdict(int)
@@ -73,7 +73,7 @@ def test_the_legs_of_the_ledger_add_up_to_zero_in_each_unit_under_keys_of_their_
     assert {"premium", "spot", "none"} <= {row["tier"] for row in rows}
 
 
-def test_prices_come_out_exactly_as_they_were_seen(reading: Reading, tmp_path: Path) -> None:
+def test_prices_come_out_exactly_as_they_were_seen(reading: ReadModel, tmp_path: Path) -> None:
     rows = csv_of(reading, "prices", tmp_path)
     seen = reading.stored_tick(17).observation
     assert seen
@@ -81,7 +81,7 @@ def test_prices_come_out_exactly_as_they_were_seen(reading: Reading, tmp_path: P
     assert prices == seen.energy_price_usd_per_mwh.tolist()
 
 
-def test_commitments_tell_what_was_promised_and_how_it_went(reading: Reading, tmp_path: Path) -> None:
+def test_commitments_tell_what_was_promised_and_how_it_went(reading: ReadModel, tmp_path: Path) -> None:
     rows = csv_of(reading, "commitments", tmp_path)
     assert [row["contract_id"] for row in rows] == [f"c{tick}" for tick in range(0, TICKS, 5)]
     assert {row["customer"] for row in rows} == {"'=Acme; Inc"}
@@ -90,7 +90,7 @@ def test_commitments_tell_what_was_promised_and_how_it_went(reading: Reading, tm
 
 
 def test_optimizations_tell_when_a_plan_came_into_force_and_leave_what_is_unknown_empty(
-    reading: Reading, tmp_path: Path
+    reading: ReadModel, tmp_path: Path
 ) -> None:
     rows = csv_of(reading, "optimizations", tmp_path)
     assert [int(row["adopted_tick"]) for row in rows] == list(range(0, TICKS, 12))
@@ -100,7 +100,7 @@ def test_optimizations_tell_when_a_plan_came_into_force_and_leave_what_is_unknow
 
 
 @pytest.mark.parametrize("table", EXPORT_TABLES)
-def test_parquet_holds_the_rows_of_the_csv(reading: Reading, tmp_path: Path, table: ExportTable) -> None:
+def test_parquet_holds_the_rows_of_the_csv(reading: ReadModel, tmp_path: Path, table: ExportTable) -> None:
     out = tmp_path / "rows.parquet"
     count = write_export(reading, table, "parquet", out)
     read = parquet.read_table(out)
@@ -111,7 +111,7 @@ def test_parquet_holds_the_rows_of_the_csv(reading: Reading, tmp_path: Path, tab
 
 
 @pytest.mark.parametrize("table", EXPORT_TABLES)
-def test_from_is_inclusive_and_to_is_not(reading: Reading, table: ExportTable) -> None:
+def test_from_is_inclusive_and_to_is_not(reading: ReadModel, table: ExportTable) -> None:
     grid = small_charter().grid
     for from_, to, ticks in (
         (grid.at(20), grid.at(40), range(20, 40)),
@@ -145,7 +145,7 @@ def test_text_never_starts_a_formula_or_ends_a_field(text: str, shown: str) -> N
 
 @pytest.mark.parametrize("form", EXPORT_FORMATS)
 def test_a_file_that_cannot_be_written_is_refused_and_nothing_is_left(
-    reading: Reading, tmp_path: Path, form: str
+    reading: ReadModel, tmp_path: Path, form: str
 ) -> None:
     with pytest.raises(StoreError, match="could not be written"):
         write_export(reading, "steps", form, tmp_path / "no" / "folder.csv")  # type: ignore[arg-type]
@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_written_is_refused_and_nothing_is_left(
 
 
 def test_an_export_that_fails_leaves_the_file_that_was_there(
-    reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reading: ReadModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "steps.csv"
     out.write_text("as it was", encoding="utf-8")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from mara.errors import StoreRefused
-from mara.store import fence, upkeep
+from mara.store import maintenance
+from mara.store.files import fence
 from mara.store.store import Store
 from tests.cli.console import ran
 from tests.store.databases import url_of
@@ -108,7 +109,7 @@ def test_a_database_of_two_names_is_refused_until_one_is_gone(path: Path) -> Non
     for name in (path, other):
         with pytest.raises(StoreRefused, match="remove the other names"):
             Store.open(url_of(name))
-    upkeep.backup(url_of(other), path.with_name("copy.db"))  # the one remedy
+    maintenance.backup(url_of(other), path.with_name("copy.db"))  # the one remedy
     Store.open(url_of(path.with_name("copy.db"))).close()
     other.unlink()  # the other
     Store.open(url_of(path)).close()

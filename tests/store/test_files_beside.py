@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from mara.errors import StoreError, StoreRefused
-from mara.store import backup, upkeep
-from mara.store.backup import back_up, back_up_beside
-from mara.store.reading import Reading
+from mara.store import maintenance
+from mara.store.backends import backup
+from mara.store.backends.backup import back_up, back_up_beside
+from mara.store.files.unfinished import SUFFIX, unfinished
+from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
-from mara.store.unfinished import SUFFIX, unfinished
 from tests.cli.console import ran
 from tests.store.databases import url_of
 from tests.store.runs import go_on, stored_run
@@ -43,8 +44,8 @@ def test_everything_of_a_database_is_for_its_owner_alone(tmp_path: Path) -> None
         names = {"mara.db", "mara.db-wal", "mara.db-shm", "mara.db.lock", "mara.db.backup-0001", "copy.db"}
         assert modes_in(tmp_path) == dict.fromkeys(sorted(names), "0o600")
         store.close()
-        upkeep.restore(url_of(tmp_path / "mara.db"))
-        upkeep.init(url_of(tmp_path / "mara.db"), force=True)
+        maintenance.restore(url_of(tmp_path / "mara.db"))
+        maintenance.init(url_of(tmp_path / "mara.db"), force=True)
         assert set(modes_in(tmp_path).values()) == {"0o600"}
     finally:
         os.umask(was)
@@ -63,7 +64,7 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from mara.store import backup, table_file
-from mara.store.reading import Reading
+from mara.store.read.read_model import Reading
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -155,8 +156,8 @@ def powerless(*, log: bool = False) -> Iterator[Path]:
 
 def test_a_sound_database_on_a_read_only_medium_is_read() -> None:
     with powerless() as path:
-        assert upkeep.check(url_of(path)).ticks_count == 12
-        reading = Reading.open(url_of(path))
+        assert maintenance.check(url_of(path)).ticks_count == 12
+        reading = ReadModel.open(url_of(path))
         assert reading.next_tick() == 12
         reading.close()
         with pytest.raises(StoreRefused, match="lock file"):
@@ -165,14 +166,14 @@ def test_a_sound_database_on_a_read_only_medium_is_read() -> None:
 
 def test_with_a_log_beside_it_what_to_do_is_said_and_works(tmp_path: Path) -> None:
     with powerless(log=True) as path:
-        for ask in (lambda: upkeep.check(url_of(path)), lambda: Reading.open(url_of(path))):
+        for ask in (lambda: maintenance.check(url_of(path)), lambda: ReadModel.open(url_of(path))):
             with pytest.raises(StoreRefused, match="copy both files") as refusal:
                 ask()
             assert "mara.db-wal" in str(refusal.value)
         copies = {file.name: file.read_bytes() for file in path.parent.glob("mara.db*")}
     for name in ("mara.db", "mara.db-wal"):
         (tmp_path / name).write_bytes(copies[name])
-    assert upkeep.check(url_of(tmp_path / "mara.db")).ticks_count == 12
+    assert maintenance.check(url_of(tmp_path / "mara.db")).ticks_count == 12
 
 
 def test_every_command_that_only_reads_works_on_a_read_only_mount(tmp_path: Path, path: Path) -> None:
@@ -208,4 +209,4 @@ def test_a_new_database_of_which_nothing_came_is_taken_away_again(tmp_path: Path
     store = Store.open(url_of(tmp_path / "mara.db"))
     go_on(store, 1)
     store.discard()
-    assert upkeep.check(url_of(tmp_path / "mara.db")).ticks_count == 3
+    assert maintenance.check(url_of(tmp_path / "mara.db")).ticks_count == 3

@@ -13,9 +13,9 @@ import pytest
 from mara.bootstrap import open_run
 from mara.errors import StoreBlocked, StoreError
 from mara.settings import read_settings
-from mara.store import connection, hold
-from mara.store.connection import pragma, refusal_of
-from mara.store.reading import Reading
+from mara.store.backends import sqlite_connection, writer_lease
+from mara.store.backends.sqlite_connection import pragma, refusal_of
+from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import go_on, stored_run
@@ -29,7 +29,7 @@ SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """With a log that nothing shortens but Mara's own look at it, and that is too long early."""
-    monkeypatch.setattr(hold, "JOURNAL_LIMIT_BYTES", 300_000)
+    monkeypatch.setattr(writer_lease, "JOURNAL_LIMIT_BYTES", 300_000)
     store = stored_run(tmp_path / "mara.db", 1)
     pragma(store._connection, "wal_autocheckpoint = 0")
     return store
@@ -40,20 +40,20 @@ def test_a_log_that_a_reader_made_long_is_emptied_when_the_reader_has_gone(store
     with closing(sqlite3.connect(tmp_path / "mara.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM ticks").fetchall()
-        go_on(store, 2 * hold.TICKS_BETWEEN_TRIMS)
+        go_on(store, 2 * writer_lease.TICKS_BETWEEN_TRIMS)
         assert log.stat().st_size > 300_000
     longest = log.stat().st_size
-    go_on(store, hold.TICKS_BETWEEN_TRIMS)
+    go_on(store, writer_lease.TICKS_BETWEEN_TRIMS)
     assert log.stat().st_size < longest / 4
-    assert pragma(store._connection, "busy_timeout")[0][0] == connection.BUSY_TIMEOUT_S * 1_000
+    assert pragma(store._connection, "busy_timeout")[0][0] == sqlite_connection.BUSY_TIMEOUT_S * 1_000
     store.close()
 
 
 def test_a_query_of_a_reader_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "STEPS_A_LOOK", 100_000)
-    monkeypatch.setattr(connection, "MOST_LOOKS", 3)
+    monkeypatch.setattr(sqlite_connection, "STEPS_A_LOOK", 100_000)
+    monkeypatch.setattr(sqlite_connection, "MOST_LOOKS", 3)
     stored_run(tmp_path / "mara.db", 2).close()
-    reading = Reading.open(url_of(tmp_path / "mara.db"))
+    reading = ReadModel.open(url_of(tmp_path / "mara.db"))
     with pytest.raises(StoreError, match="took too long"):
         reading.ask(SLOW)
     assert reading.next_tick() == 2

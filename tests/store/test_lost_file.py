@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mara.errors import StoreLost, StoreRefused
-from mara.store import upkeep
-from mara.store.people import People, Visit
+from mara.store import maintenance
+from mara.store.access.users import AccessEvent, UserStore
 from mara.store.store import Store
 from tests.cli.console import ran
 from tests.store.databases import url_of
@@ -42,8 +42,8 @@ def cut_short(path: Path) -> str:
 @pytest.mark.parametrize("harm", [removed, replaced, cut_short], ids=lambda harm: harm.__name__)
 def test_nothing_is_acknowledged_once_the_file_is_another(path: Path, harm: Callable[[Path], str]) -> None:
     store = stored_run(path, 20)
-    people = People.open(url_of(path))
-    people.note(Visit(at_epoch_s=0, actor="ann", address="", action="came"))
+    people = UserStore.open(url_of(path))
+    people.note(AccessEvent(at_epoch_s=0, actor="ann", address="", action="came"))
     said = harm(path)
     for _ in range(2):
         with pytest.raises(StoreLost, match=said):
@@ -51,7 +51,7 @@ def test_nothing_is_acknowledged_once_the_file_is_another(path: Path, harm: Call
     with pytest.raises(StoreLost, match=said), store.aside("something beside"):
         pass
     with pytest.raises(StoreLost, match=said):
-        people.note(Visit(at_epoch_s=0, actor="ann", address="", action="came again"))
+        people.note(AccessEvent(at_epoch_s=0, actor="ann", address="", action="came again"))
     with pytest.raises(StoreLost, match=said):
         store.refuse_lost()
     people.close()
@@ -66,7 +66,7 @@ def test_a_file_that_is_put_back_is_gone_on_with(path: Path) -> None:
     path.with_name("away").rename(path)
     go_on(store, 3)
     store.close()
-    assert upkeep.check(url_of(path)).ticks_count == 8
+    assert maintenance.check(url_of(path)).ticks_count == 8
 
 
 def test_a_write_ahead_log_that_is_removed_is_noticed_and_loses_nothing_at_an_orderly_end(path: Path) -> None:

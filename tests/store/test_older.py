@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from mara.errors import StoreRefused
-from mara.runtime.again import replayed
-from mara.store import schema, upkeep
-from mara.store.people import People
-from mara.store.reading import Reading
+from mara.runtime.replay_check import replayed
+from mara.store import maintenance
+from mara.store.access.users import UserStore
+from mara.store.backends import upgrade
+from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import asked, tamper, url_of
 from tests.store.runs import go_on
@@ -26,8 +27,8 @@ TICKS = 60
 def upgraded(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "mara.db"
     path.write_bytes(gzip.decompress((FOLDER / f"{request.param}.db.gz").read_bytes()))
-    assert schema.revision_of(path) == request.param
-    assert upkeep.upgrade(url_of(path))
+    assert upgrade.revision_of(path) == request.param
+    assert maintenance.upgrade(url_of(path))
     return path
 
 
@@ -36,9 +37,9 @@ def test_every_schema_before_seals_has_its_database() -> None:
 
 
 def test_it_is_sound_names_the_rules_that_made_it_and_goes_on(upgraded: Path) -> None:
-    report = upkeep.check(url_of(upgraded))
+    report = maintenance.check(url_of(upgraded))
     assert (report.findings, report.unsealed_count) == ((), TICKS)
-    reading = Reading.open(url_of(upgraded))
+    reading = ReadModel.open(url_of(upgraded))
     for tick in (0, 25, 40, 59):
         with pytest.raises(StoreRefused, match=rf"tick {tick} was made by rules version 1 "):
             replayed(reading, report.run_id, tick)
@@ -46,9 +47,9 @@ def test_it_is_sound_names_the_rules_that_made_it_and_goes_on(upgraded: Path) ->
     store = Store.open(url_of(upgraded))
     go_on(store, 30)
     store.close()
-    report = upkeep.check(url_of(upgraded))
+    report = maintenance.check(url_of(upgraded))
     assert (report.findings, report.ticks_count, report.unsealed_count) == ((), TICKS + 30, TICKS)
-    reading = Reading.open(url_of(upgraded))
+    reading = ReadModel.open(url_of(upgraded))
     assert replayed(reading, report.run_id, TICKS + 20).differs == ()
     reading.close()
 
@@ -74,15 +75,15 @@ def test_what_an_older_mara_wrote_is_sealed_with_the_first_tick_after_it(
     go_on(store, 1)
     store.close()
     tamper(upgraded, [statement])
-    findings = upkeep.check(url_of(upgraded)).findings
+    findings = maintenance.check(url_of(upgraded)).findings
     assert any(said.startswith(finding) for said in findings), findings
 
 
 @pytest.mark.parametrize("upgraded", ["0005"], indirect=True)
 def test_who_could_log_in_before_is_in_the_access_log_after(upgraded: Path) -> None:
-    people = People.open(url_of(upgraded))
+    people = UserStore.open(url_of(upgraded))
     assert [person.name for person in people.all()] == ["ann", "bob"]
     people.close()
     tamper(upgraded, ["UPDATE users SET role = 'admin' WHERE name = 'bob'"])
-    assert upkeep.check(url_of(upgraded)).findings[0] == "users, name bob: not what the access log tells of"
+    assert maintenance.check(url_of(upgraded)).findings[0] == "users, name bob: not what the access log tells of"
     assert len(asked(upgraded, "SELECT 1 FROM tokens")) == 1

@@ -11,11 +11,11 @@ from mara.core.reasons import headline_of, reasons_of
 from mara.core.step import Step
 from mara.core.world import first_world
 from mara.errors import CommandError
-from mara.store import optimizations as stored
+from mara.store.read import optimizations as stored
 from mara.store.store import Store
 from tests.store.databases import KINDS
 from tests.store.runs import small_charter, steps, stored_run
-from tests.store.test_adoption import ORIGIN, shadow
+from tests.store.test_plan_record import ORIGIN, shadow
 
 CHARTER = small_charter()
 TICKS = 40

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from mara.core.commands import Cancel, Command, Outage, Restore
-from mara.core.quote import Ask, Booking
-from mara.store import orders as of_orders
-from mara.store import upkeep
-from mara.store.codec import bytes_of, record_of
-from mara.store.orders import FirstAnswer, NewOrder
+from mara.core.quote import Booking, QuoteRequest
+from mara.store import maintenance
+from mara.store.encoding.codec import bytes_of, record_of
 from mara.store.store import Store
+from mara.store.write import orders as of_orders
+from mara.store.write.orders import FirstAnswer, NewOrder
 from tests.store.databases import KINDS, tamper, url_of
 from tests.store.runs import go_on, small_charter, stored_run
 from tests.ui.quotes import booking_of, quote_for
@@ -83,7 +83,7 @@ def test_what_a_request_ordered_is_known_by_its_key(store: Store) -> None:
 
 
 def test_a_booking_and_open_quotes_come_back_as_they_were(store: Store) -> None:
-    ask = Ask(tier="premium", power_mw=1.0, duration_h=24.0)
+    ask = QuoteRequest(tier="premium", power_mw=1.0, duration_h=24.0)
     quotes = [quote_for(ask, 4, number) for number in range(3)]
     for quote in quotes:
         store.orders.keep_quote(ask, quote)
@@ -95,7 +95,7 @@ def test_a_booking_and_open_quotes_come_back_as_they_were(store: Store) -> None:
 def test_the_oldest_quotes_and_answers_are_let_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(of_orders, "MOST_QUOTES", 2)
     monkeypatch.setattr(of_orders, "MOST_ANSWERS", 2)
-    ask = Ask(tier="premium", power_mw=1.0, duration_h=24.0)
+    ask = QuoteRequest(tier="premium", power_mw=1.0, duration_h=24.0)
     kept = FirstAnswer(body_hash=b"hash", status=201, headers="[]", body=b"{}")
     for number in range(4):
         store.orders.keep_quote(ask, quote_for(ask, 4, number))
@@ -122,6 +122,6 @@ def test_the_oldest_quotes_and_answers_are_let_go(store: Store, monkeypatch: pyt
 )
 def test_a_changed_order_is_found(path: Path, statement: str, said: str) -> None:
     stored_run(path, 90, small_charter()).close()
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
     tamper(path, [statement])
-    assert any(said in finding for finding in upkeep.check(url_of(path)).findings)
+    assert any(said in finding for finding in maintenance.check(url_of(path)).findings)

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from mara.store.outages import OutageCount
-from mara.store.reading import Reading
+from mara.store.read.outages import OutageCount
+from mara.store.read.read_model import ReadModel
 
 
 class Rows:
@@ -33,7 +33,7 @@ def rows() -> Rows:
 
 
 def counter(rows: Rows) -> OutageCount:
-    return OutageCount(reading=cast(Reading, rows), sites=2)
+    return OutageCount(reading=cast(ReadModel, rows), sites=2)
 
 
 def test_lost_machines_add_up_and_each_fall_counts_once(rows: Rows) -> None:

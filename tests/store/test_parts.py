@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from mara.errors import StoreError
-from mara.store import upkeep
+from mara.store import maintenance
 from mara.store.store import Store
 from tests.store.databases import KINDS, tamper, url_of
 from tests.store.runs import go_on, small_charter, steps, stored_run
@@ -35,13 +35,13 @@ def test_the_newest_content_of_each_part_comes_back_after_a_restart(path: Path) 
 
 
 def test_a_tick_that_is_not_stored_leaves_the_parts_as_they_were(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    charter = small_charter()
-    store = stored_run(path, 3, charter)
+    config = small_charter()
+    store = stored_run(path, 3, config)
     loaded = store.load()
     assert loaded
-    step, plan, events = next(steps(charter, loaded[1], 1))
+    step, plan, events = next(steps(config, loaded[1], 1))
     with monkeypatch.context() as broken:
-        broken.setattr("mara.store.statements.advance_sequence", _disk_full)
+        broken.setattr("mara.store.write.statements.advance_sequence", _disk_full)
         with pytest.raises(StoreError, match="disk full"):
             store.append(step, plan, events, {"often": b"half", "new": b"never"})
     assert parts_of(store) == loaded[2]
@@ -59,17 +59,17 @@ def _disk_full(*_: object) -> bool:
 
 
 def test_a_part_may_not_take_the_place_of_the_world(path: Path) -> None:
-    charter = small_charter()
-    store = stored_run(path, 1, charter)
+    config = small_charter()
+    store = stored_run(path, 1, config)
     loaded = store.load()
     assert loaded
     with pytest.raises(AssertionError, match="own parts"):
-        store.append(*next(steps(charter, loaded[1], 1)), {"world": b""})
+        store.append(*next(steps(config, loaded[1], 1)), {"world": b""})
     store.close()
 
 
 def test_a_part_that_was_changed_is_found(path: Path) -> None:
     stored_run(path, 3).close()
-    assert upkeep.check(url_of(path)).is_sound
+    assert maintenance.check(url_of(path)).is_sound
     tamper(path, ["UPDATE engine_parts SET content = x'00' WHERE part = 'often'"])
-    assert upkeep.check(url_of(path)).findings[0] == "engine_parts, part often: not what was written"
+    assert maintenance.check(url_of(path)).findings[0] == "engine_parts, part often: not what was written"

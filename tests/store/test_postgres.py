@@ -11,10 +11,11 @@ from alembic import command
 
 from mara.core.world import first_world
 from mara.errors import ConfigError, StoreBlocked, StoreError, StoreRefused
-from mara.store import postgres, schema, upkeep
-from mara.store.database import database_of
-from mara.store.postgres import PostgresServer
-from mara.store.reading import Reading
+from mara.store import maintenance
+from mara.store.backends import postgres, upgrade
+from mara.store.backends.database import database_of
+from mara.store.backends.postgres import PostgresServer
+from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.postgres_server import Server, server_or_skip
 from tests.store.databases import asked, connected, contents, tables_of, url_of
@@ -55,16 +56,16 @@ def test_a_run_has_the_same_ledger_and_hash_chain_on_a_server_as_in_a_file(path:
     assert on_server.keys() == in_file.keys()
     for table in SAME_ON_BOTH:
         assert on_server[table] == in_file[table] != [], table
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
 
 
 def test_many_sites_are_written_by_column_and_read_back_bit_for_bit(path: Path, tmp_path: Path) -> None:
-    charter = small_charter(postgres.MANY_ROWS)
+    config = small_charter(postgres.MANY_ROWS)
     file = tmp_path / "mara.db"
     for place in (path, file):
-        stored_run(place, 14, charter).close()
+        stored_run(place, 14, config).close()
     assert contents(path)["ledger"] == contents(file)["ledger"]
-    report = upkeep.check(url_of(path))
+    report = maintenance.check(url_of(path))
     assert (report.ticks_count, report.findings) == (14, ())
 
 
@@ -72,12 +73,12 @@ def test_a_new_database_is_made_by_the_migrations_and_is_what_the_tables_say(emp
     server = database_of(empty)
     assert not server.is_there()
     with pytest.raises(StoreRefused, match="there are none: run `mara simulate`"):
-        Reading.open(empty)
-    assert upkeep.upgrade(empty) is None
-    assert server.revision() == schema.HEAD
+        ReadModel.open(empty)
+    assert maintenance.upgrade(empty) is None
+    assert server.revision() == upgrade.HEAD
     engine = server.editor()
     with engine.connect() as connection:
-        command.check(schema.alembic_config(schema.MIGRATIONS, connection))
+        command.check(upgrade.alembic_config(upgrade.MIGRATIONS, connection))
     engine.dispose()
 
 
@@ -103,13 +104,13 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
     def fails(*_: object) -> None:
         raise ValueError("no SQL at all")
 
-    monkeypatch.setattr("mara.store.append_only._postgres", fails)
+    monkeypatch.setattr("mara.store.schema.append_only._postgres", fails)
     with pytest.raises(StoreError, match="it is as it was"):
-        upkeep.upgrade(empty)
+        maintenance.upgrade(empty)
     name = empty.partition("@/")[2].partition("?")[0]
     assert server.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", database=name) == [(0,)]
     monkeypatch.undo()
-    assert upkeep.upgrade(empty) is None
+    assert maintenance.upgrade(empty) is None
 
 
 def test_a_second_writer_is_refused_with_the_process_of_the_first(path: Path) -> None:
@@ -135,15 +136,15 @@ def test_a_writer_that_is_killed_lets_the_next_one_in_and_loses_no_acknowledged_
     undisturbed = path.with_stem("undisturbed")
     stored_run(undisturbed, ticks).close()
     assert contents(path) == contents(undisturbed)
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
 
 
 def test_a_server_that_was_away_is_shown_as_such_and_gone_on_with(path: Path) -> None:
-    charter = small_charter()
-    store = stored_run(path, 5, charter)
+    config = small_charter()
+    store = stored_run(path, 5, config)
     loaded = store.load()
     assert loaded
-    following = next(iter(steps(charter, loaded[1], 1)))
+    following = next(iter(steps(config, loaded[1], 1)))
     with connected(path) as other:
         other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     with pytest.raises(StoreBlocked, match="cannot be reached at tick 5"):
@@ -158,7 +159,7 @@ def test_a_server_that_was_away_is_shown_as_such_and_gone_on_with(path: Path) ->
     with pytest.raises(StoreRefused, match="another Mara"):
         Store.open(url_of(path))
     store.close()
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
 
 
 def test_a_disk_that_is_full_is_named() -> None:
@@ -205,10 +206,10 @@ def test_readers_cannot_write(path: Path) -> None:
 
 
 def test_a_booking_waits_for_the_disk_and_an_ordinary_tick_does_not(path: Path) -> None:
-    charter = small_charter()
-    store = stored_run(path, 0, charter)
+    config = small_charter()
+    store = stored_run(path, 0, config)
     waited = set()
-    for step, plan, events in steps(charter, first_world(charter), 9):
+    for step, plan, events in steps(config, first_world(config), 9):
         store.append(step, plan, events)
         with store._connection.begin():
             setting = store._connection.exec_driver_sql("SHOW synchronous_commit").scalar_one()
@@ -220,19 +221,19 @@ def test_a_booking_waits_for_the_disk_and_an_ordinary_tick_does_not(path: Path) 
 def test_init_sets_aside_what_is_there_and_never_deletes_it(path: Path) -> None:
     stored_run(path, 4).close()
     with pytest.raises(StoreRefused, match="--force"):
-        upkeep.init(url_of(path))
-    assert upkeep.init(url_of(path), force=True) == "schema public_set_aside_1"
+        maintenance.init(url_of(path))
+    assert maintenance.init(url_of(path), force=True) == "schema public_set_aside_1"
     store = Store.open(url_of(path))
     assert store.run is None
     store.close()
     assert asked(path, "SELECT count(*) FROM public_set_aside_1.ticks") == [(4,)]
     assert "ticks" in tables_of(path)
-    assert upkeep.init(url_of(path), force=True) == "schema public_set_aside_2"
+    assert maintenance.init(url_of(path), force=True) == "schema public_set_aside_2"
 
 
 def test_a_backup_is_for_the_server_s_own_tool(path: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="pg_dump"):
-        upkeep.backup(url_of(path), tmp_path / "copy")
+        maintenance.backup(url_of(path), tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 

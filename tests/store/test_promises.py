@@ -12,9 +12,9 @@ from mara.core.history import ContractLife
 from mara.core.step import Step
 from mara.core.world import first_world
 from mara.errors import CommandError
-from mara.store import promises
-from mara.store.promises import contract, contracts, evidence
-from mara.store.reading import Reading
+from mara.store.read import promises
+from mara.store.read.promises import contract, contracts, evidence
+from mara.store.read.read_model import ReadModel
 from mara.store.store import Store
 from tests.store.databases import KINDS
 from tests.store.runs import small_charter, steps, stored_run
@@ -37,7 +37,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def reading(store: Store) -> Reading:
+def reading(store: Store) -> ReadModel:
     return store.reading
 
 
@@ -51,7 +51,7 @@ def judged(taken: list[Step]) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
-def test_the_evidence_of_every_contract_is_what_was_judged(reading: Reading, taken: list[Step]) -> None:
+def test_the_evidence_of_every_contract_is_what_was_judged(reading: ReadModel, taken: list[Step]) -> None:
     expected = judged(taken)
     assert {state for ticks in expected.values() for _, state in ticks} == {"good", "bad", "excluded"}
     for contract_id, ticks in expected.items():
@@ -61,7 +61,7 @@ def test_the_evidence_of_every_contract_is_what_was_judged(reading: Reading, tak
         assert {row.power_mw for row in rows} == {contract(reading, contract_id).row.power_mw}
 
 
-def test_a_strip_has_no_holes_and_no_two_runs_alike(reading: Reading, taken: list[Step]) -> None:
+def test_a_strip_has_no_holes_and_no_two_runs_alike(reading: ReadModel, taken: list[Step]) -> None:
     for contract_id, ticks in judged(taken).items():
         strip = contract(reading, contract_id).strip
         assert (strip[0].from_tick, strip[-1].to_tick) == (ticks[0][0], ticks[-1][0] + 1)
@@ -71,7 +71,7 @@ def test_a_strip_has_no_holes_and_no_two_runs_alike(reading: Reading, taken: lis
             assert before.ends_at == after.starts_at
 
 
-def test_windows_hold_the_judged_ticks_and_their_credits(reading: Reading, taken: list[Step]) -> None:
+def test_windows_hold_the_judged_ticks_and_their_credits(reading: ReadModel, taken: list[Step]) -> None:
     closed = {w.contract_id: w for step in taken for w in step.world.closed}
     assert any(window.credit_micro_usd for window in closed.values())
     for contract_id, window in closed.items():
@@ -85,7 +85,7 @@ def test_windows_hold_the_judged_ticks_and_their_credits(reading: Reading, taken
         assert (told.charge_micro_usd, told.credit_micro_usd) == (window.charge_micro_usd, window.credit_micro_usd)
 
 
-def test_an_open_window_says_how_it_stands(reading: Reading, taken: list[Step]) -> None:
+def test_an_open_window_says_how_it_stands(reading: ReadModel, taken: list[Step]) -> None:
     world = taken[-1].world
     for i, booked in enumerate(world.book.contracts):
         life = contract(reading, booked.id)
@@ -98,7 +98,7 @@ def test_an_open_window_says_how_it_stands(reading: Reading, taken: list[Step]) 
         assert now.budget_ticks == budget_ticks(counted, Tier(booked.tier))
 
 
-def test_a_cancelled_contract_ends_where_it_was_cancelled(reading: Reading, taken: list[Step]) -> None:
+def test_a_cancelled_contract_ends_where_it_was_cancelled(reading: ReadModel, taken: list[Step]) -> None:
     cancelled = next(c for c in taken[42].commands if isinstance(c, Cancel))
     life = contract(reading, cancelled.contract_id)
     assert not life.row.is_live
@@ -106,7 +106,7 @@ def test_a_cancelled_contract_ends_where_it_was_cancelled(reading: Reading, take
     assert life.row.ends_at > CHARTER.grid.at(43)
 
 
-def test_exclusions_name_who_and_why_where_they_touch_the_contract(reading: Reading, taken: list[Step]) -> None:
+def test_exclusions_name_who_and_why_where_they_touch_the_contract(reading: ReadModel, taken: list[Step]) -> None:
     lives: list[ContractLife] = [contract(reading, row.id) for row in contracts(reading)]
     touched = [life for life in lives if any(run.state == "excluded" for run in life.strip)]
     assert touched
@@ -116,7 +116,7 @@ def test_exclusions_name_who_and_why_where_they_touch_the_contract(reading: Read
     assert late.exclusions == ()
 
 
-def test_lists_of_contracts_are_live_ended_or_all_newest_first(reading: Reading, taken: list[Step]) -> None:
+def test_lists_of_contracts_are_live_ended_or_all_newest_first(reading: ReadModel, taken: list[Step]) -> None:
     everything, live, ended = (contracts(reading, state) for state in ("all", "live", "ended"))
     assert [row.id for row in everything] == [c.id for step in reversed(taken) for c in step.accepted]
     assert {row.id for row in live} == {c.id for c in taken[-1].world.book.contracts}
@@ -127,7 +127,7 @@ def test_lists_of_contracts_are_live_ended_or_all_newest_first(reading: Reading,
     assert {row.tier for row in everything} == set(TIER_KEYS)
 
 
-def test_a_row_s_counts_are_those_of_its_life(reading: Reading, taken: list[Step]) -> None:
+def test_a_row_s_counts_are_those_of_its_life(reading: ReadModel, taken: list[Step]) -> None:
     states = judged(taken)
     for row in contracts(reading):
         told = [state for _, state in states.get(row.id, [])]
@@ -141,14 +141,14 @@ def test_a_row_s_counts_are_those_of_its_life(reading: Reading, taken: list[Step
 
 
 def test_only_the_newest_evidence_of_a_very_long_contract_is_given(
-    reading: Reading, taken: list[Step], monkeypatch: pytest.MonkeyPatch
+    reading: ReadModel, taken: list[Step], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract_id, ticks = max(judged(taken).items(), key=lambda item: len(item[1]))
     monkeypatch.setattr(promises, "MOST_EVIDENCE_TICKS", 7)
     assert [(row.tick, row.state) for row in evidence(reading, contract_id)] == ticks[-7:]
 
 
-def test_a_contract_that_never_was_is_refused(reading: Reading) -> None:
+def test_a_contract_that_never_was_is_refused(reading: ReadModel) -> None:
     with pytest.raises(CommandError, match="no contract 'c0815' was ever booked"):
         contract(reading, "c0815")
     with pytest.raises(CommandError, match="live, ended or all, 'dead' came"):

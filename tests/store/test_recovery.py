@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from mara.errors import StoreBlocked, StoreRefused
-from mara.store import schema, upkeep
-from mara.store.backup import back_up_beside, fault_of
-from mara.store.connection import pragma
+from mara.store import maintenance
+from mara.store.backends import upgrade
+from mara.store.backends.backup import back_up_beside, fault_of
+from mara.store.backends.sqlite_connection import pragma
 from mara.store.store import Store
 from tests.cli.console import ran
 from tests.scenarios import killed
@@ -53,7 +54,7 @@ def ticks_in(path: Path) -> int:
 
 def test_a_checkpoint_that_was_interrupted_is_finished_and_not_called_damage(tmp_path: Path) -> None:
     path = interrupted_checkpoint(tmp_path)
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
     assert ticks_in(path) == 150
     assert contents(path) == contents(tmp_path / "live.db")
 
@@ -72,7 +73,7 @@ def test_a_kill_inside_an_upgrade_leaves_a_database_that_opens(tmp_path: Path) -
     witness = killed.lived(path, 200, killed.Death(killed.IN_MIGRATION))
     assert witness.was_killed
     assert ticks_in(path) == 150
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()
 
 
 # --- what is really damaged
@@ -145,7 +146,7 @@ def test_the_first_remedy_of_a_refusal_gives_the_backup_and_the_run_goes_on(back
     assert store.loss == ""
     go_on(store, 5)
     store.close()
-    assert upkeep.check(url_of(backed_up)).findings == ()
+    assert maintenance.check(url_of(backed_up)).findings == ()
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -184,7 +185,7 @@ def test_what_a_named_copy_has_in_its_log_is_put_back_too(backed_up: Path) -> No
     copy = interrupted_checkpoint(folder)
     assert ran("db", "restore", copy).exit_code == 0
     assert ticks_in(backed_up) == 150
-    assert upkeep.check(url_of(backed_up)).findings == ()
+    assert maintenance.check(url_of(backed_up)).findings == ()
 
 
 def test_nobody_restores_under_a_running_mara(backed_up: Path) -> None:
@@ -203,10 +204,10 @@ def test_the_backup_of_a_failed_upgrade_is_not_put_under_the_old_log(
     def failing(*_: object) -> None:
         raise ValueError("too late")
 
-    monkeypatch.setattr(schema, "revision_of", lambda _: "0001")
-    monkeypatch.setattr(schema, "_migrate", failing)
+    monkeypatch.setattr(upgrade, "revision_of", lambda _: "0001")
+    monkeypatch.setattr(upgrade, "_migrate", failing)
     with pytest.raises(Exception, match="it is as it was"):
-        schema.upgrade(backed_up)
+        upgrade.upgrade(backed_up)
     monkeypatch.undo()
     assert fault_of(backed_up) is None
     assert ticks_in(backed_up) == 30
@@ -274,4 +275,4 @@ def test_a_disk_that_was_full_at_the_end_leaves_a_database_that_opens_when_there
     stored = re.search(r"at tick (\d+)", said)
     assert stored
     assert ticks_in(path) == int(stored[1])
-    assert upkeep.check(url_of(path)).findings == ()
+    assert maintenance.check(url_of(path)).findings == ()

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mara.errors import StoreRefused
-from mara.store import upkeep
-from mara.store.backup import back_up_beside, backups_of, newest_good
+from mara.store import maintenance
+from mara.store.backends.backup import back_up_beside, backups_of, newest_good
 from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import stored_run
@@ -45,7 +45,7 @@ def test_a_second_writer_is_refused_with_the_id_of_the_first(tmp_path: Path) -> 
         [
             sys.executable,
             "-c",
-            "import sys; from pathlib import Path; from mara.store.lock import WriterLock;"
+            "import sys; from pathlib import Path; from mara.store.files.lock import WriterLock;"
             "lock = WriterLock.taken(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()",
             str(path),
         ],
@@ -164,33 +164,33 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_made() ->
 
 def test_init_makes_a_new_database_and_sets_the_old_one_aside(database: Path) -> None:
     with pytest.raises(StoreRefused, match="--force"):
-        upkeep.init(url_of(database))
+        maintenance.init(url_of(database))
     os.truncate(database, 100)
-    aside = upkeep.init(url_of(database), force=True)
+    aside = maintenance.init(url_of(database), force=True)
     assert aside
     assert Path(aside).stat().st_size == 100
     store = Store.open(url_of(database))
     assert store.run is None
     store.close()
-    assert upkeep.init(url_of(database), force=True) != aside
-    assert upkeep.init(url_of(database.with_name("other.db"))) is None
+    assert maintenance.init(url_of(database), force=True) != aside
+    assert maintenance.init(url_of(database.with_name("other.db"))) is None
 
 
 def test_init_does_not_pull_a_database_from_under_a_running_mara(database: Path) -> None:
     store = Store.open(url_of(database))
     with pytest.raises(StoreRefused, match="process"):
-        upkeep.init(url_of(database), force=True)
+        maintenance.init(url_of(database), force=True)
     store.close()
 
 
 def test_a_backup_of_a_live_database_holds_what_its_log_holds(database: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     with pytest.raises(StoreRefused, match="there is none"):
-        upkeep.backup(url_of(tmp_path / "nothing.db"), copy)
-    upkeep.backup(url_of(database), copy)
+        maintenance.backup(url_of(tmp_path / "nothing.db"), copy)
+    maintenance.backup(url_of(database), copy)
     with pytest.raises(StoreRefused, match="exists already"):
-        upkeep.backup(url_of(database), copy)
+        maintenance.backup(url_of(database), copy)
     store = Store.open(url_of(copy))
     assert store.reading.next_tick() == 30
     store.close()
-    assert upkeep.check(url_of(copy)).is_sound
+    assert maintenance.check(url_of(copy)).is_sound

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mara.store.statements import RAW_TABLES
+from mara.store.write.statements import RAW_TABLES
 from tests.store.databases import asked
 from tests.store.runs import go_on, small_charter, stored_run
 

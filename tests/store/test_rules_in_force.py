@@ -6,9 +6,10 @@ import pytest
 
 from mara.core.rules_version import RULES_CHANGES, RULES_VERSION
 from mara.errors import StoreRefused
-from mara.runtime.again import replayed, rules_since
-from mara.store import rules_in_force, upkeep
+from mara.runtime.replay_check import replayed, rules_since
+from mara.store import maintenance
 from mara.store.store import Store
+from mara.store.write import rules_in_force
 from tests.store.databases import KINDS, asked, tamper, url_of
 from tests.store.runs import go_on, stored_run
 
@@ -48,7 +49,7 @@ def test_a_new_run_is_under_our_rules_from_its_first_tick(path: Path) -> None:
     stored_run(path, 2).close()
     gone_on(path, 2).close()
     assert lines_in(path) == [(0, RULES_VERSION)]
-    assert upkeep.check(url_of(path)).notes == ()
+    assert maintenance.check(url_of(path)).notes == ()
 
 
 def test_the_first_tick_under_other_rules_is_noted_with_it_and_not_before(older: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_tick_of_ours_is_computed_again_from_the_border_and_an_older_one_is_na
 
 def test_a_check_of_a_run_under_two_versions_is_sound_and_says_which_made_what(older: Path) -> None:
     gone_on(older, NEWER).close()
-    report = upkeep.check(url_of(older))
+    report = maintenance.check(url_of(older))
     assert report.is_sound, report.findings
     first, second = report.notes
     assert first.startswith(f"ticks 0 to {OLDER - 1} were made by rules version {RULES_VERSION - 1}")
@@ -92,7 +93,8 @@ def test_a_world_that_older_rules_left_is_found_when_it_was_changed(older: Path)
         [f"UPDATE checkpoints SET content = (SELECT content FROM checkpoints WHERE tick = 0) WHERE tick = {OLDER}"],
     )
     assert (
-        f"checkpoints, tick {OLDER}: the stored world is not what was written" in upkeep.check(url_of(older)).findings
+        f"checkpoints, tick {OLDER}: the stored world is not what was written"
+        in maintenance.check(url_of(older)).findings
     )
 
 
@@ -107,7 +109,7 @@ def test_a_world_that_older_rules_left_is_found_when_it_was_changed(older: Path)
 def test_a_line_that_was_changed_is_found(path: Path, statement: str) -> None:
     stored_run(path, 3).close()
     tamper(path, [statement])
-    assert "rules_in_force, number 1: not what was written" in upkeep.check(url_of(path)).findings
+    assert "rules_in_force, number 1: not what was written" in maintenance.check(url_of(path)).findings
 
 
 def test_lines_are_never_changed_in_the_usual_way(path: Path) -> None:

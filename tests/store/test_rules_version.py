@@ -14,8 +14,8 @@ contracts left."""
 
 
 def test_a_change_of_the_rules_raises_their_version() -> None:
-    charter = small_charter()
-    run = [step for step, *_ in steps(charter, first_world(charter), TICKS)]
+    config = small_charter()
+    run = [step for step, *_ in steps(config, first_world(config), TICKS)]
     came_to = (
         run[-1].world.cash_micro_usd // MICRO_USD_PER_USD,
         sum(int(np.count_nonzero(~step.world.accounts.served)) for step in run),

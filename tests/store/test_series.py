@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mara.core.picture import snapshot_of
 from mara.core.plan import Plan
+from mara.core.snapshot_builder import snapshot_of
 from mara.core.step import Step
 from mara.core.world import first_world
 from mara.errors import CommandError
-from mara.store import series, upkeep
-from mara.store.hourly import EXTREMES
-from mara.store.metrics import Metric, MetricPoint
-from mara.store.reading import Reading
-from mara.store.schema import MIGRATIONS, known_revisions
-from mara.store.series import history, site_series
+from mara.store import maintenance
+from mara.store.backends.upgrade import MIGRATIONS, known_revisions
+from mara.store.read import series
+from mara.store.read.metrics import Metric, MetricPoint
+from mara.store.read.read_model import ReadModel
+from mara.store.read.series import history, site_series
+from mara.store.schema.hourly import EXTREMES
 from mara.store.store import Store
 from tests.store.databases import KINDS, asked, connected, tamper, url_of
 from tests.store.runs import START, small_charter, steps, stored_run
@@ -42,11 +43,11 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def reading(store: Store) -> Reading:
+def reading(store: Store) -> ReadModel:
     return store.reading
 
 
-def test_a_few_hours_of_a_site_come_tick_by_tick(reading: Reading, taken: list[Step]) -> None:
+def test_a_few_hours_of_a_site_come_tick_by_tick(reading: ReadModel, taken: list[Step]) -> None:
     points = site_series(reading, "site1", 2)
     assert [p.at for p in points] == [CHARTER.grid.at(t) for t in range(TICKS - 24, TICKS)]
     for point, step in zip(points, taken[-24:], strict=True):
@@ -61,7 +62,7 @@ def test_a_few_hours_of_a_site_come_tick_by_tick(reading: Reading, taken: list[S
 
 
 def test_points_of_hours_say_the_same_as_their_ticks(
-    reading: Reading, taken: list[Step], monkeypatch: pytest.MonkeyPatch
+    reading: ReadModel, taken: list[Step], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(series, "MOST_ROWS", 12)
     points = site_series(reading, "site2", 5)
@@ -81,7 +82,7 @@ def test_points_of_hours_say_the_same_as_their_ticks(
 @pytest.mark.parametrize("metric", Metric)
 @pytest.mark.parametrize("site_id", [None, "site0"])
 def test_ticks_and_hours_agree_on_every_metric(
-    reading: Reading, monkeypatch: pytest.MonkeyPatch, metric: Metric, site_id: str | None
+    reading: ReadModel, monkeypatch: pytest.MonkeyPatch, metric: Metric, site_id: str | None
 ) -> None:
     by_ticks = history(reading, metric, site_id, max_points=5)
     monkeypatch.setattr(series, "MOST_ROWS", 0)
@@ -108,14 +109,14 @@ def high_of(point: MetricPoint) -> float:
     return point.high
 
 
-def test_a_bucket_keeps_the_extremes_that_its_mean_hides(reading: Reading, taken: list[Step]) -> None:
+def test_a_bucket_keeps_the_extremes_that_its_mean_hides(reading: ReadModel, taken: list[Step]) -> None:
     (one,) = history(reading, "energy_price_usd_per_mwh", "site0", max_points=1).points
     prices = [step.observation.energy_price_usd_per_mwh[0] for step in taken]
     assert (one.low, one.high) == (min(prices), max(prices))
     assert one.mean == pytest.approx(np.mean(prices))
 
 
-def test_a_fleet_s_power_is_the_sum_of_its_sites(reading: Reading) -> None:
+def test_a_fleet_s_power_is_the_sum_of_its_sites(reading: ReadModel) -> None:
     fleet = history(reading, Metric.SITE_POWER, max_points=7).points
     sites = [history(reading, Metric.SITE_POWER, f"site{i}", max_points=7).points for i in range(3)]
     for together, *each in zip(fleet, *sites, strict=True):
@@ -123,7 +124,7 @@ def test_a_fleet_s_power_is_the_sum_of_its_sites(reading: Reading) -> None:
 
 
 def test_the_fleet_s_renewable_share_is_that_of_its_energy_live_in_a_tick_and_in_an_hour(
-    reading: Reading, taken: list[Step], monkeypatch: pytest.MonkeyPatch
+    reading: ReadModel, taken: list[Step], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = Plan(optimizer="rules", made_tick=TICKS - 1, steps=())
     live = [snapshot_of(step, plan, (), CHARTER, "a").renewable_share for step in taken[-24:-12]]
@@ -139,14 +140,14 @@ def test_the_fleet_s_renewable_share_is_that_of_its_energy_live_in_a_tick_and_in
     assert [hour.low, hour.high] == pytest.approx([min(live), max(live)], abs=1e-6)
 
 
-def test_a_history_begins_and_ends_where_it_is_asked_to(reading: Reading) -> None:
+def test_a_history_begins_and_ends_where_it_is_asked_to(reading: ReadModel) -> None:
     found = history(reading, "dry_bulb_c", "site0", START + timedelta(minutes=7), START + timedelta(minutes=20))
     assert [p.at for p in found.points] == [START + timedelta(minutes=m) for m in (10, 15)]
     assert history(reading, "dry_bulb_c", "site0", to=START).points == ()
     assert history(reading, "dry_bulb_c", None, START + timedelta(days=400)).points == ()
 
 
-def test_no_answer_has_more_points_than_it_may(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_answer_has_more_points_than_it_may(reading: ReadModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(series, "MOST_POINTS", 7)
     assert len(history(reading, "pue", max_points=1_000_000).points) <= 7
     assert len(site_series(reading, "site0", 1_000_000)) <= 7
@@ -202,7 +203,7 @@ def test_hours_of_an_older_mara_get_their_extremes_from_the_ticks_that_are_still
             connection.execute(f"ALTER TABLE hourly DROP COLUMN {name}")
         revisions = known_revisions(MIGRATIONS)
         connection.execute(f"UPDATE alembic_version SET version_num = '{revisions[revisions.index('0009') - 1]}'")
-    upkeep.upgrade(url_of(path))
+    maintenance.upgrade(url_of(path))
     filled = asked(path, query)
     first_h = int(asked(path, "SELECT min(epoch_s) FROM ticks JOIN markets USING (tick)")[0][0]) // 3600 * 3600
     assert [row for row in filled if row[1] > first_h] == [row for row in kept if row[1] > first_h]
@@ -222,10 +223,10 @@ def test_hours_of_an_older_mara_get_their_extremes_from_the_ticks_that_are_still
         (lambda r: site_series(r, "site0", 0), "at least 1 hour"),
     ],
 )
-def test_a_question_about_nothing_is_refused_in_words(reading: Reading, question: object, said: str) -> None:
+def test_a_question_about_nothing_is_refused_in_words(reading: ReadModel, question: object, said: str) -> None:
     with pytest.raises(CommandError, match=said):
         question(reading)  # type: ignore[operator]
 
 
-def test_moments_are_utc(reading: Reading) -> None:
+def test_moments_are_utc(reading: ReadModel) -> None:
     assert site_series(reading, "site0", 1)[0].at.tzinfo == UTC

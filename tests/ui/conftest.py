@@ -10,9 +10,9 @@ import pytest
 from nicegui import Client, ui
 from nicegui.testing import User, user_simulation
 
-from components.picture import Picture
+from components.shared.view_model import Picture
 from pages.authorization import Authorized
-from pages.live import Publisher
+from pages.serving.publisher import Publisher
 from tests.ui.platform import FakePlatform
 
 UNDO_S = 0.2

@@ -3,12 +3,12 @@
 from math import isfinite
 
 from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
-from mara.core.quote import Ask, Booking, Quote
+from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError
-from mara.runtime.advisor import Advisor
-from mara.runtime.exclusions import Announcement
-from mara.runtime.latest import EngineState, Latest
+from mara.runtime.advisor.scheduler import AdvisorScheduler
+from mara.runtime.published_state import EngineState, StatePublisher
+from mara.runtime.tick.exclusions import ExclusionRequest
 from tests.ui.archive import FakeArchive
 from tests.ui.quotes import booking_of, quote_for
 from tests.ui.snapshots import SITES, forecast_at, large_snapshot_at, series_until, snapshot_at
@@ -18,18 +18,18 @@ SITE_IDS = {row[0] for row in SITES}
 
 class FakePlatform:
     def __init__(self, tick: int = 288, sites_count: int = len(SITES)) -> None:
-        self.latest = Latest()
+        self.latest = StatePublisher()
         self.latest.set_speed(300)
         self.tick = tick
         self.ordered: list[Command] = []
         self.archive = FakeArchive()
-        self.advisor: Advisor | None = None
+        self.advisor: AdvisorScheduler | None = None
         self.optimizations_asked = 0
         self.advice_asked = 0
-        self.asked: list[Ask] = []
+        self.asked: list[QuoteRequest] = []
         self.quotes: dict[str, Quote] = {}
         self.booked: list[tuple[str, str]] = []
-        self.excluded: list[Announcement] = []
+        self.excluded: list[ExclusionRequest] = []
         self._sites_count = sites_count
         self._show()
 
@@ -73,7 +73,7 @@ class FakePlatform:
             raise CommandError("the engine has halted: resume it first")
         self.optimizations_asked += 1
 
-    async def quote(self, ask: Ask) -> Quote:
+    async def quote(self, ask: QuoteRequest) -> Quote:
         if not (isfinite(ask.power_mw) and ask.power_mw > 0.0 and isfinite(ask.duration_h)):
             raise CommandError(f"a contract has 0.01 to 100,000 MW, got {ask.power_mw:g}: correct it")
         self.asked.append(ask)
@@ -89,7 +89,7 @@ class FakePlatform:
         self.booked.append((quote_id, customer))
         return booking_of(self.quotes[quote_id], customer)
 
-    async def exclude(self, *asked: Announcement, only_look: bool = False) -> tuple[Exclude, ...]:
+    async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> tuple[Exclude, ...]:
         for one in asked:
             if one.kind == "maintenance" and one.from_tick < self.tick + 864:
                 raise CommandError("maintenance is announced 72 h ahead: begin at 2025-07-05 00:05 UTC or later")

@@ -12,7 +12,7 @@ from mara.core.history import (
     TickRun,
     TickState,
 )
-from mara.core.quote import Alternative, Ask, Booking, Landing, Quote, Risk
+from mara.core.quote import Alternative, Assignment, Booking, Quote, QuoteRequest, Risk
 from tests.ui.snapshots import START, TICK_MINUTES, snapshot_at
 
 MOST_MW = 19.2
@@ -22,7 +22,7 @@ BAD_TICKS = (12, 13, 40, 200, 201, 202)
 EXCLUDED_TICKS = range(100, 124)
 
 
-def quote_for(ask: Ask, tick: int, number: int = 1) -> Quote:
+def quote_for(ask: QuoteRequest, tick: int, number: int = 1) -> Quote:
     """Offered up to what the largest site holds."""
     ticks = max(1, round(ask.duration_h * 60 / TICK_MINUTES))
     cost = 209.0 + 7.6 * ask.power_mw
@@ -47,7 +47,7 @@ def quote_for(ask: Ask, tick: int, number: int = 1) -> Quote:
         priced_h=min(ask.duration_h, 23.9),
         charge_usd=price * ask.power_mw * ask.duration_h,
         served_share=0.34 if ask.tier == "spot" else 1.0,
-        landing=Landing(
+        landing=Assignment(
             site_id="texas",
             site_name="Texas USA",
             cost_usd_per_mwh=273.0,

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from components.backtest_panels import PolicyResult, result_channels
-from components.past import MOST_POINTS
-from components.study_panels import QUANTILES, study_cells, study_channels
-from mara.api.identity import LOCAL, Identity
+from components.backtest.backtest_panels import PolicyResult, result_channels
+from components.backtest.study_panels import QUANTILES, study_cells, study_channels
+from components.shared.key_figure_history import MOST_POINTS
+from mara.api.security.authenticator import LOCAL, Identity
 from mara.errors import MaraError
 from mara.settings import Settings
 from pages.backtest import study_task_of, task_of
-from pages.reach import ANYWHERE, reach_of
+from pages.serving.readable_files import ANYWHERE, reach_of
 from tests.cli.console import small_history
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import START

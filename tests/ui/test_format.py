@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from components import format as text
+from components.shared import format as text
 
 THIN = "\u202f"
 

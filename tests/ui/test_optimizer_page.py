@@ -4,16 +4,16 @@ from datetime import timedelta
 import pytest
 from nicegui.events import GenericEventArguments
 
-from components.against_panel import against_cells, against_channel
-from components.fold_table import FoldTable
-from components.format import utc_moment
-from components.makers import maker_of
-from components.optimizer_now import gap_text, optimizer_cells, seconds_text
-from components.run_history import lines_of, run_channel
-from components.shadow_panel import shadow_channel, worth_channel
+from components.optimizer.comparison_panel import against_cells, against_channel
+from components.optimizer.dual_panel import shadow_channel, worth_channel
+from components.optimizer.optimizer_now import gap_text, optimizer_cells, seconds_text
+from components.optimizer.plan_history import lines_of, run_channel
+from components.shared.fold_table import FoldTable
+from components.shared.format import utc_moment
+from components.shared.optimizer_labels import maker_of
 from mara.core.history import Optimization
 from mara.core.snapshot import GainsSnapshot, PlanSnapshot
-from mara.runtime.latest import EngineState, Latest
+from mara.runtime.published_state import EngineState, StatePublisher
 from tests.ui.archive import FakeArchive, optimization
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import snapshot_at
@@ -71,7 +71,7 @@ async def test_a_run_that_is_none_is_told_as_such(screen: Screen, key: str) -> N
 
 
 async def test_before_the_first_tick_the_optimizers_page_stands(screen: Screen) -> None:
-    screen.platform.latest._published = Latest().read()
+    screen.platform.latest._published = StatePublisher().read()
     await screen.open("/optimizer")
     assert screen.text_of("optimizer.objective") == "–"
     assert element_of(screen.user, "runs").props["rows"] == {}

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from mara.core.commands import Outage, Restore
-from mara.runtime.latest import EngineState, Latest
+from mara.runtime.published_state import EngineState, StatePublisher
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import snapshot_at, stale_snapshot
 
@@ -164,7 +164,7 @@ async def test_a_stale_feed_is_a_state_of_its_own(screen: Screen) -> None:
 
 
 async def test_before_the_first_tick_the_screen_stands_and_then_fills(screen: Screen) -> None:
-    screen.platform.latest._published = Latest().read()
+    screen.platform.latest._published = StatePublisher().read()
     await screen.open()
     assert screen.text_of("engine") == "Starting"
     assert screen.text_of("kpi.profit") == "–"

@@ -2,19 +2,19 @@ from dataclasses import replace
 
 import pytest
 
-from components.controls import engine_cells
-from components.events_panel import MOST_EVENTS, event_channel
-from components.gains_panel import gain_cells
-from components.kpis import kpi_cells
-from components.past import Past
-from components.reasoning_panel import reasoning_cells
-from components.site_map import MAP_FIELDS, map_channel
-from components.sla_panel import MOST_CONTRACTS_SHOWN, contract_channel, tier_channel
+from components.overview.events_panel import MOST_EVENTS, event_channel
+from components.overview.gains_panel import gain_cells
+from components.overview.kpis import kpi_cells
+from components.overview.reasoning_panel import reasoning_cells
+from components.overview.site_map import MAP_FIELDS, map_channel
+from components.shared.controls import engine_cells
+from components.shared.key_figure_history import KeyFigureHistory
+from components.sla.sla_panel import MOST_CONTRACTS_SHOWN, contract_channel, tier_channel
 from mara.core.snapshot import EventSnapshot
 from tests.ui.snapshots import START, series_until, snapshot_at
 
 SNAPSHOT = snapshot_at()
-PAST = Past().before(series_until(SNAPSHOT.tick, 24)).after(SNAPSHOT)
+PAST = KeyFigureHistory().before(series_until(SNAPSHOT.tick, 24)).after(SNAPSHOT)
 
 
 def cells_of(row: object) -> list[object]:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from components.picture import Channel
-from components.reasoning_panel import MOST_CLAIMS, MOST_REASONS, advice_channel, reasoning_cells
+from components.overview.reasoning_panel import MOST_CLAIMS, MOST_REASONS, advice_channel, reasoning_cells
+from components.shared.view_model import Channel
 from mara.core.plan import Claim
 from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot
 from tests.ui.conftest import Screen

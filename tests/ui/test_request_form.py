@@ -7,8 +7,8 @@ import pytest
 from nicegui import ui
 from nicegui.testing import User, user_simulation
 
-from components.request_form import RequestActions, RequestForm, ask_of, booking_props, offer_props, request_form
-from mara.core.quote import Ask
+from components.sla.request_form import RequestActions, RequestForm, ask_of, booking_props, offer_props, request_form
+from mara.core.quote import QuoteRequest
 from tests.ui.platform import FakePlatform
 from tests.ui.quotes import booking_of, quote_for
 
@@ -39,7 +39,7 @@ async def test_what_is_typed_is_priced_and_booked() -> None:
         assert (form.props["offer"], form.props["compact"]) == ({}, True)
         await send(user, "orderQuote", TYPED)
         assert platform.asked == [
-            Ask(tier="premium", power_mw=5.0, duration_h=48.0, customer="Acme", region="europe"),
+            QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0, customer="Acme", region="europe"),
         ]
         offer = form.props["offer"]
         assert (offer["number"], offer["price"], offer["refusal"]) == (3, "525", "")
@@ -71,7 +71,7 @@ async def test_a_booking_that_is_refused_says_why() -> None:
 
 
 def test_an_offer_tells_price_cost_site_risk_and_until_when() -> None:
-    offer = offer_props(quote_for(Ask(tier="premium", power_mw=5.0, duration_h=48.0), tick=289))
+    offer = offer_props(quote_for(QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0), tick=289))
     assert offer["charge"] == "126 kUSD for 2 d"
     assert [row[:2] for row in offer["costs"]] == [
         ["List price", "525"],
@@ -86,7 +86,7 @@ def test_an_offer_tells_price_cost_site_risk_and_until_when() -> None:
 
 
 def test_a_refusal_offers_what_would_fit_to_be_chosen() -> None:
-    refused = offer_props(quote_for(Ask(tier="standard", power_mw=200.0, duration_h=48.0), tick=289))
+    refused = offer_props(quote_for(QuoteRequest(tier="standard", power_mw=200.0, duration_h=48.0), tick=289))
     assert refused["refusal"].startswith("No site can hold 200.0 MW whole")
     smaller, split, later = refused["alternatives"]
     assert (smaller["power"], smaller["hours"], smaller["tier"]) == ("8", "48", "standard")
@@ -95,9 +95,11 @@ def test_a_refusal_offers_what_would_fit_to_be_chosen() -> None:
 
 
 def test_spot_is_promised_nothing_and_a_large_fleet_has_no_second_solve() -> None:
-    spot = offer_props(quote_for(Ask(tier="spot", power_mw=5.0, duration_h=48.0), tick=289))
+    spot = offer_props(quote_for(QuoteRequest(tier="spot", power_mw=5.0, duration_h=48.0), tick=289))
     assert (spot["risk"]["label"], spot["risk"]["ticks"]) == ("Best effort", "would run 34 % of the next hours")
-    large = replace(quote_for(Ask(tier="premium", power_mw=5.0, duration_h=48.0), 9), exact_cost_usd_per_mwh=None)
+    large = replace(
+        quote_for(QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0), 9), exact_cost_usd_per_mwh=None
+    )
     assert [row[0] for row in offer_props(large)["costs"]] == ["List price", "Costs the fleet"]
 
 
@@ -107,5 +109,5 @@ def test_a_comma_is_a_decimal_point(typed: str, power_mw: float) -> None:
 
 
 def test_names_stay_texts() -> None:
-    quote = quote_for(Ask(tier="premium", power_mw=5.0, duration_h=48.0), 9)
+    quote = quote_for(QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0), 9)
     assert "<b>x</b>" in booking_props(booking_of(quote, "<b>x</b>"))["text"]

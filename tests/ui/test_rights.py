@@ -15,13 +15,13 @@ from typing import Any, cast
 import pytest
 from nicegui import Client
 
-from mara.api.identity import CALLER, LOCAL, SCOPE_KEY, Identity
-from mara.api.rights import RIGHTS, Deed
-from mara.core.quote import Ask
+from mara.api.security.authenticator import CALLER, LOCAL, SCOPE_KEY, Identity
+from mara.api.security.permissions import RIGHTS, Permission
+from mara.core.quote import QuoteRequest
 from mara.errors import CommandError
-from mara.runtime.advisor import Advisor
-from mara.store.people import ROLES
-from pages import live
+from mara.runtime.advisor.scheduler import AdvisorScheduler
+from mara.store.access.users import ROLES
+from pages.serving import publisher
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.platform import FakePlatform
 from tests.ui.quotes import quote_for
@@ -31,7 +31,7 @@ from tests.ui.test_reasoning import READY
 PAGES = ("/", "/sla", "/optimizer", "/backtest", "/help", "/sites/oslo")
 READS = {"series", "start", "stop", "latest", "archive", "advisor"}
 """Of what pages may ask of the engine; everything else changes something."""
-CHANGES = {name for name in vars(live.Platform) if not name.startswith("_")} - READS
+CHANGES = {name for name in vars(publisher.PlatformView) if not name.startswith("_")} - READS
 SENT: dict[str, Any] = {
     "click": {},
     "showContract": {"id": "c003"},
@@ -62,9 +62,9 @@ class Watched(FakePlatform):
     def __init__(self) -> None:
         super().__init__()
         self.reached: list[str] = []
-        self.advisor = cast(Advisor, SimpleNamespace(state=READY, converse=self._note("explained")))
+        self.advisor = cast(AdvisorScheduler, SimpleNamespace(state=READY, converse=self._note("explained")))
         self.latest.tell(READY)
-        self.quotes["q-0001"] = quote_for(Ask(tier="premium", power_mw=5.0, duration_h=48.0), self.tick + 1)
+        self.quotes["q-0001"] = quote_for(QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0), self.tick + 1)
         for name in CHANGES:
             setattr(self, name, self._noted(name, getattr(self, name)))
 
@@ -150,7 +150,7 @@ async def test_an_operator_reaches_every_changing_call_by_some_control(screen: S
 async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["pages.callers"], "who_looks", lambda: Identity(name="vic", role="viewer"))
+    monkeypatch.setattr(sys.modules["pages.serving.callers"], "who_looks", lambda: Identity(name="vic", role="viewer"))
     screen.desk.begin_anew = lambda: None
     for path in PAGES:
         client = await screen.open(path)
@@ -169,9 +169,9 @@ async def test_every_call_of_the_wrapper_is_judged_and_needs_what_the_table_says
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also those that no control leads to yet."""
-    judged: list[Deed] = []
+    judged: list[Permission] = []
 
-    async def judge(_: object, deed: Deed) -> Identity:
+    async def judge(_: object, deed: Permission) -> Identity:
         judged.append(deed)
         raise CommandError("not judged kindly")
 
@@ -187,10 +187,10 @@ async def test_every_call_of_the_wrapper_is_judged_and_needs_what_the_table_says
         with pytest.raises(CommandError, match="not judged kindly"):
             await call(screen.desk, *given)
         assert len(judged) == before + 1, name
-    assert set(judged) == set(Deed) - {Deed.OUTAGE, Deed.RESTORE}
+    assert set(judged) == set(Permission) - {Permission.OUTAGE, Permission.RESTORE}
 
 
 def test_the_table_of_rights_names_every_deed_and_no_viewer_may_any() -> None:
-    assert set(RIGHTS) == set(Deed)
+    assert set(RIGHTS) == set(Permission)
     assert all(ROLES.index(role) > ROLES.index("viewer") for role in RIGHTS.values())
     assert LOCAL.may("admin")

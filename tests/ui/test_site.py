@@ -3,9 +3,9 @@ from itertools import pairwise
 
 import pytest
 
-from components.site_lines import LOAD_LINES
-from components.site_panels import local_time, site_cells
-from components.site_tables import (
+from components.site.site_lines import LOAD_LINES
+from components.site.site_panels import local_time, site_cells
+from components.site.site_tables import (
     decision_channel,
     distance_km,
     here_channel,
@@ -14,7 +14,7 @@ from components.site_tables import (
     other_channel,
 )
 from mara.core.snapshot import LedgerSum, SiteSnapshot
-from mara.runtime.latest import Latest
+from mara.runtime.published_state import StatePublisher
 from tests.ui.archive import FakeArchive
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import START, forecast_at, snapshot_at
@@ -74,7 +74,7 @@ async def test_an_id_that_looks_like_html_is_shown_as_text(screen: Screen) -> No
 
 
 async def test_before_the_first_tick_a_site_stands_and_then_fills(screen: Screen) -> None:
-    screen.platform.latest._published = Latest().read()
+    screen.platform.latest._published = StatePublisher().read()
     await screen.open("/sites/oslo")
     assert screen.text_of("site.price") == "–"
     screen.platform.latest.publish(snapshot_at(1))

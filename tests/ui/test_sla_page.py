@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from components.contract_sheet import ContractSheet, life_props, notice_of
-from components.contract_table import ContractTable, promise_channel, state_of
+from components.sla.contract_sheet import ContractSheet, life_props, notice_of
+from components.sla.contract_table import ContractTable, promise_channel, state_of
 from mara.core.commands import Cancel, Command
 from mara.errors import CommandError
-from mara.runtime.evidence import evidence_csv, evidence_name
-from mara.runtime.exclusions import Announcement
-from mara.runtime.latest import Published
+from mara.runtime.explain.evidence import evidence_csv, evidence_name
+from mara.runtime.published_state import PublishedState
+from mara.runtime.tick.exclusions import ExclusionRequest
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.quotes import contract_life, contract_row, evidence_of
 from tests.ui.snapshots import START, snapshot_at
@@ -129,7 +129,7 @@ async def test_ticks_are_excluded_with_a_reason_from_whole_ticks_on_after_a_mome
     assert screen.platform.excluded == []
     await asyncio.sleep(1.5 * UNDO_S)
     begins = 288 + (38 * 60 + 3) // 5
-    asked = Announcement(
+    asked = ExclusionRequest(
         kind="grid order", contract_id="c003", from_tick=begins, to_tick=begins + 18, reason="limit"
     )  # who announces it is who acts: a form says nothing of it
     assert screen.platform.excluded == [asked]
@@ -234,7 +234,7 @@ def test_a_life_that_has_not_begun_draws_no_strip() -> None:
 
 
 async def test_before_the_first_tick_the_page_stands_and_says_how_it_begins(screen: Screen) -> None:
-    screen.platform.latest._published = Published()
+    screen.platform.latest._published = PublishedState()
     await screen.user.open("/sla")
     assert element_of(screen.user, "contract-table").props["rows"] == {}
     assert element_of(screen.user, "credits-owed").props["text"] == "\u2013"

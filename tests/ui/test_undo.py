@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mara.api.identity import CALLER, SCOPE_KEY, Identity
+from mara.api.security.authenticator import CALLER, SCOPE_KEY, Identity
 from mara.core.commands import Cancel, Outage, Restore
 from mara.errors import CommandError
 from tests.ui.conftest import UNDO_S, Screen, element_of

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from components.contract_table import MOST_LIVE, STATES, promise_channel
+from components.sla.contract_table import MOST_LIVE, STATES, promise_channel
 from tests.ui.quotes import contract_row
 from tests.ui.snapshots import snapshot_at
 

@@ -2,15 +2,17 @@
 
 from alembic import context
 
-from mara.store import claude_calls, hourly, ledger, order_tables, people, rules_in_force
-from mara.store.tables import Row
+from mara.store.access import api_usage, users
+from mara.store.schema import hourly, ledger, order_tables
+from mara.store.schema.tables import Row
+from mara.store.write import rules_in_force
 
 OWNERS = (
     ledger.LedgerEntry,
-    claude_calls.ClaudeRun,
+    api_usage.ClaudeRun,
     hourly.Hourly,
     order_tables.Order,
-    people.User,
+    users.UserRow,
     rules_in_force.RulesLine,
 )
 assert all(table.metadata is Row.metadata for table in OWNERS)

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from mara.store.append_only import protect
+from mara.store.schema.append_only import protect
 
 revision = "0001"
 down_revision = None

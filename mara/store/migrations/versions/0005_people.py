@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from mara.store.append_only import protect
+from mara.store.schema.append_only import protect
 
 revision = "0005"
 down_revision = "0004"

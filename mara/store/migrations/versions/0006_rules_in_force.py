@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from mara.store.append_only import protect
-from mara.store.chain import audit_hash
+from mara.store.schema.append_only import protect
+from mara.store.encoding.chain import audit_hash
 
 revision = "0006"
 down_revision = "0005"

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from mara.store.rights import changes_text, line_hash, standing
-from mara.store.seal import row_digest
+from mara.store.access.access_log import changes_text, line_hash, standing
+from mara.store.encoding.seal import row_digest
 
 revision = "0008"
 down_revision = "0007"

@@ -4,7 +4,7 @@ raw rows have gone keep none, and the plain mean of the sites."""
 import sqlalchemy as sa
 from alembic import op
 
-from mara.store.append_only import protect
+from mara.store.schema.append_only import protect
 
 revision = "0009"
 down_revision = "0008"

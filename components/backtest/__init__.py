@@ -1,0 +1,1 @@
+"""Panels of the backtest page: backtests and studies, ordered and shown."""

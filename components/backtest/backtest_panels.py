@@ -1,0 +1,252 @@
+"""A backtest on screen: what to order, how far it is, and what came of it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from components.shared import format as text
+from components.shared.bar_chart import Bar, BarChart
+from components.shared.charts import ChartLine, LineChart, csv_button, legend
+from components.shared.key_figure_history import MOST_POINTS
+from components.shared.live import LiveTable, TableColumn, live_text
+from components.shared.optimizer_labels import MAKERS
+from components.shared.order_form import Field, OrderForm
+from components.shared.theme import address, element, panel
+from components.shared.view_model import Channel, Picture, Shown, cell
+
+POLICIES = ("static", "static-breakeven", "rules", "lp")
+BASELINE = "static-breakeven"
+PROPOSED = ["static-breakeven", "rules", "lp"]
+FORECASTS = [
+    ("persistence", "Persistence: the last day again"),
+    ("day-ahead", "Day-ahead: known where the market knows it"),
+    ("perfect", "Perfect: a bound, not a promise"),
+]
+ISO_DAY = r"\d{4}-\d{2}-\d{2}"
+STEPS = [("5", "5 min"), ("15", "15 min"), ("30", "30 min"), ("60", "1 h")]
+LINES = (
+    ChartLine(name="Static", colour="--series-5", dash="2px,3px", channel="bt-static"),
+    ChartLine(name="Static, break-even", colour="--series-4", dash="6px,3px", channel="bt-static-breakeven"),
+    ChartLine(name="Rules", colour="--series-3", dash="10px,3px,2px,3px", channel="bt-rules"),
+    ChartLine(name="Linear program", colour="--series-1", channel="bt-lp"),
+)
+PROFIT_BARS = (Bar(name="Profit", look="bar-1"),)
+COLUMNS = (
+    TableColumn(label="Policy"),
+    TableColumn(label="Profit", look="number", hint="Revenue less all costs over the period, USD."),
+    TableColumn(label="Over break-even", look="number", hint="Profit more than the static fleet that switches miners."),
+    TableColumn(
+        label="Of the bound",
+        look="number",
+        hint="Profit over the bound, in the program's accounts.",
+    ),
+    TableColumn(label="Revenue", look="number desk", hint="USD."),
+    TableColumn(label="Energy", look="number desk", hint="Cost of energy, USD."),
+    TableColumn(label="Credits", look="number desk", hint="Service credits paid, USD."),
+    TableColumn(
+        label="Premium", look="number desk", hint="Good over counted ticks of all Premium contracts, rounded down."
+    ),
+    TableColumn(
+        label="Standard", look="number desk", hint="Good over counted ticks of all Standard contracts, rounded down."
+    ),
+    TableColumn(label="CO2, t", look="number desk"),
+    TableColumn(label="Took", look="number desk", hint="Real time."),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyResult:
+    """What one policy earned: the figures of `mara backtest --json`, and each day's profit from `starts_at` on."""
+
+    policy: str
+    starts_at: datetime
+    figures: Mapping[str, Any]
+    daily_profit_usd: Sequence[float]
+
+
+def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
+    """The fields of the order; `history` is proposed as the folder."""
+    return (
+        Field(
+            key="history",
+            label="History folder",
+            kind="text",
+            value=history,
+            look="long",
+            required=True,
+            placeholder="/path/on/the/server",
+            hint="On the server: a folder with history.csv or history.csv.gz and bitcoin_daily.csv.",
+        ),
+        _day("from_", "From", "Empty: its first hour."),
+        _day("to", "Up to", "Empty: its last hour."),
+        Field(
+            key="fleet",
+            label="Fleet",
+            kind="text",
+            placeholder="the history's own sites",
+            hint="A shipped fleet, or a TOML file.",
+        ),
+        Field(key="tick_minutes", label="Tick", kind="choice", value="60", options=STEPS),
+        Field(
+            key="horizon_hours",
+            label="Horizon",
+            kind="number",
+            value=str(horizon_hours),
+            unit="h",
+            min=1,
+            max=168,
+            step=1,
+        ),
+        Field(key="load", label="Load", kind="number", value="75", unit="% of racks", min=0, max=100, step=1),
+        Field(key="migration", label="Moves cost", kind="number", value="1", unit="times", min=0, max=1000, step=0.1),
+        Field(key="forecast", label="Forecast", kind="choice", value="persistence", look="middle", options=FORECASTS),
+        Field(
+            key="policies",
+            label="Policies",
+            kind="several",
+            value=list(PROPOSED),
+            options=[(policy, MAKERS[policy]) for policy in POLICIES],
+        ),
+        Field(
+            key="extras",
+            label="Bound",
+            kind="several",
+            value=[],
+            options=[("bound", "Also what perfect foresight would have earned")],
+        ),
+    )
+
+
+def _day(key: str, label: str, hint: str) -> Field:
+    return Field(key=key, label=label, kind="text", unit="UTC", placeholder="2024-01-31", pattern=ISO_DAY, hint=hint)
+
+
+def order_panel(
+    fields: tuple[Field, ...], order: Callable[[Mapping[str, Any]], Awaitable[str]], why_not: str = ""
+) -> None:
+    """Draws the form; `why_not` says why whoever looks may not use it."""
+    how = "Policies run one after the other over the same hours, in a process of their own: the live run goes on."
+    with panel("What to run", "order-panel", how):
+        OrderForm("backtest-form", fields=fields, submit="Run backtest", label="Backtest", order=order, why_not=why_not)
+
+
+def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
+    """Draws how it stands; `progress_cells` says what it shows. Whoever may not cancel has no button for it."""
+    with panel("Progress", "progress-panel"):
+        live_text("bt.state", first, "bt-state", "p").props("role=status")
+        live_text("bt.bar", {"bt.bar": "", **first}, "bt-bar", "div").props('aria-hidden="true"')
+        live_text("bt.note", {"bt.note": "", **first}, "note", "p")
+        if cancel is None:
+            return
+        button = element("button", "button bt-cancel", "Cancel").props("type=button")
+        button.on("click", cancel).mark("bt-cancel")
+
+
+def result_panels(picture: Picture) -> None:
+    """Draws table and charts; `result_channels` says what they show."""
+    with element("div", "bt-results"):
+        live_text("bt.shown", {"bt.shown": cell("", "no"), **picture.get("cells", {})}, "bt-shown").props(
+            "aria-hidden=true"
+        )
+        with panel("Results", "overflow") as top:
+            with top:
+                link = element("a", "text-button", "HTML report").props(
+                    f'href="{address("/backtest/report")}" download'
+                )
+                link.mark("bt-report")
+            live_text("bt.period", {"bt.period": "", **picture.get("cells", {})}, "note", "p")
+            LiveTable(
+                "bt-table",
+                columns=COLUMNS,
+                caption="Results by policy",
+                empty="No result yet.",
+                first=picture.get("bt-table", {}),
+            )
+        with element("div", "lane wide-left"):
+            with panel("Cumulative profit") as top:
+                legend(LINES)
+                label = "Cumulative profit of each policy, USD"
+                chart = LineChart("bt-profit", unit="USD", label=label, lines=LINES, waiting="No result yet.")
+                with top:
+                    csv_button(chart, "Cumulative profit")
+            with panel("Profit by policy, USD") as top:
+                bars = BarChart(
+                    "bt-bars",
+                    unit="USD",
+                    caption="Profit by policy",
+                    series=PROFIT_BARS,
+                    empty="No result yet.",
+                    first=picture.get("bt-bars", {}),
+                    decimals=0,
+                )
+                with top:
+                    csv_button(bars, "Profit by policy")
+
+
+def empty_panel() -> None:
+    """Draws what stands before the first run."""
+    with panel("No backtest yet", "bt-empty"):
+        element(
+            "p",
+            "note",
+            "Choose a folder of hourly prices, carbon and weather, and the policies to compare. Rules and static plans "
+            "take seconds for a month on ten sites; the linear program takes longer.",
+        )
+
+
+def result_channels(results: Sequence[PolicyResult]) -> Picture:
+    """Table, lines and bars, the best policy first; lines of policies that did not run are empty."""
+    lines: Picture = {line.channel: {} for line in LINES}
+    best_first = sorted(results, key=lambda result: -result.figures["profit_usd"])
+    for result in results:
+        lines[f"bt-{result.policy}"] = _cumulative(result)
+    return {
+        **lines,
+        "bt-table": {result.policy: _row(result, -i, _gain(result, results)) for i, result in enumerate(best_first)},
+        "bt-bars": {
+            result.policy: [-i, MAKERS.get(result.policy, result.policy), round(result.figures["profit_usd"])]
+            for i, result in enumerate(best_first)
+        },
+    }
+
+
+def _cumulative(result: PolicyResult) -> Channel:
+    """Profit so far at the end of each day; of a long period every so many days, and always the last."""
+    stride = -(-len(result.daily_profit_usd) // (MOST_POINTS - 2)) or 1
+    points: Channel = {str(int(result.starts_at.timestamp())): 0}
+    total_usd = 0.0
+    last = len(result.daily_profit_usd)
+    for day, profit_usd in enumerate(result.daily_profit_usd, start=1):
+        total_usd += profit_usd
+        if day % stride == 0 or day == last:
+            points[str(int((result.starts_at + timedelta(days=day)).timestamp()))] = round(total_usd)
+    return points
+
+
+def _gain(result: PolicyResult, results: Sequence[PolicyResult]) -> Shown:
+    """Profit more than that of the always-on fleet with a break-even switch, which costs nothing to have."""
+    baseline = next((other for other in results if other.policy == BASELINE), None)
+    if baseline is None or baseline is result:
+        return text.NOTHING
+    gain_usd = result.figures["profit_usd"] - baseline.figures["profit_usd"]
+    return cell(text.number(gain_usd, signed=True), "bad" if gain_usd < 0 else "")
+
+
+def _row(result: PolicyResult, rank: int, gain: Shown) -> list[Shown]:
+    figures = result.figures
+    profit_usd, share = figures["profit_usd"], figures.get("share_of_bound")
+    return [
+        rank,
+        MAKERS.get(result.policy, result.policy),
+        cell(text.number(profit_usd), "bad" if profit_usd < 0 else "total"),
+        gain,
+        text.NOTHING if share is None else text.percent(share, 2),
+        text.number(sum(figures["revenue_usd"].values())),
+        text.number(-figures["cost_usd"]["energy"]),
+        text.number(-figures["cost_usd"]["credits"]),
+        text.availability(figures["sla"]["premium"]["availability_share"]),
+        text.availability(figures["sla"]["standard"]["availability_share"]),
+        text.number(figures["emissions_t"]),
+        f"{text.significant(figures['wall_s'])} s",
+    ]

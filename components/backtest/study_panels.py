@@ -1,0 +1,158 @@
+"""A study on screen: what to order, and what many possible months come to: a fan of profit, and the risks."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from components.shared import format as text
+from components.shared.charts import ChartLine, LineChart, csv_button
+from components.shared.key_figure_history import MOST_POINTS
+from components.shared.live import LiveTable, TableColumn, live_text
+from components.shared.optimizer_labels import MAKERS
+from components.shared.order_form import Field, OrderForm
+from components.shared.theme import element, panel
+from components.shared.view_model import Channel, Picture, Shown, cell
+
+LOOKS = {
+    "static": ("--series-5", "2px,3px"),
+    "static-breakeven": ("--series-4", "6px,3px"),
+    "rules": ("--series-3", "10px,3px,2px,3px"),
+    "lp": ("--series-1", "solid"),
+}
+"""Colour and stroke of each policy's median: those of the backtest."""
+QUANTILES = ("p5", "p95", "p50")
+"""In the order of the traces: the band lies between the first two."""
+COLUMNS = (
+    TableColumn(label="Policy"),
+    TableColumn(label="Profit, P5", look="number", hint="One scenario in twenty earns less."),
+    TableColumn(label="Median", look="number"),
+    TableColumn(label="P95", look="number", hint="One scenario in twenty earns more."),
+    TableColumn(label="Mean", look="number desk"),
+    TableColumn(label="Credits", look="number desk", hint="Mean of the service credits paid, USD."),
+    TableColumn(label="Premium missed", look="number desk", hint="Scenarios whose Premium ends below its target."),
+    TableColumn(label="Standard missed", look="number desk", hint="Scenarios whose Standard ends below its target."),
+    TableColumn(label="CO2, t", look="number desk", hint="Mean."),
+)
+
+
+def fan_lines() -> tuple[ChartLine, ...]:
+    """Three traces for each policy: the lower end, the upper end with the ground between, the median."""
+    lines: list[ChartLine] = []
+    for policy, (colour, dash) in LOOKS.items():
+        name = MAKERS[policy]
+        channels = {quantile: f"st-{policy}-{quantile}" for quantile in QUANTILES}
+        lines += [
+            ChartLine(name=f"{name}, P5", colour=colour, dash="1px,3px", channel=channels["p5"], is_thin=True),
+            ChartLine(
+                name=f"{name}, P95", colour=colour, dash="1px,3px", band=True, channel=channels["p95"], is_thin=True
+            ),
+            ChartLine(name=f"{name}, median", colour=colour, dash=dash, channel=channels["p50"]),
+        ]
+    return tuple(lines)
+
+
+def study_fields() -> tuple[Field, ...]:
+    """The fields of the order."""
+    return (
+        Field(
+            key="history",
+            label="History folder",
+            kind="text",
+            look="middle",
+            placeholder="none: synthetic prices and weather",
+            hint="Scenarios begin at random hours of it.",
+        ),
+        Field(key="scenarios", label="Scenarios", kind="number", value="40", min=1, max=10_000, step=1, required=True),
+        Field(key="days", label="Days", kind="number", value="30", unit="each", min=1, max=366, step=1, required=True),
+        Field(key="seed", label="Seed", kind="number", value="7", min=0, step=1, required=True),
+        Field(key="workers", label="Workers", kind="number", value="2", unit="processes", min=1, max=64, step=1),
+        Field(
+            key="policies",
+            label="Policies",
+            kind="several",
+            value=["static-breakeven", "rules"],
+            options=[(policy, MAKERS[policy]) for policy in LOOKS],
+        ),
+    )
+
+
+def study_order_panel(order: Callable[[Mapping[str, Any]], Awaitable[str]], why_not: str = "") -> None:
+    """Draws the form; `why_not` says why whoever looks may not use it."""
+    how = "The fleet through many seeded scenarios of prices, weather, outages and requests: what is likely."
+    with panel("Studies", "order-panel", how):
+        fields = study_fields()
+        OrderForm("study-form", fields=fields, submit="Run study", label="Study", order=order, why_not=why_not)
+
+
+def study_result_panels(picture: Picture) -> None:
+    """Draws fan and table; `study_channels` says what they show."""
+    cells = picture.get("cells", {})
+    with element("div", "st-results"):
+        live_text("st.shown", {"st.shown": cell("", "no"), **cells}, "st-shown").props("aria-hidden=true")
+        with panel("Study: profit so far, P5 to P95 and median") as top:
+            live_text("st.what", {"st.what": "", **cells}, "note", "p")
+            with element("ul", "legend"):
+                for policy, (colour, _) in LOOKS.items():
+                    element("li", f"legend-line {colour.removeprefix('--')}", MAKERS[policy])
+            chart = LineChart(
+                "st-fan",
+                unit="USD",
+                label="Cumulative profit over the days of a scenario: median and the band from P5 to P95, USD",
+                lines=fan_lines(),
+                waiting="No study yet.",
+                axis="day",
+            )
+            with top:
+                csv_button(chart, "Study")
+        with panel("Study: what is likely", "overflow"):
+            LiveTable(
+                "st-table",
+                columns=COLUMNS,
+                caption="Study by policy",
+                empty="No study yet.",
+                first=picture.get("st-table", {}),
+            )
+
+
+def study_channels(study: Mapping[str, Any] | None) -> Picture:
+    """Fan and table of the figures of `mara study`, the best median first; all empty without a study."""
+    channels: Picture = {line.channel: {} for line in fan_lines()}
+    policies = study["policies"] if study is not None else {}
+    best_first = sorted(policies, key=lambda policy: -policies[policy]["profit_usd"]["p50"])
+    for policy, figures in policies.items():
+        for quantile in QUANTILES:
+            channels[f"st-{policy}-{quantile}"] = _course(figures["cumulative_profit_usd"][quantile])
+    table: Channel = {policy: _row(policy, policies[policy], -i) for i, policy in enumerate(best_first)}
+    return {**channels, "st-table": table}
+
+
+def study_cells(study: Mapping[str, Any] | None) -> Channel:
+    """What the study is of, and whether there is one."""
+    if study is None:
+        return {"st.shown": cell("", "no"), "st.what": ""}
+    world = f"hours of {study['history']}" if study["history"] else "synthetic worlds"
+    size = f"{text.number(study['scenarios'])} scenarios of {text.number(study['days'])} days"
+    return {"st.shown": cell("", "yes"), "st.what": f"{size}, {world}, seed {study['seed']}"}
+
+
+def _course(values_usd: list[float]) -> Channel:
+    """By day, from nothing at the beginning; of a long scenario every so many days, and always the last."""
+    stride = -(-len(values_usd) // (MOST_POINTS - 2)) or 1
+    last = len(values_usd)
+    days = [day for day in range(1, last + 1) if day % stride == 0 or day == last]
+    return {"0": 0, **{str(day): round(values_usd[day - 1]) for day in days}}
+
+
+def _row(policy: str, figures: Mapping[str, Any], rank: int) -> list[Shown]:
+    profit, sla = figures["profit_usd"], figures["sla"]
+    return [
+        rank,
+        MAKERS.get(policy, policy),
+        *(cell(text.number(profit[key]), "bad" if profit[key] < 0 else "") for key in ("p5", "p50", "p95", "mean")),
+        text.number(-figures["credits_usd"]["mean"]),
+        *(_missed(sla[tier]["scenarios_below_target_share"]) for tier in ("premium", "standard")),
+        text.number(figures["emissions_t"]["mean"]),
+    ]
+
+
+def _missed(share: float | None) -> Shown:
+    return text.NOTHING if share is None else cell(text.percent(share), "bad" if share > 0 else "")

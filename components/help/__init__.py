@@ -1,0 +1,1 @@
+"""Panels of the help page: formulas, words, keys and the tour."""

@@ -1,0 +1,83 @@
+"""The help page's panels: figures with their formulas, words, keys, and the way back to the tour."""
+
+from typing import Final
+
+from components.help.glossary import CHAPTERS, TERMS, WORDS, Chapter, tier_rows
+from components.shared.theme import element, panel
+
+SHORTCUTS: Final = (
+    ("p", "pause or resume"),
+    ("n", "one tick further, then pause"),
+    ("o", "take sites down or back; the site under the pointer is chosen"),
+    ("t", "dark or light"),
+    ("1 … 4", "overview, SLA, optimizer, backtest"),
+    ("?", "this page"),
+    ("Tab, Enter", "from site to site on the map, and into it"),
+    ("Esc", "close what is open"),
+)
+
+
+def chapter_panel(chapter: Chapter) -> None:
+    """A table of figures: name, unit, formula, meaning."""
+    with panel(chapter.title), element("div", "overflow"):
+        _table(
+            ("Figure", "Unit", "How it is computed", "What it says"),
+            [[formula.name, formula.unit, formula.how, formula.what] for formula in chapter.formulas],
+            f"{chapter.title}: figures and formulas",
+        )
+
+
+def chapters() -> None:
+    """All figures, one panel for each kind."""
+    for chapter in CHAPTERS:
+        chapter_panel(chapter)
+
+
+def tier_panel() -> None:
+    """What each tier promises, costs and gives back."""
+    with panel("The four tiers"):
+        with element("div", "overflow"):
+            labels = ("Tier", "Target", "List price", "Service credit, of the window's charge")
+            _table(labels, tier_rows(), "Tiers, their targets, prices and credits")
+        element(
+            "p",
+            "note",
+            f"The base is {TERMS.base_rate_usd_per_mwh:g} USD/MWh unless MARA_BASE_RATE_USD_PER_MWH says otherwise.",
+        )
+
+
+def word_panel() -> None:
+    """What the words on the screens mean."""
+    with panel("Words"), element("dl", "words"):
+        for word, meaning in WORDS:
+            element("dt", "", word)
+            element("dd", "", meaning)
+
+
+def key_panel() -> None:
+    """Keyboard shortcuts with their switch, and the tour."""
+    with panel("Keyboard and tour"):
+        with element("dl", "words keys"):
+            for key, meaning in SHORTCUTS:
+                element("dt", "", key)
+                element("dd", "", meaning)
+        with element("label", "key-switch"):
+            box = element("input").props("type=checkbox id=keys-on")
+            box.on("change", js_handler="(event) => window.mara.keys.turn(event.target.checked)")
+            element("span", "", "Single keys work as shortcuts in this browser")
+        again = element("button", "button", "Show the tour again").props("type=button").mark("tour-again")
+        again.on("click", js_handler="() => document.getElementById('tour').showModal()")
+
+
+def _table(labels: tuple[str, ...], rows: list[list[str]], caption: str) -> None:
+    with element("table", "live-table formulas"):
+        element("caption", "sr-only", caption)
+        with element("thead"), element("tr"):
+            for label in labels:
+                element("th", "", label).props("scope=col")
+        with element("tbody"):
+            for row in rows:
+                with element("tr"):
+                    element("th", "", row[0]).props("scope=row")
+                    for cell_text in row[1:]:
+                        element("td", "", cell_text)

@@ -1,0 +1,1 @@
+"""Panels of the optimizer page: the plan in force, its duals, its rivals and its history."""

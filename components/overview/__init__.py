@@ -1,0 +1,1 @@
+"""Panels of the overview: key figures, map, events, gains and reasons."""

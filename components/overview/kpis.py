@@ -1,0 +1,190 @@
+"""The strip of figures at the top: is it earning, how much runs, is a promise in danger."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from nicegui import ui
+
+from components.shared import format as text
+from components.shared.key_figure_history import (
+    BUCKET_S,
+    DAY_S,
+    FIGURES,
+    KeyFigureHistory,
+    contracts_on_target,
+    figures_of,
+)
+from components.shared.live import live_text
+from components.shared.theme import PLOT_MODULES, element, explained
+from components.shared.view_model import Channel, Shown, cell
+from mara.core.snapshot import Snapshot
+
+UNIT_OF_SHARE = "%"
+LEAST_SPAN_S: Final = 3_600
+"""A change over less than an hour says nothing yet."""
+STEADY_SHARE: Final = 0.0005
+"""A smaller change is none: it would round to 0.0 % or 0.0 points."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kpi:
+    """One figure: what it is called, how it is computed, and its texts of a snapshot."""
+
+    key: str
+    label: str
+    how: str
+    value: Callable[[Snapshot], tuple[str, str]]
+    """Number and unit."""
+    note: Callable[[Snapshot], str]
+    change: Callable[[float, float], str]
+    """What the figure has changed by, in words, from its value then to that now."""
+    state: Callable[[Snapshot], str] = lambda _: ""
+
+
+class SparkLine(ui.element, component="spark_line.js", esm={"mara-plot": PLOT_MODULES}):
+    """Follows the channel `figures` of the picture: draws the value at `place` of each point over the last day."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.props["place"] = place
+        self.props["span-s"] = DAY_S
+
+
+def kpi_strip(first: Channel) -> None:
+    """Draws the strip; `kpi_cells` says what its cells show."""
+    with element("section", "kpis").props('aria-label="Key figures"'):
+        for kpi in KPIS:
+            with element("div", "kpi panel").props(f"id=kpi-{kpi.key}") as tile:
+                element("h2", "kpi-label", kpi.label)
+                SparkLine(FIGURES.index(kpi.key)).classes("kpi-line")
+                with element("p", "kpi-value"):
+                    live_text(f"kpi.{kpi.key}", first, "figure")
+                    live_text(f"kpi.{kpi.key}.unit", first, "kpi-unit")
+                live_text(f"kpi.{kpi.key}.change", first, "kpi-change", "p")
+                live_text(f"kpi.{kpi.key}.note", first, "kpi-note", "p")
+            explained(tile, kpi.how)
+
+
+def kpi_cells(snapshot: Snapshot, past: KeyFigureHistory) -> Channel:
+    """The strip's cells: number, unit, change and note of each figure."""
+    cells: Channel = {}
+    for kpi in KPIS:
+        value, unit = kpi.value(snapshot)
+        cells[f"kpi.{kpi.key}"] = value
+        cells[f"kpi.{kpi.key}.unit"] = unit
+        cells[f"kpi.{kpi.key}.change"] = _change(kpi, snapshot, past)
+        cells[f"kpi.{kpi.key}.note"] = cell(kpi.note(snapshot), kpi.state(snapshot))
+    return cells
+
+
+def _change(kpi: Kpi, snapshot: Snapshot, past: KeyFigureHistory) -> Shown:
+    """Against the value of a day ago, or against the oldest that is known; nothing before an hour has passed."""
+    place, now_s = FIGURES.index(kpi.key), int(snapshot.at.timestamp())
+    now = figures_of(snapshot)[place]
+    for at, values in past.figures.items():
+        then = values[place] if isinstance(values, list) else None
+        if isinstance(then, int | float) and isinstance(now, int | float):
+            span_s = now_s - now_s % BUCKET_S - int(at)
+            if span_s < LEAST_SPAN_S:
+                break
+            return f"{kpi.change(then, now)} in {text.number(span_s // LEAST_SPAN_S)} h"
+    return "no comparison yet"
+
+
+def in_percent(then: float, now: float) -> str:
+    """`▲ up 8.2 %`; a change of sign or from nothing is told as what it was."""
+    if then <= 0.0 or now <= 0.0:
+        return _moved(now - then, f"from {text.usd_per_h(then)}")
+    return _moved(now / then - 1.0, text.percent(abs(now / then - 1.0)))
+
+
+def in_points(then: float, now: float) -> str:
+    """`▼ down 1.3 points`: what a share changed by, in percentage points."""
+    return _moved(now - then, f"{text.number(100 * abs(now - then), 1)} points")
+
+
+def _moved(change: float, much: str) -> str:
+    if abs(change) < STEADY_SHARE:
+        return "● steady"
+    return f"▲ up {much}" if change > 0.0 else f"▼ down {much}"
+
+
+def _profit_state(snapshot: Snapshot) -> str:
+    return "bad" if snapshot.profit_usd_per_h < 0 else ""
+
+
+def _on_target_value(snapshot: Snapshot) -> tuple[str, str]:
+    kept, live = contracts_on_target(snapshot)
+    return text.number(kept), f"of {text.number(live)}"
+
+
+def _on_target_note(snapshot: Snapshot) -> str:
+    kept, live = contracts_on_target(snapshot)
+    if not live:
+        return "no live contracts"
+    if kept == live:
+        return "none below target"
+    broken = sum(tier.broken_count for tier in snapshot.tiers if tier.target_share > 0.0)
+    return f"{text.number(live - kept)} below target, {text.number(broken) if broken else 'none'} broken"
+
+
+def _on_target_state(snapshot: Snapshot) -> str:
+    kept, live = contracts_on_target(snapshot)
+    if any(tier.broken_count for tier in snapshot.tiers):
+        return "bad"
+    return "warn" if kept < live else ""
+
+
+KPIS = (
+    Kpi(
+        key="profit",
+        label="Profit rate",
+        how="Revenue less energy, carbon, migration, restarts and service credits of the tick just settled, per hour.",
+        value=lambda snapshot: text.scaled(snapshot.profit_usd_per_h, "USD/h"),
+        change=in_percent,
+        note=lambda snapshot: f"{text.usd_in_short(snapshot.profit_total_usd)} since start",
+        state=_profit_state,
+    ),
+    Kpi(
+        key="revenue",
+        label="Revenue rate",
+        how="Mining, merchant inference, contracts and power sold back in the tick just settled, per hour.",
+        value=lambda snapshot: text.scaled(snapshot.revenue_usd_per_h, "USD/h"),
+        change=in_percent,
+        note=lambda snapshot: f"cost {text.usd_per_h(snapshot.cost_usd_per_h)}",
+    ),
+    Kpi(
+        key="power",
+        label="Fleet power",
+        how="What all sites draw now, cooling included: IT power times PUE, summed; below it all grid limits.",
+        value=lambda snapshot: (text.significant(snapshot.site_power_mw), "MW"),
+        change=in_percent,
+        note=lambda snapshot: f"of {text.mw(snapshot.grid_limit_mw, 0)} grid limit",
+    ),
+    Kpi(
+        key="cooling",
+        label="Cooling efficiency",
+        how="IT power over site power of the running load, that is 1/PUE. Above 80 % is good, below 60 % an emergency.",
+        value=lambda snapshot: (text.significant(100 * snapshot.cooling_efficiency_share), UNIT_OF_SHARE),
+        change=in_points,
+        note=lambda snapshot: f"{text.mw(snapshot.it_power_mw, 0)} IT power",
+    ),
+    Kpi(
+        key="renewable",
+        label="Renewable share",
+        how="Renewable share of each site's grid, weighted by the energy that the site draws now.",
+        value=lambda snapshot: (text.significant(100 * snapshot.renewable_share), UNIT_OF_SHARE),
+        change=in_points,
+        note=lambda snapshot: f"{text.significant(snapshot.emissions_t_per_h)} t CO2/h",
+    ),
+    Kpi(
+        key="contracts",
+        label="Contracts on target",
+        how="Live contracts whose availability so far meets their tier's target, of all live contracts.",
+        value=_on_target_value,
+        change=in_points,
+        note=_on_target_note,
+        state=_on_target_state,
+    ),
+)

@@ -1,0 +1,111 @@
+"""The fleet on an offline map: a circle for each site, coloured by cooling efficiency, as large as its power."""
+
+from pathlib import Path
+
+import nicegui.elements.leaflet as bundled_leaflet  # its import puts `nicegui-leaflet` into the import map
+from nicegui import ui
+
+from components.shared.theme import MAP_MODULES, element, panel, static_url
+from components.shared.view_model import Channel, Shown
+from mara.core.snapshot import SiteSnapshot, Snapshot
+
+LEAFLET_FOLDER = Path(bundled_leaflet.__file__).parent / "dist"
+WORKLOAD_LABELS = ("Air miners", "Hydro miners", "Immersion miners", "GPU, merchant", "ASIC, merchant", "Contracts")
+COOLING_LABELS = {
+    "free_air": "free air cooling",
+    "air": "air cooling",
+    "evaporative": "evaporative cooling",
+    "hydro": "hydro cooling",
+    "immersion": "immersion cooling",
+    "mechanical": "mechanical cooling",
+}
+MAP_FIELDS = (
+    "status",
+    "power_mw",
+    "efficiency",
+    "dry_bulb_c",
+    "pue",
+    "price_usd_per_mwh",
+    "carbon_g_per_kwh",
+    "revenue_usd_per_h",
+    "profit_usd_per_h",
+    "workload_mw",
+)
+"""What the numbers of `map_channel` are: told once, because names would be most of every tick's bytes."""
+LEGEND = (
+    ("what", "Cooling efficiency"),
+    ("good", "above 80 %"),
+    ("fair", "60 to 80 %"),
+    ("poor", "below 60 %"),
+    ("curtailed", "curtailed"),
+    ("partial", "partly out"),
+    ("down", "down"),
+)
+
+
+class SiteMap(ui.element, component="site_map.js", esm={"mara-map": MAP_MODULES}):
+    """Follows the channels `sites`, `map` and `moment` of the picture; keeps its zoom and an open card over updates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_resource(LEAFLET_FOLDER)
+        self.props["leaflet-css"] = f"{self.props['resource-path']}/leaflet/leaflet.css"
+        self.props["ground"] = {name: static_url(f"world/{name}.json") for name in ("land", "borders")}
+        self.props["fields"] = list(MAP_FIELDS)
+        self.props["workloads"] = list(WORKLOAD_LABELS)
+        self.props["label"] = "World map of the sites; tab moves from site to site"
+        self.mark("site-map")
+
+
+def site_map_panel() -> None:
+    """Draws the map with its legend; `site_channel`, `map_channel` and `moment_channel` say what it shows."""
+    how = "Circle: cooling efficiency in percent; its area grows with power. Hover or tab to one for details."
+    with panel("Sites", "map-panel", how) as top:
+        with top, element("ul", "legend").props('aria-label="Legend: cooling efficiency and status"'):
+            for state, label in LEGEND:
+                element("li", f"legend-{state}", label)
+        SiteMap()
+
+
+def site_channel(snapshot: Snapshot) -> Channel:
+    """What is fixed of each site: name, place, zone, limit."""
+    return {
+        site.id: {
+            "name": site.name,
+            "country": site.country,
+            "lat": site.lat_deg,
+            "lon": site.lon_deg,
+            "timezone": site.timezone,
+            "cooling": COOLING_LABELS.get(site.cooling, site.cooling),
+            "grid_limit_mw": site.grid_limit_mw,
+        }
+        for site in snapshot.sites
+    }
+
+
+def map_channel(snapshot: Snapshot) -> Channel:
+    """The numbers of each site in the order of MAP_FIELDS, rounded to what is shown: finer noise is not sent."""
+    return {site.id: _numbers_of(site) for site in snapshot.sites}
+
+
+def _numbers_of(site: SiteSnapshot) -> Shown:
+    workloads_mw = (
+        site.air_miner_mw,
+        site.hydro_miner_mw,
+        site.immersion_miner_mw,
+        site.gpu_mw,
+        site.asic_mw,
+        site.contracts_mw,
+    )
+    return [
+        site.status,
+        round(site.site_power_mw, 1),
+        round(site.cooling_efficiency_share, 3),
+        round(site.dry_bulb_c, 1),
+        round(site.pue, 3),
+        round(site.energy_price_usd_per_mwh, 1),
+        round(site.carbon_intensity_g_per_kwh),
+        round(site.revenue_usd_per_h),
+        round(site.profit_usd_per_h),
+        [round(load_mw, 1) for load_mw in workloads_mw],
+    ]

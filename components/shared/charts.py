@@ -1,0 +1,92 @@
+"""Lines over simulated time, drawn by plotly: built once, then fed with the points that they do not have yet."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from nicegui import ui
+
+from components.shared.theme import PLOT_MODULES, element, panel
+
+WAITING = "The line begins with the first tick."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartLine:
+    """A trace: its name, the CSS variable of its colour, and its stroke."""
+
+    name: str
+    colour: str
+    dash: str = "solid"
+    filled: bool = False
+    stacked: bool = False
+    """Drawn on top of the stacked lines before it."""
+    shape: str = "linear"
+    """`hv` for what holds until the next point."""
+    pattern: str = ""
+    """Hatching of a stacked ground, so that colour is not the only sign: plotly's `/`, `\\`, `x`, `.`, `-`, `|`."""
+    is_thin: bool = False
+    band: bool = False
+    """Faint ground between this line and the one before it."""
+    channel: str = ""
+    """A channel of its own, {epoch seconds: value}, that replaces the whole line when it changes."""
+
+
+MONEY_LINES = (
+    ChartLine(name="Revenue", colour="--line-1", filled=True),
+    ChartLine(name="Profit", colour="--line-2", dash="4px,2px"),
+)
+
+
+class LineChart(ui.element, component="line_chart.js", esm={"mara-plot": PLOT_MODULES}):
+    """Follows the channel `name` of the picture: {epoch seconds: [value of each line that has no channel]}. On an axis
+    of days the keys are days instead.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        unit: str,
+        label: str,
+        lines: tuple[ChartLine, ...],
+        waiting: str = WAITING,
+        decimals: int = 0,
+        axis: Literal["date", "day"] = "date",
+    ) -> None:
+        super().__init__()
+        self.props["name"] = name
+        self.props["unit"] = unit
+        self.props["label"] = label
+        self.props["lines"] = [asdict(line) for line in lines]
+        self.props["waiting"] = waiting
+        self.props["decimals"] = decimals
+        self.props["axis"] = axis
+        self.mark(f"{name}-chart")
+
+
+def legend(lines: Iterable[ChartLine]) -> None:
+    """Draws what each line is called beside its stroke."""
+    with element("ul", "legend"):
+        for line in lines:
+            look = "swatch" if line.stacked else "legend-line"
+            element("li", f"{look} {line.colour.removeprefix('--')}", line.name)
+
+
+def csv_button(chart: ui.element, what: str) -> None:
+    """Draws the button that keeps what `chart` shows as a CSV file."""
+    with element("button", "text-button").props(f'type=button aria-label="{what} as a CSV file"') as button:
+        element("span", "", "CSV")
+    event = f"document.getElementById('{chart.html_id}').dispatchEvent(new Event('mara-csv'))"
+    button.on("click", js_handler=f"() => {event}").mark(f"csv-{chart.props['name']}")
+
+
+def money_panel() -> None:
+    """Draws revenue and profit over time; `money_channel` of the past says what it shows."""
+    how = "Each point is a rate: what the tick earned, per hour. Profit is revenue less all costs and service credits."
+    with panel("Revenue and profit", "chart-panel", how) as top:
+        with top:
+            legend(MONEY_LINES)
+        chart = LineChart("money", unit="USD/h", label="Revenue and profit, USD per hour", lines=MONEY_LINES)
+        with top:
+            csv_button(chart, "Revenue and profit")

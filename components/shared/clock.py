@@ -1,0 +1,51 @@
+"""Simulated time: in UTC in the bar, and as the sites' clocks show it."""
+
+from nicegui import ui
+
+from components.shared import format as text
+from components.shared.live import live_text
+from components.shared.theme import element
+from components.shared.view_model import Channel
+from mara.core.snapshot import SiteSnapshot, Snapshot
+
+MOST_CLOCKS = 24  # of zones listed; a large fleet has more sites than zones
+
+
+class LocalTimes(ui.element, component="local_times.js"):
+    """Follows the channels `places` and `moment`: a clock for each time zone in which there are sites."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.props["most"] = MOST_CLOCKS
+
+
+def clock(first: Channel) -> None:
+    """Draws the UTC clock; on hover and focus the local times of the sites."""
+    with element("div", "clock-box explained").props("tabindex=0 aria-describedby=local-times"):
+        live_text("clock", first, "clock figure").props('role=timer aria-label="Simulated time"')
+        with element("div", "explanation local-times").props("role=tooltip id=local-times"):
+            LocalTimes()
+
+
+def clock_text(snapshot: Snapshot | None) -> str:
+    """What the bar's clock shows."""
+    return text.utc_moment(snapshot.at) if snapshot else "waiting for the first tick"
+
+
+def moment_channel(snapshot: Snapshot) -> Channel:
+    """Simulated time as epoch seconds: for local times and the night's shade."""
+    return {"at": int(snapshot.at.timestamp())}
+
+
+def place_channel(snapshot: Snapshot) -> Channel:
+    """What every screen knows of each site: name, time zone, status, and when its ordered outage ends (epoch s, 0
+    where none is ordered).
+    """
+    return {site.id: [site.name, site.timezone, site.status, _outage_end_s(site, snapshot)] for site in snapshot.sites}
+
+
+def _outage_end_s(site: SiteSnapshot, snapshot: Snapshot) -> int:
+    if not site.outage_ends_tick:
+        return 0
+    ticks = site.outage_ends_tick - snapshot.tick
+    return int(snapshot.at.timestamp()) + ticks * snapshot.tick_minutes * 60

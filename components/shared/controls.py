@@ -1,0 +1,162 @@
+"""The operator's hand on the simulation: pause, step, speed, a new run, theme; and what state the engine is in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nicegui import ui
+
+from components.shared import format as text
+from components.shared.clock import clock_text
+from components.shared.live import live_text
+from components.shared.theme import element, icon
+from components.shared.view_model import Channel, Shown, cell
+from mara.core.snapshot import Snapshot
+
+SPEEDS = (60.0, 300.0, 900.0, 3_600.0, 7_200.0)
+"""Offered speeds [simulated seconds per real second]."""
+SECONDS_PER_MINUTE = 60
+CHIP_LABELS = {
+    "starting": "Starting",
+    "running": "Running",
+    "paused": "Paused",
+    "stale": "Stale feed",
+    "degraded": "Degraded",
+    "halted": "Halted",
+    "finished": "Finished",
+}
+ANEW_TEXT = (
+    "Mara stores the tick under way, sets the database aside beside the new one, where `mara export`, `mara db check` "
+    "and `mara replay` can still read it, and begins again at the first tick with the same settings. The same seed "
+    "unfolds the same world."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actions:
+    """What the buttons do; each is called with nothing but what was chosen. None: whoever looks may not, or nobody can,
+    and the button is not drawn.
+    """
+
+    pause: Callable[[], object] | None
+    resume: Callable[[], object] | None
+    step: Callable[[], object] | None
+    set_speed: Callable[[float], object] | None
+    order_outage: Callable[[Sequence[str], float], object] | None
+    """Sites and minutes of simulated time."""
+    restore: Callable[[Sequence[str]], object] | None
+    begin_anew: Callable[[], object] | None = None
+
+
+def state_chip(first: Channel) -> None:
+    """Draws the engine's state."""
+    live_text("engine", first, "chip").props("role=status")
+
+
+def run_controls(first: Channel, actions: Actions) -> None:
+    """Draws the buttons; the stylesheet shows those that the engine's state allows."""
+    with element("div", "controls").props('role=group aria-label="Simulation"'):
+        if actions.pause is not None:
+            _icon_button("Pause", "pause", "when-going", key="p").on("click", actions.pause)
+        if actions.resume is not None:
+            _icon_button("Resume", "resume", "when-standing", key="p").on("click", actions.resume)
+        if actions.step is not None:
+            _icon_button("Step one tick", "step", key="n").on("click", actions.step)
+        _speed(first, actions.set_speed)
+        if actions.order_outage is not None:
+            outage = _icon_button("Take sites down or back", "outage", key="o")
+            outage.on("click", js_handler="() => window.mara.askOutage()")
+        if actions.begin_anew is not None:
+            _anew(actions.begin_anew)
+
+
+def _speed(first: Channel, set_speed: Callable[[float], object] | None) -> None:
+    """The pace of simulated time, and a menu of others for whoever may choose."""
+    if set_speed is None:
+        live_text("speed", first, "figure")
+        return
+    with element("button", "icon-button speed").props('type=button title="Speed of simulated time"'):
+        element("span", "sr-only", "Speed")
+        live_text("speed", first, "figure")
+        with ui.menu().props("auto-close"):
+            for speed in SPEEDS:
+                item = ui.menu_item(speed_text(speed), lambda speed=speed: set_speed(speed))
+                item.mark(f"speed-{speed:g}")
+
+
+def theme_switch() -> None:
+    """Draws the button that changes between dark and light; the choice stays in the browser."""
+    button = _icon_button("Switch between dark and light", "theme", "theme", key="t")
+    button.on("click", js_handler="() => window.mara.toggleTheme()")
+
+
+def notices(first: Channel, actions: Actions) -> None:
+    """Draws what is wrong and what happens next: the engine's trouble, and a browser that lost its server. Neither
+    takes room while all is well.
+    """
+    element("p", "notice link-notice").props("role=alert data-state=warn id=link-notice")
+    with element("div", "notice-row"):
+        live_text("notice", {"notice": "", **first}, "notice", "p").props("role=alert")
+        if actions.resume is not None:
+            element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
+
+
+def engine_cells(state: str, reason: str, speed_share: float, snapshot: Snapshot | None) -> Channel:
+    """Cells of the frame. A feed that went stale while the engine runs shows as a state of its own."""
+    stale = snapshot.stale_sources if snapshot else ()
+    shown = "stale" if state == "running" and stale else state
+    return {
+        "engine": cell(CHIP_LABELS.get(shown, shown.capitalize()), shown),
+        "clock": clock_text(snapshot),
+        "speed": speed_text(speed_share),
+        "notice": _notice(shown, reason, stale),
+    }
+
+
+def speed_text(speed_share: float) -> str:
+    """Simulated time per real second: `5 min/s`."""
+    if speed_share < SECONDS_PER_MINUTE:
+        return f"{text.significant(speed_share)} s/s"
+    return f"{text.duration(speed_share / SECONDS_PER_MINUTE)}/s"
+
+
+def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:
+    because = f": {reason}" if reason else ""
+    halted = reason[:1].upper() + reason[1:] if reason else "Halted"
+    match shown:
+        case "stale":
+            return cell(f"No fresh values from {', '.join(stale)}; the last good ones stand until it answers.", "warn")
+        case "degraded":
+            return cell(f"Degraded{because}. What you see is the last stored tick; Mara goes on trying.", "warn")
+        case "halted":
+            return cell(f"{halted}. Simulated time stands still; put this right, then resume.", "bad")
+        case "finished":
+            return cell(f"Finished{because}. Everything that was stored stays here to be looked at.", "info")
+        case "starting":
+            return cell(f"Starting{because}. The first tick is being computed.", "info")
+        case _:
+            return ""
+
+
+def _anew(begin_anew: Callable[[], object]) -> None:
+    """The button that ends this run and begins another, after a question."""
+    button = _icon_button("Start the run anew", "anew")
+    button.on("click", js_handler="() => document.getElementById('anew').showModal()")
+    with element("dialog", "sheet").props("id=anew aria-labelledby=anew-title"):
+        element("h2", "sheet-title", "Start the run anew?").props("id=anew-title")
+        element("p", "", ANEW_TEXT)
+        with element("div", "sheet-buttons"):
+            keep = element("button", "button", "Keep this run").props("type=button autofocus")
+            keep.on("click", js_handler="() => document.getElementById('anew').close()")
+            anew = element("button", "button button-strong", "Start anew").props("type=button").mark("begin-anew")
+            anew.on("click", begin_anew)
+            anew.on("click", js_handler="() => document.getElementById('anew').close()")
+
+
+def _icon_button(label: str, drawing: str, look: str = "", key: str = "") -> ui.element:
+    """A button that shows an icon and is called `label` on hover and by screen readers; `key` presses it too."""
+    title = f"{label} ({key})" if key else label
+    with element("button", f"icon-button {look}").props(f'type=button aria-label="{label}" title="{title}"') as button:
+        icon(drawing)
+    if key:
+        button.props(f'aria-keyshortcuts="{key}"')
+    return button.mark(label)

@@ -1,0 +1,44 @@
+"""A table whose rows open and tell more: what is inside is asked for when somebody opens it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from typing import TypeAlias
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from components.shared.live import TableColumn
+from components.shared.view_model import Channel
+
+MOST_OPENED = 100
+"""Rows whose inside one browser keeps."""
+
+Inside: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
+"""The lines inside the row of a key."""
+
+
+class FoldTable(ui.element, component="fold_table.js"):
+    """Shows the channel `name` as rows `[rank, cell, ...]`; `inside` is asked once for each row that is opened."""
+
+    def __init__(
+        self, name: str, *, columns: tuple[TableColumn, ...], caption: str, empty: str, first: Channel, inside: Inside
+    ) -> None:
+        super().__init__()
+        self._inside = inside
+        self.props["name"] = name
+        self.props["columns"] = [asdict(column) for column in columns]
+        self.props["caption"] = caption
+        self.props["empty"] = empty
+        self.props["rows"] = dict(first)
+        self.props["details"] = {}
+        self.on("show-inside", self._open)
+        self.mark(name)
+
+    async def _open(self, event: GenericEventArguments) -> None:
+        key = str(event.args.get("key", "")) if isinstance(event.args, dict) else ""
+        details = self.props["details"]
+        if key in details or len(details) >= MOST_OPENED:
+            return
+        lines = list(await self._inside(key))
+        self.props["details"] = {**self.props["details"], key: lines}
+        self.update()

@@ -1,0 +1,68 @@
+"""The elements that follow the picture by themselves: a cell (one text) and a table (rows that come and go)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from nicegui import ui
+
+from components.shared.format import NOTHING
+from components.shared.view_model import Channel, Shown
+
+
+class LiveCell(ui.element, component="live_cell.js"):
+    """Shows the cell `name` of the picture, now and after every change."""
+
+    def __init__(self, name: str, first: Channel, as_: str = "span") -> None:
+        super().__init__()
+        text, state, share = _parts_of(first.get(name))
+        self.props["name"] = name
+        self.props["as"] = as_
+        self.props["text"] = text
+        if state:
+            self.props["state"] = state
+        if share is not None:
+            self.props["share"] = share
+        self.mark(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableColumn:
+    """A column of a `LiveTable`. Looks: `number` (right-aligned), `wide` (only where there is room), `grow`."""
+
+    label: str
+    look: str = ""
+    hint: str = ""
+    clipped: bool = False
+    """Whether a text too long for its place is cut off, and whole on hover."""
+
+
+class LiveTable(ui.element, component="live_table.js"):
+    """Shows the channel `name` of the picture as rows `[rank, cell, ...]`, highest rank first."""
+
+    def __init__(
+        self, name: str, *, columns: tuple[TableColumn, ...], caption: str, empty: str, first: Channel
+    ) -> None:
+        super().__init__()
+        self.props["name"] = name
+        self.props["columns"] = [asdict(column) for column in columns]
+        self.props["caption"] = caption
+        self.props["empty"] = empty
+        self.props["rows"] = dict(first)
+        self.mark(name)
+
+
+def live_text(name: str, first: Mapping[str, Shown], look: str = "", as_: str = "span") -> LiveCell:
+    """A cell with the classes `look`."""
+    return LiveCell(name, dict(first), as_).classes(look)
+
+
+def _parts_of(shown: Shown) -> tuple[str, str, float | None]:
+    match shown:
+        case str(text):
+            return text, "", None
+        case [str(text), str(state)]:
+            return text, state, None
+        case [str(text), str(state), (int() | float()) as share]:
+            return text, state, float(share)
+        case _:
+            return NOTHING, "missing", None

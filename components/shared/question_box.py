@@ -1,0 +1,95 @@
+"""A question box: an operator asks why, and reads sentences of facts with the tick they speak of and where to look."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from components.shared import format as text
+from components.shared.theme import element, panel
+from mara.core.explanation import Explanation
+from mara.errors import MaraError
+
+MOST_CHARACTERS: Final = 300
+"""Of a question; what is longer is cut."""
+HINT: Final = (
+    "Answered from what is stored: events, prices, break-evens, plans. Times are simulated, in UTC unless you say "
+    "local time."
+)
+
+Ask: TypeAlias = Callable[[str], Awaitable[Explanation]]
+"""Answers a question in words."""
+
+
+class QuestionBox(ui.element, component="why_box.js"):
+    """A field, examples to click, and the newest answer; each browser has its own.
+
+    Args:
+        ask: answers; a MaraError it raises is shown as the answer.
+        examples: questions offered before the first answer.
+        ask_claude: answers in words of its own; None where nobody can.
+    """
+
+    def __init__(self, ask: Ask, examples: Sequence[str], ask_claude: Ask | None = None) -> None:
+        super().__init__()
+        self.props["by_claude"] = ask_claude is not None
+        self._asked_count = 0
+        self.props["examples"] = list(examples)
+        self.props["longest"] = MOST_CHARACTERS
+        self.props["answer"] = {}
+        self.on("ask-why", lambda event: self._answer(event, ask))
+        if ask_claude is not None:
+            self.on("order-answer", lambda event: self._answer(event, ask_claude))
+        self.mark("why-box")
+
+    async def _answer(self, event: GenericEventArguments, ask: Ask) -> None:
+        said = event.args.get("text", "") if isinstance(event.args, dict) else ""
+        question = " ".join(str(said).split())[:MOST_CHARACTERS]
+        self._asked_count += 1
+        number = self._asked_count
+        try:
+            shown = answer_props(await ask(question))
+        except MaraError as error:
+            shown = {"question": question, "sentences": [str(error)], "is_answered": False}
+        if number == self._asked_count:  # an answer that was overtaken by a newer question is let go
+            self.props["answer"] = {**shown, "number": number}
+            self.update()
+
+
+def why_panel(ask: Ask, examples: Sequence[str] = (), ask_claude: Ask | None = None) -> None:
+    """Draws the panel with the box."""
+    with panel("Ask why", "why-panel", HINT):
+        QuestionBox(ask, examples, ask_claude)
+        element("p", "note", "Numbers are stored facts, listed below the answer; reports are quoted as they were made.")
+
+
+def answer_props(found: Explanation) -> dict[str, object]:
+    """An explanation as the box shows it: texts only."""
+    return {
+        "question": found.question,
+        "is_answered": found.is_answered,
+        "sentences": list(found.sentences),
+        "facts": [[fact.ref, fact.label, fact.text] for fact in found.facts],
+        "when": _when(found),
+        "links": [list(link) for link in _links(found)],
+        "can_ask": list(found.can_ask),
+        "author": found.author,
+    }
+
+
+def _when(found: Explanation) -> str:
+    if found.at is None or found.tick is None:
+        return ""
+    parts = (text.utc_moment(found.at), found.local_text, f"tick {text.number(found.tick)}")
+    return ", ".join(part for part in parts if part)
+
+
+def _links(found: Explanation) -> list[tuple[str, str]]:
+    """Where to look next: label and address on this server."""
+    links = []
+    if found.site_id:
+        links.append(("Open the site", f"/sites/{found.site_id}"))
+    if found.contract_id:
+        links.append(("Open the contracts", "/sla"))
+    return links

@@ -1,0 +1,89 @@
+"""Looks: where colours, classes, fonts and icons come from, and the few shapes that every panel is made of."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from nicegui import context, ui
+
+STATIC_FOLDER: Final = Path(__file__).parents[1] / "static"
+PLOT_MODULES: Final = str(STATIC_FOLDER / "plot")
+MAP_MODULES: Final = str(STATIC_FOLDER / "map")
+"""Folders of modules that components import in the browser, as `mara-plot/…` and `mara-map/…`."""
+STATIC_URL: Final = "/static"
+STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # an address changes with its content
+PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
+STYLESHEETS: Final = ("mara.css", "pages.css", "sla.css", "reasoning.css")
+FAVICON: Final = STATIC_FOLDER / "favicon.svg"
+
+ICON_PATHS: Final = {
+    "pause": "M7 5h3v14H7zM14 5h3v14h-3z",
+    "resume": "M8 5v14l11-7z",
+    "step": "M6 5v14l8-7zM15 5h3v14h-3z",
+    "outage": "M13 2 5 14h6l-1 8 8-12h-6z",
+    "anew": "M12 4a8 8 0 1 1-8 8h2.6a5.4 5.4 0 1 0 5.4-5.4V10L7 5.3 12 .8z",
+    "theme": "M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18zM12 5v14a7 7 0 0 1 0-14z",
+    "logo": "M6 18V7l6 6 6-6v11",
+}
+
+
+def address(path: str) -> str:
+    """A path of ours as the page being built links to it: under the path that a proxy serves us at, if it does."""
+    request = context.client.request
+    return f"{request.scope.get('root_path', '')}{path}"
+
+
+def static_url(name: str) -> str:
+    """Address of a file under static/, with a digest of its content so that browsers may keep it for good."""
+    digest = blake2b((STATIC_FOLDER / name).read_bytes(), digest_size=6).hexdigest()
+    return f"{STATIC_URL}/{name}?v={digest}"
+
+
+def head_html() -> str:
+    """What every page's head needs: fonts, stylesheets, and the script that sets the theme before the first paint."""
+    fonts = "".join(
+        f'<link rel="preload" href="{address(f"{STATIC_URL}/{font}")}" as="font" type="font/woff2" crossorigin>'
+        for font in PRELOADED_FONTS
+    )
+    styles = "".join(f'<link rel="stylesheet" href="{address(static_url(name))}">' for name in STYLESHEETS)
+    return f'{fonts}{styles}<script src="{address(static_url("mara.js"))}"></script>'
+
+
+def element(tag: str, look: str = "", text: str = "") -> ui.element:
+    """A plain HTML element with classes; `text` is shown as text, never as HTML."""
+    made = ui.label(text) if text else ui.element(tag)
+    made.tag = tag
+    return made.classes(look)
+
+
+@contextmanager
+def panel(title: str, look: str = "", hint: str = "") -> Iterator[ui.element]:
+    """A titled panel; yields its heading's row, for legends and badges. What follows inside is the panel's body."""
+    label = title.lower().replace(" ", "-")
+    with element("section", f"panel {look}").props(f'aria-labelledby="{label}"'):
+        with element("div", "panel-top") as top:
+            heading = element("h2", "panel-title", title).props(f'id="{label}"')
+            if hint:
+                explained(heading, hint)
+        yield top
+
+
+def scroll(label: str) -> ui.element:
+    """The part of a panel that scrolls where it is short of room, by keyboard too; `label` is for screen readers."""
+    return element("div", "scroll").props(f'tabindex=0 role=region aria-label="{label}"')
+
+
+def explained(anchor: ui.element, text: str) -> None:
+    """Shows `text` when `anchor` is hovered or has the keyboard's focus, and gives it to screen readers."""
+    with anchor:
+        explanation = element("span", "explanation", text).props("role=tooltip")
+    anchor.classes("explained").props(f'tabindex=0 aria-describedby="{explanation.html_id}"')
+
+
+def icon(name: str) -> ui.element:
+    """A drawn icon, invisible to screen readers: its button carries the name."""
+    with element("svg", f"icon icon-{name}").props('viewBox="0 0 24 24" aria-hidden=true') as drawing:
+        ui.element("path").props(f'd="{ICON_PATHS[name]}"')
+    return drawing

@@ -1,0 +1,37 @@
+"""What was ordered a moment ago and can still be undone, with the seconds that are left for it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One order. `is_held`: it goes out when the seconds are over; else it went out, and its inverse is offered."""
+
+    key: str
+    text: str
+    is_held: bool
+    seconds_left: float
+
+
+class UndoBar(ui.element, component="undo_bar.js"):
+    """Calls `undo` with the key of the order that was undone."""
+
+    def __init__(self, first: Sequence[Entry], undo: Callable[[str], Awaitable[None]]) -> None:
+        super().__init__()
+        self._undo = undo
+        self.props["entries"] = [asdict(entry) for entry in first]
+        self.on("order-undo", self._send)
+        self.mark("undo-bar")
+
+    def show(self, entries: Sequence[Entry]) -> None:
+        """Show these instead."""
+        self.props["entries"] = [asdict(entry) for entry in entries]
+        self.update()
+
+    async def _send(self, event: GenericEventArguments) -> None:
+        key = event.args.get("key") if isinstance(event.args, dict) else None
+        await self._undo(str(key))

@@ -1,0 +1,1 @@
+"""Panels of a site page: price, load, machines, contracts and ledger."""

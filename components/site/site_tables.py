@@ -1,0 +1,212 @@
+"""A site's tables: its machines, its contracts, its ledger of the day, what was decided there, and the other sites."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from math import asin, cos, radians, sin, sqrt
+
+from components.shared import format as text
+from components.shared.live import LiveTable, TableColumn, live_text
+from components.shared.optimizer_labels import maker_of
+from components.shared.theme import panel, scroll
+from components.shared.view_model import Channel, Shown, cell
+from components.sla.sla_panel import CONTRACT_COLUMNS, contract_channel
+from mara.core.history import Decision
+from mara.core.snapshot import EventSnapshot, InventorySnapshot, LedgerSum, SiteSnapshot, Snapshot
+
+MOST_DECISIONS = 100
+MOST_OTHERS = 30
+EARTH_RADIUS_KM = 6_371
+MICRO_USD_PER_CENT = 10_000
+EVENTS_A_TICK = 1_000
+MACHINE_LABELS = {
+    "air_miner": "Air miners",
+    "hydro_miner": "Hydro miners",
+    "immersion_miner": "Immersion miners",
+    "gpu": "GPU servers",
+    "asic": "ASIC racks",
+}
+LINE_LABELS = {
+    "mining": "Mining",
+    "inference": "Merchant inference",
+    "contract": "Contracts",
+    "sellback": "Power sold back",
+    "energy": "Power bought",
+    "hedge": "Power bought ahead",
+    "carbon": "Carbon",
+    "migration": "Moves",
+    "restart": "Miner restarts",
+    "credit": "Service credits",
+}
+"""By the first word of the ledger's line; what follows is the tier."""
+MACHINE_COLUMNS = (
+    TableColumn(label="Machine"),
+    TableColumn(label="Units", look="number"),
+    TableColumn(label="Online", look="number", hint="Units that an outage has not taken away."),
+    TableColumn(label="Derated", look="number", hint="Units that run below their nameplate because of heat."),
+    TableColumn(label="Used", look="number", hint="Power drawn, of the nameplate of all units."),
+)
+SITE_PLACE = [column.label for column in CONTRACT_COLUMNS].index("Site")
+"""The column of the overview's contracts that goes without saying here."""
+LEDGER_COLUMNS = (TableColumn(label="Line", look="grow"), TableColumn(label="USD", look="number"))
+DECISION_COLUMNS = (
+    TableColumn(label="UTC"),
+    TableColumn(label="What happened and why", look="grow"),
+    TableColumn(label="From", look="teller", hint="Whose plan gave the reason, or an event."),
+)
+OTHER_COLUMNS = (
+    TableColumn(label="Site", look="grow"),
+    TableColumn(label="km", look="number", hint="Great-circle distance."),
+    TableColumn(label="USD/MWh", look="number"),
+    TableColumn(label="MW", look="number", hint="Site power now."),
+)
+
+
+def machines_panel(first: Channel) -> None:
+    """Draws the inventory; `machine_channel` says what it shows."""
+    with panel("Machines", "overflow"):
+        LiveTable("machines", columns=MACHINE_COLUMNS, caption="Machines", empty="No machines stand here.", first=first)
+
+
+def contracts_panel(first: Channel) -> None:
+    """Draws the contracts that run here; `here_channel` says what it shows."""
+    with panel("Contracts here"), scroll("Contracts here, most in danger first"):
+        empty = "No contract runs here now. They come when this is the cheapest place that can keep their promise."
+        columns = (*CONTRACT_COLUMNS[:SITE_PLACE], *CONTRACT_COLUMNS[SITE_PLACE + 1 :])
+        LiveTable("here", columns=columns, caption="Contracts here", empty=empty, first=first)
+
+
+def ledger_panel(first: Channel, cells: Channel) -> None:
+    """Draws the day's ledger; `ledger_channel` says what it shows."""
+    how = "Every posted line of this site since 00:00 UTC. Income is positive, cost negative; they add up to the cent."
+    with panel("Ledger of the day", "", how):
+        live_text("ledger.since", {"ledger.since": "", **cells}, "note", "p")
+        LiveTable(
+            "ledger", columns=LEDGER_COLUMNS, caption="Ledger of the day", empty="Nothing is posted yet.", first=first
+        )
+
+
+def decisions_panel(first: Channel) -> None:
+    """Draws what was decided and happened here, newest first."""
+    with panel("Decisions and events", "told"), scroll("Decisions and events, newest first"):
+        LiveTable(
+            "decisions",
+            columns=DECISION_COLUMNS,
+            caption="Decisions and events here, newest first",
+            empty="Nothing yet: curtailment, moves, outages and contracts here are told with their reason.",
+            first=first,
+        )
+
+
+def others_panel(first: Channel) -> None:
+    """Draws the other sites, the nearest first."""
+    with panel("Other sites"), scroll("Other sites, the nearest first"):
+        LiveTable(
+            "others", columns=OTHER_COLUMNS, caption="Other sites, the nearest first", empty="No others.", first=first
+        )
+
+
+def machine_channel(site: SiteSnapshot) -> Channel:
+    """A row for each kind of machine that stands here."""
+    standing = [machines for machines in site.inventory if machines.units_count]
+    return {machines.workload: _machine_row(machines, -i) for i, machines in enumerate(standing)}
+
+
+def here_channel(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
+    """A row for each contract that runs here, as the overview has it but for the site."""
+    mine = tuple(contract for contract in snapshot.contracts if contract.site_id == site.id and contract.served)
+    rows = contract_channel(replace(snapshot, contracts=mine))
+    place = 1 + SITE_PLACE  # the rank comes first
+    return {key: [*row[:place], *row[place + 1 :]] for key, row in rows.items() if isinstance(row, list)}
+
+
+def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:
+    """A row for each line that was posted, and their total; rounded so that what is shown adds up to the cent."""
+    posted = [line for line in sums if line.amount_micro_usd]
+    if not posted:
+        return {}
+    cents = _cents_that_add_up([line.amount_micro_usd for line in posted])
+    rows: Channel = {
+        line.kind: [-i, _line_label(line.kind), text.number(cent / 100, 2)]
+        for i, (line, cent) in enumerate(zip(posted, cents, strict=True))
+    }
+    total = sum(cents)
+    state = "bad" if total < 0 else "total"
+    return {**rows, "total": [-len(posted), cell("Profit", "total"), cell(text.number(total / 100, 2), state)]}
+
+
+def ledger_cells(since: datetime, until: datetime) -> Channel:
+    """What the ledger's table speaks of."""
+    return {"ledger.since": f"{since.day} {since:%b %H:%M} to {until:%H:%M} UTC"}
+
+
+def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
+    """A row for each sentence, keyed by tick and order in it; what came twice, stored and live, stands once."""
+    sentences = {(one.tick, one.text): one for one in told}
+    rows: Channel = {}
+    place_in_tick: dict[int, int] = {}
+    for one in sorted(sentences.values(), key=lambda one: one.tick)[-MOST_DECISIONS:]:
+        place = place_in_tick[one.tick] = place_in_tick.get(one.tick, -1) + 1
+        rank = (one.tick + 1) * EVENTS_A_TICK - place
+        when = f"{one.at.day} {one.at:%b %H:%M}"
+        rows[f"{one.tick}.{place}"] = [rank, when, cell(one.text, one.severity), _teller(one)]
+    return rows
+
+
+def other_channel(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
+    """A row for each of the nearest other sites, with a way there."""
+    others = [(distance_km(site, other), other) for other in snapshot.sites if other.id != site.id]
+    nearest = sorted(others, key=lambda pair: pair[0])[:MOST_OTHERS]
+    return {other.id: _other_row(other, away) for away, other in nearest}
+
+
+def distance_km(one: SiteSnapshot, other: SiteSnapshot) -> float:
+    """Great-circle distance by the haversine formula: https://en.wikipedia.org/wiki/Haversine_formula [km]."""
+    lat, other_lat = radians(one.lat_deg), radians(other.lat_deg)
+    half_lat, half_lon = (other_lat - lat) / 2, radians(other.lon_deg - one.lon_deg) / 2
+    chord = sin(half_lat) ** 2 + cos(lat) * cos(other_lat) * sin(half_lon) ** 2
+    return 2 * EARTH_RADIUS_KM * asin(sqrt(min(1.0, chord)))
+
+
+def _machine_row(machines: InventorySnapshot, rank: int) -> list[Shown]:
+    lost, hot = machines.online_count < machines.units_count, machines.derated_count > 0
+    return [
+        rank,
+        MACHINE_LABELS.get(machines.workload, machines.workload),
+        text.number(machines.units_count),
+        cell(text.number(machines.online_count), "warn" if lost else ""),
+        cell(text.number(machines.derated_count), "warn" if hot else ""),
+        cell(text.percent(machines.used_share, 0), "good", machines.used_share),
+    ]
+
+
+def _other_row(other: SiteSnapshot, away_km: float) -> list[Shown]:
+    return [
+        -round(away_km),
+        cell(other.name, "", None, f"/sites/{other.id}"),
+        text.number(away_km),
+        text.number(other.energy_price_usd_per_mwh, 1),
+        text.number(other.site_power_mw, 1),
+    ]
+
+
+def _teller(one: Decision | EventSnapshot) -> str:
+    optimizer = one.optimizer if isinstance(one, Decision) else ""
+    return maker_of(optimizer) if optimizer else "Event"
+
+
+def _line_label(kind: str) -> str:
+    """`contract_premium` as `Contracts, Premium`."""
+    first, _, tier = kind.partition("_")
+    label = LINE_LABELS.get(first, kind.replace("_", " ").capitalize())
+    return f"{label}, {tier.capitalize()}" if tier and first in LINE_LABELS else label
+
+
+def _cents_that_add_up(amounts_micro_usd: list[int]) -> list[int]:
+    """Whole cents that add up to the rounded total: the largest remainders are rounded up."""
+    cents = [amount // MICRO_USD_PER_CENT for amount in amounts_micro_usd]
+    missing = round(sum(amounts_micro_usd) / MICRO_USD_PER_CENT) - sum(cents)
+    remainders = sorted(range(len(cents)), key=lambda i: -(amounts_micro_usd[i] % MICRO_USD_PER_CENT))
+    for i in remainders[:missing]:
+        cents[i] += 1
+    return cents

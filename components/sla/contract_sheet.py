@@ -1,0 +1,227 @@
+"""One contract opened: its windows, every tick of its life, what did not count, and what can be ordered about it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from components.shared import format as text
+from components.shared.view_model import Shown
+from components.sla.contract_table import target_text
+from mara.core.history import ContractLife, ContractWindow, ExclusionRow, TickRun
+from mara.core.snapshot import ContractSnapshot, Snapshot
+from mara.core.units import MICRO_USD_PER_USD
+from mara.errors import CommandError, MaraError
+
+NOTICE_HOURS: Final = 72
+"""Ahead of which maintenance is announced: where the form begins."""
+EXCLUSION_KINDS: Final = ("maintenance", "grid order", "customer order")
+MOST_FAULTS: Final = 40
+"""Stretches of bad ticks that are told in words, the newest first."""
+MOST_RUNS: Final = 4_000
+"""Stretches drawn: a year that changes every two hours."""
+MOST_CHARACTERS: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What an operator entered to exclude ticks."""
+
+    kind: str
+    begins_at: datetime
+    duration_h: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetActions:
+    """What the sheet asks for, by a contract's id; a MaraError it raises is shown."""
+
+    read: Callable[[str], Awaitable[ContractLife]]
+    exclude: Callable[[str, Notice], Awaitable[object]]
+    cancel: Callable[[str], Awaitable[object]]
+    evidence: Callable[[str], Awaitable[object]]
+    now: Callable[[], Snapshot | None]
+    """The newest state."""
+    why_not: str = ""
+    """Why whoever looks may not order anything; empty where they may."""
+
+
+class ContractSheet(ui.element, component="contract_sheet.js"):
+    """A dialog that shows one contract at a time; `show` opens it."""
+
+    def __init__(self, actions: SheetActions) -> None:
+        super().__init__()
+        self._actions = actions
+        self._shown_id = ""
+        self.props["kinds"] = [[kind, kind.capitalize()] for kind in EXCLUSION_KINDS]
+        self.props["life"] = {}
+        self.props["said"] = {}
+        self.props["forbidden"] = actions.why_not
+        if not actions.why_not:
+            self.on("order-cancel", self._cancel)
+            self.on("order-exclude", self._exclude)
+        self.on("show-evidence", self._evidence)
+        self.mark("contract-sheet")
+
+    async def show(self, contract_id: str) -> None:
+        """Open it on a contract; one that cannot be read says why."""
+        self._shown_id = contract_id
+        try:
+            life = await self._actions.read(contract_id)
+        except MaraError as error:
+            self.props["life"] = {"id": contract_id, "title": contract_id, "error": str(error)}
+        else:
+            self.props["life"] = life_props(life, self._actions.now())
+        self.props["said"] = {}
+        self.update()
+        self.run_method("open")
+
+    async def _cancel(self) -> None:
+        await self._taken(lambda: self._actions.cancel(self._shown_id))
+
+    async def _exclude(self, event: GenericEventArguments) -> None:
+        given = event.args if isinstance(event.args, dict) else {}
+
+        async def exclude() -> None:
+            await self._actions.exclude(self._shown_id, notice_of(given))
+
+        await self._taken(exclude)
+
+    async def _evidence(self) -> None:
+        await self._taken(lambda: self._actions.evidence(self._shown_id), closes=False)
+
+    async def _taken(self, order: Callable[[], Awaitable[object]], *, closes: bool = True) -> None:
+        """Have it done; a refusal is said here, and the sheet closes when there was none."""
+        try:
+            await order()
+        except MaraError as error:
+            self.props["said"] = {"error": str(error)}
+        else:
+            self.props["said"] = {"taken": closes}
+        self.update()
+
+
+def notice_of(given: Mapping[str, Any]) -> Notice:
+    """What was entered.
+
+    Raises:
+        CommandError: a time or a number of hours that is none.
+    """
+    entered = str(given.get("begins", "")).strip()
+    try:
+        begins = datetime.fromisoformat(entered)
+    except ValueError as error:
+        raise CommandError(
+            f"it begins at a UTC time like 2025-07-05 14:00, got {entered[:40]!r}: correct it"
+        ) from error
+    try:
+        hours = float(str(given.get("hours", "")).replace(",", "."))
+    except ValueError as error:
+        raise CommandError("it lasts a number of hours: enter one") from error
+    if not 0.0 < hours <= 24 * 366:
+        raise CommandError(f"it lasts up to a year, got {hours:g} h: correct it")
+    return Notice(
+        kind=str(given.get("kind", ""))[:MOST_CHARACTERS],
+        begins_at=begins.replace(tzinfo=UTC) if begins.tzinfo is None else begins.astimezone(UTC),
+        duration_h=hours,
+        reason=str(given.get("reason", ""))[: MOST_CHARACTERS + 1],
+    )
+
+
+def life_props(life: ContractLife, now: Snapshot | None) -> dict[str, Any]:
+    """A contract's life as the sheet shows it: texts, and stretches of ticks to draw."""
+    row = life.row
+    live = next((one for one in now.contracts if one.id == row.id), None) if now is not None else None
+    begins = (row.starts_at if now is None else now.at) + timedelta(hours=NOTICE_HOURS + 1)
+    return {
+        "id": row.id,
+        "title": row.customer or row.id,
+        "about": f"{row.tier.capitalize()}, {text.mw(row.power_mw)} at {text.number(row.rate_usd_per_mwh)} USD/MWh",
+        "is_live": row.is_live,
+        "facts": [*_facts(life), *(_standing(live) if live is not None else [])],
+        "strip": _strip(life),
+        "faults": _faults(life.strip),
+        "windows": [_window(window) for window in reversed(life.windows)],
+        "exclusions": [_exclusion(row) for row in reversed(life.exclusions)],
+        "begins": f"{begins.replace(minute=0):%Y-%m-%d %H:%M}",
+    }
+
+
+def _facts(life: ContractLife) -> list[list[str]]:
+    row = life.row
+    share = row.availability_share
+    charge = sum(window.charge_micro_usd for window in life.windows)
+    return [
+        ["Contract", row.id],
+        ["Life", f"{text.utc_moment(row.starts_at)} to {text.utc_moment(row.ends_at)}"],
+        ["Availability", text.NOTHING if share is None else text.availability(share)],
+        ["Target", target_text(row.tier)],
+        [
+            "Ticks",
+            f"{text.number(row.good_ticks)} good, {text.number(row.bad_ticks)} bad, "
+            f"{text.number(row.excluded_ticks)} excluded",
+        ],
+        ["Billed", text.usd(charge / MICRO_USD_PER_USD)],
+        ["Credits paid", text.usd(row.credit_micro_usd / MICRO_USD_PER_USD)],
+        ["Measured over", "its whole life" if len(life.windows) < 2 else f"calendar months of {row.timezone}"],
+    ]
+
+
+def _standing(live: ContractSnapshot) -> list[list[str]]:
+    """Where a live contract stands in its window."""
+    left = max(live.budget_ticks - live.bad_ticks, 0)
+    return [
+        ["Next bad tick costs", text.usd_in_short(live.next_bad_tick_cost_usd)],
+        ["Budget left", f"{text.ticks(left)} of {text.number(live.budget_ticks)}" if live.tier != "spot" else "none"],
+        ["Window ends", text.utc_moment(live.window_ends_at)],
+        ["Owed as it stands", text.usd(live.credit_usd)],
+    ]
+
+
+def _strip(life: ContractLife) -> dict[str, Any]:
+    """Stretches in ticks since the contract began, of all its ticks; what is to come is left empty."""
+    if not life.strip:
+        return {"total": 0, "runs": [], "first": text.utc_moment(life.row.starts_at), "last": ""}
+    first, last = life.strip[0], life.strip[-1]
+    tick_s = (first.ends_at - first.starts_at).total_seconds() / (first.to_tick - first.from_tick)
+    planned = round((life.row.ends_at - life.row.starts_at).total_seconds() / tick_s)
+    runs = life.strip[-MOST_RUNS:]
+    return {
+        "total": max(planned, last.to_tick - first.from_tick),
+        "runs": [[run.state, run.from_tick - first.from_tick, run.to_tick - first.from_tick] for run in runs],
+        "first": text.utc_moment(first.starts_at),
+        "last": text.utc_moment(life.row.ends_at),
+    }
+
+
+def _faults(strip: tuple[TickRun, ...]) -> list[str]:
+    bad = [run for run in reversed(strip) if run.state == "bad"]
+    said = [f"{text.utc_moment(run.starts_at)}, {text.ticks(run.to_tick - run.from_tick)}" for run in bad[:MOST_FAULTS]]
+    return [*said, f"and {text.number(len(bad) - MOST_FAULTS)} more before"] if len(bad) > MOST_FAULTS else said
+
+
+def _window(window: ContractWindow) -> list[Shown]:
+    counted = window.good_ticks + window.bad_ticks
+    share = window.good_ticks / counted if counted else 1.0
+    credit = window.credit_micro_usd
+    return [
+        f"{text.utc_date(window.starts_at)} to {text.utc_date(window.ends_at)}{'' if window.is_closed else ', open'}",
+        text.availability(share),
+        text.count_of(window.bad_ticks, window.budget_ticks),
+        text.usd(window.charge_micro_usd / MICRO_USD_PER_USD),
+        text.NOTHING if credit is None else text.usd(credit / MICRO_USD_PER_USD),
+    ]
+
+
+def _exclusion(row: ExclusionRow) -> list[str]:
+    minutes = (row.ends_at - row.starts_at).total_seconds() / text.MINUTES_PER_HOUR
+    whom = " of all contracts" if row.is_fleet_wide else ""
+    return [
+        f"{text.utc_moment(row.starts_at)}, {text.duration(minutes)}{whom}",
+        row.reason,
+        f"{row.author}, announced {text.utc_moment(row.announced_at)}",
+    ]

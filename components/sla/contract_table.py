@@ -1,0 +1,258 @@
+"""Every contract of the run, live and ended, to be filtered and opened: what it is owed, what its next fault costs."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict
+from typing import Final
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from components.shared import format as text
+from components.shared.live import TableColumn, live_text
+from components.shared.theme import element
+from components.shared.view_model import Channel, Shown, cell
+from mara.core.contract import TARGET_PPM, TIER_KEYS
+from mara.core.history import ContractRow
+from mara.core.snapshot import ContractSnapshot, Snapshot
+from mara.core.units import MICRO_USD_PER_USD, PPM
+
+MOST_LIVE: Final = 400
+MOST_ENDED: Final = 400
+"""Rows of each kind, those in most danger and the newest ended; the export has them all."""
+DANGER_SHARE: Final = 0.75
+"""Of a budget used up: from here on a contract is in danger."""
+CLIFF: Final = 3.0
+"""A bad tick that costs this many times what it would have paid is a cliff."""
+BEST_EFFORT: Final = "spot"
+OWED_LABELS: Final = (
+    ("promised-off", "Promised and not served now"),
+    ("credits-paid", "Credits of windows that have closed"),
+    ("credits-owed", "Credits owed, did all windows close now"),
+    ("dearest-fault", "Dearest next bad tick"),
+)
+STATES: Final = (
+    ("live", "Live"),
+    ("waiting", "Waiting"),
+    ("off", "Off now"),
+    ("danger", "In danger"),
+    ("broken", "Broken"),
+    ("ended", "Ended"),
+    ("", "All"),
+)
+COLUMNS: Final = (
+    TableColumn(label="Customer", look="grow", clipped=True),
+    TableColumn(label="Tier", look="desk"),
+    TableColumn(label="MW", look="number desk"),
+    TableColumn(label="Life", look="desk", hint="What is left of it, or when it ended; simulated time."),
+    TableColumn(label="Now", hint="The site that serves it."),
+    TableColumn(label="Availability", look="number", hint="Good ticks over counted ones of its window, rounded down."),
+    TableColumn(label="Target", look="number desk"),
+    TableColumn(label="Bad ticks", look="number", hint="Of those that its promise tolerates in the window."),
+    TableColumn(
+        label="Burn",
+        look="number desk",
+        hint="1 uses up the budget exactly at the window's end; above 1 it will break.",
+    ),
+    TableColumn(
+        label="Credits",
+        look="number desk",
+        hint="Of closed windows, and what the present one would owe, did it close as it stands.",
+    ),
+    TableColumn(
+        label="Next bad tick",
+        look="number desk",
+        hint="What it costs: the tick's own charge, and the credit it adds if all other ticks of the window are good.",
+    ),
+)
+
+
+class ContractTable(ui.element, component="contract_table.js"):
+    """Follows the channel `promises`; `opened` is called with the id of the contract that somebody wants to see."""
+
+    def __init__(self, first: Channel, opened: Callable[[str], Awaitable[object]]) -> None:
+        super().__init__()
+        self.props["columns"] = [asdict(column) for column in COLUMNS]
+        self.props["rows"] = dict(first)
+        self.props["tiers"] = [[tier, tier.capitalize()] for tier in TIER_KEYS]
+        self.props["states"] = [list(state) for state in STATES]
+        self._opened = opened
+        self.on("show-contract", self._open)
+        self.mark("contract-table")
+
+    async def _open(self, event: GenericEventArguments) -> None:
+        given = event.args if isinstance(event.args, dict) else {}
+        await self._opened(str(given.get("id", "")))
+
+
+def promise_channel(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channel:
+    """A row for each contract: ``[rank, tier, state, id, cell, ...]``; those in most danger first, ended ones last."""
+    known = {row.id: row for row in stored}
+    live = sorted(snapshot.contracts, key=lambda contract: -_rank(contract))[:MOST_LIVE]
+    names = {site.id: site.name for site in snapshot.sites}
+    rows: Channel = {}
+    for contract in live:
+        before = known.get(contract.id)
+        credits_usd = contract.credit_usd + (_credit_usd(before) if before else 0.0)
+        rows[contract.id] = _live_row(contract, snapshot, names, credits_usd)
+    for row in known.values():
+        if row.state == "waiting" and row.id not in rows:
+            rows[row.id] = _waiting_row(row)
+    gone = [row for row in known.values() if row.state == "ended" and row.id not in rows]
+    for row in sorted(gone, key=lambda row: row.ends_at, reverse=True)[:MOST_ENDED]:
+        rows[row.id] = _ended_row(row, snapshot)
+    return rows
+
+
+def owed_cells(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channel:
+    """Cells of what promises have cost and may cost next."""
+    paid_usd = sum(_credit_usd(row) for row in stored)
+    owed_usd = sum(contract.credit_usd for contract in snapshot.contracts)
+    off_mw = sum(c.power_mw for c in snapshot.contracts if not c.served and c.tier != BEST_EFFORT)
+    dearest = max(snapshot.contracts, key=lambda contract: contract.next_bad_tick_cost_usd, default=None)
+    named = text.NOTHING
+    if dearest is not None:
+        cost = text.usd_in_short(dearest.next_bad_tick_cost_usd)
+        named = f"{cost}: {dearest.customer or dearest.id} ({dearest.tier.capitalize()}, {dearest.id})"
+    return {
+        "promised-off": cell(text.mw(off_mw), "warn" if off_mw > 0.0 else ""),
+        "credits-paid": text.usd(paid_usd),
+        "credits-owed": cell(text.usd(owed_usd), "bad" if owed_usd else ""),
+        "dearest-fault": named,
+    }
+
+
+def owed_figures(first: Channel) -> None:
+    """Draws `owed_cells`."""
+    with element("dl", "sla-figures"):
+        for name, label in OWED_LABELS:
+            with element("div"):
+                element("dt", "", label)
+                with element("dd"):
+                    live_text(name, first)
+
+
+def state_of(contract: ContractSnapshot) -> str:
+    """Fine | danger | broken: where a live contract stands against its promise."""
+    if contract.tier == BEST_EFFORT:
+        return "fine"
+    if contract.bad_ticks > contract.budget_ticks:
+        return "broken"
+    used = contract.bad_ticks / contract.budget_ticks if contract.budget_ticks else 0.0
+    return "danger" if used >= DANGER_SHARE or contract.burn_rate_share > 1.0 else "fine"
+
+
+def bad_ticks_cell(bad_ticks: int, budget_ticks: int, tier: str) -> Shown:
+    """Bad ticks of the budget, with a bar."""
+    if tier == BEST_EFFORT:
+        return text.number(bad_ticks)
+    share = bad_ticks / budget_ticks if budget_ticks else float(bad_ticks > 0)
+    state = "bad" if bad_ticks > budget_ticks else "warn" if share >= DANGER_SHARE else "good"
+    return cell(text.count_of(bad_ticks, budget_ticks), state, share)
+
+
+def target_text(tier: str) -> str:
+    """What a tier promises."""
+    share = TARGET_PPM[TIER_KEYS.index(tier)] / PPM
+    return text.target(share) if share else "best effort"
+
+
+def next_fault_cell(contract: ContractSnapshot, snapshot: Snapshot) -> Shown:
+    """What the next bad tick costs; a cliff stands out."""
+    own_usd = contract.rate_usd_per_mwh * contract.power_mw * snapshot.tick_minutes / text.MINUTES_PER_HOUR
+    is_cliff = contract.next_bad_tick_cost_usd > CLIFF * own_usd
+    return cell(text.usd_in_short(contract.next_bad_tick_cost_usd), "warn" if is_cliff else "")
+
+
+def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, str], credits_usd: float) -> Shown:
+    best_effort = contract.tier == BEST_EFFORT
+    state = state_of(contract)
+    left_minutes = (contract.ends_at - snapshot.at).total_seconds() / text.MINUTES_PER_HOUR
+    off = cell("off", "" if best_effort else "bad")
+    return [
+        round(_rank(contract), 4),
+        contract.tier,
+        f"live {state}{'' if contract.served else ' off'}",
+        contract.id,
+        contract.customer or contract.id,
+        contract.tier.capitalize(),
+        text.number(contract.power_mw, 1),
+        f"{text.duration(_coarse(left_minutes))} left",
+        names.get(contract.site_id, contract.site_id) if contract.served else off,
+        cell(text.availability(contract.availability_share), _availability_state(contract, state)),
+        target_text(contract.tier),
+        bad_ticks_cell(contract.bad_ticks, contract.budget_ticks, contract.tier),
+        text.NOTHING if best_effort else cell(_burn(contract), "warn" if contract.burn_rate_share > 1.0 else ""),
+        cell(text.usd(credits_usd), "bad" if credits_usd else ""),
+        next_fault_cell(contract, snapshot),
+    ]
+
+
+def _availability_state(contract: ContractSnapshot, state: str) -> str:
+    if state == "broken":
+        return "bad"
+    return "" if contract.is_on_target else "warn"
+
+
+def _coarse(minutes: float) -> float:
+    """Whole hours while there are some: what changes each tick is sent each tick."""
+    whole = max(minutes, 0.0)
+    return whole if whole < 2 * text.MINUTES_PER_HOUR else whole - whole % text.MINUTES_PER_HOUR
+
+
+def _burn(contract: ContractSnapshot) -> str:
+    return text.number(contract.burn_rate_share, 2 if contract.burn_rate_share < 9.995 else 0)
+
+
+def _waiting_row(row: ContractRow) -> Shown:
+    """Booked and on disk; it stands first until the next tick takes it."""
+    return [
+        1e12,
+        row.tier,
+        "live waiting",
+        row.id,
+        row.customer or row.id,
+        row.tier.capitalize(),
+        text.number(row.power_mw, 1),
+        f"from {text.utc_date(row.starts_at)} {text.utc_time(row.starts_at)}",
+        cell("waiting", "warn"),
+        text.NOTHING,
+        target_text(row.tier),
+        *[text.NOTHING] * 4,
+    ]
+
+
+def _ended_row(row: ContractRow, snapshot: Snapshot) -> Shown:
+    is_cancelled = row.ends_at > snapshot.at
+    share = row.availability_share
+    broken = share is not None and share < TARGET_PPM[TIER_KEYS.index(row.tier)] / PPM
+    credit_usd = _credit_usd(row)
+    return [
+        -1e12 + row.ends_at.timestamp(),
+        row.tier,
+        "ended",
+        row.id,
+        row.customer or row.id,
+        row.tier.capitalize(),
+        text.number(row.power_mw, 1),
+        f"to {text.utc_date(row.ends_at)} {text.utc_time(row.ends_at)} UTC",
+        "cancelled" if is_cancelled else "ended",
+        cell(text.availability(share), "bad" if broken else "") if share is not None else text.NOTHING,
+        target_text(row.tier),
+        text.number(row.bad_ticks),
+        text.NOTHING,
+        cell(text.usd(credit_usd), "bad" if credit_usd else ""),
+        text.NOTHING,
+    ]
+
+
+def _credit_usd(row: ContractRow) -> float:
+    return row.credit_micro_usd / MICRO_USD_PER_USD
+
+
+def _rank(contract: ContractSnapshot) -> float:
+    """Broken first, by how far; then by the share of the budget that is used; best effort last."""
+    if contract.tier == BEST_EFFORT:
+        return -1.0
+    if contract.bad_ticks > contract.budget_ticks:
+        return 2.0 + contract.bad_ticks - contract.budget_ticks
+    return contract.bad_ticks / (contract.budget_ticks + 1)

@@ -1,0 +1,132 @@
+"""Promises: each tier against its target, and the live contracts, those in most danger first."""
+
+from collections.abc import Callable
+from typing import Final
+
+from components.shared import format as text
+from components.shared.live import LiveTable, TableColumn
+from components.shared.theme import address, element, panel, scroll
+from components.shared.view_model import Channel, Shown, cell
+from mara.core.snapshot import ContractSnapshot, Snapshot, TierSnapshot
+
+MOST_CONTRACTS_SHOWN: Final = 20  # the page of promises has them all
+BUDGET_NEARLY_USED_SHARE: Final = 0.25  # of the budget left
+BEST_EFFORT = "spot"
+TIERS = ("premium", "standard", "flexible", "spot")  # priority 1 to 4
+
+TIER_COLUMNS = (
+    TableColumn(label="Tier", hint="With the share of ticks that is promised to be good."),
+    TableColumn(
+        label="On target", look="number", hint="Contracts whose availability so far meets the target, of all live ones."
+    ),
+    TableColumn(label="MW served", look="number", hint="Delivered now, of what is promised."),
+    TableColumn(label="Availability", look="number", hint="Good over counted ticks of the live windows, rounded down."),
+    TableColumn(label="Budget left", look="number", hint="Bad ticks that the promises still leave room for, of all."),
+)
+CONTRACT_COLUMNS = (
+    TableColumn(label="Contract in most danger", look="grow", clipped=True),
+    TableColumn(label="Site", look="site-name", clipped=True),
+    TableColumn(label="MW", look="number"),
+    TableColumn(label="Availability", look="number", hint="Good ticks over counted ticks of its window, rounded down."),
+    TableColumn(label="Budget left", look="number", hint="Bad ticks that its promise still leaves room for, of all."),
+)
+
+
+def sla_panel(tiers: Channel, contracts: Channel, form: Callable[[], object] | None = None) -> None:
+    """Draws both tables; `tier_channel` and `contract_channel` say what they show. `form` draws what is below them."""
+    with panel("Service levels", "sla-panel") as top:
+        with top:
+            element("a", "panel-link", "All contracts").props(f'href="{address("/sla")}"')
+        with element("div", "tiers"):
+            LiveTable("tiers", columns=TIER_COLUMNS, caption="Promises by tier", empty="No promises yet.", first=tiers)
+        with scroll("Live contracts, most in danger first"):
+            LiveTable(
+                "contracts",
+                columns=CONTRACT_COLUMNS,
+                caption="Live contracts, most in danger first",
+                empty="No live contracts. They appear here as soon as the first request is booked.",
+                first=contracts,
+            )
+        if form is not None:
+            form()
+
+
+def tier_channel(snapshot: Snapshot) -> Channel:
+    """A row for each tier, the most binding first."""
+    return {tier.tier: _tier_row(tier) for tier in snapshot.tiers}
+
+
+def contract_channel(snapshot: Snapshot) -> Channel:
+    """A row for each live contract, ranked by how fast it uses up its budget."""
+    in_danger = sorted(snapshot.contracts, key=lambda contract: -_danger(contract))
+    return {contract.id: _contract_row(contract) for contract in in_danger[:MOST_CONTRACTS_SHOWN]}
+
+
+def _tier_row(tier: TierSnapshot) -> Shown:
+    rank = -TIERS.index(tier.tier) if tier.tier in TIERS else -len(TIERS)
+    promise = text.target(tier.target_share) if tier.target_share > 0 else "best effort"
+    short = tier.delivered_mw < tier.promised_mw * (1 - 1e-6) and tier.target_share > 0
+    return [
+        rank,
+        f"{tier.tier.capitalize()} {promise}",
+        _on_target(tier),
+        cell(f"{text.number(tier.delivered_mw, 1)} of {text.number(tier.promised_mw, 1)}", "warn" if short else ""),
+        cell(text.availability(tier.availability_share), _availability_state(tier)),
+        _budget(tier.budget_used_ticks, tier.budget_ticks, best_effort=tier.target_share <= 0),
+    ]
+
+
+def _on_target(tier: TierSnapshot) -> Shown:
+    """Contracts on target of all; Spot is promised nothing, so that it has none."""
+    if tier.on_target_count is None:
+        return text.NOTHING
+    below = tier.on_target_count < tier.contracts_count
+    state = "bad" if tier.broken_count else "warn" if below else ""
+    return cell(text.count_of(tier.on_target_count, tier.contracts_count), state)
+
+
+def _availability_state(tier: TierSnapshot) -> str:
+    """Below target early in a window is no breach yet: the budget is for the whole of it."""
+    if not tier.contracts_count or tier.availability_share >= tier.target_share:
+        return ""
+    return "bad" if tier.broken_count else "warn"
+
+
+def _contract_row(contract: ContractSnapshot) -> Shown:
+    best_effort = contract.tier == BEST_EFFORT
+    over = contract.bad_ticks > contract.budget_ticks and not best_effort
+    return [
+        round(_danger(contract), 4),
+        cell(contract.customer or contract.id, note=f"{contract.tier.capitalize()} {contract.id}"),
+        _site(contract, best_effort=best_effort),
+        text.number(contract.power_mw, 1),
+        cell(
+            text.availability(contract.availability_share), "bad" if over else "" if contract.is_on_target else "warn"
+        ),
+        _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
+    ]
+
+
+def _site(contract: ContractSnapshot, *, best_effort: bool) -> Shown:
+    if not contract.served:
+        return cell("off now", "" if best_effort else "bad")
+    return cell(contract.site_id, href=f"/sites/{contract.site_id}")
+
+
+def _danger(contract: ContractSnapshot) -> float:
+    """How near the contract is to breaking its promise: budget used, a breach above all, best effort last."""
+    if contract.tier == BEST_EFFORT:
+        return -1.0
+    if contract.bad_ticks > contract.budget_ticks:
+        return 2.0 + contract.bad_ticks - contract.budget_ticks
+    return contract.bad_ticks / (contract.budget_ticks + 1)
+
+
+def _budget(used_ticks: int, budget_ticks: int, *, best_effort: bool) -> Shown:
+    if best_effort:
+        return text.NOTHING
+    if used_ticks > budget_ticks:
+        return cell(f"{text.number(used_ticks - budget_ticks)} over", "bad", 1.0)
+    left_share = 1.0 - used_ticks / budget_ticks if budget_ticks else 0.0
+    state = "warn" if budget_ticks and left_share <= BUDGET_NEARLY_USED_SHARE else "good"
+    return cell(text.count_of(budget_ticks - used_ticks, budget_ticks), state, left_share)

@@ -1,0 +1,1 @@
+"""Who may call: logins, tokens, roles, origins, headers and rate limits."""

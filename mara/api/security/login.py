@@ -1,0 +1,174 @@
+"""The login: a page that needs no script, and what its form does."""
+
+import asyncio
+from html import escape
+from typing import Final
+from urllib.parse import parse_qs
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from mara.api.security.authenticator import COOKIE, Authenticator, address_of, cookie_of
+from mara.api.security.credentials import is_right, new_session
+from mara.api.security.rate_limit import Limits, neighbourhood_of
+from mara.store.access.users import AccessEvent, Session, User
+
+LOGIN_PATH: Final = "/login"
+LOGOUT_PATH: Final = "/logout"
+LOGINS_PER_MINUTE: Final = 5
+"""Of one address as one name. A name alone is never counted: whoever asked often enough from anywhere would lock its
+user out."""
+NAMES_PER_MINUTE: Final = 20
+"""Attempts of one address under whatever names: an office behind one address logs in in the morning."""
+SESSION_S: Final = 12 * 3_600
+MAX_FORM_BYTES: Final = 10_000
+MAX_FIELDS: Final = 10
+MAX_NAME_LENGTH: Final = 64
+MAX_CHECKS_AT_ONCE: Final = 2
+"""Each takes 64 MiB and a thread for 50 ms; whoever asks beyond that waits."""
+
+
+class Login:
+    """Answers `/login` and `/logout`."""
+
+    def __init__(self, authenticator: Authenticator, *, is_secure: bool) -> None:
+        self._authenticator = authenticator
+        self._is_secure = is_secure
+        self._limits = Limits(LOGINS_PER_MINUTE, authenticator.clock)
+        self._addresses = Limits(NAMES_PER_MINUTE, authenticator.clock)
+        self._checks = asyncio.Semaphore(MAX_CHECKS_AT_ONCE)
+
+    def answers(self, path: str) -> bool:
+        """Whether a path is the login's."""
+        return path in {LOGIN_PATH, LOGOUT_PATH}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        request = Request(scope, receive)
+        try:
+            answer = await self._answer(request)
+        except ClientDisconnect:
+            answer = HTMLResponse(_page("/"), 400)  # gone in the middle of its form: nobody reads this
+        answer.headers["cache-control"] = "no-store"
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method == "POST":
+            return await (self._out(request) if request.url.path == LOGOUT_PATH else self._in(request))
+        if request.method in {"GET", "HEAD"} and request.url.path == LOGIN_PATH:
+            return HTMLResponse(_page(_inside(request.query_params.get("next", "/"))))
+        return HTMLResponse(_page("/", "That is not how one logs in or out."), 405, {"allow": "GET, POST"})
+
+    async def _in(self, request: Request) -> Response:
+        form = await _form_of(request)
+        if form is None:
+            return HTMLResponse(_page("/", "That form is too long."), 413)
+        name, onward = _name_in(form.get("name", "")), _inside(form.get("next", "/"))
+        address = neighbourhood_of(address_of(request.scope))
+        wait_s = self._addresses.wait_s(address) or self._limits.wait_s(f"{address} as {name}")
+        if wait_s > 0.0:
+            told = f"Too many attempts. Try again in {wait_s:.0f} s."
+            return HTMLResponse(_page(onward, told, name), 429, {"retry-after": f"{wait_s:.0f}"})
+        async with self._checks:
+            person = await asyncio.to_thread(self._checked, name, form.get("password", ""), address_of(request.scope))
+        if person is None:
+            return HTMLResponse(_page(onward, "Name and password do not fit together.", name), 401)
+        secret = new_session()
+        await asyncio.to_thread(self._begin, person, secret, address_of(request.scope))
+        answer = RedirectResponse(onward, 303)
+        answer.set_cookie(
+            COOKIE, secret, max_age=SESSION_S, path="/", httponly=True, samesite="strict", secure=self._is_secure
+        )
+        return answer
+
+    async def _out(self, request: Request) -> Response:
+        secret = cookie_of(request.scope)
+        if secret:
+            identity = await self._authenticator.identity_of(request.scope)
+            by = self._visit(identity.name if identity else "nobody", address_of(request.scope), "logged out")
+            await asyncio.to_thread(self._authenticator.people.end, Session, self._authenticator.digest(secret), by=by)
+            self._authenticator.forget(secret)  # last: requests meanwhile have it remembered again
+        answer = RedirectResponse(LOGIN_PATH, 303)
+        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=self._is_secure)
+        return answer
+
+    def _checked(self, name: str, password: str, address: str) -> User | None:
+        found = self._authenticator.people.credentials(name)
+        if is_right(password, found[1] if found is not None else None):
+            assert found is not None
+            return found[0]
+        self._authenticator.people.note(self._visit(name, address, "login refused"))
+        return None
+
+    def _begin(self, person: User, secret: str, address: str) -> None:
+        visit = self._visit(person.name, address, "logged in")
+        until = visit.at_epoch_s + SESSION_S
+        self._authenticator.people.issue(Session, self._authenticator.digest(secret), person, until=until, by=visit)
+
+    def _visit(self, actor: str, address: str, action: str) -> AccessEvent:
+        now_epoch_s = int(self._authenticator.clock.now().timestamp())
+        return AccessEvent(at_epoch_s=now_epoch_s, actor=actor, address=address, action=action)
+
+
+async def _form_of(request: Request) -> dict[str, str] | None:
+    """The fields of a form; None for one that is too long, or of too many fields."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            return None
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        return None
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _name_in(typed: str) -> str:
+    """A name as it may be counted, stored and shown: no user's is longer, or has signs that do not print."""
+    return "".join(letter for letter in typed.strip() if letter.isprintable())[:MAX_NAME_LENGTH]
+
+
+def _inside(path: str) -> str:
+    """A path of this server to go on to, and nothing else: never another site."""
+    is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if is_ours and path.isprintable() else "/"
+
+
+def _page(onward: str, told: str = "", name: str = "") -> str:
+    notice = f'<p class="told" role="alert">{escape(told)}</p>' if told else ""
+    return _PAGE.format(onward=escape(onward), notice=notice, name=escape(name))
+
+
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Mara: log in</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="dark light">
+<style>
+:root {{ --ground: #060912; --panel: #0d1424; --line: #1c2740; --text: #e8edf7; --quiet: #9aa7c0; --accent: #4f46e5;
+  --bad: #fb7185 }}
+@media (prefers-color-scheme: light) {{ :root {{ --ground: #f3f5fa; --panel: #fff; --line: #d9dfeb; --text: #101828;
+  --quiet: #475467; --bad: #b42318 }} }}
+* {{ box-sizing: border-box }}
+body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--ground);
+  color: var(--text); font: 15px/1.5 Inter, system-ui, sans-serif }}
+form {{ width: min(22rem, 92vw); padding: 28px; background: var(--panel); border: 1px solid var(--line);
+  border-radius: 14px; display: grid; gap: 14px }}
+h1 {{ margin: 0; font-size: 20px }} p {{ margin: 0; color: var(--quiet) }} .told {{ color: var(--bad) }}
+label {{ display: grid; gap: 4px; color: var(--quiet); font-size: 13px }}
+input {{ padding: 10px 12px; border-radius: 8px; border: 1px solid var(--line); background: var(--ground);
+  color: var(--text); font: inherit }}
+button {{ padding: 11px; border: 0; border-radius: 8px; background: var(--accent); color: #fff; font: inherit;
+  font-weight: 600; cursor: pointer }}
+input:focus-visible, button:focus-visible {{ outline: 2px solid #818cf8; outline-offset: 2px }}
+</style></head>
+<body><form method="post" action="login"><h1>Mara</h1><p>Log in to see the fleet.</p>{notice}
+<input type="hidden" name="next" value="{onward}">
+<label>Name<input name="name" autocomplete="username" autocapitalize="off" required autofocus value="{name}"></label>
+<label>Password<input name="password" type="password" autocomplete="current-password" required></label>
+<button type="submit">Log in</button></form></body></html>
+"""

@@ -1,0 +1,347 @@
+"""From a settled step to its snapshot: everything the outside may see, as plain values."""
+
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from mara.core.claims import claims_of
+from mara.core.contract import (
+    TARGET_PPM,
+    TIER_KEYS,
+    UNPLACED,
+    Tier,
+    budgets_of,
+    credit_micro_usd,
+    is_on_target,
+    next_bad_tick_cost_micro_usd,
+)
+from mara.core.events import Event
+from mara.core.finance import COST_LINES, REVENUE_LINES
+from mara.core.fleet import MINERS, RACKS, WORKLOAD_KEYS, Workload
+from mara.core.plan import Plan
+from mara.core.reasons import curtailed_mw, headline_of, reasons_of
+from mara.core.sla import burn_rates
+from mara.core.snapshot import (
+    ContractSnapshot,
+    EventSnapshot,
+    ForecastSnapshot,
+    GainsSnapshot,
+    InventorySnapshot,
+    PlanSnapshot,
+    ShadowGains,
+    ShadowSnapshot,
+    SiteSnapshot,
+    Snapshot,
+    TierSnapshot,
+)
+from mara.core.step import Step
+from mara.core.units import MICRO_USD_PER_USD, PPM, TOLERANCE_MW
+from mara.core.world import Forecast, RunConfig, World
+
+GAINS_BASELINE: Final = "the same load spread over the sites by rack capacity"
+G_PER_T: Final = 1_000_000
+
+
+def snapshot_of(
+    step: Step,
+    plan: Plan,
+    events: tuple[Event, ...],
+    config: RunConfig,
+    run_id: str,
+    shadows: ShadowGains | None = None,
+    *,
+    dawn_micro_usd: int | None = None,
+) -> Snapshot:
+    """The fleet in the tick just settled. Contracts are those that live on; amounts are USD, rates per hour.
+
+    `dawn_micro_usd` is the cash with which the tick's UTC day began.
+    """
+    allocation, world, observation = step.allocation, step.world, step.observation
+    per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
+    settlement = step.settlement
+    power = float(allocation.site_power_mw.sum())
+    running = _running_mw(step)
+    it_power = float(running.sum())
+    return Snapshot(
+        run_id=run_id,
+        tick=step.tick,
+        at=config.grid.at(step.tick),
+        tick_minutes=config.grid.tick_minutes,
+        fleet_name=config.fleet.name,
+        revenue_usd_per_h=settlement.revenue_micro_usd * per_h,
+        cost_usd_per_h=settlement.cost_micro_usd * per_h,
+        profit_usd_per_h=settlement.profit_micro_usd * per_h,
+        revenue_total_usd=world.revenue_micro_usd / MICRO_USD_PER_USD,
+        profit_total_usd=world.cash_micro_usd / MICRO_USD_PER_USD,
+        site_power_mw=power,
+        it_power_mw=it_power,
+        grid_limit_mw=float(config.fleet.grid_limit_mw.sum()),
+        cooling_efficiency_share=it_power / power if power > TOLERANCE_MW else 1.0,
+        renewable_share=float(allocation.site_power_mw @ observation.renewable_share) / max(power, TOLERANCE_MW),
+        emissions_t_per_h=int(settlement.emissions_g.sum()) / G_PER_T / config.grid.dt_h,
+        power_by_workload_mw=(
+            *zip(WORKLOAD_KEYS, _own_mw(step).sum(axis=0).tolist(), strict=True),
+            ("contracts", float(allocation.site_contracts_it_mw.sum())),
+        ),
+        hashprice_usd_per_ph_day=observation.hashprice_usd_per_ph_day,
+        token_price_usd_per_mtok=observation.token_price_usd_per_mtok,
+        racks_used_share=float(running[:, RACKS].sum())
+        / max(float(allocation.available_mw[:, RACKS].sum()), TOLERANCE_MW),
+        refused_count=world.refused_count,
+        stale_sources=observation.stale_sources,
+        sites=_sites(step, config),
+        tiers=_tiers(world),
+        contracts=_contracts(step, config),
+        gains=_gains(world, shadows),
+        plan=_plan(step, plan, config),
+        events=tuple(event_snapshot(event, config) for event in events),
+        profit_today_usd=None
+        if dawn_micro_usd is None
+        else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,
+    )
+
+
+def event_snapshot(event: Event, config: RunConfig) -> EventSnapshot:
+    """An event with its time and site spelt out."""
+    return EventSnapshot(
+        tick=event.tick,
+        at=config.grid.at(event.tick),
+        severity=event.severity,
+        site_id=config.fleet.site_ids[event.site] if event.site >= 0 else "",
+        text=event.text,
+    )
+
+
+def forecast_snapshot(forecast: Forecast, config: RunConfig) -> ForecastSnapshot:
+    """A forecast with its times spelt out. Rows are clock hours; the first is the rest of the present one."""
+    now = config.grid.at(forecast.tick)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    rows = forecast.energy_price_usd_per_mwh.tolist()
+    return ForecastSnapshot(
+        made_tick=forecast.tick,
+        at=(now, *(hour + timedelta(hours=i) for i in range(1, len(rows)))),
+        energy_price_usd_per_mwh=tuple(tuple(row) for row in rows),
+    )
+
+
+def _own_mw(step: Step) -> np.ndarray:
+    """Own-account load by workload (S, K) [MW]."""
+    own = np.empty_like(step.allocation.available_mw)
+    own[:, MINERS] = step.allocation.miners_mw
+    own[:, RACKS] = step.allocation.merchant_mw.sum(axis=0)
+    return own
+
+
+def _running_mw(step: Step) -> np.ndarray:
+    """All IT load by workload, contracts on the racks that merchant inference leaves, GPU first (S, K) [MW]."""
+    running = _own_mw(step)
+    gpu = np.minimum(
+        step.allocation.site_contracts_it_mw,
+        np.maximum(step.allocation.available_mw[:, Workload.GPU] - running[:, Workload.GPU], 0.0),
+    )
+    running[:, Workload.GPU] += gpu
+    running[:, Workload.ASIC] += step.allocation.site_contracts_it_mw - gpu
+    return running
+
+
+def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
+    allocation, observation, fleet = step.allocation, step.observation, config.fleet
+    running = _running_mw(step)
+    own = _own_mw(step)
+    load = running.sum(axis=1)
+    pue = np.where(
+        load > TOLERANCE_MW, allocation.site_power_mw / np.maximum(load, TOLERANCE_MW), allocation.pue[:, Workload.GPU]
+    )
+    idle = curtailed_mw(step, config).sum(axis=1)
+    per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
+    lines = step.settlement.lines_micro_usd
+    revenue, cost = lines[:, REVENUE_LINES].sum(axis=1) * per_h, lines[:, COST_LINES].sum(axis=1) * per_h
+    until = step.world.outage_until_tick
+    return tuple(
+        SiteSnapshot(
+            id=site.id,
+            name=site.name,
+            country=site.country,
+            lat_deg=site.lat_deg,
+            lon_deg=site.lon_deg,
+            timezone=site.timezone,
+            cooling=site.cooling.value,
+            status=_status(float(observation.availability_share[s]), float(idle[s])),
+            energy_price_usd_per_mwh=float(observation.energy_price_usd_per_mwh[s]),
+            carbon_intensity_g_per_kwh=float(observation.carbon_intensity_g_per_kwh[s]),
+            renewable_share=float(observation.renewable_share[s]),
+            dry_bulb_c=float(observation.dry_bulb_c[s]),
+            wet_bulb_c=float(observation.wet_bulb_c[s]),
+            availability_share=float(observation.availability_share[s]),
+            pue=float(pue[s]),
+            cooling_efficiency_share=1.0 / float(pue[s]),
+            grid_limit_mw=float(fleet.grid_limit_mw[s]),
+            site_power_mw=float(allocation.site_power_mw[s]),
+            air_miner_mw=float(own[s, Workload.AIR_MINER]),
+            hydro_miner_mw=float(own[s, Workload.HYDRO_MINER]),
+            immersion_miner_mw=float(own[s, Workload.IMMERSION_MINER]),
+            gpu_mw=float(own[s, Workload.GPU]),
+            asic_mw=float(own[s, Workload.ASIC]),
+            contracts_mw=float(allocation.site_contracts_it_mw[s]),
+            curtailed_mw=float(idle[s]),
+            revenue_usd_per_h=float(revenue[s]),
+            profit_usd_per_h=float(revenue[s] + cost[s]),
+            inventory=_inventory(step, config, running, s),
+            outage_ends_tick=int(until[s]) if until[s] > step.tick else 0,
+        )
+        for s, site in enumerate(fleet.sites)
+    )
+
+
+def _status(availability_share: float, idle_mw: float) -> str:
+    if availability_share == 0.0:
+        return "down"
+    if availability_share < 1.0:
+        return "partial"
+    return "curtailed" if idle_mw > TOLERANCE_MW else "running"
+
+
+def _inventory(step: Step, config: RunConfig, running: np.ndarray, s: int) -> tuple[InventorySnapshot, ...]:
+    fleet, up = config.fleet, float(step.observation.availability_share[s])
+    machines = []
+    for k, key in enumerate(WORKLOAD_KEYS):
+        nameplate = float(fleet.nameplate_mw[s, k])
+        online = int(fleet.units_count[s, k] * up)
+        hot = float(step.allocation.available_mw[s, k]) < nameplate * up - TOLERANCE_MW
+        machines.append(
+            InventorySnapshot(
+                workload=key,
+                units_count=int(fleet.units_count[s, k]),
+                online_count=online,
+                derated_count=online if hot else 0,
+                used_share=float(running[s, k]) / nameplate if nameplate else 0.0,
+            )
+        )
+    return tuple(machines)
+
+
+def _tiers(world: World) -> tuple[TierSnapshot, ...]:
+    book, accounts = world.book, world.accounts
+    budgets = budgets_of(book, accounts)
+    rows = []
+    for tier in Tier:
+        mine = book.tier == tier
+        good, bad = int(accounts.good_ticks[mine].sum()), int(accounts.bad_ticks[mine].sum())
+        counts = zip(accounts.good_ticks[mine].tolist(), accounts.bad_ticks[mine].tolist(), strict=True)
+        on_target = sum(is_on_target(tier, *ticks) for ticks in counts)
+        rows.append(
+            TierSnapshot(
+                tier=TIER_KEYS[tier],
+                target_share=TARGET_PPM[tier] / PPM,
+                contracts_count=int(mine.sum()),
+                on_target_count=on_target if tier is not Tier.SPOT else None,
+                promised_mw=float(book.power_mw[mine].sum()),
+                delivered_mw=float(book.power_mw[mine & accounts.served].sum()),
+                availability_share=good / (good + bad) if good + bad else 1.0,
+                budget_ticks=int(budgets[mine].sum()) if tier is not Tier.SPOT else 0,
+                budget_used_ticks=bad if tier is not Tier.SPOT else 0,
+                broken_count=int((accounts.bad_ticks[mine] > budgets[mine]).sum()),
+            )
+        )
+    return tuple(rows)
+
+
+def _resting(step: Step) -> frozenset[str]:
+    """Ids of contracts that were off in the tick because the plan means it."""
+    rows = np.nonzero(step.allocation.scheduled)[0].tolist()
+    return frozenset(step.before.book.contracts[row].id for row in rows)
+
+
+def _contracts(step: Step, config: RunConfig) -> tuple[ContractSnapshot, ...]:
+    world, accounts, resting = step.world, step.world.accounts, _resting(step)
+    budgets, burns = budgets_of(world.book, accounts).tolist(), burn_rates(world).tolist()
+    good, bad = accounts.good_ticks.tolist(), accounts.bad_ticks.tolist()
+    sites, served = accounts.site.tolist(), accounts.served.tolist()
+    charge, excluded = accounts.charge_micro_usd.tolist(), accounts.excluded_ticks.tolist()
+    ends, tick_charge = accounts.window_end_tick.tolist(), world.book.tick_charge_micro_usd.tolist()
+    return tuple(
+        ContractSnapshot(
+            id=contract.id,
+            tier=TIER_KEYS[contract.tier],
+            customer=contract.customer,
+            power_mw=contract.power_mw,
+            rate_usd_per_mwh=contract.rate_usd_per_mwh,
+            site_id="" if sites[i] == UNPLACED else config.fleet.site_ids[sites[i]],
+            served=served[i],
+            starts_at=config.grid.at(contract.starts_tick),
+            ends_at=config.grid.at(contract.ends_tick),
+            availability_share=good[i] / (good[i] + bad[i]) if good[i] + bad[i] else 1.0,
+            counted_ticks=good[i] + bad[i],
+            bad_ticks=bad[i],
+            budget_ticks=budgets[i],
+            burn_rate_share=burns[i],
+            charge_usd=charge[i] / MICRO_USD_PER_USD,
+            excluded_ticks=excluded[i],
+            window_ends_at=config.grid.at(ends[i]),
+            credit_usd=credit_micro_usd(contract.tier, good[i], bad[i], charge[i]) / MICRO_USD_PER_USD,
+            next_bad_tick_cost_usd=next_bad_tick_cost_micro_usd(
+                contract.tier,
+                good_ticks=good[i],
+                bad_ticks=bad[i],
+                left_ticks=ends[i] - max(world.tick, contract.starts_tick),
+                charge_micro_usd=charge[i],
+                tick_charge_micro_usd=tick_charge[i],
+            )
+            / MICRO_USD_PER_USD,
+            is_on_target=is_on_target(contract.tier, good[i], bad[i]),
+            is_resting=contract.id in resting,
+        )
+        for i, contract in enumerate(world.book.contracts)
+    )
+
+
+def _gains(world: World, shadows: ShadowGains | None) -> GainsSnapshot:
+    gains = world.gains
+    placed = GainsSnapshot(
+        baseline=GAINS_BASELINE,
+        climate_usd=gains.climate_micro_usd / MICRO_USD_PER_USD,
+        time_zone_usd=gains.time_zone_micro_usd / MICRO_USD_PER_USD,
+        interaction_usd=gains.interaction_micro_usd / MICRO_USD_PER_USD,
+        sla_flexibility_usd=None,
+        carbon_avoided_t=gains.carbon_avoided_g / G_PER_T,
+    )
+    if shadows is None:
+        return placed
+    beside = {field.name: getattr(shadows, field.name) for field in fields(ShadowGains) if field.name != "since_tick"}
+    return replace(placed, shadows_since_tick=shadows.since_tick, **beside)
+
+
+def _plan(step: Step, plan: Plan, config: RunConfig) -> PlanSnapshot:
+    return PlanSnapshot(
+        optimizer=plan.optimizer,
+        status=plan.status,
+        made_tick=plan.made_tick,
+        age_ticks=step.tick - plan.made_tick,
+        objective_usd=plan.objective_usd,
+        bound_usd=plan.bound_usd,
+        headline=headline_of(step, config),
+        reasons=reasons_of(step, config, plan),
+        note=plan.note,
+        horizon_ticks=sum(plan.step_ticks),
+        baseline_usd=plan.baseline_usd,
+        solve_wall_s=plan.solve_wall_s,
+        shadow=_shadow(plan, step),
+        claims=claims_of(step, plan, config),
+        provenance=plan.provenance,
+    )
+
+
+def _shadow(plan: Plan, step: Step) -> ShadowSnapshot | None:
+    """The plan's prices; it was made before a site fell, and nothing more is worth anything where nothing runs."""
+    shadow, row, up = plan.shadow, plan.index_at(step.tick), step.observation.availability_share > 0.0
+    if shadow is None:
+        return None
+    return ShadowSnapshot(
+        grid_usd_per_mwh=tuple((shadow.grid_usd_per_mwh[row] * up).tolist()),
+        racks_usd_per_mwh=tuple((shadow.capacity_usd_per_mwh[row] * up).tolist()),
+        power_usd_per_mwh=tuple(shadow.site_power_usd_per_mwh[row].tolist()),
+        demand_usd_per_mwh=tuple(shadow.demand_usd_per_mwh[row].tolist()),
+        budget_usd_per_mwh=tuple(shadow.budget_usd_per_mwh.tolist()),
+    )

@@ -1,0 +1,1 @@
+"""Files from outside: histories, contracts and fleets, read strictly."""

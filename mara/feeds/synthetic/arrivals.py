@@ -1,0 +1,140 @@
+"""Customers who ask for a power contract: any tick's requests can be drawn without the ticks before it."""
+
+from functools import lru_cache
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, sealed
+from mara.core.contract import ContractRequest, Tier
+from mara.core.market import REGION_DEMAND_SHARE, REGION_ZONE
+from mara.core.units import HOURS_PER_DAY
+from mara.core.world import RunConfig
+from mara.feeds.synthetic.draws import RandomStream, generator
+
+ARRIVALS_PER_DAY: Final = 7.5
+LIVE_AT_START_COUNT: Final = 45
+"""Arrivals a day times their mean life: the run begins where it would settle."""
+REFERENCE_RACKS_MW: Final = 71.8
+"""Racks of the default fleet: a fleet with more or less of them has as many more or fewer customers."""
+TIER_SHARE: Final = (0.20, 0.35, 0.30, 0.15)
+"""Of the power asked for. Sizes do not depend on the tier, so it is also the share of requests."""
+SIZE_MEDIAN_MW: Final = 1.0
+SIZE_LOG_SD: Final = 0.8
+SIZE_RANGE_MW: Final = (0.2, 6.0)
+"""Mean 1.35 MW once clipped."""
+LIFE_MEDIAN_DAYS: Final = 4.3
+LIFE_LOG_SD: Final = 0.8
+LIFE_RANGE_DAYS: Final = (2.0, 45.0)
+"""Mean 6.0 days once clipped."""
+POWER_DIGITS: Final = 2
+"""Customers ask for whole tens of kilowatts."""
+KNOTS: Final = 2_048
+"""Of the table that length-biased lives are drawn from."""
+CUSTOMERS: Final = (
+    "Alder Genomics",
+    "Basalt Render",
+    "Cirrus Forecasts",
+    "Delta Translate",
+    "Ember Studios",
+    "Fjord Analytics",
+    "Granite Search",
+    "Harbour Robotics",
+    "Indigo Tutors",
+    "Juniper Imaging",
+    "Kelp Biotech",
+    "Lumen Speech",
+    "Meridian Maps",
+    "Nimbus Games",
+    "Ochre Retail",
+    "Pelican Freight",
+    "Quartz Legal",
+    "Rowan Insurance",
+    "Saffron Support",
+    "Tundra Vision",
+)
+"""Invented; a resemblance to a real company is chance."""
+
+
+class ArrivalStream:
+    """The contract requests of a run: a Poisson stream, and what is already running when the run begins."""
+
+    def __init__(self, config: RunConfig, seed: int) -> None:
+        self._seed = seed
+        self._tick_days = config.grid.dt_h / HOURS_PER_DAY
+        self._ticks_per_day = HOURS_PER_DAY * config.grid.ticks_per_hour
+        self._ticks_per_hour = config.grid.ticks_per_hour
+        self._scale = float(config.fleet.racks_mw.sum()) / REFERENCE_RACKS_MW
+        self._day = lru_cache(maxsize=8)(self._draw_day)
+
+    def arrivals(self, tick: int) -> tuple[ContractRequest, ...]:
+        """The requests of a tick. Tick 0 begins with those that are live already, with what remains of their life."""
+        return self._day(tick // self._ticks_per_day).get(tick, ())
+
+    def _draw_day(self, day: int) -> dict[int, tuple[ContractRequest, ...]]:
+        """The requests of a day of the run, by tick."""
+        if day < 0:
+            return {}
+        chance = generator(self._seed, RandomStream.ARRIVALS, day)
+        counts = chance.poisson(ARRIVALS_PER_DAY * self._tick_days * self._scale, self._ticks_per_day)
+        first = day * self._ticks_per_day
+        drawn = {
+            first + row: self._requests(chance, first + row, 0, full_lives_days(chance, int(counts[row])))
+            for row in np.flatnonzero(counts).tolist()
+        }
+        if day == 0:
+            live = self._live_at_start()
+            drawn[0] = live + self._requests(chance, 0, len(live), full_lives_days(chance, int(counts[0])))
+        return drawn
+
+    def _live_at_start(self) -> tuple[ContractRequest, ...]:
+        chance = generator(self._seed, RandomStream.FIRST_CONTRACTS, 0)
+        return self._requests(chance, 0, 0, remaining_lives_days(chance, round(LIVE_AT_START_COUNT * self._scale)))
+
+    def _requests(
+        self, chance: np.random.Generator, tick: int, first: int, lives_days: Floats
+    ) -> tuple[ContractRequest, ...]:
+        """Requests of one tick, numbered from `first` on; lives are whole hours, or ticks where they are shorter."""
+        count = len(lives_days)
+        powers = np.clip(SIZE_MEDIAN_MW * np.exp(SIZE_LOG_SD * chance.standard_normal(count)), *SIZE_RANGE_MW)
+        tiers = chance.choice(len(TIER_SHARE), count, p=TIER_SHARE)
+        regions = chance.choice(len(REGION_DEMAND_SHARE), count, p=REGION_DEMAND_SHARE)
+        customers = chance.integers(len(CUSTOMERS), size=count)
+        hours = lives_days * HOURS_PER_DAY
+        return tuple(
+            ContractRequest(
+                id=f"c{self._seed}-{tick:06d}-{first + i}",
+                tier=Tier(tiers[i]),
+                customer=CUSTOMERS[customers[i]],
+                power_mw=round(float(powers[i]), POWER_DIGITS),
+                duration_ticks=max(1, round(hours[i]) * self._ticks_per_hour),
+                timezone=REGION_ZONE[regions[i]],
+            )
+            for i in range(count)
+        )
+
+
+def full_lives_days(chance: np.random.Generator, count: int) -> Floats:
+    """How long new contracts are to last (count,) [days]."""
+    return np.clip(LIFE_MEDIAN_DAYS * np.exp(LIFE_LOG_SD * chance.standard_normal(count)), *LIFE_RANGE_DAYS)
+
+
+def remaining_lives_days(chance: np.random.Generator, count: int) -> Floats:
+    """How long contracts still last that are met at a random moment (count,) [days].
+
+    A long life is the more likely to be met the longer it is, and the moment lies anywhere in it: the equilibrium
+    distribution of renewal theory.
+    """
+    lives, cumulated = _length_biased()
+    met = lives[np.searchsorted(cumulated, chance.random(count), side="right")]
+    return np.asarray(met * chance.random(count))
+
+
+@lru_cache(maxsize=1)
+def _length_biased() -> tuple[Floats, Floats]:
+    """Lives at even quantiles [days], and the cumulated chance to meet each of them."""
+    quantiles = [NormalDist().inv_cdf((i + 0.5) / KNOTS) for i in range(KNOTS)]
+    lives = np.clip(LIFE_MEDIAN_DAYS * np.exp(LIFE_LOG_SD * np.array(quantiles)), *LIFE_RANGE_DAYS)
+    cumulated = np.cumsum(lives)
+    return sealed(lives), sealed(cumulated / cumulated[-1])

@@ -1,0 +1,122 @@
+"""Chance by address: a number is drawn from (seed, stream, index) alone, so any moment can be drawn first or again.
+
+Autocorrelated series are finite weighted sums of past innovations. Nothing is carried along, so nothing depends on
+where a run began or in which order it asked.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, sealed
+
+ROWS_PER_BLOCK: Final = 256
+"""Innovations are drawn in blocks of rows: a Philox generator costs 10 us to set up, a number 0.01 us."""
+_WORD_MASK: Final = 2**64 - 1
+
+
+class RandomStream(IntEnum):
+    """What a number is drawn for. A value never changes its meaning: old runs would change with it."""
+
+    PRICE_HOURS = 1
+    PRICE_WEEKS = 2
+    PRICE_FUEL = 3
+    PRICE_WITHIN_HOUR = 4
+    GRID_MIX = 5
+    WEATHER = 6
+    HUMIDITY = 7
+    HEAT_WAVES = 8
+    HASHPRICE = 9
+    OUTAGES = 10
+    ARRIVALS = 11
+    FIRST_CONTRACTS = 12
+    STUDIES = 13
+
+
+def generator(seed: int, stream: RandomStream, index: int, part: int = 0) -> np.random.Generator:
+    """The generator of one address. The index may be negative: there was a world before the first tick.
+
+    Counter-based (Philox4x64-10; Salmon et al., SC 2011, doi:10.1145/2063384.2063405): the address is key and counter.
+    """
+    key = np.array([seed & _WORD_MASK, stream], dtype=np.uint64)
+    counter = np.array([0, index & _WORD_MASK, part, 0], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+def normals(seed: int, stream: RandomStream, first: int, end: int, width: int, part: int = 0) -> Floats:
+    """Standard normal innovations of the indices ``[first, end)`` (end - first, width)."""
+    first_block = first // ROWS_PER_BLOCK
+    blocks = range(first_block, -(-end // ROWS_PER_BLOCK))
+    rows = np.concatenate(
+        [generator(seed, stream, block, part).standard_normal((ROWS_PER_BLOCK, width)) for block in blocks]
+    )
+    offset = first_block * ROWS_PER_BLOCK
+    return rows[first - offset : end - offset]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decay:
+    """Geometric weights of past innovations: half after `half_life_rows`, cut off after ``2 ** doublings`` terms."""
+
+    half_life_rows: float
+    doublings: int
+    lag_rows: int = 1
+    """Distance of one term from the next: 24 makes hours remember the same hour of earlier days."""
+
+    @property
+    def history_rows(self) -> int:
+        return self.lag_rows * ((1 << self.doublings) - 1)
+
+    @property
+    def phi_share(self) -> float:
+        """Weight of a term relative to the one before."""
+        return float(0.5 ** (self.lag_rows / self.half_life_rows))
+
+    def sums(self, innovations: Floats) -> Floats:
+        """Weighted sums (N, ...) of innovations (history + N, ...).
+
+        By doubling, ``(1 + p B)(1 + p^2 B^2)(1 + p^4 B^4)...`` with ``B`` a step of `lag_rows`: exact, and the same sum
+        for every row whatever the span asked for.
+        """
+        series, weight, shift = innovations, self.phi_share, self.lag_rows
+        for _ in range(self.doublings):
+            series = series[shift:] + weight * series[:-shift]
+            weight, shift = weight * weight, 2 * shift
+        return series
+
+
+@dataclass(frozen=True)
+class Series:
+    """A stationary Gaussian series of unit variance: white noise through one decay after another."""
+
+    decays: tuple[Decay, ...]
+
+    @cached_property
+    def history_rows(self) -> int:
+        """Rows of innovations needed before the first row of the answer."""
+        return sum(decay.history_rows for decay in self.decays)
+
+    @cached_property
+    def kernel(self) -> Floats:
+        """The weight of each past innovation, newest first; their squares add up to 1."""
+        impulse = np.zeros(2 * self.history_rows + 1)
+        impulse[self.history_rows] = 1.0
+        weights = self._filtered(impulse)
+        return sealed(weights / np.sqrt((weights**2).sum()))
+
+    @cached_property
+    def _unit(self) -> float:
+        return float(self.kernel[0])
+
+    def drawn(self, seed: int, stream: RandomStream, first: int, end: int, width: int, part: int = 0) -> Floats:
+        """The series at the indices ``[first, end)`` (end - first, width)."""
+        rows = normals(seed, stream, first - self.history_rows, end, width, part)
+        return self._filtered(rows) * self._unit
+
+    def _filtered(self, rows: Floats) -> Floats:
+        for decay in self.decays:
+            rows = decay.sums(rows)
+        return rows

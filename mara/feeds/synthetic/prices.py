@@ -1,0 +1,163 @@
+"""Synthetic power prices: a normal score with season, weekend and memory, read off each market's price curve.
+
+    score = mean[month, local hour] + weekend[local hour] + sd[month, local hour] x noise        noise ~ N(0, 1)
+    price = curve(score)
+
+The noise is a sum of independent Gaussian series, from hours to weeks; spikes and negative hours are the curve's ends.
+Decision record 0020 says why.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints, sealed
+from mara.core.fleet import Fleet
+from mara.core.units import DAYS_PER_WEEK, HOURS_PER_DAY
+from mara.feeds.day_ahead import is_day_ahead
+from mara.feeds.files.site_fields import market_fields
+from mara.feeds.synthetic.calibration import MONTHS_PER_YEAR, Calibration, Shape, shape_of
+from mara.feeds.synthetic.draws import Decay, RandomStream, Series, generator
+from mara.feeds.synthetic.local_hours import LocalHours
+from mara.feeds.synthetic.price_level import PriceCurve, levelled
+
+HOURLY_SERIES: Final = (
+    Series((Decay(half_life_rows=0.5, doublings=3),)),
+    Series((Decay(half_life_rows=5.0, doublings=6), Decay(half_life_rows=3.0, doublings=5))),
+    Series((Decay(half_life_rows=24.0, doublings=8),)),
+    Series((Decay(half_life_rows=24.0, doublings=8), Decay(half_life_rows=4.0, doublings=5))),
+    Series(
+        (
+            Decay(half_life_rows=72.0, doublings=4, lag_rows=HOURS_PER_DAY),
+            *2 * (Decay(half_life_rows=3.0, doublings=5),),
+        )
+    ),
+)
+WEEKLY_SERIES: Final = Series((Decay(half_life_rows=5.0, doublings=6),))
+COMPONENTS: Final = ("within hours", "hours", "days", "smooth days", "same hour of other days", "weeks")
+"""What the noise is made of: the hourly series, then the weekly level."""
+FUEL_SHARE: Final = 0.3
+"""Share of the weekly level's variance that all markets have in common: fuel prices."""
+HOURS_PER_WEEK: Final = DAYS_PER_WEEK * HOURS_PER_DAY
+WITHIN_HOUR_SD_SHARE: Final = 0.03
+"""Five-minute prices of real-time markets scatter this much around their hour's mean in ordinary hours."""
+MOST_SCATTER: Final = 3.0
+"""Standard deviations at which that scatter is cut."""
+
+
+class MarketPrices:
+    """Power prices of all sites of a fleet, by hours counted from 1970 UTC.
+
+    Raises:
+        ConfigError: a site's market names an unknown shape or contradicts itself.
+    """
+
+    def __init__(self, fleet: Fleet, calibration: Calibration, seed: int) -> None:
+        shapes = [shape_of(site, calibration.shapes) for site in fleet.sites]
+        self._seed = seed
+        self._width = fleet.site_count
+        self._mean = np.stack([shape.score_mean for shape in shapes])
+        self._sd = np.stack([shape.score_sd for shape in shapes])
+        self._weekend = np.stack([shape.score_weekend for shape in shapes])
+        self._weights = np.sqrt([shape.component_share for shape in shapes]).T
+        self._month_shift = month_shifts(fleet, shapes)
+        self._site = np.arange(self._width)
+        self._curves = _curves_of(fleet, shapes, calibration.probability_share)
+        self._bottom = np.array([curve.price_usd_per_mwh[0] for curve in self._curves])
+        self._top = np.array([curve.price_usd_per_mwh[-1] for curve in self._curves])
+        self._scatter_share = np.array(
+            [
+                0.0
+                if is_day_ahead(site.price_zone)
+                else market_fields(site).get("within_hour_sd_share", WITHIN_HOUR_SD_SHARE)
+                for site in fleet.sites
+            ]
+        )
+
+    def noise(self, first: int, end: int) -> Floats:
+        """The noise of hours ``[first, end)``, standard normal (N, S)."""
+        series = components(self._seed, first, end, self._width)
+        return np.asarray(np.einsum("cns,cs->ns", series, self._weights))
+
+    def of_noise(self, noise: Floats, local: LocalHours) -> Floats:
+        """Prices (N, S) [USD/MWh]."""
+        month = (local.month + self._month_shift) % MONTHS_PER_YEAR
+        score = self._mean[self._site, month, local.hour] + self._sd[self._site, month, local.hour] * noise
+        score += np.where(local.is_weekend, self._weekend[self._site, local.hour], 0.0)
+        price = np.empty_like(score)
+        for site, curve in enumerate(self._curves):
+            price[:, site] = np.interp(score[:, site], curve.score, curve.price_usd_per_mwh)
+        return sealed(price)
+
+    def within_hours(self, price: Floats, first: int, ticks_per_hour: int) -> Floats:
+        """Prices of every tick of the hours from `first` on (N x ticks, S), whose means are the hours' prices (N, S).
+
+        Only real-time markets move within the hour. One generator an hour, so that any hour can be drawn alone.
+        """
+        hours = len(price)
+        ticks = np.repeat(price[:, None, :], ticks_per_hour, axis=1)
+        moving = np.flatnonzero(self._scatter_share)
+        if ticks_per_hour > 1 and moving.size:
+            shape = (ticks_per_hour, moving.size)
+            scatter = np.stack(
+                [
+                    generator(self._seed, RandomStream.PRICE_WITHIN_HOUR, hour).standard_normal(shape)
+                    for hour in range(first, first + hours)
+                ]
+            )
+            scatter = np.clip(scatter, -MOST_SCATTER, MOST_SCATTER)
+            scatter -= scatter.mean(axis=1, keepdims=True)
+            ticks[:, :, moving] += self._scatter_sd(price[:, moving], moving)[:, None, :] * scatter
+        return sealed(ticks.reshape(hours * ticks_per_hour, self._width))
+
+    def _scatter_sd(self, price: Floats, moving: Ints) -> Floats:
+        """How far prices move within their hour [USD/MWh]: less near floor and cap, so that they stay inside."""
+        room = np.minimum(self._top[moving] - price, price - self._bottom[moving]) / (2.0 * MOST_SCATTER)
+        return np.asarray(np.minimum(self._scatter_share[moving] * np.abs(price), room))
+
+
+def _curves_of(fleet: Fleet, shapes: list[Shape], probability_share: Floats) -> list[PriceCurve]:
+    """Each site's own curve; sites of large fleets that say the same share one."""
+    made: dict[object, PriceCurve] = {}
+    curves = []
+    for site, shape in zip(fleet.sites, shapes, strict=True):
+        said = (shape.name, *sorted(market_fields(site).items()))
+        if said not in made:
+            measured = PriceCurve(
+                probability_share=probability_share,
+                score=shape.curve_score,
+                price_usd_per_mwh=shape.curve_price_usd_per_mwh,
+            )
+            made[said] = levelled(measured, site)
+        curves.append(made[said])
+    return curves
+
+
+def components(seed: int, first: int, end: int, width: int) -> Floats:
+    """Unit-variance series that the noise is mixed from, in the order of `COMPONENTS` (C, N, width)."""
+    hourly = [
+        series.drawn(seed, RandomStream.PRICE_HOURS, first, end, width, part)
+        for part, series in enumerate(HOURLY_SERIES)
+    ]
+    return np.stack([*hourly, _weekly(seed, first, end, width)])
+
+
+def month_shifts(fleet: Fleet, shapes: list[Shape]) -> Ints:
+    """Months to look ahead in a shape's profile: half a year where site and shape lie in different hemispheres (S,)."""
+    differ = [(site.lat_deg < 0.0) != (shape.lat_deg < 0.0) for site, shape in zip(fleet.sites, shapes, strict=True)]
+    return np.array(differ, dtype=np.int64) * (MONTHS_PER_YEAR // 2)
+
+
+def _weekly(seed: int, first: int, end: int, width: int) -> Floats:
+    """The slow level (N, width): weekly values, a part of them common to all sites, joined by lines."""
+    hours = np.arange(first, end)
+    week = hours // HOURS_PER_WEEK
+    first_week, end_week = int(week[0]), int(week[-1]) + 2
+    own = WEEKLY_SERIES.drawn(seed, RandomStream.PRICE_WEEKS, first_week, end_week, width)
+    fuel = WEEKLY_SERIES.drawn(seed, RandomStream.PRICE_FUEL, first_week, end_week, 1)
+    level = np.sqrt(1.0 - FUEL_SHARE) * own + np.sqrt(FUEL_SHARE) * fuel
+    passed = (hours % HOURS_PER_WEEK / HOURS_PER_WEEK)[:, None]
+    line = (1.0 - passed) * level[week - first_week] + passed * level[week - first_week + 1]
+    memory = WEEKLY_SERIES.decays[0].phi_share
+    variance = (1.0 - passed) ** 2 + passed**2 + 2.0 * passed * (1.0 - passed) * memory
+    return np.asarray(line / np.sqrt(variance))

@@ -1,0 +1,1 @@
+"""Claude as advisor: conversation, tools, facts and the evaluation of its advice."""

@@ -1,0 +1,58 @@
+"""What asking costs: prices by model, and a bound on the cost of a request before it is made."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mara.core.units import MICRO_USD_PER_USD
+
+TOKENS_PER_MTOK: Final = 1_000_000
+CHARACTERS_PER_TOKEN: Final = 2.0
+"""Fewer than in any text: JSON with many numbers has about three."""
+CACHE_WRITE_SHARE: Final = 1.25
+CACHE_READ_SHARE: Final = 0.1
+"""Prices of cached input tokens over that of others (Anthropic, price list of November 2026)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPrice:
+    """USD per million tokens."""
+
+    input_usd_per_mtok: float
+    output_usd_per_mtok: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUse:
+    """Tokens of one request."""
+
+    input_tokens: int
+    output_tokens: int
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+
+
+PRICES: Final = (
+    ("claude-haiku-5-5", ModelPrice(input_usd_per_mtok=0.10, output_usd_per_mtok=0.50)),
+    ("claude-sonnet-5-5", ModelPrice(input_usd_per_mtok=2.0, output_usd_per_mtok=10.0)),
+)
+DEAREST: Final = ModelPrice(input_usd_per_mtok=15.0, output_usd_per_mtok=75.0)
+"""Of a model that the list does not know: budgets must hold for it too."""
+
+
+def price_of(model: str) -> ModelPrice:
+    """The price of a model, by the beginning of its name."""
+    return next((price for prefix, price in PRICES if model.startswith(prefix)), DEAREST)
+
+
+def cost_micro_usd(model: str, use: TokenUse) -> int:
+    """What a request has cost."""
+    price = price_of(model)
+    read = use.cache_read_tokens * CACHE_READ_SHARE + use.cache_write_tokens * CACHE_WRITE_SHARE
+    usd = (use.input_tokens + read) * price.input_usd_per_mtok + use.output_tokens * price.output_usd_per_mtok
+    return round(usd * MICRO_USD_PER_USD / TOKENS_PER_MTOK)
+
+
+def most_micro_usd(model: str, characters: int, max_tokens: int) -> int:
+    """More than a request of so many characters can cost."""
+    tokens = round(characters / CHARACTERS_PER_TOKEN * CACHE_WRITE_SHARE)
+    return cost_micro_usd(model, TokenUse(input_tokens=tokens, output_tokens=max_tokens))

@@ -1,0 +1,178 @@
+"""The numbers of an advisor's tools, all computed here: it is told differences, never asked to take them."""
+
+from dataclasses import replace
+from typing import Final
+
+from mara.core.arrays import Floats, sealed
+from mara.core.finance import Line
+from mara.core.fleet import MINERS, RACKS
+from mara.core.plan import PlanStep, Problem
+from mara.core.step import Step, advance
+from mara.core.units import G_PER_KG, MICRO_USD_PER_USD
+from mara.core.world import conditions_of
+from mara.optimizers.advisor.evaluator import CONTRACTS, LOADS, PlanEvaluator, Projection, bench_of, loads_of
+from mara.optimizers.lp.horizon import plan_steps
+
+G_PER_T: Final = 1_000_000
+MINER_NAMES: Final = ("air_miner", "hydro_miner", "immersion_miner")
+RACK_LOADS: Final = slice(3, len(LOADS))
+
+
+def site_key(site: int) -> str:
+    """What a site is called before the advisor; its own id and name may have been typed by anybody."""
+    return f"s{site + 1:02}"
+
+
+def overview_facts(bench: PlanEvaluator) -> dict[str, float]:
+    """What every conversation begins with: each site in a few numbers, and the gains of the plan in force."""
+    conditions = conditions_of(bench.problem.observation, bench.problem.config)
+    observation, limit = bench.problem.observation, bench.problem.config.fleet.grid_limit_mw
+    facts = {f"in_force_{key}": value for key, value in _outcome_facts(_rehearsed(bench, bench.step), bench).items()}
+    for s in range(len(limit)):
+        key = site_key(s)
+        facts[f"{key}_price_usd_per_mwh"] = float(observation.energy_price_usd_per_mwh[s])
+        facts[f"{key}_carbon_g_per_kwh"] = float(observation.carbon_intensity_g_per_kwh[s])
+        facts[f"{key}_cooling_pue"] = float(conditions.rack_pue[s])
+        facts[f"{key}_availability_share"] = float(observation.availability_share[s])
+        facts[f"{key}_racks_mw"] = float(conditions.racks_mw[s])
+        facts |= {f"{key}_{load}_mw": float(mw) for load, mw in zip(LOADS, bench.in_force_mw[s], strict=True) if mw > 0}
+    return facts
+
+
+def site_facts(bench: PlanEvaluator, site: int) -> dict[str, float]:
+    """Everything about one site: power, weather, machines, what runs, break-even prices, and what is scarce there."""
+    problem, plan = bench.problem, bench.plan
+    conditions, observation = conditions_of(problem.observation, problem.config), problem.observation
+    carbon = problem.config.terms.carbon_price_usd_per_t * observation.carbon_intensity_g_per_kwh[site] / G_PER_KG
+    facts = {
+        "price_usd_per_mwh": observation.energy_price_usd_per_mwh[site],
+        "price_in_an_hour_usd_per_mwh": _in_an_hour(bench, site),
+        "carbon_g_per_kwh": observation.carbon_intensity_g_per_kwh[site],
+        "renewable_share": observation.renewable_share[site],
+        "dry_bulb_c": observation.dry_bulb_c[site],
+        "wet_bulb_c": observation.wet_bulb_c[site],
+        "availability_share": observation.availability_share[site],
+        "cooling_pue": conditions.rack_pue[site],
+        "rack_energy_usd_per_mwh": conditions.rack_pue[site] * conditions.grid_cost_usd_per_mwh[site],
+        "grid_limit_site_mw": problem.config.fleet.grid_limit_mw[site],
+        "racks_mw": conditions.racks_mw[site],
+        "racks_free_mw": conditions.racks_mw[site] - bench.in_force_mw[site, RACK_LOADS].sum(),
+    }
+    for k, name in enumerate(MINER_NAMES):
+        facts[f"{name}_available_mw"] = conditions.available_mw[site, k]
+        facts[f"{name}_break_even_usd_per_mwh"] = (
+            conditions.mining_value_usd_per_mwh[k] / conditions.pue[site, k] - carbon
+        )
+    facts |= {f"{load}_mw": mw for load, mw in zip(LOADS, bench.in_force_mw[site], strict=True)}
+    if plan.shadow is not None:
+        row = plan.index_at(problem.tick)
+        facts["one_more_rack_mw_usd_per_mwh"] = plan.shadow.capacity_usd_per_mwh[row, site]
+        facts["one_more_grid_mw_usd_per_mwh"] = plan.shadow.grid_usd_per_mwh[row, site]
+    return {key: float(value) for key, value in facts.items()}
+
+
+def _in_an_hour(bench: PlanEvaluator, site: int) -> float:
+    prices = bench.problem.forecast.energy_price_usd_per_mwh
+    return float(prices[min(1, len(prices) - 1), site])
+
+
+def projection_facts(bench: PlanEvaluator, projection: Projection) -> dict[str, float]:
+    """What a proposal comes to: as far as it is possible, against the plan in force and against the optimum."""
+    was = _outcome_facts(_rehearsed(bench, bench.step), bench)
+    now = _outcome_facts(_rehearsed(bench, projection.step), bench)
+    facts = {
+        "moved_mw": projection.moved_mw,
+        "moved_share": projection.moved_share,
+        "profit_usd_per_h": projection.profit_usd,
+        "optimum_profit_usd_per_h": projection.profit_usd + projection.regret_usd,
+        "regret_usd_per_h": projection.regret_usd,
+        "regret_share": projection.regret_share,
+    }
+    for key, value in now.items():
+        facts |= {key: value, f"in_force_{key}": was[key], _change_of(key): value - was[key]}
+    return facts
+
+
+def _change_of(key: str) -> str:
+    """The name of a difference: the unit stays last."""
+    unit = next(unit for unit in ("usd_per_h", "t_per_h", "mw") if key.endswith(unit))
+    return f"{key.removesuffix(unit)}change_{unit}"
+
+
+def rehearsed_gains(bench: PlanEvaluator, step: PlanStep) -> dict[str, float]:
+    """The gains of a step by climate and time zone, and the carbon it avoids."""
+    facts = _outcome_facts(_rehearsed(bench, step), bench)
+    return {key: facts[key] for key in ("climate_saving_usd_per_h", "time_zone_gain_usd_per_h")}
+
+
+def what_if_facts(bench: PlanEvaluator, site: int, quantity: str, value: float) -> dict[str, float]:
+    """How the optimum answers when something at one site is different in this hour.
+
+    Raises:
+        PlanError: the program has no answer in time.
+    """
+    altered = _altered(bench.problem, site, _FIELDS[quantity], value)
+    other = bench_of(altered, bench.plan, spends_budgets=bench.spends_budgets)
+    gained = other.optimum.certificate.objective_usd - bench.optimum.certificate.objective_usd
+    before, after = _first_hour(bench)[site], _first_hour(other)[site]
+    facts = {"profit_change_usd": gained}
+    for name, loads in (("miners", MINERS), ("merchant", RACKS), ("contracts", CONTRACTS)):
+        was, now = float(before[loads].sum()), float(after[loads].sum())
+        facts |= {f"{name}_before_mw": was, f"{name}_after_mw": now, f"{name}_change_mw": now - was}
+    return facts
+
+
+def _altered(problem: Problem, site: int, field: str, value: float) -> Problem:
+    """The problem with one number of one site changed, in the present and in the forecast of this hour."""
+    now = getattr(problem.observation, field).copy()
+    now[site] = value
+    observation = replace(problem.observation, **{field: sealed(now)})
+    if not hasattr(problem.forecast, field):
+        return replace(problem, observation=observation)
+    hours = getattr(problem.forecast, field).copy()
+    hours[0, site] = value
+    return replace(problem, observation=observation, forecast=replace(problem.forecast, **{field: sealed(hours)}))
+
+
+def _first_hour(bench: PlanEvaluator) -> Floats:
+    """What the optimum runs in its first hour (S, 9) [MW]."""
+    return loads_of(plan_steps(bench.optimum.primal, bench.columns, bench.case.steps)[0])
+
+
+def _rehearsed(bench: PlanEvaluator, step: PlanStep) -> Step:
+    """The next tick under a step, as the engine itself would settle it; nothing is remembered."""
+    problem = bench.problem
+    return advance(problem.world, problem.observation, step, problem.config)
+
+
+def _outcome_facts(step: Step, bench: PlanEvaluator) -> dict[str, float]:
+    """What a tick comes to, per hour."""
+    per_h = 1.0 / bench.problem.config.grid.dt_h
+    usd_per_h = per_h / MICRO_USD_PER_USD
+    lines = step.settlement.lines_micro_usd.sum(axis=0)
+    return {
+        "energy_cost_usd_per_h": -float(lines[Line.ENERGY]) * usd_per_h,
+        "carbon_t_per_h": float(step.settlement.emissions_g.sum()) * per_h / G_PER_T,
+        "contracts_mw": float(step.allocation.site_contracts_it_mw.sum()),
+        "mining_mw": float(step.allocation.site_mining_it_mw.sum()),
+        "merchant_mw": float(step.allocation.site_merchant_it_mw.sum()),
+        "climate_saving_usd_per_h": step.gains.climate_micro_usd * usd_per_h,
+        "time_zone_gain_usd_per_h": step.gains.time_zone_micro_usd * usd_per_h,
+        "interaction_usd_per_h": step.gains.interaction_micro_usd * usd_per_h,
+        "carbon_avoided_t_per_h": step.gains.carbon_avoided_g * per_h / G_PER_T,
+    }
+
+
+_FIELDS: Final = {
+    "price_usd_per_mwh": "energy_price_usd_per_mwh",
+    "carbon_g_per_kwh": "carbon_intensity_g_per_kwh",
+    "dry_bulb_c": "dry_bulb_c",
+    "availability_share": "availability_share",
+}
+QUANTITIES: Final = {
+    "price_usd_per_mwh": (-1_000.0, 20_000.0),
+    "carbon_g_per_kwh": (0.0, 2_000.0),
+    "dry_bulb_c": (-60.0, 60.0),
+    "availability_share": (0.0, 1.0),
+}
+"""What a what-if may change, and between which bounds."""

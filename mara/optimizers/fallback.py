@@ -1,0 +1,100 @@
+"""Optimizers in order of preference behind one face: the first that gives a usable plan wins, and the reason is
+kept.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mara.core.arrays import Ints
+from mara.core.contract import UNPLACED
+from mara.core.plan import Plan, PlanStep, Problem
+from mara.errors import PlanError, PlanRejected
+from mara.optimizers.base import Optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class WithFallback:
+    """Tries each optimizer in turn. A plan of wrong shape, with NaN or negative megawatts is rejected like a
+    failure.
+    """
+
+    optimizers: tuple[Optimizer, ...]
+
+    @property
+    def name(self) -> str:
+        return self.optimizers[0].name
+
+    def plan(self, problem: Problem) -> Plan:
+        """The first usable plan; a fallback says in its note why the better ones failed.
+
+        Raises:
+            PlanError: every optimizer failed; the message is the last one's.
+        """
+        reasons: list[str] = []
+        for optimizer in self.optimizers:
+            try:
+                plan = optimizer.plan(problem)
+                check(plan, problem)
+            except PlanError as error:
+                reasons.append(f"{optimizer.name}: {error}")
+                continue
+            return replace(plan, status="fallback", note="; ".join(reasons)) if reasons else plan
+        raise PlanRejected("no usable plan: " + "; ".join(reasons))
+
+
+def check(plan: Plan, problem: Problem) -> None:
+    """Refuse a plan that dispatch must not even look at.
+
+    Raises:
+        PlanRejected: a wrong shape, NaN, infinity, a negative power, or steps without lengths.
+    """
+    sites = problem.config.fleet.site_count
+    regions = len(problem.observation.demand_tokens_per_h)
+    shapes = {
+        "miners_mw": (sites, 3),
+        "merchant_mw": (regions, sites, 2),
+        "contracts_mw": (sites, 4),
+        "reserve_mw": (sites,),
+    }
+    if not plan.steps or len(plan.steps) != len(plan.step_ticks):
+        raise PlanRejected(
+            f"a plan needs one length for each step, got {len(plan.steps)} steps and {len(plan.step_ticks)} lengths"
+        )
+    for step in plan.steps:
+        _check_step(step, shapes)
+        _check_sites(step.contract_site, sites, len(problem.world.book.contracts))
+        _check_broken(step.broken_contract, len(problem.world.book.contracts))
+
+
+def _check_step(step: PlanStep, shapes: dict[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
+        array = getattr(step, name)
+        if array.shape != shape:
+            raise PlanRejected(f"{name} must have shape {shape}, got {array.shape}")
+        least, most = array.min(initial=0.0), array.max(initial=0.0)
+        # NaN fails both comparisons, infinity the second.
+        if not (least >= -_ROUNDING_MW and most < np.inf):
+            raise PlanRejected(f"{name} must be finite and not negative, got {least} to {most} MW")
+
+
+def _check_sites(contract_site: Ints, sites: int, contracts: int) -> None:
+    if not len(contract_site):
+        return
+    if contract_site.shape != (contracts,) or contract_site.dtype != np.int64:
+        raise PlanRejected(
+            f"contract_site must be {contracts} whole numbers, got {contract_site.dtype} {contract_site.shape}"
+        )
+    least, most = int(contract_site.min()), int(contract_site.max())
+    if least < UNPLACED or most >= sites:
+        raise PlanRejected(f"contract_site must name sites below {sites} or be {UNPLACED}, got {least} to {most}")
+
+
+def _check_broken(broken: Ints, contracts: int) -> None:
+    if broken.ndim != 1 or broken.dtype != np.int64:
+        raise PlanRejected(f"broken_contract must be a list of whole numbers, got {broken.dtype} {broken.shape}")
+    if len(broken) and not 0 <= broken.min() <= broken.max() < contracts:
+        raise PlanRejected(f"broken_contract must name columns below {contracts}, got {broken.min()} to {broken.max()}")
+
+
+_ROUNDING_MW = 1e-9

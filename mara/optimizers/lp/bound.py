@@ -1,0 +1,152 @@
+"""The most that any policy could have earned in a stretch of the past: perfect foresight, in the program's accounts.
+
+Why it is a bound for every policy, in whole contracts or megawatts, planned or not:
+
+- What a run does in a tick satisfies the rows of the program of that stretch: racks, kinds, grid, tokens, demand and
+  what budgets allow are limits that `dispatch` and `judge` keep. The rows for N+1 reserve are a planner's own caution,
+  kept by no law, so they are left out here.
+- Months are solved one by one. A month after the first may begin with any load for nothing: what a run paid to get
+  there is not charged. Each month may spend the whole budget of every window that reaches into it. Both only help, so
+  the months' bounds add up to a bound of the whole.
+- Ticks whose prices are alike are one step. Draw one tick of each step at random: the draw's mean keeps all rows, which
+  are linear in what a step's ticks share; it earns as much, for what is bought and sold is priced convexly; and along
+  the drawn ticks loads rise at most as much in all as they did tick by tick. So the program, whose changes are those of
+  the means, finds at least what the run earned.
+- The number is our own dual bound of the program, safe whatever the solver's multipliers are.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints
+from mara.core.contract import PROMISED_TIER_COUNT
+from mara.core.fleet import MINERS
+from mara.errors import ConfigError
+from mara.optimizers.lp.case import LpCase, check
+from mara.optimizers.lp.certificate import bound_usd
+from mara.optimizers.lp.model import model_of, without_rows
+from mara.optimizers.lp.monthly_accounts import Month
+from mara.optimizers.lp.solve import interior_point, solve
+
+RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site")
+MOST_SITES: Final = 100
+"""A month of more sites takes more memory than a laptop has."""
+LOOSE_GAP_SHARE: Final = 1e-4
+"""The interior point gives up early now and then: beyond this it is worth a vertex."""
+DEADLINE_S: Final = 1_800.0
+"""Of one month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthBound:
+    """A month's bound, and how far above the optimum of its program it can be, as a share [USD]."""
+
+    month: str
+    profit_usd: float
+    """What the run earned in it, in the same accounts."""
+    bound_usd: float
+    gap_share: float
+
+
+def bounds_of(chapters: Sequence[Month], on_month: Callable[[int], None] | None = None) -> tuple[MonthBound, ...]:
+    """The bound of each month of a run, in sequence: one program is in memory at a time.
+
+    Raises:
+        ConfigError: a fleet of more sites than one program is solved for.
+        PlanTimeout, PlanRejected: a program that takes too long, or numbers that no program can take.
+    """
+    bounds: list[MonthBound] = []
+    for index, chapter in enumerate(chapters):
+        if chapter.case.sites > MOST_SITES:
+            raise ConfigError(
+                f"the bound is found for fleets of up to {MOST_SITES} sites, this one has {chapter.case.sites}: "
+                "leave --bound out"
+            )
+        case = alike_merged(chapter.case)
+        most_usd, gap_share = bound_of(with_free_start(case) if index else case)
+        bounds.append(
+            MonthBound(
+                month=chapter.month,
+                profit_usd=chapter.profit_usd,
+                bound_usd=most_usd + chapter.first_fees_usd,
+                gap_share=gap_share,
+            )
+        )
+        if on_month is not None:
+            on_month(index + 1)
+    return tuple(bounds)
+
+
+def bound_of(case: LpCase) -> tuple[float, float]:
+    """The most that anybody earns in a case [USD], and the share by which it may exceed the best."""
+    check(case)
+    model = without_rows(model_of(case), RESERVE_ROWS)
+    objective_usd, row_duals = interior_point(model, deadline_s=DEADLINE_S)
+    most_usd = bound_usd(model, row_duals)
+    gap_share = (most_usd - objective_usd) / max(abs(most_usd), 1.0)
+    if abs(gap_share) <= LOOSE_GAP_SHARE:
+        return most_usd, gap_share
+    exact = solve(model, deadline_s=DEADLINE_S).certificate
+    return min(most_usd, exact.bound_usd), exact.gap_share
+
+
+def share_of_bound(bounds: Sequence[MonthBound]) -> float | None:
+    """Part of the bound that was earned; None where nothing could be."""
+    most_usd = sum(month.bound_usd for month in bounds)
+    return sum(month.profit_usd for month in bounds) / most_usd if most_usd > 0.0 else None
+
+
+def with_free_start(case: LpCase) -> LpCase:
+    """The same case after anything: no load of its first step is an increase."""
+    most_mw = case.available_mw.max(axis=0)
+    most_promised_mw = case.demand_mw[:, :PROMISED_TIER_COUNT].max(axis=0) + 1.0
+    return replace(
+        case,
+        served_now_mw=np.repeat(most_promised_mw[None], case.sites, axis=0),
+        miners_now_mw=most_mw[:, MINERS].sum(axis=1) + 1.0,
+    )
+
+
+def alike_merged(case: LpCase) -> LpCase:
+    """Neighbouring steps of the same prices, weather and values as one: what else they have is averaged over time."""
+    of_step = _group_of_step(case)
+    first = np.flatnonzero(np.diff(of_step, prepend=-1))
+    dt_h = np.asarray(np.bincount(of_step, weights=case.dt_h), dtype=np.float64)
+
+    def mean(values: Floats) -> Floats:
+        weighted = values * case.dt_h.reshape(-1, *[1] * (values.ndim - 1))
+        return np.add.reduceat(weighted, first, axis=0) / dt_h.reshape(-1, *[1] * (values.ndim - 1))
+
+    return replace(
+        case,
+        dt_h=dt_h,
+        price_usd_per_mwh=case.price_usd_per_mwh[first],
+        carbon_t_per_mwh=case.carbon_t_per_mwh[first],
+        pue=case.pue[first],
+        mining_value_usd_per_mwh=case.mining_value_usd_per_mwh[first],
+        token_value_usd_per_mwh=case.token_value_usd_per_mwh[first],
+        available_mw=mean(case.available_mw),
+        demand_tokens_per_h=mean(case.demand_tokens_per_h),
+        demand_mw=mean(case.demand_mw),
+        shed_limit_mw=mean(case.shed_limit_mw),
+        breakable_mw=mean(case.breakable_mw),
+        unbacked_mw=mean(case.unbacked_mw),
+    )
+
+
+def _group_of_step(case: LpCase) -> Ints:
+    """Which merged step each step belongs to (H,)."""
+    changes = np.zeros(case.steps, dtype=np.bool_)
+    for values in (
+        case.price_usd_per_mwh,
+        case.carbon_t_per_mwh,
+        case.pue,
+        case.mining_value_usd_per_mwh,
+        case.token_value_usd_per_mwh,
+    ):
+        flat = values.reshape(case.steps, -1)
+        changes[1:] |= (flat[1:] != flat[:-1]).any(axis=1)
+    return np.asarray(np.cumsum(changes))

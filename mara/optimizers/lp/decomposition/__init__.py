@@ -1,0 +1,1 @@
+"""Large fleets in blocks: multipliers, the master problem and its certified bound."""

@@ -1,0 +1,303 @@
+"""Large fleets in blocks: how a case is dealt out, how the blocks' answers are one answer, and what bounds the whole.
+
+Sites share only a few things: contract demand, tokens asked for, error budgets and reserve. Each block is a small
+replica of the fleet that gets a share of them, so that the blocks' optima together are a feasible plan of the whole.
+At the average of the blocks' prices for what is shared, the program falls apart into sites, and its optimum there is,
+by weak duality, at least what any plan of the whole fleet earns. What a block takes at those prices says where the
+shares belong. No solver is imported, and nothing is held that has more numbers than steps x sites x variables.
+
+N+1 is kept inside each block, which is stricter than the whole asks for: where it binds, the gap is wider.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints, sealed
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
+from mara.core.fleet import RACKS, Workload
+from mara.core.plan import DualPrices
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.certificate import transposed
+from mara.optimizers.lp.columns import Columns, columns_of
+from mara.optimizers.lp.model import LpModel, without_rows
+from mara.optimizers.lp.rows import rack_room_mw
+
+SHARED_ROWS: Final = ("reserve_sum", "any_one_site", "demand", "merchant", "places")
+"""Families of rows that tie sites together; the budget rows do too."""
+LEAST_SHARE: Final = 1e-12
+SHIFT_SHARE: Final = 0.5
+"""How far shares go from where they are to what blocks take at common prices; all the way overshoots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResourceAllocation:
+    """Each block's part of what is shared, adding up to 1 over the B blocks.
+
+    Attributes:
+        contracts (B, H, G), tokens (B, H, R), budget (B,).
+    """
+
+    contracts: Floats
+    tokens: Floats
+    budget: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Multipliers:
+    """Multipliers of the shared rows, of the minimization.
+
+    Attributes:
+        demand (H, G), merchant (H, R), budget (3,). places: of what rests at any site (H, 3), zero where nothing does.
+        one_site: of the N+1 rows of a block's own sites (H, S).
+        reserve: of the sum of all reserve (H,): what all N+1 rows pay for it, so that the sum itself costs nothing.
+    """
+
+    demand: Floats
+    merchant: Floats
+    budget: Floats
+    places: Floats
+    one_site: Floats
+    reserve: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Usage:
+    """What a block uses of what is shared: contracts served (H, G) [MW], tokens per hour (H, R)."""
+
+    contracts_mw: Floats
+    tokens_per_h: Floats
+
+
+def blocks_of(case: LpCase, block_sites: int) -> tuple[Ints, ...]:
+    """Site numbers of each block, ascending: dealt like cards by what power costs there, so that blocks are alike."""
+    power_cost = (case.price_usd_per_mwh * case.pue[:, :, Workload.GPU]).mean(axis=0)
+    order = np.argsort(power_cost, kind="stable")
+    count = -(-case.sites // block_sites)
+    return tuple(np.sort(order[b::count]) for b in range(count))
+
+
+def shares_of(case: LpCase, blocks: Sequence[Ints]) -> ResourceAllocation:
+    """By capacity: of racks and grid for contracts and budgets, of tokens for merchant inference."""
+    room = rack_room_mw(case)
+    tokens = np.minimum(case.available_mw[:, :, RACKS], room[:, :, None]) @ case.tokens_per_mwh
+    by_room, by_tokens = _part_of(room, blocks), _part_of(tokens, blocks)
+    return ResourceAllocation(
+        contracts=np.repeat(by_room[:, :, None], TIER_COUNT, axis=2),
+        tokens=np.repeat(by_tokens[:, :, None], case.regions, axis=2),
+        budget=by_room.mean(axis=1),
+    )
+
+
+def _part_of(capacity: Floats, blocks: Sequence[Ints]) -> Floats:
+    """(B, H) of a capacity (H, S); equal parts of nothing."""
+    parts = np.array([capacity[:, sites].sum(axis=1) for sites in blocks])
+    whole = parts.sum(axis=0)
+    return np.where(whole > 0.0, parts / np.where(whole > 0.0, whole, 1.0), 1.0 / len(blocks))
+
+
+def shifted_shares(shares: ResourceAllocation, case: LpCase, taken: Sequence[Usage]) -> ResourceAllocation:
+    """Shares moved towards what blocks take at common prices; what nobody takes stays where it was."""
+    contracts = np.array([block.contracts_mw for block in taken])
+    tokens = np.array([block.tokens_per_h for block in taken])
+    return ResourceAllocation(
+        contracts=_towards(shares.contracts, contracts, case.demand_mw),
+        tokens=_towards(shares.tokens, tokens, case.demand_tokens_per_h),
+        budget=shares.budget,
+    )
+
+
+def _towards(share: Floats, taken: Floats, demand: Floats) -> Floats:
+    total = taken.sum(axis=0)
+    whole = np.maximum(total, demand)
+    wanted = (taken + share * np.maximum(demand - total, 0.0)) / np.where(whole > 0.0, whole, 1.0)
+    return np.where(whole > 0.0, share + SHIFT_SHARE * (wanted - share), share)
+
+
+def sites_of(case: LpCase, sites: Ints) -> LpCase:
+    """These sites alone, with all that the whole fleet shares."""
+    return replace(
+        case,
+        price_usd_per_mwh=case.price_usd_per_mwh[:, sites],
+        carbon_t_per_mwh=case.carbon_t_per_mwh[:, sites],
+        pue=case.pue[:, sites],
+        grid_limit_mw=case.grid_limit_mw[sites],
+        hedge_mw=case.hedge_mw[sites],
+        available_mw=case.available_mw[:, sites],
+        token_value_usd_per_mwh=case.token_value_usd_per_mwh[:, :, sites],
+        served_now_mw=case.served_now_mw[sites],
+        miners_now_mw=case.miners_now_mw[sites],
+    )
+
+
+def with_share(case: LpCase, shares: ResourceAllocation, block: int) -> LpCase:
+    """A block's sites with the block's share of what all share."""
+    contracts = shares.contracts[block]
+    return replace(
+        case,
+        demand_tokens_per_h=case.demand_tokens_per_h * shares.tokens[block],
+        demand_mw=case.demand_mw * contracts,
+        budget_mwh=case.budget_mwh * shares.budget[block],
+        shed_limit_mw=case.shed_limit_mw * contracts[:, :PROMISED_TIER_COUNT],
+        # A block without racks has the same columns as the others.
+        breakable_mw=case.breakable_mw * np.maximum(contracts[:, :PROMISED_TIER_COUNT], LEAST_SHARE),
+    )
+
+
+def prices_of(model: LpModel, row_duals: Floats) -> Multipliers:
+    """The multipliers of the shared rows in a block's solution, with signs that those of the whole allow."""
+    rows = row_duals[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
+    demand = rows[:, model.families["demand"]].copy()
+    demand[:, Tier.SPOT] = np.minimum(demand[:, Tier.SPOT], 0.0)
+    one_site = np.minimum(rows[:, model.families["any_one_site"]], 0.0)
+    places = np.zeros((model.steps, PROMISED_TIER_COUNT))
+    places[:, model.columns.resting] = np.minimum(rows[:, model.families["places"]], 0.0)
+    return Multipliers(
+        demand=demand,
+        merchant=np.minimum(rows[:, model.families["merchant"]], 0.0),
+        budget=np.minimum(row_duals[model.steps * model.period_rows :], 0.0),
+        places=places,
+        one_site=one_site,
+        reserve=-one_site.sum(axis=1),
+    )
+
+
+def common_prices(prices: Sequence[Multipliers]) -> list[Multipliers]:
+    """For each block the mean of all; every block's N+1 pays its part of the one reserve that the whole needs."""
+    demand = np.mean([block.demand for block in prices], axis=0)
+    merchant = np.mean([block.merchant for block in prices], axis=0)
+    budget = np.mean([block.budget for block in prices], axis=0)
+    places = np.mean([block.places for block in prices], axis=0)
+    reserve = np.mean([block.reserve for block in prices], axis=0)
+    return [
+        Multipliers(
+            demand=demand,
+            merchant=merchant,
+            budget=budget,
+            places=places,
+            one_site=block.one_site / len(prices),
+            reserve=reserve,
+        )
+        for block in prices
+    ]
+
+
+def priced(model: LpModel, prices: Multipliers) -> LpModel:
+    """The sites of a model by themselves: no shared rows, their multipliers in the cost instead.
+
+    Shedding, breaking and breaches are shared as well and left to `shared_bound_usd`.
+    """
+    period = np.zeros((model.steps, model.period_rows))
+    period[:, model.families["any_one_site"]] = prices.one_site
+    period[:, model.families["reserve_sum"]] = prices.reserve[:, None]
+    period[:, model.families["demand"]] = prices.demand
+    period[:, model.families["merchant"]] = prices.merchant
+    period[:, model.families["places"]] = prices.places[:, model.columns.resting]
+    columns = model.columns
+    upper = model.upper.reshape(model.steps, columns.width).copy()
+    upper[:, np.concatenate([columns.shed, columns.breached, columns.broken, columns.reserve_sum])] = 0.0
+    return replace(
+        without_rows(model, SHARED_ROWS, with_budgets=False),
+        cost=model.cost - transposed(model, np.concatenate([period.ravel(), prices.budget])),
+        upper=upper.ravel(),
+    )
+
+
+def shared_bound_usd(case: LpCase, prices: Multipliers) -> float:
+    """What the shared rows are worth at these prices, and shedding and breaches at their best [USD].
+
+    With the optima of all `priced` blocks added it bounds the profit of any plan of the whole fleet (weak duality).
+    """
+    dt_h, demand = case.dt_h[:, None], case.demand_mw[:, :PROMISED_TIER_COUNT]
+    gained = prices.demand[:, :PROMISED_TIER_COUNT] - prices.places
+    shed = case.goodwill_usd_per_mwh * dt_h - gained - prices.budget * dt_h
+    breached = case.credit_usd_per_mwh * dt_h - gained
+    broken = case.breaking_usd_per_mwh * dt_h - gained
+    least_cost = (
+        (prices.demand * case.demand_mw).sum()
+        + (prices.merchant * case.demand_tokens_per_h).sum()
+        + prices.budget @ case.budget_mwh
+        - prices.reserve @ case.unbacked_mw
+        + (np.minimum(shed, 0.0) * case.shed_limit_mw).sum()
+        + (np.minimum(breached, 0.0) * demand).sum()
+        + (np.minimum(broken, 0.0) * case.breakable_mw).sum()
+    )
+    return -float(least_cost)
+
+
+def taken_of(case: LpCase, columns: Columns, primal: Floats) -> Usage:
+    """What a block's solution uses of contracts and tokens."""
+    table = primal.reshape(case.steps, columns.width)
+    return Usage(
+        contracts_mw=table[:, columns.contracts].sum(axis=1),
+        tokens_per_h=np.asarray((table[:, columns.merchant] @ case.tokens_per_mwh).sum(axis=2)),
+    )
+
+
+def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) -> Floats:
+    """The blocks' solutions as one of the whole, in the layout of `columns_of(case)`."""
+    whole = columns_of(case)
+    table = np.zeros((case.steps, whole.width))
+    for sites, primal in zip(blocks, primals, strict=True):
+        hedged = np.searchsorted(whole.hedged, sites[case.hedge_mw[sites] > 0.0])
+        own = [
+            whole.miners[sites].ravel(),
+            whole.merchant[:, sites].ravel(),
+            whole.contracts[sites].ravel(),
+            whole.moved[sites].ravel(),
+            whole.reserve[sites],
+            whole.reserve_sum,
+            whole.ramp[sites],
+            whole.shed,
+            whole.breached,
+            whole.bought[hedged],
+            whole.sold[hedged],
+            whole.rested[sites].ravel(),
+            whole.broken,
+        ]
+        # Adding is right for all: a site is in one block only, and what is shared adds up.
+        table[:, np.concatenate(own)] += primal.reshape(case.steps, -1)
+    return table.ravel()
+
+
+def joined_shadow(blocks: Sequence[Ints], shadows: Sequence[DualPrices]) -> DualPrices:
+    """What all is worth: each site as in its block, what is shared as the blocks have it on average."""
+    order = np.argsort(np.concatenate(blocks))
+
+    def of_sites(name: str) -> Floats:
+        return sealed(np.concatenate([getattr(shadow, name) for shadow in shadows], axis=1)[:, order])
+
+    return DualPrices(
+        site_power_usd_per_mwh=of_sites("site_power_usd_per_mwh"),
+        grid_usd_per_mwh=of_sites("grid_usd_per_mwh"),
+        capacity_usd_per_mwh=of_sites("capacity_usd_per_mwh"),
+        demand_usd_per_mwh=sealed(np.mean([shadow.demand_usd_per_mwh for shadow in shadows], axis=0)),
+        budget_usd_per_mwh=sealed(np.mean([shadow.budget_usd_per_mwh for shadow in shadows], axis=0)),
+    )
+
+
+def shared_residual_mw(case: LpCase, primal: Floats) -> float:
+    """Worst violation by a combined solution of a row or a bound that ties sites together [MW]."""
+    columns = columns_of(case)
+    table = primal.reshape(case.steps, columns.width)
+    taken = taken_of(case, columns, primal)
+    shed, breached = table[:, columns.shed], table[:, columns.breached]
+    unserved = shed + breached
+    if len(columns.broken):
+        unserved = unserved + table[:, columns.broken]
+    promised = taken.contracts_mw[:, :PROMISED_TIER_COUNT] + unserved
+    reserve, reserve_sum = table[:, columns.reserve], table[:, columns.reserve_sum]
+    one_site = table[:, columns.contracts[:, Tier.PREMIUM]] + reserve - reserve_sum
+    violations = (
+        np.abs(promised - case.demand_mw[:, :PROMISED_TIER_COUNT]),
+        taken.contracts_mw[:, Tier.SPOT] - case.demand_mw[:, Tier.SPOT],
+        taken.tokens_per_h - case.demand_tokens_per_h,
+        case.dt_h @ shed - case.budget_mwh,
+        shed - case.shed_limit_mw,
+        np.abs(reserve.sum(axis=1, keepdims=True) - reserve_sum),
+        one_site - case.unbacked_mw[:, None],
+        table[:, columns.rested].sum(axis=1) - unserved[:, columns.resting],
+    )
+    return max(float(np.max(violation, initial=0.0)) for violation in violations)

@@ -1,0 +1,194 @@
+"""The constraints of the linear program, family by family, for one period; `lp_model` lays the periods end to end."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
+from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.columns import Columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Entries:
+    """Coefficients of a family of rows: `values` (H, N) or (N,) at (row, column) of the period or of the one before."""
+
+    row: Ints
+    column: Ints
+    values: Floats
+    of_previous: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """A family of constraints, `count` in each period: lower <= entries <= upper (H, count)."""
+
+    name: str
+    lower: Floats
+    upper: Floats
+    entries: tuple[Entries, ...]
+
+    @property
+    def count(self) -> int:
+        """Rows in a period."""
+        return int(self.lower.shape[1])
+
+
+def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
+    """All constraints but the budgets, which are of the whole horizon."""
+    yield _power(case, columns)
+    yield _racks(case, columns)
+    yield _kinds(case, columns)
+    yield _reserve(case, columns)
+    yield _reserve_sum(case, columns)
+    yield _any_one_site(case, columns)
+    yield _demand(case, columns)
+    yield _merchant(case, columns)
+    yield _moves(case, columns)
+    yield _places(case, columns)
+    yield _ramps(case, columns)
+
+
+def _power(case: LpCase, columns: Columns) -> Rows:
+    """What a site draws fits its grid connection; a hedged site's balance is hedge + bought - sold."""
+    s = np.arange(case.sites)
+    racks_pue = case.pue[:, :, Workload.GPU]
+    kinds = case.pue[:, :, RACKS]
+    entries = [
+        Entries(row=np.repeat(s, 3), column=columns.miners.ravel(), values=flattened(case.pue[:, :, MINERS])),
+        Entries(row=np.repeat(s, 4), column=columns.contracts.ravel(), values=np.repeat(racks_pue, TIER_COUNT, axis=1)),
+    ]
+    entries += [
+        Entries(row=np.repeat(s, 2), column=columns.merchant[r].ravel(), values=flattened(kinds))
+        for r in range(case.regions)
+    ]
+    lower = np.full((case.steps, case.sites), -np.inf)
+    upper = np.tile(case.grid_limit_mw, (case.steps, 1))
+    if len(columns.hedged):
+        one = np.ones(len(columns.hedged))
+        entries.append(Entries(row=columns.hedged, column=columns.bought, values=-one))
+        entries.append(Entries(row=columns.hedged, column=columns.sold, values=one))
+        lower[:, columns.hedged] = upper[:, columns.hedged] = case.hedge_mw[columns.hedged]
+    return Rows(name="power", lower=lower, upper=upper, entries=tuple(entries))
+
+
+def _racks(case: LpCase, columns: Columns) -> Rows:
+    """Contracts and merchant inference share the racks of a site."""
+    s = np.arange(case.sites)
+    entries = [_ones(np.repeat(s, 4), columns.contracts)]
+    entries += [_ones(np.repeat(s, 2), columns.merchant[r]) for r in range(case.regions)]
+    return _at_most("racks", case.available_mw[:, :, RACKS].sum(axis=2), entries)
+
+
+def _kinds(case: LpCase, columns: Columns) -> Rows:
+    """Merchant inference of all regions fits the GPU and the ASIC racks."""
+    pair = np.arange(case.sites * RACK_KIND_COUNT)
+    entries = [_ones(pair, columns.merchant[r]) for r in range(case.regions)]
+    return _at_most("kinds", flattened(case.available_mw[:, :, RACKS]), entries)
+
+
+def _reserve(case: LpCase, columns: Columns) -> Rows:
+    """Reserve stands where neither Premium nor Standard runs, within what racks and grid could carry."""
+    s = np.arange(case.sites)
+    entries = [
+        _ones(s, columns.contracts[:, Tier.PREMIUM]),
+        _ones(s, columns.contracts[:, Tier.STANDARD]),
+        _ones(s, columns.reserve),
+    ]
+    return _at_most("reserve", rack_room_mw(case), entries)
+
+
+def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
+    """The fleet's reserve, as one column: a dense row for each site would be sites squared."""
+    zero = np.zeros(case.sites, dtype=np.int64)
+    entries = (
+        _ones(zero, columns.reserve),
+        Entries(row=np.zeros(1, dtype=np.int64), column=columns.reserve_sum, values=np.array([-1.0])),
+    )
+    none = np.zeros((case.steps, 1))
+    return Rows(name="reserve_sum", lower=none, upper=none, entries=entries)
+
+
+def _any_one_site(case: LpCase, columns: Columns) -> Rows:
+    """N+1: any one site's Premium fits into the reserve held elsewhere, but for what no placing could back."""
+    s = np.arange(case.sites)
+    minus = Entries(row=s, column=np.repeat(columns.reserve_sum, case.sites), values=-np.ones(case.sites))
+    entries = [_ones(s, columns.contracts[:, Tier.PREMIUM]), _ones(s, columns.reserve), minus]
+    return _at_most("any_one_site", np.repeat(case.unbacked_mw[:, None], case.sites, axis=1), entries)
+
+
+def _demand(case: LpCase, columns: Columns) -> Rows:
+    """Contracts run, are shed inside their budget, are broken or breach; Spot simply may run."""
+    tiers = np.tile(np.arange(TIER_COUNT), case.sites)
+    promised = np.arange(PROMISED_TIER_COUNT)
+    lower = case.demand_mw.copy()
+    lower[:, Tier.SPOT] = -np.inf
+    entries = [_ones(tiers, columns.contracts), _ones(promised, columns.shed), _ones(promised, columns.breached)]
+    entries.append(_ones(promised[: len(columns.broken)], columns.broken))
+    return Rows(name="demand", lower=lower, upper=case.demand_mw, entries=tuple(entries))
+
+
+def _merchant(case: LpCase, columns: Columns) -> Rows:
+    """Tokens of each region of origin, per hour."""
+    rows = np.repeat(np.arange(case.regions), case.sites * RACK_KIND_COUNT)
+    values = np.tile(case.tokens_per_mwh, case.regions * case.sites)
+    entries = [Entries(row=rows, column=columns.merchant.ravel(), values=values)]
+    return _at_most("merchant", case.demand_tokens_per_h, entries)
+
+
+def _moves(case: LpCase, columns: Columns) -> Rows:
+    """What has its place at a site, running or resting, and had it elsewhere in the step before was moved in."""
+    row = np.arange(case.sites * PROMISED_TIER_COUNT)
+    resting = _change(row.reshape(case.sites, -1)[:, columns.resting].ravel(), columns.rested)
+    promised = columns.contracts[:, :PROMISED_TIER_COUNT]
+    upper = np.zeros((case.steps, len(row)))
+    upper[0] = case.served_now_mw.ravel()
+    return _at_most("moves", upper, [*_change(row, promised), *resting, _minus(row, columns.moved)])
+
+
+def _places(case: LpCase, columns: Columns) -> Rows:
+    """Only what is unserved rests at a place."""
+    n = np.arange(len(columns.resting))
+    entries = [_ones(np.tile(n, case.sites), columns.rested)]
+    unserved = [columns.shed, columns.breached, *([columns.broken] if len(columns.broken) else [])]
+    entries += [_minus(n, column[columns.resting]) for column in unserved]
+    return _at_most("places", np.zeros((case.steps, len(n))), entries)
+
+
+def _ramps(case: LpCase, columns: Columns) -> Rows:
+    """What a site mines more than in the step before was started."""
+    s = np.arange(case.sites)
+    upper = np.zeros((case.steps, case.sites))
+    upper[0] = case.miners_now_mw
+    return _at_most("ramps", upper, [*_change(np.repeat(s, MINER_COUNT), columns.miners), _minus(s, columns.ramp)])
+
+
+def rack_room_mw(case: LpCase) -> Floats:
+    """Contract load that racks and grid of a site can carry (H, S)."""
+    racks = case.available_mw[:, :, RACKS].sum(axis=2)
+    return np.asarray(np.minimum(racks, case.grid_limit_mw / case.pue[:, :, Workload.GPU]))
+
+
+def _at_most(name: str, upper: Floats, entries: list[Entries]) -> Rows:
+    return Rows(name=name, lower=np.full_like(upper, -np.inf), upper=upper, entries=tuple(entries))
+
+
+def _ones(row: Ints, column: Ints) -> Entries:
+    return Entries(row=row, column=column.ravel(), values=np.ones(column.size))
+
+
+def _minus(row: Ints, column: Ints) -> Entries:
+    return Entries(row=row, column=column.ravel(), values=-np.ones(column.size))
+
+
+def _change(row: Ints, column: Ints) -> list[Entries]:
+    before = Entries(row=row, column=column.ravel(), values=-np.ones(column.size), of_previous=True)
+    return [_ones(row, column), before]
+
+
+def flattened(array: Floats) -> Floats:
+    """By step, all other axes as one (H, N)."""
+    return np.asarray(array.reshape(len(array), -1))

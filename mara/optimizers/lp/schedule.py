@@ -1,0 +1,43 @@
+"""What runs when, for a whole horizon: decisions that a solver, rules or a run have made."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.fleet import Workload
+from mara.optimizers.lp.case import LpCase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Schedule:
+    """Decisions over H steps [MW]; what is bought, sold, moved, started and breached follows from them.
+
+    Attributes:
+        miners_mw (H, S, 3), merchant_mw (H, R, S, 2), contracts_mw (H, S, G).
+        shed_mw: contracts resting inside their budgets (H, 3).
+        rested_mw: unserved contracts by the site that they keep their place at (H, S, 3).
+    """
+
+    miners_mw: Floats
+    merchant_mw: Floats
+    contracts_mw: Floats
+    shed_mw: Floats
+    rested_mw: Floats
+
+    @property
+    def it_power_mw(self) -> Floats:
+        """Own-account load by workload, all origins together (H, S, K)."""
+        return np.concatenate([self.miners_mw, self.merchant_mw.sum(axis=1)], axis=2)
+
+
+def net_site_mw(schedule: Schedule, case: LpCase) -> Floats:
+    """What each site draws beyond its hedged block: bought where positive, sold back where negative (H, S) [MW]."""
+    own = (schedule.it_power_mw * case.pue).sum(axis=2)
+    contracts = schedule.contracts_mw.sum(axis=2) * case.pue[:, :, Workload.GPU]
+    return np.asarray(own + contracts - case.hedge_mw)
+
+
+def energy_cost_usd_per_mwh(case: LpCase) -> Floats:
+    """Price of bought power with its carbon (H, S) [USD per site MWh]."""
+    return case.price_usd_per_mwh + case.carbon_price_usd_per_t * case.carbon_t_per_mwh

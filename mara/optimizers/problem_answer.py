@@ -1,0 +1,121 @@
+"""The answer to a problem in a file: who found it, how good it is, what runs, what is bought, and what all is worth."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.contract import PROMISED_TIER_COUNT
+from mara.core.plan import DualPrices, PlanStatus
+from mara.errors import PlanError
+from mara.optimizers.lp.accounting import profit_usd
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.columns import Columns, columns_of
+from mara.optimizers.lp.decomposition.master import DIRECT_SITES, Optimum, optimum_from, solve_split
+from mara.optimizers.lp.model import model_of
+from mara.optimizers.lp.schedule import Schedule, net_site_mw
+from mara.optimizers.lp.solve import solve
+from mara.optimizers.rules.greedy import greedy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProblemAnswer:
+    """A schedule with its provenance; bound and prices are known to the linear program only."""
+
+    optimizer: str
+    status: PlanStatus
+    objective_usd: float
+    bound_usd: float | None
+    gap_share: float | None
+    schedule: Schedule
+    shadow: DualPrices | None
+    note: str = ""
+    """Why another optimizer answered than the one that was asked."""
+
+
+def answer_by_lp(case: LpCase, deadline_s: float = 600.0) -> ProblemAnswer:
+    """The optimum, or near it for a large fleet, with its certificate; where the solver gives none, rules and why."""
+    try:
+        optimum = _optimum(case, deadline_s)
+    except PlanError as error:
+        return answer_by_rules(case, status="fallback", note=f"lp: {error}")
+    return ProblemAnswer(
+        optimizer="lp",
+        status=optimum.status,
+        objective_usd=optimum.certificate.objective_usd,
+        bound_usd=optimum.certificate.bound_usd,
+        gap_share=optimum.certificate.gap_share,
+        schedule=schedule_of(optimum.primal, columns_of(case), case),
+        shadow=optimum.shadow,
+    )
+
+
+def _optimum(case: LpCase, deadline_s: float) -> Optimum:
+    if case.sites > DIRECT_SITES:
+        return solve_split(case, deadline_s=deadline_s)
+    model = model_of(case)
+    return optimum_from(solve(model, deadline_s=deadline_s), model, case)
+
+
+def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "") -> ProblemAnswer:
+    """A schedule by rules: what it earns is known, how far it is from the best is not."""
+    schedule = greedy(case)
+    return ProblemAnswer(
+        optimizer="rules",
+        status=status,
+        objective_usd=profit_usd(schedule, case),
+        bound_usd=None,
+        gap_share=None,
+        schedule=schedule,
+        shadow=None,
+        note=note,
+    )
+
+
+def schedule_of(primal: Floats, columns: Columns, case: LpCase) -> Schedule:
+    """A solution's columns as a schedule; what the solver leaves below zero is rounding and becomes zero."""
+    table = np.maximum(primal, 0.0).reshape(case.steps, columns.width)
+    rested = np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT))
+    rested[:, :, columns.resting] = table[:, columns.rested]
+    return Schedule(
+        miners_mw=table[:, columns.miners],
+        merchant_mw=table[:, columns.merchant],
+        contracts_mw=table[:, columns.contracts],
+        shed_mw=table[:, columns.shed],
+        rested_mw=rested,
+    )
+
+
+def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, Any]:
+    """The answer as JSON has it, arrays row-major.
+
+    Prices: `site_power_usd_per_mwh` is the value of one more megawatt-hour at a site's meter; `demand_usd_per_mwh` is
+    what one more megawatt-hour of a tier's contracts would cost *less the rate it pays*, negative where it gains, so
+    that its marginal cost is this plus the rate; `budget_usd_per_mwh` is the value of one more megawatt-hour that may
+    rest. By rules they are null: rules know no prices.
+    """
+    schedule, shadow = answer.schedule, answer.shadow
+    net = net_site_mw(schedule, case)
+    return {
+        "optimizer": answer.optimizer,
+        "status": answer.status,
+        "objective_usd": answer.objective_usd,
+        "bound_usd": answer.bound_usd,
+        "gap_share": answer.gap_share,
+        "solve_s": solve_s,
+        "it_power_mw": _rows(schedule.it_power_mw),
+        "contracts_mw": _rows(schedule.contracts_mw),
+        "bought_mw": _rows(np.maximum(net, 0.0)),
+        "sold_mw": _rows(np.maximum(-net, 0.0)),
+        "duals": {
+            "site_power_usd_per_mwh": None if shadow is None else _rows(shadow.site_power_usd_per_mwh),
+            "demand_usd_per_mwh": None if shadow is None else _rows(shadow.demand_usd_per_mwh.T),
+            "budget_usd_per_mwh": None if shadow is None else _rows(shadow.budget_usd_per_mwh),
+        },
+    }
+
+
+def _rows(array: Floats) -> list[Any]:
+    rows: list[Any] = array.tolist()
+    return rows

@@ -1,0 +1,1 @@
+"""Quotes for one more contract: capacity, price, risk and alternatives."""

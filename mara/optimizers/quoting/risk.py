@@ -1,0 +1,128 @@
+"""What may befall a contract: bad ticks that its site's outages and its tier's planned shedding lead one to expect."""
+
+from math import floor
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.contract import SlaContract, Tier, budget_ticks, window_of
+from mara.core.plan import Problem
+from mara.core.quote import OutageRecord, Risk
+from mara.core.units import HOURS_PER_DAY, TOLERANCE_MW
+from mara.optimizers.quoting.capacity import SiteCapacity
+from mara.optimizers.quoting.pricing import ContractDemand, PricedSolution
+
+PRIOR_DAYS: Final = 20.0
+PRIOR_LOST_MINUTES: Final = 40.0
+"""Until a site has been watched for long: one outage of forty minutes in twenty days, counted with what was seen."""
+MINUTES_PER_HOUR: Final = 60
+
+
+def risk_of(
+    wish: ContractDemand,
+    site: int,
+    problem: Problem,
+    *,
+    after: PricedSolution,
+    rooms: SiteCapacity,
+    record: OutageRecord,
+    timezone: str,
+) -> Risk:
+    """Expected bad ticks of a contract at a site, and the probability that its budget does not suffice.
+
+    With N ticks of life, and from the record (a prior outage counted in) f outages a tick and the share q of the
+    site's machines out on average:
+
+    - a failing Premium moves within the tick to reserve held elsewhere, whole. Cover is the mean over the planned hours
+      of min(1, sum over the other sites of reserve x (1 - q there) / Premium at the site, the request included), and 0
+      in hours in which no other site's reserve holds the request whole; bad ticks = N q (1 - cover).
+    - Standard and Flexible lose the tick of the outage, and are served again from the next one where another site has
+      room for them whole (cover 1, else 0); bad ticks = N (f cover + q (1 - cover)).
+    - planned bad ticks = N x the share of the tier's demand that the plan with the request sheds inside budgets.
+
+    The miss probability takes outages as a Poisson number with mean f N and the expected bad ticks of one each:
+    P(planned + bad ticks of n outages > budget). A partial outage takes its share of the site's contracts, though racks
+    on own account give way first, so both are upper estimates. The budgets of all windows of a long life are pooled.
+    """
+    life = wish.ends_tick - wish.starts_tick
+    lost_shares, falls_per_tick = _rates(record, problem)
+    lost_share, falls = float(lost_shares[site]), float(falls_per_tick[site])
+    if wish.tier is Tier.PREMIUM:
+        cover = _reserve_cover_share(wish, site, problem, after, lost_shares)
+        outage_bad = life * lost_share * (1.0 - cover)
+    else:
+        others = np.delete(rooms.free_mw, site)
+        cover = float(others.max(initial=0.0) >= wish.power_mw - TOLERANCE_MW)
+        outage_bad = life * (min(falls, lost_share) * cover + lost_share * (1.0 - cover))
+    planned = life * float(after.shed_share[wish.tier])
+    budget = life_budget_ticks(wish, problem, timezone)
+    return Risk(
+        planned_bad_ticks=planned,
+        outage_bad_ticks=outage_bad,
+        budget_ticks=budget,
+        cover_share=cover,
+        miss_share=miss_share(planned, outage_bad, budget, falls * life),
+        seen_ticks=record.seen_ticks,
+    )
+
+
+def life_budget_ticks(wish: ContractDemand, problem: Problem, timezone: str) -> int:
+    """Bad ticks that all windows of a life tolerate together."""
+    promise = SlaContract(
+        id="",
+        tier=wish.tier,
+        customer="",
+        power_mw=wish.power_mw,
+        rate_usd_per_mwh=0.0,
+        starts_tick=wish.starts_tick,
+        ends_tick=wish.ends_tick,
+        timezone=timezone,
+    )
+    budget, tick = 0, wish.starts_tick
+    while tick < wish.ends_tick:
+        start, end = window_of(promise, tick, problem.config.grid)
+        budget += budget_ticks(end - start, wish.tier)
+        tick = end
+    return budget
+
+
+def miss_share(planned_ticks: float, outage_ticks: float, budget: int, outages: float) -> float:
+    """Probability that planned and outage bad ticks exceed a budget, with `outages` expected, of equal length.
+
+    The tail of a Poisson distribution, by the regularized incomplete gamma function: a sum of its terms loses all its
+    digits where the tail is small, and all its terms where many outages are expected.
+    """
+    from scipy.special import pdtrc  # a third of a second, and most commands price nothing
+
+    if planned_ticks > budget:
+        return 1.0
+    if outage_ticks <= 0.0 or outages <= 0.0:
+        return 0.0
+    most = floor((budget - planned_ticks) / (outage_ticks / outages))
+    return float(pdtrc(most, outages))
+
+
+def _rates(record: OutageRecord, problem: Problem) -> tuple[Floats, Floats]:
+    """Share of machines out, and outages a tick, by site (S,)."""
+    grid = problem.config.grid
+    prior_ticks = PRIOR_DAYS * HOURS_PER_DAY * grid.ticks_per_hour
+    prior_lost_ticks = PRIOR_LOST_MINUTES / MINUTES_PER_HOUR * grid.ticks_per_hour
+    seen = record.seen_ticks + prior_ticks
+    return (record.lost_ticks + prior_lost_ticks) / seen, np.asarray((record.fall_count + 1.0) / seen)
+
+
+def _reserve_cover_share(
+    wish: ContractDemand, site: int, problem: Problem, after: PricedSolution, lost_shares: Floats
+) -> float:
+    """Of the planned time, the share in which reserve elsewhere takes over what Premium runs at a site."""
+    book, accounts = problem.world.book, problem.world.accounts
+    stands = (book.tier == Tier.PREMIUM) & (accounts.site == site) & accounts.served
+    premium_mw = wish.power_mw + float(book.power_mw[stands].sum())
+    reserve_mw = np.delete(after.reserve_mw * (1.0 - lost_shares), site, axis=1)
+    if not reserve_mw.shape[1]:
+        return 0.0
+    whole_share = np.minimum(reserve_mw.sum(axis=1) / max(premium_mw, TOLERANCE_MW), 1.0)
+    fits = np.delete(after.reserve_mw, site, axis=1).max(axis=1) >= wish.power_mw - TOLERANCE_MW
+    weights = after.case.dt_h / after.case.dt_h.sum()
+    return float(weights @ (whole_share * fits))

@@ -1,0 +1,1 @@
+"""Optimizers without a solver: static baselines and cheapest-first rules."""

@@ -1,0 +1,146 @@
+"""Rules on the numbers of a linear program: step by step, cheapest effective cost first, without looking ahead.
+
+The counterpart of `rules` where there is no world to look at, only arrays. Each step: promised tiers in order, where
+they ran before and then where power is cheapest, within racks, grid and the N+1 reserve; what costs more to run than it
+brings rests while its budget lasts; then merchant inference and Spot by margin, and miners above break-even in the
+power that is left. A hedged block is valued at the price of buying, which differs from selling by the spread.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
+from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.rows import rack_room_mw
+from mara.optimizers.lp.schedule import Schedule, energy_cost_usd_per_mwh
+
+
+def greedy(case: LpCase) -> Schedule:
+    """A schedule that keeps every row of the program; how good it is, nobody has proven."""
+    room, cost = rack_room_mw(case), energy_cost_usd_per_mwh(case)
+    steps: list[_Step] = []
+    before, mined, budget = case.served_now_mw, case.miners_now_mw, case.budget_mwh.copy()
+    for t in range(case.steps):
+        step = _Step(
+            case=case,
+            t=t,
+            cost=cost[t],
+            room=room[t],
+            contracts=np.zeros((case.sites, TIER_COUNT)),
+            merchant=np.zeros((case.regions, case.sites, RACK_KIND_COUNT)),
+            miners=np.zeros((case.sites, MINER_COUNT)),
+            shed=np.zeros(PROMISED_TIER_COUNT),
+        )
+        for g in range(PROMISED_TIER_COUNT):
+            step.promise(g, before[:, g], float(budget[g] / case.dt_h[t]))
+        step.sell_tokens()
+        step.place_spot()
+        step.mine(mined)
+        budget = np.maximum(budget - step.shed * case.dt_h[t], 0.0)
+        before, mined = step.contracts[:, :PROMISED_TIER_COUNT], step.miners.sum(axis=1)
+        steps.append(step)
+    return Schedule(
+        miners_mw=np.stack([step.miners for step in steps]),
+        merchant_mw=np.stack([step.merchant for step in steps]),
+        contracts_mw=np.stack([step.contracts for step in steps]),
+        shed_mw=np.stack([step.shed for step in steps]),
+        rested_mw=np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT)),
+    )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Step:
+    """One step while it is being filled [MW]."""
+
+    case: LpCase
+    t: int
+    cost: Floats
+    room: Floats
+    contracts: Floats
+    merchant: Floats
+    miners: Floats
+    shed: Floats
+
+    def promise(self, g: int, ran_mw: Floats, budget_mw: float) -> None:
+        """Serve a promised tier, or let it rest where serving costs more than the rate and the goodwill."""
+        case, want = self.case, float(self.case.demand_mw[self.t, g])
+        unit_cost = case.pue[self.t, :, Workload.GPU] * self.cost
+        worth = case.rate_usd_per_mwh[g] + case.goodwill_usd_per_mwh[g]
+        most_shed = min(budget_mw, float(case.shed_limit_mw[self.t, g]), want)
+        order = np.argsort(unit_cost, kind="stable").tolist()
+        for first_those_that_run in (True, False):
+            for s in order:
+                must = max(want - most_shed, 0.0) if unit_cost[s] > worth else want
+                ceiling = float(ran_mw[s]) if first_those_that_run else np.inf
+                put = max(min(must, ceiling, self._free_for(g, s)), 0.0)
+                self.contracts[s, g] += put
+                want -= put
+        self.shed[g] = min(want, most_shed)
+
+    def sell_tokens(self) -> None:
+        """Merchant inference, best margin first, while racks, power and demand last."""
+        case, t = self.case, self.t
+        left = case.demand_tokens_per_h[t].copy()
+        margin = case.token_value_usd_per_mwh[t] - case.pue[t, :, RACKS] * self.cost[:, None]
+        for place in np.argsort(-margin, axis=None, kind="stable").tolist():
+            r, s, k = (int(i) for i in np.unravel_index(place, margin.shape))
+            if margin[r, s, k] <= 0.0:
+                return
+            kind_left = case.available_mw[t, s, RACKS][k] - self.merchant[:, s, k].sum()
+            power = self._power_left(s) / case.pue[t, s, RACKS][k]
+            sold = max(min(left[r] / max(case.tokens_per_mwh[k], 1e-12), kind_left, self._racks_left(s), power), 0.0)
+            self.merchant[r, s, k] += sold
+            left[r] = max(left[r] - sold * case.tokens_per_mwh[k], 0.0)
+
+    def place_spot(self) -> None:
+        """Spot where it is worth its power."""
+        want = float(self.case.demand_mw[self.t, Tier.SPOT])
+        margin = self.case.rate_usd_per_mwh[Tier.SPOT] - self.case.pue[self.t, :, Workload.GPU] * self.cost
+        for s in np.argsort(-margin, kind="stable").tolist():
+            if margin[s] > 0.0:
+                put = max(min(want, self._free_for(Tier.SPOT, s)), 0.0)
+                self.contracts[s, Tier.SPOT] = put
+                want -= put
+
+    def mine(self, mined_mw: Floats) -> None:
+        """Miners above break-even, best margin per site megawatt-hour first; a start must pay for itself in a step."""
+        case, t = self.case, self.t
+        start = case.restart_usd_per_mw / case.dt_h[t]
+        pue = case.pue[t, :, MINERS]
+        margin = case.mining_value_usd_per_mwh[t] - pue * self.cost[:, None]
+        for s in range(case.sites):
+            running = float(mined_mw[s])
+            for k in np.argsort(-margin[s] / pue[s], kind="stable").tolist():
+                if margin[s, k] <= 0.0:
+                    break
+                most = min(float(case.available_mw[t, s, k]), max(self._power_left(s), 0.0) / pue[s, k])
+                if margin[s, k] <= start:
+                    most = min(most, running)
+                self.miners[s, k] = most
+                running = max(running - most, 0.0)
+
+    def _free_for(self, g: int, s: int) -> float:
+        """How much of a tier a site can still take: racks, power and, for Premium and Standard, the reserve."""
+        power = self._power_left(s) / float(self.case.pue[self.t, s, Workload.GPU])
+        free = min(self._racks_left(s), power)
+        if g > Tier.STANDARD:
+            return free
+        premium = self.contracts[:, Tier.PREMIUM]
+        reserve = self.room - premium - self.contracts[:, Tier.STANDARD]
+        slack = reserve.sum() - reserve - premium
+        # Load of either tier takes the reserve of its site away from all others; Premium also needs some for itself.
+        if g == Tier.STANDARD:
+            slack = np.delete(slack, s)
+        return min(free, float(reserve[s]), float(slack.min(initial=np.inf)))
+
+    def _racks_left(self, s: int) -> float:
+        used = self.contracts[s].sum() + self.merchant[:, s].sum()
+        return float(self.case.available_mw[self.t, s, RACKS].sum() - used)
+
+    def _power_left(self, s: int) -> float:
+        pue = self.case.pue[self.t, s]
+        used = self.contracts[s].sum() * pue[Workload.GPU] + self.merchant[:, s].sum(axis=0) @ pue[RACKS]
+        return float(self.case.grid_limit_mw[s] - used - self.miners[s] @ pue[MINERS])

@@ -1,0 +1,1 @@
+"""Whole contracts on sites: scheduling, relocation and what is left for own load."""

@@ -1,0 +1,154 @@
+"""When a promise is better broken: contracts whose power costs more, over the hours known, than credit and goodwill.
+
+Credits go by steps: once one is crossed, further bad ticks cost nothing more until the next. So the question is put to
+each contract by itself, with its own window and its own charge: of its dearest hours, how many is it best to leave out?
+The program then knows what it may leave unserved, hour by hour, and for what; the rules leave it out. Premium is never
+broken, and nobody is whose tier `Terms.break_promises` does not name.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats, Ints, row_sums
+from mara.core.booking import list_rate_usd_per_mwh
+from mara.core.climate import pue_of
+from mara.core.contract import CREDIT_STEPS_PPM, TIER_COUNT, UNPLACED, Tier, budgets_of, spendable_ticks
+from mara.core.fleet import Workload
+from mara.core.placement import held_mw
+from mara.core.plan import Problem
+from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, PPM
+from mara.core.world import Conditions, RunConfig, conditions_of
+
+GOODWILL_MULTIPLE: Final = 2.0
+"""What a customer's trust is taken to be worth, for each megawatt-hour left out past a budget, in rates of its tier."""
+MOST_CREDIT_SHARE: Final = 0.5
+"""Of a window's charge, of the tiers that may be broken."""
+BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
+    "never": (),
+    "flexible": (Tier.FLEXIBLE,),
+    "standard": (Tier.STANDARD, Tier.FLEXIBLE),
+}
+
+
+def broken_now(problem: Problem) -> Ints:
+    """Contracts with no budget to choose that it pays to leave unserved in this tick, by column.
+
+    What is kept of their budgets for outages goes first: a promise that is broken needs none.
+    """
+    hours = breaking_hours(problem)
+    if hours is None:
+        return np.zeros(0, dtype=np.int64)
+    world = problem.world
+    return np.flatnonzero(hours[0] & (spendable_ticks(world.book, world.accounts, world.tick) <= 0))
+
+
+def breaking_hours(problem: Problem) -> Bools | None:
+    """Hours of the forecast in which it pays to leave contracts unserved, past their budgets (H, C); None: it never
+    does.
+    """
+    book, accounts = problem.world.book, problem.world.accounts
+    tiers = BREAKABLE[problem.config.terms.break_promises]
+    asked = np.flatnonzero(np.isin(book.tier, tiers))
+    if not len(asked):
+        return None
+    cost = _rack_cost_usd_per_mwh(problem)
+    rates = np.array(book.rates_usd_per_mwh)[asked]
+    if float(cost.max()) <= float(rates.min()) * (1.0 + GOODWILL_MULTIPLE):
+        return None
+    ticks = _ticks_of_hours(problem, len(cost))
+    room = conditions_of(problem.observation, problem.config).contract_room_mw
+    free = room - row_sums(held_mw(problem.world)[:, : Tier.SPOT])
+    left = budgets_of(book, accounts) - accounts.bad_ticks
+    hours = np.zeros((len(cost), len(book.contracts)), dtype=np.bool_)
+    for i, rate in zip(asked.tolist(), rates.tolist(), strict=True):
+        lives = np.clip(min(accounts.window_end_tick[i], book.ends_tick[i]) - problem.tick - _begins(ticks), 0, ticks)
+        excess = np.where(lives > 0, _cost_of(i, problem, cost, free) - rate, -np.inf)
+        if int(lives[excess > 0.0].sum()) > max(int(left[i]), 0):
+            hours[:, i] = _best_hours(i, problem, excess, lives)
+    return hours if hours.any() else None
+
+
+def breakable_mw(problem: Problem, hour_of_step: Ints) -> Floats:
+    """What may be left unserved past budgets in each step, by tier (H, G) [MW]."""
+    book, hours = problem.world.book, breaking_hours(problem)
+    if hours is None:
+        return np.zeros((len(hour_of_step), TIER_COUNT))
+    return np.asarray((hours[hour_of_step] * book.power_mw) @ np.eye(TIER_COUNT)[book.tier])
+
+
+def scarce_mw(conditions: Conditions, config: RunConfig) -> Floats:
+    """Most that may be left out on purpose past budgets in a tick, by tier: what sites hold whose power is so dear
+    (G,) [MW].
+    """
+    cost, most = conditions.rack_pue * conditions.grid_cost_usd_per_mwh, np.zeros(TIER_COUNT)
+    for tier in BREAKABLE[config.terms.break_promises]:
+        # While a window's charge shrinks its credit does: an hour may pay a little below goodwill.
+        least = list_rate_usd_per_mwh(tier, config) * (1.0 + GOODWILL_MULTIPLE - MOST_CREDIT_SHARE)
+        most[tier] = conditions.contract_room_mw[cost > least].sum()
+    return most
+
+
+def _rack_cost_usd_per_mwh(problem: Problem) -> Floats:
+    """What a rack megawatt-hour costs at each site in each hour known (H, S)."""
+    forecast, config = problem.forecast, problem.config
+    carbon = forecast.carbon_intensity_g_per_kwh * (config.terms.carbon_price_usd_per_t / G_PER_KG)
+    pue = pue_of(forecast.dry_bulb_c, forecast.wet_bulb_c, config.fleet)[:, :, Workload.GPU]
+    return np.asarray(pue * (forecast.energy_price_usd_per_mwh + carbon))
+
+
+def _ticks_of_hours(problem: Problem, hours: int) -> Ints:
+    """Ticks of each hour known that are still to come (H,)."""
+    per_hour = problem.config.grid.ticks_per_hour
+    ticks = np.full(hours, per_hour, dtype=np.int64)
+    ticks[0] -= problem.tick % per_hour
+    return ticks
+
+
+def _begins(ticks: Ints) -> Ints:
+    return np.asarray(np.cumsum(ticks) - ticks)
+
+
+def _cost_of(i: int, problem: Problem, cost: Floats, free_mw: Floats) -> Floats:
+    """What a contract's rack megawatt-hour costs where it is, or where it could go at once (H,)."""
+    power, home = problem.world.book.power_mw[i], int(problem.world.accounts.site[i])
+    possible = free_mw >= power
+    if home != UNPLACED:
+        possible[home] = True
+    return np.asarray(cost[:, possible].min(axis=1)) if possible.any() else np.full(len(cost), -np.inf)
+
+
+def _best_hours(i: int, problem: Problem, excess_usd_per_mwh: Floats, lives: Ints) -> Bools:
+    """Of a contract's hours whose power costs more than it pays, the dearest few that it is best to leave out (H,).
+
+    All false where that is none past its budget.
+    """
+    book, accounts = problem.world.book, problem.world.accounts
+    contract, mwh = book.contracts[i], book.power_mw[i] * problem.config.grid.dt_h
+    order = np.argsort(-excess_usd_per_mwh, kind="stable")
+    order = order[excess_usd_per_mwh[order] > 0.0]
+    out = np.concatenate([[0], np.cumsum(lives[order])])
+    saved = np.concatenate([[0.0], np.cumsum(lives[order] * excess_usd_per_mwh[order])]) * mwh
+    budget = int(budgets_of(book, accounts)[i] - accounts.bad_ticks[i])
+    past = np.maximum(out - max(budget, 0), 0)
+    left = int(accounts.window_end_tick[i]) - problem.tick
+    credit = _credit_usd(
+        contract.tier,
+        good=accounts.good_ticks[i] + left - out,
+        bad=accounts.bad_ticks[i] + out,
+        charge_usd=(accounts.charge_micro_usd[i] + (left - out) * book.tick_charge_micro_usd[i]) / MICRO_USD_PER_USD,
+    )
+    worth = saved - credit - past * mwh * GOODWILL_MULTIPLE * contract.rate_usd_per_mwh
+    best = int(worth.argmax())
+    chosen = np.zeros(len(lives), dtype=np.bool_)
+    if past[best] > 0:
+        chosen[order[:best]] = True
+    return chosen
+
+
+def _credit_usd(tier: Tier, good: Ints, bad: Ints, charge_usd: Floats) -> Floats:
+    """`credit_micro_usd` for many outcomes of one window."""
+    share = np.zeros(len(good))
+    for below_ppm, percent in reversed(CREDIT_STEPS_PPM[tier]):
+        share[good * PPM < below_ppm * (good + bad)] = percent / 100.0
+    return share * charge_usd

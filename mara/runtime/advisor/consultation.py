@@ -1,0 +1,94 @@
+"""One consultation from question to advice: Claude is asked, and its answer turned into what can be measured.
+
+It blocks its event loop while it solves, so that loop is its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from mara.core.grounding import rendered
+from mara.core.plan import Claim, Plan, Problem, Provenance
+from mara.core.units import MICRO_USD_PER_USD
+from mara.errors import AdviceError, PlanError
+from mara.optimizers.advisor.advised import Advice
+from mara.optimizers.advisor.answer import Recommendation, allocation_of
+from mara.optimizers.advisor.call_budget import ApiCall, CallBudget, ModelLifecycle
+from mara.optimizers.advisor.conversation import Answer, Conversation
+from mara.optimizers.advisor.evaluator import bench_of, project
+from mara.optimizers.advisor.facts import projection_facts
+from mara.optimizers.advisor.prompt import PROMPT_VERSION
+from mara.optimizers.advisor.tools import ToolSession
+
+UNCHECKED: Final = "AI plan could not be checked"
+
+
+class Client(Protocol):
+    """Whoever can be asked: lives within one event loop."""
+
+    @property
+    def model(self) -> str: ...
+    async def close(self) -> None: ...
+    async def lifecycle(self) -> ModelLifecycle: ...
+    async def ask(
+        self, inquiry: ToolSession, purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+    ) -> Recommendation: ...
+    async def converse(
+        self, talk: Conversation[Answer], purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+    ) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AdviceQuestion:
+    """What advice is wanted on."""
+
+    problem: Problem
+    plan: Plan
+    snapshot_hash: str
+    spends_budgets: bool
+
+
+async def consulted(
+    client: Client, question: AdviceQuestion, purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+) -> Advice:
+    """Advice on a question; `exchange` tells what it took, also when there is none.
+
+    Raises:
+        AdviceError: no advice, and why.
+    """
+    try:
+        bench = bench_of(question.problem, question.plan, spends_budgets=question.spends_budgets)
+        inquiry = ToolSession(bench)
+        recommendation = await client.ask(inquiry, purse, exchange, listen)
+        asked_mw = allocation_of(recommendation, inquiry)
+        outcome = projection_facts(bench, project(bench, asked_mw))
+    except PlanError as error:
+        raise AdviceError(f"{UNCHECKED}: {error}") from error
+    inquiry.evidence.add(outcome)
+    facts, names = inquiry.evidence.facts, inquiry.names
+    claims = tuple(Claim(kind=d.kind, text=rendered(d.text, facts, names)) for d in recommendation.drafts)
+    return Advice(
+        made_tick=question.problem.tick,
+        asked_mw=asked_mw,
+        headline=rendered(recommendation.headline, facts, names),
+        provenance=provenance_of(exchange, question, claims=claims),
+        climate_saving_usd_per_h=outcome["climate_saving_usd_per_h"],
+        time_zone_gain_usd_per_h=outcome["time_zone_gain_usd_per_h"],
+    )
+
+
+def provenance_of(
+    exchange: ApiCall, question: AdviceQuestion, *, claims: tuple[Claim, ...] = (), failure: str = ""
+) -> Provenance:
+    """Where an answer, or the lack of one, came from."""
+    return Provenance(
+        model=exchange.model,
+        request_ids=tuple(exchange.request_ids),
+        snapshot_hash=question.snapshot_hash,
+        prompt_version=PROMPT_VERSION,
+        regret_share=None,
+        moved_mw=0.0,
+        cost_usd=exchange.cost_micro_usd / MICRO_USD_PER_USD,
+        failure=failure,
+        claims=claims,
+    )

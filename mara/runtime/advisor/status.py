@@ -1,0 +1,108 @@
+"""What the panel says of the advisor: its state in words, its working notes, and its last runs, stored too."""
+
+import logging
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from mara.core.plan import Provenance
+from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot
+from mara.core.units import MICRO_USD_PER_USD
+from mara.errors import StoreError
+from mara.runtime.advisor.stored_budget import StoredBudget
+from mara.runtime.clock import Clock
+from mara.store.access.api_usage import ClaudeCalls, RunNote
+
+MAX_RUNS: Final = 20
+NOTES_INTERVAL_S: Final = 0.3
+HIDDEN_NUMBER: Final = "#"
+_NUMBER: Final = re.compile(r"\d[\d.,\u202f]*")
+
+log = logging.getLogger("mara.advisor")
+
+
+class AdvisorStatus:
+    """One snapshot, replaced whole; the caller's lock keeps writers apart."""
+
+    def __init__(self, first: AdvisorSnapshot, clock: Clock) -> None:
+        self.shown = first
+        self._clock = clock
+        self._runs: deque[AdvisorRunSnapshot] = deque(maxlen=MAX_RUNS)
+        self._calls: ClaudeCalls | None = None
+        self._purse: StoredBudget | None = None
+        self._tell: Callable[[AdvisorSnapshot], None] = lambda _: None
+        self._noted_s = float("-inf")
+
+    def open(self, calls: ClaudeCalls, purse: StoredBudget, tell: Callable[[AdvisorSnapshot], None]) -> None:
+        """Remember earlier runs, and tell from now on.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        self._calls, self._purse, self._tell = calls, purse, tell
+        self._runs.extend(_snapshot_of(note) for note in calls.runs(MAX_RUNS))
+        self.shown = replace(self.shown, runs=tuple(self._runs))
+        self.count_money()
+        self._tell(self.shown)
+
+    def show(self, **changes: object) -> None:
+        """Replace parts of what is shown; nobody is told of nothing new."""
+        shown = replace(self.shown, **changes)  # type: ignore[arg-type]  # fields by name
+        if shown != self.shown:
+            self.shown = shown
+            self._tell(shown)
+
+    def note(self, notes: str) -> None:
+        """Show working notes, now and then. Their numbers are hidden: only evidence has numbers."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._noted_s >= NOTES_INTERVAL_S:
+            self._noted_s = now_s
+            self.show(working_notes=_NUMBER.sub(HIDDEN_NUMBER, notes))
+
+    def keep(self, outcome: str, message: str, tick: int, made: Provenance) -> None:
+        """Add a run to the history and to the store, and count the money again."""
+        note = RunNote(
+            asked_epoch_s=int(self._clock.now().timestamp()),
+            tick=tick,
+            outcome=outcome,
+            message=message,
+            model=made.model,
+            request_id=made.request_ids[-1] if made.request_ids else "",
+            snapshot_hash=made.snapshot_hash,
+            prompt_version=made.prompt_version,
+            cost_micro_usd=round(made.cost_usd * MICRO_USD_PER_USD),
+        )
+        self._runs.appendleft(_snapshot_of(note))
+        if self._calls is not None:
+            try:
+                self._calls.note(note)
+            except StoreError as error:
+                log.warning("a run of the advisor is not stored", extra={"reason": str(error)})
+        self.count_money()
+        self.show(message=message, runs=tuple(self._runs), working_notes="")
+
+    def count_money(self) -> None:
+        """Read again what was spent, and what is left."""
+        if self._purse is None:
+            return
+        try:
+            spent_usd, left_usd = self._purse.spent_today_usd(), self._purse.left_usd()
+        except StoreError as error:
+            log.warning("the cost of the advisor cannot be read", extra={"reason": str(error)})
+            return
+        self.shown = replace(self.shown, cost_today_usd=spent_usd, budget_left_usd=left_usd)
+
+
+def _snapshot_of(note: RunNote) -> AdvisorRunSnapshot:
+    return AdvisorRunSnapshot(
+        asked_at=datetime.fromtimestamp(note.asked_epoch_s, UTC),
+        tick=note.tick,
+        outcome=note.outcome,
+        message=note.message,
+        model=note.model,
+        request_id=note.request_id,
+        cost_usd=note.cost_micro_usd / MICRO_USD_PER_USD,
+    )

@@ -1,0 +1,74 @@
+"""What may be spent on asking: budgets by hour and day over what is stored, so that a restart starts none anew."""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_HOUR
+from mara.errors import AdviceError, StoreError
+from mara.runtime.clock import Clock
+from mara.store.access.api_usage import ClaudeCalls
+
+BUDGET_USED: Final = "AI budget used"
+SECONDS_PER_DAY: Final = 24 * SECONDS_PER_HOUR
+
+log = logging.getLogger("mara.advisor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendLimits:
+    """Most that may be spent in any hour and day of real time, and how often may be asked in any hour."""
+
+    usd_per_hour: float
+    usd_per_day: float
+    requests_per_hour: int
+
+
+class StoredBudget:
+    """Pays by writing down: a request that cannot be written down is not made."""
+
+    def __init__(self, calls: ClaudeCalls, budget: SpendLimits, clock: Clock) -> None:
+        self._calls = calls
+        self._budget = budget
+        self._clock = clock
+
+    def reserve(self, most_micro_usd: int) -> int:
+        """The number of a request that may be made now.
+
+        Raises:
+            AdviceError: the budget does not allow it, or it cannot be written down.
+        """
+        try:
+            count, hour_micro_usd = self._calls.spent_since(self._now_s - SECONDS_PER_HOUR)
+            _, day_micro_usd = self._calls.spent_since(self._now_s - SECONDS_PER_DAY)
+            over = (
+                count >= self._budget.requests_per_hour
+                or hour_micro_usd + most_micro_usd > self._budget.usd_per_hour * MICRO_USD_PER_USD
+                or day_micro_usd + most_micro_usd > self._budget.usd_per_day * MICRO_USD_PER_USD
+            )
+            if over:
+                raise AdviceError(BUDGET_USED, detail=f"{count} requests and {hour_micro_usd} micro-USD in this hour")
+            return self._calls.reserve(self._now_s, most_micro_usd)
+        except StoreError as error:
+            raise AdviceError("AI costs cannot be stored", detail=str(error)) from error
+
+    def settle(self, number: int, cost_micro_usd: int, request_id: str) -> None:
+        """Replace what a request could cost by what it did; a store that refuses leaves the former."""
+        try:
+            self._calls.settle(number, max(cost_micro_usd, 0), request_id)
+        except StoreError as error:
+            log.warning("the cost of a request is not stored", extra={"reason": str(error)})
+
+    def spent_today_usd(self) -> float:
+        """In the last 24 hours."""
+        return self._calls.spent_since(self._now_s - SECONDS_PER_DAY)[1] / MICRO_USD_PER_USD
+
+    def left_usd(self) -> float:
+        """What this hour and this day still allow."""
+        spent_micro_usd = self._calls.spent_since(self._now_s - SECONDS_PER_HOUR)[1]
+        hour_usd = self._budget.usd_per_hour - spent_micro_usd / MICRO_USD_PER_USD
+        return max(min(hour_usd, self._budget.usd_per_day - self.spent_today_usd()), 0.0)
+
+    @property
+    def _now_s(self) -> int:
+        return int(self._clock.now().timestamp())

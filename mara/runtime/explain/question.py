@@ -1,0 +1,176 @@
+"""A question in an operator's words -> what it is about: a topic, sites, customers, tiers and a time."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Final
+
+from mara.core.contract import Tier
+from mara.core.fleet import Fleet
+from mara.core.timegrid import TimeGrid, zone
+from mara.runtime.explain.tick_range import TickRange, moment_of, says_local
+
+MOST_CHARACTERS: Final = 300
+SHORTEST_NAME: Final = 3
+SHORTEST_WORD_OF_A_CUSTOMER: Final = 5
+SHORTEST_GUESSED: Final = 4
+"""Words from this length on may be misspelled."""
+ALIKE_SHARE: Final = 0.84
+
+
+class Topic(StrEnum):
+    """What can be asked about; in the order in which the words are looked for."""
+
+    MOVED = "moved"
+    REFUSED = "refused"
+    CREDIT = "credit"
+    MONEY = "money"
+    PLAN = "plan"
+    OFF = "off"
+    RUNNING = "running"
+    PRICE = "price"
+
+
+WORDS: Final[Mapping[Topic, str]] = {
+    Topic.MOVED: r"mov(e|es|ed|ing)|migrat\w*|relocat\w*|shift\w*|placed|went to|go to",
+    Topic.REFUSED: r"refus\w*|reject\w*|declin\w*|turned (down|away)",
+    Topic.CREDIT: r"credit\w*|compensat\w*|missed|breach\w*",
+    Topic.MONEY: r"profit\w*|loss|los(e|es|t|ing)|cost\w*|revenue|earn\w*|money|margin",
+    Topic.PLAN: r"plan|optimi[sz]er|decision|fallback|linear program|claude|rules|scarce|full",
+    Topic.OFF: r"curtail\w*|off|down|idle|stop\w*|shut\w*|paus\w*|rest(s|ed|ing)?|dark|outage|fail\w*|not run\w*"
+    r"|stranded|shed|unserved|bad",
+    Topic.RUNNING: r"run(s|ning)?|on|resum\w*|start\w*|back|busy|served",
+    Topic.PRICE: r"price\w*|expensive|dear|cheap\w*|negative",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question understood. `sites` are in the order named; `taken_as` are names that were guessed from misspelled
+    ones; `is_local` says that its times are those of the first site.
+    """
+
+    text: str
+    topic: Topic | None
+    sites: tuple[int, ...]
+    customers: tuple[str, ...]
+    contract_id: str
+    tier: Tier | None
+    moment: TickRange
+    is_local: bool
+    taken_as: tuple[str, ...]
+
+
+def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, customers: Iterable[str]) -> Question:
+    """What `text` asks, as far as it is understood; seen from the last stored tick."""
+    plain = plain_of(text[:MOST_CHARACTERS])
+    site_names = _site_names(fleet)
+    customer_names = _customer_names(customers)
+    mended, taken_as = _mended(plain, [*site_names, *customer_names])
+    sites = _sites_in(mended, site_names)
+    is_local = says_local(mended) and bool(sites)
+    local: tzinfo = zone(fleet.sites[sites[0]].timezone) if is_local else UTC
+    rest = _without(mended, [*site_names, *customer_names])
+    return Question(
+        text=text,
+        topic=next((topic for topic, words in WORDS.items() if re.search(rf"\b(?:{words})\b", rest)), None),
+        sites=sites,
+        customers=tuple(dict.fromkeys(c for name, c in customer_names.items() if _is_in(name, mended))),
+        contract_id=_contract_in(text[:MOST_CHARACTERS], plain),
+        tier=next((tier for tier in Tier if _is_in(tier.name.lower(), mended)), None),
+        moment=moment_of(rest, grid, last_tick, local),
+        is_local=is_local,
+        taken_as=taken_as,
+    )
+
+
+def plain_of(text: str) -> str:
+    """Lower case, without accents, spaces made single."""
+    bare = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    return " ".join(bare.casefold().replace("’", "'").split())
+
+
+def _site_names(fleet: Fleet) -> dict[str, int]:
+    """Every name a site goes by: id, name, country, and the words that only its name has; none that two share."""
+    names: list[tuple[str, int]] = []
+    for s, site in enumerate(fleet.sites):
+        whole = {plain_of(site.id), plain_of(site.name), plain_of(site.country)}
+        words = {word for word in re.findall(r"[^\W\d_]+", plain_of(site.name)) if len(word) > SHORTEST_NAME}
+        names += [(name, s) for name in whole | words - _COMMON if len(name) >= SHORTEST_NAME]
+    shared = Counter(name for name, _ in names)
+    return {name: s for name, s in names if shared[name] == 1}
+
+
+def _customer_names(customers: Iterable[str]) -> dict[str, str]:
+    """Customers by name, and by words that only their name has."""
+    names: list[tuple[str, str]] = []
+    for customer in customers:
+        whole = plain_of(customer)
+        words = {word for word in re.findall(r"[^\W\d_]+", whole) if len(word) >= SHORTEST_WORD_OF_A_CUSTOMER}
+        names += [(name, customer) for name in words - _COMMON | {whole} if len(name) >= SHORTEST_NAME]
+    shared = Counter(name for name, _ in names)
+    return {name: customer for name, customer in names if shared[name] == 1}
+
+
+def _sites_in(text: str, names: Mapping[str, int]) -> tuple[int, ...]:
+    """Sites in the order in which the text names them."""
+    found = [(match.start(), s) for name, s in names.items() for match in re.finditer(_whole(name), text)]
+    return tuple(dict.fromkeys(s for _, s in sorted(found)))
+
+
+def _mended(text: str, names: list[str]) -> tuple[str, tuple[str, ...]]:
+    """The text with words that are almost a name replaced by it, and those names."""
+    known = {word for name in names for word in name.split()} | set(names)
+    taken = []
+    for word in re.findall(r"[^\W\d_]+", text):
+        if len(word) < SHORTEST_GUESSED or word in known or word in _COMMON or is_topic(word):
+            continue
+        close = get_close_matches(word, [name for name in names if " " not in name], n=1, cutoff=ALIKE_SHARE)
+        if close:
+            text = re.sub(_whole(word), close[0], text)
+            taken.append(close[0])
+    return text, tuple(taken)
+
+
+def _contract_in(text: str, plain: str) -> str:
+    """The contract id in a question: of a request or an order by its shape, any other after the word contract."""
+    shaped = _CONTRACT_ID.search(plain)
+    if shaped:
+        return shaped[0]
+    named = _NAMED_CONTRACT.search(text)
+    return named[1] if named and any(sign.isdigit() for sign in named[1]) else ""
+
+
+def _without(text: str, names: Iterable[str]) -> str:
+    """The text less the names, so that a customer called Night Run asks for neither night nor running."""
+    for name in sorted(names, key=len, reverse=True):
+        text = re.sub(_whole(name), " ", text)
+    return " ".join(text.split())
+
+
+def is_topic(word: str) -> bool:
+    """Whether a word alone says what is asked about."""
+    return any(re.fullmatch(words, word) for words in WORDS.values())
+
+
+def _is_in(name: str, text: str) -> bool:
+    return re.search(_whole(name), text) is not None
+
+
+def _whole(name: str) -> str:
+    return rf"(?<!\w){re.escape(name)}(?!\w)"
+
+
+_CONTRACT_ID: Final = re.compile(r"(?<![\w-])c(?:\d+-\d+-\d+|-[0-9a-f]{4,64})(?![\w-])")
+_NAMED_CONTRACT: Final = re.compile(r"\bcontract (\S+?)(?:'s)?[?.,!;:]*(?:\s|$)", re.IGNORECASE)
+_COMMON: Final = frozenset(
+    {"site", "sites", "data", "center", "centre", "power", "price", "yesterday", "today", "premium", "standard"}
+    | {"flexible", "spot", "morning", "evening", "night", "local", "hours", "minutes", "there", "their", "miners"}
+    | {"north", "south", "east", "west", "render", "search", "games"}
+)
+"""Words of names, or near them, that mean something else in a question."""

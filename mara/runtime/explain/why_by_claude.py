@@ -1,0 +1,42 @@
+"""Why, by Claude: its words over what the stored run says, asked for by hand and paid from the advisor's budget."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeAlias
+
+from mara.core.explanation import Explanation
+from mara.core.snapshot import Snapshot
+from mara.errors import CommandError
+from mara.optimizers.advisor.why import WhyConversation
+from mara.runtime.advisor.scheduler import AdvisorScheduler
+
+LOOK_UP_S: Final = 10.0
+"""How long a look into the archive may take."""
+
+
+Why: TypeAlias = Callable[[str], Coroutine[Any, Any, Explanation]]
+"""Answers from what is stored."""
+
+
+async def explained_by_claude(
+    advisor: AdvisorScheduler | None, why: Why, snapshot: Snapshot | None, question: str
+) -> Explanation:
+    """An answer whose every number is a stored fact.
+
+    Raises:
+        CommandError: nobody can be asked, or nothing came of it; the message says why.
+    """
+    if advisor is None or snapshot is None:
+        raise CommandError("nobody advises this run yet: ask without Claude")
+    loop = asyncio.get_running_loop()
+
+    def look_up(text: str) -> Explanation:
+        try:
+            return asyncio.run_coroutine_threadsafe(why(text), loop).result(LOOK_UP_S)
+        except TimeoutError as error:
+            raise CommandError("the archive did not answer in time: ask again") from error
+
+    sites = [site.name for site in snapshot.sites]
+    talk = WhyConversation(question, look_up, sites, (contract.customer for contract in snapshot.contracts))
+    answer = await asyncio.to_thread(advisor.converse, talk)
+    return talk.explanation_of(answer, f"Claude ({advisor.state.model})")

@@ -1,0 +1,1 @@
+"""Logs, alerts, watchdog and the engine's own metrics."""

@@ -1,0 +1,202 @@
+"""What deserves somebody's attention in each published state, compared with what the plan intends.
+
+An error budget spent on purpose is no alarm, nor is a replay that has come to its end. Premium, the sites, the feeds
+and the engine come first. Rules fit the tick: Premium counts bad ticks, because a rate says nothing of a budget of a
+few; Standard and Flexible use burn rates over two windows, of unplanned ticks only. Source: Google SRE workbook,
+chapter 5, with windows and factors for our budgets.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from mara.core.contract import TARGET_PPM, TIER_KEYS
+from mara.core.snapshot import ContractSnapshot, Snapshot
+from mara.core.units import MINUTES_PER_HOUR, PPM
+from mara.runtime.published_state import EngineState, PublishedState
+
+PREMIUM_BAD_IN_AN_HOUR: Final = 2
+PREMIUM_BUDGET_USED: Final = 4
+BURN_RULES: Final = {"standard": ((14.4, 1), (6.0, 6)), "flexible": ((6.0, 1), (3.0, 6))}
+"""Burn rate and the hours that it is measured over. Flexible's burn is 10 at most: 14.4 could never be seen."""
+LONGEST_WINDOW_H: Final = 6
+_MOST_SEEN: Final = LONGEST_WINDOW_H * MINUTES_PER_HOUR + 1
+"""Looks that are remembered of a contract: one a tick, and ticks are a minute or longer."""
+SEVERAL_SITES: Final = 2
+"""So many sites down at once are no longer one site's trouble."""
+_WORRYING: Final = frozenset({EngineState.DEGRADED, EngineState.HALTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something that somebody should see to, or that is over."""
+
+    kind: str
+    """state | premium | site | sites | feed | promise | burn_rate"""
+    severity: str
+    """critical | warning | resolved"""
+    subject: str
+    text: str
+    tick: int
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A contract as it was watched in its present window: its bad ticks, and which of them nobody planned."""
+
+    bad_ticks: int
+    unplanned: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MOST_SEEN))
+    """Tick, and how many unplanned bad ticks there were up to it."""
+    unplanned_ticks: int = 0
+
+    def see(self, contract: ContractSnapshot, tick: int) -> None:
+        """Count what came since the last look."""
+        if contract.bad_ticks < self.bad_ticks:  # a new measurement window
+            self.unplanned.clear()
+            self.unplanned_ticks = self.bad_ticks = 0
+        if contract.is_stranded:
+            self.unplanned_ticks += contract.bad_ticks - self.bad_ticks
+        self.bad_ticks = contract.bad_ticks
+        self.unplanned.append((tick, self.unplanned_ticks))
+
+    def unplanned_within(self, ticks: int) -> int:
+        """Unplanned bad ticks among the last so many."""
+        newest = self.unplanned[-1]
+        before = next((bad for tick, bad in self.unplanned if tick >= newest[0] - ticks), newest[1])
+        return newest[1] - before
+
+
+class AlertRules:
+    """Compares each published state with the one before; alerts are said once, and again when they are over."""
+
+    def __init__(self) -> None:
+        self._state = EngineState.STARTING
+        self._open: dict[tuple[str, str], Alert] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._tick = -1
+
+    def alerts(self, published: PublishedState) -> tuple[Alert, ...]:
+        """What is new since the last look."""
+        snapshot = published.snapshot
+        tick = snapshot.tick if snapshot is not None else 0
+        found = list(self._state_alerts(published, tick))
+        if snapshot is not None and snapshot.tick != self._tick and published.state is not EngineState.FINISHED:
+            self._tick = snapshot.tick
+            found += self._fleet_alerts(snapshot)
+        return tuple(found)
+
+    def _state_alerts(self, published: PublishedState, tick: int) -> list[Alert]:
+        before, self._state = self._state, published.state
+        if before is published.state:
+            return []
+        if published.state in _WORRYING:
+            severity = "critical" if published.state is EngineState.HALTED else "warning"
+            return [_state_alert(severity, f"the engine is {published.state}: {published.reason}", tick)]
+        return [_state_alert("resolved", f"the engine is {published.state} again", tick)] if before in _WORRYING else []
+
+    def _fleet_alerts(self, snapshot: Snapshot) -> list[Alert]:
+        """What holds now and did not before, the worst first, and what is over."""
+        self._look_at(snapshot)
+        found = [
+            *_premium(snapshot, self._seen),
+            *_sites(snapshot),
+            *_feeds(snapshot),
+            *_promises(snapshot, self._seen),
+        ]
+        now = {(alert.kind, alert.subject): alert for alert in found}
+        new = [alert for key, alert in now.items() if key not in self._open]
+        over = [
+            Alert(kind=was.kind, severity="resolved", subject=was.subject, text=f"over: {was.text}", tick=snapshot.tick)
+            for key, was in self._open.items()
+            if key not in now
+        ]
+        self._open = {key: self._open.get(key, alert) for key, alert in now.items()}
+        return new + over
+
+    def _look_at(self, snapshot: Snapshot) -> None:
+        """Count the tick of every live contract; those that have ended are forgotten."""
+        seen: dict[str, _Seen] = {}
+        for contract in snapshot.contracts:
+            kept = self._seen.get(contract.id)
+            if kept is None:
+                kept = _Seen(contract.bad_ticks)
+            kept.see(contract, snapshot.tick)
+            seen[contract.id] = kept
+        self._seen = seen
+
+
+def _state_alert(severity: str, text: str, tick: int) -> Alert:
+    return Alert(kind="state", severity=severity, subject="engine", text=text, tick=tick)
+
+
+def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
+    """Premium promises that are broken, or soon will be."""
+    per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
+    for contract in snapshot.contracts:
+        if contract.tier != "premium":
+            continue
+        bad, used = seen[contract.id].unplanned_within(per_hour), contract.bad_ticks
+        if used > contract.budget_ticks:
+            why = f"its promise is broken, {used} bad ticks where {contract.budget_ticks} are tolerated"
+            yield _of_contract("premium", "critical", contract, why, snapshot.tick)
+        elif bad >= PREMIUM_BAD_IN_AN_HOUR:
+            yield _of_contract("burn_rate", "critical", contract, f"{bad} bad ticks in the last hour", snapshot.tick)
+        elif used >= PREMIUM_BUDGET_USED:
+            why = f"{used} bad ticks of {contract.budget_ticks} in its window"
+            yield _of_contract("burn_rate", "critical", contract, why, snapshot.tick)
+
+
+def _sites(snapshot: Snapshot) -> Iterator[Alert]:
+    """Sites none of whose machines is available; several at once are worse than each."""
+    down = [site for site in snapshot.sites if site.status == "down"]
+    if len(down) >= SEVERAL_SITES:
+        text = f"{len(down)} sites are down: {', '.join(site.name for site in down)}"
+        yield Alert(kind="sites", severity="critical", subject="fleet", text=text, tick=snapshot.tick)
+    for site in down:
+        ordered = ", as an operator ordered" if site.outage_ends_tick else ""
+        text = f"{site.name} is down{ordered}: none of its machines is available"
+        yield Alert(kind="site", severity="warning", subject=site.id, text=text, tick=snapshot.tick)
+
+
+def _feeds(snapshot: Snapshot) -> Iterator[Alert]:
+    """Sources whose last good values stand in."""
+    if snapshot.stale_sources:
+        text = f"no new values from {', '.join(snapshot.stale_sources)}: the last good ones stand in"
+        yield Alert(kind="feed", severity="warning", subject="feed", text=text, tick=snapshot.tick)
+
+
+def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
+    """Standard and Flexible promises that will close in breach, or burn, by what nobody planned."""
+    per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
+    for contract in snapshot.contracts:
+        if contract.tier not in BURN_RULES:
+            continue
+        of = seen[contract.id]
+        if contract.bad_ticks > contract.budget_ticks:
+            if of.unplanned_ticks:  # not what was broken before anybody watched, nor what the plan broke
+                why = (
+                    f"its window closes in breach, {contract.bad_ticks} bad ticks where {contract.budget_ticks} are "
+                    "tolerated"
+                )
+                yield _of_contract("promise", "warning", contract, why, snapshot.tick)
+            continue
+        why = _burning(contract, of, per_hour)
+        if why:
+            yield _of_contract("burn_rate", "warning", contract, why, snapshot.tick)
+
+
+def _burning(contract: ContractSnapshot, seen: _Seen, per_hour: int) -> str:
+    """Why a budget burns too fast without anybody's plan; empty when it does not."""
+    spare_share = (PPM - TARGET_PPM[TIER_KEYS.index(contract.tier)]) / PPM
+    for factor, hours in BURN_RULES[contract.tier]:
+        ticks = hours * per_hour
+        burn = seen.unplanned_within(ticks) / ticks / spare_share
+        if burn >= factor and len(seen.unplanned) > ticks:
+            return f"its budget burns {burn:.1f} times too fast over {hours} h, unplanned"
+    return ""
+
+
+def _of_contract(kind: str, severity: str, contract: ContractSnapshot, why: str, tick: int) -> Alert:
+    text = f"{contract.customer or contract.id}, {contract.tier}: {why}"
+    return Alert(kind=kind, severity=severity, subject=contract.id, text=text, tick=tick)

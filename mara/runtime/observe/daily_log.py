@@ -1,0 +1,51 @@
+"""What a run tells the log: each event at a pace that somebody can follow, and a line for each simulated day."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+from mara.core.events import Event
+from mara.core.step import Step
+from mara.core.timegrid import TimeGrid
+from mara.core.units import MICRO_USD_PER_USD
+
+log = logging.getLogger("mara.diary")
+
+
+class DailyLog:
+    """Sums a day up while its ticks go by. A run that began or went on within a day tells what it saw of it."""
+
+    def __init__(self, grid: TimeGrid) -> None:
+        self._grid = grid
+        self._begin(None)
+
+    def note(self, step: Step, events: Sequence[Event], *, is_ahead: bool) -> None:
+        """Take in a stored tick; `is_ahead` where ticks come faster than anybody reads: their events stay untold."""
+        today = self._grid.at(step.tick).date()
+        if today != self._day:
+            self._begin(today)
+        self._ticks_count += 1
+        self._profit_micro_usd += step.settlement.profit_micro_usd
+        self._events_count.update(event.severity for event in events)
+        if not is_ahead:
+            for event in events:
+                log.info(event.text, extra={"tick": event.tick, "kind": event.kind, "site": event.site})
+        if self._grid.at(step.tick + 1).date() != today:
+            self._tell(step.tick)
+
+    def _begin(self, day: date | None) -> None:
+        self._day = day
+        self._ticks_count = 0
+        self._profit_micro_usd = 0
+        self._events_count: Counter[str] = Counter()
+
+    def _tell(self, tick: int) -> None:
+        told = {
+            "tick": tick,
+            "day": str(self._day),
+            "ticks_count": self._ticks_count,
+            "profit_usd": self._profit_micro_usd / MICRO_USD_PER_USD,
+            "events": dict(sorted(self._events_count.items())),
+        }
+        log.info("day ended", extra=told)

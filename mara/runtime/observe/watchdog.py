@@ -1,0 +1,62 @@
+"""Watches the event loop from a thread of its own: how late it is, and who blocks it when it does not come at all."""
+
+import asyncio
+import logging
+import sys
+import threading
+import traceback
+from typing import Final
+
+from mara.runtime.clock import Clock
+from mara.runtime.observe.engine_metrics import EngineMetrics
+
+LOOK_INTERVAL_S: Final = 0.5
+BLOCKED_S: Final = 1.0
+"""A loop that is not back after that long is said to be blocked, once, with the stack that blocks it."""
+MAX_STACK_LINES: Final = 40
+
+log = logging.getLogger("mara.watchdog")
+
+
+class Watchdog:
+    """Lives with an event loop; started on it, stopped from it."""
+
+    def __init__(self, vitals: EngineMetrics, clock: Clock) -> None:
+        self._vitals = vitals
+        self._clock = clock
+        self._over = threading.Event()
+        self._answered = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Watch the running loop."""
+        loop, thread_id = asyncio.get_running_loop(), threading.get_ident()
+        self._thread = threading.Thread(target=self._watch, args=(loop, thread_id), name="mara-watchdog", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer; harmless when repeated."""
+        self._over.set()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
+        while not self._over.wait(LOOK_INTERVAL_S):
+            self._answered.clear()
+            asked_s = self._clock.monotonic_s()
+            try:
+                loop.call_soon_threadsafe(self._answered.set)
+            except RuntimeError:
+                return  # the loop has ended
+            if not self._answered.wait(BLOCKED_S):
+                log.error("event loop blocked", extra={"stack": _stack_of(thread_id)})
+                while not self._answered.wait(BLOCKED_S):
+                    if self._over.is_set():
+                        return
+            self._vitals.loop_lags.add(self._clock.monotonic_s() - asked_s)
+
+
+def _stack_of(thread_id: int) -> str:
+    """Where a thread is just now."""
+    frame = sys._current_frames().get(thread_id)  # noqa: SLF001  the documented way to look into another thread
+    if frame is None:
+        return "the thread has ended"
+    return "".join(traceback.format_stack(frame)[-MAX_STACK_LINES:])

@@ -1,0 +1,134 @@
+"""A stored tick computed again and compared, bit for bit, with what was stored."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from mara.core.events import FLEET_WIDE, Event
+from mara.core.plan import Plan
+from mara.core.snapshot import Snapshot
+from mara.core.step import Step, advance
+from mara.core.world import World
+from mara.errors import ConfigError, StoreRefused
+from mara.feeds.base import Feed
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.runtime.tick.engine import TickEngine, TickResult
+from mara.store.encoding.codec import bytes_of
+from mara.store.encoding.records import RunRecord, StoredTick
+from mara.store.read.read_model import ReadModel
+from mara.store.store import Store
+from mara.store.write.rules_in_force import not_ours, rules_of
+from mara.store.write.tick_write import digests_of
+
+log = logging.getLogger("mara.again")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """The tick as it was computed now, and which of the stored digests it does not reproduce."""
+
+    step: Step
+    stored: StoredTick
+    replayed_ticks: int
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesSince:
+    """From which tick on the run's ticks were made by a version of the rules, and which Mara had them.
+
+    `are_this_programs` says whether the program that answers computes such a tick just so.
+    """
+
+    from_tick: int
+    at: datetime
+    rules_version: int
+    mara_version: str
+    are_this_programs: bool
+
+
+def replayed(reading: ReadModel, run_id: str, tick: int) -> Comparison:
+    """Advance from the nearest stored world through the stored inputs up to `tick`.
+
+    Raises:
+        ConfigError: the database holds another run.
+        StoreRefused: no such tick, its inputs are past their retention, or other rules than ours made it.
+    """
+    run = reading.run()
+    if run.run_id != run_id:
+        raise ConfigError(f"{reading.name} holds run {run.run_id}, {run_id} was asked for: name that one")
+    feed = SyntheticFeed(run.config, run.seed) if run.feed == SyntheticFeed.name else None
+    stored = reading.stored_tick(tick)
+    rules = rules_of(tick, reading.rules())
+    if not rules.are_ours:
+        raise StoreRefused(not_ours(f"tick {tick} was", rules))
+    first, world = reading.world_before(tick)
+    for n in range(first, tick):
+        world = _again(reading.stored_tick(n), world, run, feed).world
+    step = _again(stored, world, run, feed)
+    fresh = digests_of(step, stored)
+    differs = tuple(name for name in ("raw", "kept", "world") if getattr(fresh, name) != getattr(stored.digests, name))
+    if differs == ("world",) and reading.is_of_older_layout(first) and _leads_on(reading, step.world, run, feed):
+        differs = ()
+    return Comparison(step=step, stored=stored, replayed_ticks=tick + 1 - first, differs=differs)
+
+
+def rules_since(reading: ReadModel) -> tuple[RulesSince, ...]:
+    """Which rules made the run, the first ones first."""
+    grid = reading.run().config.grid
+    return tuple(
+        RulesSince(
+            from_tick=rules.from_tick,
+            at=grid.at(rules.from_tick),
+            rules_version=rules.rules_version,
+            mara_version=rules.mara_version,
+            are_this_programs=rules.are_ours,
+        )
+        for rules in reading.rules()
+    )
+
+
+def _leads_on(reading: ReadModel, world: World, run: RunRecord, feed: Feed | None) -> bool:
+    """Whether a world becomes the next one that is stored, field by field.
+
+    That is the proof where an older Mara hashed fields that worlds no longer have.
+    """
+    end, stored = reading.world_after(world.tick - 1)
+    for tick in range(world.tick, end):
+        world = _again(reading.stored_tick(tick), world, run, feed).world
+    return bytes_of(world) == bytes_of(stored)
+
+
+def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> Snapshot | None:
+    """The last stored tick, computed again, so that a start, or a run at its end, does not look empty."""
+    tick, run = engine.world.tick - 1, store.run
+    if tick < 0 or run is None:
+        return None
+    try:
+        again = replayed(store.reading, run.run_id, tick)
+    except StoreRefused as refusal:
+        log.warning("the last tick cannot be shown", extra={"tick": tick, "reason": str(refusal)})
+        return None
+    plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(again.step.plan,))
+    return engine.shown(TickResult(step=again.step, plan=plan, events=()), recent, run.run_id)
+
+
+def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:
+    """What is told when the store stood elsewhere than the run: stored with the tick that is gone on with."""
+    if was_tick == now_tick:
+        return ()
+    lost = f"went back from tick {was_tick} to {now_tick}: the database had lost what came after; no order was lost"
+    ahead = f"went on at tick {now_tick} instead of {was_tick}: another writer had brought the run so far"
+    text = lost if now_tick < was_tick else ahead
+    return (Event(tick=now_tick, severity="warning", site=FLEET_WIDE, kind="store", text=text),)
+
+
+def _again(stored: StoredTick, world: World, run: RunRecord, feed: Feed | None) -> Step:
+    observation = stored.observation
+    if observation is None:
+        if feed is None:
+            raise StoreRefused(
+                f"the raw rows of tick {stored.tick} are past their retention: only a synthetic run can be drawn again"
+            )
+        observation = feed.observe(stored.tick)
+    return advance(world, observation, stored.plan_step, run.config, stored.commands)

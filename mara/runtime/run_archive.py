@@ -1,0 +1,169 @@
+"""What pages and the API ask of the past: each question in a thread, so that the event loop never waits for a disk."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from mara.core.explanation import Explanation
+from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Ledger, Optimization, OrderRow
+from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
+from mara.errors import StoreError
+from mara.runtime.explain.why import can_be_asked, explained
+from mara.runtime.replay_check import RulesSince, rules_since
+from mara.store.read import balance, optimizations, order_list, promises, series
+from mara.store.read.export import ExportTable
+from mara.store.read.metrics import MetricHistory
+from mara.store.read.read_model import ReadModel
+from mara.store.read.table_file import ExportFormat, write_export
+
+MOST_AT_ONCE: Final = 3
+"""Questions answered at a time, one reader of the store left for the live run; more wait their turn."""
+MOST_WAITING: Final = 200
+"""Questions that may wait; what comes beyond is refused, so that a crowd cannot pile up work."""
+REST_S: Final = 0.002
+"""Of an export, every hundred rows, which take about as long."""
+
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
+
+
+class RunArchive:
+    """Opened on a run's store and closed with it. Its methods belong to the event loop; a caller may be cancelled.
+
+    Each raises CommandError for a question about something that is not there (a site, contract, metric, tick), and
+    StoreError while no run is open, when too many wait, or when the database does not answer.
+    """
+
+    def __init__(self) -> None:
+        self._reading: ReadModel | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._waiting = 0
+        self._is_over = Event()
+
+    def open(self, reading: ReadModel) -> None:
+        """Answer from now on."""
+        self._is_over.clear()
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="mara-archive")
+        self._reading = reading
+
+    def close(self) -> None:
+        """Answer no more; what is under way or waits ends when the store closes. Harmless when repeated."""
+        self._reading = None
+        self._is_over.set()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
+            self._threads = None
+
+    async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
+        """The last simulated hours of a site, oldest first: ticks while they are few, else clock hours."""
+        return await self._ask(series.site_series, site_id, hours)
+
+    async def history(
+        self,
+        metric: str,
+        site_id: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        max_points: int = series.MOST_POINTS,
+    ) -> MetricHistory:
+        """A metric (`mara.store.read.metrics.Metric`) over ``[from_, to)``, of a site or of the fleet."""
+        return await self._ask(series.history, metric, site_id, from_, to, max_points)
+
+    async def site_ledger(self, site_id: str, from_tick: int, to_tick: int) -> tuple[LedgerSum, ...]:
+        """A site's money lines over ``[from_tick, to_tick)``."""
+        return await self._ask(balance.site_ledger, site_id, from_tick, to_tick)
+
+    async def ledger(
+        self, from_: datetime | None = None, to: datetime | None = None, site_id: str | None = None
+    ) -> Ledger:
+        """All lines over ``[from_, to)`` with their trial balance, of a site or of the fleet."""
+        return await self._ask(balance.ledger, from_, to, site_id)
+
+    async def profit_between(self, from_tick: int, to_tick: int) -> float:
+        """What the fleet earned over ``[from_tick, to_tick)`` [USD]."""
+        return await self._ask(balance.profit_between, from_tick, to_tick)
+
+    async def site_events(self, site_id: str, limit: int = optimizations.MOST_DECISIONS) -> tuple[EventSnapshot, ...]:
+        """What happened at a site, newest first."""
+        return await self._ask(optimizations.site_events, site_id, limit)
+
+    async def decisions(self, site_id: str, limit: int = optimizations.MOST_DECISIONS) -> tuple[Decision, ...]:
+        """Stored reasons that name a site, and its events, newest first."""
+        return await self._ask(optimizations.decisions, site_id, limit)
+
+    async def optimizations(
+        self, limit: int = optimizations.MOST_OPTIMIZATIONS, before: int | None = None
+    ) -> tuple[OptimizationSnapshot, ...]:
+        """The newest plans that came into force (before a tick), newest first."""
+        return await self._ask(optimizations.optimizations, limit, before)
+
+    async def optimization(self, adopted_tick: int) -> Optimization:
+        """All that is stored of the plan that came into force in a tick."""
+        return await self._ask(optimizations.optimization, adopted_tick)
+
+    async def rules(self) -> tuple[RulesSince, ...]:
+        """Which rules made the run, and from which tick on, the first ones first."""
+        return await self._ask(rules_since)
+
+    async def contracts(self, state: str = "all", limit: int = promises.MOST_CONTRACTS) -> tuple[ContractRow, ...]:
+        """What was booked (`waiting`, `live`, `ended` or `all` of it), newest first."""
+        return await self._ask(promises.contracts, state, limit)
+
+    async def contract(self, contract_id: str) -> ContractLife:
+        """A contract's whole life so far."""
+        return await self._ask(promises.contract, contract_id)
+
+    async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]:
+        """Each judged tick of a contract, oldest first."""
+        return await self._ask(promises.evidence, contract_id)
+
+    async def orders(self, state: str = "all", limit: int = order_list.MOST_ORDERS) -> tuple[OrderRow, ...]:
+        """What was ordered (`waiting`, `obeyed`, `refused`, `withdrawn` or `all` of it), newest first."""
+        return await self._ask(order_list.orders, state, limit)
+
+    async def order(self, number: int) -> OrderRow:
+        """One order, and what became of it."""
+        return await self._ask(order_list.order, number)
+
+    async def export(
+        self, table: ExportTable, form: ExportFormat, out: Path, from_: datetime | None, to: datetime | None
+    ) -> int:
+        """Write a stored table of ``[from_, to)`` to a file; returns the number of rows.
+
+        It rests half of its time: making rows keeps the interpreter, and ticks, charts and pages come first.
+        """
+        return await self._ask(write_export, table, form, out, from_, to, rest=self._rest)
+
+    def _rest(self) -> None:
+        """In a thread: let others have the interpreter, and give up when the run is closed."""
+        if self._is_over.wait(REST_S):
+            raise StoreError("the run was closed before the export was done: ask again when it is open")
+
+    async def why(self, question: str) -> Explanation:
+        """Why something was as it was, in sentences of facts; what is not understood is answered by what can be."""
+        return await self._ask(explained, question)
+
+    async def can_be_asked(self) -> tuple[str, ...]:
+        """Questions that `why` would answer now."""
+        return await self._ask(can_be_asked)
+
+    async def _ask(
+        self, question: Callable[Concatenate[ReadModel, Asked], Answer], *args: Asked.args, **kwargs: Asked.kwargs
+    ) -> Answer:
+        reading, threads = self._reading, self._threads
+        if reading is None or threads is None:
+            raise StoreError("no run is open: ask again when the engine has started")
+        if self._waiting >= MOST_WAITING:
+            raise StoreError(f"{MOST_WAITING} questions wait for the database already: ask again later")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                threads, partial(question, reading, *args, **kwargs)
+            )
+        finally:
+            self._waiting -= 1

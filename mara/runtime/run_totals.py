@@ -1,0 +1,177 @@
+"""Sums over many ticks, and the report that a backtest or a simulation prints: the names of CONTRACT section 1."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints
+from mara.core.contract import TIER_COUNT, TIER_KEYS
+from mara.core.finance import (
+    CONTRACT_LINES,
+    CREDIT_LINES,
+    ENERGY_LINE_COUNT,
+    LINE_COUNT,
+    MIGRATION_LINES,
+    EnergyLine,
+    Line,
+    credits_due,
+)
+from mara.core.fleet import Fleet
+from mara.core.step import Step
+from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
+from mara.core.world import Gains, World
+from mara.runtime.observe.scheduled_off import ScheduledOffCounts
+
+G_PER_T = 1_000_000
+GAIN_KEYS = ("climate", "time_zone", "interaction")
+
+
+def _lines() -> Ints:
+    return np.zeros((1, LINE_COUNT), dtype=np.int64)
+
+
+def _energy() -> Ints:
+    return np.zeros((1, ENERGY_LINE_COUNT), dtype=np.int64)
+
+
+def _tiers_mw() -> Floats:
+    return np.zeros(TIER_COUNT)
+
+
+def _tier_ticks() -> Ints:
+    return np.zeros(TIER_COUNT, dtype=np.int64)
+
+
+@dataclass(slots=True)
+class RunTotals:
+    """What has been added up so far. Money and energy are exact integers.
+
+    A tick adds whole tables, site by site (S, …): summing over sites costs more than adding, and is done once at the
+    end.
+    """
+
+    dt_h: float
+    ticks: int = 0
+    outages: int = 0
+    refusals: int = 0
+    site_lines_micro_usd: Ints = field(default_factory=_lines)
+    site_energy_wh: Ints = field(default_factory=_energy)
+    site_emissions_g: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    renewable_wh: float = 0.0
+    promised_mw_ticks: Floats = field(default_factory=_tiers_mw)
+    site_delivered_mw_ticks: Floats = field(default_factory=lambda: np.zeros((1, TIER_COUNT)))
+    good_ticks: Ints = field(default_factory=_tier_ticks)
+    bad_ticks: Ints = field(default_factory=_tier_ticks)
+    planned_bad_ticks: Ints = field(default_factory=_tier_ticks)
+    rests: ScheduledOffCounts = field(default_factory=ScheduledOffCounts)
+    gains_before: Gains | None = None
+    gains_after: Gains = field(default_factory=Gains)
+
+    def add(self, step: Step) -> None:
+        """Add one settled tick."""
+        settlement, book = step.settlement, step.before.book
+        self.ticks += 1
+        # Not in place: the first sum takes the shape of the fleet.
+        self.site_lines_micro_usd = self.site_lines_micro_usd + settlement.lines_micro_usd
+        self.site_energy_wh = self.site_energy_wh + settlement.energy_wh
+        self.site_emissions_g = self.site_emissions_g + settlement.emissions_g
+        power = step.allocation.site_power_mw
+        self.renewable_wh += float(power.dot(step.observation.renewable_share)) * self.dt_h * WH_PER_MWH
+        self.refusals += len(step.refused)
+        available, before = step.observation.availability_share, step.before.availability_share
+        if available is not before:
+            self.outages += int(((available == 0.0) & (before > 0.0)).sum())
+        if self.gains_before is None:
+            self.gains_before = step.before.gains
+        self.gains_after = step.world.gains
+        if len(book.contracts):
+            self._add_contracts(step)
+
+    def _add_contracts(self, step: Step) -> None:
+        book, report = step.before.book, step.report
+        self.rests.add(step)
+        self.promised_mw_ticks += book.promised_mw
+        self.site_delivered_mw_ticks = self.site_delivered_mw_ticks + step.allocation.contracts_mw
+        if np.count_nonzero(report.good) == len(report.good) and not np.count_nonzero(report.excluded):
+            self.good_ticks += np.bincount(book.tier, minlength=TIER_COUNT)
+            return
+        counted = ~report.excluded
+        self.good_ticks += np.bincount(book.tier[report.good & counted], minlength=TIER_COUNT)
+        self.bad_ticks += np.bincount(book.tier[~report.good & counted], minlength=TIER_COUNT)
+        self.planned_bad_ticks += np.bincount(book.tier[step.allocation.scheduled & counted], minlength=TIER_COUNT)
+
+    @property
+    def lines_micro_usd(self) -> Ints:
+        """Signed, by `Line` (17,)."""
+        sums: Ints = self.site_lines_micro_usd.sum(axis=0)
+        return sums
+
+    @property
+    def energy_wh(self) -> int:
+        """Grid energy used: bought and hedged less sold."""
+        wh = self.site_energy_wh.sum(axis=0)
+        return int(wh[EnergyLine.BOUGHT] + wh[EnergyLine.HEDGE] + wh[EnergyLine.SOLD])
+
+    def close(self, world: World, fleet: Fleet) -> None:
+        """Add the credits of windows that ended with the last tick: their postings would come with the next."""
+        if world.closed:
+            lines = np.zeros((fleet.site_count, LINE_COUNT), dtype=np.int64)
+            lines[:, CREDIT_LINES] = credits_due(world.closed, fleet).T
+            self.site_lines_micro_usd = self.site_lines_micro_usd - lines
+
+    def report(self) -> dict[str, object]:
+        """The fields that backtest and simulation share; USD, MWh and tonnes."""
+        usd = self.lines_micro_usd / MICRO_USD_PER_USD
+        paid_usd = 0.0 - usd  # and not -usd: nothing paid is 0.0, not -0.0
+        return {
+            "ticks": self.ticks,
+            "profit_usd": int(self.lines_micro_usd.sum()) / MICRO_USD_PER_USD,
+            "revenue_usd": {
+                "mining": float(usd[Line.MINING]),
+                "inference": float(usd[Line.INFERENCE]),
+                "contracts": float(usd[CONTRACT_LINES].sum()),
+                "sellback": float(usd[Line.SELLBACK]),
+            },
+            "cost_usd": {
+                "energy": float(paid_usd[Line.ENERGY] + paid_usd[Line.HEDGE]),
+                "carbon": float(paid_usd[Line.CARBON]),
+                "migration": float(paid_usd[MIGRATION_LINES].sum()),
+                "restart": float(paid_usd[Line.RESTART]),
+                "credits": float(paid_usd[CREDIT_LINES].sum()),
+            },
+            "energy_mwh": self.energy_wh / WH_PER_MWH,
+            "emissions_t": int(self.site_emissions_g.sum()) / G_PER_T,
+            "renewable_share": self.renewable_wh / self.energy_wh if self.energy_wh else 0.0,
+            "sla": {key: self._tier(index) for index, key in enumerate(TIER_KEYS)},
+        }
+
+    def extras(self) -> dict[str, object]:
+        """What a simulation reports beside the backtest's fields; gains and credits in USD."""
+        credits_usd = self.lines_micro_usd[CREDIT_LINES] / -MICRO_USD_PER_USD + 0.0
+        return {
+            "budget_ticks_spent": dict(zip(TIER_KEYS, self.planned_bad_ticks.tolist(), strict=True)),
+            "credits": dict(zip(TIER_KEYS, [*credits_usd.tolist(), 0.0], strict=True)),
+            "outages": self.outages,
+            "refusals": self.refusals,
+            "gains": self.gains_usd(),
+        }
+
+    def gains_usd(self) -> dict[str, float]:
+        """Over the ticks added: the world sums them up, so the difference of the last and the first is theirs."""
+        before, after = self.gains_before or Gains(), self.gains_after
+        names = {key: f"{key}_micro_usd" for key in GAIN_KEYS}
+        return {key: (getattr(after, n) - getattr(before, n)) / MICRO_USD_PER_USD for key, n in names.items()}
+
+    def _tier(self, tier: int) -> dict[str, float | int]:
+        good, bad = int(self.good_ticks[tier]), int(self.bad_ticks[tier])
+        # Adding 0.0 turns the -0.0 of "no credits" into 0.0.
+        credit = -int(self.lines_micro_usd[Line.CREDIT_PREMIUM + tier]) / MICRO_USD_PER_USD + 0.0 if tier < 3 else 0.0
+        return {
+            "promised_mwh": float(self.promised_mw_ticks[tier]) * self.dt_h,
+            "delivered_mwh": float(self.site_delivered_mw_ticks[:, tier].sum()) * self.dt_h,
+            "availability_share": good / (good + bad) if good + bad else 1.0,
+            "bad_ticks": bad,
+            "credits_usd": credit,
+            "stops_per_contract_day": self.rests.stops_per_contract_day(tier, self.dt_h),
+            "median_rest_minutes": self.rests.median_minutes(tier, self.dt_h),
+        }

@@ -1,0 +1,1 @@
+"""One tick: orders accepted, the engine's step, and its storage."""

@@ -1,0 +1,160 @@
+"""Announcements of ticks that will not count: by whose order, from when on, and how much maintenance a month allows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mara.core.commands import Command, Exclude
+from mara.core.history import ExclusionRow
+from mara.core.timegrid import TimeGrid
+from mara.core.world import RunConfig, World
+from mara.errors import CommandError
+from mara.runtime.actor import ACTOR
+from mara.runtime.tick.command_validation import refuse_outside_life
+
+MAINTENANCE: Final = "maintenance"
+KINDS: Final = (MAINTENANCE, "grid order", "customer order")
+"""Nothing else excuses a tick; the kind leads the stored reason."""
+NOTICE_HOURS: Final = 72
+MOST_MONTH_HOURS: Final = 4
+"""Of maintenance a calendar month of the contract's time zone: announced this long ahead, this long at most."""
+MAX_REASON_CHARACTERS: Final = 200
+MAX_REFUSALS_TOLD: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionRequest:
+    """What an operator enters: which ticks of which contract do not count, and why. Who says so is who acts."""
+
+    kind: str
+    contract_id: str
+    from_tick: int
+    to_tick: int
+    reason: str
+
+
+def exclusions_of(
+    asked: Sequence[ExclusionRequest],
+    world: World,
+    config: RunConfig,
+    *,
+    waiting: Iterable[Command] = (),
+    stored: Mapping[str, Iterable[ExclusionRow]],
+) -> tuple[Exclude, ...]:
+    """The commands of announcements that belong together.
+
+    Args:
+        waiting: commands that will be obeyed before them.
+        stored: what was announced before, by contract.
+
+    Raises:
+        CommandError: one of them may not be made; of several, each reason with its contract.
+    """
+    commands: list[Exclude] = []
+    refusals: list[str] = []
+    for one in asked:
+        before = (*waiting, *commands)
+        try:
+            commands.append(exclusion_of(one, world, config, waiting=before, stored=stored.get(one.contract_id, ())))
+        except CommandError as error:
+            refusals.append(f"{one.contract_id}: {error}" if len(asked) > 1 else str(error))
+    if refusals:
+        more = len(refusals) - MAX_REFUSALS_TOLD
+        told = "; ".join(refusals[:MAX_REFUSALS_TOLD]) + (f"; and {more} more" if more > 0 else "")
+        nothing = f"nothing was announced, because {len(refusals)} of {len(asked)} contracts refuse: "
+        raise CommandError(nothing + told if len(asked) > 1 else told)
+    return tuple(commands)
+
+
+def exclusion_of(
+    asked: ExclusionRequest,
+    world: World,
+    config: RunConfig,
+    *,
+    waiting: Iterable[Command] = (),
+    stored: Iterable[ExclusionRow] = (),
+) -> Exclude:
+    """The command of an announcement that may be made, in the name of who acts.
+
+    Args:
+        waiting: commands that will be obeyed before it.
+        stored: what was announced for the contract before.
+
+    Raises:
+        CommandError: an unknown kind or contract, no reason, ticks outside the contract's life, or maintenance too
+            soon or too much of it.
+    """
+    if asked.kind not in KINDS:
+        raise CommandError(f"ticks are excluded by {', '.join(KINDS)}, got {asked.kind!r}: choose one of these")
+    reason = _line(asked.reason, "a reason", MAX_REASON_CHARACTERS)
+    column = world.book.index_of.get(asked.contract_id)
+    if column is None:
+        raise CommandError(f"there is no live contract {asked.contract_id!r}: name one that is")
+    if asked.from_tick >= asked.to_tick:
+        raise CommandError("an exclusion should end after it begins: correct its times")
+    refuse_outside_life(world.book.contracts[column], asked.from_tick, asked.to_tick, config.grid)
+    if asked.kind == MAINTENANCE:
+        grid, timezone = config.grid, world.book.contracts[column].timezone
+        _refuse_short_notice(asked, world, grid)
+        others = [(grid.tick_at(row.starts_at), grid.tick_at(row.ends_at)) for row in stored if _is_maintenance(row)]
+        others += [
+            (command.from_tick, command.to_tick)
+            for command in waiting
+            if isinstance(command, Exclude)
+            and command.contract_id == asked.contract_id
+            and command.reason.startswith(MAINTENANCE)
+        ]
+        _refuse_too_much(asked, others, grid, timezone)
+    return Exclude(
+        contract_id=asked.contract_id,
+        from_tick=asked.from_tick,
+        to_tick=asked.to_tick,
+        reason=f"{asked.kind}: {reason}",
+        author=ACTOR.get().name,
+    )
+
+
+def _line(text: str, what: str, most: int) -> str:
+    line = " ".join(text.split())
+    if not line or len(line) > most or not line.isprintable():
+        raise CommandError(f"an exclusion needs {what}, 1 to {most} printable characters, got {len(line)}: enter it")
+    return line
+
+
+def _is_maintenance(row: ExclusionRow) -> bool:
+    return row.reason.startswith(MAINTENANCE)
+
+
+def _refuse_short_notice(asked: ExclusionRequest, world: World, grid: TimeGrid) -> None:
+    first = world.tick + NOTICE_HOURS * grid.ticks_per_hour
+    if asked.from_tick < first:
+        raise CommandError(
+            f"maintenance is announced {NOTICE_HOURS} h ahead: begin at {grid.at(first):%Y-%m-%d %H:%M} UTC or later"
+        )
+
+
+def _refuse_too_much(asked: ExclusionRequest, others: Iterable[tuple[int, int]], grid: TimeGrid, timezone: str) -> None:
+    """Ticks that overlap are counted once for each announcement: nobody announces the same hours twice."""
+    most = MOST_MONTH_HOURS * grid.ticks_per_hour
+    wanted = _ticks_by_month(asked.from_tick, asked.to_tick, grid, timezone)
+    used: dict[int, int] = {}
+    for begin, end in others:
+        for month, ticks in _ticks_by_month(begin, end, grid, timezone).items():
+            used[month] = used.get(month, 0) + ticks
+    for month, ticks in wanted.items():
+        left = max(most - used.get(month, 0), 0)
+        if ticks > left:
+            raise CommandError(
+                f"a calendar month of {timezone} has {MOST_MONTH_HOURS} h of maintenance at most, "
+                f"{left * grid.dt_h:.3g} h are left, {ticks * grid.dt_h:.3g} h were asked for: shorten it"
+            )
+
+
+def _ticks_by_month(begin: int, end: int, grid: TimeGrid, timezone: str) -> dict[int, int]:
+    """How many ticks of a span fall into each calendar month, by the tick at which the month ends."""
+    ticks: dict[int, int] = {}
+    while begin < end:
+        month_end = grid.next_month_tick(begin, timezone)
+        ticks[month_end] = min(end, month_end) - begin
+        begin = min(end, month_end)
+    return ticks

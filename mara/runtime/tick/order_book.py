@@ -1,0 +1,269 @@
+"""Orders on their way into a tick: on disk before they are confirmed, obeyed by the next tick, found after a restart.
+
+One thing at a time: while an order is looked at and written down no tick takes the orders that wait, so what was
+confirmed as fitting meets the very world it was fitted to.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from mara.core.commands import Book, Command, Receipt
+from mara.core.plan import Plan
+from mara.core.step import Step
+from mara.core.world import RunConfig, World
+from mara.errors import CommandError, EngineStopped
+from mara.runtime.actor import REPEAT_KEY, signed
+from mara.runtime.published_state import EngineState, StatePublisher
+from mara.runtime.tick.command_validation import refuse_impossible
+from mara.store.store import Store
+from mara.store.write.orders import FirstAnswer, NewOrder, Outcome, WaitingOrder
+
+MAX_WAITING: Final = 1_000
+"""Orders that may wait for a tick."""
+STANDING_STILL: Final = {
+    EngineState.DEGRADED: "is degraded",
+    EngineState.HALTED: "has halted",
+    EngineState.FINISHED: "has finished",
+}
+
+log = logging.getLogger("mara.orders")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CurrentState:
+    """The world before the tick in which a new order would be obeyed, and the orders that come before it."""
+
+    world: World
+    waiting: tuple[Command, ...]
+    plan: Plan | None
+    """In force."""
+
+
+Make = Callable[[CurrentState], Sequence[tuple[Command, bytes]]]
+"""Commands as things stand, and what to tell whoever repeats them; raises CommandError where that is impossible."""
+
+
+class OrderBook:
+    """Open while a run is; all methods belong to the event loop's thread.
+
+    Args:
+        standing: the world before the next tick that is not worked out yet, and the plan in force.
+    """
+
+    def __init__(self, latest: StatePublisher, standing: Callable[[], tuple[World, Plan | None]]) -> None:
+        self._latest = latest
+        self._standing = standing
+        self._config: RunConfig | None = None
+        self._store: Store | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._waiting: list[WaitingOrder] = []
+        self._taken: tuple[WaitingOrder, ...] = ()  # by the tick under way
+        self._refused: tuple[Outcome, ...] = ()  # by the tick under way, which nobody could obey any more
+        self._is_known = False  # whether `_waiting` is what the store has
+        self._work: set[asyncio.Task[tuple[WaitingOrder, ...]]] = set()  # nobody else may hold on to them
+
+    async def open(self, store: Store, config: RunConfig) -> None:
+        """Find the orders again that wait.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        self._store, self._config = store, config
+        await self._know()
+
+    async def close(self) -> None:
+        """Take no more orders; one that is being written down is still confirmed. Harmless when repeated."""
+        async with self._one_at_a_time:
+            self._store = None
+
+    @property
+    def present(self) -> CurrentState:
+        """Where a new order would find the run: the tick under way counts as done."""
+        world, plan = self._standing()
+        under_way = self._under_way
+        waiting = tuple(order.command for order in self._waiting if order.number not in under_way)
+        return CurrentState(world=world, waiting=waiting, plan=plan)
+
+    async def place(self, make: Make) -> tuple[WaitingOrder, ...]:
+        """Write orders down, all or none; when this returns they are on disk and the next tick obeys them.
+
+        What a request that names itself ordered before is not ordered again.
+
+        Raises:
+            CommandError: nobody could obey one of them, or too many wait.
+            EngineStopped: nothing runs that could, or soon will not.
+            StoreError: they are not on disk, or it is not known whether they are.
+        """
+        work = asyncio.create_task(self._place(make), name="mara-order")
+        self._work.add(work)  # a caller who leaves changes nothing of it
+        work.add_done_callback(self._work.discard)
+        return await asyncio.shield(work)
+
+    async def order(self, *commands: Command) -> Receipt:
+        """See `place`."""
+        placed = await self.place(lambda _: [(command, b"") for command in commands])
+        return Receipt(numbers=tuple(order.number for order in placed), tick=placed[0].ordered_tick)
+
+    async def withdraw(self, number: int, reason: str) -> None:
+        """Let an order go that waits.
+
+        Raises:
+            CommandError: it does not wait, or the tick under way obeys it.
+            EngineStopped, StoreError: see `place`.
+        """
+        async with self._one_at_a_time:
+            store = self._open_store()
+            self._refuse_standing_still()
+            await self._know()
+            if number in self._under_way or all(order.number != number for order in self._waiting):
+                raise CommandError(f"order {number} does not wait: only what waits can be withdrawn")
+            self._is_known = False
+            tick = self._standing()[0].tick
+            await _in_thread(store, lambda: store.orders.withdraw(number, tick, reason))
+            self._waiting = [order for order in self._waiting if order.number != number]
+            self._is_known = True
+            self._latest.set_waiting(len(self._waiting))
+
+    async def first_answer(self, place: str) -> FirstAnswer | None:
+        """What a request that names itself was answered the first time.
+
+        Raises:
+            EngineStopped, StoreError: that cannot be looked up.
+        """
+        store = self._open_store()
+        return await _in_thread(store, lambda: store.orders.first_answer(place))
+
+    async def keep_answer(self, place: str, answer: FirstAnswer) -> None:
+        """Have it given again whenever the request comes again.
+
+        Raises:
+            EngineStopped, StoreError: it cannot be kept.
+        """
+        store = self._open_store()
+        await _in_thread(store, lambda: store.orders.keep_answer(place, answer))
+
+    async def take(self, work: Callable[[tuple[Command, ...]], T]) -> T:
+        """Have `work` make a tick of the orders that wait: nothing is ordered meanwhile."""
+        async with self._one_at_a_time:
+            await self._know()
+            assert self._config is not None
+            good, refused = possible(tuple(self._waiting), self._standing()[0], self._config)
+            made = work(tuple(order.command for order in good))
+            self._taken, self._refused = good, refused
+            return made
+
+    def outcomes(self, step: Step) -> tuple[Outcome, ...]:
+        """What becomes of the orders that the tick under way took."""
+        return self._refused + outcomes_of(step, self._taken)
+
+    def obeyed(self) -> None:
+        """The tick that took orders is stored."""
+        self._waiting = [order for order in self._waiting if order.number not in self._under_way]
+        self._taken, self._refused = (), ()
+        self._latest.set_waiting(len(self._waiting))
+
+    def let_go(self) -> None:
+        """The tick that took orders is given up: they wait again."""
+        self._taken, self._refused, self._is_known = (), (), False
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """While nothing is ordered and no tick takes orders."""
+        async with self._one_at_a_time:
+            yield
+
+    @property
+    def _under_way(self) -> set[int]:
+        return {order.number for order in self._taken} | {outcome.number for outcome in self._refused}
+
+    async def _place(self, make: Make) -> tuple[WaitingOrder, ...]:
+        async with self._one_at_a_time:
+            store, repeat_key = self._open_store(), REPEAT_KEY.get()
+            self._refuse_standing_still()
+            known = await _in_thread(store, lambda: store.orders.repeated(repeat_key)) if repeat_key else ()
+            if known:
+                return known
+            await self._know()
+            assert self._config is not None
+            now = self.present
+            made = make(now)
+            if len(self._waiting) + len(made) > MAX_WAITING:
+                raise CommandError(f"{MAX_WAITING} orders are waiting: let the engine go on first")
+            for n, (command, _) in enumerate(made):
+                before = (*now.waiting, *(other for other, _ in made[:n]))
+                refuse_impossible(command, before, now.world, self._config)
+            tick = now.world.tick
+            new = [
+                NewOrder(command=signed(command), ordered_tick=tick, answer=answer, repeat_key=repeat_key)
+                for command, answer in made
+            ]
+            self._is_known = False  # should the answer of the disk be lost
+            placed = await _in_thread(store, lambda: store.orders.add(*new))
+            self._waiting.extend(placed)
+            self._is_known = True
+            self._latest.set_waiting(len(self._waiting))
+        for order in placed:
+            log.info("command ordered", extra={"number": order.number, "command": repr(order.command)})
+        return placed
+
+    def _open_store(self) -> Store:
+        if self._store is None:
+            raise EngineStopped("the engine has not been started, or is ending: order when it runs")
+        return self._store
+
+    def _refuse_standing_still(self) -> None:
+        published = self._latest.read()
+        if published.state in STANDING_STILL:
+            how = STANDING_STILL[published.state]
+            raise EngineStopped(
+                f"nothing was ordered, because the engine {how} ({published.reason}): order again when it runs"
+            )
+
+    async def _know(self) -> None:
+        """Read what waits, unless that is known."""
+        if self._is_known or self._store is None:
+            return
+        store = self._store
+        found = await _in_thread(store, store.orders.waiting)
+        self._waiting = list(found)
+        self._is_known = True
+        self._latest.set_waiting(len(self._waiting))
+
+
+def possible(
+    orders: tuple[WaitingOrder, ...], world: World, config: RunConfig
+) -> tuple[tuple[WaitingOrder, ...], tuple[Outcome, ...]]:
+    """Those of the orders that the next tick can obey, and what is told of the others."""
+    good: list[WaitingOrder] = []
+    refused: list[Outcome] = []
+    for order in orders:
+        try:
+            refuse_impossible(order.command, [other.command for other in good], world, config)
+        except CommandError as refusal:
+            refused.append(Outcome(number=order.number, reason=str(refusal)))
+        else:
+            good.append(order)
+    return tuple(good), tuple(refused)
+
+
+def outcomes_of(step: Step, orders: tuple[WaitingOrder, ...]) -> tuple[Outcome, ...]:
+    """What becomes of the orders whose commands a tick obeyed."""
+    return tuple(Outcome(number=order.number, reason=_refusal_in(step, order.command)) for order in orders)
+
+
+def _refusal_in(step: Step, command: Command) -> str:
+    """Why a tick could not do what it was ordered; empty where it did."""
+    if not isinstance(command, Book):
+        return ""
+    refused = (refusal.reason for refusal in step.refused if refusal.request is command.request)
+    return next(refused, "")
+
+
+async def _in_thread(store: Store, work: Callable[[], T]) -> T:
+    """Through the store's one thread, to the end even where nobody waits any more."""
+    return await asyncio.shield(asyncio.get_running_loop().run_in_executor(store.executor, work))

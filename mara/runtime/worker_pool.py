@@ -1,0 +1,115 @@
+"""Many independent pieces of work on local processes or on a Dask cluster: a worker that dies costs none of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import get_context
+from typing import Any, Final, Protocol, TypeVar
+
+from mara.errors import CommandError, ConfigError
+
+MAX_WORKERS: Final = 256
+MAX_BARREN: Final = 4
+"""Pools of local workers that died one after the other before any result; what kills them all must come to an end."""
+CLUSTER_TIMEOUT_S: Final = 10
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+
+class WorkerPool(Protocol):
+    """Does pieces of work somewhere, and gives results as they come, in any order."""
+
+    def results(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Result]]: ...
+
+
+class Processes:
+    """Local processes, started anew for every call, so that a result depends on nothing but its piece."""
+
+    def __init__(self, workers: int) -> None:
+        if not 1 <= workers <= MAX_WORKERS:
+            raise ConfigError(f"there may be 1 to {MAX_WORKERS} workers, got {workers}: correct --workers")
+        self._workers = workers
+
+    def results(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Result]]:
+        """Results as they come.
+
+        Raises:
+            CommandError: a piece took several workers with it.
+        """
+        left, barren_count = set(range(len(pieces))), 0
+        while left:
+            before = len(left)
+            for number, result in self._until_one_dies(work, pieces, sorted(left)):
+                left.discard(number)
+                yield pieces[number], result
+            barren_count = barren_count + 1 if len(left) == before else 0
+            if barren_count >= MAX_BARREN:
+                raise CommandError(
+                    f"workers died {MAX_BARREN} times in a row before any result: look for lack of memory, or ask for "
+                    "fewer workers"
+                )
+
+    def _until_one_dies(
+        self, work: Callable[[Piece], Result], pieces: Sequence[Piece], numbers: Sequence[int]
+    ) -> Iterator[tuple[int, Result]]:
+        """Results until all are there, or a worker has died: that takes its pool with it."""
+        with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
+            futures = dict(_given(pool, work, pieces, numbers))
+            waiting = set(futures)
+            try:
+                while waiting:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        if not isinstance(future.exception(), BrokenProcessPool):
+                            yield futures[future], future.result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _given(
+    pool: ProcessPoolExecutor, work: Callable[[Piece], Result], pieces: Sequence[Piece], numbers: Sequence[int]
+) -> Iterator[tuple["Future[Result]", int]]:
+    """The pieces that a pool took: a worker that dies meanwhile closes it to the rest."""
+    with suppress(BrokenProcessPool):
+        for number in numbers:
+            yield pool.submit(work, pieces[number]), number
+
+
+class Cluster:
+    """A Dask cluster that runs already; it brings lost pieces to other workers by itself, a few times each."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise ConfigError(
+                "--cluster needs the package distributed: install mara[cluster], or leave --cluster out"
+            ) from error
+        try:
+            self._client: Any = Client(address, timeout=CLUSTER_TIMEOUT_S)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError, TimeoutError) as error:
+            raise ConfigError(f"no Dask scheduler answers at {address}: correct --cluster, or start one") from error
+
+    def results(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Result]]:
+        """Results as they come; once, because the cluster is let go at the end.
+
+        Raises:
+            CommandError: a piece took several workers with it, or the scheduler is gone.
+        """
+        from distributed import KilledWorker, as_completed
+
+        client = self._client
+        try:
+            # Not pure: a key of its own for each, whoever else gives this scheduler work.
+            futures = {client.submit(work, piece, pure=False): piece for piece in pieces}
+            for future in as_completed(list(futures)):  # type: ignore[no-untyped-call]
+                yield futures[future], future.result()
+        except (KilledWorker, CancelledError, OSError) as error:
+            what = " ".join(str(error).split()) or type(error).__name__
+            raise CommandError(
+                f"the cluster gave up ({what}): look at its workers' memory, then start again"
+            ) from error
+        finally:
+            client.close()

@@ -1,0 +1,1 @@
+"""Users, tokens, sessions, the access log, and what asking Claude has cost."""

@@ -1,0 +1,1 @@
+"""SQLite files and PostgreSQL servers: opened, upgraded, backed up and restored."""

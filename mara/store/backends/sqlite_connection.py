@@ -1,0 +1,194 @@
+"""Connections to SQLite: how a file is opened, and what its errors mean.
+
+One writer connection, synchronous; readers are read-only and see the last commit. Figures behind the settings are in
+`docs/decisions/0050-one-writer-one-transaction-a-tick.md`.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from mara.errors import StoreBlocked, StoreError, StoreRefused
+from mara.store.files.file_watch import FileWatch
+from mara.store.files.private import files_of
+from mara.store.files.space import FULL, lack_of_room
+
+BUSY_TIMEOUT_S: Final = 5.0
+READER_COUNT: Final = 4
+JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+CACHE_KIB: Final = 16 * 1024
+STEPS_A_LOOK: Final = 10_000_000
+"""Of SQLite's own machine: how often a reader's query is asked whether it goes on, about five times a second."""
+MOST_LOOKS: Final = 300
+"""After which a single query of a reader is given up: about a minute. It would hold back the write-ahead log."""
+
+_WRITER_PRAGMAS: Final = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "foreign_keys = ON",
+    "recursive_triggers = ON",  # else REPLACE INTO would delete without asking the append-only triggers
+    f"journal_size_limit = {JOURNAL_LIMIT_BYTES}",
+    f"cache_size = -{CACHE_KIB}",
+)
+
+
+def reading_uri(path: Path) -> str:
+    """How SQLite is told to open a file without ever writing or creating it."""
+    return f"file:{quote(str(path.absolute()))}?mode=ro"
+
+
+def open_to_read(path: Path, **options: Any) -> sqlite3.Connection:
+    """A connection that only reads what is committed, in the write-ahead log too, which SQLite recovers where need be.
+
+    That needs an index beside the file. On a read-only medium none can be made: there a database is read without,
+    but only one that has no write-ahead log, which would not be seen.
+
+    Raises:
+        StoreRefused: read-only, and a write-ahead log stands beside it.
+        sqlite3.Error: it cannot be opened.
+    """
+    connection: sqlite3.Connection = sqlite3.connect(reading_uri(path), uri=True, **options)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").close()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF not in _NO_INDEX or not path.is_file():
+            raise
+        log = files_of(path)[1]
+        if log.exists():
+            raise StoreRefused(
+                f"{path} cannot be read where it is ({error}): its write-ahead log {log.name} needs a folder"
+                " that can be written; copy both files to one, and set MARA_DATABASE_URL to the copy"
+            ) from error
+        connection = sqlite3.connect(f"{reading_uri(path)}&immutable=1", uri=True, **options)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+_NO_INDEX: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+
+
+def writer_engine(path: Path) -> Engine:
+    """The engine of the one writer: it never creates the file, and a transaction begins by taking the write lock.
+
+    Before that it looks whether the file is still the one that was opened: SQLite would go on writing into one that
+    was removed.
+    """
+
+    def connect() -> sqlite3.Connection:
+        uri = f"file:{quote(str(path))}?mode=rw"
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        for pragma in _WRITER_PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        watch.begin()
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
+    watch = FileWatch(path)
+
+    @event.listens_for(engine, "begin")
+    def take_the_write_lock(connection: Connection) -> None:
+        watch.refuse_lost()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reader_engine(path: Path) -> Engine:
+    """A small pool of read-only connections; each statement sees one committed state and holds it no longer."""
+
+    def connect() -> sqlite3.Connection:
+        connection = open_to_read(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    engine = create_engine(
+        "sqlite://",
+        creator=connect,
+        hide_parameters=True,
+        poolclass=QueuePool,
+        pool_size=READER_COUNT,
+        max_overflow=0,
+        pool_timeout=BUSY_TIMEOUT_S,
+        pool_reset_on_return=None,
+    )
+    _limit_queries(engine)
+    return engine
+
+
+def _limit_queries(engine: Engine) -> None:
+    """Have each query of a reader given up that goes on too long, counted in steps: there is no clock here."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def count_anew(connection: Connection, *_: Any) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(None if connection.info.get(UNLIMITED) else _Patience(), STEPS_A_LOOK)
+
+
+UNLIMITED: Final = "unlimited"
+"""Marks a reader's connection whose queries may take as long as they like: those of `mara db check`."""
+
+
+class _Patience:
+    """Runs out after a number of looks: SQLite then interrupts the query."""
+
+    def __init__(self) -> None:
+        self._looks_left = MOST_LOOKS
+
+    def __call__(self) -> bool:
+        self._looks_left -= 1
+        return self._looks_left < 0
+
+
+def pragma(connection: Connection, words: str) -> list[tuple[Any, ...]]:
+    """Set or ask something of a connection, outside any transaction, where SQLite wants it."""
+    driver: Any = connection.connection.driver_connection
+    return list(driver.execute(f"PRAGMA {words}").fetchall())
+
+
+@contextmanager
+def answering(path: Path, doing: str) -> Iterator[None]:
+    """Turn what SQLite raises into one of ours; `doing` says what was asked, such as "tick 7".
+
+    Raises:
+        StoreBlocked: full or locked: nothing was changed, trying again helps once that has passed.
+        StoreError: a failing disk: nothing was changed, trying again may help.
+        StoreRefused: damaged or read-only: trying again does not help.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        raise refusal_of(path, doing, str(error.orig)) from error
+    except sqlite3.Error as error:
+        raise refusal_of(path, doing, str(error)) from error
+    except PoolTimeoutError as error:
+        raise StoreError(f"{doing}: all {READER_COUNT} readers of {path} are busy: ask for less, or later") from error
+
+
+def refusal_of(path: Path, doing: str, said: str) -> StoreError:
+    """Our error for SQLite's words."""
+    if "locked" in said or "busy" in said:
+        return StoreBlocked(f"{path} is locked by another program at {doing}: close that one and try again")
+    if "readonly" in said:
+        return StoreRefused(f"{path} cannot be written at {doing}: make the file and its folder writable")
+    if "malformed" in said or "not a database" in said:
+        return StoreRefused(f"{path} is damaged ({said}) at {doing}: stop, and run `mara db check`")
+    if said == "interrupted":
+        return StoreError(f"{doing}: the query was given up, it took too long: ask for less of {path}")
+    why = lack_of_room(path) or (FULL if "full" in said else "")
+    if why:
+        return StoreBlocked(f"{why} at {doing}: nothing was lost: make room for {path} and it goes on")
+    return StoreError(f"{path} failed at {doing} ({said}): mend the disk and try again")

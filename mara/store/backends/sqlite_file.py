@@ -1,0 +1,214 @@
+"""A run in a file of its own: SQLite, as most have it."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from shutil import disk_usage
+from typing import Any, Final, Self
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL, Connection
+
+from mara.errors import ConfigError, StoreError, StoreRefused
+from mara.store.backends import upgrade
+from mara.store.backends.backup import back_up, fault_of
+from mara.store.backends.integrity import EMPTY, refusal, refuse_damage, refuse_strange
+from mara.store.backends.loss import loss_of, refuse_missing
+from mara.store.backends.restore import restored, set_aside
+from mara.store.backends.sqlite_connection import UNLIMITED, answering, pragma, reader_engine, writer_engine
+from mara.store.backends.writer_lease import SqliteWriterLease
+from mara.store.files.fence import Fence
+from mara.store.files.lock import WriterLock
+from mara.store.files.private import files_of, hide_from_others
+from mara.store.files.unfinished import sweep
+
+MOST_PAGE_FAULTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteFile:
+    """See `mara.store.backends.database.Database`. One writer by a lock on a file beside it, and on the file."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, url: URL) -> Self:
+        """The file of a URL, by its real name: SQLite keeps its log beside that.
+
+        Raises:
+            ConfigError: not the URL of an SQLite file; it is not repeated, because it may carry a password.
+            StoreRefused: it is a folder.
+        """
+        if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:") or url.query:
+            raise ConfigError(
+                f"the database must be an SQLite file or a PostgreSQL database, came {url.get_backend_name()}:"
+                " write it as sqlite:///mara.db or postgresql://user@host/name"
+            )
+        try:
+            path = Path(url.database or "").resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
+            raise ConfigError(
+                f"the name of the database cannot be followed ({error}): write it as sqlite:///mara.db"
+            ) from error
+        if path.is_dir():
+            raise StoreRefused(f"{path} should be a file, a folder came: set MARA_DATABASE_URL to a file")
+        return cls(path)
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def hold(self) -> "SqliteWriterLease":
+        lock = WriterLock.taken(self.path)
+        try:
+            is_new = not self.path.exists()
+            fence, loss, _ = self._brought_up_to_date(lock)
+        except BaseException:
+            lock.release()
+            raise
+        return SqliteWriterLease(path=self.path, lock=lock, fence=fence, loss=loss, is_new=is_new)
+
+    def upgrade(self) -> str | None:
+        lock = WriterLock.taken(self.path)
+        try:
+            fence, _, backup = self._brought_up_to_date(lock)
+            fence.release()
+        finally:
+            lock.release()
+        return None if backup is None else str(backup)
+
+    def _brought_up_to_date(self, lock: WriterLock) -> tuple[Fence, str, Path | None]:
+        """The database itself locked, and of this Mara's schema; what it lost, and the backup made before, if any."""
+        sweep(self.path.parent)
+        upgrade.sweep_creation(self.path)
+        if not self.path.exists():
+            refuse_missing(self.path, lock.before)
+            upgrade.create(self.path)
+            return Fence.raised(self.path), "", None
+        refuse_strange(self.path)
+        fence = Fence.raised(self.path)
+        try:
+            refuse_damage(self.path)
+            hide_from_others(self.path)
+            upgrade.refuse_newer(self.path)
+            loss = loss_of(self.path, lock.before)
+            return fence, loss, upgrade.upgrade(self.path)
+        except BaseException:
+            fence.release()
+            raise
+
+    def set_aside(self, *, force: bool) -> str | None:
+        with self._held() as lock:
+            present = any(file.exists() for file in files_of(self.path))
+            if present and not force:
+                raise StoreRefused(f"{self.path} is there already: `mara db init --force` sets it aside, starts anew")
+            lock.remember("", 0)
+            aside = set_aside(self.path)
+            upgrade.create(self.path)
+        return None if aside is None else str(aside)
+
+    def restore(self, backup: Path | None) -> tuple[Path, str | None]:
+        """Set aside what is there, and put a sound backup in its place: the newest where none is named. Returns which
+        was put there, and the name that the damaged one has now.
+
+        Raises:
+            StoreRefused: there is no sound backup, or another process writes the database.
+            StoreError: the disk refused.
+        """
+        with self._held() as lock:
+            return restored(self.path, backup, lock)
+
+    @contextmanager
+    def _held(self) -> Iterator[WriterLock]:
+        """Nobody else writes what is there, whatever it is."""
+        lock = WriterLock.taken(self.path)
+        try:
+            fence = Fence.raised(self.path) if self.path.is_file() else None
+            try:
+                yield lock
+            except OSError as error:
+                why = f"{self.path} could not be replaced ({error.strerror}): mend that, try again"
+                raise StoreError(why) from error
+            finally:
+                if fence is not None:
+                    fence.release()
+        finally:
+            lock.release()
+
+    def is_there(self) -> bool:
+        return self.path.is_file()
+
+    def revision(self) -> str:
+        return upgrade.revision_of(self.path)
+
+    def refuse_unreadable(self) -> None:
+        if self.path.is_file() and not self.path.stat().st_size:
+            raise refusal(self.path, EMPTY)
+        if not self.path.is_file():
+            raise StoreRefused(
+                f"a database was expected at {self.path}, there is none: run `mara simulate` or `mara run` first"
+            )
+        upgrade.refuse_newer(self.path)
+        if self.revision() != upgrade.HEAD:
+            raise StoreRefused(f"{self.path} is of an older Mara: run `mara db upgrade` first")
+
+    def reader(self) -> Engine:
+        return reader_engine(self.path)
+
+    def editor(self) -> Engine:
+        return writer_engine(self.path)
+
+    def answering(self, doing: str) -> AbstractContextManager[None]:
+        return answering(self.path, doing)
+
+    @contextmanager
+    def one_state(self, connection: Connection) -> Iterator[Connection]:
+        """The write-ahead log grows meanwhile: keep it short. Its queries may take their time."""
+        connection.info[UNLIMITED] = True
+        connection.exec_driver_sql("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.info.pop(UNLIMITED)
+            connection.exec_driver_sql("ROLLBACK")
+
+    def rows_of(self, connection: Connection, query: str) -> Iterator[Sequence[Any]]:
+        yield from connection.exec_driver_sql(query)
+
+    def batch(self, _: Connection) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
+        connection.exec_driver_sql(_insertion(table, tuple(columns)), list(values))
+
+    def wait_for_disk(self, connection: Connection, *, full: bool) -> None:
+        """A killed process loses nothing either way."""
+        pragma(connection, f"synchronous = {'FULL' if full else 'NORMAL'}")
+
+    def settle(self, connection: Connection) -> None:
+        with suppress(sqlite3.Error):  # what is in the log is as safe there
+            pragma(connection, "wal_checkpoint(TRUNCATE)")
+
+    def page_faults(self, connection: Connection) -> Iterator[str]:
+        found = connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_PAGE_FAULTS})")
+        yield from (str(row[0]) for row in found if row[0] != "ok")
+
+    def free_bytes(self) -> int | None:
+        return disk_usage(self.path.parent).free
+
+    def back_up(self, target: Path) -> None:
+        if not self.path.is_file():
+            raise StoreRefused(f"a database was expected at {self.path}, there is none: nothing was backed up")
+        fault = fault_of(self.path)
+        if fault:
+            raise refusal(self.path, f"is damaged ({fault}), nothing was backed up")
+        back_up(self.path, target)
+
+
+@cache
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    marks = ", ".join("?" for _ in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # names of ours

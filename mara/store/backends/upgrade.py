@@ -1,0 +1,129 @@
+"""The shape of the database and how it grows: created complete or not at all, upgraded after a backup or not at all."""
+
+import errno
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy.engine import Connection
+
+from mara.errors import StoreError, StoreRefused
+from mara.store.backends.backup import back_up_beside, put_back, sync
+from mara.store.backends.integrity import APPLICATION_ID
+from mara.store.backends.sqlite_connection import answering, open_to_read, refusal_of, writer_engine
+from mara.store.files.private import files_of, make_private
+
+HEAD: Final = "0009"
+"""The newest migration; a test compares it with the folder."""
+MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+
+
+def create(path: Path) -> None:
+    """Make a new, empty database: under a temporary name first, so that nobody ever finds half of one.
+
+    Raises:
+        StoreError: the disk refused.
+    """
+    unfinished = path.with_name(path.name + ".new")
+    with answering(path, "its creation"):
+        try:
+            sweep_creation(path)
+            make_private(unfinished)
+            with closing(sqlite3.connect(unfinished)) as connection:
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            _migrate(unfinished, MIGRATIONS)
+            sync(unfinished)
+            unfinished.replace(path)
+            sync(path.parent)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise refusal_of(path, "its creation", "full") from error
+            raise StoreError(f"{path} could not be created ({error.strerror}): make its folder writable") from error
+        finally:
+            sweep_creation(path)
+
+
+def sweep_creation(path: Path) -> None:
+    """Remove what an interrupted creation left; the caller holds the writer lock."""
+    new = path.with_name(path.name + ".new")
+    for file in (*files_of(new), new.with_name(new.name + "-journal")):
+        file.unlink(missing_ok=True)
+
+
+def revision_of(path: Path) -> str:
+    """Which migration a database stands at; empty before the first."""
+    with answering(path, "its version"), closing(open_to_read(path)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return ""
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(row[0]) if row else ""
+
+
+def refuse_newer(path: Path) -> None:
+    """Do not open what a newer Mara wrote.
+
+    Raises:
+        StoreRefused: its migration is not one of ours.
+    """
+    revision = revision_of(path)
+    if revision not in ("", HEAD, *known_revisions(MIGRATIONS)):
+        raise StoreRefused(
+            f"{path} was written by a newer Mara (schema {revision}, this one knows up to {HEAD}): upgrade Mara"
+        )
+
+
+def upgrade(path: Path, migrations: Path = MIGRATIONS) -> Path | None:
+    """Bring a database to the newest schema; the caller holds the writer lock. Returns the backup made, if any.
+
+    Raises:
+        StoreError: a migration failed; the database is as it was.
+    """
+    if revision_of(path) == known_revisions(migrations)[-1]:
+        return None
+    backup = back_up_beside(path)
+    try:
+        _migrate(path, migrations)
+    except BaseException as error:
+        put_back(backup, path)
+        if not isinstance(error, Exception):
+            raise
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise StoreError(
+            f"{path} could not be upgraded ({reason}); it is as it was: go on with the Mara that wrote it"
+        ) from error
+    return backup
+
+
+def alembic_config(migrations: Path, connection: Connection) -> Any:
+    """Alembic's view of the migrations, on a connection of ours."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _migrate(path: Path, migrations: Path) -> None:
+    """Run what is missing in one transaction, with references checked at its end."""
+    from alembic import command
+
+    engine = writer_engine(path)
+    try:
+        with engine.connect() as connection:
+            # Rebuilding a table drops it for a moment; SQLite allows that only outside a transaction's reach.
+            connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
+            with connection.begin():
+                command.upgrade(alembic_config(migrations, connection), "head")
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                if broken:
+                    raise StoreError(f"{len(broken)} rows refer to nothing, first in table {broken[0][0]}")
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        engine.dispose()
+
+
+def known_revisions(migrations: Path) -> list[str]:
+    """The numbers of the migrations, oldest first: each file is named by its own."""
+    return sorted(path.name.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py"))

@@ -1,0 +1,1 @@
+"""What `mara db check` walks: pages, schema, hash chain, seals, states and sums."""

@@ -1,0 +1,1 @@
+"""A database's files: locks, permissions, disk space and leftovers."""

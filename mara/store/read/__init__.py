@@ -1,0 +1,1 @@
+"""Stored runs read back: series, sums, decisions, contracts, plans and exports."""

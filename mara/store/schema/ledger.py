@@ -1,0 +1,55 @@
+"""The ledger's table: double entry in money and energy, one row for every tick and site.
+
+Each column is a leg with its own key ``{seq}:{site}:{tier}:{kind}`` (see `export`): the row is the entry, and the
+database itself refuses one whose legs do not add up to zero in each unit. Credit is positive: income +, expense -, and
+cash takes the opposite.
+"""
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint
+
+from mara.core.finance import EnergyLine, Line
+from mara.store.schema.tables import BY_KEY, Row, key, whole
+
+CASH: Final = "cash_micro_usd"
+MONEY_LEGS: Final = tuple(f"{line.name.lower()}_micro_usd" for line in Line)
+ENERGY_LEGS: Final = tuple(f"{line.name.lower()}_wh" for line in EnergyLine)
+
+
+class LedgerEntry(Row, table=True):
+    """What a tick earned and cost at a site, and where its energy went."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        CheckConstraint(" + ".join((CASH, *MONEY_LEGS)) + " = 0", name="money_balances"),
+        CheckConstraint(" + ".join(ENERGY_LEGS) + " = 0", name="energy_balances"),
+        BY_KEY,
+    )
+    tick: int = key()
+    site: int = key()
+    cash_micro_usd: int = whole()
+    mining_micro_usd: int = whole()
+    inference_micro_usd: int = whole()
+    contract_premium_micro_usd: int = whole()
+    contract_standard_micro_usd: int = whole()
+    contract_flexible_micro_usd: int = whole()
+    contract_spot_micro_usd: int = whole()
+    sellback_micro_usd: int = whole()
+    energy_micro_usd: int = whole()
+    hedge_micro_usd: int = whole()
+    carbon_micro_usd: int = whole()
+    migration_premium_micro_usd: int = whole()
+    migration_standard_micro_usd: int = whole()
+    migration_flexible_micro_usd: int = whole()
+    restart_micro_usd: int = whole()
+    credit_premium_micro_usd: int = whole()
+    credit_standard_micro_usd: int = whole()
+    credit_flexible_micro_usd: int = whole()
+    bought_wh: int = whole()
+    hedge_wh: int = whole()
+    mining_wh: int = whole()
+    inference_wh: int = whole()
+    contracts_wh: int = whole()
+    cooling_wh: int = whole()
+    sold_wh: int = whole()

@@ -1,0 +1,1 @@
+"""What serves pages: sockets, callers, publisher, jobs and the cached past."""

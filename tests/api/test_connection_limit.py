@@ -1,0 +1,177 @@
+"""Fifty may look at once; whoever comes after them is told so."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from mara.api.gateway.connection_limit import (
+    LOST_PAGES_PER_MINUTE,
+    SOCKETS_A_CLIENT,
+    ConnectionLimit,
+    PageRate,
+    PageSlot,
+)
+from mara.api.gateway.fair_share import PLACES_FOR_ADMINS, FairShare
+from mara.api.security.authenticator import LOCAL, SCOPE_KEY, Identity
+from mara.settings import Settings
+from tests.clocks import HandClock
+
+PAGE = {"accept": "text/html,*/*"}
+
+
+@dataclass
+class House:
+    """How many look, and a browser that comes as well."""
+
+    seats: list[PageSlot]
+    browser: TestClient
+    clock: HandClock
+    who: list[Identity]
+    numbers: Iterator[int] = field(default_factory=count)
+    known: dict[int, PageSlot] = field(default_factory=dict)
+
+    def seat(self, name: str = "local", *, is_connected: bool = True, many: int = 1) -> None:
+        for _ in range(many):
+            number = next(self.numbers)
+            self.seats.append(PageSlot(name=name, is_connected=is_connected, leave=partial(self.leave, number)))
+            self.known[number] = self.seats[-1]
+
+    def leave(self, number: int) -> None:
+        self.seats.remove(self.known[number])
+
+    def asked(self, who: Identity = LOCAL) -> int:
+        self.who[:] = [who]
+        return self.browser.get("/", headers=PAGE).status_code
+
+
+async def page(_: Request) -> Response:
+    return HTMLResponse("a page")
+
+
+async def follow(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.receive()
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    routes = [Route("/", page), Route("/api/snapshot", page), WebSocketRoute("/_nicegui_ws/socket.io", follow)]
+    made: list[House] = []
+    clock = HandClock()
+    app = Starlette(routes=routes)
+    room = ConnectionLimit(app, most_clients=3, seats=lambda: list(made[0].seats), pages=PageRate(clock))
+    who: list[Identity] = [LOCAL]
+
+    async def known(scope: Scope, receive: Receive, send: Send) -> None:
+        await room({**scope, SCOPE_KEY: who[0]}, receive, send)
+
+    with TestClient(known) as browser:
+        made.append(House([], browser, clock, who))
+        yield made[0]
+
+
+def test_whoever_comes_when_all_places_are_taken_is_told_so_and_comes_in_when_one_is_free(house: House) -> None:
+    house.seat(many=3)
+    answer = house.browser.get("/", headers=PAGE)
+    assert answer.status_code == 503
+    assert "3 browsers look at Mara already" in answer.text
+    assert int(answer.headers["retry-after"]) > 0
+    house.seats.pop()
+    assert house.browser.get("/", headers=PAGE).text == "a page"
+
+
+def test_programs_are_answered_though_all_places_are_taken(house: House) -> None:
+    house.seat(many=3)
+    assert house.browser.get("/api/snapshot", headers=PAGE).text == "a page"
+
+
+def test_connections_beyond_any_that_pages_could_need_are_closed(house: House) -> None:
+    socket = "/_nicegui_ws/socket.io"
+    with ExitStack() as opened:
+        for _ in range(3 * SOCKETS_A_CLIENT):
+            opened.enter_context(house.browser.websocket_connect(socket))
+        with pytest.raises(WebSocketDisconnect) as closed, house.browser.websocket_connect(socket):
+            pass
+        assert closed.value.code == 1013
+    with house.browser.websocket_connect(socket):
+        pass
+
+
+def test_fifty_may_look_unless_it_is_set_otherwise() -> None:
+    assert Settings().max_clients == 50
+
+
+VIEWER = Identity(name="vic", role="viewer")
+ADMIN = Identity(name="ada", role="admin")
+
+
+def test_a_page_that_nobody_follows_makes_room_for_the_next(house: House) -> None:
+    house.seat(many=2)
+    house.seat(is_connected=False)
+    assert house.asked() == 200
+    assert [seat.is_connected for seat in house.seats] == [True, True]
+
+
+def test_nobody_takes_more_than_a_share(house: House) -> None:
+    house.seat("vic", many=2)
+    assert house.asked(VIEWER) == 503
+    assert house.asked(Identity(name="oto", role="viewer")) == 200
+
+
+def test_ones_own_page_that_is_not_followed_makes_room_for_ones_next(house: House) -> None:
+    house.seat("oto", is_connected=False)
+    house.seat("vic")
+    house.seat("vic", is_connected=False)
+    assert house.asked(VIEWER) == 200
+    assert [seat.name for seat in house.seats] == ["oto", "vic"]
+
+
+def test_an_admin_gets_in_when_it_is_full_for_others(house: House) -> None:
+    house.seat("oto", many=3)
+    assert house.asked(VIEWER) == 503
+    assert house.asked(ADMIN) == 200
+    house.seat("oto", many=PLACES_FOR_ADMINS)
+    assert house.asked(ADMIN) == 503
+
+
+def test_pages_that_are_asked_for_and_not_looked_at_are_few_a_minute(house: House) -> None:
+    answers = [house.asked(VIEWER) for _ in range(LOST_PAGES_PER_MINUTE + 1)]
+    assert answers == [200] * LOST_PAGES_PER_MINUTE + [429]
+    assert house.asked(ADMIN) == 200, "another's pages are counted for another"
+    house.clock.passed_s += 60.0
+    assert house.asked(VIEWER) == 200
+
+
+def test_a_page_that_is_looked_at_does_not_count() -> None:
+    rate = PageRate(HandClock())
+    scope = {"type": "http", "headers": [], SCOPE_KEY: VIEWER}
+    for _ in range(3 * LOST_PAGES_PER_MINUTE):
+        assert rate.wait_s(scope) == 0.0
+        rate.connected(scope)
+
+
+def test_pages_made_by_errors_outside_of_pages_are_forgotten_too(house: House) -> None:
+    house.seat(is_connected=False, many=3 + PLACES_FOR_ADMINS + 1)
+    house.browser.get("/_nicegui/nowhere")
+    assert len(house.seats) == 3 + PLACES_FOR_ADMINS
+
+
+def test_one_persons_connections_leave_some_for_others() -> None:
+    shares = FairShare(50)
+    assert sum(shares.take(VIEWER) for _ in range(60)) == 10
+    assert shares.take(ADMIN)
+    shares.give_back(VIEWER)
+    assert shares.take(VIEWER)
+    alone = FairShare(50)
+    assert sum(alone.take(LOCAL) for _ in range(60)) == 50, "where nobody logs in, all are one person's"

@@ -1,0 +1,100 @@
+"""What a program may order over REST: every changing call needs its right, and one without it reaches nothing."""
+
+from typing import Any, cast
+
+import pytest
+from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+
+from mara.api.routes.app import api_of
+from mara.api.routes.changes import changing_routes
+from mara.api.routes.platform_api import PlatformApi
+from mara.api.security.authenticator import SCOPE_KEY, Identity
+from mara.core.commands import Receipt
+from mara.core.quote import QuoteRequest
+from mara.runtime.published_state import StatePublisher
+from tests.ui.quotes import booking_of, quote_for
+from tests.ui.snapshots import snapshot_at
+
+SNAPSHOT = snapshot_at(288)
+LIVE = SNAPSHOT.contracts[0].id
+SITE = next(contract.site_id for contract in SNAPSHOT.contracts if contract.site_id)
+QUOTED = quote_for(QuoteRequest(tier="standard", power_mw=2.0, duration_h=48.0), 289)
+TAKEN = Receipt(numbers=(1,), tick=289)
+CONTROL = ("POST", "/api/control")
+ORDERS: list[tuple[tuple[str, str], str, dict[str, Any] | None, str]] = [
+    (("POST", "/api/quotes"), "", {"tier": "standard", "power_mw": 2.0, "hours": 48.0}, "quote"),
+    (("POST", "/api/commitments"), "", {"quote_id": "q-1"}, "book"),
+    (("DELETE", "/api/commitments/{contract_id:path}"), f"/api/commitments/{LIVE}", None, "cancel"),
+    (("POST", "/api/optimize"), "", None, "optimize_now"),
+    (CONTROL, "", {"action": "pause"}, "pause"),
+    (CONTROL, "", {"action": "resume"}, "resume"),
+    (CONTROL, "", {"action": "step"}, "step"),
+    (CONTROL, "", {"action": "speed", "speed": 60.0}, "set_speed"),
+    (CONTROL, "", {"action": "outage", "site_id": SITE}, "order"),
+    (CONTROL, "", {"action": "restore", "site_id": SITE}, "order"),
+    (
+        CONTROL,
+        "",
+        {"action": "maintenance", "site_id": SITE, "from": "2025-07-05T14:00:00Z", "to": "2025-07-05T15:00:00Z"},
+        "exclude",
+    ),
+]
+"""Route, address where it is another, body, and the call of the engine that it leads to."""
+
+
+class Recorder:
+    """Notes which changing calls reach the engine."""
+
+    def __init__(self) -> None:
+        self.latest = StatePublisher()
+        self.latest.publish(SNAPSHOT)
+        self.reached: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def reach(*_: object, **__: object) -> object:
+            self.reached.append(name)
+            return self._answer() if name in {"quote", "book", "exclude", "order", "cancel"} else None
+
+        return reach
+
+    async def _answer(self) -> object:
+        answers = {"quote": QUOTED, "book": booking_of(QUOTED, "Acme"), "order": TAKEN, "cancel": TAKEN}
+        return answers.get(self.reached[-1], ())
+
+
+class As:
+    """ASGI wrapper: requests come from somebody in this role, as the gate would say."""
+
+    def __init__(self, role: str, engine: Recorder) -> None:
+        self._app = api_of(cast(PlatformApi, engine))
+        self._who = Identity(name="vic", role=role)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, SCOPE_KEY: self._who}, receive, send)
+
+
+def sent(role: str, order: tuple[tuple[str, str], str, dict[str, Any] | None, str]) -> tuple[Any, list[str]]:
+    """The answer to an order, and what it reached."""
+    (method, path), address, body, _ = order
+    engine = Recorder()
+    return TestClient(As(role, engine)).request(method, address or path, json=body), engine.reached
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=[f"{one[0][1]} {one[3]}" for one in ORDERS])
+def test_a_viewer_orders_nothing_and_an_operator_does(order: Any) -> None:
+    answer, reached = sent("viewer", order)
+    assert (answer.status_code, reached) == (403, [])
+    assert answer.json()["detail"] == "that needs the role operator, vic is viewer: ask an admin"
+    for role in ("operator", "admin"):
+        answer, reached = sent(role, order)
+        assert answer.status_code < 300, answer.text
+        assert reached == [order[3]]
+
+
+def test_every_changing_route_is_among_these() -> None:
+    routes = [route for route in changing_routes(cast(PlatformApi, Recorder())).routes if isinstance(route, APIRoute)]
+    assert {(method, route.path) for route in routes for method in route.methods or ()} == {
+        order[0] for order in ORDERS
+    }

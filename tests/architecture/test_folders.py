@@ -1,0 +1,38 @@
+"""The rules for rooms: a folder that one look takes in, and no file too small to be a noun of its own."""
+
+import ast
+from collections import Counter
+
+from tests.architecture.house import PACKAGES, ROOT, python_files, said_of
+
+MOST_MODULES_PER_FOLDER = 15
+LEAST_LINES_PER_FILE = 40
+BY_FLOORS = {"mara/core"}
+"""Folders whose order is their floors, one noun a file, each floor held by an import contract of its own."""
+
+SMALL: dict[str, str] = {
+    # file: why it is a file of its own though it has under 40 lines
+}
+
+
+def test_no_folder_holds_more_modules_than_one_look_takes_in() -> None:
+    held = Counter(str(path.parent.relative_to(ROOT)) for path in python_files(*PACKAGES) if path.name != "__init__.py")
+    assert {folder: count for folder, count in held.items() if count > MOST_MODULES_PER_FOLDER}.keys() <= BY_FLOORS
+
+
+def test_a_file_of_few_lines_says_why_it_is_one() -> None:
+    small = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in python_files(*PACKAGES)
+        if path.name not in {"__init__.py", "__main__.py"}
+    }
+    assert sorted(name for name, lines in small.items() if lines < LEAST_LINES_PER_FILE and name not in SMALL) == []
+    assert [name for name in SMALL if small.get(name, LEAST_LINES_PER_FILE) >= LEAST_LINES_PER_FILE] == []
+
+
+def test_every_package_says_what_it_holds() -> None:
+    assert [
+        said_of(path, 1, "no docstring")
+        for path in python_files(*PACKAGES)
+        if path.name == "__init__.py" and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ] == []

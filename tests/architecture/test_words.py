@@ -1,0 +1,209 @@
+"""The rules for words: one meaning a class name, plain docstrings, units in names, sources of formulas."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.architecture.house import PACKAGES, ROOT, python_files, said_of
+from tests.architecture.test_core_records import UNITS
+
+RIDDLES = (
+    "Of",
+    "What",
+    "Whether",
+    "Whoever",
+    "Whose",
+    "Whom",
+    "Who",
+    "Where",
+    "Wherever",
+    "How",
+    "When",
+    "Whenever",
+    "Why",
+)
+"""Words that no docstring begins with: they hide what the thing is or does."""
+LONGEST_FIRST_LINE = 80
+LEAST_UNITS_SHARE = 0.95
+Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+OTHER_UNITS = {
+    "ratio": "a multiple of a stated other number",
+    "factor": "a multiplier",
+    "z": "a standard normal score",
+    "epoch_s": "UTC seconds since 1970",
+    "ms": "real milliseconds, on screens",
+    "px": "pixels of a screen",
+    "bytes": "size in memory or on disk",
+    "pct": "percent, on screens",
+    "k": "thermodynamic temperature",
+    "usd_per_day": "money rate of a budget",
+    "usd_per_hour": "money rate of a budget",
+}
+NUMBERS = {"float", "float | None", "Floats", "Floats | None"}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def documented(path: Path) -> Iterator[tuple[ast.Module | Named, str]]:
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Module | Named) and (text := ast.get_docstring(node)):
+            yield node, text
+        yield from _attribute_docstrings(node)
+
+
+def _attribute_docstrings(node: ast.AST) -> Iterator[tuple[ast.Module | Named, str]]:
+    """Texts under assignments: the documentation of constants and fields."""
+    if not isinstance(node, ast.Module | ast.ClassDef):
+        return
+    for before, after in zip(node.body, node.body[1:], strict=False):
+        if (
+            isinstance(before, ast.Assign | ast.AnnAssign)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+            and isinstance(after.value.value, str)
+        ):
+            where = ast.ClassDef(name="", bases=[], keywords=[], body=[], decorator_list=[])
+            where.lineno = after.lineno
+            yield where, after.value.value
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in python_files(*PACKAGES):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ClassDef):
+                found[node.name].append(said_of(path, node.lineno, node.name))
+    assert [places for places in found.values() if len(places) > 1] == []
+
+
+def test_no_docstring_begins_with_a_riddle() -> None:
+    assert [
+        said_of(path, getattr(node, "lineno", 1), text.splitlines()[0])
+        for path in python_files(*PACKAGES)
+        for node, text in documented(path)
+        if re.match(rf"({'|'.join(RIDDLES)})\b", text)
+    ] == []
+
+
+def test_every_docstring_begins_with_one_whole_sentence() -> None:
+    """A first line that ends in the middle of a sentence is read in menus and tooltips as half a thought."""
+    wrong = []
+    for path in python_files(*PACKAGES):
+        for node, text in documented(path):
+            first = text.splitlines()[0].strip()
+            if not first.endswith((".", "?", ":")) or len(first) > LONGEST_FIRST_LINE:
+                wrong.append(said_of(path, getattr(node, "lineno", 1), first))
+    assert wrong == []
+
+
+def floats_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and name of each parameter or field that is annotated as a float or an array of floats."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, Function):
+            arguments = node.args
+            for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+                if one.annotation is not None and ast.unparse(one.annotation) in NUMBERS:
+                    yield one.lineno, one.arg
+        if isinstance(node, ast.ClassDef):
+            for field in node.body:
+                if (
+                    isinstance(field, ast.AnnAssign)
+                    and isinstance(field.target, ast.Name)
+                    and ast.unparse(field.annotation) in NUMBERS
+                ):
+                    yield field.lineno, field.target.id
+
+
+def has_unit(name: str) -> bool:
+    return any(name == unit or name.endswith(f"_{unit}") for unit in UNITS.keys() | OTHER_UNITS.keys())
+
+
+def test_names_of_floats_say_their_unit_in_the_whole_house() -> None:
+    named = [(path, line, name) for path in python_files(*PACKAGES) for line, name in floats_of(path)]
+    bare = [said_of(path, line, name) for path, line, name in named if not has_unit(name)]
+    assert len(named) > 500
+    assert len(bare) <= (1 - LEAST_UNITS_SHARE) * len(named), "\n".join(bare)
+
+
+def test_a_share_is_between_nothing_and_all() -> None:
+    """A multiple is a ratio or a factor: constants whose value shows that they are no share are found here."""
+    wrong = []
+    for path in python_files(*PACKAGES):
+        for node in ast.walk(parsed(path)):
+            target = (
+                node.target
+                if isinstance(node, ast.AnnAssign)
+                else node.targets[0]
+                if isinstance(node, ast.Assign)
+                else None
+            )
+            value = getattr(node, "value", None)
+            if (
+                isinstance(target, ast.Name)
+                and target.id.lower().endswith("_share")
+                and isinstance(value, ast.Constant)
+                and isinstance(value.value, int | float)
+                and not 0 <= value.value <= 1
+            ):
+                wrong.append(said_of(path, target.lineno, target.id))
+    assert wrong == []
+
+
+FORMULAS = (
+    "mara/core/climate.py",
+    "mara/core/market.py",
+    "mara/core/finance.py",
+    "mara/core/sla.py",
+    "mara/core/contract.py",
+    "mara/core/packing.py",
+    "mara/feeds/persistence.py",
+    "mara/feeds/synthetic/calibration.py",
+    "mara/feeds/synthetic/draws.py",
+    "mara/feeds/synthetic/grid_mix.py",
+    "mara/feeds/synthetic/hashprices.py",
+    "mara/feeds/synthetic/humidity.py",
+    "mara/feeds/synthetic/outages.py",
+    "mara/feeds/synthetic/arrivals.py",
+    "mara/feeds/synthetic/price_level.py",
+    "mara/feeds/synthetic/prices.py",
+    "mara/feeds/synthetic/weather.py",
+    "mara/optimizers/lp/bound.py",
+    "mara/optimizers/lp/certificate.py",
+    "mara/optimizers/lp/duals.py",
+    "mara/optimizers/lp/horizon.py",
+    "mara/optimizers/lp/model.py",
+    "mara/optimizers/lp/rounding.py",
+    "mara/optimizers/lp/rows.py",
+    "mara/optimizers/lp/solve.py",
+    "mara/optimizers/lp/decomposition/master.py",
+    "mara/optimizers/lp/decomposition/multipliers.py",
+    "mara/optimizers/advisor/cost.py",
+    "mara/optimizers/quoting/pricing.py",
+    "mara/optimizers/quoting/risk.py",
+    "mara/optimizers/rules/static.py",
+    "mara/optimizers/rules/rules.py",
+    "mara/optimizers/scheduling/economic_breach.py",
+)
+SOURCE = re.compile(r"Source:|Sources:|https?://|doi:|docs/model\.md#|SOURCES\.md|chosen:", re.IGNORECASE)
+
+
+def test_every_module_of_formulas_names_their_source() -> None:
+    assert [name for name in FORMULAS if not SOURCE.search((ROOT / name).read_text(encoding="utf-8"))] == []
+
+
+def test_no_text_points_to_a_document_that_the_repository_does_not_hold() -> None:
+    gone = re.compile(
+        r"\b(MODEL|CONTRACT|FEATURES|UI|ADVISOR|RELIABILITY|TRAPS)(\.md)? section \d|\b(MODEL|CONTRACT)\.md"
+    )
+    assert [
+        said_of(path, number, line.strip())
+        for path in python_files(*PACKAGES, "tests", "bench")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if gone.search(line) and path.name != "test_words.py"
+    ] == []

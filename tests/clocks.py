@@ -1,0 +1,21 @@
+"""Clocks that tests move by hand."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass
+class HandClock:
+    """Goes on when told."""
+
+    passed_s: float = 0.0
+    begun: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+    def monotonic_s(self) -> float:
+        return self.passed_s
+
+    def cpu_s(self) -> float:
+        return 0.0
+
+    def now(self) -> datetime:
+        return self.begun + timedelta(seconds=self.passed_s)

@@ -1,0 +1,153 @@
+"""The one backtest at a time: its own process, its news, its end."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mara.assembly import BacktestOrder
+from mara.backtests import Progress
+from mara.errors import CommandError
+from mara.runtime.clock import SystemClock
+from mara.settings import Settings, read_settings
+from mara.studies import StudyOrder, portable
+from pages.serving.job_runner import BacktestTask, JobRunner, Report, StudyTask, share_of
+from tests.cli.console import small_history
+
+PATIENCE_S = 40.0
+LONG_HOURS = 24 * 365
+
+
+@pytest.fixture
+def workbench() -> Iterator[JobRunner]:
+    bench = JobRunner(SystemClock())
+    yield bench
+    bench.close()
+
+
+def task(history: Path, *policies: str) -> BacktestTask:
+    settings = read_settings(env={}, options={"history": str(history), "tick_minutes": 60})
+    return BacktestTask(settings=settings, order=BacktestOrder(), policies=policies)
+
+
+def study_task(scenarios: int) -> StudyTask:
+    settings = portable(Settings(tick_minutes=60, horizon_hours=6))
+    return StudyTask(settings=settings, order=StudyOrder(scenarios=scenarios, days=1, policies=("static",)), workers=2)
+
+
+def group_is_gone(group: int) -> bool:
+    """Whether no process of the group is left, but for those that nobody has waited for yet."""
+    until_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until_s:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def outcome(bench: JobRunner) -> Report:
+    """How it ended; fails when it does not in time."""
+    until_s = time.monotonic() + PATIENCE_S
+    while bench.read().state == "running":
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    return bench.read()
+
+
+def test_a_backtest_ends_with_a_result_for_each_policy_in_its_order(workbench: JobRunner, tmp_path: Path) -> None:
+    workbench.start(task(small_history(tmp_path / "past"), "static", "rules"))
+    assert workbench.read().state == "running"
+    report = outcome(workbench)
+    assert (report.state, report.share, report.reason) == ("done", 1.0, "")
+    assert [result.figures["optimizer"] for result in report.results] == ["static", "rules"]
+    assert sum(report.results[1].daily_profit_usd) == pytest.approx(report.results[1].figures["profit_usd"])
+
+
+def test_a_history_that_cannot_be_used_is_told_in_one_line(workbench: JobRunner, tmp_path: Path) -> None:
+    workbench.start(task(tmp_path, "rules"))
+    report = outcome(workbench)
+    assert (report.state, report.results) == ("failed", ())
+    assert str(tmp_path) in report.reason
+    assert "\n" not in report.reason
+
+
+def test_a_second_one_is_refused_while_one_is_under_way_and_cancelling_makes_room(
+    workbench: JobRunner, tmp_path: Path
+) -> None:
+    long = small_history(tmp_path / "long", LONG_HOURS)
+    workbench.start(task(long, "lp"))
+    with pytest.raises(CommandError, match="one at a time"):
+        workbench.start(task(long, "rules"))
+    work = workbench._work
+    assert work is not None
+    workbench.cancel()
+    assert workbench.read().state == "cancelled"
+    assert not work.is_alive()
+    workbench.start(task(small_history(tmp_path / "past"), "static"))
+    assert outcome(workbench).state == "done"
+
+
+def test_a_study_ends_with_its_figures_and_leaves_the_last_backtest_standing(
+    workbench: JobRunner, tmp_path: Path
+) -> None:
+    workbench.start(task(small_history(tmp_path / "past"), "static"))
+    outcome(workbench)
+    workbench.start(study_task(3))
+    report = outcome(workbench)
+    assert (report.state, report.what) == ("done", "scenarios")
+    assert report.study is not None
+    assert report.study["scenarios"] == 3
+    assert len(report.results) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are of unix")
+def test_a_cancelled_study_takes_its_workers_with_it(workbench: JobRunner) -> None:
+    workbench.start(study_task(5_000))
+    until_s = time.monotonic() + PATIENCE_S
+    while workbench.read().share == 0.0:  # then its workers are at it
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    work = workbench._work
+    assert work is not None
+    assert work.pid is not None
+    workbench.cancel()
+    assert group_is_gone(work.pid)
+
+
+def test_a_process_that_dies_without_a_word_is_told_as_a_failure(workbench: JobRunner, tmp_path: Path) -> None:
+    workbench.start(task(small_history(tmp_path / "long", LONG_HOURS), "lp"))
+    work = workbench._work
+    assert work is not None
+    work.kill()
+    report = outcome(workbench)
+    assert (report.state, report.reason) == ("failed", "the work ended without a result: see the log")
+
+
+def test_cancelling_when_nothing_runs_changes_nothing(workbench: JobRunner) -> None:
+    workbench.cancel()
+    assert workbench.read() == Report()
+
+
+def test_the_share_grows_over_policies_and_the_bound_and_never_beyond_the_whole() -> None:
+    task = BacktestTask(settings=Settings(), order=BacktestOrder(), policies=("static", "lp"), with_bound=True)
+    steps = [
+        Progress(what="static", done=0, total=10),
+        Progress(what="static", done=10, total=10),
+        Progress(what="bound", done=1, total=2),
+        Progress(what="lp", done=5, total=10),
+        Progress(what="lp", done=10, total=10),
+    ]
+    shares = [share_of(step, task) for step in steps]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+
+
+def test_nothing_is_said_of_the_time_left_before_there_is_something_to_judge_by(workbench: JobRunner) -> None:
+    running = Report(state="running", share=0.01, began_s=time.monotonic() - 10)
+    assert workbench.seconds_left(running) is None
+    half = Report(state="running", share=0.5, began_s=time.monotonic() - 10)
+    assert workbench.seconds_left(half) == pytest.approx(10, abs=1)
