@@ -52,6 +52,8 @@ def read_rows(sheet: Sheet, layout: Layout, wanted: Wanted) -> Readings:
     there = np.zeros(len(joined_up.lines), dtype=np.bool_)
     for column in joined_up.values.values():
         there |= ~np.isnan(column)
+    if wanted.as_of_s is not None and layout.vintage_formats:
+        there &= joined_up.vintage <= wanted.as_of_s
     rows = Rows(
         source=sheet.source,
         layout=layout,

@@ -14,11 +14,13 @@ class SeriesKey:
 
     Attributes:
         parts: names and values of the layout's further keys, such as (`sequence`, `1`).
+        also: other names of the point.
     """
 
     point: str
     parts: tuple[tuple[str, str], ...] = ()
     currency: str = ""
+    also: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
@@ -32,12 +34,12 @@ class Wanted:
     """What is read of a file.
 
     Attributes:
-        point: any of the names of a point; empty for all points.
+        points: any of the names of the points; none for all points.
         keys: values asked for, by the name of the key; `currency` among them.
         as_of_s: editions published later are not read [UTC seconds].
     """
 
-    point: str = ""
+    points: tuple[str, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     as_of_s: int | None = None
 

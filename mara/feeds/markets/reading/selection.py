@@ -31,7 +31,7 @@ class Selection:
     def __init__(self, names: Sequence[str], layout: Layout, wanted: Wanted) -> None:
         self._layout, self._wanted = layout, wanted
         aliases = {alias.casefold(): name for alias, name in layout.aliases}
-        self._point = aliases.get(wanted.point.strip().casefold(), wanted.point)
+        self._asked = [aliases.get(point.strip().casefold(), point) for point in wanted.points]
         self._points = [place for name in layout.point if (place := position_of(names, name)) is not None]
         found = ((key, position_of(names, key.column)) for key in layout.keys)
         self._keys: list[tuple[Key, int]] = [(key, place) for key, place in found if place is not None]
@@ -75,7 +75,7 @@ class Selection:
         currency = (rest[-1].upper() if self._currency else "") or said_currency
         currency = CURRENCIES_BY_SIGN.get(currency, currency)
         names = [said_point, *points] if said_point else points
-        if self._point and names and not any(is_same_point(name, self._point) for name in names):
+        if self._asked and names and not any(is_same_point(name, asked) for name in names for asked in self._asked):
             return None
         asked_currency = self._wanted.keys.get(CURRENCY_KEY, "")
         if asked_currency and currency and currency != asked_currency.upper():
@@ -90,7 +90,9 @@ class Selection:
                 return None
             if key.is_identity:
                 parts.append((key.name, value))
-        return SeriesKey(point=names[0] if names else "", parts=tuple(parts), currency=currency)
+        return SeriesKey(
+            point=names[0] if names else "", parts=tuple(parts), currency=currency, also=tuple(names[1:])
+        )
 
 
 def _combinations(columns: Sequence[Any], count: int) -> tuple[Ints, list[tuple[str, ...]]]:

@@ -98,7 +98,7 @@ def whole(series: Series, window: Window, fill: Fill) -> Series:
     gaps = gaps_of(series)
     if gaps and fill is Fill.NONE:
         raise _gap_refusal(series, gaps[0], len(gaps))
-    _refuse_edges(series, window)
+    refuse_edges(series, window)
     return _carried(series, gaps) if gaps else series
 
 
@@ -248,7 +248,12 @@ def _cause(series: Series, clock: WallClock, gap: Gap) -> str:
     return "rows are missing"
 
 
-def _refuse_edges(series: Series, window: Window) -> None:
+def refuse_edges(series: Series, window: Window) -> None:
+    """Refuse a series that does not cover a window, or where that is open does not end at a midnight of its days.
+
+    Raises:
+        FeedInvalid: the message says from or up to when there are rows.
+    """
     first_s, last_s = int(series.begin_s[0]), int(series.end_s[-1])
     if window.from_s is not None and first_s > window.from_s:
         raise series.refusal(
