@@ -1,4 +1,4 @@
-"""What is in a market file: layout, points, clock, period, steps, and all that would be refused or should be looked at."""
+"""Reports on market files: layout, points, clock, period, steps, gaps, repeats, limits."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

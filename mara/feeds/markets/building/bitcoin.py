@@ -50,8 +50,10 @@ def hashprices(reader: Reader, request: Request, days: Ints, fill: Fill) -> tupl
         price = _derived(request, kept.values[NETWORK][places], days)
     bad = np.flatnonzero(~(price > 0.0))
     if bad.size:
-        raise FeedInvalid(f"{request.where}: a hashprice should be above 0, is {price[bad[0]]:g} on "
-                          f"{day_text(days[bad[0]])}: correct it")
+        raise FeedInvalid(
+            f"{request.where}: a hashprice should be above 0, is {price[bad[0]]:g} on "
+            f"{day_text(days[bad[0]])}: correct it"
+        )
     if float(price.max()) < LEAST_BELIEVABLE_USD_PER_PH_DAY:
         raise FeedInvalid(
             f"{request.where}: the hashprice is at most {price.max():g}, which looks like USD/TH/day: multiply by 1,000"

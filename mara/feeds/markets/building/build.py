@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-
 from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.markets.building.bitcoin import hashprices, story_of
 from mara.feeds.markets.building.columns import DAY_AHEAD, PRICE, Bringer, SourceColumns
@@ -55,10 +54,11 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
     files.total = len({path for request in requests if request.table.files for path in reader.paths_of(request)})
     rates = _rates(spec, reader)
     steps = _steps(spec, order, reader, requests)
-    bringer = Bringer(
-        reader=reader, steps=steps, fill=order.fill, rates=rates, trusts_units=spec.history.trust_units
-    )
-    sites, stories, warnings, filled = [], [], [], 0
+    bringer = Bringer(reader=reader, steps=steps, fill=order.fill, rates=rates, trusts_units=spec.history.trust_units)
+    sites: list[SiteRows] = []
+    stories: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    filled = 0
     for site in spec.site:
         on_stage("sites", len(sites), len(spec.site))
         row, parts = _site(bringer, site)

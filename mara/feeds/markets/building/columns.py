@@ -14,7 +14,7 @@ from mara.feeds.markets.building.money import DOLLAR, Rates, refuse_unbelievable
 from mara.feeds.markets.building.spec import SiteSpec, SourceTable
 from mara.feeds.markets.building.surroundings import mix_of, wet_bulb_of
 from mara.feeds.markets.building.tariff import tariff_prices
-from mara.feeds.markets.declaration import Known, Quantity
+from mara.feeds.markets.declaration import Known
 from mara.feeds.markets.doubts import doubts_of
 from mara.feeds.markets.reading.clocks import day_text, utc_text, wall_clock
 from mara.feeds.markets.reading.rows import Series
@@ -38,7 +38,9 @@ BOUNDS: Final = {
 """Least and most that the reader of histories takes."""
 RENEWABLE_UNSAID: Final = "renewable_share is not said, 0 is written"
 WET_BULB_UNSAID: Final = "the wet bulb is not said, the dry bulb is written: saturated air, the dearest to cool with"
-KNOWN_UNSAID: Final = 'the layout does not say when prices are known, real_time is written: say known = "day_ahead" if so'
+KNOWN_UNSAID: Final = (
+    'the layout does not say when prices are known, real_time is written: say known = "day_ahead" if so'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,12 +106,11 @@ class Bringer:
             said = _constant_of(table, CARBON)
             renewable = said.get(RENEWABLE, table.renewable_share)
             warnings = () if renewable is not None else (RENEWABLE_UNSAID,)
-            values = {CARBON: said[CARBON], RENEWABLE: renewable or 0.0}
-            return SourceColumns(values=values, story={"constant": values}, warnings=warnings)
+            numbers = {CARBON: said[CARBON], RENEWABLE: renewable or 0.0}
+            return SourceColumns(values=numbers, story={"constant": numbers}, warnings=warnings)
         series = self.reader.series_of(request)
         if CARBON not in series.values:
-            carbon, renewable = mix_of(series.values)
-            series = replace(series, values={CARBON: carbon, RENEWABLE: renewable})
+            series = replace(series, values=dict(zip((CARBON, RENEWABLE), mix_of(series.values), strict=True)))
         return self._measured(request, series, (CARBON, RENEWABLE))
 
     def weather(self, request: Request) -> SourceColumns:
@@ -117,9 +118,10 @@ class Bringer:
         table = request.table
         if table.files is None:
             said = _constant_of(table, DRY_BULB)
-            wet = said.get(WET_BULB, table.wet_bulb_c)
-            values = {DRY_BULB: said[DRY_BULB], WET_BULB: min(said[DRY_BULB], wet) if wet is not None else said[DRY_BULB]}
-            return SourceColumns(values=values, story={"constant": values}, warnings=() if wet is not None else (WET_BULB_UNSAID,))
+            dry, wet = said[DRY_BULB], said.get(WET_BULB, table.wet_bulb_c)
+            numbers = {DRY_BULB: dry, WET_BULB: dry if wet is None else min(dry, wet)}
+            warnings = (WET_BULB_UNSAID,) if wet is None else ()
+            return SourceColumns(values=numbers, story={"constant": numbers}, warnings=warnings)
         series = self.reader.series_of(request)
         wet_bulb = wet_bulb_of(series.values[DRY_BULB], series.values)
         values = {DRY_BULB: series.values[DRY_BULB], **({WET_BULB: wet_bulb} if wet_bulb is not None else {})}
@@ -129,7 +131,7 @@ class Bringer:
         """A pair of columns, of which the second may be missing from the file."""
         first, second = names
         values: dict[str, Floats | float] = {}
-        filled, warnings = 0, list(doubts_of(series) if first not in {DRY_BULB} else ())
+        filled, warnings = 0, list(doubts_of(series) if first == CARBON else ())
         for name in names:
             if name in series.values:
                 kept = self._whole(series, name)

@@ -115,7 +115,10 @@ def _write_history(path: Path, steps: Steps, sites: Sequence[SiteRows], on_rows:
     at_once = max(1, ROWS_AT_ONCE // len(sites))
     options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
     # no clock in the header: the same input gives the same bytes
-    with path.open("wb") as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed:
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed,
+    ):
         packed.write((",".join(["timestamp_utc", "site_id", *names]) + "\n").encode())
         for first in range(0, steps.count, at_once):
             last = min(first + at_once, steps.count)
@@ -153,10 +156,21 @@ def _write_sites(path: Path, sites: Sequence[SiteRows]) -> None:
         for row in sites:
             site = row.site
             rows.writerow(
-                [site.id, site.name, site.country, site.lat, site.lon, site.timezone, row.price_zone, str(row.price_known)]
+                [
+                    site.id,
+                    site.name,
+                    site.country,
+                    site.lat,
+                    site.lon,
+                    site.timezone,
+                    row.price_zone,
+                    str(row.price_known),
+                ]
             )
 
 
 def _write_bitcoin(path: Path, days: Ints, hashprice: Floats) -> None:
-    lines = [f"{day_text(day)},{round(float(price), DECIMALS):.10g}" for day, price in zip(days, hashprice, strict=True)]
+    lines = [
+        f"{day_text(day)},{round(float(price), DECIMALS):.10g}" for day, price in zip(days, hashprice, strict=True)
+    ]
     path.write_text("\n".join(["date,hashprice_usd_per_ph_day", *lines]) + "\n", encoding="utf-8")

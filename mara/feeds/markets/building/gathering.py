@@ -83,9 +83,7 @@ class Reader:
         """Every series of a source's files that any source with the same files wants."""
         group = self._group_of(request)
         if group not in self._groups:
-            readings = [
-                reading for path in self.paths_of(request) for reading in self._readings(path, request, group)
-            ]
+            readings = [reading for path in self.paths_of(request) for reading in self._readings(path, request, group)]
             self._groups[group] = series_of(readings)
         return self._groups[group]
 
@@ -131,12 +129,16 @@ def chosen(series: Sequence[Series], request: Request) -> Series:
     if len(fitting) == 1:
         return fitting[0]
     if not series:
-        raise FeedInvalid(f"{request.where}: the files should have rows of {table.point or 'a series'}, have none: "
-                          "correct the point, or add files")
+        raise FeedInvalid(
+            f"{request.where}: the files should have rows of {table.point or 'a series'}, have none: "
+            "correct the point, or add files"
+        )
     listed = "; ".join(sorted({one.key.name for one in (fitting or series)})[:MOST_NAMED])
     if not fitting:
         raise FeedInvalid(f"{request.where}: the files should have {table.point!r}, have {listed}: correct the point")
-    raise FeedInvalid(f"{request.where}: one series should fit, these do: {listed}: name the point and its {_apart(fitting)}")
+    raise FeedInvalid(
+        f"{request.where}: one series should fit, these do: {listed}: name the point and its {_apart(fitting)}"
+    )
 
 
 def _by_default(fitting: Sequence[Series], table: SourceTable) -> list[Series]:

@@ -51,9 +51,7 @@ def on_steps(steps: Steps, begin_s: Ints, end_s: Ints, value: Floats) -> Floats:
     return mean
 
 
-def _means(
-    steps: Steps, begin_s: Ints, end_s: Ints, value: Floats, first: Ints, last: Ints, places: Ints
-) -> Floats:
+def _means(steps: Steps, begin_s: Ints, end_s: Ints, value: Floats, first: Ints, last: Ints, places: Ints) -> Floats:
     """Means over steps that several intervals share: whole intervals between, and parts of the outer two."""
     at_s = steps.from_s + places * steps.step_s
     weighted = np.append(value * (end_s - begin_s), 0.0)

@@ -148,7 +148,9 @@ class Rates:
         per_eur = self.per_eur.get(currency)
         known = np.flatnonzero(~np.isnan(per_eur)) if per_eur is not None else np.zeros(0, np.int64)
         if per_eur is None or not known.size:
-            raise FeedInvalid(f"{self.file} should have rates of {currency}, has none: take another file, or usd_per.{currency}")
+            raise FeedInvalid(
+                f"{self.file} should have rates of {currency}, has none: take another file, or usd_per.{currency}"
+            )
         places = np.searchsorted(self.days[known], days, side="left") - 1
         early = np.flatnonzero(places < 0)
         if early.size:

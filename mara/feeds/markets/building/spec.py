@@ -76,14 +76,14 @@ class SourceTable(_Table):
         extra = {name: given.pop(name) for name in list(given) if name not in cls.model_fields}
         named = {name: str(value) for name, value in extra.items() if isinstance(value, str | int)}
         if extra.keys() - named.keys():
-            raise ValueError(f"should have no field {sorted(extra.keys() - named.keys())[0]!r}")
+            raise ValueError(f"should have no field {min(extra.keys() - named.keys())!r}")
         return {**given, "key": {**given.get("key", {}), **named}} if named else given
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> "SourceTable":
         said = [self.files is not None, self.constant is not None, bool(self.tariff)]
         if sum(said) != 1:
-            raise ValueError('should have one of files, constant and tariff')
+            raise ValueError("should have one of files, constant and tariff")
         if (self.layout == "csv") != (self.csv is not None):
             raise ValueError('should have layout = "csv" and a table csv together')
         if self.key and self.files is None:

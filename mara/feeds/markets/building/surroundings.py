@@ -29,9 +29,8 @@ CARBON_G_PER_KWH: Final[Mapping[str, float]] = {
 
 Source: IPCC AR5 WG3 (2014), annex III, table A.III.2, https://www.ipcc.ch/report/ar5/wg3/.
 """
-RENEWABLE: Final = frozenset(
-    "hydro_mw river_mw solar_mw solar_alone_mw solar_stored_mw wind_mw wind_alone_mw wind_stored_mw geothermal_mw".split()
-)
+RENEWABLE: Final = ("hydro", "river", "solar", "wind", "geothermal")
+"""Beginnings of the names of sources that count as renewable."""
 MAGNUS_B: Final = 17.625
 MAGNUS_C: Final = 243.04
 """Coefficients of the saturation pressure over water [C].
@@ -50,7 +49,7 @@ def mix_of(generation_mw: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     total = running.sum(axis=0)
     total = np.where(total > 0.0, total, np.nan)
     carbon = np.array([CARBON_G_PER_KWH[name] for name in names]) @ running / total
-    renewable = running[[name in RENEWABLE for name in names]].sum(axis=0) / total
+    renewable = running[[name.startswith(RENEWABLE) for name in names]].sum(axis=0) / total
     return np.asarray(carbon), np.asarray(renewable)
 
 

@@ -61,7 +61,7 @@ class WallClock:
     def repeats(self, wall_s: Ints) -> Bools:
         """Whether the clock shows the wall time twice."""
         first, second = self.candidates(wall_s)
-        return first != second
+        return np.not_equal(first, second)
 
     def days_of(self, utc_s: Ints) -> Ints:
         """The local day of each instant, counted from 1970-01-01."""

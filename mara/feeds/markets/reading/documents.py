@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from importlib import import_module
 from typing import Any, Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pyarrow as pa
@@ -41,8 +41,8 @@ def publication_of(source: Source) -> Table:
     """
     try:
         # expat of the standard library limits how far entities expand since 2.4.1
-        root = ElementTree.fromstring(source.whole())  # noqa: S314
-    except ElementTree.ParseError as error:
+        root = ET.fromstring(source.whole())  # noqa: S314
+    except ET.ParseError as error:
         raise source.refusal(
             f"should be XML, but {error}: the file was cut short or is none, fetch it again"
         ) from error
@@ -164,7 +164,7 @@ def header_of_table(names: Sequence[str]) -> Header:
     return Header(names=tuple(names), line=0)
 
 
-def _rows_of_series(source: Source, series: ElementTree.Element, created: str) -> Iterator[list[str]]:
+def _rows_of_series(source: Source, series: ET.Element, created: str) -> Iterator[list[str]]:
     curve = _text(series, "curveType") or "A01"
     if curve not in {"A01", _REPEATS}:
         raise source.refusal(f"curveType should be A01 or A03, is {curve}: fetch another document type")
@@ -182,7 +182,7 @@ def _rows_of_series(source: Source, series: ElementTree.Element, created: str) -
                 yield [_epoch_text(at_s), _epoch_text(at_s + step_s), price, *shared]
 
 
-def _period_of(source: Source, period: ElementTree.Element) -> tuple[int, int, int]:
+def _period_of(source: Source, period: ET.Element) -> tuple[int, int, int]:
     interval = next((child for child in period if _bare(child.tag) == "timeInterval"), period)
     resolution = _text(period, "resolution")
     step_s = duration_s(resolution)
@@ -198,7 +198,7 @@ def _period_of(source: Source, period: ElementTree.Element) -> tuple[int, int, i
     return begin_s, end_s, step_s
 
 
-def _positions_of(source: Source, period: ElementTree.Element, count: int) -> dict[int, str]:
+def _positions_of(source: Source, period: ET.Element, count: int) -> dict[int, str]:
     prices: dict[int, str] = {}
     for point in (child for child in period if _bare(child.tag) == "Point"):
         position, price = _text(point, "position"), _text(point, "price.amount")
@@ -238,7 +238,7 @@ def _bare(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _text(parent: ElementTree.Element, name: str) -> str:
+def _text(parent: ET.Element, name: str) -> str:
     """The text of the nearest element below with this name; empty where there is none."""
     found = next((child for child in parent.iter() if _bare(child.tag) == name), None)
     return (found.text or "").strip() if found is not None else ""

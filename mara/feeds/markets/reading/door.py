@@ -15,9 +15,10 @@ from mara.feeds.markets.reading.documents import duration_s
 from mara.feeds.markets.reading.faces import Sheet
 from mara.feeds.markets.reading.headers import Block, blocks_of, position_of, stamp_columns
 from mara.feeds.markets.reading.placement import Rows, intervals_of
-from mara.feeds.markets.reading.readings import Readings, SeriesKey, Wanted
+from mara.feeds.markets.reading.readings import Readings, Wanted
 from mara.feeds.markets.reading.selection import Selection
 from mara.feeds.markets.reading.sheets import Batch
+from mara.feeds.markets.reading.sources import shown
 from mara.feeds.markets.reading.texts import (
     Stamps,
     joined,
@@ -25,7 +26,6 @@ from mara.feeds.markets.reading.texts import (
     text_at,
     whole_numbers,
 )
-from mara.feeds.markets.reading.sources import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

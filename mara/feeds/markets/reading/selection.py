@@ -90,16 +90,15 @@ class Selection:
                 return None
             if key.is_identity:
                 parts.append((key.name, value))
-        return SeriesKey(
-            point=names[0] if names else "", parts=tuple(parts), currency=currency, also=tuple(names[1:])
-        )
+        return SeriesKey(point=names[0] if names else "", parts=tuple(parts), currency=currency, also=tuple(names[1:]))
 
 
 def _combinations(columns: Sequence[Any], count: int) -> tuple[Ints, list[tuple[str, ...]]]:
     """For each row a number, and for each number the texts that stand in the columns."""
     if not columns:
         return np.zeros(count, np.int64), [()]
-    combined, texts = np.zeros(count, np.int64), [()]
+    combined: Ints = np.zeros(count, np.int64)
+    texts: list[tuple[str, ...]] = [()]
     for column in columns:
         encoded = column.dictionary_encode()
         words = [str(word) for word in encoded.dictionary.to_pylist()] or [""]

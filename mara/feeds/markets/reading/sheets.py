@@ -1,6 +1,5 @@
 """The rows of a text file as columns of text, a block at a time, so that memory stays bounded whatever the size."""
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ import pyarrow as pa
 import pyarrow.csv
 
 from mara.core.arrays import Ints
-from mara.errors import FeedInvalid
 from mara.feeds.markets.declaration import Kind, Layout
 from mara.feeds.markets.reading.headers import Header, cells_of
 from mara.feeds.markets.reading.sources import Source, shown

@@ -5,7 +5,9 @@ from typing import Final
 
 from mara.feeds.markets.declaration import Form, Instant, Layout, Quantity, Value
 
-COLUMNS: Final = tuple("date hour temp dwpt rhum prcp snow wdir wspd wpgt pres tsun coco".split())
+COLUMNS: Final = (
+    "date", "hour", "temp", "dwpt", "rhum", "prcp", "snow", "wdir", "wspd", "wpgt", "pres", "tsun", "coco",
+)  # fmt: skip
 
 LAYOUTS: Final = (
     Layout(
