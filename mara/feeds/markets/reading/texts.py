@@ -21,6 +21,11 @@ _ORIGIN: Final = datetime(1970, 1, 1)  # noqa: DTZ001  wall time has no zone
 _NAME: Final = re.compile(r"\s*\(?\b([A-Z]{2,5})\)?$")
 _MIDNIGHT_24: Final = re.compile(r"(?<=[ T])24:00(?=:00|$)")
 
+_DATE_LENGTHS: Final = (8, 10)
+_DATE: Final = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
+MANY: Final = 2_000
+"""Cells from which on dates and times of day are read apart: a year of quarters has 365 of the one, 96 of the other."""
+
 Moment = tuple[int, int]
 """Wall seconds, and the offset that the text itself says, or `NO_OFFSET`."""
 NO_MOMENT: Final[Moment] = (NO_TIME, NO_OFFSET)
@@ -40,18 +45,25 @@ class Stamps:
 
     def moments(self, column: Any) -> tuple[Ints, Ints]:
         """Wall seconds and offsets of a column of text (N,), `NO_TIME` where it is no stamp."""
-        return _pairs(column, self._moment)
+        halves = _halves(column) if len(column) >= MANY else None
+        return self._by_halves(*halves) if halves is not None else _pairs(column, self._moment)
 
     def spans(self, column: Any, separator: str = " - ") -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
         """The two stamps of each cell, with the separator between them."""
-        begins, ends = {}, {}
+        pair = pc.extract_regex(column, rf"^(?P<begin>.*?){separator}(?P<end>.*)$")
+        return tuple(self.moments(pc.fill_null(pc.struct_field(pair, name), "")) for name in ("begin", "end"))  # type: ignore[return-value]
 
-        def begin(text: str) -> Moment:
-            first, _, second = text.partition(separator)
-            begins[text], ends[text] = self._moment(first), self._moment(second)
-            return begins[text]
-
-        return _pairs(column, begin), _pairs(column, ends.__getitem__)
+    def _by_halves(self, day: Any, hour: Any) -> tuple[Ints, Ints]:
+        """Stamps of a date and a time of day, from the few different texts of each half."""
+        days, hours = day.dictionary.to_pylist(), hour.dictionary.to_pylist()
+        of_day = np.array([self._moment(f"{text}{hours[0]}")[0] for text in days])
+        at_hour = np.array([self._moment(f"{days[0]}{text}") for text in hours])
+        day_at, hour_at = (half.indices.to_numpy(zero_copy_only=False) for half in (day, hour))
+        first = of_day[0]
+        after_s = np.where(at_hour[:, 0] == NO_TIME, NO_TIME, at_hour[:, 0] - first)
+        wall_s = of_day[day_at] + after_s[hour_at]
+        bad = (of_day[day_at] == NO_TIME) | (after_s[hour_at] == NO_TIME) | (first == NO_TIME)
+        return np.where(bad, NO_TIME, wall_s), np.where(bad, NO_OFFSET, at_hour[hour_at, 1])
 
     def _moment(self, text: str) -> Moment:
         found = self._read.get(text)
@@ -135,6 +147,19 @@ def _of_quality(texts: Any, pattern: re.Pattern[str]) -> Any:
         found = pattern.fullmatch(text)
         read[text] = found["number"] if found is not None else ""
     return pa.array([read[text] for text in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+
+
+def _halves(column: Any) -> tuple[Any, Any] | None:
+    """The dates of a column and what follows them; None where not every cell begins with a date of one width."""
+    texts = pc.utf8_trim_whitespace(column)
+    for mark in (" ", "T"):
+        ends = pc.min_max(pc.find_substring(texts, mark)).as_py()
+        if ends["min"] is None or ends["min"] != ends["max"] or ends["min"] < _DATE_LENGTHS[0]:
+            continue
+        day = pc.utf8_slice_codeunits(texts, 0, ends["min"]).dictionary_encode()
+        if all(_DATE.fullmatch(text) for text in day.dictionary.to_pylist()):
+            return day, pc.utf8_slice_codeunits(texts, ends["min"]).dictionary_encode()
+    return None
 
 
 def _pairs(column: Any, read: Callable[[str], Moment]) -> tuple[Ints, Ints]:
