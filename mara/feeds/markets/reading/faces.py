@@ -21,6 +21,7 @@ from mara.feeds.markets.reading.documents import (
 from mara.feeds.markets.reading.headers import Header, has_columns, header_in
 from mara.feeds.markets.reading.sheets import Batch, batches_of
 from mara.feeds.markets.reading.sources import Source, shown
+from mara.feeds.markets.reading.tagged import batches_by_line
 
 Batches = Callable[[Sequence[int]], Iterator[Batch]]
 
@@ -123,11 +124,13 @@ class Face:
         return self._sheet(layout, header)
 
     def _sheet(self, layout: Layout, header: Header) -> Sheet:
+        by_line = layout.form.kind in {Kind.TAGGED, Kind.RECORDS} or bool(layout.form.last_line)
+        read = batches_by_line if by_line else batches_of
         return Sheet(
             source=self.source,
             names=header.names,
             said=header.said,
-            batches=lambda wanted: batches_of(self.source, layout, header, wanted),
+            batches=lambda wanted: read(self.source, layout, header, wanted),
         )
 
     def _tabular(self, layout: Layout, names: tuple[str, ...], batches: Batches) -> Sheet | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mara.core.arrays import Ints
 from mara.errors import FeedInvalid
-from mara.feeds.markets.reading.clocks import DAY_S, HOUR_S, WallClock, day_text, utc_text, wall_clock
+from mara.feeds.markets.reading.clocks import HOUR_S, WallClock, day_text, utc_text, wall_clock
 from mara.feeds.markets.reading.placement import has_steps
 from mara.feeds.markets.reading.readings import Readings, SeriesKey
 from mara.feeds.markets.reading.rows import Gap, Series
@@ -265,27 +265,32 @@ def refuse_edges(series: Series, window: Window) -> None:
             -1,
             f"should have values up to {utc_text(window.to_s)}, ends {utc_text(last_s)}: add files, or an earlier --to",
         )
-    for row, at_s, is_open, word in (
-        (0, first_s, window.from_s is None, "begin"),
-        (-1, last_s, window.to_s is None, "end"),
-    ):
-        if is_open and not _is_midnight(series, at_s):
-            clock = wall_clock(series.day_zone)
-            day = int(clock.days_of(np.array([at_s - (word == "end")]))[0])
-            begin_s, end_s = _day_ends(clock, day)
-            remedy = f"--{'from' if word == 'begin' else 'to'} {utc_text(at_s)}"
-            raise series.refusal(
-                row,
-                f"local day {day_text(day)} ({series.day_zone}) should have its {(end_s - begin_s) / HOUR_S:g} h and "
-                f"{word} at {utc_text(begin_s if word == 'begin' else end_s)}, the rows {word} at {utc_text(at_s)}: rows "
-                f"are missing, or stamps of the other side of the interval were taken; add the rows, or give {remedy}",
-            )
-
-
-def _is_midnight(series: Series, at_s: int) -> bool:
+    edges = [(0, first_s, "begin")] if window.from_s is None else []
+    edges += [(-1, last_s, "end")] if window.to_s is None else []
     zones = series.layout.day_zones
-    at = np.array([at_s])
-    return not zones or any(int(wall_clock(zone).wall_of(at)[0]) % DAY_S == 0 for zone in zones)
+    # both ends by one clock: a row that is missing at one end may reach the midnight of another
+    if zones and not any(all(_is_midnight(zone, at_s) for _, at_s, _ in edges) for zone in zones):
+        raise _ragged(series, next(edge for edge in edges if not _is_midnight(zones[0], edge[1])))
+
+
+def _is_midnight(zone: str, at_s: int) -> bool:
+    """Whether a day of the clock begins at the instant."""
+    clock, at = wall_clock(zone), np.array([at_s])
+    return int(clock.midnights_of(clock.days_of(at))[0]) == at_s
+
+
+def _ragged(series: Series, edge: tuple[int, int, str]) -> FeedInvalid:
+    row, at_s, word = edge
+    clock = wall_clock(series.day_zone)
+    day = int(clock.days_of(np.array([at_s - (word == "end")]))[0])
+    begin_s, end_s = _day_ends(clock, day)
+    option = "--from" if word == "begin" else "--to"
+    return series.refusal(
+        row,
+        f"local day {day_text(day)} ({series.day_zone}) should have its {(end_s - begin_s) / HOUR_S:g} h and {word} at "
+        f"{utc_text(begin_s if word == 'begin' else end_s)}, the rows {word} at {utc_text(at_s)}: rows are missing, or "
+        f"stamps of the other side of the interval were taken; add the rows, or give {option} {utc_text(at_s)}",
+    )
 
 
 def _carried(series: Series, gaps: Sequence[Gap]) -> Series:

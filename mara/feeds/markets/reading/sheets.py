@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from mara.core.arrays import Ints
-from mara.feeds.markets.declaration import Kind, Layout
-from mara.feeds.markets.reading.headers import Header, cells_of
+from mara.feeds.markets.declaration import Layout
+from mara.feeds.markets.reading.headers import Header
 from mara.feeds.markets.reading.sources import Source, shown
 
 BLOCK_BYTES: Final = 8_000_000
@@ -33,12 +33,6 @@ def batches_of(source: Source, layout: Layout, header: Header, wanted: Sequence[
     Raises:
         FeedInvalid: a row of another width than the header, text of another encoding, a file that was cut short.
     """
-    if layout.form.kind in {Kind.TAGGED, Kind.RECORDS} or layout.form.last_line:
-        return _batches_by_line(source, layout, header, wanted)
-    return _batches_streamed(source, layout, header, wanted)
-
-
-def _batches_streamed(source: Source, layout: Layout, header: Header, wanted: Sequence[int]) -> Iterator[Batch]:
     uneven: list[Any] = []
 
     def keep_uneven(row: Any) -> str:
@@ -105,76 +99,3 @@ def _lines_from(first: int, count: int, uneven: Sequence[Any]) -> Ints:
         if row.number is not None:
             lines[lines >= row.number] += 1
     return lines
-
-
-def _batches_by_line(source: Source, layout: Layout, header: Header, wanted: Sequence[int]) -> Iterator[Batch]:
-    """The rows of files in which lines of several kinds alternate, read line by line."""
-    form = layout.form
-    names, lines, rows = header.names, list[int](), list[Sequence[str]]()
-    number, counted, last = 0, None, ""
-    with source.opened() as stream:
-        for number, line in enumerate(io.TextIOWrapper(stream, encoding=_decoder(form.encoding), newline=""), start=1):
-            last = line.strip() or last
-            cells = cells_of(line.rstrip("\r\n"), header.delimiter)
-            if form.count_line and form.count_line in line and cells[-1].strip().isdigit():
-                counted = int(cells[-1])
-            if not form.tags:
-                if number > header.line and line.strip() not in {"", form.last_line} and len(cells) >= len(names) - 1:
-                    rows.append(cells)
-                    lines.append(number)
-                continue
-            if form.kind is Kind.RECORDS and cells[1:3] != form.table:
-                continue
-            if cells[:1] == (form.tags[0],):
-                if form.kind is Kind.RECORDS and cells != names:
-                    yield from _batch_of(source, header, names, wanted, rows, lines)
-                    names, rows, lines = cells, [], []
-            elif cells[:1] == (form.tags[1],):
-                rows.append(cells)
-                lines.append(number)
-    _refuse_cut(source, layout, number, counted, last)
-    yield from _batch_of(source, header, names, wanted, rows, lines)
-
-
-def _decoder(encoding: str) -> str:
-    return "utf-8-sig" if encoding == "utf-8" else encoding
-
-
-def _refuse_cut(source: Source, layout: Layout, lines: int, counted: int | None, last: str) -> None:
-    """Compare a file with its own count or last line: one that was cut short looks whole otherwise."""
-    form = layout.form
-    if form.last_line and last != form.last_line:
-        raise source.refusal(
-            f"the last line should be {form.last_line!r}, is {shown(last)}: the file was cut short, fetch it again",
-            lines,
-        )
-    if form.count_line and (counted is None or counted > lines):
-        came = "it is missing" if counted is None else f"it counts {counted:,} lines, there are {lines:,}"
-        raise source.refusal(
-            f"the last line should be {form.count_line} and the count of lines, {came}: the file was cut short, "
-            "fetch it again",
-            lines,
-        )
-
-
-def _batch_of(
-    source: Source,
-    header: Header,
-    names: Sequence[str],
-    wanted: Sequence[int],
-    rows: Sequence[Sequence[str]],
-    lines: Sequence[int],
-) -> Iterator[Batch]:
-    """One batch of rows whose own header may name the columns in another order than the file's first."""
-    if not rows:
-        return
-    place_of = {name.strip().casefold(): place for place, name in enumerate(names)}
-    columns = {}
-    for place in wanted:
-        here = place_of.get(header.names[place].strip().casefold())
-        if here is None:
-            raise source.refusal(
-                f"column {header.names[place]} is missing from a later header: fetch it again", lines[0]
-            )
-        columns[place] = pa.array([row[here] if here < len(row) else "" for row in rows], pa.string())
-    yield Batch(columns=columns, lines=np.array(lines, np.int64))

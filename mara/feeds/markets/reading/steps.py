@@ -49,7 +49,7 @@ def deviated(series: Series) -> Series:
 def _steps(series: Series) -> Ints:
     """The least distance of two stamps in each local day, which must be one of the layout's steps."""
     declared = sorted(minutes * 60 for minutes in series.layout.steps_minutes)
-    clock = wall_clock(series.layout.clock.zone)
+    clock = wall_clock(series.day_zone)
     at_s = series.begin_s
     day = clock.days_of(at_s - (1 if series.layout.side is Side.END else 0))
     apart = np.diff(at_s)
@@ -65,7 +65,7 @@ def _steps(series: Series) -> Ints:
         came = "one stamp, which tells none" if step_s[row] == _FAR else f"stamps {step_s[row] / 60:g} minutes apart"
         raise series.refusal(
             row,
-            f"local day {day_text(day[row])} ({series.layout.clock.zone}) should have a step of {known} minutes, has "
+            f"local day {day_text(day[row])} ({series.day_zone}) should have a step of {known} minutes, has "
             f"{came}: a stamp was shifted, or rows are missing; correct them, or add the files around it",
         )
     return step_s

@@ -41,6 +41,6 @@ def _layout(variant: str, report: str, title: str, known: Known) -> Layout:
 
 
 LAYOUTS: Final = (
-    _layout("day-ahead", "WW_DALMP_ISO", "Day-Ahead|DALMP", Known.DAY_AHEAD),
-    _layout("real-time", "WW_RTLHR, lmp_rt_final", "Real-Time|RTLMP|lmp_rt", Known.REAL_TIME),
+    _layout("day-ahead", "WW_DALMP_ISO", "Day-Ahead", Known.DAY_AHEAD),
+    _layout("real-time", "WW_RTLHR, lmp_rt_final", "Real-Time", Known.REAL_TIME),
 )

@@ -7,7 +7,8 @@ from mara.feeds.markets.layouts.europe.entsoe_gui import CAPS, DAY_ZONES, LICENC
 
 BIDDING_ZONES: Final = Key(name="area_type", column="AreaTypeCode", default=("BZN",), is_identity=False)
 RESOLUTION: Final = Key(name="resolution", column="ResolutionCode", is_identity=False)
-UTC_DAYS: Final = ("UTC", *DAY_ZONES)
+UTC_MONTHS: Final = ("UTC",)
+"""Files of the library are months of UTC."""
 
 FILE_LIBRARY: Final = Layout(
     id="entsoe-file-library",
@@ -27,7 +28,7 @@ FILE_LIBRARY: Final = Layout(
     ),
     currency_column="Currency",
     steps_minutes=QUARTERS,
-    day_zones=UTC_DAYS,
+    day_zones=UTC_MONTHS,
     vintage="UpdateTime(UTC)",
     vintage_formats=("iso",),
     known=Known.DAY_AHEAD,
@@ -47,7 +48,7 @@ FILE_LIBRARY_OLD: Final = Layout(
     keys=(RESOLUTION, BIDDING_ZONES),
     currency_column="Currency",
     steps_minutes=QUARTERS,
-    day_zones=UTC_DAYS,
+    day_zones=UTC_MONTHS,
     vintage="UpdateTime",
     vintage_formats=("iso",),
     known=Known.DAY_AHEAD,
@@ -66,7 +67,7 @@ XML: Final = Layout(
     keys=(SEQUENCE,),
     currency_column="currency",
     steps_minutes=QUARTERS,
-    day_zones=UTC_DAYS,
+    day_zones=DAY_ZONES,
     vintage="created",
     vintage_formats=("iso",),
     known=Known.DAY_AHEAD,
