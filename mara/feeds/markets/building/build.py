@@ -167,15 +167,13 @@ def _steps(spec: Spec, order: BuildOrder, reader: Reader, requests: Sequence[Req
         if not covered:
             raise ConfigError("without any file the period should be given: say --from and --to")
         late, early = max(covered, key=lambda one: one[0]), min(covered, key=lambda one: one[1])
-        from_s = late[0] if from_s is None else from_s
-        to_s = early[1] if to_s is None else to_s
-        if from_s >= to_s:
+        if late[0] >= early[1]:
             raise FeedInvalid(
                 f"the sources should have a period in common, {late[2]} begins {utc_text(late[0])} and {early[2]} ends "
                 f"{utc_text(early[1])}: add files"
             )
-        whole_s = max(step_s, HOUR_S)
-        from_s, to_s = -(-from_s // whole_s) * whole_s, to_s // whole_s * whole_s
+        from_s = -(-late[0] // HOUR_S) * HOUR_S if from_s is None else from_s
+        to_s = early[1] // HOUR_S * HOUR_S if to_s is None else to_s
     if from_s % step_s or to_s % step_s:
         raise ConfigError(f"--from and --to should be whole steps of {step_s // 60} minutes: round them")
     if from_s >= to_s:
