@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from bench import advance, api, backtest, lp, report, store, ui
+from bench.peers import apart
 from bench.report import Figure
 from bench.timing import yardstick
 
@@ -16,6 +17,7 @@ GROUPS: Final[dict[str, Callable[..., Iterator[Figure]]]] = {
     "lp": lp.figures,
     "store": store.figures,
     "ui": ui.figures,
+    "peers": apart.figures,
 }
 
 

@@ -9,9 +9,6 @@ from bench.worlds import Tape, default_tape, tape_of
 
 TARGET_AT_10: Final = 70_000.0
 TARGET_AT_1000: Final = 2_000_000.0
-PUBLISHED: Final = (("co_simulator", 35_000.0), ("geo_benchmark", 1_700.0))
-"""Site-steps a second that the requirements quote for the field: the best co-simulator, and a geographic benchmark.
-Quoted, not measured here, on other machines and with other physics: an order of magnitude."""
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
@@ -36,6 +33,3 @@ def _case(name: str, tape: Tape, target: float | None, repetitions: int = REPETI
     )
     yield Figure(name=f"advance.{name}.site_steps_per_cpu_s_median", value=tape.site_steps / took.median_s)
     yield Figure(name=f"advance.{name}.us_per_tick", value=1e6 * took.best_s / len(tape.ticks))
-    if target == TARGET_AT_10:
-        for other, published in PUBLISHED:
-            yield Figure(name=f"advance.{name}.ratio_to_{other}", value=rate / published, note="quoted, not measured")

@@ -5,12 +5,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
-
-import numpy as np
 
 from bench.lp_cases import cases_of, present_problem
 from bench.report import Figure
@@ -37,9 +34,6 @@ QUOTED_MW: Final = 5.0
 TICKS_PER_HOUR: Final = 12
 TARGET_COLD_MS: Final = {(10, 24): 100.0, (10, 168): 3_000.0, (100, 24): 4_000.0}
 TARGET_WARM_MS: Final = {(10, 24): 20.0}
-TARGET_RATIO_OF_LAYERS: Final = 50.0
-BUILDS: Final = 50
-"""A build takes half a millisecond: many are measured together."""
 LARGE: Final = {
     (1_000, 24): {"cpu_s": 30.0, "gap_share": 0.0015},
     (10_000, 24): {"cpu_s": 240.0, "wall_s": 120.0, "gap_share": 0.002, "peak_mb": 1_024.0},
@@ -51,7 +45,6 @@ LARGE_LIMIT_S: Final = 1_800.0
 def figures(*, full: bool) -> Iterator[Figure]:
     """Ten sites for a day and a week, a hundred for a day, a thousand; with `full` ten thousand."""
     yield from _direct(10, 24, repetitions=9)
-    yield from _against_layers(10, 24)
     yield from _direct(10, 168, repetitions=3)
     yield from _quotes()
     yield from _direct(100, 24, repetitions=3)
@@ -101,28 +94,6 @@ def _quotes() -> Iterator[Figure]:
     dual = dual_cost_usd_per_mwh(plan, wish, rate, TICKS_PER_HOUR)
     ratio = exact_cost_usd_per_mwh(before, after, wish) / dual
     yield Figure(name="lp.quote_ratio_exact_to_dual", value=ratio, note="how far the shadow price is below")
-
-
-def _against_layers(sites: int, hours: int) -> Iterator[Figure]:
-    """How much longer modelling layers take from the same case to the same matrix; they are optional."""
-    try:
-        from bench import modelling
-    except ImportError as error:
-        print(f"lp: building is not compared with linopy and pyomo ({error}): make bench installs them where it can")
-        return
-    (case,) = cases_of(sites, hours)
-    case = replace(case, rests_in_place=np.zeros(PROMISED_TIER_COUNT, dtype=np.bool_))  # as the formulas are published
-    built = model_of(case)
-    ours_s = timed(lambda: [model_of(case) for _ in range(BUILDS)]).best_s / BUILDS
-    for layer, rows in (("linopy", modelling.linopy_rows), ("pyomo", modelling.pyomo_rows)):
-        theirs_s = timed(partial(rows, case, built)).best_s
-        yield _figure(f"lp.{sites}x{hours}.{layer}_build_ms", MS_PER_S * theirs_s)
-        yield Figure(
-            name=f"lp.{sites}x{hours}.ratio_{layer}_build",
-            value=theirs_s / ours_s,
-            target=TARGET_RATIO_OF_LAYERS,
-            note="times ours, case to matrix",
-        )
 
 
 def _following(first: LpCase, primal: Floats, second: LpCase) -> LpCase:

@@ -3,13 +3,17 @@
 import gc
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+Work = Callable[[], object]
+
 REPETITIONS: Final = 5
+ROUNDS: Final = 3
+"""Of works that are timed in turns; their medians are compared."""
 YARDSTICK_ARRAYS_COUNT: Final = 20_000
 REFERENCE_S: Final = 0.055
 """CPU time of the yardstick on the quiet machine that the targets were set on: two shared cores of an AMD EPYC."""
@@ -37,6 +41,26 @@ def timed_in_parts(parts: Sequence[Callable[[], object]], repetitions: int = REP
     took_s = [[_cpu_s(part, tidy=not n) for n, part in enumerate(parts)] for _ in range(repetitions)]
     best_s = sum(min(column) for column in zip(*took_s, strict=True))
     return Timed(best_s=best_s, median_s=statistics.median(sum(row) for row in took_s))
+
+
+def alternately(works: Mapping[str, Callable[[], Work]], repetitions: int = ROUNDS) -> dict[str, Timed]:
+    """Time several works in turns, after one round that is not timed.
+
+    So a machine that is busy is busy for all of them. Each is given as a function that prepares it, untimed, and
+    returns what is timed.
+    """
+    took_s: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(1 + repetitions):
+        for name, prepare in works.items():
+            spent_s = _cpu_s(prepare())
+            if number:
+                took_s[name].append(spent_s)
+    return {name: Timed(best_s=min(spent), median_s=statistics.median(spent)) for name, spent in took_s.items()}
+
+
+def ready(work: Work) -> Callable[[], Work]:
+    """Give `alternately` a work that needs no preparation."""
+    return lambda: work
 
 
 def yardstick() -> float:

@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike
 
 from mara.core.arrays import Floats, sealed
 from mara.core.contract import RATE_MULTIPLIER_SHARE, TIER_COUNT, UNPLACED, ContractRequest, SlaContract, Tier
+from mara.core.dispatch import Allocation, dispatch
 from mara.core.fleet import Cooling, Fleet, Machine, Site
 from mara.core.market import REGION_COUNT, Terms
 from mara.core.plan import PlanStep, Problem
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Forecast, Observation, RunConfig, World, first_world
+from mara.core.world import Forecast, Observation, RunConfig, World, conditions_of, first_world
 
 START = datetime(2025, 7, 1, tzinfo=UTC)
 WEST, NORTH, EAST = 0, 1, 2
@@ -201,6 +202,11 @@ def step(
         contracts_mw=wide2(contracts, (count, TIER_COUNT)),
         reserve_mw=wide(reserve, count),
     )
+
+
+def dispatched(plan: PlanStep, state: World, seen: Observation, of: RunConfig) -> Allocation:
+    """Dispatch a plan in the conditions that the observation makes."""
+    return dispatch(plan, state, seen, conditions_of(seen, of), of)
 
 
 def wide(values: ArrayLike, count: int) -> Floats:

@@ -12,7 +12,7 @@ from mara.core.grounding import ClaimKind, Direction, Draft, faults_of, rendered
 from mara.core.plan import Claim, Plan
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
-from mara.core.world import RunConfig, conditions_of
+from mara.core.world import RunConfig
 
 G_PER_T: Final = 1_000_000
 LEAST_USD_PER_H: Final = 0.5
@@ -31,7 +31,7 @@ def claims_of(step: Step, plan: Plan, config: RunConfig) -> tuple[Claim, ...]:
         return outages + tuple(claim for claim in made.claims if not any(name in claim.text for name in down))
     facts = facts_of(step, plan, config)
     names = {f"s{s + 1:02}": site.name for s, site in enumerate(config.fleet.sites)}
-    drafts = tuple(_drafts(step, config, facts))
+    drafts = tuple(_drafts(step, facts))
     faults = faults_of("Own claims", drafts, facts, names) if drafts else ()
     assert not faults, faults
     return outages + tuple(Claim(kind=draft.kind, text=rendered(draft.text, facts, names)) for draft in drafts)
@@ -48,7 +48,7 @@ def facts_of(step: Step, plan: Plan, config: RunConfig) -> dict[str, float]:
         "now.resting_mw": float(step.before.book.power_mw @ (step.allocation.scheduled & ~broken_promises(step))),
         "now.carbon_avoided_t_per_h": gains.carbon_avoided_g * per_h / G_PER_T,
     }
-    conditions = conditions_of(step.observation, config)
+    conditions = step.conditions
     load = step.allocation.site_contracts_it_mw + step.allocation.site_merchant_it_mw
     for s in range(config.fleet.site_count):
         facts[f"s{s + 1:02}.load_mw"] = float(load[s])
@@ -63,10 +63,10 @@ def facts_of(step: Step, plan: Plan, config: RunConfig) -> dict[str, float]:
     return facts
 
 
-def _drafts(step: Step, config: RunConfig, facts: dict[str, float]) -> Iterator[Draft]:
+def _drafts(step: Step, facts: dict[str, float]) -> Iterator[Draft]:
     load = step.allocation.site_contracts_it_mw + step.allocation.site_merchant_it_mw
     if float(load.sum()) > TOLERANCE_MW:
-        yield _climate(step, config, facts, load)
+        yield _climate(step, facts, load)
         yield _time_zone(step, facts, load)
     yield from _serving(facts)
     if facts["now.resting_mw"] > TOLERANCE_MW:
@@ -74,9 +74,9 @@ def _drafts(step: Step, config: RunConfig, facts: dict[str, float]) -> Iterator[
         yield _draft("sla", f"Contracts of {{{{{ref}}}}} rest inside their error budgets.", ref)
 
 
-def _climate(step: Step, config: RunConfig, facts: dict[str, float], load: np.ndarray) -> Draft:
+def _climate(step: Step, facts: dict[str, float], load: np.ndarray) -> Draft:
     ref, carbon = "now.climate_saving_usd_per_h", "now.carbon_avoided_t_per_h"
-    pue = conditions_of(step.observation, config).rack_pue
+    pue = step.conditions.rack_pue
     best = _most_loaded_of(np.argsort(pue, kind="stable"), load)
     saved = (
         "Running where cooling is cheap saves" if facts[ref] >= 0.0 else "Running where cooling is dear changes cost by"

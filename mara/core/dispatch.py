@@ -16,7 +16,7 @@ from mara.core.fleet import MINERS, RACKS
 from mara.core.placement import Placement, place, without_spot
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import Conditions, Observation, RunConfig, World, conditions_of
+from mara.core.world import Conditions, Observation, RunConfig, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +75,10 @@ class _Loads:
     grid_short_mw: Floats | None
 
 
-def dispatch(plan: PlanStep, world: World, observation: Observation, config: RunConfig) -> Allocation:
+def dispatch(
+    plan: PlanStep, world: World, observation: Observation, conditions: Conditions, config: RunConfig
+) -> Allocation:
     """What of the plan is possible in this tick. No limit is ever exceeded, whatever the plan says."""
-    conditions = conditions_of(observation, config)
     fleet = config.fleet
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
     contracts_mw = row_sums(placed.contracts_mw)

@@ -11,11 +11,11 @@ import numpy as np
 from mara.core.arrays import Bools
 from mara.core.contract import TIER_KEYS, UNPLACED, Tier, budgets_of
 from mara.core.daybook import begins_day, rests_over
-from mara.core.fleet import MINER_COUNT, Workload
+from mara.core.fleet import Workload
 from mara.core.outages import driven_out_by, fell, outage_text
 from mara.core.step import Step
-from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW
-from mara.core.world import RunConfig, conditions_of
+from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
+from mara.core.world import RunConfig
 
 Severity = Literal["info", "warning", "critical"]
 FLEET_WIDE: Final = -1
@@ -65,13 +65,6 @@ def events_of(step: Step, config: RunConfig) -> tuple[Event, ...]:
     return tuple(event for maker in makers for event in maker(step, config))
 
 
-def break_even_usd_per_mwh(step: Step, config: RunConfig) -> np.ndarray:
-    """Grid price above which each miner kind loses money at each site: value / PUE - carbon cost (S, 3) [USD/MWh]."""
-    conditions = conditions_of(step.observation, config)
-    carbon = step.observation.carbon_intensity_g_per_kwh * (config.terms.carbon_price_usd_per_t / G_PER_KG)
-    return np.asarray(conditions.mining_value_usd_per_mwh / step.allocation.pue[:, :MINER_COUNT] - carbon[:, None])
-
-
 def _event(step: Step, severity: Severity, site: int, kind: str, text: str) -> Event:
     return Event(tick=step.tick, severity=severity, site=site, kind=kind, text=text)
 
@@ -115,8 +108,7 @@ def _why_off(step: Step, config: RunConfig, i: int) -> str:
 
 def _moves(step: Step, config: RunConfig) -> Iterator[Event]:
     now, was = step.allocation.site, step.before.accounts.site
-    conditions = conditions_of(step.observation, config)
-    cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
+    cost = step.conditions.rack_cost_usd_per_mwh
     resumed = ~step.before.accounts.served & (step.before.book.tier != Tier.SPOT)
     # Whose rest is over is told of once, with the rest.
     resumed &= step.before.accounts.rest_ticks == 0
@@ -186,7 +178,7 @@ def _curtailments(step: Step, config: RunConfig) -> Iterator[Event]:
     switched = (before > TOLERANCE_MW) != (now > TOLERANCE_MW)
     if not switched.any():
         return
-    limits = break_even_usd_per_mwh(step, config)
+    limits = step.conditions.miner_break_even_usd_per_mwh
     for s, k in np.argwhere(switched).tolist():
         name, kind = config.fleet.sites[s].name, Workload(k).name.lower().replace("_", " ")
         price, limit = float(step.observation.energy_price_usd_per_mwh[s]), float(limits[s, k])

@@ -15,7 +15,7 @@ from mara.core.dispatch import Allocation
 from mara.core.fleet import Fleet, Workload
 from mara.core.sla import SlaReport
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
-from mara.core.world import ClosedWindow, Gains, Observation, RunConfig, World, conditions_of
+from mara.core.world import ClosedWindow, Conditions, Gains, Observation, RunConfig, World
 
 
 class Line(IntEnum):
@@ -93,27 +93,36 @@ class Settlement:
 
 
 def settle(
-    allocation: Allocation, report: SlaReport, world: World, observation: Observation, config: RunConfig
+    allocation: Allocation,
+    report: SlaReport,
+    world: World,
+    observation: Observation,
+    conditions: Conditions,
+    config: RunConfig,
 ) -> Settlement:
     """The ledger of one tick. Negative prices pay; the hedge is paid whether used or not; credits are those fallen
     due.
     """
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     return Settlement(
-        lines_micro_usd=sealed(_lines(allocation, report, world, observation, config)),
+        lines_micro_usd=sealed(_lines(allocation, report, world, observation, conditions, config)),
         energy_wh=sealed(_energy(allocation, config).T),
         emissions_g=sealed(np.rint(carbon_kg_per_h * (config.grid.dt_h * G_PER_KG)).astype(np.int64)),
     )
 
 
 def _lines(
-    allocation: Allocation, report: SlaReport, world: World, observation: Observation, config: RunConfig
+    allocation: Allocation,
+    report: SlaReport,
+    world: World,
+    observation: Observation,
+    conditions: Conditions,
+    config: RunConfig,
 ) -> Ints:
     """Signed money by site and `Line` (S, 17)."""
     dt_h, terms, fleet = config.grid.dt_h, config.terms, config.fleet
     # Written line by line, so lines are the rows here and the columns of what is returned.
     usd = np.zeros((LINE_COUNT, fleet.site_count))
-    conditions = conditions_of(observation, config)
     price = observation.energy_price_usd_per_mwh
     usd[Line.MINING] = allocation.miners_mw.dot(conditions.mining_value_usd_per_mwh)
     usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * conditions.merchant_value_usd_per_mwh).sum(axis=0))
@@ -186,7 +195,7 @@ def _energy(allocation: Allocation, config: RunConfig) -> Ints:
     return wh
 
 
-def gains_of(allocation: Allocation, observation: Observation, config: RunConfig) -> Gains:
+def gains_of(allocation: Allocation, observation: Observation, conditions: Conditions, config: RunConfig) -> Gains:
     """What placing contracts and inference by climate and price saved this tick, against spreading them by capacity.
 
     For the same served load P, shares q of the plan and w of the baseline (available racks), site PUE u, price c and
@@ -196,7 +205,7 @@ def gains_of(allocation: Allocation, observation: Observation, config: RunConfig
     difference of the two energy ledgers exactly.
     """
     load = allocation.site_contracts_it_mw + allocation.site_merchant_it_mw
-    racks = conditions_of(observation, config).racks_mw
+    racks = conditions.racks_mw
     served, capacity = float(load.sum()), float(racks.sum())
     if served <= TOLERANCE_MW:
         return Gains()
@@ -215,10 +224,3 @@ def gains_of(allocation: Allocation, observation: Observation, config: RunConfig
         interaction_micro_usd=total - climate - time_zone,
         carbon_avoided_g=round(carbon_kg_per_h * config.grid.dt_h * G_PER_KG),
     )
-
-
-def energy_cost_micro_usd(load_mw: Floats, observation: Observation, config: RunConfig) -> int:
-    """What a rack load (S,) would cost in grid energy this tick: the ledger that gains are differences of."""
-    pue = conditions_of(observation, config).rack_pue
-    usd_per_h = float(load_mw @ (pue * observation.energy_price_usd_per_mwh))
-    return round(usd_per_h * config.grid.dt_h * MICRO_USD_PER_USD)

@@ -81,6 +81,22 @@ def merchant_value_usd_per_mwh(
     return np.asarray((multiplier[:, None] * by_kind)[:, None, :] - remote)
 
 
+def break_even_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, carbon_cost_usd_per_mwh: Floats) -> Floats:
+    """Grid price above which a load loses money: value / PUE - carbon cost [USD/MWh]. Arguments broadcast.
+
+    A load of 130.95 USD per IT MWh at a PUE of 1.1 and 20 USD/MWh of carbon breaks even at 99.05 USD/MWh.
+    """
+    return np.asarray(value_usd_per_mwh / pue - carbon_cost_usd_per_mwh)
+
+
+def margin_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, grid_cost_usd_per_mwh: Floats) -> Floats:
+    """Profit of an IT megawatt-hour: value - PUE x cost of a site megawatt-hour [USD/MWh]. Arguments broadcast.
+
+    The cost is price plus carbon cost. The margin is negative exactly where the price lies above the break-even.
+    """
+    return np.asarray(value_usd_per_mwh - pue * grid_cost_usd_per_mwh)
+
+
 @lru_cache(maxsize=16)
 def remote_cost_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
     """The cost of serving a region from a site outside it, 0 inside (R, S, 1)."""

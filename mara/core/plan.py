@@ -1,19 +1,20 @@
 """A plan: what should run where over the next ticks, by whom it was made and why. A problem: what it was made from."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, sealed
-from mara.core.world import Forecast, Observation, RunConfig, World
+from mara.core.world import Conditions, Forecast, Observation, RunConfig, World, conditions_of
 
 _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
 PlanStatus = Literal["optimal", "feasible", "fallback"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """Everything an optimizer may look at: the state, the present, and an honest forecast."""
 
@@ -25,6 +26,11 @@ class Problem:
     @property
     def tick(self) -> int:
         return self.world.tick
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """The conditions of the present tick, worked out once."""
+        return conditions_of(self.observation, self.config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,12 +5,12 @@ from typing import Final
 import numpy as np
 
 from mara.core.contract import Tier
-from mara.core.events import break_even_usd_per_mwh, broken_promises
+from mara.core.events import broken_promises
 from mara.core.fleet import MINER_COUNT
 from mara.core.plan import Plan
 from mara.core.step import Step
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import RunConfig, conditions_of
+from mara.core.world import RunConfig
 
 MAX_REASONS: Final = 12
 MAX_OUTAGES: Final = 4
@@ -36,9 +36,9 @@ def reasons_of(step: Step, config: RunConfig, plan: Plan | None = None) -> tuple
     """Outages before all; then what is scarce by the plan's prices where anything runs; reasons by site, most megawatts
     first; what dispatch had to change.
     """
-    idle = curtailed_mw(step, config)
+    idle = curtailed_mw(step)
     price = step.observation.energy_price_usd_per_mwh
-    limits = break_even_usd_per_mwh(step, config)
+    limits = step.conditions.miner_break_even_usd_per_mwh
     sites = config.fleet.sites
     scarce = _scarce_lines(plan, step, config) if plan is not None else []
     lines: list[str] = []
@@ -73,12 +73,11 @@ def _outage_lines(step: Step, config: RunConfig) -> list[str]:
     return lines[:MAX_OUTAGES]
 
 
-def curtailed_mw(step: Step, config: RunConfig) -> np.ndarray:
+def curtailed_mw(step: Step) -> np.ndarray:
     """Miners that could run and do not because power is dearer than what they earn (S, 3) [MW]."""
-    conditions = conditions_of(step.observation, config)
-    pue = conditions.pue[:, :MINER_COUNT]
-    dear = conditions.mining_value_usd_per_mwh < pue * conditions.grid_cost_usd_per_mwh[:, None]
-    return np.where(dear, conditions.available_mw[:, :MINER_COUNT] - step.allocation.miners_mw, 0.0)
+    conditions = step.conditions
+    off_mw = conditions.available_mw[:, :MINER_COUNT] - step.allocation.miners_mw
+    return np.where(conditions.miner_margin_usd_per_mwh < 0.0, off_mw, 0.0)
 
 
 def _scarce_lines(plan: Plan, step: Step, config: RunConfig) -> list[str]:

@@ -154,7 +154,7 @@ def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
     pue = np.where(
         load > TOLERANCE_MW, allocation.site_power_mw / np.maximum(load, TOLERANCE_MW), allocation.pue[:, Workload.GPU]
     )
-    idle = curtailed_mw(step, config).sum(axis=1)
+    idle = curtailed_mw(step).sum(axis=1)
     per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
     lines = step.settlement.lines_micro_usd
     revenue, cost = lines[:, REVENUE_LINES].sum(axis=1) * per_h, lines[:, COST_LINES].sum(axis=1) * per_h

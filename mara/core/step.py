@@ -13,7 +13,7 @@ from mara.core.dispatch import Allocation, dispatch
 from mara.core.finance import Settlement, gains_of, settle
 from mara.core.plan import PlanStep
 from mara.core.sla import SlaReport, judge, turn_over
-from mara.core.world import Gains, Observation, RunConfig, World
+from mara.core.world import Conditions, Gains, Observation, RunConfig, World, conditions_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,6 +23,7 @@ class Step:
     tick: int
     before: World
     observation: Observation
+    conditions: Conditions
     plan: PlanStep
     commands: tuple[Command, ...]
     allocation: Allocation
@@ -50,11 +51,12 @@ def advance(
     assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
     before, cancelled = ordered(world, commands, config)
     seen = observed(observation, before)
-    allocation = dispatch(plan, before, seen, config)
+    conditions = conditions_of(seen, config)
+    allocation = dispatch(plan, before, seen, conditions, config)
     report = judge(allocation, before)
-    settlement = settle(allocation, report, before, seen, config)
+    settlement = settle(allocation, report, before, seen, conditions, config)
     accepted, refused = admit(requests_of(seen.arrivals, commands, config), before, config)
-    gains = gains_of(allocation, seen, config)
+    gains = gains_of(allocation, seen, conditions, config)
     book, accounts, closed = turn_over(before, report.accounts, accepted, cancelled, config)
     after = World(
         tick=world.tick + 1,
@@ -77,6 +79,7 @@ def advance(
         tick=world.tick,
         before=before,
         observation=seen,
+        conditions=conditions,
         plan=plan,
         commands=commands,
         allocation=allocation,

@@ -13,7 +13,13 @@ from mara.core.climate import AIR_MINER_DERATE_FROM_C, derate_share, pue_of
 from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
 from mara.core.day import Day
 from mara.core.fleet import MINER_COUNT, Fleet, Workload
-from mara.core.market import Terms, merchant_value_usd_per_mwh, mining_value_usd_per_mwh
+from mara.core.market import (
+    Terms,
+    break_even_usd_per_mwh,
+    margin_usd_per_mwh,
+    merchant_value_usd_per_mwh,
+    mining_value_usd_per_mwh,
+)
 from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG
 
@@ -63,7 +69,7 @@ class Observation:
     stale_sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Conditions:
     """What a tick's weather, outages and prices make of the fleet.
 
@@ -73,6 +79,7 @@ class Conditions:
         racks_mw: available inference racks, GPU and ASIC pooled (S,) [MW].
         rack_pue: of contracts: they use the PUE of the site's GPU racks (S,).
         contract_room_mw: contract load that racks and grid can hold (S,).
+        carbon_cost_usd_per_mwh: carbon cost of a site megawatt-hour (S,).
         grid_cost_usd_per_mwh: price plus carbon cost of a site megawatt-hour (S,).
         mining_value_usd_per_mwh: what an IT megawatt-hour of each miner kind earns (3,).
         merchant_value_usd_per_mwh: and one of merchant inference, net of remote serving (R, S, 2).
@@ -83,9 +90,33 @@ class Conditions:
     racks_mw: Floats
     rack_pue: Floats
     contract_room_mw: Floats
+    carbon_cost_usd_per_mwh: Floats
     grid_cost_usd_per_mwh: Floats
     mining_value_usd_per_mwh: Floats
     merchant_value_usd_per_mwh: Floats
+
+    @cached_property
+    def rack_cost_usd_per_mwh(self) -> Floats:
+        """Power and carbon cost of an IT megawatt-hour of contracts (S,)."""
+        return sealed(self.rack_pue * self.grid_cost_usd_per_mwh)
+
+    @cached_property
+    def miner_margin_usd_per_mwh(self) -> Floats:
+        """Profit of an IT megawatt-hour of each miner kind (S, 3); below zero it is better off."""
+        return sealed(
+            margin_usd_per_mwh(
+                self.mining_value_usd_per_mwh, self.pue[:, :MINER_COUNT], self.grid_cost_usd_per_mwh[:, None]
+            )
+        )
+
+    @cached_property
+    def miner_break_even_usd_per_mwh(self) -> Floats:
+        """Grid price above which each miner kind loses money (S, 3)."""
+        return sealed(
+            break_even_usd_per_mwh(
+                self.mining_value_usd_per_mwh, self.pue[:, :MINER_COUNT], self.carbon_cost_usd_per_mwh[:, None]
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -203,25 +234,23 @@ def first_world(config: RunConfig) -> World:
     )
 
 
-@lru_cache(maxsize=8)
 def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
-    """The conditions of one tick. Remembered for the last few observations, because planner and dispatch both ask."""
+    """Work out the conditions of one tick; `Problem` and `Step` carry them on."""
     fleet, terms = config.fleet, config.terms
     dry_bulb = observation.dry_bulb_c.tobytes()
     pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)
     is_hot = np.count_nonzero(observation.dry_bulb_c > AIR_MINER_DERATE_FROM_C)
     available, racks = _machines(dry_bulb if is_hot else b"", observation.availability_share.tobytes(), fleet)
     rack_pue = pue[:, Workload.GPU]
-    carbon_usd_per_g_kwh = terms.carbon_price_usd_per_t / G_PER_KG
+    carbon = observation.carbon_intensity_g_per_kwh * (terms.carbon_price_usd_per_t / G_PER_KG)
     return Conditions(
         pue=pue,
         available_mw=available,
         racks_mw=racks,
         rack_pue=rack_pue,
         contract_room_mw=sealed(np.minimum(racks, fleet.grid_limit_mw / rack_pue)),
-        grid_cost_usd_per_mwh=sealed(
-            observation.energy_price_usd_per_mwh + carbon_usd_per_g_kwh * observation.carbon_intensity_g_per_kwh
-        ),
+        carbon_cost_usd_per_mwh=sealed(carbon),
+        grid_cost_usd_per_mwh=sealed(observation.energy_price_usd_per_mwh + carbon),
         mining_value_usd_per_mwh=_mining_value(observation.hashprice_usd_per_ph_day, fleet),
         merchant_value_usd_per_mwh=_merchant_value(
             fleet,

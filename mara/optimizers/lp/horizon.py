@@ -13,7 +13,6 @@ from mara.core.market import TOKENS_PER_MTOK, mining_value_usd_per_mwh, remote_c
 from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import G_PER_KG, TOLERANCE_MW
-from mara.core.world import conditions_of
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
 from mara.optimizers.scheduling.allocation import miners_allowed
@@ -117,8 +116,7 @@ def _available(problem: Problem, lengths: tuple[int, ...], dry_bulb_c: Floats) -
         available *= derate
     available[_starts(lengths) < config.grid.ticks_per_hour] *= problem.observation.availability_share[:, None]
     if config.miner_min_off_ticks > 1:
-        conditions = conditions_of(problem.observation, config)
-        available[0, :, MINERS] = miners_allowed(problem, conditions)
+        available[0, :, MINERS] = miners_allowed(problem, problem.conditions)
     return available
 
 

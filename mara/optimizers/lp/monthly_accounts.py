@@ -20,7 +20,7 @@ from mara.core.market import TOKENS_PER_MTOK
 from mara.core.placement import placed_mw
 from mara.core.step import Step
 from mara.core.units import G_PER_KG
-from mara.core.world import Conditions, RunConfig, World, conditions_of
+from mara.core.world import Conditions, RunConfig, World
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.horizon import CREDIT_MULTIPLE
@@ -80,8 +80,7 @@ class MonthlyAccounts:
             self.close()
             self._month_end_tick = self.config.grid.next_month_tick(step.tick, MONTH_ZONE)
         self._note_windows(step.before)
-        conditions = conditions_of(step.observation, self.config)
-        self._pages.append(_Entry(step=step, conditions=conditions, shed_mw=shed_mw(step)))
+        self._pages.append(_Entry(step=step, conditions=step.conditions, shed_mw=shed_mw(step)))
 
     def close(self) -> None:
         """Reckon up what has been written since the last month ended; call it after the last tick."""

@@ -11,7 +11,7 @@ from mara.core.fleet import MINERS
 from mara.core.placement import Placement, place
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import World, conditions_of
+from mara.core.world import World
 from mara.optimizers.scheduling.allocation import fill_miners, inference_power_mw, miners_allowed, reserve_for_premium
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler, least_rest_ticks
 from mara.optimizers.scheduling.economic_breach import broken_now
@@ -28,7 +28,7 @@ def rounded(step: PlanStep, problem: Problem, *, spends_budgets: bool = True) ->
     What the program wants served and no single site can hold is given room by moving others.
     """
     world, observation, config = problem.world, problem.observation, problem.config
-    conditions = conditions_of(observation, config)
+    conditions = problem.conditions
     fell = observation.availability_share < world.availability_share
     least_rest = least_rest_ticks(config.grid) if spends_budgets else 0
     placed = _settled(_without_spot(step), world, conditions.contract_room_mw, fell, least_rest)

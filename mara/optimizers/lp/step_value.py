@@ -14,7 +14,7 @@ from mara.optimizers.lp.schedule import Schedule
 def worth_usd(step: PlanStep, problem: Problem) -> float:
     """Profit of the tick less the program's penalties for what is moved, started, rested and breached [USD]."""
     world = problem.world
-    done = dispatch(step, world, problem.observation, problem.config)
+    done = dispatch(step, world, problem.observation, problem.conditions, problem.config)
     rests = world.book.power_mw * (done.scheduled & (budgets_of(world.book, world.accounts) > world.accounts.bad_ticks))
     shed = np.bincount(world.book.tier, weights=rests, minlength=TIER_COUNT).astype(np.float64)
     placed = placed_mw(done.site, world.book, problem.config.fleet.site_count)

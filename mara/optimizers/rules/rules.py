@@ -14,7 +14,6 @@ import numpy as np
 from mara.core.arrays import row_sums, sealed
 from mara.core.contract import TIER_COUNT
 from mara.core.plan import Plan, PlanStep, Problem
-from mara.core.world import conditions_of
 from mara.optimizers.scheduling.allocation import inference_power_mw, miners_that_pay, reserve_for_premium
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 from mara.optimizers.scheduling.economic_breach import broken_now
@@ -29,7 +28,7 @@ class Rules:
     name: str = "rules"
 
     def plan(self, problem: Problem) -> Plan:
-        conditions = conditions_of(problem.observation, problem.config)
+        conditions = problem.conditions
         desk = ContractScheduler(problem, conditions)
         desk.place_promised(spends_budgets=self.spends_budgets)
         desk.sell_tokens()

@@ -12,7 +12,7 @@ from mara.core.fleet import MINERS
 from mara.core.placement import held_mw
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import Conditions, conditions_of
+from mara.core.world import Conditions
 from mara.optimizers.scheduling.allocation import (
     fill_miners,
     inference_power_mw,
@@ -40,12 +40,12 @@ class Static:
         return "static-breakeven" if self.breakeven else "static"
 
     def plan(self, problem: Problem) -> Plan:
-        conditions = conditions_of(problem.observation, problem.config)
+        conditions = problem.conditions
         value = conditions.mining_value_usd_per_mwh
         pue = conditions.pue[:, MINERS]
         miners = miners_allowed(problem, conditions)
         if self.breakeven:
-            miners = miners * (value >= pue * conditions.grid_cost_usd_per_mwh[:, None])
+            miners = miners * (conditions.miner_margin_usd_per_mwh >= 0.0)
             spread, merchant = _tokens_before_spot(problem, conditions, row_sums(miners * pue))
             contracts, at = np.array(spread.load), sealed(np.array(spread.at, dtype=np.int64))
         else:
@@ -73,7 +73,7 @@ def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw
     merchant = spread_merchant(problem, conditions, promised)
     spare = problem.config.fleet.grid_limit_mw - inference_power_mw(conditions, promised, merchant) - mining_site_mw
     room = np.minimum(spread.free - row_sums(merchant.sum(axis=0)), spare / conditions.rack_pue)
-    cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
+    cost = conditions.rack_cost_usd_per_mwh
     spread.free = np.where(list_rate_usd_per_mwh(Tier.SPOT, problem.config) >= cost, room, 0.0).tolist()
     spread.place([i for i in by_tier if spread.tier[i] == Tier.SPOT])
     return spread, merchant

@@ -42,7 +42,7 @@ def miners_that_pay(problem: Problem, conditions: Conditions, headroom_site_mw: 
     """
     value = conditions.mining_value_usd_per_mwh
     pue = conditions.pue[:, MINERS]
-    margin = value - pue * conditions.grid_cost_usd_per_mwh[:, None]
+    margin = conditions.miner_margin_usd_per_mwh
     start_margin = problem.config.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
     worth = margin >= np.where(problem.world.miners_mw > 0.0, -start_margin, start_margin)
     return fill_miners(miners_allowed(problem, conditions) * worth, pue, value, headroom_site_mw)
@@ -79,7 +79,7 @@ def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
     premium: list[float] = contracts_mw[:, Tier.PREMIUM].tolist()
     standard: list[float] = contracts_mw[:, Tier.STANDARD].tolist()
     room: list[float] = conditions.contract_room_mw.tolist()
-    cost: list[float] = (conditions.rack_pue * conditions.grid_cost_usd_per_mwh).tolist()
+    cost: list[float] = conditions.rack_cost_usd_per_mwh.tolist()
     reserve = [0.0] * len(room)
     held, most = 0.0, max(premium)
     for site in sorted(range(len(room)), key=cost.__getitem__, reverse=True):

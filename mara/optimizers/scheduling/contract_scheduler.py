@@ -59,7 +59,7 @@ class ContractScheduler:
         self.problem = problem
         self.conditions = conditions
         self.free: list[float] = conditions.contract_room_mw.tolist()
-        self.cost: list[float] = (conditions.rack_pue * conditions.grid_cost_usd_per_mwh).tolist()
+        self.cost: list[float] = conditions.rack_cost_usd_per_mwh.tolist()
         self.cheapest = sorted(range(len(self.cost)), key=self.cost.__getitem__)
         self.power: list[float] = book.power_mw.tolist()
         self.tier: list[int] = book.tier.tolist()
@@ -363,7 +363,7 @@ class ContractScheduler:
         """Grid power that contracts, tokens and miners worth running leave at each site."""
         conditions, fleet = self.conditions, self.problem.config.fleet
         pue = conditions.pue[:, MINERS]
-        worth = conditions.mining_value_usd_per_mwh >= pue * conditions.grid_cost_usd_per_mwh[:, None]
+        worth = conditions.miner_margin_usd_per_mwh >= 0.0
         mining = row_sums(conditions.available_mw[:, MINERS] * pue * worth)
         inference = (conditions.contract_room_mw - np.array(self.free)) * conditions.rack_pue
         spare: list[float] = (fleet.grid_limit_mw - mining - inference).tolist()

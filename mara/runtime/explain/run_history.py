@@ -9,7 +9,7 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.core.fleet import MINER_COUNT
 from mara.core.timegrid import TimeGrid
-from mara.core.units import G_PER_KG, TOLERANCE_MW
+from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions, Observation, RunConfig, conditions_of
 from mara.runtime.explain.facts import Facts
 from mara.store.read.decisions import Decisions, Running
@@ -20,8 +20,6 @@ class TickContext:
     """One tick: what came from outside, what it made of the fleet, and what ran.
 
     Attributes:
-        break_even_usd_per_mwh: grid price above which each miner kind loses money (S, 3).
-        carbon_cost_usd_per_mwh: of a site megawatt-hour (S,).
         idle_mw: miners that could run and did not (S, 3).
     """
 
@@ -29,13 +27,11 @@ class TickContext:
     observation: Observation
     conditions: Conditions
     running: Running
-    break_even_usd_per_mwh: Floats
-    carbon_cost_usd_per_mwh: Floats
     idle_mw: Floats
 
     def rack_cost_usd_per_mwh(self, site: int) -> float:
         """What a contract's megawatt-hour on the site's racks costs in power and carbon."""
-        return float(self.conditions.rack_pue[site] * self.conditions.grid_cost_usd_per_mwh[site])
+        return float(self.conditions.rack_cost_usd_per_mwh[site])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,16 +79,12 @@ class RunHistory:
         if running is None or observation is None:
             return None
         conditions = conditions_of(observation, self.config)
-        carbon = observation.carbon_intensity_g_per_kwh * (self.config.terms.carbon_price_usd_per_t / G_PER_KG)
-        value = conditions.mining_value_usd_per_mwh / conditions.pue[:, :MINER_COUNT]
         idle = np.maximum(conditions.available_mw[:, :MINER_COUNT] - running.miners_mw, 0.0)
         return TickContext(
             tick=tick,
             observation=observation,
             conditions=conditions,
             running=running,
-            break_even_usd_per_mwh=value - carbon[:, None],
-            carbon_cost_usd_per_mwh=carbon,
             idle_mw=np.where(idle > TOLERANCE_MW, idle, 0.0),
         )
 

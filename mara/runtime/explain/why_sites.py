@@ -69,7 +69,7 @@ def _state(facts: Facts, past: RunHistory, scene: TickContext, site: int) -> lis
 def _miners(facts: Facts, past: RunHistory, scene: TickContext, site: int) -> list[str]:
     """Miners that were off because power was dear, those that were off for another reason, or those that ran."""
     name, when = past.name(site), past.when(scene.tick)
-    idle, limits = scene.idle_mw[site], scene.break_even_usd_per_mwh[site]
+    idle, limits = scene.idle_mw[site], scene.conditions.miner_break_even_usd_per_mwh[site]
     price = float(scene.observation.energy_price_usd_per_mwh[site])
     off = [k for k in range(MINER_COUNT) if idle[k] > TOLERANCE_MW]
     dear = [k for k in off if price > limits[k]]
@@ -86,7 +86,7 @@ def _miners(facts: Facts, past: RunHistory, scene: TickContext, site: int) -> li
     )
     hashprice = facts.told("hashprice_usd_per_ph_day", f"Hashprice, {when}", scene.observation.hashprice_usd_per_ph_day)
     carbon = facts.told(
-        "carbon_usd_per_mwh", f"Carbon cost at {name}, {when}", float(scene.carbon_cost_usd_per_mwh[site])
+        "carbon_usd_per_mwh", f"Carbon cost at {name}, {when}", float(scene.conditions.carbon_cost_usd_per_mwh[site])
     )
     lines = [
         f"At {when} {name} had {power} of miners off: power cost {told}, above the break-even of {limits_told}.",
@@ -111,9 +111,8 @@ def _all_ran(facts: Facts, past: RunHistory, scene: TickContext, site: int, pric
     ran = float(scene.running.miners_mw[site].sum())
     if ran <= TOLERANCE_MW:
         return f"{name} had no miners that could run at {when}; power cost {price_text}."
-    least = int(
-        np.argmin(np.where(scene.running.miners_mw[site] > TOLERANCE_MW, scene.break_even_usd_per_mwh[site], np.inf))
-    )
+    limits = scene.conditions.miner_break_even_usd_per_mwh[site]
+    least = int(np.argmin(np.where(scene.running.miners_mw[site] > TOLERANCE_MW, limits, np.inf)))
     limit = _limit_told(facts, past, scene, site, least)
     power = facts.told("power_mw", f"Miners running at {name}, {when}", ran)
     return (
@@ -125,7 +124,7 @@ def _all_ran(facts: Facts, past: RunHistory, scene: TickContext, site: int, pric
 def _limit_told(facts: Facts, past: RunHistory, scene: TickContext, site: int, kind: int) -> str:
     """A miner kind's break-even as a fact."""
     label = f"Break-even of {KINDS[kind]} miners at {past.name(site)}, {past.when(scene.tick)}"
-    return facts.told("break_even_usd_per_mwh", label, float(scene.break_even_usd_per_mwh[site, kind]))
+    return facts.told("break_even_usd_per_mwh", label, float(scene.conditions.miner_break_even_usd_per_mwh[site, kind]))
 
 
 def _other_cause(facts: Facts, past: RunHistory, scene: TickContext, site: int) -> str:

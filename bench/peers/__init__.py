@@ -1,0 +1,1 @@
+"""Programs that do a part of what Mara does, measured beside it in one run."""
