@@ -1,1 +1,1 @@
-"""Market files as their publishers write them, read into UTC intervals and built into history folders."""
+"""Market files, read into UTC intervals and built into history folders."""

@@ -1,4 +1,4 @@
-"""The declaration of a market file's layout: columns, clock, stamp side, steps, unit, currency, key.
+"""The declaration of a market file's layout.
 
 A layout is a frozen record and no program: a few forms of file and four kinds of stamp serve all of them, and the same
 record is made from the SPEC's TOML where the layout is `csv`.
@@ -11,8 +11,11 @@ from enum import StrEnum
 from typing import Final
 
 Column = str | re.Pattern[str]
-"""The name of a column, or a pattern of names; letters' case and subscripts are ignored. Named groups of a pattern
-(`point`, `currency`, `hour`, `unit`) say of each column found what its values are."""
+"""The name of a column, or a pattern of names.
+
+Case and subscripts of a plain name are ignored. Named groups of a pattern (`point`, `currency`, `hour`) say of each
+column found what its values are.
+"""
 
 
 class Quantity(StrEnum):
@@ -27,7 +30,7 @@ class Quantity(StrEnum):
 
 
 class Known(StrEnum):
-    """The time at which a price is known: a day before delivery, or as it is delivered."""
+    """The time at which a price is known."""
 
     DAY_AHEAD = "day_ahead"
     REAL_TIME = "real_time"
@@ -41,7 +44,7 @@ class Side(StrEnum):
 
 
 class Repeat(StrEnum):
-    """The way in which a file tells the second of the two equal local hours in autumn from the first."""
+    """The way in which a file marks the second of two equal local hours."""
 
     NEVER = "never"
     ORDER = "order"
@@ -51,7 +54,7 @@ class Repeat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class StampClock:
     """The clock of a file's stamps.
 
     Attributes:
@@ -73,7 +76,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instant:
-    """A stamp in one column, at one side of its interval; the interval's length comes from the rows themselves.
+    """A stamp in one column, at one side of its interval.
 
     Attributes:
         formats: of `datetime.strptime`; `iso` for ISO 8601, `epoch` for Unix seconds.
@@ -96,7 +99,7 @@ class Instant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Both ends of the interval, in two columns or in one with ` - ` between them (`end` empty)."""
+    """Both ends of the interval, in two columns, or in one with ` - ` between them."""
 
     begin: str
     end: str = ""
@@ -105,7 +108,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourEnding:
-    """A local date, an hour 1 to 24 (or 25) that is ending, and the interval within it.
+    """A local date, the hour that is ending, 1 to 24 or 25, and the part of it.
 
     Attributes:
         hour: the column, or empty where the hour is in the names of the value columns (`HE 1` to `HE 24`).
@@ -121,7 +124,7 @@ class HourEnding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A local date and the number of the period in it, counted from 1; the day's length over its periods is the step.
+    """A local date and the number of the period in it, counted from 1.
 
     Attributes:
         date: a column, or several whose texts are joined by `-`.
@@ -136,7 +139,7 @@ Stamp = Instant | Span | HourEnding | Period
 
 
 class Kind(StrEnum):
-    """The way in which a file holds its rows; a table may also come as Parquet or as a workbook."""
+    """The way in which a file holds its rows."""
 
     ROWS = "rows"
     TAGGED = "tagged"
@@ -227,7 +230,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """The least and most that the market itself lets a price be, from a day on, in its currency per MWh."""
+    """The limits that a market sets its prices, from a day on [currency per MWh]."""
 
     valid_from: date
     floor: float
@@ -235,8 +238,8 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deviation:
-    """A stretch in which rows with a key's value had another stamp side, or were wrong.
+class DatedConvention:
+    """A stretch of time in which a publisher's rows had another stamp side.
 
     Attributes:
         valid_from, valid_until: first day, and the first day no longer.
@@ -283,7 +286,7 @@ class Layout:
     variant: str = ""
     version: int = 1
     form: Form = field(default_factory=Form)
-    clock: Clock = field(default_factory=Clock)
+    clock: StampClock = field(default_factory=StampClock)
     header: tuple[Column, ...] = ()
     point: tuple[str, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
@@ -296,7 +299,7 @@ class Layout:
     vintage_formats: tuple[str, ...] = ()
     known: Known | None = None
     caps: tuple[Cap, ...] = ()
-    deviations: tuple[Deviation, ...] = ()
+    deviations: tuple[DatedConvention, ...] = ()
     is_tiled: bool = False
     is_sampled: bool = False
     valid_from: date | None = None
@@ -321,4 +324,4 @@ class Layout:
 
 
 QUARTERS: Final = (15, 30, 60)
-"""Grains of a European day-ahead market: hours at first, quarters since delivery day 2025-10-01."""
+"""Grains of European day-ahead markets; quarters since delivery day 2025-10-01."""

@@ -1,4 +1,4 @@
-"""What a series looks like that a reader cannot judge: runs of one value, prices at a limit. Told, never changed."""
+"""Doubts about a series that are told and never acted on: runs, limits."""
 
 from typing import Final
 
@@ -7,16 +7,16 @@ import numpy as np
 from mara.core.arrays import Bools, Ints
 from mara.feeds.markets.declaration import Cap
 from mara.feeds.markets.reading.clocks import DAY_S, HOUR_S, utc_text
-from mara.feeds.markets.reading.rows import Series
+from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.steps import EPOCH_ORDINAL
 
 LEAST_ZERO_INTERVALS: Final = 4
-"""Zeros in a row that are told: a server once gave four quarters of nothing for an hour it did not have."""
+"""Zeros in a row that are told."""
 LEAST_EQUAL_S: Final = 12 * HOUR_S
 """A price that stays for half a day is told."""
 
 
-def doubts_of(series: Series) -> tuple[str, ...]:
+def doubts_of(series: MarketSeries) -> tuple[str, ...]:
     """Lines on what should be looked at."""
     value = next(iter(series.values.values()))
     told = []
@@ -37,14 +37,14 @@ def doubts_of(series: Series) -> tuple[str, ...]:
     return tuple(told)
 
 
-def zero_runs(series: Series) -> Ints:
+def zero_runs(series: MarketSeries) -> Ints:
     """First row, and the row after the last, of long runs of zeros (R, 2)."""
     value = next(iter(series.values.values()))
     runs = _runs(value == 0.0)
     return runs[runs[:, 1] - runs[:, 0] >= LEAST_ZERO_INTERVALS]
 
 
-def equal_runs(series: Series) -> Ints:
+def equal_runs(series: MarketSeries) -> Ints:
     """Likewise of long runs of one value that is not zero (R, 2)."""
     value = next(iter(series.values.values()))
     if not len(value):
@@ -55,8 +55,8 @@ def equal_runs(series: Series) -> Ints:
     return np.stack([starts[long], ends[long]], axis=1)
 
 
-def at_cap(series: Series) -> Bools:
-    """The rows whose price is at or beyond the floor or the cap that the market had on the day."""
+def at_cap(series: MarketSeries) -> Bools:
+    """The rows at or beyond the floor or the cap that the market had on the day."""
     value = next(iter(series.values.values()))
     there = np.zeros(len(value), dtype=np.bool_)
     for cap, until_s in _dated(series.layout.caps):

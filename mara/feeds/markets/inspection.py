@@ -1,4 +1,4 @@
-"""Reports on market files: layout, points, clock, period, steps, gaps, repeats, limits."""
+"""Reports on market files: layout, points, period, steps, gaps, limits."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from mara.feeds.markets.reading.clocks import HOUR_S, day_text, utc_text, wall_c
 from mara.feeds.markets.reading.door import read_rows
 from mara.feeds.markets.reading.faces import opened_in, recognised
 from mara.feeds.markets.reading.readings import Readings, Wanted
-from mara.feeds.markets.reading.rows import Series
+from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import gaps_of, hours_short, series_of
 from mara.feeds.markets.reading.sources import sources_of
 from mara.feeds.markets.registry import LAYOUTS, layouts_of
@@ -94,7 +94,7 @@ def _conventions(layout: Layout) -> dict[str, Any]:
     }
 
 
-def _series_report(series: Series) -> dict[str, Any]:
+def _series_report(series: MarketSeries) -> dict[str, Any]:
     value = next(iter(series.values.values()))
     overlaps = int((series.begin_s[1:] < series.end_s[:-1]).sum())
     gaps = gaps_of(series)
@@ -124,8 +124,8 @@ def _series_report(series: Series) -> dict[str, Any]:
     return report
 
 
-def _days(series: Series) -> dict[str, Any]:
-    """How many local days have how many intervals, and the days that are not whole or whose clock changes."""
+def _days(series: MarketSeries) -> dict[str, Any]:
+    """Local days by their number of intervals, and the days that stand out."""
     clock = wall_clock(series.day_zone)
     days, counts = np.unique(clock.days_of(series.begin_s), return_counts=True)
     hours = clock.lengths_of(days) / HOUR_S
@@ -150,7 +150,7 @@ def _days(series: Series) -> dict[str, Any]:
     }
 
 
-def _runs(series: Series, runs: Any) -> list[str]:
+def _runs(series: MarketSeries, runs: Any) -> list[str]:
     return [
         f"{utc_text(series.begin_s[first])} to {utc_text(series.end_s[last - 1])}"
         for first, last in runs[:MOST_CASES_SHOWN].tolist()

@@ -5,6 +5,7 @@ from typing import Final
 
 from mara.errors import ConfigError
 from mara.feeds.markets.declaration import Layout
+from mara.feeds.markets.layouts import money
 from mara.feeds.markets.layouts.americas import caiso, ercot, ercot_reserves, isone, miso, nyiso, ons, pjm, spp
 from mara.feeds.markets.layouts.europe import (
     ember,
@@ -16,9 +17,8 @@ from mara.feeds.markets.layouts.europe import (
     smard,
 )
 from mara.feeds.markets.layouts.frames import entsoe_py, gridstatus
-from mara.feeds.markets.layouts.money import ecb, hashrate_index, mempool
 from mara.feeds.markets.layouts.pacific import aemo, emc, jepx
-from mara.feeds.markets.layouts.surroundings import eia_930, electricity_maps, meteostat, noaa, open_meteo
+from mara.feeds.markets.layouts.surroundings import eia_930, electricity_maps, open_meteo, stations
 
 LAYOUTS: Final[tuple[Layout, ...]] = tuple(
     layout
@@ -47,11 +47,8 @@ LAYOUTS: Final[tuple[Layout, ...]] = tuple(
         electricity_maps,
         eia_930,
         open_meteo,
-        noaa,
-        meteostat,
-        hashrate_index,
-        mempool,
-        ecb,
+        stations,
+        money,
     )
     for layout in market.LAYOUTS
 )

@@ -40,7 +40,7 @@ class Case:
 
 def european(layout: str, writer: Writer, zone: str, *, quarters: bool = True, **more: object) -> list[Case]:
     """Spring in hours, the switch to quarters, autumn in quarters; a layout of hours alone has hours in autumn."""
-    make = partial(Case, layout, **more)  # type: ignore[arg-type]
+    make: Callable[..., Case] = partial(Case, layout, **more)  # type: ignore[arg-type]
     found = [
         make("spring", writer, rows_of(zone, EU_SPRING, 1, 60)),
         make("autumn-hours", writer, rows_of(zone, date(2024, 10, 27), 1, 60)),
@@ -53,10 +53,8 @@ def european(layout: str, writer: Writer, zone: str, *, quarters: bool = True, *
     return found
 
 
-def american(
-    layout: str, writer: Writer, zone: str, minutes: int, *, suffix: str = "", **more: object
-) -> list[Case]:
-    make = partial(Case, layout, **more)  # type: ignore[arg-type]
+def american(layout: str, writer: Writer, zone: str, minutes: int, *, suffix: str = "", **more: object) -> list[Case]:
+    make: Callable[..., Case] = partial(Case, layout, **more)  # type: ignore[arg-type]
     return [
         make(f"spring{suffix}", writer, rows_of(zone, US_SPRING, 1, minutes)),
         make(f"autumn{suffix}", writer, rows_of(zone, US_AUTUMN, 1, minutes)),
@@ -73,11 +71,14 @@ EUROPE = [
     *renamed(european("entsoe-gui", eu.entsoe_gui_cet, "Europe/Brussels", point="BZN|FR", parts=SEQUENCE_1), "-cet"),
     *european("entsoe-gui-old", eu.entsoe_gui_old, "Europe/Brussels", quarters=False, point="BZN|DE-LU"),
     *european("entsoe-file-library", eu.file_library, "UTC", point="DE-LU", parts=SEQUENCE_1),
-    Case("entsoe-file-library", "autumn-old", eu.file_library_old, rows_of("UTC", date(2024, 10, 27), 1, 60), "NO1 BZN"),
+    Case(
+        "entsoe-file-library", "autumn-old", eu.file_library_old, rows_of("UTC", date(2024, 10, 27), 1, 60), "NO1 BZN"
+    ),
     *european("entsoe-xml", eu.a44, "Europe/Brussels", point="10Y1001A1001A82H", parts=SEQUENCE_1),
     *renamed(
-        european("entsoe-xml", partial(eu.a44, curve="A01"), "Europe/Brussels", point="10Y1001A1001A82H",
-                 parts=SEQUENCE_1),
+        european(
+            "entsoe-xml", partial(eu.a44, curve="A01"), "Europe/Brussels", point="10Y1001A1001A82H", parts=SEQUENCE_1
+        ),
         "-a01",
     ),
     *european("nordpool-portal", eu.nordpool, "Europe/Oslo", point="SE3"),
@@ -103,7 +104,9 @@ AMERICAS = [
     Case("ercot-rtm-as", "spring", am.ercot_rtm_reserves, rows_of(am.CENTRAL, date(2026, 3, 8), 1, 15), "RRS"),
     Case("ercot-rtm-as", "autumn", am.ercot_rtm_reserves, rows_of(am.CENTRAL, date(2026, 11, 1), 1, 15), "RRS"),
     *american("caiso-lmp", am.caiso_dam, am.PACIFIC, 60, point="TH_NP15_GEN-APND", parts={"run": "DAM"}),
-    *american("caiso-lmp", am.caiso_rtm, am.PACIFIC, 15, suffix="-rtm", point="TH_SP15_GEN-APND", parts={"run": "RTPD"}),
+    *american(
+        "caiso-lmp", am.caiso_rtm, am.PACIFIC, 15, suffix="-rtm", point="TH_SP15_GEN-APND", parts={"run": "RTPD"}
+    ),
     *american("pjm-lmp", am.pjm, am.EASTERN, 60, point="WESTERN HUB", parts={"type": "HUB"}),
     *american("pjm-lmp", am.pjm_real_time, am.EASTERN, 60, suffix="-rt", point="WESTERN HUB", parts={"type": "HUB"}),
     *american("nyiso-lbmp", am.nyiso_dam, am.EASTERN, 60, point="WEST"),
@@ -111,11 +114,18 @@ AMERICAS = [
     *american("miso-lmp", am.miso, "UTC-5", 60, point="ARKANSAS.HUB", parts={"type": "Hub"}),
     *american("miso-lmp", am.miso_real_time, "UTC-5", 60, suffix="-rt", point="ARKANSAS.HUB", parts={"type": "Hub"}),
     *american("spp-lmp", am.spp, am.CENTRAL, 60, point="SPPNORTH_HUB"),
-    Case("spp-lmp", "autumn-areas", am.spp_with_areas, rows_of(am.CENTRAL, date(2026, 11, 1), 1, 5), "SPPNORTH_HUB",
-         {"baa": "SPP"}),
+    Case(
+        "spp-lmp",
+        "autumn-areas",
+        am.spp_with_areas,
+        rows_of(am.CENTRAL, date(2026, 11, 1), 1, 5),
+        "SPPNORTH_HUB",
+        {"baa": "SPP"},
+    ),
     *american("isone-lmp", am.isone, am.EASTERN, 60, point=".H.INTERNAL_HUB", parts={"type": "HUB"}),
-    *american("isone-lmp", am.isone_real_time, am.EASTERN, 60, suffix="-rt", point=".H.INTERNAL_HUB",
-              parts={"type": "HUB"}),
+    *american(
+        "isone-lmp", am.isone_real_time, am.EASTERN, 60, suffix="-rt", point=".H.INTERNAL_HUB", parts={"type": "HUB"}
+    ),
     Case("ons-cmo", "spring-2018", am.ons, rows_of("America/Sao_Paulo", date(2018, 11, 4), 1, 30), "SE"),
     Case("ons-cmo", "autumn-2018", am.ons, rows_of("America/Sao_Paulo", date(2018, 2, 17), 1, 30), "SE"),
     *american("gridstatus-frame", am.gridstatus, am.CENTRAL, 15, point="HB_NORTH"),
@@ -142,19 +152,41 @@ STATION: Expect = {
 OBSERVED: Expect = {**WEATHER, "dew_point_c": lambda row: other.degrees(row) - 3.0}
 SURROUNDINGS = [
     Case("electricity-maps", "new", other.electricity_maps, rows_of("UTC", EU_AUTUMN, 1, 60), "NO-NO1", expect=CARBON),
-    Case("electricity-maps", "old", other.electricity_maps_old, rows_of("UTC", date(2022, 3, 27), 1, 60), "US-CAL-CISO",
-         expect=CARBON),
+    Case(
+        "electricity-maps",
+        "old",
+        other.electricity_maps_old,
+        rows_of("UTC", date(2022, 3, 27), 1, 60),
+        "US-CAL-CISO",
+        expect=CARBON,
+    ),
     *american("eia-930", other.eia_930, am.CENTRAL, 60, point="ERCO", expect=MIX),
     Case("open-meteo", "csv", other.open_meteo_csv, rows_of("UTC+2", EU_AUTUMN, 1, 60), expect=WEATHER),
     Case("open-meteo", "places", other.open_meteo_places, rows_of("UTC", EU_SPRING, 1, 60), "0", expect=WEATHER),
     Case("open-meteo", "json", other.open_meteo_json, rows_of("UTC+2", EU_SPRING, 1, 60), "0", expect=WEATHER),
     Case("noaa-global-hourly", "autumn", other.noaa, rows_of("UTC", US_AUTUMN, 1, 60), "72259003927", expect=STATION),
     Case("meteostat-bulk", "autumn", other.meteostat, rows_of("UTC", EU_AUTUMN, 1, 60), expect=OBSERVED),
-    Case("hashrate-index", "month-end", other.hashrate_index, rows_of("UTC", date(2024, 2, 27), 5, 1440),
-         expect={"hashprice_usd_per_ph_day": lambda row: 100.0 + row.value}),
-    Case("mempool", "month-end", other.mempool, rows_of("UTC", date(2024, 2, 27), 5, 1440),
-         expect={"network_hashes_per_s": lambda row: (600.0 + row.value) * 1e18}),
-    Case("ecb-fx", "month-end", other.ecb, rows_of("UTC", date(2024, 2, 26), 5, 1440), "USD",
-         expect={"per_eur": lambda row: round(1.08 + row.value / 10_000, 4)}),
+    Case(
+        "hashrate-index",
+        "month-end",
+        other.hashrate_index,
+        rows_of("UTC", date(2024, 2, 27), 5, 1440),
+        expect={"hashprice_usd_per_ph_day": lambda row: 100.0 + row.value},
+    ),
+    Case(
+        "mempool",
+        "month-end",
+        other.mempool,
+        rows_of("UTC", date(2024, 2, 27), 5, 1440),
+        expect={"network_hashes_per_s": lambda row: (600.0 + row.value) * 1e18},
+    ),
+    Case(
+        "ecb-fx",
+        "month-end",
+        other.ecb,
+        rows_of("UTC", date(2024, 2, 26), 5, 1440),
+        "USD",
+        expect={"per_eur": lambda row: round(1.08 + row.value / 10_000, 4)},
+    ),
 ]
 CASES = [*EUROPE, *AMERICAS, *PACIFIC, *SURROUNDINGS]

@@ -6,7 +6,7 @@ from pathlib import Path
 from mara.feeds.markets.reading.door import read_rows
 from mara.feeds.markets.reading.faces import recognised
 from mara.feeds.markets.reading.readings import Readings, Wanted
-from mara.feeds.markets.reading.rows import Series
+from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import Fill, Window, series_of, whole
 from mara.feeds.markets.reading.sources import sources_of
 from mara.feeds.markets.registry import LAYOUTS
@@ -29,19 +29,19 @@ def written(folder: Path, files: Files) -> list[Path]:
     return [folder / name for name in files]
 
 
-def of_case(series: Iterable[Series], case: Case) -> Series:
+def of_case(series: Iterable[MarketSeries], case: Case) -> MarketSeries:
     """The one series of a case."""
     found = [one for one in series if _fits(one, case.point, case.parts, case.currency)]
     assert len(found) == 1, [one.key for one in found]
     return found[0]
 
 
-def read_whole(paths: Iterable[Path], case: Case, fill: Fill = Fill.NONE) -> Series:
+def read_whole(paths: Iterable[Path], case: Case, fill: Fill = Fill.NONE) -> MarketSeries:
     """The series of a case, every local day whole."""
     return whole(of_case(series_of(readings_of(paths)), case), Window(), fill)
 
 
-def _fits(one: Series, point: str, parts: Mapping[str, str], currency: str | None) -> bool:
+def _fits(one: MarketSeries, point: str, parts: Mapping[str, str], currency: str | None) -> bool:
     own = dict(one.key.parts)
     return (
         one.key.point == point

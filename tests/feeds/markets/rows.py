@@ -1,4 +1,4 @@
-"""Rows of a market as the truth has them: UTC intervals and values, stepped plainly, whatever a layout makes of them."""
+"""Rows of a market as the truth has them: UTC intervals and values, whatever a layout makes of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

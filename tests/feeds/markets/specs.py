@@ -34,9 +34,8 @@ def spec_text(
     more: str = "",
 ) -> str:
     """A SPEC of one site."""
-    return (
-        f"[history]\nstep_minutes = {step}\n{fx}{SITE.format(zone=zone)}[site.price]\n{price}\n{more}{carbon}{weather}{bitcoin}"
-    )
+    head = f"[history]\nstep_minutes = {step}\n{fx}{SITE.format(zone=zone)}"
+    return f"{head}[site.price]\n{price}\n{more}{carbon}{weather}{bitcoin}"
 
 
 def built(

@@ -52,7 +52,8 @@ def test_every_layout_that_was_promised_is_there() -> None:
     promised = """entsoe-gui entsoe-gui-old entsoe-file-library entsoe-xml ercot-dam-spp ercot-rtm-spp ercot-xlsx
     ercot-dam-as ercot-rtm-as caiso-lmp pjm-lmp nyiso-lbmp miso-lmp spp-lmp isone-lmp aemo-price-and-demand aemo-nemweb
     nordpool-portal energi-data-service smard omie jepx-spot ember-hourly emc-usep ons-cmo gridstatus-frame
-    entsoe-py-frame electricity-maps eia-930 open-meteo noaa-global-hourly meteostat-bulk hashrate-index mempool ecb-fx"""
+    entsoe-py-frame electricity-maps eia-930 open-meteo noaa-global-hourly meteostat-bulk hashrate-index mempool
+    ecb-fx"""
     assert {layout.id for layout in LAYOUTS} == set(promised.split())
 
 

@@ -23,7 +23,14 @@ ZONES = {
     "miso-lmp": "UTC-5",
     "electricity-maps": "UTC",
 }
-DAYS = (date(2024, 3, 10), date(2024, 3, 31), date(2024, 7, 1), date(2024, 10, 27), date(2024, 11, 3), date(2024, 12, 31))
+DAYS = (
+    date(2024, 3, 10),
+    date(2024, 3, 31),
+    date(2024, 7, 1),
+    date(2024, 10, 27),
+    date(2024, 11, 3),
+    date(2024, 12, 31),
+)
 EUROPEAN = {"entsoe-gui", "entsoe-gui-old", "nordpool-portal", "energi-data-service", "smard", "ember-hourly"}
 ENUMERATED = {"omie"}
 """The writer counts a day's rows through, so that a shift cannot be written."""
@@ -42,7 +49,7 @@ FEW = settings(max_examples=8, deadline=None)
 def zone_of_case(case: Case) -> str:
     if case.layout in ZONES:
         return ZONES[case.layout]
-    offset = round((case.rows[0].begin.hour % 24))
+    offset = round(case.rows[0].begin.hour % 24)
     by_layout = {
         "jepx-spot": "UTC+9",
         "emc-usep": "UTC+8",
@@ -94,7 +101,9 @@ def refusal(case: Case, rows: Sequence[Row]) -> str:
     assert any(name in message for name in case.write(rows)), message
     assert re.search(r" line \d+: ", message), message
     assert re.search(r"local day \d{4}-\d\d-\d\d", message) or case.layout in OTHERS_OF_UNEVEN_ROWS, message
-    assert re.search(r"[:;,] (is|add|correct|keep|remove|fetch|name|rows|or|stamps|counted|a stamp)\b", message), message
+    assert re.search(r"[:;,] (is|add|correct|keep|remove|fetch|name|rows|or|stamps|counted|a stamp)\b", message), (
+        message
+    )
     return message
 
 

@@ -77,9 +77,7 @@ def real_time_rows(rows: Sequence[Row]) -> list[list[Cell]]:
         at = local(row.begin, am.CENTRAL)
         flag = "Y" if at.fold else "N"
         for kind, more in (("LZ", 0.0), ("LZEW", 2.0)):
-            found.append(
-                [f"{at:%m/%d/%Y}", at.hour + 1, at.minute // 15 + 1, flag, "LZ_WEST", kind, row.value + more]
-            )
+            found.append([f"{at:%m/%d/%Y}", at.hour + 1, at.minute // 15 + 1, flag, "LZ_WEST", kind, row.value + more])
     return found
 
 

@@ -62,10 +62,12 @@ def caiso_dam(rows: Sequence[Row]) -> Files:
         "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,OPR_DT,OPR_HR,OPR_INTERVAL,NODE_ID_XML,NODE_ID,NODE,MARKET_RUN_ID,"
         "LMP_TYPE,XML_DATA_ITEM,PNODE_RESMRID,GRP_TYPE,POS,MW,GROUP"
     ]
-    body = []
+    body: list[str] = []
     for row in rows:
         begin = local(row.begin, PACIFIC)
-        stamp = f"{row.begin:%Y-%m-%dT%H:%M:%S}-00:00,{row.end:%Y-%m-%dT%H:%M:%S}-00:00,{begin:%Y-%m-%d},{begin.hour + 1}"
+        stamp = (
+            f"{row.begin:%Y-%m-%dT%H:%M:%S}-00:00,{row.end:%Y-%m-%dT%H:%M:%S}-00:00,{begin:%Y-%m-%d},{begin.hour + 1}"
+        )
         for kind, price in (("LMP", row.value), ("MCC", 0.5), ("MCE", row.value - 0.5), ("MCL", 0.0)):
             node = "TH_NP15_GEN-APND"
             body.append(
@@ -81,7 +83,9 @@ def caiso_rtm(rows: Sequence[Row]) -> Files:
     ]
     for row in rows:
         begin, node = local(row.begin, PACIFIC), "TH_SP15_GEN-APND"
-        stamp = f"{row.begin:%Y-%m-%dT%H:%M:%S}-00:00,{row.end:%Y-%m-%dT%H:%M:%S}-00:00,{begin:%Y-%m-%d},{begin.hour + 1}"
+        stamp = (
+            f"{row.begin:%Y-%m-%dT%H:%M:%S}-00:00,{row.end:%Y-%m-%dT%H:%M:%S}-00:00,{begin:%Y-%m-%d},{begin.hour + 1}"
+        )
         lines += [
             f"{stamp},{begin.minute // 15 + 1},{node},{node},{node},RTPD,{kind},{kind}_PRC,{node},ALL,0,{price},1"
             for kind, price in (("MCC", 1.0), ("LMP", row.value))
@@ -159,7 +163,9 @@ def spp(rows: Sequence[Row]) -> Files:
     for row in rows:
         end = local(row.end, CENTRAL)
         for place, more in (("AEC", 2.0), ("SPPNORTH_HUB", 0.0)):
-            lines.append(f"{end:%m/%d/%Y %H:%M:%S},{row.end:%m/%d/%Y %H:%M:%S},{place},{place},{row.value + more},0,0,0")
+            lines.append(
+                f"{end:%m/%d/%Y %H:%M:%S},{row.end:%m/%d/%Y %H:%M:%S},{place},{place},{row.value + more},0,0,0"
+            )
     return {"DA-LMP-SL-202411030100.csv": text(lines)}
 
 

@@ -96,13 +96,11 @@ def _time_series(number: int, rows: Sequence[Row], curve: str) -> str:
     points, last = [], None
     for position, row in enumerate(rows, start=1):
         if curve != "A03" or row.value != last:
-            points.append(
-                f"<Point><position>{position}</position><price.amount>{row.value}</price.amount></Point>"
-            )
+            points.append(f"<Point><position>{position}</position><price.amount>{row.value}</price.amount></Point>")
         last = row.value
     return (
         f"<TimeSeries><mRID>{number}</mRID><auction.type>A01</auction.type><businessType>A62</businessType>"
-        "<in_Domain.mRID codingScheme=\"A01\">10Y1001A1001A82H</in_Domain.mRID>"
+        '<in_Domain.mRID codingScheme="A01">10Y1001A1001A82H</in_Domain.mRID>'
         "<currency_Unit.name>EUR</currency_Unit.name><price_Measure_Unit.name>MWH</price_Measure_Unit.name>"
         f"<curveType>{curve}</curveType><Period><timeInterval><start>{rows[0].begin:%Y-%m-%dT%H:%MZ}</start>"
         f"<end>{rows[-1].end:%Y-%m-%dT%H:%MZ}</end></timeInterval><resolution>PT{rows[0].minutes}M</resolution>"
@@ -141,8 +139,7 @@ def day_ahead_prices(rows: Sequence[Row]) -> Files:
 
 def smard_german(rows: Sequence[Row]) -> Files:
     lines = [
-        "Datum von;Datum bis;Deutschland/Luxemburg [€/MWh] Originalauflösungen;"
-        "Dänemark 1 [€/MWh] Originalauflösungen"
+        "Datum von;Datum bis;Deutschland/Luxemburg [€/MWh] Originalauflösungen;Dänemark 1 [€/MWh] Originalauflösungen"
     ]
     for row in rows:
         begin, end = local(row.begin, "Europe/Berlin"), local(row.end, "Europe/Berlin")

@@ -24,7 +24,9 @@ def nemweb(rows: Sequence[Row]) -> Files:
         stamp = f'"{local(row.end, "UTC+10"):%Y/%m/%d %H:%M:%S}"'
         changed = f'"{local(row.begin, "UTC+10"):%Y/%m/%d %H:%M:%S}"'
         if place == half:
-            lines.append("I,TRADING,PRICE,3,SETTLEMENTDATE,RUNNO,REGIONID,PERIODID,ROP,RRP,EEP,LASTCHANGED,RAISE6SECRRP")
+            lines.append(
+                "I,TRADING,PRICE,3,SETTLEMENTDATE,RUNNO,REGIONID,PERIODID,ROP,RRP,EEP,LASTCHANGED,RAISE6SECRRP"
+            )
         for region, more in (("QLD1", 1.5), ("NSW1", 0.0)):
             price = row.value + more
             if place < half:
@@ -96,8 +98,8 @@ def eia_930(rows: Sequence[Row]) -> Files:
         stamps = f"{eia_stamp(row, 'America/Chicago')},{eia_stamp(row, 'UTC')}"
         coal = 11_000.0 + row.value
         lines.append(
-            f'ERCO,{begin:%m/%d/%Y},{begin.hour + 1},{stamps},"71,234","71,300","{coal + 20_000:,}","{coal:,}","15,000",'
-            '"5,000"'
+            f'ERCO,{begin:%m/%d/%Y},{begin.hour + 1},{stamps},"71,234","71,300","{coal + 20_000:,}","{coal:,}",'
+            '"15,000","5,000"'
         )
     return {"EIA930_BALANCE_2024_Jan_Jun.csv": text(lines)}
 
@@ -155,12 +157,17 @@ def noaa(rows: Sequence[Row]) -> Files:
                 f'"72259003927","{row.begin:%Y-%m-%dT%H}:{minute}:00","7","32.9","-97.0","FM-15",'
                 f'"{tenths + more:+05d},{quality}","{tenths - 30:+05d},1","10132,1"'
             )
-        lines.append(f'"72259003927","{row.begin:%Y-%m-%dT%H}:59:00","7","32.9","-97.0","SOD  ","+9999,9","+9999,9","99999,9"')
+        lines.append(
+            f'"72259003927","{row.begin:%Y-%m-%dT%H}:59:00","7","32.9","-97.0","SOD  ","+9999,9","+9999,9","99999,9"'
+        )
     return {"72259003927.csv": text(lines)}
 
 
 def meteostat(rows: Sequence[Row]) -> Files:
-    lines = [f"{row.begin:%Y-%m-%d},{row.begin.hour},{degrees(row)},{degrees(row) - 3},70,0.0,,180,5.4,,1013.2,,7" for row in rows]
+    lines = [
+        f"{row.begin:%Y-%m-%d},{row.begin.hour},{degrees(row)},{degrees(row) - 3},70,0.0,,180,5.4,,1013.2,,7"
+        for row in rows
+    ]
     return {"10637.csv": text(lines)}
 
 
@@ -184,5 +191,7 @@ def mempool(rows: Sequence[Row]) -> Files:
 
 def ecb(rows: Sequence[Row]) -> Files:
     lines = ["Date,USD,JPY,CYP,"]
-    lines += [f"{row.begin:%Y-%m-%d},{round(1.08 + row.value / 10_000, 4)},{150 + row.number},N/A," for row in reversed(rows)]
+    lines += [
+        f"{row.begin:%Y-%m-%d},{round(1.08 + row.value / 10_000, 4)},{150 + row.number},N/A," for row in reversed(rows)
+    ]
     return {"eurofxref-hist.csv": text(lines)}

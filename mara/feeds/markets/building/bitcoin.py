@@ -1,4 +1,4 @@
-"""The hashprice of each UTC day: from a published index, a constant, or the network's hashrate and bitcoin's price."""
+"""The hashprice of each UTC day, from an index, a constant or the hashrate."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -9,24 +9,29 @@ from mara.core.arrays import Floats, Ints
 from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.markets.building.gathering import Reader, Request
 from mara.feeds.markets.reading.clocks import DAY_S, day_text
-from mara.feeds.markets.reading.rows import Series
+from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import Fill, Window, whole
 
 HASHPRICE: Final = "hashprice_usd_per_ph_day"
 NETWORK: Final = "network_hashes_per_s"
 HASHES_PER_PH: Final = 1e15
 BLOCKS_PER_DAY: Final = 144.0
-"""A block every ten minutes on average, which difficulty keeps. Source: https://bitcoin.org/bitcoin.pdf, section 4."""
+"""A block every ten minutes on average, which difficulty keeps.
+
+Source: https://bitcoin.org/bitcoin.pdf, section 4.
+"""
 LEAST_BELIEVABLE_USD_PER_PH_DAY: Final = 2.0
 """The lowest hashprice ever was about 35 USD/PH/day; per TH it is a thousandth."""
 HALVINGS: Final = ((0, 50.0), (15_672, 25.0), (16_991, 12.5), (18_393, 6.25), (19_833, 3.125))
-"""Day, counted from 1970, and the subsidy of a block since [BTC]: 2012-11-28, 2016-07-09, 2020-05-11, 2024-04-20.
+"""Day, counted from 1970, and the subsidy of a block since then [BTC].
+
+2012-11-28, 2016-07-09, 2020-05-11 and 2024-04-20.
 
 Source: block heights 210,000 to 840,000 of the public chain.
 """
 
 
-def hashprices(reader: Reader, request: Request, days: Ints, fill: Fill) -> tuple[Floats, Series | None]:
+def hashprices(reader: Reader, request: Request, days: Ints, fill: Fill) -> tuple[Floats, MarketSeries | None]:
     """The hashprice of each UTC day [USD/PH/day] (D,), and the series it came from.
 
     Raises:
@@ -75,8 +80,8 @@ def _derived(request: Request, hashes_per_s: Floats, days: Ints) -> Floats:
     return np.asarray(earned_usd / (hashes_per_s / HASHES_PER_PH))
 
 
-def story_of(request: Request, series: Series | None) -> dict[str, Any]:
-    """How the hashprice came about, for the provenance."""
+def story_of(request: Request, series: MarketSeries | None) -> dict[str, Any]:
+    """Describe for the provenance how the hashprice came about."""
     table = request.table
     if series is None:
         return {"constant": table.constant}

@@ -1,4 +1,4 @@
-"""Building a history folder: the SPEC's files read, the common period found, everything brought onto its steps."""
+"""Building a history folder from the files of a SPEC."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ PROVENANCE_VERSION: Final = 1
 MOST_STEPS: Final = 5_000_000
 """Steps of one history: 47 years of five minutes."""
 WORDS_OF: Final = {Known.DAY_AHEAD: "day-ahead", Known.REAL_TIME: "real-time"}
-"""Words of `price_zone`, from which readers of the first form of histories tell when a price is known."""
+"""Words of `price_zone` that say when a price is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOrder:
-    """What is built and where it goes; the period is what all sources cover unless it is given."""
+    """An order for a history; its period is what all sources cover unless given."""
 
     spec_file: Path
     out: Path
@@ -152,7 +152,7 @@ def _rates(spec: Spec, reader: Reader) -> Rates:
 
 
 def _steps(spec: Spec, order: BuildOrder, reader: Reader, requests: Sequence[Request]) -> Steps:
-    """The steps of the period that was asked for, or of the longest that all files cover."""
+    """The steps of the period asked for, or of the longest that all files cover."""
     step_s = spec.history.step_minutes * 60
     with_files = [request for request in requests if request.table.files is not None and request.where != "bitcoin"]
     read = [reader.series_of(request) for request in with_files]

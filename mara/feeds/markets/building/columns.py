@@ -1,4 +1,4 @@
-"""The columns of a site on the steps of the history: price, day-ahead price, carbon and weather, with their stories."""
+"""The columns of a site on the steps of the history, with their provenance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from mara.feeds.markets.building.tariff import tariff_prices
 from mara.feeds.markets.declaration import Known
 from mara.feeds.markets.doubts import doubts_of
 from mara.feeds.markets.reading.clocks import day_text, utc_text, wall_clock
-from mara.feeds.markets.reading.rows import Series
+from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import Fill, Window, whole
 from mara.feeds.markets.reading.sources import sha256_of
 
@@ -45,7 +45,7 @@ KNOWN_UNSAID: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SourceColumns:
-    """Columns that one source gives, on the steps (N,); a single number holds throughout.
+    """Columns that one source gives, on the steps (N,), or lasting numbers.
 
     Attributes:
         story: for the provenance.
@@ -127,7 +127,7 @@ class Bringer:
         values = {DRY_BULB: series.values[DRY_BULB], **({WET_BULB: wet_bulb} if wet_bulb is not None else {})}
         return self._measured(request, replace(series, values=values), (DRY_BULB, WET_BULB))
 
-    def _measured(self, request: Request, series: Series, names: tuple[str, str]) -> SourceColumns:
+    def _measured(self, request: Request, series: MarketSeries, names: tuple[str, str]) -> SourceColumns:
         """A pair of columns, of which the second may be missing from the file."""
         first, second = names
         values: dict[str, Floats | float] = {}
@@ -144,8 +144,8 @@ class Bringer:
         story = self._story(request, self._whole(series, first))
         return SourceColumns(values=values, story=story, warnings=tuple(warnings), filled=filled)
 
-    def _whole(self, series: Series, field_name: str) -> Series:
-        """The window of one field without gaps: a row without this value counts as missing."""
+    def _whole(self, series: MarketSeries, field_name: str) -> MarketSeries:
+        """Cut one field to the window; a row without its value counts as missing."""
         there = ~np.isnan(series.values[field_name])
         missing = int((~there).sum())
         if missing:
@@ -185,7 +185,7 @@ class Bringer:
         )
 
     def _dollars(self, native: Floats, currency: str, zone: str) -> tuple[Floats, dict[str, Any]]:
-        """Prices in dollars at the rate of the local day of delivery, and the rates for the provenance."""
+        """Convert prices at the rate of the local day of delivery."""
         days = wall_clock(zone).days_of(self.steps.begin_s)
         rate = self.rates.usd_per(currency, days)
         dollars = native * rate if currency != DOLLAR else native
@@ -199,7 +199,7 @@ class Bringer:
         rates = [[day_text(int(days[place])), float(rate[place])] for place in changes.tolist()]
         return dollars, {"currency": currency, "usd_per_unit_from_day": rates if currency != DOLLAR else []}
 
-    def _story(self, request: Request, series: Series) -> dict[str, Any]:
+    def _story(self, request: Request, series: MarketSeries) -> dict[str, Any]:
         layout = series.layout
         files = []
         for path in self.reader.paths_of(request):
@@ -235,7 +235,7 @@ def _constant_of(table: SourceTable, name: str) -> dict[str, float]:
     return said
 
 
-def _known_of(series: Series) -> Known | None:
+def _known_of(series: MarketSeries) -> Known | None:
     """The time of knowing that a frame's own column of markets tells."""
     market = dict(series.key.parts).get("market", "").upper()
     if not market:
@@ -243,6 +243,6 @@ def _known_of(series: Series) -> Known | None:
     return Known.DAY_AHEAD if market.startswith("DAY_AHEAD") else Known.REAL_TIME
 
 
-def _steps_filled(series: Series, steps: Steps) -> int:
+def _steps_filled(series: MarketSeries, steps: Steps) -> int:
     """The steps that filled stretches touch."""
     return sum(-(-gap.to_s // steps.step_s) - gap.from_s // steps.step_s for gap in series.filled)

@@ -1,4 +1,4 @@
-"""The history folder on disk: written beside its place and moved there when it is whole."""
+"""The history folder on disk, moved to its place when it is whole."""
 
 import csv
 import gzip
@@ -39,7 +39,7 @@ OnRows = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SiteRows:
-    """A site's row of `sites.csv` and its columns on the steps; a single number holds throughout."""
+    """A site and its columns on the steps, or numbers that hold throughout."""
 
     site: SiteSpec
     columns: Mapping[str, Floats | float]
@@ -94,7 +94,7 @@ def _refuse_taken(out: Path) -> None:
 
 
 def _put_in_place(unfinished: Path, out: Path) -> None:
-    """Move the new folder to its name; the old one stands until that has been done, and comes back if it fails."""
+    """Move the new folder to its name; the old one comes back if that fails."""
     if not out.exists():
         os.replace(unfinished, out)
         return
@@ -139,7 +139,7 @@ def _stamps(steps: Steps, first: int, last: int) -> Any:
 
 
 def _block(sites: Sequence[SiteRows], name: str, first: int, last: int) -> Any:
-    """The rows of one column: step by step, and in each step site by site; empty where a site has none."""
+    """The rows of one column, step by step and in each step site by site."""
     block = np.full((last - first, len(sites)), np.nan)
     for place, site in enumerate(sites):
         value = site.columns.get(name)

@@ -1,4 +1,4 @@
-"""The files of a SPEC's source read into one series: each file once, however many sites it serves."""
+"""The files of a SPEC's sources, each read once however many sites it serves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from mara.feeds.markets.declaration import Key, Layout, Quantity
 from mara.feeds.markets.reading.door import read_rows
 from mara.feeds.markets.reading.faces import opened_in, recognised
 from mara.feeds.markets.reading.readings import Readings, Wanted
-from mara.feeds.markets.reading.rows import Series
+from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.selection import CURRENCY_KEY, is_same_point
 from mara.feeds.markets.reading.series import series_of
 from mara.feeds.markets.reading.sources import sources_of
@@ -38,7 +38,7 @@ class Request:
 
 @dataclass(slots=True, kw_only=True)
 class Reader:
-    """Reads the files of a SPEC, and keeps what it has read of each for the next site that needs it.
+    """Reads the files of a SPEC, and keeps what it has read for the next site.
 
     Attributes:
         folder: the SPEC's, from which names of files start.
@@ -47,11 +47,11 @@ class Reader:
 
     folder: Path
     on_file: OnFile
-    _groups: dict[tuple[object, ...], tuple[Series, ...]] = field(default_factory=dict)
+    _groups: dict[tuple[object, ...], tuple[MarketSeries, ...]] = field(default_factory=dict)
     _points: dict[tuple[object, ...], set[str]] = field(default_factory=dict)
 
     def expect(self, request: Request) -> None:
-        """Note a source before any is read, so that its point is read with the others of its files."""
+        """Note a source, so that its point is read with the others of its files."""
         self._points.setdefault(self._group_of(request), set()).add(request.table.point)
 
     def paths_of(self, request: Request) -> tuple[Path, ...]:
@@ -70,7 +70,7 @@ class Reader:
             found.update(dict.fromkeys(there))
         return tuple(found)
 
-    def series_of(self, request: Request) -> Series:
+    def series_of(self, request: Request) -> MarketSeries:
         """The one series that a source names.
 
         Raises:
@@ -79,7 +79,7 @@ class Reader:
         """
         return chosen(self.all_series_of(request), request)
 
-    def all_series_of(self, request: Request) -> tuple[Series, ...]:
+    def all_series_of(self, request: Request) -> tuple[MarketSeries, ...]:
         """Every series of a source's files that any source with the same files wants."""
         group = self._group_of(request)
         if group not in self._groups:
@@ -115,8 +115,8 @@ class Reader:
         return (tuple(table.files or ()), table.layout, csv, table.as_of, picks, request.quantities)
 
 
-def chosen(series: Sequence[Series], request: Request) -> Series:
-    """The series that the SPEC names: by its point and keys, and by the layout's defaults where it names none.
+def chosen(series: Sequence[MarketSeries], request: Request) -> MarketSeries:
+    """Choose the series that the SPEC names, or that the layout's defaults name.
 
     Raises:
         FeedInvalid: none fits, or several do; the message lists them.
@@ -141,7 +141,7 @@ def chosen(series: Sequence[Series], request: Request) -> Series:
     )
 
 
-def _by_default(fitting: Sequence[Series], table: SourceTable) -> list[Series]:
+def _by_default(fitting: Sequence[MarketSeries], table: SourceTable) -> list[MarketSeries]:
     """Those with the default of every key that the SPEC does not name."""
     kept = list(fitting)
     for key in fitting[0].layout.keys:
@@ -153,7 +153,7 @@ def _by_default(fitting: Sequence[Series], table: SourceTable) -> list[Series]:
     return kept
 
 
-def _apart(fitting: Sequence[Series]) -> str:
+def _apart(fitting: Sequence[MarketSeries]) -> str:
     """The keys that tell the series apart."""
     parts = [dict(one.key.parts) for one in fitting]
     apart = [name for name in parts[0] if len({part.get(name) for part in parts}) > 1]
@@ -162,13 +162,13 @@ def _apart(fitting: Sequence[Series]) -> str:
     return " and ".join(apart) or "keys"
 
 
-def _has_point(one: Series, point: str) -> bool:
+def _has_point(one: MarketSeries, point: str) -> bool:
     aliases = {alias.casefold(): name for alias, name in one.layout.aliases}
     asked = aliases.get(point.strip().casefold(), point)
     return is_same_point(one.key.point, asked) or any(is_same_point(name, asked) for name in one.key.also)
 
 
-def _has_keys(one: Series, asked: dict[str, str]) -> bool:
+def _has_keys(one: MarketSeries, asked: dict[str, str]) -> bool:
     parts = dict(one.key.parts)
     for key in one.layout.keys:
         if key.is_identity and key.name in asked and parts.get(key.name) != _meant(key, asked[key.name]):

@@ -1,6 +1,7 @@
-"""The steps of a history, and series brought onto them: coarser values held, finer ones averaged by their time."""
+"""The steps of a history: coarser values are held, finer ones averaged by time."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,12 +48,22 @@ def on_steps(steps: Steps, begin_s: Ints, end_s: Ints, value: Floats) -> Floats:
     mean = value[first].astype(np.float64, copy=True)
     several = np.flatnonzero(first != last)
     if several.size:
-        mean[several] = _means(steps, begin_s, end_s, value, first[several], last[several], several)
+        intervals = Intervals(begin_s, end_s, value)
+        mean[several] = _means(steps, intervals, first[several], last[several], several)
     return mean
 
 
-def _means(steps: Steps, begin_s: Ints, end_s: Ints, value: Floats, first: Ints, last: Ints, places: Ints) -> Floats:
-    """Means over steps that several intervals share: whole intervals between, and parts of the outer two."""
+class Intervals(NamedTuple):
+    """The intervals of a gapless series and their values (N,)."""
+
+    begin_s: Ints
+    end_s: Ints
+    value: Floats
+
+
+def _means(steps: Steps, intervals: Intervals, first: Ints, last: Ints, places: Ints) -> Floats:
+    """Means over some steps, from the first to the last interval that each touches."""
+    begin_s, end_s, value = intervals
     at_s = steps.from_s + places * steps.step_s
     weighted = np.append(value * (end_s - begin_s), 0.0)
     total = np.add.reduceat(weighted, np.stack([first, last + 1], axis=1).ravel())[::2]

@@ -1,4 +1,4 @@
-"""Currencies: believable prices of each, units of price, and rates to the US dollar by day."""
+"""Currencies: believable prices, units, and rates to the US dollar by day."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ import numpy as np
 from mara.core.arrays import Floats, Ints
 from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.markets.reading.clocks import DAY_S, day_text
-from mara.feeds.markets.reading.rows import Series
+from mara.feeds.markets.reading.rows import MarketSeries
 
 DOLLAR: Final = "USD"
 EURO: Final = "EUR"
 
 
 class Believable(NamedTuple):
-    """Least and most that a MWh has cost anywhere in a currency, and what a market's dearest hour costs at least."""
+    """Bounds of a MWh's price in a currency, and the least of a dearest hour."""
 
     least: float
     most: float
@@ -41,7 +41,10 @@ BELIEVABLE: Final[Mapping[str, Believable]] = {
     "CZK": Believable(-25_000.0, 250_000.0, 50.0),
     "JPY": Believable(-10_000.0, 1_000_000.0, 2_000.0),
 }
-"""By market limits and records of each currency [per MWh]; a factor of ten or a thousand falls outside or below."""
+"""Believable prices of each currency [per MWh].
+
+chosen: by market limits and records, so that a factor of ten or a thousand falls outside or below.
+"""
 DOUBTED_FROM_S: Final = DAY_S
 """A stretch shorter than a day may be cheap all through."""
 
@@ -85,7 +88,7 @@ def unit_of(text: str, where: str) -> tuple[float, str]:
     )
 
 
-def refuse_unbelievable(series: Series, currency: str, *, trusts_units: bool) -> None:
+def refuse_unbelievable(series: MarketSeries, currency: str, *, trusts_units: bool) -> None:
     """Refuse prices that no market of their currency has had, before any conversion.
 
     Raises:
@@ -99,8 +102,8 @@ def refuse_unbelievable(series: Series, currency: str, *, trusts_units: bool) ->
     if bad.size:
         raise series.refusal(
             int(bad[0]),
-            f"a price should be {believable.least:,g} to {believable.most:,g} {currency}/MWh, is {price[bad[0]]:,g}: is "
-            "it in another unit or currency? correct it, or set trust_units = true in [history]",
+            f"a price should be {believable.least:,g} to {believable.most:,g} {currency}/MWh, is {price[bad[0]]:,g}: "
+            "is it in another unit or currency? correct it, or set trust_units = true in [history]",
         )
     top = float(np.abs(price).max())
     if 0.0 < top < believable.least_top and series.end_s[-1] - series.begin_s[0] >= DOUBTED_FROM_S:
@@ -113,7 +116,7 @@ def refuse_unbelievable(series: Series, currency: str, *, trusts_units: bool) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rates:
-    """US dollars for one unit of a currency: constants, and the ECB's rates of working days.
+    """US dollars for one unit of each currency, by constants or by the ECB's rates.
 
     Attributes:
         constant: by currency.
@@ -127,7 +130,7 @@ class Rates:
     file: str = ""
 
     def usd_per(self, currency: str, days: Ints) -> Floats:
-        """Dollars for one unit on each day of delivery: the rate of the last working day before it.
+        """Dollars for one unit, at the rate of the last working day before delivery.
 
         Raises:
             FeedInvalid: no rate for the currency or the days.
@@ -138,8 +141,8 @@ class Rates:
             return np.full(len(days), self.constant[currency])
         if not self.file:
             raise FeedInvalid(
-                f"prices in {currency or 'an unnamed currency'} should have a rate: add [fx] with a file of the ECB, or "
-                f"usd_per.{currency or 'XXX'}"
+                f"prices in {currency or 'an unnamed currency'} should have a rate: add [fx] with a file of the ECB, "
+                f"or usd_per.{currency or 'XXX'}"
             )
         rate = self._before(DOLLAR, days)
         return rate if currency == EURO else rate / self._before(currency, days)
@@ -171,7 +174,7 @@ MOST_DAYS_WITHOUT_RATE: Final = 7
 """Easter and Christmas leave four days without a rate."""
 
 
-def rates_of(series: Sequence[Series], constant: Mapping[str, float], file: str) -> Rates:
+def rates_of(series: Sequence[MarketSeries], constant: Mapping[str, float], file: str) -> Rates:
     """Rates from the series of an ECB file, one for each currency."""
     days = np.unique(np.concatenate([one.begin_s for one in series])) // DAY_S if series else np.zeros(0, np.int64)
     per_eur = {}

@@ -1,4 +1,4 @@
-"""The layout `csv`: a declaration that the SPEC writes itself, for a file that nobody foresaw."""
+"""The layout `csv`, which the SPEC declares itself."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mara.errors import ConfigError
 from mara.feeds.markets.building.money import unit_of
 from mara.feeds.markets.declaration import (
-    Clock,
     Form,
     HourEnding,
     Instant,
@@ -20,6 +19,7 @@ from mara.feeds.markets.declaration import (
     Side,
     Span,
     Stamp,
+    StampClock,
     Value,
 )
 
@@ -119,7 +119,7 @@ def own_layout(given: dict[str, Any], quantity: Quantity, where: str) -> Layout:
             names=table.columns,
         ),
         stamp=_stamp_of(table),
-        clock=Clock(
+        clock=StampClock(
             zone="UTC" if table.clock == "stated" else table.clock,
             repeat=table.repeat,
             flag=table.flag,

@@ -1,4 +1,4 @@
-"""The SPEC of a history folder: sites, their sources, exchange rates and bitcoin, as a TOML file says them."""
+"""The SPEC of a history folder: sites, sources, rates and bitcoin, as TOML."""
 
 import tomllib
 from pathlib import Path
@@ -16,14 +16,14 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 Files = Annotated[list[Text], Field(min_length=1, max_length=10_000)]
 
 
-class _Table(BaseModel):
+class _SpecTable(BaseModel):
     """A table in which every field is known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TariffLine(_Table):
-    """A price for some months, weekdays and local hours; the first line that fits an hour counts.
+class TariffLine(_SpecTable):
+    """A price for some months, weekdays and local hours; the first that fits counts.
 
     Attributes:
         months: 1 to 12; all if left out. weekdays: 1 Monday to 7 Sunday. hours: local, 0 to 23.
@@ -36,7 +36,7 @@ class TariffLine(_Table):
     price: Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
-class SourceTable(_Table):
+class SourceTable(_SpecTable):
     """Files in a layout, or a constant, or a tariff.
 
     Attributes:
@@ -91,7 +91,7 @@ class SourceTable(_Table):
         return self
 
 
-class SiteSpec(_Table):
+class SiteSpec(_SpecTable):
     """One site and its sources."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -114,15 +114,15 @@ class SiteSpec(_Table):
         return self
 
 
-class HistoryTable(_Table):
+class HistoryTable(_SpecTable):
     """The folder as a whole."""
 
     step_minutes: Literal[5, 15, 30, 60] = 60
     trust_units: bool = False
 
 
-class FxTable(_Table):
-    """Exchange rates: a file of the ECB, constants, or both; a constant comes before the file."""
+class FxTable(_SpecTable):
+    """Exchange rates by a file of the ECB or by constants, which come first."""
 
     file: Text | None = None
     files: Files | None = None
@@ -130,7 +130,7 @@ class FxTable(_Table):
     usd_per: dict[str, Annotated[float, Field(gt=0.0, le=1e6)]] = Field(default_factory=dict)
 
 
-class Spec(_Table):
+class Spec(_SpecTable):
     """A whole SPEC."""
 
     history: HistoryTable = HistoryTable()

@@ -1,4 +1,4 @@
-"""Carbon from a generation mix, and the wet bulb from what a weather file has beside the dry bulb."""
+"""Carbon from a generation mix, and the wet bulb from humidity or dew point."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -25,7 +25,9 @@ CARBON_G_PER_KWH: Final[Mapping[str, float]] = {
     "other_mw": 230.0,
     "unknown_mw": 490.0,
 }
-"""Emissions over the life cycle, medians; oil by its ratio to gas, other sources as biomass, unknown ones as gas.
+"""Emissions over the life cycle, medians.
+
+Oil is set by its ratio to gas; other sources count as biomass, unknown ones as gas.
 
 Source: IPCC AR5 WG3 (2014), annex III, table A.III.2, https://www.ipcc.ch/report/ar5/wg3/.
 """
@@ -40,7 +42,9 @@ Source: Alduchov and Eskridge (1996), https://doi.org/10.1175/1520-0450(1996)035
 
 
 def mix_of(generation_mw: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-    """Carbon intensity [g/kWh] and renewable share [0..1] of net generation by source (N,); NaN where none runs.
+    """Carbon intensity [g/kWh] and renewable share of net generation by source (N,).
+
+    NaN where no source runs.
 
     Pumped and stored energy that a source takes up counts as no generation.
     """
@@ -63,7 +67,7 @@ def humidity_of_dew_point(dry_bulb_c: Floats, dew_point_c: Floats) -> Floats:
 
 
 def wet_bulb_of(dry_bulb_c: Floats, values: Mapping[str, Floats]) -> Floats | None:
-    """The wet bulb as the file has it, or from humidity or dew point; None where the file has none of them."""
+    """The wet bulb, or what humidity or dew point make of it; None without any."""
     if "wet_bulb_c" in values:
         return np.minimum(values["wet_bulb_c"], dry_bulb_c)
     if "humidity_share" in values:

@@ -1,4 +1,7 @@
-"""Prices that hold by month, weekday and local hour: contracts with a fixed tariff, and plain constants."""
+"""Prices of a tariff, which hold by month, weekday and local hour.
+
+Lines are tried in the order of the SPEC; the first that fits a local hour prices it, and none may be left without.
+"""
 
 from collections.abc import Sequence
 
@@ -14,7 +17,7 @@ EPOCH_WEEKDAY = 4
 
 
 def tariff_prices(lines: Sequence[TariffLine], begin_s: Ints, zone: str, where: str) -> Floats:
-    """The price of each step by the clock of the site (N,), in the tariff's currency per MWh.
+    """Price each step by the clock of the site (N,), in the tariff's currency per MWh.
 
     Raises:
         ConfigError: a local hour that no line prices.

@@ -1,1 +1,1 @@
-"""The layouts that ship: one declaration for each report, one file for each market."""
+"""The layouts that ship, one file for each market."""

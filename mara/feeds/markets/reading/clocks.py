@@ -1,4 +1,4 @@
-"""Local clocks as arrays: wall time to UTC, UTC to wall time, the length of local days.
+"""Local clocks on arrays: wall time to UTC and back, lengths of local days.
 
 Times are whole seconds since 1970: of UTC, or of a wall clock read as if it were UTC ("wall seconds").
 """
@@ -19,7 +19,7 @@ DAY_S: Final = 86_400
 HOUR_S: Final = 3_600
 FIRST_YEAR: Final = 1995
 END_YEAR: Final = 2060
-"""Years in which clock changes are looked up; no market file is older than the markets."""
+"""Years in which clock changes are looked up."""
 NO_TIME: Final = int(np.iinfo(np.int64).min)
 _FIXED: Final = re.compile(r"UTC(?:(?P<sign>[+-])(?P<hours>\d{1,2})(?::(?P<minutes>\d\d))?)?")
 
@@ -59,7 +59,7 @@ class WallClock:
         return first, np.where(late_is, late, first)
 
     def repeats(self, wall_s: Ints) -> Bools:
-        """Whether the clock shows the wall time twice."""
+        """Tell the wall times that the clock shows twice."""
         first, second = self.candidates(wall_s)
         return np.not_equal(first, second)
 
@@ -68,7 +68,7 @@ class WallClock:
         return self.wall_of(utc_s) // DAY_S
 
     def midnights_of(self, days: Ints) -> Ints:
-        """The UTC instant at which each local day begins; where midnight is skipped, the first instant after."""
+        """The UTC instant at which each local day begins, also where midnight is skipped."""
         first, _ = self.candidates(days * DAY_S)
         skipped = first == NO_TIME
         if skipped.any():
@@ -105,7 +105,7 @@ def wall_clock(zone: str) -> WallClock:
 
 
 def _changes_of(rules: ZoneInfo) -> tuple[list[int], list[int]]:
-    """The changes of a zone between the first and the last year, each found to the second by halving."""
+    """The changes of a zone, each found to the second by halving."""
 
     def offset_at(utc_s: int) -> int:
         offset = datetime.fromtimestamp(utc_s, rules).utcoffset()

@@ -1,4 +1,4 @@
-"""Files that are no text tables, brought into the form of one: XML, JSON, Parquet, workbooks."""
+"""XML, JSON, Parquet and workbooks, brought into the form of a text table."""
 
 import json
 import re
@@ -24,7 +24,7 @@ MOST_POINTS: Final = 1_000_000
 """Points of one XML document, those that a curve A03 repeats included."""
 _DURATION: Final = re.compile(r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?)?")
 _REPEATS: Final = "A03"
-"""Curve type in which a position that is left out repeats the value before; in A01 it is missing.
+"""Curve type whose left-out positions repeat the value before; A01 misses them.
 
 Source: ENTSO-E, The Introduction of Different Time Series Possibilities (Curvetype) within Electronic Documents.
 """
@@ -60,7 +60,7 @@ def publication_of(source: Source) -> Table:
 
 
 def duration_s(text: str) -> int | None:
-    """Seconds of an ISO 8601 duration of days, hours and minutes, such as PT15M; None where it is none."""
+    """Seconds of an ISO 8601 duration such as PT15M; None where it is none."""
     found = _DURATION.fullmatch(text.strip())
     if found is None:
         return None
@@ -69,7 +69,9 @@ def duration_s(text: str) -> int | None:
 
 
 def records_of(source: Source, form: Form) -> Table:
-    """JSON as rows of text: a list of records, or an object of equally long lists; scalars above become `@` columns.
+    """JSON as rows of text, from records or from equally long lists.
+
+    Scalars above them become columns named `@key`.
 
     Raises:
         FeedInvalid: no JSON, or the wanted path is not in it.
@@ -117,7 +119,7 @@ def batches_of_frame(table: Any, wanted: Sequence[int]) -> Iterator[Batch]:
 
 
 def workbook_of(source: Source) -> Table:
-    """All sheets of a workbook as rows of text, the first sheet's first row as the header of all.
+    """All sheets of a workbook as rows of text, under the first sheet's header.
 
     Raises:
         FeedInvalid: the package that reads workbooks is not installed, or the file is damaged.

@@ -1,4 +1,4 @@
-"""The door: one file in its layout becomes rows with UTC half-open intervals, or is refused with the line."""
+"""The door: one file becomes rows with UTC intervals, or is refused."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mara.feeds.markets.reading.clocks import DAY_S, HOUR_S, NO_TIME
 from mara.feeds.markets.reading.documents import duration_s
 from mara.feeds.markets.reading.faces import Sheet
 from mara.feeds.markets.reading.headers import Block, blocks_of, position_of, stamp_columns
-from mara.feeds.markets.reading.placement import Rows, intervals_of
+from mara.feeds.markets.reading.placement import StampRows, intervals_of
 from mara.feeds.markets.reading.readings import Readings, Wanted
 from mara.feeds.markets.reading.selection import Selection
 from mara.feeds.markets.reading.sheets import Batch
@@ -54,7 +54,7 @@ def read_rows(sheet: Sheet, layout: Layout, wanted: Wanted) -> Readings:
         there |= ~np.isnan(column)
     if wanted.as_of_s is not None and layout.vintage_formats:
         there &= joined_up.vintage <= wanted.as_of_s
-    rows = Rows(
+    rows = StampRows(
         source=sheet.source,
         layout=layout,
         series=joined_up.series,
@@ -164,14 +164,15 @@ class _Reader:
             if bad.size:
                 said = " ".join(text_at(text, bad[0]) for text in texts)
                 raise self._sheet.source.refusal(
-                    f"{' and '.join(_stamp_and_flag(self._layout))} should be a stamp of the layout {self._layout.name} "
-                    f"({_formats_of(self._layout.stamp)}), is {shown(said)}: correct it, or name the right layout",
+                    f"{' and '.join(_stamp_and_flag(self._layout))} should be a stamp of the layout "
+                    f"{self._layout.name} ({_formats_of(self._layout.stamp)}), is {shown(said)}: correct it, or "
+                    "name the right layout",
                     int(lines[bad[0]]),
                 )
 
 
 def _melted(blocks: Sequence[Block]) -> Iterator[tuple[bool, Sequence[Block]]]:
-    """Blocks that make rows of their own, one by one; else all fields of a row together."""
+    """Blocks that make rows of their own one by one, else all fields together."""
     fields = [block.value.field for block in blocks]
     if len(blocks) == 1 or len(set(fields)) < len(fields) or any(block.point or block.hour for block in blocks):
         yield from ((True, (block,)) for block in blocks)
@@ -180,7 +181,7 @@ def _melted(blocks: Sequence[Block]) -> Iterator[tuple[bool, Sequence[Block]]]:
 
 
 def _stamp_reader(layout: Layout) -> Callable[[Sequence[Any]], dict[str, Ints]]:
-    """The function that makes the parts of a stamp from the texts of its columns, the flag's last where there is one."""
+    """The function that makes the parts of a stamp from the texts of its columns."""
     stamp, names = layout.stamp, layout.clock.names
     stamps = Stamps(stamp.formats, names)
     if isinstance(stamp, Span):

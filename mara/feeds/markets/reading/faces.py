@@ -65,7 +65,7 @@ def recognised(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """What a file shows of itself without being read: its first text, or its table where it is no text."""
+    """The first text of a file, or its table where it is no text."""
 
     source: Source
     head: bytes
@@ -173,7 +173,7 @@ def opened_in(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]
 
 
 def _error_page(face: Face) -> str:
-    """What to say of an answer that is an error page in the place of the wanted file; empty where it is none."""
+    """Describe an error page that came in the place of a file; empty for others."""
     if face.first_words.startswith("<"):
         return f"should be a table, is an error message or a web page ({shown(face.first_words)}): fetch it again later"
     return ""

@@ -1,4 +1,4 @@
-"""Columns by name: the header of a file found among its first lines, and a layout's columns found in it."""
+"""The header among a file's first lines, and a layout's columns in it."""
 
 import csv
 import re
@@ -54,13 +54,13 @@ class Block:
 
 
 def spelled(name: str) -> str:
-    """A column name without what editors, browsers and publishers change: case, subscripts, spaces, marks."""
+    """A column name without case, subscripts, double spaces and marks."""
     plain = name.strip().strip("\ufeff").strip('"').replace("₂", "2")
     return " ".join(plain.split()).casefold() if plain != INDEX_COLUMN else ""
 
 
 def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
-    """The header of a text file as the layout wants it, or None where the file is none of the layout's."""
+    """Find the header that the layout wants; None where the file has none such."""
     form = layout.form
     lines = text.splitlines()[:MOST_LINES_BEFORE]
     for number, delimiter, cells in _candidates(lines, form):
@@ -72,7 +72,7 @@ def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
 
 
 def has_columns(names: Sequence[str], layout: Layout) -> bool:
-    """Whether all columns that the layout needs are among the names."""
+    """Check that all columns that the layout needs are among the names."""
     there = {spelled(name) for name in names}
     for wanted in _needed(layout):
         if isinstance(wanted, re.Pattern):
@@ -109,7 +109,7 @@ def blocks_of(names: Sequence[str], layout: Layout) -> tuple[Block, ...]:
 
 
 def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
-    """The columns that a stamp is read from, those that the file's name or preamble says included."""
+    """The columns that a stamp is read from."""
     if isinstance(stamp, Instant):
         return (stamp.column, *filter(None, (stamp.agrees, stamp.step, stamp.hour, stamp.offset)))
     if isinstance(stamp, Span):
@@ -157,7 +157,10 @@ def _looks_right(lines: Sequence[str], form: Form) -> bool:
 
 
 def _said_of(form: Form, before: str, file_name: str) -> dict[str, str] | None:
-    """What the text before the header says, or else the file's name; None where neither says what must be known."""
+    """Read what the text before the header says, or else the file's name.
+
+    None where neither says what must be known.
+    """
     patterns = [(form.before, before), (form.file_name, file_name)]
     if all(pattern is None for pattern, _ in patterns):
         return {}

@@ -1,4 +1,4 @@
-"""Stamps to UTC half-open intervals: the stamp side, the repeated hour and the length of each interval.
+"""Stamps to UTC half-open intervals, series by series.
 
 Everything is done series by series, because files alternate the rows of many places.
 """
@@ -20,7 +20,7 @@ _NONE: Final = sealed(np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rows:
+class StampRows:
     """Rows of a file whose stamps have been read.
 
     Attributes:
@@ -56,7 +56,7 @@ class Rows:
         return f"local day {day_text(day)} ({self.layout.clock.zone})"
 
 
-def intervals_of(rows: Rows) -> tuple[Ints, Ints]:
+def intervals_of(rows: StampRows) -> tuple[Ints, Ints]:
     """Begin and end of each row's interval, UTC seconds (N,).
 
     Raises:
@@ -74,14 +74,14 @@ def intervals_of(rows: Rows) -> tuple[Ints, Ints]:
 
 
 def has_steps(layout: Layout) -> bool:
-    """Whether a row alone tells how long its interval is."""
+    """Tell whether a row alone says how long its interval is."""
     stamp = layout.stamp
     if not isinstance(stamp, Instant) or stamp.step or layout.is_sampled:
         return True
     return len(layout.steps_minutes) == 1 and not layout.is_tiled
 
 
-def _spans(rows: Rows) -> tuple[Ints, Ints]:
+def _spans(rows: StampRows) -> tuple[Ints, Ints]:
     begin_s = _utc_of(rows, rows.parts["begin"], rows.parts["begin_offset"])
     wall_s, offset_s = rows.parts["end"], rows.parts["end_offset"]
     first, second = rows.clock.candidates(wall_s)
@@ -97,7 +97,7 @@ def _spans(rows: Rows) -> tuple[Ints, Ints]:
     return begin_s, end_s
 
 
-def _instants(rows: Rows, stamp: Instant) -> tuple[Ints, Ints]:
+def _instants(rows: StampRows, stamp: Instant) -> tuple[Ints, Ints]:
     at_s = _utc_of(rows, rows.parts["begin"], rows.parts["begin_offset"])
     if stamp.agrees:
         _refuse_disagreeing(rows, stamp, at_s)
@@ -110,7 +110,7 @@ def _instants(rows: Rows, stamp: Instant) -> tuple[Ints, Ints]:
     return (at_s, at_s + step_s) if stamp.side is Side.BEGIN else (at_s - step_s, at_s)
 
 
-def _hours_ending(rows: Rows, stamp: HourEnding) -> tuple[Ints, Ints]:
+def _hours_ending(rows: StampRows, stamp: HourEnding) -> tuple[Ints, Ints]:
     day, hour, part = (rows.parts[name] for name in ("day", "hour", "part"))
     bad = np.flatnonzero((hour < 1) | (hour > 25) | (part < 1) | (part > stamp.intervals))
     if bad.size:
@@ -129,7 +129,7 @@ def _hours_ending(rows: Rows, stamp: HourEnding) -> tuple[Ints, Ints]:
     return begin_s, begin_s + step_s
 
 
-def _periods(rows: Rows) -> tuple[Ints, Ints]:
+def _periods(rows: StampRows) -> tuple[Ints, Ints]:
     day, period = rows.parts["day"], rows.parts["period"]
     bad = np.flatnonzero(period < 1)
     if bad.size:
@@ -155,8 +155,8 @@ def _periods(rows: Rows) -> tuple[Ints, Ints]:
     return begin_s, begin_s + step_s
 
 
-def _utc_of(rows: Rows, wall_s: Ints, offset_s: Ints) -> Ints:
-    """Wall time to UTC by what the text says, and where it says nothing by the layout's rule for the repeated hour."""
+def _utc_of(rows: StampRows, wall_s: Ints, offset_s: Ints) -> Ints:
+    """Wall time to UTC, by the text's offset or the rule for the repeated hour."""
     clock, repeat = rows.clock, rows.layout.clock.repeat
     first, second = clock.candidates(wall_s)
     said = offset_s != NO_OFFSET
@@ -172,8 +172,9 @@ def _utc_of(rows: Rows, wall_s: Ints, offset_s: Ints) -> Ints:
         row = int(skipped[0])
         rows.refuse(
             row,
-            f"{rows.on_day(wall_s[row] // DAY_S)} should not have {utc_text(wall_s[row])[11:16]}, which its clock skips "
-            "in spring: are the stamps UTC, or of a clock without changes? name another layout, or correct the row",
+            f"{rows.on_day(wall_s[row] // DAY_S)} should not have {utc_text(wall_s[row])[11:16]}, which its clock "
+            "skips in spring: are the stamps UTC, or of a clock without changes? name another layout, or "
+            "correct the row",
         )
     doubled = first != second
     is_second = _second_by_rule(rows, wall_s, doubled)
@@ -190,13 +191,13 @@ def _utc_of(rows: Rows, wall_s: Ints, offset_s: Ints) -> Ints:
     if contrary.size:
         rows.refuse(
             contrary[0],
-            f"{rows.on_day(wall_s[contrary[0]] // DAY_S)} names another hour than the order of the rows tells: a row of "
-            "the repeated hour is missing or double; fetch the day again",
+            f"{rows.on_day(wall_s[contrary[0]] // DAY_S)} names another hour than the order of the rows tells: a row "
+            "of the repeated hour is missing or double; fetch the day again",
         )
     return np.where(said, utc_s, np.where(doubled & is_second, second, first))
 
 
-def _second_by_rule(rows: Rows, wall_s: Ints, doubled: Bools) -> Bools:
+def _second_by_rule(rows: StampRows, wall_s: Ints, doubled: Bools) -> Bools:
     """The rows that stand in the second of the two equal hours."""
     repeat = rows.layout.clock.repeat
     if repeat in {Repeat.FLAG, Repeat.SUFFIX}:
@@ -232,13 +233,13 @@ def _second_by_rule(rows: Rows, wall_s: Ints, doubled: Bools) -> Bools:
 
 
 def _runs_backwards(series: Ints, wall_s: Ints) -> bool:
-    """Whether the newest rows stand first."""
+    """Tell whether the newest rows stand first."""
     order = np.argsort(series, kind="stable")
     step_s = np.diff(wall_s[order])[np.diff(series[order]) == 0]
     return bool((step_s < 0).sum() > (step_s > 0).sum())
 
 
-def _refuse_disagreeing(rows: Rows, stamp: Instant, at_s: Ints) -> None:
+def _refuse_disagreeing(rows: StampRows, stamp: Instant, at_s: Ints) -> None:
     local_s = rows.parts["agrees"]
     apart_s = local_s - at_s
     if stamp.agrees_zone:
@@ -255,7 +256,7 @@ def _refuse_disagreeing(rows: Rows, stamp: Instant, at_s: Ints) -> None:
         )
 
 
-def _declared_s(rows: Rows) -> list[int]:
+def _declared_s(rows: StampRows) -> list[int]:
     return sorted(minutes * 60 for minutes in rows.layout.steps_minutes)
 
 

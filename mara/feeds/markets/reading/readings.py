@@ -1,4 +1,4 @@
-"""The rows of one file at the door: UTC half-open intervals of the series that were asked for."""
+"""The rows of one file as UTC half-open intervals of series."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class SeriesKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is read of a file.
+    """The points, keys and editions that are read of a file.
 
     Attributes:
         points: any of the names of the points; none for all points.

@@ -26,7 +26,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Series:
+class MarketSeries:
     """One series in the order of time.
 
     Attributes:
@@ -61,7 +61,7 @@ class Series:
         """The error that names a row's file and line."""
         return self.sources[int(self.file[row])].refusal(f"{text} [{self.key.name}]", int(self.lines[row]))
 
-    def taken(self, rows: Ints | Bools) -> "Series":
+    def taken(self, rows: Ints | Bools) -> "MarketSeries":
         """The same with some of its rows."""
         return replace(
             self,

@@ -18,7 +18,7 @@ CURRENCY_KEY = "currency"
 
 
 def is_same_point(name: str, asked: str) -> bool:
-    """Whether a point's name is the one asked for, with or without the kind of area before it."""
+    """Compare a point's name with the one asked for, with or without its kind of area."""
     one, other = name.strip().casefold(), asked.strip().casefold()
     if AREA_MARK not in other:
         one = one.rpartition(AREA_MARK)[2]
@@ -26,7 +26,7 @@ def is_same_point(name: str, asked: str) -> bool:
 
 
 class Selection:
-    """Judges each combination of key texts once, and numbers the series that it lets in."""
+    """Judges each combination of key texts once, and numbers the series it lets in."""
 
     def __init__(self, names: Sequence[str], layout: Layout, wanted: Wanted) -> None:
         self._layout, self._wanted = layout, wanted

@@ -1,4 +1,4 @@
-"""Series over all files of a source: editions and repeats settled, every local day whole, gaps filled only as told."""
+"""Series over all files of a source, without repeats, gaps and old editions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +12,15 @@ from mara.errors import FeedInvalid
 from mara.feeds.markets.reading.clocks import HOUR_S, WallClock, day_text, utc_text, wall_clock
 from mara.feeds.markets.reading.placement import has_steps
 from mara.feeds.markets.reading.readings import Readings, SeriesKey
-from mara.feeds.markets.reading.rows import Gap, Series
+from mara.feeds.markets.reading.rows import Gap, MarketSeries
 from mara.feeds.markets.reading.steps import deviated, stepped
 
 MOST_CARRY_S: Final = 24 * HOUR_S
-"""The longest gap that a carried value may fill: the same hour of the next day is another story."""
+"""The longest gap that a carried value may fill."""
 
 
 class Fill(StrEnum):
-    """What is done where a file has no value."""
+    """The policy where a file has no value."""
 
     NONE = "none"
     CARRY = "carry"
@@ -34,8 +34,8 @@ class Window:
     to_s: int | None = None
 
 
-def series_of(readings: Sequence[Readings]) -> tuple[Series, ...]:
-    """The series of some files, each in the order of time, without repeats and earlier editions.
+def series_of(readings: Sequence[Readings]) -> tuple[MarketSeries, ...]:
+    """The series of some files in the order of time, without repeats and old editions.
 
     Raises:
         FeedInvalid: two rows of one interval say different things.
@@ -50,7 +50,7 @@ def series_of(readings: Sequence[Readings]) -> tuple[Series, ...]:
     return tuple(found)
 
 
-def cut(series: Series, window: Window) -> Series:
+def cut(series: MarketSeries, window: Window) -> MarketSeries:
     """The intervals that a window touches."""
     keep = np.ones(len(series.begin_s), dtype=np.bool_)
     if window.from_s is not None:
@@ -60,7 +60,7 @@ def cut(series: Series, window: Window) -> Series:
     return series if keep.all() else series.taken(keep)
 
 
-def gaps_of(series: Series) -> tuple[Gap, ...]:
+def gaps_of(series: MarketSeries) -> tuple[Gap, ...]:
     """The stretches between two intervals that no row covers."""
     after = 1 + np.flatnonzero(series.begin_s[1:] > series.end_s[:-1])
     return tuple(
@@ -68,7 +68,7 @@ def gaps_of(series: Series) -> tuple[Gap, ...]:
     )
 
 
-def refuse_overlaps(series: Series) -> None:
+def refuse_overlaps(series: MarketSeries) -> None:
     """Refuse intervals that cover the same time.
 
     Raises:
@@ -79,13 +79,13 @@ def refuse_overlaps(series: Series) -> None:
         row = int(rows[0])
         raise series.refusal(
             row,
-            f"{_on_day(series, int(series.begin_s[row]))} should have one value at {utc_text(series.begin_s[row])}, has "
-            f"two: {_span_text(series, row - 1)} and {_span_text(series, row)} overlap: a stamp was shifted, or two "
-            "grains or auctions are mixed; keep one of them",
+            f"{_on_day(series, int(series.begin_s[row]))} should have one value at {utc_text(series.begin_s[row])}, "
+            f"has two: {_span_text(series, row - 1)} and {_span_text(series, row)} overlap: a stamp was shifted, "
+            "or two grains or auctions are mixed; keep one of them",
         )
 
 
-def whole(series: Series, window: Window, fill: Fill) -> Series:
+def whole(series: MarketSeries, window: Window, fill: Fill) -> MarketSeries:
     """The series of a window without gaps: as it is, or filled as the policy says.
 
     Raises:
@@ -102,8 +102,8 @@ def whole(series: Series, window: Window, fill: Fill) -> Series:
     return _carried(series, gaps) if gaps else series
 
 
-def hours_short(series: Series) -> dict[int, float]:
-    """Local days, counted from 1970, that have fewer hours than they should, and by how many; edges excluded."""
+def hours_short(series: MarketSeries) -> dict[int, float]:
+    """Local days, counted from 1970, and the hours that gaps take from them."""
     clock = wall_clock(series.day_zone)
     short: dict[int, float] = {}
     for gap in gaps_of(series):
@@ -115,7 +115,7 @@ def hours_short(series: Series) -> dict[int, float]:
     return short
 
 
-def _gathered(key: SeriesKey, readings: Sequence[Readings]) -> tuple[Series, Ints]:
+def _gathered(key: SeriesKey, readings: Sequence[Readings]) -> tuple[MarketSeries, Ints]:
     """All rows of a key, file after file, and their vintages."""
     parts = [(place, reading, reading.keys.index(key)) for place, reading in enumerate(readings) if key in reading.keys]
     rows = [reading.series == number for _, reading, number in parts]
@@ -133,7 +133,7 @@ def _gathered(key: SeriesKey, readings: Sequence[Readings]) -> tuple[Series, Int
         )
         for name in sorted(fields)
     }
-    series = Series(
+    series = MarketSeries(
         key=key,
         layout=parts[-1][1].layout,
         begin_s=of("begin_s"),
@@ -154,7 +154,7 @@ def _gathered(key: SeriesKey, readings: Sequence[Readings]) -> tuple[Series, Int
     return deviated(series), vintage
 
 
-def _merged(groups: Sequence[tuple[Series, Ints]]) -> tuple[Series, Ints]:
+def _merged(groups: Sequence[tuple[MarketSeries, Ints]]) -> tuple[MarketSeries, Ints]:
     """The rows of several variants of a layout as one series."""
     if len(groups) == 1:
         return groups[0]
@@ -173,7 +173,7 @@ def _merged(groups: Sequence[tuple[Series, Ints]]) -> tuple[Series, Ints]:
     return merged, np.concatenate([vintage for _, vintage in groups])
 
 
-def _settled(series: Series, vintage: Ints) -> Series:
+def _settled(series: MarketSeries, vintage: Ints) -> MarketSeries:
     order = np.lexsort((series.lines, series.file, vintage, series.end_s, series.begin_s))
     series, vintage = series.taken(order), vintage[order]
     if series.layout.is_sampled:
@@ -192,8 +192,8 @@ def _settled(series: Series, vintage: Ints) -> Series:
     return replace(kept, repeats=int((same & ~later).sum()), revisions=int((later & unequal).sum()))
 
 
-def _averaged(series: Series) -> Series:
-    """Readings of one hour as their mean; a field that no reading has stays without a value."""
+def _averaged(series: MarketSeries) -> MarketSeries:
+    """Average the readings of each hour; a field that none has stays empty."""
     begin_s, first, hour = np.unique(series.begin_s, return_index=True, return_inverse=True)
     values = {}
     for name, column in series.values.items():
@@ -212,18 +212,19 @@ def _averaged(series: Series) -> Series:
     )
 
 
-def _unequal(series: Series, row: int) -> FeedInvalid:
+def _unequal(series: MarketSeries, row: int) -> FeedInvalid:
     values = [next(iter(series.values.values()))[place] for place in (row, row + 1)]
     other = series.sources[int(series.file[row])]
     return series.refusal(
         row + 1,
         f"{_on_day(series, int(series.begin_s[row]))} should have one value for {_span_text(series, row)}, has "
-        f"{values[0]:g} (line {series.lines[row]} of {other.file_name}) and {values[1]:g}: rows are double, the repeated "
-        "hour is not marked, or two auctions or types are mixed; remove one, or name the key that tells them apart",
+        f"{values[0]:g} (line {series.lines[row]} of {other.file_name}) and {values[1]:g}: rows are double, the "
+        "repeated hour is not marked, or two auctions or types are mixed; remove one, or name the key "
+        "that tells them apart",
     )
 
 
-def _gap_refusal(series: Series, gap: Gap, count: int) -> FeedInvalid:
+def _gap_refusal(series: MarketSeries, gap: Gap, count: int) -> FeedInvalid:
     clock = wall_clock(series.day_zone)
     day = int(clock.days_of(np.array([gap.from_s]))[0])
     begin_s, end_s = _day_ends(clock, day)
@@ -240,7 +241,7 @@ def _gap_refusal(series: Series, gap: Gap, count: int) -> FeedInvalid:
     )
 
 
-def _cause(series: Series, clock: WallClock, gap: Gap) -> str:
+def _cause(series: MarketSeries, clock: WallClock, gap: Gap) -> str:
     if bool(clock.repeats(clock.wall_of(np.array([gap.from_s])))[0]):
         return "the hour that autumn's clock change repeats is there once"
     if series.absent:
@@ -248,8 +249,8 @@ def _cause(series: Series, clock: WallClock, gap: Gap) -> str:
     return "rows are missing"
 
 
-def refuse_edges(series: Series, window: Window) -> None:
-    """Refuse a series that does not cover a window, or where that is open does not end at a midnight of its days.
+def refuse_edges(series: MarketSeries, window: Window) -> None:
+    """Refuse a series that does not cover a window, or has no whole days at its ends.
 
     Raises:
         FeedInvalid: the message says from or up to when there are rows.
@@ -258,7 +259,8 @@ def refuse_edges(series: Series, window: Window) -> None:
     if window.from_s is not None and first_s > window.from_s:
         raise series.refusal(
             0,
-            f"should have values from {utc_text(window.from_s)}, begins {utc_text(first_s)}: add files, or a later --from",
+            f"should have values from {utc_text(window.from_s)}, begins {utc_text(first_s)}: add files, or a "
+            "later --from",
         )
     if window.to_s is not None and last_s < window.to_s:
         raise series.refusal(
@@ -274,12 +276,12 @@ def refuse_edges(series: Series, window: Window) -> None:
 
 
 def _is_midnight(zone: str, at_s: int) -> bool:
-    """Whether a day of the clock begins at the instant."""
+    """Tell whether a day of the clock begins at the instant."""
     clock, at = wall_clock(zone), np.array([at_s])
     return int(clock.midnights_of(clock.days_of(at))[0]) == at_s
 
 
-def _ragged(series: Series, edge: tuple[int, int, str]) -> FeedInvalid:
+def _ragged(series: MarketSeries, edge: tuple[int, int, str]) -> FeedInvalid:
     row, at_s, word = edge
     clock = wall_clock(series.day_zone)
     day = int(clock.days_of(np.array([at_s - (word == "end")]))[0])
@@ -293,7 +295,7 @@ def _ragged(series: Series, edge: tuple[int, int, str]) -> FeedInvalid:
     )
 
 
-def _carried(series: Series, gaps: Sequence[Gap]) -> Series:
+def _carried(series: MarketSeries, gaps: Sequence[Gap]) -> MarketSeries:
     """The gaps filled with the value before, in steps of the interval before."""
     long = [gap for gap in gaps if gap.to_s - gap.from_s > MOST_CARRY_S]
     if long:
@@ -319,15 +321,15 @@ def _day_ends(clock: WallClock, day: int) -> tuple[int, int]:
     return int(ends[0]), int(ends[1])
 
 
-def _on_day(series: Series, at_s: int) -> str:
+def _on_day(series: MarketSeries, at_s: int) -> str:
     day = int(wall_clock(series.day_zone).days_of(np.array([at_s]))[0])
     return f"local day {day_text(day)} ({series.day_zone})"
 
 
-def _span_text(series: Series, row: int) -> str:
+def _span_text(series: MarketSeries, row: int) -> str:
     return f"{utc_text(series.begin_s[row])} to {utc_text(series.end_s[row])}"
 
 
-def _names(series: Series) -> str:
+def _names(series: MarketSeries) -> str:
     names = [source.name for source in series.sources]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

@@ -1,6 +1,5 @@
-"""The rows of a text file as columns of text, a block at a time, so that memory stays bounded whatever the size."""
+"""The rows of a text file as columns of text, in blocks of bounded size."""
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +20,7 @@ MOST_ROWS: Final = 50_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
-    """Some rows: the wanted columns as text by their place in the header, and the line of each row from 1 (N,)."""
+    """Some rows: wanted columns by place in the header, and lines from 1 (N,)."""
 
     columns: dict[int, Any]
     lines: Ints
@@ -93,7 +92,7 @@ def _refuse_uneven(source: Source, uneven: Sequence[Any], header: Header) -> Non
 
 
 def _lines_from(first: int, count: int, uneven: Sequence[Any]) -> Ints:
-    """Line numbers of rows that follow each other but for the empty lines that were skipped."""
+    """Line numbers of rows that follow each other but for skipped lines."""
     lines = np.arange(first, first + count, dtype=np.int64)
     for row in uneven:
         if row.number is not None:

@@ -1,4 +1,4 @@
-"""Files from outside, plain, gzip or in a zip: their bytes, their first lines, their hashes, and how one is refused."""
+"""Files from outside, plain, gzip or in a zip: bytes, first lines, hashes."""
 
 import gzip
 import hashlib
@@ -7,7 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -56,10 +56,11 @@ class Source:
             FeedInvalid: missing, a folder, not readable, or a damaged archive.
         """
         try:
-            with self.path.open("rb") as file:
+            with self.path.open("rb") as file, ExitStack() as within:
                 stream: BinaryIO = file
                 for member in self.members:
-                    stream = zipfile.ZipFile(_seekable(stream)).open(member)  # type: ignore[assignment]
+                    archive = within.enter_context(zipfile.ZipFile(_seekable(stream)))
+                    stream = within.enter_context(archive.open(member))  # type: ignore[assignment]
                 start = stream.read(2)
                 stream.seek(0)
                 yield gzip.GzipFile(fileobj=stream) if start == _GZIP_MAGIC else stream  # type: ignore[misc]
@@ -95,13 +96,13 @@ class Source:
         return read
 
     def refusal(self, text: str, line: int | None = None) -> FeedInvalid:
-        """The error that says of this file what was expected, what came and what to do, in one line."""
+        """The error of one line that names this file."""
         place = f" line {line}" if line is not None else ""
         return FeedInvalid(f"{self.name}{place}: {' '.join(text.split())}")
 
 
 def sources_of(path: Path) -> tuple[Source, ...]:
-    """The file itself, or the files within where it is a zip; a workbook, which is a zip too, counts as one file.
+    """The file itself, or the files in a zip; a workbook counts as one file.
 
     Raises:
         FeedInvalid: missing, no file, an empty or damaged archive.

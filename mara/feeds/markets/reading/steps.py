@@ -1,4 +1,4 @@
-"""Lengths of intervals that single stamps do not tell: read from the stamps of all files together, never a calendar."""
+"""Lengths of intervals, read from the stamps of all files together."""
 
 from dataclasses import replace
 from typing import Final
@@ -8,15 +8,15 @@ import numpy as np
 from mara.core.arrays import Bools, Ints
 from mara.feeds.markets.declaration import Side
 from mara.feeds.markets.reading.clocks import DAY_S, day_text, wall_clock
-from mara.feeds.markets.reading.rows import Series
+from mara.feeds.markets.reading.rows import MarketSeries
 
 EPOCH_ORDINAL: Final = 719_163
 """The ordinal of 1970-01-01 in the calendar of `datetime.date`."""
 _FAR: Final = 10**15
 
 
-def stepped(series: Series) -> Series:
-    """The series with the begin and end of each interval, which holds the stamp alone, sorted, in both.
+def stepped(series: MarketSeries) -> MarketSeries:
+    """The series with both ends of each interval, from its sorted stamps.
 
     Raises:
         FeedInvalid: a local day whose stamps are apart by a step that the layout does not have.
@@ -30,8 +30,8 @@ def stepped(series: Series) -> Series:
     return replace(series, begin_s=at_s - step_s)
 
 
-def deviated(series: Series) -> Series:
-    """The series after the stretches in which its publisher stamped the other side are set right."""
+def deviated(series: MarketSeries) -> MarketSeries:
+    """The series with the stretches stamped on the other side set right."""
     for deviation in series.layout.deviations:
         if deviation.side in {None, series.layout.side} or series.key.point != deviation.value:
             continue
@@ -46,8 +46,8 @@ def deviated(series: Series) -> Series:
     return series
 
 
-def _steps(series: Series) -> Ints:
-    """The least distance of two stamps in each local day, which must be one of the layout's steps."""
+def _steps(series: MarketSeries) -> Ints:
+    """The least distance of stamps in each local day, a step of the layout."""
     declared = sorted(minutes * 60 for minutes in series.layout.steps_minutes)
     clock = wall_clock(series.day_zone)
     at_s = series.begin_s
@@ -72,7 +72,7 @@ def _steps(series: Series) -> Ints:
 
 
 def _nearest(least: Ints) -> Ints:
-    """For days of one stamp, the step of the next day that tells it, or else of the last."""
+    """The steps of all days; one of a single stamp has that of the next day."""
     known: Bools = least != _FAR
     if known.all() or not known.any():
         return least
@@ -81,8 +81,8 @@ def _nearest(least: Ints) -> Ints:
     return np.where(known, least, least[places[near]])
 
 
-def _tiles(series: Series) -> Ints:
-    """Beginnings of dispatch intervals that end at irregular times: the stamp before, or the clock's mark before it."""
+def _tiles(series: MarketSeries) -> Ints:
+    """Beginnings of dispatch intervals that end at irregular times."""
     step_s = min(series.layout.steps_minutes) * 60
     at_s = series.begin_s
     mark_s = (at_s - 1) // step_s * step_s

@@ -1,4 +1,4 @@
-"""Files in which lines of several kinds alternate: tagged rows, records of several tables, a last line that closes."""
+"""Files in which lines of several kinds alternate."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -49,8 +49,8 @@ class _TableInLines:
         # a last column without a name comes of a separator at the end
         if len(cells) < len(self.names) - (self.names[-1] == ""):
             raise self._source.refusal(
-                f"a row should have {len(self.names)} cells, has {len(cells)}: {shown(','.join(cells))}: was the line cut "
-                "short? fetch the file again",
+                f"a row should have {len(self.names)} cells, has {len(cells)}: {shown(','.join(cells))}: was the line "
+                "cut short? fetch the file again",
                 line,
             )
         self._rows.append(cells)
@@ -95,7 +95,7 @@ def _numbered_lines(source: Source, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 def _refuse_cut(source: Source, form: Form, lines: int, counted: int | None, last: str) -> None:
-    """Compare a file with its own count or last line: one that was cut short looks whole otherwise."""
+    """Compare a file with its own count or last line."""
     if form.last_line and last != form.last_line:
         raise source.refusal(
             f"the last line should be {form.last_line!r}, is {shown(last)}: the file was cut short, fetch it again",

@@ -1,4 +1,4 @@
-"""Cells of text to numbers and times, whole columns at once: each different text is read once."""
+"""Cells of text to numbers and times, whole columns at once."""
 
 import math
 import re
@@ -24,7 +24,10 @@ _MIDNIGHT_24: Final = re.compile(r"(?<=[ T])24:00(?=:00|$)")
 _DATE_LENGTHS: Final = (8, 10)
 _DATE: Final = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
 MANY: Final = 2_000
-"""Cells from which on dates and times of day are read apart: a year of quarters has 365 of the one, 96 of the other."""
+"""The number of cells from which on dates and times of day are read apart.
+
+A year of quarters has 365 of the one and 96 of the other.
+"""
 
 Moment = tuple[int, int]
 """Wall seconds, and the offset that the text itself says, or `NO_OFFSET`."""
@@ -44,7 +47,7 @@ class Stamps:
         self._read: dict[str, Moment] = {}
 
     def moments(self, column: Any) -> tuple[Ints, Ints]:
-        """Wall seconds and offsets of a column of text (N,), `NO_TIME` where it is no stamp."""
+        """Wall seconds and offsets of a column (N,), `NO_TIME` where it is no stamp."""
         halves = _halves(column) if len(column) >= MANY else None
         return self._by_halves(*halves) if halves is not None else _pairs(column, self._moment)
 
@@ -91,12 +94,12 @@ class Stamps:
 
 
 def whole_numbers(column: Any, meaning: Callable[[str], int]) -> Ints:
-    """A whole number for each cell, as `meaning` reads its text; every different text is read once."""
+    """A whole number for each cell, as `meaning` reads its text."""
     return _pairs(column, lambda text: (meaning(text), 0))[0]
 
 
 def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
-    """The numbers of a column in the field's unit (N,), NaN where none stands, and the rows that are no numbers."""
+    """The numbers of a column, NaN where none stands, and the rows that are wrong."""
     texts = pc.utf8_trim_whitespace(column)
     if value.quality is not None:
         texts = _of_quality(texts, value.quality)
@@ -150,7 +153,7 @@ def _of_quality(texts: Any, pattern: re.Pattern[str]) -> Any:
 
 
 def _halves(column: Any) -> tuple[Any, Any] | None:
-    """The dates of a column and what follows them; None where not every cell begins with a date of one width."""
+    """The dates of a column and what follows them; None if their widths differ."""
     texts = pc.utf8_trim_whitespace(column)
     for mark in (" ", "T"):
         ends = pc.min_max(pc.find_substring(texts, mark)).as_py()

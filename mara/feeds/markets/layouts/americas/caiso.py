@@ -1,4 +1,8 @@
-"""CAISO OASIS: locational marginal prices, day-ahead and real-time, as they come out of the zip."""
+"""CAISO OASIS: locational marginal prices, day-ahead and real-time.
+
+Header: `INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,OPR_DT,OPR_HR,…,LMP_TYPE,…,MW,GROUP`. Both ends of the interval are
+UTC; rows are unsorted; errors come as XML inside the zip.
+"""
 
 import re
 from typing import Final

@@ -1,14 +1,14 @@
-"""ERCOT: settlement point prices of the day-ahead and the real-time market, and the yearly workbooks of both."""
+"""ERCOT: settlement point prices, day-ahead and real-time, and yearly workbooks."""
 
 from datetime import date
 from typing import Final
 
-from mara.feeds.markets.declaration import Cap, Clock, HourEnding, Key, Known, Layout, Quantity, Repeat, Value
+from mara.feeds.markets.declaration import Cap, HourEnding, Key, Known, Layout, Quantity, Repeat, StampClock, Value
 
 ZONE: Final = "America/Chicago"
-CLOCK: Final = Clock(zone=ZONE, repeat=Repeat.FLAG, flag="DSTFlag")
-"""`DSTFlag` is Y in the second, standard-time hour of the autumn change and nowhere else."""
-YEARLY_CLOCK: Final = Clock(zone=ZONE, repeat=Repeat.FLAG, flag="Repeated Hour Flag")
+CLOCK: Final = StampClock(zone=ZONE, repeat=Repeat.FLAG, flag="DSTFlag")
+"""`DSTFlag` is Y in the second hour of the autumn change and nowhere else."""
+YEARLY_CLOCK: Final = StampClock(zone=ZONE, repeat=Repeat.FLAG, flag="Repeated Hour Flag")
 LICENCE: Final = "ERCOT terms of use: raw data may be used, reproduced and redistributed in compilations; name ERCOT"
 CAPS: Final = (
     Cap(valid_from=date(2015, 6, 1), floor=-251.0, cap=9_000.0),
@@ -16,7 +16,7 @@ CAPS: Final = (
 )
 """System-wide offer cap [USD/MWh]. Source: PUCT projects 40000 and 52631."""
 POINT_TYPE: Final = "SettlementPointType"
-"""The same name occurs as LZ and as LZEW, energy-weighted: two prices in one quarter."""
+"""The same name occurs as LZ and as LZEW, which is energy-weighted."""
 
 DAY_AHEAD: Final = Layout(
     id="ercot-dam-spp",

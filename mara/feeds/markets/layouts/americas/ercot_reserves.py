@@ -1,9 +1,13 @@
-"""ERCOT: prices of reserves in the day-ahead market, and in real time since 2025-12-05 (RTC+B)."""
+"""ERCOT: prices of reserves, day-ahead and, since 2025-12-05, real-time.
+
+Headers: `DeliveryDate,HourEnding,AncillaryType,MCPC,DSTFlag` and
+`DeliveryDate,DeliveryHour,DeliveryInterval,RepeatedHourFlag,ASType,MCPC`.
+"""
 
 from datetime import date
 from typing import Final
 
-from mara.feeds.markets.declaration import Clock, HourEnding, Known, Layout, Quantity, Repeat, Value
+from mara.feeds.markets.declaration import HourEnding, Known, Layout, Quantity, Repeat, StampClock, Value
 from mara.feeds.markets.layouts.americas.ercot import CAPS, CLOCK, LICENCE, ZONE
 
 DAY_AHEAD: Final = Layout(
@@ -27,7 +31,7 @@ REAL_TIME: Final = Layout(
     report="NP6-331-CD Real-Time Clearing Prices for Capacity by 15-minute interval",
     quantity=Quantity.ANCILLARY,
     stamp=HourEnding(date="DeliveryDate", hour="DeliveryHour", interval="DeliveryInterval", intervals=4),
-    clock=Clock(zone=ZONE, repeat=Repeat.FLAG, flag="RepeatedHourFlag"),
+    clock=StampClock(zone=ZONE, repeat=Repeat.FLAG, flag="RepeatedHourFlag"),
     values=(Value(field="price", column="MCPC", unit="USD/MW/h"),),
     point=("ASType",),
     currency="USD",

@@ -1,10 +1,13 @@
-"""ISO New England: hourly locational marginal prices in tagged lines; the repeated hour is 02X."""
+"""ISO New England: hourly locational marginal prices in tagged lines.
+
+Lines tagged `C`, `H` and `D`: `Date,Hour Ending,Location ID,Location Name,Location Type,Locational Marginal Price,…`;
+the repeated hour is `02X`.
+"""
 
 import re
 from typing import Final
 
 from mara.feeds.markets.declaration import (
-    Clock,
     Form,
     HourEnding,
     Key,
@@ -13,6 +16,7 @@ from mara.feeds.markets.declaration import (
     Layout,
     Quantity,
     Repeat,
+    StampClock,
     Value,
 )
 
@@ -29,7 +33,7 @@ def _layout(variant: str, report: str, title: str, known: Known) -> Layout:
         quantity=Quantity.PRICE,
         form=Form(kind=Kind.TAGGED, tags=("H", "D"), before=re.compile(title, re.IGNORECASE)),
         stamp=HourEnding(date="Date", hour="Hour Ending"),
-        clock=Clock(zone=ZONE, repeat=Repeat.SUFFIX),
+        clock=StampClock(zone=ZONE, repeat=Repeat.SUFFIX),
         values=(Value(field="price", column="Locational Marginal Price", unit="USD/MWh"),),
         point=("Location Name", "Location ID"),
         keys=(Key(name="type", column="Location Type", is_optional=True),),

@@ -1,9 +1,12 @@
-"""MISO: locational marginal prices, a wide file for each day, in Eastern Standard Time all year."""
+"""MISO: locational marginal prices, a wide file for each day.
+
+Four lines of title, then `Node,Type,Value,HE 1,…,HE 24`, in Eastern Standard Time all year: no clock change at all.
+"""
 
 import re
 from typing import Final
 
-from mara.feeds.markets.declaration import Clock, Form, HourEnding, Key, Known, Layout, Quantity, Value
+from mara.feeds.markets.declaration import Form, HourEnding, Key, Known, Layout, Quantity, StampClock, Value
 
 ZONE: Final = "UTC-5:00"
 
@@ -22,7 +25,7 @@ def _layout(variant: str, report: str, title: str, name: str, known: Known) -> L
             file_name=re.compile(rf"(?P<date>\d{{8}})_{name}_", re.IGNORECASE),
         ),
         stamp=HourEnding(date="@date", formats=("%m/%d/%Y", "%Y%m%d")),
-        clock=Clock(zone=ZONE),
+        clock=StampClock(zone=ZONE),
         values=(Value(field="price", column=re.compile(r"HE (?P<hour>\d{1,2})"), unit="USD/MWh"),),
         point=("Node",),
         keys=(

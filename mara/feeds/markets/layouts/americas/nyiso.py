@@ -1,12 +1,16 @@
-"""NYISO: zonal prices, day-ahead by the beginning of the hour and real-time by the end of the dispatch interval."""
+"""NYISO: zonal prices, day-ahead and real-time.
+
+Header: `"Time Stamp","Name","PTID","LBMP ($/MWHr)",…`. Day-ahead stamps name the beginning of the hour, real-time ones
+the end of the dispatch interval; the second autumn hour is told by the order of the rows.
+"""
 
 import re
 from typing import Final
 
-from mara.feeds.markets.declaration import Clock, Form, Instant, Known, Layout, Quantity, Repeat, Side, Value
+from mara.feeds.markets.declaration import Form, Instant, Known, Layout, Quantity, Repeat, Side, StampClock, Value
 
 ZONE: Final = "America/New_York"
-CLOCK: Final = Clock(zone=ZONE, repeat=Repeat.ORDER)
+CLOCK: Final = StampClock(zone=ZONE, repeat=Repeat.ORDER)
 PRICE: Final = Value(field="price", column="LBMP ($/MWHr)", unit="USD/MWh")
 LICENCE: Final = "NYISO: public postings; terms say nothing of passing on"
 

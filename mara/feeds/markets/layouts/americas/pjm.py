@@ -1,4 +1,7 @@
-"""PJM Data Miner: locational marginal prices, day-ahead and real-time, with their versions."""
+"""PJM Data Miner: locational marginal prices, day-ahead and real-time.
+
+Header: `datetime_beginning_utc,datetime_beginning_ept,pnode_id,pnode_name,…,total_lmp_da,…,row_is_current,version_nbr`.
+"""
 
 from typing import Final
 

@@ -1,4 +1,8 @@
-"""Ember: hourly European wholesale prices, collected from ENTSO-E."""
+"""Ember: hourly European wholesale prices, collected from ENTSO-E.
+
+Header: `Country,ISO3 Code,Datetime (UTC),Datetime (Local),Price (EUR/MWhe)`. Gaps of the source were interpolated by
+Ember, which the licence line says.
+"""
 
 from typing import Final
 
@@ -17,8 +21,17 @@ LAYOUTS: Final = (
             formats=("iso", "%d/%m/%Y %H:%M"),
             agrees="Datetime (Local)",
         ),
-        values=(Value(field="price", column="Price (EUR/MWhe)", unit="EUR/MWh"),),
-        point=("Country", "ISO3 Code"),
+        values=(
+            Value(
+                field="price",
+                column="Price (EUR/MWhe)",
+                unit="EUR/MWh",
+            ),
+        ),
+        point=(
+            "Country",
+            "ISO3 Code",
+        ),
         currency="EUR",
         day_zones=("UTC", *DAY_ZONES),
         known=Known.DAY_AHEAD,

@@ -1,4 +1,4 @@
-"""Energi Data Service of Energinet: Elspotprices in hours, and its successor DayAheadPrices in quarters."""
+"""Energi Data Service: Elspotprices in hours, and DayAheadPrices after it."""
 
 from datetime import date
 from typing import Final

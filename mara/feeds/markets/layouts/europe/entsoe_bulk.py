@@ -1,4 +1,4 @@
-"""ENTSO-E Transparency Platform: the File Library (before it the SFTP server) and the XML of the REST interface."""
+"""ENTSO-E Transparency Platform: File Library, and XML of the REST interface."""
 
 from typing import Final
 

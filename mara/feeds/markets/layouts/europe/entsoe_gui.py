@@ -4,7 +4,7 @@ import re
 from datetime import date
 from typing import Final
 
-from mara.feeds.markets.declaration import QUARTERS, Cap, Clock, Key, Known, Layout, Quantity, Repeat, Span, Value
+from mara.feeds.markets.declaration import QUARTERS, Cap, Key, Known, Layout, Quantity, Repeat, Span, StampClock, Value
 
 LICENCE: Final = "ENTSO-E Transparency Platform terms; many areas free to reuse with attribution, see its list of data"
 CLOCKS: Final = (
@@ -13,7 +13,7 @@ CLOCKS: Final = (
     ("WET/WEST", "Europe/Lisbon", (("WET", 0), ("WEST", 60))),
     ("EET/EEST", "Europe/Helsinki", (("EET", 120), ("EEST", 180))),
 )
-"""What a user may choose as the clock of an export: its name in the header, the zone, the marks of its hours."""
+"""Clocks that an export may have: name in the header, zone, marks of its hours."""
 DAY_ZONES: Final = ("Europe/Brussels", "UTC", "Europe/London", "Europe/Helsinki")
 SEQUENCE: Final = Key(
     name="sequence",
@@ -21,12 +21,15 @@ SEQUENCE: Final = Key(
     default=("1",),
     same=(("1", "Sequence 1", "Without Sequence", ""), ("2", "Sequence 2")),
 )
-"""1 is the single day-ahead coupling; 2 the 10:15 auction of DE-LU and AT: the area alone is no key."""
+"""The auction: 1 the day-ahead coupling, 2 the 10:15 auction of DE-LU and AT."""
 CAPS: Final = (
     Cap(valid_from=date(2014, 2, 4), floor=-500.0, cap=3_000.0),
     Cap(valid_from=date(2022, 5, 11), floor=-500.0, cap=4_000.0),
 )
-"""Harmonised limits of the day-ahead coupling [EUR/MWh]. Source: ACER decisions 04/2017 and its adjustments."""
+"""Harmonised limits of the day-ahead coupling [EUR/MWh].
+
+Source: ACER decision 04/2017 and its adjustments.
+"""
 
 NEW: Final = tuple(
     Layout(
@@ -36,7 +39,7 @@ NEW: Final = tuple(
         report="GUI_ENERGY_PRICES, export of the web interface",
         quantity=Quantity.PRICE,
         stamp=Span(begin=f"MTU ({label})", formats=("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M")),
-        clock=Clock(zone=zone, repeat=Repeat.NAME if names else Repeat.NEVER, names=names),
+        clock=StampClock(zone=zone, repeat=Repeat.NAME if names else Repeat.NEVER, names=names),
         values=(
             Value(field="price", column=re.compile(r"Day-ahead Price \((?P<currency>[A-Z]{3})/MWh\)"), unit="/MWh"),
         ),
@@ -58,7 +61,7 @@ OLD: Final = tuple(
         report="Day-ahead Prices, export of the web interface until 2024",
         quantity=Quantity.PRICE,
         stamp=Span(begin=f"MTU ({label})", formats=("%d.%m.%Y %H:%M",)),
-        clock=Clock(zone=zone, repeat=Repeat.ORDER if names else Repeat.NEVER),
+        clock=StampClock(zone=zone, repeat=Repeat.ORDER if names else Repeat.NEVER),
         values=(
             Value(field="price", column=re.compile(r"Day-ahead Price \[(?P<currency>[A-Z]{3})/MWh\]"), unit="/MWh"),
         ),

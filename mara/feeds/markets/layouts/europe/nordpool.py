@@ -1,9 +1,13 @@
-"""Nord Pool: day-ahead prices saved from the data portal."""
+"""Nord Pool: day-ahead prices saved from the data portal.
+
+Header: `Delivery Start (CET);Delivery End (CET);SE3 Price (EUR)`; the point and the currency stand in the name of
+the column.
+"""
 
 import re
 from typing import Final
 
-from mara.feeds.markets.declaration import QUARTERS, Clock, Form, Known, Layout, Quantity, Repeat, Span, Value
+from mara.feeds.markets.declaration import QUARTERS, Form, Known, Layout, Quantity, Repeat, Span, StampClock, Value
 from mara.feeds.markets.layouts.europe.entsoe_gui import CAPS
 
 LAYOUTS: Final = (
@@ -19,7 +23,7 @@ LAYOUTS: Final = (
             formats=("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M"),
         ),
         # the header says CET and means the clock on the wall, daylight time included
-        clock=Clock(zone="Europe/Oslo", repeat=Repeat.ORDER),
+        clock=StampClock(zone="Europe/Oslo", repeat=Repeat.ORDER),
         values=(
             Value(
                 field="price",

@@ -1,15 +1,15 @@
-"""SMARD of the Bundesnetzagentur: wholesale prices, downloaded in German or in English."""
+"""SMARD of the Bundesnetzagentur: wholesale prices, in German or in English."""
 
 import re
 from typing import Final
 
-from mara.feeds.markets.declaration import QUARTERS, Clock, Form, Known, Layout, Quantity, Repeat, Span, Value
+from mara.feeds.markets.declaration import QUARTERS, Form, Known, Layout, Quantity, Repeat, Span, StampClock, Value
 from mara.feeds.markets.layouts.europe.entsoe_gui import CAPS
 
 PRICES: Final = Value(
     field="price", column=re.compile(r"(?P<point>.+?) \[(?P<currency>€)/MWh\].*"), unit="EUR/MWh", currency="EUR"
 )
-CLOCK: Final = Clock(zone="Europe/Berlin", repeat=Repeat.ORDER)
+CLOCK: Final = StampClock(zone="Europe/Berlin", repeat=Repeat.ORDER)
 LICENCE: Final = "Bundesnetzagentur, SMARD.de: CC BY 4.0"
 
 GERMAN: Final = Layout(

@@ -1,8 +1,12 @@
-"""gridstatus: a frame of prices saved as CSV or Parquet."""
+"""gridstatus: a frame of prices saved as CSV or Parquet.
+
+Header: `Time,Interval Start,Interval End,Market,Location,Location Type,LMP,Energy,Congestion,Loss`, or `SPP` in the
+place of the last four; a nameless index before them does no harm.
+"""
 
 from typing import Final
 
-from mara.feeds.markets.declaration import Clock, Key, Layout, Quantity, Span, Value
+from mara.feeds.markets.declaration import Key, Layout, Quantity, Span, StampClock, Value
 
 
 def _layout(column: str, known_as: str) -> Layout:
@@ -15,8 +19,14 @@ def _layout(column: str, known_as: str) -> Layout:
         quantity=Quantity.PRICE,
         # stamps of a frame say their offset; the local ones of several markets could not be told apart otherwise
         stamp=Span(begin="Interval Start", end="Interval End"),
-        clock=Clock(is_stated=True),
-        values=(Value(field="price", column=column, unit="USD/MWh"),),
+        clock=StampClock(is_stated=True),
+        values=(
+            Value(
+                field="price",
+                column=column,
+                unit="USD/MWh",
+            ),
+        ),
         point=("Location",),
         keys=(
             Key(name="market", column="Market", is_optional=True),

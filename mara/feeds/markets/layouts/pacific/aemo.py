@@ -1,11 +1,10 @@
-"""AEMO, Australia: regional reference prices, from the monthly files and from NEMWEB."""
+"""AEMO, Australia: regional reference prices of monthly files and of NEMWEB."""
 
 from datetime import date
 from typing import Final
 
 from mara.feeds.markets.declaration import (
     Cap,
-    Clock,
     Form,
     Instant,
     Key,
@@ -14,6 +13,7 @@ from mara.feeds.markets.declaration import (
     Layout,
     Quantity,
     Side,
+    StampClock,
     Value,
 )
 
@@ -30,7 +30,10 @@ CAPS: Final = (
     Cap(valid_from=date(2024, 7, 1), floor=FLOOR, cap=17_500.0),
     Cap(valid_from=date(2025, 7, 1), floor=FLOOR, cap=20_300.0),
 )
-"""Market price cap by financial year [AUD/MWh]. Source: AEMC schedules of reliability settings."""
+"""Market price cap by financial year [AUD/MWh].
+
+Source: AEMC schedules of reliability settings.
+"""
 LICENCE: Final = "AEMO copyright permissions: general permission, with attribution"
 
 MONTHLY: Final = Layout(
@@ -39,7 +42,7 @@ MONTHLY: Final = Layout(
     report="PRICE_AND_DEMAND",
     quantity=Quantity.PRICE,
     stamp=STAMP,
-    clock=Clock(zone=ZONE),
+    clock=StampClock(zone=ZONE),
     values=(Value(field="price", column="RRP", unit="AUD/MWh"),),
     header=("TOTALDEMAND",),
     point=("REGION",),
@@ -58,7 +61,7 @@ NEMWEB: Final = Layout(
     quantity=Quantity.PRICE,
     form=Form(kind=Kind.RECORDS, tags=("I", "D"), table=("TRADING", "PRICE"), count_line="END OF REPORT"),
     stamp=STAMP,
-    clock=Clock(zone=ZONE),
+    clock=StampClock(zone=ZONE),
     values=(Value(field="price", column="RRP", unit="AUD/MWh"),),
     point=("REGIONID",),
     currency="AUD",

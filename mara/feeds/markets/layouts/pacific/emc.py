@@ -1,9 +1,13 @@
-"""Energy Market Company, Singapore: the uniform price in half-hours."""
+"""Energy Market Company, Singapore: the uniform price in half-hours.
+
+Header: `INFORMATION TYPE,DATE,PERIOD,USEP ($/MWh),LCP ($/MWh),DEMAND (MW),SOLAR(MW),…`; 48 periods a day of Singapore
+time.
+"""
 
 from datetime import date
 from typing import Final
 
-from mara.feeds.markets.declaration import Cap, Clock, Known, Layout, Period, Quantity, Value
+from mara.feeds.markets.declaration import Cap, Known, Layout, Period, Quantity, StampClock, Value
 
 ZONE: Final = "UTC+8:00"
 
@@ -18,8 +22,15 @@ LAYOUTS: Final = (
             period="PERIOD",
             formats=("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%m/%Y", "%Y-%m-%d"),
         ),
-        clock=Clock(zone=ZONE),
-        values=(Value(field="price", column="USEP ($/MWh)", unit="SGD/MWh", point="USEP"),),
+        clock=StampClock(zone=ZONE),
+        values=(
+            Value(
+                field="price",
+                column="USEP ($/MWh)",
+                unit="SGD/MWh",
+                point="USEP",
+            ),
+        ),
         header=("INFORMATION TYPE",),
         currency="SGD",
         steps_minutes=(30,),

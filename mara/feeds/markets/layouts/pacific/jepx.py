@@ -1,10 +1,13 @@
-"""JEPX, Japan: spot prices by area in half-hours, a file for each fiscal year from April, in JPY/kWh."""
+"""JEPX, Japan: spot prices by area in half-hours, a file for each fiscal year.
+
+Text in cp932; 時刻コード 1 to 48 counts half-hours of Japan Standard Time; prices are in JPY/kWh.
+"""
 
 import re
 from datetime import date
 from typing import Final
 
-from mara.feeds.markets.declaration import Cap, Clock, Form, Known, Layout, Period, Quantity, Value
+from mara.feeds.markets.declaration import Cap, Form, Known, Layout, Period, Quantity, StampClock, Value
 
 ZONE: Final = "UTC+9:00"
 KWH_PER_MWH: Final = 1_000.0
@@ -17,7 +20,7 @@ LAYOUTS: Final = (
         quantity=Quantity.PRICE,
         form=Form(encoding="cp932"),
         stamp=Period(date=("受渡日",), period="時刻コード", formats=("%Y/%m/%d", "%Y-%m-%d")),
-        clock=Clock(zone=ZONE),
+        clock=StampClock(zone=ZONE),
         values=(
             Value(
                 field="price",

@@ -1,9 +1,12 @@
-"""EIA-930: hourly net generation by source of each balancing authority, from which carbon intensity is made."""
+"""EIA-930: hourly net generation by source of each balancing authority.
+
+Stamps name the end of the hour; thousands are parted by commas. Carbon intensity is made from the mix of sources.
+"""
 
 from datetime import date
 from typing import Final
 
-from mara.feeds.markets.declaration import Deviation, Form, Instant, Layout, Quantity, Side, Value
+from mara.feeds.markets.declaration import DatedConvention, Form, Instant, Layout, Quantity, Side, Value
 
 SOURCES: Final = (
     ("coal_mw", "Coal"),
@@ -22,7 +25,7 @@ SOURCES: Final = (
     ("other_mw", "Other Fuel Sources"),
     ("unknown_mw", "Unknown Fuel Sources"),
 )
-"""Fields and the ends of the columns' names; headers changed over the years, so that all may be missing."""
+"""Fields and the ends of the columns' names, which changed over the years."""
 
 LAYOUTS: Final = (
     Layout(
@@ -46,8 +49,8 @@ LAYOUTS: Final = (
         point=("Balancing Authority",),
         deviations=(
             # Source: singularity-energy/open-grid-emissions, pull requests 300, 301 and 328.
-            Deviation(column="Balancing Authority", value="CISO", valid_until=date(2022, 6, 16), side=Side.BEGIN),
-            Deviation(
+            DatedConvention(column="Balancing Authority", value="CISO", valid_until=date(2022, 6, 16), side=Side.BEGIN),
+            DatedConvention(
                 column="Balancing Authority",
                 value="TEPC",
                 valid_from=date(2021, 10, 25),

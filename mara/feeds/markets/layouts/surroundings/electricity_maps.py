@@ -1,4 +1,8 @@
-"""Electricity Maps: hourly carbon intensity over the life cycle and the share of renewables, old and new header."""
+"""Electricity Maps: hourly carbon intensity and share of renewables.
+
+Two headers, old and new: carbon intensity over the life cycle is `(LCA)` or `(Life cycle)`, the share of renewables
+a percentage from 0 to 100. Stamps name the beginning of the hour in UTC.
+"""
 
 from typing import Final
 
@@ -18,7 +22,12 @@ def _layout(variant: str, carbon: str, renewable: str, header: str) -> Layout:
         stamp=Instant(column="Datetime (UTC)", formats=("iso",)),
         values=(
             Value(field="carbon_g_per_kwh", column=f"Carbon intensity gCO2eq/kWh ({carbon})", unit="g/kWh"),
-            Value(field="renewable_share", column=renewable, unit="%", factor=PER_PERCENT),
+            Value(
+                field="renewable_share",
+                column=renewable,
+                unit="%",
+                factor=PER_PERCENT,
+            ),
         ),
         header=(header,),
         point=("Zone id", "Zone name"),

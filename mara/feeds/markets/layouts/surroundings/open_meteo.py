@@ -1,4 +1,4 @@
-"""Open-Meteo: hourly weather as CSV or JSON, in local times of a constant offset that the file says."""
+"""Open-Meteo: hourly weather as CSV or JSON, at a constant offset from UTC."""
 
 import re
 from typing import Final
@@ -16,7 +16,7 @@ OFFSET_OF_ALL: Final = re.compile(
     + rf"[^,\n]*,{_PLACE}(?P<utc_offset_seconds>-?\d+),[^\n]*"
     + rf"(?:\n[^,\n]*,{_PLACE}(?P=utc_offset_seconds),[^\n]*)*\s*\Z"
 )
-"""Of several places, whose offsets must be the same: a row of hours does not say which it has."""
+"""The offset of several places, which must be the same."""
 
 
 def _layout(variant: str, form: Form, point: tuple[str, ...], ending: str) -> Layout:

@@ -1,1 +1,0 @@
-"""Bitcoin and exchange rates."""
