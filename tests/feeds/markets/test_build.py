@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mara.errors import ConfigError, FeedInvalid, MaraError
-from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.files.history_file import read_history
+from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.markets.building.build import BuildOrder, build
 from mara.feeds.markets.building.spec import read_spec
 from mara.feeds.markets.building.surroundings import humidity_of_dew_point
@@ -24,11 +24,11 @@ from tests.feeds.markets.specs import BITCOIN, CARBON, WEATHER, built, prices, s
 
 BERLIN = "Europe/Berlin"
 SUMMER = date(2024, 7, 1)
-SHARED = Path("/work/shared/data/ercot_hub_2024")
+YEAR = Path(__file__).parents[4] / "shared" / "data" / "ercot_hub_2024"
 
 
-def epoch(*moment: int) -> int:
-    return int(datetime(*moment, tzinfo=UTC).timestamp())  # type: ignore[arg-type]
+def epoch(year: int, month: int, day: int, hour: int) -> int:
+    return int(datetime(year, month, day, hour, tzinfo=UTC).timestamp())
 
 
 def test_an_hourly_folder_is_read_by_the_reader_of_histories(tmp_path: Path) -> None:
@@ -124,7 +124,9 @@ price = 70.0
     _, found = built(tmp_path, text, **window)  # type: ignore[arg-type]
     dear = [row["timestamp_utc"] for row in found if float(row["price_usd_per_mwh"]) > 100]
     assert dear == [f"2024-04-01T{hour:02d}:00:00Z" for hour in range(6, 18)]
-    with pytest.raises(ConfigError, match=r"the tariff should price every local hour, has no line for 2024-03-30 hour 0"):
+    with pytest.raises(
+        ConfigError, match=r"the tariff should price every local hour, has no line for 2024-03-30 hour 0"
+    ):
         built(tmp_path, text.replace("[[site.price.tariff]]\nprice = 70.0\n", ""), **window)  # type: ignore[arg-type]
 
 
@@ -251,7 +253,10 @@ def test_bitcoin_comes_from_an_index_or_from_the_hashrate(tmp_path: Path) -> Non
     index = '[bitcoin]\nfiles = "bitcoin*.csv"\n'
     built(tmp_path, spec_text('files = "GUI*.csv"', bitcoin=index))
     lines = (tmp_path / "out" / "bitcoin_daily.csv").read_text(encoding="utf-8").splitlines()
-    assert lines == ["date,hashprice_usd_per_ph_day", *(f"2024-02-{28 + i},{100 + daily[2 + i].value:g}" for i in (0, 1))]
+    assert lines == [
+        "date,hashprice_usd_per_ph_day",
+        *(f"2024-02-{28 + i},{100 + daily[2 + i].value:g}" for i in (0, 1)),
+    ]
     network = '[bitcoin]\nfiles = "hashrate*.json"\n'
     with pytest.raises(ConfigError, match="needs btc_usd"):
         built(tmp_path, spec_text('files = "GUI*.csv"', bitcoin=network))
@@ -274,10 +279,10 @@ def test_sources_of_many_sites_read_each_file_once(tmp_path: Path) -> None:
     assert told[-1] == ("rows", 24, 24)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the year of ERCOT's hub average is not on this machine")
+@pytest.mark.skipif(not YEAR.is_dir(), reason="no ../shared/data beside the checkout")
 def test_a_year_of_ercot_has_its_days_of_23_and_25_hours(tmp_path: Path) -> None:
-    price = f'files = "{SHARED}/NP6-905-CD_RTM_SPP.csv"\nlayout = "ercot-rtm-spp"\npoint = "HB_HUBAVG"'
-    more = f'[site.day_ahead]\nfiles = "{SHARED}/NP4-190-CD_DAM_SPP.csv"\n'
+    price = f'files = "{YEAR}/NP6-905-CD_RTM_SPP.csv"\nlayout = "ercot-rtm-spp"\npoint = "HB_HUBAVG"'
+    more = f'[site.day_ahead]\nfiles = "{YEAR}/NP4-190-CD_DAM_SPP.csv"\n'
     _, quarters = built(tmp_path, spec_text(price, step=15, zone=am.CENTRAL, more=more))
     _, hours = built(tmp_path, spec_text(price, step=60, zone=am.CENTRAL, more=more))
     assert (len(quarters), len(hours)) == (35_136, 8_784)

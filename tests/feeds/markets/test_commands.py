@@ -37,7 +37,12 @@ def test_inspecting_a_file_says_what_it_is(here: Path) -> None:
     report = ran("import", "inspect", "cdr.00012301.csv", "--json").report["reports"][0]
     assert (report["layout"], report["clock"], report["stamp_side"]) == ("ercot-rtm-spp", "America/Chicago", "end")
     one = report["series"][0]
-    assert (one["point"], one["key"], one["steps_minutes"], one["intervals"]) == ("LZ_WEST", {"type": "LZ"}, [15.0], 100)
+    assert (one["point"], one["key"], one["steps_minutes"], one["intervals"]) == (
+        "LZ_WEST",
+        {"type": "LZ"},
+        [15.0],
+        100,
+    )
     assert (one["first"], one["last"]) == ("2024-11-03T05:00Z", "2024-11-04T06:00Z")
     assert one["days"]["odd"] == [{"day": "2024-11-03", "hours": 25.0, "intervals": 100, "missing_hours": 0.0}]
     assert one["negative"] > 0
@@ -58,7 +63,12 @@ def test_inspecting_a_file_with_faults_tells_them_all(here: Path) -> None:
 def test_the_table_of_layouts_has_their_conventions() -> None:
     table = ran("import", "layouts", "--json").report["layouts"]
     row = next(row for row in table if row["id"] == "aemo-nemweb")
-    assert (row["stamp_side"], row["clock"], row["steps_minutes"], row["currency"]) == ("end", "UTC+10:00", [5, 30], "AUD")
+    assert (row["stamp_side"], row["clock"], row["steps_minutes"], row["currency"]) == (
+        "end",
+        "UTC+10:00",
+        [5, 30],
+        "AUD",
+    )
     assert all(row["licence"] for row in table)
     assert "ercot-rtm-spp" in ran("import", "layouts").out
 
@@ -91,7 +101,10 @@ def test_bad_data_ends_with_3_and_a_bad_spec_with_2(here: Path) -> None:
     (here / "spec.toml").write_text(text, encoding="utf-8")
     outcome = ran("import", "build", "spec.toml", "--out", "history")
     assert outcome.exit_code == 3
-    assert "local day 2024-07-01 (America/Chicago) should have 24 h in 24 intervals of 60 min, has 23 h" in outcome.complaint
+    assert (
+        "local day 2024-07-01 (America/Chicago) should have 24 h in 24 intervals of 60 min, has 23 h"
+        in outcome.complaint
+    )
     assert not (here / "history").exists()
     filled = ran("import", "build", "spec.toml", "--out", "history", "--fill", "carry", "--json").report
     assert filled["filled"] == 1

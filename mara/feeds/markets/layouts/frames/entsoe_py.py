@@ -27,7 +27,7 @@ LAYOUTS: Final = (
         values=(
             Value(
                 field="price",
-                column=re.compile(r"(?P<point>\w[\w |().-]*)"),
+                column=re.compile(r"(?P<point>(?!__index)\w[\w |().-]*)"),
                 unit="EUR/MWh",
             ),
         ),
