@@ -105,7 +105,7 @@ def test_whoever_only_holds_connections_keeps_nobody_out(
 
 
 def test_an_address_has_a_share_of_the_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "MAX_CONNECTIONS_AN_ADDRESS", 4)
+    monkeypatch.setattr(listener, "MAX_CONNECTIONS_PER_ADDRESS", 4)
     monkeypatch.setattr(listener, "is_loopback", lambda _: False)
 
     async def test() -> None:

@@ -12,6 +12,7 @@ BY_FLOORS = {"mara/core"}
 
 SMALL: dict[str, str] = {
     # file: why it is a file of its own though it has under 40 lines
+    "pages/window.py": "the optional extra `native`, which nothing else of the pages knows",
 }
 
 

@@ -1,4 +1,7 @@
-"""How it stands, for Prometheus: computed when asked, from the newest snapshot and the engine's vitals."""
+"""Metrics for Prometheus, computed for each scrape from the newest snapshot.
+
+Source: https://prometheus.io/docs/instrumenting/exposition_formats/.
+"""
 
 import shutil
 from collections import Counter
@@ -27,11 +30,11 @@ _OUTCOMES: Final = ("accepted", "adjusted", "kept")
 
 
 class FleetCollector(Collector):
-    """Every metric of a live run.
+    """Collector of every metric of a live run.
 
     Args:
-        database: the file of the database; None where it is not a file.
-        clients_count: connected browsers.
+        database: file of the database; None where it is on a server.
+        clients_count: counts connected browsers.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class FleetCollector(Collector):
         self._asked = _Asked()
 
     def collect(self) -> Iterator[Metric]:
-        """All of them, now."""
+        """Yield all metrics as of now."""
         published = self._engine.latest.read()
         yield _states("mara_engine_state", "1 for the state that the engine is in", EngineState, published.state)
         yield from self._own()
@@ -73,7 +76,7 @@ class FleetCollector(Collector):
 
 
 def metrics_text(collector: Collector) -> bytes:
-    """The exposition format."""
+    """Write the metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     return generate_latest(registry)
@@ -97,7 +100,10 @@ def _disk(database: Path) -> Iterator[Metric]:
 
 
 def _interval(snapshot: Snapshot, speed_share: float) -> Metric:
-    """What the age of a tick is judged by: at speed 1 a tick lasts minutes, at 3,600 no tenth of a second."""
+    """Report the time between ticks, to which an alert on a tick's age is relative.
+
+    At speed 1 a tick lasts minutes, at 3,600 less than a tenth of a second.
+    """
     interval_s = snapshot.tick_minutes * SECONDS_PER_MINUTE / speed_share
     return GaugeMetricFamily("mara_tick_interval_seconds", "from one tick to the next at this speed", interval_s)
 
@@ -134,8 +140,9 @@ def _fleet(snapshot: Snapshot) -> Iterator[Metric]:
 
 
 class _Asked:
-    """What became of each time that Claude was asked, counted as the runs come by: twenty are kept of at most sixty an
-    hour, so that whoever looks every few minutes misses none.
+    """Counts of Claude's answers by outcome, updated from the latest at each scrape.
+
+    The newest twenty runs are kept, of at most sixty an hour: a scrape every few minutes misses none.
     """
 
     def __init__(self) -> None:
@@ -144,7 +151,7 @@ class _Asked:
         self._one_at_a_time = Lock()
 
     def metrics(self, advisor: AdvisorSnapshot) -> Iterator[Metric]:
-        """Its state, its breaker's, and the counts."""
+        """Yield the advisor's state, its breaker's, and the counts."""
         with self._one_at_a_time:
             for run in takewhile(lambda run: run != self._newest, advisor.runs):
                 self._counts[run.outcome] += 1
