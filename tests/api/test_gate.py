@@ -219,7 +219,7 @@ def test_a_change_from_another_site_is_refused_with_a_good_cookie(site: Site) ->
     assert site.browser.post("/who", headers={"origin": "https://evil.example"}).status_code == 403
 
 
-async def test_a_role_that_was_changed_counts_from_the_next_deed_on(site: Site) -> None:
+async def test_a_role_that_was_changed_counts_from_the_next_change_on(site: Site) -> None:
     """Not when what is remembered has grown old: looking may go on for some seconds, changing may not."""
     site.log_in()
     authenticator = Authenticator(site.people, site.clock, "")

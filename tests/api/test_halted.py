@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from mara.errors import StoreError
 from mara.runtime.live import platform
+from mara.store.store import Store
 from tests.api.conftest import PATIENCE_S, new_run, served, wait_for_ticks
 
 
@@ -26,15 +27,14 @@ def test_a_tick_that_fails_six_times_halts_the_engine_which_is_alive_and_not_rea
     monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.002)
     run, offered = new_run(tmp_path), []
 
-    def refuse(step: object, *_: object) -> None:
+    def refuse(_: Store, step: object, *__: object) -> None:
         offered.append(step)
         raise StoreError("poison: the row cannot be stored")
 
     with TestClient(served(run, 8080), raise_server_exceptions=False) as client:
         wait_for_ticks(client)
-        assert run._store is not None
         with monkeypatch.context() as poisoned:
-            poisoned.setattr(run._store, "append", refuse)
+            poisoned.setattr(Store, "append", refuse)
             client.post("/api/control", json={"action": "step", "ticks": 1})
             until(lambda: client.get("/api/ready").json()["state"] == "halted")
             ready = client.get("/api/ready")

@@ -164,24 +164,20 @@ async def test_of_many_who_come_at_once_no_more_are_let_in_than_there_are_places
     app = FastAPI()
     app.include_router(reading_routes(SimpleNamespace(latest=StatePublisher()), stream))
     let_in: list[int] = []
+    all_answered = asyncio.Event()
 
-    async def ask() -> None:
-        over = asyncio.Event()
+    async def receive() -> Message:
+        await all_answered.wait()
+        return {"type": "http.disconnect"}
 
-        async def receive() -> Message:
-            await over.wait()
-            return {"type": "http.disconnect"}
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            let_in.append(message["status"])
+            if len(let_in) == 4 * MAX_STREAMS:
+                all_answered.set()
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                let_in.append(message["status"])
-
-        asked = asyncio.create_task(app(scope_of("/api/events"), receive, send))
-        await asyncio.sleep(0.05)
-        over.set()
-        await asked
-
-    await asyncio.gather(*(ask() for _ in range(4 * MAX_STREAMS)))
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(*(app(scope_of("/api/events"), receive, send) for _ in range(4 * MAX_STREAMS)))
     assert (let_in.count(200), let_in.count(503)) == (MAX_STREAMS, 3 * MAX_STREAMS)
     assert stream.places.held_count == 0, "every place was given back"
 

@@ -21,8 +21,9 @@ from mara.api.routes.metrics import CONTENT_TYPE, metrics_text
 from mara.api.routes.platform_api import PlatformApi
 from mara.api.routes.problems import answer_errors
 from mara.api.routes.reads import reading_routes
-from mara.api.routes.stream import EventStream
+from mara.api.routes.stream import SNAPSHOT_JSON, EventStream
 from mara.api.security.headers import NoStore
+from mara.core.snapshot import Snapshot
 
 
 def api_of(
@@ -102,7 +103,7 @@ def _add_metrics(app: FastAPI, collector: Collector) -> None:
 
 
 def _openapi_of(app: FastAPI) -> dict[str, Any]:
-    """Extend the framework's schema by the problem body, which is no route's model."""
+    """Extend the framework's schema by the bodies that are no route's model: problem, snapshot."""
     if not app.openapi_schema:
         schema = get_openapi(
             title=app.title,
@@ -115,6 +116,8 @@ def _openapi_of(app: FastAPI) -> dict[str, Any]:
         body = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
         parts.update(body.pop("$defs", {}))
         parts[SCHEMA_NAME] = body
+        name = Snapshot.__name__
+        parts[name] = SNAPSHOT_JSON.json_schema(ref_template=f"#/components/schemas/{name}/$defs/{{model}}")
         for unused in ("HTTPValidationError", "ValidationError"):
             parts.pop(unused, None)
         parts_of_security = schema["components"].setdefault("securitySchemes", {})

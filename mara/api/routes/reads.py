@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
-from pydantic import TypeAdapter
 
 from mara.api.problem_body import problem
 from mara.api.routes.exports import add_exports
@@ -34,6 +33,13 @@ MOST_OVERDUE_S: Final = 5.0
 
 _ALWAYS: Final = documented(401, 421, 422, 429, 503)
 _JSON: Final = "application/json"
+_SNAPSHOT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Successful Response",
+        "content": {_JSON: {"schema": {"$ref": f"#/components/schemas/{Snapshot.__name__}"}}},
+    }
+}
+"""Description of a body that the framework does not write; its schema is added by `mara.api.routes.app`."""
 _READY_STATES: Final = frozenset({EngineState.RUNNING, EngineState.PAUSED, EngineState.FINISHED})
 
 
@@ -64,7 +70,7 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
         body = {"ready": not reason, "state": str(published.state), "reason": reason}
         return JSONResponse(body, 503 if reason else 200)
 
-    @router.get("/snapshot", response_class=Response, responses=_json_of(Snapshot))
+    @router.get("/snapshot", response_class=Response, responses=_SNAPSHOT)
     async def snapshot() -> Response:
         """Return the fleet as of the tick last stored."""
         now = snapshot_of(platform)
@@ -197,9 +203,3 @@ def unreadiness_of(published: PublishedState, overdue_s: float = 0.0) -> str:
     if published.state in _READY_STATES and published.snapshot is not None:
         return ""
     return published.reason or f"the engine is {published.state}"
-
-
-def _json_of(kind: type) -> dict[int | str, dict[str, Any]]:
-    """Describe for the schema a body that the framework does not write."""
-    schema = TypeAdapter(kind).json_schema(ref_template=f"#/components/schemas/{kind.__name__}/$defs/{{model}}")
-    return {200: {"description": "Successful Response", "content": {_JSON: {"schema": schema}}}}
