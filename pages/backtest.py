@@ -36,7 +36,7 @@ from mara.runtime.published_state import PublishedState
 from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
 from pages.authorization import Authorized
-from pages.frame import frame, told
+from pages.frame import frame, notify_outcome
 from pages.serving.current_user import acting_user, missing_right
 from pages.serving.job_runner import BacktestTask, Report, StudyTask, Task
 from pages.serving.publisher import Publisher
@@ -92,7 +92,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
         return ""
 
     async def cancel() -> None:
-        if await told(platform.end_work()):
+        if await notify_outcome(platform.end_work()):
             publisher.look()
 
     @ui.page(paths.BACKTEST, title="Mara: backtest", dark=None)

@@ -97,7 +97,7 @@ def actions_of(platform: Authorized, publisher: Publisher) -> Actions:
     """
 
     async def done(order: Awaitable[object], said: str = "") -> None:
-        if await told(order, said):
+        if await notify_outcome(order, said):
             publisher.look()
 
     def pace(permission: Permission, order: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]] | None:
@@ -129,7 +129,7 @@ def actions_of(platform: Authorized, publisher: Publisher) -> Actions:
     )
 
 
-async def told(order: Awaitable[object], said: str = "") -> bool:
+async def notify_outcome(order: Awaitable[object], said: str = "") -> bool:
     """Await an order, and show the user its outcome; True where it was accepted."""
     try:
         await order
@@ -144,7 +144,7 @@ async def told(order: Awaitable[object], said: str = "") -> bool:
 async def _ordered(platform: Authorized, commands: Sequence[Command], said: str, what: str) -> None:
     """Order outages or their ends, all or none, and offer the inverse."""
     inverse = _inverse_of(commands, platform)
-    if commands and await told(platform.order(*commands), said):
+    if commands and await notify_outcome(platform.order(*commands), said):
         platform.undo.offer(what, lambda: platform.order(*inverse))
 
 

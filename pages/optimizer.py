@@ -22,7 +22,7 @@ from mara.core.snapshot import OptimizationSnapshot
 from mara.errors import MaraError
 from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
-from pages.frame import frame, told
+from pages.frame import frame, notify_outcome
 from pages.panel_actions import advice_action, explanation_action
 from pages.serving.cached_query import CachedQuery
 from pages.serving.current_user import missing_right
@@ -41,20 +41,20 @@ class OptimizerScreen:
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
-        self._stored = CachedQuery("optimizer", self._read, OptimizerReading())
+        self._query = CachedQuery("optimizer", self._read, OptimizerReading())
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
         snapshot = self._platform.latest.read().snapshot
         if snapshot is not None:
-            await self._stored.renew(snapshot.tick)
+            await self._query.renew(snapshot.tick)
 
     def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
         """Draw all that the page shows; nothing before the first tick."""
         snapshot = published.snapshot
         if snapshot is None:
             return {}
-        stored = self._stored.newest(snapshot.tick)
+        reading = self._query.newest(snapshot.tick)
         return {
             "cells": {
                 **optimizer_cells(snapshot),
@@ -66,7 +66,7 @@ class OptimizerScreen:
             "against": against_channel(snapshot),
             "shadow": shadow_channel(snapshot),
             "worth": worth_channel(snapshot),
-            "runs": run_channel(stored.runs),
+            "runs": run_channel(reading.runs),
         }
 
     async def _read(self) -> OptimizerReading:
@@ -100,7 +100,7 @@ def _draw(picture: Picture, platform: Authorized, can_ask: tuple[str, ...]) -> N
     cells = picture["cells"]
     with element("div", "leaf"):
         said = "Asked: the new plan comes into force when it is ready."
-        optimizer_head(lambda: told(platform.optimize_now(), said), missing_right(Permission.OPTIMIZE))
+        optimizer_head(lambda: notify_outcome(platform.optimize_now(), said), missing_right(Permission.OPTIMIZE))
         optimizer_figures(cells)
         with element("div", "lane halves"):
             reasoning_panel(

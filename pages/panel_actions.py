@@ -8,7 +8,7 @@ from components.sla.request_form import RequestActions, request_form
 from mara.api.security.permissions import Permission
 from mara.core.quote import Booking
 from pages.authorization import Authorized
-from pages.frame import told
+from pages.frame import notify_outcome
 from pages.serving.current_user import missing_right
 
 
@@ -37,7 +37,7 @@ def request_panel(platform: Authorized, *, compact: bool = False) -> None:
 
 def advice_action(platform: Authorized) -> Callable[[], Awaitable[object]]:
     """Make the action that asks Claude for advice, and tells the user what follows."""
-    return lambda: told(platform.ask_claude(), "Claude is asked: its answer is weighed before it runs.")
+    return lambda: notify_outcome(platform.ask_claude(), "Claude is asked: its answer is weighed before it runs.")
 
 
 def explanation_action(platform: Authorized) -> Ask | None:

@@ -30,7 +30,7 @@ STORED_FIGURES: Final = {
 }
 """Key figures with a stored past, except money, and the metric that holds it."""
 LISTENING_LOOK_S: Final = 0.02
-TELLING_S: Final = 0.3
+NOTICE_S: Final = 0.3
 """Time for news of a new run to reach the open pages before their connections end."""
 GRACE_S: Final = 2
 """Time for browsers to close connections; the whole end takes under five seconds."""
@@ -100,7 +100,7 @@ def serve(
         if not asked:
             asked.append(True)
             publisher.tell_of_new_run()
-            asyncio.get_running_loop().call_later(TELLING_S, app.shutdown)
+            asyncio.get_running_loop().call_later(NOTICE_S, app.shutdown)
 
     publisher, authorized = register(platform, history, root_path)
     authorized.begin_anew = begin_anew

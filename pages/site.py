@@ -73,7 +73,7 @@ class SiteScreen:
     def __init__(self, site_id: str, platform: Authorized) -> None:
         self._site_id = site_id
         self._platform = platform
-        self._stored = CachedQuery(f"site {site_id}", self._read, SiteReading())
+        self._query = CachedQuery(f"site {site_id}", self._read, SiteReading())
         self._prices: Channel = {}
         self._loads: Channel = {}
 
@@ -81,7 +81,7 @@ class SiteScreen:
         """Read the archive before the page is drawn."""
         snapshot = self._platform.latest.read().snapshot
         if snapshot is not None:
-            await self._stored.renew(snapshot.tick)
+            await self._query.renew(snapshot.tick)
 
     def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
         """Draw all that the page shows of the site; nothing before the first tick."""
@@ -89,20 +89,20 @@ class SiteScreen:
         site = _site_in(snapshot, self._site_id)
         if snapshot is None or site is None:
             return {}
-        stored = self._stored.newest(snapshot.tick)
-        self._prices = _course(price_points(stored.points), self._prices, price_now(site, snapshot))
-        self._loads = _course(load_points(stored.points), self._loads, load_now(site, snapshot))
+        reading = self._query.newest(snapshot.tick)
+        self._prices = _course(price_points(reading.points), self._prices, price_now(site, snapshot))
+        self._loads = _course(load_points(reading.points), self._loads, load_now(site, snapshot))
         expected = forecast_of(site.id, snapshot, published.forecast)
-        told = (event for event in snapshot.events if event.site_id == site.id)
+        events = (event for event in snapshot.events if event.site_id == site.id)
         return {
-            "cells": {**site_cells(site, snapshot, published.forecast), **_ledger_cells(stored, snapshot)},
+            "cells": {**site_cells(site, snapshot, published.forecast), **_ledger_cells(reading, snapshot)},
             "price": self._prices,
             "forecast": forecast_channel(expected, site, snapshot),
             "load": self._loads,
             "machines": machine_channel(site),
             "here": here_channel(site, snapshot),
-            "ledger": ledger_channel(stored.ledger),
-            "decisions": decision_channel((*stored.decisions, *told)),
+            "ledger": ledger_channel(reading.ledger),
+            "decisions": decision_channel((*reading.decisions, *events)),
             "others": other_channel(site, snapshot),
         }
 
@@ -196,10 +196,10 @@ def _site_in(snapshot: Snapshot | None, site_id: str) -> SiteSnapshot | None:
     return next((site for site in sites if site.id == site_id), None)
 
 
-def _ledger_cells(stored: SiteReading, snapshot: Snapshot) -> Channel:
-    if not stored.ledger_to_tick:
+def _ledger_cells(reading: SiteReading, snapshot: Snapshot) -> Channel:
+    if not reading.ledger_to_tick:
         return {}
-    ends = (stored.ledger_from_tick, stored.ledger_to_tick)
+    ends = (reading.ledger_from_tick, reading.ledger_to_tick)
     since, until = (snapshot.at + timedelta(minutes=(tick - snapshot.tick) * snapshot.tick_minutes) for tick in ends)
     return ledger_cells(since, until)
 

@@ -37,24 +37,24 @@ class SlaScreen:
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
-        self._stored: CachedQuery[tuple[ContractRow, ...]] = CachedQuery("contracts", self._read, ())
+        self._query: CachedQuery[tuple[ContractRow, ...]] = CachedQuery("contracts", self._read, ())
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
         published = self._platform.latest.read()
         if published.snapshot is not None:
-            await self._stored.renew((published.snapshot.tick, published.waiting_count))
+            await self._query.renew((published.snapshot.tick, published.waiting_count))
 
     def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
         """Draw all that the page shows; nothing before the first tick."""
         snapshot = published.snapshot
         if snapshot is None:
             return {}
-        stored = self._stored.newest((snapshot.tick, published.waiting_count))
+        contracts = self._query.newest((snapshot.tick, published.waiting_count))
         return {
-            "cells": owed_cells(snapshot, stored),
+            "cells": owed_cells(snapshot, contracts),
             "tiers": tier_channel(snapshot),
-            "promises": promise_channel(snapshot, stored),
+            "promises": promise_channel(snapshot, contracts),
         }
 
     async def _read(self) -> tuple[ContractRow, ...]:

@@ -42,7 +42,7 @@ class PathRule:
     Attributes:
         path: a whole path, or a folder with the slash at its end.
         is_public: answered without a login.
-        is_counted: counted against the rate limit of whoever asks; what a page loads by itself is not.
+        is_counted: counted against the rate limit of its user; what a page loads by itself is not.
     """
 
     path: str

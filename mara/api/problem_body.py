@@ -59,8 +59,8 @@ def problem(
             nothing of the request.
         extensions: the members `faults` and `would_fit`.
     """
-    told = detail if is_bare else plain(detail)
-    body = ProblemBody(title=TITLES.get(status, "Refused"), status=status, detail=told, **extensions)
+    text = detail if is_bare else plain(detail)
+    body = ProblemBody(title=TITLES.get(status, "Refused"), status=status, detail=text, **extensions)
     content = body.model_dump(include=set(_STANDARD_MEMBERS) if is_bare else None)
     return JSONResponse(content, status, headers, PROBLEM_TYPE)
 

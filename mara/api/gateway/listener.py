@@ -207,7 +207,7 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _listening(ours: socket, backlog: int) -> socket:
-    ours.setblocking(False)
-    ours.listen(backlog)
-    return ours
+def _listening(own: socket, backlog: int) -> socket:
+    own.setblocking(False)
+    own.listen(backlog)
+    return own

@@ -32,8 +32,8 @@ class BehindProxy:
 
 def forwarded_address(scope: Scope) -> str:
     """Read the address that the proxy was asked from; empty where it named none."""
-    told = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    host = told[-1].rpartition(",")[2].strip() if told else ""
+    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    host = forwarded[-1].rpartition(",")[2].strip() if forwarded else ""
     if host.startswith("["):
         host = host[1:].partition("]")[0]
     elif host.count(":") == 1:

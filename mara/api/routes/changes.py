@@ -138,8 +138,8 @@ async def _announce(asked: MaintenanceInput, platform: PlatformApi) -> str:
     spans = {contract.id: _live_part(span, contract, snapshot) for contract in there}
     concerned = {name: (first, end) for name, (first, end) in spans.items() if first < end}
     if not concerned:
-        told = f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
-        raise CommandError(f"nothing is to be announced at {site_id!r}: {told}")
+        reason = f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
+        raise CommandError(f"nothing is to be announced at {site_id!r}: {reason}")
     await platform.exclude(
         *(
             ExclusionRequest(kind=MAINTENANCE, contract_id=name, from_tick=first, to_tick=end, reason=asked.reason)

@@ -36,7 +36,7 @@ def add_exports(router: APIRouter, platform: PlatformApi) -> None:
 
     @router.get("/export/{name}", response_class=Response, responses=documented(404) | _FILES)
     async def export(name: str, span: AskedRange) -> Response:
-        """Return a stored table as a file: `steps.csv`, `ledger.parquet`, …."""
+        """Return a stored table as a file: such as `steps.csv` or `ledger.parquet`."""
         table, _, form = name.partition(".")
         if table not in EXPORT_TABLES or form not in EXPORT_FORMATS:
             tables = ", ".join(EXPORT_TABLES)

@@ -78,8 +78,8 @@ class Idempotency:
         if key is None:
             await self._app(scope, _replayed(body), send)
         elif not _KEY.fullmatch(key):
-            told = "Idempotency-Key should be 1 to 200 visible ASCII characters: choose another"
-            await problem(422, told)(scope, receive, send)
+            detail = "Idempotency-Key should be 1 to 200 visible ASCII characters: choose another"
+            await problem(422, detail)(scope, receive, send)
         else:
             await self._once(key, body, scope, receive, send)
 
@@ -89,16 +89,16 @@ class Idempotency:
         try:
             call = await self._known(call_key)
         except MaraError as error:
-            told = f"whether this was asked before cannot be looked up: {error}"
-            await problem(max(status_of(error), 503), told)(scope, receive, send)
+            detail = f"whether this was asked before cannot be looked up: {error}"
+            await problem(max(status_of(error), 503), detail)(scope, receive, send)
             return
         if call is None:
             task = asyncio.create_task(self._answer_of(call_key, body_hash, body, scope), name="mara-idempotent-call")
             task.add_done_callback(lambda done: self._forget_failed(call_key, done))
             call = self._remember(call_key, _IdempotentCall(body_hash, task))
         elif call.body_hash != body_hash:
-            told = "this Idempotency-Key came with another body before: use a new one for a new request"
-            await problem(422, told)(scope, receive, send)
+            detail = "this Idempotency-Key came with another body before: use a new one for a new request"
+            await problem(422, detail)(scope, receive, send)
             return
         for message in await asyncio.shield(call.answer):
             await send(message)
@@ -142,8 +142,8 @@ class Idempotency:
                 # request, so that a repeat orders nothing twice and gets the first answer.
                 log.warning("a first answer was not kept", extra={"path": scope["path"], "reason": str(error)})
                 answer.clear()
-                told = f"the answer could not be kept: {error}: ask again with the same Idempotency-Key"
-                await problem(max(status_of(error), 503), told)(scope, _replayed(body), keep)
+                detail = f"the answer could not be kept: {error}: ask again with the same Idempotency-Key"
+                await problem(max(status_of(error), 503), detail)(scope, _replayed(body), keep)
         return answer
 
     def _forget_failed(self, call_key: _CallKey, done: "asyncio.Future[list[Message]]") -> None:

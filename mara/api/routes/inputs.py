@@ -17,8 +17,8 @@ MAX_HOURS: Final = 10_000.0
 DEFAULT_OUTAGE_TICKS: Final = 12
 """An hour of five-minute ticks."""
 MAX_REASON_LENGTH: Final = 200
-FIRST_MOMENT: Final = datetime(2009, 1, 1, tzinfo=UTC)
-LAST_MOMENT: Final = datetime(2200, 1, 1, tzinfo=UTC)
+FIRST_TIME: Final = datetime(2009, 1, 1, tzinfo=UTC)
+LAST_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 TierKey = Literal["premium", "standard", "flexible", "spot"]
 RegionKey = Literal["", "americas", "europe", "asia-pacific"]
@@ -31,9 +31,9 @@ def _iso_text(value: object) -> object:
     return value
 
 
-def _within(moment: datetime) -> datetime:
+def _within(time: datetime) -> datetime:
     """Move a time outside the bounds to the nearer bound: nothing is stored beyond."""
-    return min(max(moment, FIRST_MOMENT), LAST_MOMENT).astimezone(UTC)
+    return min(max(time, FIRST_TIME), LAST_TIME).astimezone(UTC)
 
 
 def _whole(value: object) -> object:

@@ -62,7 +62,7 @@ def answer_errors(app: FastAPI) -> None:
     """Answer every exception with a problem body, whether Mara's own or any other."""
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def answer_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         del request
         found = [
             Fault(
@@ -75,7 +75,7 @@ def answer_errors(app: FastAPI) -> None:
         return problem(422, first, faults=found)
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+    async def answer_http(request: Request, error: HTTPException) -> JSONResponse:
         del request
         status = 422 if error.status_code == 400 else error.status_code  # the framework could not read the body
         answer = problem(status, str(error.detail))
@@ -83,7 +83,7 @@ def answer_errors(app: FastAPI) -> None:
         return answer
 
     @app.exception_handler(MaraError)
-    async def ours(request: Request, error: MaraError) -> JSONResponse:
+    async def answer_mara(request: Request, error: MaraError) -> JSONResponse:
         status = status_of(error)
         if status >= 500:
             log.warning("request failed", extra={"path": request.url.path, "reason": str(error)})
@@ -91,7 +91,7 @@ def answer_errors(app: FastAPI) -> None:
         return problem(status, str(error), **more)
 
     @app.exception_handler(Exception)
-    async def nobodys(request: Request, error: Exception) -> JSONResponse:
+    async def answer_other(request: Request, error: Exception) -> JSONResponse:
         log.error("request failed", extra={"path": request.url.path}, exc_info=error)
         return problem(500, f"an internal error ({type(error).__name__}); it was logged: tell whoever runs this server")
 

@@ -77,7 +77,7 @@ class _Answer:
 
     async def _hold(self, message: Message) -> None:
         self._body += message.get("body", b"")
-        assert len(self._body) <= MAX_PAGE_BYTES, "a page of ours is never that long"
+        assert len(self._body) <= MAX_PAGE_BYTES, "no page of Mara is that long"
         if message.get("more_body", False):
             return
         assert self._start is not None

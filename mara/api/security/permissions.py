@@ -38,7 +38,7 @@ class NotAllowedError(CommandError):
 
 
 def refusal_of(identity: Identity, permission: Permission) -> str:
-    """Explain in one line why somebody lacks a permission; empty where they have it."""
+    """Explain in one line why a user lacks a permission; empty where they have it."""
     role = RIGHTS[permission]
     if identity.may(role):
         return ""
