@@ -18,15 +18,16 @@ from mara.api.routes.inputs import (
     SpeedInput,
     StepInput,
 )
+from mara.api.routes.json_values import plain_of
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, UnfitError, documented
 from mara.api.security.permissions import Permission, permit
-from mara.core.commands import Outage, Receipt, Restore
+from mara.core.commands import MAINTENANCE, Outage, Receipt, Restore
 from mara.core.fleet import site_index
-from mara.core.quote import Booking, Quote, QuoteRequest, plain_of
+from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.errors import CommandError, EngineStopped
-from mara.runtime.tick.exclusions import MAINTENANCE, ExclusionRequest
+from mara.runtime.tick.exclusions import ExclusionRequest
 
 
 class Done(BaseModel):
@@ -138,7 +139,9 @@ async def _announce(asked: MaintenanceInput, platform: PlatformApi) -> str:
     spans = {contract.id: _live_part(span, contract, snapshot) for contract in there}
     concerned = {name: (first, end) for name, (first, end) in spans.items() if first < end}
     if not concerned:
-        reason = f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
+        reason = (
+            f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
+        )
         raise CommandError(f"nothing is to be announced at {site_id!r}: {reason}")
     await platform.exclude(
         *(

@@ -8,6 +8,8 @@ from fastapi import Depends, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
 
 from mara.api.routes.problems import MisaskedError
+from mara.core.contract import TierKey
+from mara.core.market import RegionKey
 from mara.runtime.live.pace import MAX_SPEED_SHARE, MAX_STEPS
 from mara.runtime.live.quote_desk import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
 
@@ -20,8 +22,7 @@ MAX_REASON_LENGTH: Final = 200
 FIRST_TIME: Final = datetime(2009, 1, 1, tzinfo=UTC)
 LAST_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
-TierKey = Literal["premium", "standard", "flexible", "spot"]
-RegionKey = Literal["", "americas", "europe", "asia-pacific"]
+OptionalRegionKey = Literal["", RegionKey]
 
 
 def _iso_text(value: object) -> object:
@@ -77,7 +78,9 @@ class QuoteInput(_Input):
     power_mw: float = Field(ge=MIN_POWER_MW, le=MAX_POWER_MW, description="IT power, MW")
     hours: float = Field(gt=0, le=MAX_HOURS, description="how long, from the next tick on")
     customer: Name = ""
-    region: RegionKey = Field("", description="whose calendar months the availability is measured by; empty: UTC")
+    region: OptionalRegionKey = Field(
+        "", description="whose calendar months the availability is measured by; empty: UTC"
+    )
 
 
 class CommitmentInput(_Input):

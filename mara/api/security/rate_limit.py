@@ -4,11 +4,11 @@ from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+from mara.core.units import SECONDS_PER_MINUTE
 from mara.runtime.clock import Clock
 
 MAX_KEYS: Final = 10_000
 """Buckets kept; the one not used for longest is dropped first."""
-SECONDS_PER_MINUTE: Final = 60.0
 IPV6_SITE_BITS: Final = 64
 """Length of the IPv6 prefix that one customer of a provider has.
 

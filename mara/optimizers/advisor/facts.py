@@ -8,11 +8,10 @@ from mara.core.finance import Line
 from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep, Problem
 from mara.core.step import Step, advance
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD
 from mara.optimizers.advisor.evaluator import CONTRACTS, LOADS, PlanEvaluator, Projection, bench_of, loads_of
 from mara.optimizers.lp.horizon import plan_steps
 
-G_PER_T: Final = 1_000_000
 MINER_NAMES: Final = ("air_miner", "hydro_miner", "immersion_miner")
 RACK_LOADS: Final = slice(3, len(LOADS))
 

@@ -9,10 +9,10 @@ from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.climate import derate_share, pue_of
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, spendable_ticks
 from mara.core.fleet import MINERS, RACKS, Workload
-from mara.core.market import TOKENS_PER_MTOK, mining_value_usd_per_mwh, remote_cost_usd_per_mwh
+from mara.core.market import mining_value_usd_per_mwh, remote_cost_usd_per_mwh
 from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
-from mara.core.units import G_PER_KG, TOLERANCE_MW
+from mara.core.units import G_PER_KG, TOKENS_PER_MTOK, TOLERANCE_MW
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns
 from mara.optimizers.scheduling.allocation import miners_allowed

@@ -16,10 +16,9 @@ import numpy as np
 from mara.core.arrays import Floats, Ints
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, Tier, budgets_of
-from mara.core.market import TOKENS_PER_MTOK
 from mara.core.placement import placed_mw
 from mara.core.step import Step
-from mara.core.units import G_PER_KG
+from mara.core.units import G_PER_KG, TOKENS_PER_MTOK
 from mara.core.world import Conditions, RunConfig, World
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase

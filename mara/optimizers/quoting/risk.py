@@ -9,14 +9,13 @@ from mara.core.arrays import Floats
 from mara.core.contract import SlaContract, Tier, budget_ticks, window_of
 from mara.core.plan import Problem
 from mara.core.quote import OutageRecord, Risk
-from mara.core.units import HOURS_PER_DAY, TOLERANCE_MW
+from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR, TOLERANCE_MW
 from mara.optimizers.quoting.capacity import SiteCapacity
 from mara.optimizers.quoting.pricing import ContractDemand, PricedSolution
 
 PRIOR_DAYS: Final = 20.0
 PRIOR_LOST_MINUTES: Final = 40.0
 """Until a site has been watched for long: one outage of forty minutes in twenty days, counted with what was seen."""
-MINUTES_PER_HOUR: Final = 60
 
 
 def risk_of(
