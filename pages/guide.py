@@ -1,4 +1,7 @@
-"""Help page: words, formulas behind every figure, shortcuts, and the tour again."""
+"""Help page: words, formulas behind every figure, shortcuts, and the tour again.
+
+Its texts are written in `components.help`; this module arranges them.
+"""
 
 from nicegui import ui
 

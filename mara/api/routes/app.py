@@ -103,7 +103,7 @@ def _add_metrics(app: FastAPI, collector: Collector) -> None:
 
 
 def _openapi_of(app: FastAPI) -> dict[str, Any]:
-    """Extend the framework's schema by the bodies that are no route's model: problem, snapshot."""
+    """Extend the framework's schema by bodies that are no route's model."""
     if not app.openapi_schema:
         schema = get_openapi(
             title=app.title,

@@ -46,18 +46,18 @@ def changing_routes(platform: PlatformApi) -> APIRouter:
     router = APIRouter(prefix="/api", responses=documented(401, 403, 409, 413, 421, 422, 429, 503))
 
     @router.post("/quotes", status_code=201, dependencies=[_requires(Permission.QUOTE)])
-    async def quote(asked: QuoteInput) -> Quote:
+    async def quote(body: QuoteInput) -> Quote:
         """Quote a price that holds until `expires_tick`.
 
         Where no site can hold the contract, the refusal names what would fit.
         """
         offer = await platform.quote(
             QuoteRequest(
-                tier=asked.tier,
-                power_mw=asked.power_mw,
-                duration_h=asked.hours,
-                customer=asked.customer,
-                region=asked.region,
+                tier=body.tier,
+                power_mw=body.power_mw,
+                duration_h=body.hours,
+                customer=body.customer,
+                region=body.region,
             )
         )
         if offer.refusal:
@@ -65,9 +65,9 @@ def changing_routes(platform: PlatformApi) -> APIRouter:
         return offer
 
     @router.post("/commitments", status_code=201, dependencies=[_requires(Permission.BOOK)])
-    async def commit(asked: CommitmentInput) -> Booking:
+    async def commit(body: CommitmentInput) -> Booking:
         """Book a quote at its price; booking it again returns the first answer."""
-        return await platform.book(asked.quote_id, asked.customer)
+        return await platform.book(body.quote_id, body.customer)
 
     @router.delete(
         "/commitments/{contract_id:path}", dependencies=[_requires(Permission.CANCEL)], responses=documented(404)
@@ -93,46 +93,46 @@ def changing_routes(platform: PlatformApi) -> APIRouter:
         return _done(platform, "a new plan is being made")
 
     @router.post("/control")
-    async def control(asked: ControlInput, request: Request) -> Done:
+    async def control(body: ControlInput, request: Request) -> Done:
         """Steer the engine, inject or end an outage, announce maintenance."""
         await permit(
-            request.scope, Permission.EXCLUDE if isinstance(asked, MaintenanceInput) else Permission(asked.action)
+            request.scope, Permission.EXCLUDE if isinstance(body, MaintenanceInput) else Permission(body.action)
         )
-        return await _execute(asked, platform)
+        return await _execute(body, platform)
 
     return router
 
 
-async def _execute(asked: ControlInput, platform: PlatformApi) -> Done:
-    match asked:
+async def _execute(body: ControlInput, platform: PlatformApi) -> Done:
+    match body:
         case PaceInput(action="pause"):
             platform.pause()
         case PaceInput():
             platform.resume()
         case StepInput():
-            platform.step(asked.ticks)
+            platform.step(body.ticks)
         case SpeedInput():
-            platform.set_speed(asked.speed_factor)
+            platform.set_speed(body.speed_factor)
         case OutageInput():
-            outage = Outage(site_id=_site_id(platform, asked.site_id), duration_ticks=asked.ticks)
+            outage = Outage(site_id=_site_id(platform, body.site_id), duration_ticks=body.ticks)
             return _ordered("outage", await platform.order(outage))
         case RestoreInput():
-            return _ordered("restore", await platform.order(Restore(site_id=_site_id(platform, asked.site_id))))
+            return _ordered("restore", await platform.order(Restore(site_id=_site_id(platform, body.site_id))))
         case MaintenanceInput():
-            return _done(platform, await _announce(asked, platform))
-    return _done(platform, asked.action)
+            return _done(platform, await _announce(body, platform))
+    return _done(platform, body.action)
 
 
-async def _announce(asked: MaintenanceInput, platform: PlatformApi) -> str:
+async def _announce(body: MaintenanceInput, platform: PlatformApi) -> str:
     """Announce maintenance to every contract at the site that is live in that time.
 
     Raises:
         CommandError: it is impossible for one of them, or concerns none; nothing is announced then.
     """
-    snapshot, site_id = snapshot_of(platform), _site_id(platform, asked.site_id)
-    if asked.from_ >= asked.to:
+    snapshot, site_id = snapshot_of(platform), _site_id(platform, body.site_id)
+    if body.from_ >= body.to:
         raise CommandError("an exclusion should end after it begins: correct its times")
-    span = span_of(asked, snapshot)
+    span = span_of(body, snapshot)
     if span[0] >= span[1]:
         raise CommandError(f"no whole tick of {snapshot.tick_minutes:g} minutes lies in that time: correct from and to")
     there = [contract for contract in snapshot.contracts if contract.site_id == site_id]
@@ -145,7 +145,7 @@ async def _announce(asked: MaintenanceInput, platform: PlatformApi) -> str:
         raise CommandError(f"nothing is to be announced at {site_id!r}: {reason}")
     await platform.exclude(
         *(
-            ExclusionRequest(kind=MAINTENANCE, contract_id=name, from_tick=first, to_tick=end, reason=asked.reason)
+            ExclusionRequest(kind=MAINTENANCE, contract_id=name, from_tick=first, to_tick=end, reason=body.reason)
             for name, (first, end) in concerned.items()
         )
     )
@@ -160,10 +160,10 @@ def _live_part(span: tuple[int, int], contract: ContractSnapshot, snapshot: Snap
     return max(span[0], starts), min(span[1], ends)
 
 
-def span_of(asked: MaintenanceInput, snapshot: Snapshot) -> tuple[int, int]:
+def span_of(body: MaintenanceInput, snapshot: Snapshot) -> tuple[int, int]:
     """Return the ticks ``[first, end)`` that lie wholly within the announced time."""
     tick = timedelta(minutes=snapshot.tick_minutes)
-    return snapshot.tick - (snapshot.at - asked.from_) // tick, snapshot.tick + (asked.to - snapshot.at) // tick
+    return snapshot.tick - (snapshot.at - body.from_) // tick, snapshot.tick + (body.to - snapshot.at) // tick
 
 
 def _site_id(platform: PlatformApi, named: str) -> str:

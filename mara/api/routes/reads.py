@@ -39,7 +39,7 @@ _SNAPSHOT: Final[dict[int | str, dict[str, Any]]] = {
         "content": {_JSON: {"schema": {"$ref": f"#/components/schemas/{Snapshot.__name__}"}}},
     }
 }
-"""Description of a body that the framework does not write; its schema is added by `mara.api.routes.app`."""
+"""Description of the snapshot, whose schema `mara.api.routes.app` adds."""
 _READY_STATES: Final = frozenset({EngineState.RUNNING, EngineState.PAUSED, EngineState.FINISHED})
 
 
