@@ -82,7 +82,7 @@ def serve(
         MaraError: the platform refused to start. Any other exception of its start is raised too.
     """
     refusals: list[Exception] = []
-    asked: list[bool] = []
+    new_run_orders: list[bool] = []
     scheme = "https" if "ssl_certfile" in server_options else "http"
 
     async def start() -> None:
@@ -97,8 +97,8 @@ def serve(
             background_tasks.create(_announce(f"{scheme}://{host}:{port}{root_path}"), name="mara-announce")
 
     def begin_anew() -> None:
-        if not asked:
-            asked.append(True)
+        if not new_run_orders:
+            new_run_orders.append(True)
             publisher.tell_of_new_run()
             asyncio.get_running_loop().call_later(NOTICE_S, app.shutdown)
 
@@ -121,7 +121,7 @@ def serve(
     )
     if refusals:
         raise refusals[0]
-    return bool(asked)
+    return bool(new_run_orders)
 
 
 async def _announce(address: str) -> None:

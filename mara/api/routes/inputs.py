@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from fastapi import Depends, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
 
-from mara.api.routes.problems import MisaskedError
+from mara.api.routes.problems import InconsistentQueryError
 from mara.core.contract import TierKey
 from mara.core.market import RegionKey
 from mara.runtime.live.pace import MAX_SPEED_SHARE, MAX_STEPS
@@ -154,7 +154,7 @@ def _asked_range(
     from_: Annotated[AskedTime | None, Query(alias="from")] = None, to: AskedTime | None = None
 ) -> TimeRange:
     if from_ is not None and to is not None and from_ > to:
-        raise MisaskedError(
+        raise InconsistentQueryError(
             f"a span ends after it begins, from {from_.isoformat()} up to {to.isoformat()} came: swap them"
         )
     return TimeRange(from_, to)

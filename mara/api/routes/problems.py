@@ -28,7 +28,7 @@ class NotThereError(CommandError):
     """Something was asked for that does not exist."""
 
 
-class MisaskedError(CommandError):
+class InconsistentQueryError(CommandError):
     """A question whose parts are valid alone and contradict each other."""
 
 
@@ -101,7 +101,7 @@ def status_of(error: MaraError) -> int:
     match error:
         case NotThereError():
             return 404
-        case MisaskedError():
+        case InconsistentQueryError():
             return 422
         case NotAllowedError():
             return 403
