@@ -1,4 +1,4 @@
-"""The first screen: state first, exceptions loud, money, promises, the plan and why."""
+"""Overview page: the fleet, its exceptions, money, contracts, and the plan."""
 
 from nicegui import ui
 
@@ -13,28 +13,28 @@ from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element
 from components.shared.view_model import Picture
 from components.sla.sla_panel import contract_channel, sla_panel, tier_channel
+from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.runtime.published_state import PublishedState
-from pages.advisor_actions import asking
 from pages.authorization import Authorized
-from pages.booking import request_panel
 from pages.frame import frame
-from pages.serving.callers import why_not_here
+from pages.panel_actions import advice_action, request_panel
+from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:
-    """Serve the overview at `/`."""
+    """Serve the overview at the root."""
 
-    @ui.page("/", title="Mara", dark=None)
+    @ui.page(paths.OVERVIEW, title="Mara", dark=None)
     def overview() -> None:
         picture = publisher.open(ui.context.client, overview_picture)
-        with frame(platform, publisher, picture["cells"], "/"):
+        with frame(platform, publisher, picture["cells"], paths.OVERVIEW):
             _draw(picture, platform)
 
 
 def overview_picture(current: PublishedState, past: KeyFigureHistory) -> Picture:
-    """All that the overview shows of a published state; nothing before the first tick."""
+    """Draw all that the overview shows of a state; nothing before the first tick."""
     snapshot = current.snapshot
     if snapshot is None:
         return {}
@@ -64,6 +64,8 @@ def _draw(picture: Picture, platform: Authorized) -> None:
         with element("div", "strip strip-why"):
             money_panel()
             power_panel(cells)
-            reasoning_panel(cells, picture.get("advice", {}), asking(platform), why_not_here(Permission.ASK_CLAUDE))
+            reasoning_panel(
+                cells, picture.get("advice", {}), advice_action(platform), missing_right(Permission.ASK_CLAUDE)
+            )
             events_panel(picture.get("events", {}))
     tour(opens_by_itself=True)

@@ -16,8 +16,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mara.api.gateway.gate import REQUESTS_PER_MINUTE, Gate
 from mara.api.security.authenticator import (
+    AUTHENTICATOR_KEY,
     COOKIE,
-    DOORKEEPER_KEY,
     SCOPE_KEY,
     Authenticator,
     Identity,
@@ -178,7 +178,7 @@ async def test_whoever_is_being_answered_is_known_until_the_session_ends(site: S
     }
     authenticator = Authenticator(site.people, site.clock, "")
     assert await is_still_known(scope), "where nobody logs in"
-    scope |= {DOORKEEPER_KEY: authenticator, SCOPE_KEY: await authenticator.identity_of(scope)}
+    scope |= {AUTHENTICATOR_KEY: authenticator, SCOPE_KEY: await authenticator.identity_of(scope)}
     assert await is_still_known(scope)
     await asyncio.to_thread(site.people.remove, "ada", by=BY)
     site.clock.passed_s += 20
@@ -219,14 +219,14 @@ def test_a_change_from_another_site_is_refused_with_a_good_cookie(site: Site) ->
     assert site.browser.post("/who", headers={"origin": "https://evil.example"}).status_code == 403
 
 
-async def test_a_role_that_was_changed_counts_from_the_next_deed_on(site: Site) -> None:
+async def test_a_role_that_was_changed_counts_from_the_next_change_on(site: Site) -> None:
     """Not when what is remembered has grown old: looking may go on for some seconds, changing may not."""
     site.log_in()
     authenticator = Authenticator(site.people, site.clock, "")
     cookie = f"{COOKIE}={site.browser.cookies[COOKIE]}".encode()
     operator = Identity(name="ada", role="operator")
-    scope = {"headers": [(b"cookie", cookie)], DOORKEEPER_KEY: authenticator, SCOPE_KEY: operator}
-    token = {"headers": [(b"authorization", f"Bearer {site.token()}".encode())], DOORKEEPER_KEY: authenticator}
+    scope = {"headers": [(b"cookie", cookie)], AUTHENTICATOR_KEY: authenticator, SCOPE_KEY: operator}
+    token = {"headers": [(b"authorization", f"Bearer {site.token()}".encode())], AUTHENTICATOR_KEY: authenticator}
     assert await permit(scope, Permission.PAUSE) == operator
     assert (await permit(token, Permission.PAUSE)).role == "operator"
     become(site, "viewer")

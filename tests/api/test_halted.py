@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from mara.errors import StoreError
 from mara.runtime.live.supervisor import RetryPolicy
+from mara.store.store import Store
 from tests.api.conftest import PATIENCE_S, new_run, served, wait_for_ticks
 
 
@@ -24,14 +25,14 @@ def test_a_tick_that_fails_six_times_halts_the_engine_which_is_alive_and_not_rea
 ) -> None:
     run, offered = new_run(tmp_path), []
 
-    def refuse(step: object, *_: object) -> None:
+    def refuse(_: Store, step: object, *__: object) -> None:
         offered.append(step)
         raise StoreError("poison: the row cannot be stored")
 
     with TestClient(served(run, 8080), raise_server_exceptions=False) as client:
         wait_for_ticks(client)
         with monkeypatch.context() as poisoned:
-            poisoned.setattr(run._opened.store, "append", refuse)
+            poisoned.setattr(Store, "append", refuse)
             client.post("/api/control", json={"action": "step", "ticks": 1})
             until(lambda: client.get("/api/ready").json()["state"] == "halted")
             ready = client.get("/api/ready")

@@ -43,7 +43,7 @@ async def test_whoever_comes_back_gets_what_came_meanwhile() -> None:
     await first.aclose()  # type: ignore[attr-defined]
     for tick in (2, 3):
         publisher.publish(snapshot_at(tick))
-        stream._look()
+        stream.look()
     back = stream.events(1)
     assert [(await next_event(back))[0] for _ in range(2)] == ["2", "3"]
 
@@ -64,19 +64,19 @@ async def test_what_is_kept_of_a_large_fleet_is_bounded_in_bytes(monkeypatch: py
     stream = EventStream(publisher)
     for tick in range(5, 10):
         publisher.publish(snapshot_at(tick))
-        stream._look()
-    assert [tick for tick, _ in stream._kept] in ([7, 8, 9], [8, 9])
-    assert sum(len(body) for _, body in stream._kept) <= 3 * size_bytes
+        stream.look()
+    assert stream.kept_ticks in ((7, 8, 9), (8, 9))
+    assert stream.kept_bytes <= 3 * size_bytes
 
 
 async def test_a_change_of_state_alone_is_no_new_snapshot() -> None:
     publisher = StatePublisher()
     stream = EventStream(publisher)
     publisher.publish(snapshot_at(1))
-    stream._look()
+    stream.look()
     publisher.set_speed(5.0)
-    stream._look()
-    assert len(stream._kept) == 1
+    stream.look()
+    assert stream.kept_ticks == (1,)
 
 
 async def test_a_stream_ends_when_the_server_does() -> None:
@@ -112,7 +112,7 @@ async def test_whoever_waited_for_the_first_snapshot_missed_none() -> None:
     waiting = asyncio.create_task(next_event(events))
     await asyncio.sleep(0)
     publisher.publish(snapshot_at(500))
-    stream._look()
+    stream.look()
     assert (await waiting)[0] == "500", "and no gap before it"
 
 
@@ -164,26 +164,22 @@ async def test_of_many_who_come_at_once_no_more_are_let_in_than_there_are_places
     app = FastAPI()
     app.include_router(reading_routes(SimpleNamespace(publisher=StatePublisher()), stream))
     let_in: list[int] = []
+    all_answered = asyncio.Event()
 
-    async def ask() -> None:
-        over = asyncio.Event()
+    async def receive() -> Message:
+        await all_answered.wait()
+        return {"type": "http.disconnect"}
 
-        async def receive() -> Message:
-            await over.wait()
-            return {"type": "http.disconnect"}
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            let_in.append(message["status"])
+            if len(let_in) == 4 * MAX_STREAMS:
+                all_answered.set()
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                let_in.append(message["status"])
-
-        asked = asyncio.create_task(app(scope_of("/api/events"), receive, send))
-        await asyncio.sleep(0.05)
-        over.set()
-        await asked
-
-    await asyncio.gather(*(ask() for _ in range(4 * MAX_STREAMS)))
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(*(app(scope_of("/api/events"), receive, send) for _ in range(4 * MAX_STREAMS)))
     assert (let_in.count(200), let_in.count(503)) == (MAX_STREAMS, 3 * MAX_STREAMS)
-    assert stream.places._taken.total() == 0, "every place was given back"
+    assert stream.places.held_count == 0, "every place was given back"
 
 
 def scope_of(path: str) -> Scope:

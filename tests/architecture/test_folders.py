@@ -12,6 +12,8 @@ BY_FLOORS = {"mara/core"}
 
 SMALL: dict[str, str] = {
     # file: why it is a file of its own though it has under 40 lines
+    "pages/window.py": "the optional extra `native`, which nothing else of the pages knows",
+    "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
     "mara/core/day.py": "a part of World, so below it; daybook, which fills it in, stands above dispatch",
     "mara/core/units.py": "constants alone, imported by every floor",
     "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",

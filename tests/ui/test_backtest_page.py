@@ -12,7 +12,7 @@ from mara.api.security.authenticator import LOCAL, Identity
 from mara.errors import MaraError
 from mara.settings import Settings
 from pages.backtest import study_task_of, task_of
-from pages.serving.readable_files import ANYWHERE, reach_of
+from pages.serving.readable_files import ANYWHERE, readable_by
 from tests.cli.console import small_history
 from tests.ui.conftest import Screen, element_of
 from tests.ui.snapshots import START
@@ -234,22 +234,22 @@ def test_whoever_comes_over_the_network_reads_only_what_the_server_names(tmp_pat
     for folder in (history, named, other):
         folder.mkdir()
     (history / "out").symlink_to(other)
-    reach = reach_of(VISITOR, Settings(data_folders=f"{named}, "), history)
+    readable = readable_by(VISITOR, Settings(data_folders=f"{named}, "), history)
     for folder in (history, named):
-        assert task_of(entered(folder, fleet="global_ten"), reach).settings.history == folder
+        assert task_of(entered(folder, fleet="global_ten"), readable).settings.history == folder
     for outside in (other, history / "out", history / ".." / "other", tmp_path / "nowhere", Path("/")):
         for order in (
-            lambda path: task_of(entered(path), reach),
-            lambda path: study_task_of({**STUDY_ENTERED, "history": str(path)}, reach),
-            lambda path: task_of(entered(history, fleet=f"{path}/fleet.toml"), reach),
+            lambda path: task_of(entered(path), readable),
+            lambda path: study_task_of({**STUDY_ENTERED, "history": str(path)}, readable),
+            lambda path: task_of(entered(history, fleet=f"{path}/fleet.toml"), readable),
         ):
             with pytest.raises(MaraError, match="MARA_DATA_FOLDERS") as refusal:
                 order(outside)
             assert str(tmp_path) not in str(refusal.value), "and is not told whether it is there"
     with pytest.raises(MaraError, match="MARA_DATA_FOLDERS"):
-        task_of(entered(history, fleet="/dev/zero"), reach)
+        task_of(entered(history, fleet="/dev/zero"), readable)
 
 
 def test_whoever_sits_at_the_server_reads_what_they_can(tmp_path: Path) -> None:
-    assert reach_of(LOCAL, Settings(), None) is ANYWHERE
-    assert reach_of(VISITOR, Settings(), None).folders == ()
+    assert readable_by(LOCAL, Settings(), None) is ANYWHERE
+    assert readable_by(VISITOR, Settings(), None).folders == ()

@@ -95,7 +95,7 @@ def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePlatform:
 def reached(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which changing calls got through, whatever they lead to."""
     watched = cast(Watched, screen.platform)
-    workbench = type(screen.desk._workbench)  # of this screen: its modules are loaded anew
+    workbench = type(screen.desk._jobs)  # of this screen: its modules are loaded anew
     monkeypatch.setattr(workbench, "start", lambda self, task: watched.reached.append("start_work"))
     monkeypatch.setattr(workbench, "cancel", lambda self: watched.reached.append("end_work"))
     screen.desk.begin_anew = lambda: watched.reached.append("new_run")
@@ -150,7 +150,8 @@ async def test_an_operator_reaches_every_changing_call_by_some_control(screen: S
 async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["pages.serving.callers"], "who_looks", lambda: Identity(name="vic", role="viewer"))
+    users = sys.modules["pages.serving.current_user"]
+    monkeypatch.setattr(users, "page_user", lambda: Identity(name="vic", role="viewer"))
     screen.desk.begin_anew = lambda: None
     for path in PAGES:
         client = await screen.open(path)

@@ -1,4 +1,4 @@
-"""Plain values of the core as JSON has them, for the API, the command line and the tools alike."""
+"""JSON of the core's plain values, for the API, the command line and the tools."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -9,7 +9,7 @@ from mara.core.quote import Quote
 
 
 def plain_of(quote: Quote) -> dict[str, Any]:
-    """Write a quote as JSON has it, with `is_offered` and the risk's bad ticks beside its fields."""
+    """Write a quote as JSON has it, with `is_offered` and the risk's `bad_ticks`."""
     plain = json_value(asdict(quote))
     assert isinstance(plain, dict)
     if quote.risk is not None:
@@ -18,7 +18,10 @@ def plain_of(quote: Quote) -> dict[str, Any]:
 
 
 def json_value(value: Any) -> Any:
-    """Turn a plain value into one that JSON has: times become ISO 8601 texts, tuples lists, NaN and infinity null."""
+    """Convert a plain value to one of JSON's.
+
+    Times become ISO 8601 texts, tuples lists, NaN and infinity null.
+    """
     match value:
         case datetime():
             return value.isoformat()

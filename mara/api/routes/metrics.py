@@ -1,4 +1,7 @@
-"""How it stands, for Prometheus: computed when asked, from the newest snapshot and the engine's vitals."""
+"""Metrics for Prometheus, computed for each scrape from the newest snapshot.
+
+Source: https://prometheus.io/docs/instrumenting/exposition_formats/.
+"""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,11 +25,11 @@ _BREAKER_STATES: Final = ("closed", "open")
 
 
 class FleetCollector(Collector):
-    """Every metric of a live run.
+    """Collector of every metric of a live run.
 
     Args:
-        database: the file of the database; None where it is not a file.
-        clients_count: connected browsers.
+        database: file of the database; None where it is on a server.
+        clients_count: counts connected browsers.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class FleetCollector(Collector):
         self._clients_count = clients_count
 
     def collect(self) -> Iterator[Metric]:
-        """All of them, now."""
+        """Yield all metrics as of now."""
         current = self._engine.publisher.read()
         yield _states("mara_engine_state", "1 for the state that the engine is in", EngineState, current.state)
         yield from self._own()
@@ -69,7 +72,7 @@ class FleetCollector(Collector):
 
 
 def metrics_text(collector: Collector) -> bytes:
-    """The exposition format."""
+    """Write the metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     return generate_latest(registry)
@@ -86,7 +89,10 @@ def _disk(database: Path) -> Iterator[Metric]:
 
 
 def _interval(snapshot: Snapshot, speed_factor: float) -> Metric:
-    """What the age of a tick is judged by: at speed 1 a tick lasts minutes, at 3,600 no tenth of a second."""
+    """Report the time between ticks, to which an alert on a tick's age is relative.
+
+    At speed 1 a tick lasts minutes, at 3,600 less than a tenth of a second.
+    """
     interval_s = snapshot.tick_minutes * SECONDS_PER_MINUTE / speed_factor
     return GaugeMetricFamily("mara_tick_interval_seconds", "from one tick to the next at this speed", interval_s)
 

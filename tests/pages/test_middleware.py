@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from nicegui import Client
 
-from pages.serving import front_door
+from pages.serving import middleware
 
 
 def test_browsers_are_counted_while_another_one_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,4 +20,4 @@ def test_browsers_are_counted_while_another_one_arrives(monkeypatch: pytest.Monk
 
     clients["first"] = Arriving()
     monkeypatch.setattr(Client, "instances", clients)
-    assert front_door._connected_count() == 1
+    assert middleware.connected_count() == 1

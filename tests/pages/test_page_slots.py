@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench.viewers import viewers
-from mara.api.gateway.connection_limit import LOST_PAGES_PER_MINUTE
+from mara.api.gateway.connection_limit import UNCONNECTED_PAGES_PER_MINUTE
 from pages.serving.browser_log import LINES_PER_MINUTE
 from tests.scenarios.live_server import LiveServer, live_server
 
@@ -19,7 +19,7 @@ LOST = 3 * MOST_CLIENTS
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     options = ["--optimizer", "rules", "--speed", "60"]
-    folder = tmp_path_factory.mktemp("seats")
+    folder = tmp_path_factory.mktemp("slots")
     with live_server(folder, past_ticks=0, options=options, MARA_MAX_CLIENTS=str(MOST_CLIENTS)) as server:
         yield server
 
@@ -51,7 +51,7 @@ def test_pages_that_nobody_follows_keep_nobody_out_and_a_browsers_log_is_short(s
 
 
 def test_no_more_pages_are_built_than_somebody_could_look_at(server: LiveServer) -> None:
-    codes = [page(server) for _ in range(LOST_PAGES_PER_MINUTE + 5)]
+    codes = [page(server) for _ in range(UNCONNECTED_PAGES_PER_MINUTE + 5)]
     assert codes[-1] == 429
 
 
