@@ -79,7 +79,7 @@ def compared(
     for name, optimizer in optimizers.items():
         run = _Run(replace(case, optimizer=optimizer), name, with_bound, tell, is_cancelled or (lambda: False))
         tally, figures = run.figures(settings)
-        months = _months(run.diary.chapters, found, tell, run.stop_if_cancelled)
+        months = _months(run.diary.months, found, tell, run.stop_if_cancelled)
         if months:
             figures |= {
                 "lp_profit_usd": sum(month.profit_usd for month in months),

@@ -15,9 +15,8 @@ from mara.core.quote import OutageRecord
 from mara.core.world import World
 from mara.errors import ConfigError, FeedError
 from mara.optimizers.advisor.advised import Advised
-from mara.optimizers.registry import PATIENT_S, asked_of, companions_of, optimizer_of
-from mara.optimizers.rolling_horizon import ResumeState
-from mara.optimizers.rolling_lp import RollingLp
+from mara.optimizers.base import KEEPS, BudgetPolicy, Resumable, ResumeState
+from mara.optimizers.registry import PATIENT_S, companions_of, in_background, optimizer_of
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.advisor.config import bands_of, engagement_of
 from mara.runtime.advisor.scheduler import AdvisorScheduler
@@ -95,13 +94,13 @@ def _engine_of(
     settings: Settings, outside: Outside, world: World, parts: Mapping[str, bytes], deadline_s: float
 ) -> TickEngine:
     """The engine where a run stands, its plan in force and the worlds beside it as they were kept."""
-    spends, name = settings.sla_flexibility, settings.optimizer
-    optimizer = optimizer_of(name, spends_budgets=spends, deadline_s=deadline_s)
-    if isinstance(optimizer, RollingLp) and PLAN in parts:
-        optimizer.keeper.recall(record_of(ResumeState, parts[PLAN]))
+    budgets, name = BudgetPolicy(settings.sla_flexibility), settings.optimizer
+    optimizer = optimizer_of(name, budgets=budgets, deadline_s=deadline_s)
+    if isinstance(optimizer, Resumable) and PLAN in parts:
+        optimizer.recall(record_of(ResumeState, parts[PLAN]))
     shadows = None
     if outside.config.fleet.site_count <= MAX_SITES:
-        companions = companions_of(name, spends_budgets=spends, deadline_s=deadline_s)
+        companions = companions_of(name, budgets=budgets, deadline_s=deadline_s)
         shadows = CounterfactualRuns(outside.config, world, companions, parts)
     return TickEngine(
         config=outside.config,
@@ -192,16 +191,16 @@ def planner_of(
     settings: Settings, engine: TickEngine, advisor: AdvisorScheduler | None, clock: Clock, begin: Begin = in_a_thread
 ) -> Planner:
     """The planner of a live run, with a twin for the world beside it that has no error budgets to spend."""
-    own = asked_of(engine.optimizer, spends_budgets=settings.sla_flexibility)
+    own = in_background(engine.optimizer, budgets=BudgetPolicy(settings.sla_flexibility))
     frugal = engine.shadows.optimizer(NO_BUDGETS) if engine.shadows is not None else None
-    beside = {} if frugal is None else {NO_BUDGETS: asked_of(frugal, spends_budgets=False)}
+    beside = {} if frugal is None else {NO_BUDGETS: in_background(frugal, budgets=KEEPS)}
     planner = partial(Planner, deadline_s=settings.plan_deadline_s, clock=clock, begin=begin)
     return planner(
         own.optimizer if advisor is None else Advised(own.optimizer, advisor, bands_of(settings)),
-        own.keeper,
+        own.horizon,
         cancel=own.cancel,
         every_tick=advisor is not None,
-        twins={name: planner(twin.optimizer, twin.keeper, cancel=twin.cancel) for name, twin in beside.items()},
+        twins={name: planner(twin.optimizer, twin.horizon, cancel=twin.cancel) for name, twin in beside.items()},
     )
 
 

@@ -47,5 +47,5 @@ def test_budgets_and_bands_are_those_of_the_settings() -> None:
     settings = read_settings(env)
     assert engagement_of(settings).budget.usd_per_hour == 0.5
     assert bands_of(settings).regret_share == 0.01
-    assert not bands_of(settings).spends_budgets
-    assert not engagement_of(settings).spends_budgets
+    assert not bands_of(settings).budgets.spends
+    assert not engagement_of(settings).budgets.spends

@@ -124,7 +124,7 @@ import asyncio, sys, time
 import numpy as np
 from tests import builders
 from mara.core.world import first_world
-from mara.optimizers.registry import asked_of, optimizer_of
+from mara.optimizers.registry import in_background, optimizer_of
 from mara.runtime.live.planner import Patience, Planner
 
 def problem():
@@ -134,8 +134,8 @@ def problem():
     return builders.problem(of, first_world(of), builders.observation(of, price=price, demand=1e11), 168)
 
 async def main():
-    asked = asked_of(optimizer_of("lp", deadline_s=300.0))
-    planner = Planner(asked.optimizer, asked.keeper, 300.0, cancel=asked.cancel, first_patience_s=0.0)
+    asked = in_background(optimizer_of("lp", deadline_s=300.0))
+    planner = Planner(asked.optimizer, asked.horizon, 300.0, cancel=asked.cancel, first_patience_s=0.0)
     await planner.plan_for(problem(), Patience(wait_s=0.03))
     await asyncio.sleep(1.0)
     assert not planner.is_idle, "the solver was too quick for this test"

@@ -1,18 +1,29 @@
-"""What decisions earn in the accounts of MODEL section 5, whoever made them: a solver, rules, or a run tick by tick.
+"""Profit of decisions in the accounts of the linear program, whoever made them.
 
-Nothing here knows how the program is written down for a solver: only its formulas, applied to what runs.
+A solver, rules, or a run tick by tick: only the program's formulas are applied, to what runs. Nothing here knows how
+the program is written down for a solver.
+Model: docs/model.md#5-the-linear-program (objective)
 """
 
 import numpy as np
 
 from mara.core.arrays import Floats
-from mara.core.contract import PROMISED_TIER_COUNT
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, budgets_of
+from mara.core.dispatch import dispatch
+from mara.core.placement import placed_mw
+from mara.core.plan import PlanStep, Problem
 from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.horizon import case_of
 from mara.optimizers.lp.schedule import Schedule, net_site_mw
 
 
 def profit_usd(schedule: Schedule, case: LpCase) -> float:
-    """Revenue less energy, carbon, breaches, goodwill, moves and restarts; what was paid for hedges is sunk [USD]."""
+    """Add up revenue less all costs and penalties of a schedule [USD].
+
+    Costs are energy, carbon, breaches, goodwill, moves and restarts.
+
+    What was paid for hedges is sunk.
+    """
     promised = slice(0, PROMISED_TIER_COUNT)
     mining = (schedule.miners_mw.sum(axis=1) * case.mining_value_usd_per_mwh).sum(axis=1)
     tokens = (schedule.merchant_mw * case.token_value_usd_per_mwh).sum(axis=(1, 2, 3))
@@ -32,11 +43,34 @@ def profit_usd(schedule: Schedule, case: LpCase) -> float:
 
 
 def unserved_mw(schedule: Schedule, case: LpCase) -> Floats:
-    """Promised load that neither runs nor rests inside its budget (H, 3) [MW]."""
+    """Return promised load that neither runs nor is off in its budget (H, 3) [MW]."""
     promised = slice(0, PROMISED_TIER_COUNT)
     served = schedule.contracts_mw.sum(axis=1)[:, promised]
     return np.asarray(np.maximum(case.demand_mw[:, promised] - served - schedule.shed_mw, 0.0))
 
 
-def _increases(level: Floats, before: Floats) -> Floats:
-    return np.maximum(np.diff(level, axis=0, prepend=before[None]), 0.0)
+def worth_usd(step: PlanStep, problem: Problem) -> float:
+    """Value a plan's step in its tick, penalties deducted [USD].
+
+    Penalties are for what is moved, started, scheduled off and breached.
+
+    For plans that have no objective of their own.
+    """
+    world = problem.world
+    done = dispatch(step, world, problem.observation, problem.config)
+    has_budget = budgets_of(world.book, world.accounts) > world.accounts.bad_ticks
+    off_mw = world.book.power_mw * (done.scheduled & has_budget)
+    shed = np.bincount(world.book.tier, weights=off_mw, minlength=TIER_COUNT).astype(np.float64)
+    placed = placed_mw(done.site, world.book, problem.config.fleet.site_count)
+    schedule = Schedule(
+        miners_mw=done.miners_mw[None],
+        merchant_mw=done.merchant_mw[None],
+        contracts_mw=done.contracts_mw[None],
+        shed_mw=shed[None, :PROMISED_TIER_COUNT],
+        rested_mw=(placed - done.contracts_mw[:, :PROMISED_TIER_COUNT])[None],
+    )
+    return profit_usd(schedule, case_of(problem, (1,)))
+
+
+def _increases(level_mw: Floats, before_mw: Floats) -> Floats:
+    return np.maximum(np.diff(level_mw, axis=0, prepend=before_mw[None]), 0.0)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mara.optimizers.advisor.advised import AcceptanceLimits
+from mara.optimizers.base import BudgetPolicy
 from mara.runtime.advisor.consultation import Client
 from mara.runtime.advisor.scheduler import NOT_CONFIGURED, AdvisorConfig
 from mara.runtime.advisor.stored_budget import SpendLimits
@@ -42,7 +43,7 @@ def engagement_of(settings: Settings) -> AdvisorConfig:
             requests_per_hour=settings.claude_requests_per_hour,
         ),
         is_automatic=settings.optimizer == "claude",
-        spends_budgets=settings.sla_flexibility,
+        budgets=BudgetPolicy(settings.sla_flexibility),
         prepare=prepare,
     )
 
@@ -52,7 +53,7 @@ def bands_of(settings: Settings) -> AcceptanceLimits:
     return AcceptanceLimits(
         moved_share=settings.claude_max_moved_share,
         regret_share=settings.claude_max_regret_share,
-        spends_budgets=settings.sla_flexibility,
+        budgets=BudgetPolicy(settings.sla_flexibility),
     )
 
 

@@ -21,6 +21,7 @@ from mara.optimizers.advisor.cache_key import snapshot_hash
 from mara.optimizers.advisor.call_budget import ApiCall
 from mara.optimizers.advisor.conversation import Answer, Conversation
 from mara.optimizers.advisor.prompt import PROMPT_VERSION
+from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.runtime.advisor.background_loop import BackgroundLoop
 from mara.runtime.advisor.circuit_breaker import CircuitBreaker
 from mara.runtime.advisor.consultation import AdviceQuestion, Client, consulted, provenance_of
@@ -52,7 +53,7 @@ class AdvisorConfig:
         prepare: does what takes long and can be done before the first question.
         off: why nobody can be asked, in words; empty where somebody can.
         is_automatic: whether it is asked whenever something has changed, or by hand alone.
-        spends_budgets: whether the run may leave contracts unserved inside their error budgets.
+        budgets: what the run may do with error budgets.
     """
 
     client: Callable[[], Client] | None
@@ -60,7 +61,7 @@ class AdvisorConfig:
     model: str
     budget: SpendLimits
     is_automatic: bool
-    spends_budgets: bool = True
+    budgets: BudgetPolicy = SPENDS
     prepare: Callable[[], None] = lambda: None
 
 
@@ -182,7 +183,7 @@ class AdvisorScheduler:
                 problem=problem,
                 plan=plan,
                 snapshot_hash=snapshot_hash(problem),
-                spends_budgets=self._engagement.spends_budgets,
+                budgets=self._engagement.budgets,
             )
             self._consider()
             self._show()

@@ -124,7 +124,7 @@ class Planner:
             self._begin(problem, remembers=is_due)
             if is_missed or patience.for_any or not self._every_tick:
                 await self._answered_within(left_s, problem)
-        return self._keeper.plan(problem)
+        return self._keeper.in_tick(problem)
 
     def begin_now(self, problem: Problem) -> None:
         """Plan anew at once, due or not; the next tick after the answer follows it.

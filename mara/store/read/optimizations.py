@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from mara.core.fleet import Fleet
 from mara.core.history import Decision, Optimization, SiteShadow
-from mara.core.plan import DualPrices
+from mara.core.plan import DualPrices, known_gap_share
 from mara.core.snapshot import EventSnapshot, OptimizationSnapshot
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
@@ -41,7 +41,7 @@ def optimization(reading: ReadModel, adopted_tick: int) -> Optimization:
         raise CommandError(f"no plan was written down in tick {adopted_tick}: ask for the list of optimizations first")
     *row, content = found[0]
     plan, prices = _snapshot(row, config.grid), prices_of(content)
-    gap = _gap_share(plan)
+    gap = known_gap_share(plan.objective_usd, plan.bound_usd)
     if prices is None:
         return Optimization(plan=plan, gap_share=gap)
     shadow = prices.shadow
@@ -137,12 +137,6 @@ def _snapshot(row: Sequence[Any], grid: TimeGrid) -> OptimizationSnapshot:
         solve_wall_s=solve,
         provenance=provenance_of(origin),
     )
-
-
-def _gap_share(plan: OptimizationSnapshot) -> float | None:
-    if plan.objective_usd is None or not plan.bound_usd:
-        return None
-    return (plan.bound_usd - plan.objective_usd) / abs(plan.bound_usd)
 
 
 def _site_shadows(shadow: DualPrices, fleet: Fleet) -> tuple[SiteShadow, ...]:
