@@ -75,9 +75,7 @@ def is_overtaken(in_force: PlanInForce, problem: Problem) -> bool:
 
 
 def followed(in_force: PlanInForce, problem: Problem, budgets: BudgetPolicy = SPENDS) -> Plan:
-    """Fit the plan's step of this tick to what the tick brings.
-
-    In whole contracts.
+    """Fit the plan's step of this tick to what the tick brings, in whole contracts.
 
     A plan that is overtaken still says where contracts run, but which miners pay is decided by the rules, at the price
     that is seen: what was expected an hour ago starts and stops the wrong ones.
@@ -122,7 +120,7 @@ def has_run_out(plan: Plan, tick: int) -> bool:
 def _with_newcomers(step: PlanStep, in_force: PlanInForce, problem: Problem) -> PlanStep:
     """Add what the book promises since then, on the cheapest free racks.
 
-    So nobody is left out, or moved for a fee by the next plan.
+    Nobody is left out, and the next plan moves nobody for a fee.
     """
     more = np.maximum(problem.world.book.promised_mw - in_force.promised_mw, 0.0)
     more[PROMISED_TIER_COUNT:] = 0.0

@@ -42,7 +42,7 @@ class ProblemAnswer:
 def answer_by_lp(case: LpCase, deadline_s: float = 600.0) -> ProblemAnswer:
     """Answer by the linear program, or by rules where the solver fails.
 
-    For a large fleet the answer is near the optimum.
+    The answer for a large fleet is near the optimum.
     """
     try:
         optimum = _optimum(case, deadline_s)
@@ -107,7 +107,7 @@ def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, A
     Prices: `site_power_usd_per_mwh` is the value of one more megawatt-hour at a site's meter; `demand_usd_per_mwh` is
     what one more megawatt-hour of a tier's contracts would cost *less the rate it pays*, negative where it gains, so
     that its marginal cost is this plus the rate; `budget_usd_per_mwh` is the value of one more megawatt-hour that may
-    rest. By rules they are null: rules know no prices.
+    be scheduled off. By rules they are null: rules know no prices.
     """
     schedule, shadow = answer.schedule, answer.shadow
     net = net_site_mw(schedule, case)

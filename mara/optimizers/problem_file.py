@@ -141,7 +141,7 @@ def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
         demand_tokens_per_h=np.minimum(given["token_demand"][:, None] / tokens_unit, 2.0 * most_mw + 1.0),
         demand_mw=demand,
         budget_mwh=given["budget_mwh"],
-        # The demand itself limits what may rest; a bound of the same size would hide what demand is worth.
+        # The demand itself limits what may be off; a bound of the same size would hide what demand is worth.
         shed_limit_mw=2.0 * demand[:, :PROMISED_TIER_COUNT] + 1.0,
         rate_usd_per_mwh=given["rate_usd_per_mwh"],
         credit_usd_per_mwh=given["credit_usd_per_mwh"],

@@ -54,7 +54,7 @@ def worth_usd(step: PlanStep, problem: Problem) -> float:
 
     Penalties are for what is moved, started, scheduled off and breached.
 
-    For plans that have no objective of their own.
+    It compares plans that have no objective of their own.
     """
     world = problem.world
     done = dispatch(step, world, problem.observation, problem.config)

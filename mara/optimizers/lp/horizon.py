@@ -40,7 +40,7 @@ Then only what is impossible is left unserved.
 def step_lengths(problem: Problem) -> tuple[int, ...]:
     """Divide the horizon into steps [ticks].
 
-    Single ticks for the first hour, hours after that.
+    The first hour has single ticks, the others are one step each. Model: docs/model.md#6-horizon-and-warm-starts
     """
     per_hour = problem.config.grid.ticks_per_hour
     hours = len(problem.forecast.hashprice_usd_per_ph_day)

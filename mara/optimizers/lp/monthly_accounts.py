@@ -127,7 +127,7 @@ class MonthlyAccounts:
     def _first_fees_usd(self) -> tuple[float, float]:
         """Add up fees for first places [USD].
 
-        Those that contracts got in these ticks, and those that they could have got.
+        Returns those that contracts got in these ticks, and all that they could have got.
         """
         fees = np.append(self.config.terms.migration_rates_usd_per_mw, 0.0)
         own_usd = 0.0
@@ -180,7 +180,7 @@ class MonthlyAccounts:
     def _budgets(self) -> tuple[Floats, Floats]:
         """Return what may be off free of credits, in all and by tick.
 
-        Over these ticks (3,) [MWh], and in each of them (H, 3) [MW].
+        Returns the sum over these ticks (3,) [MWh], and the limit in each of them (H, 3) [MW].
         """
         first, end = self._entries[0].step.tick, self._entries[-1].step.tick + 1
         budget_mwh = np.zeros(PROMISED_TIER_COUNT)

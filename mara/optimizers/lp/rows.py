@@ -133,7 +133,7 @@ def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
 def _any_one_site(case: LpCase, columns: Columns) -> Rows:
     """N+1: fit any one site's Premium into the reserve elsewhere.
 
-    But for what no placing can back.
+    What no placing can back is let off.
     """
     s = np.arange(case.sites)
     minus = Entries(row=s, column=np.repeat(columns.reserve_sum, case.sites), values=-np.ones(case.sites))

@@ -120,9 +120,8 @@ def solve(
 def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]:
     """Approximate the best profit [USD] and the row duals (M,).
 
-    By interior point without crossover.
-
-    Enough for a bound, and many times quicker than a vertex where a program has tens of thousands of rows; not a plan.
+    Interior point without crossover is enough for a bound, and many times quicker than a vertex where a program has
+    tens of thousands of rows; it is not a plan.
 
     Raises:
         PlanTimeout: the deadline came first.

@@ -76,7 +76,7 @@ class _Step:
     def promise(self, g: int, ran_mw: Floats, budget_mw: float) -> None:
         """Serve a promised tier, or schedule it off where it is not worth its power.
 
-        Off while serving costs more than the rate and the goodwill.
+        It is not worth it while serving costs more than the rate and the goodwill.
         """
         case, want = self.case, float(self.case.demand_mw[self.t, g])
         unit_cost = case.pue[self.t, :, Workload.GPU] * self.cost
@@ -140,7 +140,7 @@ class _Step:
     def _free_for(self, g: int, s: int) -> float:
         """Return what a site can still take of a tier [MW].
 
-        By racks, power and, for Premium and Standard, the N+1 reserve.
+        Racks and power limit it, and for Premium and Standard the N+1 reserve.
         """
         power = self._power_left(s) / float(self.case.pue[self.t, s, Workload.GPU])
         free = min(self._racks_left(s), power)

@@ -95,7 +95,7 @@ def spread_merchant(problem: Problem, conditions: Conditions, contracts_mw: Floa
 def inference_power_mw(conditions: Conditions, contracts_mw: Floats, merchant_mw: Floats) -> Floats:
     """Return the site power that inference draws (S,) [MW].
 
-    Of contracts (S,) and of merchant inference (R, S, 2).
+    Contracts are given by site (S,), merchant inference by region and kind (R, S, 2).
     """
     merchant = row_sums(merchant_mw.sum(axis=0) * conditions.pue[:, RACKS])
     return np.asarray(contracts_mw * conditions.rack_pue + merchant)

@@ -109,10 +109,7 @@ class ContractScheduler:
         return placed if np.count_nonzero(fell) else nearest(placed, step.contracts_mw, world, room_mw)
 
     def _settled(self, step: PlanStep, room_mw: Floats, fell: Bools) -> Placement:
-        """Place until dispatch would leave every contract where it is.
-
-        Even where it places by megawatts.
-        """
+        """Place until dispatch would leave every contract where it is, by megawatts too."""
         world, least = self.problem.world, self.budgets.least_off_ticks(self.problem.config.grid)
         placed = place(step, world, room_mw, fell, least_rest_ticks=least)
         for _ in range(MAX_PLACINGS - 1):
@@ -156,9 +153,7 @@ class ContractScheduler:
     def _keep_promised(self) -> list[int]:
         """Leave promised contracts where they run; returns those that wait.
 
-        Those do not run, or lost their racks.
-
-        Where a site lost racks the most binding tiers stay.
+        Those did not run, or lost their racks: where a site lost racks the most binding tiers stay.
         """
         load, world = self.load, self.problem.world
         held = held_mw(world)
@@ -222,10 +217,7 @@ class ContractScheduler:
                     break
 
     def _spare_site_mw(self) -> list[float]:
-        """Return the grid power that is left at each site (S,) [MW].
-
-        By contracts, tokens and miners worth running.
-        """
+        """Return site power left by contracts, tokens and miners worth running (S,)."""
         conditions, fleet = self.conditions, self.problem.config.fleet
         pays = mining_margin_usd_per_mwh(conditions) >= 0.0
         mining = row_sums(conditions.available_mw[:, MINERS] * conditions.pue[:, MINERS] * pays)

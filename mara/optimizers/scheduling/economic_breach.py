@@ -23,10 +23,7 @@ from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, PPM
 from mara.core.world import Conditions, RunConfig, conditions_of
 
 GOODWILL_RATIO: Final = 2.0
-"""Worth of a megawatt-hour of trust over the tier's rate. Chosen.
-
-Lost for each that is left out past a budget.
-"""
+"""Worth of a customer's trust, per MWh left out past a budget, over the rate. Chosen."""
 MOST_CREDIT_SHARE: Final = 0.5
 """Largest credit of the tiers that may be broken, as a share of a window's charge."""
 BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
@@ -39,9 +36,8 @@ BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
 def broken_now(problem: Problem) -> Ints:
     """Find contracts without budget that it pays to leave unserved now (N,).
 
-    By column of the book.
-
-    What is kept of their budgets for outages goes first: a promise that is broken needs none.
+    They are named by column of the book. What is kept of their budgets for outages goes first: a promise that is
+    broken needs none.
     """
     hours = breaking_hours(problem)
     if hours is None:
@@ -53,9 +49,7 @@ def broken_now(problem: Problem) -> Ints:
 def breaking_hours(problem: Problem) -> Bools | None:
     """Find the hours in which it pays to break contracts (H, C).
 
-    They are left unserved past their budgets.
-
-    None where it never does.
+    They are left unserved past their budgets. None where it never pays.
     """
     book, accounts = problem.world.book, problem.world.accounts
     tiers = BREAKABLE[problem.config.terms.break_promises]
@@ -123,7 +117,7 @@ def _begins(ticks: Ints) -> Ints:
 def _cost_of(i: int, problem: Problem, cost: Floats, free_mw: Floats) -> Floats:
     """Cost a contract's rack megawatt-hour by hour (H,) [USD/MWh].
 
-    At its site, or where it could go at once.
+    The cheaper of its site and the sites where it could go at once counts.
     """
     power, home = problem.world.book.power_mw[i], int(problem.world.accounts.site[i])
     possible = free_mw >= power

@@ -21,7 +21,7 @@ from mara.optimizers.scheduling.site_load import SiteLoad, cheapest_with_room
 LEAST_SHARE: Final = 0.5
 """Part of a contract that a plan must move for the whole to move.
 
-So much is taken from its site and wanted at another.
+The plan takes so much from its site and wants it at another.
 """
 
 

@@ -10,11 +10,9 @@ from mara.core.world import Conditions
 def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
     """Hold racks for the Premium of any one failing site (S,) [MW].
 
-    No more than that, and where power is dearest.
-
-    Racks at dear sites are the least useful for anything else; Flexible, Spot and merchant inference may run on them
-    meanwhile. The reserve is sized in megawatts, so that a large contract may still find no single site to go to, and a
-    second failure finds nothing.
+    No more than that is held, and where power is dearest: racks at dear sites are the least useful for anything else.
+    Flexible, Spot and merchant inference may run on them meanwhile. The reserve is sized in megawatts, so that a large
+    contract may still find no single site to go to, and a second failure finds nothing.
 
     Args:
         contracts_mw: contract load by site and tier (S, G).
@@ -42,7 +40,7 @@ def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
 def least_unbacked_mw(room_mw: Floats, premium_mw: Floats, standard_mw: Floats) -> Floats:
     """Find the least slack of the N+1 rows (H,) [MW].
 
-    By so much they must give way for all Premium and Standard to run.
+    With this slack all Premium and Standard can run.
 
     With everything free held as reserve, ``R = rooms - premium - standard`` in all, the row of a site reads
     ``room - standard there <= R + slack``: Standard belongs where rooms are largest, which levels them like water. A

@@ -32,9 +32,8 @@ _MAY_BE_OFF: Final = frozenset({Tier.STANDARD, Tier.FLEXIBLE})
 def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
     """Schedule Standard and Flexible off where something else is worth more.
 
-    Inside their budgets, and clearly more.
-
-    Two occasions: power dearer than the contract pays, and tokens that find no racks in the dearest hours of the day.
+    They stay inside their budgets, and it must be worth clearly more. Two occasions: power dearer than the contract
+    pays, and tokens that find no racks in the dearest hours of the day.
     """
     book = load.problem.world.book
     tokens_wait = tokens.is_unmet_at_peak()
@@ -63,7 +62,8 @@ def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
 def schedule_off(load: SiteLoad, tokens: TokenSales, wanted_mw: list[float]) -> None:
     """Schedule about `wanted_mw` more of each tier (G,) off, in whole contracts.
 
-    Inside their budgets, those with the most left first, and only where dearer power or better paid tokens pay for it.
+    They stay inside their budgets; those with the most left go first, and only where dearer power or better paid
+    tokens pay for it.
     What is done is taken off `wanted_mw`.
     """
     _, left = budgets_left(load.problem)
@@ -104,10 +104,7 @@ def stays_off(problem: Problem) -> set[int]:
 
 
 def budgets_left(problem: Problem) -> tuple[list[float], list[int]]:
-    """Count the bad ticks that each contract may choose now (C,), (C,).
-
-    At an even pace, and whatever the pace.
-    """
+    """Count bad ticks left to choose, at an even pace (C,) and at any pace (C,)."""
     world = problem.world
     accounts = world.accounts
     budget = budgets_of(world.book, accounts)

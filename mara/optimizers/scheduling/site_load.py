@@ -85,10 +85,7 @@ class SiteLoad:
         return True
 
     def keep(self, contracts: Iterable[int]) -> list[int]:
-        """Leave contracts where they run if they fit; returns the others.
-
-        In the order given.
-        """
+        """Leave contracts where they run if they fit, in order; returns the others."""
         waiting = []
         for i in contracts:
             if self.stays(i):

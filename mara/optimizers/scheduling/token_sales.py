@@ -112,9 +112,6 @@ class TokenSales:
 
 @lru_cache(maxsize=8)
 def _detour_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
-    """Return the extra cost of serving a region from a site (R, S, 1).
-
-    Over its best site.
-    """
+    """Return the extra cost of serving a region not from its best site (R, S, 1)."""
     cost = remote_cost_usd_per_mwh(fleet, remote_serving_usd_per_mwh)
     return np.asarray(cost - cost.min(axis=1, keepdims=True))

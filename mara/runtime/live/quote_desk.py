@@ -22,7 +22,7 @@ from mara.errors import CommandError, FeedError, PlanError
 from mara.optimizers.lp.solve import Basis
 from mara.optimizers.quoting.context import QuoteContext, fits_surely
 from mara.optimizers.quoting.offer import quote_of
-from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand, PricedSolution, outlay_in_force, outlay_of
+from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand, PricedSolution, solution_in_force, solution_of
 from mara.runtime.tick.command_validation import MAX_ORDER_TICKS
 from mara.runtime.tick.engine import TickEngine
 from mara.runtime.tick.exclusions import ExclusionRequest, exclusions_of
@@ -214,7 +214,7 @@ class QuoteDesk:
         wish = ContractDemand(tier=tier, power_mw=ask.power_mw, starts_tick=first, ends_tick=ends)
 
         def work() -> bool:
-            served = outlay_of(problem, (*waiting, wish), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
+            served = solution_of(problem, (*waiting, wish), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
             counter = QuoteContext(problem=problem, before=served, waiting=waiting, record=self._record())
             return fits_surely(counter, wish)
 
@@ -286,10 +286,10 @@ def _before(
 ) -> PricedSolution:
     """The best plan without the request; for a large fleet what the plan in force says of it, if it knows prices."""
     if problem.config.fleet.site_count > EXACT_SITES:
-        in_force = outlay_in_force(problem, plan)
+        in_force = solution_in_force(problem, plan)
         if in_force is not None:
             return in_force
-    return outlay_of(problem, waiting, basis=basis, deadline_s=SOLVE_DEADLINE_S)
+    return solution_of(problem, waiting, basis=basis, deadline_s=SOLVE_DEADLINE_S)
 
 
 def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Quote:
@@ -301,7 +301,7 @@ def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Qu
     """
     ticks = refuse_unaskable(ask, engine.config)
     problem = engine.problem(engine.outlook())
-    before = outlay_of(problem, deadline_s=SOLVE_DEADLINE_S)
+    before = solution_of(problem, deadline_s=SOLVE_DEADLINE_S)
     counter = QuoteContext(problem=problem, before=before, waiting=(), record=record)
     return quote_of(ask, ticks, counter, quote_id="", timezone=timezone_of(ask.region))
 

@@ -52,7 +52,8 @@ class Multipliers:
     """Multipliers of the shared rows, of the minimization.
 
     Attributes:
-        demand (H, G), merchant (H, R), budget (3,). places: of what rests at any site (H, 3), zero where nothing does.
+        demand (H, G), merchant (H, R), budget (3,).
+        places: of unserved load that keeps its place (H, 3), zero where nothing does.
         one_site: of the N+1 rows of a block's own sites (H, S).
         reserve: of the sum of all reserve (H,): what all N+1 rows pay for it, so that the sum itself costs nothing.
     """
@@ -90,7 +91,7 @@ def blocks_of(case: LpCase, block_sites: int) -> tuple[Ints, ...]:
 def shares_of(case: LpCase, blocks: Sequence[Ints]) -> ResourceAllocation:
     """Share by capacity.
 
-    By racks and grid for contracts and budgets, by tokens for merchant inference.
+    Racks and grid decide for contracts and budgets, token capacity for merchant inference.
     """
     room = rack_room_mw(case)
     tokens = np.minimum(case.available_mw[:, :, RACKS], room[:, :, None]) @ case.tokens_per_mwh
@@ -226,9 +227,7 @@ def priced(model: LpModel, prices: Multipliers) -> LpModel:
 
 
 def shared_bound_usd(case: LpCase, prices: Multipliers) -> float:
-    """Value the shared rows at these prices, shedding and breaches at their best.
-
-    In USD.
+    """Value the shared rows at these prices, shedding and breaches at best [USD].
 
     With the optima of all `priced` blocks added it bounds the profit of any plan of the whole fleet (weak duality).
     """

@@ -72,7 +72,7 @@ def block_pool(blocks: int, *, workers: int | None, deadline_s: float) -> Iterat
 def end_pools() -> None:
     """End the processes of every solve under way, which then fails.
 
-    For the end of the program.
+    It is meant for the end of the program.
     """
     for executor in tuple(_under_way):
         # The pool knows its processes by id, and before Python 3.14 has no public word for ending them.
