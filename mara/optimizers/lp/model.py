@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mara.core.arrays import Floats
+from mara.core.arrays import Floats, Ints
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.fleet import MINERS, RACKS, Workload
 from mara.optimizers.lp.case import LpCase
@@ -150,27 +150,44 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
 
 
 def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
-    """Assemble all rows: period by period, then one budget row for each promised tier."""
-    from scipy.sparse import coo_array  # a tenth of a second, and many commands plan nothing
+    """Assemble all rows: period by period, then one budget row for each promised tier.
 
+    One period is put in the order of its rows, and every other is laid out like it.
+    """
+    from scipy.sparse import csr_array  # a tenth of a second, and many commands plan nothing
+
+    row, column, values = _period(case.steps, columns.width, families)
+    order = np.argsort(row, kind="stable")
+    row, column, values = row[order], column[order], values[:, order]
     period_rows = sum(family.count for family in families)
-    step = np.arange(case.steps, dtype=np.int32)[:, None]
-    rows, places, values = [], [], []
+    step = np.arange(case.steps)[:, None] * columns.width
+    # Before the first period there is none: its changes are against what runs now, on the right-hand side.
+    inside = np.ones(values.shape, dtype=np.bool_)
+    inside[0] = column >= 0
+    counts = np.tile(np.bincount(row, minlength=period_rows), (case.steps, 1))
+    counts[0] = np.bincount(row[column >= 0], minlength=period_rows)
+    starts = np.concatenate([[0], counts.ravel(), np.full(PROMISED_TIER_COUNT, case.steps)]).cumsum()
+    return csr_array(
+        (
+            np.concatenate([values[inside], np.tile(case.dt_h, PROMISED_TIER_COUNT)]),
+            np.concatenate([(column + step)[inside], (columns.shed[:, None] + step.T).ravel()]),
+            starts,
+        ),
+        shape=(len(starts) - 1, case.steps * columns.width),
+    )
+
+
+def _period(steps: int, width: int, families: tuple[Rows, ...]) -> tuple[Ints, Ints, Floats]:
+    """List a period's coefficients: rows (N,), columns (N,), values (H, N).
+
+    Columns of the period before are negative, counted back from this one.
+    """
+    rows, columns, values = [], [], []
     first = 0
     for family in families:
         for entry in family.entries:
-            # Before the first period there is none: its changes are against what runs now, on the right-hand side.
-            at = step[1:] if entry.of_previous else step
-            rows.append((at * period_rows + (first + entry.row).astype(np.int32)).ravel())
-            column = (entry.column - entry.of_previous * columns.width).astype(np.int32)
-            places.append((at * columns.width + column).ravel())
-            of_step = np.broadcast_to(entry.values, (case.steps, len(entry.row)))
-            values.append(of_step[case.steps - len(at) :].ravel())
+            rows.append(entry.row + first)
+            columns.append(entry.column - width if entry.of_previous else entry.column)
+            values.append(np.broadcast_to(entry.values, (steps, len(entry.row))))
         first += family.count
-    budget = case.steps * period_rows + np.arange(PROMISED_TIER_COUNT)
-    rows.append(np.tile(budget, case.steps))
-    places.append((step * columns.width + columns.shed).ravel())
-    values.append(np.repeat(case.dt_h, PROMISED_TIER_COUNT))
-    at_cell = (np.concatenate(rows, dtype=np.int32), np.concatenate(places, dtype=np.int32))
-    shape = (case.steps * period_rows + PROMISED_TIER_COUNT, case.steps * columns.width)
-    return coo_array((np.concatenate(values), at_cell), shape=shape).tocsr()
+    return np.concatenate(rows), np.concatenate(columns), np.hstack(values)
