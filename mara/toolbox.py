@@ -12,10 +12,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mara.api.routes.json_values import json_value, plain_of
 from mara.bootstrap import standing_of
+from mara.core.contract import TierKey
 from mara.core.fleet import site_index
+from mara.core.market import RegionKey
 from mara.core.plan import Plan, Problem
-from mara.core.quote import OutageRecord, QuoteRequest, json_value, plain_of
+from mara.core.quote import OutageRecord, QuoteRequest
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import snapshot_of
 from mara.errors import MaraError, PlanRejected, StoreRefused
@@ -107,10 +110,10 @@ class GetQuote(Arguments):
         "What one more contract would cost and where it would run, with its risk, or why it is refused and what "
         "would fit instead. Nothing is booked."
     )
-    tier: Literal["premium", "standard", "flexible", "spot"]
+    tier: TierKey
     power_mw: Annotated[float, Field(gt=0, le=100_000, strict=False, description="IT power on inference racks.")]
     hours: Annotated[float, Field(gt=0, le=100_000, strict=False, description="How long, from the next tick on.")]
-    region: Annotated[Literal["", "americas", "europe", "asia-pacific"], Field(description="Whose months count.")] = ""
+    region: Annotated[Literal["", RegionKey], Field(description="Whose months count.")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from components.sla.contract_table import ContractTable, owed_cells, owed_figure
 from components.sla.sla_panel import TIER_COLUMNS, tier_channel
 from mara.api.security.permissions import Permission
 from mara.core.history import ContractRow
+from mara.core.units import SECONDS_PER_HOUR
 from mara.errors import CommandError
 from mara.runtime.explain.evidence import evidence_csv, evidence_name
 from mara.runtime.published_state import PublishedState
@@ -27,7 +28,6 @@ from pages.serving.publisher import Publisher
 
 PATH: Final = "/sla"
 MOST_STORED: Final = 500
-SECONDS_PER_HOUR: Final = 3_600
 QUOTE_HINT: Final = "A price holds for four simulated hours and is looked at again when it is booked."
 TIERS_HINT: Final = "Live contracts only. A tick is good when the whole promise was delivered in it, else bad."
 

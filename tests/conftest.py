@@ -5,6 +5,7 @@ Real history lies beside the checkout, never in it.
 
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 settings.register_profile("mara", derandomize=True, deadline=None)
 settings.load_profile("mara")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Write lone surrogates out: tests of the log print them, and workers send reports to each other as UTF-8."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True, scope="session")

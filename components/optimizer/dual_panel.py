@@ -6,11 +6,12 @@ from components.shared.charts import csv_button
 from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import panel, scroll
 from components.shared.view_model import Channel
+from mara.core.contract import TIER_KEYS
 from mara.core.snapshot import ShadowSnapshot, Snapshot
 
 MOST_SITES = 30
 LEAST_TOLD_USD = 0.01
-TIERS = ("Premium", "Standard", "Flexible", "Spot")
+TIERS = tuple(tier.capitalize() for tier in TIER_KEYS)
 SHADOW_BARS = (Bar(name="Racks", look="bar-1"), Bar(name="Grid connection", look="bar-4"))
 NO_PRICES = "The plan in force knows no shadow prices: rules and static plans have none. Start with --optimizer lp."
 WORD_COLUMNS = (TableColumn(label="One more …", look="grow"), TableColumn(label="is worth", look="number"))

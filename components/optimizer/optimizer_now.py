@@ -10,7 +10,6 @@ from components.shared.view_model import Channel, Shown, cell
 from mara.core.plan import known_gap_share
 from mara.core.snapshot import GainsSnapshot, PlanSnapshot, Snapshot
 
-HOURS_PER_DAY = 24
 SMALL_GAP_SHARE = 1e-4
 FIGURES = (
     ("maker", "Plan in force", "Who made it, how old it is and how far it looks ahead."),

@@ -9,7 +9,6 @@ from nicegui import ui
 from components.shared import format as text
 from components.shared.key_figure_history import (
     BUCKET_S,
-    DAY_S,
     FIGURES,
     KeyFigureHistory,
     contracts_on_target,
@@ -19,6 +18,7 @@ from components.shared.live import live_text
 from components.shared.theme import PLOT_MODULES, element, explained
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import Snapshot
+from mara.core.units import SECONDS_PER_DAY
 
 UNIT_OF_SHARE = "%"
 LEAST_SPAN_S: Final = 3_600
@@ -48,7 +48,7 @@ class SparkLine(ui.element, component="spark_line.js", esm={"mara-plot": PLOT_MO
     def __init__(self, place: int) -> None:
         super().__init__()
         self.props["place"] = place
-        self.props["span-s"] = DAY_S
+        self.props["span-s"] = SECONDS_PER_DAY
 
 
 def kpi_strip(first: Channel) -> None:

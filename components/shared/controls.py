@@ -11,10 +11,10 @@ from components.shared.live import live_text
 from components.shared.theme import element, icon
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import Snapshot
+from mara.core.units import SECONDS_PER_MINUTE
 
 SPEEDS = (60.0, 300.0, 900.0, 3_600.0, 7_200.0)
 """Offered speeds [simulated seconds per real second]."""
-SECONDS_PER_MINUTE = 60
 CHIP_LABELS = {
     "starting": "Starting",
     "running": "Running",

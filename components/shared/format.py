@@ -3,11 +3,12 @@
 from datetime import datetime
 from math import floor, isfinite, log10
 
+from mara.core.units import MINUTES_PER_HOUR
+
 MINUS = "\u2212"
 THIN_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
 NOTHING = "\u2013"
-MINUTES_PER_HOUR = 60
 MINUTES_PER_DAY = 1_440
 SIGNIFICANT_DIGITS = 3
 

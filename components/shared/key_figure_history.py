@@ -7,12 +7,12 @@ from typing import Final
 
 from components.shared.view_model import Channel, Shown
 from mara.core.snapshot import SeriesPoint, Snapshot
+from mara.core.units import SECONDS_PER_DAY
 
 MOST_POINTS: Final = 600  # of a trace on screen
-DAY_S: Final = 86_400
 BUCKET_S: Final = 900
 """A sparkline has a point each quarter of an hour: the newest value in it."""
-MOST_BUCKETS: Final = DAY_S // BUCKET_S + 1
+MOST_BUCKETS: Final = SECONDS_PER_DAY // BUCKET_S + 1
 FIGURES: Final = ("profit", "revenue", "power", "cooling", "renewable", "contracts")
 """The order of the values in `Past.figures`."""
 DECIMALS: Final = {"profit": 0, "revenue": 0, "power": 1, "cooling": 4, "renewable": 4, "contracts": 4}
@@ -98,4 +98,4 @@ def _last_day(points: Channel) -> Channel:
     if not points:
         return points
     newest_s = max(int(at) for at in points)
-    return {at: points[at] for at in sorted(points, key=int) if int(at) >= newest_s - DAY_S}
+    return {at: points[at] for at in sorted(points, key=int) if int(at) >= newest_s - SECONDS_PER_DAY}

@@ -11,14 +11,12 @@ from nicegui.events import GenericEventArguments
 from components.shared import format as text
 from components.shared.view_model import Shown
 from components.sla.contract_table import target_text
+from mara.core.commands import EXCLUSION_KINDS, NOTICE_HOURS
 from mara.core.history import ContractLife, ContractWindow, ExclusionRow, TickRun
 from mara.core.snapshot import ContractSnapshot, Snapshot
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import MICRO_USD_PER_USD, MINUTES_PER_HOUR
 from mara.errors import CommandError, MaraError
 
-NOTICE_HOURS: Final = 72
-"""Ahead of which maintenance is announced: where the form begins."""
-EXCLUSION_KINDS: Final = ("maintenance", "grid order", "customer order")
 MOST_FAULTS: Final = 40
 """Stretches of bad ticks that are told in words, the newest first."""
 MOST_RUNS: Final = 4_000
@@ -218,7 +216,7 @@ def _window(window: ContractWindow) -> list[Shown]:
 
 
 def _exclusion(row: ExclusionRow) -> list[str]:
-    minutes = (row.ends_at - row.starts_at).total_seconds() / text.MINUTES_PER_HOUR
+    minutes = (row.ends_at - row.starts_at).total_seconds() / MINUTES_PER_HOUR
     whom = " of all contracts" if row.is_fleet_wide else ""
     return [
         f"{text.utc_moment(row.starts_at)}, {text.duration(minutes)}{whom}",

@@ -14,7 +14,7 @@ from components.shared.view_model import Channel, Shown, cell
 from mara.core.contract import TARGET_PPM, TIER_KEYS
 from mara.core.history import ContractRow
 from mara.core.snapshot import ContractSnapshot, Snapshot
-from mara.core.units import MICRO_USD_PER_USD, PPM
+from mara.core.units import MICRO_USD_PER_USD, MINUTES_PER_HOUR, PPM
 
 MOST_LIVE: Final = 400
 MOST_ENDED: Final = 400
@@ -158,7 +158,7 @@ def target_text(tier: str) -> str:
 
 def next_fault_cell(contract: ContractSnapshot, snapshot: Snapshot) -> Shown:
     """What the next bad tick costs; a cliff stands out."""
-    own_usd = contract.rate_usd_per_mwh * contract.power_mw * snapshot.tick_minutes / text.MINUTES_PER_HOUR
+    own_usd = contract.rate_usd_per_mwh * contract.power_mw * snapshot.tick_minutes / MINUTES_PER_HOUR
     is_cliff = contract.next_bad_tick_cost_usd > CLIFF * own_usd
     return cell(text.usd_in_short(contract.next_bad_tick_cost_usd), "warn" if is_cliff else "")
 
@@ -166,7 +166,7 @@ def next_fault_cell(contract: ContractSnapshot, snapshot: Snapshot) -> Shown:
 def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, str], credits_usd: float) -> Shown:
     best_effort = contract.tier == BEST_EFFORT
     state = state_of(contract)
-    left_minutes = (contract.ends_at - snapshot.at).total_seconds() / text.MINUTES_PER_HOUR
+    left_minutes = (contract.ends_at - snapshot.at).total_seconds() / MINUTES_PER_HOUR
     off = cell("off", "" if best_effort else "bad")
     return [
         round(_rank(contract), 4),
@@ -196,7 +196,7 @@ def _availability_state(contract: ContractSnapshot, state: str) -> str:
 def _coarse(minutes: float) -> float:
     """Whole hours while there are some: what changes each tick is sent each tick."""
     whole = max(minutes, 0.0)
-    return whole if whole < 2 * text.MINUTES_PER_HOUR else whole - whole % text.MINUTES_PER_HOUR
+    return whole if whole < 2 * MINUTES_PER_HOUR else whole - whole % MINUTES_PER_HOUR
 
 
 def _burn(contract: ContractSnapshot) -> str:

@@ -15,7 +15,8 @@ from components.shared import format as text
 from components.shared.theme import element
 from components.shared.view_model import Shown, cell
 from mara.core.contract import TIER_KEYS
-from mara.core.quote import REGION_KEYS, Alternative, Booking, Quote, QuoteRequest, Risk
+from mara.core.market import REGION_KEYS
+from mara.core.quote import Alternative, Booking, Quote, QuoteRequest, Risk
 from mara.errors import MaraError
 
 REGION_LABELS: Final = ("Americas", "Europe", "Asia-Pacific")

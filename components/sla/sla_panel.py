@@ -7,12 +7,12 @@ from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import address, element, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.contract import TIER_KEYS
 from mara.core.snapshot import ContractSnapshot, Snapshot, TierSnapshot
 
 MOST_CONTRACTS_SHOWN: Final = 20  # the page of promises has them all
 BUDGET_NEARLY_USED_SHARE: Final = 0.25  # of the budget left
 BEST_EFFORT = "spot"
-TIERS = ("premium", "standard", "flexible", "spot")  # priority 1 to 4
 
 TIER_COLUMNS = (
     TableColumn(label="Tier", hint="With the share of ticks that is promised to be good."),
@@ -63,7 +63,7 @@ def contract_channel(snapshot: Snapshot) -> Channel:
 
 
 def _tier_row(tier: TierSnapshot) -> Shown:
-    rank = -TIERS.index(tier.tier) if tier.tier in TIERS else -len(TIERS)
+    rank = -TIER_KEYS.index(tier.tier) if tier.tier in TIER_KEYS else -len(TIER_KEYS)
     promise = text.target(tier.target_share) if tier.target_share > 0 else "best effort"
     short = tier.delivered_mw < tier.promised_mw * (1 - 1e-6) and tier.target_share > 0
     return [

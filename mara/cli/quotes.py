@@ -1,13 +1,15 @@
 """What a contract would cost as the stored run stands: quote."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from mara.api.routes.json_values import plain_of
 from mara.bootstrap import standing_of
 from mara.cli.app import app
 from mara.cli.report import show
-from mara.core.quote import Quote, QuoteRequest, plain_of
+from mara.core.contract import TierKey
+from mara.core.quote import Quote, QuoteRequest
 from mara.errors import EXIT_USAGE
 from mara.runtime.clock import SystemClock
 from mara.runtime.live.quote_desk import quote_now
@@ -25,7 +27,7 @@ PRICES = (
 @app.command()
 def quote(
     *,
-    tier: Annotated[Literal["premium", "standard", "flexible", "spot"], typer.Option(help="What is promised.")],
+    tier: Annotated[TierKey, typer.Option(help="What is promised.")],
     power_mw: Annotated[float, typer.Option(help="IT power on inference racks.")],
     hours: Annotated[float, typer.Option(help="How long, from the next tick on.")],
     customer: Annotated[str, typer.Option(help="Who asks.")] = "",

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from mara.api.routes.json_values import json_value
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import show
-from mara.core.quote import json_value
 from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.files.fleet_file import read_fleet
 from mara.settings import read_settings

@@ -11,13 +11,13 @@ from typer.core import TyperGroup
 from mara.api.security.credentials import digest_of, hash_of, new_token
 from mara.bootstrap import people_of
 from mara.cli.app import app
+from mara.core.units import SECONDS_PER_DAY
 from mara.errors import CommandError, ConfigError
 from mara.runtime.clock import SystemClock
 from mara.settings import Settings, read_settings
 from mara.store.access.users import ROLES, AccessEvent, Token, User, UserStore
 
 MAX_TOKEN_DAYS = 3_650
-SECONDS_PER_DAY = 86_400
 MAX_NAME_LENGTH = 64
 MAKE = "make"
 

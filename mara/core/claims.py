@@ -1,4 +1,7 @@
-"""What the present allocation gains, as grounded claims: the engine's own words where nobody else explains a plan."""
+"""Claims about a tick in the engine's own words, each number a computed fact.
+
+They explain a plan whose maker gave no claims of its own.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,18 +14,16 @@ from mara.core.events import broken_promises
 from mara.core.grounding import ClaimKind, Direction, Draft, faults_of, rendered
 from mara.core.plan import Claim, Plan
 from mara.core.step import Step
-from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
-from mara.core.world import RunConfig, conditions_of
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD, TOLERANCE_MW
+from mara.core.world import RunConfig
 
-G_PER_T: Final = 1_000_000
-LEAST_USD_PER_H: Final = 0.5
-"""A gain smaller than this, either way, is told as none."""
 PROMISED: Final = (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE)
 
 
 def claims_of(step: Step, plan: Plan, config: RunConfig) -> tuple[Claim, ...]:
-    """Why the tick looks as it does: outages first, then its maker's claims where there are any, else templates over
-    gains and duals.
+    """Explain the tick: outages, then claims by the plan's maker or by templates.
+
+    Templates speak of counterfactual gains and of the plan's duals.
     """
     down = [config.fleet.sites[s].name for s in step.down]
     outages = tuple(Claim(kind="other", text=f"{name} is down: none of its machines is available.") for name in down)
@@ -31,24 +32,24 @@ def claims_of(step: Step, plan: Plan, config: RunConfig) -> tuple[Claim, ...]:
         return outages + tuple(claim for claim in made.claims if not any(name in claim.text for name in down))
     facts = facts_of(step, plan, config)
     names = {f"s{s + 1:02}": site.name for s, site in enumerate(config.fleet.sites)}
-    drafts = tuple(_drafts(step, config, facts))
+    drafts = tuple(_drafts(step, facts))
     faults = faults_of("Own claims", drafts, facts, names) if drafts else ()
     assert not faults, faults
     return outages + tuple(Claim(kind=draft.kind, text=rendered(draft.text, facts, names)) for draft in drafts)
 
 
 def facts_of(step: Step, plan: Plan, config: RunConfig) -> dict[str, float]:
-    """The numbers that the templates refer to: gains of this tick per hour, prices, PUE, and the plan's duals."""
+    """Facts for the templates: gains per hour, prices, PUE, and the plan's duals."""
     gains, per_h = step.gains, 1.0 / config.grid.dt_h
     usd_per_h = per_h / MICRO_USD_PER_USD
     facts = {
         "now.climate_saving_usd_per_h": gains.climate_micro_usd * usd_per_h,
         "now.time_zone_gain_usd_per_h": gains.time_zone_micro_usd * usd_per_h,
         "now.interaction_usd_per_h": gains.interaction_micro_usd * usd_per_h,
-        "now.resting_mw": float(step.before.book.power_mw @ (step.allocation.scheduled & ~broken_promises(step))),
+        "now.scheduled_off_mw": float(step.before.book.power_mw @ (step.allocation.scheduled & ~broken_promises(step))),
         "now.carbon_avoided_t_per_h": gains.carbon_avoided_g * per_h / G_PER_T,
     }
-    conditions = conditions_of(step.observation, config)
+    conditions = step.conditions
     load = step.allocation.site_contracts_it_mw + step.allocation.site_merchant_it_mw
     for s in range(config.fleet.site_count):
         facts[f"s{s + 1:02}.load_mw"] = float(load[s])
@@ -63,20 +64,20 @@ def facts_of(step: Step, plan: Plan, config: RunConfig) -> dict[str, float]:
     return facts
 
 
-def _drafts(step: Step, config: RunConfig, facts: dict[str, float]) -> Iterator[Draft]:
+def _drafts(step: Step, facts: dict[str, float]) -> Iterator[Draft]:
     load = step.allocation.site_contracts_it_mw + step.allocation.site_merchant_it_mw
     if float(load.sum()) > TOLERANCE_MW:
-        yield _climate(step, config, facts, load)
+        yield _climate(step, facts, load)
         yield _time_zone(step, facts, load)
     yield from _serving(facts)
-    if facts["now.resting_mw"] > TOLERANCE_MW:
-        ref = "now.resting_mw"
+    if facts["now.scheduled_off_mw"] > TOLERANCE_MW:
+        ref = "now.scheduled_off_mw"
         yield _draft("sla", f"Contracts of {{{{{ref}}}}} rest inside their error budgets.", ref)
 
 
-def _climate(step: Step, config: RunConfig, facts: dict[str, float], load: np.ndarray) -> Draft:
+def _climate(step: Step, facts: dict[str, float], load: np.ndarray) -> Draft:
     ref, carbon = "now.climate_saving_usd_per_h", "now.carbon_avoided_t_per_h"
-    pue = conditions_of(step.observation, config).rack_pue
+    pue = step.conditions.rack_pue
     best = _most_loaded_of(np.argsort(pue, kind="stable"), load)
     saved = (
         "Running where cooling is cheap saves" if facts[ref] >= 0.0 else "Running where cooling is dear changes cost by"
@@ -102,13 +103,13 @@ def _time_zone(step: Step, facts: dict[str, float], load: np.ndarray) -> Draft:
 
 
 def _most_loaded_of(order: np.ndarray, load: np.ndarray) -> int:
-    """Of the sites in the better half of an order, the number of the one with most load, counted from one."""
+    """Number, from one, of the most loaded site in the better half of an order."""
     better = order[: max(1, (len(order) + 1) // 2)]
     return int(better[np.argmax(load[better])]) + 1
 
 
 def _serving(facts: dict[str, float]) -> Iterator[Draft]:
-    """What one more megawatt of the tier with the least margin would cost, by the plan's duals, and what it pays."""
+    """Compare the dual cost of the tier with the least margin with its list rate."""
     left = {
         tier: facts[f"{tier.name.lower()}.rate_usd_per_mwh"] - facts[f"{tier.name.lower()}.serving_usd_per_mwh"]
         for tier in PROMISED

@@ -1,6 +1,4 @@
-"""What comes from outside in one tick (Observation), what is expected (Forecast), what is remembered (World), what is
-fixed (Charter).
-"""
+"""Records of a tick: observation, conditions, forecast and world; run config."""
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -13,7 +11,13 @@ from mara.core.climate import AIR_MINER_DERATE_FROM_C, derate_share, pue_of
 from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
 from mara.core.day import Day
 from mara.core.fleet import MINER_COUNT, Fleet, Workload
-from mara.core.market import Terms, merchant_value_usd_per_mwh, mining_value_usd_per_mwh
+from mara.core.market import (
+    Terms,
+    break_even_usd_per_mwh,
+    margin_usd_per_mwh,
+    merchant_value_usd_per_mwh,
+    mining_value_usd_per_mwh,
+)
 from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG
 
@@ -23,7 +27,7 @@ MAX_PRICE_USD_PER_MWH: Final = 20_000.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunConfig:
-    """What is fixed for a run: fleet, clock and commercial terms."""
+    """Fleet, clock and commercial terms, which are fixed for a run."""
 
     fleet: Fleet
     grid: TimeGrid
@@ -31,18 +35,20 @@ class RunConfig:
 
     @cached_property
     def miner_min_off_ticks(self) -> int:
-        """Whole ticks a miner stays off once off: 2 at five minutes, 1 at an hour."""
+        """Minimum time off of miners in ticks: 2 at five minutes, 1 at an hour."""
         return int(-(-self.terms.miner_min_off_minutes // self.grid.tick_minutes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Observation:
-    """The outside world in one tick. Arrays are read-only float64; makers validate, the core trusts.
+    """The outside world in one tick.
+
+    Arrays are read-only float64; makers validate, the core trusts.
 
     Attributes:
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c, wet_bulb_c: (S,).
         availability_share: of the machines of a site, 0 in a whole-site outage (S,).
-        demand_multiplier_share: of the token price, by demand region (R,).
+        demand_multiplier_share: factor on the token price, by demand region (R,).
         demand_tokens_per_h: merchant tokens asked for, by demand region (R,).
         arrivals: contract requests that come in this tick.
         stale_sources: feeds whose last good value stands in for a missing one.
@@ -63,9 +69,9 @@ class Observation:
     stale_sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Conditions:
-    """What a tick's weather, outages and prices make of the fleet.
+    """Conditions that a tick's weather, outages and prices make for the fleet.
 
     Attributes:
         pue: power usage effectiveness by workload (S, K).
@@ -73,6 +79,7 @@ class Conditions:
         racks_mw: available inference racks, GPU and ASIC pooled (S,) [MW].
         rack_pue: of contracts: they use the PUE of the site's GPU racks (S,).
         contract_room_mw: contract load that racks and grid can hold (S,).
+        carbon_cost_usd_per_mwh: carbon cost of a site megawatt-hour (S,).
         grid_cost_usd_per_mwh: price plus carbon cost of a site megawatt-hour (S,).
         mining_value_usd_per_mwh: what an IT megawatt-hour of each miner kind earns (3,).
         merchant_value_usd_per_mwh: and one of merchant inference, net of remote serving (R, S, 2).
@@ -83,14 +90,43 @@ class Conditions:
     racks_mw: Floats
     rack_pue: Floats
     contract_room_mw: Floats
+    carbon_cost_usd_per_mwh: Floats
     grid_cost_usd_per_mwh: Floats
     mining_value_usd_per_mwh: Floats
     merchant_value_usd_per_mwh: Floats
 
+    @cached_property
+    def rack_cost_usd_per_mwh(self) -> Floats:
+        """Power and carbon cost of an IT megawatt-hour of contracts (S,)."""
+        return sealed(self.rack_pue * self.grid_cost_usd_per_mwh)
+
+    @cached_property
+    def miner_margin_usd_per_mwh(self) -> Floats:
+        """Profit of an IT megawatt-hour of each miner kind (S, 3).
+
+        Below zero it is better off.
+        """
+        return sealed(
+            margin_usd_per_mwh(
+                self.mining_value_usd_per_mwh, self.pue[:, :MINER_COUNT], self.grid_cost_usd_per_mwh[:, None]
+            )
+        )
+
+    @cached_property
+    def miner_break_even_usd_per_mwh(self) -> Floats:
+        """Grid price above which each miner kind loses money (S, 3)."""
+        return sealed(
+            break_even_usd_per_mwh(
+                self.mining_value_usd_per_mwh, self.pue[:, :MINER_COUNT], self.carbon_cost_usd_per_mwh[:, None]
+            )
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecast:
-    """What a feed expects, honestly, from the tick it was asked at: hourly rows, row 0 is the observed present.
+    """Forecast of a feed, honestly made, from the tick it was asked at.
+
+    Rows are hours; row 0 is the observed present.
 
     Attributes:
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, dry_bulb_c, wet_bulb_c: (H, S).
@@ -110,8 +146,9 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
-    """An announced reason not to count ticks ``[from_tick, to_tick)`` of one contract, or of all (`contract_id`
-    empty).
+    """Announced reason not to count ticks ``[from_tick, to_tick)`` of a contract.
+
+    It is for all contracts where `contract_id` is empty.
     """
 
     contract_id: str
@@ -123,7 +160,10 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedWindow:
-    """A measurement window that has ended, and the credit it owes: posted in the tick after its end."""
+    """Measurement window that has ended, and the credit it owes.
+
+    The credit is posted in the tick after its end.
+    """
 
     contract_id: str
     tier: Tier
@@ -139,7 +179,10 @@ class ClosedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gains:
-    """Counterfactual gains since the run began, against the capacity-proportional baseline. Negative means a loss."""
+    """Counterfactual gains since the run began; negative is a loss.
+
+    The baseline spreads load by capacity.
+    """
 
     climate_micro_usd: int = 0
     time_zone_micro_usd: int = 0
@@ -149,7 +192,7 @@ class Gains:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class World:
-    """All that is remembered between ticks: the state before `tick` is advanced.
+    """State before `tick` is advanced: all that is remembered between ticks.
 
     Attributes:
         miners_mw: miner load of the last tick, air/hydro/immersion (S, 3).
@@ -180,7 +223,7 @@ class World:
 
 
 def first_world(config: RunConfig) -> World:
-    """The state before tick 0: no contracts, miners off and free to start."""
+    """Create the state before tick 0: no contracts, miners off and free to start."""
     s = config.fleet.site_count
     none = sealed(np.zeros(0, dtype=np.int64))
     return World(
@@ -203,25 +246,23 @@ def first_world(config: RunConfig) -> World:
     )
 
 
-@lru_cache(maxsize=8)
 def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
-    """The conditions of one tick. Remembered for the last few observations, because planner and dispatch both ask."""
+    """Work out the conditions of one tick; `Problem` and `Step` carry them on."""
     fleet, terms = config.fleet, config.terms
     dry_bulb = observation.dry_bulb_c.tobytes()
     pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)
     is_hot = np.count_nonzero(observation.dry_bulb_c > AIR_MINER_DERATE_FROM_C)
     available, racks = _machines(dry_bulb if is_hot else b"", observation.availability_share.tobytes(), fleet)
     rack_pue = pue[:, Workload.GPU]
-    carbon_usd_per_g_kwh = terms.carbon_price_usd_per_t / G_PER_KG
+    carbon = observation.carbon_intensity_g_per_kwh * (terms.carbon_price_usd_per_t / G_PER_KG)
     return Conditions(
         pue=pue,
         available_mw=available,
         racks_mw=racks,
         rack_pue=rack_pue,
         contract_room_mw=sealed(np.minimum(racks, fleet.grid_limit_mw / rack_pue)),
-        grid_cost_usd_per_mwh=sealed(
-            observation.energy_price_usd_per_mwh + carbon_usd_per_g_kwh * observation.carbon_intensity_g_per_kwh
-        ),
+        carbon_cost_usd_per_mwh=sealed(carbon),
+        grid_cost_usd_per_mwh=sealed(observation.energy_price_usd_per_mwh + carbon),
         mining_value_usd_per_mwh=_mining_value(observation.hashprice_usd_per_ph_day, fleet),
         merchant_value_usd_per_mwh=_merchant_value(
             fleet,
@@ -242,7 +283,10 @@ def _pue(dry_bulb: bytes, wet_bulb: bytes, fleet: Fleet) -> Floats:
 
 @lru_cache(maxsize=8)
 def _machines(dry_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, Floats]:
-    """Available machines (S, K) and racks (S,); `dry_bulb` is empty where it is nowhere hot enough to matter."""
+    """Available machines (S, K) and racks (S,).
+
+    `dry_bulb` is empty where it is nowhere hot enough to matter.
+    """
     available = fleet.nameplate_mw * np.frombuffer(availability)[:, None]
     derate = derate_share(np.frombuffer(dry_bulb))
     if derate is not None:

@@ -12,7 +12,6 @@ import numpy as np
 from mara.core.arrays import Floats, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.plan import Plan, PlanStep, Problem
-from mara.core.world import conditions_of
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.lp.accounting import worth_usd
 from mara.optimizers.scheduling.allocation import inference_power_mw, miners_that_pay
@@ -126,9 +125,9 @@ def _with_newcomers(step: PlanStep, in_force: PlanInForce, problem: Problem) -> 
     more[PROMISED_TIER_COUNT:] = 0.0
     if not np.count_nonzero(more):
         return step
-    conditions = conditions_of(problem.observation, problem.config)
+    conditions = problem.conditions
     free = np.maximum(conditions.contract_room_mw - step.contracts_mw.sum(axis=1), 0.0)
-    cheapest = np.argsort(conditions.rack_pue * conditions.grid_cost_usd_per_mwh, kind="stable")
+    cheapest = np.argsort(conditions.rack_cost_usd_per_mwh, kind="stable")
     before = free[cheapest].cumsum() - free[cheapest]
     added = np.clip(more.sum() - before, 0.0, free[cheapest])
     contracts = step.contracts_mw.copy()
@@ -138,7 +137,7 @@ def _with_newcomers(step: PlanStep, in_force: PlanInForce, problem: Problem) -> 
 
 def _with_miners_that_pay(step: PlanStep, problem: Problem) -> PlanStep:
     """Return the step with miners by the rules beside its contracts and tokens."""
-    conditions = conditions_of(problem.observation, problem.config)
+    conditions = problem.conditions
     drawn = inference_power_mw(conditions, row_sums(step.contracts_mw), step.merchant_mw)
     headroom = problem.config.fleet.grid_limit_mw - drawn
     return replace(step, miners_mw=sealed(miners_that_pay(problem, conditions, headroom)))

@@ -18,11 +18,10 @@ from mara.core.finance import (
 )
 from mara.core.fleet import Fleet
 from mara.core.step import Step
-from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import Gains, World
 from mara.runtime.observe.scheduled_off import ScheduledOffCounts
 
-G_PER_T = 1_000_000
 GAIN_KEYS = ("climate", "time_zone", "interaction")
 
 

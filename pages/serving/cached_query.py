@@ -11,9 +11,9 @@ from nicegui import background_tasks
 from mara.core.explanation import Explanation
 from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization
 from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, Snapshot
+from mara.core.units import MINUTES_PER_HOUR
 from mara.errors import MaraError
 
-MINUTES_PER_HOUR: Final = 60
 LOOKS_BETWEEN: Final = 5
 """Looks of the publisher from one reading to the next: one a second."""
 PATIENCE_S: Final = 2.0

@@ -12,6 +12,9 @@ BY_FLOORS = {"mara/core"}
 
 SMALL: dict[str, str] = {
     # file: why it is a file of its own though it has under 40 lines
+    "mara/core/day.py": "a part of World, so below it; daybook, which fills it in, stands above dispatch",
+    "mara/core/units.py": "constants alone, imported by every floor",
+    "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",
     "mara/optimizers/rules/rules.py": "an optimizer by name; its work is done by the contract scheduler",
 }
 

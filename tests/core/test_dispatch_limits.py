@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.contract import UNPLACED, Tier
-from mara.core.dispatch import Allocation, dispatch
+from mara.core.dispatch import Allocation
 from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep
 from mara.core.world import Observation, RunConfig, World, conditions_of
-from tests.builders import config, contract, fleet, observation, world
+from tests.builders import config, contract, dispatched, fleet, observation, world
 
 SLACK_MW = 1e-4
 """Whole contracts are placed with a watt of tolerance each; a dozen of them are a dozen watts."""
@@ -79,7 +79,7 @@ def meant_for(sites: Ints, plan: PlanStep, state: World) -> PlanStep:
 @given(seed=st.integers(0, 2**32), power_of_ten=st.sampled_from([-9.0, 0.0, 0.5, 1.0, 2.0, 12.0]))
 def test_no_plan_drives_the_fleet_beyond_a_limit(seed: int, power_of_ten: float) -> None:
     scene = scene_of(seed, power_of_ten)
-    allocation = dispatch(scene.plan, scene.state, scene.seen, scene.of)
+    allocation = dispatched(scene.plan, scene.state, scene.seen, scene.of)
     grid_and_racks_hold(allocation, scene)
     machines_and_demand_hold(allocation, scene)
     contracts_run_whole(allocation, scene)

@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike
 
 from mara.core.arrays import sealed
 from mara.core.contract import UNPLACED, Tier
-from mara.core.dispatch import Allocation, dispatch
+from mara.core.dispatch import Allocation
 from mara.core.events import events_of
 from mara.core.step import advance
 from mara.core.world import World
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.rules.rules import Rules
-from tests.builders import EAST, NORTH, WEST, config, contract, observation, problem, step, wide, world
+from tests.builders import EAST, NORTH, WEST, config, contract, dispatched, observation, problem, step, wide, world
 from tests.premium_packing import avoidable_misses
 
 OF = config()
@@ -28,7 +28,7 @@ def run(
     state: World, up: list[float], contracts: ArrayLike, reserve: ArrayLike = 0.0, demand: float = 0.0
 ) -> Allocation:
     plan = step(OF, contracts=contracts, reserve=reserve)
-    return dispatch(plan, state, observation(OF, state.tick, up=up, demand=demand), OF)
+    return dispatched(plan, state, observation(OF, state.tick, up=up, demand=demand), OF)
 
 
 def test_it_goes_first_where_the_step_keeps_unfilled_racks_for_premium() -> None:
@@ -74,7 +74,7 @@ def test_flexible_spot_and_tokens_give_way_and_standard_does_not() -> None:
 def test_spot_and_tokens_that_give_way_say_to_whom() -> None:
     state = world(OF, (contract("p", Tier.PREMIUM, 3.0), contract("z", Tier.SPOT, 1.5)), at=[WEST, EAST])
     plan = step(OF, contracts=np.diag([3.0, 0.0, 0.0, 1.5])[[0, 1, 3]], merchant=TOKENS_AT_EAST)
-    allocation = dispatch(plan, state, observation(OF, up=[0.0, 0.0, 0.8], demand=1e13), OF)
+    allocation = dispatched(plan, state, observation(OF, up=[0.0, 0.0, 0.8], demand=1e13), OF)
     assert allocation.site[0] == EAST
     causes = {d.cause for d in allocation.deviations if d.site == EAST}
     assert causes == {"gave way to Premium"}
@@ -126,7 +126,7 @@ def test_a_plan_by_name_that_forgets_premium_is_not_followed_in_that() -> None:
         contract_site=sealed(np.array([UNPLACED, EAST])),
         book_changes_count=0,
     )
-    allocation = dispatch(plan, state, observation(OF), OF)
+    allocation = dispatched(plan, state, observation(OF), OF)
     assert allocation.served.tolist() == [True, True]
     assert not allocation.scheduled.any()
 
@@ -145,7 +145,7 @@ def test_when_premium_is_lost_the_plan_does_not_clear_its_place_a_moment_too_lat
     state = world(OF, contracts, at=[WEST, EAST])
     seen = observation(OF, up=[0.0, 0.35, 1.0])
     plan = step(OF, contracts=[[4, 0, 0, 0], [0, 3, 0, 0], [0] * 4])
-    allocation = dispatch(plan, state, seen, OF)
+    allocation = dispatched(plan, state, seen, OF)
     assert allocation.served.tolist() == [False, True]
     assert avoidable_misses(state, seen, allocation, OF) == 0
 
@@ -197,7 +197,7 @@ def test_no_premium_is_off_that_any_packing_could_have_kept(
         Rules().plan(problem(OF, state, seen)).steps[0],
     ]
     for plan in plans:
-        assert avoidable_misses(state, seen, dispatch(plan, state, seen, OF), OF) == 0
+        assert avoidable_misses(state, seen, dispatched(plan, state, seen, OF), OF) == 0
 
 
 @settings(max_examples=10)
@@ -206,4 +206,4 @@ def test_nor_under_the_linear_program(falling: tuple[World, list[float]]) -> Non
     state, up = falling
     seen = observation(OF, up=up)
     plan = Lp().plan(problem(OF, state, seen)).steps[0]
-    assert avoidable_misses(state, seen, dispatch(plan, state, seen, OF), OF) == 0
+    assert avoidable_misses(state, seen, dispatched(plan, state, seen, OF), OF) == 0

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mara.core.contract import Tier
-from mara.core.finance import energy_cost_micro_usd, gains_of
+from mara.core.finance import gains_of
 from mara.core.step import Step, advance
-from mara.core.world import Gains, Observation, RunConfig, conditions_of
+from mara.core.units import MICRO_USD_PER_USD
+from mara.core.world import Gains, Observation, RunConfig
 from tests.builders import EAST, NORTH, WEST, config, contract, observation, step, world
 
 SPREAD = ((WEST, 2.0), (NORTH, 2.0), (EAST, 1.0))
@@ -27,9 +28,11 @@ def served(of: RunConfig, seen: Observation, loads: tuple[tuple[int, float], ...
 def ledger_difference(done: Step, of: RunConfig) -> int:
     """The baseline's energy cost less the real one, each a ledger of its own [micro-USD]."""
     load = done.allocation.site_contracts_it_mw + done.allocation.site_merchant_it_mw
-    racks = conditions_of(done.observation, of).racks_mw
+    racks = done.conditions.racks_mw
     base = racks * (load.sum() / racks.sum())
-    return energy_cost_micro_usd(base, done.observation, of) - energy_cost_micro_usd(load, done.observation, of)
+    cost = done.conditions.rack_pue * done.observation.energy_price_usd_per_mwh
+    scale = of.grid.dt_h * MICRO_USD_PER_USD
+    return round(float(base @ cost) * scale) - round(float(load @ cost) * scale)
 
 
 def parts(gains: Gains) -> int:
@@ -91,7 +94,7 @@ def test_gains_are_added_up_over_ticks() -> None:
 @given(
     price=st.lists(st.floats(-500.0, 5_000.0), min_size=3, max_size=3),
     dry=st.lists(st.floats(-30.0, 46.0), min_size=3, max_size=3),
-    load=st.lists(st.floats(0.0, 5.0), min_size=3, max_size=3),
+    load=st.lists(st.one_of(st.just(0.0), st.floats(0.001, 5.0)), min_size=3, max_size=3),
     up=st.lists(st.sampled_from([0.55, 1.0]), min_size=3, max_size=3),
     tick_minutes=st.sampled_from([5, 60]),
 )
@@ -101,5 +104,5 @@ def test_climate_time_zone_and_interaction_are_the_whole_difference_of_two_ledge
     of = config(tick_minutes=tick_minutes)
     seen = observation(of, price=price, dry=dry, wet=[10.0, 20.0, 5.0], up=up)
     done = served(of, seen, tuple(enumerate(load)))
-    assert gains_of(done.allocation, done.observation, of) == done.gains
+    assert gains_of(done.allocation, done.observation, done.conditions, of) == done.gains
     assert abs(parts(done.gains) - ledger_difference(done, of)) <= 1

@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mara.core.contract import UNPLACED, Tier
-from mara.core.dispatch import Allocation, dispatch
+from mara.core.dispatch import Allocation
 from mara.core.placement import place
 from mara.core.step import advance
 from mara.core.world import World
-from tests.builders import EAST, NORTH, WEST, config, contract, fleet, observation, step, wide, world
+from tests.builders import EAST, NORTH, WEST, config, contract, dispatched, fleet, observation, step, wide, world
 
 OF = config()
 NOBODY = [[0.0] * 4] * 3
 
 
 def run(state: World, up: list[float], contracts: ArrayLike, reserve: ArrayLike = 0.0) -> Allocation:
-    return dispatch(step(OF, contracts=contracts, reserve=reserve), state, observation(OF, state.tick, up=up), OF)
+    return dispatched(step(OF, contracts=contracts, reserve=reserve), state, observation(OF, state.tick, up=up), OF)
 
 
 def test_a_new_contract_goes_where_the_plan_has_room() -> None:
@@ -139,7 +139,7 @@ def test_heat_that_takes_grid_power_moves_contracts_at_once_for_nothing_has_fail
     state = world(of, (contract("a", Tier.STANDARD, 4.0), contract("b", Tier.STANDARD, 3.0)), at=[WEST, WEST])
     plan = step(of, contracts=[[0, 7, 0, 0], [0] * 4, [0] * 4])
     # At 30 C the PUE is 1.168: 8 MW feed 6.8 MW of racks.
-    allocation = dispatch(plan, state, observation(of, dry=[30.0, 15.0, 15.0]), of)
+    allocation = dispatched(plan, state, observation(of, dry=[30.0, 15.0, 15.0]), of)
     assert allocation.served.all()
     assert allocation.site_contracts_it_mw[WEST] <= 8.0 / 1.168
     assert allocation.moved_mw.sum() in (3.0, 4.0)
@@ -257,7 +257,7 @@ def meant(state: World, sites: list[int], up: list[float] | None = None) -> Allo
         if at != UNPLACED:
             contracts_mw[at, own.tier] += own.power_mw
     plan = replace(step(OF, contracts=contracts_mw), contract_site=np.array(sites), book_changes_count=0)
-    return dispatch(plan, state, observation(OF, state.tick, up=up or [1.0, 1.0, 1.0]), OF)
+    return dispatched(plan, state, observation(OF, state.tick, up=up or [1.0, 1.0, 1.0]), OF)
 
 
 def test_a_plan_that_names_sites_is_followed_by_name_even_among_equals() -> None:
@@ -291,6 +291,6 @@ def test_sites_named_for_another_book_are_not_followed_even_if_the_megawatts_agr
     contracts_mw = np.zeros((3, 4))
     contracts_mw[WEST, Tier.FLEXIBLE] = contracts_mw[NORTH, Tier.FLEXIBLE] = 2.0
     swapped = replace(step(OF, contracts=contracts_mw), contract_site=np.array([NORTH, WEST]), book_changes_count=7)
-    allocation = dispatch(swapped, state, observation(OF, state.tick, up=[1.0, 1.0, 1.0]), OF)
+    allocation = dispatched(swapped, state, observation(OF, state.tick, up=[1.0, 1.0, 1.0]), OF)
     assert allocation.site.tolist() == [WEST, NORTH]
     assert not allocation.moved_mw.any()

@@ -56,7 +56,7 @@ def month() -> Month:
         step = turn.step
         allocation, book = step.allocation, step.before.book
         load = allocation.site_contracts_it_mw + allocation.site_merchant_it_mw
-        seen.curtailing.append(curtailed_mw(step, engine.config).sum(axis=1) > TOLERANCE_MW)
+        seen.curtailing.append(curtailed_mw(step).sum(axis=1) > TOLERANCE_MW)
         seen.served.append(allocation.contracts_mw.sum(axis=0) > 0.0)
         seen.racks_used_share.append(float(load.sum() / allocation.available_mw[:, 3:].sum()))
         seen.profit_usd.append(step.settlement.profit_micro_usd / MICRO_USD_PER_USD)

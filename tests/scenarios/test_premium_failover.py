@@ -15,10 +15,10 @@ import pytest
 from mara.bootstrap import rehearsal_of
 from mara.core.arrays import sealed
 from mara.core.contract import Tier
-from mara.core.dispatch import dispatch
 from mara.core.plan import Problem
 from mara.optimizers.rules.rules import Rules
 from mara.settings import read_settings
+from tests.builders import dispatched
 from tests.premium_packing import avoidable_misses
 
 HOURS = 4
@@ -42,7 +42,7 @@ def test_whatever_fails_premium_goes_wherever_any_packing_holds_it(seed: int) ->
             up[list(failing)] *= left_share
             seen = replace(problem.observation, availability_share=sealed(up))
             for plan in (unaware, Rules().plan(_seeing(problem, seen)).step_at(problem.tick)):
-                done = dispatch(plan, problem.world, seen, engine.config)
+                done = dispatched(plan, problem.world, seen, engine.config)
                 moved_mw += float(done.moved_mw[:, Tier.PREMIUM].sum())
                 if avoidable_misses(problem.world, seen, done, engine.config):
                     avoidable.append((failing, left_share))

@@ -18,15 +18,16 @@ from mara.api.routes.inputs import (
     SpeedInput,
     StepInput,
 )
+from mara.api.routes.json_values import plain_of
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, UnfitError, documented
 from mara.api.security.permissions import Permission, permit
-from mara.core.commands import Outage, Receipt, Restore
+from mara.core.commands import MAINTENANCE, Outage, Receipt, Restore
 from mara.core.fleet import site_index
-from mara.core.quote import Booking, Quote, QuoteRequest, plain_of
+from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.errors import CommandError, EngineStopped
-from mara.runtime.tick.exclusions import MAINTENANCE, ExclusionRequest
+from mara.runtime.tick.exclusions import ExclusionRequest
 
 
 class Done(BaseModel):

@@ -6,6 +6,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
 
+from mara.core.contract import TierKey
+from mara.core.market import RegionKey
 from mara.runtime.live.pace import MAX_SPEED_SHARE, MAX_STEPS
 from mara.runtime.live.quote_desk import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
 
@@ -18,8 +20,7 @@ MAX_REASON_LENGTH: Final = 200
 FIRST_MOMENT: Final = datetime(2009, 1, 1, tzinfo=UTC)
 LAST_MOMENT: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
-TierKey = Literal["premium", "standard", "flexible", "spot"]
-RegionKey = Literal["", "americas", "europe", "asia-pacific"]
+OptionalRegionKey = Literal["", RegionKey]
 
 
 def _iso_text(value: object) -> object:
@@ -72,7 +73,9 @@ class QuoteInput(_Input):
     power_mw: float = Field(ge=MIN_POWER_MW, le=MAX_POWER_MW, description="IT power, MW")
     hours: float = Field(gt=0, le=MAX_HOURS, description="how long, from the next tick on")
     customer: Name = ""
-    region: RegionKey = Field("", description="whose calendar months the availability is measured by; empty: UTC")
+    region: OptionalRegionKey = Field(
+        "", description="whose calendar months the availability is measured by; empty: UTC"
+    )
 
 
 class CommitmentInput(_Input):

@@ -4,11 +4,11 @@ from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+from mara.core.units import SECONDS_PER_MINUTE
 from mara.runtime.clock import Clock
 
 MAX_KEYS: Final = 10_000
 """Buckets kept; the one longest untouched is let go first."""
-SECONDS_PER_MINUTE: Final = 60.0
 IPV6_SITE_BITS: Final = 64
 """One customer of a provider has at least that many addresses (RFC 6177)."""
 

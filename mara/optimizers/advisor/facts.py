@@ -8,12 +8,10 @@ from mara.core.finance import Line
 from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep, Problem
 from mara.core.step import Step, advance
-from mara.core.units import G_PER_KG, MICRO_USD_PER_USD
-from mara.core.world import conditions_of
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD
 from mara.optimizers.advisor.evaluator import CONTRACTS, LOADS, PlanEvaluator, Projection, bench_of, loads_of
 from mara.optimizers.lp.horizon import plan_steps
 
-G_PER_T: Final = 1_000_000
 MINER_NAMES: Final = ("air_miner", "hydro_miner", "immersion_miner")
 RACK_LOADS: Final = slice(3, len(LOADS))
 
@@ -25,7 +23,7 @@ def site_key(site: int) -> str:
 
 def overview_facts(bench: PlanEvaluator) -> dict[str, float]:
     """What every conversation begins with: each site in a few numbers, and the gains of the plan in force."""
-    conditions = conditions_of(bench.problem.observation, bench.problem.config)
+    conditions = bench.problem.conditions
     observation, limit = bench.problem.observation, bench.problem.config.fleet.grid_limit_mw
     facts = {f"in_force_{key}": value for key, value in _outcome_facts(_rehearsed(bench, bench.step), bench).items()}
     for s in range(len(limit)):
@@ -42,8 +40,7 @@ def overview_facts(bench: PlanEvaluator) -> dict[str, float]:
 def site_facts(bench: PlanEvaluator, site: int) -> dict[str, float]:
     """Everything about one site: power, weather, machines, what runs, break-even prices, and what is scarce there."""
     problem, plan = bench.problem, bench.plan
-    conditions, observation = conditions_of(problem.observation, problem.config), problem.observation
-    carbon = problem.config.terms.carbon_price_usd_per_t * observation.carbon_intensity_g_per_kwh[site] / G_PER_KG
+    conditions, observation = problem.conditions, problem.observation
     facts = {
         "price_usd_per_mwh": observation.energy_price_usd_per_mwh[site],
         "price_in_an_hour_usd_per_mwh": _in_an_hour(bench, site),
@@ -53,16 +50,14 @@ def site_facts(bench: PlanEvaluator, site: int) -> dict[str, float]:
         "wet_bulb_c": observation.wet_bulb_c[site],
         "availability_share": observation.availability_share[site],
         "cooling_pue": conditions.rack_pue[site],
-        "rack_energy_usd_per_mwh": conditions.rack_pue[site] * conditions.grid_cost_usd_per_mwh[site],
+        "rack_energy_usd_per_mwh": conditions.rack_cost_usd_per_mwh[site],
         "grid_limit_site_mw": problem.config.fleet.grid_limit_mw[site],
         "racks_mw": conditions.racks_mw[site],
         "racks_free_mw": conditions.racks_mw[site] - bench.in_force_mw[site, RACK_LOADS].sum(),
     }
     for k, name in enumerate(MINER_NAMES):
         facts[f"{name}_available_mw"] = conditions.available_mw[site, k]
-        facts[f"{name}_break_even_usd_per_mwh"] = (
-            conditions.mining_value_usd_per_mwh[k] / conditions.pue[site, k] - carbon
-        )
+        facts[f"{name}_break_even_usd_per_mwh"] = conditions.miner_break_even_usd_per_mwh[site, k]
     facts |= {f"{load}_mw": mw for load, mw in zip(LOADS, bench.in_force_mw[site], strict=True)}
     if plan.shadow is not None:
         row = plan.index_at(problem.tick)

@@ -24,13 +24,13 @@ def profit_usd(schedule: Schedule, case: LpCase) -> float:
 
     What was paid for hedges is sunk.
     """
-    promised = slice(0, PROMISED_TIER_COUNT)
-    mining = (schedule.miners_mw.sum(axis=1) * case.mining_value_usd_per_mwh).sum(axis=1)
-    tokens = (schedule.merchant_mw * case.token_value_usd_per_mwh).sum(axis=(1, 2, 3))
+    promised, economics = slice(0, PROMISED_TIER_COUNT), case.economics
+    mining = (schedule.miners_mw.sum(axis=1) * economics.mining_usd_per_mwh).sum(axis=1)
+    tokens = (schedule.merchant_mw * economics.merchant_usd_per_mwh).sum(axis=(1, 2, 3))
     contracts = schedule.contracts_mw.sum(axis=1) @ case.rate_usd_per_mwh
-    net, price = net_site_mw(schedule, case), case.price_usd_per_mwh
-    paid = np.where(net > 0.0, price, price - case.sellback_spread_share * np.abs(price)) * net
-    carbon = case.carbon_price_usd_per_t * case.carbon_t_per_mwh * (case.hedge_mw + net)
+    net = net_site_mw(schedule, case)
+    paid = np.where(net > 0.0, economics.price_usd_per_mwh, economics.sellback_usd_per_mwh) * net
+    carbon = economics.carbon_usd_per_mwh * (case.hedge_mw + net)
     short_mw = unserved_mw(schedule, case)
     broken_mw = np.minimum(short_mw, case.breakable_mw)
     short = broken_mw @ case.breaking_usd_per_mwh + (short_mw - broken_mw) @ case.credit_usd_per_mwh
@@ -38,7 +38,7 @@ def profit_usd(schedule: Schedule, case: LpCase) -> float:
     hourly = mining + tokens + contracts - (paid + carbon).sum(axis=1) - short
     moved = _increases(schedule.contracts_mw[:, :, promised] + schedule.rested_mw, case.served_now_mw)
     started = _increases(schedule.miners_mw.sum(axis=2), case.miners_now_mw)
-    changes = moved.sum(axis=(0, 1)) @ case.migration_usd_per_mw + started.sum() * case.restart_usd_per_mw
+    changes = moved.sum(axis=(0, 1)) @ economics.migration_usd_per_mw + started.sum() * economics.restart_usd_per_mw
     return float(case.dt_h @ hourly - changes)
 
 
@@ -57,7 +57,7 @@ def worth_usd(step: PlanStep, problem: Problem) -> float:
     It compares plans that have no objective of their own.
     """
     world = problem.world
-    done = dispatch(step, world, problem.observation, problem.config)
+    done = dispatch(step, world, problem.observation, problem.conditions, problem.config)
     has_budget = budgets_of(world.book, world.accounts) > world.accounts.bad_ticks
     off_mw = world.book.power_mw * (done.scheduled & has_budget)
     shed = np.bincount(world.book.tier, weights=off_mw, minlength=TIER_COUNT).astype(np.float64)

@@ -13,8 +13,10 @@ import numpy as np
 from mara.core.arrays import Bools, Floats
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
+from mara.core.economics import Economics
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
-from mara.core.market import TOKENS_PER_MTOK
+from mara.core.market import sellback_usd_per_mwh
+from mara.core.units import TOKENS_PER_MTOK
 from mara.core.world import RunConfig
 from mara.errors import PlanRejected
 
@@ -110,6 +112,19 @@ class LpCase:
     def regions(self) -> int:
         """Number of regions, R."""
         return int(self.demand_tokens_per_h.shape[1])
+
+    @property
+    def economics(self) -> Economics:
+        """Coefficients by step (H, ...), as the ledger has them by tick."""
+        return Economics(
+            mining_usd_per_mwh=self.mining_value_usd_per_mwh,
+            merchant_usd_per_mwh=self.token_value_usd_per_mwh,
+            price_usd_per_mwh=self.price_usd_per_mwh,
+            sellback_usd_per_mwh=sellback_usd_per_mwh(self.price_usd_per_mwh, self.sellback_spread_share),
+            carbon_usd_per_mwh=self.carbon_price_usd_per_t * self.carbon_t_per_mwh,
+            migration_usd_per_mw=self.migration_usd_per_mw,
+            restart_usd_per_mw=self.restart_usd_per_mw,
+        )
 
 
 def case_of_run(

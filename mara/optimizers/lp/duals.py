@@ -10,7 +10,6 @@ from mara.core.fleet import RACKS, Workload
 from mara.core.plan import DualPrices
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.model import LpModel
-from mara.optimizers.lp.schedule import energy_cost_usd_per_mwh
 
 
 def shadow_of(row_duals: Floats, model: LpModel, case: LpCase) -> DualPrices:
@@ -19,11 +18,12 @@ def shadow_of(row_duals: Floats, model: LpModel, case: LpCase) -> DualPrices:
     A row's dual is the change of cost by its limit, per step: a value is its negative per hour.
 
     Args:
-        row_duals: multipliers of the minimization (M,).
+        row_duals: multipliers of the minimization (M,): periods end to end, then one budget row for each promised tier.
+        model: the program they belong to.
     """
     periods = row_duals[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
     hourly = periods / case.dt_h[:, None]
-    energy = energy_cost_usd_per_mwh(case)
+    energy = case.economics.grid_usd_per_mwh
     power = -hourly[:, model.families["power"]]
     hedged = case.hedge_mw > 0.0
     # Elsewhere the energy's own cost sits in the loads, and the row knows scarcity alone.

@@ -13,11 +13,10 @@ from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.climate import derate_share, pue_of
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, spendable_ticks
 from mara.core.fleet import MINERS, RACKS, Workload
-from mara.core.market import TOKENS_PER_MTOK, mining_value_usd_per_mwh, remote_cost_usd_per_mwh
+from mara.core.market import mining_value_usd_per_mwh, remote_cost_usd_per_mwh
 from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
-from mara.core.units import G_PER_KG, TOLERANCE_MW
-from mara.core.world import conditions_of
+from mara.core.units import G_PER_KG, TOKENS_PER_MTOK, TOLERANCE_MW
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.lp.case import LpCase, case_of_run
 from mara.optimizers.lp.columns import Columns
@@ -146,8 +145,7 @@ def _available(problem: Problem, lengths: tuple[int, ...], dry_bulb_c: Floats) -
         available *= derate
     available[_starts(lengths) < config.grid.ticks_per_hour] *= problem.observation.availability_share[:, None]
     if config.miner_min_off_ticks > 1:
-        conditions = conditions_of(problem.observation, config)
-        available[0, :, MINERS] = miners_allowed(problem, conditions)
+        available[0, :, MINERS] = miners_allowed(problem, problem.conditions)
     return available
 
 

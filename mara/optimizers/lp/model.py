@@ -95,15 +95,16 @@ def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool 
 
 def _cost(case: LpCase, columns: Columns) -> Floats:
     """Give each column its negative profit (H, width) [USD per MW]."""
-    grid = case.price_usd_per_mwh + case.carbon_price_usd_per_t * case.carbon_t_per_mwh
+    economics = case.economics
+    grid = economics.grid_usd_per_mwh
     # A hedged site's energy is paid where it is bought.
     drawn = np.where(case.hedge_mw > 0.0, 0.0, grid)
     cost = np.zeros((case.steps, columns.width))
     pue = case.pue
     cost[:, columns.miners.ravel()] = flattened(
-        pue[:, :, MINERS] * drawn[:, :, None] - case.mining_value_usd_per_mwh[:, None, :]
+        pue[:, :, MINERS] * drawn[:, :, None] - economics.mining_usd_per_mwh[:, None, :]
     )
-    token = (pue[:, :, RACKS] * drawn[:, :, None])[:, None] - case.token_value_usd_per_mwh
+    token = (pue[:, :, RACKS] * drawn[:, :, None])[:, None] - economics.merchant_usd_per_mwh
     cost[:, columns.merchant.ravel()] = flattened(token)
     rack_cost = (pue[:, :, Workload.GPU] * drawn)[:, :, None]
     cost[:, columns.contracts.ravel()] = flattened(rack_cost - case.rate_usd_per_mwh)
@@ -111,14 +112,14 @@ def _cost(case: LpCase, columns: Columns) -> Floats:
     cost[:, columns.breached] = case.credit_usd_per_mwh
     cost[:, columns.broken] = case.breaking_usd_per_mwh[: len(columns.broken)]
     if len(columns.hedged):
-        price = case.price_usd_per_mwh[:, columns.hedged]
+        price = economics.price_usd_per_mwh[:, columns.hedged]
         carbon = grid[:, columns.hedged] - price
         cost[:, columns.bought] = price + carbon
-        cost[:, columns.sold] = -(price - case.sellback_spread_share * np.abs(price)) - carbon
+        cost[:, columns.sold] = -economics.sellback_usd_per_mwh[:, columns.hedged] - carbon
     cost *= case.dt_h[:, None]
     # Moves and restarts are paid per change, not per hour.
-    cost[:, columns.moved.ravel()] = np.tile(case.migration_usd_per_mw, case.sites)
-    cost[:, columns.ramp] = case.restart_usd_per_mw
+    cost[:, columns.moved.ravel()] = np.tile(economics.migration_usd_per_mw, case.sites)
+    cost[:, columns.ramp] = economics.restart_usd_per_mw
     return cost
 
 

@@ -20,7 +20,7 @@ from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, budget
 from mara.core.placement import placed_mw
 from mara.core.step import Step
 from mara.core.units import G_PER_KG
-from mara.core.world import Conditions, RunConfig, World, conditions_of
+from mara.core.world import Conditions, RunConfig, World
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase, case_of_run
 from mara.optimizers.lp.schedule import Schedule
@@ -83,8 +83,7 @@ class MonthlyAccounts:
             self.close()
             self._month_end_tick = self.config.grid.next_month_tick(step.tick, MONTH_ZONE)
         self._note_windows(step.before)
-        conditions = conditions_of(step.observation, self.config)
-        self._entries.append(_Entry(step=step, conditions=conditions, shed_mw=shed_mw(step)))
+        self._entries.append(_Entry(step=step, conditions=step.conditions, shed_mw=shed_mw(step)))
 
     def close(self) -> None:
         """Close the month under way and forget its ticks; call it after the last tick."""

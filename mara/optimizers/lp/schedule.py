@@ -41,8 +41,3 @@ def net_site_mw(schedule: Schedule, case: LpCase) -> Floats:
     own = (schedule.it_power_mw * case.pue).sum(axis=2)
     contracts = schedule.contracts_mw.sum(axis=2) * case.pue[:, :, Workload.GPU]
     return np.asarray(own + contracts - case.hedge_mw)
-
-
-def energy_cost_usd_per_mwh(case: LpCase) -> Floats:
-    """Price bought power with its carbon (H, S) [USD per site MWh]."""
-    return case.price_usd_per_mwh + case.carbon_price_usd_per_t * case.carbon_t_per_mwh

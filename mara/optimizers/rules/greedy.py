@@ -18,7 +18,7 @@ from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.rows import rack_room_mw
-from mara.optimizers.lp.schedule import Schedule, energy_cost_usd_per_mwh
+from mara.optimizers.lp.schedule import Schedule
 
 
 def greedy(case: LpCase) -> Schedule:
@@ -26,7 +26,7 @@ def greedy(case: LpCase) -> Schedule:
 
     Nothing proves how good it is.
     """
-    room, cost = rack_room_mw(case), energy_cost_usd_per_mwh(case)
+    room, cost = rack_room_mw(case), case.economics.grid_usd_per_mwh
     steps: list[_Step] = []
     before, mined, budget = case.served_now_mw, case.miners_now_mw, case.budget_mwh.copy()
     for t in range(case.steps):

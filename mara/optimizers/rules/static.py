@@ -15,13 +15,12 @@ from mara.core.fleet import MINERS
 from mara.core.placement import held_mw
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import Conditions, conditions_of
+from mara.core.world import Conditions
 from mara.optimizer_names import STATIC, STATIC_BREAKEVEN
 from mara.optimizers.scheduling.allocation import (
     fill_miners,
     inference_power_mw,
     miners_allowed,
-    mining_margin_usd_per_mwh,
     spread_merchant,
 )
 from mara.optimizers.scheduling.reserve import reserve_for_premium
@@ -48,12 +47,12 @@ class Static:
         return STATIC_BREAKEVEN if self.breakeven else STATIC
 
     def plan(self, problem: Problem) -> Plan:
-        conditions = conditions_of(problem.observation, problem.config)
+        conditions = problem.conditions
         value = conditions.mining_value_usd_per_mwh
         pue = conditions.pue[:, MINERS]
         miners = miners_allowed(problem, conditions)
         if self.breakeven:
-            miners = miners * (mining_margin_usd_per_mwh(conditions) >= 0.0)
+            miners = miners * (conditions.miner_margin_usd_per_mwh >= 0.0)
             spread, merchant = _tokens_before_spot(problem, conditions, row_sums(miners * pue))
             contracts, at = np.array(spread.load), sealed(np.array(spread.at, dtype=np.int64))
         else:
@@ -84,7 +83,7 @@ def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw
     merchant = spread_merchant(problem, conditions, promised)
     spare = problem.config.fleet.grid_limit_mw - inference_power_mw(conditions, promised, merchant) - mining_site_mw
     room = np.minimum(np.array(spread.free) - row_sums(merchant.sum(axis=0)), spare / conditions.rack_pue)
-    cost = conditions.rack_pue * conditions.grid_cost_usd_per_mwh
+    cost = conditions.rack_cost_usd_per_mwh
     spread.free = np.where(list_rate_usd_per_mwh(Tier.SPOT, problem.config) >= cost, room, 0.0).tolist()
     _place_emptiest(spread, [i for i in by_tier if spread.tier[i] == Tier.SPOT])
     return spread, merchant

@@ -47,20 +47,11 @@ def miners_that_pay(problem: Problem, conditions: Conditions, headroom_site_mw: 
 
     Stopped kinds start when the margin covers the restart, running ones stop when the loss would.
     """
-    margin = mining_margin_usd_per_mwh(conditions)
+    margin = conditions.miner_margin_usd_per_mwh
     start_margin = problem.config.terms.restart_usd_per_mw / RESTART_PAYS_BACK_H
     worth = margin >= np.where(problem.world.miners_mw > 0.0, -start_margin, start_margin)
     wanted = miners_allowed(problem, conditions) * worth
     return fill_miners(wanted, conditions.pue[:, MINERS], conditions.mining_value_usd_per_mwh, headroom_site_mw)
-
-
-def mining_margin_usd_per_mwh(conditions: Conditions) -> Floats:
-    """Return what an IT megawatt-hour of mining earns above its power (S, 3).
-
-    Break-even is zero.
-    """
-    pue = conditions.pue[:, MINERS]
-    return conditions.mining_value_usd_per_mwh - pue * conditions.grid_cost_usd_per_mwh[:, None]
 
 
 def miners_allowed(problem: Problem, conditions: Conditions) -> Floats:

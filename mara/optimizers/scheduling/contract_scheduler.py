@@ -23,14 +23,12 @@ from mara.core.fleet import MINERS
 from mara.core.placement import Placement, held_mw, place
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
-from mara.core.world import conditions_of
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.scheduling.allocation import (
     fill_miners,
     inference_power_mw,
     miners_allowed,
     miners_that_pay,
-    mining_margin_usd_per_mwh,
 )
 from mara.optimizers.scheduling.economic_breach import broken_now
 from mara.optimizers.scheduling.relocation import evict_for, nearest, place_waiting
@@ -56,7 +54,7 @@ class ContractScheduler:
     def __init__(self, problem: Problem, budgets: BudgetPolicy = SPENDS) -> None:
         self.problem = problem
         self.budgets = budgets
-        self.conditions = conditions_of(problem.observation, problem.config)
+        self.conditions = problem.conditions
         self.load = SiteLoad(problem, self.conditions)
         self.tokens = TokenSales(self.load)
 
@@ -219,7 +217,7 @@ class ContractScheduler:
     def _spare_site_mw(self) -> list[float]:
         """Return site power left by contracts, tokens and miners worth running (S,)."""
         conditions, fleet = self.conditions, self.problem.config.fleet
-        pays = mining_margin_usd_per_mwh(conditions) >= 0.0
+        pays = conditions.miner_margin_usd_per_mwh >= 0.0
         mining = row_sums(conditions.available_mw[:, MINERS] * conditions.pue[:, MINERS] * pays)
         inference = (conditions.contract_room_mw - np.array(self.load.free)) * conditions.rack_pue
         spare: list[float] = (fleet.grid_limit_mw - mining - inference).tolist()

@@ -20,7 +20,7 @@ from mara.core.fleet import Workload
 from mara.core.placement import held_mw
 from mara.core.plan import Problem
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, PPM
-from mara.core.world import Conditions, RunConfig, conditions_of
+from mara.core.world import Conditions, RunConfig
 
 GOODWILL_RATIO: Final = 2.0
 """Worth of a customer's trust, per MWh left out past a budget, over the rate. Chosen."""
@@ -61,7 +61,7 @@ def breaking_hours(problem: Problem) -> Bools | None:
     if float(cost.max()) <= float(rates.min()) * (1.0 + GOODWILL_RATIO):
         return None
     ticks = _ticks_of_hours(problem, len(cost))
-    room = conditions_of(problem.observation, problem.config).contract_room_mw
+    room = problem.conditions.contract_room_mw
     free = room - row_sums(held_mw(problem.world)[:, : Tier.SPOT])
     left = budgets_of(book, accounts) - accounts.bad_ticks
     hours = np.zeros((len(cost), len(book.contracts)), dtype=np.bool_)
@@ -86,7 +86,7 @@ def scarce_mw(conditions: Conditions, config: RunConfig) -> Floats:
 
     The racks of sites whose power is so dear.
     """
-    cost, most = conditions.rack_pue * conditions.grid_cost_usd_per_mwh, np.zeros(TIER_COUNT)
+    cost, most = conditions.rack_cost_usd_per_mwh, np.zeros(TIER_COUNT)
     for tier in BREAKABLE[config.terms.break_promises]:
         # While a window's charge shrinks its credit does: an hour may pay a little below goodwill.
         least = list_rate_usd_per_mwh(tier, config) * (1.0 + GOODWILL_RATIO - MOST_CREDIT_SHARE)

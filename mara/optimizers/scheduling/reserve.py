@@ -20,7 +20,7 @@ def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
     premium: list[float] = contracts_mw[:, Tier.PREMIUM].tolist()
     standard: list[float] = contracts_mw[:, Tier.STANDARD].tolist()
     room: list[float] = conditions.contract_room_mw.tolist()
-    cost: list[float] = (conditions.rack_pue * conditions.grid_cost_usd_per_mwh).tolist()
+    cost: list[float] = conditions.rack_cost_usd_per_mwh.tolist()
     reserve = [0.0] * len(room)
     held, most = 0.0, max(premium)
     for site in sorted(range(len(room)), key=cost.__getitem__, reverse=True):

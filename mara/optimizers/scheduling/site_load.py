@@ -45,7 +45,7 @@ class SiteLoad:
         self.at = [UNPLACED] * len(self.power)
         self.free: list[float] = conditions.contract_room_mw.tolist()
         self.load = [[0.0] * TIER_COUNT for _ in self.free]
-        self.cost: list[float] = (conditions.rack_pue * conditions.grid_cost_usd_per_mwh).tolist()
+        self.cost: list[float] = conditions.rack_cost_usd_per_mwh.tolist()
         self.cheapest = sorted(range(len(self.cost)), key=self.cost.__getitem__)
 
     def begin_from(self, placed: Placement) -> None:

@@ -4,13 +4,12 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_HOUR
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from mara.errors import AdviceError, StoreError
 from mara.runtime.clock import Clock
 from mara.store.access.api_usage import ClaudeCalls
 
 BUDGET_USED: Final = "AI budget used"
-SECONDS_PER_DAY: Final = 24 * SECONDS_PER_HOUR
 
 log = logging.getLogger("mara.advisor")
 

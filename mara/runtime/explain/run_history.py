@@ -1,4 +1,4 @@
-"""A stored run as the answers to questions look at it: its charter, its last tick, and a tick's conditions."""
+"""A stored run as answers see it: config, last tick, and the context of a tick."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,21 +7,19 @@ from functools import cached_property
 import numpy as np
 
 from mara.core.arrays import Floats
+from mara.core.explanation import Facts
 from mara.core.fleet import MINER_COUNT
 from mara.core.timegrid import TimeGrid
-from mara.core.units import G_PER_KG, TOLERANCE_MW
+from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions, Observation, RunConfig, conditions_of
-from mara.runtime.explain.facts import Facts
 from mara.store.read.decisions import Decisions, Running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickContext:
-    """One tick: what came from outside, what it made of the fleet, and what ran.
+    """Context of one tick: observation, conditions, and what ran.
 
     Attributes:
-        break_even_usd_per_mwh: grid price above which each miner kind loses money (S, 3).
-        carbon_cost_usd_per_mwh: of a site megawatt-hour (S,).
         idle_mw: miners that could run and did not (S, 3).
     """
 
@@ -29,13 +27,11 @@ class TickContext:
     observation: Observation
     conditions: Conditions
     running: Running
-    break_even_usd_per_mwh: Floats
-    carbon_cost_usd_per_mwh: Floats
     idle_mw: Floats
 
     def rack_cost_usd_per_mwh(self, site: int) -> float:
-        """What a contract's megawatt-hour on the site's racks costs in power and carbon."""
-        return float(self.conditions.rack_pue[site] * self.conditions.grid_cost_usd_per_mwh[site])
+        """Power and carbon cost of a contract MWh on the site's racks."""
+        return float(self.conditions.rack_cost_usd_per_mwh[site])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +44,7 @@ class RunHistory:
 
     @classmethod
     def of(cls, decisions: Decisions) -> "RunHistory":
-        """The run in a database.
+        """Open the run in a database.
 
         Raises:
             StoreRefused: it holds none.
@@ -68,41 +64,37 @@ class RunHistory:
         return self.config.fleet.sites[site].name
 
     def when(self, tick: int) -> str:
-        """The tick as an operator names it."""
+        """Name a tick as an operator does."""
         return f"{self.grid.at(tick):%H:%M} UTC on {day_text(self.grid.at(tick))} (tick {tick})"
 
     def clock(self, tick: int, beside: int) -> str:
-        """The hour of a tick, with its day where that is another than the one of `beside`."""
+        """Name the hour of a tick, with its date if that differs from the one of `beside`."""
         at, other = self.grid.at(tick), self.grid.at(beside)
         return f"{at:%H:%M} UTC" if at.date() == other.date() else f"{at:%H:%M} UTC on {day_text(at)}"
 
-    def scene(self, tick: int) -> TickContext | None:
-        """A tick; None where its rows have gone past their retention."""
+    def context(self, tick: int) -> TickContext | None:
+        """Look up the context of a tick; None where its rows are past their retention."""
         running = self.decisions.running(tick)
         observation = self.decisions.reading.stored_tick(tick).observation if running is not None else None
         if running is None or observation is None:
             return None
         conditions = conditions_of(observation, self.config)
-        carbon = observation.carbon_intensity_g_per_kwh * (self.config.terms.carbon_price_usd_per_t / G_PER_KG)
-        value = conditions.mining_value_usd_per_mwh / conditions.pue[:, :MINER_COUNT]
         idle = np.maximum(conditions.available_mw[:, :MINER_COUNT] - running.miners_mw, 0.0)
         return TickContext(
             tick=tick,
             observation=observation,
             conditions=conditions,
             running=running,
-            break_even_usd_per_mwh=value - carbon[:, None],
-            carbon_cost_usd_per_mwh=carbon,
             idle_mw=np.where(idle > TOLERANCE_MW, idle, 0.0),
         )
 
 
 def day_text(at: datetime) -> str:
-    """`3 Jul 2025`."""
+    """Write a date such as `3 Jul 2025`."""
     return f"{at.day} {at:%b %Y}"
 
 
-def price_told(facts: Facts, past: RunHistory, scene: TickContext, site: int) -> str:
-    """A site's price in a tick as a fact."""
-    price = float(scene.observation.energy_price_usd_per_mwh[site])
-    return facts.told("energy_price_usd_per_mwh", f"Price at {past.name(site)}, {past.when(scene.tick)}", price)
+def price_told(facts: Facts, history: RunHistory, context: TickContext, site: int) -> str:
+    """Tell a site's price in a tick as a fact."""
+    price = float(context.observation.energy_price_usd_per_mwh[site])
+    return facts.told("energy_price_usd_per_mwh", f"Price at {history.name(site)}, {history.when(context.tick)}", price)

@@ -13,9 +13,9 @@ from mara.core.booking import admit
 from mara.core.commands import Book, Command, Exclude
 from mara.core.contract import TIER_KEYS, ContractRequest, Tier
 from mara.core.history import ContractLife, ExclusionRow
-from mara.core.market import REGION_ZONE
+from mara.core.market import REGION_KEYS, REGION_ZONE
 from mara.core.plan import Plan, Problem
-from mara.core.quote import REGION_KEYS, Booking, OutageRecord, Quote, QuoteRequest
+from mara.core.quote import Booking, OutageRecord, Quote, QuoteRequest
 from mara.core.step import observed
 from mara.core.world import RunConfig
 from mara.errors import CommandError, FeedError, PlanError

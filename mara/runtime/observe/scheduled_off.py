@@ -8,7 +8,7 @@ import numpy as np
 
 from mara.core.arrays import Bools, Floats
 from mara.core.contract import TIER_COUNT
-from mara.core.daybook import rests_over
+from mara.core.daybook import off_times_over
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR
 
@@ -41,7 +41,7 @@ class ScheduledOffCounts:
             self._open = _no_rests()
             return
         self.stops += np.bincount(book.tier[accounts.served & scheduled], minlength=TIER_COUNT)
-        over, ticks = rests_over(step.before, step.allocation, step.world.book)
+        over, ticks = off_times_over(step.before, step.allocation, step.world.book)
         for tier, length in zip(book.tier[over].tolist(), ticks[over].tolist(), strict=True):
             self.lengths[tier][length] += 1
         self._open = _counted(step, scheduled & ~over)

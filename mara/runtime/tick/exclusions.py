@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mara.core.commands import Command, Exclude
+from mara.core.commands import EXCLUSION_KINDS, MAINTENANCE, MOST_MONTH_HOURS, NOTICE_HOURS, Command, Exclude
 from mara.core.history import ExclusionRow
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World
@@ -12,12 +12,6 @@ from mara.errors import CommandError
 from mara.runtime.actor import ACTOR
 from mara.runtime.tick.command_validation import refuse_outside_life
 
-MAINTENANCE: Final = "maintenance"
-KINDS: Final = (MAINTENANCE, "grid order", "customer order")
-"""Nothing else excuses a tick; the kind leads the stored reason."""
-NOTICE_HOURS: Final = 72
-MOST_MONTH_HOURS: Final = 4
-"""Of maintenance a calendar month of the contract's time zone: announced this long ahead, this long at most."""
 MAX_REASON_CHARACTERS: Final = 200
 MAX_REFUSALS_TOLD: Final = 5
 
@@ -84,8 +78,10 @@ def exclusion_of(
         CommandError: an unknown kind or contract, no reason, ticks outside the contract's life, or maintenance too
             soon or too much of it.
     """
-    if asked.kind not in KINDS:
-        raise CommandError(f"ticks are excluded by {', '.join(KINDS)}, got {asked.kind!r}: choose one of these")
+    if asked.kind not in EXCLUSION_KINDS:
+        raise CommandError(
+            f"ticks are excluded by {', '.join(EXCLUSION_KINDS)}, got {asked.kind!r}: choose one of these"
+        )
     reason = _line(asked.reason, "a reason", MAX_REASON_CHARACTERS)
     column = world.book.index_of.get(asked.contract_id)
     if column is None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from mara.core.arrays import Floats, Ints
-from mara.core.contract import ContractRequest, SlaContract
+from mara.core.contract import EXCLUDED, ContractRequest, SlaContract
 from mara.core.dispatch import Allocation as CoreAllocation
 from mara.core.events import Event
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line, Settlement
@@ -31,8 +31,6 @@ NEGATIVE_ZERO_PLACE: Final = "<i4"
 DEMAND: Final = tuple[tuple[float, ...], tuple[float, ...]]
 ARRIVALS: Final = tuple[ContractRequest, ...]
 STALE: Final = tuple[str, ...]
-
-BAD, GOOD, EXCLUDED = 0, 1, 2
 
 
 def by_site(tick: int, matrix: np.ndarray) -> list[RowValues]:

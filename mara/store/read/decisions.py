@@ -1,14 +1,15 @@
 """What was decided and why, looked up by tick, site and contract: for whoever explains the past. Read-only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 
 from mara.core.arrays import Floats, sealed
-from mara.core.contract import SlaContract, Tier
-from mara.core.events import Event
+from mara.core.contract import BAD, EXCLUDED, GOOD, SlaContract, Tier
+from mara.core.events import Event, stored_event
 from mara.core.finance import Line
 from mara.core.units import MICRO_USD_PER_USD, W_PER_MW
 from mara.store.read.read_model import ReadModel
@@ -17,9 +18,7 @@ from mara.store.write.plan_record import reasons_in
 
 MOST_CONTRACTS: Final = 200
 MOST_EVENTS: Final = 200
-GOOD: Final = 1
-EXCLUDED: Final = 2
-BAD: Final = 0
+EVENTS_PER_PAGE: Final = 200
 ANY_SITE: Final = -2
 """Not a site: events of all sites and of the fleet."""
 
@@ -83,18 +82,31 @@ class Decisions:
         end_tick: int,
         *,
         site: int = ANY_SITE,
-        naming: str = "",
+        which: Callable[[Event], bool] | None = None,
         limit: int = MOST_EVENTS,
     ) -> tuple[Event, ...]:
-        """Events of the kinds in ``[first_tick, end_tick)``, newest first; `naming` stands somewhere in their text."""
-        marks = ", ".join("?" for _ in kinds)
+        """Events of the kinds in ``[first_tick, end_tick)``, newest first; only those that `which` is true of."""
+        found = self._events(kinds, first_tick, end_tick, site)
+        wanted = found if which is None else filter(which, found)
+        return tuple(islice(wanted, min(limit, MOST_EVENTS)))
+
+    def _events(self, kinds: Sequence[str], first_tick: int, end_tick: int, site: int) -> Iterator[Event]:
+        """Read events newest first, some rows at a time, for as long as the caller goes on."""
+        config, marks = self.reading.run().config, ", ".join("?" for _ in kinds)
         query = (
-            "SELECT tick, severity, site, kind, text FROM events"  # noqa: S608  only question marks are put in
-            f" WHERE tick >= ? AND tick < ? AND (site = ? OR ? = {ANY_SITE}) AND kind IN ({marks})"
-            " AND text LIKE ? ESCAPE '!' ORDER BY tick DESC, number DESC LIMIT ?"
+            "SELECT tick, number, severity, site, kind, text FROM events"  # noqa: S608  only question marks are put in
+            f" WHERE tick >= ? AND (tick < ? OR (tick = ? AND number < ?)) AND (site = ? OR ? = {ANY_SITE})"
+            f" AND kind IN ({marks}) ORDER BY tick DESC, number DESC LIMIT ?"
         )
-        values = (first_tick, end_tick, site, site, *kinds, _anywhere(naming), min(limit, MOST_EVENTS))
-        return tuple(_event(row) for row in self.reading.ask(query, *values))
+        before_tick, before_number = end_tick, 0
+        while True:
+            place = (first_tick, before_tick, before_tick, before_number, site, site)
+            page = self.reading.ask(query, *place, *kinds, EVENTS_PER_PAGE)
+            for tick, _, severity, at, kind, text in page:
+                yield stored_event(tick, severity, at, kind, text, config)
+            if len(page) < EVENTS_PER_PAGE:
+                return
+            before_tick, before_number = page[-1][0], page[-1][1]
 
     def customers(self) -> tuple[str, ...]:
         """Everybody who ever booked."""
@@ -187,18 +199,6 @@ _PLAN: Final = (
     "SELECT adopted_tick, optimizer, status, objective_usd, bound_usd, note, headline, reasons"
     " FROM optimization_runs WHERE adopted_tick <= ? ORDER BY adopted_tick DESC LIMIT 1"
 )
-
-
-def _anywhere(text: str) -> str:
-    """A LIKE pattern that finds the text itself."""
-    for sign in "!%_":
-        text = text.replace(sign, f"!{sign}")
-    return f"%{text}%"
-
-
-def _event(row: Sequence[Any]) -> Event:
-    tick, severity, site, kind, text = row
-    return Event(tick=tick, severity=severity, site=site, kind=kind, text=text)
 
 
 def _booked(row: Sequence[Any]) -> Booked:

@@ -5,10 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from mara.core.units import MICRO_USD_PER_USD, W_PER_MW
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD, W_PER_MW
 from mara.errors import CommandError
-
-G_PER_T: Final = 1_000_000
 
 
 class Metric(StrEnum):

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, get_args
 
 from mara.core.commands import Exclude
-from mara.core.contract import TIER_KEYS, SlaAccounts, Tier, budget_ticks
+from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, SlaAccounts, Tier, budget_ticks
 from mara.core.history import ContractLife, ContractRow, ContractWindow, EvidenceTick, ExclusionRow, TickRun, TickState
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.store.encoding.codec import value_of
-from mara.store.encoding.rows import BAD, EXCLUDED, GOOD
 from mara.store.read.order_list import waiting_contract, waiting_contracts
 from mara.store.read.read_model import ReadModel
 

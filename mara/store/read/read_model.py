@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from mara.core.events import STORY_KINDS, Event, worth_showing
+from mara.core.events import STORY_KINDS, Event, stored_event, worth_showing
 from mara.core.plan import PlanStep
 from mara.core.snapshot import SeriesPoint
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_HOUR
@@ -175,14 +175,15 @@ class ReadModel:
 
     def events(self, limit: int) -> tuple[Event, ...]:
         """The newest events that are worth showing, newest first: the story, and the last hour's routine."""
-        last_tick, per_hour = self.next_tick() - 1, self.run().config.grid.ticks_per_hour
+        config, last_tick = self.run().config, self.next_tick() - 1
+        per_hour = config.grid.ticks_per_hour
         found = self.ask(
             f"SELECT tick, severity, site, kind, text FROM events WHERE {STORY} OR tick > ?"  # noqa: S608  # words of ours
             " ORDER BY tick DESC, number DESC LIMIT ?",
             last_tick - per_hour,
             min(limit, MOST_EVENTS),
         )
-        events = [Event(tick=t, severity=s, site=i, kind=k, text=x) for t, s, i, k, x in found]
+        events = [stored_event(t, s, i, k, x, config) for t, s, i, k, x in found]
         return worth_showing(reversed(events), last_tick, per_hour)[::-1]
 
     def counts(self) -> dict[str, int]:
