@@ -23,7 +23,7 @@ from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, PPM
 from mara.core.world import Conditions, RunConfig
 
 GOODWILL_RATIO: Final = 2.0
-"""Worth of a customer's trust, per MWh left out past a budget, over the rate. Chosen."""
+"""Worth of trust over the rate, for each MWh left out past a budget. Chosen."""
 MOST_CREDIT_SHARE: Final = 0.5
 """Largest credit of the tiers that may be broken, as a share of a window's charge."""
 BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
