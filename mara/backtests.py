@@ -106,7 +106,7 @@ def compared(
     for name, optimizer in optimizers.items():
         run = _Run(replace(case, optimizer=optimizer), name, with_bound, tell, is_cancelled or (lambda: False))
         totals, figures = run.figures(settings)
-        months = _months(run.accounts.chapters, found, tell, run.stop_if_cancelled)
+        months = _months(run.accounts.months, found, tell, run.stop_if_cancelled)
         if months:
             figures["lp_profit_usd"] = sum(month.profit_usd for month in months)
             figures["bound_usd"] = sum(month.bound_usd for month in months)

@@ -22,7 +22,8 @@ from mara.core.world import RunConfig, first_world
 from mara.errors import ConfigError
 from mara.feeds.files.history_file import History, read_history
 from mara.feeds.synthetic.draws import RandomStream, generator
-from mara.optimizers.registry import OPTIMIZERS, optimizer_of
+from mara.optimizer_names import KEYS
+from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.worker_pool import WorkerPool
 from mara.settings import Settings
@@ -114,9 +115,9 @@ def refuse_unusable(settings: Settings, order: StudyOrder) -> None:
         raise ConfigError(f"a study has 1 to {MAX_SCENARIOS:,} scenarios, got {order.scenarios}: correct --scenarios")
     if not 1 <= order.days <= MAX_DAYS:
         raise ConfigError(f"a scenario has 1 to {MAX_DAYS} days, got {order.days}: correct --days")
-    unknown = [name for name in order.policies if name not in OPTIMIZERS]
+    unknown = [name for name in order.policies if name not in KEYS]
     if unknown or not order.policies:
-        names = ", ".join(OPTIMIZERS)
+        names = ", ".join(KEYS)
         raise ConfigError(f"a policy is one of {names}, got {', '.join(unknown) or 'none'}: correct --optimizer")
     if settings.history is not None:
         _starts_count(_history(str(settings.history), settings.trust_units), order)

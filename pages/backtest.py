@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from nicegui import app, run, ui
 
 from components.backtest.backtest_panels import (
-    POLICIES,
     PolicyResult,
     empty_panel,
     form_fields,
@@ -23,7 +22,6 @@ from components.backtest.backtest_panels import (
 from components.backtest.study_panels import study_cells, study_channels, study_order_panel, study_result_panels
 from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
-from components.shared.optimizer_labels import MAKERS
 from components.shared.theme import element
 from components.shared.view_model import Channel, Picture, cell
 from mara.api import paths
@@ -32,6 +30,7 @@ from mara.assembly.backtest import BacktestOrder
 from mara.backtest_page import html_of
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
+from mara.optimizer_names import LABELS, POLICIES
 from mara.runtime.published_state import PublishedState
 from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
@@ -177,7 +176,7 @@ def progress_cells(report: Report, left_s: float | None) -> Channel:
             return {"bt.state": cell("Nothing runs.", "idle"), "bt.bar": cell("", "", 0.0), "bt.note": ""}
         case "running":
             left = "too early to say how long it takes" if left_s is None else f"about {_real(left_s)} left"
-            what = WORKING.get(report.what) or MAKERS.get(report.what, "Starting")
+            what = WORKING.get(report.what) or LABELS.get(report.what, "Starting")
             return {
                 "bt.state": cell(f"{what}: {text.percent(report.share, 0)} of the whole", "running"),
                 "bt.bar": cell("", "", report.share),

@@ -10,14 +10,12 @@ from components.shared.bar_chart import Bar, BarChart
 from components.shared.charts import ChartLine, LineChart, csv_button, legend
 from components.shared.key_figure_history import MOST_POINTS
 from components.shared.live import LiveTable, TableColumn, live_text
-from components.shared.optimizer_labels import MAKERS
 from components.shared.order_form import Field, OrderForm
-from components.shared.theme import address, element, panel
+from components.shared.theme import POLICY_LINES, address, element, panel
 from components.shared.view_model import Channel, Picture, Shown, cell
+from mara.optimizer_names import LABELS, LP, POLICIES, RULES, STATIC_BREAKEVEN
 
-POLICIES = ("static", "static-breakeven", "rules", "lp")
-BASELINE = "static-breakeven"
-PROPOSED = ["static-breakeven", "rules", "lp"]
+PROPOSED = [STATIC_BREAKEVEN, RULES, LP]
 FORECASTS = [
     ("persistence", "Persistence: the last day again"),
     ("day-ahead", "Day-ahead: known where the market knows it"),
@@ -25,11 +23,9 @@ FORECASTS = [
 ]
 ISO_DAY = r"\d{4}-\d{2}-\d{2}"
 STEPS = [("5", "5 min"), ("15", "15 min"), ("30", "30 min"), ("60", "1 h")]
-LINES = (
-    ChartLine(name="Static", colour="--series-5", dash="2px,3px", channel="bt-static"),
-    ChartLine(name="Static, break-even", colour="--series-4", dash="6px,3px", channel="bt-static-breakeven"),
-    ChartLine(name="Rules", colour="--series-3", dash="10px,3px,2px,3px", channel="bt-rules"),
-    ChartLine(name="Linear program", colour="--series-1", channel="bt-lp"),
+LINES = tuple(
+    ChartLine(name=LABELS[policy], colour=colour, dash=dash, channel=f"bt-{policy}")
+    for policy, (colour, dash) in POLICY_LINES.items()
 )
 PROFIT_BARS = (Bar(name="Profit", look="bar-1"),)
 COLUMNS = (
@@ -106,7 +102,7 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             label="Policies",
             kind="several",
             value=list(PROPOSED),
-            options=[(policy, MAKERS[policy]) for policy in POLICIES],
+            options=[(policy, LABELS[policy]) for policy in POLICIES],
         ),
         Field(
             key="extras",
@@ -205,7 +201,7 @@ def result_channels(results: Sequence[PolicyResult]) -> Picture:
         **lines,
         "bt-table": {result.policy: _row(result, -i, _gain(result, results)) for i, result in enumerate(best_first)},
         "bt-bars": {
-            result.policy: [-i, MAKERS.get(result.policy, result.policy), round(result.figures["profit_usd"])]
+            result.policy: [-i, LABELS.get(result.policy, result.policy), round(result.figures["profit_usd"])]
             for i, result in enumerate(best_first)
         },
     }
@@ -226,7 +222,7 @@ def _cumulative(result: PolicyResult) -> Channel:
 
 def _gain(result: PolicyResult, results: Sequence[PolicyResult]) -> Shown:
     """Profit more than that of the always-on fleet with a break-even switch, which costs nothing to have."""
-    baseline = next((other for other in results if other.policy == BASELINE), None)
+    baseline = next((other for other in results if other.policy == STATIC_BREAKEVEN), None)
     if baseline is None or baseline is result:
         return text.NOTHING
     gain_usd = result.figures["profit_usd"] - baseline.figures["profit_usd"]
@@ -238,7 +234,7 @@ def _row(result: PolicyResult, rank: int, gain: Shown) -> list[Shown]:
     profit_usd, share = figures["profit_usd"], figures.get("share_of_bound")
     return [
         rank,
-        MAKERS.get(result.policy, result.policy),
+        LABELS.get(result.policy, result.policy),
         cell(text.number(profit_usd), "bad" if profit_usd < 0 else "total"),
         gain,
         text.NOTHING if share is None else text.percent(share, 2),

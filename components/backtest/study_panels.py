@@ -7,18 +7,11 @@ from components.shared import format as text
 from components.shared.charts import ChartLine, LineChart, csv_button
 from components.shared.key_figure_history import MOST_POINTS
 from components.shared.live import LiveTable, TableColumn, live_text
-from components.shared.optimizer_labels import MAKERS
 from components.shared.order_form import Field, OrderForm
-from components.shared.theme import element, panel
+from components.shared.theme import POLICY_LINES, element, panel
 from components.shared.view_model import Channel, Picture, Shown, cell
+from mara.optimizer_names import LABELS, RULES, STATIC_BREAKEVEN
 
-LOOKS = {
-    "static": ("--series-5", "2px,3px"),
-    "static-breakeven": ("--series-4", "6px,3px"),
-    "rules": ("--series-3", "10px,3px,2px,3px"),
-    "lp": ("--series-1", "solid"),
-}
-"""Colour and stroke of each policy's median: those of the backtest."""
 QUANTILES = ("p5", "p95", "p50")
 """In the order of the traces: the band lies between the first two."""
 COLUMNS = (
@@ -37,8 +30,8 @@ COLUMNS = (
 def fan_lines() -> tuple[ChartLine, ...]:
     """Three traces for each policy: the lower end, the upper end with the ground between, the median."""
     lines: list[ChartLine] = []
-    for policy, (colour, dash) in LOOKS.items():
-        name = MAKERS[policy]
+    for policy, (colour, dash) in POLICY_LINES.items():
+        name = LABELS[policy]
         channels = {quantile: f"st-{policy}-{quantile}" for quantile in QUANTILES}
         lines += [
             ChartLine(name=f"{name}, P5", colour=colour, dash="1px,3px", channel=channels["p5"], is_thin=True),
@@ -69,8 +62,8 @@ def study_fields() -> tuple[Field, ...]:
             key="policies",
             label="Policies",
             kind="several",
-            value=["static-breakeven", "rules"],
-            options=[(policy, MAKERS[policy]) for policy in LOOKS],
+            value=[STATIC_BREAKEVEN, RULES],
+            options=[(policy, LABELS[policy]) for policy in POLICY_LINES],
         ),
     )
 
@@ -91,8 +84,8 @@ def study_result_panels(picture: Picture) -> None:
         with panel("Study: profit so far, P5 to P95 and median") as top:
             live_text("st.what", {"st.what": "", **cells}, "note", "p")
             with element("ul", "legend"):
-                for policy, (colour, _) in LOOKS.items():
-                    element("li", f"legend-line {colour.removeprefix('--')}", MAKERS[policy])
+                for policy, (colour, _) in POLICY_LINES.items():
+                    element("li", f"legend-line {colour.removeprefix('--')}", LABELS[policy])
             chart = LineChart(
                 "st-fan",
                 unit="USD",
@@ -146,7 +139,7 @@ def _row(policy: str, figures: Mapping[str, Any], rank: int) -> list[Shown]:
     profit, sla = figures["profit_usd"], figures["sla"]
     return [
         rank,
-        MAKERS.get(policy, policy),
+        LABELS.get(policy, policy),
         *(cell(text.number(profit[key]), "bad" if profit[key] < 0 else "") for key in ("p5", "p50", "p95", "mean")),
         text.number(-figures["credits_usd"]["mean"]),
         *(_missed(sla[tier]["scenarios_below_target_share"]) for tier in ("premium", "standard")),

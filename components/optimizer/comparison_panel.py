@@ -7,6 +7,7 @@ from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.theme import panel
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import GainsSnapshot, Snapshot
+from mara.optimizer_names import LABELS, RULES, STATIC, STATIC_BREAKEVEN
 
 COLUMNS = (
     TableColumn(label="Profit over", look="grow"),
@@ -37,7 +38,7 @@ def against_channel(snapshot: Snapshot) -> Channel:
     """A row for each policy that runs beside the live one, and what error budgets are worth; none where none runs."""
     gains = snapshot.gains
     rows = {
-        "rules": ("Rules", gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_usd),
+        RULES: (LABELS[RULES], gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_usd),
         "same-budgets": (
             "– nobody resting",
             gains.optimizer_vs_rules_same_budgets_today_usd,
@@ -48,12 +49,12 @@ def against_channel(snapshot: Snapshot) -> Channel:
             _left_over(gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_same_budgets_today_usd),
             _left_over(gains.optimizer_vs_rules_usd, gains.optimizer_vs_rules_same_budgets_usd),
         ),
-        "static-breakeven": (
-            "Static, break-even",
+        STATIC_BREAKEVEN: (
+            LABELS[STATIC_BREAKEVEN],
             gains.optimizer_vs_static_breakeven_today_usd,
             gains.optimizer_vs_static_breakeven_usd,
         ),
-        "static": ("Static", gains.optimizer_vs_static_today_usd, gains.optimizer_vs_static_usd),
+        STATIC: (LABELS[STATIC], gains.optimizer_vs_static_today_usd, gains.optimizer_vs_static_usd),
         "flexibility": ("Never resting contracts", gains.sla_flexibility_today_usd, gains.sla_flexibility_usd),
     }
     return {

@@ -7,6 +7,7 @@ from components.shared.live import live_text
 from components.shared.optimizer_labels import STATUS, maker_of
 from components.shared.theme import element, explained
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.plan import known_gap_share
 from mara.core.snapshot import GainsSnapshot, PlanSnapshot, Snapshot
 
 SMALL_GAP_SHARE = 1e-4
@@ -72,9 +73,8 @@ def optimizer_cells(snapshot: Snapshot) -> Channel:
 
 def gap_share(objective_usd: float | None, bound_usd: float | None) -> float | None:
     """What the bound leaves open, over the bound; None without both."""
-    if objective_usd is None or not bound_usd:
-        return None
-    return max(0.0, bound_usd - objective_usd) / abs(bound_usd)
+    share = known_gap_share(objective_usd, bound_usd)
+    return None if share is None else max(share, 0.0)
 
 
 def gap_text(share: float | None) -> str:

@@ -13,6 +13,7 @@ from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.optimizer_labels import maker_of
 from components.shared.theme import element, explained, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.plan import known_gap_share
 from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, PlanSnapshot, Snapshot
 
 MOST_CLAIMS: Final = 8
@@ -138,8 +139,8 @@ def _age(plan: PlanSnapshot, tick_minutes: int) -> str:
     parts = [age, plan.status]
     if plan.objective_usd is not None:
         parts.append(f"expects {text.usd_in_short(plan.objective_usd)}")
-    if plan.objective_usd is not None and plan.bound_usd:
-        gap_share = (plan.bound_usd - plan.objective_usd) / abs(plan.bound_usd)
+    gap_share = known_gap_share(plan.objective_usd, plan.bound_usd)
+    if gap_share is not None:
         parts.append(f"gap {text.percent(gap_share, 2)}")
     return ", ".join(part for part in parts if part)
 

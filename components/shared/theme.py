@@ -8,6 +8,8 @@ from typing import Final
 
 from nicegui import context, ui
 
+from mara.optimizer_names import LP, RULES, STATIC, STATIC_BREAKEVEN
+
 STATIC_FOLDER: Final = Path(__file__).parents[1] / "static"
 PLOT_MODULES: Final = str(STATIC_FOLDER / "plot")
 MAP_MODULES: Final = str(STATIC_FOLDER / "map")
@@ -17,6 +19,14 @@ STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # an address changes with its conten
 PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
 STYLESHEETS: Final = ("mara.css", "pages.css", "sla.css", "reasoning.css")
 FAVICON: Final = STATIC_FOLDER / "favicon.svg"
+
+POLICY_LINES: Final = {
+    STATIC: ("--series-5", "2px,3px"),
+    STATIC_BREAKEVEN: ("--series-4", "6px,3px"),
+    RULES: ("--series-3", "10px,3px,2px,3px"),
+    LP: ("--series-1", "solid"),
+}
+"""Colour and stroke of each policy, in every chart that compares them."""
 
 ICON_PATHS: Final = {
     "pause": "M7 5h3v14H7zM14 5h3v14h-3z",

@@ -16,9 +16,8 @@ from mara.core.quote import OutageRecord
 from mara.core.world import World
 from mara.errors import ConfigError
 from mara.optimizers.advisor.advised import Advised
-from mara.optimizers.registry import PATIENT_S, asked_of, companions_of, optimizer_of, refuse_unknown_optimizer
-from mara.optimizers.rolling_horizon import ResumeState
-from mara.optimizers.rolling_lp import RollingLp
+from mara.optimizers.base import KEEPS, BudgetPolicy, Resumable, ResumeState
+from mara.optimizers.registry import PATIENT_S, companions_of, in_background, optimizer_of, refuse_unknown_optimizer
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.advisor.config import acceptance_limits_of
 from mara.runtime.advisor.scheduler import AdvisorScheduler
@@ -117,17 +116,17 @@ def planner_of(
     settings: Settings, engine: TickEngine, advisor: AdvisorScheduler | None, clock: Clock, begin: Begin = in_a_thread
 ) -> Planner:
     """Build the planners of a live run and of the world without error budgets."""
-    own = asked_of(engine.optimizer, spends_budgets=settings.sla_flexibility)
+    own = in_background(engine.optimizer, budgets=BudgetPolicy(settings.sla_flexibility))
     frugal = engine.counterfactuals.optimizer(NO_BUDGETS) if engine.counterfactuals is not None else None
-    beside = {} if frugal is None else {NO_BUDGETS: asked_of(frugal, spends_budgets=False)}
+    beside = {} if frugal is None else {NO_BUDGETS: in_background(frugal, budgets=KEEPS)}
     planner = partial(Planner, deadline_s=settings.plan_deadline_s, clock=clock, begin=begin)
     return planner(
         own.optimizer if advisor is None else Advised(own.optimizer, advisor, acceptance_limits_of(settings)),
-        own.keeper,
+        own.horizon,
         cancel=own.cancel,
         every_tick=advisor is not None,
         counterfactuals={
-            name: planner(other.optimizer, other.keeper, cancel=other.cancel) for name, other in beside.items()
+            name: planner(other.optimizer, other.horizon, cancel=other.cancel) for name, other in beside.items()
         },
     )
 
@@ -146,13 +145,13 @@ def _engine_of(
     settings: Settings, outside: Outside, world: World, parts: Mapping[str, bytes], deadline_s: float
 ) -> TickEngine:
     """Build the engine where a run stands, with all that was kept beside its world."""
-    spends, name = settings.sla_flexibility, settings.optimizer
-    optimizer = optimizer_of(name, spends_budgets=spends, deadline_s=deadline_s)
-    if isinstance(optimizer, RollingLp) and PLAN in parts:
-        optimizer.keeper.recall(record_of(ResumeState, parts[PLAN]))
+    budgets, name = BudgetPolicy(settings.sla_flexibility), settings.optimizer
+    optimizer = optimizer_of(name, budgets=budgets, deadline_s=deadline_s)
+    if isinstance(optimizer, Resumable) and PLAN in parts:
+        optimizer.recall(record_of(ResumeState, parts[PLAN]))
     counterfactuals = None
     if outside.config.fleet.site_count <= MAX_SITES:
-        optimizers = companions_of(name, spends_budgets=spends, deadline_s=deadline_s)
+        optimizers = companions_of(name, budgets=budgets, deadline_s=deadline_s)
         counterfactuals = CounterfactualRuns(outside.config, world, optimizers, parts)
     return TickEngine(
         config=outside.config,

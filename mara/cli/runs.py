@@ -16,6 +16,7 @@ from mara.cli.report import bars, progress, show, tell_notes, write_page
 from mara.core.snapshot import ShadowGains
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
+from mara.optimizer_names import POLICIES
 from mara.runtime.clock import SystemClock
 from mara.runtime.observe.log import open_log
 from mara.runtime.replay_check import replayed
@@ -40,9 +41,7 @@ BACKTEST_TICK_MINUTES = 60
 
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
-OptimizerName = Annotated[
-    str | None, typer.Option("--optimizer", help="Who plans: static, static-breakeven, rules, lp.")
-]
+OptimizerName = Annotated[str | None, typer.Option("--optimizer", help=f"Who plans: {', '.join(POLICIES)}.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -157,3 +157,16 @@ class Plan:
                 return index
             passed -= length
         return len(self.steps) - 1
+
+
+def gap_share(objective_usd: float, bound_usd: float, *, least_usd: float = 0.0) -> float:
+    """Optimality gap: (bound - objective) / |bound|.
+
+    `least_usd` is the least denominator, for programs whose bound may be zero.
+    """
+    return (bound_usd - objective_usd) / max(abs(bound_usd), least_usd)
+
+
+def known_gap_share(objective_usd: float | None, bound_usd: float | None) -> float | None:
+    """Optimality gap of a stored plan; None without an objective or a bound."""
+    return gap_share(objective_usd, bound_usd) if objective_usd is not None and bound_usd else None

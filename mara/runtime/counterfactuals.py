@@ -23,14 +23,10 @@ from mara.core.step import advance, observed
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR
 from mara.core.world import RunConfig, World
 from mara.feeds.base import FeedReading
-from mara.optimizers.base import Optimizer
-from mara.optimizers.rolling_horizon import ResumeState
-from mara.optimizers.rolling_lp import RollingLp
+from mara.optimizer_names import RULES, STATIC, STATIC_BREAKEVEN
+from mara.optimizers.base import Optimizer, Resumable, ResumeState, memory_of
 from mara.store.encoding.codec import bytes_of, record_of
 
-RULES: Final = "rules"
-STATIC_BREAKEVEN: Final = "static-breakeven"
-STATIC: Final = "static"
 NO_BUDGETS: Final = "no-budgets"
 RULES_NO_BUDGETS: Final = "rules-no-budgets"
 MARKS: Final = "shadow marks"
@@ -96,8 +92,8 @@ class CounterfactualRuns:
             parts, kept = {}, None  # other worlds than these were compared: all begin anew
         self._worlds = {name: _world_in(parts, name, live) for name in self._optimizers}
         for name, optimizer in self._optimizers.items():
-            if isinstance(optimizer, RollingLp) and self._worlds[name] is not live and _plan_part(name) in parts:
-                optimizer.keeper.recall(record_of(ResumeState, parts[_plan_part(name)]))
+            if isinstance(optimizer, Resumable) and self._worlds[name] is not live and _plan_part(name) in parts:
+                optimizer.recall(record_of(ResumeState, parts[_plan_part(name)]))
         self._is_waiting = kept is None
         self._start = kept if kept is not None else self._start_now(live.tick)
         self._stored_start: ComparisonStart | None = kept
@@ -137,7 +133,7 @@ class CounterfactualRuns:
             step = advance(problem.world, reading.observation, plan.step_at(problem.tick), self._config, commands)
             worlds[name] = replace(step.world, book=live.book)
             parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
-            memory = optimizer.keeper.memory() if isinstance(optimizer, RollingLp) else None
+            memory = memory_of(optimizer)
             if memory is not None and memory is not self._stored_memories.get(name):
                 memories[name] = memory
                 parts[_plan_part(name)] = bytes_of(memory)

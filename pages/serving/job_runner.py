@@ -12,8 +12,9 @@ from threading import Lock, Thread
 from typing import Any, Final, Literal
 
 from mara.assembly.backtest import BacktestOrder
-from mara.backtests import BacktestResult, Progress, compared_into
+from mara.backtests import BOUND, BacktestResult, Progress, compared_into
 from mara.errors import CommandError, MaraError
+from mara.optimizer_names import BACKTEST_RATIO
 from mara.runtime.clock import Clock
 from mara.runtime.worker_pool import Processes
 from mara.settings import Settings
@@ -21,8 +22,8 @@ from mara.studies import StudyOrder, study
 
 State = Literal["idle", "running", "done", "failed", "cancelled"]
 
-WEIGHTS: Final = {"static": 1.0, "static-breakeven": 1.0, "rules": 1.2, "lp": 60.0, "bound": 30.0}
-"""Relative durations of a backtest's parts, to an order of magnitude."""
+WEIGHTS: Final = {**BACKTEST_RATIO, BOUND: 30.0}
+"""How long each part of a backtest takes beside the others, by order of magnitude: for the time that is left."""
 LEAST_SHARE: Final = 0.02
 """Progress below which no time left is given: it would be a guess."""
 NICENESS: Final = 10

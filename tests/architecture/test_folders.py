@@ -21,6 +21,7 @@ SMALL: dict[str, str] = {
     "mara/cli/commands.py": "importing it registers every command; each command's module knows only its own",
     "mara/figures.py": "the command line and a backtest's page format reports alike, and neither stands on the other",
     "mara/runtime/actor.py": "the gate sets the acting user, the order book reads it; neither may know the other",
+    "mara/optimizers/rules/rules.py": "an optimizer by name; its work is done by the contract scheduler",
 }
 
 

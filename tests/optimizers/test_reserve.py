@@ -14,8 +14,8 @@ from mara.core.step import advance
 from mara.optimizers.base import Optimizer
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.rules.rules import Rules
-from mara.optimizers.scheduling.fit import all_fit
 from mara.optimizers.scheduling.reserve import least_unbacked_mw
+from mara.optimizers.scheduling.site_load import all_fit
 from mara.settings import read_settings
 from tests.builders import WEST, config, contract, fleet, observation, problem, site, world
 

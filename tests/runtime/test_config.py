@@ -47,5 +47,5 @@ def test_budgets_and_bands_are_those_of_the_settings() -> None:
     settings = read_settings(env)
     assert advisor_config_of(settings).budget.usd_per_hour == 0.5
     assert acceptance_limits_of(settings).regret_share == 0.01
-    assert not acceptance_limits_of(settings).spends_budgets
-    assert not advisor_config_of(settings).spends_budgets
+    assert not acceptance_limits_of(settings).budgets.spends
+    assert not advisor_config_of(settings).budgets.spends

@@ -11,8 +11,9 @@ from mara.bootstrap import platform_of
 from mara.core.contract import Tier
 from mara.core.sla import owed_micro_usd
 from mara.core.world import World, first_world
+from mara.optimizer_names import RULES, STATIC
 from mara.optimizers.registry import companions_of, optimizer_of
-from mara.runtime.counterfactuals import MARKS, NO_BUDGETS, RULES, STATIC, ComparisonStart, CounterfactualRuns
+from mara.runtime.counterfactuals import MARKS, NO_BUDGETS, ComparisonStart, CounterfactualRuns
 from mara.runtime.published_state import EngineState
 from mara.runtime.tick.engine import TickEngine, simulate
 from mara.settings import Settings, read_settings

@@ -14,7 +14,7 @@ from mara.errors import PlanInfeasible
 from mara.optimizers.base import Optimizer
 from mara.optimizers.fallback import WithFallback
 from mara.optimizers.lp.optimizer import Lp
-from mara.optimizers.registry import asked_of, optimizer_of
+from mara.optimizers.registry import in_background, optimizer_of
 from mara.optimizers.rolling_horizon import RollingHorizon
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.clock import SystemClock
@@ -213,7 +213,7 @@ async def test_a_solver_at_work_is_listened_to_no_longer_and_not_torn_away() -> 
 
 
 async def test_the_live_solver_gives_up_when_nobody_listens_any_more() -> None:
-    guarded = asked_of(optimizer_of("lp", deadline_s=0.5)).optimizer
+    guarded = in_background(optimizer_of("lp", deadline_s=0.5)).optimizer
     assert isinstance(guarded, WithFallback)
     assert isinstance(guarded.optimizers[0], Lp)
     assert guarded.optimizers[0].deadline_s == 0.5

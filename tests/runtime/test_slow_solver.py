@@ -122,18 +122,18 @@ import asyncio, sys, time
 import numpy as np
 from tests import builders
 from mara.core.world import first_world
-from mara.optimizers.registry import asked_of, optimizer_of
+from mara.optimizers.registry import in_background, optimizer_of
 from mara.runtime.live.planner import WaitLimits, Planner
 
 def problem():
     sites = tuple(builders.site(f"s{n}") for n in range(100))
-    of = builders.charter(builders.fleet(units=[(2000, 0, 1000, 600, 400)] * 100, sites=sites))
+    of = builders.config(builders.fleet(units=[(2000, 0, 1000, 600, 400)] * 100, sites=sites))
     price = 50.0 + 40.0 * np.sin(np.arange(100))
     return builders.problem(of, first_world(of), builders.observation(of, price=price, demand=1e11), 168)
 
 async def main():
-    asked = asked_of(optimizer_of("lp", deadline_s=300.0))
-    planner = Planner(asked.optimizer, asked.keeper, 300.0, cancel=asked.cancel, first_patience_s=0.0)
+    asked = in_background(optimizer_of("lp", deadline_s=300.0))
+    planner = Planner(asked.optimizer, asked.horizon, 300.0, cancel=asked.cancel, first_patience_s=0.0)
     await planner.plan_for(problem(), WaitLimits(wait_s=0.03))
     await asyncio.sleep(1.0)
     assert not planner.is_idle, "the solver was too quick for this test"

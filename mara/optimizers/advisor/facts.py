@@ -107,7 +107,7 @@ def what_if_facts(bench: PlanEvaluator, site: int, quantity: str, value: float) 
         PlanError: the program has no answer in time.
     """
     altered = _altered(bench.problem, site, _FIELDS[quantity], value)
-    other = bench_of(altered, bench.plan, spends_budgets=bench.spends_budgets)
+    other = bench_of(altered, bench.plan, budgets=bench.budgets)
     gained = other.optimum.certificate.objective_usd - bench.optimum.certificate.objective_usd
     before, after = _first_hour(bench)[site], _first_hour(other)[site]
     facts = {"profit_change_usd": gained}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mara.optimizers.advisor.advised import AcceptanceLimits
+from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.runtime.advisor.consultation import Client
 from mara.runtime.advisor.stored_budget import SpendLimits
 from mara.settings import Settings
@@ -32,7 +33,7 @@ class AdvisorConfig:
         prepare: does what takes long and can be done before the first question.
         off: the reason why nobody can be asked, in words; empty where somebody can.
         is_automatic: asked whenever something has changed, or by hand alone.
-        spends_budgets: whether the run may leave contracts unserved inside their error budgets.
+        budgets: policy on error budgets.
     """
 
     client: Callable[[], Client] | None
@@ -40,7 +41,7 @@ class AdvisorConfig:
     model: str
     budget: SpendLimits
     is_automatic: bool
-    spends_budgets: bool = True
+    budgets: BudgetPolicy = SPENDS
     prepare: Callable[[], None] = lambda: None
 
 
@@ -67,7 +68,7 @@ def advisor_config_of(settings: Settings) -> AdvisorConfig:
             requests_per_hour=settings.claude_requests_per_hour,
         ),
         is_automatic=settings.optimizer == "claude",
-        spends_budgets=settings.sla_flexibility,
+        budgets=BudgetPolicy(settings.sla_flexibility),
         prepare=prepare,
     )
 
@@ -77,7 +78,7 @@ def acceptance_limits_of(settings: Settings) -> AcceptanceLimits:
     return AcceptanceLimits(
         moved_share=settings.claude_max_moved_share,
         regret_share=settings.claude_max_regret_share,
-        spends_budgets=settings.sla_flexibility,
+        budgets=BudgetPolicy(settings.sla_flexibility),
     )
 
 

@@ -19,6 +19,7 @@ from mara.optimizers.advisor.evaluator import bench_of, project
 from mara.optimizers.advisor.facts import projection_facts
 from mara.optimizers.advisor.prompt import PROMPT_VERSION
 from mara.optimizers.advisor.tools import ToolSession
+from mara.optimizers.base import BudgetPolicy
 
 UNCHECKED: Final = "AI plan could not be checked"
 
@@ -45,7 +46,7 @@ class AdviceQuestion:
     problem: Problem
     plan: Plan
     snapshot_hash: str
-    spends_budgets: bool
+    budgets: BudgetPolicy
 
 
 async def consulted(
@@ -57,7 +58,7 @@ async def consulted(
         AdviceError: no advice, and why.
     """
     try:
-        evaluator = bench_of(question.problem, question.plan, spends_budgets=question.spends_budgets)
+        evaluator = bench_of(question.problem, question.plan, budgets=question.budgets)
         session = ToolSession(evaluator)
         recommendation = await client.ask(session, budget, call, listen)
         asked_mw = allocation_of(recommendation, session)

@@ -153,7 +153,7 @@ class AdvisorScheduler:
                 problem=problem,
                 plan=plan,
                 snapshot_hash=snapshot_hash(problem),
-                spends_budgets=self._config.spends_budgets,
+                budgets=self._config.budgets,
             )
             self._consider()
             self._show()

@@ -145,7 +145,7 @@ class Planner:
             self._begin(problem, remembers=is_due)
             if is_missed or limits.for_any or not self._every_tick:
                 await self._answered_within(left_s, problem)
-        return self._horizon.plan(problem)
+        return self._horizon.in_tick(problem)
 
     def begin_now(self, problem: Problem) -> None:
         """Plan anew at once, due or not; the next tick after the answer follows it.

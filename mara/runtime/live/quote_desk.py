@@ -21,7 +21,7 @@ from mara.errors import CommandError, FeedError, PlanError
 from mara.optimizers.lp.solve import Basis
 from mara.optimizers.quoting.context import QuoteContext, fits_surely
 from mara.optimizers.quoting.offer import quote_of
-from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand, PricedSolution, outlay_in_force, outlay_of
+from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand, PricedSolution, solution_in_force, solution_of
 from mara.runtime.live.quote_validation import (
     contract_id_of,
     customer_name,
@@ -229,7 +229,7 @@ class QuoteDesk:
         demand = ContractDemand(tier=tier, power_mw=ask.power_mw, starts_tick=first, ends_tick=ends)
 
         def work() -> bool:
-            served = outlay_of(problem, (*waiting, demand), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
+            served = solution_of(problem, (*waiting, demand), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
             context = QuoteContext(problem=problem, before=served, waiting=waiting, record=self._record())
             return fits_surely(context, demand)
 
@@ -313,10 +313,10 @@ def _before(
     For a large fleet that is what the plan in force says of it, if it knows prices.
     """
     if problem.config.fleet.site_count > EXACT_SITES:
-        in_force = outlay_in_force(problem, plan)
+        in_force = solution_in_force(problem, plan)
         if in_force is not None:
             return in_force
-    return outlay_of(problem, waiting, basis=basis, deadline_s=SOLVE_DEADLINE_S)
+    return solution_of(problem, waiting, basis=basis, deadline_s=SOLVE_DEADLINE_S)
 
 
 def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Quote:
@@ -330,6 +330,6 @@ def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Qu
     """
     ticks = refuse_unaskable(ask, engine.config)
     problem = engine.problem(engine.read_feed())
-    before = outlay_of(problem, deadline_s=SOLVE_DEADLINE_S)
+    before = solution_of(problem, deadline_s=SOLVE_DEADLINE_S)
     context = QuoteContext(problem=problem, before=before, waiting=(), record=record)
     return quote_of(ask, ticks, context, quote_id="", timezone=timezone_of(ask.region))

@@ -12,9 +12,7 @@ from mara.core.snapshot_builder import snapshot_of
 from mara.core.step import Step, advance, observed
 from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed, FeedReading, read_feed
-from mara.optimizers.base import Optimizer
-from mara.optimizers.rolling_horizon import ResumeState
-from mara.optimizers.rolling_lp import RollingLp
+from mara.optimizers.base import Optimizer, ResumeState, memory_of
 from mara.runtime.counterfactuals import CounterfactualRuns, CounterfactualStep
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.run_totals import RunTotals
@@ -96,7 +94,7 @@ class TickEngine:
         `plans` were made elsewhere, by the name of the world. Safe in another thread while nothing else is asked.
         """
         parts: dict[str, bytes] = {}
-        memory = self.optimizer.keeper.memory() if isinstance(self.optimizer, RollingLp) else None
+        memory = memory_of(self.optimizer)
         memory = None if memory is self._kept else memory
         if memory is not None:
             parts[PLAN] = bytes_of(memory)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from mara.core.fleet import Fleet
 from mara.core.history import Decision, Optimization, SiteShadow
-from mara.core.plan import DualPrices
+from mara.core.plan import DualPrices, known_gap_share
 from mara.core.snapshot import EventSnapshot, OptimizationSnapshot
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
@@ -46,7 +46,7 @@ def optimization(read_model: ReadModel, adopted_tick: int) -> Optimization:
     if not found:
         raise CommandError(f"no plan was written down in tick {adopted_tick}: ask for the list of optimizations first")
     plan, prices = _snapshot(found[0], config.grid), prices_of(found[0].shadow)
-    gap = _gap_share(plan)
+    gap = known_gap_share(plan.objective_usd, plan.bound_usd)
     if prices is None:
         return Optimization(plan=plan, gap_share=gap)
     shadow = prices.shadow
@@ -142,12 +142,6 @@ def _snapshot(row: NamedRow, grid: TimeGrid) -> OptimizationSnapshot:
         solve_wall_s=row.solve_wall_s,
         provenance=provenance_of(row.provenance),
     )
-
-
-def _gap_share(plan: OptimizationSnapshot) -> float | None:
-    if plan.objective_usd is None or not plan.bound_usd:
-        return None
-    return (plan.bound_usd - plan.objective_usd) / abs(plan.bound_usd)
 
 
 def _site_shadows(shadow: DualPrices, fleet: Fleet) -> tuple[SiteShadow, ...]:
