@@ -25,7 +25,7 @@ from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.optimizer_labels import MAKERS
 from components.shared.theme import element
-from components.shared.view_model import Channel, Picture, cell
+from components.shared.view_model import Channel, ViewModel, cell
 from mara.api.security.permissions import Permission
 from mara.assembly import BacktestOrder
 from mara.backtest_page import html_of
@@ -62,9 +62,9 @@ class BacktestScreen:
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
         self._version = -1
-        self._results: Picture = {}
+        self._results: ViewModel = {}
 
-    def picture(self, _: PublishedState, __: KeyFigureHistory) -> Picture:
+    def picture(self, _: PublishedState, __: KeyFigureHistory) -> ViewModel:
         """All that the page shows; the results are worked out once for each report."""
         report = self._platform.report()
         if report.version != self._version:

@@ -16,7 +16,7 @@ from components.shared.fold_table import Inside
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.question_box import why_panel
 from components.shared.theme import element
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
 from mara.api.security.permissions import Permission
 from mara.core.snapshot import OptimizationSnapshot
 from mara.errors import MaraError
@@ -51,7 +51,7 @@ class OptimizerScreen:
         if snapshot is not None:
             await self._stored.renew(snapshot.tick)
 
-    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
+    def picture(self, published: PublishedState, _: KeyFigureHistory) -> ViewModel:
         """All that the page shows; nothing before the first tick."""
         snapshot = published.snapshot
         if snapshot is None:
@@ -98,7 +98,7 @@ async def _can_ask(platform: Authorized) -> tuple[str, ...]:
         return ()
 
 
-def _draw(picture: Picture, platform: Authorized, can_ask: tuple[str, ...]) -> None:
+def _draw(picture: ViewModel, platform: Authorized, can_ask: tuple[str, ...]) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
         said = "Asked: the new plan comes into force when it is ready."

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from components.shared.key_figure_history import MOST_POINTS, KeyFigureHistory
 from components.shared.theme import address, element
-from components.shared.view_model import Channel, Picture
+from components.shared.view_model import Channel, ViewModel
 from components.site.site_lines import (
     forecast_channel,
     load_now,
@@ -79,7 +79,7 @@ class SiteScreen:
         if snapshot is not None:
             await self._stored.renew(snapshot.tick)
 
-    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
+    def picture(self, published: PublishedState, _: KeyFigureHistory) -> ViewModel:
         """All that the page shows of the site; nothing before the first tick."""
         snapshot = published.snapshot
         site = _site_in(snapshot, self._site_id)
@@ -139,7 +139,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             _draw(picture, site_id)
 
 
-def nothing(_: PublishedState, __: KeyFigureHistory) -> Picture:
+def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
     """The picture of a page that shows nothing of the engine but its frame."""
     return {}
 
@@ -149,7 +149,7 @@ def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Authorized) 
     return screens.setdefault(site_id, SiteScreen(site_id, platform))
 
 
-def _draw(picture: Picture, site_id: str) -> None:
+def _draw(picture: ViewModel, site_id: str) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
         site_head(cells, site_id, can_order=not why_not_here(Permission.OUTAGE))

@@ -13,7 +13,7 @@ from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.optimizer_labels import MAKERS
 from components.shared.order_form import Field, OrderForm
 from components.shared.theme import address, element, panel
-from components.shared.view_model import Channel, Picture, Shown, cell
+from components.shared.view_model import Channel, Row, Shown, ViewModel, cell
 
 POLICIES = ("static", "static-breakeven", "rules", "lp")
 BASELINE = "static-breakeven"
@@ -31,27 +31,39 @@ LINES = (
     ChartLine(name="Rules", colour="--series-3", dash="10px,3px,2px,3px", channel="bt-rules"),
     ChartLine(name="Linear program", colour="--series-1", channel="bt-lp"),
 )
-PROFIT_BARS = (Bar(name="Profit", look="bar-1"),)
+PROFIT_BARS = (Bar(key="profit", name="Profit", look="bar-1"),)
 COLUMNS = (
-    TableColumn(label="Policy"),
-    TableColumn(label="Profit", look="number", hint="Revenue less all costs over the period, USD."),
-    TableColumn(label="Over break-even", look="number", hint="Profit more than the static fleet that switches miners."),
+    TableColumn(key="policy", label="Policy"),
+    TableColumn(key="profit", label="Profit", look="number", hint="Revenue less all costs over the period, USD."),
     TableColumn(
+        key="gain",
+        label="Over break-even",
+        look="number",
+        hint="Profit more than the static fleet that switches miners.",
+    ),
+    TableColumn(
+        key="of_bound",
         label="Of the bound",
         look="number",
         hint="Profit over the bound, in the program's accounts.",
     ),
-    TableColumn(label="Revenue", look="number desk", hint="USD."),
-    TableColumn(label="Energy", look="number desk", hint="Cost of energy, USD."),
-    TableColumn(label="Credits", look="number desk", hint="Service credits paid, USD."),
+    TableColumn(key="revenue", label="Revenue", look="number desk", hint="USD."),
+    TableColumn(key="energy", label="Energy", look="number desk", hint="Cost of energy, USD."),
+    TableColumn(key="credits", label="Credits", look="number desk", hint="Service credits paid, USD."),
     TableColumn(
-        label="Premium", look="number desk", hint="Good over counted ticks of all Premium contracts, rounded down."
+        key="premium",
+        label="Premium",
+        look="number desk",
+        hint="Good over counted ticks of all Premium contracts, rounded down.",
     ),
     TableColumn(
-        label="Standard", look="number desk", hint="Good over counted ticks of all Standard contracts, rounded down."
+        key="standard",
+        label="Standard",
+        look="number desk",
+        hint="Good over counted ticks of all Standard contracts, rounded down.",
     ),
-    TableColumn(label="CO2, t", look="number desk"),
-    TableColumn(label="Took", look="number desk", hint="Real time."),
+    TableColumn(key="emissions", label="CO2, t", look="number desk"),
+    TableColumn(key="took", label="Took", look="number desk", hint="Real time."),
 )
 
 
@@ -143,7 +155,7 @@ def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
         button.on("click", cancel).mark("bt-cancel")
 
 
-def result_panels(picture: Picture) -> None:
+def result_panels(picture: ViewModel) -> None:
     """Draws table and charts; `result_channels` says what they show."""
     with element("div", "bt-results"):
         live_text("bt.shown", {"bt.shown": cell("", "no"), **picture.get("cells", {})}, "bt-shown").props(
@@ -195,9 +207,9 @@ def empty_panel() -> None:
         )
 
 
-def result_channels(results: Sequence[PolicyResult]) -> Picture:
+def result_channels(results: Sequence[PolicyResult]) -> ViewModel:
     """Table, lines and bars, the best policy first; lines of policies that did not run are empty."""
-    lines: Picture = {line.channel: {} for line in LINES}
+    lines: ViewModel = {line.channel: {} for line in LINES}
     best_first = sorted(results, key=lambda result: -result.figures["profit_usd"])
     for result in results:
         lines[f"bt-{result.policy}"] = _cumulative(result)
@@ -205,7 +217,11 @@ def result_channels(results: Sequence[PolicyResult]) -> Picture:
         **lines,
         "bt-table": {result.policy: _row(result, -i, _gain(result, results)) for i, result in enumerate(best_first)},
         "bt-bars": {
-            result.policy: [-i, MAKERS.get(result.policy, result.policy), round(result.figures["profit_usd"])]
+            result.policy: {
+                "rank": -i,
+                "label": MAKERS.get(result.policy, result.policy),
+                "profit": round(result.figures["profit_usd"]),
+            }
             for i, result in enumerate(best_first)
         },
     }
@@ -233,20 +249,20 @@ def _gain(result: PolicyResult, results: Sequence[PolicyResult]) -> Shown:
     return cell(text.number(gain_usd, signed=True), "bad" if gain_usd < 0 else "")
 
 
-def _row(result: PolicyResult, rank: int, gain: Shown) -> list[Shown]:
+def _row(result: PolicyResult, rank: int, gain: Shown) -> Row:
     figures = result.figures
     profit_usd, share = figures["profit_usd"], figures.get("share_of_bound")
-    return [
-        rank,
-        MAKERS.get(result.policy, result.policy),
-        cell(text.number(profit_usd), "bad" if profit_usd < 0 else "total"),
-        gain,
-        text.NOTHING if share is None else text.percent(share, 2),
-        text.number(sum(figures["revenue_usd"].values())),
-        text.number(-figures["cost_usd"]["energy"]),
-        text.number(-figures["cost_usd"]["credits"]),
-        text.availability(figures["sla"]["premium"]["availability_share"]),
-        text.availability(figures["sla"]["standard"]["availability_share"]),
-        text.number(figures["emissions_t"]),
-        f"{text.significant(figures['wall_s'])} s",
-    ]
+    return {
+        "rank": rank,
+        "policy": MAKERS.get(result.policy, result.policy),
+        "profit": cell(text.number(profit_usd), "bad" if profit_usd < 0 else "total"),
+        "gain": gain,
+        "of_bound": text.NOTHING if share is None else text.percent(share, 2),
+        "revenue": text.number(sum(figures["revenue_usd"].values())),
+        "energy": text.number(-figures["cost_usd"]["energy"]),
+        "credits": text.number(-figures["cost_usd"]["credits"]),
+        "premium": text.availability(figures["sla"]["premium"]["availability_share"]),
+        "standard": text.availability(figures["sla"]["standard"]["availability_share"]),
+        "emissions": text.number(figures["emissions_t"]),
+        "took": f"{text.significant(figures['wall_s'])} s",
+    }

@@ -10,7 +10,7 @@ from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.optimizer_labels import MAKERS
 from components.shared.order_form import Field, OrderForm
 from components.shared.theme import element, panel
-from components.shared.view_model import Channel, Picture, Shown, cell
+from components.shared.view_model import Channel, Row, Shown, ViewModel, cell
 
 LOOKS = {
     "static": ("--series-5", "2px,3px"),
@@ -22,15 +22,25 @@ LOOKS = {
 QUANTILES = ("p5", "p95", "p50")
 """In the order of the traces: the band lies between the first two."""
 COLUMNS = (
-    TableColumn(label="Policy"),
-    TableColumn(label="Profit, P5", look="number", hint="One scenario in twenty earns less."),
-    TableColumn(label="Median", look="number"),
-    TableColumn(label="P95", look="number", hint="One scenario in twenty earns more."),
-    TableColumn(label="Mean", look="number desk"),
-    TableColumn(label="Credits", look="number desk", hint="Mean of the service credits paid, USD."),
-    TableColumn(label="Premium missed", look="number desk", hint="Scenarios whose Premium ends below its target."),
-    TableColumn(label="Standard missed", look="number desk", hint="Scenarios whose Standard ends below its target."),
-    TableColumn(label="CO2, t", look="number desk", hint="Mean."),
+    TableColumn(key="policy", label="Policy"),
+    TableColumn(key="p5", label="Profit, P5", look="number", hint="One scenario in twenty earns less."),
+    TableColumn(key="p50", label="Median", look="number"),
+    TableColumn(key="p95", label="P95", look="number", hint="One scenario in twenty earns more."),
+    TableColumn(key="mean", label="Mean", look="number desk"),
+    TableColumn(key="credits", label="Credits", look="number desk", hint="Mean of the service credits paid, USD."),
+    TableColumn(
+        key="premium_missed",
+        label="Premium missed",
+        look="number desk",
+        hint="Scenarios whose Premium ends below its target.",
+    ),
+    TableColumn(
+        key="standard_missed",
+        label="Standard missed",
+        look="number desk",
+        hint="Scenarios whose Standard ends below its target.",
+    ),
+    TableColumn(key="emissions", label="CO2, t", look="number desk", hint="Mean."),
 )
 
 
@@ -83,7 +93,7 @@ def study_order_panel(order: Callable[[Mapping[str, Any]], Awaitable[str]], why_
         OrderForm("study-form", fields=fields, submit="Run study", label="Study", order=order, why_not=why_not)
 
 
-def study_result_panels(picture: Picture) -> None:
+def study_result_panels(picture: ViewModel) -> None:
     """Draws fan and table; `study_channels` says what they show."""
     cells = picture.get("cells", {})
     with element("div", "st-results"):
@@ -113,9 +123,9 @@ def study_result_panels(picture: Picture) -> None:
             )
 
 
-def study_channels(study: Mapping[str, Any] | None) -> Picture:
+def study_channels(study: Mapping[str, Any] | None) -> ViewModel:
     """Fan and table of the figures of `mara study`, the best median first; all empty without a study."""
-    channels: Picture = {line.channel: {} for line in fan_lines()}
+    channels: ViewModel = {line.channel: {} for line in fan_lines()}
     policies = study["policies"] if study is not None else {}
     best_first = sorted(policies, key=lambda policy: -policies[policy]["profit_usd"]["p50"])
     for policy, figures in policies.items():
@@ -142,16 +152,18 @@ def _course(values_usd: list[float]) -> Channel:
     return {"0": 0, **{str(day): round(values_usd[day - 1]) for day in days}}
 
 
-def _row(policy: str, figures: Mapping[str, Any], rank: int) -> list[Shown]:
+def _row(policy: str, figures: Mapping[str, Any], rank: int) -> Row:
     profit, sla = figures["profit_usd"], figures["sla"]
-    return [
-        rank,
-        MAKERS.get(policy, policy),
-        *(cell(text.number(profit[key]), "bad" if profit[key] < 0 else "") for key in ("p5", "p50", "p95", "mean")),
-        text.number(-figures["credits_usd"]["mean"]),
-        *(_missed(sla[tier]["scenarios_below_target_share"]) for tier in ("premium", "standard")),
-        text.number(figures["emissions_t"]["mean"]),
-    ]
+    row: Row = {"rank": rank, "policy": MAKERS.get(policy, policy)}
+    for key in ("p5", "p50", "p95", "mean"):
+        row[key] = cell(text.number(profit[key]), "bad" if profit[key] < 0 else "")
+    for tier in ("premium", "standard"):
+        row[f"{tier}_missed"] = _missed(sla[tier]["scenarios_below_target_share"])
+    return {
+        **row,
+        "credits": text.number(-figures["credits_usd"]["mean"]),
+        "emissions": text.number(figures["emissions_t"]["mean"]),
+    }
 
 
 def _missed(share: float | None) -> Shown:

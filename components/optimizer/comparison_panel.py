@@ -9,9 +9,9 @@ from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import GainsSnapshot, Snapshot
 
 COLUMNS = (
-    TableColumn(label="Profit over", look="grow"),
-    TableColumn(label="Today", look="number", hint="Since 00:00 UTC."),
-    TableColumn(label="Since start", look="number"),
+    TableColumn(key="policy", label="Profit over", look="grow"),
+    TableColumn(key="today", label="Today", look="number", hint="Since 00:00 UTC."),
+    TableColumn(key="since", label="Since start", look="number"),
 )
 
 
@@ -57,7 +57,7 @@ def against_channel(snapshot: Snapshot) -> Channel:
         "flexibility": ("Never resting contracts", gains.sla_flexibility_today_usd, gains.sla_flexibility_usd),
     }
     return {
-        key: [-i, label, _amount(today), _amount(since)]
+        key: {"rank": -i, "policy": label, "today": _amount(today), "since": _amount(since)}
         for i, (key, (label, today, since)) in enumerate(rows.items())
         if today is not None or since is not None
     }

@@ -11,9 +11,15 @@ from mara.core.snapshot import ShadowSnapshot, Snapshot
 MOST_SITES = 30
 LEAST_TOLD_USD = 0.01
 TIERS = ("Premium", "Standard", "Flexible", "Spot")
-SHADOW_BARS = (Bar(name="Racks", look="bar-1"), Bar(name="Grid connection", look="bar-4"))
+SHADOW_BARS = (
+    Bar(key="racks", name="Racks", look="bar-1"),
+    Bar(key="grid", name="Grid connection", look="bar-4"),
+)
 NO_PRICES = "The plan in force knows no shadow prices: rules and static plans have none. Start with --optimizer lp."
-WORD_COLUMNS = (TableColumn(label="One more …", look="grow"), TableColumn(label="is worth", look="number"))
+WORD_COLUMNS = (
+    TableColumn(key="what", label="One more …", look="grow"),
+    TableColumn(key="worth", label="is worth", look="number"),
+)
 
 
 def shadow_panel(first: Channel) -> None:
@@ -51,7 +57,8 @@ def shadow_channel(snapshot: Snapshot) -> Channel:
     rows = [(max(racks, grid), site, racks, grid) for site, racks, grid in prices]
     dearest = sorted(rows, key=lambda row: -row[0])[:MOST_SITES]
     return {
-        site.id: [round(rank, 4), site.name, round(racks, 2), round(grid, 2)] for rank, site, racks, grid in dearest
+        site.id: {"rank": round(rank, 4), "label": site.name, "racks": round(racks, 2), "grid": round(grid, 2)}
+        for rank, site, racks, grid in dearest
     }
 
 
@@ -61,7 +68,7 @@ def worth_channel(snapshot: Snapshot) -> Channel:
     if shadow is None:
         return {}
     lines = [*_sites(shadow, snapshot), *_demand(shadow), *_budgets(shadow)]
-    return {str(i): [-i, what, worth] for i, (what, worth) in enumerate(lines)}
+    return {str(i): {"rank": -i, "what": what, "worth": worth} for i, (what, worth) in enumerate(lines)}
 
 
 def _sites(shadow: ShadowSnapshot, snapshot: Snapshot) -> list[tuple[str, str]]:

@@ -8,19 +8,21 @@ from components.shared.fold_table import FoldTable, Inside
 from components.shared.live import TableColumn
 from components.shared.optimizer_labels import maker_of
 from components.shared.theme import panel, scroll
-from components.shared.view_model import Channel, Shown, cell
+from components.shared.view_model import Channel, Row, cell
 from mara.core.history import Optimization
 from mara.core.plan import Provenance
 from mara.core.snapshot import OptimizationSnapshot
 
 MOST_RUNS = 50
 COLUMNS = (
-    TableColumn(label="UTC"),
-    TableColumn(label="Made by"),
-    TableColumn(label="Expects", look="number", hint="Profit over the plan's horizon, by its own forecast."),
-    TableColumn(label="Gap", look="number desk", hint="How much better any plan could be at most."),
-    TableColumn(label="Took", look="number desk", hint="Real time."),
-    TableColumn(label="What it runs", look="grow desk"),
+    TableColumn(key="when", label="UTC"),
+    TableColumn(key="maker", label="Made by"),
+    TableColumn(
+        key="objective", label="Expects", look="number", hint="Profit over the plan's horizon, by its own forecast."
+    ),
+    TableColumn(key="gap", label="Gap", look="number desk", hint="How much better any plan could be at most."),
+    TableColumn(key="took", label="Took", look="number desk", hint="Real time."),
+    TableColumn(key="headline", label="What it runs", look="grow desk"),
 )
 
 
@@ -53,19 +55,19 @@ def lines_of(stored: Optimization) -> list[str]:
     return lines or ["No reason was stored with this plan."]
 
 
-def _row(run: OptimizationSnapshot) -> list[Shown]:
+def _row(run: OptimizationSnapshot) -> Row:
     value, unit = seconds_text(run.solve_wall_s)
     share = gap_share(run.objective_usd, run.bound_usd)
     at = run.adopted_at
-    return [
-        run.adopted_tick,
-        f"{at.day} {at:%b %H:%M}",
-        cell(maker_of(run.optimizer, run.status), "warn" if run.status == "fallback" else ""),
-        text.NOTHING if run.objective_usd is None else text.usd_in_short(run.objective_usd),
-        gap_text(share),
-        f"{value} {unit}".strip(),
-        cell(run.note, "warn") if run.note else run.headline,
-    ]
+    return {
+        "rank": run.adopted_tick,
+        "when": f"{at.day} {at:%b %H:%M}",
+        "maker": cell(maker_of(run.optimizer, run.status), "warn" if run.status == "fallback" else ""),
+        "objective": text.NOTHING if run.objective_usd is None else text.usd_in_short(run.objective_usd),
+        "gap": gap_text(share),
+        "took": f"{value} {unit}".strip(),
+        "headline": cell(run.note, "warn") if run.note else run.headline,
+    }
 
 
 def _origin(origin: Provenance) -> list[str]:

@@ -8,7 +8,10 @@ from mara.core.snapshot import EventSnapshot, Snapshot
 
 MOST_EVENTS = 30
 EVENTS_A_TICK = 1_000  # more in one tick would mix with its neighbours, not be lost
-COLUMNS = (TableColumn(label="UTC"), TableColumn(label="Event", look="grow"))
+COLUMNS = (
+    TableColumn(key="when", label="UTC"),
+    TableColumn(key="event", label="Event", look="grow"),
+)
 
 
 def events_panel(first: Channel) -> None:
@@ -30,7 +33,11 @@ def event_channel(snapshot: Snapshot) -> Channel:
     for event in sorted(snapshot.events, key=lambda event: event.tick)[-MOST_EVENTS:]:
         place = place_in_tick[event.tick] = place_in_tick.get(event.tick, -1) + 1
         rank = (event.tick + 1) * EVENTS_A_TICK - place
-        rows[f"{event.tick}.{place}"] = [rank, _when(event, snapshot), _what(event)]
+        rows[f"{event.tick}.{place}"] = {
+            "rank": rank,
+            "when": _when(event, snapshot),
+            "event": _what(event),
+        }
     return rows
 
 

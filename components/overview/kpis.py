@@ -10,13 +10,12 @@ from components.shared import format as text
 from components.shared.key_figure_history import (
     BUCKET_S,
     DAY_S,
-    FIGURES,
     KeyFigureHistory,
     contracts_on_target,
     figures_of,
 )
 from components.shared.live import live_text
-from components.shared.theme import PLOT_MODULES, element, explained
+from components.shared.theme import BROWSER_MODULES, element, explained
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import Snapshot
 
@@ -42,12 +41,12 @@ class Kpi:
     state: Callable[[Snapshot], str] = lambda _: ""
 
 
-class SparkLine(ui.element, component="spark_line.js", esm={"mara-plot": PLOT_MODULES}):
-    """Follows the channel `figures` of the picture: draws the value at `place` of each point over the last day."""
+class SparkLine(ui.element, component="spark_line.js", esm=BROWSER_MODULES):
+    """The course of one figure over the last day; follows the channel `figures`."""
 
-    def __init__(self, place: int) -> None:
+    def __init__(self, figure: str) -> None:
         super().__init__()
-        self.props["place"] = place
+        self.props["figure"] = figure
         self.props["span-s"] = DAY_S
 
 
@@ -57,7 +56,7 @@ def kpi_strip(first: Channel) -> None:
         for kpi in KPIS:
             with element("div", "kpi panel").props(f"id=kpi-{kpi.key}") as tile:
                 element("h2", "kpi-label", kpi.label)
-                SparkLine(FIGURES.index(kpi.key)).classes("kpi-line")
+                SparkLine(kpi.key).classes("kpi-line")
                 with element("p", "kpi-value"):
                     live_text(f"kpi.{kpi.key}", first, "figure")
                     live_text(f"kpi.{kpi.key}.unit", first, "kpi-unit")
@@ -80,10 +79,10 @@ def kpi_cells(snapshot: Snapshot, past: KeyFigureHistory) -> Channel:
 
 def _change(kpi: Kpi, snapshot: Snapshot, past: KeyFigureHistory) -> Shown:
     """Against the value of a day ago, or against the oldest that is known; nothing before an hour has passed."""
-    place, now_s = FIGURES.index(kpi.key), int(snapshot.at.timestamp())
-    now = figures_of(snapshot)[place]
+    now_s = int(snapshot.at.timestamp())
+    now = figures_of(snapshot).get(kpi.key)
     for at, values in past.figures.items():
-        then = values[place] if isinstance(values, list) else None
+        then = values.get(kpi.key) if isinstance(values, dict) else None
         if isinstance(then, int | float) and isinstance(now, int | float):
             span_s = now_s - now_s % BUCKET_S - int(at)
             if span_s < LEAST_SPAN_S:

@@ -1,33 +1,44 @@
 """Where the fleet's power goes: by workload, and how much of it is cooling."""
 
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from nicegui import ui
 
 from components.shared import format as text
 from components.shared.live import live_text
-from components.shared.theme import PLOT_MODULES, element, panel
+from components.shared.theme import BROWSER_MODULES, element, panel
 from components.shared.view_model import Channel, Shown
 from mara.core.snapshot import Snapshot
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A part of the ring: its key in the channel, its colour class, and hatching beside the colour."""
+
+    key: str
+    label: str
+    look: str
+    pattern: str = ""
+
+
 SLICES: Final = (
-    ("contracts", "Contracts", "series-1", ""),
-    ("gpu", "GPU, merchant", "series-2", "/"),
-    ("asic", "ASIC, merchant", "series-3", "\\"),
-    ("air_miner", "Air miners", "series-4", ""),
-    ("hydro_miner", "Hydro miners", "series-5", "|"),
-    ("immersion_miner", "Immersion miners", "series-6", "-"),
-    ("cooling", "Cooling, losses", "series-rest", "."),
+    Slice(key="contracts", label="Contracts", look="series-1"),
+    Slice(key="gpu", label="GPU, merchant", look="series-2", pattern="/"),
+    Slice(key="asic", label="ASIC, merchant", look="series-3", pattern="\\"),
+    Slice(key="air_miner", label="Air miners", look="series-4"),
+    Slice(key="hydro_miner", label="Hydro miners", look="series-5", pattern="|"),
+    Slice(key="immersion_miner", label="Immersion miners", look="series-6", pattern="-"),
+    Slice(key="cooling", label="Cooling, losses", look="series-rest", pattern="."),
 )
-"""Key in the channel, label, colour, and hatching, so that colour is not the only sign."""
 
 
-class Doughnut(ui.element, component="doughnut.js", esm={"mara-plot": PLOT_MODULES}):
+class Doughnut(ui.element, component="doughnut.js", esm=BROWSER_MODULES):
     """Follows the channel `power` of the picture: {slice: MW}."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.props["slices"] = [list(part) for part in SLICES]
+        self.props["slices"] = [asdict(part) for part in SLICES]
         self.props["label"] = "Site power of the fleet by workload and cooling; the table beside it has the numbers"
         self.mark("power-doughnut")
 
@@ -45,9 +56,9 @@ def power_panel(first: Channel) -> None:
                 live_text("power.efficiency", first, "figure")
                 element("span", "ring-note", "cooling efficiency")
         with element("dl", "power-list"):
-            for key, label, colour, _ in SLICES:
-                element("dt", f"swatch {colour}", label)
-                live_text(f"power.{key}", first, "figure", "dd")
+            for part in SLICES:
+                element("dt", f"swatch {part.look}", part.label)
+                live_text(f"power.{part.key}", first, "figure", "dd")
 
 
 def power_cells(snapshot: Snapshot) -> Channel:
@@ -66,5 +77,5 @@ def power_channel(snapshot: Snapshot) -> Channel:
 
 def _parts_mw(snapshot: Snapshot) -> dict[str, float]:
     by_workload = dict(snapshot.power_by_workload_mw)
-    parts = {key: by_workload.get(key, 0.0) for key, *_ in SLICES}
+    parts = {part.key: by_workload.get(part.key, 0.0) for part in SLICES}
     return {**parts, "cooling": max(snapshot.site_power_mw - snapshot.it_power_mw, 0.0)}

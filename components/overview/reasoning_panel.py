@@ -11,7 +11,7 @@ from nicegui import ui
 from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.optimizer_labels import maker_of
-from components.shared.theme import element, explained, panel, scroll
+from components.shared.theme import BROWSER_MODULES, element, explained, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, PlanSnapshot, Snapshot
 
@@ -22,15 +22,15 @@ NO_ADVISOR: Final = AdvisorSnapshot(state="off", message="AI not configured", wh
 NOT_CONFIGURED: Final = "AI not configured: the plan needs none. Set ANTHROPIC_API_KEY to have Claude advise."
 CALM_OUTCOMES: Final = ("accepted", "adjusted")
 RUN_COLUMNS: Final = (
-    TableColumn(label="Asked"),
-    TableColumn(label="What came of it", look="grow"),
-    TableColumn(label="Cost", look="number"),
+    TableColumn(key="asked", label="Asked"),
+    TableColumn(key="outcome", label="What came of it", look="grow"),
+    TableColumn(key="cost", label="Cost", look="number"),
 )
 CLIMATE_HOW: Final = "Cooling energy saved by running the same load where it is cooler, at the baseline's mean price."
 TIME_ZONE_HOW: Final = "Saved by running the same load where power is cheap at that hour, at the baseline's mean PUE."
 
 
-class AskButton(ui.element, component="ask_button.js"):
+class AskButton(ui.element, component="ask_button.js", esm=BROWSER_MODULES):
     """A button that spends money, so it asks once more before it calls `press`. The cell `name` disables it while it
     holds a reason, and `why_not` for good.
     """
@@ -117,7 +117,7 @@ def advice_channel(advisor: AdvisorSnapshot | None) -> Channel:
 def _row(run: AdvisorRunSnapshot, rank: int) -> Shown:
     told = cell(run.message, "" if run.outcome in CALM_OUTCOMES else "warn")
     when = f"{text.utc_time(run.asked_at)} UTC"
-    return [float(rank), when, told, _cost(run.cost_usd)]
+    return {"rank": rank, "asked": when, "outcome": told, "cost": _cost(run.cost_usd)}
 
 
 def _highlight(name: str, label: str, how: str, first: Channel) -> None:

@@ -5,19 +5,20 @@ from dataclasses import asdict, dataclass
 
 from nicegui import ui
 
-from components.shared.theme import PLOT_MODULES, element
+from components.shared.theme import BROWSER_MODULES, element
 from components.shared.view_model import Channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A series: its name and the class of its bars, `bar-1` to `bar-6`."""
+    """A series: its key in a row, its name, and the class of its bars, `bar-1` to `bar-6`."""
 
+    key: str
     name: str
     look: str
 
 
-class BarChart(ui.element, component="bar_chart.js", esm={"mara-plot": PLOT_MODULES}):
+class BarChart(ui.element, component="bar_chart.js", esm=BROWSER_MODULES):
     """Follows the channel `name` of the picture: {key: [rank, label, value of each series]}, highest rank first."""
 
     def __init__(

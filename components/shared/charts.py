@@ -6,7 +6,7 @@ from typing import Literal
 
 from nicegui import ui
 
-from components.shared.theme import PLOT_MODULES, element, panel
+from components.shared.theme import BROWSER_MODULES, element, panel
 
 WAITING = "The line begins with the first tick."
 
@@ -17,6 +17,8 @@ class ChartLine:
 
     name: str
     colour: str
+    key: str = ""
+    """Of its value in a point of the chart's channel; empty for a line with a channel of its own."""
     dash: str = "solid"
     filled: bool = False
     stacked: bool = False
@@ -33,12 +35,12 @@ class ChartLine:
 
 
 MONEY_LINES = (
-    ChartLine(name="Revenue", colour="--line-1", filled=True),
-    ChartLine(name="Profit", colour="--line-2", dash="4px,2px"),
+    ChartLine(key="revenue", name="Revenue", colour="--line-1", filled=True),
+    ChartLine(key="profit", name="Profit", colour="--line-2", dash="4px,2px"),
 )
 
 
-class LineChart(ui.element, component="line_chart.js", esm={"mara-plot": PLOT_MODULES}):
+class LineChart(ui.element, component="line_chart.js", esm=BROWSER_MODULES):
     """Follows the channel `name` of the picture: {epoch seconds: [value of each line that has no channel]}. On an axis
     of days the keys are days instead.
     """

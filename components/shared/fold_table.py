@@ -8,6 +8,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from components.shared.live import TableColumn
+from components.shared.theme import BROWSER_MODULES
 from components.shared.view_model import Channel
 
 MOST_OPENED = 100
@@ -17,7 +18,7 @@ Inside: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
 """The lines inside the row of a key."""
 
 
-class FoldTable(ui.element, component="fold_table.js"):
+class FoldTable(ui.element, component="fold_table.js", esm=BROWSER_MODULES):
     """Shows the channel `name` as rows `[rank, cell, ...]`; `inside` is asked once for each row that is opened."""
 
     def __init__(

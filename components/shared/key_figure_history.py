@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from components.shared.view_model import Channel, Shown
+from components.shared.view_model import Channel, Row
 from mara.core.snapshot import SeriesPoint, Snapshot
 
 MOST_POINTS: Final = 600  # of a trace on screen
@@ -14,7 +14,7 @@ BUCKET_S: Final = 900
 """A sparkline has a point each quarter of an hour: the newest value in it."""
 MOST_BUCKETS: Final = DAY_S // BUCKET_S + 1
 FIGURES: Final = ("profit", "revenue", "power", "cooling", "renewable", "contracts")
-"""The order of the values in `Past.figures`."""
+"""Keys of the values in `KeyFigureHistory.figures`."""
 DECIMALS: Final = {"profit": 0, "revenue": 0, "power": 1, "cooling": 4, "renewable": 4, "contracts": 4}
 """Of each figure's values: finer noise is not sent."""
 
@@ -48,9 +48,9 @@ class KeyFigureHistory:
         }
         for figure, course in {**money, **(courses or {})}.items():
             for at, value in course:
-                values = stored.setdefault(_bucket_of(at), [None] * len(FIGURES))
-                assert isinstance(values, list)
-                values[FIGURES.index(figure)] = round(value, DECIMALS[figure])
+                values = stored.setdefault(_bucket_of(at), {})
+                assert isinstance(values, dict)
+                values[figure] = round(value, DECIMALS[figure])
         return KeyFigureHistory(
             money=_newest(money_channel(series) | self.money, MOST_POINTS),
             figures=_last_day(stored | self.figures),
@@ -60,22 +60,26 @@ class KeyFigureHistory:
 def money_channel(series: Iterable[SeriesPoint | Snapshot]) -> Channel:
     """Points keyed by their time in epoch seconds; the newest snapshot is a point too."""
     return {
-        str(int(point.at.timestamp())): [round(point.revenue_usd_per_h), round(point.profit_usd_per_h)]
+        str(int(point.at.timestamp())): {
+            "revenue": round(point.revenue_usd_per_h),
+            "profit": round(point.profit_usd_per_h),
+        }
         for point in series
     }
 
 
-def figures_of(snapshot: Snapshot) -> list[Shown]:
-    """The key figures of a snapshot in the order of FIGURES, rounded to what can be seen."""
+def figures_of(snapshot: Snapshot) -> Row:
+    """Return the key figures of a snapshot, rounded to what can be seen; without a promise none of contracts."""
     kept, live = contracts_on_target(snapshot)
-    return [
-        round(snapshot.profit_usd_per_h, DECIMALS["profit"]),
-        round(snapshot.revenue_usd_per_h, DECIMALS["revenue"]),
-        round(snapshot.site_power_mw, DECIMALS["power"]),
-        round(snapshot.cooling_efficiency_share, DECIMALS["cooling"]),
-        round(snapshot.renewable_share, DECIMALS["renewable"]),
-        round(kept / live, DECIMALS["contracts"]) if live else None,
-    ]
+    values = {
+        "profit": snapshot.profit_usd_per_h,
+        "revenue": snapshot.revenue_usd_per_h,
+        "power": snapshot.site_power_mw,
+        "cooling": snapshot.cooling_efficiency_share,
+        "renewable": snapshot.renewable_share,
+        **({"contracts": kept / live} if live else {}),
+    }
+    return {figure: round(value, DECIMALS[figure]) for figure, value in values.items()}
 
 
 def contracts_on_target(snapshot: Snapshot) -> tuple[int, int]:

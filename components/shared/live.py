@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from nicegui import ui
 
 from components.shared.format import NOTHING
+from components.shared.theme import BROWSER_MODULES
 from components.shared.view_model import Channel, Shown
 
 
-class LiveCell(ui.element, component="live_cell.js"):
+class LiveCell(ui.element, component="live_cell.js", esm=BROWSER_MODULES):
     """Shows the cell `name` of the picture, now and after every change."""
 
     def __init__(self, name: str, first: Channel, as_: str = "span") -> None:
@@ -29,6 +30,7 @@ class LiveCell(ui.element, component="live_cell.js"):
 class TableColumn:
     """A column of a `LiveTable`. Looks: `number` (right-aligned), `wide` (only where there is room), `grow`."""
 
+    key: str
     label: str
     look: str = ""
     hint: str = ""
@@ -36,7 +38,7 @@ class TableColumn:
     """Whether a text too long for its place is cut off, and whole on hover."""
 
 
-class LiveTable(ui.element, component="live_table.js"):
+class LiveTable(ui.element, component="live_table.js", esm=BROWSER_MODULES):
     """Shows the channel `name` of the picture as rows `[rank, cell, ...]`, highest rank first."""
 
     def __init__(
@@ -60,9 +62,8 @@ def _parts_of(shown: Shown) -> tuple[str, str, float | None]:
     match shown:
         case str(text):
             return text, "", None
-        case [str(text), str(state)]:
-            return text, state, None
-        case [str(text), str(state), (int() | float()) as share]:
-            return text, state, float(share)
+        case {"text": str(text), **more}:
+            share = more.get("share")
+            return text, str(more.get("state", "")), share if isinstance(share, float) else None
         case _:
             return NOTHING, "missing", None

@@ -7,12 +7,13 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from components.shared import format as text
+from components.shared.theme import BROWSER_MODULES
 
 DURATIONS_MINUTES: Final = (15, 60, 240, 1_440)
 MOST_MINUTES: Final = 31 * 1_440  # of simulated time
 
 
-class OutageDialog(ui.element, component="outage_dialog.js"):
+class OutageDialog(ui.element, component="outage_dialog.js", esm=BROWSER_MODULES):
     """Opens on `mara.askOutage(site)` in the browser; follows the channel `places`.
 
     Args:
@@ -24,7 +25,9 @@ class OutageDialog(ui.element, component="outage_dialog.js"):
         self, *, down: Callable[[Sequence[str], float], object], restore: Callable[[Sequence[str]], object]
     ) -> None:
         super().__init__()
-        self.props["durations"] = [[minutes, text.duration(minutes)] for minutes in DURATIONS_MINUTES]
+        self.props["durations"] = [
+            {"minutes": minutes, "label": text.duration(minutes)} for minutes in DURATIONS_MINUTES
+        ]
         self.on("order-down", lambda event: down(_sites_of(event), _minutes_of(event)))
         self.on("order-restore", lambda event: restore(_sites_of(event)))
         self.mark("outage-dialog")

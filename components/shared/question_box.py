@@ -22,7 +22,7 @@ Ask: TypeAlias = Callable[[str], Awaitable[Explanation]]
 """Answers a question in words."""
 
 
-class QuestionBox(ui.element, component="why_box.js"):
+class QuestionBox(ui.element, component="question_box.js"):
     """A field, examples to click, and the newest answer; each browser has its own.
 
     Args:
@@ -70,9 +70,9 @@ def answer_props(found: Explanation) -> dict[str, object]:
         "question": found.question,
         "is_answered": found.is_answered,
         "sentences": list(found.sentences),
-        "facts": [[fact.ref, fact.label, fact.text] for fact in found.facts],
+        "facts": [{"ref": fact.ref, "label": fact.label, "text": fact.text} for fact in found.facts],
         "when": _when(found),
-        "links": [list(link) for link in _links(found)],
+        "links": _links(found),
         "can_ask": list(found.can_ask),
         "author": found.author,
     }
@@ -85,11 +85,11 @@ def _when(found: Explanation) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _links(found: Explanation) -> list[tuple[str, str]]:
-    """Where to look next: label and address on this server."""
+def _links(found: Explanation) -> list[dict[str, str]]:
+    """Return the pages to look at next: label and path on this server."""
     links = []
     if found.site_id:
-        links.append(("Open the site", f"/sites/{found.site_id}"))
+        links.append({"label": "Open the site", "path": f"/sites/{found.site_id}"})
     if found.contract_id:
-        links.append(("Open the contracts", "/sla"))
+        links.append({"label": "Open the contracts", "path": "/sla"})
     return links

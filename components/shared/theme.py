@@ -9,9 +9,8 @@ from typing import Final
 from nicegui import context, ui
 
 STATIC_FOLDER: Final = Path(__file__).parents[1] / "static"
-PLOT_MODULES: Final = str(STATIC_FOLDER / "plot")
-MAP_MODULES: Final = str(STATIC_FOLDER / "map")
-"""Folders of modules that components import in the browser, as `mara-plot/…` and `mara-map/…`."""
+BROWSER_MODULES: Final = {"mara": str(STATIC_FOLDER / "modules")}
+"""Modules that components import in the browser, as `mara` and `mara/…`."""
 STATIC_URL: Final = "/static"
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # an address changes with its content
 PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
@@ -48,7 +47,7 @@ def head_html() -> str:
         for font in PRELOADED_FONTS
     )
     styles = "".join(f'<link rel="stylesheet" href="{address(static_url(name))}">' for name in STYLESHEETS)
-    return f'{fonts}{styles}<script src="{address(static_url("mara.js"))}"></script>'
+    return f'{fonts}{styles}<script src="{address(static_url("theme.js"))}"></script>'
 
 
 def element(tag: str, look: str = "", text: str = "") -> ui.element:

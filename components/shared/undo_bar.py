@@ -14,7 +14,7 @@ class Entry:
     key: str
     text: str
     is_held: bool
-    seconds_left: float
+    left_s: float
 
 
 class UndoBar(ui.element, component="undo_bar.js"):

@@ -9,7 +9,7 @@ from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.optimizer_labels import maker_of
 from components.shared.theme import panel, scroll
-from components.shared.view_model import Channel, Shown, cell
+from components.shared.view_model import Channel, Row, cell
 from components.sla.sla_panel import CONTRACT_COLUMNS, contract_channel
 from mara.core.history import Decision
 from mara.core.snapshot import EventSnapshot, InventorySnapshot, LedgerSum, SiteSnapshot, Snapshot
@@ -40,25 +40,30 @@ LINE_LABELS = {
 }
 """By the first word of the ledger's line; what follows is the tier."""
 MACHINE_COLUMNS = (
-    TableColumn(label="Machine"),
-    TableColumn(label="Units", look="number"),
-    TableColumn(label="Online", look="number", hint="Units that an outage has not taken away."),
-    TableColumn(label="Derated", look="number", hint="Units that run below their nameplate because of heat."),
-    TableColumn(label="Used", look="number", hint="Power drawn, of the nameplate of all units."),
+    TableColumn(key="machine", label="Machine"),
+    TableColumn(key="units", label="Units", look="number"),
+    TableColumn(key="online", label="Online", look="number", hint="Units that an outage has not taken away."),
+    TableColumn(
+        key="derated", label="Derated", look="number", hint="Units that run below their nameplate because of heat."
+    ),
+    TableColumn(key="used", label="Used", look="number", hint="Power drawn, of the nameplate of all units."),
 )
-SITE_PLACE = [column.label for column in CONTRACT_COLUMNS].index("Site")
-"""The column of the overview's contracts that goes without saying here."""
-LEDGER_COLUMNS = (TableColumn(label="Line", look="grow"), TableColumn(label="USD", look="number"))
+HERE_COLUMNS = tuple(column for column in CONTRACT_COLUMNS if column.key != "site")
+"""The overview's columns of contracts without their site: all of them run here."""
+LEDGER_COLUMNS = (
+    TableColumn(key="line", label="Line", look="grow"),
+    TableColumn(key="usd", label="USD", look="number"),
+)
 DECISION_COLUMNS = (
-    TableColumn(label="UTC"),
-    TableColumn(label="What happened and why", look="grow"),
-    TableColumn(label="From", look="teller", hint="Whose plan gave the reason, or an event."),
+    TableColumn(key="when", label="UTC"),
+    TableColumn(key="what", label="What happened and why", look="grow"),
+    TableColumn(key="teller", label="From", look="teller", hint="Whose plan gave the reason, or an event."),
 )
 OTHER_COLUMNS = (
-    TableColumn(label="Site", look="grow"),
-    TableColumn(label="km", look="number", hint="Great-circle distance."),
-    TableColumn(label="USD/MWh", look="number"),
-    TableColumn(label="MW", look="number", hint="Site power now."),
+    TableColumn(key="site", label="Site", look="grow"),
+    TableColumn(key="away", label="km", look="number", hint="Great-circle distance."),
+    TableColumn(key="price", label="USD/MWh", look="number"),
+    TableColumn(key="power", label="MW", look="number", hint="Site power now."),
 )
 
 
@@ -72,8 +77,7 @@ def contracts_panel(first: Channel) -> None:
     """Draws the contracts that run here; `here_channel` says what it shows."""
     with panel("Contracts here"), scroll("Contracts here, most in danger first"):
         empty = "No contract runs here now. They come when this is the cheapest place that can keep their promise."
-        columns = (*CONTRACT_COLUMNS[:SITE_PLACE], *CONTRACT_COLUMNS[SITE_PLACE + 1 :])
-        LiveTable("here", columns=columns, caption="Contracts here", empty=empty, first=first)
+        LiveTable("here", columns=HERE_COLUMNS, caption="Contracts here", empty=empty, first=first)
 
 
 def ledger_panel(first: Channel, cells: Channel) -> None:
@@ -116,8 +120,10 @@ def here_channel(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
     """A row for each contract that runs here, as the overview has it but for the site."""
     mine = tuple(contract for contract in snapshot.contracts if contract.site_id == site.id and contract.served)
     rows = contract_channel(replace(snapshot, contracts=mine))
-    place = 1 + SITE_PLACE  # the rank comes first
-    return {key: [*row[:place], *row[place + 1 :]] for key, row in rows.items() if isinstance(row, list)}
+    for row in rows.values():
+        if isinstance(row, dict):
+            del row["site"]
+    return rows
 
 
 def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:
@@ -127,12 +133,13 @@ def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:
         return {}
     cents = _cents_that_add_up([line.amount_micro_usd for line in posted])
     rows: Channel = {
-        line.kind: [-i, _line_label(line.kind), text.number(cent / 100, 2)]
+        line.kind: {"rank": -i, "line": _line_label(line.kind), "usd": text.number(cent / 100, 2)}
         for i, (line, cent) in enumerate(zip(posted, cents, strict=True))
     }
     total = sum(cents)
     state = "bad" if total < 0 else "total"
-    return {**rows, "total": [-len(posted), cell("Profit", "total"), cell(text.number(total / 100, 2), state)]}
+    shown = cell(text.number(total / 100, 2), state)
+    return {**rows, "total": {"rank": -len(posted), "line": cell("Profit", "total"), "usd": shown}}
 
 
 def ledger_cells(since: datetime, until: datetime) -> Channel:
@@ -149,7 +156,12 @@ def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
         place = place_in_tick[one.tick] = place_in_tick.get(one.tick, -1) + 1
         rank = (one.tick + 1) * EVENTS_A_TICK - place
         when = f"{one.at.day} {one.at:%b %H:%M}"
-        rows[f"{one.tick}.{place}"] = [rank, when, cell(one.text, one.severity), _teller(one)]
+        rows[f"{one.tick}.{place}"] = {
+            "rank": rank,
+            "when": when,
+            "what": cell(one.text, one.severity),
+            "teller": _teller(one),
+        }
     return rows
 
 
@@ -168,26 +180,26 @@ def distance_km(one: SiteSnapshot, other: SiteSnapshot) -> float:
     return 2 * EARTH_RADIUS_KM * asin(sqrt(min(1.0, chord)))
 
 
-def _machine_row(machines: InventorySnapshot, rank: int) -> list[Shown]:
+def _machine_row(machines: InventorySnapshot, rank: int) -> Row:
     lost, hot = machines.online_count < machines.units_count, machines.derated_count > 0
-    return [
-        rank,
-        MACHINE_LABELS.get(machines.workload, machines.workload),
-        text.number(machines.units_count),
-        cell(text.number(machines.online_count), "warn" if lost else ""),
-        cell(text.number(machines.derated_count), "warn" if hot else ""),
-        cell(text.percent(machines.used_share, 0), "good", machines.used_share),
-    ]
+    return {
+        "rank": rank,
+        "machine": MACHINE_LABELS.get(machines.workload, machines.workload),
+        "units": text.number(machines.units_count),
+        "online": cell(text.number(machines.online_count), "warn" if lost else ""),
+        "derated": cell(text.number(machines.derated_count), "warn" if hot else ""),
+        "used": cell(text.percent(machines.used_share, 0), "good", machines.used_share),
+    }
 
 
-def _other_row(other: SiteSnapshot, away_km: float) -> list[Shown]:
-    return [
-        -round(away_km),
-        cell(other.name, "", None, f"/sites/{other.id}"),
-        text.number(away_km),
-        text.number(other.energy_price_usd_per_mwh, 1),
-        text.number(other.site_power_mw, 1),
-    ]
+def _other_row(other: SiteSnapshot, distance_km: float) -> Row:
+    return {
+        "rank": -round(distance_km),
+        "site": cell(other.name, href=f"/sites/{other.id}"),
+        "away": text.number(distance_km),
+        "price": text.number(other.energy_price_usd_per_mwh, 1),
+        "power": text.number(other.site_power_mw, 1),
+    }
 
 
 def _teller(one: Decision | EventSnapshot) -> str:

@@ -12,13 +12,13 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from components.shared import format as text
-from components.shared.theme import element
+from components.shared.theme import BROWSER_MODULES, element
 from components.shared.view_model import Shown, cell
 from mara.core.contract import TIER_KEYS
 from mara.core.quote import REGION_KEYS, Alternative, Booking, Quote, QuoteRequest, Risk
 from mara.errors import MaraError
 
-REGION_LABELS: Final = ("Americas", "Europe", "Asia-Pacific")
+REGIONS: Final = (("", "None, UTC"), *zip(REGION_KEYS, ("Americas", "Europe", "Asia-Pacific"), strict=True))
 SURE_SHARE: Final = 0.01
 DOUBTFUL_SHARE: Final = 0.10
 """Probabilities of missing a promise up to which it is called safe, and from which it is in danger."""
@@ -35,14 +35,14 @@ class RequestActions:
     """The quote's id and the customer."""
 
 
-class RequestForm(ui.element, component="request_form.js"):
+class RequestForm(ui.element, component="request_form.js", esm=BROWSER_MODULES):
     """Follows the channel `moment` for the countdown; `compact` is for a narrow place."""
 
     def __init__(self, actions: RequestActions, *, compact: bool) -> None:
         super().__init__()
         self._actions = actions
-        self.props["tiers"] = [[tier, tier.capitalize()] for tier in TIER_KEYS]
-        self.props["regions"] = [list(pair) for pair in zip(REGION_KEYS, REGION_LABELS, strict=True)]
+        self.props["tiers"] = [{"key": tier, "label": tier.capitalize()} for tier in TIER_KEYS]
+        self.props["regions"] = [{"key": key, "label": label} for key, label in REGIONS]
         self.props["compact"] = compact
         self.props["hint"] = SIZE_HINT
         self.props["offer"] = {}
@@ -127,22 +127,22 @@ def booking_props(booking: Booking) -> dict[str, Any]:
     return {"text": said, "contract": booking.contract_id}
 
 
-def _costs(quote: Quote) -> list[list[str]]:
-    """Label, value and explanation of what the price is made of."""
+def _costs(quote: Quote) -> list[dict[str, str]]:
+    """Return what the price is made of: label, text and explanation."""
     exact = quote.exact_cost_usd_per_mwh is not None
     how = (
         "What the fleet's best plan earns without it less what it earns with it, a day ahead."
         if exact
         else "By shadow prices: a floor, the fleet is too large to plan it twice while you wait."
     )
-    rows = [
-        ["List price", text.number(quote.list_price_usd_per_mwh), "Base rate times the tier's multiple."],
-        ["Costs the fleet", text.number(quote.marginal_cost_usd_per_mwh), how],
+    costs = [
+        ("List price", quote.list_price_usd_per_mwh, "Base rate times the tier's multiple."),
+        ("Costs the fleet", quote.marginal_cost_usd_per_mwh, how),
     ]
     if exact:
         floor = "What the plan's prices say of the first megawatt: a floor."
-        rows.append(["Shadow price", text.number(quote.dual_cost_usd_per_mwh), floor])
-    return rows
+        costs.append(("Shadow price", quote.dual_cost_usd_per_mwh, floor))
+    return [{"label": label, "text": text.number(price), "hint": hint} for label, price, hint in costs]
 
 
 def _why(quote: Quote) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import address, element, panel, scroll
-from components.shared.view_model import Channel, Shown, cell
+from components.shared.view_model import Channel, Row, Shown, cell
 from mara.core.snapshot import ContractSnapshot, Snapshot, TierSnapshot
 
 MOST_CONTRACTS_SHOWN: Final = 20  # the page of promises has them all
@@ -15,20 +15,43 @@ BEST_EFFORT = "spot"
 TIERS = ("premium", "standard", "flexible", "spot")  # priority 1 to 4
 
 TIER_COLUMNS = (
-    TableColumn(label="Tier", hint="With the share of ticks that is promised to be good."),
+    TableColumn(key="tier", label="Tier", hint="With the share of ticks that is promised to be good."),
     TableColumn(
-        label="On target", look="number", hint="Contracts whose availability so far meets the target, of all live ones."
+        key="on_target",
+        label="On target",
+        look="number",
+        hint="Contracts whose availability so far meets the target, of all live ones.",
     ),
-    TableColumn(label="MW served", look="number", hint="Delivered now, of what is promised."),
-    TableColumn(label="Availability", look="number", hint="Good over counted ticks of the live windows, rounded down."),
-    TableColumn(label="Budget left", look="number", hint="Bad ticks that the promises still leave room for, of all."),
+    TableColumn(key="served", label="MW served", look="number", hint="Delivered now, of what is promised."),
+    TableColumn(
+        key="availability",
+        label="Availability",
+        look="number",
+        hint="Good over counted ticks of the live windows, rounded down.",
+    ),
+    TableColumn(
+        key="budget",
+        label="Budget left",
+        look="number",
+        hint="Bad ticks that the promises still leave room for, of all.",
+    ),
 )
 CONTRACT_COLUMNS = (
-    TableColumn(label="Contract in most danger", look="grow", clipped=True),
-    TableColumn(label="Site", look="site-name", clipped=True),
-    TableColumn(label="MW", look="number"),
-    TableColumn(label="Availability", look="number", hint="Good ticks over counted ticks of its window, rounded down."),
-    TableColumn(label="Budget left", look="number", hint="Bad ticks that its promise still leaves room for, of all."),
+    TableColumn(key="contract", label="Contract in most danger", look="grow", clipped=True),
+    TableColumn(key="site", label="Site", look="site-name", clipped=True),
+    TableColumn(key="power", label="MW", look="number"),
+    TableColumn(
+        key="availability",
+        label="Availability",
+        look="number",
+        hint="Good ticks over counted ticks of its window, rounded down.",
+    ),
+    TableColumn(
+        key="budget",
+        label="Budget left",
+        look="number",
+        hint="Bad ticks that its promise still leaves room for, of all.",
+    ),
 )
 
 
@@ -62,18 +85,19 @@ def contract_channel(snapshot: Snapshot) -> Channel:
     return {contract.id: _contract_row(contract) for contract in in_danger[:MOST_CONTRACTS_SHOWN]}
 
 
-def _tier_row(tier: TierSnapshot) -> Shown:
+def _tier_row(tier: TierSnapshot) -> Row:
     rank = -TIERS.index(tier.tier) if tier.tier in TIERS else -len(TIERS)
     promise = text.target(tier.target_share) if tier.target_share > 0 else "best effort"
     short = tier.delivered_mw < tier.promised_mw * (1 - 1e-6) and tier.target_share > 0
-    return [
-        rank,
-        f"{tier.tier.capitalize()} {promise}",
-        _on_target(tier),
-        cell(f"{text.number(tier.delivered_mw, 1)} of {text.number(tier.promised_mw, 1)}", "warn" if short else ""),
-        cell(text.availability(tier.availability_share), _availability_state(tier)),
-        _budget(tier.budget_used_ticks, tier.budget_ticks, best_effort=tier.target_share <= 0),
-    ]
+    served = f"{text.number(tier.delivered_mw, 1)} of {text.number(tier.promised_mw, 1)}"
+    return {
+        "rank": rank,
+        "tier": f"{tier.tier.capitalize()} {promise}",
+        "on_target": _on_target(tier),
+        "served": cell(served, "warn" if short else ""),
+        "availability": cell(text.availability(tier.availability_share), _availability_state(tier)),
+        "budget": _budget(tier.budget_used_ticks, tier.budget_ticks, best_effort=tier.target_share <= 0),
+    }
 
 
 def _on_target(tier: TierSnapshot) -> Shown:
@@ -92,19 +116,18 @@ def _availability_state(tier: TierSnapshot) -> str:
     return "bad" if tier.broken_count else "warn"
 
 
-def _contract_row(contract: ContractSnapshot) -> Shown:
+def _contract_row(contract: ContractSnapshot) -> Row:
     best_effort = contract.tier == BEST_EFFORT
     over = contract.bad_ticks > contract.budget_ticks and not best_effort
-    return [
-        round(_danger(contract), 4),
-        cell(contract.customer or contract.id, note=f"{contract.tier.capitalize()} {contract.id}"),
-        _site(contract, best_effort=best_effort),
-        text.number(contract.power_mw, 1),
-        cell(
-            text.availability(contract.availability_share), "bad" if over else "" if contract.is_on_target else "warn"
-        ),
-        _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
-    ]
+    state = "bad" if over else "" if contract.is_on_target else "warn"
+    return {
+        "rank": round(_danger(contract), 4),
+        "contract": cell(contract.customer or contract.id, note=f"{contract.tier.capitalize()} {contract.id}"),
+        "site": _site(contract, best_effort=best_effort),
+        "power": text.number(contract.power_mw, 1),
+        "availability": cell(text.availability(contract.availability_share), state),
+        "budget": _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
+    }
 
 
 def _site(contract: ContractSnapshot, *, best_effort: bool) -> Shown:

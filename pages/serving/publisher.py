@@ -14,7 +14,7 @@ from nicegui import Client
 from components.shared.clock import moment_channel, place_channel
 from components.shared.controls import engine_cells
 from components.shared.key_figure_history import KeyFigureHistory
-from components.shared.view_model import Picture, difference
+from components.shared.view_model import ViewModel, difference
 from mara.core.commands import Command, Exclude
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
@@ -25,7 +25,7 @@ from pages.serving.cached_query import ArchiveReader
 
 LOOK_INTERVAL_S = 1.0
 
-Draw: TypeAlias = Callable[[PublishedState, KeyFigureHistory], Picture]
+Draw: TypeAlias = Callable[[PublishedState, KeyFigureHistory], ViewModel]
 """A screen's picture of the published state and of what came before; the frame's part is added to it."""
 
 
@@ -65,12 +65,12 @@ class Publisher:
         self._latest = latest
         self._past = KeyFigureHistory()
         self._remembered_tick = -1
-        self._pictures: dict[Draw, Picture] = {}
+        self._pictures: dict[Draw, ViewModel] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
         self._follow(latest.read())
         latest.follow(self._follow)
 
-    def open(self, client: Client, draw: Draw) -> Picture:
+    def open(self, client: Client, draw: Draw) -> ViewModel:
         """Have `client` follow `draw` from its connection on; returns the picture to build its page from."""
         self._screens[client.id] = (client, draw)
         client.on_connect(lambda: self._resync(client, draw))
@@ -115,22 +115,22 @@ class Publisher:
                 audience.setdefault(draw, []).append(client)
         return audience
 
-    def _draw(self, draw: Draw) -> Picture:
+    def _draw(self, draw: Draw) -> ViewModel:
         published = self._latest.read()
         return _framed(published, draw(published, self._past))
 
 
-def _framed(published: PublishedState, own: Picture) -> Picture:
+def _framed(published: PublishedState, own: ViewModel) -> ViewModel:
     """A screen's own picture with what every frame shows: state, clock, speed, the sites by name."""
     snapshot = published.snapshot
     engine = engine_cells(str(published.state), published.reason, published.speed_share, snapshot)
-    framed: Picture = {**own, "cells": {**engine, **own.get("cells", {})}}
+    framed: ViewModel = {**own, "cells": {**engine, **own.get("cells", {})}}
     if snapshot is None:
         return framed
     return {**framed, "places": place_channel(snapshot), "moment": moment_channel(snapshot)}
 
 
-def _send(clients: list[Client], method: str, picture: Picture) -> None:
+def _send(clients: list[Client], method: str, picture: ViewModel) -> None:
     code = f"window.mara.{method}({json.dumps(picture, separators=(',', ':'), ensure_ascii=False)})"
     for client in clients:
         client.run_javascript(code)
