@@ -11,7 +11,7 @@ from components.shared.charts import ChartLine, LineChart, csv_button, legend
 from components.shared.key_figure_history import MOST_POINTS
 from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.optimizer_labels import MAKERS
-from components.shared.order_form import Field, OrderForm
+from components.shared.order_form import Field, order_form
 from components.shared.theme import address, element, panel
 from components.shared.view_model import Channel, Row, Shown, ViewModel, cell
 
@@ -86,8 +86,7 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             kind="text",
             value=history,
             look="long",
-            required=True,
-            placeholder="/path/on/the/server",
+            limits={"required": True, "placeholder": "/path/on/the/server"},
             hint="On the server: a folder with history.csv or history.csv.gz and bitcoin_daily.csv.",
         ),
         _day("from_", "From", "Empty: its first hour."),
@@ -96,7 +95,7 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             key="fleet",
             label="Fleet",
             kind="text",
-            placeholder="the history's own sites",
+            limits={"placeholder": "the history's own sites"},
             hint="A shipped fleet, or a TOML file.",
         ),
         Field(key="tick_minutes", label="Tick", kind="choice", value="60", options=STEPS),
@@ -106,12 +105,24 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             kind="number",
             value=str(horizon_hours),
             unit="h",
-            min=1,
-            max=168,
-            step=1,
+            limits={"min": 1, "max": 168, "step": 1},
         ),
-        Field(key="load", label="Load", kind="number", value="75", unit="% of racks", min=0, max=100, step=1),
-        Field(key="migration", label="Moves cost", kind="number", value="1", unit="times", min=0, max=1000, step=0.1),
+        Field(
+            key="load",
+            label="Load",
+            kind="number",
+            value="75",
+            unit="% of racks",
+            limits={"min": 0, "max": 100, "step": 1},
+        ),
+        Field(
+            key="migration",
+            label="Moves cost",
+            kind="number",
+            value="1",
+            unit="times",
+            limits={"min": 0, "max": 1000, "step": 0.1},
+        ),
         Field(key="forecast", label="Forecast", kind="choice", value="persistence", look="middle", options=FORECASTS),
         Field(
             key="policies",
@@ -131,7 +142,14 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
 
 
 def _day(key: str, label: str, hint: str) -> Field:
-    return Field(key=key, label=label, kind="text", unit="UTC", placeholder="2024-01-31", pattern=ISO_DAY, hint=hint)
+    return Field(
+        key=key,
+        label=label,
+        kind="text",
+        unit="UTC",
+        limits={"placeholder": "2024-01-31", "pattern": ISO_DAY},
+        hint=hint,
+    )
 
 
 def order_panel(
@@ -140,7 +158,9 @@ def order_panel(
     """Draws the form; `why_not` says why whoever looks may not use it."""
     how = "Policies run one after the other over the same hours, in a process of their own: the live run goes on."
     with panel("What to run", "order-panel", how):
-        OrderForm("backtest-form", fields=fields, submit="Run backtest", label="Backtest", order=order, why_not=why_not)
+        order_form(
+            "backtest-form", fields=fields, submit="Run backtest", label="Backtest", order=order, why_not=why_not
+        )
 
 
 def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:

@@ -8,7 +8,7 @@ from components.shared.charts import ChartLine, LineChart, csv_button
 from components.shared.key_figure_history import MOST_POINTS
 from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.optimizer_labels import MAKERS
-from components.shared.order_form import Field, OrderForm
+from components.shared.order_form import Field, order_form
 from components.shared.theme import element, panel
 from components.shared.view_model import Channel, Row, Shown, ViewModel, cell
 
@@ -68,13 +68,33 @@ def study_fields() -> tuple[Field, ...]:
             label="History folder",
             kind="text",
             look="middle",
-            placeholder="none: synthetic prices and weather",
+            limits={"placeholder": "none: synthetic prices and weather"},
             hint="Scenarios begin at random hours of it.",
         ),
-        Field(key="scenarios", label="Scenarios", kind="number", value="40", min=1, max=10_000, step=1, required=True),
-        Field(key="days", label="Days", kind="number", value="30", unit="each", min=1, max=366, step=1, required=True),
-        Field(key="seed", label="Seed", kind="number", value="7", min=0, step=1, required=True),
-        Field(key="workers", label="Workers", kind="number", value="2", unit="processes", min=1, max=64, step=1),
+        Field(
+            key="scenarios",
+            label="Scenarios",
+            kind="number",
+            value="40",
+            limits={"min": 1, "max": 10_000, "step": 1, "required": True},
+        ),
+        Field(
+            key="days",
+            label="Days",
+            kind="number",
+            value="30",
+            unit="each",
+            limits={"min": 1, "max": 366, "step": 1, "required": True},
+        ),
+        Field(key="seed", label="Seed", kind="number", value="7", limits={"min": 0, "step": 1, "required": True}),
+        Field(
+            key="workers",
+            label="Workers",
+            kind="number",
+            value="2",
+            unit="processes",
+            limits={"min": 1, "max": 64, "step": 1},
+        ),
         Field(
             key="policies",
             label="Policies",
@@ -90,7 +110,7 @@ def study_order_panel(order: Callable[[Mapping[str, Any]], Awaitable[str]], why_
     how = "The fleet through many seeded scenarios of prices, weather, outages and requests: what is likely."
     with panel("Studies", "order-panel", how):
         fields = study_fields()
-        OrderForm("study-form", fields=fields, submit="Run study", label="Study", order=order, why_not=why_not)
+        order_form("study-form", fields=fields, submit="Run study", label="Study", order=order, why_not=why_not)
 
 
 def study_result_panels(picture: ViewModel) -> None:

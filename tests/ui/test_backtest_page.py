@@ -1,9 +1,10 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from nicegui import ui
 
 from components.backtest.backtest_panels import PolicyResult, result_channels
 from components.backtest.study_panels import QUANTILES, study_cells, study_channels
@@ -40,9 +41,19 @@ def entered(history: Path, **changes: object) -> dict[str, Any]:
 
 async def send(screen: Screen, values: Mapping[str, Any]) -> str:
     """Order as the browser does; returns what is refused."""
-    screen.user.find(marker="backtest-form").trigger("orderWork", dict(values))
+    screen.user.find(marker="backtest-form").trigger("submit", pairs_of(values))
     await screen.delivery()
-    return str(element_of(screen.user, "backtest-form").props["refusal"])
+    return refusal_on(screen)
+
+
+def refusal_on(screen: Screen) -> str:
+    """What stands under the form."""
+    return cast(ui.label, element_of(screen.user, "backtest-form-refusal")).text
+
+
+def pairs_of(values: Mapping[str, Any]) -> list[list[str]]:
+    """The fields of a form as a browser sends them."""
+    return [[key, one] for key, value in values.items() for one in (value if isinstance(value, list) else [value])]
 
 
 async def state_after(screen: Screen) -> str:

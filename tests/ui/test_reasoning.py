@@ -45,7 +45,7 @@ def test_without_an_advisor_the_panel_is_complete_and_says_so_calmly() -> None:
     assert cells["claude.why_not"] == "AI not configured"
     assert cells["why.maker"] == {"text": "Linear program", "state": "lp"}
     assert cells["why.climate"] == {"text": "+4\u202f118 USD", "state": "gain"}
-    assert cells["why.claim.0"] == ["Cool sites save 49 USD/h.", "climate_savings"]
+    assert cells["why.claim.0"] == {"text": "Cool sites save 49 USD/h.", "state": "climate_savings"}
     assert cells["claude.money"] == ""
 
 
