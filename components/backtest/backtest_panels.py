@@ -1,4 +1,4 @@
-"""A backtest on screen: what to order, how far it is, and what came of it."""
+"""Panels of backtests: the form, the progress, the results."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyResult:
-    """What one policy earned: the figures of `mara backtest --json`, and each day's profit from `starts_at` on."""
+    """Figures of one policy, as in `mara backtest --json`, and its daily profits."""
 
     policy: str
     starts_at: datetime
@@ -78,7 +78,7 @@ class PolicyResult:
 
 
 def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
-    """The fields of the order; `history` is proposed as the folder."""
+    """Return the fields of the order; `history` is proposed as the folder."""
     return (
         Field(
             key="history",
@@ -155,7 +155,7 @@ def _day(key: str, label: str, hint: str) -> Field:
 def order_panel(
     fields: tuple[Field, ...], order: Callable[[Mapping[str, Any]], Awaitable[str]], why_not: str = ""
 ) -> None:
-    """Draws the form; `why_not` says why whoever looks may not use it."""
+    """Draw the form; `why_not` says why whoever looks may not use it."""
     how = "Policies run one after the other over the same hours, in a process of their own: the live run goes on."
     with panel("What to run", "order-panel", how):
         order_form(
@@ -164,7 +164,7 @@ def order_panel(
 
 
 def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
-    """Draws how it stands; `progress_cells` says what it shows. Whoever may not cancel has no button for it."""
+    """Draw the progress that `progress_cells` states, with a button if `cancel`."""
     with panel("Progress", "progress-panel"):
         live_text("bt.state", first, "bt-state", "p").props("role=status")
         live_text("bt.bar", {"bt.bar": "", **first}, "bt-bar", "div").props('aria-hidden="true"')
@@ -175,10 +175,10 @@ def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
         button.on("click", cancel).mark("bt-cancel")
 
 
-def result_panels(picture: ViewModel) -> None:
-    """Draws table and charts; `result_channels` says what they show."""
+def result_panels(view_model: ViewModel) -> None:
+    """Draw the table and charts that `result_channels` states."""
     with element("div", "bt-results"):
-        live_text("bt.shown", {"bt.shown": cell("", "no"), **picture.get("cells", {})}, "bt-shown").props(
+        live_text("bt.shown", {"bt.shown": cell("", "no"), **view_model.get("cells", {})}, "bt-shown").props(
             "aria-hidden=true"
         )
         with panel("Results", "overflow") as top:
@@ -187,13 +187,13 @@ def result_panels(picture: ViewModel) -> None:
                     f'href="{address("/backtest/report")}" download'
                 )
                 link.mark("bt-report")
-            live_text("bt.period", {"bt.period": "", **picture.get("cells", {})}, "note", "p")
+            live_text("bt.period", {"bt.period": "", **view_model.get("cells", {})}, "note", "p")
             LiveTable(
                 "bt-table",
                 columns=COLUMNS,
                 caption="Results by policy",
                 empty="No result yet.",
-                first=picture.get("bt-table", {}),
+                first=view_model.get("bt-table", {}),
             )
         with element("div", "lane wide-left"):
             with panel("Cumulative profit") as top:
@@ -209,7 +209,7 @@ def result_panels(picture: ViewModel) -> None:
                     caption="Profit by policy",
                     series=PROFIT_BARS,
                     empty="No result yet.",
-                    first=picture.get("bt-bars", {}),
+                    first=view_model.get("bt-bars", {}),
                     decimals=0,
                 )
                 with top:
@@ -217,7 +217,7 @@ def result_panels(picture: ViewModel) -> None:
 
 
 def empty_panel() -> None:
-    """Draws what stands before the first run."""
+    """Draw what stands before the first run."""
     with panel("No backtest yet", "bt-empty"):
         element(
             "p",
@@ -228,7 +228,10 @@ def empty_panel() -> None:
 
 
 def result_channels(results: Sequence[PolicyResult]) -> ViewModel:
-    """Table, lines and bars, the best policy first; lines of policies that did not run are empty."""
+    """Return table, lines and bars, the best policy first.
+
+    Lines of policies that did not run are empty.
+    """
     lines: ViewModel = {line.channel: {} for line in LINES}
     best_first = sorted(results, key=lambda result: -result.figures["profit_usd"])
     for result in results:
@@ -248,7 +251,7 @@ def result_channels(results: Sequence[PolicyResult]) -> ViewModel:
 
 
 def _cumulative(result: PolicyResult) -> Channel:
-    """Profit so far at the end of each day; of a long period every so many days, and always the last."""
+    """Return the profit so far at the end of every so many days, and of the last."""
     stride = -(-len(result.daily_profit_usd) // (MOST_POINTS - 2)) or 1
     points: Channel = {str(int(result.starts_at.timestamp())): 0}
     total_usd = 0.0
@@ -261,7 +264,7 @@ def _cumulative(result: PolicyResult) -> Channel:
 
 
 def _gain(result: PolicyResult, results: Sequence[PolicyResult]) -> Shown:
-    """Profit more than that of the always-on fleet with a break-even switch, which costs nothing to have."""
+    """Return the profit beyond that of the static policy with a break-even switch."""
     baseline = next((other for other in results if other.policy == BASELINE), None)
     if baseline is None or baseline is result:
         return text.NOTHING

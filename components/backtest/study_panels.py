@@ -1,4 +1,4 @@
-"""A study on screen: what to order, and what many possible months come to: a fan of profit, and the risks."""
+"""Panels of studies: form, fan of profit over many scenarios, risks."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -45,7 +45,7 @@ COLUMNS = (
 
 
 def fan_lines() -> tuple[ChartLine, ...]:
-    """Three traces for each policy: the lower end, the upper end with the ground between, the median."""
+    """Return three lines for each policy: P5, P95 with the band, and the median."""
     lines: list[ChartLine] = []
     for policy, (colour, dash) in LOOKS.items():
         name = MAKERS[policy]
@@ -61,7 +61,7 @@ def fan_lines() -> tuple[ChartLine, ...]:
 
 
 def study_fields() -> tuple[Field, ...]:
-    """The fields of the order."""
+    """Return the fields of the order."""
     return (
         Field(
             key="history",
@@ -106,16 +106,16 @@ def study_fields() -> tuple[Field, ...]:
 
 
 def study_order_panel(order: Callable[[Mapping[str, Any]], Awaitable[str]], why_not: str = "") -> None:
-    """Draws the form; `why_not` says why whoever looks may not use it."""
+    """Draw the form; `why_not` says why whoever looks may not use it."""
     how = "The fleet through many seeded scenarios of prices, weather, outages and requests: what is likely."
     with panel("Studies", "order-panel", how):
         fields = study_fields()
         order_form("study-form", fields=fields, submit="Run study", label="Study", order=order, why_not=why_not)
 
 
-def study_result_panels(picture: ViewModel) -> None:
-    """Draws fan and table; `study_channels` says what they show."""
-    cells = picture.get("cells", {})
+def study_result_panels(view_model: ViewModel) -> None:
+    """Draw the fan and table that `study_channels` states."""
+    cells = view_model.get("cells", {})
     with element("div", "st-results"):
         live_text("st.shown", {"st.shown": cell("", "no"), **cells}, "st-shown").props("aria-hidden=true")
         with panel("Study: profit so far, P5 to P95 and median") as top:
@@ -139,12 +139,15 @@ def study_result_panels(picture: ViewModel) -> None:
                 columns=COLUMNS,
                 caption="Study by policy",
                 empty="No study yet.",
-                first=picture.get("st-table", {}),
+                first=view_model.get("st-table", {}),
             )
 
 
 def study_channels(study: Mapping[str, Any] | None) -> ViewModel:
-    """Fan and table of the figures of `mara study`, the best median first; all empty without a study."""
+    """Return fan and table of the figures of `mara study`, the best median first.
+
+    All are empty without a study.
+    """
     channels: ViewModel = {line.channel: {} for line in fan_lines()}
     policies = study["policies"] if study is not None else {}
     best_first = sorted(policies, key=lambda policy: -policies[policy]["profit_usd"]["p50"])
@@ -156,7 +159,7 @@ def study_channels(study: Mapping[str, Any] | None) -> ViewModel:
 
 
 def study_cells(study: Mapping[str, Any] | None) -> Channel:
-    """What the study is of, and whether there is one."""
+    """Return the cells that describe the study and say whether there is one."""
     if study is None:
         return {"st.shown": cell("", "no"), "st.what": ""}
     world = f"hours of {study['history']}" if study["history"] else "synthetic worlds"
@@ -165,7 +168,7 @@ def study_cells(study: Mapping[str, Any] | None) -> Channel:
 
 
 def _course(values_usd: list[float]) -> Channel:
-    """By day, from nothing at the beginning; of a long scenario every so many days, and always the last."""
+    """Return a course by day from zero on, thinned to what a screen shows."""
     stride = -(-len(values_usd) // (MOST_POINTS - 2)) or 1
     last = len(values_usd)
     days = [day for day in range(1, last + 1) if day % stride == 0 or day == last]

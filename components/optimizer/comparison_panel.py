@@ -1,4 +1,4 @@
-"""What planning earns over simpler policies, which run beside the live one through the same hours."""
+"""Profit over simpler policies, which run beside the live one on the same inputs."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def against_panel(first: Channel, cells: Channel) -> None:
-    """Draws the table; `against_channel` and `against_cells` say what it shows."""
+    """Draw the table that `against_channel` and `against_cells` state."""
     how = (
         "The other policy runs a shadow of the fleet: same prices, weather, outages and requests, other decisions. "
         "Credits owed so far are taken off on both sides, as if all windows closed now. The gain over the rules is the "
@@ -34,7 +34,7 @@ def against_panel(first: Channel, cells: Channel) -> None:
 
 
 def against_channel(snapshot: Snapshot) -> Channel:
-    """A row for each policy that runs beside the live one, and what error budgets are worth; none where none runs."""
+    """Return a row for each policy that runs beside the live one."""
     gains = snapshot.gains
     rows = {
         "rules": ("Rules", gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_usd),
@@ -64,7 +64,7 @@ def against_channel(snapshot: Snapshot) -> Channel:
 
 
 def against_cells(snapshot: Snapshot) -> Channel:
-    """From when on the comparison counts."""
+    """Return since when the comparison counts."""
     return {"against.note": _since(snapshot.gains, snapshot)}
 
 
@@ -83,7 +83,7 @@ def _since(gains: GainsSnapshot, snapshot: Snapshot) -> str:
 
 
 def _left_over(whole_usd: float | None, part_usd: float | None) -> float | None:
-    """The rest of a gain in the whole dollars shown, so that the two parts add up on the screen."""
+    """Return the rest of a gain in whole dollars, so that both parts add up as shown."""
     return None if whole_usd is None or part_usd is None else float(round(whole_usd) - round(part_usd))
 
 

@@ -1,4 +1,4 @@
-"""What would be worth having more of: the plan's shadow prices by site, and the same in words."""
+"""Shadow prices of the plan in force: by site as bars, and in words."""
 
 from components.shared import format as text
 from components.shared.bar_chart import Bar, BarChart, bar_legend
@@ -23,7 +23,7 @@ WORD_COLUMNS = (
 
 
 def shadow_panel(first: Channel) -> None:
-    """Draws the bars; `shadow_channel` says what they show."""
+    """Draw the bars that `shadow_channel` states."""
     how = "What one more megawatt would add to the plan's profit in an hour of the present step. Zero: there is enough."
     with panel("Shadow prices by site, USD/MWh", "", how) as top:
         bar_legend(SHADOW_BARS)
@@ -42,14 +42,14 @@ def shadow_panel(first: Channel) -> None:
 
 
 def worth_panel(first: Channel) -> None:
-    """Draws demand and budgets in words; `worth_channel` says what it shows."""
+    """Draw demand and budgets in words; `worth_channel` states them."""
     how = "From the multipliers of the plan's constraints. A quote takes the difference of two plans instead."
     with panel("What more would be worth", "", how):
         LiveTable("worth", columns=WORD_COLUMNS, caption="What more would be worth", empty=NO_PRICES, first=first)
 
 
 def shadow_channel(snapshot: Snapshot) -> Channel:
-    """A row for each site, the dearest first."""
+    """Return a row for each site, the dearest first."""
     shadow = snapshot.plan.shadow
     if shadow is None:
         return {}
@@ -63,7 +63,7 @@ def shadow_channel(snapshot: Snapshot) -> Channel:
 
 
 def worth_channel(snapshot: Snapshot) -> Channel:
-    """Contracts by tier, error budgets, and the two dearest sites, in words."""
+    """Return contracts by tier, error budgets, and the two dearest sites, in words."""
     shadow = snapshot.plan.shadow
     if shadow is None:
         return {}
@@ -82,7 +82,7 @@ def _sites(shadow: ShadowSnapshot, snapshot: Snapshot) -> list[tuple[str, str]]:
 
 
 def _demand(shadow: ShadowSnapshot) -> list[tuple[str, str]]:
-    """The multiplier is what one more megawatt-hour costs less what it pays: its worth is the opposite."""
+    """Return the marginal value of contracts by tier: the negative of the multiplier."""
     return [
         (f"MWh of {tier} contracts", f"{text.number(-cost, 2, signed=True)} USD")
         for tier, cost in zip(TIERS, shadow.demand_usd_per_mwh, strict=True)

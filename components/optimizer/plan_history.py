@@ -1,4 +1,4 @@
-"""The plans that came into force, newest first: who made each, how good it was, and, on opening, why."""
+"""Plans that came into force, newest first, with the reasons of each on opening."""
 
 from collections.abc import Iterable
 
@@ -27,7 +27,10 @@ COLUMNS = (
 
 
 def history_panel(first: Channel, inside: Inside) -> None:
-    """Draws the list; `run_channel` says what it shows, `inside` tells the reasons of the plan of a tick."""
+    """Draw the list that `run_channel` states.
+
+    `inside` gives the reasons of the plan that came into force in a tick.
+    """
     how = "Open a row for the reasons that were stored with it. Rules plan every tick: one of theirs an hour is kept."
     with panel("Optimization runs", "runs-panel", how), scroll("Optimization runs, newest first"):
         FoldTable(
@@ -41,12 +44,12 @@ def history_panel(first: Channel, inside: Inside) -> None:
 
 
 def run_channel(runs: Iterable[OptimizationSnapshot]) -> Channel:
-    """A row for each run, keyed by the tick in which it came into force."""
+    """Return a row for each run, keyed by the tick in which it came into force."""
     return {str(run.adopted_tick): _row(run) for run in runs}
 
 
 def lines_of(stored: Optimization) -> list[str]:
-    """Why a plan was what it was: what failed, its reasons, and where it came from."""
+    """Return the reasons stored with a plan: its failure, its origin, its reasons."""
     plan = stored.plan
     lines = [plan.note] if plan.note else []
     if plan.provenance is not None:

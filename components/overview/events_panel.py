@@ -1,4 +1,4 @@
-"""What happened lately, newest first, in sentences."""
+"""Recent events in sentences, newest first."""
 
 from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn
@@ -15,7 +15,7 @@ COLUMNS = (
 
 
 def events_panel(first: Channel) -> None:
-    """Draws the list; `event_channel` says what it shows."""
+    """Draw the list that `event_channel` states."""
     with panel("Recent events", "events-panel"), scroll("Recent events, newest first"):
         LiveTable(
             "events",
@@ -27,7 +27,10 @@ def events_panel(first: Channel) -> None:
 
 
 def event_channel(snapshot: Snapshot) -> Channel:
-    """A row for each of the newest events, keyed by tick and order in it, so that rows stay while others come."""
+    """Return a row for each of the newest events.
+
+    The key is tick and order in it, so that rows stay while others come.
+    """
     rows: Channel = {}
     place_in_tick: dict[int, int] = {}
     for event in sorted(snapshot.events, key=lambda event: event.tick)[-MOST_EVENTS:]:
@@ -42,7 +45,7 @@ def event_channel(snapshot: Snapshot) -> Channel:
 
 
 def _when(event: EventSnapshot, snapshot: Snapshot) -> Shown:
-    """The time, and below it the date unless it is today."""
+    """Return the time, and below it the date unless it is today."""
     is_today = event.at.date() == snapshot.at.date()
     return cell(text.utc_time(event.at), note="" if is_today else text.utc_date(event.at))
 

@@ -1,4 +1,4 @@
-"""The strip of figures at the top: is it earning, how much runs, is a promise in danger."""
+"""Key figures of the fleet: profit, revenue, power, cooling, contracts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ STEADY_SHARE: Final = 0.0005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kpi:
-    """One figure: what it is called, how it is computed, and its texts of a snapshot."""
+    """Key figure: its name, its formula in words, and its texts for a snapshot."""
 
     key: str
     label: str
@@ -37,7 +37,7 @@ class Kpi:
     """Number and unit."""
     note: Callable[[Snapshot], str]
     change: Callable[[float, float], str]
-    """What the figure has changed by, in words, from its value then to that now."""
+    """Change of the figure in words, from its value then to that now."""
     state: Callable[[Snapshot], str] = lambda _: ""
 
 
@@ -51,7 +51,7 @@ class SparkLine(ui.element, component="spark_line.js", esm=BROWSER_MODULES):
 
 
 def kpi_strip(first: Channel) -> None:
-    """Draws the strip; `kpi_cells` says what its cells show."""
+    """Draw the strip that `kpi_cells` states."""
     with element("section", "kpis").props('aria-label="Key figures"'):
         for kpi in KPIS:
             with element("div", "kpi panel").props(f"id=kpi-{kpi.key}") as tile:
@@ -66,7 +66,7 @@ def kpi_strip(first: Channel) -> None:
 
 
 def kpi_cells(snapshot: Snapshot, past: KeyFigureHistory) -> Channel:
-    """The strip's cells: number, unit, change and note of each figure."""
+    """Return the cells of the strip: number, unit, change and note of each figure."""
     cells: Channel = {}
     for kpi in KPIS:
         value, unit = kpi.value(snapshot)
@@ -78,7 +78,7 @@ def kpi_cells(snapshot: Snapshot, past: KeyFigureHistory) -> Channel:
 
 
 def _change(kpi: Kpi, snapshot: Snapshot, past: KeyFigureHistory) -> Shown:
-    """Against the value of a day ago, or against the oldest that is known; nothing before an hour has passed."""
+    """Return the change to a day ago, or to the oldest value; none before an hour."""
     now_s = int(snapshot.at.timestamp())
     now = figures_of(snapshot).get(kpi.key)
     for at, values in past.figures.items():

@@ -1,4 +1,4 @@
-"""Where the fleet's power goes: by workload, and how much of it is cooling."""
+"""Power of the fleet by workload, and the part that cooling takes."""
 
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -14,7 +14,7 @@ from mara.core.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """A part of the ring: its key in the channel, its colour class, and hatching beside the colour."""
+    """Part of the ring: key in the channel, colour class and hatching."""
 
     key: str
     label: str
@@ -34,7 +34,7 @@ SLICES: Final = (
 
 
 class Doughnut(ui.element, component="doughnut.js", esm=BROWSER_MODULES):
-    """Follows the channel `power` of the picture: {slice: MW}."""
+    """Ring of the channel `power`: {key of a slice: MW}."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Doughnut(ui.element, component="doughnut.js", esm=BROWSER_MODULES):
 
 
 def power_panel(first: Channel) -> None:
-    """Draws the ring with the fleet's cooling efficiency in it; `power_channel` says what it shows."""
+    """Draw the ring with the cooling efficiency in it; `power_channel` states both."""
     how = (
         "Site power of the tick: IT power by workload, and what cooling and losses add. "
         "Efficiency is IT power over site power, 1/PUE."
@@ -62,7 +62,7 @@ def power_panel(first: Channel) -> None:
 
 
 def power_cells(snapshot: Snapshot) -> Channel:
-    """The numbers beside the ring, and the efficiency in it."""
+    """Return the numbers beside the ring, and the efficiency in it."""
     return {
         "power.efficiency": text.percent(snapshot.cooling_efficiency_share),
         **{f"power.{key}": text.mw(power_mw) for key, power_mw in _parts_mw(snapshot).items()},
@@ -70,7 +70,7 @@ def power_cells(snapshot: Snapshot) -> Channel:
 
 
 def power_channel(snapshot: Snapshot) -> Channel:
-    """Megawatts of each slice."""
+    """Return the megawatts of each slice."""
     parts: dict[str, Shown] = {key: round(power_mw, 1) for key, power_mw in _parts_mw(snapshot).items()}
     return parts
 

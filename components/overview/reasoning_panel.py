@@ -1,4 +1,4 @@
-"""Why the fleet runs as it does: who planned, what climate and hours of the day gain, grounded reasons, and Claude.
+"""Reasons of the plan in force: who planned it, its gains, its claims, and Claude.
 
 Complete without a key: claims then come from the engine's own templates. Every number was computed; prose is text.
 """
@@ -31,8 +31,9 @@ TIME_ZONE_HOW: Final = "Saved by running the same load where power is cheap at t
 
 
 class AskButton(ui.element, component="ask_button.js", esm=BROWSER_MODULES):
-    """A button that spends money, so it asks once more before it calls `press`. The cell `name` disables it while it
-    holds a reason, and `why_not` for good.
+    """Button that spends money, and so asks once more before it calls `press`.
+
+    The cell `name` disables it while it holds a reason, and `why_not` for good.
     """
 
     def __init__(self, label: str, name: str, first: Channel, press: Callable[[], object], why_not: str = "") -> None:
@@ -47,8 +48,9 @@ class AskButton(ui.element, component="ask_button.js", esm=BROWSER_MODULES):
 
 
 def reasoning_panel(first: Channel, runs: Channel, ask: Callable[[], object], why_not: str = "") -> None:
-    """Draws the panel; `reasoning_cells` and `advice_channel` say what it shows, `ask` is the button's, and `why_not`
-    says why whoever looks may not press it.
+    """Draw the panel that `reasoning_cells` and `advice_channel` state.
+
+    `ask` is called by the button; `why_not` says why whoever looks may not press it.
     """
     with panel("Reasoning", "reasoning-panel") as top:
         with top, element("div", "panel-end"):
@@ -81,7 +83,7 @@ def reasoning_panel(first: Channel, runs: Channel, ask: Callable[[], object], wh
 
 
 def reasoning_cells(snapshot: Snapshot, advisor: AdvisorSnapshot | None) -> Channel:
-    """The panel's cells; an empty text takes no room."""
+    """Return the cells of the panel; an empty text takes no room."""
     said, plan, gains = advisor or NO_ADVISOR, snapshot.plan, snapshot.gains
     is_claude_s = plan.optimizer.startswith("claude")
     climate_usd_per_h = said.climate_saving_usd_per_h if is_claude_s else None
@@ -109,7 +111,7 @@ def reasoning_cells(snapshot: Snapshot, advisor: AdvisorSnapshot | None) -> Chan
 
 
 def advice_channel(advisor: AdvisorSnapshot | None) -> Channel:
-    """A row for each time that Claude was asked, the newest first."""
+    """Return a row for each time that Claude was asked, the newest first."""
     runs = advisor.runs if advisor is not None else ()
     return {f"{run.asked_at.isoformat()} {n}": _row(run, len(runs) - n) for n, run in enumerate(runs)}
 
@@ -153,7 +155,7 @@ def _gain(value_usd: float) -> Shown:
 
 
 def _note(now_usd_per_h: float | None, since: str) -> str:
-    """What stands under a highlight: where its number comes from, and what Claude's evidence says of the plan."""
+    """Return where a highlight comes from, and what the evidence of Claude says of it."""
     return since if now_usd_per_h is None else f"{since}; as Claude saw it {text.usd_per_h(now_usd_per_h)}"
 
 
@@ -162,7 +164,7 @@ def _carbon(avoided_t: float) -> str:
 
 
 def _message(said: AdvisorSnapshot) -> Shown:
-    """What Claude is at: neutral where nothing is wrong, a warning where it failed."""
+    """Return the state of Claude: a warning after a failure, else neutral."""
     if said.state == "off" and said.message == NO_ADVISOR.message:
         return NOT_CONFIGURED
     failed = bool(said.runs) and said.runs[0].outcome not in CALM_OUTCOMES and said.message == said.runs[0].message

@@ -1,4 +1,4 @@
-"""The fleet on an offline map: a circle for each site, coloured by cooling efficiency, as large as its power."""
+"""Offline map of the fleet: circles by cooling efficiency and power."""
 
 from pathlib import Path
 
@@ -39,7 +39,10 @@ LEGEND = (
 
 
 class SiteMap(ui.element, component="site_map.js", esm=BROWSER_MODULES | MAP_MODULES):
-    """Follows the channels `sites`, `map` and `moment` of the picture; keeps its zoom and an open card over updates."""
+    """Map that follows the channels `sites`, `map` and `moment`.
+
+    It keeps its zoom and an open card over updates.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +55,10 @@ class SiteMap(ui.element, component="site_map.js", esm=BROWSER_MODULES | MAP_MOD
 
 
 def site_map_panel() -> None:
-    """Draws the map with its legend; `site_channel`, `map_channel` and `moment_channel` say what it shows."""
+    """Draw the map with its legend.
+
+    `site_channel`, `map_channel` and `moment_channel` state what it shows.
+    """
     how = "Circle: cooling efficiency in percent; its area grows with power. Hover or tab to one for details."
     with panel("Sites", "map-panel", how) as top:
         with top, element("ul", "legend").props('aria-label="Legend: cooling efficiency and status"'):
@@ -62,7 +68,7 @@ def site_map_panel() -> None:
 
 
 def site_channel(snapshot: Snapshot) -> Channel:
-    """What is fixed of each site: name, place, zone, limit."""
+    """Return what is fixed of each site: name, place, zone, limit."""
     return {
         site.id: {
             "name": site.name,
@@ -78,7 +84,7 @@ def site_channel(snapshot: Snapshot) -> Channel:
 
 
 def map_channel(snapshot: Snapshot) -> Channel:
-    """Return the numbers of each site, rounded to what is shown: finer noise is not sent."""
+    """Return the numbers of each site, rounded to what is shown."""
     return {site.id: _numbers_of(site) for site in snapshot.sites}
 
 

@@ -12,7 +12,10 @@ MOST_CLOCKS = 24  # of zones listed; a large fleet has more sites than zones
 
 
 class LocalTimes(ui.element, component="local_times.js", esm=BROWSER_MODULES):
-    """Follows the channels `places` and `moment`: a clock for each time zone in which there are sites."""
+    """Clock for each time zone in which there are sites.
+
+    Follows the channels `places` and `moment`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,7 +23,7 @@ class LocalTimes(ui.element, component="local_times.js", esm=BROWSER_MODULES):
 
 
 def clock(first: Channel) -> None:
-    """Draws the UTC clock; on hover and focus the local times of the sites."""
+    """Draw the UTC clock; on hover and focus the local times of the sites."""
     with element("div", "clock-box explained").props("tabindex=0 aria-describedby=local-times"):
         live_text("clock", first, "clock figure").props('role=timer aria-label="Simulated time"')
         with element("div", "explanation local-times").props("role=tooltip id=local-times"):
@@ -28,7 +31,7 @@ def clock(first: Channel) -> None:
 
 
 def clock_text(snapshot: Snapshot | None) -> str:
-    """What the bar's clock shows."""
+    """Return the text of the bar's clock."""
     return text.utc_moment(snapshot.at) if snapshot else "waiting for the first tick"
 
 

@@ -1,4 +1,4 @@
-"""A table whose rows open and tell more: what is inside is asked for when somebody opens it."""
+"""Table whose rows open; what is inside is asked for when a row is opened."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -19,7 +19,10 @@ Inside: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
 
 
 class FoldTable(ui.element, component="fold_table.js", esm=BROWSER_MODULES):
-    """Shows the channel `name` as rows `[rank, cell, ...]`; `inside` is asked once for each row that is opened."""
+    """Table of the channel `name`.
+
+    `inside` is called once for each row that is opened.
+    """
 
     def __init__(
         self, name: str, *, columns: tuple[TableColumn, ...], caption: str, empty: str, first: Channel, inside: Inside

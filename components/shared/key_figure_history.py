@@ -1,4 +1,4 @@
-"""The last day of the key figures, as the publisher remembers it: for lines, sparklines and changes."""
+"""Last day of the key figures: for lines, sparklines and changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,20 +16,21 @@ MOST_BUCKETS: Final = DAY_S // BUCKET_S + 1
 FIGURES: Final = ("profit", "revenue", "power", "cooling", "renewable", "contracts")
 """Keys of the values in `KeyFigureHistory.figures`."""
 DECIMALS: Final = {"profit": 0, "revenue": 0, "power": 1, "cooling": 4, "renewable": 4, "contracts": 4}
-"""Of each figure's values: finer noise is not sent."""
+"""Decimals of the values; finer noise is not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFigureHistory:
-    """Points by epoch seconds, the oldest first: `money` holds revenue and profit, `figures` a value for each of
-    FIGURES, None where it was not recorded.
+    """Points by epoch seconds, the oldest first.
+
+    `money` holds revenue and profit, `figures` a value for each of FIGURES that was recorded.
     """
 
     money: Channel = field(default_factory=dict)
     figures: Channel = field(default_factory=dict)
 
     def after(self, snapshot: Snapshot) -> "KeyFigureHistory":
-        """With the newest snapshot as the last point."""
+        """Return this history with the newest snapshot as the last point."""
         return KeyFigureHistory(
             money=_newest(self.money | money_channel([snapshot]), MOST_POINTS),
             figures=_last_day(self.figures | {_bucket_of(snapshot.at): figures_of(snapshot)}),
@@ -38,8 +39,9 @@ class KeyFigureHistory:
     def before(
         self, series: Sequence[SeriesPoint], courses: Mapping[str, Iterable[tuple[datetime, float]]] | None = None
     ) -> "KeyFigureHistory":
-        """With what was stored before the first point: money, and the courses of other FIGURES. What is remembered
-        already stands.
+        """Return this history preceded by stored money and stored other FIGURES.
+
+        What is remembered already stands.
         """
         stored: Channel = {}
         money: dict[str, Iterable[tuple[datetime, float]]] = {
@@ -69,7 +71,7 @@ def money_channel(series: Iterable[SeriesPoint | Snapshot]) -> Channel:
 
 
 def figures_of(snapshot: Snapshot) -> Row:
-    """Return the key figures of a snapshot, rounded to what can be seen; without a promise none of contracts."""
+    """Return the key figures, rounded; "contracts" only where one is promised."""
     kept, live = contracts_on_target(snapshot)
     values = {
         "profit": snapshot.profit_usd_per_h,
@@ -83,7 +85,10 @@ def figures_of(snapshot: Snapshot) -> Row:
 
 
 def contracts_on_target(snapshot: Snapshot) -> tuple[int, int]:
-    """How many live contracts meet their target, and how many have one: Spot is promised nothing."""
+    """Return how many live contracts meet their target, and how many have one.
+
+    Spot is promised nothing.
+    """
     tiers = [tier for tier in snapshot.tiers if tier.target_share > 0.0]
     return sum(tier.on_target_count or 0 for tier in tiers), sum(tier.contracts_count for tier in tiers)
 
@@ -98,7 +103,7 @@ def _newest(points: Channel, most: int) -> Channel:
 
 
 def _last_day(points: Channel) -> Channel:
-    """Those of the last day, in order of time, whichever way they came."""
+    """Return the points of the last day in order of time."""
     if not points:
         return points
     newest_s = max(int(at) for at in points)

@@ -1,4 +1,4 @@
-"""The elements that follow the picture by themselves: a cell (one text) and a table (rows that come and go)."""
+"""Elements that follow the view model by themselves: a cell and a table."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from components.shared.view_model import Channel, Shown
 
 
 class LiveCell(ui.element, component="live_cell.js", esm=BROWSER_MODULES):
-    """Shows the cell `name` of the picture, now and after every change."""
+    """Text of the cell `name`, now and after every change."""
 
     def __init__(self, name: str, first: Channel, as_: str = "span") -> None:
         super().__init__()
@@ -28,18 +28,21 @@ class LiveCell(ui.element, component="live_cell.js", esm=BROWSER_MODULES):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableColumn:
-    """A column of a `LiveTable`. Looks: `number` (right-aligned), `wide` (only where there is room), `grow`."""
+    """Column of a `LiveTable`.
+
+    Looks: `number` (right-aligned), `wide` (only where there is room), `grow`.
+    """
 
     key: str
     label: str
     look: str = ""
     hint: str = ""
     clipped: bool = False
-    """Whether a text too long for its place is cut off, and whole on hover."""
+    """Cut off a text too long for its place, and show it whole on hover."""
 
 
 class LiveTable(ui.element, component="live_table.js", esm=BROWSER_MODULES):
-    """Shows the channel `name` of the picture as rows `[rank, cell, ...]`, highest rank first."""
+    """Table of the channel `name`: rows of `rank` and a cell for each column."""
 
     def __init__(
         self, name: str, *, columns: tuple[TableColumn, ...], caption: str, empty: str, first: Channel
@@ -54,7 +57,7 @@ class LiveTable(ui.element, component="live_table.js", esm=BROWSER_MODULES):
 
 
 def live_text(name: str, first: Mapping[str, Shown], look: str = "", as_: str = "span") -> LiveCell:
-    """A cell with the classes `look`."""
+    """Draw a cell with the classes `look`."""
     return LiveCell(name, dict(first), as_).classes(look)
 
 

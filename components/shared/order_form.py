@@ -1,4 +1,4 @@
-"""A form that an operator fills in: plain HTML fields, whose values stay in the browser until they are sent."""
+"""Form that an operator fills in: plain HTML fields, sent all at once."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from nicegui.events import GenericEventArguments
 from components.shared.theme import element
 
 SEND: Final = "(event) => { event.preventDefault(); emit([...new FormData(event.target)]); }"
-"""Sends what was entered as pairs of name and value, once the browser has found every field in order."""
+"""Script that sends what was entered as pairs of name and value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Field:
     look: str = "short"
     """`short`, `middle`, or `long` for what needs the whole width."""
     limits: Mapping[str, object] = field(default_factory=dict)
-    """Attributes that the browser checks and shows: min, max, step, pattern, required, placeholder."""
+    """Attributes that the browser checks and shows, such as min and pattern."""
     options: list[tuple[str, str]] = field(default_factory=list)
     """Key and label of each choice."""
 
@@ -68,7 +68,7 @@ def order_form(
 
 
 def values_of(pairs: object, fields: Sequence[Field]) -> dict[str, Any]:
-    """Return the value of each field from the pairs that a browser sent; what it left out is empty."""
+    """Return the value of each field from the pairs that a browser sent."""
     entered: dict[str, list[str]] = {one.key: [] for one in fields}
     for pair in pairs if isinstance(pairs, list) else []:
         if isinstance(pair, list) and len(pair) == 2 and str(pair[0]) in entered:
@@ -108,7 +108,7 @@ def _several(one: Field, form: str) -> None:
 
 
 def _initial(control: ui.element, attribute: str, *, is_set: bool) -> ui.element:
-    """Set an attribute of the page as it was built: a property would undo what was entered at every update."""
+    """Set an initial value by attribute: an update leaves what was entered."""
     if is_set:
         control.props[f"^{attribute}"] = ""
     return control

@@ -1,4 +1,4 @@
-"""Taking sites down and back by hand: a question that every screen can ask."""
+"""Dialog in which an operator takes sites down and back, on every screen."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -14,7 +14,7 @@ MOST_MINUTES: Final = 31 * 1_440  # of simulated time
 
 
 class OutageDialog(ui.element, component="outage_dialog.js", esm=BROWSER_MODULES):
-    """Opens on `mara.askOutage(site)` in the browser; follows the channel `places`.
+    """Dialog that `askOutage(site)` opens; follows the channel `places`.
 
     Args:
         down: called with the chosen sites and the minutes of simulated time.
@@ -34,7 +34,7 @@ class OutageDialog(ui.element, component="outage_dialog.js", esm=BROWSER_MODULES
 
 
 def _sites_of(event: GenericEventArguments) -> list[str]:
-    """What a browser sends is anybody's word: only the ids are taken, and the platform refuses unknown ones."""
+    """Return the ids that a browser sent; the platform refuses unknown ones."""
     chosen = event.args.get("sites", []) if isinstance(event.args, dict) else []
     return [str(site) for site in chosen] if isinstance(chosen, list) else []
 

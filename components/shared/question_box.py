@@ -1,4 +1,4 @@
-"""A question box: an operator asks why, and reads sentences of facts with the tick they speak of and where to look."""
+"""Question box: an operator asks why and reads facts with their tick and links."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
@@ -12,7 +12,7 @@ from mara.core.explanation import Explanation
 from mara.errors import MaraError
 
 MOST_CHARACTERS: Final = 300
-"""Of a question; what is longer is cut."""
+"""Longest question; the rest is cut."""
 HINT: Final = (
     "Answered from what is stored: events, prices, break-evens, plans. Times are simulated, in UTC unless you say "
     "local time."
@@ -58,14 +58,14 @@ class QuestionBox(ui.element, component="question_box.js"):
 
 
 def why_panel(ask: Ask, examples: Sequence[str] = (), ask_claude: Ask | None = None) -> None:
-    """Draws the panel with the box."""
+    """Draw the panel with the box."""
     with panel("Ask why", "why-panel", HINT):
         QuestionBox(ask, examples, ask_claude)
         element("p", "note", "Numbers are stored facts, listed below the answer; reports are quoted as they were made.")
 
 
 def answer_props(found: Explanation) -> dict[str, object]:
-    """An explanation as the box shows it: texts only."""
+    """Return an explanation as the box shows it: texts only."""
     return {
         "question": found.question,
         "is_answered": found.is_answered,

@@ -1,4 +1,4 @@
-"""The view model: everything that a screen shows of one moment, as plain values by channel and key.
+"""View model: all that a screen shows of one moment, by channel and key.
 
 It is a function of a snapshot, so it is computed once for all who look at the same screen; browsers get the difference
 to the last one as a JSON merge patch (RFC 7396, https://www.rfc-editor.org/rfc/rfc7396). In the browser
@@ -9,13 +9,13 @@ from typing import TypeAlias
 
 Shown: TypeAlias = "str | float | list[Shown] | dict[str, Shown] | None"
 Row: TypeAlias = dict[str, Shown]
-"""A row of a table: its `rank`, the highest first, and a cell for the key of each column."""
+"""Row of a table: its `rank`, and a cell for the key of each column."""
 Channel: TypeAlias = dict[str, Shown]
 ViewModel: TypeAlias = dict[str, Channel]
 
 
 def cell(text: str, state: str = "", share: float | None = None, href: str = "", note: str = "") -> Shown:
-    """Return what a cell shows: its text alone, or a record of the text and what else there is.
+    """Return what a cell shows: its text, or a record of it and more.
 
     Args:
         state: colours the text.
@@ -31,7 +31,7 @@ def cell(text: str, state: str = "", share: float | None = None, href: str = "",
 
 
 def difference(before: ViewModel, after: ViewModel) -> ViewModel:
-    """Return the patch that turns `before` into `after`, channel by channel; empty when nothing changed."""
+    """Return the patch that turns `before` into `after`; empty for no change."""
     changes = {name: _patch(before.get(name, {}), channel) for name, channel in after.items()}
     return {name: patch for name, patch in changes.items() if patch}
 

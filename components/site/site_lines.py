@@ -1,4 +1,4 @@
-"""A site over time: the price of power with what the plan expects of it, and the load by workload."""
+"""Price of power at a site with its forecast, and load by workload, over time."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ LOAD_LINES = (
 
 
 def price_panel() -> None:
-    """Draws the price's line; channels `price` and `forecast`."""
+    """Draw the price's line; channels `price` and `forecast`."""
     how = "Past hours as they were settled; ahead of now the forecast that the plan in force was made from."
     with panel("Power price", "", how) as top:
         legend(PRICE_LINES)
@@ -34,7 +34,7 @@ def price_panel() -> None:
 
 
 def load_panel() -> None:
-    """Draws the load as stacked areas; channel `load`."""
+    """Draw the load as stacked areas; channel `load`."""
     how = "IT power that ran, by workload. Contracts and merchant inference share the racks; miners stand apart."
     with panel("IT power by workload", "", how) as top:
         legend(LOAD_LINES)

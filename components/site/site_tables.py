@@ -1,4 +1,4 @@
-"""A site's tables: its machines, its contracts, its ledger of the day, what was decided there, and the other sites."""
+"""Tables of a site: machines, contracts, ledger, decisions, other sites."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -68,20 +68,20 @@ OTHER_COLUMNS = (
 
 
 def machines_panel(first: Channel) -> None:
-    """Draws the inventory; `machine_channel` says what it shows."""
+    """Draw the inventory; `machine_channel` states its content."""
     with panel("Machines", "overflow"):
         LiveTable("machines", columns=MACHINE_COLUMNS, caption="Machines", empty="No machines stand here.", first=first)
 
 
 def contracts_panel(first: Channel) -> None:
-    """Draws the contracts that run here; `here_channel` says what it shows."""
+    """Draw the contracts that run here; `here_channel` states its content."""
     with panel("Contracts here"), scroll("Contracts here, most in danger first"):
         empty = "No contract runs here now. They come when this is the cheapest place that can keep their promise."
         LiveTable("here", columns=HERE_COLUMNS, caption="Contracts here", empty=empty, first=first)
 
 
 def ledger_panel(first: Channel, cells: Channel) -> None:
-    """Draws the day's ledger; `ledger_channel` says what it shows."""
+    """Draw the day's ledger; `ledger_channel` states its content."""
     how = "Every posted line of this site since 00:00 UTC. Income is positive, cost negative; they add up to the cent."
     with panel("Ledger of the day", "", how):
         live_text("ledger.since", {"ledger.since": "", **cells}, "note", "p")
@@ -91,7 +91,7 @@ def ledger_panel(first: Channel, cells: Channel) -> None:
 
 
 def decisions_panel(first: Channel) -> None:
-    """Draws what was decided and happened here, newest first."""
+    """Draw what was decided and happened here, newest first."""
     with panel("Decisions and events", "told"), scroll("Decisions and events, newest first"):
         LiveTable(
             "decisions",
@@ -103,7 +103,7 @@ def decisions_panel(first: Channel) -> None:
 
 
 def others_panel(first: Channel) -> None:
-    """Draws the other sites, the nearest first."""
+    """Draw the other sites, the nearest first."""
     with panel("Other sites"), scroll("Other sites, the nearest first"):
         LiveTable(
             "others", columns=OTHER_COLUMNS, caption="Other sites, the nearest first", empty="No others.", first=first
@@ -111,13 +111,13 @@ def others_panel(first: Channel) -> None:
 
 
 def machine_channel(site: SiteSnapshot) -> Channel:
-    """A row for each kind of machine that stands here."""
+    """Return a row for each kind of machine that stands here."""
     standing = [machines for machines in site.inventory if machines.units_count]
     return {machines.workload: _machine_row(machines, -i) for i, machines in enumerate(standing)}
 
 
 def here_channel(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
-    """A row for each contract that runs here, as the overview has it but for the site."""
+    """Return a row for each contract that runs here, without its site."""
     mine = tuple(contract for contract in snapshot.contracts if contract.site_id == site.id and contract.served)
     rows = contract_channel(replace(snapshot, contracts=mine))
     for row in rows.values():
@@ -127,7 +127,7 @@ def here_channel(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
 
 
 def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:
-    """A row for each line that was posted, and their total; rounded so that what is shown adds up to the cent."""
+    """Return a row for each posted line and their total, exact to the cent."""
     posted = [line for line in sums if line.amount_micro_usd]
     if not posted:
         return {}
@@ -143,12 +143,15 @@ def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:
 
 
 def ledger_cells(since: datetime, until: datetime) -> Channel:
-    """What the ledger's table speaks of."""
+    """Return the period that the ledger covers."""
     return {"ledger.since": f"{since.day} {since:%b %H:%M} to {until:%H:%M} UTC"}
 
 
 def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
-    """A row for each sentence, keyed by tick and order in it; what came twice, stored and live, stands once."""
+    """Return a row for each sentence, keyed by tick and order in it.
+
+    A sentence that is both stored and live stands once.
+    """
     sentences = {(one.tick, one.text): one for one in told}
     rows: Channel = {}
     place_in_tick: dict[int, int] = {}
@@ -166,14 +169,17 @@ def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
 
 
 def other_channel(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
-    """A row for each of the nearest other sites, with a way there."""
+    """Return a row for each of the nearest other sites, with a way there."""
     others = [(distance_km(site, other), other) for other in snapshot.sites if other.id != site.id]
     nearest = sorted(others, key=lambda pair: pair[0])[:MOST_OTHERS]
     return {other.id: _other_row(other, away) for away, other in nearest}
 
 
 def distance_km(one: SiteSnapshot, other: SiteSnapshot) -> float:
-    """Great-circle distance by the haversine formula: https://en.wikipedia.org/wiki/Haversine_formula [km]."""
+    """Return the great-circle distance by the haversine formula [km].
+
+    https://en.wikipedia.org/wiki/Haversine_formula
+    """
     lat, other_lat = radians(one.lat_deg), radians(other.lat_deg)
     half_lat, half_lon = (other_lat - lat) / 2, radians(other.lon_deg - one.lon_deg) / 2
     chord = sin(half_lat) ** 2 + cos(lat) * cos(other_lat) * sin(half_lon) ** 2
@@ -215,7 +221,10 @@ def _line_label(kind: str) -> str:
 
 
 def _cents_that_add_up(amounts_micro_usd: list[int]) -> list[int]:
-    """Whole cents that add up to the rounded total: the largest remainders are rounded up."""
+    """Return whole cents that add up to the rounded total.
+
+    The largest remainders are rounded up.
+    """
     cents = [amount // MICRO_USD_PER_CENT for amount in amounts_micro_usd]
     missing = round(sum(amounts_micro_usd) / MICRO_USD_PER_CENT) - sum(cents)
     remainders = sorted(range(len(cents)), key=lambda i: -(amounts_micro_usd[i] % MICRO_USD_PER_CENT))

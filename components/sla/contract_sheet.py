@@ -1,4 +1,4 @@
-"""One contract opened: its windows, every tick of its life, what did not count, and what can be ordered about it."""
+"""Sheet of one contract: windows, ticks, exclusions, and orders about it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ MOST_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What an operator entered to exclude ticks."""
+    """Exclusion of ticks as an operator entered it."""
 
     kind: str
     begins_at: datetime
@@ -37,7 +37,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetActions:
-    """What the sheet asks for, by a contract's id; a MaraError it raises is shown."""
+    """Call of the sheet, by the id of a contract; a MaraError they raise is shown."""
 
     read: Callable[[str], Awaitable[ContractLife]]
     exclude: Callable[[str, Notice], Awaitable[object]]
@@ -46,7 +46,7 @@ class SheetActions:
     now: Callable[[], Snapshot | None]
     """The newest state."""
     why_not: str = ""
-    """Why whoever looks may not order anything; empty where they may."""
+    """Reason why whoever looks may not order anything; empty where they may."""
 
 
 class ContractSheet(ui.element, component="contract_sheet.js"):
@@ -105,7 +105,7 @@ class ContractSheet(ui.element, component="contract_sheet.js"):
 
 
 def notice_of(given: Mapping[str, Any]) -> Notice:
-    """What was entered.
+    """Return the exclusion that was entered.
 
     Raises:
         CommandError: a time or a number of hours that is none.
@@ -174,7 +174,7 @@ def _facts(life: ContractLife) -> list[tuple[str, str]]:
 
 
 def _standing(live: ContractSnapshot) -> list[tuple[str, str]]:
-    """Where a live contract stands in its window."""
+    """Return where a live contract stands in its window."""
     left = max(live.budget_ticks - live.bad_ticks, 0)
     return [
         ("Next bad tick costs", text.usd_in_short(live.next_bad_tick_cost_usd)),
@@ -185,7 +185,10 @@ def _standing(live: ContractSnapshot) -> list[tuple[str, str]]:
 
 
 def _strip(life: ContractLife) -> dict[str, Any]:
-    """Stretches in ticks since the contract began, of all its ticks; what is to come is left empty."""
+    """Return stretches in ticks since the contract began, of all its ticks.
+
+    What is to come is left empty.
+    """
     if not life.strip:
         return {"total": 0, "runs": [], "first": text.utc_moment(life.row.starts_at), "last": ""}
     first, last = life.strip[0], life.strip[-1]

@@ -1,4 +1,4 @@
-"""Every contract of the run, live and ended, to be filtered and opened: what it is owed, what its next fault costs."""
+"""Table of every contract of the run, live and ended, to be filtered and opened."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
@@ -18,9 +18,12 @@ from mara.core.units import MICRO_USD_PER_USD, PPM
 
 MOST_LIVE: Final = 400
 MOST_ENDED: Final = 400
-"""Rows of each kind, those in most danger and the newest ended; the export has them all."""
+"""Most rows of each kind: the live in most danger, the newest ended.
+
+The export has them all.
+"""
 DANGER_SHARE: Final = 0.75
-"""Of a budget used up: from here on a contract is in danger."""
+"""Part of the budget used from which on a contract is in danger."""
 CLIFF: Final = 3.0
 """A bad tick that costs this many times what it would have paid is a cliff."""
 ABOVE_ALL: Final = 1e12
@@ -79,7 +82,7 @@ COLUMNS: Final = (
 
 
 class ContractTable(ui.element, component="contract_table.js", esm=BROWSER_MODULES):
-    """Follows the channel `promises`; `opened` is called with the id of the contract that somebody wants to see."""
+    """Table of the channel `promises`; `opened` gets the id of the contract to show."""
 
     def __init__(self, first: Channel, opened: Callable[[str], Awaitable[object]]) -> None:
         super().__init__()
@@ -97,7 +100,7 @@ class ContractTable(ui.element, component="contract_table.js", esm=BROWSER_MODUL
 
 
 def promise_channel(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channel:
-    """A row for each contract: ``[rank, tier, state, id, cell, ...]``; those in most danger first, ended ones last."""
+    """Return a row for each contract: those in most danger first, ended ones last."""
     known = {row.id: row for row in stored}
     live = sorted(snapshot.contracts, key=lambda contract: -_rank(contract))[:MOST_LIVE]
     names = {site.id: site.name for site in snapshot.sites}
@@ -134,7 +137,7 @@ def owed_cells(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channel:
 
 
 def owed_figures(first: Channel) -> None:
-    """Draws `owed_cells`."""
+    """Draw `owed_cells`."""
     with element("dl", "sla-figures"):
         for name, label in OWED_LABELS:
             with element("div"):
@@ -163,13 +166,13 @@ def bad_ticks_cell(bad_ticks: int, budget_ticks: int, tier: str) -> Shown:
 
 
 def target_text(tier: str) -> str:
-    """What a tier promises."""
+    """Return the promise of a tier."""
     share = TARGET_PPM[TIER_KEYS.index(tier)] / PPM
     return text.target(share) if share else "best effort"
 
 
 def next_fault_cell(contract: ContractSnapshot, snapshot: Snapshot) -> Shown:
-    """What the next bad tick costs; a cliff stands out."""
+    """Return the cost of the next bad tick; a cliff stands out."""
     own_usd = contract.rate_usd_per_mwh * contract.power_mw * snapshot.tick_minutes / text.MINUTES_PER_HOUR
     is_cliff = contract.next_bad_tick_cost_usd > CLIFF * own_usd
     return cell(text.usd_in_short(contract.next_bad_tick_cost_usd), "warn" if is_cliff else "")
@@ -195,7 +198,7 @@ def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, s
 
 
 def _row(contract: ContractSnapshot | ContractRow, *, rank: float, state: str, **cells: Shown) -> Row:
-    """Return a row of the cells given and of what all contracts have; the rest stays empty."""
+    """Return a row of the given cells and of what all contracts have."""
     return {
         **dict.fromkeys((column.key for column in COLUMNS), text.NOTHING),
         "rank": rank,
@@ -259,7 +262,7 @@ def _credit_usd(row: ContractRow) -> float:
 
 
 def _rank(contract: ContractSnapshot) -> float:
-    """Broken first, by how far; then by the share of the budget that is used; best effort last."""
+    """Return the rank: broken first, then by budget used, best effort last."""
     if contract.tier == BEST_EFFORT:
         return -1.0
     if contract.bad_ticks > contract.budget_ticks:

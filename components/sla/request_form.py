@@ -1,4 +1,4 @@
-"""What a customer asks for, priced while it is typed: price and cost, where it would run, its risk; and booking it.
+"""Request for a contract, priced while it is typed, and its booking.
 
 Each browser has its own; what it says comes from the answer to its own request.
 """
@@ -21,14 +21,14 @@ from mara.errors import MaraError
 REGIONS: Final = (("", "None, UTC"), *zip(REGION_KEYS, ("Americas", "Europe", "Asia-Pacific"), strict=True))
 SURE_SHARE: Final = 0.01
 DOUBTFUL_SHARE: Final = 0.10
-"""Probabilities of missing a promise up to which it is called safe, and from which it is in danger."""
+"""Probabilities of a miss: safe up to the first, in danger from the second on."""
 LONGEST_TEXT: Final = 80
 SIZE_HINT: Final = "IT power on inference racks, at one site."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestActions:
-    """What the form asks for; what is impossible comes as a MaraError of one line."""
+    """Call of the form; what is impossible comes as a MaraError of one line."""
 
     quote: Callable[[QuoteRequest], Awaitable[Quote]]
     book: Callable[[str, str], Awaitable[Booking]]
@@ -58,7 +58,7 @@ class RequestForm(ui.element, component="request_form.js", esm=BROWSER_MODULES):
             self.update()
 
     async def _quote(self, event: GenericEventArguments) -> None:
-        """Answers are numbered as the requests were, so that the browser can let go of those that were overtaken."""
+        """Answer a request under its number, so that the browser drops overtaken answers."""
         given = event.args if isinstance(event.args, dict) else {}
         number = _number(given.get("number"))
         try:
@@ -80,13 +80,13 @@ class RequestForm(ui.element, component="request_form.js", esm=BROWSER_MODULES):
 
 
 def request_form(actions: RequestActions, *, compact: bool = False) -> RequestForm:
-    """Draws the form; it has no panel of its own."""
+    """Draw the form; it has no panel of its own."""
     with element("div", "request"):
         return RequestForm(actions, compact=compact)
 
 
 def ask_of(given: Mapping[str, Any]) -> QuoteRequest:
-    """What was entered, not judged: what is no number becomes one that nobody prices."""
+    """Read the form without validation; non-numbers become NaN, which pricing refuses."""
     return QuoteRequest(
         tier=_text(given.get("tier")),
         power_mw=_number(given.get("power")),
@@ -117,7 +117,7 @@ def offer_props(quote: Quote) -> dict[str, Any]:
 
 
 def booking_props(booking: Booking) -> dict[str, Any]:
-    """What was ordered, in a sentence."""
+    """Return what was ordered, in a sentence."""
     quote = booking.quote
     said = (
         f"Ordered: {text.mw(quote.power_mw)} {quote.tier.capitalize()} for {booking.customer} at "

@@ -1,4 +1,4 @@
-"""Promises: each tier against its target, and the live contracts, those in most danger first."""
+"""Tiers against their targets, and the live contracts in most danger."""
 
 from collections.abc import Callable
 from typing import Final
@@ -56,7 +56,10 @@ CONTRACT_COLUMNS = (
 
 
 def sla_panel(tiers: Channel, contracts: Channel, form: Callable[[], object] | None = None) -> None:
-    """Draws both tables; `tier_channel` and `contract_channel` say what they show. `form` draws what is below them."""
+    """Draw both tables, and with `form` what is below them.
+
+    `tier_channel` and `contract_channel` state what they show.
+    """
     with panel("Service levels", "sla-panel") as top:
         with top:
             element("a", "panel-link", "All contracts").props(f'href="{address("/sla")}"')
@@ -75,12 +78,12 @@ def sla_panel(tiers: Channel, contracts: Channel, form: Callable[[], object] | N
 
 
 def tier_channel(snapshot: Snapshot) -> Channel:
-    """A row for each tier, the most binding first."""
+    """Return a row for each tier, the most binding first."""
     return {tier.tier: _tier_row(tier) for tier in snapshot.tiers}
 
 
 def contract_channel(snapshot: Snapshot) -> Channel:
-    """A row for each live contract, ranked by how fast it uses up its budget."""
+    """Return a row for each live contract, ranked by how fast it uses up its budget."""
     in_danger = sorted(snapshot.contracts, key=lambda contract: -_danger(contract))
     return {contract.id: _contract_row(contract) for contract in in_danger[:MOST_CONTRACTS_SHOWN]}
 
@@ -110,7 +113,10 @@ def _on_target(tier: TierSnapshot) -> Shown:
 
 
 def _availability_state(tier: TierSnapshot) -> str:
-    """Below target early in a window is no breach yet: the budget is for the whole of it."""
+    """Return the state of an availability.
+
+    Below target early in a window is no breach yet: the budget is for the whole of it.
+    """
     if not tier.contracts_count or tier.availability_share >= tier.target_share:
         return ""
     return "bad" if tier.broken_count else "warn"
@@ -137,7 +143,7 @@ def _site(contract: ContractSnapshot, *, best_effort: bool) -> Shown:
 
 
 def _danger(contract: ContractSnapshot) -> float:
-    """How near the contract is to breaking its promise: budget used, a breach above all, best effort last."""
+    """Return how near a contract is to a breach: budget used, breaches above all."""
     if contract.tier == BEST_EFFORT:
         return -1.0
     if contract.bad_ticks > contract.budget_ticks:
