@@ -14,7 +14,13 @@ BROWSER_MODULES: Final = {"mara": str(STATIC_FOLDER / "modules")}
 STATIC_URL: Final = "/static"
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # an address changes with its content
 PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
-STYLESHEETS: Final = ("mara.css", "pages.css", "sla.css", "reasoning.css")
+STYLESHEETS: Final = {
+    "mara.css": STATIC_FOLDER / "mara.css",
+    "pages.css": STATIC_FOLDER / "pages.css",
+    "sla.css": STATIC_FOLDER.parent / "sla" / "sla.css",
+    "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
+}
+"""Stylesheets in the order in which they count, by their name under `STATIC_URL`."""
 FAVICON: Final = STATIC_FOLDER / "favicon.svg"
 
 ICON_PATHS: Final = {
@@ -39,7 +45,8 @@ def static_url(name: str) -> str:
 
     Browsers may keep it for good.
     """
-    digest = blake2b((STATIC_FOLDER / name).read_bytes(), digest_size=6).hexdigest()
+    path = STYLESHEETS.get(name, STATIC_FOLDER / name)
+    digest = blake2b(path.read_bytes(), digest_size=6).hexdigest()
     return f"{STATIC_URL}/{name}?v={digest}"
 
 
