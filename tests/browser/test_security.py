@@ -201,3 +201,21 @@ def test_the_dashboard_works_under_its_policy(browser: Browser, hostile: str) ->
     page.wait_for_selector(".line-chart .main-svg", state="attached")
     assert not violations
     page.close()
+
+
+GRANTED = {"'self'", "'unsafe-eval'"}
+"""Sources of scripts beside a nonce: NiceGUI evaluates what its server sends, and Vue compiles templates."""
+
+
+def test_components_are_drawn_from_templates_under_a_policy_that_grants_no_more_than_before(
+    browser: Browser, address: str
+) -> None:
+    visited = arrive(browser, address)
+    page = visited.page
+    policy = str(page.request.get(address).headers["content-security-policy"])
+    scripts = next(part.split()[1:] for part in policy.split("; ") if part.startswith("script-src "))
+    assert {source for source in scripts if not source.startswith("'nonce-")} == GRANTED
+    page.wait_for_selector("[aria-label='Simulated time']")
+    assert page.locator(".live-table tbody tr").count() > 0
+    assert visited.complaints == []
+    page.context.close()
