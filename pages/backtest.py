@@ -23,7 +23,7 @@ from components.backtest.study_panels import study_cells, study_channels, study_
 from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element
-from components.shared.view_model import Channel, Picture, cell
+from components.shared.view_model import Channel, ViewModel, cell
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.assembly.backtest import BacktestOrder
@@ -60,9 +60,9 @@ class BacktestScreen:
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
         self._version = -1
-        self._results: Picture = {}
+        self._results: ViewModel = {}
 
-    def picture(self, _: PublishedState, __: KeyFigureHistory) -> Picture:
+    def picture(self, _: PublishedState, __: KeyFigureHistory) -> ViewModel:
         """Draw all that the page shows; results are converted once for each report."""
         report = self._platform.report()
         if report.version != self._version:

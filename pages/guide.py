@@ -9,7 +9,7 @@ from components.help.help_panels import chapters, key_panel, tier_panel, word_pa
 from components.help.tour import tour
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
 from mara.api import paths
 from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
@@ -35,6 +35,6 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             tour(opens_by_itself=False)
 
 
-def help_picture(_: PublishedState, __: KeyFigureHistory) -> Picture:
+def help_picture(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
     """Draw nothing: the page itself does not change, only the frame around it."""
     return {}

@@ -15,7 +15,7 @@ from components.shared.fold_table import Inside
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.question_box import why_panel
 from components.shared.theme import element
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.core.snapshot import OptimizationSnapshot
@@ -49,7 +49,7 @@ class OptimizerScreen:
         if snapshot is not None:
             await self._query.renew(snapshot.tick)
 
-    def picture(self, current: PublishedState, _: KeyFigureHistory) -> Picture:
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
         """Draw all that the page shows; nothing before the first tick."""
         snapshot = current.snapshot
         if snapshot is None:
@@ -96,7 +96,7 @@ async def _can_ask(platform: Authorized) -> tuple[str, ...]:
         return ()
 
 
-def _draw(picture: Picture, platform: Authorized, can_ask: tuple[str, ...]) -> None:
+def _draw(picture: ViewModel, platform: Authorized, can_ask: tuple[str, ...]) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
         said = "Asked: the new plan comes into force when it is ready."

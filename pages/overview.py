@@ -11,7 +11,7 @@ from components.overview.site_map import map_channel, site_channel, site_map_pan
 from components.shared.charts import money_panel
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
 from components.sla.sla_panel import contract_channel, sla_panel, tier_channel
 from mara.api import paths
 from mara.api.security.permissions import Permission
@@ -33,7 +33,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             _draw(picture, platform)
 
 
-def overview_picture(current: PublishedState, past: KeyFigureHistory) -> Picture:
+def overview_picture(current: PublishedState, past: KeyFigureHistory) -> ViewModel:
     """Draw all that the overview shows of a state; nothing before the first tick."""
     snapshot = current.snapshot
     if snapshot is None:
@@ -52,7 +52,7 @@ def overview_picture(current: PublishedState, past: KeyFigureHistory) -> Picture
     }
 
 
-def _draw(picture: Picture, platform: Authorized) -> None:
+def _draw(picture: ViewModel, platform: Authorized) -> None:
     cells = picture["cells"]
     with element("div", "overview"):
         kpi_strip(cells)

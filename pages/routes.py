@@ -5,7 +5,7 @@ from pathlib import Path
 from nicegui import app
 from nicegui.dependencies import register_importmap_override
 
-from components.shared.theme import STATIC_FOLDER, STATIC_MAX_AGE_S, STATIC_URL, static_url
+from components.shared.theme import STATIC_FOLDER, STATIC_MAX_AGE_S, STATIC_URL, STYLESHEETS, static_url
 from mara.runtime.clock import SystemClock
 from pages import backtest, guide, optimizer, overview, site, sla
 from pages.authorization import Authorized
@@ -30,6 +30,8 @@ def register(
     clock = SystemClock()
     jobs = JobRunner(clock)
     authorized = Authorized(platform, jobs, Undo(clock, undo_s))
+    for name, path in STYLESHEETS.items():
+        app.add_static_file(local_file=path, url_path=f"{STATIC_URL}/{name}", max_cache_age=STATIC_MAX_AGE_S)
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
     register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))
     publisher = Publisher(platform.publisher)

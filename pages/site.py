@@ -9,7 +9,7 @@ from nicegui import ui
 
 from components.shared.key_figure_history import MOST_POINTS, KeyFigureHistory
 from components.shared.theme import address, element
-from components.shared.view_model import Channel, Picture
+from components.shared.view_model import Channel, ViewModel
 from components.site.site_lines import (
     forecast_channel,
     load_now,
@@ -83,7 +83,7 @@ class SiteScreen:
         if snapshot is not None:
             await self._query.renew(snapshot.tick)
 
-    def picture(self, current: PublishedState, _: KeyFigureHistory) -> Picture:
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
         """Draw all that the page shows of the site; nothing before the first tick."""
         snapshot = current.snapshot
         site = _site_in(snapshot, self._site_id)
@@ -143,7 +143,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             _draw(picture, site_id)
 
 
-def nothing(_: PublishedState, __: KeyFigureHistory) -> Picture:
+def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
     """Draw nothing: the page shows no state but what its frame does."""
     return {}
 
@@ -156,7 +156,7 @@ def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Authorized) 
     return screens.setdefault(site_id, SiteScreen(site_id, platform))
 
 
-def _draw(picture: Picture, site_id: str) -> None:
+def _draw(picture: ViewModel, site_id: str) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
         site_head(cells, site_id, can_order=not missing_right(Permission.OUTAGE))

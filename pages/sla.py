@@ -8,7 +8,7 @@ from nicegui import ui
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.live import LiveTable
 from components.shared.theme import element, panel
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
 from components.sla.contract_sheet import ContractSheet, Notice, SheetActions
 from components.sla.contract_table import ContractTable, owed_cells, owed_figures, promise_channel
 from components.sla.sla_panel import TIER_COLUMNS, tier_channel
@@ -45,7 +45,7 @@ class SlaScreen:
         if current.snapshot is not None:
             await self._query.renew((current.snapshot.tick, current.waiting_count))
 
-    def picture(self, current: PublishedState, _: KeyFigureHistory) -> Picture:
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
         """Draw all that the page shows; nothing before the first tick."""
         snapshot = current.snapshot
         if snapshot is None:
@@ -73,7 +73,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             _draw(picture, platform)
 
 
-def _draw(picture: Picture, platform: Authorized) -> None:
+def _draw(picture: ViewModel, platform: Authorized) -> None:
     with element("div", "leaf"):
         with element("div", "leaf-head"):
             element("h1", "", "Service levels")

@@ -1,4 +1,4 @@
-"""What the figures mean and how each is computed; the constants are the engine's own, so that the page cannot lie."""
+"""Definitions of all figures, computed from the engine's own constants."""
 
 from dataclasses import dataclass
 from typing import Final

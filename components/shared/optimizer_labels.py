@@ -1,4 +1,4 @@
-"""Who makes plans, as people call them."""
+"""Names of the optimizers as people call them."""
 
 from typing import Final
 

@@ -14,7 +14,7 @@ from nicegui import Client
 from components.shared.clock import moment_channel, place_channel
 from components.shared.controls import engine_cells
 from components.shared.key_figure_history import KeyFigureHistory
-from components.shared.view_model import Picture, difference
+from components.shared.view_model import ViewModel, difference
 from mara.api.routes.platform_api import LiveRun
 from mara.core.commands import Exclude
 from mara.core.snapshot import SeriesPoint
@@ -25,7 +25,7 @@ from pages.serving.cached_query import ArchiveReader
 
 LOOK_INTERVAL_S = 1.0
 
-Draw: TypeAlias = Callable[[PublishedState, KeyFigureHistory], Picture]
+Draw: TypeAlias = Callable[[PublishedState, KeyFigureHistory], ViewModel]
 """Function that draws a page's part of a picture from the published state."""
 
 Courses: TypeAlias = Mapping[str, Sequence[tuple[datetime, float]]]
@@ -59,12 +59,12 @@ class Publisher:
         self._publisher = publisher
         self._past = KeyFigureHistory()
         self._remembered_tick = -1
-        self._pictures: dict[Draw, Picture] = {}
+        self._pictures: dict[Draw, ViewModel] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
         self._follow(publisher.read())
         publisher.follow(self._follow)
 
-    def open(self, client: Client, draw: Draw) -> Picture:
+    def open(self, client: Client, draw: Draw) -> ViewModel:
         """Have a client follow a page; return the picture to build it from."""
         self._screens[client.id] = (client, draw)
         client.on_connect(lambda: self._resync(client, draw))
@@ -109,22 +109,22 @@ class Publisher:
                 audience.setdefault(draw, []).append(client)
         return audience
 
-    def _draw(self, draw: Draw) -> Picture:
+    def _draw(self, draw: Draw) -> ViewModel:
         current = self._publisher.read()
         return _framed(current, draw(current, self._past))
 
 
-def _framed(current: PublishedState, own: Picture) -> Picture:
+def _framed(current: PublishedState, own: ViewModel) -> ViewModel:
     """Add to a page's picture what every frame shows: state, clock, speed and sites."""
     snapshot = current.snapshot
     engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot)
-    framed: Picture = {**own, "cells": {**engine, **own.get("cells", {})}}
+    framed: ViewModel = {**own, "cells": {**engine, **own.get("cells", {})}}
     if snapshot is None:
         return framed
     return {**framed, "places": place_channel(snapshot), "moment": moment_channel(snapshot)}
 
 
-def _send(clients: list[Client], method: str, picture: Picture) -> None:
+def _send(clients: list[Client], method: str, picture: ViewModel) -> None:
     code = f"window.mara.{method}({json.dumps(picture, separators=(',', ':'), ensure_ascii=False)})"
     for client in clients:
         client.run_javascript(code)

@@ -143,8 +143,7 @@ class Undo:
         now_s = self._clock.monotonic_s()
         mine = [(key, one) for key, one in self._open.items() if one.by == name]
         return [
-            Entry(key=key, text=one.text, is_held=one.is_held, seconds_left=max(one.ends_s - now_s, 0.0))
-            for key, one in mine
+            Entry(key=key, text=one.text, is_held=one.is_held, left_s=max(one.ends_s - now_s, 0.0)) for key, one in mine
         ]
 
     def _show(self, name: str) -> None:

@@ -86,7 +86,7 @@ async def test_the_state_chip_follows_a_click_at_once(screen: Screen) -> None:
     screen.sent.clear()
     screen.user.find(marker="Pause").trigger("click")
     await screen.delivery()
-    assert screen.last("apply")["cells"]["engine"] == ["Paused", "paused"]
+    assert screen.last("apply")["cells"]["engine"] == {"text": "Paused", "state": "paused"}
 
 
 async def test_a_refused_command_is_said_and_changes_nothing(screen: Screen) -> None:

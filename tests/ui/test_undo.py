@@ -52,7 +52,7 @@ async def test_a_booking_is_undone_by_its_cancel_and_the_form_says_so(screen: Sc
     await send(screen, "request-form", "orderQuote", {"tier": "premium", "power": "5", "hours": "48", "number": 1})
     await send(screen, "request-form", "orderBook", {"id": "q-0001", "customer": "Acme"})
     (entry,) = element_of(screen.user, "undo-bar").props["entries"]
-    assert (entry["is_held"], 20.0 < entry["seconds_left"] <= 30.0) == (False, True)
+    assert (entry["is_held"], 20.0 < entry["left_s"] <= 30.0) == (False, True)
     await undo(screen)
     assert screen.platform.ordered == [Cancel(contract_id="c-0001")]
     assert element_of(screen.user, "request-form").props["booking"]["text"] == "Undone: it is not booked any more."

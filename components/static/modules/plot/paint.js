@@ -8,12 +8,17 @@ export function typeOf(kind) {
   return kind === "day" ? "linear" : "date";
 }
 
+// The box of values beside the pointer.
+export function hoverLabel() {
+  return { bgcolor: colour("--panel"), bordercolor: colour("--line"), font: { color: colour("--ink"), size: 12 } };
+}
+
 // The parts of a layout that follow the theme.
 export function paint(unit, kind) {
   const axis = { gridcolor: colour("--line"), linecolor: colour("--line"), tickfont: { color: colour("--mut"), size: 11 } };
   return {
     font: { family: "Inter, system-ui, sans-serif", color: colour("--mut"), size: 11 },
-    hoverlabel: { bgcolor: colour("--panel"), bordercolor: colour("--line"), font: { color: colour("--ink"), size: 12 } },
+    hoverlabel: hoverLabel(),
     xaxis: {
       ...axis,
       type: typeOf(kind),

@@ -1,5 +1,6 @@
 // The sites of a fleet of ordinary size: elements that a keyboard reaches and a test can tell apart, made once.
 import { leaflet as L } from "nicegui-leaflet";
+import { number } from "mara";
 import { summaryOf } from "mara-map/card.js";
 
 const RING_PX = 4;
@@ -50,7 +51,7 @@ export function svgMarks(map, told) {
       path.setAttribute("aria-label", summaryOf(site, now));
       ring.getElement().dataset.status = now.status;
       sign.getElement().dataset.status = now.status;
-      sign.getElement().textContent = now.status === "down" ? "\u2715" : window.mara.number(now.efficiency * 100);
+      sign.getElement().textContent = now.status === "down" ? "\u2715" : number(now.efficiency_share * 100);
     },
     place: (id) => ({ at: marks[id].circle.getLatLng(), radius: marks[id].circle.getRadius() + RING_PX }),
     repaint() {}, // the stylesheet does

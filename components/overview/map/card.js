@@ -1,5 +1,5 @@
 // What the map says of one site: in full for the eye, in a sentence for a screen reader.
-const { number, element } = window.mara;
+import { clockOf, number } from "mara";
 
 const STATUS = {
   running: "Running",
@@ -8,17 +8,19 @@ const STATUS = {
   down: "Down",
 };
 
-function localTime(at, timezone) {
-  const style = { timeZone: timezone, weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  return new Intl.DateTimeFormat("en-GB", style).format(new Date(at * 1000));
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
 }
 
 function factsOf(site, now, at) {
   return [
-    ["Local time", at === undefined ? "\u2013" : localTime(at, site.timezone)],
+    ["Local time", at === undefined ? "\u2013" : clockOf(at, site.timezone)],
     ["Outside", `${number(now.dry_bulb_c, 1)} \u00b0C`],
     ["PUE", number(now.pue, 3)],
-    ["Cooling efficiency", `${number(now.efficiency * 100, 1)} %`],
+    ["Cooling efficiency", `${number(now.efficiency_share * 100, 1)} %`],
     ["Power price", `${number(now.price_usd_per_mwh, 1)} USD/MWh`],
     ["Carbon", `${number(now.carbon_g_per_kwh)} g CO2/kWh`],
     ["Power", `${number(now.power_mw, 1)} of ${number(site.grid_limit_mw, 1)} MW`],
@@ -37,7 +39,7 @@ function listOf(className, entries) {
 export function cardOf(site, now, workloads, at) {
   const status = element("p", "site-card-status", STATUS[now.status] ?? now.status);
   status.dataset.status = now.status;
-  const loads = workloads.map((label, i) => [label, now.workload_mw[i]]).filter(([, load]) => load >= 0.05);
+  const loads = workloads.map(({ key, label }) => [label, now[key]]).filter(([, load]) => load >= 0.05);
   const shown = loads.map(([label, load]) => [label, `${number(load, 1)} MW`]);
   const nodes = [
     element("p", "site-card-name", site.name),
@@ -52,6 +54,6 @@ export function cardOf(site, now, workloads, at) {
 
 export function summaryOf(site, now) {
   const price = `${number(now.price_usd_per_mwh, 1)} USD per megawatt hour`;
-  const efficiency = `cooling efficiency ${number(now.efficiency * 100)} percent`;
+  const efficiency = `cooling efficiency ${number(now.efficiency_share * 100)} percent`;
   return `${site.name}: ${STATUS[now.status] ?? now.status}, ${number(now.power_mw, 1)} megawatt, ${efficiency}, ${price}`;
 }
