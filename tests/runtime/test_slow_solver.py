@@ -127,7 +127,7 @@ from mara.runtime.live.planner import WaitLimits, Planner
 
 def problem():
     sites = tuple(builders.site(f"s{n}") for n in range(100))
-    of = builders.charter(builders.fleet(units=[(2000, 0, 1000, 600, 400)] * 100, sites=sites))
+    of = builders.config(builders.fleet(units=[(2000, 0, 1000, 600, 400)] * 100, sites=sites))
     price = 50.0 + 40.0 * np.sin(np.arange(100))
     return builders.problem(of, first_world(of), builders.observation(of, price=price, demand=1e11), 168)
 
