@@ -29,7 +29,7 @@ from mara.runtime.observe.scheduled_off import ScheduledOffCounts
 GAIN_KEYS = ("climate", "time_zone", "interaction")
 
 Usd: TypeAlias = float
-"""An amount of US dollars, where the name of the record says so and not that of the field."""
+"""An amount in US dollars, by the name of the record."""
 
 
 class RevenueUsd(TypedDict):
