@@ -68,11 +68,8 @@ def serve(
     The signals are SIGINT and SIGTERM.
 
     Args:
-        show: open a browser.
-        native: open a window of its own in place of the browser.
-        look_interval_s: time between two updates of the pages.
+        native: open a window of its own in place of a browser.
         history: folder of the history that the run replays, if it does.
-        root_path: path below which a proxy serves this server.
         server_options: further options of the HTTP server.
 
     Returns:
