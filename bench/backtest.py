@@ -11,7 +11,7 @@ from typing import Final
 from bench.report import Figure
 from bench.timing import timed_in_parts
 from bench.worlds import HORIZON_HOURS, SEED, START, charter_of
-from mara.assembly import BacktestCase, BacktestOrder, backtest_of
+from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
 from mara.core.units import SECONDS_PER_HOUR
 from mara.core.world import World
 from mara.feeds.files.history_file import BITCOIN_FILE, HISTORY_FILES

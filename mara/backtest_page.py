@@ -10,7 +10,9 @@ from mara.figures import flat, text_of
 from mara.optimizers.lp.bound import share_of_bound
 
 WIDTH_PX, HEIGHT_PX = 880, 260
-LEFT_PX, BOTTOM_PX, TOP_PX = 84, 28, 12
+LEFT_PX = 84
+BOTTOM_PX = 28
+TOP_PX = 12
 COLOURS: Final = ("#3b7dd8", "#d98324", "#3a9d5d", "#b4519c", "#7a6ff0", "#8a8a8a", "#c94f4f")
 USD_PER_MILLION: Final = 1e6
 REPEATED: Final = ("fleet", "history", "from", "to", "ticks", "sites", "seed", "version")

@@ -42,8 +42,8 @@ class Authorized:
         self.begin_anew: Callable[[], object] | None = None
 
     @property
-    def latest(self) -> StatePublisher:
-        return self._platform.latest
+    def publisher(self) -> StatePublisher:
+        return self._platform.publisher
 
     @property
     def archive(self) -> ArchiveReader:
@@ -75,7 +75,7 @@ class Authorized:
         if not only_look:
             await self._platform.cancel(contract_id)
             return
-        snapshot = self.latest.read().snapshot
+        snapshot = self.publisher.read().snapshot
         if snapshot is None or all(contract.id != contract_id for contract in snapshot.contracts):
             raise CommandError(f"there is no live contract {contract_id!r}: it has ended, or was never booked")
 
@@ -102,9 +102,9 @@ class Authorized:
         await _require(Permission.STEP)
         await awaited(self._platform.step(ticks))
 
-    async def set_speed(self, speed_share: float) -> None:
+    async def set_speed(self, speed_factor: float) -> None:
         await _require(Permission.SPEED)
-        await awaited(self._platform.set_speed(speed_share))
+        await awaited(self._platform.set_speed(speed_factor))
 
     async def optimize_now(self) -> None:
         await _require(Permission.OPTIMIZE)
@@ -120,7 +120,7 @@ class Authorized:
         await _require(Permission.ASK_CLAUDE)
         if self.advisor is None:
             raise CommandError("nobody advises this run: start it with --optimizer claude")
-        return await explained_by_claude(self.advisor, self.archive.why, self.latest.read().snapshot, question)
+        return await explained_by_claude(self.advisor, self.archive.why, self.publisher.read().snapshot, question)
 
     async def start_work(self, task: Callable[[], Task]) -> None:
         """Begin a backtest or a study; the form is read once the right is checked."""

@@ -28,7 +28,7 @@ from components.shared.theme import element
 from components.shared.view_model import Channel, Picture, cell
 from mara.api import paths
 from mara.api.security.permissions import Permission
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtest_page import html_of
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError

@@ -103,11 +103,11 @@ def actions_of(platform: Authorized, publisher: Publisher) -> Actions:
     def pace(permission: Permission, order: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]] | None:
         return None if missing_right(permission) else lambda: done(order())
 
-    def set_speed(speed_share: float) -> Awaitable[None]:
-        return done(platform.set_speed(speed_share))
+    def set_speed(speed_factor: float) -> Awaitable[None]:
+        return done(platform.set_speed(speed_factor))
 
     async def order_outage(sites: Sequence[str], minutes: float) -> None:
-        snapshot = platform.latest.read().snapshot
+        snapshot = platform.publisher.read().snapshot
         ticks = max(1, ceil(minutes / snapshot.tick_minutes)) if snapshot else 1
         down = [Outage(site_id=site, duration_ticks=ticks) for site in sites]
         await _ordered(platform, down, "Ordered: down from the next tick on.", f"{_named(sites, platform)} down")
@@ -153,7 +153,7 @@ def _inverse_of(commands: Sequence[Command], platform: Authorized) -> list[Comma
 
     A site that is down by an earlier order gets an outage for the rest of it, any other is restored.
     """
-    snapshot = platform.latest.read().snapshot
+    snapshot = platform.publisher.read().snapshot
     sites = {site.id: site for site in snapshot.sites} if snapshot is not None else {}
     left = {
         command.site_id: sites[command.site_id].outage_ends_tick - snapshot.tick - 1
@@ -168,7 +168,7 @@ def _inverse_of(commands: Sequence[Command], platform: Authorized) -> list[Comma
 
 def _named(sites: Sequence[str], platform: Authorized) -> str:
     """Name the first few of some sites, and count the others."""
-    snapshot = platform.latest.read().snapshot
+    snapshot = platform.publisher.read().snapshot
     names = {site.id: site.name for site in snapshot.sites} if snapshot is not None else {}
     few = ", ".join(names.get(site, site) for site in sites[:MOST_NAMED])
     return f"{few} and {len(sites) - MOST_NAMED} more" if len(sites) > MOST_NAMED else few

@@ -45,24 +45,24 @@ class OptimizerScreen:
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
-        snapshot = self._platform.latest.read().snapshot
+        snapshot = self._platform.publisher.read().snapshot
         if snapshot is not None:
             await self._query.renew(snapshot.tick)
 
-    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> Picture:
         """Draw all that the page shows; nothing before the first tick."""
-        snapshot = published.snapshot
+        snapshot = current.snapshot
         if snapshot is None:
             return {}
         reading = self._query.newest(snapshot.tick)
         return {
             "cells": {
                 **optimizer_cells(snapshot),
-                **reasoning_cells(snapshot, published.advisor),
+                **reasoning_cells(snapshot, current.advisor),
                 **gain_cells(snapshot),
                 **against_cells(snapshot),
             },
-            "advice": advice_channel(published.advisor),
+            "advice": advice_channel(current.advisor),
             "against": against_channel(snapshot),
             "shadow": shadow_channel(snapshot),
             "worth": worth_channel(snapshot),
@@ -70,7 +70,7 @@ class OptimizerScreen:
         }
 
     async def _read(self) -> OptimizerReading:
-        snapshot = self._platform.latest.read().snapshot
+        snapshot = self._platform.publisher.read().snapshot
         assert snapshot is not None
         archive = self._platform.archive
         return OptimizerReading(runs=await archive.optimizations(MOST_RUNS))

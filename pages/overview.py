@@ -33,14 +33,14 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             _draw(picture, platform)
 
 
-def overview_picture(published: PublishedState, past: KeyFigureHistory) -> Picture:
+def overview_picture(current: PublishedState, past: KeyFigureHistory) -> Picture:
     """Draw all that the overview shows of a state; nothing before the first tick."""
-    snapshot = published.snapshot
+    snapshot = current.snapshot
     if snapshot is None:
         return {}
     return {
-        "cells": {**kpi_cells(snapshot, past), **power_cells(snapshot), **reasoning_cells(snapshot, published.advisor)},
-        "advice": advice_channel(published.advisor),
+        "cells": {**kpi_cells(snapshot, past), **power_cells(snapshot), **reasoning_cells(snapshot, current.advisor)},
+        "advice": advice_channel(current.advisor),
         "sites": site_channel(snapshot),
         "map": map_channel(snapshot),
         "tiers": tier_channel(snapshot),

@@ -32,7 +32,7 @@ def register(
     authorized = Authorized(platform, jobs, Undo(clock, undo_s))
     app.add_static_files(STATIC_URL, STATIC_FOLDER, max_cache_age=STATIC_MAX_AGE_S)
     register_importmap_override("nicegui-plotly", root_path + static_url("plotly/shim.js"))
-    publisher = Publisher(platform.latest)
+    publisher = Publisher(platform.publisher)
     for page in (overview, site, sla, optimizer, guide):
         page.register(authorized, publisher)
     backtest.register(authorized, publisher, history)

@@ -140,7 +140,7 @@ def _freeze_heap() -> None:
 
 async def _courses_of(platform: PlatformView) -> Courses:
     """Read the key figures of the last day; none where the archive cannot answer."""
-    snapshot = platform.latest.read().snapshot
+    snapshot = platform.publisher.read().snapshot
     if snapshot is None:
         return {}
     since = snapshot.at - timedelta(hours=SERIES_HOURS)

@@ -79,23 +79,23 @@ class SiteScreen:
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
-        snapshot = self._platform.latest.read().snapshot
+        snapshot = self._platform.publisher.read().snapshot
         if snapshot is not None:
             await self._query.renew(snapshot.tick)
 
-    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> Picture:
         """Draw all that the page shows of the site; nothing before the first tick."""
-        snapshot = published.snapshot
+        snapshot = current.snapshot
         site = _site_in(snapshot, self._site_id)
         if snapshot is None or site is None:
             return {}
         reading = self._query.newest(snapshot.tick)
         self._prices = _course(price_points(reading.points), self._prices, price_now(site, snapshot))
         self._loads = _course(load_points(reading.points), self._loads, load_now(site, snapshot))
-        expected = forecast_of(site.id, snapshot, published.forecast)
+        expected = forecast_of(site.id, snapshot, current.forecast)
         events = (event for event in snapshot.events if event.site_id == site.id)
         return {
-            "cells": {**site_cells(site, snapshot, published.forecast), **_ledger_cells(reading, snapshot)},
+            "cells": {**site_cells(site, snapshot, current.forecast), **_ledger_cells(reading, snapshot)},
             "price": self._prices,
             "forecast": forecast_channel(expected, site, snapshot),
             "load": self._loads,
@@ -107,7 +107,7 @@ class SiteScreen:
         }
 
     async def _read(self) -> SiteReading:
-        snapshot = self._platform.latest.read().snapshot
+        snapshot = self._platform.publisher.read().snapshot
         assert snapshot is not None
         archive, first, end = self._platform.archive, first_tick_of_day(snapshot), snapshot.tick + 1
         return SiteReading(
@@ -126,7 +126,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
     @ui.page(paths.SITE, title="Mara: site", dark=None)
     async def site(site_id: str) -> None:
         client = ui.context.client
-        snapshot = platform.latest.read().snapshot
+        snapshot = platform.publisher.read().snapshot
         site_id = _id_of(snapshot, site_id)
         if snapshot is not None and _site_in(snapshot, site_id) is None:
             client.status_code = NOT_FOUND

@@ -41,16 +41,16 @@ class SlaScreen:
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
-        published = self._platform.latest.read()
-        if published.snapshot is not None:
-            await self._query.renew((published.snapshot.tick, published.waiting_count))
+        current = self._platform.publisher.read()
+        if current.snapshot is not None:
+            await self._query.renew((current.snapshot.tick, current.waiting_count))
 
-    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> Picture:
         """Draw all that the page shows; nothing before the first tick."""
-        snapshot = published.snapshot
+        snapshot = current.snapshot
         if snapshot is None:
             return {}
-        contracts = self._query.newest((snapshot.tick, published.waiting_count))
+        contracts = self._query.newest((snapshot.tick, current.waiting_count))
         return {
             "cells": owed_cells(snapshot, contracts),
             "tiers": tier_channel(snapshot),
@@ -123,7 +123,7 @@ def sheet_actions(platform: Authorized) -> SheetActions:
         exclude=exclude,
         cancel=cancel,
         evidence=evidence,
-        now=lambda: platform.latest.read().snapshot,
+        now=lambda: platform.publisher.read().snapshot,
         why_not=missing_right(Permission.CANCEL) or missing_right(Permission.EXCLUDE),
     )
 
@@ -134,7 +134,7 @@ def announcement_of(contract_id: str, notice: Notice, platform: Authorized) -> E
     Raises:
         CommandError: nothing has been settled yet.
     """
-    snapshot = platform.latest.read().snapshot
+    snapshot = platform.publisher.read().snapshot
     if snapshot is None:
         raise CommandError("nothing has been settled yet: announce after the first tick")
     tick_s = snapshot.tick_minutes * 60

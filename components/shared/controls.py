@@ -100,23 +100,23 @@ def notices(first: Channel, actions: Actions) -> None:
             element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
 
 
-def engine_cells(state: str, reason: str, speed_share: float, snapshot: Snapshot | None) -> Channel:
+def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapshot | None) -> Channel:
     """Cells of the frame. A feed that went stale while the engine runs shows as a state of its own."""
     stale = snapshot.stale_sources if snapshot else ()
     shown = "stale" if state == "running" and stale else state
     return {
         "engine": cell(CHIP_LABELS.get(shown, shown.capitalize()), shown),
         "clock": clock_text(snapshot),
-        "speed": speed_text(speed_share),
+        "speed": speed_text(speed_factor),
         "notice": _notice(shown, reason, stale),
     }
 
 
-def speed_text(speed_share: float) -> str:
+def speed_text(speed_factor: float) -> str:
     """Simulated time per real second: `5 min/s`."""
-    if speed_share < SECONDS_PER_MINUTE:
-        return f"{text.significant(speed_share)} s/s"
-    return f"{text.duration(speed_share / SECONDS_PER_MINUTE)}/s"
+    if speed_factor < SECONDS_PER_MINUTE:
+        return f"{text.significant(speed_factor)} s/s"
+    return f"{text.duration(speed_factor / SECONDS_PER_MINUTE)}/s"
 
 
 def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:

@@ -23,7 +23,7 @@ from mara.store.read.table_file import write_export
 
 
 class ExportName(StrEnum):
-    """What can be exported."""
+    """Tables that can be exported."""
 
     PRICES = "prices"
     STEPS = "steps"
@@ -139,7 +139,7 @@ def check() -> None:
 
 
 def _unsealed(report: maintenance.CheckReport) -> str:
-    """What an older Mara did not yet write down about its rows."""
+    """Describe rows that an older Mara left without a seal."""
     since = "until the next tick is" if report.unsealed_count == report.ticks_count else "of the time before one was"
     return (
         f"{report.unsealed_count:,} ticks are of an older Mara, which sealed no rows: changes of contracts,"

@@ -171,14 +171,14 @@ def credits_due(closed: tuple[ClosedWindow, ...], fleet: Fleet) -> Ints:
     return due
 
 
-def _spread(amount_micro_usd: int, weights: Floats) -> Ints:
+def _spread(amount_micro_usd: int, weights_mw: Floats) -> Ints:
     """Split a whole amount by weight into whole parts (S,).
 
     Evenly where nothing weighs. Largest remainders (Hamilton's method): floors first, then one each to the largest
     fractions.
     Source: https://christophertkenny.com/apportion/reference/app_hamilton_vinton.html
     """
-    weighs = weights if float(weights.sum()) > 0.0 else np.ones(len(weights))
+    weighs = weights_mw if float(weights_mw.sum()) > 0.0 else np.ones(len(weights_mw))
     exact = amount_micro_usd * (weighs / weighs.sum())
     parts: Ints = np.floor(exact).astype(np.int64)
     order = np.argsort(parts - exact, kind="stable")

@@ -37,14 +37,23 @@ def optimizer_of(name: str, *, spends_budgets: bool = True, deadline_s: float = 
     Raises:
         ConfigError: no such optimizer.
     """
-    if name not in OPTIMIZERS:
-        raise ConfigError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}: choose one of these")
+    refuse_unknown_optimizer(name)
     rules = Rules(spends_budgets=spends_budgets)
     if name in ("lp", "claude"):
         return RollingLp.of(Lp(warm=True, deadline_s=deadline_s, spends_budgets=spends_budgets), rules)
     if name == "rules":
         return rules
     return WithFallback((Static(breakeven=name == "static-breakeven"), rules))
+
+
+def refuse_unknown_optimizer(name: str) -> None:
+    """Look whether there is an optimizer of that name.
+
+    Raises:
+        ConfigError: no such optimizer.
+    """
+    if name not in OPTIMIZERS:
+        raise ConfigError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}: choose one of these")
 
 
 def companions_of(

@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from threading import Lock, Thread
 from typing import Any, Final, Literal
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtests import BacktestResult, Progress, compared_into
 from mara.errors import CommandError, MaraError
 from mara.runtime.clock import Clock

@@ -61,12 +61,12 @@ def add_middleware(settings: Settings, platform: Platform) -> ServerSecurity:
         clock=clock,
         authenticator=security.authenticator,
         limited=is_limited,
-        vitals=platform.vitals,
+        metrics=platform.metrics,
     )
     app.add_middleware(SafeHeaders, is_secure=security.is_secure)  # after the gate, so that its refusals have them too
     if settings.root_path:
         app.add_middleware(UnderPath, root_path=settings.root_path)
-    bind_sockets(platform.vitals)
+    bind_sockets(platform.metrics)
     if security.is_behind_proxy:
         app.add_middleware(BehindProxy)  # outermost: all wrappers inside see the client's own address
     if users is not None:

@@ -55,14 +55,14 @@ class Publisher:
     A timer calls `look`; tests call it themselves.
     """
 
-    def __init__(self, latest: StatePublisher) -> None:
-        self._latest = latest
+    def __init__(self, publisher: StatePublisher) -> None:
+        self._publisher = publisher
         self._past = KeyFigureHistory()
         self._remembered_tick = -1
         self._pictures: dict[Draw, Picture] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
-        self._follow(latest.read())
-        latest.follow(self._follow)
+        self._follow(publisher.read())
+        publisher.follow(self._follow)
 
     def open(self, client: Client, draw: Draw) -> Picture:
         """Have a client follow a page; return the picture to build it from."""
@@ -90,9 +90,9 @@ class Publisher:
             if changes:
                 _send(clients, "apply", changes)
 
-    def _follow(self, published: PublishedState) -> None:
+    def _follow(self, current: PublishedState) -> None:
         """Remember each tick, also between two looks, so that lines have no gaps."""
-        snapshot = published.snapshot
+        snapshot = current.snapshot
         if snapshot is not None and snapshot.tick != self._remembered_tick:
             self._remembered_tick = snapshot.tick
             self._past = self._past.after(snapshot)
@@ -110,14 +110,14 @@ class Publisher:
         return audience
 
     def _draw(self, draw: Draw) -> Picture:
-        published = self._latest.read()
-        return _framed(published, draw(published, self._past))
+        current = self._publisher.read()
+        return _framed(current, draw(current, self._past))
 
 
-def _framed(published: PublishedState, own: Picture) -> Picture:
+def _framed(current: PublishedState, own: Picture) -> Picture:
     """Add to a page's picture what every frame shows: state, clock, speed and sites."""
-    snapshot = published.snapshot
-    engine = engine_cells(str(published.state), published.reason, published.speed_share, snapshot)
+    snapshot = current.snapshot
+    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot)
     framed: Picture = {**own, "cells": {**engine, **own.get("cells", {})}}
     if snapshot is None:
         return framed

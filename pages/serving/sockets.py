@@ -23,11 +23,11 @@ Listener = Callable[..., Awaitable[Any] | Any]
 log = logging.getLogger("mara.pages")
 
 
-def bind_sockets(vitals: EngineMetrics) -> None:
+def bind_sockets(metrics: EngineMetrics) -> None:
     """Check every message of a websocket before NiceGUI gets it.
 
     Args:
-        vitals: metrics that count refusals.
+        metrics: metrics that count refusals.
 
     Raises:
         KeyError: this version of NiceGUI has other names for the messages, which must be checked instead.
@@ -38,25 +38,25 @@ def bind_sockets(vitals: EngineMetrics) -> None:
     async def connected(sid: str, environ: Mapping[str, Any], *more: Any) -> Any:
         named = parse_qs(environ.get("QUERY_STRING", "")).get("client_id", [""])[0]
         if not _may_have(named):
-            _refuse(vitals, sid, "connect")
+            _refuse(metrics, sid, "connect")
             return False  # the socket is not opened
         return await awaited(connect(sid, environ, *more))
 
     async def shaken(sid: str, message: Any) -> Any:
         if not _may_have(_page_in(message)):
-            return await _cut(vitals, sid, "handshake")
+            return await _cut(metrics, sid, "handshake")
         return await awaited(handshake(sid, message))
 
     listeners |= {"connect": connected, "handshake": shaken}
-    listeners |= {kind: _guarded(kind, listeners[kind], vitals) for kind in OF_A_PAGE}
+    listeners |= {kind: _guarded(kind, listeners[kind], metrics) for kind in OF_A_PAGE}
 
 
-def _guarded(kind: str, listener: Listener, vitals: EngineMetrics) -> Listener:
+def _guarded(kind: str, listener: Listener, metrics: EngineMetrics) -> Listener:
     async def guarded(sid: str, message: Any) -> Any:
         named = _page_in(message)
         if named not in core.sio.rooms(sid) or not _may_have(named):
             if named in Client.instances or not named:
-                await _cut(vitals, sid, kind)
+                await _cut(metrics, sid, kind)
             return None  # the page is deleted already: nothing to do
         return await awaited(listener(sid, message))
 
@@ -77,15 +77,15 @@ def _page_in(message: Any) -> str:
     return named if isinstance(named, str) else ""
 
 
-async def _cut(vitals: EngineMetrics, sid: str, kind: str) -> bool:
+async def _cut(metrics: EngineMetrics, sid: str, kind: str) -> bool:
     """Close a connection that named another's page; False refuses its handshake."""
-    _refuse(vitals, sid, kind)
+    _refuse(metrics, sid, kind)
     await core.sio.disconnect(sid)
     return False
 
 
-def _refuse(vitals: EngineMetrics, sid: str, kind: str) -> None:
-    vitals.refused_count += 1
+def _refuse(metrics: EngineMetrics, sid: str, kind: str) -> None:
+    metrics.refused_count += 1
     caller = CALLER.get()
     name = identity_in(caller).name if caller is not None else "unknown"
     log.warning("a websocket named a page that is not its own", extra={"by": name, "kind": kind, "socket": sid})

@@ -150,7 +150,7 @@ def test_a_wrong_password_and_an_unknown_name_are_told_apart_by_nothing(site: Si
     wrong, unknown = site.log_in("wrong wrong wrong"), site.log_in(name="eve")
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.text.replace("ada", "") == unknown.text.replace("eve", "")
-    assert [visit.action for visit in site.people.visits(2)] == ["login refused", "login refused"]
+    assert [visit.action for visit in site.people.access_events(2)] == ["login refused", "login refused"]
 
 
 def test_the_sixth_attempt_within_a_minute_waits(site: Site) -> None:
@@ -324,7 +324,7 @@ def test_whoever_may_not_try_any_more_keeps_nobody_else_out(site: Site) -> None:
 
 def test_a_refused_name_is_kept_short_and_printable(site: Site) -> None:
     site.log_in(name="\x00eve\u202e" + "x" * 5_000)
-    visit = site.people.visits(1)[0]
+    visit = site.people.access_events(1)[0]
     assert visit.action == "login refused"
     assert visit.actor.isprintable()
     assert len(visit.actor) <= 64

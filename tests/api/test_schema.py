@@ -17,7 +17,7 @@ from mara.runtime.published_state import StatePublisher
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 """Of each operation; `make soak` takes more."""
-SCHEMA = schema_of(cast(PlatformApi, SimpleNamespace(latest=StatePublisher())))
+SCHEMA = schema_of(cast(PlatformApi, SimpleNamespace(publisher=StatePublisher())))
 OPERATIONS = [(path, method) for path, methods in SCHEMA["paths"].items() for method in methods]
 
 

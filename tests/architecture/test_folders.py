@@ -17,6 +17,10 @@ SMALL: dict[str, str] = {
     "mara/core/day.py": "a part of World, so below it; daybook, which fills it in, stands above dispatch",
     "mara/core/units.py": "constants alone, imported by every floor",
     "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",
+    "mara/store/schema/append_only.py": "only migrations call it; it needs their connection, as nothing else here does",
+    "mara/cli/commands.py": "importing it registers every command; each command's module knows only its own",
+    "mara/figures.py": "the command line and a backtest's page format reports alike, and neither stands on the other",
+    "mara/runtime/actor.py": "the gate sets the acting user, the order book reads it; neither may know the other",
 }
 
 

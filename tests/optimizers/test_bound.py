@@ -145,10 +145,10 @@ def test_nobody_s_ledger_is_above_the_bound_be_contracts_too_large_or_power_at_a
     diary = MonthlyAccounts(config)
     feed = DrawnFeed(config, seed, factor=float(draw.choice([1.0, 40.0], p=[0.7, 0.3])), outages=False)
     world = opened(first_world(config), contracts, config)
-    tally, _ = backtest(config, feed, OPTIMIZERS[policy], world, 24, horizon_hours=3, on_step=diary.add)
+    totals, _ = backtest(config, feed, OPTIMIZERS[policy], world, 24, horizon_hours=3, on_step=diary.add)
     diary.close()
     bound = sum(month.bound_usd for month in bounds_of(diary.chapters))
-    profit = int(tally.lines_micro_usd.sum()) / 1e6
+    profit = int(totals.lines_micro_usd.sum()) / 1e6
     assert profit <= bound + 1e-6 * abs(bound)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtests import compared
 from mara.core.contract import Tier
 from mara.core.sla import owed_micro_usd

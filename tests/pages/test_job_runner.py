@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtests import Progress
 from mara.errors import CommandError
 from mara.runtime.clock import SystemClock

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mara.bootstrap import open_run, platform_of
+from mara.assembly.runs import open_run
+from mara.bootstrap import platform_of
 from mara.errors import EXIT_DATABASE, EXIT_OUR_FAULT, ConfigError, MaraError, StoreBlocked
 from mara.settings import read_settings
 from pages.serving.middleware import add_middleware

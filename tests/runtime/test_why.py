@@ -146,9 +146,9 @@ def test_refusals_and_credits_are_told_as_they_were_reported(reading: ReadModel)
 def test_money_adds_up_to_the_ledger(reading: ReadModel) -> None:
     _, found = answer(reading, "what did West earn at 15:00 on 1 July")
     stored = reading.ask("SELECT revenue_micro_usd, cost_micro_usd FROM allocations WHERE tick = 15 AND site = 0")[0]
-    assert fact(found, "Revenue of west") == pytest.approx(stored[0] / 1e6)
-    assert fact(found, "Costs of west") == pytest.approx(stored[1] / 1e6)
-    assert fact(found, "Profit of west") == pytest.approx((stored[0] - stored[1]) / 1e6)
+    assert fact(found, "Revenue of west") == pytest.approx(stored.revenue_micro_usd / 1e6)
+    assert fact(found, "Costs of west") == pytest.approx(stored.cost_micro_usd / 1e6)
+    assert fact(found, "Profit of west") == pytest.approx((stored.revenue_micro_usd - stored.cost_micro_usd) / 1e6)
 
 
 def test_a_plan_is_told_by_its_maker_and_reasons(reading: ReadModel) -> None:

@@ -43,7 +43,7 @@ async def test_optimize_now_reaches_the_platform_and_a_refusal_is_said(screen: S
     screen.user.find(marker="optimize-now").trigger("click")
     await screen.user.should_see("comes into force when it is ready")
     assert screen.platform.optimizations_asked == 1
-    screen.platform.latest.mark(EngineState.HALTED, "disk full")
+    screen.platform.publisher.mark(EngineState.HALTED, "disk full")
     screen.user.find(marker="optimize-now").trigger("click")
     await screen.user.should_see("resume it first")
     assert screen.platform.optimizations_asked == 1
@@ -71,7 +71,7 @@ async def test_a_run_that_is_none_is_told_as_such(screen: Screen, key: str) -> N
 
 
 async def test_before_the_first_tick_the_optimizers_page_stands(screen: Screen) -> None:
-    screen.platform.latest._published = StatePublisher().read()
+    screen.platform.publisher._current = StatePublisher().read()
     await screen.open("/optimizer")
     assert screen.text_of("optimizer.objective") == "–"
     assert element_of(screen.user, "runs").props["rows"] == {}

@@ -123,7 +123,7 @@ def test_there_is_room_for_so_many_claims_and_no_more() -> None:
 
 async def test_markup_in_a_claim_is_shown_as_it_was_written(screen: Screen) -> None:
     plan = replace(SNAPSHOT.plan, claims=CLAIMS)
-    screen.platform.latest.publish(replace(SNAPSHOT, plan=plan))
+    screen.platform.publisher.publish(replace(SNAPSHOT, plan=plan))
     await screen.open()
     assert screen.text_of("why.claim.1") == "<b>bold</b> [link](http://x)"
 
@@ -135,7 +135,7 @@ async def test_the_button_asks_and_without_a_key_it_says_why_it_does_not(screen:
     screen.user.find(marker="ask-claude").trigger("orderAdvice")
     await screen.delivery()
     assert screen.platform.advice_asked == 0
-    screen.platform.latest.tell(READY)
+    screen.platform.publisher.tell(READY)
     screen.user.find(marker="ask-claude").trigger("orderAdvice")
     await screen.delivery()
     assert screen.platform.advice_asked == 1
@@ -143,7 +143,7 @@ async def test_the_button_asks_and_without_a_key_it_says_why_it_does_not(screen:
 
 async def test_what_claude_is_at_reaches_open_screens(screen: Screen) -> None:
     await screen.open()
-    screen.platform.latest.tell(replace(READY, state="asking", working_notes="Let me look."))
+    screen.platform.publisher.tell(replace(READY, state="asking", working_notes="Let me look."))
     sent = await screen.after_a_look()
     assert sent["cells"]["claude.notes"] == "Let me look."
     assert sent["cells"]["claude.why_not"] == ""

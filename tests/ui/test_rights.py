@@ -63,7 +63,7 @@ class Watched(FakePlatform):
         super().__init__()
         self.reached: list[str] = []
         self.advisor = cast(AdvisorScheduler, SimpleNamespace(state=READY, converse=self._note("explained")))
-        self.latest.tell(READY)
+        self.publisher.tell(READY)
         self.quotes["q-0001"] = quote_for(QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0), self.tick + 1)
         for name in CHANGES:
             setattr(self, name, self._noted(name, getattr(self, name)))

@@ -74,10 +74,10 @@ async def test_an_id_that_looks_like_html_is_shown_as_text(screen: Screen) -> No
 
 
 async def test_before_the_first_tick_a_site_stands_and_then_fills(screen: Screen) -> None:
-    screen.platform.latest._published = StatePublisher().read()
+    screen.platform.publisher._current = StatePublisher().read()
     await screen.open("/sites/oslo")
     assert screen.text_of("site.price") == "–"
-    screen.platform.latest.publish(snapshot_at(1))
+    screen.platform.publisher.publish(snapshot_at(1))
     changes = await screen.after_a_look()
     assert changes["cells"]["site.name"] == "Norway Oslo"
     assert changes["machines"]

@@ -234,7 +234,7 @@ def test_a_life_that_has_not_begun_draws_no_strip() -> None:
 
 
 async def test_before_the_first_tick_the_page_stands_and_says_how_it_begins(screen: Screen) -> None:
-    screen.platform.latest._published = PublishedState()
+    screen.platform.publisher._current = PublishedState()
     await screen.user.open("/sla")
     assert element_of(screen.user, "contract-table").props["rows"] == {}
     assert element_of(screen.user, "credits-owed").props["text"] == "\u2013"

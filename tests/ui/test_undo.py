@@ -35,7 +35,7 @@ async def test_an_outage_is_undone_to_how_each_site_stood_before(screen: Screen)
         replace(site, outage_ends_tick=300) if site.id == "texas" else replace(site, outage_ends_tick=0)
         for site in snapshot.sites
     )
-    screen.platform.latest.publish(replace(snapshot, sites=sites))
+    screen.platform.publisher.publish(replace(snapshot, sites=sites))
     await screen.open()
     await send(screen, "outage-dialog", "orderDown", {"sites": ["oslo", "texas"], "minutes": 240})
     await undo(screen)

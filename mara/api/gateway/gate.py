@@ -53,7 +53,7 @@ class Gate:
     Args:
         authenticator: None where no login is asked for; everybody is then `LOCAL`.
         limited: whether rates are limited.
-        vitals: metrics that count refusals.
+        metrics: those that count refusals.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class Gate:
         clock: Clock,
         authenticator: Authenticator | None,
         limited: bool,
-        vitals: EngineMetrics | None = None,
+        metrics: EngineMetrics | None = None,
     ) -> None:
         self._app = app
         self._origins = origins
         self._authenticator = authenticator
-        self._vitals = vitals or EngineMetrics()
+        self._metrics = metrics or EngineMetrics()
         self._login = Login(authenticator, is_secure=origins.scheme == "https") if authenticator is not None else None
         self._requests = Limits(REQUESTS_PER_MINUTE, clock) if limited else None
         self._changes = Limits(CHANGES_PER_MINUTE, clock) if limited else None
@@ -82,7 +82,7 @@ class Gate:
         method = scope.get("method", "GET")
         refusal = self._origins.refusal(scope["type"], method, scope["headers"])
         if refusal is not None:
-            self._vitals.refused_count += 1
+            self._metrics.refused_count += 1
             await refuse(refusal, scope, receive, send)
             return
         try:
@@ -133,7 +133,7 @@ class Gate:
 
     async def _challenge(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Redirect a browser that opens a page to the login; answer 401 to anything else."""
-        self._vitals.refused_count += 1
+        self._metrics.refused_count += 1
         wants_page = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
         if scope["type"] == "http" and scope["method"] == "GET" and wants_page:
             query = scope.get("query_string", b"").decode("latin-1")

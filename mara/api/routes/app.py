@@ -35,7 +35,7 @@ def api_of(
         collector: source of the metrics; None for none.
         is_over: see `EventStream`.
     """
-    app = _app_of(platform, EventStream(platform.latest, is_over))
+    app = _app_of(platform, EventStream(platform.publisher, is_over))
     if collector is not None:
         _add_metrics(app, collector)
     return NoStore(Idempotency(app, platform.orders), except_folder=f"{paths.API_DOCS_FILES}/")
@@ -43,7 +43,7 @@ def api_of(
 
 def schema_of(platform: PlatformApi) -> dict[str, Any]:
     """Build the OpenAPI schema of the API."""
-    return _app_of(platform, EventStream(platform.latest)).openapi()
+    return _app_of(platform, EventStream(platform.publisher)).openapi()
 
 
 def _app_of(platform: PlatformApi, stream: EventStream) -> FastAPI:

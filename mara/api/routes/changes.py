@@ -189,5 +189,5 @@ def _ordered(what: str, receipt: Receipt) -> Done:
 
 
 def _done(platform: PlatformApi, what: str) -> Done:
-    snapshot = platform.latest.read().snapshot
+    snapshot = platform.publisher.read().snapshot
     return Done(done=what, tick=snapshot.tick + 1 if snapshot is not None else 0)

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from mara.api.routes.problems import InconsistentQueryError
 from mara.core.contract import TierKey
 from mara.core.market import RegionKey
-from mara.runtime.live.pace import MAX_SPEED_SHARE, MAX_STEPS
-from mara.runtime.live.quote_desk import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
+from mara.runtime.live.pace import MAX_SPEED_FACTOR, MAX_STEPS
+from mara.runtime.live.quote_validation import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
 
 MAX_ID_LENGTH: Final = 100
 MAX_NAMED_LENGTH: Final = 200
@@ -108,7 +108,7 @@ class SpeedInput(_Input):
 
     action: Literal["speed"]
     speed_factor: float = Field(
-        alias="speed", gt=0, le=MAX_SPEED_SHARE, description="simulated seconds per real second"
+        alias="speed", gt=0, le=MAX_SPEED_FACTOR, description="simulated seconds per real second"
     )
 
 

@@ -65,9 +65,9 @@ def _add_present(router: APIRouter, platform: PlatformApi) -> None:
     @router.get("/ready", include_in_schema=False)
     async def ready() -> JSONResponse:
         """Tell whether the engine runs; 503 with the reason where it does not."""
-        published = platform.latest.read()
-        reason = unreadiness_of(published, platform.overdue_s)
-        body = {"ready": not reason, "state": str(published.state), "reason": reason}
+        current = platform.publisher.read()
+        reason = unreadiness_of(current, platform.overdue_s)
+        body = {"ready": not reason, "state": str(current.state), "reason": reason}
         return JSONResponse(body, 503 if reason else 200)
 
     @router.get("/snapshot", response_class=Response, responses=_SNAPSHOT)
@@ -193,13 +193,13 @@ def _add_stream(router: APIRouter, stream: EventStream) -> None:
         return EventResponse(followed, stream.places, identity)
 
 
-def unreadiness_of(published: PublishedState, overdue_s: float = 0.0) -> str:
+def unreadiness_of(current: PublishedState, overdue_s: float = 0.0) -> str:
     """Explain why the engine is not ready; empty where it is.
 
     Neither a pause nor the end of a history is a fault.
     """
-    if published.state is EngineState.RUNNING and overdue_s > MOST_OVERDUE_S:
+    if current.state is EngineState.RUNNING and overdue_s > MOST_OVERDUE_S:
         return f"a tick has been due for {overdue_s:.0f} s: see that the database and the planner answer"
-    if published.state in _READY_STATES and published.snapshot is not None:
+    if current.state in _READY_STATES and current.snapshot is not None:
         return ""
-    return published.reason or f"the engine is {published.state}"
+    return current.reason or f"the engine is {current.state}"

@@ -48,8 +48,8 @@ class EventStream:
         places: one for each listener, acquired with the request and not when its first byte is sent.
     """
 
-    def __init__(self, latest: StatePublisher, is_over: Callable[[], bool] = lambda: False) -> None:
-        self._latest = latest
+    def __init__(self, publisher: StatePublisher, is_over: Callable[[], bool] = lambda: False) -> None:
+        self._publisher = publisher
         self._is_over = is_over
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=MAX_KEPT)
         self._version = -1
@@ -113,11 +113,11 @@ class EventStream:
 
     def look(self) -> None:
         """Keep the newest snapshot as an event if it is new, and wake the listeners."""
-        published = self._latest.read()
-        snapshot = published.snapshot
-        if snapshot is None or published.version == self._version:
+        current = self._publisher.read()
+        snapshot = current.snapshot
+        if snapshot is None or current.version == self._version:
             return
-        self._version = published.version
+        self._version = current.version
         if self._kept and self._kept[-1][0] == snapshot.tick:
             return
         if self._kept and self._kept[-1][0] > snapshot.tick:

@@ -49,8 +49,8 @@ class RunHistory:
         Raises:
             StoreRefused: it holds none.
         """
-        config = decisions.reading.run().config
-        return cls(decisions=decisions, config=config, last_tick=decisions.reading.next_tick() - 1)
+        config = decisions.read_model.run().config
+        return cls(decisions=decisions, config=config, last_tick=decisions.read_model.next_tick() - 1)
 
     @property
     def grid(self) -> TimeGrid:
@@ -75,7 +75,7 @@ class RunHistory:
     def context(self, tick: int) -> TickContext | None:
         """Look up the context of a tick; None where its rows are past their retention."""
         running = self.decisions.running(tick)
-        observation = self.decisions.reading.stored_tick(tick).observation if running is not None else None
+        observation = self.decisions.read_model.stored_tick(tick).observation if running is not None else None
         if running is None or observation is None:
             return None
         conditions = conditions_of(observation, self.config)

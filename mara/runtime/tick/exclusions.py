@@ -1,4 +1,7 @@
-"""Announcements of ticks that will not count: by whose order, from when on, and how much maintenance a month allows."""
+"""Exclusions: ticks that will not count, as they are announced.
+
+Each has an author, a beginning ahead of time, and a limit of maintenance a month.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +21,10 @@ MAX_REFUSALS_TOLD: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExclusionRequest:
-    """What an operator enters: which ticks of which contract do not count, and why. Who says so is who acts."""
+    """The ticks of a contract that do not count, and why, as an operator enters them.
+
+    The acting user is their author.
+    """
 
     kind: str
     contract_id: str
@@ -35,11 +41,11 @@ def exclusions_of(
     waiting: Iterable[Command] = (),
     stored: Mapping[str, Iterable[ExclusionRow]],
 ) -> tuple[Exclude, ...]:
-    """The commands of announcements that belong together.
+    """Make the commands of exclusions that belong together.
 
     Args:
         waiting: commands that will be obeyed before them.
-        stored: what was announced before, by contract.
+        stored: exclusions announced before, by contract.
 
     Raises:
         CommandError: one of them may not be made; of several, each reason with its contract.
@@ -72,7 +78,7 @@ def exclusion_of(
 
     Args:
         waiting: commands that will be obeyed before it.
-        stored: what was announced for the contract before.
+        stored: exclusions of the contract announced before.
 
     Raises:
         CommandError: an unknown kind or contract, no reason, ticks outside the contract's life, or maintenance too
@@ -130,7 +136,10 @@ def _refuse_short_notice(asked: ExclusionRequest, world: World, grid: TimeGrid) 
 
 
 def _refuse_too_much(asked: ExclusionRequest, others: Iterable[tuple[int, int]], grid: TimeGrid, timezone: str) -> None:
-    """Ticks that overlap are counted once for each announcement: nobody announces the same hours twice."""
+    """Refuse maintenance beyond a month's limit.
+
+    Ticks that overlap are counted once for each announcement: nobody announces the same hours twice.
+    """
     most = MOST_MONTH_HOURS * grid.ticks_per_hour
     wanted = _ticks_by_month(asked.from_tick, asked.to_tick, grid, timezone)
     used: dict[int, int] = {}
@@ -147,7 +156,10 @@ def _refuse_too_much(asked: ExclusionRequest, others: Iterable[tuple[int, int]],
 
 
 def _ticks_by_month(begin: int, end: int, grid: TimeGrid, timezone: str) -> dict[int, int]:
-    """How many ticks of a span fall into each calendar month, by the tick at which the month ends."""
+    """Count the ticks of a span in each calendar month.
+
+    A month is named by the tick at which it ends.
+    """
     ticks: dict[int, int] = {}
     while begin < end:
         month_end = grid.next_month_tick(begin, timezone)

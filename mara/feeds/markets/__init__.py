@@ -1,0 +1,1 @@
+"""Market files, read into UTC intervals and built into history folders."""

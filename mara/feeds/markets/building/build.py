@@ -1,0 +1,184 @@
+"""Building a history folder from the files of a SPEC."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mara.errors import ConfigError, FeedInvalid
+from mara.feeds.markets.building.bitcoin import hashprices, story_of
+from mara.feeds.markets.building.columns import DAY_AHEAD, PRICE, Bringer, SourceColumns
+from mara.feeds.markets.building.folder import SiteRows, write_folder
+from mara.feeds.markets.building.gathering import Reader, Request
+from mara.feeds.markets.building.grid import Steps
+from mara.feeds.markets.building.money import Rates, rates_of
+from mara.feeds.markets.building.spec import SiteSpec, SourceTable, Spec
+from mara.feeds.markets.declaration import Known, Quantity
+from mara.feeds.markets.reading.clocks import HOUR_S, utc_text
+from mara.feeds.markets.reading.series import Fill, Window, refuse_edges
+
+PROVENANCE_VERSION: Final = 1
+MOST_STEPS: Final = 5_000_000
+"""Steps of one history: 47 years of five minutes."""
+WORDS_OF: Final = {Known.DAY_AHEAD: "day-ahead", Known.REAL_TIME: "real-time"}
+"""Words of `price_zone` that say when a price is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOrder:
+    """An order for a history; its period is what all sources cover unless given."""
+
+    spec_file: Path
+    out: Path
+    from_s: int | None = None
+    to_s: int | None = None
+    fill: Fill = Fill.NONE
+
+
+OnStage = Callable[[str, int, int], None]
+"""Called with a piece of work, how much of it is done, and how much there is."""
+
+
+def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
+    """Build the folder and say what was written.
+
+    Raises:
+        ConfigError: the SPEC, or the place to write to.
+        FeedInvalid: a file that cannot be trusted; the message names it, its line and the local day.
+    """
+    requests = _requests(spec)
+    files = _Counted(on_stage, "files")
+    reader = Reader(folder=order.spec_file.parent, on_file=files.one_more)
+    for request in requests:
+        reader.expect(request)
+    files.total = len({path for request in requests if request.table.files for path in reader.paths_of(request)})
+    rates = _rates(spec, reader)
+    steps = _steps(spec, order, reader, requests)
+    bringer = Bringer(reader=reader, steps=steps, fill=order.fill, rates=rates, trusts_units=spec.history.trust_units)
+    sites: list[SiteRows] = []
+    stories: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    filled = 0
+    for site in spec.site:
+        on_stage("sites", len(sites), len(spec.site))
+        row, parts = _site(bringer, site)
+        sites.append(row)
+        stories.append({"id": site.id, **{name: part.story for name, part in parts.items()}})
+        warnings += [f"{site.id} {name}: {text}" for name, part in parts.items() for text in part.warnings]
+        filled += sum(part.filled for part in parts.values())
+    on_stage("sites", len(sites), len(spec.site))
+    bitcoin = Request(where="bitcoin", table=spec.bitcoin, quantities=(Quantity.HASHPRICE,))
+    price, series = hashprices(reader, bitcoin, steps.days, order.fill)
+    report = {
+        "out": str(order.out),
+        "sites": [site.id for site in spec.site],
+        "from": utc_text(steps.from_s),
+        "to": utc_text(steps.to_s),
+        "step_minutes": steps.step_s // 60,
+        "rows": steps.count * len(sites),
+        "filled": filled,
+        "warnings": list(dict.fromkeys(warnings)),
+    }
+    provenance = {
+        "provenance_version": PROVENANCE_VERSION,
+        **{name: report[name] for name in ("from", "to", "step_minutes", "rows", "filled", "warnings")},
+        "fill": str(order.fill),
+        "sites": stories,
+        "bitcoin": story_of(bitcoin, series),
+    }
+    write_folder(order.out, steps, sites, (steps.days, price), provenance, lambda done, of: on_stage("rows", done, of))
+    return report
+
+
+class _Counted:
+    """Tells of each file that is read."""
+
+    def __init__(self, on_stage: OnStage, what: str) -> None:
+        self._on_stage, self._what = on_stage, what
+        self._done = 0
+        self.total = 0
+
+    def one_more(self, _: str) -> None:
+        self._done += 1
+        self._on_stage(self._what, self._done, max(self._done, self.total))
+
+
+def _requests(spec: Spec) -> list[Request]:
+    return [
+        *(request for site in spec.site for request in _requests_of(site).values()),
+        Request(where="bitcoin", table=spec.bitcoin, quantities=(Quantity.HASHPRICE,)),
+    ]
+
+
+def _requests_of(site: SiteSpec) -> dict[str, Request]:
+    def request(name: str, table: SourceTable, quantity: Quantity) -> Request:
+        return Request(where=f"site {site.id} {name}", table=table, quantities=(quantity,))
+
+    found = {"price": request("price", site.price, Quantity.PRICE)}
+    if site.day_ahead is not None:
+        found["day_ahead"] = request("day_ahead", site.day_ahead, Quantity.PRICE)
+    found["carbon"] = request("carbon", site.carbon, Quantity.CARBON)
+    found["weather"] = request("weather", site.weather, Quantity.WEATHER)
+    return found
+
+
+def _site(bringer: Bringer, site: SiteSpec) -> tuple[SiteRows, dict[str, SourceColumns]]:
+    requests = _requests_of(site)
+    parts = {"price": bringer.price(requests["price"], site, PRICE)}
+    if "day_ahead" in requests:
+        parts["day_ahead"] = bringer.price(requests["day_ahead"], site, DAY_AHEAD)
+    parts["carbon"] = bringer.carbon(requests["carbon"])
+    parts["weather"] = bringer.weather(requests["weather"])
+    order = ("price", "carbon", "weather", "day_ahead")
+    columns = {name: value for part in order if part in parts for name, value in parts[part].values.items()}
+    price = parts["price"]
+    row = SiteRows(
+        site=site,
+        columns=columns,
+        price_zone=f"{price.market} {WORDS_OF[price.known]}",
+        price_known=price.known,
+    )
+    return row, parts
+
+
+def _rates(spec: Spec, reader: Reader) -> Rates:
+    files = spec.fx.files or ([spec.fx.file] if spec.fx.file is not None else None)
+    if files is None:
+        return rates_of((), spec.fx.usd_per, "")
+    table = SourceTable(files=files, layout=spec.fx.layout)
+    request = Request(where="fx", table=table, quantities=(Quantity.FX,))
+    reader.expect(request)
+    return rates_of(reader.all_series_of(request), spec.fx.usd_per, files[0])
+
+
+def _steps(spec: Spec, order: BuildOrder, reader: Reader, requests: Sequence[Request]) -> Steps:
+    """The steps of the period asked for, or of the longest that all files cover."""
+    step_s = spec.history.step_minutes * 60
+    with_files = [request for request in requests if request.table.files is not None and request.where != "bitcoin"]
+    read = [reader.series_of(request) for request in with_files]
+    covered = [
+        (int(series.begin_s[0]), int(series.end_s[-1]), request.where)
+        for series, request in zip(read, with_files, strict=True)
+    ]
+    from_s, to_s = order.from_s, order.to_s
+    if from_s is None or to_s is None:
+        for series in read:
+            refuse_edges(series, Window(from_s=from_s, to_s=to_s))
+        if not covered:
+            raise ConfigError("without any file the period should be given: say --from and --to")
+        late, early = max(covered, key=lambda one: one[0]), min(covered, key=lambda one: one[1])
+        if late[0] >= early[1]:
+            raise FeedInvalid(
+                f"the sources should have a period in common, {late[2]} begins {utc_text(late[0])} and {early[2]} ends "
+                f"{utc_text(early[1])}: add files"
+            )
+        from_s = -(-late[0] // HOUR_S) * HOUR_S if from_s is None else from_s
+        to_s = early[1] // HOUR_S * HOUR_S if to_s is None else to_s
+    if from_s % step_s or to_s % step_s:
+        raise ConfigError(f"--from and --to should be whole steps of {step_s // 60} minutes: round them")
+    if from_s >= to_s:
+        raise ConfigError(f"--to should be after --from, is {utc_text(to_s)} and {utc_text(from_s)}: correct them")
+    steps = Steps(from_s=from_s, to_s=to_s, step_s=step_s)
+    if steps.count > MOST_STEPS:
+        raise ConfigError(f"a history should have at most {MOST_STEPS:,} steps, would have {steps.count:,}: cut it")
+    return steps

@@ -1,0 +1,176 @@
+"""The history folder on disk, moved to its place when it is whole."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from mara.core.arrays import Floats, Ints
+from mara.errors import ConfigError
+from mara.feeds.markets.building.grid import Steps
+from mara.feeds.markets.building.spec import SiteSpec
+from mara.feeds.markets.declaration import Known
+from mara.feeds.markets.reading.clocks import day_text
+
+HISTORY_FILE: Final = "history.csv.gz"
+SITES_FILE: Final = "sites.csv"
+BITCOIN_FILE: Final = "bitcoin_daily.csv"
+PROVENANCE_FILE: Final = "provenance.json"
+SITE_FIELDS: Final = ("site_id", "name", "country", "lat", "lon", "timezone", "price_zone", "price_known")
+DECIMALS: Final = 6
+ROWS_AT_ONCE: Final = 200_000
+GZIP_LEVEL: Final = 4
+"""Twice as quick as the usual 6 for a twentieth more bytes."""
+
+OnRows = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SiteRows:
+    """A site and its columns on the steps, or numbers that hold throughout."""
+
+    site: SiteSpec
+    columns: Mapping[str, Floats | float]
+    price_zone: str
+    price_known: Known
+
+
+def write_folder(
+    out: Path,
+    steps: Steps,
+    sites: Sequence[SiteRows],
+    bitcoin: tuple[Ints, Floats],
+    provenance: Mapping[str, Any],
+    on_rows: OnRows,
+) -> None:
+    """Write a history folder, whole or not at all.
+
+    Raises:
+        ConfigError: the place is taken by something that is no history of this command, or cannot be written.
+    """
+    _refuse_taken(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise ConfigError(f"{out} cannot be written ({error.strerror}): name another folder") from error
+    try:
+        _write_history(unfinished / HISTORY_FILE, steps, sites, on_rows)
+        _write_sites(unfinished / SITES_FILE, sites)
+        _write_bitcoin(unfinished / BITCOIN_FILE, *bitcoin)
+        text = json.dumps(provenance, indent=1, allow_nan=False, ensure_ascii=False)
+        (unfinished / PROVENANCE_FILE).write_text(text + "\n", encoding="utf-8")
+        unfinished.chmod(0o755)
+        _put_in_place(unfinished, out)
+    except OSError as error:
+        raise ConfigError(f"{out} cannot be written ({error.strerror}): make room, or name another folder") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _refuse_taken(out: Path) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ConfigError(f"--out {out} should be a folder, is a file: name another")
+    held = {path.name for path in out.iterdir()}
+    if held and PROVENANCE_FILE not in held:
+        raise ConfigError(f"--out {out} should be new, empty or written by `mara import build`: name another folder")
+    strange = sorted(held - {HISTORY_FILE, SITES_FILE, BITCOIN_FILE, PROVENANCE_FILE})
+    if strange:
+        raise ConfigError(f"--out {out} should hold a history alone, holds {strange[0]} too: name another folder")
+
+
+def _put_in_place(unfinished: Path, out: Path) -> None:
+    """Move the new folder to its name; the old one comes back if that fails."""
+    if not out.exists():
+        os.replace(unfinished, out)
+        return
+    old = unfinished.with_name(unfinished.name + ".old")
+    os.replace(out, old)
+    try:
+        os.replace(unfinished, out)
+    except OSError:
+        with suppress(OSError):
+            os.replace(old, out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_history(path: Path, steps: Steps, sites: Sequence[SiteRows], on_rows: OnRows) -> None:
+    names = list(dict.fromkeys(name for site in sites for name in site.columns))
+    ids = np.array([site.site.id for site in sites])
+    at_once = max(1, ROWS_AT_ONCE // len(sites))
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
+    # no clock in the header: the same input gives the same bytes
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed,
+    ):
+        packed.write((",".join(["timestamp_utc", "site_id", *names]) + "\n").encode())
+        for first in range(0, steps.count, at_once):
+            last = min(first + at_once, steps.count)
+            columns = {
+                "timestamp_utc": pa.array(_stamps(steps, first, last).repeat(len(sites))),
+                "site_id": pa.array(np.tile(ids, last - first)),
+                **{name: _block(sites, name, first, last) for name in names},
+            }
+            text = io.BytesIO()
+            pyarrow.csv.write_csv(pa.table(columns), text, options)
+            packed.write(text.getbuffer())
+            on_rows(last, steps.count)
+
+
+def _stamps(steps: Steps, first: int, last: int) -> Any:
+    at_s = steps.from_s + steps.step_s * np.arange(first, last)
+    return np.char.add(np.datetime_as_string(at_s.astype("datetime64[s]"), unit="s"), "Z")
+
+
+def _block(sites: Sequence[SiteRows], name: str, first: int, last: int) -> Any:
+    """The rows of one column, step by step and in each step site by site."""
+    block = np.full((last - first, len(sites)), np.nan)
+    for place, site in enumerate(sites):
+        value = site.columns.get(name)
+        if value is not None:
+            block[:, place] = value[first:last] if isinstance(value, np.ndarray) else value
+    rounded = np.round(block, DECIMALS).ravel() + 0.0  # no minus zero
+    return pa.array(rounded, mask=np.isnan(rounded))
+
+
+def _write_sites(path: Path, sites: Sequence[SiteRows]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(SITE_FIELDS)
+        for row in sites:
+            site = row.site
+            rows.writerow(
+                [
+                    site.id,
+                    site.name,
+                    site.country,
+                    site.lat,
+                    site.lon,
+                    site.timezone,
+                    row.price_zone,
+                    str(row.price_known),
+                ]
+            )
+
+
+def _write_bitcoin(path: Path, days: Ints, hashprice: Floats) -> None:
+    lines = [
+        f"{day_text(day)},{round(float(price), DECIMALS):.10g}" for day, price in zip(days, hashprice, strict=True)
+    ]
+    path.write_text("\n".join(["date,hashprice_usd_per_ph_day", *lines]) + "\n", encoding="utf-8")

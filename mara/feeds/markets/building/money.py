@@ -1,0 +1,185 @@
+"""Currencies: believable prices, units, and rates to the US dollar by day."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints
+from mara.errors import ConfigError, FeedInvalid
+from mara.feeds.markets.reading.clocks import DAY_S, day_text
+from mara.feeds.markets.reading.rows import MarketSeries
+
+DOLLAR: Final = "USD"
+EURO: Final = "EUR"
+
+
+class Believable(NamedTuple):
+    """Bounds of a MWh's price in a currency, and the least of a dearest hour."""
+
+    least: float
+    most: float
+    least_top: float
+
+
+BELIEVABLE: Final[Mapping[str, Believable]] = {
+    "EUR": Believable(-1_000.0, 10_000.0, 2.0),
+    "USD": Believable(-5_000.0, 20_000.0, 2.0),
+    "GBP": Believable(-2_000.0, 10_000.0, 2.0),
+    "AUD": Believable(-1_100.0, 25_000.0, 3.0),
+    "NZD": Believable(-1_000.0, 30_000.0, 3.0),
+    "CAD": Believable(-2_500.0, 10_000.0, 2.0),
+    "SGD": Believable(-5_000.0, 5_000.0, 3.0),
+    "BRL": Believable(-500.0, 10_000.0, 10.0),
+    "SEK": Believable(-12_000.0, 120_000.0, 20.0),
+    "NOK": Believable(-12_000.0, 120_000.0, 20.0),
+    "DKK": Believable(-8_000.0, 80_000.0, 15.0),
+    "CHF": Believable(-1_000.0, 10_000.0, 2.0),
+    "PLN": Believable(-4_500.0, 45_000.0, 9.0),
+    "CZK": Believable(-25_000.0, 250_000.0, 50.0),
+    "JPY": Believable(-10_000.0, 1_000_000.0, 2_000.0),
+}
+"""Believable prices of each currency [per MWh].
+
+chosen: by market limits and records, so that a factor of ten or a thousand falls outside or below.
+"""
+DOUBTED_FROM_S: Final = DAY_S
+"""A stretch shorter than a day may be cheap all through."""
+
+_PRICE_UNITS: Final = (
+    (re.compile(r"(?P<currency>[A-Z]{3})/MWhe?"), 1.0),
+    (re.compile(r"(?P<currency>[A-Z]{3})/kWh"), 1_000.0),
+    (re.compile(r"(?P<currency>[A-Z]{3}) ?(?:ct|cent|c|öre|ore|øre|p)/kWh"), 10.0),
+)
+_OTHER_UNITS: Final = {
+    "g/kWh": 1.0,
+    "kg/MWh": 1.0,
+    "kg/kWh": 1_000.0,
+    "t/MWh": 1_000.0,
+    "lb/MWh": 0.453_592_37,
+    "%": 0.01,
+    "share": 1.0,
+    "C": 1.0,
+    "MW": 1.0,
+    "USD/PH/day": 1.0,
+    "USD/TH/day": 1_000.0,
+    "per EUR": 1.0,
+}
+"""Factors to the units of a history: g/kWh, 0..1, C, USD/PH/day."""
+
+
+def unit_of(text: str, where: str) -> tuple[float, str]:
+    """The factor that a unit means, and the currency in it, empty where there is none.
+
+    Raises:
+        ConfigError: an unknown unit.
+    """
+    for pattern, factor in _PRICE_UNITS:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return factor, found["currency"]
+    if text in _OTHER_UNITS:
+        return _OTHER_UNITS[text], ""
+    raise ConfigError(
+        f"{where}: unit {text!r} should be a price such as EUR/MWh, JPY/kWh, EUR ct/kWh or SEK öre/kWh, or one of "
+        f"{', '.join(_OTHER_UNITS)}: correct it"
+    )
+
+
+def refuse_unbelievable(series: MarketSeries, currency: str, *, trusts_units: bool) -> None:
+    """Refuse prices that no market of their currency has had, before any conversion.
+
+    Raises:
+        FeedInvalid: a price beyond the believable, or a whole series that looks as if it were in another unit.
+    """
+    believable = BELIEVABLE.get(currency)
+    if believable is None or trusts_units:
+        return
+    price = series.values["price"]
+    bad = np.flatnonzero((price < believable.least) | (price > believable.most))
+    if bad.size:
+        raise series.refusal(
+            int(bad[0]),
+            f"a price should be {believable.least:,g} to {believable.most:,g} {currency}/MWh, is {price[bad[0]]:,g}: "
+            "is it in another unit or currency? correct it, or set trust_units = true in [history]",
+        )
+    top = float(np.abs(price).max())
+    if 0.0 < top < believable.least_top and series.end_s[-1] - series.begin_s[0] >= DOUBTED_FROM_S:
+        raise series.refusal(
+            int(np.abs(price).argmax()),
+            f"the dearest interval should cost at least {believable.least_top:g} {currency}/MWh, costs {top:g}, which "
+            f"looks like {currency}/kWh: name the right unit, or set trust_units = true in [history]",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rates:
+    """US dollars for one unit of each currency, by constants or by the ECB's rates.
+
+    Attributes:
+        constant: by currency.
+        days: ascending, counted from 1970 (D,); `per_eur` units of each currency for one euro, NaN where none (D,).
+        file: the rates' file, for messages.
+    """
+
+    constant: Mapping[str, float]
+    days: Ints
+    per_eur: Mapping[str, Floats]
+    file: str = ""
+
+    def usd_per(self, currency: str, days: Ints) -> Floats:
+        """Dollars for one unit, at the rate of the last working day before delivery.
+
+        Raises:
+            FeedInvalid: no rate for the currency or the days.
+        """
+        if currency == DOLLAR:
+            return np.ones(len(days))
+        if currency in self.constant:
+            return np.full(len(days), self.constant[currency])
+        if not self.file:
+            raise FeedInvalid(
+                f"prices in {currency or 'an unnamed currency'} should have a rate: add [fx] with a file of the ECB, "
+                f"or usd_per.{currency or 'XXX'}"
+            )
+        rate = self._before(DOLLAR, days)
+        return rate if currency == EURO else rate / self._before(currency, days)
+
+    def _before(self, currency: str, days: Ints) -> Floats:
+        per_eur = self.per_eur.get(currency)
+        known = np.flatnonzero(~np.isnan(per_eur)) if per_eur is not None else np.zeros(0, np.int64)
+        if per_eur is None or not known.size:
+            raise FeedInvalid(
+                f"{self.file} should have rates of {currency}, has none: take another file, or usd_per.{currency}"
+            )
+        places = np.searchsorted(self.days[known], days, side="left") - 1
+        early = np.flatnonzero(places < 0)
+        if early.size:
+            raise FeedInvalid(
+                f"{self.file} should have a rate of {currency} before {day_text(days[early[0]])}, begins "
+                f"{day_text(self.days[known[0]])}: take a longer file"
+            )
+        late = np.flatnonzero(days - self.days[known][places] > MOST_DAYS_WITHOUT_RATE)
+        if late.size:
+            raise FeedInvalid(
+                f"{self.file} should have a rate of {currency} within {MOST_DAYS_WITHOUT_RATE} days before "
+                f"{day_text(days[late[0]])}, has none: take a newer file"
+            )
+        return np.asarray(per_eur[known][places])
+
+
+MOST_DAYS_WITHOUT_RATE: Final = 7
+"""Easter and Christmas leave four days without a rate."""
+
+
+def rates_of(series: Sequence[MarketSeries], constant: Mapping[str, float], file: str) -> Rates:
+    """Rates from the series of an ECB file, one for each currency."""
+    days = np.unique(np.concatenate([one.begin_s for one in series])) // DAY_S if series else np.zeros(0, np.int64)
+    per_eur = {}
+    for one in series:
+        column = np.full(len(days), np.nan)
+        column[np.searchsorted(days, one.begin_s // DAY_S)] = one.values["per_eur"]
+        per_eur[one.key.point] = column
+    return Rates(constant=dict(constant), days=days, per_eur=per_eur, file=file)

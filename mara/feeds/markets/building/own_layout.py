@@ -1,0 +1,171 @@
+"""The layout `csv`, which the SPEC declares itself."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mara.errors import ConfigError
+from mara.feeds.markets.building.money import unit_of
+from mara.feeds.markets.declaration import (
+    Form,
+    HourEnding,
+    Instant,
+    Key,
+    Known,
+    Layout,
+    Period,
+    Quantity,
+    Repeat,
+    Side,
+    Span,
+    Stamp,
+    StampClock,
+    Value,
+)
+
+FIELDS = {
+    Quantity.PRICE: "price",
+    Quantity.CARBON: "carbon_g_per_kwh",
+    Quantity.WEATHER: "dry_bulb_c",
+    Quantity.HASHPRICE: "hashprice_usd_per_ph_day",
+}
+"""The field that a single `value` column is, by what the source is for."""
+
+
+class CsvTableSpec(BaseModel):
+    """The fields of a table `csv`; their meaning is that of the declaration's fields.
+
+    Attributes:
+        time: the column of single stamps; or `begin` and `end`; or `date` with `hour` or with `period`.
+        side: the side of the interval that `time` names.
+        clock: IANA zone or fixed offset; `stated` where each stamp says its offset.
+        repeat: how the repeated hour is told, where the clock changes.
+        value: the column of the one number; or `values`, columns by field, as `{ dry_bulb_c = "temp" }`.
+        unit, units: of `value`, and by field.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    time: str | None = None
+    begin: str | None = None
+    end: str | None = None
+    date: str | None = None
+    hour: str | None = None
+    interval: str | None = None
+    intervals: Annotated[int, Field(ge=1, le=60)] = 4
+    period: str | None = None
+    formats: tuple[str, ...] = ("iso",)
+    side: Side | None = None
+    clock: str
+    repeat: Repeat = Repeat.NEVER
+    flag: str = ""
+    second: tuple[str, ...] = ("Y",)
+    steps_minutes: Annotated[tuple[int, ...], Field(min_length=1)]
+    value: str | None = None
+    values: dict[str, str] = Field(default_factory=dict)
+    unit: str | None = None
+    units: dict[str, str] = Field(default_factory=dict)
+    point: str | None = None
+    keys: dict[str, str] = Field(default_factory=dict)
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    decimal: Literal[".", ",", "?"] = "."
+    thousands: str = ""
+    encoding: str = "utf-8"
+    columns: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    day_zone: str | None = None
+    vintage: str = ""
+    vintage_formats: tuple[str, ...] = ()
+    known: Known | None = None
+    licence: str = ""
+
+    @model_validator(mode="after")
+    def _says_its_stamp(self) -> "CsvTableSpec":
+        ways = [self.time is not None, self.begin is not None, self.date is not None]
+        if sum(ways) != 1:
+            raise ValueError("should have one of time, begin and date")
+        if self.time is not None and self.side is None:
+            raise ValueError('should say side = "begin" or "end": which end of its interval a stamp names')
+        if self.date is not None and (self.hour is None) == (self.period is None):
+            raise ValueError("should have one of hour and period beside date")
+        if (self.value is None) == (not self.values):
+            raise ValueError("should have one of value and values")
+        return self
+
+
+def own_layout(given: dict[str, Any], quantity: Quantity, where: str) -> Layout:
+    """The layout that a SPEC declares.
+
+    Raises:
+        ConfigError: a field is missing, unknown or contradicts another; the message names it.
+    """
+    try:
+        table = CsvTableSpec.model_validate(given)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        place = ".".join(["csv", *map(str, detail["loc"])])
+        said = "is missing" if detail["type"] == "missing" else str(detail["msg"]).removeprefix("Value error, ")
+        raise ConfigError(f"{where}: {place} {said.replace('Input should', 'should')}: correct it") from error
+    return Layout(
+        id="csv",
+        publisher="as the SPEC says",
+        report="as the SPEC says",
+        quantity=quantity,
+        form=Form(
+            delimiters=table.delimiter,
+            decimal=table.decimal,
+            thousands=table.thousands,
+            encoding=table.encoding,
+            names=table.columns,
+        ),
+        stamp=_stamp_of(table),
+        clock=StampClock(
+            zone="UTC" if table.clock == "stated" else table.clock,
+            repeat=table.repeat,
+            flag=table.flag,
+            second=table.second,
+            is_stated=table.clock == "stated",
+        ),
+        values=_values_of(table, quantity, where),
+        point=(table.point,) if table.point else (),
+        keys=tuple(Key(name=name, column=column) for name, column in table.keys.items()),
+        steps_minutes=table.steps_minutes,
+        day_zones=(table.day_zone or table.clock,) if table.clock != "stated" or table.day_zone else (),
+        vintage=table.vintage,
+        vintage_formats=table.vintage_formats,
+        known=table.known,
+        licence=table.licence,
+    )
+
+
+def _stamp_of(table: CsvTableSpec) -> Stamp:
+    if table.begin is not None:
+        return Span(begin=table.begin, end=table.end or "", formats=table.formats)
+    if table.time is not None:
+        assert table.side is not None
+        return Instant(column=table.time, formats=table.formats, side=table.side)
+    assert table.date is not None
+    if table.period is not None:
+        return Period(date=(table.date,), period=table.period, formats=table.formats)
+    return HourEnding(
+        date=table.date,
+        hour=table.hour or "",
+        formats=table.formats,
+        interval=table.interval or "",
+        intervals=table.intervals if table.interval else 1,
+    )
+
+
+def _values_of(table: CsvTableSpec, quantity: Quantity, where: str) -> tuple[Value, ...]:
+    columns = {FIELDS[quantity]: table.value} if table.value is not None else table.values
+    units = {FIELDS[quantity]: table.unit, **table.units}
+    values = []
+    for field, column in columns.items():
+        unit = units.get(field)
+        if unit is None and quantity is Quantity.PRICE:
+            raise ConfigError(f"{where}: csv.unit is missing: say it, such as EUR/MWh; nothing is guessed")
+        factor, currency = unit_of(unit, where) if unit is not None else (1.0, "")
+        values.append(
+            Value(field=field, column=column, unit=unit or "", factor=factor, currency=currency, missing=table.missing)
+        )
+    return tuple(values)

@@ -1,0 +1,195 @@
+"""The SPEC of a history folder: sites, sources, rates and bitcoin, as TOML."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from mara.errors import ConfigError
+from mara.feeds.markets.reading.clocks import wall_clock
+
+STEPS_MINUTES: Final = (5, 15, 30, 60)
+MOST_SITES: Final = 1_000
+MOST_BYTES: Final = 1_000_000
+Text = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+Files = Annotated[list[Text], Field(min_length=1, max_length=10_000)]
+
+
+class _SpecTable(BaseModel):
+    """A table in which every field is known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TariffLine(_SpecTable):
+    """A price for some months, weekdays and local hours; the first that fits counts.
+
+    Attributes:
+        months: 1 to 12; all if left out. weekdays: 1 Monday to 7 Sunday. hours: local, 0 to 23.
+        price: in the tariff's currency per MWh.
+    """
+
+    months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = tuple(range(1, 13))
+    weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = tuple(range(1, 8))
+    hours: tuple[Annotated[int, Field(ge=0, le=23)], ...] = tuple(range(24))
+    price: Annotated[float, Field(ge=-1e6, le=1e6)]
+
+
+class SourceTable(_SpecTable):
+    """Files in a layout, or a constant, or a tariff.
+
+    Attributes:
+        files: names or patterns, relative to the SPEC's folder.
+        layout: a public name; left out, the header decides.
+        point: the place in the files; may be left out where they have one.
+        key: what tells series of one point apart, such as `type = "LZ"`.
+        as_of: editions that were published later do not count.
+        csv: the declaration of the layout `csv`.
+        constant: a number in the history's unit, or a table of fields.
+        unit: of `constant` and `tariff`, as USD/MWh.
+    """
+
+    files: Files | None = None
+    layout: Text | None = None
+    point: Text = ""
+    key: dict[str, Text] = Field(default_factory=dict)
+    as_of: AwareDatetime | None = None
+    csv: dict[str, Any] | None = None
+    constant: float | dict[str, float] | None = None
+    tariff: tuple[TariffLine, ...] = ()
+    unit: Text | None = None
+    known: Literal["day_ahead", "real_time"] | None = None
+    renewable_share: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    wet_bulb_c: float | None = None
+    btc_usd: Annotated[float, Field(gt=0.0)] | None = None
+    fees_btc_per_block: Annotated[float, Field(ge=0.0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_file_or_many(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        files = given.get("files")
+        given = {**given, "files": [files]} if isinstance(files, str) else dict(given)
+        # the names of keys may stand beside the files: type = "LZ"
+        extra = {name: given.pop(name) for name in list(given) if name not in cls.model_fields}
+        named = {name: str(value) for name, value in extra.items() if isinstance(value, str | int)}
+        if extra.keys() - named.keys():
+            raise ValueError(f"should have no field {min(extra.keys() - named.keys())!r}")
+        return {**given, "key": {**given.get("key", {}), **named}} if named else given
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> "SourceTable":
+        said = [self.files is not None, self.constant is not None, bool(self.tariff)]
+        if sum(said) != 1:
+            raise ValueError("should have one of files, constant and tariff")
+        if (self.layout == "csv") != (self.csv is not None):
+            raise ValueError('should have layout = "csv" and a table csv together')
+        if self.key and self.files is None:
+            raise ValueError(f"should have no field {next(iter(self.key))!r}")
+        return self
+
+
+class SiteSpec(_SpecTable):
+    """One site and its sources."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    name: Text
+    country: Text
+    lat: Annotated[float, Field(ge=-90.0, le=90.0)]
+    lon: Annotated[float, Field(ge=-180.0, le=180.0)]
+    timezone: Text
+    price: SourceTable
+    carbon: SourceTable
+    weather: SourceTable
+    day_ahead: SourceTable | None = None
+
+    @model_validator(mode="after")
+    def _has_a_clock(self) -> "SiteSpec":
+        try:
+            wall_clock(self.timezone)
+        except ConfigError as error:
+            raise ValueError(f"should have an IANA timezone, {error}") from error
+        return self
+
+
+class HistoryTable(_SpecTable):
+    """The folder as a whole."""
+
+    step_minutes: Literal[5, 15, 30, 60] = 60
+    trust_units: bool = False
+
+
+class FxTable(_SpecTable):
+    """Exchange rates by a file of the ECB or by constants, which come first."""
+
+    file: Text | None = None
+    files: Files | None = None
+    layout: Text | None = None
+    usd_per: dict[str, Annotated[float, Field(gt=0.0, le=1e6)]] = Field(default_factory=dict)
+
+
+class Spec(_SpecTable):
+    """A whole SPEC."""
+
+    history: HistoryTable = HistoryTable()
+    fx: FxTable = FxTable()
+    site: Annotated[tuple[SiteSpec, ...], Field(min_length=1, max_length=MOST_SITES)]
+    bitcoin: SourceTable
+
+    @model_validator(mode="after")
+    def _has_unique_sites(self) -> "Spec":
+        ids = [site.id for site in self.site]
+        double = next((one for one in ids if ids.count(one) > 1), None)
+        if double is not None:
+            raise ValueError(f"should have unique sites, has {double!r} twice")
+        return self
+
+
+def read_spec(path: Path) -> Spec:
+    """Read and check a SPEC.
+
+    Raises:
+        ConfigError: not there, not TOML, or a field that is missing, unknown or out of bounds; the message names it.
+    """
+    try:
+        text = path.read_bytes()
+        if len(text) > MOST_BYTES:
+            raise ConfigError(f"{path} should be a SPEC of up to {MOST_BYTES:,} bytes, is larger: name the right file")
+        return Spec.model_validate(tomllib.loads(text.decode("utf-8-sig")))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): name a SPEC that is there") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} should be TOML, but {error}: correct it") from error
+    except ValidationError as error:
+        detail = error.errors()[0]
+        place = ".".join(str(part) for part in _place_of(detail["loc"], text))
+        raise ConfigError(f"{path}: {place or 'the SPEC'} {_expectation(detail)}: correct it") from error
+
+
+def _place_of(loc: tuple[int | str, ...], text: bytes) -> list[str]:
+    """The field's name with a site's id in the place of its number."""
+    raw = tomllib.loads(text.decode("utf-8-sig"))
+    names = [str(part) for part in loc if part not in {"float", "dict[str,float]"}]
+    if len(loc) > 1 and loc[0] == "site" and isinstance(loc[1], int):
+        site = raw["site"][loc[1]]
+        names[1] = str(site.get("id", loc[1] + 1)) if isinstance(site, dict) else names[1]
+    return names
+
+
+_NEEDED: Final = {
+    "price": "what power costs",
+    "carbon": "a file of carbon intensity, or constant = … in g/kWh",
+    "weather": "a file of weather, or constant = … in C",
+    "bitcoin": "a file of hashprices, or constant = … in USD/PH/day",
+}
+
+
+def _expectation(detail: Any) -> str:
+    last = str(detail["loc"][-1]) if detail["loc"] else ""
+    if detail["type"] == "missing":
+        return f"is missing: nothing is invented, it should say {_NEEDED.get(last, 'its value')}"
+    if detail["type"] == "extra_forbidden":
+        return "is not a field of this table"
+    return str(detail["msg"]).removeprefix("Value error, ").replace("Input should", "should")

@@ -1,0 +1,190 @@
+"""Reports on market files: layout, points, period, steps, gaps, limits."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mara.feeds.markets.declaration import Layout, Quantity
+from mara.feeds.markets.doubts import at_cap, equal_runs, zero_runs
+from mara.feeds.markets.reading.clocks import HOUR_S, day_text, utc_text, wall_clock
+from mara.feeds.markets.reading.door import read_rows
+from mara.feeds.markets.reading.faces import opened_in, recognised
+from mara.feeds.markets.reading.readings import Readings, Wanted
+from mara.feeds.markets.reading.rows import MarketSeries
+from mara.feeds.markets.reading.series import gaps_of, hours_short, series_of
+from mara.feeds.markets.reading.sources import sources_of
+from mara.feeds.markets.registry import LAYOUTS, layouts_of
+
+MOST_SERIES_SHOWN: Final = 50
+MOST_CASES_SHOWN: Final = 20
+PRICES: Final = frozenset({Quantity.PRICE, Quantity.ANCILLARY})
+
+
+def layout_table() -> list[dict[str, Any]]:
+    """Every layout with its conventions."""
+    return [
+        {
+            "id": layout.id,
+            "variant": layout.variant,
+            "publisher": layout.publisher,
+            "report": layout.report,
+            "quantity": str(layout.quantity),
+            "stamp_side": str(layout.side),
+            "clock": layout.clock.zone if not layout.clock.is_stated else "as each stamp says",
+            "repeated_hour": str(layout.clock.repeat),
+            "steps_minutes": list(layout.steps_minutes),
+            "unit": layout.unit,
+            "currency": layout.currency,
+            "key": [*layout.point[:1], *(key.name for key in layout.keys if key.is_identity)],
+            "known": str(layout.known) if layout.known is not None else None,
+            "valid_from": layout.valid_from.isoformat() if layout.valid_from is not None else None,
+            "version": layout.version,
+            "licence": layout.licence,
+        }
+        for layout in LAYOUTS
+    ]
+
+
+def inspected(files: Sequence[Path], layout_id: str | None = None) -> list[dict[str, Any]]:
+    """A report for each layout among the files, all files of it taken together.
+
+    Raises:
+        FeedInvalid: a file that is in no layout, or holds a stamp or number that is none.
+        ConfigError: no such layout.
+    """
+    by_layout: dict[str, list[Readings]] = {}
+    for path in files:
+        for source in sources_of(path):
+            layout, sheet = (
+                recognised(source, LAYOUTS) if layout_id is None else opened_in(source, layouts_of(layout_id))
+            )
+            by_layout.setdefault(layout.name, []).append(read_rows(sheet, layout, Wanted()))
+    return [_report(readings) for readings in by_layout.values()]
+
+
+def _report(readings: Sequence[Readings]) -> dict[str, Any]:
+    layout = readings[0].layout
+    series = series_of(readings)
+    return {
+        "files": [reading.source.name for reading in readings],
+        **_conventions(layout),
+        "rows": int(sum(len(reading.begin_s) for reading in readings)),
+        "rows_without_value": int(sum(reading.absent for reading in readings)),
+        "points": sorted({one.key.point for one in series})[:MOST_SERIES_SHOWN],
+        "series_count": len(series),
+        "series": [_series_report(one) for one in series[:MOST_SERIES_SHOWN]],
+    }
+
+
+def _conventions(layout: Layout) -> dict[str, Any]:
+    return {
+        "layout": layout.id,
+        "variant": layout.variant,
+        "publisher": layout.publisher,
+        "report": layout.report,
+        "quantity": str(layout.quantity),
+        "clock": layout.clock.zone if not layout.clock.is_stated else "as each stamp says",
+        "repeated_hour": str(layout.clock.repeat),
+        "stamp_side": str(layout.side),
+        "unit": layout.unit,
+        "licence": layout.licence,
+    }
+
+
+def _series_report(series: MarketSeries) -> dict[str, Any]:
+    value = next(iter(series.values.values()))
+    overlaps = int((series.begin_s[1:] < series.end_s[:-1]).sum())
+    gaps = gaps_of(series)
+    report: dict[str, Any] = {
+        "point": series.key.point,
+        "key": dict(series.key.parts),
+        "currency": series.key.currency or None,
+        "steps_minutes": sorted(set(((series.end_s - series.begin_s) / 60).tolist())),
+        "first": utc_text(series.begin_s[0]),
+        "last": utc_text(series.end_s[-1]),
+        "intervals": len(series.begin_s),
+        "days": _days(series),
+        "gaps": [gap.text for gap in gaps[:MOST_CASES_SHOWN]],
+        "gap_count": len(gaps),
+        "overlap_count": overlaps,
+        "repeats": series.repeats,
+        "revisions": series.revisions,
+        "least": float(np.nanmin(value)),
+        "most": float(np.nanmax(value)),
+        "zero_runs": _runs(series, zero_runs(series)),
+        "equal_runs": _runs(series, equal_runs(series)),
+    }
+    if series.layout.quantity in PRICES:
+        report["negative"] = int((value < 0.0).sum())
+        report["zero"] = int((value == 0.0).sum())
+        report["at_cap"] = int(at_cap(series).sum())
+    return report
+
+
+def _days(series: MarketSeries) -> dict[str, Any]:
+    """Local days by their number of intervals, and the days that stand out."""
+    clock = wall_clock(series.day_zone)
+    days, counts = np.unique(clock.days_of(series.begin_s), return_counts=True)
+    hours = clock.lengths_of(days) / HOUR_S
+    short = hours_short(series)
+    usual = Counter(counts.tolist())
+    odd = [
+        {
+            "day": day_text(day),
+            "hours": float(length),
+            "intervals": int(count),
+            "missing_hours": round(short.get(int(day), 0.0), 4),
+        }
+        for day, count, length in zip(days.tolist(), counts.tolist(), hours.tolist(), strict=True)
+        if length != 24.0 or int(day) in short
+    ]
+    return {
+        "clock": series.day_zone,
+        "count": len(days),
+        "by_intervals": {str(count): number for count, number in sorted(usual.items())},
+        "odd": odd[:MOST_CASES_SHOWN],
+        "short_count": len(short),
+    }
+
+
+def _runs(series: MarketSeries, runs: Any) -> list[str]:
+    return [
+        f"{utc_text(series.begin_s[first])} to {utc_text(series.end_s[last - 1])}"
+        for first, last in runs[:MOST_CASES_SHOWN].tolist()
+    ]
+
+
+def lines_of(report: Mapping[str, Any]) -> list[str]:
+    """A report as people read it."""
+    lines = [
+        f"{', '.join(report['files'])}: {report['layout']}"
+        + (f" ({report['variant']})" if report["variant"] else "")
+        + f", {report['publisher']}, {report['report']}",
+        f"  {report['quantity']} in {report['unit'] or '(no unit)'}, clock {report['clock']}, stamps name the "
+        f"{report['stamp_side']} of the interval, repeated hour told by {report['repeated_hour']}",
+        f"  {report['rows']:,} rows with values, {report['rows_without_value']:,} without, "
+        f"{report['series_count']:,} series",
+    ]
+    for one in report["series"]:
+        key = ", ".join([one["point"] or "(one)", *(f"{name} {text}" for name, text in one["key"].items())])
+        steps = ", ".join(f"{step:g}" for step in one["steps_minutes"])
+        lines.append(
+            f"  {key} {one['currency'] or ''}: {one['intervals']:,} intervals of {steps} min, {one['first']} to "
+            f"{one['last']}, {one['least']:g} to {one['most']:g}"
+        )
+        told = {name: one.get(name, 0) for name in ("negative", "zero", "at_cap", "repeats", "revisions")}
+        told |= {"gaps": one["gap_count"], "overlaps": one["overlap_count"], "short days": one["days"]["short_count"]}
+        lines.append("    " + ", ".join(f"{name} {count:,}" for name, count in told.items()))
+        days = ", ".join(f"{number:,} x {count}" for count, number in one["days"]["by_intervals"].items())
+        lines.append(f"    local days ({one['days']['clock']}): {days} intervals")
+        lines += [
+            f"    {odd['day']}: {odd['hours']:g} h, {odd['intervals']} intervals, {odd['missing_hours']:g} h missing"
+            for odd in one["days"]["odd"]
+        ]
+        lines += [f"    no value: {gap}" for gap in one["gaps"]]
+        lines += [f"    zeros: {run}" for run in one["zero_runs"]]
+        lines += [f"    one value: {run}" for run in one["equal_runs"]]
+    return lines

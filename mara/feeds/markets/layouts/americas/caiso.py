@@ -1,0 +1,43 @@
+"""CAISO OASIS: locational marginal prices, day-ahead and real-time.
+
+Header: `INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,OPR_DT,OPR_HR,…,LMP_TYPE,…,MW,GROUP`. Both ends of the interval are
+UTC; rows are unsorted; errors come as XML inside the zip.
+"""
+
+import re
+from typing import Final
+
+from mara.feeds.markets.declaration import Column, Key, Known, Layout, Quantity, Span, Value
+
+ZONE: Final = "America/Los_Angeles"
+
+
+def _layout(variant: str, report: str, column: Column, known: Known, steps_minutes: tuple[int, ...]) -> Layout:
+    """One of the two, which differ in the column of the price."""
+    return Layout(
+        id="caiso-lmp",
+        variant=variant,
+        publisher="CAISO",
+        report=report,
+        quantity=Quantity.PRICE,
+        stamp=Span(begin="INTERVALSTARTTIME_GMT", end="INTERVALENDTIME_GMT"),
+        values=(Value(field="price", column=column, unit="USD/MWh"),),
+        point=("NODE",),
+        keys=(
+            # the others are its parts: congestion, energy, losses, greenhouse gas
+            Key(name="lmp_type", column="LMP_TYPE", default=("LMP",), is_identity=False),
+            Key(name="run", column="MARKET_RUN_ID"),
+        ),
+        currency="USD",
+        steps_minutes=steps_minutes,
+        day_zones=(ZONE, "UTC"),
+        known=known,
+        licence="CAISO: free to use, credit the California ISO",
+    )
+
+
+LAYOUTS: Final = (
+    # the price of the day-ahead report stands in a column that is called MW
+    _layout("day-ahead", "PRC_LMP", "MW", Known.DAY_AHEAD, (60,)),
+    _layout("real-time", "PRC_INTVL_LMP, PRC_RTPD_LMP", re.compile("VALUE|PRC"), Known.REAL_TIME, (5, 15, 60)),
+)

@@ -1,0 +1,50 @@
+"""ISO New England: hourly locational marginal prices in tagged lines.
+
+Lines tagged `C`, `H` and `D`: `Date,Hour Ending,Location ID,Location Name,Location Type,Locational Marginal Price,…`;
+the repeated hour is `02X`.
+"""
+
+import re
+from typing import Final
+
+from mara.feeds.markets.declaration import (
+    Form,
+    HourEnding,
+    Key,
+    Kind,
+    Known,
+    Layout,
+    Quantity,
+    Repeat,
+    StampClock,
+    Value,
+)
+
+ZONE: Final = "America/New_York"
+
+
+def _layout(variant: str, report: str, title: str, known: Known) -> Layout:
+    """One of the two, which differ in the comment lines above the header."""
+    return Layout(
+        id="isone-lmp",
+        variant=variant,
+        publisher="ISO New England",
+        report=report,
+        quantity=Quantity.PRICE,
+        form=Form(kind=Kind.TAGGED, tags=("H", "D"), before=re.compile(title, re.IGNORECASE)),
+        stamp=HourEnding(date="Date", hour="Hour Ending"),
+        clock=StampClock(zone=ZONE, repeat=Repeat.SUFFIX),
+        values=(Value(field="price", column="Locational Marginal Price", unit="USD/MWh"),),
+        point=("Location Name", "Location ID"),
+        keys=(Key(name="type", column="Location Type", is_optional=True),),
+        currency="USD",
+        day_zones=(ZONE,),
+        known=known,
+        licence="ISO New England: copyright, own use",
+    )
+
+
+LAYOUTS: Final = (
+    _layout("day-ahead", "WW_DALMP_ISO", "Day-Ahead", Known.DAY_AHEAD),
+    _layout("real-time", "WW_RTLHR, lmp_rt_final", "Real-Time", Known.REAL_TIME),
+)

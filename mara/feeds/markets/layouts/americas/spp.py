@@ -1,0 +1,43 @@
+"""SPP: locational marginal prices by settlement location.
+
+Header: `Interval,GMTIntervalEnd,Settlement Location,Pnode,LMP,MLC,MCC,MEC`, and `BAA` since the expansion to the
+west in 2026. Stamps name the end of the interval.
+"""
+
+from typing import Final
+
+from mara.feeds.markets.declaration import Instant, Key, Layout, Quantity, Side, Value
+
+ZONE: Final = "America/Chicago"
+FORMATS: Final = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M")
+
+LAYOUTS: Final = (
+    Layout(
+        id="spp-lmp",
+        publisher="SPP",
+        report="DA-LMP-SL, RTBM-LMP-SL",
+        quantity=Quantity.PRICE,
+        # GMT is read, and must be the same instant as the local time beside it
+        stamp=Instant(column="GMTIntervalEnd", formats=FORMATS, side=Side.END, agrees="Interval", agrees_zone=ZONE),
+        values=(
+            Value(
+                field="price",
+                column="LMP",
+                unit="USD/MWh",
+            ),
+        ),
+        point=("Settlement Location", "Pnode"),
+        # the balancing area, since the expansion to the west in 2026
+        keys=(
+            Key(
+                name="baa",
+                column="BAA",
+                is_optional=True,
+            ),
+        ),
+        currency="USD",
+        steps_minutes=(5, 60),
+        day_zones=(ZONE,),
+        licence="SPP: non-commercial use",
+    ),
+)

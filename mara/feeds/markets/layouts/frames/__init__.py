@@ -1,0 +1,1 @@
+"""Tables that analysts save from Python libraries."""

@@ -1,0 +1,76 @@
+"""AEMO, Australia: regional reference prices of monthly files and of NEMWEB."""
+
+from datetime import date
+from typing import Final
+
+from mara.feeds.markets.declaration import (
+    Cap,
+    Form,
+    Instant,
+    Key,
+    Kind,
+    Known,
+    Layout,
+    Quantity,
+    Side,
+    StampClock,
+    Value,
+)
+
+ZONE: Final = "UTC+10:00"
+"""Market time is Brisbane's all year; a city's zone would shift it in summer."""
+STAMP: Final = Instant(column="SETTLEMENTDATE", formats=("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "iso"), side=Side.END)
+STEPS_MINUTES: Final = (5, 30)
+"""Half-hours until 2021-09-30, five minutes since."""
+FLOOR: Final = -1_000.0
+CAPS: Final = (
+    Cap(valid_from=date(2021, 7, 1), floor=FLOOR, cap=15_100.0),
+    Cap(valid_from=date(2022, 7, 1), floor=FLOOR, cap=15_500.0),
+    Cap(valid_from=date(2023, 7, 1), floor=FLOOR, cap=16_600.0),
+    Cap(valid_from=date(2024, 7, 1), floor=FLOOR, cap=17_500.0),
+    Cap(valid_from=date(2025, 7, 1), floor=FLOOR, cap=20_300.0),
+)
+"""Market price cap by financial year [AUD/MWh].
+
+Source: AEMC schedules of reliability settings.
+"""
+LICENCE: Final = "AEMO copyright permissions: general permission, with attribution"
+
+MONTHLY: Final = Layout(
+    id="aemo-price-and-demand",
+    publisher="AEMO",
+    report="PRICE_AND_DEMAND",
+    quantity=Quantity.PRICE,
+    stamp=STAMP,
+    clock=StampClock(zone=ZONE),
+    values=(Value(field="price", column="RRP", unit="AUD/MWh"),),
+    header=("TOTALDEMAND",),
+    point=("REGION",),
+    keys=(Key(name="period_type", column="PERIODTYPE", default=("TRADE",), is_identity=False),),
+    currency="AUD",
+    steps_minutes=STEPS_MINUTES,
+    day_zones=(ZONE,),
+    known=Known.REAL_TIME,
+    caps=CAPS,
+    licence=LICENCE,
+)
+NEMWEB: Final = Layout(
+    id="aemo-nemweb",
+    publisher="AEMO",
+    report="NEMWEB TRADINGIS, table TRADING PRICE",
+    quantity=Quantity.PRICE,
+    form=Form(kind=Kind.RECORDS, tags=("I", "D"), table=("TRADING", "PRICE"), count_line="END OF REPORT"),
+    stamp=STAMP,
+    clock=StampClock(zone=ZONE),
+    values=(Value(field="price", column="RRP", unit="AUD/MWh"),),
+    point=("REGIONID",),
+    currency="AUD",
+    steps_minutes=STEPS_MINUTES,
+    day_zones=(ZONE,),
+    vintage="LASTCHANGED",
+    vintage_formats=("%Y/%m/%d %H:%M:%S", "iso"),
+    known=Known.REAL_TIME,
+    caps=CAPS,
+    licence=LICENCE,
+)
+LAYOUTS: Final = (MONTHLY, NEMWEB)

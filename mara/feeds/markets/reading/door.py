@@ -1,0 +1,276 @@
+"""The door: one file becomes rows with UTC intervals, or is refused."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mara.core.arrays import Bools, Floats, Ints
+from mara.feeds.markets.declaration import HourEnding, Instant, Layout, Period, Span, Stamp
+from mara.feeds.markets.reading.clocks import DAY_S, HOUR_S, NO_TIME
+from mara.feeds.markets.reading.documents import duration_s
+from mara.feeds.markets.reading.faces import Sheet
+from mara.feeds.markets.reading.headers import Block, blocks_of, position_of, stamp_columns
+from mara.feeds.markets.reading.placement import StampRows, intervals_of
+from mara.feeds.markets.reading.readings import Readings, Wanted
+from mara.feeds.markets.reading.selection import Selection
+from mara.feeds.markets.reading.sheets import Batch
+from mara.feeds.markets.reading.sources import shown
+from mara.feeds.markets.reading.texts import (
+    Stamps,
+    joined,
+    numbers_of,
+    text_at,
+    whole_numbers,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Piece:
+    """Rows of one batch and one column of values (or of all fields at once)."""
+
+    series: Ints
+    parts: dict[str, Ints]
+    values: dict[str, Floats]
+    lines: Ints
+    vintage: Ints
+
+
+def read_rows(sheet: Sheet, layout: Layout, wanted: Wanted) -> Readings:
+    """Read the rows that are wanted of a file.
+
+    Raises:
+        FeedInvalid: a stamp or a number that is none, and all that `intervals_of` refuses.
+    """
+    reader = _Reader(sheet, layout, wanted)
+    pieces = [piece for batch in sheet.batches(reader.columns) for piece in reader.pieces(batch)]
+    fields = tuple(dict.fromkeys(block.value.field for block in reader.blocks))
+    joined_up = _joined(pieces, fields)
+    there = np.zeros(len(joined_up.lines), dtype=np.bool_)
+    for column in joined_up.values.values():
+        there |= ~np.isnan(column)
+    if wanted.as_of_s is not None and layout.vintage_formats:
+        there &= joined_up.vintage <= wanted.as_of_s
+    rows = StampRows(
+        source=sheet.source,
+        layout=layout,
+        series=joined_up.series,
+        parts=joined_up.parts,
+        lines=joined_up.lines,
+        has_value=there,
+    )
+    begin_s, end_s = intervals_of(rows) if len(rows.series) else (rows.series, rows.series)
+    return Readings(
+        layout=layout,
+        source=sheet.source,
+        keys=reader.selection.keys,
+        series=rows.series[there],
+        begin_s=begin_s[there],
+        end_s=end_s[there],
+        values={name: column[there] for name, column in joined_up.values.items()},
+        lines=rows.lines[there],
+        vintage=joined_up.vintage[there],
+        absent=int((~there).sum()),
+    )
+
+
+class _Reader:
+    """Reads batches of one file, remembering the texts and the series that were met."""
+
+    def __init__(self, sheet: Sheet, layout: Layout, wanted: Wanted) -> None:
+        self._sheet, self._layout, self._wanted = sheet, layout, wanted
+        self.blocks = blocks_of(sheet.names, layout)
+        self.selection = Selection(sheet.names, layout, wanted)
+        self._stamp_read = _stamp_reader(layout)
+        self._vintages = Stamps(layout.vintage_formats) if layout.vintage_formats else None
+        self._stamp_places = [self._place(name) for name in _stamp_and_flag(layout)]
+        self._vintage_place = self._place(layout.vintage) if layout.vintage else None
+        places = [*self._stamp_places, self._vintage_place, *self.selection.places]
+        self.columns = sorted({p for p in places if p is not None} | {block.column for block in self.blocks})
+
+    def _place(self, name: str) -> int | None:
+        return None if name.startswith("@") and name in self._sheet.said else position_of(self._sheet.names, name)
+
+    def pieces(self, batch: Batch) -> Iterator[_Piece]:
+        """The wanted rows of a batch, column of values by column of values."""
+        for is_melted, blocks in _melted(self.blocks):
+            series, keep = self.selection.series_of(batch, blocks[0] if is_melted else None)
+            if not keep.size:
+                continue
+            columns = {place: column.take(pa.array(keep)) for place, column in batch.columns.items()}
+            lines = batch.lines[keep]
+            texts = [self._text_of(name, place, columns, len(keep)) for name, place in self._named_stamps()]
+            filled = self._filled(texts[0], columns, blocks)
+            if not filled.all():
+                rows = pa.array(np.flatnonzero(filled))
+                series, lines = series[filled], lines[filled]
+                columns = {place: column.take(rows) for place, column in columns.items()}
+                texts = [text.take(rows) for text in texts]
+            parts = self._stamp_read(texts)
+            if is_melted and blocks[0].hour:
+                parts["hour"] = np.full(len(lines), blocks[0].hour, np.int64)
+            self._refuse_stamps(parts, texts, lines)
+            yield _Piece(
+                series=series,
+                parts=parts,
+                values={block.value.field: self._numbers(block, columns, lines) for block in blocks},
+                lines=lines,
+                vintage=self._vintage(columns, lines),
+            )
+
+    def _named_stamps(self) -> list[tuple[str, int | None]]:
+        return list(zip(_stamp_and_flag(self._layout), self._stamp_places, strict=True))
+
+    def _text_of(self, name: str, place: int | None, columns: dict[int, Any], count: int) -> Any:
+        if place is None:
+            return pa.array([self._sheet.said.get(name, "")] * count, pa.string())
+        return columns[place]
+
+    @staticmethod
+    def _filled(stamp: Any, columns: dict[int, Any], blocks: Sequence[Block]) -> Bools:
+        """Rows that are more than empty cells: those have no stamp and no value."""
+        empty = pc.equal(pc.utf8_trim_whitespace(stamp), "")
+        for block in blocks:
+            empty = pc.and_(empty, pc.equal(pc.utf8_trim_whitespace(columns[block.column]), ""))
+        return ~np.asarray(empty)
+
+    def _numbers(self, block: Block, columns: dict[int, Any], lines: Ints) -> Floats:
+        values, bad = numbers_of(columns[block.column], block.value, self._layout.form)
+        if bad.size:
+            text = text_at(columns[block.column], bad[0])
+            raise self._sheet.source.refusal(
+                f"{self._sheet.names[block.column]} should be a number, is {shown(text)}: "
+                "correct it, or leave it empty where there is no value",
+                int(lines[bad[0]]),
+            )
+        return values
+
+    def _vintage(self, columns: dict[int, Any], lines: Ints) -> Ints:
+        if self._vintage_place is None:
+            return np.zeros(len(lines), np.int64)
+        column = columns[self._vintage_place]
+        if self._vintages is None:
+            return whole_numbers(column, _whole_number)
+        return self._vintages.moments(column)[0]
+
+    def _refuse_stamps(self, parts: dict[str, Ints], texts: Sequence[Any], lines: Ints) -> None:
+        for name, numbers in parts.items():
+            if name.endswith("offset"):
+                continue
+            bad = np.flatnonzero(numbers == NO_TIME)
+            if bad.size:
+                said = " ".join(text_at(text, bad[0]) for text in texts)
+                raise self._sheet.source.refusal(
+                    f"{' and '.join(_stamp_and_flag(self._layout))} should be a stamp of the layout "
+                    f"{self._layout.name} ({_formats_of(self._layout.stamp)}), is {shown(said)}: correct it, or "
+                    "name the right layout",
+                    int(lines[bad[0]]),
+                )
+
+
+def _melted(blocks: Sequence[Block]) -> Iterator[tuple[bool, Sequence[Block]]]:
+    """Blocks that make rows of their own one by one, else all fields together."""
+    fields = [block.value.field for block in blocks]
+    if len(blocks) == 1 or len(set(fields)) < len(fields) or any(block.point or block.hour for block in blocks):
+        yield from ((True, (block,)) for block in blocks)
+    else:
+        yield False, blocks
+
+
+def _stamp_reader(layout: Layout) -> Callable[[Sequence[Any]], dict[str, Ints]]:
+    """The function that makes the parts of a stamp from the texts of its columns."""
+    stamp, names = layout.stamp, layout.clock.names
+    stamps = Stamps(stamp.formats, names)
+    if isinstance(stamp, Span):
+        return lambda texts: _span_parts(stamps, texts)
+    if isinstance(stamp, Instant):
+        return lambda texts: _instant_parts(stamps, stamp, texts)
+    if isinstance(stamp, Period):
+        return lambda texts: {
+            "day": _days(stamps, joined(texts[:-1])),
+            "period": whole_numbers(texts[-1], _whole_number),
+        }
+    return lambda texts: _hour_parts(stamps, stamp, layout, texts)
+
+
+def _span_parts(stamps: Stamps, texts: Sequence[Any]) -> dict[str, Ints]:
+    begin, end = stamps.spans(texts[0]) if len(texts) == 1 else (stamps.moments(texts[0]), stamps.moments(texts[1]))
+    return {"begin": begin[0], "begin_offset": begin[1], "end": end[0], "end_offset": end[1]}
+
+
+def _instant_parts(stamps: Stamps, stamp: Instant, texts: Sequence[Any]) -> dict[str, Ints]:
+    wall_s, offset_s = stamps.moments(texts[0])
+    rest = list(texts[1:])
+    parts = {"begin": wall_s, "begin_offset": offset_s}
+    if stamp.agrees:
+        parts["agrees"] = stamps.moments(rest.pop(0))[0]
+    if stamp.step:
+        parts["step"] = whole_numbers(rest.pop(0), lambda text: duration_s(text) or NO_TIME)
+    if stamp.hour:
+        hour = whole_numbers(rest.pop(0), _hour_of)
+        parts["begin"] = np.where((wall_s == NO_TIME) | (hour == NO_TIME), NO_TIME, wall_s + hour * HOUR_S)
+    if stamp.offset:
+        parts["begin_offset"] = whole_numbers(rest.pop(0), _whole_number)
+    return parts
+
+
+def _hour_parts(stamps: Stamps, stamp: HourEnding, layout: Layout, texts: Sequence[Any]) -> dict[str, Ints]:
+    rest = list(texts[1:])
+    day = _days(stamps, texts[0])
+    ones = np.ones(len(day), np.int64)
+    parts = {"day": day, "hour": ones, "part": ones, "second": 0 * ones}
+    if stamp.hour:
+        hours = rest.pop(0)
+        parts["hour"] = whole_numbers(hours, _hour_of)
+        parts["second"] = whole_numbers(hours, lambda text: int(text.strip()[-1:].upper() == "X"))
+    if stamp.interval:
+        parts["part"] = whole_numbers(rest.pop(0), _whole_number)
+    if layout.clock.flag:
+        second = {text.casefold() for text in layout.clock.second}
+        parts["second"] = whole_numbers(rest.pop(0), lambda text: int(text.strip().casefold() in second))
+    return parts
+
+
+def _days(stamps: Stamps, text: Any) -> Ints:
+    wall_s, _ = stamps.moments(text)
+    return np.where(wall_s == NO_TIME, NO_TIME, wall_s // DAY_S)
+
+
+def _hour_of(text: str) -> int:
+    """The hour of texts such as `1`, `01`, `01:00`, `24:00`, `02X` and `HE 7`."""
+    bare = text.strip().upper().removeprefix("HE").strip().removesuffix("X").partition(":")[0]
+    return int(bare) if bare.isdigit() else NO_TIME
+
+
+def _whole_number(text: str) -> int:
+    try:
+        number = float(text)
+    except ValueError:
+        return NO_TIME
+    return int(number) if number.is_integer() else NO_TIME
+
+
+def _stamp_and_flag(layout: Layout) -> tuple[str, ...]:
+    return (*stamp_columns(layout.stamp), *filter(None, (layout.clock.flag,)))
+
+
+def _formats_of(stamp: Stamp) -> str:
+    return " or ".join(stamp.formats)
+
+
+def _joined(pieces: Sequence[_Piece], fields: Sequence[str]) -> _Piece:
+    """All rows of a file; series by series they stand in the file's order."""
+    names = list(pieces[0].parts) if pieces else []
+    none, nothing = np.zeros(0, np.int64), np.zeros(0)
+    return _Piece(
+        series=np.concatenate([piece.series for piece in pieces]) if pieces else none,
+        parts={name: np.concatenate([piece.parts[name] for piece in pieces]) for name in names},
+        values={
+            name: np.concatenate([piece.values[name] for piece in pieces]) if pieces else nothing for name in fields
+        },
+        lines=np.concatenate([piece.lines for piece in pieces]) if pieces else none,
+        vintage=np.concatenate([piece.vintage for piece in pieces]) if pieces else none,
+    )

@@ -1,0 +1,179 @@
+"""Which layout a file is in, by its header, and the file opened in that layout."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from mara.errors import FeedInvalid
+from mara.feeds.markets.declaration import Kind, Layout
+from mara.feeds.markets.reading.documents import (
+    XML_COLUMNS,
+    Table,
+    batches_of_frame,
+    batches_of_table,
+    frame_of,
+    header_of_table,
+    publication_of,
+    records_of,
+    workbook_of,
+)
+from mara.feeds.markets.reading.headers import Header, has_columns, header_in
+from mara.feeds.markets.reading.sheets import Batch, batches_of
+from mara.feeds.markets.reading.sources import Source, shown
+from mara.feeds.markets.reading.tagged import batches_by_line
+
+Batches = Callable[[Sequence[int]], Iterator[Batch]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A file opened in a layout.
+
+    Attributes:
+        names: of its columns.
+        said: columns that the text before the header or the file's name says, the same in all rows.
+        batches: reads the columns at the places that are asked for.
+    """
+
+    source: Source
+    names: tuple[str, ...]
+    said: dict[str, str] = field(default_factory=dict)
+    batches: Batches
+
+
+def recognised(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]:
+    """The one layout that fits a file.
+
+    Raises:
+        FeedInvalid: none fits, or two layouts do; the message names both.
+    """
+    face = Face.of(source)
+    fitting = [(layout, sheet) for layout in layouts if (sheet := face.sheet_in(layout)) is not None]
+    names = list(dict.fromkeys(layout.name for layout, _ in fitting))
+    if len(names) == 1:
+        return fitting[0]
+    if names:
+        raise source.refusal(
+            f'the header should fit one layout, fits {" and ".join(names)}: say which with layout = "…"'
+        )
+    raise source.refusal(
+        f"should be in a layout of `mara import layouts`, begins with {shown(face.first_words)}: "
+        'is it another report? describe it with layout = "csv"'
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """The first text of a file, or its table where it is no text."""
+
+    source: Source
+    head: bytes
+    frame: Any = None
+    book: Table | None = None
+
+    @classmethod
+    def of(cls, source: Source) -> "Face":
+        """Look at a file.
+
+        Raises:
+            FeedInvalid: it cannot be read.
+        """
+        head = source.head()
+        if head[:4] == b"PAR1":
+            return cls(source=source, head=head, frame=frame_of(source))
+        if head[:4] == b"PK\x03\x04":
+            return cls(source=source, head=head, book=workbook_of(source))
+        return cls(source=source, head=head)
+
+    @property
+    def first_words(self) -> str:
+        """The first line that is not empty."""
+        if self.frame is not None:
+            return ",".join(self.frame.column_names)
+        if self.book is not None:
+            return ",".join(self.book[0])
+        lines = self.head.decode("utf-8-sig", errors="replace").splitlines()
+        return next((line.strip() for line in lines if line.strip()), "")
+
+    def sheet_in(self, layout: Layout) -> Sheet | None:
+        """The file opened in a layout; None where it is not in that."""
+        kind = layout.form.kind
+        if self.frame is not None:
+            return self._tabular(layout, tuple(self.frame.column_names), partial(batches_of_frame, self.frame))
+        if self.book is not None:
+            return self._tabular(layout, self.book[0], partial(batches_of_table, self.book))
+        start = self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        if kind is Kind.PUBLICATION_XML:
+            return self._whole(layout, publication_of(self.source)) if start == b"<" else None
+        if kind is Kind.JSON:
+            return self._json(layout) if start in {b"{", b"["} else None
+        return self._text(layout)
+
+    def _text(self, layout: Layout) -> Sheet | None:
+        try:
+            text = self.head.decode("utf-8-sig" if layout.form.encoding == "utf-8" else layout.form.encoding)
+        except UnicodeDecodeError as error:
+            # the head may end within a character
+            if error.start < len(self.head) - 4:
+                return None
+            text = self.head[: error.start].decode(layout.form.encoding)
+        header = header_in(text, layout, self.source.file_name)
+        if header is None:
+            return None
+        return self._sheet(layout, header)
+
+    def _sheet(self, layout: Layout, header: Header) -> Sheet:
+        by_line = layout.form.kind in {Kind.TAGGED, Kind.RECORDS} or bool(layout.form.last_line)
+        read = batches_by_line if by_line else batches_of
+        return Sheet(
+            source=self.source,
+            names=header.names,
+            said=header.said,
+            batches=lambda wanted: read(self.source, layout, header, wanted),
+        )
+
+    def _tabular(self, layout: Layout, names: tuple[str, ...], batches: Batches) -> Sheet | None:
+        if layout.form.kind is not Kind.ROWS or layout.form.names or not has_columns(names, layout):
+            return None
+        return Sheet(source=self.source, names=header_of_table(names).names, batches=batches)
+
+    def _json(self, layout: Layout) -> Sheet | None:
+        try:
+            table = records_of(self.source, layout.form)
+        except FeedInvalid:
+            return None
+        return self._whole(layout, table)
+
+    def _whole(self, layout: Layout, table: Table) -> Sheet | None:
+        names, _ = table
+        if names is not XML_COLUMNS and not has_columns(names, layout):
+            return None
+        return Sheet(source=self.source, names=names, batches=partial(batches_of_table, table))
+
+
+def opened_in(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]:
+    """The file in the layout that was named, in whichever of its variants.
+
+    Raises:
+        FeedInvalid: it is in none of them; the message names the columns that were looked for.
+    """
+    face = Face.of(source)
+    for layout in layouts:
+        sheet = face.sheet_in(layout)
+        if sheet is not None:
+            return layout, sheet
+    error = _error_page(face)
+    wanted = layouts[0]
+    raise source.refusal(
+        error
+        or f"should be in the layout {wanted.id} ({wanted.publisher}, {wanted.report}), begins with "
+        f"{shown(face.first_words)}: name the right layout, or leave it out and the header decides"
+    )
+
+
+def _error_page(face: Face) -> str:
+    """Describe an error page that came in the place of a file; empty for others."""
+    if face.first_words.startswith("<"):
+        return f"should be a table, is an error message or a web page ({shown(face.first_words)}): fetch it again later"
+    return ""

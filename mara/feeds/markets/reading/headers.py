@@ -1,0 +1,192 @@
+"""The header among a file's first lines, and a layout's columns in it."""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mara.feeds.markets.declaration import (
+    Column,
+    Form,
+    HourEnding,
+    Instant,
+    Kind,
+    Layout,
+    Period,
+    Span,
+    Stamp,
+    Value,
+)
+
+MOST_LINES_BEFORE: Final = 60
+"""Lines before the header: titles, terms of use, coordinates."""
+INDEX_COLUMN: Final = "__index_level_0__"
+"""The name that pandas gives a nameless index in Parquet; in CSV it has none."""
+CURRENCIES_BY_SIGN: Final = {"€": "EUR", "£": "GBP", "$": "USD", "円": "JPY"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """Column names and where they stand.
+
+    Attributes:
+        line: number of the header's line, from 1; 0 where there is none.
+        delimiter: that parts the cells.
+        said: what the text before the header and the file's name say, by group name with an `@`.
+    """
+
+    names: tuple[str, ...]
+    line: int = 1
+    delimiter: str = ","
+    said: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A column of values that was found, with what its name says."""
+
+    value: Value
+    column: int
+    point: str
+    currency: str
+    hour: int = 0
+
+
+def spelled(name: str) -> str:
+    """A column name without case, subscripts, double spaces and marks."""
+    plain = name.strip().strip("\ufeff").strip('"').replace("₂", "2")
+    return " ".join(plain.split()).casefold() if plain != INDEX_COLUMN else ""
+
+
+def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
+    """Find the header that the layout wants; None where the file has none such."""
+    form = layout.form
+    lines = text.splitlines()[:MOST_LINES_BEFORE]
+    for number, delimiter, cells in _candidates(lines, form):
+        if has_columns(cells, layout) and _looks_right(lines[number:], form):
+            said = _said_of(form, "\n".join(lines[: max(number - 1, 0)]), file_name)
+            if said is not None:
+                return Header(names=cells, line=number, delimiter=delimiter, said=said)
+    return None
+
+
+def has_columns(names: Sequence[str], layout: Layout) -> bool:
+    """Check that all columns that the layout needs are among the names."""
+    there = {spelled(name) for name in names}
+    for wanted in _needed(layout):
+        if isinstance(wanted, re.Pattern):
+            if not any(wanted.fullmatch(_searched(name)) for name in names):
+                return False
+        elif spelled(wanted) not in there:
+            return False
+    return True
+
+
+def position_of(names: Sequence[str], column: str) -> int | None:
+    """The place of a column, whatever its spelling; None where it is missing."""
+    wanted = spelled(column)
+    return next((place for place, name in enumerate(names) if spelled(name) == wanted), None)
+
+
+def blocks_of(names: Sequence[str], layout: Layout) -> tuple[Block, ...]:
+    """The columns of values that the file has."""
+    patterns = (column for column in layout.header if isinstance(column, re.Pattern))
+    everywhere = {
+        key: text for pattern in patterns for _, said in _matches(names, pattern) for key, text in said.items()
+    }
+    return tuple(
+        Block(
+            value=value,
+            column=place,
+            point=said.get("point", "").strip() or value.point or everywhere.get("point", ""),
+            currency=_currency_of(said.get("currency", "")) or value.currency or layout.currency,
+            hour=int(said.get("hour") or 0),
+        )
+        for value in layout.values
+        for place, said in _matches(names, value.column)
+    )
+
+
+def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
+    """The columns that a stamp is read from."""
+    if isinstance(stamp, Instant):
+        return (stamp.column, *filter(None, (stamp.agrees, stamp.step, stamp.hour, stamp.offset)))
+    if isinstance(stamp, Span):
+        return (stamp.begin, stamp.end) if stamp.end else (stamp.begin,)
+    if isinstance(stamp, HourEnding):
+        return tuple(filter(None, (stamp.date, stamp.hour, stamp.interval)))
+    assert isinstance(stamp, Period)
+    return (*stamp.date, stamp.period)
+
+
+def cells_of(line: str, delimiter: str) -> tuple[str, ...]:
+    """The cells of one line."""
+    return tuple(next(csv.reader([line], delimiter=delimiter), []))
+
+
+def _candidates(lines: Sequence[str], form: Form) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Lines that may be the header: number from 1, delimiter, cells."""
+    if form.names:
+        yield 0, form.delimiters[0], form.names
+        return
+    for number, line in enumerate(lines, start=1):
+        for delimiter in form.delimiters:
+            cells = cells_of(line, delimiter)
+            if form.kind is Kind.TAGGED and cells[:1] != (form.tags[0],):
+                continue
+            if form.kind is Kind.RECORDS and cells[:3] != (form.tags[0], *form.table):
+                continue
+            yield number, delimiter, cells
+
+
+def _needed(layout: Layout) -> Iterator[Column]:
+    yield from (name for name in stamp_columns(layout.stamp) if not name.startswith("@"))
+    yield from layout.point
+    yield from (key.column for key in layout.keys if not key.is_optional)
+    yield from (value.column for value in layout.values if not value.is_optional)
+    yield from filter(None, (layout.currency_column, layout.clock.flag))
+    yield from layout.header
+
+
+def _looks_right(lines: Sequence[str], form: Form) -> bool:
+    if form.sample is None:
+        return True
+    first = next((line for line in lines if line.strip() and not line.startswith(form.names[:1] or "\0")), "")
+    return form.sample.match(first) is not None
+
+
+def _said_of(form: Form, before: str, file_name: str) -> dict[str, str] | None:
+    """Read what the text before the header says, or else the file's name.
+
+    None where neither says what must be known.
+    """
+    patterns = [(form.before, before), (form.file_name, file_name)]
+    if all(pattern is None for pattern, _ in patterns):
+        return {}
+    for pattern, text in patterns:
+        found = pattern.search(text) if pattern is not None else None
+        if found is not None:
+            return {f"@{name}": value for name, value in found.groupdict().items() if value is not None}
+    return None
+
+
+def _matches(names: Sequence[str], column: Column) -> Iterator[tuple[int, dict[str, str]]]:
+    if isinstance(column, str):
+        place = position_of(names, column)
+        if place is not None:
+            yield place, {}
+        return
+    for place, name in enumerate(names):
+        found = column.fullmatch(_searched(name))
+        if found is not None:
+            yield place, {key: text for key, text in found.groupdict().items() if text is not None}
+
+
+def _searched(name: str) -> str:
+    """A name as patterns see it: spaces and subscripts made even, letters as they are."""
+    return " ".join(name.strip("\ufeff \t").replace("₂", "2").split())
+
+
+def _currency_of(text: str) -> str:
+    return CURRENCIES_BY_SIGN.get(text, text.upper())

@@ -1,0 +1,70 @@
+"""All layouts that ship, by their public names."""
+
+from difflib import get_close_matches
+from typing import Final
+
+from mara.errors import ConfigError
+from mara.feeds.markets.declaration import Layout
+from mara.feeds.markets.layouts import money
+from mara.feeds.markets.layouts.americas import caiso, ercot, ercot_reserves, isone, miso, nyiso, ons, pjm, spp
+from mara.feeds.markets.layouts.europe import (
+    ember,
+    energi_data_service,
+    entsoe_bulk,
+    entsoe_gui,
+    nordpool,
+    omie,
+    smard,
+)
+from mara.feeds.markets.layouts.frames import entsoe_py, gridstatus
+from mara.feeds.markets.layouts.pacific import aemo, emc, jepx
+from mara.feeds.markets.layouts.surroundings import eia_930, electricity_maps, open_meteo, stations
+
+LAYOUTS: Final[tuple[Layout, ...]] = tuple(
+    layout
+    for market in (
+        entsoe_gui,
+        entsoe_bulk,
+        ercot,
+        ercot_reserves,
+        caiso,
+        pjm,
+        nyiso,
+        miso,
+        spp,
+        isone,
+        aemo,
+        nordpool,
+        energi_data_service,
+        smard,
+        omie,
+        jepx,
+        ember,
+        emc,
+        ons,
+        gridstatus,
+        entsoe_py,
+        electricity_maps,
+        eia_930,
+        open_meteo,
+        stations,
+        money,
+    )
+    for layout in market.LAYOUTS
+)
+CSV_LAYOUT: Final = "csv"
+"""The layout that the SPEC itself declares."""
+
+
+def layouts_of(layout_id: str) -> tuple[Layout, ...]:
+    """The variants of a layout by its public name.
+
+    Raises:
+        ConfigError: no layout has this name; the message names the nearest.
+    """
+    found = tuple(layout for layout in LAYOUTS if layout.id == layout_id)
+    if not found:
+        names = [*dict.fromkeys(layout.id for layout in LAYOUTS), CSV_LAYOUT]
+        near = get_close_matches(layout_id, names, n=1, cutoff=0.0)[0]
+        raise ConfigError(f"layout {layout_id!r} is not known, the nearest is {near}: see `mara import layouts`")
+    return found

@@ -1,0 +1,1 @@
+"""Market files: what the readers are tested with."""

@@ -1,0 +1,127 @@
+"""The commands `mara import inspect`, `layouts` and `build` as people and scripts use them."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from mara.feeds.files.history_file import read_history
+from tests.cli.console import ran
+from tests.feeds.markets import writers_americas as am
+from tests.feeds.markets import writers_europe as eu
+from tests.feeds.markets.cases import US_AUTUMN
+from tests.feeds.markets.reading import written
+from tests.feeds.markets.rows import rows_of
+from tests.feeds.markets.specs import spec_text
+
+SUMMER = date(2024, 7, 1)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [(), ("inspect",), ("layouts",), ("build",)])
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    outcome = ran("import", *words, "--help")
+    assert outcome.exit_code == 0
+    assert outcome.out.startswith(f"Usage: mara import {' '.join(words)}".rstrip())
+    assert not any(line.endswith("...") for line in outcome.out.splitlines()[1:])
+
+
+def test_inspecting_a_file_says_what_it_is(here: Path) -> None:
+    written(here, am.ercot_rtm(rows_of(am.CENTRAL, US_AUTUMN, 1, 15)))
+    report = ran("import", "inspect", "cdr.00012301.csv", "--json").report["reports"][0]
+    assert (report["layout"], report["clock"], report["stamp_side"]) == ("ercot-rtm-spp", "America/Chicago", "end")
+    one = report["series"][0]
+    assert (one["point"], one["key"], one["steps_minutes"], one["intervals"]) == (
+        "LZ_WEST",
+        {"type": "LZ"},
+        [15.0],
+        100,
+    )
+    assert (one["first"], one["last"]) == ("2024-11-03T05:00Z", "2024-11-04T06:00Z")
+    assert one["days"]["odd"] == [{"day": "2024-11-03", "hours": 25.0, "intervals": 100, "missing_hours": 0.0}]
+    assert one["negative"] > 0
+    told = ran("import", "inspect", "cdr.00012301.csv")
+    assert "2024-11-03: 25 h, 100 intervals" in told.out
+
+
+def test_inspecting_a_file_with_faults_tells_them_all(here: Path) -> None:
+    rows = rows_of("Europe/Berlin", SUMMER, 1, 60)
+    written(here, eu.entsoe_gui_old([*rows[:3], rows[2], *rows[5:9], *rows[10:]]))
+    report = ran("import", "inspect", "Day-ahead Prices_202410.csv", "--json").report["reports"][0]
+    one = report["series"][0]
+    assert one["gaps"] == ["2024-07-01T01:00Z to 2024-07-01T03:00Z", "2024-07-01T07:00Z to 2024-07-01T08:00Z"]
+    assert one["repeats"] == 1
+    assert one["days"]["odd"][0]["missing_hours"] == 3.0
+
+
+def test_the_table_of_layouts_has_their_conventions() -> None:
+    table = ran("import", "layouts", "--json").report["layouts"]
+    row = next(row for row in table if row["id"] == "aemo-nemweb")
+    assert (row["stamp_side"], row["clock"], row["steps_minutes"], row["currency"]) == (
+        "end",
+        "UTC+10:00",
+        [5, 30],
+        "AUD",
+    )
+    assert all(row["licence"] for row in table)
+    assert "ercot-rtm-spp" in ran("import", "layouts").out
+
+
+def test_building_says_what_was_written(here: Path) -> None:
+    written(here, am.ercot_dam(rows_of(am.CENTRAL, US_AUTUMN, 2, 60)))
+    text = spec_text('files = "cdr*.csv"\npoint = "HB_NORTH"', zone=am.CENTRAL)
+    (here / "spec.toml").write_text(text, encoding="utf-8")
+    report = ran("import", "build", "spec.toml", "--out", "history", "--json").report
+    assert report == {
+        "out": "history",
+        "sites": ["north"],
+        "from": "2024-11-03T05:00Z",
+        "to": "2024-11-05T06:00Z",
+        "step_minutes": 60,
+        "rows": 49,
+        "filled": 0,
+        "warnings": [],
+    }
+    assert read_history(here / "history").hour_count == 49
+    outcome = ran("import", "build", "spec.toml", "--out", "part", "--from", "2024-11-03T12:00Z", "--to", "2024-11-04")
+    assert outcome.exit_code == 0
+    assert read_history(here / "part").hour_count == 12
+
+
+def test_bad_data_ends_with_3_and_a_bad_spec_with_2(here: Path) -> None:
+    rows = rows_of(am.CENTRAL, SUMMER, 1, 60)
+    written(here, am.ercot_dam(rows[:5] + rows[6:]))
+    text = spec_text('files = "cdr*.csv"\npoint = "HB_NORTH"', zone=am.CENTRAL)
+    (here / "spec.toml").write_text(text, encoding="utf-8")
+    outcome = ran("import", "build", "spec.toml", "--out", "history")
+    assert outcome.exit_code == 3
+    assert (
+        "local day 2024-07-01 (America/Chicago) should have 24 h in 24 intervals of 60 min, has 23 h"
+        in outcome.complaint
+    )
+    assert not (here / "history").exists()
+    filled = ran("import", "build", "spec.toml", "--out", "history", "--fill", "carry", "--json").report
+    assert filled["filled"] == 1
+    (here / "bad.toml").write_text("[history]\nstep = 5\n", encoding="utf-8")
+    assert ran("import", "build", "bad.toml", "--out", "history").exit_code == 2
+    assert ran("import", "inspect", "nothing.csv").exit_code == 3
+    assert "nothing.csv is missing" in ran("import", "inspect", "nothing.csv").complaint
+
+
+def test_the_provenance_is_json_with_hashes_and_licences(here: Path) -> None:
+    written(here, am.ercot_dam(rows_of(am.CENTRAL, SUMMER, 1, 60)))
+    text = spec_text('files = "cdr*.csv"\npoint = "HB_NORTH"', zone=am.CENTRAL)
+    (here / "spec.toml").write_text(text, encoding="utf-8")
+    assert ran("import", "build", "spec.toml", "--out", "history").exit_code == 0
+    told = json.loads((here / "history" / "provenance.json").read_text(encoding="utf-8"))
+    price = told["sites"][0]["price"]
+    assert price["layout"] == "ercot-dam-spp"
+    assert price["stamp_side"] == "end"
+    assert price["licence"].startswith("ERCOT terms of use")
+    assert len(price["files"][0]["sha256"]) == 64

@@ -1,0 +1,160 @@
+"""Properties: what is written in a layout is read as it was meant, and a row that is wrong never passes."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mara.errors import FeedInvalid
+from tests.feeds.markets.cases import CASES, Case
+from tests.feeds.markets.reading import read_whole, written
+from tests.feeds.markets.rows import Row, rows_of
+from tests.feeds.markets.writers_europe import utc_iso
+
+ZONES = {
+    "entsoe-file-library": "UTC",
+    "aemo-price-and-demand": "UTC+10",
+    "aemo-nemweb": "UTC+10",
+    "miso-lmp": "UTC-5",
+    "electricity-maps": "UTC",
+}
+DAYS = (
+    date(2024, 3, 10),
+    date(2024, 3, 31),
+    date(2024, 7, 1),
+    date(2024, 10, 27),
+    date(2024, 11, 3),
+    date(2024, 12, 31),
+)
+EUROPEAN = {"entsoe-gui", "entsoe-gui-old", "nordpool-portal", "energi-data-service", "smard", "ember-hourly"}
+ENUMERATED = {"omie"}
+"""The writer counts a day's rows through, so that a shift cannot be written."""
+OTHERS_OF_UNEVEN_ROWS = {"miso-lmp"}
+"""A wide row of 23 or 25 hours is refused as a row, whose day stands in the line itself."""
+FREE_AT_THE_ENDS = {"gridstatus-frame", "eia-930", "open-meteo", "meteostat-bulk", "hashrate-index", "mempool"}
+"""Files that may start and end anywhere: a row that is missing there is no gap."""
+SINGLE = {case.layout: case for case in CASES}
+"""One case of each layout, with its last writer."""
+PRICED = [case for case in SINGLE.values() if case.layout not in {"noaa-global-hourly", "ecb-fx", "entsoe-xml"}]
+IDS = [case.layout for case in PRICED]
+PRICES = st.floats(-290.0, 1500.0).map(lambda value: round(value, 2))
+FEW = settings(max_examples=8, deadline=None)
+
+
+def zone_of_case(case: Case) -> str:
+    if case.layout in ZONES:
+        return ZONES[case.layout]
+    offset = round(case.rows[0].begin.hour % 24)
+    by_layout = {
+        "jepx-spot": "UTC+9",
+        "emc-usep": "UTC+8",
+        "open-meteo": "UTC+2",
+        "ons-cmo": "America/Sao_Paulo",
+        "pjm-lmp": "America/New_York",
+        "nyiso-lbmp": "America/New_York",
+        "isone-lmp": "America/New_York",
+        "caiso-lmp": "America/Los_Angeles",
+        "omie": "Europe/Madrid",
+        "meteostat-bulk": "UTC",
+        "hashrate-index": "UTC",
+        "mempool": "UTC",
+    }
+    del offset
+    if case.layout in by_layout:
+        return by_layout[case.layout]
+    return "Europe/Berlin" if case.layout in EUROPEAN or case.layout.startswith("entsoe") else "America/Chicago"
+
+
+@st.composite
+def truths(draw: st.DrawFn, case: Case) -> list[Row]:
+    """A day or two of any values, in the grain of the case."""
+    minutes = case.rows[-1].minutes
+    days = 5 if minutes == 1440 else 1
+    rows = rows_of(zone_of_case(case), draw(st.sampled_from(DAYS)), days, minutes)
+    values = draw(st.lists(PRICES, min_size=len(rows), max_size=len(rows))) if len(rows) < 60 else None
+    base = draw(PRICES)
+    return [
+        Row(row.begin, row.end, values[place] if values else round(base + place % 89 - 3, 2), row.number)
+        for place, row in enumerate(rows)
+    ]
+
+
+def read(case: Case, rows: Sequence[Row], folder: str) -> tuple[list[tuple[str, str]], list[float]]:
+    from mara.feeds.markets.reading.clocks import utc_text
+
+    series = read_whole(written(Path(folder), case.write(rows)), case)
+    field = next(iter(case.expect))
+    came = [(utc_text(begin), utc_text(end)) for begin, end in zip(series.begin_s, series.end_s, strict=True)]
+    return came, series.values[field].tolist()
+
+
+def refusal(case: Case, rows: Sequence[Row]) -> str:
+    with TemporaryDirectory() as folder, pytest.raises(FeedInvalid) as caught:
+        read(case, rows, folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert any(name in message for name in case.write(rows)), message
+    assert re.search(r" line \d+: ", message), message
+    assert re.search(r"local day \d{4}-\d\d-\d\d", message) or case.layout in OTHERS_OF_UNEVEN_ROWS, message
+    assert re.search(r"[:;,] (is|add|correct|keep|remove|fetch|name|rows|or|stamps|counted|a stamp)\b", message), (
+        message
+    )
+    return message
+
+
+@pytest.mark.parametrize("case", PRICED, ids=IDS)
+def test_what_is_written_is_read(case: Case) -> None:
+    @FEW
+    @given(truths(case))
+    def holds(rows: list[Row]) -> None:
+        with TemporaryDirectory() as folder:
+            came, values = read(case, rows, folder)
+        assert came == [(utc_iso(row.begin), utc_iso(row.end)) for row in rows]
+        meant = next(iter(case.expect.values()))
+        assert values == pytest.approx([meant(row) for row in rows], rel=1e-9, abs=1e-5)
+
+    holds()
+
+
+@pytest.mark.parametrize("case", PRICED, ids=IDS)
+def test_a_row_that_is_dropped_is_missed(case: Case) -> None:
+    @FEW
+    @given(truths(case), st.data())
+    def holds(rows: list[Row], draw: st.DataObject) -> None:
+        ends = 1 if case.layout in FREE_AT_THE_ENDS else 0
+        place = draw.draw(st.integers(ends, len(rows) - 1 - ends))
+        refusal(case, rows[:place] + rows[place + 1 :])
+
+    holds()
+
+
+@pytest.mark.parametrize("case", PRICED, ids=IDS)
+def test_a_row_that_is_there_twice_with_another_value_is_refused(case: Case) -> None:
+    @FEW
+    @given(truths(case), st.data())
+    def holds(rows: list[Row], draw: st.DataObject) -> None:
+        place = draw.draw(st.integers(0, len(rows) - 1))
+        row = rows[place]
+        refusal(case, [*rows[: place + 1], Row(row.begin, row.end, row.value + 11.0, row.number), *rows[place + 1 :]])
+
+    holds()
+
+
+@pytest.mark.parametrize("case", [one for one in PRICED if one.layout not in ENUMERATED | OTHERS_OF_UNEVEN_ROWS])
+def test_a_row_that_is_shifted_is_refused(case: Case) -> None:
+    @FEW
+    @given(truths(case), st.data())
+    def holds(rows: list[Row], draw: st.DataObject) -> None:
+        ends = 1 if case.layout in FREE_AT_THE_ENDS else 0
+        place = draw.draw(st.integers(ends, len(rows) - 1 - ends))
+        row = rows[place]
+        step = row.end - row.begin
+        moved = Row(row.begin + step, row.end + step, row.value + 0.5, row.number)
+        refusal(case, [*rows[:place], moved, *rows[place + 1 :]])
+
+    holds()
