@@ -80,7 +80,7 @@ class Authorized:
             raise CommandError(f"there is no live contract {contract_id!r}: it has ended, or was never booked")
 
     async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Sequence[Exclude]:
-        """Announce exclusions, all or none; with `only_look` only check that they may be."""
+        """Announce exclusions, all or none; `only_look` checks without announcing."""
         await _require(Permission.EXCLUDE)
         return await self._platform.exclude(*asked, only_look=only_look)
 

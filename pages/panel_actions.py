@@ -41,7 +41,7 @@ def advice_action(platform: Authorized) -> Callable[[], Awaitable[object]]:
 
 
 def explanation_action(platform: Authorized) -> Ask | None:
-    """Make the action that has Claude answer a question; None where that may not be."""
+    """Make the action that has Claude answer; None where run or user may not ask."""
     advisor = platform.advisor
     if advisor is None or advisor.state.state == "off" or missing_right(Permission.ASK_CLAUDE):
         return None

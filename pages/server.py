@@ -63,23 +63,12 @@ def serve(
     root_path: str = "",
     server_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> bool:
-    """Serve until a signal, or until the window is closed, then stop the platform.
-
-    The signals are SIGINT and SIGTERM.
-
-    Args:
-        show: open a browser.
-        native: open a window of its own in place of the browser.
-        look_interval_s: time between two updates of the pages.
-        history: folder of the history that the run replays, if it does.
-        root_path: path below which a proxy serves this server.
-        server_options: further options of the HTTP server.
+    """Serve until SIGINT, SIGTERM or the end of the window, then stop the platform.
 
     Returns:
         True where the operator asked for a new run: this one is closed, and may be set aside.
 
-    Raises:
-        MaraError: the platform refused to start. Any other exception of its start is raised too.
+    Raises: what the platform's start raised, a MaraError where it refused.
     """
     refusals: list[Exception] = []
     new_run_orders: list[bool] = []

@@ -66,5 +66,8 @@ def problem(
 
 
 def plain(text: str) -> str:
-    """Shorten a text, and blank what does not print and JSON therefore may not hold."""
+    """Shorten a text, and replace by spaces what does not print.
+
+    JSON cannot write all that its readers accept.
+    """
     return "".join(letter if letter.isprintable() else " " for letter in text)[:MAX_DETAIL_LENGTH]

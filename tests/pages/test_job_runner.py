@@ -27,6 +27,8 @@ def jobs() -> Iterator[JobRunner]:
     runner = JobRunner(SystemClock())
     yield runner
     runner.close()
+    for child in active_children():  # so that the next test sees its own process alone
+        child.join(PATIENCE_S)
 
 
 def task(history: Path, *policies: str) -> BacktestTask:

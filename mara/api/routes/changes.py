@@ -154,7 +154,10 @@ async def _announce(body: MaintenanceInput, platform: PlatformApi) -> str:
 
 
 def _live_part(span: tuple[int, int], contract: ContractSnapshot, snapshot: Snapshot) -> tuple[int, int]:
-    """Cut a span of ticks to those in which a contract is live; its ends may cross."""
+    """Cut a span of ticks to those in which a contract is live.
+
+    The ends of the span cross where there are none.
+    """
     tick = timedelta(minutes=snapshot.tick_minutes)
     starts, ends = (snapshot.tick + (at - snapshot.at) // tick for at in (contract.starts_at, contract.ends_at))
     return max(span[0], starts), min(span[1], ends)

@@ -143,7 +143,7 @@ def _states(name: str, text: str, states: Iterator[str] | tuple[str, ...] | type
 
 
 def _exported(metric: Counter | Histogram) -> Iterator[Metric]:
-    """Export a metric without the times at which its counts began: nobody asks for them."""
+    """Export a metric without the samples that tell when its counts began."""
     for family in metric.collect():
         family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
         yield family
