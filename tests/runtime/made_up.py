@@ -71,7 +71,7 @@ class MemoryStore:
     closed_count: int = 0
     little_room: bool = False
     run: None = None
-    reading: None = None
+    read_model: None = None
     outcomes: list[Outcome] = field(default_factory=list)
     order_refusals: list[Exception] = field(default_factory=list)
 
