@@ -6,7 +6,7 @@ Queries are short, connections read-only, and each answer is limited in size.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from sqlalchemy import Executable, func, literal_column, select
@@ -194,7 +194,7 @@ class ReadModel:
             first_h = max(end_h - asked, grid.start_epoch_s // SECONDS_PER_HOUR)
             width_h = max(1, -(-(end_h - first_h) // MOST_SERIES_POINTS))
             found = self.ask(_MONEY, FLEET, *(SECONDS_PER_HOUR * hours for hours in (first_h, first_h, width_h)))
-        return tuple(_point(row, grid.dt_h) for row in reversed(found))
+        return tuple(_point(row, grid.dt_h) for row in map(_Money._make, reversed(found)))
 
     def events(self, limit: int) -> tuple[Event, ...]:
         """List the newest events worth showing, newest first.
@@ -243,7 +243,17 @@ _MONEY: Final = (
 )
 
 
-def _point(row: NamedRow, dt_h: float) -> SeriesPoint:
+class _Money(NamedTuple):
+    """The fleet's money over some ticks, as the queries of a series select it."""
+
+    epoch_s: int
+    ticks_count: int
+    revenue_micro_usd: int
+    cost_micro_usd: int
+    energy_cost_micro_usd: int
+
+
+def _point(row: _Money, dt_h: float) -> SeriesPoint:
     """Convert money over some ticks [micro-USD] to dollars per hour."""
     scale = MICRO_USD_PER_USD * int(row.ticks_count) * dt_h
     revenue, cost = int(row.revenue_micro_usd), int(row.cost_micro_usd)

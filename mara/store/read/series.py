@@ -6,7 +6,7 @@ The SQL is text: it nests generated columns, and relies on SQLite keeping the or
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import func, select
 
@@ -18,7 +18,7 @@ from mara.store.read.metrics import FORMULAS, MetricFormula, MetricHistory, Metr
 from mara.store.read.query_scope import site_number, sites_of, tick_range_of
 from mara.store.read.read_model import ReadModel
 from mara.store.schema.hourly import FLEET, TICK_VALUES, extreme
-from mara.store.schema.tables import Market, NamedRow, table_of
+from mara.store.schema.tables import Market, table_of
 
 MOST_POINTS: Final = 600
 MOST_ROWS: Final = 6_000
@@ -43,7 +43,7 @@ def site_series(read_model: ReadModel, site_id: str, hours: int) -> tuple[SitePo
         *source.values,
         *source.buckets(MOST_POINTS),
     )
-    return tuple(_site_point(row, grid) for row in found)
+    return tuple(_site_point(bucket, grid) for bucket in map(_SiteBucket._make, found))
 
 
 def history(
@@ -82,7 +82,7 @@ def history(
             low=_times(row.low, factor),
             high=_times(row.high, factor),
         )
-        for row in found
+        for row in map(_MetricBucket._make, found)
         if row.mean is not None
     )
     minutes, named = width_s // SECONDS_PER_MINUTE, "" if site == FLEET else sites_of(read_model)[site]
@@ -181,21 +181,52 @@ FROM ticks t JOIN prices p ON p.tick = t.tick JOIN allocations a ON a.tick = p.t
 WHERE t.tick >= ? AND t.tick < ? GROUP BY t.tick
 """  # noqa: S608  # names of ours
 _TICKS: Final = "sum(ticks_count)"
-_SITE_COLUMNS: Final = ", ".join(
-    (
-        "min(at_s) AS at_s",
-        f"{_TICKS} AS ticks_count",
-        *(f"sum({c} * ticks_count) / {_TICKS} AS {c}" for c in ("price", "dry_bulb")),
-        "CASE WHEN count(price_low) = count(price) THEN min(price_low) END AS price_low",
-        "CASE WHEN count(price_high) = count(price) THEN max(price_high) END AS price_high",
-        *(
-            f"1.0 * sum({c} * ticks_count) / {_TICKS} AS {c}"
-            for c in ("site_w", "it_w", "air_w", "hydro_w", "immersion_w", "gpu_w", "asic_w", "contracts_w")
-        ),
-        "sum(revenue) AS revenue",
-        "sum(cost) AS cost",
-    )
-)
+
+
+class _SiteBucket(NamedTuple):
+    """A bucket of a site's moments, as the query selects it."""
+
+    at_s: int
+    ticks_count: int
+    price: Any
+    dry_bulb: Any
+    price_low: Any
+    price_high: Any
+    site_w: float
+    it_w: float
+    air_w: float
+    hydro_w: float
+    immersion_w: float
+    gpu_w: float
+    asic_w: float
+    contracts_w: float
+    revenue: int
+    cost: int
+
+
+_SITE_SQL: Final = {
+    "at_s": "min(at_s)",
+    "ticks_count": _TICKS,
+    "price_low": "CASE WHEN count(price_low) = count(price) THEN min(price_low) END",
+    "price_high": "CASE WHEN count(price_high) = count(price) THEN max(price_high) END",
+    "revenue": "sum(revenue)",
+    "cost": "sum(cost)",
+    **{name: f"sum({name} * ticks_count) / {_TICKS}" for name in ("price", "dry_bulb")},
+    **{
+        name: f"1.0 * sum({name} * ticks_count) / {_TICKS}"
+        for name in ("site_w", "it_w", "air_w", "hydro_w", "immersion_w", "gpu_w", "asic_w", "contracts_w")
+    },
+}
+_SITE_COLUMNS: Final = ", ".join(f"{_SITE_SQL[name]} AS {name}" for name in _SiteBucket._fields)
+
+
+class _MetricBucket(NamedTuple):
+    """A bucket of a metric's moments, as the query selects it."""
+
+    at_s: int
+    mean: Any
+    low: Any
+    high: Any
 
 
 def _metric_columns(formula: MetricFormula, is_of_hours: bool) -> str:
@@ -218,26 +249,26 @@ def _times(stored: Any, factor: float) -> float | None:
     return None if stored is None else float(stored) * factor
 
 
-def _site_point(row: NamedRow, grid: TimeGrid) -> SitePoint:
-    site_w, it_w = float(row.site_w), float(row.it_w)
-    hours_micro_usd = MICRO_USD_PER_USD * int(row.ticks_count) * grid.dt_h
+def _site_point(bucket: _SiteBucket, grid: TimeGrid) -> SitePoint:
+    site_w, it_w = float(bucket.site_w), float(bucket.it_w)
+    hours_micro_usd = MICRO_USD_PER_USD * int(bucket.ticks_count) * grid.dt_h
     return SitePoint(
-        at=_moment(row.at_s),
-        energy_price_usd_per_mwh=float(row.price),
-        energy_price_low_usd_per_mwh=_times(row.price_low, 1.0),
-        energy_price_high_usd_per_mwh=_times(row.price_high, 1.0),
-        dry_bulb_c=float(row.dry_bulb),
+        at=_moment(bucket.at_s),
+        energy_price_usd_per_mwh=float(bucket.price),
+        energy_price_low_usd_per_mwh=_times(bucket.price_low, 1.0),
+        energy_price_high_usd_per_mwh=_times(bucket.price_high, 1.0),
+        dry_bulb_c=float(bucket.dry_bulb),
         site_power_mw=site_w / W_PER_MW,
-        air_miner_mw=float(row.air_w) / W_PER_MW,
-        hydro_miner_mw=float(row.hydro_w) / W_PER_MW,
-        immersion_miner_mw=float(row.immersion_w) / W_PER_MW,
-        gpu_mw=float(row.gpu_w) / W_PER_MW,
-        asic_mw=float(row.asic_w) / W_PER_MW,
-        contracts_mw=float(row.contracts_w) / W_PER_MW,
+        air_miner_mw=float(bucket.air_w) / W_PER_MW,
+        hydro_miner_mw=float(bucket.hydro_w) / W_PER_MW,
+        immersion_miner_mw=float(bucket.immersion_w) / W_PER_MW,
+        gpu_mw=float(bucket.gpu_w) / W_PER_MW,
+        asic_mw=float(bucket.asic_w) / W_PER_MW,
+        contracts_mw=float(bucket.contracts_w) / W_PER_MW,
         pue=site_w / it_w if it_w else None,
         cooling_efficiency_share=it_w / site_w if site_w else None,
-        revenue_usd_per_h=float(row.revenue) / hours_micro_usd,
-        profit_usd_per_h=float(row.revenue - row.cost) / hours_micro_usd,
+        revenue_usd_per_h=float(bucket.revenue) / hours_micro_usd,
+        profit_usd_per_h=float(bucket.revenue - bucket.cost) / hours_micro_usd,
     )
 
 
