@@ -162,6 +162,7 @@ class Form:
         table: names behind the tag of the wanted table (RECORDS), such as `TRADING`, `PRICE`.
         count_line: text of the last line, whose last cell counts the lines.
         last_line: the line that a whole file ends with.
+        bare_names: names at the end of the header that only tell something, and may have no cells below them.
         before: pattern of the text before the header; its groups become columns named `@group`.
         file_name: pattern of the file's name, likewise.
         json_path: keys down to the arrays or records (JSON).
@@ -178,6 +179,7 @@ class Form:
     table: tuple[str, ...] = ()
     count_line: str = ""
     last_line: str = ""
+    bare_names: int = 0
     before: re.Pattern[str] | None = None
     file_name: re.Pattern[str] | None = None
     json_path: tuple[str, ...] = ()

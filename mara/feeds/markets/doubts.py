@@ -68,7 +68,7 @@ def at_cap(series: MarketSeries) -> Bools:
 def _dated(caps: tuple[Cap, ...]) -> list[tuple[Cap, int]]:
     """Caps, and the instant at which the next one follows."""
     ends = [*(_day_s(cap.valid_from.toordinal()) for cap in caps[1:]), 2**62]
-    return list(zip(caps, ends, strict=True))
+    return list(zip(caps, ends, strict=False))
 
 
 def _day_s(ordinal: int) -> int:

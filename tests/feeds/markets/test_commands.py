@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from mara.feeds.files.history_file import read_history
+from mara.feeds.markets.inspection import inspected, lines_of
 from tests.cli.console import ran
 from tests.feeds.markets import writers_americas as am
 from tests.feeds.markets import writers_europe as eu
-from tests.feeds.markets.cases import US_AUTUMN
+from tests.feeds.markets.cases import CASES, US_AUTUMN, Case
+from tests.feeds.markets.golden_files import EXPECTED, GOLDEN
 from tests.feeds.markets.reading import written
 from tests.feeds.markets.rows import rows_of
 from tests.feeds.markets.specs import spec_text
@@ -48,6 +50,14 @@ def test_inspecting_a_file_says_what_it_is(here: Path) -> None:
     assert one["negative"] > 0
     told = ran("import", "inspect", "cdr.00012301.csv")
     assert "2024-11-03: 25 h, 100 intervals" in told.out
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.folder for case in CASES])
+def test_every_golden_file_can_be_inspected(case: Case) -> None:
+    files = sorted(path for path in (GOLDEN / case.folder).iterdir() if path.name != EXPECTED)
+    (report,) = inspected(files)[:1]
+    assert report["layout"] == case.layout
+    assert lines_of(report)
 
 
 def test_inspecting_a_file_with_faults_tells_them_all(here: Path) -> None:

@@ -88,7 +88,10 @@ def test_pjm_rows_that_are_not_current_are_not_read(tmp_path: Path) -> None:
     """gridstatus#368."""
     rows = rows_of(am.EASTERN, SUMMER, 1, 60)
     case = Case("pjm-lmp", "", am.pjm, rows, "WESTERN HUB")
-    assert read_whole(written(tmp_path, am.pjm(rows)), case).values["price"].tolist() == [row.value for row in rows]
+    name, lines = lines_of(am.pjm(rows))
+    withdrawn = [line.replace(",False,1", ",False,3") for line in lines]
+    series = read_whole([put(tmp_path, name, withdrawn)], case)
+    assert series.values["price"].tolist() == [row.value for row in rows]
 
 
 @pytest.mark.parametrize(

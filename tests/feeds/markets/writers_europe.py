@@ -46,8 +46,11 @@ def entsoe_gui_cet(rows: Sequence[Row]) -> Files:
 def entsoe_gui_old(rows: Sequence[Row]) -> Files:
     lines = ['"MTU (CET/CEST)","Day-ahead Price [EUR/MWh]","Currency","BZN|DE-LU"']
     for row in rows:
-        begin, end = local(row.begin, "Europe/Brussels"), local(row.end, "Europe/Brussels")
-        lines.append(f'"{begin:%d.%m.%Y %H:%M} - {end:%d.%m.%Y %H:%M}","{row.value}","EUR",""')
+        begin = local(row.begin, "Europe/Brussels").replace(tzinfo=None)
+        end = begin + (row.end - row.begin)  # as if the clock did not change
+        lines.append(f'"{begin:%d.%m.%Y %H:%M} - {end:%d.%m.%Y %H:%M}","{row.value}","EUR"')
+        if begin.hour == 1 and local(row.end, "Europe/Brussels").hour == 3:
+            lines.append(f'"{end:%d.%m.%Y %H:%M} - {end:%d.%m.%Y} 03:00","",""')  # the hour that is skipped has a line
     return {"Day-ahead Prices_202410.csv": text(lines)}
 
 

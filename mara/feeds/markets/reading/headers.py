@@ -33,12 +33,14 @@ class Header:
     Attributes:
         line: number of the header's line, from 1; 0 where there is none.
         delimiter: that parts the cells.
+        width: cells of a row, where they are fewer than the names.
         said: what the text before the header and the file's name say, by group name with an `@`.
     """
 
     names: tuple[str, ...]
     line: int = 1
     delimiter: str = ","
+    width: int = 0
     said: dict[str, str] = field(default_factory=dict)
 
 
@@ -67,8 +69,16 @@ def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
         if has_columns(cells, layout) and _looks_right(lines[number:], form):
             said = _said_of(form, "\n".join(lines[: max(number - 1, 0)]), file_name)
             if said is not None:
-                return Header(names=cells, line=number, delimiter=delimiter, said=said)
+                width = _width_of(lines[number:], delimiter, form, len(cells))
+                return Header(names=cells, line=number, delimiter=delimiter, width=width, said=said)
     return None
+
+
+def _width_of(lines: Sequence[str], delimiter: str, form: Form, count: int) -> int:
+    """The cells of a row: as many as names, or fewer where the last names have none."""
+    first = next((line for line in lines if line.strip()), "")
+    short = form.bare_names and len(cells_of(first, delimiter)) == count - form.bare_names
+    return count - form.bare_names if short else count
 
 
 def has_columns(names: Sequence[str], layout: Layout) -> bool:

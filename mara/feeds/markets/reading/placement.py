@@ -85,8 +85,12 @@ def _spans(rows: StampRows) -> tuple[Ints, Ints]:
     begin_s = _utc_of(rows, rows.parts["begin"], rows.parts["begin_offset"])
     wall_s, offset_s = rows.parts["end"], rows.parts["end_offset"]
     first, second = rows.clock.candidates(wall_s)
-    # the end is the first instant after the beginning at which the clock shows it
-    end_s = np.where(offset_s != NO_OFFSET, wall_s - offset_s, np.where(first > begin_s, first, second))
+    # The end is the first instant after the beginning at which the clock shows it; but some publishers write what the
+    # clock would show without its change: then the two stamps are one of the layout's steps apart as they stand.
+    shown_s = np.where(first > begin_s, first, second)
+    apart_s = wall_s - rows.parts["begin"]
+    end_s = np.where(np.isin(apart_s, _declared_s(rows)), begin_s + apart_s, shown_s)
+    end_s = np.where(offset_s != NO_OFFSET, wall_s - offset_s, end_s)
     bad = np.flatnonzero(rows.has_value & ((end_s <= begin_s) | (end_s - begin_s > MOST_INTERVAL_S)))
     if bad.size:
         rows.refuse(

@@ -38,7 +38,7 @@ def batches_of(source: Source, layout: Layout, header: Header, wanted: Sequence[
         uneven.append(row)
         return "skip"
 
-    names = [str(place) for place in range(len(header.names))]
+    names = [str(place) for place in range(header.width or len(header.names))]
     columns = [names[place] for place in wanted]
     rows = 0
     try:

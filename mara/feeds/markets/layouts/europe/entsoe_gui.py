@@ -4,7 +4,19 @@ import re
 from datetime import date
 from typing import Final
 
-from mara.feeds.markets.declaration import QUARTERS, Cap, Key, Known, Layout, Quantity, Repeat, Span, StampClock, Value
+from mara.feeds.markets.declaration import (
+    QUARTERS,
+    Cap,
+    Form,
+    Key,
+    Known,
+    Layout,
+    Quantity,
+    Repeat,
+    Span,
+    StampClock,
+    Value,
+)
 
 LICENCE: Final = "ENTSO-E Transparency Platform terms; many areas free to reuse with attribution, see its list of data"
 CLOCKS: Final = (
@@ -41,7 +53,7 @@ NEW: Final = tuple(
         stamp=Span(begin=f"MTU ({label})", formats=("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M")),
         clock=StampClock(zone=zone, repeat=Repeat.NAME if names else Repeat.NEVER, names=names),
         values=(
-            Value(field="price", column=re.compile(r"Day-ahead Price \((?P<currency>[A-Z]{3})/MWh\)"), unit="/MWh"),
+            Value(field="price", column=re.compile(r"Day-ahead Price \((?P<currency>[A-Z]{3})/MWh\)"), unit="per MWh"),
         ),
         point=("Area",),
         keys=(SEQUENCE,),
@@ -60,10 +72,12 @@ OLD: Final = tuple(
         publisher="ENTSO-E",
         report="Day-ahead Prices, export of the web interface until 2024",
         quantity=Quantity.PRICE,
+        # the area is the name of a last column that has no cells
+        form=Form(bare_names=1),
         stamp=Span(begin=f"MTU ({label})", formats=("%d.%m.%Y %H:%M",)),
         clock=StampClock(zone=zone, repeat=Repeat.ORDER if names else Repeat.NEVER),
         values=(
-            Value(field="price", column=re.compile(r"Day-ahead Price \[(?P<currency>[A-Z]{3})/MWh\]"), unit="/MWh"),
+            Value(field="price", column=re.compile(r"Day-ahead Price \[(?P<currency>[A-Z]{3})/MWh\]"), unit="per MWh"),
         ),
         header=("Currency", re.compile(r"(?P<point>[A-Z]{2,4}\|.+)")),
         currency_column="Currency",

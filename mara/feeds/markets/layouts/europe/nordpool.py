@@ -28,7 +28,7 @@ LAYOUTS: Final = (
             Value(
                 field="price",
                 column=re.compile(r"(?P<point>[\w-]+) Price \((?P<currency>[A-Z]{3})\)"),
-                unit="/MWh",
+                unit="per MWh",
             ),
         ),
         steps_minutes=QUARTERS,
