@@ -94,6 +94,27 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             limits={"placeholder": "the history's own sites"},
             hint="A shipped fleet, or a TOML file.",
         ),
+        *_conditions(horizon_hours),
+        Field(
+            key="policies",
+            label="Policies",
+            kind="several",
+            value=list(PROPOSED),
+            options=[(policy, LABELS[policy]) for policy in POLICIES],
+        ),
+        Field(
+            key="extras",
+            label="Bound",
+            kind="several",
+            value=[],
+            options=[("bound", "Also what perfect foresight would have earned")],
+        ),
+    )
+
+
+def _conditions(horizon_hours: int) -> tuple[Field, ...]:
+    """Return the fields of grain, look-ahead, load, moves and forecast."""
+    return (
         Field(key="tick_minutes", label="Tick", kind="choice", value="60", options=STEPS),
         Field(
             key="horizon_hours",
@@ -120,20 +141,6 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             limits={"min": 0, "max": 1000, "step": 0.1},
         ),
         Field(key="forecast", label="Forecast", kind="choice", value="persistence", look="middle", options=FORECASTS),
-        Field(
-            key="policies",
-            label="Policies",
-            kind="several",
-            value=list(PROPOSED),
-            options=[(policy, LABELS[policy]) for policy in POLICIES],
-        ),
-        Field(
-            key="extras",
-            label="Bound",
-            kind="several",
-            value=[],
-            options=[("bound", "Also what perfect foresight would have earned")],
-        ),
     )
 
 
