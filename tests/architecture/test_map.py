@@ -1,0 +1,51 @@
+"""The map of the house names every room, and what it says of a room is what the room says of itself."""
+
+import importlib.util
+import re
+from types import ModuleType
+
+from tests.architecture.house import PACKAGES, ROOT, python_files
+
+PAPER = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+TREE = PAPER.split("## The tree")[1].split("## Floors")[0]
+CHANGES = PAPER.split("## Where does a change belong?")[1].split("## Words and units")[0]
+
+
+def module_map() -> ModuleType:
+    """The script that writes docs/map.md, which is in no package."""
+    spec = importlib.util.spec_from_file_location("module_map", ROOT / "scripts" / "module_map.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_map_of_modules_says_what_the_modules_say() -> None:
+    written = (ROOT / "docs" / "map.md").read_text(encoding="utf-8")
+    assert written == module_map().module_map(), "run: python scripts/module_map.py"
+
+
+def test_the_tree_names_every_package() -> None:
+    folders = {path.parent.relative_to(ROOT) for path in python_files(*PACKAGES)}
+    deep = {folder for folder in folders if {"layouts", "reading", "building"} & set(folder.parts)}
+    assert [str(folder) for folder in sorted(folders - deep) if f"{folder.name}/" not in TREE] == []
+
+
+def test_the_table_of_changes_names_files_that_are_there() -> None:
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_.A-Z]*)`", CHANGES)) - {"mara/"}
+    assert len(named) > 60
+    assert [name for name in sorted(named) if not is_there(name)] == []
+
+
+def is_there(name: str) -> bool:
+    """Find a folder, file, module, or name within a module."""
+    base = (
+        ROOT if name.split("/", maxsplit=1)[0] in {"components", "pages", "docs", "tests", "bench"} else ROOT / "mara"
+    )
+    place = base / name
+    if place.exists() or place.with_suffix(".py").exists() or (base / f"{name}.py").exists():
+        return True
+    stem, _, word = name.rpartition(".")
+    module = base / f"{stem}.py"
+    return bool(word) and module.is_file() and re.search(rf"\b{word}\b", module.read_text(encoding="utf-8")) is not None
