@@ -52,8 +52,9 @@ def breaking_hours(problem: Problem) -> Bools | None:
     They are left unserved past their budgets. None where it never pays.
     """
     book, accounts = problem.world.book, problem.world.accounts
-    tiers = BREAKABLE[problem.config.terms.break_promises]
-    asked = np.flatnonzero(np.isin(book.tier, tiers))
+    is_breakable = np.zeros(TIER_COUNT, dtype=np.bool_)
+    is_breakable[list(BREAKABLE[problem.config.terms.break_promises])] = True
+    asked = np.flatnonzero(is_breakable[book.tier])
     if not len(asked):
         return None
     cost = _rack_cost_usd_per_mwh(problem)
@@ -65,12 +66,22 @@ def breaking_hours(problem: Problem) -> Bools | None:
     free = room - row_sums(held_mw(problem.world)[:, : Tier.SPOT])
     left = budgets_of(book, accounts) - accounts.bad_ticks
     hours = np.zeros((len(cost), len(book.contracts)), dtype=np.bool_)
-    for i, rate in zip(asked.tolist(), rates.tolist(), strict=True):
+    dear = _may_pay_to_break(cost, ticks, accounts.site[asked], rates, left[asked])
+    for i, rate in zip(asked[dear].tolist(), rates[dear].tolist(), strict=True):
         lives = np.clip(min(accounts.window_end_tick[i], book.ends_tick[i]) - problem.tick - _begins(ticks), 0, ticks)
         excess = np.where(lives > 0, _cost_of(i, problem, cost, free) - rate, -np.inf)
         if int(lives[excess > 0.0].sum()) > max(int(left[i]), 0):
             hours[:, i] = _best_hours(i, problem, excess, lives)
     return hours if hours.any() else None
+
+
+def _may_pay_to_break(cost: Floats, ticks: Ints, site: Ints, rate_usd_per_mwh: Floats, left_ticks: Ints) -> Bools:
+    """Find contracts that are too dear at their own site for longer than their budget lasts (A,).
+
+    No other site makes a contract dearer, so the others need no closer look; one without a site always does.
+    """
+    dear_ticks = ticks @ (cost[:, site] > rate_usd_per_mwh)
+    return np.asarray((site == UNPLACED) | (dear_ticks > np.maximum(left_ticks, 0)))
 
 
 def breakable_mw(problem: Problem, hour_of_step: Ints) -> Floats:
