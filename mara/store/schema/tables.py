@@ -6,7 +6,7 @@ declarations: rows are written as tuples (`mara.store.schema.rows`) and read by 
 """
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 import sqlalchemy
 from sqlalchemy import (
@@ -24,10 +24,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-if TYPE_CHECKING:
-    NamedRow = sqlalchemy.Row[*tuple[Any, ...]]
-else:  # SQLAlchemy 2.0 knows rows by a single type only
-    NamedRow = sqlalchemy.Row
+NamedRow: TypeAlias = "sqlalchemy.Row[*tuple[Any, ...]]"  # text, because SQLAlchemy 2.0 takes a single type
 """A row of a query's result, whose columns are read by name."""
 WHOLE: Final[Any] = BigInteger().with_variant(Integer(), "sqlite")
 EXACT: Final[Any] = Double().with_variant(REAL(), "sqlite")
