@@ -50,7 +50,6 @@ FEW = settings(max_examples=8, deadline=None)
 def zone_of_case(case: Case) -> str:
     if case.layout in ZONES:
         return ZONES[case.layout]
-    offset = round(case.rows[0].begin.hour % 24)
     by_layout = {
         "jepx-spot": "UTC+9",
         "emc-usep": "UTC+8",
