@@ -11,12 +11,13 @@ from typing import Final
 from bench.report import Figure
 from bench.timing import timed_in_parts
 from bench.worlds import HORIZON_HOURS, SEED, START, charter_of
-from mara.assembly import BacktestCase, BacktestOrder, backtest_of
+from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
 from mara.core.units import SECONDS_PER_HOUR
 from mara.core.world import World
 from mara.feeds.files.history_file import BITCOIN_FILE, HISTORY_FILES
 from mara.feeds.synthetic.feed import SyntheticFeed
-from mara.optimizers.registry import OPTIMIZERS, optimizer_of
+from mara.optimizer_names import POLICIES
+from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.settings import read_settings
 
@@ -40,7 +41,7 @@ def figures(*, full: bool) -> Iterator[Figure]:
             case, note = _case(folder, "global_ten"), "written history"
         static_rate = 0.0
         for name, ticks in TICKS_OF.items():
-            if name not in OPTIMIZERS:
+            if name not in POLICIES:
                 continue
             rate = _rate(case, name, min(ticks, case.ticks), repetitions=10 if full else 5)
             static_rate = static_rate or rate

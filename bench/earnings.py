@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtests import KnownBounds, compared
 from mara.settings import read_settings
 
@@ -116,7 +116,7 @@ def _figures(load: Load, options: argparse.Namespace) -> Iterator[tuple[Row, dic
             forecast=row.forecast,
         )
         (result,) = compared(settings, order, (row.policy,), with_bound=True, known=known)
-        yield row, result.figures
+        yield row, dict(result.figures)
 
 
 def _day(text: str) -> datetime:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.simulated_time import SimulatedClock, SimulatedLoop, taking
-from mara.bootstrap import open_run, planner_of, rehearsal_of
+from mara.assembly.runs import open_run, planner_of, rehearsal_of
 from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.platform import Platform
@@ -56,7 +56,7 @@ def earned_usd(seed: int, optimizer: str, ticks: int) -> float:
     """What a simulation earns in so many ticks."""
     with tempfile.TemporaryDirectory() as folder:
         engine = rehearsal_of(settings_for(seed, Path(folder), optimizer))
-    engine.shadows = None
+    engine.counterfactuals = None
     simulate(engine, None, ticks)
     return engine.world.cash_micro_usd / MICRO_USD_PER_USD
 
@@ -75,17 +75,17 @@ def lived(
 
 
 async def _lived(
-    settings: Settings, ticks: int, solve_s: float | None, latest: StatePublisher, *, alone: bool
+    settings: Settings, ticks: int, solve_s: float | None, publisher: StatePublisher, *, alone: bool
 ) -> TickEngine:
     clock, opened = SimulatedClock(asyncio.get_running_loop()), list[TickEngine]()
 
     def start() -> tuple[Store, TickEngine, Planner]:
         store, engine = open_run(settings, settings.plan_deadline_s)
-        engine.shadows = None if alone else engine.shadows
+        engine.counterfactuals = None if alone else engine.counterfactuals
         opened.append(engine)
         return store, engine, planner_of(settings, engine, None, clock, taking(solve_s))
 
-    platform = Platform(start, latest, clock, settings.speed)
+    platform = Platform(start, publisher, clock, settings.speed)
     await platform.start()
     engine = opened[0]
     tick_s = engine.config.grid.tick_minutes * SECONDS_PER_MINUTE / settings.speed
@@ -105,7 +105,7 @@ def outcome_of(seed: int, ticks: int, solve_s: float | None = None, speed: float
         settings = settings_for(seed, Path(folder), speed=speed)
         engine = lived(settings, ticks, solve_s)
         store, _ = open_run(settings)
-        plans = int(store.reading.ask("SELECT count(DISTINCT made_tick) FROM optimization_runs")[0][0])
+        plans = int(store.read_model.ask("SELECT count(DISTINCT made_tick) FROM optimization_runs")[0][0])
         store.close()
     return Outcome(
         seed=seed,

@@ -24,8 +24,8 @@ from mara.optimizers.quoting.pricing import (
     ContractDemand,
     dual_cost_usd_per_mwh,
     exact_cost_usd_per_mwh,
-    outlay_of,
-    outlay_with,
+    solution_of,
+    solution_with,
 )
 
 MS_PER_S: Final = 1e3
@@ -77,7 +77,7 @@ def _direct(sites: int, hours: int, repetitions: int) -> Iterator[Figure]:
 def _quotes() -> Iterator[Figure]:
     """One more Premium contract of 5 MW on the default fleet, in five-minute steps for the first hour."""
     problem = present_problem()
-    before = outlay_of(problem)
+    before = solution_of(problem)
     plan = Plan(optimizer="lp", made_tick=problem.tick, steps=(), step_ticks=before.lengths, shadow=before.shadow)
     first = problem.tick + 1
     wish = ContractDemand(
@@ -86,11 +86,11 @@ def _quotes() -> Iterator[Figure]:
     rate = float(before.case.rate_usd_per_mwh[wish.tier])
     dual_s = timed(lambda: dual_cost_usd_per_mwh(plan, wish, rate, TICKS_PER_HOUR)).best_s
     yield _figure("lp.quote_dual_ms", MS_PER_S * dual_s, 5.0, note="by the shadow prices of a plan in force")
-    exact_s = timed(lambda: outlay_with(before, wish), 5).best_s
+    exact_s = timed(lambda: solution_with(before, wish), 5).best_s
     yield _figure("lp.quote_exact_ms", MS_PER_S * exact_s, 100.0, note="the second solve, from the first's basis")
-    both_s = timed(lambda: outlay_with(outlay_of(problem, basis=before.basis), wish), 5).best_s
+    both_s = timed(lambda: solution_with(solution_of(problem, basis=before.basis), wish), 5).best_s
     yield _figure("lp.quote_both_ms", MS_PER_S * both_s, 100.0, note="both solves, the first from a basis of its own")
-    after = outlay_with(before, wish)
+    after = solution_with(before, wish)
     dual = dual_cost_usd_per_mwh(plan, wish, rate, TICKS_PER_HOUR)
     ratio = exact_cost_usd_per_mwh(before, after, wish) / dual
     yield Figure(name="lp.quote_ratio_exact_to_dual", value=ratio, note="how far the shadow price is below")

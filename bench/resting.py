@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.bootstrap import rehearsal_of
+from mara.assembly.runs import rehearsal_of
 from mara.core.contract import TIER_KEYS, Tier, budget_ticks
 from mara.core.events import is_story
 from mara.core.units import MICRO_USD_PER_USD
@@ -55,18 +55,18 @@ def main() -> None:
 def month(seed: int, optimizer: str, days: int) -> tuple[object, ...]:
     """One run, a cell for each of `HEAD`."""
     engine = rehearsal_of(read_settings({}, {"seed": seed, "optimizer": optimizer}))
-    tally, windows = RunTotals(dt_h=engine.config.grid.dt_h), _Windows()
+    totals, windows = RunTotals(dt_h=engine.config.grid.dt_h), _Windows()
     misses = story = 0
     for _ in range(days * TICKS_A_DAY):
-        outlook = engine.outlook()
-        turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
-        step, book = turn.step, turn.step.before.book
-        tally.add(step)
+        reading = engine.read_feed()
+        result = engine.advance(reading, engine.optimizer.plan(engine.problem(reading)))
+        step, book = result.step, result.step.before.book
+        totals.add(step)
         windows.add([book.contracts[i].id for i in np.flatnonzero(step.allocation.scheduled)], step.world.closed)
         misses += int(np.count_nonzero(~step.report.good & (book.tier == Tier.PREMIUM)))
-        story += sum(is_story(event) for event in turn.events)
+        story += sum(is_story(event) for event in result.events)
         engine.world = step.world
-    rests, dt_h = tally.rests, engine.config.grid.dt_h
+    rests, dt_h = totals.scheduled_off, engine.config.grid.dt_h
     cells = [
         f"{value:.2f}" if n == 0 else f"{value:.0f}"
         for tier in (Tier.STANDARD, Tier.FLEXIBLE)

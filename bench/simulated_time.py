@@ -68,6 +68,9 @@ class SimulatedClock:
     def now(self) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(seconds=self.monotonic_s())
 
+    async def wait(self, duration_s: float) -> None:
+        await asyncio.sleep(duration_s)
+
 
 def taking(duration_s: float | None = None) -> Begin:
     """Begins a solve whose answer comes after `duration_s` of simulated time; None: after what it really took.

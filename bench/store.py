@@ -1,19 +1,16 @@
 """The default run with its database, as `mara simulate` does it: wall time, because the disk is part of it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, ParamSpec
 
 import numpy as np
 
 import mara
 from bench.report import Figure
 from bench.worlds import HORIZON_HOURS, SEED, charter_of
-from mara.core.events import Event
-from mara.core.plan import Plan
-from mara.core.step import Step
 from mara.core.world import RunConfig, first_world
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.optimizers.rules.rules import Rules
@@ -21,8 +18,7 @@ from mara.runtime.tick.engine import TickEngine, simulate
 from mara.store.encoding.records import RunRecord, run_record
 from mara.store.read.metrics import Metric
 from mara.store.read.series import history, site_series
-from mara.store.store import NO_PARTS, Store
-from mara.store.write.orders import Outcome
+from mara.store.store import Store
 from tests import postgres_server
 
 TARGET_AT_10: Final = 300.0
@@ -32,6 +28,7 @@ TICKS_ON_A_SERVER: Final = 300
 TARGET_CHART_P95_MS: Final = 100.0
 YEAR_HOURS: Final = 8_760
 CHART_QUERIES: Final = 60
+Asked = ParamSpec("Asked")
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
@@ -62,35 +59,26 @@ def _on_a_server() -> Iterator[Figure]:
     )
 
 
-class _TimedStore:
-    """Notes what each append takes."""
+def _timed(call: Callable[Asked, None], took_ms: list[float]) -> Callable[Asked, None]:
+    """Wrap a call so that it notes what it takes [ms]."""
 
-    def __init__(self, store: Store) -> None:
-        self._append = store.append
-        self.took_ms: list[float] = []
-
-    def append(
-        self,
-        step: Step,
-        plan: Plan,
-        events: Sequence[Event],
-        parts: Mapping[str, bytes] = NO_PARTS,
-        outcomes: Sequence[Outcome] = (),
-    ) -> None:
+    def timed(*args: Asked.args, **kwargs: Asked.kwargs) -> None:
         begun_s = time.perf_counter()
-        self._append(step, plan, events, parts, outcomes)
-        self.took_ms.append(1e3 * (time.perf_counter() - begun_s))
+        call(*args, **kwargs)
+        took_ms.append(1e3 * (time.perf_counter() - begun_s))
+
+    return timed
 
 
 def _case(name: str, config: RunConfig, ticks: int, target: float) -> Iterator[Figure]:
     without_s = _simulated_s(_engine(config), None, ticks)
     with TemporaryDirectory() as folder:
         store = _begun(Path(folder), config)
-        noted = _TimedStore(store)
-        store.append = noted.append  # type: ignore[method-assign]
+        append_ms: list[float] = []
+        store.append = _timed(store.append, append_ms)  # type: ignore[method-assign]
         took_s = _simulated_s(_engine(config), store, ticks)
         store.close()
-    p50, p99 = np.percentile(noted.took_ms, [50, 99]).tolist()
+    p50, p99 = np.percentile(append_ms, [50, 99]).tolist()
     where = f"store.{name}"
     yield Figure(name=f"{where}.ticks_per_s", value=ticks / took_s, target=target, note=f"wall, rules, {ticks} ticks")
     yield Figure(name=f"{where}.ratio_to_no_store", value=without_s / took_s)
@@ -105,9 +93,9 @@ def _chart() -> Iterator[Figure]:
         store = _begun(Path(folder), config)
         simulate(_engine(config), store, YEAR_HOURS)
         site_id = config.fleet.site_ids[-1]
-        yield from _asked("chart_of_a_year", lambda: store.series(YEAR_HOURS))
-        yield from _asked("site_chart_of_a_year", lambda: site_series(store.reading, site_id, YEAR_HOURS))
-        yield from _asked("metric_of_a_year", lambda: history(store.reading, Metric.PROFIT).points)
+        yield from _asked("chart_of_a_year", lambda: store.read_model.series(YEAR_HOURS))
+        yield from _asked("site_chart_of_a_year", lambda: site_series(store.read_model, site_id, YEAR_HOURS))
+        yield from _asked("metric_of_a_year", lambda: history(store.read_model, Metric.PROFIT).points)
         store.close()
 
 

@@ -1,1 +1,1 @@
-"""Drawings of a Snapshot: each is built once, and a pure function says what its elements show of a snapshot."""
+"""Panels of the dashboard, each a pure function of a snapshot."""

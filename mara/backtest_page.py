@@ -1,4 +1,4 @@
-"""Backtests as one self-contained page: no script, no request, readable in light and dark, and on paper."""
+"""Report of a backtest as one HTML page, without scripts and requests."""
 
 import html
 from collections.abc import Sequence
@@ -10,11 +10,13 @@ from mara.figures import flat, text_of
 from mara.optimizers.lp.bound import share_of_bound
 
 WIDTH_PX, HEIGHT_PX = 880, 260
-LEFT_PX, BOTTOM_PX, TOP_PX = 84, 28, 12
+LEFT_PX = 84
+BOTTOM_PX = 28
+TOP_PX = 12
 COLOURS: Final = ("#3b7dd8", "#d98324", "#3a9d5d", "#b4519c", "#7a6ff0", "#8a8a8a", "#c94f4f")
 USD_PER_MILLION: Final = 1e6
 REPEATED: Final = ("fleet", "history", "from", "to", "ticks", "sites", "seed", "version")
-"""The same for all policies: told once."""
+"""Figures that are the same for all policies, and are shown once."""
 
 _STYLE: Final = (
     "body{font:15px system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}"
@@ -26,7 +28,11 @@ _STYLE: Final = (
 
 
 def html_of(results: Sequence[BacktestResult]) -> str:
-    """The page of policies over one stretch; the first is what the others' curves are drawn against."""
+    """Write the page of policies over the same hours.
+
+    Args:
+        results: one for each policy; the curves of the others are drawn relative to the first.
+    """
     first = results[0].figures
     title = f"Mara backtest: {', '.join(str(result.figures['optimizer']) for result in results)} on {first['fleet']}"
     period = f"{first['from']} to {first['to']}, UTC."
@@ -44,7 +50,7 @@ def html_of(results: Sequence[BacktestResult]) -> str:
 
 
 def _figures(results: Sequence[BacktestResult]) -> str:
-    """Every figure of each policy, a column for each."""
+    """Write the table of all figures, with a column for each policy."""
     columns = [dict(flat(result.figures)) for result in results]
     names = [name for name in columns[0] if name not in (*REPEATED, "optimizer", "notes")]
     head = "".join(f"<th>{html.escape(str(column['optimizer']))}</th>" for column in columns)
@@ -58,7 +64,7 @@ def _figures(results: Sequence[BacktestResult]) -> str:
 
 
 def _months(results: Sequence[BacktestResult]) -> str:
-    """What part of its bound each policy earned, month by month, in the program's accounts."""
+    """Write the table of each month's bound, and the part of it that policies earned."""
     if not results[0].months:
         return ""
     head = "".join(f"<th>{html.escape(str(result.figures['optimizer']))}</th>" for result in results)
@@ -76,7 +82,7 @@ def _months(results: Sequence[BacktestResult]) -> str:
 
 
 def _curves(results: Sequence[BacktestResult]) -> str:
-    """Profit added up day by day; of several policies, what each is ahead of the first."""
+    """Draw the profit summed by day; with several policies, relative to the first."""
     sums = [list(accumulate(result.daily_profit_usd, initial=0.0)) for result in results]
     if len(results) == 1:
         caption, lines = "Profit so far, million USD", sums

@@ -1,12 +1,12 @@
-"""Policies side by side over one stretch of history, with the bound of what any could have earned."""
+"""Policies side by side over one stretch of history, with their bound."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import mara
-from mara.assembly import BacktestCase, BacktestOrder, backtest_of
+from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
@@ -15,33 +15,60 @@ from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.clock import SystemClock
-from mara.runtime.run_totals import RunTotals
+from mara.runtime.run_totals import RunFigures, RunTotals
 from mara.settings import Settings
 
 BOUND: Final = "bound"
-"""What progress calls the work on the bound; every other name is a policy's."""
+"""Name of the work on the bound in progress; every other name is a policy's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a piece of work is: ticks of a policy, or months of the bound."""
+    """Progress of a piece of work: ticks of a policy, or months of the bound."""
 
     what: str
     done: int
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BacktestResult:
-    """One policy's stretch.
+class SharedFigures(RunFigures):
+    """Figures of a run with its size, speed and origin.
 
-    Attributes:
-        figures: what `mara backtest --json` prints.
-        daily_profit_usd: of each day of the run, the first begins with it.
-        months: what was earned and the bound, by calendar month; empty unless the bound was asked for.
+    Those of the bound are None where it was not asked for.
     """
 
-    figures: dict[str, Any]
+    sites: int
+    lp_profit_usd: float | None
+    bound_usd: float | None
+    share_of_bound: float | None
+    wall_s: float
+    site_steps_per_s: float
+    seed: int
+    version: str
+
+
+_Period = TypedDict("_Period", {"from": str, "to": str})
+
+
+class BacktestFigures(SharedFigures, _Period):
+    """Figures of one policy's backtest, as `mara backtest --json` prints them."""
+
+    optimizer: str
+    fleet: str
+    history: str
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BacktestResult:
+    """The outcome of one policy over the stretch.
+
+    Attributes:
+        daily_profit_usd: of each day of the run, the first begins with it.
+        months: profit and bound by calendar month; empty unless the bound was asked for.
+    """
+
+    figures: BacktestFigures
     daily_profit_usd: tuple[float, ...]
     months: tuple[MonthBound, ...] = ()
 
@@ -61,7 +88,7 @@ def compared(
     is_cancelled: Callable[[], bool] | None = None,
     known: KnownBounds | None = None,
 ) -> tuple[BacktestResult, ...]:
-    """Each policy over the same stretch; none named means the one of the settings.
+    """Run each policy over the same stretch; none named means the one of the settings.
 
     The bound is found once for runs with the same promises: it does not depend on who plans. `known` carries what was
     found over to another call for the same stretch, load and terms.
@@ -78,25 +105,23 @@ def compared(
     results: list[BacktestResult] = []
     for name, optimizer in optimizers.items():
         run = _Run(replace(case, optimizer=optimizer), name, with_bound, tell, is_cancelled or (lambda: False))
-        tally, figures = run.figures(settings)
-        months = _months(run.diary.chapters, found, tell, run.stop_if_cancelled)
+        totals, figures = run.figures(settings)
+        months = _months(run.accounts.months, found, tell, run.stop_if_cancelled)
         if months:
-            figures |= {
-                "lp_profit_usd": sum(month.profit_usd for month in months),
-                "bound_usd": sum(month.bound_usd for month in months),
-                "share_of_bound": share_of_bound(months),
-            }
-        results.append(BacktestResult(figures=figures, daily_profit_usd=run.daily_usd(tally), months=months))
+            figures["lp_profit_usd"] = sum(month.profit_usd for month in months)
+            figures["bound_usd"] = sum(month.bound_usd for month in months)
+            figures["share_of_bound"] = share_of_bound(months)
+        results.append(BacktestResult(figures=figures, daily_profit_usd=run.daily_usd(totals), months=months))
     return tuple(results)
 
 
 def compared_into(
     connection: Connection, settings: Settings, order: BacktestOrder, policies: Sequence[str], with_bound: bool
 ) -> None:
-    """`compared` for a process of its own: sends ("progress", Progress) as it goes, and in the end ("done", results)
-    or ("failed", one line).
+    """Run `compared` in a process of its own, and send what comes of it.
 
-    Terminating the process cancels it: it writes nothing.
+    ("progress", Progress) as it goes, and in the end ("done", results) or ("failed", one line). Terminating the process
+    cancels it: it writes nothing.
     """
     try:
         results = compared(
@@ -114,46 +139,52 @@ def compared_into(
         connection.close()
 
 
-def shared_figures(tally: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int) -> dict[str, Any]:
-    """What a backtest and a simulation report alike."""
-    figures = tally.report()
+def shared_figures(totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int) -> SharedFigures:
+    """Work out the figures that a backtest and a simulation report alike."""
+    figures = totals.report()
     return {
-        "ticks": figures.pop("ticks"),
+        "ticks": figures["ticks"],
         "sites": sites,
-        **figures,
+        "profit_usd": figures["profit_usd"],
+        "revenue_usd": figures["revenue_usd"],
+        "cost_usd": figures["cost_usd"],
+        "energy_mwh": figures["energy_mwh"],
+        "emissions_t": figures["emissions_t"],
+        "renewable_share": figures["renewable_share"],
+        "sla": figures["sla"],
         "lp_profit_usd": None,
         "bound_usd": None,
         "share_of_bound": None,
         "wall_s": wall_s,
-        "site_steps_per_s": tally.ticks * sites / max(cpu_s, 1e-9),
+        "site_steps_per_s": totals.ticks * sites / max(cpu_s, 1e-9),
         "seed": seed,
         "version": mara.__version__,
     }
 
 
 MOST_NEWS: Final = 200
-"""Times that a run tells how far it is."""
+"""Most reports of progress in a run."""
 
 
 class _Run:
-    """One policy on its way through the stretch."""
+    """Advances one policy through the stretch, a day's profit at a time."""
 
     def __init__(
         self, case: BacktestCase, name: str, with_bound: bool, tell: OnProgress, is_cancelled: Callable[[], bool]
     ) -> None:
         self.case, self.name = case, name
-        self.diary = MonthlyAccounts(case.outside.config)
+        self.accounts = MonthlyAccounts(case.outside.config)
         self._with_bound = with_bound
         self._tell, self._is_cancelled = tell, is_cancelled
         self._day_ticks = HOURS_PER_DAY * case.outside.config.grid.ticks_per_hour
         self._daily_micro_usd = [0] * -(-case.ticks // self._day_ticks)
         self._stride = max(1, case.ticks // MOST_NEWS)
 
-    def figures(self, settings: Settings) -> tuple[RunTotals, dict[str, Any]]:
-        """Run it; the sums, and what is told of them."""
+    def figures(self, settings: Settings) -> tuple[RunTotals, BacktestFigures]:
+        """Run the policy; return the sums, and the figures reported of them."""
         outside, clock = self.case.outside, SystemClock()
         wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()
-        tally, _ = backtest(
+        totals, _ = backtest(
             outside.config,
             outside.feed,
             self.case.optimizer,
@@ -162,23 +193,23 @@ class _Run:
             horizon_hours=settings.horizon_hours,
             on_step=self._note,
         )
-        self.diary.close()
+        self.accounts.close()
         wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
         grid, fleet = outside.config.grid, outside.config.fleet
-        return tally, {
+        return totals, {
             "optimizer": self.case.optimizer.name,
             "fleet": fleet.name,
             "history": str(settings.history),
             "from": grid.at(0).isoformat(),
             "to": grid.at(self.case.ticks).isoformat(),
-            **shared_figures(tally, fleet.site_count, wall_s, cpu_s, settings.seed),
+            **shared_figures(totals, fleet.site_count, wall_s, cpu_s, settings.seed),
             "notes": list(outside.notes),
         }
 
     def _note(self, step: Step) -> None:
         self._daily_micro_usd[step.tick // self._day_ticks] += step.settlement.profit_micro_usd
         if self._with_bound:
-            self.diary.add(step)
+            self.accounts.add(step)
         done = step.tick + 1
         if done % self._stride == 0 or done == self.case.ticks:
             self._tell(Progress(what=self.name, done=done, total=self.case.ticks))
@@ -188,9 +219,12 @@ class _Run:
         if self._is_cancelled():
             raise CommandError(f"the backtest of {self.name} was cancelled; nothing was written")
 
-    def daily_usd(self, tally: RunTotals) -> tuple[float, ...]:
-        """Adding up to the run's profit: credits of windows that ended with the last tick fall on its day."""
-        late = int(tally.lines_micro_usd.sum()) - sum(self._daily_micro_usd)
+    def daily_usd(self, totals: RunTotals) -> tuple[float, ...]:
+        """Return the daily profits, which add up to the run's.
+
+        Credits of windows that ended with the last tick fall on its day.
+        """
+        late = int(totals.lines_micro_usd.sum()) - sum(self._daily_micro_usd)
         *days, last = self._daily_micro_usd
         return tuple(day / MICRO_USD_PER_USD for day in (*days, last + late))
 
@@ -201,7 +235,7 @@ def _months(
     tell: OnProgress,
     stop_if_cancelled: Callable[[], None],
 ) -> tuple[MonthBound, ...]:
-    """The bounds of a run's months, taken from `known` where another run had the same promises."""
+    """Find the bounds of a run's months, once for runs with the same promises."""
 
     def on_month(done: int) -> None:
         tell(Progress(what=BOUND, done=done, total=len(chapters)))

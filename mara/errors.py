@@ -1,4 +1,4 @@
-"""Everything that may go wrong and is not a fault of the program, in one tree.
+"""Errors that are no fault of the program, in one tree.
 
     MaraError
     ├─ ConfigError             settings or fleet unusable: refuses to start
@@ -33,7 +33,10 @@ EXIT_DATABASE = 4
 
 
 class MaraError(Exception):
-    """Root of the tree; `exit_code` is what the command line ends with when nobody caught the error."""
+    """Root of the tree.
+
+    `exit_code` is what the command line ends with when nobody caught the error.
+    """
 
     exit_code: ClassVar[int] = EXIT_OUR_FAULT
 
@@ -59,7 +62,10 @@ class FeedEnded(FeedUnavailable):
 
 
 class FeedInvalid(FeedError):
-    """The source answered with values that cannot be true; the message names file, line and first cases."""
+    """The source answered with values that cannot be true.
+
+    The message names file, line and first cases.
+    """
 
 
 class PlanError(MaraError):
@@ -79,7 +85,9 @@ class PlanTimeout(PlanError):
 
 
 class AdviceError(MaraError):
-    """The advisor gave nothing that may be followed; the message is what the panel says.
+    """The advisor gave nothing that may be followed.
+
+    The message is what the panel shows.
 
     Attributes:
         rest_s: how long it is not asked again; ``{until}`` in the message is when that is over.
@@ -101,7 +109,10 @@ class CommandError(MaraError):
 
 
 class EngineStopped(CommandError):
-    """The engine obeys nothing for now: it has not started, has halted, is degraded, or is ending."""
+    """The engine takes no orders.
+
+    It has not started, has halted, is degraded, or is ending.
+    """
 
 
 class StoreError(MaraError):
@@ -111,16 +122,28 @@ class StoreError(MaraError):
 
 
 class StoreBlocked(StoreError):
-    """What stands in the way lies outside and passes: nothing was stored, and the same will be taken later."""
+    """Something outside stands in the way of storing, and passes.
+
+    Nothing was stored, and the same will be taken later.
+    """
 
 
 class StoreWentBack(StoreError):
-    """The database does not stand where the run does, because it lost its last ticks or another writer went on."""
+    """The database stands at another tick than the run.
+
+    It lost its last ticks, or another writer went on.
+    """
 
 
 class StoreRefused(StoreError):
-    """The database must not be touched: damaged, locked by another process, of a newer Mara, or of another run."""
+    """The database must not be touched.
+
+    It is damaged, locked by another process, of a newer Mara, or of another run.
+    """
 
 
 class StoreLost(StoreRefused):
-    """The file of the database was removed, replaced or cut short while it was in use: nothing was stored since."""
+    """The file of the database was removed, replaced or cut short in use.
+
+    Nothing was stored since.
+    """

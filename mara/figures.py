@@ -1,11 +1,10 @@
-"""Reports as people read them: nested names joined by dots, numbers with as many digits as tell something."""
+"""Reports for people: nested names joined by dots, numbers with few digits."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 
-def flat(report: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested names joined by dots."""
+def flat(report: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Flatten a report: names of what is nested are joined by dots."""
     for name, value in report.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}.")
@@ -14,7 +13,7 @@ def flat(report: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def text_of(value: object) -> str:
-    """A value with thousands marked, as few digits as tell something."""
+    """Format a value: thousands marked, only as many digits as say something."""
     if value is None:
         return "-"
     if isinstance(value, bool):

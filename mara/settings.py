@@ -1,4 +1,6 @@
-"""What can be set from outside: MARA_* variables and two of Anthropic's, read once and handed on as one frozen value.
+"""Settings from outside: MARA_* variables and two of Anthropic's.
+
+They are read once and handed on as one frozen value.
 
 A misspelt setting must not silently mean its default, so an unknown MARA_ variable is refused. Options of the command
 line win over the environment, which wins over a `.env` file in the working directory.
@@ -73,7 +75,10 @@ def _upper(text: object) -> object:
 
 
 class Settings(BaseSettings):
-    """One run's settings; every field is the variable MARA_<FIELD>. Building it reads nothing: see `read_settings`."""
+    """Settings of one run; each field is the variable MARA_<FIELD>.
+
+    Building it reads nothing: see `read_settings`.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -195,12 +200,12 @@ class Settings(BaseSettings):
 
     @property
     def start_was_given(self) -> bool:
-        """Whether somebody chose the start; a replay without one begins where its history does."""
+        """True where a start was chosen; a replay without one begins with its history."""
         return "start" in self.model_fields_set
 
     @property
     def fleet_was_given(self) -> bool:
-        """Whether somebody chose the fleet; a replay without one takes the sites of its history."""
+        """True where a fleet was chosen; a replay without one takes its history's sites."""
         return "fleet" in self.model_fields_set
 
     @classmethod
@@ -212,7 +217,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what is given: `read_settings` reads the environment, so that it can refuse unknown names."""
+        """Take only what is given.
+
+        `read_settings` reads the environment, so that it can refuse unknown names.
+        """
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
 
@@ -222,7 +230,9 @@ def read_settings(
     options: Mapping[str, object] | None = None,
     own_defaults: Mapping[str, object] | None = None,
 ) -> Settings:
-    """Settings from `env` (None: the process environment over `.env`) under the command line's `options`.
+    """Read settings from `env`, overridden by the command line's `options`.
+
+    `env` None is the process environment over `.env`.
 
     `options` are fields by name; None among them means "not given". `own_defaults` are what a command's options stand
     at where that is not the setting's default: a refusal names them.
@@ -256,7 +266,7 @@ def _variables_around_us() -> Mapping[str, str]:
 
 
 def _refuse_bad_lines(path: Path) -> None:
-    """Refuse a `.env` file with a line that sets nothing: who wrote it meant something by it."""
+    """Refuse a `.env` file with a line that sets nothing: it was meant to."""
     if not path.is_file():
         return
     for binding in parse_stream(StringIO(path.read_text(encoding="utf-8-sig"))):

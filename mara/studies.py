@@ -1,4 +1,4 @@
-"""Many possible months: what a policy earns, and risks, over seeded scenarios of prices, outages and demand."""
+"""Studies: profit and risk of policies over many seeded scenarios."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,21 +13,17 @@ from typing import Any, Final
 import numpy as np
 
 import mara
-from mara.assembly import fleet_for, terms_of
+from mara.assembly.worlds import fleet_for, seeded_feed, terms_of
 from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
 from mara.core.world import RunConfig, first_world
 from mara.errors import ConfigError
-from mara.feeds.base import Feed
 from mara.feeds.files.history_file import History, read_history
-from mara.feeds.replay import ReplayFeed
-from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.draws import RandomStream, generator
-from mara.feeds.synthetic.feed import SyntheticFeed
-from mara.feeds.synthetic.outages import OutageStream
-from mara.optimizers.registry import OPTIMIZERS, optimizer_of
+from mara.optimizer_names import KEYS
+from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.worker_pool import WorkerPool
 from mara.settings import Settings
@@ -40,7 +36,10 @@ QUANTILES: Final = {"p5": 0.05, "p50": 0.50, "p95": 0.95}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyOrder:
-    """What is asked for. The answer depends on nothing else, and not on where it is worked out."""
+    """The request for a study.
+
+    The answer depends on nothing else, and not on where it is worked out.
+    """
 
     scenarios: int
     days: int
@@ -58,11 +57,11 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
-    """What one policy came to in one scenario.
+    """The outcome of one policy in one scenario.
 
     Attributes:
         availability_share: good ticks of those that count, by tier; None where nothing was promised.
-        daily_profit_usd: of each day.
+        daily_profit_usd: one value a day.
     """
 
     number: int
@@ -77,12 +76,14 @@ class ScenarioResult:
 def study(
     settings: Settings,
     order: StudyOrder,
-    crowd: WorkerPool,
+    pool: WorkerPool,
     *,
     journal: Path | None = None,
     on_done: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Work every scenario out and sum them up; with a journal, go on from what it holds.
+    """Work out every scenario and sum them up.
+
+    With a journal, go on from what it holds.
 
     Raises:
         ConfigError, FeedError: an order, history or journal that cannot be used.
@@ -96,7 +97,7 @@ def study(
     tell = on_done or (lambda *_: None)
     tell(len(done), order.scenarios)
     wanted = [Scenario(number=n, settings=settings, order=order) for n in range(order.scenarios) if n not in done]
-    for scenario, outcomes in crowd.results(outcomes_of, wanted):
+    for scenario, outcomes in pool.results(outcomes_of, wanted):
         done[scenario.number] = outcomes
         if kept is not None:
             kept.keep(outcomes)
@@ -114,22 +115,25 @@ def refuse_unusable(settings: Settings, order: StudyOrder) -> None:
         raise ConfigError(f"a study has 1 to {MAX_SCENARIOS:,} scenarios, got {order.scenarios}: correct --scenarios")
     if not 1 <= order.days <= MAX_DAYS:
         raise ConfigError(f"a scenario has 1 to {MAX_DAYS} days, got {order.days}: correct --days")
-    unknown = [name for name in order.policies if name not in OPTIMIZERS]
+    unknown = [name for name in order.policies if name not in KEYS]
     if unknown or not order.policies:
-        names = ", ".join(OPTIMIZERS)
+        names = ", ".join(KEYS)
         raise ConfigError(f"a policy is one of {names}, got {', '.join(unknown) or 'none'}: correct --optimizer")
     if settings.history is not None:
         _starts_count(_history(str(settings.history), settings.trust_units), order)
 
 
 def outcomes_of(scenario: Scenario) -> tuple[ScenarioResult, ...]:
-    """Every policy over one scenario; a pure function of it and of the history's files."""
+    """Run every policy over one scenario.
+
+    A pure function of it and of the history's files.
+    """
     config, seed = _charter_of(scenario)
     return tuple(_outcome(scenario, policy, config, seed) for policy in scenario.order.policies)
 
 
 def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[ScenarioResult]]) -> dict[str, Any]:
-    """The figures of a study: quantiles over its scenarios, by policy."""
+    """Sum a study up: quantiles over its scenarios, by policy."""
     return {
         "history": str(settings.history) if settings.history is not None else None,
         "scenarios": order.scenarios,
@@ -142,7 +146,7 @@ def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[S
 
 
 def portable(settings: Settings) -> Settings:
-    """Settings as workers get them: paths that hold from anywhere, and no secrets."""
+    """Copy settings for workers: paths that hold from anywhere, no secrets."""
     secrets = {"anthropic_api_key": None, "storage_secret": None, "webhook_url": None}
     history = settings.history.absolute() if settings.history is not None else None
     file = Path(settings.fleet)
@@ -151,8 +155,8 @@ def portable(settings: Settings) -> Settings:
 
 
 def fingerprint(settings: Settings, order: StudyOrder) -> str:
-    """What must be the same for results to belong together."""
-    history = _history(str(settings.history), settings.trust_units) if settings.history is not None else None
+    """Hash all that must be the same for results to belong together."""
+    history = _history_of(settings)
     fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
     parts = {
         "history": history.sha256 if history is not None else "",
@@ -170,16 +174,16 @@ def fingerprint(settings: Settings, order: StudyOrder) -> str:
 
 
 def _text_of(value: object) -> str:
-    """All of it: numpy leaves digits and rows out of a long array's own text."""
+    """Write out a whole value: numpy leaves digits and rows out of its text."""
     return repr(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
 def _charter_of(scenario: Scenario) -> tuple[RunConfig, int]:
-    """Where and when a scenario plays, and the seed of its chances."""
+    """Draw where and when a scenario plays, and the seed of its chances."""
     settings = scenario.settings
     draw = generator(settings.seed, RandomStream.STUDIES, scenario.number)
     seed = int(draw.integers(0, 2**SEED_BITS))
-    history = _history(str(settings.history), settings.trust_units) if settings.history is not None else None
+    history = _history_of(settings)
     start = settings.start
     if history is not None:
         start = history.start + timedelta(hours=int(draw.integers(0, _starts_count(history, scenario.order))))
@@ -195,24 +199,24 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
     def note(step: Step) -> None:
         daily[step.tick // day_ticks] += step.settlement.profit_micro_usd
 
-    tally, _ = backtest(
+    totals, _ = backtest(
         config,
-        _feed_of(settings, config, seed),
+        seeded_feed(settings, config, seed, _history_of(settings)),
         optimizer_of(policy),
         first_world(config),
         scenario.order.days * day_ticks,
         horizon_hours=settings.horizon_hours,
         on_step=note,
     )
-    report = tally.report()
-    daily[-1] += int(tally.lines_micro_usd.sum()) - sum(daily)  # credits that fell due with the last tick
-    sla: Any = report["sla"]
+    report = totals.report()
+    daily[-1] += int(totals.lines_micro_usd.sum()) - sum(daily)  # credits that fell due with the last tick
+    sla = report["sla"]
     return ScenarioResult(
         number=scenario.number,
         policy=policy,
         profit_usd=sum(daily) / MICRO_USD_PER_USD,
-        emissions_t=float(report["emissions_t"]),  # type: ignore[arg-type]
-        credits_usd=sum(float(tier["credits_usd"]) for tier in sla.values()),
+        emissions_t=report["emissions_t"],
+        credits_usd=sum(tier["credits_usd"] for tier in sla.values()),
         availability_share={
             tier: figures["availability_share"] if figures["promised_mwh"] > 0.0 else None
             for tier, figures in sla.items()
@@ -221,21 +225,8 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
     )
 
 
-def _feed_of(settings: Settings, config: RunConfig, seed: int) -> Feed:
-    if settings.history is None:
-        return SyntheticFeed(config, seed, settings.token_price_usd_per_mtok)
-    return ReplayFeed(
-        config,
-        _history(str(settings.history), settings.trust_units),
-        forecast="persistence",
-        token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
-        availability=OutageStream(config, seed).availability,
-        arrivals=ArrivalStream(config, seed).arrivals,
-    )
-
-
 def _starts_count(history: History, order: StudyOrder) -> int:
-    """Hours at which a scenario may begin."""
+    """Count the hours at which a scenario may begin."""
     hours = history.hour_count
     if hours < order.days * HOURS_PER_DAY:
         raise ConfigError(
@@ -245,9 +236,14 @@ def _starts_count(history: History, order: StudyOrder) -> int:
     return hours - order.days * HOURS_PER_DAY + 1
 
 
+def _history_of(settings: Settings) -> History | None:
+    """Read the history that the settings name; None for a synthetic world."""
+    return _history(str(settings.history), settings.trust_units) if settings.history is not None else None
+
+
 @lru_cache(maxsize=2)
 def _history(folder: str, trusts_units: bool) -> History:
-    """Read once by each worker."""
+    """Read a history once in each worker."""
     return read_history(Path(folder), trusts_units=trusts_units)
 
 

@@ -1,4 +1,4 @@
-"""Read-only tools over a stored run, for assistants: what runs, what was, why, and what would be otherwise.
+"""Read-only tools over a stored run, for assistants.
 
 Nothing here knows a protocol. Text that people may have typed (names, and sentences that repeat them) stands under
 `customer_typed_text` alone, cut short: whoever reads an answer can keep it apart from what Mara computed.
@@ -12,10 +12,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mara.bootstrap import standing_of
+from mara.api.routes.json_values import json_value, plain_of
+from mara.assembly.runs import read_only_run
+from mara.core.contract import TierKey
 from mara.core.fleet import site_index
+from mara.core.market import RegionKey
 from mara.core.plan import Plan, Problem
-from mara.core.quote import OutageRecord, QuoteRequest, json_value, plain_of
+from mara.core.quote import OutageRecord, QuoteRequest
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import snapshot_of
 from mara.errors import MaraError, PlanRejected, StoreRefused
@@ -26,7 +29,7 @@ from mara.optimizers.advisor.tools import ToolAnswer, ToolSession
 from mara.runtime.explain.why import explained
 from mara.runtime.live.quote_desk import quote_now
 from mara.runtime.replay_check import replayed
-from mara.runtime.tick.day_start import dawn_of
+from mara.runtime.tick.day_start import day_start_of
 from mara.runtime.tick.engine import TickEngine
 from mara.settings import Settings
 from mara.store.read import promises, series
@@ -38,7 +41,7 @@ MOST_CONTRACTS: Final = 100
 MOST_POINTS: Final = 400
 MOST_EVENTS: Final = 20
 MOST_TEXT_CHARACTERS: Final = 300
-"""Of one text that somebody may have typed."""
+"""Longest text of those that somebody may have typed."""
 MOST_ANSWERS_A_LEDGER: Final = 200
 """Answers of the bench that share a ledger of evidence."""
 SITE_FIELD: Final = "site_id"
@@ -50,7 +53,7 @@ TYPED_FIELDS: Final = frozenset(
 
 
 class Arguments(BaseModel):
-    """What a tool is called with; nothing else is taken."""
+    """The arguments of a tool; nothing else is taken."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     about: ClassVar[str]
@@ -107,10 +110,10 @@ class GetQuote(Arguments):
         "What one more contract would cost and where it would run, with its risk, or why it is refused and what "
         "would fit instead. Nothing is booked."
     )
-    tier: Literal["premium", "standard", "flexible", "spot"]
+    tier: TierKey
     power_mw: Annotated[float, Field(gt=0, le=100_000, strict=False, description="IT power on inference racks.")]
     hours: Annotated[float, Field(gt=0, le=100_000, strict=False, description="How long, from the next tick on.")]
-    region: Annotated[Literal["", "americas", "europe", "asia-pacific"], Field(description="Whose months count.")] = ""
+    region: Annotated[Literal["", RegionKey], Field(description="Whose months count.")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunState:
-    """Where the run stood when it was last looked at: before tick `tick`."""
+    """The run when it was last looked at, before tick `tick`."""
 
     tick: int
     engine: TickEngine
@@ -132,7 +135,9 @@ class RunState:
 
 
 class Toolbox:
-    """Opened on a run that may be live; each answer is about its newest stored tick. Not for several threads at once.
+    """Answers about the newest stored tick of a run that may be live.
+
+    Not for several threads at once.
 
     Raises:
         StoreRefused: there is no stored run, or not one of this Mara.
@@ -158,7 +163,7 @@ class Toolbox:
         return (*own, *bench)
 
     def answer(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        """What a tool says; whatever is wrong with the call is said in words."""
+        """Call a tool; whatever is wrong with the call is said in words."""
         try:
             if name in _OWN:
                 shape, work = _OWN[name]
@@ -183,7 +188,7 @@ class Toolbox:
         return dict(found)
 
     def contracts(self, asked: ListContracts) -> dict[str, Any]:
-        """What was booked."""
+        """List the contracts."""
         rows = promises.contracts(self._reading, asked.state, asked.limit)
         return {"tick": self._last_tick(), "contracts": [json_value(asdict(row)) for row in rows]}
 
@@ -216,7 +221,7 @@ class Toolbox:
         return replace(found, content={"tick": now.tick, **found.content})
 
     def _keyed(self, value: Any) -> Any:
-        """The same, with every site that is given by its id or name under its key, which the bench knows."""
+        """Replace sites given by id or name by the evaluator's keys."""
         if isinstance(value, list):
             return [self._keyed(held) for held in value]
         if not isinstance(value, Mapping):
@@ -230,10 +235,10 @@ class Toolbox:
         return site_key(site_index(self._sites, named))
 
     def _problem(self, now: RunState) -> Problem:
-        return now.engine.problem(now.engine.outlook())
+        return now.engine.problem(now.engine.read_feed())
 
     def _plan(self, now: RunState) -> Plan:
-        """What the last stored tick followed, taken as the plan in force."""
+        """Return the last stored tick's plan, taken as the plan in force."""
         if now.tick == 0:
             raise PlanRejected("no plan is in force before the first tick: run `mara simulate` or `mara run` first")
         stored = self._reading.stored_tick(now.tick - 1)
@@ -243,7 +248,7 @@ class Toolbox:
         """The newest state; what was worked out for an older one is let go."""
         tick = self._reading.next_tick()
         if self._standing is None or self._standing.tick != tick:
-            engine, record = standing_of(self._settings)
+            engine, record = read_only_run(self._settings)
             self._standing, self._inquiry = RunState(tick=engine.world.tick, engine=engine, record=record), None
         return self._standing
 
@@ -264,7 +269,10 @@ _OWN: Final[dict[str, tuple[type[Arguments], Callable[[Toolbox, Any], dict[str, 
 
 
 def _any_site(schema: Any) -> Any:
-    """A tool's schema that takes sites as people call them: the bench alone knows them by number only."""
+    """Return a tool's schema that takes sites as people call them.
+
+    The evaluator alone knows them by number only.
+    """
     if isinstance(schema, list):
         return [_any_site(part) for part in schema]
     if not isinstance(schema, dict):
@@ -286,14 +294,19 @@ def _snapshot_of(reading: ReadModel, tick: int) -> Snapshot:
         note=adopted.note if adopted is not None else "",
     )
     events = tuple(reversed(reading.events(MOST_EVENTS)))
-    dawn = dawn_of(reading, step.world, run.config.grid)
+    day_start = day_start_of(reading, step.world, run.config.grid)
     return snapshot_of(
-        step, plan, events, run.config, run.run_id, dawn_micro_usd=dawn.cash_micro_usd if dawn is not None else None
+        step,
+        plan,
+        events,
+        run.config,
+        run.run_id,
+        dawn_micro_usd=day_start.cash_micro_usd if day_start is not None else None,
     )
 
 
 def _apart(value: Any) -> Any:
-    """The same, with every text that may have been typed under `customer_typed_text` of its object."""
+    """Move text that may have been typed under `customer_typed_text`."""
     if isinstance(value, list):
         return [_apart(held) for held in value]
     if not isinstance(value, dict):

@@ -1,1 +1,1 @@
-"""The routes of the dashboard, and the console script that serves them."""
+"""Pages of the dashboard, and the console script that serves them."""

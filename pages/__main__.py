@@ -1,6 +1,6 @@
-"""The console script `mara`: the engine's commands, and `run`, which starts the dashboard.
+"""Console script `mara`: the engine's commands, and `run` for the dashboard.
 
-NiceGUI is imported by `run` alone, so that the other commands start without it.
+Only `run` imports NiceGUI, so that the other commands start faster.
 """
 
 import atexit
@@ -22,8 +22,10 @@ from mara.runtime.observe.log import open_log
 from mara.settings import read_settings
 
 SWITCH_INTERVAL_S: Final = 0.001
-"""How soon a busy thread (a planner's, an advisor's) lets the loop of the ticks in; Python's own 5 ms, several times a
-tick, add up to lateness that can be seen."""
+"""Time after which a busy thread yields the interpreter to the event loop.
+
+Python's own 5 ms, several times a tick, would add up to ticks that are visibly late.
+"""
 
 
 def main() -> None:
@@ -55,7 +57,7 @@ def run(
 
     from mara.api.gateway.listener import raise_descriptor_limit
     from pages.server import serve
-    from pages.serving.front_door import stand_guard
+    from pages.serving.middleware import add_middleware
     from pages.window import refuse_missing_extra
 
     if native:
@@ -69,7 +71,7 @@ def run(
         if fresh:
             aside = set_aside(settings)
             typer.echo("nothing was stored yet" if aside is None else f"the stored run was set aside as {aside}")
-        entrance = stand_guard(settings, platform)
+        security = add_middleware(settings, platform)
         is_wanted_anew = serve(
             platform,
             host=settings.host,
@@ -78,23 +80,27 @@ def run(
             native=native,
             history=settings.history,
             root_path=settings.root_path,
-            listening=entrance.listening,
+            server_options=security.server_options,
         )
     if is_wanted_anew:
         begin_anew(sys.orig_argv[1:])
 
 
 def begin_anew(arguments: Sequence[str]) -> None:
-    """Become a new process that sets the run aside, with the arguments of this one: a server is started only once.
+    """Replace this process by one that sets the run aside, with the same arguments.
 
-    Everything that this one held (port, database, log) must be closed.
+    A server cannot be started twice in a process. Port, database and log must be closed.
     """
     more = [option for option in ("--fresh", "--no-browser") if option not in arguments]
-    os.execv(sys.executable, [sys.executable, *arguments, *more])  # noqa: S606  ourselves, with our own arguments
+    os.execv(sys.executable, [sys.executable, *arguments, *more])  # noqa: S606  this program, with its own arguments
 
 
 def refuse_busy_port(host: str, port: int) -> None:
-    """Raise ConfigError where nothing can listen: before the run is opened, and in one line instead of a trace."""
+    """Refuse a port that cannot be listened on, before the run is opened.
+
+    Raises:
+        ConfigError: it is in use, or not available to this user.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

@@ -1,6 +1,7 @@
-"""The engine as screens may use it: whatever changes something is judged first, here and nowhere else.
+"""Authorization of the screens: each change first checks the user's right.
 
-Who acts is whoever's connection the message came by, never what a page or a message says of itself.
+It is the only place that does so for the screens. The user is that of the connection by which a message came, never one
+that a page or a message names.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,31 +19,31 @@ from mara.runtime.explain.why_by_claude import explained_by_claude
 from mara.runtime.published_state import StatePublisher
 from mara.runtime.tick.exclusions import ExclusionRequest
 from pages.serving.cached_query import ArchiveReader
-from pages.serving.callers import caller, settled
+from pages.serving.current_user import acting_scope, awaited
 from pages.serving.job_runner import JobRunner, Report, Task
 from pages.serving.publisher import PlatformView
 from pages.serving.undo import Undo
 
 
 class Authorized:
-    """What pages are given instead of the engine and the workbench. Reading is passed on, everything else judged.
+    """Live run and job runner for pages: reads pass, changes need the user's right.
+
+    Every coroutine raises CommandError where the user lacks the right, or the change is impossible.
 
     Attributes:
-        undo: what was ordered a moment ago.
-        begin_anew: ends this run and begins another; None where nobody can.
-
-    Raises, from every deed: CommandError, whoever acts may not, or it is impossible.
+        undo: orders that can still be undone.
+        begin_anew: ends this run and begins another; None where this server cannot.
     """
 
-    def __init__(self, platform: PlatformView, workbench: JobRunner, undo: Undo) -> None:
+    def __init__(self, platform: PlatformView, jobs: JobRunner, undo: Undo) -> None:
         self._platform = platform
-        self._workbench = workbench
+        self._jobs = jobs
         self.undo = undo
         self.begin_anew: Callable[[], object] | None = None
 
     @property
-    def latest(self) -> StatePublisher:
-        return self._platform.latest
+    def publisher(self) -> StatePublisher:
+        return self._platform.publisher
 
     @property
     def archive(self) -> ArchiveReader:
@@ -53,98 +54,102 @@ class Authorized:
         return self._platform.advisor
 
     def report(self) -> Report:
-        """How the workbench stands."""
-        return self._workbench.read()
+        """Return the state of the job runner."""
+        return self._jobs.read()
 
     def seconds_left(self, report: Report) -> float | None:
-        """See `JobRunner.seconds_left`."""
-        return self._workbench.seconds_left(report)
+        """Estimate the time until a job is done; see `JobRunner.seconds_left`."""
+        return self._jobs.seconds_left(report)
 
     async def quote(self, ask: QuoteRequest) -> Quote:
-        await _demand(Permission.QUOTE)
+        await _require(Permission.QUOTE)
         return await self._platform.quote(ask)
 
     async def book(self, quote_id: str, customer: str = "") -> Booking:
-        await _demand(Permission.BOOK)
+        await _require(Permission.BOOK)
         return await self._platform.book(quote_id, customer)
 
     async def cancel(self, contract_id: str, *, only_look: bool = False) -> None:
-        """End a contract; `only_look` says what stands against it, and orders nothing."""
-        await _demand(Permission.CANCEL)
+        """End a contract; with `only_look` only check that this is possible."""
+        await _require(Permission.CANCEL)
         if not only_look:
             await self._platform.cancel(contract_id)
             return
-        snapshot = self.latest.read().snapshot
+        snapshot = self.publisher.read().snapshot
         if snapshot is None or all(contract.id != contract_id for contract in snapshot.contracts):
             raise CommandError(f"there is no live contract {contract_id!r}: it has ended, or was never booked")
 
     async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> Sequence[Exclude]:
-        """Announce ticks that will not count, for all or none; `only_look` says what stands against it."""
-        await _demand(Permission.EXCLUDE)
+        """Announce exclusions, all or none; `only_look` checks without announcing."""
+        await _require(Permission.EXCLUDE)
         return await self._platform.exclude(*asked, only_look=only_look)
 
     async def order(self, *commands: Command) -> None:
-        """Have commands obeyed, all or none."""
-        for deed in sorted({_DEED_OF[type(command)] for command in commands}):
-            await _demand(deed)
+        """Order commands, all or none; each kind among them needs its right."""
+        for permission in sorted({_PERMISSION_OF[type(command)] for command in commands}):
+            await _require(permission)
         await self._platform.order(*commands)
 
     async def pause(self) -> None:
-        await _demand(Permission.PAUSE)
-        await settled(self._platform.pause())
+        await _require(Permission.PAUSE)
+        await awaited(self._platform.pause())
 
     async def resume(self) -> None:
-        await _demand(Permission.RESUME)
-        await settled(self._platform.resume())
+        await _require(Permission.RESUME)
+        await awaited(self._platform.resume())
 
     async def step(self, ticks: int) -> None:
-        await _demand(Permission.STEP)
-        await settled(self._platform.step(ticks))
+        await _require(Permission.STEP)
+        await awaited(self._platform.step(ticks))
 
-    async def set_speed(self, speed_share: float) -> None:
-        await _demand(Permission.SPEED)
-        await settled(self._platform.set_speed(speed_share))
+    async def set_speed(self, speed_factor: float) -> None:
+        await _require(Permission.SPEED)
+        await awaited(self._platform.set_speed(speed_factor))
 
     async def optimize_now(self) -> None:
-        await _demand(Permission.OPTIMIZE)
-        await settled(self._platform.optimize_now())
+        await _require(Permission.OPTIMIZE)
+        await awaited(self._platform.optimize_now())
 
     async def ask_claude(self) -> None:
-        """Have Claude asked for advice on the plan in force."""
-        await _demand(Permission.ASK_CLAUDE)
+        """Ask Claude for advice on the plan in force."""
+        await _require(Permission.ASK_CLAUDE)
         await self._platform.ask_claude()
 
     async def explained(self, question: str) -> Explanation:
-        """Claude's answer to a question, over what is stored."""
-        await _demand(Permission.ASK_CLAUDE)
+        """Have Claude answer a question from the stored run."""
+        await _require(Permission.ASK_CLAUDE)
         if self.advisor is None:
             raise CommandError("nobody advises this run: start it with --optimizer claude")
-        return await explained_by_claude(self.advisor, self.archive.why, self.latest.read().snapshot, question)
+        return await explained_by_claude(self.advisor, self.archive.why, self.publisher.read().snapshot, question)
 
     async def start_work(self, task: Callable[[], Task]) -> None:
-        """Begin a backtest or a study; what was entered is read only for whoever may."""
-        await _demand(Permission.BACKTEST)
-        self._workbench.start(task())
+        """Begin a backtest or a study; the form is read once the right is checked."""
+        await _require(Permission.BACKTEST)
+        self._jobs.start(task())
 
     async def end_work(self) -> None:
-        """End what the workbench works on."""
-        await _demand(Permission.BACKTEST)
-        await run.io_bound(self._workbench.cancel)
+        """Cancel the backtest or study that is running."""
+        await _require(Permission.BACKTEST)
+        await run.io_bound(self._jobs.cancel)
 
     async def new_run(self) -> None:
         """End this run and begin another."""
-        await _demand(Permission.NEW_RUN)
+        await _require(Permission.NEW_RUN)
         if self.begin_anew is None:
             raise CommandError("this server cannot begin a run anew: start it with --fresh")
         self.begin_anew()
 
 
-async def _demand(deed: Permission) -> None:
-    """Insist on the right of whoever acts to this deed, as things stand now."""
-    await permit(caller(), deed)
+async def _require(permission: Permission) -> None:
+    """Check a right of the acting user in the database, as it is now.
+
+    Raises:
+        CommandError: the user lacks it.
+    """
+    await permit(acting_scope(), permission)
 
 
-_DEED_OF: dict[type[Any], Permission] = {
+_PERMISSION_OF: dict[type[Any], Permission] = {
     Outage: Permission.OUTAGE,
     Restore: Permission.RESTORE,
     Cancel: Permission.CANCEL,

@@ -1,4 +1,4 @@
-"""Policies over a stretch of history, or over many possible months: ordered, watched, cancelled, kept as a report."""
+"""Page of backtests and studies: policies over past hours or possible months."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from nicegui import app, run, ui
 
 from components.backtest.backtest_panels import (
-    POLICIES,
     PolicyResult,
     empty_panel,
     form_fields,
@@ -23,26 +22,25 @@ from components.backtest.backtest_panels import (
 from components.backtest.study_panels import study_cells, study_channels, study_order_panel, study_result_panels
 from components.shared import format as text
 from components.shared.key_figure_history import KeyFigureHistory
-from components.shared.optimizer_labels import MAKERS
 from components.shared.theme import element
-from components.shared.view_model import Channel, Picture, cell
+from components.shared.view_model import Channel, ViewModel, cell
+from mara.api import paths
 from mara.api.security.permissions import Permission
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtest_page import html_of
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
+from mara.optimizer_names import LABELS, POLICIES
 from mara.runtime.published_state import PublishedState
 from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
 from pages.authorization import Authorized
-from pages.frame import frame, told
-from pages.serving.callers import who_acts, why_not_here
+from pages.frame import frame, notify_outcome
+from pages.serving.current_user import acting_user, missing_right
 from pages.serving.job_runner import BacktestTask, Report, StudyTask, Task
 from pages.serving.publisher import Publisher
-from pages.serving.readable_files import ReadableFiles, reach_of
+from pages.serving.readable_files import ReadableFiles, readable_by
 
-PATH: Final = "/backtest"
-REPORT_PATH: Final = "/backtest/report"
 NOT_FOUND: Final = 404
 DEFAULT_HORIZON_HOURS: Final = 24
 MOST_PATH_LENGTH: Final = 1_024
@@ -57,15 +55,15 @@ WORKING: Final = {"bound": "The bound", "scenarios": "Scenarios"}
 
 
 class BacktestScreen:
-    """The picture of the workbench, which all who look at it share."""
+    """Picture of the job runner's state, shared by all who look at it."""
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
         self._version = -1
-        self._results: Picture = {}
+        self._results: ViewModel = {}
 
-    def picture(self, _: PublishedState, __: KeyFigureHistory) -> Picture:
-        """All that the page shows; the results are worked out once for each report."""
+    def picture(self, _: PublishedState, __: KeyFigureHistory) -> ViewModel:
+        """Draw all that the page shows; results are converted once for each report."""
         report = self._platform.report()
         if report.version != self._version:
             self._version = report.version
@@ -75,31 +73,35 @@ class BacktestScreen:
 
 
 def register(platform: Authorized, publisher: Publisher, history: Path | None) -> None:
-    """Serve the page and the report; `history` is what the live run replays, proposed as the folder."""
+    """Serve the page and the report.
+
+    Args:
+        history: folder that the live run replays, which the form proposes.
+    """
     screen = BacktestScreen(platform)
     proposed = form_fields(str(history) if history is not None else "", DEFAULT_HORIZON_HOURS)
 
     async def order(task_in: Callable[[Mapping[str, Any], ReadableFiles], Task], entered: Mapping[str, Any]) -> str:
         try:
-            reach = reach_of(who_acts(), read_settings(), history)
-            await platform.start_work(lambda: task_in(entered, reach))
+            readable = readable_by(acting_user(), read_settings(), history)
+            await platform.start_work(lambda: task_in(entered, readable))
         except MaraError as error:
             return str(error)
         publisher.look()
         return ""
 
     async def cancel() -> None:
-        if await told(platform.end_work()):
+        if await notify_outcome(platform.end_work()):
             publisher.look()
 
-    @ui.page(PATH, title="Mara: backtest", dark=None)
+    @ui.page(paths.BACKTEST, title="Mara: backtest", dark=None)
     def backtest() -> None:
         picture = publisher.open(ui.context.client, screen.picture)
-        with frame(platform, publisher, picture["cells"], PATH), element("div", "leaf"):
+        with frame(platform, publisher, picture["cells"], paths.BACKTEST), element("div", "leaf"):
             with element("div", "leaf-head"):
                 element("h1", "", "Backtest")
                 element("span", "place", "What each way of planning would have earned on real hours")
-            refusal = why_not_here(Permission.BACKTEST)
+            refusal = missing_right(Permission.BACKTEST)
             order_panel(proposed, partial(order, task_of), refusal)
             study_order_panel(partial(order, study_task_of), refusal)
             progress_panel(picture["cells"], None if refusal else cancel)
@@ -107,7 +109,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
             result_panels(picture)
             study_result_panels(picture)
 
-    @app.get(REPORT_PATH, include_in_schema=False)
+    @app.get(paths.BACKTEST_REPORT, include_in_schema=False)
     async def report() -> Response:
         results = platform.report().results
         if not results:
@@ -119,16 +121,17 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
         )
 
 
-def task_of(entered: Mapping[str, Any], reach: ReadableFiles) -> BacktestTask:
-    """The backtest that was entered.
+def task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> BacktestTask:
+    """Read the backtest that was entered in the form.
 
     Raises:
-        ConfigError, CommandError: something in it cannot be used, in one line.
+        ConfigError: a setting cannot be used.
+        CommandError: another field cannot be used, or the user may not read a file.
     """
     settings = read_settings(
         options={
-            "history": _folder(entered, reach),
-            "fleet": _fleet(entered, reach),
+            "history": _folder(entered, readable),
+            "fleet": _fleet(entered, readable),
             "horizon_hours": _text(entered, "horizon_hours"),
             "tick_minutes": _text(entered, "tick_minutes"),
         }
@@ -136,43 +139,44 @@ def task_of(entered: Mapping[str, Any], reach: ReadableFiles) -> BacktestTask:
     order = BacktestOrder(
         from_=_day(entered, "from_"),
         to=_day(entered, "to"),
-        load_share=_number(entered, "load", 0.0, PERCENT) / PERCENT,
-        migration_factor=_number(entered, "migration", 0.0, MOST_MIGRATION_FACTOR),
+        load_share=_number(entered, "load", (0.0, PERCENT)) / PERCENT,
+        migration_factor=_number(entered, "migration", (0.0, MOST_MIGRATION_FACTOR)),
         forecast=_text(entered, "forecast"),
     )
     with_bound = "bound" in (entered.get("extras") or ())
     return BacktestTask(settings=settings, order=order, policies=_policies(entered), with_bound=with_bound)
 
 
-def study_task_of(entered: Mapping[str, Any], reach: ReadableFiles) -> StudyTask:
-    """The study that was entered; without a history its worlds are synthetic.
+def study_task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> StudyTask:
+    """Read the study that was entered in the form; without a history it is synthetic.
 
     Raises:
-        ConfigError, CommandError: something in it cannot be used, in one line.
+        ConfigError: a setting cannot be used.
+        CommandError: another field cannot be used, or the user may not read a file.
     """
-    folder = _folder(entered, reach) if _text(entered, "history") else None
-    seed = int(_number(entered, "seed", 0, MOST_SEED))
+    folder = _folder(entered, readable) if _text(entered, "history") else None
+    seed = int(_number(entered, "seed", (0, MOST_SEED)))
     options = {"history": folder, "seed": seed, "tick_minutes": STUDY_TICK_MINUTES}
     settings = portable(read_settings(options=options))
     if folder is None:
         settings = settings.model_copy(update={"history": None})
     order = StudyOrder(
-        scenarios=int(_number(entered, "scenarios", 1, MOST_SCENARIOS)),
-        days=int(_number(entered, "days", 1, MOST_DAYS)),
+        scenarios=int(_number(entered, "scenarios", (1, MOST_SCENARIOS))),
+        days=int(_number(entered, "days", (1, MOST_DAYS))),
         policies=_policies(entered),
     )
-    return StudyTask(settings=settings, order=order, workers=int(_number(entered, "workers", 1, MOST_WORKERS)))
+    return StudyTask(settings=settings, order=order, workers=int(_number(entered, "workers", (1, MOST_WORKERS))))
 
 
 def progress_cells(report: Report, left_s: float | None) -> Channel:
-    """How it stands, in words and as a bar."""
+    """Draw the state of the job runner, in words and as a bar."""
     took = _real(report.ended_s - report.began_s)
     match report.state:
         case "idle":
             return {"bt.state": cell("Nothing runs.", "idle"), "bt.bar": cell("", "", 0.0), "bt.note": ""}
         case "running":
             left = "too early to say how long it takes" if left_s is None else f"about {_real(left_s)} left"
-            what = WORKING.get(report.what) or MAKERS.get(report.what, "Starting")
+            what = WORKING.get(report.what) or LABELS.get(report.what, "Starting")
             return {
                 "bt.state": cell(f"{what}: {text.percent(report.share, 0)} of the whole", "running"),
                 "bt.bar": cell("", "", report.share),
@@ -191,14 +195,14 @@ def progress_cells(report: Report, left_s: float | None) -> Channel:
 
 
 def result_cells(report: Report) -> Channel:
-    """What the backtest's results are of, and whether there are any."""
+    """Draw the period of the backtest's results, and whether there are any."""
     if not report.results:
         return {"bt.shown": cell("", "no"), "bt.period": ""}
     return {"bt.shown": cell("", "yes"), "bt.period": _period(report)}
 
 
 def results_of(report: Report) -> tuple[PolicyResult, ...]:
-    """The results as components draw them."""
+    """Convert the results to those that components draw."""
     task = report.compared
     if task is None:
         return ()
@@ -222,24 +226,24 @@ def _period(report: Report) -> str:
 
 
 def _real(span_s: float) -> str:
-    """Real time: `12 s`, `3 min`."""
+    """Write a real time: `12 s`, `3 min`."""
     if span_s < 2 * SECONDS_PER_MINUTE:
         return f"{text.number(max(1, round(span_s)))} s"
     return text.duration(span_s / SECONDS_PER_MINUTE)
 
 
-def _folder(entered: Mapping[str, Any], reach: ReadableFiles) -> str:
+def _folder(entered: Mapping[str, Any], readable: ReadableFiles) -> str:
     folder = _text(entered, "history")
-    reach.demand(Path(folder))
+    readable.require(Path(folder))
     if not folder or len(folder) > MOST_PATH_LENGTH or not Path(folder).is_dir():
         raise CommandError(f"the history should be a folder on the server, came {folder[:80]!r}: correct the path")
     return folder
 
 
-def _fleet(entered: Mapping[str, Any], reach: ReadableFiles) -> str | None:
+def _fleet(entered: Mapping[str, Any], readable: ReadableFiles) -> str | None:
     fleet = _text(entered, "fleet")[:MOST_PATH_LENGTH]
-    if fleet and not fleet.isidentifier():  # the name of a shipped one is
-        reach.demand(Path(fleet))
+    if fleet and not fleet.isidentifier():  # a path: names of shipped fleets are identifiers
+        readable.require(Path(fleet))
     return fleet or None
 
 
@@ -255,7 +259,7 @@ def _text(entered: Mapping[str, Any], key: str) -> str:
 
 
 def _day(entered: Mapping[str, Any], key: str) -> datetime | None:
-    """Midnight UTC of a day; None for none."""
+    """Read a day as its midnight in UTC; None where none was entered."""
     given = _text(entered, key)
     if not given:
         return None
@@ -265,7 +269,8 @@ def _day(entered: Mapping[str, Any], key: str) -> datetime | None:
         raise CommandError(f"a day should read as 2024-01-31, came {given[:20]!r}: correct it") from error
 
 
-def _number(entered: Mapping[str, Any], key: str, low: float, high: float) -> float:
+def _number(entered: Mapping[str, Any], key: str, bounds: tuple[float, float]) -> float:
+    low, high = bounds
     given = _text(entered, key)
     try:
         number = float(given)

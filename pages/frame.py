@@ -1,4 +1,4 @@
-"""What surrounds every page: head, bar with pages, clock and controls, notices; yields where the page draws itself."""
+"""Frame around every page: head, navigation, clock, controls and notices."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,31 +12,37 @@ from components.shared.controls import Actions, notices, run_controls, state_chi
 from components.shared.outage_dialog import OutageDialog
 from components.shared.theme import address, element, head_html, icon
 from components.shared.view_model import Channel
+from mara.api import paths
 from mara.api.security.authenticator import LOCAL, Identity
 from mara.api.security.permissions import Permission
 from mara.core.commands import Command, Outage, Restore
 from mara.errors import MaraError
 from pages.authorization import Authorized
-from pages.serving.callers import who_looks, why_not_here
+from pages.serving.current_user import missing_right, page_user
 from pages.serving.publisher import Publisher
 
 STEP_TICKS: Final = 1
 MOST_NAMED: Final = 3
 PAGES: Final = (
-    ("/", "Overview"),
-    ("/sla", "SLA"),
-    ("/optimizer", "Optimizer"),
-    ("/backtest", "Backtest"),
-    ("/help", "Help"),
+    (paths.OVERVIEW, "Overview"),
+    (paths.SLA, "SLA"),
+    (paths.OPTIMIZER, "Optimizer"),
+    (paths.BACKTEST, "Backtest"),
+    (paths.HELP, "Help"),
 )
-"""Path and name of each page in the navigation; the key of its place, from 1, opens it."""
+"""Path and name of each page in the navigation; the keys from 1 on open them."""
 HELP_KEY: Final = "?"
 
 
 @contextmanager
-def frame(desk: Authorized, publisher: Publisher, cells: Channel, here: str = "") -> Iterator[None]:
-    """Draw the frame from the cells of the first picture; the page goes inside. `here` is its path in PAGES."""
-    actions = actions_of(desk, publisher)
+def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str = "") -> Iterator[None]:
+    """Draw the frame, and yield for the page to be drawn inside.
+
+    Args:
+        cells: cells of the page's first picture.
+        here: path of the page, where it is one of `PAGES`.
+    """
+    actions = actions_of(platform, publisher)
     ui.add_head_html(head_html())
     with element("div", "screen"):
         element("a", "skip", "Skip to the page").props('href="#page"')
@@ -49,11 +55,11 @@ def frame(desk: Authorized, publisher: Publisher, cells: Channel, here: str = ""
             state_chip(cells)
             run_controls(cells, actions)
             theme_switch()
-            _who()
+            _user()
         notices(cells, actions)
         if actions.order_outage is not None and actions.restore is not None:
             OutageDialog(down=actions.order_outage, restore=actions.restore)
-        desk.undo.bar(ui.context.client)
+        platform.undo.bar(ui.context.client)
         with element("div", "page").props("id=page tabindex=-1"):
             yield
 
@@ -61,7 +67,7 @@ def frame(desk: Authorized, publisher: Publisher, cells: Channel, here: str = ""
 def _navigation(here: str) -> None:
     with element("nav", "nav").props('aria-label="Pages"'):
         for place, (path, name) in enumerate(PAGES, start=1):
-            key = HELP_KEY if path == "/help" else str(place)
+            key = HELP_KEY if path == paths.HELP else str(place)
             link = element("a", "", name).props(
                 f'href="{address(path)}" aria-keyshortcuts="{key}" title="{name} ({key})"'
             )
@@ -69,61 +75,62 @@ def _navigation(here: str) -> None:
                 link.props("aria-current=page")
 
 
-def _who() -> None:
-    """Who looks, and their way out; nothing where nobody logs in."""
-    looker = who_looks()
-    if looker is LOCAL:
+def _user() -> None:
+    """Draw the user's name and the button to log out; nothing where nobody logs in."""
+    user = page_user()
+    if user is LOCAL:
         return
-    with element("form", "who").props(f'method=post action="{address("/logout")}"'):
-        element("span", "who-name", looker.name).props(f'title="{_role_of(looker)}"')
+    with element("form", "who").props(f'method=post action="{address(paths.LOGOUT)}"'):
+        element("span", "who-name", user.name).props(f'title="{_role_of(user)}"')
         element("button", "button", "Log out").props("type=submit")
 
 
-def _role_of(looker: Identity) -> str:
-    """What somebody may, in words."""
-    return f"{looker.role}: looks and changes nothing" if why_not_here(Permission.PAUSE) else looker.role
+def _role_of(user: Identity) -> str:
+    """Describe the role of a user in words."""
+    return f"{user.role}: looks and changes nothing" if missing_right(Permission.PAUSE) else user.role
 
 
-def actions_of(desk: Authorized, publisher: Publisher) -> Actions:
-    """The buttons' deeds, None for those that whoever looks may not do: what is refused is said, what is done shows at
-    once.
+def actions_of(platform: Authorized, publisher: Publisher) -> Actions:
+    """Make the actions behind the buttons; None for each that the user may not take.
+
+    A refusal is shown as a message; what was done shows on the page at once.
     """
 
     async def done(order: Awaitable[object], said: str = "") -> None:
-        if await told(order, said):
+        if await notify_outcome(order, said):
             publisher.look()
 
-    def pace(deed: Permission, order: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]] | None:
-        return None if why_not_here(deed) else lambda: done(order())
+    def pace(permission: Permission, order: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]] | None:
+        return None if missing_right(permission) else lambda: done(order())
 
-    def set_speed(speed_share: float) -> Awaitable[None]:
-        return done(desk.set_speed(speed_share))
+    def set_speed(speed_factor: float) -> Awaitable[None]:
+        return done(platform.set_speed(speed_factor))
 
     async def order_outage(sites: Sequence[str], minutes: float) -> None:
-        snapshot = desk.latest.read().snapshot
+        snapshot = platform.publisher.read().snapshot
         ticks = max(1, ceil(minutes / snapshot.tick_minutes)) if snapshot else 1
         down = [Outage(site_id=site, duration_ticks=ticks) for site in sites]
-        await _ordered(desk, down, "Ordered: down from the next tick on.", f"{_named(sites, desk)} down")
+        await _ordered(platform, down, "Ordered: down from the next tick on.", f"{_named(sites, platform)} down")
 
     async def restore(sites: Sequence[str]) -> None:
         back = [Restore(site_id=site) for site in sites]
-        await _ordered(desk, back, "Ordered: back from the next tick on.", f"{_named(sites, desk)} back")
+        await _ordered(platform, back, "Ordered: back from the next tick on.", f"{_named(sites, platform)} back")
 
-    can_order = not (why_not_here(Permission.OUTAGE) or why_not_here(Permission.RESTORE))
-    can_begin_anew = desk.begin_anew is not None and not why_not_here(Permission.NEW_RUN)
+    can_order = not (missing_right(Permission.OUTAGE) or missing_right(Permission.RESTORE))
+    can_begin_anew = platform.begin_anew is not None and not missing_right(Permission.NEW_RUN)
     return Actions(
-        pause=pace(Permission.PAUSE, desk.pause),
-        resume=pace(Permission.RESUME, desk.resume),
-        step=pace(Permission.STEP, lambda: desk.step(STEP_TICKS)),
-        set_speed=None if why_not_here(Permission.SPEED) else set_speed,
+        pause=pace(Permission.PAUSE, platform.pause),
+        resume=pace(Permission.RESUME, platform.resume),
+        step=pace(Permission.STEP, lambda: platform.step(STEP_TICKS)),
+        set_speed=None if missing_right(Permission.SPEED) else set_speed,
         order_outage=order_outage if can_order else None,
         restore=restore if can_order else None,
-        begin_anew=(lambda: done(desk.new_run())) if can_begin_anew else None,
+        begin_anew=(lambda: done(platform.new_run())) if can_begin_anew else None,
     )
 
 
-async def told(order: Awaitable[object], said: str = "") -> bool:
-    """Have something done, and say what came of it; whether it was done."""
+async def notify_outcome(order: Awaitable[object], said: str = "") -> bool:
+    """Await an order, and show the user its outcome; True where it was accepted."""
     try:
         await order
     except MaraError as error:
@@ -134,16 +141,19 @@ async def told(order: Awaitable[object], said: str = "") -> bool:
     return True
 
 
-async def _ordered(desk: Authorized, commands: Sequence[Command], said: str, what: str) -> None:
-    """Order an outage or its end for all sites or for none, and offer the inverse."""
-    inverse = _inverse_of(commands, desk)
-    if commands and await told(desk.order(*commands), said):
-        desk.undo.offer(what, lambda: desk.order(*inverse))
+async def _ordered(platform: Authorized, commands: Sequence[Command], said: str, what: str) -> None:
+    """Order outages or their ends, all or none, and offer the inverse."""
+    inverse = _inverse_of(commands, platform)
+    if commands and await notify_outcome(platform.order(*commands), said):
+        platform.undo.offer(what, lambda: platform.order(*inverse))
 
 
-def _inverse_of(commands: Sequence[Command], desk: Authorized) -> list[Command]:
-    """What brings sites back to how they stand now: up, or down until an outage that was ordered before ends."""
-    snapshot = desk.latest.read().snapshot
+def _inverse_of(commands: Sequence[Command], platform: Authorized) -> list[Command]:
+    """Make the orders that restore the sites' present state.
+
+    A site that is down by an earlier order gets an outage for the rest of it, any other is restored.
+    """
+    snapshot = platform.publisher.read().snapshot
     sites = {site.id: site for site in snapshot.sites} if snapshot is not None else {}
     left = {
         command.site_id: sites[command.site_id].outage_ends_tick - snapshot.tick - 1
@@ -156,9 +166,9 @@ def _inverse_of(commands: Sequence[Command], desk: Authorized) -> list[Command]:
     ]
 
 
-def _named(sites: Sequence[str], desk: Authorized) -> str:
-    """Sites by their names, the first few."""
-    snapshot = desk.latest.read().snapshot
+def _named(sites: Sequence[str], platform: Authorized) -> str:
+    """Name the first few of some sites, and count the others."""
+    snapshot = platform.publisher.read().snapshot
     names = {site.id: site.name for site in snapshot.sites} if snapshot is not None else {}
     few = ", ".join(names.get(site, site) for site in sites[:MOST_NAMED])
     return f"{few} and {len(sites) - MOST_NAMED} more" if len(sites) > MOST_NAMED else few

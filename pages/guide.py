@@ -1,6 +1,7 @@
-"""Words, formulas behind every figure, shortcuts, and the tour again."""
+"""Help page: words, formulas behind every figure, shortcuts, and the tour again.
 
-from typing import Final
+Its texts are written in `components.help`; this module arranges them.
+"""
 
 from nicegui import ui
 
@@ -8,22 +9,21 @@ from components.help.help_panels import chapters, key_panel, tier_panel, word_pa
 from components.help.tour import tour
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
+from mara.api import paths
 from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
 from pages.frame import frame
 from pages.serving.publisher import Publisher
 
-PATH: Final = "/help"
-
 
 def register(platform: Authorized, publisher: Publisher) -> None:
-    """Serve the help at `/help`."""
+    """Serve the help page."""
 
-    @ui.page(PATH, title="Help, Mara", dark=None)
+    @ui.page(paths.HELP, title="Help, Mara", dark=None)
     def help_page() -> None:
         picture = publisher.open(ui.context.client, help_picture)
-        with frame(platform, publisher, picture["cells"], PATH), element("div", "leaf help"):
+        with frame(platform, publisher, picture["cells"], paths.HELP), element("div", "leaf help"):
             with element("div", "leaf-head"):
                 element("h1", "", "Help")
                 element("p", "place", "What the figures mean, and how each is computed")
@@ -35,6 +35,6 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             tour(opens_by_itself=False)
 
 
-def help_picture(_: PublishedState, __: KeyFigureHistory) -> Picture:
-    """The page itself does not change; the frame around it does."""
+def help_picture(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
+    """Draw nothing: the page itself does not change, only the frame around it."""
     return {}

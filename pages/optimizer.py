@@ -1,8 +1,7 @@
-"""How the plan in force was made, how good it is proved to be, what it earns, and what came before it."""
+"""Page of the optimizer: the plan in force, its proof and gain, and earlier plans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from nicegui import ui
 
@@ -16,63 +15,62 @@ from components.shared.fold_table import Inside
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.question_box import why_panel
 from components.shared.theme import element
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
+from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.core.snapshot import OptimizationSnapshot
 from mara.errors import MaraError
 from mara.runtime.published_state import PublishedState
-from pages.advisor_actions import asking, explaining
 from pages.authorization import Authorized
-from pages.frame import frame, told
+from pages.frame import frame, notify_outcome
+from pages.panel_actions import advice_action, explanation_action
 from pages.serving.cached_query import CachedQuery
-from pages.serving.callers import why_not_here
+from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
-
-PATH: Final = "/optimizer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerReading:
-    """What the archive says of plans."""
+    """Plans as the archive holds them, the newest first."""
 
     runs: tuple[OptimizationSnapshot, ...] = ()
 
 
 class OptimizerScreen:
-    """The picture of the optimizer for all who look at it; lives as long as the app."""
+    """Picture of the optimizer, shared by its viewers; lives as long as the app."""
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
-        self._stored = CachedQuery("optimizer", self._read, OptimizerReading())
+        self._query = CachedQuery("optimizer", self._read, OptimizerReading())
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
-        snapshot = self._platform.latest.read().snapshot
+        snapshot = self._platform.publisher.read().snapshot
         if snapshot is not None:
-            await self._stored.renew(snapshot.tick)
+            await self._query.renew(snapshot.tick)
 
-    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
-        """All that the page shows; nothing before the first tick."""
-        snapshot = published.snapshot
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
+        """Draw all that the page shows; nothing before the first tick."""
+        snapshot = current.snapshot
         if snapshot is None:
             return {}
-        stored = self._stored.newest(snapshot.tick)
+        reading = self._query.newest(snapshot.tick)
         return {
             "cells": {
                 **optimizer_cells(snapshot),
-                **reasoning_cells(snapshot, published.advisor),
+                **reasoning_cells(snapshot, current.advisor),
                 **gain_cells(snapshot),
                 **against_cells(snapshot),
             },
-            "advice": advice_channel(published.advisor),
+            "advice": advice_channel(current.advisor),
             "against": against_channel(snapshot),
             "shadow": shadow_channel(snapshot),
             "worth": worth_channel(snapshot),
-            "runs": run_channel(stored.runs),
+            "runs": run_channel(reading.runs),
         }
 
     async def _read(self) -> OptimizerReading:
-        snapshot = self._platform.latest.read().snapshot
+        snapshot = self._platform.publisher.read().snapshot
         assert snapshot is not None
         archive = self._platform.archive
         return OptimizerReading(runs=await archive.optimizations(MOST_RUNS))
@@ -82,12 +80,12 @@ def register(platform: Authorized, publisher: Publisher) -> None:
     """Serve the optimizer's page."""
     screen = OptimizerScreen(platform)
 
-    @ui.page(PATH, title="Mara: optimizer", dark=None)
+    @ui.page(paths.OPTIMIZER, title="Mara: optimizer", dark=None)
     async def optimizer() -> None:
         await screen.renew()
         can_ask = await _can_ask(platform)
         picture = publisher.open(ui.context.client, screen.picture)
-        with frame(platform, publisher, picture["cells"], PATH):
+        with frame(platform, publisher, picture["cells"], paths.OPTIMIZER):
             _draw(picture, platform, can_ask)
 
 
@@ -98,21 +96,23 @@ async def _can_ask(platform: Authorized) -> tuple[str, ...]:
         return ()
 
 
-def _draw(picture: Picture, platform: Authorized, can_ask: tuple[str, ...]) -> None:
+def _draw(picture: ViewModel, platform: Authorized, can_ask: tuple[str, ...]) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
         said = "Asked: the new plan comes into force when it is ready."
-        optimizer_head(lambda: told(platform.optimize_now(), said), why_not_here(Permission.OPTIMIZE))
+        optimizer_head(lambda: notify_outcome(platform.optimize_now(), said), missing_right(Permission.OPTIMIZE))
         optimizer_figures(cells)
         with element("div", "lane halves"):
-            reasoning_panel(cells, picture.get("advice", {}), asking(platform), why_not_here(Permission.ASK_CLAUDE))
+            reasoning_panel(
+                cells, picture.get("advice", {}), advice_action(platform), missing_right(Permission.ASK_CLAUDE)
+            )
             with element("div", "stack"):
                 against_panel(picture.get("against", {}), cells)
                 gains_panel(cells)
         with element("div", "lane wide-left"):
             shadow_panel(picture.get("shadow", {}))
             worth_panel(picture.get("worth", {}))
-        why_panel(platform.archive.why, can_ask, explaining(platform))
+        why_panel(platform.archive.why, can_ask, explanation_action(platform))
         history_panel(picture.get("runs", {}), _inside(platform))
 
 

@@ -1,4 +1,4 @@
-"""The first screen: state first, exceptions loud, money, promises, the plan and why."""
+"""Overview page: the fleet, its exceptions, money, contracts, and the plan."""
 
 from nicegui import ui
 
@@ -11,36 +11,36 @@ from components.overview.site_map import map_channel, site_channel, site_map_pan
 from components.shared.charts import money_panel
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.theme import element
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
 from components.sla.sla_panel import contract_channel, sla_panel, tier_channel
+from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.runtime.published_state import PublishedState
-from pages.advisor_actions import asking
 from pages.authorization import Authorized
-from pages.booking import request_panel
 from pages.frame import frame
-from pages.serving.callers import why_not_here
+from pages.panel_actions import advice_action, request_panel
+from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:
-    """Serve the overview at `/`."""
+    """Serve the overview at the root."""
 
-    @ui.page("/", title="Mara", dark=None)
+    @ui.page(paths.OVERVIEW, title="Mara", dark=None)
     def overview() -> None:
         picture = publisher.open(ui.context.client, overview_picture)
-        with frame(platform, publisher, picture["cells"], "/"):
+        with frame(platform, publisher, picture["cells"], paths.OVERVIEW):
             _draw(picture, platform)
 
 
-def overview_picture(published: PublishedState, past: KeyFigureHistory) -> Picture:
-    """All that the overview shows of a published state; nothing before the first tick."""
-    snapshot = published.snapshot
+def overview_picture(current: PublishedState, past: KeyFigureHistory) -> ViewModel:
+    """Draw all that the overview shows of a state; nothing before the first tick."""
+    snapshot = current.snapshot
     if snapshot is None:
         return {}
     return {
-        "cells": {**kpi_cells(snapshot, past), **power_cells(snapshot), **reasoning_cells(snapshot, published.advisor)},
-        "advice": advice_channel(published.advisor),
+        "cells": {**kpi_cells(snapshot, past), **power_cells(snapshot), **reasoning_cells(snapshot, current.advisor)},
+        "advice": advice_channel(current.advisor),
         "sites": site_channel(snapshot),
         "map": map_channel(snapshot),
         "tiers": tier_channel(snapshot),
@@ -52,7 +52,7 @@ def overview_picture(published: PublishedState, past: KeyFigureHistory) -> Pictu
     }
 
 
-def _draw(picture: Picture, platform: Authorized) -> None:
+def _draw(picture: ViewModel, platform: Authorized) -> None:
     cells = picture["cells"]
     with element("div", "overview"):
         kpi_strip(cells)
@@ -64,6 +64,8 @@ def _draw(picture: Picture, platform: Authorized) -> None:
         with element("div", "strip strip-why"):
             money_panel()
             power_panel(cells)
-            reasoning_panel(cells, picture.get("advice", {}), asking(platform), why_not_here(Permission.ASK_CLAUDE))
+            reasoning_panel(
+                cells, picture.get("advice", {}), advice_action(platform), missing_right(Permission.ASK_CLAUDE)
+            )
             events_panel(picture.get("events", {}))
     tour(opens_by_itself=True)

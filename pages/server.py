@@ -1,4 +1,4 @@
-"""Serves the pages of a platform: starts it with the server, and ends it with the server."""
+"""Server of the dashboard, which starts the platform and stops it at its own end."""
 
 import asyncio
 import gc
@@ -28,11 +28,12 @@ STORED_FIGURES: Final = {
     "cooling": "cooling_efficiency_share",
     "renewable": "renewable_share",
 }
-"""Key figures whose past is stored, beside money, and the metric that tells it."""
+"""Key figures with a stored past, except money, and the metric that holds it."""
 LISTENING_LOOK_S: Final = 0.02
-TELLING_S: Final = 0.3
-"""What open screens are told of a new run is on its way before their connections end."""
-GRACE_S: Final = 2  # for browsers that do not close: with it the whole end stays under five seconds
+NOTICE_S: Final = 0.3
+"""Time for news of a new run to reach the open pages before their connections end."""
+GRACE_S: Final = 2
+"""Time for browsers to close connections; the whole end takes under five seconds."""
 ALWAYS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "title": "Mara",
@@ -47,7 +48,7 @@ ALWAYS: Final[Mapping[str, Any]] = MappingProxyType(
         "timeout_graceful_shutdown": GRACE_S,
     }
 )
-"""How NiceGUI is run, whatever was asked for."""
+"""Options of NiceGUI that are the same in every start."""
 
 
 def serve(
@@ -60,38 +61,38 @@ def serve(
     look_interval_s: float = LOOK_INTERVAL_S,
     history: Path | None = None,
     root_path: str = "",
-    listening: Mapping[str, Any] = MappingProxyType({}),
+    server_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> bool:
-    """Serve until SIGINT or SIGTERM, or until the window is closed, then stop the platform.
+    """Serve until SIGINT, SIGTERM or the end of the window, then stop the platform.
 
     Returns:
-        Whether the operator asked for a new run: the old one is closed, and may be set aside.
+        True where the operator asked for a new run: this one is closed, and may be set aside.
 
-    Raises: whatever the platform's start raised, a MaraError where it refused.
+    Raises: what the platform's start raised, a MaraError where it refused.
     """
     refusals: list[Exception] = []
-    asked: list[bool] = []
-    scheme = "https" if "ssl_certfile" in listening else "http"
+    new_run_orders: list[bool] = []
+    scheme = "https" if "ssl_certfile" in server_options else "http"
 
     async def start() -> None:
         try:
             await platform.start()
             publisher.remember(await platform.series(SERIES_HOURS), await _courses_of(platform))
-            _set_apart_what_stays()
-        except Exception as refusal:  # noqa: BLE001  a fault of ours too: a server without an engine helps nobody
+            _freeze_heap()
+        except Exception as refusal:  # noqa: BLE001  also an error of the program: without an engine there is no server
             refusals.append(refusal)
             app.shutdown()
         else:
             background_tasks.create(_announce(f"{scheme}://{host}:{port}{root_path}"), name="mara-announce")
 
     def begin_anew() -> None:
-        if not asked:
-            asked.append(True)
+        if not new_run_orders:
+            new_run_orders.append(True)
             publisher.tell_of_new_run()
-            asyncio.get_running_loop().call_later(TELLING_S, app.shutdown)
+            asyncio.get_running_loop().call_later(NOTICE_S, app.shutdown)
 
-    publisher, desk = register(platform, history, root_path)
-    desk.begin_anew = begin_anew
+    publisher, authorized = register(platform, history, root_path)
+    authorized.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
     app.timer(look_interval_s, publisher.look)
@@ -105,32 +106,33 @@ def serve(
         native=native,
         window_size=WINDOW_SIZE_PX if native else None,
         **ALWAYS,
-        **listening,
+        **server_options,
     )
     if refusals:
         raise refusals[0]
-    return bool(asked)
+    return bool(new_run_orders)
 
 
 async def _announce(address: str) -> None:
-    """Say where Mara is as soon as somebody could connect: who starts it as a program waits for this line."""
-    while not Server.instance.started:  # noqa: ASYNC110  uvicorn sets a flag and tells nobody
+    """Print the address once browsers can connect; programs wait for this line."""
+    while not Server.instance.started:  # noqa: ASYNC110  uvicorn sets a flag and has no event for it
         await asyncio.sleep(LISTENING_LOOK_S)
     sys.stdout.write(f"Mara is on {address} (Ctrl-C ends it)\n")
     sys.stdout.flush()
 
 
-def _set_apart_what_stays() -> None:
-    """Have the collector of garbage look no more at what lives as long as the program: 170,000 objects, mostly code, on
-    which a full collection stopped every tick and every browser for 80 to 300 ms.
+def _freeze_heap() -> None:
+    """Exclude the objects that exist now from garbage collection: they stay.
+
+    A full collection over these 170,000 objects, mostly code, stops every tick and browser for 80 to 300 ms.
     """
     gc.collect()
     gc.freeze()
 
 
 async def _courses_of(platform: PlatformView) -> Courses:
-    """The stored courses of key figures over the last day; none where the archive has none to tell."""
-    snapshot = platform.latest.read().snapshot
+    """Read the key figures of the last day; none where the archive cannot answer."""
+    snapshot = platform.publisher.read().snapshot
     if snapshot is None:
         return {}
     since = snapshot.at - timedelta(hours=SERIES_HOURS)
@@ -143,6 +145,6 @@ async def _courses_of(platform: PlatformView) -> Courses:
 
 
 def _end_without_failure_on_signals() -> None:
-    """Exit with 0 on a signal: the server ends in order by itself and only then hands it on to these."""
+    """Exit with 0 on a signal, which the server passes on once it has ended in order."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(EXIT_DONE))

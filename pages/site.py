@@ -1,4 +1,4 @@
-"""A site: what power costs and will cost, what runs there and why, what it has earned today."""
+"""Page of a site: power prices, the load with its reasons, today's earnings."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from nicegui import ui
 
 from components.shared.key_figure_history import MOST_POINTS, KeyFigureHistory
 from components.shared.theme import address, element
-from components.shared.view_model import Channel, Picture
+from components.shared.view_model import Channel, ViewModel
 from components.site.site_lines import (
     forecast_channel,
     load_now,
@@ -34,6 +34,7 @@ from components.site.site_tables import (
     other_channel,
     others_panel,
 )
+from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.core.fleet import site_index
 from mara.core.history import Decision
@@ -43,10 +44,9 @@ from mara.runtime.published_state import PublishedState
 from pages.authorization import Authorized
 from pages.frame import frame
 from pages.serving.cached_query import CachedQuery, first_tick_of_day
-from pages.serving.callers import why_not_here
+from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 
-PATH: Final = "/sites/{site_id}"
 SERIES_HOURS: Final = 24
 NOT_FOUND: Final = 404
 MOST_SITES_NAMED: Final = 60
@@ -54,7 +54,11 @@ MOST_SITES_NAMED: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteReading:
-    """What the archive says of one site."""
+    """Past of one site as the archive holds it.
+
+    Attributes:
+        ledger: sums over the ticks ``[ledger_from_tick, ledger_to_tick)``.
+    """
 
     points: tuple[SitePoint, ...] = ()
     ledger: tuple[LedgerSum, ...] = ()
@@ -64,46 +68,46 @@ class SiteReading:
 
 
 class SiteScreen:
-    """The picture of one site for all who look at it; lives as long as the app."""
+    """Picture of one site, shared by all who look at it; lives as long as the app."""
 
     def __init__(self, site_id: str, platform: Authorized) -> None:
         self._site_id = site_id
         self._platform = platform
-        self._stored = CachedQuery(f"site {site_id}", self._read, SiteReading())
+        self._query = CachedQuery(f"site {site_id}", self._read, SiteReading())
         self._prices: Channel = {}
         self._loads: Channel = {}
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
-        snapshot = self._platform.latest.read().snapshot
+        snapshot = self._platform.publisher.read().snapshot
         if snapshot is not None:
-            await self._stored.renew(snapshot.tick)
+            await self._query.renew(snapshot.tick)
 
-    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
-        """All that the page shows of the site; nothing before the first tick."""
-        snapshot = published.snapshot
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
+        """Draw all that the page shows of the site; nothing before the first tick."""
+        snapshot = current.snapshot
         site = _site_in(snapshot, self._site_id)
         if snapshot is None or site is None:
             return {}
-        stored = self._stored.newest(snapshot.tick)
-        self._prices = _course(price_points(stored.points), self._prices, price_now(site, snapshot))
-        self._loads = _course(load_points(stored.points), self._loads, load_now(site, snapshot))
-        expected = forecast_of(site.id, snapshot, published.forecast)
-        told = (event for event in snapshot.events if event.site_id == site.id)
+        reading = self._query.newest(snapshot.tick)
+        self._prices = _course(price_points(reading.points), self._prices, price_now(site, snapshot))
+        self._loads = _course(load_points(reading.points), self._loads, load_now(site, snapshot))
+        expected = forecast_of(site.id, snapshot, current.forecast)
+        events = (event for event in snapshot.events if event.site_id == site.id)
         return {
-            "cells": {**site_cells(site, snapshot, published.forecast), **_ledger_cells(stored, snapshot)},
+            "cells": {**site_cells(site, snapshot, current.forecast), **_ledger_cells(reading, snapshot)},
             "price": self._prices,
             "forecast": forecast_channel(expected, site, snapshot),
             "load": self._loads,
             "machines": machine_channel(site),
             "here": here_channel(site, snapshot),
-            "ledger": ledger_channel(stored.ledger),
-            "decisions": decision_channel((*stored.decisions, *told)),
+            "ledger": ledger_channel(reading.ledger),
+            "decisions": decision_channel((*reading.decisions, *events)),
             "others": other_channel(site, snapshot),
         }
 
     async def _read(self) -> SiteReading:
-        snapshot = self._platform.latest.read().snapshot
+        snapshot = self._platform.publisher.read().snapshot
         assert snapshot is not None
         archive, first, end = self._platform.archive, first_tick_of_day(snapshot), snapshot.tick + 1
         return SiteReading(
@@ -119,10 +123,10 @@ def register(platform: Authorized, publisher: Publisher) -> None:
     """Serve each site at its id."""
     screens: dict[str, SiteScreen] = {}
 
-    @ui.page(PATH, title="Mara: site", dark=None)
+    @ui.page(paths.SITE, title="Mara: site", dark=None)
     async def site(site_id: str) -> None:
         client = ui.context.client
-        snapshot = platform.latest.read().snapshot
+        snapshot = platform.publisher.read().snapshot
         site_id = _id_of(snapshot, site_id)
         if snapshot is not None and _site_in(snapshot, site_id) is None:
             client.status_code = NOT_FOUND
@@ -139,20 +143,23 @@ def register(platform: Authorized, publisher: Publisher) -> None:
             _draw(picture, site_id)
 
 
-def nothing(_: PublishedState, __: KeyFigureHistory) -> Picture:
-    """The picture of a page that shows nothing of the engine but its frame."""
+def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
+    """Draw nothing: the page shows no state but what its frame does."""
     return {}
 
 
 def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Authorized) -> SiteScreen:
-    """Kept for sites that exist only, so that made-up ids cannot fill the memory."""
+    """Return the screen of a site that exists, kept for all who look at it.
+
+    Made-up ids must not fill the memory, so that no screen is kept for them.
+    """
     return screens.setdefault(site_id, SiteScreen(site_id, platform))
 
 
-def _draw(picture: Picture, site_id: str) -> None:
+def _draw(picture: ViewModel, site_id: str) -> None:
     cells = picture["cells"]
     with element("div", "leaf"):
-        site_head(cells, site_id, can_order=not why_not_here(Permission.OUTAGE))
+        site_head(cells, site_id, can_order=not missing_right(Permission.OUTAGE))
         site_figures(cells)
         with element("div", "lane halves"):
             price_panel()
@@ -178,7 +185,7 @@ def _draw_unknown(site_id: str, snapshot: Snapshot) -> None:
 
 
 def _id_of(snapshot: Snapshot | None, named: str) -> str:
-    """The id of the site that has this id or name; what was asked for where there is none."""
+    """Look up the id of a site by its id or name; return an unknown one as it is."""
     with suppress(CommandError):
         return snapshot.sites[site_index(snapshot.sites, named)].id if snapshot is not None else named
     return named
@@ -189,16 +196,19 @@ def _site_in(snapshot: Snapshot | None, site_id: str) -> SiteSnapshot | None:
     return next((site for site in sites if site.id == site_id), None)
 
 
-def _ledger_cells(stored: SiteReading, snapshot: Snapshot) -> Channel:
-    if not stored.ledger_to_tick:
+def _ledger_cells(reading: SiteReading, snapshot: Snapshot) -> Channel:
+    if not reading.ledger_to_tick:
         return {}
-    ends = (stored.ledger_from_tick, stored.ledger_to_tick)
+    ends = (reading.ledger_from_tick, reading.ledger_to_tick)
     since, until = (snapshot.at + timedelta(minutes=(tick - snapshot.tick) * snapshot.tick_minutes) for tick in ends)
     return ledger_cells(since, until)
 
 
 def _course(read: Channel, seen: Channel, now: Channel) -> Channel:
-    """What was read, and what was seen since: older points that nobody looked on from are no part of the line."""
+    """Join the points read from the archive with those seen since.
+
+    Points seen before the last that was read are dropped: the archive's line is whole, theirs may have gaps.
+    """
     last_s = max(map(int, read), default=0)
     since = {at: values for at, values in seen.items() if int(at) > last_s}
     ordered = sorted((read | since | now).items(), key=lambda point: int(point[0]))

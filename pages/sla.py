@@ -1,4 +1,4 @@
-"""Promises: every contract against its target, what it owes and what its next fault costs; quote, book, exclude."""
+"""Page of service levels: contracts against their targets, with credits owed."""
 
 from math import ceil
 from typing import Final
@@ -8,53 +8,53 @@ from nicegui import ui
 from components.shared.key_figure_history import KeyFigureHistory
 from components.shared.live import LiveTable
 from components.shared.theme import element, panel
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
 from components.sla.contract_sheet import ContractSheet, Notice, SheetActions
 from components.sla.contract_table import ContractTable, owed_cells, owed_figures, promise_channel
 from components.sla.sla_panel import TIER_COLUMNS, tier_channel
+from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.core.history import ContractRow
+from mara.core.units import SECONDS_PER_HOUR
 from mara.errors import CommandError
 from mara.runtime.explain.evidence import evidence_csv, evidence_name
 from mara.runtime.published_state import PublishedState
 from mara.runtime.tick.exclusions import ExclusionRequest
 from pages.authorization import Authorized
-from pages.booking import request_panel
 from pages.frame import frame
+from pages.panel_actions import request_panel
 from pages.serving.cached_query import CachedQuery
-from pages.serving.callers import why_not_here
+from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 
-PATH: Final = "/sla"
 MOST_STORED: Final = 500
-SECONDS_PER_HOUR: Final = 3_600
 QUOTE_HINT: Final = "A price holds for four simulated hours and is looked at again when it is booked."
 TIERS_HINT: Final = "Live contracts only. A tick is good when the whole promise was delivered in it, else bad."
 
 
 class SlaScreen:
-    """The picture of the promises for all who look at them; lives as long as the app."""
+    """Picture of the contracts, shared by their viewers; lives as long as the app."""
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
-        self._stored: CachedQuery[tuple[ContractRow, ...]] = CachedQuery("contracts", self._read, ())
+        self._query: CachedQuery[tuple[ContractRow, ...]] = CachedQuery("contracts", self._read, ())
 
     async def renew(self) -> None:
         """Read the archive before the page is drawn."""
-        published = self._platform.latest.read()
-        if published.snapshot is not None:
-            await self._stored.renew((published.snapshot.tick, published.waiting_count))
+        current = self._platform.publisher.read()
+        if current.snapshot is not None:
+            await self._query.renew((current.snapshot.tick, current.waiting_count))
 
-    def picture(self, published: PublishedState, _: KeyFigureHistory) -> Picture:
-        """All that the page shows; nothing before the first tick."""
-        snapshot = published.snapshot
+    def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
+        """Draw all that the page shows; nothing before the first tick."""
+        snapshot = current.snapshot
         if snapshot is None:
             return {}
-        stored = self._stored.newest((snapshot.tick, published.waiting_count))
+        contracts = self._query.newest((snapshot.tick, current.waiting_count))
         return {
-            "cells": owed_cells(snapshot, stored),
+            "cells": owed_cells(snapshot, contracts),
             "tiers": tier_channel(snapshot),
-            "promises": promise_channel(snapshot, stored),
+            "promises": promise_channel(snapshot, contracts),
         }
 
     async def _read(self) -> tuple[ContractRow, ...]:
@@ -62,18 +62,18 @@ class SlaScreen:
 
 
 def register(platform: Authorized, publisher: Publisher) -> None:
-    """Serve the page of promises."""
+    """Serve the page of service levels."""
     screen = SlaScreen(platform)
 
-    @ui.page(PATH, title="Mara: service levels", dark=None)
+    @ui.page(paths.SLA, title="Mara: service levels", dark=None)
     async def sla() -> None:
         await screen.renew()
         picture = publisher.open(ui.context.client, screen.picture)
-        with frame(platform, publisher, picture["cells"], PATH):
+        with frame(platform, publisher, picture["cells"], paths.SLA):
             _draw(picture, platform)
 
 
-def _draw(picture: Picture, platform: Authorized) -> None:
+def _draw(picture: ViewModel, platform: Authorized) -> None:
     with element("div", "leaf"):
         with element("div", "leaf-head"):
             element("h1", "", "Service levels")
@@ -96,7 +96,10 @@ def _draw(picture: Picture, platform: Authorized) -> None:
 
 
 def sheet_actions(platform: Authorized) -> SheetActions:
-    """What can be asked and ordered about one contract. Neither order can be taken back, so both are held a moment."""
+    """Make the actions on one contract: read it, cancel it, announce an exclusion.
+
+    Neither order has an inverse, so that both are held for a few seconds in which they can be undone.
+    """
 
     async def exclude(contract_id: str, notice: Notice) -> None:
         asked = announcement_of(contract_id, notice, platform)
@@ -120,18 +123,18 @@ def sheet_actions(platform: Authorized) -> SheetActions:
         exclude=exclude,
         cancel=cancel,
         evidence=evidence,
-        now=lambda: platform.latest.read().snapshot,
-        why_not=why_not_here(Permission.CANCEL) or why_not_here(Permission.EXCLUDE),
+        now=lambda: platform.publisher.read().snapshot,
+        why_not=missing_right(Permission.CANCEL) or missing_right(Permission.EXCLUDE),
     )
 
 
 def announcement_of(contract_id: str, notice: Notice, platform: Authorized) -> ExclusionRequest:
-    """A notice in ticks: whole ones, from the tick in which it begins.
+    """Convert a notice to whole ticks, from the one in which it begins.
 
     Raises:
         CommandError: nothing has been settled yet.
     """
-    snapshot = platform.latest.read().snapshot
+    snapshot = platform.publisher.read().snapshot
     if snapshot is None:
         raise CommandError("nothing has been settled yet: announce after the first tick")
     tick_s = snapshot.tick_minutes * 60

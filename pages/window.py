@@ -1,6 +1,6 @@
-"""The dashboard in a window of its own, where the optional extra `native` is installed: pywebview over Qt.
+"""Window of the dashboard, for which the extra `native` brings pywebview and Qt.
 
-The engine and the database stay in this process; the window is a child that shows the same address as any browser.
+Engine and database stay in this process; the window is a child process that shows the same address as a browser.
 """
 
 import importlib.util
@@ -15,7 +15,11 @@ MODULES: Final = ("webview", "PySide6")
 
 
 def refuse_missing_extra() -> None:
-    """Raise ConfigError, in one line, where the window cannot be opened."""
+    """Refuse to open a window where the optional extra is not installed.
+
+    Raises:
+        ConfigError: it is not, with the command that installs it.
+    """
     missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
@@ -25,7 +29,9 @@ def refuse_missing_extra() -> None:
 
 
 def open_in_a_window() -> None:
-    """Have the server open a window; pywebview is told which toolkit to use, so that it tries no other, and to remember
-    from one start to the next what a browser would: the theme, and that the tour was seen.
+    """Configure the window that the server opens.
+
+    The toolkit is named, so that pywebview tries no other. It keeps what a browser would keep from one start to the
+    next: the theme, and that the tour was seen.
     """
     app.native.start_args.update(gui="qt", private_mode=False)

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Write docs/map.md: every module of the house with the first line of its docstring."""
 
 import ast
@@ -7,8 +8,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("mara", "components", "pages")
 HEAD = """# The map: every module in one line
 
-Made by `python scripts/module_map.py` from the modules' own first lines; a test holds it to them. Which floor stands on which, and
-where a change belongs, is in [ARCHITECTURE.md](../ARCHITECTURE.md).
+Made by `python scripts/module_map.py` from the modules' own first lines; a test holds it to them.
+Which floor stands on which, and where a change belongs, is in [ARCHITECTURE.md](../ARCHITECTURE.md).
 """
 
 

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mara.core.arrays import Floats, sealed
-from mara.core.contract import RATE_MULTIPLIER_SHARE, TIER_COUNT, UNPLACED, ContractRequest, SlaContract, Tier
+from mara.core.contract import RATE_FACTOR, TIER_COUNT, UNPLACED, ContractRequest, SlaContract, Tier
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.fleet import Cooling, Fleet, Machine, Site
-from mara.core.market import REGION_COUNT, Terms
+from mara.core.market import REGION_COUNT, REGION_ZONE, Terms, demand_multiplier
 from mara.core.plan import PlanStep, Problem
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
@@ -151,7 +152,7 @@ def contract(
         tier=tier,
         customer=contract_id.title(),
         power_mw=power_mw,
-        rate_usd_per_mwh=150.0 * RATE_MULTIPLIER_SHARE[tier] if rate is None else rate,
+        rate_usd_per_mwh=150.0 * RATE_FACTOR[tier] if rate is None else rate,
         starts_tick=starts,
         ends_tick=starts + ticks,
         timezone=timezone,
@@ -207,6 +208,11 @@ def step(
 def dispatched(plan: PlanStep, state: World, seen: Observation, of: RunConfig) -> Allocation:
     """Dispatch a plan in the conditions that the observation makes."""
     return dispatch(plan, state, seen, conditions_of(seen, of), of)
+
+
+def multipliers_at(moment: datetime) -> Floats:
+    """The demand multiplier of each region at a UTC instant (R,)."""
+    return np.array([demand_multiplier(moment.astimezone(ZoneInfo(name))) for name in REGION_ZONE])
 
 
 def wide(values: ArrayLike, count: int) -> Floats:

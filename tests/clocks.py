@@ -1,5 +1,6 @@
 """Clocks that tests move by hand."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -19,3 +20,6 @@ class HandClock:
 
     def now(self) -> datetime:
         return self.begun + timedelta(seconds=self.passed_s)
+
+    async def wait(self, duration_s: float) -> None:
+        await asyncio.sleep(duration_s)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtest_page import html_of
 from mara.backtests import BOUND, BacktestResult, Progress, compared, compared_into
 from mara.errors import CommandError, ConfigError

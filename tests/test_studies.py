@@ -20,7 +20,7 @@ from distributed import KilledWorker
 
 import mara
 from mara.errors import CommandError, ConfigError
-from mara.runtime import worker_pool as crowd
+from mara.runtime import worker_pool as pool
 from mara.runtime.worker_pool import Cluster, Processes
 from mara.settings import Settings
 from mara.studies import Scenario, ScenarioResult, StudyOrder, fingerprint, outcomes_of, portable, study
@@ -152,10 +152,10 @@ def test_results_of_another_study_are_refused_and_left_alone(tmp_path: Path) -> 
     ],
 )
 def test_what_cannot_be_studied_is_refused_before_any_worker_starts(order: StudyOrder, expected: str) -> None:
-    crowd = Here()
+    pool = Here()
     with pytest.raises(ConfigError, match=expected):
-        study(SETTINGS, order, crowd)
-    assert crowd.count == 0
+        study(SETTINGS, order, pool)
+    assert pool.count == 0
 
 
 def test_workers_get_no_secrets() -> None:
@@ -190,10 +190,10 @@ def test_results_on_a_fleet_that_was_changed_since_are_of_another_study(tmp_path
 
 
 def test_a_journal_of_more_scenarios_than_are_asked_for_serves_fewer(tmp_path: Path, answer: dict[str, Any]) -> None:
-    journal, told, crowd = tmp_path / "study.jsonl", list[tuple[int, int]](), Here()
+    journal, told, pool = tmp_path / "study.jsonl", list[tuple[int, int]](), Here()
     study(SETTINGS, ORDER, Here(), journal=journal)
-    fewer = study(SETTINGS, replace(ORDER, scenarios=2), crowd, journal=journal, on_done=lambda *at: told.append(at))
-    assert (crowd.count, told) == (0, [(2, 2)])
+    fewer = study(SETTINGS, replace(ORDER, scenarios=2), pool, journal=journal, on_done=lambda *at: told.append(at))
+    assert (pool.count, told) == (0, [(2, 2)])
     assert fewer["scenarios"] == 2
 
 
@@ -232,7 +232,7 @@ def test_a_pool_that_dies_while_it_is_given_work_costs_no_result(monkeypatch: py
                 raise BrokenProcessPool
             return super().submit(work, *words, **named)
 
-    monkeypatch.setattr(crowd, "ProcessPoolExecutor", Frail)
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", Frail)
     assert sorted(result for _, result in Processes(1).results(abs, range(4))) == [0, 1, 2, 3]
     assert refused == [2]
 

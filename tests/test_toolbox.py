@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.errors import StoreRefused
 from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings

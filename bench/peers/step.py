@@ -32,7 +32,7 @@ from bench.peers.side_by_side import agrees, peer_of
 from bench.report import Figure
 from bench.timing import Timed, Work, alternately, ready
 from bench.worlds import Tape, tape_of
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.core.arrays import Floats
 from mara.core.dispatch import Allocation
 from mara.core.fleet import MINERS, RACKS, Workload

@@ -1,4 +1,4 @@
-"""A backtest on screen: what to order, how far it is, and what came of it."""
+"""Panels of backtests: the form, the progress, the results."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,12 @@ from components.shared.bar_chart import Bar, BarChart
 from components.shared.charts import ChartLine, LineChart, csv_button, legend
 from components.shared.key_figure_history import MOST_POINTS
 from components.shared.live import LiveTable, TableColumn, live_text
-from components.shared.optimizer_labels import MAKERS
-from components.shared.order_form import Field, OrderForm
-from components.shared.theme import address, element, panel
-from components.shared.view_model import Channel, Picture, Shown, cell
+from components.shared.order_form import Field, order_form
+from components.shared.theme import POLICY_LINES, address, element, panel
+from components.shared.view_model import Channel, Row, Shown, ViewModel, cell
+from mara.optimizer_names import LABELS, LP, POLICIES, RULES, STATIC_BREAKEVEN
 
-POLICIES = ("static", "static-breakeven", "rules", "lp")
-BASELINE = "static-breakeven"
-PROPOSED = ["static-breakeven", "rules", "lp"]
+PROPOSED = [STATIC_BREAKEVEN, RULES, LP]
 FORECASTS = [
     ("persistence", "Persistence: the last day again"),
     ("day-ahead", "Day-ahead: known where the market knows it"),
@@ -25,39 +23,49 @@ FORECASTS = [
 ]
 ISO_DAY = r"\d{4}-\d{2}-\d{2}"
 STEPS = [("5", "5 min"), ("15", "15 min"), ("30", "30 min"), ("60", "1 h")]
-LINES = (
-    ChartLine(name="Static", colour="--series-5", dash="2px,3px", channel="bt-static"),
-    ChartLine(name="Static, break-even", colour="--series-4", dash="6px,3px", channel="bt-static-breakeven"),
-    ChartLine(name="Rules", colour="--series-3", dash="10px,3px,2px,3px", channel="bt-rules"),
-    ChartLine(name="Linear program", colour="--series-1", channel="bt-lp"),
+LINES = tuple(
+    ChartLine(name=LABELS[policy], colour=colour, dash=dash, channel=f"bt-{policy}")
+    for policy, (colour, dash) in POLICY_LINES.items()
 )
-PROFIT_BARS = (Bar(name="Profit", look="bar-1"),)
+PROFIT_BARS = (Bar(key="profit", name="Profit", look="bar-1"),)
 COLUMNS = (
-    TableColumn(label="Policy"),
-    TableColumn(label="Profit", look="number", hint="Revenue less all costs over the period, USD."),
-    TableColumn(label="Over break-even", look="number", hint="Profit more than the static fleet that switches miners."),
+    TableColumn(key="policy", label="Policy"),
+    TableColumn(key="profit", label="Profit", look="number", hint="Revenue less all costs over the period, USD."),
     TableColumn(
+        key="gain",
+        label="Over break-even",
+        look="number",
+        hint="Profit more than the static fleet that switches miners.",
+    ),
+    TableColumn(
+        key="of_bound",
         label="Of the bound",
         look="number",
         hint="Profit over the bound, in the program's accounts.",
     ),
-    TableColumn(label="Revenue", look="number desk", hint="USD."),
-    TableColumn(label="Energy", look="number desk", hint="Cost of energy, USD."),
-    TableColumn(label="Credits", look="number desk", hint="Service credits paid, USD."),
+    TableColumn(key="revenue", label="Revenue", look="number desk", hint="USD."),
+    TableColumn(key="energy", label="Energy", look="number desk", hint="Cost of energy, USD."),
+    TableColumn(key="credits", label="Credits", look="number desk", hint="Service credits paid, USD."),
     TableColumn(
-        label="Premium", look="number desk", hint="Good over counted ticks of all Premium contracts, rounded down."
+        key="premium",
+        label="Premium",
+        look="number desk",
+        hint="Good over counted ticks of all Premium contracts, rounded down.",
     ),
     TableColumn(
-        label="Standard", look="number desk", hint="Good over counted ticks of all Standard contracts, rounded down."
+        key="standard",
+        label="Standard",
+        look="number desk",
+        hint="Good over counted ticks of all Standard contracts, rounded down.",
     ),
-    TableColumn(label="CO2, t", look="number desk"),
-    TableColumn(label="Took", look="number desk", hint="Real time."),
+    TableColumn(key="emissions", label="CO2, t", look="number desk"),
+    TableColumn(key="took", label="Took", look="number desk", hint="Real time."),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyResult:
-    """What one policy earned: the figures of `mara backtest --json`, and each day's profit from `starts_at` on."""
+    """Figures of one policy, as in `mara backtest --json`, and its daily profits."""
 
     policy: str
     starts_at: datetime
@@ -66,7 +74,7 @@ class PolicyResult:
 
 
 def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
-    """The fields of the order; `history` is proposed as the folder."""
+    """Return the fields of the order; `history` is proposed as the folder."""
     return (
         Field(
             key="history",
@@ -74,8 +82,7 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             kind="text",
             value=history,
             look="long",
-            required=True,
-            placeholder="/path/on/the/server",
+            limits={"required": True, "placeholder": "/path/on/the/server"},
             hint="On the server: a folder with history.csv or history.csv.gz and bitcoin_daily.csv.",
         ),
         _day("from_", "From", "Empty: its first hour."),
@@ -84,7 +91,7 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             key="fleet",
             label="Fleet",
             kind="text",
-            placeholder="the history's own sites",
+            limits={"placeholder": "the history's own sites"},
             hint="A shipped fleet, or a TOML file.",
         ),
         Field(key="tick_minutes", label="Tick", kind="choice", value="60", options=STEPS),
@@ -94,19 +101,31 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             kind="number",
             value=str(horizon_hours),
             unit="h",
-            min=1,
-            max=168,
-            step=1,
+            limits={"min": 1, "max": 168, "step": 1},
         ),
-        Field(key="load", label="Load", kind="number", value="75", unit="% of racks", min=0, max=100, step=1),
-        Field(key="migration", label="Moves cost", kind="number", value="1", unit="times", min=0, max=1000, step=0.1),
+        Field(
+            key="load",
+            label="Load",
+            kind="number",
+            value="75",
+            unit="% of racks",
+            limits={"min": 0, "max": 100, "step": 1},
+        ),
+        Field(
+            key="migration",
+            label="Moves cost",
+            kind="number",
+            value="1",
+            unit="times",
+            limits={"min": 0, "max": 1000, "step": 0.1},
+        ),
         Field(key="forecast", label="Forecast", kind="choice", value="persistence", look="middle", options=FORECASTS),
         Field(
             key="policies",
             label="Policies",
             kind="several",
             value=list(PROPOSED),
-            options=[(policy, MAKERS[policy]) for policy in POLICIES],
+            options=[(policy, LABELS[policy]) for policy in POLICIES],
         ),
         Field(
             key="extras",
@@ -119,20 +138,29 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
 
 
 def _day(key: str, label: str, hint: str) -> Field:
-    return Field(key=key, label=label, kind="text", unit="UTC", placeholder="2024-01-31", pattern=ISO_DAY, hint=hint)
+    return Field(
+        key=key,
+        label=label,
+        kind="text",
+        unit="UTC",
+        limits={"placeholder": "2024-01-31", "pattern": ISO_DAY},
+        hint=hint,
+    )
 
 
 def order_panel(
     fields: tuple[Field, ...], order: Callable[[Mapping[str, Any]], Awaitable[str]], why_not: str = ""
 ) -> None:
-    """Draws the form; `why_not` says why whoever looks may not use it."""
+    """Draw the form; `why_not` says why whoever looks may not use it."""
     how = "Policies run one after the other over the same hours, in a process of their own: the live run goes on."
     with panel("What to run", "order-panel", how):
-        OrderForm("backtest-form", fields=fields, submit="Run backtest", label="Backtest", order=order, why_not=why_not)
+        order_form(
+            "backtest-form", fields=fields, submit="Run backtest", label="Backtest", order=order, why_not=why_not
+        )
 
 
 def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
-    """Draws how it stands; `progress_cells` says what it shows. Whoever may not cancel has no button for it."""
+    """Draw the progress that `progress_cells` states, with a button if `cancel`."""
     with panel("Progress", "progress-panel"):
         live_text("bt.state", first, "bt-state", "p").props("role=status")
         live_text("bt.bar", {"bt.bar": "", **first}, "bt-bar", "div").props('aria-hidden="true"')
@@ -143,10 +171,10 @@ def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
         button.on("click", cancel).mark("bt-cancel")
 
 
-def result_panels(picture: Picture) -> None:
-    """Draws table and charts; `result_channels` says what they show."""
+def result_panels(view_model: ViewModel) -> None:
+    """Draw the table and charts that `result_channels` states."""
     with element("div", "bt-results"):
-        live_text("bt.shown", {"bt.shown": cell("", "no"), **picture.get("cells", {})}, "bt-shown").props(
+        live_text("bt.shown", {"bt.shown": cell("", "no"), **view_model.get("cells", {})}, "bt-shown").props(
             "aria-hidden=true"
         )
         with panel("Results", "overflow") as top:
@@ -155,13 +183,13 @@ def result_panels(picture: Picture) -> None:
                     f'href="{address("/backtest/report")}" download'
                 )
                 link.mark("bt-report")
-            live_text("bt.period", {"bt.period": "", **picture.get("cells", {})}, "note", "p")
+            live_text("bt.period", {"bt.period": "", **view_model.get("cells", {})}, "note", "p")
             LiveTable(
                 "bt-table",
                 columns=COLUMNS,
                 caption="Results by policy",
                 empty="No result yet.",
-                first=picture.get("bt-table", {}),
+                first=view_model.get("bt-table", {}),
             )
         with element("div", "lane wide-left"):
             with panel("Cumulative profit") as top:
@@ -177,7 +205,7 @@ def result_panels(picture: Picture) -> None:
                     caption="Profit by policy",
                     series=PROFIT_BARS,
                     empty="No result yet.",
-                    first=picture.get("bt-bars", {}),
+                    first=view_model.get("bt-bars", {}),
                     decimals=0,
                 )
                 with top:
@@ -185,7 +213,7 @@ def result_panels(picture: Picture) -> None:
 
 
 def empty_panel() -> None:
-    """Draws what stands before the first run."""
+    """Draw what stands before the first run."""
     with panel("No backtest yet", "bt-empty"):
         element(
             "p",
@@ -195,9 +223,12 @@ def empty_panel() -> None:
         )
 
 
-def result_channels(results: Sequence[PolicyResult]) -> Picture:
-    """Table, lines and bars, the best policy first; lines of policies that did not run are empty."""
-    lines: Picture = {line.channel: {} for line in LINES}
+def result_channels(results: Sequence[PolicyResult]) -> ViewModel:
+    """Return table, lines and bars, the best policy first.
+
+    Lines of policies that did not run are empty.
+    """
+    lines: ViewModel = {line.channel: {} for line in LINES}
     best_first = sorted(results, key=lambda result: -result.figures["profit_usd"])
     for result in results:
         lines[f"bt-{result.policy}"] = _cumulative(result)
@@ -205,14 +236,18 @@ def result_channels(results: Sequence[PolicyResult]) -> Picture:
         **lines,
         "bt-table": {result.policy: _row(result, -i, _gain(result, results)) for i, result in enumerate(best_first)},
         "bt-bars": {
-            result.policy: [-i, MAKERS.get(result.policy, result.policy), round(result.figures["profit_usd"])]
+            result.policy: {
+                "rank": -i,
+                "label": LABELS.get(result.policy, result.policy),
+                "profit": round(result.figures["profit_usd"]),
+            }
             for i, result in enumerate(best_first)
         },
     }
 
 
 def _cumulative(result: PolicyResult) -> Channel:
-    """Profit so far at the end of each day; of a long period every so many days, and always the last."""
+    """Return the profit so far at the end of every so many days, and of the last."""
     stride = -(-len(result.daily_profit_usd) // (MOST_POINTS - 2)) or 1
     points: Channel = {str(int(result.starts_at.timestamp())): 0}
     total_usd = 0.0
@@ -225,28 +260,28 @@ def _cumulative(result: PolicyResult) -> Channel:
 
 
 def _gain(result: PolicyResult, results: Sequence[PolicyResult]) -> Shown:
-    """Profit more than that of the always-on fleet with a break-even switch, which costs nothing to have."""
-    baseline = next((other for other in results if other.policy == BASELINE), None)
+    """Return the profit beyond that of the static policy with a break-even switch."""
+    baseline = next((other for other in results if other.policy == STATIC_BREAKEVEN), None)
     if baseline is None or baseline is result:
         return text.NOTHING
     gain_usd = result.figures["profit_usd"] - baseline.figures["profit_usd"]
     return cell(text.number(gain_usd, signed=True), "bad" if gain_usd < 0 else "")
 
 
-def _row(result: PolicyResult, rank: int, gain: Shown) -> list[Shown]:
+def _row(result: PolicyResult, rank: int, gain: Shown) -> Row:
     figures = result.figures
     profit_usd, share = figures["profit_usd"], figures.get("share_of_bound")
-    return [
-        rank,
-        MAKERS.get(result.policy, result.policy),
-        cell(text.number(profit_usd), "bad" if profit_usd < 0 else "total"),
-        gain,
-        text.NOTHING if share is None else text.percent(share, 2),
-        text.number(sum(figures["revenue_usd"].values())),
-        text.number(-figures["cost_usd"]["energy"]),
-        text.number(-figures["cost_usd"]["credits"]),
-        text.availability(figures["sla"]["premium"]["availability_share"]),
-        text.availability(figures["sla"]["standard"]["availability_share"]),
-        text.number(figures["emissions_t"]),
-        f"{text.significant(figures['wall_s'])} s",
-    ]
+    return {
+        "rank": rank,
+        "policy": LABELS.get(result.policy, result.policy),
+        "profit": cell(text.number(profit_usd), "bad" if profit_usd < 0 else "total"),
+        "gain": gain,
+        "of_bound": text.NOTHING if share is None else text.percent(share, 2),
+        "revenue": text.number(sum(figures["revenue_usd"].values())),
+        "energy": text.number(-figures["cost_usd"]["energy"]),
+        "credits": text.number(-figures["cost_usd"]["credits"]),
+        "premium": text.availability(figures["sla"]["premium"]["availability_share"]),
+        "standard": text.availability(figures["sla"]["standard"]["availability_share"]),
+        "emissions": text.number(figures["emissions_t"]),
+        "took": f"{text.significant(figures['wall_s'])} s",
+    }

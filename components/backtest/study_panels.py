@@ -1,4 +1,4 @@
-"""A study on screen: what to order, and what many possible months come to: a fan of profit, and the risks."""
+"""Panels of studies: form, fan of profit over many scenarios, risks."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -7,38 +7,41 @@ from components.shared import format as text
 from components.shared.charts import ChartLine, LineChart, csv_button
 from components.shared.key_figure_history import MOST_POINTS
 from components.shared.live import LiveTable, TableColumn, live_text
-from components.shared.optimizer_labels import MAKERS
-from components.shared.order_form import Field, OrderForm
-from components.shared.theme import element, panel
-from components.shared.view_model import Channel, Picture, Shown, cell
+from components.shared.order_form import Field, order_form
+from components.shared.theme import POLICY_LINES, element, panel
+from components.shared.view_model import Channel, Row, Shown, ViewModel, cell
+from mara.optimizer_names import LABELS, RULES, STATIC_BREAKEVEN
 
-LOOKS = {
-    "static": ("--series-5", "2px,3px"),
-    "static-breakeven": ("--series-4", "6px,3px"),
-    "rules": ("--series-3", "10px,3px,2px,3px"),
-    "lp": ("--series-1", "solid"),
-}
-"""Colour and stroke of each policy's median: those of the backtest."""
 QUANTILES = ("p5", "p95", "p50")
 """In the order of the traces: the band lies between the first two."""
 COLUMNS = (
-    TableColumn(label="Policy"),
-    TableColumn(label="Profit, P5", look="number", hint="One scenario in twenty earns less."),
-    TableColumn(label="Median", look="number"),
-    TableColumn(label="P95", look="number", hint="One scenario in twenty earns more."),
-    TableColumn(label="Mean", look="number desk"),
-    TableColumn(label="Credits", look="number desk", hint="Mean of the service credits paid, USD."),
-    TableColumn(label="Premium missed", look="number desk", hint="Scenarios whose Premium ends below its target."),
-    TableColumn(label="Standard missed", look="number desk", hint="Scenarios whose Standard ends below its target."),
-    TableColumn(label="CO2, t", look="number desk", hint="Mean."),
+    TableColumn(key="policy", label="Policy"),
+    TableColumn(key="p5", label="Profit, P5", look="number", hint="One scenario in twenty earns less."),
+    TableColumn(key="p50", label="Median", look="number"),
+    TableColumn(key="p95", label="P95", look="number", hint="One scenario in twenty earns more."),
+    TableColumn(key="mean", label="Mean", look="number desk"),
+    TableColumn(key="credits", label="Credits", look="number desk", hint="Mean of the service credits paid, USD."),
+    TableColumn(
+        key="premium_missed",
+        label="Premium missed",
+        look="number desk",
+        hint="Scenarios whose Premium ends below its target.",
+    ),
+    TableColumn(
+        key="standard_missed",
+        label="Standard missed",
+        look="number desk",
+        hint="Scenarios whose Standard ends below its target.",
+    ),
+    TableColumn(key="emissions", label="CO2, t", look="number desk", hint="Mean."),
 )
 
 
 def fan_lines() -> tuple[ChartLine, ...]:
-    """Three traces for each policy: the lower end, the upper end with the ground between, the median."""
+    """Return three lines for each policy: P5, P95 with the band, and the median."""
     lines: list[ChartLine] = []
-    for policy, (colour, dash) in LOOKS.items():
-        name = MAKERS[policy]
+    for policy, (colour, dash) in POLICY_LINES.items():
+        name = LABELS[policy]
         channels = {quantile: f"st-{policy}-{quantile}" for quantile in QUANTILES}
         lines += [
             ChartLine(name=f"{name}, P5", colour=colour, dash="1px,3px", channel=channels["p5"], is_thin=True),
@@ -51,48 +54,68 @@ def fan_lines() -> tuple[ChartLine, ...]:
 
 
 def study_fields() -> tuple[Field, ...]:
-    """The fields of the order."""
+    """Return the fields of the order."""
     return (
         Field(
             key="history",
             label="History folder",
             kind="text",
             look="middle",
-            placeholder="none: synthetic prices and weather",
+            limits={"placeholder": "none: synthetic prices and weather"},
             hint="Scenarios begin at random hours of it.",
         ),
-        Field(key="scenarios", label="Scenarios", kind="number", value="40", min=1, max=10_000, step=1, required=True),
-        Field(key="days", label="Days", kind="number", value="30", unit="each", min=1, max=366, step=1, required=True),
-        Field(key="seed", label="Seed", kind="number", value="7", min=0, step=1, required=True),
-        Field(key="workers", label="Workers", kind="number", value="2", unit="processes", min=1, max=64, step=1),
+        Field(
+            key="scenarios",
+            label="Scenarios",
+            kind="number",
+            value="40",
+            limits={"min": 1, "max": 10_000, "step": 1, "required": True},
+        ),
+        Field(
+            key="days",
+            label="Days",
+            kind="number",
+            value="30",
+            unit="each",
+            limits={"min": 1, "max": 366, "step": 1, "required": True},
+        ),
+        Field(key="seed", label="Seed", kind="number", value="7", limits={"min": 0, "step": 1, "required": True}),
+        Field(
+            key="workers",
+            label="Workers",
+            kind="number",
+            value="2",
+            unit="processes",
+            limits={"min": 1, "max": 64, "step": 1},
+        ),
         Field(
             key="policies",
             label="Policies",
             kind="several",
-            value=["static-breakeven", "rules"],
-            options=[(policy, MAKERS[policy]) for policy in LOOKS],
+            value=[STATIC_BREAKEVEN, RULES],
+            options=[(policy, LABELS[policy]) for policy in POLICY_LINES],
         ),
     )
 
 
 def study_order_panel(order: Callable[[Mapping[str, Any]], Awaitable[str]], why_not: str = "") -> None:
-    """Draws the form; `why_not` says why whoever looks may not use it."""
+    """Draw the form; `why_not` says why whoever looks may not use it."""
     how = "The fleet through many seeded scenarios of prices, weather, outages and requests: what is likely."
     with panel("Studies", "order-panel", how):
         fields = study_fields()
-        OrderForm("study-form", fields=fields, submit="Run study", label="Study", order=order, why_not=why_not)
+        order_form("study-form", fields=fields, submit="Run study", label="Study", order=order, why_not=why_not)
 
 
-def study_result_panels(picture: Picture) -> None:
-    """Draws fan and table; `study_channels` says what they show."""
-    cells = picture.get("cells", {})
+def study_result_panels(view_model: ViewModel) -> None:
+    """Draw the fan and table that `study_channels` states."""
+    cells = view_model.get("cells", {})
     with element("div", "st-results"):
         live_text("st.shown", {"st.shown": cell("", "no"), **cells}, "st-shown").props("aria-hidden=true")
         with panel("Study: profit so far, P5 to P95 and median") as top:
             live_text("st.what", {"st.what": "", **cells}, "note", "p")
             with element("ul", "legend"):
-                for policy, (colour, _) in LOOKS.items():
-                    element("li", f"legend-line {colour.removeprefix('--')}", MAKERS[policy])
+                for policy, (colour, _) in POLICY_LINES.items():
+                    element("li", f"legend-line {colour.removeprefix('--')}", LABELS[policy])
             chart = LineChart(
                 "st-fan",
                 unit="USD",
@@ -109,13 +132,16 @@ def study_result_panels(picture: Picture) -> None:
                 columns=COLUMNS,
                 caption="Study by policy",
                 empty="No study yet.",
-                first=picture.get("st-table", {}),
+                first=view_model.get("st-table", {}),
             )
 
 
-def study_channels(study: Mapping[str, Any] | None) -> Picture:
-    """Fan and table of the figures of `mara study`, the best median first; all empty without a study."""
-    channels: Picture = {line.channel: {} for line in fan_lines()}
+def study_channels(study: Mapping[str, Any] | None) -> ViewModel:
+    """Return fan and table of the figures of `mara study`, the best median first.
+
+    All are empty without a study.
+    """
+    channels: ViewModel = {line.channel: {} for line in fan_lines()}
     policies = study["policies"] if study is not None else {}
     best_first = sorted(policies, key=lambda policy: -policies[policy]["profit_usd"]["p50"])
     for policy, figures in policies.items():
@@ -126,7 +152,7 @@ def study_channels(study: Mapping[str, Any] | None) -> Picture:
 
 
 def study_cells(study: Mapping[str, Any] | None) -> Channel:
-    """What the study is of, and whether there is one."""
+    """Return the cells that describe the study and say whether there is one."""
     if study is None:
         return {"st.shown": cell("", "no"), "st.what": ""}
     world = f"hours of {study['history']}" if study["history"] else "synthetic worlds"
@@ -135,23 +161,25 @@ def study_cells(study: Mapping[str, Any] | None) -> Channel:
 
 
 def _course(values_usd: list[float]) -> Channel:
-    """By day, from nothing at the beginning; of a long scenario every so many days, and always the last."""
+    """Return a course by day from zero on, thinned to what a screen shows."""
     stride = -(-len(values_usd) // (MOST_POINTS - 2)) or 1
     last = len(values_usd)
     days = [day for day in range(1, last + 1) if day % stride == 0 or day == last]
     return {"0": 0, **{str(day): round(values_usd[day - 1]) for day in days}}
 
 
-def _row(policy: str, figures: Mapping[str, Any], rank: int) -> list[Shown]:
+def _row(policy: str, figures: Mapping[str, Any], rank: int) -> Row:
     profit, sla = figures["profit_usd"], figures["sla"]
-    return [
-        rank,
-        MAKERS.get(policy, policy),
-        *(cell(text.number(profit[key]), "bad" if profit[key] < 0 else "") for key in ("p5", "p50", "p95", "mean")),
-        text.number(-figures["credits_usd"]["mean"]),
-        *(_missed(sla[tier]["scenarios_below_target_share"]) for tier in ("premium", "standard")),
-        text.number(figures["emissions_t"]["mean"]),
-    ]
+    row: Row = {"rank": rank, "policy": LABELS.get(policy, policy)}
+    for key in ("p5", "p50", "p95", "mean"):
+        row[key] = cell(text.number(profit[key]), "bad" if profit[key] < 0 else "")
+    for tier in ("premium", "standard"):
+        row[f"{tier}_missed"] = _missed(sla[tier]["scenarios_below_target_share"])
+    return {
+        **row,
+        "credits": text.number(-figures["credits_usd"]["mean"]),
+        "emissions": text.number(figures["emissions_t"]["mean"]),
+    }
 
 
 def _missed(share: float | None) -> Shown:

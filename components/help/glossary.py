@@ -1,4 +1,4 @@
-"""What the figures mean and how each is computed; the constants are the engine's own, so that the page cannot lie."""
+"""Definitions of all figures, computed from the engine's own constants."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,9 +10,9 @@ from mara.core.climate import (
     AIR_MINER_OFF_C,
     CARNOT_SHARE,
     IMMERSION_OFF_C,
-    MAX_COP_SHARE,
+    MAX_COP_RATIO,
 )
-from mara.core.contract import CREDIT_STEPS_PPM, RATE_MULTIPLIER_SHARE, TARGET_PPM, TIER_KEYS, Tier
+from mara.core.contract import CREDIT_STEPS_PPM, RATE_FACTOR, TARGET_PPM, TIER_KEYS, Tier
 from mara.core.market import (
     BUSINESS_MULTIPLIER,
     MERCHANT_DEMAND_SHARE,
@@ -50,8 +50,8 @@ def tier_rows() -> list[list[str]]:
         [
             TIER_KEYS[tier].capitalize(),
             text.target(TARGET_PPM[tier] / PPM) if TARGET_PPM[tier] else "best effort",
-            f"{text.number(RATE_MULTIPLIER_SHARE[tier], 1)} × base = "
-            f"{text.number(RATE_MULTIPLIER_SHARE[tier] * TERMS.base_rate_usd_per_mwh)} USD/MWh",
+            f"{text.number(RATE_FACTOR[tier], 1)} × base = "
+            f"{text.number(RATE_FACTOR[tier] * TERMS.base_rate_usd_per_mwh)} USD/MWh",
             _credits_of(tier),
         ]
         for tier in Tier
@@ -147,7 +147,7 @@ POWER: Final = (
     Formula(
         name="PUE, mechanical",
         unit="ratio",
-        how=f"1.08 + 1 ÷ COP, COP = {CARNOT_SHARE:g} of Carnot, at most {MAX_COP_SHARE:g}",
+        how=f"1.08 + 1 ÷ COP, COP = {CARNOT_SHARE:g} of Carnot, at most {MAX_COP_RATIO:g}",
         what="A chiller works harder the hotter it is outside. A model inside published ranges, no measurement.",
     ),
     Formula(

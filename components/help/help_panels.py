@@ -1,4 +1,4 @@
-"""The help page's panels: figures with their formulas, words, keys, and the way back to the tour."""
+"""Panels of the help page: figures with formulas, words, keys, and the tour."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ SHORTCUTS: Final = (
 
 
 def chapter_panel(chapter: Chapter) -> None:
-    """A table of figures: name, unit, formula, meaning."""
+    """Draw a table of figures: name, unit, formula, meaning."""
     with panel(chapter.title), element("div", "overflow"):
         _table(
             ("Figure", "Unit", "How it is computed", "What it says"),
@@ -28,13 +28,13 @@ def chapter_panel(chapter: Chapter) -> None:
 
 
 def chapters() -> None:
-    """All figures, one panel for each kind."""
+    """Draw all figures, one panel for each kind."""
     for chapter in CHAPTERS:
         chapter_panel(chapter)
 
 
 def tier_panel() -> None:
-    """What each tier promises, costs and gives back."""
+    """Draw what each tier promises, costs and gives back."""
     with panel("The four tiers"):
         with element("div", "overflow"):
             labels = ("Tier", "Target", "List price", "Service credit, of the window's charge")
@@ -47,7 +47,7 @@ def tier_panel() -> None:
 
 
 def word_panel() -> None:
-    """What the words on the screens mean."""
+    """Draw the words used on the screens with their meaning."""
     with panel("Words"), element("dl", "words"):
         for word, meaning in WORDS:
             element("dt", "", word)
@@ -55,7 +55,7 @@ def word_panel() -> None:
 
 
 def key_panel() -> None:
-    """Keyboard shortcuts with their switch, and the tour."""
+    """Draw the keyboard shortcuts with their switch, and the tour."""
     with panel("Keyboard and tour"):
         with element("dl", "words keys"):
             for key, meaning in SHORTCUTS:

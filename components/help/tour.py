@@ -1,4 +1,4 @@
-"""What Mara is, in a minute: shown at the first visit, and from the help page whenever it is asked for."""
+"""Short introduction to Mara, shown at the first visit and from the help page."""
 
 from typing import Final
 
@@ -25,7 +25,10 @@ STEPS: Final = (
 
 
 def tour(*, opens_by_itself: bool) -> None:
-    """Draws the tour, closed; `opens_by_itself` at the first visit of a browser, which remembers that it was closed."""
+    """Draw the tour, closed.
+
+    With `opens_by_itself` it opens at the first visit of a browser, which remembers that it was closed.
+    """
     with element("dialog", "sheet tour").props("id=tour aria-labelledby=tour-title") as sheet:
         element("h2", "sheet-title", "Mara runs a fleet of data centres").props("id=tour-title")
         element(

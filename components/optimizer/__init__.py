@@ -1,1 +1,1 @@
-"""Panels of the optimizer page: the plan in force, its duals, its rivals and its history."""
+"""Panels of the optimizer page: plan in force, duals, comparison and history."""

@@ -1,4 +1,4 @@
-"""What planning earns over simpler policies, which run beside the live one through the same hours."""
+"""Profit over simpler policies, which run beside the live one on the same inputs."""
 
 from datetime import timedelta
 
@@ -7,16 +7,17 @@ from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.theme import panel
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import GainsSnapshot, Snapshot
+from mara.optimizer_names import LABELS, RULES, STATIC, STATIC_BREAKEVEN
 
 COLUMNS = (
-    TableColumn(label="Profit over", look="grow"),
-    TableColumn(label="Today", look="number", hint="Since 00:00 UTC."),
-    TableColumn(label="Since start", look="number"),
+    TableColumn(key="policy", label="Profit over", look="grow"),
+    TableColumn(key="today", label="Today", look="number", hint="Since 00:00 UTC."),
+    TableColumn(key="since", label="Since start", look="number"),
 )
 
 
 def against_panel(first: Channel, cells: Channel) -> None:
-    """Draws the table; `against_channel` and `against_cells` say what it shows."""
+    """Draw the table that `against_channel` and `against_cells` state."""
     how = (
         "The other policy runs a shadow of the fleet: same prices, weather, outages and requests, other decisions. "
         "Credits owed so far are taken off on both sides, as if all windows closed now. The gain over the rules is the "
@@ -34,10 +35,10 @@ def against_panel(first: Channel, cells: Channel) -> None:
 
 
 def against_channel(snapshot: Snapshot) -> Channel:
-    """A row for each policy that runs beside the live one, and what error budgets are worth; none where none runs."""
+    """Return a row for each policy that runs beside the live one."""
     gains = snapshot.gains
     rows = {
-        "rules": ("Rules", gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_usd),
+        RULES: (LABELS[RULES], gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_usd),
         "same-budgets": (
             "– nobody resting",
             gains.optimizer_vs_rules_same_budgets_today_usd,
@@ -48,23 +49,23 @@ def against_channel(snapshot: Snapshot) -> Channel:
             _left_over(gains.optimizer_vs_rules_today_usd, gains.optimizer_vs_rules_same_budgets_today_usd),
             _left_over(gains.optimizer_vs_rules_usd, gains.optimizer_vs_rules_same_budgets_usd),
         ),
-        "static-breakeven": (
-            "Static, break-even",
+        STATIC_BREAKEVEN: (
+            LABELS[STATIC_BREAKEVEN],
             gains.optimizer_vs_static_breakeven_today_usd,
             gains.optimizer_vs_static_breakeven_usd,
         ),
-        "static": ("Static", gains.optimizer_vs_static_today_usd, gains.optimizer_vs_static_usd),
+        STATIC: (LABELS[STATIC], gains.optimizer_vs_static_today_usd, gains.optimizer_vs_static_usd),
         "flexibility": ("Never resting contracts", gains.sla_flexibility_today_usd, gains.sla_flexibility_usd),
     }
     return {
-        key: [-i, label, _amount(today), _amount(since)]
+        key: {"rank": -i, "policy": label, "today": _amount(today), "since": _amount(since)}
         for i, (key, (label, today, since)) in enumerate(rows.items())
         if today is not None or since is not None
     }
 
 
 def against_cells(snapshot: Snapshot) -> Channel:
-    """From when on the comparison counts."""
+    """Return since when the comparison counts."""
     return {"against.note": _since(snapshot.gains, snapshot)}
 
 
@@ -83,7 +84,7 @@ def _since(gains: GainsSnapshot, snapshot: Snapshot) -> str:
 
 
 def _left_over(whole_usd: float | None, part_usd: float | None) -> float | None:
-    """The rest of a gain in the whole dollars shown, so that the two parts add up on the screen."""
+    """Return the rest of a gain in whole dollars, so that both parts add up as shown."""
     return None if whole_usd is None or part_usd is None else float(round(whole_usd) - round(part_usd))
 
 

@@ -1,4 +1,4 @@
-"""What would be worth having more of: the plan's shadow prices by site, and the same in words."""
+"""Shadow prices of the plan in force: by site as bars, and in words."""
 
 from components.shared import format as text
 from components.shared.bar_chart import Bar, BarChart, bar_legend
@@ -6,18 +6,25 @@ from components.shared.charts import csv_button
 from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import panel, scroll
 from components.shared.view_model import Channel
+from mara.core.contract import TIER_KEYS
 from mara.core.snapshot import ShadowSnapshot, Snapshot
 
 MOST_SITES = 30
 LEAST_TOLD_USD = 0.01
-TIERS = ("Premium", "Standard", "Flexible", "Spot")
-SHADOW_BARS = (Bar(name="Racks", look="bar-1"), Bar(name="Grid connection", look="bar-4"))
+TIERS = tuple(tier.capitalize() for tier in TIER_KEYS)
+SHADOW_BARS = (
+    Bar(key="racks", name="Racks", look="bar-1"),
+    Bar(key="grid", name="Grid connection", look="bar-4"),
+)
 NO_PRICES = "The plan in force knows no shadow prices: rules and static plans have none. Start with --optimizer lp."
-WORD_COLUMNS = (TableColumn(label="One more …", look="grow"), TableColumn(label="is worth", look="number"))
+WORD_COLUMNS = (
+    TableColumn(key="what", label="One more …", look="grow"),
+    TableColumn(key="worth", label="is worth", look="number"),
+)
 
 
 def shadow_panel(first: Channel) -> None:
-    """Draws the bars; `shadow_channel` says what they show."""
+    """Draw the bars that `shadow_channel` states."""
     how = "What one more megawatt would add to the plan's profit in an hour of the present step. Zero: there is enough."
     with panel("Shadow prices by site, USD/MWh", "", how) as top:
         bar_legend(SHADOW_BARS)
@@ -36,14 +43,14 @@ def shadow_panel(first: Channel) -> None:
 
 
 def worth_panel(first: Channel) -> None:
-    """Draws demand and budgets in words; `worth_channel` says what it shows."""
+    """Draw demand and budgets in words; `worth_channel` states them."""
     how = "From the multipliers of the plan's constraints. A quote takes the difference of two plans instead."
     with panel("What more would be worth", "", how):
         LiveTable("worth", columns=WORD_COLUMNS, caption="What more would be worth", empty=NO_PRICES, first=first)
 
 
 def shadow_channel(snapshot: Snapshot) -> Channel:
-    """A row for each site, the dearest first."""
+    """Return a row for each site, the dearest first."""
     shadow = snapshot.plan.shadow
     if shadow is None:
         return {}
@@ -51,17 +58,18 @@ def shadow_channel(snapshot: Snapshot) -> Channel:
     rows = [(max(racks, grid), site, racks, grid) for site, racks, grid in prices]
     dearest = sorted(rows, key=lambda row: -row[0])[:MOST_SITES]
     return {
-        site.id: [round(rank, 4), site.name, round(racks, 2), round(grid, 2)] for rank, site, racks, grid in dearest
+        site.id: {"rank": round(rank, 4), "label": site.name, "racks": round(racks, 2), "grid": round(grid, 2)}
+        for rank, site, racks, grid in dearest
     }
 
 
 def worth_channel(snapshot: Snapshot) -> Channel:
-    """Contracts by tier, error budgets, and the two dearest sites, in words."""
+    """Return contracts by tier, error budgets, and the two dearest sites, in words."""
     shadow = snapshot.plan.shadow
     if shadow is None:
         return {}
     lines = [*_sites(shadow, snapshot), *_demand(shadow), *_budgets(shadow)]
-    return {str(i): [-i, what, worth] for i, (what, worth) in enumerate(lines)}
+    return {str(i): {"rank": -i, "what": what, "worth": worth} for i, (what, worth) in enumerate(lines)}
 
 
 def _sites(shadow: ShadowSnapshot, snapshot: Snapshot) -> list[tuple[str, str]]:
@@ -75,7 +83,7 @@ def _sites(shadow: ShadowSnapshot, snapshot: Snapshot) -> list[tuple[str, str]]:
 
 
 def _demand(shadow: ShadowSnapshot) -> list[tuple[str, str]]:
-    """The multiplier is what one more megawatt-hour costs less what it pays: its worth is the opposite."""
+    """Return the marginal value of contracts by tier: the negative of the multiplier."""
     return [
         (f"MWh of {tier} contracts", f"{text.number(-cost, 2, signed=True)} USD")
         for tier, cost in zip(TIERS, shadow.demand_usd_per_mwh, strict=True)

@@ -1,4 +1,4 @@
-"""The plan in force in figures: how good it is proved to be, what it was worth to ask, and how long that took."""
+"""Key figures of the plan in force: proved quality, gain over rules, solve time."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ from components.shared.live import live_text
 from components.shared.optimizer_labels import STATUS, maker_of
 from components.shared.theme import element, explained
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.plan import known_gap_share
 from mara.core.snapshot import GainsSnapshot, PlanSnapshot, Snapshot
 
-HOURS_PER_DAY = 24
 SMALL_GAP_SHARE = 1e-4
 FIGURES = (
     ("maker", "Plan in force", "Who made it, how old it is and how far it looks ahead."),
@@ -27,7 +27,7 @@ FIGURES = (
 
 
 def optimizer_head(optimize: Callable[[], object], why_not: str = "") -> None:
-    """Draws the title and the button that asks for a new plan now; where `why_not` forbids it, there is none."""
+    """Draw the title and the button for a new plan; with `why_not` there is no button."""
     with element("div", "leaf-head"):
         element("h1", "", "Optimizer")
         element("span", "place", "What is planned, how good that is proved to be, and what it is worth")
@@ -40,7 +40,7 @@ def optimizer_head(optimize: Callable[[], object], why_not: str = "") -> None:
 
 
 def optimizer_figures(first: Channel) -> None:
-    """Draws the strip; `optimizer_cells` says what it shows."""
+    """Draw the strip that `optimizer_cells` states."""
     with element("section", "kpis").props('aria-label="Key figures of the plan in force"'):
         for key, label, how in FIGURES:
             with element("div", "kpi panel") as tile:
@@ -72,10 +72,9 @@ def optimizer_cells(snapshot: Snapshot) -> Channel:
 
 
 def gap_share(objective_usd: float | None, bound_usd: float | None) -> float | None:
-    """What the bound leaves open, over the bound; None without both."""
-    if objective_usd is None or not bound_usd:
-        return None
-    return max(0.0, bound_usd - objective_usd) / abs(bound_usd)
+    """Return the gap of an objective to its bound over the bound; None without both."""
+    share = known_gap_share(objective_usd, bound_usd)
+    return None if share is None else max(share, 0.0)
 
 
 def gap_text(share: float | None) -> str:

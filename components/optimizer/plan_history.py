@@ -1,4 +1,4 @@
-"""The plans that came into force, newest first: who made each, how good it was, and, on opening, why."""
+"""Plans that came into force, newest first, with the reasons of each on opening."""
 
 from collections.abc import Iterable
 
@@ -8,24 +8,29 @@ from components.shared.fold_table import FoldTable, Inside
 from components.shared.live import TableColumn
 from components.shared.optimizer_labels import maker_of
 from components.shared.theme import panel, scroll
-from components.shared.view_model import Channel, Shown, cell
+from components.shared.view_model import Channel, Row, cell
 from mara.core.history import Optimization
 from mara.core.plan import Provenance
 from mara.core.snapshot import OptimizationSnapshot
 
 MOST_RUNS = 50
 COLUMNS = (
-    TableColumn(label="UTC"),
-    TableColumn(label="Made by"),
-    TableColumn(label="Expects", look="number", hint="Profit over the plan's horizon, by its own forecast."),
-    TableColumn(label="Gap", look="number desk", hint="How much better any plan could be at most."),
-    TableColumn(label="Took", look="number desk", hint="Real time."),
-    TableColumn(label="What it runs", look="grow desk"),
+    TableColumn(key="when", label="UTC"),
+    TableColumn(key="maker", label="Made by"),
+    TableColumn(
+        key="objective", label="Expects", look="number", hint="Profit over the plan's horizon, by its own forecast."
+    ),
+    TableColumn(key="gap", label="Gap", look="number desk", hint="How much better any plan could be at most."),
+    TableColumn(key="took", label="Took", look="number desk", hint="Real time."),
+    TableColumn(key="headline", label="What it runs", look="grow desk"),
 )
 
 
 def history_panel(first: Channel, inside: Inside) -> None:
-    """Draws the list; `run_channel` says what it shows, `inside` tells the reasons of the plan of a tick."""
+    """Draw the list that `run_channel` states.
+
+    `inside` gives the reasons of the plan that came into force in a tick.
+    """
     how = "Open a row for the reasons that were stored with it. Rules plan every tick: one of theirs an hour is kept."
     with panel("Optimization runs", "runs-panel", how), scroll("Optimization runs, newest first"):
         FoldTable(
@@ -39,12 +44,12 @@ def history_panel(first: Channel, inside: Inside) -> None:
 
 
 def run_channel(runs: Iterable[OptimizationSnapshot]) -> Channel:
-    """A row for each run, keyed by the tick in which it came into force."""
+    """Return a row for each run, keyed by the tick in which it came into force."""
     return {str(run.adopted_tick): _row(run) for run in runs}
 
 
 def lines_of(stored: Optimization) -> list[str]:
-    """Why a plan was what it was: what failed, its reasons, and where it came from."""
+    """Return the reasons stored with a plan: its failure, its origin, its reasons."""
     plan = stored.plan
     lines = [plan.note] if plan.note else []
     if plan.provenance is not None:
@@ -53,19 +58,19 @@ def lines_of(stored: Optimization) -> list[str]:
     return lines or ["No reason was stored with this plan."]
 
 
-def _row(run: OptimizationSnapshot) -> list[Shown]:
+def _row(run: OptimizationSnapshot) -> Row:
     value, unit = seconds_text(run.solve_wall_s)
     share = gap_share(run.objective_usd, run.bound_usd)
     at = run.adopted_at
-    return [
-        run.adopted_tick,
-        f"{at.day} {at:%b %H:%M}",
-        cell(maker_of(run.optimizer, run.status), "warn" if run.status == "fallback" else ""),
-        text.NOTHING if run.objective_usd is None else text.usd_in_short(run.objective_usd),
-        gap_text(share),
-        f"{value} {unit}".strip(),
-        cell(run.note, "warn") if run.note else run.headline,
-    ]
+    return {
+        "rank": run.adopted_tick,
+        "when": f"{at.day} {at:%b %H:%M}",
+        "maker": cell(maker_of(run.optimizer, run.status), "warn" if run.status == "fallback" else ""),
+        "objective": text.NOTHING if run.objective_usd is None else text.usd_in_short(run.objective_usd),
+        "gap": gap_text(share),
+        "took": f"{value} {unit}".strip(),
+        "headline": cell(run.note, "warn") if run.note else run.headline,
+    }
 
 
 def _origin(origin: Provenance) -> list[str]:

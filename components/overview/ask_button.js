@@ -1,21 +1,25 @@
-// A button that spends money: pressed once it asks, pressed again it orders. It can be pressed while the cell `name` of the
-// picture is empty; otherwise that cell, or `forbidden`, says why not.
+// A button that spends money: pressed once it asks, pressed again it orders. It can be pressed while the cell `name` is
+// empty; otherwise that cell, or `forbidden`, says why not.
+import { useCell } from "mara";
+
 const ASKS_MS = 6_000;
 const TWO_TAPS_MS = 400; // a double click was meant as one
 
 export default {
   props: { name: String, reason: String, label: String, forbidden: String },
   emits: ["order-advice"],
-  data() {
-    return { whyNot: this.reason, askedMs: 0 };
+  setup(props) {
+    return { cell: useCell(props.name, props.reason) };
   },
-  created() {
-    this.unwatch = window.mara.watch("cells", (changes) => {
-      if (this.name in changes) this.whyNot = [].concat(changes[this.name] ?? "")[0];
-    });
+  data() {
+    return { askedMs: 0 };
+  },
+  computed: {
+    whyNot() {
+      return this.forbidden || (typeof this.cell === "object" ? this.cell.text : this.cell);
+    },
   },
   unmounted() {
-    this.unwatch();
     clearTimeout(this.timer);
   },
   methods: {
@@ -31,10 +35,9 @@ export default {
       }
     },
   },
-  render() {
-    const whyNot = this.forbidden || this.whyNot;
-    const attributes = { type: "button", class: "text-button", disabled: Boolean(whyNot), title: whyNot || undefined };
-    const label = this.askedMs ? "It costs some cents: ask" : this.label;
-    return Vue.h("button", { ...attributes, onClick: this.press }, label);
-  },
+  template: `
+    <button type="button" class="text-button" :disabled="Boolean(whyNot)" :title="whyNot || null" @click="press">
+      {{ askedMs ? "It costs some cents: ask" : label }}
+    </button>
+  `,
 };

@@ -1,4 +1,4 @@
-"""What happened lately, newest first, in sentences."""
+"""Recent events in sentences, newest first."""
 
 from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn
@@ -8,11 +8,14 @@ from mara.core.snapshot import EventSnapshot, Snapshot
 
 MOST_EVENTS = 30
 EVENTS_A_TICK = 1_000  # more in one tick would mix with its neighbours, not be lost
-COLUMNS = (TableColumn(label="UTC"), TableColumn(label="Event", look="grow"))
+COLUMNS = (
+    TableColumn(key="when", label="UTC"),
+    TableColumn(key="event", label="Event", look="grow"),
+)
 
 
 def events_panel(first: Channel) -> None:
-    """Draws the list; `event_channel` says what it shows."""
+    """Draw the list that `event_channel` states."""
     with panel("Recent events", "events-panel"), scroll("Recent events, newest first"):
         LiveTable(
             "events",
@@ -24,18 +27,25 @@ def events_panel(first: Channel) -> None:
 
 
 def event_channel(snapshot: Snapshot) -> Channel:
-    """A row for each of the newest events, keyed by tick and order in it, so that rows stay while others come."""
+    """Return a row for each of the newest events.
+
+    The key is tick and order in it, so that rows stay while others come.
+    """
     rows: Channel = {}
     place_in_tick: dict[int, int] = {}
     for event in sorted(snapshot.events, key=lambda event: event.tick)[-MOST_EVENTS:]:
         place = place_in_tick[event.tick] = place_in_tick.get(event.tick, -1) + 1
         rank = (event.tick + 1) * EVENTS_A_TICK - place
-        rows[f"{event.tick}.{place}"] = [rank, _when(event, snapshot), _what(event)]
+        rows[f"{event.tick}.{place}"] = {
+            "rank": rank,
+            "when": _when(event, snapshot),
+            "event": _what(event),
+        }
     return rows
 
 
 def _when(event: EventSnapshot, snapshot: Snapshot) -> Shown:
-    """The time, and below it the date unless it is today."""
+    """Return the time, and below it the date unless it is today."""
     is_today = event.at.date() == snapshot.at.date()
     return cell(text.utc_time(event.at), note="" if is_today else text.utc_date(event.at))
 

@@ -1,4 +1,4 @@
-"""What placing the load cleverly has earned since the run began, against a baseline that is named."""
+"""Gains of placement and planning since the run began, against a named baseline."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mara.core.snapshot import GainsSnapshot, Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """One line of the panel: where a part of the gain comes from."""
+    """Part of a gain: one line of the panel."""
 
     key: str
     label: str
@@ -57,7 +57,7 @@ PLANNING_GAINS = (
 
 
 def gains_panel(first: Channel) -> None:
-    """Draws the panel; `gain_cells` says what its cells show."""
+    """Draw the panel that `gain_cells` states."""
     how = "For every tick the same served load is priced at the plan's sites and at the baseline's. Losses count too."
     with panel("Gains since start", "gains-panel", how):
         live_text("gain.placement", first, "gain-total figure", "p")
@@ -78,7 +78,7 @@ def _lines(gains: tuple[Gain, ...], first: Channel) -> None:
 
 
 def gain_cells(snapshot: Snapshot) -> Channel:
-    """The panel's cells: what placement gained and what planning gained over the rules, each part with a bar; carbon.
+    """Return the gains of placement and of planning over the rules, part by part.
 
     The last part of each is what the others leave of the whole dollars shown, so that the parts add up on the screen.
     """

@@ -1,4 +1,4 @@
-"""The strip of figures at the top: is it earning, how much runs, is a promise in danger."""
+"""Key figures of the fleet: profit, revenue, power, cooling, contracts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,16 +9,15 @@ from nicegui import ui
 from components.shared import format as text
 from components.shared.key_figure_history import (
     BUCKET_S,
-    DAY_S,
-    FIGURES,
     KeyFigureHistory,
     contracts_on_target,
     figures_of,
 )
 from components.shared.live import live_text
-from components.shared.theme import PLOT_MODULES, element, explained
+from components.shared.theme import BROWSER_MODULES, element, explained
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import Snapshot
+from mara.core.units import SECONDS_PER_DAY
 
 UNIT_OF_SHARE = "%"
 LEAST_SPAN_S: Final = 3_600
@@ -29,7 +28,7 @@ STEADY_SHARE: Final = 0.0005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kpi:
-    """One figure: what it is called, how it is computed, and its texts of a snapshot."""
+    """Key figure: its name, its formula in words, and its texts for a snapshot."""
 
     key: str
     label: str
@@ -38,26 +37,26 @@ class Kpi:
     """Number and unit."""
     note: Callable[[Snapshot], str]
     change: Callable[[float, float], str]
-    """What the figure has changed by, in words, from its value then to that now."""
+    """Change of the figure in words, from its value then to that now."""
     state: Callable[[Snapshot], str] = lambda _: ""
 
 
-class SparkLine(ui.element, component="spark_line.js", esm={"mara-plot": PLOT_MODULES}):
-    """Follows the channel `figures` of the picture: draws the value at `place` of each point over the last day."""
+class SparkLine(ui.element, component="spark_line.js", esm=BROWSER_MODULES):
+    """The course of one figure over the last day; follows the channel `figures`."""
 
-    def __init__(self, place: int) -> None:
+    def __init__(self, figure: str) -> None:
         super().__init__()
-        self.props["place"] = place
-        self.props["span-s"] = DAY_S
+        self.props["figure"] = figure
+        self.props["span-s"] = SECONDS_PER_DAY
 
 
 def kpi_strip(first: Channel) -> None:
-    """Draws the strip; `kpi_cells` says what its cells show."""
+    """Draw the strip that `kpi_cells` states."""
     with element("section", "kpis").props('aria-label="Key figures"'):
         for kpi in KPIS:
             with element("div", "kpi panel").props(f"id=kpi-{kpi.key}") as tile:
                 element("h2", "kpi-label", kpi.label)
-                SparkLine(FIGURES.index(kpi.key)).classes("kpi-line")
+                SparkLine(kpi.key).classes("kpi-line")
                 with element("p", "kpi-value"):
                     live_text(f"kpi.{kpi.key}", first, "figure")
                     live_text(f"kpi.{kpi.key}.unit", first, "kpi-unit")
@@ -67,7 +66,7 @@ def kpi_strip(first: Channel) -> None:
 
 
 def kpi_cells(snapshot: Snapshot, past: KeyFigureHistory) -> Channel:
-    """The strip's cells: number, unit, change and note of each figure."""
+    """Return the cells of the strip: number, unit, change and note of each figure."""
     cells: Channel = {}
     for kpi in KPIS:
         value, unit = kpi.value(snapshot)
@@ -79,11 +78,11 @@ def kpi_cells(snapshot: Snapshot, past: KeyFigureHistory) -> Channel:
 
 
 def _change(kpi: Kpi, snapshot: Snapshot, past: KeyFigureHistory) -> Shown:
-    """Against the value of a day ago, or against the oldest that is known; nothing before an hour has passed."""
-    place, now_s = FIGURES.index(kpi.key), int(snapshot.at.timestamp())
-    now = figures_of(snapshot)[place]
+    """Return the change to a day ago, or to the oldest value; none before an hour."""
+    now_s = int(snapshot.at.timestamp())
+    now = figures_of(snapshot).get(kpi.key)
     for at, values in past.figures.items():
-        then = values[place] if isinstance(values, list) else None
+        then = values.get(kpi.key) if isinstance(values, dict) else None
         if isinstance(then, int | float) and isinstance(now, int | float):
             span_s = now_s - now_s % BUCKET_S - int(at)
             if span_s < LEAST_SPAN_S:

@@ -1,39 +1,50 @@
-"""Where the fleet's power goes: by workload, and how much of it is cooling."""
+"""Power of the fleet by workload, and the part that cooling takes."""
 
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from nicegui import ui
 
 from components.shared import format as text
 from components.shared.live import live_text
-from components.shared.theme import PLOT_MODULES, element, panel
+from components.shared.theme import BROWSER_MODULES, element, panel
 from components.shared.view_model import Channel, Shown
 from mara.core.snapshot import Snapshot
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Part of the ring: key in the channel, colour class and hatching."""
+
+    key: str
+    label: str
+    look: str
+    pattern: str = ""
+
+
 SLICES: Final = (
-    ("contracts", "Contracts", "series-1", ""),
-    ("gpu", "GPU, merchant", "series-2", "/"),
-    ("asic", "ASIC, merchant", "series-3", "\\"),
-    ("air_miner", "Air miners", "series-4", ""),
-    ("hydro_miner", "Hydro miners", "series-5", "|"),
-    ("immersion_miner", "Immersion miners", "series-6", "-"),
-    ("cooling", "Cooling, losses", "series-rest", "."),
+    Slice(key="contracts", label="Contracts", look="series-1"),
+    Slice(key="gpu", label="GPU, merchant", look="series-2", pattern="/"),
+    Slice(key="asic", label="ASIC, merchant", look="series-3", pattern="\\"),
+    Slice(key="air_miner", label="Air miners", look="series-4"),
+    Slice(key="hydro_miner", label="Hydro miners", look="series-5", pattern="|"),
+    Slice(key="immersion_miner", label="Immersion miners", look="series-6", pattern="-"),
+    Slice(key="cooling", label="Cooling, losses", look="series-rest", pattern="."),
 )
-"""Key in the channel, label, colour, and hatching, so that colour is not the only sign."""
 
 
-class Doughnut(ui.element, component="doughnut.js", esm={"mara-plot": PLOT_MODULES}):
-    """Follows the channel `power` of the picture: {slice: MW}."""
+class Doughnut(ui.element, component="doughnut.js", esm=BROWSER_MODULES):
+    """Ring of the channel `power`: {key of a slice: MW}."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.props["slices"] = [list(part) for part in SLICES]
+        self.props["slices"] = [asdict(part) for part in SLICES]
         self.props["label"] = "Site power of the fleet by workload and cooling; the table beside it has the numbers"
         self.mark("power-doughnut")
 
 
 def power_panel(first: Channel) -> None:
-    """Draws the ring with the fleet's cooling efficiency in it; `power_channel` says what it shows."""
+    """Draw the ring with the cooling efficiency in it; `power_channel` states both."""
     how = (
         "Site power of the tick: IT power by workload, and what cooling and losses add. "
         "Efficiency is IT power over site power, 1/PUE."
@@ -45,13 +56,13 @@ def power_panel(first: Channel) -> None:
                 live_text("power.efficiency", first, "figure")
                 element("span", "ring-note", "cooling efficiency")
         with element("dl", "power-list"):
-            for key, label, colour, _ in SLICES:
-                element("dt", f"swatch {colour}", label)
-                live_text(f"power.{key}", first, "figure", "dd")
+            for part in SLICES:
+                element("dt", f"swatch {part.look}", part.label)
+                live_text(f"power.{part.key}", first, "figure", "dd")
 
 
 def power_cells(snapshot: Snapshot) -> Channel:
-    """The numbers beside the ring, and the efficiency in it."""
+    """Return the numbers beside the ring, and the efficiency in it."""
     return {
         "power.efficiency": text.percent(snapshot.cooling_efficiency_share),
         **{f"power.{key}": text.mw(power_mw) for key, power_mw in _parts_mw(snapshot).items()},
@@ -59,12 +70,12 @@ def power_cells(snapshot: Snapshot) -> Channel:
 
 
 def power_channel(snapshot: Snapshot) -> Channel:
-    """Megawatts of each slice."""
+    """Return the megawatts of each slice."""
     parts: dict[str, Shown] = {key: round(power_mw, 1) for key, power_mw in _parts_mw(snapshot).items()}
     return parts
 
 
 def _parts_mw(snapshot: Snapshot) -> dict[str, float]:
     by_workload = dict(snapshot.power_by_workload_mw)
-    parts = {key: by_workload.get(key, 0.0) for key, *_ in SLICES}
+    parts = {part.key: by_workload.get(part.key, 0.0) for part in SLICES}
     return {**parts, "cooling": max(snapshot.site_power_mw - snapshot.it_power_mw, 0.0)}

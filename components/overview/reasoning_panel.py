@@ -1,4 +1,4 @@
-"""Why the fleet runs as it does: who planned, what climate and hours of the day gain, grounded reasons, and Claude.
+"""Reasons of the plan in force: who planned it, its gains, its claims, and Claude.
 
 Complete without a key: claims then come from the engine's own templates. Every number was computed; prose is text.
 """
@@ -11,8 +11,9 @@ from nicegui import ui
 from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn, live_text
 from components.shared.optimizer_labels import maker_of
-from components.shared.theme import element, explained, panel, scroll
+from components.shared.theme import BROWSER_MODULES, element, explained, panel, scroll
 from components.shared.view_model import Channel, Shown, cell
+from mara.core.plan import known_gap_share
 from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, PlanSnapshot, Snapshot
 
 MOST_CLAIMS: Final = 8
@@ -22,17 +23,18 @@ NO_ADVISOR: Final = AdvisorSnapshot(state="off", message="AI not configured", wh
 NOT_CONFIGURED: Final = "AI not configured: the plan needs none. Set ANTHROPIC_API_KEY to have Claude advise."
 CALM_OUTCOMES: Final = ("accepted", "adjusted")
 RUN_COLUMNS: Final = (
-    TableColumn(label="Asked"),
-    TableColumn(label="What came of it", look="grow"),
-    TableColumn(label="Cost", look="number"),
+    TableColumn(key="asked", label="Asked"),
+    TableColumn(key="outcome", label="What came of it", look="grow"),
+    TableColumn(key="cost", label="Cost", look="number"),
 )
 CLIMATE_HOW: Final = "Cooling energy saved by running the same load where it is cooler, at the baseline's mean price."
 TIME_ZONE_HOW: Final = "Saved by running the same load where power is cheap at that hour, at the baseline's mean PUE."
 
 
-class AskButton(ui.element, component="ask_button.js"):
-    """A button that spends money, so it asks once more before it calls `press`. The cell `name` disables it while it
-    holds a reason, and `why_not` for good.
+class AskButton(ui.element, component="ask_button.js", esm=BROWSER_MODULES):
+    """Button that spends money, and so asks once more before it calls `press`.
+
+    The cell `name` disables it while it holds a reason, and `why_not` for good.
     """
 
     def __init__(self, label: str, name: str, first: Channel, press: Callable[[], object], why_not: str = "") -> None:
@@ -47,8 +49,9 @@ class AskButton(ui.element, component="ask_button.js"):
 
 
 def reasoning_panel(first: Channel, runs: Channel, ask: Callable[[], object], why_not: str = "") -> None:
-    """Draws the panel; `reasoning_cells` and `advice_channel` say what it shows, `ask` is the button's, and `why_not`
-    says why whoever looks may not press it.
+    """Draw the panel that `reasoning_cells` and `advice_channel` state.
+
+    `ask` is called by the button; `why_not` says why whoever looks may not press it.
     """
     with panel("Reasoning", "reasoning-panel") as top:
         with top, element("div", "panel-end"):
@@ -81,7 +84,7 @@ def reasoning_panel(first: Channel, runs: Channel, ask: Callable[[], object], wh
 
 
 def reasoning_cells(snapshot: Snapshot, advisor: AdvisorSnapshot | None) -> Channel:
-    """The panel's cells; an empty text takes no room."""
+    """Return the cells of the panel; an empty text takes no room."""
     said, plan, gains = advisor or NO_ADVISOR, snapshot.plan, snapshot.gains
     is_claude_s = plan.optimizer.startswith("claude")
     climate_usd_per_h = said.climate_saving_usd_per_h if is_claude_s else None
@@ -109,7 +112,7 @@ def reasoning_cells(snapshot: Snapshot, advisor: AdvisorSnapshot | None) -> Chan
 
 
 def advice_channel(advisor: AdvisorSnapshot | None) -> Channel:
-    """A row for each time that Claude was asked, the newest first."""
+    """Return a row for each time that Claude was asked, the newest first."""
     runs = advisor.runs if advisor is not None else ()
     return {f"{run.asked_at.isoformat()} {n}": _row(run, len(runs) - n) for n, run in enumerate(runs)}
 
@@ -117,7 +120,7 @@ def advice_channel(advisor: AdvisorSnapshot | None) -> Channel:
 def _row(run: AdvisorRunSnapshot, rank: int) -> Shown:
     told = cell(run.message, "" if run.outcome in CALM_OUTCOMES else "warn")
     when = f"{text.utc_time(run.asked_at)} UTC"
-    return [float(rank), when, told, _cost(run.cost_usd)]
+    return {"rank": rank, "asked": when, "outcome": told, "cost": _cost(run.cost_usd)}
 
 
 def _highlight(name: str, label: str, how: str, first: Channel) -> None:
@@ -138,8 +141,8 @@ def _age(plan: PlanSnapshot, tick_minutes: int) -> str:
     parts = [age, plan.status]
     if plan.objective_usd is not None:
         parts.append(f"expects {text.usd_in_short(plan.objective_usd)}")
-    if plan.objective_usd is not None and plan.bound_usd:
-        gap_share = (plan.bound_usd - plan.objective_usd) / abs(plan.bound_usd)
+    gap_share = known_gap_share(plan.objective_usd, plan.bound_usd)
+    if gap_share is not None:
         parts.append(f"gap {text.percent(gap_share, 2)}")
     return ", ".join(part for part in parts if part)
 
@@ -153,7 +156,7 @@ def _gain(value_usd: float) -> Shown:
 
 
 def _note(now_usd_per_h: float | None, since: str) -> str:
-    """What stands under a highlight: where its number comes from, and what Claude's evidence says of the plan."""
+    """Return where a highlight comes from, and what the evidence of Claude says of it."""
     return since if now_usd_per_h is None else f"{since}; as Claude saw it {text.usd_per_h(now_usd_per_h)}"
 
 
@@ -162,7 +165,7 @@ def _carbon(avoided_t: float) -> str:
 
 
 def _message(said: AdvisorSnapshot) -> Shown:
-    """What Claude is at: neutral where nothing is wrong, a warning where it failed."""
+    """Return the state of Claude: a warning after a failure, else neutral."""
     if said.state == "off" and said.message == NO_ADVISOR.message:
         return NOT_CONFIGURED
     failed = bool(said.runs) and said.runs[0].outcome not in CALM_OUTCOMES and said.message == said.runs[0].message

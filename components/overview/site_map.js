@@ -1,7 +1,9 @@
 // The fleet on a map that needs no internet: land and borders from a static file, a circle for each site, one card of
-// details. Channels of the picture: sites (what is fixed), map (numbers of this tick), moment (simulated time).
+// details. Channels: sites (what is fixed), map (numbers of this tick), moment (simulated time).
 // Text reaches the page by textContent only, so a site's name cannot become HTML.
+import { getCurrentScope } from "vue";
 import { leaflet as L } from "nicegui-leaflet";
+import { askOutage, onChange, pointAt } from "mara";
 import { loadResource } from "../../static/utils/resources.js";
 import { canvasMarks } from "mara-map/canvas_marks.js";
 import { cardOf } from "mara-map/card.js";
@@ -19,47 +21,31 @@ const radiusPx = (powerMw, scale) => Math.min(26, Math.max(6, 3 + 1.15 * Math.sq
 const bandOf = (efficiency) => (efficiency > 0.8 ? "good" : efficiency >= 0.6 ? "fair" : "poor");
 
 export default {
-  props: { label: String, fields: Array, workloads: Array, leafletCss: String, ground: Object },
+  props: { label: String, workloads: Array, leafletCss: String, ground: Object },
+  setup() {
+    return { scope: getCurrentScope() };
+  },
   data() {
     return { names: [] }; // of a large fleet's sites, to be found by
-  },
-  render() {
-    const find = {
-      type: "search",
-      class: "field site-find",
-      list: "site-names",
-      placeholder: "Find a site",
-      "aria-label": `Find one of ${this.names.length} sites`,
-      onChange: (event) => this.find(event.target.value),
-    };
-    const options = this.names.map(([id, name]) => Vue.h("option", { key: id, value: name }));
-    return Vue.h("div", { class: "site-map" }, [
-      Vue.h("div", { ref: "canvas", class: "site-map-canvas", role: "region", "aria-label": this.label }),
-      Vue.h("div", { ref: "card", class: "site-card", role: "tooltip", hidden: true }),
-      this.names.length ? Vue.h("div", [Vue.h("input", find), Vue.h("datalist", { id: "site-names" }, options)]) : null,
-    ]);
   },
   async mounted() {
     await this.$nextTick(); // window.path_prefix is set by now
     await loadResource(window.path_prefix + this.leafletCss);
-    if (this.gone) return;
+    if (!this.scope.active) return;
     this.numbers = {};
     this.view = WORLD;
     this.drawGround();
-    const { watch } = window.mara;
-    this.unwatch = [
-      watch("sites", (_, all) => this.place(all)),
-      watch("map", (changes) => this.update(changes)),
-      watch("moment", (_, all) => this.turn(all.at)),
-    ];
+    this.scope.run(() => {
+      onChange("sites", (all) => this.place(all));
+      onChange("map", (all) => this.update(all));
+      onChange("moment", (all) => this.turn(all.at));
+    });
     this.sized = new ResizeObserver(() => this.fit());
     this.sized.observe(this.$refs.canvas);
     this.repaint = () => this.marks?.repaint();
     window.addEventListener("mara-theme", this.repaint);
   },
   unmounted() {
-    this.gone = true;
-    this.unwatch?.forEach((stop) => stop());
     this.sized?.disconnect();
     window.removeEventListener("mara-theme", this.repaint);
     this.map?.remove();
@@ -96,7 +82,7 @@ export default {
     async fetchGround(name, style) {
       const answer = await fetch(window.path_prefix + this.ground[name]);
       const shapes = await answer.json();
-      if (this.gone) return;
+      if (!this.scope.active) return;
       const drawn = new Set();
       const draw = () => {
         const seen = this.map.getBounds();
@@ -142,7 +128,7 @@ export default {
         point: (id) => this.openCard(id),
         leave: (id) => this.closeCard(id),
         open: (id, isTouch) => (isTouch && this.openId !== id ? this.openCard(id) : this.visit(id)),
-        takeDown: (id) => window.mara.askOutage(id),
+        takeDown: askOutage,
       };
       return this.isPainted ? canvasMarks(this.map, told) : svgMarks(this.map, told);
     },
@@ -160,15 +146,16 @@ export default {
       this.marks.remove(id);
       this.closeCard(id);
     },
-    update(changes) {
-      for (const [id, row] of Object.entries(changes)) {
-        this.numbers[id] = row && Object.fromEntries(this.fields.map((field, i) => [field, row[i]]));
-        if (row && this.sites?.[id]) this.draw(id, this.numbers[id]);
-      }
-      if (this.openId in changes) this.fillCard();
+    update(all) {
+      const before = this.numbers;
+      this.numbers = { ...all };
+      const changed = Object.keys(all).filter((id) => all[id] !== before[id]);
+      for (const id of changed) if (this.sites?.[id]) this.draw(id, all[id]);
+      if (this.openId && !all[this.openId]) this.closeCard(this.openId);
+      else if (changed.includes(this.openId)) this.fillCard();
     },
     draw(id, now) {
-      const band = now.status === "down" ? "down" : bandOf(now.efficiency);
+      const band = now.status === "down" ? "down" : bandOf(now.efficiency_share);
       this.marks.draw(id, this.sites[id], now, band, radiusPx(now.power_mw, this.scale()));
     },
     scale() {
@@ -176,7 +163,7 @@ export default {
       return this.$refs.canvas.clientWidth < 560 ? 0.72 : 1 + 0.12 * Math.max(0, this.map.getZoom() - 2);
     },
     drawAll() {
-      for (const [id, now] of Object.entries(this.numbers)) if (now && this.sites?.[id]) this.draw(id, now);
+      for (const [id, now] of Object.entries(this.numbers)) if (this.sites?.[id]) this.draw(id, now);
     },
     turn(at) {
       this.at = at;
@@ -185,13 +172,13 @@ export default {
     openCard(id) {
       if (!this.numbers[id]) return;
       this.openId = id;
-      window.mara.pointed = id;
+      pointAt(id);
       this.fillCard();
     },
     closeCard(id) {
       if (this.openId !== id) return;
       this.openId = null;
-      window.mara.pointed = "";
+      pointAt("");
       this.$refs.card.hidden = true;
     },
     fillCard() {
@@ -213,4 +200,23 @@ export default {
       Object.assign(this.$refs.card.style, { left: `${Math.max(8, left)}px`, top: `${Math.max(8, top)}px` });
     },
   },
+  template: `
+    <div class="site-map">
+      <div ref="canvas" class="site-map-canvas" role="region" :aria-label="label"></div>
+      <div ref="card" class="site-card" role="tooltip" hidden></div>
+      <div v-if="names.length">
+        <input
+          type="search"
+          class="field site-find"
+          list="site-names"
+          placeholder="Find a site"
+          :aria-label="'Find one of ' + names.length + ' sites'"
+          @change="find($event.target.value)"
+        />
+        <datalist id="site-names">
+          <option v-for="[id, name] in names" :key="id" :value="name"></option>
+        </datalist>
+      </div>
+    </div>
+  `,
 };

@@ -1,16 +1,24 @@
-"""The fleet on an offline map: a circle for each site, coloured by cooling efficiency, as large as its power."""
+"""Offline map of the fleet: circles by cooling efficiency and power."""
 
 from pathlib import Path
 
 import nicegui.elements.leaflet as bundled_leaflet  # its import puts `nicegui-leaflet` into the import map
 from nicegui import ui
 
-from components.shared.theme import MAP_MODULES, element, panel, static_url
-from components.shared.view_model import Channel, Shown
+from components.shared.theme import BROWSER_MODULES, element, panel, static_url
+from components.shared.view_model import Channel, Row
 from mara.core.snapshot import SiteSnapshot, Snapshot
 
 LEAFLET_FOLDER = Path(bundled_leaflet.__file__).parent / "dist"
-WORKLOAD_LABELS = ("Air miners", "Hydro miners", "Immersion miners", "GPU, merchant", "ASIC, merchant", "Contracts")
+MAP_MODULES = {"mara-map": str(Path(__file__).parent / "map")}
+WORKLOAD_LABELS = {
+    "air_miner_mw": "Air miners",
+    "hydro_miner_mw": "Hydro miners",
+    "immersion_miner_mw": "Immersion miners",
+    "gpu_mw": "GPU, merchant",
+    "asic_mw": "ASIC, merchant",
+    "contracts_mw": "Contracts",
+}
 COOLING_LABELS = {
     "free_air": "free air cooling",
     "air": "air cooling",
@@ -19,19 +27,6 @@ COOLING_LABELS = {
     "immersion": "immersion cooling",
     "mechanical": "mechanical cooling",
 }
-MAP_FIELDS = (
-    "status",
-    "power_mw",
-    "efficiency",
-    "dry_bulb_c",
-    "pue",
-    "price_usd_per_mwh",
-    "carbon_g_per_kwh",
-    "revenue_usd_per_h",
-    "profit_usd_per_h",
-    "workload_mw",
-)
-"""What the numbers of `map_channel` are: told once, because names would be most of every tick's bytes."""
 LEGEND = (
     ("what", "Cooling efficiency"),
     ("good", "above 80 %"),
@@ -43,22 +38,27 @@ LEGEND = (
 )
 
 
-class SiteMap(ui.element, component="site_map.js", esm={"mara-map": MAP_MODULES}):
-    """Follows the channels `sites`, `map` and `moment` of the picture; keeps its zoom and an open card over updates."""
+class SiteMap(ui.element, component="site_map.js", esm=BROWSER_MODULES | MAP_MODULES):
+    """Map that follows the channels `sites`, `map` and `moment`.
+
+    It keeps its zoom and an open card over updates.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.add_resource(LEAFLET_FOLDER)
         self.props["leaflet-css"] = f"{self.props['resource-path']}/leaflet/leaflet.css"
         self.props["ground"] = {name: static_url(f"world/{name}.json") for name in ("land", "borders")}
-        self.props["fields"] = list(MAP_FIELDS)
-        self.props["workloads"] = list(WORKLOAD_LABELS)
+        self.props["workloads"] = [{"key": key, "label": label} for key, label in WORKLOAD_LABELS.items()]
         self.props["label"] = "World map of the sites; tab moves from site to site"
         self.mark("site-map")
 
 
 def site_map_panel() -> None:
-    """Draws the map with its legend; `site_channel`, `map_channel` and `moment_channel` say what it shows."""
+    """Draw the map with its legend.
+
+    `site_channel`, `map_channel` and `moment_channel` state what it shows.
+    """
     how = "Circle: cooling efficiency in percent; its area grows with power. Hover or tab to one for details."
     with panel("Sites", "map-panel", how) as top:
         with top, element("ul", "legend").props('aria-label="Legend: cooling efficiency and status"'):
@@ -68,7 +68,7 @@ def site_map_panel() -> None:
 
 
 def site_channel(snapshot: Snapshot) -> Channel:
-    """What is fixed of each site: name, place, zone, limit."""
+    """Return what is fixed of each site: name, place, zone, limit."""
     return {
         site.id: {
             "name": site.name,
@@ -84,28 +84,25 @@ def site_channel(snapshot: Snapshot) -> Channel:
 
 
 def map_channel(snapshot: Snapshot) -> Channel:
-    """The numbers of each site in the order of MAP_FIELDS, rounded to what is shown: finer noise is not sent."""
+    """Return the numbers of each site, rounded to what is shown."""
     return {site.id: _numbers_of(site) for site in snapshot.sites}
 
 
-def _numbers_of(site: SiteSnapshot) -> Shown:
-    workloads_mw = (
-        site.air_miner_mw,
-        site.hydro_miner_mw,
-        site.immersion_miner_mw,
-        site.gpu_mw,
-        site.asic_mw,
-        site.contracts_mw,
-    )
-    return [
-        site.status,
-        round(site.site_power_mw, 1),
-        round(site.cooling_efficiency_share, 3),
-        round(site.dry_bulb_c, 1),
-        round(site.pue, 3),
-        round(site.energy_price_usd_per_mwh, 1),
-        round(site.carbon_intensity_g_per_kwh),
-        round(site.revenue_usd_per_h),
-        round(site.profit_usd_per_h),
-        [round(load_mw, 1) for load_mw in workloads_mw],
-    ]
+def _numbers_of(site: SiteSnapshot) -> Row:
+    return {
+        "status": site.status,
+        "power_mw": round(site.site_power_mw, 1),
+        "efficiency_share": round(site.cooling_efficiency_share, 3),
+        "dry_bulb_c": round(site.dry_bulb_c, 1),
+        "pue": round(site.pue, 3),
+        "price_usd_per_mwh": round(site.energy_price_usd_per_mwh, 1),
+        "carbon_g_per_kwh": round(site.carbon_intensity_g_per_kwh),
+        "revenue_usd_per_h": round(site.revenue_usd_per_h),
+        "profit_usd_per_h": round(site.profit_usd_per_h),
+        "air_miner_mw": round(site.air_miner_mw, 1),
+        "hydro_miner_mw": round(site.hydro_miner_mw, 1),
+        "immersion_miner_mw": round(site.immersion_miner_mw, 1),
+        "gpu_mw": round(site.gpu_mw, 1),
+        "asic_mw": round(site.asic_mw, 1),
+        "contracts_mw": round(site.contracts_mw, 1),
+    }

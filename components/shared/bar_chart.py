@@ -1,24 +1,25 @@
-"""Bars that compare a few values by row, drawn as a table so that each number can be read as well."""
+"""Bars drawn as a table, so that each number can be read as well."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from nicegui import ui
 
-from components.shared.theme import PLOT_MODULES, element
+from components.shared.theme import BROWSER_MODULES, element
 from components.shared.view_model import Channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A series: its name and the class of its bars, `bar-1` to `bar-6`."""
+    """Series: its key in a row, its name, and the class of its bars."""
 
+    key: str
     name: str
     look: str
 
 
-class BarChart(ui.element, component="bar_chart.js", esm={"mara-plot": PLOT_MODULES}):
-    """Follows the channel `name` of the picture: {key: [rank, label, value of each series]}, highest rank first."""
+class BarChart(ui.element, component="bar_chart.js", esm=BROWSER_MODULES):
+    """Bars of the channel `name`: rows of `rank`, `label` and a value for each series."""
 
     def __init__(
         self, name: str, *, unit: str, caption: str, series: tuple[Bar, ...], empty: str, first: Channel, decimals: int
@@ -35,7 +36,7 @@ class BarChart(ui.element, component="bar_chart.js", esm={"mara-plot": PLOT_MODU
 
 
 def bar_legend(series: Iterable[Bar]) -> None:
-    """Draws what each series is called beside its swatch."""
+    """Draw what each series is called beside its swatch."""
     with element("ul", "legend"):
         for bar in series:
             element("li", f"swatch {bar.look.replace('bar', 'series')}", bar.name)

@@ -1,4 +1,4 @@
-"""Lines over simulated time, drawn by plotly: built once, then fed with the points that they do not have yet."""
+"""Line charts over simulated time, built once and then fed with new points."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -6,7 +6,7 @@ from typing import Literal
 
 from nicegui import ui
 
-from components.shared.theme import PLOT_MODULES, element, panel
+from components.shared.theme import BROWSER_MODULES, element, panel
 
 WAITING = "The line begins with the first tick."
 
@@ -17,6 +17,8 @@ class ChartLine:
 
     name: str
     colour: str
+    key: str = ""
+    """Key of its value in a point; empty for a line with an own channel."""
     dash: str = "solid"
     filled: bool = False
     stacked: bool = False
@@ -24,23 +26,24 @@ class ChartLine:
     shape: str = "linear"
     """`hv` for what holds until the next point."""
     pattern: str = ""
-    """Hatching of a stacked ground, so that colour is not the only sign: plotly's `/`, `\\`, `x`, `.`, `-`, `|`."""
+    """Hatching beside the colour: one of plotly's `/`, `\\`, `x`, `.`, `-`, `|`."""
     is_thin: bool = False
     band: bool = False
     """Faint ground between this line and the one before it."""
     channel: str = ""
-    """A channel of its own, {epoch seconds: value}, that replaces the whole line when it changes."""
+    """Own channel, {epoch seconds: value}, that replaces the whole line on change."""
 
 
 MONEY_LINES = (
-    ChartLine(name="Revenue", colour="--line-1", filled=True),
-    ChartLine(name="Profit", colour="--line-2", dash="4px,2px"),
+    ChartLine(key="revenue", name="Revenue", colour="--line-1", filled=True),
+    ChartLine(key="profit", name="Profit", colour="--line-2", dash="4px,2px"),
 )
 
 
-class LineChart(ui.element, component="line_chart.js", esm={"mara-plot": PLOT_MODULES}):
-    """Follows the channel `name` of the picture: {epoch seconds: [value of each line that has no channel]}. On an axis
-    of days the keys are days instead.
+class LineChart(ui.element, component="line_chart.js", esm=BROWSER_MODULES):
+    """Lines of the channel `name`: {epoch seconds: {key of a line: value}}.
+
+    On an axis of days the keys are days instead.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class LineChart(ui.element, component="line_chart.js", esm={"mara-plot": PLOT_MO
 
 
 def legend(lines: Iterable[ChartLine]) -> None:
-    """Draws what each line is called beside its stroke."""
+    """Draw what each line is called beside its stroke."""
     with element("ul", "legend"):
         for line in lines:
             look = "swatch" if line.stacked else "legend-line"
@@ -74,7 +77,7 @@ def legend(lines: Iterable[ChartLine]) -> None:
 
 
 def csv_button(chart: ui.element, what: str) -> None:
-    """Draws the button that keeps what `chart` shows as a CSV file."""
+    """Draw the button that keeps what `chart` shows as a CSV file."""
     with element("button", "text-button").props(f'type=button aria-label="{what} as a CSV file"') as button:
         element("span", "", "CSV")
     event = f"document.getElementById('{chart.html_id}').dispatchEvent(new Event('mara-csv'))"
@@ -82,7 +85,7 @@ def csv_button(chart: ui.element, what: str) -> None:
 
 
 def money_panel() -> None:
-    """Draws revenue and profit over time; `money_channel` of the past says what it shows."""
+    """Draw revenue and profit over time; `money_channel` states them."""
     how = "Each point is a rate: what the tick earned, per hour. Profit is revenue less all costs and service credits."
     with panel("Revenue and profit", "chart-panel", how) as top:
         with top:

@@ -4,15 +4,18 @@ from nicegui import ui
 
 from components.shared import format as text
 from components.shared.live import live_text
-from components.shared.theme import element
+from components.shared.theme import BROWSER_MODULES, element
 from components.shared.view_model import Channel
 from mara.core.snapshot import SiteSnapshot, Snapshot
 
 MOST_CLOCKS = 24  # of zones listed; a large fleet has more sites than zones
 
 
-class LocalTimes(ui.element, component="local_times.js"):
-    """Follows the channels `places` and `moment`: a clock for each time zone in which there are sites."""
+class LocalTimes(ui.element, component="local_times.js", esm=BROWSER_MODULES):
+    """Clock for each time zone in which there are sites.
+
+    Follows the channels `places` and `moment`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,7 +23,7 @@ class LocalTimes(ui.element, component="local_times.js"):
 
 
 def clock(first: Channel) -> None:
-    """Draws the UTC clock; on hover and focus the local times of the sites."""
+    """Draw the UTC clock; on hover and focus the local times of the sites."""
     with element("div", "clock-box explained").props("tabindex=0 aria-describedby=local-times"):
         live_text("clock", first, "clock figure").props('role=timer aria-label="Simulated time"')
         with element("div", "explanation local-times").props("role=tooltip id=local-times"):
@@ -28,7 +31,7 @@ def clock(first: Channel) -> None:
 
 
 def clock_text(snapshot: Snapshot | None) -> str:
-    """What the bar's clock shows."""
+    """Return the text of the bar's clock."""
     return text.utc_moment(snapshot.at) if snapshot else "waiting for the first tick"
 
 
@@ -38,10 +41,19 @@ def moment_channel(snapshot: Snapshot) -> Channel:
 
 
 def place_channel(snapshot: Snapshot) -> Channel:
-    """What every screen knows of each site: name, time zone, status, and when its ordered outage ends (epoch s, 0
-    where none is ordered).
+    """Return what every screen knows of each site.
+
+    `outage_ends_s` is when the ordered outage ends [epoch s], 0 where none is ordered.
     """
-    return {site.id: [site.name, site.timezone, site.status, _outage_end_s(site, snapshot)] for site in snapshot.sites}
+    return {
+        site.id: {
+            "name": site.name,
+            "timezone": site.timezone,
+            "status": site.status,
+            "outage_ends_s": _outage_end_s(site, snapshot),
+        }
+        for site in snapshot.sites
+    }
 
 
 def _outage_end_s(site: SiteSnapshot, snapshot: Snapshot) -> int:

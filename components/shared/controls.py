@@ -1,4 +1,4 @@
-"""The operator's hand on the simulation: pause, step, speed, a new run, theme; and what state the engine is in."""
+"""Controls of the simulation: pause, step, speed, a new run, theme, engine state."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from components.shared.live import live_text
 from components.shared.theme import element, icon
 from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import Snapshot
+from mara.core.units import SECONDS_PER_MINUTE
 
 SPEEDS = (60.0, 300.0, 900.0, 3_600.0, 7_200.0)
 """Offered speeds [simulated seconds per real second]."""
-SECONDS_PER_MINUTE = 60
 CHIP_LABELS = {
     "starting": "Starting",
     "running": "Running",
@@ -33,8 +33,9 @@ ANEW_TEXT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actions:
-    """What the buttons do; each is called with nothing but what was chosen. None: whoever looks may not, or nobody can,
-    and the button is not drawn.
+    """Call of the buttons; each gets what was chosen and nothing else.
+
+    None where whoever looks may not, or nobody can: the button is not drawn.
     """
 
     pause: Callable[[], object] | None
@@ -48,12 +49,12 @@ class Actions:
 
 
 def state_chip(first: Channel) -> None:
-    """Draws the engine's state."""
+    """Draw the engine's state."""
     live_text("engine", first, "chip").props("role=status")
 
 
 def run_controls(first: Channel, actions: Actions) -> None:
-    """Draws the buttons; the stylesheet shows those that the engine's state allows."""
+    """Draw the buttons; the stylesheet shows those that the engine's state allows."""
     with element("div", "controls").props('role=group aria-label="Simulation"'):
         if actions.pause is not None:
             _icon_button("Pause", "pause", "when-going", key="p").on("click", actions.pause)
@@ -70,7 +71,7 @@ def run_controls(first: Channel, actions: Actions) -> None:
 
 
 def _speed(first: Channel, set_speed: Callable[[float], object] | None) -> None:
-    """The pace of simulated time, and a menu of others for whoever may choose."""
+    """Draw the pace of simulated time, and a menu of others for whoever may choose."""
     if set_speed is None:
         live_text("speed", first, "figure")
         return
@@ -84,14 +85,15 @@ def _speed(first: Channel, set_speed: Callable[[float], object] | None) -> None:
 
 
 def theme_switch() -> None:
-    """Draws the button that changes between dark and light; the choice stays in the browser."""
+    """Draw the button between dark and light; the choice stays in the browser."""
     button = _icon_button("Switch between dark and light", "theme", "theme", key="t")
     button.on("click", js_handler="() => window.mara.toggleTheme()")
 
 
 def notices(first: Channel, actions: Actions) -> None:
-    """Draws what is wrong and what happens next: the engine's trouble, and a browser that lost its server. Neither
-    takes room while all is well.
+    """Draw the notices of a troubled engine and of a lost server.
+
+    Neither takes room while all is well.
     """
     element("p", "notice link-notice").props("role=alert data-state=warn id=link-notice")
     with element("div", "notice-row"):
@@ -100,23 +102,23 @@ def notices(first: Channel, actions: Actions) -> None:
             element("button", "button when-halted", "Resume").props("type=button").on("click", actions.resume)
 
 
-def engine_cells(state: str, reason: str, speed_share: float, snapshot: Snapshot | None) -> Channel:
-    """Cells of the frame. A feed that went stale while the engine runs shows as a state of its own."""
+def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapshot | None) -> Channel:
+    """Return the cells of the frame; a stale feed shows as a state of its own."""
     stale = snapshot.stale_sources if snapshot else ()
     shown = "stale" if state == "running" and stale else state
     return {
         "engine": cell(CHIP_LABELS.get(shown, shown.capitalize()), shown),
         "clock": clock_text(snapshot),
-        "speed": speed_text(speed_share),
+        "speed": speed_text(speed_factor),
         "notice": _notice(shown, reason, stale),
     }
 
 
-def speed_text(speed_share: float) -> str:
+def speed_text(speed_factor: float) -> str:
     """Simulated time per real second: `5 min/s`."""
-    if speed_share < SECONDS_PER_MINUTE:
-        return f"{text.significant(speed_share)} s/s"
-    return f"{text.duration(speed_share / SECONDS_PER_MINUTE)}/s"
+    if speed_factor < SECONDS_PER_MINUTE:
+        return f"{text.significant(speed_factor)} s/s"
+    return f"{text.duration(speed_factor / SECONDS_PER_MINUTE)}/s"
 
 
 def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:
@@ -138,7 +140,7 @@ def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:
 
 
 def _anew(begin_anew: Callable[[], object]) -> None:
-    """The button that ends this run and begins another, after a question."""
+    """Draw the button that ends this run and begins another, after a question."""
     button = _icon_button("Start the run anew", "anew")
     button.on("click", js_handler="() => document.getElementById('anew').showModal()")
     with element("dialog", "sheet").props("id=anew aria-labelledby=anew-title"):
@@ -153,7 +155,7 @@ def _anew(begin_anew: Callable[[], object]) -> None:
 
 
 def _icon_button(label: str, drawing: str, look: str = "", key: str = "") -> ui.element:
-    """A button that shows an icon and is called `label` on hover and by screen readers; `key` presses it too."""
+    """Draw an icon button that screen readers call `label`; `key` presses it too."""
     title = f"{label} ({key})" if key else label
     with element("button", f"icon-button {look}").props(f'type=button aria-label="{label}" title="{title}"') as button:
         icon(drawing)

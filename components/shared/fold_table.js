@@ -1,62 +1,61 @@
-// A table whose rows open: the rows are a channel {key: [rank, cell, ...]}, highest rank first; what is inside a row is
-// asked of the server when it is opened and comes as `details`: {key: [line, ...]}.
-function cellOf(value, column) {
-  const [text, state] = Array.isArray(value) ? value : [value];
-  return Vue.h("td", { class: column.look }, Vue.h("span", { "data-state": state || undefined }, text));
-}
+// A table whose rows open: the rows are a channel {key: {rank, and a cell for each column}}, highest rank first; what is
+// inside a row is asked of the server when it is opened and comes as `details`: {key: [line, ...]}.
+import { CellText, ranked, useChannel } from "mara";
 
 export default {
+  components: { CellText },
   props: { name: String, caption: String, empty: String, columns: Array, rows: Object, details: Object },
   emits: ["show-inside"],
+  setup(props) {
+    return { shown: useChannel(props.name, props.rows) };
+  },
   data() {
-    return { shown: this.rows, open: {} };
+    return { open: {} };
   },
-  created() {
-    this.unwatch = window.mara.watch(this.name, (_, all) => (this.shown = { ...all }));
-  },
-  unmounted() {
-    this.unwatch();
+  computed: {
+    ordered() {
+      return ranked(this.shown);
+    },
   },
   methods: {
     toggle(key) {
       this.open = { ...this.open, [key]: !this.open[key] };
       if (this.open[key] && !this.details[key]) this.$emit("show-inside", { key });
     },
-    inside(key) {
-      const lines = this.details[key];
-      const content = lines
-        ? Vue.h("ul", { class: "reasons" }, lines.map((line, i) => Vue.h("li", { key: i }, line)))
-        : Vue.h("p", { class: "note", role: "status" }, "Reading what is stored of it \u2026");
-      return Vue.h("tr", { key: `${key}-inside`, class: "fold-inside", id: `${this.name}-${key}` }, [
-        Vue.h("td", { colspan: this.columns.length }, content),
-      ]);
-    },
-    row(key, [first, ...cells]) {
-      const opened = Boolean(this.open[key]);
-      const attributes = {
-        type: "button",
-        class: "fold-button",
-        "aria-expanded": String(opened),
-        "aria-controls": opened ? `${this.name}-${key}` : undefined,
-        onClick: () => this.toggle(key),
-      };
-      const head = Vue.h("th", { scope: "row" }, Vue.h("button", attributes, Array.isArray(first) ? first[0] : first));
-      return Vue.h("tr", { key }, [head, ...cells.map((cell, i) => cellOf(cell, this.columns[i + 1]))]);
-    },
   },
-  render() {
-    const ordered = Object.entries(this.shown).sort(([, one], [, other]) => other[0] - one[0]);
-    if (!ordered.length) return Vue.h("p", { class: "empty" }, this.empty);
-    const labels = this.columns.map((column) =>
-      Vue.h("th", { scope: "col", class: column.look, title: column.hint }, column.label),
-    );
-    const lines = ordered.flatMap(([key, [, ...cells]]) =>
-      this.open[key] ? [this.row(key, cells), this.inside(key)] : [this.row(key, cells)],
-    );
-    return Vue.h("table", { class: "live-table fold-table" }, [
-      Vue.h("caption", { class: "sr-only" }, this.caption),
-      Vue.h("thead", Vue.h("tr", labels)),
-      Vue.h("tbody", lines),
-    ]);
-  },
+  template: `
+    <p v-if="!ordered.length" class="empty">{{ empty }}</p>
+    <table v-else class="live-table fold-table">
+      <caption class="sr-only">{{ caption }}</caption>
+      <thead>
+        <tr>
+          <th v-for="column in columns" scope="col" :class="column.look" :title="column.hint">{{ column.label }}</th>
+        </tr>
+      </thead>
+      <tbody>
+        <template v-for="[key, row] in ordered" :key="key">
+          <tr>
+            <th scope="row">
+              <button
+                type="button"
+                class="fold-button"
+                :aria-expanded="Boolean(open[key])"
+                :aria-controls="open[key] ? name + '-' + key : null"
+                @click="toggle(key)"
+              >{{ row[columns[0].key] }}</button>
+            </th>
+            <td v-for="column in columns.slice(1)" :class="column.look"><cell-text :value="row[column.key]" /></td>
+          </tr>
+          <tr v-if="open[key]" :id="name + '-' + key" class="fold-inside">
+            <td :colspan="columns.length">
+              <ul v-if="details[key]" class="reasons">
+                <li v-for="line in details[key]">{{ line }}</li>
+              </ul>
+              <p v-else class="note" role="status">Reading what is stored of it …</p>
+            </td>
+          </tr>
+        </template>
+      </tbody>
+    </table>
+  `,
 };

@@ -1,4 +1,4 @@
-"""A table whose rows open and tell more: what is inside is asked for when somebody opens it."""
+"""Table whose rows open; what is inside is asked for when a row is opened."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -8,6 +8,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from components.shared.live import TableColumn
+from components.shared.theme import BROWSER_MODULES
 from components.shared.view_model import Channel
 
 MOST_OPENED = 100
@@ -17,8 +18,11 @@ Inside: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
 """The lines inside the row of a key."""
 
 
-class FoldTable(ui.element, component="fold_table.js"):
-    """Shows the channel `name` as rows `[rank, cell, ...]`; `inside` is asked once for each row that is opened."""
+class FoldTable(ui.element, component="fold_table.js", esm=BROWSER_MODULES):
+    """Table of the channel `name`.
+
+    `inside` is called once for each row that is opened.
+    """
 
     def __init__(
         self, name: str, *, columns: tuple[TableColumn, ...], caption: str, empty: str, first: Channel, inside: Inside

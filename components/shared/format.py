@@ -1,19 +1,23 @@
-"""Numbers to text, the operator's way: unit always, a real minus, thin-space thousands. Percent exists only here."""
+"""Numbers as text: units always, a real minus, thin-space thousands."""
 
 from datetime import datetime
 from math import floor, isfinite, log10
+
+from mara.core.units import MINUTES_PER_HOUR
 
 MINUS = "\u2212"
 THIN_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
 NOTHING = "\u2013"
-MINUTES_PER_HOUR = 60
 MINUTES_PER_DAY = 1_440
 SIGNIFICANT_DIGITS = 3
 
 
 def number(value: float, decimals: int = 0, *, signed: bool = False) -> str:
-    """`value` with thousands apart; no minus before what rounds to zero. With `signed`, a plus before gains."""
+    """Return `value` with thousands apart, and no minus before what rounds to zero.
+
+    With `signed`, a plus stands before gains.
+    """
     if not isfinite(value):
         return NOTHING
     rounded = round(value, decimals)
@@ -22,7 +26,7 @@ def number(value: float, decimals: int = 0, *, signed: bool = False) -> str:
 
 
 def significant(value: float) -> str:
-    """`value` with at most three significant digits: 412, 41.2, 4.12, 0.41."""
+    """Return `value` with at most three significant digits: 412, 41.2, 4.12, 0.41."""
     if not isfinite(value) or value == 0:
         return number(value)
     before_point = floor(log10(abs(value))) + 1
@@ -31,7 +35,7 @@ def significant(value: float) -> str:
 
 
 def scaled(value: float, unit: str) -> tuple[str, str]:
-    """Number and unit of a quantity, in thousands (k) or millions (M) of the unit where three digits do not suffice."""
+    """Return number and unit, in thousands (k) or millions (M) where large."""
     for factor, prefix in ((1_000_000, "M"), (1_000, "k")):
         if abs(value) >= 0.9995 * factor:
             return significant(value / factor), prefix + unit
@@ -64,7 +68,10 @@ def percent(share: float, decimals: int = 1) -> str:
 
 
 def availability(share: float) -> str:
-    """An availability as percent, rounded down: 0.998999 must not show as 99.90 %, the promise that it breaks."""
+    """Return an availability as percent, rounded down.
+
+    0.998999 must not show as 99.90 %, the promise that it breaks.
+    """
     if not isfinite(share):
         return NOTHING
     hundredths = floor(share * 10_000 + 1e-6)  # a float just under its decimal is not a broken promise

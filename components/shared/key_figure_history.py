@@ -1,35 +1,36 @@
-"""The last day of the key figures, as the publisher remembers it: for lines, sparklines and changes."""
+"""Last day of the key figures: for lines, sparklines and changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from components.shared.view_model import Channel, Shown
+from components.shared.view_model import Channel, Row
 from mara.core.snapshot import SeriesPoint, Snapshot
+from mara.core.units import SECONDS_PER_DAY
 
 MOST_POINTS: Final = 600  # of a trace on screen
-DAY_S: Final = 86_400
 BUCKET_S: Final = 900
 """A sparkline has a point each quarter of an hour: the newest value in it."""
-MOST_BUCKETS: Final = DAY_S // BUCKET_S + 1
+MOST_BUCKETS: Final = SECONDS_PER_DAY // BUCKET_S + 1
 FIGURES: Final = ("profit", "revenue", "power", "cooling", "renewable", "contracts")
-"""The order of the values in `Past.figures`."""
+"""Keys of the values in `KeyFigureHistory.figures`."""
 DECIMALS: Final = {"profit": 0, "revenue": 0, "power": 1, "cooling": 4, "renewable": 4, "contracts": 4}
-"""Of each figure's values: finer noise is not sent."""
+"""Decimals of the values; finer noise is not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFigureHistory:
-    """Points by epoch seconds, the oldest first: `money` holds revenue and profit, `figures` a value for each of
-    FIGURES, None where it was not recorded.
+    """Points by epoch seconds, the oldest first.
+
+    `money` holds revenue and profit, `figures` a value for each of FIGURES that was recorded.
     """
 
     money: Channel = field(default_factory=dict)
     figures: Channel = field(default_factory=dict)
 
     def after(self, snapshot: Snapshot) -> "KeyFigureHistory":
-        """With the newest snapshot as the last point."""
+        """Return this history with the newest snapshot as the last point."""
         return KeyFigureHistory(
             money=_newest(self.money | money_channel([snapshot]), MOST_POINTS),
             figures=_last_day(self.figures | {_bucket_of(snapshot.at): figures_of(snapshot)}),
@@ -38,8 +39,9 @@ class KeyFigureHistory:
     def before(
         self, series: Sequence[SeriesPoint], courses: Mapping[str, Iterable[tuple[datetime, float]]] | None = None
     ) -> "KeyFigureHistory":
-        """With what was stored before the first point: money, and the courses of other FIGURES. What is remembered
-        already stands.
+        """Return this history preceded by stored money and stored other FIGURES.
+
+        What is remembered already stands.
         """
         stored: Channel = {}
         money: dict[str, Iterable[tuple[datetime, float]]] = {
@@ -48,9 +50,9 @@ class KeyFigureHistory:
         }
         for figure, course in {**money, **(courses or {})}.items():
             for at, value in course:
-                values = stored.setdefault(_bucket_of(at), [None] * len(FIGURES))
-                assert isinstance(values, list)
-                values[FIGURES.index(figure)] = round(value, DECIMALS[figure])
+                values = stored.setdefault(_bucket_of(at), {})
+                assert isinstance(values, dict)
+                values[figure] = round(value, DECIMALS[figure])
         return KeyFigureHistory(
             money=_newest(money_channel(series) | self.money, MOST_POINTS),
             figures=_last_day(stored | self.figures),
@@ -60,26 +62,33 @@ class KeyFigureHistory:
 def money_channel(series: Iterable[SeriesPoint | Snapshot]) -> Channel:
     """Points keyed by their time in epoch seconds; the newest snapshot is a point too."""
     return {
-        str(int(point.at.timestamp())): [round(point.revenue_usd_per_h), round(point.profit_usd_per_h)]
+        str(int(point.at.timestamp())): {
+            "revenue": round(point.revenue_usd_per_h),
+            "profit": round(point.profit_usd_per_h),
+        }
         for point in series
     }
 
 
-def figures_of(snapshot: Snapshot) -> list[Shown]:
-    """The key figures of a snapshot in the order of FIGURES, rounded to what can be seen."""
+def figures_of(snapshot: Snapshot) -> Row:
+    """Return the key figures, rounded; "contracts" only where one is promised."""
     kept, live = contracts_on_target(snapshot)
-    return [
-        round(snapshot.profit_usd_per_h, DECIMALS["profit"]),
-        round(snapshot.revenue_usd_per_h, DECIMALS["revenue"]),
-        round(snapshot.site_power_mw, DECIMALS["power"]),
-        round(snapshot.cooling_efficiency_share, DECIMALS["cooling"]),
-        round(snapshot.renewable_share, DECIMALS["renewable"]),
-        round(kept / live, DECIMALS["contracts"]) if live else None,
-    ]
+    values = {
+        "profit": snapshot.profit_usd_per_h,
+        "revenue": snapshot.revenue_usd_per_h,
+        "power": snapshot.site_power_mw,
+        "cooling": snapshot.cooling_efficiency_share,
+        "renewable": snapshot.renewable_share,
+        **({"contracts": kept / live} if live else {}),
+    }
+    return {figure: round(value, DECIMALS[figure]) for figure, value in values.items()}
 
 
 def contracts_on_target(snapshot: Snapshot) -> tuple[int, int]:
-    """How many live contracts meet their target, and how many have one: Spot is promised nothing."""
+    """Return how many live contracts meet their target, and how many have one.
+
+    Spot is promised nothing.
+    """
     tiers = [tier for tier in snapshot.tiers if tier.target_share > 0.0]
     return sum(tier.on_target_count or 0 for tier in tiers), sum(tier.contracts_count for tier in tiers)
 
@@ -94,8 +103,8 @@ def _newest(points: Channel, most: int) -> Channel:
 
 
 def _last_day(points: Channel) -> Channel:
-    """Those of the last day, in order of time, whichever way they came."""
+    """Return the points of the last day in order of time."""
     if not points:
         return points
     newest_s = max(int(at) for at in points)
-    return {at: points[at] for at in sorted(points, key=int) if int(at) >= newest_s - DAY_S}
+    return {at: points[at] for at in sorted(points, key=int) if int(at) >= newest_s - SECONDS_PER_DAY}

@@ -1,4 +1,4 @@
-"""The elements that follow the picture by themselves: a cell (one text) and a table (rows that come and go)."""
+"""Elements that follow the view model by themselves: a cell and a table."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from nicegui import ui
 
 from components.shared.format import NOTHING
+from components.shared.theme import BROWSER_MODULES
 from components.shared.view_model import Channel, Shown
 
 
-class LiveCell(ui.element, component="live_cell.js"):
-    """Shows the cell `name` of the picture, now and after every change."""
+class LiveCell(ui.element, component="live_cell.js", esm=BROWSER_MODULES):
+    """Text of the cell `name`, now and after every change."""
 
     def __init__(self, name: str, first: Channel, as_: str = "span") -> None:
         super().__init__()
@@ -27,17 +28,21 @@ class LiveCell(ui.element, component="live_cell.js"):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableColumn:
-    """A column of a `LiveTable`. Looks: `number` (right-aligned), `wide` (only where there is room), `grow`."""
+    """Column of a `LiveTable`.
 
+    Looks: `number` (right-aligned), `wide` (only where there is room), `grow`.
+    """
+
+    key: str
     label: str
     look: str = ""
     hint: str = ""
     clipped: bool = False
-    """Whether a text too long for its place is cut off, and whole on hover."""
+    """Cut off a text too long for its place, and show it whole on hover."""
 
 
-class LiveTable(ui.element, component="live_table.js"):
-    """Shows the channel `name` of the picture as rows `[rank, cell, ...]`, highest rank first."""
+class LiveTable(ui.element, component="live_table.js", esm=BROWSER_MODULES):
+    """Table of the channel `name`: rows of `rank` and a cell for each column."""
 
     def __init__(
         self, name: str, *, columns: tuple[TableColumn, ...], caption: str, empty: str, first: Channel
@@ -52,7 +57,7 @@ class LiveTable(ui.element, component="live_table.js"):
 
 
 def live_text(name: str, first: Mapping[str, Shown], look: str = "", as_: str = "span") -> LiveCell:
-    """A cell with the classes `look`."""
+    """Draw a cell with the classes `look`."""
     return LiveCell(name, dict(first), as_).classes(look)
 
 
@@ -60,9 +65,8 @@ def _parts_of(shown: Shown) -> tuple[str, str, float | None]:
     match shown:
         case str(text):
             return text, "", None
-        case [str(text), str(state)]:
-            return text, state, None
-        case [str(text), str(state), (int() | float()) as share]:
-            return text, state, float(share)
+        case {"text": str(text), **more}:
+            share = more.get("share")
+            return text, str(more.get("state", "")), share if isinstance(share, float) else None
         case _:
             return NOTHING, "missing", None

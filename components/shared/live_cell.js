@@ -1,26 +1,18 @@
-// One text of the picture. Its state colours it, its share (0..1) is the length of its bar.
-const MISSING = ["\u2013", "missing"];
-
-function partsOf(value) {
-  return Array.isArray(value) ? value : value === null ? MISSING : [value];
-}
+// One text of the view model. Its state colours it, its share (0..1) is the length of its bar.
+import { useCell } from "mara";
 
 export default {
   props: { name: String, text: String, state: String, share: Number, as: String },
-  data() {
-    return { parts: [this.text, this.state, this.share] };
+  setup(props) {
+    return { shown: useCell(props.name, { text: props.text, state: props.state, share: props.share }) };
   },
-  created() {
-    this.unwatch = window.mara.watch("cells", (changes) => {
-      if (this.name in changes) this.parts = partsOf(changes[this.name]);
-    });
+  computed: {
+    parts() {
+      return typeof this.shown === "string" ? { text: this.shown } : this.shown;
+    },
+    bar() {
+      return typeof this.parts.share === "number" ? { "--share": this.parts.share } : null;
+    },
   },
-  unmounted() {
-    this.unwatch();
-  },
-  render() {
-    const [text, state, share] = this.parts;
-    const style = typeof share === "number" ? { "--share": share } : undefined;
-    return Vue.h(this.as, { "data-state": state || undefined, style }, text);
-  },
+  template: `<component :is="as" :data-state="parts.state || null" :style="bar">{{ parts.text }}</component>`,
 };

@@ -1,41 +1,34 @@
 // A clock for each time zone in which there are sites: follows the channels `places` and `moment`.
-const clocks = new Map();
+import { clockOf, useChannel } from "mara";
 
-function clockOf(zone) {
-  const style = { timeZone: zone, weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  if (!clocks.has(zone)) clocks.set(zone, new Intl.DateTimeFormat("en-GB", style));
-  return clocks.get(zone);
-}
+const MOST_NAMED = 2; // sites of a zone
 
 export default {
   props: { most: Number },
-  data() {
-    return { zones: [], at: null };
+  setup() {
+    return { places: useChannel("places"), moment: useChannel("moment") };
   },
-  created() {
-    const { watch } = window.mara;
-    this.unwatch = [
-      watch("places", (_, all) => this.group(all)),
-      watch("moment", (_, all) => (this.at = all.at)),
-    ];
-  },
-  unmounted() {
-    this.unwatch.forEach((stop) => stop());
-  },
-  methods: {
-    group(places) {
+  computed: {
+    zones() {
       const names = {};
-      for (const [name, zone] of Object.values(places)) (names[zone] ??= []).push(name);
-      this.zones = Object.entries(names).slice(0, this.most);
+      for (const { name, timezone } of Object.values(this.places)) (names[timezone] ??= []).push(name);
+      return Object.entries(names).slice(0, this.most);
     },
   },
-  render() {
-    if (this.at === null) return Vue.h("p", "Local times appear with the first tick.");
-    const lines = this.zones.flatMap(([zone, names]) => {
-      const more = names.length > 2 ? ` and ${names.length - 2} more` : "";
-      const label = names.slice(0, 2).join(", ") + more;
-      return [Vue.h("dt", label), Vue.h("dd", { class: "figure" }, clockOf(zone).format(new Date(this.at * 1000)))];
-    });
-    return Vue.h("dl", { class: "clocks" }, lines);
+  methods: {
+    clockOf,
+    label(names) {
+      const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : "";
+      return names.slice(0, MOST_NAMED).join(", ") + more;
+    },
   },
+  template: `
+    <p v-if="moment.at === undefined">Local times appear with the first tick.</p>
+    <dl v-else class="clocks">
+      <template v-for="[zone, names] in zones" :key="zone">
+        <dt>{{ label(names) }}</dt>
+        <dd class="figure">{{ clockOf(moment.at, zone) }}</dd>
+      </template>
+    </dl>
+  `,
 };

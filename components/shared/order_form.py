@@ -1,11 +1,16 @@
-"""A form that an operator fills in: its fields, and what was entered as one mapping."""
+"""Form that an operator fills in: plain HTML fields, sent all at once."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
+
+from components.shared.theme import element
+
+SEND: Final = "(event) => { event.preventDefault(); emit([...new FormData(event.target)]); }"
+"""Script that sends what was entered as pairs of name and value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,48 +23,97 @@ class Field:
     value: str | list[str] = ""
     unit: str = ""
     hint: str = ""
-    look: str = ""
-    """`long` for what needs the whole width."""
-    placeholder: str = ""
-    pattern: str = ""
-    required: bool = False
-    min: float | None = None
-    max: float | None = None
-    step: float | None = None
+    look: str = "short"
+    """`short`, `middle`, or `long` for what needs the whole width."""
+    limits: Mapping[str, object] = field(default_factory=dict)
+    """Attributes that the browser checks and shows, such as min and pattern."""
     options: list[tuple[str, str]] = field(default_factory=list)
+    """Key and label of each choice."""
 
 
-class OrderForm(ui.element, component="order_form.js"):
-    """Calls `order` with the entered values by key, not yet judged; it returns why it refuses, or nothing. `why_not`
-    says why whoever looks may not order at all.
+def order_form(
+    name: str,
+    *,
+    fields: tuple[Field, ...],
+    submit: str,
+    label: str,
+    order: Callable[[Mapping[str, Any]], Awaitable[str]],
+    why_not: str = "",
+) -> None:
+    """Draw the form.
+
+    Args:
+        order: called with the entered values by key, not yet validated; returns a refusal, or "".
+        why_not: why whoever looks may not order at all; "" where they may.
     """
+    with element("form", "order-form").props(f'aria-label="{label}"').mark(name) as form:
+        for one in fields:
+            if one.kind == "several":
+                _several(one, name)
+            else:
+                _single(one, name)
+        button = element("button", "button button-strong order-submit", submit).props("type=submit")
+        button.props["disabled"] = bool(why_not)
+        said = ui.label(why_not).classes("order-refusal").mark(f"{name}-refusal")
+        said.tag = "p"
+    if why_not:
+        return
+    said.props("role=alert")
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        fields: tuple[Field, ...],
-        submit: str,
-        label: str,
-        order: Callable[[Mapping[str, Any]], Awaitable[str]],
-        why_not: str = "",
-    ) -> None:
-        super().__init__()
-        self.props["name"] = name
-        self.props["fields"] = [asdict(one) for one in fields]
-        self.props["submit"] = submit
-        self.props["label"] = label
-        self.props["refusal"] = ""
-        self.props["forbidden"] = why_not
-        self._order = order
-        if not why_not:
-            self.on("order-work", self._send)
-        self.mark(name)
+    async def send(event: GenericEventArguments) -> None:
+        refusal = await order(values_of(event.args, fields))
+        said.set_text(refusal)
 
-    async def _send(self, event: GenericEventArguments) -> None:
-        self.props["refusal"] = await self._order(_values_of(event))
-        self.update()
+    form.on("submit", send, js_handler=SEND)
 
 
-def _values_of(event: GenericEventArguments) -> Mapping[str, Any]:
-    return event.args if isinstance(event.args, dict) else {}
+def values_of(pairs: object, fields: Sequence[Field]) -> dict[str, Any]:
+    """Return the value of each field from the pairs that a browser sent."""
+    entered: dict[str, list[str]] = {one.key: [] for one in fields}
+    for pair in pairs if isinstance(pairs, list) else []:
+        if isinstance(pair, list) and len(pair) == 2 and str(pair[0]) in entered:
+            entered[str(pair[0])].append(str(pair[1]))
+    return {one.key: entered[one.key] if one.kind == "several" else "".join(entered[one.key][-1:]) for one in fields}
+
+
+def _single(one: Field, form: str) -> None:
+    place = f"{form}-{one.key}"
+    with element("div", f"order-field order-{one.look}"):
+        with element("label", "", one.label).props(f"for={place}"):
+            if one.unit:
+                element("span", "order-unit", one.unit)
+        control = element("select" if one.kind == "choice" else "input", "field")
+        control.props.update({"id": place, "name": one.key, **one.limits})
+        if one.hint:
+            control.props["aria-describedby"] = f"{place}-hint"
+        if one.kind == "choice":
+            with control:
+                for key, label in one.options:
+                    _initial(element("option", "", label), "selected", is_set=key == one.value).props["value"] = key
+        else:
+            control.props.update({"type": one.kind, "^value": one.value, "spellcheck": "false", "autocomplete": "off"})
+        _hint(one, place)
+
+
+def _several(one: Field, form: str) -> None:
+    with element("fieldset", "order-field order-several"):
+        element("legend", "", one.label)
+        with element("div", "order-boxes"):
+            for key, label in one.options:
+                with element("label", "order-box"):
+                    box = _initial(element("input"), "checked", is_set=key in one.value)
+                    box.props.update({"type": "checkbox", "name": one.key, "value": key})
+                    element("span", "", label)
+        _hint(one, f"{form}-{one.key}")
+
+
+def _initial(control: ui.element, attribute: str, *, is_set: bool) -> ui.element:
+    """Set an initial value by attribute: an update leaves what was entered."""
+    if is_set:
+        control.props[f"^{attribute}"] = ""
+    return control
+
+
+def _hint(one: Field, place: str) -> None:
+    if one.hint:
+        element("span", "order-hint", one.hint).props(f"id={place}-hint")

@@ -1,4 +1,4 @@
-"""Taking sites down and back by hand: a question that every screen can ask."""
+"""Dialog in which an operator takes sites down and back, on every screen."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -7,13 +7,14 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from components.shared import format as text
+from components.shared.theme import BROWSER_MODULES
 
 DURATIONS_MINUTES: Final = (15, 60, 240, 1_440)
 MOST_MINUTES: Final = 31 * 1_440  # of simulated time
 
 
-class OutageDialog(ui.element, component="outage_dialog.js"):
-    """Opens on `mara.askOutage(site)` in the browser; follows the channel `places`.
+class OutageDialog(ui.element, component="outage_dialog.js", esm=BROWSER_MODULES):
+    """Dialog that `askOutage(site)` opens; follows the channel `places`.
 
     Args:
         down: called with the chosen sites and the minutes of simulated time.
@@ -24,14 +25,16 @@ class OutageDialog(ui.element, component="outage_dialog.js"):
         self, *, down: Callable[[Sequence[str], float], object], restore: Callable[[Sequence[str]], object]
     ) -> None:
         super().__init__()
-        self.props["durations"] = [[minutes, text.duration(minutes)] for minutes in DURATIONS_MINUTES]
+        self.props["durations"] = [
+            {"minutes": minutes, "label": text.duration(minutes)} for minutes in DURATIONS_MINUTES
+        ]
         self.on("order-down", lambda event: down(_sites_of(event), _minutes_of(event)))
         self.on("order-restore", lambda event: restore(_sites_of(event)))
         self.mark("outage-dialog")
 
 
 def _sites_of(event: GenericEventArguments) -> list[str]:
-    """What a browser sends is anybody's word: only the ids are taken, and the platform refuses unknown ones."""
+    """Return the ids that a browser sent; the platform refuses unknown ones."""
     chosen = event.args.get("sites", []) if isinstance(event.args, dict) else []
     return [str(site) for site in chosen] if isinstance(chosen, list) else []
 

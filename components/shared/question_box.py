@@ -1,4 +1,4 @@
-"""A question box: an operator asks why, and reads sentences of facts with the tick they speak of and where to look."""
+"""Question box: an operator asks why and reads facts with their tick and links."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
@@ -12,7 +12,7 @@ from mara.core.explanation import Explanation
 from mara.errors import MaraError
 
 MOST_CHARACTERS: Final = 300
-"""Of a question; what is longer is cut."""
+"""Longest question; the rest is cut."""
 HINT: Final = (
     "Answered from what is stored: events, prices, break-evens, plans. Times are simulated, in UTC unless you say "
     "local time."
@@ -22,7 +22,7 @@ Ask: TypeAlias = Callable[[str], Awaitable[Explanation]]
 """Answers a question in words."""
 
 
-class QuestionBox(ui.element, component="why_box.js"):
+class QuestionBox(ui.element, component="question_box.js"):
     """A field, examples to click, and the newest answer; each browser has its own.
 
     Args:
@@ -58,21 +58,21 @@ class QuestionBox(ui.element, component="why_box.js"):
 
 
 def why_panel(ask: Ask, examples: Sequence[str] = (), ask_claude: Ask | None = None) -> None:
-    """Draws the panel with the box."""
+    """Draw the panel with the box."""
     with panel("Ask why", "why-panel", HINT):
         QuestionBox(ask, examples, ask_claude)
         element("p", "note", "Numbers are stored facts, listed below the answer; reports are quoted as they were made.")
 
 
 def answer_props(found: Explanation) -> dict[str, object]:
-    """An explanation as the box shows it: texts only."""
+    """Return an explanation as the box shows it: texts only."""
     return {
         "question": found.question,
         "is_answered": found.is_answered,
         "sentences": list(found.sentences),
-        "facts": [[fact.ref, fact.label, fact.text] for fact in found.facts],
+        "facts": [{"ref": fact.ref, "label": fact.label, "text": fact.text} for fact in found.facts],
         "when": _when(found),
-        "links": [list(link) for link in _links(found)],
+        "links": _links(found),
         "can_ask": list(found.can_ask),
         "author": found.author,
     }
@@ -85,11 +85,11 @@ def _when(found: Explanation) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _links(found: Explanation) -> list[tuple[str, str]]:
-    """Where to look next: label and address on this server."""
+def _links(found: Explanation) -> list[dict[str, str]]:
+    """Return the pages to look at next: label and path on this server."""
     links = []
     if found.site_id:
-        links.append(("Open the site", f"/sites/{found.site_id}"))
+        links.append({"label": "Open the site", "path": f"/sites/{found.site_id}"})
     if found.contract_id:
-        links.append(("Open the contracts", "/sla"))
+        links.append({"label": "Open the contracts", "path": "/sla"})
     return links

@@ -1,4 +1,4 @@
-"""Looks: where colours, classes, fonts and icons come from, and the few shapes that every panel is made of."""
+"""Theme: stylesheets, fonts and icons, and the shapes that panels are made of."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +8,30 @@ from typing import Final
 
 from nicegui import context, ui
 
+from mara.optimizer_names import LP, RULES, STATIC, STATIC_BREAKEVEN
+
 STATIC_FOLDER: Final = Path(__file__).parents[1] / "static"
-PLOT_MODULES: Final = str(STATIC_FOLDER / "plot")
-MAP_MODULES: Final = str(STATIC_FOLDER / "map")
-"""Folders of modules that components import in the browser, as `mara-plot/…` and `mara-map/…`."""
+BROWSER_MODULES: Final = {"mara": str(STATIC_FOLDER / "modules")}
+"""Modules that components import in the browser, as `mara` and `mara/…`."""
 STATIC_URL: Final = "/static"
 STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # an address changes with its content
 PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
-STYLESHEETS: Final = ("mara.css", "pages.css", "sla.css", "reasoning.css")
+STYLESHEETS: Final = {
+    "mara.css": STATIC_FOLDER / "mara.css",
+    "pages.css": STATIC_FOLDER / "pages.css",
+    "sla.css": STATIC_FOLDER.parent / "sla" / "sla.css",
+    "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
+}
+"""Stylesheets in the order in which they count, by their name under `STATIC_URL`."""
 FAVICON: Final = STATIC_FOLDER / "favicon.svg"
+
+POLICY_LINES: Final = {
+    STATIC: ("--series-5", "2px,3px"),
+    STATIC_BREAKEVEN: ("--series-4", "6px,3px"),
+    RULES: ("--series-3", "10px,3px,2px,3px"),
+    LP: ("--series-1", "solid"),
+}
+"""Colour and stroke of each policy, in every chart that compares them."""
 
 ICON_PATHS: Final = {
     "pause": "M7 5h3v14H7zM14 5h3v14h-3z",
@@ -30,29 +45,33 @@ ICON_PATHS: Final = {
 
 
 def address(path: str) -> str:
-    """A path of ours as the page being built links to it: under the path that a proxy serves us at, if it does."""
+    """Return a path of this server as the page links to it, under the path of a proxy."""
     request = context.client.request
     return f"{request.scope.get('root_path', '')}{path}"
 
 
 def static_url(name: str) -> str:
-    """Address of a file under static/, with a digest of its content so that browsers may keep it for good."""
-    digest = blake2b((STATIC_FOLDER / name).read_bytes(), digest_size=6).hexdigest()
+    """Return the address of a file under static/, with a digest of its content.
+
+    Browsers may keep it for good.
+    """
+    path = STYLESHEETS.get(name, STATIC_FOLDER / name)
+    digest = blake2b(path.read_bytes(), digest_size=6).hexdigest()
     return f"{STATIC_URL}/{name}?v={digest}"
 
 
 def head_html() -> str:
-    """What every page's head needs: fonts, stylesheets, and the script that sets the theme before the first paint."""
+    """Return the head of every page: fonts, stylesheets, and the script of the theme."""
     fonts = "".join(
         f'<link rel="preload" href="{address(f"{STATIC_URL}/{font}")}" as="font" type="font/woff2" crossorigin>'
         for font in PRELOADED_FONTS
     )
     styles = "".join(f'<link rel="stylesheet" href="{address(static_url(name))}">' for name in STYLESHEETS)
-    return f'{fonts}{styles}<script src="{address(static_url("mara.js"))}"></script>'
+    return f'{fonts}{styles}<script src="{address(static_url("theme.js"))}"></script>'
 
 
 def element(tag: str, look: str = "", text: str = "") -> ui.element:
-    """A plain HTML element with classes; `text` is shown as text, never as HTML."""
+    """Draw a plain HTML element with classes; `text` is shown as text, never as HTML."""
     made = ui.label(text) if text else ui.element(tag)
     made.tag = tag
     return made.classes(look)
@@ -60,7 +79,10 @@ def element(tag: str, look: str = "", text: str = "") -> ui.element:
 
 @contextmanager
 def panel(title: str, look: str = "", hint: str = "") -> Iterator[ui.element]:
-    """A titled panel; yields its heading's row, for legends and badges. What follows inside is the panel's body."""
+    """Draw a titled panel; what follows inside is its body.
+
+    Yields the row of its heading, for legends and badges.
+    """
     label = title.lower().replace(" ", "-")
     with element("section", f"panel {look}").props(f'aria-labelledby="{label}"'):
         with element("div", "panel-top") as top:
@@ -71,19 +93,19 @@ def panel(title: str, look: str = "", hint: str = "") -> Iterator[ui.element]:
 
 
 def scroll(label: str) -> ui.element:
-    """The part of a panel that scrolls where it is short of room, by keyboard too; `label` is for screen readers."""
+    """Draw the scrolling part of a panel, which readers call `label`."""
     return element("div", "scroll").props(f'tabindex=0 role=region aria-label="{label}"')
 
 
 def explained(anchor: ui.element, text: str) -> None:
-    """Shows `text` when `anchor` is hovered or has the keyboard's focus, and gives it to screen readers."""
+    """Show `text` on hover and focus of `anchor`, and give it to screen readers."""
     with anchor:
         explanation = element("span", "explanation", text).props("role=tooltip")
     anchor.classes("explained").props(f'tabindex=0 aria-describedby="{explanation.html_id}"')
 
 
 def icon(name: str) -> ui.element:
-    """A drawn icon, invisible to screen readers: its button carries the name."""
+    """Draw an icon, invisible to screen readers: its button carries the name."""
     with element("svg", f"icon icon-{name}").props('viewBox="0 0 24 24" aria-hidden=true') as drawing:
         ui.element("path").props(f'd="{ICON_PATHS[name]}"')
     return drawing

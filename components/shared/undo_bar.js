@@ -1,5 +1,7 @@
 // Orders of the last seconds, each with a countdown and a button that undoes it. The server adds and removes entries; the
 // countdown is the browser's own.
+const COUNT_EVERY_MS = 250;
+
 export default {
   props: { entries: Array },
   emits: ["order-undo"],
@@ -18,31 +20,34 @@ export default {
   unmounted() {
     clearTimeout(this.timer);
   },
+  computed: {
+    shown() {
+      return this.entries.filter((entry) => this.leftS(entry) > 0 && !this.pressed.includes(entry.key));
+    },
+  },
   methods: {
     count() {
       clearTimeout(this.timer);
       this.nowMs = performance.now();
-      if (this.entries.length) this.timer = setTimeout(this.count, 250);
+      if (this.entries.length) this.timer = setTimeout(this.count, COUNT_EVERY_MS);
     },
-    left(entry) {
-      return Math.ceil(entry.seconds_left - (this.nowMs - this.comeMs) / 1000);
+    leftS(entry) {
+      return Math.ceil(entry.left_s - (this.nowMs - this.comeMs) / 1000);
     },
     undo(key) {
       this.pressed = [...this.pressed, key];
       this.$emit("order-undo", { key });
     },
   },
-  render() {
-    const shown = this.entries.filter((entry) => this.left(entry) > 0 && !this.pressed.includes(entry.key));
-    const row = (entry) => {
-      const seconds = `${this.left(entry)} s`;
-      const when = entry.is_held ? `goes out in ${seconds}` : `can be undone for ${seconds}`;
-      return Vue.h("li", { key: entry.key, class: "undo-row" }, [
-        Vue.h("span", entry.text),
-        Vue.h("span", { class: "note figure", "aria-hidden": "true" }, when),
-        Vue.h("button", { type: "button", class: "button", onClick: () => this.undo(entry.key) }, "Undo"),
-      ]);
-    };
-    return Vue.h("ul", { class: "undo-bar", role: "status", "aria-label": "Can be undone", hidden: !shown.length }, shown.map(row));
-  },
+  template: `
+    <ul class="undo-bar" role="status" aria-label="Can be undone" :hidden="!shown.length">
+      <li v-for="entry in shown" :key="entry.key" class="undo-row">
+        <span>{{ entry.text }}</span>
+        <span class="note figure" aria-hidden="true">
+          {{ entry.is_held ? "goes out in" : "can be undone for" }} {{ leftS(entry) }} s
+        </span>
+        <button type="button" class="button" @click="undo(entry.key)">Undo</button>
+      </li>
+    </ul>
+  `,
 };

@@ -1,4 +1,4 @@
-"""What was ordered a moment ago and can still be undone, with the seconds that are left for it."""
+"""Orders of the last seconds that can still be undone, with the time left."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -9,16 +9,19 @@ from nicegui.events import GenericEventArguments
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One order. `is_held`: it goes out when the seconds are over; else it went out, and its inverse is offered."""
+    """Order that can be undone.
+
+    With `is_held` it goes out when the seconds are over; else it went out, and its inverse is offered.
+    """
 
     key: str
     text: str
     is_held: bool
-    seconds_left: float
+    left_s: float
 
 
 class UndoBar(ui.element, component="undo_bar.js"):
-    """Calls `undo` with the key of the order that was undone."""
+    """Call `undo` with the key of the order that was undone."""
 
     def __init__(self, first: Sequence[Entry], undo: Callable[[str], Awaitable[None]]) -> None:
         super().__init__()

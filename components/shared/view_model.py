@@ -1,33 +1,50 @@
-"""What a screen shows of one moment, as plain values by channel and key.
+"""View model: all that a screen shows of one moment, by channel and key.
 
-A picture is a function of a snapshot, so it is computed once for all who look at the same screen; what is sent is the
-difference to the last one. In the browser `static/mara.js` keeps the picture, and the components watch their channel.
+It is a function of a snapshot, so it is computed once for all who look at the same screen; browsers get the difference
+to the last one as a JSON merge patch (RFC 7396, https://www.rfc-editor.org/rfc/rfc7396). In the browser
+`static/modules/state.js` keeps it, and the components follow their channel.
 """
 
 from typing import TypeAlias
 
 Shown: TypeAlias = "str | float | list[Shown] | dict[str, Shown] | None"
+Row: TypeAlias = dict[str, Shown]
+"""Row of a table: its `rank`, and a cell for the key of each column."""
 Channel: TypeAlias = dict[str, Shown]
-Picture: TypeAlias = dict[str, Channel]
+ViewModel: TypeAlias = dict[str, Channel]
 
 
 def cell(text: str, state: str = "", share: float | None = None, href: str = "", note: str = "") -> Shown:
-    """What one `LiveCell` or table cell shows: its text, the state that colours it, the length of its bar as a share
-    0..1, and in a table where a click leads to and a second line.
+    """Return what a cell shows: its text, or a record of it and more.
+
+    Args:
+        state: colours the text.
+        share: length of a bar, cut to 0..1.
+        href: path on this server that a click leads to; in tables only.
+        note: second line; in tables only.
     """
-    parts: list[Shown] = [text, state, None if share is None else round(min(max(share, 0.0), 1.0), 3), href, note]
-    while len(parts) > 1 and not parts[-1] and not isinstance(parts[-1], float):
-        parts.pop()
-    return parts if len(parts) > 1 else text
+    record: Row = {"text": text}
+    record.update((key, value) for key, value in (("state", state), ("href", href), ("note", note)) if value)
+    if share is not None:
+        record["share"] = round(min(max(share, 0.0), 1.0), 3)
+    return record if len(record) > 1 else text
 
 
-def difference(before: Picture, after: Picture) -> Picture:
-    """What changes `before` into `after`: new values, and None for what is gone. Empty when nothing changed."""
-    changes = {name: _channel_difference(before.get(name, {}), channel) for name, channel in after.items()}
-    return {name: channel for name, channel in changes.items() if channel}
+def difference(before: ViewModel, after: ViewModel) -> ViewModel:
+    """Return the patch that turns `before` into `after`; empty for no change."""
+    changes = {name: _patch(before.get(name, {}), channel) for name, channel in after.items()}
+    return {name: patch for name, patch in changes.items() if patch}
 
 
-def _channel_difference(before: Channel, after: Channel) -> Channel:
-    changed: Channel = {key: value for key, value in after.items() if key not in before or before[key] != value}
+def _patch(before: Channel, after: Channel) -> Channel:
+    """Return the merge patch of two records; None for a key that is gone."""
+    changed: Channel = {}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            if patch := _patch(old, value):
+                changed[key] = patch
+        elif key not in before or old != value:
+            changed[key] = value
     gone: Channel = dict.fromkeys(before.keys() - after.keys())
     return changed | gone

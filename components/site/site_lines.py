@@ -1,28 +1,30 @@
-"""A site over time: the price of power with what the plan expects of it, and the load by workload."""
+"""Price of power at a site with its forecast, and load by workload, over time."""
 
 from collections.abc import Iterable
 
 from components.shared.charts import ChartLine, LineChart, csv_button, legend
 from components.shared.theme import panel
-from components.shared.view_model import Channel, Shown
+from components.shared.view_model import Channel, Row
 from mara.core.snapshot import SitePoint, SiteSnapshot, Snapshot
 
 PRICE_LINES = (
-    ChartLine(name="Price", colour="--line-1", shape="hv"),
+    ChartLine(key="price", name="Price", colour="--line-1", shape="hv"),
     ChartLine(name="Forecast", colour="--forecast", dash="2px,3px", shape="hv", channel="forecast"),
 )
 LOAD_LINES = (
-    ChartLine(name="Contracts", colour="--series-1", stacked=True, shape="hv"),
-    ChartLine(name="GPU, merchant", colour="--series-2", stacked=True, shape="hv", pattern="/"),
-    ChartLine(name="ASIC, merchant", colour="--series-3", stacked=True, shape="hv", pattern="\\"),
-    ChartLine(name="Air miners", colour="--series-4", stacked=True, shape="hv"),
-    ChartLine(name="Hydro miners", colour="--series-5", stacked=True, shape="hv", pattern="|"),
-    ChartLine(name="Immersion miners", colour="--series-6", stacked=True, shape="hv", pattern="-"),
+    ChartLine(key="contracts", name="Contracts", colour="--series-1", stacked=True, shape="hv"),
+    ChartLine(key="gpu", name="GPU, merchant", colour="--series-2", stacked=True, shape="hv", pattern="/"),
+    ChartLine(key="asic", name="ASIC, merchant", colour="--series-3", stacked=True, shape="hv", pattern="\\"),
+    ChartLine(key="air_miner", name="Air miners", colour="--series-4", stacked=True, shape="hv"),
+    ChartLine(key="hydro_miner", name="Hydro miners", colour="--series-5", stacked=True, shape="hv", pattern="|"),
+    ChartLine(
+        key="immersion_miner", name="Immersion miners", colour="--series-6", stacked=True, shape="hv", pattern="-"
+    ),
 )
 
 
 def price_panel() -> None:
-    """Draws the price's line; channels `price` and `forecast`."""
+    """Draw the price's line; channels `price` and `forecast`."""
     how = "Past hours as they were settled; ahead of now the forecast that the plan in force was made from."
     with panel("Power price", "", how) as top:
         legend(PRICE_LINES)
@@ -32,7 +34,7 @@ def price_panel() -> None:
 
 
 def load_panel() -> None:
-    """Draws the load as stacked areas; channel `load`."""
+    """Draw the load as stacked areas; channel `load`."""
     how = "IT power that ran, by workload. Contracts and merchant inference share the racks; miners stand apart."
     with panel("IT power by workload", "", how) as top:
         legend(LOAD_LINES)
@@ -44,17 +46,17 @@ def load_panel() -> None:
 
 def price_points(points: Iterable[SitePoint]) -> Channel:
     """Stored prices, keyed by epoch seconds."""
-    return {str(int(point.at.timestamp())): [round(point.energy_price_usd_per_mwh, 1)] for point in points}
+    return {str(int(point.at.timestamp())): {"price": round(point.energy_price_usd_per_mwh, 1)} for point in points}
 
 
 def load_points(points: Iterable[SitePoint]) -> Channel:
-    """Stored loads in the order of LOAD_LINES, keyed by epoch seconds."""
+    """Return stored loads by workload, keyed by epoch seconds."""
     return {str(int(point.at.timestamp())): _loads_mw(point) for point in points}
 
 
 def price_now(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
     """The newest point of the price."""
-    return {str(int(snapshot.at.timestamp())): [round(site.energy_price_usd_per_mwh, 1)]}
+    return {str(int(snapshot.at.timestamp())): {"price": round(site.energy_price_usd_per_mwh, 1)}}
 
 
 def load_now(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
@@ -70,6 +72,13 @@ def forecast_channel(expected_usd_per_mwh: dict[int, float], site: SiteSnapshot,
     return {str(at): round(price, 1) for at, price in joined.items()}
 
 
-def _loads_mw(at: SitePoint | SiteSnapshot) -> list[Shown]:
-    loads = (at.contracts_mw, at.gpu_mw, at.asic_mw, at.air_miner_mw, at.hydro_miner_mw, at.immersion_miner_mw)
-    return [round(load_mw, 2) for load_mw in loads]
+def _loads_mw(at: SitePoint | SiteSnapshot) -> Row:
+    loads = {
+        "contracts": at.contracts_mw,
+        "gpu": at.gpu_mw,
+        "asic": at.asic_mw,
+        "air_miner": at.air_miner_mw,
+        "hydro_miner": at.hydro_miner_mw,
+        "immersion_miner": at.immersion_miner_mw,
+    }
+    return {workload: round(load_mw, 2) for workload, load_mw in loads.items()}

@@ -1,4 +1,4 @@
-"""One site now: what it is called, what power costs there, the weather, and what its machines draw and earn."""
+"""Head and key figures of one site: price, weather, power, profit, carbon."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ FIGURES = (
 
 
 def site_head(first: Channel, site_id: str, *, can_order: bool = True) -> None:
-    """Draws name, place, status and local time, and for whoever may, the button that takes the site down or back."""
+    """Draw name, place, status and local time, and with `can_order` the outage button."""
     with element("div", "leaf-head"):
         live_text("site.name", {"site.name": site_id, **first}, as_="h1")
         live_text("site.place", {"site.place": "", **first}, "place")
@@ -45,7 +45,7 @@ def site_head(first: Channel, site_id: str, *, can_order: bool = True) -> None:
 
 
 def site_figures(first: Channel) -> None:
-    """Draws the strip of figures; `site_cells` says what they show."""
+    """Draw the strip of figures; `site_cells` states its content."""
     with element("section", "kpis").props('aria-label="Key figures of the site"'):
         for key, label, how in FIGURES:
             with element("div", "kpi panel") as tile:
@@ -100,7 +100,7 @@ def local_time(at: datetime, timezone: str) -> str:
 
 
 def forecast_of(site_id: str, snapshot: Snapshot, forecast: ForecastSnapshot | None) -> dict[int, float]:
-    """What the plan in force expects power to cost here, by epoch seconds from the present on [USD/MWh]."""
+    """Return the expected power price here by epoch seconds from now on [USD/MWh]."""
     if forecast is None:
         return {}
     place = next((i for i, site in enumerate(snapshot.sites) if site.id == site_id), None)

@@ -1,1 +1,1 @@
-"""Panels of the SLA page: tiers, contracts, the request form and a contract's sheet."""
+"""Panels of the SLA page: tiers, contracts, request form and contract sheet."""

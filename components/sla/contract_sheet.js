@@ -1,12 +1,103 @@
 // One contract in a dialog: facts, a strip of all its ticks, windows, exclusions, and forms to exclude ticks and cancel.
-const HIGHT = { good: 1, bad: 1, excluded: 0.55 };
-const LEAST_SHARE = 0.0035; // of the strip: a single bad tick of a month is still to be seen
+const HEIGHT = { good: 1, bad: 1, excluded: 0.55 };
+const LEAST_WIDTH = 0.0035; // of the strip: a single bad tick of a month is still to be seen
+const BLANK = { kind: "maintenance", begins: "", hours: "1", reason: "" };
+const WINDOW_COLUMNS = [
+  { key: "window", label: "Window" },
+  { key: "availability", label: "Availability", look: "number" },
+  { key: "bad_ticks", label: "Bad ticks", look: "number" },
+  { key: "billed", label: "Billed", look: "number" },
+  { key: "credit", label: "Credit", look: "number" },
+];
+const EXCLUSION_COLUMNS = [
+  { key: "when", label: "When" },
+  { key: "reason", label: "Reason" },
+  { key: "author", label: "By" },
+];
+
+// The bars of a strip of ticks, in shares of its width and height.
+const TickStrip = {
+  props: { strip: Object },
+  computed: {
+    runs() {
+      return this.strip.runs.map((run) => ({ ...run, x: run.from / this.strip.total, end: run.to / this.strip.total }));
+    },
+    bars() {
+      return this.runs
+        .filter((run) => run.state !== "good")
+        .map(({ state, x, end }) => {
+          const width = Math.max(end - x, LEAST_WIDTH);
+          return { state, x: Math.min(x, 1 - width), width, height: HEIGHT[state] };
+        });
+    },
+    words() {
+      const count = (state) =>
+        this.strip.runs.filter((run) => run.state === state).reduce((sum, { from, to }) => sum + to - from, 0);
+      return `${count("good")} good, ${count("bad")} bad and ${count("excluded")} excluded ticks of ${this.strip.total}`;
+    },
+  },
+  template: `
+    <p v-if="!strip.total || !runs.length" class="note">No tick has been judged yet: it starts with the next one.</p>
+    <figure v-else class="strip-figure">
+      <svg class="tick-strip" viewBox="0 0 1 1" preserveAspectRatio="none" role="img" :aria-label="words">
+        <rect class="tick-future" x="0" y="0" width="1" height="1" />
+        <rect class="tick-good" :x="runs[0].x" y="0" :width="runs.at(-1).end - runs[0].x" height="1" />
+        <rect
+          v-for="bar in bars"
+          :class="'tick-' + bar.state"
+          :x="bar.x"
+          :y="1 - bar.height"
+          :width="bar.width"
+          :height="bar.height"
+        />
+      </svg>
+      <figcaption class="strip-ends note"><span>{{ strip.first }}</span><span>{{ strip.last }}</span></figcaption>
+      <ul class="legend">
+        <li class="swatch tick-good">good</li>
+        <li class="swatch tick-bad">bad</li>
+        <li class="swatch tick-excluded">excluded</li>
+        <li class="swatch tick-future">to come</li>
+      </ul>
+    </figure>
+  `,
+};
+
+const TextTable = {
+  props: { caption: String, columns: Array, rows: Array, empty: String },
+  template: `
+    <p v-if="!rows.length" class="note">{{ empty }}</p>
+    <div v-else class="overflow">
+      <table class="live-table">
+        <caption class="sr-only">{{ caption }}</caption>
+        <thead>
+          <tr>
+            <th v-for="column in columns" scope="col" :class="column.look">{{ column.label }}</th>
+          </tr>
+        </thead>
+        <tbody>
+          <tr v-for="row in rows">
+            <component
+              v-for="(column, place) in columns"
+              :is="place ? 'td' : 'th'"
+              :scope="place ? null : 'row'"
+              :class="column.look"
+            >{{ row[column.key] }}</component>
+          </tr>
+        </tbody>
+      </table>
+    </div>
+  `,
+};
 
 export default {
+  components: { TextTable, TickStrip },
   props: { kinds: Array, life: Object, said: Object, forbidden: String },
   emits: ["order-cancel", "order-exclude", "show-evidence"],
+  setup() {
+    return { WINDOW_COLUMNS, EXCLUSION_COLUMNS };
+  },
   data() {
-    return { asks: "", values: this.blank(), busy: "" };
+    return { asks: "", values: { ...BLANK }, busy: "" };
   },
   watch: {
     life(life, before) {
@@ -20,13 +111,17 @@ export default {
       this.$refs.sheet?.close(); // the bar that undoes it lies outside
     },
   },
-  methods: {
-    blank() {
-      return { kind: "maintenance", begins: "", hours: "1", reason: "" };
+  computed: {
+    notice() {
+      const { kind, begins, hours } = this.values;
+      const when = `${kind[0].toUpperCase()}${kind.slice(1)} from ${begins} UTC for ${hours} h`;
+      return `${when}: these ticks will not count. It goes out in ten seconds, after that it cannot be taken back.`;
     },
+  },
+  methods: {
     reset() {
       this.asks = "";
-      this.values = { ...this.blank(), begins: this.life.begins ?? "" };
+      this.values = { ...BLANK, begins: this.life.begins ?? "" };
     },
     open() {
       this.reset();
@@ -37,132 +132,113 @@ export default {
       this.busy = event;
       this.$emit(event, detail);
     },
-    strip() {
-      const { total, runs, first, last } = this.life.strip;
-      if (!total || !runs.length) return Vue.h("p", { class: "note" }, "No tick has been judged yet: it starts with the next one.");
-      const drawn = runs.filter(([state]) => state !== "good");
-      const span = (from, to) => Math.max((to - from) / total, LEAST_SHARE);
-      const until = runs.at(-1)[2] / total;
-      const bars = drawn.map(([state, from, to], i) =>
-        Vue.h("rect", {
-          key: i, class: `tick-${state}`, x: Math.min(from / total, 1 - span(from, to)), width: span(from, to),
-          y: 1 - HIGHT[state], height: HIGHT[state],
-        }),
-      );
-      const count = (state) => runs.filter((run) => run[0] === state).reduce((sum, [, from, to]) => sum + to - from, 0);
-      const words = `${count("good")} good, ${count("bad")} bad and ${count("excluded")} excluded ticks of ${total}`;
-      return Vue.h("figure", { class: "strip-figure" }, [
-        Vue.h("svg", { class: "tick-strip", viewBox: "0 0 1 1", preserveAspectRatio: "none", role: "img", "aria-label": words }, [
-          Vue.h("rect", { class: "tick-future", x: 0, y: 0, width: 1, height: 1 }),
-          Vue.h("rect", { class: "tick-good", x: runs[0][1] / total, y: 0, width: until - runs[0][1] / total, height: 1 }),
-          ...bars,
-        ]),
-        Vue.h("figcaption", { class: "strip-ends note" }, [Vue.h("span", first), Vue.h("span", last)]),
-        Vue.h("ul", { class: "legend" }, [
-          Vue.h("li", { class: "swatch tick-good" }, "good"),
-          Vue.h("li", { class: "swatch tick-bad" }, "bad"),
-          Vue.h("li", { class: "swatch tick-excluded" }, "excluded"),
-          Vue.h("li", { class: "swatch tick-future" }, "to come"),
-        ]),
-      ]);
-    },
-    table(caption, labels, rows, empty) {
-      if (!rows.length) return Vue.h("p", { class: "note" }, empty);
-      const cells = (row) => row.map((text, i) => Vue.h(i ? "td" : "th", { key: i, scope: i ? undefined : "row", class: this.look(labels[i]) }, text));
-      return Vue.h("div", { class: "overflow" }, [
-        Vue.h("table", { class: "live-table" }, [
-          Vue.h("caption", { class: "sr-only" }, caption),
-          Vue.h("thead", Vue.h("tr", labels.map((label) => Vue.h("th", { scope: "col", key: label, class: this.look(label) }, label)))),
-          Vue.h("tbody", rows.map((row, i) => Vue.h("tr", { key: i }, cells(row)))),
-        ]),
-      ]);
-    },
-    look(label) {
-      return ["Availability", "Bad ticks", "Billed", "Credit"].includes(label) ? "number" : undefined;
-    },
-    field(key, label, attributes) {
-      const id = `exclude-${key}`;
-      const control = { id, class: "field", value: this.values[key], onInput: (event) => (this.values[key] = event.target.value), ...attributes };
-      return Vue.h("div", { class: `request-field exclude-${key}`, key }, [Vue.h("label", { for: id }, label), Vue.h("input", control)]);
-    },
-    exclusion() {
-      const options = this.kinds.map(([kind, label]) => Vue.h("option", { value: kind, key: kind }, label));
-      const choose = { id: "exclude-kind", class: "field", value: this.values.kind, onChange: (event) => (this.values.kind = event.target.value) };
-      const send = (event) => {
-        event.preventDefault();
-        this.asks = "announce";
-      };
-      return Vue.h("form", { class: "request-form", "aria-label": "Exclude ticks", onSubmit: send }, [
-        Vue.h("div", { class: "request-field request-tier" }, [Vue.h("label", { for: "exclude-kind" }, "By order of"), Vue.h("select", choose, options)]),
-        this.field("begins", "Begins (UTC)", { required: true, maxlength: 25, autocomplete: "off", placeholder: "2025-07-05 14:00" }),
-        this.field("hours", "Hours", { inputmode: "decimal", required: true, maxlength: 8 }),
-        this.field("reason", "Reason", { required: true, maxlength: 200, autocomplete: "off" }),
-        Vue.h("button", { type: "submit", class: "button button-strong" }, "Announce \u2026"),
-        this.dismiss(),
-        Vue.h("p", { class: "note exclude-note" }, "Maintenance is announced 72 hours ahead and takes at most 4 hours a calendar month. What is announced cannot be taken back."),
-      ]);
-    },
-    question(label, words, no, before, event, detail) {
-      return Vue.h("div", { class: "sheet-buttons", role: "group", "aria-label": label }, [
-        Vue.h("p", { class: "note cancel-note" }, words),
-        Vue.h("button", { type: "button", class: "button", onClick: () => (this.asks = before) }, no),
-        Vue.h("button", { type: "button", class: "button button-strong", disabled: this.busy === event, onClick: () => this.send(event, detail) }, label),
-      ]);
-    },
-    dismiss() {
-      return Vue.h("button", { type: "button", class: "button", onClick: () => (this.asks = "") }, "Not now");
-    },
-    orders() {
-      const evidence = Vue.h("button", { type: "button", class: "button", disabled: this.busy === "show-evidence", onClick: () => this.send("show-evidence") }, "Download evidence (CSV)");
-      if (this.forbidden) return Vue.h("div", { class: "sheet-buttons" }, [Vue.h("p", { class: "note cancel-note" }, `No orders here: ${this.forbidden}.`), evidence]);
-      if (!this.life.is_live) return Vue.h("div", { class: "sheet-buttons" }, [evidence]);
-      if (this.asks === "exclude") return this.exclusion();
-      if (this.asks === "announce") {
-        const { kind, begins, hours } = this.values;
-        const words = `${kind[0].toUpperCase()}${kind.slice(1)} from ${begins} UTC for ${hours} h: these ticks will not count. It goes out in ten seconds, after that it cannot be taken back.`;
-        return this.question("Announce it", words, "Back", "exclude", "order-exclude", { ...this.values });
-      }
-      if (this.asks === "cancel") {
-        const words = "It ends for good, and its window is settled as if it had ended. It goes out in ten seconds, after that it cannot be taken back.";
-        return this.question("Cancel the contract", words, "Keep it", "", "order-cancel");
-      }
-      return Vue.h("div", { class: "sheet-buttons" }, [
-        evidence,
-        Vue.h("button", { type: "button", class: "button", onClick: () => (this.asks = "exclude") }, "Exclude ticks \u2026"),
-        Vue.h("button", { type: "button", class: "button", onClick: () => (this.asks = "cancel") }, "Cancel \u2026"),
-      ]);
-    },
-    body() {
-      const life = this.life;
-      if (life.error) return [Vue.h("p", { class: "note", "data-state": "warn" }, life.error)];
-      const facts = life.facts.flatMap(([label, value]) => [Vue.h("dt", label), Vue.h("dd", value)]);
-      const faults = life.faults.length
-        ? Vue.h("ul", { class: "fault-list" }, life.faults.map((text, i) => Vue.h("li", { key: i }, text)))
-        : Vue.h("p", { class: "note" }, "No bad tick so far.");
-      return [
-        Vue.h("dl", { class: "life-facts" }, facts),
-        Vue.h("h3", { class: "panel-subtitle" }, "Its ticks"),
-        this.strip(),
-        Vue.h("h3", { class: "panel-subtitle" }, "Windows"),
-        this.table("Measurement windows", ["Window", "Availability", "Bad ticks", "Billed", "Credit"], life.windows, "No window has begun."),
-        Vue.h("h3", { class: "panel-subtitle" }, "Bad ticks, the newest first"),
-        faults,
-        Vue.h("h3", { class: "panel-subtitle" }, "Excluded by announcement"),
-        this.table("Exclusions", ["When", "Reason", "By"], life.exclusions, "Nothing was announced: every tick counts."),
-        this.orders(),
-      ];
-    },
   },
-  render() {
-    const life = this.life;
-    const close = () => this.$refs.sheet.close();
-    return Vue.h("dialog", { class: "sheet contract-sheet", ref: "sheet", "aria-labelledby": "contract-title" }, life.id ? [
-      Vue.h("div", { class: "sheet-top" }, [
-        Vue.h("div", [Vue.h("h2", { class: "sheet-title", id: "contract-title" }, life.title), Vue.h("p", { class: "sheet-note" }, life.about)]),
-        Vue.h("button", { type: "button", class: "icon-button", "aria-label": "Close", title: "Close (Esc)", onClick: close }, "\u2715"),
-      ]),
-      Vue.h("p", { class: "note sheet-said", role: "status", "data-state": this.said.error ? "bad" : undefined }, this.said.error ?? ""),
-      ...this.body(),
-    ] : []);
-  },
+  template: `
+    <dialog ref="sheet" class="sheet contract-sheet" aria-labelledby="contract-title">
+      <template v-if="life.id">
+        <div class="sheet-top">
+          <div>
+            <h2 id="contract-title" class="sheet-title">{{ life.title }}</h2>
+            <p class="sheet-note">{{ life.about }}</p>
+          </div>
+          <button type="button" class="icon-button" aria-label="Close" title="Close (Esc)" @click="$refs.sheet.close()">✕</button>
+        </div>
+        <p class="note sheet-said" role="status" :data-state="said.error ? 'bad' : null">{{ said.error }}</p>
+        <p v-if="life.error" class="note" data-state="warn">{{ life.error }}</p>
+        <template v-else>
+          <dl class="life-facts">
+            <template v-for="fact in life.facts"><dt>{{ fact.label }}</dt><dd>{{ fact.text }}</dd></template>
+          </dl>
+          <h3 class="panel-subtitle">Its ticks</h3>
+          <tick-strip :strip="life.strip" />
+          <h3 class="panel-subtitle">Windows</h3>
+          <text-table caption="Measurement windows" :columns="WINDOW_COLUMNS" :rows="life.windows" empty="No window has begun." />
+          <h3 class="panel-subtitle">Bad ticks, the newest first</h3>
+          <ul v-if="life.faults.length" class="fault-list">
+            <li v-for="text in life.faults">{{ text }}</li>
+          </ul>
+          <p v-else class="note">No bad tick so far.</p>
+          <h3 class="panel-subtitle">Excluded by announcement</h3>
+          <text-table
+            caption="Exclusions"
+            :columns="EXCLUSION_COLUMNS"
+            :rows="life.exclusions"
+            empty="Nothing was announced: every tick counts."
+          />
+          <form
+            v-if="asks === 'exclude'"
+            class="request-form"
+            aria-label="Exclude ticks"
+            @submit.prevent="asks = 'announce'"
+          >
+            <div class="request-field request-tier">
+              <label for="exclude-kind">By order of</label>
+              <select id="exclude-kind" v-model="values.kind" class="field">
+                <option v-for="kind in kinds" :key="kind.key" :value="kind.key">{{ kind.label }}</option>
+              </select>
+            </div>
+            <div class="request-field exclude-begins">
+              <label for="exclude-begins">Begins (UTC)</label>
+              <input
+                id="exclude-begins"
+                v-model="values.begins"
+                class="field"
+                required
+                maxlength="25"
+                autocomplete="off"
+                placeholder="2025-07-05 14:00"
+              />
+            </div>
+            <div class="request-field exclude-hours">
+              <label for="exclude-hours">Hours</label>
+              <input id="exclude-hours" v-model="values.hours" class="field" inputmode="decimal" required maxlength="8" />
+            </div>
+            <div class="request-field exclude-reason">
+              <label for="exclude-reason">Reason</label>
+              <input id="exclude-reason" v-model="values.reason" class="field" required maxlength="200" autocomplete="off" />
+            </div>
+            <button type="submit" class="button button-strong">Announce …</button>
+            <button type="button" class="button" @click="asks = ''">Not now</button>
+            <p class="note exclude-note">
+              Maintenance is announced 72 hours ahead and takes at most 4 hours a calendar month. What is announced cannot be
+              taken back.
+            </p>
+          </form>
+          <div v-else-if="asks === 'announce'" class="sheet-buttons" role="group" aria-label="Announce it">
+            <p class="note cancel-note">{{ notice }}</p>
+            <button type="button" class="button" @click="asks = 'exclude'">Back</button>
+            <button
+              type="button"
+              class="button button-strong"
+              :disabled="busy === 'order-exclude'"
+              @click="send('order-exclude', { ...values })"
+            >Announce it</button>
+          </div>
+          <div v-else-if="asks === 'cancel'" class="sheet-buttons" role="group" aria-label="Cancel the contract">
+            <p class="note cancel-note">
+              It ends for good, and its window is settled as if it had ended. It goes out in ten seconds, after that it cannot
+              be taken back.
+            </p>
+            <button type="button" class="button" @click="asks = ''">Keep it</button>
+            <button
+              type="button"
+              class="button button-strong"
+              :disabled="busy === 'order-cancel'"
+              @click="send('order-cancel')"
+            >Cancel the contract</button>
+          </div>
+          <div v-else class="sheet-buttons">
+            <p v-if="forbidden" class="note cancel-note">No orders here: {{ forbidden }}.</p>
+            <button type="button" class="button" :disabled="busy === 'show-evidence'" @click="send('show-evidence')">
+              Download evidence (CSV)
+            </button>
+            <template v-if="!forbidden && life.is_live">
+              <button type="button" class="button" @click="asks = 'exclude'">Exclude ticks …</button>
+              <button type="button" class="button" @click="asks = 'cancel'">Cancel …</button>
+            </template>
+          </div>
+        </template>
+      </template>
+    </dialog>
+  `,
 };

@@ -1,4 +1,4 @@
-"""One contract opened: its windows, every tick of its life, what did not count, and what can be ordered about it."""
+"""Sheet of one contract: windows, ticks, exclusions, and orders about it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -9,16 +9,13 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from components.shared import format as text
-from components.shared.view_model import Shown
 from components.sla.contract_table import target_text
+from mara.core.commands import EXCLUSION_KINDS, NOTICE_HOURS
 from mara.core.history import ContractLife, ContractWindow, ExclusionRow, TickRun
 from mara.core.snapshot import ContractSnapshot, Snapshot
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
 
-NOTICE_HOURS: Final = 72
-"""Ahead of which maintenance is announced: where the form begins."""
-EXCLUSION_KINDS: Final = ("maintenance", "grid order", "customer order")
 MOST_FAULTS: Final = 40
 """Stretches of bad ticks that are told in words, the newest first."""
 MOST_RUNS: Final = 4_000
@@ -28,7 +25,7 @@ MOST_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What an operator entered to exclude ticks."""
+    """Exclusion of ticks as an operator entered it."""
 
     kind: str
     begins_at: datetime
@@ -38,7 +35,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetActions:
-    """What the sheet asks for, by a contract's id; a MaraError it raises is shown."""
+    """Call of the sheet, by the id of a contract; a MaraError they raise is shown."""
 
     read: Callable[[str], Awaitable[ContractLife]]
     exclude: Callable[[str, Notice], Awaitable[object]]
@@ -47,7 +44,7 @@ class SheetActions:
     now: Callable[[], Snapshot | None]
     """The newest state."""
     why_not: str = ""
-    """Why whoever looks may not order anything; empty where they may."""
+    """Reason why whoever looks may not order anything; empty where they may."""
 
 
 class ContractSheet(ui.element, component="contract_sheet.js"):
@@ -57,7 +54,7 @@ class ContractSheet(ui.element, component="contract_sheet.js"):
         super().__init__()
         self._actions = actions
         self._shown_id = ""
-        self.props["kinds"] = [[kind, kind.capitalize()] for kind in EXCLUSION_KINDS]
+        self.props["kinds"] = [{"key": kind, "label": kind.capitalize()} for kind in EXCLUSION_KINDS]
         self.props["life"] = {}
         self.props["said"] = {}
         self.props["forbidden"] = actions.why_not
@@ -106,7 +103,7 @@ class ContractSheet(ui.element, component="contract_sheet.js"):
 
 
 def notice_of(given: Mapping[str, Any]) -> Notice:
-    """What was entered.
+    """Return the exclusion that was entered.
 
     Raises:
         CommandError: a time or a number of hours that is none.
@@ -142,7 +139,10 @@ def life_props(life: ContractLife, now: Snapshot | None) -> dict[str, Any]:
         "title": row.customer or row.id,
         "about": f"{row.tier.capitalize()}, {text.mw(row.power_mw)} at {text.number(row.rate_usd_per_mwh)} USD/MWh",
         "is_live": row.is_live,
-        "facts": [*_facts(life), *(_standing(live) if live is not None else [])],
+        "facts": [
+            {"label": label, "text": said}
+            for label, said in (*_facts(life), *(_standing(live) if live is not None else []))
+        ],
         "strip": _strip(life),
         "faults": _faults(life.strip),
         "windows": [_window(window) for window in reversed(life.windows)],
@@ -151,39 +151,42 @@ def life_props(life: ContractLife, now: Snapshot | None) -> dict[str, Any]:
     }
 
 
-def _facts(life: ContractLife) -> list[list[str]]:
+def _facts(life: ContractLife) -> list[tuple[str, str]]:
     row = life.row
     share = row.availability_share
     charge = sum(window.charge_micro_usd for window in life.windows)
     return [
-        ["Contract", row.id],
-        ["Life", f"{text.utc_moment(row.starts_at)} to {text.utc_moment(row.ends_at)}"],
-        ["Availability", text.NOTHING if share is None else text.availability(share)],
-        ["Target", target_text(row.tier)],
-        [
+        ("Contract", row.id),
+        ("Life", f"{text.utc_moment(row.starts_at)} to {text.utc_moment(row.ends_at)}"),
+        ("Availability", text.NOTHING if share is None else text.availability(share)),
+        ("Target", target_text(row.tier)),
+        (
             "Ticks",
             f"{text.number(row.good_ticks)} good, {text.number(row.bad_ticks)} bad, "
             f"{text.number(row.excluded_ticks)} excluded",
-        ],
-        ["Billed", text.usd(charge / MICRO_USD_PER_USD)],
-        ["Credits paid", text.usd(row.credit_micro_usd / MICRO_USD_PER_USD)],
-        ["Measured over", "its whole life" if len(life.windows) < 2 else f"calendar months of {row.timezone}"],
+        ),
+        ("Billed", text.usd(charge / MICRO_USD_PER_USD)),
+        ("Credits paid", text.usd(row.credit_micro_usd / MICRO_USD_PER_USD)),
+        ("Measured over", "its whole life" if len(life.windows) < 2 else f"calendar months of {row.timezone}"),
     ]
 
 
-def _standing(live: ContractSnapshot) -> list[list[str]]:
-    """Where a live contract stands in its window."""
+def _standing(live: ContractSnapshot) -> list[tuple[str, str]]:
+    """Return where a live contract stands in its window."""
     left = max(live.budget_ticks - live.bad_ticks, 0)
     return [
-        ["Next bad tick costs", text.usd_in_short(live.next_bad_tick_cost_usd)],
-        ["Budget left", f"{text.ticks(left)} of {text.number(live.budget_ticks)}" if live.tier != "spot" else "none"],
-        ["Window ends", text.utc_moment(live.window_ends_at)],
-        ["Owed as it stands", text.usd(live.credit_usd)],
+        ("Next bad tick costs", text.usd_in_short(live.next_bad_tick_cost_usd)),
+        ("Budget left", f"{text.ticks(left)} of {text.number(live.budget_ticks)}" if live.tier != "spot" else "none"),
+        ("Window ends", text.utc_moment(live.window_ends_at)),
+        ("Owed as it stands", text.usd(live.credit_usd)),
     ]
 
 
 def _strip(life: ContractLife) -> dict[str, Any]:
-    """Stretches in ticks since the contract began, of all its ticks; what is to come is left empty."""
+    """Return stretches in ticks since the contract began, of all its ticks.
+
+    What is to come is left empty.
+    """
     if not life.strip:
         return {"total": 0, "runs": [], "first": text.utc_moment(life.row.starts_at), "last": ""}
     first, last = life.strip[0], life.strip[-1]
@@ -192,7 +195,10 @@ def _strip(life: ContractLife) -> dict[str, Any]:
     runs = life.strip[-MOST_RUNS:]
     return {
         "total": max(planned, last.to_tick - first.from_tick),
-        "runs": [[run.state, run.from_tick - first.from_tick, run.to_tick - first.from_tick] for run in runs],
+        "runs": [
+            {"state": run.state, "from": run.from_tick - first.from_tick, "to": run.to_tick - first.from_tick}
+            for run in runs
+        ],
         "first": text.utc_moment(first.starts_at),
         "last": text.utc_moment(life.row.ends_at),
     }
@@ -204,24 +210,25 @@ def _faults(strip: tuple[TickRun, ...]) -> list[str]:
     return [*said, f"and {text.number(len(bad) - MOST_FAULTS)} more before"] if len(bad) > MOST_FAULTS else said
 
 
-def _window(window: ContractWindow) -> list[Shown]:
+def _window(window: ContractWindow) -> dict[str, str]:
     counted = window.good_ticks + window.bad_ticks
     share = window.good_ticks / counted if counted else 1.0
     credit = window.credit_micro_usd
-    return [
-        f"{text.utc_date(window.starts_at)} to {text.utc_date(window.ends_at)}{'' if window.is_closed else ', open'}",
-        text.availability(share),
-        text.count_of(window.bad_ticks, window.budget_ticks),
-        text.usd(window.charge_micro_usd / MICRO_USD_PER_USD),
-        text.NOTHING if credit is None else text.usd(credit / MICRO_USD_PER_USD),
-    ]
+    open_note = "" if window.is_closed else ", open"
+    return {
+        "window": f"{text.utc_date(window.starts_at)} to {text.utc_date(window.ends_at)}{open_note}",
+        "availability": text.availability(share),
+        "bad_ticks": text.count_of(window.bad_ticks, window.budget_ticks),
+        "billed": text.usd(window.charge_micro_usd / MICRO_USD_PER_USD),
+        "credit": text.NOTHING if credit is None else text.usd(credit / MICRO_USD_PER_USD),
+    }
 
 
-def _exclusion(row: ExclusionRow) -> list[str]:
-    minutes = (row.ends_at - row.starts_at).total_seconds() / text.MINUTES_PER_HOUR
+def _exclusion(row: ExclusionRow) -> dict[str, str]:
+    minutes = (row.ends_at - row.starts_at).total_seconds() / SECONDS_PER_MINUTE
     whom = " of all contracts" if row.is_fleet_wide else ""
-    return [
-        f"{text.utc_moment(row.starts_at)}, {text.duration(minutes)}{whom}",
-        row.reason,
-        f"{row.author}, announced {text.utc_moment(row.announced_at)}",
-    ]
+    return {
+        "when": f"{text.utc_moment(row.starts_at)}, {text.duration(minutes)}{whom}",
+        "reason": row.reason,
+        "author": f"{row.author}, announced {text.utc_moment(row.announced_at)}",
+    }

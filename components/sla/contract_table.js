@@ -1,89 +1,103 @@
-// Contracts with filters by state, tier and text. Rows are a channel {id: [rank, tier, state, id, cell, ...]}; a state is
-// words (`live danger off`), of which a filter asks for one. Emits `open` with the id of a row.
+// Contracts with filters by state, tier and text: the rows are a channel {id: {rank, tier, state, id, and a cell for each
+// column}}. A state is words (`live danger off`), of which a filter asks for one. Emits `show-contract` with a row's id.
+import { CellText, number, ranked, useChannel } from "mara";
+
 const MOST_SHOWN = 200;
 
-function cellOf(value, column) {
-  const [text, state, share] = Array.isArray(value) ? value : [value];
-  const style = typeof share === "number" ? { "--share": share } : undefined;
-  const content = Vue.h("span", { "data-state": state || undefined, class: style ? "bar" : undefined, style }, text);
-  return Vue.h("td", { class: column.look, title: column.clipped ? text : undefined }, content);
-}
-
 export default {
+  components: { CellText },
   props: { columns: Array, rows: Object, tiers: Array, states: Array },
   emits: ["show-contract"],
+  setup(props) {
+    return { shown: useChannel("promises", props.rows) };
+  },
   data() {
-    return { shown: this.rows, state: "live", tier: "", wanted: "", more: false };
-  },
-  created() {
-    this.unwatch = window.mara.watch("promises", (_, all) => (this.shown = { ...all }));
-  },
-  unmounted() {
-    this.unwatch();
+    return { state: "live", tier: "", wanted: "", isWhole: false };
   },
   computed: {
+    ordered() {
+      return ranked(this.shown).map(([, row]) => row);
+    },
     found() {
       const wanted = this.wanted.trim().toLowerCase();
-      const rows = Object.values(this.shown).filter(([, tier, state, id, name]) => {
-        if (this.state && !state.split(" ").includes(this.state)) return false;
-        if (this.tier && tier !== this.tier) return false;
-        return !wanted || `${id} ${name}`.toLowerCase().includes(wanted);
+      return this.ordered.filter((row) => {
+        if (!this.isIn(row, this.state) || (this.tier && row.tier !== this.tier)) return false;
+        return !wanted || `${row.id} ${row.customer}`.toLowerCase().includes(wanted);
       });
-      return rows.sort((one, other) => other[0] - one[0] || (one[3] < other[3] ? -1 : 1));
+    },
+    listed() {
+      return this.isWhole ? this.found : this.found.slice(0, MOST_SHOWN);
+    },
+    cells() {
+      return this.columns.slice(1); // the first is the row's head
     },
   },
   methods: {
+    isIn(row, state) {
+      return !state || row.state.split(" ").includes(state);
+    },
     count(state) {
-      return Object.values(this.shown).filter((row) => !state || row[2].split(" ").includes(state)).length;
-    },
-    filters() {
-      const states = this.states.map(([key, label]) =>
-        Vue.h("button", {
-          type: "button", class: "filter", key, "aria-pressed": String(this.state === key), onClick: () => (this.state = key),
-        }, [label, " ", Vue.h("span", { class: "figure filter-count" }, window.mara.number(this.count(key)))]),
-      );
-      const tiers = [["", "All tiers"], ...this.tiers].map(([key, label]) => Vue.h("option", { value: key, key }, label));
-      return Vue.h("div", { class: "filters", role: "search", "aria-label": "Find contracts" }, [
-        Vue.h("div", { class: "filter-states", role: "group", "aria-label": "State" }, states),
-        Vue.h("select", { class: "field", "aria-label": "Tier", value: this.tier, onChange: (event) => (this.tier = event.target.value) }, tiers),
-        Vue.h("input", {
-          class: "field filter-text", type: "search", "aria-label": "Customer or contract", placeholder: "Customer or contract",
-          value: this.wanted, maxlength: 80, onInput: (event) => (this.wanted = event.target.value),
-        }),
-      ]);
-    },
-    row([, , , id, name, ...cells]) {
-      const open = { type: "button", class: "row-button", title: `Open ${name} (${id})`, onClick: () => this.$emit("show-contract", { id }) };
-      const head = Vue.h("th", { scope: "row", class: this.columns[0].look }, [
-        Vue.h("button", open, [
-          Vue.h("span", { class: "row-name" }, name),
-          Vue.h("span", { class: "row-id" }, [id, Vue.h("span", { class: "row-more" }, ` ${cells[0]}`)]),
-        ]),
-      ]);
-      return Vue.h("tr", { key: id }, [head, ...cells.map((cell, i) => cellOf(cell, this.columns[i + 1]))]);
-    },
-    empty() {
-      const none = !Object.keys(this.shown).length;
-      return Vue.h("p", { class: "empty" }, none
-        ? "No contracts yet. Customers arrive as time passes, and a request above books one."
-        : "No contract matches these filters: choose All, or clear the text.");
+      return number(this.ordered.filter((row) => this.isIn(row, state)).length);
     },
   },
-  render() {
-    const found = this.found;
-    const shown = this.more ? found : found.slice(0, MOST_SHOWN);
-    const labels = this.columns.map((column) => Vue.h("th", { scope: "col", class: column.look, title: column.hint }, column.label));
-    const table = Vue.h("table", { class: "live-table promise-table" }, [
-      Vue.h("caption", { class: "sr-only" }, "Contracts, those in most danger first"),
-      Vue.h("thead", Vue.h("tr", labels)),
-      Vue.h("tbody", shown.map(this.row)),
-    ]);
-    const rest = found.length - shown.length;
-    return Vue.h("div", { class: "promises" }, [
-      this.filters(),
-      Vue.h("p", { class: "sr-only", role: "status" }, `${found.length} contracts`),
-      found.length ? Vue.h("div", { class: "overflow", tabindex: 0, role: "region", "aria-label": "Table of contracts" }, table) : this.empty(),
-      rest > 0 ? Vue.h("button", { type: "button", class: "text-button", onClick: () => (this.more = true) }, `${rest} more`) : null,
-    ]);
-  },
+  template: `
+    <div class="promises">
+      <div class="filters" role="search" aria-label="Find contracts">
+        <div class="filter-states" role="group" aria-label="State">
+          <button
+            v-for="one in states"
+            :key="one.key"
+            type="button"
+            class="filter"
+            :aria-pressed="state === one.key"
+            @click="state = one.key"
+          >{{ one.label }} <span class="figure filter-count">{{ count(one.key) }}</span></button>
+        </div>
+        <select v-model="tier" class="field" aria-label="Tier">
+          <option value="">All tiers</option>
+          <option v-for="one in tiers" :key="one.key" :value="one.key">{{ one.label }}</option>
+        </select>
+        <input
+          v-model="wanted"
+          class="field filter-text"
+          type="search"
+          aria-label="Customer or contract"
+          placeholder="Customer or contract"
+          maxlength="80"
+        />
+      </div>
+      <p class="sr-only" role="status">{{ found.length }} contracts</p>
+      <div v-if="found.length" class="overflow" tabindex="0" role="region" aria-label="Table of contracts">
+        <table class="live-table promise-table">
+          <caption class="sr-only">Contracts, those in most danger first</caption>
+          <thead>
+            <tr>
+              <th v-for="column in columns" scope="col" :class="column.look" :title="column.hint">{{ column.label }}</th>
+            </tr>
+          </thead>
+          <tbody>
+            <tr v-for="row in listed" :key="row.id">
+              <th scope="row" :class="columns[0].look">
+                <button
+                  type="button"
+                  class="row-button"
+                  :title="'Open ' + row.customer + ' (' + row.id + ')'"
+                  @click="$emit('show-contract', { id: row.id })"
+                >
+                  <span class="row-name">{{ row.customer }}</span>
+                  <span class="row-id">{{ row.id }}<span class="row-more"> {{ row.tier_name }}</span></span>
+                </button>
+              </th>
+              <td v-for="column in cells" :class="column.look"><cell-text :value="row[column.key]" /></td>
+            </tr>
+          </tbody>
+        </table>
+      </div>
+      <p v-else-if="ordered.length" class="empty">No contract matches these filters: choose All, or clear the text.</p>
+      <p v-else class="empty">No contracts yet. Customers arrive as time passes, and a request above books one.</p>
+      <button v-if="found.length > listed.length" type="button" class="text-button" @click="isWhole = true">
+        {{ found.length - listed.length }} more
+      </button>
+    </div>
+  `,
 };

@@ -1,4 +1,4 @@
-"""Every contract of the run, live and ended, to be filtered and opened: what it is owed, what its next fault costs."""
+"""Table of every contract of the run, live and ended, to be filtered and opened."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
@@ -9,20 +9,25 @@ from nicegui.events import GenericEventArguments
 
 from components.shared import format as text
 from components.shared.live import TableColumn, live_text
-from components.shared.theme import element
-from components.shared.view_model import Channel, Shown, cell
+from components.shared.theme import BROWSER_MODULES, element
+from components.shared.view_model import Channel, Row, Shown, cell
 from mara.core.contract import TARGET_PPM, TIER_KEYS
 from mara.core.history import ContractRow
 from mara.core.snapshot import ContractSnapshot, Snapshot
-from mara.core.units import MICRO_USD_PER_USD, PPM
+from mara.core.units import MICRO_USD_PER_USD, MINUTES_PER_HOUR, PPM
 
 MOST_LIVE: Final = 400
 MOST_ENDED: Final = 400
-"""Rows of each kind, those in most danger and the newest ended; the export has them all."""
+"""Most rows of each kind: the live in most danger, the newest ended.
+
+The export has them all.
+"""
 DANGER_SHARE: Final = 0.75
-"""Of a budget used up: from here on a contract is in danger."""
+"""Part of the budget used from which on a contract is in danger."""
 CLIFF: Final = 3.0
 """A bad tick that costs this many times what it would have paid is a cliff."""
+ABOVE_ALL: Final = 1e12
+"""Rank of waiting contracts; ended ones rank as far below zero, the newest first."""
 BEST_EFFORT: Final = "spot"
 OWED_LABELS: Final = (
     ("promised-off", "Promised and not served now"),
@@ -40,25 +45,35 @@ STATES: Final = (
     ("", "All"),
 )
 COLUMNS: Final = (
-    TableColumn(label="Customer", look="grow", clipped=True),
-    TableColumn(label="Tier", look="desk"),
-    TableColumn(label="MW", look="number desk"),
-    TableColumn(label="Life", look="desk", hint="What is left of it, or when it ended; simulated time."),
-    TableColumn(label="Now", hint="The site that serves it."),
-    TableColumn(label="Availability", look="number", hint="Good ticks over counted ones of its window, rounded down."),
-    TableColumn(label="Target", look="number desk"),
-    TableColumn(label="Bad ticks", look="number", hint="Of those that its promise tolerates in the window."),
+    TableColumn(key="customer", label="Customer", look="grow", clipped=True),
+    TableColumn(key="tier_name", label="Tier", look="desk"),
+    TableColumn(key="power", label="MW", look="number desk"),
+    TableColumn(key="life", label="Life", look="desk", hint="What is left of it, or when it ended; simulated time."),
+    TableColumn(key="now", label="Now", hint="The site that serves it."),
     TableColumn(
+        key="availability",
+        label="Availability",
+        look="number",
+        hint="Good ticks over counted ones of its window, rounded down.",
+    ),
+    TableColumn(key="target", label="Target", look="number desk"),
+    TableColumn(
+        key="bad_ticks", label="Bad ticks", look="number", hint="Of those that its promise tolerates in the window."
+    ),
+    TableColumn(
+        key="burn",
         label="Burn",
         look="number desk",
         hint="1 uses up the budget exactly at the window's end; above 1 it will break.",
     ),
     TableColumn(
+        key="credits",
         label="Credits",
         look="number desk",
         hint="Of closed windows, and what the present one would owe, did it close as it stands.",
     ),
     TableColumn(
+        key="next_bad_tick",
         label="Next bad tick",
         look="number desk",
         hint="What it costs: the tick's own charge, and the credit it adds if all other ticks of the window are good.",
@@ -66,15 +81,15 @@ COLUMNS: Final = (
 )
 
 
-class ContractTable(ui.element, component="contract_table.js"):
-    """Follows the channel `promises`; `opened` is called with the id of the contract that somebody wants to see."""
+class ContractTable(ui.element, component="contract_table.js", esm=BROWSER_MODULES):
+    """Table of the channel `promises`; `opened` gets the id of the contract to show."""
 
     def __init__(self, first: Channel, opened: Callable[[str], Awaitable[object]]) -> None:
         super().__init__()
         self.props["columns"] = [asdict(column) for column in COLUMNS]
         self.props["rows"] = dict(first)
-        self.props["tiers"] = [[tier, tier.capitalize()] for tier in TIER_KEYS]
-        self.props["states"] = [list(state) for state in STATES]
+        self.props["tiers"] = [{"key": tier, "label": tier.capitalize()} for tier in TIER_KEYS]
+        self.props["states"] = [{"key": key, "label": label} for key, label in STATES]
         self._opened = opened
         self.on("show-contract", self._open)
         self.mark("contract-table")
@@ -85,7 +100,7 @@ class ContractTable(ui.element, component="contract_table.js"):
 
 
 def promise_channel(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channel:
-    """A row for each contract: ``[rank, tier, state, id, cell, ...]``; those in most danger first, ended ones last."""
+    """Return a row for each contract: those in most danger first, ended ones last."""
     known = {row.id: row for row in stored}
     live = sorted(snapshot.contracts, key=lambda contract: -_rank(contract))[:MOST_LIVE]
     names = {site.id: site.name for site in snapshot.sites}
@@ -122,7 +137,7 @@ def owed_cells(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channel:
 
 
 def owed_figures(first: Channel) -> None:
-    """Draws `owed_cells`."""
+    """Draw `owed_cells`."""
     with element("dl", "sla-figures"):
         for name, label in OWED_LABELS:
             with element("div"):
@@ -151,40 +166,51 @@ def bad_ticks_cell(bad_ticks: int, budget_ticks: int, tier: str) -> Shown:
 
 
 def target_text(tier: str) -> str:
-    """What a tier promises."""
+    """Return the promise of a tier."""
     share = TARGET_PPM[TIER_KEYS.index(tier)] / PPM
     return text.target(share) if share else "best effort"
 
 
 def next_fault_cell(contract: ContractSnapshot, snapshot: Snapshot) -> Shown:
-    """What the next bad tick costs; a cliff stands out."""
-    own_usd = contract.rate_usd_per_mwh * contract.power_mw * snapshot.tick_minutes / text.MINUTES_PER_HOUR
+    """Return the cost of the next bad tick; a cliff stands out."""
+    own_usd = contract.rate_usd_per_mwh * contract.power_mw * snapshot.tick_minutes / MINUTES_PER_HOUR
     is_cliff = contract.next_bad_tick_cost_usd > CLIFF * own_usd
     return cell(text.usd_in_short(contract.next_bad_tick_cost_usd), "warn" if is_cliff else "")
 
 
-def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, str], credits_usd: float) -> Shown:
+def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, str], credits_usd: float) -> Row:
     best_effort = contract.tier == BEST_EFFORT
     state = state_of(contract)
-    left_minutes = (contract.ends_at - snapshot.at).total_seconds() / text.MINUTES_PER_HOUR
+    left_minutes = (contract.ends_at - snapshot.at).total_seconds() / MINUTES_PER_HOUR
     off = cell("off", "" if best_effort else "bad")
-    return [
-        round(_rank(contract), 4),
-        contract.tier,
-        f"live {state}{'' if contract.served else ' off'}",
-        contract.id,
-        contract.customer or contract.id,
-        contract.tier.capitalize(),
-        text.number(contract.power_mw, 1),
-        f"{text.duration(_coarse(left_minutes))} left",
-        names.get(contract.site_id, contract.site_id) if contract.served else off,
-        cell(text.availability(contract.availability_share), _availability_state(contract, state)),
-        target_text(contract.tier),
-        bad_ticks_cell(contract.bad_ticks, contract.budget_ticks, contract.tier),
-        text.NOTHING if best_effort else cell(_burn(contract), "warn" if contract.burn_rate_share > 1.0 else ""),
-        cell(text.usd(credits_usd), "bad" if credits_usd else ""),
-        next_fault_cell(contract, snapshot),
-    ]
+    return _row(
+        contract,
+        rank=round(_rank(contract), 4),
+        state=f"live {state}{'' if contract.served else ' off'}",
+        life=f"{text.duration(_coarse(left_minutes))} left",
+        now=names.get(contract.site_id, contract.site_id) if contract.served else off,
+        availability=cell(text.availability(contract.availability_share), _availability_state(contract, state)),
+        bad_ticks=bad_ticks_cell(contract.bad_ticks, contract.budget_ticks, contract.tier),
+        burn=text.NOTHING if best_effort else cell(_burn(contract), "warn" if contract.burn_rate_share > 1.0 else ""),
+        credits=cell(text.usd(credits_usd), "bad" if credits_usd else ""),
+        next_bad_tick=next_fault_cell(contract, snapshot),
+    )
+
+
+def _row(contract: ContractSnapshot | ContractRow, *, rank: float, state: str, **cells: Shown) -> Row:
+    """Return a row of the given cells and of what all contracts have."""
+    return {
+        **dict.fromkeys((column.key for column in COLUMNS), text.NOTHING),
+        "rank": rank,
+        "state": state,
+        "id": contract.id,
+        "tier": contract.tier,
+        "customer": contract.customer or contract.id,
+        "tier_name": contract.tier.capitalize(),
+        "power": text.number(contract.power_mw, 1),
+        "target": target_text(contract.tier),
+        **cells,
+    }
 
 
 def _availability_state(contract: ContractSnapshot, state: str) -> str:
@@ -196,53 +222,39 @@ def _availability_state(contract: ContractSnapshot, state: str) -> str:
 def _coarse(minutes: float) -> float:
     """Whole hours while there are some: what changes each tick is sent each tick."""
     whole = max(minutes, 0.0)
-    return whole if whole < 2 * text.MINUTES_PER_HOUR else whole - whole % text.MINUTES_PER_HOUR
+    return whole if whole < 2 * MINUTES_PER_HOUR else whole - whole % MINUTES_PER_HOUR
 
 
 def _burn(contract: ContractSnapshot) -> str:
     return text.number(contract.burn_rate_share, 2 if contract.burn_rate_share < 9.995 else 0)
 
 
-def _waiting_row(row: ContractRow) -> Shown:
+def _waiting_row(row: ContractRow) -> Row:
     """Booked and on disk; it stands first until the next tick takes it."""
-    return [
-        1e12,
-        row.tier,
-        "live waiting",
-        row.id,
-        row.customer or row.id,
-        row.tier.capitalize(),
-        text.number(row.power_mw, 1),
-        f"from {text.utc_date(row.starts_at)} {text.utc_time(row.starts_at)}",
-        cell("waiting", "warn"),
-        text.NOTHING,
-        target_text(row.tier),
-        *[text.NOTHING] * 4,
-    ]
+    return _row(
+        row,
+        rank=ABOVE_ALL,
+        state="live waiting",
+        life=f"from {text.utc_date(row.starts_at)} {text.utc_time(row.starts_at)}",
+        now=cell("waiting", "warn"),
+    )
 
 
-def _ended_row(row: ContractRow, snapshot: Snapshot) -> Shown:
+def _ended_row(row: ContractRow, snapshot: Snapshot) -> Row:
     is_cancelled = row.ends_at > snapshot.at
     share = row.availability_share
     broken = share is not None and share < TARGET_PPM[TIER_KEYS.index(row.tier)] / PPM
     credit_usd = _credit_usd(row)
-    return [
-        -1e12 + row.ends_at.timestamp(),
-        row.tier,
-        "ended",
-        row.id,
-        row.customer or row.id,
-        row.tier.capitalize(),
-        text.number(row.power_mw, 1),
-        f"to {text.utc_date(row.ends_at)} {text.utc_time(row.ends_at)} UTC",
-        "cancelled" if is_cancelled else "ended",
-        cell(text.availability(share), "bad" if broken else "") if share is not None else text.NOTHING,
-        target_text(row.tier),
-        text.number(row.bad_ticks),
-        text.NOTHING,
-        cell(text.usd(credit_usd), "bad" if credit_usd else ""),
-        text.NOTHING,
-    ]
+    return _row(
+        row,
+        rank=row.ends_at.timestamp() - ABOVE_ALL,
+        state="ended",
+        life=f"to {text.utc_date(row.ends_at)} {text.utc_time(row.ends_at)} UTC",
+        now="cancelled" if is_cancelled else "ended",
+        availability=text.NOTHING if share is None else cell(text.availability(share), "bad" if broken else ""),
+        bad_ticks=text.number(row.bad_ticks),
+        credits=cell(text.usd(credit_usd), "bad" if credit_usd else ""),
+    )
 
 
 def _credit_usd(row: ContractRow) -> float:
@@ -250,7 +262,7 @@ def _credit_usd(row: ContractRow) -> float:
 
 
 def _rank(contract: ContractSnapshot) -> float:
-    """Broken first, by how far; then by the share of the budget that is used; best effort last."""
+    """Return the rank: broken first, then by budget used, best effort last."""
     if contract.tier == BEST_EFFORT:
         return -1.0
     if contract.bad_ticks > contract.budget_ticks:

@@ -1,12 +1,68 @@
 // A request for a contract, priced while it is typed. Emits `order-quote` with what was entered and a number that grows, so
 // that an answer that was overtaken is let go, and, after a question, `order-book` with the quote's id. Enter in a field asks
 // for a price and never books. All texts come from the server, shown as texts.
+import { CellText, number, useChannel } from "mara";
+
 const PAUSE_MS = 350;
 const TWO_TAPS_MS = 400; // a second press right after the question appeared was meant for the first button
 
+// A labelled field of the form, with `options` a choice. Emits `typed` with its name and what was entered.
+const RequestField = {
+  props: { name: String, value: String, label: String, unit: String, options: Array, placeholder: String, title: String },
+  emits: ["typed"],
+  computed: {
+    isNumber() {
+      return Boolean(this.unit);
+    },
+  },
+  methods: {
+    type(event) {
+      this.$emit("typed", this.name, event.target.value);
+    },
+  },
+  template: `
+    <div :class="['request-field', 'request-' + name]">
+      <label :for="'request-' + name">{{ label }}<span v-if="unit" class="order-unit">{{ unit }}</span></label>
+      <select v-if="options" :id="'request-' + name" class="field" :value="value" @change="type">
+        <option v-for="one in options" :key="one.key" :value="one.key">{{ one.label }}</option>
+      </select>
+      <input
+        v-else
+        :id="'request-' + name"
+        class="field"
+        :value="value"
+        autocomplete="off"
+        spellcheck="false"
+        form="request-form"
+        :inputmode="isNumber ? 'decimal' : null"
+        :maxlength="isNumber ? 12 : 80"
+        :placeholder="placeholder"
+        :title="title"
+        @input="type"
+      />
+    </div>
+  `,
+};
+
+const RequestCosts = {
+  props: { costs: Array },
+  template: `
+    <dl class="request-costs">
+      <div v-for="cost in costs" :key="cost.label" :title="cost.hint">
+        <dt>{{ cost.label }}</dt>
+        <dd class="figure">{{ cost.text }}</dd>
+      </div>
+    </dl>
+  `,
+};
+
 export default {
+  components: { CellText, RequestCosts, RequestField },
   props: { tiers: Array, regions: Array, compact: Boolean, hint: String, offer: Object, booking: Object },
   emits: ["order-quote", "order-book"],
+  setup() {
+    return { moment: useChannel("moment") };
+  },
   data() {
     return {
       values: { tier: "standard", power: "", hours: "", customer: "", region: "" },
@@ -14,16 +70,11 @@ export default {
       answered: 0, // and of the newest answer
       asks: false, // whether to book
       asksSinceMs: 0,
-      booking_id: "",
+      bookingId: "",
       dirty: false, // something was entered that has not been asked yet
-      at: 0, // simulated time, epoch s
     };
   },
-  created() {
-    this.unwatch = window.mara.watch("moment", (_, all) => (this.at = all.at ?? 0));
-  },
   unmounted() {
-    this.unwatch();
     clearTimeout(this.timer);
   },
   watch: {
@@ -32,7 +83,7 @@ export default {
       this.asks = false;
     },
     booking() {
-      this.booking_id = "";
+      this.bookingId = "";
     },
   },
   computed: {
@@ -46,20 +97,48 @@ export default {
       return this.offer.number === this.asked ? this.offer : {};
     },
     ticksLeft() {
-      if (!this.current.id || !this.at) return 1;
-      return Math.max(0, Math.floor((this.current.expires_s - this.at) / this.current.tick_s) - 1);
+      if (!this.current.id || !this.moment.at) return 1;
+      return Math.max(0, Math.floor((this.current.expires_s - this.moment.at) / this.current.tick_s) - 1);
     },
     booked() {
       return this.booking.text && this.booking.id === this.current.id ? this.booking : null;
     },
     canBook() {
       const open = this.current.id && !this.current.refusal && this.ticksLeft > 0;
-      return Boolean(open && !this.busy && !this.booked && !this.booking_id);
+      return Boolean(open && !this.busy && !this.booked && !this.bookingId);
+    },
+    look() {
+      if (this.booked) return "booked";
+      if (this.current.refusal) return "refused";
+      return this.current.id ? "offered" : "empty";
+    },
+    go() {
+      if (this.bookingId) return "Booking \u2026";
+      if (this.canBook) return "Book \u2026";
+      return this.busy ? "Pricing \u2026" : "Quote";
+    },
+    question() {
+      const { price, charge, site } = this.current;
+      const { power, tier, hours } = this.values;
+      const what = `Book ${power} MW ${tier} for ${hours} h at ${site}, ${price} USD/MWh, ${charge}?`;
+      return `${what} It can be undone for ten seconds.`;
+    },
+    holds() {
+      if (!this.ticksLeft) return "This price has expired: press Quote for a new one.";
+      const more = `Holds ${number(this.ticksLeft)} ${this.ticksLeft === 1 ? "tick" : "ticks"} more`;
+      const { starts } = this.current;
+      return this.compact ? `${more}, starts ${starts}.` : `${more}. Booked now it starts at ${starts}.`;
+    },
+    costs() {
+      return this.compact ? this.current.costs.slice(1, 2) : this.current.costs;
+    },
+    failure() {
+      return this.booking.id === this.current.id ? this.booking.error : "";
     },
   },
   methods: {
-    set(key, value) {
-      this.values[key] = value;
+    typed(name, value) {
+      this.values[name] = value;
       this.dirty = true;
       this.asks = false;
       clearTimeout(this.timer);
@@ -81,142 +160,89 @@ export default {
     book() {
       if (!this.canBook || performance.now() - this.asksSinceMs < TWO_TAPS_MS) return;
       this.asks = false;
-      this.booking_id = this.current.id;
+      this.bookingId = this.current.id;
       this.$emit("order-book", { id: this.current.id, customer: this.values.customer });
     },
-    send(event) {
-      event.preventDefault();
-      if (!this.canBook && !this.booking_id) this.ask();
+    send() {
+      if (!this.canBook && !this.bookingId) this.ask();
     },
     choose(other) {
       Object.assign(this.values, { tier: other.tier, power: other.power, hours: other.hours });
       this.ask();
       this.$nextTick(() => this.$el.querySelector(".request-answer")?.focus());
     },
-    input(key, label, unit, extra = {}) {
-      const id = `request-${key}`;
-      const control = Vue.h("input", {
-        id,
-        class: "field",
-        value: this.values[key],
-        autocomplete: "off",
-        spellcheck: false,
-        onInput: (event) => this.set(key, event.target.value),
-        ...extra,
-      });
-      return this.labelled(id, key, label, unit, control);
-    },
-    select(key, label, options) {
-      const id = `request-${key}`;
-      const made = options.map(([value, name]) => Vue.h("option", { value }, name));
-      const change = (event) => this.set(key, event.target.value);
-      return this.labelled(id, key, label, "", Vue.h("select", { id, class: "field", value: this.values[key], onChange: change }, made));
-    },
-    labelled(id, key, label, unit, control) {
-      const after = unit ? Vue.h("span", { class: "order-unit" }, unit) : null;
-      return Vue.h("div", { class: `request-field request-${key}`, key }, [Vue.h("label", { for: id }, [label, after]), control]);
-    },
-    who() {
-      return [
-        this.input("customer", "Customer", "", { maxlength: 80, placeholder: "unnamed", form: "request-form" }),
-        this.select("region", "Region", [["", "None, UTC"], ...this.regions]),
-      ];
-    },
-    fields() {
-      const decimal = { inputmode: "decimal", maxlength: 12 };
-      return [
-        this.select("tier", "Tier", this.tiers),
-        this.input("power", "Power", "MW", { ...decimal, placeholder: "5", title: this.hint }),
-        this.input("hours", "Duration", "h", { ...decimal, placeholder: "48" }),
-        ...(this.compact ? [] : this.who()),
-        this.go(),
-      ];
-    },
-    go() {
-      const look = { class: "button button-strong request-go", disabled: !this.complete || Boolean(this.booking_id) || this.asks };
-      const does = this.canBook ? { key: "book", type: "button", onClick: this.askToBook } : { key: "quote", type: "submit" };
-      return Vue.h("button", { ...look, ...does }, this.goes());
-    },
-    goes() {
-      if (this.booking_id) return "Booking \u2026";
-      if (this.canBook) return "Book \u2026";
-      return this.busy ? "Pricing \u2026" : "Quote";
-    },
-    priced() {
-      const { price, charge, costs, site, why, risk, starts } = this.current;
-      const facts = costs.map(([label, value, hint]) =>
-        Vue.h("div", { key: label, title: hint }, [Vue.h("dt", label), Vue.h("dd", { class: "figure" }, value)]),
-      );
-      const [ticks, state, share] = Array.isArray(risk.ticks) ? risk.ticks : [risk.ticks];
-      const bar = typeof share === "number" ? { "--share": Math.min(share, 1) } : undefined;
-      const own = Vue.h("dl", { class: "request-costs" }, this.compact ? facts.slice(1, 2) : facts);
-      return [
-        Vue.h("div", { class: "request-price" }, [
-          Vue.h("span", { class: "figure request-big" }, price),
-          Vue.h("span", { class: "kpi-unit" }, "USD/MWh"),
-          this.compact ? own : null,
-          Vue.h("span", { class: "note" }, charge),
-        ]),
-        this.compact ? null : own,
-        Vue.h("p", { class: "request-site", title: this.compact ? why : undefined }, [Vue.h("strong", site), " ", Vue.h("span", { class: "note" }, why)]),
-        Vue.h("p", { class: "request-risk", title: risk.hint }, [
-          Vue.h("span", { class: "note" }, risk.label),
-          Vue.h("span", { class: bar ? "figure bar" : "figure", style: bar, "data-state": state || undefined }, ticks),
-          risk.miss ? Vue.h("span", { class: "request-miss", "data-state": risk.state }, risk.miss) : null,
-        ]),
-        Vue.h("p", { class: "note", "data-state": this.ticksLeft ? undefined : "warn" }, this.holds(starts)),
-      ];
-    },
-    question() {
-      const { price, charge, site } = this.current;
-      const { power, tier, hours } = this.values;
-      const words = `Book ${power} MW ${tier} for ${hours} h at ${site}, ${price} USD/MWh, ${charge}? It can be undone for ten seconds.`;
-      return [
-        Vue.h("p", { class: "request-question" }, words),
-        Vue.h("div", { class: "sheet-buttons" }, [
-          Vue.h("button", { type: "button", class: "button", onClick: () => (this.asks = false) }, "Not yet"),
-          Vue.h("button", { type: "button", class: "button button-strong request-sure", onClick: this.book }, "Book it"),
-        ]),
-      ];
-    },
-    holds(starts) {
-      if (!this.ticksLeft) return "This price has expired: press Quote for a new one.";
-      const ticks = window.mara.number(this.ticksLeft);
-      const more = `Holds ${ticks} ${this.ticksLeft === 1 ? "tick" : "ticks"} more`;
-      return this.compact ? `${more}, starts ${starts}.` : `${more}. Booked now it starts at ${starts}.`;
-    },
-    refused() {
-      const ways = this.current.alternatives.map((other, i) =>
-        Vue.h("li", { key: i }, other.power
-          ? Vue.h("button", { type: "button", class: "why-chip", onClick: () => this.choose(other) }, other.text)
-          : Vue.h("span", { class: "note" }, other.text)),
-      );
-      return [
-        Vue.h("p", { class: "request-refusal" }, this.current.refusal),
-        ways.length ? Vue.h("p", { class: "note" }, "What would fit instead:") : Vue.h("p", { class: "note" }, "Nothing of it would fit now."),
-        ways.length ? Vue.h("ul", { class: "why-chips" }, ways) : null,
-      ];
-    },
-    answer() {
-      if (this.booked) return [Vue.h("p", { class: "request-done" }, this.booked.text)];
-      if (!this.complete) return [Vue.h("p", { class: "note" }, "Enter power and duration: the price, the site and the risk appear at once.")];
-      if (!this.current.number) return [Vue.h("p", { class: "note" }, this.asked || this.dirty ? "Working out what it costs the fleet \u2026" : "Press Quote for a price.")];
-      if (this.current.error) return [Vue.h("p", { class: "note", "data-state": "warn" }, this.current.error)];
-      const failed = this.booking.error && this.booking.id === this.current.id ? this.booking.error : "";
-      return [
-        ...(this.current.refusal ? this.refused() : this.asks && this.canBook ? this.question() : this.priced()),
-        failed ? Vue.h("p", { class: "note", role: "alert", "data-state": "bad" }, failed) : null,
-      ];
-    },
   },
-  render() {
-    const state = this.booked ? "booked" : this.current.refusal ? "refused" : this.current.id ? "offered" : "empty";
-    return Vue.h("div", { class: "request-box", "data-look": this.compact ? "compact" : "wide" }, [
-      Vue.h("form", { class: "request-form", id: "request-form", "aria-label": "Request a contract", novalidate: true, onSubmit: this.send }, this.fields()),
-      Vue.h("div", { class: "request-answer", tabindex: -1, "aria-live": "polite", "aria-busy": String(this.busy), "data-answer": state }, this.answer()),
-      this.compact
-        ? Vue.h("details", { class: "request-more" }, [Vue.h("summary", "Customer and region"), Vue.h("div", { class: "request-who" }, this.who())])
-        : null,
-    ]);
-  },
+  template: `
+    <div class="request-box" :data-look="compact ? 'compact' : 'wide'">
+      <form id="request-form" class="request-form" aria-label="Request a contract" novalidate @submit.prevent="send">
+        <request-field name="tier" :value="values.tier" label="Tier" :options="tiers" @typed="typed" />
+        <request-field name="power" :value="values.power" label="Power" unit="MW" placeholder="5" :title="hint" @typed="typed" />
+        <request-field name="hours" :value="values.hours" label="Duration" unit="h" placeholder="48" @typed="typed" />
+        <template v-if="!compact">
+          <request-field name="customer" :value="values.customer" label="Customer" placeholder="unnamed" @typed="typed" />
+          <request-field name="region" :value="values.region" label="Region" :options="regions" @typed="typed" />
+        </template>
+        <button
+          :key="canBook ? 'book' : 'quote'"
+          :type="canBook ? 'button' : 'submit'"
+          class="button button-strong request-go"
+          :disabled="!complete || Boolean(bookingId) || asks"
+          @click="canBook && askToBook()"
+        >{{ go }}</button>
+      </form>
+      <div class="request-answer" tabindex="-1" aria-live="polite" :aria-busy="busy" :data-answer="look">
+        <p v-if="booked" class="request-done">{{ booked.text }}</p>
+        <p v-else-if="!complete" class="note">Enter power and duration: the price, the site and the risk appear at once.</p>
+        <p v-else-if="!current.number" class="note">
+          {{ asked || dirty ? "Working out what it costs the fleet …" : "Press Quote for a price." }}
+        </p>
+        <p v-else-if="current.error" class="note" data-state="warn">{{ current.error }}</p>
+        <template v-else>
+          <template v-if="current.refusal">
+            <p class="request-refusal">{{ current.refusal }}</p>
+            <p class="note">{{ current.alternatives.length ? "What would fit instead:" : "Nothing of it would fit now." }}</p>
+            <ul v-if="current.alternatives.length" class="why-chips">
+              <li v-for="other in current.alternatives">
+                <button v-if="other.power" type="button" class="why-chip" @click="choose(other)">{{ other.text }}</button>
+                <span v-else class="note">{{ other.text }}</span>
+              </li>
+            </ul>
+          </template>
+          <template v-else-if="asks && canBook">
+            <p class="request-question">{{ question }}</p>
+            <div class="sheet-buttons">
+              <button type="button" class="button" @click="asks = false">Not yet</button>
+              <button type="button" class="button button-strong request-sure" @click="book">Book it</button>
+            </div>
+          </template>
+          <template v-else>
+            <div class="request-price">
+              <span class="figure request-big">{{ current.price }}</span>
+              <span class="kpi-unit">USD/MWh</span>
+              <request-costs v-if="compact" :costs="costs" />
+              <span class="note">{{ current.charge }}</span>
+            </div>
+            <request-costs v-if="!compact" :costs="costs" />
+            <p class="request-site" :title="compact ? current.why : null">
+              <strong>{{ current.site }}</strong> <span class="note">{{ current.why }}</span>
+            </p>
+            <p class="request-risk" :title="current.risk.hint">
+              <span class="note">{{ current.risk.label }}</span>
+              <cell-text class="figure" :value="current.risk.ticks" />
+              <span v-if="current.risk.miss" class="request-miss" :data-state="current.risk.state">{{ current.risk.miss }}</span>
+            </p>
+            <p class="note" :data-state="ticksLeft ? null : 'warn'">{{ holds }}</p>
+          </template>
+          <p v-if="failure" class="note" role="alert" data-state="bad">{{ failure }}</p>
+        </template>
+      </div>
+      <details v-if="compact" class="request-more">
+        <summary>Customer and region</summary>
+        <div class="request-who">
+          <request-field name="customer" :value="values.customer" label="Customer" placeholder="unnamed" @typed="typed" />
+          <request-field name="region" :value="values.region" label="Region" :options="regions" @typed="typed" />
+        </div>
+      </details>
+    </div>
+  `,
 };

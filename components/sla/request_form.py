@@ -1,4 +1,4 @@
-"""What a customer asks for, priced while it is typed: price and cost, where it would run, its risk; and booking it.
+"""Request for a contract, priced while it is typed, and its booking.
 
 Each browser has its own; what it says comes from the answer to its own request.
 """
@@ -12,37 +12,38 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from components.shared import format as text
-from components.shared.theme import element
+from components.shared.theme import BROWSER_MODULES, element
 from components.shared.view_model import Shown, cell
 from mara.core.contract import TIER_KEYS
-from mara.core.quote import REGION_KEYS, Alternative, Booking, Quote, QuoteRequest, Risk
+from mara.core.market import REGION_KEYS
+from mara.core.quote import Alternative, Booking, Quote, QuoteRequest, Risk
 from mara.errors import MaraError
 
-REGION_LABELS: Final = ("Americas", "Europe", "Asia-Pacific")
+REGIONS: Final = (("", "None, UTC"), *zip(REGION_KEYS, ("Americas", "Europe", "Asia-Pacific"), strict=True))
 SURE_SHARE: Final = 0.01
 DOUBTFUL_SHARE: Final = 0.10
-"""Probabilities of missing a promise up to which it is called safe, and from which it is in danger."""
+"""Probabilities of a miss: safe up to the first, in danger from the second on."""
 LONGEST_TEXT: Final = 80
 SIZE_HINT: Final = "IT power on inference racks, at one site."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestActions:
-    """What the form asks for; what is impossible comes as a MaraError of one line."""
+    """Call of the form; what is impossible comes as a MaraError of one line."""
 
     quote: Callable[[QuoteRequest], Awaitable[Quote]]
     book: Callable[[str, str], Awaitable[Booking]]
     """The quote's id and the customer."""
 
 
-class RequestForm(ui.element, component="request_form.js"):
+class RequestForm(ui.element, component="request_form.js", esm=BROWSER_MODULES):
     """Follows the channel `moment` for the countdown; `compact` is for a narrow place."""
 
     def __init__(self, actions: RequestActions, *, compact: bool) -> None:
         super().__init__()
         self._actions = actions
-        self.props["tiers"] = [[tier, tier.capitalize()] for tier in TIER_KEYS]
-        self.props["regions"] = [list(pair) for pair in zip(REGION_KEYS, REGION_LABELS, strict=True)]
+        self.props["tiers"] = [{"key": tier, "label": tier.capitalize()} for tier in TIER_KEYS]
+        self.props["regions"] = [{"key": key, "label": label} for key, label in REGIONS]
         self.props["compact"] = compact
         self.props["hint"] = SIZE_HINT
         self.props["offer"] = {}
@@ -58,7 +59,7 @@ class RequestForm(ui.element, component="request_form.js"):
             self.update()
 
     async def _quote(self, event: GenericEventArguments) -> None:
-        """Answers are numbered as the requests were, so that the browser can let go of those that were overtaken."""
+        """Answer a request under its number, so that the browser drops overtaken answers."""
         given = event.args if isinstance(event.args, dict) else {}
         number = _number(given.get("number"))
         try:
@@ -80,13 +81,13 @@ class RequestForm(ui.element, component="request_form.js"):
 
 
 def request_form(actions: RequestActions, *, compact: bool = False) -> RequestForm:
-    """Draws the form; it has no panel of its own."""
+    """Draw the form; it has no panel of its own."""
     with element("div", "request"):
         return RequestForm(actions, compact=compact)
 
 
 def ask_of(given: Mapping[str, Any]) -> QuoteRequest:
-    """What was entered, not judged: what is no number becomes one that nobody prices."""
+    """Read the form without validation; non-numbers become NaN, which pricing refuses."""
     return QuoteRequest(
         tier=_text(given.get("tier")),
         power_mw=_number(given.get("power")),
@@ -117,7 +118,7 @@ def offer_props(quote: Quote) -> dict[str, Any]:
 
 
 def booking_props(booking: Booking) -> dict[str, Any]:
-    """What was ordered, in a sentence."""
+    """Return what was ordered, in a sentence."""
     quote = booking.quote
     said = (
         f"Ordered: {text.mw(quote.power_mw)} {quote.tier.capitalize()} for {booking.customer} at "
@@ -127,22 +128,22 @@ def booking_props(booking: Booking) -> dict[str, Any]:
     return {"text": said, "contract": booking.contract_id}
 
 
-def _costs(quote: Quote) -> list[list[str]]:
-    """Label, value and explanation of what the price is made of."""
+def _costs(quote: Quote) -> list[dict[str, str]]:
+    """Return what the price is made of: label, text and explanation."""
     exact = quote.exact_cost_usd_per_mwh is not None
     how = (
         "What the fleet's best plan earns without it less what it earns with it, a day ahead."
         if exact
         else "By shadow prices: a floor, the fleet is too large to plan it twice while you wait."
     )
-    rows = [
-        ["List price", text.number(quote.list_price_usd_per_mwh), "Base rate times the tier's multiple."],
-        ["Costs the fleet", text.number(quote.marginal_cost_usd_per_mwh), how],
+    costs = [
+        ("List price", quote.list_price_usd_per_mwh, "Base rate times the tier's multiple."),
+        ("Costs the fleet", quote.marginal_cost_usd_per_mwh, how),
     ]
     if exact:
         floor = "What the plan's prices say of the first megawatt: a floor."
-        rows.append(["Shadow price", text.number(quote.dual_cost_usd_per_mwh), floor])
-    return rows
+        costs.append(("Shadow price", quote.dual_cost_usd_per_mwh, floor))
+    return [{"label": label, "text": text.number(price), "hint": hint} for label, price, hint in costs]
 
 
 def _why(quote: Quote) -> str:

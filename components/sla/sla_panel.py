@@ -1,4 +1,4 @@
-"""Promises: each tier against its target, and the live contracts, those in most danger first."""
+"""Tiers against their targets, and the live contracts in most danger."""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,34 +6,60 @@ from typing import Final
 from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn
 from components.shared.theme import address, element, panel, scroll
-from components.shared.view_model import Channel, Shown, cell
+from components.shared.view_model import Channel, Row, Shown, cell
+from mara.core.contract import TIER_KEYS
 from mara.core.snapshot import ContractSnapshot, Snapshot, TierSnapshot
 
 MOST_CONTRACTS_SHOWN: Final = 20  # the page of promises has them all
 BUDGET_NEARLY_USED_SHARE: Final = 0.25  # of the budget left
 BEST_EFFORT = "spot"
-TIERS = ("premium", "standard", "flexible", "spot")  # priority 1 to 4
 
 TIER_COLUMNS = (
-    TableColumn(label="Tier", hint="With the share of ticks that is promised to be good."),
+    TableColumn(key="tier", label="Tier", hint="With the share of ticks that is promised to be good."),
     TableColumn(
-        label="On target", look="number", hint="Contracts whose availability so far meets the target, of all live ones."
+        key="on_target",
+        label="On target",
+        look="number",
+        hint="Contracts whose availability so far meets the target, of all live ones.",
     ),
-    TableColumn(label="MW served", look="number", hint="Delivered now, of what is promised."),
-    TableColumn(label="Availability", look="number", hint="Good over counted ticks of the live windows, rounded down."),
-    TableColumn(label="Budget left", look="number", hint="Bad ticks that the promises still leave room for, of all."),
+    TableColumn(key="served", label="MW served", look="number", hint="Delivered now, of what is promised."),
+    TableColumn(
+        key="availability",
+        label="Availability",
+        look="number",
+        hint="Good over counted ticks of the live windows, rounded down.",
+    ),
+    TableColumn(
+        key="budget",
+        label="Budget left",
+        look="number",
+        hint="Bad ticks that the promises still leave room for, of all.",
+    ),
 )
 CONTRACT_COLUMNS = (
-    TableColumn(label="Contract in most danger", look="grow", clipped=True),
-    TableColumn(label="Site", look="site-name", clipped=True),
-    TableColumn(label="MW", look="number"),
-    TableColumn(label="Availability", look="number", hint="Good ticks over counted ticks of its window, rounded down."),
-    TableColumn(label="Budget left", look="number", hint="Bad ticks that its promise still leaves room for, of all."),
+    TableColumn(key="contract", label="Contract in most danger", look="grow", clipped=True),
+    TableColumn(key="site", label="Site", look="site-name", clipped=True),
+    TableColumn(key="power", label="MW", look="number"),
+    TableColumn(
+        key="availability",
+        label="Availability",
+        look="number",
+        hint="Good ticks over counted ticks of its window, rounded down.",
+    ),
+    TableColumn(
+        key="budget",
+        label="Budget left",
+        look="number",
+        hint="Bad ticks that its promise still leaves room for, of all.",
+    ),
 )
 
 
 def sla_panel(tiers: Channel, contracts: Channel, form: Callable[[], object] | None = None) -> None:
-    """Draws both tables; `tier_channel` and `contract_channel` say what they show. `form` draws what is below them."""
+    """Draw both tables, and with `form` what is below them.
+
+    `tier_channel` and `contract_channel` state what they show.
+    """
     with panel("Service levels", "sla-panel") as top:
         with top:
             element("a", "panel-link", "All contracts").props(f'href="{address("/sla")}"')
@@ -52,28 +78,29 @@ def sla_panel(tiers: Channel, contracts: Channel, form: Callable[[], object] | N
 
 
 def tier_channel(snapshot: Snapshot) -> Channel:
-    """A row for each tier, the most binding first."""
+    """Return a row for each tier, the most binding first."""
     return {tier.tier: _tier_row(tier) for tier in snapshot.tiers}
 
 
 def contract_channel(snapshot: Snapshot) -> Channel:
-    """A row for each live contract, ranked by how fast it uses up its budget."""
+    """Return a row for each live contract, ranked by how fast it uses up its budget."""
     in_danger = sorted(snapshot.contracts, key=lambda contract: -_danger(contract))
     return {contract.id: _contract_row(contract) for contract in in_danger[:MOST_CONTRACTS_SHOWN]}
 
 
-def _tier_row(tier: TierSnapshot) -> Shown:
-    rank = -TIERS.index(tier.tier) if tier.tier in TIERS else -len(TIERS)
+def _tier_row(tier: TierSnapshot) -> Row:
+    rank = -TIER_KEYS.index(tier.tier) if tier.tier in TIER_KEYS else -len(TIER_KEYS)
     promise = text.target(tier.target_share) if tier.target_share > 0 else "best effort"
     short = tier.delivered_mw < tier.promised_mw * (1 - 1e-6) and tier.target_share > 0
-    return [
-        rank,
-        f"{tier.tier.capitalize()} {promise}",
-        _on_target(tier),
-        cell(f"{text.number(tier.delivered_mw, 1)} of {text.number(tier.promised_mw, 1)}", "warn" if short else ""),
-        cell(text.availability(tier.availability_share), _availability_state(tier)),
-        _budget(tier.budget_used_ticks, tier.budget_ticks, best_effort=tier.target_share <= 0),
-    ]
+    served = f"{text.number(tier.delivered_mw, 1)} of {text.number(tier.promised_mw, 1)}"
+    return {
+        "rank": rank,
+        "tier": f"{tier.tier.capitalize()} {promise}",
+        "on_target": _on_target(tier),
+        "served": cell(served, "warn" if short else ""),
+        "availability": cell(text.availability(tier.availability_share), _availability_state(tier)),
+        "budget": _budget(tier.budget_used_ticks, tier.budget_ticks, best_effort=tier.target_share <= 0),
+    }
 
 
 def _on_target(tier: TierSnapshot) -> Shown:
@@ -86,25 +113,27 @@ def _on_target(tier: TierSnapshot) -> Shown:
 
 
 def _availability_state(tier: TierSnapshot) -> str:
-    """Below target early in a window is no breach yet: the budget is for the whole of it."""
+    """Return the state of an availability.
+
+    Below target early in a window is no breach yet: the budget is for the whole of it.
+    """
     if not tier.contracts_count or tier.availability_share >= tier.target_share:
         return ""
     return "bad" if tier.broken_count else "warn"
 
 
-def _contract_row(contract: ContractSnapshot) -> Shown:
+def _contract_row(contract: ContractSnapshot) -> Row:
     best_effort = contract.tier == BEST_EFFORT
     over = contract.bad_ticks > contract.budget_ticks and not best_effort
-    return [
-        round(_danger(contract), 4),
-        cell(contract.customer or contract.id, note=f"{contract.tier.capitalize()} {contract.id}"),
-        _site(contract, best_effort=best_effort),
-        text.number(contract.power_mw, 1),
-        cell(
-            text.availability(contract.availability_share), "bad" if over else "" if contract.is_on_target else "warn"
-        ),
-        _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
-    ]
+    state = "bad" if over else "" if contract.is_on_target else "warn"
+    return {
+        "rank": round(_danger(contract), 4),
+        "contract": cell(contract.customer or contract.id, note=f"{contract.tier.capitalize()} {contract.id}"),
+        "site": _site(contract, best_effort=best_effort),
+        "power": text.number(contract.power_mw, 1),
+        "availability": cell(text.availability(contract.availability_share), state),
+        "budget": _budget(contract.bad_ticks, contract.budget_ticks, best_effort=best_effort),
+    }
 
 
 def _site(contract: ContractSnapshot, *, best_effort: bool) -> Shown:
@@ -114,7 +143,7 @@ def _site(contract: ContractSnapshot, *, best_effort: bool) -> Shown:
 
 
 def _danger(contract: ContractSnapshot) -> float:
-    """How near the contract is to breaking its promise: budget used, a breach above all, best effort last."""
+    """Return how near a contract is to a breach: budget used, breaches above all."""
     if contract.tier == BEST_EFFORT:
         return -1.0
     if contract.bad_ticks > contract.budget_ticks:

@@ -1,1 +1,1 @@
-"""What other programs speak to: REST, the gate before every request, and the login."""
+"""Interfaces for other programs: REST, the gateway before it, and the login."""

@@ -1,4 +1,7 @@
-"""The command tree and its manners: one line for an error, a fixed exit code, a traceback only with --debug."""
+"""The command tree and how it ends.
+
+One line for an error, a fixed exit code, a traceback only with --debug.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +16,7 @@ import mara
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, EXIT_USAGE, MaraError
 
 INTERRUPTED = 130
-"""What a shell expects of a program ended by Ctrl-C."""
+"""Exit code that a shell expects of a program ended by Ctrl-C."""
 
 
 class Commands(TyperGroup):
@@ -52,7 +55,10 @@ class Commands(TyperGroup):
 
 
 def _explain(error: typer.TyperException) -> int:
-    """Say what was wrong with the words; a bare `mara` or `mara db` asks for the help, which is the error's text."""
+    """Say what was wrong with the words of a command.
+
+    A bare `mara` or `mara db` asks for the help, which is the error's text.
+    """
     text = error.format_message()
     if text.startswith("Usage:"):
         typer.echo(text)
@@ -69,13 +75,16 @@ def _explain(error: typer.TyperException) -> int:
 
 
 def _plain(expected: str, came: object) -> str:
-    """What was expected, from "should" on, where a choice's own words would repeat what came."""
+    """Phrase an expectation from "should" on.
+
+    A choice's own words would repeat what came.
+    """
     choice = expected.removeprefix("Value error, ").removeprefix(f"{came!r} is not ").rstrip(".")
     return choice if choice.startswith("should") else f"should be {choice}"
 
 
 def complain(text: str) -> None:
-    """One line on stderr."""
+    """Write one line to stderr."""
     typer.echo("mara: " + " ".join(text.split()), err=True)
 
 

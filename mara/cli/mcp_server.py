@@ -1,4 +1,4 @@
-"""Read-only tools for assistants that speak the Model Context Protocol, over stdio: mcp."""
+"""The command `mcp`: read-only tools for assistants, over stdio."""
 
 import asyncio
 import json
@@ -29,7 +29,10 @@ def serve() -> None:
 
 
 async def _serve(toolbox: Toolbox) -> None:
-    """Until stdin ends. One call is answered at a time: the solver has one thread, and so has the toolbox."""
+    """Answer one call at a time until stdin ends.
+
+    The solver has one thread, and so has the toolbox.
+    """
     from mcp.server.context import ServerRequestContext
     from mcp.server.lowlevel import Server
     from mcp.server.stdio import stdio_server
@@ -43,7 +46,7 @@ async def _serve(toolbox: Toolbox) -> None:
         ToolAnnotations,
     )
 
-    turn = asyncio.Lock()
+    result = asyncio.Lock()
     read_only = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 
     async def tools(_: ServerRequestContext, __: PaginatedRequestParams | None) -> ListToolsResult:
@@ -55,7 +58,7 @@ async def _serve(toolbox: Toolbox) -> None:
         )
 
     async def call(_: ServerRequestContext, asked: CallToolRequestParams) -> CallToolResult:
-        async with turn:
+        async with result:
             found = await asyncio.to_thread(toolbox.answer, asked.name, asked.arguments or {})
         said = TextContent(type="text", text=json.dumps(found.content, separators=(",", ":"), allow_nan=False))
         return CallToolResult(content=[said], structured_content=found.content, is_error=found.is_error)

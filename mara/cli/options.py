@@ -7,7 +7,9 @@ from mara.errors import ConfigError
 
 
 def moment_of(text: str | None, option: str) -> datetime | None:
-    """An ISO 8601 instant or date, UTC where it names no zone; None stays None.
+    """Parse an ISO 8601 instant or date.
+
+    It is UTC where it names no zone; None stays None.
 
     Raises:
         ConfigError: not such a text.
@@ -24,7 +26,9 @@ def moment_of(text: str | None, option: str) -> datetime | None:
 
 
 def refuse_homeless(file: Path | None, option: str) -> None:
-    """Look whether a file can be written later, before an hour's work is lost for want of a folder.
+    """Look whether a file can be written later.
+
+    An hour's work should not be lost for want of a folder.
 
     Raises:
         ConfigError: its folder is not there, or it is a folder itself.

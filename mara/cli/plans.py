@@ -31,7 +31,7 @@ def plan(
 
 
 def _summary(answer: ProblemAnswer, plain: dict[str, Any], filed: FiledProblem) -> dict[str, Any]:
-    """What a person wants of it: how good, how long, and energy by site over the horizon [MWh]."""
+    """Summarise a plan: how good, how long, and energy by site [MWh]."""
     energy = filed.case.dt_h @ (answer.schedule.it_power_mw.sum(axis=2) + answer.schedule.contracts_mw.sum(axis=2))
     contracts = filed.case.dt_h @ answer.schedule.contracts_mw.sum(axis=2)
     figures = {

@@ -1,13 +1,15 @@
-"""What a contract would cost as the stored run stands: quote."""
+"""The command `quote`: the price of a contract as the stored run stands."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from mara.bootstrap import standing_of
+from mara.api.routes.json_values import plain_of
+from mara.assembly.runs import read_only_run
 from mara.cli.app import app
 from mara.cli.report import show
-from mara.core.quote import Quote, QuoteRequest, plain_of
+from mara.core.contract import TierKey
+from mara.core.quote import Quote, QuoteRequest
 from mara.errors import EXIT_USAGE
 from mara.runtime.clock import SystemClock
 from mara.runtime.live.quote_desk import quote_now
@@ -25,7 +27,7 @@ PRICES = (
 @app.command()
 def quote(
     *,
-    tier: Annotated[Literal["premium", "standard", "flexible", "spot"], typer.Option(help="What is promised.")],
+    tier: Annotated[TierKey, typer.Option(help="What is promised.")],
     power_mw: Annotated[float, typer.Option(help="IT power on inference racks.")],
     hours: Annotated[float, typer.Option(help="How long, from the next tick on.")],
     customer: Annotated[str, typer.Option(help="Who asks.")] = "",
@@ -36,7 +38,7 @@ def quote(
 
     Without a run, prices are those of its start. What cannot be served has no price, and exits with 2.
     """
-    engine, record = standing_of(read_settings())
+    engine, record = read_only_run(read_settings())
     clock = SystemClock()
     started_s = clock.monotonic_s()
     offer = quote_now(
@@ -51,7 +53,7 @@ def quote(
 
 
 def _summary(offer: Quote, plain: dict[str, Any]) -> dict[str, Any]:
-    """What a person wants of it."""
+    """Summarise an offer: its terms, its price, its risk, or why there is none."""
     landing, risk = offer.landing, offer.risk
     said: dict[str, Any] = {name: plain[name] for name in ("tier", "power_mw", "duration_h", "starts_at", "ends_at")}
     if not offer.refusal:

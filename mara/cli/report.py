@@ -1,4 +1,4 @@
-"""What commands print: one JSON object, or the same as a few readable lines; and the progress bar."""
+"""Output of commands: one JSON object, or text for people; progress bars."""
 
 import json
 import sys
@@ -11,6 +11,8 @@ import rich.progress
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
 from mara.backtests import OnProgress, Progress
 from mara.cli.app import complain
@@ -18,21 +20,35 @@ from mara.errors import ConfigError
 from mara.figures import flat, text_of
 
 MOST_UPDATES = 200
-"""Times a progress bar is redrawn: more would cost more than it tells."""
+"""Most redraws of a progress bar: more would cost more than they tell."""
 
 
 def show(report: Mapping[str, Any], *, as_json: bool) -> None:
-    """The whole report as one JSON object, or as aligned lines for people, who have read its notes on stderr."""
+    """Print a report: one JSON object, a table on a terminal, or aligned lines.
+
+    Its notes have been told on stderr.
+    """
     if as_json:
         typer.echo(json.dumps(report, allow_nan=False))
         return
-    for name, value in flat(report):
-        if name != "notes":
-            typer.echo(f"{name:34s} {text_of(value)}")
+    lines = [(name, text_of(value)) for name, value in flat(report) if name != "notes"]
+    if sys.stdout.isatty():
+        Console(highlight=False).print(_table(lines))
+        return
+    for name, text in lines:
+        typer.echo(f"{name:34s} {text}")
+
+
+def _table(lines: Sequence[tuple[str, str]]) -> Table:
+    """Lay out names and values side by side; a long value is broken within its column."""
+    table = Table.grid(padding=(0, 2))
+    for name, text in lines:
+        table.add_row(Text(name), Text(text))  # not markup: a fleet may be called [anything]
+    return table
 
 
 def tell_notes(notes: Sequence[str]) -> None:
-    """What should be known of the input, each a line on stderr."""
+    """Tell remarks on the input, each a line on stderr."""
     for note in notes:
         complain(f"note: {note}")
 
@@ -59,7 +75,7 @@ def write_page(page: str, path: Path) -> None:
 
 @contextmanager
 def bars() -> Iterator[OnProgress | None]:
-    """A bar for each piece of work, on stderr while it is a terminal; otherwise nothing."""
+    """Draw a bar for each piece of work, on stderr where it is a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -76,7 +92,10 @@ def bars() -> Iterator[OnProgress | None]:
 
 @contextmanager
 def progress(what: str, ticks: int) -> Iterator[Callable[[int], None] | None]:
-    """A bar on stderr while it is a terminal; otherwise nothing. Call it with each tick that is done."""
+    """Draw a bar on stderr where it is a terminal.
+
+    Yields what to call with each tick that is done; None where there is no terminal.
+    """
     if not sys.stderr.isatty():
         yield None
         return

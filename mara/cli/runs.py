@@ -6,20 +6,21 @@ from typing import Annotated
 
 import typer
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
+from mara.assembly.runs import open_run, rehearsal_of
 from mara.backtest_page import html_of
 from mara.backtests import compared, shared_figures
-from mara.bootstrap import open_run, rehearsal_of
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import bars, progress, show, tell_notes, write_page
 from mara.core.snapshot import ShadowGains
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
+from mara.optimizer_names import POLICIES
 from mara.runtime.clock import SystemClock
 from mara.runtime.observe.log import open_log
 from mara.runtime.replay_check import replayed
-from mara.runtime.run_totals import RunTotals
+from mara.runtime.run_totals import RunTotals, SimulationExtras
 from mara.runtime.tick.engine import simulate as run_simulation
 from mara.settings import read_settings
 from mara.store.read.read_model import ReadModel
@@ -34,15 +35,13 @@ SHADOW_GAINS = (
     "optimizer_vs_static_breakeven",
     "optimizer_vs_static",
 )
-"""Measured against worlds that ran beside."""
+"""Gains measured against the counterfactual worlds."""
 BACKTEST_TICK_MINUTES = 60
 """Histories are hourly."""
 
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
-OptimizerName = Annotated[
-    str | None, typer.Option("--optimizer", help="Who plans: static, static-breakeven, rules, lp.")
-]
+OptimizerName = Annotated[str | None, typer.Option("--optimizer", help=f"Who plans: {', '.join(POLICIES)}.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -65,10 +64,11 @@ def simulate(
         try:
             if store is not None and store.loss:
                 complain(store.loss)
-            first, wall_s, cpu_s = engine.world.tick, clock.monotonic_s(), clock.cpu_s()
+            first = engine.world.tick
+            wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()
             gained = engine.shadow_gains
             with progress("simulate", ticks) as on_tick:
-                tally = run_simulation(engine, store, ticks, on_tick)
+                totals = run_simulation(engine, store, ticks, on_tick)
             wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
         finally:
             if store is not None:
@@ -82,19 +82,21 @@ def simulate(
         "history": str(settings.history) if settings.history is not None else None,
         "from": grid.at(first).isoformat(),
         "to": grid.at(first + ticks).isoformat(),
-        **shared_figures(tally, len(engine.config.fleet.sites), wall_s, cpu_s, settings.seed),
-        **_extras(tally, gained, engine.shadow_gains),
+        **shared_figures(totals, len(engine.config.fleet.sites), wall_s, cpu_s, settings.seed),
+        **_extras(totals, gained, engine.shadow_gains),
         "notes": list(engine.notes),
     }
     show(report, as_json=as_json)
 
 
-def _extras(tally: RunTotals, before: ShadowGains | None, after: ShadowGains | None) -> dict[str, object]:
-    """What a simulation reports beside the backtest's fields; gains over the ticks run, USD."""
+def _extras(totals: RunTotals, before: ShadowGains | None, after: ShadowGains | None) -> SimulationExtras:
+    """Work out a simulation's own figures; gains over the ticks run [USD]."""
     beside: dict[str, float | None] = dict.fromkeys(SHADOW_GAINS)
     if before is not None and after is not None:
         beside = {name: getattr(after, f"{name}_usd") - getattr(before, f"{name}_usd") for name in SHADOW_GAINS}
-    return tally.extras() | {"gains": tally.gains_usd() | beside}
+    extras = totals.extras()
+    extras["gains"] |= beside
+    return extras
 
 
 @app.command()
@@ -116,7 +118,7 @@ def backtest(
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
-    """What a policy would have earned on a stretch of history."""
+    """Run a policy over a stretch of history."""
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
     settings = read_settings(
         options={**options, "horizon_hours": horizon_hours}, own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES}

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from mara.api.routes.json_values import json_value
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import show
-from mara.core.quote import json_value
 from mara.errors import EXIT_DATABASE, ConfigError
 from mara.feeds.files.fleet_file import read_fleet
 from mara.settings import read_settings
@@ -23,7 +23,7 @@ from mara.store.read.table_file import write_export
 
 
 class ExportName(StrEnum):
-    """What can be exported."""
+    """Tables that can be exported."""
 
     PRICES = "prices"
     STEPS = "steps"
@@ -139,7 +139,7 @@ def check() -> None:
 
 
 def _unsealed(report: maintenance.CheckReport) -> str:
-    """What an older Mara did not yet write down about its rows."""
+    """Describe rows that an older Mara left without a seal."""
     since = "until the next tick is" if report.unsealed_count == report.ticks_count else "of the time before one was"
     return (
         f"{report.unsealed_count:,} ticks are of an older Mara, which sealed no rows: changes of contracts,"

@@ -1,4 +1,4 @@
-"""The command that asks what may come: study."""
+"""The command `study`: profit and risk over many scenarios."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from mara.studies import MAX_DAYS, MAX_SCENARIOS, StudyOrder
 from mara.studies import study as run_study
 
 DEFAULT_POLICY = "rules"
-"""Thousands of scenarios want a quick one; name `lp` where its minutes are worth it."""
+"""Default policy, a quick one; name `lp` where its minutes are worth it."""
 
 
 @app.command()
@@ -39,21 +39,21 @@ def study(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """What may be earned and risked, over many scenarios."""
+    """Work out profit and risk over many scenarios."""
     options = {"history": history, "fleet": fleet, "seed": seed, "horizon_hours": horizon_hours}
     settings = read_settings(options={**options, "tick_minutes": tick_minutes})
     refuse_homeless(keep, "--keep")
     order = StudyOrder(
         scenarios=scenarios, days=days, policies=tuple(name.strip() for name in optimizer.split(",") if name.strip())
     )
-    crowd: WorkerPool = Cluster(cluster) if cluster is not None else Processes(workers)
+    pool: WorkerPool = Cluster(cluster) if cluster is not None else Processes(workers)
     clock = SystemClock()
     began_s = clock.monotonic_s()
     with bars() as tell:
         report = run_study(
             settings,
             order,
-            crowd,
+            pool,
             journal=keep,
             on_done=lambda done, total: (
                 tell(Progress(what="scenarios", done=done, total=total)) if tell is not None else None

@@ -1,4 +1,4 @@
-"""Who may log in, and with which tokens: user add, list, password, role, remove, token."""
+"""The commands `user`: add, list, password, role, remove, token."""
 
 import sys
 from datetime import UTC, datetime
@@ -11,19 +11,19 @@ from typer.core import TyperGroup
 from mara.api.security.credentials import digest_of, hash_of, new_token
 from mara.bootstrap import people_of
 from mara.cli.app import app
+from mara.core.units import SECONDS_PER_DAY
 from mara.errors import CommandError, ConfigError
 from mara.runtime.clock import SystemClock
 from mara.settings import Settings, read_settings
 from mara.store.access.users import ROLES, AccessEvent, Token, User, UserStore
 
 MAX_TOKEN_DAYS = 3_650
-SECONDS_PER_DAY = 86_400
 MAX_NAME_LENGTH = 64
 MAKE = "make"
 
 
 class Role(StrEnum):
-    """What somebody may: look; order, book and steer; everything."""
+    """Roles of users: look; order, book and steer; everything."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -31,7 +31,7 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a token may, of what its user may."""
+    """Scopes of tokens, each within the role of its user."""
 
     READ = "read"
     TRADE = "trade"
@@ -109,7 +109,10 @@ def password(name: Name) -> None:
 
 @user.command()
 def role(name: Name, role: Annotated[Role, typer.Argument(help="viewer, operator or admin.")]) -> None:
-    """Give a user another role. All sessions of the user end, and tokens that are for more."""
+    """Give a user another role.
+
+    All sessions of the user end, and tokens that are for more.
+    """
     people = people_of(read_settings())
     try:
         people.set_role(User(name=name, role=role.value), by=_visit(f"made {name} {role.value}"))
@@ -119,7 +122,10 @@ def role(name: Name, role: Annotated[Role, typer.Argument(help="viewer, operator
 
 
 class TokenWords(TyperGroup):
-    """Takes what is no command of its own for the user to make a token for: `mara user token NAME`."""
+    """Makes a token for a user: `mara user token NAME`.
+
+    Every word that is no command of its own is taken for a user's name.
+    """
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the words name."""

@@ -1,1 +1,4 @@
-"""The pure core: each file holds a noun of the trade and the functions on it. No I/O, clock or chance."""
+"""The pure core: one noun of the trade a file, with its functions.
+
+No I/O, clock, chance, logging or framework.
+"""

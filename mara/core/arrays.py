@@ -1,4 +1,4 @@
-"""Read-only, shape-checked arrays: what every core record is made of.
+"""Read-only, shape-checked arrays that every core record is made of.
 
 Axes, always in this order: H hours or horizon steps, R demand regions, S sites, K workloads, G tiers; C contracts
 stand alone.
@@ -18,7 +18,7 @@ A = TypeVar("A", bound=NDArray[Any])
 
 
 def floats(values: ArrayLike, shape: Sequence[int], name: str) -> Floats:
-    """A read-only float64 copy of `values`, refused unless it has exactly `shape` and is finite.
+    """Copy `values` into a read-only float64 array of exactly `shape`, all finite.
 
     Raises:
         ValueError: wrong shape, NaN or infinity; the message names the field.
@@ -32,7 +32,7 @@ def floats(values: ArrayLike, shape: Sequence[int], name: str) -> Floats:
 
 
 def ints(values: ArrayLike, shape: Sequence[int], name: str) -> Ints:
-    """A read-only int64 copy of `values` of exactly `shape`.
+    """Copy `values` into a read-only int64 array of exactly `shape`.
 
     Raises:
         ValueError: wrong shape, or a value that is not a whole number.
@@ -48,13 +48,16 @@ def ints(values: ArrayLike, shape: Sequence[int], name: str) -> Ints:
 
 
 def row_sums(array: Floats) -> Floats:
-    """Sums over the last axis, which is short: a product with ones is many times faster there than a reduction."""
+    """Sum over the last axis, which must be short (at most 8).
+
+    A product with ones is many times faster there than a reduction.
+    """
     sums: Floats = array.dot(_ONES[: array.shape[-1]])
     return sums
 
 
 def sealed(array: A) -> A:
-    """The same array, made read-only: for arrays that this program has just computed itself."""
+    """Make an array read-only in place, for one that the program has just computed."""
     array.setflags(write=False)
     return array
 

@@ -1,5 +1,6 @@
-"""Who is let in: requests against capacity, and what operators ordered. Everything takes effect from the next tick
-on.
+"""Admission of contract requests, and the effect of operators' commands.
+
+Everything takes effect from the next tick on.
 """
 
 from dataclasses import dataclass, replace
@@ -9,18 +10,20 @@ import numpy as np
 
 from mara.core.arrays import sealed
 from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
-from mara.core.contract import RATE_MULTIPLIER_SHARE, ContractRequest, SlaContract, Tier
+from mara.core.contract import RATE_FACTOR, ContractRequest, SlaContract, Tier
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Exclusion, RunConfig, World
 
 COMMITTED_SHARE: Final = 0.92
-"""Most of the installed racks that may be promised to Premium, Standard and Flexible together: the rest is room for
-failures."""
+"""Share of the installed racks that may be promised to firm tiers together.
+
+Chosen: about one site of ten stays unpromised for failures. Spot is not counted.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A request that was not let in, and why, in a sentence."""
+    """A request that was refused, and the reason as a sentence."""
 
     request: ContractRequest
     reason: str
@@ -29,8 +32,9 @@ class Refusal:
 def admit(
     requests: tuple[tuple[ContractRequest, float], ...], world: World, config: RunConfig
 ) -> tuple[tuple[SlaContract, ...], tuple[Refusal, ...]]:
-    """Accept requests (with their price, USD/MWh) in order while racks can carry them; contracts start with the next
-    tick.
+    """Accept requests in order while racks can carry them.
+
+    Each comes with its price [USD/MWh]; accepted contracts start with the next tick.
     """
     if not requests:
         return (), ()
@@ -57,15 +61,16 @@ def admit(
 
 
 def list_rate_usd_per_mwh(tier: Tier, config: RunConfig) -> float:
-    """The list price: base rate times the tier's multiplier."""
-    return config.terms.base_rate_usd_per_mwh * RATE_MULTIPLIER_SHARE[tier]
+    """Price of a tier by the list: base rate times the tier's multiplier."""
+    return config.terms.base_rate_usd_per_mwh * RATE_FACTOR[tier]
 
 
 def requests_of(
     arrivals: tuple[ContractRequest, ...], commands: tuple[Command, ...], config: RunConfig
 ) -> tuple[tuple[ContractRequest, float], ...]:
-    """Bookings by operators first, at their quoted price, then arrivals at list price. A booking that was cancelled
-    before its tick never was.
+    """Join operators' bookings, at their quoted price, and arrivals, at list price.
+
+    A booking that is cancelled in the same tick is left out.
     """
     gone = {command.contract_id for command in commands if isinstance(command, Cancel)}
     booked = tuple(
@@ -75,7 +80,7 @@ def requests_of(
 
 
 def ordered(world: World, commands: tuple[Command, ...], config: RunConfig) -> tuple[World, frozenset[str]]:
-    """The world after the operators' outages, restores and exclusions, and which contracts they cancelled."""
+    """Apply operators' outages, restores and exclusions; collect cancelled contracts."""
     if not commands:
         return world, frozenset()
     until = world.outage_until_tick.copy()
@@ -106,13 +111,13 @@ def ordered(world: World, commands: tuple[Command, ...], config: RunConfig) -> t
 
 
 def with_ordered_outages(availability_share: np.ndarray, world: World) -> np.ndarray:
-    """Availability after the outages that operators ordered."""
+    """Availability after the outages that operators ordered (S,)."""
     down = world.outage_until_tick > world.tick
     return np.where(down, 0.0, availability_share) if np.count_nonzero(down) else availability_share
 
 
 def contract_of(request: ContractRequest, rate_usd_per_mwh: float, starts_tick: int) -> SlaContract:
-    """The promise that a request becomes."""
+    """Turn an accepted request into a contract."""
     return SlaContract(
         id=request.id,
         tier=request.tier,

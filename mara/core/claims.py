@@ -1,4 +1,7 @@
-"""What the present allocation gains, as grounded claims: the engine's own words where nobody else explains a plan."""
+"""Claims about a tick in the engine's own words, each number a computed fact.
+
+They explain a plan whose maker gave no claims of its own.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,18 +14,16 @@ from mara.core.events import broken_promises
 from mara.core.grounding import ClaimKind, Direction, Draft, faults_of, rendered
 from mara.core.plan import Claim, Plan
 from mara.core.step import Step
-from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD, TOLERANCE_MW
 from mara.core.world import RunConfig
 
-G_PER_T: Final = 1_000_000
-LEAST_USD_PER_H: Final = 0.5
-"""A gain smaller than this, either way, is told as none."""
 PROMISED: Final = (Tier.PREMIUM, Tier.STANDARD, Tier.FLEXIBLE)
 
 
 def claims_of(step: Step, plan: Plan, config: RunConfig) -> tuple[Claim, ...]:
-    """Why the tick looks as it does: outages first, then its maker's claims where there are any, else templates over
-    gains and duals.
+    """Explain the tick: outages, then claims by the plan's maker or by templates.
+
+    Templates speak of counterfactual gains and of the plan's duals.
     """
     down = [config.fleet.sites[s].name for s in step.down]
     outages = tuple(Claim(kind="other", text=f"{name} is down: none of its machines is available.") for name in down)
@@ -38,14 +39,14 @@ def claims_of(step: Step, plan: Plan, config: RunConfig) -> tuple[Claim, ...]:
 
 
 def facts_of(step: Step, plan: Plan, config: RunConfig) -> dict[str, float]:
-    """The numbers that the templates refer to: gains of this tick per hour, prices, PUE, and the plan's duals."""
+    """Facts for the templates: gains per hour, prices, PUE, and the plan's duals."""
     gains, per_h = step.gains, 1.0 / config.grid.dt_h
     usd_per_h = per_h / MICRO_USD_PER_USD
     facts = {
         "now.climate_saving_usd_per_h": gains.climate_micro_usd * usd_per_h,
         "now.time_zone_gain_usd_per_h": gains.time_zone_micro_usd * usd_per_h,
         "now.interaction_usd_per_h": gains.interaction_micro_usd * usd_per_h,
-        "now.resting_mw": float(step.before.book.power_mw @ (step.allocation.scheduled & ~broken_promises(step))),
+        "now.scheduled_off_mw": float(step.before.book.power_mw @ (step.allocation.scheduled & ~broken_promises(step))),
         "now.carbon_avoided_t_per_h": gains.carbon_avoided_g * per_h / G_PER_T,
     }
     conditions = step.conditions
@@ -69,8 +70,8 @@ def _drafts(step: Step, facts: dict[str, float]) -> Iterator[Draft]:
         yield _climate(step, facts, load)
         yield _time_zone(step, facts, load)
     yield from _serving(facts)
-    if facts["now.resting_mw"] > TOLERANCE_MW:
-        ref = "now.resting_mw"
+    if facts["now.scheduled_off_mw"] > TOLERANCE_MW:
+        ref = "now.scheduled_off_mw"
         yield _draft("sla", f"Contracts of {{{{{ref}}}}} rest inside their error budgets.", ref)
 
 
@@ -102,13 +103,13 @@ def _time_zone(step: Step, facts: dict[str, float], load: np.ndarray) -> Draft:
 
 
 def _most_loaded_of(order: np.ndarray, load: np.ndarray) -> int:
-    """Of the sites in the better half of an order, the number of the one with most load, counted from one."""
+    """Number, from one, of the most loaded site in the better half of an order."""
     better = order[: max(1, (len(order) + 1) // 2)]
     return int(better[np.argmax(load[better])]) + 1
 
 
 def _serving(facts: dict[str, float]) -> Iterator[Draft]:
-    """What one more megawatt of the tier with the least margin would cost, by the plan's duals, and what it pays."""
+    """Compare the dual cost of the tier with the least margin with its list rate."""
     left = {
         tier: facts[f"{tier.name.lower()}.rate_usd_per_mwh"] - facts[f"{tier.name.lower()}.serving_usd_per_mwh"]
         for tier in PROMISED

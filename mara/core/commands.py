@@ -1,11 +1,22 @@
-"""What an operator may order. Commands are inputs of a tick, stored with it, so that a replay obeys them again.
+"""Commands of operators: inputs of a tick, stored with it for the replay.
 
 `by` and `address` say who ordered it, and from where: for the audit, the engine obeys all alike.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from mara.core.contract import ContractRequest
+
+MAINTENANCE: Final = "maintenance"
+EXCLUSION_KINDS: Final = (MAINTENANCE, "grid order", "customer order")
+"""Reasons that excuse a tick; the kind leads the stored reason."""
+NOTICE_HOURS: Final = 72
+MOST_MONTH_HOURS: Final = 4
+"""Notice that maintenance needs, and the most of it in a calendar month [h].
+
+Months are those of the contract's time zone. Chosen; cloud agreements exclude announced maintenance in the same way.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +59,9 @@ class Restore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclude:
-    """Announce ticks that will not count: a customer's or grid operator's order, or maintenance (72 h ahead, 4 h a
-    month).
+    """Announce ticks that will not count for a contract.
+
+    Allowed for a customer's or grid operator's order, or maintenance (72 h ahead, 4 h a month).
     """
 
     contract_id: str
@@ -66,7 +78,7 @@ Command = Book | Cancel | Outage | Restore | Exclude
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What whoever ordered is told, once the orders are on disk: their numbers, and the tick that will obey them."""
+    """Answer to commands on disk: their numbers, and the tick that obeys them."""
 
     numbers: tuple[int, ...]
     tick: int

@@ -1,10 +1,13 @@
-"""Power contracts: the tiers, the promise, and the error budget used so far."""
+"""Power contracts: the tiers, the promise, and the error budget used so far.
+
+Model: docs/model.md#4-promises
+"""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 from itertools import compress
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -14,7 +17,7 @@ from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
 
 
 class Tier(IntEnum):
-    """Columns of every (S, G) array, most binding first; the value is also the priority less one."""
+    """Tiers, the columns of every (S, G) array, the most binding first."""
 
     PREMIUM = 0
     STANDARD = 1
@@ -24,11 +27,13 @@ class Tier(IntEnum):
 
 TIER_COUNT: Final = 4
 PROMISED_TIER_COUNT: Final = 3
-"""Premium, standard and flexible: the tiers that have a target, credits and migration fees."""
-TIER_KEYS: Final = tuple(t.name.lower() for t in Tier)
+"""Number of tiers that have a target, credits and migration fees: all but Spot."""
+TierKey = Literal["premium", "standard", "flexible", "spot"]
+TIER_KEYS: Final[tuple[TierKey, ...]] = get_args(TierKey)
+"""Names of the tiers at the edge, in the order of `Tier`."""
 
 TARGET_PPM: Final = (999_000, 950_000, 900_000, 0)
-RATE_MULTIPLIER_SHARE: Final = (3.5, 2.0, 1.2, 0.4)
+RATE_FACTOR: Final = (3.5, 2.0, 1.2, 0.4)
 """Price of a tier as a multiple of the base rate."""
 
 CREDIT_STEPS_PPM: Final = (
@@ -37,18 +42,33 @@ CREDIT_STEPS_PPM: Final = (
     ((600_000, 30), (800_000, 15), (900_000, 5)),
     (),
 )
-"""Per tier: (availability below [ppm], percent of the window's charge), deepest first."""
+"""Credit steps by tier, deepest first: (availability below [ppm], % of charge).
+
+The form is that of public cloud agreements: AWS Compute gives 10 % below its target, 30 % below 99.0 and 100 % below
+95.0. Source: https://aws.amazon.com/compute/sla/ and https://aws.amazon.com/compute/sla/historical/ . Premium takes
+those steps with its own target of 99.9 %; Standard's and Flexible's are chosen, milder for lower targets.
+"""
 
 LONG_CONTRACT_DAYS: Final = 28
-"""From this length on availability is measured by calendar month, below it over the whole life."""
+"""Length from which on availability is measured by calendar month [days].
+
+Shorter contracts are measured over their whole life. Chosen: the shortest calendar month.
+"""
+
+BAD: Final = 0
+GOOD: Final = 1
+EXCLUDED: Final = 2
+"""Codes of a judged tick of a contract, as they are stored."""
 
 UNPLACED: Final = -1
 """Site index of a contract that runs nowhere yet."""
 
 CHOSEN_SHARE: Final = 0.70
 CHOSEN_SHARE_AT_END: Final = 0.78
-"""Part of a window's error budget that may be gone before nobody leaves the contract unserved by choice any more, when
-the window opens and, in a straight line, when it closes. The rest is for outages, of which fewer can still come.
+"""Share of a window's error budget after which nobody is scheduled off any more.
+
+The first holds when the window opens, the second when it closes, and a straight line between. The rest is for outages,
+of which fewer can still come. Chosen by measurement: decision 0104.
 """
 
 _NO_TICKS: Final = sealed(np.zeros(0, dtype=np.int64))
@@ -56,7 +76,7 @@ _NO_TICKS: Final = sealed(np.zeros(0, dtype=np.int64))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractRequest:
-    """What a customer asks for. `power_mw` is IT power on inference racks."""
+    """A customer's request for a contract. `power_mw` is IT power on inference racks."""
 
     id: str
     tier: Tier
@@ -68,7 +88,7 @@ class ContractRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlaContract:
-    """A booked promise: `power_mw` in every tick of ``[starts_tick, ends_tick)`` at `rate_usd_per_mwh`."""
+    """A booked contract over ``[starts_tick, ends_tick)`` at a fixed rate and power."""
 
     id: str
     tier: Tier
@@ -82,7 +102,9 @@ class SlaContract:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ContractBook:
-    """The live contracts as columns, in the order of `contracts`. Rebuilt only when a contract comes or goes.
+    """The live contracts as columns, in the order of `contracts`.
+
+    Rebuilt only when a contract comes or goes.
 
     Attributes:
         tier, ends_tick, tick_charge_micro_usd: int64 (C,); the charge of one delivered tick.
@@ -108,28 +130,23 @@ class ContractBook:
 
     @cached_property
     def columns(self) -> tuple[Ints, ...]:
-        """Columns of each tier's contracts, by tier."""
+        """Indices of each tier's contracts, by tier."""
         return tuple(sealed(np.flatnonzero(self.tier == tier)) for tier in Tier)
 
     @cached_property
     def rates_usd_per_mwh(self) -> tuple[float, ...]:
-        """What each contract pays (C,)."""
+        """Rate of each contract (C,)."""
         return tuple(contract.rate_usd_per_mwh for contract in self.contracts)
 
     @cached_property
     def least_rate_usd_per_mwh(self) -> float:
-        """What the cheapest promised contract pays; infinite without one."""
+        """Rate of the cheapest promised contract; infinite without one."""
         return min((c.rate_usd_per_mwh for c in self.contracts if c.tier < PROMISED_TIER_COUNT), default=float("inf"))
-
-    @cached_property
-    def first_end_tick(self) -> int:
-        """When the next contract ends; far away when there is none."""
-        return int(self.ends_tick.min()) if len(self.contracts) else np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SlaAccounts:
-    """Where each live contract stands in its measurement window, as columns beside a `ContractBook`.
+    """State of each live contract in its measurement window, beside a `ContractBook`.
 
     Attributes:
         window_start_tick, window_end_tick: the window ``[start, end)`` (C,).
@@ -157,7 +174,7 @@ class SlaAccounts:
 
 
 def book_of(contracts: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
-    """The columns of a set of contracts; charges are whole micro-dollars per delivered tick."""
+    """Build the book of a set of contracts; charges are whole micro-dollars per tick."""
     charge = [round(c.rate_usd_per_mwh * c.power_mw * dt_h * MICRO_USD_PER_USD) for c in contracts]
     return ContractBook(
         contracts=contracts,
@@ -169,7 +186,7 @@ def book_of(contracts: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
 
 
 def rebooked(book: ContractBook, stays: Bools, arrived: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
-    """The book with those that stay (C,), in their order, and the arrived ones after them."""
+    """Rebuild the book: those that stay (C,), in their order, then the arrived."""
     new = book_of(arrived, dt_h)
     return ContractBook(
         contracts=(*compress(book.contracts, stays.tolist()), *arrived),
@@ -181,7 +198,7 @@ def rebooked(book: ContractBook, stays: Bools, arrived: tuple[SlaContract, ...],
 
 
 def window_of(contract: SlaContract, tick: int, grid: TimeGrid) -> tuple[int, int]:
-    """The measurement window ``[start, end)`` that contains `tick`.
+    """Measurement window ``[start, end)`` of a contract that contains `tick`.
 
     The whole life of a contract under 28 days; otherwise the calendar month of the contract's time zone, cut to its
     life.
@@ -198,28 +215,34 @@ def window_of(contract: SlaContract, tick: int, grid: TimeGrid) -> tuple[int, in
 
 
 def budget_ticks(counted_ticks: int, tier: Tier) -> int:
-    """Bad ticks that a window of `counted_ticks` tolerates, in integers: 288 Premium ticks tolerate none, 8,640
-    tolerate 8.
+    """Bad ticks that a window of `counted_ticks` tolerates, in integers.
+
+    The floor of counted x (1 - target): 288 Premium ticks tolerate none, 8,640 tolerate 8. It is the error budget of
+    Google's SRE workbook, in whole ticks. Source: ch. 5, https://sre.google/workbook/alerting-on-slos/
     """
     return counted_ticks * (PPM - TARGET_PPM[tier]) // PPM
 
 
 def budgets_of(book: ContractBook, accounts: SlaAccounts) -> Ints:
-    """Bad ticks each contract's window tolerates, excluded ticks left out (C,). Spot: every tick."""
+    """Bad ticks that each contract's window tolerates (C,); for Spot every tick."""
     counted = accounts.window_end_tick - accounts.window_start_tick - accounts.excluded_ticks
     spare_ppm = _SPARE_PPM[book.tier]
     return np.asarray(counted * spare_ppm // PPM)
 
 
 def is_on_target(tier: Tier, good_ticks: int, bad_ticks: int) -> bool:
-    """Whether availability so far meets the tier's target, by integers; where nothing was counted yet it does."""
+    """Compare availability so far with the tier's target, in integers.
+
+    True while nothing was counted.
+    """
     return good_ticks * PPM >= TARGET_PPM[tier] * (good_ticks + bad_ticks)
 
 
 def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Ints:
-    """How many more bad ticks may be chosen by now (C,); 0 or less where the rest of a budget is kept for outages.
+    """Bad ticks that each contract may still be scheduled off for by now (C,).
 
-    Nothing of Premium's: the few ticks that it tolerates are all for what cannot be helped.
+    0 or less where the rest of a budget is kept for outages. None of Premium's: the few that it tolerates are for
+    outages.
     """
     length = accounts.window_end_tick - accounts.window_start_tick
     age_share = (tick + 1 - accounts.window_start_tick) / length
@@ -229,7 +252,7 @@ def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Int
 
 
 def credit_micro_usd(tier: Tier, good_ticks: int, bad_ticks: int, charge_micro_usd: int) -> int:
-    """Service credit owed for a closed window: a share of its charge, by how deep availability fell below target."""
+    """Service credit owed for a closed window: steps of its availability."""
     counted = good_ticks + bad_ticks
     for below_ppm, percent in CREDIT_STEPS_PPM[tier]:
         if good_ticks * PPM < below_ppm * counted:
@@ -240,7 +263,9 @@ def credit_micro_usd(tier: Tier, good_ticks: int, bad_ticks: int, charge_micro_u
 def next_bad_tick_cost_micro_usd(
     tier: Tier, *, good_ticks: int, bad_ticks: int, left_ticks: int, charge_micro_usd: int, tick_charge_micro_usd: int
 ) -> int:
-    """What one more bad tick costs: its own charge, and the credit it adds when the window's other ticks are good.
+    """Cost of one more bad tick: its own charge and the credit that it adds.
+
+    The window's other ticks are taken to be good.
 
     It is a cliff: 30 days of Premium at 5 MW, charged 1.89 MUSD, owe nothing with 8 bad ticks of 8,640 and 189 kUSD
     with the ninth. `left_ticks` are those of the window still to come; 0 when it is over.

@@ -1,4 +1,4 @@
-"""What a UTC day has brought so far: sums that go on from tick to tick, so that its last tick can tell of the whole."""
+"""Sums of the UTC day under way, carried on from tick to tick in the world."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,12 +8,12 @@ NOT_BEGUN: Final = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """Sums since `first_tick`: the day's first, that of the run, or that from which on days are counted.
+    """Sums since `first_tick`: the first of the day, of the run, or of counting days.
 
     Attributes:
         cash_micro_usd, refused_count: of the world when the day began.
         booked_count, ended_count, moved_count: contracts that came, that went, and moves between sites.
-        rested_count, rest_ticks: rests that are over, and their ticks together.
+        rested_count, rest_ticks: times scheduled off that are over, and their ticks together.
         hottest_c, dearest_usd_per_mwh: the highest of the day, looked at hourly, at `hottest_site` and `dearest_site`.
     """
 

@@ -1,4 +1,4 @@
-"""A tick entered into the day's sums."""
+"""Entry of a tick into the sums of its day."""
 
 from dataclasses import replace
 
@@ -9,14 +9,17 @@ from mara.core.contract import UNPLACED, ContractBook
 from mara.core.day import NOT_BEGUN, Day
 from mara.core.dispatch import Allocation
 from mara.core.timegrid import TimeGrid
-from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from mara.core.units import SECONDS_PER_DAY
 from mara.core.world import Observation, World
 
 
 def day_after(
     before: World, seen: Observation, done: Allocation, book: ContractBook, *, booked: int, grid: TimeGrid
 ) -> Day:
-    """The sums after a tick, `book` the one after it; the same object where it adds nothing, as most ticks do."""
+    """Sums of the day after a tick; the same object where it adds nothing.
+
+    Most ticks add nothing. `book` is the one after the tick.
+    """
     day, tick = before.day, before.tick
     if day.first_tick == NOT_BEGUN or begins_day(tick, grid):
         day = Day(first_tick=tick, cash_micro_usd=before.cash_micro_usd, refused_count=before.refused_count)
@@ -27,7 +30,7 @@ def day_after(
     if np.count_nonzero(done.moved_mw):
         moves = done.served & (done.site != before.accounts.site) & (before.accounts.site != UNPLACED)
         news["moved_count"] = day.moved_count + int(np.count_nonzero(moves))
-    over, ticks = rests_over(before, done, book)
+    over, ticks = off_times_over(before, done, book)
     if np.count_nonzero(over):
         news["rested_count"] = day.rested_count + int(np.count_nonzero(over))
         news["rest_ticks"] = day.rest_ticks + int(ticks[over].sum())
@@ -36,22 +39,25 @@ def day_after(
     return replace(day, **news) if news else day  # type: ignore[arg-type]
 
 
-def rests_over(before: World, done: Allocation, book: ContractBook) -> tuple[Bools, Ints]:
-    """Who rested up to this tick, or to the end of its contract with this tick, and for how many ticks (C,)."""
-    rested, rests = before.accounts.rest_ticks, done.scheduled
-    if not np.count_nonzero(rested):
-        return np.zeros(len(rests), dtype=np.bool_), rested
-    over = (rested > 0) & ~rests
-    if book is before.book or not np.count_nonzero(rests):
-        return over, rested
+def off_times_over(before: World, done: Allocation, book: ContractBook) -> tuple[Bools, Ints]:
+    """Contracts whose time scheduled off ends with this tick, and its length (C,).
+
+    It ends when they run, lose their place, or end with the tick.
+    """
+    was_off, is_off = before.accounts.rest_ticks, done.scheduled
+    if not np.count_nonzero(was_off):
+        return np.zeros(len(is_off), dtype=np.bool_), was_off
+    over = (was_off > 0) & ~is_off
+    if book is before.book or not np.count_nonzero(is_off):
+        return over, was_off
     live = book.index_of
-    ends = rests & np.array([contract.id not in live for contract in before.book.contracts])
-    return over | ends, rested + ends
+    ends = is_off & np.array([contract.id not in live for contract in before.book.contracts])
+    return over | ends, was_off + ends
 
 
 def begins_day(tick: int, grid: TimeGrid) -> bool:
-    """Whether a UTC day begins with the tick."""
-    return grid.epoch_s(tick) % (HOURS_PER_DAY * SECONDS_PER_HOUR) == 0
+    """Say whether a UTC day begins with the tick."""
+    return grid.epoch_s(tick) % SECONDS_PER_DAY == 0
 
 
 def _extremes(day: Day, seen: Observation) -> dict[str, int | float]:

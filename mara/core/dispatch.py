@@ -1,8 +1,8 @@
-"""The plan meets the world: what is physically possible of a plan, and who is shed first when it is not.
+"""Dispatch of a plan: what is possible of it, and who is shed where it is not.
 
-Order of shedding: what nobody was promised goes first (miners, merchant inference, spot: least value per site
-megawatt-hour
-first), then flexible, standard and premium by whole contracts, the one with the most budget left first (`placement`).
+Order of shedding: Spot first, then own account (miners, merchant inference) by value per site megawatt-hour, then
+flexible, standard and premium by whole contracts, the one with the most budget left first (`placement`).
+Model: docs/model.md#10-dispatch
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from mara.core.world import Conditions, Observation, RunConfig, World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """What dispatch had to change in the plan: where, why, and how much less runs [MW]."""
+    """A change that dispatch had to make: where, why, and how much less runs [MW]."""
 
     site: int
     cause: str
@@ -30,7 +30,7 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Allocation:
-    """What really runs in a tick [MW].
+    """Loads that really run in a tick [MW].
 
     Attributes:
         miners_mw (S, 3), merchant_mw (R, S, 2), contracts_mw (S, G), reserve_mw (S,): as in `PlanStep`, but possible.
@@ -64,7 +64,7 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loads:
-    """Own-account load that fits, what it draws, and how much was crowded out by racks (IT) or grid (site) (S,)."""
+    """Own-account load that fits a site, and the load that it left out."""
 
     miners_mw: Floats
     merchant_mw: Floats
@@ -78,7 +78,7 @@ class _Loads:
 def dispatch(
     plan: PlanStep, world: World, observation: Observation, conditions: Conditions, config: RunConfig
 ) -> Allocation:
-    """What of the plan is possible in this tick. No limit is ever exceeded, whatever the plan says."""
+    """Fit a plan to a tick. No limit is ever exceeded, whatever the plan says."""
     fleet = config.fleet
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
     contracts_mw = row_sums(placed.contracts_mw)
@@ -116,14 +116,14 @@ def dispatch(
 
 
 def _reserve_mw(plan: PlanStep, placed: Placement, conditions: Conditions) -> Floats:
-    """The planned reserve within the racks and grid power that Premium and Standard leave (S,)."""
+    """Planned reserve within the racks and power that firm tiers leave (S,)."""
     binding_mw = placed.contracts_mw[:, Tier.PREMIUM] + placed.contracts_mw[:, Tier.STANDARD]
     room = np.maximum(conditions.contract_room_mw - binding_mw, 0.0)
     return np.asarray(np.minimum(plan.reserve_mw, room, out=room))
 
 
-def _traded(power: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
-    return np.maximum(power - hedge_mw, 0.0), np.maximum(hedge_mw - power, 0.0)
+def _traded(power_mw: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
+    return np.maximum(power_mw - hedge_mw, 0.0), np.maximum(hedge_mw - power_mw, 0.0)
 
 
 def _fit(
@@ -157,34 +157,35 @@ def _fit(
 
 
 def _fit_merchant(
-    wanted: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, config: RunConfig
+    wanted_mw: Floats, contracts_mw: Floats, conditions: Conditions, observation: Observation, config: RunConfig
 ) -> tuple[Floats, Floats, Floats | None]:
-    """Merchant inference within demand, each rack kind and what contracts leave of the racks (R, S, 2); its sum over
-    regions (S, 2); what lacked racks (S,).
+    """Fit merchant inference to demand, machines and the racks that contracts leave.
+
+    Returns the load (R, S, 2), its sum over regions (S, 2), and the load that lacked racks (S,).
     """
-    tokens = (wanted @ config.fleet.tokens_per_mwh).sum(axis=1)
+    tokens = (wanted_mw @ config.fleet.tokens_per_mwh).sum(axis=1)
     demand = observation.demand_tokens_per_h
     if np.count_nonzero(tokens > demand * _ROUNDED_UP):
         fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
-        wanted = wanted * fit[:, None, None]
-    by_kind = wanted.sum(axis=0)
+        wanted_mw = wanted_mw * fit[:, None, None]
+    by_kind = wanted_mw.sum(axis=0)
     kinds = conditions.available_mw[:, RACKS]
     if np.count_nonzero(by_kind > kinds):
-        wanted = wanted * np.where(by_kind > kinds, kinds / np.maximum(by_kind, TOLERANCE_MW), 1.0)
+        wanted_mw = wanted_mw * np.where(by_kind > kinds, kinds / np.maximum(by_kind, TOLERANCE_MW), 1.0)
         by_kind = np.minimum(by_kind, kinds)
     total = row_sums(by_kind)
     short = total + contracts_mw - conditions.racks_mw
     if not np.count_nonzero(short > 0.0):
-        return wanted, by_kind, None
+        return wanted_mw, by_kind, None
     room = np.maximum(conditions.racks_mw - contracts_mw, 0.0)
     fit = np.where(total > room, room / np.maximum(total, TOLERANCE_MW), 1.0)[:, None]
-    return wanted * fit, by_kind * fit, short if np.count_nonzero(short > TOLERANCE_MW) else None
+    return wanted_mw * fit, by_kind * fit, short if np.count_nonzero(short > TOLERANCE_MW) else None
 
 
-def _fit_miners(wanted: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
-    """Miners within availability; a kind that was switched off stays off for its minimum time (S, 3)."""
+def _fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
+    """Fit miners to availability and to their minimum time off (S, 3)."""
     available = conditions.available_mw[:, MINERS]
-    fitted = np.minimum(wanted, available) if np.count_nonzero(wanted > available) else wanted
+    fitted = np.minimum(wanted_mw, available) if np.count_nonzero(wanted_mw > available) else wanted_mw
     least = config.miner_min_off_ticks
     if least > 1:
         off = world.miner_off_ticks
@@ -205,22 +206,20 @@ def _short_it_mw(loads: _Loads, conditions: Conditions) -> Floats:
 
 
 def _shed_to_grid(
-    miners: Floats,
-    merchant: Floats,
-    over: Floats,
+    miners_mw: Floats,
+    merchant_mw: Floats,
+    over_mw: Floats,
     conditions: Conditions,
 ) -> None:
-    """Cut what is least worth per site megawatt-hour, in place, at the sites whose power exceeds the grid limit by
-    `over`.
-    """
+    """Cut the loads of least value in place, where power exceeds the grid limit."""
     mining: list[float] = conditions.mining_value_usd_per_mwh.tolist()
     value = conditions.merchant_value_usd_per_mwh
-    for s in np.nonzero(over > TOLERANCE_MW)[0].tolist():
+    for s in np.nonzero(over_mw > TOLERANCE_MW)[0].tolist():
         pue = conditions.pue[s].tolist()
-        loads = [(mining[k] / pue[k], miners[s], k, pue[k]) for k in range(len(mining))]
-        for r in range(len(merchant)):
-            loads += [(value[r, s, j] / pue[3 + j], merchant[r, s], j, pue[3 + j]) for j in range(2)]
-        left = float(over[s])
+        loads = [(mining[k] / pue[k], miners_mw[s], k, pue[k]) for k in range(len(mining))]
+        for r in range(len(merchant_mw)):
+            loads += [(value[r, s, j] / pue[3 + j], merchant_mw[r, s], j, pue[3 + j]) for j in range(2)]
+        left = float(over_mw[s])
         for _, row, k, factor in sorted(loads, key=lambda load: load[0]):
             cut = min(float(row[k]), left / factor)
             row[k] -= cut
@@ -229,8 +228,8 @@ def _shed_to_grid(
                 break
 
 
-def _site_power_mw(miners: Floats, racks_by_kind: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
-    own = row_sums(miners * conditions.pue[:, MINERS]) + row_sums(racks_by_kind * conditions.pue[:, RACKS])
+def _site_power_mw(miners_mw: Floats, racks_by_kind_mw: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
+    own = row_sums(miners_mw * conditions.pue[:, MINERS]) + row_sums(racks_by_kind_mw * conditions.pue[:, RACKS])
     return np.asarray(own + contracts_mw * conditions.rack_pue)
 
 
@@ -253,7 +252,7 @@ def _deviations(plan: PlanStep, placed: Placement, loads: _Loads) -> tuple[Devia
 
 
 def _spot_that_gave_way(plan: PlanStep, placed: Placement) -> list[Deviation]:
-    """Planned Spot that does not run where Premium of a failed site came."""
+    """Planned Spot that does not run because Premium of a failed site came."""
     if placed.rescued_mw is None:
         return []
     less_mw = plan.contracts_mw[:, Tier.SPOT] - placed.contracts_mw[:, Tier.SPOT]
@@ -261,7 +260,10 @@ def _spot_that_gave_way(plan: PlanStep, placed: Placement) -> list[Deviation]:
 
 
 def _less(cause: str, less_mw: Floats, rescued_mw: Floats | None = None) -> list[Deviation]:
-    """A deviation for each site with less; where Premium of a failed site came (S,), that is the cause."""
+    """List a deviation for each site that runs less than planned.
+
+    Where Premium of a failed site came (S,), that is the cause.
+    """
     sites = np.nonzero(less_mw > TOLERANCE_MW)[0].tolist()
     return [
         Deviation(
@@ -274,6 +276,6 @@ def _less(cause: str, less_mw: Floats, rescued_mw: Floats | None = None) -> list
 
 
 TO_PREMIUM: Final = "gave way to Premium"
-"""Cause of what runs less because Premium of a failed site came."""
+"""Cause of a deviation where Premium of a failed site came."""
 _ROUNDED_UP: Final = 1.0 + 1e-12
-"""A plan that serves exactly the demand may exceed it by what sums of floats are off."""
+"""Factor by which sums of floats may exceed the demand that a plan serves exactly."""

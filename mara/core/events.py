@@ -1,5 +1,6 @@
-"""What is worth telling an operator about a tick, derived from the step alone: each event is a sentence with its
-reason.
+"""Events of a tick that an operator should know: fields, and a sentence of them.
+
+They are derived from the step alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,10 +10,29 @@ from typing import Final, Literal
 import numpy as np
 
 from mara.core.arrays import Bools
-from mara.core.contract import TIER_KEYS, UNPLACED, Tier, budgets_of
-from mara.core.daybook import begins_day, rests_over
+from mara.core.contract import UNPLACED, ContractRequest, SlaContract, Tier, budgets_of
+from mara.core.daybook import begins_day, off_times_over
+from mara.core.event_details import (
+    ContractBooked,
+    ContractMoved,
+    ContractPlaced,
+    ContractRef,
+    ContractScheduledOff,
+    ContractStranded,
+    CreditOwed,
+    DayEnded,
+    EventDetails,
+    MinersSwitched,
+    MoveCause,
+    OfContract,
+    PromiseBroken,
+    RequestRefused,
+    SiteRecovered,
+)
+from mara.core.event_reading import details_of
+from mara.core.event_text import text_of
 from mara.core.fleet import Workload
-from mara.core.outages import driven_out_by, fell, outage_text
+from mara.core.outages import driven_out_by, failure_of, fell
 from mara.core.step import Step
 from mara.core.units import MICRO_USD_PER_USD, TOLERANCE_MW
 from mara.core.world import RunConfig
@@ -21,33 +41,45 @@ Severity = Literal["info", "warning", "critical"]
 FLEET_WIDE: Final = -1
 """Site of an event that concerns the whole fleet."""
 STORY_KINDS: Final = ("outage", "recovery", "credit", "day")
-"""Kinds that tell what became of a run; with all that is critical they are the story of a month in a few pages. The
-others are its routine: each move, rest and switch, worth reading for an hour, and when somebody asks why.
+"""Kinds that tell the story of a run; all that is critical belongs to it too.
+
+The others are its routine: each move and switch, worth reading for an hour, or when somebody asks why.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened: where (site index, `FLEET_WIDE` for the fleet), of what kind, in a sentence."""
+    """One thing that happened, as fields and as the sentence made of them.
+
+    Attributes:
+        site: where, `FLEET_WIDE` for the fleet.
+        details: the fields, by kind; None where there is only a sentence.
+    """
 
     tick: int
     severity: Severity
     site: int
     kind: str
     text: str
+    details: EventDetails | None = None
+
+    @property
+    def contract(self) -> ContractRef | None:
+        """The contract that the event is about; None for any other event."""
+        return self.details.contract if isinstance(self.details, OfContract) else None
 
 
 MOST_ROUTINE: Final = 15
-"""Of its routine a list shows this much beside the story."""
+"""Most routine events that a list shows beside the story."""
 
 
 def is_story(event: Event) -> bool:
-    """Whether an event is worth reading after the hour in which it happened."""
+    """Say whether an event is worth reading after the hour in which it happened."""
     return event.kind in STORY_KINDS or event.severity == "critical"
 
 
 def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -> tuple[Event, ...]:
-    """Of events, oldest first: the story, and the routine of the last hour, the newest of it."""
+    """Select the story and the newest routine of the last hour, oldest first."""
     worth = [event for event in events if is_story(event) or event.tick > now_tick - ticks_per_hour]
     spare = sum(not is_story(event) for event in worth) - MOST_ROUTINE
     shown: list[Event] = []
@@ -60,97 +92,121 @@ def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -
 
 
 def events_of(step: Step, config: RunConfig) -> tuple[Event, ...]:
-    """All events of a tick, in the order in which an operator would want to read them."""
-    makers = (_outages, _stranded, _moves, _broken, _rests, _curtailments, _bookings, _closings, _day)
-    return tuple(event for maker in makers for event in maker(step, config))
+    """List the events of a tick, in the order in which an operator wants to read them."""
+    makers = (_outages, _stranded, _moves, _scheduled_off, _broken, _curtailments, _bookings, _closings, _day)
+    return tuple(
+        Event(
+            tick=step.tick,
+            severity=severity,
+            site=site,
+            kind=kind,
+            text=text_of(details, site, step.tick, config),
+            details=details,
+        )
+        for maker in makers
+        for severity, site, kind, details in maker(step, config)
+    )
 
 
-def _event(step: Step, severity: Severity, site: int, kind: str, text: str) -> Event:
-    return Event(tick=step.tick, severity=severity, site=site, kind=kind, text=text)
+def stored_event(tick: int, severity: Severity, site: int, kind: str, text: str, config: RunConfig) -> Event:
+    """Rebuild an event from its row in a database."""
+    details = details_of(kind, text, site, tick, config)
+    return Event(tick=tick, severity=severity, site=site, kind=kind, text=text, details=details)
 
 
-def _outages(step: Step, config: RunConfig) -> Iterator[Event]:
+def broken_promises(step: Step) -> Bools:
+    """Contracts that are shed on purpose though their error budgets are spent (C,)."""
+    before = step.before
+    return np.asarray(
+        step.allocation.scheduled & (budgets_of(before.book, before.accounts) <= before.accounts.bad_ticks)
+    )
+
+
+_Found = Iterator[tuple[Severity, int, str, EventDetails]]
+
+
+def _outages(step: Step, _: RunConfig) -> _Found:
     now, before = step.observation.availability_share, step.before.availability_share
     if now is before:
         return
     for s in np.nonzero(now != before)[0].tolist():
-        name, up = config.fleet.sites[s].name, float(now[s])
+        up = float(now[s])
         if fell(step, s):
-            yield _event(step, "warning" if up > 0.0 else "critical", s, "outage", outage_text(step, config, s))
-        elif up == 1.0:
-            yield _event(step, "info", s, "recovery", f"{name} is back in full.")
+            yield "warning" if up > 0.0 else "critical", s, "outage", failure_of(step, s)
         else:
-            yield _event(step, "info", s, "recovery", f"{name} is back with {up:.0%} of its machines.")
+            yield "info", s, "recovery", SiteRecovered(up_share=up)
 
 
-def _stranded(step: Step, config: RunConfig) -> Iterator[Event]:
+def _stranded(step: Step, _: RunConfig) -> _Found:
     lost = step.before.accounts.served & ~step.allocation.served & ~step.allocation.scheduled
     for i in np.nonzero(lost)[0].tolist():
-        contract = step.before.book.contracts[i]
-        if contract.tier is Tier.SPOT:
-            continue
-        site = int(step.allocation.site[i])
-        severity: Severity = "critical" if contract.tier is Tier.PREMIUM else "warning"
-        yield _event(step, severity, site, "stranded", f"{_contract(step, i)} is off: {_why_off(step, config, i)}.")
+        if step.before.book.contracts[i].tier is not Tier.SPOT:
+            severity: Severity = "critical" if step.before.book.tier[i] == Tier.PREMIUM else "warning"
+            yield severity, int(step.allocation.site[i]), "stranded", _stranding(step, i)
 
 
-def _why_off(step: Step, config: RunConfig, i: int) -> str:
-    site, origin = int(step.allocation.site[i]), driven_out_by(step, i)
+def _stranding(step: Step, i: int) -> ContractStranded:
+    """Say why a contract lost its place."""
+    contract, origin = _ref(step.before.book.contracts[i]), driven_out_by(step, i)
     if origin != UNPLACED:
-        return f"it gave way to Premium of {config.fleet.sites[origin].name}, which failed"
-    name = config.fleet.sites[site].name
-    if not fell(step, site):
-        return "no site has room for it"
-    if step.before.book.tier[i] == Tier.PREMIUM:
-        return f"{name} failed, and no other site can hold it"
-    return f"{name} failed, and it cannot run elsewhere before the next tick"
+        return ContractStranded(contract=contract, cause="gave_way", failed_site=origin)
+    if not fell(step, int(step.allocation.site[i])):
+        return ContractStranded(contract=contract, cause="no_room")
+    is_premium = contract.tier is Tier.PREMIUM
+    return ContractStranded(contract=contract, cause="no_refuge" if is_premium else "unmovable")
 
 
-def _moves(step: Step, config: RunConfig) -> Iterator[Event]:
+def _moves(step: Step, _: RunConfig) -> _Found:
     now, was = step.allocation.site, step.before.accounts.site
-    cost = step.conditions.rack_cost_usd_per_mwh
     resumed = ~step.before.accounts.served & (step.before.book.tier != Tier.SPOT)
-    # Whose rest is over is told of once, with the rest.
+    # A contract that was scheduled off is told of once, by `_scheduled_off`.
     resumed &= step.before.accounts.rest_ticks == 0
     for i in np.nonzero(step.allocation.served & ((now != was) | resumed))[0].tolist():
         to, start = int(now[i]), int(was[i])
-        name = config.fleet.sites[to].name
-        if start == UNPLACED:
-            text = f"{_contract(step, i)} starts at {name}: power costs {cost[to]:.0f} USD per rack MWh there."
-            yield _event(step, "info", to, "placed", text)
-            continue
-        if resumed[i]:
-            yield _event(step, "info", to, "placed", f"{_contract(step, i)} runs again, at {name}.")
-            continue
-        origin = config.fleet.sites[start].name
-        move = f"{_contract(step, i)} moved from {origin} to"
-        if fell(step, start) and step.before.book.tier[i] == Tier.PREMIUM:
-            text = f"{move} {'reserve at ' if step.plan.reserve_mw[to] > 0.0 else ''}{name} in time."
-        elif cost[to] < cost[start]:
-            text = f"{move} {name}: {cost[to]:.0f} instead of {cost[start]:.0f} USD per rack MWh."
+        if start == UNPLACED or resumed[i]:
+            cost = float(step.conditions.rack_cost_usd_per_mwh[to]) if start == UNPLACED else None
+            placed = ContractPlaced(contract=_ref(step.before.book.contracts[i]), rack_usd_per_mwh=cost)
+            yield "info", to, "placed", placed
         else:
-            text = f"{move} {name}: other load makes more of the racks at {origin}."
-        yield _event(step, "info", to, "moved", text)
+            yield "info", to, "moved", _move(step, i, start, to)
 
 
-def _rests(step: Step, config: RunConfig) -> Iterator[Event]:
-    """A rest is told once, when it is over."""
-    over, ticks = rests_over(step.before, step.allocation, step.world.book)
+def _move(step: Step, i: int, start: int, to: int) -> ContractMoved:
+    """Say why a contract moved."""
+    contract, cost = _ref(step.before.book.contracts[i]), step.conditions.rack_cost_usd_per_mwh
+    if fell(step, start) and contract.tier is Tier.PREMIUM:
+        cause: MoveCause = "rescued_to_reserve" if step.plan.reserve_mw[to] > 0.0 else "rescued"
+        return ContractMoved(contract=contract, from_site=start, cause=cause)
+    if cost[to] >= cost[start]:
+        return ContractMoved(contract=contract, from_site=start, cause="crowded_out")
+    return ContractMoved(
+        contract=contract,
+        from_site=start,
+        cause="cheaper",
+        from_usd_per_mwh=float(cost[start]),
+        to_usd_per_mwh=float(cost[to]),
+    )
+
+
+def _scheduled_off(step: Step, config: RunConfig) -> _Found:
+    """Contracts that were scheduled off, told once, when it is over."""
+    over, ticks = off_times_over(step.before, step.allocation, step.world.book)
     if not over.any():
         return
     budgets = budgets_of(step.before.book, step.report.accounts)
     left = np.maximum(budgets - step.report.accounts.bad_ticks, 0)
     for i in np.nonzero(over)[0].tolist():
-        site, minutes = int(step.before.accounts.site[i]), int(ticks[i]) * config.grid.tick_minutes
-        text = (
-            f"{_contract(step, i)} rested {minutes} min inside its error budget at {config.fleet.sites[site].name}: "
-            f"{left[i]} of {budgets[i]} ticks of it are left."
+        details = ContractScheduledOff(
+            contract=_ref(step.before.book.contracts[i]),
+            off_minutes=int(ticks[i]) * config.grid.tick_minutes,
+            left_ticks=int(left[i]),
+            budget_ticks=int(budgets[i]),
         )
-        yield _event(step, "info", site, "budget", text)
+        yield "info", int(step.before.accounts.site[i]), "budget", details
 
 
-def _broken(step: Step, config: RunConfig) -> Iterator[Event]:
-    """A promise that is broken on purpose is told as soon as its budget is past."""
+def _broken(step: Step, _: RunConfig) -> _Found:
+    """Promises that are broken on purpose, told as soon as the budget is past."""
     broken = broken_promises(step)
     if not broken.any():
         return
@@ -158,88 +214,75 @@ def _broken(step: Step, config: RunConfig) -> Iterator[Event]:
     for i in np.nonzero(broken & (step.before.accounts.served | spent_now))[0].tolist():
         site = int(step.allocation.site[i])
         price = float(step.observation.energy_price_usd_per_mwh[site])
-        text = (
-            f"{_contract(step, i)} is left unserved past its error budget at {config.fleet.sites[site].name}: "
-            f"power at {price:.0f} USD/MWh costs more than its credit and goodwill."
-        )
-        yield _event(step, "warning", site, "broken", text)
+        details = PromiseBroken(contract=_ref(step.before.book.contracts[i]), price_usd_per_mwh=price)
+        yield "warning", site, "broken", details
 
 
-def broken_promises(step: Step) -> Bools:
-    """Contracts that are left out on purpose though their error budgets are spent (C,)."""
-    before = step.before
-    return np.asarray(
-        step.allocation.scheduled & (budgets_of(before.book, before.accounts) <= before.accounts.bad_ticks)
-    )
-
-
-def _curtailments(step: Step, config: RunConfig) -> Iterator[Event]:
+def _curtailments(step: Step, _: RunConfig) -> _Found:
     before, now = step.before.miners_mw, step.allocation.miners_mw
     switched = (before > TOLERANCE_MW) != (now > TOLERANCE_MW)
     if not switched.any():
         return
     limits = step.conditions.miner_break_even_usd_per_mwh
     for s, k in np.argwhere(switched).tolist():
-        name, kind = config.fleet.sites[s].name, Workload(k).name.lower().replace("_", " ")
         price, limit = float(step.observation.energy_price_usd_per_mwh[s]), float(limits[s, k])
-        if now[s, k] > TOLERANCE_MW:
-            text = f"{name} runs {now[s, k]:.1f} MW of {kind}s: price {price:.0f} USD/MWh, break-even {limit:.0f}."
-            yield _event(step, "info", s, "resumed", text)
-        elif price > limit:
-            text = (
-                f"{name} curtailed {before[s, k]:.1f} MW of {kind}s: price {price:.0f} USD/MWh, break-even {limit:.0f}."
+        is_on = bool(now[s, k] > TOLERANCE_MW)
+        if is_on or price > limit:
+            details = MinersSwitched(
+                is_on=is_on,
+                miner=Workload(k),
+                power_mw=float(now[s, k] if is_on else before[s, k]),
+                price_usd_per_mwh=price,
+                break_even_usd_per_mwh=limit,
             )
-            yield _event(step, "info", s, "curtailed", text)
+            yield "info", s, "resumed" if is_on else "curtailed", details
 
 
-def _bookings(step: Step, config: RunConfig) -> Iterator[Event]:
+def _bookings(step: Step, config: RunConfig) -> _Found:
     for contract in step.accepted:
         hours = (contract.ends_tick - contract.starts_tick) * config.grid.dt_h
-        text = (
-            f"{contract.customer} booked {contract.power_mw:.1f} MW {TIER_KEYS[contract.tier]} for {hours:.0f} h "
-            f"at {contract.rate_usd_per_mwh:.0f} USD/MWh."
-        )
-        yield _event(step, "info", FLEET_WIDE, "booked", text)
+        details = ContractBooked(contract=_ref(contract), duration_h=hours, rate_usd_per_mwh=contract.rate_usd_per_mwh)
+        yield "info", FLEET_WIDE, "booked", details
     for refusal in step.refused:
-        request = refusal.request
-        text = f"{request.customer}'s {request.power_mw:.1f} MW {TIER_KEYS[request.tier]} refused: {refusal.reason}."
-        yield _event(step, "warning", FLEET_WIDE, "refused", text)
+        refused = RequestRefused(contract=_ref(refusal.request), reason=refusal.reason)
+        yield "warning", FLEET_WIDE, "refused", refused
 
 
-def _closings(step: Step, _: RunConfig) -> Iterator[Event]:
+def _closings(step: Step, _: RunConfig) -> _Found:
     for window in step.world.closed:
         if window.credit_micro_usd:
-            counted = window.good_ticks + window.bad_ticks
-            text = (
-                f"Contract {window.contract_id} missed its target: {window.bad_ticks} of {counted} ticks bad, "
-                f"credit {window.credit_micro_usd / MICRO_USD_PER_USD:,.0f} USD."
+            details = CreditOwed(
+                contract_id=window.contract_id,
+                bad_ticks=window.bad_ticks,
+                counted_ticks=window.good_ticks + window.bad_ticks,
+                credit_usd=window.credit_micro_usd / MICRO_USD_PER_USD,
             )
-            yield _event(step, "warning", window.site, "credit", text)
+            yield "warning", window.site, "credit", details
 
 
-def _day(step: Step, config: RunConfig) -> Iterator[Event]:
-    """What a UTC day was, with its last tick."""
+def _day(step: Step, config: RunConfig) -> _Found:
+    """Sums of a UTC day, with its last tick."""
     if not begins_day(step.tick + 1, config.grid):
         return
-    day, sites = step.world.day, config.fleet.sites
-    earned = (step.world.cash_micro_usd - day.cash_micro_usd) / MICRO_USD_PER_USD
-    rested = f"rested, {day.rest_ticks * config.grid.dt_h:.0f} h together"
-    counts = (
-        (day.booked_count, "booked"),
-        (day.ended_count, "ended"),
-        (step.world.refused_count - day.refused_count, "refused"),
-        (day.moved_count, "moved"),
-        (day.rested_count, rested),
+    day = step.world.day
+    details = DayEnded(
+        earned_usd=(step.world.cash_micro_usd - day.cash_micro_usd) / MICRO_USD_PER_USD,
+        booked_count=day.booked_count,
+        ended_count=day.ended_count,
+        refused_count=step.world.refused_count - day.refused_count,
+        moved_count=day.moved_count,
+        off_count=day.rested_count,
+        off_h=day.rest_ticks * config.grid.dt_h,
+        hottest_c=day.hottest_c,
+        hottest_site=day.hottest_site,
+        dearest_usd_per_mwh=day.dearest_usd_per_mwh,
+        dearest_site=day.dearest_site,
     )
-    contracts = ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing new"
-    text = (
-        f"{config.grid.at(step.tick):%-d %b}: {earned:,.0f} USD earned. Contracts: {contracts}. "
-        f"Hottest: {day.hottest_c:.0f} C at {sites[day.hottest_site].name}; "
-        f"dearest power: {day.dearest_usd_per_mwh:,.0f} USD/MWh at {sites[day.dearest_site].name}."
-    )
-    yield _event(step, "info", FLEET_WIDE, "day", text)
+    yield "info", FLEET_WIDE, "day", details
 
 
-def _contract(step: Step, i: int) -> str:
-    contract = step.before.book.contracts[i]
-    return f"{contract.customer}'s {contract.power_mw:.1f} MW {TIER_KEYS[contract.tier].capitalize()}"
+def _ref(contract: SlaContract | ContractRequest) -> ContractRef:
+    """Name a contract or a request in an event."""
+    return ContractRef(
+        customer=contract.customer, power_mw=contract.power_mw, tier=contract.tier, contract_id=contract.id
+    )

@@ -1,12 +1,17 @@
-"""Why something is as it is, as plain values: sentences whose every number is one of the facts beside them."""
+"""Explanations as plain values: sentences, and the facts of all their numbers."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mara.core.grounding import quantity
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One number that was really the case. `ref` names it in its explanation, its unit last; `text` is it as shown."""
+    """One number that was really the case.
+
+    `ref` names it in its explanation, its unit last; `text` is the number as shown.
+    """
 
     ref: str
     label: str
@@ -39,3 +44,24 @@ class Explanation:
     contract_id: str = ""
     can_ask: tuple[str, ...] = ()
     author: str = "stored decisions"
+
+
+class Facts:
+    """Collector of the facts of one explanation; no number is told without it."""
+
+    def __init__(self) -> None:
+        self.found: list[Fact] = []
+        self.amounts: dict[str, float] = {}
+
+    def told(self, name: str, label: str, value: float) -> str:
+        """Remember a number as a fact and write it with its unit.
+
+        `name` ends in the unit. A number told twice under one label is one fact.
+        """
+        known = next((fact for fact in self.found if fact.label == label and self.amounts[fact.ref] == value), None)
+        if known is not None:
+            return known.text
+        ref = f"F{len(self.found) + 1}.{name}"
+        self.found.append(Fact(ref=ref, label=label, text=quantity(ref, value)))
+        self.amounts[ref] = value
+        return self.found[-1].text

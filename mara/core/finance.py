@@ -1,6 +1,7 @@
-"""Money and energy of a tick as integer ledger lines, and the counterfactual gains.
+"""Money and energy of a tick as integer ledger lines; counterfactual gains.
 
-Everything is rounded once, line by line, to whole micro-dollars and watt-hours; from there on sums are exact.
+Every line is rounded once to whole micro-dollars or watt-hours; from there on sums are exact.
+Model: docs/model.md#3-money
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
 from mara.core.dispatch import Allocation
+from mara.core.economics import economics_of
 from mara.core.fleet import Fleet, Workload
 from mara.core.sla import SlaReport
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
@@ -19,7 +21,10 @@ from mara.core.world import ClosedWindow, Conditions, Gains, Observation, RunCon
 
 
 class Line(IntEnum):
-    """Columns of the money ledger. Positive earns, negative costs; each line's other leg is cash."""
+    """Columns of the money ledger: positive earns, negative costs.
+
+    Each line's other leg is cash.
+    """
 
     MINING = 0
     INFERENCE = 1
@@ -49,7 +54,10 @@ COST_LINES: Final = slice(Line.ENERGY, LINE_COUNT)
 
 
 class EnergyLine(IntEnum):
-    """Columns of the energy ledger: what came in is positive, where it went is negative, every row sums to zero."""
+    """Columns of the energy ledger; every row sums to zero.
+
+    What came in is positive, where it went is negative.
+    """
 
     BOUGHT = 0
     HEDGE = 1
@@ -83,12 +91,12 @@ class Settlement:
 
     @property
     def revenue_micro_usd(self) -> int:
-        """Mining, inference, contracts and what was sold back."""
+        """Sum of mining, inference, contracts and what was sold back."""
         return int(self.lines_micro_usd[:, REVENUE_LINES].sum())
 
     @property
     def cost_micro_usd(self) -> int:
-        """Energy, hedge, carbon, migration, restarts and credits, as a positive number when they cost."""
+        """Sum of energy, hedge, carbon, migration, restarts and credits; positive costs."""
         return -int(self.lines_micro_usd[:, COST_LINES].sum())
 
 
@@ -100,8 +108,9 @@ def settle(
     conditions: Conditions,
     config: RunConfig,
 ) -> Settlement:
-    """The ledger of one tick. Negative prices pay; the hedge is paid whether used or not; credits are those fallen
-    due.
+    """Settle one tick.
+
+    Negative prices pay; the hedge is paid whether used or not; credits are those fallen due.
     """
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     return Settlement(
@@ -123,20 +132,21 @@ def _lines(
     dt_h, terms, fleet = config.grid.dt_h, config.terms, config.fleet
     # Written line by line, so lines are the rows here and the columns of what is returned.
     usd = np.zeros((LINE_COUNT, fleet.site_count))
-    price = observation.energy_price_usd_per_mwh
-    usd[Line.MINING] = allocation.miners_mw.dot(conditions.mining_value_usd_per_mwh)
-    usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * conditions.merchant_value_usd_per_mwh).sum(axis=0))
-    usd[Line.ENERGY] = -allocation.bought_mw * price
+    each = economics_of(observation, conditions, config)
+    usd[Line.MINING] = allocation.miners_mw.dot(each.mining_usd_per_mwh)
+    usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * each.merchant_usd_per_mwh).sum(axis=0))
+    usd[Line.ENERGY] = -allocation.bought_mw * each.price_usd_per_mwh
     if not fleet.is_unhedged:
-        usd[Line.SELLBACK] = allocation.sold_mw * (price - terms.sellback_spread_share * np.abs(price))
+        usd[Line.SELLBACK] = allocation.sold_mw * each.sellback_usd_per_mwh
         usd[Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
+    # From the mass that is stored beside it, so that the two agree to the last gram.
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     usd[Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
     usd *= dt_h * MICRO_USD_PER_USD
     # Moves and restarts are per change, not per hour.
     if np.count_nonzero(allocation.moved_mw):
-        usd[MIGRATION_LINES] = (allocation.moved_mw * terms.migration_rates_usd_per_mw * -MICRO_USD_PER_USD).T
-    usd[Line.RESTART] = allocation.ramp_mw * (-terms.restart_usd_per_mw * MICRO_USD_PER_USD)
+        usd[MIGRATION_LINES] = (allocation.moved_mw * each.migration_usd_per_mw * -MICRO_USD_PER_USD).T
+    usd[Line.RESTART] = allocation.ramp_mw * (-each.restart_usd_per_mw * MICRO_USD_PER_USD)
     lines = np.rint(usd, out=usd).astype(np.int64)
     lines[CONTRACT_LINES] = _charges(report, world, fleet.site_count)
     if world.closed:
@@ -145,10 +155,10 @@ def _lines(
 
 
 def credits_due(closed: tuple[ClosedWindow, ...], fleet: Fleet) -> Ints:
-    """Credits that closed windows owe, by tier and the site that bears them (3, S) [micro-USD].
+    """Credits that closed windows owe, by tier and site (3, S) [micro-USD].
 
-    A contract's credit belongs to the site where it runs or last ran. That of one that never ran anywhere is the whole
-    fleet's: each site bears it by its rack capacity, in whole micro-dollars that add up to it exactly.
+    A contract's credit belongs to the site where it runs or last ran. The credit of one that never ran anywhere is the
+    whole fleet's: each site bears it by its rack capacity, in whole micro-dollars that add up to it exactly.
     """
     due = np.zeros((PROMISED_TIER_COUNT, fleet.site_count), dtype=np.int64)
     for window in closed:
@@ -161,9 +171,14 @@ def credits_due(closed: tuple[ClosedWindow, ...], fleet: Fleet) -> Ints:
     return due
 
 
-def _spread(amount_micro_usd: int, weights: Floats) -> Ints:
-    """A whole amount in whole parts by weight, the largest remainders rounded up; evenly where nothing weighs (S,)."""
-    weighs = weights if float(weights.sum()) > 0.0 else np.ones(len(weights))
+def _spread(amount_micro_usd: int, weights_mw: Floats) -> Ints:
+    """Split a whole amount by weight into whole parts (S,).
+
+    Evenly where nothing weighs. Largest remainders (Hamilton's method): floors first, then one each to the largest
+    fractions.
+    Source: https://christophertkenny.com/apportion/reference/app_hamilton_vinton.html
+    """
+    weighs = weights_mw if float(weights_mw.sum()) > 0.0 else np.ones(len(weights_mw))
     exact = amount_micro_usd * (weighs / weighs.sum())
     parts: Ints = np.floor(exact).astype(np.int64)
     order = np.argsort(parts - exact, kind="stable")
@@ -172,7 +187,10 @@ def _spread(amount_micro_usd: int, weights: Floats) -> Ints:
 
 
 def _charges(report: SlaReport, world: World, sites: int) -> Ints:
-    """Contract charges by tier and site (G, S); float sums of whole numbers this small are exact."""
+    """Sum contract charges by tier and site (G, S) [micro-USD].
+
+    Float sums of whole numbers this small are exact.
+    """
     if not len(report.good):
         return np.zeros((TIER_COUNT, sites), dtype=np.int64)
     cell = np.maximum(report.accounts.site, 0) + world.book.tier * sites
@@ -181,7 +199,10 @@ def _charges(report: SlaReport, world: World, sites: int) -> Ints:
 
 
 def _energy(allocation: Allocation, config: RunConfig) -> Ints:
-    """Where every watt-hour went (7, S); cooling and losses are what remains, so each site sums to zero."""
+    """Account for every watt-hour (7, S); each site sums to zero.
+
+    Cooling and losses are what remains.
+    """
     mw = np.zeros((ENERGY_LINE_COUNT, len(allocation.site_power_mw)))
     mw[EnergyLine.BOUGHT] = allocation.bought_mw
     mw[EnergyLine.HEDGE] = config.fleet.hedge_mw
@@ -196,13 +217,12 @@ def _energy(allocation: Allocation, config: RunConfig) -> Ints:
 
 
 def gains_of(allocation: Allocation, observation: Observation, conditions: Conditions, config: RunConfig) -> Gains:
-    """What placing contracts and inference by climate and price saved this tick, against spreading them by capacity.
+    """Savings of placing contracts and inference by climate and price in one tick.
 
-    For the same served load P, shares q of the plan and w of the baseline (available racks), site PUE u, price c and
-    their means
-    u', c' under w: climate = P c' sum (w-q) u, time zone = P u' sum (w-q) c, interaction = the rest; the three add up
-    to the
-    difference of the two energy ledgers exactly.
+    The baseline spreads the same served load P by capacity. With shares q of the plan and w of the baseline (available
+    racks), site PUE u, price c and their means u', c' under w: climate = P c' sum (w-q) u, time zone =
+    P u' sum (w-q) c, interaction = the rest; the three add up to the difference of the two energy ledgers exactly.
+    A two-factor decomposition with interaction about the baseline's means. Own algebra: docs/model.md#12-gains
     """
     load = allocation.site_contracts_it_mw + allocation.site_merchant_it_mw
     racks = conditions.racks_mw

@@ -1,4 +1,7 @@
-"""Sites, machines and the fleet: what is fixed for a whole run. A fleet is a struct of arrays over its sites."""
+"""Sites, machines and the fleet, a struct of arrays over its sites.
+
+All of it is fixed for a whole run.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +16,7 @@ from mara.core.units import SECONDS_PER_HOUR, W_PER_MW
 from mara.errors import CommandError
 
 MOST_NAMED: Final = 20
-"""Sites that a refusal names."""
+"""Most sites that a refusal names."""
 
 
 class Workload(IntEnum):
@@ -28,7 +31,10 @@ class Workload(IntEnum):
 
 MINERS: Final = slice(0, 3)
 RACKS: Final = slice(3, 5)
-"""Inference racks, GPU and ASIC pooled: contracts and merchant inference run on these."""
+"""Columns of the inference racks, GPU and ASIC pooled.
+
+Contracts and merchant inference run on them.
+"""
 MINER_COUNT: Final = 3
 RACK_KIND_COUNT: Final = 2
 WORKLOAD_COUNT: Final = 5
@@ -36,7 +42,7 @@ WORKLOAD_KEYS: Final = tuple(w.name.lower() for w in Workload)
 
 
 class Cooling(StrEnum):
-    """How a site's inference racks are cooled. Miners bring their own cooling (MODEL: PUE by cooling kind)."""
+    """Cooling of a site's inference racks. Miners bring their own."""
 
     FREE_AIR = "free_air"
     AIR = "air"
@@ -48,7 +54,10 @@ class Cooling(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One kind of machine. Miners have a hash rate, inference machines a sustained token rate; the other is 0."""
+    """One kind of machine: miners have a hash rate, inference machines a token rate.
+
+    The token rate is the sustained one; a machine's other rate is 0.
+    """
 
     power_w: float
     hashrate_ths: float = 0.0
@@ -56,7 +65,7 @@ class Machine:
 
     @property
     def efficiency_j_per_th(self) -> float:
-        """Joules per terahash [J/TH]; only miners have one."""
+        """Joules per terahash [J/TH]; only miners have an efficiency."""
         return self.power_w / self.hashrate_ths
 
     @property
@@ -67,8 +76,9 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A data-centre site. `climate` and `market` hold what the synthetic feed needs, keyed by name; others ignore
-    them.
+    """A data-centre site.
+
+    `climate` and `market` hold what the synthetic feed needs, keyed by name; others ignore them.
     """
 
     id: str
@@ -133,7 +143,7 @@ class Fleet:
 
     @cached_property
     def is_unhedged(self) -> bool:
-        """No site has bought power ahead."""
+        """Say whether no site has bought power ahead."""
         return not self.hedge_mw.any()
 
     @cached_property
@@ -153,27 +163,28 @@ class Fleet:
 
     @cached_property
     def efficiency_j_per_th(self) -> Floats:
-        """Of the three miner kinds (3,) [J/TH]."""
+        """Efficiency of the three miner kinds (3,) [J/TH]."""
         return sealed(np.array([m.efficiency_j_per_th for m in self.machines[MINERS]]))
 
     @cached_property
     def tokens_per_mwh(self) -> Floats:
-        """Of GPU and ASIC (2,) [tokens/MWh]."""
+        """Tokens of an IT megawatt-hour of GPU and ASIC (2,) [tokens/MWh]."""
         return sealed(np.array([m.tokens_per_mwh for m in self.machines[RACKS]]))
 
     @cached_property
     def token_capacity_per_h(self) -> float:
-        """What all racks together can make in an hour [tokens/h]."""
+        """Tokens that all racks together can make in an hour [tokens/h]."""
         return float((self.nameplate_mw[:, RACKS] * self.tokens_per_mwh).sum())
 
 
 def distribute(pool_count: int, weights: Floats) -> Ints:
-    """Split a whole number of machines by weights (S,), total conserved exactly, by largest remainders.
+    """Split a whole number of machines by weights (S,), exactly.
 
-    Ties go to the earlier site. All-zero weights with a non-empty pool have no answer.
+    Largest remainders (Hamilton's method), ties to the earlier site. Source:
+    https://christophertkenny.com/apportion/reference/app_hamilton_vinton.html
 
     Raises:
-        ValueError: a negative weight or pool, or nothing to give the pool to.
+        ValueError: a negative weight or pool, or a pool with nothing but zero weights.
     """
     if pool_count < 0 or (weights < 0).any():
         raise ValueError("pool and weights must not be negative")
@@ -190,7 +201,7 @@ def distribute(pool_count: int, weights: Floats) -> Ints:
 
 
 class Named(Protocol):
-    """A site, in whatever form: its id is unique, its name need not be."""
+    """Site in any form: its id is unique, its name need not be."""
 
     @property
     def id(self) -> str: ...
@@ -199,7 +210,7 @@ class Named(Protocol):
 
 
 def site_index(sites: Sequence[Named], named: str) -> int:
-    """Which of the sites somebody means who gives its id or its name, in whatever case.
+    """Find the site of an id or a name, in upper or lower case.
 
     Raises:
         CommandError: there is none, or several have that name.

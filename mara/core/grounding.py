@@ -1,4 +1,4 @@
-"""Claims whose numbers are references: what a claim may say of a ledger of facts, and how it reads once filled in.
+"""Claims whose numbers are references into a ledger of facts.
 
 A fact is a number under a flat name such as ``E2.cost_usd_per_h``, its unit last. A claim never holds a digit: it holds
 ``{{E2.cost_usd_per_h}}``, and the value with its unit is printed here, so that what is shown was computed.
@@ -15,7 +15,7 @@ ClaimKind = Literal["climate_savings", "timezone_optimization", "cost", "sla", "
 Direction = Literal["lower", "higher", "none"]
 CLAIM_KINDS: Final = get_args(ClaimKind)
 MAX_TEXT_LENGTH: Final = 600
-"""Characters of a headline or a claim before it is filled in."""
+"""Most characters of a headline or a claim before it is filled in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +48,24 @@ def refs_in(text: str) -> tuple[str, ...]:
 def faults_of(
     headline: str, drafts: Sequence[Draft], facts: Mapping[str, float], names: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """What is wrong with an explanation, in sentences that its maker can act on; nothing when it is grounded.
+    """List the faults of an explanation, as sentences its maker can act on.
+
+    Empty where it is grounded.
 
     Args:
-        names: what the ids stand for that a text may use, such as ``s01``.
+        names: texts for the ids that a claim may use, such as ``s01``.
     """
     faults = [f"headline: {fault}" for fault in (*_prose_faults(headline, names), *_unknown(refs_in(headline), facts))]
     if not drafts:
         faults.append("claims: give at least one")
     for n, draft in enumerate(drafts):
-        own = (*_prose_faults(draft.text, names), *_unknown(draft.all_refs, facts)) or _rest_faults(draft, facts)
+        own = (*_prose_faults(draft.text, names), *_unknown(draft.all_refs, facts)) or _grounds_faults(draft, facts)
         faults += [f"claims[{n}]: {fault}" for fault in own]
     return tuple(faults)
 
 
 def rendered(text: str, facts: Mapping[str, float], names: Mapping[str, str]) -> str:
-    """A grounded text as people read it: values with units for references, names for ids."""
+    """Fill in a grounded text: values with units for references, names for ids."""
     parts: list[str] = []
     end = 0
     for found in _REF.finditer(text):
@@ -73,7 +75,7 @@ def rendered(text: str, facts: Mapping[str, float], names: Mapping[str, str]) ->
 
 
 def quantity(ref: str, value: float) -> str:
-    """A fact with its unit, three significant digits or all before the point: `3 105 USD/h`."""
+    """Write a fact with its unit and three significant digits: `3 105 USD/h`."""
     unit = unit_of(ref)
     if unit == "share":
         return f"{_number(100.0 * value)} %"
@@ -81,12 +83,12 @@ def quantity(ref: str, value: float) -> str:
 
 
 def unit_of(ref: str) -> str:
-    """The unit that a fact's name ends in, `` `` where it has none."""
+    """Unit that a fact's name ends in, empty where it has none."""
     return next((unit for unit in _UNITS if ref == unit or ref.endswith((f"_{unit}", f".{unit}"))), "")
 
 
 def _prose_faults(text: str, names: Mapping[str, str]) -> list[str]:
-    """Numbers that are no references, and letters that no screen should have to show."""
+    """Find numbers that are no references, and letters that no screen should show."""
     faults = []
     if not text.strip() or len(text) > MAX_TEXT_LENGTH:
         faults.append(f"write 1 to {MAX_TEXT_LENGTH} characters")
@@ -108,8 +110,8 @@ def _unknown(refs: Sequence[str], facts: Mapping[str, float]) -> list[str]:
     return [f"there is no fact {ref!r}" for ref in refs if not isfinite(facts.get(ref, float("nan")))]
 
 
-def _rest_faults(draft: Draft, facts: Mapping[str, float]) -> list[str]:
-    """Whether a claim of known facts rests on the right ones, and says of them what is the case."""
+def _grounds_faults(draft: Draft, facts: Mapping[str, float]) -> list[str]:
+    """List what is wrong with the facts of a claim whose references are all known."""
     refs = draft.all_refs
     if not refs:
         return ["refer to at least one fact"]
@@ -127,7 +129,7 @@ def _rest_faults(draft: Draft, facts: Mapping[str, float]) -> list[str]:
 
 
 def _step_between(refs: Sequence[str], facts: Mapping[str, float]) -> float | None:
-    """How far the first fact lies above the next of its unit; a lone change says so itself."""
+    """Difference of the first two facts of one unit, or a fact that is a change."""
     for n, ref in enumerate(refs):
         other = next((o for o in refs[n + 1 :] if unit_of(o) == unit_of(ref)), None)
         if "_change_" in ref:
@@ -142,7 +144,7 @@ def _named(prose: str, names: Mapping[str, str]) -> str:
 
 
 def _number(value: float) -> str:
-    """Three significant digits, thousands apart, a real minus; no minus before nothing."""
+    """Write a number with three significant digits, thousands apart, and a real minus."""
     before_point = floor(log10(abs(value))) + 1 if value else 1
     decimals = min(max(3 - max(before_point, 1), 0), 2)
     shown = f"{abs(round(value, decimals)):,.{decimals}f}"

@@ -1,6 +1,7 @@
-"""What the past looks like from outside: plain values read back from what was stored. No numpy, no references.
+"""The past as plain values, read back from a database.
 
-Money that must add up is in whole micro-dollars; a value that was not stored, or has no meaning, is None.
+No numpy, no references. Money that must add up is in whole micro-dollars; a value that was not stored, or has no
+meaning, is None.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ OrderState = Literal["waiting", "obeyed", "refused", "withdrawn"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyLine:
-    """What one kind of income (+) or expense (-) came to; `tier` is empty where the kind belongs to none."""
+    """Sum of one kind of income (+) or expense (-).
+
+    `tier` is empty where the kind belongs to none.
+    """
 
     kind: str
     tier: str
@@ -25,7 +29,7 @@ class MoneyLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyFlow:
-    """Where energy came from (+) and went (-)."""
+    """Sum of one kind of energy that came (+) or went (-)."""
 
     kind: str
     amount_wh: int
@@ -33,7 +37,7 @@ class EnergyFlow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """The lines of a span added up, and their trial balance.
+    """Ledger lines of a span of time, added up, and their trial balance.
 
     Attributes:
         site_id: empty for the fleet.
@@ -66,7 +70,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Something that was decided or happened at a site, as it was told then.
+    """Decision or event at a site, as it was told then.
 
     Attributes:
         source: `plan` for a reason stored with a plan, `event` for an event.
@@ -84,15 +88,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteShadow:
-    """What one more of everything at a site would have been worth to a plan, by its steps."""
+    """Dual prices of a site in a plan, by its steps."""
 
     site_id: str
     power_usd_per_mwh: tuple[float, ...]
-    """A site megawatt-hour, its price and carbon included."""
+    """Value of a site megawatt-hour, its price and carbon included."""
     grid_usd_per_mwh: tuple[float, ...]
-    """Scarcity of the grid connection."""
+    """Value of the grid connection's scarcity."""
     racks_usd_per_mwh: tuple[float, ...]
-    """One more megawatt of racks."""
+    """Value of one more megawatt of racks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +121,7 @@ class Optimization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractRow:
-    """A contract that was booked, live or ended, and what its closed windows came to.
+    """Booked contract, live or ended, and the sums of its closed windows.
 
     Attributes:
         state: `waiting` for the tick that obeys its booking: nothing is counted yet.
@@ -141,14 +145,14 @@ class ContractRow:
     excluded_ticks: int
     availability_share: float | None
     charge_micro_usd: int
-    """Billed in closed windows."""
+    """Amount billed in closed windows."""
     credit_micro_usd: int
     state: ContractState = "live"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractWindow:
-    """A measurement window and how it stood: an open one so far, its credit still None."""
+    """State of a measurement window; an open one has no credit yet."""
 
     starts_at: datetime
     ends_at: datetime
@@ -163,7 +167,7 @@ class ContractWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickRun:
-    """Ticks in a row that fared alike: ``[from_tick, to_tick)``."""
+    """Run of ticks ``[from_tick, to_tick)`` of one contract with the same state."""
 
     state: TickState
     from_tick: int
@@ -174,7 +178,10 @@ class TickRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExclusionRow:
-    """An announcement that ticks will not count; `is_fleet_wide` when it names no contract."""
+    """Announcement that ticks will not count.
+
+    `is_fleet_wide` when it names no contract.
+    """
 
     announced_at: datetime
     starts_at: datetime
@@ -186,7 +193,7 @@ class ExclusionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractLife:
-    """A contract from booking to end: its windows, how each of its ticks fared, what did not count."""
+    """Life of a contract: its windows, the state of each tick, and its exclusions."""
 
     row: ContractRow
     windows: tuple[ContractWindow, ...]
@@ -196,7 +203,7 @@ class ContractLife:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceTick:
-    """One judged tick of a contract, for whoever wants to count again."""
+    """One judged tick of a contract, so that anybody can count again."""
 
     tick: int
     at: datetime
@@ -206,7 +213,7 @@ class EvidenceTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
-    """Something that was ordered, and what became of it.
+    """Command of an operator, and its outcome.
 
     Attributes:
         kind: book | cancel | outage | restore | exclude.

@@ -1,21 +1,23 @@
-"""What power, hashes and tokens are worth, and when demand for tokens comes. Values are USD per IT MWh."""
+"""Value of power, hashes and tokens, and demand for tokens by the hour.
+
+Values are USD per IT MWh. Model: docs/model.md#3-money
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 
 from mara.core.arrays import Floats, sealed
 from mara.core.fleet import Fleet
-from mara.core.timegrid import zone
-from mara.core.units import DAYS_PER_WEEK, HOURS_PER_DAY, MWH_TH_DAY_FACTOR
+from mara.core.units import DAYS_PER_WEEK, HOURS_PER_DAY, MWH_TH_DAY_FACTOR, TOKENS_PER_MTOK
 
 
 class Region(IntEnum):
-    """Where merchant inference demand comes from: the R axis."""
+    """Demand regions of merchant inference: the R axis."""
 
     AMERICAS = 0
     EUROPE = 1
@@ -23,25 +25,36 @@ class Region(IntEnum):
 
 
 REGION_COUNT: Final = 3
+RegionKey = Literal["americas", "europe", "asia-pacific"]
+REGION_KEYS: Final = get_args(RegionKey)
+"""Names of the regions at the edge, in the order of `Region`."""
 REGION_ZONE: Final = ("America/Chicago", "Europe/Berlin", "Asia/Tokyo")
-"""Whose local clock a region's business hours follow."""
+"""Time zone of each region's business hours."""
 REGION_DEMAND_SHARE: Final = (0.50, 0.38, 0.12)
-"""Share of the week's tokens asked for by each region; an assumption, close to the users of today's large services."""
+"""Share of the week's tokens asked for by each region.
 
+Chosen: close to the users of today's large services; no measurement.
+"""
+
+DEFAULT_TOKEN_PRICE_USD_PER_MTOK: Final = 0.25
+"""Price of a million tokens where a feed names none: an assumption."""
 MERCHANT_DEMAND_SHARE: Final = 0.20
 """Merchant demand, averaged over a week, as a share of the fleet's token capacity."""
 
 BUSINESS_MULTIPLIER: Final = 1.5
 SHOULDER_MULTIPLIER: Final = 1.2
 NIGHT_MULTIPLIER: Final = 0.8
-TOKENS_PER_MTOK: Final = 1_000_000
 WEEKEND_SHARE: Final = 0.55
 SATURDAY: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """Commercial terms of a run. The defaults are the mission's."""
+    """Commercial terms of a run.
+
+    Chosen: the commercial terms of the default operator; every one is a setting or an argument. The sellback spread
+    is 5 % of |price| for imbalance and fees.
+    """
 
     carbon_price_usd_per_t: float = 50.0
     base_rate_usd_per_mwh: float = 150.0
@@ -50,10 +63,15 @@ class Terms:
     migration_usd_per_mw: tuple[float, float, float] = (40.0, 20.0, 8.0)
     restart_usd_per_mw: float = 3.0
     miner_min_off_minutes: float = 10.0
-    """A miner stays off this long once off: two ticks of five minutes."""
+    """Minimum time off of miners [minutes]: two ticks of five minutes.
+
+    Chosen: a restart takes minutes and wears the machine.
+    """
     break_promises: str = "flexible"
-    """The most binding tier whose promises may be broken where credit and goodwill cost less, or never: `flexible`,
-    `standard` or `never`; Premium's never are."""
+    """Most binding tier whose promises may be broken where that costs less than power.
+
+    `flexible`, `standard` or `never`; Premium's never are.
+    """
 
     @cached_property
     def migration_rates_usd_per_mw(self) -> Floats:
@@ -62,51 +80,65 @@ class Terms:
 
 
 def mining_value_usd_per_mwh(hashprice_usd_per_ph_day: float | Floats, efficiency_j_per_th: Floats) -> Floats:
-    """What one IT megawatt-hour of each miner kind earns (3,) [USD/MWh].
+    """Earnings of an IT megawatt-hour of each miner kind (3,) [USD/MWh].
 
-    1 PH/s at e J/TH draws e kW, so a PH-day costs 0.024 e MWh. At 55 USD/PH/day and 17.5 J/TH: 130.95 USD/MWh.
+    value = hashprice / (0.024 x efficiency). 1 PH/s at e J/TH draws e kW, so a PH-day costs 0.024 e MWh: 55
+    USD/PH/day and 17.5 J/TH make 130.95 USD/MWh. Source of the unit: Luxor, Hashprice,
+    https://docs.luxor.tech/hashrateindex/hashprice
     """
     return np.asarray(hashprice_usd_per_ph_day / (MWH_TH_DAY_FACTOR * efficiency_j_per_th))
 
 
 def merchant_value_usd_per_mwh(
-    fleet: Fleet, token_price_usd_per_mtok: float, multiplier: Floats, remote_serving_usd_per_mwh: float
+    fleet: Fleet, token_price_usd_per_mtok: float, demand_factor: Floats, remote_serving_usd_per_mwh: float
 ) -> Floats:
-    """What one IT megawatt-hour of merchant inference earns, net of remote serving (R, S, 2) [USD/MWh].
+    """Earnings of an IT MWh of merchant inference, net of remote serving (R, S, 2).
 
-    Tokens per MWh x price x the demand multiplier of the region of origin; serving another region costs extra.
+    tokens/MWh x USD per million tokens / 1e6 x multiplier of the region of origin - remote serving [USD/MWh]. With the
+    default machines and 0.25 USD: GPU 466 to 1,588, ASIC 660 to 2,250 USD/MWh before remote serving.
     """
     by_kind = fleet.tokens_per_mwh * (token_price_usd_per_mtok / TOKENS_PER_MTOK)
     remote = remote_cost_usd_per_mwh(fleet, remote_serving_usd_per_mwh)
-    return np.asarray((multiplier[:, None] * by_kind)[:, None, :] - remote)
+    return np.asarray((demand_factor[:, None] * by_kind)[:, None, :] - remote)
 
 
 def break_even_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, carbon_cost_usd_per_mwh: Floats) -> Floats:
-    """Grid price above which a load loses money: value / PUE - carbon cost [USD/MWh]. Arguments broadcast.
+    """Grid price above which a load loses money: value / PUE - carbon cost [USD/MWh].
 
-    A load of 130.95 USD per IT MWh at a PUE of 1.1 and 20 USD/MWh of carbon breaks even at 99.05 USD/MWh.
+    Arguments broadcast. A load of 130.95 USD per IT MWh at a PUE of 1.1 and 20 USD/MWh of carbon breaks even at 99.05.
     """
     return np.asarray(value_usd_per_mwh / pue - carbon_cost_usd_per_mwh)
 
 
 def margin_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, grid_cost_usd_per_mwh: Floats) -> Floats:
-    """Profit of an IT megawatt-hour: value - PUE x cost of a site megawatt-hour [USD/MWh]. Arguments broadcast.
+    """Profit of an IT megawatt-hour: value - PUE x cost of a site MWh [USD/MWh].
 
-    The cost is price plus carbon cost. The margin is negative exactly where the price lies above the break-even.
+    Arguments broadcast; the cost is price plus carbon. Negative exactly where the price lies above the break-even.
     """
     return np.asarray(value_usd_per_mwh - pue * grid_cost_usd_per_mwh)
 
 
+def sellback_usd_per_mwh(price_usd_per_mwh: Floats, spread_share: float) -> Floats:
+    """Earnings of a hedged megawatt-hour sold back: price - spread x |price|.
+
+    Below the price whatever its sign [USD/MWh].
+    """
+    return np.asarray(price_usd_per_mwh - spread_share * np.abs(price_usd_per_mwh))
+
+
 @lru_cache(maxsize=16)
 def remote_cost_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
-    """The cost of serving a region from a site outside it, 0 inside (R, S, 1)."""
+    """Cost of serving a region from a site outside it, 0 inside (R, S, 1) [USD/MWh]."""
     home = np.array([region_of(site.timezone) for site in fleet.sites])
     outside = np.arange(REGION_COUNT)[:, None] != home
     return sealed((outside * remote_serving_usd_per_mwh)[:, :, None])
 
 
 def region_of(timezone: str) -> Region:
-    """The demand region that a site's IANA zone belongs to."""
+    """Demand region of a site's IANA zone.
+
+    Areas: https://www.iana.org/time-zones
+    """
     area = timezone.split("/", 1)[0]
     if area in _AMERICAN_AREAS:
         return Region.AMERICAS
@@ -114,7 +146,10 @@ def region_of(timezone: str) -> Region:
 
 
 def demand_multiplier(local: datetime) -> float:
-    """Price and volume multiplier by the *local* hour of a demand region; weekends are quieter."""
+    """Price and volume multiplier by the local hour of a demand region.
+
+    Chosen: office hours by local clock, quieter weekends; they average 1.0276 over a week.
+    """
     if 9 <= local.hour < 18:
         base = BUSINESS_MULTIPLIER
     elif 6 <= local.hour < 9 or 18 <= local.hour < 22:
@@ -124,19 +159,14 @@ def demand_multiplier(local: datetime) -> float:
     return base * WEEKEND_SHARE if local.weekday() >= SATURDAY else base
 
 
-def multipliers_at(moment: datetime) -> Floats:
-    """`demand_multiplier` of each region at a UTC instant (R,)."""
-    return sealed(np.array([demand_multiplier(moment.astimezone(zone(name))) for name in REGION_ZONE]))
-
-
-def token_demand_per_h(multiplier: Floats, fleet: Fleet) -> Floats:
-    """Tokens asked for, by region [tokens/h]; any leading axes of `multiplier` (..., R) are kept.
+def token_demand_per_h(demand_factor: Floats, fleet: Fleet) -> Floats:
+    """Tokens asked for, by region [tokens/h]; leading axes (..., R) are kept.
 
     Averages `MERCHANT_DEMAND_SHARE` of the fleet's token capacity over a week; a region peaks at about 1.5 times its
     mean.
     """
     mean_per_h = MERCHANT_DEMAND_SHARE * fleet.token_capacity_per_h
-    return np.asarray(multiplier * (_REGION_SHARE * (mean_per_h / _WEEK_MEAN_MULTIPLIER)))
+    return np.asarray(demand_factor * (_REGION_SHARE * (mean_per_h / _WEEK_MEAN_MULTIPLIER)))
 
 
 def _week_mean_multiplier() -> float:
@@ -147,7 +177,7 @@ def _week_mean_multiplier() -> float:
 
 
 _AMERICAN_AREAS: Final = frozenset({"America", "US", "Canada", "Mexico", "Brazil", "Chile"})
-"""The countries are IANA's older names, such as US/Central, which are still valid."""
+"""IANA areas of the Americas; the countries are older names, such as US/Central."""
 _EUROPEAN_AREAS: Final = frozenset({"Europe", "Atlantic", "Africa"})
 _WEEK_MEAN_MULTIPLIER: Final = _week_mean_multiplier()
 _REGION_SHARE: Final = sealed(np.array(REGION_DEMAND_SHARE))

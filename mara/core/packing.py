@@ -1,4 +1,8 @@
-"""Whole loads into rooms: which of them fit where, all of them if that is possible at all, else as many as can be."""
+"""Packing of whole loads into rooms: all of them if possible, else the most.
+
+Best fit by decreasing size, then exact search. Source: Johnson et al. 1974, doi:10.1137/0203025 (first and best fit
+decreasing use at most 11/9 of the fewest bins, plus 4).
+"""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -7,20 +11,21 @@ from typing import Final
 from mara.core.units import TOLERANCE_MW
 
 MOST_TRIED: Final = 20_000
-"""Places tried for one tick's loads: about thirty milliseconds. What is found until then is used; a dozen contracts
-need a few hundred.
+"""Most attempts for one tick's loads, about thirty milliseconds.
+
+Chosen; what is found until then is used. A dozen contracts need a few hundred.
 """
 
 
 class _Search:
-    """How much may still be tried."""
+    """Attempts left in one search."""
 
     def __init__(self) -> None:
         self.left_count = MOST_TRIED
 
 
 def most_packed(power_mw: Sequence[float], homes: Sequence[int], room_mw: Sequence[float]) -> dict[int, int]:
-    """Which load goes into which room: as many loads as any packing can hold, up to `MOST_TRIED` attempts.
+    """Pack as many loads as any packing can hold, up to `MOST_TRIED` attempts.
 
     Args:
         power_mw: of each load; where not all fit, the first ones are left out rather than later ones.
@@ -47,7 +52,7 @@ def most_packed(power_mw: Sequence[float], homes: Sequence[int], room_mw: Sequen
 def _largest_first(
     asked: Sequence[int], power_mw: Sequence[float], homes: Sequence[int], room_mw: Sequence[float]
 ) -> dict[int, int]:
-    """What a single pass packs, the largest first and each where it leaves least."""
+    """Pack in one pass, the largest first and each where it leaves least."""
     left, found = list(room_mw), dict[int, int]()
     for i in sorted(asked, key=lambda i: -power_mw[i]):
         rooms = _rooms_for(power_mw[i], homes[i], left)
@@ -64,13 +69,13 @@ def _all_packed(
     room_mw: Sequence[float],
     search: _Search,
 ) -> dict[int, int] | None:
-    """A packing of every load; None where there is none, or too much was tried."""
+    """Search for a packing of every load; None if there is none or the attempts end."""
     order, left, found = sorted(wanted, key=lambda i: -power_mw[i]), list(room_mw), dict[int, int]()
     search.left_count -= 1
     if sum(power_mw[i] for i in wanted) > sum(room for room in room_mw if room > 0.0) + TOLERANCE_MW * len(wanted):
         return None
 
-    def rest_fits(n: int) -> bool:
+    def others_fit(n: int) -> bool:
         if n == len(order):
             return True
         i, tried = order[n], set[float]()
@@ -84,16 +89,16 @@ def _all_packed(
             tried.add(round(left[room], 6))
             left[room] -= power_mw[i]
             found[i] = room
-            if rest_fits(n + 1):
+            if others_fit(n + 1):
                 return True
             left[room] += power_mw[i]
             del found[i]
         return False
 
-    return found if rest_fits(0) else None
+    return found if others_fit(0) else None
 
 
 def _rooms_for(power_mw: float, home: int, left_mw: Sequence[float]) -> list[int]:
-    """The rooms that hold a load: its home, then those where it leaves least."""
+    """List the rooms that hold a load: its home, then those where it leaves least."""
     rooms = [room for room, left in enumerate(left_mw) if power_mw <= left + TOLERANCE_MW]
     return sorted(rooms, key=lambda room: (room != home, left_mw[room]))

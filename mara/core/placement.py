@@ -1,8 +1,8 @@
-"""Whole contracts onto sites: from a plan's megawatts by tier to which contract runs where.
+"""Placement of whole contracts, from a plan's megawatts by tier to sites.
 
 A contract stays where it is unless the plan or an outage moves it. A failed site's Premium moves within the tick to
 wherever racks less Premium and standing Standard hold it; other tiers of a failed site are bad until they are placed
-again, from the next tick on.
+again, from the next tick on. Model: docs/model.md#9-from-megawatts-to-whole-contracts
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, ContractBook, Tier
-from mara.core.placing import Placing, may_rest
+from mara.core.placing import Placing, may_be_off
 from mara.core.plan import PlanStep
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import World
@@ -19,7 +19,7 @@ from mara.core.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Placement:
-    """Which contract runs where in one tick.
+    """Sites of all contracts in one tick.
 
     Attributes:
         site: where each contract runs or last ran (C,).
@@ -44,44 +44,45 @@ class Placement:
 
 
 def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, least_rest_ticks: int = 0) -> Placement:
-    """Which contract runs where this tick.
+    """Place the contracts of a tick.
 
     Args:
         capacity_mw: contract load each site can hold, racks and grid considered (S,).
         fell: sites that lost machines since the last tick: nobody can leave them in time but Premium (S,).
-        least_rest_ticks: who is left unserved by choice stays so for at least as long, as far as its budget allows.
+        least_rest_ticks: a contract that is scheduled off stays so for at least as long, as far as its budget allows.
     """
     if step.book_changes_count == world.book_changes_count and not np.count_nonzero(fell):
         meant = _as_meant(step, world, capacity_mw)
         if meant is not None:
             return meant
-    held = held_mw(world)
-    changed = np.count_nonzero(np.abs(held - step.contracts_mw) > TOLERANCE_MW)
-    room = capacity_mw - row_sums(held)
+    ran_mw = held_mw(world)
+    changed = np.count_nonzero(np.abs(ran_mw - step.contracts_mw) > TOLERANCE_MW)
+    room = capacity_mw - row_sums(ran_mw)
     if changed or np.count_nonzero(room < -TOLERANCE_MW):
-        return _one_by_one(step, world, capacity_mw, fell, held, least_rest_ticks)
+        return _one_by_one(step, world, capacity_mw, fell, ran_mw, least_rest_ticks)
     accounts = world.accounts
     scheduled = ~accounts.served & (world.book.tier != Tier.SPOT)
     if np.count_nonzero(scheduled):
         if np.count_nonzero(scheduled & (world.book.tier == Tier.PREMIUM)):
-            return _one_by_one(step, world, capacity_mw, fell, held, least_rest_ticks)
-        scheduled &= may_rest(step, world)
+            return _one_by_one(step, world, capacity_mw, fell, ran_mw, least_rest_ticks)
+        scheduled &= may_be_off(step, world)
         scheduled &= world.book.power_mw <= room.max() + TOLERANCE_MW
     return Placement(
         site=accounts.site,
         served=accounts.served,
         scheduled=sealed(scheduled),
-        contracts_mw=sealed(held),
+        contracts_mw=sealed(ran_mw),
         moved_mw=sealed(_no_load(len(room))[:, :PROMISED_TIER_COUNT]),
         stranded_mw=None,
     )
 
 
 def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | None:
-    """Each contract where the plan means it to run; None where that is not what its megawatts say, or cannot be.
+    """Place contracts at the sites that the plan names; None if those do not hold.
 
-    A plan that leaves out Premium, or somebody without budget who could run, because there is room or one of the same
-    tier has budget to give it, is placed by megawatts, which sees who must give way.
+    They do not where they contradict the plan's megawatts by tier or do not fit. A plan that sheds Premium, or somebody
+    without budget who could run, because there is room or one of the same tier has budget to give it, is placed by
+    megawatts, which sees who must give way.
     """
     book, accounts = world.book, world.accounts
     served = step.contract_site != UNPLACED
@@ -90,15 +91,15 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     differs = np.abs(delivered - step.contracts_mw) > TOLERANCE_MW
     if np.count_nonzero(differs) or np.count_nonzero(room < -TOLERANCE_MW):
         return None
-    left_out = ~served & (book.tier != Tier.SPOT)
-    spared = left_out
-    if np.count_nonzero(left_out):
-        if np.count_nonzero(left_out & (book.tier == Tier.PREMIUM)):
+    shed = ~served & (book.tier != Tier.SPOT)
+    scheduled = shed
+    if np.count_nonzero(shed):
+        if np.count_nonzero(shed & (book.tier == Tier.PREMIUM)):
             return None
         fits = book.power_mw <= room.max() + TOLERANCE_MW
-        has_budget = may_rest(step, world)
-        spared = left_out & has_budget & fits
-        stranded = np.flatnonzero(left_out & ~spared).tolist()
+        has_budget = may_be_off(step, world)
+        scheduled = shed & has_budget & fits
+        stranded = np.flatnonzero(shed & ~scheduled).tolist()
         if any(fits[i] or _could_give_way(i, step.contract_site, room, has_budget, book) for i in stranded):
             return None
     site = np.where(served, step.contract_site, accounts.site)
@@ -109,15 +110,15 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     return Placement(
         site=sealed(site),
         served=sealed(served),
-        scheduled=sealed(spared),
+        scheduled=sealed(scheduled),
         contracts_mw=sealed(delivered),
         moved_mw=sealed(moved[:, :PROMISED_TIER_COUNT]),
-        stranded_mw=_stranded_mw(site, left_out & ~spared, book, len(room)),
+        stranded_mw=_stranded_mw(site, shed & ~scheduled, book, len(room)),
     )
 
 
 def _could_give_way(i: int, at: Ints, room_mw: Floats, has_budget: Bools, book: ContractBook) -> bool:
-    """Whether a contract of the same tier, with budget left, runs where it would make room enough."""
+    """Say whether a contract of the same tier with budget left could make room."""
     others = (at != UNPLACED) & (book.tier == book.tier[i]) & has_budget
     room = room_mw[at[others]] + book.power_mw[others]
     return bool(np.count_nonzero(book.power_mw[i] <= room + TOLERANCE_MW))
@@ -130,10 +131,10 @@ def _stranded_mw(site: Ints, stranded: Bools, book: ContractBook, sites: int) ->
 
 
 def _one_by_one(
-    step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, held: Floats, least_rest_ticks: int
+    step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, ran_mw: Floats, least_rest_ticks: int
 ) -> Placement:
-    """Contracts looked at one by one, tier by tier."""
-    done = Placing(step, world, capacity_mw, fell, held, least_rest_ticks)
+    """Place contracts one by one, tier by tier."""
+    done = Placing(step, world, capacity_mw, fell, ran_mw, least_rest_ticks)
     book, was = world.book, world.accounts.site
     sites = len(capacity_mw)
     moves = done.served & (done.site != was) & (was != UNPLACED)
@@ -158,8 +159,9 @@ def _one_by_one(
 
 
 def without_spot(placed: Placement, book: ContractBook, short_mw: Floats) -> Placement:
-    """The same placement less whole Spot contracts at sites that are `short_mw` of racks or power (S,): Spot is
-    promised nothing.
+    """Shed whole Spot contracts at sites that are `short_mw` of racks or power (S,).
+
+    Spot is promised nothing.
     """
     served = placed.served.copy()
     short = short_mw.tolist()
@@ -180,9 +182,9 @@ def held_mw(world: World) -> Floats:
 
 
 def placed_mw(site: Ints, book: ContractBook, sites: int) -> Floats:
-    """Promised load by the site that it runs at or keeps its place at, as `site` (C,) says (S, 3) [MW].
+    """Promised load by the site that it runs at or keeps its place at (S, 3) [MW].
 
-    What resumes where it rested has not moved, and nobody is charged for it.
+    `site` (C,) names it. What resumes where it was scheduled off has not moved, and nobody is charged for it.
     """
     return _by_cell(site, book.tier, book.power_mw * (site != UNPLACED), sites)[:, :PROMISED_TIER_COUNT]
 

@@ -1,4 +1,4 @@
-"""One tick's placing of whole contracts, tier by tier, where a plan's megawatts do not simply stand as they are."""
+"""Placing of one tick's contracts where the plan's megawatts change something."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ class Placing:
     """One tick's placing, tier by tier, the most binding first.
 
     What the plan leaves alone is settled for whole sites at once; only contracts that it moves, sheds or brings in are
-    looked at one by one. Premium is never left out by choice: what a failed site or a plan leaves without a place goes
+    looked at one by one. Premium is never scheduled off: what a failed site or a plan leaves without a place goes
     wherever racks less Premium and still standing Standard hold it, and the tiers below give way.
 
     Attributes:
@@ -22,7 +22,7 @@ class Placing:
     """
 
     def __init__(
-        self, step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, held: Floats, least_rest_ticks: int
+        self, step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, ran_mw: Floats, least_rest_ticks: int
     ) -> None:
         self.book, self.accounts = world.book, world.accounts
         self.power: list[float] = world.book.power_mw.tolist()
@@ -32,20 +32,20 @@ class Placing:
         self.budget: list[int] = self.left_ticks.tolist()
         spendable = spendable_ticks(world.book, world.accounts, world.tick)
         self.spendable: list[int] = np.where(broken, max(least_rest_ticks, 1), spendable).tolist()
-        self.rested: list[int] = world.accounts.rest_ticks.tolist()
+        self.off_ticks: list[int] = world.accounts.rest_ticks.tolist()
         self.least_rest_ticks = least_rest_ticks
-        self.held = held.T
+        self.held = ran_mw.T
         self.target = step.contracts_mw.T.copy()
         self.free = capacity_mw.copy()
         self.reserve = step.reserve_mw.copy()
         self.fell = fell
-        self.later = held.T[:PROMISED_TIER_COUNT].copy()
-        """Load of the lower promised tiers that still stands at a site and must not be driven out by accident."""
+        self.later = ran_mw.T[:PROMISED_TIER_COUNT].copy()
+        """Load of the lower promised tiers that still stands, not to be driven out (3, S)."""
         self.site = world.accounts.site.copy()
         self.served = np.zeros(len(self.power), dtype=np.bool_)
         self.scheduled = np.zeros(len(self.power), dtype=np.bool_)
         self.is_premium_lost = False
-        """Whether Premium is off: then Standard stays where it stands, as the search for a place supposed."""
+        """True where Premium is off; then Standard stays, as the search for a place supposed."""
         self._place()
 
     def _place(self) -> None:
@@ -71,7 +71,10 @@ class Placing:
                 self._put(i, self._space_for(i, tier), tier)
 
     def _place_premium(self, leftover: list[int], failed: list[int]) -> None:
-        """What has lost its place first, then what the plan moves and brings in; all at once where that fails."""
+        """Place failed Premium first, then what the plan moves and brings in.
+
+        All of it is packed at once where that fails.
+        """
         standing = self._standing_standard_mw() if failed else np.zeros_like(self.free)
         for i in sorted(failed, key=self.power.__getitem__, reverse=True):
             self._put(i, self._refuge_for(i, standing), Tier.PREMIUM)
@@ -83,8 +86,9 @@ class Placing:
             self.is_premium_lost = not self.served[columns].all()
 
     def _refuge_for(self, i: int, standing_mw: Floats) -> int:
-        """Where a failed site's Premium goes: where the plan keeps racks for Premium that are unfilled, into reserve,
-        or to the tightest site that has space beside what stands there; `UNPLACED` if nowhere.
+        """Find a refuge for a failed site's Premium; `UNPLACED` if there is none.
+
+        In this order: unfilled racks that the plan keeps for Premium, reserve, the tightest site that has space.
         """
         power, space = self.power[i] - TOLERANCE_MW, self.free - standing_mw
         planned = self.target[Tier.PREMIUM]
@@ -102,7 +106,7 @@ class Placing:
         return int(planned.argmax()) if (np.minimum(planned, self.free) >= power).any() else UNPLACED
 
     def _pack_premium(self) -> None:
-        """Some Premium found no place one by one: all that does not stand at a sound site is placed together."""
+        """Pack all Premium that does not stand at a sound site, where some found no place."""
         columns = self.book.columns[Tier.PREMIUM]
         at_home = self.served & (self.site == self.accounts.site) & ~self.fell[self.site]
         loose = columns[~at_home[columns]]
@@ -119,7 +123,10 @@ class Placing:
             self._put(int(loose[n]), site, Tier.PREMIUM)
 
     def _standing_standard_mw(self) -> Floats:
-        """Standard that ran and still fits where it ran, beside the Premium there (S,): it does not give way."""
+        """Standard that ran and still fits beside the Premium there (S,).
+
+        It does not give way.
+        """
         standing: Floats = self.held[Tier.STANDARD].copy()
         short = standing > self.free + TOLERANCE_MW
         if short.any():
@@ -133,7 +140,7 @@ class Placing:
         return standing
 
     def _leave(self, tier: Tier) -> None:
-        """The whole tier stands as planned: who ran runs, who was shed stays shed."""
+        """Leave the whole tier as it is: who ran runs, who was shed stays shed."""
         columns = self.book.columns[tier]
         ran = self.accounts.served[columns]
         self.free -= self.held[tier]
@@ -143,13 +150,16 @@ class Placing:
             holdable = self.book.power_mw[off] <= self.free.max() + TOLERANCE_MW
             self.scheduled[off] = [self.spendable[i] > 0 for i in off.tolist()] & holdable
 
-    def _is_spared(self, i: int, room_mw: float) -> bool:
-        """Whether leaving it out is a choice: inside its budget, and not for want of a site that could hold it."""
-        least = 1 if self.rested[i] else max(self.least_rest_ticks, 1)
+    def _may_be_off(self, i: int, room_mw: float) -> bool:
+        """Say whether a contract without power is scheduled off, and not for want of room.
+
+        It is inside its budget, and some site could hold it.
+        """
+        least = 1 if self.off_ticks[i] else max(self.least_rest_ticks, 1)
         return self.spendable[i] >= least and self.power[i] <= room_mw + TOLERANCE_MW
 
     def _keep(self, tier: Tier) -> tuple[list[int], list[int]]:
-        """Leave in place what the plan and the site allow; the rest is left over, or failed with its site.
+        """Keep what the plan and the sites allow; return the rest, and what failed.
 
         Those nearest to losing their budget come first, here and in what is returned.
         """
@@ -175,7 +185,7 @@ class Placing:
         return [i for i in columns[~stays].tolist() if i not in gone], failed
 
     def _keep_what_fits(self, members: list[int], leaving: set[int], tier: Tier) -> tuple[list[int], list[int]]:
-        """At sites that lost machines or room: who stays, and who has failed with its site."""
+        """Sort contracts of sites that lost machines or room into kept and failed."""
         kept: list[int] = []
         failed: list[int] = []
         for i in members:
@@ -189,7 +199,10 @@ class Placing:
         return kept, failed
 
     def _leaving(self, members: Ints, tier: Tier) -> set[int]:
-        """Whom the plan takes from where they run, most budget first: no more megawatts than it takes from a site."""
+        """Contracts that the plan takes from their sites, most budget first.
+
+        No more megawatts leave a site than the plan takes from it.
+        """
         if tier is Tier.STANDARD and self.is_premium_lost:
             return set()
         less = self.held[tier] - self.target[tier]
@@ -205,12 +218,18 @@ class Placing:
         return leaving
 
     def _most_budget_first(self, members: list[int], wanted_mw: list[float]) -> list[int]:
-        """Who goes first: who rests already, then one that is exactly what the plan takes: the plan means that one."""
+        """Order in which contracts leave.
+
+        Those scheduled off already come first, then an exact match to the megawatts removed, then the most budget.
+        """
         exact = {i: abs(mw - self.power[i]) <= TOLERANCE_MW for i, mw in zip(members, wanted_mw, strict=True)}
-        return sorted(members, key=lambda i: (not self.rested[i], not exact[i], -self.budget[i]))
+        return sorted(members, key=lambda i: (not self.off_ticks[i], not exact[i], -self.budget[i]))
 
     def _shed(self, leftover: list[int], tier: Tier) -> list[int]:
-        """Take out what the plan wants unserved, most budget first; returns the others, least budget first."""
+        """Shed what the plan wants unserved, most budget first.
+
+        Returns the others, least budget first.
+        """
         if not leftover:
             return leftover
         room = float(self.free.max())
@@ -218,14 +237,14 @@ class Placing:
         fits = sum(self.power[i] for i in leftover if self.power[i] <= room + TOLERANCE_MW)
         wanted = fits - float(np.maximum(self.target[tier], 0.0).sum())
         for i in self._most_budget_first(leftover, [wanted] * len(leftover)):
-            rests_on = 0 < self.rested[i] < self.least_rest_ticks
-            if self._is_spared(i, room) and (rests_on or self.power[i] <= wanted + TOLERANCE_MW):
+            stays_off = 0 < self.off_ticks[i] < self.least_rest_ticks
+            if self._may_be_off(i, room) and (stays_off or self.power[i] <= wanted + TOLERANCE_MW):
                 wanted -= self.power[i]
                 self.scheduled[i] = True
         return [i for i in leftover if not self.scheduled[i]]
 
     def _place_as_planned(self, waiting: list[int], tier: Tier) -> list[int]:
-        """Put each where the plan has room for it; returns those for whom it has none, in the same order.
+        """Place each where the plan has room for it; return the others in the same order.
 
         While the plan has room for all, large ones go first: the small ones would take the only places that are large
         enough. Otherwise the order is kept: nearest to losing its budget first.
@@ -237,7 +256,10 @@ class Placing:
         return [i for i in waiting if not self.served[i]]
 
     def _planned_for(self, i: int, tier: Tier) -> int:
-        """The site whose planned room the contract fills best, where it was among equals; `UNPLACED` if none."""
+        """Site whose planned room the contract fills best; `UNPLACED` if none.
+
+        Among equals the one where it was.
+        """
         room = np.minimum(self.target[tier], self.free)
         filled = np.where(room >= self.power[i] - TOLERANCE_MW, room.round(6), np.inf)
         best, was = int(filled.argmin()), self.was_site[i]
@@ -246,7 +268,10 @@ class Placing:
         return was if was != UNPLACED and filled[was] == filled[best] else best
 
     def _space_for(self, i: int, tier: Tier) -> int:
-        """Where it was if there is space; else where the plan wants most and there is; `UNPLACED` if nowhere."""
+        """Find a site with space: where it was, else where the plan wants most.
+
+        `UNPLACED` if there is none.
+        """
         power, was = self.power[i], self.was_site[i]
         space = self.free - self.later.sum(axis=0)
         if was != UNPLACED and space[was] >= power - TOLERANCE_MW:
@@ -256,7 +281,10 @@ class Placing:
         return best if space[best] >= power - TOLERANCE_MW else UNPLACED
 
     def _place_spot(self, leftover: list[int]) -> None:
-        """Spot is promised nothing: it runs where the plan has room for most of it, largest first, or not at all."""
+        """Place Spot where the plan has room for most of it, the largest first.
+
+        Spot is promised nothing: what finds no place does not run.
+        """
         largest_first = sorted(leftover, key=self.power.__getitem__, reverse=True)
         for i in largest_first:
             self._put(i, self._planned_for(i, Tier.SPOT), Tier.SPOT)
@@ -283,13 +311,13 @@ class Placing:
         self.target[tier, site] += self.power[i]
 
 
-def may_rest(step: PlanStep, world: World) -> Bools:
-    """Who may be left out on purpose: whose budget bears it, and whose promise the plan breaks (C,)."""
+def may_be_off(step: PlanStep, world: World) -> Bools:
+    """Contracts that may be shed on purpose: inside their budget, or broken (C,)."""
     return np.asarray((spendable_ticks(world.book, world.accounts, world.tick) > 0) | broken_by(step, world))
 
 
 def broken_by(step: PlanStep, world: World) -> Bools:
-    """Whose promise the plan breaks on purpose (C,)."""
+    """Contracts whose promise the plan breaks on purpose (C,)."""
     broken = np.zeros(len(world.book.contracts), dtype=np.bool_)
     if len(step.broken_contract) and step.book_changes_count == world.book_changes_count:
         broken[step.broken_contract] = True

@@ -1,4 +1,4 @@
-"""A plan: what should run where over the next ticks, by whom it was made and why. A problem: what it was made from."""
+"""Plans and the problems they are made from."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +16,7 @@ PlanStatus = Literal["optimal", "feasible", "fallback"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
-    """Everything an optimizer may look at: the state, the present, and an honest forecast."""
+    """All that an optimizer may look at: the state, the present, and a forecast."""
 
     config: RunConfig
     world: World
@@ -60,16 +60,16 @@ class PlanStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DualPrices:
-    """What one more of everything would be worth to the plan, by step: the multipliers of its constraints.
+    """Dual prices of a plan by step: the multipliers of its constraints.
 
     Where a plan has several best forms these are not unique; a difference of two plans tells the exact price.
 
     Attributes:
         site_power_usd_per_mwh: value of a site megawatt-hour, its price and carbon included (H, S).
-        grid_usd_per_mwh: what of that is scarcity, the connection being full (H, S).
+        grid_usd_per_mwh: the part of it that is scarcity, the connection being full (H, S).
         capacity_usd_per_mwh: value of a megawatt-hour on one more megawatt of racks for contracts (H, S).
-        demand_usd_per_mwh: what one more megawatt-hour of contracts costs less what it pays, by tier (H, G): negative
-            where it gains. Its marginal cost is this with the rate added back.
+        demand_usd_per_mwh: marginal cost minus revenue of a megawatt-hour of contracts, by tier (H, G); negative means
+            profitable. The marginal cost is this with the rate added back.
         budget_usd_per_mwh: value of one more megawatt-hour of error budget, by promised tier (3,).
     """
 
@@ -82,10 +82,10 @@ class DualPrices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A sentence of whoever planned, its numbers filled in from what was really the case: text to show as it stands.
+    """Sentence of the plan's maker, its numbers filled in from facts; text to show.
 
     Attributes:
-        kind: what sort of claim it is, by its maker's names.
+        kind: sort of claim, by its maker's names.
     """
 
     kind: str
@@ -94,18 +94,20 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where a plan comes from whose maker is asked over a network: enough to find the very exchange again.
+    """Origin of a plan whose maker is asked over a network.
+
+    It is enough to find the very exchange again.
 
     Attributes:
         model: as the answer named it; empty when none came.
         request_ids: of the service, in the order of the exchange.
-        snapshot_hash: of what the maker was shown, hexadecimal.
+        snapshot_hash: of the material that the maker was shown, hexadecimal.
         prompt_version: of the instructions it was given.
-        regret_share: what the plan is worth less than the best known one, over that one's worth; None when unknown.
+        regret_share: loss of value against the best known plan, over that one's value; None when unknown.
         moved_mw: IT power that the plan runs otherwise than the plan it was measured against.
-        cost_usd: what the exchange cost.
-        failure: why the maker's own plan was not taken, in words; empty when it was.
-        claims: why, sentence by sentence.
+        cost_usd: cost of the exchange.
+        failure: reason why the maker's own plan was not taken; empty when it was.
+        claims: its explanation, sentence by sentence.
     """
 
     model: str
@@ -121,7 +123,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """Steps from `made_tick` on: step ``i`` lasts ``step_ticks[i]``. `bound_usd` is None when no bound is known."""
+    """Steps from `made_tick` on: step ``i`` lasts ``step_ticks[i]``.
+
+    `bound_usd` is None when no bound is known.
+    """
 
     optimizer: str
     made_tick: int
@@ -131,24 +136,37 @@ class Plan:
     objective_usd: float | None = None
     bound_usd: float | None = None
     note: str = ""
-    """Why this plan and not a better one, when something failed: shown and stored."""
+    """Reason for this plan when a better one failed: shown and stored."""
     shadow: DualPrices | None = None
-    """Of the same steps; None from an optimizer that knows no prices."""
+    """Dual prices of the same steps; None from an optimizer that knows none."""
     baseline_usd: float | None = None
-    """What the plan of the rules is worth for the same problem, in the accounting of `objective_usd`."""
+    """Value of the rules' plan for the same problem, in the terms of `objective_usd`."""
     solve_wall_s: float | None = None
-    """How long the optimizer took, in real time; equal runs differ in it."""
+    """Real time the optimizer took; equal runs differ in it."""
     provenance: Provenance | None = None
 
     def step_at(self, tick: int) -> PlanStep:
-        """The step in force at `tick`; the last one goes on for ever."""
+        """Step in force at `tick`; the last one goes on for ever."""
         return self.steps[self.index_at(tick)]
 
     def index_at(self, tick: int) -> int:
-        """Which step is in force at `tick`."""
+        """Index of the step in force at `tick`."""
         passed = tick - self.made_tick
         for index, length in enumerate(self.step_ticks):
             if passed < length:
                 return index
             passed -= length
         return len(self.steps) - 1
+
+
+def gap_share(objective_usd: float, bound_usd: float, *, least_usd: float = 0.0) -> float:
+    """Optimality gap: (bound - objective) / |bound|.
+
+    `least_usd` is the least denominator, for programs whose bound may be zero.
+    """
+    return (bound_usd - objective_usd) / max(abs(bound_usd), least_usd)
+
+
+def known_gap_share(objective_usd: float | None, bound_usd: float | None) -> float | None:
+    """Optimality gap of a stored plan; None without an objective or a bound."""
+    return gap_share(objective_usd, bound_usd) if objective_usd is not None and bound_usd else None

@@ -1,4 +1,4 @@
-"""Why a tick looks as it does, in an operator's words: a headline and the reasons by site."""
+"""Reasons of a tick in an operator's words: a headline, and reasons by site."""
 
 from typing import Final
 
@@ -15,13 +15,13 @@ from mara.core.world import RunConfig
 MAX_REASONS: Final = 12
 MAX_OUTAGES: Final = 4
 MAX_SCARCE: Final = 4
-"""Sentences about what is scarce; the rest of the reasons need room too."""
+"""Most sentences about scarcity; the rest of the reasons need room too."""
 LEAST_TOLD_USD: Final = 0.01
 _KINDS: Final = ("air", "hydro", "immersion")
 
 
 def headline_of(step: Step, config: RunConfig) -> str:
-    """What is down, and what runs."""
+    """Write the headline: what is down, and what runs."""
     allocation = step.allocation
     mining, merchant = float(allocation.site_mining_it_mw.sum()), float(allocation.site_merchant_it_mw.sum())
     contracts = float(allocation.site_contracts_it_mw.sum())
@@ -33,8 +33,9 @@ def headline_of(step: Step, config: RunConfig) -> str:
 
 
 def reasons_of(step: Step, config: RunConfig, plan: Plan | None = None) -> tuple[str, ...]:
-    """Outages before all; then what is scarce by the plan's prices where anything runs; reasons by site, most megawatts
-    first; what dispatch had to change.
+    """List the reasons: outages, scarcity by the plan's prices, then sites.
+
+    Sites come with most idle miners first; what dispatch had to change comes last.
     """
     idle = curtailed_mw(step)
     price = step.observation.energy_price_usd_per_mwh
@@ -60,7 +61,10 @@ def reasons_of(step: Step, config: RunConfig, plan: Plan | None = None) -> tuple
 
 
 def _outage_lines(step: Step, config: RunConfig) -> list[str]:
-    """Which sites have no machines, or not all of them, the worst first, and since when where it is since now."""
+    """List sites without all their machines, the worst first.
+
+    A failure of this very tick is said to be one.
+    """
     up, before = step.observation.availability_share, step.before.availability_share
     lines = []
     for s in np.argsort(up, kind="stable").tolist():
@@ -74,14 +78,14 @@ def _outage_lines(step: Step, config: RunConfig) -> list[str]:
 
 
 def curtailed_mw(step: Step) -> np.ndarray:
-    """Miners that could run and do not because power is dearer than what they earn (S, 3) [MW]."""
+    """Miners that are off because power costs more than they earn (S, 3) [MW]."""
     conditions = step.conditions
     off_mw = conditions.available_mw[:, :MINER_COUNT] - step.allocation.miners_mw
     return np.where(conditions.miner_margin_usd_per_mwh < 0.0, off_mw, 0.0)
 
 
 def _scarce_lines(plan: Plan, step: Step, config: RunConfig) -> list[str]:
-    """What one more megawatt, or megawatt-hour of budget, would be worth: the dearest few."""
+    """Tell the most valuable scarcities: racks, grid, and error budgets."""
     if plan.shadow is None:
         return []
     shadow, row = plan.shadow, plan.index_at(step.tick)
@@ -103,10 +107,10 @@ def _scarce_lines(plan: Plan, step: Step, config: RunConfig) -> list[str]:
 
 def _shed_lines(step: Step) -> list[str]:
     broken = broken_promises(step)
-    resting = step.allocation.scheduled & ~broken
+    scheduled = step.allocation.scheduled & ~broken
     lines = []
     for tier in (Tier.STANDARD, Tier.FLEXIBLE):
-        mask = resting & (step.before.book.tier == tier)
+        mask = scheduled & (step.before.book.tier == tier)
         if mask.any():
             power = float(step.before.book.power_mw[mask].sum())
             lines.append(

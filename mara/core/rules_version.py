@@ -1,4 +1,6 @@
-"""Which rules of the transition this program has: the same inputs give the same tick under the same version only.
+"""Version of the transition's rules.
+
+Equal inputs give equal ticks under one version only.
 
 Raised with every change of `advance` after which an older tick would come out otherwise, bit for bit: of dispatch,
 service levels, settlement, or the shape of the world.

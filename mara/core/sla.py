@@ -1,6 +1,7 @@
-"""Promises judged: which contract ticks were good, where each window stands, and what a closed window owes.
+"""Judgement of promises: good ticks, windows, and credits owed.
 
 Everything is counted in whole ticks and compared in integers: a rounded 99.9 % never passes for the real one.
+Model: docs/model.md#4-promises
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from mara.core.world import ClosedWindow, Exclusion, RunConfig, World
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SlaReport:
-    """The judgement of one tick.
+    """Judgement of one tick.
 
     Attributes:
         good, excluded: of each contract; an excluded tick is neither good nor bad (C,).
@@ -43,9 +44,10 @@ class SlaReport:
 
 
 def judge(allocation: Allocation, world: World) -> SlaReport:
-    """Count the tick for every contract: good when the whole promise was delivered, else bad, unless excluded.
+    """Count the tick for every contract: good, bad or excluded.
 
-    Contracts run whole, so ``delivered >= promised x (1 - 1e-6)`` and `served` are the same statement.
+    It is good when the whole promise was delivered. Contracts run whole, so ``delivered >= promised x (1 - 1e-6)`` and
+    `served` are the same statement.
     """
     accounts, good = world.accounts, allocation.served
     charge = world.book.tick_charge_micro_usd * good
@@ -72,14 +74,14 @@ def judge(allocation: Allocation, world: World) -> SlaReport:
 
 
 def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:
-    """One more for who rests, none for the others; the same array while nobody does."""
+    """Count a tick for those scheduled off; the same array while nobody is."""
     if np.count_nonzero(scheduled) or np.count_nonzero(before):
         return sealed((before + 1) * scheduled)
     return before
 
 
 def excluded_at(exclusions: tuple[Exclusion, ...], world: World) -> Bools:
-    """Which contracts have this tick excluded (C,)."""
+    """Contracts that have this tick excluded (C,)."""
     mask = np.zeros(len(world.book.contracts), dtype=np.bool_)
     for exclusion in exclusions:
         if exclusion.from_tick <= world.tick < exclusion.to_tick:
@@ -91,9 +93,10 @@ def excluded_at(exclusions: tuple[Exclusion, ...], world: World) -> Bools:
 
 
 def burn_rates(world: World) -> Floats:
-    """How fast each contract uses its budget: 1 spends exactly all of it by the end of the window (C,).
+    """Burn rate of each contract; 1 spends its budget by the window's end (C,).
 
     (bad so far / counted so far) / (1 - target); 0 before the first tick and for Spot, which has no target.
+    Source: Google SRE workbook, ch. 5, https://sre.google/workbook/alerting-on-slos/
     """
     accounts = world.accounts
     counted = accounts.good_ticks + accounts.bad_ticks
@@ -101,7 +104,7 @@ def burn_rates(world: World) -> Floats:
 
 
 def owed_micro_usd(world: World) -> int:
-    """Credits that are owed and not yet posted: of windows just closed, and of open ones as if they closed now.
+    """Credits owed and not yet posted, of closed windows and of open ones so far.
 
     A world that has burnt its budgets early would otherwise look richer than it is until its windows close.
     """
@@ -113,10 +116,10 @@ def owed_micro_usd(world: World) -> int:
     return closed + sum(credit_micro_usd(Tier(tier[i]), int(good[i]), int(bad[i]), int(charge[i])) for i in below)
 
 
-def turn_over(
+def roll_over(
     world: World, accounts: SlaAccounts, arrived: tuple[SlaContract, ...], cancelled: frozenset[str], config: RunConfig
 ) -> tuple[ContractBook, SlaAccounts, tuple[ClosedWindow, ...]]:
-    """Close the windows that end with this tick, open the next ones, let ended contracts go and new ones in.
+    """Close the windows that end with this tick; let contracts go and new ones in.
 
     `accounts` are those after the tick. Returns the book, the accounts and the closed windows, which wait in the world:
     their credits are posted in the next tick.
@@ -142,7 +145,7 @@ def turn_over(
 
 
 def opened(world: World, contracts: tuple[SlaContract, ...], config: RunConfig) -> World:
-    """The same world with contracts that are live from its tick on and run nowhere yet."""
+    """Add contracts that are live from the world's tick on and run nowhere yet."""
     rows = _opening_rows(contracts, world.tick, config)
     return replace(world, book=book_of(contracts, config.grid.dt_h), accounts=_accounts_of(rows))
 

@@ -1,4 +1,7 @@
-"""The one hand-over outward: plain values that the dashboard, the API and the exports read. No numpy, no references."""
+"""The one hand-over outward: a tick as plain values for screens, API and exports.
+
+No numpy, no references.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +32,7 @@ class SiteSnapshot:
     timezone: str
     cooling: str
     status: str
-    """running | curtailed (a miner kind is off because power is dear) | partial | down"""
+    """Status: running, curtailed (a miner kind is off for its price), partial or down."""
     energy_price_usd_per_mwh: float
     carbon_intensity_g_per_kwh: float
     renewable_share: float
@@ -47,12 +50,12 @@ class SiteSnapshot:
     asic_mw: float
     contracts_mw: float
     curtailed_mw: float
-    """Miners that could run and do not."""
+    """Power of miners that could run and do not."""
     revenue_usd_per_h: float
     profit_usd_per_h: float
     inventory: tuple[InventorySnapshot, ...]
     outage_ends_tick: int = 0
-    """When an outage that an operator ordered ends; 0 where none is ordered."""
+    """Tick in which an outage that an operator ordered ends; 0 where none is ordered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ class TierSnapshot:
     target_share: float
     contracts_count: int
     on_target_count: int | None
-    """Live contracts whose availability so far meets the target; None for a tier that promises nothing."""
+    """Contracts whose availability meets the target so far; None without a target."""
     promised_mw: float
     delivered_mw: float
     availability_share: float
@@ -71,12 +74,12 @@ class TierSnapshot:
     budget_ticks: int
     budget_used_ticks: int
     broken_count: int = 0
-    """Live contracts with more bad ticks than their window tolerates: it will close below target."""
+    """Contracts with more bad ticks than their window tolerates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractSnapshot:
-    """One live contract and where it stands in its measurement window."""
+    """One live contract and its state in its measurement window."""
 
     id: str
     tier: str
@@ -84,7 +87,7 @@ class ContractSnapshot:
     power_mw: float
     rate_usd_per_mwh: float
     site_id: str
-    """Empty while it runs nowhere."""
+    """Site it runs at; empty while it runs nowhere."""
     served: bool
     starts_at: datetime
     ends_at: datetime
@@ -93,36 +96,36 @@ class ContractSnapshot:
     bad_ticks: int
     budget_ticks: int
     burn_rate_share: float
-    """1 means the budget runs out exactly at the end of the window."""
+    """Burn rate, a multiple: 1 uses the budget up exactly at the end of the window."""
     charge_usd: float
     excluded_ticks: int
     window_ends_at: datetime
     credit_usd: float
-    """What the window would owe, did it close as it stands."""
+    """Credit that the window would owe if it closed as it stands."""
     next_bad_tick_cost_usd: float
-    """Its charge, and the credit it would add at the window's end, were all other ticks good."""
+    """Cost of one more bad tick: its charge, and the credit it adds in the end."""
     is_on_target: bool = True
-    """Availability so far meets the target; early in a window it may not, and the promise be kept all the same."""
+    """True where availability so far meets the target; it may later in the window."""
     is_resting: bool = False
-    """Off in this tick on purpose, as the plan means it: inside its error budget, or broken where that costs less."""
+    """True where the plan means it to be off: scheduled off, or its promise broken."""
 
     @property
     def is_stranded(self) -> bool:
-        """Off in this tick though something is promised for it, and not as the plan means it."""
+        """Say whether it is off though promised, and not because the plan means it."""
         return not (self.served or self.is_resting) and self.counted_ticks > 0 and self.tier != "spot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowGains:
-    """What the live run earned more than worlds beside it under other planners: measured differences of profit.
+    """Profit of the live run over that of worlds beside it, under other planners.
 
     Credits owed so far are taken off in all worlds, those of open windows as if they closed now. Since tick
     `since_tick`, the first with a plan in force, and since the simulated day began (UTC). The `optimizer_vs_` are
-    against the rules and the static baselines; `sla_flexibility` is against the same optimizer without any error budget
-    to spend.
+    against the rules and the static baselines; `sla_flexibility` is against the same optimizer without any error
+    budget to spend.
 
-    The gain over the rules is the sum of two: `same_budgets`, the optimizer's over the rules' where neither lets any
-    customer rest, and `by_resting`, what letting customers rest earns the optimizer more than it earns the rules.
+    The gain over the rules is the sum of two: `same_budgets`, the optimizer's over the rules' where neither schedules
+    any customer off, and `by_resting`, the gain by scheduling off, of the optimizer less that of the rules.
     """
 
     since_tick: int
@@ -142,7 +145,7 @@ class ShadowGains:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GainsSnapshot:
-    """Since the run began, against the named baseline; negative numbers are losses.
+    """Gains since the run began, against the named baseline; negative is a loss.
 
     Those that are differences to worlds beside the live one (see `ShadowGains`) are None where none was run.
     """
@@ -169,18 +172,18 @@ class GainsSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowSnapshot:
-    """What one more of everything would be worth to the plan in force, in the step of this tick."""
+    """Dual prices of the plan in force, in the step of this tick."""
 
     grid_usd_per_mwh: tuple[float, ...]
     """Scarcity of the grid connection, by site in the snapshot's order."""
     racks_usd_per_mwh: tuple[float, ...]
-    """One more megawatt of racks, by site."""
+    """Value of one more megawatt of racks, by site."""
     power_usd_per_mwh: tuple[float, ...]
-    """A site megawatt-hour, its price and carbon included, by site."""
+    """Value of a site megawatt-hour, its price and carbon included, by site."""
     demand_usd_per_mwh: tuple[float, ...]
-    """What one more megawatt-hour of contracts costs less what it pays, by tier: negative where it gains."""
+    """Marginal cost minus revenue of a MWh of contracts, by tier; below 0 it pays."""
     budget_usd_per_mwh: tuple[float, ...]
-    """One more megawatt-hour of error budget: premium, standard, flexible."""
+    """Value of one more MWh of error budget: premium, standard, flexible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,24 +201,24 @@ class PlanSnapshot:
     note: str
     horizon_ticks: int = 1
     baseline_usd: float | None = None
-    """What the rules' plan for the same problem was worth; None where nobody asked."""
+    """Value of the rules' plan for the same problem; None where nobody asked."""
     solve_wall_s: float | None = None
     shadow: ShadowSnapshot | None = None
-    """None from an optimizer that knows no prices."""
+    """Dual prices; None from an optimizer that knows none."""
     claims: tuple[Claim, ...] = ()
-    """Why, in sentences whose numbers were computed."""
+    """Claims that explain it, in sentences whose numbers were computed."""
     provenance: Provenance | None = None
-    """Of a plan, or of a failed attempt at one, that was asked for over a network."""
+    """Origin of a plan, or of a failed attempt at one, asked for over a network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvisorRunSnapshot:
-    """One time that the advisor was asked: when in real time, at which tick, and what came of it."""
+    """One call of the advisor: when in real time, at which tick, with what outcome."""
 
     asked_at: datetime
     tick: int
     outcome: str
-    """accepted | adjusted | kept: whose plan runs afterwards, the advisor's or the one in force."""
+    """Outcome: accepted or adjusted, then the advisor's plan runs, or kept."""
     message: str
     model: str
     request_id: str
@@ -224,7 +227,7 @@ class AdvisorRunSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvisorSnapshot:
-    """The advisor beside the optimizer, as the operator sees it.
+    """State of the advisor beside the optimizer, as the operator sees it.
 
     Attributes:
         state: off | ready | asking | resting.
@@ -254,19 +257,22 @@ class AdvisorSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSnapshot:
-    """Something worth telling an operator, in a sentence."""
+    """Event worth telling an operator, as a sentence."""
 
     tick: int
     at: datetime
     severity: str
-    """info | warning | critical"""
+    """Severity: info, warning or critical."""
     site_id: str
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The fleet in the tick just settled. Rates are per hour at this tick; totals since the run began."""
+    """The fleet in the tick just settled.
+
+    Rates are per hour at this tick; totals since the run began.
+    """
 
     run_id: str
     tick: int
@@ -285,7 +291,7 @@ class Snapshot:
     renewable_share: float
     emissions_t_per_h: float
     power_by_workload_mw: tuple[tuple[str, float], ...]
-    """air_miner, hydro_miner, immersion_miner, gpu, asic (merchant), contracts."""
+    """Power by workload: the five of own account, asic last, then contracts."""
     hashprice_usd_per_ph_day: float
     token_price_usd_per_mtok: float
     racks_used_share: float
@@ -298,12 +304,12 @@ class Snapshot:
     plan: PlanSnapshot
     events: tuple[EventSnapshot, ...]
     profit_today_usd: float | None = None
-    """Since 00:00 UTC, or since the run began; None where nobody knows what it had earned by then."""
+    """Profit since 00:00 UTC, or since the run began; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesPoint:
-    """One point of the fleet's money line: hourly averages from the roll-up, or a tick."""
+    """One point of the fleet's money line: the average of hours, or a tick."""
 
     at: datetime
     revenue_usd_per_h: float
@@ -313,18 +319,21 @@ class SeriesPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastSnapshot:
-    """The forecast that the plan in force was made from; the first row is what was observed then."""
+    """Forecast that the plan in force was made from; the first row was observed."""
 
     made_tick: int
     at: tuple[datetime, ...]
     """Start of each row."""
     energy_price_usd_per_mwh: tuple[tuple[float, ...], ...]
-    """By row, then by site in the snapshot's order."""
+    """Prices by row, then by site in the snapshot's order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SitePoint:
-    """One point of a site's lines: a tick, or the average of a clock hour. Powers are IT megawatts unless `site_`."""
+    """One point of a site's lines: a tick, or the average of a clock hour.
+
+    Powers are IT megawatts unless named `site_`.
+    """
 
     at: datetime
     energy_price_usd_per_mwh: float
@@ -338,9 +347,9 @@ class SitePoint:
     contracts_mw: float
     energy_price_low_usd_per_mwh: float | None = None
     energy_price_high_usd_per_mwh: float | None = None
-    """The extremes of the ticks that the point stands for."""
+    """Highest price of the ticks that the point stands for."""
     pue: float | None = None
-    """Site over IT power of all that ran; None where nothing did. `cooling_efficiency_share` is its inverse."""
+    """Site over IT power of all that ran, the inverse of the next; None for no load."""
     cooling_efficiency_share: float | None = None
     revenue_usd_per_h: float | None = None
     profit_usd_per_h: float | None = None
@@ -348,7 +357,7 @@ class SitePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerSum:
-    """What a money line of the ledger adds up to over some ticks, exactly; positive earns, negative costs."""
+    """Sum of a money line of the ledger over some ticks; positive earns."""
 
     kind: str
     """Name of the line, as the ledger's export has it."""
@@ -357,7 +366,7 @@ class LedgerSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizationSnapshot:
-    """A plan that came into force in the past, and how it was made."""
+    """Plan that came into force in the past, and how it was made."""
 
     adopted_tick: int
     adopted_at: datetime
@@ -371,6 +380,6 @@ class OptimizationSnapshot:
     headline: str = ""
     reasons: tuple[str, ...] = ()
     baseline_usd: float | None = None
-    """What the rules' plan for the same problem was worth; None where nobody asked."""
+    """Value of the rules' plan for the same problem; None where nobody asked."""
     solve_wall_s: float | None = None
     provenance: Provenance | None = None

@@ -1,4 +1,4 @@
-"""From a settled step to its snapshot: everything the outside may see, as plain values."""
+"""Builder of the snapshot of a settled step: all that the outside may see."""
 
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -37,11 +37,10 @@ from mara.core.snapshot import (
     TierSnapshot,
 )
 from mara.core.step import Step
-from mara.core.units import MICRO_USD_PER_USD, PPM, TOLERANCE_MW
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD, PPM, TOLERANCE_MW
 from mara.core.world import Forecast, RunConfig, World
 
 GAINS_BASELINE: Final = "the same load spread over the sites by rack capacity"
-G_PER_T: Final = 1_000_000
 
 
 def snapshot_of(
@@ -54,9 +53,10 @@ def snapshot_of(
     *,
     dawn_micro_usd: int | None = None,
 ) -> Snapshot:
-    """The fleet in the tick just settled. Contracts are those that live on; amounts are USD, rates per hour.
+    """Build the snapshot of the tick just settled.
 
-    `dawn_micro_usd` is the cash with which the tick's UTC day began.
+    Contracts are those that live on; amounts are USD, rates per hour. `dawn_micro_usd` is the cash with which the
+    tick's UTC day began.
     """
     allocation, world, observation = step.allocation, step.world, step.observation
     per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
@@ -104,7 +104,7 @@ def snapshot_of(
 
 
 def event_snapshot(event: Event, config: RunConfig) -> EventSnapshot:
-    """An event with its time and site spelt out."""
+    """Spell out an event's time and site."""
     return EventSnapshot(
         tick=event.tick,
         at=config.grid.at(event.tick),
@@ -115,7 +115,10 @@ def event_snapshot(event: Event, config: RunConfig) -> EventSnapshot:
 
 
 def forecast_snapshot(forecast: Forecast, config: RunConfig) -> ForecastSnapshot:
-    """A forecast with its times spelt out. Rows are clock hours; the first is the rest of the present one."""
+    """Spell out a forecast's times.
+
+    Rows are clock hours; the first is the rest of the present one.
+    """
     now = config.grid.at(forecast.tick)
     hour = now.replace(minute=0, second=0, microsecond=0)
     rows = forecast.energy_price_usd_per_mwh.tolist()
@@ -135,7 +138,10 @@ def _own_mw(step: Step) -> np.ndarray:
 
 
 def _running_mw(step: Step) -> np.ndarray:
-    """All IT load by workload, contracts on the racks that merchant inference leaves, GPU first (S, K) [MW]."""
+    """All IT load by workload (S, K) [MW].
+
+    Contracts take the racks that merchant inference leaves, GPU first.
+    """
     running = _own_mw(step)
     gpu = np.minimum(
         step.allocation.site_contracts_it_mw,
@@ -248,14 +254,14 @@ def _tiers(world: World) -> tuple[TierSnapshot, ...]:
     return tuple(rows)
 
 
-def _resting(step: Step) -> frozenset[str]:
+def _scheduled_off(step: Step) -> frozenset[str]:
     """Ids of contracts that were off in the tick because the plan means it."""
     rows = np.nonzero(step.allocation.scheduled)[0].tolist()
     return frozenset(step.before.book.contracts[row].id for row in rows)
 
 
 def _contracts(step: Step, config: RunConfig) -> tuple[ContractSnapshot, ...]:
-    world, accounts, resting = step.world, step.world.accounts, _resting(step)
+    world, accounts, scheduled_off = step.world, step.world.accounts, _scheduled_off(step)
     budgets, burns = budgets_of(world.book, accounts).tolist(), burn_rates(world).tolist()
     good, bad = accounts.good_ticks.tolist(), accounts.bad_ticks.tolist()
     sites, served = accounts.site.tolist(), accounts.served.tolist()
@@ -291,7 +297,7 @@ def _contracts(step: Step, config: RunConfig) -> tuple[ContractSnapshot, ...]:
             )
             / MICRO_USD_PER_USD,
             is_on_target=is_on_target(contract.tier, good[i], bad[i]),
-            is_resting=contract.id in resting,
+            is_resting=contract.id in scheduled_off,
         )
         for i, contract in enumerate(world.book.contracts)
     )
@@ -334,7 +340,10 @@ def _plan(step: Step, plan: Plan, config: RunConfig) -> PlanSnapshot:
 
 
 def _shadow(plan: Plan, step: Step) -> ShadowSnapshot | None:
-    """The plan's prices; it was made before a site fell, and nothing more is worth anything where nothing runs."""
+    """Dual prices of the plan; zero scarcity at sites that are down.
+
+    The plan was made before a site fell, and nothing more is worth anything where nothing runs.
+    """
     shadow, row, up = plan.shadow, plan.index_at(step.tick), step.observation.availability_share > 0.0
     if shadow is None:
         return None

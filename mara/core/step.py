@@ -1,4 +1,7 @@
-"""The one transition. Live run, replay, backtest, what-if and test are this function with different callers."""
+"""The one transition, `advance`.
+
+Live run, replay, backtest, what-if and test are this function with different callers.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -12,13 +15,13 @@ from mara.core.daybook import day_after
 from mara.core.dispatch import Allocation, dispatch
 from mara.core.finance import Settlement, gains_of, settle
 from mara.core.plan import PlanStep
-from mara.core.sla import SlaReport, judge, turn_over
+from mara.core.sla import SlaReport, judge, roll_over
 from mara.core.world import Conditions, Gains, Observation, RunConfig, World, conditions_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Step:
-    """Everything about one tick: what came in, what was decided, what it earned, and the world after it."""
+    """All that came of one tick: inputs, decisions, settlement, and the world after."""
 
     tick: int
     before: World
@@ -30,21 +33,21 @@ class Step:
     report: SlaReport
     settlement: Settlement
     gains: Gains
-    """Of this tick alone; the world carries their sum."""
+    """Gains of this tick alone; the world carries their sum."""
     accepted: tuple[SlaContract, ...]
     refused: tuple[Refusal, ...]
     world: World
 
     @property
     def down(self) -> tuple[int, ...]:
-        """Sites none of whose machines is available in the tick."""
+        """Sites that have no machine available in the tick."""
         return tuple(np.nonzero(self.observation.availability_share == 0.0)[0].tolist())
 
 
 def advance(
     world: World, observation: Observation, plan: PlanStep, config: RunConfig, commands: tuple[Command, ...] = ()
 ) -> Step:
-    """One tick: obey orders, dispatch the plan, judge the promises, settle the money, turn the page.
+    """Advance by one tick: obey commands, dispatch, judge, settle, turn windows over.
 
     Pure: the same arguments give the same step, bit for bit.
     """
@@ -57,7 +60,7 @@ def advance(
     settlement = settle(allocation, report, before, seen, conditions, config)
     accepted, refused = admit(requests_of(seen.arrivals, commands, config), before, config)
     gains = gains_of(allocation, seen, conditions, config)
-    book, accounts, closed = turn_over(before, report.accounts, accepted, cancelled, config)
+    book, accounts, closed = roll_over(before, report.accounts, accepted, cancelled, config)
     after = World(
         tick=world.tick + 1,
         book=book,
@@ -93,7 +96,7 @@ def advance(
 
 
 def observed(observation: Observation, world: World) -> Observation:
-    """The observation with the outages that operators ordered."""
+    """Apply the outages that operators ordered to an observation."""
     availability = with_ordered_outages(observation.availability_share, world)
     if availability is observation.availability_share:
         return observation

@@ -1,16 +1,21 @@
-"""Ticks to instants and back. A run's clock is an integer; UTC follows from it, local time from IANA zones."""
+"""Ticks and instants of a run.
+
+A run's clock is an integer; UTC follows from it, local time from IANA zones.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+from mara.core.units import MINUTES_PER_HOUR, SECONDS_PER_DAY, SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeGrid:
-    """The instants of a run: tick ``n`` covers ``[start + n x tick_minutes, + tick_minutes)``.
+    """Time grid of a run.
+
+    Tick ``n`` covers ``[start + n x tick_minutes, + tick_minutes)``.
 
     Raises:
         ValueError: a start without time zone, or a tick that does not divide an hour evenly.
@@ -27,7 +32,7 @@ class TimeGrid:
 
     @property
     def dt_h(self) -> float:
-        """A tick in hours."""
+        """Length of a tick in hours."""
         return self.tick_minutes / MINUTES_PER_HOUR
 
     @property
@@ -43,25 +48,28 @@ class TimeGrid:
         return self.start_epoch_s + tick * self.tick_minutes * SECONDS_PER_MINUTE
 
     def at(self, tick: int) -> datetime:
-        """The tick's first instant, UTC."""
+        """First instant of the tick, UTC."""
         return datetime.fromtimestamp(self.epoch_s(tick), UTC)
 
-    def tick_at(self, moment: datetime) -> int:
-        """The tick that contains the instant."""
-        return (int(moment.timestamp()) - self.start_epoch_s) // (self.tick_minutes * SECONDS_PER_MINUTE)
+    def tick_at(self, instant: datetime) -> int:
+        """Tick that contains the instant."""
+        return (int(instant.timestamp()) - self.start_epoch_s) // (self.tick_minutes * SECONDS_PER_MINUTE)
 
     def ticks_of_hours(self, hours: float) -> int:
-        """Whole ticks in a span, at least one."""
+        """Number of whole ticks in a span, at least one."""
         return max(1, round(hours * self.ticks_per_hour))
 
     def first_tick_of_day(self, tick: int) -> int:
-        """The first tick of the UTC day that a tick is in; the run's first where it began later."""
+        """First tick of the UTC day that a tick is in.
+
+        The run's first where it began later.
+        """
         epoch_s = self.epoch_s(tick)
-        midnight_s = epoch_s - epoch_s % (HOURS_PER_DAY * SECONDS_PER_HOUR)
+        midnight_s = epoch_s - epoch_s % SECONDS_PER_DAY
         return max(0, -((self.start_epoch_s - midnight_s) // (self.tick_minutes * SECONDS_PER_MINUTE)))
 
     def next_month_tick(self, tick: int, timezone: str) -> int:
-        """The first tick at or after the start of the next calendar month of the time zone."""
+        """First tick of the next calendar month of the time zone."""
         local = self.at(tick).astimezone(zone(timezone))
         first = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
         following = (first + timedelta(days=32)).replace(day=1)
@@ -71,7 +79,7 @@ class TimeGrid:
 
 @lru_cache(maxsize=256)
 def zone(name: str) -> ZoneInfo:
-    """The IANA zone; cached because a tick asks for it once per contract.
+    """Look up an IANA zone; cached because a tick asks for it once per contract.
 
     Raises:
         ValueError: no such zone.

@@ -9,19 +9,31 @@ MICRO_USD_PER_USD: Final = 1_000_000
 WH_PER_MWH: Final = 1_000_000
 W_PER_MW: Final = 1_000_000
 G_PER_KG: Final = 1_000
+G_PER_T: Final = 1_000_000
+TOKENS_PER_MTOK: Final = 1_000_000
 PPM: Final = 1_000_000
-"""Parts per million in one: service targets are compared in integers, never in floats."""
+"""Parts per million in one.
+
+Service targets are compared in integers, never in floats.
+"""
 
 MINUTES_PER_HOUR: Final = 60
 SECONDS_PER_HOUR: Final = 3_600
 SECONDS_PER_MINUTE: Final = 60
 HOURS_PER_DAY: Final = 24
+SECONDS_PER_DAY: Final = HOURS_PER_DAY * SECONDS_PER_HOUR
 DAYS_PER_WEEK: Final = 7
 
 MWH_TH_DAY_FACTOR: Final = 0.024
-"""A hash rate of 1 PH/s at ``e`` J/TH draws ``e`` kW, that is 0.024 x e MWh in a day [MWh per PH-day per J/TH]."""
+"""Energy of a hash rate [MWh per PH-day per J/TH].
+
+Arithmetic: 1 PH/s = 1,000 TH/s, x e J/TH = e kW, x 24 h = 0.024 e MWh a day.
+"""
 
 KELVIN_AT_0_C: Final = 273.15
 
 TOLERANCE_MW: Final = 1e-6
-"""One watt: differences of power below it are rounding [MW]."""
+"""Difference of power below which it is rounding [MW].
+
+Chosen: one watt; sums of a thousand floats of this size are off by far less.
+"""

@@ -1,6 +1,4 @@
-"""What comes from outside in one tick (Observation), what is expected (Forecast), what is remembered (World), what is
-fixed (Charter).
-"""
+"""Records of a tick: observation, conditions, forecast and world; run config."""
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -29,7 +27,7 @@ MAX_PRICE_USD_PER_MWH: Final = 20_000.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunConfig:
-    """What is fixed for a run: fleet, clock and commercial terms."""
+    """Fleet, clock and commercial terms, which are fixed for a run."""
 
     fleet: Fleet
     grid: TimeGrid
@@ -37,18 +35,20 @@ class RunConfig:
 
     @cached_property
     def miner_min_off_ticks(self) -> int:
-        """Whole ticks a miner stays off once off: 2 at five minutes, 1 at an hour."""
+        """Minimum time off of miners in ticks: 2 at five minutes, 1 at an hour."""
         return int(-(-self.terms.miner_min_off_minutes // self.grid.tick_minutes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Observation:
-    """The outside world in one tick. Arrays are read-only float64; makers validate, the core trusts.
+    """The outside world in one tick.
+
+    Arrays are read-only float64; makers validate, the core trusts.
 
     Attributes:
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c, wet_bulb_c: (S,).
         availability_share: of the machines of a site, 0 in a whole-site outage (S,).
-        demand_multiplier_share: of the token price, by demand region (R,).
+        demand_multiplier_share: factor on the token price, by demand region (R,).
         demand_tokens_per_h: merchant tokens asked for, by demand region (R,).
         arrivals: contract requests that come in this tick.
         stale_sources: feeds whose last good value stands in for a missing one.
@@ -71,7 +71,7 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conditions:
-    """What a tick's weather, outages and prices make of the fleet.
+    """Conditions that a tick's weather, outages and prices make for the fleet.
 
     Attributes:
         pue: power usage effectiveness by workload (S, K).
@@ -102,7 +102,10 @@ class Conditions:
 
     @cached_property
     def miner_margin_usd_per_mwh(self) -> Floats:
-        """Profit of an IT megawatt-hour of each miner kind (S, 3); below zero it is better off."""
+        """Profit of an IT megawatt-hour of each miner kind (S, 3).
+
+        Below zero it is better off.
+        """
         return sealed(
             margin_usd_per_mwh(
                 self.mining_value_usd_per_mwh, self.pue[:, :MINER_COUNT], self.grid_cost_usd_per_mwh[:, None]
@@ -121,7 +124,9 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecast:
-    """What a feed expects, honestly, from the tick it was asked at: hourly rows, row 0 is the observed present.
+    """Forecast of a feed, honestly made, from the tick it was asked at.
+
+    Rows are hours; row 0 is the observed present.
 
     Attributes:
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, dry_bulb_c, wet_bulb_c: (H, S).
@@ -141,8 +146,9 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
-    """An announced reason not to count ticks ``[from_tick, to_tick)`` of one contract, or of all (`contract_id`
-    empty).
+    """Announced reason not to count ticks ``[from_tick, to_tick)`` of a contract.
+
+    It is for all contracts where `contract_id` is empty.
     """
 
     contract_id: str
@@ -154,7 +160,10 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedWindow:
-    """A measurement window that has ended, and the credit it owes: posted in the tick after its end."""
+    """Measurement window that has ended, and the credit it owes.
+
+    The credit is posted in the tick after its end.
+    """
 
     contract_id: str
     tier: Tier
@@ -170,7 +179,10 @@ class ClosedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gains:
-    """Counterfactual gains since the run began, against the capacity-proportional baseline. Negative means a loss."""
+    """Counterfactual gains since the run began; negative is a loss.
+
+    The baseline spreads load by capacity.
+    """
 
     climate_micro_usd: int = 0
     time_zone_micro_usd: int = 0
@@ -180,7 +192,7 @@ class Gains:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class World:
-    """All that is remembered between ticks: the state before `tick` is advanced.
+    """State before `tick` is advanced: all that is remembered between ticks.
 
     Attributes:
         miners_mw: miner load of the last tick, air/hydro/immersion (S, 3).
@@ -211,7 +223,7 @@ class World:
 
 
 def first_world(config: RunConfig) -> World:
-    """The state before tick 0: no contracts, miners off and free to start."""
+    """Create the state before tick 0: no contracts, miners off and free to start."""
     s = config.fleet.site_count
     none = sealed(np.zeros(0, dtype=np.int64))
     return World(
@@ -271,7 +283,10 @@ def _pue(dry_bulb: bytes, wet_bulb: bytes, fleet: Fleet) -> Floats:
 
 @lru_cache(maxsize=8)
 def _machines(dry_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, Floats]:
-    """Available machines (S, K) and racks (S,); `dry_bulb` is empty where it is nowhere hot enough to matter."""
+    """Available machines (S, K) and racks (S,).
+
+    `dry_bulb` is empty where it is nowhere hot enough to matter.
+    """
     available = fleet.nameplate_mw * np.frombuffer(availability)[:, None]
     derate = derate_share(np.frombuffer(dry_bulb))
     if derate is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.contract import ContractRequest
 from mara.core.fleet import Fleet
-from mara.core.market import REGION_ZONE, demand_multiplier, token_demand_per_h
+from mara.core.market import DEFAULT_TOKEN_PRICE_USD_PER_MTOK, REGION_ZONE, demand_multiplier, token_demand_per_h
 from mara.core.timegrid import zone
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Forecast, Observation, RunConfig
@@ -21,7 +21,6 @@ from mara.feeds.files.history_file import History
 
 ForecastKind = Literal["persistence", "day-ahead", "perfect"]
 
-DEFAULT_TOKEN_PRICE_USD_PER_MTOK: Final = 0.25
 """Blended price of a million tokens of a 70B-class model."""
 CALENDAR_BEYOND_H: Final = 192
 """Hours past the history for which the demand calendar is computed ahead; asking further is allowed and slower."""

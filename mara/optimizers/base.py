@@ -1,20 +1,106 @@
-"""What every optimizer is: a name and a function from a problem to a plan."""
+"""Protocols that every optimizer keeps, and what they may do with error budgets."""
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol, runtime_checkable
 
-from mara.core.plan import Plan, Problem
+from mara.core.arrays import Floats, Ints
+from mara.core.plan import DualPrices, Plan, PlanStep, Problem
+from mara.core.timegrid import TimeGrid
+
+LEAST_OFF_MINUTES: Final = 30
+"""Least time that a contract stays scheduled off.
+
+Chosen: one long break disturbs a customer less than many short ones.
+"""
 
 
 class Optimizer(Protocol):
-    """Plans are proposals: dispatch takes of them what is possible. An optimizer reads the problem and nothing else."""
+    """A named function from a problem to a plan.
+
+    Plans are proposals: dispatch takes of them what is possible. An optimizer reads the problem and nothing else.
+    """
 
     @property
     def name(self) -> str: ...
 
     def plan(self, problem: Problem) -> Plan:
-        """A plan from `problem.tick` on.
+        """Make a plan from `problem.tick` on.
 
         Raises:
             PlanError: no plan could be made; the message says why.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResumeState:
+    """State that a resumed run needs to go on as if it had never stopped.
+
+    It holds the plan in force and the solver's last basis, in plain fields, so that a store can keep it: `shadows`
+    holds one or none, the basis is empty before the first plan.
+
+    Attributes:
+        price_usd_per_mwh, availability_share: of each site when the plan was asked for (S,).
+        promised_mw: the book's load by tier then (G,).
+        basis_columns, basis_rows: status of each column (N,) and row (M,) of the program.
+    """
+
+    optimizer: str
+    made_tick: int
+    steps: tuple[PlanStep, ...]
+    step_ticks: tuple[int, ...]
+    status: str
+    objective_usd: float | None
+    bound_usd: float | None
+    note: str
+    shadows: tuple[DualPrices, ...]
+    price_usd_per_mwh: Floats
+    availability_share: Floats
+    promised_mw: Floats
+    basis_tick: int
+    basis_columns: Ints
+    basis_rows: Ints
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """An optimizer whose plans depend on its earlier ones.
+
+    A resumed run must restore it.
+    """
+
+    def memory(self) -> ResumeState | None:
+        """Return what to keep, None before the first plan.
+
+        It is the same object while nothing changed.
+        """
+        ...
+
+    def recall(self, memory: ResumeState) -> None:
+        """Go on from what was kept."""
+        ...
+
+
+def memory_of(optimizer: Optimizer) -> ResumeState | None:
+    """Return what a resumed run must find of an optimizer; None for nothing."""
+    return optimizer.memory() if isinstance(optimizer, Resumable) else None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPolicy:
+    """Policy on error budgets: may contracts be scheduled off inside them?"""
+
+    spends: bool = True
+
+    def least_off_ticks(self, grid: TimeGrid) -> int:
+        """Return the least ticks that a contract stays scheduled off; 0: none is."""
+        return least_off_ticks(grid) if self.spends else 0
+
+
+SPENDS: Final = BudgetPolicy()
+KEEPS: Final = BudgetPolicy(spends=False)
+
+
+def least_off_ticks(grid: TimeGrid) -> int:
+    """Convert `LEAST_OFF_MINUTES` to whole ticks, rounded up."""
+    return -(-LEAST_OFF_MINUTES // grid.tick_minutes)

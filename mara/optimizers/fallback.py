@@ -1,13 +1,12 @@
-"""Optimizers in order of preference behind one face: the first that gives a usable plan wins, and the reason is
-kept.
-"""
+"""Optimizers in order of preference: the first that gives a usable plan wins."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mara.core.arrays import Ints
-from mara.core.contract import UNPLACED
+from mara.core.contract import TIER_COUNT, UNPLACED
+from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.errors import PlanError, PlanRejected
 from mara.optimizers.base import Optimizer
@@ -15,8 +14,9 @@ from mara.optimizers.base import Optimizer
 
 @dataclass(frozen=True, slots=True)
 class WithFallback:
-    """Tries each optimizer in turn. A plan of wrong shape, with NaN or negative megawatts is rejected like a
-    failure.
+    """Optimizers that are tried in turn.
+
+    An unusable plan counts as a failure, and the reason is kept.
     """
 
     optimizers: tuple[Optimizer, ...]
@@ -26,7 +26,9 @@ class WithFallback:
         return self.optimizers[0].name
 
     def plan(self, problem: Problem) -> Plan:
-        """The first usable plan; a fallback says in its note why the better ones failed.
+        """Return the first usable plan.
+
+        A fallback says in its note why the better ones failed.
 
         Raises:
             PlanError: every optimizer failed; the message is the last one's.
@@ -52,9 +54,9 @@ def check(plan: Plan, problem: Problem) -> None:
     sites = problem.config.fleet.site_count
     regions = len(problem.observation.demand_tokens_per_h)
     shapes = {
-        "miners_mw": (sites, 3),
-        "merchant_mw": (regions, sites, 2),
-        "contracts_mw": (sites, 4),
+        "miners_mw": (sites, MINER_COUNT),
+        "merchant_mw": (regions, sites, RACK_KIND_COUNT),
+        "contracts_mw": (sites, TIER_COUNT),
         "reserve_mw": (sites,),
     }
     if not plan.steps or len(plan.steps) != len(plan.step_ticks):

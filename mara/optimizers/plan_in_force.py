@@ -1,4 +1,4 @@
-"""A plan in force: what it was made from, when it is overtaken, and what a tick takes of it.
+"""A plan in force: its inputs, when it is overtaken, what a tick follows.
 
 A solved plan is made of megawatts and of what was known when it was made. Between two plans every tick rounds the step
 in force to whole contracts again and sells tokens into the racks that are really free: that takes half a millisecond,
@@ -12,14 +12,15 @@ import numpy as np
 from mara.core.arrays import Floats, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.plan import Plan, PlanStep, Problem
-from mara.optimizers.lp.rounding import rounded
-from mara.optimizers.lp.step_value import worth_usd
+from mara.optimizers.base import SPENDS, BudgetPolicy
+from mara.optimizers.lp.accounting import worth_usd
 from mara.optimizers.scheduling.allocation import inference_power_mw, miners_that_pay
+from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlanInForce:
-    """A plan in force, and what it was made from as far as a change of it would matter.
+    """A plan in force with those of its inputs whose change makes it outdated.
 
     Attributes:
         asked_tick: when it was asked for; advice is older than the plan that follows it.
@@ -34,8 +35,8 @@ class PlanInForce:
     promised_mw: Floats
 
 
-def standing_of(plan: Plan, problem: Problem) -> PlanInForce:
-    """The plan as one in force."""
+def plan_in_force_of(plan: Plan, problem: Problem) -> PlanInForce:
+    """Bring a plan into force, with what it was made from."""
     seen = problem.observation
     return PlanInForce(
         plan=plan,
@@ -46,55 +47,61 @@ def standing_of(plan: Plan, problem: Problem) -> PlanInForce:
     )
 
 
-def is_due(standing: PlanInForce, problem: Problem) -> bool:
-    """Whether a new plan is due: the one in force is overtaken. A plan of one step is never more than that."""
-    return len(standing.plan.steps) == 1 or is_overtaken(standing, problem)
+def is_due(in_force: PlanInForce, problem: Problem) -> bool:
+    """Return whether a new plan is due.
+
+    The one in force is overtaken, or has but one step.
+    """
+    return len(in_force.plan.steps) == 1 or is_overtaken(in_force, problem)
 
 
-def is_overtaken(standing: PlanInForce, problem: Problem) -> bool:
-    """Whether something happened that matters since a plan was asked for: the hour is over, contracts came or went,
-    machines failed or came back, or a price moved so far that a tick of it pays for a restart.
+def is_overtaken(in_force: PlanInForce, problem: Problem) -> bool:
+    """Return whether something that matters has happened since a plan was asked for.
+
+    The hour is over, contracts came or went, machines failed or came back, or a price moved so far that a tick of it
+    pays for a restart.
     """
     seen, config = problem.observation, problem.config
     per_hour = config.grid.ticks_per_hour
-    if problem.tick // per_hour != standing.asked_tick // per_hour:
+    if problem.tick // per_hour != in_force.asked_tick // per_hour:
         return True
-    if problem.world.book_changes_count != standing.plan.steps[0].book_changes_count:
+    if problem.world.book_changes_count != in_force.plan.steps[0].book_changes_count:
         return True
-    if np.count_nonzero(seen.availability_share != standing.availability_share):
+    if np.count_nonzero(seen.availability_share != in_force.availability_share):
         return True
-    moved = np.abs(seen.energy_price_usd_per_mwh - standing.price_usd_per_mwh)
+    moved = np.abs(seen.energy_price_usd_per_mwh - in_force.price_usd_per_mwh)
     return float(moved.max()) * config.grid.dt_h > config.terms.restart_usd_per_mw
 
 
-def followed(standing: PlanInForce, problem: Problem, *, spends_budgets: bool = True) -> Plan:
-    """The same plan, its step of this tick in whole contracts and fitted to what the tick brings.
+def followed(in_force: PlanInForce, problem: Problem, budgets: BudgetPolicy = SPENDS) -> Plan:
+    """Fit the plan's step of this tick to what the tick brings, in whole contracts.
 
     A plan that is overtaken still says where contracts run, but which miners pay is decided by the rules, at the price
     that is seen: what was expected an hour ago starts and stops the wrong ones.
     """
-    plan = standing.plan
-    if len(plan.steps) == 1 or problem.tick == standing.asked_tick:
+    plan = in_force.plan
+    if len(plan.steps) == 1 or problem.tick == in_force.asked_tick:
         return plan
     at = plan.index_at(problem.tick)
-    step = rounded(_with_newcomers(plan.steps[at], standing, problem), problem, spends_budgets=spends_budgets)
-    if is_overtaken(standing, problem):
+    wanted = _with_newcomers(plan.steps[at], in_force, problem)
+    step = ContractScheduler(problem, budgets).from_megawatts(wanted)
+    if is_overtaken(in_force, problem):
         step = _with_miners_that_pay(step, problem)
     return replace(plan, steps=(*plan.steps[:at], step, *plan.steps[at + 1 :]))
 
 
 def fallback_of(
-    standing: PlanInForce | None, rules: Plan, problem: Problem, reason: str, *, spends_budgets: bool = True
+    in_force: PlanInForce | None, rules: Plan, problem: Problem, reason: str, budgets: BudgetPolicy = SPENDS
 ) -> Plan:
-    """What to do in a tick for which there is no new plan: the plan in force gone on with, or the rules'.
+    """Choose between the plan in force and the rules' where no plan is new.
 
     Whichever earns more in the program's own accounting of the tick; the last bound stays with it, and the note says
     why and what.
     """
-    if standing is None or has_run_out(standing.plan, problem.tick):
+    if in_force is None or has_run_out(in_force.plan, problem.tick):
         return replace(rules, status="fallback", note=reason)
-    kept = followed(standing, problem, spends_budgets=spends_budgets)
-    bound_usd = standing.plan.bound_usd
+    kept = followed(in_force, problem, budgets)
+    bound_usd = in_force.plan.bound_usd
     if worth_usd(kept.step_at(problem.tick), problem) >= worth_usd(rules.step_at(problem.tick), problem):
         return replace(kept, status="fallback", note=f"{reason}; the plan of tick {kept.made_tick} is gone on with")
     note = f"{reason}; rules plan, which beats going on with the plan of tick {kept.made_tick}"
@@ -102,15 +109,19 @@ def fallback_of(
 
 
 def has_run_out(plan: Plan, tick: int) -> bool:
-    """Whether a plan of several steps is past its horizon; that of one step says what to keep doing."""
+    """Return whether a plan of several steps is past its horizon.
+
+    A plan of one step says what to keep doing.
+    """
     return len(plan.steps) > 1 and tick - plan.made_tick >= sum(plan.step_ticks)
 
 
-def _with_newcomers(step: PlanStep, standing: PlanInForce, problem: Problem) -> PlanStep:
-    """The step with what the book promises since the plan was made, on the free racks that cost least to run: not to be
-    left out, and not to be moved for a fee by the next plan.
+def _with_newcomers(step: PlanStep, in_force: PlanInForce, problem: Problem) -> PlanStep:
+    """Add what the book promises since then, on the cheapest free racks.
+
+    Nobody is left out, and the next plan moves nobody for a fee.
     """
-    more = np.maximum(problem.world.book.promised_mw - standing.promised_mw, 0.0)
+    more = np.maximum(problem.world.book.promised_mw - in_force.promised_mw, 0.0)
     more[PROMISED_TIER_COUNT:] = 0.0
     if not np.count_nonzero(more):
         return step
@@ -118,14 +129,14 @@ def _with_newcomers(step: PlanStep, standing: PlanInForce, problem: Problem) -> 
     free = np.maximum(conditions.contract_room_mw - step.contracts_mw.sum(axis=1), 0.0)
     cheapest = np.argsort(conditions.rack_cost_usd_per_mwh, kind="stable")
     before = free[cheapest].cumsum() - free[cheapest]
-    taken = np.clip(more.sum() - before, 0.0, free[cheapest])
+    added = np.clip(more.sum() - before, 0.0, free[cheapest])
     contracts = step.contracts_mw.copy()
-    contracts[cheapest] += np.outer(taken, more / more.sum())
+    contracts[cheapest] += np.outer(added, more / more.sum())
     return replace(step, contracts_mw=sealed(contracts))
 
 
 def _with_miners_that_pay(step: PlanStep, problem: Problem) -> PlanStep:
-    """The step with the miners that the rules would run beside its contracts and tokens."""
+    """Return the step with miners by the rules beside its contracts and tokens."""
     conditions = problem.conditions
     drawn = inference_power_mw(conditions, row_sums(step.contracts_mw), step.merchant_mw)
     headroom = problem.config.fleet.grid_limit_mw - drawn

@@ -1,4 +1,4 @@
-"""The answer to a problem in a file: who found it, how good it is, what runs, what is bought, and what all is worth."""
+"""Answers to problems in a file: the schedule, its proven quality, and prices."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,13 @@ from mara.optimizers.rules.greedy import greedy
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProblemAnswer:
-    """A schedule with its provenance; bound and prices are known to the linear program only."""
+    """A schedule with its provenance.
+
+    Bound and prices are known to the linear program only.
+
+    Attributes:
+        note: why another optimizer answered than the one that was asked.
+    """
 
     optimizer: str
     status: PlanStatus
@@ -31,11 +37,13 @@ class ProblemAnswer:
     schedule: Schedule
     shadow: DualPrices | None
     note: str = ""
-    """Why another optimizer answered than the one that was asked."""
 
 
 def answer_by_lp(case: LpCase, deadline_s: float = 600.0) -> ProblemAnswer:
-    """The optimum, or near it for a large fleet, with its certificate; where the solver gives none, rules and why."""
+    """Answer by the linear program, or by rules where the solver fails.
+
+    The answer for a large fleet is near the optimum.
+    """
     try:
         optimum = _optimum(case, deadline_s)
     except PlanError as error:
@@ -59,7 +67,10 @@ def _optimum(case: LpCase, deadline_s: float) -> Optimum:
 
 
 def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "") -> ProblemAnswer:
-    """A schedule by rules: what it earns is known, how far it is from the best is not."""
+    """Answer by rules.
+
+    What the schedule earns is known, how far it is from the best is not.
+    """
     schedule = greedy(case)
     return ProblemAnswer(
         optimizer="rules",
@@ -74,7 +85,10 @@ def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "
 
 
 def schedule_of(primal: Floats, columns: Columns, case: LpCase) -> Schedule:
-    """A solution's columns as a schedule; what the solver leaves below zero is rounding and becomes zero."""
+    """Read a solution's columns (N,) as a schedule.
+
+    What is below zero is rounding and becomes zero.
+    """
     table = np.maximum(primal, 0.0).reshape(case.steps, columns.width)
     rested = np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT))
     rested[:, :, columns.resting] = table[:, columns.rested]
@@ -88,12 +102,12 @@ def schedule_of(primal: Floats, columns: Columns, case: LpCase) -> Schedule:
 
 
 def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, Any]:
-    """The answer as JSON has it, arrays row-major.
+    """Return the answer as JSON has it, arrays row-major.
 
     Prices: `site_power_usd_per_mwh` is the value of one more megawatt-hour at a site's meter; `demand_usd_per_mwh` is
     what one more megawatt-hour of a tier's contracts would cost *less the rate it pays*, negative where it gains, so
     that its marginal cost is this plus the rate; `budget_usd_per_mwh` is the value of one more megawatt-hour that may
-    rest. By rules they are null: rules know no prices.
+    be scheduled off. By rules they are null: rules know no prices.
     """
     schedule, shadow = answer.schedule, answer.shadow
     net = net_site_mw(schedule, case)

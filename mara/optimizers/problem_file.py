@@ -1,4 +1,9 @@
-"""Problems in a file (JSON, all arrays row-major): read strictly, for a wrong number plans wrongly without a word."""
+"""Problem files in JSON, read strictly.
+
+A wrong number would plan wrongly without a word.
+
+All arrays are row-major.
+"""
 
 import json
 from collections.abc import Iterable
@@ -12,14 +17,13 @@ from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT, RACKS
 from mara.errors import FeedInvalid, PlanRejected
-from mara.optimizers.lp.case import LpCase, check
+from mara.optimizers.lp.case import WORKLOAD_COUNT, LpCase, check
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_STEPS: Final = 2_016
 """A week of five-minute steps."""
 MAX_MAGNITUDE: Final = 1e12
 """Beyond this a number is a mistake, and products of two lose their digits."""
-WORKLOAD_COUNT: Final = MINER_COUNT + RACK_KIND_COUNT
 
 SHAPES: Final[dict[str, str]] = {
     "dt_h": "",
@@ -44,9 +48,12 @@ SHAPES: Final[dict[str, str]] = {
     "served_now_mw": "SP",
     "miners_now_mw": "S",
 }
-"""Every field but `sites`: H steps, S sites, K workloads, G tiers, P promised tiers, M miners, I inference racks."""
+"""Axes of every field but `sites`.
+
+H steps, S sites, K workloads, G tiers, P promised tiers, M miners, I inference racks.
+"""
 TOKENS: Final = frozenset({"token_per_mwh", "token_demand"})
-"""Counted in any unit, single tokens included: of any size."""
+"""Fields counted in any unit of tokens, single tokens included: of any size."""
 ANY_SIGN: Final = frozenset(
     {"price", "mining_value_usd_per_mwh", "token_value_usd_per_mwh", "rate_usd_per_mwh", "carbon_price_usd_per_t"}
 )
@@ -61,7 +68,7 @@ class FiledProblem:
 
 
 def read_problem(path: Path) -> FiledProblem:
-    """The problem in a file.
+    """Read the problem in a file.
 
     Raises:
         FeedInvalid: no such file, not JSON, a field missing, unknown, twice, of wrong shape, not finite or out of its
@@ -81,7 +88,7 @@ def read_problem(path: Path) -> FiledProblem:
 
 
 def problem_of(text: str) -> FiledProblem:
-    """The problem in a text.
+    """Read the problem in a text.
 
     Raises:
         FeedInvalid: as `read_problem`, without the file's name.
@@ -134,21 +141,16 @@ def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
         demand_tokens_per_h=np.minimum(given["token_demand"][:, None] / tokens_unit, 2.0 * most_mw + 1.0),
         demand_mw=demand,
         budget_mwh=given["budget_mwh"],
-        # The demand itself limits what may rest; a bound of the same size would hide what demand is worth.
+        # The demand itself limits what may be off; a bound of the same size would hide what demand is worth.
         shed_limit_mw=2.0 * demand[:, :PROMISED_TIER_COUNT] + 1.0,
         rate_usd_per_mwh=given["rate_usd_per_mwh"],
         credit_usd_per_mwh=given["credit_usd_per_mwh"],
-        goodwill_usd_per_mwh=np.zeros(PROMISED_TIER_COUNT),
         migration_usd_per_mw=given["migration_usd_per_mw"],
         restart_usd_per_mw=float(given["restart_usd_per_mw"]),
         sellback_spread_share=float(given["sellback_spread"]),
         carbon_price_usd_per_t=float(given["carbon_price_usd_per_t"]),
-        breakable_mw=np.zeros((steps, PROMISED_TIER_COUNT)),
-        breaking_usd_per_mwh=np.zeros(PROMISED_TIER_COUNT),
         served_now_mw=given["served_now_mw"],
         miners_now_mw=given["miners_now_mw"],
-        unbacked_mw=np.zeros(steps),
-        rests_in_place=np.zeros(PROMISED_TIER_COUNT, dtype=np.bool_),
     )
 
 

@@ -1,13 +1,25 @@
-"""Keeps the plan in force, for runs that wait for each plan and for live ones: when a new one is due, what a tick
-follows, and what a resumed run must know.
+"""The rolling horizon: the plan in force, when a new one is due, fallback.
+
+One state machine for runs that wait for each plan and for live ones:
+
+- no plan: before the first, and after one has run out. The fallback plans.
+- in force: a tick follows the plan, fitted to what the tick brings, until a new one is due (`is_due`) and adopted.
+- missed: a plan was due and none could be made. The plan in force is gone on with or the fallback plans, whichever is
+  worth more, until a plan is adopted.
+
+`plan` runs it step by step, for simulations. A live run asks `is_due` and `is_missed`, has the optimizer work beside
+the ticks, reports with `adopt` or `miss`, and follows `in_tick`.
+
+Model: docs/model.md#6-horizon-and-warm-starts; decision 0062.
 """
 
 from dataclasses import dataclass
 from typing import cast
 
-from mara.core.arrays import Floats, Ints
-from mara.core.plan import DualPrices, Plan, PlanStatus, PlanStep, Problem
-from mara.optimizers.base import Optimizer
+from mara.core.plan import Plan, PlanStatus, Problem
+from mara.errors import PlanError
+from mara.optimizers.base import SPENDS, BudgetPolicy, Optimizer, ResumeState
+from mara.optimizers.fallback import check
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.lp.solve import Basis
 from mara.optimizers.plan_in_force import (
@@ -17,108 +29,120 @@ from mara.optimizers.plan_in_force import (
     has_run_out,
     is_due,
     is_overtaken,
-    standing_of,
+    plan_in_force_of,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ResumeState:
-    """What a resumed run must know to go on as if it had never stopped: the plan in force and the solver's last basis.
-
-    Plain fields, so that a store can keep it: `shadows` holds one or none, the basis is empty before the first plan.
-    """
-
-    optimizer: str
-    made_tick: int
-    steps: tuple[PlanStep, ...]
-    step_ticks: tuple[int, ...]
-    status: str
-    objective_usd: float | None
-    bound_usd: float | None
-    note: str
-    shadows: tuple[DualPrices, ...]
-    price_usd_per_mwh: Floats
-    availability_share: Floats
-    promised_mw: Floats
-    basis_tick: int
-    basis_columns: Ints
-    basis_rows: Ints
 
 
 @dataclass(slots=True)
 class RollingHorizon:
-    """The plan in force. Whoever makes plans tells it what came of them; a tick asks it what to follow.
+    """State machine of the plan in force.
+
+    Whoever makes plans reports what came of them; a tick asks what to follow.
 
     Args:
         fallback: plans where no plan is in force and, when none could be made, where it beats the old; must not fail.
-        spends_budgets: whether plans may leave contracts unserved inside their error budgets.
-        lp: whose last basis is remembered with its plan; None where nothing is to be remembered.
+        budgets: what plans may do with error budgets.
+        lp: makes the plans of `plan`; its last basis is remembered with its plan. None where plans come from elsewhere
+            and nothing is to be remembered.
     """
 
     fallback: Optimizer
-    spends_budgets: bool = True
+    budgets: BudgetPolicy = SPENDS
     lp: Lp | None = None
-    _standing: PlanInForce | None = None
+    _in_force: PlanInForce | None = None
     _reason: str = ""
     _memory: ResumeState | None = None
 
+    @property
+    def name(self) -> str:
+        return (self.lp or self.fallback).name
+
+    def plan(self, problem: Problem) -> Plan:
+        """Return the plan in force for this tick; make a new one first if one is due.
+
+        Where no plan can be made, the best there is instead.
+        """
+        if self.lp is not None and self.is_due(problem):
+            try:
+                plan = self.lp.plan(problem)
+                check(plan, problem)
+            except PlanError as error:
+                self.miss(f"{self.name}: {error}")
+            else:
+                self.adopt(plan, problem)
+        return self.in_tick(problem)
+
     def is_due(self, problem: Problem) -> bool:
-        """Whether a new plan should be made."""
-        standing = self._standing
-        return standing is None or bool(self._reason) or is_due(standing, problem)
+        """Return whether a new plan should be made."""
+        in_force = self._in_force
+        return in_force is None or bool(self._reason) or is_due(in_force, problem)
 
     def is_missed(self, problem: Problem) -> bool:
-        """Whether something happened that the plan in force knows nothing of, or there is none."""
-        standing = self._standing
-        return standing is None or bool(self._reason) or is_overtaken(standing, problem)
+        """Return whether something happened that the plan in force does not know.
+
+        True where there is none.
+        """
+        in_force = self._in_force
+        return in_force is None or bool(self._reason) or is_overtaken(in_force, problem)
 
     def is_first(self, problem: Problem) -> bool:
-        """Whether no plan is in force yet, or only one that was made before anything was promised."""
-        standing = self._standing
-        if standing is None:
+        """Return whether no plan is in force yet.
+
+        Or only one made before anything was promised.
+        """
+        in_force = self._in_force
+        if in_force is None:
             return True
-        return not standing.promised_mw.any() and bool(problem.world.book.promised_mw.any())
+        return not in_force.promised_mw.any() and bool(problem.world.book.promised_mw.any())
 
     def adopt(self, plan: Plan, problem: Problem, *, remembers: bool = True) -> None:
-        """A plan was made for `problem`: it is in force now; and after a restart, if it `remembers` it."""
-        self._standing, self._reason = standing_of(plan, problem), ""
+        """Bring a plan made for `problem` into force.
+
+        After a restart too, if it `remembers` it.
+        """
+        self._in_force, self._reason = plan_in_force_of(plan, problem), ""
         if remembers and self.lp is not None and plan.optimizer == self.lp.name:  # advice is asked for anew
-            self._memory = _memory_of(self._standing, self.lp)
+            self._memory = _memory_of(self._in_force, self.lp)
 
     def await_first(self, reason: str) -> None:
         """Say why there is no plan where none is in force yet."""
-        if self._standing is None:
+        if self._in_force is None:
             self._reason = reason
 
     def miss(self, reason: str) -> None:
-        """No plan could be made: the one in force is gone on with as a fallback, for this reason, until one is."""
+        """Note that no plan could be made, and why: ticks follow a fallback until one is."""
         self._reason = reason
 
-    def plan(self, problem: Problem) -> Plan:
-        """What a tick follows: the plan in force, fitted to the tick, or the best there is instead."""
-        standing = self._standing
-        if standing is not None and has_run_out(standing.plan, problem.tick):
-            made = standing.plan
+    def in_tick(self, problem: Problem) -> Plan:
+        """Return what a tick follows: the plan in force, or the best there is instead.
+
+        It is fitted to what the tick brings.
+        """
+        in_force = self._in_force
+        if in_force is not None and has_run_out(in_force.plan, problem.tick):
+            made = in_force.plan
             self._reason = f"the plan that {made.optimizer} made at tick {made.made_tick} has run out"
-            self._standing = standing = None
-        if standing is not None and not self._reason:
-            return followed(standing, problem, spends_budgets=self.spends_budgets)
-        rules = self.fallback.plan(problem)
-        return fallback_of(standing, rules, problem, self._reason, spends_budgets=self.spends_budgets)
+            self._in_force = in_force = None
+        if in_force is not None and not self._reason:
+            return followed(in_force, problem, self.budgets)
+        return fallback_of(in_force, self.fallback.plan(problem), problem, self._reason, self.budgets)
 
     def memory(self) -> ResumeState | None:
-        """What to keep for a resumed run; the same object while nothing changed, None before the first plan."""
+        """Return what to keep for a resumed run, None before the first plan.
+
+        It is the same object while nothing changed.
+        """
         return self._memory
 
     def recall(self, memory: ResumeState) -> None:
         """Go on from what was kept."""
-        self._memory, self._standing, self._reason = memory, _standing_in(memory), ""
+        self._memory, self._in_force, self._reason = memory, _in_force_in(memory), ""
         if self.lp is not None:
             self.lp.go_on_from(Basis(columns=memory.basis_columns, rows=memory.basis_rows), memory.basis_tick)
 
 
-def _memory_of(standing: PlanInForce, lp: Lp) -> ResumeState:
-    plan = standing.plan
+def _memory_of(in_force: PlanInForce, lp: Lp) -> ResumeState:
+    plan = in_force.plan
     basis, tick = lp.last_basis
     return ResumeState(
         optimizer=plan.optimizer,
@@ -130,16 +154,16 @@ def _memory_of(standing: PlanInForce, lp: Lp) -> ResumeState:
         bound_usd=plan.bound_usd,
         note=plan.note,
         shadows=() if plan.shadow is None else (plan.shadow,),
-        price_usd_per_mwh=standing.price_usd_per_mwh,
-        availability_share=standing.availability_share,
-        promised_mw=standing.promised_mw,
+        price_usd_per_mwh=in_force.price_usd_per_mwh,
+        availability_share=in_force.availability_share,
+        promised_mw=in_force.promised_mw,
         basis_tick=tick,
         basis_columns=basis.columns,
         basis_rows=basis.rows,
     )
 
 
-def _standing_in(memory: ResumeState) -> PlanInForce:
+def _in_force_in(memory: ResumeState) -> PlanInForce:
     plan = Plan(
         optimizer=memory.optimizer,
         made_tick=memory.made_tick,

@@ -1,4 +1,4 @@
-"""A policy over a stretch of history, without a database: `advance` in a loop."""
+"""A policy over a stretch of history: `advance` in a loop, no database."""
 
 from collections.abc import Callable
 from math import ceil
@@ -14,10 +14,12 @@ from mara.optimizers.base import Optimizer
 from mara.runtime.run_totals import RunTotals
 
 POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
-"""How a pooled demand divides over the tiers."""
+"""Shares of the tiers in a pooled demand."""
 POOL_SLICES_PER_SITE: Final = 20
-"""The pool is cut into contracts of a twentieth of an average site's racks, so that whole contracts waste little
-(decision 0067)."""
+"""Contracts of the pool for an average site's racks.
+
+Small ones, so that whole contracts waste little (decision 0067).
+"""
 
 
 def backtest(
@@ -30,30 +32,33 @@ def backtest(
     horizon_hours: int,
     on_step: Callable[[Step], None] | None = None,
 ) -> tuple[RunTotals, World]:
-    """Advance `world` by `ticks`, planning before each; returns the sums and the world after.
+    """Advance `world` by `ticks`, planning before each.
+
+    Returns the sums and the world after.
 
     Raises:
         FeedError: the feed does not cover the stretch.
         PlanError: the optimizer failed.
     """
-    tally = RunTotals(dt_h=config.grid.dt_h)
+    totals = RunTotals(dt_h=config.grid.dt_h)
     for tick in range(world.tick, world.tick + ticks):
         observation = feed.observe(tick)
         forecast = feed.forecast(tick, horizon_hours)
         problem = Problem(config=config, world=world, observation=observation, forecast=forecast)
         plan = optimizer.plan(problem)
         step = advance(world, observation, plan.step_at(tick), config)
-        tally.add(step)
+        totals.add(step)
         world = step.world
         if on_step is not None:
             on_step(step)
-    tally.close(world, config.fleet)
-    return tally, world
+    totals.close(world, config.fleet)
+    return totals, world
 
 
 def pooled_contracts(config: RunConfig, load_share: float, ticks: int) -> tuple[SlaContract, ...]:
-    """A constant demand of `load_share` of all inference racks, by tier, for the whole stretch, cut into whole
-    contracts.
+    """Cut a constant demand into whole contracts of each tier.
+
+    It is `load_share` of all inference racks, for the whole stretch.
     """
     racks_mw = float(config.fleet.racks_mw.sum())
     slice_mw = racks_mw / config.fleet.site_count / POOL_SLICES_PER_SITE

@@ -1,12 +1,13 @@
-"""The only place that asks the machine for the time. Everybody else is told."""
+"""The only place that asks the machine for the time, and that lets it pass."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Real time, as the platform needs it: monotonic for pacing, CPU for figures, UTC for stamps."""
+    """Real time: monotonic for pacing, CPU for figures, UTC for stamps."""
 
     def monotonic_s(self) -> float: ...
 
@@ -14,18 +15,27 @@ class Clock(Protocol):
 
     def now(self) -> datetime: ...
 
+    async def wait(self, duration_s: float) -> None: ...
+
 
 class SystemClock:
-    """The machine's own. Pacing never uses `now`, so that a step of the wall clock moves nothing."""
+    """The machine's own clock.
+
+    Pacing never uses `now`, so that a step of the wall clock moves nothing.
+    """
 
     def monotonic_s(self) -> float:
-        """Seconds from an arbitrary origin; never steps back."""
+        """Return seconds from an arbitrary origin; they never step back."""
         return time.monotonic()
 
     def cpu_s(self) -> float:
-        """Processor seconds used by this process."""
+        """Return the processor seconds used by this process."""
         return time.process_time()
 
     def now(self) -> datetime:
-        """Wall time, UTC."""
+        """Return the wall time in UTC."""
         return datetime.now(UTC)
+
+    async def wait(self, duration_s: float) -> None:
+        """Let real time pass without holding up the event loop."""
+        await asyncio.sleep(duration_s)

@@ -1,12 +1,14 @@
-"""Worlds beside the live one: the same weather, prices, requests and orders under other planners, so that what the
-optimizer and the error budgets earn are measured differences of profit, and never estimates.
+"""Counterfactual worlds: the live run's inputs under other optimizers.
 
-Five companions run along: under the rules, under the two static baselines, and under the live optimizer and the rules
-that may leave nobody unserved inside an error budget. All are compared by cash less the credits that they owe so far,
-those of open windows as if they closed now. Each begins where the live world stood and is kept with it, part by part,
-in the transaction of the tick, so that a resumed run goes on with them bit for bit. A companion that plans just as the
-live run does is the live run. Until the run's first plan is in force all stand where the live world stands: what it did
-without one is no measure of planning.
+They have the same weather, prices, requests and orders, so that the gains of the optimizer and of the error budgets are
+measured differences of profit, and never estimates.
+
+There are five: under the rules, under the two static baselines, and under the live optimizer and the rules without
+error budgets to spend. All are compared by cash less the credits that they owe so far, those of open windows as if
+they closed now. Each begins where the live world stood and is kept with it, part by part, in the transaction of the
+tick, so that a resumed run goes on with them bit for bit. A world that would plan just as the live run is the live
+world. Until the run's first plan is in force all stand where the live world stands: what it did without a plan is no
+measure of planning.
 """
 
 from collections.abc import Mapping
@@ -20,27 +22,26 @@ from mara.core.snapshot import ShadowGains
 from mara.core.step import advance, observed
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR
 from mara.core.world import RunConfig, World
-from mara.optimizers.base import Optimizer
-from mara.optimizers.rolling_horizon import ResumeState
-from mara.optimizers.rolling_lp import RollingLp
-from mara.runtime.feed_reading import FeedReading
+from mara.feeds.base import FeedReading
+from mara.optimizer_names import RULES, STATIC, STATIC_BREAKEVEN
+from mara.optimizers.base import Optimizer, Resumable, ResumeState, memory_of
 from mara.store.encoding.codec import bytes_of, record_of
 
-RULES: Final = "rules"
-STATIC_BREAKEVEN: Final = "static-breakeven"
-STATIC: Final = "static"
 NO_BUDGETS: Final = "no-budgets"
 RULES_NO_BUDGETS: Final = "rules-no-budgets"
 MARKS: Final = "shadow marks"
 MAX_SITES: Final = 100
-"""Larger fleets run without worlds beside them: their baselines alone would take ten times as long as the run."""
+"""Largest fleet with counterfactuals.
+
+Beyond it the baselines alone would take ten times as long as the run.
+"""
 BOOK: Final = frozenset({"book"})
-"""Who is let in does not depend on who plans: all worlds share the live one's book."""
+"""Parts shared with the live world: admission does not depend on planning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ComparisonStart:
-    """When the comparison began, and what all worlds were worth at the start of the simulated day (UTC).
+    """The beginning of the comparison, and the worth of all worlds at day start.
 
     Cash less credits owed.
     """
@@ -54,27 +55,29 @@ class ComparisonStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CounterfactualStep:
-    """Where all stand after a tick that is not stored yet.
+    """The counterfactual worlds after a tick that is not stored yet.
 
     Attributes:
-        worlds: of the companions that are not the live world, by name.
-        parts: what to store with the tick.
+        worlds: those that are not the live world, by name.
+        parts: to be stored with the tick.
         memories: the optimizers' memories that are among the parts, by name.
     """
 
     live: World
     worlds: Mapping[str, World]
-    marks: ComparisonStart
+    start: ComparisonStart
     parts: Mapping[str, bytes]
     memories: Mapping[str, ResumeState]
 
 
 class CounterfactualRuns:
-    """The companions of a run. `ahead` computes their next tick; `keep` makes it the present.
+    """The counterfactual worlds of a run.
+
+    `ahead` computes their next tick; `keep` makes it the present.
 
     Args:
-        optimizers: of each companion by name; None where the live optimizer plans just so.
-        parts: what was kept with the live world.
+        optimizers: by name of the world; None where the live optimizer plans just so.
+        parts: kept with the live world.
     """
 
     def __init__(
@@ -89,75 +92,77 @@ class CounterfactualRuns:
             parts, kept = {}, None  # other worlds than these were compared: all begin anew
         self._worlds = {name: _world_in(parts, name, live) for name in self._optimizers}
         for name, optimizer in self._optimizers.items():
-            if isinstance(optimizer, RollingLp) and self._worlds[name] is not live and _plan_part(name) in parts:
-                optimizer.keeper.recall(record_of(ResumeState, parts[_plan_part(name)]))
+            if isinstance(optimizer, Resumable) and self._worlds[name] is not live and _plan_part(name) in parts:
+                optimizer.recall(record_of(ResumeState, parts[_plan_part(name)]))
         self._is_waiting = kept is None
-        self._marks = kept if kept is not None else self._marks_now(live.tick)
-        self._stored_marks: ComparisonStart | None = kept
+        self._start = kept if kept is not None else self._start_now(live.tick)
+        self._stored_start: ComparisonStart | None = kept
         self._stored_memories: dict[str, ResumeState] = {}
 
     def optimizer(self, name: str) -> Optimizer | None:
-        """Who plans the companion of that name; None where it is the live world."""
+        """Return a world's optimizer; None where it is the live world."""
         return self._optimizers.get(name)
 
-    def problems(self, outlook: FeedReading) -> dict[str, Problem]:
-        """What each companion's optimizer may look at now, but for those that are the live world."""
-        return {name: self._problem(world, outlook) for name, world in self._worlds.items()}
+    def problems(self, reading: FeedReading) -> dict[str, Problem]:
+        """Build the planning problem of each world that is not the live one."""
+        return {name: self._problem(world, reading) for name, world in self._worlds.items()}
 
     def ahead(
         self,
         live: World,
-        outlook: FeedReading,
+        reading: FeedReading,
         commands: tuple[Command, ...],
         plans: Mapping[str, Plan] | None = None,
         *,
         is_planned: bool = True,
     ) -> CounterfactualStep:
-        """Every companion a tick on, beside the live world after it; nothing is kept yet.
+        """Advance every world by a tick beside the live one; nothing is kept yet.
 
         `plans` were made elsewhere, by name; who is not among them plans here and now. `is_planned` says whether those
         who plan with a solver had a plan to follow: before the first one nothing is compared.
         """
         if self._is_waiting and not is_planned:
             return self._not_yet(live)
-        marks = self._marks_now(self._marks.since_tick) if self._is_new_day(live.tick - 1) else self._marks
-        worlds, parts, memories = {}, {}, {}
+        start = self._start_now(self._start.since_tick) if self._is_new_day(live.tick - 1) else self._start
+        worlds: dict[str, World] = {}
+        parts: dict[str, bytes] = {}
+        memories: dict[str, ResumeState] = {}
         for name, optimizer in self._optimizers.items():
-            problem = self._problem(self._worlds[name], outlook)
+            problem = self._problem(self._worlds[name], reading)
             plan = plans[name] if plans is not None and name in plans else optimizer.plan(problem)
-            step = advance(problem.world, outlook.observation, plan.step_at(problem.tick), self._config, commands)
+            step = advance(problem.world, reading.observation, plan.step_at(problem.tick), self._config, commands)
             worlds[name] = replace(step.world, book=live.book)
             parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
-            memory = optimizer.keeper.memory() if isinstance(optimizer, RollingLp) else None
+            memory = memory_of(optimizer)
             if memory is not None and memory is not self._stored_memories.get(name):
                 memories[name] = memory
                 parts[_plan_part(name)] = bytes_of(memory)
-        if marks is not self._stored_marks:
-            parts[MARKS] = bytes_of(marks)
-        return CounterfactualStep(live=live, worlds=worlds, marks=marks, parts=parts, memories=memories)
+        if start is not self._stored_start:
+            parts[MARKS] = bytes_of(start)
+        return CounterfactualStep(live=live, worlds=worlds, start=start, parts=parts, memories=memories)
 
     def keep(self, ahead: CounterfactualStep) -> None:
-        """Go on from there, once it is stored."""
-        self._live, self._marks = ahead.live, ahead.marks
+        """Go on from a step, once it is stored."""
+        self._live, self._start = ahead.live, ahead.start
         if MARKS in ahead.parts:
-            self._is_waiting, self._stored_marks = False, ahead.marks
+            self._is_waiting, self._stored_start = False, ahead.start
         self._worlds |= ahead.worlds
         self._stored_memories |= ahead.memories
 
     def gains(self) -> ShadowGains:
-        """What the live run earned more than each companion."""
+        """Work out the live run's gain over each world."""
         live_micro_usd = _net_micro_usd(self._live)
         since = {name: live_micro_usd - self._net(name) for name in self._names}
-        marks = self._marks
-        at_dawn = dict(zip(marks.names, marks.cash_micro_usd, strict=True))
-        before = {name: marks.live_micro_usd - at_dawn[name] for name in self._names}
+        start = self._start
+        at_day_start = dict(zip(start.names, start.cash_micro_usd, strict=True))
+        before = {name: start.live_micro_usd - at_day_start[name] for name in self._names}
         total, today = (
             {name: (since[name] - offset[name]) / MICRO_USD_PER_USD for name in self._names}
             for offset in (dict.fromkeys(self._names, 0), before)
         )
         by_planning, by_planning_today = (gain[RULES_NO_BUDGETS] - gain[NO_BUDGETS] for gain in (total, today))
         return ShadowGains(
-            since_tick=marks.since_tick,
+            since_tick=start.since_tick,
             optimizer_vs_rules_same_budgets_usd=by_planning,
             optimizer_vs_rules_by_resting_usd=total[RULES] - by_planning,
             optimizer_vs_rules_same_budgets_today_usd=by_planning_today,
@@ -173,27 +178,30 @@ class CounterfactualRuns:
         )
 
     def _not_yet(self, live: World) -> CounterfactualStep:
-        """Every companion where the live world stands now; a resumed run begins there too, so nothing need be kept."""
+        """Begin every world anew where the live world stands.
+
+        A resumed run begins there too, so nothing need be kept.
+        """
         worth_micro_usd = _net_micro_usd(live)
-        marks = replace(
-            self._marks,
+        start = replace(
+            self._start,
             since_tick=live.tick,
             day=self._day(live.tick),
             live_micro_usd=worth_micro_usd,
             cash_micro_usd=(worth_micro_usd,) * len(self._names),
         )
         return CounterfactualStep(
-            live=live, worlds=dict.fromkeys(self._worlds, live), marks=marks, parts={}, memories={}
+            live=live, worlds=dict.fromkeys(self._worlds, live), start=start, parts={}, memories={}
         )
 
-    def _problem(self, world: World, outlook: FeedReading) -> Problem:
-        seen = observed(outlook.observation, world)
-        return Problem(config=self._config, world=world, observation=seen, forecast=outlook.forecast)
+    def _problem(self, world: World, reading: FeedReading) -> Problem:
+        seen = observed(reading.observation, world)
+        return Problem(config=self._config, world=world, observation=seen, forecast=reading.forecast)
 
     def _net(self, name: str) -> int:
         return _net_micro_usd(self._worlds.get(name, self._live))
 
-    def _marks_now(self, since_tick: int) -> ComparisonStart:
+    def _start_now(self, since_tick: int) -> ComparisonStart:
         return ComparisonStart(
             since_tick=since_tick,
             day=self._day(self._live.tick),
@@ -203,7 +211,7 @@ class CounterfactualRuns:
         )
 
     def _is_new_day(self, tick: int) -> bool:
-        return self._day(tick) != self._marks.day
+        return self._day(tick) != self._start.day
 
     def _day(self, tick: int) -> int:
         return self._config.grid.epoch_s(tick) // (HOURS_PER_DAY * SECONDS_PER_HOUR)
@@ -214,7 +222,10 @@ def _net_micro_usd(world: World) -> int:
 
 
 def _world_in(parts: Mapping[str, bytes], name: str, live: World) -> World:
-    """Where a companion stood when the live world stood where it does; the live world itself where it begins now."""
+    """Restore a counterfactual world at the live world's tick.
+
+    It is the live world itself where it begins now.
+    """
     content = parts.get(_world_part(name))
     if content is None:
         return live

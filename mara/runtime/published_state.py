@@ -1,4 +1,4 @@
-"""The newest published state of the engine: one slot, written by the loop, read by anyone at any time."""
+"""The newest state of the engine: one slot, written by the loop, read anywhere."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from mara.core.snapshot import AdvisorSnapshot, ForecastSnapshot, Snapshot
 
 
 class EngineState(StrEnum):
-    """What the supervisor says of the loop."""
+    """State of the loop, as its supervisor sees it."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -23,31 +23,36 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedState:
-    """A version of the truth. `version` grows by one with every change; `reason` is set when the state needs one."""
+    """Everything that is shown.
+
+    `version` grows by one with every change; `reason` is set when the state needs one.
+    """
 
     version: int = 0
     snapshot: Snapshot | None = None
     forecast: ForecastSnapshot | None = None
-    """What the plan in force was made from; None until a plan has been made since the start."""
+    """Forecast behind the plan in force; None until a plan was made."""
     state: EngineState = EngineState.STARTING
     reason: str = ""
-    speed_share: float = 1.0
+    speed_factor: float = 1.0
     """Simulated seconds per real second."""
     advisor: AdvisorSnapshot | None = None
-    """None where no advisor was set up."""
+    """State of the advisor; None where none was set up."""
     waiting_count: int = 0
     """Orders that are on disk and wait for the next tick."""
 
 
 class StatePublisher:
-    """Holds the newest `PublishedState`. Replacing a reference is atomic, so readers in other threads need no lock.
+    """Holds the newest `PublishedState` and tells listeners of changes.
+
+    Replacing a reference is atomic, so readers in other threads need no lock.
 
     Args:
         listen: told of every change, by whoever made it; must be quick.
     """
 
     def __init__(self, listen: Callable[[PublishedState], None] | None = None) -> None:
-        self._published = PublishedState()
+        self._current = PublishedState()
         self._listeners = [] if listen is None else [listen]
 
     def follow(self, listen: Callable[[PublishedState], None]) -> None:
@@ -55,41 +60,43 @@ class StatePublisher:
         self._listeners.append(listen)
 
     def read(self) -> PublishedState:
-        return self._published
+        return self._current
 
     def publish(self, snapshot: Snapshot, forecast: ForecastSnapshot | None = None) -> None:
-        """Show a stored snapshot, and the forecast behind its plan; the engine is running again."""
+        """Show a stored snapshot and its forecast; the engine is running again."""
         self._set(snapshot=snapshot, forecast=forecast, state=EngineState.RUNNING, reason="")
 
     def mark(self, state: EngineState, reason: str = "") -> None:
-        """Change the state and keep showing the last stored snapshot; the same again is no news."""
-        if (state, reason) != (self._published.state, self._published.reason):
+        """Change the state, and keep showing the last stored snapshot.
+
+        The same state again is no news.
+        """
+        if (state, reason) != (self._current.state, self._current.reason):
             self._set(state=state, reason=reason)
 
-    def set_speed(self, speed_share: float) -> None:
-        self._set(speed_share=speed_share)
+    def set_speed(self, speed_factor: float) -> None:
+        self._set(speed_factor=speed_factor)
 
     def set_waiting(self, waiting_count: int) -> None:
-        if waiting_count != self._published.waiting_count:
+        if waiting_count != self._current.waiting_count:
             self._set(waiting_count=waiting_count)
 
     def tell(self, advisor: AdvisorSnapshot) -> None:
         """Show what the advisor is at."""
         self._set(advisor=advisor)
 
+    def advisor_listener(self) -> Callable[[AdvisorSnapshot], None]:
+        """Return a function that shows the advisor's state from any thread."""
+        loop = asyncio.get_running_loop()
+
+        def tell(advisor: AdvisorSnapshot) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and with it everybody who looks
+                loop.call_soon_threadsafe(self.tell, advisor)
+
+        return tell
+
     def _set(self, **changes: object) -> None:
-        now = self._published
-        self._published = replace(now, version=now.version + 1, **changes)  # type: ignore[arg-type]
+        now = self._current
+        self._current = replace(now, version=now.version + 1, **changes)  # type: ignore[arg-type]
         for listen in self._listeners:
-            listen(self._published)
-
-
-def teller_of(latest: StatePublisher) -> Callable[[AdvisorSnapshot], None]:
-    """Shows on the running loop what the advisor is at, from whatever thread it says so."""
-    loop = asyncio.get_running_loop()
-
-    def tell(advisor: AdvisorSnapshot) -> None:
-        with suppress(RuntimeError):  # the loop has ended, and with it everybody who looks
-            loop.call_soon_threadsafe(latest.tell, advisor)
-
-    return tell
+            listen(self._current)

@@ -1,4 +1,4 @@
-"""A stored tick computed again and compared, bit for bit, with what was stored."""
+"""Stored ticks computed again and compared, bit for bit."""
 
 import logging
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ log = logging.getLogger("mara.again")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
-    """The tick as it was computed now, and which of the stored digests it does not reproduce."""
+    """A tick as computed now, and the stored digests that it does not reproduce."""
 
     step: Step
     stored: StoredTick
@@ -35,9 +35,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesSince:
-    """From which tick on the run's ticks were made by a version of the rules, and which Mara had them.
+    """The first tick of a version of the rules, and the Mara that had them.
 
-    `are_this_programs` says whether the program that answers computes such a tick just so.
+    `are_this_programs` says whether this program computes such a tick just so.
     """
 
     from_tick: int
@@ -64,8 +64,8 @@ def replayed(reading: ReadModel, run_id: str, tick: int) -> Comparison:
         raise StoreRefused(not_ours(f"tick {tick} was", rules))
     first, world = reading.world_before(tick)
     for n in range(first, tick):
-        world = _again(reading.stored_tick(n), world, run, feed).world
-    step = _again(stored, world, run, feed)
+        world = _advanced(reading.stored_tick(n), world, run, feed).world
+    step = _advanced(stored, world, run, feed)
     fresh = digests_of(step, stored)
     differs = tuple(name for name in ("raw", "kept", "world") if getattr(fresh, name) != getattr(stored.digests, name))
     if differs == ("world",) and reading.is_of_older_layout(first) and _leads_on(reading, step.world, run, feed):
@@ -74,7 +74,7 @@ def replayed(reading: ReadModel, run_id: str, tick: int) -> Comparison:
 
 
 def rules_since(reading: ReadModel) -> tuple[RulesSince, ...]:
-    """Which rules made the run, the first ones first."""
+    """List the rules that made the run, the first ones first."""
     grid = reading.run().config.grid
     return tuple(
         RulesSince(
@@ -89,32 +89,35 @@ def rules_since(reading: ReadModel) -> tuple[RulesSince, ...]:
 
 
 def _leads_on(reading: ReadModel, world: World, run: RunRecord, feed: Feed | None) -> bool:
-    """Whether a world becomes the next one that is stored, field by field.
+    """Look whether a world becomes the next one that is stored.
 
     That is the proof where an older Mara hashed fields that worlds no longer have.
     """
     end, stored = reading.world_after(world.tick - 1)
     for tick in range(world.tick, end):
-        world = _again(reading.stored_tick(tick), world, run, feed).world
+        world = _advanced(reading.stored_tick(tick), world, run, feed).world
     return bytes_of(world) == bytes_of(stored)
 
 
 def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> Snapshot | None:
-    """The last stored tick, computed again, so that a start, or a run at its end, does not look empty."""
+    """Compute the last stored tick again, for a start that does not look empty."""
     tick, run = engine.world.tick - 1, store.run
     if tick < 0 or run is None:
         return None
     try:
-        again = replayed(store.reading, run.run_id, tick)
+        comparison = replayed(store.read_model, run.run_id, tick)
     except StoreRefused as refusal:
         log.warning("the last tick cannot be shown", extra={"tick": tick, "reason": str(refusal)})
         return None
-    plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(again.step.plan,))
-    return engine.shown(TickResult(step=again.step, plan=plan, events=()), recent, run.run_id)
+    plan = Plan(optimizer=engine.optimizer.name, made_tick=tick, steps=(comparison.step.plan,))
+    return engine.shown(TickResult(step=comparison.step, plan=plan, events=()), recent, run.run_id)
 
 
 def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:
-    """What is told when the store stood elsewhere than the run: stored with the tick that is gone on with."""
+    """Build the events told when the store stood elsewhere than the run.
+
+    They are stored with the tick that is gone on with.
+    """
     if was_tick == now_tick:
         return ()
     lost = f"went back from tick {was_tick} to {now_tick}: the database had lost what came after; no order was lost"
@@ -123,7 +126,7 @@ def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:
     return (Event(tick=now_tick, severity="warning", site=FLEET_WIDE, kind="store", text=text),)
 
 
-def _again(stored: StoredTick, world: World, run: RunRecord, feed: Feed | None) -> Step:
+def _advanced(stored: StoredTick, world: World, run: RunRecord, feed: Feed | None) -> Step:
     observation = stored.observation
     if observation is None:
         if feed is None:

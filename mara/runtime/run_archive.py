@@ -1,4 +1,7 @@
-"""What pages and the API ask of the past: each question in a thread, so that the event loop never waits for a disk."""
+"""Questions of pages and the API about the past.
+
+Each is answered in a thread, so that the event loop never waits for a disk.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -22,18 +25,20 @@ from mara.store.read.read_model import ReadModel
 from mara.store.read.table_file import ExportFormat, write_export
 
 MOST_AT_ONCE: Final = 3
-"""Questions answered at a time, one reader of the store left for the live run; more wait their turn."""
+"""Questions answered at a time; one reader of the store is left to the live run."""
 MOST_WAITING: Final = 200
-"""Questions that may wait; what comes beyond is refused, so that a crowd cannot pile up work."""
+"""Questions that may wait; more are refused, so that work cannot pile up."""
 REST_S: Final = 0.002
-"""Of an export, every hundred rows, which take about as long."""
+"""Pause of an export after every hundred rows, which take about as long."""
 
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
 
 
 class RunArchive:
-    """Opened on a run's store and closed with it. Its methods belong to the event loop; a caller may be cancelled.
+    """Answers questions about a run's store, from its opening to its closing.
+
+    Its methods belong to the event loop; a caller may be cancelled.
 
     Each raises CommandError for a question about something that is not there (a site, contract, metric, tick), and
     StoreError while no run is open, when too many wait, or when the database does not answer.
@@ -52,7 +57,10 @@ class RunArchive:
         self._reading = reading
 
     def close(self) -> None:
-        """Answer no more; what is under way or waits ends when the store closes. Harmless when repeated."""
+        """Answer no more.
+
+        Questions under way or waiting end when the store closes. Harmless when repeated.
+        """
         self._reading = None
         self._is_over.set()
         if self._threads is not None:
@@ -60,7 +68,10 @@ class RunArchive:
             self._threads = None
 
     async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
-        """The last simulated hours of a site, oldest first: ticks while they are few, else clock hours."""
+        """Read the last simulated hours of a site, oldest first.
+
+        They are ticks while they are few, else clock hours.
+        """
         return await self._ask(series.site_series, site_id, hours)
 
     async def history(
@@ -71,7 +82,10 @@ class RunArchive:
         to: datetime | None = None,
         max_points: int = series.MOST_POINTS,
     ) -> MetricHistory:
-        """A metric (`mara.store.read.metrics.Metric`) over ``[from_, to)``, of a site or of the fleet."""
+        """Read a metric (`mara.store.read.metrics.Metric`) over ``[from_, to)``.
+
+        It is of a site or of the fleet.
+        """
         return await self._ask(series.history, metric, site_id, from_, to, max_points)
 
     async def site_ledger(self, site_id: str, from_tick: int, to_tick: int) -> tuple[LedgerSum, ...]:
@@ -81,15 +95,18 @@ class RunArchive:
     async def ledger(
         self, from_: datetime | None = None, to: datetime | None = None, site_id: str | None = None
     ) -> Ledger:
-        """All lines over ``[from_, to)`` with their trial balance, of a site or of the fleet."""
+        """Read all ledger lines over ``[from_, to)`` with their trial balance.
+
+        They are of a site or of the fleet.
+        """
         return await self._ask(balance.ledger, from_, to, site_id)
 
     async def profit_between(self, from_tick: int, to_tick: int) -> float:
-        """What the fleet earned over ``[from_tick, to_tick)`` [USD]."""
+        """Read the fleet's profit over ``[from_tick, to_tick)`` [USD]."""
         return await self._ask(balance.profit_between, from_tick, to_tick)
 
     async def site_events(self, site_id: str, limit: int = optimizations.MOST_DECISIONS) -> tuple[EventSnapshot, ...]:
-        """What happened at a site, newest first."""
+        """Read the events of a site, newest first."""
         return await self._ask(optimizations.site_events, site_id, limit)
 
     async def decisions(self, site_id: str, limit: int = optimizations.MOST_DECISIONS) -> tuple[Decision, ...]:
@@ -111,7 +128,10 @@ class RunArchive:
         return await self._ask(rules_since)
 
     async def contracts(self, state: str = "all", limit: int = promises.MOST_CONTRACTS) -> tuple[ContractRow, ...]:
-        """What was booked (`waiting`, `live`, `ended` or `all` of it), newest first."""
+        """Read the contracts, newest first.
+
+        `state` is one of waiting, live, ended and all.
+        """
         return await self._ask(promises.contracts, state, limit)
 
     async def contract(self, contract_id: str) -> ContractLife:
@@ -123,7 +143,10 @@ class RunArchive:
         return await self._ask(promises.evidence, contract_id)
 
     async def orders(self, state: str = "all", limit: int = order_list.MOST_ORDERS) -> tuple[OrderRow, ...]:
-        """What was ordered (`waiting`, `obeyed`, `refused`, `withdrawn` or `all` of it), newest first."""
+        """Read the orders, newest first.
+
+        `state` is one of waiting, obeyed, refused, withdrawn and all.
+        """
         return await self._ask(order_list.orders, state, limit)
 
     async def order(self, number: int) -> OrderRow:
@@ -140,16 +163,19 @@ class RunArchive:
         return await self._ask(write_export, table, form, out, from_, to, rest=self._rest)
 
     def _rest(self) -> None:
-        """In a thread: let others have the interpreter, and give up when the run is closed."""
+        """Let other threads have the interpreter; end when the run is closed."""
         if self._is_over.wait(REST_S):
             raise StoreError("the run was closed before the export was done: ask again when it is open")
 
     async def why(self, question: str) -> Explanation:
-        """Why something was as it was, in sentences of facts; what is not understood is answered by what can be."""
+        """Explain why something was as it was, in sentences of facts.
+
+        A question that is not understood is answered by those that can be asked.
+        """
         return await self._ask(explained, question)
 
     async def can_be_asked(self) -> tuple[str, ...]:
-        """Questions that `why` would answer now."""
+        """List questions that `why` would answer now."""
         return await self._ask(can_be_asked)
 
     async def _ask(

@@ -1,6 +1,10 @@
-"""Sums over many ticks, and the report that a backtest or a simulation prints: the names of CONTRACT section 1."""
+"""Sums over many ticks, and the figures that runs report of them.
+
+The names of the figures are those that `--json` prints.
+"""
 
 from dataclasses import dataclass, field
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 
@@ -18,12 +22,77 @@ from mara.core.finance import (
 )
 from mara.core.fleet import Fleet
 from mara.core.step import Step
-from mara.core.units import MICRO_USD_PER_USD, WH_PER_MWH
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD, WH_PER_MWH
 from mara.core.world import Gains, World
 from mara.runtime.observe.scheduled_off import ScheduledOffCounts
 
-G_PER_T = 1_000_000
 GAIN_KEYS = ("climate", "time_zone", "interaction")
+
+Usd: TypeAlias = float
+"""An amount in US dollars, by the name of the record."""
+
+
+class RevenueUsd(TypedDict):
+    """Revenue by source [USD]."""
+
+    mining: Usd
+    inference: Usd
+    contracts: Usd
+    sellback: Usd
+
+
+class CostUsd(TypedDict):
+    """Cost by kind, positive where it was paid [USD]."""
+
+    energy: Usd
+    carbon: Usd
+    migration: Usd
+    restart: Usd
+    credits: Usd
+
+
+class TierFigures(TypedDict):
+    """Service of one tier's contracts.
+
+    A stop is a contract that ran and is scheduled off; a rest is the time until it runs again.
+    """
+
+    promised_mwh: float
+    delivered_mwh: float
+    availability_share: float
+    bad_ticks: int
+    credits_usd: float
+    stops_per_contract_day: float
+    median_rest_minutes: float
+
+
+class RunFigures(TypedDict):
+    """Figures that a backtest and a simulation share, in USD, MWh and tonnes.
+
+    `sla` is by tier.
+    """
+
+    ticks: int
+    profit_usd: float
+    revenue_usd: RevenueUsd
+    cost_usd: CostUsd
+    energy_mwh: float
+    emissions_t: float
+    renewable_share: float
+    sla: dict[str, TierFigures]
+
+
+class SimulationExtras(TypedDict):
+    """Figures that only a simulation has.
+
+    Gains and credits are in USD; credits and ticks are by tier.
+    """
+
+    budget_ticks_spent: dict[str, int]
+    credits: dict[str, float]
+    outages: int
+    refusals: int
+    gains: dict[str, float | None]
 
 
 def _lines() -> Ints:
@@ -44,7 +113,7 @@ def _tier_ticks() -> Ints:
 
 @dataclass(slots=True)
 class RunTotals:
-    """What has been added up so far. Money and energy are exact integers.
+    """Sums of the ticks added so far. Money and energy are exact integers.
 
     A tick adds whole tables, site by site (S, …): summing over sites costs more than adding, and is done once at the
     end.
@@ -63,7 +132,7 @@ class RunTotals:
     good_ticks: Ints = field(default_factory=_tier_ticks)
     bad_ticks: Ints = field(default_factory=_tier_ticks)
     planned_bad_ticks: Ints = field(default_factory=_tier_ticks)
-    rests: ScheduledOffCounts = field(default_factory=ScheduledOffCounts)
+    scheduled_off: ScheduledOffCounts = field(default_factory=ScheduledOffCounts)
     gains_before: Gains | None = None
     gains_after: Gains = field(default_factory=Gains)
 
@@ -89,7 +158,7 @@ class RunTotals:
 
     def _add_contracts(self, step: Step) -> None:
         book, report = step.before.book, step.report
-        self.rests.add(step)
+        self.scheduled_off.add(step)
         self.promised_mw_ticks += book.promised_mw
         self.site_delivered_mw_ticks = self.site_delivered_mw_ticks + step.allocation.contracts_mw
         if np.count_nonzero(report.good) == len(report.good) and not np.count_nonzero(report.excluded):
@@ -102,25 +171,28 @@ class RunTotals:
 
     @property
     def lines_micro_usd(self) -> Ints:
-        """Signed, by `Line` (17,)."""
+        """Signed sums by `Line` (17,)."""
         sums: Ints = self.site_lines_micro_usd.sum(axis=0)
         return sums
 
     @property
     def energy_wh(self) -> int:
-        """Grid energy used: bought and hedged less sold."""
+        """Grid energy used: bought and hedged, less sold."""
         wh = self.site_energy_wh.sum(axis=0)
         return int(wh[EnergyLine.BOUGHT] + wh[EnergyLine.HEDGE] + wh[EnergyLine.SOLD])
 
     def close(self, world: World, fleet: Fleet) -> None:
-        """Add the credits of windows that ended with the last tick: their postings would come with the next."""
+        """Add the credits of windows that ended with the last tick.
+
+        Their postings would come with the next.
+        """
         if world.closed:
             lines = np.zeros((fleet.site_count, LINE_COUNT), dtype=np.int64)
             lines[:, CREDIT_LINES] = credits_due(world.closed, fleet).T
             self.site_lines_micro_usd = self.site_lines_micro_usd - lines
 
-    def report(self) -> dict[str, object]:
-        """The fields that backtest and simulation share; USD, MWh and tonnes."""
+    def report(self) -> RunFigures:
+        """Work out the figures that backtest and simulation share."""
         usd = self.lines_micro_usd / MICRO_USD_PER_USD
         paid_usd = 0.0 - usd  # and not -usd: nothing paid is 0.0, not -0.0
         return {
@@ -145,24 +217,27 @@ class RunTotals:
             "sla": {key: self._tier(index) for index, key in enumerate(TIER_KEYS)},
         }
 
-    def extras(self) -> dict[str, object]:
-        """What a simulation reports beside the backtest's fields; gains and credits in USD."""
+    def extras(self) -> SimulationExtras:
+        """Work out the figures of a simulation beside the shared ones."""
         credits_usd = self.lines_micro_usd[CREDIT_LINES] / -MICRO_USD_PER_USD + 0.0
         return {
             "budget_ticks_spent": dict(zip(TIER_KEYS, self.planned_bad_ticks.tolist(), strict=True)),
             "credits": dict(zip(TIER_KEYS, [*credits_usd.tolist(), 0.0], strict=True)),
             "outages": self.outages,
             "refusals": self.refusals,
-            "gains": self.gains_usd(),
+            "gains": dict(self.gains_usd()),
         }
 
     def gains_usd(self) -> dict[str, float]:
-        """Over the ticks added: the world sums them up, so the difference of the last and the first is theirs."""
+        """Work out the gains over the ticks added.
+
+        The world sums them up, so the difference of the last and the first is theirs.
+        """
         before, after = self.gains_before or Gains(), self.gains_after
         names = {key: f"{key}_micro_usd" for key in GAIN_KEYS}
         return {key: (getattr(after, n) - getattr(before, n)) / MICRO_USD_PER_USD for key, n in names.items()}
 
-    def _tier(self, tier: int) -> dict[str, float | int]:
+    def _tier(self, tier: int) -> TierFigures:
         good, bad = int(self.good_ticks[tier]), int(self.bad_ticks[tier])
         # Adding 0.0 turns the -0.0 of "no credits" into 0.0.
         credit = -int(self.lines_micro_usd[Line.CREDIT_PREMIUM + tier]) / MICRO_USD_PER_USD + 0.0 if tier < 3 else 0.0
@@ -172,6 +247,6 @@ class RunTotals:
             "availability_share": good / (good + bad) if good + bad else 1.0,
             "bad_ticks": bad,
             "credits_usd": credit,
-            "stops_per_contract_day": self.rests.stops_per_contract_day(tier, self.dt_h),
-            "median_rest_minutes": self.rests.median_minutes(tier, self.dt_h),
+            "stops_per_contract_day": self.scheduled_off.stops_per_contract_day(tier, self.dt_h),
+            "median_rest_minutes": self.scheduled_off.median_minutes(tier, self.dt_h),
         }

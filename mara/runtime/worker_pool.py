@@ -1,4 +1,7 @@
-"""Many independent pieces of work on local processes or on a Dask cluster: a worker that dies costs none of them."""
+"""Independent pieces of work on local processes or on a Dask cluster.
+
+A worker that dies costs none of them.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
@@ -11,7 +14,7 @@ from mara.errors import CommandError, ConfigError
 
 MAX_WORKERS: Final = 256
 MAX_BARREN: Final = 4
-"""Pools of local workers that died one after the other before any result; what kills them all must come to an end."""
+"""Pools of local workers that may die in a row before any result."""
 CLUSTER_TIMEOUT_S: Final = 10
 
 Piece = TypeVar("Piece")
@@ -19,13 +22,16 @@ Result = TypeVar("Result")
 
 
 class WorkerPool(Protocol):
-    """Does pieces of work somewhere, and gives results as they come, in any order."""
+    """Does pieces of work, and gives results as they come, in any order."""
 
     def results(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Result]]: ...
 
 
 class Processes:
-    """Local processes, started anew for every call, so that a result depends on nothing but its piece."""
+    """Works on local processes, started anew for every call.
+
+    So a result depends on nothing but its piece.
+    """
 
     def __init__(self, workers: int) -> None:
         if not 1 <= workers <= MAX_WORKERS:
@@ -78,7 +84,10 @@ def _given(
 
 
 class Cluster:
-    """A Dask cluster that runs already; it brings lost pieces to other workers by itself, a few times each."""
+    """Works on a Dask cluster that runs already.
+
+    It brings lost pieces to other workers by itself, a few times each.
+    """
 
     def __init__(self, address: str) -> None:
         try:

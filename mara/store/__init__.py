@@ -1,1 +1,1 @@
-"""What is remembered: the only package that speaks to a database."""
+"""The stored run: the only package that imports a database driver or ORM."""

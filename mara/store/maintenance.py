@@ -1,4 +1,4 @@
-"""What operators do to a database as a whole: ``mara db upgrade | check | backup FILE | restore | init --force``."""
+"""Operations on a whole database, as the commands of `mara db` offer them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from mara.store.backends.backup import fault_of
 from mara.store.backends.database import database_of
 from mara.store.backends.sqlite_file import SqliteFile
 from mara.store.backends.upgrade import HEAD
-from mara.store.check.audit_trail import findings_in
+from mara.store.check.findings import findings_in
 from mara.store.read.read_model import ReadModel
 from mara.store.write.rules_in_force import notes_on, rules_in
 from mara.store.write.statements import RAW_DAYS
@@ -16,11 +16,13 @@ from mara.store.write.statements import RAW_DAYS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """What `check` found: sentences, none when all is well. `run_id` is empty where no run has begun.
+    """The result of `check`.
 
     Attributes:
-        notes: what is no fault, such as ticks that other rules made.
+        findings: faults as sentences; empty when the database is sound.
+        run_id: empty where no run has begun.
         unsealed_count: ticks of an older Mara, which wrote no seals.
+        notes: sentences that are no fault, such as ticks that other rules made.
     """
 
     name: str
@@ -36,7 +38,7 @@ class CheckReport:
 
 
 def upgrade(url: str) -> str | None:
-    """Bring a database to this Mara's schema, or make it; returns the backup made first, if any.
+    """Create or upgrade a database; returns the backup made first, if any.
 
     Raises:
         StoreRefused: locked, damaged, or of a newer Mara.
@@ -46,10 +48,13 @@ def upgrade(url: str) -> str | None:
 
 
 def make_ready(url: str, *, make: bool = True) -> bool:
-    """See that a database is there and of this Mara's schema, also while another process writes it.
+    """Ensure that a database is there and of this schema, also while it is written.
+
+    Args:
+        make: create a missing database.
 
     Returns:
-        Whether it is there: where none is, none is made unless `make`.
+        True when it is there.
 
     Raises:
         ConfigError, StoreError: it cannot be made or upgraded, or is being written and older.
@@ -62,10 +67,10 @@ def make_ready(url: str, *, make: bool = True) -> bool:
 
 
 def check(url: str, *, raw_days: int = RAW_DAYS) -> CheckReport:
-    """Look at everything that `mara.store.check.coverage` tells of. A run may go on meanwhile.
+    """Check all that `mara.store.check.coverage` declares; a run may go on meanwhile.
 
     Args:
-        raw_days: how long the run keeps its raw rows; what is older has lawfully gone.
+        raw_days: retention of raw rows [simulated days]; older ones may be missing.
 
     Raises:
         StoreRefused: there is no database, or it is of another version.
@@ -75,14 +80,14 @@ def check(url: str, *, raw_days: int = RAW_DAYS) -> CheckReport:
         fault = fault_of(database.path)
         if fault:
             return CheckReport(name=database.name, findings=(f"page fault: {fault}",))
-    reading = ReadModel.open(url)
+    read_model = ReadModel.open(url)
     try:
-        with database.answering("its check"), reading.one_state() as connection:
+        with database.answering("its check"), read_model.one_state() as connection:
             found = findings_in(database, connection, raw_days)
             end = 0 if found.said else connection.exec_driver_sql("SELECT seq FROM engine_state").scalar() or 0
             notes = () if found.said else tuple(notes_on(rules_in(connection), end))
     finally:
-        reading.close()
+        read_model.close()
     return CheckReport(
         name=database.name,
         findings=found.said,
@@ -94,10 +99,10 @@ def check(url: str, *, raw_days: int = RAW_DAYS) -> CheckReport:
 
 
 def backup(url: str, target: Path) -> None:
-    """A verified copy of a database, live or not, in a new file.
+    """Write a verified copy of a database, live or not, to a new file.
 
     Raises:
-        ConfigError: it is on a server, whose own tool is for that.
+        ConfigError: it is on a server, which has its own tool.
         StoreRefused: there is no database, or the target exists.
         StoreError: it could not be written.
     """
@@ -105,15 +110,18 @@ def backup(url: str, target: Path) -> None:
 
 
 def restore(url: str, backup: Path | None = None) -> tuple[str, str | None]:
-    """Put a sound backup in the place of a database, by default the newest beside it; what is there is set aside.
+    """Put a sound backup in place of a database, which is renamed.
+
+    Args:
+        backup: the newest automatic one beside the database where None.
 
     Returns:
-        The backup that was put back, and the name that what was there has now, if anything was.
+        The backup, and the new name of what was there, if anything was.
 
     Raises:
-        ConfigError: it is on a server, whose own tools are for that.
+        ConfigError: it is on a server, which has its own tool.
         StoreRefused: there is no sound backup, or another process writes the database.
-        StoreError: the disk refused.
+        StoreError: the write failed.
     """
     database = database_of(url)
     if not isinstance(database, SqliteFile):
@@ -123,7 +131,10 @@ def restore(url: str, backup: Path | None = None) -> tuple[str, str | None]:
 
 
 def init(url: str, *, force: bool = False) -> str | None:
-    """Make a new, empty database; with `force` whatever is there is set aside, never deleted. Returns where to.
+    """Create an empty database; returns the new name of what was there, if any.
+
+    Args:
+        force: rename what is there instead of refusing; it is never deleted.
 
     Raises:
         StoreRefused: something is there and `force` was not given, or another process writes it.

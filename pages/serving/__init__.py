@@ -1,1 +1,1 @@
-"""What serves pages: sockets, callers, publisher, jobs and the cached past."""
+"""Service of the pages: connections, users, publisher, jobs and the cached past."""

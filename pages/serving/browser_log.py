@@ -1,4 +1,4 @@
-"""What browsers may write into our log: short lines, few of them, and none that passes for an error of ours."""
+"""Log lines of browsers: few, short, and none that looks like the server's error."""
 
 import logging
 from inspect import isawaitable
@@ -10,8 +10,9 @@ from mara.api.security.rate_limit import Limits
 from mara.runtime.clock import Clock
 
 LINES_PER_MINUTE: Final = 20
-"""Of one websocket."""
+"""Lines of one websocket."""
 ALL_LINES_PER_MINUTE: Final = 60
+"""Lines of all websockets together."""
 MAX_LINE_LENGTH: Final = 300
 LEVELS: Final = {"debug": "debug", "info": "info", "warning": "warning", "error": "warning"}
 ALL: Final = "all"
@@ -20,7 +21,7 @@ log = logging.getLogger("mara.pages")
 
 
 class BrowserLog:
-    """Lets through what may be written."""
+    """Filter of the lines that browsers send."""
 
     def __init__(self, clock: Clock) -> None:
         self._of_one = Limits(LINES_PER_MINUTE, clock)
@@ -28,7 +29,7 @@ class BrowserLog:
         self._left_out_count = 0
 
     def written(self, socket: str, message: Any) -> dict[str, Any] | None:
-        """A message as it may be logged; None for one line too many, or for what is no line."""
+        """Rewrite a message as it may be logged; None for one too many, or no line at all."""
         if not isinstance(message, dict):
             return None
         level, text = LEVELS.get(str(message.get("level"))), message.get("message")
@@ -44,11 +45,11 @@ class BrowserLog:
         return {**message, "level": level, "message": f"a browser says: {shown}"}
 
 
-def bound_browser_log(clock: Clock) -> None:
-    """Have every line of a browser looked at before NiceGUI logs it.
+def limit_browser_log(clock: Clock) -> None:
+    """Filter every line of a browser before NiceGUI logs it.
 
     Raises:
-        KeyError: this NiceGUI has no such message; what it is called now must be bounded instead.
+        KeyError: this version of NiceGUI has another name for the message, which must be filtered instead.
     """
     listeners = core.sio.handlers["/"]
     listener, bounded = listeners["log"], BrowserLog(clock)

@@ -1,4 +1,4 @@
-"""What screens show beyond the newest snapshot: read from the archive while somebody looks, never on the loop."""
+"""Cached queries of the archive, refreshed in the background for open pages."""
 
 import asyncio
 import logging
@@ -11,26 +11,26 @@ from nicegui import background_tasks
 from mara.core.explanation import Explanation
 from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization
 from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, Snapshot
+from mara.core.units import MINUTES_PER_HOUR
 from mara.errors import MaraError
 
-MINUTES_PER_HOUR: Final = 60
 LOOKS_BETWEEN: Final = 5
-"""Looks of the publisher from one reading to the next: one a second."""
-PATIENCE_S: Final = 2.0
-"""How long a page waits for its first reading before it is drawn without."""
+"""Looks of the publisher, one a second, between two readings."""
+READ_TIMEOUT_S: Final = 2.0
+"""Time that a page waits for its first reading before it is drawn without one."""
 
 log = logging.getLogger("mara.pages")
 Read = TypeVar("Read")
 
 
 def first_tick_of_day(snapshot: Snapshot) -> int:
-    """The first tick of the present UTC day; the run's first where it began later."""
+    """Return the first tick of the current UTC day, or of a run that began later."""
     minutes = snapshot.at.hour * MINUTES_PER_HOUR + snapshot.at.minute
     return max(0, snapshot.tick - minutes // snapshot.tick_minutes)
 
 
 class CoursePoint(Protocol):
-    """A point of a stored course: the mean over a span that begins at `at`."""
+    """Point of a stored time series: the mean over an interval that begins at `at`."""
 
     @property
     def at(self) -> datetime: ...
@@ -39,14 +39,14 @@ class CoursePoint(Protocol):
 
 
 class Course(Protocol):
-    """A stored number over time, the oldest first."""
+    """Stored time series, the oldest point first."""
 
     @property
     def points(self) -> Sequence[CoursePoint]: ...
 
 
 class ArchiveReader(Protocol):
-    """What pages may ask of the past."""
+    """Past of a run as the pages read it; see `mara.runtime.run_archive.RunArchive`."""
 
     async def history(
         self,
@@ -70,40 +70,49 @@ class ArchiveReader(Protocol):
 
 
 class CachedQuery(Generic[Read]):
-    """The newest reading of something stored. One reading at a time; none while simulated time stands still.
+    """Newest reading of something stored, shared by all pages that show it.
+
+    One reading is under way at a time, and none while simulated time stands still.
 
     Args:
-        name: for the log.
+        name: its name in the log.
         read: asks the archive.
-        first: what stands until there is a reading.
+        first: value until there is a reading.
     """
 
     def __init__(self, name: str, read: Callable[[], Awaitable[Read]], first: Read) -> None:
         self._name = name
         self._read = read
         self._newest = first
-        self._moment: Hashable = None  # of the newest reading
+        self._version: Hashable = None  # of the newest reading
         self._looks = 0
         self._is_reading = False
 
-    def newest(self, moment: Hashable) -> Read:
-        """What is known, at once; asks for more in the background when it is of another moment: a tick, mostly."""
+    def newest(self, version: Hashable) -> Read:
+        """Return the newest reading at once; read in the background if it is outdated.
+
+        Args:
+            version: what a reading is up to date with, such as the newest tick.
+        """
         self._looks += 1
-        if moment != self._moment and self._looks >= LOOKS_BETWEEN and not self._is_reading:
-            background_tasks.create(self.renew(moment), name=f"reading {self._name}")
+        if version != self._version and self._looks >= LOOKS_BETWEEN and not self._is_reading:
+            background_tasks.create(self.renew(version), name=f"reading {self._name}")
         return self._newest
 
-    async def renew(self, moment: Hashable) -> None:
-        """Read now. A store that does not answer leaves what was known; the engine's own state says what is wrong."""
+    async def renew(self, version: Hashable) -> None:
+        """Read now; the last reading stays where the store does not answer.
+
+        The state of the engine, which every page shows, then says what is wrong.
+        """
         if self._is_reading:
             return
         self._is_reading = True
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(READ_TIMEOUT_S):
                 self._newest = await self._read()
         except (MaraError, TimeoutError) as error:
             log.warning("the archive did not answer", extra={"what": self._name, "reason": str(error)})
         else:
-            self._moment = moment
+            self._version = version
         finally:
             self._is_reading, self._looks = False, 0

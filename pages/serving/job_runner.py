@@ -1,4 +1,4 @@
-"""One backtest or study at a time, in processes of their own: started, watched and ended from the screens."""
+"""Runner of backtests and studies, one at a time, each in processes of its own."""
 
 import atexit
 import os
@@ -11,9 +11,10 @@ from multiprocessing.process import BaseProcess
 from threading import Lock, Thread
 from typing import Any, Final, Literal
 
-from mara.assembly import BacktestOrder
-from mara.backtests import BacktestResult, Progress, compared_into
+from mara.assembly.backtest import BacktestOrder
+from mara.backtests import BOUND, BacktestResult, Progress, compared_into
 from mara.errors import CommandError, MaraError
+from mara.optimizer_names import BACKTEST_RATIO
 from mara.runtime.clock import Clock
 from mara.runtime.worker_pool import Processes
 from mara.settings import Settings
@@ -21,18 +22,19 @@ from mara.studies import StudyOrder, study
 
 State = Literal["idle", "running", "done", "failed", "cancelled"]
 
-WEIGHTS: Final = {"static": 1.0, "static-breakeven": 1.0, "rules": 1.2, "lp": 60.0, "bound": 30.0}
+WEIGHTS: Final = {**BACKTEST_RATIO, BOUND: 30.0}
 """How long each part of a backtest takes beside the others, by order of magnitude: for the time that is left."""
 LEAST_SHARE: Final = 0.02
-"""Below it nothing is said of the time left: it would be a guess."""
+"""Progress below which no time left is given: it would be a guess."""
 NICENESS: Final = 10
-"""Of the process: the live run's ticks come first."""
+"""Priority of the process, after the ticks of the live run."""
 END_TIMEOUT_S: Final = 2.0
+"""Time that a process has to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestTask:
-    """What was ordered."""
+    """Backtest that was ordered."""
 
     settings: Settings
     order: BacktestOrder
@@ -42,7 +44,7 @@ class BacktestTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyTask:
-    """A study that was ordered, and how many processes work on it."""
+    """Study that was ordered, with the number of processes for it."""
 
     settings: Settings
     order: StudyOrder
@@ -54,30 +56,36 @@ Task = BacktestTask | StudyTask
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How it stands. `version` grows with every change; the last results of each kind stay until its next run."""
+    """State of the runner; the last results of each kind stay until its next run.
+
+    Attributes:
+        version: grows with every change.
+    """
 
     version: int = 0
     state: State = "idle"
     task: Task | None = None
     what: str = ""
-    """The policy at work, the bound, or scenarios."""
+    """Part at work: a policy, the bound, or scenarios."""
     share: float = 0.0
     began_s: float = 0.0
     ended_s: float = 0.0
     reason: str = ""
-    """Why it failed, in one line."""
+    """Reason of a failure, in one line."""
     compared: BacktestTask | None = None
-    """What `results` are of."""
+    """Backtest of which `results` are."""
     results: tuple[BacktestResult, ...] = ()
     study: dict[str, Any] | None = None
-    """The figures of `mara study --json`."""
+    """Figures of the last study, as `mara study --json` writes them."""
 
 
 class JobRunner:
-    """Lives as long as the app. `read` is for any thread; the others belong to the event loop's.
+    """Process of the work under way, and its state; lives as long as the app.
+
+    `read` may be called from any thread, all else from the event loop's.
 
     Args:
-        clock: for how long it has been at work.
+        clock: measures how long the work takes.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -91,33 +99,33 @@ class JobRunner:
         return self._report
 
     def seconds_left(self, report: Report) -> float | None:
-        """Real seconds until it is done; None while that would be a guess."""
+        """Estimate the real time until the work is done; None while that is a guess."""
         if report.state != "running" or report.share < LEAST_SHARE:
             return None
         return (self._clock.monotonic_s() - report.began_s) * (1.0 - report.share) / report.share
 
     def start(self, task: Task) -> None:
-        """Begin.
+        """Begin a backtest or a study.
 
         Raises:
-            CommandError: one is under way.
+            CommandError: one is under way already.
         """
         if self._report.state == "running":
             running = "study" if isinstance(self._report.task, StudyTask) else "backtest"
             raise CommandError(f"a {running} is under way, and the server runs one at a time: wait or cancel it")
         context = get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
-        # Not a daemon: those may have no workers of their own.
+        # Not a daemon, which could have no worker processes of its own.
         self._work = context.Process(target=work_into, args=(theirs, task), name="mara-workbench", daemon=False)
         gone: dict[str, Any] = {"study": None} if isinstance(task, StudyTask) else {"results": (), "compared": None}
         began_s = self._clock.monotonic_s()
         self._set(state="running", task=task, what="", share=0.0, began_s=began_s, reason="", **gone)
         self._work.start()
-        theirs.close()  # so that its end is seen when the process ends
+        theirs.close()  # so that the pipe ends with the process
         Thread(target=self._listen, args=(ours, self._work), name="mara-workbench-news", daemon=True).start()
 
     def cancel(self) -> None:
-        """End what is under way; it has written nothing. Harmless when nothing is."""
+        """End the work under way, which has written nothing; harmless where there is none."""
         if self._report.state != "running":
             return
         self._set(state="cancelled", ended_s=self._clock.monotonic_s())
@@ -125,23 +133,23 @@ class JobRunner:
             _end_all(self._work)
 
     def close(self) -> None:
-        """End with the server."""
+        """End the work with the server."""
         self.cancel()
 
     def _listen(self, news: Connection, work: BaseProcess) -> None:
-        """Keep the report up to date until the process has said its last word, or none."""
+        """Update the report from the process's messages until its last, or its end."""
         try:
             while self._hear(work, *news.recv()):
                 pass
         except (EOFError, OSError):
             self._conclude(work, state="failed", reason="the work ended without a result: see the log")
-            _end_all(work)  # its own workers may have outlived it
+            _end_all(work)  # its worker processes may have outlived it
         finally:
             news.close()
             work.join(END_TIMEOUT_S)
 
     def _hear(self, work: BaseProcess, kind: str, content: Any) -> bool:
-        """Take one message; returns whether there will be more."""
+        """Take in one message; True while there will be more."""
         match kind:
             case "progress":
                 return self._note(work, content)
@@ -163,7 +171,7 @@ class JobRunner:
             self._set(ended_s=self._clock.monotonic_s(), **changes)
 
     def _is_awaited(self, work: BaseProcess) -> bool:
-        """Whether this process is the one at work: one that was cancelled has nothing more to say."""
+        """Tell whether messages of a process still count: those of a cancelled one do not."""
         return self._work is work and self._report.state == "running"
 
     def _set(self, **changes: Any) -> None:
@@ -172,9 +180,9 @@ class JobRunner:
 
 
 def work_into(connection: Connection, task: Task) -> None:
-    """What the process is for: the task, behind everything that is more urgent, with news to the connection."""
+    """Run a task in this process, at low priority; send progress and results."""
     if hasattr(os, "setpgrp"):
-        os.setpgrp()  # its workers end with it
+        os.setpgrp()  # so that its worker processes can be ended with it
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     match task:
@@ -185,7 +193,7 @@ def work_into(connection: Connection, task: Task) -> None:
 
 
 def studied_into(connection: Connection, task: StudyTask) -> None:
-    """A study for a process of its own, told as `compared_into` tells a backtest."""
+    """Run a study in this process, with the messages of `compared_into`."""
 
     def tell(done: int, total: int) -> None:
         connection.send(("progress", Progress(what="scenarios", done=done, total=total)))
@@ -201,7 +209,10 @@ def studied_into(connection: Connection, task: StudyTask) -> None:
 
 
 def share_of(progress: Progress, task: Task) -> float:
-    """How much of the whole is done, 0..1. A bound is found after the first policy, once."""
+    """Estimate the part of the whole task that is done, 0..1.
+
+    A bound is computed once, after the first policy.
+    """
     part = progress.done / max(progress.total, 1)
     if isinstance(task, StudyTask):
         return part
@@ -212,12 +223,12 @@ def share_of(progress: Progress, task: Task) -> float:
 
 
 def _results(task: Task | None, content: Any) -> dict[str, Any]:
-    """The part of the report that a task's last word fills."""
+    """Return the fields of the report that a task's last message fills."""
     return {"study": content} if isinstance(task, StudyTask) else {"results": tuple(content), "compared": task}
 
 
 def _end_all(work: BaseProcess) -> None:
-    """End the process and its workers."""
+    """End a process and its worker processes."""
     if hasattr(os, "killpg") and work.pid is not None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(work.pid, signal.SIGKILL)  # it has written nothing; its group is its own

@@ -1,6 +1,6 @@
-"""What keeps open screens up to date: one publisher that looks at the newest state once a second.
+"""Publisher that keeps open pages up to date, by a look at the state each second.
 
-A screen's picture is a function of the published state alone, so it is drawn once however many look at it, and the
+A page's picture is a function of the published state alone. So it is drawn once for all who look at it, and its
 difference to the last one goes to each connected browser as the same text.
 """
 
@@ -14,9 +14,9 @@ from nicegui import Client
 from components.shared.clock import moment_channel, place_channel
 from components.shared.controls import engine_cells
 from components.shared.key_figure_history import KeyFigureHistory
-from components.shared.view_model import Picture, difference
-from mara.core.commands import Command, Exclude
-from mara.core.quote import Booking, Quote, QuoteRequest
+from components.shared.view_model import ViewModel, difference
+from mara.api.routes.platform_api import LiveRun
+from mara.core.commands import Exclude
 from mara.core.snapshot import SeriesPoint
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.published_state import PublishedState, StatePublisher
@@ -25,86 +25,80 @@ from pages.serving.cached_query import ArchiveReader
 
 LOOK_INTERVAL_S = 1.0
 
-Draw: TypeAlias = Callable[[PublishedState, KeyFigureHistory], Picture]
-"""A screen's picture of the published state and of what came before; the frame's part is added to it."""
-
+Draw: TypeAlias = Callable[[PublishedState, KeyFigureHistory], ViewModel]
+"""Function that draws a page's part of a picture from the published state."""
 
 Courses: TypeAlias = Mapping[str, Sequence[tuple[datetime, float]]]
-"""What was stored of key figures, by figure: see `components.shared.key_figure_history.FIGURES`."""
+"""Stored past of key figures, by name.
+
+See `components.shared.key_figure_history.FIGURES`.
+"""
 
 
-class PlatformView(Protocol):
-    """What pages may ask of the engine."""
+class PlatformView(LiveRun, Protocol):
+    """Live run as the pages use it, with the advisor, and its start and end."""
 
-    @property
-    def latest(self) -> StatePublisher: ...
     @property
     def archive(self) -> ArchiveReader: ...
     @property
     def advisor(self) -> AdvisorScheduler | None: ...
-    def pause(self) -> object: ...
-    def resume(self) -> object: ...
-    def step(self, ticks: int) -> object: ...
-    def set_speed(self, speed_share: float) -> object: ...
-    async def order(self, *commands: Command) -> object: ...
-    def optimize_now(self) -> object: ...
     async def ask_claude(self) -> object: ...
-    async def quote(self, ask: QuoteRequest) -> Quote: ...
-    async def book(self, quote_id: str, customer: str = ...) -> Booking: ...
     async def exclude(self, *asked: ExclusionRequest, only_look: bool = ...) -> Sequence[Exclude]: ...
-    async def cancel(self, contract_id: str) -> object: ...
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]: ...
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
 
 
 class Publisher:
-    """Lives as long as the app. `look` is called by a timer; a test calls it itself."""
+    """Source of updates for all open pages; lives as long as the app.
 
-    def __init__(self, latest: StatePublisher) -> None:
-        self._latest = latest
+    A timer calls `look`; tests call it themselves.
+    """
+
+    def __init__(self, publisher: StatePublisher) -> None:
+        self._publisher = publisher
         self._past = KeyFigureHistory()
         self._remembered_tick = -1
-        self._pictures: dict[Draw, Picture] = {}
+        self._pictures: dict[Draw, ViewModel] = {}
         self._screens: dict[str, tuple[Client, Draw]] = {}
-        self._follow(latest.read())
-        latest.follow(self._follow)
+        self._follow(publisher.read())
+        publisher.follow(self._follow)
 
-    def open(self, client: Client, draw: Draw) -> Picture:
-        """Have `client` follow `draw` from its connection on; returns the picture to build its page from."""
+    def open(self, client: Client, draw: Draw) -> ViewModel:
+        """Have a client follow a page; return the picture to build it from."""
         self._screens[client.id] = (client, draw)
         client.on_connect(lambda: self._resync(client, draw))
         client.on_delete(lambda: self._screens.pop(client.id, None))
         return self._draw(draw)
 
     def remember(self, series: tuple[SeriesPoint, ...], courses: Courses | None = None) -> None:
-        """Begin the lines with what was stored before the newest snapshot."""
+        """Begin the charts' lines with what was stored before the newest snapshot."""
         self._past = self._past.before(series, courses)
 
     def tell_of_new_run(self) -> None:
-        """Have every open screen know that this run is ended by order, so that none takes it for a fault."""
+        """Tell every open page that this run ends by order, so that it shows no fault."""
         for client, _ in self._screens.values():
             if client.has_socket_connection:
                 client.run_javascript("window.mara.renew()")
 
     def look(self) -> None:
-        """Draw each screen that somebody looks at, and send what has changed."""
-        before, self._pictures = self._pictures, {}  # of screens that nobody looks at any more nothing is kept
+        """Draw each page that a browser is connected to, and send what has changed."""
+        before, self._pictures = self._pictures, {}  # pictures of pages without a browser are dropped
         for draw, clients in self._audience().items():
             picture = self._pictures[draw] = self._draw(draw)
             changes = difference(before.get(draw, {}), picture)
             if changes:
                 _send(clients, "apply", changes)
 
-    def _follow(self, published: PublishedState) -> None:
-        """Remember each tick, also those that pass between two looks: a line has no holes that nobody saw."""
-        snapshot = published.snapshot
+    def _follow(self, current: PublishedState) -> None:
+        """Remember each tick, also between two looks, so that lines have no gaps."""
+        snapshot = current.snapshot
         if snapshot is not None and snapshot.tick != self._remembered_tick:
             self._remembered_tick = snapshot.tick
             self._past = self._past.after(snapshot)
 
     def _resync(self, client: Client, draw: Draw) -> None:
-        """Bring a browser that has just connected, or was away, to the state from which differences are taken."""
+        """Send a browser that has just connected the state that changes are applied to."""
         self.look()
         _send([client], "show", self._pictures.get(draw) or self._draw(draw))
 
@@ -115,22 +109,22 @@ class Publisher:
                 audience.setdefault(draw, []).append(client)
         return audience
 
-    def _draw(self, draw: Draw) -> Picture:
-        published = self._latest.read()
-        return _framed(published, draw(published, self._past))
+    def _draw(self, draw: Draw) -> ViewModel:
+        current = self._publisher.read()
+        return _framed(current, draw(current, self._past))
 
 
-def _framed(published: PublishedState, own: Picture) -> Picture:
-    """A screen's own picture with what every frame shows: state, clock, speed, the sites by name."""
-    snapshot = published.snapshot
-    engine = engine_cells(str(published.state), published.reason, published.speed_share, snapshot)
-    framed: Picture = {**own, "cells": {**engine, **own.get("cells", {})}}
+def _framed(current: PublishedState, own: ViewModel) -> ViewModel:
+    """Add to a page's picture what every frame shows: state, clock, speed and sites."""
+    snapshot = current.snapshot
+    engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot)
+    framed: ViewModel = {**own, "cells": {**engine, **own.get("cells", {})}}
     if snapshot is None:
         return framed
     return {**framed, "places": place_channel(snapshot), "moment": moment_channel(snapshot)}
 
 
-def _send(clients: list[Client], method: str, picture: Picture) -> None:
+def _send(clients: list[Client], method: str, picture: ViewModel) -> None:
     code = f"window.mara.{method}({json.dumps(picture, separators=(',', ':'), ensure_ascii=False)})"
     for client in clients:
         client.run_javascript(code)

@@ -1,4 +1,7 @@
-"""Which files of the server an order from a screen may read: whoever sits at it all, others those that are named."""
+"""Files on the server that a user's backtest may read.
+
+The local user may read all of them, users who log in those in folders that the settings name.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +13,15 @@ from mara.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadableFiles:
-    """Folders with all that is in them; None for everything that Mara can read."""
+    """Folders that may be read, with all in them; None for all that Mara can read."""
 
     folders: tuple[Path, ...] | None
 
-    def demand(self, path: Path) -> None:
-        """Insist that a path is in reach; says nothing of what is there where it is not.
+    def require(self, path: Path) -> None:
+        """Check that a path may be read; the refusal does not tell whether it exists.
 
         Raises:
-            CommandError: it is outside.
+            CommandError: it is in none of the folders.
         """
         if self.folders is None:
             return
@@ -36,9 +39,13 @@ class ReadableFiles:
 ANYWHERE = ReadableFiles(folders=None)
 
 
-def reach_of(who: Identity, settings: Settings, history: Path | None) -> ReadableFiles:
-    """What somebody's orders may read; `history` is what the live run replays."""
-    if who is LOCAL:
+def readable_by(user: Identity, settings: Settings, history: Path | None) -> ReadableFiles:
+    """Collect the folders that a user may read.
+
+    Args:
+        history: folder that the live run replays, if it does.
+    """
+    if user is LOCAL:
         return ANYWHERE
     named = [Path(text.strip()) for text in settings.data_folders.split(",") if text.strip()]
     return ReadableFiles(folders=tuple(folder.resolve() for folder in (*named, *([history] if history else []))))

@@ -1,7 +1,7 @@
-"""A websocket acts only for the page that it shook hands for, and shakes hands only for a page of the same person.
+"""Binding of each websocket to the page of its handshake, of the same user.
 
-NiceGUI takes the page from what a message says. Its id is no secret: it stands in the address of the websocket, so a
-message could name anybody's.
+NiceGUI takes the page from what a message says. A page's id is no secret, since it is part of the websocket's address,
+so that a message could name the page of another user.
 """
 
 import logging
@@ -13,21 +13,24 @@ from nicegui import Client, core
 
 from mara.api.security.authenticator import CALLER, identity_in
 from mara.runtime.observe.engine_metrics import EngineMetrics
-from pages.serving.callers import settled
+from pages.serving.current_user import awaited
 
 OF_A_PAGE: Final = ("event", "javascript_response", "ack", "log")
-"""Messages that NiceGUI looks up a page for."""
+"""Messages for which NiceGUI looks up a page."""
 
 Listener = Callable[..., Awaitable[Any] | Any]
 
 log = logging.getLogger("mara.pages")
 
 
-def bind_sockets(vitals: EngineMetrics) -> None:
-    """Have every message of a websocket looked at before NiceGUI gets it; `vitals` counts what is refused.
+def bind_sockets(metrics: EngineMetrics) -> None:
+    """Check every message of a websocket before NiceGUI gets it.
+
+    Args:
+        metrics: metrics that count refusals.
 
     Raises:
-        KeyError: this NiceGUI has no such messages; what they are called now must be guarded instead.
+        KeyError: this version of NiceGUI has other names for the messages, which must be checked instead.
     """
     listeners: dict[str, Listener] = core.sio.handlers["/"]
     connect, handshake = listeners["connect"], listeners["handshake"]
@@ -35,33 +38,33 @@ def bind_sockets(vitals: EngineMetrics) -> None:
     async def connected(sid: str, environ: Mapping[str, Any], *more: Any) -> Any:
         named = parse_qs(environ.get("QUERY_STRING", "")).get("client_id", [""])[0]
         if not _may_have(named):
-            _refuse(vitals, sid, "connect")
+            _refuse(metrics, sid, "connect")
             return False  # the socket is not opened
-        return await settled(connect(sid, environ, *more))
+        return await awaited(connect(sid, environ, *more))
 
     async def shaken(sid: str, message: Any) -> Any:
         if not _may_have(_page_in(message)):
-            return await _cut(vitals, sid, "handshake")
-        return await settled(handshake(sid, message))
+            return await _cut(metrics, sid, "handshake")
+        return await awaited(handshake(sid, message))
 
     listeners |= {"connect": connected, "handshake": shaken}
-    listeners |= {kind: _guarded(kind, listeners[kind], vitals) for kind in OF_A_PAGE}
+    listeners |= {kind: _guarded(kind, listeners[kind], metrics) for kind in OF_A_PAGE}
 
 
-def _guarded(kind: str, listener: Listener, vitals: EngineMetrics) -> Listener:
+def _guarded(kind: str, listener: Listener, metrics: EngineMetrics) -> Listener:
     async def guarded(sid: str, message: Any) -> Any:
         named = _page_in(message)
         if named not in core.sio.rooms(sid) or not _may_have(named):
             if named in Client.instances or not named:
-                await _cut(vitals, sid, kind)
-            return None  # a page that is forgotten already: nothing to do
-        return await settled(listener(sid, message))
+                await _cut(metrics, sid, kind)
+            return None  # the page is deleted already: nothing to do
+        return await awaited(listener(sid, message))
 
     return guarded
 
 
 def _may_have(client_id: str) -> bool:
-    """Whether whoever's message this is was served the page; one that is not there is nobody's."""
+    """Tell whether the sender of a message was served this page, or it does not exist."""
     page, caller = Client.instances.get(client_id), CALLER.get()
     if page is None:
         return True
@@ -69,20 +72,20 @@ def _may_have(client_id: str) -> bool:
 
 
 def _page_in(message: Any) -> str:
-    """The page that a message names; empty for a message that is none."""
+    """Read the id of the page that a message names; empty where it names none."""
     named = message.get("client_id") if isinstance(message, dict) else None
     return named if isinstance(named, str) else ""
 
 
-async def _cut(vitals: EngineMetrics, sid: str, kind: str) -> bool:
-    """End a connection that spoke for a page which is not its own: False, as NiceGUI answers a handshake in vain."""
-    _refuse(vitals, sid, kind)
+async def _cut(metrics: EngineMetrics, sid: str, kind: str) -> bool:
+    """Close a connection that named another's page; False refuses its handshake."""
+    _refuse(metrics, sid, kind)
     await core.sio.disconnect(sid)
     return False
 
 
-def _refuse(vitals: EngineMetrics, sid: str, kind: str) -> None:
-    vitals.refused_count += 1
+def _refuse(metrics: EngineMetrics, sid: str, kind: str) -> None:
+    metrics.refused_count += 1
     caller = CALLER.get()
     name = identity_in(caller).name if caller is not None else "unknown"
     log.warning("a websocket named a page that is not its own", extra={"by": name, "kind": kind, "socket": sid})

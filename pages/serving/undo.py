@@ -1,7 +1,7 @@
-"""Second thoughts: for ten seconds an order from a screen can be undone (decision 0110).
+"""Undo of orders from a screen, for ten seconds (decision 0110).
 
-What has an inverse goes out at once, and its inverse is offered. What has none, such as the end of a contract, is held
-for these seconds and goes out when nobody undid it.
+An order with an inverse is sent at once, and its inverse is offered. One without, such as the end of a contract, is
+held for these seconds, and sent unless it was undone.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from components.shared.undo_bar import Entry, UndoBar
 from mara.api.security.authenticator import CALLER
 from mara.errors import CommandError, MaraError
 from mara.runtime.clock import Clock
-from pages.serving.callers import caller, who_acts, who_looks
+from pages.serving.current_user import acting_scope, acting_user, page_user
 
 UNDO_S: Final = 10.0
 MOST_OPEN: Final = 20
-"""Of one person at a time."""
+"""Orders of one user that can be undone at a time."""
 
 Order = Callable[[], Awaitable[object]]
 
@@ -31,7 +31,7 @@ log = logging.getLogger("mara.pages")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undoable:
-    """An order that can still be undone."""
+    """Order that can still be undone."""
 
     by: str
     text: str
@@ -41,10 +41,12 @@ class Undoable:
 
 
 class Undo:
-    """Lives as long as the app; all methods belong to the event loop's thread.
+    """Orders of all users that can still be undone; lives as long as the app.
+
+    All methods belong to the event loop's thread.
 
     Args:
-        span_s: for how long an order can be undone.
+        span_s: time for which an order can be undone.
     """
 
     def __init__(self, clock: Clock, span_s: float = UNDO_S) -> None:
@@ -55,28 +57,33 @@ class Undo:
         self._bars: dict[str, tuple[str, Client, UndoBar]] = {}
 
     def bar(self, client: Client) -> None:
-        """Draw on a page what whoever looks at it can still undo, and keep it up to date."""
-        name = who_looks().name
+        """Draw on a page the orders that its user can still undo, and update them."""
+        name = page_user().name
         self._bars[client.id] = (name, client, UndoBar(self._entries(name), self.undo))
         client.on_delete(lambda: self._bars.pop(client.id, None))
 
     def offer(self, text: str, inverse: Order) -> None:
-        """An order was taken: let whoever gave it take it back by its inverse."""
+        """Offer the inverse of an order that was accepted to the user who gave it."""
         key = self._keep(text, inverse, is_held=False)
         background_tasks.create(self._let_pass(key), name=f"undo {key}")
 
     def hold(self, text: str, order: Order, said: str) -> None:
-        """Let an order that nothing could take back wait; `said` is told when it was taken.
+        """Hold an order that has no inverse.
+
+        Args:
+            text: name of the order.
+            order: sends it.
+            said: message to the user once it was accepted.
 
         Raises:
-            CommandError: too many of this person wait already.
+            CommandError: too many orders of this user are held already.
         """
         key = self._keep(text, _nothing, is_held=True)
-        background_tasks.create(self._send(key, order, said, caller()), name=f"held {key}")
+        background_tasks.create(self._send(key, order, said, acting_scope()), name=f"held {key}")
 
     async def undo(self, key: str) -> None:
-        """Take back an order of whoever acts; harmless where it is too late."""
-        found, name = self._open.get(key), who_acts().name
+        """Undo an order of the acting user; harmless where it is too late."""
+        found, name = self._open.get(key), acting_user().name
         if found is None or found.by != name:
             self._say(name, "It is too late to undo that.", is_bad=True)
             return
@@ -89,13 +96,13 @@ class Undo:
             self._say(name, f"Undone: {found.text}")
 
     def close(self) -> None:
-        """The server ends: what is held is let go, since nobody was told that it was ordered."""
+        """Drop what is held when the server ends; nobody was told that it was ordered."""
         for held in (one for one in self._open.values() if one.is_held):
             log.warning("a held order was let go, the server ends", extra={"what": held.text, "by": held.by})
         self._open.clear()
 
     async def _send(self, key: str, order: Order, said: str, by: Scope) -> None:
-        """Order what was held, unless it was undone meanwhile; the right of whoever gave it is judged again."""
+        """Send a held order unless it was undone; its user's right is checked again."""
         CALLER.set(by)
         await self._let_pass(key, closes=False)
         if key not in self._open:
@@ -115,7 +122,7 @@ class Undo:
             self._close(key)
 
     def _keep(self, text: str, undo: Order, *, is_held: bool) -> str:
-        name = who_acts().name
+        name = acting_user().name
         mine = [key for key, one in self._open.items() if one.by == name]
         if len(mine) >= MOST_OPEN and is_held:
             raise CommandError(f"{len(mine)} orders of the last seconds can still be undone: wait a moment")
@@ -136,8 +143,7 @@ class Undo:
         now_s = self._clock.monotonic_s()
         mine = [(key, one) for key, one in self._open.items() if one.by == name]
         return [
-            Entry(key=key, text=one.text, is_held=one.is_held, seconds_left=max(one.ends_s - now_s, 0.0))
-            for key, one in mine
+            Entry(key=key, text=one.text, is_held=one.is_held, left_s=max(one.ends_s - now_s, 0.0)) for key, one in mine
         ]
 
     def _show(self, name: str) -> None:
@@ -146,7 +152,7 @@ class Undo:
                 bar.show(self._entries(name))
 
     def _say(self, name: str, words: str, *, is_bad: bool = False) -> None:
-        """Tell a person in every page that they have open."""
+        """Show a message to a user on every page that they have open."""
         log.info("order from a screen", extra={"by": name, "said": words})
         for client, _ in self._pages_of(name):
             with client:
@@ -157,4 +163,4 @@ class Undo:
 
 
 async def _nothing() -> None:
-    """A held order is undone by letting it go."""
+    """Undo a held order, which needs no more than to drop it."""

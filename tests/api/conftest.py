@@ -20,6 +20,7 @@ from mara.api.security.origins import Origins
 from mara.bootstrap import platform_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.settings import Settings
 
 FIRST_TICKS = 3
@@ -28,7 +29,8 @@ PATIENCE_S = 20.0
 
 def new_run(folder: Path) -> Platform:
     """A run on the default fleet that has not begun."""
-    return platform_of(Settings(database_url=f"sqlite:///{folder / 'm.db'}", optimizer="rules", speed=1.0))
+    settings = Settings(database_url=f"sqlite:///{folder / 'm.db'}", optimizer="rules", speed=1.0)
+    return platform_of(settings, RetryPolicy(first_wait_s=0.001, longest_wait_s=0.002))
 
 
 def served(platform: Platform, port: int) -> ASGIApp:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from mara.api.routes.metrics import FleetCollector, metrics_text
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.core.snapshot import Snapshot
 from mara.runtime.observe.alert_rules import AlertRules
 from mara.runtime.observe.engine_metrics import EngineMetrics
@@ -36,9 +36,10 @@ class Scraped:
 
     def __init__(self, speed: int, database: Path) -> None:
         self.speed = speed
-        self.latest = StatePublisher()
-        self.latest.set_speed(float(speed))
-        self.vitals = EngineMetrics(last_tick_s=0.0)
+        self.publisher = StatePublisher()
+        self.publisher.set_speed(float(speed))
+        self.metrics = EngineMetrics()
+        self.metrics.last_tick_s = 0.0
         self.series: dict[str, list[float]] = {}
         self._now_s = 0.0
         self._collector = FleetCollector(self, self, database, lambda: 1)  # type: ignore[arg-type]
@@ -56,10 +57,10 @@ class Scraped:
             if tick != snapshot.tick:
                 continue
             self._now_s = float(n * SCRAPE_S)
-            self.vitals.last_tick_s = tick * TICK_S / self.speed
+            self.metrics.last_tick_s = tick * TICK_S / self.speed
             for _ in range(LOOKS_A_SCRAPE):
-                self.vitals.loop_lags.add(LAG_S)
-            self.latest.publish(snapshot)
+                self.metrics.loop_lags.observe(LAG_S)
+            self.publisher.publish(snapshot)
             for line in metrics_text(self._collector).decode().splitlines():
                 if not line.startswith("#"):
                     name, value = line.rsplit(" ", 1)
@@ -76,12 +77,12 @@ def record(database: Path) -> tuple[dict[int, dict[str, list[float]]], list[str]
     """The series by speed, and the alarms of the month as Mara's own watch tells them."""
     runs, watch, told = [Scraped(speed, database) for speed in SPEEDS], AlertRules(), list[str]()
     store, engine = open_run(Settings(database_url=f"sqlite:///{database}"))
-    engine.shadows = None
+    engine.counterfactuals = None
     for tick in range(max(max(run.ticks()) for run in runs) + 1):
-        outlook = engine.outlook()
-        turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
-        engine.keep(turn)
-        snapshot = engine.shown(turn, (), "recorded")
+        reading = engine.read_feed()
+        result = engine.advance(reading, engine.optimizer.plan(engine.problem(reading)))
+        engine.keep(result)
+        snapshot = engine.shown(result, (), "recorded")
         for alert in watch.alerts(PublishedState(version=tick, snapshot=snapshot)):
             told.append(f"tick {tick}: {alert.severity} {alert.kind}: {alert.text}")
         for run in runs:

@@ -16,13 +16,13 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mara.api.gateway.connection_limit import (
-    LOST_PAGES_PER_MINUTE,
-    SOCKETS_A_CLIENT,
+    SOCKETS_PER_CLIENT,
+    UNCONNECTED_PAGES_PER_MINUTE,
     ConnectionLimit,
     PageRate,
     PageSlot,
 )
-from mara.api.gateway.fair_share import PLACES_FOR_ADMINS, FairShare
+from mara.api.gateway.fair_share import RESERVED_FOR_ADMINS, FairShare
 from mara.api.security.authenticator import LOCAL, SCOPE_KEY, Identity
 from mara.settings import Settings
 from tests.clocks import HandClock
@@ -34,21 +34,21 @@ PAGE = {"accept": "text/html,*/*"}
 class House:
     """How many look, and a browser that comes as well."""
 
-    seats: list[PageSlot]
+    slots: list[PageSlot]
     browser: TestClient
     clock: HandClock
     who: list[Identity]
     numbers: Iterator[int] = field(default_factory=count)
     known: dict[int, PageSlot] = field(default_factory=dict)
 
-    def seat(self, name: str = "local", *, is_connected: bool = True, many: int = 1) -> None:
+    def slot(self, name: str = "local", *, is_connected: bool = True, many: int = 1) -> None:
         for _ in range(many):
             number = next(self.numbers)
-            self.seats.append(PageSlot(name=name, is_connected=is_connected, leave=partial(self.leave, number)))
-            self.known[number] = self.seats[-1]
+            self.slots.append(PageSlot(name=name, is_connected=is_connected, discard=partial(self.discard, number)))
+            self.known[number] = self.slots[-1]
 
-    def leave(self, number: int) -> None:
-        self.seats.remove(self.known[number])
+    def discard(self, number: int) -> None:
+        self.slots.remove(self.known[number])
 
     def asked(self, who: Identity = LOCAL) -> int:
         self.who[:] = [who]
@@ -70,11 +70,11 @@ def house() -> Iterator[House]:
     made: list[House] = []
     clock = HandClock()
     app = Starlette(routes=routes)
-    room = ConnectionLimit(app, most_clients=3, seats=lambda: list(made[0].seats), pages=PageRate(clock))
+    limit = ConnectionLimit(app, most_clients=3, slots=lambda: list(made[0].slots), pages=PageRate(clock))
     who: list[Identity] = [LOCAL]
 
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
-        await room({**scope, SCOPE_KEY: who[0]}, receive, send)
+        await limit({**scope, SCOPE_KEY: who[0]}, receive, send)
 
     with TestClient(known) as browser:
         made.append(House([], browser, clock, who))
@@ -82,24 +82,24 @@ def house() -> Iterator[House]:
 
 
 def test_whoever_comes_when_all_places_are_taken_is_told_so_and_comes_in_when_one_is_free(house: House) -> None:
-    house.seat(many=3)
+    house.slot(many=3)
     answer = house.browser.get("/", headers=PAGE)
     assert answer.status_code == 503
     assert "3 browsers look at Mara already" in answer.text
     assert int(answer.headers["retry-after"]) > 0
-    house.seats.pop()
+    house.slots.pop()
     assert house.browser.get("/", headers=PAGE).text == "a page"
 
 
 def test_programs_are_answered_though_all_places_are_taken(house: House) -> None:
-    house.seat(many=3)
+    house.slot(many=3)
     assert house.browser.get("/api/snapshot", headers=PAGE).text == "a page"
 
 
 def test_connections_beyond_any_that_pages_could_need_are_closed(house: House) -> None:
     socket = "/_nicegui_ws/socket.io"
     with ExitStack() as opened:
-        for _ in range(3 * SOCKETS_A_CLIENT):
+        for _ in range(3 * SOCKETS_PER_CLIENT):
             opened.enter_context(house.browser.websocket_connect(socket))
         with pytest.raises(WebSocketDisconnect) as closed, house.browser.websocket_connect(socket):
             pass
@@ -117,37 +117,37 @@ ADMIN = Identity(name="ada", role="admin")
 
 
 def test_a_page_that_nobody_follows_makes_room_for_the_next(house: House) -> None:
-    house.seat(many=2)
-    house.seat(is_connected=False)
+    house.slot(many=2)
+    house.slot(is_connected=False)
     assert house.asked() == 200
-    assert [seat.is_connected for seat in house.seats] == [True, True]
+    assert [slot.is_connected for slot in house.slots] == [True, True]
 
 
 def test_nobody_takes_more_than_a_share(house: House) -> None:
-    house.seat("vic", many=2)
+    house.slot("vic", many=2)
     assert house.asked(VIEWER) == 503
     assert house.asked(Identity(name="oto", role="viewer")) == 200
 
 
 def test_ones_own_page_that_is_not_followed_makes_room_for_ones_next(house: House) -> None:
-    house.seat("oto", is_connected=False)
-    house.seat("vic")
-    house.seat("vic", is_connected=False)
+    house.slot("oto", is_connected=False)
+    house.slot("vic")
+    house.slot("vic", is_connected=False)
     assert house.asked(VIEWER) == 200
-    assert [seat.name for seat in house.seats] == ["oto", "vic"]
+    assert [slot.name for slot in house.slots] == ["oto", "vic"]
 
 
 def test_an_admin_gets_in_when_it_is_full_for_others(house: House) -> None:
-    house.seat("oto", many=3)
+    house.slot("oto", many=3)
     assert house.asked(VIEWER) == 503
     assert house.asked(ADMIN) == 200
-    house.seat("oto", many=PLACES_FOR_ADMINS)
+    house.slot("oto", many=RESERVED_FOR_ADMINS)
     assert house.asked(ADMIN) == 503
 
 
 def test_pages_that_are_asked_for_and_not_looked_at_are_few_a_minute(house: House) -> None:
-    answers = [house.asked(VIEWER) for _ in range(LOST_PAGES_PER_MINUTE + 1)]
-    assert answers == [200] * LOST_PAGES_PER_MINUTE + [429]
+    answers = [house.asked(VIEWER) for _ in range(UNCONNECTED_PAGES_PER_MINUTE + 1)]
+    assert answers == [200] * UNCONNECTED_PAGES_PER_MINUTE + [429]
     assert house.asked(ADMIN) == 200, "another's pages are counted for another"
     house.clock.passed_s += 60.0
     assert house.asked(VIEWER) == 200
@@ -156,22 +156,22 @@ def test_pages_that_are_asked_for_and_not_looked_at_are_few_a_minute(house: Hous
 def test_a_page_that_is_looked_at_does_not_count() -> None:
     rate = PageRate(HandClock())
     scope = {"type": "http", "headers": [], SCOPE_KEY: VIEWER}
-    for _ in range(3 * LOST_PAGES_PER_MINUTE):
+    for _ in range(3 * UNCONNECTED_PAGES_PER_MINUTE):
         assert rate.wait_s(scope) == 0.0
         rate.connected(scope)
 
 
 def test_pages_made_by_errors_outside_of_pages_are_forgotten_too(house: House) -> None:
-    house.seat(is_connected=False, many=3 + PLACES_FOR_ADMINS + 1)
+    house.slot(is_connected=False, many=3 + RESERVED_FOR_ADMINS + 1)
     house.browser.get("/_nicegui/nowhere")
-    assert len(house.seats) == 3 + PLACES_FOR_ADMINS
+    assert len(house.slots) == 3 + RESERVED_FOR_ADMINS
 
 
 def test_one_persons_connections_leave_some_for_others() -> None:
     shares = FairShare(50)
-    assert sum(shares.take(VIEWER) for _ in range(60)) == 10
-    assert shares.take(ADMIN)
-    shares.give_back(VIEWER)
-    assert shares.take(VIEWER)
+    assert sum(shares.acquire(VIEWER) for _ in range(60)) == 10
+    assert shares.acquire(ADMIN)
+    shares.release(VIEWER)
+    assert shares.acquire(VIEWER)
     alone = FairShare(50)
-    assert sum(alone.take(LOCAL) for _ in range(60)) == 50, "where nobody logs in, all are one person's"
+    assert sum(alone.acquire(LOCAL) for _ in range(60)) == 50, "where nobody logs in, all are one person's"

@@ -16,8 +16,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mara.api.gateway.gate import REQUESTS_PER_MINUTE, Gate
 from mara.api.security.authenticator import (
+    AUTHENTICATOR_KEY,
     COOKIE,
-    DOORKEEPER_KEY,
     SCOPE_KEY,
     Authenticator,
     Identity,
@@ -150,7 +150,7 @@ def test_a_wrong_password_and_an_unknown_name_are_told_apart_by_nothing(site: Si
     wrong, unknown = site.log_in("wrong wrong wrong"), site.log_in(name="eve")
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.text.replace("ada", "") == unknown.text.replace("eve", "")
-    assert [visit.action for visit in site.people.visits(2)] == ["login refused", "login refused"]
+    assert [visit.action for visit in site.people.access_events(2)] == ["login refused", "login refused"]
 
 
 def test_the_sixth_attempt_within_a_minute_waits(site: Site) -> None:
@@ -178,7 +178,7 @@ async def test_whoever_is_being_answered_is_known_until_the_session_ends(site: S
     }
     authenticator = Authenticator(site.people, site.clock, "")
     assert await is_still_known(scope), "where nobody logs in"
-    scope |= {DOORKEEPER_KEY: authenticator, SCOPE_KEY: await authenticator.identity_of(scope)}
+    scope |= {AUTHENTICATOR_KEY: authenticator, SCOPE_KEY: await authenticator.identity_of(scope)}
     assert await is_still_known(scope)
     await asyncio.to_thread(site.people.remove, "ada", by=BY)
     site.clock.passed_s += 20
@@ -219,14 +219,14 @@ def test_a_change_from_another_site_is_refused_with_a_good_cookie(site: Site) ->
     assert site.browser.post("/who", headers={"origin": "https://evil.example"}).status_code == 403
 
 
-async def test_a_role_that_was_changed_counts_from_the_next_deed_on(site: Site) -> None:
+async def test_a_role_that_was_changed_counts_from_the_next_change_on(site: Site) -> None:
     """Not when what is remembered has grown old: looking may go on for some seconds, changing may not."""
     site.log_in()
     authenticator = Authenticator(site.people, site.clock, "")
     cookie = f"{COOKIE}={site.browser.cookies[COOKIE]}".encode()
     operator = Identity(name="ada", role="operator")
-    scope = {"headers": [(b"cookie", cookie)], DOORKEEPER_KEY: authenticator, SCOPE_KEY: operator}
-    token = {"headers": [(b"authorization", f"Bearer {site.token()}".encode())], DOORKEEPER_KEY: authenticator}
+    scope = {"headers": [(b"cookie", cookie)], AUTHENTICATOR_KEY: authenticator, SCOPE_KEY: operator}
+    token = {"headers": [(b"authorization", f"Bearer {site.token()}".encode())], AUTHENTICATOR_KEY: authenticator}
     assert await permit(scope, Permission.PAUSE) == operator
     assert (await permit(token, Permission.PAUSE)).role == "operator"
     become(site, "viewer")
@@ -324,7 +324,7 @@ def test_whoever_may_not_try_any_more_keeps_nobody_else_out(site: Site) -> None:
 
 def test_a_refused_name_is_kept_short_and_printable(site: Site) -> None:
     site.log_in(name="\x00eve\u202e" + "x" * 5_000)
-    visit = site.people.visits(1)[0]
+    visit = site.people.access_events(1)[0]
     assert visit.action == "login refused"
     assert visit.actor.isprintable()
     assert len(visit.actor) <= 64

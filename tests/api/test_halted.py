@@ -8,7 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from mara.errors import StoreError
-from mara.runtime.live import platform
+from mara.runtime.live.supervisor import RetryPolicy
+from mara.store.store import Store
 from tests.api.conftest import PATIENCE_S, new_run, served, wait_for_ticks
 
 
@@ -22,19 +23,16 @@ def until(holds: Callable[[], bool]) -> None:
 def test_a_tick_that_fails_six_times_halts_the_engine_which_is_alive_and_not_ready_until_it_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.001)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.002)
     run, offered = new_run(tmp_path), []
 
-    def refuse(step: object, *_: object) -> None:
+    def refuse(_: Store, step: object, *__: object) -> None:
         offered.append(step)
         raise StoreError("poison: the row cannot be stored")
 
     with TestClient(served(run, 8080), raise_server_exceptions=False) as client:
         wait_for_ticks(client)
-        assert run._store is not None
         with monkeypatch.context() as poisoned:
-            poisoned.setattr(run._store, "append", refuse)
+            poisoned.setattr(Store, "append", refuse)
             client.post("/api/control", json={"action": "step", "ticks": 1})
             until(lambda: client.get("/api/ready").json()["state"] == "halted")
             ready = client.get("/api/ready")
@@ -43,7 +41,7 @@ def test_a_tick_that_fails_six_times_halts_the_engine_which_is_alive_and_not_rea
             assert "6 tries" in ready.json()["reason"]
             assert client.get("/api/health").status_code == 200
             assert client.get("/api/snapshot").json()["tick"] == 2, "what was stored can still be read"
-            assert len(offered) == platform.MAX_TRIES
+            assert len(offered) == RetryPolicy().most_tries
         client.post("/api/control", json={"action": "step", "ticks": 1})
         wait_for_ticks(client, last=3)
         assert client.get("/api/ready").status_code == 200

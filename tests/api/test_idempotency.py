@@ -59,7 +59,7 @@ def asked(
     return asyncio.create_task(run())
 
 
-async def test_two_at_once_are_one_deed() -> None:
+async def test_two_at_once_are_one_change() -> None:
     app = Counter()
     repeats = Idempotency(app)
     tasks = [asked(repeats), asked(repeats)]
@@ -129,7 +129,7 @@ async def test_an_error_that_the_app_answered_and_raised_is_answered_and_the_key
     assert len(calls) == 2
 
 
-async def test_a_deed_that_failed_may_be_tried_again() -> None:
+async def test_a_change_that_failed_may_be_tried_again() -> None:
     calls: list[int] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -47,8 +47,8 @@ class Announced:
     orders: list[tuple[ExclusionRequest, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.latest = StatePublisher()
-        self.latest.publish(self.snapshot)
+        self.publisher = StatePublisher()
+        self.publisher.publish(self.snapshot)
 
     async def exclude(self, *asked: ExclusionRequest) -> tuple[ExclusionRequest, ...]:
         self.orders.append(asked)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mara.api.routes.metrics import FleetCollector, metrics_text
-from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot
+from mara.core.snapshot import AdvisorSnapshot
 from mara.runtime.clock import SystemClock
-from mara.runtime.observe.engine_metrics import EngineMetrics, Histogram
+from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.published_state import StatePublisher
 from tests.ui.snapshots import snapshot_at
 
@@ -24,10 +24,11 @@ class Engine:
     """As much of a live run as is measured."""
 
     def __init__(self) -> None:
-        self.latest = StatePublisher()
-        self.vitals = EngineMetrics(last_tick_s=0.0)
-        self.latest.publish(snapshot_at(288))
-        self.latest.tell(AdvisorSnapshot(state="ready", message=""))
+        self.publisher = StatePublisher()
+        self.metrics = EngineMetrics()
+        self.metrics.last_tick_s = 0.0
+        self.publisher.publish(snapshot_at(288))
+        self.publisher.tell(AdvisorSnapshot(state="ready", message=""))
 
 
 @pytest.fixture
@@ -60,19 +61,15 @@ def test_what_is_to_be_measured_is_measured(name: str, text: str) -> None:
     assert re.search(rf"^mara_{name}[ {{]", text, re.MULTILINE)
 
 
-def test_each_time_that_claude_was_asked_is_counted_once(tmp_path: Path) -> None:
+def test_requests_to_claude_are_counted_by_what_came_of_them() -> None:
     engine = Engine()
+    for outcome in ("kept", *["accepted"] * 30):
+        engine.metrics.advice_ended(outcome)
+    engine.publisher.tell(AdvisorSnapshot(state="resting", message=""))
     collector = FleetCollector(engine, SystemClock(), None, lambda: 0)  # type: ignore[arg-type]
-    runs: tuple[AdvisorRunSnapshot, ...] = ()
-    for tick, outcome in enumerate(("kept", "accepted", "accepted")):
-        run = AdvisorRunSnapshot(
-            asked_at=snapshot_at(288).at, tick=tick, outcome=outcome, message="", model="", request_id="", cost_usd=0.0
-        )
-        runs = (run, *runs)
-        engine.latest.tell(AdvisorSnapshot(state="resting", message="", runs=runs[:2]))
-        metrics_text(collector)
     said = metrics_text(collector).decode()
-    assert 'mara_claude_requests_total{outcome="accepted"} 2.0' in said
+    assert 'mara_claude_requests_total{outcome="accepted"} 30.0' in said
+    assert 'mara_claude_requests_total{outcome="adjusted"} 0.0' in said
     assert 'mara_claude_requests_total{outcome="kept"} 1.0' in said
     assert 'mara_breaker_state{state="open"} 1.0' in said
 
@@ -94,14 +91,18 @@ def test_metrics_are_the_snapshots_numbers(text: str) -> None:
     assert float(values['mara_engine_state{state="running"}']) == 1
 
 
-def test_a_quantile_is_the_bound_that_so_many_stay_under() -> None:
-    durations = Histogram()
-    for _ in range(99):
-        durations.add(0.004)
-    durations.add(0.2)
-    assert durations.quantile_s(0.99) == 0.005
-    assert durations.quantile_s(1.0) == 0.25
-    assert durations.count == 100
+def test_a_duration_falls_into_every_bucket_that_it_stays_under() -> None:
+    engine = Engine()
+    for duration_s in (0.004, 0.005, 0.2, 60.0):
+        engine.metrics.lateness.observe(duration_s)
+    collector = FleetCollector(engine, SystemClock(), None, lambda: 0)  # type: ignore[arg-type]
+    said = metrics_text(collector).decode()
+    assert 'mara_tick_lateness_seconds_bucket{le="0.0025"} 0.0' in said
+    assert 'mara_tick_lateness_seconds_bucket{le="0.005"} 2.0' in said
+    assert 'mara_tick_lateness_seconds_bucket{le="10.0"} 3.0' in said
+    assert 'mara_tick_lateness_seconds_bucket{le="+Inf"} 4.0' in said
+    assert "mara_tick_lateness_seconds_count 4.0" in said
+    assert "_created" not in said
 
 
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:

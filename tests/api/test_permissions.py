@@ -48,8 +48,8 @@ class Recorder:
     """Notes which changing calls reach the engine."""
 
     def __init__(self) -> None:
-        self.latest = StatePublisher()
-        self.latest.publish(SNAPSHOT)
+        self.publisher = StatePublisher()
+        self.publisher.publish(SNAPSHOT)
         self.reached: list[str] = []
 
     def __getattr__(self, name: str) -> Any:

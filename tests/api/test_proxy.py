@@ -4,7 +4,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from mara.api.gateway.proxy import BehindProxy
-from mara.api.security.rate_limit import Limits, neighbourhood_of
+from mara.api.security.rate_limit import Limits, network_of
 from mara.runtime.clock import SystemClock
 
 
@@ -54,7 +54,7 @@ async def test_a_websocket_behind_the_proxy_is_a_secure_one() -> None:
 
 def test_addresses_of_one_ipv6_network_share_their_attempts() -> None:
     limits = Limits(1, SystemClock())
-    assert limits.wait_s(neighbourhood_of("2001:db8::1")) == 0.0
-    assert limits.wait_s(neighbourhood_of("2001:db8::2")) > 0.0
-    assert limits.wait_s(neighbourhood_of("2001:db8:0:1::1")) == 0.0
-    assert neighbourhood_of("::ffff:192.0.2.1") == neighbourhood_of("192.0.2.1") == "192.0.2.1"
+    assert limits.wait_s(network_of("2001:db8::1")) == 0.0
+    assert limits.wait_s(network_of("2001:db8::2")) > 0.0
+    assert limits.wait_s(network_of("2001:db8:0:1::1")) == 0.0
+    assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"

@@ -1,7 +1,7 @@
 """Whatever JSON can say: every operation of the schema, with all checks, on a real socket."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,11 +17,8 @@ from mara.runtime.published_state import StatePublisher
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 """Of each operation; `make soak` takes more."""
-OPERATIONS = [
-    (path, method)
-    for path, methods in schema_of(cast(PlatformApi, SimpleNamespace(latest=StatePublisher())))["paths"].items()
-    for method in methods
-]
+SCHEMA = schema_of(cast(PlatformApi, SimpleNamespace(publisher=StatePublisher())))
+OPERATIONS = [(path, method) for path, methods in SCHEMA["paths"].items() for method in methods]
 
 
 def is_reversed(query: Mapping[str, Any]) -> bool:
@@ -54,3 +51,25 @@ def test_every_answer_is_one_that_the_schema_promises(schema: Any, path: str, me
         case.call_and_validate(excluded_checks=[positive_data_acceptance] if is_reversed(case.query or {}) else None)
 
     holds()
+
+
+def refs_in(part: Any) -> Iterator[str]:
+    """Every `$ref` in a part of a schema."""
+    if isinstance(part, dict):
+        yield from ([part["$ref"]] if isinstance(part.get("$ref"), str) else [])
+        for inner in part.values():
+            yield from refs_in(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from refs_in(inner)
+
+
+def test_every_reference_in_the_schema_leads_to_a_part_of_it() -> None:
+    lost = set()
+    for ref in refs_in(SCHEMA):
+        found: Any = SCHEMA
+        for key in ref.removeprefix("#/").split("/"):
+            found = found.get(key, {})
+        if not found:
+            lost.add(ref)
+    assert lost == set()

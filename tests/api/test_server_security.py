@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.api.gateway.server_security import entrance_of, wants_login
+from mara.api.gateway.server_security import server_security_of, wants_login
 from mara.bootstrap import people_of
 from mara.errors import ConfigError
 from mara.runtime.clock import SystemClock
@@ -20,7 +20,7 @@ def settings(tmp_path: Path, **fields: object) -> Settings:
 def test_on_loopback_nobody_logs_in_and_no_database_is_opened_for_it(tmp_path: Path) -> None:
     here = settings(tmp_path)
     assert not wants_login(here)
-    assert entrance_of(here, None, SystemClock()).authenticator is None
+    assert server_security_of(here, None, SystemClock()).authenticator is None
     assert not list(tmp_path.iterdir())
 
 
@@ -42,7 +42,7 @@ def test_an_open_server_without_a_user_does_not_start(tmp_path: Path) -> None:
     people = people_of(here)
     try:
         with pytest.raises(ConfigError, match="mara user add"):
-            entrance_of(here, people, SystemClock())
+            server_security_of(here, people, SystemClock())
     finally:
         people.close()
 
@@ -53,15 +53,15 @@ def test_an_open_server_without_tls_or_proxy_does_not_start(tmp_path: Path) -> N
     people.add(User(name="ada", role="admin"), HASH, by=AccessEvent(at_epoch_s=0, actor="", address="", action=""))
     try:
         with pytest.raises(ConfigError, match="TLS"):
-            entrance_of(here, people, SystemClock())
+            server_security_of(here, people, SystemClock())
     finally:
         people.close()
 
 
 def test_only_an_announced_proxy_is_believed_when_it_says_who_asks(tmp_path: Path) -> None:
-    entrance = entrance_of(settings(tmp_path), None, SystemClock())
-    assert entrance.listening["proxy_headers"] is False
-    assert not entrance.is_behind_proxy
+    security = server_security_of(settings(tmp_path), None, SystemClock())
+    assert security.server_options["proxy_headers"] is False
+    assert not security.is_behind_proxy
 
 
 def test_the_server_itself_never_reads_what_clients_may_have_forwarded(tmp_path: Path) -> None:
@@ -69,13 +69,13 @@ def test_the_server_itself_never_reads_what_clients_may_have_forwarded(tmp_path:
     people = people_of(here)
     people.add(User(name="ada", role="admin"), HASH, by=AccessEvent(at_epoch_s=0, actor="", address="", action=""))
     try:
-        entrance = entrance_of(here, people, SystemClock())
-        assert entrance.listening["proxy_headers"] is False
-        assert entrance.is_behind_proxy
+        security = server_security_of(here, people, SystemClock())
+        assert security.server_options["proxy_headers"] is False
+        assert security.is_behind_proxy
     finally:
         people.close()
 
 
 def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="belong together"):
-        entrance_of(settings(tmp_path, tls_cert=tmp_path / "cert.pem"), None, SystemClock())
+        server_security_of(settings(tmp_path, tls_cert=tmp_path / "cert.pem"), None, SystemClock())

@@ -26,32 +26,32 @@ async def next_event(events: AsyncIterator[bytes]) -> tuple[str, dict[str, objec
 
 
 async def test_a_new_listener_gets_the_newest_and_then_each_next() -> None:
-    latest = StatePublisher()
-    latest.publish(snapshot_at(7))
-    events = EventStream(latest).events(None)
+    publisher = StatePublisher()
+    publisher.publish(snapshot_at(7))
+    events = EventStream(publisher).events(None)
     assert (await next_event(events))[0] == "7"
-    latest.publish(snapshot_at(8))
+    publisher.publish(snapshot_at(8))
     assert (await next_event(events))[0] == "8"
 
 
 async def test_whoever_comes_back_gets_what_came_meanwhile() -> None:
-    latest = StatePublisher()
-    stream = EventStream(latest)
+    publisher = StatePublisher()
+    stream = EventStream(publisher)
     first = stream.events(None)
-    latest.publish(snapshot_at(1))
+    publisher.publish(snapshot_at(1))
     await next_event(first)
     await first.aclose()  # type: ignore[attr-defined]
     for tick in (2, 3):
-        latest.publish(snapshot_at(tick))
-        stream._look()
+        publisher.publish(snapshot_at(tick))
+        stream.look()
     back = stream.events(1)
     assert [(await next_event(back))[0] for _ in range(2)] == ["2", "3"]
 
 
 async def test_whoever_was_away_for_too_long_is_told_what_is_missing() -> None:
-    latest = StatePublisher()
-    stream = EventStream(latest)
-    latest.publish(snapshot_at(500))
+    publisher = StatePublisher()
+    stream = EventStream(publisher)
+    publisher.publish(snapshot_at(500))
     events = stream.events(3)
     assert await next_event(events) == ("", {"from_tick": 4, "to_tick": 500})
     assert (await next_event(events))[0] == "500"
@@ -60,29 +60,29 @@ async def test_whoever_was_away_for_too_long_is_told_what_is_missing() -> None:
 async def test_what_is_kept_of_a_large_fleet_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     size_bytes = len(SNAPSHOT_JSON.dump_json(snapshot_at(9)))
     monkeypatch.setattr("mara.api.routes.stream.MAX_KEPT_BYTES", 3 * size_bytes)
-    latest = StatePublisher()
-    stream = EventStream(latest)
+    publisher = StatePublisher()
+    stream = EventStream(publisher)
     for tick in range(5, 10):
-        latest.publish(snapshot_at(tick))
-        stream._look()
-    assert [tick for tick, _ in stream._kept] in ([7, 8, 9], [8, 9])
-    assert sum(len(body) for _, body in stream._kept) <= 3 * size_bytes
+        publisher.publish(snapshot_at(tick))
+        stream.look()
+    assert stream.kept_ticks in ((7, 8, 9), (8, 9))
+    assert stream.kept_bytes <= 3 * size_bytes
 
 
 async def test_a_change_of_state_alone_is_no_new_snapshot() -> None:
-    latest = StatePublisher()
-    stream = EventStream(latest)
-    latest.publish(snapshot_at(1))
-    stream._look()
-    latest.set_speed(5.0)
-    stream._look()
-    assert len(stream._kept) == 1
+    publisher = StatePublisher()
+    stream = EventStream(publisher)
+    publisher.publish(snapshot_at(1))
+    stream.look()
+    publisher.set_speed(5.0)
+    stream.look()
+    assert stream.kept_ticks == (1,)
 
 
 async def test_a_stream_ends_when_the_server_does() -> None:
-    latest, ending = StatePublisher(), False
-    latest.publish(snapshot_at(1))
-    events = EventStream(latest, lambda: ending).events(None)
+    publisher, ending = StatePublisher(), False
+    publisher.publish(snapshot_at(1))
+    events = EventStream(publisher, lambda: ending).events(None)
     await next_event(events)
     ending = True
     async with asyncio.timeout(5.0):
@@ -90,29 +90,29 @@ async def test_a_stream_ends_when_the_server_does() -> None:
 
 
 async def test_a_stream_ends_with_the_session_that_opened_it() -> None:
-    latest, is_known = StatePublisher(), True
-    latest.publish(snapshot_at(1))
+    publisher, is_known = StatePublisher(), True
+    publisher.publish(snapshot_at(1))
 
     async def known() -> bool:
         return is_known
 
-    events = EventStream(latest).events(None, known)
+    events = EventStream(publisher).events(None, known)
     await next_event(events)
     is_known = False
-    latest.publish(snapshot_at(2))
+    publisher.publish(snapshot_at(2))
     async with asyncio.timeout(5.0):
         assert [text async for text in events] == []
 
 
 async def test_whoever_waited_for_the_first_snapshot_missed_none() -> None:
-    latest = StatePublisher()
-    stream = EventStream(latest)
+    publisher = StatePublisher()
+    stream = EventStream(publisher)
     events = stream.events(None)
     assert (await anext(events)).startswith(b"retry")
     waiting = asyncio.create_task(next_event(events))
     await asyncio.sleep(0)
-    latest.publish(snapshot_at(500))
-    stream._look()
+    publisher.publish(snapshot_at(500))
+    stream.look()
     assert (await waiting)[0] == "500", "and no gap before it"
 
 
@@ -162,28 +162,24 @@ def test_a_page_of_another_site_gets_no_stream(address: str) -> None:
 async def test_of_many_who_come_at_once_no_more_are_let_in_than_there_are_places() -> None:
     stream = EventStream(StatePublisher())
     app = FastAPI()
-    app.include_router(reading_routes(SimpleNamespace(latest=StatePublisher()), stream))
+    app.include_router(reading_routes(SimpleNamespace(publisher=StatePublisher()), stream))
     let_in: list[int] = []
+    all_answered = asyncio.Event()
 
-    async def ask() -> None:
-        over = asyncio.Event()
+    async def receive() -> Message:
+        await all_answered.wait()
+        return {"type": "http.disconnect"}
 
-        async def receive() -> Message:
-            await over.wait()
-            return {"type": "http.disconnect"}
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            let_in.append(message["status"])
+            if len(let_in) == 4 * MAX_STREAMS:
+                all_answered.set()
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                let_in.append(message["status"])
-
-        asked = asyncio.create_task(app(scope_of("/api/events"), receive, send))
-        await asyncio.sleep(0.05)
-        over.set()
-        await asked
-
-    await asyncio.gather(*(ask() for _ in range(4 * MAX_STREAMS)))
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(*(app(scope_of("/api/events"), receive, send) for _ in range(4 * MAX_STREAMS)))
     assert (let_in.count(200), let_in.count(503)) == (MAX_STREAMS, 3 * MAX_STREAMS)
-    assert stream.places._taken.total() == 0, "every place was given back"
+    assert stream.places.held_count == 0, "every place was given back"
 
 
 def scope_of(path: str) -> Scope:

@@ -12,6 +12,16 @@ BY_FLOORS = {"mara/core"}
 
 SMALL: dict[str, str] = {
     # file: why it is a file of its own though it has under 40 lines
+    "pages/window.py": "the optional extra `native`, which nothing else of the pages knows",
+    "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",
+    "mara/core/day.py": "a part of World, so below it; daybook, which fills it in, stands above dispatch",
+    "mara/core/units.py": "constants alone, imported by every floor",
+    "mara/core/rules_version.py": "the version that a change of advance raises: found by its name",
+    "mara/store/schema/append_only.py": "only migrations call it; it needs their connection, as nothing else here does",
+    "mara/cli/commands.py": "importing it registers every command; each command's module knows only its own",
+    "mara/figures.py": "the command line and a backtest's page format reports alike, and neither stands on the other",
+    "mara/runtime/actor.py": "the gate sets the acting user, the order book reads it; neither may know the other",
+    "mara/optimizers/rules/rules.py": "an optimizer by name; its work is done by the contract scheduler",
 }
 
 

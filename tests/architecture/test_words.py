@@ -178,7 +178,7 @@ FORMULAS = (
     "mara/optimizers/lp/duals.py",
     "mara/optimizers/lp/horizon.py",
     "mara/optimizers/lp/model.py",
-    "mara/optimizers/lp/rounding.py",
+    "mara/optimizers/scheduling/contract_scheduler.py",
     "mara/optimizers/lp/rows.py",
     "mara/optimizers/lp/solve.py",
     "mara/optimizers/lp/decomposition/master.py",

@@ -17,7 +17,7 @@ def main(port: int, sites_count: int = 10, tick_s: float = TICK_S) -> None:
     platform = FakePlatform(sites_count=sites_count)
 
     def tick() -> None:
-        if platform.latest.read().state is EngineState.RUNNING:
+        if platform.publisher.read().state is EngineState.RUNNING:
             platform.advance()
 
     def forget_soon() -> None:

@@ -51,11 +51,11 @@ def page(browser: Browser, address: str, zone: str) -> Iterator[Page]:
     context.close()
 
 
-def points(begin: datetime, *minutes: int) -> dict[str, list[float]]:
-    return {str(int(begin.timestamp()) + 60 * m): [1_000.0 + m, 500.0] for m in minutes}
+def points(begin: datetime, *minutes: int) -> dict[str, dict[str, float]]:
+    return {str(int(begin.timestamp()) + 60 * m): {"revenue": 1_000.0 + m, "profit": 500.0} for m in minutes}
 
 
-def drawn(page: Page, given: dict[str, list[float]]) -> dict[str, Any]:
+def drawn(page: Page, given: dict[str, dict[str, float]]) -> dict[str, Any]:
     found: dict[str, Any] = page.evaluate(DRAW, given)
     return found
 
@@ -78,7 +78,7 @@ def test_nothing_is_drawn_across_a_gap(page: Page, zone: str) -> None:
 
 
 def test_a_sparkline_breaks_where_nothing_was_recorded(page: Page) -> None:
-    course = {str(900 * i): [float(i), 1.0, 1.0, 1.0, 1.0, 1.0] for i in (*range(20), *range(60, 80))}
+    course = {str(900 * i): {"profit": float(i)} for i in (*range(20), *range(60, 80))}
     assert page.evaluate(SPARK, course).count("M") == 2
-    whole = {str(900 * i): [float(i), 1.0, 1.0, 1.0, 1.0, 1.0] for i in range(80)}
+    whole = {str(900 * i): {"profit": float(i)} for i in range(80)}
     assert page.evaluate(SPARK, whole).count("M") == 1

@@ -99,7 +99,9 @@ def test_a_halted_engine_offers_to_resume_where_it_says_why(desk: Visit) -> None
     page.wait_for_selector("path.site")
     stood = page.evaluate(HEIGHTS)
     page.evaluate(
-        "window.mara.apply({cells: {engine: ['Halted', 'halted'], notice: ['Halted at tick 7: disk full', 'bad']}})"
+        """window.mara.apply({cells: {
+            engine: {text: 'Halted', state: 'halted'}, notice: {text: 'Halted at tick 7: disk full', state: 'bad'},
+        }})"""
     )
     expect(banner).to_contain_text("Halted at tick 7: disk full")
     expect(banner.get_by_role("button", name="Resume")).to_be_visible()

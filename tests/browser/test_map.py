@@ -27,7 +27,10 @@ FLEETS = {
 }
 """Places, and how many degrees of longitude the view may have at most on a desk."""
 PLACE = """(places) => {
-    const row = ["running", 10, 0.9, 20, 1.1, 50, 100, 1000, 500, [0, 0, 0, 1, 1, 1]];
+    const row = {
+        status: "running", power_mw: 10, efficiency_share: 0.9, dry_bulb_c: 20, pue: 1.1, price_usd_per_mwh: 50,
+        carbon_g_per_kwh: 100, revenue_usd_per_h: 1000, profit_usd_per_h: 500, gpu_mw: 1, asic_mw: 1, contracts_mw: 1,
+    };
     const sites = {}, numbers = {};
     for (const [id, [lat, lon]] of Object.entries(places)) {
         sites[id] = {name: id, country: "", lat, lon, timezone: "UTC", cooling: "", grid_limit_mw: 20};

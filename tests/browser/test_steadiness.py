@@ -47,8 +47,9 @@ FOUND = """() => {
 }"""
 STEP = """async (ticks) => {
     const button = document.querySelector("[aria-label='Step one tick']");
+    const { onChange } = await import("mara");
     let shown = () => {};
-    const stop = window.mara.watch("moment", () => shown());
+    const stop = onChange("moment", () => shown());
     for (let i = 0; i < ticks; i++) {
         await new Promise((resolve) => ((shown = resolve), button.click()));
         window.steady.look();

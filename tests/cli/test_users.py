@@ -32,7 +32,7 @@ def test_a_user_is_made_listed_and_removed_and_the_log_tells_it(url: str) -> Non
     assert said("list") == (0, "ada  operator\n")
     assert said("remove", "ada")[0] == 0
     people = UserStore.open(url)
-    assert [visit.action for visit in people.visits()] == ["removed ada", "added operator ada"]
+    assert [visit.action for visit in people.access_events()] == ["removed ada", "added operator ada"]
     people.close()
     assert check(url).is_sound
 
@@ -112,7 +112,7 @@ def test_another_password_ends_the_sessions_and_lets_in(url: str) -> None:
     found = people.credentials("ada")
     assert found is not None
     assert is_right("another battery staple", found[1])
-    assert people.visits(1)[0].action == "changed the password of ada"
+    assert people.access_events(1)[0].action == "changed the password of ada"
     people.close()
     assert (good(url, cookie, Session), good(url, token)) == ("", "viewer")
     assert check(url).is_sound
@@ -127,7 +127,7 @@ def test_a_lower_role_ends_the_sessions_and_the_tokens_that_are_for_more(url: st
     assert [good(url, one) for one in tokens.values()] == ["viewer", "operator", ""]
     assert good(url, cookie, Session) == ""
     people = UserStore.open(url)
-    assert people.visits(1)[0].action == "made ada operator"
+    assert people.access_events(1)[0].action == "made ada operator"
     people.close()
     assert check(url).is_sound
 
@@ -144,7 +144,7 @@ def test_a_token_is_listed_by_an_id_and_revoked_by_it(url: str) -> None:
     assert said("token", "revoke", named)[0] == 0
     assert (good(url, first), good(url, second), good(url, other)) == ("", "viewer", "viewer")
     people = UserStore.open(url)
-    assert people.visits(1)[0].action == f"revoked token {named} of ada"
+    assert people.access_events(1)[0].action == f"revoked token {named} of ada"
     people.close()
     code, text = said("token", "revoke", named)
     assert (code, text.count("\n")) == (2, 1)

@@ -3,16 +3,7 @@
 import numpy as np
 import pytest
 
-from mara.core.climate import (
-    air_pue,
-    derate_share,
-    immersion_pue,
-    liquid_pue,
-    mechanical_pue,
-    pue_of,
-    water_l_per_kwh,
-    wet_bulb_c,
-)
+from mara.core.climate import air_pue, derate_share, immersion_pue, liquid_pue, mechanical_pue, pue_of, wet_bulb_c
 from mara.core.fleet import Cooling, Workload
 from tests.builders import fleet, site
 
@@ -105,11 +96,6 @@ def test_immersion_stops_above_50(dry_bulb_c: float, left: float) -> None:
 
 def test_mild_weather_derates_nothing() -> None:
     assert derate_share(np.array([-40.0, 35.0])) is None
-
-
-@pytest.mark.parametrize(("wet_bulb", "water"), [(-5, 0.3), (0, 0.3), (20, 1.1), (37.5, 1.8), (45, 1.8)])
-def test_evaporative_cooling_drinks_more_with_the_wet_bulb_up_to_a_bound(wet_bulb: float, water: float) -> None:
-    assert water_l_per_kwh(np.array([wet_bulb]))[0] == pytest.approx(water)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,6 @@ def test_a_book_without_contracts_has_all_its_columns() -> None:
     book = book_of((), 1.0)
     assert book.promised_mw.tolist() == [0.0] * 4
     assert [columns.tolist() for columns in book.columns] == [[], [], [], []]
-    assert book.first_end_tick > 1_000_000_000
 
 
 def test_the_next_bad_tick_is_a_cliff_where_the_budget_ends() -> None:

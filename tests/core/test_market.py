@@ -4,19 +4,24 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from mara.core.economics import economics_of
 from mara.core.market import (
     REGION_COUNT,
     REGION_DEMAND_SHARE,
     Region,
+    break_even_usd_per_mwh,
+    margin_usd_per_mwh,
     merchant_value_usd_per_mwh,
     mining_value_usd_per_mwh,
-    multipliers_at,
     region_of,
+    sellback_usd_per_mwh,
     token_demand_per_h,
 )
 from mara.core.world import conditions_of
-from tests.builders import MACHINES, config, fleet, observation
+from tests.builders import MACHINES, config, fleet, multipliers_at, observation
 
 
 def test_at_55_usd_a_17_5_joule_miner_earns_130_95_usd_per_mwh() -> None:
@@ -136,3 +141,31 @@ def test_the_break_even_price_counts_pue_and_carbon() -> None:
     assert break_even == pytest.approx(92.117, abs=1e-3)
     margin = conditions.mining_value_usd_per_mwh[0] - conditions.pue[0, 0] * conditions.grid_cost_usd_per_mwh[0]
     assert margin / 1.168 == pytest.approx(break_even - 90.0, abs=1e-5)
+
+
+def test_a_load_breaks_even_where_its_value_pays_for_cooling_and_carbon() -> None:
+    value, pue, carbon = np.array([130.95]), np.array([1.1]), np.array([20.0])
+    limit = break_even_usd_per_mwh(value, pue, carbon)
+    assert limit == pytest.approx([99.045], abs=0.001)
+    assert margin_usd_per_mwh(value, pue, limit + carbon) == pytest.approx([0.0], abs=1e-12)
+
+
+@given(value=st.floats(0.0, 5e3), pue=st.floats(1.0, 2.0), price=st.floats(-1e3, 2e4))
+def test_a_margin_has_the_sign_of_the_comparison_that_it_stands_for(value: float, pue: float, price: float) -> None:
+    margin = float(margin_usd_per_mwh(np.array(value), np.array(pue), np.array(price)))
+    assert (margin < 0.0) is (value < pue * price)
+    assert (margin >= 0.0) is (value >= pue * price)
+
+
+def test_power_sold_back_earns_less_than_its_price_whatever_its_sign() -> None:
+    assert sellback_usd_per_mwh(np.array([100.0, -100.0, 0.0]), 0.05).tolist() == [95.0, -105.0, 0.0]
+
+
+def test_the_table_of_a_tick_holds_what_the_conditions_say() -> None:
+    of = config()
+    seen = observation(of, price=[90.0, -10.0, 0.0], carbon=400.0)
+    conditions = conditions_of(seen, of)
+    each = economics_of(seen, conditions, of)
+    assert each.grid_usd_per_mwh.tolist() == conditions.grid_cost_usd_per_mwh.tolist() == [110.0, 10.0, 20.0]
+    assert each.sellback_usd_per_mwh.tolist() == [85.5, -10.5, 0.0]
+    assert each.mining_usd_per_mwh is conditions.mining_value_usd_per_mwh

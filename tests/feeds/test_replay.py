@@ -10,7 +10,7 @@ import pytest
 from mara.core.arrays import Floats
 from mara.core.contract import ContractRequest, Tier
 from mara.core.fleet import WORKLOAD_COUNT, Cooling, Fleet, Site
-from mara.core.market import multipliers_at, token_demand_per_h
+from mara.core.market import token_demand_per_h
 from mara.core.timegrid import TimeGrid, zone
 from mara.core.world import Forecast, RunConfig
 from mara.errors import FeedInvalid, FeedUnavailable
@@ -20,6 +20,7 @@ from mara.feeds.files.history_file import History
 from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.files.pool import DEFAULT_MACHINES
 from mara.feeds.replay import ForecastKind, ReplayFeed, expected_rows
+from tests.builders import multipliers_at
 
 FIRST = datetime(2023, 1, 1, tzinfo=UTC)
 AUCTION_BERLIN = ("Europe/Berlin", "DE-LU day-ahead")

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from mara.core.arrays import Floats, Ints
-from mara.core.market import multipliers_at, token_demand_per_h
+from mara.core.market import token_demand_per_h
 from mara.core.world import MAX_PRICE_USD_PER_MWH, MIN_PRICE_USD_PER_MWH, Forecast, Observation
 from mara.errors import ConfigError
 from mara.feeds.base import Feed
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
 from mara.feeds.synthetic.feed import BLOCK_HOURS, HourBlock, SyntheticFeed
+from tests.builders import multipliers_at
 from tests.feeds.synthetic_worlds import HOURS_PER_YEAR, charter_of, fleet_of, global_ten, hour_of, site_of
 
 DAY = 288

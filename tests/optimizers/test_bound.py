@@ -110,7 +110,7 @@ def chapters_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, tick
         on_step=diary.add,
     )
     diary.close()
-    return diary.chapters
+    return diary.months
 
 
 @settings(max_examples=25, deadline=None)
@@ -145,10 +145,10 @@ def test_nobody_s_ledger_is_above_the_bound_be_contracts_too_large_or_power_at_a
     diary = MonthlyAccounts(config)
     feed = DrawnFeed(config, seed, factor=float(draw.choice([1.0, 40.0], p=[0.7, 0.3])), outages=False)
     world = opened(first_world(config), contracts, config)
-    tally, _ = backtest(config, feed, OPTIMIZERS[policy], world, 24, horizon_hours=3, on_step=diary.add)
+    totals, _ = backtest(config, feed, OPTIMIZERS[policy], world, 24, horizon_hours=3, on_step=diary.add)
     diary.close()
-    bound = sum(month.bound_usd for month in bounds_of(diary.chapters))
-    profit = int(tally.lines_micro_usd.sum()) / 1e6
+    bound = sum(month.bound_usd for month in bounds_of(diary.months))
+    profit = int(totals.lines_micro_usd.sum()) / 1e6
     assert profit <= bound + 1e-6 * abs(bound)
 
 
@@ -248,7 +248,7 @@ def test_the_accounts_differ_from_the_ledger_by_credits_and_the_hedges_price_alo
                 rested[contract.tier] += contract.power_mw
         planned += delivered @ rates - (missed - rested) @ (rates[:3] * [10.0, 5.0, 3.0])
     expected = lines[shared].sum() + planned
-    assert sum(chapter.profit_usd for chapter in diary.chapters) == pytest.approx(expected, abs=0.01)
+    assert sum(chapter.profit_usd for chapter in diary.months) == pytest.approx(expected, abs=0.01)
     assert lines[CONTRACT_LINES].sum() > 0.0
     assert lines[MIGRATION_LINES].sum() + lines[CREDIT_LINES].sum() <= 0.0
 
@@ -261,8 +261,8 @@ def test_a_month_may_spend_the_whole_budget_of_every_window_that_reaches_into_it
     backtest(config, DrawnFeed(config, 1), Static(), world, 24, horizon_hours=1, on_step=diary.add)
     diary.close()
     # A tenth of 200 hours may be missed: more than a month's part of the run has hours, so all of its 12 are free.
-    assert [chapter.case.budget_mwh.tolist() for chapter in diary.chapters] == [[0.0, 0.0, 24.0]] * 2
-    assert diary.chapters[0].case.shed_limit_mw[:, 2].tolist() == [2.0] * 12
+    assert [chapter.case.budget_mwh.tolist() for chapter in diary.months] == [[0.0, 0.0, 24.0]] * 2
+    assert diary.months[0].case.shed_limit_mw[:, 2].tolist() == [2.0] * 12
 
 
 def test_nothing_that_could_be_earned_has_no_share() -> None:
@@ -286,7 +286,7 @@ def test_a_step_is_told_of_once_and_months_follow_the_calendar() -> None:
         step = advance(world, seen, Static().plan(problem).step_at(tick), config)
         diary.add(step)
         world = step.world
-    assert [chapter.month for chapter in diary.chapters] == ["2025-07"]
+    assert [chapter.month for chapter in diary.months] == ["2025-07"]
     diary.close()
     diary.close()
-    assert [(chapter.month, chapter.case.steps) for chapter in diary.chapters] == [("2025-07", 12), ("2025-08", 1)]
+    assert [(chapter.month, chapter.case.steps) for chapter in diary.months] == [("2025-07", 12), ("2025-08", 1)]

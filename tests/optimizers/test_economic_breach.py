@@ -11,10 +11,10 @@ from mara.core.market import Terms
 from mara.core.reasons import reasons_of
 from mara.core.step import Step, advance
 from mara.core.world import RunConfig, World
-from mara.optimizers.base import Optimizer
+from mara.optimizers.base import KEEPS, Optimizer
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.rules.rules import Rules
-from mara.optimizers.scheduling.economic_breach import GOODWILL_MULTIPLE, breaking_hours, broken_now
+from mara.optimizers.scheduling.economic_breach import GOODWILL_RATIO, breaking_hours, broken_now
 from tests.builders import WEST, config, contract, observation, problem, world
 
 DAYS = 9 * 24
@@ -106,7 +106,7 @@ def best_count(state: World, i: int, tier: Tier, cost: np.ndarray) -> int:
         charge = int(accounts.charge_micro_usd[i]) + (left - k) * tick_charge
         good, bad = int(accounts.good_ticks[i]) + left - k, int(accounts.bad_ticks[i]) + k
         credit = credit_micro_usd(tier, good, bad, charge) / 1e6
-        worth.append((dearest[:k] - rate).sum() * mw - credit - max(k - budget, 0) * mw * GOODWILL_MULTIPLE * rate)
+        worth.append((dearest[:k] - rate).sum() * mw - credit - max(k - budget, 0) * mw * GOODWILL_RATIO * rate)
     return int(np.argmax(np.round(worth, 6)))
 
 
@@ -126,5 +126,5 @@ def test_what_resumes_where_it_rested_is_no_move_in_the_program_either() -> None
 
 
 def test_a_run_that_may_spend_no_budget_breaks_no_promise() -> None:
-    assert lived(Lp(spends_budgets=False), "standard", 9_000.0).allocation.served.all()
-    assert lived(Rules(spends_budgets=False), "standard", 9_000.0).allocation.served.all()
+    assert lived(Lp(budgets=KEEPS), "standard", 9_000.0).allocation.served.all()
+    assert lived(Rules(budgets=KEEPS), "standard", 9_000.0).allocation.served.all()

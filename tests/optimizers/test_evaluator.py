@@ -20,6 +20,7 @@ from mara.optimizers.advisor.evaluator import (
     project,
 )
 from mara.optimizers.advisor.tools import TOOLS, ToolAnswer, ToolSession
+from mara.optimizers.base import KEEPS
 from mara.optimizers.lp.certificate import certificate_of
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.rules.rules import Rules
@@ -112,7 +113,7 @@ def test_the_optimum_of_the_yardstick_is_certified() -> None:
 def test_where_budgets_are_not_spent_shedding_inside_them_is_no_advice() -> None:
     asked = nothing_asked(BENCH)
     asked[:, LOADS.index("flexible")] = 0.0
-    strict = bench_of(BENCH.problem, BENCH.plan, spends_budgets=False)
+    strict = bench_of(BENCH.problem, BENCH.plan, budgets=KEEPS)
     assert project(strict, asked).regret_share > project(BENCH, asked).regret_share
     assert project(strict, asked).regret_share > 0.03
 

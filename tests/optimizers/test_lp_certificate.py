@@ -22,8 +22,8 @@ def transposed(model: LpModel, duals: np.ndarray) -> np.ndarray:
     """A'y, row by row."""
     total = np.zeros(len(model.cost))
     for i, y in enumerate(duals):
-        for j in range(model.starts[i], model.starts[i + 1]):
-            total[model.indices[j]] += model.values[j] * y
+        for j in range(model.matrix.indptr[i], model.matrix.indptr[i + 1]):
+            total[model.matrix.indices[j]] += model.matrix.data[j] * y
     return total
 
 

@@ -11,6 +11,7 @@ from mara.core.contract import Tier
 from mara.core.plan import Problem
 from mara.core.step import advance
 from mara.errors import PlanError, PlanInfeasible, PlanRejected, PlanTimeout
+from mara.optimizers.base import BudgetPolicy
 from mara.optimizers.fallback import WithFallback, check
 from mara.optimizers.lp import optimizer as lp_module
 from mara.optimizers.lp.case import LpCase
@@ -145,7 +146,7 @@ WRONG: dict[str, object] = {
 def test_what_a_solver_must_not_see_is_refused_by_name_before_it_sees_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong_case(given_problem: Problem, lengths: tuple[int, ...]) -> LpCase:
+    def wrong_case(given_problem: Problem, lengths: tuple[int, ...], _: BudgetPolicy) -> LpCase:
         return replace(case_of(given_problem, lengths), **{name: WRONG[name]})  # type: ignore[arg-type]
 
     def never(*_: object, **__: object) -> None:

@@ -6,7 +6,7 @@ import pytest
 from mara.core.contract import Tier
 from mara.core.placement import Placement, held_mw
 from mara.core.world import World
-from mara.optimizers.scheduling.nearest_sites import nearest
+from mara.optimizers.scheduling.relocation import nearest
 from tests import builders
 
 CHARTER = builders.config()

@@ -27,8 +27,8 @@ from mara.optimizers.quoting.pricing import (
     PricedSolution,
     dual_cost_usd_per_mwh,
     life_mean,
-    outlay_in_force,
-    outlay_of,
+    solution_in_force,
+    solution_of,
     step_costs_usd_per_mwh,
 )
 from mara.optimizers.rules.rules import Rules
@@ -44,7 +44,7 @@ TICKS_PER_HOUR = 12
 def counter_of(given: Problem, record: OutageRecord | None = None) -> QuoteContext:
     sites = given.config.fleet.site_count
     none = OutageRecord(seen_ticks=0, lost_ticks=sealed(np.zeros(sites)), fall_count=sealed(NEVER[:sites].copy()))
-    return QuoteContext(problem=given, before=outlay_of(given), waiting=(), record=record or none)
+    return QuoteContext(problem=given, before=solution_of(given), waiting=(), record=record or none)
 
 
 def quoted(counter: QuoteContext, tier: str = "standard", power_mw: float = 5.0, hours: float = 4.0) -> Quote:
@@ -222,7 +222,7 @@ def test_a_quote_by_shadow_prices_takes_no_time_and_an_exact_one_little() -> Non
     counter = counter_of(default_state())
     before = counter.before
     plan = Plan(optimizer="lp", made_tick=before.made_tick, steps=(), step_ticks=before.lengths, shadow=before.shadow)
-    wish = counter.wish_of(Tier.PREMIUM, 5.0, 288)
+    wish = counter.demand_of(Tier.PREMIUM, 5.0, 288)
     started_s = time.perf_counter()
     dual = dual_cost_usd_per_mwh(plan, wish, 525.0, TICKS_PER_HOUR)
     between_s = time.perf_counter()
@@ -251,19 +251,19 @@ def test_a_plan_in_force_quotes_without_a_solve_also_when_it_has_grown_old() -> 
     given = default_state()
     plan = Lp().plan(given)
     solved = quoted(counter_of(given), "standard", 1.0)
-    force = outlay_in_force(given, plan)
+    force = solution_in_force(given, plan)
     assert force is not None
     at_once = costs_of(given, force)
     assert at_once == pytest.approx(solved.dual_cost_usd_per_mwh)
     later = replace(given, world=replace(given.world, tick=given.tick + 7))
-    aged = outlay_in_force(later, plan)
+    aged = solution_in_force(later, plan)
     assert aged is not None
     assert aged.lengths[:6] == (1, 1, 1, 1, 1, 12)
     assert sum(aged.lengths) == sum(plan.step_ticks) - 7
     assert costs_of(later, aged) == pytest.approx(at_once, rel=0.05)
-    assert outlay_in_force(replace(given, world=replace(given.world, tick=given.tick + 288)), plan) is None
-    assert outlay_in_force(given, Rules().plan(given)) is None
-    assert outlay_in_force(given, None) is None
+    assert solution_in_force(replace(given, world=replace(given.world, tick=given.tick + 288)), plan) is None
+    assert solution_in_force(given, Rules().plan(given)) is None
+    assert solution_in_force(given, None) is None
 
 
 def costs_of(given: Problem, outlay: PricedSolution) -> float:

@@ -90,8 +90,8 @@ def profit_usd(optimizer: Optimizer, history: History) -> float:
     config = charter_of(fleet_of_history(history))
     world = opened(first_world(config), pooled_contracts(config, 0.75, QUARTER_HOURS), config)
     feed = ReplayFeed(config, history, forecast="day-ahead")
-    tally, _ = backtest(config, feed, optimizer, world, QUARTER_HOURS, horizon_hours=24)
-    profit = tally.report()["profit_usd"]
+    totals, _ = backtest(config, feed, optimizer, world, QUARTER_HOURS, horizon_hours=24)
+    profit = totals.report()["profit_usd"]
     assert isinstance(profit, float)
     return profit
 

@@ -7,6 +7,7 @@ from mara.core.contract import UNPLACED, Tier
 from mara.core.plan import Plan
 from mara.core.step import advance
 from mara.core.world import World
+from mara.optimizers.base import KEEPS
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.rules.rules import Rules
 from mara.optimizers.scheduling.contract_scheduler import SPOT_MARGIN_USD_PER_MWH
@@ -48,7 +49,7 @@ def test_as_many_contracts_rest_as_come_nearest_to_what_the_program_wants(tokens
     now = problem(OF, state, observation(OF, demand=[tokens_per_h, 0.0, 0.0], multiplier=1.5), 1)
     done = advance(state, now.observation, Lp().plan(now).step_at(0), OF)
     assert np.count_nonzero(done.allocation.scheduled) == resting
-    frugal = advance(state, now.observation, Lp(spends_budgets=False).plan(now).step_at(0), OF)
+    frugal = advance(state, now.observation, Lp(budgets=KEEPS).plan(now).step_at(0), OF)
     assert not np.count_nonzero(frugal.allocation.scheduled)
     assert frugal.report.good.all()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtests import compared
 from mara.core.contract import Tier
 from mara.core.sla import owed_micro_usd
@@ -14,8 +14,8 @@ from mara.core.step import advance
 from mara.optimizers.base import Optimizer
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.rules.rules import Rules
-from mara.optimizers.scheduling.fit import all_fit
 from mara.optimizers.scheduling.reserve import least_unbacked_mw
+from mara.optimizers.scheduling.site_load import all_fit
 from mara.settings import read_settings
 from tests.builders import WEST, config, contract, fleet, observation, problem, site, world
 

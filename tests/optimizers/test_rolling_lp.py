@@ -10,12 +10,12 @@ from mara.core.plan import Plan, Problem
 from mara.core.step import advance
 from mara.core.world import World
 from mara.errors import PlanError, PlanInfeasible, PlanTimeout
+from mara.optimizers.base import ResumeState
 from mara.optimizers.lp import optimizer as lp_module
+from mara.optimizers.lp.accounting import worth_usd
 from mara.optimizers.lp.optimizer import Lp
-from mara.optimizers.lp.step_value import worth_usd
-from mara.optimizers.plan_in_force import fallback_of, followed, is_due, standing_of
-from mara.optimizers.rolling_horizon import ResumeState
-from mara.optimizers.rolling_lp import RollingLp
+from mara.optimizers.plan_in_force import fallback_of, followed, is_due, plan_in_force_of
+from mara.optimizers.rolling_horizon import RollingHorizon
 from mara.optimizers.rules.rules import Rules
 from mara.store.encoding.codec import bytes_of, record_of
 from tests.builders import config, contract, observation, problem, world
@@ -25,8 +25,8 @@ OF = config()
 CONTRACTS = (contract("p", Tier.PREMIUM, 1.0), contract("s", Tier.STANDARD, 2.0), contract("f", Tier.FLEXIBLE, 2.0))
 
 
-def steady() -> RollingLp:
-    return RollingLp.of(Lp(warm=True), Rules())
+def steady() -> RollingHorizon:
+    return RollingHorizon(Rules(), lp=Lp(warm=True))
 
 
 def at(tick: int, state: World | None = None, **seen: object) -> Problem:
@@ -54,16 +54,16 @@ def test_a_plan_stays_in_force_to_the_end_of_its_hour() -> None:
 )
 def test_a_new_plan_is_due_when_something_happens_that_matters(changed: Problem, due: bool) -> None:
     first = at(0)
-    assert is_due(standing_of(Lp().plan(first), first), changed) == due
+    assert is_due(plan_in_force_of(Lp().plan(first), first), changed) == due
 
 
 def test_a_plan_of_one_step_is_due_anew_at_every_tick() -> None:
-    assert is_due(standing_of(Rules().plan(at(0)), at(0)), at(1))
+    assert is_due(plan_in_force_of(Rules().plan(at(0)), at(0)), at(1))
 
 
 def test_between_two_plans_a_tick_follows_the_plan_and_what_really_comes() -> None:
     first = at(0)
-    standing = standing_of(Lp().plan(first), first)
+    standing = plan_in_force_of(Lp().plan(first), first)
     later = at(3, dry=30.0, demand=3e9)
     plan = followed(standing, later)
     assert (plan.made_tick, plan.bound_usd) == (0, standing.plan.bound_usd)
@@ -76,7 +76,7 @@ def test_between_two_plans_a_tick_follows_the_plan_and_what_really_comes() -> No
 
 def test_a_contract_that_came_after_the_plan_was_made_is_not_left_out() -> None:
     first = at(0)
-    standing = standing_of(Lp().plan(first), first)
+    standing = plan_in_force_of(Lp().plan(first), first)
     newcomer = world(OF, (*CONTRACTS, contract("new", Tier.FLEXIBLE, 3.0)), at=[0, 1, 2, -1])
     later = at(1, replace(newcomer, book_changes_count=1))
     assert (followed(standing, later).step_at(1).contract_site >= 0).all()
@@ -86,10 +86,10 @@ def test_a_resumed_optimizer_goes_on_as_if_it_had_never_stopped() -> None:
     kept, resumed = steady(), steady()
     for tick in range(3):
         kept.plan(at(tick))
-    memory = kept.keeper.memory()
+    memory = kept.memory()
     assert memory is not None
-    assert memory is kept.keeper.memory()
-    resumed.keeper.recall(record_of(ResumeState, bytes_of(memory)))
+    assert memory is kept.memory()
+    resumed.recall(record_of(ResumeState, bytes_of(memory)))
     for tick in (3, 4, 11, 12, 13):
         assert list(differences(kept.plan(at(tick, demand=1e9)), resumed.plan(at(tick, demand=1e9)))) == []
 
@@ -123,7 +123,7 @@ def test_where_it_fails_later_the_plan_in_force_is_gone_on_with_under_its_last_b
 
 def test_the_rules_take_over_where_they_are_worth_more_than_an_old_plan() -> None:
     first = at(0, price=900.0)
-    old = standing_of(Lp().plan(first), first)
+    old = plan_in_force_of(Lp().plan(first), first)
     assert old.plan.step_at(0).miners_mw.sum() == 0.0
     now = at(12, price=10.0)
     plan = fallback_of(old, Rules().plan(now), now, "why")
@@ -134,6 +134,6 @@ def test_the_rules_take_over_where_they_are_worth_more_than_an_old_plan() -> Non
 
 def test_a_plan_past_its_horizon_is_not_gone_on_with() -> None:
     first = at(0)
-    standing = standing_of(replace(Lp().plan(first), step_ticks=(1,) * 35), first)
+    standing = plan_in_force_of(replace(Lp().plan(first), step_ticks=(1,) * 35), first)
     plan: Plan = fallback_of(standing, Rules().plan(at(35)), at(35), "why")
     assert (plan.optimizer, plan.note) == ("rules", "why")

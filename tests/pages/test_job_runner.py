@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import Iterator
+from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
-from mara.assembly import BacktestOrder
+from mara.assembly.backtest import BacktestOrder
 from mara.backtests import Progress
 from mara.errors import CommandError
 from mara.runtime.clock import SystemClock
@@ -21,10 +23,12 @@ LONG_HOURS = 24 * 365
 
 
 @pytest.fixture
-def workbench() -> Iterator[JobRunner]:
-    bench = JobRunner(SystemClock())
-    yield bench
-    bench.close()
+def jobs() -> Iterator[JobRunner]:
+    runner = JobRunner(SystemClock())
+    yield runner
+    runner.close()
+    for child in active_children():  # so that the next test sees its own process alone
+        child.join(PATIENCE_S)
 
 
 def task(history: Path, *policies: str) -> BacktestTask:
@@ -49,55 +53,58 @@ def group_is_gone(group: int) -> bool:
     return False
 
 
-def outcome(bench: JobRunner) -> Report:
+def process_at_work() -> BaseProcess:
+    """The process of what is under way."""
+    (found,) = (child for child in active_children() if child.name == "mara-workbench")
+    return found
+
+
+def outcome(jobs: JobRunner) -> Report:
     """How it ended; fails when it does not in time."""
     until_s = time.monotonic() + PATIENCE_S
-    while bench.read().state == "running":
+    while jobs.read().state == "running":
         assert time.monotonic() < until_s
         time.sleep(0.05)
-    return bench.read()
+    return jobs.read()
 
 
-def test_a_backtest_ends_with_a_result_for_each_policy_in_its_order(workbench: JobRunner, tmp_path: Path) -> None:
-    workbench.start(task(small_history(tmp_path / "past"), "static", "rules"))
-    assert workbench.read().state == "running"
-    report = outcome(workbench)
+def test_a_backtest_ends_with_a_result_for_each_policy_in_its_order(jobs: JobRunner, tmp_path: Path) -> None:
+    jobs.start(task(small_history(tmp_path / "past"), "static", "rules"))
+    assert jobs.read().state == "running"
+    report = outcome(jobs)
     assert (report.state, report.share, report.reason) == ("done", 1.0, "")
     assert [result.figures["optimizer"] for result in report.results] == ["static", "rules"]
     assert sum(report.results[1].daily_profit_usd) == pytest.approx(report.results[1].figures["profit_usd"])
 
 
-def test_a_history_that_cannot_be_used_is_told_in_one_line(workbench: JobRunner, tmp_path: Path) -> None:
-    workbench.start(task(tmp_path, "rules"))
-    report = outcome(workbench)
+def test_a_history_that_cannot_be_used_is_told_in_one_line(jobs: JobRunner, tmp_path: Path) -> None:
+    jobs.start(task(tmp_path, "rules"))
+    report = outcome(jobs)
     assert (report.state, report.results) == ("failed", ())
     assert str(tmp_path) in report.reason
     assert "\n" not in report.reason
 
 
 def test_a_second_one_is_refused_while_one_is_under_way_and_cancelling_makes_room(
-    workbench: JobRunner, tmp_path: Path
+    jobs: JobRunner, tmp_path: Path
 ) -> None:
     long = small_history(tmp_path / "long", LONG_HOURS)
-    workbench.start(task(long, "lp"))
+    jobs.start(task(long, "lp"))
     with pytest.raises(CommandError, match="one at a time"):
-        workbench.start(task(long, "rules"))
-    work = workbench._work
-    assert work is not None
-    workbench.cancel()
-    assert workbench.read().state == "cancelled"
+        jobs.start(task(long, "rules"))
+    work = process_at_work()
+    jobs.cancel()
+    assert jobs.read().state == "cancelled"
     assert not work.is_alive()
-    workbench.start(task(small_history(tmp_path / "past"), "static"))
-    assert outcome(workbench).state == "done"
+    jobs.start(task(small_history(tmp_path / "past"), "static"))
+    assert outcome(jobs).state == "done"
 
 
-def test_a_study_ends_with_its_figures_and_leaves_the_last_backtest_standing(
-    workbench: JobRunner, tmp_path: Path
-) -> None:
-    workbench.start(task(small_history(tmp_path / "past"), "static"))
-    outcome(workbench)
-    workbench.start(study_task(3))
-    report = outcome(workbench)
+def test_a_study_ends_with_its_figures_and_leaves_the_last_backtest_standing(jobs: JobRunner, tmp_path: Path) -> None:
+    jobs.start(task(small_history(tmp_path / "past"), "static"))
+    outcome(jobs)
+    jobs.start(study_task(3))
+    report = outcome(jobs)
     assert (report.state, report.what) == ("done", "scenarios")
     assert report.study is not None
     assert report.study["scenarios"] == 3
@@ -105,31 +112,29 @@ def test_a_study_ends_with_its_figures_and_leaves_the_last_backtest_standing(
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are of unix")
-def test_a_cancelled_study_takes_its_workers_with_it(workbench: JobRunner) -> None:
-    workbench.start(study_task(5_000))
+def test_a_cancelled_study_takes_its_workers_with_it(jobs: JobRunner) -> None:
+    jobs.start(study_task(5_000))
     until_s = time.monotonic() + PATIENCE_S
-    while workbench.read().share == 0.0:  # then its workers are at it
+    while jobs.read().share == 0.0:  # then its workers are at it
         assert time.monotonic() < until_s
         time.sleep(0.05)
-    work = workbench._work
-    assert work is not None
+    work = process_at_work()
     assert work.pid is not None
-    workbench.cancel()
+    jobs.cancel()
     assert group_is_gone(work.pid)
 
 
-def test_a_process_that_dies_without_a_word_is_told_as_a_failure(workbench: JobRunner, tmp_path: Path) -> None:
-    workbench.start(task(small_history(tmp_path / "long", LONG_HOURS), "lp"))
-    work = workbench._work
-    assert work is not None
+def test_a_process_that_dies_without_a_word_is_told_as_a_failure(jobs: JobRunner, tmp_path: Path) -> None:
+    jobs.start(task(small_history(tmp_path / "long", LONG_HOURS), "lp"))
+    work = process_at_work()
     work.kill()
-    report = outcome(workbench)
+    report = outcome(jobs)
     assert (report.state, report.reason) == ("failed", "the work ended without a result: see the log")
 
 
-def test_cancelling_when_nothing_runs_changes_nothing(workbench: JobRunner) -> None:
-    workbench.cancel()
-    assert workbench.read() == Report()
+def test_cancelling_when_nothing_runs_changes_nothing(jobs: JobRunner) -> None:
+    jobs.cancel()
+    assert jobs.read() == Report()
 
 
 def test_the_share_grows_over_policies_and_the_bound_and_never_beyond_the_whole() -> None:
@@ -146,8 +151,8 @@ def test_the_share_grows_over_policies_and_the_bound_and_never_beyond_the_whole(
     assert (shares[0], shares[-1]) == (0.0, 1.0)
 
 
-def test_nothing_is_said_of_the_time_left_before_there_is_something_to_judge_by(workbench: JobRunner) -> None:
+def test_nothing_is_said_of_the_time_left_before_there_is_something_to_judge_by(jobs: JobRunner) -> None:
     running = Report(state="running", share=0.01, began_s=time.monotonic() - 10)
-    assert workbench.seconds_left(running) is None
+    assert jobs.seconds_left(running) is None
     half = Report(state="running", share=0.5, began_s=time.monotonic() - 10)
-    assert workbench.seconds_left(half) == pytest.approx(10, abs=1)
+    assert jobs.seconds_left(half) == pytest.approx(10, abs=1)

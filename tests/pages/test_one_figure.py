@@ -34,13 +34,13 @@ class Everywhere:
     """One tick of one run, as each surface shows it."""
 
     def __init__(self, client: TestClient, platform: Any, settings: Settings, folder: Path) -> None:
-        self.published: PublishedState = platform.latest.read()
-        assert self.published.snapshot is not None
-        self.snapshot: Snapshot = self.published.snapshot
+        self.current: PublishedState = platform.publisher.read()
+        assert self.current.snapshot is not None
+        self.snapshot: Snapshot = self.current.snapshot
         self.api: dict[str, Any] = client.get("/api/snapshot").json()
-        overview = overview_picture(self.published, KeyFigureHistory())
+        overview = overview_picture(self.current, KeyFigureHistory())
         screen = OptimizerScreen(platform)
-        optimizer = screen.picture(self.published, KeyFigureHistory())
+        optimizer = screen.picture(self.current, KeyFigureHistory())
         self.overview: Channel = overview["cells"]
         self.tiers: Channel = overview["tiers"]
         self.optimizer: Channel = optimizer["cells"]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mara.bootstrap import open_run, platform_of
+from mara.assembly.runs import open_run
+from mara.bootstrap import platform_of
 from mara.errors import EXIT_DATABASE, EXIT_OUR_FAULT, ConfigError, MaraError, StoreBlocked
 from mara.settings import read_settings
-from pages.serving.front_door import stand_guard
+from pages.serving.middleware import add_middleware
 from tests.browser.conftest import ROOT, environment, free_port
 from tests.cli.console import ran
 
@@ -86,7 +87,7 @@ def test_a_start_that_is_refused_leaves_no_empty_database(tmp_path: Path) -> Non
     url = f"sqlite:///{tmp_path / 'mara.db'}"
     nobody = read_settings(env={"MARA_DATABASE_URL": url, "MARA_AUTH": "on"}, options={})
     with pytest.raises(ConfigError, match="no user yet"):
-        stand_guard(nobody, platform_of(nobody))
+        add_middleware(nobody, platform_of(nobody))
     nowhere = read_settings(env={"MARA_DATABASE_URL": url, "MARA_HISTORY": str(tmp_path / "nowhere")}, options={})
     with pytest.raises(MaraError):
         open_run(nowhere)

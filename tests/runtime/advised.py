@@ -21,7 +21,8 @@ from mara.optimizers.advisor.evaluator import loads_of
 from mara.optimizers.fallback import WithFallback
 from mara.optimizers.lp.optimizer import Lp
 from mara.optimizers.rules.rules import Rules
-from mara.runtime.advisor.scheduler import AdvisorConfig, AdvisorScheduler
+from mara.runtime.advisor.config import AdvisorConfig
+from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.advisor.stored_budget import SpendLimits
 from mara.store.access.api_usage import ClaudeCalls, RunNote
 from mara.store.store import Store
@@ -75,7 +76,7 @@ class Stage:
 
     def wait(self) -> None:
         """Until nobody is asked any more."""
-        worker = self.advisor._aside._thread
+        worker = self.advisor._background._thread
         if worker is not None:
             worker.join(WAIT_S)
             assert not worker.is_alive(), "the advisor hangs"
@@ -116,10 +117,10 @@ def staged(
         def client() -> Claude:
             return Claude(key="test-key", base_url=address, model=model, deadline_s=deadline_s)
 
-        engagement = AdvisorConfig(
+        config = AdvisorConfig(
             client=None if off else client, off=off, model=model, budget=budget, is_automatic=is_automatic
         )
-        advisor = AdvisorScheduler(engagement, clock)
+        advisor = AdvisorScheduler(config, clock)
         stage = Stage(fake, advisor, Advised(WithFallback((Lp(), Rules())), advisor, bands), clock, calls)
         advisor.open(calls, lambda _: None)
         stage.wait()

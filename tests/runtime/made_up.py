@@ -29,6 +29,7 @@ from mara.optimizers.rules.rules import Rules
 from mara.runtime.clock import Clock
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState, StatePublisher
 from mara.runtime.tick.engine import TickEngine
 from mara.store.schema.order_tables import AnswerRow, OpenQuote, Order, OrderOutcome
@@ -39,6 +40,8 @@ from tests import builders
 
 TICK_S = 300.0
 """At speed 1 and five-minute ticks."""
+IMPATIENT = RetryPolicy(first_wait_s=0.001, longest_wait_s=0.004)
+"""Six tries in a moment."""
 
 
 class ManualClock:
@@ -57,6 +60,9 @@ class ManualClock:
     def now(self) -> datetime:
         return self.wall
 
+    async def wait(self, duration_s: float) -> None:
+        await asyncio.sleep(duration_s)
+
 
 @dataclass
 class MemoryStore:
@@ -71,7 +77,7 @@ class MemoryStore:
     closed_count: int = 0
     little_room: bool = False
     run: None = None
-    reading: None = None
+    read_model: None = None
     outcomes: list[Outcome] = field(default_factory=list)
     order_refusals: list[Exception] = field(default_factory=list)
 
@@ -178,15 +184,15 @@ class Stage:
 
     @property
     def state(self) -> EngineState:
-        return self.platform.latest.read().state
+        return self.platform.publisher.read().state
 
     @property
     def reason(self) -> str:
-        return self.platform.latest.read().reason
+        return self.platform.publisher.read().reason
 
     @property
     def shown(self) -> Snapshot:
-        snapshot = self.platform.latest.read().snapshot
+        snapshot = self.platform.publisher.read().snapshot
         assert snapshot is not None
         return snapshot
 
@@ -197,7 +203,7 @@ class Stage:
     async def stored(self, ticks: int) -> None:
         """Wait until so many ticks are stored and the newest is shown."""
         await until(lambda: len(self.store.steps) >= ticks)
-        await until(lambda: self.platform.latest.read().snapshot is not None and self.shown.tick >= ticks - 1)
+        await until(lambda: self.platform.publisher.read().snapshot is not None and self.shown.tick >= ticks - 1)
 
     async def in_state(self, state: EngineState) -> None:
         await until(lambda: self.state is state)
@@ -206,7 +212,7 @@ class Stage:
         """Move the clock and let the platform look at it."""
         assert isinstance(self.clock, ManualClock)
         self.clock.at_s += seconds
-        self.platform.set_speed(self.platform.latest.read().speed_share)
+        self.platform.set_speed(self.platform.publisher.read().speed_factor)
         await quiet()
 
 
@@ -216,7 +222,8 @@ def stage(
     store: MemoryStore | None = None,
     missing: range = range(0),
     clock: Clock | None = None,
-    speed_share: float = 1.0,
+    speed_factor: float = 1.0,
+    retry: RetryPolicy = IMPATIENT,
 ) -> Stage:
     """A platform that has not been started."""
     config, kept = builders.config(), store or MemoryStore()
@@ -226,7 +233,7 @@ def stage(
         engine = TickEngine(config=config, feed=feed, optimizer=chosen, horizon_hours=2, world=first_world(config))
         return cast(Store, kept), engine, Planner(chosen, RollingHorizon(Rules()), 60.0, first_patience_s=0.0)
 
-    return Stage(Platform(open_run, StatePublisher(), clock, speed_share), clock, kept, feed, config)
+    return Stage(Platform(open_run, StatePublisher(), clock, speed_factor, retry=retry), clock, kept, feed, config)
 
 
 @asynccontextmanager
@@ -254,5 +261,5 @@ async def quiet() -> None:
 
 def shown_events(run: Platform) -> tuple[EventSnapshot, ...]:
     """What is told with the newest tick that is shown."""
-    snapshot = run.latest.read().snapshot
+    snapshot = run.publisher.read().snapshot
     return () if snapshot is None else snapshot.events

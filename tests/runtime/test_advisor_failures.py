@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mara.errors import AdviceError, CommandError
-from mara.runtime.advisor import scheduler as advisor_module
+from mara.runtime.advisor import claude_service
 from mara.runtime.advisor.circuit_breaker import CircuitBreaker
 from mara.store.store import Store
 from tests.claude.fake_messages import refused_url
@@ -244,7 +244,7 @@ def test_a_bug_of_ours_is_logged_with_its_traceback_and_told(
         raise ZeroDivisionError("by zero")
 
     with staged([], store) as stage:
-        monkeypatch.setattr(advisor_module, "consulted", broken)
+        monkeypatch.setattr(claude_service, "consulted", broken)
         asked_twice(stage)
         assert stage.message == "AI internal error"
         assert stage.advisor._breaker.reason == "AI internal error"

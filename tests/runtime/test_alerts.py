@@ -217,3 +217,37 @@ def test_a_receiver_that_does_not_speak_http_costs_one_alert_and_not_the_next() 
         assert both.wait(5)
         webhook.close()
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("status", [302, 307, 500])
+def test_an_alert_that_is_sent_elsewhere_or_refused_is_told_to_the_log(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(f"{self.command} {self.path}")
+            self.send_response(status)
+            self.send_header("location", "/elsewhere")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    alert = Alert(kind="state", severity="critical", subject="engine", text="halted", tick=7)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server, caplog.at_level("WARNING"):
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        webhook = Webhook(f"http://127.0.0.1:{server.server_address[1]}/hook")
+        webhook.send(alert)
+        webhook.close()
+        webhook._thread.join(5)
+        server.shutdown()
+        thread.join()
+    assert asked == ["POST /hook"]
+    told = [record.message for record in caplog.records if str(status) in vars(record).get("reason", "")]
+    assert told == ["alert not delivered"]

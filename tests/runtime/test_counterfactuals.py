@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mara.bootstrap import open_run, platform_of
+from mara.assembly.runs import open_run
+from mara.bootstrap import platform_of
 from mara.core.contract import Tier
 from mara.core.sla import owed_micro_usd
 from mara.core.world import World, first_world
+from mara.optimizer_names import RULES, STATIC
 from mara.optimizers.registry import companions_of, optimizer_of
-from mara.runtime.counterfactuals import MARKS, NO_BUDGETS, RULES, STATIC, ComparisonStart, CounterfactualRuns
+from mara.runtime.counterfactuals import MARKS, NO_BUDGETS, ComparisonStart, CounterfactualRuns
 from mara.runtime.published_state import EngineState
 from mara.runtime.tick.engine import TickEngine, simulate
 from mara.settings import Settings, read_settings
@@ -31,24 +33,24 @@ def engine(optimizer: str = "rules", world: World | None = None, parts: dict[str
         optimizer=optimizer_of(optimizer),
         horizon_hours=2,
         world=live,
-        shadows=CounterfactualRuns(CHARTER, live, companions_of(optimizer), parts or NOTHING),
+        counterfactuals=CounterfactualRuns(CHARTER, live, companions_of(optimizer), parts or NOTHING),
     )
 
 
 def ticked(ran: TickEngine) -> dict[str, bytes]:
     """One tick; returns what is to be stored with it."""
-    outlook = ran.outlook()
-    turn = ran.with_shadows(ran.turn(outlook, ran.optimizer.plan(ran.problem(outlook))), outlook)
-    ran.keep(turn)
-    return dict(turn.parts)
+    reading = ran.read_feed()
+    result = ran.with_counterfactuals(ran.advance(reading, ran.optimizer.plan(ran.problem(reading))), reading)
+    ran.keep(result)
+    return dict(result.parts)
 
 
 def test_a_tick_that_was_not_stored_moves_no_world() -> None:
     ran = engine()
     simulate(ran, None, 5)
-    before, outlook = ran.shadow_gains, ran.outlook()
-    turn = ran.turn(outlook, ran.optimizer.plan(ran.problem(outlook)))
-    first, second = ran.with_shadows(turn, outlook), ran.with_shadows(turn, outlook)
+    before, reading = ran.shadow_gains, ran.read_feed()
+    result = ran.advance(reading, ran.optimizer.plan(ran.problem(reading)))
+    first, second = ran.with_counterfactuals(result, reading), ran.with_counterfactuals(result, reading)
     assert first.parts == second.parts
     assert ran.shadow_gains == before
     ran.keep(second)
@@ -98,8 +100,8 @@ def test_a_world_that_burnt_a_budget_owes_its_credit_before_the_window_closes() 
     # 60 of 100 ticks is not below 60 %: the step above owes 15 % of each charge.
     assert owed_micro_usd(burnt) == 150_000 * int((tier == Tier.FLEXIBLE).sum()) > 0
     assert owed_micro_usd(state) == 0
-    shadows = CounterfactualRuns(CHARTER, burnt, companions_of("rules"), NOTHING)
-    assert shadows.gains().optimizer_vs_static_usd == 0.0
+    counterfactuals = CounterfactualRuns(CHARTER, burnt, companions_of("rules"), NOTHING)
+    assert counterfactuals.gains().optimizer_vs_static_usd == 0.0
 
 
 def test_kept_worlds_of_an_older_comparison_begin_anew_together() -> None:
@@ -124,8 +126,8 @@ async def test_a_live_run_keeps_the_worlds_beside_it_for_the_next_start(tmp_path
     run = platform_of(settings_in(tmp_path))
     await run.start()
     run.step(4)
-    await until(lambda: run.latest.read().state is EngineState.PAUSED, within_s=60.0)
-    snapshot = run.latest.read().snapshot
+    await until(lambda: run.publisher.read().state is EngineState.PAUSED, within_s=60.0)
+    snapshot = run.publisher.read().snapshot
     await run.stop()
     assert snapshot is not None
     store, engine_again = open_run(settings_in(tmp_path))
@@ -147,11 +149,11 @@ def test_a_run_without_worlds_beside_it_is_told_of_nothing() -> None:
 
 def followed_no_plan(ran: TickEngine) -> dict[str, bytes]:
     """One tick on a fallback, as a live run has it whose first plan is under way."""
-    outlook = ran.outlook()
-    plan = replace(ran.optimizer.plan(ran.problem(outlook)), status="fallback")
-    turn = ran.with_shadows(ran.turn(outlook, plan), outlook)
-    ran.keep(turn)
-    return dict(turn.parts)
+    reading = ran.read_feed()
+    plan = replace(ran.optimizer.plan(ran.problem(reading)), status="fallback")
+    result = ran.with_counterfactuals(ran.advance(reading, plan), reading)
+    ran.keep(result)
+    return dict(result.parts)
 
 
 def test_nothing_is_compared_before_a_first_plan_is_in_force_and_then_from_there_on() -> None:

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from mara.runtime.live.display import LEAST_PUBLISH_INTERVAL_S
-from mara.runtime.live.pace import MAX_SPEED_SHARE
+from mara.runtime.live.pace import MAX_SPEED_FACTOR
 from mara.runtime.published_state import EngineState
 from tests.runtime.made_up import TICK_S, MemoryStore, running, stage, until
 
@@ -20,7 +20,7 @@ async def test_at_a_pace_that_somebody_follows_every_event_is_told(caplog: pytes
     with caplog.at_level(logging.INFO, "mara.diary"):
         async with running(stage()) as here:
             await here.stored(1)
-    snapshot = here.platform.latest.read().snapshot
+    snapshot = here.platform.publisher.read().snapshot
     assert snapshot is not None
     events = snapshot.events
     assert [record.message for record in lines(caplog)] == [event.text for event in events]
@@ -29,7 +29,7 @@ async def test_at_a_pace_that_somebody_follows_every_event_is_told(caplog: pytes
 
 async def test_ahead_of_the_clock_each_day_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "mara.diary"):
-        async with running(stage(speed_share=MAX_SPEED_SHARE)) as here:
+        async with running(stage(speed_factor=MAX_SPEED_FACTOR)) as here:
             here.platform.step(2 * TICKS_A_DAY)
             await until(lambda: len(here.store.steps) >= 2 * TICKS_A_DAY, within_s=30.0)
             await here.in_state(EngineState.PAUSED)
@@ -41,12 +41,8 @@ async def test_ahead_of_the_clock_each_day_is_told_in_one_line(caplog: pytest.Lo
     assert sum(sum(day["events"].values()) for day in days) > 0
 
 
-async def test_what_runs_ahead_of_the_clock_stops_before_the_disk_is_full_and_goes_on_by_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("mara.runtime.live.platform.FIRST_BACK_OFF_S", 0.001)
-    monkeypatch.setattr("mara.runtime.live.platform.MAX_BACK_OFF_S", 0.001)
-    here = stage(store=MemoryStore(little_room=True), speed_share=2 * TICK_S / LEAST_PUBLISH_INTERVAL_S)
+async def test_what_runs_ahead_of_the_clock_stops_before_the_disk_is_full_and_goes_on_by_itself() -> None:
+    here = stage(store=MemoryStore(little_room=True), speed_factor=2 * TICK_S / LEAST_PUBLISH_INTERVAL_S)
     async with running(here):
         await here.in_state(EngineState.DEGRADED)
         assert "free space" in here.reason

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.core.timegrid import TimeGrid
 from mara.runtime.replay_check import last_shown
 from mara.runtime.tick.engine import simulate
@@ -25,7 +25,7 @@ def test_a_run_that_is_begun_again_counts_on(tmp_path: Path, ticks: int) -> None
     simulate(engine, store, ticks)
     store.close()
     store, again = open_run(settings)
-    assert again.dawn == engine.dawn is not None
+    assert again.day_start == engine.day_start is not None
     shown = last_shown(store, again, ())
     assert shown is not None
     assert shown.profit_today_usd is not None

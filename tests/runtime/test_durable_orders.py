@@ -11,27 +11,21 @@ from pathlib import Path
 import pytest
 
 from mara.api.routes.reads import unreadiness_of
-from mara.bootstrap import open_run, platform_of
+from mara.assembly.runs import open_run
+from mara.bootstrap import platform_of
 from mara.core.commands import Command, Outage
 from mara.core.quote import QuoteRequest
 from mara.errors import CommandError, EngineStopped, StoreBlocked, StoreError
-from mara.runtime.live import platform
 from mara.runtime.live.platform import Platform
 from mara.runtime.published_state import EngineState
 from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
 from mara.store import maintenance
 from mara.toolbox import ListContracts, Toolbox
-from tests.runtime.made_up import TICK_S, MemoryStore, quiet, running, shown_events, stage, until
+from tests.runtime.made_up import IMPATIENT, TICK_S, MemoryStore, quiet, running, shown_events, stage, until
 from tests.store.databases import KINDS, asked, url_of
 
 OUTAGE = Outage(site_id="west", duration_ticks=1)
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.005)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.005)
 
 
 def settings_of(path: Path) -> Settings:
@@ -41,7 +35,7 @@ def settings_of(path: Path) -> Settings:
 @asynccontextmanager
 async def paused(path: Path, ticks: int = 0) -> AsyncIterator[Platform]:
     """A live run that stands still after some ticks."""
-    run = platform_of(settings_of(path))
+    run = platform_of(settings_of(path), IMPATIENT)
     await run.start()
     run.pause()
     try:
@@ -52,20 +46,20 @@ async def paused(path: Path, ticks: int = 0) -> AsyncIterator[Platform]:
 
 
 async def on(run: Platform, ticks: int) -> None:
-    await until(lambda: run.latest.read().state is EngineState.PAUSED)
+    await until(lambda: run.publisher.read().state is EngineState.PAUSED)
     wanted = shown_tick(run) + ticks
     if ticks:
         run.step(ticks)
-    await until(lambda: shown_tick(run) >= wanted and run.latest.read().state is EngineState.PAUSED, 20.0)
+    await until(lambda: shown_tick(run) >= wanted and run.publisher.read().state is EngineState.PAUSED, 20.0)
 
 
 def shown_tick(run: Platform) -> int:
-    snapshot = run.latest.read().snapshot
+    snapshot = run.publisher.read().snapshot
     return -1 if snapshot is None else snapshot.tick
 
 
 def site_of(run: Platform) -> str:
-    snapshot = run.latest.read().snapshot
+    snapshot = run.publisher.read().snapshot
     assert snapshot is not None
     return snapshot.sites[0].id
 
@@ -88,14 +82,14 @@ async def test_orders_of_a_paused_run_are_obeyed_after_its_end_and_repeated_as_t
     toolbox.close()
     assert [(row["id"], row["state"]) for row in told] == [(booking.contract_id, "waiting")]
     async with paused(path) as run:
-        assert run.latest.read().waiting_count == 2
+        assert run.publisher.read().waiting_count == 2
         assert await run.book(quote.id) == booking
         assert (await run.book(still_open.id)).quote == still_open
         await on(run, 1)
         assert [row.state for row in await run.archive.orders()] == ["obeyed"] * 3
         assert (await run.archive.order(receipt.numbers[0])).tick == 2
         assert (await run.archive.contract(booking.contract_id)).row.state == "live"
-        assert run.latest.read().waiting_count == 0
+        assert run.publisher.read().waiting_count == 0
         assert await run.book(quote.id) == booking
     assert maintenance.check(url_of(path)).findings == ()
     assert asked(path, "SELECT count(*) FROM sla_contracts WHERE customer = 'Acme'") == [(1,)]
@@ -108,7 +102,7 @@ async def test_a_simulation_obeys_what_waits_where_a_live_run_ended(tmp_path: Pa
     store, engine = open_run(settings_of(path))
     simulate(engine, store, 2)
     assert store.orders.waiting() == ()
-    assert [len(store.stored_tick(tick).commands) for tick in range(4)] == [0, 0, 1, 0]
+    assert [len(store.read_model.stored_tick(tick).commands) for tick in range(4)] == [0, 0, 1, 0]
     store.close()
 
 
@@ -225,9 +219,9 @@ async def test_a_tick_that_does_not_come_makes_the_engine_unready() -> None:
         assert here.platform.overdue_s == 0.0
         here.store.gate.clear()
         await here.pass_time(TICK_S)
-        assert unreadiness_of(here.platform.latest.read(), here.platform.overdue_s) == ""
+        assert unreadiness_of(here.platform.publisher.read(), here.platform.overdue_s) == ""
         await here.pass_time(6.0)
-        assert "a tick has been due for 6 s" in unreadiness_of(here.platform.latest.read(), here.platform.overdue_s)
+        assert "a tick has been due for 6 s" in unreadiness_of(here.platform.publisher.read(), here.platform.overdue_s)
         here.store.gate.set()
         await here.stored(2)
         here.platform.pause()
@@ -246,6 +240,6 @@ async def test_a_file_that_was_put_back_is_gone_back_to(tmp_path: Path) -> None:
             source.backup(target)
         run.step(2)
         await until(lambda: any("went back from tick 5 to 3" in event.text for event in shown_events(run)), 20.0)
-        await until(lambda: shown_tick(run) == 4 and run.latest.read().state is EngineState.PAUSED)
+        await until(lambda: shown_tick(run) == 4 and run.publisher.read().state is EngineState.PAUSED)
     assert maintenance.check(url_of(path)).findings == ()
     shutil.rmtree(tmp_path)

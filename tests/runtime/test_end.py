@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from mara.api.routes.reads import unreadiness_of
-from mara.bootstrap import open_run, platform_of
+from mara.assembly.runs import open_run
+from mara.bootstrap import platform_of
 from mara.core.commands import Outage
 from mara.errors import ConfigError, FeedEnded, MaraError, StoreError, StoreRefused
 from mara.runtime.clock import SystemClock
-from mara.runtime.live import platform
-from mara.runtime.live.pace import MAX_SPEED_SHARE
+from mara.runtime.live.pace import MAX_SPEED_FACTOR
 from mara.runtime.live.planner import Planner
 from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.observe.alert_rules import AlertRules
 from mara.runtime.published_state import EngineState
 from mara.runtime.tick.engine import TickEngine
@@ -32,7 +33,7 @@ south,South,US,30,-97,America/Chicago,ERCOT
 
 def settings_in(folder: Path, **options: object) -> Settings:
     url = f"sqlite:///{folder / 'mara.db'}"
-    return read_settings(env={}, options={"database_url": url, "speed": MAX_SPEED_SHARE, **options})
+    return read_settings(env={}, options={"database_url": url, "speed": MAX_SPEED_FACTOR, **options})
 
 
 def small_history(folder: Path) -> Path:
@@ -72,7 +73,7 @@ async def test_the_tick_under_way_is_stored_before_the_end() -> None:
 
 
 async def test_the_end_comes_at_once_at_full_speed() -> None:
-    here = stage(clock=SystemClock(), speed_share=MAX_SPEED_SHARE)
+    here = stage(clock=SystemClock(), speed_factor=MAX_SPEED_FACTOR)
     await here.platform.start()
     await here.stored(20)
     began = time.monotonic()
@@ -81,10 +82,9 @@ async def test_the_end_comes_at_once_at_full_speed() -> None:
     assert here.stored_ticks == list(range(len(here.stored_ticks)))
 
 
-async def test_the_end_comes_at_once_in_a_pause_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 60.0)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 60.0)
-    here = stage(store=MemoryStore(refusals=[StoreError("disk full")]))
+async def test_the_end_comes_at_once_in_a_pause_after_a_failure() -> None:
+    retry = RetryPolicy(first_wait_s=60.0, longest_wait_s=60.0)
+    here = stage(store=MemoryStore(refusals=[StoreError("disk full")]), retry=retry)
     await here.platform.start()
     await here.in_state(EngineState.DEGRADED)
     await asyncio.wait_for(here.platform.stop(), 1.0)
@@ -116,7 +116,7 @@ async def test_a_platform_can_be_started_again_after_its_end(tmp_path: Path) -> 
     run = platform_of(settings_in(tmp_path))
     for _ in range(2):
         await run.start()
-        await until(lambda: run.latest.read().snapshot is not None)
+        await until(lambda: run.publisher.read().snapshot is not None)
         await run.stop()
 
 
@@ -129,7 +129,7 @@ async def test_a_start_that_fails_halfway_leaves_nothing_open() -> None:
     with pytest.raises(StoreError, match="unreadable"):
         await here.platform.start()
     assert here.store.closed_count == 1
-    assert here.platform.latest.read().state is EngineState.STARTING
+    assert here.platform.publisher.read().state is EngineState.STARTING
 
 
 @pytest.mark.parametrize(
@@ -164,20 +164,20 @@ async def lived(settings: Settings, ticks: int) -> Platform:
     run = platform_of(settings)
     await run.start()
     run.step(ticks)
-    await until(lambda: run.latest.read().state is EngineState.PAUSED)
+    await until(lambda: run.publisher.read().state is EngineState.PAUSED)
     await run.stop()
     return run
 
 
 async def test_after_a_restart_the_run_goes_on_with_its_ticks_its_events_and_its_money_line(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    first = (await lived(settings, 30)).latest.read().snapshot
+    first = (await lived(settings, 30)).publisher.read().snapshot
     again = platform_of(settings)
     await again.start()
     again.step(2)
     before = await again.series(24)
-    await until(lambda: again.latest.read().state is EngineState.PAUSED)
-    after, last = await again.series(24), again.latest.read().snapshot
+    await until(lambda: again.publisher.read().state is EngineState.PAUSED)
+    after, last = await again.series(24), again.publisher.read().snapshot
     await again.stop()
     assert first is not None
     assert last is not None
@@ -193,8 +193,8 @@ async def test_a_replay_is_finished_at_the_end_of_its_history_and_raises_no_alar
     settings = settings_in(tmp_path, history=small_history(tmp_path / "history"), tick_minutes=60)
     run = platform_of(settings)
     await run.start()
-    await until(lambda: run.latest.read().state is EngineState.FINISHED)
-    shown = run.latest.read()
+    await until(lambda: run.publisher.read().state is EngineState.FINISHED)
+    shown = run.publisher.read()
     assert AlertRules().alerts(shown) == ()
     assert unreadiness_of(shown) == ""
     assert shown.snapshot is not None
@@ -223,9 +223,7 @@ async def test_the_end_of_a_feed_is_not_tried_again() -> None:
         assert here.reason == "the history is over"
 
 
-async def test_orders_survive_a_halt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.001)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.002)
+async def test_orders_survive_a_halt() -> None:
     here = stage(store=MemoryStore(refusals=[StoreError("disk full")] * 6))
     async with running(here):
         outage = Outage(site_id="west", duration_ticks=1)

@@ -1,17 +1,8 @@
 """A feed that fails: the last good observation stands in, marked stale, for an hour; then the failure shows."""
 
-import pytest
-
 from mara.core.commands import Outage
-from mara.runtime.live import platform
 from mara.runtime.published_state import EngineState
 from tests.runtime.made_up import MemoryStore, running, stage
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.001)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.002)
 
 
 async def test_a_gap_of_an_hour_runs_on_the_last_good_observation_marked_stale() -> None:
@@ -38,7 +29,7 @@ async def test_a_gap_longer_than_an_hour_shows_the_feed_s_own_reason() -> None:
         here.platform.step(20)
         await here.in_state(EngineState.HALTED)
         assert here.stored_ticks == list(range(13))
-        assert here.platform.vitals.feed_age_ticks == 13
+        assert here.platform.metrics.feed_age_ticks == 13
         assert "nothing came for tick 13: mend the line" in here.reason
         here.feed.missing = range(0)
         here.platform.resume()

@@ -13,10 +13,10 @@ from mara.api.routes.reads import unreadiness_of
 from mara.bootstrap import platform_of
 from mara.core.commands import Outage
 from mara.errors import EngineStopped, StoreError
-from mara.runtime.live import platform
+from mara.runtime.live import loop
 from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState
-from mara.runtime.tick import storing
 from mara.settings import read_settings
 from mara.store import maintenance, store
 from mara.store.backends import server_connection
@@ -32,9 +32,7 @@ STEP = 3
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.05)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.05)
-    monkeypatch.setattr(storing, "SLOW_STORE_S", 0.3)
+    monkeypatch.setattr(loop, "SLOW_STORE_S", 0.3)
     monkeypatch.setattr(store, "ANSWER_S", 1.0)
     monkeypatch.setattr(server_connection, "CONNECT_TIMEOUT_S", 2)
 
@@ -47,7 +45,8 @@ def server() -> Server:
 @asynccontextmanager
 async def stepped(url: str) -> AsyncIterator[Platform]:
     """A live run, paused after some ticks."""
-    run = platform_of(read_settings(env={}, options={"database_url": url, "speed": 1.0, "optimizer": "rules"}))
+    settings = read_settings(env={}, options={"database_url": url, "speed": 1.0, "optimizer": "rules"})
+    run = platform_of(settings, RetryPolicy(first_wait_s=0.05, longest_wait_s=0.05))
     await run.start()
     try:
         await on(run, STEP)
@@ -64,16 +63,16 @@ async def on(run: Platform, ticks: int) -> None:
 
 
 def shown_tick(run: Platform) -> int:
-    snapshot = run.latest.read().snapshot
+    snapshot = run.publisher.read().snapshot
     return -1 if snapshot is None else snapshot.tick
 
 
 def state(run: Platform) -> EngineState:
-    return run.latest.read().state
+    return run.publisher.read().state
 
 
 def reason(run: Platform) -> str:
-    return run.latest.read().reason
+    return run.publisher.read().reason
 
 
 @contextmanager
@@ -123,7 +122,7 @@ async def lose_ticks(server: Server, run: Platform, path: Path) -> int:
 
 
 def first_site(run: Platform) -> str:
-    snapshot = run.latest.read().snapshot
+    snapshot = run.publisher.read().snapshot
     assert snapshot is not None
     return snapshot.sites[0].id
 
@@ -152,7 +151,7 @@ async def test_a_frozen_server_is_shown_within_seconds_and_gone_on_with(server: 
     async with stepped(url_of(path)) as run:
         with frozen(server):
             run.step(STEP)
-            await until(lambda: bool(unreadiness_of(run.latest.read(), run.overdue_s)), 2.0)
+            await until(lambda: bool(unreadiness_of(run.publisher.read(), run.overdue_s)), 2.0)
             assert "has not answered" in reason(run) or "cannot be reached" in reason(run)
             await until(lambda: "cannot be reached" in reason(run), PATIENCE_S)
         await until(lambda: state(run) is EngineState.PAUSED, PATIENCE_S)

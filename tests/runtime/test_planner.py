@@ -14,7 +14,7 @@ from mara.errors import PlanInfeasible
 from mara.optimizers.base import Optimizer
 from mara.optimizers.fallback import WithFallback
 from mara.optimizers.lp.optimizer import Lp
-from mara.optimizers.registry import asked_of, optimizer_of
+from mara.optimizers.registry import in_background, optimizer_of
 from mara.optimizers.rolling_horizon import RollingHorizon
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.clock import SystemClock
@@ -159,7 +159,7 @@ async def test_a_bug_in_an_optimizer_does_not_stop_the_run() -> None:
 
 async def test_a_blocked_optimizer_makes_no_tick_late_and_the_plan_says_what_it_is() -> None:
     slow, period_s, ticks = Stubborn(), 0.05, 16
-    here = stage(optimizer=slow, clock=SystemClock(), speed_share=TICK_S / period_s)
+    here = stage(optimizer=slow, clock=SystemClock(), speed_factor=TICK_S / period_s)
     async with running(here):
         await here.stored(ticks)
         begun_s = [here.feed.seen_at_s[tick] for tick in range(ticks)]
@@ -213,7 +213,7 @@ async def test_a_solver_at_work_is_listened_to_no_longer_and_not_torn_away() -> 
 
 
 async def test_the_live_solver_gives_up_when_nobody_listens_any_more() -> None:
-    guarded = asked_of(optimizer_of("lp", deadline_s=0.5)).optimizer
+    guarded = in_background(optimizer_of("lp", deadline_s=0.5)).optimizer
     assert isinstance(guarded, WithFallback)
     assert isinstance(guarded.optimizers[0], Lp)
     assert guarded.optimizers[0].deadline_s == 0.5
@@ -233,7 +233,7 @@ def waited_s(planner: Callable[[], Planner], *problems: Problem, patience: WaitL
         loop, here, waits = asyncio.get_running_loop(), planner(), list[float]()
         for problem in problems:
             began_s = loop.time()
-            await here.plans_for(problem, {"twin": problem}, patience)
+            await here.plans_for(problem, {"beside": problem}, patience)
             waits.append(round(loop.time() - began_s, 6))
             await asyncio.sleep(SECOND_S - waits[-1])
         here.close()
@@ -252,9 +252,14 @@ def test_a_tick_waits_for_a_plan_that_is_due_and_for_nothing_else() -> None:
 
 def test_a_tick_waits_for_all_worlds_together_and_no_longer_than_its_patience() -> None:
     def planner() -> Planner:
-        twin = Planner(Lp(), RollingHorizon(Rules()), 60.0, begin=taking(0.6), first_patience_s=0.0)
+        beside = Planner(Lp(), RollingHorizon(Rules()), 60.0, begin=taking(0.6), first_patience_s=0.0)
         return Planner(
-            Lp(), RollingHorizon(Rules()), 60.0, begin=taking(0.9), first_patience_s=0.0, twins={"twin": twin}
+            Lp(),
+            RollingHorizon(Rules()),
+            60.0,
+            begin=taking(0.9),
+            first_patience_s=0.0,
+            counterfactuals={"beside": beside},
         )
 
     # The first answer comes between two ticks; the third tick's is the last one of its hour.

@@ -4,7 +4,7 @@ import pytest
 
 from mara.core.commands import Outage
 from mara.errors import StoreError
-from mara.runtime.live import platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState
 from mara.runtime.tick import engine
 from tests.runtime.made_up import MemoryStore, quiet, running, stage, until
@@ -12,18 +12,12 @@ from tests.runtime.made_up import MemoryStore, quiet, running, stage, until
 FULL = StoreError("disk full at tick 0: free space and try again")
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.001)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.004)
-
-
 async def test_a_tick_is_shown_only_when_it_is_stored() -> None:
     store = MemoryStore()
     store.gate.clear()
     async with running(stage(store=store)) as here:
         await quiet()
-        assert here.platform.latest.read().snapshot is None
+        assert here.platform.publisher.read().snapshot is None
         store.gate.set()
         await here.stored(1)
         assert here.shown.tick == 0
@@ -49,18 +43,15 @@ async def test_the_forecast_that_is_shown_is_the_one_behind_the_plan_that_is_sho
     async with running(stage()) as here:
         here.platform.step(3)
         await here.stored(3)
-        forecast = here.platform.latest.read().forecast
+        forecast = here.platform.publisher.read().forecast
         assert forecast is not None
         assert forecast.made_tick == here.shown.plan.made_tick
         assert len(forecast.at) == len(forecast.energy_price_usd_per_mwh)
         assert {len(row) for row in forecast.energy_price_usd_per_mwh} == {len(here.shown.sites)}
 
 
-async def test_a_tick_the_store_refused_shows_degraded_at_once_and_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.03)
-    here = stage(store=MemoryStore(refusals=[FULL]))
+async def test_a_tick_the_store_refused_shows_degraded_at_once_and_is_tried_again() -> None:
+    here = stage(store=MemoryStore(refusals=[FULL]), retry=RetryPolicy(first_wait_s=0.03))
     async with running(here):
         await here.in_state(EngineState.DEGRADED)
         assert "disk full at tick 0" in here.reason

@@ -6,32 +6,32 @@ from tests.ui.snapshots import snapshot_at
 
 
 def test_every_change_is_a_new_version() -> None:
-    latest = StatePublisher()
-    assert latest.read().version == 0
-    latest.publish(snapshot_at(1))
-    assert latest.read().version == 1
-    latest.mark(EngineState.PAUSED)
-    assert latest.read().version == 2
-    latest.set_speed(60.0)
-    assert latest.read().version == 3
+    publisher = StatePublisher()
+    assert publisher.read().version == 0
+    publisher.publish(snapshot_at(1))
+    assert publisher.read().version == 1
+    publisher.mark(EngineState.PAUSED)
+    assert publisher.read().version == 2
+    publisher.set_speed(60.0)
+    assert publisher.read().version == 3
 
 
 def test_a_state_needs_no_new_picture_and_a_new_picture_means_that_all_is_well() -> None:
-    latest = StatePublisher()
-    latest.publish(snapshot_at(1))
-    latest.mark(EngineState.DEGRADED, "disk full")
-    shown = latest.read()
+    publisher = StatePublisher()
+    publisher.publish(snapshot_at(1))
+    publisher.mark(EngineState.DEGRADED, "disk full")
+    shown = publisher.read()
     assert (shown.state, shown.reason) == (EngineState.DEGRADED, "disk full")
     assert shown.snapshot == snapshot_at(1)
-    latest.publish(snapshot_at(2))
-    shown = latest.read()
+    publisher.publish(snapshot_at(2))
+    shown = publisher.read()
     assert (shown.state, shown.reason) == (EngineState.RUNNING, "")
 
 
 def test_what_was_read_does_not_change_afterwards() -> None:
-    latest = StatePublisher()
-    before = latest.read()
-    latest.publish(snapshot_at(1))
+    publisher = StatePublisher()
+    before = publisher.read()
+    publisher.publish(snapshot_at(1))
     assert before.snapshot is None
     assert before.version == 0
 

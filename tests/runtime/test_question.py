@@ -75,11 +75,11 @@ def test_customers_tiers_and_contracts_are_found_beside_each_other() -> None:
 def test_a_name_is_no_word_for_a_time_or_a_topic() -> None:
     found = asked("why did Night Run move")
     assert (found.customers, found.topic) == (("Night Run",), Topic.MOVED)
-    assert not found.moment.is_stated
+    assert not found.tick_range.is_stated
 
 
 def test_local_time_is_that_of_the_site_named() -> None:
-    assert asked("why was Singapore off at 15:00 local time").moment.first_tick == GRID.tick_at(
+    assert asked("why was Singapore off at 15:00 local time").tick_range.first_tick == GRID.tick_at(
         datetime(2025, 7, 3, 7, tzinfo=UTC)
     )
     assert not asked("why was everything off at 15:00 local time").is_local

@@ -202,7 +202,7 @@ async def test_after_a_restart_a_booking_is_repeated_and_an_open_quote_is_booked
         await standing(around)
         taken, kept = await around.platform.quote(ask()), await around.platform.quote(ask(power_mw=3.0))
         booking = await around.platform.book(taken.id, "Acme")
-        desk = QuoteDesk(around.platform._open_desk._engine, around.platform.orders, cast(Store, store), no_outages)
+        desk = QuoteDesk(around.platform._opened.desk._engine, around.platform.orders, cast(Store, store), no_outages)
         await desk.open()  # as a new process would
         assert await desk.book(taken.id, "Acme") == booking
         with pytest.raises(CommandError, match="was booked by Acme"):

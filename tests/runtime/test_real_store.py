@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from mara.bootstrap import platform_of
-from mara.errors import StoreBlocked
-from mara.runtime.live import platform
 from mara.runtime.live.platform import Platform
+from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState
 from mara.settings import read_settings
 from mara.store import maintenance
@@ -22,8 +21,6 @@ from tests.store.databases import connected, url_of
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.05)
-    monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 0.05)
     monkeypatch.setattr("mara.store.backends.sqlite_connection.BUSY_TIMEOUT_S", 0.02)
 
 
@@ -32,7 +29,7 @@ async def stepped(folder: Path, ticks: int, *, kind: str = "db") -> AsyncIterato
     """A live run on a real database, paused after some ticks."""
     options = {"database_url": url_of(folder / f"mara.{kind}"), "speed": 1.0, "optimizer": "rules"}
     settings = read_settings(env={}, options=options)
-    run = platform_of(settings)
+    run = platform_of(settings, RetryPolicy(first_wait_s=0.05, longest_wait_s=0.05))
     await run.start()
     try:
         await step(run, ticks)
@@ -46,11 +43,11 @@ async def stepped(folder: Path, ticks: int, *, kind: str = "db") -> AsyncIterato
 async def step(run: Platform, ticks: int) -> None:
     run.step(ticks)
     await asyncio.sleep(0)
-    await until(lambda: run.latest.read().state is EngineState.PAUSED)
+    await until(lambda: run.publisher.read().state is EngineState.PAUSED)
 
 
 def shown_tick(run: Platform) -> int:
-    snapshot = run.latest.read().snapshot
+    snapshot = run.publisher.read().snapshot
     assert snapshot is not None
     return snapshot.tick
 
@@ -60,14 +57,14 @@ async def test_a_database_locked_by_another_program_is_shown_and_gone_on_with(tm
         with closing(sqlite3.connect(tmp_path / "mara.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             run.step(2)
-            await until(lambda: run.latest.read().state is EngineState.DEGRADED)
-            assert "locked by another program at tick 3" in run.latest.read().reason
+            await until(lambda: run.publisher.read().state is EngineState.DEGRADED)
+            assert "locked by another program at tick 3" in run.publisher.read().reason
             assert len(await run.series(24)) == 3
             assert shown_tick(run) == 2
             other.execute("ROLLBACK")
-        await until(lambda: run.latest.read().state is EngineState.PAUSED)
+        await until(lambda: run.publisher.read().state is EngineState.PAUSED)
         assert shown_tick(run) == 4
-        assert run.latest.read().reason == ""
+        assert run.publisher.read().reason == ""
 
 
 async def test_a_database_that_is_taken_away_halts_the_run_at_once_and_what_was_not_stored_is_not_shown(
@@ -76,11 +73,11 @@ async def test_a_database_that_is_taken_away_halts_the_run_at_once_and_what_was_
     file, away = tmp_path / "mara.db", tmp_path / "away"
     async with stepped(tmp_path, 3) as run:
         file.rename(away)
-        await until(lambda: run.latest.read().state is EngineState.HALTED)  # nobody stepped: it looks by itself
-        assert "mara.db was removed while it was in use" in run.latest.read().reason
+        await until(lambda: run.publisher.read().state is EngineState.HALTED)  # nobody stepped: it looks by itself
+        assert "mara.db was removed while it was in use" in run.publisher.read().reason
         run.step(2)
         await asyncio.sleep(0.05)
-        await until(lambda: run.latest.read().state is EngineState.HALTED)
+        await until(lambda: run.publisher.read().state is EngineState.HALTED)
         assert shown_tick(run) == 2
         away.rename(file)
         await step(run, 2)
@@ -89,39 +86,19 @@ async def test_a_database_that_is_taken_away_halts_the_run_at_once_and_what_was_
 
 async def test_a_full_disk_is_shown_reads_go_on_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
     async with stepped(tmp_path, 3) as run:
-        assert run._store is not None
-        pragma(run._store._connection, "max_page_count = 1")  # no more pages than there are
+        store = run._opened.store
+        pragma(store._connection, "max_page_count = 1")  # no more pages than there are
         run.step(200)
-        await until(lambda: run.latest.read().state is EngineState.DEGRADED)
-        await until(lambda: run._tries > 2 * platform.MAX_TRIES)
-        assert run.latest.read().state is EngineState.DEGRADED
-        full = run.latest.read().reason
+        await until(lambda: run.publisher.read().state is EngineState.DEGRADED)
+        await until(lambda: run.metrics.restarts_count > 2 * RetryPolicy().most_tries)
+        assert run.publisher.read().state is EngineState.DEGRADED
+        full = run.publisher.read().reason
         assert "disk full at tick" in full
         frozen = shown_tick(run)
         assert len(await run.series(24)) == frozen + 1
-        pragma(run._store._connection, "max_page_count = 1000000")
-        await until(lambda: run.latest.read().state is EngineState.PAUSED, within_s=30.0)
+        pragma(store._connection, "max_page_count = 1000000")
+        await until(lambda: run.publisher.read().state is EngineState.PAUSED, within_s=30.0)
         assert shown_tick(run) == 202
-
-
-async def test_a_disk_that_stays_full_is_waited_for_with_pauses_that_stop_growing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    async with stepped(tmp_path, 1) as run:
-        monkeypatch.setattr(platform, "FIRST_BACK_OFF_S", 0.5)
-        monkeypatch.setattr(platform, "MAX_BACK_OFF_S", 8.0)
-        monkeypatch.setattr(asyncio, "sleep", sleep)
-        for tries in (1, 5, 2_000):
-            run._failed_tick, run._tries = 1, tries - 1
-            await run._recover(StoreBlocked("disk full at tick 1: nothing was lost: free space"))
-        monkeypatch.undo()
-        assert slept == [0.5, 8.0, 8.0]
-        assert "disk full at tick 1" in run.latest.read().reason
 
 
 async def test_a_server_that_is_away_for_a_while_is_shown_and_gone_on_with(tmp_path: Path) -> None:
@@ -130,9 +107,9 @@ async def test_a_server_that_is_away_for_a_while_is_shown_and_gone_on_with(tmp_p
         with connected(tmp_path / "mara.pg") as other:
             other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         run.step(3)
-        await until(lambda: run.latest.read().state is EngineState.DEGRADED)
-        assert "cannot be reached at tick 3" in run.latest.read().reason
-        await until(lambda: run.latest.read().state is EngineState.PAUSED)
+        await until(lambda: run.publisher.read().state is EngineState.DEGRADED)
+        assert "cannot be reached at tick 3" in run.publisher.read().reason
+        await until(lambda: run.publisher.read().state is EngineState.PAUSED)
         assert shown_tick(run) == 5
         after = await run.archive.ledger()
         assert (before.ticks_count, after.ticks_count) == (3, 6)
@@ -144,7 +121,7 @@ async def test_a_run_taken_over_by_another_writer_halts_and_says_so(tmp_path: Pa
         with closing(sqlite3.connect(tmp_path / "mara.db", isolation_level=None)) as other:
             other.execute("UPDATE engine_state SET writer_run = writer_run + 1")
         run.step(1)
-        await until(lambda: run.latest.read().state is EngineState.HALTED)
-        assert "another writer" in run.latest.read().reason
+        await until(lambda: run.publisher.read().state is EngineState.HALTED)
+        assert "another writer" in run.publisher.read().reason
         await quiet()
         assert shown_tick(run) == 1

@@ -1,7 +1,7 @@
 """What a screen lists of the events, however many come."""
 
 from mara.core.events import MOST_ROUTINE, Event
-from mara.runtime.live.recent_events import MOST_SHOWN, RecentEvents
+from mara.runtime.live.display import MOST_SHOWN, RecentEvents
 
 
 def event(tick: int, kind: str) -> Event:

@@ -43,7 +43,7 @@ def test_a_simulation_stops_before_the_disk_is_full_and_goes_on_when_there_is_ro
     with pytest.raises(StoreBlocked, match="before tick 2: 499 MB are free beside"):
         simulate(running, store, 9)
     monkeypatch.undo()
-    assert store.reading.next_tick() == running.world.tick == 2
+    assert store.read_model.next_tick() == running.world.tick == 2
     simulate(running, store, 3)
-    assert store.reading.next_tick() == 5
+    assert store.read_model.next_tick() == 5
     assert maintenance.check(url_of(Path(store.database.name))).is_sound

@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> Store:
 
 async def test_every_question_is_answered_while_the_run_goes_on(store: Store) -> None:
     archive = RunArchive()
-    archive.open(store.reading)
+    archive.open(store.read_model)
     going_on = asyncio.create_task(asyncio.to_thread(go_on, store, 20))
     booked = (await archive.contracts("live"))[0].id
     points, metric, ledger, past = await asyncio.gather(
@@ -65,7 +65,7 @@ async def test_every_question_is_answered_while_the_run_goes_on(store: Store) ->
 
 async def test_a_question_about_nothing_is_the_asker_s_error(store: Store) -> None:
     archive = RunArchive()
-    archive.open(store.reading)
+    archive.open(store.read_model)
     with pytest.raises(CommandError, match="no site 'moon'"):
         await archive.decisions("moon")
     archive.close()
@@ -75,7 +75,7 @@ async def test_a_question_about_nothing_is_the_asker_s_error(store: Store) -> No
 async def test_a_slow_answer_holds_up_a_thread_and_not_the_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, go = RunArchive(), threading.Event()
     monkeypatch.setattr(series, "history", lambda *_: go.wait(10) and threading.current_thread().name)
-    archive.open(store.reading)
+    archive.open(store.read_model)
     asked = [asyncio.create_task(archive.history("pue")) for _ in range(MOST_AT_ONCE + 1)]
     begun_s = time.monotonic()
     for _ in range(20):
@@ -94,7 +94,7 @@ async def test_a_crowd_is_turned_away_and_comes_in_again_later(store: Store, mon
     archive, go = RunArchive(), threading.Event()
     monkeypatch.setattr(module, "MOST_WAITING", 3)
     monkeypatch.setattr(series, "history", lambda *_: go.wait(10) and EMPTY)
-    archive.open(store.reading)
+    archive.open(store.read_model)
     asked = [asyncio.create_task(archive.history("pue")) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(StoreError, match="3 questions wait"):
@@ -110,8 +110,8 @@ async def test_nobody_is_answered_before_the_start_or_after_the_end(store: Store
     archive = RunArchive()
     with pytest.raises(StoreError, match="no run is open"):
         await archive.ledger()
-    archive.open(store.reading)
-    reading = store.reading
+    archive.open(store.read_model)
+    reading = store.read_model
     archive.close()
     archive.close()
     store.close()
@@ -126,7 +126,7 @@ async def test_who_waits_when_the_run_ends_is_told_so(store: Store, monkeypatch:
     first, second = series.history, balance.ledger
     monkeypatch.setattr(series, "history", lambda *args: go.wait(10) and first(*args))
     monkeypatch.setattr(balance, "ledger", lambda *args: go.wait(10) and second(*args))
-    archive.open(store.reading)
+    archive.open(store.read_model)
     histories = [asyncio.create_task(archive.history("pue")) for _ in range(MOST_AT_ONCE)]
     ledgers = [asyncio.create_task(archive.ledger()) for _ in range(2)]
     await asyncio.sleep(0)
@@ -140,7 +140,7 @@ async def test_who_waits_when_the_run_ends_is_told_so(store: Store, monkeypatch:
 async def test_an_export_under_way_is_given_up_when_the_run_is_closed(store: Store, tmp_path: Path) -> None:
     go_on(store, 200)
     archive = RunArchive()
-    archive.open(store.reading)
+    archive.open(store.read_model)
     asked = asyncio.create_task(archive.export("steps", "csv", tmp_path / "steps.csv", None, None))
     await asyncio.sleep(0)
     archive.close()

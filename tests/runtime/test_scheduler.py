@@ -173,7 +173,7 @@ def test_nobody_is_asked_twice_at_once(store: Store) -> None:
 def test_working_notes_are_shown_while_it_works_and_without_their_numbers(store: Store) -> None:
     seen: list[str] = []
     with staged(sensible, store) as stage:
-        stage.advisor._board._tell = lambda state: seen.append(state.working_notes)
+        stage.advisor._status._tell = lambda state: seen.append(state.working_notes)
         stage.plan(problem_at(0))
         assert "Let me see # sites." in seen
         assert stage.advisor.state.working_notes == ""

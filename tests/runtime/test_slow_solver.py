@@ -55,7 +55,7 @@ def problem_at(tick: int, hours: int = 24) -> Problem:
 
 async def test_with_a_solver_of_twenty_seconds_ticks_start_on_time_and_the_snapshot_says_how_old_the_plan_is() -> None:
     slow = Sluggish(Event())
-    here = stage(optimizer=slow, clock=SystemClock(), speed_share=TICK_S / PERIOD_S)
+    here = stage(optimizer=slow, clock=SystemClock(), speed_factor=TICK_S / PERIOD_S)
     async with running(here):
         await until(lambda: len(here.store.steps) >= TICKS, within_s=TICKS * PERIOD_S * 4)
         begun_s = [here.feed.seen_at_s[tick] for tick in range(TICKS)]
@@ -110,9 +110,7 @@ async def test_optimize_now_works_in_a_pause_and_is_refused_before_the_start() -
         await here.stored(3)
         await here.in_state(EngineState.PAUSED)
         here.platform.optimize_now()
-        planner = here.platform._planner
-        assert planner is not None
-        await _answered(planner)
+        await _answered(here.platform._opened.loop._planner)
         here.platform.step(1)
         await here.stored(4)
     assert [step.plan.book_changes_count for step in here.store.steps] == [0] * 4
@@ -124,19 +122,19 @@ import asyncio, sys, time
 import numpy as np
 from tests import builders
 from mara.core.world import first_world
-from mara.optimizers.registry import asked_of, optimizer_of
-from mara.runtime.live.planner import Patience, Planner
+from mara.optimizers.registry import in_background, optimizer_of
+from mara.runtime.live.planner import WaitLimits, Planner
 
 def problem():
     sites = tuple(builders.site(f"s{n}") for n in range(100))
-    of = builders.charter(builders.fleet(units=[(2000, 0, 1000, 600, 400)] * 100, sites=sites))
+    of = builders.config(builders.fleet(units=[(2000, 0, 1000, 600, 400)] * 100, sites=sites))
     price = 50.0 + 40.0 * np.sin(np.arange(100))
     return builders.problem(of, first_world(of), builders.observation(of, price=price, demand=1e11), 168)
 
 async def main():
-    asked = asked_of(optimizer_of("lp", deadline_s=300.0))
-    planner = Planner(asked.optimizer, asked.keeper, 300.0, cancel=asked.cancel, first_patience_s=0.0)
-    await planner.plan_for(problem(), Patience(wait_s=0.03))
+    asked = in_background(optimizer_of("lp", deadline_s=300.0))
+    planner = Planner(asked.optimizer, asked.horizon, 300.0, cancel=asked.cancel, first_patience_s=0.0)
+    await planner.plan_for(problem(), WaitLimits(wait_s=0.03))
     await asyncio.sleep(1.0)
     assert not planner.is_idle, "the solver was too quick for this test"
     planner.close()

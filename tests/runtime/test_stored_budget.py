@@ -27,34 +27,34 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_a_days_budget_holds_though_every_hour_had_room(store: Store) -> None:
     clock = HandClock()
-    purse = StoredBudget(
+    budget = StoredBudget(
         ClaudeCalls(store), SpendLimits(usd_per_hour=1.0, usd_per_day=3.0, requests_per_hour=100), clock
     )
     for _ in range(3):
-        purse.settle(purse.reserve(USD), USD, "")
+        budget.settle(budget.reserve(USD), USD, "")
         clock.passed_s += HOUR_S + 1.0
-    assert purse.left_usd() == 0.0
+    assert budget.left_usd() == 0.0
     with pytest.raises(AdviceError, match="AI budget used"):
-        purse.reserve(1)
+        budget.reserve(1)
     clock.passed_s += 24 * HOUR_S
-    purse.reserve(USD)
+    budget.reserve(USD)
 
 
 def test_an_hours_budget_holds_though_the_day_has_room(store: Store) -> None:
-    purse = StoredBudget(
+    budget = StoredBudget(
         ClaudeCalls(store), SpendLimits(usd_per_hour=1.0, usd_per_day=9.0, requests_per_hour=9), HandClock()
     )
-    purse.settle(purse.reserve(USD), USD, "")
+    budget.settle(budget.reserve(USD), USD, "")
     with pytest.raises(AdviceError, match="AI budget used"):
-        purse.reserve(1)
+        budget.reserve(1)
 
 
 def test_no_cost_fills_the_budget_again(store: Store) -> None:
-    purse = StoredBudget(
+    budget = StoredBudget(
         ClaudeCalls(store), SpendLimits(usd_per_hour=1.0, usd_per_day=1.0, requests_per_hour=9), HandClock()
     )
-    purse.settle(purse.reserve(USD // 2), -5 * USD, "")
-    assert purse.left_usd() == 1.0
+    budget.settle(budget.reserve(USD // 2), -5 * USD, "")
+    assert budget.left_usd() == 1.0
 
 
 @pytest.mark.parametrize("usage", [(-9_000_000, 10), (10, -9_000_000), (10, 10, -9_000_000), (10, 10, 0, -9_000_000)])

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import pytest
 
 from mara.core.timegrid import TimeGrid, zone
-from mara.runtime.explain.tick_range import TickRange, moment_of, says_local
+from mara.runtime.explain.tick_range import TickRange, says_local, tick_range_of
 
 GRID = TimeGrid(start=datetime(2025, 7, 1, tzinfo=UTC), tick_minutes=5)
 NOW = GRID.tick_at(datetime(2025, 7, 4, 10, 30, tzinfo=UTC))  # a Friday
 
 
 def said(text: str, timezone: str = "UTC") -> TickRange:
-    return moment_of(text, GRID, NOW, zone(timezone))
+    return tick_range_of(text, GRID, NOW, zone(timezone))
 
 
 def ticks(first: tuple[int, int, int], end: tuple[int, int, int]) -> tuple[int, int]:

@@ -1,13 +1,16 @@
 """Questions about a stored run whose every event is known, answered with its ticks, numbers and sites."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mara.core.explanation import Explanation
 from mara.core.grounding import quantity
+from mara.runtime.explain.run_history import RunHistory
 from mara.runtime.explain.why import ALWAYS_ASKED, can_be_asked, explained
+from mara.store.read.decisions import Decisions
 from mara.store.read.read_model import ReadModel
 from tests.postgres_server import database_of_file
 from tests.runtime.told_run import TICKS, told_charter, told_run, told_run_at
@@ -143,9 +146,9 @@ def test_refusals_and_credits_are_told_as_they_were_reported(reading: ReadModel)
 def test_money_adds_up_to_the_ledger(reading: ReadModel) -> None:
     _, found = answer(reading, "what did West earn at 15:00 on 1 July")
     stored = reading.ask("SELECT revenue_micro_usd, cost_micro_usd FROM allocations WHERE tick = 15 AND site = 0")[0]
-    assert fact(found, "Revenue of west") == pytest.approx(stored[0] / 1e6)
-    assert fact(found, "Costs of west") == pytest.approx(stored[1] / 1e6)
-    assert fact(found, "Profit of west") == pytest.approx((stored[0] - stored[1]) / 1e6)
+    assert fact(found, "Revenue of west") == pytest.approx(stored.revenue_micro_usd / 1e6)
+    assert fact(found, "Costs of west") == pytest.approx(stored.cost_micro_usd / 1e6)
+    assert fact(found, "Profit of west") == pytest.approx((stored.revenue_micro_usd - stored.cost_micro_usd) / 1e6)
 
 
 def test_a_plan_is_told_by_its_maker_and_reasons(reading: ReadModel) -> None:
@@ -214,3 +217,25 @@ def test_ticks_past_their_retention_still_tell_their_plan(tmp_path: Path) -> Non
     assert "West: 11.1 MW of miners off, price 300 USD/MWh" in text
     assert found.facts == ()
     reading.close()
+
+
+def test_events_are_found_however_few_are_read_at_a_time(reading: ReadModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    decisions, kinds = Decisions(reading), ("moved", "budget", "resumed", "curtailed", "placed")
+    found = decisions.events(kinds, 0, TICKS)
+    assert len(found) > 10
+    assert all(event.details is not None for event in found)
+    monkeypatch.setattr("mara.store.read.decisions.EVENTS_PER_PAGE", 2)
+    assert decisions.events(kinds, 0, TICKS) == found
+    last = found[-1]
+    assert decisions.events(kinds, 0, TICKS, which=lambda event: event == last, limit=1) == (last,)
+
+
+def test_a_customer_whose_name_begins_another_one_is_told_apart(reading: ReadModel) -> None:
+    decisions = Decisions(reading)
+    of = RunHistory.of(decisions)
+    booked = decisions.contract("c1-000001-1")
+    assert booked is not None
+    short = replace(booked.contract, customer=booked.contract.customer[1:])
+    found = decisions.events(("budget", "placed"), 0, of.last_tick + 1)
+    assert any(event.contract is not None and event.contract.may_be(booked.contract) for event in found)
+    assert not any(event.contract is not None and event.contract.may_be(short) for event in found)

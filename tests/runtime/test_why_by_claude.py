@@ -14,7 +14,8 @@ from mara.core.explanation import Explanation
 from mara.core.snapshot import Snapshot
 from mara.errors import CommandError
 from mara.optimizers.advisor.client import Claude
-from mara.runtime.advisor.scheduler import AdvisorConfig, AdvisorScheduler
+from mara.runtime.advisor.config import AdvisorConfig
+from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.advisor.stored_budget import SpendLimits
 from mara.runtime.explain.why import explained
 from mara.runtime.explain.why_by_claude import explained_by_claude
@@ -55,8 +56,8 @@ def advisor_at(url: str, *, budget: SpendLimits = AMPLE, deadline_s: float = 10.
     def client() -> Claude:
         return Claude(key="test-key", base_url=url, model="claude-sonnet-5-5", deadline_s=deadline_s)
 
-    engagement = AdvisorConfig(client=client, off="", model="claude-sonnet-5-5", budget=budget, is_automatic=False)
-    return AdvisorScheduler(engagement, ManualClock())
+    config = AdvisorConfig(client=client, off="", model="claude-sonnet-5-5", budget=budget, is_automatic=False)
+    return AdvisorScheduler(config, ManualClock())
 
 
 @asynccontextmanager

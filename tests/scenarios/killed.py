@@ -106,8 +106,8 @@ def _life(database: Path, ticks: int, death: Death, torn: bool, parent: Connecti
         store.append(step, plan, events, parts_at(step.tick))
         if death.point == AFTER_COMMIT and step.tick == due:
             _die()
-        assert store._tail
-        parent.send((step.tick, store._tail.tick_hash))
+        assert store._state
+        parent.send((step.tick, store._state.tick_hash))
     store.close()
 
 
@@ -116,10 +116,10 @@ def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
     write, engine = store._write, store._engine
     writing, spoken = -1, 0
 
-    def noted(page: TickWrite, grid: TimeGrid) -> Marks:
+    def noted(tick_write: TickWrite, grid: TimeGrid) -> Marks:
         nonlocal writing, spoken
-        writing, spoken = page.tick, 0
-        return write(page, grid)
+        writing, spoken = tick_write.tick, 0
+        return write(tick_write, grid)
 
     def die_inside(point: str) -> None:
         if death.point == point and writing == due:
@@ -145,14 +145,14 @@ def _arm(store: Store, death: Death, due: int, parent: Connection) -> None:
 
 def _tear() -> None:
     """The mutation: what comes before the world and the sequence gets a commit of its own."""
-    turn = statements.turn
+    write_parts = statements.write_parts
 
-    def torn_turn(connection: Any, page: Any) -> None:
+    def torn_write(connection: Any, tick_write: Any) -> None:
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        turn(connection, page)
+        write_parts(connection, tick_write)
 
-    statements.turn = torn_turn
+    statements.write_parts = torn_write
 
 
 def _die() -> None:

@@ -51,7 +51,7 @@ async def order_as_a_page_does(platform: Platform, pause_s: float) -> None:
                 say(contract=(await platform.book(quote.id, "page")).contract_id)
             else:
                 site = "iceland_is" if number % 2 else "texas_us"
-                known = platform.latest.read().snapshot
+                known = platform.publisher.read().snapshot
                 site = known.sites[number % 2].id if known else site
                 command = Restore(site_id=site) if number % 4 == 1 else Outage(site_id=site, duration_ticks=1)
                 say(orders=(await platform.order(command)).numbers)
@@ -60,8 +60,7 @@ async def order_as_a_page_does(platform: Platform, pause_s: float) -> None:
 
 
 async def fill_the_disk(platform: Platform, fault: str) -> None:
-    assert platform._store is not None
-    connection = platform._store._connection
+    connection = platform._opened.store._connection
     if fault == "checkpoint":
         pragma(connection, f"wal_autocheckpoint = {PAGES_A_CHECKPOINT}")
     if fault == "full":

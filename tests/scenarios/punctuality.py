@@ -34,14 +34,14 @@ class Watch:
     waited_s: list[float] = field(default_factory=list)
 
     def look_at(self, platform: Platform) -> None:
-        tick = platform._tick
+        observe = platform.metrics.lateness.observe
 
-        async def watched() -> None:
+        def watched(late_s: float) -> None:
             self.started_s.append(time.monotonic())
             self.waited_s.append(kept_waiting_s())
-            await tick()
+            observe(late_s)
 
-        platform._tick = watched  # type: ignore[method-assign]
+        platform.metrics.lateness.observe = watched  # type: ignore[method-assign,assignment]
 
     def lateness_s(self, tick_s: float) -> np.ndarray:
         """Of each tick but the first, less what the process waited for a core since the tick before."""

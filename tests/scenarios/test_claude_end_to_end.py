@@ -80,17 +80,17 @@ async def stepped(platform: Platform) -> None:
     """One tick more, after the advisor is done with the one before."""
     platform.step(1)
     await asyncio.sleep(0)
-    await until(lambda: platform.latest.read().state is EngineState.PAUSED)
+    await until(lambda: platform.publisher.read().state is EngineState.PAUSED)
     await asyncio.sleep(0.1)
     assert platform.advisor is not None
-    await until(lambda: not (platform.advisor and platform.advisor._aside.is_busy), 20.0)
+    await until(lambda: not (platform.advisor and platform.advisor._background.is_busy), 20.0)
 
 
 async def stepped_until(platform: Platform, optimizer: str, told: str = "") -> PlanSnapshot:
     """Ticks until a plan of that optimizer runs, and the advisor has come to a message."""
     for _ in range(MOST_STEPS):
         await stepped(platform)
-        snapshot = platform.latest.read().snapshot
+        snapshot = platform.publisher.read().snapshot
         assert platform.advisor is not None
         if snapshot is not None and snapshot.plan.optimizer == optimizer and told in platform.advisor.state.message:
             return snapshot.plan
@@ -98,7 +98,7 @@ async def stepped_until(platform: Platform, optimizer: str, told: str = "") -> P
 
 
 def page_of(platform: Platform) -> str:
-    return json.dumps(overview_picture(platform.latest.read(), KeyFigureHistory()), ensure_ascii=False)
+    return json.dumps(overview_picture(platform.publisher.read(), KeyFigureHistory()), ensure_ascii=False)
 
 
 async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tmp_path: Path) -> None:
@@ -106,10 +106,9 @@ async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tm
     with FakeMessages(answer, key="sk-ant-test-canary") as fake:
         async with running(tmp_path, fake.url) as platform:
             plan = await stepped_until(platform, "claude")
-            assert platform._store is not None
-            snapshot = platform.latest.read().snapshot
+            snapshot = platform.publisher.read().snapshot
             assert snapshot is not None
-            stored = loads_of(platform._store.stored_tick(snapshot.tick).plan_step)
+            stored = loads_of(platform._opened.store.read_model.stored_tick(snapshot.tick).plan_step)
             asked = np.full(stored.shape, np.nan)
             for cell in answer.rows:
                 asked[int(cell["site_id"][1:]) - 1, LOADS.index(cell["workload"])] = cell["mw"]
@@ -127,11 +126,11 @@ async def test_what_claude_says_is_what_runs_is_stored_and_stands_on_the_page(tm
             assert sum(cut) <= 1
             assert NONCE in page_of(platform)
             assert any(NONCE in c.text for c in plan.claims)
-            run = ClaudeCalls(platform._store).runs(1)[0]
+            run = ClaudeCalls(platform._opened.store).runs(1)[0]
             assert run.request_id == fake.request_ids[-1]
             assert plan.provenance is not None
             assert plan.provenance.request_ids == (fake.request_ids[-1],)
-            again = replayed(platform._store.reading, snapshot.run_id, snapshot.tick)
+            again = replayed(platform._opened.store.read_model, snapshot.run_id, snapshot.tick)
             assert again.differs == (), "a replay needs nobody to ask"
 
 
@@ -141,8 +140,7 @@ async def test_with_nobody_listening_neither_its_words_nor_its_plan_appear(tmp_p
         page = page_of(platform)
         assert NONCE not in page
         assert "AI connection lost" in page
-        assert platform._store is not None
-        assert ClaudeCalls(platform._store).runs(1)[0].message == "AI connection lost"
+        assert ClaudeCalls(platform._opened.store).runs(1)[0].message == "AI connection lost"
 
 
 async def test_no_digit_of_an_answer_reaches_the_page_but_from_the_ledger(tmp_path: Path) -> None:
@@ -159,7 +157,7 @@ async def test_no_digit_of_an_answer_reaches_the_page_but_from_the_ledger(tmp_pa
 async def test_without_a_key_the_panel_is_complete_and_nothing_is_asked(tmp_path: Path) -> None:
     async with running(tmp_path, refused_url(), ANTHROPIC_API_KEY="") as platform:
         plan = await stepped_until(platform, "lp")
-        cells = overview_picture(platform.latest.read(), KeyFigureHistory())["cells"]
+        cells = overview_picture(platform.publisher.read(), KeyFigureHistory())["cells"]
         assert cells["why.maker"] == ["Linear program", "lp"]
         assert "AI not configured" in str(cells["claude.message"])
         assert cells["claude.why_not"] == "AI not configured"

@@ -132,7 +132,7 @@ async def test_ticks_start_on_time_while_claude_fails_in_every_way(tmp_path: Pat
 
 
 async def test_a_loop_that_is_held_up_is_found_to_be_late() -> None:
-    watch, here = Watch(), stage(clock=SystemClock(), speed_share=300.0 / TICK_S)
+    watch, here = Watch(), stage(clock=SystemClock(), speed_factor=300.0 / TICK_S)
     watch.look_at(here.platform)
     async with running(here):
         await until(lambda: len(watch.started_s) > 3)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from mara.bootstrap import rehearsal_of
+from mara.assembly.runs import rehearsal_of
 from mara.core.contract import Tier, budget_ticks
 from mara.core.events import is_story
 from mara.core.finance import CREDIT_LINES
@@ -34,7 +34,7 @@ class Month:
     racks_used_share: list[float] = field(default_factory=list)
     profit_usd: list[float] = field(default_factory=list)
     planned_bad: np.ndarray = field(default_factory=lambda: np.zeros(4, dtype=np.int64))
-    tally: RunTotals = field(default_factory=lambda: RunTotals(dt_h=1 / TICKS_AN_HOUR))
+    totals: RunTotals = field(default_factory=lambda: RunTotals(dt_h=1 / TICKS_AN_HOUR))
     chosen_ticks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     most_chosen_share: float = 0.0
     outages: int = 0
@@ -51,9 +51,9 @@ def month() -> Month:
     engine = rehearsal_of(read_settings({}, {"seed": 7}))
     seen = Month()
     for _ in range(DAYS * TICKS_A_DAY):
-        outlook = engine.outlook()
-        turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
-        step = turn.step
+        reading = engine.read_feed()
+        result = engine.advance(reading, engine.optimizer.plan(engine.problem(reading)))
+        step = result.step
         allocation, book = step.allocation, step.before.book
         load = allocation.site_contracts_it_mw + allocation.site_merchant_it_mw
         seen.curtailing.append(curtailed_mw(step).sum(axis=1) > TOLERANCE_MW)
@@ -71,8 +71,8 @@ def month() -> Month:
         seen.outages += int((down & (before > 0.0)).sum())
         seen.credits_usd -= step.settlement.lines_micro_usd[:, CREDIT_LINES].sum() / MICRO_USD_PER_USD
         seen.avoidable_misses += avoidable_misses(step.before, step.observation, allocation, engine.config)
-        seen.story += sum(is_story(event) for event in turn.events)
-        seen.tally.add(step)
+        seen.story += sum(is_story(event) for event in result.events)
+        seen.totals.add(step)
         engine.world = step.world
     return seen
 
@@ -80,7 +80,7 @@ def month() -> Month:
 @pytest.fixture(scope="module")
 def by_rules() -> RunTotals:
     engine = rehearsal_of(read_settings({}, {"seed": 7, "optimizer": "rules"}))
-    engine.shadows = None
+    engine.counterfactuals = None
     return simulate(engine, None, DAYS * TICKS_A_DAY)
 
 
@@ -121,10 +121,10 @@ def test_no_premium_tick_is_lost_that_any_packing_of_whole_contracts_would_have_
 
 
 def test_contracts_are_not_stopped_more_than_once_a_day_or_for_less_than_half_an_hour(month: Month) -> None:
-    sla = month.tally.report()["sla"]
+    sla = month.totals.report()["sla"]
     for tier in ("standard", "flexible"):
-        assert sla[tier]["stops_per_contract_day"] <= 0.9  # type: ignore[index]
-        assert sla[tier]["median_rest_minutes"] >= 30.0  # type: ignore[index]
+        assert sla[tier]["stops_per_contract_day"] <= 0.9
+        assert sla[tier]["median_rest_minutes"] >= 30.0
 
 
 def test_no_window_is_broken_by_a_few_ticks_after_its_budget_was_spent_on_purpose(month: Month) -> None:

@@ -48,9 +48,9 @@ def assert_nothing_lost(database: Path, witness: Witness) -> None:
     try:
         if witness.acknowledged:
             last = max(witness.acknowledged)
-            assert last + 1 <= store.reading.next_tick() <= last + 2
+            assert last + 1 <= store.read_model.next_tick() <= last + 2
         for tick, link in witness.acknowledged.items():
-            assert store.stored_tick(tick).tick_hash == link
+            assert store.read_model.stored_tick(tick).tick_hash == link
     finally:
         store.close()
     report = maintenance.check(url_of(database))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.live_run import LEAST_SHARE, earned_usd, lived, settings_for
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.core.snapshot import Snapshot
 from mara.core.units import MICRO_USD_PER_USD
 from mara.runtime.published_state import PublishedState
@@ -52,9 +52,9 @@ def test_a_fresh_run_follows_a_plan_from_its_first_tick_and_is_not_behind_but_fo
 ) -> None:
     shown: dict[int, Snapshot] = {}
 
-    def listen(published: PublishedState) -> None:
-        if published.snapshot is not None:
-            shown[published.snapshot.tick] = published.snapshot
+    def listen(current: PublishedState) -> None:
+        if current.snapshot is not None:
+            shown[current.snapshot.tick] = current.snapshot
 
     lived(settings_for(seed, tmp_path), 10, 0.2, alone=False, listen=listen)
     assert sorted(shown) == list(range(10))

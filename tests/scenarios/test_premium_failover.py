@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from mara.bootstrap import rehearsal_of
+from mara.assembly.runs import rehearsal_of
 from mara.core.arrays import sealed
 from mara.core.contract import Tier
 from mara.core.plan import Problem
@@ -31,9 +31,9 @@ MONTH_TICKS = 30 * 288
 def test_whatever_fails_premium_goes_wherever_any_packing_holds_it(seed: int) -> None:
     engine = rehearsal_of(read_settings({}, {"seed": seed, "optimizer": "rules"}))
     for _ in range(HOURS * 12):
-        outlook = engine.outlook()
-        engine.world = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook))).step.world
-    problem, sites = engine.problem(engine.outlook()), range(engine.config.fleet.site_count)
+        reading = engine.read_feed()
+        engine.world = engine.advance(reading, engine.optimizer.plan(engine.problem(reading))).step.world
+    problem, sites = engine.problem(engine.read_feed()), range(engine.config.fleet.site_count)
     unaware = engine.optimizer.plan(problem).step_at(problem.tick)
     moved_mw, avoidable = 0.0, []
     for failing in [*combinations(sites, 1), *combinations(sites, 2)]:
@@ -61,8 +61,8 @@ def test_no_premium_tick_of_a_month_is_lost_that_could_have_been_kept(seed: int,
     engine = rehearsal_of(read_settings({}, {"seed": seed, "optimizer": optimizer}))
     avoidable: list[int] = []
     for tick in range(MONTH_TICKS):
-        outlook = engine.outlook()
-        step = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook))).step
+        reading = engine.read_feed()
+        step = engine.advance(reading, engine.optimizer.plan(engine.problem(reading))).step
         if avoidable_misses(step.before, step.observation, step.allocation, engine.config):
             avoidable.append(tick)
         engine.world = step.world

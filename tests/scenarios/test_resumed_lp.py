@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
 from mara.store.store import Store

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from mara.bootstrap import rehearsal_of
+from mara.assembly.runs import rehearsal_of
 from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains, Snapshot
 from mara.core.snapshot_builder import snapshot_of
@@ -46,10 +46,12 @@ def ran(optimizer: str, *, sla_flexibility: bool = True) -> Ran:
     first_day = engine.shadow_gains
     assert first_day is not None
     simulate(engine, None, TICKS - DAY_TICKS - 1)
-    outlook = engine.outlook()
-    turn = engine.with_shadows(engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook))), outlook)
-    engine.keep(turn)
-    return Ran(engine, first_day, snapshot_of(turn.step, turn.plan, (), engine.config, "run", engine.shadow_gains))
+    reading = engine.read_feed()
+    result = engine.with_counterfactuals(
+        engine.advance(reading, engine.optimizer.plan(engine.problem(reading))), reading
+    )
+    engine.keep(result)
+    return Ran(engine, first_day, snapshot_of(result.step, result.plan, (), engine.config, "run", engine.shadow_gains))
 
 
 @pytest.mark.parametrize("optimizer", ["lp", "rules"])
@@ -102,8 +104,8 @@ def test_today_s_gain_is_that_of_the_simulated_day_alone() -> None:
 
 def test_what_nobody_ran_beside_is_unknown_and_not_zero() -> None:
     engine = rehearsal_of(read_settings({}, {"optimizer": "rules"}))
-    engine.shadows = None
-    outlook = engine.outlook()
-    turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
-    gains = snapshot_of(turn.step, turn.plan, (), engine.config, "run").gains
+    engine.counterfactuals = None
+    reading = engine.read_feed()
+    result = engine.advance(reading, engine.optimizer.plan(engine.problem(reading)))
+    gains = snapshot_of(result.step, result.plan, (), engine.config, "run").gains
     assert gains.sla_flexibility_usd is gains.optimizer_vs_rules_usd is gains.optimizer_vs_rules_today_usd is None

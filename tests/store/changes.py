@@ -31,7 +31,7 @@ def full_run(path: Path, ticks: int) -> Path:
     for number in (1, 2, 3):
         asked = calls.reserve(NOW_S + number, 900)
         if number < 3:
-            calls.settle(asked, 700, f"req_{number}")
+            calls.record_cost(asked, 700, f"req_{number}")
         note = RunNote(
             asked_epoch_s=NOW_S,
             tick=number,

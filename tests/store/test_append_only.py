@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from mara.core.finance import EnergyLine, Line
-from mara.store.encoding import rows
-from mara.store.schema import ledger, tables
+from mara.store.schema import ledger, rows, tables
 from mara.store.store import Store
 from tests.store.runs import stored_run
 
@@ -41,7 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "REPLACE INTO {0} SELECT * FROM {0}"])
 def test_a_kept_row_cannot_be_changed_deleted_or_replaced(store: Store, table: str, statement: str) -> None:
     column = next(iter(tables.Row.metadata.tables[table].columns)).name
-    assert store.reading.counts()[table] > 0
+    assert store.read_model.counts()[table] > 0
     with pytest.raises(DBAPIError, match=f"{table} is append-only"), store._connection.begin():
         store._connection.exec_driver_sql(statement.format(table, column, column))
 
@@ -72,7 +71,7 @@ def test_an_entry_cannot_be_posted_twice(store: Store) -> None:
 
 
 def test_readers_cannot_write(store: Store) -> None:
-    with pytest.raises(DBAPIError, match="readonly"), store.reading.one_state() as connection:
+    with pytest.raises(DBAPIError, match="readonly"), store.read_model.one_state() as connection:
         connection.exec_driver_sql("DELETE FROM prices")
     with closing(sqlite3.connect(store.database.name)) as connection:
         assert connection.execute("SELECT count(*) FROM prices").fetchone()[0] > 0

@@ -36,7 +36,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(params=[100_000, 3, 40], ids=["at once", "tick by tick", "in pieces"])
 def reading(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> ReadModel:
     monkeypatch.setattr(balance, "ROWS_A_QUERY", request.param)
-    return store.reading
+    return store.read_model
 
 
 def test_the_whole_run_s_ledger_is_the_sum_of_its_settlements(reading: ReadModel, taken: list[Step]) -> None:

@@ -15,9 +15,9 @@ import pytest
 from mara.errors import MaraError, StoreRefused
 from mara.store import maintenance
 from mara.store.backends.database import database_of
-from mara.store.check.audit_trail import findings_in
 from mara.store.check.coverage import COVERAGE
-from mara.store.check.shape import schema_columns
+from mara.store.check.findings import findings_in
+from mara.store.check.schema_check import schema_columns
 from mara.store.store import Store
 from mara.store.write.statements import RAW_DAYS
 from tests.store.changes import DELETE, INSERT, UPDATE, Change, drawn, dump, flip, full_run, make, make_in

@@ -20,8 +20,8 @@ from mara.core.market import Terms
 from mara.core.plan import PlanStep
 from mara.core.world import ClosedWindow, Exclusion, Gains, RunConfig, World, first_world
 from mara.errors import StoreRefused
-from mara.store.encoding import rows
 from mara.store.encoding.codec import bytes_of, commands_bytes, commands_of, record_of, text_of, value_of
+from mara.store.schema import rows
 from tests.store.runs import observation_at, plan_at, small_charter, steps
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)

@@ -2,7 +2,7 @@
 
 from mara.store.check import coverage
 from mara.store.check.coverage import COVERAGE
-from mara.store.check.shape import schema_columns
+from mara.store.check.schema_check import schema_columns
 
 
 def test_every_table_and_column_is_declared_as_covered_or_not() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+from sqlalchemy import Executable
 
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import StoreError
@@ -159,8 +160,8 @@ def test_an_export_that_fails_leaves_the_file_that_was_there(
     out.write_text("as it was", encoding="utf-8")
     asked = reading.ask
 
-    def failing(query: str, *values: object) -> object:
-        if "allocations" in query:
+    def failing(query: Executable | str, *values: object) -> object:
+        if "allocations" in str(query):
             raise StoreError("the disk is gone")
         return asked(query, *values)
 

@@ -100,7 +100,7 @@ def test_a_second_writer_is_refused_by_any_name_and_the_first_goes_on(path: Path
         holder.stdin.flush()
         assert holder.stdout.readline() == "went on\n"
     store = Store.open(url_of(path))
-    assert store.reading.next_tick() == 7
+    assert store.read_model.next_tick() == 7
     store.close()
 
 
@@ -121,7 +121,7 @@ def test_the_lock_on_the_file_drops_none_of_sqlite_s_when_it_is_let_go(path: Pat
     for _ in range(2):
         with pytest.raises(StoreRefused):
             Store.open(url_of(path))
-    store._held.fence.release()  # type: ignore[attr-defined]
+    store._lease.fence.release()  # type: ignore[attr-defined]
     subprocess.run([sys.executable, "-c", LOOK, str(path)], check=True, timeout=30)
     assert path.with_name("mara.db-wal").exists(), "whoever looks takes itself for the last"
     store.close()

@@ -63,8 +63,9 @@ def test_what_others_could_read_is_hidden_at_the_next_start_and_a_group_keeps_it
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mara.store import backup, table_file
-from mara.store.read.read_model import Reading
+from mara.store.backends import backup
+from mara.store.read import table_file
+from mara.store.read.read_model import ReadModel
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -76,7 +77,7 @@ if not child:
     backup.back_up_beside(folder / "mara.db")
 os.wait()
 table_file._WRITERS["csv"] = die
-table_file.write_export(Reading.open(f"sqlite:///{folder / 'mara.db'}"), "prices", "csv", folder / "prices.csv")
+table_file.write_export(ReadModel.open(f"sqlite:///{folder / 'mara.db'}"), "prices", "csv", folder / "prices.csv")
 """
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mara.bootstrap import open_run
+from mara.assembly.runs import open_run
 from mara.errors import StoreBlocked, StoreError
 from mara.settings import read_settings
 from mara.store.backends import sqlite_connection, writer_lease
@@ -123,10 +123,10 @@ def test_full_durability_is_what_the_writer_s_connection_has(tmp_path: Path) -> 
         try:
             waits = set()
             for _ in range(ENOUGH_FOR_ONE_WITHOUT_A_BOOKING):
-                outlook = engine.outlook()
-                turn = engine.turn(outlook, engine.optimizer.plan(engine.problem(outlook)))
-                store.append(turn.step, turn.plan, turn.events)
-                engine.keep(turn)
+                reading = engine.read_feed()
+                result = engine.advance(reading, engine.optimizer.plan(engine.problem(reading)))
+                store.append(result.step, result.plan, result.events)
+                engine.keep(result)
                 waits.add(pragma(store._connection, "synchronous")[0][0])
             assert waits == expected
         finally:

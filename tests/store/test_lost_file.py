@@ -76,7 +76,7 @@ def test_a_write_ahead_log_that_is_removed_is_noticed_and_loses_nothing_at_an_or
         go_on(store, 1)
     store.close()
     store = Store.open(url_of(path))
-    assert (store.reading.next_tick(), store.loss) == (20, "")
+    assert (store.read_model.next_tick(), store.loss) == (20, "")
     store.close()
 
 
@@ -131,7 +131,7 @@ def test_a_log_that_was_lost_after_a_kill_is_told_with_both_ticks(path: Path, ha
     before = log.read_bytes() if log.exists() else b""
 
     found = Store.open(url_of(left))
-    ends = found.reading.next_tick()
+    ends = found.read_model.next_tick()
     assert 20 <= ends < 50
     assert f"ends at tick {ends - 1}, and tick 49 had been stored" in found.loss
     kept = list(left.parent.glob("mara.db-wal.lost-*"))
@@ -151,7 +151,7 @@ def test_a_kill_alone_loses_nothing_and_nothing_is_said(path: Path) -> None:
     left = killed_copy(path, path.with_name("left"))
     store.close()
     found = Store.open(url_of(left))
-    assert (found.reading.next_tick(), found.loss) == (30, "")
+    assert (found.read_model.next_tick(), found.loss) == (30, "")
     found.close()
 
 

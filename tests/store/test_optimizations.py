@@ -42,8 +42,8 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_past_plans_come_newest_first_with_all_that_was_said(store: Store, taken: Taken) -> None:
-    newest, *_, first = stored.optimizations(store.reading, 10)
-    assert [p.adopted_tick for p in stored.optimizations(store.reading, 10)] == [36, 24, 12, 0]
+    newest, *_, first = stored.optimizations(store.read_model, 10)
+    assert [p.adopted_tick for p in stored.optimizations(store.read_model, 10)] == [36, 24, 12, 0]
     step, plan = taken[36]
     assert (newest.adopted_at, newest.made_tick) == (CHARTER.grid.at(36), 36)
     assert (newest.objective_usd, newest.bound_usd, newest.baseline_usd, newest.solve_wall_s) == (
@@ -59,12 +59,12 @@ def test_past_plans_come_newest_first_with_all_that_was_said(store: Store, taken
 
 
 def test_older_plans_are_asked_for_by_the_tick_before_which_they_came(store: Store) -> None:
-    assert [p.adopted_tick for p in stored.optimizations(store.reading, 2, before=24)] == [12, 0]
-    assert stored.optimizations(store.reading, 2, before=0) == ()
+    assert [p.adopted_tick for p in stored.optimizations(store.read_model, 2, before=24)] == [12, 0]
+    assert stored.optimizations(store.read_model, 2, before=0) == ()
 
 
 def test_one_past_plan_has_its_prices_by_site(store: Store) -> None:
-    plan = stored.optimization(store.reading, 24)
+    plan = stored.optimization(store.read_model, 24)
     prices = shadow()
     assert plan.gap_share == pytest.approx(0.01)
     assert plan.step_ticks == (1, 11)
@@ -73,17 +73,17 @@ def test_one_past_plan_has_its_prices_by_site(store: Store) -> None:
     assert plan.sites[1].racks_usd_per_mwh == tuple(prices.capacity_usd_per_mwh[:, 1])
     assert len(plan.demand_usd_per_mwh) == 4
     assert plan.budget_usd_per_mwh == (0.0, 7.25, 0.0)
-    without = stored.optimization(store.reading, 0)
+    without = stored.optimization(store.read_model, 0)
     assert (without.sites, without.step_ticks, without.gap_share) == ((), (), None)
 
 
 def test_a_tick_without_a_new_plan_has_none_to_show(store: Store) -> None:
     with pytest.raises(CommandError, match="no plan was written down in tick 25"):
-        stored.optimization(store.reading, 25)
+        stored.optimization(store.read_model, 25)
 
 
 def test_what_was_told_of_a_site_comes_newest_first_and_leaves_out_the_others(store: Store) -> None:
-    told = stored.decisions(store.reading, "site1", 100)
+    told = stored.decisions(store.read_model, "site1", 100)
     name = CHARTER.fleet.sites[1].name
     assert all(decision.text.startswith(name) for decision in told)
     assert [d.tick for d in told] == sorted((d.tick for d in told), reverse=True)
@@ -92,8 +92,8 @@ def test_what_was_told_of_a_site_comes_newest_first_and_leaves_out_the_others(st
     reasons = [d for d in told if d.source == "plan"]
     assert reasons
     assert {d.optimizer for d in reasons} == {"turns"}
-    assert stored.decisions(store.reading, "site1", 1) == told[:1]
-    assert [e.tick for e in stored.site_events(store.reading, "site1", 1)] == [25]
+    assert stored.decisions(store.read_model, "site1", 1) == told[:1]
+    assert [e.tick for e in stored.site_events(store.read_model, "site1", 1)] == [25]
 
 
 def test_a_site_whose_name_begins_like_another_s_is_not_taken_for_it() -> None:
@@ -105,6 +105,6 @@ def test_a_site_whose_name_begins_like_another_s_is_not_taken_for_it() -> None:
 
 def test_a_question_for_nothing_is_refused(store: Store) -> None:
     with pytest.raises(CommandError, match="at least 1, 0 came"):
-        stored.optimizations(store.reading, 0)
+        stored.optimizations(store.read_model, 0)
     with pytest.raises(CommandError, match="no site"):
-        stored.decisions(store.reading, "moon", 5)
+        stored.decisions(store.read_model, "moon", 5)

@@ -1,10 +1,10 @@
 """Outages counted from the stored rows: each tick once, however often one asks."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import Row, Select, create_engine
 
 from mara.store.read.outages import OutageCount
 from mara.store.read.read_model import ReadModel
@@ -14,17 +14,17 @@ class Rows:
     """A database with the one table that is asked."""
 
     def __init__(self) -> None:
-        self.database = sqlite3.connect(":memory:")
-        self.database.execute("CREATE TABLE prices (tick INTEGER, site INTEGER, availability_share REAL)")
+        self.connection = create_engine("sqlite://").connect()
+        self.connection.exec_driver_sql("CREATE TABLE prices (tick INTEGER, site INTEGER, availability_share REAL)")
         self.asked_from: list[object] = []
 
     def add(self, tick: int, *shares: float) -> None:
         rows = [(tick, site, share) for site, share in enumerate(shares)]
-        self.database.executemany("INSERT INTO prices VALUES (?, ?, ?)", rows)
+        self.connection.exec_driver_sql("INSERT INTO prices VALUES (?, ?, ?)", rows)
 
-    def ask(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
-        self.asked_from += values[:1]
-        return self.database.execute(query, values).fetchall()
+    def ask(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        self.asked_from += [value for name, value in query.compile().params.items() if name == "tick_1"]
+        return self.connection.execute(query).all()
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def rows() -> Rows:
 
 
 def counter(rows: Rows) -> OutageCount:
-    return OutageCount(reading=cast(ReadModel, rows), sites=2)
+    return OutageCount(read_model=cast(ReadModel, rows), sites=2)
 
 
 def test_lost_machines_add_up_and_each_fall_counts_once(rows: Rows) -> None:

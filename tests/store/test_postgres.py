@@ -127,11 +127,11 @@ def test_a_writer_that_is_killed_lets_the_next_one_in_and_loses_no_acknowledged_
     for ticks_alive in (25, 3):
         last = _killed_after(ticks_alive, url_of(path))
         store = _opened_when_the_lock_is_free(url_of(path))
-        assert store.reading.next_tick() in (last + 1, last + 2)
+        assert store.read_model.next_tick() in (last + 1, last + 2)
         store.close()
     store = Store.open(url_of(path))
     go_on(store, 5)
-    ticks = store.reading.next_tick()
+    ticks = store.read_model.next_tick()
     store.close()
     undisturbed = path.with_stem("undisturbed")
     stored_run(undisturbed, ticks).close()
@@ -155,7 +155,7 @@ def test_a_server_that_was_away_is_shown_as_such_and_gone_on_with(path: Path) ->
             break
         except StoreBlocked:
             continue
-    assert store.reading.next_tick() == 6
+    assert store.read_model.next_tick() == 6
     with pytest.raises(StoreRefused, match="another Mara"):
         Store.open(url_of(path))
     store.close()
@@ -201,7 +201,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_readers_cannot_write(path: Path) -> None:
     store = stored_run(path, 3)
     with pytest.raises(StoreRefused, match="cannot be written"):
-        store.reading.ask("DELETE FROM prices RETURNING tick")
+        store.read_model.ask("DELETE FROM prices RETURNING tick")
     store.close()
 
 
@@ -289,7 +289,7 @@ from tests.store.runs import parts_at, steps
 
 store = Store.open(sys.argv[1])
 run, world, _ = store.load()
-for step, plan, events in steps(run.charter, world, 100_000, run.seed):
+for step, plan, events in steps(run.config, world, 100_000, run.seed):
     store.append(step, plan, events, parts_at(step.tick))
     print(step.tick, flush=True)
 """

@@ -38,7 +38,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def reading(store: Store) -> ReadModel:
-    return store.reading
+    return store.read_model
 
 
 def judged(taken: list[Step]) -> dict[str, list[tuple[int, str]]]:

@@ -72,7 +72,7 @@ def test_a_world_is_kept_at_the_start_at_each_midnight_and_replayed_from_there(p
     world = first_world(config)
     for step, _, _ in steps(config, world, 120):
         if step.tick in (4, 52):
-            at, kept = store.world_before(step.tick + 3)
+            at, kept = store.read_model.world_before(step.tick + 3)
             assert at == step.tick
             assert bytes_of(kept) == bytes_of(step.before if not step.commands else kept)
     store.close()
@@ -81,9 +81,9 @@ def test_a_world_is_kept_at_the_start_at_each_midnight_and_replayed_from_there(p
 def test_a_tick_that_is_not_there_is_refused(path: Path) -> None:
     store = stored_run(path, 3)
     with pytest.raises(StoreRefused, match="goes up to tick 2"):
-        store.stored_tick(3)
+        store.read_model.stored_tick(3)
     with pytest.raises(StoreRefused, match="begins after"):
-        store.world_before(-1)
+        store.read_model.world_before(-1)
     store.close()
 
 
@@ -94,7 +94,7 @@ def test_a_short_series_is_drawn_by_ticks_and_a_long_one_by_clock_hours(path: Pa
     for step, plan, events in steps(config, first_world(config), 121):
         store.append(step, plan, events)
         earned.append((step.settlement.revenue_micro_usd, step.settlement.profit_micro_usd))
-    by_tick, by_hour = store.series(10), store.series(60)
+    by_tick, by_hour = store.read_model.series(10), store.read_model.series(60)
     store.close()
 
     assert [point.at for point in by_tick] == [config.grid.at(tick) for tick in range(101, 121)]
@@ -110,10 +110,10 @@ def test_a_series_of_many_hours_gathers_several_to_a_point_and_loses_no_money(
 ) -> None:
     config = small_charter(tick_minutes=HALF_HOURS)
     store = stored_run(path, 122, config)
-    fine = store.series(60)
+    fine = store.read_model.series(60)
     monkeypatch.setattr(reading_module, "MOST_SERIES_POINTS", 9)
-    coarse = store.series(60)
-    assert len(store.series(24 * 365)) == 9
+    coarse = store.read_model.series(60)
+    assert len(store.read_model.series(24 * 365)) == 9
     store.close()
     assert len(coarse) == 9
     assert coarse[1].at - coarse[0].at == timedelta(hours=7)
@@ -125,15 +125,15 @@ def test_a_series_of_many_hours_gathers_several_to_a_point_and_loses_no_money(
 def test_a_run_that_begins_within_an_hour_has_a_short_first_hour(path: Path) -> None:
     config = small_charter(start=START.replace(minute=35))
     store = stored_run(path, 20, config)
-    found = store.reading.ask("SELECT hour_epoch_s, ticks_count FROM hourly WHERE site = -1 ORDER BY 1")
+    found = store.read_model.ask("SELECT hour_epoch_s, ticks_count FROM hourly WHERE site = -1 ORDER BY 1")
     store.close()
-    assert [count for _, count in found] == [5, 12]
-    assert found[0][0] == TimeGrid(start=START, tick_minutes=5).epoch_s(0)
+    assert [row.ticks_count for row in found] == [5, 12]
+    assert found[0].hour_epoch_s == TimeGrid(start=START, tick_minutes=5).epoch_s(0)
 
 
 def test_the_newest_events_come_first_and_no_more_than_asked_for(path: Path) -> None:
     store = stored_run(path, 31)
-    told = store.reading.events(4)
+    told = store.read_model.events(4)
     store.close()
     assert [event.tick for event in told] == [30, 27, 24, 21]
     assert told[0].text == "=tick, 30"
@@ -141,7 +141,7 @@ def test_the_newest_events_come_first_and_no_more_than_asked_for(path: Path) -> 
 
 def test_of_the_routine_only_the_last_hour_is_listed_and_of_the_story_all(path: Path) -> None:
     store = stored_run(path, 61)
-    told = store.reading.events(100)
+    told = store.read_model.events(100)
     store.close()
     assert [event.tick for event in told if event.kind == "tick"] == [60, 54]
     assert [event.tick for event in told if event.kind == "outage"] == list(range(57, 0, -6))
@@ -150,13 +150,13 @@ def test_of_the_routine_only_the_last_hour_is_listed_and_of_the_story_all(path: 
 def test_raw_rows_go_after_their_time_and_everything_else_stays(path: Path) -> None:
     config = small_charter(tick_minutes=60)
     store = stored_run(path, 24 * 6, config, raw_days=2)
-    reading = store.reading
+    reading = store.read_model
     oldest = {
         table: reading.ask(f"SELECT min(tick), count(DISTINCT tick) FROM {table}")[0]
         for table in ("prices", "markets", "allocations", "ledger", "ticks")
     }
     days = [row[0] for row in reading.ask("SELECT tick FROM checkpoints ORDER BY tick")]
-    gone, there = store.stored_tick(20), store.stored_tick(100)
+    gone, there = store.read_model.stored_tick(20), store.read_model.stored_tick(100)
     assert reading.ask("SELECT count(*) FROM hourly WHERE site = 0")[0][0] == 144
     store.close()
 

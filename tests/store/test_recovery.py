@@ -47,7 +47,7 @@ def interrupted_checkpoint(folder: Path) -> Path:
 def ticks_in(path: Path) -> int:
     store = Store.open(url_of(path))
     try:
-        return store.reading.next_tick()
+        return store.read_model.next_tick()
     finally:
         store.close()
 
@@ -142,7 +142,7 @@ def test_the_first_remedy_of_a_refusal_gives_the_backup_and_the_run_goes_on(back
     assert backed_up.with_name("mara.db.set-aside-1-wal").exists()
     assert ran("db", "check").exit_code == 0
     store = Store.open(url_of(backed_up))
-    assert store.reading.next_tick() == 20
+    assert store.read_model.next_tick() == 20
     assert store.loss == ""
     go_on(store, 5)
     store.close()

@@ -191,6 +191,6 @@ def test_a_backup_of_a_live_database_holds_what_its_log_holds(database: Path, tm
     with pytest.raises(StoreRefused, match="exists already"):
         maintenance.backup(url_of(database), copy)
     store = Store.open(url_of(copy))
-    assert store.reading.next_tick() == 30
+    assert store.read_model.next_tick() == 30
     store.close()
     assert maintenance.check(url_of(copy)).is_sound

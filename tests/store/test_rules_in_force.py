@@ -63,13 +63,13 @@ def test_a_tick_of_ours_is_computed_again_from_the_border_and_an_older_one_is_na
     store = gone_on(older, NEWER)
     run = store.run
     assert run is not None
-    again = replayed(store.reading, run.run_id, OLDER + NEWER - 1)
+    again = replayed(store.read_model, run.run_id, OLDER + NEWER - 1)
     assert (again.differs, again.replayed_ticks) == ((), NEWER)
     with pytest.raises(
         StoreRefused, match=rf"tick {OLDER - 1} was made by rules version {RULES_VERSION - 1} \(Mara .*\)"
     ):
-        replayed(store.reading, run.run_id, OLDER - 1)
-    assert [(s.from_tick, s.rules_version, s.are_this_programs) for s in rules_since(store.reading)] == [
+        replayed(store.read_model, run.run_id, OLDER - 1)
+    assert [(s.from_tick, s.rules_version, s.are_this_programs) for s in rules_since(store.read_model)] == [
         (0, RULES_VERSION - 1, False),
         (OLDER, RULES_VERSION, True),
     ]

@@ -44,7 +44,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def reading(store: Store) -> ReadModel:
-    return store.reading
+    return store.read_model
 
 
 def test_a_few_hours_of_a_site_come_tick_by_tick(reading: ReadModel, taken: list[Step]) -> None:
@@ -155,8 +155,8 @@ def test_no_answer_has_more_points_than_it_may(reading: ReadModel, monkeypatch: 
 
 def test_ticks_past_their_retention_are_drawn_from_hours(tmp_path: Path) -> None:
     store = stored_run(tmp_path / "mara.db", 24 * 12 + 30, CHARTER, raw_days=1)
-    old = history(store.reading, "it_power_mw", "site0", START, START + timedelta(hours=2))
-    new = history(store.reading, "it_power_mw", "site0", START + timedelta(hours=24), START + timedelta(hours=26))
+    old = history(store.read_model, "it_power_mw", "site0", START, START + timedelta(hours=2))
+    new = history(store.read_model, "it_power_mw", "site0", START + timedelta(hours=24), START + timedelta(hours=26))
     store.close()
     assert (old.bucket_minutes, new.bucket_minutes) == (60, 5)
     assert len(old.points) == 2
@@ -169,9 +169,9 @@ def test_hours_that_do_not_know_their_workloads_are_left_out_of_a_site_s_series(
     monkeypatch.setattr(series, "MOST_ROWS", 12)
     first = "hour_epoch_s < (SELECT start_epoch_s + 3600 FROM runs)"
     tamper(tmp_path / "mara.db", [f"UPDATE hourly SET contracts_w = NULL, gpu_w = NULL WHERE {first}"])
-    assert len(site_series(store.reading, "site0", 3)) == 2
-    assert len(history(store.reading, "site_power_mw", "site0").points) == 3
-    assert [p.at.hour for p in history(store.reading, "gpu_mw", "site0").points] == [23, 0]
+    assert len(site_series(store.read_model, "site0", 3)) == 2
+    assert len(history(store.read_model, "site_power_mw", "site0").points) == 3
+    assert [p.at.hour for p in history(store.read_model, "gpu_mw", "site0").points] == [23, 0]
     store.close()
 
 
@@ -184,12 +184,12 @@ def test_an_hour_whose_extremes_were_not_kept_has_none_and_no_invented_ones(
     gone = ", ".join(f"{name} = NULL" for name in (*EXTREMES, *PRICE_EXTREMES))
     tamper(tmp_path / "mara.db", [f"UPDATE hourly SET {gone} WHERE {first}"])
     for metric in Metric:
-        old, *new = history(store.reading, metric, "site0").points
+        old, *new = history(store.read_model, metric, "site0").points
         assert (old.low, old.high) == (None, None)
         assert all(point.low is not None and point.high is not None for point in new)
-        (whole,) = history(store.reading, metric, "site0", max_points=1).points
+        (whole,) = history(store.read_model, metric, "site0", max_points=1).points
         assert (whole.low, whole.high) == (None, None)
-    assert site_series(store.reading, "site0", 3)[0].energy_price_low_usd_per_mwh is None
+    assert site_series(store.read_model, "site0", 3)[0].energy_price_low_usd_per_mwh is None
     store.close()
 
 

@@ -27,7 +27,7 @@ def test_a_new_database_holds_no_run_until_one_begins(path: Path) -> None:
     store = Store.open(url_of(path))
     assert store.run is None
     assert store.load() is None
-    assert store.series(24) == ()
+    assert store.read_model.series(24) == ()
     config = small_charter()
     store.begin(record(config), first_world(config))
     with pytest.raises(StoreRefused, match="holds run"):
@@ -68,7 +68,7 @@ def test_the_same_tick_again_is_accepted_once_and_another_refused(path: Path) ->
     for step, plan, events in taken[:2]:
         store.append(step, plan, events)
     store.append(*taken[0])
-    assert store.reading.next_tick() == 2
+    assert store.read_model.next_tick() == 2
 
     other = next(iter(steps(config, first_world(config), 1, seed=8)))
     with pytest.raises(StoreWentBack, match="expected tick 2, tick 0 came"):
@@ -96,7 +96,7 @@ def test_a_full_disk_stores_nothing_of_a_tick_and_the_tick_is_taken_later(tmp_pa
             stuck = next(later)
         except StoreError as error:
             trouble = error
-    frozen = store.reading.next_tick()
+    frozen = store.read_model.next_tick()
     assert frozen == stuck[0].tick
     assert not isinstance(trouble, StoreRefused)
     with pytest.raises(StoreError, match=f"disk full at tick {frozen}"):
@@ -127,7 +127,7 @@ def test_a_lost_answer_to_a_commit_is_not_taken_for_another_writer(path: Path, m
     monkeypatch.undo()
     store.append(*taken[0])
     store.append(*taken[1])
-    assert store.reading.next_tick() == 6
+    assert store.read_model.next_tick() == 6
     store.close()
 
 
@@ -162,7 +162,7 @@ def test_a_writer_whose_place_was_taken_is_fenced_off(path: Path) -> None:
         other.execute("UPDATE engine_state SET writer_run = writer_run + 1")
     with pytest.raises(StoreRefused, match="another writer"):
         store.append(*next(iter(steps(config, loaded[1], 1))))
-    assert store.reading.next_tick() == 4
+    assert store.read_model.next_tick() == 4
     store.close()
 
 

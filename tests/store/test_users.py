@@ -28,7 +28,7 @@ def test_a_log_that_is_written_from_everywhere_has_every_line_once(tmp_path: Pat
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(write, range(WRITERS)))
     people = UserStore.open(url)
-    lines = people.visits()
+    lines = people.access_events()
     people.close()
     assert len(lines) == len({(line.actor, line.action) for line in lines}) == WRITERS * LINES_EACH
     assert maintenance.check(url).findings == ()

@@ -10,7 +10,7 @@ import pytest
 from nicegui import Client, ui
 from nicegui.testing import User, user_simulation
 
-from components.shared.view_model import Picture
+from components.shared.view_model import ViewModel
 from pages.authorization import Authorized
 from pages.serving.publisher import Publisher
 from tests.ui.platform import FakePlatform
@@ -49,7 +49,7 @@ class Screen:
         """Wait until the outbox has sent what is in it."""
         await asyncio.sleep(0.15)
 
-    async def after_a_look(self) -> Picture:
+    async def after_a_look(self) -> ViewModel:
         """What one look of the publisher sends to this user; empty where it sends nothing."""
         await self.delivery()
         self.sent.clear()
@@ -57,9 +57,9 @@ class Screen:
         await self.delivery()
         return self.last("apply")
 
-    def last(self, method: str) -> Picture:
+    def last(self, method: str) -> ViewModel:
         calls = [code for code in self.sent if code.startswith(f"window.mara.{method}(")]
-        found: Picture = json.loads(calls[-1].split("(", 1)[1].removesuffix(")")) if calls else {}
+        found: ViewModel = json.loads(calls[-1].split("(", 1)[1].removesuffix(")")) if calls else {}
         return found
 
     def text_of(self, cell: str) -> str:

@@ -18,8 +18,8 @@ SITE_IDS = {row[0] for row in SITES}
 
 class FakePlatform:
     def __init__(self, tick: int = 288, sites_count: int = len(SITES)) -> None:
-        self.latest = StatePublisher()
-        self.latest.set_speed(300)
+        self.publisher = StatePublisher()
+        self.publisher.set_speed(300)
         self.tick = tick
         self.ordered: list[Command] = []
         self.archive = FakeArchive()
@@ -34,29 +34,29 @@ class FakePlatform:
         self._show()
 
     def advance(self, ticks: int = 1) -> None:
-        state = self.latest.read().state
+        state = self.publisher.read().state
         self.tick += ticks
         self.archive.tick = self.tick
         self._show()
         if state is EngineState.PAUSED:
-            self.latest.mark(EngineState.PAUSED)
+            self.publisher.mark(EngineState.PAUSED)
 
     def _show(self) -> None:
         large = self._sites_count > len(SITES)
         snapshot = large_snapshot_at(self.tick, self._sites_count) if large else snapshot_at(self.tick)
-        self.latest.publish(snapshot, forecast_at(self.tick))
+        self.publisher.publish(snapshot, forecast_at(self.tick))
 
     async def ask_claude(self) -> None:
-        advisor = self.latest.read().advisor
+        advisor = self.publisher.read().advisor
         if advisor is None or advisor.why_not:
             raise CommandError("AI not configured")
         self.advice_asked += 1
 
     def pause(self) -> None:
-        self.latest.mark(EngineState.PAUSED)
+        self.publisher.mark(EngineState.PAUSED)
 
     def resume(self) -> None:
-        self.latest.mark(EngineState.RUNNING)
+        self.publisher.mark(EngineState.RUNNING)
 
     def step(self, ticks: int) -> None:
         self.pause()
@@ -69,7 +69,7 @@ class FakePlatform:
         self.ordered.extend(commands)
 
     def optimize_now(self) -> None:
-        if self.latest.read().state is EngineState.HALTED:
+        if self.publisher.read().state is EngineState.HALTED:
             raise CommandError("the engine has halted: resume it first")
         self.optimizations_asked += 1
 
@@ -100,8 +100,8 @@ class FakePlatform:
     async def cancel(self, contract_id: str) -> None:
         await self.order(Cancel(contract_id=contract_id))
 
-    def set_speed(self, speed_share: float) -> None:
-        self.latest.set_speed(speed_share)
+    def set_speed(self, speed_factor: float) -> None:
+        self.publisher.set_speed(speed_factor)
 
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         return series_until(self.tick, hours)

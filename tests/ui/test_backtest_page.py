@@ -1,9 +1,10 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from nicegui import ui
 
 from components.backtest.backtest_panels import PolicyResult, result_channels
 from components.backtest.study_panels import QUANTILES, study_cells, study_channels
@@ -12,9 +13,10 @@ from mara.api.security.authenticator import LOCAL, Identity
 from mara.errors import MaraError
 from mara.settings import Settings
 from pages.backtest import study_task_of, task_of
-from pages.serving.readable_files import ANYWHERE, reach_of
+from pages.serving.readable_files import ANYWHERE, readable_by
 from tests.cli.console import small_history
 from tests.ui.conftest import Screen, element_of
+from tests.ui.rows import ranked, row_of, text_of
 from tests.ui.snapshots import START
 
 ENTERED = {
@@ -39,9 +41,19 @@ def entered(history: Path, **changes: object) -> dict[str, Any]:
 
 async def send(screen: Screen, values: Mapping[str, Any]) -> str:
     """Order as the browser does; returns what is refused."""
-    screen.user.find(marker="backtest-form").trigger("orderWork", dict(values))
+    screen.user.find(marker="backtest-form").trigger("submit", pairs_of(values))
     await screen.delivery()
-    return str(element_of(screen.user, "backtest-form").props["refusal"])
+    return refusal_on(screen)
+
+
+def refusal_on(screen: Screen) -> str:
+    """What stands under the form."""
+    return str(cast(ui.label, element_of(screen.user, "backtest-form-refusal")).text)
+
+
+def pairs_of(values: Mapping[str, Any]) -> list[list[str]]:
+    """The fields of a form as a browser sends them."""
+    return [[key, one] for key, value in values.items() for one in (value if isinstance(value, list) else [value])]
 
 
 async def state_after(screen: Screen) -> str:
@@ -50,7 +62,7 @@ async def state_after(screen: Screen) -> str:
         screen.publisher.look()
         await screen.delivery()
         for code in screen.sent:
-            told = re.search(r'"bt\.state":\[".*?","(done|failed|cancelled)"\]', code)
+            told = re.search(r'"bt\.state":{"text":".*?","state":"(done|failed|cancelled)"}', code)
             if told:
                 return told.group(1)
     return "running"
@@ -73,7 +85,7 @@ def policy(name: str, profit_usd: float, days: int = 2) -> PolicyResult:
 async def test_before_the_first_backtest_the_page_says_how_to_begin(screen: Screen) -> None:
     await screen.open("/backtest")
     await screen.user.should_see("Choose a folder of hourly prices")
-    assert screen.last("show")["cells"]["bt.state"] == ["Nothing runs.", "idle"]
+    assert screen.last("show")["cells"]["bt.state"] == {"text": "Nothing runs.", "state": "idle"}
     assert (await screen.user.http_client.get("/backtest/report")).status_code == 404
 
 
@@ -104,9 +116,8 @@ async def test_a_folder_without_a_history_is_told_in_one_line(screen: Screen, tm
     assert await state_after(screen) == "failed"
     await screen.open("/backtest")
     told = screen.last("show")["cells"]["bt.state"]
-    assert isinstance(told, list)
-    assert told[1] == "failed"
-    assert str(tmp_path) in str(told[0])
+    assert row_of(told)["state"] == "failed"
+    assert str(tmp_path) in text_of(told)
 
 
 async def test_a_second_order_is_refused_politely_and_cancel_ends_the_first(screen: Screen, tmp_path: Path) -> None:
@@ -150,9 +161,9 @@ def test_results_come_best_first_and_tell_the_gain_over_break_even() -> None:
     table = result_channels([policy("static-breakeven", 100.0), policy("lp", 130.0), policy("static", 80.0)])[
         "bt-table"
     ]
-    ranked = sorted(table.items(), key=lambda row: -row[1][0])  # type: ignore[operator,index]
-    assert [key for key, _ in ranked] == ["lp", "static-breakeven", "static"]
-    assert [row[3] for _, row in ranked] == ["+30", "–", ["−20", "bad"]]  # type: ignore[index]
+    rows = ranked(table)
+    assert [key for key, _ in rows] == ["lp", "static-breakeven", "static"]
+    assert [row["gain"] for _, row in rows] == ["+30", "–", {"text": "−20", "state": "bad"}]
 
 
 def test_a_long_period_draws_no_more_points_than_a_screen_shows_and_ends_with_the_profit() -> None:
@@ -213,17 +224,16 @@ def test_a_study_draws_each_policys_quantiles_from_nothing_on_and_ranks_by_the_m
     assert channels["st-rules-p50"] == {"0": 0, "1": 10, "2": 20, "3": 30}
     assert channels["st-lp-p50"] == {}
     table = channels["st-table"]
-    assert [key for key, row in sorted(table.items(), key=lambda row: -row[1][0])] == ["rules", "static"]  # type: ignore[operator,index]
-    row = table["rules"]
-    assert isinstance(row, list)
-    assert row[2] == ["−5", "bad"]
-    assert row[7:9] == [["5.0 %", "bad"], "0.0 %"]
+    assert [key for key, _ in ranked(table)] == ["rules", "static"]
+    row = row_of(table["rules"])
+    assert row["p5"] == {"text": "−5", "state": "bad"}
+    assert (row["premium_missed"], row["standard_missed"]) == ({"text": "5.0 %", "state": "bad"}, "0.0 %")
     assert study_cells(STUDY)["st.what"] == "40 scenarios of 3 days, synthetic worlds, seed 9"
 
 
 def test_without_a_study_its_fan_is_empty_and_hidden() -> None:
     assert set(map(len, study_channels(None).values())) == {0}
-    assert study_cells(None)["st.shown"] == ["", "no"]
+    assert study_cells(None)["st.shown"] == {"text": "", "state": "no"}
 
 
 VISITOR = Identity(name="oto", role="operator")
@@ -234,22 +244,22 @@ def test_whoever_comes_over_the_network_reads_only_what_the_server_names(tmp_pat
     for folder in (history, named, other):
         folder.mkdir()
     (history / "out").symlink_to(other)
-    reach = reach_of(VISITOR, Settings(data_folders=f"{named}, "), history)
+    readable = readable_by(VISITOR, Settings(data_folders=f"{named}, "), history)
     for folder in (history, named):
-        assert task_of(entered(folder, fleet="global_ten"), reach).settings.history == folder
+        assert task_of(entered(folder, fleet="global_ten"), readable).settings.history == folder
     for outside in (other, history / "out", history / ".." / "other", tmp_path / "nowhere", Path("/")):
         for order in (
-            lambda path: task_of(entered(path), reach),
-            lambda path: study_task_of({**STUDY_ENTERED, "history": str(path)}, reach),
-            lambda path: task_of(entered(history, fleet=f"{path}/fleet.toml"), reach),
+            lambda path: task_of(entered(path), readable),
+            lambda path: study_task_of({**STUDY_ENTERED, "history": str(path)}, readable),
+            lambda path: task_of(entered(history, fleet=f"{path}/fleet.toml"), readable),
         ):
             with pytest.raises(MaraError, match="MARA_DATA_FOLDERS") as refusal:
                 order(outside)
             assert str(tmp_path) not in str(refusal.value), "and is not told whether it is there"
     with pytest.raises(MaraError, match="MARA_DATA_FOLDERS"):
-        task_of(entered(history, fleet="/dev/zero"), reach)
+        task_of(entered(history, fleet="/dev/zero"), readable)
 
 
 def test_whoever_sits_at_the_server_reads_what_they_can(tmp_path: Path) -> None:
-    assert reach_of(LOCAL, Settings(), None) is ANYWHERE
-    assert reach_of(VISITOR, Settings(), None).folders == ()
+    assert readable_by(LOCAL, Settings(), None) is ANYWHERE
+    assert readable_by(VISITOR, Settings(), None).folders == ()

@@ -6,6 +6,7 @@ import pytest
 
 from components.overview.kpis import in_percent, in_points, kpi_cells
 from components.shared.key_figure_history import BUCKET_S, FIGURES, MOST_BUCKETS, KeyFigureHistory
+from tests.ui.rows import row_of
 from tests.ui.snapshots import START, TICK_MINUTES, series_until, snapshot_at
 
 TICKS_A_DAY = 24 * 60 // TICK_MINUTES
@@ -64,14 +65,13 @@ def test_stored_courses_stand_before_what_is_remembered_and_never_replace_it() -
     newest = snapshot_at(288)
     course = [(START + timedelta(hours=hour), 300.0 + hour) for hour in range(25)]
     past = KeyFigureHistory().after(newest).before(series_until(288, 24), {"power": course})
-    power, profit = FIGURES.index("power"), FIGURES.index("profit")
-    values = [row for row in past.figures.values() if isinstance(row, list)]
-    assert values[0][power] == 300.0
-    assert values[-1][power] == round(newest.site_power_mw, 1)
-    assert all(row[profit] is not None for row in values)
-    assert values[1][power] is None  # between the stored hours
+    values = [row_of(row) for row in past.figures.values()]
+    assert values[0]["power"] == 300.0
+    assert values[-1]["power"] == round(newest.site_power_mw, 1)
+    assert all("profit" in row for row in values)
+    assert "power" not in values[1]  # between the stored hours
 
 
 def test_a_fleet_without_promises_has_no_share_of_kept_ones() -> None:
     past = KeyFigureHistory().after(replace(snapshot_at(0), tiers=()))
-    assert next(iter(past.figures.values()))[FIGURES.index("contracts")] is None  # type: ignore[index]
+    assert set(FIGURES) - row_of(next(iter(past.figures.values()))).keys() == {"contracts"}

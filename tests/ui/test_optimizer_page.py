@@ -16,6 +16,7 @@ from mara.core.snapshot import GainsSnapshot, PlanSnapshot
 from mara.runtime.published_state import EngineState, StatePublisher
 from tests.ui.archive import FakeArchive, optimization
 from tests.ui.conftest import Screen, element_of
+from tests.ui.rows import ranked, row_of
 from tests.ui.snapshots import snapshot_at
 
 SNAPSHOT = snapshot_at()
@@ -24,11 +25,6 @@ SNAPSHOT = snapshot_at()
 def planned(**changes: object) -> dict[str, object]:
     plan: PlanSnapshot = replace(SNAPSHOT.plan, **changes)  # type: ignore[arg-type]
     return dict(optimizer_cells(replace(SNAPSHOT, plan=plan, profit_today_usd=19_600.0)))
-
-
-def cells_of(row: object) -> list[object]:
-    assert isinstance(row, list)
-    return row
 
 
 async def test_the_optimizers_page_tells_maker_objective_gap_and_time(screen: Screen) -> None:
@@ -43,7 +39,7 @@ async def test_optimize_now_reaches_the_platform_and_a_refusal_is_said(screen: S
     screen.user.find(marker="optimize-now").trigger("click")
     await screen.user.should_see("comes into force when it is ready")
     assert screen.platform.optimizations_asked == 1
-    screen.platform.latest.mark(EngineState.HALTED, "disk full")
+    screen.platform.publisher.mark(EngineState.HALTED, "disk full")
     screen.user.find(marker="optimize-now").trigger("click")
     await screen.user.should_see("resume it first")
     assert screen.platform.optimizations_asked == 1
@@ -71,7 +67,7 @@ async def test_a_run_that_is_none_is_told_as_such(screen: Screen, key: str) -> N
 
 
 async def test_before_the_first_tick_the_optimizers_page_stands(screen: Screen) -> None:
-    screen.platform.latest._published = StatePublisher().read()
+    screen.platform.publisher._current = StatePublisher().read()
     await screen.open("/optimizer")
     assert screen.text_of("optimizer.objective") == "–"
     assert element_of(screen.user, "runs").props["rows"] == {}
@@ -91,7 +87,7 @@ def test_rules_expect_nothing_and_prove_nothing_and_no_number_is_made_up() -> No
 
 
 def test_a_day_that_is_worse_than_the_rules_says_so() -> None:
-    assert planned()["optimizer.rules"] == ["−412", "bad"]
+    assert planned()["optimizer.rules"] == {"text": "−412", "state": "bad"}
     assert planned()["optimizer.rules.note"] == "8.93 kUSD since start"
 
 
@@ -109,9 +105,8 @@ def test_short_times_are_told_in_milliseconds() -> None:
 
 
 def test_shadow_prices_come_with_the_dearest_site_first() -> None:
-    rows = [cells_of(row) for row in shadow_channel(SNAPSHOT).values()]
-    ranks = [float(str(row[0])) for row in rows]
-    assert len(rows) == 10
+    ranks = [row_of(row)["rank"] for row in shadow_channel(SNAPSHOT).values()]
+    assert len(ranks) == 10
     assert ranks == sorted(ranks, reverse=True)
 
 
@@ -121,7 +116,7 @@ def test_an_optimizer_without_prices_shows_none() -> None:
 
 
 def test_demand_is_told_as_what_it_gains_and_a_loss_is_negative() -> None:
-    told = {str(cells_of(row)[1]): cells_of(row)[2] for row in worth_channel(SNAPSHOT).values()}
+    told = {row["what"]: row["worth"] for row in map(row_of, worth_channel(SNAPSHOT).values())}
     assert told["MWh of Premium contracts"] == "+412.50 USD"
     assert told["MWh of Spot contracts"] == "−12.40 USD"
     assert told["MWh of Standard's error budget"] == "150.00 USD"
@@ -129,9 +124,9 @@ def test_demand_is_told_as_what_it_gains_and_a_loss_is_negative() -> None:
 
 def test_past_runs_tell_who_made_them_and_what_failed() -> None:
     fallback = optimization(36)
-    row = cells_of(run_channel([fallback])["36"])
-    assert row[2] == ["Rules, fallback", "warn"]
-    assert row[-1] == ["lp failed: no answer within 10 s", "warn"]
+    row = row_of(run_channel([fallback])["36"])
+    assert row["maker"] == {"text": "Rules, fallback", "state": "warn"}
+    assert row["headline"] == {"text": "lp failed: no answer within 10 s", "state": "warn"}
 
 
 async def test_a_plan_of_claude_tells_its_origin_and_what_it_cost() -> None:
@@ -149,9 +144,13 @@ def test_a_plan_without_reasons_says_that_none_were_stored() -> None:
 
 def test_profit_over_simpler_policies_is_told_today_and_since_they_run_and_losses_count() -> None:
     rows = against_channel(SNAPSHOT)
-    assert cells_of(rows["rules"])[1:] == ["Rules", ["−412 USD", "loss"], ["+8\u202f928 USD", "gain"]]
-    assert cells_of(rows["same-budgets"])[1:] == ["– nobody resting", ["−560 USD", "loss"], ["+6\u202f451 USD", "gain"]]
-    assert cells_of(rows["by-resting"])[1:] == ["– by resting", ["+148 USD", "gain"], ["+2\u202f477 USD", "gain"]]
+    shown = {
+        key: [row["policy"], *(f"{row[when]['text']} {row[when]['state']}" for when in ("today", "since"))]
+        for key, row in ranked(rows)
+    }
+    assert shown["rules"] == ["Rules", "−412 USD loss", "+8\u202f928 USD gain"]
+    assert shown["same-budgets"] == ["– nobody resting", "−560 USD loss", "+6\u202f451 USD gain"]
+    assert shown["by-resting"] == ["– by resting", "+148 USD gain", "+2\u202f477 USD gain"]
     assert against_cells(SNAPSHOT)["against.note"] == "Side by side for 1 d."
 
 

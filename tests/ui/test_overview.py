@@ -71,14 +71,14 @@ async def test_pause_step_and_resume_reach_the_platform(screen: Screen) -> None:
     await screen.open()
     screen.user.find(marker="Pause").trigger("click")
     await screen.delivery()
-    assert screen.platform.latest.read().state is EngineState.PAUSED
+    assert screen.platform.publisher.read().state is EngineState.PAUSED
     tick = screen.platform.tick
     screen.user.find(marker="Step").trigger("click")
     await screen.delivery()
     assert screen.platform.tick == tick + 1
     screen.user.find(marker="Resume").trigger("click")
     await screen.delivery()
-    assert screen.platform.latest.read().state is EngineState.RUNNING
+    assert screen.platform.publisher.read().state is EngineState.RUNNING
 
 
 async def test_the_state_chip_follows_a_click_at_once(screen: Screen) -> None:
@@ -86,7 +86,7 @@ async def test_the_state_chip_follows_a_click_at_once(screen: Screen) -> None:
     screen.sent.clear()
     screen.user.find(marker="Pause").trigger("click")
     await screen.delivery()
-    assert screen.last("apply")["cells"]["engine"] == ["Paused", "paused"]
+    assert screen.last("apply")["cells"]["engine"] == {"text": "Paused", "state": "paused"}
 
 
 async def test_a_refused_command_is_said_and_changes_nothing(screen: Screen) -> None:
@@ -128,7 +128,7 @@ async def test_a_step_pauses_the_run_and_advances_it_by_one_tick(screen: Screen)
     await screen.open()
     screen.user.find(marker="Step").trigger("click")
     await screen.delivery()
-    assert screen.platform.latest.read().state is EngineState.PAUSED
+    assert screen.platform.publisher.read().state is EngineState.PAUSED
     assert screen.platform.tick == 289
 
 
@@ -136,7 +136,7 @@ async def test_a_chosen_speed_reaches_the_platform(screen: Screen) -> None:
     await screen.open()
     screen.user.find(marker="speed-3600").trigger("click")
     await screen.delivery()
-    assert screen.platform.latest.read().speed_share == 3_600
+    assert screen.platform.publisher.read().speed_factor == 3_600
     assert screen.last("apply")["cells"] == {"speed": "1 h/s"}
 
 
@@ -150,25 +150,25 @@ async def test_a_chosen_speed_reaches_the_platform(screen: Screen) -> None:
 async def test_trouble_is_shown_with_its_reason(
     screen: Screen, state: EngineState, reason: str, chip: str, notice: str
 ) -> None:
-    screen.platform.latest.mark(state, reason)
+    screen.platform.publisher.mark(state, reason)
     await screen.open()
     assert screen.text_of("engine") == chip
     await screen.user.should_see(notice)
 
 
 async def test_a_stale_feed_is_a_state_of_its_own(screen: Screen) -> None:
-    screen.platform.latest.publish(stale_snapshot())
+    screen.platform.publisher.publish(stale_snapshot())
     await screen.open()
     assert screen.text_of("engine") == "Stale feed"
     await screen.user.should_see("No fresh values from energy prices, weather")
 
 
 async def test_before_the_first_tick_the_screen_stands_and_then_fills(screen: Screen) -> None:
-    screen.platform.latest._published = StatePublisher().read()
+    screen.platform.publisher._current = StatePublisher().read()
     await screen.open()
     assert screen.text_of("engine") == "Starting"
     assert screen.text_of("kpi.profit") == "–"
-    screen.platform.latest.publish(snapshot_at(1))
+    screen.platform.publisher.publish(snapshot_at(1))
     changes = await screen.after_a_look()
     assert len(changes["sites"]) == 10
     assert "kpi.profit" in changes["cells"]
@@ -176,18 +176,18 @@ async def test_before_the_first_tick_the_screen_stands_and_then_fills(screen: Sc
 
 async def test_a_contract_that_ended_leaves_the_table(screen: Screen) -> None:
     await screen.open()
-    ended = screen.platform.latest.read().snapshot
+    ended = screen.platform.publisher.read().snapshot
     assert ended is not None
-    screen.platform.latest.publish(replace(ended, contracts=ended.contracts[3:4]))
+    screen.platform.publisher.publish(replace(ended, contracts=ended.contracts[3:4]))
     await screen.after_a_look()
-    screen.platform.latest.publish(replace(ended, contracts=()))
+    screen.platform.publisher.publish(replace(ended, contracts=()))
     changes = await screen.after_a_look()
     assert list(changes["contracts"]) == ["c003"]
     assert changes["contracts"]["c003"] is None
 
 
 async def test_without_contracts_and_events_the_tables_are_empty_and_say_what_will_come(screen: Screen) -> None:
-    screen.platform.latest.publish(replace(snapshot_at(), contracts=(), events=()))
+    screen.platform.publisher.publish(replace(snapshot_at(), contracts=(), events=()))
     await screen.open()
     for table in ("contracts", "events"):
         props = element_of(screen.user, table).props

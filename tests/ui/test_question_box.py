@@ -29,8 +29,12 @@ async def test_an_answer_comes_with_its_facts_its_tick_and_a_link(screen: Screen
     await ask(screen, box, "  Why was  Texas curtailed at 14:00? ")
     shown = box.props["answer"]
     assert shown["question"] == "Why was Texas curtailed at 14:00?"
-    assert shown["facts"][0] == ["F1.energy_price_usd_per_mwh", "Price at Texas USA", "212 USD/MWh"]
-    assert shown["links"] == [["Open the site", "/sites/texas"]]
+    assert shown["facts"][0] == {
+        "ref": "F1.energy_price_usd_per_mwh",
+        "label": "Price at Texas USA",
+        "text": "212 USD/MWh",
+    }
+    assert shown["links"] == [{"label": "Open the site", "path": "/sites/texas"}]
     assert shown["when"] == "2 Jul 2025 00:00 UTC, Wed 09:00 in Texas USA, tick 288"
 
 
@@ -64,7 +68,7 @@ def test_sentences_stay_texts_and_an_answer_without_a_tick_names_none() -> None:
     ]
     assert answer_props(unanswered("?"))["when"] == ""
     contract = Explanation(question="?", is_answered=True, sentences=("It ran.",), contract_id="c1")
-    assert answer_props(contract)["links"] == [["Open the contracts", "/sla"]]
+    assert answer_props(contract)["links"] == [{"label": "Open the contracts", "path": "/sla"}]
 
 
 async def test_claude_is_not_offered_where_nobody_can_be_asked(screen: Screen) -> None:

@@ -43,22 +43,22 @@ def test_without_an_advisor_the_panel_is_complete_and_says_so_calmly() -> None:
         "AI not configured: the plan needs none. Set ANTHROPIC_API_KEY to have Claude advise."
     )
     assert cells["claude.why_not"] == "AI not configured"
-    assert cells["why.maker"] == ["Linear program", "lp"]
-    assert cells["why.climate"] == ["+4\u202f118 USD", "gain"]
-    assert cells["why.claim.0"] == ["Cool sites save 49 USD/h.", "climate_savings"]
+    assert cells["why.maker"] == {"text": "Linear program", "state": "lp"}
+    assert cells["why.climate"] == {"text": "+4\u202f118 USD", "state": "gain"}
+    assert cells["why.claim.0"] == {"text": "Cool sites save 49 USD/h.", "state": "climate_savings"}
     assert cells["claude.money"] == ""
 
 
 @pytest.mark.parametrize(
     ("optimizer", "status", "shown"),
     [
-        ("claude", "feasible", ["Claude", "claude"]),
-        ("claude-adjusted", "feasible", ["Claude, adjusted", "claude-adjusted"]),
-        ("lp", "optimal", ["Linear program", "lp"]),
-        ("rules", "fallback", ["Rules, fallback", "fallback"]),
+        ("claude", "feasible", {"text": "Claude", "state": "claude"}),
+        ("claude-adjusted", "feasible", {"text": "Claude, adjusted", "state": "claude-adjusted"}),
+        ("lp", "optimal", {"text": "Linear program", "state": "lp"}),
+        ("rules", "fallback", {"text": "Rules, fallback", "state": "fallback"}),
     ],
 )
-def test_whose_plan_runs_is_always_said(optimizer: str, status: str, shown: list[str]) -> None:
+def test_whose_plan_runs_is_always_said(optimizer: str, status: str, shown: dict[str, str]) -> None:
     assert cells_with(optimizer, READY, status)["why.maker"] == shown
 
 
@@ -76,12 +76,12 @@ def test_claude_s_headline_and_evidence_stand_only_over_claude_s_plan() -> None:
 
 def test_a_failure_is_a_warning_and_success_is_not() -> None:
     failed = replace(READY, message="AI busy", runs=(run("kept", "AI busy"),))
-    assert cells_with("lp", failed)["claude.message"] == ["AI busy", "warn"]
+    assert cells_with("lp", failed)["claude.message"] == {"text": "AI busy", "state": "warn"}
     assert (
         cells_with("claude", replace(READY, runs=(run("accepted", READY.message),)))["claude.message"] == READY.message
     )
     resting = replace(READY, state="resting", message="AI credentials rejected")
-    assert cells_with("lp", resting)["claude.message"] == ["AI credentials rejected", "warn"]
+    assert cells_with("lp", resting)["claude.message"] == {"text": "AI credentials rejected", "state": "warn"}
 
 
 def test_money_is_told_with_the_model_it_went_to() -> None:
@@ -93,8 +93,13 @@ def test_the_history_comes_newest_first() -> None:
     said = replace(READY, runs=(run("kept", "AI busy", minute=9), run("accepted", "Claude's plan runs")))
     rows = list(advice_channel(said).values())
     assert rows == [
-        [2.0, "09:09 UTC", ["AI busy", "warn"], "0.019 USD"],
-        [1.0, "09:05 UTC", "Claude's plan runs", "0.019 USD"],
+        {
+            "rank": 2,
+            "asked": "09:09 UTC",
+            "outcome": {"text": "AI busy", "state": "warn"},
+            "cost": "0.019 USD",
+        },
+        {"rank": 1, "asked": "09:05 UTC", "outcome": "Claude's plan runs", "cost": "0.019 USD"},
     ]
 
 
@@ -110,7 +115,7 @@ def test_a_fallback_is_told_and_surplus_reasons_are_left_out() -> None:
     reasons = tuple(f"reason {i}" for i in range(20))
     plan = replace(SNAPSHOT.plan, note="lp timed out: rules plan", reasons=reasons)
     cells = reasoning_cells(replace(SNAPSHOT, plan=plan), None)
-    assert cells["plan.note"] == ["lp timed out: rules plan", "warn"]
+    assert cells["plan.note"] == {"text": "lp timed out: rules plan", "state": "warn"}
     assert f"plan.reason.{MOST_REASONS}" not in cells
 
 
@@ -123,7 +128,7 @@ def test_there_is_room_for_so_many_claims_and_no_more() -> None:
 
 async def test_markup_in_a_claim_is_shown_as_it_was_written(screen: Screen) -> None:
     plan = replace(SNAPSHOT.plan, claims=CLAIMS)
-    screen.platform.latest.publish(replace(SNAPSHOT, plan=plan))
+    screen.platform.publisher.publish(replace(SNAPSHOT, plan=plan))
     await screen.open()
     assert screen.text_of("why.claim.1") == "<b>bold</b> [link](http://x)"
 
@@ -135,7 +140,7 @@ async def test_the_button_asks_and_without_a_key_it_says_why_it_does_not(screen:
     screen.user.find(marker="ask-claude").trigger("orderAdvice")
     await screen.delivery()
     assert screen.platform.advice_asked == 0
-    screen.platform.latest.tell(READY)
+    screen.platform.publisher.tell(READY)
     screen.user.find(marker="ask-claude").trigger("orderAdvice")
     await screen.delivery()
     assert screen.platform.advice_asked == 1
@@ -143,7 +148,7 @@ async def test_the_button_asks_and_without_a_key_it_says_why_it_does_not(screen:
 
 async def test_what_claude_is_at_reaches_open_screens(screen: Screen) -> None:
     await screen.open()
-    screen.platform.latest.tell(replace(READY, state="asking", working_notes="Let me look."))
+    screen.platform.publisher.tell(replace(READY, state="asking", working_notes="Let me look."))
     sent = await screen.after_a_look()
     assert sent["cells"]["claude.notes"] == "Let me look."
     assert sent["cells"]["claude.why_not"] == ""

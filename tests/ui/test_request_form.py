@@ -73,14 +73,14 @@ async def test_a_booking_that_is_refused_says_why() -> None:
 def test_an_offer_tells_price_cost_site_risk_and_until_when() -> None:
     offer = offer_props(quote_for(QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0), tick=289))
     assert offer["charge"] == "126 kUSD for 2 d"
-    assert [row[:2] for row in offer["costs"]] == [
-        ["List price", "525"],
-        ["Costs the fleet", "247"],
-        ["Shadow price", "209"],
+    assert [(cost["label"], cost["text"]) for cost in offer["costs"]] == [
+        ("List price", "525"),
+        ("Costs the fleet", "247"),
+        ("Shadow price", "209"),
     ]
     assert offer["site"] == "Texas USA"
     assert offer["why"].startswith("273 USD/MWh, the least of 5 sites")
-    assert offer["risk"]["ticks"] == ["0.14 of 0", "warn", 1.0]
+    assert offer["risk"]["ticks"] == {"text": "0.14 of 0", "state": "warn", "share": 1.0}
     assert offer["risk"]["miss"] == "9.5 % risk of a miss"
     assert (offer["expires_s"] - 1_751_328_000) / offer["tick_s"] == 289 + 48
 
@@ -100,7 +100,7 @@ def test_spot_is_promised_nothing_and_a_large_fleet_has_no_second_solve() -> Non
     large = replace(
         quote_for(QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0), 9), exact_cost_usd_per_mwh=None
     )
-    assert [row[0] for row in offer_props(large)["costs"]] == ["List price", "Costs the fleet"]
+    assert [cost["label"] for cost in offer_props(large)["costs"]] == ["List price", "Costs the fleet"]
 
 
 @pytest.mark.parametrize(("typed", "power_mw"), [("2,5", 2.5), (" 3 ", 3.0), ("1e2", 100.0)])

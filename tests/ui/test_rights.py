@@ -25,7 +25,7 @@ from pages.serving import publisher
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.platform import FakePlatform
 from tests.ui.quotes import quote_for
-from tests.ui.test_backtest_page import ENTERED
+from tests.ui.test_backtest_page import ENTERED, pairs_of, refusal_on
 from tests.ui.test_reasoning import READY
 
 PAGES = ("/", "/sla", "/optimizer", "/backtest", "/help", "/sites/oslo")
@@ -46,7 +46,7 @@ SENT: dict[str, Any] = {
     "orderExclude": {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "limit"},
     "orderDown": {"sites": ["oslo"], "minutes": 60},
     "orderRestore": {"sites": ["oslo"]},
-    "orderWork": {**ENTERED, "seed": "1", "scenarios": "2", "days": "1", "workers": "1"},
+    "submit": pairs_of({**ENTERED, "seed": "1", "scenarios": "2", "days": "1", "workers": "1"}),
     "orderUndo": {"key": "1"},
 }
 """What a browser sends with each event that the server listens to."""
@@ -63,7 +63,7 @@ class Watched(FakePlatform):
         super().__init__()
         self.reached: list[str] = []
         self.advisor = cast(AdvisorScheduler, SimpleNamespace(state=READY, converse=self._note("explained")))
-        self.latest.tell(READY)
+        self.publisher.tell(READY)
         self.quotes["q-0001"] = quote_for(QuoteRequest(tier="premium", power_mw=5.0, duration_h=48.0), self.tick + 1)
         for name in CHANGES:
             setattr(self, name, self._noted(name, getattr(self, name)))
@@ -86,7 +86,7 @@ class Watched(FakePlatform):
 
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePlatform:
-    monkeypatch.setitem(SENT["orderWork"], "history", str(tmp_path))
+    monkeypatch.setitem(SENT, "submit", [*SENT["submit"], ["history", str(tmp_path)]])
     monkeypatch.setenv("MARA_DATA_FOLDERS", str(tmp_path))
     return Watched()
 
@@ -95,7 +95,7 @@ def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePlatform:
 def reached(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which changing calls got through, whatever they lead to."""
     watched = cast(Watched, screen.platform)
-    workbench = type(screen.desk._workbench)  # of this screen: its modules are loaded anew
+    workbench = type(screen.desk._jobs)  # of this screen: its modules are loaded anew
     monkeypatch.setattr(workbench, "start", lambda self, task: watched.reached.append("start_work"))
     monkeypatch.setattr(workbench, "cancel", lambda self: watched.reached.append("end_work"))
     screen.desk.begin_anew = lambda: watched.reached.append("new_run")
@@ -113,7 +113,7 @@ def listeners_of(client: Client) -> list[tuple[int, str, str]]:
         (element.id, listener.id, listener.type)
         for element in client.elements.values()
         for listener in element._event_listeners.values()
-        if listener.handler is not None and listener.js_handler is None and listener.type not in OF_NICEGUI
+        if listener.handler is not None and listener.type not in OF_NICEGUI
     ]
     return sorted(found, key=lambda one: one[2] not in FIRST)
 
@@ -150,7 +150,8 @@ async def test_an_operator_reaches_every_changing_call_by_some_control(screen: S
 async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["pages.serving.callers"], "who_looks", lambda: Identity(name="vic", role="viewer"))
+    users = sys.modules["pages.serving.current_user"]
+    monkeypatch.setattr(users, "page_user", lambda: Identity(name="vic", role="viewer"))
     screen.desk.begin_anew = lambda: None
     for path in PAGES:
         client = await screen.open(path)
@@ -162,7 +163,7 @@ async def test_controls_that_a_role_may_not_use_are_absent_or_say_why(
     await screen.user.should_see("No quotes and bookings here: that needs the role operator, vic is viewer")
     assert element_of(screen.user, "contract-sheet").props["forbidden"].startswith("that needs the role operator")
     await screen.open("/backtest")
-    assert element_of(screen.user, "backtest-form").props["forbidden"].startswith("that needs the role operator")
+    assert refusal_on(screen).startswith("that needs the role operator")
 
 
 async def test_every_call_of_the_wrapper_is_judged_and_needs_what_the_table_says(

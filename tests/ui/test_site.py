@@ -17,6 +17,7 @@ from mara.core.snapshot import LedgerSum, SiteSnapshot
 from mara.runtime.published_state import StatePublisher
 from tests.ui.archive import FakeArchive
 from tests.ui.conftest import Screen, element_of
+from tests.ui.rows import ranked, row_of, text_of
 from tests.ui.snapshots import START, forecast_at, snapshot_at
 
 SNAPSHOT = snapshot_at()
@@ -24,11 +25,6 @@ SNAPSHOT = snapshot_at()
 
 def site_of(site_id: str) -> SiteSnapshot:
     return next(site for site in SNAPSHOT.sites if site.id == site_id)
-
-
-def cells_of(row: object) -> list[object]:
-    assert isinstance(row, list)
-    return row
 
 
 async def test_a_site_shows_its_name_its_clock_its_price_and_what_the_plan_expects_of_it(screen: Screen) -> None:
@@ -44,7 +40,7 @@ async def test_a_sites_lines_begin_with_the_stored_day_and_a_tick_adds_one_point
     await screen.open("/sites/oslo")
     shown = screen.last("show")
     assert len(shown["price"]) == len(shown["load"]) == 289
-    assert len(cells_of(next(iter(shown["load"].values())))) == len(LOAD_LINES)
+    assert row_of(next(iter(shown["load"].values()))).keys() == {line.key for line in LOAD_LINES}
     assert len(shown["forecast"]) == 24  # the present and 23 hours
     screen.platform.advance()
     changes = await screen.after_a_look()
@@ -57,7 +53,7 @@ async def test_a_sites_forecast_begins_where_its_past_ends(screen: Screen) -> No
     shown = screen.last("show")
     past, ahead = (sorted(map(int, shown[name])) for name in ("price", "forecast"))
     assert ahead[0] == past[-1]
-    assert shown["forecast"][str(ahead[0])] == cells_of(shown["price"][str(past[-1])])[0]
+    assert shown["forecast"][str(ahead[0])] == row_of(shown["price"][str(past[-1])])["price"]
 
 
 async def test_an_id_that_no_site_has_is_said_to_be_none_and_leads_on(screen: Screen) -> None:
@@ -74,10 +70,10 @@ async def test_an_id_that_looks_like_html_is_shown_as_text(screen: Screen) -> No
 
 
 async def test_before_the_first_tick_a_site_stands_and_then_fills(screen: Screen) -> None:
-    screen.platform.latest._published = StatePublisher().read()
+    screen.platform.publisher._current = StatePublisher().read()
     await screen.open("/sites/oslo")
     assert screen.text_of("site.price") == "–"
-    screen.platform.latest.publish(snapshot_at(1))
+    screen.platform.publisher.publish(snapshot_at(1))
     changes = await screen.after_a_look()
     assert changes["cells"]["site.name"] == "Norway Oslo"
     assert changes["machines"]
@@ -151,7 +147,7 @@ def test_without_a_forecast_none_is_made_up() -> None:
 def test_a_losing_site_says_so() -> None:
     cells = site_cells(replace(site_of("oslo"), profit_usd_per_h=-50.0), SNAPSHOT, forecast_at(288))
     assert cells["site.profit"] == "−50.0"
-    assert cells_of(cells["site.profit.note"])[1] == "bad"
+    assert row_of(cells["site.profit.note"])["state"] == "bad"
 
 
 def test_local_time_knows_the_zones_summer() -> None:
@@ -163,10 +159,10 @@ def test_the_ledger_of_a_day_adds_up_to_the_cent_as_it_is_shown() -> None:
         LedgerSum(kind=kind, amount_micro_usd=amount)
         for kind, amount in (("mining", 10_004_999), ("contract_premium", 20_004_999), ("energy", -5_005_001))
     ]
-    rows = [cells_of(row) for row in ledger_channel(sums).values()]
-    shown = [float(str(row[2][0] if isinstance(row[2], list) else row[2]).replace("−", "-")) for row in rows]
+    rows = [row_of(row) for row in ledger_channel(sums).values()]
+    shown = [float(text_of(row["usd"]).replace("−", "-")) for row in rows]
     assert round(sum(shown[:-1]), 2) == shown[-1] == 25.0
-    assert [row[1] for row in rows[:-1]] == ["Mining", "Contracts, Premium", "Power bought"]
+    assert [row["line"] for row in rows[:-1]] == ["Mining", "Contracts, Premium", "Power bought"]
 
 
 def test_lines_on_which_nothing_was_posted_take_no_room() -> None:
@@ -180,15 +176,16 @@ def test_a_sentence_that_is_stored_and_live_stands_once() -> None:
 
 async def test_decisions_are_told_with_whose_plan_gave_the_reason() -> None:
     told = await FakeArchive().decisions("oslo", 1)
-    row = cells_of(next(iter(decision_channel(told).values())))
-    assert row[2] == ["Norway Oslo curtailed 12.0 MW of air miners: price 212 USD/MWh, break-even 104.", "info"]
-    assert row[3] == "Linear program"
+    row = row_of(next(iter(decision_channel(told).values())))
+    said = "Norway Oslo curtailed 12.0 MW of air miners: price 212 USD/MWh, break-even 104."
+    assert row["what"] == {"text": said, "state": "info"}
+    assert row["teller"] == "Linear program"
 
 
 def test_machines_that_an_outage_took_away_are_marked() -> None:
-    air = cells_of(machine_channel(site_of("berlin"))["air_miner"])
-    assert air[2] == "9\u202f000"
-    assert air[3] == ["5\u202f400", "warn"]
+    air = row_of(machine_channel(site_of("berlin"))["air_miner"])
+    assert air["units"] == "9\u202f000"
+    assert air["online"] == {"text": "5\u202f400", "state": "warn"}
 
 
 def test_contracts_here_are_those_that_run_here() -> None:
@@ -198,9 +195,9 @@ def test_contracts_here_are_those_that_run_here() -> None:
 
 
 def test_other_sites_come_nearest_first_and_lead_there() -> None:
-    ranked = sorted(other_channel(site_of("oslo"), SNAPSHOT).items(), key=lambda row: -float(str(cells_of(row[1])[0])))
-    assert ranked[0][0] == "berlin"
-    assert cells_of(cells_of(ranked[0][1])[1])[3] == "/sites/berlin"
+    key, row = ranked(other_channel(site_of("oslo"), SNAPSHOT))[0]
+    assert key == "berlin"
+    assert row["site"]["href"] == "/sites/berlin"
 
 
 def test_the_distance_of_two_sites_is_that_on_a_sphere() -> None:

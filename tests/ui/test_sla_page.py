@@ -15,15 +15,10 @@ from mara.runtime.published_state import PublishedState
 from mara.runtime.tick.exclusions import ExclusionRequest
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.quotes import contract_life, contract_row, evidence_of
+from tests.ui.rows import ranked, row_of
 from tests.ui.snapshots import START, snapshot_at
 
 ENDED = [contract_row(i, 288, is_live=False) for i in range(5)]
-
-
-def cells_of(channel: dict, contract_id: str) -> list:  # type: ignore[type-arg]
-    row = channel[contract_id]
-    assert isinstance(row, list)
-    return row
 
 
 async def opened(screen: Screen, contract_id: str = "c003") -> ContractSheet:
@@ -45,7 +40,7 @@ async def test_the_page_has_every_contract_live_and_ended(screen: Screen) -> Non
     assert isinstance(table, ContractTable)
     rows = table.props["rows"]
     assert len(rows) == 41 + 12
-    assert {row[2].split()[0] for row in rows.values()} == {"live", "ended"}
+    assert {row["state"].split()[0] for row in rows.values()} == {"live", "ended"}
 
 
 def test_a_row_tells_where_a_contract_stands_and_what_its_next_fault_costs() -> None:
@@ -61,49 +56,50 @@ def test_a_row_tells_where_a_contract_stands_and_what_its_next_fault_costs() -> 
     )
     stored = replace(contract_row(9, 288, is_live=True), credit_micro_usd=50_000_000)
     channel = promise_channel(replace(snapshot, contracts=(contract,)), [stored])
-    rank, tier, state, identity, name, *cells = cells_of(channel, contract.id)
-    assert (tier, state, identity, name) == ("standard", "live danger", "c009", contract.customer)
-    assert rank == pytest.approx(0.75)
-    assert cells[4] == "95.00 %"
-    assert cells[6] == ["3 of 3", "warn", 1.0]
-    assert cells[7] == ["1.40", "warn"]
-    assert cells[8] == ["150 USD", "bad"]
-    assert cells[9] == ["37.8 kUSD", "warn"]
+    row = row_of(channel[contract.id])
+    told = (row["tier"], row["state"], row["id"], row["customer"])
+    assert told == ("standard", "live danger", "c009", contract.customer)
+    assert row["rank"] == pytest.approx(0.75)
+    assert row["availability"] == "95.00 %"
+    assert row["bad_ticks"] == {"text": "3 of 3", "state": "warn", "share": 1.0}
+    assert row["burn"] == {"text": "1.40", "state": "warn"}
+    assert row["credits"] == {"text": "150 USD", "state": "bad"}
+    assert row["next_bad_tick"] == {"text": "37.8 kUSD", "state": "warn"}
 
 
 def test_a_broken_promise_comes_first_best_effort_last_and_the_ended_after_them() -> None:
     snapshot = snapshot_at(288)
     broken = replace(snapshot.contracts[10], bad_ticks=200, budget_ticks=3)
     channel = promise_channel(replace(snapshot, contracts=(*snapshot.contracts[11:], broken)), ENDED)
-    ranked = sorted(channel, key=lambda key: -float(cells_of(channel, key)[0]))
-    assert ranked[0] == broken.id
+    keys = [key for key, _ in ranked(channel)]
+    assert keys[0] == broken.id
     assert state_of(broken) == "broken"
-    assert [key[0] for key in ranked[-len(ENDED) :]] == ["e"] * len(ENDED)
+    assert [key[0] for key in keys[-len(ENDED) :]] == ["e"] * len(ENDED)
 
 
 def test_an_ended_contract_tells_its_credit_and_a_cancelled_one_that_it_was() -> None:
     snapshot = snapshot_at(288)
     cancelled = replace(ENDED[1], ends_at=snapshot.at + timedelta(days=2))
     channel = promise_channel(snapshot, [ENDED[0], cancelled])
-    assert cells_of(channel, "e000")[8] == "ended"
-    assert cells_of(channel, "e000")[13] == ["1\u202f250 USD", "bad"]
-    assert cells_of(channel, "e001")[8] == "cancelled"
+    assert row_of(channel["e000"])["now"] == "ended"
+    assert row_of(channel["e000"])["credits"] == {"text": "1\u202f250 USD", "state": "bad"}
+    assert row_of(channel["e001"])["now"] == "cancelled"
 
 
 async def test_a_row_opens_the_life_of_its_contract(screen: Screen) -> None:
     sheet = await opened(screen)
     life = sheet.props["life"]
     assert life["id"] == "c003"
-    assert life["strip"]["runs"][1] == ["bad", 12, 14]
+    assert life["strip"]["runs"][1] == {"state": "bad", "from": 12, "to": 14}
     assert life["faults"][0].endswith("3 ticks")
-    facts = dict(life["facts"])
+    facts = {fact["label"]: fact["text"] for fact in life["facts"]}
     assert (facts["Next bad tick costs"], facts["Budget left"]) == ("12.3 USD", "0 ticks of 0")
     assert life["exclusions"] == [
-        [
-            "1 Jul 2025 08:20 UTC, 2 h",
-            "grid order: <b>limit</b> of the operator",
-            "Ada, announced 1 Jul 2025 00:00 UTC",
-        ],
+        {
+            "when": "1 Jul 2025 08:20 UTC, 2 h",
+            "reason": "grid order: <b>limit</b> of the operator",
+            "author": "Ada, announced 1 Jul 2025 00:00 UTC",
+        },
     ]
 
 
@@ -234,7 +230,7 @@ def test_a_life_that_has_not_begun_draws_no_strip() -> None:
 
 
 async def test_before_the_first_tick_the_page_stands_and_says_how_it_begins(screen: Screen) -> None:
-    screen.platform.latest._published = PublishedState()
+    screen.platform.publisher._current = PublishedState()
     await screen.user.open("/sla")
     assert element_of(screen.user, "contract-table").props["rows"] == {}
     assert element_of(screen.user, "credits-owed").props["text"] == "\u2013"

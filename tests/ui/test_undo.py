@@ -35,7 +35,7 @@ async def test_an_outage_is_undone_to_how_each_site_stood_before(screen: Screen)
         replace(site, outage_ends_tick=300) if site.id == "texas" else replace(site, outage_ends_tick=0)
         for site in snapshot.sites
     )
-    screen.platform.latest.publish(replace(snapshot, sites=sites))
+    screen.platform.publisher.publish(replace(snapshot, sites=sites))
     await screen.open()
     await send(screen, "outage-dialog", "orderDown", {"sites": ["oslo", "texas"], "minutes": 240})
     await undo(screen)
@@ -52,7 +52,7 @@ async def test_a_booking_is_undone_by_its_cancel_and_the_form_says_so(screen: Sc
     await send(screen, "request-form", "orderQuote", {"tier": "premium", "power": "5", "hours": "48", "number": 1})
     await send(screen, "request-form", "orderBook", {"id": "q-0001", "customer": "Acme"})
     (entry,) = element_of(screen.user, "undo-bar").props["entries"]
-    assert (entry["is_held"], 20.0 < entry["seconds_left"] <= 30.0) == (False, True)
+    assert (entry["is_held"], 20.0 < entry["left_s"] <= 30.0) == (False, True)
     await undo(screen)
     assert screen.platform.ordered == [Cancel(contract_id="c-0001")]
     assert element_of(screen.user, "request-form").props["booking"]["text"] == "Undone: it is not booked any more."

@@ -12,12 +12,12 @@ def test_a_waiting_contract_stands_first_until_the_snapshot_has_it() -> None:
     snapshot = snapshot_at(288)
     row = replace(contract_row(0, 288, is_live=False), id="c-new", state="waiting", is_live=False)
     rows: dict[str, Any] = dict(promise_channel(snapshot, [row]))
-    rank, _, state, contract, *cells = rows["c-new"]
-    assert (state, contract) == ("live waiting", "c-new")
-    assert all(rank > other[0] for key, other in rows.items() if key != "c-new")
-    assert "waiting" in str(cells)
+    waiting = rows["c-new"]
+    assert (waiting["state"], waiting["id"]) == ("live waiting", "c-new")
+    assert all(waiting["rank"] > other["rank"] for key, other in rows.items() if key != "c-new")
+    assert waiting["now"]["text"] == "waiting"
     assert "waiting" in dict(STATES)
     live = replace(row, id=snapshot.contracts[0].id)
     shown: dict[str, Any] = dict(promise_channel(snapshot, [live]))
     assert len(shown) == min(len(snapshot.contracts), MOST_LIVE)
-    assert "waiting" not in shown[live.id][2]
+    assert "waiting" not in shown[live.id]["state"]

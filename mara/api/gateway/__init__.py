@@ -1,1 +1,1 @@
-"""The doors of the server: listener, limits, paths, and the gate that every request passes."""
+"""Gateway of the server: listener, limits, proxies, and the gate of every request."""

@@ -1,6 +1,9 @@
-"""How many may look at once: each open page costs every tick, so the door closes before the pages grow slow for all.
+"""Limit on the number of pages that are open at once.
 
-A page that was sent and whose browser does not come back for its pictures costs memory alone; it is the first to go.
+Each open page costs time in every tick, and too many of them slow the dashboard for everybody.
+
+A page that was sent and whose browser does not return for its live connection costs memory only; it is the first to be
+discarded when another is asked for.
 """
 
 import asyncio
@@ -13,60 +16,66 @@ from weakref import WeakValueDictionary
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mara.api.gateway.fair_share import PLACES_FOR_ADMINS, FairShare, ShareLimits
+from mara.api.gateway.fair_share import RESERVED_FOR_ADMINS, FairShare, ShareLimits
+from mara.api.paths import Service, rule_of
 from mara.api.security.authenticator import LOCAL, Identity, address_of, identity_in
-from mara.api.security.rate_limit import Limits, neighbourhood_of
+from mara.api.security.rate_limit import Limits, network_of
 from mara.runtime.clock import Clock
 
-SOCKETS_A_CLIENT: Final = 2
-"""A browser that lost its connection comes back before the old one is given up."""
+SOCKETS_PER_CLIENT: Final = 2
+"""Websockets of one browser, which may reconnect before its lost one is given up."""
 TRY_AGAIN_S: Final = 10
 TRY_AGAIN_LATER: Final = 1013
-"""Close code, IANA's registry of RFC 6455."""
-LOST_PAGES_PER_MINUTE: Final = 30
-"""Of one person: building a page takes the loop of the ticks 10 to 30 ms. A page that is connected does not count."""
-MAX_REST_S: Final = 0.2
-NOT_PAGES: Final = ("/static/", "/_nicegui/", "/_nicegui_ws/", "/api/")
-NO_PAGE: Final = frozenset({"/metrics", "/favicon.ico"})
+"""Close code of a websocket that is one too many.
+
+Source: https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number.
+"""
+UNCONNECTED_PAGES_PER_MINUTE: Final = 30
+"""Pages that one user may ask for without connecting to them.
+
+Building a page takes 10 to 30 ms of the event loop on which the ticks run.
+"""
+MAX_PAUSE_S: Final = 0.2
+"""Longest pause between two pages built for one user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSlot:
-    """A page that somebody has, the longest there first.
+    """One open page, counted against the limit.
 
     Attributes:
-        name: whose it is.
-        is_connected: whether a browser follows it.
-        leave: forgets it.
+        name: name of the user that it was served to.
+        is_connected: whether a browser has a live connection to it.
+        discard: forgets the page.
     """
 
     name: str
     is_connected: bool
-    leave: Callable[[], object]
+    discard: Callable[[], object]
 
 
 class ConnectionLimit:
-    """ASGI wrapper before the pages.
+    """ASGI wrapper that limits pages and websockets.
 
     Args:
-        most_clients: browsers that may look at once.
-        seats: the pages that there are.
-        pages: how often somebody may ask for one.
+        most_clients: browsers that may have a page open at once.
+        slots: lists the open pages, those to discard first at the front.
+        pages: rate at which one user may ask for pages.
     """
 
     def __init__(
-        self, app: ASGIApp, *, most_clients: int, seats: Callable[[], Sequence[PageSlot]], pages: "PageRate"
+        self, app: ASGIApp, *, most_clients: int, slots: Callable[[], Sequence[PageSlot]], pages: "PageRate"
     ) -> None:
         self._app = app
-        self._places = ShareLimits(count=most_clients)
-        self._seats = seats
+        self._limits = ShareLimits(total_count=most_clients)
+        self._slots = slots
         self._pages = pages
-        self._sockets = FairShare(SOCKETS_A_CLIENT * most_clients)
-        self._coming: Counter[str] = Counter()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._sockets = FairShare(SOCKETS_PER_CLIENT * most_clients)
+        self._pending: Counter[str] = Counter()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer through the app while there is room."""
+        """Pass a request on to the app while the limit allows it."""
         if scope["type"] == "websocket":
             await self._connect(scope, receive, send)
         elif _asks_for_a_page(scope):
@@ -76,95 +85,96 @@ class ConnectionLimit:
             self._trim()
 
     def _trim(self) -> None:
-        """Forget pages that were made of what nobody took for one, such as an error's."""
-        seats = self._seats()
-        if len(seats) > self._places.count + PLACES_FOR_ADMINS:
-            _make_room(seats)
+        """Discard a page where requests for other paths made too many, such as of errors."""
+        slots = self._slots()
+        if len(slots) > self._limits.total_count + RESERVED_FOR_ADMINS:
+            _discard_one(slots)
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
-        who = identity_in(scope)
+        identity = identity_in(scope)
         wait_s = self._pages.wait_s(scope)
         if wait_s > 0.0:
             await _refuse("Too many pages were asked for and not looked at", 429, wait_s, scope, receive, send)
             return
-        # One page of a person at a time, and then as long a rest: many at once would hold up ticks and everybody else.
-        turn = self._turns.setdefault(self._pages.counted_under(scope), asyncio.Lock())
-        await turn.acquire()
+        # One page per user at a time, then a pause as long as it took: many at once would hold up ticks and other
+        # users.
+        lock = self._locks.setdefault(self._pages.key_of(scope), asyncio.Lock())
+        await lock.acquire()
         loop = asyncio.get_running_loop()
-        begun_s = loop.time()
-        self._coming[who.name] += 1  # until it is among the seats
+        began_s = loop.time()
+        self._pending[identity.name] += 1  # until the page is among the slots
         is_built = False
 
-        def built() -> None:
+        def end_turn() -> None:
             nonlocal is_built
             if not is_built:
                 is_built = True
-                loop.call_later(min(loop.time() - begun_s, MAX_REST_S), turn.release)
-                self._come(who)
+                loop.call_later(min(loop.time() - began_s, MAX_PAUSE_S), lock.release)
+                self._remove_pending(identity)
 
-        async def seated(message: Message) -> None:
-            built()
+        async def send_built(message: Message) -> None:
+            end_turn()
             await send(message)
 
         try:
-            told = self._refusal(who)
-            if told:
-                await _refuse(told, 503, TRY_AGAIN_S, scope, receive, send)
+            refusal = self._refusal(identity)
+            if refusal:
+                await _refuse(refusal, 503, TRY_AGAIN_S, scope, receive, send)
             else:
-                await self._app(scope, receive, seated)
+                await self._app(scope, receive, send_built)
         finally:
-            built()
+            end_turn()
 
-    def _come(self, who: Identity) -> None:
-        self._coming[who.name] -= 1
-        if not self._coming[who.name]:
-            del self._coming[who.name]
+    def _remove_pending(self, identity: Identity) -> None:
+        self._pending[identity.name] -= 1
+        if not self._pending[identity.name]:
+            del self._pending[identity.name]
 
-    def _refusal(self, who: Identity) -> str:
-        """Why there is no room for one more page of this person; empty where there is, or where some was made."""
-        seats = self._seats()
-        own = [seat for seat in seats if seat.name == who.name]
-        share = self._places.share(who)
-        if len(own) + self._coming[who.name] > share:
-            mine = f"{who.name} looks at Mara {share} times already"
-            return "" if _make_room(own) else self._full if who is LOCAL else mine
-        is_full = len(seats) + self._coming.total() > self._places.most(who)
-        return self._full if is_full and not _make_room(seats) else ""
+    def _refusal(self, identity: Identity) -> str:
+        """Explain why this user gets no further page; empty if one is free or was freed."""
+        slots = self._slots()
+        own = [slot for slot in slots if slot.name == identity.name]
+        most_own = self._limits.most_of(identity)
+        if len(own) + self._pending[identity.name] > most_own:
+            over_own = f"{identity.name} looks at Mara {most_own} times already"
+            return "" if _discard_one(own) else self._full if identity is LOCAL else over_own
+        is_full = len(slots) + self._pending.total() > self._limits.most_for(identity)
+        return self._full if is_full and not _discard_one(slots) else ""
 
     @property
     def _full(self) -> str:
-        return f"{self._places.count} browsers look at Mara already"
+        return f"{self._limits.total_count} browsers look at Mara already"
 
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
-        who = identity_in(scope)
-        if not self._sockets.take(who):
+        identity = identity_in(scope)
+        if not self._sockets.acquire(identity):
             await receive()
             await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": "too many look at once"})
             return
         try:
             await self._app(scope, receive, send)
         finally:
-            self._sockets.give_back(who)
+            self._sockets.release(identity)
 
 
 class PageRate:
-    """How often somebody may ask for a page and not look at it."""
+    """Rate limit of each user on pages that no browser connects to."""
 
     def __init__(self, clock: Clock) -> None:
-        self._limits = Limits(LOST_PAGES_PER_MINUTE, clock)
+        self._limits = Limits(UNCONNECTED_PAGES_PER_MINUTE, clock)
 
     def wait_s(self, scope: Scope) -> float:
-        """Count a page; 0 where it may be built, else the seconds to wait."""
-        return self._limits.wait_s(self.counted_under(scope))
+        """Count a page; returns the seconds to wait, 0 where it may be built."""
+        return self._limits.wait_s(self.key_of(scope))
 
     def connected(self, scope: Scope) -> None:
-        """A page that was asked for so is looked at: it does not count."""
-        self._limits.give_back(self.counted_under(scope))
+        """Uncount a page that a browser has connected to."""
+        self._limits.refund(self.key_of(scope))
 
-    def counted_under(self, scope: Scope) -> str:
-        """Whose page it is; where nobody logs in, where it is asked from."""
-        who = identity_in(scope)
-        return neighbourhood_of(address_of(scope)) if who is LOCAL else who.name
+    def key_of(self, scope: Scope) -> str:
+        """Name what a page is counted under: its user, or without logins its network."""
+        identity = identity_in(scope)
+        return network_of(address_of(scope)) if identity is LOCAL else identity.name
 
 
 async def _refuse(told: str, status: int, wait_s: float, scope: Scope, receive: Receive, send: Send) -> None:
@@ -172,19 +182,18 @@ async def _refuse(told: str, status: int, wait_s: float, scope: Scope, receive: 
     await HTMLResponse(_PAGE.format(told=told, seconds=TRY_AGAIN_S), status, headers)(scope, receive, send)
 
 
-def _make_room(seats: Iterable[PageSlot]) -> bool:
-    """Forget the page that has been without a browser for the longest."""
-    for seat in seats:
-        if not seat.is_connected:
-            seat.leave()
+def _discard_one(slots: Iterable[PageSlot]) -> bool:
+    """Discard the first page without a live connection; tells whether there was one."""
+    for slot in slots:
+        if not slot.is_connected:
+            slot.discard()
             return True
     return False
 
 
 def _asks_for_a_page(scope: Scope) -> bool:
-    """Whether a page is built for it: also for a path that is none, by whatever method and for whoever reads it."""
-    path = str(scope.get("path", ""))
-    return scope["type"] == "http" and path not in NO_PAGE and not path.startswith(NOT_PAGES)
+    """Tell whether a request has a page built, also for a path that does not exist."""
+    return scope["type"] == "http" and rule_of(str(scope.get("path", ""))).service in {Service.PAGES, Service.LOGIN}
 
 
 _PAGE: Final = """<!doctype html>

@@ -1,4 +1,7 @@
-"""Places of which nobody takes all: a share for each person, and a few more for admins when the others are full."""
+"""Fair division of a limited number of connections between users.
+
+Each user may hold a part of them only, and a few more are kept for admins when all others are taken.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,46 +9,54 @@ from typing import Final
 
 from mara.api.security.authenticator import LOCAL, Identity
 
-SHARES: Final = 5
-"""So many people fill a server."""
-LEAST_SHARE: Final = 2
-PLACES_FOR_ADMINS: Final = 5
-"""Beyond those for everybody: whoever mends things gets in when it is crowded."""
+USERS_TO_FILL: Final = 5
+"""So many users, each at their limit, take all connections."""
+LEAST_PER_USER: Final = 2
+"""Connections that one user may hold, however few there are in all."""
+RESERVED_FOR_ADMINS: Final = 5
+"""Connections beyond the limit that only admins get, when all others are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareLimits:
-    """How many there are, and how many of them one person may take."""
+    """Limit on connections in all, and the part of it that one user may hold."""
 
-    count: int
+    total_count: int
 
-    def most(self, identity: Identity) -> int:
-        """Places that may be taken when this person comes."""
+    def most_for(self, identity: Identity) -> int:
+        """Count the connections that may be open in all once this user has one more."""
         is_named_admin = identity is not LOCAL and identity.may("admin")
-        return self.count + (PLACES_FOR_ADMINS if is_named_admin else 0)
+        return self.total_count + (RESERVED_FOR_ADMINS if is_named_admin else 0)
 
-    def share(self, identity: Identity) -> int:
-        """Of those, this person's: all for whoever sits at this machine, where nobody logs in."""
-        return self.count if identity is LOCAL else min(self.count, max(LEAST_SHARE, self.count // SHARES))
+    def most_of(self, identity: Identity) -> int:
+        """Count the connections that this user may hold: all of them where nobody logs in."""
+        if identity is LOCAL:
+            return self.total_count
+        return min(self.total_count, max(LEAST_PER_USER, self.total_count // USERS_TO_FILL))
 
 
 class FairShare:
-    """Who has how many of the places."""
+    """Count of the connections that each user holds, limited for each and for all."""
 
-    def __init__(self, count: int) -> None:
-        self._places = ShareLimits(count=count)
-        self._taken: Counter[str] = Counter()
+    def __init__(self, total_count: int) -> None:
+        self._limits = ShareLimits(total_count=total_count)
+        self._held: Counter[str] = Counter()
 
-    def take(self, identity: Identity) -> bool:
-        """Take a place, if there is one for this person; `give_back` must follow."""
-        own = self._taken[identity.name]
-        if own >= self._places.share(identity) or self._taken.total() >= self._places.most(identity):
+    @property
+    def held_count(self) -> int:
+        """Number of connections held by all users."""
+        return self._held.total()
+
+    def acquire(self, identity: Identity) -> bool:
+        """Take a connection if this user may have one more; `release` must follow."""
+        own = self._held[identity.name]
+        if own >= self._limits.most_of(identity) or self.held_count >= self._limits.most_for(identity):
             return False
-        self._taken[identity.name] = own + 1
+        self._held[identity.name] = own + 1
         return True
 
-    def give_back(self, identity: Identity) -> None:
-        """Give a place back that was taken."""
-        self._taken[identity.name] -= 1
-        if not self._taken[identity.name]:
-            del self._taken[identity.name]
+    def release(self, identity: Identity) -> None:
+        """Return a connection that was acquired."""
+        self._held[identity.name] -= 1
+        if not self._held[identity.name]:
+            del self._held[identity.name]

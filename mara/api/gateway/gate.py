@@ -1,19 +1,21 @@
-"""What every request passes, HTTP and websocket alike: the names we go by, where it comes from, who sent it, how often.
+"""Gate that every request passes, HTTP and websocket alike.
 
-Pure ASGI, because the framework's own middleware never sees a websocket. Deny by default: whoever is not known gets the
-login and nothing else.
+It checks in this order: the host name and the origin, the login, the rate. Access is denied by default: a client
+without a login gets the login page and what is public. Pure ASGI, because the framework's own middleware never sees a
+websocket.
 """
 
 from typing import Final
 from urllib.parse import quote
 
-from starlette.responses import JSONResponse, RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mara.api.gateway.session_end import SessionBoundReceive
+from mara.api.paths import LOGIN, Service, rule_of
+from mara.api.problem_body import problem
 from mara.api.security.authenticator import (
+    AUTHENTICATOR_KEY,
     CALLER,
-    DOORKEEPER_KEY,
     LOCAL,
     NOBODY,
     SCOPE_KEY,
@@ -21,37 +23,37 @@ from mara.api.security.authenticator import (
     Identity,
     address_of,
 )
-from mara.api.security.login import LOGIN_PATH, Login
+from mara.api.security.login import Login
 from mara.api.security.origins import SAFE_METHODS, OriginRefusal, Origins
-from mara.api.security.rate_limit import Limits, neighbourhood_of
+from mara.api.security.rate_limit import Limits, network_of
 from mara.errors import StoreError
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.clock import Clock
 from mara.runtime.observe.engine_metrics import EngineMetrics
 
 REQUESTS_PER_MINUTE: Final = 600
-"""Of one person or address, where other machines reach the server; what a page loads does not count."""
+"""Requests of one user or address, limited where other machines reach the server."""
 CHANGES_PER_MINUTE: Final = 120
-PUBLIC_PATHS: Final = frozenset({"/api/health", "/favicon.ico"})
-"""Beside the login, which answers by itself."""
-PUBLIC_FOLDERS: Final = ("/static/",)
-LOADED_FOLDERS: Final = ("/static/", "/_nicegui/")
+"""Requests of one user by methods that change something."""
 POLICY_VIOLATION: Final = 1008
-_TITLES: Final = {
-    401: "Log in first",
-    403: "Not allowed",
-    421: "Misdirected request",
-    429: "Too many requests",
-    503: "Not available now",
-}
+"""Close code of a refused websocket.
+
+Source: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1.
+"""
+SESSION_OVER: Final = 4401
+"""Close code of an ended session; 4000 to 4999 are an application's own.
+
+Source: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2.
+"""
 
 
 class Gate:
-    """ASGI wrapper around everything the server answers.
+    """ASGI wrapper around everything that the server answers.
 
     Args:
-        doorkeeper: None where no login is asked for; everybody is then `LOCAL`.
-        vitals: where refusals are counted.
+        authenticator: None where no login is asked for; everybody is then `LOCAL`.
+        limited: whether rates are limited.
+        metrics: those that count refusals.
     """
 
     def __init__(
@@ -62,29 +64,29 @@ class Gate:
         clock: Clock,
         authenticator: Authenticator | None,
         limited: bool,
-        vitals: EngineMetrics | None = None,
+        metrics: EngineMetrics | None = None,
     ) -> None:
         self._app = app
         self._origins = origins
         self._authenticator = authenticator
-        self._vitals = vitals or EngineMetrics()
+        self._metrics = metrics or EngineMetrics()
         self._login = Login(authenticator, is_secure=origins.scheme == "https") if authenticator is not None else None
         self._requests = Limits(REQUESTS_PER_MINUTE, clock) if limited else None
         self._changes = Limits(CHANGES_PER_MINUTE, clock) if limited else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer through the app what may be answered."""
+        """Pass a request on to the app, or refuse it."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         method = scope.get("method", "GET")
         refusal = self._origins.refusal(scope["type"], method, scope["headers"])
         if refusal is not None:
-            self._vitals.refused_count += 1
+            self._metrics.refused_count += 1
             await refuse(refusal, scope, receive, send)
             return
         try:
-            if self._login is not None and self._login.answers(str(scope["path"])):
+            if self._login is not None and rule_of(str(scope["path"])).service is Service.LOGIN:
                 await self._login(scope, receive, send)
                 return
             identity = await self._identity_of(scope)
@@ -94,23 +96,22 @@ class Gate:
         await self._admit(identity, method, scope, receive, send)
 
     async def _identity_of(self, scope: Scope) -> Identity | None:
-        """Who asks; an address that has guessed too often is not looked up any more."""
+        """Identify the client; an address that is over its rate is not looked up."""
         if self._authenticator is None:
             return LOCAL
-        may_ask = self._requests is None or not self._requests.is_spent(neighbourhood_of(address_of(scope)))
+        may_ask = self._requests is None or not self._requests.is_spent(network_of(address_of(scope)))
         return await self._authenticator.identity_of(scope, may_ask=may_ask)
 
     async def _admit(self, identity: Identity | None, method: str, scope: Scope, receive: Receive, send: Send) -> None:
-        path = str(scope["path"])
         wait_s = self._wait_s(identity, method, scope)
         if wait_s > 0.0:
             await refuse(OriginRefusal(status=429, detail=f"try again in {wait_s:.0f} s"), scope, receive, send, wait_s)
             return
-        if identity is None and not (path in PUBLIC_PATHS or path.startswith(PUBLIC_FOLDERS)):
-            await self._turn_away(scope, receive, send)
+        if identity is None and not rule_of(str(scope["path"])).is_public:
+            await self._challenge(scope, receive, send)
             return
         scope[SCOPE_KEY] = identity or NOBODY
-        scope[DOORKEEPER_KEY] = self._authenticator
+        scope[AUTHENTICATOR_KEY] = self._authenticator
         CALLER.set(scope)
         if identity is not None:
             ACTOR.set(Actor(name=identity.name, address=address_of(scope)))
@@ -119,45 +120,65 @@ class Gate:
         await self._app(scope, receive, send)
 
     def _wait_s(self, identity: Identity | None, method: str, scope: Scope) -> float:
+        """Count a request against its limit; return the seconds to wait, 0 if it may pass."""
         if self._requests is None or self._changes is None:
             return 0.0
         if identity is None:
-            return self._requests.wait_s(neighbourhood_of(address_of(scope)))
-        if str(scope["path"]).startswith(LOADED_FOLDERS):
+            return self._requests.wait_s(network_of(address_of(scope)))
+        if not rule_of(str(scope["path"])).is_counted:
             return 0.0
-        who = identity.name
         if scope["type"] == "http" and method not in SAFE_METHODS:
-            return self._changes.wait_s(who)
-        return self._requests.wait_s(who)
+            return self._changes.wait_s(identity.name)
+        return self._requests.wait_s(identity.name)
 
-    async def _turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A browser that opens a page is shown the login, everything else is told."""
-        self._vitals.refused_count += 1
+    async def _challenge(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Redirect a browser that opens a page to the login; answer 401 to anything else."""
+        self._metrics.refused_count += 1
         wants_page = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
         if scope["type"] == "http" and scope["method"] == "GET" and wants_page:
             query = scope.get("query_string", b"").decode("latin-1")
-            onward = quote(scope["path"]) + (f"?{query}" if query else "")
-            await RedirectResponse(f"{LOGIN_PATH}?next={quote(onward)}", 303)(scope, receive, send)
+            target = quote(scope["path"]) + (f"?{query}" if query else "")
+            await RedirectResponse(f"{LOGIN}?next={quote(target)}", 303)(scope, receive, send)
             return
         await refuse(OriginRefusal(status=401, detail="log in, or send a bearer token"), scope, receive, send)
 
 
 async def refuse(refusal: OriginRefusal, scope: Scope, receive: Receive, send: Send, wait_s: float = 0.0) -> None:
-    """Say no: with a problem body (RFC 9457), or by closing a websocket before it opens."""
+    """Answer with a problem body, or close a websocket before it opens."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refusal.detail})
         return
-    body = {
-        "type": "about:blank",
-        "title": _TITLES[refusal.status],
-        "status": refusal.status,
-        "detail": refusal.detail,
-    }
     headers = {"cache-control": "no-store"}
     if refusal.status == 429:
         headers["retry-after"] = f"{max(wait_s, 1.0):.0f}"
     if refusal.status == 401:
         headers["www-authenticate"] = 'Bearer realm="mara"'
-    answer = JSONResponse(body, refusal.status, headers, "application/problem+json")
-    await answer(scope, receive, send)
+    await problem(refusal.status, refusal.detail, headers=headers, is_bare=True)(scope, receive, send)
+
+
+class SessionBoundReceive:
+    """Channel of a websocket's messages that closes when its session or token ends.
+
+    Each message of a browser is checked before it counts. Browsers answer the server's ping every half minute, so that
+    a silent one is found out too.
+    """
+
+    def __init__(
+        self, authenticator: Authenticator, identity: Identity, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._authenticator = authenticator
+        self._identity = identity
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Message:
+        """Return the next message; a disconnect in its place once the session is over."""
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            return message
+        if await self._authenticator.identity_of(self._scope) == self._identity:
+            return message
+        await self._send({"type": "websocket.close", "code": SESSION_OVER, "reason": "the session is over: log in"})
+        return {"type": "websocket.disconnect", "code": SESSION_OVER}

@@ -1,4 +1,7 @@
-"""Who asks, where a proxy of ours stands in front and speaks TLS."""
+"""Client address and scheme of requests that come through a reverse proxy.
+
+The proxy speaks TLS and appends the address that asked it to X-Forwarded-For.
+"""
 
 from ipaddress import ip_address
 
@@ -8,17 +11,17 @@ _SECURE = {"http": "https", "ws": "wss"}
 
 
 class BehindProxy:
-    """ASGI wrapper that believes the proxy right before us, and nobody before that one.
+    """ASGI wrapper that trusts the nearest proxy, and no proxy before that one.
 
-    A proxy adds the address that it was asked from at the end of X-Forwarded-For; what stands before it the client may
-    have written itself, so that reading it would give everybody as many addresses as they like.
+    Only the last address in X-Forwarded-For is read: those before it may be the client's own invention, and would give
+    each client as many addresses as it likes.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer through the app, as if the client had come by itself, over TLS."""
+        """Pass a request on as if the client had sent it directly, over TLS."""
         if scope["type"] in {"http", "websocket"}:
             scope = {**scope, "scheme": _SECURE.get(scope["scheme"], scope["scheme"])}
             address = forwarded_address(scope)
@@ -28,9 +31,9 @@ class BehindProxy:
 
 
 def forwarded_address(scope: Scope) -> str:
-    """The address that the proxy was asked from; empty where it did not say."""
-    told = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    host = told[-1].rpartition(",")[2].strip() if told else ""
+    """Read the address that the proxy was asked from; empty where it named none."""
+    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    host = forwarded[-1].rpartition(",")[2].strip() if forwarded else ""
     if host.startswith("["):
         host = host[1:].partition("]")[0]
     elif host.count(":") == 1:

@@ -1,4 +1,7 @@
-"""How a server may stand open: alone on this machine without a login, elsewhere only with users and TLS."""
+"""Rules for exposing the server to other machines: only with TLS and users.
+
+Without a login it is reached from its own machine only.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,35 +20,35 @@ from mara.settings import Settings
 from mara.store import maintenance
 from mara.store.access.users import UserStore
 
-_NOBODY: Final = "people would log in here, and there is no user yet: make one with `mara user add NAME --role admin`"
+_NO_USER: Final = "people would log in here, and there is no user yet: make one with `mara user add NAME --role admin`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSecurity:
-    """What the gate needs, and how the server listens.
+    """Security by the settings: what the gate needs, and options of the HTTP server.
 
     Attributes:
-        doorkeeper: None where nobody logs in.
-        listening: further options of the HTTP server.
-        is_behind_proxy: whether `mara.api.gateway.proxy.BehindProxy` belongs before everything else.
+        authenticator: None where nobody logs in.
+        server_options: keyword arguments for uvicorn.
+        is_behind_proxy: whether `mara.api.gateway.proxy.BehindProxy` is the outermost wrapper.
     """
 
     origins: Origins
     authenticator: Authenticator | None
-    listening: Mapping[str, Any]
+    server_options: Mapping[str, Any]
     is_behind_proxy: bool
 
     @property
     def is_secure(self) -> bool:
-        """Whether browsers speak TLS to it, here or at a proxy."""
+        """True where browsers use TLS, to this server or to the proxy before it."""
         return self.origins.scheme == "https"
 
 
 def wants_login(settings: Settings) -> bool:
-    """Whether people log in.
+    """Tell whether users have to log in.
 
     Raises:
-        ConfigError: other machines reach the server, and nobody would have to.
+        ConfigError: other machines reach the server, and the login is switched off.
     """
     if settings.auth == "off" and is_open(settings):
         raise ConfigError(
@@ -55,41 +58,44 @@ def wants_login(settings: Settings) -> bool:
     return settings.auth == "on" or (settings.auth == "auto" and is_open(settings))
 
 
-def refuse_nobody(settings: Settings) -> None:
-    """Before users are looked up: a start that is refused leaves no database behind.
+def refuse_without_users(settings: Settings) -> None:
+    """Refuse a start for which nobody could log in, before it makes a database.
 
     Raises:
-        ConfigError: there is none yet, and so nobody who could log in; or passwords would cross the network openly.
+        ConfigError: there is no database with users yet, or passwords would cross the network unencrypted.
     """
-    _refuse_without_tls(settings)
+    _require_tls(settings)
     if not maintenance.make_ready(settings.database_url, make=False):
-        raise ConfigError(_NOBODY)
+        raise ConfigError(_NO_USER)
 
 
 def is_open(settings: Settings) -> bool:
-    """Whether other machines reach the server."""
+    """Tell whether other machines reach the server."""
     return settings.behind_proxy or not is_loopback(settings.host)
 
 
-def entrance_of(settings: Settings, people: UserStore | None, clock: Clock) -> ServerSecurity:
-    """The entrance that the settings ask for; `people` where `wants_login`.
+def server_security_of(settings: Settings, users: UserStore | None, clock: Clock) -> ServerSecurity:
+    """Derive the server's security from the settings.
+
+    Args:
+        users: needed where `wants_login`, else None.
 
     Raises:
-        ConfigError: it would stand open to others without TLS, or with nobody who may log in.
+        ConfigError: other machines would reach it without TLS, or nobody could log in.
     """
-    certificate, key = _refuse_without_tls(settings)
+    certificate, key = _require_tls(settings)
     speaks_tls = certificate is not None
-    if people is not None and not people.all():
-        raise ConfigError(_NOBODY)
-    # The server's own reading of X-Forwarded-For believes what clients write into it.
-    listening: dict[str, Any] = {
+    if users is not None and not users.all():
+        raise ConfigError(_NO_USER)
+    # Uvicorn's own reading of X-Forwarded-For believes what clients write into it.
+    server_options: dict[str, Any] = {
         "proxy_headers": False,
         "http": TimedHttp,
         "loop": ListenerLoop(most_clients=settings.max_clients, is_behind_proxy=settings.behind_proxy),
         "timeout_keep_alive": KEEP_ALIVE_S,
     }
     if speaks_tls:
-        listening |= {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+        server_options |= {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
     secret = settings.storage_secret.get_secret_value() if settings.storage_secret is not None else ""
     return ServerSecurity(
         origins=Origins.of(
@@ -99,17 +105,17 @@ def entrance_of(settings: Settings, people: UserStore | None, clock: Clock) -> S
             is_open=is_open(settings),
             certified=names_of_certificate(certificate) if certificate is not None else (),
         ),
-        authenticator=Authenticator(people, clock, secret) if people is not None else None,
-        listening=listening,
+        authenticator=Authenticator(users, clock, secret) if users is not None else None,
+        server_options=server_options,
         is_behind_proxy=settings.behind_proxy,
     )
 
 
 def names_of_certificate(file: Path) -> tuple[str, ...]:
-    """Host names and addresses that the first certificate of a PEM file is for.
+    """Read the host names and addresses in the first certificate of a PEM file.
 
     Raises:
-        ConfigError: it holds none that can be read.
+        ConfigError: the file holds no certificate that can be read.
     """
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
@@ -123,8 +129,12 @@ def names_of_certificate(file: Path) -> tuple[str, ...]:
     return (*names.get_values_for_type(x509.DNSName), *addresses)
 
 
-def _refuse_without_tls(settings: Settings) -> tuple[Path | None, Path | None]:
-    """Certificate and key. Raises ConfigError: passwords would cross the network in the open."""
+def _require_tls(settings: Settings) -> tuple[Path | None, Path | None]:
+    """Return the files of certificate and key, required where logins cross a network.
+
+    Raises:
+        ConfigError: other machines reach the server, and neither it nor a proxy speaks TLS.
+    """
     pair = _pair_of(settings)
     if is_open(settings) and pair[0] is None and not settings.behind_proxy:
         raise ConfigError(
@@ -135,7 +145,11 @@ def _refuse_without_tls(settings: Settings) -> tuple[Path | None, Path | None]:
 
 
 def _pair_of(settings: Settings) -> tuple[Path | None, Path | None]:
-    """Certificate and key, both or neither."""
+    """Return the files of certificate and key, both or neither.
+
+    Raises:
+        ConfigError: one of the two is missing, or is no file.
+    """
     pair = (settings.tls_cert, settings.tls_key)
     if (pair[0] is None) != (pair[1] is None):
         raise ConfigError("MARA_TLS_CERT and MARA_TLS_KEY belong together: set both, or neither")

@@ -1,4 +1,4 @@
-"""HTTP from clients that may be slow, and not endlessly: what does not come in time ends the connection."""
+"""HTTP with timeouts: a request that is not sent in time ends its connection."""
 
 import asyncio
 from typing import Final
@@ -6,22 +6,22 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEADERS_TIMEOUT_S: Final = 10.0
-"""From the connection, or the first byte of a further request, to the end of its headers."""
+"""Time from the connection, or a further request's first byte, to its last header."""
 BODY_TIMEOUT_S: Final = 30.0
-"""From there to the end of its body; the longest that any call takes has some 100 kB."""
+"""Time from the end of the headers to the end of the body, of at most 100 kB."""
 KEEP_ALIVE_S: Final = 5
-"""From an answer to the next request."""
+"""Time from an answer to the next request."""
 
 
 class TimedHttp(HttpToolsProtocol):
-    """The server's own protocol with an end to waiting."""
+    """Uvicorn's HTTP protocol, with a timeout for each part of a request."""
 
     _waiting: asyncio.TimerHandle | None = None
     _is_upgraded: bool = False
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether the next move is the client's, and no answer is under way."""
+        """True while the client has to send next, and no answer is under way."""
         cycle: RequestResponseCycle | None = self.cycle
         return not self._is_upgraded and (cycle is None or cycle.response_complete or cycle.more_body)
 
@@ -37,7 +37,7 @@ class TimedHttp(HttpToolsProtocol):
         super().data_received(data)
         is_unwatched = self._waiting is None and self.timeout_keep_alive_task is None
         if is_unwatched and self.waits_for_client and not self.transport.is_closing():
-            self._wait(HEADERS_TIMEOUT_S)  # an empty line ends the server's own wait, and begins no request
+            self._wait(HEADERS_TIMEOUT_S)  # an empty line ends uvicorn's own timeout, and begins no request
 
     def on_message_begin(self) -> None:
         self._wait(HEADERS_TIMEOUT_S)
@@ -57,13 +57,13 @@ class TimedHttp(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def _wait(self, timeout_s: float | None) -> None:
-        """End the connection after so long, or wait for nothing."""
+        """Restart the timeout that ends the connection; None stops it."""
         if self._waiting is not None:
             self._waiting.cancel()
         self._waiting = None if timeout_s is None else self.loop.call_later(timeout_s, self._give_up, timeout_s)
 
     def _give_up(self, timeout_s: float) -> None:
-        if self.flow.read_paused:  # it is we who do not read
+        if self.flow.read_paused:  # the server, not the client, is slow
             self._wait(timeout_s)
         elif not self.transport.is_closing():
             self.transport.abort()

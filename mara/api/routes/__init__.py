@@ -1,1 +1,1 @@
-"""The API's calls: reads, changes, event stream, metrics, inputs and error bodies."""
+"""Calls of the API: reads, changes, event stream, exports, metrics and errors."""

@@ -1,8 +1,8 @@
-"""The API as one application, beside the pages in the same process."""
+"""API as one ASGI application, served in the process of the pages."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -13,95 +13,97 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import mara
+from mara.api import paths
+from mara.api.problem_body import SCHEMA_NAME, ProblemBody
 from mara.api.routes.changes import changing_routes
 from mara.api.routes.idempotency import Idempotency
 from mara.api.routes.metrics import CONTENT_TYPE, metrics_text
 from mara.api.routes.platform_api import PlatformApi
-from mara.api.routes.problems import ProblemBody, answer_errors
+from mara.api.routes.problems import answer_errors
 from mara.api.routes.reads import reading_routes
-from mara.api.routes.stream import EventStream
-from mara.api.security.headers import NotKept
-
-SCHEMA_PATH: Final = "/api/openapi.json"
-DOCS_PATH: Final = "/api/docs"
-DOCS_FILES: Final = "/api/docs-files"
-METRICS_PATH: Final = "/metrics"
-PREFIXES: Final = ("/api/", METRICS_PATH)
+from mara.api.routes.stream import SNAPSHOT_JSON, EventStream
+from mara.api.security.headers import NoStore
+from mara.core.snapshot import Snapshot
 
 
 def api_of(
-    engine: PlatformApi, collector: Collector | None = None, is_over: Callable[[], bool] = lambda: False
+    platform: PlatformApi, collector: Collector | None = None, is_over: Callable[[], bool] = lambda: False
 ) -> ASGIApp:
-    """The API of a live run, with metrics where there is somebody to collect them; `is_over`: see `EventStream`."""
-    app = _app_of(engine, EventStream(engine.latest, is_over))
+    """Build the API of a live run.
+
+    Args:
+        collector: source of the metrics; None for none.
+        is_over: see `EventStream`.
+    """
+    app = _app_of(platform, EventStream(platform.publisher, is_over))
     if collector is not None:
         _add_metrics(app, collector)
-    return NotKept(Idempotency(app, engine.orders), but=f"{DOCS_FILES}/")
+    return NoStore(Idempotency(app, platform.orders), except_folder=f"{paths.API_DOCS_FILES}/")
 
 
-def schema_of(engine: PlatformApi) -> dict[str, Any]:
-    """The OpenAPI schema."""
-    return _app_of(engine, EventStream(engine.latest)).openapi()
+def schema_of(platform: PlatformApi) -> dict[str, Any]:
+    """Build the OpenAPI schema of the API."""
+    return _app_of(platform, EventStream(platform.publisher)).openapi()
 
 
-def _app_of(engine: PlatformApi, stream: EventStream) -> FastAPI:
+def _app_of(platform: PlatformApi, stream: EventStream) -> FastAPI:
     app = FastAPI(
         title="Mara",
         version=mara.__version__,
         description="What runs where, why, and what it earns. Units are in names; times are ISO 8601 in UTC.",
-        openapi_url=SCHEMA_PATH,
+        openapi_url=paths.API_SCHEMA,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         separate_input_output_schemas=False,
     )
     answer_errors(app)
-    app.include_router(reading_routes(engine, stream))
-    app.include_router(changing_routes(engine))
+    app.include_router(reading_routes(platform, stream))
+    app.include_router(changing_routes(platform))
     _add_docs(app)
-    app.openapi = lambda: _whole_schema_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    app.openapi = lambda: _openapi_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 
 
 class PathDispatcher:
-    """ASGI wrapper that answers the API's paths, and leaves all others to the pages."""
+    """ASGI wrapper that divides requests between the API and the pages by their path."""
 
     def __init__(self, app: ASGIApp, *, api: ASGIApp) -> None:
         self._app = app
         self._api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer through one of the two."""
-        is_api = scope["type"] == "http" and str(scope["path"]).startswith(PREFIXES)
+        """Pass a request on to one of the two apps."""
+        is_api = scope["type"] == "http" and paths.rule_of(str(scope["path"])).service is paths.Service.API
         await (self._api if is_api else self._app)(scope, receive, send)
 
 
 def _add_docs(app: FastAPI) -> None:
-    """Swagger UI from the files that `fastapi_swagger` brings: nothing is loaded from elsewhere."""
-    app.mount(DOCS_FILES, StaticFiles(packages=[("fastapi_swagger", "resources")]))
+    """Serve Swagger UI from the files of `fastapi_swagger`, and from nowhere else."""
+    app.mount(paths.API_DOCS_FILES, StaticFiles(packages=[("fastapi_swagger", "resources")]))
 
-    @app.get(DOCS_PATH, include_in_schema=False)
+    @app.get(paths.API_DOCS, include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
-        """The schema as pages to read and to try."""
+        """Show the schema as a page to read and to try."""
         root_path = request.scope.get("root_path", "")
         return get_swagger_ui_html(
-            openapi_url=f"{root_path}{SCHEMA_PATH}",
+            openapi_url=f"{root_path}{paths.API_SCHEMA}",
             title="Mara: API",
-            swagger_js_url=f"{root_path}{DOCS_FILES}/swagger-ui-bundle.js",
-            swagger_css_url=f"{root_path}{DOCS_FILES}/swagger-ui.css",
-            swagger_favicon_url=f"{root_path}{DOCS_FILES}/favicon-32x32.png",
+            swagger_js_url=f"{root_path}{paths.API_DOCS_FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root_path}{paths.API_DOCS_FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{root_path}{paths.API_DOCS_FILES}/favicon-32x32.png",
         )
 
 
 def _add_metrics(app: FastAPI, collector: Collector) -> None:
-    @app.get(METRICS_PATH, include_in_schema=False)
+    @app.get(paths.METRICS, include_in_schema=False)
     async def metrics() -> Response:
-        """How it stands, in Prometheus text."""
+        """Return the metrics in Prometheus' text format."""
         return Response(await asyncio.to_thread(metrics_text, collector), media_type=CONTENT_TYPE)
 
 
-def _whole_schema_of(app: FastAPI) -> dict[str, Any]:
-    """The framework's schema, with the problem body that no route names as its model."""
+def _openapi_of(app: FastAPI) -> dict[str, Any]:
+    """Extend the framework's schema by bodies that are no route's model."""
     if not app.openapi_schema:
         schema = get_openapi(
             title=app.title,
@@ -111,9 +113,11 @@ def _whole_schema_of(app: FastAPI) -> dict[str, Any]:
             servers=app.servers or None,
         )
         parts = schema.setdefault("components", {}).setdefault("schemas", {})
-        whole = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
-        parts.update(whole.pop("$defs", {}))
-        parts["ProblemBody"] = whole
+        body = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+        parts.update(body.pop("$defs", {}))
+        parts[SCHEMA_NAME] = body
+        name = Snapshot.__name__
+        parts[name] = SNAPSHOT_JSON.json_schema(ref_template=f"#/components/schemas/{name}/$defs/{{model}}")
         for unused in ("HTTPValidationError", "ValidationError"):
             parts.pop(unused, None)
         parts_of_security = schema["components"].setdefault("securitySchemes", {})

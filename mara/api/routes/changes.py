@@ -1,4 +1,4 @@
-"""What can be changed: quotes, bookings, a new plan, the engine's controls."""
+"""Changes over the API: quotes, bookings, a new plan, and the engine's controls."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,119 +18,134 @@ from mara.api.routes.inputs import (
     SpeedInput,
     StepInput,
 )
+from mara.api.routes.json_values import plain_of
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, UnfitError, documented
 from mara.api.security.permissions import Permission, permit
-from mara.core.commands import Outage, Receipt, Restore
+from mara.core.commands import MAINTENANCE, Outage, Receipt, Restore
 from mara.core.fleet import site_index
-from mara.core.quote import Booking, Quote, QuoteRequest, plain_of
+from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import ContractSnapshot, Snapshot
 from mara.errors import CommandError, EngineStopped
-from mara.runtime.tick.exclusions import MAINTENANCE, ExclusionRequest
+from mara.runtime.tick.exclusions import ExclusionRequest
 
 
 class Done(BaseModel):
-    """Something that was taken; what was ordered is on disk, and is obeyed in the tick named: see GET /api/orders."""
+    """Acceptance of a change.
+
+    Orders are on disk, and are obeyed in the tick that is named; see GET /api/orders.
+    """
 
     done: str
     tick: int
     orders: tuple[int, ...] = ()
 
 
-def changing_routes(engine: PlatformApi) -> APIRouter:
-    """Every POST and DELETE of the API."""
+def changing_routes(platform: PlatformApi) -> APIRouter:
+    """Build every POST and DELETE of the API."""
     router = APIRouter(prefix="/api", responses=documented(401, 403, 409, 413, 421, 422, 429, 503))
 
-    @router.post("/quotes", status_code=201, dependencies=[_may(Permission.QUOTE)])
-    async def quote(asked: QuoteInput) -> Quote:
-        """A price that holds until `expires_tick`; refused with what would fit where no site can hold it."""
-        offer = await engine.quote(
+    @router.post("/quotes", status_code=201, dependencies=[_requires(Permission.QUOTE)])
+    async def quote(body: QuoteInput) -> Quote:
+        """Quote a price that holds until `expires_tick`.
+
+        Where no site can hold the contract, the refusal names what would fit.
+        """
+        offer = await platform.quote(
             QuoteRequest(
-                tier=asked.tier,
-                power_mw=asked.power_mw,
-                duration_h=asked.hours,
-                customer=asked.customer,
-                region=asked.region,
+                tier=body.tier,
+                power_mw=body.power_mw,
+                duration_h=body.hours,
+                customer=body.customer,
+                region=body.region,
             )
         )
         if offer.refusal:
             raise UnfitError(offer.refusal, plain_of(offer)["alternatives"])
         return offer
 
-    @router.post("/commitments", status_code=201, dependencies=[_may(Permission.BOOK)])
-    async def commit(asked: CommitmentInput) -> Booking:
-        """Book a quote at its price; the same quote again is answered as the first time."""
-        return await engine.book(asked.quote_id, asked.customer)
+    @router.post("/commitments", status_code=201, dependencies=[_requires(Permission.BOOK)])
+    async def commit(body: CommitmentInput) -> Booking:
+        """Book a quote at its price; booking it again returns the first answer."""
+        return await platform.book(body.quote_id, body.customer)
 
-    @router.delete("/commitments/{contract_id:path}", dependencies=[_may(Permission.CANCEL)], responses=documented(404))
+    @router.delete(
+        "/commitments/{contract_id:path}", dependencies=[_requires(Permission.CANCEL)], responses=documented(404)
+    )
     async def cancel(contract_id: Named) -> Done:
-        """End a live contract with the next tick; its window is settled as if it had ended."""
+        """End a live contract with the next tick, and settle its window at that point."""
         try:
-            receipt = await engine.cancel(contract_id)
+            receipt = await platform.cancel(contract_id)
         except EngineStopped:
             raise
         except CommandError as error:
-            if any(contract.id == contract_id for contract in snapshot_of(engine).contracts):
+            if any(contract.id == contract_id for contract in snapshot_of(platform).contracts):
                 raise
             raise NotThereError(
                 f"there is no live contract {contract_id!r}: GET /api/commitments?state=live names them"
             ) from error
         return Done(done=f"{contract_id} ends", tick=receipt.tick, orders=receipt.numbers)
 
-    @router.post("/optimize", status_code=202, dependencies=[_may(Permission.OPTIMIZE)])
+    @router.post("/optimize", status_code=202, dependencies=[_requires(Permission.OPTIMIZE)])
     async def optimize() -> Done:
-        """Have a new plan made now; it comes into force as soon as it is there."""
-        engine.optimize_now()
-        return _done(engine, "a new plan is being made")
+        """Ask for a new plan now; it comes into force as soon as it is ready."""
+        platform.optimize_now()
+        return _done(platform, "a new plan is being made")
 
     @router.post("/control")
-    async def control(asked: ControlInput, request: Request) -> Done:
+    async def control(body: ControlInput, request: Request) -> Done:
         """Steer the engine, inject or end an outage, announce maintenance."""
         await permit(
-            request.scope, Permission.EXCLUDE if isinstance(asked, MaintenanceInput) else Permission(asked.action)
+            request.scope, Permission.EXCLUDE if isinstance(body, MaintenanceInput) else Permission(body.action)
         )
-        return await _obey(asked, engine)
+        return await _execute(body, platform)
 
     return router
 
 
-async def _obey(asked: ControlInput, engine: PlatformApi) -> Done:
-    match asked:
+async def _execute(body: ControlInput, platform: PlatformApi) -> Done:
+    match body:
         case PaceInput(action="pause"):
-            engine.pause()
+            platform.pause()
         case PaceInput():
-            engine.resume()
+            platform.resume()
         case StepInput():
-            engine.step(asked.ticks)
+            platform.step(body.ticks)
         case SpeedInput():
-            engine.set_speed(asked.speed)
+            platform.set_speed(body.speed_factor)
         case OutageInput():
-            outage = Outage(site_id=_site_id(engine, asked.site_id), duration_ticks=asked.ticks)
-            return _ordered("outage", await engine.order(outage))
+            outage = Outage(site_id=_site_id(platform, body.site_id), duration_ticks=body.ticks)
+            return _ordered("outage", await platform.order(outage))
         case RestoreInput():
-            return _ordered("restore", await engine.order(Restore(site_id=_site_id(engine, asked.site_id))))
+            return _ordered("restore", await platform.order(Restore(site_id=_site_id(platform, body.site_id))))
         case MaintenanceInput():
-            return _done(engine, await _announce(asked, engine))
-    return _done(engine, asked.action)
+            return _done(platform, await _announce(body, platform))
+    return _done(platform, body.action)
 
 
-async def _announce(asked: MaintenanceInput, engine: PlatformApi) -> str:
-    """Maintenance of a site, for every contract that runs there and is live in that time: for all, or for none."""
-    snapshot, site_id = snapshot_of(engine), _site_id(engine, asked.site_id)
-    if asked.from_ >= asked.to:
+async def _announce(body: MaintenanceInput, platform: PlatformApi) -> str:
+    """Announce maintenance to every contract at the site that is live in that time.
+
+    Raises:
+        CommandError: it is impossible for one of them, or concerns none; nothing is announced then.
+    """
+    snapshot, site_id = snapshot_of(platform), _site_id(platform, body.site_id)
+    if body.from_ >= body.to:
         raise CommandError("an exclusion should end after it begins: correct its times")
-    span = span_of(asked, snapshot)
+    span = span_of(body, snapshot)
     if span[0] >= span[1]:
         raise CommandError(f"no whole tick of {snapshot.tick_minutes:g} minutes lies in that time: correct from and to")
     there = [contract for contract in snapshot.contracts if contract.site_id == site_id]
-    spans = {contract.id: _lived(span, contract, snapshot) for contract in there}
+    spans = {contract.id: _live_part(span, contract, snapshot) for contract in there}
     concerned = {name: (first, end) for name, (first, end) in spans.items() if first < end}
     if not concerned:
-        told = f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
-        raise CommandError(f"nothing is to be announced at {site_id!r}: {told}")
-    await engine.exclude(
+        reason = (
+            f"each of the {len(there)} contracts there ends before it begins" if there else "no contract runs there"
+        )
+        raise CommandError(f"nothing is to be announced at {site_id!r}: {reason}")
+    await platform.exclude(
         *(
-            ExclusionRequest(kind=MAINTENANCE, contract_id=name, from_tick=first, to_tick=end, reason=asked.reason)
+            ExclusionRequest(kind=MAINTENANCE, contract_id=name, from_tick=first, to_tick=end, reason=body.reason)
             for name, (first, end) in concerned.items()
         )
     )
@@ -138,38 +153,41 @@ async def _announce(asked: MaintenanceInput, engine: PlatformApi) -> str:
     return f"maintenance announced to {len(concerned)} contracts" + (f", {ended} end before it" if ended else "")
 
 
-def _lived(span: tuple[int, int], contract: ContractSnapshot, snapshot: Snapshot) -> tuple[int, int]:
-    """The part of a span of ticks in which a contract is live; empty, its ends crossed, where there is none."""
+def _live_part(span: tuple[int, int], contract: ContractSnapshot, snapshot: Snapshot) -> tuple[int, int]:
+    """Cut a span of ticks to those in which a contract is live.
+
+    The ends of the span cross where there are none.
+    """
     tick = timedelta(minutes=snapshot.tick_minutes)
     starts, ends = (snapshot.tick + (at - snapshot.at) // tick for at in (contract.starts_at, contract.ends_at))
     return max(span[0], starts), min(span[1], ends)
 
 
-def span_of(asked: MaintenanceInput, snapshot: Snapshot) -> tuple[int, int]:
-    """The ticks ``[first, end)`` that lie within the announced time, whole: what was not announced is not excused."""
+def span_of(body: MaintenanceInput, snapshot: Snapshot) -> tuple[int, int]:
+    """Return the ticks ``[first, end)`` that lie wholly within the announced time."""
     tick = timedelta(minutes=snapshot.tick_minutes)
-    return snapshot.tick - (snapshot.at - asked.from_) // tick, snapshot.tick + (asked.to - snapshot.at) // tick
+    return snapshot.tick - (snapshot.at - body.from_) // tick, snapshot.tick + (body.to - snapshot.at) // tick
 
 
-def _site_id(engine: PlatformApi, named: str) -> str:
-    """The id of the site that an order gives by its id or name."""
-    known = snapshot_of(engine).sites
+def _site_id(platform: PlatformApi, named: str) -> str:
+    """Look up the id of a site that is named by its id or name."""
+    known = snapshot_of(platform).sites
     return known[site_index(known, named)].id
 
 
-def _may(deed: Permission) -> Any:
-    """Insist on the right to a deed, before anything is done."""
+def _requires(permission: Permission) -> Any:
+    """Make a dependency that checks a permission before the route runs."""
 
-    async def judge(request: Request) -> None:
-        await permit(request.scope, deed)
+    async def check(request: Request) -> None:
+        await permit(request.scope, permission)
 
-    return Depends(judge)
+    return Depends(check)
 
 
 def _ordered(what: str, receipt: Receipt) -> Done:
     return Done(done=what, tick=receipt.tick, orders=receipt.numbers)
 
 
-def _done(engine: PlatformApi, what: str) -> Done:
-    snapshot = engine.latest.read().snapshot
+def _done(platform: PlatformApi, what: str) -> Done:
+    snapshot = platform.publisher.read().snapshot
     return Done(done=what, tick=snapshot.tick + 1 if snapshot is not None else 0)

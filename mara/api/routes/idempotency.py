@@ -1,5 +1,7 @@
-"""Requests that change something: bodies of a bounded size, and a repeat with the same Idempotency-Key answered as the
-first time, also while that one is still being worked on, and after a restart.
+"""Idempotent changes: a repeat with the same Idempotency-Key gets the same answer.
+
+That holds while the first request is still being answered, and after a restart. Bodies are of bounded size.
+Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
 """
 
 import asyncio
@@ -13,7 +15,8 @@ from typing import Final, Protocol, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mara.api.routes.problems import problem, status_of
+from mara.api.problem_body import problem
+from mara.api.routes.problems import status_of
 from mara.api.security.authenticator import identity_in
 from mara.api.security.origins import SAFE_METHODS
 from mara.errors import MaraError
@@ -21,16 +24,15 @@ from mara.runtime.actor import REPEAT_KEY
 from mara.store.write.orders import MOST_ANSWERS, FirstAnswer
 
 MAX_BODY_BYTES: Final = 64 * 1024
-_Place: TypeAlias = tuple[str, str, str, str, bytes]
-"""Whose key it is and in which role, for what, and the key."""
+_CallKey: TypeAlias = tuple[str, str, str, str, bytes]
+"""User name, role, method, path, and the value of Idempotency-Key."""
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,200}")
-
 
 log = logging.getLogger("mara.api")
 
 
 class AnswerMemory(Protocol):
-    """Who remembers first answers beyond this process."""
+    """Memory of first answers that outlives this process."""
 
     async def first_answer(self, place: str) -> FirstAnswer | None: ...
     async def keep_answer(self, place: str, answer: FirstAnswer) -> None: ...
@@ -38,30 +40,30 @@ class AnswerMemory(Protocol):
 
 @dataclass(slots=True)
 class _IdempotentCall:
-    """A change that was asked for once, and its answer when there is one."""
+    """Change that was asked for once, with its answer as soon as there is one."""
 
     body_hash: bytes
     answer: "asyncio.Future[list[Message]]"
 
 
 class _BrokenOffError(Exception):
-    """The client was gone before its body was there."""
+    """The client left before its body had arrived."""
 
 
 class Idempotency:
     """ASGI wrapper around an app whose changes must not happen twice.
 
     Args:
-        memory: where first answers outlive this process; None for nowhere.
+        memory: keeps first answers beyond this process; None where none are kept.
     """
 
     def __init__(self, app: ASGIApp, memory: AnswerMemory | None = None) -> None:
         self._app = app
         self._memory = memory
-        self._deeds: OrderedDict[_Place, _IdempotentCall] = OrderedDict()
+        self._calls: OrderedDict[_CallKey, _IdempotentCall] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or repeat the first answer."""
+        """Pass a request on to the app, or repeat the first answer."""
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
             await self._app(scope, receive, send)
             return
@@ -74,85 +76,85 @@ class Idempotency:
             return
         key = next((value for name, value in scope["headers"] if name == b"idempotency-key"), None)
         if key is None:
-            await self._app(scope, _again(body), send)
+            await self._app(scope, _replayed(body), send)
         elif not _KEY.fullmatch(key):
-            told = "Idempotency-Key should be 1 to 200 visible ASCII characters: choose another"
-            await problem(422, told)(scope, receive, send)
+            detail = "Idempotency-Key should be 1 to 200 visible ASCII characters: choose another"
+            await problem(422, detail)(scope, receive, send)
         else:
             await self._once(key, body, scope, receive, send)
 
     async def _once(self, key: bytes, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         identity, body_hash = identity_in(scope), sha256(body).digest()
-        place = (identity.name, identity.role, scope["method"], scope["path"], key)
+        call_key = (identity.name, identity.role, scope["method"], scope["path"], key)
         try:
-            deed = await self._known(place)
+            call = await self._known(call_key)
         except MaraError as error:
-            told = f"whether this was asked before cannot be looked up: {error}"
-            await problem(max(status_of(error), 503), told)(scope, receive, send)
+            detail = f"whether this was asked before cannot be looked up: {error}"
+            await problem(max(status_of(error), 503), detail)(scope, receive, send)
             return
-        if deed is None:
-            task = asyncio.create_task(self._answer_of(place, body_hash, body, scope), name="mara-deed")
-            task.add_done_callback(lambda done: self._forget_failed(place, done))
-            deed = self._hold(place, _IdempotentCall(body_hash, task))
-        elif deed.body_hash != body_hash:
-            told = "this Idempotency-Key came with another body before: use a new one for a new request"
-            await problem(422, told)(scope, receive, send)
+        if call is None:
+            task = asyncio.create_task(self._answer_of(call_key, body_hash, body, scope), name="mara-idempotent-call")
+            task.add_done_callback(lambda done: self._forget_failed(call_key, done))
+            call = self._remember(call_key, _IdempotentCall(body_hash, task))
+        elif call.body_hash != body_hash:
+            detail = "this Idempotency-Key came with another body before: use a new one for a new request"
+            await problem(422, detail)(scope, receive, send)
             return
-        for message in await asyncio.shield(deed.answer):
+        for message in await asyncio.shield(call.answer):
             await send(message)
 
-    async def _known(self, place: _Place) -> _IdempotentCall | None:
-        """What was asked for here before, in this process or in one before it."""
-        deed = self._deeds.get(place)
-        if deed is not None or self._memory is None:
-            return deed
-        stored = await self._memory.first_answer(_name_of(place))
-        if place in self._deeds or stored is None:
-            return self._deeds.get(place)
+    async def _known(self, call_key: _CallKey) -> _IdempotentCall | None:
+        """Look up an earlier call with this key, of this process or of one before it."""
+        call = self._calls.get(call_key)
+        if call is not None or self._memory is None:
+            return call
+        stored = await self._memory.first_answer(_stored_name_of(call_key))
+        if call_key in self._calls or stored is None:
+            return self._calls.get(call_key)
         answer: asyncio.Future[list[Message]] = asyncio.get_running_loop().create_future()
         answer.set_result(_messages_of(stored))
-        return self._hold(place, _IdempotentCall(stored.body_hash, answer))
+        return self._remember(call_key, _IdempotentCall(stored.body_hash, answer))
 
-    def _hold(self, place: _Place, deed: _IdempotentCall) -> _IdempotentCall:
-        self._deeds[place] = deed
-        if len(self._deeds) > MOST_ANSWERS:
-            self._deeds.popitem(last=False)
-        return deed
+    def _remember(self, call_key: _CallKey, call: _IdempotentCall) -> _IdempotentCall:
+        self._calls[call_key] = call
+        if len(self._calls) > MOST_ANSWERS:
+            self._calls.popitem(last=False)
+        return call
 
-    async def _answer_of(self, place: _Place, body_hash: bytes, body: bytes, scope: Scope) -> list[Message]:
-        """The app's whole answer: a task of its own, so that a client who leaves changes nothing of it."""
+    async def _answer_of(self, call_key: _CallKey, body_hash: bytes, body: bytes, scope: Scope) -> list[Message]:
+        """Collect the app's whole answer, in a task that goes on when the client leaves."""
         answer: list[Message] = []
 
         async def keep(message: Message) -> None:
             answer.append(message)
 
-        REPEAT_KEY.set(f"{_name_of(place)} {body_hash.hex()}")
+        REPEAT_KEY.set(f"{_stored_name_of(call_key)} {body_hash.hex()}")
         try:
-            await self._app(scope, _again(body), keep)
+            await self._app(scope, _replayed(body), keep)
         except Exception:
             if not answer:
-                raise  # else it was answered, and logged where it was
+                raise  # otherwise the app has answered and logged it
         if self._memory is not None and answer[0]["status"] < 500:
             try:
-                await self._memory.keep_answer(_name_of(place), _stored_of(body_hash, answer))
+                await self._memory.keep_answer(_stored_name_of(call_key), _stored_of(body_hash, answer))
             except MaraError as error:
-                # Nothing is confirmed that a restart would answer otherwise. An order knows who asked for it: a repeat
-                # does not order it twice and gets its first answer.
+                # Nothing is confirmed that would be answered differently after a restart. An order holds the key of its
+                # request, so that a repeat orders nothing twice and gets the first answer.
                 log.warning("a first answer was not kept", extra={"path": scope["path"], "reason": str(error)})
                 answer.clear()
-                told = f"the answer could not be kept: {error}: ask again with the same Idempotency-Key"
-                await problem(max(status_of(error), 503), told)(scope, _again(body), keep)
+                detail = f"the answer could not be kept: {error}: ask again with the same Idempotency-Key"
+                await problem(max(status_of(error), 503), detail)(scope, _replayed(body), keep)
         return answer
 
-    def _forget_failed(self, place: _Place, done: "asyncio.Future[list[Message]]") -> None:
-        """Where nothing was done, the next one may try."""
+    def _forget_failed(self, call_key: _CallKey, done: "asyncio.Future[list[Message]]") -> None:
+        """Forget a call that failed, so that a repeat is tried again."""
         if done.cancelled() or done.exception() is not None or done.result()[0]["status"] >= 500:
-            self._deeds.pop(place, None)
+            self._calls.pop(call_key, None)
 
 
-def _name_of(place: _Place) -> str:
-    """A place as the store knows it: neither keys nor names can be read from it."""
-    *words, key = place
+def _stored_name_of(call_key: _CallKey) -> str:
+    """Hash a call's key for the store, which then holds neither keys nor names."""
+    *words, key = call_key
     return sha256(json.dumps([*words, key.decode()]).encode()).hexdigest()
 
 
@@ -171,10 +173,10 @@ def _messages_of(stored: FirstAnswer) -> list[Message]:
 
 
 async def _body_of(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too long.
+    """Read the whole body; None where it is too long.
 
     Raises:
-        _BrokenOffError: there will be no more of it.
+        _BrokenOffError: the client has left.
     """
     body = bytearray()
     while True:
@@ -188,8 +190,8 @@ async def _body_of(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-def _again(body: bytes) -> Receive:
-    """A receive that gives a body that was read already; then it waits, as for a client that stays."""
+def _replayed(body: bytes) -> Receive:
+    """Make a channel that delivers a body once more, and then waits like its client."""
     given = False
 
     async def receive() -> Message:

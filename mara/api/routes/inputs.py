@@ -1,13 +1,17 @@
-"""What may come in: checked at the edge, strictly, so that nothing is guessed from something else."""
+"""Input of the API: strict models of bodies and queries, with no guesses at types."""
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
+from fastapi import Depends, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
 
-from mara.runtime.live.pace import MAX_SPEED_SHARE, MAX_STEPS
-from mara.runtime.live.quote_desk import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
+from mara.api.routes.problems import InconsistentQueryError
+from mara.core.contract import TierKey
+from mara.core.market import RegionKey
+from mara.runtime.live.pace import MAX_SPEED_FACTOR, MAX_STEPS
+from mara.runtime.live.quote_validation import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
 
 MAX_ID_LENGTH: Final = 100
 MAX_NAMED_LENGTH: Final = 200
@@ -15,49 +19,51 @@ MAX_HOURS: Final = 10_000.0
 DEFAULT_OUTAGE_TICKS: Final = 12
 """An hour of five-minute ticks."""
 MAX_REASON_LENGTH: Final = 200
-FIRST_MOMENT: Final = datetime(2009, 1, 1, tzinfo=UTC)
-LAST_MOMENT: Final = datetime(2200, 1, 1, tzinfo=UTC)
+FIRST_TIME: Final = datetime(2009, 1, 1, tzinfo=UTC)
+LAST_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
-TierKey = Literal["premium", "standard", "flexible", "spot"]
-RegionKey = Literal["", "americas", "europe", "asia-pacific"]
+OptionalRegionKey = Literal["", RegionKey]
 
 
 def _iso_text(value: object) -> object:
-    """Only ISO 8601: pydantic would take numbers for epoch seconds, or milliseconds, by their size."""
+    """Refuse anything but ISO 8601: pydantic would read a number as an epoch time."""
     if not isinstance(value, str) or "T" not in value.upper():
         raise ValueError("should be ISO 8601 with a zone, such as 2025-07-01T00:00:00Z")
     return value
 
 
-def _within(moment: datetime) -> datetime:
-    """Nothing is stored beyond these bounds, so that a moment outside asks for the same as the bound."""
-    return min(max(moment, FIRST_MOMENT), LAST_MOMENT).astimezone(UTC)
+def _within(time: datetime) -> datetime:
+    """Move a time outside the bounds to the nearer bound: nothing is stored beyond."""
+    return min(max(time, FIRST_TIME), LAST_TIME).astimezone(UTC)
 
 
 def _whole(value: object) -> object:
-    """JSON knows numbers only: 12.0 is as whole as 12."""
+    """Read 12.0 as 12, because JSON does not tell integers from other numbers.
+
+    Source: https://www.rfc-editor.org/rfc/rfc8259#section-6.
+    """
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _plus_restored(value: object) -> object:
-    """In a query a plus means a space; nothing else than a plus can have stood before an offset."""
+    """Restore the plus before an offset, which a query turns into a space."""
     return _SPACED_OFFSET.sub(r"\1+\2", value) if isinstance(value, str) else value
 
 
 _SPACED_OFFSET: Final = re.compile(r"^(\S+[Tt]\S+) (\d{2}(?::?\d{2})?)$")
-Moment = Annotated[AwareDatetime, BeforeValidator(_iso_text), AfterValidator(_within), Field(strict=False)]
-AskedMoment = Annotated[
+Time = Annotated[AwareDatetime, BeforeValidator(_iso_text), AfterValidator(_within), Field(strict=False)]
+AskedTime = Annotated[
     AwareDatetime,
     BeforeValidator(_iso_text),
     BeforeValidator(_plus_restored),
     AfterValidator(_within),
     Field(strict=False),
 ]
-"""A moment in a query."""
+"""Time in a query."""
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[A-Za-z0-9._-]+$")]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Named = Annotated[str, Field(min_length=1, max_length=MAX_NAMED_LENGTH)]
-"""A contract by its id, which its file may have given any printable form, or a site by its id or name."""
+"""Contract by its id, in any printable form, or site by its id or name."""
 Name = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS)]
 
 
@@ -66,40 +72,44 @@ class _Input(BaseModel):
 
 
 class QuoteInput(_Input):
-    """What somebody wants a price for."""
+    """Contract for which a price is asked."""
 
     tier: TierKey
     power_mw: float = Field(ge=MIN_POWER_MW, le=MAX_POWER_MW, description="IT power, MW")
     hours: float = Field(gt=0, le=MAX_HOURS, description="how long, from the next tick on")
     customer: Name = ""
-    region: RegionKey = Field("", description="whose calendar months the availability is measured by; empty: UTC")
+    region: OptionalRegionKey = Field(
+        "", description="whose calendar months the availability is measured by; empty: UTC"
+    )
 
 
 class CommitmentInput(_Input):
-    """A quote to be booked."""
+    """Quote to be booked."""
 
     quote_id: Id
     customer: Name = ""
 
 
 class PaceInput(_Input):
-    """Stop simulated time, or let it go on."""
+    """Pause simulated time, or resume it."""
 
     action: Literal["pause", "resume"]
 
 
 class StepInput(_Input):
-    """Advance at once, and stay paused."""
+    """Advance by some ticks at once, and stay paused."""
 
     action: Literal["step"]
     ticks: Whole = Field(1, ge=1, le=MAX_STEPS)
 
 
 class SpeedInput(_Input):
-    """Change the pace."""
+    """Change the speed of simulated time."""
 
     action: Literal["speed"]
-    speed: float = Field(gt=0, le=MAX_SPEED_SHARE, description="simulated seconds per real second")
+    speed_factor: float = Field(
+        alias="speed", gt=0, le=MAX_SPEED_FACTOR, description="simulated seconds per real second"
+    )
 
 
 class OutageInput(_Input):
@@ -122,12 +132,33 @@ class MaintenanceInput(_Input):
 
     action: Literal["maintenance"]
     site_id: Named
-    from_: Moment = Field(alias="from")
-    to: Moment
+    from_: Time = Field(alias="from")
+    to: Time
     reason: str = Field("site maintenance", min_length=1, max_length=MAX_REASON_LENGTH)
 
 
 ControlInput = Annotated[
     PaceInput | StepInput | SpeedInput | OutageInput | RestoreInput | MaintenanceInput, Discriminator("action")
 ]
-"""What an operator orders."""
+"""Body of a control, of a kind that its `action` names."""
+
+
+class TimeRange(NamedTuple):
+    """Time range from `first` until `end`; None is no bound."""
+
+    first: datetime | None
+    end: datetime | None
+
+
+def _asked_range(
+    from_: Annotated[AskedTime | None, Query(alias="from")] = None, to: AskedTime | None = None
+) -> TimeRange:
+    if from_ is not None and to is not None and from_ > to:
+        raise InconsistentQueryError(
+            f"a span ends after it begins, from {from_.isoformat()} up to {to.isoformat()} came: swap them"
+        )
+    return TimeRange(from_, to)
+
+
+AskedRange = Annotated[TimeRange, Depends(_asked_range)]
+"""Time range in a query, by `from` and `to`."""

@@ -1,37 +1,35 @@
-"""How it stands, for Prometheus: computed when asked, from the newest snapshot and the engine's vitals."""
+"""Metrics for Prometheus, computed for each scrape from the newest snapshot.
+
+Source: https://prometheus.io/docs/instrumenting/exposition_formats/.
+"""
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import takewhile
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from mara.api.routes.platform_api import PlatformApi
-from mara.core.snapshot import AdvisorRunSnapshot, AdvisorSnapshot, Snapshot
+from mara.core.snapshot import AdvisorSnapshot, Snapshot
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.runtime.clock import Clock
-from mara.runtime.observe.engine_metrics import BOUNDS_S, EngineMetrics, Histogram
 from mara.runtime.published_state import EngineState
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _ADVISOR_STATES: Final = ("off", "ready", "asking", "resting")
 _BREAKER_STATES: Final = ("closed", "open")
-_OUTCOMES: Final = ("accepted", "adjusted", "kept")
 
 
 class FleetCollector(Collector):
-    """Every metric of a live run.
+    """Collector of every metric of a live run.
 
     Args:
-        database: the file of the database; None where it is not a file.
-        clients_count: connected browsers.
+        database: file of the database; None where it is on a server.
+        clients_count: counts connected browsers.
     """
 
     def __init__(
@@ -45,45 +43,39 @@ class FleetCollector(Collector):
         self._clock = clock
         self._database = database
         self._clients_count = clients_count
-        self._asked = _Asked()
 
     def collect(self) -> Iterator[Metric]:
-        """All of them, now."""
-        published = self._engine.latest.read()
-        yield _states("mara_engine_state", "1 for the state that the engine is in", EngineState, published.state)
+        """Yield all metrics as of now."""
+        current = self._engine.publisher.read()
+        yield _states("mara_engine_state", "1 for the state that the engine is in", EngineState, current.state)
         yield from self._own()
-        if published.snapshot is not None:
-            yield _interval(published.snapshot, published.speed_share)
-            yield from _fleet(published.snapshot)
-        if published.advisor is not None:
-            yield from self._asked.metrics(published.advisor)
+        if current.snapshot is not None:
+            yield _interval(current.snapshot, current.speed_factor)
+            yield from _fleet(current.snapshot)
+        if current.advisor is not None:
+            yield from _advisor(current.advisor)
+            yield from _exported(self._engine.metrics.claude_requests)
 
     def _own(self) -> Iterator[Metric]:
-        vitals = self._engine.vitals
-        if vitals.last_tick_s is not None:
-            age_s = self._clock.monotonic_s() - vitals.last_tick_s
+        metrics = self._engine.metrics
+        if metrics.last_tick_s is not None:
+            age_s = self._clock.monotonic_s() - metrics.last_tick_s
             yield GaugeMetricFamily("mara_tick_age_seconds", "since the last tick was stored", age_s)
-        yield from _durations(vitals)
-        yield GaugeMetricFamily("mara_feed_age_ticks", "of the last good observation", vitals.feed_age_ticks)
-        yield CounterMetricFamily("mara_restarts", "ticks that were tried again", vitals.restarts_count)
+        for histogram in metrics.histograms:
+            yield from _exported(histogram)
+        yield GaugeMetricFamily("mara_feed_age_ticks", "of the last good observation", metrics.feed_age_ticks)
+        yield CounterMetricFamily("mara_restarts", "ticks that were tried again", metrics.restarts_count)
         yield GaugeMetricFamily("mara_ws_clients", "connected browsers", self._clients_count())
-        yield CounterMetricFamily("mara_auth_failures", "requests that the gate turned away", vitals.refused_count)
+        yield CounterMetricFamily("mara_auth_failures", "requests that the gate turned away", metrics.refused_count)
         if self._database is not None:
             yield from _disk(self._database)
 
 
 def metrics_text(collector: Collector) -> bytes:
-    """The exposition format."""
+    """Write the metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     return generate_latest(registry)
-
-
-def _durations(vitals: EngineMetrics) -> Iterator[Metric]:
-    yield _histogram("mara_tick_duration_seconds", "planning, advancing and storing a tick", vitals.tick_durations)
-    yield _histogram("mara_db_commit_seconds", "storing a tick", vitals.commit_durations)
-    yield _histogram("mara_tick_lateness_seconds", "how late a tick began", vitals.lateness)
-    yield _histogram("mara_loop_lag_seconds", "how late the event loop came to what was due", vitals.loop_lags)
 
 
 def _disk(database: Path) -> Iterator[Metric]:
@@ -96,9 +88,12 @@ def _disk(database: Path) -> Iterator[Metric]:
     yield GaugeMetricFamily("mara_disk_free_bytes", "free beside the database", shutil.disk_usage(database.parent).free)
 
 
-def _interval(snapshot: Snapshot, speed_share: float) -> Metric:
-    """What the age of a tick is judged by: at speed 1 a tick lasts minutes, at 3,600 no tenth of a second."""
-    interval_s = snapshot.tick_minutes * SECONDS_PER_MINUTE / speed_share
+def _interval(snapshot: Snapshot, speed_factor: float) -> Metric:
+    """Report the time between ticks, to which an alert on a tick's age is relative.
+
+    At speed 1 a tick lasts minutes, at 3,600 less than a tenth of a second.
+    """
+    interval_s = snapshot.tick_minutes * SECONDS_PER_MINUTE / speed_factor
     return GaugeMetricFamily("mara_tick_interval_seconds", "from one tick to the next at this speed", interval_s)
 
 
@@ -133,30 +128,11 @@ def _fleet(snapshot: Snapshot) -> Iterator[Metric]:
     yield from (power, price, budget, below, broken, off, live)
 
 
-class _Asked:
-    """What became of each time that Claude was asked, counted as the runs come by: twenty are kept of at most sixty an
-    hour, so that whoever looks every few minutes misses none.
-    """
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._newest: AdvisorRunSnapshot | None = None
-        self._one_at_a_time = Lock()
-
-    def metrics(self, advisor: AdvisorSnapshot) -> Iterator[Metric]:
-        """Its state, its breaker's, and the counts."""
-        with self._one_at_a_time:
-            for run in takewhile(lambda run: run != self._newest, advisor.runs):
-                self._counts[run.outcome] += 1
-            self._newest = advisor.runs[0] if advisor.runs else None
-        yield _states("mara_advisor_state", "1 for the state that the advisor is in", _ADVISOR_STATES, advisor.state)
-        breaker = "open" if advisor.state == "resting" else "closed"
-        yield _states("mara_breaker_state", "open: Claude is left alone for a while", _BREAKER_STATES, breaker)
-        yield GaugeMetricFamily("mara_claude_cost_usd", "spent in the last day", advisor.cost_today_usd)
-        requests = CounterMetricFamily("mara_claude_requests", "by what came of them", labels=["outcome"])
-        for outcome in sorted({*_OUTCOMES, *self._counts}):
-            requests.add_metric([outcome], self._counts[outcome])
-        yield requests
+def _advisor(advisor: AdvisorSnapshot) -> Iterator[Metric]:
+    yield _states("mara_advisor_state", "1 for the state that the advisor is in", _ADVISOR_STATES, advisor.state)
+    breaker = "open" if advisor.state == "resting" else "closed"
+    yield _states("mara_breaker_state", "open: Claude is left alone for a while", _BREAKER_STATES, breaker)
+    yield GaugeMetricFamily("mara_claude_cost_usd", "spent in the last day", advisor.cost_today_usd)
 
 
 def _states(name: str, text: str, states: Iterator[str] | tuple[str, ...] | type[EngineState], now: str) -> Metric:
@@ -166,9 +142,8 @@ def _states(name: str, text: str, states: Iterator[str] | tuple[str, ...] | type
     return gauge
 
 
-def _histogram(name: str, text: str, durations: Histogram) -> Metric:
-    seen, buckets = 0, []
-    for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), durations.counts, strict=True):
-        seen += count
-        buckets.append((bound, float(seen)))
-    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=durations.total_s)
+def _exported(metric: Counter | Histogram) -> Iterator[Metric]:
+    """Export a metric without the samples that tell when its counts began."""
+    for family in metric.collect():
+        family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+        yield family

@@ -1,6 +1,7 @@
-"""Server-sent events: one for each new snapshot, from where a client left off.
+"""Event stream of snapshots, which a client resumes after the last it received.
 
-Source: WHATWG HTML, section 9.2: the browser comes back by itself with the last id that it saw.
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html: a browser reconnects by itself and sends the
+last id that it received.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from pydantic import TypeAdapter
+from sse_starlette import JSONServerSentEvent, ServerSentEvent
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -19,109 +21,132 @@ from mara.core.snapshot import Snapshot
 from mara.runtime.published_state import StatePublisher
 
 LOOK_INTERVAL_S: Final = 0.1
-KEPT: Final = 120
-"""Snapshots kept for those who come back; who was away for longer is told from where on he missed some."""
+"""Time between two looks at the newest snapshot; faster ticks are skipped."""
+MAX_KEPT: Final = 120
+"""Events kept for clients that reconnect; one away for longer is told of the gap."""
 MAX_KEPT_BYTES: Final = 32_000_000
-"""Of those: a snapshot of ten sites has 34 kB, one of a thousand 3 MB."""
+"""Size of all kept events; one has 34 kB with ten sites, 3 MB with a thousand."""
 MAX_STREAMS: Final = 50
 KEEP_ALIVE_S: Final = 15.0
+"""Longest silence on a stream: proxies take a longer one for a dead connection."""
 RETRY_MS: Final = 2_000
+"""Time after which a browser reconnects."""
 
 SNAPSHOT_JSON: Final = TypeAdapter(Snapshot)
+_LINE_END: Final = "\n"
 
 
 class EventStream:
-    """Follows the newest snapshot as long as somebody listens; of ticks that come faster than it looks it shows the
-    last, and the ids tell what was passed over.
+    """Newest snapshots as events, for any number of listeners.
+
+    Ticks that come faster than a listener reads are skipped; the ids of the events show which.
 
     Args:
-        is_over: whether the server is about to end; streams then end by themselves, and do not hold it up.
+        is_over: tells whether the server is about to end; streams then end by themselves, and do not delay it.
 
     Attributes:
-        places: one for each listener, taken when the request comes and not when its first byte goes out.
+        places: one for each listener, acquired with the request and not when its first byte is sent.
     """
 
-    def __init__(self, latest: StatePublisher, is_over: Callable[[], bool] = lambda: False) -> None:
-        self._latest = latest
+    def __init__(self, publisher: StatePublisher, is_over: Callable[[], bool] = lambda: False) -> None:
+        self._publisher = publisher
         self._is_over = is_over
-        self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[int, bytes]] = deque(maxlen=MAX_KEPT)
         self._version = -1
         self.places = FairShare(MAX_STREAMS)
-        self._come = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def kept_ticks(self) -> tuple[int, ...]:
+        """Ticks from which on a client can resume, the oldest first."""
+        return tuple(tick for tick, _ in self._kept)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Size of the kept events in all."""
+        return sum(len(event) for _, event in self._kept)
 
     async def events(
         self, last_tick: int | None, is_known: Callable[[], Awaitable[bool]] | None = None
     ) -> AsyncIterator[bytes]:
-        """Every snapshot after `last_tick`; without one, from the newest on.
+        """Yield an event for each snapshot after `last_tick`, else from the newest on.
 
         Args:
-            is_known: whether the listener may still be there; asked before each event.
+            is_known: tells whether the listener's login is still valid; asked before each event.
         """
         if self._watch is None:
             self._watch = asyncio.create_task(self._follow(), name="mara-events")
-        self._look()
-        yield f"retry: {RETRY_MS}\n\n".encode()
+        self.look()
+        yield ServerSentEvent(retry=RETRY_MS, sep=_LINE_END).encode()
         seen = last_tick if last_tick is not None else (self._kept[-1][0] - 1 if self._kept else -1)
         while not self._is_over() and (is_known is None or await is_known()):
-            # A demo that was begun anew counts from zero: whoever is ahead of it starts again.
+            # A run that was begun anew counts from zero: a client that is ahead of it starts again.
             if self._kept and self._kept[-1][0] < seen:
                 seen = self._kept[0][0] - 1
             if self._kept and self._kept[0][0] > seen + 1 and last_tick is not None:
-                yield f'event: gap\ndata: {{"from_tick":{seen + 1},"to_tick":{self._kept[0][0]}}}\n\n'.encode()
+                missed = {"from_tick": seen + 1, "to_tick": self._kept[0][0]}
+                yield JSONServerSentEvent(missed, event="gap", sep=_LINE_END).encode()
             if self._kept:
                 last_tick = seen
-            for tick, body in [kept for kept in self._kept if kept[0] > seen]:
-                yield b"id: %d\nevent: snapshot\ndata: %s\n\n" % (tick, body)
+            for tick, event in [kept for kept in self._kept if kept[0] > seen]:
+                yield event
                 seen = tick
             if not await self._more():
-                yield b": still here\n\n"
+                yield ServerSentEvent(comment="still here", sep=_LINE_END).encode()
 
     async def _more(self) -> bool:
-        """Whether something came before a proxy would think the stream dead."""
+        """Wait for the next snapshot; False where none came within the keep-alive time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(KEEP_ALIVE_S):
-                await self._come.wait()
+                await self._arrived.wait()
             return True
         return False
 
     async def _follow(self) -> None:
-        """Go on also while nobody listens for a moment, so that whoever comes back misses nothing."""
+        """Look at the newest snapshot for ever, also while no client listens."""
         while True:
             await asyncio.sleep(LOOK_INTERVAL_S)
-            self._look()
+            self.look()
             if self._is_over():
-                self._come.set()
+                self._arrived.set()
 
-    def _look(self) -> None:
-        published = self._latest.read()
-        snapshot = published.snapshot
-        if snapshot is None or published.version == self._version:
+    def look(self) -> None:
+        """Keep the newest snapshot as an event if it is new, and wake the listeners."""
+        current = self._publisher.read()
+        snapshot = current.snapshot
+        if snapshot is None or current.version == self._version:
             return
-        self._version = published.version
+        self._version = current.version
         if self._kept and self._kept[-1][0] == snapshot.tick:
             return
         if self._kept and self._kept[-1][0] > snapshot.tick:
             self._kept.clear()
-        self._kept.append((snapshot.tick, SNAPSHOT_JSON.dump_json(snapshot)))
-        while len(self._kept) > 1 and sum(len(body) for _, body in self._kept) > MAX_KEPT_BYTES:
+        self._kept.append((snapshot.tick, _event_of(snapshot)))
+        while len(self._kept) > 1 and self.kept_bytes > MAX_KEPT_BYTES:
             self._kept.popleft()
-        self._come.set()
-        self._come = asyncio.Event()
+        self._arrived.set()
+        self._arrived = asyncio.Event()
 
 
-class Listening(StreamingResponse):
-    """An answer that holds one of the stream's places until it is over, whether or not it ever began."""
+def _event_of(snapshot: Snapshot) -> bytes:
+    """Write a snapshot as an event; done once, whatever the number of listeners."""
+    body = SNAPSHOT_JSON.dump_json(snapshot).decode()
+    return ServerSentEvent(body, id=str(snapshot.tick), event="snapshot", sep=_LINE_END).encode()
 
-    def __init__(self, told: AsyncIterator[bytes], places: FairShare, who: Identity) -> None:
+
+class EventResponse(StreamingResponse):
+    """Answer with a stream's events that holds one of its places until it ends."""
+
+    def __init__(self, events: AsyncIterator[bytes], places: FairShare, identity: Identity) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        super().__init__(told, media_type="text/event-stream", headers=headers)
+        super().__init__(events, media_type="text/event-stream", headers=headers)
         self._places = places
-        self._who = who
+        self._identity = identity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
+        """Send the events, and release the place."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._places.give_back(self._who)
+            self._places.release(self._identity)

@@ -1,1 +1,1 @@
-"""Who may call: logins, tokens, roles, origins, headers and rate limits."""
+"""Security of calls: logins, tokens, roles, origins, headers and rate limits."""

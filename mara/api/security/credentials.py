@@ -1,7 +1,8 @@
-"""What is secret about people: passwords, and the random texts that stand for them afterwards.
+"""Secrets of users: passwords, session keys and tokens, and their stored hashes.
 
-Passwords: argon2id with the library's defaults (RFC 9106, second recommended option). Tokens and sessions carry 256
-random bits from the system, so one round of SHA-256 keeps them, keyed with MARA_STORAGE_SECRET where there is one.
+Passwords are hashed by argon2id with the library's defaults, which are the second recommended option of
+https://www.rfc-editor.org/rfc/rfc9106#section-4. Tokens and sessions hold 256 random bits from the system, for which
+one round of HMAC-SHA-256 is enough, keyed with MARA_STORAGE_SECRET where that is set.
 """
 
 import hmac
@@ -16,19 +17,19 @@ from mara.errors import CommandError
 
 MIN_PASSWORD_LENGTH: Final = 12
 MAX_PASSWORD_LENGTH: Final = 1_000
-TOKEN_PREFIX: Final = "mara_"  # noqa: S105  how a leaked one is recognized, in logs and by scanners
+TOKEN_PREFIX: Final = "mara_"  # noqa: S105  scanners and readers of logs recognize a leaked token by it
 SECRET_BYTES: Final = 32
 
 _HASHER: Final = PasswordHasher()
-_NOBODY: Final = _HASHER.hash("nobody's")
-"""Checked where there is no such user, so that an answer takes as long."""
+_NO_USER: Final = _HASHER.hash("nobody's")
+"""Hash checked where there is no such user, so that the answer takes as long."""
 
 
 def hash_of(password: str) -> str:
-    """What is stored of a password; takes about 50 ms of a core.
+    """Hash a password for storing it; takes about 50 ms of a core.
 
     Raises:
-        CommandError: too short to resist guessing, or too long.
+        CommandError: it is too short to resist guessing, or too long.
     """
     if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         raise CommandError(
@@ -39,24 +40,24 @@ def hash_of(password: str) -> str:
 
 
 def is_right(password: str, stored: str | None) -> bool:
-    """Whether it is the password that was stored; as slow without one."""
+    """Check a password against a stored hash; takes as long where there is none."""
     try:
-        _HASHER.verify(stored or _NOBODY, password[:MAX_PASSWORD_LENGTH])
+        _HASHER.verify(stored or _NO_USER, password[:MAX_PASSWORD_LENGTH])
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None
 
 
 def new_token() -> str:
-    """A bearer token of the API."""
+    """Make a bearer token for the API: https://www.rfc-editor.org/rfc/rfc6750."""
     return TOKEN_PREFIX + token_urlsafe(SECRET_BYTES)
 
 
 def new_session() -> str:
-    """The content of a session's cookie."""
+    """Make the value of a session's cookie."""
     return token_urlsafe(SECRET_BYTES)
 
 
 def digest_of(text: str, key: str = "") -> bytes:
-    """What is stored of a token or session."""
+    """Hash a token or a session key for storing it; 32 bytes."""
     return hmac.new(key.encode(), text.encode("utf-8", "surrogateescape"), sha256).digest()

@@ -1,7 +1,9 @@
-"""What every answer tells the browser not to do: run scripts that are not ours, sniff, frame, refer.
+"""Security headers of every answer, with a content security policy and its nonce.
 
 The policy stops stored text from running should it ever reach the page as markup. NiceGUI evaluates what its server
-sends, so 'unsafe-eval' stays; scripts in the page carry a nonce, and inline handlers never run.
+sends, so that 'unsafe-eval' has to stay; scripts in a page carry a nonce, and inline handlers never run.
+Sources: https://www.w3.org/TR/CSP3/, https://fetch.spec.whatwg.org/#cross-origin-resource-policy-header and
+https://www.rfc-editor.org/rfc/rfc6797 (strict-transport-security).
 """
 
 import re
@@ -12,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SCRIPT: Final = re.compile(rb"<script(?=[\s>])")
 NONCE_BYTES: Final = 16
-"""Unpredictable, so it comes from the system and not from the seed."""
+"""Length of a nonce; its bits come from the system, since a seed is predictable."""
 MAX_PAGE_BYTES: Final = 8_000_000
 
 _ALWAYS: Final = (
@@ -27,7 +29,7 @@ _KEPT_SECURE: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
 def policy_of(nonce: str) -> str:
-    """The content security policy of one answer."""
+    """Write the content security policy of one answer."""
     return (
         f"default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; script-src-attr 'none'; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
@@ -36,14 +38,14 @@ def policy_of(nonce: str) -> str:
 
 
 class SafeHeaders:
-    """ASGI wrapper that adds the headers, and the nonce to each script of a page."""
+    """ASGI wrapper that adds headers to each answer, and a nonce to a page's scripts."""
 
     def __init__(self, app: ASGIApp, *, is_secure: bool = False) -> None:
         self._app = app
         self._fixed = (*_ALWAYS, _KEPT_SECURE) if is_secure else _ALWAYS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer through the app, with headers."""
+        """Pass a request on to the app, and add headers to the answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -51,7 +53,7 @@ class SafeHeaders:
 
 
 class _Answer:
-    """One answer on its way out; a page is held back until it is whole, everything else flows."""
+    """Answer being sent: a page is collected until it is whole, all else passes."""
 
     def __init__(self, send: Send, fixed: tuple[tuple[bytes, bytes], ...]) -> None:
         self._send = send
@@ -75,7 +77,7 @@ class _Answer:
 
     async def _hold(self, message: Message) -> None:
         self._body += message.get("body", b"")
-        assert len(self._body) <= MAX_PAGE_BYTES, "a page of ours is never that long"
+        assert len(self._body) <= MAX_PAGE_BYTES, "no page of Mara is that long"
         if message.get("more_body", False):
             return
         assert self._start is not None
@@ -91,19 +93,21 @@ def _is_page(headers: list[tuple[bytes, bytes]]) -> bool:
     return sent.get(b"content-type", b"").startswith(b"text/html") and b"content-encoding" not in sent
 
 
-class NotKept:
-    """ASGI wrapper of what is true now and for whoever asked: no cache on the way keeps an answer.
+class NoStore:
+    """ASGI wrapper that forbids caches to store answers, which hold for one user now.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.5.
 
     Args:
-        but: the folder of what never changes.
+        except_folder: the folder of files that never change.
     """
 
-    def __init__(self, app: ASGIApp, *, but: str) -> None:
+    def __init__(self, app: ASGIApp, *, except_folder: str) -> None:
         self._app = app
-        self._but = but
+        self._except_folder = except_folder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer through the app."""
+        """Pass a request on to the app, and mark the answer."""
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -111,5 +115,5 @@ class NotKept:
                 message = {**message, "headers": [*headers, (b"cache-control", b"no-store")]}
             await send(message)
 
-        is_fixed = scope["type"] != "http" or str(scope["path"]).startswith(self._but)
+        is_fixed = scope["type"] != "http" or str(scope["path"]).startswith(self._except_folder)
         await self._app(scope, receive, send if is_fixed else marked)

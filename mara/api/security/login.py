@@ -1,4 +1,4 @@
-"""The login: a page that needs no script, and what its form does."""
+"""Login and logout: a page with a form that needs no script."""
 
 import asyncio
 from html import escape
@@ -9,28 +9,29 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from mara.api.paths import LOGIN, LOGOUT
 from mara.api.security.authenticator import COOKIE, Authenticator, address_of, cookie_of
 from mara.api.security.credentials import is_right, new_session
-from mara.api.security.rate_limit import Limits, neighbourhood_of
+from mara.api.security.rate_limit import Limits, network_of
 from mara.store.access.users import AccessEvent, Session, User
 
-LOGIN_PATH: Final = "/login"
-LOGOUT_PATH: Final = "/logout"
 LOGINS_PER_MINUTE: Final = 5
-"""Of one address as one name. A name alone is never counted: whoever asked often enough from anywhere would lock its
-user out."""
+"""Attempts from one address under one name.
+
+A name alone is not limited: anybody could lock its user out by trying it often enough.
+"""
 NAMES_PER_MINUTE: Final = 20
-"""Attempts of one address under whatever names: an office behind one address logs in in the morning."""
+"""Attempts from one address under any names; a whole office may share one address."""
 SESSION_S: Final = 12 * 3_600
 MAX_FORM_BYTES: Final = 10_000
 MAX_FIELDS: Final = 10
 MAX_NAME_LENGTH: Final = 64
 MAX_CHECKS_AT_ONCE: Final = 2
-"""Each takes 64 MiB and a thread for 50 ms; whoever asks beyond that waits."""
+"""Passwords checked at once, each of which takes 64 MiB and a thread for 50 ms."""
 
 
 class Login:
-    """Answers `/login` and `/logout`."""
+    """ASGI app that answers `/login` and `/logout`."""
 
     def __init__(self, authenticator: Authenticator, *, is_secure: bool) -> None:
         self._authenticator = authenticator
@@ -39,12 +40,8 @@ class Login:
         self._addresses = Limits(NAMES_PER_MINUTE, authenticator.clock)
         self._checks = asyncio.Semaphore(MAX_CHECKS_AT_ONCE)
 
-    def answers(self, path: str) -> bool:
-        """Whether a path is the login's."""
-        return path in {LOGIN_PATH, LOGOUT_PATH}
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request; a websocket is refused."""
         if scope["type"] != "http":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
@@ -53,14 +50,14 @@ class Login:
         try:
             answer = await self._answer(request)
         except ClientDisconnect:
-            answer = HTMLResponse(_page("/"), 400)  # gone in the middle of its form: nobody reads this
+            answer = HTMLResponse(_page("/"), 400)  # the client left in the middle of its form: nobody reads this
         answer.headers["cache-control"] = "no-store"
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         if request.method == "POST":
-            return await (self._out(request) if request.url.path == LOGOUT_PATH else self._in(request))
-        if request.method in {"GET", "HEAD"} and request.url.path == LOGIN_PATH:
+            return await (self._out(request) if request.url.path == LOGOUT else self._in(request))
+        if request.method in {"GET", "HEAD"} and request.url.path == LOGIN:
             return HTMLResponse(_page(_inside(request.query_params.get("next", "/"))))
         return HTMLResponse(_page("/", "That is not how one logs in or out."), 405, {"allow": "GET, POST"})
 
@@ -69,17 +66,17 @@ class Login:
         if form is None:
             return HTMLResponse(_page("/", "That form is too long."), 413)
         name, onward = _name_in(form.get("name", "")), _inside(form.get("next", "/"))
-        address = neighbourhood_of(address_of(request.scope))
+        address = network_of(address_of(request.scope))
         wait_s = self._addresses.wait_s(address) or self._limits.wait_s(f"{address} as {name}")
         if wait_s > 0.0:
             told = f"Too many attempts. Try again in {wait_s:.0f} s."
             return HTMLResponse(_page(onward, told, name), 429, {"retry-after": f"{wait_s:.0f}"})
         async with self._checks:
-            person = await asyncio.to_thread(self._checked, name, form.get("password", ""), address_of(request.scope))
-        if person is None:
+            user = await asyncio.to_thread(self._checked, name, form.get("password", ""), address_of(request.scope))
+        if user is None:
             return HTMLResponse(_page(onward, "Name and password do not fit together.", name), 401)
         secret = new_session()
-        await asyncio.to_thread(self._begin, person, secret, address_of(request.scope))
+        await asyncio.to_thread(self._begin, user, secret, address_of(request.scope))
         answer = RedirectResponse(onward, 303)
         answer.set_cookie(
             COOKIE, secret, max_age=SESSION_S, path="/", httponly=True, samesite="strict", secure=self._is_secure
@@ -90,33 +87,33 @@ class Login:
         secret = cookie_of(request.scope)
         if secret:
             identity = await self._authenticator.identity_of(request.scope)
-            by = self._visit(identity.name if identity else "nobody", address_of(request.scope), "logged out")
-            await asyncio.to_thread(self._authenticator.people.end, Session, self._authenticator.digest(secret), by=by)
-            self._authenticator.forget(secret)  # last: requests meanwhile have it remembered again
-        answer = RedirectResponse(LOGIN_PATH, 303)
+            by = self._event(identity.name if identity else "nobody", address_of(request.scope), "logged out")
+            await asyncio.to_thread(self._authenticator.users.end, Session, self._authenticator.digest(secret), by=by)
+            self._authenticator.forget(secret)  # last, because requests meanwhile would have it remembered again
+        answer = RedirectResponse(LOGIN, 303)
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=self._is_secure)
         return answer
 
     def _checked(self, name: str, password: str, address: str) -> User | None:
-        found = self._authenticator.people.credentials(name)
+        found = self._authenticator.users.credentials(name)
         if is_right(password, found[1] if found is not None else None):
             assert found is not None
             return found[0]
-        self._authenticator.people.note(self._visit(name, address, "login refused"))
+        self._authenticator.users.note(self._event(name, address, "login refused"))
         return None
 
-    def _begin(self, person: User, secret: str, address: str) -> None:
-        visit = self._visit(person.name, address, "logged in")
-        until = visit.at_epoch_s + SESSION_S
-        self._authenticator.people.issue(Session, self._authenticator.digest(secret), person, until=until, by=visit)
+    def _begin(self, user: User, secret: str, address: str) -> None:
+        event = self._event(user.name, address, "logged in")
+        until = event.at_epoch_s + SESSION_S
+        self._authenticator.users.issue(Session, self._authenticator.digest(secret), user, until=until, by=event)
 
-    def _visit(self, actor: str, address: str, action: str) -> AccessEvent:
+    def _event(self, actor: str, address: str, action: str) -> AccessEvent:
         now_epoch_s = int(self._authenticator.clock.now().timestamp())
         return AccessEvent(at_epoch_s=now_epoch_s, actor=actor, address=address, action=action)
 
 
 async def _form_of(request: Request) -> dict[str, str] | None:
-    """The fields of a form; None for one that is too long, or of too many fields."""
+    """Read the fields of a form; None where it is too long, or has too many fields."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -130,12 +127,12 @@ async def _form_of(request: Request) -> dict[str, str] | None:
 
 
 def _name_in(typed: str) -> str:
-    """A name as it may be counted, stored and shown: no user's is longer, or has signs that do not print."""
+    """Strip what was typed to a possible user name: printable, and of bounded length."""
     return "".join(letter for letter in typed.strip() if letter.isprintable())[:MAX_NAME_LENGTH]
 
 
 def _inside(path: str) -> str:
-    """A path of this server to go on to, and nothing else: never another site."""
+    """Return a redirect's target if it is a path of this server; `/` otherwise."""
     is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
     return path if is_ours and path.isprintable() else "/"
 

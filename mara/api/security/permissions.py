@@ -1,4 +1,4 @@
-"""Who may do what: the one table of rights, for programs that call the API and for people at screens alike."""
+"""Table of rights: the role that each action needs, over the API and on screens."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,7 +11,7 @@ from mara.errors import CommandError
 
 
 class Permission(StrEnum):
-    """Everything that changes something or costs something. Whoever is let in may look; each of these needs a role."""
+    """Action that changes or costs something and needs a role; reading needs none."""
 
     QUOTE = "quote"
     BOOK = "book"
@@ -30,33 +30,34 @@ class Permission(StrEnum):
 
 
 RIGHTS: Final[Mapping[Permission, str]] = dict.fromkeys(Permission, "operator")
-"""The least role for each."""
+"""Lowest role that may take each action."""
 
 
 class NotAllowedError(CommandError):
-    """What somebody wanted needs a role that they do not have."""
+    """An action needs a role that its user does not have."""
 
 
-def why_not(identity: Identity, deed: Permission) -> str:
-    """Why somebody may not do this, in one line; empty where they may."""
-    role = RIGHTS[deed]
+def refusal_of(identity: Identity, permission: Permission) -> str:
+    """Explain in one line why a user lacks a permission; empty where they have it."""
+    role = RIGHTS[permission]
     if identity.may(role):
         return ""
     return f"that needs the role {role}, {identity.name} is {identity.role}: ask an admin"
 
 
-async def permit(scope: Scope, deed: Permission) -> Identity:
-    """Who sent this request or message, if they may do this now: the database is asked anew, so that a role that was
-    changed, or a session that ended, counts from the next deed on.
+async def permit(scope: Scope, permission: Permission) -> Identity:
+    """Return the sender of a request or message, who must have a permission now.
+
+    The database is asked each time, so that a changed role or an ended session counts from the next action on.
 
     Raises:
-        NotAllowedError: they may not, or not any more.
-        StoreError: the database does not answer, and nobody is remembered.
+        NotAllowedError: the sender lacks the permission, or the session is over.
+        StoreError: the database does not answer, and no earlier answer is remembered.
     """
     identity = await present_identity(scope)
     if identity is None:
         raise NotAllowedError("the session is over: log in again")
-    refusal = why_not(identity, deed)
+    refusal = refusal_of(identity, permission)
     if refusal:
         raise NotAllowedError(refusal)
     return identity

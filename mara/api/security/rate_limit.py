@@ -1,20 +1,23 @@
-"""How often somebody may ask: a bucket of tokens for each key, filled at a steady rate."""
+"""Rate limits by token bucket: one bucket for each key, filled at a steady rate."""
 
 from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+from mara.core.units import SECONDS_PER_MINUTE
 from mara.runtime.clock import Clock
 
 MAX_KEYS: Final = 10_000
-"""Buckets kept; the one longest untouched is let go first."""
-SECONDS_PER_MINUTE: Final = 60.0
+"""Buckets kept; the one not used for longest is dropped first."""
 IPV6_SITE_BITS: Final = 64
-"""One customer of a provider has at least that many addresses (RFC 6177)."""
+"""Length of the IPv6 prefix that one customer of a provider has.
+
+Source: https://www.rfc-editor.org/rfc/rfc6177.
+"""
 
 
 class Limits:
-    """Grants `per_minute` requests a minute for each key, and so many at once after a pause."""
+    """Rate limit for each key, of `per_minute` requests, all at once after a pause."""
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
         self._per_minute = per_minute
@@ -23,11 +26,11 @@ class Limits:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def is_spent(self, key: str) -> bool:
-        """Whether the next request would have to wait; takes nothing."""
+        """Tell whether the next request would have to wait; counts nothing."""
         return self._tokens(key, self._clock.monotonic_s()) < 1.0
 
     def wait_s(self, key: str) -> float:
-        """Take a token: 0 when there was one, else the seconds until the next."""
+        """Take a token; returns 0 where there was one, else the seconds until the next."""
         now_s = self._clock.monotonic_s()
         tokens = self._tokens(key, now_s)
         granted = tokens >= 1.0
@@ -37,8 +40,8 @@ class Limits:
             self._buckets.popitem(last=False)
         return 0.0 if granted else (1.0 - tokens) / self._per_s
 
-    def give_back(self, key: str) -> None:
-        """Put a token back that was taken for what then did not count."""
+    def refund(self, key: str) -> None:
+        """Return the token of a request that does not count after all."""
         if key in self._buckets:
             tokens, seen_s = self._buckets[key]
             self._buckets[key] = (tokens + 1.0, seen_s)
@@ -48,8 +51,8 @@ class Limits:
         return min(float(self._per_minute), tokens + (now_s - seen_s) * self._per_s)
 
 
-def neighbourhood_of(address: str) -> str:
-    """What requests of an address are counted under: itself, or the network that an IPv6 address is one of."""
+def network_of(address: str) -> str:
+    """Name the client of an address: itself for IPv4, its /64 network for IPv6."""
     try:
         found = ip_address(address)
     except ValueError:

@@ -20,6 +20,7 @@ from mara.errors import FeedInvalid, FeedUnavailable
 from mara.feeds.files.csv_table import CASES_SHOWN, CsvTable, Row, numbers_of, shown, utc_of
 from mara.feeds.files.history_clock import TIME_COLUMN, check_clock, moment_of_hour, utc_text
 from mara.feeds.files.history_units import question_hashprice, question_units
+from mara.feeds.files.shipped_histories import history_folder
 
 HISTORY_FILES: Final = ("history.csv", "history.csv.gz")
 BITCOIN_FILE: Final = "bitcoin_daily.csv"
@@ -169,6 +170,7 @@ def read_history(folder: Path, *, trusts_units: bool = False) -> History:
     """Read and check a history folder.
 
     Args:
+        folder: where it lies, or the name of a shipped history.
         trusts_units: take values as they stand that look as if they were in another unit.
 
     Raises:
@@ -176,6 +178,7 @@ def read_history(folder: Path, *, trusts_units: bool = False) -> History:
             are missing or run backwards, or values look as if they were in another unit. The message names file,
             line, the first few cases and the remedy.
     """
+    folder = history_folder(folder)
     file = _history_file_of(folder)
     table = CsvTable(path=file, columns=(TIME_COLUMN, SITE_COLUMN, *BOUNDS), key_count=2)
     rows = _read_rows(table)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats, Ints, sealed
-from mara.core.market import token_demand_per_h
+from mara.core.market import DEFAULT_TOKEN_PRICE_USD_PER_MTOK, token_demand_per_h
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Forecast, Observation, RunConfig
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
@@ -22,7 +22,6 @@ from mara.feeds.synthetic.outages import OutageStream
 from mara.feeds.synthetic.prices import MarketPrices
 from mara.feeds.synthetic.weather import Weather, WeatherHours
 
-DEFAULT_TOKEN_PRICE_USD_PER_MTOK: Final = 0.25
 """Blended price of a million tokens of a 70B-class model."""
 BLOCK_HOURS: Final = 168
 PUBLISHED_HOURS: Final = 48

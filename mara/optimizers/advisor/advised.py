@@ -12,7 +12,7 @@ from mara.core.arrays import Floats, sealed
 from mara.core.plan import DualPrices, Plan, Problem, Provenance
 from mara.errors import AdviceError, PlanError
 from mara.optimizers.advisor.evaluator import Projection, bench_of, project
-from mara.optimizers.base import Optimizer
+from mara.optimizers.base import SPENDS, BudgetPolicy, Optimizer
 from mara.optimizers.fallback import check
 
 MAX_ADVICE_TICKS: Final = 12
@@ -31,7 +31,7 @@ class AcceptanceLimits:
 
     moved_share: float
     regret_share: float
-    spends_budgets: bool = True
+    budgets: BudgetPolicy = SPENDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,7 +115,7 @@ def reviewed(advice: Advice, problem: Problem, plan: Plan, bands: AcceptanceLimi
     if not 0 <= problem.tick - advice.made_tick <= MAX_ADVICE_TICKS:
         raise AdviceError(TOO_OLD)
     try:
-        bench = bench_of(problem, plan, spends_budgets=bands.spends_budgets)
+        bench = bench_of(problem, plan, budgets=bands.budgets)
         projection = project(bench, advice.asked_mw)
         advised = _plan_of(advice, projection, problem, plan)
         check(advised, problem)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import MICRO_USD_PER_USD, TOKENS_PER_MTOK
 
-TOKENS_PER_MTOK: Final = 1_000_000
 CHARACTERS_PER_TOKEN: Final = 2.0
 """Fewer than in any text: JSON with many numbers has about three."""
 CACHE_WRITE_SHARE: Final = 1.25

@@ -8,11 +8,10 @@ from mara.core.finance import Line
 from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep, Problem
 from mara.core.step import Step, advance
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD
 from mara.optimizers.advisor.evaluator import CONTRACTS, LOADS, PlanEvaluator, Projection, bench_of, loads_of
 from mara.optimizers.lp.horizon import plan_steps
 
-G_PER_T: Final = 1_000_000
 MINER_NAMES: Final = ("air_miner", "hydro_miner", "immersion_miner")
 RACK_LOADS: Final = slice(3, len(LOADS))
 
@@ -108,7 +107,7 @@ def what_if_facts(bench: PlanEvaluator, site: int, quantity: str, value: float) 
         PlanError: the program has no answer in time.
     """
     altered = _altered(bench.problem, site, _FIELDS[quantity], value)
-    other = bench_of(altered, bench.plan, spends_budgets=bench.spends_budgets)
+    other = bench_of(altered, bench.plan, budgets=bench.budgets)
     gained = other.optimum.certificate.objective_usd - bench.optimum.certificate.objective_usd
     before, after = _first_hour(bench)[site], _first_hour(other)[site]
     facts = {"profit_change_usd": gained}

@@ -1,1 +1,1 @@
-"""The linear program: case, rows, solve, certificate, duals, bound and rounding."""
+"""The linear program: case, rows, solve, certificate, duals and bound."""

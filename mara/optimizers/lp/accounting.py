@@ -1,25 +1,36 @@
-"""What decisions earn in the accounts of MODEL section 5, whoever made them: a solver, rules, or a run tick by tick.
+"""Profit of decisions in the accounts of the linear program, whoever made them.
 
-Nothing here knows how the program is written down for a solver: only its formulas, applied to what runs.
+A solver, rules, or a run tick by tick: only the program's formulas are applied, to what runs. Nothing here knows how
+the program is written down for a solver.
+Model: docs/model.md#5-the-linear-program (objective)
 """
 
 import numpy as np
 
 from mara.core.arrays import Floats
-from mara.core.contract import PROMISED_TIER_COUNT
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, budgets_of
+from mara.core.dispatch import dispatch
+from mara.core.placement import placed_mw
+from mara.core.plan import PlanStep, Problem
 from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.horizon import case_of
 from mara.optimizers.lp.schedule import Schedule, net_site_mw
 
 
 def profit_usd(schedule: Schedule, case: LpCase) -> float:
-    """Revenue less energy, carbon, breaches, goodwill, moves and restarts; what was paid for hedges is sunk [USD]."""
-    promised = slice(0, PROMISED_TIER_COUNT)
-    mining = (schedule.miners_mw.sum(axis=1) * case.mining_value_usd_per_mwh).sum(axis=1)
-    tokens = (schedule.merchant_mw * case.token_value_usd_per_mwh).sum(axis=(1, 2, 3))
+    """Add up revenue less all costs and penalties of a schedule [USD].
+
+    Costs are energy, carbon, breaches, goodwill, moves and restarts.
+
+    What was paid for hedges is sunk.
+    """
+    promised, economics = slice(0, PROMISED_TIER_COUNT), case.economics
+    mining = (schedule.miners_mw.sum(axis=1) * economics.mining_usd_per_mwh).sum(axis=1)
+    tokens = (schedule.merchant_mw * economics.merchant_usd_per_mwh).sum(axis=(1, 2, 3))
     contracts = schedule.contracts_mw.sum(axis=1) @ case.rate_usd_per_mwh
-    net, price = net_site_mw(schedule, case), case.price_usd_per_mwh
-    paid = np.where(net > 0.0, price, price - case.sellback_spread_share * np.abs(price)) * net
-    carbon = case.carbon_price_usd_per_t * case.carbon_t_per_mwh * (case.hedge_mw + net)
+    net = net_site_mw(schedule, case)
+    paid = np.where(net > 0.0, economics.price_usd_per_mwh, economics.sellback_usd_per_mwh) * net
+    carbon = economics.carbon_usd_per_mwh * (case.hedge_mw + net)
     short_mw = unserved_mw(schedule, case)
     broken_mw = np.minimum(short_mw, case.breakable_mw)
     short = broken_mw @ case.breaking_usd_per_mwh + (short_mw - broken_mw) @ case.credit_usd_per_mwh
@@ -27,16 +38,39 @@ def profit_usd(schedule: Schedule, case: LpCase) -> float:
     hourly = mining + tokens + contracts - (paid + carbon).sum(axis=1) - short
     moved = _increases(schedule.contracts_mw[:, :, promised] + schedule.rested_mw, case.served_now_mw)
     started = _increases(schedule.miners_mw.sum(axis=2), case.miners_now_mw)
-    changes = moved.sum(axis=(0, 1)) @ case.migration_usd_per_mw + started.sum() * case.restart_usd_per_mw
+    changes = moved.sum(axis=(0, 1)) @ economics.migration_usd_per_mw + started.sum() * economics.restart_usd_per_mw
     return float(case.dt_h @ hourly - changes)
 
 
 def unserved_mw(schedule: Schedule, case: LpCase) -> Floats:
-    """Promised load that neither runs nor rests inside its budget (H, 3) [MW]."""
+    """Return promised load that neither runs nor is off in its budget (H, 3) [MW]."""
     promised = slice(0, PROMISED_TIER_COUNT)
     served = schedule.contracts_mw.sum(axis=1)[:, promised]
     return np.asarray(np.maximum(case.demand_mw[:, promised] - served - schedule.shed_mw, 0.0))
 
 
-def _increases(level: Floats, before: Floats) -> Floats:
-    return np.maximum(np.diff(level, axis=0, prepend=before[None]), 0.0)
+def worth_usd(step: PlanStep, problem: Problem) -> float:
+    """Value a plan's step in its tick, penalties deducted [USD].
+
+    Penalties are for what is moved, started, scheduled off and breached.
+
+    It compares plans that have no objective of their own.
+    """
+    world = problem.world
+    done = dispatch(step, world, problem.observation, problem.conditions, problem.config)
+    has_budget = budgets_of(world.book, world.accounts) > world.accounts.bad_ticks
+    off_mw = world.book.power_mw * (done.scheduled & has_budget)
+    shed = np.bincount(world.book.tier, weights=off_mw, minlength=TIER_COUNT).astype(np.float64)
+    placed = placed_mw(done.site, world.book, problem.config.fleet.site_count)
+    schedule = Schedule(
+        miners_mw=done.miners_mw[None],
+        merchant_mw=done.merchant_mw[None],
+        contracts_mw=done.contracts_mw[None],
+        shed_mw=shed[None, :PROMISED_TIER_COUNT],
+        rested_mw=(placed - done.contracts_mw[:, :PROMISED_TIER_COUNT])[None],
+    )
+    return profit_usd(schedule, case_of(problem, (1,)))
+
+
+def _increases(level_mw: Floats, before_mw: Floats) -> Floats:
+    return np.maximum(np.diff(level_mw, axis=0, prepend=before_mw[None]), 0.0)

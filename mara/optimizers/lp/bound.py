@@ -1,6 +1,6 @@
-"""The most that any policy could have earned in a stretch of the past: perfect foresight, in the program's accounts.
+"""Perfect-foresight bound on the profit of any policy over a past period.
 
-Why it is a bound for every policy, in whole contracts or megawatts, planned or not:
+It is stated in the program's accounts, and holds for every policy, in whole contracts or megawatts, planned or not:
 
 - What a run does in a tick satisfies the rows of the program of that stretch: racks, kinds, grid, tokens, demand and
   what budgets allow are limits that `dispatch` and `judge` keep. The rows for N+1 reserve are a planner's own caution,
@@ -13,6 +13,8 @@ Why it is a bound for every policy, in whole contracts or megawatts, planned or 
   the drawn ticks loads rise at most as much in all as they did tick by tick. So the program, whose changes are those of
   the means, finds at least what the run earned.
 - The number is our own dual bound of the program, safe whatever the solver's multipliers are.
+
+Model: docs/model.md#7-certificate-and-bounds
 """
 
 from collections.abc import Callable, Sequence
@@ -24,6 +26,7 @@ import numpy as np
 from mara.core.arrays import Floats, Ints
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.fleet import MINERS
+from mara.core.plan import gap_share
 from mara.errors import ConfigError
 from mara.optimizers.lp.case import LpCase, check
 from mara.optimizers.lp.certificate import bound_usd
@@ -33,46 +36,52 @@ from mara.optimizers.lp.solve import interior_point, solve
 
 RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site")
 MOST_SITES: Final = 100
-"""A month of more sites takes more memory than a laptop has."""
+"""Most sites of a fleet: a month of more needs more memory than a laptop has."""
 LOOSE_GAP_SHARE: Final = 1e-4
-"""The interior point gives up early now and then: beyond this it is worth a vertex."""
+"""Largest gap of an interior point that is taken; else a vertex is sought."""
 DEADLINE_S: Final = 1_800.0
-"""Of one month."""
+"""Time limit for one month."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthBound:
-    """A month's bound, and how far above the optimum of its program it can be, as a share [USD]."""
+    """A month's bound, and what a run earned in it.
+
+    Attributes:
+        profit_usd: earned by the run, in the same accounts.
+        gap_share: how far above the optimum of its program the bound can be.
+    """
 
     month: str
     profit_usd: float
-    """What the run earned in it, in the same accounts."""
     bound_usd: float
     gap_share: float
 
 
-def bounds_of(chapters: Sequence[Month], on_month: Callable[[int], None] | None = None) -> tuple[MonthBound, ...]:
-    """The bound of each month of a run, in sequence: one program is in memory at a time.
+def bounds_of(months: Sequence[Month], on_month: Callable[[int], None] | None = None) -> tuple[MonthBound, ...]:
+    """Bound each month of a run.
+
+    One program is in memory at a time.
 
     Raises:
         ConfigError: a fleet of more sites than one program is solved for.
         PlanTimeout, PlanRejected: a program that takes too long, or numbers that no program can take.
     """
     bounds: list[MonthBound] = []
-    for index, chapter in enumerate(chapters):
-        if chapter.case.sites > MOST_SITES:
+    for index, month in enumerate(months):
+        if month.case.sites > MOST_SITES:
             raise ConfigError(
-                f"the bound is found for fleets of up to {MOST_SITES} sites, this one has {chapter.case.sites}: "
+                f"the bound is found for fleets of up to {MOST_SITES} sites, this one has {month.case.sites}: "
                 "leave --bound out"
             )
-        case = alike_merged(chapter.case)
-        most_usd, gap_share = bound_of(with_free_start(case) if index else case)
+        case = alike_merged(month.case)
+        most_usd, gap = bound_of(with_free_start(case) if index else case)
         bounds.append(
             MonthBound(
-                month=chapter.month,
-                profit_usd=chapter.profit_usd,
-                bound_usd=most_usd + chapter.first_fees_usd,
-                gap_share=gap_share,
+                month=month.month,
+                profit_usd=month.profit_usd,
+                bound_usd=most_usd + month.first_fees_usd,
+                gap_share=gap,
             )
         )
         if on_month is not None:
@@ -81,26 +90,29 @@ def bounds_of(chapters: Sequence[Month], on_month: Callable[[int], None] | None 
 
 
 def bound_of(case: LpCase) -> tuple[float, float]:
-    """The most that anybody earns in a case [USD], and the share by which it may exceed the best."""
+    """Bound the profit of a case [USD]; also how far it may exceed the optimum.
+
+    The second figure is a share of the bound.
+    """
     check(case)
     model = without_rows(model_of(case), RESERVE_ROWS)
     objective_usd, row_duals = interior_point(model, deadline_s=DEADLINE_S)
     most_usd = bound_usd(model, row_duals)
-    gap_share = (most_usd - objective_usd) / max(abs(most_usd), 1.0)
-    if abs(gap_share) <= LOOSE_GAP_SHARE:
-        return most_usd, gap_share
+    gap = gap_share(objective_usd, most_usd, least_usd=1.0)
+    if abs(gap) <= LOOSE_GAP_SHARE:
+        return most_usd, gap
     exact = solve(model, deadline_s=DEADLINE_S).certificate
     return min(most_usd, exact.bound_usd), exact.gap_share
 
 
 def share_of_bound(bounds: Sequence[MonthBound]) -> float | None:
-    """Part of the bound that was earned; None where nothing could be."""
+    """Return the part of the bound that was earned; None where nothing could be."""
     most_usd = sum(month.bound_usd for month in bounds)
     return sum(month.profit_usd for month in bounds) / most_usd if most_usd > 0.0 else None
 
 
 def with_free_start(case: LpCase) -> LpCase:
-    """The same case after anything: no load of its first step is an increase."""
+    """Let a case begin after anything: no load of its first step is an increase."""
     most_mw = case.available_mw.max(axis=0)
     most_promised_mw = case.demand_mw[:, :PROMISED_TIER_COUNT].max(axis=0) + 1.0
     return replace(
@@ -111,7 +123,10 @@ def with_free_start(case: LpCase) -> LpCase:
 
 
 def alike_merged(case: LpCase) -> LpCase:
-    """Neighbouring steps of the same prices, weather and values as one: what else they have is averaged over time."""
+    """Merge neighbouring steps of the same prices, weather and values.
+
+    All else is averaged over time.
+    """
     of_step = _group_of_step(case)
     first = np.flatnonzero(np.diff(of_step, prepend=-1))
     dt_h = np.asarray(np.bincount(of_step, weights=case.dt_h), dtype=np.float64)
@@ -138,7 +153,7 @@ def alike_merged(case: LpCase) -> LpCase:
 
 
 def _group_of_step(case: LpCase) -> Ints:
-    """Which merged step each step belongs to (H,)."""
+    """Number the merged step that each step belongs to (H,)."""
     changes = np.zeros(case.steps, dtype=np.bool_)
     for values in (
         case.price_usd_per_mwh,

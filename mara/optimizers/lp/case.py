@@ -1,16 +1,40 @@
-"""The numbers of one linear program (MODEL section 5), whoever they come from: a tick's problem, a file, a test."""
+"""Coefficients of one linear program, whatever they come from.
 
-from dataclasses import dataclass
+A tick's problem, a run's past, a file or a test.
+
+Model: docs/model.md#5-the-linear-program
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 
 from mara.core.arrays import Bools, Floats
+from mara.core.booking import list_rate_usd_per_mwh
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
+from mara.core.economics import Economics
+from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
+from mara.core.market import sellback_usd_per_mwh
+from mara.core.units import TOKENS_PER_MTOK
+from mara.core.world import RunConfig
 from mara.errors import PlanRejected
+
+CREDIT_RATIO: Final = (10.0, 5.0, 3.0)
+"""Planning penalty of a breach over the tier's rate, by promised tier.
+
+Chosen: steep enough to keep the order of tiers; settlement uses CREDIT_STEPS_PPM.
+"""
+WORKLOAD_COUNT: Final = MINER_COUNT + RACK_KIND_COUNT
+
+_LEFT_OUT: Final[Any] = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LpCase:
-    """All coefficients, as arrays over H steps, R regions, S sites, K workloads and G tiers.
+    """All coefficients: arrays over H steps, R regions, S sites, K workloads, G tiers.
+
+    Those that may be left out are zero.
 
     Attributes:
         dt_h: length of each step (H,).
@@ -50,36 +74,114 @@ class LpCase:
     shed_limit_mw: Floats
     rate_usd_per_mwh: Floats
     credit_usd_per_mwh: Floats
-    goodwill_usd_per_mwh: Floats
     migration_usd_per_mw: Floats
     restart_usd_per_mw: float
     sellback_spread_share: float
     carbon_price_usd_per_t: float
-    breakable_mw: Floats
-    breaking_usd_per_mwh: Floats
     served_now_mw: Floats
     miners_now_mw: Floats
-    unbacked_mw: Floats
-    rests_in_place: Bools
+    goodwill_usd_per_mwh: Floats = field(default_factory=lambda: _LEFT_OUT)
+    breakable_mw: Floats = field(default_factory=lambda: _LEFT_OUT)
+    breaking_usd_per_mwh: Floats = field(default_factory=lambda: _LEFT_OUT)
+    unbacked_mw: Floats = field(default_factory=lambda: _LEFT_OUT)
+    rests_in_place: Bools = field(default_factory=lambda: _LEFT_OUT)
+
+    def __post_init__(self) -> None:
+        none_of: dict[str, Floats | Bools] = {
+            "goodwill_usd_per_mwh": np.zeros(PROMISED_TIER_COUNT),
+            "breakable_mw": np.zeros((self.steps, PROMISED_TIER_COUNT)),
+            "breaking_usd_per_mwh": np.zeros(PROMISED_TIER_COUNT),
+            "unbacked_mw": np.zeros(self.steps),
+            "rests_in_place": np.zeros(PROMISED_TIER_COUNT, dtype=np.bool_),
+        }
+        for name, none in none_of.items():
+            if getattr(self, name) is _LEFT_OUT:
+                object.__setattr__(self, name, none)
 
     @property
     def steps(self) -> int:
-        """H."""
+        """Number of steps, H."""
         return len(self.dt_h)
 
     @property
     def sites(self) -> int:
-        """S."""
+        """Number of sites, S."""
         return len(self.grid_limit_mw)
 
     @property
     def regions(self) -> int:
-        """R."""
+        """Number of regions, R."""
         return int(self.demand_tokens_per_h.shape[1])
+
+    @property
+    def economics(self) -> Economics:
+        """Coefficients by step (H, ...), as the ledger has them by tick."""
+        return Economics(
+            mining_usd_per_mwh=self.mining_value_usd_per_mwh,
+            merchant_usd_per_mwh=self.token_value_usd_per_mwh,
+            price_usd_per_mwh=self.price_usd_per_mwh,
+            sellback_usd_per_mwh=sellback_usd_per_mwh(self.price_usd_per_mwh, self.sellback_spread_share),
+            carbon_usd_per_mwh=self.carbon_price_usd_per_t * self.carbon_t_per_mwh,
+            migration_usd_per_mw=self.migration_usd_per_mw,
+            restart_usd_per_mw=self.restart_usd_per_mw,
+        )
+
+
+def case_of_run(
+    config: RunConfig,
+    *,
+    dt_h: Floats,
+    price_usd_per_mwh: Floats,
+    carbon_t_per_mwh: Floats,
+    pue: Floats,
+    available_mw: Floats,
+    mining_value_usd_per_mwh: Floats,
+    token_value_usd_per_mwh: Floats,
+    demand_tokens_per_h: Floats,
+    demand_mw: Floats,
+    budget_mwh: Floats,
+    shed_limit_mw: Floats,
+    served_now_mw: Floats,
+    miners_now_mw: Floats,
+    **others: Any,
+) -> LpCase:
+    """Build the case of a run from its fleet, its terms and what differs by step.
+
+    Shapes as in `LpCase`; tokens are counted one by one here and in millions there.
+    """
+    fleet, terms = config.fleet, config.terms
+    rates = np.array([list_rate_usd_per_mwh(tier, config) for tier in Tier])
+    return LpCase(
+        dt_h=dt_h,
+        price_usd_per_mwh=price_usd_per_mwh,
+        carbon_t_per_mwh=carbon_t_per_mwh,
+        pue=pue,
+        grid_limit_mw=fleet.grid_limit_mw,
+        hedge_mw=fleet.hedge_mw,
+        available_mw=available_mw,
+        mining_value_usd_per_mwh=mining_value_usd_per_mwh,
+        token_value_usd_per_mwh=token_value_usd_per_mwh,
+        tokens_per_mwh=fleet.tokens_per_mwh / TOKENS_PER_MTOK,
+        demand_tokens_per_h=demand_tokens_per_h / TOKENS_PER_MTOK,
+        demand_mw=demand_mw,
+        budget_mwh=budget_mwh,
+        shed_limit_mw=shed_limit_mw,
+        rate_usd_per_mwh=rates,
+        credit_usd_per_mwh=rates[:PROMISED_TIER_COUNT] * CREDIT_RATIO,
+        migration_usd_per_mw=terms.migration_rates_usd_per_mw,
+        restart_usd_per_mw=terms.restart_usd_per_mw,
+        sellback_spread_share=terms.sellback_spread_share,
+        carbon_price_usd_per_t=terms.carbon_price_usd_per_t,
+        served_now_mw=served_now_mw,
+        miners_now_mw=miners_now_mw,
+        **others,
+    )
 
 
 def check(case: LpCase) -> None:
-    """Refuse what a solver must not see: NaN makes it spin for ever, a hedge above the grid limit makes it infeasible.
+    """Refuse a case that a solver must not see.
+
+    NaN makes it spin for ever, a hedge above the grid limit makes the program infeasible.
 
     Raises:
         PlanRejected: a wrong shape, NaN, infinity, a negative power, a step without length, a PUE below one, a price of
@@ -91,27 +193,27 @@ def check(case: LpCase) -> None:
         "dt_h": (h,),
         "price_usd_per_mwh": (h, s),
         "carbon_t_per_mwh": (h, s),
-        "pue": (h, s, 5),
+        "pue": (h, s, WORKLOAD_COUNT),
         "grid_limit_mw": (s,),
         "hedge_mw": (s,),
-        "available_mw": (h, s, 5),
-        "mining_value_usd_per_mwh": (h, 3),
-        "token_value_usd_per_mwh": (h, r, s, 2),
-        "tokens_per_mwh": (2,),
+        "available_mw": (h, s, WORKLOAD_COUNT),
+        "mining_value_usd_per_mwh": (h, MINER_COUNT),
+        "token_value_usd_per_mwh": (h, r, s, RACK_KIND_COUNT),
+        "tokens_per_mwh": (RACK_KIND_COUNT,),
         "demand_tokens_per_h": (h, r),
-        "demand_mw": (h, 4),
-        "budget_mwh": (3,),
-        "shed_limit_mw": (h, 3),
-        "rate_usd_per_mwh": (4,),
-        "credit_usd_per_mwh": (3,),
-        "goodwill_usd_per_mwh": (3,),
-        "migration_usd_per_mw": (3,),
-        "breakable_mw": (h, 3),
-        "breaking_usd_per_mwh": (3,),
-        "served_now_mw": (s, 3),
+        "demand_mw": (h, TIER_COUNT),
+        "budget_mwh": (PROMISED_TIER_COUNT,),
+        "shed_limit_mw": (h, PROMISED_TIER_COUNT),
+        "rate_usd_per_mwh": (TIER_COUNT,),
+        "credit_usd_per_mwh": (PROMISED_TIER_COUNT,),
+        "goodwill_usd_per_mwh": (PROMISED_TIER_COUNT,),
+        "migration_usd_per_mw": (PROMISED_TIER_COUNT,),
+        "breakable_mw": (h, PROMISED_TIER_COUNT),
+        "breaking_usd_per_mwh": (PROMISED_TIER_COUNT,),
+        "served_now_mw": (s, PROMISED_TIER_COUNT),
         "miners_now_mw": (s,),
         "unbacked_mw": (h,),
-        "rests_in_place": (3,),
+        "rests_in_place": (PROMISED_TIER_COUNT,),
     }
     for name, shape in shapes.items():
         array = getattr(case, name)

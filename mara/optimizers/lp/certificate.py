@@ -1,7 +1,11 @@
-"""Our own certificate of a solution: a dual bound that is safe whatever the multipliers, and the primal residual.
+"""Certificate of a solution: residual, and a bound from any multipliers.
 
-The solver's status word is not trusted: it says "unknown" of solutions whose gap is 1e-6, and "optimal" of rows that
-are off.
+The solver's status is not trusted: it says "unknown" of solutions whose gap is 1e-6, and "optimal" of rows that are
+violated. The bound needs no feasible multipliers because every column has finite bounds.
+
+Source: Neumaier and Shcherbina 2004, doi:10.1007/s10107-003-0433-3. Unlike there, sums are ordinary floats without
+directed rounding: safe against wrong multipliers, not against the last digits.
+Model: docs/model.md#7-certificate-and-bounds
 """
 
 from dataclasses import dataclass
@@ -10,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Floats
+from mara.core.plan import gap_share
 from mara.optimizers.lp.model import LpModel
 
 ROUNDING_SHARE: Final = 1e-9
@@ -17,8 +22,12 @@ ROUNDING_SHARE: Final = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What is proven: profit of a feasible plan and an upper bound on any [USD]; worst violation of a row or bound
-    [MW].
+    """Proven figures of a solution.
+
+    Attributes:
+        objective_usd: profit of the plan, feasible but for the residual.
+        bound_usd: no plan earns more.
+        residual_mw: worst violation of a row or a bound.
     """
 
     objective_usd: float
@@ -27,12 +36,12 @@ class Certificate:
 
     @property
     def gap_share(self) -> float:
-        """(bound - objective) / |bound|."""
-        return (self.bound_usd - self.objective_usd) / max(abs(self.bound_usd), 1.0)
+        """(bound - objective) / |bound|, with at least one dollar in the denominator."""
+        return gap_share(self.objective_usd, self.bound_usd, least_usd=1.0)
 
 
 def certificate_of(model: LpModel, primal: Floats, row_duals: Floats) -> Certificate:
-    """Check a primal point and multipliers against the model."""
+    """Check a primal point (N,) and row multipliers (M,) against the model."""
     activity = row_activity(model, primal)
     residual = max(
         float(np.max(model.row_lower - activity, initial=0.0)),
@@ -48,10 +57,10 @@ def certificate_of(model: LpModel, primal: Floats, row_duals: Floats) -> Certifi
 
 
 def bound_usd(model: LpModel, row_duals: Floats) -> float:
-    """Most profit that any plan can make, by weak duality: multipliers are first projected to signs that their rows
-    allow.
+    """Bound the profit of any plan from above by weak duality [USD].
 
-    For ``min c x, L <= A x <= U, l <= x <= u`` and any y: ``sum y+ L + y- U + sum d+ l + d- u`` with ``d = c - A'y``.
+    Multipliers (M,) are first projected to the signs that their rows allow. For ``min c x, L <= A x <= U, l <= x <= u``
+    and any y: ``sum y+ L + y- U + sum d+ l + d- u`` with ``d = c - A'y``.
     """
     given = np.where(np.isfinite(row_duals), row_duals, 0.0)
     y = np.where(np.isfinite(model.row_lower), given, np.minimum(given, 0.0))
@@ -64,12 +73,10 @@ def bound_usd(model: LpModel, row_duals: Floats) -> float:
 
 
 def row_activity(model: LpModel, primal: Floats) -> Floats:
-    """A x."""
-    products = model.values * primal[model.indices]
-    return np.add.reduceat(np.append(products, 0.0), model.starts[:-1]) * (np.diff(model.starts) > 0)
+    """Compute A x (M,)."""
+    return np.asarray(model.matrix @ primal)
 
 
 def transposed(model: LpModel, y: Floats) -> Floats:
-    """A' y."""
-    weights = model.values * np.repeat(y, np.diff(model.starts))
-    return np.asarray(np.bincount(model.indices, weights=weights, minlength=len(model.cost)), dtype=np.float64)
+    """Compute A' y (N,)."""
+    return np.asarray(model.matrix.T @ y)

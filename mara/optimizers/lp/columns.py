@@ -1,4 +1,9 @@
-"""Where each variable of the linear program stands within a period; every period is laid out alike."""
+"""Layout of the linear program's variables within a period.
+
+Every period is laid out alike.
+
+Model: docs/model.md#5-the-linear-program
+"""
 
 from dataclasses import dataclass
 
@@ -12,13 +17,15 @@ from mara.optimizers.lp.case import LpCase
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Columns:
-    """Where each variable stands within a period.
+    """Positions of each variable within a period.
 
     Attributes:
         miners (S, 3), merchant (R, S, 2), contracts (S, G), moved (S, 3), reserve (S,), reserve_sum (1,), ramp (S,),
-        shed (3,), breached (3,), and of hedged sites only: bought (N,), sold (N,). Where the case has them: rested
-            (S, N), unserved contracts of the tiers that rest in place; broken (3,), unserved at the price of breaking.
-        resting: those tiers (N,).
+        shed (3,), breached (3,), and of hedged sites only: bought (N,), sold (N,). If the case has them: rested
+            (S, N), unserved contracts of the tiers that keep their place; broken (3,), unserved at the price of
+            breaking.
+        hedged: sites with a hedge (N,).
+        resting: tiers whose unserved load keeps its place (N,).
         width: columns in a period.
     """
 
@@ -41,7 +48,7 @@ class Columns:
 
 
 def columns_of(case: LpCase) -> Columns:
-    """The layout of a period."""
+    """Lay out a period."""
     s, r = case.sites, case.regions
     hedged, resting = np.nonzero(case.hedge_mw > 0.0)[0], np.flatnonzero(case.rests_in_place)
     shapes: dict[str, tuple[int, ...]] = {

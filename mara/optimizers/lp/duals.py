@@ -1,4 +1,7 @@
-"""Multipliers of the linear program's rows as prices: what one more megawatt, or megawatt-hour, would be worth."""
+"""Row multipliers of the linear program as shadow prices.
+
+Model: docs/model.md#shadow-prices
+"""
 
 import numpy as np
 
@@ -7,16 +10,20 @@ from mara.core.fleet import RACKS, Workload
 from mara.core.plan import DualPrices
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.model import LpModel
-from mara.optimizers.lp.schedule import energy_cost_usd_per_mwh
 
 
 def shadow_of(row_duals: Floats, model: LpModel, case: LpCase) -> DualPrices:
-    """Prices of a solution. A row's dual is the change of cost by its limit, per step: a value is its negative per
-    hour.
+    """Price a solution: what one more unit of each limit would be worth.
+
+    A row's dual is the change of cost by its limit, per step: a value is its negative per hour.
+
+    Args:
+        row_duals: multipliers of the minimization (M,): periods end to end, then one budget row for each promised tier.
+        model: the program they belong to.
     """
     periods = row_duals[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
     hourly = periods / case.dt_h[:, None]
-    energy = energy_cost_usd_per_mwh(case)
+    energy = case.economics.grid_usd_per_mwh
     power = -hourly[:, model.families["power"]]
     hedged = case.hedge_mw > 0.0
     # Elsewhere the energy's own cost sits in the loads, and the row knows scarcity alone.

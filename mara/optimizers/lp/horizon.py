@@ -1,5 +1,9 @@
-"""From a tick's problem to the numbers of its linear program, and from the solution back to a plan."""
+"""A tick's problem as coefficients of its program, and a solution as a plan.
 
+Model: docs/model.md#6-horizon-and-warm-starts
+"""
+
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,78 +13,100 @@ from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.climate import derate_share, pue_of
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier, spendable_ticks
 from mara.core.fleet import MINERS, RACKS, Workload
-from mara.core.market import TOKENS_PER_MTOK, mining_value_usd_per_mwh, remote_cost_usd_per_mwh
+from mara.core.market import mining_value_usd_per_mwh, remote_cost_usd_per_mwh
 from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
-from mara.core.units import G_PER_KG, TOLERANCE_MW
-from mara.optimizers.lp.case import LpCase
+from mara.core.units import G_PER_KG, TOKENS_PER_MTOK, TOLERANCE_MW
+from mara.optimizers.base import SPENDS, BudgetPolicy
+from mara.optimizers.lp.case import LpCase, case_of_run
 from mara.optimizers.lp.columns import Columns
 from mara.optimizers.scheduling.allocation import miners_allowed
-from mara.optimizers.scheduling.economic_breach import GOODWILL_MULTIPLE, breakable_mw
+from mara.optimizers.scheduling.economic_breach import GOODWILL_RATIO, breakable_mw
 from mara.optimizers.scheduling.reserve import least_unbacked_mw
 
-CREDIT_MULTIPLE: Final = (10.0, 5.0, 3.0)
-"""Planning penalty of a breach as a multiple of the tier's rate: steep enough to keep the order of tiers."""
 GOODWILL_SHARE: Final = (0.5, 0.5, 0.0)
-"""Cost of shedding inside a budget as a share of the rate, so that a short look ahead does not burn budgets for
-nothing."""
+"""Cost of scheduling off inside a budget as a share of the rate, by promised tier.
+
+Chosen: half a rate, so that a short horizon does not burn budgets for nothing.
+"""
+NEVER_RATIO: Final = 100.0
+"""Penalty of a breach over its usual one where budgets may not be spent.
+
+Then only what is impossible is left unserved.
+"""
 
 
 def step_lengths(problem: Problem) -> tuple[int, ...]:
-    """Ticks of each step: single ticks for the first hour, hours after that."""
+    """Divide the horizon into steps [ticks].
+
+    The first hour has single ticks, the others are one step each. Model: docs/model.md#6-horizon-and-warm-starts
+    """
     per_hour = problem.config.grid.ticks_per_hour
     hours = len(problem.forecast.hashprice_usd_per_ph_day)
     return (1,) * per_hour + (per_hour,) * (hours - 1)
 
 
-def case_of(problem: Problem, lengths: tuple[int, ...]) -> LpCase:
-    """The coefficients of a problem; what is out now is taken to be back after an hour."""
+def case_of(problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = SPENDS) -> LpCase:
+    """Derive the coefficients of a problem.
+
+    Machines that are out now are taken to be back after an hour.
+
+    Args:
+        lengths: of the H steps [ticks].
+    """
     config, forecast = problem.config, problem.forecast
     fleet, terms = config.fleet, config.terms
     rows = _forecast_rows(problem, lengths)
     dry_bulb = forecast.dry_bulb_c[rows]
-    rates = np.array([list_rate_usd_per_mwh(tier, config) for tier in Tier])
+    promised_rates = np.array([list_rate_usd_per_mwh(tier, config) for tier in Tier])[:PROMISED_TIER_COUNT]
     demand, budget, shed_limit = _promises(problem, lengths)
     by_kind = fleet.tokens_per_mwh * (problem.observation.token_price_usd_per_mtok / TOKENS_PER_MTOK)
     multiplier = forecast.demand_multiplier_share[rows]
     pue, available = pue_of(dry_bulb, forecast.wet_bulb_c[rows], fleet), _available(problem, lengths, dry_bulb)
     room = np.minimum(available[:, :, RACKS].sum(axis=2), fleet.grid_limit_mw / pue[:, :, Workload.GPU])
-    return LpCase(
+    case = case_of_run(
+        config,
         dt_h=np.array(lengths) * config.grid.dt_h,
         price_usd_per_mwh=forecast.energy_price_usd_per_mwh[rows],
         carbon_t_per_mwh=forecast.carbon_intensity_g_per_kwh[rows] / G_PER_KG,
         pue=pue,
-        grid_limit_mw=fleet.grid_limit_mw,
-        hedge_mw=fleet.hedge_mw,
         available_mw=available,
         mining_value_usd_per_mwh=mining_value_usd_per_mwh(
             forecast.hashprice_usd_per_ph_day[rows][:, None], fleet.efficiency_j_per_th
         ),
         token_value_usd_per_mwh=(multiplier[:, :, None] * by_kind)[:, :, None, :]
         - remote_cost_usd_per_mwh(fleet, terms.remote_serving_usd_per_mwh),
-        tokens_per_mwh=fleet.tokens_per_mwh / TOKENS_PER_MTOK,
-        demand_tokens_per_h=forecast.demand_tokens_per_h[rows] / TOKENS_PER_MTOK,
+        demand_tokens_per_h=forecast.demand_tokens_per_h[rows],
         demand_mw=demand,
         budget_mwh=budget,
         shed_limit_mw=shed_limit,
-        rate_usd_per_mwh=rates,
-        credit_usd_per_mwh=rates[:PROMISED_TIER_COUNT] * CREDIT_MULTIPLE,
-        goodwill_usd_per_mwh=rates[:PROMISED_TIER_COUNT] * GOODWILL_SHARE,
-        migration_usd_per_mw=terms.migration_rates_usd_per_mw,
-        restart_usd_per_mw=terms.restart_usd_per_mw,
-        sellback_spread_share=terms.sellback_spread_share,
-        carbon_price_usd_per_t=terms.carbon_price_usd_per_t,
+        goodwill_usd_per_mwh=promised_rates * GOODWILL_SHARE,
         breakable_mw=breakable_mw(problem, rows)[:, :PROMISED_TIER_COUNT],
-        breaking_usd_per_mwh=rates[:PROMISED_TIER_COUNT] * GOODWILL_MULTIPLE,
+        breaking_usd_per_mwh=promised_rates * GOODWILL_RATIO,
         served_now_mw=placed_mw(problem.world.accounts.site, problem.world.book, fleet.site_count),
         miners_now_mw=problem.world.miners_mw.sum(axis=1),
         unbacked_mw=least_unbacked_mw(room, demand[:, Tier.PREMIUM], demand[:, Tier.STANDARD]),
         rests_in_place=np.arange(PROMISED_TIER_COUNT) == Tier.FLEXIBLE,
     )
+    return case if budgets.spends else without_budgets(case)
+
+
+def without_budgets(case: LpCase) -> LpCase:
+    """Change a case to one in which nothing that can be served is left unserved."""
+    return replace(
+        case,
+        budget_mwh=np.zeros_like(case.budget_mwh),
+        shed_limit_mw=np.zeros_like(case.shed_limit_mw),
+        breakable_mw=np.zeros_like(case.breakable_mw),
+        credit_usd_per_mwh=case.credit_usd_per_mwh * NEVER_RATIO,
+    )
 
 
 def plan_steps(primal: Floats, columns: Columns, steps: int) -> tuple[PlanStep, ...]:
-    """The solution as targets, step by step; solver dust below a watt is swept away."""
+    """Read a solution (N,) as targets, step by step.
+
+    What the solver leaves below a watt becomes zero.
+    """
     clean = np.where(primal < TOLERANCE_MW, 0.0, primal).reshape(-1)[: steps * columns.width]
     table = clean.reshape(steps, columns.width)
     return tuple(
@@ -95,7 +121,7 @@ def plan_steps(primal: Floats, columns: Columns, steps: int) -> tuple[PlanStep, 
 
 
 def _forecast_rows(problem: Problem, lengths: tuple[int, ...]) -> Ints:
-    """Which hourly row of the forecast each step begins in (H,)."""
+    """Find the hourly row of the forecast that each step begins in (H,)."""
     grid = problem.config.grid
     into_hour = problem.tick % grid.ticks_per_hour
     rows = (into_hour + _starts(lengths)) // grid.ticks_per_hour
@@ -103,12 +129,15 @@ def _forecast_rows(problem: Problem, lengths: tuple[int, ...]) -> Ints:
 
 
 def _starts(lengths: tuple[int, ...]) -> Ints:
-    """Ticks from now to the begin of each step (H,)."""
+    """Count ticks from now to the begin of each step (H,)."""
     return np.cumsum((0, *lengths[:-1]))
 
 
 def _available(problem: Problem, lengths: tuple[int, ...], dry_bulb_c: Floats) -> Floats:
-    """Machines that can run (H, S, K): today's outages last an hour, then everything is back."""
+    """Expect the machines that can run (H, S, K) [MW].
+
+    Outages last an hour, then everything is back.
+    """
     config = problem.config
     available = np.tile(config.fleet.nameplate_mw, (len(dry_bulb_c), 1, 1))
     derate = derate_share(dry_bulb_c)
@@ -121,7 +150,10 @@ def _available(problem: Problem, lengths: tuple[int, ...], dry_bulb_c: Floats) -
 
 
 def _promises(problem: Problem, lengths: tuple[int, ...]) -> tuple[Floats, Floats, Floats]:
-    """Demand by tier (H, G), pooled budgets (3,) [MWh] and what contracts can shed of them in a step (H, 3) [MW]."""
+    """Sum up demand (H, G) [MW], budgets (3,) [MWh] and their limit (H, 3) [MW].
+
+    Budgets are pooled by tier; the limit is what contracts with budget can be off in a step.
+    """
     world, dt_h = problem.world, problem.config.grid.dt_h
     book, accounts = world.book, world.accounts
     steps = len(lengths)

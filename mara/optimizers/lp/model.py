@@ -1,13 +1,16 @@
-"""The linear program of MODEL section 5 as sparse rows; no solver is imported.
+"""The linear program of a case as a sparse matrix, costs and bounds.
 
-Columns and rows come period by period, each period alike, so that a basis can be shifted along the horizon. Every
-column has a finite upper bound, so that a dual bound computed from any multipliers is finite. Sites without a hedge buy
-exactly what they draw: their energy cost sits in the cost of each load, and only hedged sites have columns to buy and
-sell.
+Columns and rows come period by period, and each period is laid out alike, so that a basis can be shifted along the
+horizon. Every column has a finite upper bound, which makes the dual bound of any multipliers finite. A site without a
+hedge buys exactly what it draws, so its energy cost is part of the cost of each load; only hedged sites have columns
+for buying and selling.
+
+Model: docs/model.md#5-the-linear-program
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,31 +24,36 @@ from mara.optimizers.lp.rows import Rows, families_of, flattened, rack_room_mw
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LpModel:
-    """minimize cost x + offset subject to row_lower <= A x <= row_upper, lower <= x <= upper; A by rows."""
+    """A program: minimize cost x + offset, A x and x within limits.
+
+    N columns, M rows.
+
+    Attributes:
+        cost, lower, upper: of each column (N,); costs in USD per unit of the column.
+        row_lower, row_upper: limits of each row (M,).
+        matrix: A (M, N), a `scipy.sparse.csr_array`.
+        offset_usd: carbon of the hedged blocks, paid whatever is decided.
+        families: position of each family's rows within a period; the budget rows follow after the last period.
+    """
 
     cost: Floats
     lower: Floats
     upper: Floats
     row_lower: Floats
     row_upper: Floats
-    starts: Ints
-    indices: Ints
-    values: Floats
+    matrix: Any
     offset_usd: float
     columns: Columns
     families: dict[str, slice]
-    """Where each family's rows stand within a period; the budget rows follow after the last period."""
     period_rows: int
     steps: int
 
 
 def model_of(case: LpCase) -> LpModel:
-    """The program of a case; maximizing profit is minimizing its negative."""
+    """Write the program of a case; maximizing profit is minimizing its negative."""
     columns = columns_of(case)
     families = tuple(families_of(case, columns))
-    starts, indices, values = _matrix(case, columns, families)
     cost, upper = _cost(case, columns), _upper(case, columns)
-    budget = case.budget_mwh
     no_bound = np.full(PROMISED_TIER_COUNT, -np.inf)
     slices: dict[str, slice] = {}
     first = 0
@@ -58,10 +66,8 @@ def model_of(case: LpCase) -> LpModel:
         lower=np.zeros(cost.size),
         upper=upper.ravel(),
         row_lower=np.concatenate([np.hstack([f.lower for f in families]).ravel(), no_bound]),
-        row_upper=np.concatenate([np.hstack([f.upper for f in families]).ravel(), budget]),
-        starts=starts,
-        indices=indices,
-        values=values,
+        row_upper=np.concatenate([np.hstack([f.upper for f in families]).ravel(), case.budget_mwh]),
+        matrix=_matrix(case, columns, families),
         offset_usd=float(case.dt_h @ carbon_usd_per_h),
         columns=columns,
         families=slices,
@@ -71,39 +77,34 @@ def model_of(case: LpCase) -> LpModel:
 
 
 def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool = True) -> LpModel:
-    """The same program with less to obey: without these families of rows, and without the budgets where they are not
-    wanted.
-    """
+    """Relax the program: leave out families of rows, or the budget rows."""
     stays = np.ones(model.period_rows, dtype=np.bool_)
     for family in families:
         stays[model.families[family]] = False
     budgets = np.full(PROMISED_TIER_COUNT, with_budgets, dtype=np.bool_)
     kept = np.concatenate([np.tile(stays, model.steps), budgets])
-    counts = np.diff(model.starts)
-    entries = np.repeat(kept, counts)
     return replace(
         model,
         row_lower=model.row_lower[kept],
         row_upper=model.row_upper[kept],
-        starts=np.concatenate([[0], counts[kept].cumsum()]),
-        indices=model.indices[entries],
-        values=model.values[entries],
+        matrix=model.matrix[kept],
         families={},
         period_rows=int(stays.sum()),
     )
 
 
 def _cost(case: LpCase, columns: Columns) -> Floats:
-    """Negative profit of each column (H, width) [USD per MW]."""
-    grid = case.price_usd_per_mwh + case.carbon_price_usd_per_t * case.carbon_t_per_mwh
+    """Give each column its negative profit (H, width) [USD per MW]."""
+    economics = case.economics
+    grid = economics.grid_usd_per_mwh
     # A hedged site's energy is paid where it is bought.
     drawn = np.where(case.hedge_mw > 0.0, 0.0, grid)
     cost = np.zeros((case.steps, columns.width))
     pue = case.pue
     cost[:, columns.miners.ravel()] = flattened(
-        pue[:, :, MINERS] * drawn[:, :, None] - case.mining_value_usd_per_mwh[:, None, :]
+        pue[:, :, MINERS] * drawn[:, :, None] - economics.mining_usd_per_mwh[:, None, :]
     )
-    token = (pue[:, :, RACKS] * drawn[:, :, None])[:, None] - case.token_value_usd_per_mwh
+    token = (pue[:, :, RACKS] * drawn[:, :, None])[:, None] - economics.merchant_usd_per_mwh
     cost[:, columns.merchant.ravel()] = flattened(token)
     rack_cost = (pue[:, :, Workload.GPU] * drawn)[:, :, None]
     cost[:, columns.contracts.ravel()] = flattened(rack_cost - case.rate_usd_per_mwh)
@@ -111,22 +112,22 @@ def _cost(case: LpCase, columns: Columns) -> Floats:
     cost[:, columns.breached] = case.credit_usd_per_mwh
     cost[:, columns.broken] = case.breaking_usd_per_mwh[: len(columns.broken)]
     if len(columns.hedged):
-        price = case.price_usd_per_mwh[:, columns.hedged]
+        price = economics.price_usd_per_mwh[:, columns.hedged]
         carbon = grid[:, columns.hedged] - price
         cost[:, columns.bought] = price + carbon
-        cost[:, columns.sold] = -(price - case.sellback_spread_share * np.abs(price)) - carbon
+        cost[:, columns.sold] = -economics.sellback_usd_per_mwh[:, columns.hedged] - carbon
     cost *= case.dt_h[:, None]
-    # Moves and restarts are per change, not per hour.
-    cost[:, columns.moved.ravel()] = np.tile(case.migration_usd_per_mw, case.sites)
-    cost[:, columns.ramp] = case.restart_usd_per_mw
+    # Moves and restarts are paid per change, not per hour.
+    cost[:, columns.moved.ravel()] = np.tile(economics.migration_usd_per_mw, case.sites)
+    cost[:, columns.ramp] = economics.restart_usd_per_mw
     return cost
 
 
 def _upper(case: LpCase, columns: Columns) -> Floats:
-    """Upper bounds (H, width), all finite: those that the model states, and loose ones where the rows imply a bound.
+    """Bound every column from above (H, width), all finite.
 
-    An implied bound that could be tight would take over a part of its row's dual: what a demand or a rack is worth
-    would then be told wrongly.
+    Bounds that the model states are exact; those that rows imply already are loose. A tight implied bound would take
+    over part of its row's dual, and the price of a demand or a rack would be wrong.
     """
     racks = case.available_mw[:, :, RACKS].sum(axis=2)
     upper = np.zeros((case.steps, columns.width))
@@ -149,36 +150,45 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     return upper
 
 
-def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> tuple[Ints, Ints, Floats]:
-    """All rows, period by period, then the three budget rows: starts, column indices, values."""
-    row, column, previous, values = _period(case.steps, families)
+def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
+    """Assemble all rows: period by period, then one budget row for each promised tier.
+
+    One period is put in the order of its rows, and every other is laid out like it.
+    """
+    from scipy.sparse import csr_array  # a tenth of a second, and many commands plan nothing
+
+    row, column, values = _period(case.steps, columns.width, families)
     order = np.argsort(row, kind="stable")
-    row, column, previous, values = row[order], column[order], previous[order], values[:, order]
+    row, column, values = row[order], column[order], values[:, order]
     period_rows = sum(family.count for family in families)
-    shift = np.arange(case.steps)[:, None] * columns.width
-    indices = column[None, :] + shift - previous * columns.width
-    counts = np.tile(np.bincount(row, minlength=period_rows), (case.steps, 1))
+    step = np.arange(case.steps)[:, None] * columns.width
     # Before the first period there is none: its changes are against what runs now, on the right-hand side.
-    counts[0] = np.bincount(row[~previous], minlength=period_rows)
-    kept = np.ones(indices.shape, dtype=np.bool_)
-    kept[0] = ~previous
-    budget_columns = (columns.shed[:, None] + shift.T).ravel()
+    inside = np.ones(values.shape, dtype=np.bool_)
+    inside[0] = column >= 0
+    counts = np.tile(np.bincount(row, minlength=period_rows), (case.steps, 1))
+    counts[0] = np.bincount(row[column >= 0], minlength=period_rows)
     starts = np.concatenate([[0], counts.ravel(), np.full(PROMISED_TIER_COUNT, case.steps)]).cumsum()
-    return (
-        starts,
-        np.concatenate([indices[kept], budget_columns]),
-        np.concatenate([values[kept], np.tile(case.dt_h, PROMISED_TIER_COUNT)]),
+    return csr_array(
+        (
+            np.concatenate([values[inside], np.tile(case.dt_h, PROMISED_TIER_COUNT)]),
+            np.concatenate([(column + step)[inside], (columns.shed[:, None] + step.T).ravel()]),
+            starts,
+        ),
+        shape=(len(starts) - 1, case.steps * columns.width),
     )
 
 
-def _period(steps: int, families: tuple[Rows, ...]) -> tuple[Ints, Ints, np.ndarray, Floats]:
-    rows, columns, previous, values = [], [], [], []
+def _period(steps: int, width: int, families: tuple[Rows, ...]) -> tuple[Ints, Ints, Floats]:
+    """List a period's coefficients: rows (N,), columns (N,), values (H, N).
+
+    Columns of the period before are negative, counted back from this one.
+    """
+    rows, columns, values = [], [], []
     first = 0
     for family in families:
         for entry in family.entries:
             rows.append(entry.row + first)
-            columns.append(entry.column)
-            previous.append(np.full(len(entry.row), entry.of_previous))
+            columns.append(entry.column - width if entry.of_previous else entry.column)
             values.append(np.broadcast_to(entry.values, (steps, len(entry.row))))
         first += family.count
-    return np.concatenate(rows), np.concatenate(columns), np.concatenate(previous), np.hstack(values)
+    return np.concatenate(rows), np.concatenate(columns), np.hstack(values)

@@ -1,4 +1,7 @@
-"""The constraints of the linear program, family by family, for one period; `lp_model` lays the periods end to end."""
+"""Constraints of the linear program, family by family, for one period.
+
+`lp.model` lays the periods end to end. Model: docs/model.md#5-the-linear-program (rows)
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +17,12 @@ from mara.optimizers.lp.columns import Columns
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entries:
-    """Coefficients of a family of rows: `values` (H, N) or (N,) at (row, column) of the period or of the one before."""
+    """Coefficients of a family of rows.
+
+    Attributes:
+        row, column: position of each of the N entries; columns are of the period, or of the one before.
+        values: (H, N) or (N,).
+    """
 
     row: Ints
     column: Ints
@@ -24,7 +32,11 @@ class Entries:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """A family of constraints, `count` in each period: lower <= entries <= upper (H, count)."""
+    """A family of constraints: lower <= entries <= upper.
+
+    Attributes:
+        lower, upper: limits (H, count).
+    """
 
     name: str
     lower: Floats
@@ -33,12 +45,12 @@ class Rows:
 
     @property
     def count(self) -> int:
-        """Rows in a period."""
+        """Number of rows in a period."""
         return int(self.lower.shape[1])
 
 
 def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
-    """All constraints but the budgets, which are of the whole horizon."""
+    """Yield all constraints but the budgets, which are of the whole horizon."""
     yield _power(case, columns)
     yield _racks(case, columns)
     yield _kinds(case, columns)
@@ -53,7 +65,10 @@ def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
 
 
 def _power(case: LpCase, columns: Columns) -> Rows:
-    """What a site draws fits its grid connection; a hedged site's balance is hedge + bought - sold."""
+    """Fit each site's power into its grid connection.
+
+    A hedged site draws hedge + bought - sold.
+    """
     s = np.arange(case.sites)
     racks_pue = case.pue[:, :, Workload.GPU]
     kinds = case.pue[:, :, RACKS]
@@ -76,7 +91,7 @@ def _power(case: LpCase, columns: Columns) -> Rows:
 
 
 def _racks(case: LpCase, columns: Columns) -> Rows:
-    """Contracts and merchant inference share the racks of a site."""
+    """Share the racks of a site between contracts and merchant inference."""
     s = np.arange(case.sites)
     entries = [_ones(np.repeat(s, 4), columns.contracts)]
     entries += [_ones(np.repeat(s, 2), columns.merchant[r]) for r in range(case.regions)]
@@ -84,14 +99,14 @@ def _racks(case: LpCase, columns: Columns) -> Rows:
 
 
 def _kinds(case: LpCase, columns: Columns) -> Rows:
-    """Merchant inference of all regions fits the GPU and the ASIC racks."""
+    """Fit merchant inference of all regions into the GPU and the ASIC racks."""
     pair = np.arange(case.sites * RACK_KIND_COUNT)
     entries = [_ones(pair, columns.merchant[r]) for r in range(case.regions)]
     return _at_most("kinds", flattened(case.available_mw[:, :, RACKS]), entries)
 
 
 def _reserve(case: LpCase, columns: Columns) -> Rows:
-    """Reserve stands where neither Premium nor Standard runs, within what racks and grid could carry."""
+    """Hold reserve on racks that run neither Premium nor Standard."""
     s = np.arange(case.sites)
     entries = [
         _ones(s, columns.contracts[:, Tier.PREMIUM]),
@@ -102,7 +117,10 @@ def _reserve(case: LpCase, columns: Columns) -> Rows:
 
 
 def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
-    """The fleet's reserve, as one column: a dense row for each site would be sites squared."""
+    """Sum the fleet's reserve in one column.
+
+    A dense row for each site would be sites squared.
+    """
     zero = np.zeros(case.sites, dtype=np.int64)
     entries = (
         _ones(zero, columns.reserve),
@@ -113,7 +131,10 @@ def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
 
 
 def _any_one_site(case: LpCase, columns: Columns) -> Rows:
-    """N+1: any one site's Premium fits into the reserve held elsewhere, but for what no placing could back."""
+    """N+1: fit any one site's Premium into the reserve elsewhere.
+
+    What no placing can back is let off.
+    """
     s = np.arange(case.sites)
     minus = Entries(row=s, column=np.repeat(columns.reserve_sum, case.sites), values=-np.ones(case.sites))
     entries = [_ones(s, columns.contracts[:, Tier.PREMIUM]), _ones(s, columns.reserve), minus]
@@ -121,7 +142,7 @@ def _any_one_site(case: LpCase, columns: Columns) -> Rows:
 
 
 def _demand(case: LpCase, columns: Columns) -> Rows:
-    """Contracts run, are shed inside their budget, are broken or breach; Spot simply may run."""
+    """Serve demand, or shed it in budgets, break it or breach it; Spot may run."""
     tiers = np.tile(np.arange(TIER_COUNT), case.sites)
     promised = np.arange(PROMISED_TIER_COUNT)
     lower = case.demand_mw.copy()
@@ -132,7 +153,7 @@ def _demand(case: LpCase, columns: Columns) -> Rows:
 
 
 def _merchant(case: LpCase, columns: Columns) -> Rows:
-    """Tokens of each region of origin, per hour."""
+    """Limit tokens of each region of origin to what is asked for, per hour."""
     rows = np.repeat(np.arange(case.regions), case.sites * RACK_KIND_COUNT)
     values = np.tile(case.tokens_per_mwh, case.regions * case.sites)
     entries = [Entries(row=rows, column=columns.merchant.ravel(), values=values)]
@@ -140,7 +161,7 @@ def _merchant(case: LpCase, columns: Columns) -> Rows:
 
 
 def _moves(case: LpCase, columns: Columns) -> Rows:
-    """What has its place at a site, running or resting, and had it elsewhere in the step before was moved in."""
+    """Count as moved what gets its place at a site, running or not."""
     row = np.arange(case.sites * PROMISED_TIER_COUNT)
     resting = _change(row.reshape(case.sites, -1)[:, columns.resting].ravel(), columns.rested)
     promised = columns.contracts[:, :PROMISED_TIER_COUNT]
@@ -150,7 +171,7 @@ def _moves(case: LpCase, columns: Columns) -> Rows:
 
 
 def _places(case: LpCase, columns: Columns) -> Rows:
-    """Only what is unserved rests at a place."""
+    """Keep a place without running only for load that is unserved."""
     n = np.arange(len(columns.resting))
     entries = [_ones(np.tile(n, case.sites), columns.rested)]
     unserved = [columns.shed, columns.breached, *([columns.broken] if len(columns.broken) else [])]
@@ -159,7 +180,7 @@ def _places(case: LpCase, columns: Columns) -> Rows:
 
 
 def _ramps(case: LpCase, columns: Columns) -> Rows:
-    """What a site mines more than in the step before was started."""
+    """Count as started what a site mines more than in the step before."""
     s = np.arange(case.sites)
     upper = np.zeros((case.steps, case.sites))
     upper[0] = case.miners_now_mw
@@ -167,7 +188,7 @@ def _ramps(case: LpCase, columns: Columns) -> Rows:
 
 
 def rack_room_mw(case: LpCase) -> Floats:
-    """Contract load that racks and grid of a site can carry (H, S)."""
+    """Return the contract load that racks and grid of a site can carry (H, S) [MW]."""
     racks = case.available_mw[:, :, RACKS].sum(axis=2)
     return np.asarray(np.minimum(racks, case.grid_limit_mw / case.pue[:, :, Workload.GPU]))
 
@@ -190,5 +211,5 @@ def _change(row: Ints, column: Ints) -> list[Entries]:
 
 
 def flattened(array: Floats) -> Floats:
-    """By step, all other axes as one (H, N)."""
+    """Flatten all axes but the steps (H, N)."""
     return np.asarray(array.reshape(len(array), -1))

@@ -1,4 +1,4 @@
-"""What runs when, for a whole horizon: decisions that a solver, rules or a run have made."""
+"""A schedule over a horizon, decided by a solver, by rules or by a run."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,13 @@ from mara.optimizers.lp.case import LpCase
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Schedule:
-    """Decisions over H steps [MW]; what is bought, sold, moved, started and breached follows from them.
+    """Decisions over H steps [MW].
+
+    Purchases, moves, starts and breaches follow from them.
 
     Attributes:
         miners_mw (H, S, 3), merchant_mw (H, R, S, 2), contracts_mw (H, S, G).
-        shed_mw: contracts resting inside their budgets (H, 3).
+        shed_mw: contracts scheduled off inside their budgets (H, 3).
         rested_mw: unserved contracts by the site that they keep their place at (H, S, 3).
     """
 
@@ -32,12 +34,10 @@ class Schedule:
 
 
 def net_site_mw(schedule: Schedule, case: LpCase) -> Floats:
-    """What each site draws beyond its hedged block: bought where positive, sold back where negative (H, S) [MW]."""
+    """Return each site's power beyond its hedge (H, S) [MW].
+
+    Bought where positive, sold back where negative.
+    """
     own = (schedule.it_power_mw * case.pue).sum(axis=2)
     contracts = schedule.contracts_mw.sum(axis=2) * case.pue[:, :, Workload.GPU]
     return np.asarray(own + contracts - case.hedge_mw)
-
-
-def energy_cost_usd_per_mwh(case: LpCase) -> Floats:
-    """Price of bought power with its carbon (H, S) [USD per site MWh]."""
-    return case.price_usd_per_mwh + case.carbon_price_usd_per_t * case.carbon_t_per_mwh

@@ -1,4 +1,7 @@
-"""HiGHS behind one function: a model in, a certified solution out. The only importer of highspy."""
+"""HiGHS behind one function: a model in, a certified solution out.
+
+The only importer of highspy. Source: HiGHS, https://highs.dev; Huangfu and Hall 2018, doi:10.1007/s12532-017-0130-5
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +17,25 @@ from mara.optimizers.lp.certificate import Certificate, certificate_of
 from mara.optimizers.lp.model import LpModel
 
 SIMPLEX_COLUMNS: Final = 16_000
-"""Up to this many columns dual simplex is quicker, above it interior point with crossover."""
+"""Most columns for the simplex method.
+
+Chosen by measurement: above, interior point with crossover is quicker.
+"""
 DUAL_SIMPLEX: Final = 1
 PRIMAL_SIMPLEX: Final = 4
-"""HiGHS's numbers for them."""
+"""HiGHS's numbers for the two methods."""
 MAX_RESIDUAL_MW: Final = 1e-5
 MAX_GAP_SHARE: Final = 1e-6
-"""A solution is called optimal when our own bound is this close."""
+"""Largest gap of a solution that is called optimal, by our own bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Basis:
-    """Which columns and rows are basic, by HiGHS's numbers: enough to start the next solve near its end."""
+    """Basis of a solution, enough to start the next solve near its end.
+
+    Attributes:
+        columns, rows: status of each, by HiGHS's numbers (N,), (M,).
+    """
 
     columns: Ints
     rows: Ints
@@ -33,7 +43,10 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Solution:
-    """A certified primal point, its row duals (of the minimization) and the basis."""
+    """A certified primal point (N,), its row duals (M,) and the basis.
+
+    Duals are of the minimization.
+    """
 
     primal: Floats
     row_duals: Floats
@@ -42,7 +55,7 @@ class Solution:
 
     @property
     def status(self) -> PlanStatus:
-        """What our own certificate says, not the solver."""
+        """Optimal where our own certificate proves it, whatever the solver says."""
         return "optimal" if self.certificate.gap_share <= MAX_GAP_SHARE else "feasible"
 
 
@@ -54,7 +67,9 @@ def solve(
     deadline_s: float = 600.0,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Solution:
-    """The optimum, or an error; never a plan from a simplex that was stopped early.
+    """Find the optimum, or fail.
+
+    A point from a simplex that was stopped early is never returned.
 
     With `by_dual` the dual method goes on from the basis: quicker where limits changed and prices hardly did.
     `is_cancelled` is asked every few iterations, from this thread.
@@ -103,9 +118,10 @@ def solve(
 
 
 def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]:
-    """About the best profit [USD] and row duals (of the minimization) by interior point without crossover.
+    """Approximate the best profit [USD] and the row duals (M,).
 
-    Enough for a bound, and many times quicker than a vertex where a program has tens of thousands of rows; not a plan.
+    Interior point without crossover is enough for a bound, and many times quicker than a vertex where a program has
+    tens of thousands of rows; it is not a plan.
 
     Raises:
         PlanTimeout: the deadline came first.
@@ -135,12 +151,15 @@ def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs) -> None:
 
 
 def _pass(model: LpModel, solver: highspy.Highs) -> None:
-    """Hand the program over as arrays: an `HighsLp` built field by field takes ten times as long."""
+    """Pass the program as arrays.
+
+    An `HighsLp` built field by field takes ten times as long.
+    """
     columns = len(model.cost)
     solver.passModel(
         columns,
         len(model.row_lower),
-        len(model.values),
+        model.matrix.nnz,
         int(highspy.MatrixFormat.kRowwise),
         int(highspy.ObjSense.kMinimize),
         model.offset_usd,
@@ -149,9 +168,9 @@ def _pass(model: LpModel, solver: highspy.Highs) -> None:
         model.upper,
         model.row_lower,
         model.row_upper,
-        model.starts[:-1].astype(np.int32),
-        model.indices.astype(np.int32),
-        model.values,
+        model.matrix.indptr[:-1].astype(np.int32),
+        model.matrix.indices.astype(np.int32),
+        model.matrix.data,
         np.zeros(columns, dtype=np.int32),
     )
 

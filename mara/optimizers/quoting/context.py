@@ -1,4 +1,7 @@
-"""Where requests are priced: what is known there, and whether the fleet can take one."""
+"""Context in which requests are priced, and whether the fleet can take one.
+
+Model: docs/model.md#11-quotes
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,23 +10,26 @@ from mara.core.contract import Tier
 from mara.core.plan import Problem
 from mara.core.quote import Assignment, OutageRecord
 from mara.core.units import TOLERANCE_MW
-from mara.optimizers.quoting.capacity import SiteCapacity, landing_of, rooms_of
+from mara.optimizers.quoting.capacity import SiteCapacity, assignment_of, capacity_of
 from mara.optimizers.quoting.pricing import (
     EXACT_SITES,
     ContractDemand,
     PricedSolution,
     extra_breach_mwh,
     is_breach,
-    outlay_with,
+    solution_with,
 )
 
 BREACH_DUAL_SHARE: Final = 1.0 - 1e-6
-"""A demand worth its tier's credit is one that a plan breaks: how a plan without a second solve shows it."""
+"""Dual of a demand over its credit that shows a breach without a second solve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class QuoteContext:
-    """Where requests are priced: the present, the best plan for it, what waits to be booked, outages seen so far."""
+    """Everything that a price depends on.
+
+    The present, the best plan for it, what waits to be booked, outages seen so far.
+    """
 
     problem: Problem
     before: PricedSolution
@@ -34,68 +40,77 @@ class QuoteContext:
     def ticks_per_hour(self) -> int:
         return self.problem.config.grid.ticks_per_hour
 
-    def wish_of(self, tier: Tier, power_mw: float, duration_ticks: int) -> ContractDemand:
-        """A request that is booked now: it starts with the next tick."""
+    def demand_of(self, tier: Tier, power_mw: float, duration_ticks: int) -> ContractDemand:
+        """Make the demand of a request that is booked now: it starts with the next tick."""
         first = self.problem.tick + 1
         return ContractDemand(tier=tier, power_mw=power_mw, starts_tick=first, ends_tick=first + duration_ticks)
 
 
 def verdict(
-    counter: QuoteContext, rooms: SiteCapacity, after: PricedSolution, wish: ContractDemand
+    context: QuoteContext, capacity: SiteCapacity, after: PricedSolution, demand: ContractDemand
 ) -> tuple[str, Assignment | None]:
-    """Why a request cannot be booked, or nothing; and the site it would run at, if one can hold it."""
-    refusal = refusal_for_size(counter, rooms, wish)
+    """Judge a request: why it cannot be booked, and the site it would run at.
+
+    The reason is empty where it can; the site is None where none can hold it.
+    """
+    refusal = refusal_for_size(context, capacity, demand)
     if refusal:
         return refusal, None
-    landing = landing_of(rooms, counter.problem, after, wish)
-    if landing is None:
+    assignment = assignment_of(capacity, context.problem, after, demand)
+    if assignment is None:
         return (
-            f"no site has {wish.power_mw:.1f} MW free in one piece: the most is {rooms.free_mw.max():.1f} MW, "
+            f"no site has {demand.power_mw:.1f} MW free in one piece: the most is {capacity.free_mw.max():.1f} MW, "
             "and no contracts can be moved to make more"
         ), None
-    if breaks(counter, after, wish):
-        missing_mwh = float(extra_breach_mwh(counter.before, after).sum())
+    if breaks(context, after, demand):
+        missing_mwh = float(extra_breach_mwh(context.before, after).sum())
         amount = f"{missing_mwh:,.1f} MWh" if missing_mwh else "some"
-        return f"promises could not all be kept: {amount} of the next day would have no power or no reserve", landing
-    return "", landing
+        return f"promises could not all be kept: {amount} of the next day would have no power or no reserve", assignment
+    return "", assignment
 
 
-def fits_surely(counter: QuoteContext, wish: ContractDemand) -> bool:
-    """Whether a request fits beyond doubt, where the counter's plan serves it already: one solve instead of two.
+def fits_surely(context: QuoteContext, demand: ContractDemand) -> bool:
+    """Return whether a request fits beyond doubt; False: look more closely.
 
-    False means that it has to be looked at more closely.
+    It needs one solve instead of two where the plan of the context serves the request already.
     """
-    if counter.before.breached_mwh.sum() > 0.0:
+    if context.before.breached_mwh.sum() > 0.0:
         return False
-    rooms = rooms_of(counter.problem, counter.before.case, wish, counter.waiting)
-    if refusal_for_size(counter, rooms, wish):
+    capacity = capacity_of(context.problem, context.before.case, demand, context.waiting)
+    if refusal_for_size(context, capacity, demand):
         return False
-    return landing_of(rooms, counter.problem, counter.before, wish) is not None
+    return assignment_of(capacity, context.problem, context.before, demand) is not None
 
 
-def refusal_for_size(counter: QuoteContext, rooms: SiteCapacity, wish: ContractDemand) -> str:
-    """Why a request is too large for any site, or for what may still be promised; empty when it is not."""
-    largest = int(rooms.whole_mw.argmax())
-    most_mw = float(rooms.whole_mw[largest])
-    if wish.power_mw > most_mw + TOLERANCE_MW:
-        name = counter.problem.config.fleet.sites[largest].name
-        return f"no site can hold {wish.power_mw:.1f} MW whole: the largest, {name}, carries {most_mw:.1f} MW now"
-    if wish.tier is not Tier.SPOT and wish.power_mw > rooms.left_mw + TOLERANCE_MW:
-        left_mw = max(rooms.left_mw, 0.0)
-        return f"{left_mw:.1f} MW of racks are left to promise, {wish.power_mw:.1f} MW were asked for"
+def refusal_for_size(context: QuoteContext, capacity: SiteCapacity, demand: ContractDemand) -> str:
+    """Say why a request is too large for any site or for the racks left; else empty."""
+    largest = int(capacity.whole_mw.argmax())
+    most_mw = float(capacity.whole_mw[largest])
+    if demand.power_mw > most_mw + TOLERANCE_MW:
+        name = context.problem.config.fleet.sites[largest].name
+        return f"no site can hold {demand.power_mw:.1f} MW whole: the largest, {name}, carries {most_mw:.1f} MW now"
+    if demand.tier is not Tier.SPOT and demand.power_mw > capacity.left_mw + TOLERANCE_MW:
+        left_mw = max(capacity.left_mw, 0.0)
+        return f"{left_mw:.1f} MW of racks are left to promise, {demand.power_mw:.1f} MW were asked for"
     return ""
 
 
-def outlay_after(counter: QuoteContext, wish: ContractDemand) -> PricedSolution:
-    """The plan with the request; a fleet too large to wait for it stays with the plan without."""
-    return counter.before if counter.before.case.sites > EXACT_SITES else outlay_with(counter.before, wish)
+def solution_after(context: QuoteContext, demand: ContractDemand) -> PricedSolution:
+    """Return the plan with the request.
+
+    A fleet too large to wait for it stays with the plan without.
+    """
+    return context.before if context.before.case.sites > EXACT_SITES else solution_with(context.before, demand)
 
 
-def breaks(counter: QuoteContext, after: PricedSolution, wish: ContractDemand) -> bool:
-    """Whether a promise would be broken: by the second solve, or by what a plan without one says of its demand."""
-    if wish.tier is Tier.SPOT:
+def breaks(context: QuoteContext, after: PricedSolution, demand: ContractDemand) -> bool:
+    """Return whether a promise would be broken.
+
+    The second solve tells, or the dual of the demand where there is none.
+    """
+    if demand.tier is Tier.SPOT:
         return False
-    if after is not counter.before:
-        return is_breach(counter.before, after, wish)
-    credit = float(counter.before.case.credit_usd_per_mwh[wish.tier])
-    return bool((counter.before.shadow.demand_usd_per_mwh[:, wish.tier] >= BREACH_DUAL_SHARE * credit).any())
+    if after is not context.before:
+        return is_breach(context.before, after, demand)
+    credit = float(context.before.case.credit_usd_per_mwh[demand.tier])
+    return bool((context.before.shadow.demand_usd_per_mwh[:, demand.tier] >= BREACH_DUAL_SHARE * credit).any())

@@ -1,4 +1,6 @@
-"""What one more contract costs the rest of the fleet: by a plan's shadow prices, and as the difference of two solves.
+"""Marginal cost of one more contract to the rest of the fleet.
+
+By a plan's shadow prices, and as the difference of two solves. Model: docs/model.md#11-quotes
 
 The marginal cost of a request is what the best plan earns without it, less what the best plan with it earns, the rate
 of its tier added back: the power it takes, the tokens and the contracts that give way, and the credits where nothing
@@ -24,14 +26,20 @@ from mara.optimizers.lp.model import model_of
 from mara.optimizers.lp.solve import Basis, solve
 
 EXACT_SITES: Final = 100
-"""Up to this many sites two solves are waited for; a larger fleet is quoted by its shadow prices."""
+"""Most sites for which two solves are waited for.
+
+A larger fleet is quoted by its shadow prices.
+"""
 MAX_EXTRA_BREACH_SHARE: Final = 1e-6
-"""Of a request's energy: more that nobody would deliver, and the fleet cannot keep the promise."""
+"""Largest part of a request's energy that may be breached in addition.
+
+With more, the fleet cannot keep the promise.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractDemand:
-    """A request as plans see it: power of a tier in ticks ``[starts_tick, ends_tick)``."""
+    """A request as plans see it: power in ticks ``[starts_tick, ends_tick)``."""
 
     tier: Tier
     power_mw: float
@@ -41,7 +49,7 @@ class ContractDemand:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PricedSolution:
-    """The best plan for a demand: what it earns, what it breaks, and what everything is worth in it.
+    """The best plan for a demand, its breaches, and its prices.
 
     Attributes:
         breached_mwh: promised and not delivered beyond budgets, by step and tier (H, 3).
@@ -64,23 +72,25 @@ class PricedSolution:
     basis: Basis | None
 
 
-def outlay_of(
+def solution_of(
     problem: Problem, waiting: tuple[ContractDemand, ...] = (), *, basis: Basis | None = None, deadline_s: float = 600.0
 ) -> PricedSolution:
-    """The best plan for a problem and the bookings that wait to become part of it.
+    """Solve the best plan for a problem and the bookings that wait for it.
 
     Raises:
         PlanError: the problem cannot be solved, or not in time.
     """
     lengths = step_lengths(problem)
     case = case_of(problem, lengths)
-    for wish in waiting:
-        case = _with(case, lengths, problem.tick, wish)
+    for demand in waiting:
+        case = _with(case, lengths, problem.tick, demand)
     return _solved(case, lengths, problem.tick, basis, deadline_s)
 
 
-def outlay_in_force(problem: Problem, plan: Plan | None) -> PricedSolution | None:
-    """What a plan in force says of the present, without solving anything: for fleets that are too large to wait for.
+def solution_in_force(problem: Problem, plan: Plan | None) -> PricedSolution | None:
+    """Price the present by a plan in force, without solving anything.
+
+    It serves fleets that are too large to wait for.
 
     None where it knows no prices or has run out. Bookings that wait are not in it.
     """
@@ -110,48 +120,56 @@ def outlay_in_force(problem: Problem, plan: Plan | None) -> PricedSolution | Non
 
 
 def _from_step(values: Floats, at: int) -> Floats:
-    """Prices by step from one on; budgets have one for all."""
+    """Cut prices by step from one on; budgets have one for all."""
     return values[at:] if values.ndim > 1 else values
 
 
-def outlay_with(before: PricedSolution, wish: ContractDemand, *, deadline_s: float = 600.0) -> PricedSolution:
-    """The best plan with one request more, from where the best plan without it stands.
+def solution_with(before: PricedSolution, demand: ContractDemand, *, deadline_s: float = 600.0) -> PricedSolution:
+    """Solve the best plan with one request more, from the plan without it.
 
     Raises:
         PlanError: it cannot be solved, or not in time.
     """
-    case = _with(before.case, before.lengths, before.made_tick, wish)
+    case = _with(before.case, before.lengths, before.made_tick, demand)
     return _solved(case, before.lengths, before.made_tick, before.basis, deadline_s)
 
 
-def exact_cost_usd_per_mwh(before: PricedSolution, after: PricedSolution, wish: ContractDemand) -> float:
-    """Marginal cost over the hours that both plans see: ``(without - with) / MWh + rate`` [USD/MWh]."""
-    mwh = _mwh(before, wish)
-    rate = float(before.case.rate_usd_per_mwh[wish.tier])
+def exact_cost_usd_per_mwh(before: PricedSolution, after: PricedSolution, demand: ContractDemand) -> float:
+    """Cost over the hours that both plans see [USD/MWh].
+
+    ``(without - with) / MWh + rate``.
+    """
+    mwh = _mwh(before, demand)
+    rate = float(before.case.rate_usd_per_mwh[demand.tier])
     return (before.objective_usd - after.objective_usd) / mwh + rate
 
 
 def step_costs_usd_per_mwh(shadow: DualPrices, rate_usd_per_mwh: float, tier: Tier) -> Floats:
-    """Marginal cost in each step, the first megawatt's: the demand's dual with the rate added back (H,) [USD/MWh]."""
+    """Marginal cost in each step (H,) [USD/MWh].
+
+    The first megawatt's: the demand's dual with the rate added back.
+    """
     return np.asarray(shadow.demand_usd_per_mwh[:, tier] + rate_usd_per_mwh)
 
 
-def dual_cost_usd_per_mwh(plan: Plan, wish: ContractDemand, rate_usd_per_mwh: float, ticks_per_hour: int) -> float:
-    """What a plan in force says that a request costs over its whole life, at once [USD/MWh].
+def dual_cost_usd_per_mwh(plan: Plan, demand: ContractDemand, rate_usd_per_mwh: float, ticks_per_hour: int) -> float:
+    """Cost a request over its whole life by a plan in force [USD/MWh].
 
     Raises:
         PlanRejected: the plan knows no prices.
     """
     if plan.shadow is None:
         raise PlanRejected(f"a plan by {plan.optimizer} knows no prices: ask the linear program")
-    costs = step_costs_usd_per_mwh(plan.shadow, rate_usd_per_mwh, wish.tier)
-    return life_mean(costs, plan.step_ticks, plan.made_tick, wish, ticks_per_hour)
+    costs = step_costs_usd_per_mwh(plan.shadow, rate_usd_per_mwh, demand.tier)
+    return life_mean(costs, plan.step_ticks, plan.made_tick, demand, ticks_per_hour)
 
 
 def life_mean(
-    values: Floats, lengths: tuple[int, ...], made_tick: int, wish: ContractDemand, ticks_per_hour: int
+    values: Floats, lengths: tuple[int, ...], made_tick: int, demand: ContractDemand, ticks_per_hour: int
 ) -> float:
-    """The mean over a request's life of something given by step (H,); past the last step the day before repeats.
+    """Average something given by step (H,) over a request's life.
+
+    Past the last step the day before repeats.
 
     Where the steps cover less than a day, the hours that they cover repeat.
     """
@@ -159,7 +177,7 @@ def life_mean(
     day = HOURS_PER_DAY * ticks_per_hour
     period = min(horizon, day)
     of_tick = np.repeat(values, lengths)
-    begin, end = max(wish.starts_tick - made_tick, 0), wish.ends_tick - made_tick
+    begin, end = max(demand.starts_tick - made_tick, 0), demand.ends_tick - made_tick
     seen = of_tick[begin : min(end, horizon)]
     sums, count = float(seen.sum()), len(seen)
     past = end - max(begin, horizon)
@@ -171,32 +189,35 @@ def life_mean(
     return sums / count
 
 
-def covered_shares(lengths: tuple[int, ...], made_tick: int, wish: ContractDemand) -> Floats:
-    """Of each step, the share in which a request lives (H,)."""
+def covered_shares(lengths: tuple[int, ...], made_tick: int, demand: ContractDemand) -> Floats:
+    """Return the share of each step in which a request lives (H,)."""
     edges = np.cumsum([0, *lengths]) + made_tick
-    inside = np.minimum(edges[1:], wish.ends_tick) - np.maximum(edges[:-1], wish.starts_tick)
+    inside = np.minimum(edges[1:], demand.ends_tick) - np.maximum(edges[:-1], demand.starts_tick)
     return np.asarray(np.maximum(inside, 0) / np.array(lengths))
 
 
-def is_breach(before: PricedSolution, after: PricedSolution, wish: ContractDemand) -> bool:
-    """Whether a request makes the best plan break promises, its own or others'."""
-    return bool(extra_breach_mwh(before, after).sum() > MAX_EXTRA_BREACH_SHARE * _mwh(before, wish))
+def is_breach(before: PricedSolution, after: PricedSolution, demand: ContractDemand) -> bool:
+    """Return whether a request makes the best plan break promises.
+
+    Its own or others'.
+    """
+    return bool(extra_breach_mwh(before, after).sum() > MAX_EXTRA_BREACH_SHARE * _mwh(before, demand))
 
 
 def extra_breach_mwh(before: PricedSolution, after: PricedSolution) -> Floats:
-    """Energy that is promised and not delivered any more, by step (H,) [MWh]."""
+    """Return energy that is promised and no more delivered, by step (H,) [MWh]."""
     return np.asarray((after.breached_mwh - before.breached_mwh).sum(axis=1))
 
 
-def _mwh(outlay: PricedSolution, wish: ContractDemand) -> float:
-    covered = covered_shares(outlay.lengths, outlay.made_tick, wish)
-    return wish.power_mw * float(covered @ outlay.case.dt_h)
+def _mwh(solution: PricedSolution, demand: ContractDemand) -> float:
+    covered = covered_shares(solution.lengths, solution.made_tick, demand)
+    return demand.power_mw * float(covered @ solution.case.dt_h)
 
 
-def _with(case: LpCase, lengths: tuple[int, ...], made_tick: int, wish: ContractDemand) -> LpCase:
-    demand = case.demand_mw.copy()
-    demand[:, wish.tier] += wish.power_mw * covered_shares(lengths, made_tick, wish)
-    return replace(case, demand_mw=demand)
+def _with(case: LpCase, lengths: tuple[int, ...], made_tick: int, demand: ContractDemand) -> LpCase:
+    demand_mw = case.demand_mw.copy()
+    demand_mw[:, demand.tier] += demand.power_mw * covered_shares(lengths, made_tick, demand)
+    return replace(case, demand_mw=demand_mw)
 
 
 def _solved(

@@ -1,4 +1,7 @@
-"""What may befall a contract: bad ticks that its site's outages and its tier's planned shedding lead one to expect."""
+"""Risk of a contract: bad ticks to expect from outages and planned shedding.
+
+Model: docs/model.md#11-quotes
+"""
 
 from math import floor
 from typing import Final
@@ -9,27 +12,29 @@ from mara.core.arrays import Floats
 from mara.core.contract import SlaContract, Tier, budget_ticks, window_of
 from mara.core.plan import Problem
 from mara.core.quote import OutageRecord, Risk
-from mara.core.units import HOURS_PER_DAY, TOLERANCE_MW
+from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR, TOLERANCE_MW
 from mara.optimizers.quoting.capacity import SiteCapacity
 from mara.optimizers.quoting.pricing import ContractDemand, PricedSolution
 
 PRIOR_DAYS: Final = 20.0
 PRIOR_LOST_MINUTES: Final = 40.0
-"""Until a site has been watched for long: one outage of forty minutes in twenty days, counted with what was seen."""
-MINUTES_PER_HOUR: Final = 60
+"""Prior of a site's outages: one of forty minutes in twenty days.
+
+Counted with what was seen. Chosen: the mean of the synthetic outages, 30 min x exp(0.8^2 / 2).
+"""
 
 
 def risk_of(
-    wish: ContractDemand,
+    demand: ContractDemand,
     site: int,
     problem: Problem,
     *,
     after: PricedSolution,
-    rooms: SiteCapacity,
+    capacity: SiteCapacity,
     record: OutageRecord,
     timezone: str,
 ) -> Risk:
-    """Expected bad ticks of a contract at a site, and the probability that its budget does not suffice.
+    """Expect a contract's bad ticks at a site, and whether its budget bears them.
 
     With N ticks of life, and from the record (a prior outage counted in) f outages a tick and the share q of the
     site's machines out on average:
@@ -45,18 +50,18 @@ def risk_of(
     P(planned + bad ticks of n outages > budget). A partial outage takes its share of the site's contracts, though racks
     on own account give way first, so both are upper estimates. The budgets of all windows of a long life are pooled.
     """
-    life = wish.ends_tick - wish.starts_tick
+    life = demand.ends_tick - demand.starts_tick
     lost_shares, falls_per_tick = _rates(record, problem)
     lost_share, falls = float(lost_shares[site]), float(falls_per_tick[site])
-    if wish.tier is Tier.PREMIUM:
-        cover = _reserve_cover_share(wish, site, problem, after, lost_shares)
+    if demand.tier is Tier.PREMIUM:
+        cover = _reserve_cover_share(demand, site, problem, after, lost_shares)
         outage_bad = life * lost_share * (1.0 - cover)
     else:
-        others = np.delete(rooms.free_mw, site)
-        cover = float(others.max(initial=0.0) >= wish.power_mw - TOLERANCE_MW)
+        others = np.delete(capacity.free_mw, site)
+        cover = float(others.max(initial=0.0) >= demand.power_mw - TOLERANCE_MW)
         outage_bad = life * (min(falls, lost_share) * cover + lost_share * (1.0 - cover))
-    planned = life * float(after.shed_share[wish.tier])
-    budget = life_budget_ticks(wish, problem, timezone)
+    planned = life * float(after.shed_share[demand.tier])
+    budget = life_budget_ticks(demand, problem, timezone)
     return Risk(
         planned_bad_ticks=planned,
         outage_bad_ticks=outage_bad,
@@ -67,28 +72,30 @@ def risk_of(
     )
 
 
-def life_budget_ticks(wish: ContractDemand, problem: Problem, timezone: str) -> int:
-    """Bad ticks that all windows of a life tolerate together."""
+def life_budget_ticks(demand: ContractDemand, problem: Problem, timezone: str) -> int:
+    """Add up the bad ticks that all windows of a life tolerate."""
     promise = SlaContract(
         id="",
-        tier=wish.tier,
+        tier=demand.tier,
         customer="",
-        power_mw=wish.power_mw,
+        power_mw=demand.power_mw,
         rate_usd_per_mwh=0.0,
-        starts_tick=wish.starts_tick,
-        ends_tick=wish.ends_tick,
+        starts_tick=demand.starts_tick,
+        ends_tick=demand.ends_tick,
         timezone=timezone,
     )
-    budget, tick = 0, wish.starts_tick
-    while tick < wish.ends_tick:
+    budget, tick = 0, demand.starts_tick
+    while tick < demand.ends_tick:
         start, end = window_of(promise, tick, problem.config.grid)
-        budget += budget_ticks(end - start, wish.tier)
+        budget += budget_ticks(end - start, demand.tier)
         tick = end
     return budget
 
 
 def miss_share(planned_ticks: float, outage_ticks: float, budget: int, outages: float) -> float:
-    """Probability that planned and outage bad ticks exceed a budget, with `outages` expected, of equal length.
+    """Return the probability that planned and outage bad ticks exceed a budget.
+
+    `outages` are expected, of equal length.
 
     The tail of a Poisson distribution, by the regularized incomplete gamma function: a sum of its terms loses all its
     digits where the tail is small, and all its terms where many outages are expected.
@@ -104,7 +111,7 @@ def miss_share(planned_ticks: float, outage_ticks: float, budget: int, outages: 
 
 
 def _rates(record: OutageRecord, problem: Problem) -> tuple[Floats, Floats]:
-    """Share of machines out, and outages a tick, by site (S,)."""
+    """Rate each site's machines out (S,) and outages a tick (S,)."""
     grid = problem.config.grid
     prior_ticks = PRIOR_DAYS * HOURS_PER_DAY * grid.ticks_per_hour
     prior_lost_ticks = PRIOR_LOST_MINUTES / MINUTES_PER_HOUR * grid.ticks_per_hour
@@ -113,16 +120,16 @@ def _rates(record: OutageRecord, problem: Problem) -> tuple[Floats, Floats]:
 
 
 def _reserve_cover_share(
-    wish: ContractDemand, site: int, problem: Problem, after: PricedSolution, lost_shares: Floats
+    demand: ContractDemand, site: int, problem: Problem, after: PricedSolution, lost_shares: Floats
 ) -> float:
-    """Of the planned time, the share in which reserve elsewhere takes over what Premium runs at a site."""
+    """Return the share of time in which reserve elsewhere covers a site's Premium."""
     book, accounts = problem.world.book, problem.world.accounts
     stands = (book.tier == Tier.PREMIUM) & (accounts.site == site) & accounts.served
-    premium_mw = wish.power_mw + float(book.power_mw[stands].sum())
+    premium_mw = demand.power_mw + float(book.power_mw[stands].sum())
     reserve_mw = np.delete(after.reserve_mw * (1.0 - lost_shares), site, axis=1)
     if not reserve_mw.shape[1]:
         return 0.0
     whole_share = np.minimum(reserve_mw.sum(axis=1) / max(premium_mw, TOLERANCE_MW), 1.0)
-    fits = np.delete(after.reserve_mw, site, axis=1).max(axis=1) >= wish.power_mw - TOLERANCE_MW
+    fits = np.delete(after.reserve_mw, site, axis=1).max(axis=1) >= demand.power_mw - TOLERANCE_MW
     weights = after.case.dt_h / after.case.dt_h.sum()
     return float(weights @ (whole_share * fits))

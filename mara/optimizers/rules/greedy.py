@@ -1,9 +1,12 @@
-"""Rules on the numbers of a linear program: step by step, cheapest effective cost first, without looking ahead.
+"""Rules on the coefficients of a linear program, without looking ahead.
 
-The counterpart of `rules` where there is no world to look at, only arrays. Each step: promised tiers in order, where
-they ran before and then where power is cheapest, within racks, grid and the N+1 reserve; what costs more to run than it
-brings rests while its budget lasts; then merchant inference and Spot by margin, and miners above break-even in the
-power that is left. A hedged block is valued at the price of buying, which differs from selling by the spread.
+The counterpart of `rules` where there is no world to look at, only an `LpCase`; it places megawatts of tiers, because a
+case knows no contracts. Each step: promised tiers in order, where they ran before and then where power is cheapest,
+within racks, grid and the N+1 reserve; what costs more to run than it brings is scheduled off while its budget lasts;
+then merchant inference and Spot by margin, and miners above break-even in the power that is left. A hedged block is
+valued at the price of buying, which differs from selling by the spread.
+
+Model: docs/model.md#15-baselines
 """
 
 from dataclasses import dataclass
@@ -15,12 +18,15 @@ from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.rows import rack_room_mw
-from mara.optimizers.lp.schedule import Schedule, energy_cost_usd_per_mwh
+from mara.optimizers.lp.schedule import Schedule
 
 
 def greedy(case: LpCase) -> Schedule:
-    """A schedule that keeps every row of the program; how good it is, nobody has proven."""
-    room, cost = rack_room_mw(case), energy_cost_usd_per_mwh(case)
+    """Make a schedule that keeps every row of the program.
+
+    Nothing proves how good it is.
+    """
+    room, cost = rack_room_mw(case), case.economics.grid_usd_per_mwh
     steps: list[_Step] = []
     before, mined, budget = case.served_now_mw, case.miners_now_mw, case.budget_mwh.copy()
     for t in range(case.steps):
@@ -28,7 +34,7 @@ def greedy(case: LpCase) -> Schedule:
             case=case,
             t=t,
             cost=cost[t],
-            room=room[t],
+            room_mw=room[t],
             contracts=np.zeros((case.sites, TIER_COUNT)),
             merchant=np.zeros((case.regions, case.sites, RACK_KIND_COUNT)),
             miners=np.zeros((case.sites, MINER_COUNT)),
@@ -53,19 +59,25 @@ def greedy(case: LpCase) -> Schedule:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Step:
-    """One step while it is being filled [MW]."""
+    """One step while it is being filled [MW].
+
+    Contracts (S, G), merchant (R, S, 2), miners (S, 3), shed (3,).
+    """
 
     case: LpCase
     t: int
     cost: Floats
-    room: Floats
+    room_mw: Floats
     contracts: Floats
     merchant: Floats
     miners: Floats
     shed: Floats
 
     def promise(self, g: int, ran_mw: Floats, budget_mw: float) -> None:
-        """Serve a promised tier, or let it rest where serving costs more than the rate and the goodwill."""
+        """Serve a promised tier, or schedule it off where it is not worth its power.
+
+        It is not worth it while serving costs more than the rate and the goodwill.
+        """
         case, want = self.case, float(self.case.demand_mw[self.t, g])
         unit_cost = case.pue[self.t, :, Workload.GPU] * self.cost
         worth = case.rate_usd_per_mwh[g] + case.goodwill_usd_per_mwh[g]
@@ -81,7 +93,7 @@ class _Step:
         self.shed[g] = min(want, most_shed)
 
     def sell_tokens(self) -> None:
-        """Merchant inference, best margin first, while racks, power and demand last."""
+        """Sell merchant inference, best margin first, while racks, power and demand last."""
         case, t = self.case, self.t
         left = case.demand_tokens_per_h[t].copy()
         margin = case.token_value_usd_per_mwh[t] - case.pue[t, :, RACKS] * self.cost[:, None]
@@ -96,7 +108,7 @@ class _Step:
             left[r] = max(left[r] - sold * case.tokens_per_mwh[k], 0.0)
 
     def place_spot(self) -> None:
-        """Spot where it is worth its power."""
+        """Run Spot where it is worth its power."""
         want = float(self.case.demand_mw[self.t, Tier.SPOT])
         margin = self.case.rate_usd_per_mwh[Tier.SPOT] - self.case.pue[self.t, :, Workload.GPU] * self.cost
         for s in np.argsort(-margin, kind="stable").tolist():
@@ -106,7 +118,10 @@ class _Step:
                 want -= put
 
     def mine(self, mined_mw: Floats) -> None:
-        """Miners above break-even, best margin per site megawatt-hour first; a start must pay for itself in a step."""
+        """Run miners above break-even, best margin per site megawatt-hour first.
+
+        A start must pay for itself in a step.
+        """
         case, t = self.case, self.t
         start = case.restart_usd_per_mw / case.dt_h[t]
         pue = case.pue[t, :, MINERS]
@@ -123,13 +138,16 @@ class _Step:
                 running = max(running - most, 0.0)
 
     def _free_for(self, g: int, s: int) -> float:
-        """How much of a tier a site can still take: racks, power and, for Premium and Standard, the reserve."""
+        """Return what a site can still take of a tier [MW].
+
+        Racks and power limit it, and for Premium and Standard the N+1 reserve.
+        """
         power = self._power_left(s) / float(self.case.pue[self.t, s, Workload.GPU])
         free = min(self._racks_left(s), power)
         if g > Tier.STANDARD:
             return free
         premium = self.contracts[:, Tier.PREMIUM]
-        reserve = self.room - premium - self.contracts[:, Tier.STANDARD]
+        reserve = self.room_mw - premium - self.contracts[:, Tier.STANDARD]
         slack = reserve.sum() - reserve - premium
         # Load of either tier takes the reserve of its site away from all others; Premium also needs some for itself.
         if g == Tier.STANDARD:

@@ -1,4 +1,7 @@
-"""The baselines: capacity-proportional and always on, and the same with miners off above their break-even price."""
+"""Baselines: load spread by capacity and always on, or with break-even.
+
+Model: docs/model.md#15-baselines
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,26 +10,30 @@ import numpy as np
 
 from mara.core.arrays import Floats, row_sums, sealed
 from mara.core.booking import list_rate_usd_per_mwh
-from mara.core.contract import TIER_COUNT, UNPLACED, Tier
+from mara.core.contract import Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import held_mw
 from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions
+from mara.optimizer_names import STATIC, STATIC_BREAKEVEN
 from mara.optimizers.scheduling.allocation import (
     fill_miners,
     inference_power_mw,
     miners_allowed,
-    reserve_for_premium,
     spread_merchant,
 )
+from mara.optimizers.scheduling.reserve import reserve_for_premium
+from mara.optimizers.scheduling.site_load import SiteLoad
 
 _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """Every contract and merchant token spread by rack capacity, nothing moved but by outages, all miners on.
+    """A fleet without an optimizer.
+
+    Load is spread by rack capacity and moved by outages alone, all miners are on.
 
     With `breakeven` a spreadsheet's two switches are added, which makes it the honest baseline: a miner kind is off in
     every tick where ``mining value < PUE x (price + carbon cost)``, and tokens, which pay a multiple of Spot's rate,
@@ -37,7 +44,7 @@ class Static:
 
     @property
     def name(self) -> str:
-        return "static-breakeven" if self.breakeven else "static"
+        return STATIC_BREAKEVEN if self.breakeven else STATIC
 
     def plan(self, problem: Problem) -> Plan:
         conditions = problem.conditions
@@ -64,65 +71,49 @@ class Static:
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
 
-def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw: Floats) -> tuple["_Spread", Floats]:
-    """Promised contracts, then tokens (R, S, 2) [MW], then Spot where it is worth its power."""
-    spread = _Spread(problem, conditions)
+def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw: Floats) -> tuple[SiteLoad, Floats]:
+    """Place promised contracts, then tokens (R, S, 2) [MW], then Spot.
+
+    Spot runs where it is worth its power.
+    """
+    spread = SiteLoad(problem, conditions)
     by_tier = np.argsort(problem.world.book.tier, kind="stable").tolist()
-    spread.place([i for i in by_tier if spread.tier[i] != Tier.SPOT])
+    _place_emptiest(spread, [i for i in by_tier if spread.tier[i] != Tier.SPOT])
     promised = np.array(spread.load).sum(axis=1)
     merchant = spread_merchant(problem, conditions, promised)
     spare = problem.config.fleet.grid_limit_mw - inference_power_mw(conditions, promised, merchant) - mining_site_mw
-    room = np.minimum(spread.free - row_sums(merchant.sum(axis=0)), spare / conditions.rack_pue)
+    room = np.minimum(np.array(spread.free) - row_sums(merchant.sum(axis=0)), spare / conditions.rack_pue)
     cost = conditions.rack_cost_usd_per_mwh
     spread.free = np.where(list_rate_usd_per_mwh(Tier.SPOT, problem.config) >= cost, room, 0.0).tolist()
-    spread.place([i for i in by_tier if spread.tier[i] == Tier.SPOT])
+    _place_emptiest(spread, [i for i in by_tier if spread.tier[i] == Tier.SPOT])
     return spread, merchant
 
 
 def _contracts(problem: Problem, conditions: Conditions) -> Floats:
-    """Contracts stay where they run; those without a place go whole to the emptiest site, the most binding tier first.
+    """Leave contracts where they run and place the others (S, G) [MW].
 
-    Spot comes last, in what the promised tiers leave (S, G) [MW].
+    The most binding tier comes first.
+
+    Spot comes last, in what the promised tiers leave.
     """
     world = problem.world
     held = held_mw(world)
     if world.accounts.served.all() and (held.sum(axis=1) <= conditions.contract_room_mw + TOLERANCE_MW).all():
         return held
-    spread = _Spread(problem, conditions)
+    spread = SiteLoad(problem, conditions)
     by_tier = np.argsort(world.book.tier, kind="stable").tolist()
-    spread.place([i for i in by_tier if spread.tier[i] != Tier.SPOT])
-    spread.place([i for i in by_tier if spread.tier[i] == Tier.SPOT])
+    _place_emptiest(spread, [i for i in by_tier if spread.tier[i] != Tier.SPOT])
+    _place_emptiest(spread, [i for i in by_tier if spread.tier[i] == Tier.SPOT])
     return np.array(spread.load)
 
 
-class _Spread:
-    """Whole contracts over sites by the share of their room that is taken; plain lists, for there are few."""
+def _place_emptiest(load: SiteLoad, contracts: list[int]) -> None:
+    """Leave contracts where they run, else at the emptiest site that holds them.
 
-    def __init__(self, problem: Problem, conditions: Conditions) -> None:
-        book, accounts = problem.world.book, problem.world.accounts
-        self.tier: list[int] = book.tier.tolist()
-        self.power: list[float] = book.power_mw.tolist()
-        self.was: list[int] = accounts.site.tolist()
-        self.served: list[bool] = accounts.served.tolist()
-        self.room: list[float] = conditions.contract_room_mw.tolist()
-        self.free = list(self.room)
-        self.at = [UNPLACED] * len(self.power)
-        self.load = [[0.0] * TIER_COUNT for _ in self.room]
-
-    def place(self, contracts: list[int]) -> None:
-        """Those that run stay if they fit; the others follow, each to the emptiest site that can hold it."""
-        waiting = []
-        for i in contracts:
-            if self.served[i] and self.power[i] <= self.free[self.was[i]] + TOLERANCE_MW:
-                self._put(i, self.was[i])
-            else:
-                waiting.append(i)
-        for i in waiting:
-            sites = [s for s, free in enumerate(self.free) if self.power[i] <= free + TOLERANCE_MW]
-            if sites:
-                self._put(i, max(sites, key=lambda s: self.free[s] / max(self.room[s], TOLERANCE_MW)))
-
-    def _put(self, i: int, site: int) -> None:
-        self.at[i] = site
-        self.free[site] -= self.power[i]
-        self.load[site][self.tier[i]] += self.power[i]
+    A site is the emptier the larger the share of its contract racks that is free.
+    """
+    room: list[float] = load.conditions.contract_room_mw.tolist()
+    for i in load.keep(contracts):
+        sites = [s for s in range(len(room)) if load.fits(i, s)]
+        if sites:
+            load.put(i, max(sites, key=lambda s: load.free[s] / max(room[s], TOLERANCE_MW)))

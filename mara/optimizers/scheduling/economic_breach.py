@@ -1,9 +1,11 @@
-"""When a promise is better broken: contracts whose power costs more, over the hours known, than credit and goodwill.
+"""Economic breach: promises that cost more to keep than to break.
 
 Credits go by steps: once one is crossed, further bad ticks cost nothing more until the next. So the question is put to
 each contract by itself, with its own window and its own charge: of its dearest hours, how many is it best to leave out?
 The program then knows what it may leave unserved, hour by hour, and for what; the rules leave it out. Premium is never
 broken, and nobody is whose tier `Terms.break_promises` does not name.
+
+Model: docs/model.md#4-promises (breaking); decision 0109
 """
 
 from typing import Final
@@ -20,10 +22,10 @@ from mara.core.plan import Problem
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, PPM
 from mara.core.world import Conditions, RunConfig
 
-GOODWILL_MULTIPLE: Final = 2.0
-"""What a customer's trust is taken to be worth, for each megawatt-hour left out past a budget, in rates of its tier."""
+GOODWILL_RATIO: Final = 2.0
+"""Worth of trust over the rate, for each MWh left out past a budget. Chosen."""
 MOST_CREDIT_SHARE: Final = 0.5
-"""Of a window's charge, of the tiers that may be broken."""
+"""Largest credit of the tiers that may be broken, as a share of a window's charge."""
 BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
     "never": (),
     "flexible": (Tier.FLEXIBLE,),
@@ -32,9 +34,10 @@ BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
 
 
 def broken_now(problem: Problem) -> Ints:
-    """Contracts with no budget to choose that it pays to leave unserved in this tick, by column.
+    """Find contracts without budget that it pays to leave unserved now (N,).
 
-    What is kept of their budgets for outages goes first: a promise that is broken needs none.
+    They are named by column of the book. What is kept of their budgets for outages goes first: a promise that is
+    broken needs none.
     """
     hours = breaking_hours(problem)
     if hours is None:
@@ -44,8 +47,9 @@ def broken_now(problem: Problem) -> Ints:
 
 
 def breaking_hours(problem: Problem) -> Bools | None:
-    """Hours of the forecast in which it pays to leave contracts unserved, past their budgets (H, C); None: it never
-    does.
+    """Find the hours in which it pays to break contracts (H, C).
+
+    They are left unserved past their budgets. None where it never pays.
     """
     book, accounts = problem.world.book, problem.world.accounts
     tiers = BREAKABLE[problem.config.terms.break_promises]
@@ -54,7 +58,7 @@ def breaking_hours(problem: Problem) -> Bools | None:
         return None
     cost = _rack_cost_usd_per_mwh(problem)
     rates = np.array(book.rates_usd_per_mwh)[asked]
-    if float(cost.max()) <= float(rates.min()) * (1.0 + GOODWILL_MULTIPLE):
+    if float(cost.max()) <= float(rates.min()) * (1.0 + GOODWILL_RATIO):
         return None
     ticks = _ticks_of_hours(problem, len(cost))
     room = problem.conditions.contract_room_mw
@@ -70,7 +74,7 @@ def breaking_hours(problem: Problem) -> Bools | None:
 
 
 def breakable_mw(problem: Problem, hour_of_step: Ints) -> Floats:
-    """What may be left unserved past budgets in each step, by tier (H, G) [MW]."""
+    """Return what may be left unserved past budgets in each step, by tier (H, G) [MW]."""
     book, hours = problem.world.book, breaking_hours(problem)
     if hours is None:
         return np.zeros((len(hour_of_step), TIER_COUNT))
@@ -78,19 +82,20 @@ def breakable_mw(problem: Problem, hour_of_step: Ints) -> Floats:
 
 
 def scarce_mw(conditions: Conditions, config: RunConfig) -> Floats:
-    """Most that may be left out on purpose past budgets in a tick, by tier: what sites hold whose power is so dear
-    (G,) [MW].
+    """Bound what may be left out past budgets in a tick (G,) [MW].
+
+    The racks of sites whose power is so dear.
     """
     cost, most = conditions.rack_cost_usd_per_mwh, np.zeros(TIER_COUNT)
     for tier in BREAKABLE[config.terms.break_promises]:
         # While a window's charge shrinks its credit does: an hour may pay a little below goodwill.
-        least = list_rate_usd_per_mwh(tier, config) * (1.0 + GOODWILL_MULTIPLE - MOST_CREDIT_SHARE)
+        least = list_rate_usd_per_mwh(tier, config) * (1.0 + GOODWILL_RATIO - MOST_CREDIT_SHARE)
         most[tier] = conditions.contract_room_mw[cost > least].sum()
     return most
 
 
 def _rack_cost_usd_per_mwh(problem: Problem) -> Floats:
-    """What a rack megawatt-hour costs at each site in each hour known (H, S)."""
+    """Cost a rack megawatt-hour at each site in each hour known (H, S)."""
     forecast, config = problem.forecast, problem.config
     carbon = forecast.carbon_intensity_g_per_kwh * (config.terms.carbon_price_usd_per_t / G_PER_KG)
     pue = pue_of(forecast.dry_bulb_c, forecast.wet_bulb_c, config.fleet)[:, :, Workload.GPU]
@@ -98,7 +103,7 @@ def _rack_cost_usd_per_mwh(problem: Problem) -> Floats:
 
 
 def _ticks_of_hours(problem: Problem, hours: int) -> Ints:
-    """Ticks of each hour known that are still to come (H,)."""
+    """Count the ticks of each hour known that are still to come (H,)."""
     per_hour = problem.config.grid.ticks_per_hour
     ticks = np.full(hours, per_hour, dtype=np.int64)
     ticks[0] -= problem.tick % per_hour
@@ -110,7 +115,10 @@ def _begins(ticks: Ints) -> Ints:
 
 
 def _cost_of(i: int, problem: Problem, cost: Floats, free_mw: Floats) -> Floats:
-    """What a contract's rack megawatt-hour costs where it is, or where it could go at once (H,)."""
+    """Cost a contract's rack megawatt-hour by hour (H,) [USD/MWh].
+
+    The cheaper of its site and the sites where it could go at once counts.
+    """
     power, home = problem.world.book.power_mw[i], int(problem.world.accounts.site[i])
     possible = free_mw >= power
     if home != UNPLACED:
@@ -119,7 +127,7 @@ def _cost_of(i: int, problem: Problem, cost: Floats, free_mw: Floats) -> Floats:
 
 
 def _best_hours(i: int, problem: Problem, excess_usd_per_mwh: Floats, lives: Ints) -> Bools:
-    """Of a contract's hours whose power costs more than it pays, the dearest few that it is best to leave out (H,).
+    """Choose the dearest hours of a contract that it is best to leave out (H,).
 
     All false where that is none past its budget.
     """
@@ -138,7 +146,7 @@ def _best_hours(i: int, problem: Problem, excess_usd_per_mwh: Floats, lives: Int
         bad=accounts.bad_ticks[i] + out,
         charge_usd=(accounts.charge_micro_usd[i] + (left - out) * book.tick_charge_micro_usd[i]) / MICRO_USD_PER_USD,
     )
-    worth = saved - credit - past * mwh * GOODWILL_MULTIPLE * contract.rate_usd_per_mwh
+    worth = saved - credit - past * mwh * GOODWILL_RATIO * contract.rate_usd_per_mwh
     best = int(worth.argmax())
     chosen = np.zeros(len(lives), dtype=np.bool_)
     if past[best] > 0:
@@ -147,7 +155,7 @@ def _best_hours(i: int, problem: Problem, excess_usd_per_mwh: Floats, lives: Int
 
 
 def _credit_usd(tier: Tier, good: Ints, bad: Ints, charge_usd: Floats) -> Floats:
-    """`credit_micro_usd` for many outcomes of one window."""
+    """Apply `credit_micro_usd` to many outcomes of one window."""
     share = np.zeros(len(good))
     for below_ppm, percent in reversed(CREDIT_STEPS_PPM[tier]):
         share[good * PPM < below_ppm * (good + bad)] = percent / 100.0

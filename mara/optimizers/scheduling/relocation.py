@@ -1,78 +1,158 @@
-"""Room for a whole contract where no single site has enough: others are moved together, and only then shed.
+"""Room for whole contracts by moving others or evicting less binding ones.
 
 Free racks in pieces serve nobody: five megawatts wait while ten sites have two each. Moving a smaller contract costs
 its fee once; a promise that waits costs its rate every hour, and its budget.
+Model: docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen by measurement: decision 0063.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
+import numpy as np
+
+from mara.core.arrays import Floats, Ints, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, UNPLACED, Tier
+from mara.core.placement import Placement
 from mara.core.units import TOLERANCE_MW
-from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
+from mara.core.world import World
+from mara.optimizers.scheduling.scheduled_off import budgets_left
+from mara.optimizers.scheduling.site_load import SiteLoad, cheapest_with_room
+
+LEAST_SHARE: Final = 0.5
+"""Part of a contract that a plan must move for the whole to move.
+
+The plan takes so much from its site and wants it at another.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Relocation:
-    """Contracts that leave `site`, each with where it goes; Spot may go nowhere. `fee_usd`: what that costs."""
+    """Moves that free a site for a contract.
+
+    Pairs of contract and new site, `UNPLACED` for Spot that stops.
+    """
 
     site: int
     moves: tuple[tuple[int, int], ...]
     fee_usd: float
 
 
-def place_waiting(desk: ContractScheduler, waiting: list[int]) -> None:
-    """Every waiting contract, the most binding tier first and the largest of it: where it fits, else where room can be
-    made.
+def place_waiting(load: SiteLoad, waiting: list[int]) -> None:
+    """Place contracts that wait, the most binding tier and the largest first.
+
+    Each goes where it fits, else where a relocation makes room, else where less binding contracts give way.
     """
-    waiting.sort(key=lambda i: (desk.tier[i], -desk.power[i]))
+    waiting.sort(key=lambda i: (load.tier[i], -load.power[i]))
     for i in waiting:
-        if not desk.put_cheapest(i) and not _shuffle_for(desk, i):
-            desk.make_room(i)
+        if not load.put_cheapest(i) and not _relocate_for(load, i):
+            evict_for(load, i)
 
 
-def _shuffle_for(desk: ContractScheduler, i: int) -> bool:
-    """Put a contract where the cheapest shuffle makes room for it; False where none does."""
-    found = [shuffle for site in desk.cheapest if (shuffle := _shuffle_at(desk, i, site)) is not None]
+def evict_for(load: SiteLoad, i: int) -> None:
+    """Evict less binding contracts at the cheapest site where that makes room.
+
+    The lowest tier goes first.
+
+    Those that are evicted go to the cheapest site with room, if one has.
+    """
+    _, left = budgets_left(load.problem)
+    for site in load.cheapest:
+        lower = [j for j, at in enumerate(load.at) if at == site and load.tier[j] > load.tier[i]]
+        if load.free[site] + sum(load.power[j] for j in lower) < load.power[i]:
+            continue
+        lower.sort(key=lambda j: (-load.tier[j], -left[j]))
+        evicted = []
+        while load.free[site] < load.power[i]:
+            evicted.append(lower.pop(0))
+            load.take(evicted[-1])
+        load.put(i, site)
+        for j in evicted:
+            load.put_cheapest(j)
+        return
+
+
+def _relocate_for(load: SiteLoad, i: int) -> bool:
+    """Make room by the relocation with the lowest fees, and put the contract there.
+
+    False where none makes room.
+    """
+    found = [option for site in load.cheapest if (option := _relocation_at(load, i, site)) is not None]
     if not found:
         return False
-    best = min(found, key=lambda shuffle: shuffle.fee_usd)
+    best = min(found, key=lambda option: option.fee_usd)
     for j, to in best.moves:
-        desk.take(j)
+        load.take(j)
         if to != UNPLACED:
-            desk.put(j, to)
-    desk.put(i, best.site)
+            load.put(j, to)
+    load.put(i, best.site)
     return True
 
 
-def _shuffle_at(desk: ContractScheduler, i: int, site: int) -> _Relocation | None:
-    """The smallest set of moves that frees a site for a contract, found greedily; None where they free too little."""
-    free = list(desk.free)
-    short = desk.power[i] - free[site]
+def _relocation_at(load: SiteLoad, i: int, site: int) -> _Relocation | None:
+    """Find few moves, greedily, that free a site for a contract.
+
+    None where they free too little.
+    """
+    free = list(load.free)
+    short = load.power[i] - free[site]
     free[site] = 0.0
-    there = [j for j, at in enumerate(desk.at) if at == site]
-    if short > sum(desk.power[j] for j in there) + TOLERANCE_MW:
+    there = [j for j, at in enumerate(load.at) if at == site]
+    if short > sum(load.power[j] for j in there) + TOLERANCE_MW:
         return None
-    # What is just enough comes first, then large ones: few moves.
-    there.sort(key=lambda j: (desk.tier[j] != Tier.SPOT, desk.power[j] < short, abs(desk.power[j] - short)))
+    # The smallest that is enough comes first, then the largest: few moves.
+    there.sort(key=lambda j: (load.tier[j] != Tier.SPOT, load.power[j] < short, abs(load.power[j] - short)))
     moves: list[tuple[int, int]] = []
     fee_usd = 0.0
     for j in there:
         if short <= TOLERANCE_MW:
             break
-        to = _room_for(desk, j, free)
-        if to == UNPLACED and desk.tier[j] < PROMISED_TIER_COUNT:
+        to = cheapest_with_room(load.power[j], free, load.cheapest)
+        if to == UNPLACED and load.tier[j] < PROMISED_TIER_COUNT:
             continue
         if to != UNPLACED:
-            free[to] -= desk.power[j]
-        short -= desk.power[j]
+            free[to] -= load.power[j]
+        short -= load.power[j]
         moves.append((j, to))
-        fee_usd += desk.fee_usd(j)
+        fee_usd += load.move_fee_usd(j)
     return _Relocation(site=site, moves=tuple(moves), fee_usd=fee_usd) if short <= TOLERANCE_MW else None
 
 
-def _room_for(desk: ContractScheduler, j: int, free_mw: list[float]) -> int:
-    """The cheapest site with room for a contract; `UNPLACED` if none has."""
-    for site in desk.cheapest:
-        if desk.power[j] <= free_mw[site] + TOLERANCE_MW:
-            return site
-    return UNPLACED
+def nearest(placed: Placement, contracts_mw: Floats, world: World, room_mw: Floats) -> Placement:
+    """Make every move that brings both its sites nearer to the plan.
+
+    The plan is `contracts_mw` (S, G).
+
+    A plan moves tenths of contracts hour by hour. Waiting until it takes a whole one from a site, as dispatch must, is
+    to stay behind it for good.
+    """
+    load = placed.contracts_mw.copy()
+    site, free = placed.site.copy(), room_mw - row_sums(load)
+    off = contracts_mw[:, :PROMISED_TIER_COUNT] - load[:, :PROMISED_TIER_COUNT]
+    if off.max(initial=0.0) <= TOLERANCE_MW or off.min(initial=0.0) >= -TOLERANCE_MW:
+        return placed
+    tier, power = world.book.tier, world.book.power_mw
+    is_moved = False
+    for g in range(PROMISED_TIER_COUNT):
+        members = np.flatnonzero((tier == g) & placed.served)
+        while (move := _best_move(members, site, power, off[:, g], free)) is not None:
+            i, to = move
+            for s, change_mw in ((site[i], -power[i]), (to, power[i])):
+                load[s, g] += change_mw
+                off[s, g] -= change_mw
+                free[s] -= change_mw
+            site[i], is_moved = to, True
+    return replace(placed, site=sealed(site), contracts_mw=sealed(load)) if is_moved else placed
+
+
+def _best_move(members: Ints, site: Ints, power_mw: Floats, off_mw: Floats, free_mw: Floats) -> tuple[int, int] | None:
+    """Choose the next contract to move, and its new site; None: no move helps.
+
+    It leaves where the plan has most too much.
+    """
+    asked = members[-off_mw[site[members]] >= LEAST_SHARE * power_mw[members]]
+    for i in asked[np.argsort(off_mw[site[asked]], kind="stable")].tolist():
+        wanted = np.where(free_mw >= power_mw[i] - TOLERANCE_MW, off_mw, -np.inf)
+        to = int(wanted.argmax())
+        if wanted[to] >= LEAST_SHARE * power_mw[i] and wanted[to] - off_mw[site[i]] >= power_mw[i] + TOLERANCE_MW:
+            return i, to
+    return None

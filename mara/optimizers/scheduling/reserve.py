@@ -1,16 +1,52 @@
-"""How much Premium has no reserve however contracts are placed: the one site of a fleet has nobody to fail over to."""
+"""N+1 reserve, held for the Premium of whichever one site fails."""
 
 import numpy as np
 
 from mara.core.arrays import Floats
+from mara.core.contract import Tier
+from mara.core.world import Conditions
+
+
+def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
+    """Hold racks for the Premium of any one failing site (S,) [MW].
+
+    No more than that is held, and where power is dearest: racks at dear sites are the least useful for anything else.
+    Flexible, Spot and merchant inference may run on them meanwhile. The reserve is sized in megawatts, so that a large
+    contract may still find no single site to go to, and a second failure finds nothing.
+
+    Args:
+        contracts_mw: contract load by site and tier (S, G).
+    """
+    premium: list[float] = contracts_mw[:, Tier.PREMIUM].tolist()
+    standard: list[float] = contracts_mw[:, Tier.STANDARD].tolist()
+    room: list[float] = conditions.contract_room_mw.tolist()
+    cost: list[float] = conditions.rack_cost_usd_per_mwh.tolist()
+    reserve = [0.0] * len(room)
+    held, most = 0.0, max(premium)
+    for site in sorted(range(len(room)), key=cost.__getitem__, reverse=True):
+        if held >= most:
+            break
+        reserve[site] = max(room[site] - premium[site] - standard[site], 0.0)
+        held += reserve[site]
+        # The site itself does not help its own Premium.
+        most = max(most, reserve[site] + premium[site])
+        if held > most:
+            spare = min(held - most, reserve[site])
+            reserve[site] -= spare
+            held -= spare
+    return np.array(reserve)
 
 
 def least_unbacked_mw(room_mw: Floats, premium_mw: Floats, standard_mw: Floats) -> Floats:
-    """The least by which the N+1 rows of each step must give way for all Premium and Standard to run (H,) [MW].
+    """Find the least slack of the N+1 rows (H,) [MW].
+
+    With this slack all Premium and Standard can run.
 
     With everything free held as reserve, ``R = rooms - premium - standard`` in all, the row of a site reads
     ``room - standard there <= R + slack``: Standard belongs where rooms are largest, which levels them like water. A
     program without this slack would rather breach Premium, and sell racks as free that Premium then takes.
+
+    Closed form by water filling: docs/model.md#5-the-linear-program (row any_one_site); decision 0107.
 
     Args:
         room_mw: contract load that each site can carry (H, S).

@@ -1,1 +1,1 @@
-"""The advisor beside a live run: when it is asked, what it may spend, what it said."""
+"""The advisor beside a live run: its questions, budget and answers."""

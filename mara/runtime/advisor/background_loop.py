@@ -1,4 +1,4 @@
-"""A thread with an event loop of its own, for one piece of work at a time that nobody waits for."""
+"""A thread with an event loop of its own, for one piece of work at a time."""
 
 import asyncio
 import logging
@@ -7,14 +7,19 @@ from threading import RLock, Thread
 from typing import Final
 
 CLOSE_S: Final = 10.0
-"""How long a close waits for work that was told to stop; a solve under way is let finish."""
+"""Longest wait of a close for work that was told to stop.
+
+A solve under way is let finish.
+"""
 
 log = logging.getLogger("mara.advisor")
 
 
 class BackgroundLoop:
-    """Runs coroutines beside everything else. What they raise is logged with its traceback and told to `on_bug`;
-    `when_free` is called each time that the next may begin.
+    """Runs coroutines beside everything else.
+
+    Errors are logged with their traceback and told to `on_bug`; `when_free` is called each time that the next may
+    begin.
     """
 
     def __init__(self, name: str, when_free: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""A breaker: what has failed is left alone for a while, longer each time it goes on failing."""
+"""A circuit breaker: after failures the service rests, longer each time."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,7 +24,7 @@ class CircuitBreaker:
 
     @property
     def reason(self) -> str:
-        """Why it is open; empty while it is closed."""
+        """Reason why it is open; empty while it is closed."""
         return self._reason if self._clock.monotonic_s() < self._until_s else ""
 
     def succeeded(self) -> None:
@@ -32,7 +32,10 @@ class CircuitBreaker:
         self._count, self._rest_s = 0, FIRST_REST_S
 
     def tripped(self, refusal: AdviceError) -> str:
-        """Take a failure in; returns its message, with the time in it when there is one to tell."""
+        """Count a failure.
+
+        Returns its message, with the time in it when there is one to tell.
+        """
         rest_s = refusal.rest_s
         if refusal.is_counted:
             self._count += 1
@@ -46,5 +49,5 @@ class CircuitBreaker:
 
 
 def clock_text(at: datetime) -> str:
-    """A moment of the wall clock, as operators read it."""
+    """Format a moment of the wall clock for operators."""
     return f"{at:%H:%M} UTC"

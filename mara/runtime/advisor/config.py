@@ -1,27 +1,54 @@
-"""From the settings to who advises: whether anybody can be asked, and by what terms. Nothing is sent yet."""
+"""The advisor's configuration: whether anybody can be asked, and on what terms."""
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from mara.optimizers.advisor.advised import AcceptanceLimits
+from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.runtime.advisor.consultation import Client
-from mara.runtime.advisor.scheduler import NOT_CONFIGURED, AdvisorConfig
 from mara.runtime.advisor.stored_budget import SpendLimits
 from mara.settings import Settings
 
 ADVISED: Final = ("lp", "claude")
-"""Optimizers that advice can be measured against; with the latter it is asked for without being pressed."""
+"""Optimizers that advice can be measured against.
+
+With `claude` it is asked for without a click.
+"""
+NOT_CONFIGURED: Final = "AI not configured"
 NEEDS_LP: Final = "Claude advises the linear program: start with --optimizer claude"
 GONE_PREFIX: Final = "claude-3-5-sonnet"
-"""Retired on 28 October 2025; the name is still in many minds and scripts."""
+"""Models retired on 28 October 2025; the name is still in many minds and scripts."""
 
 log = logging.getLogger("mara.advisor")
 
 
-def engagement_of(settings: Settings) -> AdvisorConfig:
-    """How the settings engage the advisor."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisorConfig:
+    """Terms on which Claude is asked.
+
+    Attributes:
+        client: makes a client for one conversation; None where nobody can be asked.
+        prepare: does what takes long and can be done before the first question.
+        off: the reason why nobody can be asked, in words; empty where somebody can.
+        is_automatic: asked whenever something has changed, or by hand alone.
+        budgets: policy on error budgets.
+    """
+
+    client: Callable[[], Client] | None
+    off: str
+    model: str
+    budget: SpendLimits
+    is_automatic: bool
+    budgets: BudgetPolicy = SPENDS
+    prepare: Callable[[], None] = lambda: None
+
+
+def advisor_config_of(settings: Settings) -> AdvisorConfig:
+    """Read the advisor's configuration from the settings; nothing is sent yet."""
     key, model = settings.anthropic_api_key, _model_of(settings)
+    off = _off(settings)
 
     def client() -> Client:
         assert key is not None
@@ -31,7 +58,6 @@ def engagement_of(settings: Settings) -> AdvisorConfig:
         if not off:
             _claude()
 
-    off = NOT_CONFIGURED if key is None else "" if settings.optimizer in ADVISED else NEEDS_LP
     return AdvisorConfig(
         client=None if off else client,
         off=off,
@@ -42,22 +68,29 @@ def engagement_of(settings: Settings) -> AdvisorConfig:
             requests_per_hour=settings.claude_requests_per_hour,
         ),
         is_automatic=settings.optimizer == "claude",
-        spends_budgets=settings.sla_flexibility,
+        budgets=BudgetPolicy(settings.sla_flexibility),
         prepare=prepare,
     )
 
 
-def bands_of(settings: Settings) -> AcceptanceLimits:
-    """What advice must keep to."""
+def acceptance_limits_of(settings: Settings) -> AcceptanceLimits:
+    """Read the limits that advice must keep to from the settings."""
     return AcceptanceLimits(
         moved_share=settings.claude_max_moved_share,
         regret_share=settings.claude_max_regret_share,
-        spends_budgets=settings.sla_flexibility,
+        budgets=BudgetPolicy(settings.sla_flexibility),
     )
 
 
+def _off(settings: Settings) -> str:
+    """Say why nobody can be asked; empty where somebody can."""
+    if settings.anthropic_api_key is None:
+        return NOT_CONFIGURED
+    return "" if settings.optimizer in ADVISED else NEEDS_LP
+
+
 def _claude() -> Callable[..., Client]:
-    """The client, whose library takes seconds to import: only where there is a key, and before ticks begin."""
+    """Import the client, whose library takes seconds: only where there is a key."""
     from mara.optimizers.advisor.client import Claude
 
     return Claude

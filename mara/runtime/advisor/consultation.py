@@ -1,4 +1,4 @@
-"""One consultation from question to advice: Claude is asked, and its answer turned into what can be measured.
+"""One consultation: Claude is asked, and its answer made measurable.
 
 It blocks its event loop while it solves, so that loop is its own.
 """
@@ -19,76 +19,77 @@ from mara.optimizers.advisor.evaluator import bench_of, project
 from mara.optimizers.advisor.facts import projection_facts
 from mara.optimizers.advisor.prompt import PROMPT_VERSION
 from mara.optimizers.advisor.tools import ToolSession
+from mara.optimizers.base import BudgetPolicy
 
 UNCHECKED: Final = "AI plan could not be checked"
 
 
 class Client(Protocol):
-    """Whoever can be asked: lives within one event loop."""
+    """A client of the service; it lives within one event loop."""
 
     @property
     def model(self) -> str: ...
     async def close(self) -> None: ...
     async def lifecycle(self) -> ModelLifecycle: ...
     async def ask(
-        self, inquiry: ToolSession, purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+        self, session: ToolSession, budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
     ) -> Recommendation: ...
     async def converse(
-        self, talk: Conversation[Answer], purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+        self, conversation: Conversation[Answer], budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
     ) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AdviceQuestion:
-    """What advice is wanted on."""
+    """The plan in force and the problem behind it, put to the advisor."""
 
     problem: Problem
     plan: Plan
     snapshot_hash: str
-    spends_budgets: bool
+    budgets: BudgetPolicy
 
 
 async def consulted(
-    client: Client, question: AdviceQuestion, purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+    client: Client, question: AdviceQuestion, budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
 ) -> Advice:
-    """Advice on a question; `exchange` tells what it took, also when there is none.
+    """Obtain advice on a question; `call` tells the cost, also without an answer.
 
     Raises:
         AdviceError: no advice, and why.
     """
     try:
-        bench = bench_of(question.problem, question.plan, spends_budgets=question.spends_budgets)
-        inquiry = ToolSession(bench)
-        recommendation = await client.ask(inquiry, purse, exchange, listen)
-        asked_mw = allocation_of(recommendation, inquiry)
-        outcome = projection_facts(bench, project(bench, asked_mw))
+        evaluator = bench_of(question.problem, question.plan, budgets=question.budgets)
+        session = ToolSession(evaluator)
+        recommendation = await client.ask(session, budget, call, listen)
+        asked_mw = allocation_of(recommendation, session)
+        outcome = projection_facts(evaluator, project(evaluator, asked_mw))
     except PlanError as error:
         raise AdviceError(f"{UNCHECKED}: {error}") from error
-    inquiry.evidence.add(outcome)
-    facts, names = inquiry.evidence.facts, inquiry.names
+    session.evidence.add(outcome)
+    facts, names = session.evidence.facts, session.names
     claims = tuple(Claim(kind=d.kind, text=rendered(d.text, facts, names)) for d in recommendation.drafts)
     return Advice(
         made_tick=question.problem.tick,
         asked_mw=asked_mw,
         headline=rendered(recommendation.headline, facts, names),
-        provenance=provenance_of(exchange, question, claims=claims),
+        provenance=provenance_of(call, question, claims=claims),
         climate_saving_usd_per_h=outcome["climate_saving_usd_per_h"],
         time_zone_gain_usd_per_h=outcome["time_zone_gain_usd_per_h"],
     )
 
 
 def provenance_of(
-    exchange: ApiCall, question: AdviceQuestion, *, claims: tuple[Claim, ...] = (), failure: str = ""
+    call: ApiCall, question: AdviceQuestion, *, claims: tuple[Claim, ...] = (), failure: str = ""
 ) -> Provenance:
-    """Where an answer, or the lack of one, came from."""
+    """Describe the origin of an answer, or of the lack of one."""
     return Provenance(
-        model=exchange.model,
-        request_ids=tuple(exchange.request_ids),
+        model=call.model,
+        request_ids=tuple(call.request_ids),
         snapshot_hash=question.snapshot_hash,
         prompt_version=PROMPT_VERSION,
         regret_share=None,
         moved_mw=0.0,
-        cost_usd=exchange.cost_micro_usd / MICRO_USD_PER_USD,
+        cost_usd=call.cost_micro_usd / MICRO_USD_PER_USD,
         failure=failure,
         claims=claims,
     )

@@ -1,4 +1,4 @@
-"""What the panel says of the advisor: its state in words, its working notes, and its last runs, stored too."""
+"""The advisor's panel: state, working notes, and last runs, which are stored."""
 
 import logging
 import re
@@ -32,17 +32,27 @@ class AdvisorStatus:
         self._clock = clock
         self._runs: deque[AdvisorRunSnapshot] = deque(maxlen=MAX_RUNS)
         self._calls: ClaudeCalls | None = None
-        self._purse: StoredBudget | None = None
+        self._budget: StoredBudget | None = None
         self._tell: Callable[[AdvisorSnapshot], None] = lambda _: None
+        self._count: Callable[[str], None] = lambda _: None
         self._noted_s = float("-inf")
 
-    def open(self, calls: ClaudeCalls, purse: StoredBudget, tell: Callable[[AdvisorSnapshot], None]) -> None:
+    def open(
+        self,
+        calls: ClaudeCalls,
+        budget: StoredBudget,
+        tell: Callable[[AdvisorSnapshot], None],
+        count: Callable[[str], None],
+    ) -> None:
         """Remember earlier runs, and tell from now on.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        self._calls, self._purse, self._tell = calls, purse, tell
+        self._calls = calls
+        self._budget = budget
+        self._tell = tell
+        self._count = count
         self._runs.extend(_snapshot_of(note) for note in calls.runs(MAX_RUNS))
         self.shown = replace(self.shown, runs=tuple(self._runs))
         self.count_money()
@@ -56,7 +66,10 @@ class AdvisorStatus:
             self._tell(shown)
 
     def note(self, notes: str) -> None:
-        """Show working notes, now and then. Their numbers are hidden: only evidence has numbers."""
+        """Show working notes, now and then.
+
+        Their numbers are hidden: only evidence has numbers.
+        """
         now_s = self._clock.monotonic_s()
         if now_s - self._noted_s >= NOTES_INTERVAL_S:
             self._noted_s = now_s
@@ -75,6 +88,7 @@ class AdvisorStatus:
             prompt_version=made.prompt_version,
             cost_micro_usd=round(made.cost_usd * MICRO_USD_PER_USD),
         )
+        self._count(outcome)
         self._runs.appendleft(_snapshot_of(note))
         if self._calls is not None:
             try:
@@ -86,10 +100,10 @@ class AdvisorStatus:
 
     def count_money(self) -> None:
         """Read again what was spent, and what is left."""
-        if self._purse is None:
+        if self._budget is None:
             return
         try:
-            spent_usd, left_usd = self._purse.spent_today_usd(), self._purse.left_usd()
+            spent_usd, left_usd = self._budget.spent_today_usd(), self._budget.left_usd()
         except StoreError as error:
             log.warning("the cost of the advisor cannot be read", extra={"reason": str(error)})
             return

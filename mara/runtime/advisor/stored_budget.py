@@ -1,23 +1,25 @@
-"""What may be spent on asking: budgets by hour and day over what is stored, so that a restart starts none anew."""
+"""The budget for asking, by hour and day over what is stored.
+
+A restart starts none anew.
+"""
 
 import logging
 from dataclasses import dataclass
 from typing import Final
 
-from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_HOUR
+from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from mara.errors import AdviceError, StoreError
 from mara.runtime.clock import Clock
 from mara.store.access.api_usage import ClaudeCalls
 
 BUDGET_USED: Final = "AI budget used"
-SECONDS_PER_DAY: Final = 24 * SECONDS_PER_HOUR
 
 log = logging.getLogger("mara.advisor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendLimits:
-    """Most that may be spent in any hour and day of real time, and how often may be asked in any hour."""
+    """Limits of spending in any hour and day of real time, and of requests."""
 
     usd_per_hour: float
     usd_per_day: float
@@ -25,7 +27,7 @@ class SpendLimits:
 
 
 class StoredBudget:
-    """Pays by writing down: a request that cannot be written down is not made."""
+    """Pays by writing down; a request that cannot be written down is not made."""
 
     def __init__(self, calls: ClaudeCalls, budget: SpendLimits, clock: Clock) -> None:
         self._calls = calls
@@ -33,7 +35,7 @@ class StoredBudget:
         self._clock = clock
 
     def reserve(self, most_micro_usd: int) -> int:
-        """The number of a request that may be made now.
+        """Reserve the cost of a request, and return its number.
 
         Raises:
             AdviceError: the budget does not allow it, or it cannot be written down.
@@ -53,18 +55,21 @@ class StoredBudget:
             raise AdviceError("AI costs cannot be stored", detail=str(error)) from error
 
     def settle(self, number: int, cost_micro_usd: int, request_id: str) -> None:
-        """Replace what a request could cost by what it did; a store that refuses leaves the former."""
+        """Replace a reserved cost by the real one.
+
+        Where the store refuses, the reserved one stays.
+        """
         try:
-            self._calls.settle(number, max(cost_micro_usd, 0), request_id)
+            self._calls.record_cost(number, max(cost_micro_usd, 0), request_id)
         except StoreError as error:
             log.warning("the cost of a request is not stored", extra={"reason": str(error)})
 
     def spent_today_usd(self) -> float:
-        """In the last 24 hours."""
+        """Sum up the cost of the last 24 hours."""
         return self._calls.spent_since(self._now_s - SECONDS_PER_DAY)[1] / MICRO_USD_PER_USD
 
     def left_usd(self) -> float:
-        """What this hour and this day still allow."""
+        """Work out what this hour and this day still allow."""
         spent_micro_usd = self._calls.spent_since(self._now_s - SECONDS_PER_HOUR)[1]
         hour_usd = self._budget.usd_per_hour - spent_micro_usd / MICRO_USD_PER_USD
         return max(min(hour_usd, self._budget.usd_per_day - self.spent_today_usd()), 0.0)

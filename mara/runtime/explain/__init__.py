@@ -1,1 +1,1 @@
-"""Why-questions: parsed, looked up in the stored run, answered in sentences of facts."""
+"""Answers to why-questions: parsed, looked up in the stored run, told in facts."""

@@ -1,5 +1,6 @@
-"""What of a question cannot be answered as asked: names that nobody has, times that no clock shows, and questions of a
-kind that is not looked up. Said plainly, so that no answer stands beside the point.
+"""Doubts about a question: unknown names, impossible times, kinds not looked up.
+
+Said plainly, so that no answer stands beside the point.
 """
 
 import re
@@ -23,11 +24,11 @@ NOT_LOOKED_UP: Final = (
         "What will, would or should be is not answered here: only what is stored.",
     ),
 )
-"""Kinds of questions that are understood and not answered, and what is said of them."""
+"""Kinds of questions that are understood and not answered, and the reply."""
 
 
 def doubt_of(question: Question, fleet: Fleet, customers: Iterable[str]) -> str:
-    """Why a question cannot be answered as it is asked, in a sentence or two; empty where it can."""
+    """Say in a sentence or two why a question cannot be answered; empty if it can."""
     plain = plain_of(question.text)
     for words, said in NOT_LOOKED_UP:
         if re.search(words, plain):
@@ -49,7 +50,7 @@ def doubt_of(question: Question, fleet: Fleet, customers: Iterable[str]) -> str:
 
 
 def _what_there_is(fleet: Fleet) -> str:
-    """The sites by name, and what else can be named."""
+    """List the sites by name, and what else can be named."""
     names = [site.name for site in fleet.sites[:MOST_SITES_NAMED]]
     more = fleet.site_count - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more else "")
@@ -57,7 +58,10 @@ def _what_there_is(fleet: Fleet) -> str:
 
 
 def _unknown_names(question: Question, fleet: Fleet, customers: Iterable[str]) -> list[str]:
-    """Words that stand where a name stands, or are written like one, and name nothing of this run."""
+    """Find words that stand where a name stands and name nothing of this run.
+
+    Words that are written like a name count as well.
+    """
     text = re.sub(r"\S*\d\S*", f" {_KNOWN} ", " ".join(question.text.split()).replace("’", "'"))
     for name in sorted(_names_of(fleet, customers), key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", _KNOWN, text, flags=re.IGNORECASE)
@@ -78,7 +82,7 @@ def _unknown_names(question: Question, fleet: Fleet, customers: Iterable[str]) -
 
 
 def _stands_for_a_name(before: list[str], question: Question, is_named: bool) -> bool:
-    """Whether the word after these is where a question names its subject or a place."""
+    """Say whether the word after these is where a question names its subject or place."""
     words = [word for word in before if word not in _ARTICLES]
     last = words[-1] if words else ""
     if question.topic is Topic.MOVED and last in ("from", "to"):
@@ -87,7 +91,7 @@ def _stands_for_a_name(before: list[str], question: Question, is_named: bool) ->
 
 
 def _is_ordinary(word: str, question: Question) -> bool:
-    """Whether a plain word is one of the language, or was taken for a name that there is."""
+    """Say whether a plain word is one of the language, or was taken for a known name."""
     if len(word) < 3 or word in _ORDINARY or word in TIER_KEYS or is_topic(word):
         return True
     if word in WEEKDAYS or any(word.startswith(month) for month in MONTHS) or word in " ".join(PARTS_OF_DAY_H):
@@ -96,7 +100,7 @@ def _is_ordinary(word: str, question: Question) -> bool:
 
 
 def _names_of(fleet: Fleet, customers: Iterable[str]) -> set[str]:
-    """All that a question may name, and the words of it."""
+    """Names that a question may use, and the words of them."""
     names = {name for site in fleet.sites for name in (site.id, site.name, site.country)} | set(customers)
     return names | {word for name in names for word in re.findall(r"[^\W\d_]{3,}", name)}
 

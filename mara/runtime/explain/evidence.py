@@ -1,4 +1,4 @@
-"""A contract's evidence as a file: each judged tick, for whoever wants to count again."""
+"""Evidence of a contract as a CSV file: one row for each judged tick."""
 
 import csv
 from collections.abc import Iterable
@@ -23,7 +23,10 @@ NAME_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR
 
 
 def evidence_csv(row: ContractRow, ticks: Iterable[EvidenceTick]) -> bytes:
-    """One row a tick. Texts start no formula in a spreadsheet, and no value has a comma."""
+    """Write one row a tick.
+
+    Texts start no formula in a spreadsheet, and no value has a comma.
+    """
     file = StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)
@@ -36,6 +39,6 @@ def evidence_csv(row: ContractRow, ticks: Iterable[EvidenceTick]) -> bytes:
 
 
 def evidence_name(contract_id: str) -> str:
-    """A file name that no file system stumbles over."""
+    """Make a file name that every file system takes."""
     kept = "".join(letter if letter in NAME_CHARACTERS else "-" for letter in contract_id)[:64]
     return f"mara-evidence-{kept}.csv"

@@ -1,4 +1,4 @@
-"""A question in an operator's words -> what it is about: a topic, sites, customers, tiers and a time."""
+"""Parser of an operator's question: topic, sites, customers, tier and time."""
 
 import re
 import unicodedata
@@ -13,18 +13,18 @@ from typing import Final
 from mara.core.contract import Tier
 from mara.core.fleet import Fleet
 from mara.core.timegrid import TimeGrid, zone
-from mara.runtime.explain.tick_range import TickRange, moment_of, says_local
+from mara.runtime.explain.tick_range import TickRange, says_local, tick_range_of
 
 MOST_CHARACTERS: Final = 300
 SHORTEST_NAME: Final = 3
 SHORTEST_WORD_OF_A_CUSTOMER: Final = 5
 SHORTEST_GUESSED: Final = 4
-"""Words from this length on may be misspelled."""
+"""Least length of words that may be misspelled."""
 ALIKE_SHARE: Final = 0.84
 
 
 class Topic(StrEnum):
-    """What can be asked about; in the order in which the words are looked for."""
+    """Topics of questions, in the order in which their words are looked for."""
 
     MOVED = "moved"
     REFUSED = "refused"
@@ -51,8 +51,10 @@ WORDS: Final[Mapping[Topic, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question understood. `sites` are in the order named; `taken_as` are names that were guessed from misspelled
-    ones; `is_local` says that its times are those of the first site.
+    """A question as it was understood.
+
+    `sites` are in the order named; `taken_as` are names that were guessed from misspelled ones; `is_local` says that
+    its times are those of the first site.
     """
 
     text: str
@@ -61,13 +63,13 @@ class Question:
     customers: tuple[str, ...]
     contract_id: str
     tier: Tier | None
-    moment: TickRange
+    tick_range: TickRange
     is_local: bool
     taken_as: tuple[str, ...]
 
 
 def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, customers: Iterable[str]) -> Question:
-    """What `text` asks, as far as it is understood; seen from the last stored tick."""
+    """Understand a question as far as possible, seen from the last stored tick."""
     plain = plain_of(text[:MOST_CHARACTERS])
     site_names = _site_names(fleet)
     customer_names = _customer_names(customers)
@@ -75,15 +77,15 @@ def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, custome
     sites = _sites_in(mended, site_names)
     is_local = says_local(mended) and bool(sites)
     local: tzinfo = zone(fleet.sites[sites[0]].timezone) if is_local else UTC
-    rest = _without(mended, [*site_names, *customer_names])
+    nameless = _without(mended, [*site_names, *customer_names])
     return Question(
         text=text,
-        topic=next((topic for topic, words in WORDS.items() if re.search(rf"\b(?:{words})\b", rest)), None),
+        topic=next((topic for topic, words in WORDS.items() if re.search(rf"\b(?:{words})\b", nameless)), None),
         sites=sites,
         customers=tuple(dict.fromkeys(c for name, c in customer_names.items() if _is_in(name, mended))),
         contract_id=_contract_in(text[:MOST_CHARACTERS], plain),
         tier=next((tier for tier in Tier if _is_in(tier.name.lower(), mended)), None),
-        moment=moment_of(rest, grid, last_tick, local),
+        tick_range=tick_range_of(nameless, grid, last_tick, local),
         is_local=is_local,
         taken_as=taken_as,
     )
@@ -96,7 +98,10 @@ def plain_of(text: str) -> str:
 
 
 def _site_names(fleet: Fleet) -> dict[str, int]:
-    """Every name a site goes by: id, name, country, and the words that only its name has; none that two share."""
+    """Map every name of a site to it: id, name, country, and words of its name only.
+
+    Names that two sites share are left out.
+    """
     names: list[tuple[str, int]] = []
     for s, site in enumerate(fleet.sites):
         whole = {plain_of(site.id), plain_of(site.name), plain_of(site.country)}
@@ -107,7 +112,7 @@ def _site_names(fleet: Fleet) -> dict[str, int]:
 
 
 def _customer_names(customers: Iterable[str]) -> dict[str, str]:
-    """Customers by name, and by words that only their name has."""
+    """Map customers' names, and words that only one name has, to customers."""
     names: list[tuple[str, str]] = []
     for customer in customers:
         whole = plain_of(customer)
@@ -124,7 +129,7 @@ def _sites_in(text: str, names: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def _mended(text: str, names: list[str]) -> tuple[str, tuple[str, ...]]:
-    """The text with words that are almost a name replaced by it, and those names."""
+    """Replace words that are almost a name by it, and return those names."""
     known = {word for name in names for word in name.split()} | set(names)
     taken = []
     for word in re.findall(r"[^\W\d_]+", text):
@@ -138,7 +143,7 @@ def _mended(text: str, names: list[str]) -> tuple[str, tuple[str, ...]]:
 
 
 def _contract_in(text: str, plain: str) -> str:
-    """The contract id in a question: of a request or an order by its shape, any other after the word contract."""
+    """Find a contract id, by its shape or after the word contract."""
     shaped = _CONTRACT_ID.search(plain)
     if shaped:
         return shaped[0]
@@ -147,14 +152,17 @@ def _contract_in(text: str, plain: str) -> str:
 
 
 def _without(text: str, names: Iterable[str]) -> str:
-    """The text less the names, so that a customer called Night Run asks for neither night nor running."""
+    """Leave the names out of a text.
+
+    A customer called Night Run asks for neither night nor running.
+    """
     for name in sorted(names, key=len, reverse=True):
         text = re.sub(_whole(name), " ", text)
     return " ".join(text.split())
 
 
 def is_topic(word: str) -> bool:
-    """Whether a word alone says what is asked about."""
+    """Say whether a word alone names a topic."""
     return any(re.fullmatch(words, word) for words in WORDS.values())
 
 

@@ -1,4 +1,4 @@
-"""A stored run as the answers to questions look at it: its charter, its last tick, and a tick's conditions."""
+"""A stored run as answers see it: config, last tick, and the context of a tick."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,17 +7,17 @@ from functools import cached_property
 import numpy as np
 
 from mara.core.arrays import Floats
+from mara.core.explanation import Facts
 from mara.core.fleet import MINER_COUNT
 from mara.core.timegrid import TimeGrid
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions, Observation, RunConfig, conditions_of
-from mara.runtime.explain.facts import Facts
 from mara.store.read.decisions import Decisions, Running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickContext:
-    """One tick: what came from outside, what it made of the fleet, and what ran.
+    """Context of one tick: observation, conditions, and what ran.
 
     Attributes:
         idle_mw: miners that could run and did not (S, 3).
@@ -30,7 +30,7 @@ class TickContext:
     idle_mw: Floats
 
     def rack_cost_usd_per_mwh(self, site: int) -> float:
-        """What a contract's megawatt-hour on the site's racks costs in power and carbon."""
+        """Power and carbon cost of a contract MWh on the site's racks."""
         return float(self.conditions.rack_cost_usd_per_mwh[site])
 
 
@@ -44,13 +44,13 @@ class RunHistory:
 
     @classmethod
     def of(cls, decisions: Decisions) -> "RunHistory":
-        """The run in a database.
+        """Open the run in a database.
 
         Raises:
             StoreRefused: it holds none.
         """
-        config = decisions.reading.run().config
-        return cls(decisions=decisions, config=config, last_tick=decisions.reading.next_tick() - 1)
+        config = decisions.read_model.run().config
+        return cls(decisions=decisions, config=config, last_tick=decisions.read_model.next_tick() - 1)
 
     @property
     def grid(self) -> TimeGrid:
@@ -64,18 +64,18 @@ class RunHistory:
         return self.config.fleet.sites[site].name
 
     def when(self, tick: int) -> str:
-        """The tick as an operator names it."""
+        """Name a tick as an operator does."""
         return f"{self.grid.at(tick):%H:%M} UTC on {day_text(self.grid.at(tick))} (tick {tick})"
 
     def clock(self, tick: int, beside: int) -> str:
-        """The hour of a tick, with its day where that is another than the one of `beside`."""
+        """Name the hour of a tick, with its date if that differs from the one of `beside`."""
         at, other = self.grid.at(tick), self.grid.at(beside)
         return f"{at:%H:%M} UTC" if at.date() == other.date() else f"{at:%H:%M} UTC on {day_text(at)}"
 
-    def scene(self, tick: int) -> TickContext | None:
-        """A tick; None where its rows have gone past their retention."""
+    def context(self, tick: int) -> TickContext | None:
+        """Look up the context of a tick; None where its rows are past their retention."""
         running = self.decisions.running(tick)
-        observation = self.decisions.reading.stored_tick(tick).observation if running is not None else None
+        observation = self.decisions.read_model.stored_tick(tick).observation if running is not None else None
         if running is None or observation is None:
             return None
         conditions = conditions_of(observation, self.config)
@@ -90,11 +90,11 @@ class RunHistory:
 
 
 def day_text(at: datetime) -> str:
-    """`3 Jul 2025`."""
+    """Write a date such as `3 Jul 2025`."""
     return f"{at.day} {at:%b %Y}"
 
 
-def price_told(facts: Facts, past: RunHistory, scene: TickContext, site: int) -> str:
-    """A site's price in a tick as a fact."""
-    price = float(scene.observation.energy_price_usd_per_mwh[site])
-    return facts.told("energy_price_usd_per_mwh", f"Price at {past.name(site)}, {past.when(scene.tick)}", price)
+def price_told(facts: Facts, history: RunHistory, context: TickContext, site: int) -> str:
+    """Tell a site's price in a tick as a fact."""
+    price = float(context.observation.energy_price_usd_per_mwh[site])
+    return facts.told("energy_price_usd_per_mwh", f"Price at {history.name(site)}, {history.when(context.tick)}", price)

@@ -1,4 +1,4 @@
-"""When a question is about: clock times, dates and words for them -> ticks.
+"""Times in a question: clock times, dates and words for them, as ticks.
 
 Simulated time is meant, in UTC; where the words say so, in the local time of a place.
 """
@@ -24,11 +24,11 @@ PARTS_OF_DAY_H: Final = {
 DAYS_BACK: Final = {"day before yesterday": 2, "yesterday": 1, "today": 0, "this morning": 0, "tomorrow": -1}
 NOON_H: Final = 12
 LEAP_YEAR: Final = 2024
-"""A day without a year is one of the calendar's when a leap year has it."""
+"""Year whose calendar a date without a year must fit."""
 CLOCK_WORDS: Final = {"midnight": "00:00", "midday": "12:00", "noon": "12:00"}
 NUMBERS: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "half an": 0.5}
 DEFAULT_LOOK_BACK_H: Final = HOURS_PER_DAY
-"""How far back a question in the past tense without a time looks."""
+"""Look-back of a question in the past tense that names no time [h]."""
 
 _TICK = re.compile(r"\btick (\d{1,9})\b")
 _AGO = re.compile(r"\b(half an|an?|one|two|three|\d{1,4}) (minute|hour|day|week)s? ago\b")
@@ -47,7 +47,10 @@ _NOW = re.compile(r"\b(?:is|are|isn't|aren't|does|do|now|currently)\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickRange:
-    """Ticks ``[first_tick, end_tick)``: of one tick when `is_point`. `is_stated` is False where nothing was said."""
+    """Ticks ``[first_tick, end_tick)`` that a question is about.
+
+    One tick when `is_point`; `is_stated` is False where the question names no time.
+    """
 
     first_tick: int
     end_tick: int
@@ -56,14 +59,15 @@ class TickRange:
 
 
 def says_local(text: str) -> bool:
-    """Whether the words want local time."""
+    """Say whether the words want local time."""
     return bool(_LOCAL.search(text))
 
 
-def moment_of(text: str, grid: TimeGrid, last_tick: int, zone: tzinfo) -> TickRange:
-    """What lower-case `text` says of time, seen from the last stored tick; a time without a date is the latest one.
+def tick_range_of(text: str, grid: TimeGrid, last_tick: int, zone: tzinfo) -> TickRange:
+    """Read the time in lower-case `text`, seen from the last stored tick.
 
-    The result may lie in the future or before the run: whoever asked must be told.
+    A time without a date is the latest one. The result may lie in the future or before the run: whoever asked must be
+    told.
     """
     named = _TICK.search(text)
     if named:
@@ -87,7 +91,7 @@ def moment_of(text: str, grid: TimeGrid, last_tick: int, zone: tzinfo) -> TickRa
 
 
 def impossible_time(text: str) -> str:
-    """The first clock time or date in lower-case `text` that no clock or calendar shows, as it stands there."""
+    """Find the first clock time or date in lower-case `text` that does not exist."""
     for match in _CLOCK_SHOWN.finditer(text):
         hour, minute, half = int(match[1] or match[4]), int(match[2] or 0), match[3]
         if hour >= HOURS_PER_DAY or minute >= MINUTES_PER_HOUR or (half == "a" and hour > NOON_H):
@@ -110,15 +114,15 @@ def _is_date(year: int, month: int, day: int) -> bool:
 
 def _since(ago: re.Match[str], now: datetime, grid: TimeGrid) -> TickRange:
     count = NUMBERS[ago[1]] if ago[1] in NUMBERS else float(ago[1])
-    moment = (now.astimezone(UTC) - timedelta(**{f"{ago[2]}s": count})).astimezone(now.tzinfo)
+    instant = (now.astimezone(UTC) - timedelta(**{f"{ago[2]}s": count})).astimezone(now.tzinfo)
     if ago[2] in ("day", "week"):
-        return _span(_midnight(moment), _midnight(moment) + timedelta(days=1), grid)
-    tick = grid.tick_at(moment)
+        return _span(_midnight(instant), _midnight(instant) + timedelta(days=1), grid)
+    tick = grid.tick_at(instant)
     return TickRange(first_tick=tick, end_tick=tick + 1, is_point=True, is_stated=True)
 
 
 def _day_of(text: str, now: datetime) -> datetime | None:
-    """Midnight of the day that is named; the day may be none of the calendar's, which is no day."""
+    """Midnight of the day that is named; None if there is none or it does not exist."""
     iso, day_month, month_day = _ISO.search(text), _DAY_MONTH.search(text), _MONTH_DAY.search(text)
     if iso:
         return _date(now, int(iso[1]), int(iso[2]), int(iso[3]))
@@ -127,13 +131,7 @@ def _day_of(text: str, now: datetime) -> datetime | None:
     if month_day:
         return _in_year(now, month_day[3], MONTHS.index(month_day[1]) + 1, int(month_day[2]))
     today = _midnight(now)
-    for words, days in (
-        ("day before yesterday", 2),
-        ("yesterday", 1),
-        ("today", 0),
-        ("this morning", 0),
-        ("tomorrow", -1),
-    ):
+    for words, days in DAYS_BACK.items():
         if words in text:
             return _midnight(today - timedelta(days=days))
     for number, name in enumerate(WEEKDAYS):
@@ -143,7 +141,7 @@ def _day_of(text: str, now: datetime) -> datetime | None:
 
 
 def _in_year(now: datetime, year: str | None, month: int, day: int) -> datetime | None:
-    """The date in the year given, or the latest such date."""
+    """Date in the year given, or the latest such date."""
     if year:
         return _date(now, int(year), month, day)
     found = _date(now, now.year, month, day)
@@ -158,7 +156,7 @@ def _date(now: datetime, year: int, month: int, day: int) -> datetime | None:
 
 
 def _clocks_of(text: str) -> list[tuple[int, int]]:
-    """Clock times as hour and minute, in the order of the text: at most the first two."""
+    """List the first two clock times as hour and minute."""
     found = []
     for word, clock in CLOCK_WORDS.items():
         text = re.sub(rf"\b{word}\b", clock, text)
@@ -175,13 +173,13 @@ def _clocks_of(text: str) -> list[tuple[int, int]]:
 
 def _at_clocks(clocks: list[tuple[int, int]], day: datetime | None, now: datetime, grid: TimeGrid) -> TickRange:
     base = day or _midnight(now)
-    moments = [base.replace(hour=hour, minute=minute) for hour, minute in clocks]
-    if day is None and moments[0] > now:
-        moments = [moment - timedelta(days=1) for moment in moments]
-    if len(moments) == 1:
-        tick = grid.tick_at(moments[0])
+    instants = [base.replace(hour=hour, minute=minute) for hour, minute in clocks]
+    if day is None and instants[0] > now:
+        instants = [instant - timedelta(days=1) for instant in instants]
+    if len(instants) == 1:
+        tick = grid.tick_at(instants[0])
         return TickRange(first_tick=tick, end_tick=tick + 1, is_point=True, is_stated=True)
-    first, end = moments
+    first, end = instants
     return _span(first, end if end > first else end + timedelta(days=1), grid)
 
 
@@ -206,5 +204,5 @@ def _span(first: datetime, end: datetime, grid: TimeGrid) -> TickRange:
     return TickRange(first_tick=grid.tick_at(first), end_tick=grid.tick_at(end), is_point=False, is_stated=True)
 
 
-def _midnight(moment: datetime) -> datetime:
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+def _midnight(instant: datetime) -> datetime:
+    return instant.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)

@@ -1,4 +1,7 @@
-"""Why, by Claude: its words over what the stored run says, asked for by hand and paid from the advisor's budget."""
+"""Answers by Claude over the stored facts, asked for by hand.
+
+They are paid from the advisor's budget.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,17 +14,17 @@ from mara.optimizers.advisor.why import WhyConversation
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 
 LOOK_UP_S: Final = 10.0
-"""How long a look into the archive may take."""
+"""Most time that a look into the archive may take [s]."""
 
 
 Why: TypeAlias = Callable[[str], Coroutine[Any, Any, Explanation]]
-"""Answers from what is stored."""
+"""Type of a function that answers from what is stored."""
 
 
 async def explained_by_claude(
     advisor: AdvisorScheduler | None, why: Why, snapshot: Snapshot | None, question: str
 ) -> Explanation:
-    """An answer whose every number is a stored fact.
+    """Ask Claude for an answer whose every number is a stored fact.
 
     Raises:
         CommandError: nobody can be asked, or nothing came of it; the message says why.

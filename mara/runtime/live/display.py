@@ -1,14 +1,14 @@
-"""What is shown of a live run: stored ticks and nothing else, not more often than anybody can look."""
+"""The shown side of a live run: stored ticks only, no faster than eyes follow."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mara.core.events import Event
+from mara.core.events import MOST_ROUTINE, Event, is_story, worth_showing
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import forecast_snapshot
 from mara.runtime.clock import Clock
 from mara.runtime.live.planner import Planner
-from mara.runtime.live.recent_events import MOST_SHOWN, RecentEvents
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.published_state import StatePublisher
 from mara.runtime.replay_check import last_shown, notes_of
@@ -16,68 +16,107 @@ from mara.runtime.tick.engine import TickEngine, TickResult
 from mara.store.store import Store
 
 LEAST_PUBLISH_INTERVAL_S: Final = 0.1
-"""Snapshots are drawn at most this often: in fast-forward most ticks are stored and not shown."""
+"""Shortest time between two snapshots.
+
+In fast-forward most ticks are stored and not shown.
+"""
+MOST_SHOWN: Final = 50
+"""Newest events that a snapshot carries.
+
+So many, that nobody misses one who looks less often than ticks come.
+"""
 
 
 class Display:
-    """Belongs to the event loop's thread, but for what says otherwise.
+    """Publishes the newest stored tick with its events and forecast.
+
+    Belongs to the event loop's thread, except where a method says otherwise.
 
     Attributes:
-        notes: what is stored with the next tick, because no tick has told it.
+        notes: events to store with the next tick, because no tick has told them.
     """
 
-    def __init__(self, latest: StatePublisher, clock: Clock) -> None:
+    def __init__(
+        self, engine: TickEngine, planner: Planner, run_id: str, publisher: StatePublisher, clock: Clock
+    ) -> None:
         self.notes: tuple[Event, ...] = ()
-        self._latest = latest
+        self._engine = engine
+        self._planner = planner
+        self._run_id = run_id
+        self._publisher = publisher
         self._clock = clock
         self._published_s = float("-inf")
         self._unshown: TickResult | None = None
         self._recent = RecentEvents()
-        self._stands_on: tuple[TickEngine, Planner, DailyLog, str] | None = None
+        self._daily_log = DailyLog(engine.config.grid)
 
-    def recall(self, store: Store, engine: TickEngine, planner: Planner) -> Snapshot | None:
-        """What was last stored, and the events before it; in any thread, while nothing else is asked.
+    def recall(self, store: Store) -> Snapshot | None:
+        """Recompute the last stored tick and read the events before it.
+
+        In any thread, while nothing else is asked.
 
         Raises:
             StoreError: it cannot be read.
         """
-        run_id = store.run.run_id if store.run is not None else ""
-        self._stands_on, self._unshown = (engine, planner, DailyLog(engine.config.grid), run_id), None
         self._recent.extend(store.recent_events(MOST_SHOWN))
-        return last_shown(store, engine, self._events(engine.world.tick - 1, engine))
+        return last_shown(store, self._engine, self._events(self._engine.world.tick - 1))
 
-    def went(self, was_tick: int, now_tick: int) -> None:
-        """Tell that the run stands at another tick than it did; `recall` comes after it."""
+    def restart(self, engine: TickEngine, planner: Planner) -> None:
+        """Show another engine from now on, and note that the run moved to its tick.
+
+        `recall` comes after it.
+        """
+        self.notes = notes_of(self._engine.world.tick, engine.world.tick)
+        self._engine = engine
+        self._planner = planner
+        self._unshown = None
         self._recent = RecentEvents()
-        self.notes = notes_of(was_tick, now_tick)
+        self._daily_log = DailyLog(engine.config.grid)
 
     def noted(self, told: Sequence[Event]) -> tuple[Event, ...]:
-        """A tick's events, with what is to be stored beside them."""
+        """Put the notes before a tick's own events."""
         return (*self.notes, *told)
 
-    def show(self, turn: TickResult, *, is_ahead: bool) -> None:
-        """A tick was stored; `is_ahead` when ticks come faster than they are shown."""
-        assert self._stands_on is not None
-        self._stands_on[2].note(turn.step, turn.events, is_ahead=is_ahead)
+    def show(self, result: TickResult, *, is_ahead: bool) -> None:
+        """Take in a stored tick; `is_ahead` when ticks come faster than they are shown."""
+        self._daily_log.note(result.step, result.events, is_ahead=is_ahead)
         self.notes = ()
-        self._recent.extend(turn.events)
-        self._unshown = turn
+        self._recent.extend(result.events)
+        self._unshown = result
         if self._clock.monotonic_s() - self._published_s >= LEAST_PUBLISH_INTERVAL_S:
             self.publish()
 
     def publish(self) -> None:
-        """Show the newest stored tick, unless it has been shown."""
-        turn, self._unshown = self._unshown, None
-        if turn is None:
+        """Publish the newest stored tick, unless it has been shown."""
+        result, self._unshown = self._unshown, None
+        if result is None:
             return
-        assert self._stands_on is not None
-        engine, planner, _, run_id = self._stands_on
         self._published_s = self._clock.monotonic_s()
-        config, events = engine.config, self._events(turn.step.tick, engine)
-        snapshot = engine.shown(turn, events, run_id)
-        behind = planner.forecast_behind(turn.plan)
-        self._latest.publish(snapshot, forecast_snapshot(behind, config) if behind is not None else None)
+        config, events = self._engine.config, self._events(result.step.tick)
+        snapshot = self._engine.shown(result, events, self._run_id)
+        behind = self._planner.forecast_behind(result.plan)
+        self._publisher.publish(snapshot, forecast_snapshot(behind, config) if behind is not None else None)
 
-    def _events(self, tick: int, engine: TickEngine) -> tuple[Event, ...]:
-        """What is worth showing with a tick, oldest first."""
-        return self._recent.shown(tick, engine.config.grid.ticks_per_hour)
+    def _events(self, tick: int) -> tuple[Event, ...]:
+        """List the events worth showing with a tick, oldest first."""
+        return self._recent.shown(tick, self._engine.config.grid.ticks_per_hour)
+
+
+class RecentEvents:
+    """Keeps the newest events so that outages stay, however much routine comes."""
+
+    def __init__(self) -> None:
+        self._story: deque[tuple[int, Event]] = deque(maxlen=MOST_SHOWN - MOST_ROUTINE)
+        self._routine: deque[tuple[int, Event]] = deque(maxlen=MOST_ROUTINE)
+        self._count = 0
+
+    def extend(self, events: Iterable[Event]) -> None:
+        """Take in newer events, oldest first."""
+        for event in events:
+            (self._story if is_story(event) else self._routine).append((self._count, event))
+            self._count += 1
+
+    def shown(self, now_tick: int, ticks_per_hour: int) -> tuple[Event, ...]:
+        """List what is worth showing now, oldest first."""
+        ordered = sorted((*self._story, *self._routine), key=lambda numbered: numbered[0])
+        return worth_showing((event for _, event in ordered), now_tick, ticks_per_hour)

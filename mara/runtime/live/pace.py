@@ -1,25 +1,29 @@
-"""How fast simulated time goes, and when it stands still: what operators steer, and the loop of the ticks follows."""
+"""The pace of simulated time: what operators steer, and when the next tick is due."""
 
 import asyncio
 from typing import Final
 
+from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError
+from mara.runtime.clock import Clock
 
 MAX_STEPS: Final = 10_000
-MAX_SPEED_SHARE: Final = 1_000_000.0
+MAX_SPEED_FACTOR: Final = 1_000_000.0
 
 
 class Pace:
-    """Belongs to the event loop's thread.
+    """Holds the speed, pause and steps that operators set.
+
+    Belongs to the event loop's thread.
 
     Attributes:
-        speed_share: simulated seconds per real second.
-        is_paused: whether time stands still, but for steps.
+        speed_factor: simulated seconds per real second.
+        is_paused: whether time stands still, except for steps.
         steps_due: ticks to advance by at once.
     """
 
-    def __init__(self, speed_share: float) -> None:
-        self.speed_share = speed_share
+    def __init__(self, speed_factor: float) -> None:
+        self.speed_factor = speed_factor
         self.is_paused = False
         self.steps_due = 0
         self._wake = asyncio.Event()
@@ -29,13 +33,15 @@ class Pace:
         return self.is_paused and not self.steps_due
 
     def pause(self) -> None:
-        """Stop after the tick under way; steps still due are let go."""
-        self.is_paused, self.steps_due = True, 0
+        """Stop after the tick under way; steps still due are dropped."""
+        self.is_paused = True
+        self.steps_due = 0
         self._wake.set()
 
     def resume(self) -> None:
-        """Go on."""
-        self.is_paused, self.steps_due = False, 0
+        """Let time go on."""
+        self.is_paused = False
+        self.steps_due = 0
         self._wake.set()
 
     def step(self, ticks: int) -> None:
@@ -51,18 +57,18 @@ class Pace:
         self._wake.set()
 
     def stepped(self) -> None:
-        """One of the steps is made, unless they were let go meanwhile."""
+        """Count one of the steps as made, unless they were dropped meanwhile."""
         self.steps_due = max(self.steps_due - 1, 0)
 
-    def set_speed(self, speed_share: float) -> None:
-        """Simulated seconds per real second.
+    def set_speed(self, speed_factor: float) -> None:
+        """Set how many simulated seconds pass in a real one.
 
         Raises:
-            CommandError: not above 0 and at most `MAX_SPEED_SHARE`.
+            CommandError: not above 0 and at most `MAX_SPEED_FACTOR`.
         """
-        if not 0.0 < speed_share <= MAX_SPEED_SHARE:
-            raise CommandError(f"the speed must be above 0 and at most {MAX_SPEED_SHARE:g}, got {speed_share}")
-        self.speed_share = speed_share
+        if not 0.0 < speed_factor <= MAX_SPEED_FACTOR:
+            raise CommandError(f"the speed must be above 0 and at most {MAX_SPEED_FACTOR:g}, got {speed_factor}")
+        self.speed_factor = speed_factor
         self._wake.set()
 
     async def until_changed(self, timeout_s: float | None = None) -> bool:
@@ -74,3 +80,53 @@ class Pace:
         except TimeoutError:
             return False
         return True
+
+
+class TickTimer:
+    """Times the ticks: when the next is due, and how late it is.
+
+    The first one is due at once.
+    """
+
+    def __init__(self, pace: Pace, clock: Clock, tick_minutes: int) -> None:
+        self._pace = pace
+        self._clock = clock
+        self._tick_minutes = tick_minutes
+        self._due_s = float("inf")
+        self.restart()
+
+    @property
+    def tick_s(self) -> float:
+        """Real length of a tick at the present speed."""
+        return self._tick_minutes * SECONDS_PER_MINUTE / self._pace.speed_factor
+
+    @property
+    def overdue_s(self) -> float:
+        """Time since the tick under way should have begun; zero in a pause."""
+        return max(self._clock.monotonic_s() - self._due_s, 0.0)
+
+    def restart(self) -> None:
+        """Have the next tick due at once."""
+        self._before_s = self._clock.monotonic_s() - self.tick_s  # when the tick before was due
+
+    def stop(self) -> None:
+        """Have no tick due: time stands still."""
+        self._due_s = float("inf")
+
+    def remaining_s(self) -> float:
+        """Return the time until the next tick is due.
+
+        It is negative when the tick is late; a step is due at once.
+        """
+        now_s = self._clock.monotonic_s()
+        self._due_s = now_s if self._pace.steps_due else self._before_s + self.tick_s
+        return self._due_s - now_s
+
+    def begin(self) -> float:
+        """Begin the tick that is due, and return how late it is [s].
+
+        Whatever is more than a tick late is dropped, so that a stall is not made up for in a burst.
+        """
+        now_s = self._clock.monotonic_s()
+        self._before_s = max(self._due_s, now_s - self.tick_s)
+        return max(now_s - self._due_s, 0.0)

@@ -1,4 +1,7 @@
-"""Plans beside the tick: an optimizer works in a thread; a tick waits for a plan that is due, but not for ever."""
+"""Planning beside the ticks, in a thread.
+
+A tick waits for a plan that is due, but not for ever.
+"""
 
 import asyncio
 import logging
@@ -16,21 +19,31 @@ from mara.optimizers.rolling_horizon import RollingHorizon
 from mara.runtime.clock import Clock, SystemClock
 
 PATIENCE_SHARE: Final = 0.75
-"""How much of its real length a tick waits for a plan that is due: the rest is for what has to be done with it."""
+"""Share of a tick's real length that it waits for a plan that is due.
+
+The rest is for the work on the plan.
+"""
 FIRST_PATIENCE_S: Final = 10.0
-"""How long the first ticks of a run together wait for a plan that knows its contracts, however short they are."""
+"""Total wait of a run's first ticks for a plan that knows its contracts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitLimits:
-    """How long a tick waits for a plan that is due; with `for_any` for each that it asks for, but for no older one."""
+    """Limit on a tick's wait for a plan that is due.
+
+    Attributes:
+        for_any: wait for each plan that the tick asks for, but for no older one.
+    """
 
     wait_s: float
     for_any: bool = False
 
 
 STEPPING: Final = WaitLimits(wait_s=2.0, for_any=True)
-"""While somebody steps there is no clock to be late for, and a plan that is hours old helps nobody."""
+"""Wait limits while somebody steps.
+
+There is no clock to be late for, and a plan that is hours old helps nobody.
+"""
 
 Begin = Callable[[Optimizer, Problem, Clock], Future[Plan]]
 
@@ -38,7 +51,10 @@ log = logging.getLogger("mara.planner")
 
 
 def in_a_thread(optimizer: Optimizer, problem: Problem, clock: Clock) -> Future[Plan]:
-    """Plan in a thread of its own. Not a daemon: a solver that is torn away at the end aborts the whole program."""
+    """Plan in a thread of its own.
+
+    It is not a daemon: a solver that is torn away at the end aborts the whole program.
+    """
     work: Future[Plan] = Future()
     work.set_running_or_notify_cancel()
 
@@ -55,14 +71,16 @@ def in_a_thread(optimizer: Optimizer, problem: Problem, clock: Clock) -> Future[
 
 
 class Planner:
-    """Has plans made. One optimization at a time; what a tick did not wait for is adopted at a later one.
+    """Has plans made, one optimization at a time.
+
+    An answer that a tick did not wait for is adopted at a later one.
 
     Args:
-        optimizer: the one that is asked when a new plan is due, and at every tick that finds it idle with `every_tick`.
-        keeper: of the plan in force.
+        optimizer: asked when a new plan is due; with `every_tick` at every tick that finds it idle.
+        horizon: holds the plan in force.
         deadline_s: real time after which an answer is no longer waited for.
         cancel: gives the optimizer up for good, at the end.
-        twins: planners of worlds beside the live one, by name; they live and end with this one.
+        counterfactuals: planners of the worlds beside the live one, by name; they end with this one.
         first_patience_s: see `FIRST_PATIENCE_S`.
         begin: has a plan made and returns at once.
     """
@@ -70,23 +88,23 @@ class Planner:
     def __init__(
         self,
         optimizer: Optimizer,
-        keeper: RollingHorizon,
+        horizon: RollingHorizon,
         deadline_s: float,
         *,
         cancel: Callable[[], None] = lambda: None,
         every_tick: bool = False,
         clock: Clock | None = None,
-        twins: "Mapping[str, Planner] | None" = None,
+        counterfactuals: "Mapping[str, Planner] | None" = None,
         first_patience_s: float = FIRST_PATIENCE_S,
         begin: Begin = in_a_thread,
     ) -> None:
         self._optimizer = optimizer
-        self._keeper = keeper
+        self._horizon = horizon
         self._deadline_s = deadline_s
         self._cancel = cancel
         self._every_tick = every_tick
         self._clock = clock or SystemClock()
-        self._twins = dict(twins or {})
+        self._counterfactuals = dict(counterfactuals or {})
         self._first_patience_s = first_patience_s
         self._start = begin
         self._work: Future[Plan] | None = None
@@ -95,36 +113,39 @@ class Planner:
         self._answer: asyncio.Task[Plan] | None = None
         self._adopted: Forecast | None = None
         self._seen: Forecast | None = None
-        keeper.await_first(f"{optimizer.name} is still at its first plan")
+        horizon.await_first(f"{optimizer.name} is still at its first plan")
 
     async def plans_for(
-        self, problem: Problem, beside: Mapping[str, Problem], patience: WaitLimits
+        self, problem: Problem, beside: Mapping[str, Problem], limits: WaitLimits
     ) -> tuple[Plan, dict[str, Plan]]:
-        """The plan of this tick, and those of the worlds beside it whose planners are twins of this one.
+        """Return the plans of this tick and of the counterfactual worlds with planners.
 
         All are waited for together, and no longer than one.
         """
-        names = [name for name in self._twins if name in beside]
+        names = [name for name in self._counterfactuals if name in beside]
         own, *others = await asyncio.gather(
-            self.plan_for(problem, patience),
-            *(self._twins[name].plan_for(beside[name], patience) for name in names),
+            self.plan_for(problem, limits),
+            *(self._counterfactuals[name].plan_for(beside[name], limits) for name in names),
         )
         return own, dict(zip(names, others, strict=True))
 
-    async def plan_for(self, problem: Problem, patience: WaitLimits) -> Plan:
-        """What the tick follows; a new plan that is due is waited for, and one that is not due is not."""
+    async def plan_for(self, problem: Problem, limits: WaitLimits) -> Plan:
+        """Return the plan that the tick follows.
+
+        A new plan that is due is waited for, and one that is not due is not.
+        """
         self._adopt_answer()
         self._seen = problem.forecast
-        left_s = patience.wait_s
-        is_missed = self._keeper.is_missed(problem)
-        if is_missed and self._answer is not None and not patience.for_any:  # it answers an older question
+        left_s = limits.wait_s
+        is_missed = self._horizon.is_missed(problem)
+        if is_missed and self._answer is not None and not limits.for_any:  # it answers an older question
             left_s = await self._answered_within(left_s, problem)
-        is_due = self._keeper.is_due(problem)
+        is_due = self._horizon.is_due(problem)
         if self._is_free and (self._every_tick or is_due):
             self._begin(problem, remembers=is_due)
-            if is_missed or patience.for_any or not self._every_tick:
+            if is_missed or limits.for_any or not self._every_tick:
                 await self._answered_within(left_s, problem)
-        return self._keeper.plan(problem)
+        return self._horizon.in_tick(problem)
 
     def begin_now(self, problem: Problem) -> None:
         """Plan anew at once, due or not; the next tick after the answer follows it.
@@ -139,13 +160,16 @@ class Planner:
         self._begin(problem, remembers=True)
 
     def forecast_behind(self, plan: Plan) -> Forecast | None:
-        """What a plan of this planner was made from; None where it has been forgotten."""
+        """Return the forecast behind a plan; None where it has been forgotten."""
         known = (self._adopted, self._seen)
         return next((forecast for forecast in known if forecast and forecast.tick == plan.made_tick), None)
 
     @property
     def is_idle(self) -> bool:
-        """Whether the optimizer's thread is free; past the deadline it may work on, unheard."""
+        """True while the optimizer's thread is free.
+
+        Past the deadline it may work on, unheard.
+        """
         return self._work is None or self._work.done()
 
     def close(self) -> None:
@@ -154,28 +178,31 @@ class Planner:
         if self._answer is not None:
             self._answer.cancel()
         self._cancel()
-        for twin in self._twins.values():
-            twin.close()
+        for planner in self._counterfactuals.values():
+            planner.close()
 
     @property
     def _is_free(self) -> bool:
         return self.is_idle and self._answer is None
 
-    async def _answered_within(self, patience_s: float, problem: Problem) -> float:
-        """Wait for what was asked, and adopt it; returns how much of the patience is left."""
+    async def _answered_within(self, limit_s: float, problem: Problem) -> float:
+        """Wait for the answer and adopt it; returns the rest of the wait."""
         assert self._answer is not None
         loop = asyncio.get_running_loop()
-        is_first, began_s = self._keeper.is_first(problem), loop.time()
-        wait_s = max(patience_s, self._first_patience_s) if is_first else patience_s
+        is_first, began_s = self._horizon.is_first(problem), loop.time()
+        wait_s = max(limit_s, self._first_patience_s) if is_first else limit_s
         await asyncio.wait((self._answer,), timeout=max(wait_s, 0.0))
         self._adopt_answer()
         waited_s = loop.time() - began_s
         if is_first:
             self._first_patience_s -= waited_s
-        return patience_s - waited_s
+        return limit_s - waited_s
 
     def _begin(self, problem: Problem, *, remembers: bool) -> None:
-        """Ask; a plan that follows the last one though none is due is worth no write to the disk."""
+        """Ask for a plan.
+
+        One that follows the last though none is due is worth no write to the disk.
+        """
         self._asked, self._remembers = problem, remembers
         self._work = self._start(self._optimizer, problem, self._clock)
         self._answer = asyncio.create_task(self._within_deadline(self._work))
@@ -188,16 +215,16 @@ class Planner:
             raise PlanTimeout(f"no answer within {self._deadline_s:g} s") from error
 
     def _adopt_answer(self) -> None:
-        """Take what the optimizer came back with, if it has: a plan, or a reason."""
+        """Adopt the optimizer's answer if it has come: a plan, or a reason."""
         if self._answer is None or not self._answer.done():
             return
         answer, self._answer = self._answer, None
         error = answer.exception()
         if error is None:
             assert self._asked is not None
-            self._keeper.adopt(answer.result(), self._asked, remembers=self._remembers)
+            self._horizon.adopt(answer.result(), self._asked, remembers=self._remembers)
             self._adopted = self._asked.forecast
             return
         said = str(error) if isinstance(error, PlanError) else f"{type(error).__name__}: {error}"
-        self._keeper.miss(f"{self._optimizer.name} failed: {said}")
+        self._horizon.miss(f"{self._optimizer.name} failed: {said}")
         log.warning("no plan", extra={"optimizer": self._optimizer.name, "reason": said}, exc_info=error)

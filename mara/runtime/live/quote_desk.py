@@ -1,29 +1,35 @@
-"""The counter of a live run: quotes are worked out beside the ticks, hold for a while, and are booked once."""
+"""Quotes of a live run.
+
+They are worked out beside the ticks, hold for a while, and are booked once.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from math import isfinite
 from secrets import token_hex
 from typing import Final, TypeAlias, TypeVar
 
-from mara.core.booking import admit
 from mara.core.commands import Book, Command, Exclude
 from mara.core.contract import TIER_KEYS, ContractRequest, Tier
 from mara.core.history import ContractLife, ExclusionRow
-from mara.core.market import REGION_ZONE
 from mara.core.plan import Plan, Problem
-from mara.core.quote import REGION_KEYS, Booking, OutageRecord, Quote, QuoteRequest
+from mara.core.quote import Booking, OutageRecord, Quote, QuoteRequest
 from mara.core.step import observed
-from mara.core.world import RunConfig
 from mara.errors import CommandError, FeedError, PlanError
 from mara.optimizers.lp.solve import Basis
 from mara.optimizers.quoting.context import QuoteContext, fits_surely
 from mara.optimizers.quoting.offer import quote_of
-from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand, PricedSolution, outlay_in_force, outlay_of
-from mara.runtime.tick.command_validation import MAX_ORDER_TICKS
+from mara.optimizers.quoting.pricing import EXACT_SITES, ContractDemand, PricedSolution, solution_in_force, solution_of
+from mara.runtime.live.quote_validation import (
+    contract_id_of,
+    customer_name,
+    demand_of,
+    refuse_unaskable,
+    refuse_unfit,
+    timezone_of,
+)
 from mara.runtime.tick.engine import TickEngine
 from mara.runtime.tick.exclusions import ExclusionRequest, exclusions_of
 from mara.runtime.tick.order_book import CurrentState, OrderBook
@@ -34,23 +40,21 @@ MAX_OPEN_QUOTES: Final = 1_000
 MAX_ASKING: Final = 32
 """Requests that may wait for their quote."""
 SOLVE_DEADLINE_S: Final = 60.0
-MIN_POWER_MW: Final = 0.01
-MAX_POWER_MW: Final = 100_000.0
-MAX_NAME_CHARACTERS: Final = 80
 ID_BYTES: Final = 6
-NOBODY: Final = "unnamed customer"
 
 log = logging.getLogger("mara.quotes")
 T = TypeVar("T")
 _Grounds: TypeAlias = tuple[int, bytes, tuple[str, ...]]
-"""What an offer rests on: which contracts are booked and on their way, and which machines are up."""
+"""Grounds of an offer: contracts booked and waiting, and machines that are up."""
 
 
 class QuoteDesk:
-    """Lives with an open run; all methods belong to the event loop's thread, and one quote is worked out at a time.
+    """Prices and books contracts of an open run, one quote at a time.
+
+    All methods belong to the event loop's thread.
 
     Args:
-        orders: where the run stands now, and where bookings go.
+        orders: tells the run's present position, and takes bookings.
         store: remembers offers and bookings; `open` finds again what it has.
         record: outages counted so far; it may read the database.
     """
@@ -60,13 +64,13 @@ class QuoteDesk:
         self._orders = orders
         self._store = store
         self._record = record
-        self._turn = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self._asking_count = 0
         self._open: dict[str, tuple[QuoteRequest, Quote]] = {}
         self._made_on: dict[str, _Grounds] = {}  # by the quote's id
         self._basis: Basis | None = None
-        self._counter: QuoteContext | None = None
-        self._counted: CurrentState | None = None
+        self._context: QuoteContext | None = None
+        self._context_for: CurrentState | None = None
 
     async def open(self) -> None:
         """Find again the offers that were made before a restart.
@@ -78,7 +82,9 @@ class QuoteDesk:
             self._keep(ask, quote)
 
     async def quote(self, ask: QuoteRequest) -> Quote:
-        """Price, landing site and risk of a contract that starts with the next tick, or why not and what would fit.
+        """Price a contract that starts with the next tick.
+
+        The quote says price, site and risk, or why not and what would fit.
 
         Raises:
             CommandError: not a request, too many at once, or no forecast to price it by.
@@ -89,7 +95,7 @@ class QuoteDesk:
             raise CommandError(f"{MAX_ASKING} requests wait for their quote already: ask again in a moment")
         self._asking_count += 1
         try:
-            async with self._turn:
+            async with self._one_at_a_time:
                 # Whoever knows a quote may book it at its price: its name must not be guessed, nor come again after a
                 # restart.
                 quote = await self._priced(ask, ticks, f"q-{token_hex(ID_BYTES)}")
@@ -101,14 +107,15 @@ class QuoteDesk:
         return quote
 
     async def book(self, quote_id: str, customer: str = "") -> Booking:
-        """Take an open quote: looked at again as things stand now, then ordered at its price. A repeat is answered as
-        the first time.
+        """Book an open quote at its price, after another look as things stand now.
+
+        A repeat is answered as the first time.
 
         Raises:
             CommandError: unknown, expired, taken by another customer, or it does not fit any more.
         """
         name = customer_name(customer)
-        async with self._turn:
+        async with self._one_at_a_time:
             if quote_id not in self._open:
                 taken = await self._stored(partial(self._store.orders.booking, contract_id_of(quote_id)))
                 if taken is not None:
@@ -117,9 +124,9 @@ class QuoteDesk:
                     return taken
             ask, quote = self._open_quote(quote_id)
             if not (self._still_holds(quote) or await self._fits(ask, quote)):
-                again = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
-                if again.refusal:
-                    raise CommandError(f"it does not fit any more: {again.refusal}; ask for a new quote")
+                fresh = await self._priced(ask, quote.ends_tick - quote.starts_tick, quote_id)
+                if fresh.refusal:
+                    raise CommandError(f"it does not fit any more: {fresh.refusal}; ask for a new quote")
             return await self._take(quote, name if customer else customer_name(quote.customer))
 
     async def exclude(
@@ -129,13 +136,15 @@ class QuoteDesk:
         *,
         only_look: bool = False,
     ) -> tuple[Exclude, ...]:
-        """Announce ticks of contracts that will not count, for all of them or for none; on disk when this returns.
+        """Announce ticks of contracts that will not count, for all or for none.
 
-        Who announces it is who acts; with `only_look` nothing is ordered.
+        They are on disk when this returns.
+
+        The acting user is the author; with `only_look` nothing is ordered.
 
         Args:
-            life_of: what is stored of a contract.
-            only_look: say what would be ordered, and order nothing.
+            life_of: reads the stored life of a contract.
+            only_look: return what would be ordered, and order nothing.
 
         Raises:
             CommandError: see `exclusion_of`; of several contracts each that refuses is named.
@@ -147,21 +156,21 @@ class QuoteDesk:
                 stored[one.contract_id] = (await life_of(one.contract_id)).exclusions
         config = self._engine.config
 
-        def announced(now: CurrentState) -> list[tuple[Command, bytes]]:
+        def exclusions(now: CurrentState) -> list[tuple[Command, bytes]]:
             made = exclusions_of(asked, now.world, config, waiting=now.waiting, stored=stored)
             return [(command, b"") for command in made]
 
         if only_look:
-            now = self._orders.present
+            now = self._orders.current
             return exclusions_of(asked, now.world, config, waiting=now.waiting, stored=stored)
-        placed = await self._orders.place(announced)
+        placed = await self._orders.place(exclusions)
         return tuple(order.command for order in placed if isinstance(order.command, Exclude))
 
     def _open_quote(self, quote_id: str) -> tuple[QuoteRequest, Quote]:
         found = self._open.get(quote_id)
         if found is None:
             raise CommandError(f"there is no open quote {quote_id!r}: ask for one, and book it before it expires")
-        tick = self._orders.present.world.tick
+        tick = self._orders.current.world.tick
         if tick >= found[1].expires_tick:
             held, now = self._engine.config.grid.at(found[1].expires_tick), self._engine.config.grid.at(tick)
             raise CommandError(
@@ -171,7 +180,10 @@ class QuoteDesk:
         return found
 
     async def _take(self, quote: Quote, customer: str) -> Booking:
-        """Order it, if the next tick would accept it after all that waits: nothing comes between look and order."""
+        """Order a quoted contract, if the next tick would accept it.
+
+        Nothing comes between look and order.
+        """
         request = ContractRequest(
             id=contract_id_of(quote.id),
             tier=Tier(TIER_KEYS.index(quote.tier)),
@@ -203,20 +215,23 @@ class QuoteDesk:
         return await asyncio.get_running_loop().run_in_executor(self._store.executor, work)
 
     async def _fits(self, ask: QuoteRequest, quote: Quote) -> bool:
-        """Whether it still fits beyond doubt: a plan that serves it keeps every promise."""
+        """Look whether a contract still fits beyond doubt.
+
+        That is: a plan that serves it keeps every promise.
+        """
         problem, now = self._problem()
         if problem.config.fleet.site_count > EXACT_SITES:
             return False
-        waiting = tuple(wish_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
+        waiting = tuple(demand_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
         first = problem.tick + 1
         ends = first + quote.ends_tick - quote.starts_tick
         tier = Tier(TIER_KEYS.index(ask.tier))
-        wish = ContractDemand(tier=tier, power_mw=ask.power_mw, starts_tick=first, ends_tick=ends)
+        demand = ContractDemand(tier=tier, power_mw=ask.power_mw, starts_tick=first, ends_tick=ends)
 
         def work() -> bool:
-            served = outlay_of(problem, (*waiting, wish), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
-            counter = QuoteContext(problem=problem, before=served, waiting=waiting, record=self._record())
-            return fits_surely(counter, wish)
+            served = solution_of(problem, (*waiting, demand), basis=self._basis, deadline_s=SOLVE_DEADLINE_S)
+            context = QuoteContext(problem=problem, before=served, waiting=waiting, record=self._record())
+            return fits_surely(context, demand)
 
         with suppress(PlanError):  # the closer look says what it is
             return await asyncio.to_thread(work)
@@ -224,30 +239,36 @@ class QuoteDesk:
 
     async def _priced(self, ask: QuoteRequest, ticks: int, quote_id: str) -> Quote:
         problem, now = self._problem()
-        waiting = tuple(wish_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
-        if self._counted is None or self._counted.world is not now.world or self._counted.waiting != now.waiting:
-            self._counter = None
+        waiting = tuple(demand_of(command, problem.tick) for command in now.waiting if isinstance(command, Book))
+        if (
+            self._context_for is None
+            or self._context_for.world is not now.world
+            or self._context_for.waiting != now.waiting
+        ):
+            self._context = None
 
         def work() -> tuple[QuoteContext, Quote]:
-            counter = self._counter
-            if counter is None:
+            context = self._context
+            if context is None:
                 before = _before(problem, waiting, now.plan, self._basis)
-                counter = QuoteContext(problem=problem, before=before, waiting=waiting, record=self._record())
+                context = QuoteContext(problem=problem, before=before, waiting=waiting, record=self._record())
             zone = timezone_of(ask.region)
-            return counter, quote_of(ask, ticks, counter, quote_id=quote_id, timezone=zone)
+            return context, quote_of(ask, ticks, context, quote_id=quote_id, timezone=zone)
 
         try:
-            counter, quote = await asyncio.to_thread(work)
+            context, quote = await asyncio.to_thread(work)
         except PlanError as error:
             raise CommandError(f"no price could be worked out ({error}): ask again in a moment") from error
-        self._counter, self._counted, self._basis = counter, now, counter.before.basis
+        self._context = context
+        self._context_for = now
+        self._basis = context.before.basis
         self._made_on[quote_id] = self._grounds(now)
         log.info("quote", extra={"quote": quote.id, "tick": quote.made_tick, "reason": quote.refusal})
         return quote
 
     def _problem(self) -> tuple[Problem, CurrentState]:
-        """What the next tick will be planned from; asked here, because feeds belong to this thread."""
-        now, engine = self._orders.present, self._engine
+        """Build the problem of the next tick; feeds belong to this thread."""
+        now, engine = self._orders.current, self._engine
         tick = now.world.tick
         try:
             seen, ahead = engine.feed.observe(tick), engine.feed.forecast(tick, engine.horizon_hours)
@@ -257,8 +278,11 @@ class QuoteDesk:
         return Problem(config=engine.config, world=now.world, observation=seen, forecast=ahead), now
 
     def _still_holds(self, quote: Quote) -> bool:
-        """Whether an offer would be judged as it was: within the hour, with the same machines up and promises made."""
-        then, now = self._made_on.get(quote.id), self._orders.present
+        """Look whether an offer would be judged as it was.
+
+        That holds within the hour, with the same machines up and promises made.
+        """
+        then, now = self._made_on.get(quote.id), self._orders.current
         if then is None or now.world.tick - quote.made_tick >= self._engine.config.grid.ticks_per_hour:
             return False
         return then == self._grounds(now)
@@ -284,89 +308,28 @@ class QuoteDesk:
 def _before(
     problem: Problem, waiting: tuple[ContractDemand, ...], plan: Plan | None, basis: Basis | None
 ) -> PricedSolution:
-    """The best plan without the request; for a large fleet what the plan in force says of it, if it knows prices."""
+    """Find the best plan without the request.
+
+    For a large fleet that is what the plan in force says of it, if it knows prices.
+    """
     if problem.config.fleet.site_count > EXACT_SITES:
-        in_force = outlay_in_force(problem, plan)
+        in_force = solution_in_force(problem, plan)
         if in_force is not None:
             return in_force
-    return outlay_of(problem, waiting, basis=basis, deadline_s=SOLVE_DEADLINE_S)
+    return solution_of(problem, waiting, basis=basis, deadline_s=SOLVE_DEADLINE_S)
 
 
 def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Quote:
-    """A quote of a run that nobody advances meanwhile: it has no name and cannot be booked.
+    """Price a contract of a run that nobody advances meanwhile.
+
+    The quote has no name and cannot be booked.
 
     Raises:
         CommandError: not a request.
         FeedError, PlanError: there is no forecast, or no price by it.
     """
     ticks = refuse_unaskable(ask, engine.config)
-    problem = engine.problem(engine.outlook())
-    before = outlay_of(problem, deadline_s=SOLVE_DEADLINE_S)
-    counter = QuoteContext(problem=problem, before=before, waiting=(), record=record)
-    return quote_of(ask, ticks, counter, quote_id="", timezone=timezone_of(ask.region))
-
-
-def refuse_unfit(order: Book, now: CurrentState, config: RunConfig) -> None:
-    """Look whether the next tick would accept a booking after all that waits.
-
-    Raises:
-        CommandError: it would not.
-    """
-    before = tuple((c.request, c.rate_usd_per_mwh) for c in now.waiting if isinstance(c, Book))
-    _, refused = admit((*before, (order.request, order.rate_usd_per_mwh)), now.world, config)
-    if any(refusal.request is order.request for refusal in refused):
-        raise CommandError(f"it does not fit any more: {refused[-1].reason}; ask for a new quote")
-
-
-def refuse_unaskable(ask: QuoteRequest, config: RunConfig) -> int:
-    """The ticks of a request that can be priced.
-
-    Raises:
-        CommandError: an unknown tier or region, or a power, life or name out of bounds.
-    """
-    if ask.tier not in TIER_KEYS:
-        raise CommandError(f"a tier is one of {', '.join(TIER_KEYS)}, got {ask.tier!r}: choose one of these")
-    if ask.region and ask.region not in REGION_KEYS:
-        raise CommandError(f"a region is one of {', '.join(REGION_KEYS)}, got {ask.region!r}: choose one of these")
-    if not (isfinite(ask.power_mw) and MIN_POWER_MW <= ask.power_mw <= MAX_POWER_MW):
-        raise CommandError(
-            f"a contract has {MIN_POWER_MW:g} to {MAX_POWER_MW:,.0f} MW, got {ask.power_mw:g}: correct it"
-        )
-    most_h = MAX_ORDER_TICKS * config.grid.dt_h
-    if not (isfinite(ask.duration_h) and config.grid.dt_h <= ask.duration_h <= most_h):
-        raise CommandError(
-            f"a contract lasts {config.grid.dt_h:.3g} to {most_h:,.0f} hours, got {ask.duration_h:g}: correct it"
-        )
-    customer_name(ask.customer)
-    return config.grid.ticks_of_hours(ask.duration_h)
-
-
-def contract_id_of(quote_id: str) -> str:
-    """The contract that a quote becomes."""
-    return f"c-{quote_id.removeprefix('q-')}"
-
-
-def customer_name(given: str) -> str:
-    """A customer's name as it is kept: one line, at most so long; who gives none is nobody in particular.
-
-    Raises:
-        CommandError: it is too long or holds signs that are none.
-    """
-    name = " ".join(given.split())
-    if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
-        raise CommandError(
-            f"a customer's name has at most {MAX_NAME_CHARACTERS} printable characters, got {len(name)}: shorten it"
-        )
-    return name or NOBODY
-
-
-def timezone_of(region: str) -> str:
-    """Whose calendar months a region's contracts are measured by."""
-    return REGION_ZONE[REGION_KEYS.index(region)] if region else "UTC"
-
-
-def wish_of(command: Book, tick: int) -> ContractDemand:
-    """A booking that waits, as plans see it."""
-    request, first = command.request, tick + 1
-    ends = first + request.duration_ticks
-    return ContractDemand(tier=request.tier, power_mw=request.power_mw, starts_tick=first, ends_tick=ends)
+    problem = engine.problem(engine.read_feed())
+    before = solution_of(problem, deadline_s=SOLVE_DEADLINE_S)
+    context = QuoteContext(problem=problem, before=before, waiting=(), record=record)
+    return quote_of(ask, ticks, context, quote_id="", timezone=timezone_of(ask.region))

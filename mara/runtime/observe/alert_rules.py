@@ -1,4 +1,4 @@
-"""What deserves somebody's attention in each published state, compared with what the plan intends.
+"""Alerts on published states, compared with the plan's intentions.
 
 An error budget spent on purpose is no alarm, nor is a replay that has come to its end. Premium, the sites, the feeds
 and the engine come first. Rules fit the tick: Premium counts bad ticks, because a rate says nothing of a budget of a
@@ -19,23 +19,26 @@ from mara.runtime.published_state import EngineState, PublishedState
 PREMIUM_BAD_IN_AN_HOUR: Final = 2
 PREMIUM_BUDGET_USED: Final = 4
 BURN_RULES: Final = {"standard": ((14.4, 1), (6.0, 6)), "flexible": ((6.0, 1), (3.0, 6))}
-"""Burn rate and the hours that it is measured over. Flexible's burn is 10 at most: 14.4 could never be seen."""
+"""Burn rates and the hours that each is measured over.
+
+Flexible's burn is 10 at most: 14.4 could never be seen.
+"""
 LONGEST_WINDOW_H: Final = 6
 _MOST_SEEN: Final = LONGEST_WINDOW_H * MINUTES_PER_HOUR + 1
-"""Looks that are remembered of a contract: one a tick, and ticks are a minute or longer."""
+"""Looks remembered of a contract: one a tick of a minute or longer."""
 SEVERAL_SITES: Final = 2
-"""So many sites down at once are no longer one site's trouble."""
+"""Sites down at once that are no longer one site's trouble."""
 _WORRYING: Final = frozenset({EngineState.DEGRADED, EngineState.HALTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """Something that somebody should see to, or that is over."""
+    """A condition that somebody should see to, or that is over."""
 
     kind: str
-    """state | premium | site | sites | feed | promise | burn_rate"""
+    """One of state, premium, site, sites, feed, promise, burn_rate."""
     severity: str
-    """critical | warning | resolved"""
+    """One of critical, warning, resolved."""
     subject: str
     text: str
     tick: int
@@ -43,11 +46,11 @@ class Alert:
 
 @dataclass(slots=True)
 class _Seen:
-    """A contract as it was watched in its present window: its bad ticks, and which of them nobody planned."""
+    """Observed bad ticks of a contract in its present window."""
 
     bad_ticks: int
     unplanned: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_MOST_SEEN))
-    """Tick, and how many unplanned bad ticks there were up to it."""
+    """Tick, and the count of unplanned bad ticks up to it."""
     unplanned_ticks: int = 0
 
     def see(self, contract: ContractSnapshot, tick: int) -> None:
@@ -61,14 +64,17 @@ class _Seen:
         self.unplanned.append((tick, self.unplanned_ticks))
 
     def unplanned_within(self, ticks: int) -> int:
-        """Unplanned bad ticks among the last so many."""
+        """Count the unplanned bad ticks among the last so many."""
         newest = self.unplanned[-1]
         before = next((bad for tick, bad in self.unplanned if tick >= newest[0] - ticks), newest[1])
         return newest[1] - before
 
 
 class AlertRules:
-    """Compares each published state with the one before; alerts are said once, and again when they are over."""
+    """Compares each published state with the one before.
+
+    Alerts are told once, and again when they are over.
+    """
 
     def __init__(self) -> None:
         self._state = EngineState.STARTING
@@ -76,27 +82,30 @@ class AlertRules:
         self._seen: dict[str, _Seen] = {}
         self._tick = -1
 
-    def alerts(self, published: PublishedState) -> tuple[Alert, ...]:
-        """What is new since the last look."""
-        snapshot = published.snapshot
+    def alerts(self, current: PublishedState) -> tuple[Alert, ...]:
+        """List the alerts that are new since the last look."""
+        snapshot = current.snapshot
         tick = snapshot.tick if snapshot is not None else 0
-        found = list(self._state_alerts(published, tick))
-        if snapshot is not None and snapshot.tick != self._tick and published.state is not EngineState.FINISHED:
+        found = list(self._state_alerts(current, tick))
+        if snapshot is not None and snapshot.tick != self._tick and current.state is not EngineState.FINISHED:
             self._tick = snapshot.tick
             found += self._fleet_alerts(snapshot)
         return tuple(found)
 
-    def _state_alerts(self, published: PublishedState, tick: int) -> list[Alert]:
-        before, self._state = self._state, published.state
-        if before is published.state:
+    def _state_alerts(self, current: PublishedState, tick: int) -> list[Alert]:
+        before, self._state = self._state, current.state
+        if before is current.state:
             return []
-        if published.state in _WORRYING:
-            severity = "critical" if published.state is EngineState.HALTED else "warning"
-            return [_state_alert(severity, f"the engine is {published.state}: {published.reason}", tick)]
-        return [_state_alert("resolved", f"the engine is {published.state} again", tick)] if before in _WORRYING else []
+        if current.state in _WORRYING:
+            severity = "critical" if current.state is EngineState.HALTED else "warning"
+            return [_state_alert(severity, f"the engine is {current.state}: {current.reason}", tick)]
+        return [_state_alert("resolved", f"the engine is {current.state} again", tick)] if before in _WORRYING else []
 
     def _fleet_alerts(self, snapshot: Snapshot) -> list[Alert]:
-        """What holds now and did not before, the worst first, and what is over."""
+        """List the alerts that hold now and did not before, and those that are over.
+
+        The worst come first.
+        """
         self._look_at(snapshot)
         found = [
             *_premium(snapshot, self._seen),
@@ -131,7 +140,7 @@ def _state_alert(severity: str, text: str, tick: int) -> Alert:
 
 
 def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
-    """Premium promises that are broken, or soon will be."""
+    """Find Premium promises that are broken, or soon will be."""
     per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
     for contract in snapshot.contracts:
         if contract.tier != "premium":
@@ -148,7 +157,7 @@ def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
 
 
 def _sites(snapshot: Snapshot) -> Iterator[Alert]:
-    """Sites none of whose machines is available; several at once are worse than each."""
+    """Find sites without an available machine; several at once are worse than each."""
     down = [site for site in snapshot.sites if site.status == "down"]
     if len(down) >= SEVERAL_SITES:
         text = f"{len(down)} sites are down: {', '.join(site.name for site in down)}"
@@ -160,14 +169,14 @@ def _sites(snapshot: Snapshot) -> Iterator[Alert]:
 
 
 def _feeds(snapshot: Snapshot) -> Iterator[Alert]:
-    """Sources whose last good values stand in."""
+    """Find sources whose last good values stand in."""
     if snapshot.stale_sources:
         text = f"no new values from {', '.join(snapshot.stale_sources)}: the last good ones stand in"
         yield Alert(kind="feed", severity="warning", subject="feed", text=text, tick=snapshot.tick)
 
 
 def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
-    """Standard and Flexible promises that will close in breach, or burn, by what nobody planned."""
+    """Find Standard and Flexible promises that break or burn unplanned."""
     per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
     for contract in snapshot.contracts:
         if contract.tier not in BURN_RULES:
@@ -187,7 +196,7 @@ def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
 
 
 def _burning(contract: ContractSnapshot, seen: _Seen, per_hour: int) -> str:
-    """Why a budget burns too fast without anybody's plan; empty when it does not."""
+    """Say why a budget burns too fast unplanned; empty when it does not."""
     spare_share = (PPM - TARGET_PPM[TIER_KEYS.index(contract.tier)]) / PPM
     for factor, hours in BURN_RULES[contract.tier]:
         ticks = hours * per_hour

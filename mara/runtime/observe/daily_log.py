@@ -1,4 +1,4 @@
-"""What a run tells the log: each event at a pace that somebody can follow, and a line for each simulated day."""
+"""The run's log: each event at a readable pace, and a line a simulated day."""
 
 import logging
 from collections import Counter
@@ -14,14 +14,20 @@ log = logging.getLogger("mara.diary")
 
 
 class DailyLog:
-    """Sums a day up while its ticks go by. A run that began or went on within a day tells what it saw of it."""
+    """Sums a day up while its ticks go by.
+
+    A run that began or went on within a day tells what it saw of it.
+    """
 
     def __init__(self, grid: TimeGrid) -> None:
         self._grid = grid
         self._begin(None)
 
     def note(self, step: Step, events: Sequence[Event], *, is_ahead: bool) -> None:
-        """Take in a stored tick; `is_ahead` where ticks come faster than anybody reads: their events stay untold."""
+        """Take in a stored tick.
+
+        With `is_ahead` ticks come faster than anybody reads: their events are not logged.
+        """
         today = self._grid.at(step.tick).date()
         if today != self._day:
             self._begin(today)

@@ -1,65 +1,61 @@
-"""How the engine itself is doing: durations, restarts, lateness. Counted where it happens, read by whoever measures."""
+"""Figures of the engine itself: durations, restarts, lateness.
 
-from bisect import bisect_left
-from dataclasses import dataclass, field
+Counted where it happens, and read by `mara.api.routes.metrics`, under the names that it exports.
+"""
+
 from typing import Final
 
+from prometheus_client import Counter, Histogram
+
 BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds of the classes that durations are counted in; one more holds all that is longer."""
+"""Upper bounds of the buckets of durations; one more holds the longer ones."""
+ADVICE_OUTCOMES: Final = ("accepted", "adjusted", "kept")
+"""Outcomes of a request: its plan runs, runs with changes, or is not followed."""
 
 
-@dataclass(slots=True)
-class Histogram:
-    """How often something took how long."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
-    total_s: float = 0.0
-
-    def add(self, duration_s: float) -> None:
-        """Count one."""
-        self.counts[bisect_left(BOUNDS_S, duration_s)] += 1
-        self.total_s += duration_s
-
-    @property
-    def count(self) -> int:
-        return sum(self.counts)
-
-    def quantile_s(self, share: float) -> float:
-        """The bound that so large a share stays under; 0 before the first, infinite beyond the last bound."""
-        wanted, seen = share * self.count, 0
-        for bound, count in zip((*BOUNDS_S, float("inf")), self.counts, strict=True):
-            seen += count
-            if seen >= wanted:
-                return bound if self.count else 0.0
-        return float("inf")
-
-
-@dataclass(slots=True)
 class EngineMetrics:
-    """Of one platform since it began.
+    """Figures of one platform since the process began. Safe in any thread.
 
     Attributes:
         tick_durations: from asking for a plan until the tick is stored.
         commit_durations: of those, in the database.
-        lateness: how much after its time a tick began.
-        loop_lags: how late the event loop came to what was due, looked at twice a second.
+        lateness: time between a tick's due time and its beginning.
+        loop_lags: time until the event loop came to what was due, looked at twice a second.
+        claude_requests: requests to Claude by outcome.
         restarts_count: ticks that were tried again.
-        feed_age_ticks: how old the observation is that the last tick ran on; 0 for a fresh one.
+        feed_age_ticks: age of the observation that the last tick ran on; 0 for a fresh one.
         refused_count: requests that the gate turned away.
-        last_tick_s: when the last tick was stored, by the monotonic clock; None before the first.
+        last_tick_s: time when the last tick was stored, by the monotonic clock; None before the first.
     """
 
-    tick_durations: Histogram = field(default_factory=Histogram)
-    commit_durations: Histogram = field(default_factory=Histogram)
-    lateness: Histogram = field(default_factory=Histogram)
-    loop_lags: Histogram = field(default_factory=Histogram)
-    restarts_count: int = 0
-    feed_age_ticks: int = 0
-    refused_count: int = 0
-    last_tick_s: float | None = None
+    def __init__(self) -> None:
+        self.tick_durations = _histogram("mara_tick_duration_seconds", "planning, advancing and storing a tick")
+        self.commit_durations = _histogram("mara_db_commit_seconds", "storing a tick")
+        self.lateness = _histogram("mara_tick_lateness_seconds", "how late a tick began")
+        self.loop_lags = _histogram("mara_loop_lag_seconds", "how late the event loop came to what was due")
+        self.claude_requests = Counter("mara_claude_requests", "by what came of them", ["outcome"], registry=None)
+        for outcome in ADVICE_OUTCOMES:
+            self.claude_requests.labels(outcome)
+        self.restarts_count = 0
+        self.feed_age_ticks = 0
+        self.refused_count = 0
+        self.last_tick_s: float | None = None
+
+    @property
+    def histograms(self) -> tuple[Histogram, ...]:
+        return self.tick_durations, self.commit_durations, self.lateness, self.loop_lags
 
     def tick_stored(self, began_s: float, commit_began_s: float, now_s: float) -> None:
-        """A tick went through."""
-        self.tick_durations.add(now_s - began_s)
-        self.commit_durations.add(now_s - commit_began_s)
+        """Count a tick that was stored."""
+        self.tick_durations.observe(now_s - began_s)
+        self.commit_durations.observe(now_s - commit_began_s)
         self.last_tick_s = now_s
+
+    def advice_ended(self, outcome: str) -> None:
+        """Count a request to Claude by what came of it."""
+        self.claude_requests.labels(outcome).inc()
+
+
+def _histogram(name: str, text: str) -> Histogram:
+    """Build a histogram of its platform alone: registered nowhere."""
+    return Histogram(name, text, buckets=BOUNDS_S, registry=None)

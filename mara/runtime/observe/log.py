@@ -1,4 +1,4 @@
-"""The rotating log: whoever logs hands a record to a queue and goes on, a thread of its own writes it.
+"""The rotating log, which a thread of its own writes.
 
 Logging never raises and never waits for the disk. Records that cannot be kept are counted, and the next line that can
 be written says how many are missing.
@@ -18,13 +18,16 @@ from mara.settings import Settings
 MAX_FILE_BYTES: Final = 10_000_000
 KEPT_FILES_COUNT: Final = 5
 MAX_WAITING_RECORDS: Final = 10_000
-"""Records waiting for the disk; more are lost, because waiting would hold up the engine."""
+"""Most records waiting for the disk.
+
+More are lost, because waiting would hold up the engine.
+"""
 CLOSE_S: Final = 2.0
 """Longest wait for the last records to reach the disk."""
 
 
 class Log:
-    """Everything logged by Mara, and the warnings of others, from `open_log` to `close`."""
+    """The log of Mara and the warnings of others, from `open_log` to `close`."""
 
     def __init__(self, settings: Settings) -> None:
         lost = _Lost()
@@ -43,7 +46,10 @@ class Log:
             self._listener.start()
 
     def close(self) -> None:
-        """Write what waits, for two seconds at most, and let go of the file; harmless when repeated."""
+        """Write the records that wait, and let go of the file.
+
+        Takes two seconds at most; harmless when repeated.
+        """
         self._root.removeHandler(self._handler)
         root_level, own_level = self._levels_before
         self._root.setLevel(root_level)
@@ -63,25 +69,37 @@ class Log:
 
 
 def open_log(settings: Settings) -> Log:
-    """Log to `settings.log_file` from now on; where it cannot be opened, one line on stderr says so and all goes on."""
+    """Log to `settings.log_file` from now on.
+
+    Where it cannot be opened, one line on stderr says so and all goes on.
+    """
     return Log(settings)
 
 
 class _Lost:
-    """Records that could not be kept since the last good line. Two threads add to it: the count may be one short."""
+    """Count of records lost since the last good line.
+
+    Two threads add to it: the count may be one short.
+    """
 
     count = 0
 
 
 class _Inlet(QueueHandler):
-    """Takes records in the caller's thread: renders the message, whose arguments may change, and nothing else."""
+    """Takes records in the caller's thread, and only renders their message.
+
+    The arguments of a message may change.
+    """
 
     def __init__(self, records: "queue.Queue[logging.LogRecord]", lost: _Lost) -> None:
         super().__init__(records)
         self._lost = lost
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """A copy, for other handlers get the same record; tracebacks are rendered later, off the caller's thread."""
+        """Copy a record, for other handlers get the same one.
+
+        Tracebacks are rendered later, off the caller's thread.
+        """
         own = logging.LogRecord.__new__(logging.LogRecord)
         own.__dict__.update(record.__dict__)
         try:
@@ -92,7 +110,7 @@ class _Inlet(QueueHandler):
         return own
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  a name of the standard library
-        """The queue is full: count instead of printing to stderr."""
+        """Count a record lost to a full queue, instead of printing to stderr."""
         del record
         self._lost.count += 1
 
@@ -138,7 +156,10 @@ class _File(RotatingFileHandler):
                 self._lost.count = 0
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  a name of the standard library
-        """Disk full, or a field that cannot be printed: count instead of printing to stderr."""
+        """Count a record lost to a full disk or an unprintable field.
+
+        Nothing is printed to stderr.
+        """
         del record
         self._lost.count += 1
 

@@ -1,4 +1,7 @@
-"""A log record as one line, JSON or plain text: nothing secret in it, and nothing that a terminal or a reader obeys."""
+"""A log record as one line, JSON or plain text.
+
+Nothing secret is in it, and nothing that a terminal or a reader obeys.
+"""
 
 import json
 import logging
@@ -18,29 +21,41 @@ HIDDEN: Final = "***"
 
 
 def json_lines() -> logging.Formatter:
-    """One JSON object a line: timestamp, level, logger, message, the record's extra fields, exc_info."""
+    """Format a record as a JSON object.
+
+    Its keys: timestamp, level, logger, message, the record's extra fields, exc_info.
+    """
     return JsonFormatter(_FIELDS, style=",", rename_fields=_NAMES, timestamp=True, json_serializer=_json_line)
 
 
 def plain_lines() -> logging.Formatter:
-    """The same for eyes; a traceback follows in lines that begin with blanks, so that none passes for a record."""
+    """Format a record as plain text.
+
+    A traceback follows in lines that begin with blanks, so that none passes for a record.
+    """
     return JsonFormatter(_FIELDS, style=",", rename_fields=_NAMES, timestamp=True, json_serializer=_plain_line)
 
 
 def redacted(text: str) -> str:
-    """The text without keys, tokens and passwords. Hides too much rather than too little."""
+    """Hide keys, tokens and passwords, rather too many than too few."""
     for pattern, shown in _SECRETS:
         text = pattern.sub(shown, text)
     return text
 
 
 def escaped(text: str) -> str:
-    r"""The text with control, bidirectional and invisible characters written out, such as ``\x1b`` and ``\u202e``."""
+    r"""Write out control, bidirectional and invisible characters.
+
+    For example as ``\x1b`` and ``\u202e``.
+    """
     return text if text.isprintable() else _UNSAFE.sub(_written_out, text)
 
 
 def clean(value: object, key: str = "", depth: int = 0) -> Any:
-    """A value that any JSON reader takes, redacted and escaped; `key` is the name it goes by."""
+    """Convert a value to what any JSON reader takes, redacted and escaped.
+
+    `key` is its name.
+    """
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):

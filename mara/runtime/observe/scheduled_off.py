@@ -1,4 +1,4 @@
-"""How often contracts are stopped on purpose, and for how long: what a customer notices of a budget that is spent."""
+"""Counts of contracts scheduled off: how often, and for how long."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from statistics import median
 
 import numpy as np
 
-from mara.core.arrays import Bools, Floats
+from mara.core.arrays import Bools, Ints
 from mara.core.contract import TIER_COUNT
-from mara.core.daybook import rests_over
+from mara.core.daybook import off_times_over
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR
 
 
-def _none() -> Floats:
+def _none() -> Ints:
     return np.zeros(TIER_COUNT, dtype=np.int64)
 
 
@@ -23,40 +23,47 @@ def _no_rests() -> tuple[Counter[int], ...]:
 
 @dataclass(slots=True)
 class ScheduledOffCounts:
-    """Sums by tier. A stop: a contract that ran in the last tick is left unserved by choice. A rest: its ticks so."""
+    """Sums by tier.
 
-    contract_ticks: Floats = field(default_factory=_none)
-    stops: Floats = field(default_factory=_none)
+    A stop is a contract that ran in the last tick and is scheduled off; a rest is its time off in ticks.
+    """
+
+    contract_ticks: Ints = field(default_factory=_none)
+    stops: Ints = field(default_factory=_none)
     lengths: tuple[Counter[int], ...] = field(default_factory=_no_rests)
     """Rests that are over, by their length in ticks."""
     _open: tuple[Counter[int], ...] = field(default_factory=_no_rests)
-    """Rests that were not over after the last tick added, by their length so far."""
+    """Rests under way after the last tick added, by their length so far."""
 
     def add(self, step: Step) -> None:
         """Add one settled tick of a book that is not empty."""
-        book, accounts, scheduled = step.before.book, step.before.accounts, step.allocation.scheduled
+        book, accounts = step.before.book, step.before.accounts
+        scheduled = step.allocation.scheduled
         self.contract_ticks += np.bincount(book.tier, minlength=TIER_COUNT)
-        rests = np.count_nonzero(scheduled) > 0
-        if not rests and not np.count_nonzero(accounts.rest_ticks):
+        any_is_off = np.count_nonzero(scheduled) > 0
+        if not any_is_off and not np.count_nonzero(accounts.rest_ticks):
             self._open = _no_rests()
             return
         self.stops += np.bincount(book.tier[accounts.served & scheduled], minlength=TIER_COUNT)
-        over, ticks = rests_over(step.before, step.allocation, step.world.book)
+        over, ticks = off_times_over(step.before, step.allocation, step.world.book)
         for tier, length in zip(book.tier[over].tolist(), ticks[over].tolist(), strict=True):
             self.lengths[tier][length] += 1
         self._open = _counted(step, scheduled & ~over)
 
     def stops_per_contract_day(self, tier: int, dt_h: float) -> float:
-        """Stops over the time that contracts of the tier were live."""
+        """Return the stops over the time that contracts of the tier were live."""
         days = float(self.contract_ticks[tier]) * dt_h / HOURS_PER_DAY
         return float(self.stops[tier]) / days if days else 0.0
 
     def median_minutes(self, tier: int, dt_h: float) -> float:
-        """The median length of a rest, those under way with what they have had; 0 without any."""
+        """Return the median length of a rest; 0 without any.
+
+        Those under way count with what they have had.
+        """
         ticks = sorted((self.lengths[tier] + self._open[tier]).elements())
         return round(float(median(ticks)) * dt_h * MINUTES_PER_HOUR, 6) if ticks else 0.0
 
 
-def _counted(step: Step, resting: Bools) -> tuple[Counter[int], ...]:
-    tier, ticks = step.before.book.tier[resting], step.before.accounts.rest_ticks[resting] + 1
+def _counted(step: Step, is_off: Bools) -> tuple[Counter[int], ...]:
+    tier, ticks = step.before.book.tier[is_off], step.before.accounts.rest_ticks[is_off] + 1
     return tuple(Counter(ticks[tier == g].tolist()) for g in range(TIER_COUNT))

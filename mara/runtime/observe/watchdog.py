@@ -1,4 +1,4 @@
-"""Watches the event loop from a thread of its own: how late it is, and who blocks it when it does not come at all."""
+"""A watchdog of the event loop: its lag, and the stack that blocks it."""
 
 import asyncio
 import logging
@@ -12,17 +12,17 @@ from mara.runtime.observe.engine_metrics import EngineMetrics
 
 LOOK_INTERVAL_S: Final = 0.5
 BLOCKED_S: Final = 1.0
-"""A loop that is not back after that long is said to be blocked, once, with the stack that blocks it."""
+"""Time after which a loop is said to be blocked, once, with the stack."""
 MAX_STACK_LINES: Final = 40
 
 log = logging.getLogger("mara.watchdog")
 
 
 class Watchdog:
-    """Lives with an event loop; started on it, stopped from it."""
+    """Watches an event loop from a thread; started on it, stopped from it."""
 
-    def __init__(self, vitals: EngineMetrics, clock: Clock) -> None:
-        self._vitals = vitals
+    def __init__(self, metrics: EngineMetrics, clock: Clock) -> None:
+        self._metrics = metrics
         self._clock = clock
         self._over = threading.Event()
         self._answered = threading.Event()
@@ -51,11 +51,11 @@ class Watchdog:
                 while not self._answered.wait(BLOCKED_S):
                     if self._over.is_set():
                         return
-            self._vitals.loop_lags.add(self._clock.monotonic_s() - asked_s)
+            self._metrics.loop_lags.observe(self._clock.monotonic_s() - asked_s)
 
 
 def _stack_of(thread_id: int) -> str:
-    """Where a thread is just now."""
+    """Format the stack of a thread as it is now."""
     frame = sys._current_frames().get(thread_id)  # noqa: SLF001  the documented way to look into another thread
     if frame is None:
         return "the thread has ended"

@@ -1,4 +1,4 @@
-"""Which orders nobody could obey: refused before they reach a tick, where they would stop the run."""
+"""Validation of orders: what nobody could obey is refused before a tick."""
 
 from collections.abc import Iterable
 from math import isfinite
@@ -41,7 +41,7 @@ def refuse_impossible(command: Command, waiting: Iterable[Command], world: World
 
 
 def refuse_outside_life(contract: SlaContract, from_tick: int, to_tick: int, grid: TimeGrid) -> None:
-    """Ticks ``[from_tick, to_tick)`` are excluded within the life of their contract.
+    """Refuse an exclusion that is not within the life of its contract.
 
     Raises:
         CommandError: they lie outside it, whole or in part.
@@ -57,7 +57,7 @@ def refuse_outside_life(contract: SlaContract, from_tick: int, to_tick: int, gri
 
 
 def moment(grid: TimeGrid, tick: int) -> str:
-    """The first instant of a tick, in words."""
+    """Format the first instant of a tick."""
     try:
         return f"{grid.at(tick):%Y-%m-%d %H:%M} UTC"
     except (OverflowError, ValueError, OSError):  # beyond what a calendar holds

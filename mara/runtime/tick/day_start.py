@@ -1,4 +1,7 @@
-"""What a run had earned when its simulated day began: with it, today's profit is of the same tick as all else shown."""
+"""The start of the simulated day, and the cash before it.
+
+With it, today's profit is of the same tick as all else that is shown.
+"""
 
 from dataclasses import dataclass
 
@@ -11,14 +14,19 @@ from mara.store.read.read_model import ReadModel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayStart:
-    """The first tick of a day in UTC, or of the run where it began later, and the cash before it."""
+    """The first tick of a day in UTC, and the cash before it.
+
+    In a run that began later that is its first tick.
+    """
 
     first_tick: int
     cash_micro_usd: int
 
 
-def dawn_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart | None:
-    """The dawn of the day of the last stored tick, before which `world` stands; None before the first.
+def day_start_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart | None:
+    """Find the start of the last stored tick's day; None before the first tick.
+
+    `world` stands before the tick that comes next.
 
     Raises:
         StoreRefused: the database does not answer.
@@ -30,9 +38,12 @@ def dawn_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart | None
     return DayStart(first_tick=first, cash_micro_usd=world.cash_micro_usd - earned)
 
 
-def dawn_after(dawn: DayStart | None, step: Step, grid: TimeGrid) -> DayStart | None:
-    """The dawn of the day of a settled step, seen from the one known before; None where that day's is not known."""
+def day_start_after(day_start: DayStart | None, step: Step, grid: TimeGrid) -> DayStart | None:
+    """Return the start of a settled step's day.
+
+    None where `day_start`, known before, is of another day.
+    """
     first = grid.first_tick_of_day(step.tick)
     if step.tick == first:
         return DayStart(first_tick=first, cash_micro_usd=step.before.cash_micro_usd)
-    return dawn if dawn is not None and dawn.first_tick == first else None
+    return day_start if day_start is not None and day_start.first_tick == first else None

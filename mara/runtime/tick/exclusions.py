@@ -1,10 +1,13 @@
-"""Announcements of ticks that will not count: by whose order, from when on, and how much maintenance a month allows."""
+"""Exclusions: ticks that will not count, as they are announced.
+
+Each has an author, a beginning ahead of time, and a limit of maintenance a month.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mara.core.commands import Command, Exclude
+from mara.core.commands import EXCLUSION_KINDS, MAINTENANCE, MOST_MONTH_HOURS, NOTICE_HOURS, Command, Exclude
 from mara.core.history import ExclusionRow
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World
@@ -12,19 +15,16 @@ from mara.errors import CommandError
 from mara.runtime.actor import ACTOR
 from mara.runtime.tick.command_validation import refuse_outside_life
 
-MAINTENANCE: Final = "maintenance"
-KINDS: Final = (MAINTENANCE, "grid order", "customer order")
-"""Nothing else excuses a tick; the kind leads the stored reason."""
-NOTICE_HOURS: Final = 72
-MOST_MONTH_HOURS: Final = 4
-"""Of maintenance a calendar month of the contract's time zone: announced this long ahead, this long at most."""
 MAX_REASON_CHARACTERS: Final = 200
 MAX_REFUSALS_TOLD: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExclusionRequest:
-    """What an operator enters: which ticks of which contract do not count, and why. Who says so is who acts."""
+    """The ticks of a contract that do not count, and why, as an operator enters them.
+
+    The acting user is their author.
+    """
 
     kind: str
     contract_id: str
@@ -41,11 +41,11 @@ def exclusions_of(
     waiting: Iterable[Command] = (),
     stored: Mapping[str, Iterable[ExclusionRow]],
 ) -> tuple[Exclude, ...]:
-    """The commands of announcements that belong together.
+    """Make the commands of exclusions that belong together.
 
     Args:
         waiting: commands that will be obeyed before them.
-        stored: what was announced before, by contract.
+        stored: exclusions announced before, by contract.
 
     Raises:
         CommandError: one of them may not be made; of several, each reason with its contract.
@@ -78,14 +78,16 @@ def exclusion_of(
 
     Args:
         waiting: commands that will be obeyed before it.
-        stored: what was announced for the contract before.
+        stored: exclusions of the contract announced before.
 
     Raises:
         CommandError: an unknown kind or contract, no reason, ticks outside the contract's life, or maintenance too
             soon or too much of it.
     """
-    if asked.kind not in KINDS:
-        raise CommandError(f"ticks are excluded by {', '.join(KINDS)}, got {asked.kind!r}: choose one of these")
+    if asked.kind not in EXCLUSION_KINDS:
+        raise CommandError(
+            f"ticks are excluded by {', '.join(EXCLUSION_KINDS)}, got {asked.kind!r}: choose one of these"
+        )
     reason = _line(asked.reason, "a reason", MAX_REASON_CHARACTERS)
     column = world.book.index_of.get(asked.contract_id)
     if column is None:
@@ -134,7 +136,10 @@ def _refuse_short_notice(asked: ExclusionRequest, world: World, grid: TimeGrid) 
 
 
 def _refuse_too_much(asked: ExclusionRequest, others: Iterable[tuple[int, int]], grid: TimeGrid, timezone: str) -> None:
-    """Ticks that overlap are counted once for each announcement: nobody announces the same hours twice."""
+    """Refuse maintenance beyond a month's limit.
+
+    Ticks that overlap are counted once for each announcement: nobody announces the same hours twice.
+    """
     most = MOST_MONTH_HOURS * grid.ticks_per_hour
     wanted = _ticks_by_month(asked.from_tick, asked.to_tick, grid, timezone)
     used: dict[int, int] = {}
@@ -151,7 +156,10 @@ def _refuse_too_much(asked: ExclusionRequest, others: Iterable[tuple[int, int]],
 
 
 def _ticks_by_month(begin: int, end: int, grid: TimeGrid, timezone: str) -> dict[int, int]:
-    """How many ticks of a span fall into each calendar month, by the tick at which the month ends."""
+    """Count the ticks of a span in each calendar month.
+
+    A month is named by the tick at which it ends.
+    """
     ticks: dict[int, int] = {}
     while begin < end:
         month_end = grid.next_month_tick(begin, timezone)

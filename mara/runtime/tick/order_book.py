@@ -1,4 +1,6 @@
-"""Orders on their way into a tick: on disk before they are confirmed, obeyed by the next tick, found after a restart.
+"""The order book: orders from their arrival to the tick that obeys them.
+
+They are on disk before they are confirmed, and found after a restart.
 
 One thing at a time: while an order is looked at and written down no tick takes the orders that wait, so what was
 confirmed as fitting meets the very world it was fitted to.
@@ -24,6 +26,7 @@ from mara.store.write.orders import FirstAnswer, NewOrder, Outcome, WaitingOrder
 
 MAX_WAITING: Final = 1_000
 """Orders that may wait for a tick."""
+NOT_OPEN: Final = "the engine has not been started, or is ending: order when it runs"
 STANDING_STILL: Final = {
     EngineState.DEGRADED: "is degraded",
     EngineState.HALTED: "has halted",
@@ -36,30 +39,41 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CurrentState:
-    """The world before the tick in which a new order would be obeyed, and the orders that come before it."""
+    """The world that a new order meets, and the orders that come before it."""
 
     world: World
     waiting: tuple[Command, ...]
     plan: Plan | None
-    """In force."""
+    """Plan in force."""
 
 
 Make = Callable[[CurrentState], Sequence[tuple[Command, bytes]]]
-"""Commands as things stand, and what to tell whoever repeats them; raises CommandError where that is impossible."""
+"""Makes commands as things stand, and the answers to repeats.
+
+Raises CommandError where that is impossible.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _OrderedRun:
+    """The run that orders go to.
+
+    Attributes:
+        position: the world before the next tick that is not computed yet, and the plan in force.
+    """
+
+    store: Store
+    config: RunConfig
+    position: Callable[[], tuple[World, Plan | None]]
 
 
 class OrderBook:
-    """Open while a run is; all methods belong to the event loop's thread.
+    """Takes orders while a run is open. All methods belong to the event loop's thread."""
 
-    Args:
-        standing: the world before the next tick that is not worked out yet, and the plan in force.
-    """
-
-    def __init__(self, latest: StatePublisher, standing: Callable[[], tuple[World, Plan | None]]) -> None:
-        self._latest = latest
-        self._standing = standing
-        self._config: RunConfig | None = None
-        self._store: Store | None = None
+    def __init__(self, publisher: StatePublisher) -> None:
+        self._publisher = publisher
+        self._run: _OrderedRun | None = None
+        self._is_open = False
         self._one_at_a_time = asyncio.Lock()
         self._waiting: list[WaitingOrder] = []
         self._taken: tuple[WaitingOrder, ...] = ()  # by the tick under way
@@ -67,30 +81,39 @@ class OrderBook:
         self._is_known = False  # whether `_waiting` is what the store has
         self._work: set[asyncio.Task[tuple[WaitingOrder, ...]]] = set()  # nobody else may hold on to them
 
-    async def open(self, store: Store, config: RunConfig) -> None:
-        """Find the orders again that wait.
+    async def open(self, store: Store, config: RunConfig, position: Callable[[], tuple[World, Plan | None]]) -> None:
+        """Find the orders again that wait, and take new ones.
+
+        Args:
+            position: gives the world before the next tick that is not computed yet, and the plan in force.
 
         Raises:
             StoreError: they cannot be read.
         """
-        self._store, self._config = store, config
+        self._run = _OrderedRun(store=store, config=config, position=position)
+        self._is_open = True
         await self._know()
 
     async def close(self) -> None:
-        """Take no more orders; one that is being written down is still confirmed. Harmless when repeated."""
+        """Take no more orders; harmless when repeated.
+
+        One that is being written down is still confirmed.
+        """
         async with self._one_at_a_time:
-            self._store = None
+            self._is_open = False
 
     @property
-    def present(self) -> CurrentState:
-        """Where a new order would find the run: the tick under way counts as done."""
-        world, plan = self._standing()
+    def current(self) -> CurrentState:
+        """The run as a new order finds it: the tick under way counts as done."""
+        world, plan = self._given_to().position()
         under_way = self._under_way
         waiting = tuple(order.command for order in self._waiting if order.number not in under_way)
         return CurrentState(world=world, waiting=waiting, plan=plan)
 
     async def place(self, make: Make) -> tuple[WaitingOrder, ...]:
-        """Write orders down, all or none; when this returns they are on disk and the next tick obeys them.
+        """Write orders down, all or none.
+
+        When this returns they are on disk and the next tick obeys them.
 
         What a request that names itself ordered before is not ordered again.
 
@@ -105,7 +128,7 @@ class OrderBook:
         return await asyncio.shield(work)
 
     async def order(self, *commands: Command) -> Receipt:
-        """See `place`."""
+        """Order commands. See `place`."""
         placed = await self.place(lambda _: [(command, b"") for command in commands])
         return Receipt(numbers=tuple(order.number for order in placed), tick=placed[0].ordered_tick)
 
@@ -123,14 +146,14 @@ class OrderBook:
             if number in self._under_way or all(order.number != number for order in self._waiting):
                 raise CommandError(f"order {number} does not wait: only what waits can be withdrawn")
             self._is_known = False
-            tick = self._standing()[0].tick
+            tick = self._given_to().position()[0].tick
             await _in_thread(store, lambda: store.orders.withdraw(number, tick, reason))
             self._waiting = [order for order in self._waiting if order.number != number]
             self._is_known = True
-            self._latest.set_waiting(len(self._waiting))
+            self._publisher.set_waiting(len(self._waiting))
 
     async def first_answer(self, place: str) -> FirstAnswer | None:
-        """What a request that names itself was answered the first time.
+        """Return the first answer to a request that names itself.
 
         Raises:
             EngineStopped, StoreError: that cannot be looked up.
@@ -151,29 +174,31 @@ class OrderBook:
         """Have `work` make a tick of the orders that wait: nothing is ordered meanwhile."""
         async with self._one_at_a_time:
             await self._know()
-            assert self._config is not None
-            good, refused = possible(tuple(self._waiting), self._standing()[0], self._config)
+            run = self._given_to()
+            good, refused = possible(tuple(self._waiting), run.position()[0], run.config)
             made = work(tuple(order.command for order in good))
             self._taken, self._refused = good, refused
             return made
 
     def outcomes(self, step: Step) -> tuple[Outcome, ...]:
-        """What becomes of the orders that the tick under way took."""
+        """List the outcomes of the orders that the tick under way took."""
         return self._refused + outcomes_of(step, self._taken)
 
     def obeyed(self) -> None:
-        """The tick that took orders is stored."""
+        """Drop the orders of a tick that is stored."""
         self._waiting = [order for order in self._waiting if order.number not in self._under_way]
         self._taken, self._refused = (), ()
-        self._latest.set_waiting(len(self._waiting))
+        self._publisher.set_waiting(len(self._waiting))
 
     def let_go(self) -> None:
-        """The tick that took orders is given up: they wait again."""
-        self._taken, self._refused, self._is_known = (), (), False
+        """Let the orders of a tick that is given up wait again."""
+        self._taken = ()
+        self._refused = ()
+        self._is_known = False
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """While nothing is ordered and no tick takes orders."""
+        """Hold up orders and ticks that would take them."""
         async with self._one_at_a_time:
             yield
 
@@ -189,14 +214,13 @@ class OrderBook:
             if known:
                 return known
             await self._know()
-            assert self._config is not None
-            now = self.present
+            config, now = self._given_to().config, self.current
             made = make(now)
             if len(self._waiting) + len(made) > MAX_WAITING:
                 raise CommandError(f"{MAX_WAITING} orders are waiting: let the engine go on first")
             for n, (command, _) in enumerate(made):
                 before = (*now.waiting, *(other for other, _ in made[:n]))
-                refuse_impossible(command, before, now.world, self._config)
+                refuse_impossible(command, before, now.world, config)
             tick = now.world.tick
             new = [
                 NewOrder(command=signed(command), ordered_tick=tick, answer=answer, repeat_key=repeat_key)
@@ -206,39 +230,44 @@ class OrderBook:
             placed = await _in_thread(store, lambda: store.orders.add(*new))
             self._waiting.extend(placed)
             self._is_known = True
-            self._latest.set_waiting(len(self._waiting))
+            self._publisher.set_waiting(len(self._waiting))
         for order in placed:
             log.info("command ordered", extra={"number": order.number, "command": repr(order.command)})
         return placed
 
+    def _given_to(self) -> _OrderedRun:
+        if self._run is None:
+            raise EngineStopped(NOT_OPEN)
+        return self._run
+
     def _open_store(self) -> Store:
-        if self._store is None:
-            raise EngineStopped("the engine has not been started, or is ending: order when it runs")
-        return self._store
+        if not self._is_open:
+            raise EngineStopped(NOT_OPEN)
+        return self._given_to().store
 
     def _refuse_standing_still(self) -> None:
-        published = self._latest.read()
-        if published.state in STANDING_STILL:
-            how = STANDING_STILL[published.state]
+        current = self._publisher.read()
+        if current.state in STANDING_STILL:
+            how = STANDING_STILL[current.state]
             raise EngineStopped(
-                f"nothing was ordered, because the engine {how} ({published.reason}): order again when it runs"
+                f"nothing was ordered, because the engine {how} ({current.reason}): order again when it runs"
             )
 
     async def _know(self) -> None:
         """Read what waits, unless that is known."""
-        if self._is_known or self._store is None:
+        if self._is_known or not self._is_open:
             return
-        store = self._store
+        store = self._given_to().store
         found = await _in_thread(store, store.orders.waiting)
         self._waiting = list(found)
         self._is_known = True
-        self._latest.set_waiting(len(self._waiting))
+        self._publisher.set_waiting(len(self._waiting))
 
 
 def possible(
     orders: tuple[WaitingOrder, ...], world: World, config: RunConfig
 ) -> tuple[tuple[WaitingOrder, ...], tuple[Outcome, ...]]:
-    """Those of the orders that the next tick can obey, and what is told of the others."""
+    """Split orders into those that the next tick can obey, and the refused."""
     good: list[WaitingOrder] = []
     refused: list[Outcome] = []
     for order in orders:
@@ -252,12 +281,12 @@ def possible(
 
 
 def outcomes_of(step: Step, orders: tuple[WaitingOrder, ...]) -> tuple[Outcome, ...]:
-    """What becomes of the orders whose commands a tick obeyed."""
+    """List the outcomes of orders whose commands a tick obeyed."""
     return tuple(Outcome(number=order.number, reason=_refusal_in(step, order.command)) for order in orders)
 
 
 def _refusal_in(step: Step, command: Command) -> str:
-    """Why a tick could not do what it was ordered; empty where it did."""
+    """Say why a tick could not obey a command; empty where it did."""
     if not isinstance(command, Book):
         return ""
     refused = (refusal.reason for refusal in step.refused if refusal.request is command.request)
@@ -265,5 +294,8 @@ def _refusal_in(step: Step, command: Command) -> str:
 
 
 async def _in_thread(store: Store, work: Callable[[], T]) -> T:
-    """Through the store's one thread, to the end even where nobody waits any more."""
+    """Ask through the store's one thread.
+
+    The work is done to its end even where nobody waits any more.
+    """
     return await asyncio.shield(asyncio.get_running_loop().run_in_executor(store.executor, work))

@@ -1,1 +1,1 @@
-"""Users, tokens, sessions, the access log, and what asking Claude has cost."""
+"""Users, tokens, sessions, the access log, and the cost of API requests to Claude."""

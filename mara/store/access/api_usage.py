@@ -1,6 +1,7 @@
-"""What asking Claude has cost, and what came of it: beside the ticks, in wall time; a restart forgets no cent.
+"""Costs and outcomes of API requests to Claude, in wall time beside the ticks.
 
-Each row carries a digest of itself; how many there were is sealed with the ticks.
+They survive a restart, so that a budget holds across it. Each row carries its own digest; their number is sealed with
+the ticks.
 """
 
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from sqlalchemy import func, insert, select, update
 from sqlmodel import Field
 
 from mara.store.encoding.seal import row_digest
-from mara.store.schema.tables import BY_ROWID, WHOLE, Row, binary, key, whole, words
+from mara.store.schema.tables import BY_ROWID, WHOLE, Row, binary, key, table_of, whole, words
 from mara.store.store import Store
 
 MAX_RUNS_READ: Final = 100
 
 
 class ClaudeRequest(Row, table=True):
-    """One request: what it could cost at most, and what it did; as long as nobody knows, it counts with the most."""
+    """One API request. Its maximum cost counts until the actual cost is known."""
 
     __tablename__ = "claude_requests"
     __table_args__ = BY_ROWID
@@ -30,7 +31,7 @@ class ClaudeRequest(Row, table=True):
 
 
 class ClaudeRun(Row, table=True):
-    """One time that Claude was asked for advice: what for, and what came of it in words."""
+    """One consultation of Claude: its subject, and its outcome in words."""
 
     __tablename__ = "claude_runs"
     __table_args__ = BY_ROWID
@@ -49,7 +50,11 @@ class ClaudeRun(Row, table=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunNote:
-    """A stored `ClaudeRun` as plain values. `request_id` is the last one's."""
+    """A stored `ClaudeRun` as plain values.
+
+    Attributes:
+        request_id: the id of its last request.
+    """
 
     asked_epoch_s: int
     tick: int
@@ -63,16 +68,19 @@ class RunNote:
 
 
 class ClaudeCalls:
-    """The two tables of a store, for any thread; every call is one short transaction."""
+    """The two tables of API usage, for use from any thread.
+
+    Every call is one short transaction.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def reserve(self, asked_epoch_s: int, most_micro_usd: int) -> int:
-        """Write a request down before it is made; returns its number.
+        """Store a request with its maximum cost before it is made; returns its number.
 
         Raises:
-            StoreError: the disk refused: the request must not be made.
+            StoreError: the write failed: the request must not be made.
         """
         with self._store.aside("a request to Claude") as connection:
             number = int(connection.execute(select(func.coalesce(func.max(_REQUEST.number), 0))).scalar_one()) + 1
@@ -80,32 +88,37 @@ class ClaudeCalls:
             connection.execute(insert(ClaudeRequest).values(**_with_digest(values | _UNSETTLED)))
         return number
 
-    def settle(self, number: int, cost_micro_usd: int, request_id: str) -> None:
-        """Write down what a request has cost.
+    def record_cost(self, number: int, cost_micro_usd: int, request_id: str) -> None:
+        """Store the actual cost of a request.
 
         Raises:
-            StoreError: the disk refused: it goes on counting with the most it could cost.
+            StoreError: the write failed: the request goes on counting with its maximum cost.
         """
         with self._store.aside("a request to Claude") as connection:
             asked = select(_REQUEST.number, _REQUEST.asked_epoch_s, _REQUEST.most_micro_usd)
-            found = connection.execute(asked.where(_REQUEST.number == number)).one()
-            values = dict(found._mapping) | {"cost_micro_usd": cost_micro_usd, "request_id": request_id}  # noqa: SLF001  SQLAlchemy's own name
+            found = connection.execute(asked.where(_REQUEST.number == number)).mappings().one()
+            values = dict(found) | {"cost_micro_usd": cost_micro_usd, "request_id": request_id}
             changed = update(ClaudeRequest).where(_REQUEST.number == number)
             connection.execute(changed.values(**_with_digest(values)))
 
     def spent_since(self, epoch_s: int) -> tuple[int, int]:
-        """Requests made since, and micro-USD they have cost or may cost."""
+        """Count the requests since a time, and sum their costs [micro-USD].
+
+        A request without an actual cost counts with its maximum.
+        """
         counted = func.coalesce(_REQUEST.cost_micro_usd, _REQUEST.most_micro_usd)
-        asked = select(func.count(), func.coalesce(func.sum(counted), 0)).where(_REQUEST.asked_epoch_s > epoch_s)
+        asked = select(
+            func.count().label("requests_count"), func.coalesce(func.sum(counted), 0).label("cost_micro_usd")
+        )
         with self._store.aside("what Claude has cost") as connection:
-            count, cost = connection.execute(asked).one()
-        return int(count), int(cost)
+            spent = connection.execute(asked.where(_REQUEST.asked_epoch_s > epoch_s)).one()
+        return int(spent.requests_count), int(spent.cost_micro_usd)
 
     def note(self, run: RunNote) -> None:
-        """Keep what came of asking.
+        """Store the outcome of a consultation.
 
         Raises:
-            StoreError: the disk refused.
+            StoreError: the write failed.
         """
         with self._store.aside("a run of Claude") as connection:
             number = int(connection.execute(select(func.coalesce(func.max(_RUN.number), 0))).scalar_one()) + 1
@@ -113,18 +126,18 @@ class ClaudeCalls:
             connection.execute(insert(ClaudeRun).values(**_with_digest(values)))
 
     def runs(self, limit: int = MAX_RUNS_READ) -> tuple[RunNote, ...]:
-        """The newest runs, the newest first."""
+        """List the newest consultations, newest first."""
         columns = [_RUN[name] for name in RunNote.__slots__]
         newest = select(*columns).order_by(_RUN.number.desc()).limit(min(limit, MAX_RUNS_READ))
         with self._store.aside("runs of Claude") as connection:
-            return tuple(RunNote(**row._mapping) for row in connection.execute(newest))  # noqa: SLF001  SQLAlchemy's own name
+            return tuple(RunNote(**row) for row in connection.execute(newest).mappings())
 
 
 def _with_digest(values: dict[str, Any]) -> dict[str, Any]:
-    """A whole row, its columns in the order of the table."""
+    """Add the digest to a whole row, whose columns are in the table's order."""
     return values | {"row_hash": row_digest(values.values())}
 
 
 _UNSETTLED: Final = {"cost_micro_usd": None, "request_id": ""}
-_REQUEST: Final = ClaudeRequest.__table__.c  # type: ignore[attr-defined]  # SQLModel hides it
-_RUN: Final = ClaudeRun.__table__.c  # type: ignore[attr-defined]
+_REQUEST: Final = table_of(ClaudeRequest).c
+_RUN: Final = table_of(ClaudeRun).c

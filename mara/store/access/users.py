@@ -1,7 +1,7 @@
-"""Who may log in: users, their API tokens and sessions, and a chained log of who came, who was refused, who was made.
+"""Users, their API tokens and sessions, and a hash-chained access log.
 
-Beside the ticks and not under the writer's lock: `mara user add` works while the engine runs. Secrets are never kept:
-passwords as argon2id, tokens and sessions as digests.
+They are stored beside the ticks and outside the writer's lock, so that `mara user add` works while the engine runs.
+Secrets are never stored: passwords are kept as argon2id hashes, tokens and sessions as digests.
 """
 
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from sqlmodel import Field
 from mara.errors import CommandError
 from mara.store.access import access_log
 from mara.store.backends.database import Database, database_of
-from mara.store.schema.tables import BY_ROWID, Row, binary, key, whole, words
+from mara.store.schema.tables import BY_ROWID, Row, binary, key, table_of, whole, words
 
 ID_LENGTH: Final = 12
-"""Letters of a digest that name a token: 48 bits."""
+"""Hexadecimal digits of a digest that name a token: 48 bits."""
 MAX_LOG_READ: Final = 1_000
 ROLES: Final = ("viewer", "operator", "admin")
-"""Each may what those before it may: look; order, book and steer; everything."""
+"""Roles by rights: to look; to order and book too; to do everything."""
 
 
 class UserRow(Row, table=True):
-    """Somebody who may log in."""
+    """A user who may log in."""
 
     __tablename__ = "users"
     __table_args__ = BY_ROWID
@@ -37,7 +37,7 @@ class UserRow(Row, table=True):
 
 
 class Credential(Row):
-    """What lets somebody in who brings the text that `digest` is of; it goes with its user."""
+    """Base of Token and Session: a credential stored as digest, deleted with its user."""
 
     digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
     name: str = Field(sa_type=Text, foreign_key="users.name", ondelete="CASCADE")
@@ -46,23 +46,23 @@ class Credential(Row):
 
 
 class Token(Credential, table=True):
-    """A bearer token of the API."""
+    """An API bearer token."""
 
     __tablename__ = "tokens"
     __table_args__ = BY_ROWID
 
 
 class Session(Credential, table=True):
-    """A browser that has logged in."""
+    """A logged-in browser session."""
 
     __tablename__ = "sessions"
     __table_args__ = BY_ROWID
 
 
 class AccessEntry(Row, table=True):
-    """A line of the log: append-only, each with the hash of the one before.
+    """A line of the access log; append-only, with the hash of the line before.
 
-    `changes` is what became of users, tokens and sessions, see `mara.store.access.access_log`; null where nothing did.
+    `changes` holds digests of the changed users, tokens and sessions (`mara.store.access.access_log`); null for none.
     """
 
     __tablename__ = "access_log"
@@ -79,7 +79,7 @@ class AccessEntry(Row, table=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A user as others may see one."""
+    """A user without the password's hash."""
 
     name: str
     role: str
@@ -96,11 +96,11 @@ class AccessEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issue:
-    """A token as others may see one.
+class TokenEntry:
+    """A token without its digest.
 
     Attributes:
-        id: the beginning of its digest: names it, and lets nobody in.
+        id: the beginning of its digest, which names it and lets nobody in.
     """
 
     id: str
@@ -110,9 +110,11 @@ class Issue:
 
 
 class UserStore:
-    """Users, tokens and sessions of a database; every call is one short transaction, from any thread.
+    """Users, tokens and sessions of a database, for use from any thread.
 
-    Raises, from every method: StoreError, the disk refused and nothing was stored.
+    Every call is one short transaction.
+
+    Raises, from every method: StoreError, the write failed and nothing was stored.
     """
 
     def __init__(self, database: Database) -> None:
@@ -122,7 +124,7 @@ class UserStore:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Of the database at `url`, which `upkeep.make_ready` has seen to.
+        """Open the users of a database that `maintenance.make_ready` has prepared.
 
         Raises:
             ConfigError: not the URL of a database.
@@ -130,23 +132,23 @@ class UserStore:
         return cls(database_of(url))
 
     def close(self) -> None:
-        """Let go of the connection; harmless when repeated."""
+        """Close the connection; harmless when repeated."""
         self._engine.dispose()
 
-    def add(self, person: User, password_hash: str, *, by: AccessEvent) -> None:
-        """Make a user.
+    def add(self, user: User, password_hash: str, *, by: AccessEvent) -> None:
+        """Add a user.
 
         Raises:
             CommandError: there is one of that name.
         """
         with self._change(by) as connection:
-            if _person_in(connection, person.name) is not None:
-                raise CommandError(f"there is a user {person.name} already: choose another name, or remove that one")
-            values = {"name": person.name, "role": person.role, "password_hash": password_hash}
+            if _user_in(connection, user.name) is not None:
+                raise CommandError(f"there is a user {user.name} already: choose another name, or remove that one")
+            values = {"name": user.name, "role": user.role, "password_hash": password_hash}
             connection.execute(insert(UserRow).values(**values))
 
     def remove(self, name: str, *, by: AccessEvent) -> None:
-        """Remove a user, with all tokens and sessions.
+        """Remove a user with all tokens and sessions.
 
         Raises:
             CommandError: there is none of that name.
@@ -155,7 +157,7 @@ class UserStore:
             _require(connection.execute(delete(UserRow).where(_USER.name == name)), name)
 
     def set_password(self, name: str, password_hash: str, *, by: AccessEvent) -> None:
-        """Give a user another password; all their sessions end, tokens stay.
+        """Change a user's password, and end all their sessions; tokens stay.
 
         Raises:
             CommandError: there is none of that name.
@@ -166,24 +168,23 @@ class UserStore:
             )
             connection.execute(delete(Session).where(_columns(Session).name == name))
 
-    def set_role(self, person: User, *, by: AccessEvent) -> None:
-        """Give a user another role; all their sessions end, and tokens that are for more than it.
+    def set_role(self, user: User, *, by: AccessEvent) -> None:
+        """Change a user's role, and end all sessions and the tokens of a higher role.
 
         Raises:
             CommandError: there is none of that name.
         """
-        more = ROLES[ROLES.index(person.role) + 1 :]
+        more = ROLES[ROLES.index(user.role) + 1 :]
         token = _columns(Token)
         with self._change(by) as connection:
             _require(
-                connection.execute(update(UserRow).where(_USER.name == person.name).values(role=person.role)),
-                person.name,
+                connection.execute(update(UserRow).where(_USER.name == user.name).values(role=user.role)), user.name
             )
-            connection.execute(delete(Session).where(_columns(Session).name == person.name))
-            connection.execute(delete(Token).where(token.name == person.name, token.role.in_(more)))
+            connection.execute(delete(Session).where(_columns(Session).name == user.name))
+            connection.execute(delete(Token).where(token.name == user.name, token.role.in_(more)))
 
-    def tokens(self, name: str | None = None) -> tuple[Issue, ...]:
-        """Tokens of a user, or of all, by name and end."""
+    def tokens(self, name: str | None = None) -> tuple[TokenEntry, ...]:
+        """List the tokens of a user, or of all, by name and expiry."""
         token = _columns(Token)
         asked = select(token.digest, token.name, token.role, token.expires_epoch_s)
         if name is not None:
@@ -191,90 +192,93 @@ class UserStore:
         with self._transaction() as connection:
             found = connection.execute(asked.order_by(token.name, token.expires_epoch_s))
             return tuple(
-                Issue(id=bytes(digest).hex()[:ID_LENGTH], name=whose, role=role, expires_epoch_s=until)
-                for digest, whose, role, until in found
+                TokenEntry(id=_id_of(row.digest), name=row.name, role=row.role, expires_epoch_s=row.expires_epoch_s)
+                for row in found
             )
 
-    def revoke(self, issue: Issue, *, by: AccessEvent) -> None:
-        """Take a token back.
+    def revoke(self, entry: TokenEntry, *, by: AccessEvent) -> None:
+        """Revoke a token.
 
         Raises:
             CommandError: it is gone already.
         """
         token = _columns(Token)
         with self._change(by) as connection:
-            digests = [
-                bytes(row[0]) for row in connection.execute(select(token.digest).where(token.name == issue.name))
-            ]
-            wanted = [digest for digest in digests if digest.hex()[:ID_LENGTH] == issue.id]
+            digests = connection.execute(select(token.digest).where(token.name == entry.name)).scalars()
+            wanted = [bytes(digest) for digest in digests if _id_of(digest) == entry.id]
             if not wanted:
-                raise CommandError(f"there is no token {issue.id}: `mara user token list` names them")
+                raise CommandError(f"there is no token {entry.id}: `mara user token list` names them")
             connection.execute(delete(Token).where(token.digest.in_(wanted)))
 
     def all(self) -> tuple[User, ...]:
-        """Every user by name."""
+        """List all users by name."""
         with self._transaction() as connection:
             found = connection.execute(select(_USER.name, _USER.role).order_by(_USER.name))
-            return tuple(User(name=name, role=role) for name, role in found)
+            return tuple(User(name=row.name, role=row.role) for row in found)
 
     def credentials(self, name: str) -> tuple[User, str] | None:
-        """A user and the password's hash."""
+        """Find a user with the password's hash."""
         with self._transaction() as connection:
             row = connection.execute(select(_USER.role, _USER.password_hash).where(_USER.name == name)).one_or_none()
-        return None if row is None else (User(name=name, role=row[0]), row[1])
+        return None if row is None else (User(name=name, role=row.role), row.password_hash)
 
     def issue(
-        self, kind: type[Token] | type[Session], digest: bytes, person: User, *, until: int, by: AccessEvent
+        self, kind: type[Token] | type[Session], digest: bytes, user: User, *, until: int, by: AccessEvent
     ) -> None:
-        """Let the bearer of what `digest` is of act as `person` up to an epoch second; expired ones are swept out.
+        """Issue a token or session, and delete expired ones.
+
+        Args:
+            digest: digest of the secret that its bearer presents.
+            user: the user and role that its bearer acts as.
+            until: expiry [epoch s].
 
         Raises:
             CommandError: there is no such user, or not in that role or a higher one.
         """
         table = _columns(kind)
         with self._change(by) as connection:
-            stored = _person_in(connection, person.name)
+            stored = _user_in(connection, user.name)
             if stored is None:
-                raise CommandError(f"there is no user {person.name}: `mara user list` names them")
-            if ROLES.index(person.role) > ROLES.index(stored.role):
-                raise CommandError(f"{person.name} is {stored.role}: a token for {person.role} would be more than that")
+                raise CommandError(f"there is no user {user.name}: `mara user list` names them")
+            if ROLES.index(user.role) > ROLES.index(stored.role):
+                raise CommandError(f"{user.name} is {stored.role}: a token for {user.role} would be more than that")
             connection.execute(delete(kind).where(table.expires_epoch_s <= by.at_epoch_s))
-            values = {"digest": digest, "name": person.name, "role": person.role, "expires_epoch_s": until}
+            values = {"digest": digest, "name": user.name, "role": user.role, "expires_epoch_s": until}
             connection.execute(insert(kind).values(**values))
 
     def bearer(self, kind: type[Token] | type[Session], digest: bytes, now_epoch_s: int) -> User | None:
-        """Who holds what `digest` is of, while it has not expired: in the role that the user has now, and a token's
-        bearer in no higher one than the token's.
+        """Find the bearer of an unexpired token or session; None if there is none.
+
+        The bearer has the user's present role, but with a token none above the token's.
         """
         table = _columns(kind)
-        asked = select(table.name, table.role, _USER.role).where(
+        roles = (table.role.label("credential_role"), _USER.role.label("user_role"))
+        asked = select(table.name, *roles).where(
             table.name == _USER.name, table.digest == digest, table.expires_epoch_s > now_epoch_s
         )
         with self._transaction() as connection:
             row = connection.execute(asked).one_or_none()
         if row is None:
             return None
-        name, issued, present = row
-        return User(name=name, role=min(issued, present, key=ROLES.index) if kind is Token else present)
+        lower = min(row.credential_role, row.user_role, key=ROLES.index)
+        return User(name=row.name, role=lower if kind is Token else row.user_role)
 
     def end(self, kind: type[Token] | type[Session], digest: bytes, *, by: AccessEvent) -> None:
-        """Take back a token or session."""
+        """Delete a token or session."""
         with self._change(by) as connection:
             connection.execute(delete(kind).where(_columns(kind).digest == digest))
 
-    def note(self, visit: AccessEvent) -> None:
-        """Write a line of the log alone, such as a refused login."""
+    def note(self, event: AccessEvent) -> None:
+        """Write a line of the log that changes nothing else, such as a refused login."""
         with self._transaction() as connection:
-            _write_line(connection, visit, None)
+            _write_line(connection, event, None)
 
-    def visits(self, limit: int = MAX_LOG_READ) -> tuple[AccessEvent, ...]:
-        """The newest lines of the log, the newest first."""
+    def access_events(self, limit: int = MAX_LOG_READ) -> tuple[AccessEvent, ...]:
+        """List the newest lines of the log, newest first."""
         asked = select(_ENTRY.at_epoch_s, _ENTRY.actor, _ENTRY.address, _ENTRY.action)
+        newest = asked.order_by(_ENTRY.number.desc()).limit(min(limit, MAX_LOG_READ))
         with self._transaction() as connection:
-            found = connection.execute(asked.order_by(_ENTRY.number.desc()).limit(min(limit, MAX_LOG_READ)))
-            return tuple(
-                AccessEvent(at_epoch_s=at, actor=who, address=where, action=what) for at, who, where, what in found
-            )
+            return tuple(AccessEvent(**row) for row in connection.execute(newest).mappings())
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -283,25 +287,30 @@ class UserStore:
 
     @contextmanager
     def _change(self, by: AccessEvent) -> Iterator[Connection]:
-        """A transaction that ends with a line of the log: both are stored, or neither."""
+        """Open a transaction that ends with a line of the log."""
         with self._transaction() as connection:
-            before = access_log.standing(connection)
+            before = access_log.row_digests(connection)
             yield connection
-            _write_line(connection, by, access_log.changes_text(before, access_log.standing(connection)))
+            _write_line(connection, by, access_log.changes_text(before, access_log.row_digests(connection)))
 
 
 def _write_line(connection: Connection, by: AccessEvent, changes: str | None) -> None:
-    """The next line of the log, in the transaction of what it tells of."""
-    if connection.dialect.name == "postgresql":  # a file takes its write lock when the transaction begins
+    """Write the next line of the log, in the transaction that it describes."""
+    if connection.dialect.name == "postgresql":  # in SQLite the transaction has begun with the write lock
         connection.exec_driver_sql("LOCK TABLE access_log IN EXCLUSIVE MODE")
     last = connection.execute(
         select(_ENTRY.number, _ENTRY.entry_hash).order_by(_ENTRY.number.desc()).limit(1)
     ).one_or_none()
-    number, previous = (0, b"") if last is None else (int(last[0]) + 1, bytes(last[1]))
-    line = (number, by.at_epoch_s, by.actor, by.address, by.action)
-    hashes = {"previous_hash": previous, "entry_hash": access_log.line_hash(previous, line, changes)}
-    names = ("number", "at_epoch_s", "actor", "address", "action")
-    connection.execute(insert(AccessEntry).values(**dict(zip(names, line, strict=True)), **hashes, changes=changes))
+    number, previous = (0, b"") if last is None else (int(last.number) + 1, bytes(last.entry_hash))
+    line = {
+        "number": number,
+        "at_epoch_s": by.at_epoch_s,
+        "actor": by.actor,
+        "address": by.address,
+        "action": by.action,
+    }
+    hashes = {"previous_hash": previous, "entry_hash": access_log.line_hash(previous, tuple(line.values()), changes)}
+    connection.execute(insert(AccessEntry).values(**line, **hashes, changes=changes))
 
 
 def _require(changed: CursorResult[Any], name: str) -> None:
@@ -309,14 +318,19 @@ def _require(changed: CursorResult[Any], name: str) -> None:
         raise CommandError(f"there is no user {name}: `mara user list` names them")
 
 
-def _person_in(connection: Connection, name: str) -> User | None:
+def _id_of(digest: bytes) -> str:
+    """The name of a token: the beginning of its digest."""
+    return bytes(digest).hex()[:ID_LENGTH]
+
+
+def _user_in(connection: Connection, name: str) -> User | None:
     role = connection.execute(select(_USER.role).where(_USER.name == name)).scalar_one_or_none()
     return None if role is None else User(name=name, role=role)
 
 
 def _columns(kind: type[Token] | type[Session]) -> Any:
-    return kind.__table__.c  # type: ignore[union-attr]  # SQLModel hides it
+    return table_of(kind).c
 
 
-_USER: Final = UserRow.__table__.c  # type: ignore[attr-defined]  # SQLModel hides it
-_ENTRY: Final = AccessEntry.__table__.c  # type: ignore[attr-defined]
+_USER: Final = table_of(UserRow).c
+_ENTRY: Final = table_of(AccessEntry).c

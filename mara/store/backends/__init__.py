@@ -1,1 +1,1 @@
-"""SQLite files and PostgreSQL servers: opened, upgraded, backed up and restored."""
+"""SQLite files and PostgreSQL servers: open, upgrade, back up and restore them."""

@@ -1,4 +1,4 @@
-"""Copies of a database that are known to be good: made while it lives, verified before they get their name.
+"""Back up a database, live or not, and verify the copy before it gets its name.
 
 Copying the file of a live database with `cp` loses what is still in its write-ahead log; `VACUUM INTO` does not.
 """
@@ -16,11 +16,11 @@ from mara.store.files.private import files_of
 from mara.store.files.unfinished import unfinished
 
 KEPT_BACKUPS: Final = 5
-"""Automatic backups kept beside the database; the oldest goes."""
+"""Number of automatic backups kept beside the database."""
 
 
 def back_up(database: Path, target: Path) -> None:
-    """Write a verified copy of a database, live or not, to a file that does not exist yet.
+    """Write a verified copy of a database, live or not, to a new file.
 
     Raises:
         StoreRefused: the target exists.
@@ -40,7 +40,7 @@ def back_up(database: Path, target: Path) -> None:
 
 
 def write_copy(database: Path, copy: Path) -> None:
-    """All of a database, its write-ahead log included, into an empty file: looked at, and on the disk.
+    """Copy a database with its write-ahead log to an empty file; verify and sync it.
 
     Raises:
         StoreError: what was written is not sound.
@@ -55,7 +55,7 @@ def write_copy(database: Path, copy: Path) -> None:
 
 
 def back_up_beside(database: Path) -> Path:
-    """Make the next automatic backup, then let go of the oldest beyond `KEPT_BACKUPS`."""
+    """Make the next automatic backup, and delete the oldest beyond `KEPT_BACKUPS`."""
     present = backups_of(database)
     number = 1 + (_number(present[0]) if present else 0)
     target = database.with_name(f"{database.name}.backup-{number:04d}")
@@ -66,7 +66,7 @@ def back_up_beside(database: Path) -> Path:
 
 
 def backups_of(database: Path) -> list[Path]:
-    """Automatic backups, newest first."""
+    """List the automatic backups, newest first."""
     found = database.parent.glob(f"{database.name}.backup-*")
     return sorted((path for path in found if path.name.rpartition("-")[2].isdigit()), key=_number, reverse=True)
 
@@ -76,12 +76,12 @@ def _number(backup: Path) -> int:
 
 
 def newest_good(database: Path) -> Path | None:
-    """The newest automatic backup that is sound."""
+    """Find the newest automatic backup that is sound."""
     return next((path for path in backups_of(database) if _is_good(path)), None)
 
 
 def _is_good(backup: Path) -> bool:
-    """What cannot be looked at is no good backup either."""
+    """True for a sound backup; one that cannot be read is not sound either."""
     try:
         return fault_of(backup) is None
     except StoreError:
@@ -89,8 +89,9 @@ def _is_good(backup: Path) -> bool:
 
 
 def put_back(backup: Path, database: Path) -> None:
-    """Replace a closed database by its backup, which stays. The old write-ahead log goes first: on top of another
-    database it would be read as part of that.
+    """Replace a closed database by its backup, which stays.
+
+    The old write-ahead log is deleted first, because SQLite would apply it to the restored database.
     """
     with unfinished(database) as copy:
         with backup.open("rb") as source, copy.open("wb") as target:
@@ -103,39 +104,42 @@ def put_back(backup: Path, database: Path) -> None:
 
 
 def fault_of(path: Path) -> str | None:
-    """What SQLite finds wrong with a file and its write-ahead log together, None when it is sound.
+    """Run SQLite's quick check on a file with its log; None if it is sound.
 
-    After a crash the file alone may say that it has more pages than there are: the log holds the rest.
+    After a crash the file alone may name more pages than it has, because the log holds the rest.
 
     Raises:
-        StoreError: it could not be looked at, which says nothing about what is in it.
+        StoreError: it could not be read, which says nothing about its content.
     """
     try:
         if path.stat().st_size == 0:
             return "empty file"
         with closing(open_to_read(path)) as connection:
-            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
+            found = [str(said) for (said,) in connection.execute("PRAGMA quick_check(1)")]
     except sqlite3.Error as error:
-        if is_damage(error):
+        if is_corruption(error):
             return str(error)
         raise refusal_of(path, "a look at it", str(error)) from error
-    except UnicodeDecodeError as error:  # a name in the file that is no text
+    except UnicodeDecodeError as error:  # a name in the file is no valid text
         return str(error)
     except OSError as error:
         raise StoreError(f"{path} could not be looked at ({error.strerror}): mend that and try again") from error
     return None if found == ["ok"] else found[0].replace("\n", " ")
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite found the content wrong; a full disk, a lock or missing rights say nothing about that."""
-    return error.sqlite_errorcode & 0xFF in _DAMAGE
+def is_corruption(error: sqlite3.Error) -> bool:
+    """True when SQLite found the content corrupt.
+
+    False for a full disk, a lock or missing permissions, which say nothing about the content.
+    """
+    return error.sqlite_errorcode & 0xFF in _CORRUPTION
 
 
-_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR)
+_CORRUPTION: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
+    """Flush a file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

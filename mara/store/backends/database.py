@@ -1,4 +1,4 @@
-"""Which database a URL names, and what differs between those that can hold a run: a file, or a PostgreSQL server."""
+"""The interface of a database that can hold a run, and the one that a URL names."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -17,69 +17,72 @@ POSTGRES_DRIVERS = ("postgresql", "postgresql+psycopg")
 
 
 class WriterLease(Protocol):
-    """What keeps other writers away, from open to close, and the one connection that writes."""
+    """The exclusive right to write a database, with the one connection that writes."""
 
     @property
     def engine(self) -> Engine: ...
 
     @property
     def loss(self) -> str:
-        """What had been stored and is not there any more, in a sentence; empty where nothing is missing."""
+        """A sentence about ticks that had been stored and are missing; empty for none."""
         ...
 
     @property
     def is_new(self) -> bool:
-        """Whether it was made just now."""
+        """True when opening has just created the database."""
         ...
 
     def fault(self) -> str:
-        """What has become of the database since it was opened, in a sentence; empty while all is well."""
+        """Describe the loss of the open database in a sentence; empty without one."""
         ...
 
     def acknowledge(self, run_id: str, next_tick: int) -> None:
-        """A tick is stored: what is there to notice, should it be lost, is brought up to date."""
+        """Record that a tick is stored, so that its loss can be noticed later."""
         ...
 
     def discard(self) -> None:
-        """Take away a database that `is_new` and holds nothing, and let go."""
+        """Delete a database that `is_new` and holds nothing, and release it."""
         ...
 
-    def bounded(self, patience_s: float, /) -> AbstractContextManager[None]:
-        """While the database is asked something: it counts as away when it says nothing for so long."""
+    def bounded(self, timeout_s: float, /) -> AbstractContextManager[None]:
+        """Limit the time [s] to wait for an answer of the database."""
         ...
 
     def let_go_if_lost(self, connection: Connection, /) -> None:
-        """Have the next use connect again, should the connection have ended."""
+        """Make the next use connect again if the connection has ended."""
         ...
 
     def release(self) -> None:
-        """Close the connection and let the next writer in; harmless when repeated."""
+        """Close the connection and release the database; harmless when repeated."""
         ...
 
 
 class Database(Protocol):
-    """A place for one run."""
+    """A database for one run: an SQLite file, or a database on a PostgreSQL server."""
 
     @property
     def name(self) -> str:
-        """For messages: never a password."""
+        """The name for messages; never with a password."""
         ...
 
-    def hold(self) -> WriterLease:
-        """Keep other writers away and see that the schema is this Mara's: make it, or upgrade it.
+    def lease(self) -> WriterLease:
+        """Lock out other writers, and create or upgrade the schema.
 
         Raises:
-            StoreRefused: another writer, damaged, read-only, of another program, or of a newer Mara.
+            StoreRefused: locked, damaged, read-only, of another program, or of a newer Mara.
             StoreError: it cannot be reached, or the upgrade failed and changed nothing.
         """
         ...
 
     def upgrade(self) -> str | None:
-        """The same, and let go again; returns the name of the backup made first, if any."""
+        """Create or upgrade the schema; returns the name of the backup made first, if any."""
         ...
 
     def set_aside(self, *, force: bool) -> str | None:
-        """Make room for a new run: with `force` what is there gets another name, which is returned.
+        """Make room for a new run; returns the new name of what is there, if anything is.
+
+        Args:
+            force: rename what is there instead of refusing.
 
         Raises:
             StoreRefused: something is there and `force` was not given, or another process writes it.
@@ -87,73 +90,87 @@ class Database(Protocol):
         ...
 
     def is_there(self) -> bool:
-        """Whether there is anything to read."""
+        """True when there is anything to read."""
         ...
 
     def revision(self) -> str:
-        """Which migration it stands at; empty before the first."""
+        """The migration that the schema stands at; empty before the first."""
         ...
 
     def refuse_unreadable(self) -> None:
-        """Raises StoreRefused where there is nothing, or nothing that this Mara can read."""
+        """Check that there is a database of this version.
+
+        Raises:
+            StoreRefused: there is none, or one of another version.
+        """
         ...
 
     def reader(self) -> Engine:
-        """A small pool of read-only connections; each statement sees one committed state and holds it no longer."""
+        """Make a small pool of read-only connections.
+
+        Each statement sees one committed state and holds it no longer.
+        """
         ...
 
     def editor(self) -> Engine:
-        """One connection for what is stored beside the run, whoever writes that."""
+        """Make an engine of one connection, for rows beside the run."""
         ...
 
     def answering(self, doing: str) -> AbstractContextManager[None]:
-        """Turn what the database raises into an error of ours; `doing` says what was asked, such as "tick 7"."""
+        """Convert the database's errors to Mara's.
+
+        Args:
+            doing: what was asked, for messages, such as "tick 7".
+        """
         ...
 
     def one_state(self, connection: Connection) -> AbstractContextManager[Connection]:
-        """One committed state for several queries of a reader's connection."""
+        """Show several queries of a reader's connection the same committed state."""
         ...
 
-    def rows_of(self, connection: Connection, query: str) -> Iterator[Sequence[Any]]:
-        """All rows of a query, a piece at a time, however many there are."""
+    def rows_of(self, connection: Connection, query: str) -> Iterator[Any]:
+        """Run a query of any number of rows; yields them with their columns as attributes."""
         ...
 
     def batch(self, connection: Connection, /) -> AbstractContextManager[None]:
-        """Within a transaction: statements that nobody waits for an answer of before the end."""
+        """Send the statements of a transaction without waiting for each answer."""
         ...
 
     def insert(self, connection: Connection, table: str, columns: Sequence[str], values: Sequence[Any]) -> None:
-        """Whole rows, as fast as it goes."""
+        """Insert whole rows in bulk."""
         ...
 
     def wait_for_disk(self, connection: Connection, *, full: bool) -> None:
-        """Whether the commits that follow wait until they would survive a power cut; between transactions."""
+        """Set whether later commits wait until they would survive a power cut.
+
+        Called between transactions.
+        """
         ...
 
-    def settle(self, connection: Connection) -> None:
-        """Leave everything in order before the last connection is closed."""
+    def flush_log(self, connection: Connection) -> None:
+        """Write the log into the database before the last connection is closed."""
         ...
 
     def page_faults(self, connection: Connection, /) -> Iterator[str]:
-        """What the database itself finds wrong with how it is stored."""
+        """Report faults that the database itself finds in its pages."""
         ...
 
     def free_bytes(self) -> int | None:
-        """Room on its disk; None where that cannot be seen from here."""
+        """Free space on its disk [bytes]; None where it cannot be seen from here."""
         ...
 
     def back_up(self, target: Path, /) -> None:
-        """A verified copy, live or not, in a new file.
+        """Write a verified copy, live or not, to a new file.
 
         Raises:
-            ConfigError: its own tool is for that.
+            ConfigError: it is on a server, which has its own tool.
             StoreRefused, StoreError: see `mara.store.backends.backup`.
         """
         ...
 
 
 def database_of(url: str) -> Database:
-    """The database of a URL; nothing is opened.
+    """Find the database that a URL names; nothing is opened.
 
     Raises:
         ConfigError: not the URL of one; it is not repeated, because it may carry a password.

@@ -1,4 +1,7 @@
-"""What a database file must not look like: it is refused, never overwritten, and the message names the way back."""
+"""Refuse a database file that is unusable or damaged, and name the way back.
+
+A refused file is never overwritten.
+"""
 
 import os
 import sqlite3
@@ -7,18 +10,21 @@ from pathlib import Path
 from typing import Final
 
 from mara.errors import StoreRefused
-from mara.store.backends.backup import fault_of, is_damage, newest_good
+from mara.store.backends.backup import fault_of, is_corruption, newest_good
 from mara.store.backends.sqlite_connection import open_to_read, refusal_of
 
 APPLICATION_ID: Final = int.from_bytes(b"MARA", "big")
-"""In the header of each database of ours, at byte 68 (https://www.sqlite.org/fileformat.html)."""
+"""SQLite's application id of Mara, at byte 68 of the file header.
+
+Source: https://www.sqlite.org/fileformat.html
+"""
 EMPTY: Final = "is empty (0 bytes), which no database of ours ever is"
 MOST_CHECKED_BYTES: Final = 512 * 1024**2
-"""Every page of a smaller database is looked at when it is opened; of a larger one by `mara db check` only."""
+"""Size [bytes] up to which every page is checked on opening."""
 
 
-def refuse_strange(path: Path) -> None:
-    """Look at what is there without opening it.
+def refuse_unusable(path: Path) -> None:
+    """Check that a path is a usable file, without opening it.
 
     Raises:
         StoreRefused: a folder or device, empty, or a file of more than one name.
@@ -35,12 +41,12 @@ def refuse_strange(path: Path) -> None:
         )
 
 
-def refuse_damage(path: Path) -> None:
-    """Look into a database file before it is opened for writing, with its write-ahead log.
+def refuse_corrupt(path: Path) -> None:
+    """Check a database file and its write-ahead log before opening them for writing.
 
     Raises:
-        StoreRefused: of another program, cut short, damaged, or not writable.
-        StoreError: it could not be looked at.
+        StoreRefused: of another program, truncated, damaged, or not writable.
+        StoreError: it could not be read.
     """
     application_id = _application_id_of(path)
     if application_id is None:
@@ -56,17 +62,18 @@ def refuse_damage(path: Path) -> None:
 
 
 def _application_id_of(path: Path) -> int | None:
-    """The header's mark as SQLite reads it; None for what is no database.
+    """Read SQLite's application_id from the file header; None for no database.
 
-    Never as a plain file: closing that would let go of every lock that this process holds on it, a live run's too.
+    It is not read as a plain file, because closing that would drop every lock of this process on it, also a live run's.
     """
     try:
         with closing(open_to_read(path)) as connection:
-            return int(connection.execute("PRAGMA application_id").fetchone()[0])
+            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+            return int(application_id)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             return None
-        if is_damage(error):
+        if is_corruption(error):
             raise refusal(path, f"is damaged ({error})") from error
         raise refusal_of(path, "a look at it", str(error)) from error
 
@@ -76,7 +83,7 @@ def _may_write(path: Path) -> bool:
 
 
 def refusal(path: Path, what: str) -> StoreRefused:
-    """One line: what is wrong, and how to go on without losing more."""
+    """Make a refusal that says what is wrong and how to go on without losing more."""
     good = newest_good(path)
     if good is None:
         way_back = "no good backup is beside it: `mara db init --force` sets it aside and begins anew"

@@ -1,7 +1,7 @@
-"""A run in a PostgreSQL database of its own: for fleets whose history outgrows a file, or where others read it too.
+"""A run in a PostgreSQL database, for long histories or several readers.
 
-The driver, psycopg, is an extra; it is imported when the first such URL is opened. SQL is written once, with question
-marks; it is given to the server in the driver's own marks.
+The driver, psycopg, is an extra, imported when the first such URL is opened. SQL text is written once, with question
+marks, and translated to the driver's marks (decision 0139).
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,29 +26,32 @@ from mara.store.backends.upgrade import HEAD
 from mara.store.schema.tables import Row
 
 MOST_READING_S: Final = 60
-"""After which the server gives up a single query of a reader."""
+"""Time [s] after which the server cancels a reader's query."""
 MANY_ROWS: Final = 10
-"""From so many rows on they are given to the server as one statement, an array for each column."""
+"""Rows from which on an insert is one statement with an array for each column."""
 ROWS_A_FETCH: Final = 5_000
 
 _FULL: Final = "53100"
 _BLOCKED: Final = ("55P03", "57014", "40001", "40P01")
-"""Lock not to be had in time, query given up, or in the way of another transaction."""
+"""SQLSTATE codes: lock timeout, query cancelled, serialization failure, deadlock."""
 _READ_ONLY: Final = ("25006", "42501")
-_DAMAGED: Final = ("XX001", "XX002")
+_CORRUPT: Final = ("XX001", "XX002")
 _NO_TABLES: Final = ("42P01", "3F000", "3D000")
-"""No such table, schema or database."""
+"""SQLSTATE codes: no such table, schema or database."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """See `mara.store.backends.database.Database`. One writer by an advisory lock of its connection."""
+    """A PostgreSQL database as `mara.store.backends.database.Database`.
+
+    An advisory lock of the writer's connection keeps out a second writer.
+    """
 
     url: URL
 
     @classmethod
     def of(cls, url: URL) -> Self:
-        """The database of a URL.
+        """Find the database of a URL.
 
         Raises:
             ConfigError: it names no database, or the driver is missing.
@@ -56,7 +59,7 @@ class PostgresServer:
         if not url.database:
             raise ConfigError("the database URL names no database: write it as postgresql://user@host/name")
         try:
-            import psycopg  # noqa: F401  an extra: asked for here, so that its absence is a sentence
+            import psycopg  # noqa: F401  an extra: imported here, so that its absence is a clear error
         except ImportError as error:
             raise ConfigError("PostgreSQL needs psycopg, which is missing: pip install 'mara[postgres]'") from error
         return cls(url.set(drivername="postgresql+psycopg"))
@@ -67,7 +70,7 @@ class PostgresServer:
         shown = URL.create("postgresql", url.username, host=url.host, port=url.port, database=url.database)
         return shown.render_as_string()
 
-    def hold(self) -> "Writer":
+    def lease(self) -> "Writer":
         writer = Writer(self.url, self.name)
         try:
             with self.answering("its opening"), writer.engine.connect() as connection:
@@ -78,8 +81,8 @@ class PostgresServer:
         return writer
 
     def upgrade(self) -> str | None:
-        """The server undoes a failed upgrade by itself; a backup is made with its own tools."""
-        self.hold().release()
+        """Create or upgrade the schema without a backup; the server undoes a failure."""
+        self.lease().release()
         return None
 
     def set_aside(self, *, force: bool) -> str | None:
@@ -143,7 +146,7 @@ class PostgresServer:
             yield
         except DBAPIError as error:
             raise refusal_of(self.name, doing, error.orig) from error
-        except psycopg.Error as error:  # of what is asked past SQLAlchemy
+        except psycopg.Error as error:  # from calls that bypass SQLAlchemy
             raise refusal_of(self.name, doing, error) from error
         except PoolTimeoutError as error:
             raise StoreError(
@@ -158,17 +161,19 @@ class PostgresServer:
         finally:
             connection.exec_driver_sql("ROLLBACK")
 
-    def rows_of(self, connection: Connection, query: str) -> Iterator[Sequence[Any]]:
-        """Through a cursor of the server, which needs a transaction: see `one_state`."""
+    def rows_of(self, connection: Connection, query: str) -> Iterator[Any]:
+        """Read through a server-side cursor, within a transaction such as `one_state`."""
+        from psycopg.rows import namedtuple_row
+
         driver: Any = connection.connection.driver_connection
-        with driver.cursor(name=f"mara_{next(_CURSORS)}") as cursor:
+        with driver.cursor(name=f"mara_{next(_CURSORS)}", row_factory=namedtuple_row) as cursor:
             cursor.itersize = ROWS_A_FETCH
             cursor.execute(translation(query), ())
             yield from cursor
 
     @contextmanager
     def batch(self, connection: Connection) -> Iterator[None]:
-        """All at once, instead of an answer of the server for each statement."""
+        """Send the statements in psycopg's pipeline mode, without waiting for each answer."""
         driver: Any = connection.connection.driver_connection
         with driver.pipeline():
             yield
@@ -181,15 +186,18 @@ class PostgresServer:
             connection.exec_driver_sql(_insertion_by_column(table, tuple(columns)), by_column)
 
     def wait_for_disk(self, connection: Connection, *, full: bool) -> None:
-        """A killed Mara loses nothing either way; a server that loses its power may lose the last ticks, never half."""
+        """Set synchronous_commit; a killed process loses nothing either way.
+
+        Without it a server that loses power may lose the last ticks, but none in part.
+        """
         with connection.begin():
             connection.exec_driver_sql(f"SET synchronous_commit = {'on' if full else 'off'}")
 
-    def settle(self, connection: Connection) -> None:
-        """Nothing: the server keeps its own log."""
+    def flush_log(self, connection: Connection) -> None:
+        """Do nothing: the server keeps its own log."""
 
     def page_faults(self, _: Connection) -> Iterator[str]:
-        """None to be asked for: the server refuses a damaged page when it reads it."""
+        """Report nothing: the server refuses a damaged page when it reads it."""
         yield from ()
 
     def free_bytes(self) -> int | None:
@@ -200,7 +208,7 @@ class PostgresServer:
 
 
 def refusal_of(name: str, doing: str, error: BaseException | None) -> StoreError:
-    """Our error for the server's or the driver's."""
+    """Choose the error for one of the server's or the driver's."""
     code = getattr(error, "sqlstate", None)
     said = str(error).strip().partition("\n")[0]
     if code == _FULL:
@@ -209,7 +217,7 @@ def refusal_of(name: str, doing: str, error: BaseException | None) -> StoreError
         return StoreBlocked(f"{name} is locked by another program at {doing} ({said}): close that one and try again")
     if code in _READ_ONLY:
         return StoreRefused(f"{name} cannot be written at {doing} ({said}): give this user the right to write")
-    if code in _DAMAGED:
+    if code in _CORRUPT:
         return StoreRefused(f"{name} is damaged ({said}) at {doing}: stop, and restore a backup")
     if code in _NO_TABLES:
         return StoreRefused(
@@ -222,7 +230,7 @@ def refusal_of(name: str, doing: str, error: BaseException | None) -> StoreError
 
 
 def _is_away(error: BaseException | None, code: str | None) -> bool:
-    """Whether nobody was there to refuse: what the driver says of a lost connection carries no code."""
+    """True when the server could not be reached; such errors may carry no code."""
     if code is not None:
         return code.startswith(("08", "57P", "53"))
     return any(kind.__name__ in ("OperationalError", "InterfaceError") for kind in type(error).__mro__)
@@ -245,7 +253,10 @@ _TYPES: Final[dict[type, str]] = {int: "bigint", float: "double precision", str:
 
 
 def _array_of(column: Sequence[Any]) -> Any:
-    """A column as the server reads an array; numbers as text with all their digits, which is ten times faster."""
+    """Make an array parameter of a column's values.
+
+    Numbers are passed as text with all their digits, which is ten times faster than psycopg's conversion.
+    """
     if not all(type(value) in (int, float) for value in column):
         return list(column)
     return "{" + ",".join(map(repr, column)) + "}"

@@ -1,4 +1,4 @@
-"""A backup put in the place of a database that is damaged, missing or unwanted; what was there is kept aside."""
+"""Restore a backup in place of a database, which is kept under another name."""
 
 import sqlite3
 from contextlib import closing
@@ -7,6 +7,7 @@ from pathlib import Path
 from mara.errors import StoreError, StoreRefused
 from mara.store.backends.backup import fault_of, newest_good, sync, write_copy
 from mara.store.backends.integrity import APPLICATION_ID
+from mara.store.backends.loss import stored_position
 from mara.store.backends.sqlite_connection import open_to_read, refusal_of
 from mara.store.files.lock import WriterLock
 from mara.store.files.private import files_of
@@ -14,7 +15,18 @@ from mara.store.files.unfinished import unfinished
 
 
 def restored(path: Path, backup: Path | None, lock: WriterLock) -> tuple[Path, str | None]:
-    """Put a sound backup in place of a database; see `mara.store.backends.sqlite_file.SqliteFile.restore`."""
+    """Put a sound backup in place of a database.
+
+    Returns the backup, and the new name of what was there, if anything was.
+
+    Args:
+        backup: the newest automatic backup where None.
+        lock: the held writer lock, which remembers the restored position.
+
+    Raises:
+        StoreRefused: there is no sound backup.
+        StoreError: the write failed.
+    """
     good = newest_good(path) if backup is None else _seen_to_be_good(backup)
     if good is None:
         raise StoreRefused(
@@ -29,12 +41,12 @@ def restored(path: Path, backup: Path | None, lock: WriterLock) -> tuple[Path, s
         sync(path.parent)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{good} could not be put back as {path} ({error}): mend that, and try again") from error
-    lock.remember(*_standing_of(path))
+    lock.remember(*_position_of(path))
     return good, None if aside is None else str(aside)
 
 
 def set_aside(path: Path) -> Path | None:
-    """Give a database, its write-ahead log and the index of that another name; None when nothing was there."""
+    """Rename a database with its write-ahead log and index; None for no file."""
     present = [file for file in files_of(path) if file.exists()]
     if not present:
         return None
@@ -48,10 +60,10 @@ def set_aside(path: Path) -> Path | None:
 
 
 def _seen_to_be_good(backup: Path) -> Path:
-    """The backup that was named.
+    """Check a backup that the operator named, and return it.
 
     Raises:
-        StoreRefused: it is not there, not sound, or not one of ours.
+        StoreRefused: it is missing, not sound, or of another program.
     """
     if not backup.is_file():
         raise StoreRefused(f"a backup was expected at {backup}, there is none: name another")
@@ -59,15 +71,16 @@ def _seen_to_be_good(backup: Path) -> Path:
     if fault:
         raise StoreRefused(f"{backup} is damaged ({fault}): name another backup")
     with closing(open_to_read(backup)) as connection:
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        if application_id != APPLICATION_ID:
             raise StoreRefused(f"{backup} is a database of another program: name a backup of Mara's")
     return backup
 
 
-def _standing_of(path: Path) -> tuple[str, int]:
+def _position_of(path: Path) -> tuple[str, int]:
+    """The run and next tick of a restored database, as the lock file remembers them."""
     try:
         with closing(open_to_read(path)) as connection:
-            found = connection.execute("SELECT run_id, seq FROM runs CROSS JOIN engine_state").fetchone()
+            return stored_position(connection) or ("", 0)
     except sqlite3.Error as error:
         raise refusal_of(path, "a look at what was put back", str(error)) from error
-    return ("", 0) if found is None else (str(found[0]), int(found[1]))

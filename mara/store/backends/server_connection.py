@@ -1,7 +1,6 @@
-"""Connections to a PostgreSQL server: how it is spoken to, who writes, and when it counts as away.
+"""Connections to a PostgreSQL server: timeouts, writer's lock, parameter marks.
 
-Neither a server that was frozen nor a network that swallows everything says so: whoever waits for an answer decides
-how long, and hangs up.
+A frozen server or a dead network gives no error, so the caller limits how long it waits for an answer.
 """
 
 import os
@@ -21,19 +20,19 @@ from mara.errors import StoreBlocked, StoreRefused
 from mara.store.backends.sqlite_connection import BUSY_TIMEOUT_S
 
 LOCK_KEY: Final = int.from_bytes(b"MARA", "big")
-"""Of the advisory lock that the one writer of a database holds; each database has locks of its own."""
+"""Key of the writer's advisory lock; each database has locks of its own."""
 CONNECT_TIMEOUT_S: Final = 10
 SILENCE_S: Final = 15
-"""A network that says nothing for so long has swallowed the connection: found out at both of its ends."""
+"""Time [s] without an answer after which a network connection is closed."""
 KEEPALIVE_S: Final = 5
 MILLISECONDS: Final = 1_000
 MOST_NAME_CHARACTERS: Final = 63
-"""Of what a connection calls itself."""
+"""Longest application name that PostgreSQL keeps."""
 LOOKS_FOR_THE_LOCK: Final = 40
 BETWEEN_LOOKS_S: Final = 0.05
 
 _HOLDER: Final = """
-SELECT pid, coalesce(nullif(application_name, ''), 'server process ' || pid)
+SELECT pid, coalesce(nullif(application_name, ''), 'server process ' || pid) AS called
 FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -41,9 +40,10 @@ WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted
 
 
 class Writer:
-    """The engine of the one writer: whenever it connects it takes the lock first, which goes when the connection ends.
+    """The connection of the one writer, which takes the lock when it connects.
 
-    After a server was away the next transaction connects again; whoever wrote meanwhile is seen by the fencing.
+    The lock ends with the connection. After the server was unreachable the next transaction connects again; another
+    writer in the meantime is noticed by the fencing number.
     """
 
     loss = ""
@@ -52,7 +52,7 @@ class Writer:
     def __init__(self, url: URL, name: str) -> None:
         self._name = name
         self._driver: Any = None
-        # The end tells this writer's connections from those of another on the same machine.
+        # The random end distinguishes this writer's connections from others on the same machine.
         own = f"mara process {os.getpid()} on {socket.gethostname()}"
         self._called = f"{own[: MOST_NAME_CHARACTERS - 9]} {token_hex(4)}"
         self.engine = translated(
@@ -77,9 +77,9 @@ class Writer:
             self._driver = driver
 
     @contextmanager
-    def bounded(self, patience_s: float) -> Iterator[None]:
-        """Hang up when the server says nothing for so long, so that who waits for it is told."""
-        timer = Timer(patience_s, self._hang_up)
+    def bounded(self, timeout_s: float) -> Iterator[None]:
+        """Close the connection when the server does not answer in time."""
+        timer = Timer(timeout_s, self._hang_up)
         timer.daemon = True
         timer.start()
         try:
@@ -88,7 +88,7 @@ class Writer:
             timer.cancel()
 
     def let_go_if_lost(self, connection: Connection) -> None:
-        """Have the next transaction connect again where the connection has ended unnoticed."""
+        """Make the next transaction connect again if the connection has ended unnoticed."""
         driver = self._driver
         if driver is not None and (driver.closed or driver.broken) and not connection.closed:
             self._driver = None
@@ -96,22 +96,22 @@ class Writer:
                 connection.invalidate()
 
     def fault(self) -> str:
-        """None to be seen from here: the server knows where its files are."""
+        """Return no fault: the server looks after its own files."""
         return ""
 
     def acknowledge(self, run_id: str, next_tick: int) -> None:
-        """Nothing: the server keeps its own log."""
+        """Do nothing: the server keeps its own log."""
 
     def discard(self) -> None:
-        """Nothing was made that is not of use to the next."""
+        """Release the database; the empty tables stay for the next writer."""
         self.release()
 
     def release(self) -> None:
-        """Let the next writer in; harmless when repeated."""
+        """Close the connection, which releases the lock; harmless when repeated."""
         self.engine.dispose()
 
     def _hang_up(self) -> None:
-        """End the connection under whoever waits; nothing else wakes them while the server is frozen."""
+        """Shut down the socket, the only way to wake a caller while the server is frozen."""
         driver = self._driver
         if driver is None or driver.closed:
             return
@@ -119,31 +119,40 @@ class Writer:
             line.shutdown(socket.SHUT_RDWR)
 
     def _take_the_lock(self, driver: Any) -> None:
-        """A server that froze, or lost us in its network, may still hold the lock for a connection that we gave up."""
-        found = None
+        """Take the advisory lock, or refuse if another writer holds it.
+
+        After a freeze or a network failure the server may still hold the lock for a connection that was given up.
+        """
+        from psycopg.rows import namedtuple_row
+
+        holder = None
         for _ in range(LOOKS_FOR_THE_LOCK):
-            with driver.cursor() as cursor:
-                taken = cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_KEY,)).fetchone()[0]
-                found = None if taken else cursor.execute(_HOLDER, (LOCK_KEY,)).fetchone()
-                if found is not None and found[1] == self._called:
+            with driver.cursor(row_factory=namedtuple_row) as cursor:
+                taken = cursor.execute("SELECT pg_try_advisory_lock(%s) AS taken", (LOCK_KEY,)).fetchone().taken
+                holder = None if taken else cursor.execute(_HOLDER, (LOCK_KEY,)).fetchone()
+                if holder is not None and holder.called == self._called:
                     # The server needs a moment to end what it still held.
-                    cursor.execute("SELECT pg_terminate_backend(%s), pg_sleep(%s)", (found[0], BETWEEN_LOOKS_S))
+                    cursor.execute("SELECT pg_terminate_backend(%s), pg_sleep(%s)", (holder.pid, BETWEEN_LOOKS_S))
             driver.commit()
             if taken:
                 return
-            if found is not None and found[1] != self._called:
+            if holder is not None and holder.called != self._called:
                 break
-        if found is not None and found[1] == self._called:
+        if holder is not None and holder.called == self._called:
             raise StoreBlocked(f"{self._name} still holds this Mara's last connection: it is tried again until it ends")
-        holder = "unknown" if found is None else found[1].removeprefix("mara ").rpartition(" ")[0] or found[1]
-        raise StoreRefused(
+        raise self._refusal("unknown" if holder is None else holder.called)
+
+    def _refusal(self, called: str) -> StoreRefused:
+        """Make the refusal that names the connection which holds the lock."""
+        holder = called.removeprefix("mara ").rpartition(" ")[0] or called
+        return StoreRefused(
             f"{self._name} is being written by another Mara ({holder}):"
             " stop that one, or set MARA_DATABASE_URL to another database"
         )
 
 
 def arguments(application: str) -> dict[str, Any]:
-    """How a connection is made, whoever makes it."""
+    """Connection parameters that are the same for every kind of connection."""
     return {
         "application_name": application,
         "connect_timeout": CONNECT_TIMEOUT_S,
@@ -161,7 +170,7 @@ _NOTICE_THE_END: Final = (
 
 
 def translated(engine: Engine) -> Engine:
-    """SQL of ours in the driver's marks, and numbers of sums as Python's own."""
+    """Translate SQL text to the driver's marks, and read sums as Python numbers."""
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def translate(_: Connection, __: Any, statement: str, parameters: Any, context: Any, ___: bool) -> tuple[str, Any]:
@@ -176,13 +185,19 @@ def translated(engine: Engine) -> Engine:
 
 @cache
 def translation(statement: str) -> str:
-    """None of our statements has a question mark in its words."""
+    """Rewrite SQL text from question marks to the driver's ``%s`` (decision 0139).
+
+    Raises:
+        ValueError: a question mark stands within a quoted text, where it would be taken for a parameter.
+    """
+    if any("?" in quoted for quoted in statement.split("'")[1::2]):
+        raise ValueError(f"a question mark within quotes cannot be translated: {statement}")
     return statement.replace("%", "%%").replace("?", "%s")
 
 
 @cache
 def _number_loader() -> Any:
-    """Reads NUMERIC: a sum of whole numbers is whole, all else a float."""
+    """Make a reader of NUMERIC: an int for a whole number, as in sums, else a float."""
     from psycopg.adapt import Loader
 
     class Number(Loader):

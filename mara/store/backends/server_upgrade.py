@@ -1,4 +1,4 @@
-"""The schema of a database on a server: made and upgraded in one transaction, which the server undoes when it fails."""
+"""Create and upgrade the schema on a server, in one transaction that it can undo."""
 
 from typing import Final
 
@@ -11,14 +11,14 @@ MOST_ASIDE: Final = 1_000
 
 
 def revision_in(connection: Connection) -> str:
-    """Which migration the database stands at; empty before the first."""
+    """The migration that the database stands at; empty before the first."""
     if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar() is None:
         return ""
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
 
 
 def refuse_newer(revision: str, name: str) -> None:
-    """Do not open what a newer Mara wrote.
+    """Refuse a database that a newer Mara wrote.
 
     Raises:
         StoreRefused: its migration is not one of ours.
@@ -30,7 +30,7 @@ def refuse_newer(revision: str, name: str) -> None:
 
 
 def bring_up_to_date(connection: Connection, name: str) -> None:
-    """Run the migrations that are missing: all or none.
+    """Run the missing migrations, all or none.
 
     Raises:
         StoreRefused: tables of another program are there, or of a newer Mara.
@@ -58,7 +58,7 @@ def bring_up_to_date(connection: Connection, name: str) -> None:
 
 
 def set_aside(connection: Connection, name: str, *, force: bool) -> str | None:
-    """Give what is there another schema's name, and make an empty schema in its place; None when there was nothing.
+    """Rename the schema and create an empty one; None if there were no tables.
 
     Raises:
         StoreRefused: something is there and `force` was not given.
@@ -69,7 +69,7 @@ def set_aside(connection: Connection, name: str, *, force: bool) -> str | None:
         if not force:
             raise StoreRefused(f"{name} is there already: `mara db init --force` sets it aside, starts anew")
         schema = str(connection.exec_driver_sql("SELECT current_schema()").scalar_one())
-        taken = {row[0] for row in connection.exec_driver_sql("SELECT nspname FROM pg_namespace")}
+        taken = set(connection.exec_driver_sql("SELECT nspname FROM pg_namespace").scalars())
         aside = next(a for n in range(1, MOST_ASIDE) if (a := f"{schema}_set_aside_{n}") not in taken)
         connection.exec_driver_sql(f'ALTER SCHEMA "{schema}" RENAME TO "{aside}"')
         connection.exec_driver_sql(f'CREATE SCHEMA "{schema}"')

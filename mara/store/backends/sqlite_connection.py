@@ -1,6 +1,6 @@
-"""Connections to SQLite: how a file is opened, and what its errors mean.
+"""Connections to an SQLite file, and Mara's errors for those of SQLite.
 
-One writer connection, synchronous; readers are read-only and see the last commit. Figures behind the settings are in
+There is one writer connection; readers are read-only and see the last commit. Measurements behind the settings are in
 `docs/decisions/0050-one-writer-one-transaction-a-tick.md`.
 """
 
@@ -27,30 +27,33 @@ READER_COUNT: Final = 4
 JOURNAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 CACHE_KIB: Final = 16 * 1024
 STEPS_A_LOOK: Final = 10_000_000
-"""Of SQLite's own machine: how often a reader's query is asked whether it goes on, about five times a second."""
+"""SQLite virtual machine steps between calls of the progress handler; about 0.2 s."""
 MOST_LOOKS: Final = 300
-"""After which a single query of a reader is given up: about a minute. It would hold back the write-ahead log."""
+"""Looks after which a reader's query is interrupted, about a minute.
+
+A longer query would keep the write-ahead log from being reset.
+"""
 
 _WRITER_PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = NORMAL",
     "foreign_keys = ON",
-    "recursive_triggers = ON",  # else REPLACE INTO would delete without asking the append-only triggers
+    "recursive_triggers = ON",  # else REPLACE INTO would delete without running the append-only triggers
     f"journal_size_limit = {JOURNAL_LIMIT_BYTES}",
     f"cache_size = -{CACHE_KIB}",
 )
 
 
 def reading_uri(path: Path) -> str:
-    """How SQLite is told to open a file without ever writing or creating it."""
+    """The URI that opens a file without ever writing or creating it."""
     return f"file:{quote(str(path.absolute()))}?mode=ro"
 
 
 def open_to_read(path: Path, **options: Any) -> sqlite3.Connection:
-    """A connection that only reads what is committed, in the write-ahead log too, which SQLite recovers where need be.
+    """Open a read-only connection, which sees all commits.
 
-    That needs an index beside the file. On a read-only medium none can be made: there a database is read without,
-    but only one that has no write-ahead log, which would not be seen.
+    SQLite recovers the log if needed, and writes an index beside the file for it. On a read-only medium it cannot:
+    there a database is read without index, but only one without a write-ahead log, which would be ignored.
 
     Raises:
         StoreRefused: read-only, and a write-ahead log stands beside it.
@@ -80,10 +83,10 @@ _NO_INDEX: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def writer_engine(path: Path) -> Engine:
-    """The engine of the one writer: it never creates the file, and a transaction begins by taking the write lock.
+    """Make the engine of the one writer, which never creates the file.
 
-    Before that it looks whether the file is still the one that was opened: SQLite would go on writing into one that
-    was removed.
+    A transaction begins by checking that the file is still the one that was opened, because SQLite would go on writing
+    to a removed one; then it takes the write lock.
     """
 
     def connect() -> sqlite3.Connection:
@@ -93,22 +96,25 @@ def writer_engine(path: Path) -> Engine:
         )
         for pragma in _WRITER_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        watch.begin()
+        file_watch.begin()
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
-    watch = FileWatch(path)
+    file_watch = FileWatch(path)
 
     @event.listens_for(engine, "begin")
     def take_the_write_lock(connection: Connection) -> None:
-        watch.refuse_lost()
+        file_watch.refuse_lost()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
 
 def reader_engine(path: Path) -> Engine:
-    """A small pool of read-only connections; each statement sees one committed state and holds it no longer."""
+    """Make a small pool of read-only connections.
+
+    Each statement sees one committed state and holds it no longer.
+    """
 
     def connect() -> sqlite3.Connection:
         connection = open_to_read(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
@@ -130,20 +136,23 @@ def reader_engine(path: Path) -> Engine:
 
 
 def _limit_queries(engine: Engine) -> None:
-    """Have each query of a reader given up that goes on too long, counted in steps: there is no clock here."""
+    """Interrupt each reader's query that takes too many virtual machine steps.
+
+    Steps are counted instead of time, because the store has no clock.
+    """
 
     @event.listens_for(engine, "before_cursor_execute")
     def count_anew(connection: Connection, *_: Any) -> None:
         driver: Any = connection.connection.driver_connection
-        driver.set_progress_handler(None if connection.info.get(UNLIMITED) else _Patience(), STEPS_A_LOOK)
+        driver.set_progress_handler(None if connection.info.get(UNLIMITED) else _StepLimit(), STEPS_A_LOOK)
 
 
 UNLIMITED: Final = "unlimited"
-"""Marks a reader's connection whose queries may take as long as they like: those of `mara db check`."""
+"""Key in a connection's `info` that lifts the limit on its queries."""
 
 
-class _Patience:
-    """Runs out after a number of looks: SQLite then interrupts the query."""
+class _StepLimit:
+    """A progress handler that interrupts the query after `MOST_LOOKS` calls."""
 
     def __init__(self) -> None:
         self._looks_left = MOST_LOOKS
@@ -154,14 +163,17 @@ class _Patience:
 
 
 def pragma(connection: Connection, words: str) -> list[tuple[Any, ...]]:
-    """Set or ask something of a connection, outside any transaction, where SQLite wants it."""
+    """Run a PRAGMA outside any transaction, as SQLite requires."""
     driver: Any = connection.connection.driver_connection
     return list(driver.execute(f"PRAGMA {words}").fetchall())
 
 
 @contextmanager
 def answering(path: Path, doing: str) -> Iterator[None]:
-    """Turn what SQLite raises into one of ours; `doing` says what was asked, such as "tick 7".
+    """Convert SQLite's errors to Mara's.
+
+    Args:
+        doing: what was asked, for messages, such as "tick 7".
 
     Raises:
         StoreBlocked: full or locked: nothing was changed, trying again helps once that has passed.
@@ -179,7 +191,7 @@ def answering(path: Path, doing: str) -> Iterator[None]:
 
 
 def refusal_of(path: Path, doing: str, said: str) -> StoreError:
-    """Our error for SQLite's words."""
+    """Choose the error for one of SQLite's messages."""
     if "locked" in said or "busy" in said:
         return StoreBlocked(f"{path} is locked by another program at {doing}: close that one and try again")
     if "readonly" in said:

@@ -1,4 +1,4 @@
-"""A run in a file of its own: SQLite, as most have it."""
+"""A run in an SQLite file, the usual database."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL, Connection
 from mara.errors import ConfigError, StoreError, StoreRefused
 from mara.store.backends import upgrade
 from mara.store.backends.backup import back_up, fault_of
-from mara.store.backends.integrity import EMPTY, refusal, refuse_damage, refuse_strange
+from mara.store.backends.integrity import EMPTY, refusal, refuse_corrupt, refuse_unusable
 from mara.store.backends.loss import loss_of, refuse_missing
 from mara.store.backends.restore import restored, set_aside
 from mara.store.backends.sqlite_connection import UNLIMITED, answering, pragma, reader_engine, writer_engine
@@ -30,13 +30,16 @@ MOST_PAGE_FAULTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class SqliteFile:
-    """See `mara.store.backends.database.Database`. One writer by a lock on a file beside it, and on the file."""
+    """An SQLite file as `mara.store.backends.database.Database`.
+
+    A lock file beside it and a lock on its inode keep out a second writer.
+    """
 
     path: Path
 
     @classmethod
     def of(cls, url: URL) -> Self:
-        """The file of a URL, by its real name: SQLite keeps its log beside that.
+        """Find the file of a URL, by its real path, beside which SQLite keeps its log.
 
         Raises:
             ConfigError: not the URL of an SQLite file; it is not repeated, because it may carry a password.
@@ -49,7 +52,7 @@ class SqliteFile:
             )
         try:
             path = Path(url.database or "").resolve()
-        except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
+        except (OSError, RuntimeError, ValueError) as error:  # a circle of links, or a NUL in the name
             raise ConfigError(
                 f"the name of the database cannot be followed ({error}): write it as sqlite:///mara.db"
             ) from error
@@ -61,7 +64,7 @@ class SqliteFile:
     def name(self) -> str:
         return str(self.path)
 
-    def hold(self) -> "SqliteWriterLease":
+    def lease(self) -> "SqliteWriterLease":
         lock = WriterLock.taken(self.path)
         try:
             is_new = not self.path.exists()
@@ -81,17 +84,21 @@ class SqliteFile:
         return None if backup is None else str(backup)
 
     def _brought_up_to_date(self, lock: WriterLock) -> tuple[Fence, str, Path | None]:
-        """The database itself locked, and of this Mara's schema; what it lost, and the backup made before, if any."""
+        """Lock the database file, and create or upgrade its schema.
+
+        Returns:
+            The lock, a sentence about lost ticks (empty for none), and the backup made before an upgrade, if any.
+        """
         sweep(self.path.parent)
         upgrade.sweep_creation(self.path)
         if not self.path.exists():
             refuse_missing(self.path, lock.before)
             upgrade.create(self.path)
             return Fence.raised(self.path), "", None
-        refuse_strange(self.path)
+        refuse_unusable(self.path)
         fence = Fence.raised(self.path)
         try:
-            refuse_damage(self.path)
+            refuse_corrupt(self.path)
             hide_from_others(self.path)
             upgrade.refuse_newer(self.path)
             loss = loss_of(self.path, lock.before)
@@ -101,7 +108,7 @@ class SqliteFile:
             raise
 
     def set_aside(self, *, force: bool) -> str | None:
-        with self._held() as lock:
+        with self._locked() as lock:
             present = any(file.exists() for file in files_of(self.path))
             if present and not force:
                 raise StoreRefused(f"{self.path} is there already: `mara db init --force` sets it aside, starts anew")
@@ -111,19 +118,24 @@ class SqliteFile:
         return None if aside is None else str(aside)
 
     def restore(self, backup: Path | None) -> tuple[Path, str | None]:
-        """Set aside what is there, and put a sound backup in its place: the newest where none is named. Returns which
-        was put there, and the name that the damaged one has now.
+        """Put a sound backup in place of the database, which is renamed.
+
+        Args:
+            backup: the newest automatic one where None.
+
+        Returns:
+            The backup, and the new name of what was there, if anything was.
 
         Raises:
             StoreRefused: there is no sound backup, or another process writes the database.
-            StoreError: the disk refused.
+            StoreError: the write failed.
         """
-        with self._held() as lock:
+        with self._locked() as lock:
             return restored(self.path, backup, lock)
 
     @contextmanager
-    def _held(self) -> Iterator[WriterLock]:
-        """Nobody else writes what is there, whatever it is."""
+    def _locked(self) -> Iterator[WriterLock]:
+        """Lock out other writers, whether there is a database or not."""
         lock = WriterLock.taken(self.path)
         try:
             fence = Fence.raised(self.path) if self.path.is_file() else None
@@ -166,7 +178,10 @@ class SqliteFile:
 
     @contextmanager
     def one_state(self, connection: Connection) -> Iterator[Connection]:
-        """The write-ahead log grows meanwhile: keep it short. Its queries may take their time."""
+        """Show several queries the same committed state, without a limit on their time.
+
+        Keep it short, because the write-ahead log grows meanwhile.
+        """
         connection.info[UNLIMITED] = True
         connection.exec_driver_sql("BEGIN")
         try:
@@ -175,7 +190,7 @@ class SqliteFile:
             connection.info.pop(UNLIMITED)
             connection.exec_driver_sql("ROLLBACK")
 
-    def rows_of(self, connection: Connection, query: str) -> Iterator[Sequence[Any]]:
+    def rows_of(self, connection: Connection, query: str) -> Iterator[Any]:
         yield from connection.exec_driver_sql(query)
 
     def batch(self, _: Connection) -> AbstractContextManager[None]:
@@ -185,16 +200,16 @@ class SqliteFile:
         connection.exec_driver_sql(_insertion(table, tuple(columns)), list(values))
 
     def wait_for_disk(self, connection: Connection, *, full: bool) -> None:
-        """A killed process loses nothing either way."""
+        """Set SQLite's synchronous mode; a killed process loses nothing either way."""
         pragma(connection, f"synchronous = {'FULL' if full else 'NORMAL'}")
 
-    def settle(self, connection: Connection) -> None:
-        with suppress(sqlite3.Error):  # what is in the log is as safe there
+    def flush_log(self, connection: Connection) -> None:
+        with suppress(sqlite3.Error):  # rows are as safe in the log
             pragma(connection, "wal_checkpoint(TRUNCATE)")
 
     def page_faults(self, connection: Connection) -> Iterator[str]:
         found = connection.exec_driver_sql(f"PRAGMA integrity_check({MOST_PAGE_FAULTS})")
-        yield from (str(row[0]) for row in found if row[0] != "ok")
+        yield from (str(said) for said in found.scalars() if said != "ok")
 
     def free_bytes(self) -> int | None:
         return disk_usage(self.path.parent).free

@@ -1,4 +1,7 @@
-"""The shape of the database and how it grows: created complete or not at all, upgraded after a backup or not at all."""
+"""Create and upgrade the schema of a database file, as a whole or not at all.
+
+A new file gets its name when it is complete; an upgrade begins with a backup, which is put back if it fails.
+"""
 
 import errno
 import sqlite3
@@ -15,15 +18,15 @@ from mara.store.backends.sqlite_connection import answering, open_to_read, refus
 from mara.store.files.private import files_of, make_private
 
 HEAD: Final = "0009"
-"""The newest migration; a test compares it with the folder."""
+"""Number of the newest migration; a test compares it with the folder."""
 MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
 
 
 def create(path: Path) -> None:
-    """Make a new, empty database: under a temporary name first, so that nobody ever finds half of one.
+    """Create an empty database under a temporary name, and rename it when complete.
 
     Raises:
-        StoreError: the disk refused.
+        StoreError: the write failed.
     """
     unfinished = path.with_name(path.name + ".new")
     with answering(path, "its creation"):
@@ -45,23 +48,23 @@ def create(path: Path) -> None:
 
 
 def sweep_creation(path: Path) -> None:
-    """Remove what an interrupted creation left; the caller holds the writer lock."""
+    """Delete the files of an interrupted creation; the caller holds the writer lock."""
     new = path.with_name(path.name + ".new")
     for file in (*files_of(new), new.with_name(new.name + "-journal")):
         file.unlink(missing_ok=True)
 
 
 def revision_of(path: Path) -> str:
-    """Which migration a database stands at; empty before the first."""
+    """The migration that a database stands at; empty before the first."""
     with answering(path, "its version"), closing(open_to_read(path)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
             return ""
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        return str(row[0]) if row else ""
+        (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or ("",)
+        return str(revision)
 
 
 def refuse_newer(path: Path) -> None:
-    """Do not open what a newer Mara wrote.
+    """Refuse a database that a newer Mara wrote.
 
     Raises:
         StoreRefused: its migration is not one of ours.
@@ -74,7 +77,9 @@ def refuse_newer(path: Path) -> None:
 
 
 def upgrade(path: Path, migrations: Path = MIGRATIONS) -> Path | None:
-    """Bring a database to the newest schema; the caller holds the writer lock. Returns the backup made, if any.
+    """Upgrade a database to the newest schema; returns the backup made first, if any.
+
+    The caller holds the writer lock.
 
     Raises:
         StoreError: a migration failed; the database is as it was.
@@ -96,7 +101,7 @@ def upgrade(path: Path, migrations: Path = MIGRATIONS) -> Path | None:
 
 
 def alembic_config(migrations: Path, connection: Connection) -> Any:
-    """Alembic's view of the migrations, on a connection of ours."""
+    """Make Alembic's configuration for the migrations on an open connection."""
     from alembic.config import Config
 
     config = Config()
@@ -106,24 +111,24 @@ def alembic_config(migrations: Path, connection: Connection) -> Any:
 
 
 def _migrate(path: Path, migrations: Path) -> None:
-    """Run what is missing in one transaction, with references checked at its end."""
+    """Run the missing migrations in one transaction, and check references at its end."""
     from alembic import command
 
     engine = writer_engine(path)
     try:
         with engine.connect() as connection:
-            # Rebuilding a table drops it for a moment; SQLite allows that only outside a transaction's reach.
+            # Rebuilding a table drops it for a moment; SQLite changes this setting outside transactions only.
             connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
             with connection.begin():
                 command.upgrade(alembic_config(migrations, connection), "head")
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                 if broken:
-                    raise StoreError(f"{len(broken)} rows refer to nothing, first in table {broken[0][0]}")
+                    raise StoreError(f"{len(broken)} rows refer to nothing, first in table {broken[0].table}")
             connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         engine.dispose()
 
 
 def known_revisions(migrations: Path) -> list[str]:
-    """The numbers of the migrations, oldest first: each file is named by its own."""
+    """List the numbers of the migrations, oldest first, from their file names."""
     return sorted(path.name.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py"))

@@ -1,4 +1,4 @@
-"""What the one writer of a database file has of it from open to close: locks, connection, and an eye on the file."""
+"""The locks and the connection that the one writer of a database file holds."""
 
 import sqlite3
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -16,17 +16,16 @@ from mara.store.files.lock import WriterLock
 from mara.store.files.private import files_of
 
 TICKS_BETWEEN_TRIMS: Final = 32
-"""How often a log that has grown too long is tried to be emptied: while somebody reads in it, it cannot be."""
-TIMES_TOO_LONG: Final = 4
-PATIENCE_MS: Final = 1_000
-"""How long a tick waits for those who read, once the log is so many times too long: readers that take turns without a
-gap would let it grow for ever.
-"""
+"""Ticks between attempts to empty a long write-ahead log."""
+TOO_LONG_RATIO: Final = 4
+"""Ratio of the log's length to its limit from which on a tick waits for readers."""
+READER_WAIT_MS: Final = 1_000
+"""Time [ms] that a tick waits for readers, which else let the log grow for ever."""
 
 
 @dataclass(slots=True, kw_only=True)
 class SqliteWriterLease:
-    """See `mara.store.backends.database.Hold`."""
+    """The lease of a database file, see `mara.store.backends.database.WriterLease`."""
 
     path: Path
     lock: WriterLock
@@ -34,35 +33,37 @@ class SqliteWriterLease:
     loss: str
     is_new: bool
     engine: Engine = field(init=False)
-    _watch: FileWatch = field(init=False)
+    _file_watch: FileWatch = field(init=False)
     _ticks: int = 0
 
     def __post_init__(self) -> None:
-        self._watch = FileWatch(self.path)
-        self._watch.begin()
+        self._file_watch = FileWatch(self.path)
+        self._file_watch.begin()
         self.engine = writer_engine(self.path)
 
     def fault(self) -> str:
-        return self._watch.fault()
+        return self._file_watch.fault()
 
-    def bounded(self, _: float) -> AbstractContextManager[None]:
-        """SQLite waits for a lock as long as it was told when it was opened, and for nothing else."""
+    def bounded(self, timeout_s: float) -> AbstractContextManager[None]:  # noqa: ARG002  SQLite has its own
+        """Set no limit: SQLite waits only for locks, with a timeout of its own."""
         return nullcontext()
 
     def let_go_if_lost(self, _: Connection) -> None:
-        """A file does not hang up."""
+        """Do nothing: a connection to a file does not end by itself."""
 
     def acknowledge(self, run_id: str, next_tick: int) -> None:
         self.lock.remember(run_id, next_tick)
         self._ticks += 1
-        if self._ticks % TICKS_BETWEEN_TRIMS == 0 and self._watch.log_bytes > JOURNAL_LIMIT_BYTES:
-            self._trim(PATIENCE_MS if self._watch.log_bytes > TIMES_TOO_LONG * JOURNAL_LIMIT_BYTES else 0)
+        if self._ticks % TICKS_BETWEEN_TRIMS == 0:
+            log_bytes = self._file_watch.log_bytes
+            if log_bytes > JOURNAL_LIMIT_BYTES:
+                self._trim(READER_WAIT_MS if log_bytes > TOO_LONG_RATIO * JOURNAL_LIMIT_BYTES else 0)
 
-    def _trim(self, patience_ms: int) -> None:
-        """Empty a long write-ahead log into the database, unless somebody goes on reading in it."""
+    def _trim(self, wait_ms: int) -> None:
+        """Write a long log into the database and truncate it, unless it is being read."""
         with suppress(sqlite3.Error), self.engine.connect() as connection:
-            timeout_ms = int(pragma(connection, "busy_timeout")[0][0])
-            pragma(connection, f"busy_timeout = {patience_ms}")
+            ((timeout_ms,),) = pragma(connection, "busy_timeout")
+            pragma(connection, f"busy_timeout = {wait_ms}")
             try:
                 pragma(connection, "wal_checkpoint(TRUNCATE)")
             finally:
@@ -74,7 +75,7 @@ class SqliteWriterLease:
         self.lock.release()
 
     def discard(self) -> None:
-        """Take away the empty database that this writer made, then let go."""
+        """Delete the empty database that this writer created, and release it."""
         self.engine.dispose()
         for file in files_of(self.path):
             file.unlink(missing_ok=True)

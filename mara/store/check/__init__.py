@@ -1,1 +1,1 @@
-"""What `mara db check` walks: pages, schema, hash chain, seals, states and sums."""
+"""The parts of `mara db check`: pages, schema, hash chain, seals, states and sums."""

@@ -1,4 +1,4 @@
-"""The hash chain of ticks, walked beside the rows that its digests cover."""
+"""Check the hash chain of ticks against the rows that its digests cover."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,13 +19,22 @@ _RAW: Final = {
     "markets": "SELECT * FROM markets ORDER BY tick",
     "allocations": "SELECT * FROM allocations ORDER BY tick, site",
 }
+_SITE_KEY: Final = ("tick", "site")
+_MARKET_KEY: Final = ("tick",)
 
 
 @dataclass(slots=True)
 class ChainWalk:
-    """Walks the ticks in order. `worlds` are the digests of the worlds before a tick, `link` the last hash."""
+    """A walk over the ticks in order, with the last link and plan step.
 
-    of: Inspection
+    Attributes:
+        link: hash of the last tick; the genesis link before the first.
+        plan, plan_tick: content and first tick of the plan step in force.
+        told_plan_tick: first tick of the last plan step that was reported, so that it is reported once.
+        worlds: digest of the world before a tick, by tick.
+    """
+
+    inspection: Inspection
     site_count: int
     link: bytes = b""
     plan: bytes = b""
@@ -34,51 +43,57 @@ class ChainWalk:
     worlds: dict[int, bytes] = field(default_factory=dict)
 
     def findings(self, run_id: str, grid: TimeGrid | None) -> Iterator[str]:
-        of = self.of
+        """Report ticks, plans and rows that the chain does not confirm."""
+        rows_of = self.inspection.rows
         self.link = genesis_of(run_id)
-        ledger = RowStream(of.rows("SELECT * FROM ledger ORDER BY tick, site"))
-        plans = RowStream(of.rows("SELECT from_tick, content FROM plans ORDER BY from_tick"))
-        raw = {name: RowStream(of.rows(query)) for name, query in _RAW.items()}
-        for tick, commands, *hashes, link, seal, epoch_s in of.rows(_TICKS):
-            stored = Digests(raw=hashes[0], kept=hashes[1], world=hashes[2])
-            for _, content in plans.take(tick):
-                self.plan, self.plan_tick = content, tick
-            yield from self._kept(tick, ledger.take(tick), commands, stored.kept, seal)
-            yield from self._raw(tick, {name: stream.take(tick) for name, stream in raw.items()}, stored.raw, seal)
-            if link_of(self.link, tick, stored) != link:
+        ledger = RowStream(rows_of("SELECT * FROM ledger ORDER BY tick, site"))
+        plans = RowStream(rows_of("SELECT from_tick, content FROM plans ORDER BY from_tick"), "from_tick")
+        raw = {name: RowStream(rows_of(query)) for name, query in _RAW.items()}
+        for row in rows_of(_TICKS):
+            tick = row.tick
+            stored = Digests(raw=row.raw_hash, kept=row.kept_hash, world=row.world_hash)
+            for plan in plans.take(tick):
+                self.plan, self.plan_tick = plan.content, tick
+            yield from self._kept(row, ledger.take(tick))
+            yield from self._raw(row, {name: stream.take(tick) for name, stream in raw.items()})
+            if link_of(self.link, tick, stored) != row.tick_hash:
                 yield f"ticks, tick {tick}: its hash does not follow from the tick before"
-            if grid is not None and grid.epoch_s(tick) != epoch_s:
+            if grid is not None and grid.epoch_s(tick) != row.epoch_s:
                 yield f"ticks, tick {tick}: epoch_s is {CHANGED}"
-            self.link, self.worlds[tick + 1] = link, stored.world
+            self.link, self.worlds[tick + 1] = row.tick_hash, stored.world
         for name, stream in (("ledger", ledger), *raw.items()):
-            yield from (f"{name}, tick {row[0]}: {FOREIGN}" for row in stream.finish())
+            yield from (f"{name}, tick {row.tick}: {FOREIGN}" for row in stream.finish())
 
-    def _kept(self, tick: int, ledger: Rows, commands: Any, stored: bytes, seal: Any) -> Iterator[str]:
+    def _kept(self, stored: Any, ledger: Rows) -> Iterator[str]:
+        """Check the permanent rows of a tick: ledger, commands and plan step."""
         try:
-            if kept_digest(_matrix(ledger, np.int64), commands, self.plan) == stored and not self._sites(ledger):
+            digest = kept_digest(_matrix(ledger, np.int64), stored.commands, self.plan)
+            if digest == stored.kept_hash and not self._sites(ledger):
                 return
         except UNREADABLE:
-            pass  # then it is not what was written either
-        marks = _marks(seal)
+            pass  # an unreadable row was changed too
+        marks = _marks(stored.seal)
         if not marks or self._sites(ledger) or _digest("ledger", ledger) != marks.get("ledger"):
             names = "ledger" if marks else "ledger, ticks or plans"
-            yield f"{names}, tick {tick}{self._sites(ledger)}: {CHANGED}"
+            yield f"{names}, tick {stored.tick}{self._sites(ledger)}: {CHANGED}"
         elif self.told_plan_tick != self.plan_tick:
-            self.told_plan_tick = self.plan_tick  # each tick that it was in force in would say so
-            yield f"ticks, tick {tick}: its commands, or the plan of tick {self.plan_tick}, are {CHANGED}"
+            self.told_plan_tick = self.plan_tick  # else each tick in which it was in force would report it
+            yield f"ticks, tick {stored.tick}: its commands, or the plan of tick {self.plan_tick}, are {CHANGED}"
 
-    def _raw(self, tick: int, found: dict[str, Rows], stored: bytes, seal: Any) -> Iterator[str]:
-        if not any(found.values()) and tick < self.of.oldest_raw_tick:
+    def _raw(self, stored: Any, found: dict[str, Rows]) -> Iterator[str]:
+        """Check the raw rows of a tick: prices, market and allocations."""
+        tick = stored.tick
+        if not any(found.values()) and tick < self.inspection.oldest_raw_tick:
             return
+        prices, market, allocations = found["prices"], found["markets"], found["allocations"]
         try:
-            prices, market, allocations = found.values()
-            read = _matrix(prices, np.float64), market[0][1:], _matrix(allocations, np.int64)
+            digest = raw_digest(_matrix(prices, np.float64), _market(market), _matrix(allocations, np.int64))
             apart = len(market) != 1 or self._sites(prices) or self._sites(allocations)
-            if raw_digest(*read) == stored and not apart:
+            if digest == stored.raw_hash and not apart:
                 return
         except UNREADABLE:
-            pass  # then it is not what was written either
-        marks = _marks(seal)
+            pass  # an unreadable row was changed too
+        marks = _marks(stored.seal)
         if not marks:
             yield f"{', '.join(found)}, tick {tick}: {CHANGED}"
         for name, rows in found.items() if marks else ():
@@ -87,15 +102,15 @@ class ChainWalk:
                 yield f"{name}, tick {tick}{sites}: {CHANGED if rows else MISSING}"
 
     def _sites(self, rows: Rows) -> str:
-        """Which sites have a row too few or too many."""
-        sites = [row[1] for row in rows]
+        """Name the sites that have a row too few or too many; empty if there are none."""
+        sites = [row.site for row in rows]
         if not self.site_count or sites == list(range(self.site_count)):
             return ""
         return f" site {', '.join(map(str, sorted({*sites} ^ {*range(self.site_count)})))}"
 
 
 def _marks(seal: bytes | None) -> Marks:
-    """Without those of a seal that cannot be read, which the walk over seals tells."""
+    """Read a seal; empty if it is missing or unreadable."""
     try:
         return {} if seal is None else marks_in(seal)
     except UNREADABLE:
@@ -105,11 +120,17 @@ def _marks(seal: bytes | None) -> Marks:
 def _digest(name: str, rows: Rows) -> tuple[bytes, ...] | None:
     try:
         if name == "markets":
-            return (market_digest(rows[0][1:]),)
+            return (market_digest(_market(rows)),)
         return (matrix_digest(_matrix(rows, np.float64 if name == "prices" else np.int64)),)
     except UNREADABLE:
         return None
 
 
+def _market(rows: Rows) -> tuple[Any, ...]:
+    """The columns of a market row after its key."""
+    return tuple(rows[0][len(_MARKET_KEY) :])
+
+
 def _matrix(rows: Rows, dtype: type) -> np.ndarray:
-    return np.array([row[2:] for row in rows], dtype=dtype)
+    """The columns of per-site rows after their key (S, columns)."""
+    return np.array([row[len(_SITE_KEY) :] for row in rows], dtype=dtype)

@@ -1,4 +1,7 @@
-"""What `mara db check` covers, table by table, and what it does not and why; a test holds every column to it."""
+"""Declare which tables and columns `mara db check` covers, and why not others.
+
+A test compares the declaration with every column of the schema.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,11 +10,12 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cover:
-    """How a table is checked.
+    """The coverage of a table.
 
     Attributes:
-        columns: covered, by name; empty for a way that takes whole rows, whatever their columns.
-        not_covered: columns that nobody would see changed, each with the reason that this may be so.
+        by: the means by which its rows are checked.
+        columns: names of the covered columns; empty where whole rows are, whatever their columns.
+        not_covered: columns whose change goes unseen, each with the reason that this may be so.
     """
 
     by: str
@@ -106,18 +110,18 @@ COVERAGE: Final[dict[str, Cover]] = {
         "cost_micro_usd row_hash",
     ),
 }
-"""A new table or column is declared here, or a test fails."""
+"""Coverage by table; a test fails for a table or column that is missing here."""
 
 BEYOND: Final = (
     "whoever changes a row and works out all hashes after it anew: keep backups where that matters",
     "the newest ticks taken away with everything that belongs to them, as an older backup would be",
     "raw rows past their retention: a replay from the month's checkpoint proves those ticks",
 )
-"""What no look at one database can tell."""
+"""Changes that no check of a single database can find."""
 
 
 def told() -> Iterator[str]:
-    """Lines for whoever asked for the check."""
+    """Describe the coverage in lines of text."""
     yield "covered:"
     yield from (f"  {table}: {cover.by}" for table, cover in COVERAGE.items())
     yield "not covered:"

@@ -1,1 +1,1 @@
-"""Records as bytes, rows and digests."""
+"""Records as bytes, and the digests, hash chain and seals made of them."""

@@ -1,21 +1,23 @@
-"""The hash chain of ticks: a link covers what was stored of a tick and the link before, so no row changes unseen."""
+"""The hash chain of ticks: each link covers a tick's rows and the link before."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+Line = TypeVar("Line", bound=Sequence[Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digests:
-    """SHA-256 of the parts of a tick, by how long they can be checked from rows.
+    """SHA-256 digests of a tick, one for each time that its rows are kept.
 
     Attributes:
-        raw: prices, market and allocations; as long as raw rows are kept.
-        kept: ledger, commands and the plan step in force; for ever.
-        world: the world after the tick; where a checkpoint is, or by replay.
+        raw: of prices, market and allocations; can be checked while raw rows are kept.
+        kept: of ledger, commands and the plan step in force; can be checked for ever.
+        world: of the world after the tick; can be checked at a checkpoint, or by replay.
     """
 
     raw: bytes
@@ -24,50 +26,60 @@ class Digests:
 
 
 def genesis_of(run_id: str) -> bytes:
-    """The link before the first tick."""
+    """The link that stands before the first tick."""
     return sha256(run_id.encode()).digest()
 
 
 def link_of(previous: bytes, tick: int, digests: Digests) -> bytes:
-    """A tick's link."""
+    """The link of a tick: SHA-256 of the previous link, the tick and its digests."""
     return sha256(previous + tick.to_bytes(8, "big") + digests.raw + digests.kept + digests.world).digest()
 
 
 def raw_digest(prices: np.ndarray, market: tuple[object, ...], allocations: np.ndarray) -> bytes:
-    """Of the raw rows of a tick. A stored -0.0 reads as 0.0, so zeros are made alike first."""
-    return _digest((prices + 0.0).tobytes(), repr(market).encode(), allocations.tobytes())
+    """Digest of the tick's raw rows (prices, market, allocations).
+
+    The sign of zero is dropped first, because a stored -0.0 reads as 0.0.
+    """
+    # The digest is of a plain tuple: a named one is written with its name.
+    return _digest((prices + 0.0).tobytes(), repr(tuple(market)).encode(), allocations.tobytes())
 
 
 def kept_digest(ledger: np.ndarray, commands: bytes | None, plan_step: bytes) -> bytes:
-    """Of the rows of a tick that are never deleted."""
+    """Digest of the tick's permanent rows (ledger, commands, plan step)."""
     return _digest(ledger.tobytes(), commands or b"", plan_step)
 
 
 def world_digest(world: bytes, book_hash: bytes) -> bytes:
-    """Of a world: its bytes without the book, and the book's hash, which seldom changes."""
+    """Digest of a world: its bytes without the book, and the hash of the book.
+
+    The book changes seldom, so that its hash is kept between ticks.
+    """
     return _digest(world, book_hash)
 
 
 def audit_hash(previous: bytes, entry: tuple[object, ...]) -> bytes:
-    """Of an audit row, with the row before."""
+    """Hash of a line of a chained table, with the hash of the line before."""
     return _digest(previous, repr(entry).encode())
 
 
-def linked(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[tuple[Any, ...], bool]]:
-    """Walk the lines of a chained table: each entry, and whether it is what was written after the line before.
+def linked(
+    lines: Iterable[Line], hashed: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple
+) -> Iterator[tuple[Line, bool]]:
+    """Walk the lines of a chained table, each with whether it follows the line before.
 
     Args:
-        rows: in order; the last two columns are the hash of the line before and the line's own.
+        lines: rows in order, whose last two columns are `previous_hash` and `entry_hash`.
+        hashed: takes the values that a line's hash covers from those before the last two; by default all.
     """
     last = b""
-    for *values, previous, own in rows:
-        entry = tuple(values)
-        yield entry, previous == last and audit_hash(last, entry) == own
-        last = own
+    for line in lines:
+        *values, previous_hash, entry_hash = line
+        yield line, previous_hash == last and audit_hash(last, hashed(tuple(values))) == entry_hash
+        last = entry_hash
 
 
 def _digest(*parts: bytes) -> bytes:
-    """Parts are told apart by their lengths, so that none can borrow from the next."""
+    """Hash parts with their lengths, so that bytes cannot move from one to the next."""
     digest = sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "big"))

@@ -1,6 +1,7 @@
-"""Records of the core to bytes and back, exactly: equal records give equal bytes, every float returns bit for bit.
+"""Encode records of the core as bytes and decode them, bit for bit.
 
-Layout: ``MARA``, a format byte, the length of the header (4 bytes, big-endian), the header, then the arrays end to end.
+Equal records give equal bytes. Layout: ``MARA``, a format byte, the length of the header (4 bytes, big-endian), the
+header, then the arrays end to end.
 The header is JSON (Python writes a float with as many digits as make it unique) and holds each record's fields by name;
 arrays stand in it as type and shape. Several records in a row are stored by column. A field with a default may be
 missing: an older Mara did not know it.
@@ -27,15 +28,19 @@ HEADER_AT: Final = len(MAGIC) + 5
 COMMANDS: Final = {kind.__name__: kind for kind in (Book, Cancel, Outage, Restore, Exclude)}
 
 RETIRED: Final = frozenset({"sla_flexibility_micro_usd"})
-"""Fields that records no longer have: older databases hold them."""
+"""Fields that records no longer have, skipped when an older database is read."""
 
 T = TypeVar("T")
 Plain = Any
-"""What JSON holds."""
+"""A value that JSON can hold."""
 
 
 def bytes_of(record: object, *, without: frozenset[str] = frozenset()) -> bytes:
-    """The canonical bytes of a record of the core; fields in `without` are left out and given back by the reader."""
+    """Encode a record of the core in its canonical bytes.
+
+    Args:
+        without: fields to leave out; `record_of` is given them instead.
+    """
     arrays: list[bytes] = []
     kind: Any = type(record)
     header = _text(_writers(kind, without)(record, arrays)).encode()
@@ -43,10 +48,13 @@ def bytes_of(record: object, *, without: frozenset[str] = frozenset()) -> bytes:
 
 
 def record_of(kind: type[T], content: bytes, **given: object) -> T:
-    """The record that `bytes_of` wrote; `given` supplies fields that were left out.
+    """Decode a record that `bytes_of` encoded.
+
+    Args:
+        given: values of the fields that were left out.
 
     Raises:
-        StoreRefused: not such bytes, or of a newer Mara.
+        StoreRefused: the bytes are no such record, or of a newer Mara.
     """
     if content[: len(MAGIC) + 1] != MAGIC + bytes((FORMAT,)):
         raise StoreRefused(
@@ -62,24 +70,24 @@ def record_of(kind: type[T], content: bytes, **given: object) -> T:
 
 
 def text_of(hint: object, value: object) -> str:
-    """Canonical JSON of a value without arrays, such as a tuple of requests."""
+    """Encode a value without arrays, such as a tuple of requests, as canonical JSON."""
     return _text(_writer(hint)(value, []))
 
 
 def value_of(hint: object, text: str) -> Any:
-    """What `text_of` wrote."""
+    """Decode a value that `text_of` encoded."""
     return _reader(hint)(json.loads(text), _Arrays(b"", 0))
 
 
 def commands_bytes(commands: tuple[Command, ...]) -> bytes | None:
-    """A tick's commands; None for the usual none."""
+    """Encode a tick's commands; None for no command, as in most ticks."""
     if not commands:
         return None
     return _text([[type(c).__name__, _writer(type(c))(c, [])] for c in commands]).encode()
 
 
 def commands_of(content: bytes | None) -> tuple[Command, ...]:
-    """What `commands_bytes` wrote."""
+    """Decode commands that `commands_bytes` encoded."""
     if content is None:
         return ()
     return tuple(_reader(COMMANDS[name])(plain, _Arrays(b"", 0)) for name, plain in json.loads(content))
@@ -87,7 +95,7 @@ def commands_of(content: bytes | None) -> tuple[Command, ...]:
 
 @dataclass(slots=True)
 class _Arrays:
-    """The arrays behind a header, read in the order they were written."""
+    """The arrays behind a header, read in the order in which they were written."""
 
     content: bytes
     position: int
@@ -128,7 +136,7 @@ def _hints(kind: Any) -> tuple[tuple[str, Any], ...]:
 
 
 def _writer(hint: Any) -> Writer:
-    """How a value of this type becomes plain."""
+    """The function that turns a value of this type into plain JSON."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is np.ndarray:
         return _write_array
@@ -151,7 +159,7 @@ def _writer(hint: Any) -> Writer:
 
 @cache
 def _reader(hint: Any) -> Reader:
-    """How the plain form becomes a value of this type again."""
+    """The function that turns plain JSON back into a value of this type."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is np.ndarray:
         return lambda plain, arrays: arrays.next_of(*plain)
@@ -177,12 +185,12 @@ def _is_record(hint: object) -> bool:
 
 
 def _record_or_none(parts: tuple[Any, ...]) -> Any:
-    """The record of a type that is "a record or nothing"; None for another union."""
+    """The record class of an optional record type; None for any other union."""
     return parts[0] if len(parts) == 2 and parts[1] is type(None) and _is_record(parts[0]) else None
 
 
 def _is_column_type(parts: tuple[Any, ...]) -> bool:
-    """Whether a tuple type is "any number of one record"."""
+    """True for a tuple type of any number of one record, which is stored by column."""
     return len(parts) == 2 and parts[1] is Ellipsis and _is_record(parts[0])
 
 

@@ -1,6 +1,7 @@
-"""Stored bytes of a record taken apart as they were written, also by a Mara whose records had other fields.
+"""Split and join the stored bytes of a record without decoding it.
 
-Their hashes are of those bytes. To read them and write them again would give the bytes of this Mara's records instead.
+Hashes are of the bytes as written, also by an older Mara whose records had other fields; decoding and encoding again
+would give the bytes of this version's records instead.
 """
 
 import json
@@ -15,10 +16,13 @@ _ITEM_BYTES: Final = {"f": 8, "i": 8, "b": 1}
 
 
 def divided(content: bytes, name: str) -> tuple[bytes, bytes]:
-    """The bytes of a record without one of its fields, and those of that field, itself a record.
+    """Split a record into its bytes without one field and the bytes of that field.
+
+    Args:
+        name: a field that is itself a record.
 
     Raises:
-        StoreRefused: not such bytes.
+        StoreRefused: the bytes are no record with such a field.
     """
     try:
         start = HEADER_AT + int.from_bytes(content[HEADER_AT - 4 : HEADER_AT], "big")
@@ -39,9 +43,11 @@ def divided(content: bytes, name: str) -> tuple[bytes, bytes]:
 
 
 def united(content: bytes, name: str, part: bytes, *, after: str) -> bytes:
-    """The whole that `divided` takes apart: a record with a further field `name` behind the field `after`.
+    """Insert a field into the bytes of a record; the inverse of `divided`.
 
-    `after` and what stands before it hold no arrays.
+    Args:
+        part: the bytes of the field `name`, itself a record.
+        after: the field to insert behind; it and the fields before it hold no arrays.
     """
     plain, own = json.loads(header_of(content)), json.loads(header_of(part))
     whole: dict[str, Any] = {}
@@ -57,12 +63,12 @@ def _arrays_at(content: bytes) -> int:
 
 
 def header_of(content: bytes) -> str:
-    """The JSON of a record, which is all of one without arrays."""
+    """The JSON header of a record; a record without arrays is nothing else."""
     return content[HEADER_AT : HEADER_AT + int.from_bytes(content[HEADER_AT - 4 : HEADER_AT], "big")].decode()
 
 
 def _array_bytes(value: Any) -> Iterator[int]:
-    """The lengths of the arrays that a value of the header stands for, in order."""
+    """The lengths [bytes] of the arrays that a header value stands for, in order."""
     if isinstance(value, dict):
         for inner in value.values():
             yield from _array_bytes(inner)

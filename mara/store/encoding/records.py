@@ -1,4 +1,4 @@
-"""What the store gives and takes beside the core's own records."""
+"""Records that the store takes and returns beside those of the core."""
 
 from dataclasses import dataclass, fields
 from hashlib import sha256
@@ -15,7 +15,11 @@ RUN_ID_LENGTH = 12  # hexadecimal digits: 48 bits
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunRecord:
-    """What a run is; made by `run_record`. `stored_at` is wall time, epoch seconds, 0 until the database stamped it."""
+    """The identity and configuration of a run, made by `run_record`.
+
+    Attributes:
+        stored_at: wall time [epoch s] at which the database stored it; 0 before.
+    """
 
     run_id: str
     seed: int
@@ -46,10 +50,11 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredTick:
-    """What went into a tick and the hashes of what came out. Past the retention of raw rows `observation` is None.
+    """The inputs of a stored tick and the digests of its results.
 
     Attributes:
-        plan_content, commands_content: plan step and commands as the bytes that they were stored as.
+        observation: None once the raw rows have been pruned.
+        plan_content, commands_content: plan step and commands as stored bytes.
     """
 
     tick: int
@@ -65,7 +70,7 @@ class StoredTick:
 def run_record(
     config: RunConfig, *, seed: int, optimizer: str, feed: str, history_hash: str = "", version: str
 ) -> RunRecord:
-    """The record of a new run. Its id follows from what the run is made of, so that equal runs have equal ids."""
+    """Make the record of a new run; equal inputs give equal run ids."""
     fleet_hash = sha256(bytes_of(config.fleet)).hexdigest()
     grid = config.grid
     return RunRecord(
@@ -89,12 +94,19 @@ def run_record(
 
 
 def run_id_of(*made_of: int | str) -> str:
-    """Of seed, hash of the fleet, start [epoch s], tick [minutes], terms as stored, feed and hash of the history."""
+    """The id of a run: the first hexadecimal digits of a hash of its inputs.
+
+    Args:
+        made_of: seed, hash of the fleet, start [epoch s], tick [minutes], terms as stored, feed, hash of the history.
+    """
     return sha256(repr(made_of).encode()).hexdigest()[:RUN_ID_LENGTH]
 
 
 def difference_of(stored: RunRecord, wanted: RunRecord) -> str | None:
-    """What keeps a stored run from being gone on with as `wanted`, in words; None when nothing does."""
+    """Describe the first difference that keeps a stored run from resuming as `wanted`.
+
+    None when there is no difference.
+    """
     for what, has, asks in (
         ("seed", stored.seed, wanted.seed),
         ("fleet", stored.fleet_name, wanted.fleet_name),
@@ -111,5 +123,5 @@ def difference_of(stored: RunRecord, wanted: RunRecord) -> str | None:
 
 
 def _terms_apart(stored: Terms, wanted: Terms) -> list[tuple[str, object, object]]:
-    """Each commercial term, by name, with both values."""
+    """Pair the values of each commercial term, by name."""
     return [(f.name, getattr(stored, f.name), getattr(wanted, f.name)) for f in fields(Terms)]

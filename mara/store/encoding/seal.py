@@ -1,8 +1,8 @@
-"""The seal of a tick: a digest of each row that its transaction wrote, so that a changed row can be found and named.
+"""The seal of a tick: digests of its transaction's rows, to name a changed one.
 
-Beside the hash chain of ticks, which is the same in equal runs: a seal also knows of rows that may differ between them,
-such as who logged in. Layout: a link to the seal before and to the tick's own hash, then for each table its code, the
-count of digests and the digests in the order of the table's key.
+The hash chain of ticks is the same in equal runs; a seal also covers rows that may differ between them, such as who
+logged in. Layout: a link to the seal before and to the tick's own hash, then for each table its code, the count of
+digests and the digests in the order of the table's key.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,13 +14,13 @@ import numpy as np
 from mara.errors import StoreRefused
 
 Marks = dict[str, tuple[bytes, ...]]
-"""Digests by table, of rows in the order of the table's key."""
+"""Digests by table name, of rows in the order of the table's key."""
 DIGEST_BYTES: Final = 16
-"""Of SHA-256: nobody finds another row with the same digest by chance."""
+"""Length [bytes] of a row's digest, which is SHA-256 cut short."""
 LINK_BYTES: Final = 32
 _COUNT_BYTES: Final = 4
 OLDER: Final = "older "
-"""Before a table's name: one digest of all its rows that a Mara without seals had written."""
+"""Prefix of a table's name for one digest of all its rows before the first seal."""
 CODES: Final = {
     "prices": 0,
     "markets": 1,
@@ -42,7 +42,7 @@ CODES: Final = {
     "rules_in_force": 17,
     "orders": 18,
 }
-"""Numbers of tables within a seal; never given to another table."""
+"""Codes of tables within a seal; a code is never reused for another table."""
 _OLDER_CODE: Final = 128
 _CODES: Final = CODES | {OLDER + name: code + _OLDER_CODE for name, code in CODES.items()}
 _NAMES: Final = {code: name for name, code in _CODES.items()}
@@ -50,13 +50,13 @@ _AS_THEY_ARE: Final = frozenset({int, str, bytes, type(None)})
 
 
 def row_digest(row: Iterable[Any]) -> bytes:
-    """Of a row as it is stored. A stored -0.0 reads as 0.0, so zeros are alike."""
+    """Digest of a row as stored, without the sign of zero, since -0.0 reads as 0.0."""
     values = [value if type(value) in _AS_THEY_ARE else _plain(value) for value in row]
     return sha256(repr(values).encode(errors="backslashreplace")).digest()[:DIGEST_BYTES]
 
 
 def rows_digest(rows: Iterable[Iterable[Any]]) -> bytes:
-    """Of several rows in order."""
+    """Digest of several rows in order."""
     digest = sha256()
     for row in rows:
         digest.update(row_digest(row))
@@ -64,32 +64,33 @@ def rows_digest(rows: Iterable[Iterable[Any]]) -> bytes:
 
 
 def matrix_digest(matrix: np.ndarray) -> bytes:
-    """Of the rows of a tick in a table with a row for each site."""
+    """Digest of the rows of a tick in a table with a row a site."""
     return sha256((matrix + 0.0 if matrix.dtype.kind == "f" else matrix).tobytes()).digest()[:DIGEST_BYTES]
 
 
 def market_digest(market: tuple[Any, ...]) -> bytes:
-    """Of the market's row after its tick."""
-    return sha256(repr(market).encode()).digest()[:DIGEST_BYTES]
+    """Digest of a row of `markets` after its tick."""
+    # The digest is of a plain tuple: a named one is written with its name.
+    return sha256(repr(tuple(market)).encode()).digest()[:DIGEST_BYTES]
 
 
 def part_digest(part: str, content_hash: bytes) -> bytes:
-    """Of what others keep beside the world."""
+    """Digest of a part that a caller keeps beside the world."""
     return sha256(content_hash + part.encode(errors="backslashreplace")).digest()[:DIGEST_BYTES]
 
 
 def head_mark(number: int, entry_hash: bytes) -> bytes:
-    """The last line of a log: how far it went, and which line that was."""
+    """The mark of a log's last line: its number and the start of its hash."""
     return number.to_bytes(8, "big", signed=True) + entry_hash[:8].ljust(8, b"\0")
 
 
 def head_number(mark: bytes) -> int:
-    """How far the log went that `head_mark` is of."""
+    """The line number in a mark that `head_mark` made."""
     return int.from_bytes(mark[:8], "big", signed=True)
 
 
-def together(*several: Marks) -> Marks:
-    """All digests, one after the other where a table has them from more than one."""
+def merged(*several: Marks) -> Marks:
+    """Merge marks, concatenating the digests of a table that occurs in several."""
     marks: Marks = {}
     for some in several:
         for name, digests in some.items():
@@ -98,7 +99,11 @@ def together(*several: Marks) -> Marks:
 
 
 def seal_of(previous: bytes, tick_hash: bytes, marks: Mapping[str, Sequence[bytes]]) -> bytes:
-    """The seal of a tick after `previous`, which is empty before the first."""
+    """Make the seal of a tick.
+
+    Args:
+        previous: the seal of the tick before; empty before the first.
+    """
     parts = [seal_link(previous, tick_hash)]
     for name, code in _CODES.items():
         digests = marks.get(name)
@@ -108,15 +113,15 @@ def seal_of(previous: bytes, tick_hash: bytes, marks: Mapping[str, Sequence[byte
 
 
 def seal_link(previous: bytes, tick_hash: bytes) -> bytes:
-    """The first bytes of a seal: it stands after another one, and in this tick."""
+    """The first bytes of a seal, which bind it to the seal before and to its tick."""
     return sha256(previous + tick_hash).digest()
 
 
 def marks_in(seal: bytes) -> Marks:
-    """The digests of a seal.
+    """Read the digests of a seal.
 
     Raises:
-        StoreRefused: it is not one, or of a newer Mara.
+        StoreRefused: the bytes are no seal, or of a newer Mara.
     """
     marks: Marks = {}
     at = LINK_BYTES
@@ -131,5 +136,5 @@ def marks_in(seal: bytes) -> Marks:
 
 
 def _plain(value: Any) -> Any:
-    """A float without the sign of zero, which a file does not keep; a number of numpy as one of Python's own."""
+    """Convert a numpy number to Python's own and drop the sign of zero."""
     return float(value) + 0.0 if isinstance(value, float) else int(value)

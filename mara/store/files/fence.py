@@ -1,8 +1,8 @@
-"""Keeps a second writer off the file itself, by whatever name it comes: a lock on the inode, beside SQLite's own.
+"""A lock on the database's inode, which keeps out a second writer under any name.
 
-It is of the kind that belongs to one opened descriptor (Linux's OFD locks), on a byte that SQLite neither locks nor
-uses. Its descriptor must outlive every connection of this process to the file, because closing it would drop their
-locks (decision 0098): so it stays open when the lock is let go, for the next who asks.
+It is an open file description lock (Linux's OFD locks) on a byte that SQLite neither locks nor uses. Its descriptor
+must outlive every connection of this process to the file, because closing it would drop their locks (decision 0098).
+It therefore stays open when the lock is released, and is used again by the next writer.
 """
 
 import errno
@@ -18,9 +18,12 @@ from typing import Final, Self
 from mara.errors import StoreRefused
 
 LOCKED_BYTE: Final = 0x4000_0000 + 1_024
-"""In the page that SQLite leaves empty for locks, behind the 512 bytes that it uses of it."""
+"""Offset of the locked byte in SQLite's lock page, behind the bytes that it uses."""
 MOST_KEPT: Final = 16
-"""Descriptors without a lock that are kept open; a server needs one. Beyond, those of files that nobody here reads."""
+"""Number of unlocked descriptors kept open; a server needs one.
+
+Beyond it, descriptors of files that this process does not read otherwise are closed.
+"""
 
 Inode = tuple[int, int]
 
@@ -36,15 +39,16 @@ _ONE_AT_A_TIME: Final = Lock()
 
 
 class Fence:
-    """Held from `raised` to `release`, and let go by the kernel if the holder dies."""
+    """The lock held from `raised` to `release`; the kernel frees it on death."""
 
     def __init__(self, inode: Inode | None) -> None:
         self._inode = inode
 
     @classmethod
     def raised(cls, database: Path) -> Self:
-        """Lock a database that is there, before SQLite opens it for writing. Where the system has no such locks, the
-        lock beside the file must do.
+        """Lock an existing database before SQLite opens it for writing.
+
+        Where the system has no such locks, only the lock file beside the database protects it.
 
         Raises:
             StoreRefused: another writer holds it; its process is named, if it can be seen.
@@ -53,7 +57,7 @@ class Fence:
             try:
                 inode, descriptor = _opened(database)
             except OSError:
-                return cls(None)  # what cannot be opened for writing is refused later, in words of its own
+                return cls(None)  # a file that cannot be opened for writing is refused later, with its own message
             if descriptor.is_held or not _is_locked(descriptor.number):
                 raise StoreRefused(
                     f"{database} is being written by another Mara ({holder_of(inode)}), under this name or another:"
@@ -63,7 +67,7 @@ class Fence:
             return cls(inode)
 
     def release(self) -> None:
-        """Let the next writer in; harmless when repeated."""
+        """Release the lock for the next writer; harmless when repeated."""
         inode, self._inode = self._inode, None
         with _ONE_AT_A_TIME:
             if inode is not None:
@@ -74,7 +78,7 @@ class Fence:
 
 
 def holder_of(inode: Inode) -> str:
-    """Which process holds the lock on a file, as far as this one may see."""
+    """Name the process that holds the lock on a file, as far as this one may see."""
     for file in Path("/proc").glob("[0-9]*/fd/*"):
         with suppress(OSError):
             found = file.stat()
@@ -86,7 +90,7 @@ def holder_of(inode: Inode) -> str:
 
 
 def _opened(database: Path) -> tuple[Inode, _Descriptor]:
-    """The one descriptor that this process has of a file for its lock."""
+    """Open, or find again, this process's only lock descriptor of a file."""
     inode = _inode_of(database.stat())
     if inode not in _DESCRIPTORS:
         number = os.open(database, os.O_RDWR | os.O_CLOEXEC)
@@ -100,11 +104,11 @@ def _inode_of(found: os.stat_result) -> Inode:
 
 
 def _is_locked(descriptor: int) -> bool:
-    """Whether the lock was to be had."""
+    """Try to take the lock; True when it was taken or the file system has none."""
     try:
         _ask(descriptor, fcntl.F_WRLCK)
     except OSError as error:
-        return error.errno not in (errno.EAGAIN, errno.EACCES)  # others: this file system has no such locks
+        return error.errno not in (errno.EAGAIN, errno.EACCES)  # any other: the file system has no such locks
     return True
 
 
@@ -115,7 +119,10 @@ def _ask(descriptor: int, kind: int) -> None:
 
 
 def _close_idle() -> None:
-    """Let go of the oldest descriptors beyond `MOST_KEPT`, where nothing else of this process has the file open."""
+    """Close the oldest unlocked descriptors beyond `MOST_KEPT`.
+
+    Only where nothing else in this process has the file open, because closing drops its locks too.
+    """
     idle = [inode for inode, descriptor in _DESCRIPTORS.items() if not descriptor.is_held]
     for inode in idle[:-MOST_KEPT]:
         number = _DESCRIPTORS[inode].number

@@ -1,4 +1,7 @@
-"""Looks whether a database file is still the one that was opened, and as large: SQLite itself writes on regardless."""
+"""Detect that an open database file was removed, replaced or truncated.
+
+SQLite itself would go on writing to it.
+"""
 
 import os
 from pathlib import Path
@@ -11,7 +14,7 @@ _WHAT_NOW: Final = "nothing was stored since: stop, then put it back or run `mar
 
 
 class FileWatch:
-    """On the file and its write-ahead log, from `begin`, which follows the opening."""
+    """Watches the identity and size of a database file and its write-ahead log."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -21,22 +24,22 @@ class FileWatch:
         self._log_file: tuple[int, int] | None = None
 
     def begin(self) -> None:
-        """From now on it must stay what it is."""
+        """Remember the file as it is now; call it after opening."""
         found = self._path.stat()
         self._file, self._size_bytes, self._log_file = (found.st_dev, found.st_ino), found.st_size, None
 
     def refuse_lost(self) -> None:
-        """Look again; costs two calls of the system.
+        """Check the file again; costs two system calls.
 
         Raises:
-            StoreLost: it was removed, replaced or cut short.
+            StoreLost: it was removed, replaced or truncated.
         """
         fault = self.fault()
         if fault:
             raise StoreLost(fault)
 
     def fault(self) -> str:
-        """What has become of it, in a sentence; empty while all is well, and before `begin`."""
+        """Describe the loss of the file in a sentence; empty for none."""
         if self._file is None:
             return ""
         found, log = _found(self._path), _found(self._log)
@@ -55,7 +58,7 @@ class FileWatch:
 
     @property
     def log_bytes(self) -> int:
-        """Size of the write-ahead log."""
+        """Size of the write-ahead log [bytes]."""
         found = _found(self._log)
         return 0 if found is None else found.st_size
 

@@ -1,4 +1,7 @@
-"""Why a write did not fit: SQLite knows only a full disk, and calls a quota or a limit on file sizes an I/O error."""
+"""Find out why a write did not fit: disk, quota or a limit on file sizes.
+
+SQLite reports only a full disk as such; the others are I/O errors to it.
+"""
 
 import errno
 import os
@@ -10,7 +13,7 @@ from typing import Final
 from mara.store.files.private import OWNER_ONLY, files_of
 
 PROBE_BYTES: Final = 64 * 1024
-"""What must still fit: some pages of a database, and of its log."""
+"""Size of the trial write: a few pages of a database and of its log."""
 FULL: Final = "disk full"
 _REASONS: Final = {
     errno.ENOSPC: FULL,
@@ -20,7 +23,7 @@ _REASONS: Final = {
 
 
 def lack_of_room(database: Path) -> str:
-    """What keeps the files of a database from growing, in words; empty where nothing is seen."""
+    """Describe what keeps a database's files from growing; empty if nothing is found."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     if limit != resource.RLIM_INFINITY and max(_size_of(file) for file in files_of(database)) + PROBE_BYTES > limit:
         return f"the limit on the size of files is reached ({limit:,} bytes, see `ulimit -f`)"
@@ -35,7 +38,7 @@ def _size_of(file: Path) -> int:
 
 
 def _probed(database: Path) -> int:
-    """The error number of a small write beside the database; 0 when it went well."""
+    """The error number of a small write beside the database; 0 on success."""
     probe = database.with_name(f"{database.name}.probe")
     try:
         descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, OWNER_ONLY)

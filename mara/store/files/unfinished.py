@@ -1,6 +1,7 @@
-"""Files that get their name when they are complete; what a killed process left unfinished is swept away.
+"""Write files under a temporary name, and remove those that a killed process left.
 
-Who writes holds a lock on the unfinished file, which the kernel lets go of when it dies: an unlocked one is left over.
+The writer holds a lock on its unfinished file. The kernel frees the lock when the writer dies, so an unlocked file is
+left over.
 """
 
 import fcntl
@@ -18,11 +19,11 @@ SUFFIX: Final = ".mara-part"
 
 @contextmanager
 def unfinished(target: Path, mode: int = OWNER_ONLY) -> Iterator[Path]:
-    """An empty file beside `target` to fill and rename; whatever is left of it at the end is removed.
+    """Create an empty file beside `target` to fill and rename; remove it at the end.
 
     Raises:
         StoreRefused: another process is writing the same target.
-        OSError: the folder cannot be written.
+        OSError: the folder is not writable.
     """
     sweep(target.parent)
     path = target.with_name(target.name + SUFFIX)
@@ -41,7 +42,7 @@ def unfinished(target: Path, mode: int = OWNER_ONLY) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> tuple[str, ...]:
-    """Remove what nobody writes any more; returns the names."""
+    """Remove left-over unfinished files of a folder; returns their names."""
     swept = []
     with suppress(OSError):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
@@ -53,7 +54,11 @@ def sweep(folder: Path) -> tuple[str, ...]:
 
 
 def _is_left_over(path: Path) -> bool:
-    """Where the file system knows no locks nothing is known to be: OSError."""
+    """True when no process holds the file's lock.
+
+    Raises:
+        OSError: it is locked, or the file system has no locks, so that nothing is known.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,7 +68,7 @@ def _is_left_over(path: Path) -> bool:
 
 
 def _is_locked(descriptor: int) -> bool:
-    """Whether nobody else has the lock; where the file system knows no locks, nobody is asked."""
+    """Try to take the lock; True when it was taken or the file system has none."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -74,7 +79,7 @@ def _is_locked(descriptor: int) -> bool:
 
 
 def _is_named(descriptor: int, path: Path) -> bool:
-    """Whether the open file still has its name: a sweep may come between the two."""
+    """True while the open file still has its name; a sweep may have removed it."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""Stored runs read back: series, sums, decisions, contracts, plans and exports."""
+"""Read a stored run: series, ledger sums, decisions, contracts, plans and exports."""

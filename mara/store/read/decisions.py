@@ -1,32 +1,36 @@
-"""What was decided and why, looked up by tick, site and contract: for whoever explains the past. Read-only."""
+"""Look up past decisions by tick, site and contract, to explain them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Final
 
 import numpy as np
+from sqlalchemy import ColumnElement, func, select
 
 from mara.core.arrays import Floats, sealed
-from mara.core.contract import SlaContract, Tier
-from mara.core.events import Event
+from mara.core.contract import BAD, EXCLUDED, GOOD, SlaContract, Tier
+from mara.core.events import Event, stored_event
 from mara.core.finance import Line
 from mara.core.units import MICRO_USD_PER_USD, W_PER_MW
 from mara.store.read.read_model import ReadModel
-from mara.store.schema.ledger import MONEY_LEGS
+from mara.store.schema.ledger import MONEY_LEGS, LedgerEntry
+from mara.store.schema.tables import AllocationRow, NamedRow, OptimizationRun, SlaContractRow, SlaInterval, table_of
 from mara.store.write.plan_record import reasons_in
 
 MOST_CONTRACTS: Final = 200
 MOST_EVENTS: Final = 200
-GOOD: Final = 1
-EXCLUDED: Final = 2
-BAD: Final = 0
+EVENTS_PER_PAGE: Final = 200
 ANY_SITE: Final = -2
-"""Not a site: events of all sites and of the fleet."""
+"""Value of `site` for all sites and the fleet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Running:
-    """What ran in a tick, by site: miners (S, 3), merchant inference (S, 2), contracts (S, G), site power (S,) [MW]."""
+    """The power of each site in a tick [MW], by workload and tier.
+
+    Shapes: miners (S, 3), merchant inference (S, 2), contracts (S, G), site power (S,).
+    """
 
     miners_mw: Floats
     merchant_mw: Floats
@@ -44,7 +48,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
-    """The plan in force in a tick, as it was written down when it was adopted."""
+    """The plan in force in a tick, as stored when it was adopted."""
 
     adopted_tick: int
     optimizer: str
@@ -57,23 +61,22 @@ class Adopted:
 
 
 class Decisions:
-    """Lookups in a run, each short and bounded."""
+    """Short, bounded lookups in a stored run."""
 
-    def __init__(self, reading: ReadModel) -> None:
-        self.reading = reading
+    def __init__(self, read_model: ReadModel) -> None:
+        self.read_model = read_model
 
     def running(self, tick: int) -> Running | None:
-        """What ran in the tick; None once the raw rows have gone."""
-        found = self.reading.ask(_RUNNING, tick)
+        """Read what ran in a tick; None once its raw rows have been pruned."""
+        asked = select(*(_ALLOCATION[name] for name in _POWERS)).where(_ALLOCATION.tick == tick)
+        found = self.read_model.ask(asked.order_by(_ALLOCATION.site))
         if not found:
             return None
-        power_mw = np.array([tuple(row) for row in found], dtype=np.float64) / W_PER_MW
-        parts = np.split(power_mw, (1, 4, 6), axis=1)
         return Running(
-            site_power_mw=sealed(parts[0][:, 0]),
-            miners_mw=sealed(parts[1]),
-            merchant_mw=sealed(parts[2]),
-            contracts_mw=sealed(parts[3]),
+            site_power_mw=_power_mw(found, (_SITE_POWER,))[:, 0],
+            miners_mw=_power_mw(found, _MINERS),
+            merchant_mw=_power_mw(found, _MERCHANT),
+            contracts_mw=_power_mw(found, _CONTRACTS),
         )
 
     def events(
@@ -83,134 +86,144 @@ class Decisions:
         end_tick: int,
         *,
         site: int = ANY_SITE,
-        naming: str = "",
+        which: Callable[[Event], bool] | None = None,
         limit: int = MOST_EVENTS,
     ) -> tuple[Event, ...]:
-        """Events of the kinds in ``[first_tick, end_tick)``, newest first; `naming` stands somewhere in their text."""
-        marks = ", ".join("?" for _ in kinds)
+        """List events of the kinds in ``[first_tick, end_tick)``, newest first.
+
+        Args:
+            which: keeps those that it is true of; every one where it is None.
+        """
+        found = self._events(kinds, first_tick, end_tick, site)
+        wanted = found if which is None else filter(which, found)
+        return tuple(islice(wanted, min(limit, MOST_EVENTS)))
+
+    def _events(self, kinds: Sequence[str], first_tick: int, end_tick: int, site: int) -> Iterator[Event]:
+        """Read events newest first, some rows at a time, for as long as the caller goes on."""
+        config, marks = self.read_model.run().config, ", ".join("?" for _ in kinds)
         query = (
-            "SELECT tick, severity, site, kind, text FROM events"  # noqa: S608  only question marks are put in
-            f" WHERE tick >= ? AND tick < ? AND (site = ? OR ? = {ANY_SITE}) AND kind IN ({marks})"
-            " AND text LIKE ? ESCAPE '!' ORDER BY tick DESC, number DESC LIMIT ?"
+            "SELECT tick, number, severity, site, kind, text FROM events"  # noqa: S608  only question marks are put in
+            f" WHERE tick >= ? AND (tick < ? OR (tick = ? AND number < ?)) AND (site = ? OR ? = {ANY_SITE})"
+            f" AND kind IN ({marks}) ORDER BY tick DESC, number DESC LIMIT ?"
         )
-        values = (first_tick, end_tick, site, site, *kinds, _anywhere(naming), min(limit, MOST_EVENTS))
-        return tuple(_event(row) for row in self.reading.ask(query, *values))
+        before_tick, before_number = end_tick, 0
+        while True:
+            place = (first_tick, before_tick, before_tick, before_number, site, site)
+            page = self.read_model.ask(query, *place, *kinds, EVENTS_PER_PAGE)
+            for row in page:
+                yield stored_event(row.tick, row.severity, row.site, row.kind, row.text, config)
+            if len(page) < EVENTS_PER_PAGE:
+                return
+            before_tick, before_number = page[-1].tick, page[-1].number
 
     def customers(self) -> tuple[str, ...]:
-        """Everybody who ever booked."""
-        return tuple(row[0] for row in self.reading.ask("SELECT DISTINCT customer FROM sla_contracts"))
+        """List everybody who ever booked a contract."""
+        return tuple(row.customer for row in self.read_model.ask(select(_CONTRACT.customer).distinct()))
 
     def contracts_of(self, customer: str, tick: int) -> tuple[Booked, ...]:
-        """A customer's contracts that live in the tick, newest first."""
-        where = "customer = ? AND booked_tick <= ? AND ends_tick > ?"
-        return self._contracts(where, customer, tick, tick)
+        """List a customer's contracts that are live in a tick, newest first."""
+        return self._contracts(
+            _CONTRACT.customer == customer, _CONTRACT.booked_tick <= tick, _CONTRACT.ends_tick > tick
+        )
 
     def last_contract_of(self, customer: str, tick: int) -> Booked | None:
-        """The contract that a customer booked last, up to the tick."""
-        found = self._contracts("customer = ? AND booked_tick <= ?", customer, tick)
+        """Find the contract that a customer booked last, up to a tick."""
+        found = self._contracts(_CONTRACT.customer == customer, _CONTRACT.booked_tick <= tick)
         return found[0] if found else None
 
     def contract(self, contract_id: str) -> Booked | None:
-        """The contract of an id."""
-        found = self._contracts("contract_id = ?", contract_id)
+        """Find a contract by its id."""
+        found = self._contracts(_CONTRACT.contract_id == contract_id)
         return found[0] if found else None
 
     def state(self, number: int, tick: int) -> tuple[int, int] | None:
-        """A contract's state in a tick (bad, good, excluded: 0, 1, 2) and the tick since when; None before its life."""
-        found = self.reading.ask(
-            "SELECT state, from_tick FROM sla_intervals WHERE number = ? AND from_tick <= ?"
-            " ORDER BY from_tick DESC LIMIT 1",
-            number,
-            tick,
-        )
-        return (found[0][0], found[0][1]) if found else None
+        """Read a contract's state in a tick and its first tick; None before its life.
+
+        The state is `BAD`, `GOOD` or `EXCLUDED`.
+        """
+        asked = _INTERVALS.where(_INTERVAL.number == number, _INTERVAL.from_tick <= tick)
+        found = self.read_model.ask(asked.order_by(_INTERVAL.from_tick.desc()).limit(1))
+        return (found[0].state, found[0].from_tick) if found else None
 
     def state_ends(self, number: int, tick: int) -> int | None:
-        """The first tick after this one in which a contract's state is another; None where that is not stored."""
-        found = self.reading.ask(
-            "SELECT min(from_tick) FROM sla_intervals WHERE number = ? AND from_tick > ?", number, tick
-        )
-        return None if found[0][0] is None else int(found[0][0])
+        """Find the first tick after this one in which a contract's state changes.
+
+        None where no change is stored.
+        """
+        first = select(func.min(_INTERVAL.from_tick).label("tick"))
+        (change,) = self.read_model.ask(first.where(_INTERVAL.number == number, _INTERVAL.from_tick > tick))
+        return None if change.tick is None else int(change.tick)
 
     def counted(self, number: int, first_tick: int, end_tick: int) -> tuple[int, int]:
-        """A contract's bad and excluded ticks in ``[first_tick, end_tick)``."""
-        found = self.reading.ask(
-            "SELECT from_tick, state FROM sla_intervals WHERE number = ? AND from_tick < ? ORDER BY from_tick",
-            number,
-            end_tick,
-        )
-        ends = [*(row[0] for row in found[1:]), end_tick]
-        spans = {BAD: 0, EXCLUDED: 0, GOOD: 0}
-        for (from_tick, state), end in zip(found, ends, strict=True):
-            spans[state] += max(0, end - max(from_tick, first_tick))
-        return spans[BAD], spans[EXCLUDED]
+        """Count a contract's bad and excluded ticks in ``[first_tick, end_tick)``."""
+        asked = _INTERVALS.where(_INTERVAL.number == number, _INTERVAL.from_tick < end_tick)
+        found = self.read_model.ask(asked.order_by(_INTERVAL.from_tick))
+        ends = [*(row.from_tick for row in found[1:]), end_tick]
+        ticks = {BAD: 0, EXCLUDED: 0, GOOD: 0}
+        for row, end in zip(found, ends, strict=True):
+            ticks[row.state] += max(0, end - max(row.from_tick, first_tick))
+        return ticks[BAD], ticks[EXCLUDED]
 
     def plan(self, tick: int) -> Adopted | None:
-        """The plan in force in the tick, as far as it was written down."""
-        found = self.reading.ask(_PLAN, tick)
+        """Find the newest stored plan at or before a tick."""
+        asked = select(*_PLAN_COLUMNS).where(_PLAN.adopted_tick <= tick)
+        found = self.read_model.ask(asked.order_by(_PLAN.adopted_tick.desc()).limit(1))
         if not found:
             return None
-        adopted, optimizer, status, objective, bound, note, headline, reasons = found[0]
+        (row,) = found
         return Adopted(
-            adopted_tick=adopted,
-            optimizer=optimizer,
-            status=status,
-            objective_usd=objective,
-            bound_usd=bound,
-            note=note,
-            headline=headline or "",
-            reasons=reasons_in(reasons),
+            adopted_tick=row.adopted_tick,
+            optimizer=row.optimizer,
+            status=row.status,
+            objective_usd=row.objective_usd,
+            bound_usd=row.bound_usd,
+            note=row.note,
+            headline=row.headline or "",
+            reasons=reasons_in(row.reasons),
         )
 
     def money_usd(self, first_tick: int, end_tick: int, site: int = ANY_SITE) -> Floats:
-        """Each line of the ledger over ``[first_tick, end_tick)``, of one site or of all (17,): costs are negative."""
-        sums = ", ".join(f"coalesce(sum({leg}), 0)" for leg in MONEY_LEGS)
-        query = f"SELECT {sums} FROM ledger WHERE tick >= ? AND tick < ? AND (site = ? OR ? = {ANY_SITE})"  # noqa: S608
-        found = self.reading.ask(query, first_tick, end_tick, site, site)[0]
-        assert len(found) == len(Line)
-        return sealed(np.array([float(cell) for cell in found]) / MICRO_USD_PER_USD)
+        """Sum each money line over ``[first_tick, end_tick)`` (17,); costs are negative."""
+        asked = select(*(func.coalesce(func.sum(_LEDGER[leg]), 0).label(leg) for leg in MONEY_LEGS))
+        asked = asked.where(_LEDGER.tick >= first_tick, _LEDGER.tick < end_tick)
+        (sums,) = self.read_model.ask(asked if site == ANY_SITE else asked.where(_LEDGER.site == site))
+        return sealed(np.array([float(getattr(sums, leg)) for leg in MONEY_LEGS]) / MICRO_USD_PER_USD)
 
-    def _contracts(self, where: str, *values: object) -> tuple[Booked, ...]:
-        found = self.reading.ask(
-            "SELECT number, contract_id, tier, customer, power_mw, rate_usd_per_mwh, starts_tick, ends_tick, timezone"  # noqa: S608
-            f" FROM sla_contracts WHERE {where} ORDER BY number DESC LIMIT {MOST_CONTRACTS}",
-            *values,
-        )
+    def _contracts(self, *conditions: ColumnElement[bool]) -> tuple[Booked, ...]:
+        asked = select(*_CONTRACT).where(*conditions)
+        found = self.read_model.ask(asked.order_by(_CONTRACT.number.desc()).limit(MOST_CONTRACTS))
         return tuple(_booked(row) for row in found)
 
 
-_RUNNING: Final = (
-    "SELECT site_power_w, air_miner_w, hydro_miner_w, immersion_miner_w, gpu_w, asic_w,"
-    " premium_w, standard_w, flexible_w, spot_w FROM allocations WHERE tick = ? ORDER BY site"
-)
-_PLAN: Final = (
-    "SELECT adopted_tick, optimizer, status, objective_usd, bound_usd, note, headline, reasons"
-    " FROM optimization_runs WHERE adopted_tick <= ? ORDER BY adopted_tick DESC LIMIT 1"
-)
+_SITE_POWER: Final = "site_power_w"
+_MINERS: Final = ("air_miner_w", "hydro_miner_w", "immersion_miner_w")
+_MERCHANT: Final = ("gpu_w", "asic_w")
+_CONTRACTS: Final = ("premium_w", "standard_w", "flexible_w", "spot_w")
+_POWERS: Final = (_SITE_POWER, *_MINERS, *_MERCHANT, *_CONTRACTS)
+_ALLOCATION: Final = table_of(AllocationRow).c
+_CONTRACT: Final = table_of(SlaContractRow).c
+_INTERVAL: Final = table_of(SlaInterval).c
+_INTERVALS: Final = select(_INTERVAL.from_tick, _INTERVAL.state)
+_LEDGER: Final = table_of(LedgerEntry).c
+_PLAN: Final = table_of(OptimizationRun).c
+_PLAN_COLUMNS: Final = tuple(column for column in _PLAN if column.name not in ("shadow", "provenance"))
+assert len(MONEY_LEGS) == len(Line)
 
 
-def _anywhere(text: str) -> str:
-    """A LIKE pattern that finds the text itself."""
-    for sign in "!%_":
-        text = text.replace(sign, f"!{sign}")
-    return f"%{text}%"
+def _power_mw(rows: Sequence[NamedRow], columns: Sequence[str]) -> Floats:
+    """Convert columns of power by site [W] to a matrix [MW]."""
+    return sealed(np.array([[float(getattr(row, name)) for name in columns] for row in rows]) / W_PER_MW)
 
 
-def _event(row: Sequence[Any]) -> Event:
-    tick, severity, site, kind, text = row
-    return Event(tick=tick, severity=severity, site=site, kind=kind, text=text)
-
-
-def _booked(row: Sequence[Any]) -> Booked:
-    number, contract_id, tier, customer, power, rate, starts, ends, timezone = row
+def _booked(row: NamedRow) -> Booked:
     contract = SlaContract(
-        id=contract_id,
-        tier=Tier(tier),
-        customer=customer,
-        power_mw=power,
-        rate_usd_per_mwh=rate,
-        starts_tick=starts,
-        ends_tick=ends,
-        timezone=timezone,
+        id=row.contract_id,
+        tier=Tier(row.tier),
+        customer=row.customer,
+        power_mw=row.power_mw,
+        rate_usd_per_mwh=row.rate_usd_per_mwh,
+        starts_tick=row.starts_tick,
+        ends_tick=row.ends_tick,
+        timezone=row.timezone,
     )
-    return Booked(number=number, contract=contract)
+    return Booked(number=row.number, contract=contract)

@@ -1,20 +1,19 @@
-"""What may be asked of the past as one number over time, and how it follows from what is stored."""
+"""Metrics over time: their names, and SQL to compute each from stored columns."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from mara.core.units import MICRO_USD_PER_USD, W_PER_MW
+from mara.core.units import G_PER_T, MICRO_USD_PER_USD, W_PER_MW
 from mara.errors import CommandError
-
-G_PER_T: Final = 1_000_000
 
 
 class Metric(StrEnum):
-    """A number over time. Of the fleet powers, money and emissions are sums over sites, the rest their means.
+    """The name of a number over time, which ends in its unit.
 
-    The fleet's renewable share is that of the energy it drew: sites weigh by their power, as in the newest snapshot.
+    For the fleet, powers, money and emissions are sums over sites, other metrics means; its renewable share is weighted
+    by site power, as in the newest snapshot.
     """
 
     ENERGY_PRICE = "energy_price_usd_per_mwh"
@@ -40,10 +39,10 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPoint:
-    """A bucket of time in the metric's unit: the mean over it, and the least and greatest tick in it.
+    """A bucket of a metric in its unit: the mean, minimum and maximum over its ticks.
 
-    A price of the fleet is the mean of its sites, its extremes are those of any site. `low` and `high` are None where
-    an older Mara rolled up hours without them and their ticks have gone.
+    A fleet price is the mean of its sites, with the extremes of any site. `low` and `high` are None where an older Mara
+    rolled up hours without them and their ticks have been pruned.
     """
 
     at: datetime
@@ -54,7 +53,11 @@ class MetricPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricHistory:
-    """A metric over ``[from, to)``, oldest first; each point begins a bucket. `site_id` is empty for the fleet."""
+    """A metric over a time range, oldest first; each point begins a bucket.
+
+    Attributes:
+        site_id: empty for the fleet.
+    """
 
     metric: Metric
     site_id: str
@@ -64,11 +67,11 @@ class MetricHistory:
 
 @dataclass(frozen=True, slots=True)
 class MetricFormula:
-    """A metric as SQL over the moments of `series`: ``sum(above) / sum(below) * factor``.
+    """SQL of a metric over moments: ``sum(above) / sum(below) * factor``.
 
     Attributes:
-        low, high: extremes of the quotient in a moment that is longer than a tick.
-        has_range: whether a tick, too, has extremes of its own: those of its sites.
+        low, high: SQL for the extremes of the quotient in a moment that is longer than a tick.
+        has_range: True where a tick has extremes too, those of its sites.
     """
 
     above: str
@@ -81,7 +84,7 @@ class MetricFormula:
 
 
 def metric_of(name: str) -> Metric:
-    """The metric of a name.
+    """Find a metric by its name.
 
     Raises:
         CommandError: there is none.

@@ -1,47 +1,52 @@
-"""Plans that came into force, why, and what was told of a site: read back as it was said then."""
+"""Read adopted plans with their reasons, and the decisions and events of a site."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
+
+from sqlalchemy import select
 
 from mara.core.fleet import Fleet
 from mara.core.history import Decision, Optimization, SiteShadow
-from mara.core.plan import DualPrices
+from mara.core.plan import DualPrices, known_gap_share
 from mara.core.snapshot import EventSnapshot, OptimizationSnapshot
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.store.read.query_scope import site_number
 from mara.store.read.read_model import ReadModel
+from mara.store.schema.tables import EventRow, NamedRow, OptimizationRun, table_of
 from mara.store.write.plan_record import prices_of, provenance_of, reasons_in
 
 MOST_OPTIMIZATIONS: Final = 500
 MOST_DECISIONS: Final = 500
 MOST_LOOKED_AT: Final = 500
-"""Stored plans that are searched for reasons of a site."""
+"""Stored plans that are searched for reasons about a site."""
 
 
-def optimizations(reading: ReadModel, limit: int, before: int | None = None) -> tuple[OptimizationSnapshot, ...]:
-    """The newest plans that came into force, those before tick `before` if one is given; newest first."""
-    grid = reading.run().config.grid
-    end = reading.next_tick() if before is None else before
-    query = f"SELECT {_COLUMNS} FROM optimization_runs WHERE adopted_tick < ? ORDER BY adopted_tick DESC LIMIT ?"  # noqa: S608
-    found = reading.ask(query, end, _limited(limit, MOST_OPTIMIZATIONS))
+def optimizations(read_model: ReadModel, limit: int, before: int | None = None) -> tuple[OptimizationSnapshot, ...]:
+    """List the newest plans that came into force, newest first.
+
+    Args:
+        before: only plans adopted before this tick.
+    """
+    grid = read_model.run().config.grid
+    end = read_model.next_tick() if before is None else before
+    asked = select(*_COLUMNS).where(_PLAN.adopted_tick < end).order_by(_PLAN.adopted_tick.desc())
+    found = read_model.ask(asked.limit(_limited(limit, MOST_OPTIMIZATIONS)))
     return tuple(_snapshot(row, grid) for row in found)
 
 
-def optimization(reading: ReadModel, adopted_tick: int) -> Optimization:
-    """All that is stored of the plan that came into force in a tick.
+def optimization(read_model: ReadModel, adopted_tick: int) -> Optimization:
+    """Read all that is stored of the plan that came into force in a tick.
 
     Raises:
-        CommandError: none was written down in that tick.
+        CommandError: none was stored in that tick.
     """
-    config = reading.run().config
-    query = f"SELECT {_COLUMNS}, shadow FROM optimization_runs WHERE adopted_tick = ?"  # noqa: S608
-    found = reading.ask(query, adopted_tick)
+    config = read_model.run().config
+    found = read_model.ask(select(*_COLUMNS, _PLAN.shadow).where(_PLAN.adopted_tick == adopted_tick))
     if not found:
         raise CommandError(f"no plan was written down in tick {adopted_tick}: ask for the list of optimizations first")
-    *row, content = found[0]
-    plan, prices = _snapshot(row, config.grid), prices_of(content)
-    gap = _gap_share(plan)
+    plan, prices = _snapshot(found[0], config.grid), prices_of(found[0].shadow)
+    gap = known_gap_share(plan.objective_usd, plan.bound_usd)
     if prices is None:
         return Optimization(plan=plan, gap_share=gap)
     shadow = prices.shadow
@@ -55,48 +60,49 @@ def optimization(reading: ReadModel, adopted_tick: int) -> Optimization:
     )
 
 
-def site_events(reading: ReadModel, site_id: str, limit: int) -> tuple[EventSnapshot, ...]:
-    """What happened at a site, newest first, as long as raw rows are kept.
+def site_events(read_model: ReadModel, site_id: str, limit: int) -> tuple[EventSnapshot, ...]:
+    """List the events of a site, newest first, as long as raw rows are kept.
 
     Raises:
         CommandError: no such site.
     """
-    site, grid = site_number(reading, site_id), reading.run().config.grid
-    found = reading.ask(
-        "SELECT tick, severity, text FROM events WHERE site = ? ORDER BY tick DESC, number DESC LIMIT ?",
-        site,
-        _limited(limit, MOST_DECISIONS),
-    )
+    site, grid = site_number(read_model, site_id), read_model.run().config.grid
+    asked = select(_EVENT.tick, _EVENT.severity, _EVENT.text).where(_EVENT.site == site)
+    newest = asked.order_by(_EVENT.tick.desc(), _EVENT.number.desc()).limit(_limited(limit, MOST_DECISIONS))
     return tuple(
-        EventSnapshot(tick=tick, at=grid.at(tick), severity=severity, site_id=site_id, text=text)
-        for tick, severity, text in found
+        EventSnapshot(tick=row.tick, at=grid.at(row.tick), severity=row.severity, site_id=site_id, text=row.text)
+        for row in read_model.ask(newest)
     )
 
 
-def decisions(reading: ReadModel, site_id: str, limit: int) -> tuple[Decision, ...]:
-    """Reasons stored with plans that name a site, and its events, newest first.
+def decisions(read_model: ReadModel, site_id: str, limit: int) -> tuple[Decision, ...]:
+    """List the stored reasons that name a site, and its events, newest first.
 
     Raises:
         CommandError: no such site.
     """
     most = _limited(limit, MOST_DECISIONS)
-    config = reading.run().config
-    site = site_number(reading, site_id)
-    found = reading.ask(
-        "SELECT adopted_tick, optimizer, reasons FROM optimization_runs WHERE reasons IS NOT NULL"
-        " ORDER BY adopted_tick DESC LIMIT ?",
-        MOST_LOOKED_AT,
-    )
+    config = read_model.run().config
+    site = site_number(read_model, site_id)
+    asked = select(_PLAN.adopted_tick, _PLAN.optimizer, _PLAN.reasons).where(_PLAN.reasons.is_not(None))
+    found = read_model.ask(asked.order_by(_PLAN.adopted_tick.desc()).limit(MOST_LOOKED_AT))
     names = [known.name for known in config.fleet.sites]
     reasons = [
-        Decision(tick=tick, at=config.grid.at(tick), source="plan", severity="info", optimizer=optimizer, text=reason)
-        for tick, optimizer, stored in found
-        for reason in reasons_in(stored)
+        Decision(
+            tick=row.adopted_tick,
+            at=config.grid.at(row.adopted_tick),
+            source="plan",
+            severity="info",
+            optimizer=row.optimizer,
+            text=reason,
+        )
+        for row in found
+        for reason in reasons_in(row.reasons)
         if _site_named(reason, names) == site
     ]
     events = [
         Decision(tick=e.tick, at=e.at, source="event", severity=e.severity, optimizer="", text=e.text)
-        for e in site_events(reading, site_id, most)
+        for e in site_events(read_model, site_id, most)
     ]
     return tuple(sorted((*events, *reasons), key=lambda decision: -decision.tick)[:most])
 
@@ -108,41 +114,34 @@ def _limited(limit: int, most: int) -> int:
 
 
 def _site_named(reason: str, names: Sequence[str]) -> int | None:
-    """The site that a reason begins with: the longest name, should one begin like another."""
+    """Find the site whose name a reason begins with; the longest name wins."""
     fitting = [i for i, name in enumerate(names) if reason.startswith((f"{name}:", f"{name} "))]
     return max(fitting, key=lambda i: len(names[i]), default=None)
 
 
-_COLUMNS: Final = (
-    "adopted_tick, made_tick, optimizer, status, horizon_ticks, objective_usd, bound_usd, note, headline, reasons,"
-    " baseline_usd, solve_wall_s, provenance"
-)
+_EVENT: Final = table_of(EventRow).c
+_PLAN: Final = table_of(OptimizationRun).c
+_COLUMNS: Final = tuple(column for column in _PLAN if column.name != "shadow")
+"""Columns of a plan but for its dual prices, which are most of a row."""
 
 
-def _snapshot(row: Sequence[Any], grid: TimeGrid) -> OptimizationSnapshot:
-    adopted, made, optimizer, status, horizon, objective, bound, note, headline, reasons, baseline, solve, origin = row
+def _snapshot(row: NamedRow, grid: TimeGrid) -> OptimizationSnapshot:
     return OptimizationSnapshot(
-        adopted_tick=adopted,
-        adopted_at=grid.at(adopted),
-        made_tick=made,
-        optimizer=optimizer,
-        status=status,
-        horizon_ticks=horizon,
-        objective_usd=objective,
-        bound_usd=bound,
-        note=note,
-        headline=headline or "",
-        reasons=reasons_in(reasons),
-        baseline_usd=baseline,
-        solve_wall_s=solve,
-        provenance=provenance_of(origin),
+        adopted_tick=row.adopted_tick,
+        adopted_at=grid.at(row.adopted_tick),
+        made_tick=row.made_tick,
+        optimizer=row.optimizer,
+        status=row.status,
+        horizon_ticks=row.horizon_ticks,
+        objective_usd=row.objective_usd,
+        bound_usd=row.bound_usd,
+        note=row.note,
+        headline=row.headline or "",
+        reasons=reasons_in(row.reasons),
+        baseline_usd=row.baseline_usd,
+        solve_wall_s=row.solve_wall_s,
+        provenance=provenance_of(row.provenance),
     )
-
-
-def _gap_share(plan: OptimizationSnapshot) -> float | None:
-    if plan.objective_usd is None or not plan.bound_usd:
-        return None
-    return (plan.bound_usd - plan.objective_usd) / abs(plan.bound_usd)
 
 
 def _site_shadows(shadow: DualPrices, fleet: Fleet) -> tuple[SiteShadow, ...]:

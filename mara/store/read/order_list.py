@@ -1,6 +1,8 @@
-"""What was ordered, as whoever only reads the database sees it: orders with their state, and contracts on their way."""
+"""Read orders with their state, and contracts that are booked but not yet live."""
 
-from typing import Any, Final, get_args
+from typing import Final, get_args
+
+from sqlalchemy import func, select
 
 from mara.core.commands import Book
 from mara.core.contract import TIER_KEYS
@@ -9,90 +11,101 @@ from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.store.encoding.codec import commands_of
 from mara.store.read.read_model import ReadModel
+from mara.store.schema.order_tables import Order, OrderOutcome
+from mara.store.schema.tables import NamedRow, table_of
+from mara.store.write.orders import OBEYED, kind_of_type
 
 MOST_ORDERS: Final = 1_000
-_ROWS: Final = (
-    "SELECT o.number, kind, about, actor, ordered_tick, coalesce(outcome, 'waiting'), tick, coalesce(reason, '')"
-    " FROM orders o LEFT JOIN order_outcomes w ON w.number = o.number"
-)
-_WAITING: Final = (
-    "SELECT o.command, o.ordered_tick FROM orders o LEFT JOIN order_outcomes w ON w.number = o.number"
-    " WHERE kind = 'book' AND w.number IS NULL"
+_NO_OUTCOME: Final = "waiting"
+_ORDER: Final = table_of(Order).c
+_OUTCOME: Final = table_of(OrderOutcome).c
+_BOTH: Final = table_of(Order).outerjoin(table_of(OrderOutcome), _OUTCOME.number == _ORDER.number)
+_STATE: Final = func.coalesce(_OUTCOME.outcome, _NO_OUTCOME)
+_ROWS: Final = select(
+    _ORDER.number,
+    _ORDER.kind,
+    _ORDER.about,
+    _ORDER.actor,
+    _ORDER.ordered_tick,
+    _STATE.label("state"),
+    _OUTCOME.tick,
+    func.coalesce(_OUTCOME.reason, "").label("reason"),
+).select_from(_BOTH)
+_IS_BOOKING: Final = _ORDER.kind == kind_of_type(Book)
+_WAITING_BOOKINGS: Final = (
+    select(_ORDER.command, _ORDER.ordered_tick).select_from(_BOTH).where(_IS_BOOKING, _OUTCOME.number.is_(None))
 )
 
 
-def orders(reading: ReadModel, state: str = "all", limit: int = MOST_ORDERS) -> tuple[OrderRow, ...]:
-    """What was ordered, the newest first.
+def orders(read_model: ReadModel, state: str = "all", limit: int = MOST_ORDERS) -> tuple[OrderRow, ...]:
+    """List orders, newest first.
 
     Raises:
-        CommandError: a state that is none, or a limit below 1.
+        CommandError: an unknown state, or a limit below 1.
     """
     known = ("all", *get_args(OrderState))
     if state not in known:
         raise CommandError(f"orders may be {', '.join(known)}, {state!r} came: choose one of these")
     if limit < 1:
         raise CommandError(f"a limit must be at least 1, {limit} came")
-    where = {"all": "0 = 0", "waiting": "outcome IS NULL"}.get(state, "outcome = ?")
-    values = () if state in ("all", "waiting") else (state,)
-    found = reading.ask(f"{_ROWS} WHERE {where} ORDER BY o.number DESC LIMIT ?", *values, min(limit, MOST_ORDERS))
-    grid = reading.run().config.grid
-    return tuple(_row(row, grid) for row in found)
+    asked = _ROWS if state == "all" else _ROWS.where(_STATE.in_((state,)))
+    found = read_model.ask(asked.order_by(_ORDER.number.desc()).limit(min(limit, MOST_ORDERS)))
+    grid = read_model.run().config.grid
+    return tuple(_order_row(row, grid) for row in found)
 
 
-def order(reading: ReadModel, number: int) -> OrderRow:
-    """One order.
+def order(read_model: ReadModel, number: int) -> OrderRow:
+    """Read one order.
 
     Raises:
         CommandError: there is none of that number.
     """
-    found = reading.ask(f"{_ROWS} WHERE o.number = ?", number)
+    found = read_model.ask(_ROWS.where(_ORDER.number == number))
     if not found:
         raise CommandError(f"there is no order {number}: GET /api/orders names them")
-    return _row(found[0], reading.run().config.grid)
+    return _order_row(found[0], read_model.run().config.grid)
 
 
-def waiting_contracts(reading: ReadModel) -> tuple[ContractRow, ...]:
-    """Contracts that are booked and wait for their tick, the newest first."""
-    grid, next_tick = reading.run().config.grid, reading.next_tick()
-    found = reading.ask(f"{_WAITING} ORDER BY o.number DESC")
-    return tuple(_contract(content, ordered, next_tick, grid) for content, ordered in found)
+def waiting_contracts(read_model: ReadModel) -> tuple[ContractRow, ...]:
+    """List contracts that are booked and wait for their tick, newest first."""
+    grid, next_tick = read_model.run().config.grid, read_model.next_tick()
+    found = read_model.ask(_WAITING_BOOKINGS.order_by(_ORDER.number.desc()))
+    return tuple(_contract_row(row, next_tick, grid) for row in found)
 
 
-def waiting_contract(reading: ReadModel, contract_id: str) -> ContractRow | None:
-    """A contract that is booked and waits for its tick.
+def waiting_contract(read_model: ReadModel, contract_id: str) -> ContractRow | None:
+    """Find a contract that is booked and waits for its tick.
 
     Raises:
-        CommandError: it was booked, and refused or withdrawn.
+        CommandError: its booking was refused or withdrawn.
     """
-    found = reading.ask(f"{_WAITING} AND about = ?", contract_id)
+    found = read_model.ask(_WAITING_BOOKINGS.where(_ORDER.about == contract_id))
     if found:
-        content, ordered = found[0]
-        return _contract(content, ordered, reading.next_tick(), reading.run().config.grid)
-    over = reading.ask(f"{_ROWS} WHERE about = ? AND kind = 'book' AND outcome <> 'obeyed'", contract_id)
+        return _contract_row(found[0], read_model.next_tick(), read_model.run().config.grid)
+    over = read_model.ask(_ROWS.where(_ORDER.about == contract_id, _IS_BOOKING, _OUTCOME.outcome != OBEYED))
     if over:
-        row = _row(over[0], reading.run().config.grid)
+        row = _order_row(over[0], read_model.run().config.grid)
         raise CommandError(f"contract {contract_id} was {row.state} in tick {row.tick}: {row.reason or 'as asked'}")
     return None
 
 
-def _row(found: Any, grid: TimeGrid) -> OrderRow:
-    number, kind, about, by, ordered_tick, state, tick, reason = found
+def _order_row(row: NamedRow, grid: TimeGrid) -> OrderRow:
     return OrderRow(
-        number=number,
-        kind=kind,
-        about=about,
-        by=by,
-        ordered_tick=ordered_tick,
-        ordered_at=grid.at(ordered_tick),
-        state=state,
-        tick=tick,
-        reason=reason,
+        number=row.number,
+        kind=row.kind,
+        about=row.about,
+        by=row.actor,
+        ordered_tick=row.ordered_tick,
+        ordered_at=grid.at(row.ordered_tick),
+        state=row.state,
+        tick=row.tick,
+        reason=row.reason,
     )
 
 
-def _contract(content: bytes, ordered_tick: int, next_tick: int, grid: TimeGrid) -> ContractRow:
-    """As it will be when the next tick obeys its booking."""
-    (command,) = commands_of(content)
+def _contract_row(row: NamedRow, next_tick: int, grid: TimeGrid) -> ContractRow:
+    """Describe a waiting contract as it will be once the next tick obeys its booking."""
+    (command,) = commands_of(row.command)
     assert isinstance(command, Book)
     request, starts = command.request, next_tick + 1
     return ContractRow(
@@ -102,7 +115,7 @@ def _contract(content: bytes, ordered_tick: int, next_tick: int, grid: TimeGrid)
         power_mw=request.power_mw,
         rate_usd_per_mwh=command.rate_usd_per_mwh,
         timezone=request.timezone,
-        booked_at=grid.at(ordered_tick),
+        booked_at=grid.at(row.ordered_tick),
         starts_at=grid.at(starts),
         ends_at=grid.at(starts + request.duration_ticks),
         is_live=False,

@@ -1,27 +1,32 @@
-"""Outages as they were stored: in which ticks a site had less than all its machines."""
+"""Count the outages in stored ticks, in which a site lacked part of its machines."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
+from sqlalchemy import func, select
 
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.quote import OutageRecord
 from mara.store.read.read_model import ReadModel
+from mara.store.schema.tables import PriceRow, table_of
+
+_PRICE: Final = table_of(PriceRow).c
 
 
 @dataclass(slots=True, kw_only=True)
 class OutageCount:
-    """Counts the outages in the raw rows, each tick once however often it is asked.
+    """A running count of outages, which reads each stored tick once.
 
-    Raw rows are kept for a while only, so a record reaches as far back as they did when it was first asked.
+    Raw rows are pruned, so the count begins at the oldest one stored when it was first asked.
     """
 
-    reading: ReadModel
+    read_model: ReadModel
     sites: int
     _lost_ticks: Floats = field(init=False)
     _fall_count: Ints = field(init=False)
     _last_share: dict[int, tuple[int, float]] = field(default_factory=dict, init=False)
-    """Of each site: the last tick with less than all machines, and how much of them there was."""
+    """Last tick with an outage and the availability in it, by site."""
     _first_tick: int = field(default=-1, init=False)
     _next_tick: int = field(default=0, init=False)
 
@@ -30,33 +35,32 @@ class OutageCount:
         self._fall_count = np.zeros(self.sites, dtype=np.int64)
 
     def record(self) -> OutageRecord:
-        """The outages of all ticks stored so far.
+        """Count the outages of all ticks stored so far.
 
         Raises:
             StoreError: the database could not be read.
         """
         if self._first_tick < 0:
-            first = self.reading.ask("SELECT MIN(tick) FROM prices")[0][0]
-            if first is None:
+            (oldest,) = self.read_model.ask(select(func.min(_PRICE.tick).label("tick")))
+            if oldest.tick is None:
                 return self._now()
-            self._first_tick = self._next_tick = int(first)
-        last = self.reading.ask("SELECT MAX(tick) FROM prices")[0][0]
-        found = self.reading.ask(
-            "SELECT tick, site, availability_share FROM prices"
-            " WHERE tick >= ? AND tick <= ? AND availability_share < 1.0 ORDER BY tick, site",
-            self._next_tick,
-            last,
+            self._first_tick = self._next_tick = int(oldest.tick)
+        (newest,) = self.read_model.ask(select(func.max(_PRICE.tick).label("tick")))
+        found = self.read_model.ask(
+            select(_PRICE.tick, _PRICE.site, _PRICE.availability_share)
+            .where(_PRICE.tick.between(self._next_tick, newest.tick), _PRICE.availability_share < 1.0)
+            .order_by(_PRICE.tick, _PRICE.site)
         )
-        for tick, site, share in found:
-            self._count(int(tick), int(site), float(share))
-        self._next_tick = int(last) + 1
+        for row in found:
+            self._count(int(row.tick), int(row.site), float(row.availability_share))
+        self._next_tick = int(newest.tick) + 1
         return self._now()
 
-    def _count(self, tick: int, site: int, share: float) -> None:
+    def _count(self, tick: int, site: int, availability_share: float) -> None:
         last_tick, last_share = self._last_share.get(site, (-1, 1.0))
-        self._lost_ticks[site] += 1.0 - share
-        self._fall_count[site] += share < (last_share if last_tick == tick - 1 else 1.0)
-        self._last_share[site] = (tick, share)
+        self._lost_ticks[site] += 1.0 - availability_share
+        self._fall_count[site] += availability_share < (last_share if last_tick == tick - 1 else 1.0)
+        self._last_share[site] = (tick, availability_share)
 
     def _now(self) -> OutageRecord:
         return OutageRecord(

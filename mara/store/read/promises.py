@@ -1,30 +1,44 @@
-"""Contracts from booking to end: how each tick fared, what each window owed, and what was left out of the count."""
+"""Read contracts from booking to end: state of each tick, windows and exclusions."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Literal, get_args
+from collections.abc import Iterator
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from sqlalchemy import Select, func, select
 
 from mara.core.commands import Exclude
-from mara.core.contract import TIER_KEYS, SlaAccounts, Tier, budget_ticks
+from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, SlaAccounts, Tier, budget_ticks
 from mara.core.history import ContractLife, ContractRow, ContractWindow, EvidenceTick, ExclusionRow, TickRun, TickState
 from mara.core.timegrid import TimeGrid
 from mara.errors import CommandError
 from mara.store.encoding.codec import value_of
-from mara.store.encoding.rows import BAD, EXCLUDED, GOOD
 from mara.store.read.order_list import waiting_contract, waiting_contracts
 from mara.store.read.read_model import ReadModel
+from mara.store.schema.tables import Audit, NamedRow, SlaContractRow, SlaInterval, SlaWindow, columns_of, table_of
 
 AskedState = Literal["waiting", "live", "ended", "all"]
-Account = tuple[int, ...]
-"""Window start and end, good, bad and excluded ticks, and what was billed, of a live contract."""
 MOST_CONTRACTS: Final = 1_000
 MOST_EVIDENCE_TICKS: Final = 366 * 288
-"""Judged ticks of one contract that are given out: a year of five minutes."""
+"""Judged ticks returned for one contract: a year of five-minute ticks."""
 _STATES: Final[dict[int, TickState]] = {BAD: "bad", GOOD: "good", EXCLUDED: "excluded"}
 _EXCLUDE: Final = Exclude.__name__
 
 
-def contracts(reading: ReadModel, state: str = "all", limit: int = MOST_CONTRACTS) -> tuple[ContractRow, ...]:
-    """What was booked, newest first; what waits for its tick comes before all else.
+class OpenWindow(NamedTuple):
+    """The open measurement window of a live contract, with the charge so far."""
+
+    window_start_tick: int
+    window_end_tick: int
+    good_ticks: int
+    bad_ticks: int
+    excluded_ticks: int
+    charge_micro_usd: int
+
+
+assert set(OpenWindow._fields) <= set(SlaAccounts.__dataclass_fields__)
+
+
+def contracts(read_model: ReadModel, state: str = "all", limit: int = MOST_CONTRACTS) -> tuple[ContractRow, ...]:
+    """List contracts, newest first; those that wait for their tick come first.
 
     Raises:
         CommandError: a state that is none of waiting, live, ended and all, or a limit below 1.
@@ -34,177 +48,190 @@ def contracts(reading: ReadModel, state: str = "all", limit: int = MOST_CONTRACT
     if limit < 1:
         raise CommandError(f"a limit must be at least 1, {limit} came")
     limit = min(limit, MOST_CONTRACTS)
-    waiting = waiting_contracts(reading)[:limit] if state in ("waiting", "all") else ()
+    waiting = waiting_contracts(read_model)[:limit] if state in ("waiting", "all") else ()
     if state == "waiting" or len(waiting) == limit:
         return waiting
-    live = _live_windows(reading)
-    marks = ", ".join("?" for _ in live)
-    where = {"live": f"contract_id IN ({marks})", "ended": f"contract_id NOT IN ({marks})", "all": "0 = 0"}[state]
-    query = f"{_ROWS} WHERE {where} GROUP BY c.number ORDER BY c.number DESC LIMIT ?"
-    found = reading.ask(query, *(() if state == "all" else live), limit - len(waiting))
-    grid = reading.run().config.grid
-    rows = tuple(_row(row, live.get(row[1]), grid) for row in found)
-    just_obeyed = {row.id for row in rows}  # the tick came between the two questions
+    live = _open_windows(read_model)
+    asked = _CONTRACTS
+    if state != "all":
+        is_live = _CONTRACT.contract_id.in_(live)
+        asked = asked.where(is_live if state == "live" else ~is_live)
+    found = read_model.ask(asked.order_by(_CONTRACT.number.desc()).limit(limit - len(waiting)))
+    grid = read_model.run().config.grid
+    rows = tuple(_contract_row(row, live.get(row.contract_id), grid) for row in found)
+    just_obeyed = {row.id for row in rows}  # a tick may have been stored between the two queries
     return (*(row for row in waiting if row.id not in just_obeyed), *rows)
 
 
-def contract(reading: ReadModel, contract_id: str) -> ContractLife:
-    """A contract's whole life so far.
+def contract(read_model: ReadModel, contract_id: str) -> ContractLife:
+    """Read a contract's whole life so far.
 
     Raises:
-        CommandError: none of that id was booked, or it was refused or withdrawn.
+        CommandError: none of that id was booked, or its booking was refused or withdrawn.
     """
-    waiting = waiting_contract(reading, contract_id)
+    waiting = waiting_contract(read_model, contract_id)
     if waiting is not None:
         return ContractLife(row=waiting, windows=(), strip=(), exclusions=())
-    grid, stored = reading.run().config.grid, _stored(reading, contract_id)
-    now = _live_windows(reading).get(contract_id)
-    number, tier, starts_tick = stored[0], Tier(stored[2]), stored[6]
-    end = _end_tick(reading, number, ends_tick=stored[7], is_live=now is not None)
+    grid, stored = read_model.run().config.grid, _stored(read_model, contract_id)
+    window = _open_windows(read_model).get(contract_id)
+    end = _end_tick(read_model, stored, is_live=window is not None)
     return ContractLife(
-        row=_row(stored, now, grid),
-        windows=tuple(_windows(reading, number, now, tier, grid)),
-        strip=tuple(_strip(reading, number, end, grid)),
-        exclusions=tuple(_exclusions(reading, contract_id, starts_tick, end, grid)),
+        row=_contract_row(stored, window, grid),
+        windows=tuple(_windows(read_model, stored, window, grid)),
+        strip=tuple(_strip(read_model, stored.number, end, grid)),
+        exclusions=tuple(_exclusions(read_model, stored, end, grid)),
     )
 
 
-def evidence(reading: ReadModel, contract_id: str) -> tuple[EvidenceTick, ...]:
-    """Each judged tick of a contract, oldest first; of a very long one the newest `MOST_EVIDENCE_TICKS`.
+def evidence(read_model: ReadModel, contract_id: str) -> tuple[EvidenceTick, ...]:
+    """List the judged ticks of a contract, oldest first.
+
+    At most the newest `MOST_EVIDENCE_TICKS` are listed.
 
     Raises:
         CommandError: none of that id was booked.
     """
-    grid, stored = reading.run().config.grid, _stored(reading, contract_id)
-    is_live = contract_id in _live_windows(reading)
-    end = _end_tick(reading, stored[0], ends_tick=stored[7], is_live=is_live)
+    grid, stored = read_model.run().config.grid, _stored(read_model, contract_id)
+    end = _end_tick(read_model, stored, is_live=contract_id in _open_windows(read_model))
     return tuple(
-        EvidenceTick(tick=tick, at=grid.at(tick), state=run.state, power_mw=stored[4])
-        for run in _strip(reading, stored[0], end, grid)
+        EvidenceTick(tick=tick, at=grid.at(tick), state=run.state, power_mw=stored.power_mw)
+        for run in _strip(read_model, stored.number, end, grid)
         for tick in range(max(run.from_tick, end - MOST_EVIDENCE_TICKS), run.to_tick)
     )
 
 
-def _live_windows(reading: ReadModel) -> dict[str, Account]:
-    """The open window of each live contract."""
-    world = reading.world()
-    columns = zip(*(getattr(world.accounts, name).tolist() for name in _ACCOUNT), strict=True)
-    return {c.id: row for c, row in zip(world.book.contracts, columns, strict=True)}
+def _open_windows(read_model: ReadModel) -> dict[str, OpenWindow]:
+    """The open window of each live contract, by contract id."""
+    world = read_model.world()
+    columns = zip(*(getattr(world.accounts, name).tolist() for name in OpenWindow._fields), strict=True)
+    return {c.id: OpenWindow(*row) for c, row in zip(world.book.contracts, columns, strict=True)}
 
 
-_ACCOUNT: Final = (
-    "window_start_tick",
-    "window_end_tick",
-    "good_ticks",
-    "bad_ticks",
-    "excluded_ticks",
-    "charge_micro_usd",
-)
-assert set(_ACCOUNT) <= set(SlaAccounts.__dataclass_fields__)
-_ROWS: Final = """
-SELECT c.number, contract_id, tier, customer, power_mw, rate_usd_per_mwh, starts_tick, ends_tick, timezone, booked_tick,
-       count(window_end_tick), coalesce(sum(good_ticks), 0), coalesce(sum(bad_ticks), 0),
-       coalesce(sum(excluded_ticks), 0), coalesce(sum(charge_micro_usd), 0), coalesce(sum(credit_micro_usd), 0)
-FROM sla_contracts c LEFT JOIN sla_windows w ON w.number = c.number
-"""
-
-
-def _stored(reading: ReadModel, contract_id: str) -> Sequence[Any]:
-    found = reading.ask(f"{_ROWS} WHERE contract_id = ? GROUP BY c.number", contract_id)
+def _stored(read_model: ReadModel, contract_id: str) -> NamedRow:
+    found = read_model.ask(_CONTRACTS.where(_CONTRACT.contract_id == contract_id))
     if not found:
         raise CommandError(f"no contract {contract_id!r} was ever booked: ask for the list of contracts first")
     return found[0]
 
 
-def _row(stored: Sequence[Any], now: Account | None, grid: TimeGrid) -> ContractRow:
-    _, name, tier, customer, power, rate, starts, ends, timezone, booked, *sums = stored
-    windows, good, bad, excluded, charge, credit = (int(number) for number in sums)
-    if now is not None:
-        good, bad, excluded = good + now[2], bad + now[3], excluded + now[4]
+def _contract_row(stored: NamedRow, window: OpenWindow | None, grid: TimeGrid) -> ContractRow:
+    good, bad, excluded = int(stored.good_ticks), int(stored.bad_ticks), int(stored.excluded_ticks)
+    if window is not None:
+        good, bad, excluded = good + window.good_ticks, bad + window.bad_ticks, excluded + window.excluded_ticks
     return ContractRow(
-        id=name,
-        tier=TIER_KEYS[tier],
-        customer=customer,
-        power_mw=power,
-        rate_usd_per_mwh=rate,
-        timezone=timezone,
-        booked_at=grid.at(booked),
-        starts_at=grid.at(starts),
-        ends_at=grid.at(ends),
-        is_live=now is not None,
-        closed_windows_count=windows,
+        id=stored.contract_id,
+        tier=TIER_KEYS[stored.tier],
+        customer=stored.customer,
+        power_mw=stored.power_mw,
+        rate_usd_per_mwh=stored.rate_usd_per_mwh,
+        timezone=stored.timezone,
+        booked_at=grid.at(stored.booked_tick),
+        starts_at=grid.at(stored.starts_tick),
+        ends_at=grid.at(stored.ends_tick),
+        is_live=window is not None,
+        closed_windows_count=int(stored.closed_windows_count),
         good_ticks=good,
         bad_ticks=bad,
         excluded_ticks=excluded,
         availability_share=good / (good + bad) if good + bad else None,
-        charge_micro_usd=charge,
-        credit_micro_usd=credit,
-        state="ended" if now is None else "live",
+        charge_micro_usd=int(stored.charge_micro_usd),
+        credit_micro_usd=int(stored.credit_micro_usd),
+        state="ended" if window is None else "live",
     )
 
 
 def _windows(
-    reading: ReadModel, number: int, now: Account | None, tier: Tier, grid: TimeGrid
+    read_model: ReadModel, stored: NamedRow, open_window: OpenWindow | None, grid: TimeGrid
 ) -> Iterator[ContractWindow]:
-    closed = reading.ask(
-        "SELECT window_start_tick, window_end_tick, good_ticks, bad_ticks, excluded_ticks, charge_micro_usd,"
-        " credit_micro_usd FROM sla_windows WHERE number = ? ORDER BY window_start_tick",
-        number,
+    """The closed windows of a contract in order, then its open one."""
+    tier = Tier(stored.tier)
+    columns = (_WINDOW[name] for name in (*OpenWindow._fields, "credit_micro_usd"))
+    closed = select(*columns).where(_WINDOW.number == stored.number).order_by(_WINDOW.window_start_tick)
+    for window in read_model.ask(closed):
+        # A closed window is judged on its actual ticks, so cancelled contracts count only until they ended.
+        counted_ticks = window.good_ticks + window.bad_ticks
+        yield _contract_window(window, counted_ticks, window.credit_micro_usd, tier, grid)
+    if open_window is not None:
+        counted_ticks = open_window.window_end_tick - open_window.window_start_tick - open_window.excluded_ticks
+        yield _contract_window(open_window, counted_ticks, None, tier, grid)
+
+
+def _contract_window(
+    window: NamedRow | OpenWindow, counted_ticks: int, credit_micro_usd: int | None, tier: Tier, grid: TimeGrid
+) -> ContractWindow:
+    return ContractWindow(
+        starts_at=grid.at(window.window_start_tick),
+        ends_at=grid.at(window.window_end_tick),
+        is_closed=credit_micro_usd is not None,
+        good_ticks=window.good_ticks,
+        bad_ticks=window.bad_ticks,
+        excluded_ticks=window.excluded_ticks,
+        budget_ticks=budget_ticks(counted_ticks, tier),
+        charge_micro_usd=window.charge_micro_usd,
+        credit_micro_usd=credit_micro_usd,
     )
-    still_open = () if now is None else ((*now, None),)
-    for start, end, good, bad, excluded, charge, credit in (*closed, *still_open):
-        # A closed window counts what came of it: a contract cancelled within one is judged on what it lived.
-        counted = end - start - excluded if credit is None else good + bad
-        yield ContractWindow(
-            starts_at=grid.at(start),
-            ends_at=grid.at(end),
-            is_closed=credit is not None,
-            good_ticks=good,
-            bad_ticks=bad,
-            excluded_ticks=excluded,
-            budget_ticks=budget_ticks(counted, tier),
-            charge_micro_usd=charge,
-            credit_micro_usd=credit,
-        )
 
 
-def _end_tick(reading: ReadModel, number: int, *, ends_tick: int, is_live: bool) -> int:
-    """The tick before which a contract was judged: now, its end, or when it was cancelled."""
+def _end_tick(read_model: ReadModel, stored: NamedRow, *, is_live: bool) -> int:
+    """The tick before which a contract was judged: now, its end, or its cancellation."""
     if is_live:
-        return reading.next_tick()
-    last = reading.ask("SELECT max(closed_tick) FROM sla_windows WHERE number = ?", number)[0][0]
-    return ends_tick if last is None else int(last) + 1
+        return read_model.next_tick()
+    closed = select(func.max(_WINDOW.closed_tick).label("tick")).where(_WINDOW.number == stored.number)
+    (last,) = read_model.ask(closed)
+    return int(stored.ends_tick) if last.tick is None else int(last.tick) + 1
 
 
-def _strip(reading: ReadModel, number: int, end: int, grid: TimeGrid) -> Iterator[TickRun]:
-    changes = reading.ask("SELECT from_tick, state FROM sla_intervals WHERE number = ? ORDER BY from_tick", number)
-    ends = [*(from_tick for from_tick, _ in changes[1:]), end][: len(changes)]  # none yet in its first tick
-    for (from_tick, state), to_tick in zip(changes, ends, strict=True):
-        if to_tick > from_tick:
+def _strip(read_model: ReadModel, number: int, end: int, grid: TimeGrid) -> Iterator[TickRun]:
+    """The runs of equal state in a contract's judged ticks, oldest first."""
+    asked = select(_INTERVAL.from_tick, _INTERVAL.state).where(_INTERVAL.number == number)
+    changes = read_model.ask(asked.order_by(_INTERVAL.from_tick))
+    ends = [*(change.from_tick for change in changes[1:]), end][: len(changes)]  # none in its first tick
+    for change, to_tick in zip(changes, ends, strict=True):
+        if to_tick > change.from_tick:
             yield TickRun(
-                state=_STATES[state],
-                from_tick=from_tick,
+                state=_STATES[change.state],
+                from_tick=change.from_tick,
                 to_tick=to_tick,
-                starts_at=grid.at(from_tick),
+                starts_at=grid.at(change.from_tick),
                 ends_at=grid.at(to_tick),
             )
 
 
-def _exclusions(reading: ReadModel, contract_id: str, start: int, end: int, grid: TimeGrid) -> Iterator[ExclusionRow]:
-    """What was announced for the contract, or for all, within its life, from the audit trail."""
-    announced = reading.ask(
-        "SELECT tick, action FROM audit WHERE substr(action, 1, ?) = ? ORDER BY number",
-        len(_EXCLUDE) + 1,
-        _EXCLUDE + " ",
+def _exclusions(read_model: ReadModel, stored: NamedRow, end: int, grid: TimeGrid) -> Iterator[ExclusionRow]:
+    """Read the exclusions for a contract, or for all, within its life from the audit."""
+    announced = (
+        select(_AUDIT.tick, _AUDIT.action)
+        .where(func.substr(_AUDIT.action, 1, len(_EXCLUDE) + 1) == _EXCLUDE + " ")
+        .order_by(_AUDIT.number)
     )
-    for tick, action in announced:
-        order: Exclude = value_of(Exclude, action.removeprefix(_EXCLUDE))
-        if order.contract_id in ("", contract_id) and order.from_tick < end and order.to_tick > start:
+    for line in read_model.ask(announced):
+        order: Exclude = value_of(Exclude, line.action.removeprefix(_EXCLUDE))
+        is_about_it = order.contract_id in ("", stored.contract_id)
+        if is_about_it and order.from_tick < end and order.to_tick > stored.starts_tick:
             yield ExclusionRow(
-                announced_at=grid.at(tick),
+                announced_at=grid.at(line.tick),
                 starts_at=grid.at(order.from_tick),
                 ends_at=grid.at(order.to_tick),
                 is_fleet_wide=not order.contract_id,
                 reason=order.reason,
                 author=order.author,
             )
+
+
+_CONTRACT: Final = table_of(SlaContractRow).c
+_WINDOW: Final = table_of(SlaWindow).c
+_INTERVAL: Final = table_of(SlaInterval).c
+_AUDIT: Final = table_of(Audit).c
+_CONTRACTS: Final[Select[Any]] = (
+    select(
+        *(_CONTRACT[name] for name in columns_of(SlaContractRow)[1]),
+        func.count(_WINDOW.window_end_tick).label("closed_windows_count"),
+        *(
+            func.coalesce(func.sum(_WINDOW[name]), 0).label(name)
+            for name in ("good_ticks", "bad_ticks", "excluded_ticks", "charge_micro_usd", "credit_micro_usd")
+        ),
+    )
+    .select_from(table_of(SlaContractRow).outerjoin(table_of(SlaWindow), _WINDOW.number == _CONTRACT.number))
+    .group_by(_CONTRACT.number)
+)
+"""Contracts with the sums over their closed windows."""

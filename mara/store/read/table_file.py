@@ -1,4 +1,4 @@
-"""Exported rows into a file: CSV for people, Parquet for programs. The file gets its name when it is complete."""
+"""Write an export to a CSV or Parquet file, named when it is complete."""
 
 import csv
 import re
@@ -18,15 +18,15 @@ EXPORT_FORMATS: Final[tuple[ExportFormat, ...]] = get_args(ExportFormat)
 ROWS_A_GROUP: Final = 50_000
 ROWS_BETWEEN_RESTS: Final = 100
 READABLE: Final = 0o666
-"""An export is for others, as far as the umask of who makes it lets them."""
+"""File mode of an export, before the umask: others may read it."""
 FORMULA_STARTS: Final = tuple("=+-@＝＋－＠")
-"""First characters that spreadsheets take for a formula, in both widths."""
+"""First characters that spreadsheets take for a formula, in half and full width."""
 THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
-"""A comma that parts thousands in a sentence's number."""
+"""A comma that separates thousands in a number."""
 
 
 def write_export(
-    reading: ReadModel,
+    read_model: ReadModel,
     table: ExportTable,
     form: ExportFormat,
     out: Path,
@@ -35,15 +35,15 @@ def write_export(
     *,
     rest: Callable[[], object] | None = None,
 ) -> int:
-    """Write a table of the ticks in ``[from_, to)`` to a file; returns the number of rows.
+    """Write a table of the ticks in ``[from_, to)`` to a file; returns its row count.
 
     Args:
-        rest: called every `ROWS_BETWEEN_RESTS` rows, where others wait for the interpreter meanwhile.
+        rest: called every `ROWS_BETWEEN_RESTS` rows, to give other threads the interpreter.
 
     Raises:
-        StoreError: the file could not be written; what stood under its name stands there still.
+        StoreError: the file could not be written; one of that name is left as it was.
     """
-    header, values = export(reading, table, from_, to)
+    header, values = export(read_model, table, from_, to)
     try:
         with unfinished(out, READABLE) as part:
             count = _WRITERS[form](part, header, values if rest is None else _rested(values, rest))
@@ -61,7 +61,7 @@ def _rested(values: Iterator[Values], rest: Callable[[], object]) -> Iterator[Va
 
 
 def harmless(text: str) -> str:
-    """Text that neither ends a field or line of a careless reader nor starts a formula in a spreadsheet."""
+    """Remove from a text what a CSV reader may take for a separator or formula."""
     without = THOUSANDS.sub("", text).replace(",", ";")
     plain = "".join(letter if letter.isprintable() else " " for letter in without)
     return "'" + plain if plain.lstrip().startswith(FORMULA_STARTS) else plain

@@ -1,1 +1,1 @@
-"""The tables of a run's database, and which of their rows a seal covers."""
+"""The tables of a run's database, their rows, and the rows that a seal covers."""

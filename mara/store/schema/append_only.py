@@ -1,4 +1,4 @@
-"""Tables whose rows are never changed or deleted: the database itself refuses, whoever asks."""
+"""Triggers that refuse every change of a table's rows, whoever asks."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ $$BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END$$
 
 
 def protect(tables: Iterable[str]) -> None:
-    """Within a migration: refuse every update and deletion of the tables' rows from now on."""
+    """Create triggers that refuse updates and deletions; call it inside a migration."""
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     if not is_sqlite:
         op.execute(_REFUSE)
@@ -28,7 +28,7 @@ def _sqlite(table: str, change: str) -> str:
 
 
 def _postgres(table: str, change: str) -> str:
-    """For each statement, so that emptying a table as a whole is refused too."""
+    """Trigger on statements, so that TRUNCATE is refused too."""
     changes = "DELETE OR TRUNCATE" if change == "DELETE" else change
     return (
         f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {changes} ON {table} "

@@ -1,9 +1,11 @@
-"""Clock hours rolled up: the table, and how the least and greatest of an hour follow from its ticks."""
+"""The hourly roll-up: its table, and SQL for the extremes of an hour's ticks."""
 
 from typing import Final
 
 from mara.store.schema.tables import BY_KEY, Row, exact, key, maybe_whole, whole
 
+FLEET: Final = -1
+"""The `site` of a roll-up over all sites."""
 _CONTRACTS_W: Final = "premium_w + standard_w + flexible_w + spot_w"
 _IT_W: Final = f"air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_w + {_CONTRACTS_W}"
 _WHOLE_SUMS: Final = {
@@ -21,7 +23,7 @@ _WHOLE_SUMS: Final = {
     "profit_micro_usd": "revenue_micro_usd - cost_micro_usd",
     "energy_cost_micro_usd": "energy_cost_micro_usd",
 }
-OF_A_TICK: Final = {
+TICK_VALUES: Final = {
     "carbon_intensity_g_per_kwh": "avg(carbon_intensity_g_per_kwh) OVER t",
     "renewable_share": "coalesce(sum(renewable_share * site_power_w) OVER t / nullif(sum(site_power_w) OVER t, 0),"
     " avg(renewable_share) OVER t)",
@@ -29,11 +31,15 @@ OF_A_TICK: Final = {
     "pue": f"CAST(sum(site_power_w) OVER t AS DOUBLE PRECISION) / nullif(sum({_IT_W}) OVER t, 0)",
     **{name: f"CAST(sum({sites}) OVER t AS BIGINT)" for name, sites in _WHOLE_SUMS.items()},
 }
-"""What is rolled up with its extremes, by the name of its mean: its value in a tick, of all rows of the window `t`."""
+"""SQL of a quantity in one tick, by the column of its hourly mean."""
 
 
 def extreme(name: str, which: str) -> str:
-    """The column of the least (`low`) or greatest (`high`) of what `name` is the mean of; the unit stays last."""
+    """The column that holds an hour's minimum (`low`) or maximum (`high`).
+
+    Args:
+        name: the column of the mean; its unit stays last, as in ``dry_bulb_low_c``.
+    """
     what, unit = next(((name.removesuffix(unit), unit) for unit in _UNITS if name.endswith(unit)), (name, ""))
     return f"{what}_{which}{unit}"
 
@@ -41,18 +47,18 @@ def extreme(name: str, which: str) -> str:
 _UNITS: Final = ("_g_per_kwh", "_micro_usd", "_share", "_c", "_w", "_g")
 EXTREMES: Final = {
     extreme(name, which): f"{function}(tick_{name})"
-    for name in OF_A_TICK
+    for name in TICK_VALUES
     for which, function in (("low", "min"), ("high", "max"))
 }
-"""Columns of extremes in the order of the table, and how each follows from the ticks of an hour."""
+"""SQL of each column of extremes, in the order of the table."""
 
 
 class Hourly(Row, table=True):
-    """Roll-up of a clock hour of a site, or of the fleet (`site` -1): kept for ever, read by charts.
+    """A clock hour of a site, or of the fleet (`site` -1); kept for ever.
 
-    Prices and powers are means, money and emissions sums; the fleet's renewable share is that of the energy it drew;
-    `_low` and `_high` are the least and greatest of a tick of the hour. What an older Mara did not roll up is null, and
-    PUE where nothing ran.
+    Prices and powers are means over the ticks, money and emissions sums. The fleet's renewable share is weighted by the
+    energy that each site drew. `_low` and `_high` are the minimum and maximum over the ticks. Columns that an older
+    Mara did not roll up are null, as is PUE where nothing ran.
     """
 
     __tablename__ = "hourly"

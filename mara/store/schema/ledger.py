@@ -1,8 +1,7 @@
-"""The ledger's table: double entry in money and energy, one row for every tick and site.
+"""The ledger table: double entry in money and energy, a row a tick and site.
 
-Each column is a leg with its own key ``{seq}:{site}:{tier}:{kind}`` (see `export`): the row is the entry, and the
-database itself refuses one whose legs do not add up to zero in each unit. Credit is positive: income +, expense -, and
-cash takes the opposite.
+A row is one entry and each column a leg, exported under the key ``{seq}:{site}:{tier}:{kind}``. CHECK constraints
+refuse a row whose legs do not sum to zero in each unit. Income is positive, expense negative; cash takes the opposite.
 """
 
 from typing import Final
@@ -18,7 +17,7 @@ ENERGY_LEGS: Final = tuple(f"{line.name.lower()}_wh" for line in EnergyLine)
 
 
 class LedgerEntry(Row, table=True):
-    """What a tick earned and cost at a site, and where its energy went."""
+    """A site's income, expense and energy flows in a tick."""
 
     __tablename__ = "ledger"
     __table_args__ = (

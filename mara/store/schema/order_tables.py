@@ -1,4 +1,4 @@
-"""The tables of what is asked for between ticks: orders and what became of them, open quotes, first answers."""
+"""Tables written between ticks: orders, outcomes, open quotes and stored answers."""
 
 from sqlalchemy import ForeignKey, Text
 from sqlmodel import Field
@@ -7,10 +7,11 @@ from mara.store.schema.tables import BY_ROWID, NOW, WHOLE, Row, binary, key, who
 
 
 class Order(Row, table=True):
-    """Something ordered, from before it was confirmed: never changed; what became of it stands in `order_outcomes`.
+    """An order, written before it is confirmed and never changed.
 
-    `about` is the site's or contract's id, `command` of `codec`, `answer` what whoever ordered was told (a booking),
-    `repeat_key` of the request that asked, empty for none. A chain of hashes covers every column but `stored_at`.
+    `about` is the id of the site or contract, `command` the encoded command, `answer` the confirmation that was given
+    (a booking), `repeat_key` the idempotency key of the request, empty for none. A hash chain covers every column but
+    `stored_at`.
     """
 
     __tablename__ = "orders"
@@ -30,7 +31,10 @@ class Order(Row, table=True):
 
 
 class OrderOutcome(Row, table=True):
-    """How an order ended: `obeyed` in a tick, `refused` there with a reason, or `withdrawn`; without a row it waits."""
+    """The outcome of an order: `obeyed`, `refused` or `withdrawn` in a tick.
+
+    An order without an outcome waits.
+    """
 
     __tablename__ = "order_outcomes"
     __table_args__ = BY_ROWID
@@ -46,7 +50,7 @@ class OrderOutcome(Row, table=True):
 
 
 class OpenQuote(Row, table=True):
-    """An offer that may still be booked, so that a restart need not forget it; of `codec`. The oldest are let go."""
+    """A quote that may still be booked after a restart; the oldest are deleted."""
 
     __tablename__ = "quotes"
     __table_args__ = BY_ROWID
@@ -57,7 +61,7 @@ class OpenQuote(Row, table=True):
 
 
 class AnswerRow(Row, table=True):
-    """The first answer to a request that names itself, given again whenever it comes again. The oldest are let go."""
+    """The stored answer to a request with an idempotency key; the oldest are deleted."""
 
     __tablename__ = "answers"
     __table_args__ = BY_ROWID

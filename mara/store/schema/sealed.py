@@ -1,8 +1,9 @@
-"""Which rows the seal of a tick covers, read from the database: columns, keys, and what is sealed after the fact."""
+"""The rows that a tick's seal covers, and their digests read from a database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection
@@ -10,17 +11,20 @@ from sqlalchemy.engine import Connection
 from mara.core.units import SECONDS_PER_HOUR
 from mara.store.encoding.seal import OLDER, Marks, head_mark, row_digest, rows_digest
 from mara.store.schema import tables
-from mara.store.schema.columns import FLEET, columns_of
-from mara.store.schema.hourly import Hourly
+from mara.store.schema.hourly import FLEET, Hourly
+from mara.store.schema.tables import NamedRow, columns_of, table_of
 
 UNSEALED: Final = frozenset({"solve_wall_s"})
-"""Columns that differ between equal runs, and that nothing is worked out from."""
-Rows = Sequence[Sequence[Any]]
+"""Columns that differ between equal runs and that nothing is computed from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A table with a digest for each row, in the seal of the tick that its `tick` column names."""
+    """A table with a digest for each row, in the seal of the tick that wrote the row.
+
+    Attributes:
+        tick: the column that names that tick.
+    """
 
     table: type[tables.Row]
     tick: str
@@ -31,14 +35,14 @@ class Sealed:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.table.__table__.primary_key.columns)  # type: ignore[attr-defined]
+        return tuple(column.name for column in table_of(self.table).primary_key.columns)
 
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(name for name in columns_of(self.table)[1] if name not in UNSEALED)
 
     def query(self, where: str = "") -> str:
-        """All rows by tick and key, the sealed columns alone."""
+        """SQL for the sealed columns of all rows, by tick and key."""
         order = ", ".join(dict.fromkeys((self.tick, *self.key)))
         return f"SELECT {', '.join(self.columns)} FROM {self.name} {where} ORDER BY {order}"  # noqa: S608  # names of ours
 
@@ -64,7 +68,8 @@ _OF_HOUR: Final = (
     " WHERE h.site = s.site AND h.hour_epoch_s = ? ORDER BY 1"
 )
 _HEADS: Final = " UNION ALL ".join(
-    f"SELECT '{table}', number, {own} FROM {table} WHERE number = (SELECT max(number) FROM {table})"  # noqa: S608
+    f"SELECT '{table}' AS log, number, {own} AS entry_hash FROM {table}"  # noqa: S608  # names of ours
+    f" WHERE number = (SELECT max(number) FROM {table})"
     for table, own in (
         ("access_log", "entry_hash"),
         ("claude_requests", "NULL"),
@@ -73,44 +78,57 @@ _HEADS: Final = " UNION ALL ".join(
         ("orders", "entry_hash"),
     )
 )
-
-
-@cache
-def _places(table: type[tables.Row]) -> tuple[int, ...]:
-    return tuple(i for i, name in enumerate(columns_of(table)[1]) if name not in UNSEALED)
-
-
-_BY_TABLE: Final = {sealed.table: sealed.name for sealed in BY_ROW}
+_BY_TABLE: Final = {sealed.table: sealed for sealed in BY_ROW}
 
 
 def marks_of(inserts: Sequence[tuple[type[tables.Row], list[Any]]]) -> Marks:
-    """Of the rows that a tick is about to write."""
+    """Digests of the rows that a tick is about to write."""
     return {
-        _BY_TABLE[table]: tuple(row_digest([row[i] for i in _places(table)]) for row in sorted(values, key=_by_key))
+        table_of(table).name: tuple(
+            row_digest(_sealed_columns(table)(row)) for row in sorted(values, key=_key_columns(table))
+        )
         for table, values in inserts
         if values and table in _BY_TABLE
     }
 
 
-def _by_key(row: Sequence[Any]) -> Any:
-    """The key of every such table is its first one or two columns, whole numbers."""
-    return row[:2] if isinstance(row[1], int) else row[:1]
+@cache
+def _sealed_columns(table: type[tables.Row]) -> "itemgetter[Any]":
+    """Take the sealed columns of a row that is in the table's order."""
+    return _columns(table, _BY_TABLE[table].columns)
+
+
+@cache
+def _key_columns(table: type[tables.Row]) -> "itemgetter[Any]":
+    """Take the primary key of a row that is in the table's order."""
+    return _columns(table, _BY_TABLE[table].key)
+
+
+def _columns(table: type[tables.Row], names: Sequence[str]) -> "itemgetter[Any]":
+    order = columns_of(table)[1]
+    return itemgetter(*map(order.index, names))
 
 
 def hour_marks(connection: Connection, hour_epoch_s: int) -> Marks:
-    """What the next tick seals when an hour has ended: its roll-up, and how far the logs beside the run have come."""
+    """Digests that the next tick seals once an hour has ended.
+
+    They are of the hour's roll-up and of the last line of each log beside the run.
+    """
     rows = connection.exec_driver_sql(_OF_HOUR, (hour_epoch_s, hour_epoch_s))
     return {"hourly": tuple(map(row_digest, rows))} | head_marks(connection)
 
 
 def head_marks(connection: Connection) -> Marks:
-    """How far the logs beside the run have come."""
+    """Marks of the last line of each log beside the run."""
     heads = connection.exec_driver_sql(_HEADS)
-    return {name: (head_mark(number, entry_hash or b""),) for name, number, entry_hash in heads}
+    return {head.log: (head_mark(head.number, head.entry_hash or b""),) for head in heads}
 
 
 def older_marks(connection: Connection) -> Marks:
-    """What the first seal of a run covers beside its own tick: what the run is, and all that was written before."""
+    """Digests that the first seal of a run covers beside the rows of its own tick.
+
+    They are of the run's row, its first checkpoint, and all rows that were written before.
+    """
     found = {sealed.name: _rows(connection, sealed) for sealed in (*BY_ROW, HOURLY)}
     begins = connection.exec_driver_sql("SELECT 1 FROM ticks").first() is None
     marks = {
@@ -123,18 +141,18 @@ def older_marks(connection: Connection) -> Marks:
     return {"runs": runs, "checkpoints": checkpoints} | marks
 
 
-def _rows(connection: Connection, sealed: Sealed) -> Rows:
+def _rows(connection: Connection, sealed: Sealed) -> Sequence[NamedRow]:
     return connection.exec_driver_sql(sealed.query()).all()
 
 
 def pending_marks(connection: Connection, last_seal: bytes | None) -> Marks:
-    """What the next seal covers beside its own tick, as a writer finds it that opens the database."""
+    """Digests that the next seal covers beside its own tick, read on opening."""
     if last_seal is None:
         return older_marks(connection) | head_marks(connection)
     return _last_hour_marks(connection)
 
 
 def _last_hour_marks(connection: Connection) -> Marks:
-    """What `hour_marks` gave after the last tick; nothing when no hour ended with it."""
-    found = connection.exec_driver_sql(_LAST_HOUR).one_or_none()
-    return {} if found is None else hour_marks(connection, int(found[0]))
+    """Repeat `hour_marks` of the last tick; empty when no hour ended with it."""
+    hour_epoch_s = connection.exec_driver_sql(_LAST_HOUR).scalar_one_or_none()
+    return {} if hour_epoch_s is None else hour_marks(connection, int(hour_epoch_s))

@@ -1,11 +1,14 @@
-"""The tables of a run's database, as SQLModel rows. One database holds one run, so no key repeats the run.
+"""The tables of a run's database, declared as SQLModel classes.
 
-Integers for time (UTC epoch seconds, ticks), money (micro-USD), power (W) and energy (Wh); REAL only for what came from
-outside and must come back bit for bit. `table=True` validates nothing: rows are made by `rows`, and none leaves here.
+One database holds one run, so no key repeats the run. Time is in whole UTC epoch seconds or ticks, money in micro-USD,
+power in W and energy in Wh. REAL is used only for observations, which must come back bit for bit. The classes serve as
+declarations: rows are written as tuples (`mara.store.schema.rows`) and read by column name, never as instances.
 """
 
-from typing import Any, ClassVar, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import sqlalchemy
 from sqlalchemy import (
     REAL,
     BigInteger,
@@ -15,22 +18,31 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Table,
     Text,
     text,
 )
 from sqlmodel import Field, SQLModel
 
+if TYPE_CHECKING:
+    NamedRow = sqlalchemy.Row[*tuple[Any, ...]]
+else:  # SQLAlchemy 2.0 knows rows by a single type only
+    NamedRow = sqlalchemy.Row
+"""A row of a query's result, whose columns are read by name."""
 WHOLE: Final[Any] = BigInteger().with_variant(Integer(), "sqlite")
 EXACT: Final[Any] = Double().with_variant(REAL(), "sqlite")
 NOW: Final = text("(CAST(strftime('%s', 'now') AS INTEGER))")
-"""The database stamps wall time itself; nothing in Mara reads it back into a run."""
+"""Wall time stamped by the database; a run never reads it back."""
 
 BY_ROWID: Final = {"sqlite_strict": True}
 BY_KEY: Final = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
 class Row(SQLModel):
-    """Root of every table; carries the naming convention that migrations need to find a constraint again."""
+    """Base class of every table, with the naming convention of constraints.
+
+    Migrations find a constraint again by its conventional name.
+    """
 
     metadata: ClassVar[MetaData] = MetaData(
         naming_convention={
@@ -43,43 +55,56 @@ class Row(SQLModel):
     )
 
 
+def table_of(row: type[Row]) -> Table:
+    """The SQLAlchemy table behind a row class."""
+    table: Table = row.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+    return table
+
+
+@cache
+def columns_of(row: type[Row]) -> tuple[str, tuple[str, ...]]:
+    """A table's name and its columns in order, without those that the database stamps."""
+    table = table_of(row)
+    return table.name, tuple(column.name for column in table.columns if column.server_default is None)
+
+
 def one_row() -> tuple[Any, ...]:
-    """Arguments of a table that holds a single row, numbered 1."""
+    """Table arguments that allow a single row, numbered 1."""
     return CheckConstraint("number = 1", name="one_row"), BY_ROWID
 
 
 def key() -> Any:
-    """An integer part of the primary key; it comes from the run, never from a counter of the database."""
+    """An integer column of the primary key, never autoincremented."""
     return Field(primary_key=True, sa_type=WHOLE, sa_column_kwargs={"autoincrement": False})
 
 
 def whole(**column: Any) -> Any:
-    """A 64-bit integer."""
+    """A 64-bit integer column."""
     return Field(sa_type=WHOLE, sa_column_kwargs=column)
 
 
 def maybe_whole() -> Any:
-    """A 64-bit integer that an older Mara did not store."""
+    """A nullable 64-bit integer column, for values that an older Mara did not store."""
     return Field(sa_type=WHOLE, nullable=True)
 
 
 def exact(*, nullable: bool = False) -> Any:
-    """A double, kept exactly but for the sign of zero."""
+    """A double-precision column; it keeps every bit except the sign of zero."""
     return Field(sa_type=EXACT, nullable=nullable)
 
 
 def words(*, unique: bool = False, nullable: bool = False) -> Any:
-    """Text of any length."""
+    """A text column of any length."""
     return Field(sa_type=Text, unique=unique, nullable=nullable)
 
 
 def binary(*, nullable: bool = False) -> Any:
-    """Bytes: of `codec`, or a hash."""
+    """A column of bytes: a record encoded by `codec`, or a hash."""
     return Field(sa_type=LargeBinary, nullable=nullable)
 
 
 def contract_number() -> Any:
-    """Which contract a row of its history belongs to; part of the primary key."""
+    """A primary key column that refers to the contract a row belongs to."""
     return Field(
         primary_key=True,
         sa_type=WHOLE,
@@ -89,7 +114,7 @@ def contract_number() -> Any:
 
 
 class Run(Row, table=True):
-    """What the run is: everything that is fixed, so that it can be resumed and replayed from the database alone."""
+    """The run's fixed identity and configuration; enough to resume and replay it."""
 
     __tablename__ = "runs"
     __table_args__ = one_row()
@@ -110,7 +135,7 @@ class Run(Row, table=True):
 
 
 class SiteInventory(Row, table=True):
-    """The sites in the order of every site index, with what stands there."""
+    """The sites in the order of every site index, with their limits and machines."""
 
     __tablename__ = "site_inventories"
     __table_args__ = BY_ROWID
@@ -132,7 +157,10 @@ class SiteInventory(Row, table=True):
 
 
 class EngineStateRow(Row, table=True):
-    """Where the run stands: `seq` is the next tick; `writer_run` grows with every writer, so only one can go on."""
+    """The position of the run and the number of its writer.
+
+    `seq` is the next tick. `writer_run` is a fencing token: each writer that opens the database raises it.
+    """
 
     __tablename__ = "engine_state"
     __table_args__ = one_row()
@@ -143,9 +171,10 @@ class EngineStateRow(Row, table=True):
 
 
 class EnginePart(Row, table=True):
-    """The world before tick `seq`: `world` changes every tick, `book` (its contracts) only when one comes or goes.
+    """Parts of the engine's state before tick `seq`, by name.
 
-    Beside them stands what others have the store keep for a restart, opaque and overwritten. `content_hash` is SHA-256.
+    The part `world` changes every tick, `book` (its contracts) only when a contract is booked or ends. Other parts are
+    kept for callers, opaque and overwritten; `content_hash` is their SHA-256.
     """
 
     __tablename__ = "engine_parts"
@@ -156,7 +185,10 @@ class EnginePart(Row, table=True):
 
 
 class Checkpoint(Row, table=True):
-    """A whole world before `tick`: daily ones go with the raw rows, the first and each month's are `kept`."""
+    """A whole world before `tick`, from which a replay can start.
+
+    The first and each month's are `kept` for ever; daily ones are pruned with the raw rows.
+    """
 
     __tablename__ = "checkpoints"
     __table_args__ = BY_ROWID
@@ -166,9 +198,9 @@ class Checkpoint(Row, table=True):
 
 
 class Tick(Row, table=True):
-    """One advanced tick: fleet totals, what operators ordered, its link in the hash chain, and its `seal`.
+    """A tick: fleet totals, commands, its link in the hash chain and its seal.
 
-    The seal knows every row of the tick, see `mara.store.encoding.seal`; an older Mara wrote none.
+    The seal covers every row of the tick (`mara.store.encoding.seal`); it is null in ticks of an older Mara.
     """
 
     __tablename__ = "ticks"
@@ -187,7 +219,7 @@ class Tick(Row, table=True):
 
 
 class PriceRow(Row, table=True):
-    """What a site saw of the outside world in a tick, exactly."""
+    """A site's observed prices, grid mix, weather and availability in a tick."""
 
     __tablename__ = "prices"
     __table_args__ = BY_KEY
@@ -202,9 +234,10 @@ class PriceRow(Row, table=True):
 
 
 class Market(Row, table=True):
-    """What the fleet saw of the outside world in a tick; the lists are JSON.
+    """The observations of a tick that concern the whole fleet; lists are JSON.
 
-    `negative_zeros` names the places in `prices` that held -0.0, which a REAL column gives back as 0.0; null for none.
+    `negative_zeros` lists the flat indices into the tick's `prices` that held -0.0, because a REAL column returns 0.0
+    for it; null for none.
     """
 
     __tablename__ = "markets"
@@ -219,7 +252,7 @@ class Market(Row, table=True):
 
 
 class AllocationRow(Row, table=True):
-    """What ran at a site in a tick, and what came of it."""
+    """A site's power by workload and tier in a tick, with emissions and money."""
 
     __tablename__ = "allocations"
     __table_args__ = BY_KEY
@@ -246,7 +279,7 @@ class AllocationRow(Row, table=True):
 
 
 class SlaContractRow(Row, table=True):
-    """A booked promise, numbered in the order of booking."""
+    """A booked contract, numbered in the order of booking."""
 
     __tablename__ = "sla_contracts"
     __table_args__ = BY_ROWID
@@ -263,7 +296,10 @@ class SlaContractRow(Row, table=True):
 
 
 class SlaInterval(Row, table=True):
-    """From this tick on a contract's ticks are bad, good or excluded (0, 1, 2), until its next row or its end."""
+    """The state of a contract's ticks from `from_tick` until its next row or its end.
+
+    0 is bad, 1 good, 2 excluded.
+    """
 
     __tablename__ = "sla_intervals"
     __table_args__ = BY_KEY
@@ -273,7 +309,7 @@ class SlaInterval(Row, table=True):
 
 
 class SlaWindow(Row, table=True):
-    """A closed measurement window and the credit it owed."""
+    """A closed measurement window of a contract, with its charge and SLA credit."""
 
     __tablename__ = "sla_windows"
     __table_args__ = BY_KEY
@@ -290,7 +326,7 @@ class SlaWindow(Row, table=True):
 
 
 class PlanStepRow(Row, table=True):
-    """The targets in force from this tick on, written when they change."""
+    """The plan step in force from this tick on; written when it changes."""
 
     __tablename__ = "plans"
     __table_args__ = BY_ROWID
@@ -301,9 +337,10 @@ class PlanStepRow(Row, table=True):
 
 
 class OptimizationRun(Row, table=True):
-    """A plan that came into force: who made it, how good it was said to be, why, and why not a better one.
+    """A plan that came into force: its optimizer, objective, bound and reasons.
 
-    `reasons` and `provenance` are JSON, `shadow` is of `adoption`; what an older Mara did not store is null.
+    `reasons` and `provenance` are JSON; `shadow` holds compressed dual prices (`mara.store.write.plan_record`). Columns
+    that an older Mara did not store are null.
     """
 
     __tablename__ = "optimization_runs"
@@ -325,7 +362,7 @@ class OptimizationRun(Row, table=True):
 
 
 class EventRow(Row, table=True):
-    """Something told to the operator."""
+    """An event shown to the operator."""
 
     __tablename__ = "events"
     __table_args__ = BY_KEY
@@ -338,7 +375,7 @@ class EventRow(Row, table=True):
 
 
 class Audit(Row, table=True):
-    """Who changed what: a chain of hashes over every column but `stored_at`."""
+    """A command in the audit trail; a hash chain covers every column but `stored_at`."""
 
     __tablename__ = "audit"
     __table_args__ = BY_ROWID

@@ -1,1 +1,1 @@
-"""A tick's transaction: its rows, statements, orders, and how a run resumes."""
+"""The one writer's work: a tick's transaction, orders, and resuming a run."""

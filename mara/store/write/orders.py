@@ -1,7 +1,7 @@
-"""Orders on disk before they are confirmed: what waits for its tick, what became of the rest, and quotes still open.
+"""Orders stored before they are confirmed, their outcomes, quotes and answers.
 
-An order is a transaction of its own that waits until it would survive a power cut; the tick that obeys it writes its
-outcome with everything else of the tick. So whatever ends the program, an order waits or is obeyed, once.
+An order is a transaction of its own that waits until it would survive a power cut. The tick that obeys it writes its
+outcome with the tick's other rows. However the program ends, an order therefore waits or was obeyed, once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,21 +17,28 @@ from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.store.encoding.chain import audit_hash, linked
 from mara.store.encoding.codec import bytes_of, commands_bytes, commands_of, record_of
 from mara.store.schema.order_tables import AnswerRow, OpenQuote, Order, OrderOutcome
+from mara.store.schema.tables import NamedRow, Tick, columns_of, table_of
 
 MOST_QUOTES: Final = 1_000
+"""Open quotes kept, the newest."""
 MOST_ANSWERS: Final = 2_000
-"""Kept for repeats, the newest."""
+"""Answers kept for repeated requests, the newest."""
 OBEYED: Final = "obeyed"
 REFUSED: Final = "refused"
 WITHDRAWN: Final = "withdrawn"
 
 Aside = Callable[[str], AbstractContextManager[Connection]]
-"""A transaction of the one writer that waits for the disk; `doing` says what for."""
+"""Opens a transaction that waits for the disk; its argument names the purpose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """An order as it is written down. `answer` is what is told of it, `repeat_key` the request that asked for it."""
+    """An order to store.
+
+    Attributes:
+        answer: the confirmation that will be given.
+        repeat_key: the idempotency key of the request; empty for none.
+    """
 
     command: Command
     ordered_tick: int
@@ -41,7 +48,7 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingOrder:
-    """An order that no tick has obeyed yet."""
+    """A stored order that no tick has obeyed yet."""
 
     number: int
     command: Command
@@ -51,7 +58,7 @@ class WaitingOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a tick does to an order; `reason` is empty where it is obeyed."""
+    """The outcome of an order in a tick; `reason` is empty where it was obeyed."""
 
     number: int
     reason: str = ""
@@ -59,7 +66,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAnswer:
-    """What a request that names itself was answered."""
+    """The first answer to a request with an idempotency key."""
 
     body_hash: bytes
     status: int
@@ -68,7 +75,9 @@ class FirstAnswer:
 
 
 class Orders:
-    """Orders, open quotes and first answers of a store, for any thread; every call is one short transaction.
+    """Orders, open quotes and first answers of a store, for use from any thread.
+
+    Every call is one short transaction.
 
     Raises, from every method: StoreError, nothing was stored, or it is not known whether it was.
     """
@@ -77,10 +86,10 @@ class Orders:
         self._aside = aside
 
     def add(self, *orders: NewOrder) -> tuple[WaitingOrder, ...]:
-        """Write orders down, all or none of them, in one transaction."""
+        """Store orders in one transaction, all or none of them."""
         with self._aside("an order") as connection:
             last = connection.execute(_LAST).one_or_none()
-            first, link = (1, b"") if last is None else (int(last[0]) + 1, bytes(last[1]))
+            first, link = (1, b"") if last is None else (int(last.number) + 1, bytes(last.entry_hash))
             for number, order in enumerate(orders, start=first):
                 values = _values_of(number, order)
                 previous, link = link, audit_hash(link, tuple(values.values()))
@@ -91,25 +100,28 @@ class Orders:
         )
 
     def repeated(self, repeat_key: str) -> tuple[WaitingOrder, ...]:
-        """What the same request ordered before, whatever became of it."""
+        """Find the orders that the same request gave before, whatever their outcome."""
         with self._aside("an order") as connection:
             found = connection.execute(_ROWS.where(_ORDER.repeat_key == repeat_key).order_by(_ORDER.number))
             return tuple(_waiting(row) for row in found)
 
     def waiting(self) -> tuple[WaitingOrder, ...]:
-        """What no tick has obeyed yet, in the order in which it was ordered."""
+        """List the orders without an outcome, in the order in which they were given."""
         with self._aside("orders that wait") as connection:
             found = connection.execute(_ROWS.where(_OUTCOME.number.is_(None)).order_by(_ORDER.number))
             return tuple(_waiting(row) for row in found)
 
     def withdraw(self, number: int, tick: int, reason: str) -> None:
-        """Let an order go that waits."""
+        """Record that a waiting order was withdrawn."""
         with self._aside("an order") as connection:
             values = {"number": number, "tick": tick, "outcome": WITHDRAWN, "reason": reason}
             connection.execute(insert(OrderOutcome).values(**values))
 
     def booking(self, contract_id: str) -> Booking | None:
-        """What was told of the contract when it was booked; None where it was not, or is withdrawn or refused."""
+        """Find the confirmation that was given when a contract was booked.
+
+        None where it was never booked, or its order was withdrawn or refused.
+        """
         asked = (
             select(_ORDER.answer)
             .select_from(_BOTH)
@@ -121,7 +133,7 @@ class Orders:
         return record_of(Booking, answer) if answer else None
 
     def keep_quote(self, ask: QuoteRequest, quote: Quote) -> None:
-        """Remember an offer, and let go of the oldest beyond `MOST_QUOTES`."""
+        """Store a quote, and delete the oldest beyond `MOST_QUOTES`."""
         with self._aside("a quote") as connection:
             number = _next(connection, _QUOTE)
             values = {"quote_id": quote.id, "asked": bytes_of(ask), "offered": bytes_of(quote)}
@@ -129,24 +141,28 @@ class Orders:
             connection.execute(delete(OpenQuote).where(_QUOTE.number <= number - MOST_QUOTES))
 
     def quotes(self) -> tuple[tuple[QuoteRequest, Quote], ...]:
-        """Offers that were kept, the oldest first, but for those that were booked."""
+        """List the stored quotes that were not booked, oldest first."""
         asked = select(_QUOTE.asked, _QUOTE.offered).order_by(_QUOTE.number)
         booked = select(_ORDER.about).where(_ORDER.kind == kind_of_type(Book))
         with self._aside("quotes") as connection:
             taken = set(connection.execute(booked).scalars())
             found = connection.execute(asked).all()
-        kept = ((record_of(QuoteRequest, ask), record_of(Quote, quote)) for ask, quote in found)
+        kept = ((record_of(QuoteRequest, row.asked), record_of(Quote, row.offered)) for row in found)
         return tuple((ask, quote) for ask, quote in kept if f"c-{quote.id.removeprefix('q-')}" not in taken)
 
     def first_answer(self, place: str) -> FirstAnswer | None:
-        """What a request was answered the first time."""
+        """Find the first answer to a request.
+
+        Args:
+            place: the request's name, made of its caller, path and idempotency key.
+        """
         asked = select(_ANSWER.body_hash, _ANSWER.status, _ANSWER.headers, _ANSWER.body).where(_ANSWER.place == place)
         with self._aside("a first answer") as connection:
-            row = connection.execute(asked).one_or_none()
-        return None if row is None else FirstAnswer(body_hash=row[0], status=row[1], headers=row[2], body=row[3])
+            row = connection.execute(asked).mappings().one_or_none()
+        return None if row is None else FirstAnswer(**row)
 
     def keep_answer(self, place: str, answer: FirstAnswer) -> None:
-        """Remember a first answer, and let go of the oldest beyond `MOST_ANSWERS`."""
+        """Store a first answer, and delete the oldest beyond `MOST_ANSWERS`."""
         with self._aside("a first answer") as connection:
             number = _next(connection, _ANSWER)
             values = {name: getattr(answer, name) for name in FirstAnswer.__slots__}
@@ -157,40 +173,44 @@ class Orders:
 
 
 def order_findings(connection: Connection) -> Iterator[str]:
-    """Orders that are not what was written, or not what ticks obeyed, as sentences for `mara db check`."""
-    names = ("number", "kind", "about", "command", "answer", "actor", "address", "ordered_tick", "repeat_key")
-    columns = [_ORDER[name] for name in names]
-    rows = connection.execute(select(*columns, _ORDER.previous_hash, _ORDER.entry_hash).order_by(_ORDER.number))
-    yield from (f"orders, number {entry[0]}: not what was written" for entry, holds in linked(rows) if not holds)
+    """Report orders and outcomes that are not as written, for `mara db check`."""
+    lines = connection.execute(select(*(_ORDER[name] for name in columns_of(Order)[1])).order_by(_ORDER.number))
+    yield from (f"orders, number {line.number}: not what was written" for line, holds in linked(lines) if not holds)
     yield from _outcome_findings(connection)
 
 
 def _outcome_findings(connection: Connection) -> Iterator[str]:
-    """What ticks obeyed is what orders are said to have come to; without a word of it, one would be obeyed twice."""
+    """Report outcomes that differ from the commands that ticks obeyed.
+
+    An order without its outcome would be obeyed twice.
+    """
     obeyed = select(_OUTCOME.tick, _ORDER.number, _ORDER.command).select_from(_BOTH).where(_OUTCOME.outcome == OBEYED)
-    said: dict[int, list[tuple[int, bytes]]] = {}
-    for tick, number, command in connection.execute(obeyed.order_by(_OUTCOME.tick, _ORDER.number)):
-        said.setdefault(tick, []).append((number, command))
+    told: dict[int, list[NamedRow]] = {}
+    for row in connection.execute(obeyed.order_by(_OUTCOME.tick, _ORDER.number)):
+        told.setdefault(row.tick, []).append(row)
     first = connection.execute(select(func.min(_ORDER.ordered_tick))).scalar()
     if first is None:
         return
-    asked = "SELECT tick, commands FROM ticks WHERE commands IS NOT NULL AND tick >= ? ORDER BY tick"
-    for tick, content in connection.exec_driver_sql(asked, (first,)):
-        left = [commands_bytes((one,)) or b"" for one in commands_of(content)]
-        for number, command in said.pop(tick, ()):
-            if command in left:
-                left.remove(command)
+    asked = select(_TICK.tick, _TICK.commands).where(_TICK.commands.is_not(None), _TICK.tick >= first)
+    for tick in connection.execute(asked.order_by(_TICK.tick)):
+        left = [commands_bytes((one,)) or b"" for one in commands_of(tick.commands)]
+        for order in told.pop(tick.tick, ()):
+            if order.command in left:
+                left.remove(order.command)
             else:
-                yield f"order_outcomes, number {number}: said to be obeyed in tick {tick}, which did not obey it"
+                yield _not_obeyed(order)
         if left:
-            yield f"order_outcomes: {len(left)} of what tick {tick} obeyed are not told of"
-    for tick, orders in said.items():
-        for number, _ in orders:
-            yield f"order_outcomes, number {number}: said to be obeyed in tick {tick}, which did not obey it"
+            yield f"order_outcomes: {len(left)} of what tick {tick.tick} obeyed are not told of"
+    for orders in told.values():
+        yield from map(_not_obeyed, orders)
+
+
+def _not_obeyed(order: NamedRow) -> str:
+    return f"order_outcomes, number {order.number}: said to be obeyed in tick {order.tick}, which did not obey it"
 
 
 def about(command: Command) -> str:
-    """The id of the site or contract that a command is about; empty for all contracts."""
+    """The id of the site or contract that a command concerns; empty for all contracts."""
     match command:
         case Book():
             return command.request.id
@@ -201,12 +221,12 @@ def about(command: Command) -> str:
 
 
 def kind_of(command: Command) -> str:
-    """A command's kind as it is stored."""
+    """The stored name of a command's kind."""
     return kind_of_type(type(command))
 
 
 def kind_of_type(kind: type[Command]) -> str:
-    """A kind of commands as it is stored."""
+    """The stored name of a kind of command."""
     return kind.__name__.lower()
 
 
@@ -230,20 +250,20 @@ def _values_of(number: int, order: NewOrder) -> dict[str, Any]:
     }
 
 
-def _waiting(row: Any) -> WaitingOrder:
-    number, content, tick, answer = row
-    (command,) = commands_of(content)
-    return WaitingOrder(number=number, command=command, ordered_tick=tick, answer=answer)
+def _waiting(row: NamedRow) -> WaitingOrder:
+    (command,) = commands_of(row.command)
+    return WaitingOrder(number=row.number, command=command, ordered_tick=row.ordered_tick, answer=row.answer)
 
 
 def _next(connection: Connection, table: Any) -> int:
     return int(connection.execute(select(func.coalesce(func.max(table.number), 0))).scalar_one()) + 1
 
 
-_ORDER: Final = Order.__table__.c  # type: ignore[attr-defined]  # SQLModel hides it
-_OUTCOME: Final = OrderOutcome.__table__.c  # type: ignore[attr-defined]
-_QUOTE: Final = OpenQuote.__table__.c  # type: ignore[attr-defined]
-_ANSWER: Final = AnswerRow.__table__.c  # type: ignore[attr-defined]
-_BOTH: Final = Order.__table__.outerjoin(OrderOutcome.__table__, _ORDER.number == _OUTCOME.number)  # type: ignore[attr-defined]
+_TICK: Final = table_of(Tick).c
+_ORDER: Final = table_of(Order).c
+_OUTCOME: Final = table_of(OrderOutcome).c
+_QUOTE: Final = table_of(OpenQuote).c
+_ANSWER: Final = table_of(AnswerRow).c
+_BOTH: Final = table_of(Order).outerjoin(table_of(OrderOutcome), _ORDER.number == _OUTCOME.number)
 _LAST: Final = select(_ORDER.number, _ORDER.entry_hash).order_by(_ORDER.number.desc()).limit(1)
 _ROWS: Final = select(_ORDER.number, _ORDER.command, _ORDER.ordered_tick, _ORDER.answer).select_from(_BOTH)

@@ -1,10 +1,10 @@
-"""Which plans that came into force are written down, and what is kept of each: who, how good, what it gave, and why.
+"""Select the adopted plans to store, and encode their reasons and dual prices.
 
-A solved plan always is. Rules plan anew every tick without an objective: of theirs the first of each clock hour is
-kept, and any whose maker, status or note is another one. What every plan ordered stands in `plans`, tick by tick.
+Every solved plan is stored. Rules plan anew every tick without an objective: of their plans the first of each clock
+hour is stored, and any with another optimizer, status or note than the last. The targets of all plans stand in `plans`.
 
-Prices of a whole horizon are most of a row: the first plan of an hour keeps them all, the others those of their first
-step, which is the one that was in force.
+Dual prices of a whole horizon are most of a row, so only the first plan of an hour keeps them all; others keep those
+of their first step, the one that was in force.
 """
 
 import zlib
@@ -18,16 +18,17 @@ from mara.core.timegrid import TimeGrid
 from mara.core.units import SECONDS_PER_HOUR
 from mara.core.world import RunConfig
 from mara.store.encoding.codec import bytes_of, record_of, text_of, value_of
-from mara.store.encoding.rows import RowValues, finite
+from mara.store.schema.rows import RowValues, finite, row_of
+from mara.store.schema.tables import OptimizationRun
 
 REASONS: Final = tuple[str, ...]
 SHADOW_LEVEL: Final = 1
-"""Of zlib: most prices of a plan are zero, so that the fastest level takes them to a fraction."""
+"""Compression level of zlib: most prices are zero, so the fastest level suffices."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """What tells a plan written down from the next one."""
+    """The identity of the last stored plan, to compare the next one with."""
 
     tick: int = -1
     made_tick: int = -1
@@ -38,14 +39,14 @@ class PlanRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlanPrices:
-    """A plan's shadow prices and how long each of the steps is that their rows stand for."""
+    """A plan's dual prices, with the length [ticks] of the step of each of their rows."""
 
     shadow: DualPrices
     step_ticks: tuple[int, ...]
 
 
-def adoption_of(plan: Plan, tick: int, last: PlanRecord, grid: TimeGrid) -> PlanRecord:
-    """The plan in force in `tick` as one to write down, or `last` itself when it is not."""
+def plan_record_of(plan: Plan, tick: int, last: PlanRecord, grid: TimeGrid) -> PlanRecord:
+    """The record of the plan in force, or `last` itself if it is not to be stored."""
     if (plan.optimizer, plan.made_tick) == (last.optimizer, last.made_tick):
         return last
     now = PlanRecord(tick=tick, made_tick=plan.made_tick, optimizer=plan.optimizer, status=plan.status, note=plan.note)
@@ -55,29 +56,35 @@ def adoption_of(plan: Plan, tick: int, last: PlanRecord, grid: TimeGrid) -> Plan
 
 
 def optimization_row(step: Step, plan: Plan, last: PlanRecord, config: RunConfig) -> RowValues:
-    """The row of a plan that came into force with `step`, after `last`."""
+    """Make the row of `optimization_runs` for a plan that came into force with `step`.
+
+    Args:
+        last: the plan stored before; all prices are kept if it is of an earlier hour.
+    """
     provenance = plan.provenance
     begins_hour = _hour(step.tick, config.grid) != _hour(last.tick, config.grid)
-    return (
-        step.tick,
-        plan.made_tick,
-        plan.optimizer,
-        plan.status,
-        sum(plan.step_ticks),
-        finite(plan.objective_usd),
-        finite(plan.bound_usd),
-        plan.note,
-        headline_of(step, config),
-        text_of(REASONS, reasons_of(step, config, plan)),
-        None if plan.shadow is None else _prices_bytes(plan.shadow, plan.step_ticks[: None if begins_hour else 1]),
-        None if provenance is None else text_of(Provenance, provenance),
-        finite(plan.baseline_usd),
-        finite(plan.solve_wall_s),
+    kept_ticks = plan.step_ticks[: None if begins_hour else 1]
+    return row_of(
+        OptimizationRun,
+        adopted_tick=step.tick,
+        made_tick=plan.made_tick,
+        optimizer=plan.optimizer,
+        status=plan.status,
+        horizon_ticks=sum(plan.step_ticks),
+        objective_usd=finite(plan.objective_usd),
+        bound_usd=finite(plan.bound_usd),
+        note=plan.note,
+        headline=headline_of(step, config),
+        reasons=text_of(REASONS, reasons_of(step, config, plan)),
+        shadow=None if plan.shadow is None else _prices_bytes(plan.shadow, kept_ticks),
+        provenance=None if provenance is None else text_of(Provenance, provenance),
+        baseline_usd=finite(plan.baseline_usd),
+        solve_wall_s=finite(plan.solve_wall_s),
     )
 
 
 def _prices_bytes(shadow: DualPrices, step_ticks: tuple[int, ...]) -> bytes:
-    """Prices of the steps that are given, which begin with the first."""
+    """Encode the prices of the first steps, as many as `step_ticks` has."""
     steps = len(step_ticks)
     kept = DualPrices(
         site_power_usd_per_mwh=shadow.site_power_usd_per_mwh[:steps],
@@ -90,17 +97,17 @@ def _prices_bytes(shadow: DualPrices, step_ticks: tuple[int, ...]) -> bytes:
 
 
 def prices_of(content: bytes | None) -> PlanPrices | None:
-    """What `optimization_row` kept of the prices."""
+    """Decode the dual prices that `optimization_row` stored."""
     return None if content is None else record_of(PlanPrices, zlib.decompress(content))
 
 
 def provenance_of(text: str | None) -> Provenance | None:
-    """What `optimization_row` kept of the origin."""
+    """Decode the provenance that `optimization_row` stored."""
     return None if text is None else value_of(Provenance, text)
 
 
 def reasons_in(text: str | None) -> tuple[str, ...]:
-    """The stored reasons; none from a Mara that did not store them."""
+    """Decode the stored reasons; empty for a row of an older Mara."""
     return () if text is None else value_of(REASONS, text)
 
 

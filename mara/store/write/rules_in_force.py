@@ -1,26 +1,29 @@
-"""From which tick on which rules made a run: written with the first tick of each version, and kept for ever.
+"""The versions of the simulation rules that made a run, each with its first tick.
 
-Each line is chained to the one before, as the audit is, so that nobody excuses a changed tick with other rules unseen.
+A line is written with the first tick of each version and kept for ever. Lines form a hash chain like the audit's, so
+that nobody can hide a changed tick by claiming other rules for it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 
 import mara
 from mara.core.rules_version import RULES_CHANGES, RULES_VERSION
 from mara.store.encoding.chain import audit_hash, linked
 from mara.store.encoding.layout import united
-from mara.store.schema.tables import BY_ROWID, Row, binary, key, whole, words
+from mara.store.schema.tables import BY_ROWID, EnginePart, Row, binary, key, table_of, whole, words
 from mara.store.write.tick_write import BOOK, WORLD
-
-_ALL: Final = "SELECT from_tick, rules_version, mara_version FROM rules_in_force ORDER BY number"
 
 
 class RulesLine(Row, table=True):
-    """From `from_tick` on the rules are of this version, as this Mara has them; the newest line of a tick holds."""
+    """A change of rules: the version that holds from `from_tick` on.
+
+    Of several lines with one tick the newest holds.
+    """
 
     __tablename__ = "rules_in_force"
     __table_args__ = BY_ROWID
@@ -34,7 +37,7 @@ class RulesLine(Row, table=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesInForce:
-    """Which rules hold from a tick on, and which Mara had them."""
+    """A version of the rules, its first tick and the version of Mara that applied it."""
 
     from_tick: int
     rules_version: int
@@ -42,7 +45,7 @@ class RulesInForce:
 
     @property
     def are_ours(self) -> bool:
-        """Whether this program computes a tick of these rules as it was."""
+        """True when this program applies the same rules and can recompute their ticks."""
         return self.rules_version == RULES_VERSION
 
     def __str__(self) -> str:
@@ -50,27 +53,28 @@ class RulesInForce:
 
 
 def rules_in(connection: Connection) -> tuple[RulesInForce, ...]:
-    """Every version that made ticks, in the order they came; none before a run began."""
+    """Read the versions of the rules that made ticks, oldest first."""
+    found = connection.execute(select(_LINE.from_tick, _LINE.rules_version, _LINE.mara_version).order_by(_LINE.number))
     return tuple(
-        RulesInForce(from_tick=tick, rules_version=version, mara_version=made_by)
-        for tick, version, made_by in connection.exec_driver_sql(_ALL)
+        RulesInForce(from_tick=row.from_tick, rules_version=row.rules_version, mara_version=row.mara_version)
+        for row in found
     )
 
 
 def rules_of(tick: int, held: tuple[RulesInForce, ...]) -> RulesInForce:
-    """Which of them made a tick."""
+    """Find the rules that made a tick among all that held in a run."""
     return [rules for rules in held if rules.from_tick <= tick][-1]
 
 
 def not_ours(what: str, rules: RulesInForce) -> str:
-    """What to say of something that older or newer rules made."""
+    """Say that something was made by other rules and is not recomputed."""
     changed = "; ".join(RULES_CHANGES[n] for n in range(rules.rules_version + 1, RULES_VERSION + 1))
     here = f"this program has version {RULES_VERSION}" + (f" ({changed})" if changed else "")
     return f"{what} made by {rules}; {here}: not recomputed"
 
 
 def notes_on(held: tuple[RulesInForce, ...], end_tick: int) -> Iterator[str]:
-    """What is to be known of a run up to `end_tick` that was not made by our rules throughout, a line for each span."""
+    """Describe the ticks before `end_tick` that other rules made, a line a range."""
     if all(rules.are_ours for rules in held):
         return
     ends = [*(rules.from_tick for rules in held[1:]), end_tick]
@@ -82,31 +86,26 @@ def notes_on(held: tuple[RulesInForce, ...], end_tick: int) -> Iterator[str]:
 
 
 def are_ours_in(connection: Connection) -> bool:
-    """Whether the next tick goes on under the rules of the last."""
+    """True when the newest rules of a database are those of this program."""
     held = rules_in(connection)
     return bool(held) and held[-1].are_ours
 
 
 def write_ours(connection: Connection, tick: int) -> None:
-    """From `tick` on our rules hold; the world before it is kept, so that replays need not begin under other rules.
+    """Record that this program's rules hold from a tick on; keep the world before it.
 
-    It is kept in the bytes that its own Mara wrote, which the chain of ticks has the hash of.
+    A replay of later ticks can then start without other rules. The world is kept in the bytes that its own Mara wrote,
+    because the chain of ticks has their hash.
     """
-    number, last = connection.exec_driver_sql(
-        "SELECT number, entry_hash FROM rules_in_force ORDER BY number DESC LIMIT 1"
-    ).one_or_none() or (0, b"")
-    line = (number + 1, tick, RULES_VERSION, mara.__version__)
-    connection.exec_driver_sql(
-        "INSERT INTO rules_in_force (number, from_tick, rules_version, mara_version, previous_hash, entry_hash)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (*line, bytes(last), audit_hash(bytes(last), line)),
-    )
-    parts = {
-        part: bytes(content)
-        for part, content in connection.exec_driver_sql(
-            "SELECT part, content FROM engine_parts WHERE part IN (?, ?)", (WORLD, BOOK)
-        )
-    }
+    newest = select(_LINE.number, _LINE.entry_hash).order_by(_LINE.number.desc()).limit(1)
+    last = connection.execute(newest).one_or_none()
+    number, previous = (1, b"") if last is None else (last.number + 1, bytes(last.entry_hash))
+    line = {"number": number, "from_tick": tick, "rules_version": RULES_VERSION, "mara_version": mara.__version__}
+    hashes = {"previous_hash": previous, "entry_hash": audit_hash(previous, tuple(line.values()))}
+    connection.execute(insert(RulesLine).values(**line, **hashes))
+    part = table_of(EnginePart).c
+    found = connection.execute(select(part.part, part.content).where(part.part.in_((WORLD, BOOK))))
+    parts = {row.part: bytes(row.content) for row in found}
     connection.exec_driver_sql(
         "INSERT INTO checkpoints (tick, kept, content) VALUES (?, 1, ?)"
         " ON CONFLICT (tick) DO UPDATE SET kept = 1, content = excluded.content",
@@ -115,9 +114,11 @@ def write_ours(connection: Connection, tick: int) -> None:
 
 
 def rules_findings(connection: Connection) -> Iterator[str]:
-    """Lines that are not what was written, as sentences for `mara db check`."""
-    lines = connection.exec_driver_sql(
-        "SELECT number, from_tick, rules_version, mara_version, previous_hash, entry_hash"
-        " FROM rules_in_force ORDER BY number"
+    """Report lines that are not as written, as sentences for `mara db check`."""
+    lines = connection.execute(select(*_LINE).order_by(_LINE.number))
+    yield from (
+        f"rules_in_force, number {line.number}: not what was written" for line, holds in linked(lines) if not holds
     )
-    yield from (f"rules_in_force, number {line[0]}: not what was written" for line, holds in linked(lines) if not holds)
+
+
+_LINE: Final = table_of(RulesLine).c

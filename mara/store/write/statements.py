@@ -1,55 +1,61 @@
-"""What a tick's transaction says to the database. Values are always parameters."""
+"""The SQL of a tick's transaction, as text, because it runs in every tick."""
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.engine import Connection
 
 from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_MINUTE
-from mara.store.schema.columns import FLEET
-from mara.store.schema.hourly import EXTREMES, OF_A_TICK
+from mara.store.schema.hourly import EXTREMES, FLEET, TICK_VALUES
+from mara.store.schema.tables import NamedRow
 from mara.store.write.tick_write import BOOK, WORLD, TickWrite
 
 RAW_DAYS: Final = 90
-"""Simulated days that raw rows, events and daily checkpoints are kept. Nothing else is ever deleted."""
+"""Retention [simulated days] of raw rows, events and daily checkpoints.
+
+No other rows of a run are ever deleted.
+"""
 RAW_TABLES: Final = ("prices", "markets", "allocations", "events")
 
-_MEAN_W: Final = tuple(
-    f"CAST(sum({power}) AS BIGINT) / count(DISTINCT tick)"
-    for power in (
-        "site_power_w",
-        "air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_w"
-        " + premium_w + standard_w + flexible_w + spot_w",
-        "air_miner_w",
-        "hydro_miner_w",
-        "immersion_miner_w",
-        "gpu_w",
-        "asic_w",
-        "premium_w + standard_w + flexible_w + spot_w",
-    )
-)
-_INTO_HOURLY: Final = f"""
-INSERT INTO hourly (site, hour_epoch_s, ticks_count,
-       energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c,
-       site_power_w, it_power_w, emissions_g, revenue_micro_usd, cost_micro_usd, energy_cost_micro_usd,
-       energy_price_low_usd_per_mwh, energy_price_high_usd_per_mwh,
-       air_miner_w, hydro_miner_w, immersion_miner_w, gpu_w, asic_w, contracts_w,
-       {", ".join(EXTREMES)})
-"""
+_CONTRACTS_W: Final = "premium_w + standard_w + flexible_w + spot_w"
+_MEANS_W: Final = {
+    name: f"CAST(sum({power}) AS BIGINT) / count(DISTINCT tick)"
+    for name, power in {
+        "site_power_w": "site_power_w",
+        "it_power_w": f"air_miner_w + hydro_miner_w + immersion_miner_w + gpu_w + asic_w + {_CONTRACTS_W}",
+        "air_miner_w": "air_miner_w",
+        "hydro_miner_w": "hydro_miner_w",
+        "immersion_miner_w": "immersion_miner_w",
+        "gpu_w": "gpu_w",
+        "asic_w": "asic_w",
+        "contracts_w": _CONTRACTS_W,
+    }.items()
+}
+_SUMS: Final = ("emissions_g", "revenue_micro_usd", "cost_micro_usd", "energy_cost_micro_usd")
+_COLUMNS: Final = {
+    "site": "{site}",
+    "hour_epoch_s": "?",
+    "ticks_count": "count(DISTINCT tick)",
+    "energy_price_usd_per_mwh": "avg(energy_price_usd_per_mwh)",
+    "carbon_intensity_g_per_kwh": "avg(carbon_intensity_g_per_kwh)",
+    "renewable_share": "{renewable}",
+    "dry_bulb_c": "avg(dry_bulb_c)",
+    **_MEANS_W,
+    **{name: f"sum({name})" for name in _SUMS},
+    "energy_price_low_usd_per_mwh": "min(energy_price_usd_per_mwh)",
+    "energy_price_high_usd_per_mwh": "max(energy_price_usd_per_mwh)",
+    **EXTREMES,
+}
+"""SQL of each column of `hourly`, by name."""
+_INTO_HOURLY: Final = f"INSERT INTO hourly ({', '.join(_COLUMNS)}) "
 _ROLL_UP: Final = f"""
-SELECT {{site}}, ?, count(DISTINCT tick),
-       avg(energy_price_usd_per_mwh), avg(carbon_intensity_g_per_kwh), {{renewable}}, avg(dry_bulb_c),
-       {_MEAN_W[0]}, {_MEAN_W[1]},
-       sum(emissions_g), sum(revenue_micro_usd), sum(cost_micro_usd), sum(energy_cost_micro_usd),
-       min(energy_price_usd_per_mwh), max(energy_price_usd_per_mwh),
-       {", ".join(_MEAN_W[2:])},
-       {", ".join(EXTREMES.values())}
-FROM (SELECT *, {", ".join(f"{value} AS tick_{name}" for name, value in OF_A_TICK.items())}
+SELECT {", ".join(f"{value} AS {name}" for name, value in _COLUMNS.items())}
+FROM (SELECT *, {", ".join(f"{value} AS tick_{name}" for name, value in TICK_VALUES.items())}
       FROM allocations JOIN prices USING (tick, site)
       WHERE tick BETWEEN ? AND ? WINDOW t AS (PARTITION BY {{together}})) AS raw
 """  # noqa: S608  # names of ours
 _OF_ENERGY: Final = "coalesce(sum(renewable_share * site_power_w) / nullif(sum(site_power_w), 0), avg(renewable_share))"
-"""Renewable share of the energy that all sites drew."""
+"""Renewable share of the energy that all sites drew, as SQL."""
 _ROLL_UP_SITES: Final = (
     _ROLL_UP.format(site="site", together="tick, site", renewable="avg(renewable_share)") + "GROUP BY site"
 )
@@ -66,25 +72,28 @@ _SEQUENCE: Final = "UPDATE engine_state SET seq = ?, tick_hash = ? WHERE number 
 
 
 def roll_up(connection: Connection, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> None:
-    """Condense the clock hour that `last_tick` ends, by site and for the fleet."""
+    """Roll up the clock hour that ends with `last_tick`, by site and for the fleet."""
     for statement in _ROLL_UPS:
-        connection.exec_driver_sql(_INTO_HOURLY + statement, _span(hour_epoch_s, last_tick, grid))
+        connection.exec_driver_sql(_INTO_HOURLY + statement, _tick_range(hour_epoch_s, last_tick, grid))
 
 
-def rolled_up(connection: Connection, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> list[tuple[Any, ...]]:
-    """What `roll_up` wrote, worked out again from the raw rows."""
-    span = _span(hour_epoch_s, last_tick, grid)
-    return [tuple(row) for statement in _ROLL_UPS for row in connection.exec_driver_sql(statement, span)]
+def rolled_up(connection: Connection, hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> list[NamedRow]:
+    """Recompute the rows of `roll_up` from the raw rows."""
+    values = _tick_range(hour_epoch_s, last_tick, grid)
+    return [row for statement in _ROLL_UPS for row in connection.exec_driver_sql(statement, values)]
 
 
-def _span(hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> tuple[int, int, int]:
-    """The hour, and its first and last tick."""
+def _tick_range(hour_epoch_s: int, last_tick: int, grid: TimeGrid) -> tuple[int, int, int]:
+    """The parameters of a roll-up: the hour [epoch s], its first and its last tick."""
     first_tick = max(0, -((grid.start_epoch_s - hour_epoch_s) // (grid.tick_minutes * SECONDS_PER_MINUTE)))
     return hour_epoch_s, first_tick, last_tick
 
 
 def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
-    """Let raw rows older than the retention go; checkpoints a day later, so that what is left can be replayed."""
+    """Delete raw rows before a tick, and daily checkpoints a day before that.
+
+    The checkpoint of the day stays, so that all raw rows that are left can be replayed.
+    """
     if before_tick <= 0:
         return
     for statement in _PRUNE:
@@ -92,21 +101,21 @@ def prune(connection: Connection, before_tick: int, grid: TimeGrid) -> None:
     connection.exec_driver_sql(_PRUNE_CHECKPOINTS, (before_tick - HOURS_PER_DAY * grid.ticks_per_hour,))
 
 
-def turn(connection: Connection, page: TickWrite) -> None:
-    """The world after the tick, what others keep beside it, and a checkpoint at the end of a day.
+def write_parts(connection: Connection, tick_write: TickWrite) -> None:
+    """Write the world after the tick, the callers' parts, and a day's checkpoint.
 
-    The world and its book need no hash of their own: the chain of ticks has one.
+    The world and its book need no hash of their own, because the chain of ticks has it.
     """
-    connection.exec_driver_sql(_PART, (WORLD, page.world, None))
-    if page.book is not None:
-        connection.exec_driver_sql(_PART, (BOOK, page.book, None))
-    for part, content in page.parts.items():
-        connection.exec_driver_sql(_PART, (part, content, page.tail.part_hashes[part]))
-    if page.checkpoint is not None:
-        connection.exec_driver_sql(_CHECKPOINT, (page.tick + 1, int(page.kept), page.checkpoint))
+    connection.exec_driver_sql(_PART, (WORLD, tick_write.world, None))
+    if tick_write.book is not None:
+        connection.exec_driver_sql(_PART, (BOOK, tick_write.book, None))
+    for part, content in tick_write.parts.items():
+        connection.exec_driver_sql(_PART, (part, content, tick_write.state.part_hashes[part]))
+    if tick_write.checkpoint is not None:
+        connection.exec_driver_sql(_CHECKPOINT, (tick_write.tick + 1, int(tick_write.kept), tick_write.checkpoint))
 
 
-def advance_sequence(connection: Connection, page: TickWrite, writer_run: int) -> bool:
-    """Move on by one tick, if nobody else has."""
-    link = page.tail.tick_hash
-    return connection.exec_driver_sql(_SEQUENCE, (page.tick + 1, link, page.tick, writer_run)).rowcount == 1
+def advance_sequence(connection: Connection, tick_write: TickWrite, writer_run: int) -> bool:
+    """Advance the sequence by one tick; False when another writer already did."""
+    link = tick_write.state.tick_hash
+    return connection.exec_driver_sql(_SEQUENCE, (tick_write.tick + 1, link, tick_write.tick, writer_run)).rowcount == 1

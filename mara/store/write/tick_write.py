@@ -1,4 +1,4 @@
-"""One tick as it will be stored: all that goes into its transaction, worked out before the transaction begins."""
+"""Prepare a tick's transaction: its rows, hashes and seal, before it begins."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import Ints
 from mara.core.contract import ContractBook
 from mara.core.events import Event
 from mara.core.plan import Plan, PlanStep
@@ -15,43 +15,42 @@ from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
 from mara.core.units import SECONDS_PER_HOUR
 from mara.core.world import RunConfig
-from mara.store.encoding import rows
 from mara.store.encoding.chain import Digests, audit_hash, kept_digest, link_of, raw_digest, world_digest
 from mara.store.encoding.codec import bytes_of, commands_bytes, text_of
 from mara.store.encoding.records import StoredTick
-from mara.store.encoding.seal import Marks, market_digest, matrix_digest, part_digest, seal_of, together
-from mara.store.schema import tables
+from mara.store.encoding.seal import Marks, market_digest, matrix_digest, merged, part_digest, seal_of
+from mara.store.schema import rows, tables
 from mara.store.schema.ledger import LedgerEntry
 from mara.store.schema.order_tables import OrderOutcome
 from mara.store.schema.sealed import marks_of
 from mara.store.write.orders import Outcome, outcome_rows
-from mara.store.write.plan_record import PlanRecord, adoption_of, optimization_row
+from mara.store.write.plan_record import PlanRecord, optimization_row, plan_record_of
 
 WITHOUT_BOOK: Final = frozenset({"book"})
 WORLD: Final = "world"
 BOOK: Final = "book"
-"""Parts of the engine's memory that are the store's own."""
+"""Names of the engine parts that are the store's own."""
 NEVER: Final = -1
 MONEY_COLUMNS: Final = slice(-3, None)
-"""Of `allocations`: revenue, cost, energy cost."""
+"""Columns of the allocation matrix: revenue, cost, energy cost [micro-USD]."""
 
 Inserts = tuple[tuple[type[tables.Row], list[rows.RowValues]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WriterState:
-    """The end of what is stored, remembered so that only changes are written.
+    """The end of the stored run, kept by the writer so that only changes are written.
 
     Attributes:
-        tick_hash, audit_hash: the last links of both chains.
-        plan_step, plan_content: the step in force, as the object last given and as bytes; None and empty before one.
-        adopted: the plan last written down.
-        states: how each live contract fared in the last tick.
-        numbers: of live contracts.
-        book, book_hash: the book last written.
-        seal: of the last tick, empty before the first that has one.
-        to_seal: what the next seal covers beside the rows of its own tick.
-        part_hashes: SHA-256 of what others keep beside the world, by name.
+        tick_hash, audit_hash: the last links of the two hash chains.
+        plan_step, plan_content: the plan step in force, as object and as bytes; None and empty before one.
+        adopted: the plan last stored in `optimization_runs`.
+        states: the last state (bad, good, excluded) of each live contract, by contract id.
+        numbers: the number of each live contract, by contract id.
+        book, book_hash: the contract book last written.
+        seal: the seal of the last tick; empty before the first.
+        to_seal: digests that the next seal covers beside the rows of its own tick.
+        part_hashes: SHA-256 of the callers' parts, by name.
     """
 
     next_tick: int
@@ -73,15 +72,16 @@ class WriterState:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickWrite:
-    """A tick ready to be written.
+    """The content of a tick's transaction.
 
     Attributes:
-        book: bytes of the book when it changed.
-        parts: what others have kept for a restart.
-        checkpoint: bytes of the whole world when a day has ended; `kept` when a month has.
-        hour_epoch_s: the clock hour that ended with the tick, None for none.
-        binding: whether the tick books or obeys something, so that it must survive a power cut.
-        tail: after the tick.
+        book: the encoded contract book; None when it did not change.
+        parts: the callers' parts to keep for a restart, by name.
+        checkpoint: the encoded world when a day has ended, else None.
+        kept: True when a month has ended, so that the checkpoint stays for ever.
+        hour_epoch_s: the clock hour that ended with the tick; None for none.
+        binding: True when the tick books a contract or obeys a command, so that it must survive a power cut.
+        state: the writer's state after the tick.
     """
 
     tick: int
@@ -93,38 +93,38 @@ class TickWrite:
     kept: bool
     hour_epoch_s: int | None
     binding: bool
-    tail: WriterState
+    state: WriterState
 
 
-def page_of(
+def tick_write_of(
     step: Step,
     plan: Plan,
     events: Sequence[Event],
     parts: Mapping[str, bytes],
-    tail: WriterState,
+    state: WriterState,
     config: RunConfig,
     *,
     outcomes: Sequence[Outcome] = (),
 ) -> TickWrite:
-    """What storing `step` after `tail` means. Pure."""
+    """Prepare the transaction that stores `step` after `state`; pure."""
     tick, world, grid = step.tick, step.world, config.grid
-    book = None if world.book is tail.book else bytes_of(world.book)
-    book_hash = tail.book_hash if book is None else sha256(book).digest()
+    book = None if world.book is state.book else bytes_of(world.book)
+    book_hash = state.book_hash if book is None else sha256(book).digest()
     light = bytes_of(world, without=WITHOUT_BOOK)
-    plan_content = tail.plan_content if step.plan is tail.plan_step else bytes_of(step.plan)
-    facts = _facts(step, tail, plan_content, world_digest(light, book_hash), grid)
-    promises, tail = _promises(step, tail)
-    audits, last_audit = _audits(step, tail, facts.link)
+    plan_content = state.plan_content if step.plan is state.plan_step else bytes_of(step.plan)
+    facts = _facts(step, state, plan_content, world_digest(light, book_hash), grid)
+    promises, state = _promises(step, state)
+    audits, last_audit = _audits(step, state, facts.link)
     inserts: Inserts = (
         *facts.inserts,
         *promises,
-        *_plans(step, plan, plan_content, tail, config),
+        *_plans(step, plan, plan_content, state, config),
         (tables.EventRow, rows.event_rows(events)),
         (tables.Audit, audits),
         (OrderOutcome, outcome_rows(tick, outcomes)),
     )
-    part_hashes = tail.part_hashes | {name: sha256(content).digest() for name, content in parts.items()}
-    seal = _seal(facts, tail, inserts, part_hashes)
+    part_hashes = state.part_hashes | {name: sha256(content).digest() for name, content in parts.items()}
+    seal = _seal(facts, state, inserts, part_hashes)
     now, later = grid.at(tick), grid.at(tick + 1)
     return TickWrite(
         tick=tick,
@@ -139,15 +139,15 @@ def page_of(
         kept=now.month != later.month,
         hour_epoch_s=_ended_hour(tick, grid),
         binding=bool(step.accepted or step.commands or outcomes),
-        tail=replace(
-            tail,
+        state=replace(
+            state,
             next_tick=tick + 1,
             tick_hash=facts.link,
-            audit_count=tail.audit_count + len(audits),
+            audit_count=state.audit_count + len(audits),
             audit_hash=last_audit,
             plan_step=step.plan,
             plan_content=plan_content,
-            adopted=adoption_of(plan, tick, tail.adopted, grid),
+            adopted=plan_record_of(plan, tick, state.adopted, grid),
             book=world.book,
             book_hash=book_hash,
             seal=seal,
@@ -158,9 +158,10 @@ def page_of(
 
 
 def digests_of(step: Step, stored: StoredTick | None = None) -> Digests:
-    """The digests that storing this step would give: compare them with a stored tick's to prove a replay.
+    """The digests that storing this step would give, to compare with a stored tick's.
 
-    The orders of a `stored` tick are taken as it has them: an older Mara wrote them with other fields.
+    Args:
+        stored: take its plan and commands as stored, because an older Mara wrote them with other fields.
     """
     light = bytes_of(step.world, without=WITHOUT_BOOK)
     world = world_digest(light, sha256(bytes_of(step.world.book)).digest())
@@ -171,10 +172,10 @@ def digests_of(step: Step, stored: StoredTick | None = None) -> Digests:
 
 @dataclass(frozen=True, slots=True)
 class _Matrices:
-    """The per-site tables of a tick."""
+    """The raw rows and the ledger of a tick, one matrix a per-site table."""
 
-    prices: Floats
-    market: rows.RowValues
+    prices: np.ndarray
+    market: rows.MarketValues
     allocations: Ints
     ledger: Ints
 
@@ -198,7 +199,7 @@ class _Matrices:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """The rows that every tick has, its link in the chain, and what its seal knows of them."""
+    """The rows that every tick has, their link in the chain and their digests."""
 
     tick_row: rows.RowValues
     inserts: Inserts
@@ -206,10 +207,10 @@ class _Facts:
     marks: Marks
 
 
-def _facts(step: Step, tail: WriterState, plan_content: bytes, world: bytes, grid: TimeGrid) -> _Facts:
+def _facts(step: Step, state: WriterState, plan_content: bytes, world: bytes, grid: TimeGrid) -> _Facts:
     tick, made, commands = step.tick, _Matrices.of(step), commands_bytes(step.commands)
     digests = made.digests(commands, plan_content, world)
-    link = link_of(tail.tick_hash, tick, digests)
+    link = link_of(state.tick_hash, tick, digests)
     totals = made.allocations[:, MONEY_COLUMNS].sum(axis=0).tolist()
     hashes = (digests.raw, digests.kept, digests.world, link)
     return _Facts(
@@ -230,27 +231,27 @@ def _facts(step: Step, tail: WriterState, plan_content: bytes, world: bytes, gri
     )
 
 
-def _plans(step: Step, plan: Plan, plan_content: bytes, tail: WriterState, config: RunConfig) -> Inserts:
-    """The step of the plan where it is another than the last, and the plan where it came into force."""
-    is_other = plan_content != tail.plan_content
-    is_adopted = adoption_of(plan, step.tick, tail.adopted, config.grid) is not tail.adopted
+def _plans(step: Step, plan: Plan, plan_content: bytes, state: WriterState, config: RunConfig) -> Inserts:
+    """Rows for a changed plan step, and for a plan that came into force."""
+    is_other = plan_content != state.plan_content
+    is_adopted = plan_record_of(plan, step.tick, state.adopted, config.grid) is not state.adopted
     return (
         (tables.PlanStepRow, [(step.tick, plan.optimizer, plan.made_tick, plan_content)] if is_other else []),
-        (tables.OptimizationRun, [optimization_row(step, plan, tail.adopted, config)] if is_adopted else []),
+        (tables.OptimizationRun, [optimization_row(step, plan, state.adopted, config)] if is_adopted else []),
     )
 
 
-def _seal(facts: _Facts, tail: WriterState, inserts: Inserts, part_hashes: Mapping[str, bytes]) -> bytes:
-    """The tick's seal, after that of the tick before."""
+def _seal(facts: _Facts, state: WriterState, inserts: Inserts, part_hashes: Mapping[str, bytes]) -> bytes:
+    """Make the tick's seal, which follows that of the tick before."""
     parts = {"engine_parts": tuple(part_digest(*part) for part in sorted(part_hashes.items()))}
-    return seal_of(tail.seal, facts.link, together(facts.marks, tail.to_seal, marks_of(inserts), parts))
+    return seal_of(state.seal, facts.link, merged(facts.marks, state.to_seal, marks_of(inserts), parts))
 
 
-def _promises(step: Step, tail: WriterState) -> tuple[Inserts, WriterState]:
-    """What changed for contracts: booked, gone from good to bad or back, closed; and the tail that knows it."""
-    first = tail.contract_count + 1
-    numbers = tail.numbers | {c.id: n for n, c in enumerate(step.accepted, start=first)}
-    intervals, states = _intervals(step, tail)
+def _promises(step: Step, state: WriterState) -> tuple[Inserts, WriterState]:
+    """Rows for contracts booked, changed in state and closed; with the new state."""
+    first = state.contract_count + 1
+    numbers = state.numbers | {c.id: n for n, c in enumerate(step.accepted, start=first)}
+    intervals, states = _intervals(step, state)
     windows = [rows.window_row(numbers[w.contract_id], w, step.tick) for w in step.world.closed]
     if step.world.book is not step.before.book:
         numbers = {c.id: numbers[c.id] for c in step.world.book.contracts}
@@ -259,29 +260,29 @@ def _promises(step: Step, tail: WriterState) -> tuple[Inserts, WriterState]:
         (tables.SlaInterval, intervals),
         (tables.SlaWindow, windows),
     )
-    count = tail.contract_count + len(step.accepted)
-    return inserts, replace(tail, numbers=numbers, states=states, contract_count=count)
+    count = state.contract_count + len(step.accepted)
+    return inserts, replace(state, numbers=numbers, states=states, contract_count=count)
 
 
-def _intervals(step: Step, tail: WriterState) -> tuple[list[rows.RowValues], dict[str, int]]:
-    """A row for each contract whose state changed with this tick."""
+def _intervals(step: Step, state: WriterState) -> tuple[list[rows.RowValues], dict[str, int]]:
+    """Rows for contracts whose state changed with this tick, with all states after it."""
     ids = [contract.id for contract in step.before.book.contracts]
     now = rows.sla_states(step)
-    was = np.fromiter((tail.states.get(contract_id, NEVER) for contract_id in ids), np.int64, len(ids))
+    was = np.fromiter((state.states.get(contract_id, NEVER) for contract_id in ids), np.int64, len(ids))
     changed = np.flatnonzero(now != was).tolist()
-    if not changed and len(ids) == len(tail.states):
-        return [], tail.states
+    if not changed and len(ids) == len(state.states):
+        return [], state.states
     values = now.tolist()
-    return [(tail.numbers[ids[i]], step.tick, values[i]) for i in changed], dict(zip(ids, values, strict=True))
+    return [(state.numbers[ids[i]], step.tick, values[i]) for i in changed], dict(zip(ids, values, strict=True))
 
 
-def _audits(step: Step, tail: WriterState, link: bytes) -> tuple[list[rows.RowValues], bytes]:
-    """A chained row for each order that was obeyed in this tick."""
+def _audits(step: Step, state: WriterState, link: bytes) -> tuple[list[rows.RowValues], bytes]:
+    """Audit rows for the commands of this tick, with the last hash of their chain."""
     audits: list[rows.RowValues] = []
-    last = tail.audit_hash
-    for number, command in enumerate(step.commands, start=tail.audit_count + 1):
+    last = state.audit_hash
+    for number, command in enumerate(step.commands, start=state.audit_count + 1):
         action = f"{type(command).__name__} {text_of(type(command), command)}"
-        entry = (number, step.tick, command.by, command.address, action, tail.tick_hash, link)
+        entry = (number, step.tick, command.by, command.address, action, state.tick_hash, link)
         after = audit_hash(last, entry)
         audits.append((*entry, last, after))
         last = after
@@ -289,6 +290,6 @@ def _audits(step: Step, tail: WriterState, link: bytes) -> tuple[list[rows.RowVa
 
 
 def _ended_hour(tick: int, grid: TimeGrid) -> int | None:
-    """The clock hour whose last tick this is [epoch s]."""
+    """The clock hour [epoch s] whose last tick this is; None within an hour."""
     hour = grid.epoch_s(tick) // SECONDS_PER_HOUR
     return None if grid.epoch_s(tick + 1) // SECONDS_PER_HOUR == hour else hour * SECONDS_PER_HOUR

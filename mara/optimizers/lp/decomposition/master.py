@@ -1,23 +1,24 @@
-"""Large fleets in blocks, solved side by side: every block alone, then at common prices, then with better shares.
+"""Large fleets solved in blocks, side by side.
+
+First every block alone, then at common prices, then with better shares.
 
 The result depends on the case and on the size of the blocks, never on how many processes there are or which of them is
 first. Only a block's numbers travel between processes, and nothing of the whole but its solution is ever assembled.
+
+Shares of what is common are handed out and moved towards where it is worth more: Kornai and Liptak 1965, Two-Level
+Planning, Econometrica 33(1), 141-169, doi:10.2307/1911892. The bound prices the common rows into the costs: Lagrangian
+relaxation, Geoffrion 1974, doi:10.1007/BFb0120690. It is not the method of Dantzig and Wolfe (1960,
+doi:10.1287/opre.8.1.101): no master program is solved; prices are the blocks' mean, used once a round.
+Model: docs/model.md#8-decomposition
 """
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FuturesTimeout
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from mara.core.arrays import Floats, Ints
 from mara.core.plan import DualPrices, PlanStatus
-from mara.errors import PlanInfeasible, PlanTimeout
+from mara.errors import PlanInfeasible
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.certificate import Certificate
 from mara.optimizers.lp.decomposition.multipliers import (
@@ -34,31 +35,42 @@ from mara.optimizers.lp.decomposition.multipliers import (
     shares_of,
     shifted_shares,
     sites_of,
-    taken_of,
+    usage_of,
     with_share,
 )
+from mara.optimizers.lp.decomposition.pool import BlockPool, block_pool
 from mara.optimizers.lp.duals import shadow_of
 from mara.optimizers.lp.model import LpModel, model_of
 from mara.optimizers.lp.solve import MAX_GAP_SHARE, MAX_RESIDUAL_MW, Basis, Solution, solve
 
 DIRECT_SITES: Final = 150
-"""Up to this many sites one program is exact and cold within half of a plan's deadline (decision 0108)."""
+"""Most sites of a fleet that one program plans.
+
+Chosen: up to here it is exact and quick enough (decision 0108).
+"""
 BLOCK_SITES: Final = 20
-"""Measured: with shares moved once, larger blocks cost twice the time and gain hundredths of a percent."""
+"""Sites of a block.
+
+Chosen by measurement: larger ones cost twice the time and gain hundredths of a percent.
+"""
 ROUNDS: Final = 2
-"""How often blocks are solved: with shares by capacity, then with shares moved to where demand costs least."""
+"""Rounds of solving.
+
+With shares by capacity, then with shares moved to where demand costs least.
+"""
 SOLVE_SHARE: Final = 0.6
 RESOLVE_SHARE: Final = 0.16
 PRICE_SHARE: Final = 0.12
-"""Of the deadline: blocks solved cold, then from a basis, and each pricing. A stage is limited, so no clock is read."""
-MAX_WORKERS: Final = 8
-
-T = TypeVar("T")
+"""Shares of the deadline: blocks solved cold, from a basis, and each pricing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Optimum:
-    """A feasible point of the whole, in the layout of `columns_of`, what is proven of it, and what all is worth."""
+    """A feasible point of the whole program with its certificate and prices.
+
+    Attributes:
+        primal: in the layout of `columns_of` (N,).
+    """
 
     primal: Floats
     certificate: Certificate
@@ -66,7 +78,7 @@ class Optimum:
 
     @property
     def status(self) -> PlanStatus:
-        """What our own certificate says."""
+        """Optimal where our own certificate proves it."""
         return "optimal" if self.certificate.gap_share <= MAX_GAP_SHARE else "feasible"
 
 
@@ -80,7 +92,7 @@ class _Solved:
 
 
 def optimum_from(solution: Solution, model: LpModel, case: LpCase) -> Optimum:
-    """A solution without what only a solver needs."""
+    """Return a solution without what only a solver needs."""
     return Optimum(
         primal=solution.primal,
         certificate=solution.certificate,
@@ -91,7 +103,7 @@ def optimum_from(solution: Solution, model: LpModel, case: LpCase) -> Optimum:
 def solve_split(
     case: LpCase, *, block_sites: int = BLOCK_SITES, workers: int | None = None, deadline_s: float = 600.0
 ) -> Optimum:
-    """A plan near the optimum, and a bound that says how near.
+    """Plan near the optimum, with a bound that says how near.
 
     `workers` are processes beside this one; with one worker everything runs here. By default as many as there are
     processors.
@@ -101,60 +113,11 @@ def solve_split(
         PlanInfeasible: a solver or a worker gave nothing that may be used.
     """
     blocks = blocks_of(case, block_sites)
-    crew = _crew_of(min(workers or os.cpu_count() or 1, MAX_WORKERS, len(blocks)))
-    _at_work.add(crew)
-    try:
-        optimum = _solved(case, blocks, _Stages(crew=crew, deadline_s=deadline_s))
-        crew.shutdown()
-        return optimum
-    except BrokenProcessPool as error:
-        raise PlanInfeasible(
-            "a process that solved a block died: is there memory? A script needs a __main__ guard, or one worker"
-        ) from error
-    finally:
-        # After a failure, blocks that still run stop at their own time limit; nobody waits for them.
-        crew.shutdown(wait=False, cancel_futures=True)
-        _at_work.discard(crew)
+    with block_pool(len(blocks), workers=workers, deadline_s=deadline_s) as pool:
+        return _solved(case, blocks, pool)
 
 
-def dismiss_crews() -> None:
-    """End the processes of every solve under way in this program, which then fails: for the end of the program."""
-    for crew in tuple(_at_work):
-        # The pool knows its processes by id, and before Python 3.14 has no public word for ending them.
-        for process_id in tuple(getattr(crew, "_processes", None) or {}):
-            with suppress(ProcessLookupError):
-                os.kill(process_id, signal.SIGTERM)
-
-
-_at_work: Final[set[Executor]] = set()
-
-
-def _crew_of(workers: int) -> Executor:
-    """A thread where one worker is enough, because only a future keeps a deadline; else fresh processes."""
-    if workers == 1:
-        return ThreadPoolExecutor(max_workers=1)
-    return ProcessPoolExecutor(max_workers=workers, mp_context=multiprocessing.get_context("spawn"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stages:
-    """Pieces of work for every block, each stage within its share of the deadline [s]."""
-
-    crew: Executor
-    deadline_s: float
-
-    def of_all(self, share: float, work: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
-        limit_s = share * self.deadline_s
-        limits_s = [limit_s] * len(arguments[0])
-        try:
-            return list(self.crew.map(work, *arguments, limits_s, timeout=limit_s))
-        except FuturesTimeout as error:
-            raise PlanTimeout(
-                f"{len(limits_s)} blocks took longer than {limit_s:g} s: allow more, or look less far ahead"
-            ) from error
-
-
-def _solved(case: LpCase, blocks: Sequence[Ints], stages: _Stages) -> Optimum:
+def _solved(case: LpCase, blocks: Sequence[Ints], pool: BlockPool) -> Optimum:
     own = [sites_of(case, sites) for sites in blocks]
     shares = shares_of(case, blocks)
     bases: list[Basis | None] = [None] * len(blocks)
@@ -162,15 +125,15 @@ def _solved(case: LpCase, blocks: Sequence[Ints], stages: _Stages) -> Optimum:
     rounds: list[list[_Solved]] = []
     while True:
         parts = [with_share(sites, shares, b) for b, sites in enumerate(own)]
-        solved = stages.of_all(RESOLVE_SHARE if rounds else SOLVE_SHARE, solve_block, parts, bases)
+        solved = pool.of_all(RESOLVE_SHARE if rounds else SOLVE_SHARE, solve_block, parts, bases)
         rounds.append(solved)
         prices = common_prices([block.prices for block in solved])
-        answers = stages.of_all(PRICE_SHARE, price_block, own, prices)
+        answers = pool.of_all(PRICE_SHARE, price_block, own, prices)
         bounds_usd.append(shared_bound_usd(case, prices[0]) + sum(bound for bound, _ in answers))
         if len(rounds) == ROUNDS:
             break
         bases = [block.basis for block in solved]
-        shares = shifted_shares(shares, case, [taken for _, taken in answers])
+        shares = shifted_shares(shares, case, [usage for _, usage in answers])
     return _whole_of(case, blocks, max(rounds, key=_objective_usd), min(bounds_usd))
 
 
@@ -191,7 +154,7 @@ def _whole_of(case: LpCase, blocks: Sequence[Ints], solved: Sequence[_Solved], b
 
 
 def solve_block(case: LpCase, basis: Basis | None, deadline_s: float) -> _Solved:
-    """A block with its share of everything, to the optimum."""
+    """Solve a block with its share of everything to the optimum."""
     model = model_of(case)
     solution = solve(model, basis=basis, deadline_s=deadline_s)
     return _Solved(
@@ -204,7 +167,7 @@ def solve_block(case: LpCase, basis: Basis | None, deadline_s: float) -> _Solved
 
 
 def price_block(case: LpCase, prices: Multipliers, deadline_s: float) -> tuple[float, Usage]:
-    """Most that a block's sites earn at common prices [USD], and what they take of what is shared to do so."""
+    """Bound a block's profit at common prices [USD]; also what it then uses."""
     model = model_of(case)
     solution = solve(priced(model, prices), deadline_s=deadline_s)
-    return solution.certificate.bound_usd, taken_of(case, model.columns, solution.primal)
+    return solution.certificate.bound_usd, usage_of(case, model.columns, solution.primal)

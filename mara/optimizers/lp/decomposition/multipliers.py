@@ -1,4 +1,4 @@
-"""Large fleets in blocks: how a case is dealt out, how the blocks' answers are one answer, and what bounds the whole.
+"""Large fleets in blocks: dealing out, joining answers, bounding the whole.
 
 Sites share only a few things: contract demand, tokens asked for, error budgets and reserve. Each block is a small
 replica of the fleet that gets a share of them, so that the blocks' optima together are a feasible plan of the whole.
@@ -7,6 +7,8 @@ by weak duality, at least what any plan of the whole fleet earns. What a block t
 shares belong. No solver is imported, and nothing is held that has more numbers than steps x sites x variables.
 
 N+1 is kept inside each block, which is stricter than the whole asks for: where it binds, the gap is wider.
+
+Source: Lagrangian relaxation, Geoffrion 1974, doi:10.1007/BFb0120690. Model: docs/model.md#8-decomposition
 """
 
 from collections.abc import Sequence
@@ -29,7 +31,7 @@ SHARED_ROWS: Final = ("reserve_sum", "any_one_site", "demand", "merchant", "plac
 """Families of rows that tie sites together; the budget rows do too."""
 LEAST_SHARE: Final = 1e-12
 SHIFT_SHARE: Final = 0.5
-"""How far shares go from where they are to what blocks take at common prices; all the way overshoots."""
+"""Part of the way that shares move to usage. Chosen: all the way overshoots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +52,8 @@ class Multipliers:
     """Multipliers of the shared rows, of the minimization.
 
     Attributes:
-        demand (H, G), merchant (H, R), budget (3,). places: of what rests at any site (H, 3), zero where nothing does.
+        demand (H, G), merchant (H, R), budget (3,).
+        places: of unserved load that keeps its place (H, 3), zero where nothing does.
         one_site: of the N+1 rows of a block's own sites (H, S).
         reserve: of the sum of all reserve (H,): what all N+1 rows pay for it, so that the sum itself costs nothing.
     """
@@ -65,14 +68,20 @@ class Multipliers:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Usage:
-    """What a block uses of what is shared: contracts served (H, G) [MW], tokens per hour (H, R)."""
+    """Shared resources that a block uses.
+
+    Contracts served (H, G) [MW], tokens per hour (H, R).
+    """
 
     contracts_mw: Floats
     tokens_per_h: Floats
 
 
 def blocks_of(case: LpCase, block_sites: int) -> tuple[Ints, ...]:
-    """Site numbers of each block, ascending: dealt like cards by what power costs there, so that blocks are alike."""
+    """Deal sites to blocks by the cost of power there, so that blocks are alike.
+
+    Returns the site numbers of each block, ascending.
+    """
     power_cost = (case.price_usd_per_mwh * case.pue[:, :, Workload.GPU]).mean(axis=0)
     order = np.argsort(power_cost, kind="stable")
     count = -(-case.sites // block_sites)
@@ -80,7 +89,10 @@ def blocks_of(case: LpCase, block_sites: int) -> tuple[Ints, ...]:
 
 
 def shares_of(case: LpCase, blocks: Sequence[Ints]) -> ResourceAllocation:
-    """By capacity: of racks and grid for contracts and budgets, of tokens for merchant inference."""
+    """Share by capacity.
+
+    Racks and grid decide for contracts and budgets, token capacity for merchant inference.
+    """
     room = rack_room_mw(case)
     tokens = np.minimum(case.available_mw[:, :, RACKS], room[:, :, None]) @ case.tokens_per_mwh
     by_room, by_tokens = _part_of(room, blocks), _part_of(tokens, blocks)
@@ -92,16 +104,19 @@ def shares_of(case: LpCase, blocks: Sequence[Ints]) -> ResourceAllocation:
 
 
 def _part_of(capacity: Floats, blocks: Sequence[Ints]) -> Floats:
-    """(B, H) of a capacity (H, S); equal parts of nothing."""
+    """Return each block's part of a capacity (H, S) as (B, H); equal parts of nothing."""
     parts = np.array([capacity[:, sites].sum(axis=1) for sites in blocks])
     whole = parts.sum(axis=0)
     return np.where(whole > 0.0, parts / np.where(whole > 0.0, whole, 1.0), 1.0 / len(blocks))
 
 
-def shifted_shares(shares: ResourceAllocation, case: LpCase, taken: Sequence[Usage]) -> ResourceAllocation:
-    """Shares moved towards what blocks take at common prices; what nobody takes stays where it was."""
-    contracts = np.array([block.contracts_mw for block in taken])
-    tokens = np.array([block.tokens_per_h for block in taken])
+def shifted_shares(shares: ResourceAllocation, case: LpCase, usage: Sequence[Usage]) -> ResourceAllocation:
+    """Move shares towards what blocks use at common prices.
+
+    What nobody uses stays as it was.
+    """
+    contracts = np.array([block.contracts_mw for block in usage])
+    tokens = np.array([block.tokens_per_h for block in usage])
     return ResourceAllocation(
         contracts=_towards(shares.contracts, contracts, case.demand_mw),
         tokens=_towards(shares.tokens, tokens, case.demand_tokens_per_h),
@@ -109,15 +124,15 @@ def shifted_shares(shares: ResourceAllocation, case: LpCase, taken: Sequence[Usa
     )
 
 
-def _towards(share: Floats, taken: Floats, demand: Floats) -> Floats:
-    total = taken.sum(axis=0)
+def _towards(share: Floats, used: Floats, demand: Floats) -> Floats:
+    total = used.sum(axis=0)
     whole = np.maximum(total, demand)
-    wanted = (taken + share * np.maximum(demand - total, 0.0)) / np.where(whole > 0.0, whole, 1.0)
+    wanted = (used + share * np.maximum(demand - total, 0.0)) / np.where(whole > 0.0, whole, 1.0)
     return np.where(whole > 0.0, share + SHIFT_SHARE * (wanted - share), share)
 
 
 def sites_of(case: LpCase, sites: Ints) -> LpCase:
-    """These sites alone, with all that the whole fleet shares."""
+    """Restrict a case to some sites, with all that the whole fleet shares."""
     return replace(
         case,
         price_usd_per_mwh=case.price_usd_per_mwh[:, sites],
@@ -133,7 +148,7 @@ def sites_of(case: LpCase, sites: Ints) -> LpCase:
 
 
 def with_share(case: LpCase, shares: ResourceAllocation, block: int) -> LpCase:
-    """A block's sites with the block's share of what all share."""
+    """Give a block's sites their share of what all share."""
     contracts = shares.contracts[block]
     return replace(
         case,
@@ -147,7 +162,10 @@ def with_share(case: LpCase, shares: ResourceAllocation, block: int) -> LpCase:
 
 
 def prices_of(model: LpModel, row_duals: Floats) -> Multipliers:
-    """The multipliers of the shared rows in a block's solution, with signs that those of the whole allow."""
+    """Read the multipliers of the shared rows from a block's row duals (M,).
+
+    Signs are those that the whole allows.
+    """
     rows = row_duals[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
     demand = rows[:, model.families["demand"]].copy()
     demand[:, Tier.SPOT] = np.minimum(demand[:, Tier.SPOT], 0.0)
@@ -165,7 +183,10 @@ def prices_of(model: LpModel, row_duals: Floats) -> Multipliers:
 
 
 def common_prices(prices: Sequence[Multipliers]) -> list[Multipliers]:
-    """For each block the mean of all; every block's N+1 pays its part of the one reserve that the whole needs."""
+    """Give every block the mean multipliers of all.
+
+    Its N+1 rows pay a part of the one common reserve.
+    """
     demand = np.mean([block.demand for block in prices], axis=0)
     merchant = np.mean([block.merchant for block in prices], axis=0)
     budget = np.mean([block.budget for block in prices], axis=0)
@@ -185,7 +206,7 @@ def common_prices(prices: Sequence[Multipliers]) -> list[Multipliers]:
 
 
 def priced(model: LpModel, prices: Multipliers) -> LpModel:
-    """The sites of a model by themselves: no shared rows, their multipliers in the cost instead.
+    """Relax the shared rows of a model: their multipliers go into the cost instead.
 
     Shedding, breaking and breaches are shared as well and left to `shared_bound_usd`.
     """
@@ -206,7 +227,7 @@ def priced(model: LpModel, prices: Multipliers) -> LpModel:
 
 
 def shared_bound_usd(case: LpCase, prices: Multipliers) -> float:
-    """What the shared rows are worth at these prices, and shedding and breaches at their best [USD].
+    """Value the shared rows at these prices, shedding and breaches at best [USD].
 
     With the optima of all `priced` blocks added it bounds the profit of any plan of the whole fleet (weak duality).
     """
@@ -227,8 +248,8 @@ def shared_bound_usd(case: LpCase, prices: Multipliers) -> float:
     return -float(least_cost)
 
 
-def taken_of(case: LpCase, columns: Columns, primal: Floats) -> Usage:
-    """What a block's solution uses of contracts and tokens."""
+def usage_of(case: LpCase, columns: Columns, primal: Floats) -> Usage:
+    """Return what a block's solution (N,) uses of contracts and tokens."""
     table = primal.reshape(case.steps, columns.width)
     return Usage(
         contracts_mw=table[:, columns.contracts].sum(axis=1),
@@ -237,7 +258,7 @@ def taken_of(case: LpCase, columns: Columns, primal: Floats) -> Usage:
 
 
 def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) -> Floats:
-    """The blocks' solutions as one of the whole, in the layout of `columns_of(case)`."""
+    """Join the blocks' solutions (N,) in the layout of `columns_of(case)`."""
     whole = columns_of(case)
     table = np.zeros((case.steps, whole.width))
     for sites, primal in zip(blocks, primals, strict=True):
@@ -263,7 +284,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
 
 
 def joined_shadow(blocks: Sequence[Ints], shadows: Sequence[DualPrices]) -> DualPrices:
-    """What all is worth: each site as in its block, what is shared as the blocks have it on average."""
+    """Join prices: each site's as in its block, shared ones as the mean of the blocks."""
     order = np.argsort(np.concatenate(blocks))
 
     def of_sites(name: str) -> Floats:
@@ -279,21 +300,21 @@ def joined_shadow(blocks: Sequence[Ints], shadows: Sequence[DualPrices]) -> Dual
 
 
 def shared_residual_mw(case: LpCase, primal: Floats) -> float:
-    """Worst violation by a combined solution of a row or a bound that ties sites together [MW]."""
+    """Find the worst violation of a row or bound that ties sites together [MW]."""
     columns = columns_of(case)
     table = primal.reshape(case.steps, columns.width)
-    taken = taken_of(case, columns, primal)
+    used = usage_of(case, columns, primal)
     shed, breached = table[:, columns.shed], table[:, columns.breached]
     unserved = shed + breached
     if len(columns.broken):
         unserved = unserved + table[:, columns.broken]
-    promised = taken.contracts_mw[:, :PROMISED_TIER_COUNT] + unserved
+    promised = used.contracts_mw[:, :PROMISED_TIER_COUNT] + unserved
     reserve, reserve_sum = table[:, columns.reserve], table[:, columns.reserve_sum]
     one_site = table[:, columns.contracts[:, Tier.PREMIUM]] + reserve - reserve_sum
     violations = (
         np.abs(promised - case.demand_mw[:, :PROMISED_TIER_COUNT]),
-        taken.contracts_mw[:, Tier.SPOT] - case.demand_mw[:, Tier.SPOT],
-        taken.tokens_per_h - case.demand_tokens_per_h,
+        used.contracts_mw[:, Tier.SPOT] - case.demand_mw[:, Tier.SPOT],
+        used.tokens_per_h - case.demand_tokens_per_h,
         case.dt_h @ shed - case.budget_mwh,
         shed - case.shed_limit_mw,
         np.abs(reserve.sum(axis=1, keepdims=True) - reserve_sum),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from mara.store.access.access_log import changes_text, line_hash, standing
+from mara.store.access.access_log import changes_text, line_hash, row_digests
 from mara.store.encoding.seal import row_digest
 
 revision = "0008"
@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 def seal_rights(connection: sa.Connection) -> None:
     """A line of the access log that knows whoever may log in already."""
-    changes = changes_text({}, standing(connection))
+    changes = changes_text({}, row_digests(connection))
     if changes is None:
         return
     found = connection.execute(sa.text("SELECT number, entry_hash FROM access_log ORDER BY number DESC LIMIT 1"))

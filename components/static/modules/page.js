@@ -1,0 +1,102 @@
+// What every page does beside its components: single keys, the notice of a lost connection, the theme.
+import { watch } from "vue";
+import { channel, forget, patch } from "./state.js";
+import { store, stored } from "./storage.js";
+
+const KEYS_OFF = "mara-keys-off";
+const TOUR_SEEN = "mara-tour";
+const TYPED_INTO = "input, select, textarea, dialog, [contenteditable], [role=listbox], .q-menu";
+const MOST_RENEWAL_MS = 60_000; // a new run takes less; after that the server counts as lost
+const SOCKET_POLL_MS = 50;
+const root = document.documentElement;
+let pointedSite = "";
+
+export const keys = {
+  areOn: () => !stored(KEYS_OFF),
+  turn: (on) => store(KEYS_OFF, on ? null : "yes"),
+};
+
+export function toggleTheme() {
+  if (store(window.maraTheme.KEY, root.dataset.theme === "dark" ? "light" : "dark")) window.maraTheme.paint();
+}
+
+// Remembers the site under the pointer, or "" for none: an outage is proposed for it.
+export function pointAt(site) {
+  pointedSite = site;
+}
+
+// Opens the dialog that takes sites down; the site under the pointer is chosen already.
+export function askOutage(site = pointedSite) {
+  window.dispatchEvent(new CustomEvent("mara-outage", { detail: site }));
+}
+
+// Single keys press the control that names them in aria-keyshortcuts, unless a field or a dialog has the focus.
+export function followKeys() {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !keys.areOn()) return;
+    if (event.target.closest?.(TYPED_INTO)) return;
+    const named = [...document.querySelectorAll(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`)];
+    const shown = named.find((control) => control.getClientRects().length);
+    if (!shown) return;
+    event.preventDefault();
+    shown.click();
+  });
+}
+
+// A page without its server must not look alive: it says so, and since when.
+export function followConnection() {
+  if (!window.socket) return setTimeout(followConnection, SOCKET_POLL_MS);
+  window.socket.on("connect", () => {
+    link("up", "");
+    greet();
+  });
+  window.socket.on("disconnect", () => {
+    forget();
+    const since = new Date().toLocaleTimeString("en-GB");
+    const lose = () => {
+      if (window.socket.connected) return;
+      link("lost", `No connection to Mara since ${since} on your clock. What you see is old; trying again by itself.`);
+      showEngine("No connection", "lost");
+      logInAgain();
+    };
+    if (root.dataset.link === "renewing") setTimeout(lose, MOST_RENEWAL_MS);
+    else lose();
+  });
+  window.socket.on("connect_error", logInAgain);
+}
+
+// The server is about to end this run and begin another by order: the lost connection is no alarm.
+export function renew() {
+  link("renewing", "A new run is being started, as was ordered. This page comes back by itself.");
+  showEngine("Starting", "starting");
+}
+
+// Shows a state of the engine until the server sends one.
+function showEngine(text, state) {
+  patch({ cells: { engine: { text, state } } });
+}
+
+// A session that has ended is shown the login instead of a page that stands still.
+function logInAgain() {
+  fetch(`${window.path_prefix ?? ""}/api/ready`, { cache: "no-store" }).then(
+    (answer) => answer.status === 401 && location.reload(),
+    () => {}, // the server is away: there is nobody to log in to
+  );
+}
+
+function link(state, words) {
+  root.dataset.link = state;
+  const notice = document.getElementById("link-notice");
+  if (notice) notice.textContent = words;
+}
+
+// Sets the key switch as this browser remembers it, and opens the tour at the first visit.
+function greet() {
+  const box = document.getElementById("keys-on");
+  if (box) box.checked = keys.areOn();
+  const tour = document.querySelector("#tour[data-first-visit]");
+  const canRemember = store("mara-visited", "yes"); // without that the tour would open at every visit
+  if (tour && !tour.open && canRemember && !stored(TOUR_SEEN)) tour.showModal();
+}
+
+watch(() => channel("cells").engine, (engine) => engine && (root.dataset.engine = engine.state));

@@ -1,0 +1,81 @@
+"""Exports of stored tables as files, each written to a temporary folder first.
+
+Folders that a killed server left behind are removed when the next server starts.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from mara.api.routes.inputs import AskedRange
+from mara.api.routes.platform_api import PlatformApi
+from mara.api.routes.problems import NotThereError, documented, or_not_there
+from mara.store.read.export import EXPORT_TABLES
+from mara.store.read.table_file import EXPORT_FORMATS
+
+PREFIX: Final = "mara-export-"
+"""Start of a folder's name; the id of the process that made it follows."""
+MEDIA_TYPES: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+MAX_EXPORTS_AT_ONCE: Final = 2
+_FILES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES.values()}}
+}
+
+
+def add_exports(router: APIRouter, platform: PlatformApi) -> None:
+    """Add the route of exports, and remove the folders that earlier processes left."""
+    turns = asyncio.Semaphore(MAX_EXPORTS_AT_ONCE)
+    sweep_exports()
+
+    @router.get("/export/{name}", response_class=Response, responses=documented(404) | _FILES)
+    async def export(name: str, span: AskedRange) -> Response:
+        """Return a stored table as a file: such as `steps.csv` or `ledger.parquet`."""
+        table, _, form = name.partition(".")
+        if table not in EXPORT_TABLES or form not in EXPORT_FORMATS:
+            tables = ", ".join(EXPORT_TABLES)
+            raise NotThereError(f"an export is one of {tables}, as .csv or .parquet, got {name[:80]!r}: choose one")
+        folder = export_folder()
+        out = Path(folder.name) / f"{table}.{form}"
+        try:
+            async with turns:
+                await or_not_there(platform.archive.export(table, form, out, span.first, span.end))
+        except BaseException:
+            folder.cleanup()
+            raise
+        named = f"mara-{table}.{form}"
+        return FileResponse(
+            out, media_type=MEDIA_TYPES[form], filename=named, background=BackgroundTask(folder.cleanup)
+        )
+
+
+def export_folder() -> "tempfile.TemporaryDirectory[str]":
+    """Make a folder whose name holds this process's id."""
+    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")
+
+
+def sweep_exports() -> None:
+    """Remove the folders of processes that have ended; call it before making any.
+
+    A folder with this process's own id is removed too: an earlier process had the same id.
+    """
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and (int(pid) == os.getpid() or not _is_alive(int(pid))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,1 @@
+"""Runs put together from settings: worlds, feeds and optimizers."""

@@ -1,0 +1,99 @@
+"""Backtests put together from settings: history, demand and optimizer."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import cast, get_args
+
+from mara.assembly.worlds import Outside, contracts_beside, fleet_for, history_of, served, terms_of
+from mara.core.timegrid import TimeGrid
+from mara.core.world import RunConfig, World
+from mara.errors import ConfigError, FeedUnavailable
+from mara.feeds.day_ahead import market_note
+from mara.feeds.files.contract_demand import Demand, demand_of_file
+from mara.feeds.files.history_clock import utc_text
+from mara.feeds.replay import ForecastKind, ReplayFeed
+from mara.optimizers.base import Optimizer
+from mara.optimizers.registry import optimizer_of
+from mara.runtime.backtest import pooled_contracts
+from mara.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestOrder:
+    """The request for a backtest, beside the settings.
+
+    Attributes:
+        from_, to: None for the history's own bounds.
+        contracts: file of contracts to serve; None for the history's, or a constant pooled demand.
+        load_share: pooled demand as a share of the racks.
+        migration_factor: multiplies the fees of moves.
+    """
+
+    from_: datetime | None = None
+    to: datetime | None = None
+    contracts: Path | None = None
+    load_share: float = 0.75
+    migration_factor: float = 1.0
+    forecast: str = "persistence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BacktestCase:
+    """A world, a policy and a length: all that a backtest runs on."""
+
+    outside: Outside
+    optimizer: Optimizer
+    ticks: int
+
+    @property
+    def world(self) -> World:
+        """The state before the first tick."""
+        return self.outside.world
+
+
+def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
+    """Build the case that was ordered.
+
+    A history has no outages; demand is a contracts file, else a constant pool.
+
+    Raises:
+        ConfigError, FeedError: a history, period, forecast, fleet or optimizer that cannot be used.
+    """
+    history = history_of(settings)
+    if history is None:
+        raise ConfigError("a backtest needs a history folder: give --history DIR or set MARA_HISTORY")
+    if order.forecast not in get_args(ForecastKind):
+        kinds = ", ".join(get_args(ForecastKind))
+        raise ConfigError(f"--forecast must be one of {kinds}, got {order.forecast!r}: choose one of these")
+    start, end = order.from_ or history.start, order.to or history.end
+    history.window(start, end)
+    terms = terms_of(settings)
+    premium, standard, flexible = (fee * order.migration_factor for fee in terms.migration_usd_per_mw)
+    config = RunConfig(
+        fleet=fleet_for(settings.fleet if settings.fleet_was_given else None, history),
+        grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes),
+        terms=replace(terms, migration_usd_per_mw=(premium, standard, flexible)),
+    )
+    ticks = config.grid.tick_at(end)
+    if not ticks:
+        raise FeedUnavailable(
+            f"the period should hold a whole tick of {settings.tick_minutes} minutes, came {utc_text(start)} up to "
+            f"{utc_text(end)}: correct --from or --to"
+        )
+    file = order.contracts or contracts_beside(history)
+    demand = (
+        demand_of_file(file, config, ticks)
+        if file
+        else Demand(contracts=pooled_contracts(config, order.load_share, ticks))
+    )
+    feed = ReplayFeed(
+        config,
+        history,
+        forecast=cast(ForecastKind, order.forecast),
+        token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
+        arrivals=demand.requests,
+    )
+    note = market_note(config.fleet.sites) if order.forecast == "day-ahead" else ""
+    outside = served(config, feed, history, demand, note)
+    return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)

@@ -1,0 +1,139 @@
+"""The outside world of a run: fleet, terms, feed and contracts, from settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mara.core.contract import ContractRequest
+from mara.core.fleet import Fleet
+from mara.core.market import Terms
+from mara.core.sla import opened
+from mara.core.timegrid import TimeGrid
+from mara.core.world import RunConfig, World, first_world
+from mara.feeds.base import Feed
+from mara.feeds.day_ahead import market_note
+from mara.feeds.files.contract_demand import Demand, demand_of_file
+from mara.feeds.files.fleet_file import read_fleet
+from mara.feeds.files.history_file import CONTRACTS_FILE, History, read_history
+from mara.feeds.files.history_fleet import fleet_of_history
+from mara.feeds.replay import ForecastKind, ReplayFeed
+from mara.feeds.synthetic.arrivals import ArrivalStream
+from mara.feeds.synthetic.feed import SyntheticFeed
+from mara.feeds.synthetic.outages import OutageStream
+from mara.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outside:
+    """The outside world of a run, and its state before the first tick.
+
+    Attributes:
+        config: fixed for the life of the run.
+        history: None for a synthetic world.
+        notes: remarks on the input, for those who began the run.
+    """
+
+    config: RunConfig
+    feed: Feed
+    history: History | None
+    world: World
+    notes: tuple[str, ...] = ()
+
+
+def terms_of(settings: Settings) -> Terms:
+    """Read the commercial terms of a run from its settings."""
+    return Terms(
+        carbon_price_usd_per_t=settings.carbon_price_usd_per_t,
+        base_rate_usd_per_mwh=settings.base_rate_usd_per_mwh,
+        remote_serving_usd_per_mwh=settings.remote_serving_usd_per_mwh,
+        break_promises=settings.break_promises,
+    )
+
+
+def fleet_for(name: str | None, history: History | None) -> Fleet:
+    """Read the named fleet.
+
+    Without a name it is the history's own sites, or the default fleet.
+
+    Raises:
+        ConfigError, FeedInvalid: the fleet or the history's sites cannot be read.
+    """
+    if name is not None:
+        return read_fleet(name)
+    return fleet_of_history(history) if history is not None else read_fleet("global_ten")
+
+
+def history_of(settings: Settings) -> History | None:
+    """Read the whole history that the settings name; None for a synthetic world.
+
+    Raises:
+        FeedInvalid: it cannot be used.
+    """
+    if settings.history is None:
+        return None
+    return read_history(settings.history, trusts_units=settings.trust_units)
+
+
+def outside_of(settings: Settings) -> Outside:
+    """Build the world that the settings ask for: replayed or synthetic.
+
+    Raises:
+        ConfigError, FeedError: the fleet, the history or the start cannot be used.
+    """
+    history = history_of(settings)
+    fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
+    start = history.start if history is not None and not settings.start_was_given else settings.start
+    config = RunConfig(
+        fleet=fleet, grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes), terms=terms_of(settings)
+    )
+    if history is None:
+        feed = seeded_feed(settings, config, settings.seed, None)
+        return Outside(config=config, feed=feed, history=None, world=first_world(config))
+    file = contracts_beside(history)
+    demand = (
+        demand_of_file(file, config, config.grid.tick_at(history.end))
+        if file
+        else Demand(requests=ArrivalStream(config, settings.seed).arrivals)
+    )
+    feed = seeded_feed(settings, config, settings.seed, history, forecast="day-ahead", arrivals=demand.requests)
+    return served(config, feed, history, demand, market_note(fleet.sites))
+
+
+def seeded_feed(
+    settings: Settings,
+    config: RunConfig,
+    seed: int,
+    history: History | None,
+    *,
+    forecast: ForecastKind = "persistence",
+    arrivals: Callable[[int], tuple[ContractRequest, ...]] | None = None,
+) -> Feed:
+    """Build a synthetic feed, or a replay with seeded outages and requests.
+
+    Args:
+        forecast: the kind of a replay's forecasts.
+        arrivals: the requests of a replay; None for seeded ones.
+    """
+    if history is None:
+        return SyntheticFeed(config, seed, settings.token_price_usd_per_mtok)
+    return ReplayFeed(
+        config,
+        history,
+        forecast=forecast,
+        token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
+        availability=OutageStream(config, seed).availability,
+        arrivals=ArrivalStream(config, seed).arrivals if arrivals is None else arrivals,
+    )
+
+
+def served(config: RunConfig, feed: Feed, history: History, demand: Demand, *notes: str) -> Outside:
+    """Put a replayed world together with the contracts that it begins with."""
+    world = opened(first_world(config), demand.contracts, config)
+    said = (*demand.notes, *(note for note in notes if note))
+    return Outside(config=config, feed=feed, history=history, world=world, notes=said)
+
+
+def contracts_beside(history: History) -> Path | None:
+    """Find the contracts file of a history folder; None where there is none."""
+    file = history.folder / CONTRACTS_FILE
+    return file if file.is_file() else None

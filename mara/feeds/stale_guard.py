@@ -1,0 +1,46 @@
+"""A stand-in for a feed that fails: its last good observation, for a while."""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from mara.errors import FeedEnded, FeedError
+from mara.feeds.base import Feed, FeedReading, read_feed
+
+MAX_STALE_TICKS: Final = 12
+"""Ticks that may run on the last good observation: an hour."""
+
+log = logging.getLogger("mara.platform")
+
+
+class StaleFeedGuard:
+    """Reads a feed, and falls back on its last good reading when it fails.
+
+    Attributes:
+        age_ticks: age of the observation read last; 0 for a fresh one.
+    """
+
+    def __init__(self) -> None:
+        self.age_ticks = 0
+        self._last: FeedReading | None = None
+
+    def read(self, feed: Feed, tick: int, horizon_hours: int) -> FeedReading:
+        """Read a tick; a stand-in is marked stale and brings no requests.
+
+        Raises:
+            FeedError: the feed failed, and has for too long, or nothing more will come.
+        """
+        try:
+            self._last = read_feed(feed, tick, horizon_hours)
+        except FeedEnded:
+            raise
+        except FeedError as error:
+            last = self._last
+            self.age_ticks = tick - last.observation.tick if last is not None else 0
+            if last is None or self.age_ticks > MAX_STALE_TICKS:
+                raise
+            log.warning("feed failed", extra={"tick": tick, "reason": str(error)})
+            stale = replace(last.observation, tick=tick, arrivals=(), stale_sources=(feed.name,))
+            return replace(last, observation=stale)
+        self.age_ticks = 0
+        return self._last

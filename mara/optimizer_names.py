@@ -1,0 +1,55 @@
+"""Names of the optimizers, for settings, commands, screens and the registry.
+
+It knows no optimizer and is on the floor of the settings, so that screens may read it. `optimizers.registry` says what
+builds each; colours are the theme's.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+STATIC: Final = "static"
+STATIC_BREAKEVEN: Final = "static-breakeven"
+RULES: Final = "rules"
+LP: Final = "lp"
+CLAUDE: Final = "claude"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerName:
+    """An optimizer as it is chosen and shown.
+
+    Attributes:
+        key: as settings, commands, files and JSON have it.
+        label: as people read it.
+        is_baseline: never leaves a contract unserved by choice; gains are measured against it.
+        is_policy: can be compared in backtests and studies.
+        backtest_ratio: how long its backtest takes over that of `static`, by order of magnitude.
+    """
+
+    key: str
+    label: str
+    is_baseline: bool = False
+    is_policy: bool = True
+    backtest_ratio: float = 1.0
+
+
+OPTIMIZER_NAMES: Final = (
+    OptimizerName(key=STATIC, label="Static", is_baseline=True),
+    OptimizerName(key=STATIC_BREAKEVEN, label="Static, break-even", is_baseline=True),
+    OptimizerName(key=RULES, label="Rules", backtest_ratio=1.2),
+    OptimizerName(key=LP, label="Linear program", backtest_ratio=60.0),
+    OptimizerName(key=CLAUDE, label="Claude", is_policy=False, backtest_ratio=60.0),
+)
+KEYS: Final = tuple(optimizer.key for optimizer in OPTIMIZER_NAMES)
+POLICIES: Final = tuple(optimizer.key for optimizer in OPTIMIZER_NAMES if optimizer.is_policy)
+"""Optimizers that backtests and studies compare."""
+BASELINES: Final = tuple(optimizer.key for optimizer in OPTIMIZER_NAMES if optimizer.is_baseline)
+BACKTEST_RATIO: Final = {optimizer.key: optimizer.backtest_ratio for optimizer in OPTIMIZER_NAMES}
+LABELS: Final = {
+    **{optimizer.key: optimizer.label for optimizer in OPTIMIZER_NAMES},
+    "claude-adjusted": "Claude, adjusted",
+}
+"""Labels of all makers of plans.
+
+Claude has a second one where its allocation had to be moved to a feasible one.
+"""

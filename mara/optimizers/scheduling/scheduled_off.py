@@ -1,0 +1,126 @@
+"""Contracts without power on purpose: scheduled off, or broken.
+
+Scheduled off inside their budgets, broken past them.
+
+Model: docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen by measurement: decisions 0062 and 0104.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from mara.core.contract import CHOSEN_SHARE, UNPLACED, Tier, budgets_of, spendable_ticks
+from mara.core.plan import Problem
+from mara.optimizers.base import least_off_ticks
+from mara.optimizers.scheduling.site_load import SiteLoad
+from mara.optimizers.scheduling.token_sales import TokenSales
+
+BURST_H: Final = 0.5
+"""Paced budget that is saved up before a contract is scheduled off.
+
+So that it is not off for a single tick.
+"""
+SPIKE_RATIO: Final = 2.0
+"""Cost of power over a contract's rate that is a spike.
+
+Then the whole budget counts, not the paced part.
+"""
+
+_MAY_BE_OFF: Final = frozenset({Tier.STANDARD, Tier.FLEXIBLE})
+
+
+def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
+    """Schedule Standard and Flexible off where something else is worth more.
+
+    They stay inside their budgets, and it must be worth clearly more. Two occasions: power dearer than the contract
+    pays, and tokens that find no racks in the dearest hours of the day.
+    """
+    book = load.problem.world.book
+    tokens_wait = tokens.is_unmet_at_peak()
+    if not tokens_wait and max(load.cost) <= book.least_rate_usd_per_mwh:
+        return
+    rates = book.rates_usd_per_mwh
+    asked = [
+        i
+        for i, site in enumerate(load.at)
+        if site != UNPLACED and (tokens_wait or load.cost[site] > rates[i]) and load.tier[i] in _MAY_BE_OFF
+    ]
+    if not asked:
+        return
+    paced, left = budgets_left(load.problem)
+    burst = load.problem.config.grid.ticks_per_hour * BURST_H
+    for i in _most_budget_first(load, asked, left):
+        rate, cost = rates[i], load.cost[load.at[i]]
+        is_ready = paced[i] >= (burst if load.served[i] else 1.0)
+        if cost > SPIKE_RATIO * rate or (is_ready and cost > rate):
+            load.take(i)
+        elif is_ready and tokens_wait and tokens.outbids(i, rate):
+            tokens.resell(load.take(i))
+            tokens_wait = tokens.is_unmet_at_peak()
+
+
+def schedule_off(load: SiteLoad, tokens: TokenSales, wanted_mw: list[float]) -> None:
+    """Schedule about `wanted_mw` more of each tier (G,) off, in whole contracts.
+
+    They stay inside their budgets; those with the most left go first, and only where dearer power or better paid
+    tokens pay for it.
+    What is done is taken off `wanted_mw`.
+    """
+    _, left = budgets_left(load.problem)
+    rates = load.problem.world.book.rates_usd_per_mwh
+    asked = [i for i, site in enumerate(load.at) if site != UNPLACED and wanted_mw[load.tier[i]] > 0.0]
+    for i in _most_budget_first(load, asked, left):
+        tier, site = load.tier[i], load.at[i]
+        if load.power[i] / 2 > wanted_mw[tier]:
+            continue
+        is_outbid = tokens.has_unmet() and tokens.outbids(i, rates[i])
+        if is_outbid or load.cost[site] > rates[i]:
+            load.take(i)
+            wanted_mw[tier] -= load.power[i]
+        if is_outbid:
+            tokens.resell(site)
+
+
+def break_promises(load: SiteLoad, asked: list[int], wanted_mw: list[float]) -> list[int]:
+    """Leave out about `wanted_mw` of each tier (G,) that it pays to break.
+
+    Returns who of those asked is left out.
+    """
+    broken = []
+    for i in sorted(asked, key=load.power.__getitem__, reverse=True):
+        if load.at[i] != UNPLACED and load.power[i] / 2 <= wanted_mw[load.tier[i]]:
+            load.take(i)
+            wanted_mw[load.tier[i]] -= load.power[i]
+        if load.at[i] == UNPLACED:
+            broken.append(i)
+    return broken
+
+
+def stays_off(problem: Problem) -> set[int]:
+    """Find contracts that must stay off for the least time, within budget."""
+    off_ticks: list[int] = problem.world.accounts.rest_ticks.tolist()
+    least, (_, left) = least_off_ticks(problem.config.grid), budgets_left(problem)
+    return {i for i, ticks in enumerate(off_ticks) if 0 < ticks < least and left[i] > 0}
+
+
+def budgets_left(problem: Problem) -> tuple[list[float], list[int]]:
+    """Count bad ticks left to choose, at an even pace (C,) and at any pace (C,)."""
+    world = problem.world
+    accounts = world.accounts
+    budget = budgets_of(world.book, accounts)
+    length = np.maximum(accounts.window_end_tick - accounts.window_start_tick, 1)
+    age_share = (world.tick + 1 - accounts.window_start_tick) / length
+    left: list[int] = spendable_ticks(world.book, accounts, world.tick).tolist()
+    return (CHOSEN_SHARE * budget * age_share - accounts.bad_ticks).tolist(), left
+
+
+def _most_budget_first(load: SiteLoad, asked: list[int], left: list[int]) -> list[int]:
+    """Order those who may be off.
+
+    The least binding tier first, who is off already, then the most budget left.
+    """
+    off_ticks: list[int] = load.problem.world.accounts.rest_ticks.tolist()
+    least = least_off_ticks(load.problem.config.grid)
+    order = [i for i in asked if left[i] >= (1 if off_ticks[i] else least)]
+    order.sort(key=lambda i: (-load.tier[i], not off_ticks[i], -left[i]))
+    return order

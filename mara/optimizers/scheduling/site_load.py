@@ -1,0 +1,127 @@
+"""Whole contracts on sites in one tick: fits, put, take, cheapest place.
+
+Every way of assigning contracts in this package works on a `SiteLoad`. Lists are plain: there are few contracts, and
+one is looked at a time.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from mara.core.arrays import Floats, row_sums
+from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
+from mara.core.placement import Placement
+from mara.core.plan import Problem
+from mara.core.units import TOLERANCE_MW
+from mara.core.world import Conditions
+
+
+def fits(power_mw: float, free_mw: float) -> bool:
+    """Return whether free racks hold a contract, to within the tolerance."""
+    return power_mw <= free_mw + TOLERANCE_MW
+
+
+class SiteLoad:
+    """Contracts assigned so far in one tick, and the racks that are left.
+
+    Attributes:
+        power: IT power of each contract (C,) [MW].
+        tier, was, served: its tier, its site in the last tick, whether it ran then (C,).
+        at: site of each contract now, or `UNPLACED` (C,).
+        load: contract load by site and tier (S, G) [MW].
+        free: racks left by site, within what the grid can feed (S,) [MW].
+        cost: of a rack megawatt-hour by site: PUE x (price + carbon) (S,) [USD/MWh].
+        cheapest: sites by rising cost (S,).
+    """
+
+    def __init__(self, problem: Problem, conditions: Conditions) -> None:
+        book, accounts = problem.world.book, problem.world.accounts
+        self.problem = problem
+        self.conditions = conditions
+        self.power: list[float] = book.power_mw.tolist()
+        self.tier: list[int] = book.tier.tolist()
+        self.was: list[int] = accounts.site.tolist()
+        self.served: list[bool] = accounts.served.tolist()
+        self.at = [UNPLACED] * len(self.power)
+        self.free: list[float] = conditions.contract_room_mw.tolist()
+        self.load = [[0.0] * TIER_COUNT for _ in self.free]
+        self.cost: list[float] = conditions.rack_cost_usd_per_mwh.tolist()
+        self.cheapest = sorted(range(len(self.cost)), key=self.cost.__getitem__)
+
+    def begin_from(self, placed: Placement) -> None:
+        """Begin from a placement instead of empty sites."""
+        self.at = np.where(placed.served, placed.site, UNPLACED).tolist()
+        self.load = placed.contracts_mw.tolist()
+        self.free = np.maximum(self.conditions.contract_room_mw - row_sums(placed.contracts_mw), 0.0).tolist()
+
+    def fits(self, i: int, site: int) -> bool:
+        """Return whether a site has room for a contract."""
+        return fits(self.power[i], self.free[site])
+
+    def stays(self, i: int) -> bool:
+        """Return whether a contract ran in the last tick and still fits where it ran."""
+        return self.served[i] and self.fits(i, self.was[i])
+
+    def put(self, i: int, site: int) -> None:
+        """Let a contract run at a site."""
+        self.at[i] = site
+        self.load[site][self.tier[i]] += self.power[i]
+        self.free[site] -= self.power[i]
+
+    def take(self, i: int) -> int:
+        """Let a contract run nowhere; returns where it ran."""
+        site = self.at[i]
+        self.at[i] = UNPLACED
+        self.load[site][self.tier[i]] -= self.power[i]
+        self.free[site] += self.power[i]
+        return site
+
+    def put_cheapest(self, i: int) -> bool:
+        """Put a contract at the cheapest site with room for it, if there is one."""
+        site = cheapest_with_room(self.power[i], self.free, self.cheapest)
+        if site == UNPLACED:
+            return False
+        self.put(i, site)
+        return True
+
+    def keep(self, contracts: Iterable[int]) -> list[int]:
+        """Leave contracts where they run if they fit, in order; returns the others."""
+        waiting = []
+        for i in contracts:
+            if self.stays(i):
+                self.put(i, self.was[i])
+            else:
+                waiting.append(i)
+        return waiting
+
+    def move_fee_usd(self, i: int) -> float:
+        """Return the fee for moving a contract; Spot moves for nothing."""
+        fees = self.problem.config.terms.migration_usd_per_mw
+        return fees[self.tier[i]] * self.power[i] if self.tier[i] < PROMISED_TIER_COUNT else 0.0
+
+
+def cheapest_with_room(power_mw: float, free_mw: list[float], cheapest: list[int]) -> int:
+    """Return the first of `cheapest` that holds a contract, or `UNPLACED`."""
+    for site in cheapest:
+        if fits(power_mw, free_mw[site]):
+            return site
+    return UNPLACED
+
+
+def all_fit(power_mw: Floats, room_mw: Floats) -> bool:
+    """Return whether first fit decreasing finds a site (S,) for every contract (C,).
+
+    Source: Johnson et al. 1974, doi:10.1137/0203025
+    """
+    if not len(power_mw):
+        return True
+    if power_mw.sum() <= np.maximum(room_mw - power_mw.max(), 0.0).sum():
+        return True  # whatever the order, a site refuses nobody before it is as full as that
+    free: list[float] = np.sort(room_mw)[::-1].tolist()
+    largest_first = range(len(free))
+    for power in np.sort(power_mw)[::-1].tolist():
+        site = cheapest_with_room(power, free, list(largest_first))
+        if site == UNPLACED:
+            return False
+        free[site] -= power
+    return True

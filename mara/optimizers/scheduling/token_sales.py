@@ -1,0 +1,117 @@
+"""Merchant inference of one tick on the racks that contracts leave free.
+
+An offer is the racks of one kind at one site, numbered as in a flattened (S, 2).
+Model: docs/model.md#9-from-megawatts-to-whole-contracts
+"""
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.fleet import RACK_KIND_COUNT, RACKS, Fleet
+from mara.core.market import remote_cost_usd_per_mwh
+from mara.optimizers.scheduling.site_load import SiteLoad
+
+LEAST_UNMET_MW: Final = 0.05
+"""Unmet demand below this is not worth touching a contract for; chosen."""
+
+
+class TokenSales:
+    """Tokens sold so far in one tick.
+
+    Attributes:
+        merchant: rack power by region of origin and offer (R, S x 2) [MW].
+        unmet: tokens still asked for by region (R,) [tokens/h].
+        racks: rack power left by offer (S x 2,) [MW].
+        values: worth of a rack megawatt-hour by region and offer (R, S x 2) [USD/MWh].
+    """
+
+    def __init__(self, load: SiteLoad) -> None:
+        problem, conditions = load.problem, load.conditions
+        values = conditions.merchant_value_usd_per_mwh
+        self.load = load
+        self.tokens_per_mwh: list[float] = problem.config.fleet.tokens_per_mwh.tolist()
+        self.values: list[list[float]] = values.reshape(len(values), -1).tolist()
+        self.racks: list[float] = conditions.available_mw[:, RACKS].ravel().tolist()
+        self.unmet: list[float] = problem.observation.demand_tokens_per_h.tolist()
+        self.merchant = [[0.0] * len(self.racks) for _ in self.unmet]
+
+    def sell(self) -> None:
+        """Fill free racks, the best paying region first, each token where it costs least."""
+        orders = self._cheapest_offers()
+        multiplier = self.load.problem.observation.demand_multiplier_share.tolist()
+        free, cost = self.load.free, self.load.cost
+        for region in sorted(range(len(self.unmet)), key=multiplier.__getitem__, reverse=True):
+            value = self.values[region]
+            for offer in orders[region]:
+                site = offer // RACK_KIND_COUNT
+                if free[site] > 0.0 and value[offer] > cost[site]:
+                    self._serve(region, offer)
+                    if self.unmet[region] <= 0.0:
+                        break
+
+    def resell(self, site: int) -> None:
+        """Fill the racks that a contract has left at a site, the best paying region first."""
+        first = site * RACK_KIND_COUNT
+        for region in sorted(range(len(self.unmet)), key=lambda r: self.values[r][first], reverse=True):
+            for kind in reversed(range(RACK_KIND_COUNT)):
+                self._serve(region, first + kind)
+
+    def merchant_mw(self) -> Floats:
+        """Return what was sold as plans have it (R, S, 2) [MW]."""
+        return np.array(self.merchant).reshape(len(self.merchant), -1, RACK_KIND_COUNT)
+
+    def has_unmet(self) -> bool:
+        """Return whether a region asks for more tokens than found racks."""
+        return max(self.unmet) > LEAST_UNMET_MW * min(self.tokens_per_mwh)
+
+    def is_unmet_at_peak(self) -> bool:
+        """Return whether a region has unmet tokens in the dearest hours of its day."""
+        if not self.has_unmet():
+            return False
+        least = LEAST_UNMET_MW * min(self.tokens_per_mwh)
+        now = self.load.problem.observation.demand_multiplier_share
+        peak = self.load.problem.forecast.demand_multiplier_share.max(axis=0)
+        return bool((now >= peak)[np.array(self.unmet) > least].any())
+
+    def outbids(self, i: int, rate_usd_per_mwh: float) -> bool:
+        """Return whether unmet tokens pay more than a contract.
+
+        They must fill at least half of its racks.
+        """
+        first = self.load.at[i] * RACK_KIND_COUNT
+        unmet_mw = max(self.unmet) / min(self.tokens_per_mwh)
+        best = max(self.values[r][first] for r, tokens_left in enumerate(self.unmet) if tokens_left > 0.0)
+        room = sum(self.racks[first : first + RACK_KIND_COUNT])
+        return best > rate_usd_per_mwh and min(unmet_mw, room) >= self.load.power[i] / 2
+
+    def _cheapest_offers(self) -> list[list[int]]:
+        """Order each region's offers by the cost of a token.
+
+        Power, and the extra cost of serving from afar.
+        """
+        fleet, terms = self.load.problem.config.fleet, self.load.problem.config.terms
+        cost = np.array(self.load.cost)[:, None] + _detour_usd_per_mwh(fleet, terms.remote_serving_usd_per_mwh)
+        by_token = (cost / fleet.tokens_per_mwh).reshape(len(cost), -1)
+        orders: list[list[int]] = np.argsort(by_token, axis=1, kind="stable").tolist()
+        return orders
+
+    def _serve(self, region: int, offer: int) -> None:
+        site, kind = divmod(offer, RACK_KIND_COUNT)
+        tokens_per_mwh = self.tokens_per_mwh[kind]
+        free = self.load.free
+        power = min(self.racks[offer], free[site], self.unmet[region] / tokens_per_mwh)
+        if power > 0.0:
+            self.merchant[region][offer] += power
+            self.racks[offer] -= power
+            free[site] -= power
+            self.unmet[region] -= power * tokens_per_mwh
+
+
+@lru_cache(maxsize=8)
+def _detour_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> Floats:
+    """Return the extra cost of serving a region not from its best site (R, S, 1)."""
+    cost = remote_cost_usd_per_mwh(fleet, remote_serving_usd_per_mwh)
+    return np.asarray(cost - cost.min(axis=1, keepdims=True))

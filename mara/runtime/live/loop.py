@@ -1,0 +1,228 @@
+"""The loop of a live run: each tick on time, stored, and only then shown."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from mara.core.commands import Command
+from mara.core.plan import Plan
+from mara.core.world import World
+from mara.feeds.base import FeedReading
+from mara.feeds.stale_guard import StaleFeedGuard
+from mara.runtime.clock import Clock
+from mara.runtime.live.display import LEAST_PUBLISH_INTERVAL_S, Display
+from mara.runtime.live.pace import Pace, TickTimer
+from mara.runtime.live.planner import PATIENCE_SHARE, STEPPING, Planner, WaitLimits
+from mara.runtime.observe.engine_metrics import EngineMetrics
+from mara.runtime.observe.watchdog import LOOK_INTERVAL_S
+from mara.runtime.published_state import EngineState, StatePublisher
+from mara.runtime.tick.engine import TickEngine, TickResult
+from mara.runtime.tick.order_book import OrderBook
+from mara.store.store import Store
+
+SLOW_STORE_S: Final = 5.0
+"""Time after which a tick that is being stored is shown as held up."""
+
+
+class LiveLoop:
+    """Makes one tick after the other. Belongs to the event loop's thread.
+
+    Args:
+        orders: commands that the next tick obeys.
+        display: shows what is stored.
+        pace: set by operators.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: TickEngine,
+        planner: Planner,
+        *,
+        orders: OrderBook,
+        display: Display,
+        pace: Pace,
+        publisher: StatePublisher,
+        metrics: EngineMetrics,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._planner = planner
+        self._orders = orders
+        self._display = display
+        self._pace = pace
+        self._publisher = publisher
+        self._metrics = metrics
+        self._clock = clock
+        self._timer = TickTimer(pace, clock, engine.config.grid.tick_minutes)
+        self._guard = StaleFeedGuard()
+        self._plan: Plan | None = None  # in force
+        self._computed: TickResult | None = None  # not kept yet
+        self._unstored: TickResult | None = None
+
+    @property
+    def tick(self) -> int:
+        """The tick that comes next."""
+        return self._engine.world.tick
+
+    @property
+    def overdue_s(self) -> float:
+        """Time since the tick under way should have begun; zero in a pause."""
+        return self._timer.overdue_s
+
+    def position(self) -> tuple[World, Plan | None]:
+        """Return the world that new orders meet, and the plan in force.
+
+        The tick under way counts as done: orders that come now are obeyed by the next.
+        """
+        result = self._unstored or self._computed
+        return result.step.world if result is not None else self._engine.world, self._plan
+
+    def plan_now(self) -> None:
+        """Plan anew at once; the first tick after the answer follows it.
+
+        Raises:
+            CommandError: a plan is under way.
+            FeedError: nothing is known of the present.
+        """
+        self._planner.begin_now(self._engine.problem(self._read_feed()))
+
+    async def next_tick(self) -> None:
+        """Wait until the next tick is due, then compute, store and show it.
+
+        After a failure the next one is due at once.
+
+        Raises:
+            FeedError, StoreError: the outside world or the database failed; the run stands where it stood.
+        """
+        try:
+            await self._until_due()
+            is_step = self._pace.steps_due > 0
+            self._metrics.lateness.observe(self._timer.begin())
+            await self._tick()
+        except BaseException:
+            self._timer.restart()
+            raise
+        if is_step:
+            self._pace.stepped()
+
+    def drop_unstored(self) -> None:
+        """Forget a tick that was computed and is not stored; its orders wait again."""
+        self._computed = self._unstored = None
+        self._orders.let_go()
+
+    def restart(self, engine: TickEngine, planner: Planner) -> None:
+        """Go on with another engine and planner, at the tick where that engine stands."""
+        self.drop_unstored()
+        self._planner.close()
+        self._engine = engine
+        self._planner = planner
+        self._plan = None
+
+    def close(self) -> None:
+        """Let the planner go, and whatever is not stored."""
+        self._computed = self._unstored = None
+        self._planner.close()
+
+    async def _until_due(self) -> None:
+        """Sleep until the next tick is due; what is left to show is shown meanwhile."""
+        while True:
+            self._store.refuse_lost()
+            if self._pace.stands_still:
+                self._timer.stop()
+                self._display.publish()
+                self._publisher.mark(EngineState.PAUSED)
+                await self._pace.until_changed(LOOK_INTERVAL_S)
+                self._timer.restart()
+                continue
+            wait_s = self._timer.remaining_s()
+            if wait_s > LEAST_PUBLISH_INTERVAL_S:
+                self._display.publish()
+            if wait_s <= 0.0:
+                return
+            was_steered = await self._pace.until_changed(min(wait_s, LOOK_INTERVAL_S))
+            if not was_steered and wait_s <= LOOK_INTERVAL_S:
+                return
+
+    @property
+    def _is_ahead(self) -> bool:
+        """True while ticks come faster than they are shown."""
+        return self._pace.steps_due > 1 or self._timer.tick_s < LEAST_PUBLISH_INTERVAL_S
+
+    async def _tick(self) -> None:
+        """Gather, advance, store and show, each after the one before succeeded."""
+        # A tick whose storing failed is offered again as it was: the store knows it, should it have got through.
+        began_s = self._clock.monotonic_s()
+        if self._unstored is None and self._is_ahead:
+            self._store.refuse_little_room(self._engine.world.tick)
+        result = self._unstored or await self._compute(self._engine)
+        self._unstored = result
+        self._plan = result.plan
+        planned_s = self._clock.monotonic_s()
+        await self._stored(result)
+        self._engine.keep(result)
+        self._computed = self._unstored = None
+        self._orders.obeyed()
+        self._metrics.tick_stored(began_s, planned_s, self._clock.monotonic_s())
+        self._display.show(result, is_ahead=self._is_ahead)
+
+    async def _compute(self, engine: TickEngine) -> TickResult:
+        """Compute the next tick under the plan in force and the orders that wait."""
+        reading = self._read_feed()
+        beside = engine.counterfactuals.problems(reading) if engine.counterfactuals is not None else {}
+        limits = STEPPING if self._pace.steps_due else WaitLimits(wait_s=PATIENCE_SHARE * self._timer.tick_s)
+        plan, plans = await self._planner.plans_for(engine.problem(reading), beside, limits)
+
+        def advance(commands: tuple[Command, ...]) -> TickResult:
+            result = engine.advance(reading, plan, commands)
+            self._computed = replace(result, events=self._display.noted(result.events))
+            self._plan = plan
+            return self._computed
+
+        if self._computed is not None:  # it failed on its way to the store
+            self.drop_unstored()
+        result = await self._orders.take(advance)
+        return await _with_counterfactuals(engine, result, reading, plans)
+
+    def _read_feed(self) -> FeedReading:
+        """Read the present tick, or a stand-in for it."""
+        engine = self._engine
+        try:
+            return self._guard.read(engine.feed, engine.world.tick, engine.horizon_hours)
+        finally:
+            self._metrics.feed_age_ticks = self._guard.age_ticks
+
+    async def _stored(self, result: TickResult) -> None:
+        """Have a tick stored and wait for it, whoever else gives up waiting.
+
+        Raises:
+            StoreError: it was not stored.
+        """
+        stored = asyncio.get_running_loop().run_in_executor(
+            self._store.executor,
+            self._store.append,
+            result.step,
+            result.plan,
+            result.events,
+            result.parts,
+            self._orders.outcomes(result.step),
+        )
+        done, _ = await asyncio.wait({stored}, timeout=SLOW_STORE_S)
+        if not done:
+            told = f"the database has not answered for {SLOW_STORE_S:g} s: see that it runs"
+            self._publisher.mark(EngineState.DEGRADED, f"tick {result.step.tick}: {told}")
+        await asyncio.shield(stored)
+
+
+async def _with_counterfactuals(
+    engine: TickEngine, result: TickResult, reading: FeedReading, plans: Mapping[str, Plan]
+) -> TickResult:
+    """Advance the worlds beside the live one too, in a thread.
+
+    They are several times the work: not for the event loop, nor for the thread that orders wait for.
+    """
+    if engine.counterfactuals is None:
+        return result
+    return await asyncio.to_thread(engine.with_counterfactuals, result, reading, plans)

@@ -1,0 +1,225 @@
+"""Rows of the tables, made from the core's records; pure.
+
+A row is a tuple in the table's column order. Per-site tables are one matrix a tick, with a row a site and the columns
+after `tick` and `site`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from mara.core.arrays import Floats, Ints
+from mara.core.contract import EXCLUDED, ContractRequest, SlaContract
+from mara.core.dispatch import Allocation as CoreAllocation
+from mara.core.events import Event
+from mara.core.finance import COST_LINES, REVENUE_LINES, Line, Settlement
+from mara.core.fleet import Fleet
+from mara.core.step import Step
+from mara.core.units import W_PER_MW
+from mara.core.world import ClosedWindow, Observation
+from mara.store.encoding.codec import text_of, value_of
+from mara.store.schema import tables
+
+RowValues = tuple[Any, ...]
+
+SITE_FIELDS: Final = (
+    "energy_price_usd_per_mwh",
+    "carbon_intensity_g_per_kwh",
+    "renewable_share",
+    "dry_bulb_c",
+    "wet_bulb_c",
+    "availability_share",
+)
+"""Columns of `prices`, named as in the observation."""
+_INDEX_TYPE: Final = "<i4"
+"""Type of the flat indices in `negative_zeros`."""
+DEMAND: Final = tuple[tuple[float, ...], tuple[float, ...]]
+ARRIVALS: Final = tuple[ContractRequest, ...]
+STALE: Final = tuple[str, ...]
+
+
+class MarketValues(NamedTuple):
+    """The columns of `markets` after `tick`."""
+
+    hashprice_usd_per_ph_day: float
+    token_price_usd_per_mtok: float
+    demand: str
+    arrivals: str
+    stale_sources: str
+    negative_zeros: bytes | None
+
+
+def row_of(table: type[tables.Row], **values: Any) -> RowValues:
+    """One row of a table: values by column name, returned in the table's order.
+
+    Raises:
+        KeyError: a column is missing.
+    """
+    name, columns = tables.columns_of(table)
+    assert len(values) == len(columns), f"a row of {name} has {len(columns)} columns, {len(values)} came"
+    return tuple(values[column] for column in columns)
+
+
+def by_site(tick: int, matrix: np.ndarray) -> list[RowValues]:
+    """Rows of a per-site table."""
+    return [(tick, site, *values) for site, values in enumerate(matrix.tolist())]
+
+
+def price_matrix(observation: Observation) -> Floats:
+    """The columns of `prices` in a tick (S, 6), in the order of `SITE_FIELDS`."""
+    return np.column_stack([getattr(observation, name) for name in SITE_FIELDS])
+
+
+def market_values(observation: Observation, site_values: np.ndarray) -> MarketValues:
+    """The row of `markets` after its tick.
+
+    Args:
+        site_values: `price_matrix` of the same observation, searched for negative zeros.
+    """
+    flat = site_values.ravel()
+    minus = np.flatnonzero(np.signbit(flat) & (flat == 0.0))
+    demand = (observation.demand_multiplier_share.tolist(), observation.demand_tokens_per_h.tolist())
+    return MarketValues(
+        hashprice_usd_per_ph_day=float(observation.hashprice_usd_per_ph_day),
+        token_price_usd_per_mtok=float(observation.token_price_usd_per_mtok),
+        demand=text_of(DEMAND, demand),
+        arrivals=text_of(ARRIVALS, observation.arrivals),
+        stale_sources=text_of(STALE, observation.stale_sources),
+        negative_zeros=minus.astype(_INDEX_TYPE).tobytes() if len(minus) else None,
+    )
+
+
+def observation_of(tick: int, site_values: np.ndarray, market: MarketValues) -> Observation:
+    """Restore the observation of a tick from its rows, bit for bit.
+
+    Args:
+        site_values: rows of `prices` by site (S, 6), columns in the order of `SITE_FIELDS`.
+    """
+    exact = site_values.copy()
+    if market.negative_zeros is not None:
+        exact.ravel()[np.frombuffer(market.negative_zeros, _INDEX_TYPE)] = -0.0
+    multiplier, tokens = (_array(values) for values in value_of(DEMAND, market.demand))
+    return Observation(
+        tick=tick,
+        **{name: _array(exact[:, j]) for j, name in enumerate(SITE_FIELDS)},
+        hashprice_usd_per_ph_day=market.hashprice_usd_per_ph_day,
+        token_price_usd_per_mtok=market.token_price_usd_per_mtok,
+        demand_multiplier_share=multiplier,
+        demand_tokens_per_h=tokens,
+        arrivals=value_of(ARRIVALS, market.arrivals),
+        stale_sources=value_of(STALE, market.stale_sources),
+    )
+
+
+def _array(values: Any) -> Floats:
+    array = np.array(values, dtype=np.float64)
+    array.flags.writeable = False
+    return array
+
+
+def allocation_matrix(allocation: CoreAllocation, settlement: Settlement) -> Ints:
+    """The columns of `allocations` in a tick (S, 18), after tick and site.
+
+    Powers are in W, emissions in g, money in micro-USD.
+    """
+    merchant = allocation.merchant_mw.sum(axis=0)
+    power = (
+        allocation.site_power_mw,
+        allocation.bought_mw,
+        allocation.sold_mw,
+        allocation.miners_mw,
+        merchant,
+        allocation.contracts_mw,
+        allocation.reserve_mw,
+        allocation.available_mw.sum(axis=1),
+    )
+    lines = settlement.lines_micro_usd
+    money = (
+        settlement.emissions_g,
+        lines[:, REVENUE_LINES].sum(axis=1),
+        -lines[:, COST_LINES].sum(axis=1),
+        -(lines[:, Line.ENERGY] + lines[:, Line.HEDGE]),
+    )
+    return np.column_stack([_watts(np.column_stack(power)), *money])
+
+
+def ledger_matrix(settlement: Settlement) -> Ints:
+    """The columns of `ledger` in a tick (S, 25): cash, 17 of money, 7 of energy.
+
+    Money [micro-USD] and energy [Wh] each sum to zero in every row.
+    """
+    cash = -settlement.lines_micro_usd.sum(axis=1)
+    return np.column_stack([cash, settlement.lines_micro_usd, settlement.energy_wh])
+
+
+def inventory_rows(fleet: Fleet) -> list[RowValues]:
+    """Rows of `site_inventories`, fixed for the whole run."""
+    limits = zip(
+        fleet.sites,
+        _watts(fleet.grid_limit_mw).tolist(),
+        _watts(fleet.hedge_mw).tolist(),
+        fleet.hedge_price_usd_per_mwh.tolist(),
+        fleet.units_count.tolist(),
+        strict=True,
+    )
+    return [
+        (i, s.id, s.name, s.country, s.timezone, s.price_zone, s.cooling.value, grid_w, hedge_w, price, *units)
+        for i, (s, grid_w, hedge_w, price, units) in enumerate(limits)
+    ]
+
+
+def contract_rows(contracts: Sequence[SlaContract], first_number: int, tick: int) -> list[RowValues]:
+    """Rows of `sla_contracts` for contracts booked in a tick, numbered in order."""
+    return [
+        row_of(
+            tables.SlaContractRow,
+            number=number,
+            contract_id=contract.id,
+            tier=int(contract.tier),
+            customer=contract.customer,
+            power_mw=float(contract.power_mw),
+            rate_usd_per_mwh=float(contract.rate_usd_per_mwh),
+            starts_tick=contract.starts_tick,
+            ends_tick=contract.ends_tick,
+            timezone=contract.timezone,
+            booked_tick=tick,
+        )
+        for number, contract in enumerate(contracts, start=first_number)
+    ]
+
+
+def sla_states(step: Step) -> Ints:
+    """The state of each contract in the tick (C,): `core.contract.BAD`, `GOOD` or `EXCLUDED`."""
+    return np.where(step.report.excluded, EXCLUDED, step.report.good.astype(np.int64))
+
+
+def window_row(number: int, window: ClosedWindow, tick: int) -> RowValues:
+    """A row of `sla_windows` for a measurement window that closed with a tick."""
+    return row_of(
+        tables.SlaWindow,
+        number=number,
+        window_start_tick=window.window_start_tick,
+        window_end_tick=window.window_end_tick,
+        site=window.site,
+        good_ticks=window.good_ticks,
+        bad_ticks=window.bad_ticks,
+        excluded_ticks=window.excluded_ticks,
+        charge_micro_usd=window.charge_micro_usd,
+        credit_micro_usd=window.credit_micro_usd,
+        closed_tick=tick,
+    )
+
+
+def event_rows(events: Sequence[Event]) -> list[RowValues]:
+    """Rows of `events` for a tick, numbered in order."""
+    return [(e.tick, n, e.severity, e.site, e.kind, e.text) for n, e in enumerate(events)]
+
+
+def finite(number: float | None) -> float | None:
+    """Replace an infinite number by None, because a database stores no infinity."""
+    return float(number) if number is not None and np.isfinite(number) else None
+
+
+def _watts(power_mw: Floats) -> Ints:
+    return np.rint(power_mw * W_PER_MW).astype(np.int64)

@@ -1,0 +1,44 @@
+"""A history that comes with Mara is listed, and stands for its folder wherever one is asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from mara.errors import FeedInvalid
+from mara.feeds.files.history_file import read_history
+from mara.feeds.files.shipped_histories import shipped_histories
+from tests.cli.console import ran
+
+MARCH = ("--from", "2023-03-01T00:00:00Z", "--to", "2023-03-03T00:00:00Z")
+
+
+def test_the_list_tells_markets_period_and_where_the_licences_are() -> None:
+    found = ran("history", "list", "--json").report["histories"]
+    assert [row["name"] for row in found] == ["four_markets_2023"]
+    assert found[0]["sites"] == ["dallas-us", "melbourne-au", "saopaulo-br", "sydney-au"]
+    assert (found[0]["from"], found[0]["to"]) == ("2023-01-01T00:00Z", "2024-01-01T00:00Z")
+    licences = Path(found[0]["licences"]).read_text(encoding="utf-8")
+    assert all(source in licences for source in ("ERCOT", "AEMO", "CCEE", "ODbL 1.0", "CC BY 4.0"))
+
+
+def test_a_backtest_takes_a_shipped_history_by_name_and_gives_what_its_folder_gives() -> None:
+    folder = shipped_histories()[0].folder
+    named, placed = (
+        ran("backtest", "--history", history, "--optimizer", "rules", *MARCH, "--json").report
+        for history in ("four_markets_2023", folder)
+    )
+    assert named["profit_usd"] == placed["profit_usd"] > 0
+    assert (named["sites"], named["ticks"]) == (4, 48)
+
+
+def test_a_misspelt_name_is_refused_with_the_one_that_was_meant() -> None:
+    result = ran("backtest", "--history", "four_market_2023", "--optimizer", "rules")
+    assert result.exit_code == 3
+    assert "did you mean four_markets_2023?" in result.complaint
+
+
+def test_a_folder_at_hand_wins_over_a_shipped_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "four_markets_2023").mkdir()
+    with pytest.raises(FeedInvalid, match="has neither"):
+        read_history(Path("four_markets_2023"))
