@@ -75,7 +75,7 @@ def _has_value(columns: Piece, fields: Sequence[str]) -> Bools:
 
 
 def _placed(sheet: Sheet, layout: Layout, columns: Piece, there: Bools) -> tuple[Ints, Ints]:
-    """Begin and end of each row; the parts of the stamps leave the columns, because they are not needed any more."""
+    """Begin and end of each row; the parts of its stamp leave the columns."""
     names = [name for name in columns if name.startswith(_STAMP)]
     rows = StampRows(
         source=sheet.source,
