@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -25,13 +26,13 @@ from tests.runtime.made_up import TICK_S, MemoryStore, Stage, quiet, running, st
 class NoRows:
     """A database without raw rows."""
 
-    def ask(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
-        return [[None]]
+    def ask(self, query: object) -> Sequence[SimpleNamespace]:
+        return [SimpleNamespace(tick=None)]
 
 
 @dataclass
 class Memory(MemoryStore):
-    reading: Any = field(default_factory=NoRows)
+    read_model: Any = field(default_factory=NoRows)
 
 
 def ask(tier: str = "standard", power_mw: float = 4.0, hours: float = 12.0, **more: str) -> QuoteRequest:

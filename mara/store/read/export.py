@@ -46,7 +46,7 @@ class ExportColumn:
 Header = tuple[ExportColumn, ...]
 
 
-class _Source(NamedTuple):
+class _ExportSource(NamedTuple):
     """An export's columns, and the SQL after its SELECT list."""
 
     header: Header
@@ -190,8 +190,8 @@ def _at(tick: str) -> str:
     return f"start_epoch_s + 60 * tick_minutes * {tick}"
 
 
-_SOURCES: Final[dict[ExportTable, _Source]] = {
-    "prices": _Source(
+_SOURCES: Final[dict[ExportTable, _ExportSource]] = {
+    "prices": _ExportSource(
         (
             *_WHEN,
             *_text("site_id"),
@@ -202,7 +202,7 @@ _SOURCES: Final[dict[ExportTable, _Source]] = {
         "FROM prices p JOIN ticks USING (tick) JOIN markets USING (tick) JOIN site_inventories USING (site)"
         " WHERE p.tick >= ? AND p.tick < ? ORDER BY p.tick, p.site",
     ),
-    "steps": _Source(
+    "steps": _ExportSource(
         (
             *_WHEN,
             *_text("site_id"),
@@ -222,7 +222,7 @@ _SOURCES: Final[dict[ExportTable, _Source]] = {
         "FROM allocations a JOIN prices USING (tick, site) JOIN ticks USING (tick)"
         " JOIN site_inventories USING (site) WHERE a.tick >= ? AND a.tick < ? ORDER BY a.tick, a.site",
     ),
-    "commitments": _Source(
+    "commitments": _ExportSource(
         (
             *_whole("booked_tick"),
             *_time(booked_at_utc=_at("booked_tick"), starts_at_utc=_at("starts_tick"), ends_at_utc=_at("ends_tick")),
@@ -245,7 +245,7 @@ _SOURCES: Final[dict[ExportTable, _Source]] = {
         "FROM runs CROSS JOIN sla_contracts c LEFT JOIN sla_windows w ON w.number = c.number"
         " WHERE booked_tick >= ? AND booked_tick < ? GROUP BY c.number, runs.number ORDER BY c.number",
     ),
-    "optimizations": _Source(
+    "optimizations": _ExportSource(
         (
             *_whole("adopted_tick"),
             *_time(adopted_at_utc=_at("adopted_tick")),
@@ -260,6 +260,8 @@ _SOURCES: Final[dict[ExportTable, _Source]] = {
         ),
         "FROM optimization_runs o CROSS JOIN runs WHERE adopted_tick >= ? AND adopted_tick < ? ORDER BY adopted_tick",
     ),
-    "events": _Source(_TOLD, f"{_EVENTS} WHERE {STORY} AND e.tick >= ? AND e.tick < ? ORDER BY e.tick, e.number"),
-    "routine": _Source(_TOLD, f"{_EVENTS} WHERE NOT {STORY} AND e.tick >= ? AND e.tick < ? ORDER BY e.tick, e.number"),
+    "events": _ExportSource(_TOLD, f"{_EVENTS} WHERE {STORY} AND e.tick >= ? AND e.tick < ? ORDER BY e.tick, e.number"),
+    "routine": _ExportSource(
+        _TOLD, f"{_EVENTS} WHERE NOT {STORY} AND e.tick >= ? AND e.tick < ? ORDER BY e.tick, e.number"
+    ),
 }

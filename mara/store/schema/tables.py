@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-NamedRow: TypeAlias = "sqlalchemy.Row[*tuple[Any, ...]]"
+NamedRow: TypeAlias = "sqlalchemy.Row[*tuple[Any, ...]]"  # text, because SQLAlchemy 2.0 takes a single type
 """A row of a query's result, whose columns are read by name."""
 WHOLE: Final[Any] = BigInteger().with_variant(Integer(), "sqlite")
 EXACT: Final[Any] = Double().with_variant(REAL(), "sqlite")

@@ -187,3 +187,18 @@ def test_a_carried_value_does_not_last_for_ever(tmp_path: Path) -> None:
     written(tmp_path, eu.entsoe_gui_old(rows[:24] + rows[60:]))
     with pytest.raises(FeedInvalid, match="carried over at most 24 h"):
         built(tmp_path, spec_text('files = "*.csv"'), fill="carry")
+
+
+def test_dispatch_at_irregular_times_is_weighted_and_a_missing_mark_is_still_missed(tmp_path: Path) -> None:
+    """NYISO posts an extra interval when the system is in trouble; the next mark ends the rest of the five minutes."""
+    rows = rows_of(am.EASTERN, SUMMER, 1, 5)
+    name, lines = lines_of(am.nyiso_real_time(rows))
+    extra = lines[4].replace("00:10:00", "00:07:31").replace(f"{rows[1].value}", "999.0")
+    case = Case("nyiso-lbmp", "", am.nyiso_real_time, rows, "WEST")
+    series = read_whole([put(tmp_path, name, [*lines[:3], extra, *lines[3:]])], case)
+    assert ((series.end_s - series.begin_s)[:4]).tolist() == [300, 151, 149, 300]
+    text = spec_text('files = "*.csv"\npoint = "WEST"', step=5, zone=am.EASTERN)
+    second = prices(built(tmp_path, text)[1])[1]
+    assert second == pytest.approx((151 * 999.0 + 149 * rows[1].value) / 300, abs=1e-6)
+    with pytest.raises(FeedInvalid, match="nothing stands for 2024-07-01T04:10Z to 2024-07-01T04:15Z"):
+        read_whole([put(tmp_path, name, [*lines[:5], *lines[7:]])], case)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mara.errors import FeedInvalid
+from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.markets.doubts import at_cap, doubts_of
 from mara.feeds.markets.reading.clocks import utc_text
 from mara.feeds.markets.reading.series import Fill, Window, series_of, whole
@@ -121,8 +121,6 @@ def test_equal_repeats_are_one_row_and_unequal_ones_are_refused(tmp_path: Path) 
 
 def test_a_start_between_two_steps_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """FlexMeasures#2491: a plan that starts off the grid of prices."""
-    from mara.errors import ConfigError
-
     written(tmp_path, eu.entsoe_gui_old(rows_of(BERLIN, SUMMER, 1, 60)))
     with pytest.raises(ConfigError, match="whole steps of 60 minutes: round them"):
         built(tmp_path, spec_text('files = "*.csv"'), from_s=int(datetime(2024, 7, 1, 3, 7, tzinfo=UTC).timestamp()))

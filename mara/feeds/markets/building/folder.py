@@ -169,8 +169,9 @@ def _write_sites(path: Path, sites: Sequence[SiteRows]) -> None:
             )
 
 
-def _write_bitcoin(path: Path, days: Ints, hashprice: Floats) -> None:
+def _write_bitcoin(path: Path, days: Ints, hashprice_usd_per_ph_day: Floats) -> None:
     lines = [
-        f"{day_text(day)},{round(float(price), DECIMALS):.10g}" for day, price in zip(days, hashprice, strict=True)
+        f"{day_text(day)},{round(float(price), DECIMALS):.10g}"
+        for day, price in zip(days, hashprice_usd_per_ph_day, strict=True)
     ]
     path.write_text("\n".join(["date,hashprice_usd_per_ph_day", *lines]) + "\n", encoding="utf-8")

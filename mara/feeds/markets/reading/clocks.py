@@ -20,6 +20,8 @@ HOUR_S: Final = 3_600
 FIRST_YEAR: Final = 1995
 END_YEAR: Final = 2060
 """Years in which clock changes are looked up."""
+BLOCK: Final = 500_000
+"""Times that are looked up together."""
 NO_TIME: Final = int(np.iinfo(np.int64).min)
 _FIXED: Final = re.compile(r"UTC(?:(?P<sign>[+-])(?P<hours>\d{1,2})(?::(?P<minutes>\d\d))?)?")
 
@@ -50,6 +52,16 @@ class WallClock:
 
         Both are equal where it is shown once, and `NO_TIME` where the clock skips it.
         """
+        if not len(self.changes_s):
+            once = wall_s - self.offset_s[0]
+            return once, once
+        if len(wall_s) <= BLOCK:
+            return self._candidates(wall_s)
+        # in blocks: a long column has half a dozen of temporary ones beside it
+        parts = [self._candidates(wall_s[start : start + BLOCK]) for start in range(0, len(wall_s), BLOCK)]
+        return np.concatenate([first for first, _ in parts]), np.concatenate([second for _, second in parts])
+
+    def _candidates(self, wall_s: Ints) -> tuple[Ints, Ints]:
         before = self.offsets_at(wall_s - DAY_S)
         after = self.offsets_at(wall_s + DAY_S)
         early, late = wall_s - np.maximum(before, after), wall_s - np.minimum(before, after)

@@ -1,12 +1,12 @@
 """The door: one file becomes rows with UTC intervals, or is refused."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from mara.core.arrays import Bools, Floats, Ints
 from mara.feeds.markets.declaration import HourEnding, Instant, Layout, Period, Span, Stamp
@@ -27,16 +27,14 @@ from mara.feeds.markets.reading.texts import (
     whole_numbers,
 )
 
+_STAMP, _VALUE = "stamp ", "value "
+_SMALL = frozenset({"begin_offset", "end_offset", "hour", "part", "second", "period"})
+"""Parts of a stamp that fit into half the bytes."""
+Piece = dict[str, NDArray[Any]]
+"""Rows of one batch and one column of values, or of all fields at once.
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Piece:
-    """Rows of one batch and one column of values (or of all fields at once)."""
-
-    series: Ints
-    parts: dict[str, Ints]
-    values: dict[str, Floats]
-    lines: Ints
-    vintage: Ints
+Columns `series`, `lines` and `vintage`, then the parts of the stamp and the values under prefixes (N,).
+"""
 
 
 def read_rows(sheet: Sheet, layout: Layout, wanted: Wanted) -> Readings:
@@ -48,33 +46,51 @@ def read_rows(sheet: Sheet, layout: Layout, wanted: Wanted) -> Readings:
     reader = _Reader(sheet, layout, wanted)
     pieces = [piece for batch in sheet.batches(reader.columns) for piece in reader.pieces(batch)]
     fields = tuple(dict.fromkeys(block.value.field for block in reader.blocks))
-    joined_up = _joined(pieces, fields)
-    there = np.zeros(len(joined_up.lines), dtype=np.bool_)
-    for column in joined_up.values.values():
-        there |= ~np.isnan(column)
+    columns = _joined(pieces, fields)
+    columns.setdefault("vintage", np.broadcast_to(np.int64(0), len(columns["lines"])))
     if wanted.as_of_s is not None and layout.vintage_formats:
-        there &= joined_up.vintage <= wanted.as_of_s
-    rows = StampRows(
-        source=sheet.source,
-        layout=layout,
-        series=joined_up.series,
-        parts=joined_up.parts,
-        lines=joined_up.lines,
-        has_value=there,
-    )
-    begin_s, end_s = intervals_of(rows) if len(rows.series) else (rows.series, rows.series)
+        late = columns["vintage"] > wanted.as_of_s
+        columns.update({_VALUE + name: np.where(late, np.nan, columns[_VALUE + name]) for name in fields})
+    there = _has_value(columns, fields)
+    begin_s, end_s = _placed(sheet, layout, columns, there)
     return Readings(
         layout=layout,
         source=sheet.source,
         keys=reader.selection.keys,
-        series=rows.series[there],
-        begin_s=begin_s[there],
-        end_s=end_s[there],
-        values={name: column[there] for name, column in joined_up.values.items()},
-        lines=rows.lines[there],
-        vintage=joined_up.vintage[there],
+        series=_kept(columns["series"], there),
+        begin_s=_kept(begin_s, there),
+        end_s=_kept(end_s, there),
+        values={name: _kept(columns[_VALUE + name], there) for name in fields},
+        lines=_kept(columns["lines"], there),
+        vintage=_kept(columns["vintage"], there),
         absent=int((~there).sum()),
     )
+
+
+def _has_value(columns: Piece, fields: Sequence[str]) -> Bools:
+    there = np.zeros(len(columns["lines"]), dtype=np.bool_)
+    for name in fields:
+        there |= ~np.isnan(columns[_VALUE + name])
+    return there
+
+
+def _placed(sheet: Sheet, layout: Layout, columns: Piece, there: Bools) -> tuple[Ints, Ints]:
+    """Begin and end of each row; the parts of its stamp leave the columns."""
+    names = [name for name in columns if name.startswith(_STAMP)]
+    rows = StampRows(
+        source=sheet.source,
+        layout=layout,
+        series=columns["series"],
+        parts={name.removeprefix(_STAMP): columns.pop(name) for name in names},
+        lines=columns["lines"],
+        has_value=there,
+    )
+    return intervals_of(rows) if len(there) else (rows.series, rows.series)
+
+
+def _kept(column: NDArray[Any], there: Bools) -> NDArray[Any]:
+    """The rows with a value: a copy only where some have none."""
+    return column if there.all() else column[there]
 
 
 class _Reader:
@@ -94,7 +110,7 @@ class _Reader:
     def _place(self, name: str) -> int | None:
         return None if name.startswith("@") and name in self._sheet.said else position_of(self._sheet.names, name)
 
-    def pieces(self, batch: Batch) -> Iterator[_Piece]:
+    def pieces(self, batch: Batch) -> Iterator[Piece]:
         """The wanted rows of a batch, column of values by column of values."""
         for is_melted, blocks in _melted(self.blocks):
             series, keep = self.selection.series_of(batch, blocks[0] if is_melted else None)
@@ -113,13 +129,13 @@ class _Reader:
             if is_melted and blocks[0].hour:
                 parts["hour"] = np.full(len(lines), blocks[0].hour, np.int64)
             self._refuse_stamps(parts, texts, lines)
-            yield _Piece(
-                series=series,
-                parts=parts,
-                values={block.value.field: self._numbers(block, columns, lines) for block in blocks},
-                lines=lines,
-                vintage=self._vintage(columns, lines),
-            )
+            yield {
+                "series": series.astype(np.int32),
+                "lines": lines.astype(np.int32),
+                **({"vintage": self._vintage(columns)} if self._vintage_place is not None else {}),
+                **{_STAMP + name: part.astype(np.int32) if name in _SMALL else part for name, part in parts.items()},
+                **{_VALUE + block.value.field: self._numbers(block, columns, lines) for block in blocks},
+            }
 
     def _named_stamps(self) -> list[tuple[str, int | None]]:
         return list(zip(_stamp_and_flag(self._layout), self._stamp_places, strict=True))
@@ -148,9 +164,8 @@ class _Reader:
             )
         return values
 
-    def _vintage(self, columns: dict[int, Any], lines: Ints) -> Ints:
-        if self._vintage_place is None:
-            return np.zeros(len(lines), np.int64)
+    def _vintage(self, columns: dict[int, Any]) -> Ints:
+        assert self._vintage_place is not None
         column = columns[self._vintage_place]
         if self._vintages is None:
             return whole_numbers(column, _whole_number)
@@ -261,16 +276,10 @@ def _formats_of(stamp: Stamp) -> str:
     return " or ".join(stamp.formats)
 
 
-def _joined(pieces: Sequence[_Piece], fields: Sequence[str]) -> _Piece:
+def _joined(pieces: Sequence[Piece], fields: Sequence[str]) -> Piece:
     """All rows of a file; series by series they stand in the file's order."""
-    names = list(pieces[0].parts) if pieces else []
-    none, nothing = np.zeros(0, np.int64), np.zeros(0)
-    return _Piece(
-        series=np.concatenate([piece.series for piece in pieces]) if pieces else none,
-        parts={name: np.concatenate([piece.parts[name] for piece in pieces]) for name in names},
-        values={
-            name: np.concatenate([piece.values[name] for piece in pieces]) if pieces else nothing for name in fields
-        },
-        lines=np.concatenate([piece.lines for piece in pieces]) if pieces else none,
-        vintage=np.concatenate([piece.vintage for piece in pieces]) if pieces else none,
-    )
+    if not pieces:
+        none = np.zeros(0, np.int64)
+        return {"series": none, "lines": none} | {_VALUE + name: np.zeros(0) for name in fields}
+    # a column leaves the pieces as it is joined, so that a long file is not held twice
+    return {name: np.concatenate([piece.pop(name) for piece in pieces]) for name in list(pieces[0])}

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from mara.feeds.markets.declaration import (
@@ -55,6 +56,7 @@ class Block:
     hour: int = 0
 
 
+@lru_cache(maxsize=65_536)
 def spelled(name: str) -> str:
     """A column name without case, subscripts, double spaces and marks."""
     plain = name.strip().strip("\ufeff").strip('"').replace("₂", "2")
@@ -130,6 +132,7 @@ def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
     return (*stamp.date, stamp.period)
 
 
+@lru_cache(maxsize=4_096)
 def cells_of(line: str, delimiter: str) -> tuple[str, ...]:
     """The cells of one line."""
     return tuple(next(csv.reader([line], delimiter=delimiter), []))
@@ -193,6 +196,7 @@ def _matches(names: Sequence[str], column: Column) -> Iterator[tuple[int, dict[s
             yield place, {key: text for key, text in found.groupdict().items() if text is not None}
 
 
+@lru_cache(maxsize=65_536)
 def _searched(name: str) -> str:
     """A name as patterns see it: spaces and subscripts made even, letters as they are."""
     return " ".join(name.strip("\ufeff \t").replace("₂", "2").split())

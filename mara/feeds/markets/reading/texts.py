@@ -16,7 +16,7 @@ from mara.feeds.markets.reading.clocks import DAY_S, NO_TIME
 
 MISSING: Final = frozenset({"", "-", "–", "n/e", "n/a", "na", "nan", "null", "none", "nat"})
 """Texts, in small letters, that publishers put where there is no value."""
-NO_OFFSET: Final = NO_TIME
+NO_OFFSET: Final = int(np.iinfo(np.int32).min)
 _ORIGIN: Final = datetime(1970, 1, 1)  # noqa: DTZ001  wall time has no zone
 _NAME: Final = re.compile(r"\s*\(?\b([A-Z]{2,5})\)?$")
 _MIDNIGHT_24: Final = re.compile(r"(?<=[ T])24:00(?=:00|$)")
