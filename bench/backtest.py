@@ -85,7 +85,7 @@ def _write_history(folder: Path) -> None:
         stamp = (START + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M:%SZ")
         for s, site in enumerate(config.fleet.sites):
             values = (
-                block.price[hour, s],
+                block.price_usd_per_mwh[hour, s],
                 block.mix.carbon_intensity_g_per_kwh[hour, s],
                 block.mix.renewable_share[hour, s],
                 block.weather.dry_bulb_c[hour, s],

@@ -1,7 +1,7 @@
 """Names of the optimizers, for settings, commands, screens and the registry.
 
-It knows no optimizer and is on the floor of the settings, so that screens may read it. `optimizers.registry` says what
-builds each; colours are the theme's.
+This module imports no optimizer, so settings and screens may both import it. `mara.optimizers.registry` builds each
+optimizer by its key; the colours of charts are in the theme.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class OptimizerName:
     """An optimizer as it is chosen and shown.
 
     Attributes:
-        key: as settings, commands, files and JSON have it.
-        label: as people read it.
+        key: the name in settings, commands, files and JSON.
+        label: the name on screens and in reports.
         is_baseline: never leaves a contract unserved by choice; gains are measured against it.
         is_policy: can be compared in backtests and studies.
-        backtest_ratio: how long its backtest takes over that of `static`, by order of magnitude.
+        backtest_ratio: run time of its backtest over that of `static`, to an order of magnitude.
     """
 
     key: str
@@ -49,7 +49,7 @@ LABELS: Final = {
     **{optimizer.key: optimizer.label for optimizer in OPTIMIZER_NAMES},
     "claude-adjusted": "Claude, adjusted",
 }
-"""Labels of all makers of plans.
+"""Label of each maker of plans.
 
-Claude has a second one where its allocation had to be moved to a feasible one.
+``claude-adjusted`` is Claude's answer after it was moved to the nearest feasible allocation.
 """

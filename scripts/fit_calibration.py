@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Fit the synthetic feed's tables to a year of history: ``python scripts/fit_calibration.py --history DIR``.
+"""Fit the tables of the synthetic feed to a year of history.
 
-What is kept of a market is a profile by month and local hour, a curve of quantiles and a few numbers; no hour of the
-history can be read back from them. Decision record 0020 describes the model.
+Usage: ``python scripts/fit_calibration.py --history DIR``. A market is reduced to profiles by month and local hour, a
+curve of quantiles and a few numbers, from which no hour of the history can be read back. The model is that of decision
+0020.
 """
 
 import argparse
@@ -43,7 +44,7 @@ LAGS_H: Final = np.array(
     [1, 2, 3, 4, 5, 6, 9, 12, 15, 18, 21, 22, 23, 24, 25, 26, 30, 36, 42, 48, 60, 72, 96, 120, 168, 336]
 )
 KEY_LAGS_H: Final = (1, 24)
-"""Autocorrelations that the prices themselves must have, not only their scores."""
+"""Lags at which the prices, not only their scores, must have the autocorrelation."""
 KEY_WEIGHT: Final = 6.0
 LEAST_WEEKLY_SHARE: Final = 0.04
 ROUNDS: Final = 12
@@ -55,15 +56,22 @@ NODES: Final = 400
 OUT: Final = Path(__file__).parents[1] / "mara" / "data" / "calibration.json"
 SOLAR: Final = "solar"
 SOLAR_FROM: Final = "sanjose-us"
-"""A sunny market that other places can borrow: this one without its gas crisis of January 2023."""
+"""Site of which the shape `solar` is made, without its gas crisis of January 2023.
+
+It is a sunny market that other places can name in their [site.market].
+"""
 DARK_HOURS: Final = (19, 6)
+"""Local hours from and before which there is no sun."""
 FIXED_PRICE_MARKETS: Final = {"contract": 0.01, "tariff": 0.0}
-"""Relative sd by week of what is no market: a power contract indexed to fuel and inflation, and a published tariff."""
+"""Relative standard deviation, by week, of prices that no market sets.
+
+A power contract indexed to fuel and inflation, and a published tariff.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marginal:
-    """A market's prices without their memory."""
+    """Distribution of a market's prices by month and hour, without their memory."""
 
     local: LocalHours
     mean: Floats  # (12, 24)
@@ -82,7 +90,7 @@ class Marginal:
 
 
 def main() -> None:
-    """Read the history, fit every market of its sites.csv, write the tables."""
+    """Read a history, fit the market of each of its sites and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--history", type=Path, required=True, help="history folder with sites.csv")
     parser.add_argument("--year", type=int, default=2023, help="year to fit; 2022 was the European gas crisis")
@@ -129,7 +137,10 @@ def _fitted(year: History, sites: tuple[Site, ...]) -> dict[str, Any]:
 
 
 def _without_fuel(price: Floats, local: LocalHours) -> Floats:
-    """Prices as if fuel had cost the same all year: each month scaled to the year's mean price of the dark hours."""
+    """Remove the fuel price from prices.
+
+    Each month is scaled so that its dark hours cost the year's mean of the dark hours.
+    """
     month, hour = local.month[:, 0], local.hour[:, 0]
     dark = (hour >= DARK_HOURS[0]) | (hour < DARK_HOURS[1])
     level = np.array([price[dark & (month == m)].mean() for m in range(MONTHS_PER_YEAR)])
@@ -137,7 +148,7 @@ def _without_fuel(price: Floats, local: LocalHours) -> Floats:
 
 
 def _marginal_of(price: Floats, local: LocalHours) -> Marginal:
-    """Normal scores of the prices, their profile, and the curve that leads from the model's scores back to prices."""
+    """Fit the profile of the normal scores, and the curve from scores to prices."""
     month, hour, weekend = local.month[:, 0], local.hour[:, 0], local.is_weekend[:, 0]
     score = _normal_scores(price)
     weekdays = _profile(score[~weekend], month[~weekend], hour[~weekend], np.mean)
@@ -164,7 +175,7 @@ def _marginal_of(price: Floats, local: LocalHours) -> Marginal:
 
 
 def _component_shares(price: Floats, marginal: Marginal, series: Floats, later: LocalHours) -> tuple[Floats, str]:
-    """Variance of the noise by component (C,).
+    """Fit the variance of the noise by component (C,), with a line of report.
 
     Least squares on the autocorrelation of the scores; then the targets at `KEY_LAGS_H` are moved until the *prices*
     of a long simulation have the history's autocorrelation there.
@@ -190,7 +201,10 @@ def _component_shares(price: Floats, marginal: Marginal, series: Floats, later: 
 
 
 def _non_negative_fit(basis: Floats, target: Floats, weight: Floats) -> Floats:
-    """Shares >= 0 that add up to 1, with the least weekly level, by coordinate descent."""
+    """Fit shares >= 0 that add up to 1 by coordinate descent.
+
+    The last one, of the weekly level, is at least `LEAST_WEEKLY_SHARE` before they are scaled.
+    """
     heavy = 20.0
     a = np.vstack([basis * weight[:, None], np.full(basis.shape[1], heavy)])
     b = np.append(target * weight, heavy)
@@ -205,14 +219,14 @@ def _non_negative_fit(basis: Floats, target: Floats, weight: Floats) -> Floats:
 
 
 def _autocorrelation_of_series(lag: int) -> Floats:
-    """Of each component at a lag (C,)."""
+    """Compute the autocorrelation of each component at a lag (C,)."""
     kernels = [series.kernel for series in HOURLY_SERIES]
     hourly = [float(kernel[lag:] @ kernel[: len(kernel) - lag]) if lag < len(kernel) else 0.0 for kernel in kernels]
     return np.array([*hourly, WEEKLY_SERIES.decays[0].phi_share ** (lag / HOURS_PER_WEEK)])
 
 
 def _grid_mix(year: History, column: int, marginal: Marginal) -> dict[str, Any]:
-    """Carbon intensity and renewable share: profiles, noise, and how the noises hang together."""
+    """Fit profiles, noise and correlations of carbon intensity and renewable share."""
     month, hour = marginal.local.month[:, 0], marginal.local.hour[:, 0]
     carbon = year.carbon_intensity_g_per_kwh[:, column]
     renewable = year.renewable_share[:, column]
@@ -231,7 +245,7 @@ def _grid_mix(year: History, column: int, marginal: Marginal) -> dict[str, Any]:
 
 
 def _climate(year: History, column: int, local: LocalHours) -> dict[str, float]:
-    """Yearly and daily swing of the dry bulb, and what humidity does with it: least squares."""
+    """Fit the swings of the dry bulb and the response of humidity, by least squares."""
     dry_bulb, hour = year.dry_bulb_c[:, column], local.hour[:, 0]
     turn = 2.0 * np.pi * year_phase_share(year.first_epoch_h, year.first_epoch_h + year.hour_count)
     day = np.cos(2.0 * np.pi * (hour - WARMEST_LOCAL_HOUR) / HOURS_PER_DAY)
@@ -258,7 +272,7 @@ def _climate(year: History, column: int, local: LocalHours) -> dict[str, float]:
 
 
 def _humidity_of(dry_bulb_c: float, wet_bulb_c: float) -> tuple[float, float]:
-    """Relative humidity [share] and dew point [C]."""
+    """Return relative humidity (0 to 1) and dew point [C]."""
     share = psychrolib.GetRelHumFromTWetBulb(dry_bulb_c, wet_bulb_c, SEA_LEVEL_PA)
     share = min(max(share, 0.01), 1.0)
     return share, psychrolib.GetTDewPointFromRelHum(dry_bulb_c, share)
@@ -286,7 +300,7 @@ def _fixed_market(sd_share: float) -> dict[str, Any]:
 
 
 def _profile(values: Floats, month: NDArray[np.int64], hour: NDArray[np.int64], statistic: Any) -> Floats:
-    """A statistic by month and local hour (12, 24)."""
+    """Compute a statistic by month and local hour (12, 24)."""
     cell = month * HOURS_PER_DAY + hour
     order = np.argsort(cell, kind="stable")
     edges = np.searchsorted(cell[order], np.arange(1, MONTHS_PER_YEAR * HOURS_PER_DAY))
@@ -296,12 +310,12 @@ def _profile(values: Floats, month: NDArray[np.int64], hour: NDArray[np.int64], 
 
 
 def _smooth(profile: Floats) -> Floats:
-    """Over neighbouring hours, 1:2:1: a cell has but thirty days, and prices move smoothly from hour to hour."""
+    """Smooth over neighbouring hours, 1:2:1, since each cell has only thirty days."""
     return (np.roll(profile, 1, axis=-1) + 2.0 * profile + np.roll(profile, -1, axis=-1)) / 4.0
 
 
 def _normal_scores(values: Floats) -> Floats:
-    """Gaussian quantiles of the ranks; equal values share their mean."""
+    """Convert values to normal scores by rank; equal values get their mean score."""
     score = np.empty(len(values))
     score[np.argsort(values, kind="stable")] = _gaussian((np.arange(len(values)) + 0.5) / len(values))
     _, group = np.unique(values, return_inverse=True)
@@ -322,7 +336,7 @@ def _new_year(year: int) -> datetime:
 
 
 def _write(path: Path, tables: dict[str, Any]) -> None:
-    """JSON with one row of a table per line, so that a change can be read."""
+    """Write JSON with one row of a table per line, so that changes can be read."""
     text = json.dumps(tables, indent=1)
     text = re.sub(
         r"\[[^\[\]{}]*\]", lambda row: re.sub(r"\s+", " ", row[0]).replace("[ ", "[").replace(" ]", "]"), text

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write docs/map.md: every module of the house with the first line of its docstring."""
+"""Write docs/map.md: each module with the first line of its docstring."""
 
 import ast
 from pathlib import Path

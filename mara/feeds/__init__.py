@@ -1,1 +1,1 @@
-"""The outside world as Observations: every source of prices, weather and demand, behind one protocol."""
+"""Sources of prices, weather and demand, behind one protocol."""

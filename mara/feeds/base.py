@@ -1,4 +1,4 @@
-"""The protocol of every source of the outside world, and one reading of it."""
+"""The protocol that every feed follows, and a reading of one tick."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,9 +8,9 @@ from mara.core.world import Forecast, Observation
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FeedReading:
-    """The outside world in a tick, and what is expected of the ticks after it.
+    """The outside world in a tick, with the forecast made at that tick.
 
-    Commands of operators are no part of it.
+    Operators' commands are not part of it.
     """
 
     observation: Observation
@@ -26,7 +26,7 @@ class Feed(Protocol):
     def observe(self, tick: int) -> Observation:
         """Observe the outside world in a tick.
 
-        The answer is the same however often and in whatever order ticks are asked for.
+        The same tick always gives the same answer, in whatever order ticks are read.
 
         Raises:
             FeedUnavailable: the source has nothing for this tick.

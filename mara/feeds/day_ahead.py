@@ -1,4 +1,4 @@
-"""Which prices are published a day ahead, and until when they are known at a given hour."""
+"""Day-ahead price zones, and the hour up to which their prices are published."""
 
 import re
 from collections.abc import Iterable
@@ -12,24 +12,37 @@ from mara.core.timegrid import zone
 from mara.core.units import SECONDS_PER_HOUR
 
 DAY_AHEAD_WORDS: Final = frozenset({"day ahead", "dayahead", "dam", "pld", "jepx"})
-"""A price zone with one of these words, in any letters and joined in any way, is auctioned the day before."""
+"""Words of a price zone whose prices are set by an auction on the day before.
+
+Case and separators do not matter: ``Day-Ahead``, ``day_ahead`` and ``DAM`` all count.
+"""
 REAL_TIME_WORDS: Final = frozenset({"real time", "realtime", "rtm", "rtd", "rt", "dispatch", "intraday", "balancing"})
-"""Likewise, one whose price is known when its hour is there. A zone without either counts as one of these."""
+"""Words of a price zone whose price is known only once its hour has begun.
+
+A zone with words of neither kind counts as real-time too.
+"""
 SITES_SHOWN: Final = 3
 PUBLICATION_LOCAL_HOUR: Final = 13
-"""From this local hour on, the next local day's prices are known.
+"""Local hour from which the prices of the next local day are known.
 
-The European auction publishes at 12:45 to 13:00 CET, ERCOT's and CAISO's at 13:00 to 13:30 local time.
+Europe's coupled auction publishes preliminary results at 12:45 CET, ERCOT's about 13:30 local time. Each site goes by
+its own clock, also one that trades on an auction in another time zone.
+
+Source: IBEX, 2021-05-26,
+https://ibex.bg/2021/05/26/starting-with-17-june-2021-new-operational-timings-to-be-applied-for-daily-market-coupling-process/
 """
 
 
 def is_day_ahead(price_zone: str) -> bool:
-    """Whether the prices of this zone are published a day ahead."""
+    """Tell by its name if a zone's prices are published a day ahead."""
     return bool(_words_of(price_zone) & DAY_AHEAD_WORDS)
 
 
 def market_note(sites: Iterable[Site]) -> str:
-    """One line on the sites whose price zone says of neither market that it is theirs; empty where all do."""
+    """Write one line about the sites whose price zone names no known market.
+
+    Empty where every zone names a day-ahead or a real-time market.
+    """
     silent = [site for site in sites if not _words_of(site.price_zone) & (DAY_AHEAD_WORDS | REAL_TIME_WORDS)]
     if not silent:
         return ""
@@ -42,16 +55,17 @@ def market_note(sites: Iterable[Site]) -> str:
 
 
 def _words_of(price_zone: str) -> set[str]:
-    """The words of a zone's name in small letters, and each two that follow each other."""
+    """Split a zone's name into lower-case words and pairs of neighbouring words."""
     words = re.split(r"[^a-z0-9]+", price_zone.casefold())
     return {*words, *(f"{one} {next_one}" for one, next_one in pairwise(words))}
 
 
 @lru_cache(maxsize=65_536)
 def published_until_hour(hour: int, timezone: str) -> int:
-    """The first hour whose day-ahead price is still unknown in the hour `hour`, both counted from 1970 UTC.
+    """Return the first hour whose day-ahead price is still unknown at `hour`.
 
-    That is local midnight after today, or after tomorrow once the auction has been published.
+    Both are counted from 1970 UTC. The answer is the local midnight that ends today, or the one that ends tomorrow once
+    the auction's result has been published.
     """
     local = datetime.fromtimestamp(hour * SECONDS_PER_HOUR, UTC).astimezone(zone(timezone))
     days = 2 if local.hour >= PUBLICATION_LOCAL_HOUR else 1

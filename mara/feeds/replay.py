@@ -1,4 +1,7 @@
-"""A history replayed: every tick sees its own hour, and forecasts know what was known then."""
+"""A feed that replays a history, with forecasts from what was known at the time.
+
+Model: docs/model.md#13-forecasts ; decision 0043.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,25 +23,31 @@ from mara.feeds.files.history_clock import utc_text
 from mara.feeds.files.history_file import History
 
 ForecastKind = Literal["persistence", "day-ahead", "perfect"]
+"""Ways to forecast from a history; `ReplayFeed` describes each."""
 
-"""Blended price of a million tokens of a 70B-class model."""
 CALENDAR_BEYOND_H: Final = 192
-"""Hours past the history for which the demand calendar is computed ahead; asking further is allowed and slower."""
+"""Hours after the history for which demand multipliers are computed in advance.
+
+Forecasts may reach further; those hours are then computed on each call.
+"""
 QUIET_BEFORE_END_H: Final = 14
-"""Nothing new is published from one publication until this long before the end of what is known: saves asking."""
+"""Hours before the end of the known prices in which a new publication may come.
+
+Between a publication and that moment nothing changes, so those hours need not be looked up one by one.
+"""
 
 
 class ReplayFeed:
-    """The outside world out of a `History`. Hourly values hold over shorter ticks.
+    """The outside world out of a `History`; hourly values hold over shorter ticks.
 
     Forecasts, by `forecast`:
 
-    - ``persistence``: the same hour of the last 24 hours, repeated; nothing after the present hour is looked at.
-    - ``day-ahead``: as above, but prices of day-ahead markets are known to the end of the local day, from 13:00 local
-      on to the end of the next (`mara.feeds.day_ahead`); beyond that the last known day repeats.
-    - ``perfect``: what will be, for bounds only; beyond the history its last day repeats.
+    - ``persistence``: the last 24 hours repeat; nothing after the present hour is read.
+    - ``day-ahead``: the same, but prices of day-ahead markets are known to the end of the local day, and from 13:00
+      local time to the end of the next one (`mara.feeds.day_ahead`); after that the last known day repeats.
+    - ``perfect``: the values that will come, for bounds only; after the end of the history its last day repeats.
 
-    Hashprice is today's value in the first two. Demand multipliers are a fact of the calendar in all of them.
+    The first two keep today's hashprice. Demand multipliers follow from the calendar, so all three know them.
 
     Args:
         availability: share of the machines of each site in a tick (S,); None: all, always.
@@ -85,7 +94,7 @@ class ReplayFeed:
         self._hour_of(0)
 
     def observe(self, tick: int) -> Observation:
-        """The outside world in a tick: the values of the clock hour it begins in.
+        """Return the values of the clock hour in which the tick begins.
 
         Raises:
             FeedUnavailable: a tick outside the history.
@@ -107,7 +116,7 @@ class ReplayFeed:
         )
 
     def forecast(self, tick: int, hours: int) -> Forecast:
-        """What was to be expected at `tick`, in `hours` hourly rows (at least 1).
+        """Forecast `hours` hourly rows (at least 1) by what was known at `tick`.
 
         Raises:
             FeedUnavailable: a tick outside the history.
@@ -134,7 +143,11 @@ class ReplayFeed:
         )
 
     def _hour_of(self, tick: int) -> int:
-        """The history's row for a tick."""
+        """Return the history's row for a tick.
+
+        Raises:
+            FeedUnavailable: a tick before the history begins; `FeedEnded` after its end.
+        """
         hour = (self._start_s + tick * self._tick_s) // SECONDS_PER_HOUR
         if 0 <= hour < self._hours:
             return hour
@@ -152,7 +165,10 @@ class ReplayFeed:
 
 
 class _KnownAhead:
-    """Which prices of day-ahead markets are known, hour by hour; sites that share market time share a column."""
+    """Known day-ahead prices by hour of a history.
+
+    Sites whose markets share a time zone share a column.
+    """
 
     def __init__(self, fleet: Fleet, history: History) -> None:
         clocks = [site.timezone if is_day_ahead(site.price_zone) else "" for site in fleet.sites]
@@ -165,7 +181,10 @@ class _KnownAhead:
         self._sites = np.arange(fleet.site_count)
 
     def flat_rows(self, hour: int, hours: int) -> Ints:
-        """As `expected_rows`, by site: indices into the flattened (hours of the history, S) prices (H, S)."""
+        """Return `expected_rows` of each site as indices into flattened prices (H, S).
+
+        The prices are (hours of the history, S) before they are flattened.
+        """
         until = self._until[hour]
         ahead = np.arange(hour, hour + hours)[:, None]
         rows = np.where(ahead < until, ahead, until - HOURS_PER_DAY + (ahead - until) % HOURS_PER_DAY)
@@ -175,7 +194,10 @@ class _KnownAhead:
 
 
 def _known_until(history: History, clock: str) -> Ints:
-    """The first row whose price is unknown in each hour (hours of the history,); without a clock, the next one."""
+    """Return the first row whose price is unknown in each hour of the history.
+
+    Without a clock (an empty text) prices are real-time: the next row.
+    """
     count = history.hour_count
     next_row = np.arange(1, count + 1)
     if not clock:
@@ -191,10 +213,10 @@ def _known_until(history: History, clock: str) -> Ints:
 
 
 def expected_rows(hour: int, known_until: int, hours: int) -> Ints:
-    """Which row of a history stands for the present hour and the next ones (H,).
+    """Return the history's row that stands for the present and each next hour (H,).
 
     Rows before `known_until` stand for themselves; later hours repeat the last 24 known ones, or the present where the
-    history has not yet had that hour.
+    history does not reach back that far.
     """
     rows: Ints = hour + _rows_ahead(min(known_until - hour, hours), hours)
     if known_until < HOURS_PER_DAY:
@@ -204,7 +226,10 @@ def expected_rows(hour: int, known_until: int, hours: int) -> Ints:
 
 @lru_cache(maxsize=256)
 def _rows_ahead(known_hours: int, hours: int) -> Ints:
-    """`expected_rows` counted from the present hour, of which and the next ones `known_hours` are known (H,)."""
+    """Return `expected_rows` relative to the present hour (H,).
+
+    The first `known_hours` hours, with the present, are known.
+    """
     rows = np.arange(hours)
     beyond = rows[known_hours:]
     beyond[:] = known_hours - HOURS_PER_DAY + (beyond - known_hours) % HOURS_PER_DAY
@@ -212,7 +237,7 @@ def _rows_ahead(known_hours: int, hours: int) -> Ints:
 
 
 def multipliers_of_hours(first_epoch_h: int, count: int) -> Floats:
-    """`demand_multiplier` of each region for whole hours since 1970 UTC (count, R)."""
+    """Tabulate `demand_multiplier` by hour since 1970 UTC and region (count, R)."""
     zones = [zone(name) for name in REGION_ZONE]
     seconds = range(first_epoch_h * SECONDS_PER_HOUR, (first_epoch_h + count) * SECONDS_PER_HOUR, SECONDS_PER_HOUR)
     return sealed(np.array([[demand_multiplier(datetime.fromtimestamp(s, z)) for z in zones] for s in seconds]))

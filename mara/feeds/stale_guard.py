@@ -1,4 +1,4 @@
-"""A stand-in for a feed that fails: its last good observation, for a while."""
+"""A guard that replaces a failing feed by its last good reading, for an hour."""
 
 import logging
 from dataclasses import replace
@@ -8,13 +8,13 @@ from mara.errors import FeedEnded, FeedError
 from mara.feeds.base import Feed, FeedReading, read_feed
 
 MAX_STALE_TICKS: Final = 12
-"""Ticks that may run on the last good observation: an hour."""
+"""Most ticks that run on the last good reading; an hour of five-minute ticks."""
 
 log = logging.getLogger("mara.platform")
 
 
 class StaleFeedGuard:
-    """Reads a feed, and falls back on its last good reading when it fails.
+    """Reader of a feed that repeats the last good reading when the feed fails.
 
     Attributes:
         age_ticks: age of the observation read last; 0 for a fresh one.
@@ -25,10 +25,10 @@ class StaleFeedGuard:
         self._last: FeedReading | None = None
 
     def read(self, feed: Feed, tick: int, horizon_hours: int) -> FeedReading:
-        """Read a tick; a stand-in is marked stale and brings no requests.
+        """Read a tick; a repeated reading is marked stale and brings no requests.
 
         Raises:
-            FeedError: the feed failed, and has for too long, or nothing more will come.
+            FeedError: the feed failed and there is no reading young enough to repeat, or it has ended.
         """
         try:
             self._last = read_feed(feed, tick, horizon_hours)

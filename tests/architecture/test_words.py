@@ -34,6 +34,7 @@ OTHER_UNITS = {
     "ratio": "a multiple of a stated other number",
     "factor": "a multiplier",
     "z": "a standard normal score",
+    "rows": "a duration in the steps of a series: hours, days or weeks",
     "epoch_s": "UTC seconds since 1970",
     "ms": "real milliseconds, on screens",
     "px": "pixels of a screen",

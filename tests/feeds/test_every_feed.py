@@ -36,7 +36,7 @@ def replay_of(kind: ForecastKind) -> Callable[[RunConfig], Feed]:
             sha256="",
             site_ids=config.fleet.site_ids,
             first_epoch_h=first,
-            energy_price_usd_per_mwh=source.price,
+            energy_price_usd_per_mwh=source.price_usd_per_mwh,
             carbon_intensity_g_per_kwh=source.mix.carbon_intensity_g_per_kwh,
             renewable_share=source.mix.renewable_share,
             dry_bulb_c=source.weather.dry_bulb_c,

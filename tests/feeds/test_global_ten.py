@@ -59,7 +59,7 @@ def worlds() -> list[HourBlock]:
 
 def price_at(worlds: list[HourBlock], site_id: str) -> Floats:
     column = FLEET.site_ids.index(site_id)
-    return np.concatenate([world.price[:, column] for world in worlds])
+    return np.concatenate([world.price_usd_per_mwh[:, column] for world in worlds])
 
 
 def test_the_sites_stand_in_the_order_of_the_table() -> None:
@@ -156,6 +156,6 @@ def test_contract_and_tariff_are_near_flat(worlds: list[HourBlock]) -> None:
 
 
 def test_markets_have_little_in_common_but_fuel(worlds: list[HourBlock]) -> None:
-    daily = worlds[0].price[:, 2:].reshape(-1, 24, 8).mean(axis=1)
+    daily = worlds[0].price_usd_per_mwh[:, 2:].reshape(-1, 24, 8).mean(axis=1)
     hourly = np.asarray(np.corrcoef(np.diff(daily, axis=0).T))
     assert np.abs(hourly[~np.eye(8, dtype=bool)]).max() < 0.4

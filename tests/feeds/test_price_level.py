@@ -12,7 +12,9 @@ from tests.feeds.synthetic_worlds import site_of
 
 PROBABILITY = np.linspace(0.0005, 0.9995, 1_000)
 MEASURED = PriceCurve(
-    probability_share=PROBABILITY, score=np.linspace(-3.3, 3.3, 1_000), price_usd_per_mwh=-20.0 + 100.0 * PROBABILITY**2
+    probability_share=PROBABILITY,
+    score_z=np.linspace(-3.3, 3.3, 1_000),
+    price_usd_per_mwh=-20.0 + 100.0 * PROBABILITY**2,
 )
 
 
@@ -67,9 +69,9 @@ def test_every_fitted_shape_is_a_small_sound_table() -> None:
     assert len(calibration.shapes) == 13
     assert (np.diff(calibration.probability_share) > 0.0).all()
     for name, shape in calibration.shapes.items():
-        assert (np.diff(shape.curve_score) > 0.0).all(), name
+        assert (np.diff(shape.curve_score_z) > 0.0).all(), name
         assert (np.diff(shape.curve_price_usd_per_mwh) >= 0.0).all(), name
         assert shape.component_share.sum() == pytest.approx(1.0, abs=0.01), name
         assert (shape.component_share >= 0.0).all(), name
-        assert (shape.score_sd > 0.0).all(), name
+        assert (shape.score_sd_z > 0.0).all(), name
         assert (shape.renewable_share <= 1.0).all(), name

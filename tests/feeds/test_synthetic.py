@@ -69,7 +69,7 @@ def test_a_week_is_the_same_drawn_alone_or_within_two_years() -> None:
     longer = feed.hours(first - 500, first + 2 * HOURS_PER_YEAR)
     for begin in range(0, 2 * HOURS_PER_YEAR - 168, 24 * 37):
         week, span = feed.hours(first + begin, first + begin + 168), slice(begin + 500, begin + 668)
-        np.testing.assert_array_equal(week.price, longer.price[span])
+        np.testing.assert_array_equal(week.price_usd_per_mwh, longer.price_usd_per_mwh[span])
         np.testing.assert_array_equal(week.weather.dry_bulb_c, longer.weather.dry_bulb_c[span])
         np.testing.assert_array_equal(week.weather.wet_bulb_c, longer.weather.wet_bulb_c[span])
         np.testing.assert_array_equal(week.mix.renewable_share, longer.mix.renewable_share[span])
@@ -97,7 +97,7 @@ def test_whatever_is_observed_can_be() -> None:
 def test_real_time_prices_move_within_the_hour_and_keep_its_mean() -> None:
     feed = SyntheticFeed(charter_of(), 7)
     first = hour_of(charter_of().grid.start)
-    hourly = feed.hours(first, first + 48).price
+    hourly = feed.hours(first, first + 48).price_usd_per_mwh
     seen = np.array([feed.observe(tick).energy_price_usd_per_mwh for tick in range(2 * DAY)]).reshape(48, 12, -1)
     np.testing.assert_allclose(seen.mean(axis=1), hourly, rtol=1e-9, atol=1e-9)
     assert np.ptp(seen, axis=1)[:, DAY_AHEAD].max() == 0.0
@@ -121,7 +121,7 @@ def test_published_prices_are_known_exactly_and_no_further(utc_hour: int) -> Non
     tick = 3 * DAY + 12 * utc_hour + 7
     hour = hour_of(config.grid.at(tick))
     expected = feed.forecast(tick, 48).energy_price_usd_per_mwh
-    real = feed.hours(hour - 24, hour + 48).price
+    real = feed.hours(hour - 24, hour + 48).price_usd_per_mwh
     for site in DAY_AHEAD:
         known = published_until_hour(hour, config.fleet.sites[site].timezone) - hour
         assert 0 < known <= 36
@@ -151,7 +151,7 @@ def test_nothing_that_is_still_unknown_changes_a_forecast(monkeypatch: pytest.Mo
             return np.where(hours < known_until, values, 12_345.0)
 
         return HourBlock(
-            price=spoiled(block.price, np.array(until)),
+            price_usd_per_mwh=spoiled(block.price_usd_per_mwh, np.array(until)),
             mix=replace(
                 block.mix,
                 carbon_intensity_g_per_kwh=spoiled(block.mix.carbon_intensity_g_per_kwh, now + 1),
@@ -172,7 +172,7 @@ def test_a_real_time_forecast_stays_within_the_last_day() -> None:
     feed = SyntheticFeed(charter_of(), 7)
     for tick in range(DAY, 60 * DAY, 1_001):
         hour = hour_of(charter_of().grid.at(tick))
-        last = feed.hours(hour - 23, hour + 1).price[:, REAL_TIME]
+        last = feed.hours(hour - 23, hour + 1).price_usd_per_mwh[:, REAL_TIME]
         expected = feed.forecast(tick, 24).energy_price_usd_per_mwh[1:, REAL_TIME]
         assert (expected >= last.min(axis=0)).all()
         assert (expected <= last.max(axis=0)).all()

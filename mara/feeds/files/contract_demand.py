@@ -1,4 +1,4 @@
-"""The demand that a contracts file describes: who is served from the first tick on, and who asks later."""
+"""Demand of a contracts file: contracts live at the start, and later requests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,8 +16,12 @@ IDS_SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Demand:
-    """Contracts that live from the first tick on, and the requests of each tick; `notes` are for whoever began the
-    run.
+    """Demand of a run: contracts that are live at its start, and requests by tick.
+
+    Attributes:
+        contracts: live from the first tick on.
+        requests: the requests that arrive in a tick.
+        notes: lines for the operator who started the run.
     """
 
     contracts: tuple[SlaContract, ...] = ()
@@ -26,8 +30,9 @@ class Demand:
 
 
 def demand_of_file(file: Path, config: RunConfig, end_tick: int | None = None) -> Demand:
-    """The demand of a contracts file. What is accepted in a tick starts with the next, so requests come a tick before
-    their start.
+    """Read the demand of a contracts file for a run.
+
+    A contract accepted in one tick starts in the next, so each request arrives one tick before its start.
 
     Args:
         end_tick: the first tick that the run cannot reach, where there is one.

@@ -1,4 +1,4 @@
-"""Contracts from a CSV file: who asks for what, and when. The same file serves any fleet and any tick length."""
+"""Power contracts from a CSV file, for any fleet and any tick length."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CUSTOMER_COLUMN: Final = "customer"
 TIMEZONE_COLUMN: Final = "timezone"
 OPTIONAL_COLUMNS: Final = (CUSTOMER_COLUMN, TIMEZONE_COLUMN)
 DEFAULT_TIMEZONE: Final = "UTC"
-"""Whose calendar months measure a long contract when the file does not say."""
+"""Time zone whose calendar months measure a long contract that names none."""
 MAX_CONTRACTS: Final = 1_000_000
 MAX_POWER_MW: Final = 10_000.0
 MAX_HOURS: Final = 20 * 8_784.0
@@ -26,7 +26,7 @@ MAX_ID_LENGTH: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A request and the tick that it comes in."""
+    """A request and the tick in which it arrives."""
 
     start_tick: int
     request: ContractRequest
@@ -34,11 +34,11 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractFile:
-    """A contracts file on a run's clock.
+    """Contents of a contracts file, in ticks of a run.
 
     Attributes:
-        arrivals: the requests, first come first.
-        outside_ids: contracts that are over before the run starts, or start after its end, in the file's order.
+        arrivals: requests in order of their start.
+        outside_ids: contracts that end before the run starts, or start after its end, in the file's order.
     """
 
     arrivals: tuple[Arrival, ...]
@@ -46,15 +46,18 @@ class ContractFile:
 
 
 def read_contracts(path: Path, grid: TimeGrid, end_tick: int | None = None) -> ContractFile:
-    """The requests of a contracts file on a run's clock, which ends before `end_tick` where it has an end.
+    """Read a contracts file onto the time grid of a run.
 
-    A start between ticks waits for the next tick; a duration is rounded to whole ticks, at least one. A contract that
-    is running when the run starts comes in tick 0 with what is left of it; one that is over by then, or starts after
-    the end, is left out and named.
+    A start between two ticks moves to the later one; a duration is rounded to whole ticks, at least one. A contract
+    that is running when the run starts arrives in tick 0 with its remaining duration; one that is over by then, or
+    starts after the end of the run, is left out and named in `outside_ids`.
     Optional columns: `customer` (default: the contract's id), `timezone` (an IANA name, default UTC).
 
+    Args:
+        end_tick: the first tick after the run, where it has an end.
+
     Raises:
-        FeedInvalid: a column is missing, a value is no tier, power, duration or UTC time, or an id is there twice.
+        FeedInvalid: a column is missing, a value is no tier, power, duration or UTC time, or an id occurs twice.
     """
     header = header_of(path, OPTIONAL_COLUMNS)
     table = CsvTable(
@@ -79,7 +82,10 @@ def read_contracts(path: Path, grid: TimeGrid, end_tick: int | None = None) -> C
 
 
 def requests_by_tick(arrivals: Iterable[Arrival]) -> Callable[[int], tuple[ContractRequest, ...]]:
-    """What a feed asks each tick: the requests that come in it, in the order of the file."""
+    """Return a function from a tick to the requests that arrive in it.
+
+    Requests of one tick keep the order in which they are given.
+    """
     by_tick: dict[int, tuple[ContractRequest, ...]] = {}
     for arrival in arrivals:
         by_tick[arrival.start_tick] = (*by_tick.get(arrival.start_tick, ()), arrival.request)

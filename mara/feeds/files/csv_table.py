@@ -1,7 +1,7 @@
-"""CSV files from outside, plain or gzip: the wanted columns in blocks, and the lines to name when rows are refused.
+"""CSV files read by column in blocks, with messages that name refused lines.
 
-What spreadsheets and databases do to a file without changing what it says is read: a byte order mark, gzip under either
-name, semicolons or tabs between the values, column names in other letters, spaces around a value.
+Common variants of a file are accepted: a byte order mark, gzip with or without its suffix, semicolons or tabs as
+separators, column names in another case, spaces around a value.
 """
 
 import csv
@@ -25,14 +25,17 @@ from mara.core.arrays import Floats
 from mara.errors import FeedInvalid
 
 BLOCK_ROWS: Final = 65_536
-"""Rows held as text at a time: bounds memory."""
+"""Rows that are held as text at a time, to bound memory."""
 MAX_LINE_LENGTH: Final = 4_096
-"""Characters of one line: with the rows of a block it bounds memory, whatever the file is."""
+"""Most characters of a line.
+
+Together with `BLOCK_ROWS` it bounds memory for any file, also one that is not a table.
+"""
 MAX_ROWS: Final = 20_000_000
-"""Rows of one file; a thousand sites over two years, hourly, are 17.5 million."""
+"""Most rows of a file; a thousand sites over two years have 17.5 million."""
 CASES_SHOWN: Final = 3
 MAX_SHOWN_LENGTH: Final = 60
-"""Characters of a refused value that its message repeats."""
+"""Most characters of a refused value that a message repeats."""
 SEPARATORS: Final = ",;\t"
 GZIP_MAGIC: Final = b"\x1f\x8b"
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -42,10 +45,11 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvTable:
-    """A file with a header line, read by column name; columns that are not asked for are ignored.
+    """A CSV file with a header line, of which only the named columns are read.
 
     Attributes:
-        columns: what is read, in this order, at least two; the first `key_count` tell the rows apart in messages.
+        columns: names of the columns to read, in this order, at least two.
+        key_count: so many of the first columns identify a row in messages.
     """
 
     path: Path
@@ -53,11 +57,13 @@ class CsvTable:
     key_count: int
 
     def blocks(self) -> Iterator[list[Row]]:
-        """The wanted cells of all rows, at most `BLOCK_ROWS` at a time. Empty lines are skipped.
+        """Yield the wanted cells of all rows in blocks of at most `BLOCK_ROWS`.
+
+        Empty lines are skipped.
 
         Raises:
-            FeedInvalid: unreadable, a column missing or there twice, a row of another length than the header, too many
-                rows.
+            FeedInvalid: the file cannot be read, a column is missing or repeated, a row has another length than the
+                header, or there are too many rows.
         """
         count = 0
         with _rows_of(self.path) as reader:
@@ -74,7 +80,10 @@ class CsvTable:
                 yield list(map(pick, block))
 
     def refusal(self, rows: Iterable[int], column: str, expected: str, remedy: str) -> FeedInvalid:
-        """The error for bad rows (0 for the first below the header), naming line, value and key of the first few."""
+        """Build the error for bad rows, naming line, value and key of the first few.
+
+        Rows are counted from 0, the first row below the header.
+        """
         wanted = sorted(int(row) for row in rows)
         cases = self.cases(wanted[:CASES_SHOWN])
         at = self.columns.index(column)
@@ -87,7 +96,10 @@ class CsvTable:
         )
 
     def cases(self, rows: Sequence[int]) -> list[tuple[int, Row]]:
-        """Line number and wanted cells of some rows, by reading the file again: only for messages."""
+        """Read line number and wanted cells of some rows, for messages.
+
+        This reads the file again, because line numbers are not kept.
+        """
         wanted, found = set(rows), []
         with _rows_of(self.path) as reader:
             pick = itemgetter(*self._positions(next(reader, [])))
@@ -128,17 +140,19 @@ class CsvTable:
 
 
 def header_of(path: Path, known: Sequence[str] = ()) -> list[str]:
-    """The column names of a file; a name that is one of `known` in other letters is given as it is known.
+    """Read the column names of a file.
+
+    A name that differs from one of `known` only in case is returned as spelled there.
 
     Raises:
-        FeedInvalid: unreadable.
+        FeedInvalid: the file cannot be read.
     """
     with _rows_of(path) as reader:
         return _names_of(next(reader, []), known)
 
 
 def numbers_of(texts: Sequence[str]) -> Floats:
-    """The numbers of a column (N,); NaN where there is none, for the caller to refuse."""
+    """Parse a column of numbers (N,); NaN where a text is no number."""
     try:
         return np.fromiter(map(float, texts), np.float64, len(texts))
     except ValueError:
@@ -146,10 +160,10 @@ def numbers_of(texts: Sequence[str]) -> Floats:
 
 
 def utc_of(text: str) -> datetime:
-    """An ISO 8601 instant that names its zone, `Z` or an offset such as `+02:00`, as UTC.
+    """Parse an ISO 8601 time with a zone (`Z` or an offset) and return it in UTC.
 
     Raises:
-        ValueError: not an instant, or no time zone.
+        ValueError: no ISO 8601 time, or one without a zone.
     """
     try:
         moment = datetime.fromisoformat(text.strip())
@@ -161,14 +175,14 @@ def utc_of(text: str) -> datetime:
 
 
 def shown(text: str) -> str:
-    """A value as a message repeats it: quoted, on one line, cut."""
+    """Quote a value for a message, on one line and cut to `MAX_SHOWN_LENGTH`."""
     cut = text if len(text) <= MAX_SHOWN_LENGTH else text[:MAX_SHOWN_LENGTH] + "…"
     return repr(cut)
 
 
 @contextmanager
 def _rows_of(path: Path) -> Iterator[Any]:
-    """The rows of a file from its header on, whatever separates their values."""
+    """Open a file as rows of cells, header first, with the separator it uses."""
     try:
         with _text_of(path) as text:
             lines = _lines_of(path, text)
@@ -201,14 +215,14 @@ def _text_of(path: Path) -> TextIO:
         first = file.read(2)
     if first in UTF16_MARKS:
         raise FeedInvalid(f"{path} should be UTF-8 text, but it is UTF-16 ('Unicode text'): save it as CSV UTF-8")
-    # utf-8-sig: spreadsheets put a byte order mark before the first column's name
+    # utf-8-sig drops the byte order mark that spreadsheets write before the first column's name
     if first == GZIP_MAGIC:
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 
 
 def _names_of(header: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Column names without spaces around them, those of `known` as they are known whatever their letters."""
+    """Strip column names, and spell those of `known` as there, whatever their case."""
     names = [name.strip() for name in header]
     spelled = {column.casefold(): column for column in known if column not in names}
     return [spelled.get(name.casefold(), name) for name in names]

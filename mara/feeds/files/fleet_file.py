@@ -1,4 +1,7 @@
-"""Fleets from TOML files: the shipped ones by name, others by path. A bad file is refused with line and remedy."""
+"""Fleets from TOML files: shipped ones by name, others by path.
+
+A bad file is refused with its line and a remedy.
+"""
 
 import re
 import tomllib
@@ -20,10 +23,10 @@ from mara.feeds.files.pool import DEFAULT_MACHINES, Profile, units_of_pool
 
 MAX_FILE_BYTES: Final = 64_000_000
 MAX_SHOWN_LENGTH: Final = 80
-"""Characters of a refused value that its message repeats."""
+"""Most characters of a refused value that a message repeats."""
 
 Loc = tuple[int | str, ...]
-"""Where in the file: table names, the site's number, the field."""
+"""Location in a fleet file: table names, the site's number, the field."""
 
 _SHAPES: Final = {"model_type": "a table", "dict_type": "a table", "tuple_type": "a list of tables, each [[site]]"}
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]")
@@ -31,12 +34,12 @@ _KEY: Final = re.compile(r"\s*([A-Za-z0-9_.\"'-]+?)\s*=")
 
 
 def read_fleet(name_or_path: str) -> Fleet:
-    """The fleet of a file, or the shipped one of that name (`global_ten`).
+    """Read a fleet from a TOML file, or a shipped one by name (`global_ten`).
 
-    Each site has an inventory of its own, or a [pool] is spread over them: see `mara.feeds.files.pool`.
+    Either each site has an inventory of its own, or one [pool] is spread over the sites (`mara.feeds.files.pool`).
 
     Raises:
-        ConfigError: no such fleet, or a file that cannot be used; one line with file, line, field and remedy.
+        ConfigError: no such fleet, or a file that cannot be used; the message names file, line, field and remedy.
     """
     source = _source_of(name_or_path)
     text = _text_of(source)
@@ -59,13 +62,13 @@ def read_fleet(name_or_path: str) -> Fleet:
 
 
 def shipped_fleets() -> list[str]:
-    """Names that `read_fleet` knows without a path."""
+    """List the names of the shipped fleets, which `read_fleet` takes without a path."""
     folder = _shipped()
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
 def expectation_of(detail: ErrorDetails) -> str:
-    """What a value should have been, from "should" on: ``should be greater than 0``."""
+    """Phrase the rule that a value broke: ``should be greater than 0``."""
     if detail["type"] in _SHAPES:
         return f"should be {_SHAPES[detail['type']]}"
     _, should, what = detail["msg"].partition("should")
@@ -73,7 +76,7 @@ def expectation_of(detail: ErrorDetails) -> str:
 
 
 class _Refuser:
-    """Makes the errors of one file: knows its text, so that a message can name the line."""
+    """Maker of the errors of one fleet file, which name the line at fault."""
 
     def __init__(self, source: str, text: str, raw: dict[str, Any]) -> None:
         self._source, self._text, self._raw = source, text, raw
@@ -103,7 +106,7 @@ def _fleet_of(tables: FleetTables, refused: _Refuser) -> Fleet:
 
 
 def site_of_table(table: SiteTable) -> Site:
-    """A checked table as the core knows a site."""
+    """Convert a checked [[site]] table to the core's `Site`."""
     return Site(
         id=table.id,
         name=table.name,
@@ -139,7 +142,11 @@ def _machine_of(table: MinerTable | RackTable, default: Machine) -> Machine:
 
 
 def _units_of(tables: FleetTables, machines: tuple[Machine, ...], refused: _Refuser) -> Ints:
-    """Machines by site and kind (S, K)."""
+    """Count machines by site and kind (S, K), as given or spread from the pool.
+
+    Raises:
+        ConfigError: inventories and a pool are mixed, both are missing, or the pool finds no place.
+    """
     for i, site in enumerate(tables.site):
         if tables.pool is not None and site.inventory is not None:
             raise refused(("site", i, "inventory"), "should not stand beside a [pool]", "keep one of the two")
@@ -200,7 +207,10 @@ def _text_of(source: Path | Traversable) -> str:
 
 
 def _first_of(details: list[ErrorDetails]) -> ErrorDetails:
-    """A misspelt field also leaves the right one missing: the misspelling is what to say."""
+    """Choose the error to report: an unknown field first, else the first one.
+
+    A misspelt required field gives two errors; the misspelling is the one to correct.
+    """
     return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
 
 
@@ -226,7 +236,7 @@ def _unknown_field(loc: Loc) -> tuple[str, str]:
 
 
 def _field_text(loc: Loc, raw: dict[str, Any]) -> str:
-    """The place in the words of the file: ``site 'texas' climate.mean_dry_bulb_c``."""
+    """Write a location for a message: ``site 'texas' climate.mean_dry_bulb_c``."""
     if len(loc) < 2 or loc[0] != "site" or not isinstance(loc[1], int):
         return ".".join(map(str, loc))
     site = raw["site"][loc[1]]
@@ -235,7 +245,7 @@ def _field_text(loc: Loc, raw: dict[str, Any]) -> str:
 
 
 def _line_of(text: str, loc: Loc) -> int | None:
-    """The line that sets `loc`, else the one that opens the table it belongs to; None where neither is found."""
+    """Find the line that sets `loc`, else that of its table; None without either."""
     places: dict[Loc, int] = {}
     header: Loc = ()
     counts: dict[Loc, int] = {}
@@ -252,7 +262,10 @@ def _line_of(text: str, loc: Loc) -> int | None:
 
 
 def _path_of(dotted: str, counts: dict[Loc, int]) -> Loc:
-    """``site.climate`` as a place: a list of tables is followed by the number of its last one."""
+    """Convert a table's dotted name such as ``site.climate`` to a location.
+
+    The name of a list of tables is followed by the number of the last table read so far.
+    """
     path: Loc = ()
     for name in _names_of(dotted)[:-1]:
         path = (*path, name)

@@ -1,4 +1,7 @@
-"""The tables of a fleet file: which fields there are, and what each may be. Unknown fields are refused."""
+"""Schema of a fleet file: its tables, their fields and bounds.
+
+Unknown fields are refused.
+"""
 
 import math
 import re
@@ -13,16 +16,16 @@ from mara.core.timegrid import zone
 
 MAX_SITES: Final = 20_000
 MAX_SITE_MW: Final = 10_000.0
-"""Grid connection of one site [MW]; the largest data-centre campuses plan a tenth of it."""
+"""Largest grid connection of a site; the largest planned campuses have a tenth."""
 MAX_UNITS: Final = 100_000_000
-"""Machines of one kind, at one site or in the pool."""
+"""Most machines of one kind, at a site or in the pool."""
 MAX_UNIT_W: Final = 10_000_000.0
 MAX_RATE: Final = 1e12
-"""Hash rate [TH/s] or tokens per second of one machine."""
+"""Highest hash rate [TH/s] or token rate [tokens/s] of one machine."""
 MAX_HEDGE_PRICE_USD_PER_MWH: Final = 20_000.0
 MAX_TEXT_LENGTH: Final = 200
 MAX_KEYS: Final = 200
-"""Fields of one climate or market table."""
+"""Most fields of a climate or market table."""
 
 
 def _iana_zone(name: str) -> str:
@@ -42,7 +45,7 @@ def _printable(text: str) -> str:
 
 
 def _site_id(text: str) -> str:
-    # it becomes part of addresses, file names and CSV rows
+    # the id becomes part of URLs, file names and CSV rows
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
         raise ValueError("should be 1 to 64 letters, digits, dots, dashes or underscores, a letter or digit first")
     return text
@@ -71,13 +74,13 @@ class _Table(BaseModel):
 
 
 class FleetTable(_Table):
-    """[fleet]"""
+    """The table [fleet]."""
 
     name: Text
 
 
 class UnitsTable(_Table):
-    """[site.inventory] or [pool]: machines by kind."""
+    """The table [site.inventory] or [pool]: machines by kind."""
 
     air_miner: Units = 0
     hydro_miner: Units = 0
@@ -87,12 +90,12 @@ class UnitsTable(_Table):
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """In `Workload` order (K,)."""
+        """Machine counts in `Workload` order (K,)."""
         return (self.air_miner, self.hydro_miner, self.immersion_miner, self.gpu, self.asic)
 
 
 class ProfileTable(_Table):
-    """[site.profile]: see `mara.feeds.files.pool.Profile`."""
+    """The table [site.profile], described by `mara.feeds.files.pool.Profile`."""
 
     racks: Share | None = None
     gpu: Share | None = None
@@ -102,27 +105,30 @@ class ProfileTable(_Table):
 
     @property
     def miners(self) -> tuple[float, float, float] | None:
-        """The mix of miners; a kind left out of a given mix is not wanted, no mix at all is the pool's."""
+        """Relative watts of air, hydro and immersion miners; None takes the pool's mix.
+
+        A kind that is left out of a given mix counts as 0.
+        """
         mix = (self.air_miner, self.hydro_miner, self.immersion_miner)
         return None if mix == (None, None, None) else (mix[0] or 0.0, mix[1] or 0.0, mix[2] or 0.0)
 
 
 class MinerTable(_Table):
-    """[machine.<miner>]"""
+    """The table [machine.<miner>] of an air, hydro or immersion miner."""
 
     power_w: Watts | None = None
     hashrate_ths: Rate | None = None
 
 
 class RackTable(_Table):
-    """[machine.gpu] or [machine.asic]"""
+    """The table [machine.gpu] or [machine.asic]."""
 
     power_w: Watts | None = None
     tokens_per_s: Rate | None = None
 
 
 class MachineTables(_Table):
-    """[machine]"""
+    """The table [machine]: nameplates by kind, where they differ from the default."""
 
     air_miner: MinerTable = MinerTable()
     hydro_miner: MinerTable = MinerTable()
@@ -132,7 +138,7 @@ class MachineTables(_Table):
 
 
 class SiteTable(_Table):
-    """[[site]]"""
+    """One of the tables [[site]]."""
 
     id: SiteId
     name: Text
@@ -165,7 +171,7 @@ class SiteTable(_Table):
 
 
 class FleetTables(_Table):
-    """The whole file."""
+    """The whole fleet file."""
 
     fleet: FleetTable
     site: Annotated[tuple[SiteTable, ...], Field(strict=False)]
@@ -187,4 +193,4 @@ TABLES: Final[dict[str, type[BaseModel]]] = {
     "gpu": RackTable,
     "asic": RackTable,
 }
-"""Every table by the last name of its header: where the fields that a message suggests come from."""
+"""Tables by the last name of their header, to suggest a field for a misspelt one."""

@@ -1,7 +1,7 @@
-"""The clock of a history file: every site has every hour once and in order, in UTC.
+"""Check that each site of a history has every UTC hour once and in order.
 
-Local time is the usual reason why an hour is missing in spring and there twice in autumn. Filling the gap would leave
-half a year an hour off, so the message says so instead.
+An hour that is missing in spring and repeated in autumn usually means that the file is in local time. Filling the gap
+would leave half a year wrong by an hour, so the message explains this instead.
 """
 
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ CLOCKS_OF_MARKETS: Final = (
     "Australia/Sydney",
     "Pacific/Auckland",
 )
-"""One zone for each set of clock changes that a power market lives by; whose clock it is, is not known here."""
+"""One time zone for each rule of clock changes that a power market follows."""
 _CONVERT: Final = (
     "write every time in UTC, or with its offset such as +02:00, and do not fill the hour: "
     "half a year would stay an hour off"
@@ -36,21 +36,23 @@ _CONVERT: Final = (
 
 
 def moment_of_hour(epoch_h: int) -> datetime:
-    """The instant at which an hour begins that is counted from 1970 UTC."""
+    """Return the instant at which an hour counted from 1970 UTC begins."""
     return datetime.fromtimestamp(epoch_h * SECONDS_PER_HOUR, UTC)
 
 
 def utc_text(moment: datetime) -> str:
-    """An instant as messages write it, to the minute."""
+    """Write an instant for a message, in UTC and to the minute."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def check_clock(table: CsvTable, *, epoch_h: Ints, site: Ints) -> None:
-    """Refuse repeated, missing and unsorted hours; sites may be interleaved or follow each other.
+    """Refuse repeated, missing and unsorted hours.
+
+    Rows of different sites may alternate or follow each other.
 
     Args:
         epoch_h: hour since 1970 UTC of each row (N,).
-        site: column of its site (N,).
+        site: index of the site of each row (N,).
 
     Raises:
         FeedInvalid: the message names file, line, the first few cases and the likely cause.
@@ -98,10 +100,14 @@ def _refuse_steps(table: CsvTable, epoch_h: Ints, site: Ints, order: Ints, step_
 
 
 def _clock_behind(*, doubled: Ints, after_gap: Ints) -> str:
-    """The zone in whose local time the doubled hours come twice, or the missing ones not at all; empty if none.
+    """Find the time zone whose clock changes explain the doubled or missing hours.
 
     Args:
-        doubled, after_gap: hours as the file labels them: those that are repeated, and those that follow a gap of one.
+        doubled: hours that the file repeats, as it labels them.
+        after_gap: hours that follow a gap of one hour, as the file labels them.
+
+    Returns:
+        Its IANA name; an empty text where none explains them.
     """
     for name in CLOCKS_OF_MARKETS:
         if any(_comes_twice(int(hour), name) for hour in np.unique(doubled)):

@@ -1,7 +1,7 @@
-"""A history folder as dense hourly arrays: read whole, refused at the first thing that cannot be true.
+"""Histories: hourly prices, carbon and weather of all sites, from a folder.
 
-`history.csv` or `history.csv.gz` has a row per hour and site, `bitcoin_daily.csv` the day's hashprice. What passes here
-may be trusted: no gaps, no repeats, one clock, plausible values.
+`history.csv` or `history.csv.gz` has a row per hour and site, `bitcoin_daily.csv` the day's hashprice. The folder is
+read whole and checked: no gaps, no repeats, UTC throughout, believable values.
 """
 
 import hashlib
@@ -36,14 +36,20 @@ BOUNDS: Final = {
     "dry_bulb_c": (-90.0, 60.0),
     "wet_bulb_c": (-90.0, 45.0),
 }
-"""Least and most believable value of each column. Coal emits about 1,000 g/kWh over its life cycle; the coldest and
-hottest air ever measured were -89.2 and 56.7 C (WMO, https://wmo.asu.edu)."""
+"""Lowest and highest believable value of each column.
+
+Coal power emits about 1,000 g/kWh over its life cycle; the coldest and hottest air ever measured were -89.2 and 56.7 C
+(WMO, https://wmo.asu.edu).
+"""
 HASHPRICE_BOUNDS_USD_PER_PH_DAY: Final = (0.0, 1_000_000.0)
 WET_ABOVE_DRY_C: Final = 0.5
-"""A wet bulb this far above the dry bulb is rounding, and becomes the dry bulb; more cannot be [K]."""
+"""Largest excess of the wet bulb over the dry bulb that passes as rounding [K].
+
+Such a wet bulb is set to the dry bulb; a larger excess is refused.
+"""
 MAX_SITES: Final = 20_000
 MAX_TIMES: Final = 1_000_000
-"""Hours of a century."""
+"""Most different hours of a history: a century has 877,000."""
 MAX_DAYS: Final = 100_000
 
 _NO_HOUR: Final = np.iinfo(np.int64).min
@@ -55,11 +61,11 @@ class History:
     """Hourly values of all sites over one unbroken period.
 
     Attributes:
-        file: where the rows came from, for messages.
+        file: the file of the hourly rows.
         first_epoch_h: whole hours since 1970 UTC at the first row.
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c, wet_bulb_c: (H, S).
-        hashprice_usd_per_ph_day: the UTC day's value, hour by hour (H,).
-        sha256: of the folder's files as they are, for provenance.
+        hashprice_usd_per_ph_day: value of the UTC day, for each hour (H,).
+        sha256: hash over the folder's files, for provenance.
     """
 
     file: Path
@@ -76,7 +82,7 @@ class History:
     def __post_init__(self) -> None:
         hours, sites = len(self.hashprice_usd_per_ph_day), len(self.site_ids)
         for name in _SITE_ARRAYS:
-            # rows contiguous: taking an hour is then a slice, however the columns were picked
+            # contiguous rows make an hour a plain slice, whatever order the columns were taken in
             by_hour = np.ascontiguousarray(getattr(self, name))
             object.__setattr__(self, name, floats(by_hour, (hours, sites), name))
 
@@ -90,26 +96,26 @@ class History:
 
     @property
     def start(self) -> datetime:
-        """The first instant covered, UTC."""
+        """Start of the history, in UTC."""
         return moment_of_hour(self.first_epoch_h)
 
     @property
     def end(self) -> datetime:
-        """The first instant no longer covered, UTC."""
+        """First instant after the history, in UTC."""
         return moment_of_hour(self.first_epoch_h + self.hour_count)
 
     @property
     def period(self) -> str:
-        """What is covered, in words for messages."""
+        """Period of the history, as messages write it."""
         return f"{utc_text(self.start)} up to {utc_text(self.end)}"
 
     def window(self, from_utc: datetime, to_utc: datetime) -> "History":
-        """The hours that ``[from_utc, to_utc)`` touches.
+        """Cut the history to the hours that ``[from_utc, to_utc)`` touches.
 
-        A feed that replays the whole history from `from_utc` on knows the day before; one of the window does not.
+        Forecasts use the day before a run: to keep it, replay the whole history from `from_utc` on instead of a window.
 
         Raises:
-            FeedUnavailable: an empty period, or one that is not covered whole.
+            FeedUnavailable: the period is empty, or not wholly within the history.
         """
         first = int(from_utc.timestamp()) // SECONDS_PER_HOUR - self.first_epoch_h
         last = -(-int(to_utc.timestamp()) // SECONDS_PER_HOUR) - self.first_epoch_h
@@ -122,10 +128,10 @@ class History:
         return replace(self, first_epoch_h=self.first_epoch_h + first, **cut)
 
     def for_sites(self, site_ids: Sequence[str]) -> "History":
-        """The same with its columns in the order of a fleet's sites.
+        """Return the history with its columns in the order of a fleet's sites.
 
         Raises:
-            FeedInvalid: a site of the fleet without rows, or rows of a site that the fleet does not have.
+            FeedInvalid: a site of the fleet has no rows, or rows are of a site that the fleet lacks.
         """
         if tuple(site_ids) == self.site_ids:
             return self
@@ -158,7 +164,14 @@ _SITE_ARRAYS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Rows:
-    """The history file row by row (N,): hour since 1970, column of the site; values in the order of `BOUNDS` (5, N)."""
+    """Rows of a history file, as columns.
+
+    Attributes:
+        epoch_h: hours since 1970 UTC (N,).
+        site: index into `site_ids` (N,).
+        values: in the order and the units of `BOUNDS` (5, N).
+        site_ids: in order of their first row.
+    """
 
     epoch_h: Ints
     site: Ints
@@ -170,13 +183,13 @@ def read_history(folder: Path, *, trusts_units: bool = False) -> History:
     """Read and check a history folder.
 
     Args:
-        folder: where it lies, or the name of a shipped history.
-        trusts_units: take values as they stand that look as if they were in another unit.
+        folder: path of the folder, or the name of a shipped history.
+        trusts_units: accept values that look as if they were in another unit.
 
     Raises:
-        FeedInvalid: a file or column is missing, a value cannot be true, a time is not a UTC hour, rows repeat, hours
-            are missing or run backwards, or values look as if they were in another unit. The message names file,
-            line, the first few cases and the remedy.
+        FeedInvalid: a file or column is missing, a value is out of bounds, a time is not a UTC hour, rows repeat, hours
+            are missing or out of order, or values look as if they were in another unit. The message names file, line,
+            the first few cases and the remedy.
     """
     folder = history_folder(folder)
     file = _history_file_of(folder)
@@ -189,7 +202,7 @@ def read_history(folder: Path, *, trusts_units: bool = False) -> History:
     dense[:, rows.epoch_h - first, rows.site] = rows.values
     hashprice = _read_hashprice(folder / BITCOIN_FILE, first, last + 1)
     if not trusts_units:
-        question_units(file, rows.site_ids, price=dense[0], carbon=dense[1])
+        question_units(file, rows.site_ids, price_usd_per_mwh=dense[0], carbon_g_per_kwh=dense[1])
         question_hashprice(folder / BITCOIN_FILE, hashprice)
     dry_bulb_c, wet_bulb_c = dense[3], dense[4]
     return History(
@@ -220,7 +233,10 @@ def _history_file_of(folder: Path) -> Path:
 
 
 class _Hours(dict[str, int]):
-    """Timestamp text to hours since 1970; each of a few thousand is parsed once though every site repeats it."""
+    """Cache from timestamp text to hours since 1970 UTC.
+
+    Every site repeats the same timestamps, so each is parsed only once.
+    """
 
     def __missing__(self, text: str) -> int:
         try:
@@ -288,7 +304,7 @@ def _refuse_times(table: CsvTable, bad: Ints) -> None:
 
 
 def _read_hashprice(path: Path, first_epoch_h: int, end_epoch_h: int) -> Floats:
-    """The day's hashprice for each hour (H,) [USD/PH/day]."""
+    """Read the day's hashprice for each hour (H,) [USD/PH/day]."""
     table = CsvTable(path=path, columns=("date", HASHPRICE_COLUMN), key_count=1)
     rows: list[Row] = []
     for block in table.blocks():

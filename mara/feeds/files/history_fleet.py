@@ -1,4 +1,4 @@
-"""A fleet for a history folder that comes without one: the sites of its `sites.csv`, equal and plainly equipped."""
+"""Default fleet of a history folder: equal sites, those of its `sites.csv`."""
 
 from typing import Final
 
@@ -19,18 +19,22 @@ COOLING_COLUMN: Final = "cooling"
 
 GRID_LIMIT_MW: Final = 50.0
 IT_CAPACITY_MW: Final = 42.0
-"""Installed IT power of a site [MW]: 50 MW feed it up to a PUE of 1.19."""
+"""Installed IT power of a site: 50 MW of grid power feed it up to a PUE of 1.19."""
 COOLING: Final = Cooling.AIR
 PROFILE: Final = Profile(racks_share=0.16, gpu_share=0.80, miners=(53.0, 29.0, 18.0))
-"""By watts: racks are 16 % of IT, 80 % of them GPU; miners are air 53, hydro 29, immersion 18 %."""
+"""Machines of a site, by watts.
+
+Chosen: racks are 16 % of IT power and 80 % of them GPU servers; the rest is miners: 53 % air, 29 % hydro, 18 %
+immersion.
+"""
 
 
 def fleet_of_history(history: History) -> Fleet:
-    """The default fleet of a history: every site alike, so that differences come from price, weather and carbon.
+    """Build the default fleet of a history, with every site equipped alike.
 
-    Each site: grid limit 50 MW, no hedge, air cooling unless `sites.csv` has a column `cooling`, 42 MW of IT of which
-    racks are 16 % (80 % of these GPU), the rest air, hydro and immersion miners 53:29:18, all by watts, of
-    `mara.feeds.files.pool.DEFAULT_MACHINES`. The pool is rounded to whole machines once and spread, totals conserved.
+    Sites then differ only in price, weather and carbon. Each has a grid limit of 50 MW, no hedge, 42 MW of IT power in
+    the mix of `PROFILE`, and air cooling unless `sites.csv` has a column `cooling`. The machines of all sites are
+    rounded to whole ones together and then spread, so that totals are kept.
 
     Raises:
         FeedInvalid: `sites.csv` is missing or unusable, or its sites are not those of the history.

@@ -1,7 +1,7 @@
-"""Whether a history's values look as if they were in another unit: asked about, never converted.
+"""Refuse history values that look as if they were in another unit.
 
-A factor of a thousand is no error that a bound on single values can find: 0.04 is a believable price in USD/MWh and the
-usual one in USD/kWh. What gives it away is that no value of a site, over the whole period, is larger.
+Bounds on single values cannot find a factor of a thousand: 0.04 is a believable price in USD/MWh and a usual one in
+USD/kWh. The largest value of a site over the whole period can. Nothing is converted: the operator decides.
 """
 
 from collections.abc import Sequence
@@ -14,36 +14,44 @@ from mara.core.arrays import Floats
 from mara.errors import FeedInvalid
 
 LEAST_TOP_PRICE_USD_PER_MWH: Final = 2.0
-"""A market whose dearest hours stay below this looks like USD/kWh: at 2 USD/kWh scarcity itself would be priced."""
+"""Price that a market's dearest hour exceeds, unless prices are in USD/kWh.
+
+2 USD/kWh would be 2,000 USD/MWh, a price of scarcity.
+"""
 LEAST_TOP_CARBON_G_PER_KWH: Final = 2.0
-"""Hydro and nuclear power cause about 10 to 25 g/kWh over their life (IPCC AR5 WG3, annex III); coal, at 1 t/MWh, would
-stay below this."""
+"""Carbon intensity that a grid exceeds at times, unless values are in t/MWh.
+
+Hydro and nuclear power cause about 10 to 25 g/kWh over their life cycle (IPCC AR5 WG3, annex III); coal causes about
+1 t/MWh, which stays below the limit.
+"""
 LEAST_HASHPRICE_USD_PER_PH_DAY: Final = 2.0
-"""The lowest hashprice ever was about 35 USD/PH/day; per TH it is a thousandth."""
+"""Hashprice below which values look like USD/TH/day; the lowest was about 35."""
 I_MEAN_IT: Final = "if you mean it, say MARA_TRUST_UNITS=true"
 
 
-def question_units(file: Path, site_ids: Sequence[str], *, price: Floats, carbon: Floats) -> None:
+def question_units(file: Path, site_ids: Sequence[str], *, price_usd_per_mwh: Floats, carbon_g_per_kwh: Floats) -> None:
     """Refuse sites whose prices look like USD/kWh, or whose carbon looks like t/MWh.
 
     Args:
-        price: of each hour and site, as if USD/MWh (H, S).
-        carbon: likewise, as if g/kWh.
+        price_usd_per_mwh: of each hour and site (H, S).
+        carbon_g_per_kwh: of each hour and site (H, S).
 
     Raises:
-        FeedInvalid: the message names the site, what its values are like, and how to say that they are right.
+        FeedInvalid: the message names the site, the unit its values look like, and how to confirm that they are right.
     """
-    _question(file, site_ids, price, _Look("price_usd_per_mwh", LEAST_TOP_PRICE_USD_PER_MWH, "USD/kWh"))
-    _question(file, site_ids, carbon, _Look("carbon_g_per_kwh", LEAST_TOP_CARBON_G_PER_KWH, "t/MWh or kg/kWh"))
+    _question(file, site_ids, price_usd_per_mwh, _Look("price_usd_per_mwh", LEAST_TOP_PRICE_USD_PER_MWH, "USD/kWh"))
+    _question(
+        file, site_ids, carbon_g_per_kwh, _Look("carbon_g_per_kwh", LEAST_TOP_CARBON_G_PER_KWH, "t/MWh or kg/kWh")
+    )
 
 
-def question_hashprice(file: Path, hashprice: Floats) -> None:
-    """Refuse a hashprice that looks like USD/TH/day (H,).
+def question_hashprice(file: Path, hashprice_usd_per_ph_day: Floats) -> None:
+    """Refuse an hourly hashprice (H,) that looks like USD/TH/day.
 
     Raises:
-        FeedInvalid: as above.
+        FeedInvalid: the message says how to convert the values, or confirm that they are right.
     """
-    top = float(hashprice.max())
+    top = float(hashprice_usd_per_ph_day.max())
     if top < LEAST_HASHPRICE_USD_PER_PH_DAY:
         raise FeedInvalid(
             f"{file}: hashprice_usd_per_ph_day is at most {top:g}, which looks like USD/TH/day: multiply by 1,000, or "
@@ -52,7 +60,7 @@ def question_hashprice(file: Path, hashprice: Floats) -> None:
 
 
 class _Look(NamedTuple):
-    """A column, below what its largest value looks wrong, and in which unit it then seems to be."""
+    """A column, the value that its maximum should exceed, and the likely other unit."""
 
     column: str
     least_top: float

@@ -1,4 +1,4 @@
-"""The machines of the trade, and a global pool of them spread over sites by capacity and profile."""
+"""Default machines, and a pool of machines spread over sites by capacity."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,9 +15,11 @@ DEFAULT_MACHINES: Final = (
     Machine(power_w=10_200.0, rate_tokens_per_s=12_000.0),
     Machine(power_w=15_000.0, rate_tokens_per_s=25_000.0),
 )
-"""A 2025 fleet, in `Workload` order: 17.5, 16.0 and 13.5 J/TH, a server of 8 H100, an inference ASIC rack.
+"""Machines of 2025 in `Workload` order: three miners, a GPU server, an ASIC rack.
 
-Source: manufacturers' nameplates for the miners and the server; the ASIC rack is an order of magnitude.
+Source: Bitmain Antminer S21, 200 TH/s at 17.5 J/TH; NVIDIA DGX H100 (8 GPUs), 10.2 kW at most. Hydro miners (335 TH/s
+at 16.0 J/TH) and immersion miners (300 TH/s at 13.5 J/TH) by manufacturers' nameplates. Chosen: token rates and the
+inference ASIC rack, to an order of magnitude.
 """
 
 NO_POOL_W: Final = sealed(np.zeros(WORKLOAD_COUNT))
@@ -25,12 +27,12 @@ NO_POOL_W: Final = sealed(np.zeros(WORKLOAD_COUNT))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What one site would like its IT watts to be. None: as in the pool as a whole.
+    """Desired mix of a site's IT power by kind of machine; None is the pool's mix.
 
     Attributes:
-        racks_share: of IT watts, in inference racks.
-        gpu_share: of the racks' watts, in GPU servers; the rest is ASIC.
-        miners: relative watts of air, hydro and immersion miners in what racks leave, in any unit (3,).
+        racks_share: share of IT power in inference racks.
+        gpu_share: share of the racks' power in GPU servers; the rest is ASIC racks.
+        miners: relative power of air, hydro and immersion miners in the rest, in any unit (3,).
     """
 
     racks_share: float | None = None
@@ -41,12 +43,13 @@ class Profile:
 def units_of_pool(
     pool_units: tuple[int, ...], machines: tuple[Machine, ...], it_capacity_mw: Floats, profiles: tuple[Profile, ...]
 ) -> Ints:
-    """The pool's machines by site (S, K): each kind by capacity x the profile's watts for it / watts of a machine.
+    """Spread the pool's machines over sites (S, K).
 
-    Totals are conserved exactly; a site gets about its capacity where the pool holds what the profiles ask for.
+    Each kind is spread in proportion to capacity x the profile's share for it / power of a machine, by largest
+    remainders. Totals are kept exactly; sites get about their capacity if the pool holds what the profiles ask for.
 
     Raises:
-        ValueError: a kind that no site wants.
+        ValueError: no site's profile has a share for a kind that the pool holds.
     """
     power_w = np.array([machine.power_w for machine in machines])
     pool_w = np.array(pool_units, dtype=np.float64) * power_w
@@ -62,7 +65,10 @@ def units_of_pool(
 
 
 def watt_shares_of(profile: Profile, pool_w: Floats = NO_POOL_W) -> Floats:
-    """Share of a site's IT watts by workload (K,); what the profile leaves open is as in the pool [W] (K,)."""
+    """Compute the share of a site's IT power by workload (K,).
+
+    Values that the profile leaves open are those of the pool, `pool_w` (K,).
+    """
     pool_racks_w = float(pool_w[RACKS].sum())
     racks = _first_of(profile.racks_share, _ratio(pool_racks_w, float(pool_w.sum())))
     gpu = _first_of(profile.gpu_share, _ratio(float(pool_w[RACKS][0]), pool_racks_w))
@@ -70,8 +76,8 @@ def watt_shares_of(profile: Profile, pool_w: Floats = NO_POOL_W) -> Floats:
     return np.array([*(miners * _ratio(1.0 - racks, float(miners.sum()))), racks * gpu, racks * (1.0 - gpu)])
 
 
-def _first_of(given: float | None, otherwise: float) -> float:
-    return otherwise if given is None else given
+def _first_of(given_share: float | None, otherwise_share: float) -> float:
+    return otherwise_share if given_share is None else given_share
 
 
 def _ratio(part: float, whole: float) -> float:

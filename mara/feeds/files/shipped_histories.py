@@ -1,4 +1,4 @@
-"""Histories that come with Mara, by name: real market hours that may be redistributed, with their licences."""
+"""Histories that come with Mara: real market hours with their licences."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class ShippedHistory:
     """A history folder of the package.
 
     Attributes:
-        name: what `--history` takes.
-        title: one line that says which markets and which period.
-        folder: where its files lie.
+        name: the value of `--history`.
+        title: one line that names the markets and the period.
+        folder: path of its files.
     """
 
     name: str
@@ -29,22 +29,22 @@ class ShippedHistory:
 
     @property
     def licences(self) -> str:
-        """The folder's README: origin and licence of each column."""
+        """Text of the folder's README: origin and licence of each column."""
         return (self.folder / README).read_text(encoding="utf-8")
 
 
 def shipped_histories() -> tuple[ShippedHistory, ...]:
-    """Return the histories that this Mara ships, by name."""
+    """Return the shipped histories in order of their names."""
     return tuple(_shipped())
 
 
 def history_folder(path: Path) -> Path:
     """Return the folder that a path or a shipped history's name stands for.
 
-    A folder at hand wins over a name; a path of several parts is never taken for a name.
+    An existing folder wins over a shipped name; a path of several parts is never taken for a name.
 
     Raises:
-        FeedInvalid: a bare name of neither; the message names what is shipped.
+        FeedInvalid: a bare name is neither; the message lists the shipped names.
     """
     if path.exists() or path.name != str(path):
         return path

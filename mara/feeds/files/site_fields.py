@@ -1,4 +1,4 @@
-"""What a fleet file may say of a site's climate and market: the fields, and what each may be."""
+"""Fields of a site's climate and market in a fleet file, and their bounds."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -21,7 +21,7 @@ CLIMATE_BOUNDS: Final[dict[str, Bounds]] = {
     "humidity_sd_share": (0.0, 0.5),
     "most_dew_point_c": (-40.0, 35.0),
 }
-"""Least and most of each field of [site.climate]."""
+"""Lowest and highest value of each field of [site.climate]."""
 _PRICE: Final = (MIN_PRICE_USD_PER_MWH, MAX_PRICE_USD_PER_MWH)
 _SHARE: Final = (0.0, 1.0)
 MARKET_BOUNDS: Final[dict[str, Bounds]] = {
@@ -36,13 +36,13 @@ MARKET_BOUNDS: Final[dict[str, Bounds]] = {
     "mean_carbon_g_per_kwh": (0.0, 2_000.0),
     "mean_renewable_share": _SHARE,
 }
-"""Least and most of each number of [site.market]; all may be left out."""
+"""Lowest and highest value of each number of [site.market]; all are optional."""
 SHAPE_FIELD: Final = "shape"
-"""The text of [site.market]: whose fitted shape the site's market has."""
+"""Text field of [site.market]: the name of a fitted market shape."""
 
 
 def climate_fields(site: Site) -> dict[str, float]:
-    """What the site says of its climate.
+    """Return the climate fields that the site gives, checked.
 
     Raises:
         ConfigError: an unknown field, or a number out of its bounds.
@@ -51,7 +51,7 @@ def climate_fields(site: Site) -> dict[str, float]:
 
 
 def market_fields(site: Site) -> dict[str, float]:
-    """What the site says of its market in numbers.
+    """Return the numeric market fields that the site gives, checked.
 
     Raises:
         ConfigError: an unknown field, or a number out of its bounds.

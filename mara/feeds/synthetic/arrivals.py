@@ -1,4 +1,8 @@
-"""Customers who ask for a power contract: any tick's requests can be drawn without the ticks before it."""
+"""Synthetic requests for power contracts, drawn for any tick on its own.
+
+Chosen: rates, sizes and lives. Those of the contracts live at the start follow from them:
+Source: Little 1961, doi:10.1287/opre.9.3.383 ; Cox 1962, Renewal Theory.
+"""
 
 from functools import lru_cache
 from statistics import NormalDist
@@ -15,23 +19,29 @@ from mara.feeds.synthetic.draws import RandomStream, generator
 
 ARRIVALS_PER_DAY: Final = 7.5
 LIVE_AT_START_COUNT: Final = 45
-"""Arrivals a day times their mean life: the run begins where it would settle."""
+"""Contracts live when a run of the default fleet begins, the long-run mean.
+
+Little's law: 7.5 arrivals a day x a mean life of 6.0 days. Source: Little 1961, doi:10.1287/opre.9.3.383
+"""
 REFERENCE_RACKS_MW: Final = 71.8
-"""Racks of the default fleet: a fleet with more or less of them has as many more or fewer customers."""
+"""Rack power of the default fleet; arrivals are scaled by a fleet's own over it."""
 TIER_SHARE: Final = (0.20, 0.35, 0.30, 0.15)
-"""Of the power asked for. Sizes do not depend on the tier, so it is also the share of requests."""
+"""Share of requests by tier, the highest tier first.
+
+It is also the share of the requested power, because sizes do not depend on the tier.
+"""
 SIZE_MEDIAN_MW: Final = 1.0
 SIZE_LOG_SD: Final = 0.8
 SIZE_RANGE_MW: Final = (0.2, 6.0)
-"""Mean 1.35 MW once clipped."""
+"""Bounds of a contract's power; within them the mean is 1.35 MW."""
 LIFE_MEDIAN_DAYS: Final = 4.3
 LIFE_LOG_SD: Final = 0.8
 LIFE_RANGE_DAYS: Final = (2.0, 45.0)
-"""Mean 6.0 days once clipped."""
+"""Bounds of a contract's life; within them the mean is 6.0 days."""
 POWER_DIGITS: Final = 2
-"""Customers ask for whole tens of kilowatts."""
+"""Decimals of the requested megawatts: whole tens of kilowatts."""
 KNOTS: Final = 2_048
-"""Of the table that length-biased lives are drawn from."""
+"""Rows of the table from which length-biased lives are drawn."""
 CUSTOMERS: Final = (
     "Alder Genomics",
     "Basalt Render",
@@ -54,11 +64,11 @@ CUSTOMERS: Final = (
     "Saffron Support",
     "Tundra Vision",
 )
-"""Invented; a resemblance to a real company is chance."""
+"""Invented customers; any resemblance to a real company is chance."""
 
 
 class ArrivalStream:
-    """The contract requests of a run: a Poisson stream, and what is already running when the run begins."""
+    """Contract requests of a run: those live at its start, then a Poisson stream."""
 
     def __init__(self, config: RunConfig, seed: int) -> None:
         self._seed = seed
@@ -69,11 +79,14 @@ class ArrivalStream:
         self._day = lru_cache(maxsize=8)(self._draw_day)
 
     def arrivals(self, tick: int) -> tuple[ContractRequest, ...]:
-        """The requests of a tick. Tick 0 begins with those that are live already, with what remains of their life."""
+        """Return the requests that arrive in a tick.
+
+        Those of tick 0 begin with the contracts that are already live, with their remaining life.
+        """
         return self._day(tick // self._ticks_per_day).get(tick, ())
 
     def _draw_day(self, day: int) -> dict[int, tuple[ContractRequest, ...]]:
-        """The requests of a day of the run, by tick."""
+        """Draw the requests of a day of the run, by tick."""
         if day < 0:
             return {}
         chance = generator(self._seed, RandomStream.ARRIVALS, day)
@@ -95,7 +108,10 @@ class ArrivalStream:
     def _requests(
         self, chance: np.random.Generator, tick: int, first: int, lives_days: Floats
     ) -> tuple[ContractRequest, ...]:
-        """Requests of one tick, numbered from `first` on; lives are whole hours, or ticks where they are shorter."""
+        """Draw the requests of one tick, numbered from `first` on.
+
+        Lives are rounded to whole hours, and are at least one tick.
+        """
         count = len(lives_days)
         powers = np.clip(SIZE_MEDIAN_MW * np.exp(SIZE_LOG_SD * chance.standard_normal(count)), *SIZE_RANGE_MW)
         tiers = chance.choice(len(TIER_SHARE), count, p=TIER_SHARE)
@@ -116,15 +132,15 @@ class ArrivalStream:
 
 
 def full_lives_days(chance: np.random.Generator, count: int) -> Floats:
-    """How long new contracts are to last (count,) [days]."""
+    """Draw the lives of new contracts (count,)."""
     return np.clip(LIFE_MEDIAN_DAYS * np.exp(LIFE_LOG_SD * chance.standard_normal(count)), *LIFE_RANGE_DAYS)
 
 
 def remaining_lives_days(chance: np.random.Generator, count: int) -> Floats:
-    """How long contracts still last that are met at a random moment (count,) [days].
+    """Draw the remaining lives of contracts seen at a random moment (count,).
 
-    A long life is the more likely to be met the longer it is, and the moment lies anywhere in it: the equilibrium
-    distribution of renewal theory.
+    The chance to see a life is proportional to its length, and the moment is uniform within it: the equilibrium
+    residual life of renewal theory. Source: Cox 1962, Renewal Theory.
     """
     lives, cumulated = _length_biased()
     met = lives[np.searchsorted(cumulated, chance.random(count), side="right")]
@@ -133,7 +149,7 @@ def remaining_lives_days(chance: np.random.Generator, count: int) -> Floats:
 
 @lru_cache(maxsize=1)
 def _length_biased() -> tuple[Floats, Floats]:
-    """Lives at even quantiles [days], and the cumulated chance to meet each of them."""
+    """Tabulate lives at even quantiles [days], and the cumulative chance to see each."""
     quantiles = [NormalDist().inv_cdf((i + 0.5) / KNOTS) for i in range(KNOTS)]
     lives = np.clip(LIFE_MEDIAN_DAYS * np.exp(LIFE_LOG_SD * np.array(quantiles)), *LIFE_RANGE_DAYS)
     cumulated = np.cumsum(lives)

@@ -1,7 +1,9 @@
-"""Chance by address: a number is drawn from (seed, stream, index) alone, so any moment can be drawn first or again.
+"""Random numbers that depend only on seed, stream and index.
 
-Autocorrelated series are finite weighted sums of past innovations. Nothing is carried along, so nothing depends on
-where a run began or in which order it asked.
+Any moment can therefore be drawn first, alone or again. Autocorrelated series are finite weighted sums of past
+innovations: no state is carried along, so nothing depends on where a run began or on the order of calls.
+
+Source: counter-based generators, Salmon et al., SC 2011, doi:10.1145/2063384.2063405
 """
 
 from dataclasses import dataclass
@@ -14,12 +16,18 @@ import numpy as np
 from mara.core.arrays import Floats, sealed
 
 ROWS_PER_BLOCK: Final = 256
-"""Innovations are drawn in blocks of rows: a Philox generator costs 10 us to set up, a number 0.01 us."""
+"""Rows of innovations that one generator draws.
+
+Setting up a Philox generator takes 10 us, a number 0.01 us.
+"""
 _WORD_MASK: Final = 2**64 - 1
 
 
 class RandomStream(IntEnum):
-    """What a number is drawn for. A value never changes its meaning: old runs would change with it."""
+    """Purpose of a random number, a part of its address.
+
+    A value never changes its meaning: runs recorded before could not be replayed.
+    """
 
     PRICE_HOURS = 1
     PRICE_WEEKS = 2
@@ -37,9 +45,10 @@ class RandomStream(IntEnum):
 
 
 def generator(seed: int, stream: RandomStream, index: int, part: int = 0) -> np.random.Generator:
-    """The generator of one address. The index may be negative: there was a world before the first tick.
+    """Return the generator of one address.
 
-    Counter-based (Philox4x64-10; Salmon et al., SC 2011, doi:10.1145/2063384.2063405): the address is key and counter.
+    The index may be negative, since series need innovations from before the first tick. The generator is counter-based
+    (Philox4x64-10; Salmon et al., SC 2011, doi:10.1145/2063384.2063405): the address is its key and counter.
     """
     key = np.array([seed & _WORD_MASK, stream], dtype=np.uint64)
     counter = np.array([0, index & _WORD_MASK, part, 0], dtype=np.uint64)
@@ -47,7 +56,7 @@ def generator(seed: int, stream: RandomStream, index: int, part: int = 0) -> np.
 
 
 def normals(seed: int, stream: RandomStream, first: int, end: int, width: int, part: int = 0) -> Floats:
-    """Standard normal innovations of the indices ``[first, end)`` (end - first, width)."""
+    """Draw standard normal innovations of rows ``[first, end)`` (N, width)."""
     first_block = first // ROWS_PER_BLOCK
     blocks = range(first_block, -(-end // ROWS_PER_BLOCK))
     rows = np.concatenate(
@@ -59,12 +68,17 @@ def normals(seed: int, stream: RandomStream, first: int, end: int, width: int, p
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decay:
-    """Geometric weights of past innovations: half after `half_life_rows`, cut off after ``2 ** doublings`` terms."""
+    """Geometric weights of past innovations, an AR(1) process cut off.
+
+    Attributes:
+        half_life_rows: rows after which a weight has halved.
+        doublings: the sum has ``2 ** doublings`` terms.
+        lag_rows: rows from one term to the next; 24 makes hours remember the same hour of earlier days.
+    """
 
     half_life_rows: float
     doublings: int
     lag_rows: int = 1
-    """Distance of one term from the next: 24 makes hours remember the same hour of earlier days."""
 
     @property
     def history_rows(self) -> int:
@@ -72,16 +86,16 @@ class Decay:
 
     @property
     def phi_share(self) -> float:
-        """Weight of a term relative to the one before."""
+        """Weight of a term relative to the next newer one."""
         return float(0.5 ** (self.lag_rows / self.half_life_rows))
 
-    def sums(self, innovations: Floats) -> Floats:
-        """Weighted sums (N, ...) of innovations (history + N, ...).
+    def sums(self, innovations_z: Floats) -> Floats:
+        """Sum innovations (history + N, ...) by their weights (N, ...).
 
-        By doubling, ``(1 + p B)(1 + p^2 B^2)(1 + p^4 B^4)...`` with ``B`` a step of `lag_rows`: exact, and the same sum
-        for every row whatever the span asked for.
+        By doubling, ``(1 + p B)(1 + p^2 B^2)(1 + p^4 B^4)...`` with ``B`` a shift by `lag_rows`: exact, and the same
+        sum for every row whatever span is drawn.
         """
-        series, weight, shift = innovations, self.phi_share, self.lag_rows
+        series, weight, shift = innovations_z, self.phi_share, self.lag_rows
         for _ in range(self.doublings):
             series = series[shift:] + weight * series[:-shift]
             weight, shift = weight * weight, 2 * shift
@@ -90,18 +104,18 @@ class Decay:
 
 @dataclass(frozen=True)
 class Series:
-    """A stationary Gaussian series of unit variance: white noise through one decay after another."""
+    """Stationary Gaussian series of unit variance: white noise through several decays."""
 
     decays: tuple[Decay, ...]
 
     @cached_property
     def history_rows(self) -> int:
-        """Rows of innovations needed before the first row of the answer."""
+        """Rows of innovations needed before the first row of the series."""
         return sum(decay.history_rows for decay in self.decays)
 
     @cached_property
     def kernel(self) -> Floats:
-        """The weight of each past innovation, newest first; their squares add up to 1."""
+        """Weight of each past innovation, newest first; their squares add up to 1."""
         impulse = np.zeros(2 * self.history_rows + 1)
         impulse[self.history_rows] = 1.0
         weights = self._filtered(impulse)
@@ -112,11 +126,11 @@ class Series:
         return float(self.kernel[0])
 
     def drawn(self, seed: int, stream: RandomStream, first: int, end: int, width: int, part: int = 0) -> Floats:
-        """The series at the indices ``[first, end)`` (end - first, width)."""
+        """Draw rows ``[first, end)`` of the series (N, width)."""
         rows = normals(seed, stream, first - self.history_rows, end, width, part)
         return self._filtered(rows) * self._unit
 
-    def _filtered(self, rows: Floats) -> Floats:
+    def _filtered(self, innovations_z: Floats) -> Floats:
         for decay in self.decays:
-            rows = decay.sums(rows)
-        return rows
+            innovations_z = decay.sums(innovations_z)
+        return innovations_z

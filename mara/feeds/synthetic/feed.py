@@ -1,4 +1,7 @@
-"""A believable outside world out of one seed: every tick can be drawn alone, whoever asks and in whatever order."""
+"""A feed that invents a believable outside world from one seed.
+
+Every tick can be drawn alone and in any order. Model: docs/model.md#14-the-synthetic-world
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,50 +25,59 @@ from mara.feeds.synthetic.outages import OutageStream
 from mara.feeds.synthetic.prices import MarketPrices
 from mara.feeds.synthetic.weather import Weather, WeatherHours
 
-"""Blended price of a million tokens of a 70B-class model."""
 BLOCK_HOURS: Final = 168
+"""Hours that are drawn together and kept: a week."""
 PUBLISHED_HOURS: Final = 48
-"""Most hours that day-ahead prices can be known beyond the present: a day and a half, and a clock change."""
+"""Upper bound of the hours for which day-ahead prices are known in advance.
+
+They reach a day and a half ahead, and an hour more when clocks change.
+"""
 CALENDAR_BEYOND_HOURS: Final = 192
-"""Hours past a block for which the demand calendar is computed with it; asking further is allowed and slower."""
+"""Hours after a block for which demand multipliers are computed with it.
+
+Forecasts may reach further; those hours are then computed on each call.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HourBlock:
     """A week of the outside world, hour by hour."""
 
-    price: Floats  # (N, S) [USD/MWh]
+    price_usd_per_mwh: Floats  # (N, S)
     mix: MixHours
     weather: WeatherHours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HourSpan:
-    """What the hours of a block need: the block, the day before it, and what may be known of the days after.
+    """A block with the day before it and the published prices after it.
+
+    Observations and forecasts of the block's hours need no more than this.
 
     Attributes:
-        price: of the day before, the block and the published days (24 + N + 48, S) [USD/MWh].
-        persistent: carbon, dry bulb, wet bulb of the day before and the block (3, 24 + N, S).
-        renewable_share: (N, S).
-        hashprice: (N,) [USD/PH/day].
-        known_until_row: row of `price` from which on prices are unknown in each hour of the block (N, S).
-        multiplier, demand: calendar of the demand regions, of the block and beyond (N + 192, R).
+        price_usd_per_mwh: prices of the day before, the block and the published days (24 + N + 48, S).
+        persistent: carbon intensity [g/kWh], dry bulb and wet bulb [C] of the day before and the block (3, 24 + N, S).
+        renewable_share: of the block (N, S).
+        hashprice_usd_per_ph_day: of the block (N,).
+        known_until_row: first row of the prices that is unknown in each hour of the block (N, S).
+        multiplier_factor: demand multipliers of the demand regions, of the block and beyond (N + 192, R).
+        demand_tokens_per_h: token demand of the regions for the same hours (N + 192, R).
     """
 
-    price: Floats
+    price_usd_per_mwh: Floats
     persistent: Floats
     renewable_share: Floats
-    hashprice: list[float]
+    hashprice_usd_per_ph_day: list[float]
     known_until_row: Ints
-    multiplier: Floats
-    demand: Floats
+    multiplier_factor: Floats
+    demand_tokens_per_h: Floats
 
 
 class SyntheticFeed:
-    """The outside world of a run, invented: prices, carbon and weather of every site, demand, outages, customers.
+    """Invented prices, carbon, weather, demand, outages and requests of a run.
 
     Hourly values hold over shorter ticks; real-time prices move within the hour and keep its mean. Forecasts repeat the
-    last day at today's level, and know the published prices of day-ahead markets: nothing else of what is to come.
+    last day at today's level and know the published prices of day-ahead markets, but nothing else of the future.
 
     Raises:
         ConfigError: a site's market or climate cannot be used.
@@ -98,7 +110,7 @@ class SyntheticFeed:
         self._day = lru_cache(maxsize=4)(self._tick_prices)
 
     def observe(self, tick: int) -> Observation:
-        """The outside world in a tick; it never ends."""
+        """Draw the outside world in a tick; the feed never ends."""
         second = self._start_s + tick * self._tick_s
         hour = second // SECONDS_PER_HOUR
         block, row = divmod(hour, BLOCK_HOURS)
@@ -112,15 +124,15 @@ class SyntheticFeed:
             dry_bulb_c=dry_bulb,
             wet_bulb_c=wet_bulb,
             availability_share=self._availability(tick),
-            hashprice_usd_per_ph_day=span.hashprice[row],
+            hashprice_usd_per_ph_day=span.hashprice_usd_per_ph_day[row],
             token_price_usd_per_mtok=self._token_price,
-            demand_multiplier_share=span.multiplier[row],
-            demand_tokens_per_h=span.demand[row],
+            demand_multiplier_share=span.multiplier_factor[row],
+            demand_tokens_per_h=span.demand_tokens_per_h[row],
             arrivals=self._arrivals(tick),
         )
 
     def forecast(self, tick: int, hours: int) -> Forecast:
-        """What is expected from `tick` on, in `hours` hourly rows (at least 1)."""
+        """Forecast `hours` hourly rows (at least 1) from `tick` on."""
         second = self._start_s + tick * self._tick_s
         block, row = divmod(second // SECONDS_PER_HOUR, BLOCK_HOURS)
         span, lead, now = self._span(block), lead_of(hours), row + HOURS_PER_DAY
@@ -134,44 +146,47 @@ class SyntheticFeed:
             carbon_intensity_g_per_kwh=sealed(np.maximum(carbon, 0.0)),
             dry_bulb_c=dry_bulb,
             wet_bulb_c=sealed(np.minimum(wet_bulb, dry_bulb)),
-            hashprice_usd_per_ph_day=sealed(expected_hashprices(span.hashprice[row], hours)),
+            hashprice_usd_per_ph_day=sealed(expected_hashprices(span.hashprice_usd_per_ph_day[row], hours)),
             demand_multiplier_share=multiplier,
             demand_tokens_per_h=demand,
         )
 
     def hours(self, first: int, end: int) -> HourBlock:
-        """Hourly values of any span, counted from 1970 UTC: for statistics over years at once."""
+        """Draw the hourly values of hours ``[first, end)``, counted from 1970 UTC.
+
+        Meant for statistics over years at once; a run reads its feed tick by tick.
+        """
         local = self._clock.hours(first, end)
         noise = self._prices.noise(first, end)
         return HourBlock(
-            price=self._prices.of_noise(noise, local),
+            price_usd_per_mwh=self._prices.of_noise(noise, local),
             mix=self._mix.hours(first, end, local, noise),
             weather=self._weather.hours(first, end, local),
         )
 
     def _price_at(self, second: int) -> Floats:
-        """Prices of the tick that begins at a second since 1970 (S,)."""
+        """Return the prices of the tick that begins at a second since 1970 UTC (S,)."""
         day, passed_s = divmod(second, HOURS_PER_DAY * SECONDS_PER_HOUR)
         price: Floats = self._day(day)[passed_s // self._tick_s]
         return price
 
     def _expected_prices(self, span: HourSpan, second: int, row: int, hours: int) -> Floats:
-        """Published prices, else the last day's at the present level (H, S)."""
+        """Return published prices, else the last day's at the present level (H, S)."""
         now = row + HOURS_PER_DAY
         rows = rows_until(now, hours, span.known_until_row[row])
-        price = span.price[rows, self._site]
+        price = span.price_usd_per_mwh[rows, self._site]
         present = self._price_at(second)
         moving = self._real_time
         if moving.size:
-            last_day = span.price[row + 1 : now + 1, moving]
-            level = lead_of(hours).price_level_share * (present[moving] - span.price[row, moving])
+            last_day = span.price_usd_per_mwh[row + 1 : now + 1, moving]
+            level = lead_of(hours).price_level_share * (present[moving] - span.price_usd_per_mwh[row, moving])
             price[:, moving] = np.clip(price[:, moving] + level, last_day.min(axis=0), last_day.max(axis=0))
         price[0] = present
         return sealed(price)
 
     def _calendar(self, span: HourSpan, row: int, hour: int, hours: int) -> tuple[Floats, Floats]:
-        if row + hours <= len(span.multiplier):
-            return span.multiplier[row : row + hours], span.demand[row : row + hours]
+        if row + hours <= len(span.multiplier_factor):
+            return span.multiplier_factor[row : row + hours], span.demand_tokens_per_h[row : row + hours]
         multiplier = multipliers_of_hours(hour, hours)
         return multiplier, sealed(token_demand_per_h(multiplier, self._fleet))
 
@@ -183,17 +198,28 @@ class SyntheticFeed:
         first = block * BLOCK_HOURS
         multiplier = multipliers_of_hours(first, BLOCK_HOURS + CALENDAR_BEYOND_HOURS)
         return HourSpan(
-            price=sealed(np.concatenate([before.price[-HOURS_PER_DAY:], own.price, after.price[:PUBLISHED_HOURS]])),
+            price_usd_per_mwh=sealed(
+                np.concatenate(
+                    [
+                        before.price_usd_per_mwh[-HOURS_PER_DAY:],
+                        own.price_usd_per_mwh,
+                        after.price_usd_per_mwh[:PUBLISHED_HOURS],
+                    ]
+                )
+            ),
             persistent=sealed(np.stack([np.concatenate(pair) for pair in _persistent_pairs(before, own)])),
             renewable_share=own.mix.renewable_share,
-            hashprice=hashprices(self._seed, first, first + BLOCK_HOURS).tolist(),
+            hashprice_usd_per_ph_day=hashprices(self._seed, first, first + BLOCK_HOURS).tolist(),
             known_until_row=self._known_until_row(first),
-            multiplier=multiplier,
-            demand=sealed(token_demand_per_h(multiplier, self._fleet)),
+            multiplier_factor=multiplier,
+            demand_tokens_per_h=sealed(token_demand_per_h(multiplier, self._fleet)),
         )
 
     def _known_until_row(self, first: int) -> Ints:
-        """For each hour of a block the span row of the first unknown price (N, S); real-time: the next hour."""
+        """Find the span's row of the first unknown price in each hour of a block (N, S).
+
+        Of real-time prices only the present hour is known.
+        """
         hours = range(first, first + BLOCK_HOURS)
         next_row = np.arange(1, BLOCK_HOURS + 1) + HOURS_PER_DAY
         rows: Ints = np.tile(next_row[:, None], self._fleet.site_count)
@@ -206,10 +232,10 @@ class SyntheticFeed:
         return rows
 
     def _tick_prices(self, day: int) -> Floats:
-        """Prices of every tick of a UTC day (ticks, S)."""
+        """Return the prices of every tick of a UTC day (ticks, S)."""
         first = day * HOURS_PER_DAY
         block, row = divmod(first, BLOCK_HOURS)
-        price = self._block(block).price[row : row + HOURS_PER_DAY]
+        price = self._block(block).price_usd_per_mwh[row : row + HOURS_PER_DAY]
         return self._prices.within_hours(price, first, self._ticks_per_hour)
 
 

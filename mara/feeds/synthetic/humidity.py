@@ -1,4 +1,7 @@
-"""Wet bulb of whole arrays: PsychroLib's answer, tabulated once and read between the lines."""
+"""Wet bulb of whole arrays, interpolated in a table of PsychroLib's values.
+
+Source: PsychroLib, GetTWetBulbFromRelHum, https://psychrometrics.github.io/psychrolib/api_docs.html
+"""
 
 from functools import lru_cache
 from typing import Final
@@ -15,10 +18,11 @@ HUMIDITY_STEPS: Final = 40
 
 
 def wet_bulbs_c(dry_bulb_c: Floats, relative_humidity_share: Floats) -> Floats:
-    """Wet bulb at sea-level pressure, of any shape, never above the dry bulb; outside -50 to 60 C as at the edge.
+    """Compute the wet bulb at sea-level pressure, never above the dry bulb.
 
-    Within 0.01 C of `mara.core.climate.wet_bulb_c`. Around 0 C that function itself jumps by up to 0.6 C, where it
-    changes from water to ice, and the table joins the two sides by a line.
+    Arrays of any shape. Below -50 C and above 60 C the values at the edge of the table hold. The result is within 0.01
+    C of `mara.core.climate.wet_bulb_c`, except around 0 C, where that function jumps by up to 0.6 C from water to ice
+    and the table joins the two sides by a line.
     """
     table = _table()
     rows, columns = table.shape
@@ -33,7 +37,7 @@ def wet_bulbs_c(dry_bulb_c: Floats, relative_humidity_share: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _table() -> Floats:
-    """Wet bulb by dry bulb and humidity; a tenth of a second to make."""
+    """Tabulate the wet bulb by dry bulb and humidity, which takes a tenth of a second."""
     dry_bulbs = np.arange(COLDEST_C, HOTTEST_C + TABLE_STEP_C / 2, TABLE_STEP_C)
     humidities = np.linspace(0.0, 1.0, HUMIDITY_STEPS + 1)
     return sealed(np.array([[wet_bulb_c(float(t), float(h)) for h in humidities] for t in dry_bulbs]))

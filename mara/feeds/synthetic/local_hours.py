@@ -1,4 +1,4 @@
-"""The local calendar of every site for a span of hours: month, hour of day, weekend."""
+"""Local calendar of each site by hour: month, hour of the day, weekend."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,21 +14,24 @@ from mara.core.timegrid import zone
 from mara.core.units import DAYS_PER_WEEK, HOURS_PER_DAY, SECONDS_PER_HOUR
 
 EPOCH_WEEKDAY: Final = 3
-"""1 January 1970 was a Thursday; Monday is 0."""
+"""Weekday of 1 January 1970, a Thursday; Monday is 0."""
 DAYS_TO_2000: Final = 10_957
 DAYS_PER_YEAR: Final = 365.2422
 CALM_HOURS: Final = 21 * HOURS_PER_DAY
-"""No zone changes its clock and back within three weeks (Ramadan in Morocco takes four)."""
+"""Hours in which no time zone changes its clock forth and back.
+
+The shortest such change is Morocco's in Ramadan, about four weeks.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LocalHours:
-    """Local time at the start of each hour ``[first, first + N)``, counted from 1970 UTC, at each site (N, S).
+    """Local time at the start of each hour at each site (N, S).
 
     Attributes:
         month: 0 for January.
-        hour: of the day.
-        is_weekend: Saturday or Sunday.
+        hour: hour of the day, 0 to 23.
+        is_weekend: true on Saturday and Sunday.
     """
 
     month: Ints
@@ -37,14 +40,14 @@ class LocalHours:
 
 
 class LocalClock:
-    """Local calendars of a list of sites; sites that share a zone share the work."""
+    """Local calendars of a list of sites, computed once for each time zone."""
 
     def __init__(self, timezones: tuple[str, ...]) -> None:
         self._zones = sorted(set(timezones))
         self._column_of_site = np.array([self._zones.index(name) for name in timezones])
 
     def hours(self, first: int, end: int) -> LocalHours:
-        """The calendar of hours ``[first, end)``."""
+        """Compute the calendar of hours ``[first, end)``, counted from 1970 UTC."""
         utc_h = np.arange(first, end)
         offset_s = np.stack([_offsets_s(name, first, end) for name in self._zones], axis=1)
         local_h = utc_h[:, None] + offset_s // SECONDS_PER_HOUR
@@ -56,14 +59,17 @@ class LocalClock:
 
 
 def year_phase_share(first: int, end: int) -> Floats:
-    """How much of the mean tropical year has passed since 1 January 2000, fraction only (N,)."""
+    """Compute the phase of the year in each hour ``[first, end)``, 0 to 1 (N,).
+
+    Years are mean tropical years counted from 1 January 2000; hours are counted from 1970 UTC.
+    """
     days = np.arange(first, end) / HOURS_PER_DAY - DAYS_TO_2000
     return np.asarray((days / DAYS_PER_YEAR) % 1.0)
 
 
 @lru_cache(maxsize=4_096)
 def _offsets_s(timezone: str, first: int, end: int) -> Ints:
-    """Seconds that local time is ahead of UTC, hour by hour (N,)."""
+    """Compute the seconds that local time is ahead of UTC, by hour (N,)."""
     if end - first > CALM_HOURS:
         edges = [*range(first, end, CALM_HOURS), end]
         return np.concatenate([_offsets_s(timezone, *pair) for pair in pairwise(edges)])

@@ -1,4 +1,8 @@
-"""Outages of sites: any tick's availability can be drawn without the ticks before it."""
+"""Synthetic outages of sites, drawn for any tick on its own.
+
+Chosen: more frequent than in well-run data centres, so that contracts are tested; repairs are lognormal
+(mara/data/SOURCES.md).
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,19 +18,26 @@ from mara.feeds.synthetic.draws import RandomStream, generator
 WHOLE_EVERY_DAYS: Final = 20.0
 PARTIAL_EVERY_DAYS: Final = 10.0
 PAIR_EVERY_DAYS: Final = 60.0
-"""Mean time between outages: of each whole site, of a part of each site, of two of the fleet's sites at once."""
+"""Mean days between outages of a whole site, a part of it, and a pair of sites.
+
+The first two hold for each site, the last for the fleet: two of its sites fail at once.
+"""
 REPAIR_MEDIAN_MINUTES: Final = 30.0
 REPAIR_LOG_SD: Final = 0.8
-"""Spread of the logarithm: one repair in ten takes longer than 85 minutes."""
+"""Standard deviation of the repair time's logarithm.
+
+One repair in ten takes longer than 84 minutes: 30 min x exp(0.8 x 1.2816).
+"""
 MOST_REPAIR_MINUTES: Final = 24.0 * MINUTES_PER_HOUR
 PARTIAL_MINUTES: Final = 2.0 * MINUTES_PER_HOUR
 PARTIAL_LOSS_SHARE: Final = (0.30, 0.60)
+"""Bounds of the part of a site's machines that a partial outage takes."""
 MINUTES_PER_WEEK: Final = DAYS_PER_WEEK * HOURS_PER_DAY * MINUTES_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutageInterval:
-    """A part of a site's machines lost for a while, in minutes counted from 1970 UTC."""
+    """Loss of a share of a site's machines, in minutes counted from 1970 UTC."""
 
     site: int
     start_minutes: float
@@ -35,7 +46,7 @@ class OutageInterval:
 
 
 class OutageStream:
-    """The outages of a run: three Poisson streams, of whole sites, of parts of sites, and of two sites at once."""
+    """Outages of a run: Poisson streams of whole sites, parts of sites, and pairs."""
 
     def __init__(self, config: RunConfig, seed: int) -> None:
         self._seed = seed
@@ -48,11 +59,14 @@ class OutageStream:
         self._week = lru_cache(maxsize=8)(self._draw_week)
 
     def availability(self, tick: int) -> Floats:
-        """Share of each site's machines that can run in a tick (S,): what its outages leave, multiplied; 1 is all."""
+        """Return the share of each site's machines that can run in a tick (S,).
+
+        The shares that simultaneous outages leave are multiplied; 1 is all machines.
+        """
         return self._day(tick // self._ticks_per_day)[tick % self._ticks_per_day]
 
     def outages(self, first_tick: int, end_tick: int) -> tuple[OutageInterval, ...]:
-        """The outages that begin, or still last, in ticks ``[first, end)``."""
+        """Return outages that begin in or last into ticks ``[first_tick, end_tick)``."""
         begin = self._start_minutes + first_tick * self._tick_minutes
         end = self._start_minutes + end_tick * self._tick_minutes
         weeks = range(int((begin - MOST_REPAIR_MINUTES) // MINUTES_PER_WEEK), int(-(-end // MINUTES_PER_WEEK)))
@@ -65,7 +79,10 @@ class OutageStream:
         )
 
     def _draw_day(self, day: int) -> list[Floats]:
-        """Availability of each tick of a day of the run; ticks without an outage share one array."""
+        """Draw the availability in each tick of a day of the run.
+
+        Ticks without an outage share one array.
+        """
         first = day * self._ticks_per_day
         rows = [self._all] * self._ticks_per_day
         for outage in self.outages(first, first + self._ticks_per_day):
@@ -77,12 +94,12 @@ class OutageStream:
         return rows
 
     def _ticks_of(self, outage: OutageInterval) -> tuple[int, int]:
-        """Whole ticks ``[start, end)`` that an outage takes, at least one."""
+        """Round an outage to whole ticks ``[start, end)``, at least one."""
         start = int((outage.start_minutes - self._start_minutes) // self._tick_minutes)
         return start, start + max(1, round(outage.duration_minutes / self._tick_minutes))
 
     def _draw_week(self, week: int) -> list[OutageInterval]:
-        """The outages that begin in a week since 1970."""
+        """Draw the outages that begin in a week counted from 1970."""
         chance = generator(self._seed, RandomStream.OUTAGES, week)
         whole = np.repeat(np.arange(self._width), chance.poisson(DAYS_PER_WEEK / WHOLE_EVERY_DAYS, self._width))
         partial = np.repeat(np.arange(self._width), chance.poisson(DAYS_PER_WEEK / PARTIAL_EVERY_DAYS, self._width))
@@ -101,13 +118,13 @@ class OutageStream:
 
 
 def _drawn(
-    week: int, chance: np.random.Generator, sites: np.ndarray, durations_minutes: Floats, losses: Floats
+    week: int, chance: np.random.Generator, sites: np.ndarray, durations_minutes: Floats, loss_share: Floats
 ) -> list[OutageInterval]:
     starts = (week + chance.random(len(sites))) * MINUTES_PER_WEEK
     return [
         OutageInterval(site=site, start_minutes=start, duration_minutes=duration, loss_share=loss)
         for site, start, duration, loss in zip(
-            sites.tolist(), starts.tolist(), durations_minutes.tolist(), losses.tolist(), strict=True
+            sites.tolist(), starts.tolist(), durations_minutes.tolist(), loss_share.tolist(), strict=True
         )
     ]
 

@@ -1,4 +1,7 @@
-"""A market's price curve brought to the level of a site: its mean, median, negative hours, spikes, floor and cap."""
+"""Adjust a market's price curve to the mean, median and extremes of a site.
+
+Model: docs/model.md#14-the-synthetic-world ; decision 0020. Data: mara/data/SOURCES.md
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,56 +17,63 @@ from mara.feeds.files.site_fields import market_fields
 
 MOST_STRETCH: Final = 1e3
 HALVINGS: Final = 60
-"""Of the interval in which the stretch is sought: far below a cent."""
+"""Bisections in the search for a stretch: they fix the mean to far below a cent."""
 SPIKES_FROM_SHARE: Final = 0.998
+"""Share of hours that are cheaper than any that `spike_price_usd_per_mwh` lifts."""
 CLOSE_SHARE: Final = 0.005
-"""A mean is reached when it is hit this closely."""
+"""Largest relative error of a mean that counts as reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PriceCurve:
-    """Rising prices at rising scores, and how probable a lower one is, all (Q,)."""
+    """Prices by normal score and by cumulative probability, all rising (Q,).
+
+    Attributes:
+        probability_share: share of hours with a lower price.
+        score_z: normal score of the price.
+    """
 
     probability_share: Floats
-    score: Floats
+    score_z: Floats
     price_usd_per_mwh: Floats
 
     @property
     def mean_usd_per_mwh(self) -> float:
-        """Mean price over the whole distribution."""
+        """Mean price over the distribution."""
         covered = self.probability_share[-1] - self.probability_share[0]
         return float(np.trapezoid(self.price_usd_per_mwh, self.probability_share) / covered)
 
-    def quantile_usd_per_mwh(self, probability: float) -> float:
-        """The price below which that share of hours lies."""
-        return float(np.interp(probability, self.probability_share, self.price_usd_per_mwh))
+    def quantile_usd_per_mwh(self, probability_share: float) -> float:
+        """Return the price below which that share of hours lies."""
+        return float(np.interp(probability_share, self.probability_share, self.price_usd_per_mwh))
 
-    def with_knot(self, probability: float) -> "PriceCurve":
-        """The same line with one more point on it, where a cut is going to bend it."""
-        at = int(np.searchsorted(self.probability_share, probability))
-        score = np.interp(probability, self.probability_share, self.score)
+    def with_knot(self, probability_share: float) -> "PriceCurve":
+        """Return the same line with one more point, where a later cut will bend it."""
+        at = int(np.searchsorted(self.probability_share, probability_share))
+        score = np.interp(probability_share, self.probability_share, self.score_z)
         return PriceCurve(
-            probability_share=np.insert(self.probability_share, at, probability),
-            score=np.insert(self.score, at, score),
-            price_usd_per_mwh=np.insert(self.price_usd_per_mwh, at, self.quantile_usd_per_mwh(probability)),
+            probability_share=np.insert(self.probability_share, at, probability_share),
+            score_z=np.insert(self.score_z, at, score),
+            price_usd_per_mwh=np.insert(self.price_usd_per_mwh, at, self.quantile_usd_per_mwh(probability_share)),
         )
 
     def with_prices(self, price_usd_per_mwh: Floats) -> "PriceCurve":
-        """Other prices at the same scores."""
+        """Return a curve of other prices at the same scores."""
         return replace(self, price_usd_per_mwh=price_usd_per_mwh)
 
 
 def levelled(measured: PriceCurve, site: Site) -> PriceCurve:
-    """The site's own curve out of its shape's.
+    """Adjust the curve of a site's shape to the fields of its [site.market].
 
-    1. Shifted so that `negative_share` (or `zero_share`) of the hours lie below zero.
-    2. The half below the median is scaled to `median_price_usd_per_mwh`; without one there is nothing to keep.
-    3. What lies above is stretched until the mean is `mean_price_usd_per_mwh`. `spike_price_usd_per_mwh` is what the
-       dearest hour of a year costs: the dearest two in a thousand are lifted towards it.
+    1. Shift it so that `negative_share` (or `zero_share`) of the hours lie below zero.
+    2. Scale the half below the median to `median_price_usd_per_mwh`; without that field nothing is held fixed.
+    3. Stretch the half above the median (without one, all prices) until the mean is `mean_price_usd_per_mwh`. The
+       dearest two hours in a thousand are lifted towards `spike_price_usd_per_mwh`, the price of the dearest hour of a
+       year.
     4. Cut at zero (`zero_share`), `min_price_usd_per_mwh` and `max_price_usd_per_mwh`.
 
     Raises:
-        ConfigError: a level that contradicts itself.
+        ConfigError: the fields contradict each other.
     """
     market = market_fields(site)
     floor, cap = _bounds_of(market, site)
@@ -75,8 +85,8 @@ def levelled(measured: PriceCurve, site: Site) -> PriceCurve:
     spike = market.get("spike_price_usd_per_mwh")
     rise = np.interp(measured.probability_share, (SPIKES_FROM_SHARE, measured.probability_share[-1]), (0.0, 1.0))
 
-    def stretched(stretch: float) -> PriceCurve:
-        price = base + stretch * excess
+    def stretched(stretch_factor: float) -> PriceCurve:
+        price = base + stretch_factor * excess
         if spike is not None:
             price = price * (1.0 + rise * (spike / price[-1] - 1.0))
         return measured.with_prices(np.clip(price, floor, cap))
@@ -87,7 +97,7 @@ def levelled(measured: PriceCurve, site: Site) -> PriceCurve:
 
 
 def _halves_of(curve: PriceCurve, market: dict[str, float]) -> tuple[Floats, Floats, float]:
-    """What stays fixed, what is stretched, and the stretch that changes nothing."""
+    """Split prices into a fixed and a stretched part, with the neutral stretch."""
     price = curve.price_usd_per_mwh
     if "median_price_usd_per_mwh" not in market:
         return np.zeros_like(price), price, 1.0
@@ -96,20 +106,25 @@ def _halves_of(curve: PriceCurve, market: dict[str, float]) -> tuple[Floats, Flo
     return np.minimum(price, median) * scale, np.maximum(price - median, 0.0), scale
 
 
-def _of_mean(stretched: Callable[[float], PriceCurve], mean: float, site: Site) -> PriceCurve:
+def _of_mean(stretched: Callable[[float], PriceCurve], mean_usd_per_mwh: float, site: Site) -> PriceCurve:
+    """Search the stretch at which the curve has the given mean.
+
+    Raises:
+        ConfigError: no stretch gives that mean.
+    """
     least, most = 1.0 / MOST_STRETCH, MOST_STRETCH
     for _ in range(HALVINGS):
         middle = (least * most) ** 0.5
-        if stretched(middle).mean_usd_per_mwh < mean:
+        if stretched(middle).mean_usd_per_mwh < mean_usd_per_mwh:
             least = middle
         else:
             most = middle
     found = stretched((least * most) ** 0.5)
-    if abs(found.mean_usd_per_mwh - mean) <= CLOSE_SHARE * abs(mean):
+    if abs(found.mean_usd_per_mwh - mean_usd_per_mwh) <= CLOSE_SHARE * abs(mean_usd_per_mwh):
         return found
     raise ConfigError(
-        f"site {site.id!r} market.mean_price_usd_per_mwh cannot be {mean:g} with the median, negative hours, floor and "
-        "cap given: bring them closer together"
+        f"site {site.id!r} market.mean_price_usd_per_mwh cannot be {mean_usd_per_mwh:g} with the median, negative "
+        "hours, floor and cap given: bring them closer together"
     )
 
 

@@ -1,10 +1,12 @@
-"""Synthetic power prices: a normal score with season, weekend and memory, read off each market's price curve.
+"""Synthetic power prices: autocorrelated normal scores through a price curve.
 
     score = mean[month, local hour] + weekend[local hour] + sd[month, local hour] x noise        noise ~ N(0, 1)
     price = curve(score)
 
-The noise is a sum of independent Gaussian series, from hours to weeks; spikes and negative hours are the curve's ends.
-Decision record 0020 says why.
+The noise is a sum of independent Gaussian series with memories from hours to weeks; the ends of the curve are spikes
+and negative prices. In statistics this is a Gaussian copula with empirical margins.
+
+Model: docs/model.md#14-the-synthetic-world ; decision 0020. Data: mara/data/SOURCES.md
 """
 
 from typing import Final
@@ -35,18 +37,24 @@ HOURLY_SERIES: Final = (
 )
 WEEKLY_SERIES: Final = Series((Decay(half_life_rows=5.0, doublings=6),))
 COMPONENTS: Final = ("within hours", "hours", "days", "smooth days", "same hour of other days", "weeks")
-"""What the noise is made of: the hourly series, then the weekly level."""
+"""Components of the noise: the hourly series, then the weekly level."""
 FUEL_SHARE: Final = 0.3
-"""Share of the weekly level's variance that all markets have in common: fuel prices."""
+"""Chosen: share of the weekly level's variance common to all markets.
+
+It stands for fuel prices.
+"""
 HOURS_PER_WEEK: Final = DAYS_PER_WEEK * HOURS_PER_DAY
 WITHIN_HOUR_SD_SHARE: Final = 0.03
-"""Five-minute prices of real-time markets scatter this much around their hour's mean in ordinary hours."""
+"""Chosen: relative standard deviation of tick prices around their hour's mean.
+
+For real-time markets in ordinary hours.
+"""
 MOST_SCATTER: Final = 3.0
-"""Standard deviations at which that scatter is cut."""
+"""Standard deviations at which the scatter within an hour is cut."""
 
 
 class MarketPrices:
-    """Power prices of all sites of a fleet, by hours counted from 1970 UTC.
+    """Power prices of all sites of a fleet, by hour counted from 1970 UTC.
 
     Raises:
         ConfigError: a site's market names an unknown shape or contradicts itself.
@@ -56,9 +64,9 @@ class MarketPrices:
         shapes = [shape_of(site, calibration.shapes) for site in fleet.sites]
         self._seed = seed
         self._width = fleet.site_count
-        self._mean = np.stack([shape.score_mean for shape in shapes])
-        self._sd = np.stack([shape.score_sd for shape in shapes])
-        self._weekend = np.stack([shape.score_weekend for shape in shapes])
+        self._mean = np.stack([shape.score_mean_z for shape in shapes])
+        self._sd = np.stack([shape.score_sd_z for shape in shapes])
+        self._weekend = np.stack([shape.score_weekend_z for shape in shapes])
         self._weights = np.sqrt([shape.component_share for shape in shapes]).T
         self._month_shift = month_shifts(fleet, shapes)
         self._site = np.arange(self._width)
@@ -75,27 +83,28 @@ class MarketPrices:
         )
 
     def noise(self, first: int, end: int) -> Floats:
-        """The noise of hours ``[first, end)``, standard normal (N, S)."""
+        """Draw the standard normal noise of hours ``[first, end)`` (N, S)."""
         series = components(self._seed, first, end, self._width)
         return np.asarray(np.einsum("cns,cs->ns", series, self._weights))
 
-    def of_noise(self, noise: Floats, local: LocalHours) -> Floats:
-        """Prices (N, S) [USD/MWh]."""
+    def of_noise(self, noise_z: Floats, local: LocalHours) -> Floats:
+        """Convert noise to hourly prices (N, S) [USD/MWh]."""
         month = (local.month + self._month_shift) % MONTHS_PER_YEAR
-        score = self._mean[self._site, month, local.hour] + self._sd[self._site, month, local.hour] * noise
+        score = self._mean[self._site, month, local.hour] + self._sd[self._site, month, local.hour] * noise_z
         score += np.where(local.is_weekend, self._weekend[self._site, local.hour], 0.0)
         price = np.empty_like(score)
         for site, curve in enumerate(self._curves):
-            price[:, site] = np.interp(score[:, site], curve.score, curve.price_usd_per_mwh)
+            price[:, site] = np.interp(score[:, site], curve.score_z, curve.price_usd_per_mwh)
         return sealed(price)
 
-    def within_hours(self, price: Floats, first: int, ticks_per_hour: int) -> Floats:
-        """Prices of every tick of the hours from `first` on (N x ticks, S), whose means are the hours' prices (N, S).
+    def within_hours(self, price_usd_per_mwh: Floats, first: int, ticks_per_hour: int) -> Floats:
+        """Draw the prices of every tick of the hours from `first` on (N x ticks, S).
 
-        Only real-time markets move within the hour. One generator an hour, so that any hour can be drawn alone.
+        Their means are the hours' prices (N, S). Only real-time markets move within the hour. Each hour has a generator
+        of its own, so that it can be drawn alone.
         """
-        hours = len(price)
-        ticks = np.repeat(price[:, None, :], ticks_per_hour, axis=1)
+        hours = len(price_usd_per_mwh)
+        ticks = np.repeat(price_usd_per_mwh[:, None, :], ticks_per_hour, axis=1)
         moving = np.flatnonzero(self._scatter_share)
         if ticks_per_hour > 1 and moving.size:
             shape = (ticks_per_hour, moving.size)
@@ -107,17 +116,22 @@ class MarketPrices:
             )
             scatter = np.clip(scatter, -MOST_SCATTER, MOST_SCATTER)
             scatter -= scatter.mean(axis=1, keepdims=True)
-            ticks[:, :, moving] += self._scatter_sd(price[:, moving], moving)[:, None, :] * scatter
+            ticks[:, :, moving] += self._scatter_sd(price_usd_per_mwh[:, moving], moving)[:, None, :] * scatter
         return sealed(ticks.reshape(hours * ticks_per_hour, self._width))
 
-    def _scatter_sd(self, price: Floats, moving: Ints) -> Floats:
-        """How far prices move within their hour [USD/MWh]: less near floor and cap, so that they stay inside."""
-        room = np.minimum(self._top[moving] - price, price - self._bottom[moving]) / (2.0 * MOST_SCATTER)
-        return np.asarray(np.minimum(self._scatter_share[moving] * np.abs(price), room))
+    def _scatter_sd(self, price_usd_per_mwh: Floats, moving: Ints) -> Floats:
+        """Compute the standard deviation of prices within their hour [USD/MWh].
+
+        It shrinks near floor and cap, so that prices stay between them.
+        """
+        room = np.minimum(self._top[moving] - price_usd_per_mwh, price_usd_per_mwh - self._bottom[moving])
+        return np.asarray(
+            np.minimum(self._scatter_share[moving] * np.abs(price_usd_per_mwh), room / (2.0 * MOST_SCATTER))
+        )
 
 
 def _curves_of(fleet: Fleet, shapes: list[Shape], probability_share: Floats) -> list[PriceCurve]:
-    """Each site's own curve; sites of large fleets that say the same share one."""
+    """Adjust each site's curve; sites with the same shape and market fields share one."""
     made: dict[object, PriceCurve] = {}
     curves = []
     for site, shape in zip(fleet.sites, shapes, strict=True):
@@ -125,7 +139,7 @@ def _curves_of(fleet: Fleet, shapes: list[Shape], probability_share: Floats) -> 
         if said not in made:
             measured = PriceCurve(
                 probability_share=probability_share,
-                score=shape.curve_score,
+                score_z=shape.curve_score_z,
                 price_usd_per_mwh=shape.curve_price_usd_per_mwh,
             )
             made[said] = levelled(measured, site)
@@ -134,7 +148,10 @@ def _curves_of(fleet: Fleet, shapes: list[Shape], probability_share: Floats) -> 
 
 
 def components(seed: int, first: int, end: int, width: int) -> Floats:
-    """Unit-variance series that the noise is mixed from, in the order of `COMPONENTS` (C, N, width)."""
+    """Draw the unit-variance series from which the noise is mixed (C, N, width).
+
+    In the order of `COMPONENTS`.
+    """
     hourly = [
         series.drawn(seed, RandomStream.PRICE_HOURS, first, end, width, part)
         for part, series in enumerate(HOURLY_SERIES)
@@ -143,13 +160,19 @@ def components(seed: int, first: int, end: int, width: int) -> Floats:
 
 
 def month_shifts(fleet: Fleet, shapes: list[Shape]) -> Ints:
-    """Months to look ahead in a shape's profile: half a year where site and shape lie in different hemispheres (S,)."""
+    """Return the months by which each site reads its shape's profile later (S,).
+
+    Half a year where site and shape lie in different hemispheres, else 0.
+    """
     differ = [(site.lat_deg < 0.0) != (shape.lat_deg < 0.0) for site, shape in zip(fleet.sites, shapes, strict=True)]
     return np.array(differ, dtype=np.int64) * (MONTHS_PER_YEAR // 2)
 
 
 def _weekly(seed: int, first: int, end: int, width: int) -> Floats:
-    """The slow level (N, width): weekly values, a part of them common to all sites, joined by lines."""
+    """Draw the slow component (N, width): weekly values joined by lines.
+
+    A part of them is common to all sites. The variance is 1 between the weeks too.
+    """
     hours = np.arange(first, end)
     week = hours // HOURS_PER_WEEK
     first_week, end_week = int(week[0]), int(week[-1]) + 2

@@ -1,7 +1,10 @@
-"""Synthetic weather: season, time of day, passing weather, heat waves; humidity follows the temperature.
+"""Synthetic weather: season, time of day, passing fronts, and heat waves.
 
 dry bulb = mean + seasonal x cos(year) + daily x cos(day) + noise        a heat wave replaces the noise by 8 C
 humidity = mean + slope x (dry bulb - season) + noise
+
+Chosen: the heat waves. Measured at ten sites, 2023 (mara/data/SOURCES.md): the memory of the noise, its calm in summer
+and the daily slope of humidity. Model: docs/model.md#14-the-synthetic-world
 """
 
 from dataclasses import dataclass
@@ -23,11 +26,14 @@ FRONTS: Final = Series((Decay(half_life_rows=48.0, doublings=8),))
 CLOUDS: Final = Series((Decay(half_life_rows=6.0, doublings=6),))
 FRONTS_OF_DRY_BULB_SHARE: Final = 0.75
 FRONTS_OF_HUMIDITY_SHARE: Final = 0.5
-"""Share of the noise's variance that lasts for days; the rest lasts for hours. Measured at ten sites."""
+"""Share of the noise's variance that lasts for days; the rest lasts for hours."""
 SUMMER_CALM_SHARE: Final = 0.2
-"""How much smaller the noise is at midsummer, and larger at midwinter, than on average."""
+"""Relative decrease of the noise at midsummer, and increase at midwinter."""
 MOST_NOISE: Final = 2.75
-"""Standard deviations at which the dry bulb's noise is cut: no place is much hotter than its record."""
+"""Standard deviations at which the dry bulb's noise is cut.
+
+Without a cut, long runs would go far beyond the records of a place.
+"""
 WARMEST_LOCAL_HOUR: Final = 15
 DAILY_HUMIDITY_SLOPE_SHARE_PER_C: Final = -0.036
 LEAST_HUMIDITY_SHARE: Final = 0.08
@@ -38,19 +44,22 @@ WAVE_HOURS: Final = 4 * HOURS_PER_DAY
 WAVE_EDGE_HOURS: Final = 12
 WAVES_PER_SUMMER: Final = 3
 SUMMER_DAYS: Final = 90
-"""June to August in the north, December to February in the south; each third of it has one wave."""
+"""Days of a summer, of which each third has one heat wave.
+
+June to August in the north, December to February in the south.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WeatherHours:
-    """Weather of a span of hours (N, S)."""
+    """Weather by hour and site (N, S)."""
 
     dry_bulb_c: Floats
     wet_bulb_c: Floats
 
 
 class Weather:
-    """The weather at all sites of a fleet, by hours counted from 1970 UTC.
+    """Weather at all sites of a fleet, by hour counted from 1970 UTC.
 
     Raises:
         ConfigError: a site's climate cannot be used.
@@ -64,7 +73,7 @@ class Weather:
         self._is_south = np.array([site.lat_deg < 0.0 for site in fleet.sites])
 
     def hours(self, first: int, end: int, local: LocalHours) -> WeatherHours:
-        """The weather of hours ``[first, end)``."""
+        """Draw the weather of hours ``[first, end)``."""
         climate, phase = self._climate, year_phase_share(first, end)[:, None]
         year = np.cos(2.0 * np.pi * (phase - climate["warmest_day"] / DAYS_PER_YEAR))
         day = np.cos(2.0 * np.pi * (local.hour - WARMEST_LOCAL_HOUR) / HOURS_PER_DAY)
@@ -91,7 +100,10 @@ class Weather:
         return np.asarray(np.sqrt(fronts_share) * fronts + np.sqrt(1.0 - fronts_share) * clouds)
 
     def _waves(self, first: int, end: int) -> Floats:
-        """How far a heat wave has risen, 0 to 1 (N, S): four days with a smooth rise and fall of twelve hours."""
+        """Compute the strength of heat waves, 0 to 1 (N, S).
+
+        A wave lasts four days, with a smooth rise and fall of twelve hours each.
+        """
         hours = np.arange(first, end)[:, None]
         risen = np.zeros((end - first, self._width))
         first_year = _year_of(first - SUMMER_DAYS * HOURS_PER_DAY)
@@ -103,7 +115,7 @@ class Weather:
         return risen
 
     def _wave_begins(self, year: int) -> Floats:
-        """First hours of the waves of the summers that begin in a year (waves, S)."""
+        """Draw the first hours of the waves of summers that begin in a year (waves, S)."""
         summer = np.where(self._is_south, _hour_of(year, 12), _hour_of(year, 6))
         third_h = SUMMER_DAYS * HOURS_PER_DAY / WAVES_PER_SUMMER
         free_h = third_h - WAVE_HOURS
@@ -112,7 +124,9 @@ class Weather:
 
 
 def saturation_share(dew_point_c: Floats, dry_bulb_c: Floats) -> Floats:
-    """Relative humidity of air with that dew point. Magnus formula, within 0.4 % from -40 to 50 C.
+    """Compute the relative humidity of air from its dew point.
+
+    Magnus formula, within 0.4 % from -40 to 50 C.
 
     Source: Alduchov and Eskridge 1996, doi:10.1175/1520-0450(1996)035<0601:IMFAOS>2.0.CO;2
     """
@@ -121,19 +135,21 @@ def saturation_share(dew_point_c: Floats, dry_bulb_c: Floats) -> Floats:
 
 
 def climate_of(site: Site, calibration: Calibration) -> dict[str, float]:
-    """Every field of a climate: as the site says, else as measured at the place of its id, else by latitude.
+    """Return all climate fields of a site.
+
+    Each is the site's own, else the one measured at the place of its id, else a guess by latitude.
 
     Raises:
-        ConfigError: the site says what cannot be.
+        ConfigError: the site gives an unknown field, or a number out of its bounds.
     """
     measured = calibration.shapes[site.id].climate if site.id in calibration.shapes else {}
     return {**_climate_of_latitude(site.lat_deg), **measured, **climate_fields(site)}
 
 
 def _climate_of_latitude(lat_deg: float) -> dict[str, float]:
-    """A guess for sites that say nothing: warm and even at the equator, cold and seasonal towards the poles.
+    """Guess a climate: warm and even at the equator, cold and seasonal at the poles.
 
-    A straight line through the ten measured sites; good to about 5 C.
+    Chosen: a straight line through the ten measured sites, accurate to about 5 C.
     """
     away_deg = abs(lat_deg)
     return {

@@ -7,8 +7,8 @@ from mara.core.units import MICRO_USD_PER_USD, TOKENS_PER_MTOK
 
 CHARACTERS_PER_TOKEN: Final = 2.0
 """Fewer than in any text: JSON with many numbers has about three."""
-CACHE_WRITE_SHARE: Final = 1.25
-CACHE_READ_SHARE: Final = 0.1
+CACHE_WRITE_RATIO: Final = 1.25
+CACHE_READ_RATIO: Final = 0.1
 """Prices of cached input tokens over that of others (Anthropic, price list of November 2026)."""
 
 
@@ -46,12 +46,12 @@ def price_of(model: str) -> ModelPrice:
 def cost_micro_usd(model: str, use: TokenUse) -> int:
     """What a request has cost."""
     price = price_of(model)
-    read = use.cache_read_tokens * CACHE_READ_SHARE + use.cache_write_tokens * CACHE_WRITE_SHARE
+    read = use.cache_read_tokens * CACHE_READ_RATIO + use.cache_write_tokens * CACHE_WRITE_RATIO
     usd = (use.input_tokens + read) * price.input_usd_per_mtok + use.output_tokens * price.output_usd_per_mtok
     return round(usd * MICRO_USD_PER_USD / TOKENS_PER_MTOK)
 
 
 def most_micro_usd(model: str, characters: int, max_tokens: int) -> int:
     """More than a request of so many characters can cost."""
-    tokens = round(characters / CHARACTERS_PER_TOKEN * CACHE_WRITE_SHARE)
+    tokens = round(characters / CHARACTERS_PER_TOKEN * CACHE_WRITE_RATIO)
     return cost_micro_usd(model, TokenUse(input_tokens=tokens, output_tokens=max_tokens))
