@@ -5,6 +5,7 @@ Model: docs/model.md#11-quotes
 """
 
 from dataclasses import dataclass
+from functools import partial
 from math import floor
 from typing import Final
 
@@ -195,7 +196,7 @@ class _CandidateSite:
 
 
 def _candidate_at(
-    s: int, capacity: SiteCapacity, problem: Problem, costs: Floats, demand: ContractDemand
+    s: int, capacity: SiteCapacity, problem: Problem, costs_usd_per_mwh: Floats, demand: ContractDemand
 ) -> _CandidateSite | None:
     """Try a request at a site, where needed by moving other contracts away.
 
@@ -203,7 +204,7 @@ def _candidate_at(
     """
     short = demand.power_mw - float(capacity.free_mw[s])
     if short <= TOLERANCE_MW:
-        return _CandidateSite(site=s, cost_usd_per_mwh=float(costs[s]), moved_mw=0.0)
+        return _CandidateSite(site=s, cost_usd_per_mwh=float(costs_usd_per_mwh[s]), moved_mw=0.0)
     if (
         demand.tier is Tier.SPOT
         or not fits(demand.power_mw, float(capacity.whole_mw[s]))
@@ -218,13 +219,15 @@ def _candidate_at(
         able = [to for to, free_mw in enumerate(elsewhere.tolist()) if fits(size, free_mw)]
         if not able:
             return None
-        to = able[int(np.argmin(costs[able]))]
+        to = able[int(np.argmin(costs_usd_per_mwh[able]))]
         elsewhere[to] -= size
         moved += size
-        extra += size * (float(costs[to] - costs[s]) + fees[tier] / life_h)
+        extra += size * (float(costs_usd_per_mwh[to] - costs_usd_per_mwh[s]) + fees[tier] / life_h)
     if moved < short - TOLERANCE_MW:
         return None
-    return _CandidateSite(site=s, cost_usd_per_mwh=float(costs[s]) + extra / demand.power_mw, moved_mw=moved)
+    return _CandidateSite(
+        site=s, cost_usd_per_mwh=float(costs_usd_per_mwh[s]) + extra / demand.power_mw, moved_mw=moved
+    )
 
 
 def _leaving(there: tuple[tuple[float, int], ...], short_mw: float) -> list[tuple[float, int]]:
@@ -243,10 +246,7 @@ def _leaving(there: tuple[tuple[float, int], ...], short_mw: float) -> list[tupl
 def _why(problem: Problem, after: PricedSolution, demand: ContractDemand, able: list[_CandidateSite]) -> str:
     """Explain the assignment: its cost in parts, and the next best site."""
     fleet, per_hour, best = problem.config.fleet, problem.config.grid.ticks_per_hour, able[0]
-
-    def mean(values: Floats) -> float:
-        return life_mean(values, after.lengths, after.made_tick, demand, per_hour)
-
+    mean = partial(life_mean, lengths=after.lengths, made_tick=after.made_tick, demand=demand, ticks_per_hour=per_hour)
     power = mean(after.shadow.site_power_usd_per_mwh[:, best.site])
     pue = mean(after.case.pue[:, best.site, Workload.GPU])
     racks = mean(after.shadow.capacity_usd_per_mwh[:, best.site])

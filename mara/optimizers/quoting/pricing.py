@@ -119,9 +119,9 @@ def solution_in_force(problem: Problem, plan: Plan | None) -> PricedSolution | N
     )
 
 
-def _from_step(values: Floats, at: int) -> Floats:
-    """Cut prices by step from one on; budgets have one for all."""
-    return values[at:] if values.ndim > 1 else values
+def _from_step(prices_usd_per_mwh: Floats, at: int) -> Floats:
+    """Leave out the prices of steps before one; budgets have one price for all steps."""
+    return prices_usd_per_mwh[at:] if prices_usd_per_mwh.ndim > 1 else prices_usd_per_mwh
 
 
 def solution_with(before: PricedSolution, demand: ContractDemand, *, deadline_s: float = 600.0) -> PricedSolution:
@@ -227,15 +227,19 @@ def _solved(
     given: Basis | None = None
     if case.sites > EXACT_SITES:
         optimum = solve_split(case, deadline_s=deadline_s)
-        primal, objective, shadow = optimum.primal, optimum.certificate.objective_usd, optimum.shadow
+        primal_mw, objective, shadow = optimum.primal_mw, optimum.certificate.objective_usd, optimum.shadow
     else:
         model = model_of(case)
-        fits = basis is not None and len(basis.columns) == len(model.cost) and len(basis.rows) == len(model.row_lower)
+        fits = (
+            basis is not None
+            and len(basis.columns) == len(model.cost_usd_per_mw)
+            and len(basis.rows) == len(model.row_lower)
+        )
         solution = solve(model, basis=basis if fits else None, by_dual=True, deadline_s=deadline_s)
-        primal, objective, given = solution.primal, solution.certificate.objective_usd, solution.basis
+        primal_mw, objective, given = solution.primal_mw, solution.certificate.objective_usd, solution.basis
         shadow = shadow_of(solution.row_duals, model, case)
     columns = columns_of(case)
-    table = primal[: case.steps * columns.width].reshape(case.steps, columns.width)
+    table = primal_mw[: case.steps * columns.width].reshape(case.steps, columns.width)
     demand_mwh = case.dt_h @ case.demand_mw
     promised_mwh, shed_mwh = demand_mwh[:PROMISED_TIER_COUNT], case.dt_h @ table[:, columns.shed]
     served_mwh = (case.dt_h @ table)[columns.contracts].sum(axis=0)

@@ -92,10 +92,10 @@ def life_budget_ticks(demand: ContractDemand, problem: Problem, timezone: str) -
     return budget
 
 
-def miss_share(planned_ticks: float, outage_ticks: float, budget: int, outages: float) -> float:
+def miss_share(planned_ticks: float, outage_ticks: float, budget: int, outages_count: float) -> float:
     """Return the probability that planned and outage bad ticks exceed a budget.
 
-    `outages` are expected, of equal length.
+    `outages_count` of them, of equal length, are expected.
 
     The tail of a Poisson distribution, by the regularized incomplete gamma function: a sum of its terms loses all its
     digits where the tail is small, and all its terms where many outages are expected.
@@ -104,10 +104,10 @@ def miss_share(planned_ticks: float, outage_ticks: float, budget: int, outages: 
 
     if planned_ticks > budget:
         return 1.0
-    if outage_ticks <= 0.0 or outages <= 0.0:
+    if outage_ticks <= 0.0 or outages_count <= 0.0:
         return 0.0
-    most = floor((budget - planned_ticks) / (outage_ticks / outages))
-    return float(pdtrc(most, outages))
+    most = floor((budget - planned_ticks) / (outage_ticks / outages_count))
+    return float(pdtrc(most, outages_count))
 
 
 def _rates(record: OutageRecord, problem: Problem) -> tuple[Floats, Floats]:
@@ -120,13 +120,13 @@ def _rates(record: OutageRecord, problem: Problem) -> tuple[Floats, Floats]:
 
 
 def _reserve_cover_share(
-    demand: ContractDemand, site: int, problem: Problem, after: PricedSolution, lost_shares: Floats
+    demand: ContractDemand, site: int, problem: Problem, after: PricedSolution, lost_share: Floats
 ) -> float:
     """Return the share of time in which reserve elsewhere covers a site's Premium."""
     book, accounts = problem.world.book, problem.world.accounts
     stands = (book.tier == Tier.PREMIUM) & (accounts.site == site) & accounts.served
     premium_mw = demand.power_mw + float(book.power_mw[stands].sum())
-    reserve_mw = np.delete(after.reserve_mw * (1.0 - lost_shares), site, axis=1)
+    reserve_mw = np.delete(after.reserve_mw * (1.0 - lost_share), site, axis=1)
     if not reserve_mw.shape[1]:
         return 0.0
     whole_share = np.minimum(reserve_mw.sum(axis=1) / max(premium_mw, TOLERANCE_MW), 1.0)
