@@ -266,7 +266,7 @@ def test_a_plan_in_force_quotes_without_a_solve_also_when_it_has_grown_old() -> 
     assert solution_in_force(given, None) is None
 
 
-def costs_of(given: Problem, outlay: PricedSolution) -> float:
+def costs_of(given: Problem, solution: PricedSolution) -> float:
     demand = ContractDemand(tier=Tier.STANDARD, power_mw=1.0, starts_tick=given.tick + 1, ends_tick=given.tick + 49)
-    hourly = step_costs_usd_per_mwh(outlay.shadow, 300.0, Tier.STANDARD)
-    return life_mean(hourly, outlay.lengths, outlay.made_tick, demand, TICKS_PER_HOUR)
+    hourly = step_costs_usd_per_mwh(solution.shadow, 300.0, Tier.STANDARD)
+    return life_mean(hourly, solution.lengths, solution.made_tick, demand, TICKS_PER_HOUR)

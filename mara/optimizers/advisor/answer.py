@@ -1,8 +1,8 @@
 """Form of the advisor's recommendation, and the faults for which it is rejected.
 
-The JSON schema is spelled out and not made by pydantic's `model_json_schema`: strict structured output allows a subset
-of JSON Schema (no limits of length, every property required and no others, nothing by `$ref`), the schema names the
-sites of the fleet, and its descriptions are part of what the model is told. The pydantic models check the rest.
+The JSON schema is spelled out and not made by pydantic's `model_json_schema`: that would tell the model titles and
+docstrings as well, and limits of length, which strict structured output refuses; and it could not name the sites of the
+fleet. The pydantic models check what the schema cannot say.
 """
 
 from collections.abc import Mapping

@@ -17,7 +17,10 @@ STEPS = (
     ("availability_share", 0.05),
     ("demand_multiplier_share", 0.1),
 )
-"""Fields of an observation, and the step to which each is rounded, in the unit of its name. Chosen."""
+"""Fields of an observation, and the step to which each is rounded.
+
+Steps are in the unit of the field's name. Chosen.
+"""
 HASHPRICE_STEP_USD_PER_PH_DAY = 1.0
 """Step to which the hashprice is rounded. Chosen."""
 CONTRACT_STEP_MW = 1.0

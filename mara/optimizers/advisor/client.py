@@ -34,7 +34,10 @@ DEADLINE_S: Final = 25.0
 LIFECYCLE_DEADLINE_S: Final = 10.0
 MAX_RESPONSE_BYTES: Final = 2_000_000
 MAX_NOTES_LENGTH: Final = 4_000
-"""Most characters of the summarized thinking that are passed to the listener; the last ones are kept."""
+"""Most characters of summarized thinking that the listener gets.
+
+Of a longer text it gets the end.
+"""
 BUDGET_USED: Final = "AI budget used"
 NOT_GROUNDED: Final = "AI answer not grounded"
 
@@ -233,7 +236,7 @@ def _category_of(message: Message) -> str:
 
 
 def _use_of(message: Message) -> TokenUse | None:
-    """Read the tokens that the service reports as used; None where a count is negative.
+    """Read the tokens that were used; None where the service reports a negative count.
 
     A negative cost would fill the budget again.
     """
@@ -346,7 +349,10 @@ MISCONFIGURED: Final = (
     "AI connection cannot be set up: correct ANTHROPIC_BASE_URL, HTTPS_PROXY, ALL_PROXY, NO_PROXY or SSL_CERT_FILE"
 )
 NO_SUCH_CALL: Final = frozenset({404, 405, 501})
-"""Statuses of a gateway without a Models API. The service itself answers with the type `not_found_error`."""
+"""Statuses of a gateway without a Models API.
+
+The service itself answers 404 with the type `not_found_error` for a model that it does not know.
+"""
 UNKNOWN_LIFE: Final = ModelLifecycle(stage="unknown", retires_at=None)
 REJECTED: Final = "AI request rejected"
 TIMED_OUT: Final = "AI timed out"
@@ -354,7 +360,10 @@ MODEL_RETIRED: Final = "AI model retired: set MARA_CLAUDE_MODEL"
 MAX_DETAIL_LENGTH: Final = 500
 SPEND_CODES: Final = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
 SPEND_WORDS: Final = re.compile(r"usage limits|spend limit|credit balance", re.IGNORECASE)
-"""Words of an error 400 by which a limit that the customer has set on spending is told from a bad request."""
+"""Words that tell a reached spending limit from a bad request.
+
+Limits that the customer has set are reported with the same status, 400.
+"""
 STATUS_OF_TYPE: Final = {  # https://docs.anthropic.com/en/api/errors
     "invalid_request_error": 400,
     "authentication_error": 401,

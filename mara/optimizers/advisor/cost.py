@@ -9,10 +9,14 @@ from typing import Final
 from mara.core.units import MICRO_USD_PER_USD, TOKENS_PER_MTOK
 
 CHARACTERS_PER_TOKEN: Final = 2.0
-"""Lower bound on the length of a token in any text; JSON with many numbers has about three. Chosen."""
+"""Lower bound on the length of a token in any text. Chosen.
+
+JSON with many numbers has about three characters a token.
+"""
 CACHE_WRITE_RATIO: Final = 1.25
+"""Price of writing to the prompt cache, over the price of other input tokens."""
 CACHE_READ_RATIO: Final = 0.1
-"""Prices of writing to and reading from the prompt cache, over the price of other input tokens."""
+"""Price of reading from the prompt cache, over the price of other input tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,10 @@ PRICES: Final = (
     ("claude-sonnet-5-5", ModelPrice(input_usd_per_mtok=2.0, output_usd_per_mtok=10.0)),
 )
 DEAREST: Final = ModelPrice(input_usd_per_mtok=15.0, output_usd_per_mtok=75.0)
-"""Price assumed for a model that the list does not know, above any known one: budgets must hold for it too."""
+"""Price assumed for a model that the list does not know.
+
+It is above any price listed, so that budgets hold for such a model too.
+"""
 
 
 def price_of(model: str) -> ModelPrice:

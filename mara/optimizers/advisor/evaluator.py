@@ -40,7 +40,7 @@ ASKED_USD_PER_MW: Final = 1e5
 It is above anything that a megawatt-hour can earn or cost. Chosen.
 """
 KEPT_USD_PER_MW: Final = 2e4
-"""Price of each megawatt by which contracts that are not named differ from the plan in force.
+"""Price of each megawatt by which unnamed contracts differ from the plan in force.
 
 It is below the price of named cells, which therefore come first. Chosen.
 """

@@ -106,7 +106,7 @@ def _change_of(key: str) -> str:
 
 
 def rehearsed_gains(evaluator: PlanEvaluator, step: PlanStep) -> dict[str, float]:
-    """Compute a step's gains from climate and from time zones in the next tick [USD/h]."""
+    """Compute a step's gains from climate and time zones in the next tick [USD/h]."""
     facts = _outcome_facts(_rehearsed(evaluator, step), evaluator)
     return {key: facts[key] for key in ("climate_saving_usd_per_h", "time_zone_gain_usd_per_h")}
 

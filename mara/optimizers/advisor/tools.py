@@ -4,7 +4,7 @@ Every number in an answer is a fact of the ledger. Text that people have typed a
 `customer_typed_text`, cut short.
 
 The JSON schemas of arguments are spelled out and not made by pydantic's `model_json_schema`: they name the sites of the
-fleet, strict schemas allow no bounds and no `$ref`, and their bytes are part of the prompt's version.
+fleet, strict schemas allow no numerical bounds, and their bytes are part of the prompt's version.
 """
 
 from collections.abc import Callable, Mapping

@@ -106,7 +106,10 @@ def shares_of(case: LpCase, blocks: Sequence[Ints]) -> ResourceAllocation:
 
 
 def _part_of(weight_factor: Floats, blocks: Sequence[Ints]) -> Floats:
-    """Return each block's part of the weights of its sites (H, S) as (B, H); equal parts of nothing."""
+    """Return each block's part (B, H) of the sites' weights (H, S).
+
+    Parts are equal where all weights are zero.
+    """
     parts = np.array([weight_factor[:, sites].sum(axis=1) for sites in blocks])
     whole = parts.sum(axis=0)
     return np.where(whole > 0.0, parts / np.where(whole > 0.0, whole, 1.0), 1.0 / len(blocks))
@@ -127,6 +130,7 @@ def shifted_shares(shares: ResourceAllocation, case: LpCase, usage: Sequence[Usa
 
 
 def _towards(share: Floats, used: Floats, demand: Floats) -> Floats:
+    """Move shares (B, H, N) half the way to usage; `used` and `demand` have one unit."""
     total = used.sum(axis=0)
     whole = np.maximum(total, demand)
     wanted = (used + share * np.maximum(demand - total, 0.0)) / np.where(whole > 0.0, whole, 1.0)
