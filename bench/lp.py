@@ -58,7 +58,7 @@ def _direct(sites: int, hours: int, repetitions: int) -> Iterator[Figure]:
     name = f"lp.{sites}x{hours}"
     yield _figure(f"{name}.build_ms", MS_PER_S * timed(lambda: model_of(first), repetitions).best_s)
     before = solve(model_of(first))
-    after = model_of(_following(first, before.primal, second))
+    after = model_of(_following(first, before.primal_mw, second))
     cold_s = timed(lambda: solve(after), repetitions).best_s
     start = shifted(before.basis, after)
     warm = solve(after, basis=start)
@@ -96,10 +96,10 @@ def _quotes() -> Iterator[Figure]:
     yield Figure(name="lp.quote_ratio_exact_to_dual", value=ratio, note="how far the shadow price is below")
 
 
-def _following(first: LpCase, primal: Floats, second: LpCase) -> LpCase:
+def _following(first: LpCase, primal_mw: Floats, second: LpCase) -> LpCase:
     """The second hour after the first went as planned, as it does while the program is in charge."""
     columns = columns_of(first)
-    now = primal[: columns.width]
+    now = primal_mw[: columns.width]
     placed_mw = now[columns.contracts[:, :PROMISED_TIER_COUNT]]
     placed_mw[:, columns.resting] += now[columns.rested]
     return replace(

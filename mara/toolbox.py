@@ -22,7 +22,7 @@ from mara.core.quote import OutageRecord, QuoteRequest
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import snapshot_of
 from mara.errors import MaraError, PlanRejected, StoreRefused
-from mara.optimizers.advisor.evaluator import bench_of
+from mara.optimizers.advisor.evaluator import evaluator_of
 from mara.optimizers.advisor.facts import site_key
 from mara.optimizers.advisor.tools import TOOLS as BENCH_TOOLS
 from mara.optimizers.advisor.tools import ToolAnswer, ToolSession
@@ -215,7 +215,7 @@ class Toolbox:
             return _wrong(f"there is no tool {name[:40]!r}: use {', '.join(tool.name for tool in self.offered())}")
         now = self._standing_now()
         if self._inquiry is None or self._answers_count >= MOST_ANSWERS_A_LEDGER:
-            self._inquiry, self._answers_count = ToolSession(bench_of(self._problem(now), self._plan(now))), 0
+            self._inquiry, self._answers_count = ToolSession(evaluator_of(self._problem(now), self._plan(now))), 0
         self._answers_count += 1
         found = self._inquiry.answer(name, self._keyed(arguments))
         return replace(found, content={"tick": now.tick, **found.content})

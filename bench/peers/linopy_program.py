@@ -41,7 +41,7 @@ def stated(case: LpCase, built: LpModel) -> Any:
 
     model, columns = linopy.Model(), columns_of(case)
     v = {
-        name: model.add_variables(lower=0.0, upper=array(values_of(built.upper, name, columns), axes), name=name)
+        name: model.add_variables(lower=0.0, upper=array(values_of(built.upper_mw, name, columns), axes), name=name)
         for name, axes in AXES.items()
     }
     x, z, y, h = v["miners"], v["merchant"], v["contracts"], v["reserve"]
@@ -67,5 +67,7 @@ def stated(case: LpCase, built: LpModel) -> Any:
         ((v["shed"] * dt_h).sum("t"), "<=", array(case.budget_mwh, "p")),
     ):
         model.add_constraints(left, sign, right)
-    model.add_objective(sum((v[n] * array(values_of(built.cost, n, columns), axes)).sum() for n, axes in AXES.items()))
+    model.add_objective(
+        sum((v[n] * array(values_of(built.cost_usd_per_mw, n, columns), axes)).sum() for n, axes in AXES.items())
+    )
     return model

@@ -38,7 +38,7 @@ def stated(case: LpCase, built: LpModel) -> Any:
     model = pyo.ConcreteModel()
     v: dict[str, Any] = {}
     for name, axes in AXES.items():
-        upper = values_of(built.upper, name, columns)
+        upper = values_of(built.upper_mw, name, columns)
         places = [range(sizes[axis]) for axis in axes]
         v[name] = pyo.Var(*places, bounds=lambda _, *at, upper=upper: (0.0, float(upper[at])))
         model.add_component(name, v[name])
@@ -47,7 +47,10 @@ def stated(case: LpCase, built: LpModel) -> Any:
         model.rows.add(row)
     model.profit = pyo.Objective(
         expr=sum(
-            pyo.quicksum(float(cost) * v[name][at] for at, cost in np.ndenumerate(values_of(built.cost, name, columns)))
+            pyo.quicksum(
+                float(cost) * v[name][at]
+                for at, cost in np.ndenumerate(values_of(built.cost_usd_per_mw, name, columns))
+            )
             for name in AXES
         )
     )

@@ -1,1 +1,1 @@
-"""Problem in, Plan out: every way of deciding what runs where, behind one protocol."""
+"""Optimizers: every way to make a Plan from a Problem, behind one protocol."""

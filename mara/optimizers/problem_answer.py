@@ -54,7 +54,7 @@ def answer_by_lp(case: LpCase, deadline_s: float = 600.0) -> ProblemAnswer:
         objective_usd=optimum.certificate.objective_usd,
         bound_usd=optimum.certificate.bound_usd,
         gap_share=optimum.certificate.gap_share,
-        schedule=schedule_of(optimum.primal, columns_of(case), case),
+        schedule=schedule_of(optimum.primal_mw, columns_of(case), case),
         shadow=optimum.shadow,
     )
 
@@ -84,12 +84,12 @@ def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "
     )
 
 
-def schedule_of(primal: Floats, columns: Columns, case: LpCase) -> Schedule:
+def schedule_of(primal_mw: Floats, columns: Columns, case: LpCase) -> Schedule:
     """Read a solution's columns (N,) as a schedule.
 
     What is below zero is rounding and becomes zero.
     """
-    table = np.maximum(primal, 0.0).reshape(case.steps, columns.width)
+    table = np.maximum(primal_mw, 0.0).reshape(case.steps, columns.width)
     rested = np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT))
     rested[:, :, columns.resting] = table[:, columns.rested]
     return Schedule(
@@ -118,18 +118,13 @@ def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, A
         "bound_usd": answer.bound_usd,
         "gap_share": answer.gap_share,
         "solve_s": solve_s,
-        "it_power_mw": _rows(schedule.it_power_mw),
-        "contracts_mw": _rows(schedule.contracts_mw),
-        "bought_mw": _rows(np.maximum(net, 0.0)),
-        "sold_mw": _rows(np.maximum(-net, 0.0)),
+        "it_power_mw": schedule.it_power_mw.tolist(),
+        "contracts_mw": schedule.contracts_mw.tolist(),
+        "bought_mw": np.maximum(net, 0.0).tolist(),
+        "sold_mw": np.maximum(-net, 0.0).tolist(),
         "duals": {
-            "site_power_usd_per_mwh": None if shadow is None else _rows(shadow.site_power_usd_per_mwh),
-            "demand_usd_per_mwh": None if shadow is None else _rows(shadow.demand_usd_per_mwh.T),
-            "budget_usd_per_mwh": None if shadow is None else _rows(shadow.budget_usd_per_mwh),
+            "site_power_usd_per_mwh": None if shadow is None else shadow.site_power_usd_per_mwh.tolist(),
+            "demand_usd_per_mwh": None if shadow is None else shadow.demand_usd_per_mwh.T.tolist(),
+            "budget_usd_per_mwh": None if shadow is None else shadow.budget_usd_per_mwh.tolist(),
         },
     }
-
-
-def _rows(array: Floats) -> list[Any]:
-    rows: list[Any] = array.tolist()
-    return rows

@@ -90,7 +90,7 @@ class Wild:
         return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
 
 
-def chapters_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, ticks: int = 24) -> list[Month]:
+def months_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, ticks: int = 24) -> list[Month]:
     """A run over two months with hedges, tight grids, and contracts that end within it."""
     draw = np.random.default_rng(seed)
     fleet = builders.fleet(hedge_mw=float(draw.choice([0.0, 6.0])), hedge_price=40.0, limit_mw=draw.uniform(12.0, 30.0))
@@ -99,7 +99,7 @@ def chapters_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, tick
         builders.contract(f"c{n}", Tier(n % 4), float(draw.uniform(0.3, 4.0)), ticks=int(draw.integers(10, 400)))
         for n in range(8)
     )
-    diary = MonthlyAccounts(config)
+    accounts = MonthlyAccounts(config)
     backtest(
         config,
         DrawnFeed(config, seed),
@@ -107,10 +107,10 @@ def chapters_of(optimizer: Optimizer, seed: int, *, tick_minutes: int = 60, tick
         opened(first_world(config), contracts, config),
         ticks,
         horizon_hours=3,
-        on_step=diary.add,
+        on_step=accounts.add,
     )
-    diary.close()
-    return diary.months
+    accounts.close()
+    return accounts.months
 
 
 @settings(max_examples=25, deadline=None)
@@ -122,8 +122,7 @@ def test_no_policy_earns_more_than_the_bound_whatever_the_history(seed: int, pol
         "static": Static(),
         "breakeven": Static(breakeven=True),
     }
-    chapters = chapters_of(optimizers.get(policy, Lp()), seed)
-    months = bounds_of(chapters)
+    months = bounds_of(months_of(optimizers.get(policy, Lp()), seed))
     assert [month.month for month in months] == ["2025-07", "2025-08"]
     for month in months:
         assert month.profit_usd <= month.bound_usd + 1e-9 * abs(month.bound_usd)
@@ -142,12 +141,12 @@ def test_nobody_s_ledger_is_above_the_bound_be_contracts_too_large_or_power_at_a
         builders.contract(f"c{n}", Tier(int(draw.integers(0, 4))), float(mw), ticks=int(draw.integers(10, 400)))
         for n, mw in enumerate(sizes)
     )
-    diary = MonthlyAccounts(config)
+    accounts = MonthlyAccounts(config)
     feed = DrawnFeed(config, seed, factor=float(draw.choice([1.0, 40.0], p=[0.7, 0.3])), outages=False)
     world = opened(first_world(config), contracts, config)
-    totals, _ = backtest(config, feed, OPTIMIZERS[policy], world, 24, horizon_hours=3, on_step=diary.add)
-    diary.close()
-    bound = sum(month.bound_usd for month in bounds_of(diary.months))
+    totals, _ = backtest(config, feed, OPTIMIZERS[policy], world, 24, horizon_hours=3, on_step=accounts.add)
+    accounts.close()
+    bound = sum(month.bound_usd for month in bounds_of(accounts.months))
     profit = int(totals.lines_micro_usd.sum()) / 1e6
     assert profit <= bound + 1e-6 * abs(bound)
 
@@ -163,22 +162,22 @@ OPTIMIZERS: dict[str, Optimizer] = {
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_ticks_shorter_than_prices_hold_are_bounded_by_one_step_for_each_price(seed: int) -> None:
-    chapters = chapters_of(Wild(seed), seed, tick_minutes=15, ticks=96)
-    assert [alike_merged(chapter.case).steps for chapter in chapters] == [12, 12]
-    for chapter, month in zip(chapters, bounds_of(chapters), strict=True):
-        finest_usd, _ = bound_of(chapter.case if chapter is chapters[0] else with_free_start(chapter.case))
-        assert chapter.profit_usd <= finest_usd + 1e-9 * abs(finest_usd)
-        assert finest_usd <= month.bound_usd + 1e-6 * abs(month.bound_usd)
+    months = months_of(Wild(seed), seed, tick_minutes=15, ticks=96)
+    assert [alike_merged(month.case).steps for month in months] == [12, 12]
+    for month, bound in zip(months, bounds_of(months), strict=True):
+        finest_usd, _ = bound_of(month.case if month is months[0] else with_free_start(month.case))
+        assert month.profit_usd <= finest_usd + 1e-9 * abs(finest_usd)
+        assert finest_usd <= bound.bound_usd + 1e-6 * abs(bound.bound_usd)
 
 
 def test_months_in_sequence_bound_the_stretch_as_one_program() -> None:
-    chapters = chapters_of(Rules(), 5)
-    first, second = (chapter.case for chapter in chapters)
+    months = months_of(Rules(), 5)
+    first, second = (month.case for month in months)
     both: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in BY_STEP}
     joined = replace(first, budget_mwh=first.budget_mwh + second.budget_mwh, **both)
     whole_usd, gap_share = bound_of(joined)
     assert gap_share < 1e-6
-    assert whole_usd <= sum(month.bound_usd for month in bounds_of(chapters)) + 1e-6 * abs(whole_usd)
+    assert whole_usd <= sum(month.bound_usd for month in bounds_of(months)) + 1e-6 * abs(whole_usd)
 
 
 BY_STEP = (
@@ -225,15 +224,15 @@ def ledger_usd(steps: list[Step]) -> Floats:
 def test_the_accounts_differ_from_the_ledger_by_credits_and_the_hedges_price_alone() -> None:
     config = builders.config(builders.fleet(hedge_mw=3.0, hedge_price=40.0), tick_minutes=60, start=MONTH_END)
     contracts = tuple(builders.contract(f"c{n}", Tier(n % 4), 1.5, ticks=400) for n in range(8))
-    diary, steps = MonthlyAccounts(config), list[Step]()
+    accounts, steps = MonthlyAccounts(config), list[Step]()
 
     def note(step: Step) -> None:
-        diary.add(step)
+        accounts.add(step)
         steps.append(step)
 
     world = opened(first_world(config), contracts, config)
     backtest(config, DrawnFeed(config, 3), Rules(), world, 24, horizon_hours=3, on_step=note)
-    diary.close()
+    accounts.close()
     lines = ledger_usd(steps)
     shared = [Line.MINING, Line.INFERENCE, Line.SELLBACK, Line.ENERGY, Line.CARBON, Line.RESTART]
     rates = np.array([525.0, 300.0, 180.0, 60.0])
@@ -248,7 +247,7 @@ def test_the_accounts_differ_from_the_ledger_by_credits_and_the_hedges_price_alo
                 rested[contract.tier] += contract.power_mw
         planned += delivered @ rates - (missed - rested) @ (rates[:3] * [10.0, 5.0, 3.0])
     expected = lines[shared].sum() + planned
-    assert sum(chapter.profit_usd for chapter in diary.months) == pytest.approx(expected, abs=0.01)
+    assert sum(month.profit_usd for month in accounts.months) == pytest.approx(expected, abs=0.01)
     assert lines[CONTRACT_LINES].sum() > 0.0
     assert lines[MIGRATION_LINES].sum() + lines[CREDIT_LINES].sum() <= 0.0
 
@@ -256,13 +255,13 @@ def test_the_accounts_differ_from_the_ledger_by_credits_and_the_hedges_price_alo
 def test_a_month_may_spend_the_whole_budget_of_every_window_that_reaches_into_it() -> None:
     config = builders.config(tick_minutes=60, start=MONTH_END)
     contracts = (builders.contract("f", Tier.FLEXIBLE, 2.0, ticks=200), builders.contract("s", Tier.SPOT, 1.0, ticks=9))
-    diary = MonthlyAccounts(config)
+    accounts = MonthlyAccounts(config)
     world = opened(first_world(config), contracts, config)
-    backtest(config, DrawnFeed(config, 1), Static(), world, 24, horizon_hours=1, on_step=diary.add)
-    diary.close()
+    backtest(config, DrawnFeed(config, 1), Static(), world, 24, horizon_hours=1, on_step=accounts.add)
+    accounts.close()
     # A tenth of 200 hours may be missed: more than a month's part of the run has hours, so all of its 12 are free.
-    assert [chapter.case.budget_mwh.tolist() for chapter in diary.months] == [[0.0, 0.0, 24.0]] * 2
-    assert diary.months[0].case.shed_limit_mw[:, 2].tolist() == [2.0] * 12
+    assert [month.case.budget_mwh.tolist() for month in accounts.months] == [[0.0, 0.0, 24.0]] * 2
+    assert accounts.months[0].case.shed_limit_mw[:, 2].tolist() == [2.0] * 12
 
 
 def test_nothing_that_could_be_earned_has_no_share() -> None:
@@ -270,23 +269,23 @@ def test_nothing_that_could_be_earned_has_no_share() -> None:
 
 
 def test_a_fleet_too_large_for_one_program_is_refused() -> None:
-    chapter = chapters_of(Static(), 1)[0]
-    many = replace(chapter.case, grid_limit_mw=np.ones(101))
+    month = months_of(Static(), 1)[0]
+    many = replace(month.case, grid_limit_mw=np.ones(101))
     with pytest.raises(ConfigError, match="up to 100 sites, this one has 101"):
-        bounds_of([replace(chapter, case=many)])
+        bounds_of([replace(month, case=many)])
 
 
 def test_a_step_is_told_of_once_and_months_follow_the_calendar() -> None:
     config = builders.config(tick_minutes=60, start=MONTH_END)
-    world, diary = first_world(config), MonthlyAccounts(config)
+    world, accounts = first_world(config), MonthlyAccounts(config)
     feed = DrawnFeed(config, 1)
     for tick in range(13):
         seen = feed.observe(tick)
         problem = Problem(config=config, world=world, observation=seen, forecast=feed.forecast(tick, 1))
         step = advance(world, seen, Static().plan(problem).step_at(tick), config)
-        diary.add(step)
+        accounts.add(step)
         world = step.world
-    assert [chapter.month for chapter in diary.months] == ["2025-07"]
-    diary.close()
-    diary.close()
-    assert [(chapter.month, chapter.case.steps) for chapter in diary.months] == [("2025-07", 12), ("2025-08", 1)]
+    assert [month.month for month in accounts.months] == ["2025-07"]
+    accounts.close()
+    accounts.close()
+    assert [(month.month, month.case.steps) for month in accounts.months] == [("2025-07", 12), ("2025-08", 1)]

@@ -8,7 +8,7 @@ import pytest
 from mara.errors import AdviceError
 from mara.optimizers.advisor.answer import allocation_of
 from mara.optimizers.advisor.call_budget import ApiCall
-from mara.optimizers.advisor.evaluator import bench_of
+from mara.optimizers.advisor.evaluator import evaluator_of
 from mara.optimizers.advisor.tools import ToolSession
 from mara.optimizers.lp.optimizer import Lp
 from tests.runtime.advised import problem_at
@@ -19,7 +19,7 @@ IS_WANTED = os.environ.get("MARA_LIVE_TESTS") == "1"
 MAY_HAPPEN = ("AI busy", "AI timed out", "AI answer not grounded", "AI budget used", "AI rate limited until {until}")
 
 
-class OpenPurse:
+class OpenBudget:
     """Pays for what one conversation can cost."""
 
     def __init__(self) -> None:
@@ -39,16 +39,16 @@ async def test_the_real_service_gives_advice_that_can_be_weighed() -> None:
     from mara.optimizers.advisor.client import Claude
 
     problem = problem_at()
-    inquiry = ToolSession(await asyncio.to_thread(bench_of, problem, Lp().plan(problem)))
-    client, exchange, purse = Claude(key=KEY, base_url=None, model=MODEL), ApiCall(), OpenPurse()
+    session = ToolSession(await asyncio.to_thread(evaluator_of, problem, Lp().plan(problem)))
+    client, call, budget = Claude(key=KEY, base_url=None, model=MODEL), ApiCall(), OpenBudget()
     try:
         assert (await client.lifecycle()).stage in ("active", "deprecated")
-        answer = await client.ask(inquiry, purse, exchange, lambda _: None)
+        answer = await client.ask(session, budget, call, lambda _: None)
     except AdviceError as refusal:
         assert str(refusal) in MAY_HAPPEN, refusal.detail  # noqa: PT017  it may fail, but only in these ways
     else:
-        assert allocation_of(answer, inquiry).shape == (3, 9)
+        assert allocation_of(answer, session).shape == (3, 9)
         assert answer.claims
-        assert purse.cost_micro_usd > 0
+        assert budget.cost_micro_usd > 0
     finally:
         await client.close()

@@ -20,7 +20,7 @@ def solved(seed: int) -> tuple[LpModel, Solution]:
 
 def transposed(model: LpModel, duals: np.ndarray) -> np.ndarray:
     """A'y, row by row."""
-    total = np.zeros(len(model.cost))
+    total = np.zeros(len(model.cost_usd_per_mw))
     for i, y in enumerate(duals):
         for j in range(model.matrix.indptr[i], model.matrix.indptr[i + 1]):
             total[model.matrix.indices[j]] += model.matrix.data[j] * y
@@ -56,12 +56,12 @@ def test_no_multipliers_whatever_give_a_bound_below_the_optimum(seed: int) -> No
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_optimal_multipliers_have_the_sign_of_their_rows_and_no_slack_beside_them(seed: int) -> None:
     model, solution = solved(seed)
-    y, x, activity = solution.row_duals, solution.primal, row_activity(model, solution.primal)
+    y, x, activity = solution.row_duals, solution.primal_mw, row_activity(model, solution.primal_mw)
     assert (y[~np.isfinite(model.row_lower)] <= 1e-7).all()
     slack = np.where(y > 0.0, activity - model.row_lower, model.row_upper - activity)
     assert np.abs(np.where(np.abs(y) <= 1e-7, 0.0, y * slack)).max() < 1e-5
-    reduced = model.cost - transposed(model, y)
-    room = np.where(reduced > 0.0, x - model.lower, model.upper - x)
+    reduced = model.cost_usd_per_mw - transposed(model, y)
+    room = np.where(reduced > 0.0, x - model.lower_mw, model.upper_mw - x)
     assert np.abs(reduced * room).max() < 1e-5
 
 
@@ -69,7 +69,7 @@ def test_the_optimal_multipliers_have_the_sign_of_their_rows_and_no_slack_beside
 def test_bounds_that_only_rows_imply_take_over_no_dual(seed: int) -> None:
     model, solution = solved(seed)
     columns = model.columns
-    reduced = (model.cost - transposed(model, solution.row_duals)).reshape(model.steps, columns.width)
+    reduced = (model.cost_usd_per_mw - transposed(model, solution.row_duals)).reshape(model.steps, columns.width)
     implied = (columns.merchant, columns.contracts, columns.moved, columns.reserve, columns.reserve_sum, columns.ramp)
     assert all(reduced[:, places].min(initial=0.0) >= -1e-6 for places in (*implied, columns.breached))
 
@@ -77,8 +77,8 @@ def test_bounds_that_only_rows_imply_take_over_no_dual(seed: int) -> None:
 def test_a_plan_that_is_off_is_said_to_be_off() -> None:
     model, solution = solved(0)
     miners = model.columns.miners[0, 0]
-    moved = solution.primal.copy()
-    moved[miners] = model.upper[miners] + 2.5
+    moved = solution.primal_mw.copy()
+    moved[miners] = model.upper_mw[miners] + 2.5
     assert certificate_of(model, moved, solution.row_duals).residual_mw >= 2.5 - 1e-9
     moved[miners] = -2.5
     assert certificate_of(model, moved, solution.row_duals).residual_mw >= 2.5 - 1e-9
@@ -86,7 +86,7 @@ def test_a_plan_that_is_off_is_said_to_be_off() -> None:
 
 def test_a_plan_that_earns_less_has_a_gap() -> None:
     model, solution = solved(1)
-    worse = certificate_of(model, np.zeros_like(solution.primal), solution.row_duals)
+    worse = certificate_of(model, np.zeros_like(solution.primal_mw), solution.row_duals)
     assert worse.objective_usd < solution.certificate.objective_usd
     assert worse.gap_share > 1e-3
     assert replace(solution, certificate=worse).status == "feasible"

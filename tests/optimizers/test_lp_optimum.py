@@ -31,7 +31,7 @@ def test_the_plan_keeps_every_formula_and_earns_what_is_claimed(seed: int) -> No
     case = random_case(seed)
     model = model_of(case)
     solution = solve(model)
-    schedule = schedule_of(solution.primal, model.columns, case)
+    schedule = schedule_of(solution.primal_mw, model.columns, case)
     claimed, program, point = solution.certificate.objective_usd, program_of(case), point_of(schedule, case)
     assert program.worst_mw(point) < 1e-6
     assert same(program.gain_usd(point), claimed)

@@ -93,7 +93,7 @@ def stakes_usd(case: LpCase) -> float:
 @pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
 def test_the_blocks_are_a_plan_of_the_whole_below_the_optimum_below_the_bound(case: LpCase) -> None:
     found, exact, model = solve_split(case, block_sites=BLOCK_SITES, workers=1), solve(model_of(case)), model_of(case)
-    checked = certificate_of(model, found.primal, np.zeros(len(model.row_lower)))
+    checked = certificate_of(model, found.primal_mw, np.zeros(len(model.row_lower)))
     assert checked.residual_mw < MAX_RESIDUAL_MW
     assert checked.objective_usd == pytest.approx(found.certificate.objective_usd, rel=1e-9)
     optimum_usd = exact.certificate.objective_usd
@@ -106,7 +106,7 @@ def test_the_blocks_are_a_plan_of_the_whole_below_the_optimum_below_the_bound(ca
 def test_two_processes_find_what_one_finds_to_the_last_bit() -> None:
     alone = solve_split(CASES[0], block_sites=BLOCK_SITES, workers=1)
     together = solve_split(CASES[0], block_sites=BLOCK_SITES, workers=2)
-    assert np.array_equal(alone.primal, together.primal)
+    assert np.array_equal(alone.primal_mw, together.primal_mw)
     assert alone.certificate == together.certificate
     assert np.array_equal(alone.shadow.demand_usd_per_mwh, together.shadow.demand_usd_per_mwh)
 
@@ -152,10 +152,10 @@ def test_one_block_is_the_whole() -> None:
 def test_a_plan_that_breaks_a_shared_row_is_noticed() -> None:
     case = CASES[0]
     columns = columns_of(case)
-    primal = combined(case, (np.arange(case.sites),), [solve(model_of(case)).primal])
-    assert shared_residual_mw(case, primal) < MAX_RESIDUAL_MW
+    primal_mw = combined(case, (np.arange(case.sites),), [solve(model_of(case)).primal_mw])
+    assert shared_residual_mw(case, primal_mw) < MAX_RESIDUAL_MW
     for column in (columns.contracts[0, 1], columns.shed[0], columns.reserve[3], columns.merchant[0, 0, 0]):
-        broken = primal.copy()
+        broken = primal_mw.copy()
         broken[int(column)] += 1e6
         assert shared_residual_mw(case, broken) > 1.0
 

@@ -14,7 +14,7 @@ ROOM_MW = np.array([10.0, 10.0, 5.0])
 WEST, NORTH, EAST = 0, 1, 2
 
 
-def standing(powers_mw: list[float], at: list[int], tier: Tier = Tier.STANDARD) -> tuple[Placement, World]:
+def placed_at(powers_mw: list[float], at: list[int], tier: Tier = Tier.STANDARD) -> tuple[Placement, World]:
     """Contracts that run where they are, as dispatch leaves them."""
     contracts = tuple(builders.contract(f"c{n}", tier, power) for n, power in enumerate(powers_mw))
     world = builders.world(CHARTER, contracts, at)
@@ -37,26 +37,26 @@ def target(tier: Tier, by_site_mw: tuple[float, float, float]) -> np.ndarray:
 
 @pytest.mark.parametrize(("north_mw", "to"), [(0.8, WEST), (0.99, WEST), (1.01, NORTH), (2.0, NORTH)])
 def test_a_contract_moves_when_the_plan_wants_more_than_half_of_it_elsewhere(north_mw: float, to: int) -> None:
-    placed, world = standing([2.0], [WEST])
+    placed, world = placed_at([2.0], [WEST])
     moved = nearest(placed, target(Tier.STANDARD, (2.0 - north_mw, north_mw, 0.0)), world, ROOM_MW)
     assert moved.site.tolist() == [to]
     assert moved.contracts_mw[:, Tier.STANDARD].tolist() == [2.0 * (to == WEST), 2.0 * (to == NORTH), 0.0]
 
 
 def test_where_it_does_not_fit_it_stays() -> None:
-    placed, world = standing([3.0, 9.0], [WEST, NORTH])
+    placed, world = placed_at([3.0, 9.0], [WEST, NORTH])
     wanted = target(Tier.STANDARD, (0.0, 12.0, 0.0))
     assert nearest(placed, wanted, world, ROOM_MW).site.tolist() == [WEST, NORTH]
 
 
 def test_a_plan_that_only_sheds_or_only_adds_moves_nobody() -> None:
-    placed, world = standing([2.0, 2.0], [WEST, WEST])
+    placed, world = placed_at([2.0, 2.0], [WEST, WEST])
     for west_mw in (1.0, 7.0):
         assert nearest(placed, target(Tier.STANDARD, (west_mw, 0.0, 0.0)), world, ROOM_MW) is placed
 
 
 def test_as_many_move_as_bring_it_nearer() -> None:
-    placed, world = standing([1.0] * 6, [WEST] * 6)
+    placed, world = placed_at([1.0] * 6, [WEST] * 6)
     moved = nearest(placed, target(Tier.STANDARD, (2.6, 2.2, 1.2)), world, ROOM_MW)
     assert moved.contracts_mw[:, Tier.STANDARD].tolist() == [3.0, 2.0, 1.0]
 
@@ -67,7 +67,7 @@ def test_no_move_ever_takes_a_placement_further_from_its_plan_or_over_a_limit(se
     count = int(draw.integers(1, 9))
     powers, at = draw.uniform(0.2, 1.5, count).round(2).tolist(), draw.integers(0, 3, count).tolist()
     tier = Tier(int(draw.integers(0, 3)))
-    placed, world = standing(powers, at, tier)
+    placed, world = placed_at(powers, at, tier)
     room = placed.contracts_mw.sum(axis=1) + draw.uniform(0.0, 3.0, 3)
     shares = draw.dirichlet(np.ones(3))
     wanted = target(tier, tuple(shares * sum(powers)))

@@ -18,7 +18,7 @@ from mara.feeds.files.fleet_file import read_fleet
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.optimizers.lp.horizon import case_of, step_lengths
 from mara.optimizers.lp.optimizer import Lp
-from mara.optimizers.quoting import context
+from mara.optimizers.quoting import context as quote_context
 from mara.optimizers.quoting import pricing as quotes
 from mara.optimizers.quoting.context import QuoteContext
 from mara.optimizers.quoting.offer import quote_of
@@ -41,15 +41,15 @@ NEVER = np.zeros(10, dtype=np.int64)
 TICKS_PER_HOUR = 12
 
 
-def counter_of(given: Problem, record: OutageRecord | None = None) -> QuoteContext:
+def context_of(given: Problem, record: OutageRecord | None = None) -> QuoteContext:
     sites = given.config.fleet.site_count
     none = OutageRecord(seen_ticks=0, lost_ticks=sealed(np.zeros(sites)), fall_count=sealed(NEVER[:sites].copy()))
     return QuoteContext(problem=given, before=solution_of(given), waiting=(), record=record or none)
 
 
-def quoted(counter: QuoteContext, tier: str = "standard", power_mw: float = 5.0, hours: float = 4.0) -> Quote:
-    ticks = counter.problem.config.grid.ticks_of_hours(hours)
-    return quote_of(QuoteRequest(tier=tier, power_mw=power_mw, duration_h=hours), ticks, counter, quote_id="q-1")
+def quoted(context: QuoteContext, tier: str = "standard", power_mw: float = 5.0, hours: float = 4.0) -> Quote:
+    ticks = context.problem.config.grid.ticks_of_hours(hours)
+    return quote_of(QuoteRequest(tier=tier, power_mw=power_mw, duration_h=hours), ticks, context, quote_id="q-1")
 
 
 def states(seed: int) -> Problem:
@@ -89,7 +89,7 @@ def default_state(ticks: int = 30) -> Problem:
 @pytest.mark.parametrize("tier", ["premium", "standard", "flexible"])
 def test_the_marginal_cost_is_the_difference_of_two_other_solves(seed: int, tier: str) -> None:
     given, column = states(seed), TIER_KEYS.index(tier)
-    counter = counter_of(given)
+    context = context_of(given)
     case = case_of(given, step_lengths(given))
     without_usd = optimum_usd(case)
     for power_mw in SIZES_MW:
@@ -97,14 +97,14 @@ def test_the_marginal_cost_is_the_difference_of_two_other_solves(seed: int, tier
         demand[1:5, column] += power_mw  # booked now, it lives from the next hour on, for four
         difference_usd = without_usd - optimum_usd(replace(case, demand_mw=demand))
         expected = difference_usd / (4 * power_mw) + float(case.rate_usd_per_mwh[column])
-        assert quoted(counter, tier, power_mw).exact_cost_usd_per_mwh == pytest.approx(expected, rel=1e-6)
+        assert quoted(context, tier, power_mw).exact_cost_usd_per_mwh == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_more_power_never_costs_less_and_shadow_prices_are_a_floor(seed: int) -> None:
-    counter = counter_of(random_problem(seed) if seed % 2 else states(seed))
+    context = context_of(random_problem(seed) if seed % 2 else states(seed))
     for tier in ("premium", "standard", "flexible"):
-        quotes = [quoted(counter, tier, power_mw) for power_mw in SIZES_MW]
+        quotes = [quoted(context, tier, power_mw) for power_mw in SIZES_MW]
         costs = [quote.exact_cost_usd_per_mwh for quote in quotes]
         least = [quote.dual_cost_usd_per_mwh for quote in quotes]
         for cheap, dear in zip([least[0], *costs[:-1]], costs, strict=True):
@@ -115,32 +115,32 @@ def test_more_power_never_costs_less_and_shadow_prices_are_a_floor(seed: int) ->
 
 def test_in_the_default_world_an_outage_changes_the_cost_and_the_landing_site() -> None:
     calm = default_state()
-    before = quoted(counter_of(calm), "standard", 2.0, 24.0)
+    before = quoted(context_of(calm), "standard", 2.0, 24.0)
     assert before.landing is not None
     up = calm.observation.availability_share.copy()
     up[calm.config.fleet.site_ids.index(before.landing.site_id)] = 0.0
     out = replace(calm, observation=replace(calm.observation, availability_share=sealed(up)))
-    after = quoted(counter_of(out), "standard", 2.0, 24.0)
+    after = quoted(context_of(out), "standard", 2.0, 24.0)
     assert after.marginal_cost_usd_per_mwh > before.marginal_cost_usd_per_mwh
     assert after.landing is None or after.landing.site_id != before.landing.site_id
 
 
 def test_what_no_site_can_hold_is_refused_and_what_fits_is_named() -> None:
-    quote = quoted(counter_of(default_state()), "premium", 200.0, 48.0)
+    quote = quoted(context_of(default_state()), "premium", 200.0, 48.0)
     assert "no site can hold 200.0 MW whole" in quote.refusal
     assert "19.2 MW" in quote.refusal  # the racks of Texas
     assert quote.landing is None
     smaller = next(other for other in quote.alternatives if other.kind == "smaller")
     assert 0.0 < smaller.power_mw < 19.2
-    assert not quoted(counter_of(default_state()), smaller.tier, smaller.power_mw, smaller.duration_h).refusal
+    assert not quoted(context_of(default_state()), smaller.tier, smaller.power_mw, smaller.duration_h).refusal
 
 
 def test_where_only_parts_fit_the_parts_are_offered() -> None:
     of = config()
     live = tuple(contract(f"c{i}", Tier.STANDARD, 6.0) for i in range(2))
     state = world(of, live, at=[0, 1])
-    counter = counter_of(problem(of, state, observation(of), hours=6))
-    quote = quoted(counter, "flexible", 10.5)
+    context = context_of(problem(of, state, observation(of), hours=6))
+    quote = quoted(context, "flexible", 10.5)
     assert "no site can hold 10.5 MW whole" in quote.refusal
     split = next(other for other in quote.alternatives if other.kind == "split")
     assert (split.count, split.power_mw) == (3, 3.5)
@@ -150,8 +150,8 @@ def test_promises_that_could_not_be_kept_are_refused_though_a_site_has_room() ->
     of = config(tick_minutes=60)
     state = world(of, (contract("p", Tier.PREMIUM, 8.0),), at=[0])
     # Reserve for the West's 8 MW of Premium stands in the North and the East.
-    counter = counter_of(problem(of, state, observation(of, price=40.0), hours=6))
-    quote = quoted(counter, "premium", 9.0)
+    context = context_of(problem(of, state, observation(of, price=40.0), hours=6))
+    quote = quoted(context, "premium", 9.0)
     assert quote.landing is not None
     assert "promises could not all be kept" in quote.refusal
     kinds = {other.kind: other for other in quote.alternatives}
@@ -164,7 +164,7 @@ def test_a_contract_runs_whole_where_it_lands() -> None:
     live = (contract("a", Tier.STANDARD, 7.0), contract("b", Tier.STANDARD, 1.5), contract("c", Tier.STANDARD, 8.5))
     state = world(of, live, at=[0, 0, 1])
     seen = observation(of, price=[10.0, 200.0, 400.0])
-    quote = quoted(counter_of(problem(of, state, seen, hours=6)), "standard", 3.0)
+    quote = quoted(context_of(problem(of, state, seen, hours=6)), "standard", 3.0)
     assert not quote.refusal
     assert quote.landing is not None
     # West has 1.5 MW free. Its contract of 1.5 MW fits in the North, so that the cheap West holds the new one.
@@ -173,12 +173,12 @@ def test_a_contract_runs_whole_where_it_lands() -> None:
 
 
 def test_the_price_is_list_price_or_cost_with_a_margin() -> None:
-    cheap = quoted(counter_of(problem(of := config(), world(of), observation(of, price=20.0), hours=6)), "premium", 1.0)
+    cheap = quoted(context_of(problem(of := config(), world(of), observation(of, price=20.0), hours=6)), "premium", 1.0)
     assert cheap.price_usd_per_mwh == cheap.list_price_usd_per_mwh == 525.0
-    dear = quoted(counter_of(problem(of, world(of), observation(of, price=400.0), hours=6)), "flexible", 1.0)
+    dear = quoted(context_of(problem(of, world(of), observation(of, price=400.0), hours=6)), "flexible", 1.0)
     assert dear.marginal_cost_usd_per_mwh > 400.0
     assert dear.price_usd_per_mwh == pytest.approx(1.1 * dear.marginal_cost_usd_per_mwh)
-    spot = quoted(counter_of(problem(of, world(of), observation(of, price=400.0), hours=6)), "spot", 1.0)
+    spot = quoted(context_of(problem(of, world(of), observation(of, price=400.0), hours=6)), "spot", 1.0)
     assert (spot.price_usd_per_mwh, spot.served_share, spot.risk) == (60.0, 0.0, None)
 
 
@@ -186,15 +186,15 @@ def test_past_the_horizon_the_same_hours_of_its_last_day_repeat() -> None:
     lengths = (1,) * 4 + (4,) * 47  # quarters of an hour, two days
     values = np.arange(48.0)
     by_step = np.concatenate([values[:1].repeat(4), values[1:]])
-    wish = ContractDemand(tier=Tier.STANDARD, power_mw=1.0, starts_tick=104, ends_tick=100 + 4 * 72)
+    demand = ContractDemand(tier=Tier.STANDARD, power_mw=1.0, starts_tick=104, ends_tick=100 + 4 * 72)
     seen, repeated = values[1:], values[24:]
     expected = (seen.sum() + repeated.sum()) / (len(seen) + len(repeated))
-    assert life_mean(by_step, lengths, 100, wish, 4) == pytest.approx(expected)
+    assert life_mean(by_step, lengths, 100, demand, 4) == pytest.approx(expected)
 
 
 def test_a_life_longer_than_the_horizon_costs_what_the_horizon_costs_when_all_days_are_alike() -> None:
-    counter = counter_of(problem(of := config(tick_minutes=60), world(of), observation(of, price=80.0), hours=24))
-    day, month = quoted(counter, "standard", 2.0, 23.0), quoted(counter, "standard", 2.0, 720.0)
+    context = context_of(problem(of := config(tick_minutes=60), world(of), observation(of, price=80.0), hours=24))
+    day, month = quoted(context, "standard", 2.0, 23.0), quoted(context, "standard", 2.0, 720.0)
     assert month.exact_cost_usd_per_mwh == pytest.approx(day.exact_cost_usd_per_mwh, rel=1e-6)
     assert (month.priced_h, month.duration_h) == (23.0, 720.0)
 
@@ -205,7 +205,7 @@ def test_outages_seen_and_a_lack_of_reserve_make_bad_ticks_likely() -> None:
     often = OutageRecord(
         seen_ticks=ticks, lost_ticks=sealed(np.full(sites, 0.02 * ticks)), fall_count=sealed(np.full(sites, 60))
     )
-    calm, rough = counter_of(given), counter_of(given, often)
+    calm, rough = context_of(given), context_of(given, often)
     for tier in ("premium", "standard"):
         safe, risky = quoted(calm, tier, 1.0, 240.0).risk, quoted(rough, tier, 1.0, 240.0).risk
         assert safe is not None
@@ -219,14 +219,14 @@ def test_outages_seen_and_a_lack_of_reserve_make_bad_ticks_likely() -> None:
 
 
 def test_a_quote_by_shadow_prices_takes_no_time_and_an_exact_one_little() -> None:
-    counter = counter_of(default_state())
-    before = counter.before
+    context = context_of(default_state())
+    before = context.before
     plan = Plan(optimizer="lp", made_tick=before.made_tick, steps=(), step_ticks=before.lengths, shadow=before.shadow)
-    wish = counter.demand_of(Tier.PREMIUM, 5.0, 288)
+    demand = context.demand_of(Tier.PREMIUM, 5.0, 288)
     started_s = time.perf_counter()
-    dual = dual_cost_usd_per_mwh(plan, wish, 525.0, TICKS_PER_HOUR)
+    dual = dual_cost_usd_per_mwh(plan, demand, 525.0, TICKS_PER_HOUR)
     between_s = time.perf_counter()
-    quote = quoted(counter, "premium", 5.0, 24.0)
+    quote = quoted(context, "premium", 5.0, 24.0)
     exact_s = time.perf_counter() - between_s
     assert dual == pytest.approx(quote.dual_cost_usd_per_mwh)
     assert between_s - started_s < 0.05
@@ -235,22 +235,22 @@ def test_a_quote_by_shadow_prices_takes_no_time_and_an_exact_one_little() -> Non
 
 def test_a_fleet_too_large_to_plan_twice_is_quoted_by_its_shadow_prices(monkeypatch: pytest.MonkeyPatch) -> None:
     given = states(3)
-    small = quoted(counter_of(given), "standard", 0.5)
-    for module in (quotes, context):
+    small = quoted(context_of(given), "standard", 0.5)
+    for module in (quotes, quote_context):
         monkeypatch.setattr(module, "EXACT_SITES", 2)
-    large = quoted(counter_of(given), "standard", 0.5)
+    large = quoted(context_of(given), "standard", 0.5)
     assert small.exact_cost_usd_per_mwh is not None
     assert large.exact_cost_usd_per_mwh is None
     assert large.marginal_cost_usd_per_mwh == large.dual_cost_usd_per_mwh
     assert large.dual_cost_usd_per_mwh == pytest.approx(small.dual_cost_usd_per_mwh, rel=0.02)
-    refused = quoted(counter_of(given), "standard", 300.0)
+    refused = quoted(context_of(given), "standard", 300.0)
     assert "no site can hold" in refused.refusal
 
 
 def test_a_plan_in_force_quotes_without_a_solve_also_when_it_has_grown_old() -> None:
     given = default_state()
     plan = Lp().plan(given)
-    solved = quoted(counter_of(given), "standard", 1.0)
+    solved = quoted(context_of(given), "standard", 1.0)
     force = solution_in_force(given, plan)
     assert force is not None
     at_once = costs_of(given, force)
@@ -266,7 +266,7 @@ def test_a_plan_in_force_quotes_without_a_solve_also_when_it_has_grown_old() -> 
     assert solution_in_force(given, None) is None
 
 
-def costs_of(given: Problem, outlay: PricedSolution) -> float:
-    wish = ContractDemand(tier=Tier.STANDARD, power_mw=1.0, starts_tick=given.tick + 1, ends_tick=given.tick + 49)
-    hourly = step_costs_usd_per_mwh(outlay.shadow, 300.0, Tier.STANDARD)
-    return life_mean(hourly, outlay.lengths, outlay.made_tick, wish, TICKS_PER_HOUR)
+def costs_of(given: Problem, solution: PricedSolution) -> float:
+    demand = ContractDemand(tier=Tier.STANDARD, power_mw=1.0, starts_tick=given.tick + 1, ends_tick=given.tick + 49)
+    hourly = step_costs_usd_per_mwh(solution.shadow, 300.0, Tier.STANDARD)
+    return life_mean(hourly, solution.lengths, solution.made_tick, demand, TICKS_PER_HOUR)

@@ -25,7 +25,7 @@ OF = config()
 CONTRACTS = (contract("p", Tier.PREMIUM, 1.0), contract("s", Tier.STANDARD, 2.0), contract("f", Tier.FLEXIBLE, 2.0))
 
 
-def steady() -> RollingHorizon:
+def rolling_lp() -> RollingHorizon:
     return RollingHorizon(Rules(), lp=Lp(warm=True))
 
 
@@ -35,7 +35,7 @@ def at(tick: int, state: World | None = None, **seen: object) -> Problem:
 
 
 def test_a_plan_stays_in_force_to_the_end_of_its_hour() -> None:
-    optimizer = steady()
+    optimizer = rolling_lp()
     made = [optimizer.plan(at(tick)).made_tick for tick in range(5, 26)]
     assert made == [5] * 7 + [12] * 12 + [24] * 2
 
@@ -63,12 +63,12 @@ def test_a_plan_of_one_step_is_due_anew_at_every_tick() -> None:
 
 def test_between_two_plans_a_tick_follows_the_plan_and_what_really_comes() -> None:
     first = at(0)
-    standing = plan_in_force_of(Lp().plan(first), first)
+    in_force = plan_in_force_of(Lp().plan(first), first)
     later = at(3, dry=30.0, demand=3e9)
-    plan = followed(standing, later)
-    assert (plan.made_tick, plan.bound_usd) == (0, standing.plan.bound_usd)
+    plan = followed(in_force, later)
+    assert (plan.made_tick, plan.bound_usd) == (0, in_force.plan.bound_usd)
     step = plan.step_at(3)
-    assert step.merchant_mw.sum() > 0.0 == standing.plan.step_at(3).merchant_mw.sum()
+    assert step.merchant_mw.sum() > 0.0 == in_force.plan.step_at(3).merchant_mw.sum()
     done = advance(later.world, later.observation, step, OF).allocation
     assert np.abs(done.contracts_mw - step.contracts_mw).max() < 1e-6
     assert done.deviations == ()
@@ -76,14 +76,14 @@ def test_between_two_plans_a_tick_follows_the_plan_and_what_really_comes() -> No
 
 def test_a_contract_that_came_after_the_plan_was_made_is_not_left_out() -> None:
     first = at(0)
-    standing = plan_in_force_of(Lp().plan(first), first)
+    in_force = plan_in_force_of(Lp().plan(first), first)
     newcomer = world(OF, (*CONTRACTS, contract("new", Tier.FLEXIBLE, 3.0)), at=[0, 1, 2, -1])
     later = at(1, replace(newcomer, book_changes_count=1))
-    assert (followed(standing, later).step_at(1).contract_site >= 0).all()
+    assert (followed(in_force, later).step_at(1).contract_site >= 0).all()
 
 
 def test_a_resumed_optimizer_goes_on_as_if_it_had_never_stopped() -> None:
-    kept, resumed = steady(), steady()
+    kept, resumed = rolling_lp(), rolling_lp()
     for tick in range(3):
         kept.plan(at(tick))
     memory = kept.memory()
@@ -102,7 +102,7 @@ def test_where_the_solver_fails_at_first_rules_plan_and_the_reason_is_kept(
         raise error
 
     monkeypatch.setattr(lp_module, "solve", failing)
-    plan = steady().plan(at(0))
+    plan = rolling_lp().plan(at(0))
     assert (plan.optimizer, plan.status, plan.note) == ("rules", "fallback", f"lp: {error}")
 
 
@@ -112,7 +112,7 @@ def test_where_it_fails_later_the_plan_in_force_is_gone_on_with_under_its_last_b
     def failing(*_: object, **__: object) -> None:
         raise PlanTimeout("no optimum within 5 s")
 
-    optimizer = steady()
+    optimizer = rolling_lp()
     first = optimizer.plan(at(0))
     monkeypatch.setattr(lp_module, "solve", failing)
     plan = optimizer.plan(at(12))
@@ -134,6 +134,6 @@ def test_the_rules_take_over_where_they_are_worth_more_than_an_old_plan() -> Non
 
 def test_a_plan_past_its_horizon_is_not_gone_on_with() -> None:
     first = at(0)
-    standing = plan_in_force_of(replace(Lp().plan(first), step_ticks=(1,) * 35), first)
-    plan: Plan = fallback_of(standing, Rules().plan(at(35)), at(35), "why")
+    in_force = plan_in_force_of(replace(Lp().plan(first), step_ticks=(1,) * 35), first)
+    plan: Plan = fallback_of(in_force, Rules().plan(at(35)), at(35), "why")
     assert (plan.optimizer, plan.note) == ("rules", "why")

@@ -1,4 +1,4 @@
-"""The greedy desk: cheapest effective cost first, miners by break-even, budgets spent where it pays, never beyond."""
+"""Rules: cheapest effective cost first, miners by break-even, budgets spent where it pays, never beyond."""
 
 import numpy as np
 import pytest

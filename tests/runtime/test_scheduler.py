@@ -10,7 +10,7 @@ import pytest
 
 from mara.errors import CommandError
 from mara.optimizers.advisor.advised import MAX_ADVICE_TICKS
-from mara.optimizers.advisor.evaluator import LOADS, bench_of, project
+from mara.optimizers.advisor.evaluator import LOADS, evaluator_of, project
 from mara.runtime.advisor.stored_budget import SpendLimits
 from mara.store.store import Store
 from tests.claude.script import Call, Fault, Talk, Turn
@@ -62,7 +62,7 @@ def test_a_sensible_proposal_becomes_the_plan_in_force_and_says_so(store: Store)
 def test_a_feasible_allocation_of_every_cell_runs_to_the_last_digit(store: Store) -> None:
     problem = problem_at(0)
     with staged([], store, off="AI not configured") as quiet:
-        bench = bench_of(problem, quiet.plan(problem))
+        bench = evaluator_of(problem, quiet.plan(problem))
     asked = np.array(bench.in_force_mw) * 0.9876543210987
     asked[:, 5:] = bench.in_force_mw[:, 5:]
     feasible = project(bench, asked).loads_mw

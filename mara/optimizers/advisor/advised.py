@@ -1,8 +1,8 @@
-"""A planner with an advisor beside it: the plan is the optimizer's, unless advice holds up against it here and now.
+"""Optimizer that follows an advisor's plan while it is feasible and near optimal.
 
 Advice is an allocation for the coming hour. In every tick of that hour it is projected onto what is feasible then and
-measured against the linear program; only inside the bands does it run. Asking, and waiting for an answer, happen
-elsewhere: this never waits.
+measured against the linear program. It runs only while both distances are within the acceptance limits; otherwise the
+optimizer's own plan does. Claude is asked elsewhere, in the background: nothing here waits for an answer.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -11,12 +11,12 @@ from typing import Final, Literal, Protocol
 from mara.core.arrays import Floats, sealed
 from mara.core.plan import DualPrices, Plan, Problem, Provenance
 from mara.errors import AdviceError, PlanError
-from mara.optimizers.advisor.evaluator import Projection, bench_of, project
+from mara.optimizers.advisor.evaluator import Projection, evaluator_of, project
 from mara.optimizers.base import SPENDS, BudgetPolicy, Optimizer
 from mara.optimizers.fallback import check
 
 MAX_ADVICE_TICKS: Final = 12
-"""Advice older than this is dropped."""
+"""Age at which advice is dropped [ticks]."""
 TOO_OLD: Final = "AI plan too old"
 Label = Literal["claude", "claude-adjusted"]
 LABEL: Final[Label] = "claude"
@@ -25,8 +25,12 @@ ADJUSTED: Final[Label] = "claude-adjusted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptanceLimits:
-    """How far advice may be from feasible, and from the optimum, to be followed; and whether it may leave contracts
-    unserved inside their error budgets.
+    """Limits within which advice is followed.
+
+    Attributes:
+        moved_share: most power that the projection may move, as a share of the IT load.
+        regret_share: most profit that may be lost against the optimum, as a share of the optimum's.
+        budgets: may advice leave contracts unserved inside their error budgets?
     """
 
     moved_share: float
@@ -39,9 +43,9 @@ class Advice:
     """A grounded recommendation, made for the snapshot of `made_tick`.
 
     Attributes:
-        asked_mw: NaN where the choice is left to the program (S, 9).
-        provenance: regret and moved power are filled in when it is measured.
-        climate_saving_usd_per_h, time_zone_gain_usd_per_h: what it comes to, by the evidence.
+        asked_mw: allocation (S, 9), NaN where the choice is left to the linear program.
+        provenance: model, prompt and explanation; regret and moved power are filled in when the advice is measured.
+        climate_saving_usd_per_h, time_zone_gain_usd_per_h: gains of its next tick, as the engine would settle it.
     """
 
     made_tick: int
@@ -53,77 +57,86 @@ class Advice:
 
 
 class AdviceSource(Protocol):
-    """Who may have advice. Called from a planner's thread; every call returns at once."""
+    """Source of advice for the planner.
+
+    It is called from the planner's thread, and every call returns at once.
+    """
 
     def advice(self) -> Advice | None:
-        """The newest advice that has not been dropped."""
+        """Return the newest advice that has not been dropped."""
         ...
 
     def judged(self, advice: Advice, plan: Plan | None, refusal: AdviceError | None) -> None:
-        """What became of it: the plan that follows it, or why none does, and then it is dropped."""
+        """Report the outcome of advice: the plan that follows it, or the refusal.
+
+        Refused advice is dropped.
+        """
         ...
 
     def failure(self) -> Provenance | None:
-        """Why there is no advice, to be kept with a plan; each failure is given once."""
+        """Return the reason why there is no advice, to be stored with a plan.
+
+        Each failure is returned once; None where there is none that is new.
+        """
         ...
 
     def planned(self, problem: Problem, plan: Plan) -> None:
-        """The plan in force now, and what it was made from."""
+        """Report the plan in force now, and the problem that it was made from."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Advised:
-    """The optimizer `inner`, and an adviser who is listened to."""
+    """The optimizer `inner` with advice from `source`, followed within `limits`."""
 
     inner: Optimizer
-    adviser: AdviceSource
-    bands: AcceptanceLimits
+    source: AdviceSource
+    limits: AcceptanceLimits
 
     @property
     def name(self) -> str:
-        """The one who answers for the plan when there is no advice."""
+        """Name of the inner optimizer, whose plan runs when there is no advice."""
         return self.inner.name
 
     def plan(self, problem: Problem) -> Plan:
-        """The optimizer's plan, or the advice that holds up against it.
+        """Return the plan that follows the advice, or else the optimizer's own.
 
         Raises:
-            PlanError: the optimizer has none.
+            PlanError: the optimizer has no plan.
         """
         plan = self.inner.plan(problem)
-        self.adviser.planned(problem, plan)
-        advice = self.adviser.advice()
+        self.source.planned(problem, plan)
+        advice = self.source.advice()
         if advice is not None:
             try:
-                advised = reviewed(advice, problem, plan, self.bands)
+                advised = reviewed(advice, problem, plan, self.limits)
             except AdviceError as refusal:
-                self.adviser.judged(advice, None, refusal)
+                self.source.judged(advice, None, refusal)
             else:
-                self.adviser.judged(advice, advised, None)
+                self.source.judged(advice, advised, None)
                 return advised
-        failure = self.adviser.failure()
+        failure = self.source.failure()
         return plan if failure is None else replace(plan, provenance=failure)
 
 
-def reviewed(advice: Advice, problem: Problem, plan: Plan, bands: AcceptanceLimits) -> Plan:
-    """The plan that follows the advice as far as it is possible now.
+def reviewed(advice: Advice, problem: Problem, plan: Plan, limits: AcceptanceLimits) -> Plan:
+    """Make the plan that follows the advice as far as it is possible now.
 
     Raises:
-        AdviceError: too old, too far from feasible, or too far from the optimum.
+        AdviceError: the advice is too old, too far from feasible, or too far from the optimum.
     """
     if not 0 <= problem.tick - advice.made_tick <= MAX_ADVICE_TICKS:
         raise AdviceError(TOO_OLD)
     try:
-        bench = bench_of(problem, plan, budgets=bands.budgets)
-        projection = project(bench, advice.asked_mw)
+        evaluator = evaluator_of(problem, plan, budgets=limits.budgets)
+        projection = project(evaluator, advice.asked_mw)
         advised = _plan_of(advice, projection, problem, plan)
         check(advised, problem)
     except PlanError as error:
         raise AdviceError("AI plan could not be checked", detail=str(error)) from error
-    if projection.moved_share > bands.moved_share:
+    if projection.moved_share > limits.moved_share:
         raise AdviceError("AI plan infeasible", detail=f"{projection.moved_mw:.1f} MW of it are not possible")
-    if projection.regret_share > bands.regret_share:
+    if projection.regret_share > limits.regret_share:
         raise AdviceError("AI plan not better", detail=f"it earns {projection.regret_share:.1%} less than the optimum")
     return advised
 
@@ -146,7 +159,7 @@ def _plan_of(advice: Advice, projection: Projection, problem: Problem, plan: Pla
 
 
 def _row_of(shadow: DualPrices, row: int) -> DualPrices:
-    """The prices of one step; those of budgets hold for all."""
+    """Cut dual prices to one step; the prices of budgets hold for all steps."""
     taken = {f.name: getattr(shadow, f.name) for f in fields(shadow)}
     return DualPrices(
         **{name: value if value.ndim == 1 else sealed(value[row : row + 1]) for name, value in taken.items()}

@@ -1,4 +1,9 @@
-"""The advisor's recommendation: its form, and what of it is not even worth looking at."""
+"""Form of the advisor's recommendation, and the faults for which it is rejected.
+
+The JSON schema is spelled out and not made by pydantic's `model_json_schema`: that would tell the model titles and
+docstrings as well, and limits of length, which strict structured output refuses; and it could not name the sites of the
+fleet. The pydantic models check what the schema cannot say.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,7 +18,7 @@ from mara.optimizers.advisor.tools import ToolSession, asked_of, object_schema, 
 
 MAX_CLAIMS: Final = 8
 MAX_FAULTS: Final = 12
-"""Faults that a repair is told of."""
+"""Most faults that are listed in the request to repair an answer."""
 UNUSABLE: Final = "AI answer unusable"
 MAX_DETAIL_LENGTH: Final = 500
 
@@ -23,7 +28,7 @@ class _Strict(BaseModel):
 
 
 class ClaimRow(_Strict):
-    """A claim as it comes: numbers only as ``{{E2.key}}``."""
+    """A claim as the model writes it: numbers stand in it only as ``{{E2.key}}``."""
 
     kind: ClaimKind
     text: str
@@ -32,7 +37,7 @@ class ClaimRow(_Strict):
 
 
 class LoadRow(_Strict):
-    """One cell of the allocation."""
+    """Load of one cell of the allocation: a site and a workload [IT MW]."""
 
     site_id: str
     workload: str
@@ -40,7 +45,10 @@ class LoadRow(_Strict):
 
 
 class Recommendation(_Strict):
-    """The answer. What its allocation does not name is left to the linear program."""
+    """Answer of the advisor: a headline, claims and an allocation.
+
+    Cells that the allocation does not name are left to the linear program.
+    """
 
     headline: str
     claims: list[ClaimRow] = Field(max_length=MAX_CLAIMS)
@@ -48,6 +56,7 @@ class Recommendation(_Strict):
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
+        """Claims in the form that `mara.core.grounding` checks."""
         return tuple(
             Draft(kind=claim.kind, text=claim.text, direction=claim.direction, refs=tuple(claim.refs))
             for claim in self.claims
@@ -55,7 +64,10 @@ class Recommendation(_Strict):
 
 
 def recommendation_schema(sites: int) -> dict[str, Any]:
-    """Strict JSON schema of a recommendation for a fleet of so many sites; it knows only what a decoder can keep."""
+    """Return the strict JSON schema of a recommendation for a fleet of `sites` sites.
+
+    Limits of length are left out: constrained decoding does not support them, and `Recommendation` checks them.
+    """
     claim = {
         "kind": {"type": "string", "enum": list(CLAIM_KINDS)},
         "text": {"type": "string", "description": "One sentence; every number is a reference such as {{E2.key}}"},
@@ -72,10 +84,10 @@ def recommendation_schema(sites: int) -> dict[str, Any]:
 
 
 def recommendation_of(text: str) -> Recommendation:
-    """The answer's text as a recommendation.
+    """Parse the text of an answer.
 
     Raises:
-        AdviceError: not JSON, or not of the form.
+        AdviceError: the text is not JSON, or does not follow the schema.
     """
     try:
         return Recommendation.model_validate_json(text)
@@ -83,14 +95,14 @@ def recommendation_of(text: str) -> Recommendation:
         raise AdviceError(UNUSABLE, detail=str(error)[:MAX_DETAIL_LENGTH]) from error
 
 
-def allocation_of(recommendation: Recommendation, inquiry: ToolSession) -> Floats:
-    """What it asks for (S, 9), NaN where it leaves the choice.
+def allocation_of(recommendation: Recommendation, session: ToolSession) -> Floats:
+    """Read the allocation that is asked for (S, 9) [MW], NaN where it is left open.
 
     Raises:
-        AdviceError: a site or workload that does not exist, a cell named twice, an impossible power.
+        AdviceError: it names a site or workload that does not exist, a cell twice, or a power that cannot be.
     """
     try:
-        asked = asked_of([row.model_dump() for row in recommendation.allocation], inquiry.bench)
+        asked = asked_of([row.model_dump() for row in recommendation.allocation], session.evaluator)
     except ValueError as error:
         raise AdviceError(UNUSABLE, detail=str(error)) from error
     assert np.isfinite(asked).any(), "the form wants a cell at least"
@@ -98,5 +110,5 @@ def allocation_of(recommendation: Recommendation, inquiry: ToolSession) -> Float
 
 
 def faults_in(recommendation: Recommendation, facts: Mapping[str, float], names: Mapping[str, str]) -> tuple[str, ...]:
-    """Why its explanation is not grounded; nothing when it is."""
+    """List the faults of an explanation that is not grounded in facts; empty if it is."""
     return faults_of(recommendation.headline, recommendation.drafts, facts, names)[:MAX_FAULTS]

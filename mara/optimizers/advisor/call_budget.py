@@ -1,4 +1,7 @@
-"""What a conversation needs and leaves: somebody who pays, and a record of what it came to."""
+"""Budget that pays for calls of the model, and the record of a call.
+
+Costs are in millionths of a dollar.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,25 +9,32 @@ from typing import Protocol
 
 
 class CallBudget(Protocol):
-    """Who pays. Every request is paid for in advance, as much as it can cost, and settled when that is known."""
+    """Budget from which requests are paid.
+
+    The most that a request can cost is reserved before it is made, and settled when its cost is known.
+    """
 
     def reserve(self, most_micro_usd: int) -> int:
-        """The number of a request that may be made now.
+        """Reserve the most that a request can cost; return its number.
 
         Raises:
             AdviceError: the budget does not allow it.
         """
         ...
 
-    def settle(self, number: int, cost_micro_usd: int, request_id: str) -> None: ...
+    def settle(self, number: int, cost_micro_usd: int, request_id: str) -> None:
+        """Replace a reservation by the cost of its request."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
 class ApiCall:
-    """What a conversation has come to so far, kept also when it fails.
+    """Record of one conversation's requests, kept also when it fails.
 
     Attributes:
-        model: as the last answer named it.
+        model: name of the model, as the last answer gave it.
+        request_ids: identifiers that the service gave to the requests, in their order.
+        cost_micro_usd: cost of all requests so far.
     """
 
     model: str = ""
@@ -34,7 +44,12 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLifecycle:
-    """What the service says of a model: active, deprecated, retired or unknown, and from when on it is gone."""
+    """Lifecycle of a model, as the service's Models API gives it.
+
+    Attributes:
+        stage: active, deprecated, retired or unknown.
+        retires_at: when the model is retired; None where the service does not say.
+    """
 
     stage: str
     retires_at: datetime | None

@@ -1,7 +1,8 @@
-"""Claude over the Messages API: a conversation with tools, streamed, bounded in turns, time, money and size.
+"""Client of Claude over the Messages API: streamed conversations with tools.
 
-The only importer of anthropic, which takes two seconds to import: nothing imports this module but a factory in
-`bootstrap`, when there is a key. Vendors' exceptions stop here; what leaves is an answer or an `AdviceError`.
+A conversation is bounded in turns, time, cost and size of each response. This is the only module that imports
+anthropic, which takes two seconds: a factory in `bootstrap` imports it, and only when there is a key. Exceptions of the
+libraries stop here; callers get an answer or an `AdviceError`.
 """
 
 import asyncio
@@ -26,18 +27,29 @@ from mara.optimizers.advisor.prompt import repair_message
 from mara.optimizers.advisor.tools import ToolSession
 
 MAX_TURNS: Final = 6
+"""Most requests of a conversation, the repair of an answer included."""
 MAX_TOKENS: Final = 6_000
+"""Most tokens of one response."""
 DEADLINE_S: Final = 25.0
 LIFECYCLE_DEADLINE_S: Final = 10.0
 MAX_RESPONSE_BYTES: Final = 2_000_000
 MAX_NOTES_LENGTH: Final = 4_000
-"""Characters of working notes that are kept."""
+"""Most characters of summarized thinking that the listener gets.
+
+Of a longer text it gets the end.
+"""
 BUDGET_USED: Final = "AI budget used"
 NOT_GROUNDED: Final = "AI answer not grounded"
 
 
 class Claude:
-    """A client that lives as long as one event loop; `close` it there.
+    """A client that belongs to one event loop and is closed in it.
+
+    Args:
+        key: of the API.
+        base_url: address of a gateway; None for the service itself.
+        model: name of the model.
+        deadline_s: longest time of a whole conversation.
 
     Raises:
         AdviceError: the address, a proxy, or a file of certificates cannot be used.
@@ -55,17 +67,20 @@ class Claude:
                 http_client=anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [_cap]}),
             )
         except (ValueError, OSError, ImportError, httpx2.InvalidURL) as error:
-            # The library reads these by itself, and refuses what it cannot use in words of its own.
+            # The library reads these settings from the environment and raises errors of many types for a bad one.
             raise AdviceError(f"{MISCONFIGURED} ({_said(error)})", rest_s=900.0) from error
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._client.close()
 
     async def lifecycle(self) -> ModelLifecycle:
-        """Where the model stands in its life; unknown to a gateway that has the Messages API alone.
+        """Ask the service for the lifecycle of the model.
+
+        It is unknown behind a gateway that has no Models API.
 
         Raises:
-            AdviceError: the service does not know it, or does not answer.
+            AdviceError: the service does not know the model, or does not answer.
         """
         with _in_our_words():
             try:
@@ -81,43 +96,45 @@ class Claude:
         )
 
     async def ask(
-        self, inquiry: ToolSession, purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+        self, session: ToolSession, budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
     ) -> Recommendation:
-        """A grounded recommendation; see `converse`."""
-        return await self.converse(AdviceConversation(inquiry), purse, exchange, listen)
+        """Ask for a grounded recommendation; see `converse`."""
+        return await self.converse(AdviceConversation(session), budget, call, listen)
 
     async def converse(
-        self, talk: Conversation[Answer], purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+        self, conversation: Conversation[Answer], budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
     ) -> Answer:
-        """A grounded answer.
+        """Hold a conversation until it ends in a grounded answer.
 
         Args:
-            exchange: filled in on the way.
-            listen: is told the working notes so far.
+            conversation: gives the texts, answers the tool calls and judges the answer.
+            budget: pays for each request.
+            call: record that is filled in with each request.
+            listen: called with the summarized thinking so far.
 
         Raises:
-            AdviceError: there is none; the message says why.
+            AdviceError: there is no answer that can be used; the message says why.
         """
         with _in_our_words():
             async with asyncio.timeout(self._deadline_s):
-                return await self._talk(talk, purse, exchange, listen)
+                return await self._converse(conversation, budget, call, listen)
 
-    async def _talk(
-        self, talk: Conversation[Answer], purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+    async def _converse(
+        self, conversation: Conversation[Answer], budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
     ) -> Answer:
-        history: list[dict[str, Any]] = [{"role": "user", "content": talk.first()}]
+        history: list[dict[str, Any]] = [{"role": "user", "content": conversation.first()}]
         was_repaired = False
         for _ in range(MAX_TURNS):
-            message = await self._turn(_request_of(self.model, history, talk), purse, exchange, listen)
+            message = await self._turn(_request_of(self.model, history, conversation), budget, call, listen)
             history.append({"role": "assistant", "content": message.to_dict()["content"]})
             match message.stop_reason:
                 case "tool_use":
-                    history.append({"role": "user", "content": _results_of(message, talk)})
+                    history.append({"role": "user", "content": _results_of(message, conversation)})
                 case "pause_turn":
                     continue
                 case "end_turn" | "stop_sequence":
-                    answer = talk.answer_of(_text_of(message))
-                    faults = talk.faults_in(answer)
+                    answer = conversation.answer_of(_text_of(message))
+                    faults = conversation.faults_in(answer)
                     if not faults:
                         return answer
                     if was_repaired:
@@ -131,51 +148,51 @@ class Claude:
         raise AdviceError(BUDGET_USED, detail=f"no answer within {MAX_TURNS} turns")
 
     async def _turn(
-        self, request: dict[str, Any], purse: CallBudget, exchange: ApiCall, listen: Callable[[str], None]
+        self, request: dict[str, Any], budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
     ) -> Message:
-        """One request and its whole answer, paid for."""
+        """Make one request, paid from the budget, and return the whole response."""
         most = most_micro_usd(self.model, len(json.dumps(request)), MAX_TOKENS)
-        number = purse.reserve(most)
+        number = budget.reserve(most)
         cost, request_id = 0, ""
         try:
             async with self._client.messages.stream(**request) as stream:
                 request_id = stream.request_id or ""
                 if request_id:
-                    exchange.request_ids.append(request_id)
-                # From here on it is charged, and without the end of the stream nobody says how much.
+                    call.request_ids.append(request_id)
+                # From here on the service charges for the request; its cost is known only at the end of the stream.
                 cost = most
                 message = await _whole(stream, listen)
                 use = _use_of(message)
                 cost = most if use is None else cost_micro_usd(self.model, use)
-                exchange.model = message.model
+                call.model = message.model
         finally:
-            exchange.cost_micro_usd += cost
-            purse.settle(number, cost, request_id)
+            call.cost_micro_usd += cost
+            budget.settle(number, cost, request_id)
         return message
 
 
-def _request_of(model: str, history: list[dict[str, Any]], talk: Conversation[Answer]) -> dict[str, Any]:
+def _request_of(model: str, history: list[dict[str, Any]], conversation: Conversation[Answer]) -> dict[str, Any]:
     tools = [
         {"name": name, "description": description, "strict": True, "input_schema": schema}
-        for name, description, schema in talk.tools()
+        for name, description, schema in conversation.tools()
     ]
     return {
         "model": model,
         "max_tokens": MAX_TOKENS,
-        "system": talk.system,
+        "system": conversation.system,
         "tools": tools,
         "tool_choice": {"type": "auto"},
         "thinking": {"type": "adaptive", "display": "summarized"},
-        "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": talk.schema()}},
+        "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": conversation.schema()}},
         "messages": history,
     }
 
 
 async def _whole(stream: Any, listen: Callable[[str], None]) -> Message:
-    """The message at the end of a stream that has one.
+    """Read a stream to its end and return the message.
 
     Raises:
-        AdviceError: it is no event stream, or it ends early.
+        AdviceError: the response is no event stream, or it ends early.
     """
     kind = stream.response.headers.get("content-type", "")
     if not kind.startswith("text/event-stream"):
@@ -191,12 +208,13 @@ async def _whole(stream: Any, listen: Callable[[str], None]) -> Message:
     return message
 
 
-def _results_of(message: Message, talk: Conversation[Answer]) -> list[dict[str, Any]]:
+def _results_of(message: Message, conversation: Conversation[Answer]) -> list[dict[str, Any]]:
+    """Answer the tool calls of a message."""
     results: list[dict[str, Any]] = []
     for block in message.content:
         if block.type != "tool_use":
             continue
-        answer = talk.answer(block.name, block.input)
+        answer = conversation.answer(block.name, block.input)
         results.append(
             {
                 "type": "tool_result",
@@ -218,7 +236,10 @@ def _category_of(message: Message) -> str:
 
 
 def _use_of(message: Message) -> TokenUse | None:
-    """What was used, as the service says; None where that cannot be: less than nothing would fill the budget again."""
+    """Read the tokens that were used; None where the service reports a negative count.
+
+    A negative cost would fill the budget again.
+    """
     usage = message.usage
     use = TokenUse(
         input_tokens=usage.input_tokens,
@@ -231,11 +252,11 @@ def _use_of(message: Message) -> TokenUse | None:
 
 
 class _TooMuch(Exception):  # noqa: N818  never leaves this file
-    """The answer is larger than any answer may be."""
+    """Raised where a response is larger than `MAX_RESPONSE_BYTES`."""
 
 
 class _Capped(httpx2.AsyncByteStream):
-    """A response's body that ends in an error once it is too large."""
+    """Body of a response that raises an error once it is too large."""
 
     def __init__(self, inner: httpx2.AsyncByteStream) -> None:
         self._inner = inner
@@ -253,16 +274,20 @@ class _Capped(httpx2.AsyncByteStream):
 
 
 async def _cap(response: httpx2.Response) -> None:
+    """Limit the size of a response's body."""
     assert isinstance(response.stream, httpx2.AsyncByteStream)
     response.stream = _Capped(response.stream)
 
 
 @contextmanager
 def _in_our_words() -> Iterator[None]:
-    """Turn a vendor's error into one of ours: what the panel says, and how long the breaker rests. Others are bugs.
+    """Turn an error of the libraries or the service into an `AdviceError`.
+
+    It carries the text for the screen and the time for which the circuit breaker stays open. Other exceptions are bugs
+    and pass.
 
     Raises:
-        AdviceError: from a vendor's.
+        AdviceError: in place of the library's exception.
     """
     try:
         yield
@@ -281,7 +306,10 @@ def _said(error: Exception) -> str:
 
 
 def _status_refusal(error: anthropic.APIStatusError, detail: str) -> AdviceError:
-    """By status; inside a stream that began well the status is 200, and the type is the truth."""
+    """Choose the text and the waiting time by the status of an error.
+
+    An error inside a stream that began well has status 200: there the error's type says which it is.
+    """
     status = error.status_code if error.status_code >= 400 else STATUS_OF_TYPE.get(error.type or "", 500)
     if (error.error_code or "") in SPEND_CODES or (status == 400 and SPEND_WORDS.search(error.api_message or "")):
         return AdviceError("AI spend limit reached", rest_s=3_600.0, detail=detail)
@@ -302,7 +330,10 @@ def _status_refusal(error: anthropic.APIStatusError, detail: str) -> AdviceError
 
 
 def _retry_after_s(header: str | None) -> float:
-    """Seconds to wait: as the header says, an hour at most; a minute where it says nothing that is a number."""
+    """Read a Retry-After header: 1 s to an hour; a minute where it is no number [s].
+
+    A date, which HTTP allows as well, counts as no number: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
     try:
         wait_s = float(header or "nan")
     except ValueError:
@@ -318,7 +349,10 @@ MISCONFIGURED: Final = (
     "AI connection cannot be set up: correct ANTHROPIC_BASE_URL, HTTPS_PROXY, ALL_PROXY, NO_PROXY or SSL_CERT_FILE"
 )
 NO_SUCH_CALL: Final = frozenset({404, 405, 501})
-"""How a gateway says that it has no Models API; the service itself says of which model it knows nothing."""
+"""Statuses of a gateway without a Models API.
+
+The service itself answers 404 with the type `not_found_error` for a model that it does not know.
+"""
 UNKNOWN_LIFE: Final = ModelLifecycle(stage="unknown", retires_at=None)
 REJECTED: Final = "AI request rejected"
 TIMED_OUT: Final = "AI timed out"
@@ -326,8 +360,11 @@ MODEL_RETIRED: Final = "AI model retired: set MARA_CLAUDE_MODEL"
 MAX_DETAIL_LENGTH: Final = 500
 SPEND_CODES: Final = frozenset({"enforced_spend_limit_reached", "contract_spend_limit_reached"})
 SPEND_WORDS: Final = re.compile(r"usage limits|spend limit|credit balance", re.IGNORECASE)
-"""The limit that a customer has set for himself is a 400 like any other but for its words."""
-STATUS_OF_TYPE: Final = {
+"""Words that tell a reached spending limit from a bad request.
+
+Limits that the customer has set are reported with the same status, 400.
+"""
+STATUS_OF_TYPE: Final = {  # https://docs.anthropic.com/en/api/errors
     "invalid_request_error": 400,
     "authentication_error": 401,
     "billing_error": 402,

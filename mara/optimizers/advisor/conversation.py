@@ -1,4 +1,4 @@
-"""What a conversation is about: what is told, what may be asked meanwhile, and what its answer must be."""
+"""Conversation with the model: its texts, its tools, and the check of its answer."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
@@ -11,57 +11,66 @@ Answer = TypeVar("Answer")
 
 
 class Conversation(Protocol[Answer]):
-    """One conversation. Schemas are strict JSON schema; all texts are ours but what stands in tool answers."""
+    """One conversation with the model, as the client holds it.
+
+    Schemas are strict JSON schemas. All texts are Mara's own, except values inside tool answers that people have typed.
+    """
 
     @property
-    def system(self) -> str: ...
+    def system(self) -> str:
+        """System prompt."""
+        ...
+
     def tools(self) -> tuple[tuple[str, str, dict[str, Any]], ...]:
-        """Name, description and schema of each tool."""
+        """Return name, description and argument schema of each tool."""
         ...
 
     def schema(self) -> dict[str, Any]:
-        """Of the answer."""
+        """Return the schema of the answer."""
         ...
 
-    def first(self) -> str: ...
+    def first(self) -> str:
+        """Return the first message of the user."""
+        ...
+
     def answer(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        """What a tool says; whatever is wrong with the call is said in words."""
+        """Answer a tool call; a fault of the call becomes an answer that explains it."""
         ...
 
     def answer_of(self, text: str) -> Answer:
-        """The final text as an answer.
+        """Parse the final text.
 
         Raises:
-            AdviceError: it is none.
+            AdviceError: it does not follow the schema.
         """
         ...
 
     def faults_in(self, answer: Answer) -> tuple[str, ...]:
-        """Why it cannot be shown as it stands; nothing when it can."""
+        """List the faults for which an answer cannot be shown; empty if there are none."""
         ...
 
 
 class AdviceConversation:
-    """The talk about a tick's plan."""
+    """Conversation that asks for a recommendation on a tick's plan."""
 
-    def __init__(self, inquiry: ToolSession) -> None:
-        self._inquiry = inquiry
+    def __init__(self, session: ToolSession) -> None:
+        self._session = session
         self.system = SYSTEM
 
     def tools(self) -> tuple[tuple[str, str, dict[str, Any]], ...]:
-        return tuple((tool.name, tool.description, tool.schema(self._inquiry.site_count)) for tool in TOOLS)
+        return tuple((tool.name, tool.description, tool.schema(self._session.site_count)) for tool in TOOLS)
 
     def schema(self) -> dict[str, Any]:
-        return recommendation_schema(self._inquiry.site_count)
+        return recommendation_schema(self._session.site_count)
 
     def first(self) -> str:
-        return first_message(self._inquiry.overview())
+        return first_message(self._session.overview())
 
     def answer(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        return self._inquiry.answer(name, arguments)
+        return self._session.answer(name, arguments)
 
     def answer_of(self, text: str) -> Recommendation:
         return recommendation_of(text)
 
     def faults_in(self, answer: Recommendation) -> tuple[str, ...]:
-        return faults_in(answer, self._inquiry.evidence.facts, self._inquiry.names)
+        return faults_in(answer, self._session.ledger.facts, self._session.names)

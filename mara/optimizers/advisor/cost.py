@@ -1,4 +1,7 @@
-"""What asking costs: prices by model, and a bound on the cost of a request before it is made."""
+"""Cost of requests: prices by model, and a bound before a request is made.
+
+Source: Anthropic price list, https://docs.anthropic.com/en/docs/about-claude/pricing (November 2026)
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,15 +9,19 @@ from typing import Final
 from mara.core.units import MICRO_USD_PER_USD, TOKENS_PER_MTOK
 
 CHARACTERS_PER_TOKEN: Final = 2.0
-"""Fewer than in any text: JSON with many numbers has about three."""
+"""Lower bound on the length of a token in any text. Chosen.
+
+JSON with many numbers has about three characters a token.
+"""
 CACHE_WRITE_RATIO: Final = 1.25
+"""Price of writing to the prompt cache, over the price of other input tokens."""
 CACHE_READ_RATIO: Final = 0.1
-"""Prices of cached input tokens over that of others (Anthropic, price list of November 2026)."""
+"""Price of reading from the prompt cache, over the price of other input tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPrice:
-    """USD per million tokens."""
+    """Price of a model's tokens [USD per million]."""
 
     input_usd_per_mtok: float
     output_usd_per_mtok: float
@@ -22,7 +29,7 @@ class ModelPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUse:
-    """Tokens of one request."""
+    """Tokens of one request and its response."""
 
     input_tokens: int
     output_tokens: int
@@ -35,16 +42,19 @@ PRICES: Final = (
     ("claude-sonnet-5-5", ModelPrice(input_usd_per_mtok=2.0, output_usd_per_mtok=10.0)),
 )
 DEAREST: Final = ModelPrice(input_usd_per_mtok=15.0, output_usd_per_mtok=75.0)
-"""Of a model that the list does not know: budgets must hold for it too."""
+"""Price assumed for a model that the list does not know.
+
+It is above any price listed, so that budgets hold for such a model too.
+"""
 
 
 def price_of(model: str) -> ModelPrice:
-    """The price of a model, by the beginning of its name."""
+    """Look up the price of a model by the beginning of its name."""
     return next((price for prefix, price in PRICES if model.startswith(prefix)), DEAREST)
 
 
 def cost_micro_usd(model: str, use: TokenUse) -> int:
-    """What a request has cost."""
+    """Compute the cost of a request [millionths of a dollar]."""
     price = price_of(model)
     read = use.cache_read_tokens * CACHE_READ_RATIO + use.cache_write_tokens * CACHE_WRITE_RATIO
     usd = (use.input_tokens + read) * price.input_usd_per_mtok + use.output_tokens * price.output_usd_per_mtok
@@ -52,6 +62,6 @@ def cost_micro_usd(model: str, use: TokenUse) -> int:
 
 
 def most_micro_usd(model: str, characters: int, max_tokens: int) -> int:
-    """More than a request of so many characters can cost."""
+    """Bound the cost of a request of this length from above [millionths of a dollar]."""
     tokens = round(characters / CHARACTERS_PER_TOKEN * CACHE_WRITE_RATIO)
     return cost_micro_usd(model, TokenUse(input_tokens=tokens, output_tokens=max_tokens))

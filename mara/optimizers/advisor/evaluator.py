@@ -1,8 +1,9 @@
-"""The linear program as a yardstick for other people's plans: the nearest feasible allocation, and what it costs.
+"""Evaluation of proposed plans: the nearest feasible allocation, and its cost.
 
 An allocation says what some cells (site, load) should draw for the coming hour; what it does not name is left to the
-program. It is measured on the horizon of MODEL section 5 in hourly steps, the first of which holds the allocation, so
-that its later consequences count: moves back, budgets spent, miners started again.
+linear program. It is projected onto the program's feasible set in the L1 norm, by elastic columns. The program has
+hourly steps, the first of which holds the allocation, so that its later consequences count: moves back, budgets spent,
+miners started again. Model: docs/model.md#5-the-linear-program
 """
 
 from dataclasses import dataclass, replace
@@ -23,30 +24,45 @@ from mara.optimizers.lp.model import LpModel, model_of
 from mara.optimizers.lp.solve import Basis, Solution, solve
 
 LOADS: Final = (*WORKLOAD_KEYS, *TIER_KEYS)
-"""Columns of an allocation (S, 9): own-account load by machine (`gpu` and `asic` are merchant inference), then
-contracts by tier."""
+"""Columns of an allocation (S, 9).
+
+Own-account load by machine (`gpu` and `asic` are merchant inference), then contracts by tier.
+"""
 CONTRACTS: Final = slice(WORKLOAD_COUNT, len(LOADS))
 MAX_SITES: Final = 40
-"""Larger fleets do not fit into an advisor's head, nor their program between two ticks."""
+"""Most sites of a fleet that is advised.
+
+The facts of a larger one are too many for a conversation, and its program is too slow to solve between two ticks.
+"""
 ASKED_USD_PER_MW: Final = 1e5
-"""Price of running a named cell otherwise than asked: above anything that a megawatt-hour can earn or cost."""
+"""Price of each megawatt by which a named cell differs from what is asked.
+
+It is above anything that a megawatt-hour can earn or cost. Chosen.
+"""
 KEPT_USD_PER_MW: Final = 2e4
-"""And of running contracts otherwise than the plan in force does, where nobody asked for it."""
+"""Price of each megawatt by which unnamed contracts differ from the plan in force.
+
+It is below the price of named cells, which therefore come first. Chosen.
+"""
 EXACT_MW: Final = 1e-6
-"""What is this near to what was asked is what was asked."""
+"""Largest difference that counts as none, above the solver's tolerance."""
 SOLVE_DEADLINE_S: Final = 5.0
 BASIC: Final = 1
+"""Number by which HiGHS knows a basic column or row (HighsBasisStatus)."""
 AT_LOWER: Final = 0
-"""HiGHS's numbers for the states of a column or row."""
+"""Number by which HiGHS knows a column or row at its lower bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlanEvaluator:
-    """A tick's problem, the plan in force, and the optimum that proposals are measured against.
+    """Evaluator of proposals against a tick's problem, plan in force and optimum.
 
     Attributes:
-        in_force_mw: what the plan in force runs (S, 9).
-        budgets: what plans may do with error budgets.
+        plan: the plan in force.
+        case, model, columns: the linear program of the problem, in hourly steps.
+        optimum: its solution, which proposals are measured against.
+        in_force_mw: allocation of the plan in force in this tick (S, 9).
+        budgets: may plans leave contracts unserved inside their error budgets?
     """
 
     problem: Problem
@@ -60,20 +76,23 @@ class PlanEvaluator:
 
     @property
     def step(self) -> PlanStep:
-        """What the plan in force wants in this tick."""
+        """Step of the plan in force that this tick belongs to."""
         return self.plan.step_at(self.problem.tick)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Projection:
-    """The feasible allocation nearest to what was asked, and its worth.
+    """The feasible allocation nearest to what was asked, and its profit.
 
     Attributes:
-        loads_mw: what it runs (S, 9).
-        moved_mw, moved_share: how far that is from what was asked, summed over cells, and as a share of the IT load.
-        profit_usd: of its hour, with all that follows from it within the horizon.
-        regret_usd, regret_share: what the optimum earns more, over what the optimum earns in that hour.
-        objective_usd, bound_usd: over the whole horizon, and what no plan can exceed.
+        step: the allocation as a step of a plan.
+        loads_mw: the allocation (S, 9).
+        moved_mw, moved_share: its distance from what was asked, summed over cells, and as a share of the IT load.
+        profit_usd: the optimum's profit in the first hour, less the regret.
+        regret_usd: profit over the whole horizon that the optimum earns in addition.
+        regret_share: the regret over the optimum's profit in the first hour.
+        objective_usd: profit over the whole horizon.
+        bound_usd: upper bound on the profit of any plan over the horizon.
     """
 
     step: PlanStep
@@ -87,11 +106,11 @@ class Projection:
     bound_usd: float
 
 
-def bench_of(problem: Problem, plan: Plan, *, budgets: BudgetPolicy = SPENDS) -> PlanEvaluator:
-    """The yardstick of a tick.
+def evaluator_of(problem: Problem, plan: Plan, *, budgets: BudgetPolicy = SPENDS) -> PlanEvaluator:
+    """Solve a tick's problem, so that proposals can be measured against it.
 
     Raises:
-        PlanError: the fleet is too large, or the program has no answer in time.
+        PlanError: the fleet is too large, or the program is not solved in time.
     """
     sites = problem.config.fleet.site_count
     if sites > MAX_SITES:
@@ -113,7 +132,7 @@ def bench_of(problem: Problem, plan: Plan, *, budgets: BudgetPolicy = SPENDS) ->
 
 
 def loads_of(step: PlanStep) -> Floats:
-    """A step as an allocation (S, 9) [MW]."""
+    """Read a step of a plan as an allocation (S, 9) [MW]."""
     loads = np.empty((len(step.contracts_mw), len(LOADS)))
     loads[:, MINERS] = step.miners_mw
     loads[:, RACKS] = step.merchant_mw.sum(axis=0)
@@ -121,36 +140,41 @@ def loads_of(step: PlanStep) -> Floats:
     return sealed(loads)
 
 
-def nothing_asked(bench: PlanEvaluator) -> Floats:
-    """An allocation that names no cell: NaN everywhere (S, 9)."""
-    return np.full(bench.in_force_mw.shape, np.nan)
+def nothing_asked(evaluator: PlanEvaluator) -> Floats:
+    """Make an allocation that names no cell: NaN everywhere (S, 9)."""
+    return np.full(evaluator.in_force_mw.shape, np.nan)
 
 
-def project(bench: PlanEvaluator, asked_mw: Floats) -> Projection:
-    """The feasible allocation nearest to `asked_mw` (S, 9, NaN where nothing is asked), best for the rest.
+def project(evaluator: PlanEvaluator, asked_mw: Floats) -> Projection:
+    """Find the feasible allocation nearest to what is asked, and its profit.
 
-    Contracts of tiers that the allocation does not name stay where the plan in force has them, whole.
+    Cells that are not named are chosen for the most profit. Contracts of tiers of which no cell is named stay at the
+    sites where the plan in force has them, whole.
+
+    Args:
+        evaluator: of the tick.
+        asked_mw: allocation (S, 9), NaN where nothing is asked.
 
     Raises:
-        PlanError: the program has no answer in time.
+        PlanError: the program is not solved in time.
     """
     asked = np.isfinite(asked_mw)
     kept = np.zeros_like(asked)
     kept[:, CONTRACTS] = ~asked[:, CONTRACTS].any(axis=0)
-    target = np.where(asked, asked_mw, bench.in_force_mw)
-    model, basis = _drawn_to(bench, asked, kept, target)
+    target = np.where(asked, asked_mw, evaluator.in_force_mw)
+    model, basis = _elastic_program(evaluator, asked, kept, target)
     solution = solve(model, basis=basis, by_dual=True, deadline_s=SOLVE_DEADLINE_S)
-    primal = solution.primal[: len(bench.model.cost)]
-    objective = -(float(bench.model.cost @ primal) + bench.model.offset_usd)
-    found = plan_steps(primal, bench.columns, bench.case.steps)[0]
+    primal_mw = solution.primal_mw[: len(evaluator.model.cost_usd_per_mw)]
+    objective = -(float(evaluator.model.cost_usd_per_mw @ primal_mw) + evaluator.model.offset_usd)
+    found = plan_steps(primal_mw, evaluator.columns, evaluator.case.steps)[0]
     moved = float(np.abs(loads_of(found) - target)[asked].sum())
     # What was asked for and is possible runs to the last digit, not to the solver's tolerance.
     exact = np.where(asked if moved <= EXACT_MW else False, target, loads_of(found))
     exact = np.where(kept & (np.abs(exact - target) <= EXACT_MW), target, exact)
-    step = _step_of(exact, found, bench)
-    first = slice(0, bench.columns.width)
-    best = -float(bench.model.cost[first] @ bench.optimum.primal[first])
-    regret = bench.optimum.certificate.objective_usd - objective
+    step = _step_of(exact, found, evaluator)
+    first = slice(0, evaluator.columns.width)
+    best = -float(evaluator.model.cost_usd_per_mw[first] @ evaluator.optimum.primal_mw[first])
+    regret = evaluator.optimum.certificate.objective_usd - objective
     return Projection(
         step=step,
         loads_mw=sealed(exact),
@@ -160,12 +184,15 @@ def project(bench: PlanEvaluator, asked_mw: Floats) -> Projection:
         regret_usd=regret,
         regret_share=regret / max(abs(best), 1.0),
         objective_usd=objective,
-        bound_usd=bench.optimum.certificate.bound_usd,
+        bound_usd=evaluator.optimum.certificate.bound_usd,
     )
 
 
-def _step_of(loads_mw: Floats, found: PlanStep, bench: PlanEvaluator) -> PlanStep:
-    """The allocation as a plan's step: inference by region as found, contracts with their sites where none moved."""
+def _step_of(loads_mw: Floats, found: PlanStep, evaluator: PlanEvaluator) -> PlanStep:
+    """Make a plan's step of an allocation (S, 9).
+
+    Inference is split by region as in the step found; contracts keep their sites where none moved.
+    """
     by_kind = found.merchant_mw.sum(axis=0)
     wanted = loads_mw[:, RACKS]
     scale = np.where(by_kind > 0.0, wanted / np.where(by_kind > 0.0, by_kind, 1.0), 0.0)
@@ -176,35 +203,36 @@ def _step_of(loads_mw: Floats, found: PlanStep, bench: PlanEvaluator) -> PlanSte
         merchant_mw=sealed(found.merchant_mw * scale),
         contracts_mw=sealed(contracts.copy()),
     )
-    own = bench.step
+    own = evaluator.step
     if np.abs(contracts - own.contracts_mw).max(initial=0.0) > EXACT_MW:
         return step
     return replace(step, contract_site=own.contract_site, book_changes_count=own.book_changes_count)
 
 
-def _drawn_to(bench: PlanEvaluator, asked: Bools, kept: Bools, target_mw: Floats) -> tuple[LpModel, Basis]:
-    """The program with a price on every megawatt by which a cell of the first hour differs from its target.
+def _elastic_program(evaluator: PlanEvaluator, asked: Bools, kept: Bools, target_mw: Floats) -> tuple[LpModel, Basis]:
+    """Extend the program by a price on every megawatt off a target (S, 9).
 
-    Two columns, more and less, and one row for each such cell; the optimum's basis goes on with them idle.
+    Each asked or kept cell of the first hour gets a row and two columns, for too much and too little. Returns the
+    program and the optimum's basis extended by these columns at zero, from which the solver starts.
     """
     from scipy.sparse import block_array, csr_array, hstack, identity  # a tenth of a second, for advised runs alone
 
-    model = bench.model
+    model = evaluator.model
     sites, loads = np.nonzero(asked | kept)
     count = len(sites)
     cells = zip(sites.tolist(), loads.tolist(), strict=True)
-    of_cells = [_columns_of_cell(bench.columns, s, load) for s, load in cells]
+    of_cells = [_columns_of_cell(evaluator.columns, s, load) for s, load in cells]
     ends = np.cumsum([0, *map(len, of_cells)])
-    sums = csr_array((np.ones(ends[-1]), np.concatenate(of_cells), ends), shape=(count, len(model.cost)))
+    sums = csr_array((np.ones(ends[-1]), np.concatenate(of_cells), ends), shape=(count, len(model.cost_usd_per_mw)))
     less = identity(count, format="csr")
     price = np.where(asked[sites, loads], ASKED_USD_PER_MW, KEPT_USD_PER_MW)
     goal = target_mw[sites, loads]
-    basis = bench.optimum.basis
+    basis = evaluator.optimum.basis
     extended = replace(
         model,
-        cost=np.concatenate([model.cost, price, price]),
-        lower=np.concatenate([model.lower, np.zeros(2 * count)]),
-        upper=np.concatenate([model.upper, np.full(2 * count, _MOST_MW)]),
+        cost_usd_per_mw=np.concatenate([model.cost_usd_per_mw, price, price]),
+        lower_mw=np.concatenate([model.lower_mw, np.zeros(2 * count)]),
+        upper_mw=np.concatenate([model.upper_mw, np.full(2 * count, _MOST_MW)]),
         row_lower=np.concatenate([model.row_lower, goal]),
         row_upper=np.concatenate([model.row_upper, goal]),
         matrix=block_array([[model.matrix, None], [sums, hstack([-less, less])]], format="csr"),
@@ -217,7 +245,7 @@ def _drawn_to(bench: PlanEvaluator, asked: Bools, kept: Bools, target_mw: Floats
 
 
 def _columns_of_cell(columns: Columns, site: int, load: int) -> Ints:
-    """The first hour's columns whose sum a cell is."""
+    """Find the columns of the first hour that add up to a cell."""
     if load < MINERS.stop:
         return columns.miners[site, [load]]
     if load < WORKLOAD_COUNT:
@@ -226,4 +254,7 @@ def _columns_of_cell(columns: Columns, site: int, load: int) -> Ints:
 
 
 _MOST_MW: Final = 1e6
-"""A finite bound on what is too much or too little, so that any multipliers give a finite bound on profit."""
+"""Upper bound on the columns for too much and too little.
+
+It is finite, so that any multipliers give a finite bound on profit (weak duality).
+"""

@@ -1,28 +1,36 @@
-"""What an advisor was told, as a flat ledger: each answer of a tool is an entry of facts, their units last."""
+"""Ledger of the facts that a conversation was told.
+
+Each answer of a tool adds an entry, ``E0``, ``E1`` and so on. A fact is referred to by entry and key, such as
+``E1.moved_mw``; a key ends in the fact's unit.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
 SIGNIFICANT_DIGITS: Final = 4
-"""Of a fact as the advisor reads it; the ledger keeps all of them."""
+"""Digits of a fact as the model reads it; the ledger keeps all of them. Chosen."""
 MAX_FACTS: Final = 20_000
+"""Facts that a conversation cannot reach, since its turns are limited."""
 
 
 class FactLedger:
-    """Grows by one entry with every answer, ``E0``, ``E1`` …; facts go by ``E1.key``."""
+    """Facts of one conversation by full reference.
+
+    Attributes:
+        facts: value of each fact, in the unit that its key ends in.
+    """
 
     def __init__(self) -> None:
         self.facts: dict[str, float] = {}
         self._count = 0
 
     def add(self, found: Mapping[str, float]) -> dict[str, float]:
-        """Keep an entry; returns it as the advisor may read it, by full name."""
+        """Add an entry of facts by key.
+
+        Returns the facts by full reference, rounded as the model reads them.
+        """
         entry = f"E{self._count}"
         self._count += 1
         assert len(self.facts) + len(found) <= MAX_FACTS, "the turns of a conversation are limited"
         self.facts |= {f"{entry}.{key}": float(value) for key, value in found.items()}
-        return {f"{entry}.{key}": _short(value) for key, value in found.items()}
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+        return {f"{entry}.{key}": float(f"{value:.{SIGNIFICANT_DIGITS}g}") for key, value in found.items()}

@@ -1,4 +1,7 @@
-"""The numbers of an advisor's tools, all computed here: it is told differences, never asked to take them."""
+"""Facts that the advisor's tools return, by key; each key ends in its unit.
+
+Differences and changes are computed here, so that the model never calculates.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -9,7 +12,7 @@ from mara.core.fleet import MINERS, RACKS
 from mara.core.plan import PlanStep, Problem
 from mara.core.step import Step, advance
 from mara.core.units import G_PER_T, MICRO_USD_PER_USD
-from mara.optimizers.advisor.evaluator import CONTRACTS, LOADS, PlanEvaluator, Projection, bench_of, loads_of
+from mara.optimizers.advisor.evaluator import CONTRACTS, LOADS, PlanEvaluator, Projection, evaluator_of, loads_of
 from mara.optimizers.lp.horizon import plan_steps
 
 MINER_NAMES: Final = ("air_miner", "hydro_miner", "immersion_miner")
@@ -17,15 +20,21 @@ RACK_LOADS: Final = slice(3, len(LOADS))
 
 
 def site_key(site: int) -> str:
-    """What a site is called before the advisor; its own id and name may have been typed by anybody."""
+    """Name a site for the model, such as ``s01``.
+
+    The site's own id and name may have been typed by anybody, and are not shown.
+    """
     return f"s{site + 1:02}"
 
 
-def overview_facts(bench: PlanEvaluator) -> dict[str, float]:
-    """What every conversation begins with: each site in a few numbers, and the gains of the plan in force."""
-    conditions = bench.problem.conditions
-    observation, limit = bench.problem.observation, bench.problem.config.fleet.grid_limit_mw
-    facts = {f"in_force_{key}": value for key, value in _outcome_facts(_rehearsed(bench, bench.step), bench).items()}
+def overview_facts(evaluator: PlanEvaluator) -> dict[str, float]:
+    """List the facts that open a conversation: the plan in force, and each site."""
+    conditions = evaluator.problem.conditions
+    observation, limit = evaluator.problem.observation, evaluator.problem.config.fleet.grid_limit_mw
+    facts = {
+        f"in_force_{key}": value
+        for key, value in _outcome_facts(_rehearsed(evaluator, evaluator.step), evaluator).items()
+    }
     for s in range(len(limit)):
         key = site_key(s)
         facts[f"{key}_price_usd_per_mwh"] = float(observation.energy_price_usd_per_mwh[s])
@@ -33,17 +42,19 @@ def overview_facts(bench: PlanEvaluator) -> dict[str, float]:
         facts[f"{key}_cooling_pue"] = float(conditions.rack_pue[s])
         facts[f"{key}_availability_share"] = float(observation.availability_share[s])
         facts[f"{key}_racks_mw"] = float(conditions.racks_mw[s])
-        facts |= {f"{key}_{load}_mw": float(mw) for load, mw in zip(LOADS, bench.in_force_mw[s], strict=True) if mw > 0}
+        facts |= {
+            f"{key}_{load}_mw": float(mw) for load, mw in zip(LOADS, evaluator.in_force_mw[s], strict=True) if mw > 0
+        }
     return facts
 
 
-def site_facts(bench: PlanEvaluator, site: int) -> dict[str, float]:
-    """Everything about one site: power, weather, machines, what runs, break-even prices, and what is scarce there."""
-    problem, plan = bench.problem, bench.plan
+def site_facts(evaluator: PlanEvaluator, site: int) -> dict[str, float]:
+    """List all facts of a site: power, weather, machines, load and dual prices."""
+    problem, plan = evaluator.problem, evaluator.plan
     conditions, observation = problem.conditions, problem.observation
     facts = {
         "price_usd_per_mwh": observation.energy_price_usd_per_mwh[site],
-        "price_in_an_hour_usd_per_mwh": _in_an_hour(bench, site),
+        "price_in_an_hour_usd_per_mwh": _next_hour_usd_per_mwh(evaluator, site),
         "carbon_g_per_kwh": observation.carbon_intensity_g_per_kwh[site],
         "renewable_share": observation.renewable_share[site],
         "dry_bulb_c": observation.dry_bulb_c[site],
@@ -53,12 +64,12 @@ def site_facts(bench: PlanEvaluator, site: int) -> dict[str, float]:
         "rack_energy_usd_per_mwh": conditions.rack_cost_usd_per_mwh[site],
         "grid_limit_site_mw": problem.config.fleet.grid_limit_mw[site],
         "racks_mw": conditions.racks_mw[site],
-        "racks_free_mw": conditions.racks_mw[site] - bench.in_force_mw[site, RACK_LOADS].sum(),
+        "racks_free_mw": conditions.racks_mw[site] - evaluator.in_force_mw[site, RACK_LOADS].sum(),
     }
     for k, name in enumerate(MINER_NAMES):
         facts[f"{name}_available_mw"] = conditions.available_mw[site, k]
         facts[f"{name}_break_even_usd_per_mwh"] = conditions.miner_break_even_usd_per_mwh[site, k]
-    facts |= {f"{load}_mw": mw for load, mw in zip(LOADS, bench.in_force_mw[site], strict=True)}
+    facts |= {f"{load}_mw": mw for load, mw in zip(LOADS, evaluator.in_force_mw[site], strict=True)}
     if plan.shadow is not None:
         row = plan.index_at(problem.tick)
         facts["one_more_rack_mw_usd_per_mwh"] = plan.shadow.capacity_usd_per_mwh[row, site]
@@ -66,15 +77,15 @@ def site_facts(bench: PlanEvaluator, site: int) -> dict[str, float]:
     return {key: float(value) for key, value in facts.items()}
 
 
-def _in_an_hour(bench: PlanEvaluator, site: int) -> float:
-    prices = bench.problem.forecast.energy_price_usd_per_mwh
+def _next_hour_usd_per_mwh(evaluator: PlanEvaluator, site: int) -> float:
+    prices = evaluator.problem.forecast.energy_price_usd_per_mwh
     return float(prices[min(1, len(prices) - 1), site])
 
 
-def projection_facts(bench: PlanEvaluator, projection: Projection) -> dict[str, float]:
-    """What a proposal comes to: as far as it is possible, against the plan in force and against the optimum."""
-    was = _outcome_facts(_rehearsed(bench, bench.step), bench)
-    now = _outcome_facts(_rehearsed(bench, projection.step), bench)
+def projection_facts(evaluator: PlanEvaluator, projection: Projection) -> dict[str, float]:
+    """Compare a projected proposal with the plan in force and with the optimum."""
+    was = _outcome_facts(_rehearsed(evaluator, evaluator.step), evaluator)
+    now = _outcome_facts(_rehearsed(evaluator, projection.step), evaluator)
     facts = {
         "moved_mw": projection.moved_mw,
         "moved_share": projection.moved_share,
@@ -89,27 +100,33 @@ def projection_facts(bench: PlanEvaluator, projection: Projection) -> dict[str, 
 
 
 def _change_of(key: str) -> str:
-    """The name of a difference: the unit stays last."""
+    """Name the change of a fact; the unit stays last."""
     unit = next(unit for unit in ("usd_per_h", "t_per_h", "mw") if key.endswith(unit))
     return f"{key.removesuffix(unit)}change_{unit}"
 
 
-def rehearsed_gains(bench: PlanEvaluator, step: PlanStep) -> dict[str, float]:
-    """The gains of a step by climate and time zone, and the carbon it avoids."""
-    facts = _outcome_facts(_rehearsed(bench, step), bench)
+def rehearsed_gains(evaluator: PlanEvaluator, step: PlanStep) -> dict[str, float]:
+    """Compute a step's gains from climate and time zones in the next tick [USD/h]."""
+    facts = _outcome_facts(_rehearsed(evaluator, step), evaluator)
     return {key: facts[key] for key in ("climate_saving_usd_per_h", "time_zone_gain_usd_per_h")}
 
 
-def what_if_facts(bench: PlanEvaluator, site: int, quantity: str, value: float) -> dict[str, float]:
-    """How the optimum answers when something at one site is different in this hour.
+def what_if_facts(evaluator: PlanEvaluator, site: int, quantity: str, value: float) -> dict[str, float]:
+    """Compare the optimum with the one for a changed number of one site.
+
+    Args:
+        evaluator: of the tick.
+        site: index of the site.
+        quantity: a key of `QUANTITIES`.
+        value: of the quantity in this hour, in the unit of its name.
 
     Raises:
-        PlanError: the program has no answer in time.
+        PlanError: the program is not solved in time.
     """
-    altered = _altered(bench.problem, site, _FIELDS[quantity], value)
-    other = bench_of(altered, bench.plan, budgets=bench.budgets)
-    gained = other.optimum.certificate.objective_usd - bench.optimum.certificate.objective_usd
-    before, after = _first_hour(bench)[site], _first_hour(other)[site]
+    altered = _altered(evaluator.problem, site, _FIELDS[quantity], value)
+    other = evaluator_of(altered, evaluator.plan, budgets=evaluator.budgets)
+    gained = other.optimum.certificate.objective_usd - evaluator.optimum.certificate.objective_usd
+    before, after = _first_hour(evaluator)[site], _first_hour(other)[site]
     facts = {"profit_change_usd": gained}
     for name, loads in (("miners", MINERS), ("merchant", RACKS), ("contracts", CONTRACTS)):
         was, now = float(before[loads].sum()), float(after[loads].sum())
@@ -118,7 +135,7 @@ def what_if_facts(bench: PlanEvaluator, site: int, quantity: str, value: float) 
 
 
 def _altered(problem: Problem, site: int, field: str, value: float) -> Problem:
-    """The problem with one number of one site changed, in the present and in the forecast of this hour."""
+    """Change one number of one site, now and in the forecast of this hour."""
     now = getattr(problem.observation, field).copy()
     now[site] = value
     observation = replace(problem.observation, **{field: sealed(now)})
@@ -129,20 +146,20 @@ def _altered(problem: Problem, site: int, field: str, value: float) -> Problem:
     return replace(problem, observation=observation, forecast=replace(problem.forecast, **{field: sealed(hours)}))
 
 
-def _first_hour(bench: PlanEvaluator) -> Floats:
-    """What the optimum runs in its first hour (S, 9) [MW]."""
-    return loads_of(plan_steps(bench.optimum.primal, bench.columns, bench.case.steps)[0])
+def _first_hour(evaluator: PlanEvaluator) -> Floats:
+    """Read the optimum's allocation in its first hour (S, 9) [MW]."""
+    return loads_of(plan_steps(evaluator.optimum.primal_mw, evaluator.columns, evaluator.case.steps)[0])
 
 
-def _rehearsed(bench: PlanEvaluator, step: PlanStep) -> Step:
-    """The next tick under a step, as the engine itself would settle it; nothing is remembered."""
-    problem = bench.problem
+def _rehearsed(evaluator: PlanEvaluator, step: PlanStep) -> Step:
+    """Compute the next tick under a step as the engine would, and store nothing."""
+    problem = evaluator.problem
     return advance(problem.world, problem.observation, step, problem.config)
 
 
-def _outcome_facts(step: Step, bench: PlanEvaluator) -> dict[str, float]:
-    """What a tick comes to, per hour."""
-    per_h = 1.0 / bench.problem.config.grid.dt_h
+def _outcome_facts(step: Step, evaluator: PlanEvaluator) -> dict[str, float]:
+    """List a tick's costs, emissions, loads and gains, as rates per hour."""
+    per_h = 1.0 / evaluator.problem.config.grid.dt_h
     usd_per_h = per_h / MICRO_USD_PER_USD
     lines = step.settlement.lines_micro_usd.sum(axis=0)
     return {
@@ -170,4 +187,4 @@ QUANTITIES: Final = {
     "dry_bulb_c": (-60.0, 60.0),
     "availability_share": (0.0, 1.0),
 }
-"""What a what-if may change, and between which bounds."""
+"""Quantities that `what_if_facts` may change, with their lower and upper bounds."""

@@ -1,4 +1,7 @@
-"""What the advisor is told to be and to do. Its version is stored with every plan that comes of it."""
+"""Prompt of the advisor, and its version.
+
+The version is stored with every plan that follows advice.
+"""
 
 import json
 from collections.abc import Sequence
@@ -43,17 +46,17 @@ ASK: Final = "Recommend an allocation for the coming hour and explain it. Eviden
 
 
 def first_message(overview: dict[str, Any]) -> str:
-    """What a conversation begins with."""
+    """Write the first message: the request and the facts that open it."""
     return ASK + json.dumps(overview, separators=(",", ":"))
 
 
 def repair_message(faults: Sequence[str]) -> str:
-    """What the one repair is asked with."""
+    """Write the message that asks for an answer without these faults."""
     return REPAIR + "\n".join(f"- {fault}" for fault in faults)
 
 
 def _version() -> str:
-    """Changes with every word that the advisor is told, but for its evidence."""
+    """Hash every text of ours that the model is sent, for the version of the prompt."""
     told = [SYSTEM, ASK, REPAIR, *(f"{t.name} {t.description} {json.dumps(t.schema(1))}" for t in TOOLS)]
     return sha256("\n".join(told).encode()).hexdigest()[:8]
 

@@ -1,7 +1,10 @@
-"""What an advisor may ask: three read-only tools over a tick's problem, the plan in force and the linear program.
+"""Tools of the advisor: three that read a tick's problem, plan and linear program.
 
-Nothing here knows who asks. Every number in an answer is a fact of the evidence ledger; text that people have typed
-appears nowhere but under `customer_typed_text`, cut short.
+Every number in an answer is a fact of the ledger. Text that people have typed appears only under
+`customer_typed_text`, cut short.
+
+The JSON schemas of arguments are spelled out and not made by pydantic's `model_json_schema`: they name the sites of the
+fleet, strict schemas allow no numerical bounds, and their bytes are part of the prompt's version.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,14 +29,18 @@ from mara.optimizers.advisor.facts import (
 )
 
 MAX_TYPED_LENGTH: Final = 80
-"""Characters of one text that somebody typed."""
+"""Most characters of a text that somebody typed; the rest is cut."""
 MAX_TYPED_TEXTS: Final = 12
 MAX_ASKED_MW: Final = 100_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One thing that can be asked. `schema` is strict JSON schema, for a fleet of so many sites."""
+    """A tool as the model is told of it.
+
+    Attributes:
+        schema: makes the strict JSON schema of the arguments for a number of sites.
+    """
 
     name: str
     description: str
@@ -42,30 +49,40 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolAnswer:
-    """Plain JSON; an error says what was expected, so that the asker can correct itself."""
+    """Answer of a tool, in plain JSON.
+
+    An error says what was expected, so that the model can correct its call.
+    """
 
     content: dict[str, Any]
     is_error: bool = False
 
 
 class ToolSession:
-    """A bench, and the evidence that one conversation has gathered at it."""
+    """Tools of one conversation, with the facts that it was told.
 
-    def __init__(self, bench: PlanEvaluator) -> None:
-        self.bench = bench
-        self.evidence = FactLedger()
-        self.names = {site_key(s): site.name for s, site in enumerate(bench.problem.config.fleet.sites)}
+    Attributes:
+        evaluator: of the tick that the conversation is about.
+        ledger: facts told so far.
+        names: each site's name by the key that the model knows it by.
+    """
+
+    def __init__(self, evaluator: PlanEvaluator) -> None:
+        self.evaluator = evaluator
+        self.ledger = FactLedger()
+        self.names = {site_key(s): site.name for s, site in enumerate(evaluator.problem.config.fleet.sites)}
 
     @property
     def site_count(self) -> int:
+        """Number of sites of the fleet."""
         return len(self.names)
 
     def overview(self) -> dict[str, Any]:
-        """What a conversation begins with, evidence ``E0``."""
-        return {"sites": list(self.names), "evidence": self.evidence.add(overview_facts(self.bench))}
+        """Return the facts that open a conversation; they are entry ``E0``."""
+        return {"sites": list(self.names), "evidence": self.ledger.add(overview_facts(self.evaluator))}
 
     def answer(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        """What a tool says; whatever is wrong with the call is said in words."""
+        """Answer a tool call; a fault of the call becomes an answer that explains it."""
         tool = _ANSWERS.get(name)
         if tool is None:
             return _error(f"there is no tool {name!r}: use {', '.join(_ANSWERS)}")
@@ -79,13 +96,15 @@ class ToolSession:
             return _error(f"the program has no answer: {error}")
 
 
-def asked_of(rows: object, bench: PlanEvaluator) -> Floats:
-    """Rows of ``{site_id, workload, mw}`` as an allocation (S, 9), NaN where nothing is asked.
+def asked_of(rows: object, evaluator: PlanEvaluator) -> Floats:
+    """Read rows of ``{site_id, workload, mw}`` as an allocation (S, 9) [MW].
+
+    It is NaN in cells that are not named.
 
     Raises:
-        ValueError: a site or workload that does not exist, a cell named twice, or a power that cannot be.
+        ValueError: the rows name a site or workload that does not exist, a cell twice, or a power that cannot be.
     """
-    asked = nothing_asked(bench)
+    asked = nothing_asked(evaluator)
     if not isinstance(rows, list | tuple):
         raise ValueError("an allocation is a list of {site_id, workload, mw}")
     for row in rows:
@@ -100,10 +119,10 @@ def asked_of(rows: object, bench: PlanEvaluator) -> Floats:
     return asked
 
 
-def _get_site(inquiry: ToolSession, arguments: Mapping[str, Any]) -> ToolAnswer:
-    site = _site_of(arguments["site_id"], inquiry.site_count)
-    fleet, world = inquiry.bench.problem.config.fleet, inquiry.bench.problem.world
-    facts = inquiry.evidence.add(site_facts(inquiry.bench, site))
+def _get_site(session: ToolSession, arguments: Mapping[str, Any]) -> ToolAnswer:
+    site = _site_of(arguments["site_id"], session.site_count)
+    fleet, world = session.evaluator.problem.config.fleet, session.evaluator.problem.world
+    facts = session.ledger.add(site_facts(session.evaluator, site))
     typed = [fleet.sites[site].name, *_customers(world, site), *(e.reason for e in world.exclusions)]
     return ToolAnswer(
         content={
@@ -116,15 +135,15 @@ def _get_site(inquiry: ToolSession, arguments: Mapping[str, Any]) -> ToolAnswer:
     )
 
 
-def _evaluate_plan(inquiry: ToolSession, arguments: Mapping[str, Any]) -> ToolAnswer:
-    asked = asked_of(arguments["changes"], inquiry.bench)
-    projection = project(inquiry.bench, asked)
-    return ToolAnswer(content={"evidence": inquiry.evidence.add(projection_facts(inquiry.bench, projection))})
+def _evaluate_plan(session: ToolSession, arguments: Mapping[str, Any]) -> ToolAnswer:
+    asked = asked_of(arguments["changes"], session.evaluator)
+    projection = project(session.evaluator, asked)
+    return ToolAnswer(content={"evidence": session.ledger.add(projection_facts(session.evaluator, projection))})
 
 
-def _solve_what_if(inquiry: ToolSession, arguments: Mapping[str, Any]) -> ToolAnswer:
+def _solve_what_if(session: ToolSession, arguments: Mapping[str, Any]) -> ToolAnswer:
     site, quantity, value = (
-        _site_of(arguments["site_id"], inquiry.site_count),
+        _site_of(arguments["site_id"], session.site_count),
         arguments["quantity"],
         arguments["value"],
     )
@@ -134,7 +153,7 @@ def _solve_what_if(inquiry: ToolSession, arguments: Mapping[str, Any]) -> ToolAn
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise ValueError(f"{quantity} must be {least:g} to {most:g}, got {str(value)[:40]}")
     return ToolAnswer(
-        content={"evidence": inquiry.evidence.add(what_if_facts(inquiry.bench, site, quantity, float(value)))}
+        content={"evidence": session.ledger.add(what_if_facts(session.evaluator, site, quantity, float(value)))}
     )
 
 
@@ -159,7 +178,7 @@ def _error(message: str) -> ToolAnswer:
 
 
 def rows_schema(sites: int) -> dict[str, Any]:
-    """The schema of an allocation."""
+    """Return the JSON schema of an allocation's rows."""
     row = {
         "site_id": {"type": "string", "enum": [site_key(s) for s in range(sites)]},
         "workload": {"type": "string", "enum": list(LOADS)},
@@ -169,7 +188,10 @@ def rows_schema(sites: int) -> dict[str, Any]:
 
 
 def object_schema(properties: dict[str, Any]) -> dict[str, Any]:
-    """JSON schema of an object with these properties, all of them and no other: strict schemas ask for both."""
+    """Return the JSON schema of an object with exactly these properties.
+
+    Strict schemas require every property and allow no others.
+    """
     return {
         "type": "object",
         "properties": properties,

@@ -1,7 +1,10 @@
-"""The talk about a question of an operator: what is stored is looked up, and told again in one's own words.
+"""Conversation about an operator's question, answered from the stored run.
 
-Numbers, moments and names never pass through prose: each stands in the answer as a reference to a fact, or as a key
-that is replaced here by what it stands for.
+The model looks facts up and explains them in its own words. It writes no numbers, times or names: each stands in the
+answer as a reference to a fact or as a key, and is replaced here by what it stands for.
+
+The JSON schema is spelled out and not made by pydantic's `model_json_schema`, for the reasons in
+`mara.optimizers.advisor.answer`.
 """
 
 import json
@@ -45,23 +48,26 @@ TOOL: Final = (
 
 
 class _StrictAnswer(BaseModel):
+    """A part of an answer: frozen, and without fields that the schema does not name."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SentenceRow(_StrictAnswer):
-    """A sentence as it comes: numbers only as ``{{L1.F2.power_mw}}``."""
+    """A sentence as the model writes it: numbers only as ``{{L1.F2.power_mw}}``."""
 
     text: str
     refs: list[str]
 
 
 class WhyAnswer(_StrictAnswer):
-    """The answer."""
+    """Answer to a question, sentence by sentence."""
 
     sentences: list[SentenceRow] = Field(min_length=1, max_length=MAX_SENTENCES)
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
+        """Sentences in the form that `mara.core.grounding` checks."""
         return tuple(
             Draft(kind="other", text=row.text, direction="none", refs=tuple(row.refs)) for row in self.sentences
         )
@@ -69,7 +75,15 @@ class WhyAnswer(_StrictAnswer):
 
 @dataclass(slots=True)
 class Lookups:
-    """What a conversation has looked up: facts by reference, what keys stand for, and which were spoken of."""
+    """Facts, names and keys that a conversation has looked up so far.
+
+    Attributes:
+        facts: by reference.
+        amounts: value of each fact by reference, in the unit that the reference ends in.
+        names: what each key stands for: a site, a customer or a moment.
+        spoken: keys that the model was told of, which it may use.
+        last: the newest answer that was found.
+    """
 
     facts: dict[str, Fact] = field(default_factory=dict)
     amounts: dict[str, float] = field(default_factory=dict)
@@ -79,12 +93,13 @@ class Lookups:
 
 
 class WhyConversation:
-    """The talk about `question`.
+    """Conversation about `question`.
 
     Args:
+        question: of the operator, in plain words.
         look_up: answers a question from what is stored; may raise a MaraError.
-        sites: names, in the fleet's order.
-        customers: names that may be spoken of.
+        sites: names of the sites, in the fleet's order.
+        customers: names of the customers that the answer may mention.
     """
 
     def __init__(
@@ -104,21 +119,21 @@ class WhyConversation:
         self.found.names |= {f"k{place:02}": name for place, name in enumerate(known, start=1)}
 
     def tools(self) -> tuple[tuple[str, str, dict[str, Any]], ...]:
-        """The one there is."""
+        """Return the one tool, which looks a question up."""
         return ((LOOK_UP, TOOL, object_schema({"question": {"type": "string"}})),)
 
     def schema(self) -> dict[str, Any]:
-        """Of the answer."""
+        """Return the schema of the answer."""
         row = object_schema({"text": {"type": "string"}, "refs": {"type": "array", "items": {"type": "string"}}})
         return object_schema({"sentences": {"type": "array", "items": row}})
 
     def first(self) -> str:
-        """The question, with keys for names, and what was found on it as it stands."""
+        """Return the question, names replaced by keys, and what the look-up finds on it."""
         found = self.answer(LOOK_UP, {"question": self._question}).content
         return json.dumps({"question": self._keyed(self._question), "found": found}, separators=(",", ":"))
 
     def answer(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        """What is stored on a question; keys in it are understood."""
+        """Look a question up; it may hold keys in place of names."""
         asked = arguments.get("question")
         if name != LOOK_UP or not isinstance(asked, str):
             return ToolAnswer(content={"error": f"use {LOOK_UP} with a question"}, is_error=True)
@@ -132,10 +147,10 @@ class WhyConversation:
         return ToolAnswer(content=self._content_of(found))
 
     def answer_of(self, text: str) -> WhyAnswer:
-        """The final text as an answer.
+        """Parse the final text.
 
         Raises:
-            AdviceError: not JSON, or not of the form.
+            AdviceError: the text is not JSON, or does not follow the schema.
         """
         try:
             return WhyAnswer.model_validate_json(text)
@@ -143,8 +158,10 @@ class WhyConversation:
             raise AdviceError(UNUSABLE, detail=str(error)[:500]) from error
 
     def faults_in(self, answer: WhyAnswer) -> tuple[str, ...]:
-        """Numbers that are no references, references that are no facts, names that nothing was found about. A sentence
-        need not hold a number.
+        """List the faults for which an answer cannot be shown; empty if there are none.
+
+        They are numbers that are not references, references to no fact, and keys that nothing was found about. A
+        sentence need not hold a number.
         """
         faults: list[str] = []
         for place, draft in enumerate(answer.drafts):
@@ -156,7 +173,7 @@ class WhyConversation:
         return tuple(dict.fromkeys(faults))[:MAX_FAULTS]
 
     def explanation_of(self, answer: WhyAnswer, author: str) -> Explanation:
-        """The answer as screens show it: only the facts that it speaks of."""
+        """Make the explanation that screens show, with only the facts that it refers to."""
         cited = dict.fromkeys(ref for draft in answer.drafts for ref in draft.all_refs)
         last, found = self.found.last, self.found
         return Explanation(
@@ -175,7 +192,10 @@ class WhyConversation:
         )
 
     def _content_of(self, found: Explanation) -> dict[str, Any]:
-        """What was found, as the model is told it: its facts become evidence, its moment a key."""
+        """Write what was found for the model, and keep it in `found`.
+
+        Its facts get references, and its moment a key.
+        """
         prefix, evidence, meaning = f"L{self._look_ups_count}", {}, {}
         for fact in found.facts:
             ref = f"{prefix}.{fact.ref}"
@@ -199,17 +219,17 @@ class WhyConversation:
         return content
 
     def _keyed(self, text: str) -> str:
-        """Names replaced by their keys, the longest first."""
+        """Replace names by their keys, the longest first."""
         for key, name in sorted(self.found.names.items(), key=lambda pair: -len(pair[1])):
             if key[0] != "m":
                 text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", key, text)
         return text
 
     def _keys_in(self, text: str) -> set[str]:
-        """Keys that a text names."""
+        """Find the keys that a text names."""
         return set(re.findall(r"\w+", text)) & self.found.names.keys()
 
     def _named(self, text: str) -> str:
-        """Keys of sites and customers replaced by their names."""
+        """Replace keys of sites and customers by their names."""
         names = {key: name for key, name in self.found.names.items() if key[0] != "m"}
         return re.sub(r"\w+", lambda word: names.get(word[0], word[0]), text)

@@ -40,16 +40,16 @@ class Certificate:
         return gap_share(self.objective_usd, self.bound_usd, least_usd=1.0)
 
 
-def certificate_of(model: LpModel, primal: Floats, row_duals: Floats) -> Certificate:
+def certificate_of(model: LpModel, primal_mw: Floats, row_duals: Floats) -> Certificate:
     """Check a primal point (N,) and row multipliers (M,) against the model."""
-    activity = row_activity(model, primal)
+    activity = row_activity(model, primal_mw)
     residual = max(
         float(np.max(model.row_lower - activity, initial=0.0)),
         float(np.max(activity - model.row_upper, initial=0.0)),
-        float(np.max(model.lower - primal, initial=0.0)),
-        float(np.max(primal - model.upper, initial=0.0)),
+        float(np.max(model.lower_mw - primal_mw, initial=0.0)),
+        float(np.max(primal_mw - model.upper_mw, initial=0.0)),
     )
-    objective = -(float(model.cost @ primal) + model.offset_usd)
+    objective = -(float(model.cost_usd_per_mw @ primal_mw) + model.offset_usd)
     bound = bound_usd(model, row_duals)
     if 0.0 < objective - bound <= ROUNDING_SHARE * abs(objective):
         bound = objective  # a higher bound is a bound too, and two sums of one value differ in their last digits
@@ -65,18 +65,18 @@ def bound_usd(model: LpModel, row_duals: Floats) -> float:
     given = np.where(np.isfinite(row_duals), row_duals, 0.0)
     y = np.where(np.isfinite(model.row_lower), given, np.minimum(given, 0.0))
     y = np.where(np.isfinite(model.row_upper), y, np.maximum(y, 0.0))
-    reduced = model.cost - transposed(model, y)
+    reduced = model.cost_usd_per_mw - transposed(model, y)
     at_rows = np.where(y > 0.0, model.row_lower, model.row_upper)
     from_rows = float((y * np.where(y == 0.0, 0.0, at_rows)).sum())
-    from_bounds = float((reduced * np.where(reduced > 0.0, model.lower, model.upper)).sum())
+    from_bounds = float((reduced * np.where(reduced > 0.0, model.lower_mw, model.upper_mw)).sum())
     return -(from_rows + from_bounds + model.offset_usd)
 
 
-def row_activity(model: LpModel, primal: Floats) -> Floats:
+def row_activity(model: LpModel, primal_mw: Floats) -> Floats:
     """Compute A x (M,)."""
-    return np.asarray(model.matrix @ primal)
+    return np.asarray(model.matrix @ primal_mw)
 
 
-def transposed(model: LpModel, y: Floats) -> Floats:
-    """Compute A' y (N,)."""
-    return np.asarray(model.matrix.T @ y)
+def transposed(model: LpModel, row_duals: Floats) -> Floats:
+    """Compute A' y (N,) of row multipliers y (M,)."""
+    return np.asarray(model.matrix.T @ row_duals)

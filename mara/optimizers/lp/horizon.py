@@ -102,12 +102,12 @@ def without_budgets(case: LpCase) -> LpCase:
     )
 
 
-def plan_steps(primal: Floats, columns: Columns, steps: int) -> tuple[PlanStep, ...]:
+def plan_steps(primal_mw: Floats, columns: Columns, steps: int) -> tuple[PlanStep, ...]:
     """Read a solution (N,) as targets, step by step.
 
     What the solver leaves below a watt becomes zero.
     """
-    clean = np.where(primal < TOLERANCE_MW, 0.0, primal).reshape(-1)[: steps * columns.width]
+    clean = np.where(primal_mw < TOLERANCE_MW, 0.0, primal_mw).reshape(-1)[: steps * columns.width]
     table = clean.reshape(steps, columns.width)
     return tuple(
         PlanStep(

@@ -29,16 +29,16 @@ class LpModel:
     N columns, M rows.
 
     Attributes:
-        cost, lower, upper: of each column (N,); costs in USD per unit of the column.
+        cost_usd_per_mw, lower_mw, upper_mw: of each column (N,); all columns are powers.
         row_lower, row_upper: limits of each row (M,).
         matrix: A (M, N), a `scipy.sparse.csr_array`.
         offset_usd: carbon of the hedged blocks, paid whatever is decided.
         families: position of each family's rows within a period; the budget rows follow after the last period.
     """
 
-    cost: Floats
-    lower: Floats
-    upper: Floats
+    cost_usd_per_mw: Floats
+    lower_mw: Floats
+    upper_mw: Floats
     row_lower: Floats
     row_upper: Floats
     matrix: Any
@@ -62,9 +62,9 @@ def model_of(case: LpCase) -> LpModel:
         first += family.count
     carbon_usd_per_h = case.carbon_price_usd_per_t * (case.carbon_t_per_mwh @ case.hedge_mw)
     return LpModel(
-        cost=cost.ravel(),
-        lower=np.zeros(cost.size),
-        upper=upper.ravel(),
+        cost_usd_per_mw=cost.ravel(),
+        lower_mw=np.zeros(cost.size),
+        upper_mw=upper.ravel(),
         row_lower=np.concatenate([np.hstack([f.lower for f in families]).ravel(), no_bound]),
         row_upper=np.concatenate([np.hstack([f.upper for f in families]).ravel(), case.budget_mwh]),
         matrix=_matrix(case, columns, families),
@@ -189,6 +189,6 @@ def _period(steps: int, width: int, families: tuple[Rows, ...]) -> tuple[Ints, I
         for entry in family.entries:
             rows.append(entry.row + first)
             columns.append(entry.column - width if entry.of_previous else entry.column)
-            values.append(np.broadcast_to(entry.values, (steps, len(entry.row))))
+            values.append(np.broadcast_to(entry.factor, (steps, len(entry.row))))
         first += family.count
     return np.concatenate(rows), np.concatenate(columns), np.hstack(values)

@@ -56,7 +56,7 @@ class Lp:
         case = case_of(problem, lengths, self.budgets)
         check(case)
         optimum = self._optimum(case, problem)
-        now, *later = plan_steps(optimum.primal, columns_of(case), case.steps)
+        now, *later = plan_steps(optimum.primal_mw, columns_of(case), case.steps)
         return Plan(
             optimizer=self.name,
             made_tick=problem.tick,
@@ -107,7 +107,7 @@ class Lp:
         None where the program has another size.
         """
         basis = self._basis
-        if (len(basis.columns), len(basis.rows)) != (len(model.cost), len(model.row_lower)):
+        if (len(basis.columns), len(basis.rows)) != (len(model.cost_usd_per_mw), len(model.row_lower)):
             return None
         hours = max(tick // per_hour - self._basis_tick // per_hour, 0)
         return shifted(basis, model, first=per_hour if per_hour > 1 else 0, by=hours)

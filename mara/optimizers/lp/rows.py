@@ -21,12 +21,12 @@ class Entries:
 
     Attributes:
         row, column: position of each of the N entries; columns are of the period, or of the one before.
-        values: (H, N) or (N,).
+        factor: multiplies its column in its row (H, N) or (N,).
     """
 
     row: Ints
     column: Ints
-    values: Floats
+    factor: Floats
     of_previous: bool = False
 
 
@@ -73,19 +73,19 @@ def _power(case: LpCase, columns: Columns) -> Rows:
     racks_pue = case.pue[:, :, Workload.GPU]
     kinds = case.pue[:, :, RACKS]
     entries = [
-        Entries(row=np.repeat(s, 3), column=columns.miners.ravel(), values=flattened(case.pue[:, :, MINERS])),
-        Entries(row=np.repeat(s, 4), column=columns.contracts.ravel(), values=np.repeat(racks_pue, TIER_COUNT, axis=1)),
+        Entries(row=np.repeat(s, 3), column=columns.miners.ravel(), factor=flattened(case.pue[:, :, MINERS])),
+        Entries(row=np.repeat(s, 4), column=columns.contracts.ravel(), factor=np.repeat(racks_pue, TIER_COUNT, axis=1)),
     ]
     entries += [
-        Entries(row=np.repeat(s, 2), column=columns.merchant[r].ravel(), values=flattened(kinds))
+        Entries(row=np.repeat(s, 2), column=columns.merchant[r].ravel(), factor=flattened(kinds))
         for r in range(case.regions)
     ]
     lower = np.full((case.steps, case.sites), -np.inf)
     upper = np.tile(case.grid_limit_mw, (case.steps, 1))
     if len(columns.hedged):
         one = np.ones(len(columns.hedged))
-        entries.append(Entries(row=columns.hedged, column=columns.bought, values=-one))
-        entries.append(Entries(row=columns.hedged, column=columns.sold, values=one))
+        entries.append(Entries(row=columns.hedged, column=columns.bought, factor=-one))
+        entries.append(Entries(row=columns.hedged, column=columns.sold, factor=one))
         lower[:, columns.hedged] = upper[:, columns.hedged] = case.hedge_mw[columns.hedged]
     return Rows(name="power", lower=lower, upper=upper, entries=tuple(entries))
 
@@ -124,7 +124,7 @@ def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
     zero = np.zeros(case.sites, dtype=np.int64)
     entries = (
         _ones(zero, columns.reserve),
-        Entries(row=np.zeros(1, dtype=np.int64), column=columns.reserve_sum, values=np.array([-1.0])),
+        Entries(row=np.zeros(1, dtype=np.int64), column=columns.reserve_sum, factor=np.array([-1.0])),
     )
     none = np.zeros((case.steps, 1))
     return Rows(name="reserve_sum", lower=none, upper=none, entries=entries)
@@ -136,7 +136,7 @@ def _any_one_site(case: LpCase, columns: Columns) -> Rows:
     What no placing can back is let off.
     """
     s = np.arange(case.sites)
-    minus = Entries(row=s, column=np.repeat(columns.reserve_sum, case.sites), values=-np.ones(case.sites))
+    minus = Entries(row=s, column=np.repeat(columns.reserve_sum, case.sites), factor=-np.ones(case.sites))
     entries = [_ones(s, columns.contracts[:, Tier.PREMIUM]), _ones(s, columns.reserve), minus]
     return _at_most("any_one_site", np.repeat(case.unbacked_mw[:, None], case.sites, axis=1), entries)
 
@@ -156,7 +156,7 @@ def _merchant(case: LpCase, columns: Columns) -> Rows:
     """Limit tokens of each region of origin to what is asked for, per hour."""
     rows = np.repeat(np.arange(case.regions), case.sites * RACK_KIND_COUNT)
     values = np.tile(case.tokens_per_mwh, case.regions * case.sites)
-    entries = [Entries(row=rows, column=columns.merchant.ravel(), values=values)]
+    entries = [Entries(row=rows, column=columns.merchant.ravel(), factor=values)]
     return _at_most("merchant", case.demand_tokens_per_h, entries)
 
 
@@ -198,15 +198,15 @@ def _at_most(name: str, upper: Floats, entries: list[Entries]) -> Rows:
 
 
 def _ones(row: Ints, column: Ints) -> Entries:
-    return Entries(row=row, column=column.ravel(), values=np.ones(column.size))
+    return Entries(row=row, column=column.ravel(), factor=np.ones(column.size))
 
 
 def _minus(row: Ints, column: Ints) -> Entries:
-    return Entries(row=row, column=column.ravel(), values=-np.ones(column.size))
+    return Entries(row=row, column=column.ravel(), factor=-np.ones(column.size))
 
 
 def _change(row: Ints, column: Ints) -> list[Entries]:
-    before = Entries(row=row, column=column.ravel(), values=-np.ones(column.size), of_previous=True)
+    before = Entries(row=row, column=column.ravel(), factor=-np.ones(column.size), of_previous=True)
     return [_ones(row, column), before]
 
 

@@ -48,7 +48,7 @@ class Solution:
     Duals are of the minimization.
     """
 
-    primal: Floats
+    primal_mw: Floats
     row_duals: Floats
     basis: Basis
     certificate: Certificate
@@ -82,7 +82,9 @@ def solve(
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("time_limit", deadline_s)
-    solver.setOptionValue("solver", "simplex" if len(model.cost) <= SIMPLEX_COLUMNS or basis is not None else "ipm")
+    solver.setOptionValue(
+        "solver", "simplex" if len(model.cost_usd_per_mw) <= SIMPLEX_COLUMNS or basis is not None else "ipm"
+    )
     if basis is not None:
         solver.setOptionValue("presolve", "off")
         # New prices leave a shifted basis feasible, not optimal: the primal method goes on from there, twice as fast.
@@ -99,15 +101,15 @@ def solve(
     if status == highspy.HighsModelStatus.kTimeLimit:
         raise PlanTimeout(f"HiGHS had no optimum within {deadline_s:g} s: allow more, or look less far ahead")
     found = solver.getSolution()
-    primal, duals = np.array(found.col_value), np.array(found.row_dual)
-    if len(primal) != len(model.cost) or not found.value_valid:
+    primal_mw, duals = np.array(found.col_value), np.array(found.row_dual)
+    if len(primal_mw) != len(model.cost_usd_per_mw) or not found.value_valid:
         raise PlanInfeasible(f"HiGHS found no solution ({solver.modelStatusToString(status)})")
-    certificate = certificate_of(model, primal, duals)
+    certificate = certificate_of(model, primal_mw, duals)
     if certificate.residual_mw > MAX_RESIDUAL_MW:
         raise PlanInfeasible(f"HiGHS's solution is off by {certificate.residual_mw:.3g} MW: not used")
     given = solver.getBasis()
     return Solution(
-        primal=primal,
+        primal_mw=primal_mw,
         row_duals=duals,
         basis=Basis(
             columns=np.array([v.value for v in given.col_status], dtype=np.int64),
@@ -137,8 +139,8 @@ def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]
     if solver.getModelStatus() == highspy.HighsModelStatus.kTimeLimit:
         raise PlanTimeout(f"HiGHS had no bound within {deadline_s:g} s: ask for a shorter stretch")
     found = solver.getSolution()
-    primal = np.array(found.col_value)
-    return -(float(model.cost @ primal) + model.offset_usd), np.array(found.row_dual)
+    primal_mw = np.array(found.col_value)
+    return -(float(model.cost_usd_per_mw @ primal_mw) + model.offset_usd), np.array(found.row_dual)
 
 
 def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs) -> None:
@@ -155,7 +157,7 @@ def _pass(model: LpModel, solver: highspy.Highs) -> None:
 
     An `HighsLp` built field by field takes ten times as long.
     """
-    columns = len(model.cost)
+    columns = len(model.cost_usd_per_mw)
     solver.passModel(
         columns,
         len(model.row_lower),
@@ -163,9 +165,9 @@ def _pass(model: LpModel, solver: highspy.Highs) -> None:
         int(highspy.MatrixFormat.kRowwise),
         int(highspy.ObjSense.kMinimize),
         model.offset_usd,
-        model.cost,
-        model.lower,
-        model.upper,
+        model.cost_usd_per_mw,
+        model.lower_mw,
+        model.upper_mw,
         model.row_lower,
         model.row_upper,
         model.matrix.indptr[:-1].astype(np.int32),

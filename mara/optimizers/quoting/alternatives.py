@@ -1,6 +1,6 @@
 """Alternatives to a request that does not fit.
 
-Less, in parts, in a lower tier, for fewer hours, or later. Model: docs/model.md#11-quotes
+Model: docs/model.md#11-quotes
 """
 
 from dataclasses import replace
@@ -20,9 +20,9 @@ MAX_TRIALS: Final = 5
 def alternatives_of(
     context: QuoteContext, capacity: SiteCapacity, after: PricedSolution, demand: ContractDemand
 ) -> tuple[Alternative, ...]:
-    """List what would fit instead of a request.
+    """List what would fit instead of a request, at most one alternative of each kind.
 
-    Less, in parts, in a lower tier, for fewer hours, or later.
+    Kinds are less power, several smaller contracts, a lower tier, fewer hours, and a later start.
     """
     kept_mw = _kept_mw(context, capacity, after, demand)
     found = [
@@ -38,10 +38,8 @@ def alternatives_of(
 def _kept_mw(context: QuoteContext, capacity: SiteCapacity, after: PricedSolution, demand: ContractDemand) -> float:
     """Find how much of a request breaks no promise, in whole steps [MW].
 
-    It may be spread over any number of sites.
-
-    The plan with the request bounds it from below: with as much less as is missing in the worst step, what it delivers
-    is enough. From there on by halving.
+    It may be spread over any number of sites. The plan with the request gives a lower bound: a request smaller by the
+    power that is missing in the worst step is kept. A search by halving then closes in from there.
     """
     most_mw = demand.power_mw if demand.tier is Tier.SPOT else min(demand.power_mw, capacity.left_mw)
     if not breaks(context, after, demand):
@@ -64,7 +62,7 @@ def _kept_mw(context: QuoteContext, capacity: SiteCapacity, after: PricedSolutio
 def _smaller(
     context: QuoteContext, capacity: SiteCapacity, kept_mw: float, demand: ContractDemand
 ) -> Alternative | None:
-    """The largest size that fits at one site and is kept."""
+    """Offer the largest size that fits at one site and breaks no promise."""
     size = min(largest_mw(capacity, demand.tier), kept_mw)
     if size < SIZE_STEP_MW or size >= demand.power_mw - TOLERANCE_MW:
         return None
@@ -72,6 +70,7 @@ def _smaller(
 
 
 def _split(context: QuoteContext, capacity: SiteCapacity, kept_mw: float, demand: ContractDemand) -> Alternative | None:
+    """Offer several equal contracts at as many sites, where they carry more than one."""
     count, each_mw = split_of(capacity, demand, kept_mw)
     if count < 2 or count * each_mw <= min(largest_mw(capacity, demand.tier), kept_mw) + SIZE_STEP_MW:
         return None
@@ -81,6 +80,7 @@ def _split(context: QuoteContext, capacity: SiteCapacity, kept_mw: float, demand
 
 
 def _lower_tier(context: QuoteContext, capacity: SiteCapacity, demand: ContractDemand) -> Alternative | None:
+    """Offer the same power in the best lower tier that the fleet can promise."""
     for tier in Tier:
         if tier <= demand.tier:
             continue
@@ -95,7 +95,7 @@ def _lower_tier(context: QuoteContext, capacity: SiteCapacity, demand: ContractD
 def _shorter(
     context: QuoteContext, capacity: SiteCapacity, after: PricedSolution, demand: ContractDemand
 ) -> Alternative | None:
-    """As many whole hours as pass before a promise breaks, where one does."""
+    """Offer the whole hours that pass before a promise breaks; None where none does."""
     if after is context.before or refusal_for_size(context, capacity, demand) or not breaks(context, after, demand):
         return None
     extra_mwh = extra_breach_mwh(context.before, after).tolist()
@@ -108,6 +108,7 @@ def _shorter(
 
 
 def _later(context: QuoteContext, capacity: SiteCapacity, demand: ContractDemand) -> Alternative | None:
+    """Offer the start at which ending contracts have left enough room."""
     tick = later_tick(capacity, context.problem, demand)
     if tick is None:
         return None

@@ -5,6 +5,7 @@ Model: docs/model.md#11-quotes
 """
 
 from dataclasses import dataclass
+from functools import partial
 from math import floor
 from typing import Final
 
@@ -23,23 +24,24 @@ from mara.optimizers.quoting.pricing import ContractDemand, PricedSolution, life
 from mara.optimizers.scheduling.site_load import fits
 
 SIZE_STEP_MW: Final = 0.1
-"""Alternatives are offered in whole steps."""
+"""Alternatives are offered in whole steps of this size. Chosen."""
 MAX_SPLIT: Final = 10
 """Most contracts that one request is split into."""
 SCARCE_USD_PER_MWH: Final = 0.5
-"""Racks that would earn less than this for somebody else are not called scarce."""
+"""Least value of racks that an explanation mentions as scarce. Chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SiteCapacity:
-    """Room for whole contracts.
+    """Capacity of each site for whole contracts.
 
     Attributes:
         whole_mw: contract power that racks and grid of a site carry in every hour of the request (S,).
-        free_mw: of that, what no promise takes that runs there, is off there or waits to be booked (S,).
-        promised: size [MW] and tier of the contracts at each site, the smallest first.
-        left_mw: what may still be promised in the whole fleet.
-        unplaced_mw: promised and without a place of its own.
+        free_mw: the part of it that no promised contract takes; contracts that are scheduled off or wait to be booked
+            take theirs too (S,).
+        promised: size [MW] and tier of the promised contracts at each site, the smallest first.
+        left_mw: power that may still be promised in the whole fleet.
+        unplaced_mw: promised power for which no site was found.
     """
 
     whole_mw: Floats
@@ -52,9 +54,10 @@ class SiteCapacity:
 def capacity_of(
     problem: Problem, case: LpCase, demand: ContractDemand, waiting: tuple[ContractDemand, ...] = ()
 ) -> SiteCapacity:
-    """Count the racks that are there for a request, after what waits to be booked.
+    """Compute the capacity for a request, after the bookings that wait.
 
-    Spot gives way, so it takes no room. Promises that are off or wait are placed where most is free, the largest first.
+    Spot gives way to other contracts, so it takes no capacity. Promised contracts that are scheduled off or wait to be
+    booked are placed where most is free, the largest first.
     """
     world, fleet = problem.world, problem.config.fleet
     # The worst hour counts: a site that is out now holds nothing that starts now.
@@ -98,7 +101,7 @@ def assignment_of(
 ) -> Assignment | None:
     """Assign a request to the cheapest site that can hold it whole.
 
-    Others are moved away where that pays; Spot drives nobody away. None where no site can hold it.
+    Other contracts are moved away where that pays, except for Spot. None where no site can hold the request.
     """
     costs = site_costs_usd_per_mwh(after, demand, problem.config.grid.ticks_per_hour)
     candidates = [_candidate_at(s, capacity, problem, costs, demand) for s in range(len(costs))]
@@ -121,13 +124,11 @@ def assignment_of(
 
 
 def site_costs_usd_per_mwh(after: PricedSolution, demand: ContractDemand, ticks_per_hour: int) -> Floats:
-    """Cost a contract megawatt-hour at each site over the request's life (S,).
+    """Compute the cost of a contract megawatt-hour at each site (S,) [USD/MWh].
 
-    The mean over its life [USD/MWh]:
-
-    PUE of the racks times the value of site power (price, carbon and scarcity of the grid), and the value of the racks
-    (what they would earn for whoever gives way). Fees of moving and Premium's reserve are left out: they are the
-    fleet's.
+    It is the mean over the request's life of two parts: the PUE of the racks times the value of site power (price,
+    carbon and scarcity of the grid), and the value of the racks (the profit of the load that gives way). Fees of moving
+    and Premium's reserve are left out: they are costs of the whole fleet.
     """
     shadow, case = after.shadow, after.case
     hourly = case.pue[:, :, Workload.GPU] * shadow.site_power_usd_per_mwh + shadow.capacity_usd_per_mwh
@@ -145,7 +146,7 @@ def largest_mw(capacity: SiteCapacity, tier: Tier) -> float:
 def split_of(capacity: SiteCapacity, demand: ContractDemand, most_mw: float) -> tuple[int, float]:
     """Split a request into equal contracts; returns how many and how large [MW].
 
-    Each is at a site of its own. Together they are the request, or most of it up to `most_mw`.
+    Each is at a site of its own. Together they are the request, or as much of it as fits, at most `most_mw`.
     """
     free = np.sort(capacity.free_mw)[::-1][:MAX_SPLIT]
     left = most_mw if demand.tier is Tier.SPOT else max(min(capacity.left_mw, most_mw), 0.0)
@@ -158,9 +159,9 @@ def split_of(capacity: SiteCapacity, demand: ContractDemand, most_mw: float) -> 
 
 
 def later_tick(capacity: SiteCapacity, problem: Problem, demand: ContractDemand) -> int | None:
-    """Return the tick when contracts that end make room for a request.
+    """Find the tick at which contracts that end have left room for a request.
 
-    Nothing else is supposed to come. None: it is too large for ever.
+    Assumes that nothing else is booked. None where the request is too large for the empty fleet.
     """
     book, accounts = problem.world.book, problem.world.accounts
     free, left = capacity.free_mw.copy(), capacity.left_mw
@@ -187,7 +188,7 @@ def _up_to_step(power_mw: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CandidateSite:
-    """A request at a site: its cost, with what it costs those who leave."""
+    """A site for a request, with its cost and the power that must move away."""
 
     site: int
     cost_usd_per_mwh: float
@@ -195,15 +196,15 @@ class _CandidateSite:
 
 
 def _candidate_at(
-    s: int, capacity: SiteCapacity, problem: Problem, costs: Floats, demand: ContractDemand
+    s: int, capacity: SiteCapacity, problem: Problem, costs_usd_per_mwh: Floats, demand: ContractDemand
 ) -> _CandidateSite | None:
-    """Try a request at a site, where needed by moving other contracts away.
+    """Try a request at site `s`, moving other contracts away where needed.
 
-    They move to the cheapest sites with room.
+    They move to the cheapest sites with room. None where the request does not fit even so.
     """
     short = demand.power_mw - float(capacity.free_mw[s])
     if short <= TOLERANCE_MW:
-        return _CandidateSite(site=s, cost_usd_per_mwh=float(costs[s]), moved_mw=0.0)
+        return _CandidateSite(site=s, cost_usd_per_mwh=float(costs_usd_per_mwh[s]), moved_mw=0.0)
     if (
         demand.tier is Tier.SPOT
         or not fits(demand.power_mw, float(capacity.whole_mw[s]))
@@ -218,19 +219,21 @@ def _candidate_at(
         able = [to for to, free_mw in enumerate(elsewhere.tolist()) if fits(size, free_mw)]
         if not able:
             return None
-        to = able[int(np.argmin(costs[able]))]
+        to = able[int(np.argmin(costs_usd_per_mwh[able]))]
         elsewhere[to] -= size
         moved += size
-        extra += size * (float(costs[to] - costs[s]) + fees[tier] / life_h)
+        extra += size * (float(costs_usd_per_mwh[to] - costs_usd_per_mwh[s]) + fees[tier] / life_h)
     if moved < short - TOLERANCE_MW:
         return None
-    return _CandidateSite(site=s, cost_usd_per_mwh=float(costs[s]) + extra / demand.power_mw, moved_mw=moved)
+    return _CandidateSite(
+        site=s, cost_usd_per_mwh=float(costs_usd_per_mwh[s]) + extra / demand.power_mw, moved_mw=moved
+    )
 
 
 def _leaving(there: tuple[tuple[float, int], ...], short_mw: float) -> list[tuple[float, int]]:
-    """Choose whole contracts that make the missing room.
+    """Choose whole contracts that make room for `short_mw` by leaving.
 
-    The smallest that is enough, else the largest and so on.
+    The smallest one that is enough leaves; where none is, the largest leaves and the choice is made again.
     """
     stay, leaving = list(there), []
     while short_mw > TOLERANCE_MW and stay:
@@ -243,10 +246,7 @@ def _leaving(there: tuple[tuple[float, int], ...], short_mw: float) -> list[tupl
 def _why(problem: Problem, after: PricedSolution, demand: ContractDemand, able: list[_CandidateSite]) -> str:
     """Explain the assignment: its cost in parts, and the next best site."""
     fleet, per_hour, best = problem.config.fleet, problem.config.grid.ticks_per_hour, able[0]
-
-    def mean(values: Floats) -> float:
-        return life_mean(values, after.lengths, after.made_tick, demand, per_hour)
-
+    mean = partial(life_mean, lengths=after.lengths, made_tick=after.made_tick, demand=demand, ticks_per_hour=per_hour)
     power = mean(after.shadow.site_power_usd_per_mwh[:, best.site])
     pue = mean(after.case.pue[:, best.site, Workload.GPU])
     racks = mean(after.shadow.capacity_usd_per_mwh[:, best.site])

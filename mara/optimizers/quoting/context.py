@@ -26,9 +26,13 @@ BREACH_DUAL_SHARE: Final = 1.0 - 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class QuoteContext:
-    """Everything that a price depends on.
+    """Everything that a price depends on, apart from the request.
 
-    The present, the best plan for it, what waits to be booked, outages seen so far.
+    Attributes:
+        problem: state, observation and forecast of the present tick.
+        before: the best plan for it, without the request.
+        waiting: bookings that wait to be made.
+        record: outages seen so far.
     """
 
     problem: Problem
@@ -38,10 +42,11 @@ class QuoteContext:
 
     @property
     def ticks_per_hour(self) -> int:
+        """Number of ticks in an hour."""
         return self.problem.config.grid.ticks_per_hour
 
     def demand_of(self, tier: Tier, power_mw: float, duration_ticks: int) -> ContractDemand:
-        """Make the demand of a request that is booked now: it starts with the next tick."""
+        """Make the demand of a request booked now, which starts with the next tick."""
         first = self.problem.tick + 1
         return ContractDemand(tier=tier, power_mw=power_mw, starts_tick=first, ends_tick=first + duration_ticks)
 
@@ -49,9 +54,9 @@ class QuoteContext:
 def verdict(
     context: QuoteContext, capacity: SiteCapacity, after: PricedSolution, demand: ContractDemand
 ) -> tuple[str, Assignment | None]:
-    """Judge a request: why it cannot be booked, and the site it would run at.
+    """Judge a request: return the reason for a refusal, and the site.
 
-    The reason is empty where it can; the site is None where none can hold it.
+    The reason is empty where the request can be booked; the site is None where no site can hold it.
     """
     refusal = refusal_for_size(context, capacity, demand)
     if refusal:
@@ -70,9 +75,10 @@ def verdict(
 
 
 def fits_surely(context: QuoteContext, demand: ContractDemand) -> bool:
-    """Return whether a request fits beyond doubt; False: look more closely.
+    """Return whether a request surely fits; False where only `verdict` can tell.
 
-    It needs one solve instead of two where the plan of the context serves the request already.
+    Here `context.before` is a plan that serves the request already. Where it breaches nothing and a site has room, the
+    request fits; this takes one solve, where `verdict` takes two.
     """
     if context.before.breached_mwh.sum() > 0.0:
         return False
@@ -96,9 +102,9 @@ def refusal_for_size(context: QuoteContext, capacity: SiteCapacity, demand: Cont
 
 
 def solution_after(context: QuoteContext, demand: ContractDemand) -> PricedSolution:
-    """Return the plan with the request.
+    """Solve the plan with the request.
 
-    A fleet too large to wait for it stays with the plan without.
+    For a fleet of more than `EXACT_SITES` sites, too slow to wait for, return the plan without the request.
     """
     return context.before if context.before.case.sites > EXACT_SITES else solution_with(context.before, demand)
 
@@ -106,7 +112,7 @@ def solution_after(context: QuoteContext, demand: ContractDemand) -> PricedSolut
 def breaks(context: QuoteContext, after: PricedSolution, demand: ContractDemand) -> bool:
     """Return whether a promise would be broken.
 
-    The second solve tells, or the dual of the demand where there is none.
+    The plan with the request tells; where it was not solved, the dual of the demand does.
     """
     if demand.tier is Tier.SPOT:
         return False

@@ -92,13 +92,13 @@ def offered_usd_per_mwh(tier: Tier, list_usd_per_mwh: float, marginal_usd_per_mw
 
 
 def costs(context: QuoteContext, after: PricedSolution, demand: ContractDemand) -> tuple[float, float | None]:
-    """Price the whole life by shadow prices and by two solves [USD/MWh].
+    """Compute the marginal cost by dual prices and by two solves [USD/MWh].
 
-    The second is None where there are no two solves.
+    Both are means over the request's whole life; the second is None where the plan with the request was not solved.
 
-    The solves see the horizon. Beyond it the shadow prices of the same hours of its last day are taken, and the exact
-    cost moves by as much as their mean over the whole life differs from their mean over what is seen. What is paid
-    once, the fee of moving in, thereby counts for every stretch as long as the horizon.
+    The plans end at the horizon. Beyond it the dual prices of the same hours of its last day are repeated, and the
+    exact cost is corrected by the difference between their mean over the whole life and their mean up to the horizon.
+    A fee that is paid once, that of moving in, thereby counts again for every further stretch as long as the horizon.
     """
     before, per_hour = context.before, context.ticks_per_hour
     rate = float(before.case.rate_usd_per_mwh[demand.tier])

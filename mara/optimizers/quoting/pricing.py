@@ -1,10 +1,11 @@
 """Marginal cost of one more contract to the rest of the fleet.
 
-By a plan's shadow prices, and as the difference of two solves. Model: docs/model.md#11-quotes
+It is computed from a plan's dual prices, and as the difference of two solves. Model: docs/model.md#11-quotes
 
-The marginal cost of a request is what the best plan earns without it, less what the best plan with it earns, the rate
-of its tier added back: the power it takes, the tokens and the contracts that give way, and the credits where nothing
-gives way. The request brings no error budget of its own into it: the price is that of a promise that is kept.
+The marginal cost of a request is the profit of the best plan without it, less that of the best plan with it, with the
+revenue at its tier's rate added back. It holds the power that the request takes, the profit of tokens and contracts
+that give way, and credits where nothing gives way. No error budget is counted for the request: it is the cost of a
+promise that is always kept.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -26,20 +27,20 @@ from mara.optimizers.lp.model import model_of
 from mara.optimizers.lp.solve import Basis, solve
 
 EXACT_SITES: Final = 100
-"""Most sites for which two solves are waited for.
+"""Most sites of a fleet for which the plan with a request is solved. Chosen.
 
-A larger fleet is quoted by its shadow prices.
+A larger fleet is quoted by its dual prices.
 """
 MAX_EXTRA_BREACH_SHARE: Final = 1e-6
-"""Largest part of a request's energy that may be breached in addition.
+"""Largest breach that a request may add, as a share of its energy.
 
-With more, the fleet cannot keep the promise.
+It allows for rounding: with more, the fleet cannot keep the promise. Chosen.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractDemand:
-    """A request as plans see it: power in ticks ``[starts_tick, ends_tick)``."""
+    """A request as plans count it: power in ticks ``[starts_tick, ends_tick)``."""
 
     tier: Tier
     power_mw: float
@@ -52,11 +53,13 @@ class PricedSolution:
     """The best plan for a demand, its breaches, and its prices.
 
     Attributes:
-        breached_mwh: promised and not delivered beyond budgets, by step and tier (H, 3).
-        shed_share: of a tier's demand over the horizon, shed inside budgets (3,).
-        served_share: of a tier's demand over the horizon, delivered; 1 where nothing is asked for (G,).
+        case: the linear program's inputs, the demand included.
+        lengths: ticks of each step (H,).
+        breached_mwh: energy promised and not delivered beyond budgets, by step and tier (H, 3).
+        shed_share: part of a tier's demand over the horizon that is scheduled off inside budgets (3,).
+        served_share: part of a tier's demand over the horizon that is delivered; 1 where nothing is asked for (G,).
         reserve_mw, premium_mw: by step and site (H, S).
-        basis: None where blocks were solved.
+        basis: from which the next solve starts; None where the fleet was solved in blocks.
     """
 
     case: LpCase
@@ -88,11 +91,10 @@ def solution_of(
 
 
 def solution_in_force(problem: Problem, plan: Plan | None) -> PricedSolution | None:
-    """Price the present by a plan in force, without solving anything.
+    """Read the solution of the present from a plan in force, without a solve.
 
-    It serves fleets that are too large to wait for.
-
-    None where it knows no prices or has run out. Bookings that wait are not in it.
+    It is for fleets that are too large to wait for a solve. None where the plan has no dual prices or has ended.
+    Bookings that wait are not in it.
     """
     if plan is None or plan.shadow is None or len(plan.shadow.demand_usd_per_mwh) != len(plan.step_ticks):
         return None
@@ -119,13 +121,13 @@ def solution_in_force(problem: Problem, plan: Plan | None) -> PricedSolution | N
     )
 
 
-def _from_step(values: Floats, at: int) -> Floats:
-    """Cut prices by step from one on; budgets have one for all."""
-    return values[at:] if values.ndim > 1 else values
+def _from_step(prices_usd_per_mwh: Floats, at: int) -> Floats:
+    """Leave out prices of the steps before `at`; budgets have one for all steps."""
+    return prices_usd_per_mwh[at:] if prices_usd_per_mwh.ndim > 1 else prices_usd_per_mwh
 
 
 def solution_with(before: PricedSolution, demand: ContractDemand, *, deadline_s: float = 600.0) -> PricedSolution:
-    """Solve the best plan with one request more, from the plan without it.
+    """Solve the best plan with one more request, from the basis of the one without.
 
     Raises:
         PlanError: it cannot be solved, or not in time.
@@ -135,9 +137,9 @@ def solution_with(before: PricedSolution, demand: ContractDemand, *, deadline_s:
 
 
 def exact_cost_usd_per_mwh(before: PricedSolution, after: PricedSolution, demand: ContractDemand) -> float:
-    """Cost over the hours that both plans see [USD/MWh].
+    """Compute the marginal cost over the plans' horizon by two solves [USD/MWh].
 
-    ``(without - with) / MWh + rate``.
+    ``(profit without - profit with) / MWh + rate``.
     """
     mwh = _mwh(before, demand)
     rate = float(before.case.rate_usd_per_mwh[demand.tier])
@@ -145,18 +147,20 @@ def exact_cost_usd_per_mwh(before: PricedSolution, after: PricedSolution, demand
 
 
 def step_costs_usd_per_mwh(shadow: DualPrices, rate_usd_per_mwh: float, tier: Tier) -> Floats:
-    """Marginal cost in each step (H,) [USD/MWh].
+    """Compute the marginal cost of the first megawatt by step (H,) [USD/MWh].
 
-    The first megawatt's: the demand's dual with the rate added back.
+    It is the dual price of the demand with the rate added back.
     """
     return np.asarray(shadow.demand_usd_per_mwh[:, tier] + rate_usd_per_mwh)
 
 
 def dual_cost_usd_per_mwh(plan: Plan, demand: ContractDemand, rate_usd_per_mwh: float, ticks_per_hour: int) -> float:
-    """Cost a request over its whole life by a plan in force [USD/MWh].
+    """Compute a request's marginal cost by the dual prices of a plan [USD/MWh].
+
+    It is the mean over the request's whole life.
 
     Raises:
-        PlanRejected: the plan knows no prices.
+        PlanRejected: the plan has no dual prices.
     """
     if plan.shadow is None:
         raise PlanRejected(f"a plan by {plan.optimizer} knows no prices: ask the linear program")
@@ -167,11 +171,9 @@ def dual_cost_usd_per_mwh(plan: Plan, demand: ContractDemand, rate_usd_per_mwh: 
 def life_mean(
     values: Floats, lengths: tuple[int, ...], made_tick: int, demand: ContractDemand, ticks_per_hour: int
 ) -> float:
-    """Average something given by step (H,) over a request's life.
+    """Average values given by step (H,) over the ticks of a request's life.
 
-    Past the last step the day before repeats.
-
-    Where the steps cover less than a day, the hours that they cover repeat.
+    Past the last step the values of the last day repeat; where the steps cover less than a day, all of them do.
     """
     horizon = sum(lengths)
     day = HOURS_PER_DAY * ticks_per_hour
@@ -197,15 +199,15 @@ def covered_shares(lengths: tuple[int, ...], made_tick: int, demand: ContractDem
 
 
 def is_breach(before: PricedSolution, after: PricedSolution, demand: ContractDemand) -> bool:
-    """Return whether a request makes the best plan break promises.
+    """Return whether a request makes the best plan break a promise.
 
-    Its own or others'.
+    The promise may be the request's own or another contract's.
     """
     return bool(extra_breach_mwh(before, after).sum() > MAX_EXTRA_BREACH_SHARE * _mwh(before, demand))
 
 
 def extra_breach_mwh(before: PricedSolution, after: PricedSolution) -> Floats:
-    """Return energy that is promised and no more delivered, by step (H,) [MWh]."""
+    """Compute the breach that a request adds, by step (H,) [MWh]."""
     return np.asarray((after.breached_mwh - before.breached_mwh).sum(axis=1))
 
 
@@ -227,15 +229,19 @@ def _solved(
     given: Basis | None = None
     if case.sites > EXACT_SITES:
         optimum = solve_split(case, deadline_s=deadline_s)
-        primal, objective, shadow = optimum.primal, optimum.certificate.objective_usd, optimum.shadow
+        primal_mw, objective, shadow = optimum.primal_mw, optimum.certificate.objective_usd, optimum.shadow
     else:
         model = model_of(case)
-        fits = basis is not None and len(basis.columns) == len(model.cost) and len(basis.rows) == len(model.row_lower)
+        fits = (
+            basis is not None
+            and len(basis.columns) == len(model.cost_usd_per_mw)
+            and len(basis.rows) == len(model.row_lower)
+        )
         solution = solve(model, basis=basis if fits else None, by_dual=True, deadline_s=deadline_s)
-        primal, objective, given = solution.primal, solution.certificate.objective_usd, solution.basis
+        primal_mw, objective, given = solution.primal_mw, solution.certificate.objective_usd, solution.basis
         shadow = shadow_of(solution.row_duals, model, case)
     columns = columns_of(case)
-    table = primal[: case.steps * columns.width].reshape(case.steps, columns.width)
+    table = primal_mw[: case.steps * columns.width].reshape(case.steps, columns.width)
     demand_mwh = case.dt_h @ case.demand_mw
     promised_mwh, shed_mwh = demand_mwh[:PROMISED_TIER_COUNT], case.dt_h @ table[:, columns.shed]
     served_mwh = (case.dt_h @ table)[columns.contracts].sum(axis=0)

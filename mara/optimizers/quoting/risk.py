@@ -20,7 +20,7 @@ PRIOR_DAYS: Final = 20.0
 PRIOR_LOST_MINUTES: Final = 40.0
 """Prior of a site's outages: one of forty minutes in twenty days.
 
-Counted with what was seen. Chosen: the mean of the synthetic outages, 30 min x exp(0.8^2 / 2).
+It is added to the outages seen. Chosen: the mean of the synthetic outages, 30 min x exp(0.8^2 / 2).
 """
 
 
@@ -34,14 +34,15 @@ def risk_of(
     record: OutageRecord,
     timezone: str,
 ) -> Risk:
-    """Expect a contract's bad ticks at a site, and whether its budget bears them.
+    """Estimate a contract's bad ticks at a site, and the risk of missing its budget.
 
     With N ticks of life, and from the record (a prior outage counted in) f outages a tick and the share q of the
     site's machines out on average:
 
-    - a failing Premium moves within the tick to reserve held elsewhere, whole. Cover is the mean over the planned hours
-      of min(1, sum over the other sites of reserve x (1 - q there) / Premium at the site, the request included), and 0
-      in hours in which no other site's reserve holds the request whole; bad ticks = N q (1 - cover).
+    - Premium at a site that fails moves within the tick to reserve held elsewhere, each contract whole. Cover is the
+      mean over the planned hours of min(1, sum over the other sites of reserve x (1 - q there) / Premium at the site,
+      the request included), and 0 in hours in which no other site's reserve holds the request whole; bad ticks =
+      N q (1 - cover).
     - Standard and Flexible lose the tick of the outage, and are served again from the next one where another site has
       room for them whole (cover 1, else 0); bad ticks = N (f cover + q (1 - cover)).
     - planned bad ticks = N x the share of the tier's demand that the plan with the request sheds inside budgets.
@@ -92,26 +93,27 @@ def life_budget_ticks(demand: ContractDemand, problem: Problem, timezone: str) -
     return budget
 
 
-def miss_share(planned_ticks: float, outage_ticks: float, budget: int, outages: float) -> float:
+def miss_share(planned_ticks: float, outage_ticks: float, budget: int, outages_count: float) -> float:
     """Return the probability that planned and outage bad ticks exceed a budget.
 
-    `outages` are expected, of equal length.
+    `outages_count` of them, of equal length, are expected.
 
-    The tail of a Poisson distribution, by the regularized incomplete gamma function: a sum of its terms loses all its
-    digits where the tail is small, and all its terms where many outages are expected.
+    It is the tail of a Poisson distribution, P(N > k), by the regularized incomplete gamma function: a plain sum of
+    terms loses its digits where the tail is small, and its terms underflow where many outages are expected.
+    Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.pdtrc.html
     """
     from scipy.special import pdtrc  # a third of a second, and most commands price nothing
 
     if planned_ticks > budget:
         return 1.0
-    if outage_ticks <= 0.0 or outages <= 0.0:
+    if outage_ticks <= 0.0 or outages_count <= 0.0:
         return 0.0
-    most = floor((budget - planned_ticks) / (outage_ticks / outages))
-    return float(pdtrc(most, outages))
+    most = floor((budget - planned_ticks) / (outage_ticks / outages_count))
+    return float(pdtrc(most, outages_count))
 
 
 def _rates(record: OutageRecord, problem: Problem) -> tuple[Floats, Floats]:
-    """Rate each site's machines out (S,) and outages a tick (S,)."""
+    """Estimate each site's share of machines out (S,) and outages a tick (S,)."""
     grid = problem.config.grid
     prior_ticks = PRIOR_DAYS * HOURS_PER_DAY * grid.ticks_per_hour
     prior_lost_ticks = PRIOR_LOST_MINUTES / MINUTES_PER_HOUR * grid.ticks_per_hour
@@ -120,13 +122,13 @@ def _rates(record: OutageRecord, problem: Problem) -> tuple[Floats, Floats]:
 
 
 def _reserve_cover_share(
-    demand: ContractDemand, site: int, problem: Problem, after: PricedSolution, lost_shares: Floats
+    demand: ContractDemand, site: int, problem: Problem, after: PricedSolution, lost_share: Floats
 ) -> float:
     """Return the share of time in which reserve elsewhere covers a site's Premium."""
     book, accounts = problem.world.book, problem.world.accounts
     stands = (book.tier == Tier.PREMIUM) & (accounts.site == site) & accounts.served
     premium_mw = demand.power_mw + float(book.power_mw[stands].sum())
-    reserve_mw = np.delete(after.reserve_mw * (1.0 - lost_shares), site, axis=1)
+    reserve_mw = np.delete(after.reserve_mw * (1.0 - lost_share), site, axis=1)
     if not reserve_mw.shape[1]:
         return 0.0
     whole_share = np.minimum(reserve_mw.sum(axis=1) / max(premium_mw, TOLERANCE_MW), 1.0)

@@ -33,26 +33,26 @@ def greedy(case: LpCase) -> Schedule:
         step = _Step(
             case=case,
             t=t,
-            cost=cost[t],
+            cost_usd_per_mwh=cost[t],
             room_mw=room[t],
-            contracts=np.zeros((case.sites, TIER_COUNT)),
-            merchant=np.zeros((case.regions, case.sites, RACK_KIND_COUNT)),
-            miners=np.zeros((case.sites, MINER_COUNT)),
-            shed=np.zeros(PROMISED_TIER_COUNT),
+            contracts_mw=np.zeros((case.sites, TIER_COUNT)),
+            merchant_mw=np.zeros((case.regions, case.sites, RACK_KIND_COUNT)),
+            miners_mw=np.zeros((case.sites, MINER_COUNT)),
+            shed_mw=np.zeros(PROMISED_TIER_COUNT),
         )
         for g in range(PROMISED_TIER_COUNT):
             step.promise(g, before[:, g], float(budget[g] / case.dt_h[t]))
         step.sell_tokens()
         step.place_spot()
         step.mine(mined)
-        budget = np.maximum(budget - step.shed * case.dt_h[t], 0.0)
-        before, mined = step.contracts[:, :PROMISED_TIER_COUNT], step.miners.sum(axis=1)
+        budget = np.maximum(budget - step.shed_mw * case.dt_h[t], 0.0)
+        before, mined = step.contracts_mw[:, :PROMISED_TIER_COUNT], step.miners_mw.sum(axis=1)
         steps.append(step)
     return Schedule(
-        miners_mw=np.stack([step.miners for step in steps]),
-        merchant_mw=np.stack([step.merchant for step in steps]),
-        contracts_mw=np.stack([step.contracts for step in steps]),
-        shed_mw=np.stack([step.shed for step in steps]),
+        miners_mw=np.stack([step.miners_mw for step in steps]),
+        merchant_mw=np.stack([step.merchant_mw for step in steps]),
+        contracts_mw=np.stack([step.contracts_mw for step in steps]),
+        shed_mw=np.stack([step.shed_mw for step in steps]),
         rested_mw=np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT)),
     )
 
@@ -66,12 +66,12 @@ class _Step:
 
     case: LpCase
     t: int
-    cost: Floats
+    cost_usd_per_mwh: Floats
     room_mw: Floats
-    contracts: Floats
-    merchant: Floats
-    miners: Floats
-    shed: Floats
+    contracts_mw: Floats
+    merchant_mw: Floats
+    miners_mw: Floats
+    shed_mw: Floats
 
     def promise(self, g: int, ran_mw: Floats, budget_mw: float) -> None:
         """Serve a promised tier, or schedule it off where it is not worth its power.
@@ -79,7 +79,7 @@ class _Step:
         It is not worth it while serving costs more than the rate and the goodwill.
         """
         case, want = self.case, float(self.case.demand_mw[self.t, g])
-        unit_cost = case.pue[self.t, :, Workload.GPU] * self.cost
+        unit_cost = case.pue[self.t, :, Workload.GPU] * self.cost_usd_per_mwh
         worth = case.rate_usd_per_mwh[g] + case.goodwill_usd_per_mwh[g]
         most_shed = min(budget_mw, float(case.shed_limit_mw[self.t, g]), want)
         order = np.argsort(unit_cost, kind="stable").tolist()
@@ -88,33 +88,33 @@ class _Step:
                 must = max(want - most_shed, 0.0) if unit_cost[s] > worth else want
                 ceiling = float(ran_mw[s]) if first_those_that_run else np.inf
                 put = max(min(must, ceiling, self._free_for(g, s)), 0.0)
-                self.contracts[s, g] += put
+                self.contracts_mw[s, g] += put
                 want -= put
-        self.shed[g] = min(want, most_shed)
+        self.shed_mw[g] = min(want, most_shed)
 
     def sell_tokens(self) -> None:
         """Sell merchant inference, best margin first, while racks, power and demand last."""
         case, t = self.case, self.t
         left = case.demand_tokens_per_h[t].copy()
-        margin = case.token_value_usd_per_mwh[t] - case.pue[t, :, RACKS] * self.cost[:, None]
+        margin = case.token_value_usd_per_mwh[t] - case.pue[t, :, RACKS] * self.cost_usd_per_mwh[:, None]
         for place in np.argsort(-margin, axis=None, kind="stable").tolist():
             r, s, k = (int(i) for i in np.unravel_index(place, margin.shape))
             if margin[r, s, k] <= 0.0:
                 return
-            kind_left = case.available_mw[t, s, RACKS][k] - self.merchant[:, s, k].sum()
+            kind_left = case.available_mw[t, s, RACKS][k] - self.merchant_mw[:, s, k].sum()
             power = self._power_left(s) / case.pue[t, s, RACKS][k]
             sold = max(min(left[r] / max(case.tokens_per_mwh[k], 1e-12), kind_left, self._racks_left(s), power), 0.0)
-            self.merchant[r, s, k] += sold
+            self.merchant_mw[r, s, k] += sold
             left[r] = max(left[r] - sold * case.tokens_per_mwh[k], 0.0)
 
     def place_spot(self) -> None:
         """Run Spot where it is worth its power."""
         want = float(self.case.demand_mw[self.t, Tier.SPOT])
-        margin = self.case.rate_usd_per_mwh[Tier.SPOT] - self.case.pue[self.t, :, Workload.GPU] * self.cost
+        margin = self.case.rate_usd_per_mwh[Tier.SPOT] - self.case.pue[self.t, :, Workload.GPU] * self.cost_usd_per_mwh
         for s in np.argsort(-margin, kind="stable").tolist():
             if margin[s] > 0.0:
                 put = max(min(want, self._free_for(Tier.SPOT, s)), 0.0)
-                self.contracts[s, Tier.SPOT] = put
+                self.contracts_mw[s, Tier.SPOT] = put
                 want -= put
 
     def mine(self, mined_mw: Floats) -> None:
@@ -125,7 +125,7 @@ class _Step:
         case, t = self.case, self.t
         start = case.restart_usd_per_mw / case.dt_h[t]
         pue = case.pue[t, :, MINERS]
-        margin = case.mining_value_usd_per_mwh[t] - pue * self.cost[:, None]
+        margin = case.mining_value_usd_per_mwh[t] - pue * self.cost_usd_per_mwh[:, None]
         for s in range(case.sites):
             running = float(mined_mw[s])
             for k in np.argsort(-margin[s] / pue[s], kind="stable").tolist():
@@ -134,7 +134,7 @@ class _Step:
                 most = min(float(case.available_mw[t, s, k]), max(self._power_left(s), 0.0) / pue[s, k])
                 if margin[s, k] <= start:
                     most = min(most, running)
-                self.miners[s, k] = most
+                self.miners_mw[s, k] = most
                 running = max(running - most, 0.0)
 
     def _free_for(self, g: int, s: int) -> float:
@@ -146,8 +146,8 @@ class _Step:
         free = min(self._racks_left(s), power)
         if g > Tier.STANDARD:
             return free
-        premium = self.contracts[:, Tier.PREMIUM]
-        reserve = self.room_mw - premium - self.contracts[:, Tier.STANDARD]
+        premium = self.contracts_mw[:, Tier.PREMIUM]
+        reserve = self.room_mw - premium - self.contracts_mw[:, Tier.STANDARD]
         slack = reserve.sum() - reserve - premium
         # Load of either tier takes the reserve of its site away from all others; Premium also needs some for itself.
         if g == Tier.STANDARD:
@@ -155,10 +155,10 @@ class _Step:
         return min(free, float(reserve[s]), float(slack.min(initial=np.inf)))
 
     def _racks_left(self, s: int) -> float:
-        used = self.contracts[s].sum() + self.merchant[:, s].sum()
+        used = self.contracts_mw[s].sum() + self.merchant_mw[:, s].sum()
         return float(self.case.available_mw[self.t, s, RACKS].sum() - used)
 
     def _power_left(self, s: int) -> float:
         pue = self.case.pue[self.t, s]
-        used = self.contracts[s].sum() * pue[Workload.GPU] + self.merchant[:, s].sum(axis=0) @ pue[RACKS]
-        return float(self.case.grid_limit_mw[s] - used - self.miners[s] @ pue[MINERS])
+        used = self.contracts_mw[s].sum() * pue[Workload.GPU] + self.merchant_mw[:, s].sum(axis=0) @ pue[RACKS]
+        return float(self.case.grid_limit_mw[s] - used - self.miners_mw[s] @ pue[MINERS])

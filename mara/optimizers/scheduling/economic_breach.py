@@ -125,7 +125,7 @@ def _begins(ticks: Ints) -> Ints:
     return np.asarray(np.cumsum(ticks) - ticks)
 
 
-def _cost_of(i: int, problem: Problem, cost: Floats, free_mw: Floats) -> Floats:
+def _cost_of(i: int, problem: Problem, cost_usd_per_mwh: Floats, free_mw: Floats) -> Floats:
     """Cost a contract's rack megawatt-hour by hour (H,) [USD/MWh].
 
     The cheaper of its site and the sites where it could go at once counts.
@@ -134,7 +134,11 @@ def _cost_of(i: int, problem: Problem, cost: Floats, free_mw: Floats) -> Floats:
     possible = free_mw >= power
     if home != UNPLACED:
         possible[home] = True
-    return np.asarray(cost[:, possible].min(axis=1)) if possible.any() else np.full(len(cost), -np.inf)
+    return (
+        np.asarray(cost_usd_per_mwh[:, possible].min(axis=1))
+        if possible.any()
+        else np.full(len(cost_usd_per_mwh), -np.inf)
+    )
 
 
 def _best_hours(i: int, problem: Problem, excess_usd_per_mwh: Floats, lives: Ints) -> Bools:

@@ -15,7 +15,7 @@ from mara.optimizers.advisor.advised import Advice
 from mara.optimizers.advisor.answer import Recommendation, allocation_of
 from mara.optimizers.advisor.call_budget import ApiCall, CallBudget, ModelLifecycle
 from mara.optimizers.advisor.conversation import Answer, Conversation
-from mara.optimizers.advisor.evaluator import bench_of, project
+from mara.optimizers.advisor.evaluator import evaluator_of, project
 from mara.optimizers.advisor.facts import projection_facts
 from mara.optimizers.advisor.prompt import PROMPT_VERSION
 from mara.optimizers.advisor.tools import ToolSession
@@ -58,15 +58,15 @@ async def consulted(
         AdviceError: no advice, and why.
     """
     try:
-        evaluator = bench_of(question.problem, question.plan, budgets=question.budgets)
+        evaluator = evaluator_of(question.problem, question.plan, budgets=question.budgets)
         session = ToolSession(evaluator)
         recommendation = await client.ask(session, budget, call, listen)
         asked_mw = allocation_of(recommendation, session)
         outcome = projection_facts(evaluator, project(evaluator, asked_mw))
     except PlanError as error:
         raise AdviceError(f"{UNCHECKED}: {error}") from error
-    session.evidence.add(outcome)
-    facts, names = session.evidence.facts, session.names
+    session.ledger.add(outcome)
+    facts, names = session.ledger.facts, session.names
     claims = tuple(Claim(kind=d.kind, text=rendered(d.text, facts, names)) for d in recommendation.drafts)
     return Advice(
         made_tick=question.problem.tick,

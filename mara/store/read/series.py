@@ -90,7 +90,7 @@ def history(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
+class _SeriesQuery:
     """A query for moments and its parameters, with their start, length and count."""
 
     moments: str
@@ -105,7 +105,7 @@ class _Source:
         return self.origin_s, self.moment_s * max(1, -(-self.count // most))
 
 
-def _source(read_model: ReadModel, site: int, first: int, end: int, grid: TimeGrid) -> _Source:
+def _source(read_model: ReadModel, site: int, first: int, end: int, grid: TimeGrid) -> _SeriesQuery:
     """Choose ticks where they are few and their raw rows are still stored, else hours.
 
     `site` may be `FLEET`.
@@ -115,7 +115,7 @@ def _source(read_model: ReadModel, site: int, first: int, end: int, grid: TimeGr
     kept_from = oldest.tick
     rows = ticks * (len(sites_of(read_model)) if site == FLEET else 1)
     if kept_from is not None and first >= kept_from and (rows <= MOST_ROWS or ticks <= grid.ticks_per_hour):
-        return _Source(
+        return _SeriesQuery(
             moments=_FLEET_TICKS if site == FLEET else _SITE_TICKS,
             is_of_hours=False,
             values=(first, end) if site == FLEET else (first, end, site),
@@ -124,7 +124,7 @@ def _source(read_model: ReadModel, site: int, first: int, end: int, grid: TimeGr
             count=ticks,
         )
     origin_s = grid.epoch_s(first) // SECONDS_PER_HOUR * SECONDS_PER_HOUR
-    return _Source(
+    return _SeriesQuery(
         moments=_HOURS,
         is_of_hours=True,
         values=(site, origin_s, grid.epoch_s(end)),

@@ -69,10 +69,10 @@ class Optimum:
     """A feasible point of the whole program with its certificate and prices.
 
     Attributes:
-        primal: in the layout of `columns_of` (N,).
+        primal_mw: in the layout of `columns_of` (N,).
     """
 
-    primal: Floats
+    primal_mw: Floats
     certificate: Certificate
     shadow: DualPrices
 
@@ -84,7 +84,7 @@ class Optimum:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Solved:
-    primal: Floats
+    primal_mw: Floats
     prices: Multipliers
     shadow: DualPrices
     basis: Basis
@@ -94,7 +94,7 @@ class _Solved:
 def optimum_from(solution: Solution, model: LpModel, case: LpCase) -> Optimum:
     """Return a solution without what only a solver needs."""
     return Optimum(
-        primal=solution.primal,
+        primal_mw=solution.primal_mw,
         certificate=solution.certificate,
         shadow=shadow_of(solution.row_duals, model, case),
     )
@@ -142,12 +142,12 @@ def _objective_usd(solved: Sequence[_Solved]) -> float:
 
 
 def _whole_of(case: LpCase, blocks: Sequence[Ints], solved: Sequence[_Solved], bound_usd: float) -> Optimum:
-    primal = combined(case, blocks, [block.primal for block in solved])
-    residual_mw = max(shared_residual_mw(case, primal), *(block.certificate.residual_mw for block in solved))
+    primal_mw = combined(case, blocks, [block.primal_mw for block in solved])
+    residual_mw = max(shared_residual_mw(case, primal_mw), *(block.certificate.residual_mw for block in solved))
     if residual_mw > MAX_RESIDUAL_MW:
         raise PlanInfeasible(f"the blocks' solutions together are off by {residual_mw:.3g} MW: not used")
     return Optimum(
-        primal=primal,
+        primal_mw=primal_mw,
         certificate=Certificate(objective_usd=_objective_usd(solved), bound_usd=bound_usd, residual_mw=residual_mw),
         shadow=joined_shadow(blocks, [block.shadow for block in solved]),
     )
@@ -158,7 +158,7 @@ def solve_block(case: LpCase, basis: Basis | None, deadline_s: float) -> _Solved
     model = model_of(case)
     solution = solve(model, basis=basis, deadline_s=deadline_s)
     return _Solved(
-        primal=solution.primal,
+        primal_mw=solution.primal_mw,
         prices=prices_of(model, solution.row_duals),
         shadow=shadow_of(solution.row_duals, model, case),
         basis=solution.basis,
@@ -170,4 +170,4 @@ def price_block(case: LpCase, prices: Multipliers, deadline_s: float) -> tuple[f
     """Bound a block's profit at common prices [USD]; also what it then uses."""
     model = model_of(case)
     solution = solve(priced(model, prices), deadline_s=deadline_s)
-    return solution.certificate.bound_usd, usage_of(case, model.columns, solution.primal)
+    return solution.certificate.bound_usd, usage_of(case, model.columns, solution.primal_mw)

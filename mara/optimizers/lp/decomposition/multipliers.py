@@ -39,12 +39,12 @@ class ResourceAllocation:
     """Each block's part of what is shared, adding up to 1 over the B blocks.
 
     Attributes:
-        contracts (B, H, G), tokens (B, H, R), budget (B,).
+        contracts_share (B, H, G), tokens_share (B, H, R), budget_share (B,).
     """
 
-    contracts: Floats
-    tokens: Floats
-    budget: Floats
+    contracts_share: Floats
+    tokens_share: Floats
+    budget_share: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,18 +52,20 @@ class Multipliers:
     """Multipliers of the shared rows, of the minimization.
 
     Attributes:
-        demand (H, G), merchant (H, R), budget (3,).
-        places: of unserved load that keeps its place (H, 3), zero where nothing does.
-        one_site: of the N+1 rows of a block's own sites (H, S).
-        reserve: of the sum of all reserve (H,): what all N+1 rows pay for it, so that the sum itself costs nothing.
+        demand_usd_per_mw (H, G), budget_usd_per_mwh (3,).
+        merchant: of the tokens per hour of each region (H, R) [USD per token/h].
+        places_usd_per_mw: of unserved load that keeps its place (H, 3), zero where nothing does.
+        one_site_usd_per_mw: of the N+1 rows of a block's own sites (H, S).
+        reserve_usd_per_mw: of the sum of all reserve (H,): what all N+1 rows pay for it, so that the sum itself costs
+            nothing.
     """
 
-    demand: Floats
+    demand_usd_per_mw: Floats
     merchant: Floats
-    budget: Floats
-    places: Floats
-    one_site: Floats
-    reserve: Floats
+    budget_usd_per_mwh: Floats
+    places_usd_per_mw: Floats
+    one_site_usd_per_mw: Floats
+    reserve_usd_per_mw: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,15 +99,18 @@ def shares_of(case: LpCase, blocks: Sequence[Ints]) -> ResourceAllocation:
     tokens = np.minimum(case.available_mw[:, :, RACKS], room[:, :, None]) @ case.tokens_per_mwh
     by_room, by_tokens = _part_of(room, blocks), _part_of(tokens, blocks)
     return ResourceAllocation(
-        contracts=np.repeat(by_room[:, :, None], TIER_COUNT, axis=2),
-        tokens=np.repeat(by_tokens[:, :, None], case.regions, axis=2),
-        budget=by_room.mean(axis=1),
+        contracts_share=np.repeat(by_room[:, :, None], TIER_COUNT, axis=2),
+        tokens_share=np.repeat(by_tokens[:, :, None], case.regions, axis=2),
+        budget_share=by_room.mean(axis=1),
     )
 
 
-def _part_of(capacity: Floats, blocks: Sequence[Ints]) -> Floats:
-    """Return each block's part of a capacity (H, S) as (B, H); equal parts of nothing."""
-    parts = np.array([capacity[:, sites].sum(axis=1) for sites in blocks])
+def _part_of(weight_factor: Floats, blocks: Sequence[Ints]) -> Floats:
+    """Return each block's part (B, H) of the sites' weights (H, S).
+
+    Parts are equal where all weights are zero.
+    """
+    parts = np.array([weight_factor[:, sites].sum(axis=1) for sites in blocks])
     whole = parts.sum(axis=0)
     return np.where(whole > 0.0, parts / np.where(whole > 0.0, whole, 1.0), 1.0 / len(blocks))
 
@@ -118,13 +123,14 @@ def shifted_shares(shares: ResourceAllocation, case: LpCase, usage: Sequence[Usa
     contracts = np.array([block.contracts_mw for block in usage])
     tokens = np.array([block.tokens_per_h for block in usage])
     return ResourceAllocation(
-        contracts=_towards(shares.contracts, contracts, case.demand_mw),
-        tokens=_towards(shares.tokens, tokens, case.demand_tokens_per_h),
-        budget=shares.budget,
+        contracts_share=_towards(shares.contracts_share, contracts, case.demand_mw),
+        tokens_share=_towards(shares.tokens_share, tokens, case.demand_tokens_per_h),
+        budget_share=shares.budget_share,
     )
 
 
 def _towards(share: Floats, used: Floats, demand: Floats) -> Floats:
+    """Move shares (B, H, N) half the way to usage; `used` and `demand` have one unit."""
     total = used.sum(axis=0)
     whole = np.maximum(total, demand)
     wanted = (used + share * np.maximum(demand - total, 0.0)) / np.where(whole > 0.0, whole, 1.0)
@@ -149,12 +155,12 @@ def sites_of(case: LpCase, sites: Ints) -> LpCase:
 
 def with_share(case: LpCase, shares: ResourceAllocation, block: int) -> LpCase:
     """Give a block's sites their share of what all share."""
-    contracts = shares.contracts[block]
+    contracts = shares.contracts_share[block]
     return replace(
         case,
-        demand_tokens_per_h=case.demand_tokens_per_h * shares.tokens[block],
+        demand_tokens_per_h=case.demand_tokens_per_h * shares.tokens_share[block],
         demand_mw=case.demand_mw * contracts,
-        budget_mwh=case.budget_mwh * shares.budget[block],
+        budget_mwh=case.budget_mwh * shares.budget_share[block],
         shed_limit_mw=case.shed_limit_mw * contracts[:, :PROMISED_TIER_COUNT],
         # A block without racks has the same columns as the others.
         breakable_mw=case.breakable_mw * np.maximum(contracts[:, :PROMISED_TIER_COUNT], LEAST_SHARE),
@@ -173,12 +179,12 @@ def prices_of(model: LpModel, row_duals: Floats) -> Multipliers:
     places = np.zeros((model.steps, PROMISED_TIER_COUNT))
     places[:, model.columns.resting] = np.minimum(rows[:, model.families["places"]], 0.0)
     return Multipliers(
-        demand=demand,
+        demand_usd_per_mw=demand,
         merchant=np.minimum(rows[:, model.families["merchant"]], 0.0),
-        budget=np.minimum(row_duals[model.steps * model.period_rows :], 0.0),
-        places=places,
-        one_site=one_site,
-        reserve=-one_site.sum(axis=1),
+        budget_usd_per_mwh=np.minimum(row_duals[model.steps * model.period_rows :], 0.0),
+        places_usd_per_mw=places,
+        one_site_usd_per_mw=one_site,
+        reserve_usd_per_mw=-one_site.sum(axis=1),
     )
 
 
@@ -187,19 +193,19 @@ def common_prices(prices: Sequence[Multipliers]) -> list[Multipliers]:
 
     Its N+1 rows pay a part of the one common reserve.
     """
-    demand = np.mean([block.demand for block in prices], axis=0)
+    demand = np.mean([block.demand_usd_per_mw for block in prices], axis=0)
     merchant = np.mean([block.merchant for block in prices], axis=0)
-    budget = np.mean([block.budget for block in prices], axis=0)
-    places = np.mean([block.places for block in prices], axis=0)
-    reserve = np.mean([block.reserve for block in prices], axis=0)
+    budget = np.mean([block.budget_usd_per_mwh for block in prices], axis=0)
+    places = np.mean([block.places_usd_per_mw for block in prices], axis=0)
+    reserve = np.mean([block.reserve_usd_per_mw for block in prices], axis=0)
     return [
         Multipliers(
-            demand=demand,
+            demand_usd_per_mw=demand,
             merchant=merchant,
-            budget=budget,
-            places=places,
-            one_site=block.one_site / len(prices),
-            reserve=reserve,
+            budget_usd_per_mwh=budget,
+            places_usd_per_mw=places,
+            one_site_usd_per_mw=block.one_site_usd_per_mw / len(prices),
+            reserve_usd_per_mw=reserve,
         )
         for block in prices
     ]
@@ -211,18 +217,19 @@ def priced(model: LpModel, prices: Multipliers) -> LpModel:
     Shedding, breaking and breaches are shared as well and left to `shared_bound_usd`.
     """
     period = np.zeros((model.steps, model.period_rows))
-    period[:, model.families["any_one_site"]] = prices.one_site
-    period[:, model.families["reserve_sum"]] = prices.reserve[:, None]
-    period[:, model.families["demand"]] = prices.demand
+    period[:, model.families["any_one_site"]] = prices.one_site_usd_per_mw
+    period[:, model.families["reserve_sum"]] = prices.reserve_usd_per_mw[:, None]
+    period[:, model.families["demand"]] = prices.demand_usd_per_mw
     period[:, model.families["merchant"]] = prices.merchant
-    period[:, model.families["places"]] = prices.places[:, model.columns.resting]
+    period[:, model.families["places"]] = prices.places_usd_per_mw[:, model.columns.resting]
     columns = model.columns
-    upper = model.upper.reshape(model.steps, columns.width).copy()
+    upper = model.upper_mw.reshape(model.steps, columns.width).copy()
     upper[:, np.concatenate([columns.shed, columns.breached, columns.broken, columns.reserve_sum])] = 0.0
     return replace(
         without_rows(model, SHARED_ROWS, with_budgets=False),
-        cost=model.cost - transposed(model, np.concatenate([period.ravel(), prices.budget])),
-        upper=upper.ravel(),
+        cost_usd_per_mw=model.cost_usd_per_mw
+        - transposed(model, np.concatenate([period.ravel(), prices.budget_usd_per_mwh])),
+        upper_mw=upper.ravel(),
     )
 
 
@@ -232,15 +239,15 @@ def shared_bound_usd(case: LpCase, prices: Multipliers) -> float:
     With the optima of all `priced` blocks added it bounds the profit of any plan of the whole fleet (weak duality).
     """
     dt_h, demand = case.dt_h[:, None], case.demand_mw[:, :PROMISED_TIER_COUNT]
-    gained = prices.demand[:, :PROMISED_TIER_COUNT] - prices.places
-    shed = case.goodwill_usd_per_mwh * dt_h - gained - prices.budget * dt_h
+    gained = prices.demand_usd_per_mw[:, :PROMISED_TIER_COUNT] - prices.places_usd_per_mw
+    shed = case.goodwill_usd_per_mwh * dt_h - gained - prices.budget_usd_per_mwh * dt_h
     breached = case.credit_usd_per_mwh * dt_h - gained
     broken = case.breaking_usd_per_mwh * dt_h - gained
     least_cost = (
-        (prices.demand * case.demand_mw).sum()
+        (prices.demand_usd_per_mw * case.demand_mw).sum()
         + (prices.merchant * case.demand_tokens_per_h).sum()
-        + prices.budget @ case.budget_mwh
-        - prices.reserve @ case.unbacked_mw
+        + prices.budget_usd_per_mwh @ case.budget_mwh
+        - prices.reserve_usd_per_mw @ case.unbacked_mw
         + (np.minimum(shed, 0.0) * case.shed_limit_mw).sum()
         + (np.minimum(breached, 0.0) * demand).sum()
         + (np.minimum(broken, 0.0) * case.breakable_mw).sum()
@@ -248,9 +255,9 @@ def shared_bound_usd(case: LpCase, prices: Multipliers) -> float:
     return -float(least_cost)
 
 
-def usage_of(case: LpCase, columns: Columns, primal: Floats) -> Usage:
+def usage_of(case: LpCase, columns: Columns, primal_mw: Floats) -> Usage:
     """Return what a block's solution (N,) uses of contracts and tokens."""
-    table = primal.reshape(case.steps, columns.width)
+    table = primal_mw.reshape(case.steps, columns.width)
     return Usage(
         contracts_mw=table[:, columns.contracts].sum(axis=1),
         tokens_per_h=np.asarray((table[:, columns.merchant] @ case.tokens_per_mwh).sum(axis=2)),
@@ -261,7 +268,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
     """Join the blocks' solutions (N,) in the layout of `columns_of(case)`."""
     whole = columns_of(case)
     table = np.zeros((case.steps, whole.width))
-    for sites, primal in zip(blocks, primals, strict=True):
+    for sites, primal_mw in zip(blocks, primals, strict=True):
         hedged = np.searchsorted(whole.hedged, sites[case.hedge_mw[sites] > 0.0])
         own = [
             whole.miners[sites].ravel(),
@@ -279,7 +286,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
             whole.broken,
         ]
         # Adding is right for all: a site is in one block only, and what is shared adds up.
-        table[:, np.concatenate(own)] += primal.reshape(case.steps, -1)
+        table[:, np.concatenate(own)] += primal_mw.reshape(case.steps, -1)
     return table.ravel()
 
 
@@ -299,11 +306,11 @@ def joined_shadow(blocks: Sequence[Ints], shadows: Sequence[DualPrices]) -> Dual
     )
 
 
-def shared_residual_mw(case: LpCase, primal: Floats) -> float:
+def shared_residual_mw(case: LpCase, primal_mw: Floats) -> float:
     """Find the worst violation of a row or bound that ties sites together [MW]."""
     columns = columns_of(case)
-    table = primal.reshape(case.steps, columns.width)
-    used = usage_of(case, columns, primal)
+    table = primal_mw.reshape(case.steps, columns.width)
+    used = usage_of(case, columns, primal_mw)
     shed, breached = table[:, columns.shed], table[:, columns.breached]
     unserved = shed + breached
     if len(columns.broken):
