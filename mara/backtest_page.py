@@ -1,30 +1,53 @@
 """Report of a backtest as one HTML page, without scripts and requests."""
 
-import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
 from mara.backtests import BacktestResult
 from mara.figures import flat, text_of
 from mara.optimizers.lp.bound import share_of_bound
+from mara.templates import page_of
 
 WIDTH_PX, HEIGHT_PX = 880, 260
 LEFT_PX = 84
 BOTTOM_PX = 28
 TOP_PX = 12
-COLOURS: Final = ("#3b7dd8", "#d98324", "#3a9d5d", "#b4519c", "#7a6ff0", "#8a8a8a", "#c94f4f")
 USD_PER_MILLION: Final = 1e6
 REPEATED: Final = ("fleet", "history", "from", "to", "ticks", "sites", "seed", "version")
 """Figures that are the same for all policies, and are shown once."""
 
-_STYLE: Final = (
-    "body{font:15px system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}"
-    "table{border-collapse:collapse;margin:1rem 0 2rem}th{text-align:left;font-weight:500}"
-    "th,td{padding:.2rem 1.5rem .2rem 0;border-bottom:1px solid color-mix(in srgb,currentColor 15%,transparent)}"
-    "td,thead th+th{text-align:right;font-variant-numeric:tabular-nums}figure{margin:1rem 0;overflow-x:auto}"
-    "svg text{font:12px system-ui,sans-serif;fill:currentColor}"
-)
+Row = tuple[str, list[str]]
+"""A table's row: its name, and a cell for each policy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """An amount beside the vertical axis."""
+
+    y: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfitChart:
+    """Curves of profit as an SVG draws them.
+
+    Attributes:
+        names: of the policies, one for each curve.
+        curves: the points of each, as `x,y` in pixels.
+        days: on the horizontal axis.
+    """
+
+    caption: str
+    names: list[str]
+    curves: list[str]
+    marks: list[Mark]
+    days: int
+    width_px: int = WIDTH_PX
+    height_px: int = HEIGHT_PX
+    left_px: int = LEFT_PX
 
 
 def html_of(results: Sequence[BacktestResult]) -> str:
@@ -34,87 +57,64 @@ def html_of(results: Sequence[BacktestResult]) -> str:
         results: one for each policy; the curves of the others are drawn relative to the first.
     """
     first = results[0].figures
-    title = f"Mara backtest: {', '.join(str(result.figures['optimizer']) for result in results)} on {first['fleet']}"
-    period = f"{first['from']} to {first['to']}, UTC."
-    told = "".join(f"<tr><th>{html.escape(n)}</th><td>{html.escape(str(first[n]))}</td></tr>" for n in REPEATED)
-    parts = (
-        f"<h1>{html.escape(title)}</h1><p>{html.escape(period)}</p>",
-        *(f"<p>Note: {html.escape(note)}</p>" for note in first["notes"]),
-        _curves(results),
-        _figures(results),
-        _months(results),
-        f"<h2>What it ran on</h2><table>{told}</table>",
+    policies = _policies(results)
+    return page_of(
+        "backtest.html",
+        title=f"Mara backtest: {', '.join(policies)} on {first['fleet']}",
+        period=f"{first['from']} to {first['to']}, UTC.",
+        notes=first["notes"],
+        chart=_chart(results),
+        policies=policies,
+        figures=list(_figures(results)),
+        months=list(_months(results)),
+        inputs=[(name, first[name]) for name in REPEATED],
     )
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'
 
 
-def _figures(results: Sequence[BacktestResult]) -> str:
-    """Write the table of all figures, with a column for each policy."""
+def _policies(results: Sequence[BacktestResult]) -> list[str]:
+    return [str(result.figures["optimizer"]) for result in results]
+
+
+def _figures(results: Sequence[BacktestResult]) -> Iterator[Row]:
+    """List all figures that may differ between policies."""
     columns = [dict(flat(result.figures)) for result in results]
-    names = [name for name in columns[0] if name not in (*REPEATED, "optimizer", "notes")]
-    head = "".join(f"<th>{html.escape(str(column['optimizer']))}</th>" for column in columns)
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th>"
-        + "".join(f"<td>{html.escape(text_of(column[name]))}</td>" for column in columns)
-        + "</tr>"
-        for name in names
-    )
-    return f"<h2>Figures</h2><table><thead><tr><th></th>{head}</tr></thead>{rows}</table>"
+    for name in columns[0]:
+        if name not in (*REPEATED, "optimizer", "notes"):
+            yield name, [text_of(column[name]) for column in columns]
 
 
-def _months(results: Sequence[BacktestResult]) -> str:
-    """Write the table of each month's bound, and the part of it that policies earned."""
-    if not results[0].months:
-        return ""
-    head = "".join(f"<th>{html.escape(str(result.figures['optimizer']))}</th>" for result in results)
-    rows = "".join(
-        f"<tr><th>{html.escape(of_month[0].month)}</th><td>{text_of(of_month[0].bound_usd)}</td>"
-        + "".join(f"<td>{text_of(share_of_bound([month]))}</td>" for month in of_month)
-        + "</tr>"
-        for of_month in zip(*(result.months for result in results), strict=True)
-    )
-    note = "The most that any policy could have earned, and what part of it each did, in the accounts of the program."
-    return (
-        f"<h2>The bound</h2><p>{note}</p>"
-        f"<table><thead><tr><th>month</th><th>bound_usd</th>{head}</tr></thead>{rows}</table>"
-    )
+def _months(results: Sequence[BacktestResult]) -> Iterator[Row]:
+    """List each month's bound, and the part of it that policies earned."""
+    for of_month in zip(*(result.months for result in results), strict=True):
+        shares = [text_of(share_of_bound([month])) for month in of_month]
+        yield of_month[0].month, [text_of(of_month[0].bound_usd), *shares]
 
 
-def _curves(results: Sequence[BacktestResult]) -> str:
-    """Draw the profit summed by day; with several policies, relative to the first."""
+def _chart(results: Sequence[BacktestResult]) -> ProfitChart:
+    """Lay out the profit summed by day; with several policies, relative to the first."""
     sums = [list(accumulate(result.daily_profit_usd, initial=0.0)) for result in results]
+    policies = _policies(results)
     if len(results) == 1:
         caption, lines = "Profit so far, million USD", sums
     else:
-        caption = f"Profit so far, ahead of {results[0].figures['optimizer']}, million USD"
+        caption = f"Profit so far, ahead of {policies[0]}, million USD"
         lines = [[a - b for a, b in zip(line, sums[0], strict=True)] for line in sums[1:]]
-    names = [str(result.figures["optimizer"]) for result in results][-len(lines) :]
     low, high = min(map(min, lines)), max(map(max, lines))
     span, days = (high - low) or 1.0, max(len(lines[0]) - 1, 1)
 
-    def at(day: int, usd: float) -> str:
-        x = LEFT_PX + (WIDTH_PX - LEFT_PX) * day / days
-        y = TOP_PX + (HEIGHT_PX - TOP_PX - BOTTOM_PX) * (high - usd) / span
-        return f"{x:.1f},{y:.1f}"
+    def y_of(usd: float) -> float:
+        return round(TOP_PX + (HEIGHT_PX - TOP_PX - BOTTOM_PX) * (high - usd) / span, 1)
 
-    drawn = "".join(
-        f'<polyline fill="none" stroke="{COLOURS[i % len(COLOURS)]}" stroke-width="1.5"'
-        f' points="{" ".join(at(day, usd) for day, usd in enumerate(line))}"/>'
-        for i, line in enumerate(lines)
-    )
-    marks = "".join(
-        f'<text x="{LEFT_PX - 6}" y="{float(at(0, usd).split(",")[1]) + 4:.1f}" text-anchor="end">'
-        f"{usd / USD_PER_MILLION:,.2f}</text>"
-        for usd in sorted({low, high, 0.0} if low <= 0.0 <= high else {low, high})
-    )
-    legend = ", ".join(
-        f'<span style="color:{COLOURS[i % len(COLOURS)]}">■</span> {html.escape(name)}' for i, name in enumerate(names)
-    )
-    label = html.escape(f"{caption}: {', '.join(names)}")
-    return (
-        f'<figure><svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" width="{WIDTH_PX}" role="img" aria-label="{label}">'
-        f'{drawn}{marks}<text x="{LEFT_PX}" y="{HEIGHT_PX - 6}">first day</text>'
-        f'<text x="{WIDTH_PX}" y="{HEIGHT_PX - 6}" text-anchor="end">day {days}</text></svg>'
-        f"<figcaption>{html.escape(caption)}: {legend}</figcaption></figure>"
+    def point(day: int, usd: float) -> str:
+        return f"{LEFT_PX + (WIDTH_PX - LEFT_PX) * day / days:.1f},{y_of(usd):.1f}"
+
+    return ProfitChart(
+        caption=caption,
+        names=policies[-len(lines) :],
+        curves=[" ".join(point(day, usd) for day, usd in enumerate(line)) for line in lines],
+        marks=[
+            Mark(y=f"{y_of(usd) + 4:.1f}", text=f"{usd / USD_PER_MILLION:,.2f}")
+            for usd in sorted({low, high, 0.0} if low <= 0.0 <= high else {low, high})
+        ],
+        days=days,
     )

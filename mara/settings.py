@@ -6,7 +6,6 @@ A misspelt setting must not silently mean its default, so an unknown MARA_ varia
 line win over the environment, which wins over a `.env` file in the working directory.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from pydantic_settings import (
 )
 
 from mara.errors import ConfigError
+from mara.spelling import nearest
 
 PREFIX = "MARA_"
 MINUTES_PER_HOUR = 60
@@ -289,11 +289,9 @@ def _bad_line(path: Path, binding: Binding, what: str, expected: str) -> ConfigE
 def _refuse_unknown(field: str) -> None:
     if field in Settings.model_fields and field not in UNPREFIXED:
         return
-    near = difflib.get_close_matches(field, Settings.model_fields, n=1)
+    near = nearest(field, Settings.model_fields)
     hint = (
-        f"; the nearest is {variable_of(near[0])}: correct it or unset it"
-        if near
-        else ": unset it, the README lists them"
+        f"; the nearest is {variable_of(near)}: correct it or unset it" if near else ": unset it, the README lists them"
     )
     raise ConfigError(f"{PREFIX}{field.upper()} is not a setting of Mara{hint}")
 

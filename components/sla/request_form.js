@@ -6,10 +6,10 @@ import { CellText, number, useChannel } from "mara";
 const PAUSE_MS = 350;
 const TWO_TAPS_MS = 400; // a second press right after the question appeared was meant for the first button
 
-// A labelled field of the form, with `options` a choice. Emits `typed` with its name and what was entered.
+// A labelled field of the form, with `options` a choice. Emits `field-typed` with its name and what was entered.
 const RequestField = {
   props: { name: String, value: String, label: String, unit: String, options: Array, placeholder: String, title: String },
-  emits: ["typed"],
+  emits: ["field-typed"],
   computed: {
     isNumber() {
       return Boolean(this.unit);
@@ -17,7 +17,7 @@ const RequestField = {
   },
   methods: {
     type(event) {
-      this.$emit("typed", this.name, event.target.value);
+      this.$emit("field-typed", this.name, event.target.value);
     },
   },
   template: `
@@ -175,12 +175,12 @@ export default {
   template: `
     <div class="request-box" :data-look="compact ? 'compact' : 'wide'">
       <form id="request-form" class="request-form" aria-label="Request a contract" novalidate @submit.prevent="send">
-        <request-field name="tier" :value="values.tier" label="Tier" :options="tiers" @typed="typed" />
-        <request-field name="power" :value="values.power" label="Power" unit="MW" placeholder="5" :title="hint" @typed="typed" />
-        <request-field name="hours" :value="values.hours" label="Duration" unit="h" placeholder="48" @typed="typed" />
+        <request-field name="tier" :value="values.tier" label="Tier" :options="tiers" @field-typed="typed" />
+        <request-field name="power" :value="values.power" label="Power" unit="MW" placeholder="5" :title="hint" @field-typed="typed" />
+        <request-field name="hours" :value="values.hours" label="Duration" unit="h" placeholder="48" @field-typed="typed" />
         <template v-if="!compact">
-          <request-field name="customer" :value="values.customer" label="Customer" placeholder="unnamed" @typed="typed" />
-          <request-field name="region" :value="values.region" label="Region" :options="regions" @typed="typed" />
+          <request-field name="customer" :value="values.customer" label="Customer" placeholder="unnamed" @field-typed="typed" />
+          <request-field name="region" :value="values.region" label="Region" :options="regions" @field-typed="typed" />
         </template>
         <button
           :key="canBook ? 'book' : 'quote'"
@@ -239,8 +239,8 @@ export default {
       <details v-if="compact" class="request-more">
         <summary>Customer and region</summary>
         <div class="request-who">
-          <request-field name="customer" :value="values.customer" label="Customer" placeholder="unnamed" @typed="typed" />
-          <request-field name="region" :value="values.region" label="Region" :options="regions" @typed="typed" />
+          <request-field name="customer" :value="values.customer" label="Customer" placeholder="unnamed" @field-typed="typed" />
+          <request-field name="region" :value="values.region" label="Region" :options="regions" @field-typed="typed" />
         </div>
       </details>
     </div>

@@ -40,6 +40,8 @@ ANSWERED = (
     ("Why Was West Curtailed At 15:00 On 1 July?", "West had"),
     ("WHY WAS WEST CURTAILED AT 15:00 ON 1 JULY", "West had"),
     ("why was nort down at 07:00 on 2 july", "North was down"),
+    ("Why was Ewst curtailed at 15:00 on 1 July?", "Read as: west. At 15:00 UTC"),
+    ("Why was Wset curtialed at 15:00 on 1 July?", "Read as: west, curtailed. At 15:00 UTC"),
     ("Why were miners off on 1 July?", "West had"),
     ("why was everything off in the afternoon of 1 July", "West had"),
     ("why is power in East so expensive", "Power cost"),

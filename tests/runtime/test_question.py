@@ -47,6 +47,32 @@ def test_a_misspelled_name_is_taken_for_the_nearest_and_said_aloud() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("why was Icland off", ["iceland"]),
+        ("why was Icelnad off", ["iceland"]),
+        ("why was Olso off", ["oslo"]),
+        ("why is Tokoy down", ["tokyo"]),
+        ("why did it move from Teaxs to Olso", ["texas", "oslo"]),
+        ("why is power in Singpaore so expensive", ["singapore"]),
+        ("which site earned least of all", []),
+        ("why is the chilled water off", []),
+    ],
+)
+def test_swapped_and_wrong_letters_still_name_a_site_and_ordinary_words_name_none(text: str, ids: list[str]) -> None:
+    assert site_ids(text) == ids
+    assert asked(text).taken_as == tuple(ids)
+
+
+def test_a_misspelled_customer_topic_or_day_is_read_as_well() -> None:
+    assert asked("why was Bsaalt off").customers == ("Basalt Render",)
+    assert asked("why was Texas curtialed").topic is Topic.OFF
+    assert asked("what was the profti ysterday").topic is Topic.MONEY
+    assert asked("what was the profti ysterday").tick_range == asked("what was the profit yesterday").tick_range
+    assert asked("what was the load profile").topic is None
+
+
+@pytest.mark.parametrize(
     ("text", "topic"),
     [
         ("Why was Texas curtailed at 14:00?", Topic.OFF),

@@ -21,6 +21,7 @@ from mara.api.paths import Service, rule_of
 from mara.api.security.authenticator import LOCAL, Identity, address_of, identity_in
 from mara.api.security.rate_limit import Limits, network_of
 from mara.runtime.clock import Clock
+from mara.templates import page_of
 
 SOCKETS_PER_CLIENT: Final = 2
 """Websockets of one browser, which may reconnect before its lost one is given up."""
@@ -179,7 +180,8 @@ class PageRate:
 
 async def _refuse(told: str, status: int, wait_s: float, scope: Scope, receive: Receive, send: Send) -> None:
     headers = {"retry-after": f"{max(wait_s, 1.0):.0f}"}
-    await HTMLResponse(_PAGE.format(told=told, seconds=TRY_AGAIN_S), status, headers)(scope, receive, send)
+    page = page_of("no_room.html", told=told, seconds=TRY_AGAIN_S)
+    await HTMLResponse(page, status, headers)(scope, receive, send)
 
 
 def _discard_one(slots: Iterable[PageSlot]) -> bool:
@@ -194,18 +196,3 @@ def _discard_one(slots: Iterable[PageSlot]) -> bool:
 def _asks_for_a_page(scope: Scope) -> bool:
     """Tell whether a request has a page built, also for a path that does not exist."""
     return scope["type"] == "http" and rule_of(str(scope.get("path", ""))).service in {Service.PAGES, Service.LOGIN}
-
-
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Mara: no room</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="dark light">
-<meta http-equiv="refresh" content="{seconds}">
-<style>
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: Canvas; color: CanvasText;
-  font: 15px/1.5 Inter, system-ui, sans-serif }}
-main {{ width: min(28rem, 92vw) }} h1 {{ font-size: 20px }}
-</style></head>
-<body><main role="alert"><h1>{told}</h1>
-<p>That is as many as this server takes at once, so that it stays quick for them. This page tries again every
-{seconds} seconds. Close a window of Mara that nobody needs, or have MARA_MAX_CLIENTS raised.</p></main></body></html>
-"""

@@ -1,7 +1,6 @@
 """Login and logout: a page with a form that needs no script."""
 
 import asyncio
-from html import escape
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -14,6 +13,7 @@ from mara.api.security.authenticator import COOKIE, Authenticator, address_of, c
 from mara.api.security.credentials import is_right, new_session
 from mara.api.security.rate_limit import Limits, network_of
 from mara.store.access.users import AccessEvent, Session, User
+from mara.templates import page_of
 
 LOGINS_PER_MINUTE: Final = 5
 """Attempts from one address under one name.
@@ -138,34 +138,4 @@ def _inside(path: str) -> str:
 
 
 def _page(onward: str, told: str = "", name: str = "") -> str:
-    notice = f'<p class="told" role="alert">{escape(told)}</p>' if told else ""
-    return _PAGE.format(onward=escape(onward), notice=notice, name=escape(name))
-
-
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Mara: log in</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="dark light">
-<style>
-:root {{ --ground: #060912; --panel: #0d1424; --line: #1c2740; --text: #e8edf7; --quiet: #9aa7c0; --accent: #4f46e5;
-  --bad: #fb7185 }}
-@media (prefers-color-scheme: light) {{ :root {{ --ground: #f3f5fa; --panel: #fff; --line: #d9dfeb; --text: #101828;
-  --quiet: #475467; --bad: #b42318 }} }}
-* {{ box-sizing: border-box }}
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--ground);
-  color: var(--text); font: 15px/1.5 Inter, system-ui, sans-serif }}
-form {{ width: min(22rem, 92vw); padding: 28px; background: var(--panel); border: 1px solid var(--line);
-  border-radius: 14px; display: grid; gap: 14px }}
-h1 {{ margin: 0; font-size: 20px }} p {{ margin: 0; color: var(--quiet) }} .told {{ color: var(--bad) }}
-label {{ display: grid; gap: 4px; color: var(--quiet); font-size: 13px }}
-input {{ padding: 10px 12px; border-radius: 8px; border: 1px solid var(--line); background: var(--ground);
-  color: var(--text); font: inherit }}
-button {{ padding: 11px; border: 0; border-radius: 8px; background: var(--accent); color: #fff; font: inherit;
-  font-weight: 600; cursor: pointer }}
-input:focus-visible, button:focus-visible {{ outline: 2px solid #818cf8; outline-offset: 2px }}
-</style></head>
-<body><form method="post" action="login"><h1>Mara</h1><p>Log in to see the fleet.</p>{notice}
-<input type="hidden" name="next" value="{onward}">
-<label>Name<input name="name" autocomplete="username" autocapitalize="off" required autofocus value="{name}"></label>
-<label>Password<input name="password" type="password" autocomplete="current-password" required></label>
-<button type="submit">Log in</button></form></body></html>
-"""
+    return page_of("login.html", onward=onward, told=told, name=name)

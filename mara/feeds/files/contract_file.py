@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from mara.core.contract import TIER_KEYS, ContractRequest, Tier
 from mara.core.timegrid import TimeGrid, zone
 from mara.errors import FeedInvalid
 from mara.feeds.files.csv_table import CsvTable, Row, header_of, numbers_of, utc_of
+from mara.spelling import nearest
 
 CONTRACT_COLUMNS: Final = ("contract_id", "tier", "power_mw", "starts_at_utc", "hours")
 CUSTOMER_COLUMN: Final = "customer"
@@ -103,8 +103,8 @@ def _check(table: CsvTable, rows: list[Row]) -> None:
             raise table.refusal([number], "contract_id", "unique: this one was there before", "rename it")
         seen.add(row[0])
         if row[1] not in TIER_KEYS:
-            near = get_close_matches(row[1].lower(), TIER_KEYS, n=1)
-            remedy = f"the nearest is {near[0]}" if near else "correct it"
+            near = nearest(row[1].lower(), TIER_KEYS)
+            remedy = f"the nearest is {near}" if near else "correct it"
             raise table.refusal([number], "tier", f"one of {', '.join(TIER_KEYS)}", remedy)
         power_mw, hours = numbers_of([row[2], row[4]])
         if not 0.0 < power_mw <= MAX_POWER_MW:

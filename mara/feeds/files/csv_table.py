@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 
 from mara.core.arrays import Floats
 from mara.errors import FeedInvalid
+from mara.spelling import nearest
 
 BLOCK_ROWS: Final = 65_536
 """Rows that are held as text at a time, to bound memory."""
@@ -116,8 +116,8 @@ class CsvTable:
             if names.count(column) > 1:
                 raise FeedInvalid(f"{self.path} line 1: column {column} should be there once, is there twice: drop one")
             if column not in names:
-                near = get_close_matches(column, names, n=1)
-                hint = f"rename {near[0]!r}" if near else "add it"
+                near = nearest(column, names)
+                hint = f"rename {near!r}" if near else "add it"
                 raise FeedInvalid(
                     f"{self.path} line 1: column {column} is missing; "
                     f"expected {', '.join(self.columns)}, came {shown(','.join(names))}: {hint}"

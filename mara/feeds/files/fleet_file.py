@@ -5,7 +5,6 @@ A bad file is refused with its line and a remedy.
 
 import re
 import tomllib
-from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -20,6 +19,7 @@ from mara.core.fleet import Fleet, Machine, Site
 from mara.errors import ConfigError
 from mara.feeds.files.fleet_tables import MAX_SITES, TABLES, FleetTables, MinerTable, RackTable, SiteTable
 from mara.feeds.files.pool import DEFAULT_MACHINES, Profile, units_of_pool
+from mara.spelling import nearest
 
 MAX_FILE_BYTES: Final = 64_000_000
 MAX_SHOWN_LENGTH: Final = 80
@@ -184,8 +184,8 @@ def _source_of(name_or_path: str) -> Path | Traversable:
     names = shipped_fleets()
     if name_or_path in names:
         return _shipped() / f"{name_or_path}.toml"
-    near = get_close_matches(name_or_path, names, n=1)
-    remedy = f"the nearest is {near[0]}" if near else "give a .toml file"
+    near = nearest(name_or_path, names)
+    remedy = f"the nearest is {near}" if near else "give a .toml file"
     raise ConfigError(
         f"fleet should be one of {', '.join(names)} or a .toml file, came {_shown(name_or_path)}: {remedy}"
     )
@@ -230,9 +230,9 @@ def _unknown_field(loc: Loc) -> tuple[str, str]:
     names = [part for part in loc if isinstance(part, str)]
     table = names[-2] if len(names) > 1 else ""
     fields = list(TABLES[table].model_fields)
-    nearest = get_close_matches(names[-1], fields, n=1, cutoff=0.0)[0]
+    near = nearest(names[-1], fields, least_share=0.0)
     remedy = f"correct or remove it (known: {', '.join(fields)})"
-    return f"is not a field of {f'[{table}]' if table else 'a fleet file'}; the nearest is {nearest}", remedy
+    return f"is not a field of {f'[{table}]' if table else 'a fleet file'}; the nearest is {near}", remedy
 
 
 def _field_text(loc: Loc, raw: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@ Unknown fields are refused.
 
 import math
 import re
-from difflib import get_close_matches
 from typing import Annotated, Final
 from zoneinfo import available_timezones
 
@@ -13,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from mara.core.fleet import Cooling
 from mara.core.timegrid import zone
+from mara.spelling import nearest
 
 MAX_SITES: Final = 20_000
 MAX_SITE_MW: Final = 10_000.0
@@ -32,9 +32,9 @@ def _iana_zone(name: str) -> str:
     try:
         zone(name)
     except ValueError:
-        near = get_close_matches(name, available_timezones(), n=1)
-        nearest = f"; the nearest is {near[0]}" if near else ""
-        raise ValueError(f"should be an IANA time zone such as Europe/Oslo{nearest}") from None
+        near = nearest(name, available_timezones())
+        hint = f"; the nearest is {near}" if near else ""
+        raise ValueError(f"should be an IANA time zone such as Europe/Oslo{hint}") from None
     return name
 
 

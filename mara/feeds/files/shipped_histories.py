@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from mara.errors import FeedInvalid
+from mara.spelling import nearest
 
 FOLDER: Final = Path(str(files("mara"))) / "data" / "histories"
 README: Final = "README.md"
@@ -51,8 +51,8 @@ def history_folder(path: Path) -> Path:
     named = {shipped.name: shipped.folder for shipped in _shipped()}
     if str(path) in named:
         return named[str(path)]
-    near = get_close_matches(str(path), named, n=1)
-    guess = f"did you mean {near[0]}?" if near else f"name a folder, or a shipped history: {', '.join(named)}"
+    near = nearest(str(path), named)
+    guess = f"did you mean {near}?" if near else f"name a folder, or a shipped history: {', '.join(named)}"
     raise FeedInvalid(f"{path} should be a history folder, is not there: {guess}")
 
 

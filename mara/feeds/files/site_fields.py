@@ -1,12 +1,12 @@
 """Fields of a site's climate and market in a fleet file, and their bounds."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Final
 
 from mara.core.fleet import Site
 from mara.core.world import MAX_PRICE_USD_PER_MWH, MIN_PRICE_USD_PER_MWH
 from mara.errors import ConfigError
+from mara.spelling import nearest
 
 Bounds = tuple[float, float]
 
@@ -66,7 +66,7 @@ def _checked(
     found: dict[str, float] = {}
     for key, value in fields.items():
         if key not in bounds:
-            near = get_close_matches(key, bounds, n=1, cutoff=0.0)[0]
+            near = nearest(key, bounds, least_share=0.0)
             raise ConfigError(
                 f"site {site.id!r} {table}.{key} is not a field of [site.{table}]; the nearest is {near}: "
                 f"correct or remove it (known: {', '.join(bounds)})"

@@ -1,6 +1,5 @@
 """All layouts that ship, by their public names."""
 
-from difflib import get_close_matches
 from typing import Final
 
 from mara.errors import ConfigError
@@ -19,6 +18,7 @@ from mara.feeds.markets.layouts.europe import (
 from mara.feeds.markets.layouts.frames import entsoe_py, gridstatus
 from mara.feeds.markets.layouts.pacific import aemo, emc, jepx
 from mara.feeds.markets.layouts.surroundings import eia_930, electricity_maps, open_meteo, stations
+from mara.spelling import nearest
 
 LAYOUTS: Final[tuple[Layout, ...]] = tuple(
     layout
@@ -65,6 +65,6 @@ def layouts_of(layout_id: str) -> tuple[Layout, ...]:
     found = tuple(layout for layout in LAYOUTS if layout.id == layout_id)
     if not found:
         names = [*dict.fromkeys(layout.id for layout in LAYOUTS), CSV_LAYOUT]
-        near = get_close_matches(layout_id, names, n=1, cutoff=0.0)[0]
+        near = nearest(layout_id, names, least_share=0.0)
         raise ConfigError(f"layout {layout_id!r} is not known, the nearest is {near}: see `mara import layouts`")
     return found

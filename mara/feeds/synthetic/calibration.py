@@ -6,7 +6,6 @@
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
@@ -16,6 +15,7 @@ from mara.core.fleet import Site
 from mara.core.units import HOURS_PER_DAY
 from mara.errors import ConfigError
 from mara.feeds.files.site_fields import SHAPE_FIELD
+from mara.spelling import nearest
 
 CALIBRATION_FILE: Final = "calibration.json"
 DEFAULT_SHAPE: Final = "frankfurt-de"
@@ -99,7 +99,7 @@ def shape_of(site: Site, shapes: dict[str, Shape]) -> Shape:
     named = site.market.get(SHAPE_FIELD, site.id if site.id in shapes else DEFAULT_SHAPE)
     if named in shapes:
         return shapes[str(named)]
-    near = get_close_matches(str(named), shapes, n=1, cutoff=0.0)[0]
+    near = nearest(str(named), shapes, least_share=0.0)
     raise ConfigError(
         f"site {site.id!r} market.{SHAPE_FIELD} should be one of {', '.join(sorted(shapes))}, came {named!r}; "
         f"the nearest is {near}: correct it"

@@ -9,8 +9,10 @@ from typing import Final
 
 from mara.core.contract import TIER_KEYS
 from mara.core.fleet import Fleet
+from mara.runtime.explain.ordinary_words import ORDINARY_WORDS
 from mara.runtime.explain.question import Question, Topic, is_topic, plain_of
 from mara.runtime.explain.tick_range import MONTHS, PARTS_OF_DAY_H, WEEKDAYS, impossible_time
+from mara.spelling import meant_by
 
 MOST_SITES_NAMED: Final = 12
 NOT_LOOKED_UP: Final = (
@@ -92,11 +94,11 @@ def _stands_for_a_name(before: list[str], question: Question, is_named: bool) ->
 
 def _is_ordinary(word: str, question: Question) -> bool:
     """Say whether a plain word is one of the language, or was taken for a known name."""
-    if len(word) < 3 or word in _ORDINARY or word in TIER_KEYS or is_topic(word):
+    if len(word) < 3 or word in ORDINARY_WORDS or word in TIER_KEYS or is_topic(word):
         return True
     if word in WEEKDAYS or any(word.startswith(month) for month in MONTHS) or word in " ".join(PARTS_OF_DAY_H):
         return True
-    return bool(question.taken_as) and any(word[:2] == taken[:2] for taken in question.taken_as)
+    return meant_by(word, question.taken_as) is not None
 
 
 def _names_of(fleet: Fleet, customers: Iterable[str]) -> set[str]:
@@ -110,40 +112,3 @@ _ENDS: Final = frozenset(".?!")
 _ARTICLES: Final = frozenset({"the", "a", "an", "our", "my", "your", "any", "all", "some", "this", "that"})
 _PLACES: Final = frozenset({"at", "in", "near", "from", "to", "of"})
 _VERBS: Final = frozenset({"is", "isn't", "are", "was", "wasn't", "were", "did", "didn't", "does", "has", "had"})
-_ORDINARY: Final = frozenset(
-    re.findall(
-        r"\S+",
-        """
-    why what when where how which whether because please tell explain show say said give and but for not nor
-    with without the its their his her our your this that these those there here then than them they you about
-    around since until till before after during between over under above below near from into onto out again
-    ever never always only also still just even just so very too much many more most less least few several
-    some any all every each both either anything everything something nothing anyone everyone everybody
-    somebody nobody others other another one two three was were is are isn't aren't wasn't weren't did didn't
-    does doesn't has have had hasn't been being be can could may might must would shall do make made makes
-    making get got gets getting go goes going gone come came comes take took taken put set keep kept let
-    happen happened happens happening turn turned turning change changed changes went leave left stay stayed
-    stand stands stood work works worked working serve serving use used uses using need needs want wants give
-    gave pay pays paid owe owed owes sell sold sells buy bought draw draws drew full empty high higher highest
-    low lower lowest large larger largest small smaller big bigger biggest good bad better worse best worst
-    dear dearer dearest new old late early long short heavy heavily slow fast hot warm cold cool true false
-    own same such next last first second past present previous now today yesterday tomorrow currently recently
-    lately once twice hour hours minute minutes day days week weeks month months year years time times tick
-    ticks midnight midday noon moment while ago daily hourly local utc gmt mara claude operator customer
-    customers client clients contract contracts request requests booking bookings booked quote quotes order
-    orders ordered offer site sites place places location locations region regions country fleet hall halls
-    data center centers centre centres datacenter building grid grids connection power energy electricity load
-    loads workload workloads work mining miner miners hydro air immersion cooled cooling cool rack racks gpu
-    gpus asic asics inference token tokens merchant machine machines server servers hardware weather wind sun
-    solar rain heat wave temperature humidity carbon emission emissions renewable renewables hash hashprice
-    hashrate bitcoin btc network pue efficiency capacity reserve room space budget budgets error errors
-    promise promises promised target targets sla slas level levels service services availability window
-    windows maintenance exclusion excluded alarm alarms alert alerts event events plan plans planned planning
-    optimum gain gains saving savings saved penalty penalties fee fees bill share percent usd dollar dollars
-    mwh kwh megawatt megawatts force detail total general reason reasons cause caused causes answer question
-    fact favour order addition peak base average mean negative positive zero evening morning afternoon night
-    nights tonight weekend end beginning begin began start system program software hello hey thanks thank
-        """,
-    )
-)
-"""Words that name nothing in a question about a run."""

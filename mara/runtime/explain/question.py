@@ -6,21 +6,28 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
 from mara.core.contract import Tier
 from mara.core.fleet import Fleet
 from mara.core.timegrid import TimeGrid, zone
-from mara.runtime.explain.tick_range import TickRange, says_local, tick_range_of
+from mara.runtime.explain.ordinary_words import ORDINARY_WORDS
+from mara.runtime.explain.tick_range import WEEKDAYS, TickRange, says_local, tick_range_of
+from mara.spelling import meant_by
 
 MOST_CHARACTERS: Final = 300
 SHORTEST_NAME: Final = 3
 SHORTEST_WORD_OF_A_CUSTOMER: Final = 5
 SHORTEST_GUESSED: Final = 4
 """Least length of words that may be misspelled."""
-ALIKE_SHARE: Final = 0.84
+MENDED_TO: Final = (
+    *("curtailed", "stopped", "outage", "moved", "refused", "rejected", "declined", "credit", "profit", "revenue"),
+    *("earned", "optimizer", "expensive", "running", "yesterday", "afternoon", "tonight", *WEEKDAYS),
+)
+"""Words of topics and times for which misspelled ones are taken."""
+MISSPELT_WORD_SHARE: Final = 0.8
+"""Least share of right letters for those; below are words of another meaning, such as `declared` for `declined`."""
 
 
 class Topic(StrEnum):
@@ -53,8 +60,8 @@ WORDS: Final[Mapping[Topic, str]] = {
 class Question:
     """A question as it was understood.
 
-    `sites` are in the order named; `taken_as` are names that were guessed from misspelled ones; `is_local` says that
-    its times are those of the first site.
+    `sites` are in the order named; `taken_as` are names and words that were guessed from misspelled ones; `is_local`
+    says that its times are those of the first site.
     """
 
     text: str
@@ -129,17 +136,23 @@ def _sites_in(text: str, names: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def _mended(text: str, names: list[str]) -> tuple[str, tuple[str, ...]]:
-    """Replace words that are almost a name by it, and return those names."""
+    """Replace words that are almost a name, or a word of a question, by it, and return what they were taken for."""
     known = {word for name in names for word in name.split()} | set(names)
+    single = [name for name in names if " " not in name]
     taken = []
     for word in re.findall(r"[^\W\d_]+", text):
-        if len(word) < SHORTEST_GUESSED or word in known or word in _COMMON or is_topic(word):
+        if len(word) < SHORTEST_GUESSED or word in known or _is_understood(word):
             continue
-        close = get_close_matches(word, [name for name in names if " " not in name], n=1, cutoff=ALIKE_SHARE)
-        if close:
-            text = re.sub(_whole(word), close[0], text)
-            taken.append(close[0])
+        meant = meant_by(word, single) or meant_by(word, MENDED_TO, least_share=MISSPELT_WORD_SHARE)
+        if meant:
+            text = re.sub(_whole(word), meant, text)
+            taken.append(meant)
     return text, tuple(taken)
+
+
+def _is_understood(word: str) -> bool:
+    """Say whether a word is right as it stands, however near it is to a name."""
+    return word in _COMMON or word in ORDINARY_WORDS or word in MENDED_TO or is_topic(word)
 
 
 def _contract_in(text: str, plain: str) -> str:

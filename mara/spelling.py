@@ -1,0 +1,32 @@
+"""Nearest known name to one that may be misspelt."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
+
+ALIKE_SHARE: Final = 0.6
+"""Least share of common letters at which a known name is worth offering."""
+MISSPELT_SHARE: Final = 0.75
+"""Least share of right letters at which a word is taken for a name: one mistake in four letters."""
+
+
+def nearest(name: str, known: Iterable[str], *, least_share: float = ALIKE_SHARE) -> str | None:
+    """Find the known name that shares most letters, in order, with an unknown one.
+
+    Meant for what was written as a name: a setting, a field, a file. Words left out count little. With `least_share` 0
+    the nearest is returned however far it is.
+    """
+    found = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=100.0 * least_share)
+    return found[0] if found is not None else None
+
+
+def meant_by(word: str, known: Iterable[str], *, least_share: float = MISSPELT_SHARE) -> str | None:
+    """Find the known name that a word of a sentence is a misspelling of, if any.
+
+    Counts letters that are missing, added, wrong, or swapped with their neighbour (optimal string alignment distance),
+    relative to the longer of the two. Stricter than `nearest`, because most words of a sentence are no names.
+    """
+    found = process.extractOne(word, list(known), scorer=OSA.normalized_similarity, score_cutoff=least_share)
+    return found[0] if found is not None else None
