@@ -157,7 +157,7 @@ def _windows(
 
 
 def _contract_window(
-    window: NamedRow | OpenWindow, counted_ticks: int, credit_micro_usd: int | None, tier: Tier, grid: TimeGrid
+    window: "NamedRow | OpenWindow", counted_ticks: int, credit_micro_usd: int | None, tier: Tier, grid: TimeGrid
 ) -> ContractWindow:
     return ContractWindow(
         starts_at=grid.at(window.window_start_tick),
