@@ -82,8 +82,9 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             kind="text",
             value=history,
             look="long",
-            limits={"required": True, "placeholder": "/path/on/the/server"},
-            hint="On the server: a folder with history.csv or history.csv.gz and bitcoin_daily.csv.",
+            limits={"required": True, "placeholder": "four_markets_2023"},
+            hint="A shipped history (four_markets_2023), or a folder on the server with history.csv or history.csv.gz "
+            "and bitcoin_daily.csv.",
         ),
         _day("from_", "From", "Empty: its first hour."),
         _day("to", "Up to", "Empty: its last hour."),

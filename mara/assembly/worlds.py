@@ -16,6 +16,7 @@ from mara.feeds.files.contract_demand import Demand, demand_of_file
 from mara.feeds.files.fleet_file import read_fleet
 from mara.feeds.files.history_file import CONTRACTS_FILE, History, read_history
 from mara.feeds.files.history_fleet import fleet_of_history
+from mara.feeds.files.shipped_histories import shipped_histories
 from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.feed import SyntheticFeed
@@ -72,6 +73,11 @@ def history_of(settings: Settings) -> History | None:
     if settings.history is None:
         return None
     return read_history(settings.history, trusts_units=settings.trust_units)
+
+
+def shipped_history(name: str) -> Path | None:
+    """Return the folder of the shipped history of that name; None if there is none."""
+    return next((shipped.folder for shipped in shipped_histories() if shipped.name == name), None)
 
 
 def outside_of(settings: Settings) -> Outside:

@@ -14,6 +14,12 @@ pytestmark = pytest.mark.browser
 HEIGHTS = "[...document.querySelectorAll('.overview .panel')].map(e => Math.round(e.getBoundingClientRect().height))"
 """Of the overview's panels: what comes over or above them must leave them their room."""
 
+STANDS_ABOVE = """() => {
+    const edge = (selector, name) => document.querySelector(selector).getBoundingClientRect()[name];
+    return edge(".q-notification", "bottom") <= edge(".undo-row", "top");
+}"""
+"""Nothing that is said for some seconds hides what can be undone."""
+
 
 @pytest.fixture
 def desk(browser: Browser, address: str) -> Iterator[Visit]:
@@ -81,6 +87,8 @@ def test_sites_are_chosen_to_be_taken_down_and_the_order_is_confirmed(desk: Visi
     take_down.click()
     expect(page.get_by_text("Ordered: down from the next tick on.")).to_be_visible()
     expect(sheet).to_be_hidden()
+    expect(page.locator(".undo-row")).to_have_count(1)
+    page.wait_for_function(STANDS_ABOVE)
 
 
 def test_a_new_run_is_begun_after_a_question_only(desk: Visit) -> None:

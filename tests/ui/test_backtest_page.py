@@ -106,8 +106,21 @@ async def test_a_backtest_is_run_shown_and_kept_as_a_report(screen: Screen, tmp_
 async def test_a_folder_that_is_none_is_refused_in_the_form_and_nothing_is_started(screen: Screen) -> None:
     await screen.open("/backtest")
     refusal = await send(screen, entered(Path("/no/such/folder")))
-    assert refusal == "the history should be a folder on the server, came '/no/such/folder': correct the path"
+    expected = "the history should be a folder on the server or a shipped history"
+    assert refusal == f"{expected}, came '/no/such/folder': correct the path"
     assert (await screen.after_a_look()).get("cells", {}).get("bt.state") is None
+
+
+def test_a_shipped_history_is_ordered_by_its_name_by_everybody() -> None:
+    shipped = "four_markets_2023"
+    nowhere = readable_by(VISITOR, Settings(), None)
+    for settings in (
+        task_of(entered(Path(shipped)), nowhere).settings,
+        study_task_of({**STUDY_ENTERED, "history": shipped}, nowhere).settings,
+    ):
+        assert settings.history is not None
+        assert settings.history.name == shipped
+        assert (settings.history / "history.csv.gz").is_file()
 
 
 async def test_a_folder_without_a_history_is_told_in_one_line(screen: Screen, tmp_path: Path) -> None:
