@@ -1,3 +1,3 @@
-"""Mara, the engine: decides every tick what flexible compute runs where, and accounts for it."""
+"""Decide every tick what flexible compute runs where, and account for it."""
 
 __version__ = "0.1.0"

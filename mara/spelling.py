@@ -9,7 +9,7 @@ from rapidfuzz.distance import OSA
 ALIKE_SHARE: Final = 0.6
 """Least share of common letters at which a known name is worth offering."""
 MISSPELT_SHARE: Final = 0.75
-"""Least share of right letters at which a word is taken for a name: one mistake in four letters."""
+"""Least share of right letters of a name: one mistake in four letters."""
 
 
 def nearest(name: str, known: Iterable[str], *, least_share: float = ALIKE_SHARE) -> str | None:

@@ -23,7 +23,7 @@ from mara.studies import StudyOrder, study
 State = Literal["idle", "running", "done", "failed", "cancelled"]
 
 WEIGHTS: Final = {**BACKTEST_RATIO, BOUND: 30.0}
-"""How long each part of a backtest takes beside the others, by order of magnitude: for the time that is left."""
+"""Relative durations of a backtest's parts, to an order of magnitude."""
 LEAST_SHARE: Final = 0.02
 """Progress below which no time left is given: it would be a guess."""
 NICENESS: Final = 10

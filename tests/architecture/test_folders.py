@@ -11,6 +11,10 @@ BY_FLOORS = {"mara/core"}
 """Folders whose order is their floors, one noun a file, each floor held by an import contract of its own."""
 
 SMALL: dict[str, str] = {
+    "mara/spelling.py": "one rule for misspelt names, for commands, settings and questions alike",
+    "mara/templates.py": "one loader of Jinja2 templates for the API and the report, neither of which knows the other",
+    "mara/cli/histories.py": "a group of commands of its own, as every other in the folder",
+    "components/shared/optimizer_labels.py": "labels of plans on several pages",
     # file: why it is a file of its own though it has under 40 lines
     "pages/window.py": "the optional extra `native`, which nothing else of the pages knows",
     "mara/api/routes/json_values.py": "JSON of the core's values, for the API, the command line and the tools alike",

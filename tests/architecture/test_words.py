@@ -41,6 +41,9 @@ OTHER_UNITS = {
     "bytes": "size in memory or on disk",
     "pct": "percent, on screens",
     "k": "thermodynamic temperature",
+    "km": "distance",
+    "per_mwh": "price of energy in a market's own currency",
+    "usd_per_unit": "worth of one more of what a row of the program counts",
     "usd_per_day": "money rate of a budget",
     "usd_per_hour": "money rate of a budget",
 }

@@ -209,10 +209,14 @@ def test_the_bound_of_a_case_is_the_optimum_of_its_program_without_the_rows_for_
 @pytest.mark.parametrize("seed", range(0, CASE_COUNT, 7))
 def test_a_bound_from_poor_multipliers_is_looser_and_still_a_bound(seed: int) -> None:
     model = without_rows(model_of(random_case(seed)), RESERVE_ROWS)
-    _, row_duals = interior_point(model, deadline_s=60.0)
-    best_usd = bound_usd(model, row_duals)
-    noise = np.random.default_rng(seed).normal(0.0, 20.0, row_duals.shape)
-    for poor in (np.zeros_like(row_duals), row_duals + noise, np.full_like(row_duals, np.nan)):
+    _, row_duals_usd_per_unit = interior_point(model, deadline_s=60.0)
+    best_usd = bound_usd(model, row_duals_usd_per_unit)
+    noise = np.random.default_rng(seed).normal(0.0, 20.0, row_duals_usd_per_unit.shape)
+    for poor in (
+        np.zeros_like(row_duals_usd_per_unit),
+        row_duals_usd_per_unit + noise,
+        np.full_like(row_duals_usd_per_unit, np.nan),
+    ):
         assert bound_usd(model, poor) >= best_usd - 1e-6 * abs(best_usd)
 
 

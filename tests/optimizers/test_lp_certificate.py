@@ -38,15 +38,15 @@ def test_a_solved_program_is_certified_optimal(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_multipliers_whatever_give_a_bound_below_the_optimum(seed: int) -> None:
     model, solution = solved(seed)
-    draw, count = np.random.default_rng(seed), len(solution.row_duals)
+    draw, count = np.random.default_rng(seed), len(solution.row_duals_usd_per_unit)
     optimum = solution.certificate.objective_usd
     tried = [
         np.zeros(count),
-        -solution.row_duals,
-        solution.row_duals[::-1],
-        solution.row_duals * draw.uniform(0.0, 2.0, count),
+        -solution.row_duals_usd_per_unit,
+        solution.row_duals_usd_per_unit[::-1],
+        solution.row_duals_usd_per_unit * draw.uniform(0.0, 2.0, count),
         np.full(count, np.nan),
-        np.where(draw.random(count) < 0.1, np.inf, solution.row_duals),
+        np.where(draw.random(count) < 0.1, np.inf, solution.row_duals_usd_per_unit),
         *(draw.normal(0.0, size, count) for size in (1e-3, 1.0, 100.0, 1e6)),
     ]
     for duals in tried:
@@ -56,7 +56,7 @@ def test_no_multipliers_whatever_give_a_bound_below_the_optimum(seed: int) -> No
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_optimal_multipliers_have_the_sign_of_their_rows_and_no_slack_beside_them(seed: int) -> None:
     model, solution = solved(seed)
-    y, x, activity = solution.row_duals, solution.primal_mw, row_activity(model, solution.primal_mw)
+    y, x, activity = solution.row_duals_usd_per_unit, solution.primal_mw, row_activity(model, solution.primal_mw)
     assert (y[~np.isfinite(model.row_lower)] <= 1e-7).all()
     slack = np.where(y > 0.0, activity - model.row_lower, model.row_upper - activity)
     assert np.abs(np.where(np.abs(y) <= 1e-7, 0.0, y * slack)).max() < 1e-5
@@ -69,7 +69,9 @@ def test_the_optimal_multipliers_have_the_sign_of_their_rows_and_no_slack_beside
 def test_bounds_that_only_rows_imply_take_over_no_dual(seed: int) -> None:
     model, solution = solved(seed)
     columns = model.columns
-    reduced = (model.cost_usd_per_mw - transposed(model, solution.row_duals)).reshape(model.steps, columns.width)
+    reduced = (model.cost_usd_per_mw - transposed(model, solution.row_duals_usd_per_unit)).reshape(
+        model.steps, columns.width
+    )
     implied = (columns.merchant, columns.contracts, columns.moved, columns.reserve, columns.reserve_sum, columns.ramp)
     assert all(reduced[:, places].min(initial=0.0) >= -1e-6 for places in (*implied, columns.breached))
 
@@ -79,14 +81,14 @@ def test_a_plan_that_is_off_is_said_to_be_off() -> None:
     miners = model.columns.miners[0, 0]
     moved = solution.primal_mw.copy()
     moved[miners] = model.upper_mw[miners] + 2.5
-    assert certificate_of(model, moved, solution.row_duals).residual_mw >= 2.5 - 1e-9
+    assert certificate_of(model, moved, solution.row_duals_usd_per_unit).residual_mw >= 2.5 - 1e-9
     moved[miners] = -2.5
-    assert certificate_of(model, moved, solution.row_duals).residual_mw >= 2.5 - 1e-9
+    assert certificate_of(model, moved, solution.row_duals_usd_per_unit).residual_mw >= 2.5 - 1e-9
 
 
 def test_a_plan_that_earns_less_has_a_gap() -> None:
     model, solution = solved(1)
-    worse = certificate_of(model, np.zeros_like(solution.primal_mw), solution.row_duals)
+    worse = certificate_of(model, np.zeros_like(solution.primal_mw), solution.row_duals_usd_per_unit)
     assert worse.objective_usd < solution.certificate.objective_usd
     assert worse.gap_share > 1e-3
     assert replace(solution, certificate=worse).status == "feasible"

@@ -24,7 +24,7 @@ def profit_usd(case: LpCase) -> float:
 def shadow(case: LpCase) -> tuple[float, DualPrices]:
     model = model_of(case)
     solution = solve(model)
-    return solution.certificate.objective_usd, shadow_of(solution.row_duals, model, case)
+    return solution.certificate.objective_usd, shadow_of(solution.row_duals_usd_per_unit, model, case)
 
 
 def bumped(array: Floats, place: tuple[int, ...], by: float) -> Floats:

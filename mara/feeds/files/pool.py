@@ -80,5 +80,5 @@ def _first_of(given_share: float | None, otherwise_share: float) -> float:
     return otherwise_share if given_share is None else given_share
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0.0 else 0.0
+def _ratio(part_mw: float, whole_mw: float) -> float:
+    return part_mw / whole_mw if whole_mw > 0.0 else 0.0

@@ -235,8 +235,8 @@ class Cap:
     """The limits that a market sets its prices, from a day on [currency per MWh]."""
 
     valid_from: date
-    floor: float
-    cap: float
+    floor_per_mwh: float
+    cap_per_mwh: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ def at_cap(series: MarketSeries) -> Bools:
     there = np.zeros(len(value), dtype=np.bool_)
     for cap, until_s in _dated(series.layout.caps):
         since = (series.begin_s >= _day_s(cap.valid_from.toordinal())) & (series.begin_s < until_s)
-        there |= since & ((value >= cap.cap) | (value <= cap.floor))
+        there |= since & ((value >= cap.cap_per_mwh) | (value <= cap.floor_per_mwh))
     return there
 
 

@@ -96,8 +96,8 @@ def bound_of(case: LpCase) -> tuple[float, float]:
     """
     check(case)
     model = without_rows(model_of(case), RESERVE_ROWS)
-    objective_usd, row_duals = interior_point(model, deadline_s=DEADLINE_S)
-    most_usd = bound_usd(model, row_duals)
+    objective_usd, row_duals_usd_per_unit = interior_point(model, deadline_s=DEADLINE_S)
+    most_usd = bound_usd(model, row_duals_usd_per_unit)
     gap = gap_share(objective_usd, most_usd, least_usd=1.0)
     if abs(gap) <= LOOSE_GAP_SHARE:
         return most_usd, gap

@@ -40,7 +40,7 @@ class Certificate:
         return gap_share(self.objective_usd, self.bound_usd, least_usd=1.0)
 
 
-def certificate_of(model: LpModel, primal_mw: Floats, row_duals: Floats) -> Certificate:
+def certificate_of(model: LpModel, primal_mw: Floats, row_duals_usd_per_unit: Floats) -> Certificate:
     """Check a primal point (N,) and row multipliers (M,) against the model."""
     activity = row_activity(model, primal_mw)
     residual = max(
@@ -50,19 +50,19 @@ def certificate_of(model: LpModel, primal_mw: Floats, row_duals: Floats) -> Cert
         float(np.max(primal_mw - model.upper_mw, initial=0.0)),
     )
     objective = -(float(model.cost_usd_per_mw @ primal_mw) + model.offset_usd)
-    bound = bound_usd(model, row_duals)
+    bound = bound_usd(model, row_duals_usd_per_unit)
     if 0.0 < objective - bound <= ROUNDING_SHARE * abs(objective):
         bound = objective  # a higher bound is a bound too, and two sums of one value differ in their last digits
     return Certificate(objective_usd=objective, bound_usd=bound, residual_mw=residual)
 
 
-def bound_usd(model: LpModel, row_duals: Floats) -> float:
+def bound_usd(model: LpModel, row_duals_usd_per_unit: Floats) -> float:
     """Bound the profit of any plan from above by weak duality [USD].
 
     Multipliers (M,) are first projected to the signs that their rows allow. For ``min c x, L <= A x <= U, l <= x <= u``
     and any y: ``sum y+ L + y- U + sum d+ l + d- u`` with ``d = c - A'y``.
     """
-    given = np.where(np.isfinite(row_duals), row_duals, 0.0)
+    given = np.where(np.isfinite(row_duals_usd_per_unit), row_duals_usd_per_unit, 0.0)
     y = np.where(np.isfinite(model.row_lower), given, np.minimum(given, 0.0))
     y = np.where(np.isfinite(model.row_upper), y, np.maximum(y, 0.0))
     reduced = model.cost_usd_per_mw - transposed(model, y)
@@ -77,6 +77,6 @@ def row_activity(model: LpModel, primal_mw: Floats) -> Floats:
     return np.asarray(model.matrix @ primal_mw)
 
 
-def transposed(model: LpModel, row_duals: Floats) -> Floats:
+def transposed(model: LpModel, row_duals_usd_per_unit: Floats) -> Floats:
     """Compute A' y (N,) of row multipliers y (M,)."""
-    return np.asarray(model.matrix.T @ row_duals)
+    return np.asarray(model.matrix.T @ row_duals_usd_per_unit)

@@ -12,16 +12,16 @@ from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.model import LpModel
 
 
-def shadow_of(row_duals: Floats, model: LpModel, case: LpCase) -> DualPrices:
+def shadow_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpCase) -> DualPrices:
     """Price a solution: what one more unit of each limit would be worth.
 
     A row's dual is the change of cost by its limit, per step: a value is its negative per hour.
 
     Args:
-        row_duals: multipliers of the minimization (M,): periods end to end, then one budget row for each promised tier.
+        row_duals_usd_per_unit: multipliers of the minimization (M,): periods end to end, then one budget row for each promised tier.
         model: the program they belong to.
     """
-    periods = row_duals[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
+    periods = row_duals_usd_per_unit[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
     hourly = periods / case.dt_h[:, None]
     energy = case.economics.grid_usd_per_mwh
     power = -hourly[:, model.families["power"]]
@@ -36,5 +36,5 @@ def shadow_of(row_duals: Floats, model: LpModel, case: LpCase) -> DualPrices:
         grid_usd_per_mwh=sealed(np.maximum(value - energy, 0.0)),
         capacity_usd_per_mwh=sealed(np.maximum(racks + np.where(of_racks, reserve, 0.0), 0.0)),
         demand_usd_per_mwh=sealed(hourly[:, model.families["demand"]] + 0.0),
-        budget_usd_per_mwh=sealed(np.maximum(-row_duals[model.steps * model.period_rows :], 0.0)),
+        budget_usd_per_mwh=sealed(np.maximum(-row_duals_usd_per_unit[model.steps * model.period_rows :], 0.0)),
     )

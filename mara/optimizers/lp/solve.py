@@ -49,7 +49,7 @@ class Solution:
     """
 
     primal_mw: Floats
-    row_duals: Floats
+    row_duals_usd_per_unit: Floats
     basis: Basis
     certificate: Certificate
 
@@ -110,7 +110,7 @@ def solve(
     given = solver.getBasis()
     return Solution(
         primal_mw=primal_mw,
-        row_duals=duals,
+        row_duals_usd_per_unit=duals,
         basis=Basis(
             columns=np.array([v.value for v in given.col_status], dtype=np.int64),
             rows=np.array([v.value for v in given.row_status], dtype=np.int64),

@@ -239,7 +239,7 @@ def _solved(
         )
         solution = solve(model, basis=basis if fits else None, by_dual=True, deadline_s=deadline_s)
         primal_mw, objective, given = solution.primal_mw, solution.certificate.objective_usd, solution.basis
-        shadow = shadow_of(solution.row_duals, model, case)
+        shadow = shadow_of(solution.row_duals_usd_per_unit, model, case)
     columns = columns_of(case)
     table = primal_mw[: case.steps * columns.width].reshape(case.steps, columns.width)
     demand_mwh = case.dt_h @ case.demand_mw

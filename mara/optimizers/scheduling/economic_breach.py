@@ -75,12 +75,14 @@ def breaking_hours(problem: Problem) -> Bools | None:
     return hours if hours.any() else None
 
 
-def _may_pay_to_break(cost: Floats, ticks: Ints, site: Ints, rate_usd_per_mwh: Floats, left_ticks: Ints) -> Bools:
-    """Find contracts that are too dear at their own site for longer than their budget lasts (A,).
+def _may_pay_to_break(
+    cost_usd_per_mwh: Floats, ticks: Ints, site: Ints, rate_usd_per_mwh: Floats, left_ticks: Ints
+) -> Bools:
+    """Find contracts too dear at home for longer than their budget lasts (A,).
 
     No other site makes a contract dearer, so the others need no closer look; one without a site always does.
     """
-    dear_ticks = ticks @ (cost[:, site] > rate_usd_per_mwh)
+    dear_ticks = ticks @ (cost_usd_per_mwh[:, site] > rate_usd_per_mwh)
     return np.asarray((site == UNPLACED) | (dear_ticks > np.maximum(left_ticks, 0)))
 
 

@@ -27,7 +27,10 @@ MENDED_TO: Final = (
 )
 """Words of topics and times for which misspelled ones are taken."""
 MISSPELT_WORD_SHARE: Final = 0.8
-"""Least share of right letters for those; below are words of another meaning, such as `declared` for `declined`."""
+"""Least share of right letters for those.
+
+Below it are words of another meaning, such as `declared` for `declined`.
+"""
 
 
 class Topic(StrEnum):
@@ -136,7 +139,10 @@ def _sites_in(text: str, names: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def _mended(text: str, names: list[str]) -> tuple[str, tuple[str, ...]]:
-    """Replace words that are almost a name, or a word of a question, by it, and return what they were taken for."""
+    """Replace words that are almost a name or a word of a question.
+
+    Returns the text and what its words were taken for.
+    """
     known = {word for name in names for word in name.split()} | set(names)
     single = [name for name in names if " " not in name]
     taken = []

@@ -99,7 +99,7 @@ class Decisions:
         return tuple(islice(wanted, min(limit, MOST_EVENTS)))
 
     def _events(self, kinds: Sequence[str], first_tick: int, end_tick: int, site: int) -> Iterator[Event]:
-        """Read events newest first, some rows at a time, for as long as the caller goes on."""
+        """Read events newest first, a page of rows at a time."""
         config, marks = self.read_model.run().config, ", ".join("?" for _ in kinds)
         query = (
             "SELECT tick, number, severity, site, kind, text FROM events"  # noqa: S608  only question marks are put in

@@ -190,7 +190,7 @@ def contract_rows(contracts: Sequence[SlaContract], first_number: int, tick: int
 
 
 def sla_states(step: Step) -> Ints:
-    """The state of each contract in the tick (C,): `core.contract.BAD`, `GOOD` or `EXCLUDED`."""
+    """Code each contract's tick (C,): `BAD`, `GOOD` or `EXCLUDED`."""
     return np.where(step.report.excluded, EXCLUDED, step.report.good.astype(np.int64))
 
 

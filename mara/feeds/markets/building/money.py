@@ -19,9 +19,9 @@ EURO: Final = "EUR"
 class Believable(NamedTuple):
     """Bounds of a MWh's price in a currency, and the least of a dearest hour."""
 
-    least: float
-    most: float
-    least_top: float
+    least_per_mwh: float
+    most_per_mwh: float
+    least_top_per_mwh: float
 
 
 BELIEVABLE: Final[Mapping[str, Believable]] = {
@@ -98,18 +98,18 @@ def refuse_unbelievable(series: MarketSeries, currency: str, *, trusts_units: bo
     if believable is None or trusts_units:
         return
     price = series.values["price"]
-    bad = np.flatnonzero((price < believable.least) | (price > believable.most))
+    bad = np.flatnonzero((price < believable.least_per_mwh) | (price > believable.most_per_mwh))
     if bad.size:
         raise series.refusal(
             int(bad[0]),
-            f"a price should be {believable.least:,g} to {believable.most:,g} {currency}/MWh, is {price[bad[0]]:,g}: "
-            "is it in another unit or currency? correct it, or set trust_units = true in [history]",
+            f"a price should be {believable.least_per_mwh:,g} to {believable.most_per_mwh:,g} {currency}/MWh, "
+            f"is {price[bad[0]]:,g}: is it in another unit or currency? correct it, or set trust_units = true in [history]",
         )
     top = float(np.abs(price).max())
-    if 0.0 < top < believable.least_top and series.end_s[-1] - series.begin_s[0] >= DOUBTED_FROM_S:
+    if 0.0 < top < believable.least_top_per_mwh and series.end_s[-1] - series.begin_s[0] >= DOUBTED_FROM_S:
         raise series.refusal(
             int(np.abs(price).argmax()),
-            f"the dearest interval should cost at least {believable.least_top:g} {currency}/MWh, costs {top:g}, which "
+            f"the dearest interval should cost at least {believable.least_top_per_mwh:g} {currency}/MWh, costs {top:g}, which "
             f"looks like {currency}/kWh: name the right unit, or set trust_units = true in [history]",
         )
 

@@ -96,7 +96,7 @@ def optimum_from(solution: Solution, model: LpModel, case: LpCase) -> Optimum:
     return Optimum(
         primal_mw=solution.primal_mw,
         certificate=solution.certificate,
-        shadow=shadow_of(solution.row_duals, model, case),
+        shadow=shadow_of(solution.row_duals_usd_per_unit, model, case),
     )
 
 
@@ -159,8 +159,8 @@ def solve_block(case: LpCase, basis: Basis | None, deadline_s: float) -> _Solved
     solution = solve(model, basis=basis, deadline_s=deadline_s)
     return _Solved(
         primal_mw=solution.primal_mw,
-        prices=prices_of(model, solution.row_duals),
-        shadow=shadow_of(solution.row_duals, model, case),
+        prices=prices_of(model, solution.row_duals_usd_per_unit),
+        shadow=shadow_of(solution.row_duals_usd_per_unit, model, case),
         basis=solution.basis,
         certificate=solution.certificate,
     )

@@ -167,12 +167,12 @@ def with_share(case: LpCase, shares: ResourceAllocation, block: int) -> LpCase:
     )
 
 
-def prices_of(model: LpModel, row_duals: Floats) -> Multipliers:
+def prices_of(model: LpModel, row_duals_usd_per_unit: Floats) -> Multipliers:
     """Read the multipliers of the shared rows from a block's row duals (M,).
 
     Signs are those that the whole allows.
     """
-    rows = row_duals[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
+    rows = row_duals_usd_per_unit[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
     demand = rows[:, model.families["demand"]].copy()
     demand[:, Tier.SPOT] = np.minimum(demand[:, Tier.SPOT], 0.0)
     one_site = np.minimum(rows[:, model.families["any_one_site"]], 0.0)
@@ -181,7 +181,7 @@ def prices_of(model: LpModel, row_duals: Floats) -> Multipliers:
     return Multipliers(
         demand_usd_per_mw=demand,
         merchant=np.minimum(rows[:, model.families["merchant"]], 0.0),
-        budget_usd_per_mwh=np.minimum(row_duals[model.steps * model.period_rows :], 0.0),
+        budget_usd_per_mwh=np.minimum(row_duals_usd_per_unit[model.steps * model.period_rows :], 0.0),
         places_usd_per_mw=places,
         one_site_usd_per_mw=one_site,
         reserve_usd_per_mw=-one_site.sum(axis=1),

@@ -11,8 +11,8 @@ CLOCK: Final = StampClock(zone=ZONE, repeat=Repeat.FLAG, flag="DSTFlag")
 YEARLY_CLOCK: Final = StampClock(zone=ZONE, repeat=Repeat.FLAG, flag="Repeated Hour Flag")
 LICENCE: Final = "ERCOT terms of use: raw data may be used, reproduced and redistributed in compilations; name ERCOT"
 CAPS: Final = (
-    Cap(valid_from=date(2015, 6, 1), floor=-251.0, cap=9_000.0),
-    Cap(valid_from=date(2022, 1, 1), floor=-251.0, cap=5_000.0),
+    Cap(valid_from=date(2015, 6, 1), floor_per_mwh=-251.0, cap_per_mwh=9_000.0),
+    Cap(valid_from=date(2022, 1, 1), floor_per_mwh=-251.0, cap_per_mwh=5_000.0),
 )
 """System-wide offer cap [USD/MWh]. Source: PUCT projects 40000 and 52631."""
 POINT_TYPE: Final = "SettlementPointType"

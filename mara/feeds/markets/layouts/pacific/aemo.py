@@ -24,11 +24,11 @@ STEPS_MINUTES: Final = (5, 30)
 """Half-hours until 2021-09-30, five minutes since."""
 FLOOR: Final = -1_000.0
 CAPS: Final = (
-    Cap(valid_from=date(2021, 7, 1), floor=FLOOR, cap=15_100.0),
-    Cap(valid_from=date(2022, 7, 1), floor=FLOOR, cap=15_500.0),
-    Cap(valid_from=date(2023, 7, 1), floor=FLOOR, cap=16_600.0),
-    Cap(valid_from=date(2024, 7, 1), floor=FLOOR, cap=17_500.0),
-    Cap(valid_from=date(2025, 7, 1), floor=FLOOR, cap=20_300.0),
+    Cap(valid_from=date(2021, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=15_100.0),
+    Cap(valid_from=date(2022, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=15_500.0),
+    Cap(valid_from=date(2023, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=16_600.0),
+    Cap(valid_from=date(2024, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=17_500.0),
+    Cap(valid_from=date(2025, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=20_300.0),
 )
 """Market price cap by financial year [AUD/MWh].
 

@@ -36,7 +36,7 @@ LAYOUTS: Final = (
         steps_minutes=(30,),
         day_zones=(ZONE,),
         known=Known.REAL_TIME,
-        caps=(Cap(valid_from=date(2003, 1, 1), floor=-4_500.0, cap=4_500.0),),
+        caps=(Cap(valid_from=date(2003, 1, 1), floor_per_mwh=-4_500.0, cap_per_mwh=4_500.0),),
         licence="EMC: own use with the source named",
     ),
 )

@@ -51,7 +51,7 @@ LAYOUTS: Final = (
         steps_minutes=(30,),
         day_zones=(ZONE,),
         known=Known.DAY_AHEAD,
-        caps=(Cap(valid_from=date(2005, 4, 1), floor=10.0, cap=999_000.0),),
+        caps=(Cap(valid_from=date(2005, 4, 1), floor_per_mwh=10.0, cap_per_mwh=999_000.0),),
         licence="JEPX: own use; may not be passed on",
     ),
 )
