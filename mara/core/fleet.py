@@ -177,7 +177,7 @@ class Fleet:
         return float((self.nameplate_mw[:, RACKS] * self.tokens_per_mwh).sum())
 
 
-def distribute(pool_count: int, weights: Floats) -> Ints:
+def distribute(pool_count: int, weight_ratio: Floats) -> Ints:
     """Split a whole number of machines by weights (S,), exactly.
 
     Largest remainders (Hamilton's method), ties to the earlier site. Source:
@@ -186,14 +186,14 @@ def distribute(pool_count: int, weights: Floats) -> Ints:
     Raises:
         ValueError: a negative weight or pool, or a pool with nothing but zero weights.
     """
-    if pool_count < 0 or (weights < 0).any():
+    if pool_count < 0 or (weight_ratio < 0).any():
         raise ValueError("pool and weights must not be negative")
-    total = float(weights.sum())
+    total = float(weight_ratio.sum())
     if total == 0.0:
         if pool_count:
             raise ValueError(f"no site takes any of {pool_count} units: give at least one a weight")
-        return np.zeros(len(weights), dtype=np.int64)
-    exact = weights * (pool_count / total)
+        return np.zeros(len(weight_ratio), dtype=np.int64)
+    exact = weight_ratio * (pool_count / total)
     whole = np.floor(exact).astype(np.int64)
     order = np.argsort(-(exact - whole), kind="stable")
     whole[order[: pool_count - int(whole.sum())]] += 1

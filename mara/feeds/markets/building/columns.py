@@ -184,11 +184,11 @@ class Bringer:
             market="tariff" if table.tariff else "constant",
         )
 
-    def _dollars(self, native: Floats, currency: str, zone: str) -> tuple[Floats, dict[str, Any]]:
+    def _dollars(self, native_per_mwh: Floats, currency: str, zone: str) -> tuple[Floats, dict[str, Any]]:
         """Convert prices at the rate of the local day of delivery."""
         days = wall_clock(zone).days_of(self.steps.begin_s)
         rate = self.rates.usd_per(currency, days)
-        dollars = native * rate if currency != DOLLAR else native
+        dollars = native_per_mwh * rate if currency != DOLLAR else native_per_mwh
         bad = np.flatnonzero((dollars < BOUNDS[PRICE][0]) | (dollars > BOUNDS[PRICE][1]))
         if bad.size:
             raise FeedInvalid(

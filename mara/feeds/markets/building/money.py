@@ -103,7 +103,8 @@ def refuse_unbelievable(series: MarketSeries, currency: str, *, trusts_units: bo
         raise series.refusal(
             int(bad[0]),
             f"a price should be {believable.least_per_mwh:,g} to {believable.most_per_mwh:,g} {currency}/MWh, "
-            f"is {price[bad[0]]:,g}: is it in another unit or currency? correct it, or set trust_units = true in [history]",
+            f"is {price[bad[0]]:,g}: is it in another unit or currency? correct "
+            "it, or set trust_units = true in [history]",
         )
     top = float(np.abs(price).max())
     if 0.0 < top < believable.least_top_per_mwh and series.end_s[-1] - series.begin_s[0] >= DOUBTED_FROM_S:
