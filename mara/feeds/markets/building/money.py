@@ -110,7 +110,8 @@ def refuse_unbelievable(series: MarketSeries, currency: str, *, trusts_units: bo
     if 0.0 < top < believable.least_top_per_mwh and series.end_s[-1] - series.begin_s[0] >= DOUBTED_FROM_S:
         raise series.refusal(
             int(np.abs(price).argmax()),
-            f"the dearest interval should cost at least {believable.least_top_per_mwh:g} {currency}/MWh, costs {top:g}, which "
+            f"the dearest interval should cost at least {believable.least_top_per_mwh:g} {currency}/MWh, "
+            f"costs {top:g}, which "
             f"looks like {currency}/kWh: name the right unit, or set trust_units = true in [history]",
         )
 
