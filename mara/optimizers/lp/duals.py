@@ -18,7 +18,8 @@ def shadow_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpCase) -> D
     A row's dual is the change of cost by its limit, per step: a value is its negative per hour.
 
     Args:
-        row_duals_usd_per_unit: multipliers of the minimization (M,): periods end to end, then one budget row for each promised tier.
+        row_duals_usd_per_unit: multipliers of the minimization (M,): periods end to end, then one budget
+            row for each promised tier.
         model: the program they belong to.
     """
     periods = row_duals_usd_per_unit[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
