@@ -38,13 +38,18 @@ def test_the_table_of_changes_names_files_that_are_there() -> None:
     assert [name for name in sorted(named) if not is_there(name)] == []
 
 
+def test_a_name_that_its_module_does_not_have_would_be_found() -> None:
+    assert is_there("optimizers/lp/case.CREDIT_RATIO")
+    assert not is_there("optimizers/lp/case.CREDIT_MULTIPLE")
+
+
 def is_there(name: str) -> bool:
     """Find a folder, file, module, or name within a module."""
     base = (
         ROOT if name.split("/", maxsplit=1)[0] in {"components", "pages", "docs", "tests", "bench"} else ROOT / "mara"
     )
     place = base / name
-    if place.exists() or place.with_suffix(".py").exists() or (base / f"{name}.py").exists():
+    if place.exists() or (base / f"{name}.py").exists():
         return True
     stem, _, word = name.rpartition(".")
     module = base / f"{stem}.py"
