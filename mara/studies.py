@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 import mara
-from mara.assembly.worlds import fleet_for, seeded_feed, terms_of
+from mara.assembly.worlds import fleet_for, is_shipped_history, seeded_feed, terms_of
 from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
@@ -148,7 +148,9 @@ def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[S
 def portable(settings: Settings) -> Settings:
     """Copy settings for workers: paths that hold from anywhere, no secrets."""
     secrets = {"anthropic_api_key": None, "storage_secret": None, "webhook_url": None}
-    history = settings.history.absolute() if settings.history is not None else None
+    history = settings.history
+    if history is not None and not is_shipped_history(str(history)):
+        history = history.absolute()
     file = Path(settings.fleet)
     fleet = {"fleet": str(file.absolute())} if settings.fleet_was_given and file.is_file() else {}
     return settings.model_copy(update={**secrets, **fleet, "history": history, "database_url": "sqlite:///none"})

@@ -27,7 +27,7 @@ from components.shared.view_model import Channel, ViewModel, cell
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.assembly.backtest import BacktestOrder
-from mara.assembly.worlds import shipped_history
+from mara.assembly.worlds import is_shipped_history
 from mara.backtest_page import html_of
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
@@ -235,8 +235,8 @@ def _real(span_s: float) -> str:
 
 def _folder(entered: Mapping[str, Any], readable: ReadableFiles) -> str:
     folder = _text(entered, "history")
-    if shipped := shipped_history(folder):  # everybody may read what comes with Mara
-        return str(shipped)
+    if is_shipped_history(folder):  # everybody may read what comes with Mara
+        return folder
     readable.require(Path(folder))
     if not folder or len(folder) > MOST_PATH_LENGTH or not Path(folder).is_dir():
         raise CommandError(

@@ -177,6 +177,14 @@ def test_workers_elsewhere_find_the_fleet_file(tmp_path: Path, monkeypatch: pyte
     assert not portable(Settings()).fleet_was_given
 
 
+def test_workers_elsewhere_find_the_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert portable(Settings(history=Path("hours"))).history == tmp_path / "hours"
+    shipped = Path("four_markets_2023")
+    assert portable(Settings(history=shipped)).history == shipped, "each worker has its own"
+    assert fingerprint(portable(Settings(history=shipped)), ORDER)
+
+
 def test_results_on_a_fleet_that_was_changed_since_are_of_another_study(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     text = (FLEETS / "global_ten.toml").read_text(encoding="utf-8")

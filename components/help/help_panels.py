@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from nicegui import ui
+
 from components.help.glossary import CHAPTERS, TERMS, WORDS, Chapter, tier_rows
-from components.shared.theme import element, panel
+from components.shared.theme import BROWSER_MODULES, element, panel
 
 SHORTCUTS: Final = (
     ("p", "pause or resume"),
@@ -15,6 +17,10 @@ SHORTCUTS: Final = (
     ("Tab, Enter", "from site to site on the map, and into it"),
     ("Esc", "close what is open"),
 )
+
+
+class KeySwitch(ui.element, component="key_switch.js", esm=BROWSER_MODULES):
+    """Check box that switches single keys as shortcuts on and off."""
 
 
 def chapter_panel(chapter: Chapter) -> None:
@@ -62,8 +68,7 @@ def key_panel() -> None:
                 element("dt", "", key)
                 element("dd", "", meaning)
         with element("label", "key-switch"):
-            box = element("input").props("type=checkbox id=keys-on")
-            box.on("change", js_handler="(event) => window.mara.keys.turn(event.target.checked)")
+            KeySwitch()
             element("span", "", "Single keys work as shortcuts in this browser")
         again = element("button", "button", "Show the tour again").props("type=button").mark("tour-again")
         again.on("click", js_handler="() => document.getElementById('tour').showModal()")

@@ -75,9 +75,9 @@ def history_of(settings: Settings) -> History | None:
     return read_history(settings.history, trusts_units=settings.trust_units)
 
 
-def shipped_history(name: str) -> Path | None:
-    """Return the folder of the shipped history of that name; None if there is none."""
-    return next((shipped.folder for shipped in shipped_histories() if shipped.name == name), None)
+def is_shipped_history(name: str) -> bool:
+    """Tell whether reading `name` as a history reads one that comes with Mara, not a folder."""
+    return not Path(name).exists() and any(shipped.name == name for shipped in shipped_histories())
 
 
 def outside_of(settings: Settings) -> Outside:

@@ -111,16 +111,15 @@ async def test_a_folder_that_is_none_is_refused_in_the_form_and_nothing_is_start
     assert (await screen.after_a_look()).get("cells", {}).get("bt.state") is None
 
 
-def test_a_shipped_history_is_ordered_by_its_name_by_everybody() -> None:
-    shipped = "four_markets_2023"
+def test_a_shipped_history_is_ordered_by_its_name_by_everybody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shipped = Path("four_markets_2023")
     nowhere = readable_by(VISITOR, Settings(), None)
-    for settings in (
-        task_of(entered(Path(shipped)), nowhere).settings,
-        study_task_of({**STUDY_ENTERED, "history": shipped}, nowhere).settings,
-    ):
-        assert settings.history is not None
-        assert settings.history.name == shipped
-        assert (settings.history / "history.csv.gz").is_file()
+    assert task_of(entered(shipped), nowhere).settings.history == shipped
+    assert study_task_of({**STUDY_ENTERED, "history": str(shipped)}, nowhere).settings.history is not None
+    monkeypatch.chdir(tmp_path)
+    shipped.mkdir()
+    with pytest.raises(MaraError, match="MARA_DATA_FOLDERS"):
+        task_of(entered(shipped), nowhere)
 
 
 async def test_a_folder_without_a_history_is_told_in_one_line(screen: Screen, tmp_path: Path) -> None:

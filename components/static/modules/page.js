@@ -90,10 +90,8 @@ function link(state, words) {
   if (notice) notice.textContent = words;
 }
 
-// Sets the key switch as this browser remembers it, and opens the tour at the first visit.
+// Opens the tour at the first visit.
 function greet() {
-  const box = document.getElementById("keys-on");
-  if (box) box.checked = keys.areOn();
   const tour = document.querySelector("#tour[data-first-visit]");
   const canRemember = store("mara-visited", "yes"); // without that the tour would open at every visit
   if (tour && !tour.open && canRemember && !stored(TOUR_SEEN)) tour.showModal();
