@@ -19,13 +19,13 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hi
 import numpy as np
 
 from mara.core.arrays import sealed
-from mara.core.commands import Book, Cancel, Command, Exclude, Outage, Restore
+from mara.core.commands import Command
 from mara.errors import StoreRefused
 
 MAGIC: Final = b"MARA"
 FORMAT: Final = 1
 HEADER_AT: Final = len(MAGIC) + 5
-COMMANDS: Final = {kind.__name__: kind for kind in (Book, Cancel, Outage, Restore, Exclude)}
+COMMANDS: Final[dict[str, type]] = {kind.__name__: kind for kind in get_args(Command)}
 
 RETIRED: Final = frozenset({"sla_flexibility_micro_usd"})
 """Fields that records no longer have, skipped when an older database is read."""
