@@ -116,5 +116,5 @@ def duration(minutes: float) -> str:
 
 
 def ticks(count: int) -> str:
-    """`1 tick`, `9 ticks`."""
+    """Format a number of ticks with its noun: `1 tick`, `9 ticks`."""
     return f"{number(count)} tick" + ("" if count == 1 else "s")
