@@ -32,12 +32,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfitChart:
-    """Curves of profit as an SVG draws them.
+    """Geometry of the chart of cumulative profit: one SVG polyline for each policy.
 
     Attributes:
-        names: of the policies, one for each curve.
-        curves: the points of each, as `x,y` in pixels.
-        days: on the horizontal axis.
+        names: names of the policies, in the order of `curves`.
+        curves: value of the `points` attribute of each polyline: `x,y` pairs in pixels.
+        days: length of the horizontal axis in simulated days.
     """
 
     caption: str

@@ -53,7 +53,10 @@ TYPED_FIELDS: Final = frozenset(
 
 
 class Arguments(BaseModel):
-    """The arguments of a tool; nothing else is taken."""
+    """Base class of tools' arguments; unknown fields and wrong types are refused.
+
+    `about` describes the tool to the model that calls it.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
     about: ClassVar[str]

@@ -50,7 +50,7 @@ class OptimizerScreen:
             await self._query.renew(snapshot.tick)
 
     def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
-        """Draw all that the page shows; nothing before the first tick."""
+        """Return the contents of the page's channels; empty before the first tick."""
         snapshot = current.snapshot
         if snapshot is None:
             return {}

@@ -68,7 +68,7 @@ class SiteReading:
 
 
 class SiteScreen:
-    """Picture of one site, shared by all who look at it; lives as long as the app."""
+    """View model of one site's page, shared by every browser that shows the site."""
 
     def __init__(self, site_id: str, platform: Authorized) -> None:
         self._site_id = site_id
@@ -84,7 +84,7 @@ class SiteScreen:
             await self._query.renew(snapshot.tick)
 
     def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
-        """Draw all that the page shows of the site; nothing before the first tick."""
+        """Return the contents of the page's channels; empty before the first tick."""
         snapshot = current.snapshot
         site = _site_in(snapshot, self._site_id)
         if snapshot is None or site is None:

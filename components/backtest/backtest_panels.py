@@ -221,7 +221,7 @@ def result_panels(view_model: ViewModel) -> None:
 
 
 def empty_panel() -> None:
-    """Draw what stands before the first run."""
+    """Draw the panel that explains how to begin, shown until a backtest has run."""
     with panel("No backtest yet", "bt-empty"):
         element(
             "p",

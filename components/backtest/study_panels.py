@@ -107,7 +107,10 @@ def study_order_panel(order: Callable[[Mapping[str, Any]], Awaitable[str]], why_
 
 
 def study_result_panels(view_model: ViewModel) -> None:
-    """Draw the fan and table that `study_channels` states."""
+    """Draw the fan chart of cumulative profit and the table of policies of a study.
+
+    They show the channels of `study_channels`.
+    """
     cells = view_model.get("cells", {})
     with element("div", "st-results"):
         live_text("st.shown", {"st.shown": cell("", "no"), **cells}, "st-shown").props("aria-hidden=true")
@@ -137,9 +140,9 @@ def study_result_panels(view_model: ViewModel) -> None:
 
 
 def study_channels(study: Mapping[str, Any] | None) -> ViewModel:
-    """Return fan and table of the figures of `mara study`, the best median first.
+    """Build the channels of the study's fan chart and table from its figures.
 
-    All are empty without a study.
+    Policies come in order of median profit, the best first; channels are empty without a study.
     """
     channels: ViewModel = {line.channel: {} for line in fan_lines()}
     policies = study["policies"] if study is not None else {}

@@ -99,7 +99,7 @@ def in_percent(then: float, now: float) -> str:
 
 
 def in_points(then: float, now: float) -> str:
-    """`▼ down 1.3 points`: what a share changed by, in percentage points."""
+    """Format the change of a share in percentage points: `▼ down 1.3 points`."""
     return _moved(now - then, f"{text.number(100 * abs(now - then), 1)} points")
 
 

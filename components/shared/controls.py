@@ -103,7 +103,7 @@ def notices(first: Channel, actions: Actions) -> None:
 
 
 def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapshot | None) -> Channel:
-    """Return the cells of the frame; a stale feed shows as a state of its own."""
+    """Return the page frame's cells of the engine; a stale feed is a state of its own."""
     stale = snapshot.stale_sources if snapshot else ()
     shown = "stale" if state == "running" and stale else state
     return {

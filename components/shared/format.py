@@ -94,7 +94,7 @@ def utc_moment(at: datetime) -> str:
 
 
 def utc_time(at: datetime) -> str:
-    """`14:05`; the column or the sentence says that it is UTC."""
+    """Format the time of day in UTC: `14:05`; its column or sentence must say "UTC"."""
     return f"{at:%H:%M}"
 
 
@@ -116,5 +116,5 @@ def duration(minutes: float) -> str:
 
 
 def ticks(count: int) -> str:
-    """`1 tick`, `9 ticks`."""
+    """Format a number of ticks with its noun: `1 tick`, `9 ticks`."""
     return f"{number(count)} tick" + ("" if count == 1 else "s")

@@ -57,7 +57,14 @@ class LiveTable(ui.element, component="live_table.js", esm=BROWSER_MODULES):
 
 
 def live_text(name: str, first: Mapping[str, Shown], look: str = "", as_: str = "span") -> LiveCell:
-    """Draw a cell with the classes `look`."""
+    """Draw a text that follows the cell `name`, in an element `as_`.
+
+    Args:
+        name: key of the cell in the channel `cells`.
+        first: values to draw before the first update.
+        look: CSS classes, separated by spaces.
+        as_: HTML tag.
+    """
     return LiveCell(name, dict(first), as_).classes(look)
 
 

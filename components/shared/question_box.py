@@ -58,7 +58,10 @@ class QuestionBox(ui.element, component="question_box.js"):
 
 
 def why_panel(ask: Ask, examples: Sequence[str] = (), ask_claude: Ask | None = None) -> None:
-    """Draw the panel with the box."""
+    """Draw the panel "Ask why": a box for questions about stored decisions.
+
+    Arguments are those of `QuestionBox`.
+    """
     with panel("Ask why", "why-panel", HINT):
         QuestionBox(ask, examples, ask_claude)
         element("p", "note", "Numbers are stored facts, listed below the answer; reports are quoted as they were made.")

@@ -82,7 +82,10 @@ COLUMNS: Final = (
 
 
 class ContractTable(ui.element, component="contract_table.js", esm=BROWSER_MODULES):
-    """Table of the channel `promises`; `opened` gets the id of the contract to show."""
+    """Table of all power contracts, filled from the channel `promises`.
+
+    A click on a row calls `opened` with the id of its contract.
+    """
 
     def __init__(self, first: Channel, opened: Callable[[str], Awaitable[object]]) -> None:
         super().__init__()

@@ -56,7 +56,7 @@ CONTRACT_COLUMNS = (
 
 
 def sla_panel(tiers: Channel, contracts: Channel, form: Callable[[], object] | None = None) -> None:
-    """Draw both tables, and with `form` what is below them.
+    """Draw the tables of tiers and of contracts, and `form` below them if given.
 
     `tier_channel` and `contract_channel` state what they show.
     """

@@ -87,9 +87,9 @@ def rehearsal_of(settings: Settings) -> TickEngine:
 
 
 def read_only_run(settings: Settings) -> tuple[TickEngine, OutageRecord]:
-    """Look at the run where it stands, and at the outages that are stored of it.
+    """Open a stored run for reading: its engine at the next tick, and past outages.
 
-    Without a database that is its start.
+    Without a database the run stands at its start.
 
     Raises:
         ConfigError: the database holds a run of another seed, fleet or world.

@@ -87,6 +87,7 @@ def mechanical_pue(dry_bulb_c: Floats) -> Floats:
 
     COP = 0.4 x Carnot = 0.4 Tc / (Th - Tc), Tc = 285 K chilled water, Th = dry bulb + 12 K, at most 9. Carnot's limit
     is physics; 0.4, 285 K, 12 K and 9 are chosen: PUE 1.26 at 20 C, 1.39 at 35 C, never below 1.19.
+    The array may have any shape, and the result has the same.
     """
     lift_k = dry_bulb_c + (KELVIN_AT_0_C + CONDENSER_APPROACH_C - CHILLED_WATER_K)
     cop = np.minimum(CARNOT_SHARE * CHILLED_WATER_K / np.maximum(lift_k, FREE_COOLING_LIFT_K / 2), MAX_COP_RATIO)

@@ -17,7 +17,7 @@ from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
 
 
 class Tier(IntEnum):
-    """Tiers, the columns of every (S, G) array, the most binding first."""
+    """SLA tiers, the columns of every (S, G) array, the most binding first."""
 
     PREMIUM = 0
     STANDARD = 1
@@ -30,7 +30,7 @@ PROMISED_TIER_COUNT: Final = 3
 """Number of tiers that have a target, credits and migration fees: all but Spot."""
 TierKey = Literal["premium", "standard", "flexible", "spot"]
 TIER_KEYS: Final[tuple[TierKey, ...]] = get_args(TierKey)
-"""Names of the tiers at the edge, in the order of `Tier`."""
+"""Names of the tiers in settings, the API and exports, in the order of `Tier`."""
 
 TARGET_PPM: Final = (999_000, 950_000, 900_000, 0)
 RATE_FACTOR: Final = (3.5, 2.0, 1.2, 0.4)
@@ -76,7 +76,7 @@ _NO_TICKS: Final = sealed(np.zeros(0, dtype=np.int64))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractRequest:
-    """A customer's request for a contract. `power_mw` is IT power on inference racks."""
+    """A customer's request for a contract; its power is IT power on inference racks."""
 
     id: str
     tier: Tier
@@ -102,12 +102,13 @@ class SlaContract:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ContractBook:
-    """The live contracts as columns, in the order of `contracts`.
+    """The live contracts as arrays (C,), in the order of `contracts`.
 
-    Rebuilt only when a contract comes or goes.
+    It is rebuilt only when a contract starts or ends.
 
     Attributes:
-        tier, ends_tick, tick_charge_micro_usd: int64 (C,); the charge of one delivered tick.
+        tier, ends_tick: int64 (C,).
+        tick_charge_micro_usd: charge of one delivered tick, int64 (C,).
         power_mw: promised IT power (C,).
     """
 
@@ -119,7 +120,7 @@ class ContractBook:
 
     @cached_property
     def index_of(self) -> dict[str, int]:
-        """Contract id -> column."""
+        """Position of each contract in the arrays, by its id."""
         return {contract.id: i for i, contract in enumerate(self.contracts)}
 
     @cached_property
@@ -150,12 +151,12 @@ class SlaAccounts:
 
     Attributes:
         window_start_tick, window_end_tick: the window ``[start, end)`` (C,).
-        good_ticks, bad_ticks, excluded_ticks: judged so far in the window (C,).
-        charge_micro_usd: billed so far in the window (C,).
-        site: where it runs or last ran, `UNPLACED` if never (C,).
-        served: whether it ran in the last tick (C,).
-        rest_ticks: for how many ticks it has been left unserved by choice, 0 for who runs or is off for want of a
-            place (C,). A run that was stored before this was counted goes on with 0.
+        good_ticks, bad_ticks, excluded_ticks: ticks judged so far in the window (C,).
+        charge_micro_usd: amount billed so far in the window (C,).
+        site: index of the site where it runs or last ran, `UNPLACED` if never (C,).
+        served: True if it ran in the last tick (C,).
+        rest_ticks: ticks for which it has been left unserved by choice; 0 while it runs, or is off because no site
+            has room (C,). A run stored before this was counted continues with 0.
     """
 
     window_start_tick: Ints
@@ -186,7 +187,7 @@ def book_of(contracts: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
 
 
 def rebooked(book: ContractBook, stays: Bools, arrived: tuple[SlaContract, ...], dt_h: float) -> ContractBook:
-    """Rebuild the book: those that stay (C,), in their order, then the arrived."""
+    """Rebuild the book: contracts that stay (C,) in their order, then new ones."""
     new = book_of(arrived, dt_h)
     return ContractBook(
         contracts=(*compress(book.contracts, stays.tolist()), *arrived),
@@ -224,7 +225,7 @@ def budget_ticks(counted_ticks: int, tier: Tier) -> int:
 
 
 def budgets_of(book: ContractBook, accounts: SlaAccounts) -> Ints:
-    """Bad ticks that each contract's window tolerates (C,); for Spot every tick."""
+    """Compute the bad ticks that each window tolerates (C,); for Spot every tick."""
     counted = accounts.window_end_tick - accounts.window_start_tick - accounts.excluded_ticks
     spare_ppm = _SPARE_PPM[book.tier]
     return np.asarray(counted * spare_ppm // PPM)
@@ -239,10 +240,10 @@ def is_on_target(tier: Tier, good_ticks: int, bad_ticks: int) -> bool:
 
 
 def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Ints:
-    """Bad ticks that each contract may still be scheduled off for by now (C,).
+    """Compute the ticks for which each contract may still be scheduled off now (C,).
 
-    0 or less where the rest of a budget is kept for outages. None of Premium's: the few that it tolerates are for
-    outages.
+    It is 0 or less where the rest of a budget is kept for outages, and always for Premium, whose few tolerated bad
+    ticks are all kept for outages.
     """
     length = accounts.window_end_tick - accounts.window_start_tick
     age_share = (tick + 1 - accounts.window_start_tick) / length
@@ -252,7 +253,7 @@ def spendable_ticks(book: ContractBook, accounts: SlaAccounts, tick: int) -> Int
 
 
 def credit_micro_usd(tier: Tier, good_ticks: int, bad_ticks: int, charge_micro_usd: int) -> int:
-    """Service credit owed for a closed window: steps of its availability."""
+    """Compute the service credit owed for a closed window, by `CREDIT_STEPS_PPM`."""
     counted = good_ticks + bad_ticks
     for below_ppm, percent in CREDIT_STEPS_PPM[tier]:
         if good_ticks * PPM < below_ppm * counted:
@@ -267,8 +268,8 @@ def next_bad_tick_cost_micro_usd(
 
     The window's other ticks are taken to be good.
 
-    It is a cliff: 30 days of Premium at 5 MW, charged 1.89 MUSD, owe nothing with 8 bad ticks of 8,640 and 189 kUSD
-    with the ninth. `left_ticks` are those of the window still to come; 0 when it is over.
+    Credits come in steps, so the cost jumps: 30 days of Premium at 5 MW, charged 1.89 MUSD, owe nothing with 8 bad
+    ticks of 8,640 and 189 kUSD with the ninth. `left_ticks` are those of the window still to come; 0 when it is over.
     """
     if left_ticks < 1:
         return 0

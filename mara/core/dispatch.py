@@ -1,4 +1,4 @@
-"""Dispatch of a plan: what is possible of it, and who is shed where it is not.
+"""Dispatch: fits a plan to the limits of a tick, and sheds load beyond them.
 
 Order of shedding: Spot first, then own account (miners, merchant inference) by value per site megawatt-hour, then
 flexible, standard and premium by whole contracts, the one with the most budget left first (`placement`).
@@ -21,7 +21,7 @@ from mara.core.world import Conditions, Observation, RunConfig, World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """A change that dispatch had to make: where, why, and how much less runs [MW]."""
+    """A change that dispatch made to a plan: site, cause, and how much less runs [MW]."""
 
     site: int
     cause: str
@@ -33,13 +33,15 @@ class Allocation:
     """Loads that really run in a tick [MW].
 
     Attributes:
-        miners_mw (S, 3), merchant_mw (R, S, 2), contracts_mw (S, G), reserve_mw (S,): as in `PlanStep`, but possible.
+        miners_mw (S, 3), merchant_mw (R, S, 2), contracts_mw (S, G), reserve_mw (S,): as in `PlanStep`, within limits.
         site_mining_it_mw, site_merchant_it_mw, site_contracts_it_mw: their sums over kinds, regions and tiers (S,).
-        site, served, scheduled: of each contract (C,); see `Placement`.
+        site, served, scheduled: state of each contract (C,); see `Placement`.
         pue (S, K), available_mw (S, K): the tick's conditions.
-        site_power_mw, bought_mw, sold_mw: grid power, and what of the hedge is topped up or sold back (S,).
+        site_power_mw: power drawn from the grid (S,).
+        bought_mw, sold_mw: power bought beyond the hedge, and hedged power sold back (S,).
         moved_mw: contract load that came from another site, by tier (S, 3).
-        ramp_mw: miners ramped up since the last tick (S,).
+        ramp_mw: increase of mining load since the last tick (S,).
+        deviations: changes that dispatch made to the plan.
     """
 
     miners_mw: Floats
@@ -78,7 +80,7 @@ class _Loads:
 def dispatch(
     plan: PlanStep, world: World, observation: Observation, conditions: Conditions, config: RunConfig
 ) -> Allocation:
-    """Fit a plan to a tick. No limit is ever exceeded, whatever the plan says."""
+    """Fit a plan to the limits of a tick; whatever it says, none is exceeded."""
     fleet = config.fleet
     placed = place(plan, world, conditions.contract_room_mw, observation.availability_share < world.availability_share)
     contracts_mw = row_sums(placed.contracts_mw)
@@ -149,7 +151,7 @@ def _fit(
         merchant_mw=merchant,
         mining_mw=row_sums(miners),
         racks_used_mw=row_sums(racks_by_kind),
-        # What is left over the limit here is rounding.
+        # Any excess over the limit that remains here is rounding.
         site_power_mw=np.minimum(power, config.fleet.grid_limit_mw, out=power),
         rack_short_mw=rack_short,
         grid_short_mw=over if crowded else None,

@@ -1,6 +1,6 @@
 """Fields of events by kind: the numbers, sites and contracts of their sentences.
 
-Numbers of an event just made are exact; those of one read back are rounded as its sentence shows them.
+Numbers of a new event are exact; those of an event read from a database are rounded as in its sentence.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ The site failed, power costs less at the new one, or other load earns more of th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractRef:
-    """A contract as an event names it; the id is empty in events that were read back."""
+    """A contract as an event names it; its id is empty if read from a database."""
 
     customer: str
     power_mw: float
@@ -28,9 +28,9 @@ class ContractRef:
     contract_id: str = ""
 
     def may_be(self, contract: SlaContract) -> bool:
-        """Say whether the contract goes by this name.
+        """Return whether this reference may mean the contract.
 
-        A customer's contracts of one tier and power share theirs.
+        Without an id, all contracts of one customer, tier and power match.
         """
         return (
             self.customer == contract.customer
@@ -45,10 +45,11 @@ class SiteFailed:
     """A site lost machines.
 
     Attributes:
-        up_share: of the site's machines that are left; 0 where it is down.
-        rescued_mw, refuge_sites: Premium that moved in time, and where to.
-        gave_way_count, gave_way_mw: contracts that such Premium drove out.
-        premium_off_mw, is_several_off: Premium that no site can hold, and whether it is several contracts.
+        up_share: share of the site's machines that are left; 0 where it is down.
+        rescued_mw, refuge_sites: Premium that moved in time, and the sites that took it.
+        gave_way_count, gave_way_mw: contracts that this Premium drove out.
+        premium_off_mw: Premium that no site can hold.
+        is_several_off: True if that is more than one contract.
         off_count, off_mw: other contracts of the site, off until they are placed again.
     """
 
@@ -65,16 +66,16 @@ class SiteFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteRecovered:
-    """A site got machines back; `up_share` of them are available now."""
+    """A site got machines back; `up_share` of all its machines are available now."""
 
     up_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractStranded:
-    """Loss of a promised contract's place.
+    """A promised contract lost its place.
 
-    `failed_site` is the one whose Premium took it, where that is the cause.
+    `failed_site` is the failed site whose Premium took the place, where that is the cause.
     """
 
     contract: ContractRef
@@ -84,9 +85,9 @@ class ContractStranded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractPlaced:
-    """Start of a contract at a site.
+    """A contract started at a site.
 
-    `rack_usd_per_mwh` is the cost there where it is its first; None where it runs again.
+    `rack_usd_per_mwh` is the cost of a rack MWh there at the first start; None where the contract runs again.
     """
 
     contract: ContractRef
@@ -95,7 +96,7 @@ class ContractPlaced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractMoved:
-    """Move of a contract; costs of a rack MWh at both ends where they are the cause."""
+    """A contract moved; costs of a rack MWh at both sites, where they are the cause."""
 
     contract: ContractRef
     from_site: int
@@ -106,7 +107,7 @@ class ContractMoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractScheduledOff:
-    """End of a time for which a contract was scheduled off inside its error budget."""
+    """A period ended in which a contract was scheduled off inside its error budget."""
 
     contract: ContractRef
     off_minutes: int
@@ -116,7 +117,7 @@ class ContractScheduledOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulingOffBegan:
-    """Begin of scheduling off, told by runs of earlier rules only."""
+    """A contract was scheduled off; runs of earlier rules only report the beginning."""
 
     contract: ContractRef
     price_usd_per_mwh: float
@@ -124,7 +125,7 @@ class SchedulingOffBegan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseBroken:
-    """Shedding of a contract past its error budget on purpose."""
+    """A contract was shed past its error budget on purpose."""
 
     contract: ContractRef
     price_usd_per_mwh: float
@@ -132,7 +133,7 @@ class PromiseBroken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinersSwitched:
-    """Switch of one kind of miners, on or off."""
+    """Miners of one kind at a site were switched on or off."""
 
     is_on: bool
     miner: Workload
@@ -160,7 +161,7 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditOwed:
-    """A window closed below its target."""
+    """A measurement window closed below its target, so that a credit is owed."""
 
     contract_id: str
     bad_ticks: int
@@ -170,9 +171,9 @@ class CreditOwed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayEnded:
-    """Sums of a UTC day, told with its last tick.
+    """A UTC day ended: its sums, reported in its last tick.
 
-    `off_h` is the time of all contracts that were scheduled off, together.
+    `off_h` adds up the hours for which contracts were scheduled off.
     """
 
     earned_usd: float

@@ -1,4 +1,4 @@
-"""Events of a tick that an operator should know: fields, and a sentence of them.
+"""Events of a tick that an operator should know, as fields and as a sentence.
 
 They are derived from the step alone.
 """
@@ -39,11 +39,11 @@ from mara.core.world import RunConfig
 
 Severity = Literal["info", "warning", "critical"]
 FLEET_WIDE: Final = -1
-"""Site of an event that concerns the whole fleet."""
+"""Site index of an event that concerns the whole fleet."""
 STORY_KINDS: Final = ("outage", "recovery", "credit", "day")
-"""Kinds that tell the story of a run; all that is critical belongs to it too.
+"""Kinds of the story of a run: of lasting interest, as are all critical events.
 
-The others are its routine: each move and switch, worth reading for an hour, or when somebody asks why.
+The others are routine: each move and switch, worth reading for an hour, or when somebody asks why.
 """
 
 
@@ -52,8 +52,8 @@ class Event:
     """One thing that happened, as fields and as the sentence made of them.
 
     Attributes:
-        site: where, `FLEET_WIDE` for the fleet.
-        details: the fields, by kind; None where there is only a sentence.
+        site: index of the site, `FLEET_WIDE` for the fleet.
+        details: the fields of its kind; None where only the sentence is known.
     """
 
     tick: int
@@ -74,12 +74,12 @@ MOST_ROUTINE: Final = 15
 
 
 def is_story(event: Event) -> bool:
-    """Say whether an event is worth reading after the hour in which it happened."""
+    """Return whether an event is worth reading after the hour in which it happened."""
     return event.kind in STORY_KINDS or event.severity == "critical"
 
 
 def worth_showing(events: Iterable[Event], now_tick: int, ticks_per_hour: int) -> tuple[Event, ...]:
-    """Select the story and the newest routine of the last hour, oldest first."""
+    """Select all story events and the last hour's newest routine ones, oldest first."""
     worth = [event for event in events if is_story(event) or event.tick > now_tick - ticks_per_hour]
     spare = sum(not is_story(event) for event in worth) - MOST_ROUTINE
     shown: list[Event] = []
@@ -146,7 +146,7 @@ def _stranded(step: Step, _: RunConfig) -> _Found:
 
 
 def _stranding(step: Step, i: int) -> ContractStranded:
-    """Say why a contract lost its place."""
+    """Find the cause for which a contract lost its place."""
     contract, origin = _ref(step.before.book.contracts[i]), driven_out_by(step, i)
     if origin != UNPLACED:
         return ContractStranded(contract=contract, cause="gave_way", failed_site=origin)
@@ -159,7 +159,7 @@ def _stranding(step: Step, i: int) -> ContractStranded:
 def _moves(step: Step, _: RunConfig) -> _Found:
     now, was = step.allocation.site, step.before.accounts.site
     resumed = ~step.before.accounts.served & (step.before.book.tier != Tier.SPOT)
-    # A contract that was scheduled off is told of once, by `_scheduled_off`.
+    # A contract that was scheduled off is reported once, by `_scheduled_off`.
     resumed &= step.before.accounts.rest_ticks == 0
     for i in np.nonzero(step.allocation.served & ((now != was) | resumed))[0].tolist():
         to, start = int(now[i]), int(was[i])
@@ -172,7 +172,7 @@ def _moves(step: Step, _: RunConfig) -> _Found:
 
 
 def _move(step: Step, i: int, start: int, to: int) -> ContractMoved:
-    """Say why a contract moved."""
+    """Find the cause for which a contract moved."""
     contract, cost = _ref(step.before.book.contracts[i]), step.conditions.rack_cost_usd_per_mwh
     if fell(step, start) and contract.tier is Tier.PREMIUM:
         cause: MoveCause = "rescued_to_reserve" if step.plan.reserve_mw[to] > 0.0 else "rescued"
@@ -189,7 +189,7 @@ def _move(step: Step, i: int, start: int, to: int) -> ContractMoved:
 
 
 def _scheduled_off(step: Step, config: RunConfig) -> _Found:
-    """Contracts that were scheduled off, told once, when it is over."""
+    """Report contracts that were scheduled off, once, in the tick in which it ends."""
     over, ticks = off_times_over(step.before, step.allocation, step.world.book)
     if not over.any():
         return
@@ -206,7 +206,7 @@ def _scheduled_off(step: Step, config: RunConfig) -> _Found:
 
 
 def _broken(step: Step, _: RunConfig) -> _Found:
-    """Promises that are broken on purpose, told as soon as the budget is past."""
+    """Report promises broken on purpose, in the tick in which the budget is exceeded."""
     broken = broken_promises(step)
     if not broken.any():
         return
@@ -261,7 +261,7 @@ def _closings(step: Step, _: RunConfig) -> _Found:
 
 
 def _day(step: Step, config: RunConfig) -> _Found:
-    """Sums of a UTC day, with its last tick."""
+    """Report the sums of a UTC day in its last tick."""
     if not begins_day(step.tick + 1, config.grid):
         return
     day = step.world.day

@@ -21,9 +21,9 @@ from mara.core.world import ClosedWindow, Conditions, Gains, Observation, RunCon
 
 
 class Line(IntEnum):
-    """Columns of the money ledger: positive earns, negative costs.
+    """Columns of the money ledger: income is positive, expense negative.
 
-    Each line's other leg is cash.
+    In double entry, the other side of each line is cash.
     """
 
     MINING = 0
@@ -56,7 +56,7 @@ COST_LINES: Final = slice(Line.ENERGY, LINE_COUNT)
 class EnergyLine(IntEnum):
     """Columns of the energy ledger; every row sums to zero.
 
-    What came in is positive, where it went is negative.
+    Sources of energy are positive, uses are negative.
     """
 
     BOUGHT = 0
@@ -73,7 +73,7 @@ ENERGY_LINE_COUNT: Final = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settlement:
-    """One tick's ledger.
+    """Ledger of one tick: money, energy and emissions of each site.
 
     Attributes:
         lines_micro_usd: signed, by site and `Line` (S, 17); their sum is the change of cash, exactly.
@@ -108,9 +108,10 @@ def settle(
     conditions: Conditions,
     config: RunConfig,
 ) -> Settlement:
-    """Settle one tick.
+    """Compute the ledger of one tick from the loads that ran.
 
-    Negative prices pay; the hedge is paid whether used or not; credits are those fallen due.
+    At negative prices, power bought is income. The hedge is paid whether used or not. Credits are those due in this
+    tick.
     """
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     return Settlement(
@@ -128,7 +129,7 @@ def _lines(
     conditions: Conditions,
     config: RunConfig,
 ) -> Ints:
-    """Signed money by site and `Line` (S, 17)."""
+    """Compute signed money by site and `Line` (S, 17) [micro-USD]."""
     dt_h, terms, fleet = config.grid.dt_h, config.terms, config.fleet
     # Written line by line, so lines are the rows here and the columns of what is returned.
     usd = np.zeros((LINE_COUNT, fleet.site_count))
@@ -139,7 +140,7 @@ def _lines(
     if not fleet.is_unhedged:
         usd[Line.SELLBACK] = allocation.sold_mw * each.sellback_usd_per_mwh
         usd[Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
-    # From the mass that is stored beside it, so that the two agree to the last gram.
+    # Computed from the stored mass of carbon, so that cost and mass agree to the last gram.
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     usd[Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
     usd *= dt_h * MICRO_USD_PER_USD
@@ -155,10 +156,10 @@ def _lines(
 
 
 def credits_due(closed: tuple[ClosedWindow, ...], fleet: Fleet) -> Ints:
-    """Credits that closed windows owe, by tier and site (3, S) [micro-USD].
+    """Sum the credits that closed windows owe, by tier and site (3, S) [micro-USD].
 
-    A contract's credit belongs to the site where it runs or last ran. The credit of one that never ran anywhere is the
-    whole fleet's: each site bears it by its rack capacity, in whole micro-dollars that add up to it exactly.
+    A contract's credit belongs to the site where it runs or last ran. The credit of one that never ran is
+    divided among all sites by rack capacity, in whole micro-dollars that add up to it exactly.
     """
     due = np.zeros((PROMISED_TIER_COUNT, fleet.site_count), dtype=np.int64)
     for window in closed:
@@ -174,8 +175,8 @@ def credits_due(closed: tuple[ClosedWindow, ...], fleet: Fleet) -> Ints:
 def _spread(amount_micro_usd: int, weights_mw: Floats) -> Ints:
     """Split a whole amount by weight into whole parts (S,).
 
-    Evenly where nothing weighs. Largest remainders (Hamilton's method): floors first, then one each to the largest
-    fractions.
+    Parts are equal where all weights are zero. Largest remainders (Hamilton's method): floors first, then one each to
+    the largest fractions.
     Source: https://christophertkenny.com/apportion/reference/app_hamilton_vinton.html
     """
     weighs = weights_mw if float(weights_mw.sum()) > 0.0 else np.ones(len(weights_mw))
@@ -199,9 +200,9 @@ def _charges(report: SlaReport, world: World, sites: int) -> Ints:
 
 
 def _energy(allocation: Allocation, config: RunConfig) -> Ints:
-    """Account for every watt-hour (7, S); each site sums to zero.
+    """Compute energy by `EnergyLine` and site (7, S) [Wh]; each site sums to zero.
 
-    Cooling and losses are what remains.
+    Cooling and losses are the remainder.
     """
     mw = np.zeros((ENERGY_LINE_COUNT, len(allocation.site_power_mw)))
     mw[EnergyLine.BOUGHT] = allocation.bought_mw
@@ -219,8 +220,8 @@ def _energy(allocation: Allocation, config: RunConfig) -> Ints:
 def gains_of(allocation: Allocation, observation: Observation, conditions: Conditions, config: RunConfig) -> Gains:
     """Savings of placing contracts and inference by climate and price in one tick.
 
-    The baseline spreads the same served load P by capacity. With shares q of the plan and w of the baseline (available
-    racks), site PUE u, price c and their means u', c' under w: climate = P c' sum (w-q) u, time zone =
+    The baseline spreads the same served load P [MW] by capacity. With shares q of the plan and w of the baseline
+    (available racks), site PUE u, price c and their means u', c' under w: climate = P c' sum (w-q) u, time zone =
     P u' sum (w-q) c, interaction = the rest; the three add up to the difference of the two energy ledgers exactly.
     A two-factor decomposition with interaction about the baseline's means. Own algebra: docs/model.md#12-gains
     """

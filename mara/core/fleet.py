@@ -1,6 +1,6 @@
-"""Sites, machines and the fleet, a struct of arrays over its sites.
+"""Sites, machines and the fleet, whose arrays run over its sites.
 
-All of it is fixed for a whole run.
+They do not change during a run.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from mara.core.units import SECONDS_PER_HOUR, W_PER_MW
 from mara.errors import CommandError
 
 MOST_NAMED: Final = 20
-"""Most sites that a refusal names."""
+"""Most sites that an error message lists."""
 
 
 class Workload(IntEnum):
-    """Columns of every (S, K) array."""
+    """Kinds of load, the columns of every (S, K) array."""
 
     AIR_MINER = 0
     HYDRO_MINER = 1
@@ -54,7 +54,7 @@ class Cooling(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One kind of machine: miners have a hash rate, inference machines a token rate.
+    """A kind of machine: miners have a hash rate, inference machines a token rate.
 
     The token rate is the sustained one; a machine's other rate is 0.
     """
@@ -98,14 +98,15 @@ class Fleet:
     """All sites of an operator: limits, hedges and inventory.
 
     Attributes:
-        machines: one per workload, in `Workload` order (K,).
-        units_count: machines installed (S, K).
-        grid_limit_mw: most site power the grid connection gives (S,).
-        hedge_mw: block of power bought ahead, paid whether used or not (S,).
-        hedge_price_usd_per_mwh: its price (S,).
+        machines: kind of machine of each workload, in `Workload` order (K,).
+        units_count: number of machines installed (S, K).
+        grid_limit_mw: most site power that the grid connection can deliver (S,).
+        hedge_mw: constant power bought ahead, paid whether used or not (S,).
+        hedge_price_usd_per_mwh: price of that power (S,).
 
     Raises:
-        ValueError: on shapes, negative numbers, duplicate site ids or a hedge above the grid limit.
+        ValueError: no site, a wrong number of machine kinds, negative numbers, duplicate site ids, or a hedge above the
+            grid limit.
     """
 
     name: str
@@ -143,7 +144,7 @@ class Fleet:
 
     @cached_property
     def is_unhedged(self) -> bool:
-        """Say whether no site has bought power ahead."""
+        """Return whether no site has bought power ahead."""
         return not self.hedge_mw.any()
 
     @cached_property
@@ -168,7 +169,7 @@ class Fleet:
 
     @cached_property
     def tokens_per_mwh(self) -> Floats:
-        """Tokens of an IT megawatt-hour of GPU and ASIC (2,) [tokens/MWh]."""
+        """Tokens made by an IT megawatt-hour of GPU and ASIC (2,) [tokens/MWh]."""
         return sealed(np.array([m.tokens_per_mwh for m in self.machines[RACKS]]))
 
     @cached_property
@@ -201,7 +202,7 @@ def distribute(pool_count: int, weight_ratio: Floats) -> Ints:
 
 
 class Named(Protocol):
-    """Site in any form: its id is unique, its name need not be."""
+    """Anything with a unique id, and a name that need not be unique."""
 
     @property
     def id(self) -> str: ...
@@ -210,10 +211,10 @@ class Named(Protocol):
 
 
 def site_index(sites: Sequence[Named], named: str) -> int:
-    """Find the site of an id or a name, in upper or lower case.
+    """Find the index of a site by its id or name, ignoring case.
 
     Raises:
-        CommandError: there is none, or several have that name.
+        CommandError: no site has that id or name, or several have the name.
     """
     wanted = named.strip().casefold()
     exact = [i for i, site in enumerate(sites) if site.id == named]

@@ -1,6 +1,6 @@
-"""The past as plain values, read back from a database.
+"""Records of a run's past as plain values, read from its database.
 
-No numpy, no references. Money that must add up is in whole micro-dollars; a value that was not stored, or has no
+They hold no numpy arrays. Money that must add up is in whole micro-dollars; a value that was not stored, or has no
 meaning, is None.
 """
 
@@ -19,7 +19,7 @@ OrderState = Literal["waiting", "obeyed", "refused", "withdrawn"]
 class MoneyLine:
     """Sum of one kind of income (+) or expense (-).
 
-    `tier` is empty where the kind belongs to none.
+    `tier` is empty where the kind does not depend on a tier.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class MoneyLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyFlow:
-    """Sum of one kind of energy that came (+) or went (-)."""
+    """Sum of one kind of energy, supplied (+) or used (-)."""
 
     kind: str
     amount_wh: int
@@ -40,9 +40,9 @@ class Ledger:
     """Ledger lines of a span of time, added up, and their trial balance.
 
     Attributes:
-        site_id: empty for the fleet.
-        money: in the ledger's order, those that are zero too.
-        cash_micro_usd: the leg against all of `money`: with it both balances below must be zero.
+        site_id: empty for the whole fleet.
+        money: all lines in the ledger's order, also those that are zero.
+        cash_micro_usd: the opposite entry of all of `money`, which makes the balance zero.
     """
 
     site_id: str
@@ -59,23 +59,23 @@ class Ledger:
 
     @property
     def balance_micro_usd(self) -> int:
-        """Zero, or the ledger is wrong."""
+        """Sum of all money lines and cash; any other value than 0 is an error."""
         return self.profit_micro_usd + self.cash_micro_usd
 
     @property
     def balance_wh(self) -> int:
-        """Zero, or the ledger is wrong."""
+        """Sum of all energy lines; any other value than 0 is an error."""
         return sum(flow.amount_wh for flow in self.energy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Decision or event at a site, as it was told then.
+    """A decision or an event at a site, in the sentence that was shown at the time.
 
     Attributes:
         source: `plan` for a reason stored with a plan, `event` for an event.
-        severity: info | warning | critical; of a reason info.
-        optimizer: whose plan it was; empty for an event.
+        severity: info | warning | critical; always info for a reason.
+        optimizer: optimizer that made the plan; empty for an event.
     """
 
     tick: int
@@ -88,27 +88,27 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteShadow:
-    """Dual prices of a site in a plan, by its steps."""
+    """Dual prices of one site in a plan, one value for each step."""
 
     site_id: str
     power_usd_per_mwh: tuple[float, ...]
-    """Value of a site megawatt-hour, its price and carbon included."""
+    """Value of one more MWh of site power, its price and carbon included."""
     grid_usd_per_mwh: tuple[float, ...]
-    """Value of the grid connection's scarcity."""
+    """Dual price of the grid limit."""
     racks_usd_per_mwh: tuple[float, ...]
-    """Value of one more megawatt of racks."""
+    """Dual price of racks: the gain from one more megawatt for an hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimization:
-    """All that is stored of a plan that came into force.
+    """A plan that came into force, with its objective, bound and dual prices.
 
     Attributes:
-        gap_share: what its bound leaves open, over the bound; None without both.
-        step_ticks: of the steps whose prices below are stored: all of the first plan of an hour, of others the first.
-            Empty, as all below, from an optimizer that knows no prices.
-        demand_usd_per_mwh: what one more megawatt-hour of contracts cost less what it paid, by tier, then step.
-        budget_usd_per_mwh: one more megawatt-hour of error budget: premium, standard, flexible.
+        gap_share: (bound - objective) / bound; None without both.
+        step_ticks: first ticks of the steps whose dual prices are stored: all steps for the first plan of an hour, the
+            first step for others. Empty, as are the prices, for an optimizer that computes none.
+        demand_usd_per_mwh: marginal cost less revenue of a megawatt-hour of contracts, by tier, then step.
+        budget_usd_per_mwh: value of one more megawatt-hour of error budget: premium, standard, flexible.
     """
 
     plan: OptimizationSnapshot
@@ -124,9 +124,9 @@ class ContractRow:
     """Booked contract, live or ended, and the sums of its closed windows.
 
     Attributes:
-        state: `waiting` for the tick that obeys its booking: nothing is counted yet.
-        ends_at: as booked; a cancelled contract is not live before it.
-        availability_share: good over counted ticks of its whole life so far; None while nothing was counted.
+        state: `waiting` until the tick that obeys its booking; nothing is counted before.
+        ends_at: end as booked; a contract that is not live before this time was cancelled.
+        availability_share: good over counted ticks of its whole life so far; None before any was counted.
     """
 
     id: str
@@ -167,7 +167,7 @@ class ContractWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickRun:
-    """Run of ticks ``[from_tick, to_tick)`` of one contract with the same state."""
+    """Consecutive ticks ``[from_tick, to_tick)`` of a contract with the same state."""
 
     state: TickState
     from_tick: int
@@ -180,7 +180,7 @@ class TickRun:
 class ExclusionRow:
     """Announcement that ticks will not count.
 
-    `is_fleet_wide` when it names no contract.
+    `is_fleet_wide` is true when it applies to all contracts.
     """
 
     announced_at: datetime
@@ -193,7 +193,7 @@ class ExclusionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractLife:
-    """Life of a contract: its windows, the state of each tick, and its exclusions."""
+    """History of a contract: its windows, the state of each tick, and its exclusions."""
 
     row: ContractRow
     windows: tuple[ContractWindow, ...]
@@ -203,7 +203,7 @@ class ContractLife:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceTick:
-    """One judged tick of a contract, so that anybody can count again."""
+    """One judged tick of a contract, exported so that the count can be verified."""
 
     tick: int
     at: datetime
@@ -217,10 +217,10 @@ class OrderRow:
 
     Attributes:
         kind: book | cancel | outage | restore | exclude.
-        about: the contract or site.
-        ordered_tick: the tick that was next when it was ordered.
-        tick: in which it was obeyed, refused or withdrawn; None while it waits.
-        reason: why it was refused or withdrawn.
+        about: id of the contract or site that it concerns.
+        ordered_tick: the next tick at the time of the order.
+        tick: tick in which it was obeyed, refused or withdrawn; None while it waits.
+        reason: reason why it was refused or withdrawn.
     """
 
     number: int

@@ -27,7 +27,7 @@ class Region(IntEnum):
 REGION_COUNT: Final = 3
 RegionKey = Literal["americas", "europe", "asia-pacific"]
 REGION_KEYS: Final = get_args(RegionKey)
-"""Names of the regions at the edge, in the order of `Region`."""
+"""Names of the regions in settings, the API and exports, in the order of `Region`."""
 REGION_ZONE: Final = ("America/Chicago", "Europe/Berlin", "Asia/Tokyo")
 """Time zone of each region's business hours."""
 REGION_DEMAND_SHARE: Final = (0.50, 0.38, 0.12)
@@ -37,7 +37,7 @@ Chosen: close to the users of today's large services; no measurement.
 """
 
 DEFAULT_TOKEN_PRICE_USD_PER_MTOK: Final = 0.25
-"""Price of a million tokens where a feed names none: an assumption."""
+"""Price of a million tokens where a feed has none. Chosen: an assumption."""
 MERCHANT_DEMAND_SHARE: Final = 0.20
 """Merchant demand, averaged over a week, as a share of the fleet's token capacity."""
 
@@ -70,7 +70,7 @@ class Terms:
     break_promises: str = "flexible"
     """Most binding tier whose promises may be broken where that costs less than power.
 
-    `flexible`, `standard` or `never`; Premium's never are.
+    It is `flexible`, `standard` or `never`; promises of Premium are never broken.
     """
 
     @cached_property
@@ -121,7 +121,7 @@ def margin_usd_per_mwh(value_usd_per_mwh: Floats, pue: Floats, grid_cost_usd_per
 def sellback_usd_per_mwh(price_usd_per_mwh: Floats, spread_share: float) -> Floats:
     """Earnings of a hedged megawatt-hour sold back: price - spread x |price|.
 
-    Below the price whatever its sign [USD/MWh].
+    It lies below the price, also where the price is negative [USD/MWh].
     """
     return np.asarray(price_usd_per_mwh - spread_share * np.abs(price_usd_per_mwh))
 
@@ -135,7 +135,7 @@ def remote_cost_usd_per_mwh(fleet: Fleet, remote_serving_usd_per_mwh: float) -> 
 
 
 def region_of(timezone: str) -> Region:
-    """Demand region of a site's IANA zone.
+    """Find the demand region of a site's IANA time zone.
 
     Areas: https://www.iana.org/time-zones
     """

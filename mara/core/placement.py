@@ -22,15 +22,15 @@ class Placement:
     """Sites of all contracts in one tick.
 
     Attributes:
-        site: where each contract runs or last ran (C,).
-        served: whether it runs this tick (C,).
-        scheduled: shed on purpose, inside its budget or as a promise that the plan breaks, though some site could have
-            held it (C,).
-        contracts_mw: delivered by site and tier (S, G).
-        moved_mw: that came from another site, by tier (S, 3).
-        stranded_mw: promised load that found no place (S,); None: all did.
-        rescued_mw: Premium that came from failed sites (S,); None: none did.
-        gave_way_mw: of `stranded_mw` what such Premium drove out, where it ran (S,); None: nothing.
+        site: index of the site where each contract runs or last ran (C,).
+        served: True for contracts that run in this tick (C,).
+        scheduled: True for contracts unserved on purpose, inside their budget or as a promise that the plan breaks,
+            though some site could have held them (C,).
+        contracts_mw: load delivered by site and tier (S, G).
+        moved_mw: load that came from another site, by tier (S, 3).
+        stranded_mw: promised load that found no place, by its last site (S,); None if all did.
+        rescued_mw: Premium that came from failed sites (S,); None if none did.
+        gave_way_mw: part of `stranded_mw` that such Premium drove out (S,); None if nothing.
     """
 
     site: Ints
@@ -48,8 +48,8 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, lea
 
     Args:
         capacity_mw: contract load each site can hold, racks and grid considered (S,).
-        fell: sites that lost machines since the last tick: nobody can leave them in time but Premium (S,).
-        least_rest_ticks: a contract that is scheduled off stays so for at least as long, as far as its budget allows.
+        fell: sites that lost machines since the last tick; of their contracts only Premium can move in time (S,).
+        least_rest_ticks: shortest time for which a contract is scheduled off, as far as its budget allows.
     """
     if step.book_changes_count == world.book_changes_count and not np.count_nonzero(fell):
         meant = _as_meant(step, world, capacity_mw)
@@ -78,11 +78,11 @@ def place(step: PlanStep, world: World, capacity_mw: Floats, fell: Bools, *, lea
 
 
 def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | None:
-    """Place contracts at the sites that the plan names; None if those do not hold.
+    """Place contracts at the sites that the plan names; None if that is not possible.
 
-    They do not where they contradict the plan's megawatts by tier or do not fit. A plan that sheds Premium, or somebody
-    without budget who could run, because there is room or one of the same tier has budget to give it, is placed by
-    megawatts, which sees who must give way.
+    It is not where the sites contradict the plan's megawatts by tier, or lack room. Nor is it used where the plan sheds
+    Premium, or a contract without budget that could run in free room or in place of one of its tier with budget left:
+    placing by megawatts then decides which contract gives way.
     """
     book, accounts = world.book, world.accounts
     served = step.contract_site != UNPLACED
@@ -118,7 +118,7 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
 
 
 def _could_give_way(i: int, at: Ints, room_mw: Floats, has_budget: Bools, book: ContractBook) -> bool:
-    """Say whether a contract of the same tier with budget left could make room."""
+    """Return whether a contract of the same tier with budget left could make room."""
     others = (at != UNPLACED) & (book.tier == book.tier[i]) & has_budget
     room = room_mw[at[others]] + book.power_mw[others]
     return bool(np.count_nonzero(book.power_mw[i] <= room + TOLERANCE_MW))
@@ -161,7 +161,7 @@ def _one_by_one(
 def without_spot(placed: Placement, book: ContractBook, short_mw: Floats) -> Placement:
     """Shed whole Spot contracts at sites that are `short_mw` of racks or power (S,).
 
-    Spot is promised nothing.
+    Spot has no promise.
     """
     served = placed.served.copy()
     short = short_mw.tolist()
@@ -184,7 +184,7 @@ def held_mw(world: World) -> Floats:
 def placed_mw(site: Ints, book: ContractBook, sites: int) -> Floats:
     """Promised load by the site that it runs at or keeps its place at (S, 3) [MW].
 
-    `site` (C,) names it. What resumes where it was scheduled off has not moved, and nobody is charged for it.
+    `site` (C,) holds its index. A contract that resumes where it was scheduled off has not moved, and costs no fee.
     """
     return _by_cell(site, book.tier, book.power_mw * (site != UNPLACED), sites)[:, :PROMISED_TIER_COUNT]
 

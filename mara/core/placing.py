@@ -1,4 +1,4 @@
-"""Placing of one tick's contracts where the plan's megawatts change something."""
+"""Assignment of contracts to sites in one tick, where the plan changes them."""
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from mara.core.world import World
 
 
 class Placing:
-    """One tick's placing, tier by tier, the most binding first.
+    """Assignment of one tick's contracts to sites, the most binding tier first.
 
-    What the plan leaves alone is settled for whole sites at once; only contracts that it moves, sheds or brings in are
-    looked at one by one. Premium is never scheduled off: what a failed site or a plan leaves without a place goes
-    wherever racks less Premium and still standing Standard hold it, and the tiers below give way.
+    Contracts that the plan leaves alone are settled for whole sites at once; only those that it moves, sheds or brings
+    in are looked at one by one. Premium is never scheduled off: where a failed site or the plan leaves it without a
+    place, it takes racks of any site beside Premium and running Standard there, and the tiers below give way.
 
     Attributes:
         site, served, scheduled: of each contract (C,), as in `Placement`.
@@ -40,12 +40,12 @@ class Placing:
         self.reserve = step.reserve_mw.copy()
         self.fell = fell
         self.later = ran_mw.T[:PROMISED_TIER_COUNT].copy()
-        """Load of the lower promised tiers that still stands, not to be driven out (3, S)."""
+        """Running load of the tiers still to be placed, not to be driven out (3, S) [MW]."""
         self.site = world.accounts.site.copy()
         self.served = np.zeros(len(self.power), dtype=np.bool_)
         self.scheduled = np.zeros(len(self.power), dtype=np.bool_)
         self.is_premium_lost = False
-        """True where Premium is off; then Standard stays, as the search for a place supposed."""
+        """True when some Premium found no place; Standard then keeps its places."""
         self._place()
 
     def _place(self) -> None:
@@ -73,7 +73,7 @@ class Placing:
     def _place_premium(self, leftover: list[int], failed: list[int]) -> None:
         """Place failed Premium first, then what the plan moves and brings in.
 
-        All of it is packed at once where that fails.
+        Where some finds no place, Premium without a sound site is packed anew.
         """
         standing = self._standing_standard_mw() if failed else np.zeros_like(self.free)
         for i in sorted(failed, key=self.power.__getitem__, reverse=True):
@@ -88,7 +88,7 @@ class Placing:
     def _refuge_for(self, i: int, standing_mw: Floats) -> int:
         """Find a refuge for a failed site's Premium; `UNPLACED` if there is none.
 
-        In this order: unfilled racks that the plan keeps for Premium, reserve, the tightest site that has space.
+        It tries free racks that the plan keeps for Premium, then the reserve, then the fullest site with space.
         """
         power, space = self.power[i] - TOLERANCE_MW, self.free - standing_mw
         planned = self.target[Tier.PREMIUM]
@@ -102,11 +102,11 @@ class Placing:
             return best
         if (space >= power).any():
             return int(np.where(space >= power, space, np.inf).argmin())
-        # The plan means Standard to make room there.
+        # The plan expects Standard to make room there.
         return int(planned.argmax()) if (np.minimum(planned, self.free) >= power).any() else UNPLACED
 
     def _pack_premium(self) -> None:
-        """Pack all Premium that does not stand at a sound site, where some found no place."""
+        """Pack Premium anew, all but what runs at a sound site, if more finds a place so."""
         columns = self.book.columns[Tier.PREMIUM]
         at_home = self.served & (self.site == self.accounts.site) & ~self.fell[self.site]
         loose = columns[~at_home[columns]]
@@ -123,9 +123,9 @@ class Placing:
             self._put(int(loose[n]), site, Tier.PREMIUM)
 
     def _standing_standard_mw(self) -> Floats:
-        """Standard that ran and still fits beside the Premium there (S,).
+        """Standard that ran and still fits beside the Premium at its site (S,) [MW].
 
-        It does not give way.
+        This load does not give way to Premium of other sites.
         """
         standing: Floats = self.held[Tier.STANDARD].copy()
         short = standing > self.free + TOLERANCE_MW
@@ -140,7 +140,7 @@ class Placing:
         return standing
 
     def _leave(self, tier: Tier) -> None:
-        """Leave the whole tier as it is: who ran runs, who was shed stays shed."""
+        """Keep the whole tier as it was: what ran still runs, what was shed stays shed."""
         columns = self.book.columns[tier]
         ran = self.accounts.served[columns]
         self.free -= self.held[tier]
@@ -151,17 +151,18 @@ class Placing:
             self.scheduled[off] = [self.spendable[i] > 0 for i in off.tolist()] & holdable
 
     def _may_be_off(self, i: int, room_mw: float) -> bool:
-        """Say whether a contract without power is scheduled off, and not for want of room.
+        """Return whether a contract without power counts as scheduled off, not as shed.
 
-        It is inside its budget, and some site could hold it.
+        It does inside its error budget, if some site has room for it.
         """
         least = 1 if self.off_ticks[i] else max(self.least_rest_ticks, 1)
         return self.spendable[i] >= least and self.power[i] <= room_mw + TOLERANCE_MW
 
     def _keep(self, tier: Tier) -> tuple[list[int], list[int]]:
-        """Keep what the plan and the sites allow; return the rest, and what failed.
+        """Keep contracts at their sites where the plan and the sites allow it.
 
-        Those nearest to losing their budget come first, here and in what is returned.
+        Returns the other contracts, and those whose sites failed. Contracts with the least error budget left come
+        first, both here and in the results.
         """
         columns = self.book.columns[tier]
         columns = columns[np.argsort(self.left_ticks[columns], kind="stable")]
@@ -199,9 +200,9 @@ class Placing:
         return kept, failed
 
     def _leaving(self, members: Ints, tier: Tier) -> set[int]:
-        """Contracts that the plan takes from their sites, most budget first.
+        """Choose the contracts that leave their sites, those with most error budget first.
 
-        No more megawatts leave a site than the plan takes from it.
+        No more megawatts leave a site than the plan removes there.
         """
         if tier is Tier.STANDARD and self.is_premium_lost:
             return set()
@@ -218,7 +219,7 @@ class Placing:
         return leaving
 
     def _most_budget_first(self, members: list[int], wanted_mw: list[float]) -> list[int]:
-        """Order in which contracts leave.
+        """Return the order in which contracts leave.
 
         Those scheduled off already come first, then an exact match to the megawatts removed, then the most budget.
         """
@@ -226,14 +227,14 @@ class Placing:
         return sorted(members, key=lambda i: (not self.off_ticks[i], not exact[i], -self.budget[i]))
 
     def _shed(self, leftover: list[int], tier: Tier) -> list[int]:
-        """Shed what the plan wants unserved, most budget first.
+        """Shed the megawatts that the plan leaves unserved, most error budget first.
 
-        Returns the others, least budget first.
+        Returns the other contracts, those with the least budget first.
         """
         if not leftover:
             return leftover
         room = float(self.free.max())
-        # What fits nowhere is not in the plan for want of room: nobody else is to be left out for it.
+        # A contract that fits nowhere is already missing from the plan: no other is left out in its place.
         fits = sum(self.power[i] for i in leftover if self.power[i] <= room + TOLERANCE_MW)
         wanted = fits - float(np.maximum(self.target[tier], 0.0).sum())
         for i in self._most_budget_first(leftover, [wanted] * len(leftover)):
@@ -244,10 +245,10 @@ class Placing:
         return [i for i in leftover if not self.scheduled[i]]
 
     def _place_as_planned(self, waiting: list[int], tier: Tier) -> list[int]:
-        """Place each where the plan has room for it; return the others in the same order.
+        """Place contracts where the plan has room for them; return the rest in order.
 
-        While the plan has room for all, large ones go first: the small ones would take the only places that are large
-        enough. Otherwise the order is kept: nearest to losing its budget first.
+        While the plan has room for all, large ones go first, because small ones would take the only places that are
+        large enough. Otherwise those with the least error budget left go first.
         """
         planned = float(np.maximum(np.minimum(self.target[tier], self.free), 0.0).sum()) if waiting else 0.0
         fits = sum(self.power[i] for i in waiting) <= planned + TOLERANCE_MW
@@ -256,9 +257,9 @@ class Placing:
         return [i for i in waiting if not self.served[i]]
 
     def _planned_for(self, i: int, tier: Tier) -> int:
-        """Site whose planned room the contract fills best; `UNPLACED` if none.
+        """Find the site whose planned room the contract fills best; `UNPLACED` if none.
 
-        Among equals the one where it was.
+        Among equals it is the site where the contract was.
         """
         room = np.minimum(self.target[tier], self.free)
         filled = np.where(room >= self.power[i] - TOLERANCE_MW, room.round(6), np.inf)
@@ -268,7 +269,7 @@ class Placing:
         return was if was != UNPLACED and filled[was] == filled[best] else best
 
     def _space_for(self, i: int, tier: Tier) -> int:
-        """Find a site with space: where it was, else where the plan wants most.
+        """Find a site with space: its last one, else the one with most planned room.
 
         `UNPLACED` if there is none.
         """
@@ -283,7 +284,7 @@ class Placing:
     def _place_spot(self, leftover: list[int]) -> None:
         """Place Spot where the plan has room for most of it, the largest first.
 
-        Spot is promised nothing: what finds no place does not run.
+        Spot has no promise: a contract without a place does not run.
         """
         largest_first = sorted(leftover, key=self.power.__getitem__, reverse=True)
         for i in largest_first:

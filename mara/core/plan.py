@@ -16,7 +16,7 @@ PlanStatus = Literal["optimal", "feasible", "fallback"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
-    """All that an optimizer may look at: the state, the present, and a forecast."""
+    """Input of an optimizer: the terms, the state, the present tick and a forecast."""
 
     config: RunConfig
     world: World
@@ -29,7 +29,7 @@ class Problem:
 
     @cached_property
     def conditions(self) -> Conditions:
-        """The conditions of the present tick, worked out once."""
+        """Conditions of the present tick, computed once."""
         return conditions_of(self.observation, self.config)
 
 
@@ -42,11 +42,11 @@ class PlanStep:
         merchant_mw: merchant inference by region of origin on GPU and ASIC (R, S, 2).
         contracts_mw: contract load by tier (S, G).
         reserve_mw: rack power held free for the Premium of a failing site (S,).
-        contract_site: which site each contract of the book is meant for, `UNPLACED` for none (C,). Empty: dispatch
-            chooses whole contracts by the megawatts; so it does when a site fails or the book is no longer the same.
-        book_changes_count: of the world whose book `contract_site` and `broken_contract` speak of.
-        broken_contract: contracts left out on purpose though their budgets are spent, by column; the others never are
-            (N,).
+        contract_site: index of the site planned for each contract of the book, `UNPLACED` for none (C,). If empty, or
+            after a site failed or the book changed, dispatch chooses whole contracts by the megawatts.
+        book_changes_count: `World.book_changes_count` of the book that `contract_site` and `broken_contract` index.
+        broken_contract: positions in the book of the contracts that are left unserved on purpose although their
+            budgets are spent (N,).
     """
 
     miners_mw: Floats
@@ -62,11 +62,11 @@ class PlanStep:
 class DualPrices:
     """Dual prices of a plan by step: the multipliers of its constraints.
 
-    Where a plan has several best forms these are not unique; a difference of two plans tells the exact price.
+    They are not unique where several plans are optimal; the exact price is the difference between two optima.
 
     Attributes:
         site_power_usd_per_mwh: value of a site megawatt-hour, its price and carbon included (H, S).
-        grid_usd_per_mwh: the part of it that is scarcity, the connection being full (H, S).
+        grid_usd_per_mwh: the part of that value that is due to a full grid connection (H, S).
         capacity_usd_per_mwh: value of a megawatt-hour on one more megawatt of racks for contracts (H, S).
         demand_usd_per_mwh: marginal cost minus revenue of a megawatt-hour of contracts, by tier (H, G); negative means
             profitable. The marginal cost is this with the rate added back.
@@ -82,10 +82,10 @@ class DualPrices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Sentence of the plan's maker, its numbers filled in from facts; text to show.
+    """Sentence by which an optimizer explains its plan, with computed numbers.
 
     Attributes:
-        kind: sort of claim, by its maker's names.
+        kind: sort of claim, in the optimizer's own names.
     """
 
     kind: str
@@ -94,19 +94,19 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Origin of a plan whose maker is asked over a network.
+    """Origin of a plan that a language model proposed over a network.
 
-    It is enough to find the very exchange again.
+    It identifies the exchange with the service.
 
     Attributes:
-        model: as the answer named it; empty when none came.
-        request_ids: of the service, in the order of the exchange.
-        snapshot_hash: of the material that the maker was shown, hexadecimal.
-        prompt_version: of the instructions it was given.
-        regret_share: loss of value against the best known plan, over that one's value; None when unknown.
-        moved_mw: IT power that the plan runs otherwise than the plan it was measured against.
+        model: name of the model in its answer; empty when none came.
+        request_ids: the service's request ids, in the order of the exchange.
+        snapshot_hash: hash of the material that the model was shown, hexadecimal.
+        prompt_version: version of the instructions that it was given.
+        regret_share: (value of the best known plan - value of this) / value of the best; None when unknown.
+        moved_mw: IT power that differs from the plan it was measured against.
         cost_usd: cost of the exchange.
-        failure: reason why the maker's own plan was not taken; empty when it was.
+        failure: reason why the model's own plan was not taken; empty when it was.
         claims: its explanation, sentence by sentence.
     """
 
@@ -123,7 +123,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """Steps from `made_tick` on: step ``i`` lasts ``step_ticks[i]``.
+    """Targets from `made_tick` on: step ``i`` lasts ``step_ticks[i]`` ticks.
 
     `bound_usd` is None when no bound is known.
     """
@@ -138,19 +138,19 @@ class Plan:
     note: str = ""
     """Reason for this plan when a better one failed: shown and stored."""
     shadow: DualPrices | None = None
-    """Dual prices of the same steps; None from an optimizer that knows none."""
+    """Dual prices of the same steps; None from an optimizer that computes none."""
     baseline_usd: float | None = None
-    """Value of the rules' plan for the same problem, in the terms of `objective_usd`."""
+    """Objective of the rules' plan for the same problem; see `objective_usd`."""
     solve_wall_s: float | None = None
     """Real time the optimizer took; equal runs differ in it."""
     provenance: Provenance | None = None
 
     def step_at(self, tick: int) -> PlanStep:
-        """Step in force at `tick`; the last one goes on for ever."""
+        """Find the step in force at `tick`; the last one has no end."""
         return self.steps[self.index_at(tick)]
 
     def index_at(self, tick: int) -> int:
-        """Index of the step in force at `tick`."""
+        """Find the index of the step in force at `tick`."""
         passed = tick - self.made_tick
         for index, length in enumerate(self.step_ticks):
             if passed < length:

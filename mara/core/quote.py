@@ -1,6 +1,6 @@
 """Quotes: cost, site and risk of one more contract, and what would fit instead.
 
-Plain values for the outside, as in a snapshot.
+They are plain values for screens and the API, as in a snapshot.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from mara.core.arrays import Floats, Ints
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteRequest:
-    """Request for a price. `tier` and `region` are keys.
+    """Request for a price of a contract; `tier` and `region` are keys.
 
-    Without a region months are those of UTC.
+    Availability is measured by calendar months of the region's time zone, without a region by those of UTC.
     """
 
     tier: str
@@ -32,7 +32,7 @@ class Assignment:
     cost_usd_per_mwh: float
     """Cost of a contract MWh there: power at its PUE, and scarce racks' earnings."""
     free_mw: float
-    """Contract power that the site has room for, beside the promises that run there."""
+    """Room of the site for contracts, beside the promises that run there."""
     moved_mw: float
     """Contracts that would have to leave it first; there is room for them elsewhere."""
     why: str
@@ -85,11 +85,11 @@ class Quote:
 
     Attributes:
         starts_tick, ends_tick: the life of the contract when it is booked at once.
-        price_usd_per_mwh: offered: the larger of list price and marginal cost with a margin on it.
-        marginal_cost_usd_per_mwh: cost of serving it to the rest of the fleet: by the two solves where they were made.
-        dual_cost_usd_per_mwh: the same by shadow prices, of the first megawatt: a floor.
+        price_usd_per_mwh: price offered: the larger of list price and marginal cost plus margin.
+        marginal_cost_usd_per_mwh: what serving it costs the fleet: the exact cost where known, else the dual cost.
+        dual_cost_usd_per_mwh: marginal cost of the first megawatt by dual prices, a lower bound.
         exact_cost_usd_per_mwh: the difference of two solves; None where the fleet is too large to wait for them.
-        priced_h: hours of its life that a plan can see; the rest costs what the same hours of the day cost in it.
+        priced_h: hours of its life inside the plan's horizon; later hours are priced like the same hours of the day.
         refusal: reason why it cannot be booked; empty when it can.
     """
 
@@ -118,7 +118,7 @@ class Quote:
     """
     landing: Assignment | None
     risk: Risk | None
-    """Risk of bad ticks; None for Spot, which is promised nothing."""
+    """Risk of bad ticks; None for Spot, which has no promise."""
     made_tick: int
     expires_tick: int
     expires_at: datetime
@@ -128,7 +128,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OutageRecord:
-    """Outages of each site, as far as they are remembered.
+    """Counts of past outages of each site, as far back as they are stored.
 
     Attributes:
         lost_ticks: sum over ticks of the share of the site's machines that was out (S,).
@@ -142,13 +142,13 @@ class OutageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """Quote that was taken and is on disk as an order.
+    """Booked quote, stored as an order.
 
-    The contract is in the book with the tick that obeys it.
+    The contract joins the book in the tick that obeys the order.
 
     Attributes:
-        ordered_tick: the tick that obeys it.
-        state: of the contract when this was said; `GET /api/commitments/{contract_id}` has the present one.
+        ordered_tick: the tick that obeys the order.
+        state: state of the contract when this was made; `GET /api/commitments/{contract_id}` has the present one.
     """
 
     contract_id: str

@@ -1,6 +1,6 @@
-"""Judgement of promises: good ticks, windows, and credits owed.
+"""Measurement of SLAs: good and bad ticks, windows, and credits owed.
 
-Everything is counted in whole ticks and compared in integers: a rounded 99.9 % never passes for the real one.
+Everything is counted in whole ticks and compared in integers, so that no target is met by rounding.
 Model: docs/model.md#4-promises
 """
 
@@ -32,9 +32,9 @@ class SlaReport:
     """Judgement of one tick.
 
     Attributes:
-        good, excluded: of each contract; an excluded tick is neither good nor bad (C,).
-        charge_micro_usd: billed this tick (C,).
-        accounts: after the tick, in the order of the same book.
+        good, excluded: True for each contract whose tick counts so; an excluded tick is neither good nor bad (C,).
+        charge_micro_usd: amount billed in this tick (C,).
+        accounts: accounts after the tick, in the order of the same book.
     """
 
     good: Bools
@@ -74,14 +74,14 @@ def judge(allocation: Allocation, world: World) -> SlaReport:
 
 
 def _rest_ticks(before: Ints, scheduled: Bools) -> Ints:
-    """Count a tick for those scheduled off; the same array while nobody is."""
+    """Count a tick for contracts scheduled off; the same array while none is."""
     if np.count_nonzero(scheduled) or np.count_nonzero(before):
         return sealed((before + 1) * scheduled)
     return before
 
 
 def excluded_at(exclusions: tuple[Exclusion, ...], world: World) -> Bools:
-    """Contracts that have this tick excluded (C,)."""
+    """Find the contracts for which the present tick is excluded (C,)."""
     mask = np.zeros(len(world.book.contracts), dtype=np.bool_)
     for exclusion in exclusions:
         if exclusion.from_tick <= world.tick < exclusion.to_tick:
@@ -106,7 +106,7 @@ def burn_rates(world: World) -> Floats:
 def owed_micro_usd(world: World) -> int:
     """Credits owed and not yet posted, of closed windows and of open ones so far.
 
-    A world that has burnt its budgets early would otherwise look richer than it is until its windows close.
+    Without the open windows, a run that has spent its budgets early would look too profitable until they close.
     """
     accounts, tier = world.accounts, world.book.tier
     closed = sum(window.credit_micro_usd for window in world.closed)
@@ -119,7 +119,7 @@ def owed_micro_usd(world: World) -> int:
 def roll_over(
     world: World, accounts: SlaAccounts, arrived: tuple[SlaContract, ...], cancelled: frozenset[str], config: RunConfig
 ) -> tuple[ContractBook, SlaAccounts, tuple[ClosedWindow, ...]]:
-    """Close the windows that end with this tick; let contracts go and new ones in.
+    """Close the windows that end with this tick; remove ended contracts, add new ones.
 
     `accounts` are those after the tick. Returns the book, the accounts and the closed windows, which wait in the world:
     their credits are posted in the next tick.

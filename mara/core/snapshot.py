@@ -1,6 +1,6 @@
-"""The one hand-over outward: a tick as plain values for screens, API and exports.
+"""Snapshot of a tick as plain values, for screens, the API and exports.
 
-No numpy, no references.
+Nothing else leaves the engine. Records hold no numpy arrays and no references to the engine's own objects.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class InventorySnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSnapshot:
-    """A site in the tick just settled. Powers are IT megawatts unless named `site_`."""
+    """A site in the settled tick. Powers are IT megawatts unless named `site_`."""
 
     id: str
     name: str
@@ -50,7 +50,7 @@ class SiteSnapshot:
     asic_mw: float
     contracts_mw: float
     curtailed_mw: float
-    """Power of miners that could run and do not."""
+    """Power of miners that are available and off."""
     revenue_usd_per_h: float
     profit_usd_per_h: float
     inventory: tuple[InventorySnapshot, ...]
@@ -60,7 +60,7 @@ class SiteSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierSnapshot:
-    """All live contracts of a tier together."""
+    """Sums over the live contracts of a tier."""
 
     tier: str
     target_share: float
@@ -70,7 +70,7 @@ class TierSnapshot:
     promised_mw: float
     delivered_mw: float
     availability_share: float
-    """Good over counted ticks of the live windows; 1 where nothing was counted yet."""
+    """Share of counted ticks that were good, in open windows; 1 before any counted."""
     budget_ticks: int
     budget_used_ticks: int
     broken_count: int = 0
@@ -111,21 +111,21 @@ class ContractSnapshot:
 
     @property
     def is_stranded(self) -> bool:
-        """Say whether it is off though promised, and not because the plan means it."""
+        """Return whether a promised contract was shed against the plan."""
         return not (self.served or self.is_resting) and self.counted_ticks > 0 and self.tier != "spot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowGains:
-    """Profit of the live run over that of worlds beside it, under other planners.
+    """Profit of the live run less that of counterfactual runs under other planners.
 
-    Credits owed so far are taken off in all worlds, those of open windows as if they closed now. Since tick
-    `since_tick`, the first with a plan in force, and since the simulated day began (UTC). The `optimizer_vs_` are
-    against the rules and the static baselines; `sla_flexibility` is against the same optimizer without any error
-    budget to spend.
+    Counterfactual runs meet the same weather, prices and requests. Credits owed so far are subtracted in every run,
+    those of open windows as if they closed now. Figures count from tick `since_tick`, the first with a plan in force;
+    the `_today` ones from 00:00 UTC of the simulated day. `optimizer_vs_` compares with the rules and the static
+    baselines, `sla_flexibility` with the same optimizer without any error budget to spend.
 
-    The gain over the rules is the sum of two: `same_budgets`, the optimizer's over the rules' where neither schedules
-    any customer off, and `by_resting`, the gain by scheduling off, of the optimizer less that of the rules.
+    The gain over the rules is the sum of two parts: `same_budgets`, where neither planner may schedule a contract off,
+    and `by_resting`, what the optimizer gains by scheduling off beyond what the rules gain by it.
     """
 
     since_tick: int
@@ -147,7 +147,7 @@ class ShadowGains:
 class GainsSnapshot:
     """Gains since the run began, against the named baseline; negative is a loss.
 
-    Those that are differences to worlds beside the live one (see `ShadowGains`) are None where none was run.
+    Differences from counterfactual runs (see `ShadowGains`) are None where no such run was made.
     """
 
     baseline: str
@@ -175,11 +175,11 @@ class ShadowSnapshot:
     """Dual prices of the plan in force, in the step of this tick."""
 
     grid_usd_per_mwh: tuple[float, ...]
-    """Scarcity of the grid connection, by site in the snapshot's order."""
+    """Dual price of the grid limit, by site in the snapshot's order."""
     racks_usd_per_mwh: tuple[float, ...]
-    """Value of one more megawatt of racks, by site."""
+    """Dual price of racks, by site: the gain from one more MW for an hour."""
     power_usd_per_mwh: tuple[float, ...]
-    """Value of a site megawatt-hour, its price and carbon included, by site."""
+    """Value of one more MWh of site power, price and carbon included, by site."""
     demand_usd_per_mwh: tuple[float, ...]
     """Marginal cost minus revenue of a MWh of contracts, by tier; below 0 it pays."""
     budget_usd_per_mwh: tuple[float, ...]
@@ -201,24 +201,24 @@ class PlanSnapshot:
     note: str
     horizon_ticks: int = 1
     baseline_usd: float | None = None
-    """Value of the rules' plan for the same problem; None where nobody asked."""
+    """Objective of the rules' plan for the same problem; None where it was not made."""
     solve_wall_s: float | None = None
     shadow: ShadowSnapshot | None = None
-    """Dual prices; None from an optimizer that knows none."""
+    """Dual prices; None from an optimizer that computes none."""
     claims: tuple[Claim, ...] = ()
-    """Claims that explain it, in sentences whose numbers were computed."""
+    """Sentences that explain the plan; each number in them is a computed fact."""
     provenance: Provenance | None = None
-    """Origin of a plan, or of a failed attempt at one, asked for over a network."""
+    """Service, model and request behind a plan (or a failed try) made over a network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvisorRunSnapshot:
-    """One call of the advisor: when in real time, at which tick, with what outcome."""
+    """One call of the advisor: real time, tick, outcome and cost."""
 
     asked_at: datetime
     tick: int
     outcome: str
-    """Outcome: accepted or adjusted, then the advisor's plan runs, or kept."""
+    """Outcome: accepted or adjusted (the advisor's plan runs), or kept (it does not)."""
     message: str
     model: str
     request_id: str
@@ -231,14 +231,15 @@ class AdvisorSnapshot:
 
     Attributes:
         state: off | ready | asking | resting.
-        message: what it last did, or why it does nothing, in words.
-        notice: what the operator should see to, such as a model that will be retired; empty for nothing.
-        why_not: why it cannot be asked now; empty when it can.
-        working_notes: what it says while it works: provisional, never evidence.
-        cost_today_usd, budget_left_usd: spent in the last day; what this hour still allows.
-        headline: of its last accepted answer.
-        climate_saving_usd_per_h, time_zone_gain_usd_per_h: of that answer's evidence; None without one.
-        runs: the newest first.
+        message: its last action, or the reason for none, as a sentence.
+        notice: a warning that needs the operator, such as a model about to be retired; empty for none.
+        why_not: reason why it cannot be asked now; empty when it can.
+        working_notes: text that it writes while it works: provisional, never evidence.
+        cost_today_usd: money spent in the last 24 hours.
+        budget_left_usd: money that it may still spend in this hour.
+        headline: headline of its last accepted answer.
+        climate_saving_usd_per_h, time_zone_gain_usd_per_h: gains computed for that answer; None without one.
+        runs: its calls, the newest first.
     """
 
     state: str
@@ -257,7 +258,7 @@ class AdvisorSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSnapshot:
-    """Event worth telling an operator, as a sentence."""
+    """An event that the operator should know, as a sentence."""
 
     tick: int
     at: datetime
@@ -291,7 +292,7 @@ class Snapshot:
     renewable_share: float
     emissions_t_per_h: float
     power_by_workload_mw: tuple[tuple[str, float], ...]
-    """Power by workload: the five of own account, asic last, then contracts."""
+    """Power by workload: the five own-account workloads, then contracts."""
     hashprice_usd_per_ph_day: float
     token_price_usd_per_mtok: float
     racks_used_share: float
@@ -309,7 +310,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesPoint:
-    """One point of the fleet's money line: the average of hours, or a tick."""
+    """One point of the fleet's money chart: a tick, or the mean of some hours."""
 
     at: datetime
     revenue_usd_per_h: float
@@ -319,7 +320,7 @@ class SeriesPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastSnapshot:
-    """Forecast that the plan in force was made from; the first row was observed."""
+    """Forecast behind the plan in force; its first row was observed, not forecast."""
 
     made_tick: int
     at: tuple[datetime, ...]
@@ -330,7 +331,7 @@ class ForecastSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SitePoint:
-    """One point of a site's lines: a tick, or the average of a clock hour.
+    """One point of a site's charts: a tick, or the mean of a clock hour.
 
     Powers are IT megawatts unless named `site_`.
     """
@@ -349,7 +350,7 @@ class SitePoint:
     energy_price_high_usd_per_mwh: float | None = None
     """Highest price of the ticks that the point stands for."""
     pue: float | None = None
-    """Site over IT power of all that ran, the inverse of the next; None for no load."""
+    """Site power over IT power, the inverse of the next field; None without load."""
     cooling_efficiency_share: float | None = None
     revenue_usd_per_h: float | None = None
     profit_usd_per_h: float | None = None
@@ -357,7 +358,7 @@ class SitePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerSum:
-    """Sum of a money line of the ledger over some ticks; positive earns."""
+    """Sum of one line of the money ledger over some ticks; income is positive."""
 
     kind: str
     """Name of the line, as the ledger's export has it."""
@@ -366,7 +367,7 @@ class LedgerSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizationSnapshot:
-    """Plan that came into force in the past, and how it was made."""
+    """A plan that came into force in the past, and the solve that made it."""
 
     adopted_tick: int
     adopted_at: datetime
@@ -380,6 +381,6 @@ class OptimizationSnapshot:
     headline: str = ""
     reasons: tuple[str, ...] = ()
     baseline_usd: float | None = None
-    """Value of the rules' plan for the same problem; None where nobody asked."""
+    """Objective of the rules' plan for the same problem; None where it was not made."""
     solve_wall_s: float | None = None
     provenance: Provenance | None = None

@@ -1,4 +1,4 @@
-"""Builder of the snapshot of a settled step: all that the outside may see."""
+"""Builder of the snapshot of a settled tick from the engine's arrays."""
 
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -55,8 +55,8 @@ def snapshot_of(
 ) -> Snapshot:
     """Build the snapshot of the tick just settled.
 
-    Contracts are those that live on; amounts are USD, rates per hour. `dawn_micro_usd` is the cash with which the
-    tick's UTC day began.
+    It lists contracts that are live after the tick; amounts are USD, rates per hour. `dawn_micro_usd` is the cash at
+    00:00 UTC of the tick's day.
     """
     allocation, world, observation = step.allocation, step.world, step.observation
     per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
@@ -104,7 +104,7 @@ def snapshot_of(
 
 
 def event_snapshot(event: Event, config: RunConfig) -> EventSnapshot:
-    """Spell out an event's time and site."""
+    """Convert an event for the outside: its tick as a time, its site as an id."""
     return EventSnapshot(
         tick=event.tick,
         at=config.grid.at(event.tick),
@@ -115,9 +115,9 @@ def event_snapshot(event: Event, config: RunConfig) -> EventSnapshot:
 
 
 def forecast_snapshot(forecast: Forecast, config: RunConfig) -> ForecastSnapshot:
-    """Spell out a forecast's times.
+    """Convert a forecast for the outside: its rows with the times at which they start.
 
-    Rows are clock hours; the first is the rest of the present one.
+    Rows are clock hours; the first is the rest of the present hour.
     """
     now = config.grid.at(forecast.tick)
     hour = now.replace(minute=0, second=0, microsecond=0)
@@ -255,7 +255,7 @@ def _tiers(world: World) -> tuple[TierSnapshot, ...]:
 
 
 def _scheduled_off(step: Step) -> frozenset[str]:
-    """Ids of contracts that were off in the tick because the plan means it."""
+    """Ids of contracts that the plan left unserved on purpose in the tick."""
     rows = np.nonzero(step.allocation.scheduled)[0].tolist()
     return frozenset(step.before.book.contracts[row].id for row in rows)
 
@@ -340,9 +340,9 @@ def _plan(step: Step, plan: Plan, config: RunConfig) -> PlanSnapshot:
 
 
 def _shadow(plan: Plan, step: Step) -> ShadowSnapshot | None:
-    """Dual prices of the plan; zero scarcity at sites that are down.
+    """Return the plan's dual prices, with 0 for grid and racks of sites that are down.
 
-    The plan was made before a site fell, and nothing more is worth anything where nothing runs.
+    The plan may be older than the outage, and more capacity is worth nothing at a site where nothing can run.
     """
     shadow, row, up = plan.shadow, plan.index_at(step.tick), step.observation.availability_share > 0.0
     if shadow is None:

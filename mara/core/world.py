@@ -41,17 +41,17 @@ class RunConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Observation:
-    """The outside world in one tick.
+    """Weather, prices, demand and requests that a feed observed in one tick.
 
-    Arrays are read-only float64; makers validate, the core trusts.
+    Arrays are read-only float64. Feeds validate them; the core does not check them again.
 
     Attributes:
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c, wet_bulb_c: (S,).
-        availability_share: of the machines of a site, 0 in a whole-site outage (S,).
+        availability_share: share of a site's machines that can run, 0 in a whole-site outage (S,).
         demand_multiplier_share: factor on the token price, by demand region (R,).
         demand_tokens_per_h: merchant tokens asked for, by demand region (R,).
-        arrivals: contract requests that come in this tick.
-        stale_sources: feeds whose last good value stands in for a missing one.
+        arrivals: contract requests that arrive in this tick.
+        stale_sources: feeds that gave no value, so that their last good one is used.
     """
 
     tick: int
@@ -71,18 +71,19 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conditions:
-    """Conditions that a tick's weather, outages and prices make for the fleet.
+    """Capacity, efficiency and costs that follow from a tick's weather and prices.
 
     Attributes:
         pue: power usage effectiveness by workload (S, K).
         available_mw: machines that can run (S, K) [MW].
         racks_mw: available inference racks, GPU and ASIC pooled (S,) [MW].
-        rack_pue: of contracts: they use the PUE of the site's GPU racks (S,).
+        rack_pue: PUE of contract load, which is that of the site's GPU racks (S,).
         contract_room_mw: contract load that racks and grid can hold (S,).
         carbon_cost_usd_per_mwh: carbon cost of a site megawatt-hour (S,).
         grid_cost_usd_per_mwh: price plus carbon cost of a site megawatt-hour (S,).
-        mining_value_usd_per_mwh: what an IT megawatt-hour of each miner kind earns (3,).
-        merchant_value_usd_per_mwh: and one of merchant inference, net of remote serving (R, S, 2).
+        mining_value_usd_per_mwh: revenue of an IT megawatt-hour of each miner kind (3,).
+        merchant_value_usd_per_mwh: revenue of an IT megawatt-hour of merchant inference, less the cost of serving a
+            remote region (R, S, 2).
     """
 
     pue: Floats
@@ -104,7 +105,7 @@ class Conditions:
     def miner_margin_usd_per_mwh(self) -> Floats:
         """Profit of an IT megawatt-hour of each miner kind (S, 3).
 
-        Below zero it is better off.
+        Below zero the miners are better switched off.
         """
         return sealed(
             margin_usd_per_mwh(
@@ -124,9 +125,9 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecast:
-    """Forecast of a feed, honestly made, from the tick it was asked at.
+    """Forecast of a feed, made without knowledge of later ticks.
 
-    Rows are hours; row 0 is the observed present.
+    Rows are clock hours; row 0 is the observed present.
 
     Attributes:
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, dry_bulb_c, wet_bulb_c: (H, S).
@@ -148,7 +149,7 @@ class Forecast:
 class Exclusion:
     """Announced reason not to count ticks ``[from_tick, to_tick)`` of a contract.
 
-    It is for all contracts where `contract_id` is empty.
+    An empty `contract_id` means all contracts.
     """
 
     contract_id: str
@@ -192,16 +193,16 @@ class Gains:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class World:
-    """State before `tick` is advanced: all that is remembered between ticks.
+    """State of a run before `tick` is advanced: all that passes between ticks.
 
     Attributes:
         miners_mw: miner load of the last tick, air/hydro/immersion (S, 3).
         miner_off_ticks: how long each kind has been off, 0 while it runs (S, 3).
         availability_share: of the last tick (S,).
-        outage_until_tick: operator-injected outage ends here, 0 for none (S,).
+        outage_until_tick: end of an outage that an operator ordered, 0 for none (S,).
         closed: windows that ended with the last tick; their credits are due.
-        book_changes_count: grows whenever a contract comes or goes.
-        day: the sums of the UTC day under way.
+        book_changes_count: increases whenever a contract starts or ends.
+        day: the sums of the present UTC day.
         cash_micro_usd, revenue_micro_usd: sum of all ledger lines, and of the earning ones, since the run began.
     """
 
@@ -247,7 +248,7 @@ def first_world(config: RunConfig) -> World:
 
 
 def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
-    """Work out the conditions of one tick; `Problem` and `Step` carry them on."""
+    """Compute the conditions of one tick, which `Problem` and `Step` then carry."""
     fleet, terms = config.fleet, config.terms
     dry_bulb = observation.dry_bulb_c.tobytes()
     pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)
@@ -273,7 +274,7 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
     )
 
 
-# Weather, outages and rates hold for many ticks, prices hardly: what follows from the former is remembered by value.
+# Weather, outages and rates stay the same for many ticks, prices do not: what follows from the former is cached.
 
 
 @lru_cache(maxsize=8)
@@ -283,9 +284,9 @@ def _pue(dry_bulb: bytes, wet_bulb: bytes, fleet: Fleet) -> Floats:
 
 @lru_cache(maxsize=8)
 def _machines(dry_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, Floats]:
-    """Available machines (S, K) and racks (S,).
+    """Compute the available machines (S, K) and racks (S,) [MW].
 
-    `dry_bulb` is empty where it is nowhere hot enough to matter.
+    The arguments are bytes of arrays, keys of the cache. `dry_bulb` is empty where no site is hot enough to derate.
     """
     available = fleet.nameplate_mw * np.frombuffer(availability)[:, None]
     derate = derate_share(np.frombuffer(dry_bulb))

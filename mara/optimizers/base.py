@@ -77,12 +77,12 @@ class Resumable(Protocol):
         ...
 
     def recall(self, memory: ResumeState) -> None:
-        """Go on from what was kept."""
+        """Restore the state that `memory` returned before the restart."""
         ...
 
 
 def memory_of(optimizer: Optimizer) -> ResumeState | None:
-    """Return what a resumed run must find of an optimizer; None for nothing."""
+    """Return the state of an optimizer to store for a resumed run; None if stateless."""
     return optimizer.memory() if isinstance(optimizer, Resumable) else None
 
 

@@ -50,7 +50,7 @@ def plan_in_force_of(plan: Plan, problem: Problem) -> PlanInForce:
 def is_due(in_force: PlanInForce, problem: Problem) -> bool:
     """Return whether a new plan is due.
 
-    The one in force is overtaken, or has but one step.
+    It is when events overtook the plan in force, or when that plan has only one step.
     """
     return len(in_force.plan.steps) == 1 or is_overtaken(in_force, problem)
 

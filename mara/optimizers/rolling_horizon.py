@@ -78,9 +78,9 @@ class RollingHorizon:
         return in_force is None or bool(self._reason) or is_due(in_force, problem)
 
     def is_missed(self, problem: Problem) -> bool:
-        """Return whether something happened that the plan in force does not know.
+        """Return whether the plan in force is out of date, or there is none.
 
-        True where there is none.
+        It is when events overtook it, such as an outage, or when the last attempt to plan failed.
         """
         in_force = self._in_force
         return in_force is None or bool(self._reason) or is_overtaken(in_force, problem)

@@ -159,13 +159,16 @@ class ConnectionLimit:
 
 
 class PageRate:
-    """Rate limit of each user on pages that no browser connects to."""
+    """Rate limit [pages/minute] for each user on pages that no browser connects to.
+
+    Without logins the limit is for each network address range instead.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._limits = Limits(UNCONNECTED_PAGES_PER_MINUTE, clock)
 
     def wait_s(self, scope: Scope) -> float:
-        """Count a page; returns the seconds to wait, 0 where it may be built."""
+        """Count a page; returns the seconds to wait, 0 if it may be built now."""
         return self._limits.wait_s(self.key_of(scope))
 
     def connected(self, scope: Scope) -> None:
@@ -173,7 +176,7 @@ class PageRate:
         self._limits.refund(self.key_of(scope))
 
     def key_of(self, scope: Scope) -> str:
-        """Name what a page is counted under: its user, or without logins its network."""
+        """Return the key that a page is counted under: its user, or else its network."""
         identity = identity_in(scope)
         return network_of(address_of(scope)) if identity is LOCAL else identity.name
 

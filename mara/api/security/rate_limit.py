@@ -17,7 +17,10 @@ Source: https://www.rfc-editor.org/rfc/rfc6177.
 
 
 class Limits:
-    """Rate limit for each key, of `per_minute` requests, all at once after a pause."""
+    """Token bucket for each key: `per_minute` requests a minute, or all in one burst.
+
+    Source: https://en.wikipedia.org/wiki/Token_bucket
+    """
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
         self._per_minute = per_minute

@@ -138,7 +138,7 @@ class MachineTables(_Table):
 
 
 class SiteTable(_Table):
-    """One of the tables [[site]]."""
+    """A `[[site]]` table of a fleet file in TOML."""
 
     id: SiteId
     name: Text

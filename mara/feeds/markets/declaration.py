@@ -55,15 +55,15 @@ class Repeat(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StampClock:
-    """The clock of a file's stamps.
+    """Time zone of the timestamps in a market file, and its clock-change rules.
 
     Attributes:
         zone: an IANA name, or a fixed offset such as `UTC` or `UTC+10:00`. A market that keeps one time all year has a
             fixed offset and never a city's zone.
         flag: the column that marks the repeated hour, where `repeat` is FLAG.
-        second: what stands in it in the second of the two hours, and nowhere else.
-        names: offsets in minutes of the names that stand beside stamps, such as `CEST`.
-        is_stated: whether each stamp must say its offset itself.
+        second: value of that column in the second of the two hours, and only there.
+        names: UTC offsets in minutes of zone names that follow a timestamp, such as `CEST`.
+        is_stated: True if each timestamp must contain its own UTC offset.
     """
 
     zone: str = "UTC"

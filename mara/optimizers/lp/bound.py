@@ -4,7 +4,7 @@ It is stated in the program's accounts, and holds for every policy, in whole con
 
 - What a run does in a tick satisfies the rows of the program of that stretch: racks, kinds, grid, tokens, demand and
   what budgets allow are limits that `dispatch` and `judge` keep. The rows for N+1 reserve are a planner's own caution,
-  kept by no law, so they are left out here.
+  which nothing enforces, so they are left out here.
 - Months are solved one by one. A month after the first may begin with any load for nothing: what a run paid to get
   there is not charged. Each month may spend the whole budget of every window that reaches into it. Both only help, so
   the months' bounds add up to a bound of the whole.
@@ -48,8 +48,8 @@ class MonthBound:
     """A month's bound, and what a run earned in it.
 
     Attributes:
-        profit_usd: earned by the run, in the same accounts.
-        gap_share: how far above the optimum of its program the bound can be.
+        profit_usd: profit of the run, in the same accounts.
+        gap_share: most by which the bound can exceed the optimum of its program, as a share of the bound.
     """
 
     month: str
@@ -64,8 +64,9 @@ def bounds_of(months: Sequence[Month], on_month: Callable[[int], None] | None = 
     One program is in memory at a time.
 
     Raises:
-        ConfigError: a fleet of more sites than one program is solved for.
-        PlanTimeout, PlanRejected: a program that takes too long, or numbers that no program can take.
+        ConfigError: the fleet has more than `MOST_SITES` sites.
+        PlanTimeout: a month's program takes too long.
+        PlanRejected: a month's numbers are unfit for a program.
     """
     bounds: list[MonthBound] = []
     for index, month in enumerate(months):
@@ -112,7 +113,7 @@ def share_of_bound(bounds: Sequence[MonthBound]) -> float | None:
 
 
 def with_free_start(case: LpCase) -> LpCase:
-    """Let a case begin after anything: no load of its first step is an increase."""
+    """Free the start of a case: no load of its first step counts as an increase."""
     most_mw = case.available_mw.max(axis=0)
     most_promised_mw = case.demand_mw[:, :PROMISED_TIER_COUNT].max(axis=0) + 1.0
     return replace(

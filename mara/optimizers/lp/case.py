@@ -1,6 +1,6 @@
-"""Coefficients of one linear program, whatever they come from.
+"""Coefficients of one linear program, independent of their source.
 
-A tick's problem, a run's past, a file or a test.
+They come from a tick's problem, a run's past, a file or a test.
 
 Model: docs/model.md#5-the-linear-program
 """
@@ -21,7 +21,7 @@ from mara.core.world import RunConfig
 from mara.errors import PlanRejected
 
 CREDIT_RATIO: Final = (10.0, 5.0, 3.0)
-"""Planning penalty of a breach over the tier's rate, by promised tier.
+"""Planning penalty of a breach as a multiple of the tier's rate, by promised tier.
 
 Chosen: steep enough to keep the order of tiers; settlement uses CREDIT_STEPS_PPM.
 """
@@ -34,7 +34,7 @@ _LEFT_OUT: Final[Any] = np.zeros(0)
 class LpCase:
     """All coefficients: arrays over H steps, R regions, S sites, K workloads, G tiers.
 
-    Those that may be left out are zero.
+    Optional coefficients are zero by default.
 
     Attributes:
         dt_h: length of each step (H,).
@@ -47,15 +47,15 @@ class LpCase:
         tokens_per_mwh: of GPU and ASIC, in any unit of tokens (2,).
         demand_tokens_per_h: in the same unit (H, R).
         demand_mw: contracts by tier (H, G).
-        budget_mwh: what may be shed free of credits over the horizon, by promised tier (3,).
-        shed_limit_mw: most that may be shed inside budgets in a step (H, 3).
+        budget_mwh: energy that may be scheduled off without credits over the horizon, by promised tier (3,).
+        shed_limit_mw: most load that may be scheduled off in a step (H, 3).
         rate_usd_per_mwh: (G,). credit_usd_per_mwh, goodwill_usd_per_mwh, migration_usd_per_mw: (3,).
-        breakable_mw: what of the demand may go unserved beyond all budgets for `breaking_usd_per_mwh` instead of the
-            penalty (H, 3), (3,).
+        breakable_mw: part of the demand that may go unserved beyond all budgets at `breaking_usd_per_mwh` (3,) instead
+            of the penalty (H, 3).
         served_now_mw: contracts before the first step (S, 3). miners_now_mw: miners before it (S,).
-        unbacked_mw: Premium that may run at a site without a reserve elsewhere, because no placing has one (H,).
-        rests_in_place: tiers whose unserved load keeps its place and resumes there for nothing, as in the ledger (3,).
-            Of the others every increase at a site is a move, but for what `served_now_mw` counts as there.
+        unbacked_mw: Premium that may run at a site without reserve elsewhere, because no placement has enough (H,).
+        rests_in_place: tiers whose unserved load keeps its place and resumes there without a fee, as in the ledger
+            (3,). In other tiers every increase at a site beyond `served_now_mw` is charged as a move.
     """
 
     dt_h: Floats
@@ -100,7 +100,7 @@ class LpCase:
 
     @property
     def steps(self) -> int:
-        """Number of steps, H."""
+        """Number of steps (H)."""
         return len(self.dt_h)
 
     @property
@@ -115,7 +115,7 @@ class LpCase:
 
     @property
     def economics(self) -> Economics:
-        """Coefficients by step (H, ...), as the ledger has them by tick."""
+        """Prices and costs by step (H, ...), in the form that the ledger uses by tick."""
         return Economics(
             mining_usd_per_mwh=self.mining_value_usd_per_mwh,
             merchant_usd_per_mwh=self.token_value_usd_per_mwh,
@@ -145,9 +145,9 @@ def case_of_run(
     miners_now_mw: Floats,
     **others: Any,
 ) -> LpCase:
-    """Build the case of a run from its fleet, its terms and what differs by step.
+    """Build the case of a run from its fleet, its terms and its time series.
 
-    Shapes as in `LpCase`; tokens are counted one by one here and in millions there.
+    Shapes are those of `LpCase`. Arguments count single tokens, the case counts millions of tokens.
     """
     fleet, terms = config.fleet, config.terms
     rates = np.array([list_rate_usd_per_mwh(tier, config) for tier in Tier])
@@ -179,14 +179,14 @@ def case_of_run(
 
 
 def check(case: LpCase) -> None:
-    """Refuse a case that a solver must not see.
+    """Refuse a case with which the solver would fail.
 
-    NaN makes it spin for ever, a hedge above the grid limit makes the program infeasible.
+    NaN makes it loop for ever, and a hedge above the grid limit makes the program infeasible.
 
     Raises:
-        PlanRejected: a wrong shape, NaN, infinity, a negative power, a step without length, a PUE below one, a price of
-            change or breach or a sellback spread below zero (it would make money of nothing), or such a hedge; the
-            message names the field.
+        PlanRejected: a wrong shape, NaN, infinity, a negative power, a step without length, a PUE below one, a cost of
+            change or breach or a sellback spread below zero (it would earn money from nothing), or a hedge above the
+            grid limit; the message names the field.
     """
     h, s, r = case.steps, case.sites, case.regions
     shapes: dict[str, tuple[int, ...]] = {

@@ -36,7 +36,10 @@ class Certificate:
 
     @property
     def gap_share(self) -> float:
-        """(bound - objective) / |bound|, with at least one dollar in the denominator."""
+        """Relative optimality gap: (bound - objective) / |bound|.
+
+        The denominator is at least one dollar. Model: docs/model.md#7-certificate-and-bounds
+        """
         return gap_share(self.objective_usd, self.bound_usd, least_usd=1.0)
 
 

@@ -1,4 +1,4 @@
-"""A tick's problem as coefficients of its program, and a solution as a plan.
+"""Conversion of a tick's problem to a linear program, and of a solution to a plan.
 
 Model: docs/model.md#6-horizon-and-warm-starts
 """
@@ -49,10 +49,10 @@ def step_lengths(problem: Problem) -> tuple[int, ...]:
 def case_of(problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = SPENDS) -> LpCase:
     """Derive the coefficients of a problem.
 
-    Machines that are out now are taken to be back after an hour.
+    Machines that are out now are assumed to be back after an hour.
 
     Args:
-        lengths: of the H steps [ticks].
+        lengths: lengths of the H steps [ticks].
     """
     config, forecast = problem.config, problem.forecast
     fleet, terms = config.fleet, config.terms
@@ -92,7 +92,7 @@ def case_of(problem: Problem, lengths: tuple[int, ...], budgets: BudgetPolicy = 
 
 
 def without_budgets(case: LpCase) -> LpCase:
-    """Change a case to one in which nothing that can be served is left unserved."""
+    """Change a case so that no load that can be served is left unserved."""
     return replace(
         case,
         budget_mwh=np.zeros_like(case.budget_mwh),
@@ -105,7 +105,7 @@ def without_budgets(case: LpCase) -> LpCase:
 def plan_steps(primal_mw: Floats, columns: Columns, steps: int) -> tuple[PlanStep, ...]:
     """Read a solution (N,) as targets, step by step.
 
-    What the solver leaves below a watt becomes zero.
+    Values below a watt become zero.
     """
     clean = np.where(primal_mw < TOLERANCE_MW, 0.0, primal_mw).reshape(-1)[: steps * columns.width]
     table = clean.reshape(steps, columns.width)
@@ -134,9 +134,9 @@ def _starts(lengths: tuple[int, ...]) -> Ints:
 
 
 def _available(problem: Problem, lengths: tuple[int, ...], dry_bulb_c: Floats) -> Floats:
-    """Expect the machines that can run (H, S, K) [MW].
+    """Estimate the machines that can run (H, S, K) [MW].
 
-    Outages last an hour, then everything is back.
+    Present outages are assumed to last an hour.
     """
     config = problem.config
     available = np.tile(config.fleet.nameplate_mw, (len(dry_bulb_c), 1, 1))

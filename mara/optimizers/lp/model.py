@@ -24,15 +24,15 @@ from mara.optimizers.lp.rows import Rows, families_of, flattened, rack_room_mw
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LpModel:
-    """A program: minimize cost x + offset, A x and x within limits.
+    """A linear program: minimize cost x + offset, with limits on A x and on x.
 
-    N columns, M rows.
+    It has N columns and M rows.
 
     Attributes:
-        cost_usd_per_mw, lower_mw, upper_mw: of each column (N,); all columns are powers.
+        cost_usd_per_mw, lower_mw, upper_mw: cost and bounds of each column (N,); all columns are powers.
         row_lower, row_upper: limits of each row (M,).
         matrix: A (M, N), a `scipy.sparse.csr_array`.
-        offset_usd: carbon of the hedged blocks, paid whatever is decided.
+        offset_usd: carbon cost of hedged power, which no decision changes.
         families: position of each family's rows within a period; the budget rows follow after the last period.
     """
 
@@ -50,7 +50,7 @@ class LpModel:
 
 
 def model_of(case: LpCase) -> LpModel:
-    """Write the program of a case; maximizing profit is minimizing its negative."""
+    """Build the program of a case; maximizing profit is minimizing its negative."""
     columns = columns_of(case)
     families = tuple(families_of(case, columns))
     cost, upper = _cost(case, columns), _upper(case, columns)
@@ -126,8 +126,8 @@ def _cost(case: LpCase, columns: Columns) -> Floats:
 def _upper(case: LpCase, columns: Columns) -> Floats:
     """Bound every column from above (H, width), all finite.
 
-    Bounds that the model states are exact; those that rows imply already are loose. A tight implied bound would take
-    over part of its row's dual, and the price of a demand or a rack would be wrong.
+    Bounds that belong to the model are exact; those that rows imply already are loose. A tight implied bound would take
+    over part of its row's dual, and the dual price of demand or racks would be wrong.
     """
     racks = case.available_mw[:, :, RACKS].sum(axis=2)
     upper = np.zeros((case.steps, columns.width))
@@ -155,14 +155,14 @@ def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
 
     One period is put in the order of its rows, and every other is laid out like it.
     """
-    from scipy.sparse import csr_array  # a tenth of a second, and many commands plan nothing
+    from scipy.sparse import csr_array  # importing takes 0.1 s, and many commands plan nothing
 
     row, column, values = _period(case.steps, columns.width, families)
     order = np.argsort(row, kind="stable")
     row, column, values = row[order], column[order], values[:, order]
     period_rows = sum(family.count for family in families)
     step = np.arange(case.steps)[:, None] * columns.width
-    # Before the first period there is none: its changes are against what runs now, on the right-hand side.
+    # The first period has none before it: its changes are from the present loads, on the right-hand side.
     inside = np.ones(values.shape, dtype=np.bool_)
     inside[0] = column >= 0
     counts = np.tile(np.bincount(row, minlength=period_rows), (case.steps, 1))

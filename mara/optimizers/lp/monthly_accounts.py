@@ -1,4 +1,4 @@
-"""Monthly accounts of a run in the program's terms, and each month's case.
+"""Monthly profit of a run in the linear program's terms, and each month's case.
 
 Model: docs/model.md#7-certificate-and-bounds
 
@@ -6,9 +6,9 @@ A month's case holds what really came: prices, weather, machines, demand, and th
 budgets are all that a policy could shed free of credits within the month, the whole budget of every window that reaches
 into it; nothing is kept back pro rata. Contracts count at the list rate of their tier, as plans see them.
 
-What costs no money is no cost here, so that the ledger's profit is bounded too: there is no goodwill, a contract's
-first place is free, and what goes unserved is not charged as broken in ticks in which no packing holds all promises, or
-power is so dear that promises are broken on purpose.
+Only costs that the ledger books count here, so that the ledger's profit is bounded too: there is no goodwill, and a
+contract's first place is free. Unserved load is not charged as broken in ticks in which no packing of the sites holds
+all promises, or in which power is so dear that promises are broken on purpose.
 """
 
 from dataclasses import dataclass, field
@@ -32,12 +32,12 @@ MONTH_ZONE = "UTC"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Month:
-    """One month of a run: its profit in the program's accounts, and its case.
+    """One month of a run: its profit in the program's terms, and its case.
 
     Attributes:
-        month: such as 2023-01.
-        first_fees_usd: what the program would charge for the first places of contracts that had none before; a bound
-            gives it back to all.
+        month: year and month, such as 2023-01.
+        first_fees_usd: fees that the program would charge for the first places of contracts that had none before; the
+            bound adds them back for every policy.
     """
 
     month: str
@@ -48,7 +48,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Entry:
-    """One tick: what ran, its conditions, and what was off inside budgets (3,) [MW]."""
+    """One tick: its step and conditions, and the load off inside budgets (3,) [MW]."""
 
     step: Step
     conditions: Conditions
@@ -57,7 +57,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Window:
-    """Budget of a contract in one of its measurement windows."""
+    """Error budget of a contract in one of its measurement windows."""
 
     tier: int
     power_mw: float
@@ -68,7 +68,7 @@ class _Window:
 
 @dataclass(slots=True, eq=False)
 class MonthlyAccounts:
-    """Accounts that are written tick by tick and closed when the next month begins."""
+    """Accounts that a run adds to tick by tick; a month closes when the next begins."""
 
     config: RunConfig
     months: list[Month] = field(default_factory=list)
@@ -86,7 +86,7 @@ class MonthlyAccounts:
         self._entries.append(_Entry(step=step, conditions=step.conditions, shed_mw=shed_mw(step)))
 
     def close(self) -> None:
-        """Close the month under way and forget its ticks; call it after the last tick."""
+        """Close the present month and forget its ticks; call it after the last tick too."""
         if not self._entries:
             return
         first = self._entries[0].step
@@ -126,7 +126,7 @@ class MonthlyAccounts:
     def _first_fees_usd(self) -> tuple[float, float]:
         """Add up fees for first places [USD].
 
-        Returns those that contracts got in these ticks, and all that they could have got.
+        Returns the fees for places that contracts took in these ticks, and for all that they could have taken.
         """
         fees = np.append(self.config.terms.migration_rates_usd_per_mw, 0.0)
         own_usd = 0.0
@@ -165,9 +165,9 @@ class MonthlyAccounts:
         )
 
     def _breakable_mw(self, entry: _Entry) -> Floats:
-        """Return what may go unserved past budgets for nothing (3,) [MW].
+        """Return load that may go unserved past budgets without a charge (3,) [MW].
 
-        All where no packing holds all promises, else what power is too dear for.
+        It is all where no packing holds all promises, else the load for which power is too dear.
         """
         book = entry.step.before.book
         if all_fit(book.power_mw[book.tier < PROMISED_TIER_COUNT], entry.conditions.contract_room_mw):
@@ -177,7 +177,7 @@ class MonthlyAccounts:
         return np.asarray(most[:PROMISED_TIER_COUNT])
 
     def _budgets(self) -> tuple[Floats, Floats]:
-        """Return what may be off free of credits, in all and by tick.
+        """Sum the error budgets of windows that reach into these ticks.
 
         Returns the sum over these ticks (3,) [MWh], and the limit in each of them (H, 3) [MW].
         """
@@ -201,7 +201,7 @@ def _rested_mw(step: Step) -> Floats:
 
 
 def shed_mw(step: Step) -> Floats:
-    """Return promised load that was off though its budget bore it (3,) [MW]."""
+    """Return promised load that was off within its error budget (3,) [MW]."""
     left_out = ~step.allocation.served
     if not np.count_nonzero(left_out):
         return np.zeros(PROMISED_TIER_COUNT)

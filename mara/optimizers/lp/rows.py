@@ -17,11 +17,11 @@ from mara.optimizers.lp.columns import Columns
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entries:
-    """Coefficients of a family of rows.
+    """Nonzero coefficients of a family of rows, as a sparse matrix of one period.
 
     Attributes:
-        row, column: position of each of the N entries; columns are of the period, or of the one before.
-        factor: multiplies its column in its row (H, N) or (N,).
+        row, column: position of each of the N entries; columns are those of the period, or of the period before.
+        factor: coefficients (N,), or (H, N) where they differ by period.
     """
 
     row: Ints
@@ -50,7 +50,7 @@ class Rows:
 
 
 def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
-    """Yield all constraints but the budgets, which are of the whole horizon."""
+    """Yield all families of constraints but the budgets, which span the whole horizon."""
     yield _power(case, columns)
     yield _racks(case, columns)
     yield _kinds(case, columns)
@@ -65,7 +65,7 @@ def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
 
 
 def _power(case: LpCase, columns: Columns) -> Rows:
-    """Fit each site's power into its grid connection.
+    """Limit each site's power to its grid connection.
 
     A hedged site draws hedge + bought - sold.
     """
@@ -91,7 +91,7 @@ def _power(case: LpCase, columns: Columns) -> Rows:
 
 
 def _racks(case: LpCase, columns: Columns) -> Rows:
-    """Share the racks of a site between contracts and merchant inference."""
+    """Limit contracts and merchant inference, together, to the racks of a site."""
     s = np.arange(case.sites)
     entries = [_ones(np.repeat(s, 4), columns.contracts)]
     entries += [_ones(np.repeat(s, 2), columns.merchant[r]) for r in range(case.regions)]
@@ -99,14 +99,14 @@ def _racks(case: LpCase, columns: Columns) -> Rows:
 
 
 def _kinds(case: LpCase, columns: Columns) -> Rows:
-    """Fit merchant inference of all regions into the GPU and the ASIC racks."""
+    """Limit merchant inference of all regions to the GPU and to the ASIC racks."""
     pair = np.arange(case.sites * RACK_KIND_COUNT)
     entries = [_ones(pair, columns.merchant[r]) for r in range(case.regions)]
     return _at_most("kinds", flattened(case.available_mw[:, :, RACKS]), entries)
 
 
 def _reserve(case: LpCase, columns: Columns) -> Rows:
-    """Hold reserve on racks that run neither Premium nor Standard."""
+    """Limit reserve to racks that run neither Premium nor Standard."""
     s = np.arange(case.sites)
     entries = [
         _ones(s, columns.contracts[:, Tier.PREMIUM]),
@@ -119,7 +119,7 @@ def _reserve(case: LpCase, columns: Columns) -> Rows:
 def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
     """Sum the fleet's reserve in one column.
 
-    A dense row for each site would be sites squared.
+    Without this column the N+1 rows would have a number of entries that grows with the square of the sites.
     """
     zero = np.zeros(case.sites, dtype=np.int64)
     entries = (
@@ -131,9 +131,9 @@ def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
 
 
 def _any_one_site(case: LpCase, columns: Columns) -> Rows:
-    """N+1: fit any one site's Premium into the reserve elsewhere.
+    """Back each site's Premium by reserve at the other sites (N+1).
 
-    What no placing can back is let off.
+    Premium for which no placement has enough reserve (`unbacked_mw`) is exempt.
     """
     s = np.arange(case.sites)
     minus = Entries(row=s, column=np.repeat(columns.reserve_sum, case.sites), factor=-np.ones(case.sites))
@@ -142,7 +142,10 @@ def _any_one_site(case: LpCase, columns: Columns) -> Rows:
 
 
 def _demand(case: LpCase, columns: Columns) -> Rows:
-    """Serve demand, or shed it in budgets, break it or breach it; Spot may run."""
+    """Balance contracts: served, scheduled off, broken and breached add up to demand.
+
+    Spot may go unserved.
+    """
     tiers = np.tile(np.arange(TIER_COUNT), case.sites)
     promised = np.arange(PROMISED_TIER_COUNT)
     lower = case.demand_mw.copy()
@@ -161,7 +164,7 @@ def _merchant(case: LpCase, columns: Columns) -> Rows:
 
 
 def _moves(case: LpCase, columns: Columns) -> Rows:
-    """Count as moved what gets its place at a site, running or not."""
+    """Count as moved the load that takes a place at a site, running or not."""
     row = np.arange(case.sites * PROMISED_TIER_COUNT)
     resting = _change(row.reshape(case.sites, -1)[:, columns.resting].ravel(), columns.rested)
     promised = columns.contracts[:, :PROMISED_TIER_COUNT]
@@ -171,7 +174,7 @@ def _moves(case: LpCase, columns: Columns) -> Rows:
 
 
 def _places(case: LpCase, columns: Columns) -> Rows:
-    """Keep a place without running only for load that is unserved."""
+    """Limit load that keeps a place without running to what is unserved."""
     n = np.arange(len(columns.resting))
     entries = [_ones(np.tile(n, case.sites), columns.rested)]
     unserved = [columns.shed, columns.breached, *([columns.broken] if len(columns.broken) else [])]
@@ -180,7 +183,7 @@ def _places(case: LpCase, columns: Columns) -> Rows:
 
 
 def _ramps(case: LpCase, columns: Columns) -> Rows:
-    """Count as started what a site mines more than in the step before."""
+    """Count as started the increase of a site's mining over the step before."""
     s = np.arange(case.sites)
     upper = np.zeros((case.steps, case.sites))
     upper[0] = case.miners_now_mw
@@ -188,7 +191,7 @@ def _ramps(case: LpCase, columns: Columns) -> Rows:
 
 
 def rack_room_mw(case: LpCase) -> Floats:
-    """Return the contract load that racks and grid of a site can carry (H, S) [MW]."""
+    """Compute the contract load that a site's racks and grid can carry (H, S) [MW]."""
     racks = case.available_mw[:, :, RACKS].sum(axis=2)
     return np.asarray(np.minimum(racks, case.grid_limit_mw / case.pue[:, :, Workload.GPU]))
 
@@ -211,5 +214,5 @@ def _change(row: Ints, column: Ints) -> list[Entries]:
 
 
 def flattened(array: Floats) -> Floats:
-    """Flatten all axes but the steps (H, N)."""
+    """Flatten all axes of an array but the first, the steps (H, N)."""
     return np.asarray(array.reshape(len(array), -1))

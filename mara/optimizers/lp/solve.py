@@ -1,6 +1,6 @@
-"""HiGHS behind one function: a model in, a certified solution out.
+"""Solver of linear programs: HiGHS, with a certificate of each solution.
 
-The only importer of highspy. Source: HiGHS, https://highs.dev; Huangfu and Hall 2018, doi:10.1007/s12532-017-0130-5
+No other module imports highspy. Source: HiGHS, https://highs.dev; Huangfu and Hall 2018, doi:10.1007/s12532-017-0130-5
 """
 
 from collections.abc import Callable
@@ -55,7 +55,7 @@ class Solution:
 
     @property
     def status(self) -> PlanStatus:
-        """Optimal where our own certificate proves it, whatever the solver says."""
+        """Status by our own certificate, whatever the solver says."""
         return "optimal" if self.certificate.gap_share <= MAX_GAP_SHARE else "feasible"
 
 
@@ -67,16 +67,17 @@ def solve(
     deadline_s: float = 600.0,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Solution:
-    """Find the optimum, or fail.
+    """Solve a program to its optimum; a simplex stopped early raises.
 
-    A point from a simplex that was stopped early is never returned.
-
-    With `by_dual` the dual method goes on from the basis: quicker where limits changed and prices hardly did.
-    `is_cancelled` is asked every few iterations, from this thread.
+    Args:
+        basis: basis to start from; None for a cold start.
+        by_dual: use the dual simplex method, which is quicker where limits changed and prices hardly did.
+        deadline_s: time limit in real seconds.
+        is_cancelled: called every few iterations, from this thread; True ends the solve.
 
     Raises:
         PlanTimeout: the deadline came first, or the solve was cancelled.
-        PlanInfeasible: no solution, or none that our own certificate accepts: a fault of the model, for it has slacks.
+        PlanInfeasible: HiGHS found no solution, or our certificate refused it. The model has slacks, so it is a fault.
     """
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)

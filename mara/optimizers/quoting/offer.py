@@ -99,6 +99,8 @@ def costs(context: QuoteContext, after: PricedSolution, demand: ContractDemand) 
     The plans end at the horizon. Beyond it the dual prices of the same hours of its last day are repeated, and the
     exact cost is corrected by the difference between their mean over the whole life and their mean up to the horizon.
     A fee that is paid once, that of moving in, thereby counts again for every further stretch as long as the horizon.
+
+    Model: docs/model.md#11-quotes
     """
     before, per_hour = context.before, context.ticks_per_hour
     rate = float(before.case.rate_usd_per_mwh[demand.tier])

@@ -66,9 +66,9 @@ class AdvisorStatus:
             self._tell(shown)
 
     def note(self, notes: str) -> None:
-        """Show working notes, now and then.
+        """Show the advisor's working notes, at most once in `NOTES_INTERVAL_S` seconds.
 
-        Their numbers are hidden: only evidence has numbers.
+        Numbers in them are masked, because only checked evidence may show numbers.
         """
         now_s = self._clock.monotonic_s()
         if now_s - self._noted_s >= NOTES_INTERVAL_S:

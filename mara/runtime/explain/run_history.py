@@ -17,7 +17,7 @@ from mara.store.read.decisions import Decisions, Running
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickContext:
-    """Context of one tick: observation, conditions, and what ran.
+    """A stored tick: what was observed, the conditions, and the loads that ran.
 
     Attributes:
         idle_mw: miners that could run and did not (S, 3).
@@ -73,7 +73,7 @@ class RunHistory:
         return f"{at:%H:%M} UTC" if at.date() == other.date() else f"{at:%H:%M} UTC on {day_text(at)}"
 
     def context(self, tick: int) -> TickContext | None:
-        """Look up the context of a tick; None where its rows are past their retention."""
+        """Read what a past tick observed and ran; None where its rows were deleted."""
         running = self.decisions.running(tick)
         observation = self.decisions.read_model.stored_tick(tick).observation if running is not None else None
         if running is None or observation is None:

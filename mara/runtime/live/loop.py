@@ -26,12 +26,12 @@ SLOW_STORE_S: Final = 5.0
 
 
 class LiveLoop:
-    """Makes one tick after the other. Belongs to the event loop's thread.
+    """Makes one tick after the other, in the event loop's thread.
 
     Args:
-        orders: commands that the next tick obeys.
-        display: shows what is stored.
-        pace: set by operators.
+        orders: queue of the commands that the next tick obeys.
+        display: publishes ticks that have been stored.
+        pace: speed and pause, as operators set them.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class LiveLoop:
         self._timer = TickTimer(pace, clock, engine.config.grid.tick_minutes)
         self._guard = StaleFeedGuard()
         self._plan: Plan | None = None  # in force
-        self._computed: TickResult | None = None  # not kept yet
+        self._computed: TickResult | None = None  # computed, but not stored yet
         self._unstored: TickResult | None = None
 
     @property
     def tick(self) -> int:
-        """The tick that comes next."""
+        """Number of the next tick to compute."""
         return self._engine.world.tick
 
     @property
@@ -75,7 +75,7 @@ class LiveLoop:
     def position(self) -> tuple[World, Plan | None]:
         """Return the world that new orders meet, and the plan in force.
 
-        The tick under way counts as done: orders that come now are obeyed by the next.
+        A tick under way counts as done, because orders that come now are obeyed by the one after.
         """
         result = self._unstored or self._computed
         return result.step.world if result is not None else self._engine.world, self._plan
@@ -84,8 +84,8 @@ class LiveLoop:
         """Plan anew at once; the first tick after the answer follows it.
 
         Raises:
-            CommandError: a plan is under way.
-            FeedError: nothing is known of the present.
+            CommandError: a plan is being made already.
+            FeedError: the feed has no observation of the present tick.
         """
         self._planner.begin_now(self._engine.problem(self._read_feed()))
 
@@ -109,12 +109,12 @@ class LiveLoop:
             self._pace.stepped()
 
     def drop_unstored(self) -> None:
-        """Forget a tick that was computed and is not stored; its orders wait again."""
+        """Discard a computed tick that is not stored; its orders wait again."""
         self._computed = self._unstored = None
         self._orders.let_go()
 
     def restart(self, engine: TickEngine, planner: Planner) -> None:
-        """Go on with another engine and planner, at the tick where that engine stands."""
+        """Continue with another engine and planner, from that engine's next tick."""
         self.drop_unstored()
         self._planner.close()
         self._engine = engine
@@ -122,12 +122,12 @@ class LiveLoop:
         self._plan = None
 
     def close(self) -> None:
-        """Let the planner go, and whatever is not stored."""
+        """Close the planner, and discard a tick that is not stored."""
         self._computed = self._unstored = None
         self._planner.close()
 
     async def _until_due(self) -> None:
-        """Sleep until the next tick is due; what is left to show is shown meanwhile."""
+        """Sleep until the next tick is due, and publish stored ticks meanwhile."""
         while True:
             self._store.refuse_lost()
             if self._pace.stands_still:
@@ -152,8 +152,8 @@ class LiveLoop:
         return self._pace.steps_due > 1 or self._timer.tick_s < LEAST_PUBLISH_INTERVAL_S
 
     async def _tick(self) -> None:
-        """Gather, advance, store and show, each after the one before succeeded."""
-        # A tick whose storing failed is offered again as it was: the store knows it, should it have got through.
+        """Compute, store and publish one tick, each step only if the one before succeeded."""
+        # A tick that could not be stored is offered again unchanged: the store recognizes it if it got through.
         began_s = self._clock.monotonic_s()
         if self._unstored is None and self._is_ahead:
             self._store.refuse_little_room(self._engine.world.tick)
@@ -169,7 +169,7 @@ class LiveLoop:
         self._display.show(result, is_ahead=self._is_ahead)
 
     async def _compute(self, engine: TickEngine) -> TickResult:
-        """Compute the next tick under the plan in force and the orders that wait."""
+        """Compute the next tick with the plan in force and the waiting orders."""
         reading = self._read_feed()
         beside = engine.counterfactuals.problems(reading) if engine.counterfactuals is not None else {}
         limits = STEPPING if self._pace.steps_due else WaitLimits(wait_s=PATIENCE_SHARE * self._timer.tick_s)
@@ -181,13 +181,13 @@ class LiveLoop:
             self._plan = plan
             return self._computed
 
-        if self._computed is not None:  # it failed on its way to the store
+        if self._computed is not None:  # storing it failed before
             self.drop_unstored()
         result = await self._orders.take(advance)
         return await _with_counterfactuals(engine, result, reading, plans)
 
     def _read_feed(self) -> FeedReading:
-        """Read the present tick, or a stand-in for it."""
+        """Read the present tick from the feed, or the values that stand in for it."""
         engine = self._engine
         try:
             return self._guard.read(engine.feed, engine.world.tick, engine.horizon_hours)
@@ -195,7 +195,7 @@ class LiveLoop:
             self._metrics.feed_age_ticks = self._guard.age_ticks
 
     async def _stored(self, result: TickResult) -> None:
-        """Have a tick stored and wait for it, whoever else gives up waiting.
+        """Store a tick and wait for it; cancelling the wait does not stop the storing.
 
         Raises:
             StoreError: it was not stored.
@@ -219,9 +219,9 @@ class LiveLoop:
 async def _with_counterfactuals(
     engine: TickEngine, result: TickResult, reading: FeedReading, plans: Mapping[str, Plan]
 ) -> TickResult:
-    """Advance the worlds beside the live one too, in a thread.
+    """Advance the counterfactual runs by the same tick, in a thread.
 
-    They are several times the work: not for the event loop, nor for the thread that orders wait for.
+    They take several times as long as the live tick, so neither the event loop nor the store's thread runs them.
     """
     if engine.counterfactuals is None:
         return result

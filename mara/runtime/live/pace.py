@@ -110,7 +110,7 @@ class TickTimer:
         self._before_s = self._clock.monotonic_s() - self.tick_s  # when the tick before was due
 
     def stop(self) -> None:
-        """Have no tick due: time stands still."""
+        """Stop the timer: no tick is due until `restart`."""
         self._due_s = float("inf")
 
     def remaining_s(self) -> float:

@@ -1,6 +1,6 @@
-"""Planning beside the ticks, in a thread.
+"""Planner of a live run, which optimizes in a thread while ticks go on.
 
-A tick waits for a plan that is due, but not for ever.
+A tick waits a limited time for a plan that is due.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from mara.runtime.clock import Clock, SystemClock
 PATIENCE_SHARE: Final = 0.75
 """Share of a tick's real length that it waits for a plan that is due.
 
-The rest is for the work on the plan.
+The rest of the tick is left for carrying the plan out and storing the tick.
 """
 FIRST_PATIENCE_S: Final = 10.0
-"""Total wait of a run's first ticks for a plan that knows its contracts."""
+"""Longest time that the first ticks of a run wait, together, for their first plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,8 @@ class WaitLimits:
     """Limit on a tick's wait for a plan that is due.
 
     Attributes:
-        for_any: wait for each plan that the tick asks for, but for no older one.
+        wait_s: longest wait in real seconds.
+        for_any: wait for every plan that the tick asks for, but not for one asked for by an earlier tick.
     """
 
     wait_s: float
@@ -40,9 +41,9 @@ class WaitLimits:
 
 
 STEPPING: Final = WaitLimits(wait_s=2.0, for_any=True)
-"""Wait limits while somebody steps.
+"""Wait limits while an operator steps tick by tick.
 
-There is no clock to be late for, and a plan that is hours old helps nobody.
+No tick can be late then, and a step of hours should not follow a plan made hours ago.
 """
 
 Begin = Callable[[Optimizer, Problem, Clock], Future[Plan]]
@@ -51,9 +52,9 @@ log = logging.getLogger("mara.planner")
 
 
 def in_a_thread(optimizer: Optimizer, problem: Problem, clock: Clock) -> Future[Plan]:
-    """Plan in a thread of its own.
+    """Run an optimizer in a new thread, and return the future plan.
 
-    It is not a daemon: a solver that is torn away at the end aborts the whole program.
+    The thread is not a daemon: killing a solver at exit would abort the whole program.
     """
     work: Future[Plan] = Future()
     work.set_running_or_notify_cancel()
@@ -71,18 +72,18 @@ def in_a_thread(optimizer: Optimizer, problem: Problem, clock: Clock) -> Future[
 
 
 class Planner:
-    """Has plans made, one optimization at a time.
+    """Runs optimizations for the ticks of a live run, one at a time.
 
-    An answer that a tick did not wait for is adopted at a later one.
+    A plan that comes too late for its tick is adopted by a later one.
 
     Args:
         optimizer: asked when a new plan is due; with `every_tick` at every tick that finds it idle.
         horizon: holds the plan in force.
-        deadline_s: real time after which an answer is no longer waited for.
-        cancel: gives the optimizer up for good, at the end.
-        counterfactuals: planners of the worlds beside the live one, by name; they end with this one.
+        deadline_s: real time after which an optimization counts as failed.
+        cancel: stops the optimizer for good, at the end of the run.
+        counterfactuals: planners of the counterfactual runs, by name; they end with this one.
         first_patience_s: see `FIRST_PATIENCE_S`.
-        begin: has a plan made and returns at once.
+        begin: starts an optimization and returns its future at once.
     """
 
     def __init__(
@@ -118,9 +119,9 @@ class Planner:
     async def plans_for(
         self, problem: Problem, beside: Mapping[str, Problem], limits: WaitLimits
     ) -> tuple[Plan, dict[str, Plan]]:
-        """Return the plans of this tick and of the counterfactual worlds with planners.
+        """Return the plan of this tick, and those of the counterfactual runs by name.
 
-        All are waited for together, and no longer than one.
+        All are waited for at the same time, so that the wait is no longer than for one.
         """
         names = [name for name in self._counterfactuals if name in beside]
         own, *others = await asyncio.gather(
@@ -132,7 +133,7 @@ class Planner:
     async def plan_for(self, problem: Problem, limits: WaitLimits) -> Plan:
         """Return the plan that the tick follows.
 
-        A new plan that is due is waited for, and one that is not due is not.
+        It waits, within `limits`, only for a new plan that is due.
         """
         self._adopt_answer()
         self._seen = problem.forecast
@@ -160,7 +161,7 @@ class Planner:
         self._begin(problem, remembers=True)
 
     def forecast_behind(self, plan: Plan) -> Forecast | None:
-        """Return the forecast behind a plan; None where it has been forgotten."""
+        """Return the forecast that a plan was made from; None if it is no longer kept."""
         known = (self._adopted, self._seen)
         return next((forecast for forecast in known if forecast and forecast.tick == plan.made_tick), None)
 
@@ -168,12 +169,12 @@ class Planner:
     def is_idle(self) -> bool:
         """True while the optimizer's thread is free.
 
-        Past the deadline it may work on, unheard.
+        After its deadline an optimization may go on in the thread, although its answer is ignored.
         """
         return self._work is None or self._work.done()
 
     def close(self) -> None:
-        """Listen no longer, and have an optimization under way given up."""
+        """Stop the optimization under way, and ignore its answer."""
         self._adopt_answer()
         if self._answer is not None:
             self._answer.cancel()
@@ -186,7 +187,7 @@ class Planner:
         return self.is_idle and self._answer is None
 
     async def _answered_within(self, limit_s: float, problem: Problem) -> float:
-        """Wait for the answer and adopt it; returns the rest of the wait."""
+        """Wait for the answer and adopt it; returns the time left of the limit [s]."""
         assert self._answer is not None
         loop = asyncio.get_running_loop()
         is_first, began_s = self._horizon.is_first(problem), loop.time()
@@ -199,9 +200,9 @@ class Planner:
         return limit_s - waited_s
 
     def _begin(self, problem: Problem, *, remembers: bool) -> None:
-        """Ask for a plan.
+        """Start an optimization for this problem.
 
-        One that follows the last though none is due is worth no write to the disk.
+        With `remembers` false the optimizer's state is not stored: a plan that was not due is not worth the write.
         """
         self._asked, self._remembers = problem, remembers
         self._work = self._start(self._optimizer, problem, self._clock)
@@ -215,7 +216,7 @@ class Planner:
             raise PlanTimeout(f"no answer within {self._deadline_s:g} s") from error
 
     def _adopt_answer(self) -> None:
-        """Adopt the optimizer's answer if it has come: a plan, or a reason."""
+        """Adopt the optimizer's answer if there is one: a plan, or a reason for none."""
         if self._answer is None or not self._answer.done():
             return
         answer, self._answer = self._answer, None

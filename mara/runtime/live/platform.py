@@ -1,4 +1,4 @@
-"""The live run as the rest of the program sees it."""
+"""Facade of the live run: start, stop, orders, quotes and published state."""
 
 import asyncio
 import logging
@@ -43,14 +43,14 @@ class _LiveRun:
 
 
 class Platform:
-    """A live run from `start` to `stop`.
+    """A live run from `start` to `stop`, and all that operators may ask of it.
 
     All methods belong to the event loop's thread; `publisher` may be read from anywhere.
 
     Args:
-        open_run: opens the store and returns it with the engine where the run stands; called by `start`.
-        advisor: asked for advice beside the planner; None for none.
-        reload: see `Reload`; None where that cannot be.
+        open_run: opens the store, and returns it with the engine at the run's next tick; called by `start`.
+        advisor: gives advice in addition to the planner; None for none.
+        reload: see `Reload`; None where reloading is not possible.
         retry: limits on the tries of a failing tick.
     """
 
@@ -97,7 +97,7 @@ class Platform:
             await self.stop()
 
     async def stop(self) -> None:
-        """End after the tick under way is stored.
+        """End the run after the tick under way is stored.
 
         Harmless when repeated or when never started.
         """
@@ -108,10 +108,10 @@ class Platform:
         self._run = None
 
     async def ask_claude(self) -> None:
-        """Have Claude asked about the plan in force, now.
+        """Ask Claude for advice on the plan in force, now.
 
         Raises:
-            CommandError: nobody can be asked; the message says why.
+            CommandError: Claude cannot be asked; the message gives the reason.
         """
         if self.advisor is None:
             raise CommandError("nobody advises this run: start it with --optimizer claude")
@@ -122,7 +122,7 @@ class Platform:
         self._pace.pause()
 
     def resume(self) -> None:
-        """Let time go on at its pace, also after a halt."""
+        """Let simulated time go on at its speed, also after a halt."""
         self._pace.resume()
 
     def step(self, ticks: int) -> None:
@@ -138,7 +138,7 @@ class Platform:
         self.publisher.set_speed(speed_factor)
 
     async def order(self, *commands: Command) -> Receipt:
-        """Have commands obeyed in the next tick, all or none.
+        """Order commands for the next tick, all or none.
 
         They are on disk when this returns. See `OrderBook.place`.
         """
@@ -148,8 +148,8 @@ class Platform:
         """Plan anew at once; the first tick after the answer follows it.
 
         Raises:
-            CommandError: nothing runs, or a plan is under way.
-            FeedError: nothing is known of the present.
+            CommandError: the run is not open, or a plan is being made.
+            FeedError: the feed has no observation of the present tick.
         """
         self._opened.loop.plan_now()
 
@@ -162,19 +162,19 @@ class Platform:
         return await self._opened.desk.book(quote_id, customer)
 
     async def exclude(self, *asked: ExclusionRequest, only_look: bool = False) -> tuple[Exclude, ...]:
-        """Announce ticks that will not count. See `QuoteDesk.exclude`."""
+        """Announce ticks that will not count for an SLA. See `QuoteDesk.exclude`."""
         return await self._opened.desk.exclude(asked, self.archive.contract, only_look=only_look)
 
     async def cancel(self, contract_id: str) -> Receipt:
         """End a contract with the next tick.
 
         Raises:
-            CommandError: none of that id is live or about to be.
+            CommandError: no contract of that id is live or booked.
         """
         return await self.order(Cancel(contract_id=contract_id))
 
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
-        """Read the fleet's money line over the last simulated hours from the store."""
+        """Read the fleet's revenue, cost and profit over the last simulated hours."""
         if self._run is None:
             return ()
         return await asyncio.to_thread(self._run.store.read_model.series, hours)
@@ -191,9 +191,9 @@ class Platform:
         return self._run
 
     async def _open(self, store: Store, engine: TickEngine, planner: Planner) -> None:
-        """Put an open run together, and begin to tick.
+        """Connect the parts of an opened run, and begin to tick.
 
-        Whatever `stop` must close is noted as it is opened.
+        Each part that `stop` must close is recorded as soon as it is open.
         """
         run_id = store.run.run_id if store.run is not None else ""
         self._closing.push_async_callback(self._close_store, store)

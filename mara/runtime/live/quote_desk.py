@@ -1,6 +1,6 @@
-"""Quotes of a live run.
+"""Quotes for new contracts of a live run: pricing, expiry and booking.
 
-They are worked out beside the ticks, hold for a while, and are booked once.
+A quote is computed while ticks go on, stays open for a limited time, and can be booked once.
 """
 
 import asyncio
@@ -38,25 +38,25 @@ from mara.store.store import Store
 
 MAX_OPEN_QUOTES: Final = 1_000
 MAX_ASKING: Final = 32
-"""Requests that may wait for their quote."""
+"""Most requests that may wait for a quote at once."""
 SOLVE_DEADLINE_S: Final = 60.0
 ID_BYTES: Final = 6
 
 log = logging.getLogger("mara.quotes")
 T = TypeVar("T")
 _Grounds: TypeAlias = tuple[int, bytes, tuple[str, ...]]
-"""Grounds of an offer: contracts booked and waiting, and machines that are up."""
+"""State that an offer rests on: live contracts, waiting bookings, machines up."""
 
 
 class QuoteDesk:
-    """Prices and books contracts of an open run, one quote at a time.
+    """Desk that prices and books contracts of an open run, one quote at a time.
 
     All methods belong to the event loop's thread.
 
     Args:
-        orders: tells the run's present position, and takes bookings.
-        store: remembers offers and bookings; `open` finds again what it has.
-        record: outages counted so far; it may read the database.
+        orders: gives the state of the run, and takes bookings as orders.
+        store: keeps offers and bookings; `open` reads them again.
+        record: counts past outages for the risk of a quote; it may read the database.
     """
 
     def __init__(self, engine: TickEngine, orders: OrderBook, store: Store, record: Callable[[], OutageRecord]) -> None:
@@ -73,10 +73,10 @@ class QuoteDesk:
         self._context_for: CurrentState | None = None
 
     async def open(self) -> None:
-        """Find again the offers that were made before a restart.
+        """Read the open offers that were made before a restart.
 
         Raises:
-            StoreError: they cannot be read.
+            StoreError: the database cannot be read.
         """
         for ask, quote in await self._stored(self._store.orders.quotes):
             self._keep(ask, quote)
@@ -84,11 +84,11 @@ class QuoteDesk:
     async def quote(self, ask: QuoteRequest) -> Quote:
         """Price a contract that starts with the next tick.
 
-        The quote says price, site and risk, or why not and what would fit.
+        The quote holds price, site and risk, or the reason for a refusal and what would fit instead.
 
         Raises:
-            CommandError: not a request, too many at once, or no forecast to price it by.
-            StoreError: the offer could not be written down, so that nobody could book it after a restart.
+            CommandError: the request is invalid, too many wait, or there is no forecast to price it by.
+            StoreError: the offer could not be stored, so it could not be booked after a restart.
         """
         ticks = refuse_unaskable(ask, self._engine.config)
         if self._asking_count >= MAX_ASKING:
@@ -96,8 +96,8 @@ class QuoteDesk:
         self._asking_count += 1
         try:
             async with self._one_at_a_time:
-                # Whoever knows a quote may book it at its price: its name must not be guessed, nor come again after a
-                # restart.
+                # Anyone who knows a quote's id may book it at its price, so the id must not be guessable, nor be used
+                # again after a restart.
                 quote = await self._priced(ask, ticks, f"q-{token_hex(ID_BYTES)}")
         finally:
             self._asking_count -= 1
@@ -107,12 +107,12 @@ class QuoteDesk:
         return quote
 
     async def book(self, quote_id: str, customer: str = "") -> Booking:
-        """Book an open quote at its price, after another look as things stand now.
+        """Book an open quote at its price, after checking again that the contract fits.
 
-        A repeat is answered as the first time.
+        Repeating the call returns the first booking again.
 
         Raises:
-            CommandError: unknown, expired, taken by another customer, or it does not fit any more.
+            CommandError: the quote is unknown, expired or booked by another customer, or it does not fit any more.
         """
         name = customer_name(customer)
         async with self._one_at_a_time:
@@ -136,19 +136,17 @@ class QuoteDesk:
         *,
         only_look: bool = False,
     ) -> tuple[Exclude, ...]:
-        """Announce ticks of contracts that will not count, for all or for none.
+        """Announce exclusions: ticks that will not count towards contracts' availability.
 
-        They are on disk when this returns.
-
-        The acting user is the author; with `only_look` nothing is ordered.
+        Either all are announced or none; they are on disk when this returns. The acting user is recorded as author.
 
         Args:
-            life_of: reads the stored life of a contract.
-            only_look: return what would be ordered, and order nothing.
+            life_of: reads the stored history of a contract.
+            only_look: a dry run: return what would be announced, and announce nothing.
 
         Raises:
-            CommandError: see `exclusion_of`; of several contracts each that refuses is named.
-            StoreError: what was announced before cannot be read, or what is announced cannot be stored.
+            CommandError: see `exclusion_of`; the message names each contract that refuses.
+            StoreError: earlier exclusions cannot be read, or the new ones cannot be stored.
         """
         stored: dict[str, tuple[ExclusionRow, ...]] = {}
         for one in asked:
@@ -182,7 +180,7 @@ class QuoteDesk:
     async def _take(self, quote: Quote, customer: str) -> Booking:
         """Order a quoted contract, if the next tick would accept it.
 
-        Nothing comes between look and order.
+        No tick and no other order comes between the check and the order.
         """
         request = ContractRequest(
             id=contract_id_of(quote.id),
@@ -211,13 +209,13 @@ class QuoteDesk:
         return record_of(Booking, placed.answer)
 
     async def _stored(self, work: Callable[[], T]) -> T:
-        """Ask the store, in its own thread."""
+        """Run a call on the store in the store's own thread, and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._store.executor, work)
 
     async def _fits(self, ask: QuoteRequest, quote: Quote) -> bool:
-        """Look whether a contract still fits beyond doubt.
+        """Return whether a plan with the contract surely keeps every promise.
 
-        That is: a plan that serves it keeps every promise.
+        False also where that cannot be shown: no plan was found, or the fleet is too large to solve exactly.
         """
         problem, now = self._problem()
         if problem.config.fleet.site_count > EXACT_SITES:
@@ -233,7 +231,7 @@ class QuoteDesk:
             context = QuoteContext(problem=problem, before=served, waiting=waiting, record=self._record())
             return fits_surely(context, demand)
 
-        with suppress(PlanError):  # the closer look says what it is
+        with suppress(PlanError):  # pricing, which follows, reports the failure
             return await asyncio.to_thread(work)
         return False
 
@@ -267,7 +265,7 @@ class QuoteDesk:
         return quote
 
     def _problem(self) -> tuple[Problem, CurrentState]:
-        """Build the problem of the next tick; feeds belong to this thread."""
+        """Build the planning problem of the next tick, in the thread that owns the feeds."""
         now, engine = self._orders.current, self._engine
         tick = now.world.tick
         try:
@@ -278,9 +276,9 @@ class QuoteDesk:
         return Problem(config=engine.config, world=now.world, observation=seen, forecast=ahead), now
 
     def _still_holds(self, quote: Quote) -> bool:
-        """Look whether an offer would be judged as it was.
+        """Return whether nothing that an offer rests on has changed.
 
-        That holds within the hour, with the same machines up and promises made.
+        It has not within the same hour, with the same machines up and the same contracts.
         """
         then, now = self._made_on.get(quote.id), self._orders.current
         if then is None or now.world.tick - quote.made_tick >= self._engine.config.grid.ticks_per_hour:
@@ -296,7 +294,7 @@ class QuoteDesk:
         return now.world.book_changes_count, seen.availability_share.tobytes(), bookings
 
     def _keep(self, ask: QuoteRequest, quote: Quote) -> None:
-        """Hold an offer open; those that have expired go first, then the oldest."""
+        """Keep an offer open; expired ones are dropped, and the oldest when too many are."""
         tick = quote.made_tick
         self._open = {key: kept for key, kept in self._open.items() if kept[1].expires_tick > tick}
         if len(self._open) >= MAX_OPEN_QUOTES:
@@ -308,9 +306,9 @@ class QuoteDesk:
 def _before(
     problem: Problem, waiting: tuple[ContractDemand, ...], plan: Plan | None, basis: Basis | None
 ) -> PricedSolution:
-    """Find the best plan without the request.
+    """Solve for the best plan without the request.
 
-    For a large fleet that is what the plan in force says of it, if it knows prices.
+    For a large fleet the plan in force stands in for it, if it has dual prices.
     """
     if problem.config.fleet.site_count > EXACT_SITES:
         in_force = solution_in_force(problem, plan)
@@ -320,13 +318,14 @@ def _before(
 
 
 def quote_now(engine: TickEngine, record: OutageRecord, ask: QuoteRequest) -> Quote:
-    """Price a contract of a run that nobody advances meanwhile.
+    """Price a contract of a run that is not being advanced.
 
-    The quote has no name and cannot be booked.
+    The quote has no id and cannot be booked.
 
     Raises:
-        CommandError: not a request.
-        FeedError, PlanError: there is no forecast, or no price by it.
+        CommandError: the request is invalid.
+        FeedError: there is no forecast.
+        PlanError: no plan, and so no price, could be computed from it.
     """
     ticks = refuse_unaskable(ask, engine.config)
     problem = engine.problem(engine.read_feed())

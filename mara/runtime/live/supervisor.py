@@ -1,4 +1,4 @@
-"""The supervisor of a live run: tells failures, tries again, halts in the end."""
+"""Supervisor of a live run: retries failed ticks, and halts if none succeeds."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ from mara.runtime.tick.order_book import OrderBook
 from mara.store.store import Store
 
 Reload = Callable[[Store], tuple[TickEngine, Planner]]
-"""Makes the engine anew where an open store stands, after the run stood elsewhere."""
+"""Rebuild engine and planner from the last stored tick, after the store went back."""
 
 log = logging.getLogger("mara.platform")
 
@@ -31,9 +31,9 @@ class RetryPolicy:
     """Limits on the tries of one tick; the wait doubles from try to try.
 
     Attributes:
-        most_tries: tries before the engine halts; what only stands in the way is tried until it has passed.
+        most_tries: tries before the engine halts; a store that is only blocked is tried for ever.
         first_wait_s: wait after the first failure.
-        longest_wait_s: bound of the wait.
+        longest_wait_s: longest wait between two tries.
     """
 
     most_tries: int = 6
@@ -43,7 +43,12 @@ class RetryPolicy:
     def retrying(
         self, sleep: Callable[[float], Awaitable[None]], before_sleep: Callable[[RetryCallState], None]
     ) -> AsyncRetrying:
-        """Build the tries of a tick, which wait by `sleep`; the last failure is raised."""
+        """Build tenacity's retry loop for one tick; it re-raises the last failure.
+
+        Args:
+            sleep: waits for a number of real seconds.
+            before_sleep: called with each failure that is followed by another try.
+        """
         backoff = wait_exponential(multiplier=self.first_wait_s, max=self.longest_wait_s)
         return AsyncRetrying(
             sleep=sleep,
@@ -60,10 +65,10 @@ class RetryPolicy:
 
 
 class Supervisor:
-    """Keeps a loop going from tick to tick; each has tries of its own.
+    """Keeps a loop going from tick to tick, with a limited number of tries for each.
 
     Args:
-        reload: None where a run cannot go back to where its store stands.
+        reload: rebuilds the engine from the store; None where that is not possible.
     """
 
     def __init__(
@@ -93,7 +98,7 @@ class Supervisor:
         self._must_go_back = False
 
     async def run(self) -> NoReturn:
-        """Tick for ever; when a tick has failed for good, wait for somebody who resumes."""
+        """Tick for ever; when a tick has failed for good, wait until an operator resumes."""
         failure: Exception | None = None
         while True:
             try:
@@ -107,9 +112,9 @@ class Supervisor:
                 failure = error
 
     async def _try(self, number: int) -> None:
-        """Make one tick, or go back to where the store stands.
+        """Make one tick, or return to the last stored tick if the store went back.
 
-        A tick that the store stands at instead has tries of its own.
+        The tick after that one then has tries of its own.
         """
         try:
             if self._must_go_back:
@@ -127,9 +132,9 @@ class Supervisor:
             raise
 
     def _note(self, error: Exception, number: int) -> None:
-        """Log a failure, and show what was stored before it."""
+        """Log a failure, and publish the ticks that were stored before it."""
         self._metrics.restarts_count += 1
-        has_no_bug = isinstance(error, StoreBlocked | StoreWentBack)  # nothing to mend in the program
+        has_no_bug = isinstance(error, StoreBlocked | StoreWentBack)  # not a fault of the program, so no traceback
         fields = {"tick": self._loop.tick, "tries": number, "reason": _reason(error)}
         log.error("tick failed", extra=fields, exc_info=None if has_no_bug else error)
         self._must_go_back = isinstance(error, StoreWentBack)
@@ -142,9 +147,9 @@ class Supervisor:
             self._publisher.mark(EngineState.DEGRADED, f"tick {self._loop.tick}: {_reason(error)}")
 
     async def _stand_still(self, error: Exception) -> None:
-        """Show why nothing goes on, and wait for somebody who resumes or steps.
+        """Publish the reason for the halt, and wait until an operator resumes or steps.
 
-        What failed is then computed anew.
+        The failed tick is then computed anew.
         """
         tick = self._loop.tick
         if isinstance(error, FeedEnded):
@@ -162,12 +167,12 @@ class Supervisor:
             await self._pace.until_changed()
 
     async def _go_back(self) -> None:
-        """Stand where the store does.
+        """Rebuild the run from the last tick that the store holds.
 
-        What it lost was never to be relied on, and somebody else may have gone on.
+        Ticks that the store lost were not durable, and another writer may have continued from there.
 
         Raises:
-            ConfigError, FeedError, StoreError: nothing can be gone on with there.
+            ConfigError, FeedError, StoreError: the run cannot be continued from there.
         """
         if self._reload is None:
             return
@@ -188,7 +193,7 @@ def _failure(state: RetryCallState) -> BaseException | None:
 
 
 def _is_ordinary(error: BaseException) -> bool:
-    """Tell failures from the end of the run, such as a cancelled task."""
+    """Return whether an error is a failure, not the end of the run or a cancellation."""
     return isinstance(error, Exception)
 
 

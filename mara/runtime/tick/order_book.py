@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CurrentState:
-    """The world that a new order meets, and the orders that come before it."""
+    """State against which a new order is checked: world, queued orders and plan."""
 
     world: World
     waiting: tuple[Command, ...]

@@ -170,7 +170,10 @@ _NOTICE_THE_END: Final = (
 
 
 def translated(engine: Engine) -> Engine:
-    """Translate SQL text to the driver's marks, and read sums as Python numbers."""
+    """Adapt an engine to PostgreSQL: placeholders of textual SQL, and sums as numbers.
+
+    Placeholders become those of psycopg; a NUMERIC sum is read as a plain Python number, not as a Decimal.
+    """
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def translate(_: Connection, __: Any, statement: str, parameters: Any, context: Any, ___: bool) -> tuple[str, Any]:

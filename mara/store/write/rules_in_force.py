@@ -114,7 +114,7 @@ def write_ours(connection: Connection, tick: int) -> None:
 
 
 def rules_findings(connection: Connection) -> Iterator[str]:
-    """Report lines that are not as written, as sentences for `mara db check`."""
+    """Verify the hash chain of the rules' versions; yield a sentence per bad line."""
     lines = connection.execute(select(*_LINE).order_by(_LINE.number))
     yield from (
         f"rules_in_force, number {line.number}: not what was written" for line, holds in linked(lines) if not holds

@@ -69,12 +69,12 @@ def duration_s(text: str) -> int | None:
 
 
 def records_of(source: Source, form: Form) -> Table:
-    """JSON as rows of text, from records or from equally long lists.
+    """Read a table from JSON: a list of records, or lists of equal length as columns.
 
-    Scalars above them become columns named `@key`.
+    Scalars beside them become columns named `@key`, with the same value in every row.
 
     Raises:
-        FeedInvalid: no JSON, or the wanted path is not in it.
+        FeedInvalid: not JSON, not objects, the wanted path is not in it, or the lists differ in length.
     """
     try:
         root = json.loads(source.whole().decode("utf-8-sig"))

@@ -10,7 +10,7 @@ from mara.feeds.markets.reading.sources import Source
 
 @dataclass(frozen=True, slots=True, order=True)
 class SeriesKey:
-    """The thing that a row belongs to beside its time.
+    """Identity of a series: its market point, further keys and currency.
 
     Attributes:
         parts: names and values of the layout's further keys, such as (`sequence`, `1`).
@@ -24,7 +24,7 @@ class SeriesKey:
 
     @property
     def name(self) -> str:
-        """The key for messages."""
+        """Describe the series for messages: point, further keys and currency."""
         said = [self.point or "(the only series)", *(f"{name} {value}" for name, value in self.parts), self.currency]
         return ", ".join(filter(None, said))
 

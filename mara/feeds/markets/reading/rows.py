@@ -62,7 +62,7 @@ class MarketSeries:
         return self.sources[int(self.file[row])].refusal(f"{text} [{self.key.name}]", int(self.lines[row]))
 
     def taken(self, rows: Ints | Bools) -> "MarketSeries":
-        """The same with some of its rows."""
+        """Return a copy with only the chosen rows, given as indices or as a mask (N,)."""
         return replace(
             self,
             begin_s=self.begin_s[rows],

@@ -1,9 +1,9 @@
-"""Large fleets solved in blocks, side by side.
+"""Solver for large fleets, which are split into blocks and solved in parallel.
 
-First every block alone, then at common prices, then with better shares.
+Each block is solved alone, then all are priced at common prices, then solved again with better shares.
 
-The result depends on the case and on the size of the blocks, never on how many processes there are or which of them is
-first. Only a block's numbers travel between processes, and nothing of the whole but its solution is ever assembled.
+The result depends on the case and on the size of the blocks, never on the number of processes or which of them is
+first. Only a block's numbers pass between processes; of the whole program only the solution is ever assembled.
 
 Shares of what is common are handed out and moved towards where it is worth more: Kornai and Liptak 1965, Two-Level
 Planning, Econometrica 33(1), 141-169, doi:10.2307/1911892. The bound prices the common rows into the costs: Lagrangian
@@ -78,7 +78,7 @@ class Optimum:
 
     @property
     def status(self) -> PlanStatus:
-        """Optimal where our own certificate proves it."""
+        """Status by our own certificate."""
         return "optimal" if self.certificate.gap_share <= MAX_GAP_SHARE else "feasible"
 
 
@@ -92,7 +92,7 @@ class _Solved:
 
 
 def optimum_from(solution: Solution, model: LpModel, case: LpCase) -> Optimum:
-    """Return a solution without what only a solver needs."""
+    """Convert a solution to an optimum, without the parts that only a solver needs."""
     return Optimum(
         primal_mw=solution.primal_mw,
         certificate=solution.certificate,
@@ -103,14 +103,14 @@ def optimum_from(solution: Solution, model: LpModel, case: LpCase) -> Optimum:
 def solve_split(
     case: LpCase, *, block_sites: int = BLOCK_SITES, workers: int | None = None, deadline_s: float = 600.0
 ) -> Optimum:
-    """Plan near the optimum, with a bound that says how near.
+    """Find a near-optimal point of a large fleet's program, with a bound on its gap.
 
-    `workers` are processes beside this one; with one worker everything runs here. By default as many as there are
-    processors.
+    `workers` is the number of worker processes, by default that of processors; with one, everything runs in this
+    process.
 
     Raises:
         PlanTimeout: a stage took longer than its part of the deadline.
-        PlanInfeasible: a solver or a worker gave nothing that may be used.
+        PlanInfeasible: a solver or a worker gave no usable solution.
     """
     blocks = blocks_of(case, block_sites)
     with block_pool(len(blocks), workers=workers, deadline_s=deadline_s) as pool:

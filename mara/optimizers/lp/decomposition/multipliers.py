@@ -1,4 +1,4 @@
-"""Large fleets in blocks: dealing out, joining answers, bounding the whole.
+"""Lagrangian decomposition of a large fleet into blocks of sites, and its bound.
 
 Sites share only a few things: contract demand, tokens asked for, error budgets and reserve. Each block is a small
 replica of the fleet that gets a share of them, so that the blocks' optima together are a feasible plan of the whole.
@@ -49,15 +49,15 @@ class ResourceAllocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Multipliers:
-    """Multipliers of the shared rows, of the minimization.
+    """Lagrange multipliers of the shared rows, with the signs of the minimization.
 
     Attributes:
         demand_usd_per_mw (H, G), budget_usd_per_mwh (3,).
-        merchant: of the tokens per hour of each region (H, R) [USD per token/h].
-        places_usd_per_mw: of unserved load that keeps its place (H, 3), zero where nothing does.
-        one_site_usd_per_mw: of the N+1 rows of a block's own sites (H, S).
-        reserve_usd_per_mw: of the sum of all reserve (H,): what all N+1 rows pay for it, so that the sum itself costs
-            nothing.
+        merchant: multipliers of each region's limit on tokens per hour (H, R) [USD per token/h].
+        places_usd_per_mw: multipliers of unserved load that keeps its place (H, 3), zero where none does.
+        one_site_usd_per_mw: multipliers of the N+1 rows of a block's own sites (H, S).
+        reserve_usd_per_mw: multiplier of the fleet's total reserve (H,): the sum over all N+1 rows, so that the column
+            of the total has no cost of its own.
     """
 
     demand_usd_per_mw: Floats
@@ -80,7 +80,7 @@ class Usage:
 
 
 def blocks_of(case: LpCase, block_sites: int) -> tuple[Ints, ...]:
-    """Deal sites to blocks by the cost of power there, so that blocks are alike.
+    """Deal sites to blocks by mean cost of power, so that blocks resemble each other.
 
     Returns the site numbers of each block, ascending.
     """
@@ -91,9 +91,9 @@ def blocks_of(case: LpCase, block_sites: int) -> tuple[Ints, ...]:
 
 
 def shares_of(case: LpCase, blocks: Sequence[Ints]) -> ResourceAllocation:
-    """Share by capacity.
+    """Divide the shared resources among blocks in proportion to their capacity.
 
-    Racks and grid decide for contracts and budgets, token capacity for merchant inference.
+    Contracts and budgets follow what racks and grid can carry, merchant inference follows token capacity.
     """
     room = rack_room_mw(case)
     tokens = np.minimum(case.available_mw[:, :, RACKS], room[:, :, None]) @ case.tokens_per_mwh
@@ -118,7 +118,7 @@ def _part_of(weight_factor: Floats, blocks: Sequence[Ints]) -> Floats:
 def shifted_shares(shares: ResourceAllocation, case: LpCase, usage: Sequence[Usage]) -> ResourceAllocation:
     """Move shares towards what blocks use at common prices.
 
-    What nobody uses stays as it was.
+    A resource that no block uses keeps its shares.
     """
     contracts = np.array([block.contracts_mw for block in usage])
     tokens = np.array([block.tokens_per_h for block in usage])
@@ -154,7 +154,7 @@ def sites_of(case: LpCase, sites: Ints) -> LpCase:
 
 
 def with_share(case: LpCase, shares: ResourceAllocation, block: int) -> LpCase:
-    """Give a block's sites their share of what all share."""
+    """Scale the demand, tokens and error budgets of a case to one block's share."""
     contracts = shares.contracts_share[block]
     return replace(
         case,
@@ -170,7 +170,7 @@ def with_share(case: LpCase, shares: ResourceAllocation, block: int) -> LpCase:
 def prices_of(model: LpModel, row_duals_usd_per_unit: Floats) -> Multipliers:
     """Read the multipliers of the shared rows from a block's row duals (M,).
 
-    Signs are those that the whole allows.
+    Each is clipped to the sign that weak duality asks of its row.
     """
     rows = row_duals_usd_per_unit[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
     demand = rows[:, model.families["demand"]].copy()
@@ -189,9 +189,9 @@ def prices_of(model: LpModel, row_duals_usd_per_unit: Floats) -> Multipliers:
 
 
 def common_prices(prices: Sequence[Multipliers]) -> list[Multipliers]:
-    """Give every block the mean multipliers of all.
+    """Average the blocks' multipliers, and give every block the mean.
 
-    Its N+1 rows pay a part of the one common reserve.
+    The N+1 multipliers are a block's own; together they price the one common reserve.
     """
     demand = np.mean([block.demand_usd_per_mw for block in prices], axis=0)
     merchant = np.mean([block.merchant for block in prices], axis=0)
@@ -234,7 +234,9 @@ def priced(model: LpModel, prices: Multipliers) -> LpModel:
 
 
 def shared_bound_usd(case: LpCase, prices: Multipliers) -> float:
-    """Value the shared rows at these prices, shedding and breaches at best [USD].
+    """Compute the shared rows' part of the fleet's profit bound [USD].
+
+    Shedding, breaking and breaches take their best values at these prices.
 
     With the optima of all `priced` blocks added it bounds the profit of any plan of the whole fleet (weak duality).
     """
@@ -291,7 +293,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
 
 
 def joined_shadow(blocks: Sequence[Ints], shadows: Sequence[DualPrices]) -> DualPrices:
-    """Join prices: each site's as in its block, shared ones as the mean of the blocks."""
+    """Join the blocks' dual prices; those of shared rows are the mean of the blocks."""
     order = np.argsort(np.concatenate(blocks))
 
     def of_sites(name: str) -> Floats:

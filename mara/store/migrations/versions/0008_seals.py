@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def seal_rights(connection: sa.Connection) -> None:
-    """A line of the access log that knows whoever may log in already."""
+    """Record the present users, tokens and sessions in a line of the access log."""
     changes = changes_text({}, row_digests(connection))
     if changes is None:
         return
