@@ -16,9 +16,10 @@ def nearest(name: str, known: Iterable[str], *, least_share: float = ALIKE_SHARE
     """Find the known name that shares most letters, in order, with an unknown one.
 
     Meant for what was written as a name: a setting, a field, a file. Words left out count little. With `least_share` 0
-    the nearest is returned however far it is.
+    the nearest is returned however far it is. Of names equally near it is the last in the alphabet, whatever the order
+    of `known`, which may be a set.
     """
-    found = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=100.0 * least_share)
+    found = process.extractOne(name, _ordered(known), scorer=fuzz.ratio, score_cutoff=100.0 * least_share)
     return found[0] if found is not None else None
 
 
@@ -28,5 +29,10 @@ def meant_by(word: str, known: Iterable[str], *, least_share: float = MISSPELT_S
     Counts letters that are missing, added, wrong, or swapped with their neighbour (optimal string alignment distance),
     relative to the longer of the two. Stricter than `nearest`, because most words of a sentence are no names.
     """
-    found = process.extractOne(word, list(known), scorer=OSA.normalized_similarity, score_cutoff=least_share)
+    found = process.extractOne(word, _ordered(known), scorer=OSA.normalized_similarity, score_cutoff=least_share)
     return found[0] if found is not None else None
+
+
+def _ordered(known: Iterable[str]) -> list[str]:
+    """Sort names backwards: the first of equally good ones is found, and sets have no order of their own."""
+    return sorted(known, reverse=True)

@@ -31,3 +31,9 @@ def test_a_word_with_letters_swapped_or_lost_means_a_name(word: str, meant: str)
 @pytest.mark.parametrize("word", ["also", "took", "taxes", "iceberg", "vacant", ""])
 def test_another_word_means_no_name(word: str) -> None:
     assert meant_by(word, SITES) is None
+
+
+@pytest.mark.parametrize("known", [("host", "port"), ("port", "host")])
+def test_the_order_of_the_known_names_decides_nothing(known: tuple[str, ...]) -> None:
+    assert nearest("hort", known) == "port"
+    assert meant_by("hort", known) == "port"
