@@ -36,7 +36,7 @@ BANDS = AcceptanceLimits(moved_share=0.10, regret_share=0.03)
 AMPLE = SpendLimits(usd_per_hour=1_000.0, usd_per_day=1_000.0, requests_per_hour=10_000)
 CLIMATE, TIME_ZONE = "E0.in_force_climate_saving_usd_per_h", "E0.in_force_time_zone_gain_usd_per_h"
 CHARTER = builders.config(builders.fleet(limit_mw=18.0))
-WAIT_S = 10.0
+WAIT_S = 90.0
 
 
 def problem_at(tick: int = 0, *, price: object = (20.0, 60.0, 90.0), note: str = "Acme") -> Problem:
@@ -100,7 +100,7 @@ def staged(
     store: Store,
     *,
     url: str | None = None,
-    deadline_s: float = 5.0,
+    deadline_s: float = 60.0,
     budget: SpendLimits = AMPLE,
     model: str = MODEL,
     is_automatic: bool = True,
