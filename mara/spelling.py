@@ -34,5 +34,8 @@ def meant_by(word: str, known: Iterable[str], *, least_share: float = MISSPELT_S
 
 
 def _ordered(known: Iterable[str]) -> list[str]:
-    """Sort names backwards: the first of equally good ones is found, and sets have no order of their own."""
+    """Sort names backwards.
+
+    Of equally good ones the first is found, and a set has no order of its own.
+    """
     return sorted(known, reverse=True)
