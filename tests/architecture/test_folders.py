@@ -11,7 +11,6 @@ BY_FLOORS = {"mara/core"}
 """Folders whose order is their floors, one noun a file, each floor held by an import contract of its own."""
 
 SMALL: dict[str, str] = {
-    "mara/spelling.py": "one rule for misspelt names, for commands, settings and questions alike",
     "mara/templates.py": "one loader of Jinja2 templates for the API and the report, neither of which knows the other",
     "mara/cli/histories.py": "a group of commands of its own, as every other in the folder",
     "components/shared/optimizer_labels.py": "labels of plans on several pages",
