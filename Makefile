@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 UPGRADE ?=
 
-# Half of the tests' time is waiting for sockets, clocks and disks: more of them run at once than there are cores.
-TESTS_AT_ONCE ?= 3
+# Half of the tests' time is waiting for sockets, clocks and disks: two of them share a core well.
+TESTS_AT_ONCE ?= 2
 
 # A stamp carries the checksum of what was installed, so an unchanged lock costs nothing and a changed one reinstalls.
 RUNTIME_ID := $(shell cat pyproject.toml requirements-build.lock requirements.lock 2>/dev/null | cksum | cut -d ' ' -f 1)
@@ -34,7 +34,7 @@ run: install ## start the dashboard on http://127.0.0.1:8080
 	@$(BIN)/mara run
 
 test: dev ## everything that must pass: format, lint, types, import contracts, tests, browser tests
-	@MAKE="$(MAKE)" bash .ci/checks format lint contracts types audit browser
+	@MAKE="$(MAKE)" bash .ci/checks format lint contracts types audit -- browser
 
 check: dev ## the same without a browser
 	@MAKE="$(MAKE)" bash .ci/checks format lint contracts types audit

@@ -76,7 +76,7 @@ def history_of(settings: Settings) -> History | None:
 
 
 def is_shipped_history(name: str) -> bool:
-    """Tell whether reading `name` as a history reads one that comes with Mara, not a folder."""
+    """Tell whether a history of this name comes with Mara and is no folder at hand."""
     return not Path(name).exists() and any(shipped.name == name for shipped in shipped_histories())
 
 
