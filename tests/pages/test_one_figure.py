@@ -72,8 +72,13 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everywhere]:
         yield Everywhere(client, platform, settings, folder)
 
 
+def row_of(row: object) -> dict[str, Any]:
+    assert isinstance(row, dict)
+    return row
+
+
 def shown(cell: object) -> str:
-    return str(cell[0] if isinstance(cell, list) else cell)
+    return str(cell["text"] if isinstance(cell, dict) else cell)
 
 
 def test_every_surface_stands_at_the_same_tick(seen: Everywhere) -> None:
@@ -127,10 +132,10 @@ def test_contracts_on_target_are_those_whose_row_is(seen: Everywhere) -> None:
         mine = [contract for contract in kept if contract.tier == tier["tier"]]
         if tier["tier"] == "spot":
             assert tier["on_target_count"] is None
-            assert shown(seen.tiers["spot"][2]) == text.NOTHING  # type: ignore[index]
+            assert shown(row_of(seen.tiers["spot"])["on_target"]) == text.NOTHING
             continue
         assert tier["on_target_count"] == len(mine)
-        assert shown(seen.tiers[tier["tier"]][2]).split()[0] == str(len(mine))  # type: ignore[index]
+        assert shown(row_of(seen.tiers[tier["tier"]])["on_target"]).split()[0] == str(len(mine))
         below = seen.metrics[f'mara_sla_contracts_below_target{{tier="{tier["tier"]}"}}']
         assert below == tier["contracts_count"] - len(mine)
 

@@ -158,7 +158,7 @@ async def test_without_a_key_the_panel_is_complete_and_nothing_is_asked(tmp_path
     async with running(tmp_path, refused_url(), ANTHROPIC_API_KEY="") as platform:
         plan = await stepped_until(platform, "lp")
         cells = overview_picture(platform.publisher.read(), KeyFigureHistory())["cells"]
-        assert cells["why.maker"] == ["Linear program", "lp"]
+        assert cells["why.maker"] == {"text": "Linear program", "state": "lp"}
         assert "AI not configured" in str(cells["claude.message"])
         assert cells["claude.why_not"] == "AI not configured"
         assert {"climate_savings", "timezone_optimization"} <= {c.kind for c in plan.claims}
