@@ -8,6 +8,8 @@ UPGRADE ?=
 
 # Half of the tests' time is waiting for sockets, clocks and disks: two of them share a core well.
 TESTS_AT_ONCE ?= 2
+ALONE := tests/runtime/test_pace.py tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/runtime/test_watchdog.py \
+	tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py tests/cli/test_manners.py
 
 # A stamp carries the checksum of what was installed, so an unchanged lock costs nothing and a changed one reinstalls.
 RUNTIME_ID := $(shell cat pyproject.toml requirements-build.lock requirements.lock 2>/dev/null | cksum | cut -d ' ' -f 1)
@@ -21,7 +23,7 @@ PEERS = $(shell $(BIN)/python -c 'import tomllib; print(*map(repr, tomllib.load(
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test check format lint types contracts audit unit browser fmt bench bench-full peers lock
+.PHONY: help install dev run test check format lint types contracts audit unit alone browser fmt bench bench-full peers lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F '|' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -34,10 +36,10 @@ run: install ## start the dashboard on http://127.0.0.1:8080
 	@$(BIN)/mara run
 
 test: dev ## everything that must pass: format, lint, types, import contracts, tests, browser tests
-	@MAKE="$(MAKE)" bash .ci/checks format lint contracts types audit -- browser
+	@MAKE="$(MAKE)" bash .ci/checks format lint contracts types audit -- alone browser
 
 check: dev ## the same without a browser
-	@MAKE="$(MAKE)" bash .ci/checks format lint contracts types audit
+	@MAKE="$(MAKE)" bash .ci/checks format lint contracts types audit -- alone
 
 format: dev
 	@echo "== format" && $(BIN)/ruff format --check .
@@ -55,7 +57,11 @@ audit: dev ## compare the locked dependencies with published advisories, where t
 	@echo "== advisories" && PYTHON=$(BIN)/python bash .ci/audit
 
 unit: dev
-	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && $(BIN)/python -m pytest -m "not browser" -n $(TESTS_AT_ONCE) --dist worksteal
+	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && $(BIN)/python -m pytest -m "not browser" -n $(TESTS_AT_ONCE) --dist worksteal $(ALONE:%=--ignore=%)
+
+# What measures punctuality has the machine to itself.
+alone: dev
+	@echo "== tests of punctuality" && $(BIN)/python -m pytest -m "not browser" $(ALONE)
 
 # Playwright's loop and pytest-asyncio's do not share a process. Exit code 5 (no test selected) is not a failure here.
 browser: dev
