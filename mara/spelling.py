@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from typing import Final
 
-from rapidfuzz import fuzz, process
-from rapidfuzz.distance import OSA
-
 ALIKE_SHARE: Final = 0.6
 """Least share of common letters at which a known name is worth offering."""
 MISSPELT_SHARE: Final = 0.75
@@ -19,6 +16,8 @@ def nearest(name: str, known: Iterable[str], *, least_share: float = ALIKE_SHARE
     the nearest is returned however far it is. Of names equally near it is the last in the alphabet, whatever the order
     of `known`, which may be a set.
     """
+    from rapidfuzz import fuzz, process  # settings import this module, and most commands misspell nothing
+
     found = process.extractOne(name, _ordered(known), scorer=fuzz.ratio, score_cutoff=100.0 * least_share)
     return found[0] if found is not None else None
 
@@ -29,6 +28,9 @@ def meant_by(word: str, known: Iterable[str], *, least_share: float = MISSPELT_S
     Counts letters that are missing, added, wrong, or swapped with their neighbour (optimal string alignment distance),
     relative to the longer of the two. Stricter than `nearest`, because most words of a sentence are no names.
     """
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
     found = process.extractOne(word, _ordered(known), scorer=OSA.normalized_similarity, score_cutoff=least_share)
     return found[0] if found is not None else None
 

@@ -16,7 +16,7 @@ from mara.feeds.files.contract_demand import Demand, demand_of_file
 from mara.feeds.files.fleet_file import read_fleet
 from mara.feeds.files.history_file import CONTRACTS_FILE, History, read_history
 from mara.feeds.files.history_fleet import fleet_of_history
-from mara.feeds.files.shipped_histories import shipped_histories
+from mara.feeds.files.shipped_histories import shipped_folder
 from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.feed import SyntheticFeed
@@ -77,7 +77,7 @@ def history_of(settings: Settings) -> History | None:
 
 def is_shipped_history(name: str) -> bool:
     """Tell whether a history of this name comes with Mara and is no folder at hand."""
-    return not Path(name).exists() and any(shipped.name == name for shipped in shipped_histories())
+    return shipped_folder(name) is not None
 
 
 def outside_of(settings: Settings) -> Outside:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from socket import SHUT_RDWR, socket
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from uvicorn.loops.auto import auto_loop_factory
 
@@ -36,13 +36,6 @@ BUSY_PAUSE_S: Final = 0.05
 """Pause after the system has refused another descriptor."""
 
 log = logging.getLogger("mara.api")
-
-
-class InterruptibleProtocol(Protocol):
-    """Protocol of a connection that can tell whether it waits for its client."""
-
-    @property
-    def waits_for_client(self) -> bool: ...
 
 
 @dataclass(slots=True, eq=False)

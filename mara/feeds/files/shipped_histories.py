@@ -48,12 +48,19 @@ def history_folder(path: Path) -> Path:
     """
     if path.exists() or path.name != str(path):
         return path
-    named = {shipped.name: shipped.folder for shipped in _shipped()}
-    if str(path) in named:
-        return named[str(path)]
+    if (folder := shipped_folder(str(path))) is not None:
+        return folder
+    named = [shipped.name for shipped in _shipped()]
     near = nearest(str(path), named)
     guess = f"did you mean {near}?" if near else f"name a folder, or a shipped history: {', '.join(named)}"
     raise FeedInvalid(f"{path} should be a history folder, is not there: {guess}")
+
+
+def shipped_folder(name: str) -> Path | None:
+    """Find the folder of a shipped history; None where a folder at hand has the name."""
+    if Path(name).exists():
+        return None
+    return next((shipped.folder for shipped in _shipped() if shipped.name == name), None)
 
 
 def _shipped() -> Iterator[ShippedHistory]:

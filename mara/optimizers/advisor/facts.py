@@ -105,12 +105,6 @@ def _change_of(key: str) -> str:
     return f"{key.removesuffix(unit)}change_{unit}"
 
 
-def rehearsed_gains(evaluator: PlanEvaluator, step: PlanStep) -> dict[str, float]:
-    """Compute a step's gains from climate and time zones in the next tick [USD/h]."""
-    facts = _outcome_facts(_rehearsed(evaluator, step), evaluator)
-    return {key: facts[key] for key in ("climate_saving_usd_per_h", "time_zone_gain_usd_per_h")}
-
-
 def what_if_facts(evaluator: PlanEvaluator, site: int, quantity: str, value: float) -> dict[str, float]:
     """Compare the optimum with the one for a changed number of one site.
 
