@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """A table's load: share of racks promised, and price of a move over the list price."""
+    """Load of a table: share of racks promised, and cost of a move over list price."""
 
     load_share: float
     migration_factor: float

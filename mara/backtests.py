@@ -94,8 +94,9 @@ def compared(
     carries bounds over to another call for the same period, load and terms.
 
     Raises:
-        ConfigError, FeedError: a history, period, forecast, fleet or policy cannot be used. PlanError: a policy or
-        the bound failed. CommandError: the comparison was cancelled.
+        ConfigError, FeedError: a history, period, forecast, fleet or policy cannot be used.
+        PlanError: a policy or the bound failed.
+        CommandError: the comparison was cancelled.
     """
     tell = on_progress or (lambda _: None)
     case = backtest_of(settings, order)

@@ -40,9 +40,9 @@ class ResumeState:
     holds one or none, the basis is empty before the first plan.
 
     Attributes:
-        price_usd_per_mwh, availability_share: values of each site when the plan was requested (S,). promised_mw:
-        promised load by tier when the plan was requested (G,). basis_columns, basis_rows: status of each column (N,)
-        and row (M,) of the program.
+        price_usd_per_mwh, availability_share: values of each site when the plan was requested (S,).
+        promised_mw: promised load by tier when the plan was requested (G,).
+        basis_columns, basis_rows: status of each column (N,) and row (M,) of the program.
     """
 
     optimizer: str

@@ -72,7 +72,7 @@ def read_problem(path: Path) -> FiledProblem:
 
     Raises:
         FeedInvalid: the file is missing or not JSON, or a field is missing, unknown, repeated, of wrong shape, not
-        finite or out of range; the message names file and field.
+            finite or out of range; the message names file and field.
     """
     try:
         size = path.stat().st_size

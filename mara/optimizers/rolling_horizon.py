@@ -2,9 +2,10 @@
 
 One state machine for runs that wait for each plan and for live ones:
 
-- no plan: before the first, and after one has run out. The fallback plans. - in force: each tick follows the plan,
-adapted to its conditions, until a new one is due (`is_due`) and adopted. - missed: a plan was due and none could be
-made. Ticks follow the old plan or the fallback's, whichever earns more, until a plan is adopted.
+- no plan: before the first, and after one has run out. The fallback plans.
+- in force: each tick follows the plan, adapted to its conditions, until a new one is due (`is_due`) and adopted.
+- missed: a plan was due and none could be made. Ticks follow the old plan or the fallback's, whichever earns more,
+  until a plan is adopted.
 
 `plan` runs it step by step, for simulations. A live run asks `is_due` and `is_missed`, has the optimizer work beside
 the ticks, reports with `adopt` or `miss`, and follows `in_tick`.
@@ -40,8 +41,10 @@ class RollingHorizon:
 
     Args:
         fallback: optimizer for ticks without a plan in force, and for ticks after a missed plan where it earns more
-        than the old one; must not fail. budgets: policy on error budgets. lp: optimizer of `plan`, whose last basis
-        is stored with its plan; None where plans are made elsewhere and need not be stored.
+            than the old one; must not fail.
+        budgets: policy on error budgets.
+        lp: optimizer of `plan`, whose last basis is stored with its plan; None where plans are made elsewhere and need
+            not be stored.
     """
 
     fallback: Optimizer

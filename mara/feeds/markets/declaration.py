@@ -191,9 +191,10 @@ class Key:
 
     Attributes:
         default: values taken where the SPEC names none; without a default, a point with several series is refused.
-        same: groups of values that mean the same; each is read as the first of its group. is_identity: whether rows
-        of different values are different series; else the key only selects rows, by the default or by what the SPEC
-        asks for. is_optional: whether the column may be missing.
+        same: groups of values that mean the same; each is read as the first of its group.
+        is_identity: whether rows of different values are different series; else the key only selects rows, by the
+            default or by what the SPEC asks for.
+        is_optional: whether the column may be missing.
     """
 
     name: str
@@ -260,18 +261,21 @@ class Layout:
     """Declaration of all that is needed to read one report of one publisher.
 
     Attributes:
-        id: public name. Several records may share it as variants, such as one with an older header. variant: name
-        that distinguishes this record from others of the same id. version: version of the declaration, raised when a
-        file would be read differently. header: columns by which a file is recognised, besides those of stamps, keys
-        and values; a group `point` of a pattern names the market point of all rows. aliases: other names of points,
-        as pairs of alias and name. point: columns that name the market point; the SPEC's `point` may be in any of
-        them, the first names the series. currency: currency of all values; empty where a column or the header names
-        it. steps_minutes: lengths of interval that occur; several may occur in one file. day_zones: time zones at
-        whose midnights a file must start and end; with none, it may start and end anywhere. vintage: column that
-        orders the editions of a row. vintage_formats: time formats of that column; empty where it holds a number.
-        is_tiled: whether stamps come at irregular times, each ending the interval since the last (real-time
-        dispatch). is_sampled: whether rows are readings at any minute, which are averaged by the hour (weather
-        stations). valid_from: first delivery day of this form of the report, where it is known.
+        id: public name. Several records may share it as variants, such as one with an older header.
+        variant: name that distinguishes this record from others of the same id.
+        version: version of the declaration, raised when a file would be read differently.
+        header: columns by which a file is recognised, besides those of stamps, keys and values; a group `point` of a
+            pattern names the market point of all rows.
+        aliases: other names of points, as pairs of alias and name.
+        point: columns that name the market point; the SPEC's `point` may be in any of them, the first names the series.
+        currency: currency of all values; empty where a column or the header names it.
+        steps_minutes: lengths of interval that occur; several may occur in one file.
+        day_zones: time zones at whose midnights a file must start and end; with none, it may start and end anywhere.
+        vintage: column that orders the editions of a row.
+        vintage_formats: time formats of that column; empty where it holds a number.
+        is_tiled: whether stamps come at irregular times, each ending the interval since the last (real-time dispatch).
+        is_sampled: whether rows are readings at any minute, which are averaged by the hour (weather stations).
+        valid_from: first delivery day of this form of the report, where it is known.
     """
 
     id: str

@@ -74,8 +74,8 @@ class Reader:
         """Read the one series that a source names.
 
         Raises:
-            FeedInvalid: a file cannot be read, or no series or several fit. ConfigError: the layout or a key is
-            unknown.
+            FeedInvalid: a file cannot be read, or no series or several fit.
+            ConfigError: the layout or a key is unknown.
         """
         return chosen(self.all_series_of(request), request)
 

@@ -36,10 +36,12 @@ class CsvTableSpec(BaseModel):
     """The table `csv` of a SPEC; its fields mean the same as in `declaration`.
 
     Attributes:
-        time: the column of single stamps; or `begin` and `end`; or `date` with `hour` or with `period`. side: the
-        side of the interval that `time` names. clock: IANA zone or fixed offset; `stated` where each stamp contains
-        its offset. repeat: mark of the repeated hour in autumn, where the clock changes. value: the column of the one
-        number; or `values`, columns by field, as `{ dry_bulb_c = "temp" }`. unit, units: of `value`, and by field.
+        time: the column of single stamps; or `begin` and `end`; or `date` with `hour` or with `period`.
+        side: the side of the interval that `time` names.
+        clock: IANA zone or fixed offset; `stated` where each stamp contains its offset.
+        repeat: mark of the repeated hour in autumn, where the clock changes.
+        value: the column of the one number; or `values`, columns by field, as `{ dry_bulb_c = "temp" }`.
+        unit, units: of `value`, and by field.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

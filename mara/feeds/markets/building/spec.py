@@ -151,8 +151,8 @@ def read_spec(path: Path) -> Spec:
     """Read and check a SPEC.
 
     Raises:
-        ConfigError: the file is missing or not TOML, or a field is missing, unknown or out of bounds; the message
-        names it.
+        ConfigError: the file is missing or not TOML, or a field is missing, unknown or out of bounds; the message names
+            it.
     """
     try:
         text = path.read_bytes()

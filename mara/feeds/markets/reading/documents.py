@@ -37,8 +37,8 @@ def publication_of(source: Source) -> Table:
     """Convert an ENTSO-E publication document to rows of text without line numbers.
 
     Raises:
-        FeedInvalid: the file is no XML, or holds an acknowledgement instead of prices, positions beyond the period,
-        or an unknown curve type.
+        FeedInvalid: the file is no XML, or holds an acknowledgement instead of prices, positions beyond the period, or
+            an unknown curve type.
     """
     try:
         # expat of the standard library limits how far entities expand since 2.4.1

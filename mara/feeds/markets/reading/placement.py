@@ -61,7 +61,7 @@ def intervals_of(rows: StampRows) -> tuple[Ints, Ints]:
 
     Raises:
         FeedInvalid: a stamp names a time that the clock skips, or one that it shows twice without telling which; or a
-        step is not among the layout's.
+            step is not among the layout's.
     """
     stamp = rows.layout.stamp
     if isinstance(stamp, Span):

@@ -49,10 +49,14 @@ class Readings:
     """Rows of one file that have a value.
 
     Attributes:
-        keys: identities of the series. series: index of each row's series in `keys` (N,). begin_s, end_s: half-open
-        interval of each row, in UTC seconds (N,); both are the stamp where a row alone does not tell its step.
-        values: values by field (N,), NaN where the row has none. lines: line of each row in the file, from 1 (N,).
-        vintage: order of the editions, larger for later ones (N,). absent: count of rows with a stamp and no value.
+        keys: identities of the series.
+        series: index of each row's series in `keys` (N,).
+        begin_s, end_s: half-open interval of each row, in UTC seconds (N,); both are the stamp where a row alone does
+            not tell its step.
+        values: values by field (N,), NaN where the row has none.
+        lines: line of each row in the file, from 1 (N,).
+        vintage: order of the editions, larger for later ones (N,).
+        absent: count of rows with a stamp and no value.
     """
 
     layout: Layout

@@ -30,10 +30,14 @@ class MarketSeries:
     """One series in the order of time, from one or several files.
 
     Attributes:
-        begin_s, end_s: half-open interval of each row, in UTC seconds (N,). values: values by field (N,). sources:
-        the files read. file, lines: index of each row's file in `sources`, and its line there (N,). repeats: count of
-        equal rows that were left out. revisions: count of rows that a later edition replaced. absent: count of rows
-        with a stamp and no value, over all series read together. filled: gaps that were filled.
+        begin_s, end_s: half-open interval of each row, in UTC seconds (N,).
+        values: values by field (N,).
+        sources: the files read.
+        file, lines: index of each row's file in `sources`, and its line there (N,).
+        repeats: count of equal rows that were left out.
+        revisions: count of rows that a later edition replaced.
+        absent: count of rows with a stamp and no value, over all series read together.
+        filled: gaps that were filled.
     """
 
     key: SeriesKey
