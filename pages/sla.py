@@ -132,7 +132,7 @@ def announcement_of(contract_id: str, notice: Notice, platform: Authorized) -> E
     """Convert a notice to whole ticks, from the one in which it begins.
 
     Raises:
-        CommandError: nothing has been settled yet.
+        CommandError: no tick has been settled yet.
     """
     snapshot = platform.publisher.read().snapshot
     if snapshot is None:

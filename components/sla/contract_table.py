@@ -169,7 +169,7 @@ def bad_ticks_cell(bad_ticks: int, budget_ticks: int, tier: str) -> Shown:
 
 
 def target_text(tier: str) -> str:
-    """Return the promise of a tier."""
+    """Format the availability target of a tier."""
     share = TARGET_PPM[TIER_KEYS.index(tier)] / PPM
     return text.target(share) if share else "best effort"
 
