@@ -22,6 +22,11 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 DESK = (1440, 900)
 PHONE = (390, 844)
 END_TIMEOUT_S = 10
+DEAFEN = """() => {
+    const {apply, show} = window.mara;
+    window.told = {apply, show};
+    Object.assign(window.mara, {apply: () => {}, show: () => {}});
+}"""
 
 
 @dataclass
@@ -116,6 +121,11 @@ def arrive(
     page.goto(address)
     page.wait_for_selector("html[data-engine]")
     return visited
+
+
+def deafen(page: Page) -> None:
+    """Have a page ignore what its server sends; what a test gives to `window.told` changes it alone."""
+    page.evaluate(DEAFEN)
 
 
 def _address_of(request: Request) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import SEEN_THE_TOUR
+from tests.browser.conftest import SEEN_THE_TOUR, deafen
 
 pytestmark = pytest.mark.browser
 
@@ -16,7 +16,7 @@ AUTUMN = {"Europe/Berlin": datetime(2025, 10, 26, tzinfo=UTC), "America/Chicago"
 """An hour before clocks are set back there."""
 REPLACE = """const replace = (channel, points) => {
     const gone = Object.keys(window.mara.read(channel)).map((key) => [key, null]);
-    window.mara.apply({[channel]: {...Object.fromEntries(gone), ...points}});
+    window.told.apply({[channel]: {...Object.fromEntries(gone), ...points}});
 };"""
 DRAW = f"""(points) => {{
     {REPLACE}
@@ -31,7 +31,8 @@ DRAW = f"""(points) => {{
 SPARK = f"""(points) => {{
     {REPLACE}
     replace("figures", points);
-    return new Promise((done) => setTimeout(() => done(document.querySelector(".spark-course").getAttribute("d")), 50));
+    const course = () => document.querySelector(".spark-course").getAttribute("d");
+    return new Promise((done) => requestAnimationFrame(() => done(course())));
 }}"""
 
 
@@ -47,6 +48,7 @@ def page(browser: Browser, address: str, zone: str) -> Iterator[Page]:
     opened = context.new_page()
     opened.goto(address)
     opened.wait_for_selector(".line-chart[data-empty=false] .main-svg", state="attached")
+    deafen(opened)
     yield opened
     context.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Visit, arrive, free_port, running_app
+from tests.browser.conftest import Visit, arrive, deafen, free_port, running_app
 
 pytestmark = pytest.mark.browser
 
@@ -120,8 +120,9 @@ def test_a_halted_engine_offers_to_resume_where_it_says_why(desk: Visit) -> None
     expect(banner).to_be_hidden()
     page.wait_for_selector("path.site")
     stood = page.evaluate(HEIGHTS)
+    deafen(page)
     page.evaluate(
-        """window.mara.apply({cells: {
+        """window.told.apply({cells: {
             engine: {text: 'Halted', state: 'halted'}, notice: {text: 'Halted at tick 7: disk full', state: 'bad'},
         }})"""
     )

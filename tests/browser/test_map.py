@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import DESK, PHONE, Visit, visit
+from tests.browser.conftest import DESK, PHONE, Visit, deafen, visit
 
 pytestmark = pytest.mark.browser
 
@@ -36,7 +36,7 @@ PLACE = """(places) => {
         sites[id] = {name: id, country: "", lat, lon, timezone: "UTC", cooling: "", grid_limit_mw: 20};
         numbers[id] = row;
     }
-    window.mara.show({sites, map: numbers, moment: {at: 1751328000}});
+    window.told.show({sites, map: numbers, moment: {at: 1751328000}});
 }"""
 OUTSIDE = """() => {
     const frame = document.querySelector(".site-map-canvas").getBoundingClientRect();
@@ -55,6 +55,7 @@ SPREAD_PX = """() => {
 @pytest.fixture
 def desk(browser: Browser, address: str) -> Iterator[Visit]:
     visited = visit(browser, address)
+    deafen(visited.page)
     yield visited
     visited.page.context.close()
 
