@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from mara.feeds.files.history_file import History, read_history
+from mara.feeds.files.history import History
+from mara.feeds.files.history_file import read_history
 
 HISTORY_DIR = Path(__file__).parents[2] / "shared" / "data"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

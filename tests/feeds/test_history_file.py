@@ -31,7 +31,7 @@ def refusal_of(folder: Path) -> str:
 def test_a_folder_becomes_dense_arrays_by_hour_and_site(tmp_path: Path) -> None:
     history = read_history(write_history(tmp_path, history_rows(48)))
     assert history.site_ids == ("north", "south")
-    assert history.hour_count == 48
+    assert history.step_count == 48
     assert (history.start, history.end) == (FIRST, FIRST + timedelta(days=2))
     assert history.energy_price_usd_per_mwh.tolist() == [[price_of(h, 0), price_of(h, 1)] for h in range(48)]
     assert history.carbon_intensity_g_per_kwh[5].tolist() == [100.0, 101.0]

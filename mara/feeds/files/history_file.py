@@ -5,29 +5,27 @@ read whole and checked: no gaps, no repeats, UTC throughout, believable values.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, floats, sealed
+from mara.core.arrays import Floats, Ints, sealed
 from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from mara.core.world import MAX_PRICE_USD_PER_MWH, MIN_PRICE_USD_PER_MWH
-from mara.errors import FeedInvalid, FeedUnavailable
-from mara.feeds.files.csv_table import CASES_SHOWN, CsvTable, Row, numbers_of, shown, utc_of
-from mara.feeds.files.history_clock import TIME_COLUMN, check_clock, moment_of_hour, utc_text
+from mara.errors import FeedInvalid
+from mara.feeds.files.csv_table import CsvTable, Row, numbers_of, utc_of
+from mara.feeds.files.history import SITE_COLUMN, SITES_FILE, History, some_of
+from mara.feeds.files.history_clock import TIME_COLUMN, check_clock
 from mara.feeds.files.history_units import question_hashprice, question_units
 from mara.feeds.files.shipped_histories import history_folder
 
 HISTORY_FILES: Final = ("history.csv", "history.csv.gz")
 BITCOIN_FILE: Final = "bitcoin_daily.csv"
-SITES_FILE: Final = "sites.csv"
 CONTRACTS_FILE: Final = "contracts.csv"
 
-SITE_COLUMN: Final = "site_id"
 HASHPRICE_COLUMN: Final = "hashprice_usd_per_ph_day"
 BOUNDS: Final = {
     "price_usd_per_mwh": (MIN_PRICE_USD_PER_MWH, MAX_PRICE_USD_PER_MWH),
@@ -54,112 +52,6 @@ MAX_DAYS: Final = 100_000
 
 _NO_HOUR: Final = np.iinfo(np.int64).min
 _MEND: Final = "correct them, or leave the site out"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class History:
-    """Hourly values of all sites over one unbroken period.
-
-    Attributes:
-        file: the file of the hourly rows.
-        first_epoch_h: whole hours since 1970 UTC at the first row.
-        energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, renewable_share, dry_bulb_c, wet_bulb_c: (H, S).
-        hashprice_usd_per_ph_day: value of the UTC day, for each hour (H,).
-        sha256: hash over the folder's files, for provenance.
-    """
-
-    file: Path
-    sha256: str
-    site_ids: tuple[str, ...]
-    first_epoch_h: int
-    energy_price_usd_per_mwh: Floats
-    carbon_intensity_g_per_kwh: Floats
-    renewable_share: Floats
-    dry_bulb_c: Floats
-    wet_bulb_c: Floats
-    hashprice_usd_per_ph_day: Floats
-
-    def __post_init__(self) -> None:
-        hours, sites = len(self.hashprice_usd_per_ph_day), len(self.site_ids)
-        for name in _SITE_ARRAYS:
-            # contiguous rows make an hour a plain slice, whatever order the columns were taken in
-            by_hour = np.ascontiguousarray(getattr(self, name))
-            object.__setattr__(self, name, floats(by_hour, (hours, sites), name))
-
-    @property
-    def folder(self) -> Path:
-        return self.file.parent
-
-    @property
-    def hour_count(self) -> int:
-        return len(self.hashprice_usd_per_ph_day)
-
-    @property
-    def start(self) -> datetime:
-        """Start of the history, in UTC."""
-        return moment_of_hour(self.first_epoch_h)
-
-    @property
-    def end(self) -> datetime:
-        """First instant after the history, in UTC."""
-        return moment_of_hour(self.first_epoch_h + self.hour_count)
-
-    @property
-    def period(self) -> str:
-        """Period of the history, as messages write it."""
-        return f"{utc_text(self.start)} up to {utc_text(self.end)}"
-
-    def window(self, from_utc: datetime, to_utc: datetime) -> "History":
-        """Cut the history to the hours that ``[from_utc, to_utc)`` touches.
-
-        Forecasts use the day before a run: to keep it, replay the whole history from `from_utc` on instead of a window.
-
-        Raises:
-            FeedUnavailable: the period is empty, or not wholly within the history.
-        """
-        first = int(from_utc.timestamp()) // SECONDS_PER_HOUR - self.first_epoch_h
-        last = -(-int(to_utc.timestamp()) // SECONDS_PER_HOUR) - self.first_epoch_h
-        asked = f"{utc_text(from_utc)} up to {utc_text(to_utc)}"
-        if first >= last:
-            raise FeedUnavailable(f"the period should end after it starts, came {asked}: correct --from or --to")
-        if first < 0 or last > self.hour_count:
-            raise FeedUnavailable(f"{self.file} covers {self.period}, asked was {asked}: choose a period within")
-        cut = {name: getattr(self, name)[first:last] for name in (*_SITE_ARRAYS, "hashprice_usd_per_ph_day")}
-        return replace(self, first_epoch_h=self.first_epoch_h + first, **cut)
-
-    def for_sites(self, site_ids: Sequence[str]) -> "History":
-        """Return the history with its columns in the order of a fleet's sites.
-
-        Raises:
-            FeedInvalid: a site of the fleet has no rows, or rows are of a site that the fleet lacks.
-        """
-        if tuple(site_ids) == self.site_ids:
-            return self
-        column_of = {site_id: column for column, site_id in enumerate(self.site_ids)}
-        missing = [site_id for site_id in site_ids if site_id not in column_of]
-        if missing:
-            raise FeedInvalid(
-                f"{self.file} should have rows of every site of the fleet, has none of {_some(missing)}; "
-                f"it has {_some(self.site_ids)}: add them, or take the fleet of the folder's {SITES_FILE}"
-            )
-        unknown = sorted(set(self.site_ids) - set(site_ids), key=column_of.__getitem__)
-        if unknown:
-            raise FeedInvalid(
-                f"{self.file} line {_first_line_of(self.file, unknown[0])}: {SITE_COLUMN} should be a site of the "
-                f"fleet, came {_some(unknown)}: take those rows out, or add the sites to the fleet"
-            )
-        order = [column_of[site_id] for site_id in site_ids]
-        cut = {name: getattr(self, name)[:, order] for name in _SITE_ARRAYS}
-        return replace(self, site_ids=tuple(site_ids), **cut)
-
-
-_SITE_ARRAYS: Final = (
-    "energy_price_usd_per_mwh",
-    "carbon_intensity_g_per_kwh",
-    "renewable_share",
-    "dry_bulb_c",
-    "wet_bulb_c",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -209,7 +101,8 @@ def read_history(folder: Path, *, trusts_units: bool = False) -> History:
         file=file,
         sha256=_sha256_of(folder, file.name),
         site_ids=rows.site_ids,
-        first_epoch_h=first,
+        step_minutes=60,
+        first_epoch_s=first * SECONDS_PER_HOUR,
         energy_price_usd_per_mwh=dense[0],
         carbon_intensity_g_per_kwh=dense[1],
         renewable_share=dense[2],
@@ -327,7 +220,7 @@ def _read_hashprice(path: Path, first_epoch_h: int, end_epoch_h: int) -> Floats:
     wanted = np.arange(first_epoch_h, end_epoch_h) // HOURS_PER_DAY
     missing = np.setdiff1d(wanted, epoch_day)
     if missing.size:
-        some = _some([str(date(1970, 1, 1) + timedelta(days=int(day))) for day in missing])
+        some = some_of([str(date(1970, 1, 1) + timedelta(days=int(day))) for day in missing])
         raise FeedInvalid(f"{path} should have every UTC day of the history, has no {some}: add them")
     return sealed(values[np.searchsorted(epoch_day, wanted)])
 
@@ -346,19 +239,3 @@ def _sha256_of(folder: Path, history_name: str) -> str:
             with (folder / name).open("rb") as file:
                 total.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()
-
-
-def _first_line_of(file: Path, site_id: str) -> str:
-    table = CsvTable(path=file, columns=(TIME_COLUMN, SITE_COLUMN), key_count=2)
-    row = 0
-    for block in table.blocks():
-        for _, found in block:
-            if found.strip() == site_id:
-                return str(table.cases([row])[0][0])
-            row += 1
-    return "?"
-
-
-def _some(names: Sequence[str]) -> str:
-    first = ", ".join(shown(name)[1:-1] for name in names[:CASES_SHOWN])
-    return first if len(names) <= CASES_SHOWN else f"{first} and {len(names) - CASES_SHOWN:,} more"
