@@ -82,8 +82,8 @@ class Store:
         """Open a database for writing; create it if missing, upgrade it if older.
 
         Raises:
-            ConfigError: not the URL of a database.
-            StoreRefused: locked by another process, damaged, empty, read-only, or written by a newer Mara.
+            ConfigError: `url` is not the URL of a database.
+            StoreRefused: the database is locked by another process, damaged, empty, read-only, or of a newer Mara.
             StoreError: the write failed.
         """
         database = database_of(url)
