@@ -86,41 +86,64 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         started.close()
 
 
-def visit(browser: Browser, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
+@contextmanager
+def new_tab(browser: Browser, *, knows_mara: bool = True) -> Iterator[Visit]:
+    """A page of a browser that was never here; the tour stays closed for those who know Mara."""
+    context = browser.new_context()
+    if knows_mara:
+        context.add_init_script(SEEN_THE_TOUR)
+    opened = Visit(context.new_page())
+    page = opened.page
+    page.on("request", lambda request: opened.requests.append(_address_of(request)))
+    page.on("websocket", lambda websocket: opened.requests.append(websocket.url))
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda line: opened.complaints.append(line.text) if line.type in {"error", "warning"} else None,
+    )
+    yield opened
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def kept_tab(browser: Browser) -> Iterator[Visit]:
+    """The page that all tests share: it has compiled the scripts, which is most of what a first visit costs."""
+    with new_tab(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tab(kept_tab: Visit, address: str) -> Iterator[Visit]:
+    """The shared page, with nothing left in it when the test is over."""
+    yield kept_tab
+    page = kept_tab.page
+    page.goto(f"{address}/api/ready")
+    page.evaluate("localStorage.clear(), sessionStorage.clear()")
+    page.context.clear_cookies()
+    page.unroute_all()
+    page.mouse.move(0, 0)
+    kept_tab.requests.clear()
+    kept_tab.complaints.clear()
+
+
+def visit(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
     """Open the overview and wait until map and chart stand."""
-    visited = arrive(browser, address, size=size, scheme=scheme)
-    page = visited.page
+    page = arrive(tab, address, size=size, scheme=scheme).page
     page.wait_for_selector("[data-land=drawn][data-borders=drawn]")
     page.wait_for_selector(".line-chart .main-svg", state="attached")
     page.wait_for_selector("path.site")
-    return visited
+    return tab
 
 
-def arrive(
-    browser: Browser,
-    address: str,
-    *,
-    size: tuple[int, int] = DESK,
-    scheme: str = "dark",
-    knows_mara: bool = True,
-) -> Visit:
-    """Open any page, and wait until it has its picture; the tour stays closed for those who know Mara."""
+def arrive(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
+    """Open any page, and wait until it has its picture."""
     width, height = size
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-    if knows_mara:
-        context.add_init_script(SEEN_THE_TOUR)
-    visited = Visit(context.new_page())
-    page = visited.page
-    page.on("request", lambda request: visited.requests.append(_address_of(request)))
-    page.on("websocket", lambda websocket: visited.requests.append(websocket.url))
-    page.on("pageerror", lambda error: visited.complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda line: visited.complaints.append(line.text) if line.type in {"error", "warning"} else None,
-    )
+    page = tab.page
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(address)
     page.wait_for_selector("html[data-engine]")
-    return visited
+    return tab
 
 
 def deafen(page: Page) -> None:

@@ -36,12 +36,12 @@ SPARK = f"""(points) => {{
 }}"""
 
 
-@pytest.fixture(params=AUTUMN)
+@pytest.fixture(params=AUTUMN, scope="module")
 def zone(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, address: str, zone: str) -> Iterator[Page]:
     context = browser.new_context(timezone_id=zone, viewport={"width": 1440, "height": 900})
     context.add_init_script(SEEN_THE_TOUR)

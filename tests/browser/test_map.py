@@ -1,9 +1,7 @@
 """The map shows every site of a fleet at once, wherever they stand, until somebody chooses another view."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.browser.conftest import DESK, PHONE, Visit, deafen, visit
 
@@ -53,11 +51,10 @@ SPREAD_PX = """() => {
 
 
 @pytest.fixture
-def desk(browser: Browser, address: str) -> Iterator[Visit]:
-    visited = visit(browser, address)
-    deafen(visited.page)
-    yield visited
-    visited.page.context.close()
+def desk(tab: Visit, address: str) -> Visit:
+    visit(tab, address)
+    deafen(tab.page)
+    return tab
 
 
 def placed(page: Page, places: dict[str, tuple[float, float]]) -> None:

@@ -1,12 +1,11 @@
 import re
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import ARTIFACTS, DESK, PHONE, SEEN_THE_TOUR, Visit, running_app, visit
+from tests.browser.conftest import ARTIFACTS, DESK, PHONE, SEEN_THE_TOUR, Visit, new_tab, running_app, visit
 
 pytestmark = pytest.mark.browser
 
@@ -18,10 +17,8 @@ MOST_SECONDS_TO_END = 5.0
 
 
 @pytest.fixture
-def desk(browser: Browser, address: str) -> Iterator[Visit]:
-    visited = visit(browser, address)
-    yield visited
-    visited.page.context.close()
+def desk(tab: Visit, address: str) -> Visit:
+    return visit(tab, address)
 
 
 def test_the_map_draws_a_circle_for_each_of_the_ten_sites(desk: Visit) -> None:
@@ -31,9 +28,9 @@ def test_the_map_draws_a_circle_for_each_of_the_ten_sites(desk: Visit) -> None:
 
 
 def test_a_second_browser_sees_every_site_drawn_at_once(browser: Browser, address: str, desk: Visit) -> None:
-    second = visit(browser, address).page
-    assert second.locator("path.site[data-band]").count() == 10
-    second.context.close()
+    with new_tab(browser) as second:
+        visit(second, address)
+        assert second.page.locator("path.site[data-band]").count() == 10
 
 
 def test_numbers_change_between_ticks(desk: Visit) -> None:
@@ -107,9 +104,9 @@ def test_a_key_figure_says_how_it_is_computed_on_hover_and_on_focus(desk: Visit)
     expect(explanation).to_be_visible()
 
 
-def test_pausing_stops_the_clock_and_resuming_starts_it(browser: Browser) -> None:
+def test_pausing_stops_the_clock_and_resuming_starts_it(tab: Visit) -> None:
     with running_app() as (address, _):
-        page = visit(browser, address).page
+        page = visit(tab, address).page
         clock = page.get_by_label("Simulated time")
         page.get_by_role("button", name="Pause").click()
         expect(page.locator(".chip")).to_have_text("Paused")
@@ -124,25 +121,21 @@ def test_pausing_stops_the_clock_and_resuming_starts_it(browser: Browser) -> Non
         expect(page.get_by_role("button", name="Speed")).to_contain_text("1 h/s")
         page.get_by_role("button", name="Resume").click()
         expect(page.locator(".chip")).to_have_text("Running")
-        page.context.close()
 
 
-def test_the_server_ends_in_order_and_in_time_while_a_browser_is_connected(browser: Browser) -> None:
+def test_the_server_ends_in_order_and_in_time_while_a_browser_is_connected(tab: Visit) -> None:
     with running_app() as (address, app):
-        page = visit(browser, address).page
+        page = visit(tab, address).page
         began = time.monotonic()
         app.send_signal(signal.SIGTERM)
         assert app.wait(2 * MOST_SECONDS_TO_END) == 0
         assert time.monotonic() - began < MOST_SECONDS_TO_END
         expect(page.locator("html[data-link=lost]")).to_be_attached()
-        page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_the_theme_follows_the_system_and_then_the_operators_choice(
-    browser: Browser, address: str, scheme: str
-) -> None:
-    page = visit(browser, address, scheme=scheme).page
+def test_the_theme_follows_the_system_and_then_the_operators_choice(tab: Visit, address: str, scheme: str) -> None:
+    page = visit(tab, address, scheme=scheme).page
     expect(page.locator(f"html[data-theme={scheme}]")).to_be_attached()
     ground = "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(ground)
@@ -150,7 +143,6 @@ def test_the_theme_follows_the_system_and_then_the_operators_choice(
     assert page.evaluate(ground) != before
     page.reload()
     assert page.evaluate(ground) != before
-    page.context.close()
 
 
 @pytest.mark.parametrize(
@@ -166,14 +158,13 @@ def test_the_theme_follows_the_system_and_then_the_operators_choice(
     ],
     ids=str,
 )
-def test_the_screen_fits_every_width(browser: Browser, address: str, size: tuple[int, int], scheme: str) -> None:
-    page = visit(browser, address, size=size, scheme=scheme).page
+def test_the_screen_fits_every_width(tab: Visit, address: str, size: tuple[int, int], scheme: str) -> None:
+    page = visit(tab, address, size=size, scheme=scheme).page
     page.wait_for_timeout(1_200)
     page.screenshot(path=ARTIFACTS / f"overview-{scheme}-{size[0]}x{size[1]}.png", full_page=size[0] < DESK[0])
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     if size == DESK:
         assert page.evaluate("document.documentElement.scrollHeight") <= size[1]
-    page.context.close()
 
 
 def test_a_tick_and_the_page_stay_light(browser: Browser, address: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Dialog
 
-from tests.browser.conftest import FLAGS, ROOT, SEEN_THE_TOUR, arrive, running_app
+from tests.browser.conftest import FLAGS, ROOT, SEEN_THE_TOUR, Visit, arrive, running_app
 
 pytestmark = pytest.mark.browser
 
@@ -89,11 +89,11 @@ def ordered(address: str, path: str, body: dict[str, object]) -> Any:
         raise AssertionError(error.read().decode()) from error
 
 
-def test_forty_stored_texts_run_nowhere(browser: Browser, hostile: str) -> None:
+def test_forty_stored_texts_run_nowhere(tab: Visit, hostile: str) -> None:
     sites = [site["id"] for site in asked(hostile, "sites")]
     contracts = [row["id"] for row in asked(hostile, "commitments?state=live") if "pwned" in row["customer"]]
     assert len(contracts) == len(PAYLOADS)
-    visited = arrive(browser, hostile)
+    visited = arrive(tab, hostile)
     page = visited.page
     dialogs: list[str] = []
 
@@ -117,7 +117,7 @@ def test_forty_stored_texts_run_nowhere(browser: Browser, hostile: str) -> None:
     # Nothing was even tried: a handler that the policy stopped would have complained.
     assert not [line for line in visited.complaints if "Content Security Policy" in line]
     assert "pwned" in page.content(), "the texts are there, as text"
-    page.context.close()
+    page.remove_listener("dialog", dismiss)
 
 
 def test_a_name_that_was_made_to_point_here_is_misdirected(browser: Browser, chromium_path: str, hostile: str) -> None:
