@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "artifacts"
@@ -21,12 +21,29 @@ SEEN_THE_TOUR = "localStorage.setItem('mara-tour', 'seen')"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 DESK = (1440, 900)
 PHONE = (390, 844)
-END_TIMEOUT_S = 10
+END_TIMEOUT_S = 60
+PATIENCE_MS = 60_000
+"""Longest wait for what a test expects: a busy machine is no fault of a page."""
+expect.set_options(timeout=PATIENCE_MS)
 DEAFEN = """() => {
     const {apply, show} = window.mara;
     window.told = {apply, show};
     Object.assign(window.mara, {apply: () => {}, show: () => {}});
 }"""
+
+
+IS_SETTLED = """(width) => {
+    const stands = (chart) => chart.querySelector(".main-svg");
+    const moves = (one) => one.playState === "running" && one.effect.getTiming().iterations !== Infinity;
+    return window.innerWidth === width && document.fonts.status === "loaded"
+        && [...document.querySelectorAll(".line-chart, .doughnut")].every(stands)
+        && !document.querySelector(".leaflet-zoom-anim") && !document.getAnimations().some(moves);
+}"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that two workers end together."""
+    items.sort(key=lambda item: not {"browser", "slow"} <= set(item.keywords))
 
 
 @dataclass
@@ -90,6 +107,7 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 def new_tab(browser: Browser, *, knows_mara: bool = True) -> Iterator[Visit]:
     """A page of a browser that was never here; the tour stays closed for those who know Mara."""
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     if knows_mara:
         context.add_init_script(SEEN_THE_TOUR)
     opened = Visit(context.new_page())
@@ -144,6 +162,13 @@ def arrive(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: st
     page.goto(address)
     page.wait_for_selector("html[data-engine]")
     return tab
+
+
+def settle(page: Page) -> None:
+    """Wait until charts stand and nothing moves any more: resizing, zooming and fading begin within two frames."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.viewport_size is not None
+    page.wait_for_function(IS_SETTLED, arg=page.viewport_size["width"])
 
 
 def deafen(page: Page) -> None:

@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
 from pages.frame import PAGES
-from tests.browser.conftest import Visit, arrive
+from tests.browser.conftest import Visit, arrive, settle
 
 pytestmark = pytest.mark.browser
 
@@ -15,7 +15,7 @@ SERIOUS = {"serious", "critical"}
 @pytest.mark.parametrize("path", [*(path for path, _ in PAGES), "/sites/oslo"])
 def test_axe_finds_nothing_serious(tab: Visit, address: str, path: str, scheme: str) -> None:
     page = arrive(tab, address + path, scheme=scheme).page
-    page.wait_for_timeout(700)  # until what appears has appeared
+    settle(page)
     found = [
         (rule["id"], rule["impact"], [node["html"][:120] for node in rule["nodes"][:3]])
         for rule in Axe().run(page).response["violations"]

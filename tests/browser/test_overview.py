@@ -5,11 +5,10 @@ import time
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import ARTIFACTS, DESK, PHONE, SEEN_THE_TOUR, Visit, new_tab, running_app, visit
+from tests.browser.conftest import ARTIFACTS, DESK, PHONE, SEEN_THE_TOUR, Visit, new_tab, running_app, settle, visit
 
 pytestmark = pytest.mark.browser
 
-TICK_TIMEOUT_MS = 6_000
 MOST_BYTES_A_TICK = 4_000
 MOST_FIRST_NUMBER_S = 2.0
 MOST_BYTES_A_PAGE = 1_000_000
@@ -35,14 +34,14 @@ def test_a_second_browser_sees_every_site_drawn_at_once(browser: Browser, addres
 
 def test_numbers_change_between_ticks(desk: Visit) -> None:
     for shown in (desk.page.get_by_label("Simulated time"), desk.page.locator(".kpi-note").first):
-        expect(shown).not_to_have_text(shown.inner_text(), timeout=TICK_TIMEOUT_MS)
+        expect(shown).not_to_have_text(shown.inner_text())
 
 
 def test_the_line_grows_without_being_drawn_anew(desk: Visit) -> None:
     newest = "document.querySelector('.line-chart').data[0].x.at(-1)"
     desk.page.evaluate("document.querySelector('.line-chart .main-svg').dataset.kept = 'yes'")
     before = desk.page.evaluate(newest)
-    desk.page.wait_for_function(f"{newest} > {before!r}", timeout=TICK_TIMEOUT_MS)
+    desk.page.wait_for_function(f"{newest} > {before!r}")
     assert desk.page.locator(".line-chart .main-svg[data-kept=yes]").count() == 1
 
 
@@ -60,7 +59,7 @@ def test_a_hovered_site_shows_its_numbers_with_units_and_keeps_showing_them_over
     for text in ("Japan Tokyo", "USD/MWh", "°C", "g CO2/kWh", "of 45.0 MW", "USD/h", "Local time", "Contracts"):
         expect(card).to_contain_text(text)
     before = card.inner_text()
-    expect(card).not_to_have_text(before, timeout=TICK_TIMEOUT_MS)
+    expect(card).not_to_have_text(before)
     expect(card).to_be_visible()
 
 
@@ -77,11 +76,11 @@ def test_zoom_survives_updates(desk: Visit) -> None:
     where = "document.querySelector('path.site[data-site=iceland]').getBoundingClientRect().x"
     at_first = desk.page.evaluate(where)
     desk.page.get_by_label("Zoom in").click()
-    desk.page.wait_for_timeout(600)
+    settle(desk.page)
     zoomed = desk.page.evaluate(where)
     assert abs(zoomed - at_first) > 20
     clock = desk.page.get_by_label("Simulated time")
-    expect(clock).not_to_have_text(clock.inner_text(), timeout=TICK_TIMEOUT_MS)
+    expect(clock).not_to_have_text(clock.inner_text())
     assert abs(desk.page.evaluate(where) - zoomed) < 2
 
 
@@ -123,6 +122,7 @@ def test_pausing_stops_the_clock_and_resuming_starts_it(tab: Visit) -> None:
         expect(page.locator(".chip")).to_have_text("Running")
 
 
+@pytest.mark.timed
 def test_the_server_ends_in_order_and_in_time_while_a_browser_is_connected(tab: Visit) -> None:
     with running_app() as (address, app):
         page = visit(tab, address).page
@@ -160,13 +160,14 @@ def test_the_theme_follows_the_system_and_then_the_operators_choice(tab: Visit, 
 )
 def test_the_screen_fits_every_width(tab: Visit, address: str, size: tuple[int, int], scheme: str) -> None:
     page = visit(tab, address, size=size, scheme=scheme).page
-    page.wait_for_timeout(1_200)
+    settle(page)
     page.screenshot(path=ARTIFACTS / f"overview-{scheme}-{size[0]}x{size[1]}.png", full_page=size[0] < DESK[0])
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     if size == DESK:
         assert page.evaluate("document.documentElement.scrollHeight") <= size[1]
 
 
+@pytest.mark.timed
 def test_a_tick_and_the_page_stay_light(browser: Browser, address: str) -> None:
     context = browser.new_context()
     context.add_init_script(SEEN_THE_TOUR)

@@ -5,13 +5,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import ARTIFACTS, DESK, PHONE, Visit, arrive, running_app, visit
+from tests.browser.conftest import ARTIFACTS, DESK, PHONE, Visit, arrive, running_app, settle, visit
 from tests.cli.console import small_history
 
 pytestmark = pytest.mark.browser
 
-TICK_TIMEOUT_MS = 6_000
-WORK_TIMEOUT_MS = 60_000
 PAGES = ("/sites/tokyo", "/optimizer", "/backtest")
 NEWEST_X = "element => element.data[0].x.at(-1)"
 
@@ -90,7 +88,7 @@ def test_shadow_prices_are_bars_and_numbers_and_follow_the_ticks(tab: Visit, add
     page = visited.page
     bars = page.locator(".bar-table")
     expect(bars.locator("tr")).to_have_count(10)
-    expect(bars).not_to_have_text(bars.inner_text(), timeout=TICK_TIMEOUT_MS)
+    expect(bars).not_to_have_text(bars.inner_text())
     with page.expect_download() as download:
         page.get_by_role("button", name="Shadow prices as a CSV file").click()
     lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
@@ -107,7 +105,7 @@ def test_a_backtest_is_refused_run_and_cancelled(tab: Visit, tmp_path: Path) -> 
         expect(page.get_by_role("alert").filter(has_text="nowhere")).to_contain_text("correct the path")
         order(page, small_history(tmp_path / "past"), "Rules", "Static, break-even")
         state = page.locator(".bt-state")
-        expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
+        expect(state).to_contain_text("Done in")
         expect(page.locator(".bt-results tbody tr").first).to_be_visible()
         assert page.locator(".bt-results .line-chart").evaluate("e => e.data.map(t => t.x.length)") == [0, 3, 3, 0]
         with page.expect_download() as download:
@@ -116,7 +114,7 @@ def test_a_backtest_is_refused_run_and_cancelled(tab: Visit, tmp_path: Path) -> 
         page.screenshot(path=ARTIFACTS / "backtest-done-1440x900.png", full_page=True)
         order(page, small_history(tmp_path / "long", 24 * 365), "Linear program")
         expect(page.locator(".bt-results")).to_be_hidden()
-        page.get_by_role("button", name="Cancel").click(timeout=TICK_TIMEOUT_MS)
+        page.get_by_role("button", name="Cancel").click()
         expect(state).to_contain_text("Cancelled after")
         assert visited.complaints == []
 
@@ -130,18 +128,18 @@ def test_a_study_draws_a_fan_and_is_cancelled_with_its_workers(tab: Visit) -> No
         form.get_by_label("Days").fill("3")
         form.get_by_role("button", name="Run study").click()
         state = page.locator(".bt-state")
-        expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
+        expect(state).to_contain_text("Done in")
         fan = page.locator(".st-results .line-chart")
         lengths = fan.evaluate("e => e.data.map(trace => trace.x.length)")
         assert lengths == [0, 0, 0, 4, 4, 4, 4, 4, 4, 0, 0, 0]
         assert fan.evaluate("e => e.layout.xaxis.type") == "linear"
         assert fan.evaluate("e => e.data[3].y[3] <= e.data[5].y[3] && e.data[5].y[3] <= e.data[4].y[3]")
-        page.wait_for_timeout(500)
+        settle(page)
         page.screenshot(path=ARTIFACTS / "study-done-1440x900.png", full_page=True)
         form.get_by_label("Scenarios").fill("2000")
         form.get_by_role("button", name="Run study").click()
         expect(page.locator(".st-results")).to_be_hidden()
-        page.get_by_role("button", name="Cancel").click(timeout=TICK_TIMEOUT_MS)
+        page.get_by_role("button", name="Cancel").click()
         expect(state).to_contain_text("Cancelled after")
         assert visited.complaints == []
 
@@ -162,7 +160,7 @@ def test_every_page_fits_desk_and_phone(
     tab: Visit, address: str, path: str, size: tuple[int, int], scheme: str
 ) -> None:
     page = arrive(tab, f"{address}{path}", size=size, scheme=scheme).page
-    page.wait_for_timeout(1_200)
+    settle(page)
     name = path.strip("/").replace("/", "-")
     page.screenshot(path=ARTIFACTS / f"{name}-{scheme}-{size[0]}x{size[1]}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]

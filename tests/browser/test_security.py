@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Dialog
 
 from tests.browser.conftest import FLAGS, ROOT, SEEN_THE_TOUR, Visit, arrive, running_app
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("hostile")]
 
+ANSWER_TIMEOUT_S = 60
 PAYLOADS = (
     "<img src=x onerror=pwned=1>",
     "<script>window.pwned=1</script>",
@@ -74,7 +75,7 @@ def announce_everywhere(address: str) -> None:
 
 
 def asked(address: str, path: str) -> Any:
-    with urllib.request.urlopen(f"{address}/api/{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{address}/api/{path}", timeout=ANSWER_TIMEOUT_S) as answer:
         return json.load(answer)
 
 
@@ -83,7 +84,7 @@ def ordered(address: str, path: str, body: dict[str, object]) -> Any:
         f"{address}/api/{path}", json.dumps(body).encode(), {"content-type": "application/json"}, method="POST"
     )
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise AssertionError(error.read().decode()) from error

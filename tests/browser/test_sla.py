@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ARTIFACTS, DESK, PHONE, Visit, arrive
+from tests.browser.conftest import ARTIFACTS, DESK, PHONE, Visit, arrive, settle
 
 pytestmark = pytest.mark.browser
 
@@ -110,7 +110,7 @@ def test_the_price_counts_down_with_simulated_time(page: Page) -> None:
     typed(page, "5")
     page.wait_for_selector(OFFERED)
     left = page.get_by_text("ticks more.")
-    expect(left).not_to_have_text(left.inner_text(), timeout=6_000)
+    expect(left).not_to_have_text(left.inner_text())
 
 
 def test_contracts_are_found_by_state_tier_and_name(page: Page) -> None:
@@ -149,7 +149,7 @@ def test_nothing_stands_out_of_the_screen(tab: Visit, address: str, size: tuple[
     page.wait_for_selector(".promise-table")
     typed(page, "5")
     page.wait_for_selector(OFFERED)
-    page.wait_for_timeout(500)
+    settle(page)
     ARTIFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTIFACTS / f"sla-{scheme}-{size[0]}.png")
     assert page.evaluate("document.documentElement.scrollWidth") == size[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Visit, arrive, new_tab, running_app, visit
+from tests.browser.conftest import Visit, arrive, new_tab, running_app, settle, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -77,7 +77,7 @@ def test_a_thousand_ticks_keep_every_element_the_zoom_and_the_open_card(own: Vis
     page = own.page
     page.keyboard.press("p")
     page.get_by_label("Zoom out").click()
-    page.wait_for_timeout(600)
+    settle(page)
     page.locator("path.site[data-site=oslo]").hover()
     card = page.locator(".site-card")
     expect(card).to_contain_text("Norway Oslo")
@@ -103,7 +103,7 @@ def test_two_who_look_see_the_same_moment_and_one_who_leaves_disturbs_nobody(
     with new_tab(browser) as other:
         first = visit(other, address).page
         first.get_by_role("button", name="Pause").click()
-        expect(second.locator(".chip")).to_have_text("Paused", timeout=6_000)
+        expect(second.locator(".chip")).to_have_text("Paused")
         assert moment(first) == moment(second)
     second.get_by_role("button", name="Resume").click()
     expect(second.locator(".chip")).to_have_text("Running")
@@ -116,6 +116,7 @@ def large(tab: Visit) -> Iterator[Visit]:
         yield tab
 
 
+@pytest.mark.timed
 def test_a_thousand_sites_are_painted_found_and_opened(large: Visit) -> None:
     page = large.page
     assert page.locator("path.site").count() == 0
@@ -134,7 +135,7 @@ def test_a_thousand_sites_are_painted_found_and_opened(large: Visit) -> None:
     page.keyboard.press("Enter")
     card = page.locator(".site-card")
     expect(card).to_contain_text("Site 421")
-    page.wait_for_function("window.spent.length >= 5", timeout=20_000)
+    page.wait_for_function("window.spent.length >= 5")
     spent_ms = sorted(page.evaluate("window.spent"))
     assert spent_ms[len(spent_ms) // 2] < MOST_MS_A_LARGE_TICK
     page.get_by_label("Find one of 1000 sites").fill("nowhere")
