@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import SEEN_THE_TOUR, deafen
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("charts")]
 
 STEP_S = 300
 AUTUMN = {"Europe/Berlin": datetime(2025, 10, 26, tzinfo=UTC), "America/Chicago": datetime(2025, 11, 2, 6, tzinfo=UTC)}
@@ -36,12 +36,12 @@ SPARK = f"""(points) => {{
 }}"""
 
 
-@pytest.fixture(params=AUTUMN)
+@pytest.fixture(params=AUTUMN, scope="module")
 def zone(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, address: str, zone: str) -> Iterator[Page]:
     context = browser.new_context(timezone_id=zone, viewport={"width": 1440, "height": 900})
     context.add_init_script(SEEN_THE_TOUR)
