@@ -15,12 +15,14 @@ from hypothesis import settings
 from mara.feeds.files.history_file import History, read_history
 from mara.store.backends import upgrade
 from tests import sqlite_template
+from tests.draws import draw_the_same_always
 
 HISTORY_DIR = Path(__file__).parents[2] / "shared" / "data"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 settings.register_profile("mara", derandomize=True, deadline=None)
 settings.load_profile("mara")
+draw_the_same_always()
 
 
 @pytest.hookimpl(wrapper=True)

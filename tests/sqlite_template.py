@@ -1,6 +1,6 @@
 """New SQLite databases as copies of one that the migrations made, which takes a hundredth of their time.
 
-PostgreSQL's are made alike: see `tests.postgres_server`. Tests of the migrations themselves ask for `made_by_migrations`.
+PostgreSQL's are made alike: see `tests.postgres_server`. Tests of the migrations ask for `made_by_migrations`.
 """
 
 from pathlib import Path
