@@ -17,10 +17,11 @@ from mara.assembly.worlds import fleet_for, is_shipped_history, seeded_feed, ter
 from mara.core.contract import TARGET_PPM, TIER_KEYS, Tier
 from mara.core.step import Step
 from mara.core.timegrid import TimeGrid
-from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, PPM
+from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, MINUTES_PER_HOUR, PPM
 from mara.core.world import RunConfig, first_world
 from mara.errors import ConfigError
-from mara.feeds.files.history_file import History, read_history
+from mara.feeds.files.history import History
+from mara.feeds.files.history_file import read_history
 from mara.feeds.synthetic.draws import RandomStream, generator
 from mara.optimizer_names import KEYS
 from mara.optimizers.registry import optimizer_of
@@ -229,7 +230,7 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
 
 def _starts_count(history: History, order: StudyOrder) -> int:
     """Count the hours at which a scenario may begin."""
-    hours = history.hour_count
+    hours = history.step_count * history.step_minutes // MINUTES_PER_HOUR
     if hours < order.days * HOURS_PER_DAY:
         raise ConfigError(
             f"a scenario of {order.days} days needs as many days of history, {history.folder} has "

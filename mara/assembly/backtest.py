@@ -94,6 +94,6 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
         token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
         arrivals=demand.requests,
     )
-    note = market_note(config.fleet.sites) if order.forecast == "day-ahead" else ""
+    note = market_note(config.fleet.sites, history.price_known) if order.forecast == "day-ahead" else ""
     outside = served(config, feed, history, demand, note)
     return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)

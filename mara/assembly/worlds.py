@@ -14,7 +14,8 @@ from mara.feeds.base import Feed
 from mara.feeds.day_ahead import market_note
 from mara.feeds.files.contract_demand import Demand, demand_of_file
 from mara.feeds.files.fleet_file import read_fleet
-from mara.feeds.files.history_file import CONTRACTS_FILE, History, read_history
+from mara.feeds.files.history import History
+from mara.feeds.files.history_file import CONTRACTS_FILE, read_history
 from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.files.shipped_histories import shipped_folder
 from mara.feeds.replay import ForecastKind, ReplayFeed
@@ -102,7 +103,7 @@ def outside_of(settings: Settings) -> Outside:
         else Demand(requests=ArrivalStream(config, settings.seed).arrivals)
     )
     feed = seeded_feed(settings, config, settings.seed, history, forecast="day-ahead", arrivals=demand.requests)
-    return served(config, feed, history, demand, market_note(fleet.sites))
+    return served(config, feed, history, demand, market_note(fleet.sites, history.price_known))
 
 
 def seeded_feed(
