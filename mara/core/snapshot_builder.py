@@ -126,6 +126,7 @@ def forecast_snapshot(forecast: Forecast, config: RunConfig) -> ForecastSnapshot
         made_tick=forecast.tick,
         at=(now, *(hour + timedelta(hours=i) for i in range(1, len(rows)))),
         energy_price_usd_per_mwh=tuple(tuple(row) for row in rows),
+        published_hours=() if forecast.published_hours is None else tuple(forecast.published_hours.tolist()),
     )
 
 

@@ -146,7 +146,16 @@ class ReplayFeed:
             hashprice_usd_per_ph_day=sealed(hashprice),
             demand_multiplier_share=multiplier,
             demand_tokens_per_h=demand,
+            published_hours=self._published_hours(hour, hours),
         )
+
+    def _published_hours(self, hour: int, hours: int) -> Ints:
+        """Count the rows of a forecast whose prices are known, by site (S,)."""
+        if self._is_perfect:
+            return np.full(self._fleet.site_count, hours)
+        if self._known is None:
+            return np.ones(self._fleet.site_count, dtype=np.int64)
+        return np.minimum(self._known.known_rows(hour), hours)
 
     def _hour_of(self, tick: int) -> int:
         """Return the history's row for a tick.
@@ -186,6 +195,10 @@ class _KnownAhead:
         self._until = sealed(until)
         self._column_of_site = np.array([distinct.index(clock) for clock in clocks])
         self._sites = np.arange(fleet.site_count)
+
+    def known_rows(self, hour: int) -> Ints:
+        """Count the hours from this one on whose prices are known, by site (S,)."""
+        return np.asarray((self._until[hour] - hour)[self._column_of_site])
 
     def flat_rows(self, hour: int, hours: int) -> Ints:
         """Return `expected_rows` of each site as indices into flattened prices (H, S).

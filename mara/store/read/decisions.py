@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from mara.core.arrays import Floats, sealed
 from mara.core.contract import BAD, EXCLUDED, GOOD, SlaContract, Tier
@@ -125,6 +125,32 @@ class Decisions:
         return self._contracts(
             _CONTRACT.customer == customer, _CONTRACT.booked_tick <= tick, _CONTRACT.ends_tick > tick
         )
+
+    def live_counts(self, tick: int, tier: Tier | None, customers: Sequence[str]) -> tuple[int, int]:
+        """Count the contracts that are live in a tick, and those of them that are off.
+
+        Args:
+            tier, customers: count only contracts of these; all where None or empty.
+        """
+        live = [_CONTRACT.starts_tick <= tick, _CONTRACT.ends_tick > tick]
+        live += [_CONTRACT.tier == int(tier)] if tier is not None else []
+        live += [_CONTRACT.customer.in_(tuple(customers))] if customers else []
+        newest = (
+            select(_INTERVAL.number, func.max(_INTERVAL.from_tick).label("from_tick"))
+            .where(_INTERVAL.from_tick <= tick)
+            .group_by(_INTERVAL.number)
+            .subquery()
+        )
+        state = (
+            select(_INTERVAL.number, _INTERVAL.state)
+            .join(newest, (newest.c.number == _INTERVAL.number) & (newest.c.from_tick == _INTERVAL.from_tick))
+            .subquery()
+        )
+        counts = select(
+            func.count().label("live"), func.sum(case((state.c.state == BAD, 1), else_=0)).label("off")
+        ).select_from(table_of(SlaContractRow).join(state, state.c.number == _CONTRACT.number))
+        (found,) = self.read_model.ask(counts.where(*live))
+        return int(found.live), int(found.off or 0)
 
     def last_contract_of(self, customer: str, tick: int) -> Booked | None:
         """Find the contract that a customer booked last, up to a tick."""

@@ -44,6 +44,37 @@ def site_state(question: Question, history: RunHistory) -> Explanation:
     )
 
 
+def sites_beside(question: Question, history: RunHistory) -> Explanation:
+    """Explain the states of several sites in one tick, side by side."""
+    tick, _ = _tick_of(question, history)
+    context = history.context(tick)
+    if context is None:
+        return _from_plan(question, history, tick)
+    facts, lines = Facts(), list[str]()
+    for site in question.sites:
+        lines += _state(facts, history, context, site)
+        lines += _switches(history, context, site, ())
+    prices = context.observation.energy_price_usd_per_mwh
+    one, other = question.sites[0], question.sites[1]
+    dear, cheap = (one, other) if prices[one] >= prices[other] else (other, one)
+    gap = facts.told(
+        "price_gap_usd_per_mwh",
+        f"Price at {history.name(dear)} less that at {history.name(cheap)}, {history.when(tick)}",
+        float(prices[dear] - prices[cheap]),
+    )
+    lines.append(f"Power cost {gap} more at {history.name(dear)} than at {history.name(cheap)} then.")
+    return Explanation(
+        question=question.text,
+        is_answered=True,
+        sentences=tuple(lines),
+        facts=tuple(facts.found),
+        amounts=facts.amounts,
+        tick=tick,
+        at=history.grid.at(tick),
+        site_id=history.config.fleet.site_ids[one],
+    )
+
+
 def _tick_of(question: Question, history: RunHistory) -> tuple[int, tuple[Event, ...]]:
     """Tick asked about, and the events of machines switched off in it.
 

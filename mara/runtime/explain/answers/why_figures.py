@@ -1,0 +1,291 @@
+"""Answers of numbers: a metric of sites or the fleet, extremes, and comparisons."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.explanation import Explanation, Facts
+from mara.runtime.explain.answers.telling import span_of, span_text, told, too_many_rows, unstored
+from mara.runtime.explain.question import Question
+from mara.runtime.explain.run_history import RunHistory
+from mara.runtime.explain.topics import Metric, asks_for_least
+from mara.store.read.site_sums import SiteSums, site_sums
+
+MOST_RANKED: Final = 3
+COMPARED: Final = (Metric.PRICE, Metric.PROFIT, Metric.POWER, Metric.PUE, Metric.CARBON, Metric.AVAILABILITY)
+"""Metrics of a comparison that names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRule:
+    """Computation of a metric: for each site, and for the whole fleet.
+
+    `name` is that of the facts, its unit last; `label` begins a sentence. A value without meaning is NaN.
+    """
+
+    name: str
+    label: str
+    by_site: Callable[[SiteSums], Floats]
+    of_fleet: Callable[[SiteSums], float]
+
+
+def metric_told(question: Question, history: RunHistory) -> Explanation:
+    """Tell a metric of the named sites, or of the fleet, in the time asked about."""
+    if question.metric is Metric.HASHPRICE:
+        return hashprice_told(question, history)
+    first, end = span_of(question, history)
+    found = _sums(question, history, first, end)
+    if isinstance(found, Explanation):
+        return found
+    metric = question.metric if question.metric is not None else Metric.POWER
+    facts, span = Facts(), span_text(history, first, end)
+    lines = _subject_lines(facts, history, question.sites, found, metric, span)
+    if metric is Metric.CARBON:
+        lines += _subject_lines(facts, history, question.sites, found, _INTENSITY, span)
+    if metric is Metric.POWER:
+        lines += _subject_lines(facts, history, question.sites, found, _ENERGY, span)
+    lines += _missing(facts, found, first, end)
+    return told(question, history, lines, facts, end - 1, question.sites[0] if question.sites else -1)
+
+
+def ranked(question: Question, history: RunHistory) -> Explanation:
+    """Tell at which sites a metric was highest or lowest."""
+    first, end = span_of(question, history)
+    found = _sums(question, history, first, end)
+    if isinstance(found, Explanation):
+        return found
+    metric = question.metric if question.metric is not None else Metric.PROFIT
+    is_least = asks_for_least(question.nameless, metric)
+    rule, facts, span = (
+        RULES[_INTENSITY if metric is Metric.CARBON and is_least else metric],
+        Facts(),
+        span_text(history, first, end),
+    )
+    values = rule.by_site(found)
+    order = [
+        int(site) for site in np.argsort(values if is_least else -values, kind="stable") if np.isfinite(values[site])
+    ]
+    if not order:
+        return unstored(question, f"{rule.label} has no value from {span}.")
+    texts = [_value_told(facts, history, rule, site, float(values[site]), span) for site in order[:MOST_RANKED]]
+    extreme = "lowest" if is_least else "highest"
+    lines = [f"{rule.label} from {span} was {extreme} at {history.name(order[0])}: {texts[0]}."]
+    if len(order) > 1:
+        rest = zip(order[1:MOST_RANKED], texts[1:], strict=True)
+        lines.append(f"Then came {', '.join(f'{history.name(site)} with {text}' for site, text in rest)}.")
+    lines += _missing(facts, found, first, end)
+    return told(question, history, lines, facts, end - 1, order[0])
+
+
+def compared(question: Question, history: RunHistory) -> Explanation:
+    """Compare sites, or two periods, by the metric asked for or by the usual ones."""
+    metrics = (question.metric,) if question.metric in RULES else COMPARED
+    if question.beside is not None:
+        return _periods_compared(question, history, metrics)
+    first, end = span_of(question, history)
+    found = _sums(question, history, first, end)
+    if isinstance(found, Explanation):
+        return found
+    sites, facts, span = (
+        question.sites or tuple(range(history.config.fleet.site_count)),
+        Facts(),
+        span_text(history, first, end),
+    )
+    lines = [f"From {span}:"]
+    for rule in (RULES[metric] for metric in metrics):
+        values = [float(rule.by_site(found)[site]) for site in sites]
+        known = [(site, value) for site, value in zip(sites, values, strict=True) if np.isfinite(value)]
+        texts = [f"{history.name(s)} {_value_told(facts, history, rule, s, v, span)}" for s, v in known]
+        lines.append(f"{rule.label}: {', '.join(texts)}{_gap(facts, history, rule, known, span)}.")
+    lines += _missing(facts, found, first, end)
+    return told(question, history, lines, facts, end - 1, sites[0])
+
+
+def hashprice_told(question: Question, history: RunHistory) -> Explanation:
+    """Tell the hashprice as it was observed in the tick asked about."""
+    tick = min(question.tick_range.end_tick - 1, history.last_tick)
+    context, facts = history.context(tick), Facts()
+    if context is None:
+        return unstored(question, f"The observations of {history.when(tick)} are past their retention.")
+    when = history.when(tick)
+    price = facts.told("hashprice_usd_per_ph_day", f"Hashprice, {when}", context.observation.hashprice_usd_per_ph_day)
+    lines = [f"The hashprice was {price} at {when}. It is observed, and counted with as it stands: not foretold."]
+    return told(question, history, lines, facts, tick, -1)
+
+
+def _periods_compared(question: Question, history: RunHistory, metrics: tuple[Metric | None, ...]) -> Explanation:
+    """Compare two periods at one site, or over the fleet."""
+    assert question.beside is not None
+    spans = [span_of(question, history), span_of(question, history, question.beside)]
+    sums: list[SiteSums] = []
+    for first, end in spans:
+        found = _sums(question, history, first, end)
+        if isinstance(found, Explanation):
+            return found
+        sums.append(found)
+    facts, texts = Facts(), [span_text(history, first, end) for first, end in spans]
+    site = question.sites[0] if question.sites else -1
+    whose = history.name(site) if site >= 0 else "The fleet"
+    lines = [f"{whose}, first from {texts[0]}, then from {texts[1]}:"]
+    for metric in metrics:
+        rule = RULES[metric]
+        values = [float(rule.by_site(s)[site]) if site >= 0 else rule.of_fleet(s) for s in sums]
+        shown = [
+            _value_told(facts, history, rule, site, value, text) for value, text in zip(values, texts, strict=True)
+        ]
+        gap = facts.told(rule.name, f"{rule.label}, first less second", values[0] - values[1])
+        lines.append(f"{rule.label}: {shown[0]}, then {shown[1]}; the first less the second is {gap}.")
+    for found, (first, end) in zip(sums, spans, strict=True):
+        lines += _missing(facts, found, first, end)
+    return told(question, history, lines, facts, spans[0][1] - 1, site)
+
+
+def _sums(question: Question, history: RunHistory, first: int, end: int) -> SiteSums | Explanation:
+    """Sum a range, or say why it cannot be summed."""
+    if end <= first:
+        return unstored(question, "No tick of that time is stored.")
+    refused = too_many_rows(question, history, first, end)
+    if refused is not None:
+        return refused
+    found = site_sums(history.decisions.read_model, first, end)
+    if found is None:
+        return unstored(question, f"The rows from {span_text(history, first, end)} are past their retention.")
+    return found
+
+
+def _subject_lines(
+    facts: Facts, history: RunHistory, sites: tuple[int, ...], found: SiteSums, metric: object, span: str
+) -> list[str]:
+    """Tell a metric of each named site, else of the fleet."""
+    rule = RULES[metric]
+    if not sites:
+        value = rule.of_fleet(found)
+        if not np.isfinite(value):
+            return [f"{rule.label} of the fleet has no value from {span}: nothing ran."]
+        return [f"{rule.label} of the fleet was {_value_told(facts, history, rule, -1, value, span)} from {span}."]
+    lines = []
+    for site in sites:
+        value = float(rule.by_site(found)[site])
+        shown = (
+            _value_told(facts, history, rule, site, value, span)
+            if np.isfinite(value)
+            else "without a value, as nothing ran,"
+        )
+        lines.append(f"{rule.label} at {history.name(site)} was {shown} from {span}.")
+    return lines
+
+
+def _value_told(facts: Facts, history: RunHistory, rule: MetricRule, site: int, value: float, span: str) -> str:
+    where = history.name(site) if site >= 0 else "the fleet"
+    return facts.told(rule.name, f"{rule.label}, {where}, {span}", value)
+
+
+def _gap(facts: Facts, history: RunHistory, rule: MetricRule, known: list[tuple[int, float]], span: str) -> str:
+    """Tell by how much the greater of two values is above the other."""
+    if len(known) != 2:
+        return ""
+    (one, low), (other, high) = sorted(known, key=lambda pair: pair[1])
+    if low == high:
+        return ": the same"
+    label = f"{rule.label}, {history.name(other)} less {history.name(one)}, {span}"
+    return f": {facts.told(rule.name, label, high - low)} more at {history.name(other)}"
+
+
+def _missing(facts: Facts, found: SiteSums, first: int, end: int) -> list[str]:
+    """Say how many ticks of a range are no longer stored."""
+    if found.ticks_count >= end - first:
+        return []
+    kept = facts.told("kept_ticks", "Ticks whose rows are kept", found.ticks_count)
+    asked = facts.told("asked_ticks", "Ticks asked about", end - first)
+    return [f"Only {kept} of {asked} asked about are still stored."]
+
+
+def _of_means(name: str) -> Callable[[SiteSums], float]:
+    """Make the mean over sites of a value."""
+    return lambda sums: float(np.mean(getattr(sums, name)))
+
+
+def _pue(sums: SiteSums) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(sums.it_energy_mwh > 0.0, sums.site_energy_mwh / sums.it_energy_mwh, np.nan)
+
+
+def _fleet_pue(sums: SiteSums) -> float:
+    it_mwh = float(sums.it_energy_mwh.sum())
+    return float(sums.site_energy_mwh.sum()) / it_mwh if it_mwh > 0.0 else float("nan")
+
+
+_INTENSITY: Final = "carbon intensity"
+_ENERGY: Final = "energy"
+RULES: Final[dict[object, MetricRule]] = {
+    Metric.PRICE: MetricRule(
+        name="energy_price_usd_per_mwh",
+        label="Mean price of power",
+        by_site=lambda sums: sums.energy_price_usd_per_mwh,
+        of_fleet=_of_means("energy_price_usd_per_mwh"),
+    ),
+    Metric.PROFIT: MetricRule(
+        name="profit_usd",
+        label="Profit",
+        by_site=lambda sums: sums.profit_usd,
+        of_fleet=lambda sums: float(sums.profit_usd.sum()),
+    ),
+    Metric.REVENUE: MetricRule(
+        name="revenue_usd",
+        label="Revenue",
+        by_site=lambda sums: sums.revenue_usd,
+        of_fleet=lambda sums: float(sums.revenue_usd.sum()),
+    ),
+    Metric.COST: MetricRule(
+        name="cost_usd",
+        label="Costs",
+        by_site=lambda sums: sums.cost_usd,
+        of_fleet=lambda sums: float(sums.cost_usd.sum()),
+    ),
+    Metric.POWER: MetricRule(
+        name="mean_site_power_mw",
+        label="Mean power drawn",
+        by_site=lambda sums: sums.site_energy_mwh / sums.hours,
+        of_fleet=lambda sums: float(sums.site_energy_mwh.sum()) / sums.hours,
+    ),
+    _ENERGY: MetricRule(
+        name="site_energy_mwh",
+        label="Energy drawn",
+        by_site=lambda sums: sums.site_energy_mwh,
+        of_fleet=lambda sums: float(sums.site_energy_mwh.sum()),
+    ),
+    Metric.PUE: MetricRule(name="mean_pue", label="PUE", by_site=_pue, of_fleet=_fleet_pue),
+    Metric.CARBON: MetricRule(
+        name="emissions_t",
+        label="Carbon emitted",
+        by_site=lambda sums: sums.emissions_t,
+        of_fleet=lambda sums: float(sums.emissions_t.sum()),
+    ),
+    _INTENSITY: MetricRule(
+        name="carbon_intensity_g_per_kwh",
+        label="Mean carbon intensity of the grid",
+        by_site=lambda sums: sums.carbon_intensity_g_per_kwh,
+        of_fleet=_of_means("carbon_intensity_g_per_kwh"),
+    ),
+    Metric.RENEWABLE: MetricRule(
+        name="renewable_share",
+        label="Mean renewable share of the grid",
+        by_site=lambda sums: sums.renewable_share,
+        of_fleet=_of_means("renewable_share"),
+    ),
+    Metric.TEMPERATURE: MetricRule(
+        name="dry_bulb_c",
+        label="Mean temperature outside",
+        by_site=lambda sums: sums.dry_bulb_c,
+        of_fleet=_of_means("dry_bulb_c"),
+    ),
+    Metric.AVAILABILITY: MetricRule(
+        name="availability_share",
+        label="Mean share of machines available",
+        by_site=lambda sums: sums.availability_share,
+        of_fleet=_of_means("availability_share"),
+    ),
+}
