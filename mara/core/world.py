@@ -133,7 +133,7 @@ class Forecast:
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, dry_bulb_c, wet_bulb_c: (H, S).
         hashprice_usd_per_ph_day: (H,).
         demand_multiplier_share, demand_tokens_per_h: (H, R).
-        published_hours: number of first rows (hours) whose prices are published, by site (S,); 1 is the present alone. None
+        published_hours: number of first rows whose prices are published, by site (S,); 1 is the present alone. None
             where the feed does not tell.
     """
 

@@ -41,7 +41,8 @@ NOT_FORETOLD: Final = (
     "What will be is not answered here, except the price of power that the plan in force expects: only what is stored."
 )
 FOREIGN_ZONES: Final = re.compile(
-    r"\d ?(?:[ap]\.?m\.? )?(cet|cest|est|edt|cst|cdt|mst|mdt|pst|pdt|bst|ist|jst|sgt|aest|aedt|brt|msk|utc ?[+-] ?\d{1,2})\b"
+    r"\d ?(?:[ap]\.?m\.? )?"
+    r"(cet|cest|est|edt|cst|cdt|mst|mdt|pst|pdt|bst|ist|jst|sgt|aest|aedt|brt|msk|utc ?[+-] ?\d{1,2})\b"
 )
 """Clock times with an abbreviated time zone; several of them mean different zones to different people."""
 
@@ -67,7 +68,8 @@ def refusal_of(question: Question, fleet: Fleet, customers: Iterable[str]) -> Re
         )
         return Refusal(kind="impossible time", text=text)
     if zone:
-        text = f"Times are read in UTC, or in the local time of a site: “{zone[1].upper()}” is not read. Ask in one of these."
+        named = zone[1].upper()
+        text = f"Times are read in UTC, or in the local time of a site: “{named}” is not read. Ask in one of these."
         return Refusal(kind="impossible time", text=text)
     unknown = _unknown_names(question, known)
     if unknown:

@@ -37,7 +37,7 @@ ORDINARY_WORDS: Final = frozenset(
     fact favour order addition peak base average mean negative positive zero evening morning afternoon night
     nights tonight weekend end beginning begin began start system program software hello hey thanks thank
     chilled chiller chillers child forecast profile profiles text texts worth forth easy ease
-    us me we ours mine yours who whom whose closest nearest close far break breaks breaking broke broken risk
+    tier tiers us me we ours mine yours who whom whose closest nearest close far break breaks breaking broke broken risk
     danger consume consumed consumes consumption overnight facility facilities use total totals altogether overall
     sum number count counts kind kinds amount tell show list compare compared comparing comparison versus than
     difference different against beat beats beating expected expect expects forecast forecasts happen wrong went
@@ -50,7 +50,7 @@ ORDINARY_WORDS: Final = frozenset(
     could would might really actually exactly roughly quite suddenly again instead rather almost nearly well
     does much long often site's fleet's tripped trip failure failures failed fault faults blackout
     nameplate available availability uptime downtime co2 footprint energy electricity bill bills invoice
-    weather temperature degrees outside tell
+    weather temperature degrees outside miss misses missed missing
     test tests cast solo reuse reused stepped topped
         """,
     )

@@ -39,8 +39,8 @@ class Question:
     """A parsed question: its topic, and what it names.
 
     `sites` are in the order named; `taken_as` are the names and words that misspelled ones were corrected to;
-    `is_local` is True when its times are in the time zone of the first site. `nameless` is the plain text without names,
-    `beside` the second of two periods that are compared.
+    `is_local` is True when its times are in the time zone of the first site. `nameless` is the plain text without
+    names, `beside` the second of two periods that are compared.
     """
 
     text: str

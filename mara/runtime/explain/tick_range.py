@@ -28,7 +28,14 @@ LEAP_YEAR: Final = 2024
 """Leap year, against which a date without a year is checked."""
 CLOCK_WORDS: Final = {"midnight": "00:00", "midday": "12:00", "noon": "12:00"}
 NUMBERS: Final = {
-    "a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "six": 6.0, "twelve": 12.0,
+    "a": 1.0,
+    "an": 1.0,
+    "one": 1.0,
+    "two": 2.0,
+    "three": 3.0,
+    "four": 4.0,
+    "six": 6.0,
+    "twelve": 12.0,
     "half an": 0.5,
 }
 DEFAULT_LOOK_BACK_H: Final = HOURS_PER_DAY
@@ -39,6 +46,7 @@ _INSTANT = re.compile(r"\b(\d{4}-\d{2}-\d{2}[t ]\d{2}:\d{2}(?::\d{2})?)(z|[+-]\d
 _LAST = re.compile(
     r"\b(?:last|past|previous) (?:(half an|an?|one|two|three|four|six|twelve|\d{1,4}) )?(minute|hour|day)s?\b"
 )
+_NEXT = re.compile(r"\b(?:next|coming|following) (?:(two|three|four|six|twelve|\d{1,3}) )?(hour|day)s?\b")
 _LAST_WEEK = re.compile(r"\b(?:last|past|previous|this) week\b")
 _SINCE_START = re.compile(r"\b(?:since (?:the )?(?:start|beginning)|so far|in total|altogether|ever|overall)\b")
 _AGO = re.compile(r"\b(half an|an?|one|two|three|\d{1,4}) (minute|hour|day|week)s? ago\b")
@@ -84,7 +92,7 @@ def tick_range_of(text: str, grid: TimeGrid, last_tick: int, zone: tzinfo) -> Ti
     so in its answer.
     """
     now = grid.at(last_tick).astimezone(zone)
-    found = _in_ticks(text) or _of_instants(text, grid, zone) or _back_from_now(text, now, grid, last_tick)
+    found = _in_ticks(text) or _of_instants(text, grid, zone) or _from_now(text, now, grid, last_tick)
     if found is not None:
         return found
     day = _day_of(text, now)
@@ -139,9 +147,9 @@ def _of_instants(text: str, grid: TimeGrid, zone: tzinfo) -> TickRange | None:
     return TickRange(first_tick=min(ticks[:2]), end_tick=max(ticks[:2]), is_point=False, is_stated=True)
 
 
-def _back_from_now(text: str, now: datetime, grid: TimeGrid, last_tick: int) -> TickRange | None:
-    """Parse a time counted back from now: an hour ago, the last two hours, last week."""
-    ago, last = _AGO.search(text), _LAST.search(text)
+def _from_now(text: str, now: datetime, grid: TimeGrid, last_tick: int) -> TickRange | None:
+    """Parse a time counted from now: an hour ago, the last two hours, the next three, last week."""
+    ago, last, ahead = _AGO.search(text), _LAST.search(text), _NEXT.search(text)
     if ago:
         return _since(ago, now, grid)
     if last:
@@ -149,6 +157,10 @@ def _back_from_now(text: str, now: datetime, grid: TimeGrid, last_tick: int) -> 
         hours = count * {"minute": 1.0 / MINUTES_PER_HOUR, "hour": 1.0, "day": HOURS_PER_DAY}[last[2]]
         first = last_tick + 1 - grid.ticks_of_hours(hours)
         return TickRange(first_tick=max(0, first), end_tick=last_tick + 1, is_point=False, is_stated=True)
+    if ahead:
+        count = NUMBERS[ahead[1]] if ahead[1] in NUMBERS else float(ahead[1] or 1)
+        ticks = grid.ticks_of_hours(count * (1.0 if ahead[2] == "hour" else HOURS_PER_DAY))
+        return TickRange(first_tick=last_tick + 1, end_tick=last_tick + 1 + ticks, is_point=False, is_stated=True)
     if _LAST_WEEK.search(text):
         monday = _midnight(_midnight(now) - timedelta(days=now.weekday()))
         if "this week" not in text:

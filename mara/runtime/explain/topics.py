@@ -12,11 +12,11 @@ class Topic(StrEnum):
     BUDGET = "budget"
     AGAINST_RULES = "against_rules"
     ORDERED = "ordered"
+    EXPECTED = "expected"
     COUNTED = "counted"
     HAPPENED = "happened"
     COMPARED = "compared"
     RANKED = "ranked"
-    EXPECTED = "expected"
     MOVED = "moved"
     REFUSED = "refused"
     CREDIT = "credit"
@@ -35,9 +35,9 @@ class Metric(StrEnum):
     PROFIT = "profit"
     HASHPRICE = "hashprice"
     PRICE = "price"
+    CARBON = "carbon"
     COST = "cost"
     PUE = "pue"
-    CARBON = "carbon"
     RENEWABLE = "renewable"
     TEMPERATURE = "temperature"
     AVAILABILITY = "availability"
@@ -50,16 +50,16 @@ WORDS: Final[Mapping[Topic, str]] = {
     r"|rules would|optimi[sz]er'?s? (gain|worth)|gained? by the optimi[sz]er",
     Topic.ORDERED: r"who(m|se)? (?:\w+ ){0,2}?(order|put|book|took|taken|take|cancel|exclud|announc|restor|switch|turn"
     r"|shut|decid|start|stop|curtail)\w*|by whom|ordered by|who (?:was|did) (?:it|that)",
+    Topic.EXPECTED: r"forecast\w*|will|tomorrow|gonna|going to|next (?:\d+ )?(?:hours?|days?|week)",
     Topic.COUNTED: r"how many",
-    Topic.HAPPENED: r"what (?:has |had )?(?:happened|went on|went wrong)|what was going on|any(?:thing)? (?:new|happen\w*)"
-    r"|what's new|what is new",
+    Topic.HAPPENED: r"what (?:has |had )?(?:happened|went on|went wrong)|what was going on|what's new|what is new"
+    r"|any(?:thing)? (?:new|happen\w*)",
     Topic.COMPARED: r"compar\w*|versus|vs|difference|differ\w*",
     Topic.RANKED: r"most|least|highest|lowest|biggest|largest|smallest|cheapest|dearest|best|worst|greenest|cleanest"
     r"|dirtiest|hottest|coldest|coolest|warmest|greatest|top",
-    Topic.EXPECTED: r"forecast\w*|expected|will|tomorrow|gonna|going to|next (?:\d+ )?(?:hours?|days?|week)",
     Topic.MOVED: r"mov(e|es|ed|ing)|migrat\w*|relocat\w*|shift\w*|placed|went to|go to",
     Topic.REFUSED: r"refus\w*|reject\w*|declin\w*|turned (down|away)",
-    Topic.CREDIT: r"credit\w*|compensat\w*|missed|breach\w*",
+    Topic.CREDIT: r"credit\w*|compensat\w*|miss(?:es|ed|ing)?|breach\w*",
     Topic.METRIC: r"pue|carbon|co2|emi(t|ts|tted|ssions?)|temperature|weather|how (hot|cold|warm)|hot|cold|warm"
     r"|renewables?|hashprice|draw|drew|drawn|consum\w*|megawatts?|mwh|how much (power|energy|electricity|load)"
     r"|power draw|uptime|availability|(power|energy|electricity) (did|do|does|was|were|is) \w+ ?(use|used|using|take)?",
@@ -68,16 +68,17 @@ WORDS: Final[Mapping[Topic, str]] = {
     Topic.OFF: r"curtail\w*|off|down|idle|stop\w*|shut\w*|paus\w*|rest(s|ed|ing)?|dark|outages?|fail\w*|not run\w*"
     r"|stranded|shed|unserved|bad",
     Topic.RUNNING: r"run(s|ning)?|on|resum\w*|start\w*|back|busy|served",
-    Topic.PRICE: r"price\w*|expensive|dear|cheap\w*|negative",
+    Topic.PRICE: r"price\w*|power costs?|cost of power|expensive|dear|cheap\w*|negative",
 }
+OUTAGE_WORDS: Final = r"outages?|down|fail\w*|trip\w*|dark|blackout"
 METRIC_WORDS: Final[Mapping[Metric, str]] = {
     Metric.REVENUE: r"revenue|income|turnover",
     Metric.PROFIT: r"profit\w*|earn\w*|money|margin|best|worst|los(?:s|e|es|t|ing)|made|make",
     Metric.HASHPRICE: r"hashprice|bitcoin|btc|hashrate",
-    Metric.PRICE: r"price\w*|expensive|cheap\w*|dear\w*|negative",
+    Metric.PRICE: r"price\w*|power costs?|cost of power|power be|expensive|cheap\w*|dear\w*|negative",
+    Metric.CARBON: r"carbon|co2|emi(?:t|ts|tted|ssions?)|green\w*|clean\w*|dirt\w*",
     Metric.COST: r"costs?|costly|expenses?|spen[dt]|paid",
     Metric.PUE: r"pue|cooling|efficien\w*",
-    Metric.CARBON: r"carbon|co2|emi(?:t|ts|tted|ssions?)|green\w*|clean\w*|dirt\w*",
     Metric.RENEWABLE: r"renewables?",
     Metric.TEMPERATURE: r"temperature|weather|hot\w*|cold\w*|warm\w*|cool(?:est|er)",
     Metric.AVAILABILITY: r"available|availability|uptime|down",
@@ -90,6 +91,15 @@ LOW_WORDS: Final = (
 LOW_IS_GOOD: Final = frozenset({Metric.PUE, Metric.CARBON, Metric.COST, Metric.PRICE})
 
 
+SITES_WORDS: Final = r"sites?|where|halls?|locations?|places?"
+TIME_WORDS: Final = r"when|(?:what|which) (?:time|hour|tick|day)"
+OF_MONEY: Final = frozenset({Metric.PROFIT, Metric.REVENUE, Metric.COST})
+"""Metrics that mean little in one tick: without a time they are of the last day."""
+
+
+_OF_POWER: Final = re.compile(r"\b(?:power costs?|cost of power)\b")
+
+
 def topic_of(plain: str) -> Topic | None:
     """Find the kind of a plain question by its words.
 
@@ -99,13 +109,23 @@ def topic_of(plain: str) -> Topic | None:
     for topic, words in WORDS.items():
         if is_why and topic in (Topic.METRIC, Topic.RANKED, Topic.COUNTED, Topic.HAPPENED, Topic.BUDGET):
             continue
-        if topic is Topic.RANKED and metric_of(plain) is None:
+        if (topic is Topic.RANKED and not _is_ranking(plain)) or (topic is Topic.MONEY and _OF_POWER.search(plain)):
             continue
         if topic is Topic.EXPECTED and metric_of(plain) is None:
             continue
         if re.search(rf"\b(?:{words})\b", plain):
             return topic
     return None
+
+
+def _is_ranking(plain: str) -> bool:
+    """True if a superlative asks for a site or a time by a number.
+
+    The biggest cost is one of the ledger's lines, unless sites are asked for.
+    """
+    metric = metric_of(plain)
+    asks = re.search(rf"\b(?:{SITES_WORDS}|{TIME_WORDS})\b", plain) is not None
+    return metric is not None and (asks or metric not in (Metric.COST, Metric.REVENUE, Metric.CARBON))
 
 
 def metric_of(plain: str) -> Metric | None:
@@ -119,6 +139,8 @@ def asks_for_least(plain: str, metric: Metric) -> bool:
         return metric in LOW_IS_GOOD
     if re.search(r"\bworst\b", plain):
         return metric not in LOW_IS_GOOD
+    if metric is Metric.PROFIT and re.search(r"\blos(?:s|t|es?|ing)\b", plain):
+        return True
     return re.search(rf"\b(?:{LOW_WORDS})\b", plain) is not None
 
 

@@ -1,20 +1,22 @@
 """Meaning taken from a question, as fields and as the sentence shown before the answer."""
 
+import re
 from datetime import UTC
 from typing import Final
 
 from mara.core.contract import TIER_KEYS
 from mara.core.explanation import Understood
 from mara.core.timegrid import zone
+from mara.runtime.explain.answers.telling import is_of_outages, span_of
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory, day_text
 from mara.runtime.explain.tick_range import TickRange
-from mara.runtime.explain.topics import Metric, Topic, asks_for_least
+from mara.runtime.explain.topics import TIME_WORDS, Metric, Topic, asks_for_least
 
 KIND_WORDS: Final = {
     Topic.BUDGET: "error budgets{of}",
     Topic.AGAINST_RULES: "profit against the rules{of}",
-    Topic.ORDERED: "who ordered something{of}",
+    Topic.ORDERED: "orders and who gave them{of}",
     Topic.COUNTED: "a count{of}",
     Topic.HAPPENED: "what happened{at}",
     Topic.COMPARED: "a comparison{of}",
@@ -28,6 +30,7 @@ KIND_WORDS: Final = {
     Topic.RUNNING: "what ran and why{at}",
     Topic.PRICE: "the price of power{at}",
 }
+OF_THE_WHOLE_RUN: Final = frozenset({Topic.ORDERED, Topic.REFUSED, Topic.CREDIT})
 METRIC_NAMES: Final = {
     Metric.REVENUE: "revenue",
     Metric.PROFIT: "profit",
@@ -46,11 +49,8 @@ METRIC_NAMES: Final = {
 def understood_of(question: Question, history: RunHistory) -> Understood:
     """Say what was understood, with the time in UTC and, if asked in it, in local time."""
     asked, beside, fleet = question.tick_range, question.beside, history.config.fleet
-    first, end = asked.first_tick, asked.end_tick
-    named = f"“{question.contract_id}”" if question.contract_id else ""
-    read_as = (
-        f" ({', '.join(f'“{word}”' for word in question.taken_as)} was spelled otherwise)" if question.taken_as else ""
-    )
+    first, end = (asked.first_tick, asked.end_tick) if asked.is_stated else _unstated(question, history)
+    read_as = f" (read as: {', '.join(question.taken_as)})" if question.taken_as else ""
     text = f"Understood as: {_what(question, history)}, {_time_text(question, asked, history)}"
     if beside is not None:
         text += f", beside {_time_text(question, beside, history)}"
@@ -59,7 +59,7 @@ def understood_of(question: Question, history: RunHistory) -> Understood:
         kind=question.topic or "",
         site_ids=tuple(fleet.site_ids[site] for site in question.sites),
         customers=question.customers,
-        contract_id=named.strip("“”"),
+        contract_id=question.contract_id,
         tier=TIER_KEYS[question.tier] if question.tier is not None else "",
         metric=question.metric or "",
         comparison=comparison_of(question),
@@ -84,12 +84,27 @@ def comparison_of(question: Question) -> str:
     return "sites" if len(question.sites) > 1 and question.topic is not Topic.MOVED else ""
 
 
+def _unstated(question: Question, history: RunHistory) -> tuple[int, int]:
+    """Range of ticks that a question without a time is answered for."""
+    end = history.last_tick + 1
+    if question.topic in (Topic.BUDGET, Topic.PLAN, Topic.PRICE, Topic.COUNTED, Topic.EXPECTED):
+        return history.last_tick, end
+    if question.topic in OF_THE_WHOLE_RUN:
+        return 0, end
+    if question.topic in (Topic.OFF, Topic.RUNNING, None) and question.tick_range.is_point:
+        return history.last_tick, end
+    return span_of(question, history)
+
+
 def _what(question: Question, history: RunHistory) -> str:
     """Phrase kind and subject of a question."""
     subject = _subject(question, history)
     if question.topic is Topic.RANKED and question.metric is not None:
         extreme = "lowest" if asks_for_least(question.nameless, question.metric) else "highest"
-        return f"where {METRIC_NAMES[question.metric]} was {extreme}"
+        asked = "when" if re.search(rf"\b(?:{TIME_WORDS})\b", question.nameless) else "where"
+        return (
+            f"{asked} {METRIC_NAMES[question.metric]} {'were' if question.metric is Metric.COST else 'was'} {extreme}"
+        )
     if question.topic in (Topic.METRIC, Topic.COMPARED) and question.metric is not None:
         return f"{METRIC_NAMES[question.metric]} of {subject or 'the fleet'}"
     kind = KIND_WORDS.get(question.topic, "the state{of}") if question.topic is not None else "the state{of}"
@@ -107,12 +122,20 @@ def _time_text(question: Question, asked: TickRange, history: RunHistory) -> str
     """Write the time of a question with its zone and ticks."""
     grid = history.grid
     if not asked.is_stated:
-        return f"now (tick {history.last_tick})" if asked.is_point else "no time named, so the last 24 hours and now"
+        first, after = _unstated(question, history)
+        if question.topic is Topic.EXPECTED:
+            return f"from now on (tick {history.last_tick})"
+        if after - first == 1:
+            return f"now (tick {first})"
+        is_whole = question.topic in OF_THE_WHOLE_RUN or is_of_outages(question)
+        whole = "the whole run" if is_whole else "the last 24 hours"
+        return f"no time named, so {whole} (ticks {first} to {after - 1})"
     timezone = history.config.fleet.sites[question.sites[0]].timezone if question.is_local else ""
     local = zone(timezone) if timezone else UTC
     start, end = grid.at(asked.first_tick).astimezone(local), grid.at(asked.end_tick).astimezone(local)
     name = timezone or "UTC"
     if asked.is_point:
         return f"{start:%H:%M} {name} on {day_text(start)} (tick {asked.first_tick})"
-    ticks = f"ticks {asked.first_tick} to {asked.end_tick - 1}"
+    last = asked.end_tick - 1
+    ticks = f"ticks {asked.first_tick} to {last}" if last > asked.first_tick else f"tick {last}"
     return f"{start:%H:%M} on {day_text(start)} to {end:%H:%M} on {day_text(end)} {name} ({ticks})"

@@ -130,24 +130,26 @@ def _at(event: Event, history: RunHistory) -> str:
 
 def _answer(question: Question, history: RunHistory, ahead: Ahead) -> Explanation | None:
     """Answer by the topic of a question; without one, by the things that it names."""
-    topic, is_compared = question.topic, len(question.sites) > 1 or question.beside is not None
-    if topic is Topic.EXPECTED:
+    if question.topic is Topic.EXPECTED:
         return prices_expected(question, history, ahead() if question.metric is Metric.PRICE else None)
-    if topic in _OF_ONE_KIND:
-        return _OF_ONE_KIND[topic](question, history)
+    answer = _OF_ONE_KIND.get(question.topic) or _by_subject(question)
+    return answer(question, history) if answer is not None else None
+
+
+def _by_subject(question: Question) -> "Answer | None":
+    """Choose an answer by how much a question names: contracts, several sites or periods, or one site."""
+    topic, asked = question.topic, question.tick_range
     if question.customers or question.contract_id:
-        return contract_off(question, history)
-    if topic is Topic.COMPARED or (is_compared and topic in _OF_NUMBERS):
-        return compared(question, history)
-    if is_compared:
-        return sites_beside(question, history)
+        return contract_off
+    if len(question.sites) > 1 or question.beside is not None or topic is Topic.COMPARED:
+        return compared if topic in _OF_NUMBERS or topic is Topic.COMPARED else sites_beside
+    if topic is Topic.PRICE and not asked.is_point and not question.nameless.startswith("why"):
+        return metric_told
     if topic in _OF_NUMBERS:
-        return _OF_NUMBERS[topic](question, history)
-    if topic is Topic.PLAN:
-        return plan_made(question, history)
+        return _OF_NUMBERS[topic]
     if question.sites or topic in (Topic.OFF, Topic.RUNNING):
-        return site_state(question, history)
-    return loads_moved(question, history) if question.tier is not None else None
+        return site_state
+    return loads_moved if question.tier is not None else None
 
 
 def _out_of_reach(question: Question, history: RunHistory) -> Refusal | None:
@@ -199,8 +201,9 @@ _OF_NUMBERS: Final[dict[Topic | None, Answer]] = {
     Topic.METRIC: metric_told,
     Topic.MONEY: money_made,
     Topic.PRICE: prices_seen,
+    Topic.PLAN: plan_made,
 }
-"""Answers of numbers, which are compared where a question names two sites or periods."""
+"""Answers about one site or the fleet; where a question names two sites or periods, numbers are compared."""
 _FORMS: Final[tuple[tuple[tuple[str, ...], Callable[[Event, RunHistory], str]], ...]] = (
     (("curtailed",), _of_site),
     (("outage",), _of_site),

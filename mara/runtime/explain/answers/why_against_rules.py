@@ -51,7 +51,7 @@ def against_rules(question: Question, history: RunHistory) -> Explanation:
     if kept is not None and not is_past:
         facts, since = Facts(), history.when(kept.since_tick)
         total = _gain_told(facts, f"since {since}", kept.total_usd)
-        lines = [f"Since {since} the run {total} against the rules."]
+        lines = [f"Since {since} the run {total} measured against the rules."]
         if kept.today_usd is not None:
             lines.append(f"Today, since {history.when(today)}, it {_gain_told(facts, 'today', kept.today_usd)}.")
         return told(question, history, [*lines, HOW_KEPT], facts, history.last_tick, ANY_SITE)
@@ -76,7 +76,7 @@ def _computed_again(question: Question, history: RunHistory, first: int, end: in
     )
     gain = _gain_told(facts, span, (found.live_micro_usd - found.rules_micro_usd) / MICRO_USD_PER_USD)
     lines = [
-        f"From {span} the run {gain} against the rules: it made {live}, credits owed subtracted, and they {rules}.",
+        f"From {span} the run {gain} measured against the rules: it made {live}, credits owed subtracted, they {rules}.",
         "Computed again from the stored inputs, with the same state at the start; the rules saw each tick's prices "
         "without a forecast.",
     ]
@@ -84,6 +84,8 @@ def _computed_again(question: Question, history: RunHistory, first: int, end: in
 
 
 def _gain_told(facts: Facts, span: str, gain_usd: float) -> str:
+    if gain_usd == 0.0:
+        return f"made exactly as much ({facts.told('gain_usd', f'Gained against the rules, {span}', 0.0)} apart)"
     word = "lost" if gain_usd < 0.0 else "gained"
     return f"{word} {facts.told('gain_usd', f'{word.capitalize()} against the rules, {span}', abs(gain_usd))}"
 

@@ -39,7 +39,7 @@ def budgets_told(question: Question, history: RunHistory) -> Explanation:
     rows.sort(key=lambda row: (int(left[row]), -float(used[row]), world.book.contracts[row].id))
     broken = sum(int(left[row]) < 0 for row in rows)
     count = facts.told("contracts_count", f"Contracts with a promise, {when}", len(rows))
-    lines = [f"Of {count} contracts with a promise that are meant, these have least of their budget left at {when}:"]
+    lines = [f"Of {count} contracts with a promise these have least of their budget left at {when}:"]
     burns = burn_rates(world)
     for row in rows[:MOST_TOLD]:
         contract = world.book.contracts[row]

@@ -13,7 +13,9 @@ from mara.runtime.explain.run_history import RunHistory
 from mara.runtime.explain.topics import Metric, asks_for_least
 
 MOST_SITES_TOLD: Final = 4
-NO_FORECAST: Final = "No forecast is at hand: prices to come are told by a running server, and on the command line by the stored run's feed."
+NO_FORECAST: Final = (
+    "No forecast is at hand: prices to come are told by a running server, and on the command line by the run's feed."
+)
 ONLY_PRICES: Final = (
     "Of the time to come only the expected price of power is told: everything else is not foretold here."
 )
@@ -44,26 +46,19 @@ def prices_expected(question: Question, history: RunHistory, forecast: ForecastS
     span = span_text(history, max(grid.tick_at(forecast.at[int(rows[0])]), history.last_tick + 1), end)
     lines = [f"By the forecast of the plan in force, made at {made}, for {span}:"]
     for site in sites[:MOST_SITES_TOLD]:
-        lines.append(_site_line(facts, history, forecast, rows, prices, site, span))
+        name = history.name(site)
+        prices_text = _prices_text(facts, name, prices[:, site], span)
+        lines.append(f"{name} {prices_text}; {_source(facts, forecast, rows, site, name)}.")
     return told(question, history, lines, facts, min(forecast.made_tick, history.last_tick), sites[0])
 
 
-def _site_line(
-    facts: Facts,
-    history: RunHistory,
-    forecast: ForecastSnapshot,
-    rows: np.ndarray,
-    prices: np.ndarray,
-    site: int,
-    span: str,
-) -> str:
-    """Tell a site's expected mean, least and highest price, and their source."""
-    name, own = history.name(site), prices[:, site]
+def _prices_text(facts: Facts, name: str, prices: np.ndarray, span: str) -> str:
+    """Tell the mean, least and highest of a site's expected prices."""
     mean, low, high = (
         facts.told(f"{kind}_usd_per_mwh", f"{kind.capitalize()} expected price at {name}, {span}", float(value))
-        for kind, value in (("mean", own.mean()), ("least", own.min()), ("highest", own.max()))
+        for kind, value in (("mean", prices.mean()), ("least", prices.min()), ("highest", prices.max()))
     )
-    return f"{name} {mean} on average, {low} to {high} by the hour; {_source(facts, forecast, rows, site, name)}."
+    return f"{mean} on average, {low} to {high} by the hour"
 
 
 def _source(facts: Facts, forecast: ForecastSnapshot, rows: np.ndarray, site: int, name: str) -> str:

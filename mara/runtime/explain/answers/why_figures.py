@@ -1,5 +1,6 @@
 """Answers of numbers: a metric of sites or the fleet, extremes, and comparisons."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -8,10 +9,13 @@ import numpy as np
 
 from mara.core.arrays import Floats
 from mara.core.explanation import Explanation, Facts
+from mara.core.finance import Line
+from mara.core.units import HOURS_PER_DAY
 from mara.runtime.explain.answers.telling import span_of, span_text, told, too_many_rows, unstored
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory
-from mara.runtime.explain.topics import Metric, asks_for_least
+from mara.runtime.explain.topics import TIME_WORDS, Metric, asks_for_least
+from mara.store.read.decisions import ANY_SITE
 from mara.store.read.site_sums import SiteSums, site_sums
 
 MOST_RANKED: Final = 3
@@ -41,14 +45,23 @@ def metric_told(question: Question, history: RunHistory) -> Explanation:
     if isinstance(found, Explanation):
         return found
     metric = question.metric if question.metric is not None else Metric.POWER
-    facts, span = Facts(), span_text(history, first, end)
-    lines = _subject_lines(facts, history, question.sites, found, metric, span)
+    facts, span, sites = Facts(), span_text(history, first, end), question.sites or (FLEET,)
+    rules = [RULES[metric], *(RULES[more] for more in _TOLD_WITH.get(metric, ()))]
+    lines = [
+        f"{_where(history, site)}, from {span}: {_values_text(facts, history, rules, found, site, span)}."
+        for site in sites
+    ]
     if metric is Metric.CARBON:
-        lines += _subject_lines(facts, history, question.sites, found, _INTENSITY, span)
-    if metric is Metric.POWER:
-        lines += _subject_lines(facts, history, question.sites, found, _ENERGY, span)
+        cost_usd = [
+            -float(history.decisions.money_usd(first, end, s if s >= 0 else ANY_SITE)[Line.CARBON]) for s in sites
+        ]
+        shown = [
+            facts.told("carbon_cost_usd", f"Cost of carbon, {_where(history, s)}, {span}", usd)
+            for s, usd in zip(sites, cost_usd, strict=True)
+        ]
+        lines.append(f"Carbon cost {' and '.join(shown)} in that time.")
     lines += _missing(facts, found, first, end)
-    return told(question, history, lines, facts, end - 1, question.sites[0] if question.sites else -1)
+    return told(question, history, lines, facts, end - 1, sites[0])
 
 
 def ranked(question: Question, history: RunHistory) -> Explanation:
@@ -57,6 +70,8 @@ def ranked(question: Question, history: RunHistory) -> Explanation:
     found = _sums(question, history, first, end)
     if isinstance(found, Explanation):
         return found
+    if re.search(rf"\b(?:{TIME_WORDS})\b", question.nameless):
+        return dearest_time(question, history)
     metric = question.metric if question.metric is not None else Metric.PROFIT
     is_least = asks_for_least(question.nameless, metric)
     rule, facts, span = (
@@ -69,10 +84,10 @@ def ranked(question: Question, history: RunHistory) -> Explanation:
         int(site) for site in np.argsort(values if is_least else -values, kind="stable") if np.isfinite(values[site])
     ]
     if not order:
-        return unstored(question, f"{rule.label} has no value from {span}.")
+        return unstored(question, f"There is no {rule.label} from {span}: nothing ran.")
     texts = [_value_told(facts, history, rule, site, float(values[site]), span) for site in order[:MOST_RANKED]]
     extreme = "lowest" if is_least else "highest"
-    lines = [f"{rule.label} from {span} was {extreme} at {history.name(order[0])}: {texts[0]}."]
+    lines = [f"{history.name(order[0])} had the {extreme} {rule.label} from {span}: {texts[0]}."]
     if len(order) > 1:
         rest = zip(order[1:MOST_RANKED], texts[1:], strict=True)
         lines.append(f"Then came {', '.join(f'{history.name(site)} with {text}' for site, text in rest)}.")
@@ -99,7 +114,7 @@ def compared(question: Question, history: RunHistory) -> Explanation:
         values = [float(rule.by_site(found)[site]) for site in sites]
         known = [(site, value) for site, value in zip(sites, values, strict=True) if np.isfinite(value)]
         texts = [f"{history.name(s)} {_value_told(facts, history, rule, s, v, span)}" for s, v in known]
-        lines.append(f"{rule.label}: {', '.join(texts)}{_gap(facts, history, rule, known, span)}.")
+        lines.append(f"{_titled(rule.label)}: {', '.join(texts)}{_gap(facts, history, rule, known, span)}.")
     lines += _missing(facts, found, first, end)
     return told(question, history, lines, facts, end - 1, sites[0])
 
@@ -127,7 +142,7 @@ def _periods_compared(question: Question, history: RunHistory, metrics: tuple[Me
             return found
         sums.append(found)
     facts, texts = Facts(), [span_text(history, first, end) for first, end in spans]
-    site = question.sites[0] if question.sites else -1
+    site = question.sites[0] if question.sites else FLEET
     whose = history.name(site) if site >= 0 else "The fleet"
     lines = [f"{whose}, first from {texts[0]}, then from {texts[1]}:"]
     for metric in metrics:
@@ -136,8 +151,8 @@ def _periods_compared(question: Question, history: RunHistory, metrics: tuple[Me
         shown = [
             _value_told(facts, history, rule, site, value, text) for value, text in zip(values, texts, strict=True)
         ]
-        gap = facts.told(rule.name, f"{rule.label}, first less second", values[0] - values[1])
-        lines.append(f"{rule.label}: {shown[0]}, then {shown[1]}; the first less the second is {gap}.")
+        gap = facts.told(rule.name, f"{_titled(rule.label)}, first less second", values[0] - values[1])
+        lines.append(f"{_titled(rule.label)}: {shown[0]}, then {shown[1]}; the first less the second is {gap}.")
     for found, (first, end) in zip(sums, spans, strict=True):
         lines += _missing(facts, found, first, end)
     return told(question, history, lines, facts, spans[0][1] - 1, site)
@@ -156,31 +171,28 @@ def _sums(question: Question, history: RunHistory, first: int, end: int) -> Site
     return found
 
 
-def _subject_lines(
-    facts: Facts, history: RunHistory, sites: tuple[int, ...], found: SiteSums, metric: object, span: str
-) -> list[str]:
-    """Tell a metric of each named site, else of the fleet."""
-    rule = RULES[metric]
-    if not sites:
-        value = rule.of_fleet(found)
-        if not np.isfinite(value):
-            return [f"{rule.label} of the fleet has no value from {span}: nothing ran."]
-        return [f"{rule.label} of the fleet was {_value_told(facts, history, rule, -1, value, span)} from {span}."]
-    lines = []
-    for site in sites:
-        value = float(rule.by_site(found)[site])
-        shown = (
-            _value_told(facts, history, rule, site, value, span)
-            if np.isfinite(value)
-            else "without a value, as nothing ran,"
-        )
-        lines.append(f"{rule.label} at {history.name(site)} was {shown} from {span}.")
-    return lines
+def _values_text(
+    facts: Facts, history: RunHistory, rules: list[MetricRule], found: SiteSums, site: int, span: str
+) -> str:
+    """List the values of metrics at a site or of the fleet."""
+    parts = []
+    for rule in rules:
+        value = rule.of_fleet(found) if site == FLEET else float(rule.by_site(found)[site])
+        shown = _value_told(facts, history, rule, site, value, span) if np.isfinite(value) else "without a value"
+        parts.append(f"{rule.label} {shown}")
+    return ", ".join(parts)
+
+
+def _titled(label: str) -> str:
+    return f"{label[0].upper()}{label[1:]}"
+
+
+def _where(history: RunHistory, site: int) -> str:
+    return history.name(site) if site >= 0 else "The fleet"
 
 
 def _value_told(facts: Facts, history: RunHistory, rule: MetricRule, site: int, value: float, span: str) -> str:
-    where = history.name(site) if site >= 0 else "the fleet"
-    return facts.told(rule.name, f"{rule.label}, {where}, {span}", value)
+    return facts.told(rule.name, f"{_titled(rule.label)}, {_where(history, site)}, {span}", value)
 
 
 def _gap(facts: Facts, history: RunHistory, rule: MetricRule, known: list[tuple[int, float]], span: str) -> str:
@@ -190,8 +202,9 @@ def _gap(facts: Facts, history: RunHistory, rule: MetricRule, known: list[tuple[
     (one, low), (other, high) = sorted(known, key=lambda pair: pair[1])
     if low == high:
         return ": the same"
-    label = f"{rule.label}, {history.name(other)} less {history.name(one)}, {span}"
-    return f": {facts.told(rule.name, label, high - low)} more at {history.name(other)}"
+    label = f"{_titled(rule.label)}, {history.name(other)} less {history.name(one)}, {span}"
+    text = facts.told(rule.name, label, high - low)
+    return f": {text} more at {history.name(other)}" if text.split()[0] != "0" else f": {text} apart"
 
 
 def _missing(facts: Facts, found: SiteSums, first: int, end: int) -> list[str]:
@@ -218,73 +231,99 @@ def _fleet_pue(sums: SiteSums) -> float:
     return float(sums.site_energy_mwh.sum()) / it_mwh if it_mwh > 0.0 else float("nan")
 
 
+def dearest_time(question: Question, history: RunHistory) -> Explanation:
+    """Tell when power was dearest or cheapest, at the named sites or at any."""
+    if question.metric is not Metric.PRICE:
+        return unstored(
+            question, "When a number was highest or lowest is told for the price of power only; where, for all of them."
+        )
+    first, end = span_of(question, history)
+    if question.tick_range.is_point and not question.tick_range.is_stated:
+        first = max(0, end - history.grid.ticks_of_hours(HOURS_PER_DAY))
+    is_least = asks_for_least(question.nameless, Metric.PRICE)
+    found = history.decisions.extreme_price(first, end, question.sites, is_least=is_least)
+    if found is None:
+        return unstored(question, f"The prices from {span_text(history, first, end)} are past their retention.")
+    tick, site, price_usd_per_mwh = found
+    facts, extreme = Facts(), "cheapest" if is_least else "dearest"
+    price = facts.told(
+        "energy_price_usd_per_mwh", f"Price at {history.name(site)}, {history.when(tick)}", price_usd_per_mwh
+    )
+    span = span_text(history, first, end)
+    line = f"Power was {extreme} at {history.name(site)} at {history.when(tick)}, of {span}: {price}."
+    return told(question, history, [line], facts, tick, site)
+
+
+FLEET: Final = -1
+"""Value of `site` for the whole fleet."""
 _INTENSITY: Final = "carbon intensity"
 _ENERGY: Final = "energy"
+_TOLD_WITH: Final[dict[object, tuple[object, ...]]] = {Metric.CARBON: (_INTENSITY,), Metric.POWER: (_ENERGY,)}
 RULES: Final[dict[object, MetricRule]] = {
     Metric.PRICE: MetricRule(
         name="energy_price_usd_per_mwh",
-        label="Mean price of power",
+        label="mean price of power",
         by_site=lambda sums: sums.energy_price_usd_per_mwh,
         of_fleet=_of_means("energy_price_usd_per_mwh"),
     ),
     Metric.PROFIT: MetricRule(
         name="profit_usd",
-        label="Profit",
+        label="profit",
         by_site=lambda sums: sums.profit_usd,
         of_fleet=lambda sums: float(sums.profit_usd.sum()),
     ),
     Metric.REVENUE: MetricRule(
         name="revenue_usd",
-        label="Revenue",
+        label="revenue",
         by_site=lambda sums: sums.revenue_usd,
         of_fleet=lambda sums: float(sums.revenue_usd.sum()),
     ),
     Metric.COST: MetricRule(
         name="cost_usd",
-        label="Costs",
+        label="costs",
         by_site=lambda sums: sums.cost_usd,
         of_fleet=lambda sums: float(sums.cost_usd.sum()),
     ),
     Metric.POWER: MetricRule(
         name="mean_site_power_mw",
-        label="Mean power drawn",
+        label="mean power drawn",
         by_site=lambda sums: sums.site_energy_mwh / sums.hours,
         of_fleet=lambda sums: float(sums.site_energy_mwh.sum()) / sums.hours,
     ),
     _ENERGY: MetricRule(
         name="site_energy_mwh",
-        label="Energy drawn",
+        label="energy drawn",
         by_site=lambda sums: sums.site_energy_mwh,
         of_fleet=lambda sums: float(sums.site_energy_mwh.sum()),
     ),
     Metric.PUE: MetricRule(name="mean_pue", label="PUE", by_site=_pue, of_fleet=_fleet_pue),
     Metric.CARBON: MetricRule(
         name="emissions_t",
-        label="Carbon emitted",
+        label="carbon emitted",
         by_site=lambda sums: sums.emissions_t,
         of_fleet=lambda sums: float(sums.emissions_t.sum()),
     ),
     _INTENSITY: MetricRule(
         name="carbon_intensity_g_per_kwh",
-        label="Mean carbon intensity of the grid",
+        label="mean carbon intensity of the grid",
         by_site=lambda sums: sums.carbon_intensity_g_per_kwh,
         of_fleet=_of_means("carbon_intensity_g_per_kwh"),
     ),
     Metric.RENEWABLE: MetricRule(
         name="renewable_share",
-        label="Mean renewable share of the grid",
+        label="mean renewable share of the grid",
         by_site=lambda sums: sums.renewable_share,
         of_fleet=_of_means("renewable_share"),
     ),
     Metric.TEMPERATURE: MetricRule(
         name="dry_bulb_c",
-        label="Mean temperature outside",
+        label="mean temperature outside",
         by_site=lambda sums: sums.dry_bulb_c,
         of_fleet=_of_means("dry_bulb_c"),
     ),
     Metric.AVAILABILITY: MetricRule(
         name="availability_share",
-        label="Mean share of machines available",
+        label="mean share of machines available",
         by_site=lambda sums: sums.availability_share,
         of_fleet=_of_means("availability_share"),
     ),

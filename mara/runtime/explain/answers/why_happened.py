@@ -5,7 +5,7 @@ from typing import Final
 from mara.core.events import STORY_KINDS, Event
 from mara.core.explanation import Explanation, Facts
 from mara.core.units import TOLERANCE_MW
-from mara.runtime.explain.answers.telling import span_of, span_text, told, unstored
+from mara.runtime.explain.answers.telling import is_of_outages, many, span_of, span_text, told, unstored
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory
 from mara.store.read.decisions import ANY_SITE, MOST_EVENTS
@@ -22,11 +22,11 @@ COUNTED: Final = (
 )
 """Parts of a question that asks how many, and the events that are counted; contracts are counted by state."""
 NOUNS: Final = {
-    "outage": "outages",
-    "refused": "refused requests",
-    "moved": "moves of contracts",
-    "credit": "credits owed",
-    "curtailed": "times that miners of a kind were switched off",
+    "outage": ("outage", "outages"),
+    "refused": ("refused request", "refused requests"),
+    "moved": ("move of a contract", "moves of contracts"),
+    "credit": ("credit", "credits"),
+    "curtailed": ("switching off of miners", "switchings off of miners"),
 }
 NOT_COUNTED: Final = (
     "That is not counted here. Contracts and sites (live, off, down), outages, refusals, moves, credits and "
@@ -39,11 +39,9 @@ def what_happened(question: Question, history: RunHistory) -> Explanation:
 
     A question about an outage is answered with outages and recoveries, of the whole run if it names no time.
     """
-    is_outage = any(word in question.nameless for word in ("outage", "down", "fail", "trip", "dark"))
+    is_outage = is_of_outages(question)
     site = question.sites[0] if question.sites else ANY_SITE
     first, end = span_of(question, history)
-    if not question.tick_range.is_stated and is_outage:
-        first, end = 0, history.last_tick + 1
     kinds = OF_OUTAGES if is_outage else STORY_KINDS
     found = history.decisions.events(kinds, first, end, site=site)
     span, facts = span_text(history, first, end), Facts()
@@ -77,10 +75,11 @@ def counted(question: Question, history: RunHistory) -> Explanation:
     site = question.sites[0] if question.sites else ANY_SITE
     found = history.decisions.events((kind,), first, end, site=site)
     facts, span = Facts(), span_text(history, first, end)
-    count = facts.told("events_count", f"{NOUNS[kind].capitalize()}, {span}", len(found))
+    count = facts.told("events_count", f"{NOUNS[kind][1].capitalize()}, {span}", len(found))
     most = "At least " if len(found) >= MOST_EVENTS else ""
     where = f" at {history.name(site)}" if site >= 0 else ""
-    lines = [f"{most}{count} {NOUNS[kind]} were reported{where} from {span}."]
+    one, more = NOUNS[kind]
+    lines = [f"{most}{count} {many(len(found), f'{one} was', f'{more} were')} reported{where} from {span}."]
     lines += [f"The newest, at {history.when(found[0].tick)}: {found[0].text}"] if found else []
     return told(question, history, lines, facts, found[0].tick if found else max(first, end - 1), site)
 
@@ -93,14 +92,8 @@ def _contracts_counted(question: Question, history: RunHistory) -> Explanation:
     whose = f" of {' and '.join(question.customers)}" if question.customers else ""
     shown = facts.told("live_count", f"Live contracts{whose}, {when}", live)
     idle = facts.told("off_count", f"Live contracts off{whose}, {when}", off)
-    return told(
-        question,
-        history,
-        [f"{shown} contracts{whose} were live at {when}, and {idle} of them were off."],
-        facts,
-        tick,
-        ANY_SITE,
-    )
+    line = f"Contracts{whose} live at {when}: {shown}; of these off: {idle}."
+    return told(question, history, [line], facts, tick, ANY_SITE)
 
 
 def _sites_counted(question: Question, history: RunHistory) -> Explanation:
@@ -118,8 +111,11 @@ def _sites_counted(question: Question, history: RunHistory) -> Explanation:
     )
     curtailed = facts.told("curtailed_count", f"Sites with miners off, {when}", int((idle & (up > 0.0)).sum()))
     names = [history.name(site) for site in range(len(up)) if up[site] < 1.0]
-    listed = f" ({', '.join(names)})" if names else ""
-    line = f"Of {count} sites, {down} were down and {partial} had part of their machines{listed} at {when}; {curtailed} had miners off."
+    listed = f"; down or in part: {', '.join(names)}" if names else ""
+    line = (
+        f"Of {count} sites at {when}: down {down}, with part of their machines {partial}, with miners off "
+        f"{curtailed}{listed}."
+    )
     return told(question, history, [line], facts, tick, ANY_SITE)
 
 

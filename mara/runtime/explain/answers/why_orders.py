@@ -47,14 +47,13 @@ def who_ordered(question: Question, history: RunHistory) -> Explanation:
     asked = question.tick_range
     first, end = (asked.first_tick, asked.end_tick) if asked.is_stated else (0, history.last_tick + 2)
     rows = orders_about(history.decisions.read_model, tuple(abouts), kinds, first, end, MOST_TOLD)
-    facts = Facts()
     if not rows:
-        return _nobody(question, history, facts, abouts)
+        return _nobody(question, history, kinds, abouts)
     lines = [_line(row, abouts.get(row.about, row.about or "every contract"), history) for row in rows]
     newest = rows[0]
     tick = min(newest.tick if newest.tick is not None else newest.ordered_tick, history.last_tick)
     site = fleet.site_ids.index(newest.about) if newest.about in fleet.site_ids else ANY_SITE
-    return told(question, history, lines, facts, tick, site)
+    return told(question, history, lines, Facts(), tick, site)
 
 
 def _line(row: OrderRow, about: str, history: RunHistory) -> str:
@@ -65,10 +64,10 @@ def _line(row: OrderRow, about: str, history: RunHistory) -> str:
     return f"{row.by} {deed} at {history.when(row.ordered_tick)} (order {row.number}). {outcome}{reason}."
 
 
-def _nobody(question: Question, history: RunHistory, facts: Facts, abouts: dict[str, str]) -> Explanation:
+def _nobody(question: Question, history: RunHistory, kinds: tuple[str, ...], abouts: dict[str, str]) -> Explanation:
     """Say that nobody ordered it, and the event that is the cause instead."""
     whom = " or ".join(abouts.values()) or "anything"
-    lines = [f"Nobody ordered that of {whom}: no such order is stored."]
+    lines = [f"Nobody ordered that of {whom}: no such order is stored for that time."]
     site = question.sites[0] if question.sites else ANY_SITE
     asked = question.tick_range
     end = min(asked.end_tick, history.last_tick + 1) if asked.is_stated else history.last_tick + 1
@@ -80,9 +79,10 @@ def _nobody(question: Question, history: RunHistory, facts: Facts, abouts: dict[
         lines.append(f"{made.customer} asked for it on the market, and it was accepted for {history.when(tick)}.")
     elif question.sites:
         first = max(0, asked.first_tick) if asked.is_stated else 0
-        found = history.decisions.events(("outage", "curtailed"), first, end, site=site, limit=1)
+        causes = ("outage",) if kinds == ("outage",) else ("outage", "curtailed")
+        found = history.decisions.events(causes, first, end, site=site, limit=1)
         lines += [f"Reported at {history.when(event.tick)}: {event.text}" for event in found]
         tick = found[0].tick if found else tick
         cause = "an outage of the site itself" if found and found[0].kind == "outage" else "a decision of the plan"
         lines += [f"That was {cause}, not an order."] if found else []
-    return told(question, history, lines, facts, tick, site)
+    return told(question, history, lines, Facts(), tick, site)
