@@ -231,7 +231,7 @@ class StoredGain:
 
 
 def stored_gain(parts: Mapping[str, bytes], live: World, grid: TimeGrid) -> StoredGain | None:
-    """Compute the gain over the rules from stored parts; None where nothing is compared yet.
+    """Compute the gain over the rules from stored parts; None where none is kept.
 
     Args:
         live: the world before the next tick.

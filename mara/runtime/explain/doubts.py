@@ -1,4 +1,4 @@
-"""Doubts about a question: off topic, unknown names, impossible times, things not stored.
+"""Doubts about a question: off topic, unknown names, impossible times, not stored.
 
 The operator is told of them instead of being given an answer to another question.
 """
@@ -44,45 +44,48 @@ FOREIGN_ZONES: Final = re.compile(
     r"\d ?(?:[ap]\.?m\.? )?"
     r"(cet|cest|est|edt|cst|cdt|mst|mdt|pst|pdt|bst|ist|jst|sgt|aest|aedt|brt|msk|utc ?[+-] ?\d{1,2})\b"
 )
-"""Clock times with an abbreviated time zone; several of them mean different zones to different people."""
+"""Clock times with an abbreviated time zone.
+
+Several of these mean different zones to different people.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A reason for not answering a question: its kind (see `Explanation`), and a sentence."""
+class Doubt:
+    """A reason not to answer a question: its kind (see `Explanation`), and a sentence."""
 
     kind: str
     text: str
 
 
-def refusal_of(question: Question, fleet: Fleet, customers: Iterable[str]) -> Refusal | None:
+def refusal_of(question: Question, fleet: Fleet, customers: Iterable[str]) -> Doubt | None:
     """Find why a question cannot be answered as it is asked; None if it can."""
     plain, known = plain_of(question.text), _names_of(fleet, customers)
     for words, said in NOT_STORED:
         if re.search(words, plain):
-            return Refusal(kind="not stored", text=said)
+            return Doubt(kind="not stored", text=said)
     time, zone = impossible_time(plain), FOREIGN_ZONES.search(plain)
     if time:
         text = (
             f"There is no such time as “{time}”: clock times go from 00:00 to 23:59, dates are those of the calendar."
         )
-        return Refusal(kind="impossible time", text=text)
+        return Doubt(kind="impossible time", text=text)
     if zone:
         named = zone[1].upper()
         text = f"Times are read in UTC, or in the local time of a site: “{named}” is not read. Ask in one of these."
-        return Refusal(kind="impossible time", text=text)
+        return Doubt(kind="impossible time", text=text)
     unknown = _unknown_names(question, known)
     if unknown:
         named = " and ".join(f"“{name}”" for name in unknown)
         meant = "".join(f" Did you mean {found}?" for found in _alike(unknown, fleet, customers))
-        return Refusal(kind="unknown name", text=f"Nothing here is called {named}.{meant} {_what_there_is(fleet)}")
+        return Doubt(kind="unknown name", text=f"Nothing here is called {named}.{meant} {_what_there_is(fleet)}")
     if _is_off_topic(question, known):
-        return Refusal(kind="off topic", text=OFF_TOPIC)
+        return Doubt(kind="off topic", text=OFF_TOPIC)
     if re.search(r"\b(?:will|going to|gonna)\b", plain) and question.topic is not Topic.EXPECTED:
-        return Refusal(kind="not stored", text=NOT_FORETOLD)
+        return Doubt(kind="not stored", text=NOT_FORETOLD)
     if len(question.sites) > MOST_SITES_COMPARED:
         text = f"At most {MOST_SITES_COMPARED} sites are compared at a time, {len(question.sites)} are named."
-        return Refusal(kind="unclear", text=text)
+        return Doubt(kind="unclear", text=text)
     return None
 
 
@@ -182,4 +185,7 @@ _OF_THE_RUN: Final = frozenset(
     {"site", "sites", "fleet", "contract", "contracts", "customer", "customers", "tier", "tiers", "miner", "miners"}
     | {"rack", "racks", "price", "prices", "grid", "hall", "halls", "booking", "bookings", "request", "requests"}
 )
-"""Words for things of a run, one of which is in every question that is about it and names nothing."""
+"""Words for things of a run.
+
+One of them is in every question that is about the run and names nothing.
+"""

@@ -14,7 +14,7 @@ from mara.core.timegrid import TimeGrid, zone
 from mara.core.units import HOURS_PER_DAY
 from mara.runtime.explain.ordinary_words import ORDINARY_WORDS
 from mara.runtime.explain.tick_range import WEEKDAYS, TickRange, says_local, tick_range_of
-from mara.runtime.explain.topics import Metric, Topic, is_topic, metric_of, topic_of
+from mara.runtime.explain.topics import Figure, Topic, is_topic, metric_of, topic_of
 from mara.spelling import meant_by
 
 MOST_CHARACTERS: Final = 300
@@ -46,7 +46,7 @@ class Question:
     text: str
     nameless: str
     topic: Topic | None
-    metric: Metric | None
+    metric: Figure | None
     sites: tuple[int, ...]
     customers: tuple[str, ...]
     contract_id: str

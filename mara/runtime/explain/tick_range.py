@@ -148,7 +148,7 @@ def _of_instants(text: str, grid: TimeGrid, zone: tzinfo) -> TickRange | None:
 
 
 def _from_now(text: str, now: datetime, grid: TimeGrid, last_tick: int) -> TickRange | None:
-    """Parse a time counted from now: an hour ago, the last two hours, the next three, last week."""
+    """Parse a time counted from now: an hour ago, the last two hours, last week."""
     ago, last, ahead = _AGO.search(text), _LAST.search(text), _NEXT.search(text)
     if ago:
         return _since(ago, now, grid)

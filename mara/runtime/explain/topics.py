@@ -1,4 +1,4 @@
-"""Vocabulary of questions: words of their kinds, metrics, extremes and comparisons."""
+"""Vocabulary of questions: words of their kinds, numbers and extremes."""
 
 import re
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ class Topic(StrEnum):
     PRICE = "price"
 
 
-class Metric(StrEnum):
-    """Numbers that a question may ask for, in the order in which their words are looked for."""
+class Figure(StrEnum):
+    """Numbers that a question may ask for, in the order in which words are looked for."""
 
     REVENUE = "revenue"
     PROFIT = "profit"
@@ -71,29 +71,32 @@ WORDS: Final[Mapping[Topic, str]] = {
     Topic.PRICE: r"price\w*|power costs?|cost of power|expensive|dear|cheap\w*|negative",
 }
 OUTAGE_WORDS: Final = r"outages?|down|fail\w*|trip\w*|dark|blackout"
-METRIC_WORDS: Final[Mapping[Metric, str]] = {
-    Metric.REVENUE: r"revenue|income|turnover",
-    Metric.PROFIT: r"profit\w*|earn\w*|money|margin|best|worst|los(?:s|e|es|t|ing)|made|make",
-    Metric.HASHPRICE: r"hashprice|bitcoin|btc|hashrate",
-    Metric.PRICE: r"price\w*|power costs?|cost of power|power be|expensive|cheap\w*|dear\w*|negative",
-    Metric.CARBON: r"carbon|co2|emi(?:t|ts|tted|ssions?)|green\w*|clean\w*|dirt\w*",
-    Metric.COST: r"costs?|costly|expenses?|spen[dt]|paid",
-    Metric.PUE: r"pue|cooling|efficien\w*",
-    Metric.RENEWABLE: r"renewables?",
-    Metric.TEMPERATURE: r"temperature|weather|hot\w*|cold\w*|warm\w*|cool(?:est|er)",
-    Metric.AVAILABILITY: r"available|availability|uptime|down",
-    Metric.POWER: r"power|draw|drew|drawn|consum\w*|energy|electricity|megawatts?|mwh|load",
+METRIC_WORDS: Final[Mapping[Figure, str]] = {
+    Figure.REVENUE: r"revenue|income|turnover",
+    Figure.PROFIT: r"profit\w*|earn\w*|money|margin|best|worst|los(?:s|e|es|t|ing)|made|make",
+    Figure.HASHPRICE: r"hashprice|bitcoin|btc|hashrate",
+    Figure.PRICE: r"price\w*|power costs?|cost of power|power be|expensive|cheap\w*|dear\w*|negative",
+    Figure.CARBON: r"carbon|co2|emi(?:t|ts|tted|ssions?)|green\w*|clean\w*|dirt\w*",
+    Figure.COST: r"costs?|costly|expenses?|spen[dt]|paid",
+    Figure.PUE: r"pue|cooling|efficien\w*",
+    Figure.RENEWABLE: r"renewables?",
+    Figure.TEMPERATURE: r"temperature|weather|hot\w*|cold\w*|warm\w*|cool(?:est|er)",
+    Figure.AVAILABILITY: r"available|availability|uptime|down",
+    Figure.POWER: r"power|draw|drew|drawn|consum\w*|energy|electricity|megawatts?|mwh|load",
 }
 LOW_WORDS: Final = (
     r"least|lowest|smallest|cheapest|greenest|cleanest|coldest|coolest|(?:worst|least) (?:profit\w*|site|earn\w*)|worst"
 )
-"""Words that ask for the least of a number; `best` and `worst` depend on the metric."""
-LOW_IS_GOOD: Final = frozenset({Metric.PUE, Metric.CARBON, Metric.COST, Metric.PRICE})
+"""Words that ask for the least of a number.
+
+The sense of `best` and `worst` depends on the number.
+"""
+LOW_IS_GOOD: Final = frozenset({Figure.PUE, Figure.CARBON, Figure.COST, Figure.PRICE})
 
 
 SITES_WORDS: Final = r"sites?|where|halls?|locations?|places?"
 TIME_WORDS: Final = r"when|(?:what|which) (?:time|hour|tick|day)"
-OF_MONEY: Final = frozenset({Metric.PROFIT, Metric.REVENUE, Metric.COST})
+OF_MONEY: Final = frozenset({Figure.PROFIT, Figure.REVENUE, Figure.COST})
 """Metrics that mean little in one tick: without a time they are of the last day."""
 
 
@@ -125,21 +128,21 @@ def _is_ranking(plain: str) -> bool:
     """
     metric = metric_of(plain)
     asks = re.search(rf"\b(?:{SITES_WORDS}|{TIME_WORDS})\b", plain) is not None
-    return metric is not None and (asks or metric not in (Metric.COST, Metric.REVENUE, Metric.CARBON))
+    return metric is not None and (asks or metric not in (Figure.COST, Figure.REVENUE, Figure.CARBON))
 
 
-def metric_of(plain: str) -> Metric | None:
+def metric_of(plain: str) -> Figure | None:
     """Find the number that a plain question asks for."""
     return next((m for m, words in METRIC_WORDS.items() if re.search(rf"\b(?:{words})\b", plain)), None)
 
 
-def asks_for_least(plain: str, metric: Metric) -> bool:
+def asks_for_least(plain: str, metric: Figure) -> bool:
     """True if a question about an extreme asks for the lowest value."""
     if re.search(r"\bbest\b", plain):
         return metric in LOW_IS_GOOD
     if re.search(r"\bworst\b", plain):
         return metric not in LOW_IS_GOOD
-    if metric is Metric.PROFIT and re.search(r"\blos(?:s|t|es?|ing)\b", plain):
+    if metric is Figure.PROFIT and re.search(r"\blos(?:s|t|es?|ing)\b", plain):
         return True
     return re.search(rf"\b(?:{LOW_WORDS})\b", plain) is not None
 

@@ -1,4 +1,4 @@
-"""Meaning taken from a question, as fields and as the sentence shown before the answer."""
+"""Meaning taken from a question, as fields and as the sentence before the answer."""
 
 import re
 from datetime import UTC
@@ -11,7 +11,7 @@ from mara.runtime.explain.answers.telling import is_of_outages, span_of
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory, day_text
 from mara.runtime.explain.tick_range import TickRange
-from mara.runtime.explain.topics import TIME_WORDS, Metric, Topic, asks_for_least
+from mara.runtime.explain.topics import TIME_WORDS, Figure, Topic, asks_for_least
 
 KIND_WORDS: Final = {
     Topic.BUDGET: "error budgets{of}",
@@ -32,22 +32,22 @@ KIND_WORDS: Final = {
 }
 OF_THE_WHOLE_RUN: Final = frozenset({Topic.ORDERED, Topic.REFUSED, Topic.CREDIT})
 METRIC_NAMES: Final = {
-    Metric.REVENUE: "revenue",
-    Metric.PROFIT: "profit",
-    Metric.HASHPRICE: "the hashprice",
-    Metric.PRICE: "price of power",
-    Metric.COST: "costs",
-    Metric.PUE: "PUE",
-    Metric.CARBON: "carbon",
-    Metric.RENEWABLE: "renewable share of the grid",
-    Metric.TEMPERATURE: "temperature outside",
-    Metric.AVAILABILITY: "available machines",
-    Metric.POWER: "power drawn",
+    Figure.REVENUE: "revenue",
+    Figure.PROFIT: "profit",
+    Figure.HASHPRICE: "the hashprice",
+    Figure.PRICE: "price of power",
+    Figure.COST: "costs",
+    Figure.PUE: "PUE",
+    Figure.CARBON: "carbon",
+    Figure.RENEWABLE: "renewable share of the grid",
+    Figure.TEMPERATURE: "temperature outside",
+    Figure.AVAILABILITY: "available machines",
+    Figure.POWER: "power drawn",
 }
 
 
 def understood_of(question: Question, history: RunHistory) -> Understood:
-    """Say what was understood, with the time in UTC and, if asked in it, in local time."""
+    """Say what was understood, with the time in the zone of the question."""
     asked, beside, fleet = question.tick_range, question.beside, history.config.fleet
     first, end = (asked.first_tick, asked.end_tick) if asked.is_stated else _unstated(question, history)
     read_as = f" (read as: {', '.join(question.taken_as)})" if question.taken_as else ""
@@ -103,7 +103,7 @@ def _what(question: Question, history: RunHistory) -> str:
         extreme = "lowest" if asks_for_least(question.nameless, question.metric) else "highest"
         asked = "when" if re.search(rf"\b(?:{TIME_WORDS})\b", question.nameless) else "where"
         return (
-            f"{asked} {METRIC_NAMES[question.metric]} {'were' if question.metric is Metric.COST else 'was'} {extreme}"
+            f"{asked} {METRIC_NAMES[question.metric]} {'were' if question.metric is Figure.COST else 'was'} {extreme}"
         )
     if question.topic in (Topic.METRIC, Topic.COMPARED) and question.metric is not None:
         return f"{METRIC_NAMES[question.metric]} of {subject or 'the fleet'}"

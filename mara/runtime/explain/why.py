@@ -21,10 +21,10 @@ from mara.runtime.explain.answers.why_fleet import loads_moved, money_made, plan
 from mara.runtime.explain.answers.why_happened import counted, what_happened
 from mara.runtime.explain.answers.why_orders import who_ordered
 from mara.runtime.explain.answers.why_sites import site_state, sites_beside
-from mara.runtime.explain.doubts import Refusal, refusal_of
+from mara.runtime.explain.doubts import Doubt, refusal_of
 from mara.runtime.explain.question import MOST_CHARACTERS, Question, question_of
 from mara.runtime.explain.run_history import RunHistory
-from mara.runtime.explain.topics import Metric, Topic
+from mara.runtime.explain.topics import Figure, Topic
 from mara.runtime.explain.understanding import understood_of
 from mara.store.read.decisions import Decisions
 from mara.store.read.order_list import orders_about
@@ -59,7 +59,7 @@ def explained(reading: ReadModel, text: str, ahead: Ahead = no_forecast) -> Expl
     asked = " ".join(text.split())[:MOST_CHARACTERS]
     if history.last_tick < 0:
         return unanswered(
-            asked, Refusal(kind="not stored", text="Nothing is stored yet: ask when the first tick has run."), ()
+            asked, Doubt(kind="not stored", text="Nothing is stored yet: ask when the first tick has run."), ()
         )
     can_ask = examples(history)
     question = question_of(asked, history.config.fleet, history.grid, history.last_tick, history.customers)
@@ -69,7 +69,7 @@ def explained(reading: ReadModel, text: str, ahead: Ahead = no_forecast) -> Expl
     found = _answer(question, history, ahead)
     if found is None:
         wants = "Name a site, a customer or a tier, what happened, and when. For example:"
-        refusal = Refusal(kind="unclear", text=f"That question was not understood. {wants}")
+        refusal = Doubt(kind="unclear", text=f"That question was not understood. {wants}")
         return unanswered(asked, refusal, can_ask)
     shown = _with_local_time(found, history)
     return replace(shown, question=asked, can_ask=can_ask, understood=understood_of(question, history))
@@ -85,7 +85,7 @@ def can_be_asked(reading: ReadModel) -> tuple[str, ...]:
     return examples(history) if history.last_tick >= 0 else ()
 
 
-def unanswered(asked: str, refusal: Refusal, can_ask: tuple[str, ...]) -> Explanation:
+def unanswered(asked: str, refusal: Doubt, can_ask: tuple[str, ...]) -> Explanation:
     """Say what is wrong with a question, or with asking now."""
     return Explanation(
         question=asked, is_answered=False, sentences=(refusal.text,), can_ask=can_ask, refusal=refusal.kind
@@ -131,13 +131,13 @@ def _at(event: Event, history: RunHistory) -> str:
 def _answer(question: Question, history: RunHistory, ahead: Ahead) -> Explanation | None:
     """Answer by the topic of a question; without one, by the things that it names."""
     if question.topic is Topic.EXPECTED:
-        return prices_expected(question, history, ahead() if question.metric is Metric.PRICE else None)
+        return prices_expected(question, history, ahead() if question.metric is Figure.PRICE else None)
     answer = _OF_ONE_KIND.get(question.topic) or _by_subject(question)
     return answer(question, history) if answer is not None else None
 
 
 def _by_subject(question: Question) -> "Answer | None":
-    """Choose an answer by how much a question names: contracts, several sites or periods, or one site."""
+    """Choose an answer by what a question names: contracts, several sites, or one."""
     topic, asked = question.topic, question.tick_range
     if question.customers or question.contract_id:
         return contract_off
@@ -152,25 +152,25 @@ def _by_subject(question: Question) -> "Answer | None":
     return loads_moved if question.tier is not None else None
 
 
-def _out_of_reach(question: Question, history: RunHistory) -> Refusal | None:
+def _out_of_reach(question: Question, history: RunHistory) -> Doubt | None:
     """Say what is wrong with a question's time or contract; None if nothing is."""
     grid, last = history.grid, history.last_tick
     newest = f"{grid.at(last):%d %b %Y %H:%M} UTC (tick {last})"
     for asked in (question.tick_range, *((question.beside,) if question.beside is not None else ())):
         if asked.first_tick > last and question.topic is not Topic.EXPECTED:
-            return Refusal(kind="out of reach", text=f"That is in the future: the run stands at {newest}.")
+            return Doubt(kind="out of reach", text=f"That is in the future: the run stands at {newest}.")
         if asked.first_tick > last + MOST_TICKS_AHEAD:
-            return Refusal(kind="out of reach", text=f"That is too far in the future: the run stands at {newest}.")
+            return Doubt(kind="out of reach", text=f"That is too far in the future: the run stands at {newest}.")
         if asked.end_tick <= 0:
             text = f"That is before the run began, at {grid.at(0):%d %b %Y %H:%M} UTC (tick 0)."
-            return Refusal(kind="out of reach", text=text)
+            return Doubt(kind="out of reach", text=text)
     if question.topic is Topic.EXPECTED and question.tick_range.is_stated and question.tick_range.end_tick <= last:
         return None
     named = question.contract_id
     if named and history.decisions.contract(named) is None:
         if question.topic is Topic.ORDERED and orders_about(history.decisions.read_model, (named,), (), 0, last + 2, 1):
             return None
-        return Refusal(kind="unknown name", text=f"No contract of this run has the id “{named}”.")
+        return Doubt(kind="unknown name", text=f"No contract of this run has the id “{named}”.")
     return None
 
 
@@ -203,7 +203,10 @@ _OF_NUMBERS: Final[dict[Topic | None, Answer]] = {
     Topic.PRICE: prices_seen,
     Topic.PLAN: plan_made,
 }
-"""Answers about one site or the fleet; where a question names two sites or periods, numbers are compared."""
+"""Answers about one site or the fleet.
+
+Where a question names two sites or periods, numbers are compared.
+"""
 _FORMS: Final[tuple[tuple[tuple[str, ...], Callable[[Event, RunHistory], str]], ...]] = (
     (("curtailed",), _of_site),
     (("outage",), _of_site),

@@ -186,7 +186,7 @@ class Decisions:
         return found[0] if found else None
 
     def cancelled_tick(self, number: int) -> int | None:
-        """Find the first tick in which a cancelled contract was no longer live; None if it was not cancelled."""
+        """Find the first tick after a contract's cancellation; None if it was not."""
         (found,) = self.read_model.ask(
             select(func.max(_WINDOW.closed_tick).label("tick")).where(_WINDOW.number == number, _CUT_SHORT)
         )

@@ -55,7 +55,7 @@ class SiteSums:
 
 
 def site_sums(read_model: ReadModel, first_tick: int, end_tick: int) -> SiteSums | None:
-    """Sum the ticks ``[first_tick, end_tick)``; None where no raw rows of them are kept."""
+    """Sum the ticks ``[first_tick, end_tick)``; None where none of their rows is kept."""
     dt_h = read_model.run().config.grid.dt_h
     load: ColumnElement[int] = sum((_ALLOCATION[name] for name in LOADS[1:]), start=_ALLOCATION[LOADS[0]])
     sums = [

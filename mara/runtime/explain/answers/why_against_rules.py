@@ -1,4 +1,4 @@
-"""Answers about the gain or loss against the rules, kept by the run or computed again."""
+"""Answers about the gain against the rules, kept by the run or computed again."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -27,7 +27,9 @@ HOW_KEPT: Final = "It is the profit of the run less that of the same run under t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerun:
-    """Profit of some ticks as they were and under the rules, from the same state at their start [micro-USD].
+    """Profit of some ticks as they were and under the rules [micro-USD].
+
+    Both begin from the same state.
 
     Credits owed are subtracted, those of open windows as if they closed at the end.
     """
@@ -37,7 +39,7 @@ class Rerun:
 
 
 def against_rules(question: Question, history: RunHistory) -> Explanation:
-    """Tell the gain over the rules: of today and since the start as kept, else computed again.
+    """Tell the gain over the rules: kept for today and in all, else computed again.
 
     A past day or time is computed again from the stored inputs.
     """
@@ -76,7 +78,7 @@ def _computed_again(question: Question, history: RunHistory, first: int, end: in
     )
     gain = _gain_told(facts, span, (found.live_micro_usd - found.rules_micro_usd) / MICRO_USD_PER_USD)
     lines = [
-        f"From {span} the run {gain} measured against the rules: it made {live}, credits owed subtracted, they {rules}.",
+        f"From {span} the run {gain} measured against the rules: it made {live} less credits owed, they {rules}.",
         "Computed again from the stored inputs, with the same state at the start; the rules saw each tick's prices "
         "without a forecast.",
     ]
@@ -91,7 +93,7 @@ def _gain_told(facts: Facts, span: str, gain_usd: float) -> str:
 
 
 def rerun(history: RunHistory, first: int, end: int) -> Rerun | str:
-    """Compute ticks ``[first, end)`` again as they were and under the rules; or say why not."""
+    """Compute ticks ``[first, end)`` again, also under the rules; or say why not."""
     reading, config, rules = history.decisions.read_model, history.config, Rules()
     if not all(rules_of(tick, reading.rules()).are_ours for tick in (first, end - 1)):
         return "Another version of the rules of a tick made that time: it cannot be computed again by this one."
@@ -118,7 +120,7 @@ def _worth_micro_usd(world: World) -> int:
 def _unforeseen(seen: Observation) -> Forecast:
     """Make the forecast of someone who knows only the present: it goes on for a day."""
 
-    def on(values: Floats) -> Floats:
+    def on(values: np.ndarray) -> Floats:
         return sealed(np.tile(values, (HOURS_PER_DAY, 1)))
 
     return Forecast(

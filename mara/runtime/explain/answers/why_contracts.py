@@ -243,7 +243,7 @@ def _others(statuses: list[ContractStatus], off: list[ContractStatus]) -> list[s
 
 
 def _end_tick(booked: Booked, history: RunHistory) -> int:
-    """First tick in which a contract was no longer live: its end as booked, or its cancellation."""
+    """Find the first tick after a contract's life, as booked or by cancellation."""
     cancelled = history.decisions.cancelled_tick(booked.number)
     return booked.contract.ends_tick if cancelled is None else cancelled
 

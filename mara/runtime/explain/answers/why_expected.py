@@ -10,7 +10,7 @@ from mara.core.units import SECONDS_PER_HOUR
 from mara.runtime.explain.answers.telling import span_text, told, unstored
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory
-from mara.runtime.explain.topics import Metric, asks_for_least
+from mara.runtime.explain.topics import Figure, asks_for_least
 
 MOST_SITES_TOLD: Final = 4
 NO_FORECAST: Final = (
@@ -22,8 +22,8 @@ ONLY_PRICES: Final = (
 
 
 def prices_expected(question: Question, history: RunHistory, forecast: ForecastSnapshot | None) -> Explanation:
-    """Tell the prices that the forecast in force expects, and which of them are published."""
-    if question.metric is not Metric.PRICE:
+    """Tell the prices that the forecast in force expects, and which are published."""
+    if question.metric is not Figure.PRICE:
         return unstored(question, ONLY_PRICES)
     if forecast is None:
         return unstored(question, NO_FORECAST)
@@ -78,5 +78,5 @@ def _source(facts: Facts, forecast: ForecastSnapshot, rows: np.ndarray, site: in
 def _extreme_sites(question: Question, prices: np.ndarray) -> tuple[int, ...]:
     """Order all sites by mean price: cheapest first if asked for, else dearest first."""
     mean = prices.mean(axis=0)
-    is_least = asks_for_least(question.nameless, Metric.PRICE)
+    is_least = asks_for_least(question.nameless, Figure.PRICE)
     return tuple(int(site) for site in np.argsort(mean if is_least else -mean, kind="stable"))

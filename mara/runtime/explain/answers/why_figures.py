@@ -14,17 +14,17 @@ from mara.core.units import HOURS_PER_DAY
 from mara.runtime.explain.answers.telling import span_of, span_text, told, too_many_rows, unstored
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory
-from mara.runtime.explain.topics import TIME_WORDS, Metric, asks_for_least
+from mara.runtime.explain.topics import TIME_WORDS, Figure, asks_for_least
 from mara.store.read.decisions import ANY_SITE
 from mara.store.read.site_sums import SiteSums, site_sums
 
 MOST_RANKED: Final = 3
-COMPARED: Final = (Metric.PRICE, Metric.PROFIT, Metric.POWER, Metric.PUE, Metric.CARBON, Metric.AVAILABILITY)
+COMPARED: Final = (Figure.PRICE, Figure.PROFIT, Figure.POWER, Figure.PUE, Figure.CARBON, Figure.AVAILABILITY)
 """Metrics of a comparison that names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricRule:
+class FigureRule:
     """Computation of a metric: for each site, and for the whole fleet.
 
     `name` is that of the facts, its unit last; `label` begins a sentence. A value without meaning is NaN.
@@ -38,20 +38,20 @@ class MetricRule:
 
 def metric_told(question: Question, history: RunHistory) -> Explanation:
     """Tell a metric of the named sites, or of the fleet, in the time asked about."""
-    if question.metric is Metric.HASHPRICE:
+    if question.metric is Figure.HASHPRICE:
         return hashprice_told(question, history)
     first, end = span_of(question, history)
     found = _sums(question, history, first, end)
     if isinstance(found, Explanation):
         return found
-    metric = question.metric if question.metric is not None else Metric.POWER
+    metric = question.metric if question.metric is not None else Figure.POWER
     facts, span, sites = Facts(), span_text(history, first, end), question.sites or (FLEET,)
     rules = [RULES[metric], *(RULES[more] for more in _TOLD_WITH.get(metric, ()))]
     lines = [
         f"{_where(history, site)}, from {span}: {_values_text(facts, history, rules, found, site, span)}."
         for site in sites
     ]
-    if metric is Metric.CARBON:
+    if metric is Figure.CARBON:
         cost_usd = [
             -float(history.decisions.money_usd(first, end, s if s >= 0 else ANY_SITE)[Line.CARBON]) for s in sites
         ]
@@ -72,10 +72,10 @@ def ranked(question: Question, history: RunHistory) -> Explanation:
         return found
     if re.search(rf"\b(?:{TIME_WORDS})\b", question.nameless):
         return dearest_time(question, history)
-    metric = question.metric if question.metric is not None else Metric.PROFIT
+    metric = question.metric if question.metric is not None else Figure.PROFIT
     is_least = asks_for_least(question.nameless, metric)
     rule, facts, span = (
-        RULES[_INTENSITY if metric is Metric.CARBON and is_least else metric],
+        RULES[_INTENSITY if metric is Figure.CARBON and is_least else metric],
         Facts(),
         span_text(history, first, end),
     )
@@ -85,7 +85,7 @@ def ranked(question: Question, history: RunHistory) -> Explanation:
     ]
     if not order:
         return unstored(question, f"There is no {rule.label} from {span}: nothing ran.")
-    texts = [_value_told(facts, history, rule, site, float(values[site]), span) for site in order[:MOST_RANKED]]
+    texts = [_value_told(facts, history, rule, found, site, span) for site in order[:MOST_RANKED]]
     extreme = "lowest" if is_least else "highest"
     lines = [f"{history.name(order[0])} had the {extreme} {rule.label} from {span}: {texts[0]}."]
     if len(order) > 1:
@@ -113,7 +113,7 @@ def compared(question: Question, history: RunHistory) -> Explanation:
     for rule in (RULES[metric] for metric in metrics):
         values = [float(rule.by_site(found)[site]) for site in sites]
         known = [(site, value) for site, value in zip(sites, values, strict=True) if np.isfinite(value)]
-        texts = [f"{history.name(s)} {_value_told(facts, history, rule, s, v, span)}" for s, v in known]
+        texts = [f"{history.name(s)} {_value_told(facts, history, rule, found, s, span)}" for s, _ in known]
         lines.append(f"{_titled(rule.label)}: {', '.join(texts)}{_gap(facts, history, rule, known, span)}.")
     lines += _missing(facts, found, first, end)
     return told(question, history, lines, facts, end - 1, sites[0])
@@ -131,7 +131,7 @@ def hashprice_told(question: Question, history: RunHistory) -> Explanation:
     return told(question, history, lines, facts, tick, -1)
 
 
-def _periods_compared(question: Question, history: RunHistory, metrics: tuple[Metric | None, ...]) -> Explanation:
+def _periods_compared(question: Question, history: RunHistory, metrics: tuple[Figure | None, ...]) -> Explanation:
     """Compare two periods at one site, or over the fleet."""
     assert question.beside is not None
     spans = [span_of(question, history), span_of(question, history, question.beside)]
@@ -147,10 +147,8 @@ def _periods_compared(question: Question, history: RunHistory, metrics: tuple[Me
     lines = [f"{whose}, first from {texts[0]}, then from {texts[1]}:"]
     for metric in metrics:
         rule = RULES[metric]
-        values = [float(rule.by_site(s)[site]) if site >= 0 else rule.of_fleet(s) for s in sums]
-        shown = [
-            _value_told(facts, history, rule, site, value, text) for value, text in zip(values, texts, strict=True)
-        ]
+        values = [_value_of(rule, found, site) for found in sums]
+        shown = [_value_told(facts, history, rule, found, site, text) for found, text in zip(sums, texts, strict=True)]
         gap = facts.told(rule.name, f"{_titled(rule.label)}, first less second", values[0] - values[1])
         lines.append(f"{_titled(rule.label)}: {shown[0]}, then {shown[1]}; the first less the second is {gap}.")
     for found, (first, end) in zip(sums, spans, strict=True):
@@ -172,13 +170,13 @@ def _sums(question: Question, history: RunHistory, first: int, end: int) -> Site
 
 
 def _values_text(
-    facts: Facts, history: RunHistory, rules: list[MetricRule], found: SiteSums, site: int, span: str
+    facts: Facts, history: RunHistory, rules: list[FigureRule], found: SiteSums, site: int, span: str
 ) -> str:
     """List the values of metrics at a site or of the fleet."""
     parts = []
     for rule in rules:
-        value = rule.of_fleet(found) if site == FLEET else float(rule.by_site(found)[site])
-        shown = _value_told(facts, history, rule, site, value, span) if np.isfinite(value) else "without a value"
+        is_known = np.isfinite(_value_of(rule, found, site))
+        shown = _value_told(facts, history, rule, found, site, span) if is_known else "without a value"
         parts.append(f"{rule.label} {shown}")
     return ", ".join(parts)
 
@@ -191,11 +189,19 @@ def _where(history: RunHistory, site: int) -> str:
     return history.name(site) if site >= 0 else "The fleet"
 
 
-def _value_told(facts: Facts, history: RunHistory, rule: MetricRule, site: int, value: float, span: str) -> str:
-    return facts.told(rule.name, f"{_titled(rule.label)}, {_where(history, site)}, {span}", value)
+def _value_of(rule: FigureRule, found: SiteSums, site: int) -> float:
+    """Compute a metric of a site or of the fleet."""
+    return rule.of_fleet(found) if site == FLEET else float(rule.by_site(found)[site])
 
 
-def _gap(facts: Facts, history: RunHistory, rule: MetricRule, known: list[tuple[int, float]], span: str) -> str:
+def _value_told(facts: Facts, history: RunHistory, rule: FigureRule, found: SiteSums, site: int, span: str) -> str:
+    """Add a metric of a site or of the fleet to the facts; return its text."""
+    return facts.told(
+        rule.name, f"{_titled(rule.label)}, {_where(history, site)}, {span}", _value_of(rule, found, site)
+    )
+
+
+def _gap(facts: Facts, history: RunHistory, rule: FigureRule, known: list[tuple[int, float]], span: str) -> str:
     """Tell by how much the greater of two values is above the other."""
     if len(known) != 2:
         return ""
@@ -233,14 +239,14 @@ def _fleet_pue(sums: SiteSums) -> float:
 
 def dearest_time(question: Question, history: RunHistory) -> Explanation:
     """Tell when power was dearest or cheapest, at the named sites or at any."""
-    if question.metric is not Metric.PRICE:
+    if question.metric is not Figure.PRICE:
         return unstored(
             question, "When a number was highest or lowest is told for the price of power only; where, for all of them."
         )
     first, end = span_of(question, history)
     if question.tick_range.is_point and not question.tick_range.is_stated:
         first = max(0, end - history.grid.ticks_of_hours(HOURS_PER_DAY))
-    is_least = asks_for_least(question.nameless, Metric.PRICE)
+    is_least = asks_for_least(question.nameless, Figure.PRICE)
     found = history.decisions.extreme_price(first, end, question.sites, is_least=is_least)
     if found is None:
         return unstored(question, f"The prices from {span_text(history, first, end)} are past their retention.")
@@ -258,70 +264,70 @@ FLEET: Final = -1
 """Value of `site` for the whole fleet."""
 _INTENSITY: Final = "carbon intensity"
 _ENERGY: Final = "energy"
-_TOLD_WITH: Final[dict[object, tuple[object, ...]]] = {Metric.CARBON: (_INTENSITY,), Metric.POWER: (_ENERGY,)}
-RULES: Final[dict[object, MetricRule]] = {
-    Metric.PRICE: MetricRule(
+_TOLD_WITH: Final[dict[object, tuple[object, ...]]] = {Figure.CARBON: (_INTENSITY,), Figure.POWER: (_ENERGY,)}
+RULES: Final[dict[object, FigureRule]] = {
+    Figure.PRICE: FigureRule(
         name="energy_price_usd_per_mwh",
         label="mean price of power",
         by_site=lambda sums: sums.energy_price_usd_per_mwh,
         of_fleet=_of_means("energy_price_usd_per_mwh"),
     ),
-    Metric.PROFIT: MetricRule(
+    Figure.PROFIT: FigureRule(
         name="profit_usd",
         label="profit",
         by_site=lambda sums: sums.profit_usd,
         of_fleet=lambda sums: float(sums.profit_usd.sum()),
     ),
-    Metric.REVENUE: MetricRule(
+    Figure.REVENUE: FigureRule(
         name="revenue_usd",
         label="revenue",
         by_site=lambda sums: sums.revenue_usd,
         of_fleet=lambda sums: float(sums.revenue_usd.sum()),
     ),
-    Metric.COST: MetricRule(
+    Figure.COST: FigureRule(
         name="cost_usd",
         label="costs",
         by_site=lambda sums: sums.cost_usd,
         of_fleet=lambda sums: float(sums.cost_usd.sum()),
     ),
-    Metric.POWER: MetricRule(
+    Figure.POWER: FigureRule(
         name="mean_site_power_mw",
         label="mean power drawn",
         by_site=lambda sums: sums.site_energy_mwh / sums.hours,
         of_fleet=lambda sums: float(sums.site_energy_mwh.sum()) / sums.hours,
     ),
-    _ENERGY: MetricRule(
+    _ENERGY: FigureRule(
         name="site_energy_mwh",
         label="energy drawn",
         by_site=lambda sums: sums.site_energy_mwh,
         of_fleet=lambda sums: float(sums.site_energy_mwh.sum()),
     ),
-    Metric.PUE: MetricRule(name="mean_pue", label="PUE", by_site=_pue, of_fleet=_fleet_pue),
-    Metric.CARBON: MetricRule(
+    Figure.PUE: FigureRule(name="mean_pue", label="PUE", by_site=_pue, of_fleet=_fleet_pue),
+    Figure.CARBON: FigureRule(
         name="emissions_t",
         label="carbon emitted",
         by_site=lambda sums: sums.emissions_t,
         of_fleet=lambda sums: float(sums.emissions_t.sum()),
     ),
-    _INTENSITY: MetricRule(
+    _INTENSITY: FigureRule(
         name="carbon_intensity_g_per_kwh",
         label="mean carbon intensity of the grid",
         by_site=lambda sums: sums.carbon_intensity_g_per_kwh,
         of_fleet=_of_means("carbon_intensity_g_per_kwh"),
     ),
-    Metric.RENEWABLE: MetricRule(
+    Figure.RENEWABLE: FigureRule(
         name="renewable_share",
         label="mean renewable share of the grid",
         by_site=lambda sums: sums.renewable_share,
         of_fleet=_of_means("renewable_share"),
     ),
-    Metric.TEMPERATURE: MetricRule(
+    Figure.TEMPERATURE: FigureRule(
         name="dry_bulb_c",
         label="mean temperature outside",
         by_site=lambda sums: sums.dry_bulb_c,
         of_fleet=_of_means("dry_bulb_c"),
     ),
-    Metric.AVAILABILITY: MetricRule(
+    Figure.AVAILABILITY: FigureRule(
         name="availability_share",
         label="mean share of machines available",
         by_site=lambda sums: sums.availability_share,

@@ -20,7 +20,10 @@ COUNTED: Final = (
     (("credit", "missed", "breach"), "credit"),
     (("curtail", "switched off"), "curtailed"),
 )
-"""Parts of a question that asks how many, and the events that are counted; contracts are counted by state."""
+"""Parts of a question that asks how many, and the events that are counted.
+
+Contracts are counted by state.
+"""
 NOUNS: Final = {
     "outage": ("outage", "outages"),
     "refused": ("refused request", "refused requests"),

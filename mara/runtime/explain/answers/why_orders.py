@@ -1,4 +1,4 @@
-"""Answers about orders: who ordered, booked or cancelled something, and the outcome."""
+"""Answers about orders: who ordered, booked or cancelled what, and the outcome."""
 
 from typing import Final
 
@@ -39,7 +39,7 @@ KINDS_OF_WORDS: Final = (
 
 
 def who_ordered(question: Question, history: RunHistory) -> Explanation:
-    """Tell who ordered what of a site or contract, newest first, else what else caused it."""
+    """Tell who ordered what of a site or contract, else what caused it."""
     fleet = history.config.fleet
     abouts = {fleet.site_ids[site]: history.name(site) for site in question.sites}
     abouts |= {question.contract_id: question.contract_id} if question.contract_id else {}
