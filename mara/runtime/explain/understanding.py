@@ -125,6 +125,8 @@ def _time_text(question: Question, asked: TickRange, history: RunHistory) -> str
         first, after = _unstated(question, history)
         if question.topic is Topic.EXPECTED:
             return f"from now on (tick {history.last_tick})"
+        if question.topic is Topic.AGAINST_RULES:
+            return "no time named, so today and since the start if that is kept, else the last 24 hours"
         if after - first == 1:
             return f"now (tick {first})"
         is_whole = question.topic in OF_THE_WHOLE_RUN or is_of_outages(question)

@@ -12,6 +12,7 @@ from mara.core.sla import owed_micro_usd
 from mara.core.step import advance, observed
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.core.world import Forecast, Observation, World
+from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.counterfactuals import stored_gain
 from mara.runtime.explain.answers.telling import span_of, span_text, told, unstored
@@ -22,6 +23,8 @@ from mara.store.write.rules_in_force import rules_of
 
 MOST_SITE_TICKS: Final = 12_000
 """Sites times ticks that are computed again for one answer; some seconds of work."""
+HORIZON_HOURS: Final = 24
+"""Hours of the forecasts that the rules see, as by default in a run."""
 HOW_KEPT: Final = "It is the profit of the run less that of the same run under the rules, with the credits owed so far."
 
 
@@ -29,13 +32,13 @@ HOW_KEPT: Final = "It is the profit of the run less that of the same run under t
 class Rerun:
     """Profit of some ticks as they were and under the rules [micro-USD].
 
-    Both begin from the same state.
-
-    Credits owed are subtracted, those of open windows as if they closed at the end.
+    Both begin from the same state. Credits owed are subtracted, those of open windows as if they closed at the end.
+    `foresight` says which forecast the rules saw.
     """
 
     live_micro_usd: int
     rules_micro_usd: int
+    foresight: str
 
 
 def against_rules(question: Question, history: RunHistory) -> Explanation:
@@ -79,8 +82,7 @@ def _computed_again(question: Question, history: RunHistory, first: int, end: in
     gain = _gain_told(facts, span, (found.live_micro_usd - found.rules_micro_usd) / MICRO_USD_PER_USD)
     lines = [
         f"From {span} the run {gain} measured against the rules: it made {live} less credits owed, they {rules}.",
-        "Computed again from the stored inputs, with the same state at the start; the rules saw each tick's prices "
-        "without a forecast.",
+        f"Computed again from the stored inputs, with the same state at the start; the rules saw {found.foresight}.",
     ]
     return told(question, history, lines, facts, end - 1, ANY_SITE)
 
@@ -97,6 +99,8 @@ def rerun(history: RunHistory, first: int, end: int) -> Rerun | str:
     reading, config, rules = history.decisions.read_model, history.config, Rules()
     if not all(rules_of(tick, reading.rules()).are_ours for tick in (first, end - 1)):
         return "Another version of the rules of a tick made that time: it cannot be computed again by this one."
+    run = reading.run()
+    feed = SyntheticFeed(config, run.seed) if run.feed == SyntheticFeed.name else None
     start, live = reading.world_before(first)
     other, begun = live, 0
     for tick in range(start, end):
@@ -108,9 +112,14 @@ def rerun(history: RunHistory, first: int, end: int) -> Rerun | str:
         live = advance(live, stored.observation, stored.plan_step, config, stored.commands).world
         if tick >= first:
             seen = observed(stored.observation, other)
-            plan = rules.plan(Problem(config=config, world=other, observation=seen, forecast=_unforeseen(seen)))
+            forecast = _unforeseen(seen) if feed is None else feed.forecast(tick, HORIZON_HOURS)
+            plan = rules.plan(Problem(config=config, world=other, observation=seen, forecast=forecast))
             other = advance(other, stored.observation, plan.step_at(tick), config, stored.commands).world
-    return Rerun(live_micro_usd=_worth_micro_usd(live) - begun, rules_micro_usd=_worth_micro_usd(other) - begun)
+    return Rerun(
+        live_micro_usd=_worth_micro_usd(live) - begun,
+        rules_micro_usd=_worth_micro_usd(other) - begun,
+        foresight="the forecasts of that time" if feed is not None else "each tick's prices without a forecast",
+    )
 
 
 def _worth_micro_usd(world: World) -> int:
