@@ -8,6 +8,7 @@ All arrays are row-major.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT, RACKS
 from mara.errors import FeedInvalid, PlanRejected
 from mara.optimizers.lp.case import WORKLOAD_COUNT, LpCase, check
 
+PROBLEMS: Final = Path(str(files("mara"))) / "data" / "problems"
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_STEPS: Final = 2_016
 """A week of five-minute steps."""
@@ -67,20 +69,31 @@ class FiledProblem:
     case: LpCase
 
 
+def shipped_problems() -> dict[str, Path]:
+    """Return the files of the problems that come with Mara, by name."""
+    return {path.stem: path for path in sorted(PROBLEMS.glob("*.json"))}
+
+
 def read_problem(path: Path) -> FiledProblem:
-    """Read the problem in a file.
+    """Read the problem in a file, or the shipped one of that name; a file at hand wins.
 
     Raises:
         FeedInvalid: no such file, not JSON, a field missing, unknown, twice, of wrong shape, not finite or out of its
             range; the message names file and field.
     """
+    shipped = shipped_problems()
+    if path.name == str(path) and not path.exists():
+        path = shipped.get(str(path), path)
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise FeedInvalid(f"{path} has {size:,} bytes, at most {MAX_FILE_BYTES:,} are read: plan fewer steps")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise FeedInvalid(f"{path} cannot be read as text ({error}): name a JSON file with a problem") from error
+        raise FeedInvalid(
+            f"{path} cannot be read as text ({error}): name a JSON file with a problem, or one that comes with Mara: "
+            f"{', '.join(shipped)}"
+        ) from error
     try:
         return problem_of(text)
     except FeedInvalid as error:

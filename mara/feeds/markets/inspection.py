@@ -1,7 +1,7 @@
 """Reports on market files: layout, points, period, steps, gaps, limits."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,18 @@ from mara.feeds.markets.registry import LAYOUTS, layouts_of
 MOST_SERIES_SHOWN: Final = 50
 MOST_CASES_SHOWN: Final = 20
 PRICES: Final = frozenset({Quantity.PRICE, Quantity.ANCILLARY})
+
+
+MARKDOWN_COLUMNS: Final = (
+    "id",
+    "publisher, report",
+    "quantity",
+    "stamps",
+    "clock",
+    "repeated hour told by",
+    "steps [min]",
+    "unit",
+)
 
 
 def layout_table() -> list[dict[str, Any]]:
@@ -45,6 +57,35 @@ def layout_table() -> list[dict[str, Any]]:
             "licence": layout.licence,
         }
         for layout in LAYOUTS
+    ]
+
+
+def markdown_lines() -> list[str]:
+    """Write the table of layouts for a page, a row for each id."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in layout_table():
+        rows.setdefault(row["id"], []).append(row)
+    return [
+        f"| {' | '.join(MARKDOWN_COLUMNS)} |",
+        f"|{'---|' * len(MARKDOWN_COLUMNS)}",
+        *(f"| {' | '.join((f'`{name}`', *_markdown_cells(variants)))} |" for name, variants in rows.items()),
+    ]
+
+
+def _markdown_cells(variants: Sequence[dict[str, Any]]) -> list[str]:
+    """Write the cells of an id; what differs between its variants stands side by side."""
+
+    def told(texts: Iterable[str]) -> str:
+        return "; ".join(text for text in dict.fromkeys(texts) if text) or "-"
+
+    return [
+        told(f"{row['publisher']}, {row['report']}" for row in variants),
+        told(row["quantity"] for row in variants),
+        told(row["stamp_side"] for row in variants),
+        told(row["clock"] for row in variants),
+        told("" if row["repeated_hour"] == "never" else row["repeated_hour"] for row in variants),
+        told(" ".join(map(str, row["steps_minutes"])) for row in variants),
+        told(row["unit"] for row in variants),
     ]
 
 
