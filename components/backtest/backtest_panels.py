@@ -168,7 +168,7 @@ def order_panel(
 
 
 def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
-    """Draw the progress that `progress_cells` states, with a button if `cancel`."""
+    """Draw the progress of `progress_cells`, with a button for `cancel` if given."""
     with panel("Progress", "progress-panel"):
         live_text("bt.state", first, "bt-state", "p").props("role=status")
         live_text("bt.bar", {"bt.bar": "", **first}, "bt-bar", "div").props('aria-hidden="true"')

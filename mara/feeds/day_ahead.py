@@ -34,7 +34,7 @@ https://ibex.bg/2021/05/26/starting-with-17-june-2021-new-operational-timings-to
 
 
 def is_day_ahead(price_zone: str) -> bool:
-    """Tell by its name if a zone's prices are published a day ahead."""
+    """Tell by a zone's name whether its prices are published a day ahead."""
     return bool(_words_of(price_zone) & DAY_AHEAD_WORDS)
 
 

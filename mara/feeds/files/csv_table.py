@@ -68,7 +68,7 @@ class CsvTable:
 
     Attributes:
         columns: names of the columns to read, in this order, at least two.
-        key_count: so many of the first columns identify a row in messages.
+        key_count: number of first columns that identify a row in messages.
     """
 
     path: Path
