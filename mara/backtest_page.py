@@ -75,7 +75,7 @@ def html_of(results: Sequence[BacktestResult]) -> str:
 
 
 def source_lines(results: Sequence[BacktestResult]) -> list[str]:
-    """Say where the history of the results comes from: sources, licences, filled steps."""
+    """Say the sources, licences and filled steps of the results' history."""
     return lines_of_story(results[0].figures["provenance"])
 
 

@@ -75,7 +75,7 @@ def shipped_problems() -> dict[str, Path]:
 
 
 def read_problem(path: Path) -> FiledProblem:
-    """Read the problem in a file, or the shipped one of that name; a file at hand wins.
+    """Read a problem: a file, or else the shipped one of that name.
 
     Raises:
         FeedInvalid: the file is missing or not JSON, or a field is missing, unknown, repeated, of wrong shape, not

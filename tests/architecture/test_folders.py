@@ -12,7 +12,6 @@ BY_FLOORS = {"mara/core"}
 
 SMALL: dict[str, str] = {
     "mara/templates.py": "one loader of Jinja2 templates for the API and the report, neither of which knows the other",
-    "mara/cli/histories.py": "a group of commands of its own, as every other in the folder",
     "components/shared/optimizer_labels.py": "labels of plans on several pages",
     # file: why it is a file of its own though it has under 40 lines
     "pages/window.py": "the optional extra `native`, which nothing else of the pages knows",

@@ -161,7 +161,7 @@ class CsvTable:
 
 
 def refusal_of(table: Table, rows: Iterable[int], column: str, expected: str, remedy: str) -> FeedInvalid:
-    """Build the error for bad rows of a table, naming place, value and key of the first few."""
+    """Build the error for bad rows, naming place, value and key of the first few."""
     wanted = sorted(int(row) for row in rows)
     cases = table.cases(wanted[:CASES_SHOWN])
     at = table.columns.index(column)
