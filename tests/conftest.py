@@ -1,4 +1,4 @@
-"""What every test may rely on: no setting of the developer's shell leaks in; real history, and a browser, are found.
+"""Fixtures of all tests: no settings of the shell, real history, and a browser.
 
 Real history lies beside the checkout, never in it.
 """

@@ -43,7 +43,7 @@ def show_history(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="A shipped history, or a folder.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show a history's period, step, sites, sources, licences and hash."""
+    """Describe a history: period, step, sites, sources and licences."""
     read = read_history(name, trusts_units=read_settings().trust_units)
     story = story_of(read, _known_ahead(read))
     if as_json:
@@ -69,7 +69,7 @@ def show_history(
 def _known_ahead(read: History) -> tuple[bool, ...]:
     """Tell for each site if its prices are known a day ahead.
 
-    Nothing where the folder names no markets.
+    Empty where the folder names no markets.
     """
     if read.price_known or not (read.folder / SITES_FILE).is_file():
         return known_ahead((), read.price_known)

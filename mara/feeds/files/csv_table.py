@@ -200,7 +200,7 @@ def utc_of(text: str) -> datetime:
     """Parse an ISO 8601 time with a zone (`Z` or an offset) and return it in UTC.
 
     Raises:
-        ValueError: no ISO 8601 time, or one without a zone.
+        ValueError: the text is no ISO 8601 time, or has no zone.
     """
     try:
         moment = datetime.fromisoformat(text.strip())
