@@ -121,8 +121,10 @@ def new_tab(browser: Browser, *, knows_mara: bool = True) -> Iterator[Visit]:
         "console",
         lambda line: opened.complaints.append(line.text) if line.type in {"error", "warning"} else None,
     )
-    yield opened
-    context.close()
+    try:
+        yield opened
+    finally:
+        context.close()
 
 
 @pytest.fixture(scope="session")
