@@ -66,12 +66,12 @@ unit: dev
 alone: dev
 	@echo "== tests of punctuality" && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" $(ALONE)
 
-# Playwright's loop and pytest-asyncio's do not share a process. Exit code 5 (no test selected) is not a failure here.
+# Playwright's loop and pytest-asyncio's do not share a process. What measures speed has the machine to itself.
 browser: dev
-	@if grep -rqs --include='*.py' 'mark\.browser' tests; then \
-	  echo "== browser tests" && bash .ci/chromium && \
-	  { $(BIN)/python -m pytest -m browser || { code=$$?; [ $$code -eq 5 ] || exit $$code; }; }; \
-	fi
+	@tests=$$(grep -rls --include='test_*.py' 'mark\.browser' tests) || exit 0; \
+	echo "== browser tests" && bash .ci/chromium && \
+	$(BIN)/python -m pytest $$tests -m "browser and not timed" -n $(TESTS_AT_ONCE) --dist loadgroup && \
+	$(BIN)/python -m pytest $$tests -m "browser and timed"
 
 fmt: dev ## format the code and mend what the linter can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
