@@ -7,6 +7,7 @@ import gc
 import os
 import shutil
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def pytest_collection_finish() -> None:
 def _new_databases_are_copies() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(upgrade, "_migrate", sqlite_template.migrate_or_copy)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _roots_of_trust_are_read_once() -> Generator[None]:
+    """Clients of HTTP share one TLS context: most of what making a client takes is reading its certificates."""
+    import httpcore2
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(httpcore2, "default_ssl_context", cache(httpcore2.default_ssl_context))
         yield
 
 
