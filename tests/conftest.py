@@ -6,8 +6,8 @@ Real history lies beside the checkout, never in it.
 import gc
 import os
 import shutil
+import ssl
 from collections.abc import Generator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,8 +58,17 @@ def _roots_of_trust_are_read_once() -> Generator[None]:
     """Clients of HTTP share one TLS context: most of what making a client takes is reading its certificates."""
     import httpcore2
 
+    make = httpcore2.default_ssl_context
+    made: dict[tuple[object, ...], ssl.SSLContext] = {}
+
+    def context(*, _trust_env: bool = True) -> ssl.SSLContext:
+        named = (_trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        if named not in made:
+            made[named] = make(_trust_env=_trust_env)
+        return made[named]
+
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(httpcore2, "default_ssl_context", cache(httpcore2.default_ssl_context))
+        patched.setattr(httpcore2, "default_ssl_context", context)
         yield
 
 
