@@ -16,6 +16,7 @@ from nicegui.server import Server
 
 from components.shared.key_figure_history import MOST_BUCKETS
 from components.shared.theme import FAVICON
+from mara.assembly.imports.desk import ImportDesk
 from mara.errors import EXIT_DONE, MaraError
 from pages.routes import register
 from pages.serving.publisher import LOOK_INTERVAL_S, Courses, PlatformView
@@ -61,6 +62,7 @@ def serve(
     look_interval_s: float = LOOK_INTERVAL_S,
     history: Path | None = None,
     root_path: str = "",
+    desk: ImportDesk | None = None,
     server_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> bool:
     """Serve until SIGINT, SIGTERM or the end of the window, then stop the platform.
@@ -91,7 +93,7 @@ def serve(
             publisher.tell_of_new_run()
             asyncio.get_running_loop().call_later(NOTICE_S, app.shutdown)
 
-    publisher, authorized = register(platform, history, root_path)
+    publisher, authorized = register(platform, history, root_path, desk=desk)
     authorized.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)

@@ -1,9 +1,17 @@
 """The dashboard over made-up snapshots, as a process: `python -m tests.browser.fake_app [SITES [TICK_S]] PORT`."""
 
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any, cast
 
 from nicegui import app
 
+from mara.api.routes.app import PathDispatcher, api_of
+from mara.assembly.imports.desk import ImportDesk
+from mara.assembly.imports.folder import ImportFolder
+from mara.runtime.clock import SystemClock
 from mara.runtime.published_state import EngineState
 from pages.server import serve
 from pages.serving.publisher import LOOK_INTERVAL_S
@@ -11,6 +19,7 @@ from tests.ui.platform import FakePlatform
 
 TICK_S = 1.0
 FORGETS_S = 1.0  # a fast one forgets who left soon
+MOST_UPLOAD_BYTES = 1_000_000
 
 
 def main(port: int, sites_count: int = 10, tick_s: float = TICK_S) -> None:
@@ -26,7 +35,12 @@ def main(port: int, sites_count: int = 10, tick_s: float = TICK_S) -> None:
     if tick_s < TICK_S:
         app.on_startup(forget_soon)
     app.timer(tick_s, tick)
-    serve(platform, host="127.0.0.1", port=port, show=False, look_interval_s=min(tick_s, LOOK_INTERVAL_S))
+    with TemporaryDirectory() as folder:
+        desk = ImportDesk(ImportFolder(root=Path(folder).resolve(), most_bytes=MOST_UPLOAD_BYTES), SystemClock())
+        engine = cast(Any, SimpleNamespace(publisher=platform.publisher, orders=None))
+        app.add_middleware(PathDispatcher, api=api_of(engine, desk=desk))
+        look_interval_s = min(tick_s, LOOK_INTERVAL_S)
+        serve(platform, host="127.0.0.1", port=port, show=False, look_interval_s=look_interval_s, desk=desk)
 
 
 if __name__ == "__main__":
