@@ -12,9 +12,9 @@ from threading import Thread
 from typing import Any, Final
 
 NICENESS: Final = 10
-"""Priority of the process, after the ticks of the live run."""
+"""Niceness of the process, so that the live run's ticks come first."""
 END_TIMEOUT_S: Final = 2.0
-"""Time that a process has to end."""
+"""Time [s] that a process has to end before it is killed."""
 
 
 class WorkProcess:
@@ -40,14 +40,14 @@ class WorkProcess:
         self._news, theirs = context.Pipe(duplex=False)
         self._hear = hear
         self._on_silence = on_silence
-        # Not a daemon, which could have no worker processes of its own.
+        # Not a daemon, because those may not start worker processes.
         self._process = context.Process(target=target, args=(theirs, *args), name=name, daemon=False)
         self._theirs = theirs
 
     def start(self) -> None:
         """Begin the work."""
         self._process.start()
-        self._theirs.close()  # so that the pipe ends with the process
+        self._theirs.close()  # so that the pipe closes when the process ends
         Thread(target=self._listen, name=f"{self._process.name}-news", daemon=True).start()
 
     def end(self) -> None:
@@ -73,6 +73,6 @@ class WorkProcess:
 def step_back() -> None:
     """Give this process a group of its own and a low priority."""
     if hasattr(os, "setpgrp"):
-        os.setpgrp()  # so that its worker processes can be ended with it
+        os.setpgrp()  # its own group, so that its worker processes can be ended with it
     if hasattr(os, "nice"):
         os.nice(NICENESS)

@@ -38,7 +38,7 @@ def api_of(
 
     Args:
         collector: source of the metrics; None for none.
-        is_over: see `EventStream`.
+        is_over: tells whether the server is about to end, so that event streams end too.
         desk: for market files; None where this server takes none.
     """
     app = _app_of(platform, EventStream(platform.publisher, is_over), desk)
