@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.assembly.imports.desks import PRICES, price_bytes
-from tests.browser.conftest import ARTIFACTS, arrive, running_app
+from tests.browser.conftest import ARTIFACTS, Visit, arrive, running_app
 from tests.browser.test_accessibility import SERIOUS
 
 pytestmark = pytest.mark.browser
@@ -27,16 +27,14 @@ FILLED = {
 
 @pytest.fixture(scope="module")
 def apart() -> Iterator[str]:
-    """A dashboard whose import folder no other test uses."""
+    """A dashboard whose import folder and workbench no other test uses."""
     with running_app() as (address, _):
         yield address
 
 
 @pytest.fixture
-def page(browser: Browser, apart: str) -> Iterator[Page]:
-    visited = arrive(browser, f"{apart}/backtest")
-    yield visited.page
-    visited.page.context.close()
+def page(tab: Visit, apart: str) -> Page:
+    return arrive(tab, f"{apart}/backtest").page
 
 
 def send(page: Page, name: str, content: bytes) -> None:

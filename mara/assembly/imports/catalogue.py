@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mara.core.units import SECONDS_PER_MINUTE
+from mara.feeds.files.history import SITES_FILE
+from mara.feeds.files.history_provenance import PROVENANCE_FILE
 from mara.feeds.files.shipped_histories import ShippedHistory, shipped_histories
-from mara.feeds.markets.building.folder import HISTORY_FILE, PROVENANCE_FILE, SITES_FILE
+from mara.feeds.markets.building.folder import FILE_OF, Format
 
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%MZ"
 LICENCE_COLUMN: Final = "licence"
@@ -102,7 +104,7 @@ def _places(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _period(folder: Path) -> tuple[datetime, datetime, int]:
     """Begin, end and step of a history, read from its stamps."""
     first = second = last = ""
-    with gzip.open(folder / HISTORY_FILE, "rt", encoding="utf-8") as file:
+    with gzip.open(folder / FILE_OF[Format.CSV], "rt", encoding="utf-8") as file:
         next(file)
         for line in file:
             last = line[: line.index(",")]

@@ -32,7 +32,7 @@ MOST_NAME_CHARACTERS: Final = 200
 LEAST_FREE_BYTES: Final = 200_000_000
 """Room on the disk that an upload leaves to the run."""
 BYTES_PER_MB: Final = 1_000_000
-_UNFIT: Final = re.compile(r"[/\\\x00-\x1f\x7f]")
+_UNFIT: Final = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udfff]")
 _SPEC: Final = ".toml"
 
 
@@ -108,7 +108,7 @@ class ImportFolder:
         path = self.required() / _inside(name)
         try:
             found = path.resolve(strict=True)
-        except (OSError, RuntimeError):
+        except (OSError, RuntimeError, ValueError):
             raise CommandError(f"{name[:80]!r} should be a file in the import folder, is none: choose one") from None
         if not found.is_relative_to(root):
             raise CommandError(f"{name[:80]!r} leads out of the import folder: copy the file into it")
@@ -208,7 +208,12 @@ def _inside(name: str) -> PurePosixPath:
 
 def _fit(name: str) -> str:
     """Return a file's name that can be kept as it is."""
-    if not name or len(name.encode()) > MOST_NAME_CHARACTERS or name.startswith(".") or _UNFIT.search(name):
+    if (
+        not name
+        or len(name.encode(errors="replace")) > MOST_NAME_CHARACTERS
+        or name.startswith(".")
+        or _UNFIT.search(name)
+    ):
         raise CommandError(
             f"a file's name should have 1 to {MOST_NAME_CHARACTERS} characters, no slash and no point in front, came "
             f"{name[:40]!r}: rename it"

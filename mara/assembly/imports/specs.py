@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from mara.assembly.imports.draft import shipped_file
 from mara.assembly.imports.folder import SHIPPED, ImportFolder
 from mara.errors import CommandError, ConfigError
+from mara.feeds.files.history_file import BITCOIN_FILE
 from mara.feeds.files.shipped_histories import shipped_folder
-from mara.feeds.markets.building.folder import BITCOIN_FILE
 from mara.feeds.markets.building.spec import Spec, spec_of
 
 
@@ -18,7 +18,7 @@ def checked_spec(text: str, folder: ImportFolder) -> Spec:
         CommandError: it cannot be used, or a path leads out of the folder.
     """
     try:
-        spec = spec_of(text.encode(), "the SPEC")
+        spec = spec_of(text.encode(errors="replace"), "the SPEC")
     except ConfigError as error:
         raise CommandError(str(error)) from error
     folder.refuse_outside(tuple(_files_of(spec)))

@@ -35,7 +35,8 @@ def kept(root: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret.csv", "/etc/passwd", "sub/../../secret.csv", "", ".", "a\0b", "trash/x", "histories/x"]
+    "name",
+    ["../secret.csv", "/etc/passwd", "sub/../../secret.csv", "", ".", "a\0b", "trash/x", "histories/x", "\ud800"],
 )
 def test_no_name_leads_out_of_the_folder(desk: ImportDesk, root: Path, name: str) -> None:
     (root.parent / "secret.csv").write_text("x")
@@ -76,6 +77,7 @@ async def test_a_file_is_received_by_its_content_whatever_its_name(desk: ImportD
         ("../a.csv", b"x", "no slash"),
         (".hidden", b"x", "no point in front"),
         ("a\nb", b"x", "rename it"),
+        ("\ud800", b"x", "rename it"),
     ],
 )
 async def test_what_is_refused_leaves_nothing(
