@@ -1,4 +1,4 @@
-"""Histories and market files on the backtest page: what is listed, and what is done."""
+"""Histories and market files on the backtest page, and what users do with them."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 
 RUN_DAYS: Final = 14
-"""Days at the end of a history that one click runs: three policies take some ten seconds of a processor."""
+"""Days at the end of a history that one click runs, in some ten seconds."""
 MOST_MARKETS: Final = 6
 """Markets that a card names."""
 RunCard = Callable[[HistoryCard], Awaitable[object]]

@@ -74,7 +74,6 @@ def serve(
     """
     refusals: list[Exception] = []
     new_run_orders: list[bool] = []
-    scheme = "https" if "ssl_certfile" in server_options else "http"
 
     async def start() -> None:
         try:
@@ -85,7 +84,7 @@ def serve(
             refusals.append(refusal)
             app.shutdown()
         else:
-            background_tasks.create(_announce(f"{scheme}://{host}:{port}{root_path}"), name="mara-announce")
+            background_tasks.create(_announce(f"{host}:{port}{root_path}", server_options), name="mara-announce")
 
     def begin_anew() -> None:
         if not new_run_orders:
@@ -115,11 +114,12 @@ def serve(
     return bool(new_run_orders)
 
 
-async def _announce(address: str) -> None:
+async def _announce(place: str, server_options: Mapping[str, Any]) -> None:
     """Print the address once browsers can connect; scripts wait for this line."""
     while not Server.instance.started:  # noqa: ASYNC110  uvicorn sets a flag and has no event for it
         await asyncio.sleep(LISTENING_LOOK_S)
-    sys.stdout.write(f"Mara is on {address} (Ctrl-C ends it)\n")
+    scheme = "https" if "ssl_certfile" in server_options else "http"
+    sys.stdout.write(f"Mara is on {scheme}://{place} (Ctrl-C ends it)\n")
     sys.stdout.flush()
 
 

@@ -21,7 +21,7 @@ Place: TypeAlias = Literal["files", "reports", "spec", "said"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportCalls:
-    """Calls behind the panel; each takes what a browser sent, and may raise a MaraError.
+    """Calls behind the panel; each takes a browser's message, and may raise a MaraError.
 
     Attributes:
         files: returns the files on the server.

@@ -11,7 +11,7 @@ from mara.backtests import BOUND, BacktestResult, Progress, compared_into
 from mara.errors import CommandError, MaraError
 from mara.optimizer_names import BACKTEST_RATIO
 from mara.runtime.clock import Clock
-from mara.runtime.work_process import WorkProcess, step_back
+from mara.runtime.spawned_work import SpawnedWork, step_back
 from mara.runtime.worker_pool import Processes
 from mara.settings import Settings
 from mara.studies import StudyOrder, study
@@ -84,7 +84,7 @@ class JobRunner:
         self._clock = clock
         self._report = Report()
         self._lock = Lock()
-        self._work: WorkProcess | None = None
+        self._work: SpawnedWork | None = None
         atexit.register(self.close)  # the interpreter's exit would wait for a process that is not a daemon
 
     def read(self) -> Report:
@@ -105,7 +105,7 @@ class JobRunner:
         if self._report.state == "running":
             running = "study" if isinstance(self._report.task, StudyTask) else "backtest"
             raise CommandError(f"a {running} is under way, and the server runs one at a time: wait or cancel it")
-        self._work = WorkProcess(
+        self._work = SpawnedWork(
             "mara-workbench", work_into, (task,), hear=self._hear, on_silence=self._conclude_unheard
         )
         gone: dict[str, Any] = {"study": None} if isinstance(task, StudyTask) else {"results": (), "compared": None}
@@ -125,10 +125,10 @@ class JobRunner:
         """End the work with the server."""
         self.cancel()
 
-    def _conclude_unheard(self, work: WorkProcess) -> None:
+    def _conclude_unheard(self, work: SpawnedWork) -> None:
         self._conclude(work, state="failed", reason="the work ended without a result: see the log")
 
-    def _hear(self, work: WorkProcess, kind: str, content: Any) -> bool:
+    def _hear(self, work: SpawnedWork, kind: str, content: Any) -> bool:
         """Handle one message; return True while there will be more."""
         match kind:
             case "progress":
@@ -139,18 +139,18 @@ class JobRunner:
                 self._conclude(work, state="failed", reason=str(content))
         return False
 
-    def _note(self, work: WorkProcess, progress: Progress) -> bool:
+    def _note(self, work: SpawnedWork, progress: Progress) -> bool:
         task = self._report.task
         if task is None or not self._is_awaited(work):
             return False
         self._set(what=progress.what, share=share_of(progress, task))
         return True
 
-    def _conclude(self, work: WorkProcess, **changes: Any) -> None:
+    def _conclude(self, work: SpawnedWork, **changes: Any) -> None:
         if self._is_awaited(work):
             self._set(ended_s=self._clock.monotonic_s(), **changes)
 
-    def _is_awaited(self, work: WorkProcess) -> bool:
+    def _is_awaited(self, work: SpawnedWork) -> bool:
         """True if messages of a process still count; those of a cancelled one do not."""
         return self._work is work and self._report.state == "running"
 

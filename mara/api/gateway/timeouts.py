@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 HEADERS_TIMEOUT_S: Final = 10.0
 """Time from the connection, or a further request's first byte, to its last header."""
 BODY_TIMEOUT_S: Final = 30.0
-"""Time from the end of the headers to the end of the body, or to its next `BODY_PART_BYTES`."""
+"""Time from the headers to the end of the body, or its next `BODY_PART_BYTES`."""
 BODY_PART_BYTES: Final = 100_000
 """Part of a long body, such as an uploaded file, that has to come in time."""
 KEEP_ALIVE_S: Final = 5

@@ -27,11 +27,11 @@ FileName = Annotated[str, Path(min_length=1, max_length=MOST_NAME_CHARACTERS)]
 MarketPath = Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
-class _Input(BaseModel):
+class _ImportInput(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class InspectInput(_Input):
+class InspectInput(_ImportInput):
     """Files to be inspected together.
 
     Attributes:
@@ -42,7 +42,7 @@ class InspectInput(_Input):
     layouts: dict[MarketPath, str] = Field(default_factory=dict)
 
 
-class BuildInput(_Input):
+class BuildInput(_ImportInput):
     """A history to be built; `from` and `to` are left out for what all sources cover."""
 
     name: Annotated[str, Field(max_length=60)]
@@ -52,7 +52,7 @@ class BuildInput(_Input):
     fill: Annotated[Fill, Field(strict=False)] = Fill.NONE
 
 
-class RestoreEntryInput(_Input):
+class RestoreEntryInput(_ImportInput):
     """An entry of the trash."""
 
     entry: Annotated[str, Field(max_length=60)]
@@ -89,7 +89,7 @@ def _add_files(router: APIRouter, desk: ImportDesk) -> None:
 
     @router.post("/imports/inspect", dependencies=MAY_IMPORT)
     async def inspect(body: InspectInput) -> dict[str, Any]:
-        """Say which layout files are in and what is in them, as `mara import inspect --json` does."""
+        """Report on files as `mara import inspect --json` does."""
         return {"reports": json_value(await desk.inspect(body.files, body.layouts))}
 
 

@@ -12,13 +12,13 @@ from mara.errors import CommandError, MaraError
 from mara.feeds.markets.building.build import BuildOrder, build
 from mara.feeds.markets.building.spec import read_spec
 from mara.feeds.markets.reading.series import Fill
-from mara.runtime.work_process import WorkProcess, step_back
+from mara.runtime.spawned_work import SpawnedWork, step_back
 
 BuildState = Literal["idle", "running", "done", "failed", "cancelled"]
 Written = dict[str, Any]
-"""Facts about a history that was written, as `mara import build --json` prints them."""
+"""Report on a written history, as `mara import build --json` prints it."""
 PARTS: Final = {"files": (0.0, 0.5), "sites": (0.5, 0.2), "rows": (0.7, 0.3)}
-"""Begin and length of each part of a build, as shares of the whole: reading takes longest."""
+"""Begin and length of each part of a build, as shares of the whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class Builder:
         self._status = BuildStatus()
         self._lock = Lock()
         self._job: BuildJob | None = None
-        self._work: WorkProcess | None = None
+        self._work: SpawnedWork | None = None
         atexit.register(self.cancel)  # a process that is not a daemon would be waited for
 
     @property
@@ -86,7 +86,7 @@ class Builder:
         if self._status.state == "running":
             raise CommandError(f"{self._status.name} is being built, one at a time: wait or cancel it")
         self._job = job
-        self._work = WorkProcess(
+        self._work = SpawnedWork(
             "mara-import",
             build_into,
             (job,),
@@ -105,7 +105,7 @@ class Builder:
         work.end()
         self._close("cancelled")
 
-    def _hear(self, work: WorkProcess, kind: str, content: Any) -> bool:
+    def _hear(self, work: SpawnedWork, kind: str, content: Any) -> bool:
         """Take in one message; True while there will be more."""
         if kind == "progress":
             what, done, total = content
@@ -120,7 +120,7 @@ class Builder:
         return False
 
     def _end(
-        self, work: WorkProcess, state: BuildState, reason: str = "", report: dict[str, Any] | None = None
+        self, work: SpawnedWork, state: BuildState, reason: str = "", report: dict[str, Any] | None = None
     ) -> None:
         if self._work is work and self._status.state == "running":
             self._close(state, reason, report)

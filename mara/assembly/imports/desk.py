@@ -265,7 +265,7 @@ class ImportDesk:
         self._changes += 1
 
     async def _write_note(self, text: str) -> None:
-        """Tell who changed something, in the log and, where people log in, in the access log."""
+        """Write who changed something to the log, and to the access log if there is one."""
         actor = ACTOR.get()
         log.info(text, extra={"by": actor.name, "address": actor.address})
         if self._note is not None:

@@ -1,4 +1,4 @@
-"""The import folder: market files, histories built from them, and what was deleted.
+"""Import folder: market files, histories built from them, and the trash.
 
     FILE, sub/FILE      market files that somebody put there
     uploads/FILE        market files that came over the network
@@ -75,7 +75,7 @@ class ImportFolder:
 
     @property
     def trash(self) -> Trash:
-        """What was deleted from the folder.
+        """Return the trash of the folder.
 
         Raises:
             CommandError: this server has none.

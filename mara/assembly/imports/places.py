@@ -29,7 +29,7 @@ OF_AEMO: Final[Mapping[str, str]] = {
     "SA1": "Australia/Adelaide",
     "TAS1": "Australia/Hobart",
 }
-"""Timezone by region: each market day runs by Brisbane's time, each site by its own."""
+"""Timezone of sites by region; the market's own days run by Brisbane's time."""
 OF_EUROPE: Final[Mapping[str, tuple[str, str]]] = {
     "AT": ("Austria", "Europe/Vienna"),
     "BE": ("Belgium", "Europe/Brussels"),

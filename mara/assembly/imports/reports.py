@@ -14,7 +14,7 @@ from mara.feeds.markets.inspection import fitting_layouts, inspected
 
 
 def reports_on(paths: Mapping[str, Path], layouts: Mapping[str, str], folder: ImportFolder) -> list[dict[str, Any]]:
-    """Report on files by layout; refused files have `refusal`, doubtful ones `choices`.
+    """Report on files by layout; refused ones have `refusal`, doubtful ones `choices`.
 
     Args:
         paths: by the name in the folder.

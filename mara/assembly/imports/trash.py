@@ -133,7 +133,7 @@ def _free_entry(trash: Path, at_s: int) -> str:
 
 
 def _deleted_s(entry: Path) -> int | None:
-    """Return the time of a deletion, in seconds; None for what is no entry of the trash."""
+    """Return the time of a deletion, in seconds; None for other names."""
     seconds, _, number = entry.name.partition("-")
     return int(seconds) if seconds.isdecimal() and number.isdecimal() else None
 

@@ -70,7 +70,7 @@ class InThisProcess:
 
 def build_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have histories built in this process, before the call that orders them returns."""
-    monkeypatch.setattr(builder, "WorkProcess", InThisProcess)
+    monkeypatch.setattr(builder, "SpawnedWork", InThisProcess)
     monkeypatch.setattr(builder, "step_back", lambda: None)
 
 

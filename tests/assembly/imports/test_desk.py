@@ -226,7 +226,7 @@ def test_a_builder_whose_process_dies_says_so(tmp_path: Path, monkeypatch: pytes
     ended: list[bool] = []
     builder = Builder(lambda _, is_done: ended.append(is_done))
     job = BuildJob(name="x", spec_file=tmp_path / "x.toml", out=tmp_path / "x")
-    monkeypatch.setattr("mara.assembly.imports.builder.WorkProcess.start", lambda self: self._on_silence(self))
+    monkeypatch.setattr("mara.assembly.imports.builder.SpawnedWork.start", lambda self: self._on_silence(self))
     builder.start(job)
     assert (builder.status.state, ended) == ("failed", [False])
     assert "ended without a result" in builder.status.reason

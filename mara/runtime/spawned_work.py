@@ -17,7 +17,7 @@ END_TIMEOUT_S: Final = 2.0
 """Time [s] that a process has to end before it is killed."""
 
 
-class WorkProcess:
+class SpawnedWork:
     """Process that does one piece of work, and sends messages until it is done.
 
     Args:
@@ -33,8 +33,8 @@ class WorkProcess:
         target: Callable[..., None],
         args: tuple[Any, ...],
         *,
-        hear: Callable[["WorkProcess", str, Any], bool],
-        on_silence: Callable[["WorkProcess"], None],
+        hear: Callable[["SpawnedWork", str, Any], bool],
+        on_silence: Callable[["SpawnedWork"], None],
     ) -> None:
         context = get_context("spawn")
         self._news, theirs = context.Pipe(duplex=False)
