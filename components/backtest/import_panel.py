@@ -21,7 +21,9 @@ Place: TypeAlias = Literal["files", "reports", "spec", "said"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportCalls:
-    """Calls behind the panel; each takes a browser's message, and may raise a MaraError.
+    """Calls behind the panel, each of which takes a browser's message.
+
+    A MaraError that one raises is shown in the panel.
 
     Attributes:
         files: returns the files on the server.
