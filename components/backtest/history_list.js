@@ -1,5 +1,6 @@
 // Histories to run by one click, and those that were deleted. Follows the channels `histories` and `deleted`.
 import { ranked, useChannel } from "mara";
+import { showProgress } from "mara/imports/progress.js";
 
 export default {
   props: { why_not_run: String, can_change: Boolean, form_field: String },
@@ -21,7 +22,7 @@ export default {
   methods: {
     run(name) {
       this.$emit("order-run-history", { name });
-      document.querySelector(".progress-panel")?.scrollIntoView({ block: "nearest" });
+      showProgress();
     },
     choose(card) {
       const field = document.getElementById(this.form_field);

@@ -2,6 +2,7 @@
 // `files`, `reports`, `spec` and `said`, each with the number of the question; how far a build is comes by the channel `build`.
 import { useChannel } from "mara";
 import { CONSTANT, choicesOf, currenciesOf, draftOf, newSite, shippedId } from "mara/imports/draft.js";
+import { showProgress } from "mara/imports/progress.js";
 import { FileReport } from "mara/imports/report.js";
 import { SiteForm } from "mara/imports/site_form.js";
 
@@ -167,7 +168,7 @@ export default {
     },
     run() {
       this.$emit("order-run-built", { name: this.build.name });
-      document.querySelector(".progress-panel")?.scrollIntoView({ block: "center" });
+      showProgress();
     },
     remove(name) {
       this.chosen = this.chosen.filter((one) => one !== name);
