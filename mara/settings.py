@@ -111,6 +111,14 @@ class Settings(BaseSettings):
         max_length=MAX_TEXT_LENGTH,
         description="folders that backtests of people who log in may read beside that of the history, with commas",
     )
+    import_folder: Path | None = Field(
+        None,
+        description="folder of market files, and of the histories that the Backtest page builds of them; unset: "
+        "`imports` beside the database's file",
+    )
+    import_max_mb: int = Field(
+        64, ge=1, le=10_000, description="largest market file that may be sent over the network, MB"
+    )
     trust_units: bool = Field(
         False, description="take a history's values as they stand, also where they look like another unit"
     )

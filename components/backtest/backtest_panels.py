@@ -229,8 +229,9 @@ def empty_panel() -> None:
         element(
             "p",
             "note",
-            "Choose a folder of hourly prices, carbon and weather, and the policies to compare. Rules and static plans "
-            "take seconds for a month on ten sites; the linear program takes longer.",
+            "Choose a folder of hourly prices, carbon and weather, and the policies to compare; a history of the list "
+            "above runs by one click. Rules and static plans take seconds for a month on ten sites; the linear program "
+            "takes longer.",
         )
 
 

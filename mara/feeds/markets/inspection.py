@@ -11,7 +11,7 @@ from mara.feeds.markets.declaration import Layout, Quantity
 from mara.feeds.markets.doubts import at_cap, equal_runs, zero_runs
 from mara.feeds.markets.reading.clocks import HOUR_S, day_text, utc_text, wall_clock
 from mara.feeds.markets.reading.door import read_rows
-from mara.feeds.markets.reading.faces import opened_in, recognised
+from mara.feeds.markets.reading.faces import Face, opened_in, recognised
 from mara.feeds.markets.reading.readings import Readings, Wanted
 from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import gaps_of, hours_short, series_of
@@ -87,6 +87,18 @@ def _markdown_cells(variants: Sequence[dict[str, Any]]) -> list[str]:
         told(" ".join(map(str, row["steps_minutes"])) for row in variants),
         told(row["unit"] for row in variants),
     ]
+
+
+def fitting_layouts(path: Path) -> tuple[str, ...]:
+    """Ids of the layouts that a file may be in, of an archive's first file.
+
+    Raises:
+        FeedInvalid: none fits, or the file cannot be read.
+    """
+    source = sources_of(path)[0]
+    face = Face.of(source)
+    fitting = tuple(dict.fromkeys(layout.id for layout in LAYOUTS if face.sheet_in(layout) is not None))
+    return fitting or (recognised(source, LAYOUTS)[0].id,)  # which says why none fits
 
 
 def inspected(files: Sequence[Path], layout_id: str | None = None) -> list[dict[str, Any]]:
