@@ -3,13 +3,30 @@
 Model: docs/model.md#shadow-prices
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mara.core.arrays import Floats, sealed
-from mara.core.fleet import RACKS, Workload
+from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
 from mara.core.plan import DualPrices
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.model import LpModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ContractPrices:
+    """Shadow prices of a power contract: what one more unit would be worth.
+
+    Attributes:
+        peak_usd_per_mw: of a peak that may be drawn without paying for it (S,), at most the demand charge.
+        stored_usd_per_mwh: of energy in a battery after a step (H, S), zero without one.
+        pledge_usd_per_mw_h: of load at the meter that products could be sold from (H, S).
+    """
+
+    peak_usd_per_mw: Floats
+    stored_usd_per_mwh: Floats
+    pledge_usd_per_mw_h: Floats
 
 
 def shadow_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpCase) -> DualPrices:
@@ -24,11 +41,11 @@ def shadow_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpCase) -> D
     """
     periods = row_duals_usd_per_unit[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
     hourly = periods / case.dt_h[:, None]
-    energy = case.economics.grid_usd_per_mwh
+    energy = case.grid_usd_per_mwh
     power = -hourly[:, model.families["power"]]
-    hedged = case.hedge_mw > 0.0
     # Elsewhere the energy's own cost sits in the loads, and the row knows scarcity alone.
-    value = np.where(hedged, power, energy + power)
+    value = energy + power
+    value[:, model.columns.metered] = power[:, model.columns.metered]
     racks = -hourly[:, model.families["racks"]]
     reserve = -hourly[:, model.families["reserve"]]
     of_racks = case.available_mw[:, :, RACKS].sum(axis=2) < case.grid_limit_mw / case.pue[:, :, Workload.GPU]
@@ -38,4 +55,36 @@ def shadow_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpCase) -> D
         capacity_usd_per_mwh=sealed(np.maximum(racks + np.where(of_racks, reserve, 0.0), 0.0)),
         demand_usd_per_mwh=sealed(hourly[:, model.families["demand"]] + 0.0),
         budget_usd_per_mwh=sealed(np.maximum(-row_duals_usd_per_unit[model.steps * model.period_rows :], 0.0)),
+    )
+
+
+def contract_prices_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpCase) -> ContractPrices | None:
+    """Price what a power contract limits; None without one.
+
+    Args:
+        row_duals_usd_per_unit: multipliers of the minimization (M,), as in `shadow_of`.
+    """
+    contract, columns = case.power_contract, model.columns
+    if contract is None:
+        return None
+    periods = row_duals_usd_per_unit[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
+    peak, stored = np.zeros(case.sites), np.zeros((case.steps, case.sites))
+    pledge = np.zeros((case.steps, case.sites))
+    if contract.demand_charge is not None and len(columns.billed):
+        used = -periods[0, model.families["peak_so_far"]]
+        peak[columns.billed] = np.maximum(contract.demand_charge.usd_per_mw[columns.billed] - used, 0.0)
+    if len(columns.batteries):
+        stored[:, columns.batteries] = -periods[:, model.families["stored"]]
+    if contract.products:
+        loads = -periods[:, model.families["pledged"]] / case.dt_h[:, None]
+        sizes = np.array([MINER_COUNT, RACK_KIND_COUNT]).cumsum() * case.sites
+        miners, merchant, spot = np.split(loads, sizes, axis=1)
+        by_site = (
+            miners.reshape(case.steps, case.sites, -1) / case.pue[:, :, MINERS],
+            merchant.reshape(case.steps, case.sites, -1) / case.pue[:, :, RACKS],
+            (spot / case.pue[:, :, Workload.GPU])[:, :, None],
+        )
+        pledge = np.concatenate(by_site, axis=2).max(axis=2)
+    return ContractPrices(
+        peak_usd_per_mw=sealed(peak), stored_usd_per_mwh=sealed(stored + 0.0), pledge_usd_per_mw_h=sealed(pledge + 0.0)
     )

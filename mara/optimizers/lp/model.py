@@ -2,8 +2,8 @@
 
 Columns and rows come period by period, and each period is laid out alike, so that a basis can be shifted along the
 horizon. Every column has a finite upper bound, which makes the dual bound of any multipliers finite. A site without a
-hedge buys exactly what it draws, so its energy cost is part of the cost of each load; only hedged sites have columns
-for buying and selling.
+hedge, battery or demand charge buys exactly what it draws, so its energy cost is part of the cost of each load; only
+the others, metered, have columns for buying.
 
 Model: docs/model.md#5-the-linear-program
 """
@@ -19,6 +19,14 @@ from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.fleet import MINERS, RACKS, Workload
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns, columns_of
+from mara.optimizers.lp.instruments.costs import (
+    add_hourly_costs,
+    add_peak_cost,
+    add_upper,
+    fix_end,
+    fixed_cost_usd,
+)
+from mara.optimizers.lp.instruments.families import contract_families_of
 from mara.optimizers.lp.rows import Rows, families_of, flattened, rack_room_mw
 
 
@@ -29,10 +37,11 @@ class LpModel:
     It has N columns and M rows.
 
     Attributes:
-        cost_usd_per_mw, lower_mw, upper_mw: cost and bounds of each column (N,); all columns are powers.
+        cost_usd_per_mw, lower_mw, upper_mw: cost and bounds of each column (N,); all columns are powers, but for the
+            energy in batteries, in MWh.
         row_lower, row_upper: limits of each row (M,).
         matrix: A (M, N), a `scipy.sparse.csr_array`.
-        offset_usd: carbon cost of hedged power, which no decision changes.
+        offset_usd: cost that no decision changes: carbon and adder of hedged power, less the peak paid already.
         families: position of each family's rows within a period; the budget rows follow after the last period.
     """
 
@@ -52,23 +61,28 @@ class LpModel:
 def model_of(case: LpCase) -> LpModel:
     """Build the program of a case; maximizing profit is minimizing its negative."""
     columns = columns_of(case)
-    families = tuple(families_of(case, columns))
+    families = (*families_of(case, columns), *contract_families_of(case, columns))
     cost, upper = _cost(case, columns), _upper(case, columns)
+    lower = np.zeros(upper.shape)
+    if case.power_contract is not None:
+        fix_end(lower, upper, case.power_contract, columns)
     no_bound = np.full(PROMISED_TIER_COUNT, -np.inf)
     slices: dict[str, slice] = {}
     first = 0
     for family in families:
         slices[family.name] = slice(first, first + family.count)
         first += family.count
-    carbon_usd_per_h = case.carbon_price_usd_per_t * (case.carbon_t_per_mwh @ case.hedge_mw)
+    offset_usd = float(case.dt_h @ (case.carbon_price_usd_per_t * (case.carbon_t_per_mwh @ case.hedge_mw)))
+    if case.power_contract is not None:
+        offset_usd += fixed_cost_usd(case, case.power_contract, columns)
     return LpModel(
         cost_usd_per_mw=cost.ravel(),
-        lower_mw=np.zeros(cost.size),
+        lower_mw=lower.ravel(),
         upper_mw=upper.ravel(),
         row_lower=np.concatenate([np.hstack([f.lower for f in families]).ravel(), no_bound]),
         row_upper=np.concatenate([np.hstack([f.upper for f in families]).ravel(), case.budget_mwh]),
         matrix=_matrix(case, columns, families),
-        offset_usd=float(case.dt_h @ carbon_usd_per_h),
+        offset_usd=offset_usd,
         columns=columns,
         families=slices,
         period_rows=first,
@@ -77,9 +91,9 @@ def model_of(case: LpCase) -> LpModel:
 
 
 def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool = True) -> LpModel:
-    """Relax the program: leave out families of rows, or the budget rows."""
+    """Relax the program: leave out families of rows, of those that it has, or the budget rows."""
     stays = np.ones(model.period_rows, dtype=np.bool_)
-    for family in families:
+    for family in model.families.keys() & set(families):
         stays[model.families[family]] = False
     budgets = np.full(PROMISED_TIER_COUNT, with_budgets, dtype=np.bool_)
     kept = np.concatenate([np.tile(stays, model.steps), budgets])
@@ -95,10 +109,10 @@ def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool 
 
 def _cost(case: LpCase, columns: Columns) -> Floats:
     """Give each column its negative profit (H, width) [USD per MW]."""
-    economics = case.economics
-    grid = economics.grid_usd_per_mwh
-    # A hedged site's energy is paid where it is bought.
-    drawn = np.where(case.hedge_mw > 0.0, 0.0, grid)
+    economics, grid = case.economics, case.grid_usd_per_mwh
+    # A metered site's energy is paid where it is bought.
+    drawn = grid.copy()
+    drawn[:, columns.metered] = 0.0
     cost = np.zeros((case.steps, columns.width))
     pue = case.pue
     cost[:, columns.miners.ravel()] = flattened(
@@ -111,15 +125,18 @@ def _cost(case: LpCase, columns: Columns) -> Floats:
     cost[:, columns.shed] = case.goodwill_usd_per_mwh
     cost[:, columns.breached] = case.credit_usd_per_mwh
     cost[:, columns.broken] = case.breaking_usd_per_mwh[: len(columns.broken)]
-    if len(columns.hedged):
-        price = economics.price_usd_per_mwh[:, columns.hedged]
-        carbon = grid[:, columns.hedged] - price
-        cost[:, columns.bought] = price + carbon
-        cost[:, columns.sold] = -economics.sellback_usd_per_mwh[:, columns.hedged] - carbon
+    if len(columns.metered):
+        carbon = grid - economics.price_usd_per_mwh
+        cost[:, columns.bought] = (economics.price_usd_per_mwh + carbon)[:, columns.metered]
+        cost[:, columns.sold] = (-economics.sellback_usd_per_mwh - carbon)[:, columns.hedged]
+    if case.power_contract is not None:
+        add_hourly_costs(cost, case, case.power_contract, columns)
     cost *= case.dt_h[:, None]
     # Moves and restarts are paid per change, not per hour.
     cost[:, columns.moved.ravel()] = np.tile(economics.migration_usd_per_mw, case.sites)
     cost[:, columns.ramp] = economics.restart_usd_per_mw
+    if case.power_contract is not None:
+        add_peak_cost(cost, case.power_contract, columns)
     return cost
 
 
@@ -145,8 +162,10 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     upper[:, columns.miners.ravel()] = flattened(case.available_mw[:, :, MINERS])
     upper[:, columns.shed] = case.shed_limit_mw
     upper[:, columns.broken] = case.breakable_mw[:, : len(columns.broken)]
-    upper[:, columns.bought] = (case.grid_limit_mw - case.hedge_mw)[columns.hedged]
+    upper[:, columns.bought] = (case.grid_limit_mw - case.hedge_mw)[columns.metered]
     upper[:, columns.sold] = case.hedge_mw[columns.hedged]
+    if case.power_contract is not None:
+        add_upper(upper, case, case.power_contract, columns)
     return upper
 
 

@@ -1,0 +1,116 @@
+"""Costs and bounds of the columns that a power contract adds.
+
+Model: docs/model.md#5a-the-power-contract
+"""
+
+import numpy as np
+
+from mara.core.arrays import Floats
+from mara.core.contract import Tier
+from mara.core.fleet import MINERS, RACKS, Workload
+from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.columns import Columns
+from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProduct, PowerContract
+
+
+def add_hourly_costs(cost: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
+    """Write the costs per hour into the table of costs (H, width), before steps are weighed by their length."""
+    if contract.battery is not None:
+        cost[:, columns.discharged] = contract.battery.wear_usd_per_mwh[columns.batteries]
+    paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
+    cost[:, columns.exported] = -paid[:, columns.feeding]
+    for p, product in enumerate(contract.products):
+        earned = pledge_usd_per_mw_h(product, case)
+        cost[:, columns.pledged_miners[p].ravel()] = -earned[0].reshape(case.steps, -1)
+        cost[:, columns.pledged_merchant[p].ravel()] = -earned[1].reshape(case.steps, -1)
+        cost[:, columns.pledged_spot[p]] = -earned[2]
+        if contract.battery is not None:
+            from_battery = battery_pledge_usd_per_mw_h(product, contract.battery, case)
+            cost[:, columns.pledged_battery[p]] = -from_battery[:, columns.batteries]
+
+
+def add_peak_cost(cost: Floats, contract: PowerContract, columns: Columns) -> None:
+    """Charge the peak after the last step, once and not per hour."""
+    if contract.demand_charge is not None:
+        cost[-1, columns.peak] = contract.demand_charge.usd_per_mw[columns.billed]
+
+
+def fixed_cost_usd(case: LpCase, contract: PowerContract, columns: Columns) -> float:
+    """Sum the adder on hedged power, less the peak so far, which is paid for already [USD]."""
+    adder = float(case.dt_h @ (contract.adder_usd_per_mwh @ case.hedge_mw))
+    charge = contract.demand_charge
+    if charge is None:
+        return adder
+    return adder - float(charge.usd_per_mw[columns.billed] @ charge.peak_so_far_mw[columns.billed])
+
+
+def add_upper(upper: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
+    """Bound the columns of the contract from above (H, width).
+
+    Bounds that rows imply already are loose, as in the model.
+    """
+    if contract.battery is not None:
+        power = contract.battery.power_mw[columns.batteries]
+        upper[:, columns.charged] = upper[:, columns.discharged] = power
+        upper[:, columns.stored] = contract.battery.energy_mwh[columns.batteries]
+        upper[:, columns.pledged_battery] = 2.0 * power + 1.0
+    upper[:, columns.exported] = contract.export_limit_mw[columns.feeding]
+    if contract.demand_charge is not None:
+        most = np.maximum(contract.demand_charge.peak_so_far_mw, case.grid_limit_mw)[columns.billed]
+        upper[:, columns.peak] = 2.0 * most + 1.0
+    loads = 2.0 * case.available_mw + 1.0
+    racks = loads[:, :, RACKS]
+    for p in range(len(contract.products)):
+        upper[:, columns.pledged_miners[p].ravel()] = loads[:, :, MINERS].reshape(case.steps, -1)
+        upper[:, columns.pledged_merchant[p].ravel()] = racks.reshape(case.steps, -1)
+        upper[:, columns.pledged_spot[p]] = racks.sum(axis=2)
+
+
+def fix_end(lower: Floats, upper: Floats, contract: PowerContract, columns: Columns) -> None:
+    """Fix what each battery holds after the last step, where that is asked for."""
+    if contract.battery is not None and contract.battery.end_mwh is not None:
+        lower[-1, columns.stored] = upper[-1, columns.stored] = contract.battery.end_mwh[columns.batteries]
+
+
+def pledge_usd_per_mw_h(product: GridProduct, case: LpCase) -> tuple[Floats, Floats, Floats]:
+    """Compute what an IT megawatt of load pledged to a product earns an hour, in expectation.
+
+    The product pays for the power at the meter. When it is called the load's margin is lost. Miners (H, S, 3), merchant
+    inference (H, S, 2) and Spot (H, S).
+    """
+    called = product.expected_deployment_share
+    per_site_mw = product.price_usd_per_mw_h + called * product.deployment_usd_per_mwh
+    miners, merchant, spot = margins_usd_per_mwh(case)
+    return (
+        case.pue[:, :, MINERS] * per_site_mw[:, :, None] - called * miners,
+        case.pue[:, :, RACKS] * per_site_mw[:, :, None] - called * merchant,
+        case.pue[:, :, Workload.GPU] * per_site_mw - called * spot,
+    )
+
+
+def margins_usd_per_mwh(case: LpCase) -> tuple[Floats, Floats, Floats]:
+    """Compute what an IT megawatt-hour of load earns less its power, which is lost when it stops.
+
+    Miners (H, S, 3), merchant inference (H, S, 2) and Spot (H, S). Of inference it is the most that any region pays.
+    """
+    cost = case.grid_usd_per_mwh[:, :, None] * case.pue
+    miners = case.mining_value_usd_per_mwh[:, None, :] - cost[:, :, MINERS]
+    merchant = case.token_value_usd_per_mwh.max(axis=1) - cost[:, :, RACKS]
+    return miners, merchant, case.rate_usd_per_mwh[Tier.SPOT] - cost[:, :, Workload.GPU]
+
+
+def battery_pledge_usd_per_mw_h(product: GridProduct, battery: Batteries, case: LpCase) -> Floats:
+    """Compute what a megawatt of battery pledged to a product earns an hour, in expectation (H, S).
+
+    When it is called the battery wears, and what it delivered is charged again, losses included, at the step's cost.
+    """
+    called = product.expected_deployment_share
+    there_and_back = battery.efficiency_in_share * battery.efficiency_out_share
+    losses = np.maximum(case.grid_usd_per_mwh, 0.0) * (1.0 / there_and_back - 1.0)
+    paid = product.price_usd_per_mw_h + called * product.deployment_usd_per_mwh
+    return paid - called * (battery.wear_usd_per_mwh + losses)
+
+
+def peak_charge_usd(peak_mw: Floats, charge: DemandCharges) -> float:
+    """Price peaks (S,) beyond those of the billing period so far [USD]."""
+    return float(charge.usd_per_mw @ np.maximum(peak_mw - charge.peak_so_far_mw, 0.0))
