@@ -24,12 +24,14 @@ class Columns:
         shed (3,), breached (3,), bought (N,) of metered sites only, sold (N,) of hedged sites only. If the case has
             them: rested (S, N), unserved contracts of the tiers that keep their place; broken (3,), unserved at the
             price of breaking; charged, discharged (B,) and stored (B,), the energy in batteries after the step;
-            exported (E,); peak (D,), the highest counted power so far; pledged_miners (P, S, 3), pledged_merchant
-            (P, S, 2), pledged_spot (P, S) and pledged_battery (P, B), what stands ready for each product.
-        metered: sites whose power is bought by a column of its own: hedged, with a battery or a demand charge (N,).
+            exported (E,); peak (D,), the highest counted power of the whole horizon, in the last step only;
+            pledged_miners (S, 3), pledged_merchant (S, 2) and pledged_spot (S,), load that stands ready for the product
+            that pays most for it; pledged_battery (P, B), by product.
+        metered: sites whose power is bought by a column of its own, since they have a hedge, a battery or a demand
+            charge (N,).
         hedged: sites with a hedge (N,).
-        batteries, feeding, billed: sites with a battery (B,), of these with a way into the grid (E,), and sites whose
-            peak costs something (D,).
+        batteries, feeding, billed: sites with a battery (B,), sites of these that can feed into the grid (E,), and
+            sites whose peak costs something (D,).
         resting: tiers whose unserved load keeps its place (N,).
         width: columns in a period.
     """
@@ -70,10 +72,10 @@ def columns_of(case: LpCase) -> Columns:
     s, r = case.sites, case.regions
     hedged, resting = np.nonzero(case.hedge_mw > 0.0)[0], np.flatnonzero(case.rests_in_place)
     contract, none = case.power_contract, np.zeros(0, dtype=np.int64)
-    batteries, feeding, billed, p = none, none, none, 0
+    batteries, feeding, billed, products, pledging = none, none, none, 0, 0
     if contract is not None:
         batteries, feeding, billed = contract.battery_sites, contract.feeding_sites, contract.billed_sites
-        p = len(contract.products)
+        products, pledging = len(contract.products), s if contract.products else 0
     metered = np.unique(np.concatenate([hedged, batteries, billed]))
     shapes: dict[str, tuple[int, ...]] = {
         "miners": (s, MINER_COUNT),
@@ -94,10 +96,10 @@ def columns_of(case: LpCase) -> Columns:
         "stored": (len(batteries),),
         "exported": (len(feeding),),
         "peak": (len(billed),),
-        "pledged_miners": (p, s, MINER_COUNT),
-        "pledged_merchant": (p, s, RACK_KIND_COUNT),
-        "pledged_spot": (p, s),
-        "pledged_battery": (p, len(batteries)),
+        "pledged_miners": (pledging, MINER_COUNT),
+        "pledged_merchant": (pledging, RACK_KIND_COUNT),
+        "pledged_spot": (pledging,),
+        "pledged_battery": (products, len(batteries)),
     }
     places: dict[str, Ints] = {}
     first = 0

@@ -70,9 +70,8 @@ def contract_prices_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpC
     periods = row_duals_usd_per_unit[: model.steps * model.period_rows].reshape(model.steps, model.period_rows)
     peak, stored = np.zeros(case.sites), np.zeros((case.steps, case.sites))
     pledge = np.zeros((case.steps, case.sites))
-    if contract.demand_charge is not None and len(columns.billed):
-        used = -periods[0, model.families["peak_so_far"]]
-        peak[columns.billed] = np.maximum(contract.demand_charge.usd_per_mw[columns.billed] - used, 0.0)
+    if len(columns.billed):
+        peak[columns.billed] = -periods[:, model.families["site_peak"]].sum(axis=0)
     if len(columns.batteries):
         stored[:, columns.batteries] = -periods[:, model.families["stored"]]
     if contract.products:
@@ -86,5 +85,7 @@ def contract_prices_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpC
         )
         pledge = np.concatenate(by_site, axis=2).max(axis=2)
     return ContractPrices(
-        peak_usd_per_mw=sealed(peak), stored_usd_per_mwh=sealed(stored + 0.0), pledge_usd_per_mw_h=sealed(pledge + 0.0)
+        peak_usd_per_mw=sealed(peak + 0.0),
+        stored_usd_per_mwh=sealed(stored + 0.0),
+        pledge_usd_per_mw_h=sealed(pledge + 0.0),
     )

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import Bools, Floats, Ints
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.fleet import MINERS, RACKS, Workload
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns, columns_of
 from mara.optimizers.lp.instruments.costs import (
     add_hourly_costs,
+    add_limits,
     add_peak_cost,
     add_upper,
-    fix_end,
     fixed_cost_usd,
 )
 from mara.optimizers.lp.instruments.families import contract_families_of
@@ -65,7 +65,7 @@ def model_of(case: LpCase) -> LpModel:
     cost, upper = _cost(case, columns), _upper(case, columns)
     lower = np.zeros(upper.shape)
     if case.power_contract is not None:
-        fix_end(lower, upper, case.power_contract, columns)
+        add_limits(lower, upper, case.power_contract, columns)
     no_bound = np.full(PROMISED_TIER_COUNT, -np.inf)
     slices: dict[str, slice] = {}
     first = 0
@@ -176,9 +176,9 @@ def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
     """
     from scipy.sparse import csr_array  # importing takes 0.1 s, and many commands plan nothing
 
-    row, column, values = _period(case.steps, columns.width, families)
+    row, column, values, of_last = _period(case.steps, columns.width, families)
     order = np.argsort(row, kind="stable")
-    row, column, values = row[order], column[order], values[:, order]
+    row, column, values, of_last = row[order], column[order], values[:, order], of_last[order]
     period_rows = sum(family.count for family in families)
     step = np.arange(case.steps)[:, None] * columns.width
     # The first period has none before it: its changes are from the present loads, on the right-hand side.
@@ -187,27 +187,29 @@ def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
     counts = np.tile(np.bincount(row, minlength=period_rows), (case.steps, 1))
     counts[0] = np.bincount(row[column >= 0], minlength=period_rows)
     starts = np.concatenate([[0], counts.ravel(), np.full(PROMISED_TIER_COUNT, case.steps)]).cumsum()
+    budget_columns = (columns.shed[:, None] + step.T).ravel()
     return csr_array(
         (
             np.concatenate([values[inside], np.tile(case.dt_h, PROMISED_TIER_COUNT)]),
-            np.concatenate([(column + step)[inside], (columns.shed[:, None] + step.T).ravel()]),
+            np.concatenate([(column + np.where(of_last, step[-1], step))[inside], budget_columns]),
             starts,
         ),
         shape=(len(starts) - 1, case.steps * columns.width),
     )
 
 
-def _period(steps: int, width: int, families: tuple[Rows, ...]) -> tuple[Ints, Ints, Floats]:
-    """List a period's coefficients: rows (N,), columns (N,), values (H, N).
+def _period(steps: int, width: int, families: tuple[Rows, ...]) -> tuple[Ints, Ints, Floats, Bools]:
+    """List a period's coefficients: rows (N,), columns (N,), values (H, N), and which are of the last period (N,).
 
     Columns of the period before are negative, counted back from this one.
     """
-    rows, columns, values = [], [], []
+    rows, columns, values, of_last = [], [], [], []
     first = 0
     for family in families:
         for entry in family.entries:
             rows.append(entry.row + first)
             columns.append(entry.column - width if entry.of_previous else entry.column)
             values.append(np.broadcast_to(entry.factor, (steps, len(entry.row))))
+            of_last.append(np.full(len(entry.row), entry.of_last))
         first += family.count
-    return np.concatenate(rows), np.concatenate(columns), np.hstack(values)
+    return np.concatenate(rows), np.concatenate(columns), np.hstack(values), np.concatenate(of_last)

@@ -4,7 +4,7 @@ A linear program burns energy in a battery's losses wherever energy is worth les
 charging or discharging is chosen by whole numbers; the rest of the program is solved again with the choice fixed. The
 plan comes from that restriction and the bound from the relaxation without it, so the gap that is shown covers both.
 
-Model: docs/model.md#5a-the-power-contract
+Model: docs/model.md#the-power-contract
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Terms of power at each site beyond its price: charges, battery, feeding in, products.
 
-Model: docs/model.md#5a-the-power-contract
+Model: docs/model.md#the-power-contract
 """
 
 from dataclasses import dataclass, fields, replace

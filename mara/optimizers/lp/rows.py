@@ -20,7 +20,8 @@ class Entries:
     """Nonzero coefficients of a family of rows, as a sparse matrix of one period.
 
     Attributes:
-        row, column: position of each of the N entries; columns are those of the period, or of the period before.
+        row, column: position of each of the N entries; columns are those of the period, of the period before, or, for
+            what belongs to the whole horizon, of the last.
         factor: coefficients (N,), or (H, N) where they differ by period.
     """
 
@@ -28,6 +29,7 @@ class Entries:
     column: Ints
     factor: Floats
     of_previous: bool = False
+    of_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -295,9 +295,9 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
             whole.stored[batteries],
             whole.exported[feeding],
             whole.peak[_among(whole.billed, sites)],
-            whole.pledged_miners[:, sites].ravel(),
-            whole.pledged_merchant[:, sites].ravel(),
-            whole.pledged_spot[:, sites].ravel(),
+            *([whole.pledged_miners[sites].ravel()] if len(whole.pledged_spot) else []),
+            *([whole.pledged_merchant[sites].ravel()] if len(whole.pledged_spot) else []),
+            *([whole.pledged_spot[sites]] if len(whole.pledged_spot) else []),
             whole.pledged_battery[:, batteries].ravel(),
         ]
         # Adding is right for all: a site is in one block only, and what is shared adds up.

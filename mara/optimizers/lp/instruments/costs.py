@@ -1,6 +1,6 @@
 """Costs and bounds of the columns that a power contract adds.
 
-Model: docs/model.md#5a-the-power-contract
+Model: docs/model.md#the-power-contract
 """
 
 import numpy as np
@@ -19,18 +19,18 @@ def add_hourly_costs(cost: Floats, case: LpCase, contract: PowerContract, column
         cost[:, columns.discharged] = contract.battery.wear_usd_per_mwh[columns.batteries]
     paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
     cost[:, columns.exported] = -paid[:, columns.feeding]
-    for p, product in enumerate(contract.products):
-        earned = pledge_usd_per_mw_h(product, case)
-        cost[:, columns.pledged_miners[p].ravel()] = -earned[0].reshape(case.steps, -1)
-        cost[:, columns.pledged_merchant[p].ravel()] = -earned[1].reshape(case.steps, -1)
-        cost[:, columns.pledged_spot[p]] = -earned[2]
-        if contract.battery is not None:
-            from_battery = battery_pledge_usd_per_mw_h(product, contract.battery, case)
-            cost[:, columns.pledged_battery[p]] = -from_battery[:, columns.batteries]
+    if contract.products:
+        miners, merchant, spot = (earned.max(axis=0) for earned in pledges_usd_per_mw_h(contract, case))
+        cost[:, columns.pledged_miners.ravel()] = -miners.reshape(case.steps, -1)
+        cost[:, columns.pledged_merchant.ravel()] = -merchant.reshape(case.steps, -1)
+        cost[:, columns.pledged_spot] = -spot
+    for p, product in enumerate(contract.products if contract.battery is not None else ()):
+        from_battery = battery_pledge_usd_per_mw_h(product, contract.battery, case)
+        cost[:, columns.pledged_battery[p]] = -from_battery[:, columns.batteries]
 
 
 def add_peak_cost(cost: Floats, contract: PowerContract, columns: Columns) -> None:
-    """Charge the peak after the last step, once and not per hour."""
+    """Charge the peak once, in the last step, and not per hour."""
     if contract.demand_charge is not None:
         cost[-1, columns.peak] = contract.demand_charge.usd_per_mw[columns.billed]
 
@@ -56,18 +56,21 @@ def add_upper(upper: Floats, case: LpCase, contract: PowerContract, columns: Col
         upper[:, columns.pledged_battery] = 2.0 * power + 1.0
     upper[:, columns.exported] = contract.export_limit_mw[columns.feeding]
     if contract.demand_charge is not None:
+        # The horizon has one peak, a column of its last step.
         most = np.maximum(contract.demand_charge.peak_so_far_mw, case.grid_limit_mw)[columns.billed]
-        upper[:, columns.peak] = 2.0 * most + 1.0
+        upper[-1, columns.peak] = 2.0 * most + 1.0
     loads = 2.0 * case.available_mw + 1.0
     racks = loads[:, :, RACKS]
-    for p in range(len(contract.products)):
-        upper[:, columns.pledged_miners[p].ravel()] = loads[:, :, MINERS].reshape(case.steps, -1)
-        upper[:, columns.pledged_merchant[p].ravel()] = racks.reshape(case.steps, -1)
-        upper[:, columns.pledged_spot[p]] = racks.sum(axis=2)
+    if contract.products:
+        upper[:, columns.pledged_miners.ravel()] = loads[:, :, MINERS].reshape(case.steps, -1)
+        upper[:, columns.pledged_merchant.ravel()] = racks.reshape(case.steps, -1)
+        upper[:, columns.pledged_spot] = racks.sum(axis=2)
 
 
-def fix_end(lower: Floats, upper: Floats, contract: PowerContract, columns: Columns) -> None:
-    """Fix what each battery holds after the last step, where that is asked for."""
+def add_limits(lower: Floats, upper: Floats, contract: PowerContract, columns: Columns) -> None:
+    """Write the least peak, and fix what each battery holds after the last step, where that is asked for."""
+    if contract.demand_charge is not None:
+        lower[-1, columns.peak] = contract.demand_charge.peak_so_far_mw[columns.billed]
     if contract.battery is not None and contract.battery.end_mwh is not None:
         lower[-1, columns.stored] = upper[-1, columns.stored] = contract.battery.end_mwh[columns.batteries]
 
@@ -86,6 +89,16 @@ def pledge_usd_per_mw_h(product: GridProduct, case: LpCase) -> tuple[Floats, Flo
         case.pue[:, :, RACKS] * per_site_mw[:, :, None] - called * merchant,
         case.pue[:, :, Workload.GPU] * per_site_mw - called * spot,
     )
+
+
+def pledges_usd_per_mw_h(contract: PowerContract, case: LpCase) -> tuple[Floats, Floats, Floats]:
+    """Stack what pledged load earns by every product: (P, H, S, 3), (P, H, S, 2) and (P, H, S).
+
+    No product has a limit of its own, so load is pledged to the one that pays most for it.
+    """
+    by_product = [pledge_usd_per_mw_h(product, case) for product in contract.products]
+    miners, merchant, spot = zip(*by_product, strict=True)
+    return np.stack(miners), np.stack(merchant), np.stack(spot)
 
 
 def margins_usd_per_mwh(case: LpCase) -> tuple[Floats, Floats, Floats]:

@@ -1,7 +1,7 @@
 """Constraints of the power contract, family by family, for one period.
 
-All belong to single sites: batteries and peaks tie a site's periods together, nothing here ties sites together.
-Model: docs/model.md#5a-the-power-contract
+All belong to single sites: batteries and peaks tie a site's steps together, nothing here ties sites together.
+Model: docs/model.md#the-power-contract
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,6 @@ def contract_families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
         yield _one_way(case, contract.battery, columns)
     if contract.demand_charge is not None and len(columns.billed):
         yield _site_peak(case, contract.demand_charge, columns)
-        yield _peak_so_far(case, contract.demand_charge, columns)
     if not contract.products:
         return
     yield _pledged(case, columns)
@@ -66,20 +65,12 @@ def _one_way(case: LpCase, battery: Batteries, columns: Columns) -> Rows:
 
 
 def _site_peak(case: LpCase, charge: DemandCharges, columns: Columns) -> Rows:
-    """Count a site's drawn power as peak in the steps that count."""
+    """Raise a site's peak to the power drawn in each step that counts."""
     d, sites = np.arange(len(columns.billed)), columns.billed
-    entries = [minus(d, columns.peak), *drawn(d, sites, columns)]
+    peak = Entries(row=d, column=columns.peak, factor=-np.ones(len(d)), of_last=True)
+    entries = [peak, *drawn(d, sites, columns)]
     upper = np.where(charge.counts[:, sites], -case.hedge_mw[sites], np.inf)
     return at_most("site_peak", upper, entries)
-
-
-def _peak_so_far(case: LpCase, charge: DemandCharges, columns: Columns) -> Rows:
-    """Carry the peak from step to step, from the billing period's peak so far."""
-    d = np.arange(len(columns.billed))
-    before = Entries(row=d, column=columns.peak, factor=np.ones(len(d)), of_previous=True)
-    upper = np.zeros((case.steps, len(d)))
-    upper[0] = -charge.peak_so_far_mw[columns.billed]
-    return at_most("peak_so_far", upper, [minus(d, columns.peak), before])
 
 
 def _pledged(case: LpCase, columns: Columns) -> Rows:
@@ -90,9 +81,8 @@ def _pledged(case: LpCase, columns: Columns) -> Rows:
     spot = s * (MINER_COUNT + RACK_KIND_COUNT) + np.arange(s)
     entries = [minus(miners, columns.miners), minus(spot, columns.contracts[:, Tier.SPOT])]
     entries += [minus(merchant, columns.merchant[r]) for r in range(case.regions)]
-    for p in range(len(columns.pledged_spot)):
-        entries += [ones(miners, columns.pledged_miners[p]), ones(merchant, columns.pledged_merchant[p])]
-        entries.append(ones(spot, columns.pledged_spot[p]))
+    entries += [ones(miners, columns.pledged_miners), ones(merchant, columns.pledged_merchant)]
+    entries.append(ones(spot, columns.pledged_spot))
     return at_most("pledged", np.zeros((case.steps, s * (MINER_COUNT + RACK_KIND_COUNT + 1))), entries)
 
 
@@ -100,9 +90,7 @@ def _sold_racks(case: LpCase, columns: Columns) -> Rows:
     """Keep racks that are pledged apart from those of Premium, of Standard and of the N+1 reserve."""
     s = np.arange(case.sites)
     entries = [ones(s, column) for column in _kept(columns)]
-    for p in range(len(columns.pledged_spot)):
-        entries.append(ones(np.repeat(s, RACK_KIND_COUNT), columns.pledged_merchant[p]))
-        entries.append(ones(s, columns.pledged_spot[p]))
+    entries += [ones(np.repeat(s, RACK_KIND_COUNT), columns.pledged_merchant), ones(s, columns.pledged_spot)]
     return at_most("sold_racks", case.available_mw[:, :, RACKS].sum(axis=2), entries)
 
 
@@ -168,16 +156,11 @@ def _pledged_load(case: LpCase, columns: Columns, sites: Ints) -> list[Entries]:
     miners = flattened(case.pue[:, sites, MINERS])
     merchant = flattened(case.pue[:, sites, RACKS])
     spot = case.pue[:, sites, Workload.GPU]
-    entries = []
-    for p in range(len(columns.pledged_spot)):
-        entries += [
-            Entries(row=np.repeat(n, MINER_COUNT), column=columns.pledged_miners[p, sites].ravel(), factor=miners),
-            Entries(
-                row=np.repeat(n, RACK_KIND_COUNT), column=columns.pledged_merchant[p, sites].ravel(), factor=merchant
-            ),
-            Entries(row=n, column=columns.pledged_spot[p, sites], factor=spot),
-        ]
-    return entries
+    return [
+        Entries(row=np.repeat(n, MINER_COUNT), column=columns.pledged_miners[sites].ravel(), factor=miners),
+        Entries(row=np.repeat(n, RACK_KIND_COUNT), column=columns.pledged_merchant[sites].ravel(), factor=merchant),
+        Entries(row=n, column=columns.pledged_spot[sites], factor=spot),
+    ]
 
 
 def _negated(entry: Entries) -> Entries:
