@@ -17,7 +17,7 @@ from mara.optimizers.lp.duals import contract_prices_of, shadow_of
 from mara.optimizers.lp.model import model_of
 from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.optimizer import shifted
-from mara.optimizers.lp.power_contract import Batteries, at_sites
+from mara.optimizers.lp.power_contract import Batteries
 from mara.optimizers.lp.schedule import PowerSchedule, Schedule, awards_mw, exported_mw, net_site_mw, peaks_mw
 from mara.optimizers.lp.solve import Solution, solve
 from mara.optimizers.problem_answer import schedule_of
@@ -114,10 +114,8 @@ def battery_case(prices: list[float], **changes: float) -> LpCase:
     case = power_case(0)
     contract = case.power_contract
     assert contract is not None
-    assert contract.battery is not None
     one, h = np.ones(1), len(prices)
-    battery = replace(
-        at_sites(contract, np.zeros(1, dtype=np.int64)).battery,
+    battery = Batteries(
         power_mw=one,
         energy_mwh=one,
         efficiency_in_share=0.5 * one,

@@ -15,8 +15,6 @@ from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProd
 
 def add_hourly_costs(cost: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
     """Write the costs per hour into the table of costs (H, width), before steps are weighed by their length."""
-    if contract.battery is not None:
-        cost[:, columns.discharged] = contract.battery.wear_usd_per_mwh[columns.batteries]
     paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
     cost[:, columns.exported] = -paid[:, columns.feeding]
     if contract.products:
@@ -24,9 +22,11 @@ def add_hourly_costs(cost: Floats, case: LpCase, contract: PowerContract, column
         cost[:, columns.pledged_miners.ravel()] = -miners.reshape(case.steps, -1)
         cost[:, columns.pledged_merchant.ravel()] = -merchant.reshape(case.steps, -1)
         cost[:, columns.pledged_spot] = -spot
-    for p, product in enumerate(contract.products if contract.battery is not None else ()):
-        from_battery = battery_pledge_usd_per_mw_h(product, contract.battery, case)
-        cost[:, columns.pledged_battery[p]] = -from_battery[:, columns.batteries]
+    if contract.battery is not None:
+        cost[:, columns.discharged] = contract.battery.wear_usd_per_mwh[columns.batteries]
+        for product, column in zip(contract.products, columns.pledged_battery, strict=True):
+            from_battery = battery_pledge_usd_per_mw_h(product, contract.battery, case)
+            cost[:, column] = -from_battery[:, columns.batteries]
 
 
 def add_peak_cost(cost: Floats, contract: PowerContract, columns: Columns) -> None:
