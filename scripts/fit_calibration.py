@@ -2,8 +2,8 @@
 """Fit the tables of the synthetic feed to a year of history.
 
 Usage: ``python scripts/fit_calibration.py --history DIR``. A market is reduced to profiles by month and local hour, a
-curve of quantiles and a few numbers, from which no hour of the history can be read back. The model is that of decision
-0020.
+curve of quantiles and a few numbers, from which no single hour of the history can be recovered. The model is that of
+decision 0020.
 """
 
 import argparse
@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from mara.core.climate import SEA_LEVEL_PA
 from mara.core.fleet import Site
-from mara.core.units import HOURS_PER_DAY
-from mara.feeds.files.history_file import History, read_history
+from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_HOUR
+from mara.feeds.files.history import History
+from mara.feeds.files.history_file import read_history
 from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.files.site_fields import CLIMATE_BOUNDS
 from mara.feeds.synthetic.calibration import MONTHS_PER_YEAR
@@ -97,6 +98,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
     history = read_history(given.history)
+    if history.step_minutes != MINUTES_PER_HOUR:
+        parser.error(f"{given.history} should have hourly rows, has steps of {history.step_minutes} minutes")
     sites = fleet_of_history(history).sites
     year = history.for_sites([site.id for site in sites]).window(_new_year(given.year), _new_year(given.year + 1))
     shapes = _fitted(year, sites)
@@ -106,7 +109,8 @@ def main() -> None:
 
 
 def _fitted(year: History, sites: tuple[Site, ...]) -> dict[str, Any]:
-    first, simulated_h = year.first_epoch_h, SIMULATED_YEARS * year.hour_count
+    first, hours = year.first_epoch_s // SECONDS_PER_HOUR, year.step_count
+    simulated_h = SIMULATED_YEARS * hours
     series = components(SIMULATION_SEED, first, first + simulated_h, len(sites))
     shapes = {}
     names = {site.id: site.id for site in sites} | {SOLAR: SOLAR_FROM}
@@ -114,7 +118,7 @@ def _fitted(year: History, sites: tuple[Site, ...]) -> dict[str, Any]:
         column = year.site_ids.index(site_id)
         site = sites[column]
         clock = LocalClock((site.timezone,))
-        local = clock.hours(first, first + year.hour_count)
+        local = clock.hours(first, first + hours)
         price = year.energy_price_usd_per_mwh[:, column]
         if name == SOLAR:
             price = _without_fuel(price, local)
@@ -247,7 +251,8 @@ def _grid_mix(year: History, column: int, marginal: Marginal) -> dict[str, Any]:
 def _climate(year: History, column: int, local: LocalHours) -> dict[str, float]:
     """Fit the swings of the dry bulb and the response of humidity, by least squares."""
     dry_bulb, hour = year.dry_bulb_c[:, column], local.hour[:, 0]
-    turn = 2.0 * np.pi * year_phase_share(year.first_epoch_h, year.first_epoch_h + year.hour_count)
+    first = year.first_epoch_s // SECONDS_PER_HOUR
+    turn = 2.0 * np.pi * year_phase_share(first, first + year.step_count)
     day = np.cos(2.0 * np.pi * (hour - WARMEST_LOCAL_HOUR) / HOURS_PER_DAY)
     waves = np.stack([np.ones(len(hour)), np.cos(turn), np.sin(turn), day], axis=1)
     (mean, cosine, sine, daily), *_ = np.linalg.lstsq(waves, dry_bulb, rcond=None)

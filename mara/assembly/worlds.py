@@ -14,7 +14,8 @@ from mara.feeds.base import Feed
 from mara.feeds.day_ahead import market_note
 from mara.feeds.files.contract_demand import Demand, demand_of_file
 from mara.feeds.files.fleet_file import read_fleet
-from mara.feeds.files.history_file import CONTRACTS_FILE, History, read_history
+from mara.feeds.files.history import History
+from mara.feeds.files.history_file import CONTRACTS_FILE, read_history
 from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.files.shipped_histories import shipped_folder
 from mara.feeds.replay import ForecastKind, ReplayFeed
@@ -29,9 +30,9 @@ class Outside:
     """The outside world of a run, and its state before the first tick.
 
     Attributes:
-        config: fixed for the life of the run.
-        history: None for a synthetic world.
-        notes: remarks on the input, for those who began the run.
+        config: configuration, fixed for the life of the run.
+        history: the replayed history; None for a synthetic world.
+        notes: remarks on the input, shown when the run starts.
     """
 
     config: RunConfig
@@ -68,7 +69,7 @@ def history_of(settings: Settings) -> History | None:
     """Read the whole history that the settings name; None for a synthetic world.
 
     Raises:
-        FeedInvalid: it cannot be used.
+        FeedInvalid: the history cannot be used.
     """
     if settings.history is None:
         return None
@@ -76,7 +77,7 @@ def history_of(settings: Settings) -> History | None:
 
 
 def is_shipped_history(name: str) -> bool:
-    """Tell whether a history of this name comes with Mara and is no folder at hand."""
+    """True if a history of this name comes with Mara and no folder hides it."""
     return shipped_folder(name) is not None
 
 
@@ -102,7 +103,7 @@ def outside_of(settings: Settings) -> Outside:
         else Demand(requests=ArrivalStream(config, settings.seed).arrivals)
     )
     feed = seeded_feed(settings, config, settings.seed, history, forecast="day-ahead", arrivals=demand.requests)
-    return served(config, feed, history, demand, market_note(fleet.sites))
+    return served(config, feed, history, demand, market_note(fleet.sites, history.price_known))
 
 
 def seeded_feed(
@@ -133,7 +134,7 @@ def seeded_feed(
 
 
 def served(config: RunConfig, feed: Feed, history: History, demand: Demand, *notes: str) -> Outside:
-    """Put a replayed world together with the contracts that it begins with."""
+    """Combine a replayed world with the contracts that are live at its start."""
     world = opened(first_world(config), demand.contracts, config)
     said = (*demand.notes, *(note for note in notes if note))
     return Outside(config=config, feed=feed, history=history, world=world, notes=said)

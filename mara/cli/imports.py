@@ -12,13 +12,14 @@ from mara.cli.options import moment_of
 from mara.cli.report import bars, show, tell_notes
 from mara.feeds.markets.building.build import BuildOrder
 from mara.feeds.markets.building.build import build as build_history
+from mara.feeds.markets.building.folder import Format
 from mara.feeds.markets.building.spec import read_spec
 from mara.feeds.markets.inspection import inspected, layout_table, lines_of
 from mara.feeds.markets.reading.series import Fill
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 COLUMNS = ("id", "variant", "publisher", "quantity", "stamp_side", "clock", "repeated_hour", "unit")
-"""Columns of the table that people see; `--json` has all."""
+"""Columns of the printed table; `--json` has all."""
 
 imports = typer.Typer(
     name="import",
@@ -36,7 +37,7 @@ def inspect(
     layout: Annotated[str | None, typer.Option(help="Read them in this layout [default: the header decides].")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which layout files are in, and what is in them."""
+    """Report the layout of market files, with their points, period, steps and gaps."""
     reports = inspected(files, layout)
     if as_json:
         typer.echo(json.dumps({"reports": reports}, allow_nan=False))
@@ -47,7 +48,7 @@ def inspect(
 
 @imports.command()
 def layouts(*, as_json: AsJson = False) -> None:
-    """List the layouts with their conventions."""
+    """List the layouts of market files with their conventions."""
     table = layout_table()
     if as_json:
         typer.echo(json.dumps({"layouts": table}, allow_nan=False))
@@ -66,11 +67,19 @@ def build(
     from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
     to: Annotated[str | None, typer.Option(help="Last instant, ISO 8601, exclusive.")] = None,
     fill: Annotated[Fill, typer.Option(help="What is done where a file has no value.")] = Fill.NONE,
+    kind: Annotated[
+        Format, typer.Option("--format", help="Form of the rows: history.csv.gz or history.parquet.")
+    ] = Format.CSV,
     as_json: AsJson = False,
 ) -> None:
     """Build a history folder from market files."""
     order = BuildOrder(
-        spec_file=spec, out=out, from_s=_seconds_of(from_, "--from"), to_s=_seconds_of(to, "--to"), fill=fill
+        spec_file=spec,
+        out=out,
+        from_s=_seconds_of(from_, "--from"),
+        to_s=_seconds_of(to, "--to"),
+        fill=fill,
+        kind=kind,
     )
     read = read_spec(spec)
     with bars() as tell:

@@ -1,4 +1,4 @@
-"""Commands that plan and change nothing: plan."""
+"""The command `plan`: plans a problem file, and changes nothing."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +19,7 @@ def plan(
     optimizer: Annotated[Literal["lp", "rules"], typer.Option(help="Who plans.")] = "lp",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Plan a problem file, with a bound or by rules."""
+    """Plan a problem file by the solver with a proved bound, or by rules."""
     filed = read_problem(problem)
     clock = SystemClock()
     started_s = clock.monotonic_s()
@@ -31,7 +31,7 @@ def plan(
 
 
 def _summary(answer: ProblemAnswer, plain: dict[str, Any], filed: FiledProblem) -> dict[str, Any]:
-    """Summarise a plan: how good, how long, and energy by site [MWh]."""
+    """Summarise a plan: its quality, solve time, and energy by site [MWh]."""
     energy = filed.case.dt_h @ (answer.schedule.it_power_mw.sum(axis=2) + answer.schedule.contracts_mw.sum(axis=2))
     contracts = filed.case.dt_h @ answer.schedule.contracts_mw.sum(axis=2)
     figures = {

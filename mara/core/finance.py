@@ -91,7 +91,7 @@ class Settlement:
 
     @property
     def revenue_micro_usd(self) -> int:
-        """Sum of mining, inference, contracts and what was sold back."""
+        """Revenue of mining, inference, contracts and power sold back [micro-USD]."""
         return int(self.lines_micro_usd[:, REVENUE_LINES].sum())
 
     @property

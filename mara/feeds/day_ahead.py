@@ -1,7 +1,7 @@
 """Day-ahead price zones, and the hour up to which their prices are published."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -34,15 +34,28 @@ https://ibex.bg/2021/05/26/starting-with-17-june-2021-new-operational-timings-to
 
 
 def is_day_ahead(price_zone: str) -> bool:
-    """Tell by its name if a zone's prices are published a day ahead."""
+    """Tell by a zone's name whether its prices are published a day ahead."""
     return bool(_words_of(price_zone) & DAY_AHEAD_WORDS)
 
 
-def market_note(sites: Iterable[Site]) -> str:
+def known_ahead(sites: Sequence[Site], price_known: Sequence[str]) -> tuple[bool, ...]:
+    """Tell for each site if its prices are published a day ahead (S,).
+
+    Args:
+        price_known: `day_ahead` or `real_time` by site, as a history says it; empty where the price zones decide.
+    """
+    if price_known:
+        return tuple(known == "day_ahead" for known in price_known)
+    return tuple(is_day_ahead(site.price_zone) for site in sites)
+
+
+def market_note(sites: Iterable[Site], price_known: Sequence[str] = ()) -> str:
     """Write one line about the sites whose price zone names no known market.
 
-    Empty where every zone names a day-ahead or a real-time market.
+    Empty where every zone names a day-ahead or a real-time market, or the history says when prices are known.
     """
+    if price_known:
+        return ""
     silent = [site for site in sites if not _words_of(site.price_zone) & (DAY_AHEAD_WORDS | REAL_TIME_WORDS)]
     if not silent:
         return ""

@@ -15,12 +15,12 @@ from mara.core.contract import ContractRequest
 from mara.core.fleet import Fleet
 from mara.core.market import DEFAULT_TOKEN_PRICE_USD_PER_MTOK, REGION_ZONE, demand_multiplier, token_demand_per_h
 from mara.core.timegrid import zone
-from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Forecast, Observation, RunConfig
-from mara.errors import FeedEnded, FeedUnavailable
-from mara.feeds.day_ahead import is_day_ahead, published_until_hour
+from mara.errors import FeedEnded, FeedInvalid, FeedUnavailable
+from mara.feeds.day_ahead import known_ahead, published_until_hour
+from mara.feeds.files.history import History
 from mara.feeds.files.history_clock import utc_text
-from mara.feeds.files.history_file import History
 
 ForecastKind = Literal["persistence", "day-ahead", "perfect"]
 """Ways to forecast from a history; `ReplayFeed` describes each."""
@@ -54,7 +54,7 @@ class ReplayFeed:
         arrivals: contract requests of a tick; None: none.
 
     Raises:
-        FeedInvalid: the history's sites are not the fleet's.
+        FeedInvalid: the history's sites are not the fleet's, or its steps are shorter than an hour.
         FeedUnavailable: the run starts outside the history.
     """
 
@@ -70,11 +70,17 @@ class ReplayFeed:
         availability: Callable[[int], Floats] | None = None,
         arrivals: Callable[[int], tuple[ContractRequest, ...]] | None = None,
     ) -> None:
+        if history.step_minutes != MINUTES_PER_HOUR:
+            raise FeedInvalid(
+                f"{history.file} should have hourly rows to be replayed, has steps of {history.step_minutes} minutes: "
+                "build it with step_minutes = 60"
+            )
         self._fleet = fleet = config.fleet
         self._grid = grid = config.grid
         self._history = history = history.for_sites(fleet.site_ids)
-        self._hours = history.hour_count
-        self._start_s = grid.start_epoch_s - history.first_epoch_h * SECONDS_PER_HOUR
+        self._hours = history.step_count
+        self._first_epoch_h = history.first_epoch_s // SECONDS_PER_HOUR
+        self._start_s = grid.start_epoch_s - history.first_epoch_s
         self._tick_s = grid.tick_minutes * SECONDS_PER_MINUTE
         self._price = history.energy_price_usd_per_mwh
         self._carbon = history.carbon_intensity_g_per_kwh
@@ -84,7 +90,7 @@ class ReplayFeed:
         self._hashprice = history.hashprice_usd_per_ph_day
         self._hashprice_floats: list[float] = self._hashprice.tolist()
         self._token_price = token_price_usd_per_mtok
-        self._multiplier = multipliers_of_hours(history.first_epoch_h, self._hours + CALENDAR_BEYOND_H)
+        self._multiplier = multipliers_of_hours(self._first_epoch_h, self._hours + CALENDAR_BEYOND_H)
         self._demand = sealed(token_demand_per_h(self._multiplier, fleet))
         self._all = sealed(np.ones(fleet.site_count))
         self._availability = availability
@@ -160,7 +166,7 @@ class ReplayFeed:
     def _calendar(self, hour: int, hours: int) -> tuple[Floats, Floats]:
         if hour + hours <= len(self._multiplier):
             return self._multiplier[hour : hour + hours], self._demand[hour : hour + hours]
-        multiplier = multipliers_of_hours(self._history.first_epoch_h + hour, hours)
+        multiplier = multipliers_of_hours(self._first_epoch_h + hour, hours)
         return multiplier, sealed(token_demand_per_h(multiplier, self._fleet))
 
 
@@ -171,9 +177,10 @@ class _KnownAhead:
     """
 
     def __init__(self, fleet: Fleet, history: History) -> None:
-        clocks = [site.timezone if is_day_ahead(site.price_zone) else "" for site in fleet.sites]
+        ahead = known_ahead(fleet.sites, history.price_known)
+        clocks = [site.timezone if is_ahead else "" for site, is_ahead in zip(fleet.sites, ahead, strict=True)]
         distinct = sorted(set(clocks))
-        until = np.empty((history.hour_count, len(distinct)), dtype=np.int64)
+        until = np.empty((history.step_count, len(distinct)), dtype=np.int64)
         for column, clock in enumerate(distinct):
             until[:, column] = _known_until(history, clock)
         self._until = sealed(until)
@@ -198,14 +205,14 @@ def _known_until(history: History, clock: str) -> Ints:
 
     Without a clock (an empty text) prices are real-time: the next row.
     """
-    count = history.hour_count
+    count, first_epoch_h = history.step_count, history.first_epoch_s // SECONDS_PER_HOUR
     next_row = np.arange(1, count + 1)
     if not clock:
         return next_row
     until = np.empty(count, dtype=np.int64)
     hour = 0
     while hour < count:
-        known = published_until_hour(history.first_epoch_h + hour, clock) - history.first_epoch_h
+        known = published_until_hour(first_epoch_h + hour, clock) - first_epoch_h
         same_until = max(hour + 1, known - QUIET_BEFORE_END_H)
         until[hour:same_until] = known
         hour = same_until

@@ -1,4 +1,4 @@
-"""Answers to problems in a file: the schedule, its proven quality, and prices."""
+"""Answers to problem files: the schedule, its proven quality, and dual prices."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,10 +27,10 @@ from mara.optimizers.rules.greedy import greedy
 class ProblemAnswer:
     """A schedule with its provenance.
 
-    Bound and prices are known to the linear program only.
+    Only the linear program gives a bound and prices.
 
     Attributes:
-        note: why another optimizer answered than the one that was asked.
+        note: reason why another optimizer answered than the one asked for; empty for none.
     """
 
     optimizer: str
@@ -75,7 +75,7 @@ def _optimum(case: LpCase, deadline_s: float) -> Optimum:
 def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "") -> ProblemAnswer:
     """Answer by rules.
 
-    What the schedule earns is known, how far it is from the best is not.
+    The schedule's profit is computed; its distance from the optimum is unknown.
     """
     schedule = greedy(case)
     return ProblemAnswer(
@@ -93,7 +93,7 @@ def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "
 def schedule_of(primal_mw: Floats, columns: Columns, case: LpCase) -> Schedule:
     """Read a solution's columns (N,) as a schedule.
 
-    What is below zero is rounding and becomes zero.
+    Values below zero are rounding errors and become zero.
     """
     table = np.maximum(primal_mw, 0.0).reshape(case.steps, columns.width)
     rested = np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT))
@@ -108,19 +108,19 @@ def schedule_of(primal_mw: Floats, columns: Columns, case: LpCase) -> Schedule:
     )
 
 
-def _power_of(table: Floats, columns: Columns, case: LpCase, contract: PowerContract) -> PowerSchedule:
+def _power_of(table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract) -> PowerSchedule:
     """Read what batteries do and what is pledged from the table of a solution (H, width)."""
     charge, discharge = np.zeros((case.steps, case.sites)), np.zeros((case.steps, case.sites))
     stored = np.zeros(case.sites) if contract.battery is None else contract.battery.start_mwh
     energy = np.tile(stored, (case.steps, 1))
     from_battery = np.zeros((len(contract.products), case.steps, case.sites))
     charge[:, columns.batteries], discharge[:, columns.batteries] = (
-        table[:, columns.charged],
-        table[:, columns.discharged],
+        table_mw[:, columns.charged],
+        table_mw[:, columns.discharged],
     )
-    energy[:, columns.batteries] = table[:, columns.stored]
-    miners, merchant, spot = _by_product(table, columns, case, contract)
-    from_battery[:, :, columns.batteries] = table[:, columns.pledged_battery].swapaxes(0, 1)
+    energy[:, columns.batteries] = table_mw[:, columns.stored]
+    miners, merchant, spot = _by_product(table_mw, columns, case, contract)
+    from_battery[:, :, columns.batteries] = table_mw[:, columns.pledged_battery].swapaxes(0, 1)
     return PowerSchedule(
         charge_mw=charge,
         discharge_mw=discharge,
@@ -133,7 +133,7 @@ def _power_of(table: Floats, columns: Columns, case: LpCase, contract: PowerCont
 
 
 def _by_product(
-    table: Floats, columns: Columns, case: LpCase, contract: PowerContract
+    table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract
 ) -> tuple[Floats, Floats, Floats]:
     """Give pledged load to the product that pays most for it: (P, H, S, 3), (P, H, S, 2) and (P, H, S)."""
     places = (columns.pledged_miners, columns.pledged_merchant, columns.pledged_spot)
@@ -142,19 +142,19 @@ def _by_product(
         return np.zeros((*shape, MINER_COUNT)), np.zeros((*shape, RACK_KIND_COUNT)), np.zeros(shape)
     product = np.arange(len(contract.products))
     miners, merchant, spot = (
-        np.where(product.reshape(-1, *[1] * (earned.ndim - 1)) == earned.argmax(axis=0), table[:, place], 0.0)
+        np.where(product.reshape(-1, *[1] * (earned.ndim - 1)) == earned.argmax(axis=0), table_mw[:, place], 0.0)
         for place, earned in zip(places, pledges_usd_per_mw_h(contract, case), strict=True)
     )
     return miners, merchant, spot
 
 
 def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, Any]:
-    """Return the answer as JSON has it, arrays row-major.
+    """Convert the answer to plain JSON values, with arrays in row-major order.
 
     Prices: `site_power_usd_per_mwh` is the value of one more megawatt-hour at a site's meter; `demand_usd_per_mwh` is
     what one more megawatt-hour of a tier's contracts would cost *less the rate it pays*, negative where it gains, so
     that its marginal cost is this plus the rate; `budget_usd_per_mwh` is the value of one more megawatt-hour that may
-    be scheduled off. By rules they are null: rules know no prices.
+    be scheduled off. In answers by rules the prices are null.
     """
     schedule, shadow = answer.schedule, answer.shadow
     net = net_site_mw(schedule, case)

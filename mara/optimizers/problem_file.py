@@ -1,6 +1,6 @@
 """Problem files in JSON, read strictly.
 
-A wrong number would plan wrongly without a word.
+Input is strict, because a wrong number would give a wrong plan without any error.
 
 All arrays are row-major.
 """
@@ -22,7 +22,8 @@ from mara.optimizers.problem_numbers import listed, numbers_of, said
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_STEPS: Final = 2_016
-"""A week of five-minute steps."""
+"""Most steps of a problem: a week of five-minute steps."""
+
 SHAPES: Final[dict[str, str]] = {
     "dt_h": "",
     "price": "HS",
@@ -57,7 +58,7 @@ ANY_SIGN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiledProblem:
-    """A problem as a file gives it: one region, no goodwill."""
+    """A problem read from a file, with one region and without goodwill."""
 
     site_ids: tuple[str, ...]
     case: LpCase
@@ -67,8 +68,8 @@ def read_problem(path: Path) -> FiledProblem:
     """Read the problem in a file.
 
     Raises:
-        FeedInvalid: no such file, not JSON, a field missing, unknown, twice, of wrong shape, not finite or out of its
-            range; the message names file and field.
+        FeedInvalid: the file is missing or not JSON, or a field is missing, unknown, repeated, of wrong shape, not
+            finite or out of range; the message names file and field.
     """
     try:
         size = path.stat().st_size
@@ -84,7 +85,7 @@ def read_problem(path: Path) -> FiledProblem:
 
 
 def problem_of(text: str) -> FiledProblem:
-    """Read the problem in a text.
+    """Read a problem from a text.
 
     Raises:
         FeedInvalid: as `read_problem`, without the file's name.
@@ -121,7 +122,7 @@ def problem_of(text: str) -> FiledProblem:
 def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
     demand = given["demand_mw"].T.copy()
     value = given["token_value_usd_per_mwh"]
-    # Files may count single tokens, billions to a megawatt-hour; a solver wants numbers of the size of megawatts.
+    # Files may count single tokens, billions to a megawatt-hour; a solver needs numbers of the magnitude of megawatts.
     tokens_unit = float(given["token_per_mwh"].max()) or 1.0
     most_mw = float(given["available_mw"][:, RACKS].sum())
     return LpCase(
@@ -138,7 +139,7 @@ def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
         demand_tokens_per_h=np.minimum(given["token_demand"][:, None] / tokens_unit, 2.0 * most_mw + 1.0),
         demand_mw=demand,
         budget_mwh=given["budget_mwh"],
-        # The demand itself limits what may be off; a bound of the same size would hide what demand is worth.
+        # The demand itself limits the power scheduled off; an equal bound on it would hide the dual price of demand.
         shed_limit_mw=2.0 * demand[:, :PROMISED_TIER_COUNT] + 1.0,
         rate_usd_per_mwh=given["rate_usd_per_mwh"],
         credit_usd_per_mwh=given["credit_usd_per_mwh"],

@@ -13,10 +13,10 @@ from mara.core.arrays import Floats
 from mara.errors import FeedInvalid
 
 MAX_MAGNITUDE: Final = 1e12
-"""Beyond this a number is a mistake, and products of two lose their digits."""
+"""Largest number that is accepted; beyond it, products of two lose digits."""
 
 TOKENS: Final = frozenset({"token_per_mwh", "token_demand"})
-"""Fields counted in any unit of tokens, single tokens included: of any size."""
+"""Fields of any magnitude, because they may count tokens in any unit."""
 
 
 def numbers_of(name: str, value: object, shape: tuple[int, ...]) -> Floats:

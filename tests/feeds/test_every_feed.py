@@ -11,7 +11,7 @@ from mara.core.market import REGION_COUNT
 from mara.core.units import HOURS_PER_DAY
 from mara.core.world import Forecast, Observation, RunConfig
 from mara.feeds.base import Feed
-from mara.feeds.files.history_file import History
+from mara.feeds.files.history import History
 from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.feed import SyntheticFeed
@@ -35,7 +35,8 @@ def replay_of(kind: ForecastKind) -> Callable[[RunConfig], Feed]:
             file=Path("history.csv"),
             sha256="",
             site_ids=config.fleet.site_ids,
-            first_epoch_h=first,
+            step_minutes=60,
+            first_epoch_s=first * 3_600,
             energy_price_usd_per_mwh=source.price_usd_per_mwh,
             carbon_intensity_g_per_kwh=source.mix.carbon_intensity_g_per_kwh,
             renewable_share=source.mix.renewable_share,

@@ -52,7 +52,7 @@ def test_a_hashprice_by_the_terahash_is_asked_about(tmp_path: Path) -> None:
 
 
 def test_power_without_carbon_and_free_power_are_believed(tmp_path: Path) -> None:
-    assert read_history(write_history(tmp_path, rows(0.0, 0.0))).hour_count == 24
+    assert read_history(write_history(tmp_path, rows(0.0, 0.0))).step_count == 24
 
 
 def local_rows(first: str, hours: int, zone: str) -> list[str]:

@@ -31,7 +31,7 @@ def refusal_of(folder: Path) -> str:
 def test_a_folder_becomes_dense_arrays_by_hour_and_site(tmp_path: Path) -> None:
     history = read_history(write_history(tmp_path, history_rows(48)))
     assert history.site_ids == ("north", "south")
-    assert history.hour_count == 48
+    assert history.step_count == 48
     assert (history.start, history.end) == (FIRST, FIRST + timedelta(days=2))
     assert history.energy_price_usd_per_mwh.tolist() == [[price_of(h, 0), price_of(h, 1)] for h in range(48)]
     assert history.carbon_intensity_g_per_kwh[5].tolist() == [100.0, 101.0]
@@ -196,8 +196,8 @@ def test_a_row_of_another_length_than_the_header_is_refused(tmp_path: Path) -> N
 
 
 def test_a_folder_without_its_files_says_which(tmp_path: Path) -> None:
-    assert "should be a folder with history.csv or history.csv.gz" in refusal_of(tmp_path / "nowhere")
-    assert "has neither" in refusal_of(tmp_path)
+    assert "should be a folder with history.csv, history.csv.gz or history.parquet" in refusal_of(tmp_path / "nowhere")
+    assert "has none: add it" in refusal_of(tmp_path)
     write_history(tmp_path, history_rows(24))
     (tmp_path / "history.csv.gz").write_bytes(b"")
     assert "has both" in refusal_of(tmp_path)

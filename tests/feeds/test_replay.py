@@ -1,8 +1,10 @@
 """A replayed history shows each instant its own hour, and forecasts by what was known then."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from mara.core.world import Forecast, RunConfig
 from mara.errors import FeedInvalid, FeedUnavailable
 from mara.feeds.base import Feed
 from mara.feeds.day_ahead import published_until_hour
-from mara.feeds.files.history_file import History
+from mara.feeds.files.history import History
 from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.files.pool import DEFAULT_MACHINES
 from mara.feeds.replay import ForecastKind, ReplayFeed, expected_rows
@@ -66,7 +68,8 @@ def history_of(hours: int, sites: int, first: datetime = FIRST) -> History:
         file=Path("somewhere/history.csv"),
         sha256="0",
         site_ids=tuple(f"s{i}" for i in range(sites)),
-        first_epoch_h=first_epoch_h,
+        step_minutes=60,
+        first_epoch_s=first_epoch_h * 3_600,
         energy_price_usd_per_mwh=hour,
         carbon_intensity_g_per_kwh=hour + 0.1,
         renewable_share=hour / 1e6,
@@ -74,6 +77,10 @@ def history_of(hours: int, sites: int, first: datetime = FIRST) -> History:
         wet_bulb_c=hour + 0.3,
         hashprice_usd_per_ph_day=((np.arange(hours) + first_epoch_h) // 24).astype(np.float64),
     )
+
+
+def first_hour_of(history: History) -> int:
+    return history.first_epoch_s // 3_600
 
 
 def feed_of(
@@ -296,7 +303,7 @@ def test_publication_is_right_in_every_hour_of_a_year_with_its_dst_days(clock: s
     history = history_of(24 * 366, 1)
     feed = feed_of(history, ((clock, "day-ahead"),), kind="day-ahead")
     for hour in range(24, 24 * 363):
-        known = published_until_hour(history.first_epoch_h + hour, clock) - history.first_epoch_h - hour
+        known = published_until_hour(first_hour_of(history) + hour, clock) - first_hour_of(history) - hour
         rows = prices(feed.forecast(hour, known + 1))
         assert rows == [*range(hour, hour + known), hour + known - 24]
 
@@ -308,7 +315,7 @@ def peeks(kind: ForecastKind, tick_minutes: int = 60) -> bool:
     if kind == "day-ahead":
         for site, (clock, price_zone) in enumerate(MARKETS):
             if price_zone != REAL_TIME[1]:
-                known[site] = published_until_hour(history.first_epoch_h + now, clock) - history.first_epoch_h
+                known[site] = published_until_hour(first_hour_of(history) + now, clock) - first_hour_of(history)
     changed = changed_after(history, now, known)
     before, after = (feed_of(h, kind=kind, tick_minutes=tick_minutes) for h in (history, changed))
     ticks = range((now + 1) * 60 // tick_minutes)
@@ -322,21 +329,14 @@ def peeks(kind: ForecastKind, tick_minutes: int = 60) -> bool:
 
 def changed_after(history: History, now: int, known: list[int]) -> History:
     noise = np.random.default_rng(1)
-    arrays = {name: np.array(getattr(history, name)) for name in (*FORECAST_ARRAYS, "renewable_share")}
+    arrays: dict[str, Any] = {name: np.array(getattr(history, name)) for name in (*FORECAST_ARRAYS, "renewable_share")}
     for name, array in arrays.items():
         for site in range(array.shape[1]):
             first = known[site] if name == "energy_price_usd_per_mwh" else now + 1
             array[first:, site] = noise.normal(size=len(array) - first)
     hashprice = np.array(history.hashprice_usd_per_ph_day)
     hashprice[(now // 24 + 1) * 24 :] = noise.normal(size=len(hashprice) - (now // 24 + 1) * 24)
-    return History(
-        file=history.file,
-        sha256="1",
-        site_ids=history.site_ids,
-        first_epoch_h=history.first_epoch_h,
-        hashprice_usd_per_ph_day=hashprice,
-        **arrays,
-    )
+    return replace(history, sha256="1", hashprice_usd_per_ph_day=hashprice, **arrays)
 
 
 @pytest.mark.parametrize("tick_minutes", [60, 30])
@@ -362,7 +362,7 @@ def test_a_real_year_can_be_replayed(real_history: History) -> None:
     fleet = fleet_of_history(real_history)
     grid = TimeGrid(start=datetime(2023, 3, 26, tzinfo=UTC), tick_minutes=60)
     feed = ReplayFeed(RunConfig(fleet=fleet, grid=grid), real_history, forecast="day-ahead")
-    row = int(grid.start.timestamp()) // 3_600 - real_history.first_epoch_h
+    row = int(grid.start.timestamp()) // 3_600 - first_hour_of(real_history)
     column = real_history.site_ids.index("frankfurt-de")
     site = fleet.site_ids.index("frankfurt-de")
     for tick in range(48):

@@ -13,7 +13,7 @@ import pytest
 
 from mara.core.arrays import Floats
 from mara.core.fleet import Fleet
-from mara.feeds.files.history_file import History
+from mara.feeds.files.history import History
 from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.synthetic.calibration import read_calibration
 from mara.feeds.synthetic.feed import HourBlock, SyntheticFeed

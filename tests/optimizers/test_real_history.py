@@ -16,7 +16,7 @@ from mara.core.sla import opened
 from mara.core.step import advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, first_world
-from mara.feeds.files.history_file import History
+from mara.feeds.files.history import History
 from mara.feeds.files.history_fleet import fleet_of_history
 from mara.feeds.replay import ReplayFeed
 from mara.optimizers.base import Optimizer

@@ -15,7 +15,7 @@ from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, first_world
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
-from mara.feeds.files.history_file import History
+from mara.feeds.files.history import History
 from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.optimizers.base import Optimizer
 from mara.optimizers.rules.rules import Rules
@@ -63,7 +63,8 @@ def history_of(seed: int) -> History:
         file=Path("invented/history.csv"),
         sha256="0",
         site_ids=tuple(own.id for own in SITES),
-        first_epoch_h=int(START.timestamp()) // 3_600,
+        step_minutes=60,
+        first_epoch_s=int(START.timestamp()),
         energy_price_usd_per_mwh=draw.normal(90.0, 60.0, shape),
         carbon_intensity_g_per_kwh=draw.uniform(50.0, 600.0, shape),
         renewable_share=draw.uniform(0.0, 1.0, shape),

@@ -72,6 +72,8 @@ from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import go_on
 
+pytestmark = pytest.mark.usefixtures("made_by_migrations")
+
 store = Store.open(url_of(Path(sys.argv[1])))
 before = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, before[1]))

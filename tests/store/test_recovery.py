@@ -240,6 +240,8 @@ from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import go_on
 
+pytestmark = pytest.mark.usefixtures("made_by_migrations")
+
 store = Store.open(url_of(Path(sys.argv[1])))
 try:
     go_on(store, 100_000)

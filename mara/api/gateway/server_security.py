@@ -25,7 +25,7 @@ _NO_USER: Final = "people would log in here, and there is no user yet: make one 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSecurity:
-    """Security by the settings: what the gate needs, and options of the HTTP server.
+    """Security that the settings ask for, as inputs of the gate and the HTTP server.
 
     Attributes:
         authenticator: None where nobody logs in.

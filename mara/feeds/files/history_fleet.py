@@ -11,7 +11,7 @@ from mara.errors import FeedInvalid
 from mara.feeds.files.csv_table import CsvTable, Row, header_of, numbers_of
 from mara.feeds.files.fleet_file import expectation_of, site_of_table
 from mara.feeds.files.fleet_tables import SiteTable
-from mara.feeds.files.history_file import SITES_FILE, History
+from mara.feeds.files.history import SITES_FILE, History
 from mara.feeds.files.pool import DEFAULT_MACHINES, Profile, units_of_pool, watt_shares_of
 
 SITE_COLUMNS: Final = ("site_id", "name", "country", "lat", "lon", "timezone", "price_zone")

@@ -24,7 +24,7 @@ PRICES: Final = frozenset({Quantity.PRICE, Quantity.ANCILLARY})
 
 
 def layout_table() -> list[dict[str, Any]]:
-    """Every layout with its conventions."""
+    """List every layout with its conventions."""
     return [
         {
             "id": layout.id,
@@ -49,11 +49,11 @@ def layout_table() -> list[dict[str, Any]]:
 
 
 def inspected(files: Sequence[Path], layout_id: str | None = None) -> list[dict[str, Any]]:
-    """A report for each layout among the files, all files of it taken together.
+    """Report on files, one report for all files of the same layout.
 
     Raises:
-        FeedInvalid: a file that is in no layout, or holds a stamp or number that is none.
-        ConfigError: no such layout.
+        FeedInvalid: a file fits no layout, or holds an invalid stamp or number.
+        ConfigError: there is no layout of that name.
     """
     by_layout: dict[str, list[Readings]] = {}
     for path in files:
@@ -125,7 +125,7 @@ def _series_report(series: MarketSeries) -> dict[str, Any]:
 
 
 def _days(series: MarketSeries) -> dict[str, Any]:
-    """Local days by their number of intervals, and the days that stand out."""
+    """Count local days by their number of intervals, and list the unusual ones."""
     clock = wall_clock(series.day_zone)
     days, counts = np.unique(clock.days_of(series.begin_s), return_counts=True)
     hours = clock.lengths_of(days) / HOUR_S
@@ -158,7 +158,7 @@ def _runs(series: MarketSeries, runs: Any) -> list[str]:
 
 
 def lines_of(report: Mapping[str, Any]) -> list[str]:
-    """A report as people read it."""
+    """Format a report as lines of text."""
     lines = [
         f"{', '.join(report['files'])}: {report['layout']}"
         + (f" ({report['variant']})" if report["variant"] else "")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mara.core.arrays import Floats, sealed
+from mara.core.contract import Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
 from mara.core.plan import DualPrices
 from mara.optimizers.lp.case import LpCase
@@ -76,16 +77,30 @@ def contract_prices_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpC
         stored[:, columns.batteries] = -periods[:, model.families["stored"]]
     if contract.products:
         loads = -periods[:, model.families["pledged"]] / case.dt_h[:, None]
-        sizes = np.array([MINER_COUNT, RACK_KIND_COUNT]).cumsum() * case.sites
-        miners, merchant, spot = np.split(loads, sizes, axis=1)
-        by_site = (
-            miners.reshape(case.steps, case.sites, -1) / case.pue[:, :, MINERS],
-            merchant.reshape(case.steps, case.sites, -1) / case.pue[:, :, RACKS],
-            (spot / case.pue[:, :, Workload.GPU])[:, :, None],
-        )
-        pledge = np.concatenate(by_site, axis=2).max(axis=2)
+        pledge = _pledge_usd_per_mw_h(loads, case)
     return ContractPrices(
         peak_usd_per_mw=sealed(peak + 0.0),
         stored_usd_per_mwh=sealed(stored + 0.0),
         pledge_usd_per_mw_h=sealed(pledge + 0.0),
     )
+
+
+def _pledge_usd_per_mw_h(loads_usd_per_mw_h: Floats, case: LpCase) -> Floats:
+    """Return the most that one more megawatt at the meter would earn by being pledged (H, S).
+
+    Only loads that a site has machines or demand for are looked at.
+
+    Args:
+        loads_usd_per_mw_h: value of an IT megawatt by the rows of `pledged` (H, S x 6).
+    """
+    sizes = np.array([MINER_COUNT, RACK_KIND_COUNT]).cumsum() * case.sites
+    miners, merchant, spot = (
+        part.reshape(case.steps, case.sites, -1) for part in np.split(loads_usd_per_mw_h, sizes, 1)
+    )
+    has_spot = (case.available_mw[:, :, RACKS].sum(axis=2) > 0.0) & (case.demand_mw[:, Tier.SPOT, None] > 0.0)
+    by_site = (
+        np.where(case.available_mw[:, :, MINERS] > 0.0, miners / case.pue[:, :, MINERS], 0.0),
+        np.where(case.available_mw[:, :, RACKS] > 0.0, merchant / case.pue[:, :, RACKS], 0.0),
+        np.where(has_spot[:, :, None], spot / case.pue[:, :, [Workload.GPU]], 0.0),
+    )
+    return np.asarray(np.concatenate(by_site, axis=2).max(axis=2))

@@ -162,12 +162,12 @@ def check_terms(contract: PowerContract, steps: int, sites: int) -> None:
         _check_stored(contract.battery)
 
 
-def _check_shape(place: str, array: Floats, shape: tuple[int, ...]) -> None:
+def _check_shape(place: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
     if array.shape != shape:
         raise PlanRejected(f"{place} must have shape {shape}, got {array.shape}")
 
 
-def _check_range(place: str, name: str, array: Floats) -> None:
+def _check_range(place: str, name: str, array: np.ndarray) -> None:
     if not np.isfinite(array).all():
         raise PlanRejected(f"{place} must be finite numbers, got NaN or infinity")
     least, most = array.min(initial=np.inf), array.max(initial=-np.inf)

@@ -30,9 +30,9 @@ MAX_GAP_SHARE: Final = 1e-6
 
 CHOICE_GAP_SHARE: Final = 1e-10
 CHOICE_GAP_USD: Final = 1e-7
-"""How near to the best choice the choice of pairs must be."""
+"""Largest gaps at which a search for choices ends."""
 MAX_NODES: Final = 5_000
-"""Most nodes of a search for choices: bounded by work, so that it ends alike on every machine."""
+"""Most nodes of a search for choices, which ends alike on every machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -64,7 +64,7 @@ class Pace:
         """Set how many simulated seconds pass in a real one.
 
         Raises:
-            CommandError: not above 0 and at most `MAX_SPEED_FACTOR`.
+            CommandError: the factor is not above 0, or is above `MAX_SPEED_FACTOR`.
         """
         if not 0.0 < speed_factor <= MAX_SPEED_FACTOR:
             raise CommandError(f"the speed must be above 0 and at most {MAX_SPEED_FACTOR:g}, got {speed_factor}")

@@ -127,7 +127,7 @@ class UserStore:
         """Open the users of a database that `maintenance.make_ready` has prepared.
 
         Raises:
-            ConfigError: not the URL of a database.
+            ConfigError: `url` is not the URL of a database.
         """
         return cls(database_of(url))
 

@@ -69,8 +69,8 @@ class Database(Protocol):
         """Lock out other writers, and create or upgrade the schema.
 
         Raises:
-            StoreRefused: locked, damaged, read-only, of another program, or of a newer Mara.
-            StoreError: it cannot be reached, or the upgrade failed and changed nothing.
+            StoreRefused: the database is locked, damaged, read-only, of another program, or of a newer Mara.
+            StoreError: the database cannot be reached, or the upgrade failed and changed nothing.
         """
         ...
 

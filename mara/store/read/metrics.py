@@ -67,7 +67,7 @@ class MetricHistory:
 
 @dataclass(frozen=True, slots=True)
 class MetricFormula:
-    """SQL of a metric over moments: ``sum(above) / sum(below) * factor``.
+    """SQL of a metric over ticks or hours: ``sum(above) / sum(below) * factor``.
 
     Attributes:
         low, high: SQL for the extremes of the quotient in a moment that is longer than a tick.

@@ -37,7 +37,7 @@ def test_an_hourly_folder_is_read_by_the_reader_of_histories(tmp_path: Path) -> 
     report, _ = built(tmp_path, spec_text('files = "*.csv"'))
     history = read_history(tmp_path / "out")
     assert history.energy_price_usd_per_mwh[:, 0].tolist() == [row.value for row in rows]
-    assert report["rows"] == history.hour_count == 49
+    assert report["rows"] == history.step_count == 49
     fleet = fleet_of_history(history)
     assert [site.price_zone for site in fleet.sites] == ["ENTSO-E BZN|DE-LU day-ahead"]
 

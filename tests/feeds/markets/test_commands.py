@@ -98,10 +98,10 @@ def test_building_says_what_was_written(here: Path) -> None:
         "filled": 0,
         "warnings": [],
     }
-    assert read_history(here / "history").hour_count == 49
+    assert read_history(here / "history").step_count == 49
     outcome = ran("import", "build", "spec.toml", "--out", "part", "--from", "2024-11-03T12:00Z", "--to", "2024-11-04")
     assert outcome.exit_code == 0
-    assert read_history(here / "part").hour_count == 12
+    assert read_history(here / "part").step_count == 12
 
 
 def test_bad_data_ends_with_3_and_a_bad_spec_with_2(here: Path) -> None:

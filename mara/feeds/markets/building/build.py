@@ -1,4 +1,4 @@
-"""Building a history folder from the files of a SPEC."""
+"""Build a history folder from a SPEC and the market files that it names."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mara.errors import ConfigError, FeedInvalid
+from mara.feeds.files.history_provenance import PROVENANCE_VERSION
 from mara.feeds.markets.building.bitcoin import hashprices, story_of
 from mara.feeds.markets.building.columns import DAY_AHEAD, PRICE, Bringer, SourceColumns
-from mara.feeds.markets.building.folder import SiteRows, write_folder
+from mara.feeds.markets.building.folder import Format, SiteRows, write_folder
 from mara.feeds.markets.building.gathering import Reader, Request
 from mara.feeds.markets.building.grid import Steps
 from mara.feeds.markets.building.money import Rates, rates_of
@@ -17,34 +18,34 @@ from mara.feeds.markets.declaration import Known, Quantity
 from mara.feeds.markets.reading.clocks import HOUR_S, utc_text
 from mara.feeds.markets.reading.series import Fill, Window, refuse_edges
 
-PROVENANCE_VERSION: Final = 1
 MOST_STEPS: Final = 5_000_000
 """Steps of one history: 47 years of five minutes."""
 WORDS_OF: Final = {Known.DAY_AHEAD: "day-ahead", Known.REAL_TIME: "real-time"}
-"""Words of `price_zone` that say when a price is known."""
+"""Words in `price_zone` that say when a price is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOrder:
-    """An order for a history; its period is what all sources cover unless given."""
+    """Options of a build; without a period it is the one that all sources cover."""
 
     spec_file: Path
     out: Path
     from_s: int | None = None
     to_s: int | None = None
     fill: Fill = Fill.NONE
+    kind: Format = Format.CSV
 
 
 OnStage = Callable[[str, int, int], None]
-"""Called with a piece of work, how much of it is done, and how much there is."""
+"""Called on progress with a stage's name, the count done and the count in all."""
 
 
 def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
-    """Build the folder and say what was written.
+    """Build the history folder; return a report of what was written.
 
     Raises:
-        ConfigError: the SPEC, or the place to write to.
-        FeedInvalid: a file that cannot be trusted; the message names it, its line and the local day.
+        ConfigError: the SPEC or the target folder cannot be used.
+        FeedInvalid: a file cannot be trusted; the message names the file, its line and the local day.
     """
     requests = _requests(spec)
     files = _Counted(on_stage, "files")
@@ -86,12 +87,20 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
         "sites": stories,
         "bitcoin": story_of(bitcoin, series),
     }
-    write_folder(order.out, steps, sites, (steps.days, price), provenance, lambda done, of: on_stage("rows", done, of))
+    write_folder(
+        order.out,
+        steps,
+        sites,
+        (steps.days, price),
+        provenance,
+        on_rows=lambda done, of: on_stage("rows", done, of),
+        kind=order.kind,
+    )
     return report
 
 
 class _Counted:
-    """Tells of each file that is read."""
+    """Reports progress for each file that is read."""
 
     def __init__(self, on_stage: OnStage, what: str) -> None:
         self._on_stage, self._what = on_stage, what
@@ -152,7 +161,7 @@ def _rates(spec: Spec, reader: Reader) -> Rates:
 
 
 def _steps(spec: Spec, order: BuildOrder, reader: Reader, requests: Sequence[Request]) -> Steps:
-    """The steps of the period asked for, or of the longest that all files cover."""
+    """The steps of the period asked for, or else of the longest that all files cover."""
     step_s = spec.history.step_minutes * 60
     with_files = [request for request in requests if request.table.files is not None and request.where != "bitcoin"]
     read = [reader.series_of(request) for request in with_files]

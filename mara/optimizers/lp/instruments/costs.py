@@ -13,26 +13,26 @@ from mara.optimizers.lp.columns import Columns
 from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProduct, PowerContract
 
 
-def add_hourly_costs(cost: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
+def add_hourly_costs(cost_usd_per_mw: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
     """Write the costs per hour into the table of costs (H, width), before steps are weighed by their length."""
     paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
-    cost[:, columns.exported] = -paid[:, columns.feeding]
+    cost_usd_per_mw[:, columns.exported] = -paid[:, columns.feeding]
     if contract.products:
         miners, merchant, spot = (earned.max(axis=0) for earned in pledges_usd_per_mw_h(contract, case))
-        cost[:, columns.pledged_miners.ravel()] = -miners.reshape(case.steps, -1)
-        cost[:, columns.pledged_merchant.ravel()] = -merchant.reshape(case.steps, -1)
-        cost[:, columns.pledged_spot] = -spot
+        cost_usd_per_mw[:, columns.pledged_miners.ravel()] = -miners.reshape(case.steps, -1)
+        cost_usd_per_mw[:, columns.pledged_merchant.ravel()] = -merchant.reshape(case.steps, -1)
+        cost_usd_per_mw[:, columns.pledged_spot] = -spot
     if contract.battery is not None:
-        cost[:, columns.discharged] = contract.battery.wear_usd_per_mwh[columns.batteries]
+        cost_usd_per_mw[:, columns.discharged] = contract.battery.wear_usd_per_mwh[columns.batteries]
         for product, column in zip(contract.products, columns.pledged_battery, strict=True):
             from_battery = battery_pledge_usd_per_mw_h(product, contract.battery, case)
-            cost[:, column] = -from_battery[:, columns.batteries]
+            cost_usd_per_mw[:, column] = -from_battery[:, columns.batteries]
 
 
-def add_peak_cost(cost: Floats, contract: PowerContract, columns: Columns) -> None:
+def add_peak_cost(cost_usd_per_mw: Floats, contract: PowerContract, columns: Columns) -> None:
     """Charge the peak once, in the last step, and not per hour."""
     if contract.demand_charge is not None:
-        cost[-1, columns.peak] = contract.demand_charge.usd_per_mw[columns.billed]
+        cost_usd_per_mw[-1, columns.peak] = contract.demand_charge.usd_per_mw[columns.billed]
 
 
 def fixed_cost_usd(case: LpCase, contract: PowerContract, columns: Columns) -> float:
@@ -44,35 +44,35 @@ def fixed_cost_usd(case: LpCase, contract: PowerContract, columns: Columns) -> f
     return adder - float(charge.usd_per_mw[columns.billed] @ charge.peak_so_far_mw[columns.billed])
 
 
-def add_upper(upper: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
+def add_upper(upper_mw: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
     """Bound the columns of the contract from above (H, width).
 
     Bounds that rows imply already are loose, as in the model.
     """
     if contract.battery is not None:
         power = contract.battery.power_mw[columns.batteries]
-        upper[:, columns.charged] = upper[:, columns.discharged] = power
-        upper[:, columns.stored] = contract.battery.energy_mwh[columns.batteries]
-        upper[:, columns.pledged_battery] = 2.0 * power + 1.0
-    upper[:, columns.exported] = contract.export_limit_mw[columns.feeding]
+        upper_mw[:, columns.charged] = upper_mw[:, columns.discharged] = power
+        upper_mw[:, columns.stored] = contract.battery.energy_mwh[columns.batteries]
+        upper_mw[:, columns.pledged_battery] = 2.0 * power + 1.0
+    upper_mw[:, columns.exported] = contract.export_limit_mw[columns.feeding]
     if contract.demand_charge is not None:
         # The horizon has one peak, a column of its last step.
         most = np.maximum(contract.demand_charge.peak_so_far_mw, case.grid_limit_mw)[columns.billed]
-        upper[-1, columns.peak] = 2.0 * most + 1.0
+        upper_mw[-1, columns.peak] = 2.0 * most + 1.0
     loads = 2.0 * case.available_mw + 1.0
     racks = loads[:, :, RACKS]
     if contract.products:
-        upper[:, columns.pledged_miners.ravel()] = loads[:, :, MINERS].reshape(case.steps, -1)
-        upper[:, columns.pledged_merchant.ravel()] = racks.reshape(case.steps, -1)
-        upper[:, columns.pledged_spot] = racks.sum(axis=2)
+        upper_mw[:, columns.pledged_miners.ravel()] = loads[:, :, MINERS].reshape(case.steps, -1)
+        upper_mw[:, columns.pledged_merchant.ravel()] = racks.reshape(case.steps, -1)
+        upper_mw[:, columns.pledged_spot] = racks.sum(axis=2)
 
 
-def add_limits(lower: Floats, upper: Floats, contract: PowerContract, columns: Columns) -> None:
+def add_limits(lower_mw: Floats, upper_mw: Floats, contract: PowerContract, columns: Columns) -> None:
     """Write the least peak, and fix what each battery holds after the last step, where that is asked for."""
     if contract.demand_charge is not None:
-        lower[-1, columns.peak] = contract.demand_charge.peak_so_far_mw[columns.billed]
+        lower_mw[-1, columns.peak] = contract.demand_charge.peak_so_far_mw[columns.billed]
     if contract.battery is not None and contract.battery.end_mwh is not None:
-        lower[-1, columns.stored] = upper[-1, columns.stored] = contract.battery.end_mwh[columns.batteries]
+        lower_mw[-1, columns.stored] = upper_mw[-1, columns.stored] = contract.battery.end_mwh[columns.batteries]
 
 
 def pledge_usd_per_mw_h(product: GridProduct, case: LpCase) -> tuple[Floats, Floats, Floats]:
