@@ -75,7 +75,7 @@ def html_of(results: Sequence[BacktestResult]) -> str:
 
 
 def source_lines(results: Sequence[BacktestResult]) -> list[str]:
-    """Say where the history of the results comes from: sources, licences, filled steps."""
+    """Describe the origin of the results' history: sources, licences, filled steps."""
     return lines_of_story(results[0].figures["provenance"])
 
 

@@ -1,4 +1,4 @@
-"""What every test may rely on: no setting of the developer's shell leaks in; real history, and a browser, are found.
+"""Fixtures of all tests: no settings of the shell, real history, and a browser.
 
 Real history lies beside the checkout, never in it.
 """
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from mara.feeds.files.history_file import History, read_history
+from mara.feeds.files.history import History
+from mara.feeds.files.history_file import read_history
 from mara.store.backends import upgrade
 from tests import sqlite_template
 from tests.draws import draw_the_same_always

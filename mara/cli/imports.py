@@ -37,7 +37,7 @@ def inspect(
     layout: Annotated[str | None, typer.Option(help="Read them in this layout [default: the header decides].")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report the layout of market files, with their points, period, steps and gaps."""
+    """Report layout, points, period and gaps of market files."""
     reports = inspected(files, layout)
     if as_json:
         typer.echo(json.dumps({"reports": reports}, allow_nan=False))

@@ -19,7 +19,7 @@ def plan(
     optimizer: Annotated[Literal["lp", "rules"], typer.Option(help="Who plans.")] = "lp",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Plan a problem file by the solver with a proved bound, or by rules."""
+    """Plan a problem file, with a proved bound or by rules."""
     filed = read_problem(problem)
     clock = SystemClock()
     started_s = clock.monotonic_s()

@@ -118,7 +118,7 @@ def backtest(
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
-    """Run policies over a period of history, and report profit and service."""
+    """Run policies over a period of history."""
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
     settings = read_settings(
         options={**options, "horizon_hours": horizon_hours}, own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES}

@@ -149,7 +149,7 @@ def _unsealed(report: maintenance.CheckReport) -> str:
 
 @db.command()
 def backup(file: Annotated[Path, typer.Argument(help="New file to write.")]) -> None:
-    """Write a verified copy of the database, also while the engine runs."""
+    """Write a verified copy of the database, live or not."""
     refuse_homeless(file, "the backup")
     maintenance.backup(read_settings().database_url, file)
     typer.echo(f"backed up to {file}")
@@ -159,7 +159,7 @@ def backup(file: Annotated[Path, typer.Argument(help="New file to write.")]) -> 
 def restore(
     backup: Annotated[Path | None, typer.Argument(help="A backup [default: the newest good one beside it].")] = None,
 ) -> None:
-    """Restore a backup; the present database is kept under another name."""
+    """Restore a backup, and rename the present database."""
     good, aside = maintenance.restore(read_settings().database_url, backup)
     typer.echo(f"restored from {good}" + ("" if aside is None else f"; what was there is in {aside}"))
 

@@ -153,7 +153,7 @@ def make(
     scope: Annotated[Scope, typer.Option(help="read, trade or admin.")] = Scope.READ,
     days: Annotated[int, typer.Option(min=1, max=MAX_TOKEN_DAYS, help="How long it is good for.")] = 90,
 ) -> None:
-    """Make a token, which is printed once and not stored; `make` may be left out."""
+    """Make a token; it is printed once and not stored. `make` may be left out."""
     settings, secret = read_settings(), new_token()
     people = people_of(settings)
     try:

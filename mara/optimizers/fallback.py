@@ -49,7 +49,7 @@ def check(plan: Plan, problem: Problem) -> None:
     """Refuse a malformed plan before it reaches dispatch.
 
     Raises:
-        PlanRejected: a wrong shape, NaN, infinity, a negative power, or steps without lengths.
+        PlanRejected: an array has a wrong shape, NaN, infinity or a negative power, or a step has no length.
     """
     sites = problem.config.fleet.site_count
     regions = len(problem.observation.demand_tokens_per_h)

@@ -131,8 +131,8 @@ class Store:
         Called after the database lost ticks or another process wrote it.
 
         Raises:
-            StoreRefused: it holds no run any more, another run, or is being written by another Mara.
-            StoreError: it cannot be reached.
+            StoreRefused: the database holds no run any more or another one, or another Mara writes it.
+            StoreError: the database cannot be reached.
         """
         assert self.run is not None
         with self._one_at_a_time, self._noticing(RESUME_S), self.database.answering("its resumption"):
@@ -212,7 +212,7 @@ class Store:
         Every transaction does so before it begins.
 
         Raises:
-            StoreLost: it was removed, replaced or truncated.
+            StoreLost: the database was removed, replaced or truncated.
         """
         fault = self._lease.fault()
         if fault:

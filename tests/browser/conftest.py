@@ -1,4 +1,4 @@
-"""A real chromium before a dashboard in a process of its own."""
+"""Fixtures of a real chromium, and of a dashboard in a process of its own."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "artifacts"
 FOREIGN = re.compile(r"(?!(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:)")
-"""Addresses that are not on this machine."""
+"""Pattern of addresses that are not on this machine."""
 SEEN_THE_TOUR = "localStorage.setItem('mara-tour', 'seen')"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 DESK = (1440, 900)
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Visit:
-    """A page that has drawn itself, and all that it asked for and complained about."""
+    """A page that is drawn, with its requests and its error messages."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ def free_port() -> int:
 
 
 def environment() -> dict[str, str]:
-    """Without what tells NiceGUI that it runs under a test."""
+    """The environment without the variables that tell NiceGUI that it runs under a test."""
     return {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
 
 
@@ -75,7 +75,7 @@ def environment() -> dict[str, str]:
 def running_app(
     words: Sequence[str] = ("tests.browser.fake_app",), folder: Path = ROOT, port: int = 0
 ) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """A module that is given a port, as a process, from when it says where it is; ended when the block is left."""
+    """Run a module as a server process on a port; yield once it serves, end it after."""
     port = port or free_port()
     command = [sys.executable, "-m", *words, str(port)]
     with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as app:
@@ -154,7 +154,7 @@ def visit(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: str
 
 
 def arrive(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
-    """Open any page, and wait until it has its picture."""
+    """Open any page, and wait until it is drawn."""
     width, height = size
     page = tab.page
     page.set_viewport_size({"width": width, "height": height})

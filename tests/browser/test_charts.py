@@ -1,4 +1,4 @@
-"""Lines are drawn on one clock, UTC, wherever the browser stands, and never across what is not known."""
+"""Lines are drawn in UTC in any time zone of the browser, with gaps for missing data."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("charts")]
 
 STEP_S = 300
 AUTUMN = {"Europe/Berlin": datetime(2025, 10, 26, tzinfo=UTC), "America/Chicago": datetime(2025, 11, 2, 6, tzinfo=UTC)}
-"""An hour before clocks are set back there."""
+"""Times an hour before clocks are set back, by time zone."""
 REPLACE = """const replace = (channel, points) => {
     const gone = Object.keys(window.mara.read(channel)).map((key) => [key, null]);
     window.told.apply({[channel]: {...Object.fromEntries(gone), ...points}});

@@ -1,4 +1,4 @@
-"""What surrounds every page: navigation, keys, clock, questions, and a server that is gone."""
+"""The frame of every page: navigation, keys, clock, questions, and a lost server."""
 
 import re
 
@@ -11,13 +11,13 @@ pytestmark = pytest.mark.browser
 
 
 HEIGHTS = "[...document.querySelectorAll('.overview .panel')].map(e => Math.round(e.getBoundingClientRect().height))"
-"""Of the overview's panels: what comes over or above them must leave them their room."""
+"""Script that measures the heights of the overview's panels."""
 
 STANDS_ABOVE = """() => {
     const edge = (selector, name) => document.querySelector(selector).getBoundingClientRect()[name];
     return edge(".q-notification", "bottom") <= edge(".undo-row", "top");
 }"""
-"""Nothing that is said for some seconds hides what can be undone."""
+"""Script that checks that no message covers the undo bar."""
 
 
 @pytest.fixture

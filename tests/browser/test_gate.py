@@ -1,4 +1,4 @@
-"""The gate before a real browser: TLS, login, a dashboard over wss, who may change what, what is written down."""
+"""The gate with a real browser: TLS, login, a dashboard over wss, rights, and the log."""
 
 import sqlite3
 import subprocess
@@ -43,7 +43,7 @@ class Guarded:
 
 
 def certified(folder: Path) -> tuple[Path, Path]:
-    """A certificate that this machine signed itself, and its key."""
+    """Make a self-signed certificate and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -96,7 +96,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 @contextmanager
 def opened(browser: Browser, address: str, scheme: str = "dark") -> Iterator[Page]:
-    """A page of a browser that takes the certificate, and that nobody has logged in with."""
+    """Open a page in a browser that trusts the certificate, without a login."""
     context = browser.new_context(
         ignore_https_errors=True,
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -164,7 +164,7 @@ def test_a_viewer_looks_and_an_operator_acts_under_their_own_name(browser: Brows
 
 
 def take_down(page: Page, site_id: str) -> None:
-    """As the dialog of the frame asks for it."""
+    """Order an outage as the dialog of the frame does."""
     page.evaluate("site => window.mara.askOutage(site)", site_id)
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Take down").click()

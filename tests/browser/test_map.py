@@ -1,4 +1,4 @@
-"""The map shows every site of a fleet at once, wherever they stand, until somebody chooses another view."""
+"""The map shows all sites of any fleet at once, until the user chooses another view."""
 
 import pytest
 from playwright.sync_api import Page
@@ -23,7 +23,7 @@ FLEETS = {
     "pole to pole": ({"north": (90.0, 180.0), "south": (-90.0, -180.0), "middle": (0.0, 0.0)}, 720),
     "one site": ({"only": (59.9, 10.7)}, 200),
 }
-"""Places, and how many degrees of longitude the view may have at most on a desk."""
+"""Places, and the most degrees of longitude that the view may show on a desktop."""
 PLACE = """(places) => {
     const row = {
         status: "running", power_mw: 10, efficiency_share: 0.9, dry_bulb_c: 20, pue: 1.1, price_usd_per_mwh: 50,

@@ -1,4 +1,4 @@
-"""What other sites and stored texts try in a real browser: they are refused, or shown as the text that they are."""
+"""Attacks by other sites and stored texts in a real browser are refused, or shown as text."""
 
 import http.server
 import json
@@ -30,7 +30,7 @@ PAYLOADS = (
     "</script><script>window.pwned=1</script>",
     "<details open ontoggle=pwned=1>",
 )
-"""Ten ways to make text run, in each of four places where somebody types: 40 stored texts."""
+"""Ten ways to make text run as a script, in each of four places where users type."""
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_forty_stored_texts_run_nowhere(tab: Visit, hostile: str) -> None:
         page.wait_for_timeout(150)
         assert page.evaluate("window.pwned") is None, place
     assert not dialogs
-    # Nothing was even tried: a handler that the policy stopped would have complained.
+    # No handler was even tried: one that the policy stopped would have logged an error.
     assert not [line for line in visited.complaints if "Content Security Policy" in line]
     assert "pwned" in page.content(), "the texts are there, as text"
     page.remove_listener("dialog", dismiss)
@@ -134,7 +134,7 @@ def test_a_name_that_was_made_to_point_here_is_misdirected(browser: Browser, chr
 
 @pytest.fixture
 def another_site(tmp_path: Path) -> Iterator[str]:
-    """A page of another origin on this machine."""
+    """Serve a page of another origin on this machine."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""The page of promises in a browser: a price while one types, booking after a question, filters, a contract opened."""
+"""The SLA page in a browser: price while typing, booking, filters, an opened contract."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A thousand ticks without a flicker, two who look at once, and a fleet of a thousand sites."""
+"""A thousand ticks without flicker, two viewers at once, and a thousand sites."""
 
 import os
 from collections.abc import Iterator
@@ -56,13 +56,13 @@ STEP = """async (ticks) => {
     }
     stop();
 }"""
-"""Each tick is asked for when the one before is shown, so that a slow machine takes longer and loses nothing."""
+"""Script that requests each tick when the one before is shown, for machines of any speed."""
 PLACE = "document.querySelector('path.site[data-site=iceland]').getBoundingClientRect().x"
 
 
 @pytest.fixture
 def own(tab: Visit) -> Iterator[Visit]:
-    """A visit to a server that nobody else looks at."""
+    """A visit to a server without other viewers."""
     with running_app() as (address, _):
         yield visit(tab, address)
 

@@ -1,4 +1,4 @@
-"""What may not grow without end or wait for ever: the write-ahead log, a reader's query, a file against a limit."""
+"""Limits on the write-ahead log, on readers' queries, and on file sizes."""
 
 import errno
 import os

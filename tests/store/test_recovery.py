@@ -1,4 +1,4 @@
-"""What a crash leaves is recovered and not called damaged; what is damaged comes back by the words of the refusal."""
+"""Recovery from crashes, and from damage by the commands that a refusal names."""
 
 import os
 import re

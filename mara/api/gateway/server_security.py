@@ -148,7 +148,7 @@ def _pair_of(settings: Settings) -> tuple[Path | None, Path | None]:
     """Return the files of certificate and key, both or neither.
 
     Raises:
-        ConfigError: one of the two is missing, or is no file.
+        ConfigError: one of the two settings is missing, or names no file.
     """
     pair = (settings.tls_cert, settings.tls_key)
     if (pair[0] is None) != (pair[1] is None):

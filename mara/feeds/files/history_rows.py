@@ -107,14 +107,14 @@ def rows_of(file: Path, required: Sequence[str], is_optional: Callable[[str], bo
 
 
 def place_of_site(file: Path, site_id: str) -> str:
-    """Name the first row of a site for a message: its line, or its row of a Parquet file."""
+    """Name the first row of a site for a message: its line, or row of a Parquet file."""
     rows = rows_of(file, (), lambda _: False)
     first = np.flatnonzero(rows.site == rows.site_ids.index(site_id))[:1]
     return f"{rows.table.place} {rows.table.cases(first.tolist())[0][0]}"
 
 
 _Batch = tuple[Ints, Iterable[str], Ints, list[Floats]]
-"""Times (B,), names of sites, index into those names (B,), and the numbers of each column (B,)."""
+"""Block of rows: times (B,), site names, index into these (B,), and columns (B,)."""
 
 
 def _gathered(table: Table, batches: Iterable[_Batch]) -> HistoryRows:
@@ -262,7 +262,7 @@ def _parquet_batches(table: ParquetTable) -> Iterator[_Batch]:
 
 
 def _seconds_of(table: ParquetTable, times: Any) -> Ints:
-    """Read times as seconds since 1970 UTC (B,), from timestamps with a zone or from text."""
+    """Read times as seconds since 1970 UTC (B,), from zoned timestamps or text."""
     kind = times.type
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         counted = times.cast(pa.int64()).fill_null(NO_TIME).to_numpy(zero_copy_only=False)

@@ -110,7 +110,7 @@ def _of_mean(stretched: Callable[[float], PriceCurve], mean_usd_per_mwh: float, 
     """Search the stretch at which the curve has the given mean.
 
     Raises:
-        ConfigError: no stretch gives that mean.
+        ConfigError: no stretch of the curve gives that mean.
     """
     least, most = 1.0 / MOST_STRETCH, MOST_STRETCH
     for _ in range(HALVINGS):

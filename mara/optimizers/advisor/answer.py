@@ -99,7 +99,7 @@ def allocation_of(recommendation: Recommendation, session: ToolSession) -> Float
     """Read the recommended allocation (S, 9) [MW], NaN in cells left open.
 
     Raises:
-        AdviceError: it names an unknown site or workload, a cell twice, or an impossible power.
+        AdviceError: the recommendation names an unknown site or workload, a cell twice, or an impossible power.
     """
     try:
         asked = asked_of([row.model_dump() for row in recommendation.allocation], session.evaluator)

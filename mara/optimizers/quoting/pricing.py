@@ -130,7 +130,7 @@ def solution_with(before: PricedSolution, demand: ContractDemand, *, deadline_s:
     """Solve the best plan with one more request, from the basis of the one without.
 
     Raises:
-        PlanError: it cannot be solved, or not in time.
+        PlanError: the program cannot be solved, or not in time.
     """
     case = _with(before.case, before.lengths, before.made_tick, demand)
     return _solved(case, before.lengths, before.made_tick, before.basis, deadline_s)

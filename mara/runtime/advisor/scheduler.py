@@ -111,7 +111,7 @@ class AdvisorScheduler:
         """Ask about the newest plan now, at an operator's request.
 
         Raises:
-            CommandError: it cannot be asked; the message says why.
+            CommandError: Claude cannot be asked; the message says why.
         """
         with self._lock:
             why_not = self._why_not()

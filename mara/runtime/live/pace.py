@@ -48,7 +48,7 @@ class Pace:
         """Advance by some ticks at once, and stay paused.
 
         Raises:
-            CommandError: not between 1 and `MAX_STEPS`.
+            CommandError: the number of ticks is not between 1 and `MAX_STEPS`.
         """
         if not 1 <= ticks <= MAX_STEPS:
             raise CommandError(f"a step takes 1 to {MAX_STEPS} ticks, got {ticks}")

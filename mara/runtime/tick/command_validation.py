@@ -20,7 +20,7 @@ def refuse_impossible(command: Command, waiting: Iterable[Command], world: World
 
     Raises:
         CommandError: the site or contract does not exist, a contract of that id exists already, or a number is out of
-        bounds.
+            bounds.
     """
     grid = config.grid
     match command:

@@ -139,7 +139,7 @@ def simulate(
 
     Raises:
         FeedError, PlanError, StoreError: the run stays at the last stored tick. StoreBlocked means that the disk is
-        nearly full.
+            nearly full.
     """
     totals, daily_log = RunTotals(dt_h=engine.config.grid.dt_h), DailyLog(engine.config.grid)
     waiting = store.orders.waiting() if store is not None else ()

@@ -81,8 +81,8 @@ def exclusion_of(
         stored: exclusions of the contract announced before.
 
     Raises:
-        CommandError: the kind or contract is unknown, the reason is missing, ticks lie outside the contract's life,
-        or maintenance begins too soon or exceeds the month's limit.
+        CommandError: the kind or contract is unknown, the reason is missing, ticks lie outside the contract's life, or
+            maintenance begins too soon or exceeds the month's limit.
     """
     if asked.kind not in EXCLUSION_KINDS:
         raise CommandError(

@@ -163,7 +163,7 @@ class Database(Protocol):
         """Write a verified copy, live or not, to a new file.
 
         Raises:
-            ConfigError: it is on a server, which has its own tool.
+            ConfigError: the database is on a server, which has its own backup tool.
             StoreRefused, StoreError: see `mara.store.backends.backup`.
         """
         ...

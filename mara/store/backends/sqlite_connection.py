@@ -57,7 +57,7 @@ def open_to_read(path: Path, **options: Any) -> sqlite3.Connection:
 
     Raises:
         StoreRefused: read-only, and a write-ahead log stands beside it.
-        sqlite3.Error: it cannot be opened.
+        sqlite3.Error: the file cannot be opened.
     """
     connection: sqlite3.Connection = sqlite3.connect(reading_uri(path), uri=True, **options)
     try:

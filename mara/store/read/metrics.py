@@ -87,7 +87,7 @@ def metric_of(name: str) -> Metric:
     """Find a metric by its name.
 
     Raises:
-        CommandError: there is none.
+        CommandError: there is no such metric.
     """
     try:
         return Metric(name)

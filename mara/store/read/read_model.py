@@ -51,7 +51,7 @@ class ReadModel:
         """Open a database for reading, without locking it.
 
         Raises:
-            StoreRefused: there is none, it is empty, or it is of another version.
+            StoreRefused: the database is missing, empty, or of another version.
         """
         database = database_of(url)
         database.refuse_unreadable()
@@ -99,7 +99,7 @@ class ReadModel:
         """Read the run of the database, once.
 
         Raises:
-            StoreRefused: it holds none yet.
+            StoreRefused: the database holds no run yet.
         """
         if self._run is None:  # kept, because a begun run never changes and a large fleet is slow to decode
             with self._connection("reading") as connection:

@@ -71,7 +71,9 @@ def write_folder(
     on_rows: OnRows,
     kind: Format = Format.CSV,
 ) -> None:
-    """Write a history folder, whole or not at all; the provenance gets the hash of the rows' file.
+    """Write a history folder, whole or not at all.
+
+    The provenance gets the hash of the rows' file.
 
     Raises:
         ConfigError: the target exists and is no history built by this command, or cannot be written.

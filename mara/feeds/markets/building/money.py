@@ -74,7 +74,7 @@ def unit_of(text: str, where: str) -> tuple[float, str]:
     """Parse a unit: its factor to that of the history, and its currency or "".
 
     Raises:
-        ConfigError: an unknown unit.
+        ConfigError: the unit is unknown.
     """
     for pattern, factor in _PRICE_UNITS:
         found = pattern.fullmatch(text)
