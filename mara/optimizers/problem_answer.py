@@ -109,7 +109,7 @@ def schedule_of(primal_mw: Floats, columns: Columns, case: LpCase) -> Schedule:
 
 
 def _power_of(table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract) -> PowerSchedule:
-    """Read what batteries do and what is pledged from the table of a solution (H, width)."""
+    """Read batteries and pledges from the table of a solution (H, width)."""
     charge, discharge = np.zeros((case.steps, case.sites)), np.zeros((case.steps, case.sites))
     stored = np.zeros(case.sites) if contract.battery is None else contract.battery.start_mwh
     energy = np.tile(stored, (case.steps, 1))
@@ -135,7 +135,10 @@ def _power_of(table_mw: Floats, columns: Columns, case: LpCase, contract: PowerC
 def _by_product(
     table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract
 ) -> tuple[Floats, Floats, Floats]:
-    """Give pledged load to the product that pays most for it: (P, H, S, 3), (P, H, S, 2) and (P, H, S)."""
+    """Give pledged load to the product that pays most for it.
+
+    Miners (P, H, S, 3), merchant inference (P, H, S, 2) and Spot (P, H, S).
+    """
     places = (columns.pledged_miners, columns.pledged_merchant, columns.pledged_spot)
     if not contract.products:
         shape = (0, case.steps, case.sites)

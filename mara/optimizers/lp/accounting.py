@@ -48,7 +48,9 @@ def profit_usd(schedule: Schedule, case: LpCase) -> float:
 
 
 def contract_usd(power: PowerSchedule, net_mw: Floats, case: LpCase, contract: PowerContract) -> float:
-    """Add up what a power contract earns less what it costs, beyond energy at the price [USD].
+    """Add up the earnings less the costs of a power contract [USD].
+
+    Energy at the price is not among them.
 
     Args:
         net_mw: each site's power beyond its hedge (H, S).

@@ -86,7 +86,7 @@ def contract_prices_of(row_duals_usd_per_unit: Floats, model: LpModel, case: LpC
 
 
 def _pledge_usd_per_mw_h(loads_usd_per_mw_h: Floats, case: LpCase) -> Floats:
-    """Return the most that one more megawatt at the meter would earn by being pledged (H, S).
+    """Value one more site megawatt of load that could be pledged (H, S).
 
     Only loads that a site has machines or demand for are looked at.
 

@@ -91,7 +91,10 @@ def model_of(case: LpCase) -> LpModel:
 
 
 def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool = True) -> LpModel:
-    """Relax the program: leave out families of rows, of those that it has, or the budget rows."""
+    """Relax the program: leave out families of rows, or the budget rows.
+
+    Families that it does not have are left out already.
+    """
     stays = np.ones(model.period_rows, dtype=np.bool_)
     for family in model.families.keys() & set(families):
         stays[model.families[family]] = False
@@ -199,7 +202,9 @@ def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
 
 
 def _period(steps: int, width: int, families: tuple[Rows, ...]) -> tuple[Ints, Ints, Floats, Bools]:
-    """List a period's coefficients: rows (N,), columns (N,), values (H, N), and which are of the last period (N,).
+    """List a period's coefficients and their places.
+
+    Rows (N,), columns (N,), values (H, N), and flags of columns of the last period (N,).
 
     Columns of the period before are negative, counted back from this one.
     """

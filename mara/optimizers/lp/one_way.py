@@ -69,7 +69,7 @@ def _goes_both_ways(solution: Solution, model: LpModel) -> Bools:
 
 
 def _worth_burning(case: LpCase, columns: Columns) -> Bools:
-    """Find steps and batteries at whose site a megawatt-hour may cost less than nothing (H, B)."""
+    """Find steps and batteries with energy that may cost less than nothing (H, B)."""
     least = np.minimum(case.grid_usd_per_mwh, case.economics.sellback_usd_per_mwh + case.drawing_usd_per_mwh)
     if case.power_contract is not None:
         least = np.minimum(least, case.price_usd_per_mwh - case.power_contract.export_fee_usd_per_mwh)

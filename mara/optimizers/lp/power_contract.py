@@ -1,4 +1,4 @@
-"""Terms of power at each site beyond its price: charges, battery, feeding in, products.
+"""Terms of power beyond its price: charges, battery, feeding in, products.
 
 Model: docs/model.md#the-power-contract
 """

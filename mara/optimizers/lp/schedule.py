@@ -67,14 +67,20 @@ def net_site_mw(schedule: Schedule, case: LpCase) -> Floats:
 
 
 def exported_mw(net_mw: Floats, case: LpCase) -> Floats:
-    """Return what is fed into the grid, given each site's power beyond its hedge (H, S) [MW]."""
+    """Return the power fed into the grid (H, S) [MW].
+
+    Args:
+        net_mw: each site's power beyond its hedge (H, S).
+    """
     if case.power_contract is None:
         return np.zeros_like(net_mw)
     return np.asarray(np.maximum(-net_mw - case.hedge_mw, 0.0))
 
 
 def peaks_mw(net_mw: Floats, case: LpCase) -> Floats:
-    """Return each site's highest power drawn in steps that count, at least that of the billing period so far (S,) [MW].
+    """Return each site's highest power drawn in steps that count (S,) [MW].
+
+    It is at least the peak of the billing period so far.
 
     Without a demand charge every step counts.
     """

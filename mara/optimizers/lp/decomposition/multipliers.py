@@ -30,7 +30,10 @@ from mara.optimizers.lp.power_contract import at_sites
 from mara.optimizers.lp.rows import rack_room_mw
 
 SHARED_ROWS: Final = ("reserve_sum", "any_one_site", "demand", "merchant", "places")
-"""Families of rows that tie sites together; the budget rows do too. Those of a power contract tie none."""
+"""Families of rows that tie sites together; the budget rows do too.
+
+Those of a power contract tie none.
+"""
 LEAST_SHARE: Final = 1e-12
 SHIFT_SHARE: Final = 0.5
 """Part of the way that shares move to usage. Chosen: all the way overshoots."""
@@ -306,7 +309,7 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
 
 
 def _among(places: Ints, sites: Ints) -> Ints:
-    """Find where a block's sites stand in an ascending list of some of the fleet's sites."""
+    """Find a block's sites in an ascending list of some of the fleet's."""
     return np.flatnonzero(np.isin(places, sites))
 
 

@@ -14,7 +14,10 @@ from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProd
 
 
 def add_hourly_costs(cost_usd_per_mw: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
-    """Write the costs per hour into the table of costs (H, width), before steps are weighed by their length."""
+    """Write the costs per hour into the table of costs (H, width).
+
+    The steps are not weighed by their length yet.
+    """
     paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
     cost_usd_per_mw[:, columns.exported] = -paid[:, columns.feeding]
     if contract.products:
@@ -36,7 +39,7 @@ def add_peak_cost(cost_usd_per_mw: Floats, contract: PowerContract, columns: Col
 
 
 def fixed_cost_usd(case: LpCase, contract: PowerContract, columns: Columns) -> float:
-    """Sum the adder on hedged power, less the peak so far, which is paid for already [USD]."""
+    """Sum the adder on hedged power, less the peak paid for already [USD]."""
     adder = float(case.dt_h @ (contract.adder_usd_per_mwh @ case.hedge_mw))
     charge = contract.demand_charge
     if charge is None:
@@ -68,7 +71,10 @@ def add_upper(upper_mw: Floats, case: LpCase, contract: PowerContract, columns: 
 
 
 def add_limits(lower_mw: Floats, upper_mw: Floats, contract: PowerContract, columns: Columns) -> None:
-    """Write the least peak, and fix what each battery holds after the last step, where that is asked for."""
+    """Write the least peak, and what each battery holds at the end.
+
+    The end is fixed where the contract asks for it.
+    """
     if contract.demand_charge is not None:
         lower_mw[-1, columns.peak] = contract.demand_charge.peak_so_far_mw[columns.billed]
     if contract.battery is not None and contract.battery.end_mwh is not None:
@@ -76,7 +82,7 @@ def add_limits(lower_mw: Floats, upper_mw: Floats, contract: PowerContract, colu
 
 
 def pledge_usd_per_mw_h(product: GridProduct, case: LpCase) -> tuple[Floats, Floats, Floats]:
-    """Compute what an IT megawatt of load pledged to a product earns an hour, in expectation.
+    """Compute expected earnings of an IT megawatt pledged to a product.
 
     The product pays for the power at the meter. When it is called the load's margin is lost. Miners (H, S, 3), merchant
     inference (H, S, 2) and Spot (H, S).
@@ -92,7 +98,9 @@ def pledge_usd_per_mw_h(product: GridProduct, case: LpCase) -> tuple[Floats, Flo
 
 
 def pledges_usd_per_mw_h(contract: PowerContract, case: LpCase) -> tuple[Floats, Floats, Floats]:
-    """Stack what pledged load earns by every product: (P, H, S, 3), (P, H, S, 2) and (P, H, S).
+    """Stack the earnings of pledged load by product.
+
+    Miners (P, H, S, 3), merchant inference (P, H, S, 2) and Spot (P, H, S).
 
     No product has a limit of its own, so load is pledged to the one that pays most for it.
     """
@@ -102,7 +110,7 @@ def pledges_usd_per_mw_h(contract: PowerContract, case: LpCase) -> tuple[Floats,
 
 
 def margins_usd_per_mwh(case: LpCase) -> tuple[Floats, Floats, Floats]:
-    """Compute what an IT megawatt-hour of load earns less its power, which is lost when it stops.
+    """Compute the margin of an IT megawatt-hour of load, lost when it stops.
 
     Miners (H, S, 3), merchant inference (H, S, 2) and Spot (H, S). Of inference it is the most that any region pays.
     """
@@ -113,7 +121,7 @@ def margins_usd_per_mwh(case: LpCase) -> tuple[Floats, Floats, Floats]:
 
 
 def battery_pledge_usd_per_mw_h(product: GridProduct, battery: Batteries, case: LpCase) -> Floats:
-    """Compute what a megawatt of battery pledged to a product earns an hour, in expectation (H, S).
+    """Compute expected earnings of a battery megawatt pledged to a product (H, S).
 
     When it is called the battery wears, and what it delivered is charged again, losses included, at the step's cost.
     """

@@ -39,7 +39,7 @@ def contract_families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
 
 
 def _stored(case: LpCase, battery: Batteries, columns: Columns) -> Rows:
-    """Balance the energy in each battery: what was there, plus charged, less discharged."""
+    """Balance the energy in each battery by what it charges and discharges."""
     b, sites = np.arange(len(columns.batteries)), columns.batteries
     into = case.dt_h[:, None] * battery.efficiency_in_share[sites]
     out = case.dt_h[:, None] / battery.efficiency_out_share[sites]
@@ -74,7 +74,10 @@ def _site_peak(case: LpCase, charge: DemandCharges, columns: Columns) -> Rows:
 
 
 def _pledged(case: LpCase, columns: Columns) -> Rows:
-    """Limit what is pledged to all products to the load that runs and may stop: no megawatt is sold twice."""
+    """Limit pledges to load that runs and may stop.
+
+    All products share it, so no megawatt is sold twice.
+    """
     s = case.sites
     miners = np.arange(s * MINER_COUNT)
     merchant = s * MINER_COUNT + np.arange(s * RACK_KIND_COUNT)
@@ -87,7 +90,7 @@ def _pledged(case: LpCase, columns: Columns) -> Rows:
 
 
 def _sold_racks(case: LpCase, columns: Columns) -> Rows:
-    """Keep racks that are pledged apart from those of Premium, of Standard and of the N+1 reserve."""
+    """Keep pledged racks apart from Premium, Standard and the N+1 reserve."""
     s = np.arange(case.sites)
     entries = [ones(s, column) for column in _kept(columns)]
     entries += [ones(np.repeat(s, RACK_KIND_COUNT), columns.pledged_merchant), ones(s, columns.pledged_spot)]
@@ -95,7 +98,7 @@ def _sold_racks(case: LpCase, columns: Columns) -> Rows:
 
 
 def _sold_power(case: LpCase, columns: Columns) -> Rows:
-    """Keep power that is pledged apart from that of Premium, of Standard and of the N+1 reserve."""
+    """Keep pledged power apart from Premium, Standard and the N+1 reserve."""
     s = np.arange(case.sites)
     contracts = case.pue[:, :, Workload.GPU]
     entries = [Entries(row=s, column=column, factor=contracts) for column in _kept(columns)]
@@ -112,7 +115,7 @@ def _pledged_power(case: LpCase, battery: Batteries, columns: Columns) -> Rows:
 
 
 def _pledged_energy(case: LpCase, contract: PowerContract, battery: Batteries, columns: Columns) -> Rows:
-    """Keep the energy in each battery that its pledges need, before the step as after it."""
+    """Keep the energy for a battery's pledges, before the step and after it."""
     b, sites = np.arange(len(columns.batteries)), columns.batteries
     after = b + len(b)
     entries = [
@@ -128,7 +131,10 @@ def _pledged_energy(case: LpCase, contract: PowerContract, battery: Batteries, c
 
 
 def _feed_in_room(case: LpCase, contract: PowerContract, columns: Columns) -> Rows:
-    """Keep what a site with a battery feeds in within its limit even when all its pledges are called."""
+    """Limit what a site feeds in even when all its pledges are called.
+
+    Only a site with a battery can feed in.
+    """
     b, sites = np.arange(len(columns.batteries)), columns.batteries
     entries = [_negated(entry) for entry in drawn(b, sites, columns)]
     entries.append(ones(np.searchsorted(sites, columns.feeding), columns.exported))
@@ -139,7 +145,7 @@ def _feed_in_room(case: LpCase, contract: PowerContract, columns: Columns) -> Ro
 
 
 def drawn(row: Ints, sites: Ints, columns: Columns) -> list[Entries]:
-    """State the power that metered sites draw beyond their hedge: bought less sold back."""
+    """State the power that metered sites draw beyond their hedge."""
     hedged = np.isin(sites, columns.hedged)
     bought = columns.bought[np.searchsorted(columns.metered, sites)]
     sold = columns.sold[np.searchsorted(columns.hedged, sites[hedged])]
@@ -151,7 +157,7 @@ def _kept(columns: Columns) -> tuple[Ints, ...]:
 
 
 def _pledged_load(case: LpCase, columns: Columns, sites: Ints) -> list[Entries]:
-    """State the site power of all loads that are pledged at some sites, one row a site."""
+    """State the site power of loads pledged at some sites, one row a site."""
     n = np.arange(len(sites))
     miners = flattened(case.pue[:, sites, MINERS])
     merchant = flattened(case.pue[:, sites, RACKS])
