@@ -171,7 +171,7 @@ def test_when_the_solver_fails_rules_answer_and_the_reason_is_told(here: Path, m
     def late(*_: object, **__: object) -> None:
         raise PlanTimeout("no optimum within 1 s")
 
-    monkeypatch.setattr(problem_answer, "solve", late)
+    monkeypatch.setattr(problem_answer, "solve_one_way", late)
     file = here / "problem.json"
     file.write_text(json.dumps(BY_HAND), encoding="utf-8")
     outcome = ran("plan", "--problem", str(file), "--json")
