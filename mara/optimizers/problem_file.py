@@ -6,7 +6,6 @@ All arrays are row-major.
 """
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
