@@ -35,6 +35,7 @@ MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
 # Never repeated in a message.
 SECRETS = frozenset({"storage_secret", "webhook_url", "database_url", "anthropic_api_key", "anthropic_base_url"})
+OPTION_NAMES = {"day_ahead_position": "day_ahead"}  # options that are not called as their field
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # their names are their owner's
 
 
@@ -138,6 +139,11 @@ class Settings(BaseSettings):
         "flexible",
         description="most binding tier whose promises may be broken where power costs more than credit and goodwill "
         "(twice the rate); `never`: none",
+    )
+    day_ahead_position: Literal["none", "planned"] = Field(
+        "none",
+        description="what is bought in day-ahead auctions of a history with two prices: `none`, or the load `planned` for "
+        "hours that are expected to be dearer in real time",
     )
     horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
     plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")
@@ -298,7 +304,7 @@ def _refuse_unknown(field: str) -> None:
 
 def _refusal(detail: ErrorDetails, options: Mapping[str, object], own_defaults: Mapping[str, object]) -> ConfigError:
     field = str(detail["loc"][0])
-    name = "--" + field.replace("_", "-") if field in options else variable_of(field)
+    name = "--" + OPTION_NAMES.get(field, field).replace("_", "-") if field in options else variable_of(field)
     expected = (
         detail["msg"].removeprefix("Value error, ").replace("Input should", "should").replace("String should", "should")
     )

@@ -42,6 +42,7 @@ BACKTEST_TICK_MINUTES = 60
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
 OptimizerName = Annotated[str | None, typer.Option("--optimizer", help=f"Who plans: {', '.join(POLICIES)}.")]
+DayAhead = Annotated[str | None, typer.Option(help="Positions bought day-ahead: none or planned [default: none].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -53,11 +54,13 @@ def simulate(
     fleet: Fleet = None,
     history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
     optimizer: OptimizerName = None,
+    day_ahead: DayAhead = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Start anew and remember nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with the stored run, some ticks further."""
-    settings = read_settings(options={"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer})
+    options = {"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer}
+    settings = read_settings(options={**options, "day_ahead_position": day_ahead})
     clock = SystemClock()
     with nullcontext() if no_store else open_log(settings):
         store, engine = (None, rehearsal_of(settings)) if no_store else open_run(settings)
@@ -114,6 +117,7 @@ def backtest(
     load_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Pooled demand as a share of the racks.")] = 0.75,
     migration_factor: Annotated[float, typer.Option(min=0.0, max=1e6, help="Makes moves dearer.")] = 1.0,
     forecast: Annotated[str, typer.Option(help="persistence, day-ahead or perfect.")] = "persistence",
+    day_ahead: DayAhead = None,
     bound: Annotated[bool, typer.Option("--bound", help="Also find the most that anybody could have earned.")] = False,
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
@@ -121,7 +125,8 @@ def backtest(
     """Run a policy over a stretch of history."""
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
     settings = read_settings(
-        options={**options, "horizon_hours": horizon_hours}, own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES}
+        options={**options, "horizon_hours": horizon_hours, "day_ahead_position": day_ahead},
+        own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES},
     )
     order = BacktestOrder(
         from_=moment_of(from_, "--from"),
