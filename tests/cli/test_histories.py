@@ -40,5 +40,5 @@ def test_a_misspelt_name_is_refused_with_the_one_that_was_meant() -> None:
 def test_a_folder_at_hand_wins_over_a_shipped_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "four_markets_2023").mkdir()
-    with pytest.raises(FeedInvalid, match="has neither"):
+    with pytest.raises(FeedInvalid, match="has none: add it"):
         read_history(Path("four_markets_2023"))
