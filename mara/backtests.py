@@ -15,7 +15,7 @@ from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.clock import SystemClock
-from mara.runtime.run_totals import RunFigures, RunTotals
+from mara.runtime.run_totals import DayAheadFigures, RunFigures, RunTotals
 from mara.settings import Settings
 
 BOUND: Final = "bound"
@@ -34,9 +34,10 @@ class Progress:
 class SharedFigures(RunFigures):
     """Figures of a run with its size, speed and origin.
 
-    Those of the bound are None where it was not asked for.
+    Those of the bound are None where it was not asked for, those of `day_ahead` where nothing was to be bought.
     """
 
+    day_ahead: DayAheadFigures | None  # type: ignore[misc]  # a run without positions has no figures of them
     sites: int
     lp_profit_usd: float | None
     bound_usd: float | None
@@ -139,7 +140,9 @@ def compared_into(
         connection.close()
 
 
-def shared_figures(totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int) -> SharedFigures:
+def shared_figures(
+    totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int, *, has_positions: bool = False
+) -> SharedFigures:
     """Work out the figures that a backtest and a simulation report alike."""
     figures = totals.report()
     return {
@@ -148,6 +151,7 @@ def shared_figures(totals: RunTotals, sites: int, wall_s: float, cpu_s: float, s
         "profit_usd": figures["profit_usd"],
         "revenue_usd": figures["revenue_usd"],
         "cost_usd": figures["cost_usd"],
+        "day_ahead": figures["day_ahead"] if has_positions else None,
         "energy_mwh": figures["energy_mwh"],
         "emissions_t": figures["emissions_t"],
         "renewable_share": figures["renewable_share"],
@@ -202,7 +206,9 @@ class _Run:
             "history": str(settings.history),
             "from": grid.at(0).isoformat(),
             "to": grid.at(self.case.ticks).isoformat(),
-            **shared_figures(totals, fleet.site_count, wall_s, cpu_s, settings.seed),
+            **shared_figures(
+                totals, fleet.site_count, wall_s, cpu_s, settings.seed, has_positions=settings.has_positions
+            ),
             "notes": list(outside.notes),
         }
 

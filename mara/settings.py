@@ -142,8 +142,8 @@ class Settings(BaseSettings):
     )
     day_ahead_position: Literal["none", "planned"] = Field(
         "none",
-        description="what is bought in day-ahead auctions of a history with two prices: `none`, or the load `planned` for "
-        "hours that are expected to be dearer in real time",
+        description="what is bought in day-ahead auctions, where a history has two prices: `none`, or the load `planned` "
+        "for hours that are expected to be dearer in real time",
     )
     horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
     plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")
@@ -203,6 +203,11 @@ class Settings(BaseSettings):
         "INFO", description="least severity that is logged"
     )
     log_json: bool = Field(True, description="log lines as JSON objects; off: plain text")
+
+    @property
+    def has_positions(self) -> bool:
+        """True where power is bought in day-ahead auctions."""
+        return self.day_ahead_position != "none"
 
     @property
     def start_was_given(self) -> bool:

@@ -127,7 +127,7 @@ def seeded_feed(
         ConfigError: day-ahead positions are to be bought where there are not two prices.
     """
     if history is None:
-        if settings.day_ahead_position == "planned":
+        if settings.has_positions:
             raise _no_two_prices("a synthetic world has one price")
         return SyntheticFeed(config, seed, settings.token_price_usd_per_mtok)
     feed = ReplayFeed(
@@ -147,12 +147,11 @@ def with_day_ahead(settings: Settings, config: RunConfig, feed: ReplayFeed, hist
     Raises:
         ConfigError: positions are to be bought, and no site has a second price to settle them at.
     """
-    is_planned = settings.day_ahead_position == "planned"
-    if is_planned and not tradable(config, history).any():
+    if settings.has_positions and not tradable(config, history).any():
         raise _no_two_prices(f"{history.folder} has no site with both")
     if history.day_ahead_usd_per_mwh is None:
         return feed
-    return TwoPriceFeed(feed, config, history, sends_orders=is_planned)
+    return TwoPriceFeed(feed, config, history, sends_orders=settings.has_positions)
 
 
 def _no_two_prices(came: str) -> ConfigError:

@@ -85,7 +85,14 @@ def simulate(
         "history": str(settings.history) if settings.history is not None else None,
         "from": grid.at(first).isoformat(),
         "to": grid.at(first + ticks).isoformat(),
-        **shared_figures(totals, len(engine.config.fleet.sites), wall_s, cpu_s, settings.seed),
+        **shared_figures(
+            totals,
+            len(engine.config.fleet.sites),
+            wall_s,
+            cpu_s,
+            settings.seed,
+            has_positions=settings.has_positions,
+        ),
         **_extras(totals, gained, engine.shadow_gains),
         "notes": list(engine.notes),
     }
