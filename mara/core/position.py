@@ -1,6 +1,6 @@
 """Positions bought in day-ahead auctions: limit orders, and what of them clears.
 
-Model: docs/model.md#17-day-ahead-position
+Model: docs/model.md#two-settlements
 """
 
 from dataclasses import dataclass

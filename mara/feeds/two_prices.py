@@ -3,7 +3,7 @@
 Beside the replay's own readings it tells the day-ahead price of the tick and, in the last whole hour before an auction
 closes, what is believed of the next local day. Only hours that have passed are read for that.
 
-Model: docs/model.md#17-day-ahead-position ; decisions 0161 and 0162
+Model: docs/model.md#two-settlements ; decisions 0161 and 0162
 """
 
 from dataclasses import dataclass, replace
@@ -213,4 +213,5 @@ def limit_of(day_ahead_usd_per_mwh: Floats, price_usd_per_mwh: Floats) -> Floats
     level = mean_paid - slope * mean_ahead
     rises_together = np.where(level > 0.0, np.inf, np.nan)
     crossing = level / (1.0 - np.minimum(slope, MOST_SLOPE))
-    return np.minimum(np.where(slope < MOST_SLOPE, crossing, rises_together), day_ahead_usd_per_mwh.max(axis=0))
+    limit = np.where(slope < MOST_SLOPE, crossing, rises_together)
+    return np.asarray(np.minimum(limit, day_ahead_usd_per_mwh.max(axis=0)))

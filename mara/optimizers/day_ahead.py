@@ -4,7 +4,7 @@ The same rules plan the load of every hour at the real-time price that is expect
 policy that does not look ahead is asked itself, another's fallback stands in for it, because no plan reaches to the end
 of the next day. What the auction gives is sunk when the hour comes and changes no plan.
 
-Model: docs/model.md#17-day-ahead-position ; decision 0161
+Model: docs/model.md#two-settlements ; decision 0161
 """
 
 from dataclasses import replace
