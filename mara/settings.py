@@ -142,8 +142,8 @@ class Settings(BaseSettings):
     )
     day_ahead_position: Literal["none", "planned"] = Field(
         "none",
-        description="what is bought in day-ahead auctions where a history has two prices: `none`, or the `planned` load of "
-        "hours expected to be dearer in real time",
+        description="what is bought in day-ahead auctions, where a history has two prices: `none`, or the load that is "
+        "`planned` for hours expected to be dearer in real time",
     )
     horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
     plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")

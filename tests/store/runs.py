@@ -118,7 +118,7 @@ def plan_at(world: World, config: RunConfig) -> Plan:
 
 
 def with_two_prices(seen: Observation, step: PlanStep, config: RunConfig, seed: int) -> tuple[Observation, PlanStep]:
-    """The tick with a day-ahead price everywhere but at the first site, and in every third hour orders for three more."""
+    """The tick with a day-ahead price at all sites but the first, and in every third hour orders for three more."""
     hour = config.grid.epoch_s(seen.tick) // 3_600
     price = np.random.default_rng([seed, hour]).normal(40.0, 30.0, config.fleet.site_count)
     price[0] = np.nan

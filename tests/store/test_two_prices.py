@@ -1,4 +1,4 @@
-"""Positions bought day-ahead in both kinds of databases: stored whole, replayed bit for bit, gone on with after a stop."""
+"""Positions bought day-ahead, in both kinds of databases: stored, replayed bit for bit, gone on with after a stop."""
 
 from pathlib import Path
 
