@@ -1,7 +1,7 @@
 """A run that buys power day-ahead, from the history's folder to the ledger, through a stop in the middle of a day."""
 
 import csv
-import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from mara.settings import Settings, read_settings
 from mara.store import maintenance
 from mara.store.read.read_model import ReadModel
 from mara.store.read.table_file import write_export
-from tests.cli.calls import called
+from tests.cli.console import ran
 
 FIRST = datetime(2024, 5, 1, 5, tzinfo=UTC)
 """Midnight in Dallas."""
 DAYS = 17
 START_DAY = 14
 TICKS = 50
-STOP = 30
-"""The tick at which the run stops: six in the morning of a day with a position, orders for the next are to come."""
+STOP = 40
+"""The tick at which the run stops: four in the afternoon of a day with a position, orders for the next are held."""
 
 
 def made_folder(folder: Path, *, with_auction: bool = True) -> Path:
@@ -36,7 +36,9 @@ def made_folder(folder: Path, *, with_auction: bool = True) -> Path:
     names = ["timestamp_utc", "site_id", "price_usd_per_mwh", "carbon_g_per_kwh", "renewable_share", "dry_bulb_c"]
     names += ["wet_bulb_c", *(["day_ahead_usd_per_mwh"] if with_auction else [])]
     rows = [
-        [f"{FIRST + timedelta(hours=h):%Y-%m-%dT%H:%M:%SZ}", "dal", price[h], 0, 0.3, 20, 12][: len(names) - with_auction]
+        [f"{FIRST + timedelta(hours=h):%Y-%m-%dT%H:%M:%SZ}", "dal", price[h], 0, 0.3, 20, 12][
+            : len(names) - with_auction
+        ]
         + ([ahead[h]] if with_auction else [])
         for h in range(24 * DAYS)
     ]
@@ -84,29 +86,44 @@ def exported(database: Path, table: str, folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_run_that_stops_in_mid_day_keeps_its_position_and_ends_with_the_same_ledger(tmp_path: Path) -> None:
-    folder = made_folder(tmp_path / "history")
-    whole, parts = tmp_path / "whole.db", tmp_path / "parts.db"
-    cash = run(settings_of(folder, whole), TICKS)
-    assert run(settings_of(folder, parts), STOP, TICKS - STOP) == cash
+@dataclass(frozen=True)
+class Bought:
+    """A history with two prices, and a run that bought day-ahead on it."""
+
+    folder: Path
+    database: Path
+    cash_micro_usd: int
+
+
+@pytest.fixture(scope="module")
+def bought(tmp_path_factory: pytest.TempPathFactory) -> Bought:
+    folder = made_folder(tmp_path_factory.mktemp("bought") / "history")
+    database = folder.parent / "mara.db"
+    return Bought(folder, database, run(settings_of(folder, database), TICKS))
+
+
+def test_a_run_that_stops_in_mid_day_keeps_its_position_and_ends_with_the_same_ledger(
+    bought: Bought, tmp_path: Path
+) -> None:
+    whole, parts = bought.database, tmp_path / "parts.db"
+    assert run(settings_of(bought.folder, parts), STOP, TICKS - STOP) == bought.cash_micro_usd
     positions = exported(parts, "positions", tmp_path)
     assert positions == exported(whole, "positions", tmp_path)
     ticks = {int(row["tick"]) for row in positions}
-    assert min(ticks) >= 24  # the first orders are for the second day
-    assert {row["position_mw"] for row in positions if int(row["tick"]) < STOP}
-    assert any(tick >= STOP for tick in ticks)
+    assert 24 <= min(ticks) < STOP <= max(ticks)  # the first orders are for the second day
     reading = ReadModel.open(f"sqlite:///{parts}")
     assert [replayed(reading, reading.run().run_id, t).differs for t in (9, STOP - 1, STOP, TICKS - 1)] == [()] * 4
     reading.close()
     assert maintenance.check(f"sqlite:///{parts}").findings == ()
 
 
-def test_a_position_adds_its_gain_to_what_the_run_earns_and_nothing_else(tmp_path: Path) -> None:
-    folder = made_folder(tmp_path / "history")
-    with_, without = tmp_path / "with.db", tmp_path / "without.db"
-    more = run(settings_of(folder, with_), TICKS) - run(settings_of(folder, without, "none"), TICKS)
-    legs = {(row["tick"], row["kind"], row["tier"]): int(row["amount"]) for row in exported(with_, "ledger", tmp_path)}
-    as_ever = {(r["tick"], r["kind"], r["tier"]): int(r["amount"]) for r in exported(without, "ledger", tmp_path)}
+def test_a_position_adds_its_gain_to_what_the_run_earns_and_nothing_else(bought: Bought, tmp_path: Path) -> None:
+    without = tmp_path / "without.db"
+    more = bought.cash_micro_usd - run(settings_of(bought.folder, without, "none"), TICKS)
+    legs, as_ever = (
+        {(row["tick"], row["kind"], row["tier"]): int(row["amount"]) for row in exported(database, "ledger", tmp_path)}
+        for database in (bought.database, without)
+    )
     gains = {leg: amount for leg, amount in legs.items() if leg[1] == "day_ahead"}
     assert sum(gains.values()) == more != 0
     assert {leg: amount for leg, amount in legs.items() if leg not in gains and leg[1] != "cash"} == {
@@ -114,11 +131,10 @@ def test_a_position_adds_its_gain_to_what_the_run_earns_and_nothing_else(tmp_pat
     }
 
 
-def test_a_backtest_tells_what_the_run_would_have_earned_without(tmp_path: Path) -> None:
-    folder = made_folder(tmp_path / "history")
+def test_a_backtest_tells_what_the_run_would_have_earned_without(bought: Bought) -> None:
     start = (FIRST + timedelta(days=START_DAY)).isoformat()
-    order = ("backtest", "--history", str(folder), "--optimizer", "rules", "--from", start, "--json")
-    bought, plain = (json.loads(called(*order, "--day-ahead", which).stdout) for which in ("planned", "none"))
+    order = ("backtest", "--history", str(bought.folder), "--optimizer", "rules", "--from", start, "--json")
+    bought, plain = (ran(*order, "--day-ahead", which).report for which in ("planned", "none"))
     assert plain["day_ahead"] is None
     assert bought["day_ahead"]["position_mwh"] > 0.0
     assert bought["day_ahead"]["profit_without_usd"] == plain["profit_usd"]
