@@ -193,5 +193,5 @@ def test_ticks_of_five_minutes_send_the_orders_once_and_settle_an_hour_in_twelve
     part, _ = backtest(fine, feed_of(fine, history), Static(), first_world(fine), TICKS * 12, horizon_hours=1)
     assert whole.report()["day_ahead"]["position_mwh"] > 0.0
     for name in ("position_mwh", "gain_usd"):
-        found = (whole.report()["day_ahead"][name], part.report()["day_ahead"][name])  # type: ignore[literal-required]
+        found = (whole.report()["day_ahead"][name], part.report()["day_ahead"][name])
         assert found[1] == pytest.approx(found[0], rel=1e-4)

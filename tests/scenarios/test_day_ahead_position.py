@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,16 +36,18 @@ def made_folder(folder: Path, *, with_auction: bool = True) -> Path:
     price = np.round(8.0 + 0.75 * ahead + draw.normal(0.0, 3.0, 24 * DAYS), 2)
     names = ["timestamp_utc", "site_id", "price_usd_per_mwh", "carbon_g_per_kwh", "renewable_share", "dry_bulb_c"]
     names += ["wet_bulb_c", *(["day_ahead_usd_per_mwh"] if with_auction else [])]
-    rows = [
+    rows: list[list[Any]] = [
         [f"{FIRST + timedelta(hours=h):%Y-%m-%dT%H:%M:%SZ}", "dal", price[h], 0, 0.3, 20, 12][
             : len(names) - with_auction
         ]
         + ([ahead[h]] if with_auction else [])
         for h in range(24 * DAYS)
     ]
-    site = [["dal", "Dallas", "United States", 32.8, -96.8, "America/Chicago", "ERCOT HB_HUBAVG", "real_time"]]
+    site: list[list[Any]] = [
+        ["dal", "Dallas", "United States", 32.8, -96.8, "America/Chicago", "ERCOT HB_HUBAVG", "real_time"]
+    ]
     header = ["site_id", "name", "country", "lat", "lon", "timezone", "price_zone", "price_known"]
-    days = [[f"{FIRST + timedelta(days=d):%Y-%m-%d}", 55] for d in range(DAYS + 1)]
+    days: list[list[Any]] = [[f"{FIRST + timedelta(days=d):%Y-%m-%d}", 55] for d in range(DAYS + 1)]
     for name, lines in (
         ("history.csv", [names, *rows]),
         ("sites.csv", [header, *site]),
@@ -71,11 +74,13 @@ def settings_of(folder: Path, database: Path, position: str = "planned") -> Sett
 
 def run(settings: Settings, *parts: int) -> int:
     """Advance by some ticks, closed and opened anew between them; returns the cash."""
+    cash_micro_usd = 0
     for ticks in parts:
         store, engine = open_run(settings)
         simulate(engine, store, ticks)
         store.close()
-    return engine.world.cash_micro_usd
+        cash_micro_usd = engine.world.cash_micro_usd
+    return cash_micro_usd
 
 
 def exported(database: Path, table: str, folder: Path) -> list[dict[str, str]]:
@@ -134,13 +139,13 @@ def test_a_position_adds_its_gain_to_what_the_run_earns_and_nothing_else(bought:
 def test_a_backtest_tells_what_the_run_would_have_earned_without(bought: Bought) -> None:
     start = (FIRST + timedelta(days=START_DAY)).isoformat()
     order = ("backtest", "--history", str(bought.folder), "--optimizer", "rules", "--from", start, "--json")
-    bought, plain = (ran(*order, "--day-ahead", which).report for which in ("planned", "none"))
+    told, plain = (ran(*order, "--day-ahead", which).report for which in ("planned", "none"))
     assert plain["day_ahead"] is None
-    assert bought["day_ahead"]["position_mwh"] > 0.0
-    assert bought["day_ahead"]["profit_without_usd"] == plain["profit_usd"]
-    gain_usd = bought["profit_usd"] - plain["profit_usd"]
-    assert bought["day_ahead"]["gain_usd"] == pytest.approx(gain_usd, abs=1e-4)
-    assert plain["cost_usd"]["energy"] - bought["cost_usd"]["energy"] == pytest.approx(gain_usd, abs=1e-4)
+    assert told["day_ahead"]["position_mwh"] > 0.0
+    assert told["day_ahead"]["profit_without_usd"] == plain["profit_usd"]
+    gain_usd = told["profit_usd"] - plain["profit_usd"]
+    assert told["day_ahead"]["gain_usd"] == pytest.approx(gain_usd, abs=1e-4)
+    assert plain["cost_usd"]["energy"] - told["cost_usd"]["energy"] == pytest.approx(gain_usd, abs=1e-4)
 
 
 def test_positions_are_refused_where_there_are_not_two_prices(tmp_path: Path) -> None:
