@@ -1,4 +1,7 @@
-"""`python -m bench [--full] [--only GROUP …]`: measure, print a table, write bench/results.json."""
+"""Command `python -m bench`: measures, prints a table, writes bench/results.json.
+
+Usage: `python -m bench [--full] [--only GROUP …]`.
+"""
 
 import argparse
 import time
@@ -22,7 +25,7 @@ GROUPS: Final[dict[str, Callable[..., Iterator[Figure]]]] = {
 
 
 def main() -> None:
-    """Measure the groups one after the other, and the yardstick before, between and after them."""
+    """Measure the groups in turn, and the yardstick before, between and after them."""
     options = _options()
     begun_s = time.monotonic()
     print(report.header())

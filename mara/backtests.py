@@ -1,4 +1,4 @@
-"""Policies side by side over one stretch of history, with their bound."""
+"""Comparison of policies over one period of history, with their bound."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +10,8 @@ from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
+from mara.feeds.day_ahead import known_ahead
+from mara.feeds.files.history_provenance import HistoryStory, story_of
 from mara.optimizers.lp.bound import MonthBound, bounds_of, share_of_bound
 from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.registry import optimizer_of
@@ -19,12 +21,12 @@ from mara.runtime.run_totals import DayAheadFigures, RunFigures, RunTotals
 from mara.settings import Settings
 
 BOUND: Final = "bound"
-"""Name of the work on the bound in progress; every other name is a policy's."""
+"""Name under which progress on the bound is reported; other names are policies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Progress of a piece of work: ticks of a policy, or months of the bound."""
+    """Progress report: ticks of a policy, or months of the bound."""
 
     what: str
     done: int
@@ -32,9 +34,9 @@ class Progress:
 
 
 class SharedFigures(RunFigures):
-    """Figures of a run with its size, speed and origin.
+    """Figures of a backtest or simulation, with size, speed and origin of the run.
 
-    Those of the bound are None where it was not asked for, those of `day_ahead` where nothing was to be bought.
+    Figures of the bound are None where it was not asked for, those of `day_ahead` without positions.
     """
 
     day_ahead: DayAheadFigures | None  # type: ignore[misc]  # a run without positions has no figures of them
@@ -58,14 +60,15 @@ class BacktestFigures(SharedFigures, _Period):
     fleet: str
     history: str
     notes: list[str]
+    provenance: HistoryStory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BacktestResult:
-    """The outcome of one policy over the stretch.
+    """The outcome of one policy over the period.
 
     Attributes:
-        daily_profit_usd: of each day of the run, the first begins with it.
+        daily_profit_usd: profit of each day, counted from the run's start.
         months: profit and bound by calendar month; empty unless the bound was asked for.
     """
 
@@ -76,7 +79,7 @@ class BacktestResult:
 
 OnProgress = Callable[[Progress], None]
 KnownBounds = dict[bytes, tuple[MonthBound, ...]]
-"""Bounds by the promises that they were found for."""
+"""Bounds that were found before, by digest of the contracts that they hold for."""
 
 
 def compared(
@@ -89,15 +92,15 @@ def compared(
     is_cancelled: Callable[[], bool] | None = None,
     known: KnownBounds | None = None,
 ) -> tuple[BacktestResult, ...]:
-    """Run each policy over the same stretch; none named means the one of the settings.
+    """Run each policy over the same period; without names, the one of the settings.
 
-    The bound is found once for runs with the same promises: it does not depend on who plans. `known` carries what was
-    found over to another call for the same stretch, load and terms.
+    The bound is computed once for runs with the same contracts, because it does not depend on the policy. `known`
+    carries bounds over to another call for the same period, load and terms.
 
     Raises:
-        ConfigError, FeedError: a history, period, forecast, fleet or policy that cannot be used.
+        ConfigError, FeedError: a history, period, forecast, fleet or policy cannot be used.
         PlanError: a policy or the bound failed.
-        CommandError: it was cancelled.
+        CommandError: the comparison was cancelled.
     """
     tell = on_progress or (lambda _: None)
     case = backtest_of(settings, order)
@@ -119,10 +122,10 @@ def compared(
 def compared_into(
     connection: Connection, settings: Settings, order: BacktestOrder, policies: Sequence[str], with_bound: bool
 ) -> None:
-    """Run `compared` in a process of its own, and send what comes of it.
+    """Run `compared` in a child process, and send progress and results to the parent.
 
-    ("progress", Progress) as it goes, and in the end ("done", results) or ("failed", one line). Terminating the process
-    cancels it: it writes nothing.
+    Messages are ("progress", Progress), and at the end ("done", results) or ("failed", one line). Terminating the
+    process cancels the comparison, which writes no files.
     """
     try:
         results = compared(
@@ -143,7 +146,7 @@ def compared_into(
 def shared_figures(
     totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int, *, has_positions: bool = False
 ) -> SharedFigures:
-    """Work out the figures that a backtest and a simulation report alike."""
+    """Compute the figures that a backtest and a simulation have in common."""
     figures = totals.report()
     return {
         "ticks": figures["ticks"],
@@ -167,11 +170,11 @@ def shared_figures(
 
 
 MOST_NEWS: Final = 200
-"""Most reports of progress in a run."""
+"""Most progress reports of a run."""
 
 
 class _Run:
-    """Advances one policy through the stretch, a day's profit at a time."""
+    """Runs one policy over the period, and collects its daily profits."""
 
     def __init__(
         self, case: BacktestCase, name: str, with_bound: bool, tell: OnProgress, is_cancelled: Callable[[], bool]
@@ -185,7 +188,7 @@ class _Run:
         self._stride = max(1, case.ticks // MOST_NEWS)
 
     def figures(self, settings: Settings) -> tuple[RunTotals, BacktestFigures]:
-        """Run the policy; return the sums, and the figures reported of them."""
+        """Run the policy; return its totals and its figures."""
         outside, clock = self.case.outside, SystemClock()
         wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()
         totals, _ = backtest(
@@ -200,6 +203,8 @@ class _Run:
         self.accounts.close()
         wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
         grid, fleet = outside.config.grid, outside.config.fleet
+        assert outside.history is not None
+        history = outside.history.for_sites(fleet.site_ids)
         return totals, {
             "optimizer": self.case.optimizer.name,
             "fleet": fleet.name,
@@ -210,6 +215,7 @@ class _Run:
                 totals, fleet.site_count, wall_s, cpu_s, settings.seed, has_positions=settings.has_positions
             ),
             "notes": list(outside.notes),
+            "provenance": story_of(history, known_ahead(fleet.sites, history.price_known)),
         }
 
     def _note(self, step: Step) -> None:
@@ -228,7 +234,7 @@ class _Run:
     def daily_usd(self, totals: RunTotals) -> tuple[float, ...]:
         """Return the daily profits, which add up to the run's.
 
-        Credits of windows that ended with the last tick fall on its day.
+        Credits of windows that ended with the last tick count on its day.
         """
         late = int(totals.lines_micro_usd.sum()) - sum(self._daily_micro_usd)
         *days, last = self._daily_micro_usd
@@ -241,7 +247,7 @@ def _months(
     tell: OnProgress,
     stop_if_cancelled: Callable[[], None],
 ) -> tuple[MonthBound, ...]:
-    """Find the bounds of a run's months, once for runs with the same promises."""
+    """Compute the bounds of a run's months, once for runs with the same contracts."""
 
     def on_month(done: int) -> None:
         tell(Progress(what=BOUND, done=done, total=len(chapters)))

@@ -1,6 +1,6 @@
-"""The real things behind the protocols of the live platform.
+"""Construction of the live platform from its parts, as the settings say.
 
-No other file knows them all.
+This is the only module that imports all parts.
 """
 
 from contextlib import suppress
@@ -30,14 +30,14 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
     """Build the live platform; nothing is opened before it is started.
 
     Raises:
-        ConfigError: no such optimizer.
+        ConfigError: there is no such optimizer.
     """
     refuse_unknown_optimizer(settings.optimizer)
     clock, config = SystemClock(), advisor_config_of(settings)
     advisor = AdvisorScheduler(config, clock)
 
     def planned(engine: TickEngine) -> tuple[TickEngine, Planner]:
-        with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
+        with suppress(FeedError):  # drawn in advance, for it takes long; a failure is reported with the first tick
             engine.read_feed()
         return engine, planner_of(settings, engine, advisor if config.client is not None else None, clock)
 
@@ -54,12 +54,12 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
 
 
 def set_aside(settings: Settings) -> str | None:
-    """Keep the stored run beside a new, empty database.
+    """Rename the stored run's database, and create an empty one in its place.
 
-    Returns its new path; None where nothing was stored.
+    Returns the new path of the old one; None where nothing was stored.
 
     Raises:
-        StoreRefused: another process writes it, or it cannot be set aside.
+        StoreRefused: another process writes the database, or it cannot be renamed.
     """
     return maintenance.init(settings.database_url, force=True)
 
@@ -67,7 +67,7 @@ def set_aside(settings: Settings) -> str | None:
 def people_of(settings: Settings) -> UserStore:
     """Open the users of the run's database.
 
-    It is made or upgraded first where need be.
+    The database is created or upgraded first if needed.
 
     Raises:
         ConfigError, StoreError: the database cannot be used.
@@ -77,10 +77,10 @@ def people_of(settings: Settings) -> UserStore:
 
 
 def database_file_of(settings: Settings) -> Path | None:
-    """Return the file that remembers the run; None where a server does.
+    """Return the path of the run's database file; None for a database on a server.
 
     Raises:
-        ConfigError: not the URL of a database.
+        ConfigError: the setting is not the URL of a database.
     """
     database = database_of(settings.database_url)
     return database.path if isinstance(database, SqliteFile) else None

@@ -1,6 +1,6 @@
-"""Settings from outside: MARA_* variables and two of Anthropic's.
+"""Settings from the environment: MARA_* variables and two of Anthropic's.
 
-They are read once and handed on as one frozen value.
+They are read once and passed on as one frozen value.
 
 A misspelt setting must not silently mean its default, so an unknown MARA_ variable is refused. Options of the command
 line win over the environment, which wins over a `.env` file in the working directory.
@@ -33,10 +33,10 @@ FIRST_START = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no hash
 LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
-# Never repeated in a message.
+# Settings whose values are never repeated in a message.
 SECRETS = frozenset({"storage_secret", "webhook_url", "database_url", "anthropic_api_key", "anthropic_base_url"})
 OPTION_NAMES = {"day_ahead_position": "day_ahead"}  # options that are not called as their field
-UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # their names are their owner's
+UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names given by Anthropic
 
 
 _ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
@@ -78,7 +78,7 @@ def _upper(text: object) -> object:
 class Settings(BaseSettings):
     """Settings of one run; each field is the variable MARA_<FIELD>.
 
-    Building it reads nothing: see `read_settings`.
+    The constructor reads no environment; `read_settings` does.
     """
 
     model_config = SettingsConfigDict(
@@ -228,7 +228,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what is given.
+        """Use constructor arguments as the only source of values.
 
         `read_settings` reads the environment, so that it can refuse unknown names.
         """
@@ -245,9 +245,9 @@ def read_settings(
 
     `env` None is the process environment over `.env`.
 
-    `options` are fields by name; None among them means "not given". `own_defaults` are what a command's options stand
-    at where that is not the setting's default: a refusal names them.
-    Raises ConfigError, in one line, for an unknown MARA_ variable or a value that cannot be used.
+    `options` are fields by name; None among them means "not given". `own_defaults` are a command's own defaults where
+    they differ from the setting's; error messages name them. Raises ConfigError, in one line, for an unknown MARA_
+    variable or a value that cannot be used.
     """
     variables = _variables_around_us() if env is None else env
     given: dict[str, object] = {}
@@ -277,7 +277,7 @@ def _variables_around_us() -> Mapping[str, str]:
 
 
 def _refuse_bad_lines(path: Path) -> None:
-    """Refuse a `.env` file with a line that sets nothing: it was meant to."""
+    """Refuse a `.env` file with a line that sets nothing, probably by mistake."""
     if not path.is_file():
         return
     for binding in parse_stream(StringIO(path.read_text(encoding="utf-8-sig"))):

@@ -1,6 +1,6 @@
 """Authorization of the screens: each change first checks the user's right.
 
-It is the only place that does so for the screens. The user is that of the connection by which a message came, never one
+No other module checks rights for the screens. The user is that of the connection by which a message came, never one
 that a page or a message names.
 """
 
@@ -32,7 +32,7 @@ class Authorized:
 
     Attributes:
         undo: orders that can still be undone.
-        begin_anew: ends this run and begins another; None where this server cannot.
+        begin_anew: function that ends this run and begins another; None where this server cannot.
     """
 
     def __init__(self, platform: PlatformView, jobs: JobRunner, undo: Undo) -> None:
@@ -144,7 +144,7 @@ async def _require(permission: Permission) -> None:
     """Check a right of the acting user in the database, as it is now.
 
     Raises:
-        CommandError: the user lacks it.
+        CommandError: the user lacks the right.
     """
     await permit(acting_scope(), permission)
 

@@ -28,7 +28,7 @@ from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.assembly.backtest import BacktestOrder
 from mara.assembly.worlds import is_shipped_history
-from mara.backtest_page import html_of
+from mara.backtest_page import html_of, source_lines
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
 from mara.optimizer_names import LABELS, POLICIES
@@ -56,7 +56,7 @@ WORKING: Final = {"bound": "The bound", "scenarios": "Scenarios"}
 
 
 class BacktestScreen:
-    """Picture of the job runner's state, shared by all who look at it."""
+    """View model of the job runner's state, shared by all viewers."""
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
@@ -64,7 +64,7 @@ class BacktestScreen:
         self._results: ViewModel = {}
 
     def picture(self, _: PublishedState, __: KeyFigureHistory) -> ViewModel:
-        """Draw all that the page shows; results are converted once for each report."""
+        """Return the page's channels; results are converted once for each report."""
         report = self._platform.report()
         if report.version != self._version:
             self._version = report.version
@@ -170,7 +170,7 @@ def study_task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> StudyT
 
 
 def progress_cells(report: Report, left_s: float | None) -> Channel:
-    """Draw the state of the job runner, in words and as a bar."""
+    """Return the state of the job runner, in words and as a bar."""
     took = _real(report.ended_s - report.began_s)
     match report.state:
         case "idle":
@@ -196,14 +196,15 @@ def progress_cells(report: Report, left_s: float | None) -> Channel:
 
 
 def result_cells(report: Report) -> Channel:
-    """Draw the period of the backtest's results, and whether there are any."""
+    """Return the period of the backtest's results, and whether there are any."""
     if not report.results:
-        return {"bt.shown": cell("", "no"), "bt.period": ""}
-    return {"bt.shown": cell("", "yes"), "bt.period": _period(report)}
+        return {"bt.shown": cell("", "no"), "bt.period": "", "bt.sources": ""}
+    sources = "\n".join(source_lines(report.results))
+    return {"bt.shown": cell("", "yes"), "bt.period": _period(report), "bt.sources": sources}
 
 
 def results_of(report: Report) -> tuple[PolicyResult, ...]:
-    """Convert the results to those that components draw."""
+    """Convert the results to the records that components draw."""
     task = report.compared
     if task is None:
         return ()
@@ -235,7 +236,7 @@ def _real(span_s: float) -> str:
 
 def _folder(entered: Mapping[str, Any], readable: ReadableFiles) -> str:
     folder = _text(entered, "history")
-    if is_shipped_history(folder):  # everybody may read what comes with Mara
+    if is_shipped_history(folder):  # every user may read the histories that come with Mara
         return folder
     readable.require(Path(folder))
     if not folder or len(folder) > MOST_PATH_LENGTH or not Path(folder).is_dir():

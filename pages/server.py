@@ -31,19 +31,19 @@ STORED_FIGURES: Final = {
 """Key figures with a stored past, except money, and the metric that holds it."""
 LISTENING_LOOK_S: Final = 0.02
 NOTICE_S: Final = 0.3
-"""Time for news of a new run to reach the open pages before their connections end."""
+"""Time [s] for open pages to learn of a new run before their connections end."""
 GRACE_S: Final = 2
-"""Time for browsers to close connections; the whole end takes under five seconds."""
+"""Time [s] for browsers to close connections; the whole end takes under 5 s."""
 ALWAYS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "title": "Mara",
         "favicon": FAVICON,
         "language": "en-US",
-        "dark": None,  # the browser's preference, until the operator chooses
+        "dark": None,  # the browser's preference, until the operator chooses a theme
         "reload": False,
         "tailwind": False,  # the theme is one stylesheet; compiling another in the browser costs 60 kB and a flash
         "reconnect_timeout": RECONNECT_TIMEOUT_S,
-        "binding_refresh_interval": None,  # nothing is bound, so nothing need be polled
+        "binding_refresh_interval": None,  # NiceGUI's bindings are not used, so no polling is needed
         "show_welcome_message": False,
         "timeout_graceful_shutdown": GRACE_S,
     }
@@ -66,7 +66,7 @@ def serve(
     """Serve until SIGINT, SIGTERM or the end of the window, then stop the platform.
 
     Returns:
-        True where the operator asked for a new run: this one is closed, and may be set aside.
+        True where the operator asked for a new run: this one is closed, and its database may be renamed.
 
     Raises: what the platform's start raised, a MaraError where it refused.
     """
@@ -114,7 +114,7 @@ def serve(
 
 
 async def _announce(address: str) -> None:
-    """Print the address once browsers can connect; programs wait for this line."""
+    """Print the address once browsers can connect; scripts wait for this line."""
     while not Server.instance.started:  # noqa: ASYNC110  uvicorn sets a flag and has no event for it
         await asyncio.sleep(LISTENING_LOOK_S)
     sys.stdout.write(f"Mara is on {address} (Ctrl-C ends it)\n")
@@ -122,7 +122,7 @@ async def _announce(address: str) -> None:
 
 
 def _freeze_heap() -> None:
-    """Exclude the objects that exist now from garbage collection: they stay.
+    """Exclude the present objects, which are permanent, from garbage collection.
 
     A full collection over these 170,000 objects, mostly code, stops every tick and browser for 80 to 300 ms.
     """
@@ -145,6 +145,6 @@ async def _courses_of(platform: PlatformView) -> Courses:
 
 
 def _end_without_failure_on_signals() -> None:
-    """Exit with 0 on a signal, which the server passes on once it has ended in order."""
+    """Exit with 0 on a signal, which the server passes on after an orderly end."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(EXIT_DONE))

@@ -89,8 +89,8 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             value=history,
             look="long",
             limits={"required": True, "placeholder": "four_markets_2023"},
-            hint="A shipped history (four_markets_2023), or a folder on the server with history.csv or history.csv.gz "
-            "and bitcoin_daily.csv.",
+            hint="A shipped history (four_markets_2023), or a folder on the server with history.csv, "
+            "history.csv.gz or history.parquet, and bitcoin_daily.csv.",
         ),
         _day("from_", "From", "Empty: its first hour."),
         _day("to", "Up to", "Empty: its last hour."),
@@ -174,7 +174,7 @@ def order_panel(
 
 
 def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
-    """Draw the progress that `progress_cells` states, with a button if `cancel`."""
+    """Draw the progress of `progress_cells`, with a button for `cancel` if given."""
     with panel("Progress", "progress-panel"):
         live_text("bt.state", first, "bt-state", "p").props("role=status")
         live_text("bt.bar", {"bt.bar": "", **first}, "bt-bar", "div").props('aria-hidden="true"')
@@ -205,6 +205,9 @@ def result_panels(view_model: ViewModel) -> None:
                 empty="No result yet.",
                 first=view_model.get("bt-table", {}),
             )
+            with element("details", "more"):
+                element("summary", "", "Sources and licences of the history")
+                live_text("bt.sources", {"bt.sources": "", **view_model.get("cells", {})}, "note lines", "p")
         with element("div", "lane wide-left"):
             with panel("Cumulative profit") as top:
                 legend(LINES)

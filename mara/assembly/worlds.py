@@ -32,9 +32,9 @@ class Outside:
     """The outside world of a run, and its state before the first tick.
 
     Attributes:
-        config: fixed for the life of the run.
-        history: None for a synthetic world.
-        notes: remarks on the input, for those who began the run.
+        config: configuration, fixed for the life of the run.
+        history: the replayed history; None for a synthetic world.
+        notes: remarks on the input, shown when the run starts.
     """
 
     config: RunConfig
@@ -71,7 +71,7 @@ def history_of(settings: Settings) -> History | None:
     """Read the whole history that the settings name; None for a synthetic world.
 
     Raises:
-        FeedInvalid: it cannot be used.
+        FeedInvalid: the history cannot be used.
     """
     if settings.history is None:
         return None
@@ -79,7 +79,7 @@ def history_of(settings: Settings) -> History | None:
 
 
 def is_shipped_history(name: str) -> bool:
-    """Tell whether a history of this name comes with Mara and is no folder at hand."""
+    """True if a history of this name comes with Mara and no folder hides it."""
     return shipped_folder(name) is not None
 
 
@@ -162,7 +162,7 @@ def _no_two_prices(came: str) -> ConfigError:
 
 
 def served(config: RunConfig, feed: Feed, history: History, demand: Demand, *notes: str) -> Outside:
-    """Put a replayed world together with the contracts that it begins with."""
+    """Combine a replayed world with the contracts that are live at its start."""
     world = opened(first_world(config), demand.contracts, config)
     said = (*demand.notes, *(note for note in notes if note))
     return Outside(config=config, feed=feed, history=history, world=world, notes=said)

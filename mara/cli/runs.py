@@ -1,4 +1,4 @@
-"""Commands that make time pass: simulate, backtest, replay."""
+"""Commands that run ticks: simulate, backtest, replay."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,7 +12,7 @@ from mara.backtest_page import html_of
 from mara.backtests import compared, shared_figures
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
-from mara.cli.report import bars, progress, show, tell_notes, write_page
+from mara.cli.report import bars, progress, show, tell_notes, told_sources, write_page
 from mara.core.snapshot import ShadowGains
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
@@ -26,7 +26,7 @@ from mara.settings import read_settings
 from mara.store.read.read_model import ReadModel
 
 MAX_TICK = 100_000_000
-"""Nine centuries of five-minute ticks."""
+"""Largest tick that a command takes: nine centuries of five-minute ticks."""
 SHADOW_GAINS = (
     "sla_flexibility",
     "optimizer_vs_rules",
@@ -37,7 +37,7 @@ SHADOW_GAINS = (
 )
 """Gains measured against the counterfactual worlds."""
 BACKTEST_TICK_MINUTES = 60
-"""Histories are hourly."""
+"""Default tick of a backtest, because histories are hourly."""
 
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
@@ -58,7 +58,7 @@ def simulate(
     no_store: Annotated[bool, typer.Option("--no-store", help="Start anew and remember nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with the stored run, some ticks further."""
+    """Continue the stored run by some ticks, or begin it."""
     options = {"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer}
     settings = read_settings(options={**options, "day_ahead_position": day_ahead})
     clock = SystemClock()
@@ -100,7 +100,7 @@ def simulate(
 
 
 def _extras(totals: RunTotals, before: ShadowGains | None, after: ShadowGains | None) -> SimulationExtras:
-    """Work out a simulation's own figures; gains over the ticks run [USD]."""
+    """Compute the figures of a simulation, with gains over its ticks [USD]."""
     beside: dict[str, float | None] = dict.fromkeys(SHADOW_GAINS)
     if before is not None and after is not None:
         beside = {name: getattr(after, f"{name}_usd") - getattr(before, f"{name}_usd") for name in SHADOW_GAINS}
@@ -129,7 +129,7 @@ def backtest(
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
-    """Run a policy over a stretch of history."""
+    """Run policies over a period of history."""
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
     settings = read_settings(
         options={**options, "horizon_hours": horizon_hours, "day_ahead_position": day_ahead},
@@ -151,9 +151,10 @@ def backtest(
         try:
             write_page(html_of(results), report)
         except ConfigError as error:
-            unwritten = error  # the result is shown all the same
+            unwritten = error  # the result is printed all the same
     tell_notes(results[0].figures["notes"])
-    show(results[0].figures, as_json=as_json)
+    figures = results[0].figures
+    show(figures if as_json else {**figures, "provenance": told_sources(figures["provenance"])}, as_json=as_json)
     if unwritten is not None:
         raise unwritten
 

@@ -54,7 +54,7 @@ CREDIT_LINES: Final = slice(Line.CREDIT_PREMIUM, Line.CREDIT_FLEXIBLE + 1)
 REVENUE_LINES: Final = slice(Line.MINING, Line.SELLBACK + 1)
 COST_LINES: Final = slice(Line.ENERGY, LINE_COUNT)
 POWER_LINES: Final = (Line.ENERGY, Line.HEDGE, Line.DAY_AHEAD)
-"""What power cost: at real-time prices, for the hedged block, less what positions bought day-ahead saved."""
+"""Cost of power: at real-time prices, for the hedged block, less what positions bought day-ahead saved."""
 
 
 class EnergyLine(IntEnum):
@@ -97,7 +97,7 @@ class Settlement:
 
     @property
     def revenue_micro_usd(self) -> int:
-        """Sum of mining, inference, contracts and what was sold back."""
+        """Revenue of mining, inference, contracts and power sold back [micro-USD]."""
         return int(self.lines_micro_usd[:, REVENUE_LINES].sum())
 
     @property

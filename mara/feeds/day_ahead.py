@@ -62,7 +62,7 @@ def gate_closure_local_hour(price_zone: str) -> int:
 
 
 def is_day_ahead(price_zone: str) -> bool:
-    """Tell by its name if a zone's prices are published a day ahead."""
+    """Tell by a zone's name whether its prices are published a day ahead."""
     return bool(_words_of(price_zone) & DAY_AHEAD_WORDS)
 
 

@@ -1,4 +1,4 @@
-"""Answers to problems in a file: the schedule, its proven quality, and prices."""
+"""Answers to problem files: the schedule, its proven quality, and dual prices."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +23,10 @@ from mara.optimizers.rules.greedy import greedy
 class ProblemAnswer:
     """A schedule with its provenance.
 
-    Bound and prices are known to the linear program only.
+    Only the linear program gives a bound and prices.
 
     Attributes:
-        note: why another optimizer answered than the one that was asked.
+        note: reason why another optimizer answered than the one asked for; empty for none.
     """
 
     optimizer: str
@@ -69,7 +69,7 @@ def _optimum(case: LpCase, deadline_s: float) -> Optimum:
 def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "") -> ProblemAnswer:
     """Answer by rules.
 
-    What the schedule earns is known, how far it is from the best is not.
+    The schedule's profit is computed; its distance from the optimum is unknown.
     """
     schedule = greedy(case)
     return ProblemAnswer(
@@ -87,7 +87,7 @@ def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "
 def schedule_of(primal_mw: Floats, columns: Columns, case: LpCase) -> Schedule:
     """Read a solution's columns (N,) as a schedule.
 
-    What is below zero is rounding and becomes zero.
+    Values below zero are rounding errors and become zero.
     """
     table = np.maximum(primal_mw, 0.0).reshape(case.steps, columns.width)
     rested = np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT))
@@ -102,12 +102,12 @@ def schedule_of(primal_mw: Floats, columns: Columns, case: LpCase) -> Schedule:
 
 
 def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, Any]:
-    """Return the answer as JSON has it, arrays row-major.
+    """Convert the answer to plain JSON values, with arrays in row-major order.
 
     Prices: `site_power_usd_per_mwh` is the value of one more megawatt-hour at a site's meter; `demand_usd_per_mwh` is
     what one more megawatt-hour of a tier's contracts would cost *less the rate it pays*, negative where it gains, so
     that its marginal cost is this plus the rate; `budget_usd_per_mwh` is the value of one more megawatt-hour that may
-    be scheduled off. By rules they are null: rules know no prices.
+    be scheduled off. In answers by rules the prices are null.
     """
     schedule, shadow = answer.schedule, answer.shadow
     net = net_site_mw(schedule, case)

@@ -1,6 +1,6 @@
 """Problem files in JSON, read strictly.
 
-A wrong number would plan wrongly without a word.
+Input is strict, because a wrong number would give a wrong plan without any error.
 
 All arrays are row-major.
 """
@@ -8,6 +8,7 @@ All arrays are row-major.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +20,12 @@ from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT, RACKS
 from mara.errors import FeedInvalid, PlanRejected
 from mara.optimizers.lp.case import WORKLOAD_COUNT, LpCase, check
 
+PROBLEMS: Final = Path(str(files("mara"))) / "data" / "problems"
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_STEPS: Final = 2_016
-"""A week of five-minute steps."""
+"""Most steps of a problem: a week of five-minute steps."""
 MAX_MAGNITUDE: Final = 1e12
-"""Beyond this a number is a mistake, and products of two lose their digits."""
+"""Largest number that is accepted; beyond it, products of two lose digits."""
 
 SHAPES: Final[dict[str, str]] = {
     "dt_h": "",
@@ -53,7 +55,7 @@ SHAPES: Final[dict[str, str]] = {
 H steps, S sites, K workloads, G tiers, P promised tiers, M miners, I inference racks.
 """
 TOKENS: Final = frozenset({"token_per_mwh", "token_demand"})
-"""Fields counted in any unit of tokens, single tokens included: of any size."""
+"""Fields of any magnitude, because they may count tokens in any unit."""
 ANY_SIGN: Final = frozenset(
     {"price", "mining_value_usd_per_mwh", "token_value_usd_per_mwh", "rate_usd_per_mwh", "carbon_price_usd_per_t"}
 )
@@ -61,26 +63,37 @@ ANY_SIGN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FiledProblem:
-    """A problem as a file gives it: one region, no goodwill."""
+    """A problem read from a file, with one region and without goodwill."""
 
     site_ids: tuple[str, ...]
     case: LpCase
 
 
+def shipped_problems() -> dict[str, Path]:
+    """Return the files of the problems that come with Mara, by name."""
+    return {path.stem: path for path in sorted(PROBLEMS.glob("*.json"))}
+
+
 def read_problem(path: Path) -> FiledProblem:
-    """Read the problem in a file.
+    """Read a problem: a file, or else the shipped one of that name.
 
     Raises:
-        FeedInvalid: no such file, not JSON, a field missing, unknown, twice, of wrong shape, not finite or out of its
-            range; the message names file and field.
+        FeedInvalid: the file is missing or not JSON, or a field is missing, unknown, repeated, of wrong shape, not
+            finite or out of range; the message names file and field.
     """
+    shipped = shipped_problems()
+    if path.name == str(path) and not path.exists():
+        path = shipped.get(str(path), path)
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise FeedInvalid(f"{path} has {size:,} bytes, at most {MAX_FILE_BYTES:,} are read: plan fewer steps")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise FeedInvalid(f"{path} cannot be read as text ({error}): name a JSON file with a problem") from error
+        raise FeedInvalid(
+            f"{path} cannot be read as text ({error}): name a JSON file with a problem, or one that comes with Mara: "
+            f"{', '.join(shipped)}"
+        ) from error
     try:
         return problem_of(text)
     except FeedInvalid as error:
@@ -88,7 +101,7 @@ def read_problem(path: Path) -> FiledProblem:
 
 
 def problem_of(text: str) -> FiledProblem:
-    """Read the problem in a text.
+    """Read a problem from a text.
 
     Raises:
         FeedInvalid: as `read_problem`, without the file's name.
@@ -124,7 +137,7 @@ def problem_of(text: str) -> FiledProblem:
 def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
     demand = given["demand_mw"].T.copy()
     value = given["token_value_usd_per_mwh"]
-    # Files may count single tokens, billions to a megawatt-hour; a solver wants numbers of the size of megawatts.
+    # Files may count single tokens, billions to a megawatt-hour; a solver needs numbers of the magnitude of megawatts.
     tokens_unit = float(given["token_per_mwh"].max()) or 1.0
     most_mw = float(given["available_mw"][:, RACKS].sum())
     return LpCase(
@@ -141,7 +154,7 @@ def _case(given: dict[str, Floats], steps: int, sites: int) -> LpCase:
         demand_tokens_per_h=np.minimum(given["token_demand"][:, None] / tokens_unit, 2.0 * most_mw + 1.0),
         demand_mw=demand,
         budget_mwh=given["budget_mwh"],
-        # The demand itself limits what may be off; a bound of the same size would hide what demand is worth.
+        # The demand itself limits the power scheduled off; an equal bound on it would hide the dual price of demand.
         shed_limit_mw=2.0 * demand[:, :PROMISED_TIER_COUNT] + 1.0,
         rate_usd_per_mwh=given["rate_usd_per_mwh"],
         credit_usd_per_mwh=given["credit_usd_per_mwh"],

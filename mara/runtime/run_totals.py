@@ -1,4 +1,4 @@
-"""Sums over many ticks, and the figures that runs report of them.
+"""Totals over many ticks, and the figures that runs report of them.
 
 The names of the figures are those that `--json` prints.
 """
@@ -29,7 +29,7 @@ from mara.runtime.observe.scheduled_off import ScheduledOffCounts
 GAIN_KEYS = ("climate", "time_zone", "interaction")
 
 Usd: TypeAlias = float
-"""An amount in US dollars, by the name of the record."""
+"""Amount of US dollars; the record's name carries the unit."""
 
 
 class RevenueUsd(TypedDict):
@@ -52,7 +52,7 @@ class CostUsd(TypedDict):
 
 
 class TierFigures(TypedDict):
-    """Service of one tier's contracts.
+    """Service figures of one tier's contracts.
 
     A stop is a contract that ran and is scheduled off; a rest is the time until it runs again.
     """
@@ -125,10 +125,9 @@ def _tier_ticks() -> Ints:
 
 @dataclass(slots=True)
 class RunTotals:
-    """Sums of the ticks added so far. Money and energy are exact integers.
+    """Totals of the ticks added so far, with money and energy as exact integers.
 
-    A tick adds whole tables, site by site (S, …): summing over sites costs more than adding, and is done once at the
-    end.
+    A tick adds whole tables by site (S, …); sums over sites cost more and are taken once at the end.
     """
 
     dt_h: float
@@ -186,20 +185,20 @@ class RunTotals:
 
     @property
     def lines_micro_usd(self) -> Ints:
-        """Signed sums by `Line` (18,)."""
+        """Signed sums by `Line` (18,) [micro-USD]."""
         sums: Ints = self.site_lines_micro_usd.sum(axis=0)
         return sums
 
     @property
     def energy_wh(self) -> int:
-        """Grid energy used: bought and hedged, less sold."""
+        """Grid energy used [Wh]: bought and hedged, less sold."""
         wh = self.site_energy_wh.sum(axis=0)
         return int(wh[EnergyLine.BOUGHT] + wh[EnergyLine.HEDGE] + wh[EnergyLine.SOLD])
 
     def close(self, world: World, fleet: Fleet) -> None:
         """Add the credits of windows that ended with the last tick.
 
-        Their postings would come with the next.
+        The ledger would post them with the next tick.
         """
         if world.closed:
             lines = np.zeros((fleet.site_count, LINE_COUNT), dtype=np.int64)
@@ -207,7 +206,7 @@ class RunTotals:
             self.site_lines_micro_usd = self.site_lines_micro_usd - lines
 
     def report(self) -> RunFigures:
-        """Work out the figures that backtest and simulation share."""
+        """Compute the figures that a backtest and a simulation share."""
         usd = self.lines_micro_usd / MICRO_USD_PER_USD
         paid_usd = 0.0 - usd  # and not -usd: nothing paid is 0.0, not -0.0
         return {
@@ -234,7 +233,7 @@ class RunTotals:
         }
 
     def extras(self) -> SimulationExtras:
-        """Work out the figures of a simulation beside the shared ones."""
+        """Compute the figures that only a simulation has."""
         credits_usd = self.lines_micro_usd[CREDIT_LINES] / -MICRO_USD_PER_USD + 0.0
         return {
             "budget_ticks_spent": dict(zip(TIER_KEYS, self.planned_bad_ticks.tolist(), strict=True)),
@@ -245,9 +244,9 @@ class RunTotals:
         }
 
     def gains_usd(self) -> dict[str, float]:
-        """Work out the gains over the ticks added.
+        """Compute the gains over the ticks added [USD], by name.
 
-        The world sums them up, so the difference of the last and the first is theirs.
+        The world holds running sums, so their increase over the ticks is the gain.
         """
         before, after = self.gains_before or Gains(), self.gains_after
         names = {key: f"{key}_micro_usd" for key in GAIN_KEYS}

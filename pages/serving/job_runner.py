@@ -25,16 +25,16 @@ State = Literal["idle", "running", "done", "failed", "cancelled"]
 WEIGHTS: Final = {**BACKTEST_RATIO, BOUND: 30.0}
 """Relative durations of a backtest's parts, to an order of magnitude."""
 LEAST_SHARE: Final = 0.02
-"""Progress below which no time left is given: it would be a guess."""
+"""Least progress from which on the time left is estimated."""
 NICENESS: Final = 10
-"""Priority of the process, after the ticks of the live run."""
+"""Niceness of the job's process, so that the live run's ticks come first."""
 END_TIMEOUT_S: Final = 2.0
-"""Time that a process has to end."""
+"""Time [s] that a process has to end before it is killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestTask:
-    """Backtest that was ordered."""
+    """A backtest to run: settings, order and policies."""
 
     settings: Settings
     order: BacktestOrder
@@ -44,7 +44,7 @@ class BacktestTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyTask:
-    """Study that was ordered, with the number of processes for it."""
+    """A study to run, with its number of worker processes."""
 
     settings: Settings
     order: StudyOrder
@@ -66,26 +66,26 @@ class Report:
     state: State = "idle"
     task: Task | None = None
     what: str = ""
-    """Part at work: a policy, the bound, or scenarios."""
+    """Part under way: a policy, the bound, or scenarios."""
     share: float = 0.0
     began_s: float = 0.0
     ended_s: float = 0.0
     reason: str = ""
     """Reason of a failure, in one line."""
     compared: BacktestTask | None = None
-    """Backtest of which `results` are."""
+    """Backtest that `results` belong to."""
     results: tuple[BacktestResult, ...] = ()
     study: dict[str, Any] | None = None
     """Figures of the last study, as `mara study --json` writes them."""
 
 
 class JobRunner:
-    """Process of the work under way, and its state; lives as long as the app.
+    """Runs a job at a time in a process; lives as long as the app.
 
     `read` may be called from any thread, all else from the event loop's.
 
     Args:
-        clock: measures how long the work takes.
+        clock: clock that measures the duration of jobs.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -93,13 +93,13 @@ class JobRunner:
         self._report = Report()
         self._lock = Lock()
         self._work: BaseProcess | None = None
-        atexit.register(self.close)  # a process that is not a daemon would be waited for
+        atexit.register(self.close)  # the interpreter's exit would wait for a process that is not a daemon
 
     def read(self) -> Report:
         return self._report
 
     def seconds_left(self, report: Report) -> float | None:
-        """Estimate the real time until the work is done; None while that is a guess."""
+        """Estimate the real time [s] until the work is done; None at its beginning."""
         if report.state != "running" or report.share < LEAST_SHARE:
             return None
         return (self._clock.monotonic_s() - report.began_s) * (1.0 - report.share) / report.share
@@ -108,24 +108,24 @@ class JobRunner:
         """Begin a backtest or a study.
 
         Raises:
-            CommandError: one is under way already.
+            CommandError: a job is under way already.
         """
         if self._report.state == "running":
             running = "study" if isinstance(self._report.task, StudyTask) else "backtest"
             raise CommandError(f"a {running} is under way, and the server runs one at a time: wait or cancel it")
         context = get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
-        # Not a daemon, which could have no worker processes of its own.
+        # Not a daemon, because those may not start worker processes.
         self._work = context.Process(target=work_into, args=(theirs, task), name="mara-workbench", daemon=False)
         gone: dict[str, Any] = {"study": None} if isinstance(task, StudyTask) else {"results": (), "compared": None}
         began_s = self._clock.monotonic_s()
         self._set(state="running", task=task, what="", share=0.0, began_s=began_s, reason="", **gone)
         self._work.start()
-        theirs.close()  # so that the pipe ends with the process
+        theirs.close()  # so that the pipe closes when the process ends
         Thread(target=self._listen, args=(ours, self._work), name="mara-workbench-news", daemon=True).start()
 
     def cancel(self) -> None:
-        """End the work under way, which has written nothing; harmless where there is none."""
+        """End the work under way, which has written no files; harmless without any."""
         if self._report.state != "running":
             return
         self._set(state="cancelled", ended_s=self._clock.monotonic_s())
@@ -149,7 +149,7 @@ class JobRunner:
             work.join(END_TIMEOUT_S)
 
     def _hear(self, work: BaseProcess, kind: str, content: Any) -> bool:
-        """Take in one message; True while there will be more."""
+        """Handle one message; return True while there will be more."""
         match kind:
             case "progress":
                 return self._note(work, content)
@@ -171,7 +171,7 @@ class JobRunner:
             self._set(ended_s=self._clock.monotonic_s(), **changes)
 
     def _is_awaited(self, work: BaseProcess) -> bool:
-        """Tell whether messages of a process still count: those of a cancelled one do not."""
+        """True if messages of a process still count; those of a cancelled one do not."""
         return self._work is work and self._report.state == "running"
 
     def _set(self, **changes: Any) -> None:
@@ -182,7 +182,7 @@ class JobRunner:
 def work_into(connection: Connection, task: Task) -> None:
     """Run a task in this process, at low priority; send progress and results."""
     if hasattr(os, "setpgrp"):
-        os.setpgrp()  # so that its worker processes can be ended with it
+        os.setpgrp()  # its own group, so that its worker processes can be ended with it
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     match task:
@@ -209,7 +209,7 @@ def studied_into(connection: Connection, task: StudyTask) -> None:
 
 
 def share_of(progress: Progress, task: Task) -> float:
-    """Estimate the part of the whole task that is done, 0..1.
+    """Estimate the share of the whole task that is done, 0..1.
 
     A bound is computed once, after the first policy.
     """
@@ -231,6 +231,6 @@ def _end_all(work: BaseProcess) -> None:
     """End a process and its worker processes."""
     if hasattr(os, "killpg") and work.pid is not None:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(work.pid, signal.SIGKILL)  # it has written nothing; its group is its own
+            os.killpg(work.pid, signal.SIGKILL)  # it has written no files, and its process group is its own
     work.terminate()
     work.join(END_TIMEOUT_S)

@@ -63,12 +63,14 @@ def add_middleware(settings: Settings, platform: Platform) -> ServerSecurity:
         limited=is_limited,
         metrics=platform.metrics,
     )
-    app.add_middleware(SafeHeaders, is_secure=security.is_secure)  # after the gate, so that its refusals have them too
+    app.add_middleware(
+        SafeHeaders, is_secure=security.is_secure
+    )  # outside the gate, so that its refusals have these headers too
     if settings.root_path:
         app.add_middleware(UnderPath, root_path=settings.root_path)
     bind_sockets(platform.metrics)
     if security.is_behind_proxy:
-        app.add_middleware(BehindProxy)  # outermost: all wrappers inside see the client's own address
+        app.add_middleware(BehindProxy)  # outermost, so that all wrappers inside see the client's own address
     if users is not None:
         app.on_shutdown(users.close)
     return security
@@ -80,5 +82,5 @@ def connected_count() -> int:
 
 
 def _is_ending() -> bool:
-    """Tell whether the server was told to end."""
+    """True once the server has been told to end."""
     return Server.instance.should_exit

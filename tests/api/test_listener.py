@@ -1,4 +1,4 @@
-"""Connections that send nothing, or only half of something, take nobody's place and do not stay."""
+"""Connections that send nothing or half a request are closed, and lock nobody out."""
 
 import asyncio
 import resource
@@ -41,7 +41,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @asynccontextmanager
 async def served(pair: tuple[Path, Path] | None = None) -> AsyncIterator[Callable[..., Any]]:
-    """A server with a listener of ours; gives a way to connect."""
+    """Serve with Mara's listener; yield a function that connects."""
     options = {} if pair is None else {"ssl_certfile": str(pair[0]), "ssl_keyfile": str(pair[1])}
     app = Starlette(routes=[Route("/", hello, methods=["GET", "POST"])])
     config = uvicorn.Config(app, host="127.0.0.1", port=0, http=TimedHttp, lifespan="off", log_config=None, **options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the real Messages API refuses on the 5.5 models, as status, error type and message.
+"""Refusals of the real Messages API on the 5.5 models: status, error type and message.
 
 Shapes are checked against the SDK's own parameter types; extra fields are refused as the API refuses them. Stricter
 than the API in one point: a history must be one that this server has answered, unedited but for cache marks.
@@ -48,7 +48,7 @@ def check_headers(headers: Mapping[str, str], key: str | None) -> None:
 
 
 def check_body(body: Any, models: Mapping[str, ModelInfo]) -> None:
-    """Everything that can be said of one request without knowing the ones before."""
+    """Check all of a request that does not depend on earlier ones."""
     if not isinstance(body, dict):
         raise Refusal(400, "Input should be an object")
     check_shape(body)

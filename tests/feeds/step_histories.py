@@ -7,7 +7,7 @@ import numpy as np
 
 from mara.feeds.markets.building.folder import Format, SiteRows, write_folder
 from mara.feeds.markets.building.grid import Steps
-from mara.feeds.markets.building.spec import SiteSpec
+from mara.feeds.markets.building.spec import SiteSpec, SourceTable
 from mara.feeds.markets.declaration import Known
 
 FIRST_S = 1_711_843_200  # 2024-03-31T00:00Z: clocks go forward in Europe on that day
@@ -43,8 +43,14 @@ def write_steps(
     grid = Steps(from_s=FIRST_S, to_s=FIRST_S + steps * step_minutes * 60, step_s=step_minutes * 60)
     sites = [
         SiteRows(
-            site=SiteSpec.model_construct(
-                id=name, name=name, country="Somewhere", lat=32.0, lon=-96.0, timezone="America/Chicago"
+            site=SiteSpec(
+                id=name,
+                name=name,
+                country="Somewhere",
+                lat=32.0,
+                lon=-96.0,
+                timezone="America/Chicago",
+                **{part: SourceTable(constant=1.0) for part in ("price", "carbon", "weather")},
             ),
             columns=values_of(steps, place),
             price_zone="ERCOT hub",

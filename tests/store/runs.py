@@ -69,7 +69,7 @@ def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = ST
 
 
 def observation_at(tick: int, config: RunConfig, seed: int = 7, *, arrivals_every: int = 5) -> Observation:
-    """What is seen in a tick: drawn from seed and tick alone, with a -0.0 now and then and some failures."""
+    """Draw a tick's observation from seed and tick, with some -0.0 and failures."""
     rng = np.random.default_rng([seed, tick])
     s = config.fleet.site_count
     dry_bulb_c = np.round(rng.normal(0.0, 0.4, s), 1)
@@ -145,7 +145,7 @@ def commands_at(tick: int, world: World) -> tuple[Command, ...]:
 
 
 def parts_at(tick: int) -> dict[str, bytes]:
-    """What somebody keeps beside the world: one thing that changes every tick, one that seldom does."""
+    """Make engine parts: one that changes every tick, and one that seldom does."""
     often = {"often": f"at {tick}".encode()}
     return often | {"seldom": bytes([tick % 256]) * 99} if tick % 7 == 0 else often
 

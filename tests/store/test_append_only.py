@@ -1,4 +1,4 @@
-"""What was written stays: no change, no deletion, no replacement; and no entry that does not add up."""
+"""Append-only tables refuse changes, deletions, replacements and unbalanced entries."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A browser that is none: pages are built and clicked in this process, and what would be sent is kept for a look."""
+"""Fixtures of a simulated browser: pages are built and clicked in this process."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ class Screen:
         await asyncio.sleep(0.15)
 
     async def after_a_look(self) -> ViewModel:
-        """What one look of the publisher sends to this user; empty where it sends nothing."""
+        """Call the publisher's `look`, and return the update sent to this user, or none."""
         await self.delivery()
         self.sent.clear()
         self.publisher.look()

@@ -30,7 +30,7 @@ from tests.ui.test_reasoning import READY
 
 PAGES = ("/", "/sla", "/optimizer", "/backtest", "/help", "/sites/oslo")
 READS = {"series", "start", "stop", "latest", "archive", "advisor"}
-"""Of what pages may ask of the engine; everything else changes something."""
+"""Reading members of the engine; every other one changes something."""
 CHANGES = {name for name in vars(publisher.PlatformView) if not name.startswith("_")} - READS
 SENT: dict[str, Any] = {
     "click": {},
@@ -49,15 +49,15 @@ SENT: dict[str, Any] = {
     "submit": pairs_of({**ENTERED, "seed": "1", "scenarios": "2", "days": "1", "workers": "1"}),
     "orderUndo": {"key": "1"},
 }
-"""What a browser sends with each event that the server listens to."""
+"""Arguments that a browser sends with each event that the server listens to."""
 OF_NICEGUI = {"sub_pages_open", "sub_pages_navigate", "update:modelValue"}
-"""What its own elements listen to."""
+"""Events that NiceGUI's own elements listen to."""
 FIRST = ("showContract",)
-"""Opens what later events are about."""
+"""Events to send first, because they open the subject of later ones."""
 
 
 class Watched(FakePlatform):
-    """Notes which changing calls reach the engine, the workbench and the server."""
+    """Records the changing calls that reach the engine, the job runner and the server."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ def platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePlatform:
 
 @pytest.fixture
 def reached(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which changing calls got through, whatever they lead to."""
+    """The changing calls that got through, whatever they lead to."""
     watched = cast(Watched, screen.platform)
     workbench = type(screen.desk._jobs)  # of this screen: its modules are loaded anew
     monkeypatch.setattr(workbench, "start", lambda self, task: watched.reached.append("start_work"))

@@ -33,7 +33,7 @@ def api_of(
 
     Args:
         collector: source of the metrics; None for none.
-        is_over: see `EventStream`.
+        is_over: tells whether the server is about to end, so that event streams end too.
     """
     app = _app_of(platform, EventStream(platform.publisher, is_over))
     if collector is not None:

@@ -127,7 +127,8 @@ async def _announce(body: MaintenanceInput, platform: PlatformApi) -> str:
     """Announce maintenance to every contract at the site that is live in that time.
 
     Raises:
-        CommandError: it is impossible for one of them, or concerns none; nothing is announced then.
+        CommandError: maintenance cannot be announced to one of the contracts, or there are none; nothing is announced
+            then.
     """
     snapshot, site_id = snapshot_of(platform), _site_id(platform, body.site_id)
     if body.from_ >= body.to:

@@ -51,7 +51,7 @@ class _BrokenOffError(Exception):
 
 
 class Idempotency:
-    """ASGI wrapper around an app whose changes must not happen twice.
+    """ASGI wrapper that makes each change once, and repeats its answer to repeats.
 
     Args:
         memory: keeps first answers beyond this process; None where none are kept.

@@ -75,7 +75,7 @@ class Authenticator:
 
         Args:
             may_ask: whether the database may be asked where no answer is remembered.
-            anew: whether it is asked also where one is.
+            anew: whether the database is asked even where an answer is remembered.
 
         Raises:
             StoreError: the database does not answer, and no earlier answer is remembered.

@@ -1,17 +1,20 @@
-"""Provenance of a history: sources, licences and filled stretches, as built."""
+"""Provenance of a history: its sources, licences and filled stretches."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mara.errors import FeedInvalid
+from mara.feeds.files.history import History
+from mara.feeds.files.history_clock import utc_text
 
 PROVENANCE_FILE: Final = "provenance.json"
 PROVENANCE_VERSION: Final = 1
 MOST_BYTES: Final = 50_000_000
+README: Final = "README.md"
 AGREED: Final = ("constant", "tariff")
 """Sources without a file: numbers that the SPEC says."""
 
@@ -60,6 +63,76 @@ class _Provenance(_Part):
     bitcoin: _SourceStory
 
 
+_Period = TypedDict("_Period", {"from": str, "to": str})
+
+
+class HistoryStory(_Period):
+    """A history and where it comes from, as reports tell it.
+
+    Attributes:
+        price_known: `day_ahead` or `real_time` by site.
+        optional_columns: those that the file has beside the required ones.
+        filled: number of filled steps; None where no provenance tells.
+        is_as_built: whether the rows are those that were built; None where no provenance tells.
+        readme: the folder's README, which names origin and licences of histories without provenance.
+    """
+
+    file: str
+    sha256: str
+    step_minutes: int
+    steps: int
+    sites: list[str]
+    price_known: dict[str, str]
+    optional_columns: list[str]
+    sources: list[dict[str, Any]]
+    filled: int | None
+    is_as_built: bool | None
+    warnings: list[str]
+    readme: str | None
+
+
+def story_of(history: History, ahead: Sequence[bool]) -> HistoryStory:
+    """Tell what a history is and where it comes from.
+
+    Args:
+        ahead: for each site, whether its prices are known a day ahead (`mara.feeds.day_ahead`); empty if not known.
+    """
+    provenance, readme = history.provenance, history.folder / README
+    known = {True: "day_ahead", False: "real_time"}
+    return {
+        "file": history.file.name,
+        "sha256": history.sha256,
+        "from": utc_text(history.start),
+        "to": utc_text(history.end),
+        "step_minutes": history.step_minutes,
+        "steps": history.step_count,
+        "sites": list(history.site_ids),
+        "price_known": {
+            site_id: known[bool(is_ahead)] for site_id, is_ahead in zip(history.site_ids, ahead, strict=False)
+        },
+        "optional_columns": [
+            *(["day_ahead_usd_per_mwh"] if history.day_ahead_usd_per_mwh is not None else []),
+            *history.further,
+        ],
+        "sources": sources_of(provenance) if provenance is not None else [],
+        "filled": int(provenance["filled"]) if provenance is not None else None,
+        "is_as_built": bool(provenance["is_as_built"]) if provenance is not None else None,
+        "warnings": list(provenance["warnings"]) if provenance is not None else [],
+        "readme": f"{readme.parent.name}/{README}" if readme.is_file() else None,
+    }
+
+
+def lines_of_story(story: HistoryStory) -> list[str]:
+    """Say where a history comes from, a source a line: for reports and pages."""
+    head = f"{story['file']}: steps of {story['step_minutes']} minutes, SHA-256 of the folder {story['sha256']}"
+    if story["is_as_built"] is None:
+        where = f"origin and licences: {story['readme']}" if story["readme"] else "the folder does not say its sources"
+        return [head, where]
+    edited = "" if story["is_as_built"] else "the rows were changed after they were built"
+    filled = f"filled steps: {story['filled']:,}"
+    return [head, *map(source_line, story["sources"]), filled, *([edited] if edited else [])]
+
+
 def read_provenance(folder: Path, history_sha256: str) -> dict[str, Any] | None:
     """Read a history's provenance; None where the folder has none.
 
@@ -90,7 +163,7 @@ def read_provenance(folder: Path, history_sha256: str) -> dict[str, Any] | None:
 
 
 def sources_of(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the sources of a history, each once, with the columns and sites that it gave.
+    """List the sources of a history, each with the columns and sites that it gave.
 
     Returns:
         Dicts of `gives` (price, day_ahead, carbon, weather, bitcoin), `sites`, `publisher`, `report`, `layout`,
@@ -113,7 +186,7 @@ def sources_of(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def source_line(source: Mapping[str, Any]) -> str:
-    """Say a source in one line: columns, sites, publisher, report, files, filled stretches, licence."""
+    """Describe a source in one line: columns, sites, publisher, files, gaps, licence."""
     of_sites = f" of {', '.join(source['sites'])}" if source["sites"] else ""
     if source["agreed"]:
         return f"{source['gives']}{of_sites}: a {source['agreed']} of the SPEC"

@@ -67,7 +67,7 @@ def refuse_newer(path: Path) -> None:
     """Refuse a database that a newer Mara wrote.
 
     Raises:
-        StoreRefused: its migration is not one of ours.
+        StoreRefused: the schema stands at a migration that this version does not know.
     """
     revision = revision_of(path)
     if revision not in ("", HEAD, *known_revisions(MIGRATIONS)):

@@ -96,7 +96,7 @@ def hashed(table: str, matrix: np.ndarray) -> np.ndarray:
 
 
 def market_values(observation: Observation, site_values: np.ndarray) -> MarketValues:
-    """The row of `markets` after its tick.
+    """Make a row of `markets` without its first column, the tick.
 
     Args:
         site_values: `price_matrix` of the same observation, searched for negative zeros.
