@@ -34,7 +34,9 @@ https://ibex.bg/2021/05/26/starting-with-17-june-2021-new-operational-timings-to
 """
 
 GATE_CLOSURE_LOCAL_HOUR: Final = 10
-"""Local hour at which the auction of the next day closes, where the price zone names no market below.
+"""Local hour at which the auction of the next day closes in other markets.
+
+These are the markets that `GATE_CLOSURES_LOCAL_HOUR` does not name.
 
 Source: ERCOT Nodal Protocols 4.4.4 and 4.5.1, day-ahead bids until 10:00, https://www.ercot.com/mktrules/nprotocols
 """
@@ -50,7 +52,10 @@ GATE_CLOSURES_LOCAL_HOUR: Final[Mapping[str, int]] = MappingProxyType(
         "spp": 9,  # SPP Integrated Marketplace Protocols 4.2: 09:30 Central
     }
 )
-"""Hours of markets whose word is in the price zone, rounded down: too early is never too late."""
+"""Local hours at which auctions close, by a word of the price zone, rounded down.
+
+An order that goes out too early is in time.
+"""
 
 
 def gate_closure_local_hour(price_zone: str) -> int:
