@@ -44,8 +44,8 @@ GATE_CLOSURES_LOCAL_HOUR: Final[Mapping[str, int]] = MappingProxyType(
     {
         "ercot": 10,
         "caiso": 10,  # CAISO BPM for Market Operations 2.3: 10:00 Pacific
-        "pjm": 11,  # PJM Manual 11, 2.3: 11:00 Eastern
-        "miso": 10,  # MISO BPM-002: 10:30 Eastern Standard
+        "pjm": 10,  # PJM Manual 11, 2.3: 11:00 Eastern, 10:00 in its Central part
+        "miso": 9,  # 10:30 Eastern, 09:30 Central: https://help.misoenergy.org/knowledgebase/article/KA-01016/en-us
         "nyiso": 5,  # NYISO Manual 11, Day-Ahead Scheduling: 05:00 Eastern
         "isone": 10,  # ISO-NE Manual M-11: 10:30 Eastern
         "iso ne": 10,
@@ -54,7 +54,7 @@ GATE_CLOSURES_LOCAL_HOUR: Final[Mapping[str, int]] = MappingProxyType(
 )
 """Local hours at which auctions close, by a word of the price zone, rounded down.
 
-An order that goes out too early is in time.
+Each site goes by its own clock; the hour is right for the westernmost site of a market. Too early is in time.
 """
 
 
