@@ -142,7 +142,7 @@ def seeded_feed(
 
 
 def with_day_ahead(settings: Settings, config: RunConfig, feed: ReplayFeed, history: History) -> Feed:
-    """Add a history's day-ahead prices to its replay, and auctions where positions are bought.
+    """Add a history's day-ahead prices, and auctions if wanted, to its replay.
 
     Raises:
         ConfigError: positions are to be bought, and no site has a second price to settle them at.

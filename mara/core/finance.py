@@ -54,7 +54,7 @@ CREDIT_LINES: Final = slice(Line.CREDIT_PREMIUM, Line.CREDIT_FLEXIBLE + 1)
 REVENUE_LINES: Final = slice(Line.MINING, Line.SELLBACK + 1)
 COST_LINES: Final = slice(Line.ENERGY, LINE_COUNT)
 POWER_LINES: Final = (Line.ENERGY, Line.HEDGE, Line.DAY_AHEAD)
-"""Cost of power: at real-time prices, for the hedged block, less what positions bought day-ahead saved."""
+"""Lines of the power bill: real-time energy, hedge, and gain of positions."""
 
 
 class EnergyLine(IntEnum):

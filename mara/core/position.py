@@ -70,7 +70,7 @@ def orders_after(held: DayAheadOrders | None, new: DayAheadOrders | None, epoch_
 def two_settlement_gain_usd_per_h(
     position_mw: Floats, price_usd_per_mwh: Floats, day_ahead_usd_per_mwh: Floats
 ) -> Floats:
-    """Compute what a position saves: q x (real-time price - day-ahead price) (S,) [USD/h].
+    """Compute the saving of a position, q x (RT - DA), by site (S,) [USD/h].
 
     The load pays the real-time price as without it, so that the whole bill is q x DA + (load - q) x RT. Source: PJM
     Manual 28, Operating Agreement Accounting, section 3 (day-ahead and balancing settlement),

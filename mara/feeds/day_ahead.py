@@ -34,7 +34,9 @@ https://ibex.bg/2021/05/26/starting-with-17-june-2021-new-operational-timings-to
 """
 
 GATE_CLOSURE_LOCAL_HOUR: Final = 10
-"""Local hour at which the auction of the next day closes, where the price zone names no market below.
+"""Local hour at which the auction of the next day closes in other markets.
+
+These are the markets that `GATE_CLOSURES_LOCAL_HOUR` does not name.
 
 Source: ERCOT Nodal Protocols 4.4.4 and 4.5.1, day-ahead bids until 10:00, https://www.ercot.com/mktrules/nprotocols
 """
@@ -42,15 +44,18 @@ GATE_CLOSURES_LOCAL_HOUR: Final[Mapping[str, int]] = MappingProxyType(
     {
         "ercot": 10,
         "caiso": 10,  # CAISO BPM for Market Operations 2.3: 10:00 Pacific
-        "pjm": 11,  # PJM Manual 11, 2.3: 11:00 Eastern
-        "miso": 10,  # MISO BPM-002: 10:30 Eastern Standard
+        "pjm": 10,  # PJM Manual 11, 2.3: 11:00 Eastern, 10:00 in its Central part
+        "miso": 9,  # 10:30 Eastern, 09:30 Central: https://help.misoenergy.org/knowledgebase/article/KA-01016/en-us
         "nyiso": 5,  # NYISO Manual 11, Day-Ahead Scheduling: 05:00 Eastern
         "isone": 10,  # ISO-NE Manual M-11: 10:30 Eastern
         "iso ne": 10,
         "spp": 9,  # SPP Integrated Marketplace Protocols 4.2: 09:30 Central
     }
 )
-"""Hours of markets whose word is in the price zone, rounded down: too early is never too late."""
+"""Local hours at which auctions close, by a word of the price zone, rounded down.
+
+Each site goes by its own clock; the hour is right for the westernmost site of a market. Too early is in time.
+"""
 
 
 def gate_closure_local_hour(price_zone: str) -> int:

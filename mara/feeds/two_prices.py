@@ -29,7 +29,7 @@ HOURS_AROUND: Final = 4
 Chosen on ERCOT's hub average in the first half of 2024, among 7 to 28 days and 0 to 12 hours: decision 0162.
 """
 MOST_SLOPE: Final = 0.95
-"""Slope of real-time on day-ahead prices from which on the two are taken to rise together."""
+"""Slope of real-time on day-ahead prices from which the two rise together."""
 
 
 class TwoPriceFeed:
@@ -134,7 +134,7 @@ class TwoPriceFeed:
 
 
 def tradable(config: RunConfig, history: History) -> Bools:
-    """Tell for each site if power can be bought day-ahead and settled in real time (S,).
+    """Tell for each site if power can be bought ahead and settled twice (S,).
 
     It can where the history has a day-ahead price beside a real-time one.
     """

@@ -1,4 +1,4 @@
-"""Orders for day-ahead auctions: the planned load, where it is dearer in real time.
+"""Orders for day-ahead auctions, for load that is to cost more in real time.
 
 The same rules plan the load of every hour at the real-time price that is expected for it, whoever plans the ticks: a
 policy that does not look ahead is asked itself, another's fallback stands in for it, because no plan reaches to the end
@@ -20,7 +20,7 @@ from mara.optimizers.base import LooksAhead, Optimizer
 
 
 def with_orders(step: PlanStep, problem: Problem, optimizer: Optimizer) -> PlanStep:
-    """Add the orders of the tick to a plan's step; the same step where no auction closes."""
+    """Add the tick's orders to a plan's step, the same step where there are none."""
     auction = problem.forecast.auction
     if auction is None or auction.tick != problem.tick:  # a stale forecast repeats one that is over
         return step

@@ -67,7 +67,7 @@ class TierFigures(TypedDict):
 
 
 class DayAheadFigures(TypedDict):
-    """Worth of the positions bought day-ahead: what the same run would have earned without.
+    """Worth of the positions bought day-ahead, and the profit without them.
 
     A position changes no plan, so that the difference is its gain.
     """

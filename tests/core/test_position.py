@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mara.core.arrays import Floats, sealed
+from mara.core.events import events_of
 from mara.core.finance import EnergyLine, Line, Settlement
 from mara.core.position import DayAheadOrders, cleared_mw, orders_after
 from mara.core.step import Step, advance
-from mara.core.world import RunConfig
+from mara.core.world import Gains, RunConfig
 from tests.builders import EAST, NORTH, WEST, config, fleet, observation, step, world
 
 USD = 1_000_000
@@ -118,6 +119,18 @@ def test_the_ledger_pays_the_position_at_one_price_and_the_rest_of_the_load_at_t
         assert abs(int(lines[site, Line.ENERGY] + lines[site, Line.DAY_AHEAD]) - expected) <= 1.0
     assert done.world.cash_micro_usd == int(lines.sum())
     assert done.gains.day_ahead_micro_usd == int(lines[:, Line.DAY_AHEAD].sum())
+
+
+def test_the_last_tick_of_a_day_tells_what_positions_gained_in_it() -> None:
+    of = config(tick_minutes=60)
+    seen = replace(observation(of, tick=23, price=42.0), day_ahead_usd_per_mwh=sealed(np.full(3, 30.0)))
+    gained_before = Gains(day_ahead_micro_usd=7 * USD)
+    state = replace(
+        world(of), tick=23, day_ahead=orders(hour_of(of) + 23, [5.0, 0.0, 0.0]), gains=gained_before, cash_micro_usd=USD
+    )
+    assert of.grid.epoch_s(24) % 86_400 == 0
+    (told,) = (e.text for e in events_of(advance(state, seen, step(of), of), of) if e.kind == "day")
+    assert told.endswith(" Positions bought day-ahead: +60 USD.")
 
 
 @pytest.mark.parametrize(("ahead", "clears"), [(49.9, True), (50.0, True), (50.1, False), (np.nan, False)])

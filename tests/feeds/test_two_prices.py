@@ -121,7 +121,8 @@ def test_nothing_is_bought_where_real_time_is_always_cheaper_or_a_price_is_missi
 
 
 @pytest.mark.parametrize(
-    ("zone", "hour"), [("ERCOT HB_HUBAVG", 10), ("PJM Western Hub", 11), ("NYISO N.Y.C.", 5), ("nowhere", 10)]
+    ("zone", "hour"),
+    [("ERCOT HB_HUBAVG", 10), ("PJM Western Hub", 10), ("MISO Indiana Hub", 9), ("NYISO N.Y.C.", 5), ("nowhere", 10)],
 )
 def test_auctions_close_at_the_hour_of_their_market(zone: str, hour: int) -> None:
     assert gate_closure_local_hour(zone) == hour

@@ -15,7 +15,10 @@ CASH: Final = "cash_micro_usd"
 MONEY_LEGS: Final = tuple(f"{line.name.lower()}_micro_usd" for line in Line)
 FIRST_LINES: Final = slice(0, Line.DAY_AHEAD)
 LATER_LINES: Final = slice(Line.DAY_AHEAD, LINE_COUNT)
-"""Lines of money of the first ledgers, and those whose columns came later and stand after those of energy."""
+"""Lines of money of the first ledgers, and those that came later.
+
+The columns of the latter stand after those of energy.
+"""
 ENERGY_LEGS: Final = tuple(f"{line.name.lower()}_wh" for line in EnergyLine)
 
 

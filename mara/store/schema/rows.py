@@ -35,7 +35,10 @@ SITE_FIELDS: Final = (
 )
 """Columns of `prices`, named as in the observation."""
 FIRST_COLUMNS: Final = {"prices": 6, "allocations": 18, "ledger": 25}
-"""Columns after tick and site that the per-site tables had from the first; digests cover later ones only where used."""
+"""Numbers of columns, after tick and site, of the first per-site tables.
+
+Digests cover later columns only where they are used.
+"""
 _INDEX_TYPE: Final = "<i4"
 """Type of the flat indices in `negative_zeros`."""
 DEMAND: Final = tuple[tuple[float, ...], tuple[float, ...]]
@@ -174,7 +177,9 @@ def allocation_matrix(allocation: CoreAllocation, settlement: Settlement) -> Int
 
 
 def ledger_matrix(settlement: Settlement) -> Ints:
-    """The columns of `ledger` in a tick (S, 26): cash, 17 of money, 7 of energy, 1 of money.
+    """The columns of `ledger` in a tick (S, 26), after tick and site.
+
+    They are cash, 17 of money, 7 of energy, 1 of money.
 
     Money [micro-USD] and energy [Wh] each sum to zero in every row.
     """

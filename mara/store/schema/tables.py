@@ -253,7 +253,7 @@ class Market(Row, table=True):
 
 
 class AllocationRow(Row, table=True):
-    """A site's power by workload and tier in a tick, with emissions, money and position.
+    """A site's power in a tick, with emissions, money and the day-ahead position.
 
     `position_w` is the power bought day-ahead; null in ticks of an older Mara.
     """
