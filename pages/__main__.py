@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from mara.bootstrap import platform_of, set_aside
+from mara.bootstrap import import_desk_of, platform_of, set_aside
 from mara.cli.commands import app as commands
 from mara.errors import ConfigError
 from mara.runtime.observe.log import open_log
@@ -71,7 +71,8 @@ def run(
         if fresh:
             aside = set_aside(settings)
             typer.echo("nothing was stored yet" if aside is None else f"the stored run was set aside as {aside}")
-        security = add_middleware(settings, platform)
+        desk = import_desk_of(settings)
+        security = add_middleware(settings, platform, desk)
         is_wanted_anew = serve(
             platform,
             host=settings.host,
@@ -79,6 +80,7 @@ def run(
             show=not no_browser,
             native=native,
             history=settings.history,
+            desk=desk,
             root_path=settings.root_path,
             server_options=security.server_options,
         )

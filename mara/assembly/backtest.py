@@ -5,7 +5,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast, get_args
 
-from mara.assembly.worlds import Outside, contracts_beside, fleet_for, history_of, served, terms_of
+from mara.assembly.worlds import (
+    Outside,
+    contracts_beside,
+    fleet_for,
+    history_of,
+    served,
+    terms_of,
+    with_day_ahead,
+)
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World
 from mara.errors import ConfigError, FeedUnavailable
@@ -95,5 +103,5 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
         arrivals=demand.requests,
     )
     note = market_note(config.fleet.sites, history.price_known) if order.forecast == "day-ahead" else ""
-    outside = served(config, feed, history, demand, note)
+    outside = served(config, with_day_ahead(settings, config, feed, history), history, demand, note)
     return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)

@@ -10,6 +10,7 @@ from mara.core.market import Terms
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World, first_world
+from mara.errors import ConfigError
 from mara.feeds.base import Feed
 from mara.feeds.day_ahead import market_note
 from mara.feeds.files.contract_demand import Demand, demand_of_file
@@ -22,6 +23,7 @@ from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.feeds.synthetic.outages import OutageStream
+from mara.feeds.two_prices import TwoPriceFeed, tradable
 from mara.settings import Settings
 
 
@@ -120,16 +122,42 @@ def seeded_feed(
     Args:
         forecast: the kind of a replay's forecasts.
         arrivals: the requests of a replay; None for seeded ones.
+
+    Raises:
+        ConfigError: day-ahead positions are to be bought where there are not two prices.
     """
     if history is None:
+        if settings.has_positions:
+            raise _no_two_prices("a synthetic world has one price")
         return SyntheticFeed(config, seed, settings.token_price_usd_per_mtok)
-    return ReplayFeed(
+    feed = ReplayFeed(
         config,
         history,
         forecast=forecast,
         token_price_usd_per_mtok=settings.token_price_usd_per_mtok,
         availability=OutageStream(config, seed).availability,
         arrivals=ArrivalStream(config, seed).arrivals if arrivals is None else arrivals,
+    )
+    return with_day_ahead(settings, config, feed, history)
+
+
+def with_day_ahead(settings: Settings, config: RunConfig, feed: ReplayFeed, history: History) -> Feed:
+    """Add a history's day-ahead prices to its replay, and auctions where positions are bought.
+
+    Raises:
+        ConfigError: positions are to be bought, and no site has a second price to settle them at.
+    """
+    if settings.has_positions and not tradable(config, history).any():
+        raise _no_two_prices(f"{history.folder} has no site with both")
+    if history.day_ahead_usd_per_mwh is None:
+        return feed
+    return TwoPriceFeed(feed, config, history, sends_orders=settings.has_positions)
+
+
+def _no_two_prices(came: str) -> ConfigError:
+    return ConfigError(
+        "day-ahead positions need a history with a real-time price and a column day_ahead_usd_per_mwh beside it; "
+        f"{came}: give such a history, or set MARA_DAY_AHEAD_POSITION (--day-ahead) to none"
     )
 
 

@@ -42,6 +42,7 @@ BACKTEST_TICK_MINUTES = 60
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
 OptimizerName = Annotated[str | None, typer.Option("--optimizer", help=f"Who plans: {', '.join(POLICIES)}.")]
+DayAhead = Annotated[str | None, typer.Option(help="Positions bought day-ahead: none or planned [default: none].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -53,11 +54,13 @@ def simulate(
     fleet: Fleet = None,
     history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
     optimizer: OptimizerName = None,
+    day_ahead: DayAhead = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Start anew and remember nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Continue the stored run by some ticks, or begin it."""
-    settings = read_settings(options={"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer})
+    options = {"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer}
+    settings = read_settings(options={**options, "day_ahead_position": day_ahead})
     clock = SystemClock()
     with nullcontext() if no_store else open_log(settings):
         store, engine = (None, rehearsal_of(settings)) if no_store else open_run(settings)
@@ -82,7 +85,14 @@ def simulate(
         "history": str(settings.history) if settings.history is not None else None,
         "from": grid.at(first).isoformat(),
         "to": grid.at(first + ticks).isoformat(),
-        **shared_figures(totals, len(engine.config.fleet.sites), wall_s, cpu_s, settings.seed),
+        **shared_figures(
+            totals,
+            len(engine.config.fleet.sites),
+            wall_s,
+            cpu_s,
+            settings.seed,
+            has_positions=settings.has_positions,
+        ),
         **_extras(totals, gained, engine.shadow_gains),
         "notes": list(engine.notes),
     }
@@ -114,6 +124,7 @@ def backtest(
     load_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Pooled demand as a share of the racks.")] = 0.75,
     migration_factor: Annotated[float, typer.Option(min=0.0, max=1e6, help="Makes moves dearer.")] = 1.0,
     forecast: Annotated[str, typer.Option(help="persistence, day-ahead or perfect.")] = "persistence",
+    day_ahead: DayAhead = None,
     bound: Annotated[bool, typer.Option("--bound", help="Also find the most that anybody could have earned.")] = False,
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
@@ -121,7 +132,8 @@ def backtest(
     """Run policies over a period of history."""
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
     settings = read_settings(
-        options={**options, "horizon_hours": horizon_hours}, own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES}
+        options={**options, "horizon_hours": horizon_hours, "day_ahead_position": day_ahead},
+        own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES},
     )
     order = BacktestOrder(
         from_=moment_of(from_, "--from"),

@@ -7,6 +7,7 @@ All arrays are row-major.
 
 import json
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from mara.optimizers.lp.case import WORKLOAD_COUNT, LpCase, check
 from mara.optimizers.problem_contract import OPTIONAL, contract_of
 from mara.optimizers.problem_numbers import listed, numbers_of, said
 
+PROBLEMS: Final = Path(str(files("mara"))) / "data" / "problems"
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_STEPS: Final = 2_016
 """Most steps of a problem: a week of five-minute steps."""
@@ -64,20 +66,31 @@ class FiledProblem:
     case: LpCase
 
 
+def shipped_problems() -> dict[str, Path]:
+    """Return the files of the problems that come with Mara, by name."""
+    return {path.stem: path for path in sorted(PROBLEMS.glob("*.json"))}
+
+
 def read_problem(path: Path) -> FiledProblem:
-    """Read the problem in a file.
+    """Read a problem: a file, or else the shipped one of that name.
 
     Raises:
         FeedInvalid: the file is missing or not JSON, or a field is missing, unknown, repeated, of wrong shape, not
             finite or out of range; the message names file and field.
     """
+    shipped = shipped_problems()
+    if path.name == str(path) and not path.exists():
+        path = shipped.get(str(path), path)
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise FeedInvalid(f"{path} has {size:,} bytes, at most {MAX_FILE_BYTES:,} are read: plan fewer steps")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise FeedInvalid(f"{path} cannot be read as text ({error}): name a JSON file with a problem") from error
+        raise FeedInvalid(
+            f"{path} cannot be read as text ({error}): name a JSON file with a problem, or one that comes with Mara: "
+            f"{', '.join(shipped)}"
+        ) from error
     try:
         return problem_of(text)
     except FeedInvalid as error:

@@ -11,6 +11,7 @@ from mara.core.step import Step, advance
 from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
+from mara.optimizers.day_ahead import with_orders
 from mara.runtime.run_totals import RunTotals
 
 POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
@@ -46,7 +47,7 @@ def backtest(
         forecast = feed.forecast(tick, horizon_hours)
         problem = Problem(config=config, world=world, observation=observation, forecast=forecast)
         plan = optimizer.plan(problem)
-        step = advance(world, observation, plan.step_at(tick), config)
+        step = advance(world, observation, with_orders(plan.step_at(tick), problem, optimizer), config)
         totals.add(step)
         world = step.world
         if on_step is not None:

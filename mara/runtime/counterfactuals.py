@@ -25,6 +25,7 @@ from mara.core.world import RunConfig, World
 from mara.feeds.base import FeedReading
 from mara.optimizer_names import RULES, STATIC, STATIC_BREAKEVEN
 from mara.optimizers.base import Optimizer, Resumable, ResumeState, memory_of
+from mara.optimizers.day_ahead import with_orders
 from mara.store.encoding.codec import bytes_of, record_of
 
 NO_BUDGETS: Final = "no-budgets"
@@ -130,7 +131,8 @@ class CounterfactualRuns:
         for name, optimizer in self._optimizers.items():
             problem = self._problem(self._worlds[name], reading)
             plan = plans[name] if plans is not None and name in plans else optimizer.plan(problem)
-            step = advance(problem.world, reading.observation, plan.step_at(problem.tick), self._config, commands)
+            targets = with_orders(plan.step_at(problem.tick), problem, optimizer)
+            step = advance(problem.world, reading.observation, targets, self._config, commands)
             worlds[name] = replace(step.world, book=live.book)
             parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
             memory = memory_of(optimizer)

@@ -13,6 +13,7 @@ from mara.core.step import Step, advance, observed
 from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed, FeedReading, read_feed
 from mara.optimizers.base import Optimizer, ResumeState, memory_of
+from mara.optimizers.day_ahead import with_orders
 from mara.runtime.counterfactuals import CounterfactualRuns, CounterfactualStep
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.run_totals import RunTotals
@@ -79,7 +80,8 @@ class TickEngine:
 
     def advance(self, reading: FeedReading, plan: Plan, commands: tuple[Command, ...] = ()) -> TickResult:
         """Compute the next tick under a plan; nothing is remembered yet."""
-        step = advance(self.world, reading.observation, plan.step_at(self.world.tick), self.config, commands)
+        targets = with_orders(plan.step_at(self.world.tick), self.problem(reading), self.optimizer)
+        step = advance(self.world, reading.observation, targets, self.config, commands)
         told = events_of(step, self.config)
         if self.notice:
             lost = Event(tick=step.tick, severity="critical", site=FLEET_WIDE, kind="storage", text=f"{self.notice}.")
