@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.console import ran
 from tests.cli.test_plan import BY_HAND, planned, refused, with_
 
 BATTERY: dict[str, Any] = {
@@ -109,6 +110,17 @@ def test_rules_leave_the_battery_and_pay_for_the_peak(here: Path) -> None:
     assert found["objective_usd"] == pytest.approx(1_508.0 - 3 * 20)
     assert found["battery"]["energy_mwh"] == [[0.0], [0.0]]
     assert found["duals"]["peak_usd_per_mw"] is None
+
+
+def test_the_problem_with_a_contract_that_comes_with_mara_uses_every_part_of_it() -> None:
+    found = ran("plan", "--problem", "two_sites_battery_and_reserve", "--json").report
+    assert found["gap_share"] < 1e-2
+    battery = found["battery"]
+    assert battery["energy_mwh"][-1] == pytest.approx([10.0, 6.0])
+    assert all(sum(map(sum, battery[name])) > 1.0 for name in ("charge_mw", "discharge_mw"))
+    assert found["peak_mw"][1] >= 42.0
+    assert all(sum(map(sum, award)) > 1.0 for award in found["award_mw"].values())
+    assert sum(map(sum, found["exported_mw"])) > 1.0
 
 
 def test_without_any_field_of_the_contract_the_answer_is_what_it_was(here: Path) -> None:
