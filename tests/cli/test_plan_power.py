@@ -123,6 +123,18 @@ def test_the_problem_with_a_contract_that_comes_with_mara_uses_every_part_of_it(
     assert sum(map(sum, found["exported_mw"])) > 1.0
 
 
+def test_a_battery_that_nothing_can_empty_is_told_by_its_cause(here: Path) -> None:
+    # Racks could take its energy, but nobody asks for them, and burning it is not allowed.
+    full = {**BATTERY, "start_mwh": [0.2], "end_mwh": [0.0], "energy_mwh": [1.0]}
+    file = here / "problem.json"
+    problem = with_(**(NO_MACHINES | {"available_mw": [[0.0, 0.0, 0.0, 6.0, 0.0]], "token_demand": [0.0, 0.0]}))
+    file.write_text(json.dumps(problem | {"battery": full}), encoding="utf-8")
+    outcome = ran("plan", "--problem", str(file))
+    assert outcome.exit_code == 1
+    assert "no battery that charges or discharges alone keeps all limits: is end_mwh within reach?" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
 def test_without_any_field_of_the_contract_the_answer_is_what_it_was(here: Path) -> None:
     assert not planned(here, BY_HAND).keys() & {"battery", "peak_mw", "award_mw", "exported_mw"}
 

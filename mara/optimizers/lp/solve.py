@@ -150,7 +150,9 @@ def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]
     return -(float(model.cost_usd_per_mw @ primal_mw) + model.offset_usd), np.array(found.row_dual)
 
 
-def solve_choices(model: LpModel, pairs: Ints, *, deadline_s: float) -> Bools:
+def solve_choices(
+    model: LpModel, pairs: Ints, *, deadline_s: float, is_cancelled: Callable[[], bool] | None = None
+) -> Bools:
     """Choose which column of each pair stays at zero, at the optimum over all choices.
 
     Args:
@@ -160,7 +162,7 @@ def solve_choices(model: LpModel, pairs: Ints, *, deadline_s: float) -> Bools:
         True where the first of a pair may be above zero (N,).
 
     Raises:
-        PlanTimeout: no choice was found in time, or within the limit of nodes.
+        PlanTimeout: the deadline came first, the search was cancelled, or it found nothing within its limit of nodes.
         PlanInfeasible: no choice is possible.
     """
     from scipy.sparse import (
@@ -194,25 +196,32 @@ def solve_choices(model: LpModel, pairs: Ints, *, deadline_s: float) -> Bools:
     solver.setOptionValue("mip_abs_gap", CHOICE_GAP_USD)
     solver.setOptionValue("mip_max_nodes", MAX_NODES)
     _pass(widened, solver, integers=count)
+    if is_cancelled is not None:
+        _heed(is_cancelled, solver, in_search=True)
     solver.run()
-    found = solver.getSolution()
-    status = solver.getModelStatus()
-    if found.value_valid:
-        return np.asarray(np.array(found.col_value)[columns:] > 0.5)
+    found, status = solver.getSolution(), solver.getModelStatus()
+    if status == highspy.HighsModelStatus.kInterrupt:
+        raise PlanTimeout("the search for directions was given up: the program ends")
     if status == highspy.HighsModelStatus.kInfeasible:
-        raise PlanInfeasible("no way of charging or discharging alone keeps all limits: is end_mwh within reach?")
-    raise PlanTimeout(
-        f"HiGHS chose no side of {count} pairs within {deadline_s:g} s: allow more, or look less far ahead"
-    )
+        raise PlanInfeasible("no battery that charges or discharges alone keeps all limits: is end_mwh within reach?")
+    # A search that is cut off by seconds would end differently on another machine.
+    if status == highspy.HighsModelStatus.kTimeLimit or not found.value_valid:
+        raise PlanTimeout(
+            f"HiGHS had no directions for {count} steps of batteries within {deadline_s:g} s and {MAX_NODES:,} nodes: "
+            "allow more, or look less far ahead"
+        )
+    return np.asarray(np.array(found.col_value)[columns:] > 0.5)
 
 
-def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs) -> None:
+def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs, *, in_search: bool = False) -> None:
     def look(event: highspy.HighsCallbackEvent) -> None:
         if is_cancelled():
             event.interrupt()
 
     solver.cbSimplexInterrupt += look
     solver.cbIpmInterrupt += look
+    if in_search:
+        solver.cbMipInterrupt += look
 
 
 def _pass(model: LpModel, solver: highspy.Highs, integers: int = 0) -> None:
