@@ -165,37 +165,14 @@ def solve_choices(
         PlanTimeout: the deadline came first, the search was cancelled, or it found nothing within its limit of nodes.
         PlanInfeasible: no choice is possible.
     """
-    from scipy.sparse import (
-        coo_array,
-        csr_array,
-        hstack,
-        vstack,
-    )  # importing takes 0.1 s, and few programs have choices
-
     count, columns = len(pairs), len(model.cost_usd_per_mw)
-    row = np.arange(2 * count)
-    most = model.upper_mw[pairs.T.ravel()]
-    of_columns = coo_array((np.ones(2 * count), (row, pairs.T.ravel())), shape=(2 * count, columns))
-    of_choices = coo_array(
-        (np.concatenate([-most[:count], most[count:]]), (row, np.tile(np.arange(count), 2))), shape=(2 * count, count)
-    )
-    wide = hstack([model.matrix, csr_array((len(model.row_lower), count))])
-    widened = replace(
-        model,
-        cost_usd_per_mw=np.concatenate([model.cost_usd_per_mw, np.zeros(count)]),
-        lower_mw=np.concatenate([model.lower_mw, np.zeros(count)]),
-        upper_mw=np.concatenate([model.upper_mw, np.ones(count)]),
-        row_lower=np.concatenate([model.row_lower, np.full(2 * count, -np.inf)]),
-        row_upper=np.concatenate([model.row_upper, np.zeros(count), most[count:]]),
-        matrix=csr_array(vstack([wide, hstack([of_columns, of_choices])])),
-    )
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, value in (("output_flag", False), ("threads", 1), ("time_limit", deadline_s)):
         solver.setOptionValue(option, value)
     solver.setOptionValue("mip_rel_gap", CHOICE_GAP_SHARE)
     solver.setOptionValue("mip_abs_gap", CHOICE_GAP_USD)
     solver.setOptionValue("mip_max_nodes", MAX_NODES)
-    _pass(widened, solver, integers=count)
+    _pass(_with_choices(model, pairs), solver, integers=count)
     if is_cancelled is not None:
         _heed(is_cancelled, solver, in_search=True)
     solver.run()
@@ -211,6 +188,33 @@ def solve_choices(
             "allow more, or look less far ahead"
         )
     return np.asarray(np.array(found.col_value)[columns:] > 0.5)
+
+
+def _with_choices(model: LpModel, pairs: Ints) -> LpModel:
+    """Add a column for each pair of columns (N, 2).
+
+    At 1 the first of the pair may be above zero, at 0 the second.
+    """
+    # Importing takes 0.1 s, and few programs have choices.
+    from scipy.sparse import coo_array, csr_array, hstack, vstack
+
+    count, columns = len(pairs), len(model.cost_usd_per_mw)
+    row = np.arange(2 * count)
+    most = model.upper_mw[pairs.T.ravel()]
+    of_columns = coo_array((np.ones(2 * count), (row, pairs.T.ravel())), shape=(2 * count, columns))
+    of_choices = coo_array(
+        (np.concatenate([-most[:count], most[count:]]), (row, np.tile(np.arange(count), 2))), shape=(2 * count, count)
+    )
+    wide = hstack([model.matrix, csr_array((len(model.row_lower), count))])
+    return replace(
+        model,
+        cost_usd_per_mw=np.concatenate([model.cost_usd_per_mw, np.zeros(count)]),
+        lower_mw=np.concatenate([model.lower_mw, np.zeros(count)]),
+        upper_mw=np.concatenate([model.upper_mw, np.ones(count)]),
+        row_lower=np.concatenate([model.row_lower, np.full(2 * count, -np.inf)]),
+        row_upper=np.concatenate([model.row_upper, np.zeros(count), most[count:]]),
+        matrix=csr_array(vstack([wide, hstack([of_columns, of_choices])])),
+    )
 
 
 def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs, *, in_search: bool = False) -> None:
