@@ -80,7 +80,10 @@ def planned(price_usd_per_mwh: Sequence[float], dt_h: float) -> dict[str, Any]:
 
 
 def referee_usd(price_usd_per_mwh: Sequence[float], dt_h: float) -> float:
-    """Find a day's best profit by a program in which every step has its direction and energy is a running sum [USD]."""
+    """Find a day's best profit by a program in which energy is a running sum [USD].
+
+    Steps have a direction where the price is not above zero; elsewhere going both ways loses money.
+    """
     price, steps = np.array(price_usd_per_mwh) * dt_h, len(price_usd_per_mwh)
     one, none, sums = np.eye(steps), np.zeros((steps, steps)), np.tril(np.ones((steps, steps)))
     stored = np.hstack([sums * ONE_WAY_SHARE * dt_h, -sums * dt_h / ONE_WAY_SHARE, none])
@@ -94,7 +97,7 @@ def referee_usd(price_usd_per_mwh: Sequence[float], dt_h: float) -> float:
             LinearConstraint(np.hstack([none, one, POWER_MW * one]), -np.inf, POWER_MW),
         ],
         bounds=Bounds(0.0, np.repeat([POWER_MW, POWER_MW, 1.0], steps)),
-        integrality=np.repeat([0, 0, 1], steps),
+        integrality=np.concatenate([np.zeros(2 * steps), price <= 0.0]),
         options={"mip_rel_gap": 1e-10},
     )
     assert found.status == 0, found.message

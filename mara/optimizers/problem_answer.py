@@ -9,7 +9,7 @@ from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
 from mara.core.plan import DualPrices, PlanStatus
-from mara.errors import PlanError
+from mara.errors import PlanError, PlanRejected
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns, columns_of
@@ -48,11 +48,17 @@ def answer_by_lp(case: LpCase, deadline_s: float = 600.0) -> ProblemAnswer:
     """Answer by the linear program, or by rules where the solver fails.
 
     The answer for a large fleet is near the optimum.
+
+    Raises:
+        PlanError: the solver failed, and rules cannot do what the case asks of a battery.
     """
     try:
         optimum = _optimum(case, deadline_s)
     except PlanError as error:
-        return answer_by_rules(case, status="fallback", note=f"lp: {error}")
+        try:
+            return answer_by_rules(case, status="fallback", note=f"lp: {error}")
+        except PlanRejected:
+            raise error from None
     return ProblemAnswer(
         optimizer="lp",
         status=optimum.status,

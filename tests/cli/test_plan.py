@@ -308,7 +308,7 @@ def test_a_fleet_too_large_for_one_program_is_planned_in_blocks_with_a_certified
 def test_a_problem_that_comes_with_mara_is_listed_and_planned_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (row,) = ran("plan", "--list", "--json").report["problems"]
+    row, *_ = ran("plan", "--list", "--json").report["problems"]
     assert (row["name"], row["steps"], len(row["sites"])) == ("four_markets_spike", 24, 4)
     assert "mara plan --problem four_markets_spike" in ran("plan", "--list").out
     report = ran("plan", "--problem", "four_markets_spike", "--json").report

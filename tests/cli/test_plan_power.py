@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.console import ran
 from tests.cli.test_plan import BY_HAND, planned, refused, with_
 
 BATTERY: dict[str, Any] = {
@@ -109,6 +110,29 @@ def test_rules_leave_the_battery_and_pay_for_the_peak(here: Path) -> None:
     assert found["objective_usd"] == pytest.approx(1_508.0 - 3 * 20)
     assert found["battery"]["energy_mwh"] == [[0.0], [0.0]]
     assert found["duals"]["peak_usd_per_mw"] is None
+
+
+def test_the_problem_with_a_contract_that_comes_with_mara_uses_every_part_of_it() -> None:
+    found = ran("plan", "--problem", "two_sites_battery_and_reserve", "--json").report
+    assert found["gap_share"] < 1e-2
+    battery = found["battery"]
+    assert battery["energy_mwh"][-1] == pytest.approx([10.0, 6.0])
+    assert all(sum(map(sum, battery[name])) > 1.0 for name in ("charge_mw", "discharge_mw"))
+    assert found["peak_mw"][1] >= 42.0
+    assert all(sum(map(sum, award)) > 1.0 for award in found["award_mw"].values())
+    assert sum(map(sum, found["exported_mw"])) > 1.0
+
+
+def test_a_battery_that_nothing_can_empty_is_told_by_its_cause(here: Path) -> None:
+    # Racks could take its energy, but nobody asks for them, and burning it is not allowed.
+    full = {**BATTERY, "start_mwh": [0.2], "end_mwh": [0.0], "energy_mwh": [1.0]}
+    file = here / "problem.json"
+    problem = with_(**(NO_MACHINES | {"available_mw": [[0.0, 0.0, 0.0, 6.0, 0.0]], "token_demand": [0.0, 0.0]}))
+    file.write_text(json.dumps(problem | {"battery": full}), encoding="utf-8")
+    outcome = ran("plan", "--problem", str(file))
+    assert outcome.exit_code == 1
+    assert "no battery that charges or discharges alone keeps all limits: is end_mwh within reach?" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
 
 
 def test_without_any_field_of_the_contract_the_answer_is_what_it_was(here: Path) -> None:

@@ -8,8 +8,8 @@ from bench.battery_referee import FILES, days_of, planned, referee_usd
 
 YEAR = Path(__file__).parents[3] / "shared" / "data" / "ercot_hub_2024"
 DAYS = {
-    "day-ahead": ["01/15/2024", "03/10/2024", "04/13/2024", "08/20/2024", "11/03/2024"],
-    "real-time": ["03/10/2024", "04/14/2024", "11/03/2024"],
+    "day-ahead": ["01/07/2024", "03/10/2024", "03/29/2024", "05/08/2024", "11/03/2024"],
+    "real-time": ["01/05/2024", "03/10/2024", "11/03/2024"],
 }
 """Days of 23 and of 25 hours, of negative prices and of dear ones."""
 MADE_UP = {

@@ -253,8 +253,9 @@ def _check_selling(case: LpCase, contract: PowerContract) -> None:
     The program would buy and sell at once, as much as the connection allows. A hedged megawatt-hour costs what selling
     it back would bring.
     """
-    sites = contract.feeding_sites
     hedged = case.hedge_mw > 0.0
+    feeds = np.isin(np.arange(case.sites), contract.feeding_sites)
+    sites = np.flatnonzero(feeds | ((contract.export_limit_mw > 0.0) & ~hedged))
     cost = np.where(hedged, case.economics.sellback_usd_per_mwh, case.price_usd_per_mwh) + case.drawing_usd_per_mwh
     paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
     over = np.argwhere((paid - cost)[:, sites] > SELLING_DUST_USD_PER_MWH)

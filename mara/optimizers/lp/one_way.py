@@ -22,6 +22,8 @@ from mara.optimizers.lp.columns import Columns
 from mara.optimizers.lp.model import LpModel
 from mara.optimizers.lp.solve import Basis, Solution, solve, solve_choices
 
+STAGE_SHARE: Final = 1.0 / 3.0
+"""Part of the deadline for each stage: the relaxation, the choice, and the program with directions fixed."""
 MAX_ROUNDS: Final = 20
 """Most rounds of choosing; each adds steps, and two have always been enough."""
 
@@ -39,7 +41,8 @@ def solve_one_way(
 
     Arguments and exceptions are those of `solve`; without batteries it is that.
     """
-    relaxed = solve(model, basis=basis, by_dual=by_dual, deadline_s=deadline_s, is_cancelled=is_cancelled)
+    limit_s = deadline_s * STAGE_SHARE if len(model.columns.batteries) else deadline_s
+    relaxed = solve(model, basis=basis, by_dual=by_dual, deadline_s=limit_s, is_cancelled=is_cancelled)
     found, chosen = relaxed, np.zeros((case.steps, len(model.columns.batteries)), dtype=np.bool_)
     for _ in range(MAX_ROUNDS):
         both = _goes_both_ways(found, model)
@@ -47,14 +50,14 @@ def solve_one_way(
             return found
         chosen |= both | _worth_burning(case, model.columns)
         pairs = _pairs(chosen, model)
-        charges = solve_choices(model, pairs, deadline_s=deadline_s)
+        charges = solve_choices(model, pairs, deadline_s=limit_s, is_cancelled=is_cancelled)
         upper = model.upper_mw.copy()
         upper[np.where(charges, pairs[:, 1], pairs[:, 0])] = 0.0
         found = solve(
             replace(model, upper_mw=upper),
             basis=relaxed.basis,
             by_dual=True,
-            deadline_s=deadline_s,
+            deadline_s=limit_s,
             is_cancelled=is_cancelled,
         )
         found = replace(found, certificate=_bounded_by(relaxed.certificate, found.certificate))

@@ -150,7 +150,9 @@ def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]
     return -(float(model.cost_usd_per_mw @ primal_mw) + model.offset_usd), np.array(found.row_dual)
 
 
-def solve_choices(model: LpModel, pairs: Ints, *, deadline_s: float) -> Bools:
+def solve_choices(
+    model: LpModel, pairs: Ints, *, deadline_s: float, is_cancelled: Callable[[], bool] | None = None
+) -> Bools:
     """Choose which column of each pair stays at zero, at the optimum over all choices.
 
     Args:
@@ -160,15 +162,41 @@ def solve_choices(model: LpModel, pairs: Ints, *, deadline_s: float) -> Bools:
         True where the first of a pair may be above zero (N,).
 
     Raises:
-        PlanTimeout: no choice was found in time, or within the limit of nodes.
+        PlanTimeout: the deadline came first, the search was cancelled, or it found nothing within its limit of nodes.
         PlanInfeasible: no choice is possible.
     """
-    from scipy.sparse import (
-        coo_array,
-        csr_array,
-        hstack,
-        vstack,
-    )  # importing takes 0.1 s, and few programs have choices
+    count, columns = len(pairs), len(model.cost_usd_per_mw)
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    for option, value in (("output_flag", False), ("threads", 1), ("time_limit", deadline_s)):
+        solver.setOptionValue(option, value)
+    solver.setOptionValue("mip_rel_gap", CHOICE_GAP_SHARE)
+    solver.setOptionValue("mip_abs_gap", CHOICE_GAP_USD)
+    solver.setOptionValue("mip_max_nodes", MAX_NODES)
+    _pass(_with_choices(model, pairs), solver, integers=count)
+    if is_cancelled is not None:
+        _heed(is_cancelled, solver, in_search=True)
+    solver.run()
+    found, status = solver.getSolution(), solver.getModelStatus()
+    if status == highspy.HighsModelStatus.kInterrupt:
+        raise PlanTimeout("the search for directions was given up: the program ends")
+    if status == highspy.HighsModelStatus.kInfeasible:
+        raise PlanInfeasible("no battery that charges or discharges alone keeps all limits: is end_mwh within reach?")
+    # A search that is cut off by seconds would end differently on another machine.
+    if status == highspy.HighsModelStatus.kTimeLimit or not found.value_valid:
+        raise PlanTimeout(
+            f"HiGHS had no directions for {count} steps of batteries within {deadline_s:g} s and {MAX_NODES:,} nodes: "
+            "allow more, or look less far ahead"
+        )
+    return np.asarray(np.array(found.col_value)[columns:] > 0.5)
+
+
+def _with_choices(model: LpModel, pairs: Ints) -> LpModel:
+    """Add a column for each pair of columns (N, 2).
+
+    At 1 the first of the pair may be above zero, at 0 the second.
+    """
+    # Importing takes 0.1 s, and few programs have choices.
+    from scipy.sparse import coo_array, csr_array, hstack, vstack
 
     count, columns = len(pairs), len(model.cost_usd_per_mw)
     row = np.arange(2 * count)
@@ -178,7 +206,7 @@ def solve_choices(model: LpModel, pairs: Ints, *, deadline_s: float) -> Bools:
         (np.concatenate([-most[:count], most[count:]]), (row, np.tile(np.arange(count), 2))), shape=(2 * count, count)
     )
     wide = hstack([model.matrix, csr_array((len(model.row_lower), count))])
-    widened = replace(
+    return replace(
         model,
         cost_usd_per_mw=np.concatenate([model.cost_usd_per_mw, np.zeros(count)]),
         lower_mw=np.concatenate([model.lower_mw, np.zeros(count)]),
@@ -187,32 +215,17 @@ def solve_choices(model: LpModel, pairs: Ints, *, deadline_s: float) -> Bools:
         row_upper=np.concatenate([model.row_upper, np.zeros(count), most[count:]]),
         matrix=csr_array(vstack([wide, hstack([of_columns, of_choices])])),
     )
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    for option, value in (("output_flag", False), ("threads", 1), ("time_limit", deadline_s)):
-        solver.setOptionValue(option, value)
-    solver.setOptionValue("mip_rel_gap", CHOICE_GAP_SHARE)
-    solver.setOptionValue("mip_abs_gap", CHOICE_GAP_USD)
-    solver.setOptionValue("mip_max_nodes", MAX_NODES)
-    _pass(widened, solver, integers=count)
-    solver.run()
-    found = solver.getSolution()
-    status = solver.getModelStatus()
-    if found.value_valid:
-        return np.asarray(np.array(found.col_value)[columns:] > 0.5)
-    if status == highspy.HighsModelStatus.kInfeasible:
-        raise PlanInfeasible("no way of charging or discharging alone keeps all limits: is end_mwh within reach?")
-    raise PlanTimeout(
-        f"HiGHS chose no side of {count} pairs within {deadline_s:g} s: allow more, or look less far ahead"
-    )
 
 
-def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs) -> None:
+def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs, *, in_search: bool = False) -> None:
     def look(event: highspy.HighsCallbackEvent) -> None:
         if is_cancelled():
             event.interrupt()
 
     solver.cbSimplexInterrupt += look
     solver.cbIpmInterrupt += look
+    if in_search:
+        solver.cbMipInterrupt += look
 
 
 def _pass(model: LpModel, solver: highspy.Highs, integers: int = 0) -> None:
