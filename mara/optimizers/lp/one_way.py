@@ -23,7 +23,10 @@ from mara.optimizers.lp.model import LpModel
 from mara.optimizers.lp.solve import Basis, Solution, solve, solve_choices
 
 STAGE_SHARE: Final = 1.0 / 3.0
-"""Part of the deadline for each stage: the relaxation, the choice, and the program with directions fixed."""
+"""Part of the deadline for each of the three stages.
+
+They are the relaxation, the choice, and the program with directions fixed.
+"""
 MAX_ROUNDS: Final = 20
 """Most rounds of choosing; each adds steps, and two have always been enough."""
 
