@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Final
 
 from mara.backtests import BacktestResult
+from mara.feeds.files.history_provenance import lines_of_story
 from mara.figures import flat, text_of
 from mara.optimizers.lp.bound import share_of_bound
 from mara.templates import page_of
@@ -17,6 +18,7 @@ TOP_PX = 12
 USD_PER_MILLION: Final = 1e6
 REPEATED: Final = ("fleet", "history", "from", "to", "ticks", "sites", "seed", "version")
 """Figures that are the same for all policies, and are shown once."""
+TOLD_APART: Final = ("notes", "provenance")
 
 Row = tuple[str, list[str]]
 """A table's row: its name, and a cell for each policy."""
@@ -68,7 +70,13 @@ def html_of(results: Sequence[BacktestResult]) -> str:
         figures=list(_figures(results)),
         months=list(_months(results)),
         inputs=[(name, first[name]) for name in REPEATED],
+        sources=source_lines(results),
     )
+
+
+def source_lines(results: Sequence[BacktestResult]) -> list[str]:
+    """Say where the history of the results comes from: sources, licences, filled steps."""
+    return lines_of_story(results[0].figures["provenance"])
 
 
 def _policies(results: Sequence[BacktestResult]) -> list[str]:
@@ -77,9 +85,12 @@ def _policies(results: Sequence[BacktestResult]) -> list[str]:
 
 def _figures(results: Sequence[BacktestResult]) -> Iterator[Row]:
     """List all figures that may differ between policies."""
-    columns = [dict(flat(result.figures)) for result in results]
+    columns = [
+        dict(flat({name: value for name, value in result.figures.items() if name not in TOLD_APART}))
+        for result in results
+    ]
     for name in columns[0]:
-        if name not in (*REPEATED, "optimizer", "notes"):
+        if name not in (*REPEATED, "optimizer"):
             yield name, [text_of(column[name]) for column in columns]
 
 

@@ -10,6 +10,8 @@ from mara.assembly.backtest import BacktestCase, BacktestOrder, backtest_of
 from mara.core.step import Step
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
 from mara.errors import CommandError, MaraError
+from mara.feeds.day_ahead import known_ahead
+from mara.feeds.files.history_provenance import HistoryStory, story_of
 from mara.optimizers.lp.bound import MonthBound, bounds_of, share_of_bound
 from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.registry import optimizer_of
@@ -57,6 +59,7 @@ class BacktestFigures(SharedFigures, _Period):
     fleet: str
     history: str
     notes: list[str]
+    provenance: HistoryStory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -196,6 +199,8 @@ class _Run:
         self.accounts.close()
         wall_s, cpu_s = clock.monotonic_s() - wall_s, clock.cpu_s() - cpu_s
         grid, fleet = outside.config.grid, outside.config.fleet
+        assert outside.history is not None
+        history = outside.history.for_sites(fleet.site_ids)
         return totals, {
             "optimizer": self.case.optimizer.name,
             "fleet": fleet.name,
@@ -204,6 +209,7 @@ class _Run:
             "to": grid.at(self.case.ticks).isoformat(),
             **shared_figures(totals, fleet.site_count, wall_s, cpu_s, settings.seed),
             "notes": list(outside.notes),
+            "provenance": story_of(history, known_ahead(fleet.sites, history.price_known)),
         }
 
     def _note(self, step: Step) -> None:

@@ -28,7 +28,7 @@ from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.assembly.backtest import BacktestOrder
 from mara.assembly.worlds import is_shipped_history
-from mara.backtest_page import html_of
+from mara.backtest_page import html_of, source_lines
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
 from mara.optimizer_names import LABELS, POLICIES
@@ -198,8 +198,9 @@ def progress_cells(report: Report, left_s: float | None) -> Channel:
 def result_cells(report: Report) -> Channel:
     """Draw the period of the backtest's results, and whether there are any."""
     if not report.results:
-        return {"bt.shown": cell("", "no"), "bt.period": ""}
-    return {"bt.shown": cell("", "yes"), "bt.period": _period(report)}
+        return {"bt.shown": cell("", "no"), "bt.period": "", "bt.sources": ""}
+    sources = "\n".join(source_lines(report.results))
+    return {"bt.shown": cell("", "yes"), "bt.period": _period(report), "bt.sources": sources}
 
 
 def results_of(report: Report) -> tuple[PolicyResult, ...]:

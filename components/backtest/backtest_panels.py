@@ -83,8 +83,8 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
             value=history,
             look="long",
             limits={"required": True, "placeholder": "four_markets_2023"},
-            hint="A shipped history (four_markets_2023), or a folder on the server with history.csv or history.csv.gz "
-            "and bitcoin_daily.csv.",
+            hint="A shipped history (four_markets_2023), or a folder on the server with history.csv, "
+            "history.csv.gz or history.parquet, and bitcoin_daily.csv.",
         ),
         _day("from_", "From", "Empty: its first hour."),
         _day("to", "Up to", "Empty: its last hour."),
@@ -199,6 +199,9 @@ def result_panels(view_model: ViewModel) -> None:
                 empty="No result yet.",
                 first=view_model.get("bt-table", {}),
             )
+            with element("details", "more"):
+                element("summary", "", "Sources and licences of the history")
+                live_text("bt.sources", {"bt.sources": "", **view_model.get("cells", {})}, "note lines", "p")
         with element("div", "lane wide-left"):
             with panel("Cumulative profit") as top:
                 legend(LINES)

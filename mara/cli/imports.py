@@ -12,6 +12,7 @@ from mara.cli.options import moment_of
 from mara.cli.report import bars, show, tell_notes
 from mara.feeds.markets.building.build import BuildOrder
 from mara.feeds.markets.building.build import build as build_history
+from mara.feeds.markets.building.folder import Format
 from mara.feeds.markets.building.spec import read_spec
 from mara.feeds.markets.inspection import inspected, layout_table, lines_of
 from mara.feeds.markets.reading.series import Fill
@@ -66,11 +67,19 @@ def build(
     from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
     to: Annotated[str | None, typer.Option(help="Last instant, ISO 8601, exclusive.")] = None,
     fill: Annotated[Fill, typer.Option(help="What is done where a file has no value.")] = Fill.NONE,
+    kind: Annotated[
+        Format, typer.Option("--format", help="Form of the rows: history.csv.gz or history.parquet.")
+    ] = Format.CSV,
     as_json: AsJson = False,
 ) -> None:
     """Build a history folder from market files."""
     order = BuildOrder(
-        spec_file=spec, out=out, from_s=_seconds_of(from_, "--from"), to_s=_seconds_of(to, "--to"), fill=fill
+        spec_file=spec,
+        out=out,
+        from_s=_seconds_of(from_, "--from"),
+        to_s=_seconds_of(to, "--to"),
+        fill=fill,
+        kind=kind,
     )
     read = read_spec(spec)
     with bars() as tell:

@@ -17,6 +17,7 @@ from rich.text import Text
 from mara.backtests import OnProgress, Progress
 from mara.cli.app import complain
 from mara.errors import ConfigError
+from mara.feeds.files.history_provenance import HistoryStory, lines_of_story
 from mara.figures import flat, text_of
 
 MOST_UPDATES = 200
@@ -45,6 +46,12 @@ def _table(lines: Sequence[tuple[str, str]]) -> Table:
     for name, text in lines:
         table.add_row(Text(name), Text(text))  # not markup: a fleet may be called [anything]
     return table
+
+
+def told_sources(story: HistoryStory) -> dict[str, object]:
+    """Lay out where a history comes from, for a report that people read."""
+    first, *more = lines_of_story(story)
+    return {"history": first, **{f"source_{number}": line for number, line in enumerate(more, start=1)}}
 
 
 def tell_notes(notes: Sequence[str]) -> None:

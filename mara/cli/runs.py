@@ -12,7 +12,7 @@ from mara.backtest_page import html_of
 from mara.backtests import compared, shared_figures
 from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
-from mara.cli.report import bars, progress, show, tell_notes, write_page
+from mara.cli.report import bars, progress, show, tell_notes, told_sources, write_page
 from mara.core.snapshot import ShadowGains
 from mara.core.units import MICRO_USD_PER_USD
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
@@ -141,7 +141,8 @@ def backtest(
         except ConfigError as error:
             unwritten = error  # the result is shown all the same
     tell_notes(results[0].figures["notes"])
-    show(results[0].figures, as_json=as_json)
+    figures = results[0].figures
+    show(figures if as_json else {**figures, "provenance": told_sources(figures["provenance"])}, as_json=as_json)
     if unwritten is not None:
         raise unwritten
 

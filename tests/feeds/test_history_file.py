@@ -196,8 +196,8 @@ def test_a_row_of_another_length_than_the_header_is_refused(tmp_path: Path) -> N
 
 
 def test_a_folder_without_its_files_says_which(tmp_path: Path) -> None:
-    assert "should be a folder with history.csv or history.csv.gz" in refusal_of(tmp_path / "nowhere")
-    assert "has neither" in refusal_of(tmp_path)
+    assert "should be a folder with history.csv, history.csv.gz or history.parquet" in refusal_of(tmp_path / "nowhere")
+    assert "has none: add it" in refusal_of(tmp_path)
     write_history(tmp_path, history_rows(24))
     (tmp_path / "history.csv.gz").write_bytes(b"")
     assert "has both" in refusal_of(tmp_path)

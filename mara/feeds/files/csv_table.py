@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, ClassVar, Final, Protocol, TextIO
 
 import numpy as np
 
@@ -43,6 +43,25 @@ UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 Row = tuple[str, ...]
 
 
+class Table(Protocol):
+    """A table whose refused rows can be named: by the lines of a text, or by rows."""
+
+    place: ClassVar[str]
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def key_count(self) -> int: ...
+
+    def refusal(self, rows: Iterable[int], column: str, expected: str, remedy: str) -> FeedInvalid: ...
+
+    def cases(self, rows: Sequence[int]) -> list[tuple[int, Row]]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvTable:
     """A CSV file with a header line, of which only the named columns are read.
@@ -55,6 +74,7 @@ class CsvTable:
     path: Path
     columns: tuple[str, ...]
     key_count: int
+    place: ClassVar[str] = "line"
 
     def blocks(self) -> Iterator[list[Row]]:
         """Yield the wanted cells of all rows in blocks of at most `BLOCK_ROWS`.
@@ -84,16 +104,7 @@ class CsvTable:
 
         Rows are counted from 0, the first row below the header.
         """
-        wanted = sorted(int(row) for row in rows)
-        cases = self.cases(wanted[:CASES_SHOWN])
-        at = self.columns.index(column)
-        came = [f"line {line}: {shown(cells[at])} ({' '.join(cells[: self.key_count])})" for line, cells in cases]
-        if any(_DECIMAL_COMMA.fullmatch(cells[at].strip()) for _, cells in cases):
-            remedy = "a decimal comma: write a point"
-        return FeedInvalid(
-            f"{self.path} line {cases[0][0]}: {column} should be {expected}; "
-            f"{_counted(len(wanted))}, first: {', '.join(came)}: {remedy}"
-        )
+        return refusal_of(self, rows, column, expected, remedy)
 
     def cases(self, rows: Sequence[int]) -> list[tuple[int, Row]]:
         """Read line number and wanted cells of some rows, for messages.
@@ -109,6 +120,16 @@ class CsvTable:
                     if len(found) == len(wanted):
                         break
         return found
+
+    def positions(self) -> tuple[list[str], list[int], str]:
+        """Read the header: its names, the places of the wanted columns, and the separator.
+
+        Raises:
+            FeedInvalid: the file cannot be read, or a column is missing or repeated.
+        """
+        with _rows_of(self.path) as reader:
+            header: list[str] = next(reader, [])
+            return header, self._positions(header), reader.dialect.delimiter
 
     def _positions(self, header: list[str]) -> list[int]:
         names = _names_of(header, self.columns)
@@ -137,6 +158,22 @@ class CsvTable:
             f"{self.path} {lines[0].split(':')[0]}: a row should have {width} values as the header has; "
             f"{_counted(len(rows))}, first: {', '.join(lines)}: correct them (a decimal comma, a line cut short?)"
         )
+
+
+def refusal_of(table: Table, rows: Iterable[int], column: str, expected: str, remedy: str) -> FeedInvalid:
+    """Build the error for bad rows of a table, naming place, value and key of the first few."""
+    wanted = sorted(int(row) for row in rows)
+    cases = table.cases(wanted[:CASES_SHOWN])
+    at = table.columns.index(column)
+    came = [
+        f"{table.place} {number}: {shown(cells[at])} ({' '.join(cells[: table.key_count])})" for number, cells in cases
+    ]
+    if any(_DECIMAL_COMMA.fullmatch(cells[at].strip()) for _, cells in cases):
+        remedy = "a decimal comma: write a point"
+    return FeedInvalid(
+        f"{table.path} {table.place} {cases[0][0]}: {column} should be {expected}; "
+        f"{_counted(len(wanted))}, first: {', '.join(came)}: {remedy}"
+    )
 
 
 def header_of(path: Path, known: Sequence[str] = ()) -> list[str]:

@@ -12,13 +12,11 @@ from numpy.typing import ArrayLike
 from mara.core.arrays import Floats, sealed
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import FeedInvalid, FeedUnavailable
-from mara.feeds.files.csv_table import CASES_SHOWN, CsvTable, shown
-from mara.feeds.files.history_clock import TIME_COLUMN, utc_text
+from mara.feeds.files.csv_table import CASES_SHOWN, shown
+from mara.feeds.files.history_clock import STEP_MINUTES, utc_text
+from mara.feeds.files.history_rows import SITE_COLUMN, place_of_site
 
-SITE_COLUMN: Final = "site_id"
 SITES_FILE: Final = "sites.csv"
-STEP_MINUTES: Final = (5, 15, 30, 60)
-"""Steps that a history may have [min]."""
 
 PriceKnown = Literal["day_ahead", "real_time"]
 """Times at which prices are known: the day before, or once their step begins."""
@@ -140,7 +138,7 @@ class History:
         unknown = sorted(set(self.site_ids) - set(site_ids), key=column_of.__getitem__)
         if unknown:
             raise FeedInvalid(
-                f"{self.file} line {_first_line_of(self.file, unknown[0])}: {SITE_COLUMN} should be a site of the "
+                f"{self.file} {place_of_site(self.file, unknown[0])}: {SITE_COLUMN} should be a site of the "
                 f"fleet, came {some_of(unknown)}: take those rows out, or add the sites to the fleet"
             )
         order = [column_of[site_id] for site_id in site_ids]
@@ -183,14 +181,3 @@ def _by_step(values: ArrayLike, shape: tuple[int, int]) -> Floats:
     array = np.ascontiguousarray(values, dtype=np.float64)
     assert array.shape == shape
     return sealed(array.copy() if array.flags.writeable and array is values else array)
-
-
-def _first_line_of(file: Path, site_id: str) -> str:
-    table = CsvTable(path=file, columns=(TIME_COLUMN, SITE_COLUMN), key_count=2)
-    row = 0
-    for block in table.blocks():
-        for _, found in block:
-            if found.strip() == site_id:
-                return str(table.cases([row])[0][0])
-            row += 1
-    return "?"

@@ -4,7 +4,7 @@ Bounds on single values cannot find a factor of a thousand: 0.04 is a believable
 USD/kWh. The largest value of a site over the whole period can. Nothing is converted: the operator decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -29,24 +29,27 @@ LEAST_HASHPRICE_USD_PER_PH_DAY: Final = 2.0
 I_MEAN_IT: Final = "if you mean it, say MARA_TRUST_UNITS=true"
 
 
-def question_units(file: Path, site_ids: Sequence[str], *, price_usd_per_mwh: Floats, carbon_g_per_kwh: Floats) -> None:
+def question_units(
+    file: Path, site_ids: Sequence[str], *, prices_usd_per_mwh: Mapping[str, Floats], carbon_g_per_kwh: Floats
+) -> None:
     """Refuse sites whose prices look like USD/kWh, or whose carbon looks like t/MWh.
 
     Args:
-        price_usd_per_mwh: of each hour and site (H, S).
-        carbon_g_per_kwh: of each hour and site (H, S).
+        prices_usd_per_mwh: of each step and site (N, S), by the column's name; NaN at a site without.
+        carbon_g_per_kwh: of each step and site (N, S).
 
     Raises:
         FeedInvalid: the message names the site, the unit its values look like, and how to confirm that they are right.
     """
-    _question(file, site_ids, price_usd_per_mwh, _Look("price_usd_per_mwh", LEAST_TOP_PRICE_USD_PER_MWH, "USD/kWh"))
+    for name, price_usd_per_mwh in prices_usd_per_mwh.items():
+        _question(file, site_ids, price_usd_per_mwh, _Look(name, LEAST_TOP_PRICE_USD_PER_MWH, "USD/kWh"))
     _question(
         file, site_ids, carbon_g_per_kwh, _Look("carbon_g_per_kwh", LEAST_TOP_CARBON_G_PER_KWH, "t/MWh or kg/kWh")
     )
 
 
 def question_hashprice(file: Path, hashprice_usd_per_ph_day: Floats) -> None:
-    """Refuse an hourly hashprice (H,) that looks like USD/TH/day.
+    """Refuse a hashprice by step (N,) that looks like USD/TH/day.
 
     Raises:
         FeedInvalid: the message says how to convert the values, or confirm that they are right.
@@ -68,7 +71,7 @@ class _Look(NamedTuple):
 
 
 def _question(file: Path, site_ids: Sequence[str], values: Floats, look: _Look) -> None:
-    top = np.abs(values).max(axis=0)
+    top = np.maximum(values.max(axis=0), -values.min(axis=0))
     odd = np.flatnonzero((top > 0.0) & (top < look.least_top)).tolist()
     if odd:
         others = f" and of {len(odd) - 1:,} more" if len(odd) > 1 else ""

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mara.errors import ConfigError, FeedInvalid
+from mara.feeds.files.history_provenance import PROVENANCE_VERSION
 from mara.feeds.markets.building.bitcoin import hashprices, story_of
 from mara.feeds.markets.building.columns import DAY_AHEAD, PRICE, Bringer, SourceColumns
-from mara.feeds.markets.building.folder import SiteRows, write_folder
+from mara.feeds.markets.building.folder import Format, SiteRows, write_folder
 from mara.feeds.markets.building.gathering import Reader, Request
 from mara.feeds.markets.building.grid import Steps
 from mara.feeds.markets.building.money import Rates, rates_of
@@ -17,7 +18,6 @@ from mara.feeds.markets.declaration import Known, Quantity
 from mara.feeds.markets.reading.clocks import HOUR_S, utc_text
 from mara.feeds.markets.reading.series import Fill, Window, refuse_edges
 
-PROVENANCE_VERSION: Final = 1
 MOST_STEPS: Final = 5_000_000
 """Steps of one history: 47 years of five minutes."""
 WORDS_OF: Final = {Known.DAY_AHEAD: "day-ahead", Known.REAL_TIME: "real-time"}
@@ -33,6 +33,7 @@ class BuildOrder:
     from_s: int | None = None
     to_s: int | None = None
     fill: Fill = Fill.NONE
+    kind: Format = Format.CSV
 
 
 OnStage = Callable[[str, int, int], None]
@@ -86,7 +87,15 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
         "sites": stories,
         "bitcoin": story_of(bitcoin, series),
     }
-    write_folder(order.out, steps, sites, (steps.days, price), provenance, lambda done, of: on_stage("rows", done, of))
+    write_folder(
+        order.out,
+        steps,
+        sites,
+        (steps.days, price),
+        provenance,
+        on_rows=lambda done, of: on_stage("rows", done, of),
+        kind=order.kind,
+    )
     return report
 
 

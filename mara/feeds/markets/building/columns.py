@@ -8,6 +8,7 @@ import numpy as np
 
 from mara.core.arrays import Floats
 from mara.errors import FeedInvalid
+from mara.feeds.files import history_file
 from mara.feeds.markets.building.gathering import Reader, Request
 from mara.feeds.markets.building.grid import Steps, on_steps
 from mara.feeds.markets.building.money import DOLLAR, Rates, refuse_unbelievable, unit_of
@@ -27,14 +28,7 @@ CARBON: Final = "carbon_g_per_kwh"
 RENEWABLE: Final = "renewable_share"
 DRY_BULB: Final = "dry_bulb_c"
 WET_BULB: Final = "wet_bulb_c"
-BOUNDS: Final = {
-    PRICE: (-1_000.0, 20_000.0),
-    DAY_AHEAD: (-1_000.0, 20_000.0),
-    CARBON: (0.0, 2_000.0),
-    RENEWABLE: (0.0, 1.0),
-    DRY_BULB: (-90.0, 60.0),
-    WET_BULB: (-90.0, 45.0),
-}
+BOUNDS: Final = {**history_file.BOUNDS, **history_file.OPTIONAL_BOUNDS}
 """Least and most that the reader of histories takes."""
 RENEWABLE_UNSAID: Final = "renewable_share is not said, 0 is written"
 WET_BULB_UNSAID: Final = "the wet bulb is not said, the dry bulb is written: saturated air, the dearest to cool with"

@@ -6,9 +6,11 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
@@ -16,18 +18,20 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet
 
 from mara.core.arrays import Floats, Ints
 from mara.errors import ConfigError
+from mara.feeds.files.history import SITES_FILE
+from mara.feeds.files.history_file import BITCOIN_FILE
+from mara.feeds.files.history_provenance import PROVENANCE_FILE
+from mara.feeds.files.history_rows import PARQUET_FILE
 from mara.feeds.markets.building.grid import Steps
 from mara.feeds.markets.building.spec import SiteSpec
 from mara.feeds.markets.declaration import Known
 from mara.feeds.markets.reading.clocks import day_text
+from mara.feeds.markets.reading.sources import sha256_of
 
-HISTORY_FILE: Final = "history.csv.gz"
-SITES_FILE: Final = "sites.csv"
-BITCOIN_FILE: Final = "bitcoin_daily.csv"
-PROVENANCE_FILE: Final = "provenance.json"
 SITE_FIELDS: Final = ("site_id", "name", "country", "lat", "lon", "timezone", "price_zone", "price_known")
 DECIMALS: Final = 6
 ROWS_AT_ONCE: Final = 200_000
@@ -35,6 +39,16 @@ GZIP_LEVEL: Final = 4
 """Twice as quick as the usual 6 for a twentieth more bytes."""
 
 OnRows = Callable[[int, int], None]
+
+
+class Format(StrEnum):
+    """Forms of the rows of a history."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+FILE_OF: Final = {Format.CSV: "history.csv.gz", Format.PARQUET: PARQUET_FILE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,9 +67,11 @@ def write_folder(
     sites: Sequence[SiteRows],
     bitcoin: tuple[Ints, Floats],
     provenance: Mapping[str, Any],
+    *,
     on_rows: OnRows,
+    kind: Format = Format.CSV,
 ) -> None:
-    """Write a history folder, whole or not at all.
+    """Write a history folder, whole or not at all; the provenance gets the hash of the rows' file.
 
     Raises:
         ConfigError: the place is taken by something that is no history of this command, or cannot be written.
@@ -67,10 +83,13 @@ def write_folder(
     except OSError as error:
         raise ConfigError(f"{out} cannot be written ({error.strerror}): name another folder") from error
     try:
-        _write_history(unfinished / HISTORY_FILE, steps, sites, on_rows)
+        history = unfinished / FILE_OF[kind]
+        write = _write_parquet if kind == Format.PARQUET else _write_text
+        write(history, steps, sites, on_rows)
         _write_sites(unfinished / SITES_FILE, sites)
         _write_bitcoin(unfinished / BITCOIN_FILE, *bitcoin)
-        text = json.dumps(provenance, indent=1, allow_nan=False, ensure_ascii=False)
+        written = {**provenance, "history": {"file": history.name, "sha256": sha256_of(history)}}
+        text = json.dumps(written, indent=1, allow_nan=False, ensure_ascii=False)
         (unfinished / PROVENANCE_FILE).write_text(text + "\n", encoding="utf-8")
         unfinished.chmod(0o755)
         _put_in_place(unfinished, out)
@@ -88,7 +107,7 @@ def _refuse_taken(out: Path) -> None:
     held = {path.name for path in out.iterdir()}
     if held and PROVENANCE_FILE not in held:
         raise ConfigError(f"--out {out} should be new, empty or written by `mara import build`: name another folder")
-    strange = sorted(held - {HISTORY_FILE, SITES_FILE, BITCOIN_FILE, PROVENANCE_FILE})
+    strange = sorted(held - {*FILE_OF.values(), SITES_FILE, BITCOIN_FILE, PROVENANCE_FILE})
     if strange:
         raise ConfigError(f"--out {out} should hold a history alone, holds {strange[0]} too: name another folder")
 
@@ -109,33 +128,49 @@ def _put_in_place(unfinished: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _write_history(path: Path, steps: Steps, sites: Sequence[SiteRows], on_rows: OnRows) -> None:
-    names = list(dict.fromkeys(name for site in sites for name in site.columns))
-    ids = np.array([site.site.id for site in sites])
-    at_once = max(1, ROWS_AT_ONCE // len(sites))
+def _write_text(path: Path, steps: Steps, sites: Sequence[SiteRows], on_rows: OnRows) -> None:
     options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
     # no clock in the header: the same input gives the same bytes
     with (
         path.open("wb") as file,
         gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed,
     ):
-        packed.write((",".join(["timestamp_utc", "site_id", *names]) + "\n").encode())
-        for first in range(0, steps.count, at_once):
-            last = min(first + at_once, steps.count)
-            columns = {
-                "timestamp_utc": pa.array(_stamps(steps, first, last).repeat(len(sites))),
+        packed.write((",".join(["timestamp_utc", "site_id", *_names_of(sites)]) + "\n").encode())
+        for table in _tables(steps, sites, on_rows):
+            stamps = np.char.add(np.datetime_as_string(table["timestamp_utc"].to_numpy(), unit="s"), "Z")
+            text = io.BytesIO()
+            pyarrow.csv.write_csv(table.set_column(0, "timestamp_utc", pa.array(stamps)), text, options)
+            packed.write(text.getbuffer())
+
+
+def _write_parquet(path: Path, steps: Steps, sites: Sequence[SiteRows], on_rows: OnRows) -> None:
+    tables = _tables(steps, sites, on_rows)
+    first = next(tables)
+    with pyarrow.parquet.ParquetWriter(path, first.schema, compression="zstd") as file:
+        for table in chain((first,), tables):
+            file.write_table(table)
+
+
+def _tables(steps: Steps, sites: Sequence[SiteRows], on_rows: OnRows) -> Iterator[Any]:
+    """Yield the rows in pieces, step by step and in each step site by site."""
+    ids = np.array([site.site.id for site in sites])
+    names = _names_of(sites)
+    at_once = max(1, ROWS_AT_ONCE // len(sites))
+    for first in range(0, steps.count, at_once):
+        last = min(first + at_once, steps.count)
+        at_s = (steps.from_s + steps.step_s * np.arange(first, last)).repeat(len(sites))
+        yield pa.table(
+            {
+                "timestamp_utc": pa.array(at_s, pa.timestamp("s", tz="UTC")),
                 "site_id": pa.array(np.tile(ids, last - first)),
                 **{name: _block(sites, name, first, last) for name in names},
             }
-            text = io.BytesIO()
-            pyarrow.csv.write_csv(pa.table(columns), text, options)
-            packed.write(text.getbuffer())
-            on_rows(last, steps.count)
+        )
+        on_rows(last, steps.count)
 
 
-def _stamps(steps: Steps, first: int, last: int) -> Any:
-    at_s = steps.from_s + steps.step_s * np.arange(first, last)
-    return np.char.add(np.datetime_as_string(at_s.astype("datetime64[s]"), unit="s"), "Z")
+def _names_of(sites: Sequence[SiteRows]) -> list[str]:
+    return list(dict.fromkeys(name for site in sites for name in site.columns))
 
 
 def _block(sites: Sequence[SiteRows], name: str, first: int, last: int) -> Any:
