@@ -271,8 +271,12 @@ def first_world(config: RunConfig) -> World:
     )
 
 
+@lru_cache(maxsize=4)
 def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
-    """Compute the conditions of one tick, which `Problem` and `Step` then carry."""
+    """Compute the conditions of one tick, which `Problem` and `Step` then share.
+
+    Observations compare by identity: the one that a tick is planned by is mostly the one that it is settled by.
+    """
     fleet, terms = config.fleet, config.terms
     dry_bulb = observation.dry_bulb_c.tobytes()
     pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)

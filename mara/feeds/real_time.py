@@ -1,9 +1,9 @@
 """Expected real-time prices: the newest one, on the course that prices usually take.
 
-The settlement price of a quarter of an hour is known only when the quarter is over, so that a plan has to expect it. The
-newest price goes on as prices of these steps of the day usually do: by the mean change of the last days and by a part
-of the slope of the day-ahead price, where there is one. It stands for an hour; then what it differs from the day-ahead
-price, or else from yesterday's, fades.
+The settlement price of a quarter of an hour is known only when the quarter is over, so that a plan has to expect it.
+The newest price goes on as prices of these steps of the day usually do: by the mean change of the last days and by a
+part of the slope of the day-ahead price, where there is one. It stands for an hour; then what it differs from the
+day-ahead price, or else from yesterday's, fades.
 
 Model: docs/model.md#13-forecasts ; measured: decision 0156
 """
