@@ -11,6 +11,9 @@ TESTS_AT_ONCE ?= 2
 ALONE := tests/runtime/test_pace.py tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/runtime/test_watchdog.py \
 	tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py tests/cli/test_manners.py
 
+# Compiled modules are kept, whatever the shell says: both workers and the hundred programs that tests start read them.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A stamp carries the checksum of what was installed, so an unchanged lock costs nothing and a changed one reinstalls.
 RUNTIME_ID := $(shell cat pyproject.toml requirements-build.lock requirements.lock 2>/dev/null | cksum | cut -d ' ' -f 1)
 DEV_ID := $(shell cat pyproject.toml requirements-build.lock requirements-dev.lock 2>/dev/null | cksum | cut -d ' ' -f 1)
@@ -57,18 +60,18 @@ audit: dev ## compare the locked dependencies with published advisories, where t
 	@echo "== advisories" && PYTHON=$(BIN)/python bash .ci/audit
 
 unit: dev
-	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && $(BIN)/python -m pytest -m "not browser" -n $(TESTS_AT_ONCE) --dist worksteal $(ALONE:%=--ignore=%)
+	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" -n $(TESTS_AT_ONCE) --dist worksteal $(ALONE:%=--ignore=%)
 
 # What measures punctuality has the machine to itself.
 alone: dev
-	@echo "== tests of punctuality" && $(BIN)/python -m pytest -m "not browser" $(ALONE)
+	@echo "== tests of punctuality" && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" $(ALONE)
 
-# Playwright's loop and pytest-asyncio's do not share a process. Exit code 5 (no test selected) is not a failure here.
+# Playwright's loop and pytest-asyncio's do not share a process. What measures speed has the machine to itself.
 browser: dev
-	@if grep -rqs --include='*.py' 'mark\.browser' tests; then \
-	  echo "== browser tests" && bash .ci/chromium && \
-	  { $(BIN)/python -m pytest -m browser || { code=$$?; [ $$code -eq 5 ] || exit $$code; }; }; \
-	fi
+	@tests=$$(grep -rls --include='test_*.py' 'mark\.browser' tests) || exit 0; \
+	echo "== browser tests" && bash .ci/chromium && \
+	$(BIN)/python -m pytest $$tests -m "browser and not timed" -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder && \
+	$(BIN)/python -m pytest $$tests -m "browser and timed"
 
 fmt: dev ## format the code and mend what the linter can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -1,1 +1,4 @@
-"""How fast it is: `python -m bench`. Figures are per CPU-second where the machine's other work should not count."""
+"""Benchmarks of Mara, run by `python -m bench`.
+
+Figures are per CPU-second, so that other work of the machine does not count, unless they say otherwise.
+"""

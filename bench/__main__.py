@@ -1,11 +1,14 @@
-"""`python -m bench [--full] [--only GROUP …]`: measure, print a table, write bench/results.json."""
+"""Command `python -m bench`: measures, prints a table, writes bench/results.json.
+
+Usage: `python -m bench [--full] [--only GROUP …]`.
+"""
 
 import argparse
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bench import advance, api, backtest, lp, report, store, ui
+from bench import advance, api, backtest, lp, power, report, store, ui
 from bench.peers import apart
 from bench.report import Figure
 from bench.timing import yardstick
@@ -15,6 +18,7 @@ GROUPS: Final[dict[str, Callable[..., Iterator[Figure]]]] = {
     "api": api.figures,
     "backtest": backtest.figures,
     "lp": lp.figures,
+    "power": power.figures,
     "store": store.figures,
     "ui": ui.figures,
     "peers": apart.figures,
@@ -22,7 +26,7 @@ GROUPS: Final[dict[str, Callable[..., Iterator[Figure]]]] = {
 
 
 def main() -> None:
-    """Measure the groups one after the other, and the yardstick before, between and after them."""
+    """Measure the groups in turn, and the yardstick before, between and after them."""
     options = _options()
     begun_s = time.monotonic()
     print(report.header())

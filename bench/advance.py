@@ -1,4 +1,4 @@
-"""The one transition alone: plans are made beforehand, only `advance` is timed."""
+"""Benchmark of the transition `advance` alone, with plans made beforehand."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -12,7 +12,7 @@ TARGET_AT_1000: Final = 2_000_000.0
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
-    """Ten sites, a thousand, and with `full` ten thousand."""
+    """Measure ten and a thousand sites, with `full` also ten thousand."""
     yield from _case("10_sites_50_contracts", tape_of(10, 50, 4_000), TARGET_AT_10)
     yield from _case("10_sites_default_arrivals", default_tape(4_000), None)
     yield from _case("1000_sites_50_contracts", tape_of(1_000, 50, 400), TARGET_AT_1000)

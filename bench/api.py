@@ -1,4 +1,7 @@
-"""The API of a real run at one tick a second: many who ask at once, a chart meanwhile, and how late the loop comes."""
+"""Benchmark of the API of a real run at one tick a second.
+
+Many clients ask at once and a chart is requested meanwhile; the event loop's lag is measured as well.
+"""
 
 import http.client
 import statistics
@@ -15,14 +18,14 @@ CLIENTS: Final = 20
 MEASURE_S: Final = 8.0
 MEASURE_LONG_S: Final = 30.0
 PAUSE_S: Final = 0.05
-"""Between two requests of a client: twenty then ask 400 times a second."""
+"""Pause [s] between requests of a client: twenty then ask 400 times a second."""
 SETTLE_S: Final = 4.0
 MOST_SNAPSHOT_P99_MS: Final = 20.0
 MOST_LAG_P99_S: Final = 0.05
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
-    """Latencies of the snapshot with twenty clients, and the event loop's lag under them."""
+    """Measure the snapshot's latency with twenty clients, and the event loop's lag."""
     with served("--speed", "300", "--optimizer", "rules") as app:
         time.sleep(SETTLE_S)
         took_ms = _asked(app, MEASURE_LONG_S if full else MEASURE_S)
@@ -37,7 +40,7 @@ def figures(*, full: bool) -> Iterator[Figure]:
 
 
 def _asked(app: Served, measure_s: float) -> list[float]:
-    """What every request took [ms]."""
+    """Measure the latency of each request [ms]."""
     took_ms: list[float] = []
     end_s = time.monotonic() + measure_s
 
@@ -61,7 +64,10 @@ def _asked(app: Served, measure_s: float) -> list[float]:
 
 
 def _lag_p99_s(app: Served) -> float:
-    """From the server's own metrics: the least bound that 99 of 100 looks stayed under."""
+    """Read the 99th percentile of the loop's lag [s] from the server's own metrics.
+
+    It is the upper bound of the histogram's bucket.
+    """
     with urllib.request.urlopen(f"{app.address}/metrics", timeout=10) as answer:  # noqa: S310  our own server
         text = answer.read().decode()
     lines = [line for line in text.splitlines() if line.startswith("mara_loop_lag_seconds_bucket")]

@@ -1,4 +1,4 @@
-"""A policy over a history, the whole loop: observe, forecast, plan, advance, add up."""
+"""Benchmark of a backtest's whole loop: observe, forecast, plan, advance, add up."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -31,7 +31,10 @@ COLUMNS: Final = "timestamp_utc,site_id,price_usd_per_mwh,carbon_g_per_kwh,renew
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
-    """Hourly ticks at ten sites under a pooled demand of three quarters of the racks; `full` repeats more often."""
+    """Measure hourly ticks at ten sites under a demand of three quarters of the racks.
+
+    `full` repeats more often.
+    """
     with ExitStack() as stack:
         if REAL_HISTORY.is_dir():
             case, note = _case(REAL_HISTORY, None), "real history"
@@ -60,7 +63,7 @@ def _case(folder: Path, fleet: str | None) -> BacktestCase:
 
 
 def _rate(case: BacktestCase, name: str, ticks: int, repetitions: int) -> float:
-    """Site-steps per CPU-second, each part of the stretch at its best."""
+    """Site-steps per CPU-second, from the best repetition of each part of the period."""
     optimizer, outside = optimizer_of(name), case.outside
 
     def work(world: World) -> World:
@@ -75,7 +78,7 @@ def _rate(case: BacktestCase, name: str, ticks: int, repetitions: int) -> float:
 
 
 def _write_history(folder: Path) -> None:
-    """The default world as a history folder, for machines without a real one."""
+    """Write the default world as a history folder, for machines without a real one."""
     config = charter_of(10, tick_minutes=60)
     feed = SyntheticFeed(config, SEED)
     first = config.grid.start_epoch_s // SECONDS_PER_HOUR

@@ -1,7 +1,8 @@
-"""`python -m bench.earnings --history DIR`: what each policy earns in a year of real prices, and of what bound.
+"""Command `python -m bench.earnings`: earnings and bound of policies over a year.
 
-Prints the two tables of the README as Markdown, rows on stderr as they come; with `--out` also every figure as JSON. A
-year at ten sites takes about half an hour of CPU time.
+Usage: `python -m bench.earnings --history DIR`. It prints the two tables of the README as Markdown, and rows on
+stderr as they come; with `--out` it also writes every figure as JSON. A year at ten sites takes about half an hour of
+CPU time.
 """
 
 import argparse
@@ -37,7 +38,7 @@ HEAD: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of a table."""
+    """A row of a table: a policy with its options."""
 
     name: str
     policy: str
@@ -47,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """One table: how full the racks are, and how many times the list price a move costs."""
+    """Load of a table: share of racks promised, and cost of a move over list price."""
 
     load_share: float
     migration_factor: float
@@ -65,7 +66,7 @@ LOADS: Final = (Load(load_share=0.75, migration_factor=1.0), Load(load_share=0.9
 
 
 def main() -> None:
-    """Run every row at each load, and print a table as soon as it is full."""
+    """Run every row at each load, and print each table as soon as it is complete."""
     options = _options()
     told: list[dict[str, Any]] = []
     for load in LOADS:
@@ -85,7 +86,7 @@ def main() -> None:
 
 
 def line_of(row: Row, figures: dict[str, Any]) -> str:
-    """A row of the table."""
+    """Format a row of the table as Markdown."""
     cpu_s = figures["ticks"] * figures["sites"] / figures["site_steps_per_s"]
     cells = (
         row.name,

@@ -85,7 +85,10 @@ def main() -> None:
     """Print the table as Markdown; rows come on stderr as they are found."""
     options = _options()
     with TemporaryDirectory() as folder:
-        history = history_of(options.prices, Path(folder))
+        _measure(history_of(options.prices, Path(folder)), options)
+
+
+def _measure(history: History, options: argparse.Namespace) -> None:
     rows = {name: k_usd_per_mw_year(gain_usd, history) for name, gain_usd in _by_arithmetic(history)}
     best = rows["perfect sight of quarters"]
     for run in RUNS:

@@ -1,8 +1,8 @@
-"""Whether a live run earns what a simulation earns: the same seeds, paced as on the dashboard, over the rules.
+"""Comparison of a live run's gain over the rules with that of a simulation.
 
-``python -m bench.live_run --seeds 7 1 2 5 --days 30`` prints a table. The live run is the real one, its clock is not:
-pauses between ticks pass at once, a solve takes what the solver really took (or ``--solve-s``), so that a plan comes in
-time or late just as it would.
+``python -m bench.live_run --seeds 7 1 2 5 --days 30`` prints a table. The live run is the real one, paced as on the
+dashboard, on a simulated clock: pauses between ticks pass at once, and a solve takes the time that the solver really
+took (or ``--solve-s``), so that a plan is in time or late as in reality.
 """
 
 import argparse
@@ -25,13 +25,13 @@ from mara.settings import Settings, read_settings
 from mara.store.store import Store
 
 LEAST_SHARE: Final = 0.99
-"""Of the simulation's gain over the rules."""
+"""Least gain of the live run over the rules, as a share of the simulation's."""
 TICKS_PER_DAY: Final = 288
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What three runs of a seed earned [USD], and how many plans the live one followed."""
+    """Earnings of three runs of a seed [USD], and number of plans of the live one."""
 
     seed: int
     rules_usd: float
@@ -41,19 +41,19 @@ class Outcome:
 
     @property
     def share(self) -> float:
-        """The live run's gain over the rules, of the simulation's."""
+        """The live run's gain over the rules, as a share of the simulation's."""
         return (self.live_usd - self.rules_usd) / (self.simulated_usd - self.rules_usd)
 
 
 def settings_for(seed: int, folder: Path, optimizer: str = "lp", speed: float = 300.0) -> Settings:
-    """Of a run in a folder."""
+    """Make the settings of a run in a folder."""
     url, log = f"sqlite:///{folder / 'mara.db'}", str(folder / "app.log")
     options = {"optimizer": optimizer, "seed": seed, "speed": speed, "database_url": url, "log_file": log}
     return read_settings({}, options)
 
 
 def earned_usd(seed: int, optimizer: str, ticks: int) -> float:
-    """What a simulation earns in so many ticks."""
+    """Simulate some ticks, and return the earnings [USD]."""
     with tempfile.TemporaryDirectory() as folder:
         engine = rehearsal_of(settings_for(seed, Path(folder), optimizer))
     engine.counterfactuals = None
@@ -69,7 +69,10 @@ def lived(
     alone: bool = True,
     listen: Callable[[PublishedState], None] | None = None,
 ) -> TickEngine:
-    """The engine of a live run after so many ticks; `alone` without worlds beside it, `listen` hears what is shown."""
+    """Run a live run for some ticks, and return its engine.
+
+    With `alone` it has no counterfactual worlds; `listen` is called with each published state.
+    """
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
         return runner.run(_lived(settings, ticks, solve_s, StatePublisher(listen), alone=alone))
 
@@ -99,7 +102,7 @@ async def _lived(
 
 
 def outcome_of(seed: int, ticks: int, solve_s: float | None = None, speed: float = 300.0) -> Outcome:
-    """The three runs of a seed."""
+    """Make the three runs of a seed."""
     rules_usd, simulated_usd = (earned_usd(seed, optimizer, ticks) for optimizer in ("rules", "lp"))
     with tempfile.TemporaryDirectory() as folder:
         settings = settings_for(seed, Path(folder), speed=speed)
@@ -117,14 +120,14 @@ def outcome_of(seed: int, ticks: int, solve_s: float | None = None, speed: float
 
 
 def main() -> int:
-    """Exit code 1 where a live run earns less than `LEAST_SHARE` of the simulation's gain."""
+    """Run all seeds; return 1 if a live run's share is below `LEAST_SHARE`, else 0."""
     parser = argparse.ArgumentParser(description="Compares what live runs and simulations earn over the rules.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 1, 2, 5])
     parser.add_argument("--days", type=float, default=30.0)
     parser.add_argument("--speed", type=float, default=300.0, help="simulated seconds per real second")
     parser.add_argument("--solve-s", type=float, default=None, help="real seconds of a solve [default: as measured]")
     asked = parser.parse_args()
-    logging.disable()  # a solve on the loop blocks it, which the watchdog would say of each
+    logging.disable()  # each solve blocks the loop, which the watchdog would log
     shares = []
     print(
         f"{'seed':>4} {'rules USD':>14} {'simulate over rules':>20} {'live over rules':>16} {'share':>8} {'plans':>6}"

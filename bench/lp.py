@@ -1,4 +1,4 @@
-"""The linear program: building it, solving it cold and from the last basis, and large fleets in blocks."""
+"""Benchmark of the linear program: build, cold and warm solves, and large fleets."""
 
 import json
 import subprocess
@@ -38,12 +38,18 @@ LARGE: Final = {
     (1_000, 24): {"cpu_s": 30.0, "gap_share": 0.0015},
     (10_000, 24): {"cpu_s": 240.0, "wall_s": 120.0, "gap_share": 0.002, "peak_mb": 1_024.0},
 }
-"""Most that each may take. Wall time holds for two processors that nobody else uses."""
+"""Limits for large fleets by sites and hours.
+
+Wall times hold for two processors without other work.
+"""
 LARGE_LIMIT_S: Final = 1_800.0
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
-    """Ten sites for a day and a week, a hundred for a day, a thousand; with `full` ten thousand."""
+    """Measure ten sites over a day and a week, a hundred, and a thousand.
+
+    With `full`, ten thousand sites as well.
+    """
     yield from _direct(10, 24, repetitions=9)
     yield from _direct(10, 168, repetitions=3)
     yield from _quotes()
@@ -75,7 +81,10 @@ def _direct(sites: int, hours: int, repetitions: int) -> Iterator[Figure]:
 
 
 def _quotes() -> Iterator[Figure]:
-    """One more Premium contract of 5 MW on the default fleet, in five-minute steps for the first hour."""
+    """Measure the quote of a 5 MW Premium contract on the default fleet.
+
+    Its program has five-minute steps in the first hour.
+    """
     problem = present_problem()
     before = solution_of(problem)
     plan = Plan(optimizer="lp", made_tick=problem.tick, steps=(), step_ticks=before.lengths, shadow=before.shadow)
@@ -97,7 +106,7 @@ def _quotes() -> Iterator[Figure]:
 
 
 def _following(first: LpCase, primal_mw: Floats, second: LpCase) -> LpCase:
-    """The second hour after the first went as planned, as it does while the program is in charge."""
+    """Make the second hour's case from the first hour's plan, as in a rolling horizon."""
     columns = columns_of(first)
     now = primal_mw[: columns.width]
     placed_mw = now[columns.contracts[:, :PROMISED_TIER_COUNT]]
@@ -119,7 +128,7 @@ def _large(sites: int, hours: int) -> Iterator[Figure]:
 
 
 def _apart(*words: str) -> str:
-    """In a process of its own: memory is counted, and this one has grown by what was measured before."""
+    """Run a command in a new process, without the memory of earlier measurements."""
     command = [sys.executable, "-m", "bench.lp_large", *words]
     done = subprocess.run(  # noqa: S603 our own module
         command, check=True, capture_output=True, cwd=Path(__file__).parents[1], text=True, timeout=LARGE_LIMIT_S

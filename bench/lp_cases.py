@@ -1,4 +1,7 @@
-"""Hours of the default world, on copies of its sites, as problems and cases of the linear program."""
+"""Problems and cases of the linear program from hours of the default world.
+
+Larger fleets are copies of its sites.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,17 +19,17 @@ from mara.optimizers.lp.horizon import case_of, step_lengths
 from mara.optimizers.rules.rules import Rules
 
 CONTRACTS_PER_SITE: Final = 4.5
-"""As in the default world, where they fill three quarters of the racks."""
+"""Contracts a site, as in the default world, where they fill 3/4 of the racks."""
 
 
 def cases_of(sites: int, hours: int, count: int = 1) -> tuple[LpCase, ...]:
-    """As many successive hours, from the second on: then contracts and miners run already."""
+    """Make cases of successive hours from the second on, when contracts run."""
     problems = islice(_problems(sites, hours), 1, 1 + count)
     return tuple(case_of(problem, step_lengths(problem)) for problem in problems)
 
 
 def present_problem() -> Problem:
-    """An hour into the default fleet's run, in ticks of five minutes."""
+    """Make the problem one hour into the default fleet's run, in five-minute ticks."""
     return next(islice(_problems(10, 24, tick_minutes=5), 12, None))
 
 

@@ -1,6 +1,7 @@
-"""`python -m bench.lp_large write|solve FILE [SITES HOURS]`: one large case, written and solved apart.
+"""Command `python -m bench.lp_large`: writes and solves a large case separately.
 
-So the memory that is measured is that of solving: the feed that the case comes from takes several times as much.
+Usage: `python -m bench.lp_large write|solve FILE [SITES HOURS]`. The memory measured is thus that of solving alone;
+the feed from which the case is made takes several times as much.
 """
 
 import json
@@ -18,7 +19,7 @@ KB_PER_MB: Final = 1_024.0
 
 
 def main() -> None:
-    """Write a case into a file, or solve it and print what that took."""
+    """Write a case to a file, or solve it and print time, memory and gap."""
     verb, file, *size = sys.argv[1:]
     if verb == "write":
         _write(file, *map(int, size))
@@ -26,7 +27,7 @@ def main() -> None:
         print(json.dumps(_solved(file)))
 
 
-# What is heavy is imported where it is needed, because every worker imports this file again.
+# Heavy modules are imported where they are needed, because every worker imports this file again.
 def _write(file: str, sites: int, hours: int) -> None:
     from bench.lp_cases import cases_of
 
@@ -35,7 +36,7 @@ def _write(file: str, sites: int, hours: int) -> None:
 
 
 def _solved(file: str) -> dict[str, float]:
-    """CPU of all processes, wall time, memory of all together, and the certified gap."""
+    """Solve a case; return CPU time and memory of all processes, wall time, and gap."""
     from mara.optimizers.lp.case import LpCase
     from mara.optimizers.lp.decomposition.master import solve_split
 

@@ -1,4 +1,4 @@
-"""Figures, their targets, and whether they were met: a table for eyes and a flat JSON object for machines."""
+"""Report of figures and targets: a table for people, flat JSON for programs."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,10 @@ RESULTS: Final = Path(__file__).with_name("results.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measured number under its public name `group.case.metric`. Without a target it is for information."""
+    """A measured number under its public name `group.case.metric`.
+
+    Without a target it is for information only.
+    """
 
     name: str
     value: float
@@ -28,18 +31,18 @@ class Figure:
 
 
 def write(figures: Iterable[Figure], path: Path = RESULTS) -> None:
-    """All figures as one flat object, by name."""
+    """Write all figures as one flat JSON object, by name."""
     flat = {figure.name: float(f"{figure.value:.6g}") for figure in figures}
     path.write_text(json.dumps(flat, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def header() -> str:
-    """The first row of the table."""
+    """Format the header of the table."""
     return f"{'figure':58s} {'target':>14s} {'measured':>12s}  verdict  note"
 
 
 def line(figure: Figure) -> str:
-    """The figure's row of the table."""
+    """Format the figure's row of the table."""
     sign = "≥" if figure.better == "more" else "≤"
     target = f"{sign} {_text(figure.target)}" if figure.target is not None else ""
     return f"{figure.name:58s} {target:>14s} {_text(figure.value):>12s}  {figure.verdict:7s}  {figure.note}".rstrip()

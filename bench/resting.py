@@ -1,8 +1,9 @@
-"""`python -m bench.resting --seeds 1 2 …`: what a month of the default world means to those who are promised power.
+"""Command `python -m bench.resting`: service of contracts in the default world.
 
-For each seed and optimizer, as a Markdown table: how often contracts are stopped on purpose and for how long, how much
-of their error budgets is chosen away, which windows broke, and what was earned. Under the linear program a month takes
-about a minute of a processor, under rules five seconds.
+Usage: `python -m bench.resting --seeds 1 2 …`. For each seed and optimizer it prints a row of a Markdown table: how
+often and for how long contracts are scheduled off, how much of their error budgets is used by choice, which windows
+missed their target, and the earnings. Under the linear program a month takes about a minute of a processor, under
+rules five seconds.
 """
 
 import argparse
@@ -40,7 +41,7 @@ HEAD: Final = (
 
 
 def main() -> None:
-    """Print a line for each run as it ends."""
+    """Print a row for each run as it ends."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[7])
     parser.add_argument("--days", type=int, default=30)
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def month(seed: int, optimizer: str, days: int) -> tuple[object, ...]:
-    """One run, a cell for each of `HEAD`."""
+    """Simulate one run, and return a cell for each column of `HEAD`."""
     engine = rehearsal_of(read_settings({}, {"seed": seed, "optimizer": optimizer}))
     totals, windows = RunTotals(dt_h=engine.config.grid.dt_h), _Windows()
     misses = story = 0
@@ -77,7 +78,7 @@ def month(seed: int, optimizer: str, days: int) -> tuple[object, ...]:
 
 
 class _Windows:
-    """Measurement windows of Standard and Flexible that have closed, and what of their budgets was chosen away."""
+    """Closed windows of Standard and Flexible, and the budgets used by choice."""
 
     def __init__(self) -> None:
         self._chosen: dict[str, int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""A dashboard as a process of its own, in a folder of its own."""
+"""A dashboard that runs as a process of its own, in a folder of its own."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ END_TIMEOUT_S: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """Where it is, and as which process."""
+    """Address and process of a running dashboard."""
 
     address: str
     port: int
@@ -26,7 +26,7 @@ class Served:
 
 @contextmanager
 def served(*options: str) -> Iterator[Served]:
-    """`mara run` with these options, from when it says where it is; ended when the block is left."""
+    """Run `mara run` with options; yield once it serves, and end it afterwards."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,7 +1,7 @@
-"""Real time without waiting for it: an event loop whose clock jumps to whatever is due next, and a solver on it.
+"""An event loop on simulated time, whose clock jumps to whatever is due next.
 
-Nothing runs beside such a loop: what is given to a thread is done on the spot and takes none of its time. So a live run
-passes as quickly as the machine computes it, the same on a quiet machine and on a loaded one.
+Nothing runs beside such a loop: work for a thread is done at once and takes none of its time. A live run thus passes
+as fast as the machine computes it, with the same result on a quiet machine and on a busy one.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from mara.runtime.live.planner import Begin
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):
-    """For `asyncio.Runner(loop_factory=SimulatedLoop)`."""
+    """Event loop of simulated time, for `asyncio.Runner(loop_factory=SimulatedLoop)`."""
 
     def __init__(self) -> None:
         self.passed_s = 0.0
@@ -30,7 +30,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         return self.passed_s
 
     def run_in_executor(self, _: Executor | None, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
-        """Called at once."""
+        """Call the function at once, in the loop's thread."""
         done = self.create_future()
         try:
             done.set_result(func(*args))
@@ -40,7 +40,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
 
 class _Impatient(selectors.DefaultSelector):
-    """Has the loop's time pass instead of waiting for it."""
+    """Selector that advances the loop's time instead of waiting."""
 
     def __init__(self, loop: SimulatedLoop) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _Impatient(selectors.DefaultSelector):
 
 
 class SimulatedClock:
-    """The time of a simulated loop."""
+    """Clock of a simulated loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -73,9 +73,10 @@ class SimulatedClock:
 
 
 def taking(duration_s: float | None = None) -> Begin:
-    """Begins a solve whose answer comes after `duration_s` of simulated time; None: after what it really took.
+    """Make a starter of solves that answer after `duration_s` of simulated time.
 
-    That is processor time: what else the machine is busy with is not the solver's.
+    With None, it comes after the processor time that the solve really took, which other work on the machine does not
+    change.
     """
 
     def begin(optimizer: Optimizer, problem: Problem, _: Clock) -> Future[Plan]:

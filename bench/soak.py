@@ -1,6 +1,7 @@
-"""`python -m bench.soak [SECONDS]`: a real run at a tick a second while five look, leave and come back: is memory flat?
+"""Command `python -m bench.soak`: checks that a long run's memory does not grow.
 
-Fails when the slope after the first fifth is above ten megabytes per thousand seconds.
+Usage: `python -m bench.soak [SECONDS]`. A real run makes a tick a second while five viewers come and go. It fails if
+memory grows by more than ten megabytes in a thousand seconds, after the first fifth.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ ONE_TICK_A_SECOND: Final = ("--speed", "300")
 
 
 def main() -> None:
-    """Watch, print, and exit with 1 when memory grew."""
+    """Run the test, print the result, and exit with 1 if memory grew."""
     seconds = float(sys.argv[1]) if sys.argv[1:] else DEFAULT_SECONDS
     with served(*ONE_TICK_A_SECOND) as app:
         samples = asyncio.run(_watched(app, seconds))
@@ -36,14 +37,14 @@ def main() -> None:
 
 
 def slope_mb_per_1000_s(samples: list[tuple[float, float]]) -> float:
-    """Of the straight line through what came after the warm-up."""
+    """Slope of the line fitted to memory after the warm-up [MB per 1,000 s]."""
     warm = [sample for sample in samples if sample[0] >= WARM_SHARE * samples[-1][0]]
     times_s, memory = zip(*warm, strict=True)
     return 1_000.0 * float(np.polyfit(times_s, memory, 1)[0])
 
 
 async def _watched(app: Served, seconds: float) -> list[tuple[float, float]]:
-    """Memory of the server by time, while viewers come and go."""
+    """Record the server's memory [MB] by time [s], while viewers come and go."""
     begun_s, samples = time.monotonic(), []
     async with aiohttp.ClientSession() as session:
         comers = [asyncio.create_task(_come_and_go(app.address, session, i)) for i in range(VIEWERS_COUNT)]

@@ -1,4 +1,4 @@
-"""The default run with its database, as `mara simulate` does it: wall time, because the disk is part of it."""
+"""Benchmark of a run with its database, in wall time because of the disk."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ Asked = ParamSpec("Asked")
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
-    """Ticks a second with everything stored, what one append takes, and a chart of a year."""
+    """Measure ticks a second with everything stored, an append, and a year's chart."""
     yield from _case("10_sites", charter_of(10), 6_000 if full else 2_000, TARGET_AT_10)
     yield from _on_a_server()
     yield from _case("1000_sites", charter_of(1_000), 200 if full else 60, TARGET_AT_1000)
@@ -40,7 +40,10 @@ def figures(*, full: bool) -> Iterator[Figure]:
 
 
 def _on_a_server() -> Iterator[Figure]:
-    """A hundred sites on PostgreSQL, where there is a server to start; each commit waits for its disk."""
+    """Measure a hundred sites on PostgreSQL, where a server can be started.
+
+    Each commit waits for its disk.
+    """
     server = postgres_server.server()
     if isinstance(server, str):
         print(f"store.100_sites_on_postgresql is not measured: {server}")
@@ -60,7 +63,7 @@ def _on_a_server() -> Iterator[Figure]:
 
 
 def _timed(call: Callable[Asked, None], took_ms: list[float]) -> Callable[Asked, None]:
-    """Wrap a call so that it notes what it takes [ms]."""
+    """Wrap a call so that its durations are recorded [ms]."""
 
     def timed(*args: Asked.args, **kwargs: Asked.kwargs) -> None:
         begun_s = time.perf_counter()
@@ -87,7 +90,7 @@ def _case(name: str, config: RunConfig, ticks: int, target: float) -> Iterator[F
 
 
 def _chart() -> Iterator[Figure]:
-    """A year from hourly roll-ups, as the dashboard asks for it: the money line, and a site's lines in fewer points."""
+    """Measure charts of a year from hourly roll-ups: the fleet's money, and a site."""
     config = charter_of(10, tick_minutes=60)
     with TemporaryDirectory() as folder:
         store = _begun(Path(folder), config)
@@ -113,7 +116,7 @@ def _asked(name: str, question: Callable[[], Sequence[object]]) -> Iterator[Figu
 
 
 def _simulated_s(engine: TickEngine, store: Store | None, ticks: int) -> float:
-    engine.feed.observe(0)  # draws its first week before the clock starts
+    engine.feed.observe(0)  # the feed draws its first week before timing starts
     begun_s = time.perf_counter()
     simulate(engine, store, ticks)
     return time.perf_counter() - begun_s

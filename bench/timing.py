@@ -1,4 +1,4 @@
-"""Measuring on a machine that others use too: CPU time, several repetitions, and a yardstick measured beside them."""
+"""Timing on a shared machine: CPU time, repetitions, and a yardstick beside them."""
 
 import gc
 import statistics
@@ -13,10 +13,13 @@ Work = Callable[[], object]
 
 REPETITIONS: Final = 5
 ROUNDS: Final = 3
-"""Of works that are timed in turns; their medians are compared."""
+"""Rounds in which works are timed in turns; their medians are compared."""
 YARDSTICK_ARRAYS_COUNT: Final = 20_000
 REFERENCE_S: Final = 0.055
-"""CPU time of the yardstick on the quiet machine that the targets were set on: two shared cores of an AMD EPYC."""
+"""CPU time of the yardstick on the machine on which targets were set.
+
+That machine had two shared cores of an AMD EPYC and no other work.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +31,18 @@ class Timed:
 
 
 def timed(work: Callable[[], object], repetitions: int = REPETITIONS) -> Timed:
-    """The best and the median: noise only ever adds, so the best says what the code costs."""
+    """Time a piece of work: best and median of several repetitions.
+
+    Noise only adds time, so the best is nearest to the cost of the code.
+    """
     took_s = [_cpu_s(work) for _ in range(repetitions)]
     return Timed(best_s=min(took_s), median_s=statistics.median(took_s))
 
 
 def timed_in_parts(parts: Sequence[Callable[[], object]], repetitions: int = REPETITIONS) -> Timed:
-    """The same for work that can be cut in parts: `best_s` is the sum of each part's best repetition.
+    """Time work that can be cut in parts: `best_s` sums each part's best repetition.
 
-    On a machine that others use there may be no quiet second, but each twentieth of one is quiet in some repetition.
+    A shared machine may have no quiet second, but each twentieth of a second is quiet in some repetition.
     """
     took_s = [[_cpu_s(part, tidy=not n) for n, part in enumerate(parts)] for _ in range(repetitions)]
     best_s = sum(min(column) for column in zip(*took_s, strict=True))
@@ -46,8 +52,8 @@ def timed_in_parts(parts: Sequence[Callable[[], object]], repetitions: int = REP
 def alternately(works: Mapping[str, Callable[[], Work]], repetitions: int = ROUNDS) -> dict[str, Timed]:
     """Time several works in turns, after one round that is not timed.
 
-    So a machine that is busy is busy for all of them. Each is given as a function that prepares it, untimed, and
-    returns what is timed.
+    Other load on the machine is thus the same for all of them. Each is given as a function that prepares it, untimed,
+    and returns what is timed.
     """
     took_s: dict[str, list[float]] = {name: [] for name in works}
     for number in range(1 + repetitions):
@@ -64,9 +70,9 @@ def ready(work: Work) -> Callable[[], Work]:
 
 
 def yardstick() -> float:
-    """How this machine does today beside the reference: 1 is as fast, 0.5 half as fast.
+    """Speed of this machine relative to the reference; 0.5 is half as fast.
 
-    Small arrays and lists in a memory-bound walk, which is what a tick is made of.
+    It is measured by a memory-bound walk over small arrays and lists, as in a tick.
     """
     chance = np.random.default_rng(7)
     arrays = [chance.random((10, 3)) for _ in range(YARDSTICK_ARRAYS_COUNT)]

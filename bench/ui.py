@@ -1,5 +1,6 @@
-"""What serving the dashboard costs, of a real run at one tick a second: CPU by those who look, bytes on the wire, and
-in a real browser, where there is one, the first visit.
+"""Benchmark of serving the dashboard of a real run at one tick a second.
+
+It measures CPU time by number of viewers, bytes sent, and the first visit of a real browser, where one is installed.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ ONE_TICK_A_SECOND: Final = ("--speed", "300")
 
 
 def figures(*, full: bool) -> Iterator[Figure]:
-    """Nobody, 1, 10 and 50 who look; with `full` each for a minute."""
+    """Measure 0, 1, 10 and 50 viewers; with `full` each for a minute."""
     measure_s = MEASURE_LONG_S if full else MEASURE_S
     with served(*ONE_TICK_A_SECOND) as app:
         for count in (0, 1, 10, 50):
@@ -34,7 +35,7 @@ def figures(*, full: bool) -> Iterator[Figure]:
 
 
 async def _figures_of(app: Served, count: int, measure_s: float) -> list[Figure]:
-    """CPU of the server while so many look; of one who looks also the bytes, counted before the socket."""
+    """Measure the server's CPU time with `count` viewers, and the bytes sent to one."""
     meter = Meter(app.port)
     address = await meter.open()
     async with viewers(address, count, f"127.0.0.1:{app.port}") as looking:
@@ -71,7 +72,7 @@ async def _figures_of(app: Served, count: int, measure_s: float) -> list[Figure]
 
 
 def _first_visit(app: Served) -> Iterator[Figure]:
-    """Bytes of everything that a browser without a cache loads, and how long until the first number stands."""
+    """Measure a first visit without a cache: bytes, and time to the first number."""
     browser_path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser_path is None:
         return

@@ -1,5 +1,7 @@
-"""Those who look at the dashboard, without a browser: each opens the page and follows it over a websocket, as NiceGUI's
-own client does, deflate included. What a browser draws costs the server nothing, so this is what serving costs.
+"""Viewers of the dashboard without a browser, to measure the cost of serving.
+
+Each opens the page and follows it over a websocket, as NiceGUI's own client does, with compression. Drawing in a
+browser costs the server nothing, and is left out.
 """
 
 import asyncio
@@ -18,15 +20,21 @@ SOCKET_PATH: Final = "/_nicegui_ws/socket.io"
 ACK_INTERVAL_S: Final = 3.0
 FIRST_PICTURE_TIMEOUT_S: Final = 20.0
 AT_ONCE: Final = 5
-"""Pages that are opened side by side: as many as people of one office do in a moment."""
+"""Pages that are opened at the same time, as by the people of one office."""
 
 
 class Viewer:
-    """One who looks. `pictures` are the calls that the page's script would have made, by the time of their coming."""
+    """A viewer of the dashboard.
+
+    `pictures` are the updates that the page's script would have drawn, by time of arrival.
+    """
 
     def __init__(self, address: str, host: str) -> None:
         self._address = address
-        self._headers = {"Host": host, "Origin": f"http://{host}"}  # the gate answers to the server's own name alone
+        self._headers = {
+            "Host": host,
+            "Origin": f"http://{host}",
+        }  # the gate refuses other host names than the server's own
         self._socket = socketio.AsyncClient(reconnection=False, websocket_extra_options={"compress": 15})
         self._socket.on("run_javascript", self._take)
         self._begun_s = 0.0
@@ -34,10 +42,10 @@ class Viewer:
         self._acks: asyncio.Task[None] | None = None
         self._client_id = ""
         self.pictures: list[tuple[float, int]] = []
-        """When [s after opening], how many characters."""
+        """Time [s after opening] and number of characters of each update."""
 
     async def open(self, session: aiohttp.ClientSession) -> None:
-        """Load the page and wait for the whole picture."""
+        """Load the page, and wait for the first whole view model."""
         self._begun_s = time.monotonic()
         async with session.get(self._address, headers=self._headers) as answer:
             page = await answer.text()
@@ -75,21 +83,22 @@ class Viewer:
 
 @asynccontextmanager
 async def viewers(address: str, count: int, host: str = "") -> AsyncIterator[list[Viewer]]:
-    """So many who look at once, all with their picture; `host` is what the server is called, where a relay stands
-    before it.
+    """Open `count` viewers, and yield them once each has its first view model.
+
+    `host` is the server's name in requests, where a relay stands before it.
     """
     async with aiohttp.ClientSession() as session:
         looking = [Viewer(address, host or address.removeprefix("http://")) for _ in range(count)]
         for group in (
             looking[i : i + AT_ONCE] for i in range(0, count, AT_ONCE)
-        ):  # a server refuses many pages that nobody looks at yet
+        ):  # the server refuses too many pages without a live connection
             await asyncio.gather(*(viewer.open(session) for viewer in group))
         yield looking
         await asyncio.gather(*(viewer.leave() for viewer in looking))
 
 
 class Meter:
-    """A relay before a server on this machine that counts the bytes on their way to those who look."""
+    """Relay before a local server that counts the bytes sent to viewers."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -97,7 +106,7 @@ class Meter:
         self.bytes_count = 0
 
     async def open(self) -> str:
-        """Listen; returns the address to look at."""
+        """Start to listen; return the relay's address."""
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
@@ -124,13 +133,13 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def cpu_s(pid: int) -> float:
-    """CPU time that a process has used; Linux."""
+    """CPU time [s] that a process has used, on Linux."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of a process; Linux."""
+    """Resident memory [MB] of a process, on Linux."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1_024
 

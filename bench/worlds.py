@@ -1,4 +1,4 @@
-"""What is measured on: the shipped fleet, copies of it, contracts that stay, and ticks planned beforehand."""
+"""Worlds for benchmarks: fleets, permanent contracts, and pre-planned ticks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,12 +26,12 @@ SEED: Final = 7
 START: Final = datetime(2025, 7, 1, tzinfo=UTC)
 HORIZON_HOURS: Final = 24
 PART_SITE_STEPS: Final = 2_500
-"""Site-steps that are timed in one go: some tens of milliseconds at ten sites."""
+"""Site-steps timed together: some tens of milliseconds at ten sites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tape:
-    """Ticks as they came and as they were planned: what `advance` is timed on, and nothing else.
+    """Recorded observations and plans of some ticks, on which `advance` is timed.
 
     Attributes:
         starts: the world before every `part_ticks`-th tick, so that each part can be played alone.
@@ -47,7 +47,7 @@ class Tape:
         return len(self.ticks) * self.config.fleet.site_count
 
     def parts(self) -> tuple[Callable[[], World], ...]:
-        """The work to be timed; together the parts play every tick once."""
+        """Functions to be timed, which together play every tick once."""
         return tuple(partial(self._play, number) for number in range(len(self.starts)))
 
     def _play(self, number: int) -> World:
@@ -58,7 +58,7 @@ class Tape:
 
 
 def charter_of(sites: int, tick_minutes: int = 5) -> RunConfig:
-    """The shipped fleet of ten, or as many copies of its sites under other ids."""
+    """Make a run configuration of the shipped fleet of ten, or copies of its sites."""
     fleet = read_fleet("global_ten")
     assert sites % fleet.site_count == 0
     return RunConfig(
@@ -67,7 +67,10 @@ def charter_of(sites: int, tick_minutes: int = 5) -> RunConfig:
 
 
 def copies_of(fleet: Fleet, count: int) -> Fleet:
-    """`count` times every site; ids get a number, so that each copy has a life of its own in the feed."""
+    """Copy every site of a fleet `count` times, under numbered ids.
+
+    The feed draws each copy's own weather, prices and outages, because ids differ.
+    """
     if count == 1:
         return fleet
     return replace(
@@ -81,7 +84,7 @@ def copies_of(fleet: Fleet, count: int) -> Fleet:
 
 
 def steady_contracts(config: RunConfig, count: int) -> tuple[SlaContract, ...]:
-    """As many contracts as asked for, of the sizes and tiers that customers ask for, running longer than any case."""
+    """Make contracts of usual sizes and tiers that outlast any benchmark."""
     chance = np.random.default_rng(SEED)
     tiers: NDArray[np.int64] = chance.choice(len(TIER_SHARE), count, p=TIER_SHARE)
     powers_mw = np.clip(SIZE_MEDIAN_MW * np.exp(SIZE_LOG_SD * chance.standard_normal(count)), *SIZE_RANGE_MW)
@@ -102,18 +105,21 @@ def steady_contracts(config: RunConfig, count: int) -> tuple[SlaContract, ...]:
 
 
 def tape_of(sites: int, contracts: int, ticks: int) -> Tape:
-    """Five-minute ticks of the default world planned by `rules`; nobody comes and nobody goes."""
+    """Record five-minute ticks of the default world with a fixed set of contracts.
+
+    Plans are made by `rules`.
+    """
     config = charter_of(sites)
     return recorded(config, steady_contracts(config, contracts), ticks, keep_arrivals=False)
 
 
 def default_tape(ticks: int) -> Tape:
-    """The default world as it is: contracts come and go, about 45 at a time."""
+    """Record the default world, in which about 45 contracts come and go."""
     return recorded(charter_of(10), (), ticks, keep_arrivals=True)
 
 
 def recorded(config: RunConfig, contracts: tuple[SlaContract, ...], ticks: int, *, keep_arrivals: bool) -> Tape:
-    """Run once with `rules` and keep what came and what was planned."""
+    """Run once with `rules`, and record observations and plans."""
     feed, rules = SyntheticFeed(config, SEED), Rules()
     world = opened(first_world(config), contracts, config)
     part_ticks = max(1, PART_SITE_STEPS // config.fleet.site_count)

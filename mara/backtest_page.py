@@ -26,7 +26,7 @@ Row = tuple[str, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """An amount beside the vertical axis."""
+    """A tick mark of the vertical axis: an amount and its position."""
 
     y: str
     text: str
@@ -56,7 +56,7 @@ def html_of(results: Sequence[BacktestResult]) -> str:
     """Write the page of policies over the same hours.
 
     Args:
-        results: one for each policy; the curves of the others are drawn relative to the first.
+        results: one a policy; the curves of further policies are drawn relative to the first.
     """
     first = results[0].figures
     policies = _policies(results)
@@ -75,7 +75,7 @@ def html_of(results: Sequence[BacktestResult]) -> str:
 
 
 def source_lines(results: Sequence[BacktestResult]) -> list[str]:
-    """Say where the history of the results comes from: sources, licences, filled steps."""
+    """Describe the origin of the results' history: sources, licences, filled steps."""
     return lines_of_story(results[0].figures["provenance"])
 
 

@@ -1,4 +1,4 @@
-"""Policies side by side over one stretch of history, with their bound."""
+"""Comparison of policies over one period of history, with their bound."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.clock import SystemClock
-from mara.runtime.run_totals import RunFigures, RunTotals
+from mara.runtime.run_totals import DayAheadFigures, RunFigures, RunTotals
 from mara.settings import Settings
 
 BOUND: Final = "bound"
-"""Name of the work on the bound in progress; every other name is a policy's."""
+"""Name under which progress on the bound is reported; other names are policies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Progress of a piece of work: ticks of a policy, or months of the bound."""
+    """Progress report: ticks of a policy, or months of the bound."""
 
     what: str
     done: int
@@ -34,11 +34,12 @@ class Progress:
 
 
 class SharedFigures(RunFigures):
-    """Figures of a run with its size, speed and origin.
+    """Figures of a backtest or simulation, with size, speed and origin of the run.
 
-    Those of the bound are None where it was not asked for.
+    Figures of the bound are None where it was not asked for, those of `day_ahead` without positions.
     """
 
+    day_ahead: DayAheadFigures | None  # type: ignore[misc]  # a run without positions has no figures of them
     sites: int
     lp_profit_usd: float | None
     bound_usd: float | None
@@ -64,10 +65,10 @@ class BacktestFigures(SharedFigures, _Period):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BacktestResult:
-    """The outcome of one policy over the stretch.
+    """The outcome of one policy over the period.
 
     Attributes:
-        daily_profit_usd: of each day of the run, the first begins with it.
+        daily_profit_usd: profit of each day, counted from the run's start.
         months: profit and bound by calendar month; empty unless the bound was asked for.
     """
 
@@ -78,7 +79,7 @@ class BacktestResult:
 
 OnProgress = Callable[[Progress], None]
 KnownBounds = dict[bytes, tuple[MonthBound, ...]]
-"""Bounds by the promises that they were found for."""
+"""Bounds that were found before, by digest of the contracts that they hold for."""
 
 
 def compared(
@@ -91,15 +92,15 @@ def compared(
     is_cancelled: Callable[[], bool] | None = None,
     known: KnownBounds | None = None,
 ) -> tuple[BacktestResult, ...]:
-    """Run each policy over the same stretch; none named means the one of the settings.
+    """Run each policy over the same period; without names, the one of the settings.
 
-    The bound is found once for runs with the same promises: it does not depend on who plans. `known` carries what was
-    found over to another call for the same stretch, load and terms.
+    The bound is computed once for runs with the same contracts, because it does not depend on the policy. `known`
+    carries bounds over to another call for the same period, load and terms.
 
     Raises:
-        ConfigError, FeedError: a history, period, forecast, fleet or policy that cannot be used.
+        ConfigError, FeedError: a history, period, forecast, fleet or policy cannot be used.
         PlanError: a policy or the bound failed.
-        CommandError: it was cancelled.
+        CommandError: the comparison was cancelled.
     """
     tell = on_progress or (lambda _: None)
     case = backtest_of(settings, order)
@@ -121,10 +122,10 @@ def compared(
 def compared_into(
     connection: Connection, settings: Settings, order: BacktestOrder, policies: Sequence[str], with_bound: bool
 ) -> None:
-    """Run `compared` in a process of its own, and send what comes of it.
+    """Run `compared` in a child process, and send progress and results to the parent.
 
-    ("progress", Progress) as it goes, and in the end ("done", results) or ("failed", one line). Terminating the process
-    cancels it: it writes nothing.
+    Messages are ("progress", Progress), and at the end ("done", results) or ("failed", one line). Terminating the
+    process cancels the comparison, which writes no files.
     """
     try:
         results = compared(
@@ -142,8 +143,10 @@ def compared_into(
         connection.close()
 
 
-def shared_figures(totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int) -> SharedFigures:
-    """Work out the figures that a backtest and a simulation report alike."""
+def shared_figures(
+    totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int, *, has_positions: bool = False
+) -> SharedFigures:
+    """Compute the figures that a backtest and a simulation have in common."""
     figures = totals.report()
     return {
         "ticks": figures["ticks"],
@@ -151,6 +154,7 @@ def shared_figures(totals: RunTotals, sites: int, wall_s: float, cpu_s: float, s
         "profit_usd": figures["profit_usd"],
         "revenue_usd": figures["revenue_usd"],
         "cost_usd": figures["cost_usd"],
+        "day_ahead": figures["day_ahead"] if has_positions else None,
         "energy_mwh": figures["energy_mwh"],
         "emissions_t": figures["emissions_t"],
         "renewable_share": figures["renewable_share"],
@@ -166,11 +170,11 @@ def shared_figures(totals: RunTotals, sites: int, wall_s: float, cpu_s: float, s
 
 
 MOST_NEWS: Final = 200
-"""Most reports of progress in a run."""
+"""Most progress reports of a run."""
 
 
 class _Run:
-    """Advances one policy through the stretch, a day's profit at a time."""
+    """Runs one policy over the period, and collects its daily profits."""
 
     def __init__(
         self, case: BacktestCase, name: str, with_bound: bool, tell: OnProgress, is_cancelled: Callable[[], bool]
@@ -184,7 +188,7 @@ class _Run:
         self._stride = max(1, case.ticks // MOST_NEWS)
 
     def figures(self, settings: Settings) -> tuple[RunTotals, BacktestFigures]:
-        """Run the policy; return the sums, and the figures reported of them."""
+        """Run the policy; return its totals and its figures."""
         outside, clock = self.case.outside, SystemClock()
         wall_s, cpu_s = clock.monotonic_s(), clock.cpu_s()
         totals, _ = backtest(
@@ -207,7 +211,9 @@ class _Run:
             "history": str(settings.history),
             "from": grid.at(0).isoformat(),
             "to": grid.at(self.case.ticks).isoformat(),
-            **shared_figures(totals, fleet.site_count, wall_s, cpu_s, settings.seed),
+            **shared_figures(
+                totals, fleet.site_count, wall_s, cpu_s, settings.seed, has_positions=settings.has_positions
+            ),
             "notes": list(outside.notes),
             "provenance": story_of(history, known_ahead(fleet.sites, history.price_known)),
         }
@@ -228,7 +234,7 @@ class _Run:
     def daily_usd(self, totals: RunTotals) -> tuple[float, ...]:
         """Return the daily profits, which add up to the run's.
 
-        Credits of windows that ended with the last tick fall on its day.
+        Credits of windows that ended with the last tick count on its day.
         """
         late = int(totals.lines_micro_usd.sum()) - sum(self._daily_micro_usd)
         *days, last = self._daily_micro_usd
@@ -241,7 +247,7 @@ def _months(
     tell: OnProgress,
     stop_if_cancelled: Callable[[], None],
 ) -> tuple[MonthBound, ...]:
-    """Find the bounds of a run's months, once for runs with the same promises."""
+    """Compute the bounds of a run's months, once for runs with the same contracts."""
 
     def on_month(done: int) -> None:
         tell(Progress(what=BOUND, done=done, total=len(chapters)))

@@ -1,11 +1,14 @@
-"""The real things behind the protocols of the live platform.
+"""Construction of the live platform from its parts, as the settings say.
 
-No other file knows them all.
+This is the only module that imports all parts.
 """
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
+from mara.assembly.imports.desk import ImportDesk
+from mara.assembly.imports.folder import BYTES_PER_MB, ImportFolder
 from mara.assembly.runs import open_run, planner_of, reload_run
 from mara.errors import FeedError
 from mara.optimizers.registry import refuse_unknown_optimizer
@@ -25,19 +28,22 @@ from mara.store.backends.database import database_of
 from mara.store.backends.sqlite_file import SqliteFile
 from mara.store.store import Store
 
+IMPORTS: Final = "imports"
+"""Name of the import folder beside the database's file."""
+
 
 def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platform:
     """Build the live platform; nothing is opened before it is started.
 
     Raises:
-        ConfigError: no such optimizer.
+        ConfigError: there is no such optimizer.
     """
     refuse_unknown_optimizer(settings.optimizer)
     clock, config = SystemClock(), advisor_config_of(settings)
     advisor = AdvisorScheduler(config, clock)
 
     def planned(engine: TickEngine) -> tuple[TickEngine, Planner]:
-        with suppress(FeedError):  # the first look draws a week: here it holds up nobody, and its failure shows later
+        with suppress(FeedError):  # drawn in advance, for it takes long; a failure is reported with the first tick
             engine.read_feed()
         return engine, planner_of(settings, engine, advisor if config.client is not None else None, clock)
 
@@ -54,12 +60,12 @@ def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platfor
 
 
 def set_aside(settings: Settings) -> str | None:
-    """Keep the stored run beside a new, empty database.
+    """Rename the stored run's database, and create an empty one in its place.
 
-    Returns its new path; None where nothing was stored.
+    Returns the new path of the old one; None where nothing was stored.
 
     Raises:
-        StoreRefused: another process writes it, or it cannot be set aside.
+        StoreRefused: another process writes the database, or it cannot be renamed.
     """
     return maintenance.init(settings.database_url, force=True)
 
@@ -67,7 +73,7 @@ def set_aside(settings: Settings) -> str | None:
 def people_of(settings: Settings) -> UserStore:
     """Open the users of the run's database.
 
-    It is made or upgraded first where need be.
+    The database is created or upgraded first if needed.
 
     Raises:
         ConfigError, StoreError: the database cannot be used.
@@ -76,11 +82,26 @@ def people_of(settings: Settings) -> UserStore:
     return UserStore.open(settings.database_url)
 
 
-def database_file_of(settings: Settings) -> Path | None:
-    """Return the file that remembers the run; None where a server does.
+def import_desk_of(settings: Settings) -> ImportDesk:
+    """Build the desk for market files, in the folder that the settings name.
 
     Raises:
         ConfigError: not the URL of a database.
+    """
+    database = database_file_of(settings)
+    beside = None if database is None else database.parent / IMPORTS
+    root = settings.import_folder or beside
+    folder = ImportFolder(
+        root=None if root is None else root.resolve(), most_bytes=settings.import_max_mb * BYTES_PER_MB
+    )
+    return ImportDesk(folder, SystemClock())
+
+
+def database_file_of(settings: Settings) -> Path | None:
+    """Return the path of the run's database file; None for a database on a server.
+
+    Raises:
+        ConfigError: the setting is not the URL of a database.
     """
     database = database_of(settings.database_url)
     return database.path if isinstance(database, SqliteFile) else None

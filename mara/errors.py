@@ -19,8 +19,8 @@
        └─ StoreRefused         the database is damaged, locked, of a newer Mara or of another run: not touched
           └─ StoreLost         its file was taken away while it was in use: nothing more is stored, the run halts
 
-A message says what was expected, what came, and what to do. Vendors' exceptions stop at a wing's door: a wing raises
-one of these from them. A wrong program is not here: it fails an `assert`.
+A message says what was expected, what came, and what to do. Packages convert exceptions of libraries to these (`raise
+… from`). Faults of the program itself are not among them: those fail an `assert`.
 """
 
 from typing import ClassVar
@@ -35,7 +35,7 @@ EXIT_DATABASE = 4
 class MaraError(Exception):
     """Root of the tree.
 
-    `exit_code` is what the command line ends with when nobody caught the error.
+    `exit_code` is the exit code of the command line for an uncaught error of the class.
     """
 
     exit_code: ClassVar[int] = EXIT_OUR_FAULT
@@ -48,7 +48,7 @@ class ConfigError(MaraError):
 
 
 class FeedError(MaraError):
-    """The outside world gave no usable observation."""
+    """The feed gave no usable observation."""
 
     exit_code = EXIT_INPUT
 
@@ -58,7 +58,7 @@ class FeedUnavailable(FeedError):
 
 
 class FeedEnded(FeedUnavailable):
-    """The source has nothing more, and will have nothing more."""
+    """The source has come to its end, as a replayed history does."""
 
 
 class FeedInvalid(FeedError):
@@ -81,17 +81,17 @@ class PlanRejected(PlanError):
 
 
 class PlanTimeout(PlanError):
-    """No plan before the deadline."""
+    """An optimizer found no plan before its deadline."""
 
 
 class AdviceError(MaraError):
     """The advisor gave nothing that may be followed.
 
-    The message is what the panel shows.
+    The message is shown on the advisor's panel.
 
     Attributes:
-        rest_s: how long it is not asked again; ``{until}`` in the message is when that is over.
-        is_counted: whether several such in a row make it rest.
+        rest_s: time [s] for which the advisor is not asked again; ``{until}`` in the message stands for its end.
+        is_counted: whether several such errors in a row open the circuit breaker.
         detail: for the log alone.
     """
 
@@ -122,23 +122,23 @@ class StoreError(MaraError):
 
 
 class StoreBlocked(StoreError):
-    """Something outside stands in the way of storing, and passes.
+    """A temporary obstacle outside the program prevents storing, such as a full disk.
 
-    Nothing was stored, and the same will be taken later.
+    Nothing was stored; the same call may succeed later.
     """
 
 
 class StoreWentBack(StoreError):
     """The database stands at another tick than the run.
 
-    It lost its last ticks, or another writer went on.
+    The database lost its last ticks, or another writer continued the run.
     """
 
 
 class StoreRefused(StoreError):
     """The database must not be touched.
 
-    It is damaged, locked by another process, of a newer Mara, or of another run.
+    The database is damaged, locked by another process, of a newer Mara, or of another run.
     """
 
 

@@ -1,10 +1,10 @@
-"""Reports for people: nested names joined by dots, numbers with few digits."""
+"""Formatting of reports for people: dotted names, numbers with few digits."""
 
 from collections.abc import Iterator, Mapping
 
 
 def flat(report: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Flatten a report: names of what is nested are joined by dots."""
+    """Flatten a nested report to pairs of dotted name and value."""
     for name, value in report.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}.")
@@ -13,7 +13,7 @@ def flat(report: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def text_of(value: object) -> str:
-    """Format a value: thousands marked, only as many digits as say something."""
+    """Format a value with few digits, and with commas between thousands."""
     if value is None:
         return "-"
     if isinstance(value, bool):

@@ -1,6 +1,6 @@
-"""Settings from outside: MARA_* variables and two of Anthropic's.
+"""Settings from the environment: MARA_* variables and two of Anthropic's.
 
-They are read once and handed on as one frozen value.
+They are read once and passed on as one frozen value.
 
 A misspelt setting must not silently mean its default, so an unknown MARA_ variable is refused. Options of the command
 line win over the environment, which wins over a `.env` file in the working directory.
@@ -33,9 +33,10 @@ FIRST_START = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no hash
 LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
-# Never repeated in a message.
+# Settings whose values are never repeated in a message.
 SECRETS = frozenset({"storage_secret", "webhook_url", "database_url", "anthropic_api_key", "anthropic_base_url"})
-UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # their names are their owner's
+OPTION_NAMES = {"day_ahead_position": "day_ahead"}  # options that are not called as their field
+UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names given by Anthropic
 
 
 _ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
@@ -77,7 +78,7 @@ def _upper(text: object) -> object:
 class Settings(BaseSettings):
     """Settings of one run; each field is the variable MARA_<FIELD>.
 
-    Building it reads nothing: see `read_settings`.
+    The constructor reads no environment; `read_settings` does.
     """
 
     model_config = SettingsConfigDict(
@@ -111,6 +112,14 @@ class Settings(BaseSettings):
         max_length=MAX_TEXT_LENGTH,
         description="folders that backtests of people who log in may read beside that of the history, with commas",
     )
+    import_folder: Path | None = Field(
+        None,
+        description="folder of market files, and of the histories that the Backtest page builds of them; unset: "
+        "`imports` beside the database's file",
+    )
+    import_max_mb: int = Field(
+        64, ge=1, le=10_000, description="largest market file that may be sent over the network, MB"
+    )
     trust_units: bool = Field(
         False, description="take a history's values as they stand, also where they look like another unit"
     )
@@ -138,6 +147,11 @@ class Settings(BaseSettings):
         "flexible",
         description="most binding tier whose promises may be broken where power costs more than credit and goodwill "
         "(twice the rate); `never`: none",
+    )
+    day_ahead_position: Literal["none", "planned"] = Field(
+        "none",
+        description="what is bought in day-ahead auctions, where a history has two prices: `none`, or the load that is "
+        "`planned` for hours expected to be dearer in real time",
     )
     horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
     plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")
@@ -199,6 +213,11 @@ class Settings(BaseSettings):
     log_json: bool = Field(True, description="log lines as JSON objects; off: plain text")
 
     @property
+    def has_positions(self) -> bool:
+        """True where power is bought in day-ahead auctions."""
+        return self.day_ahead_position != "none"
+
+    @property
     def start_was_given(self) -> bool:
         """True where a start was chosen; a replay without one begins with its history."""
         return "start" in self.model_fields_set
@@ -217,7 +236,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what is given.
+        """Use constructor arguments as the only source of values.
 
         `read_settings` reads the environment, so that it can refuse unknown names.
         """
@@ -234,9 +253,9 @@ def read_settings(
 
     `env` None is the process environment over `.env`.
 
-    `options` are fields by name; None among them means "not given". `own_defaults` are what a command's options stand
-    at where that is not the setting's default: a refusal names them.
-    Raises ConfigError, in one line, for an unknown MARA_ variable or a value that cannot be used.
+    `options` are fields by name; None among them means "not given". `own_defaults` are a command's own defaults where
+    they differ from the setting's; error messages name them. Raises ConfigError, in one line, for an unknown MARA_
+    variable or a value that cannot be used.
     """
     variables = _variables_around_us() if env is None else env
     given: dict[str, object] = {}
@@ -266,7 +285,7 @@ def _variables_around_us() -> Mapping[str, str]:
 
 
 def _refuse_bad_lines(path: Path) -> None:
-    """Refuse a `.env` file with a line that sets nothing: it was meant to."""
+    """Refuse a `.env` file with a line that sets nothing, probably by mistake."""
     if not path.is_file():
         return
     for binding in parse_stream(StringIO(path.read_text(encoding="utf-8-sig"))):
@@ -298,7 +317,7 @@ def _refuse_unknown(field: str) -> None:
 
 def _refusal(detail: ErrorDetails, options: Mapping[str, object], own_defaults: Mapping[str, object]) -> ConfigError:
     field = str(detail["loc"][0])
-    name = "--" + field.replace("_", "-") if field in options else variable_of(field)
+    name = "--" + OPTION_NAMES.get(field, field).replace("_", "-") if field in options else variable_of(field)
     expected = (
         detail["msg"].removeprefix("Value error, ").replace("Input should", "should").replace("String should", "should")
     )

@@ -39,7 +39,7 @@ QUANTILES: Final = {"p5": 0.05, "p50": 0.50, "p95": 0.95}
 class StudyOrder:
     """The request for a study.
 
-    The answer depends on nothing else, and not on where it is worked out.
+    The result depends on the order alone, not on the workers that compute it.
     """
 
     scenarios: int
@@ -49,7 +49,7 @@ class StudyOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One possible stretch, and everything that a worker needs to know of it."""
+    """One scenario of a study, with all that a worker needs to run it."""
 
     number: int
     settings: Settings
@@ -61,8 +61,8 @@ class ScenarioResult:
     """The outcome of one policy in one scenario.
 
     Attributes:
-        availability_share: good ticks of those that count, by tier; None where nothing was promised.
-        daily_profit_usd: one value a day.
+        availability_share: good ticks over ticks that count, by tier; None without contracts.
+        daily_profit_usd: profit of each day.
     """
 
     number: int
@@ -82,13 +82,13 @@ def study(
     journal: Path | None = None,
     on_done: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Work out every scenario and sum them up.
+    """Run every scenario, and summarise profit and risk by policy.
 
-    With a journal, go on from what it holds.
+    With a journal, continue from the results that it holds.
 
     Raises:
-        ConfigError, FeedError: an order, history or journal that cannot be used.
-        CommandError: workers died again and again.
+        ConfigError, FeedError: the order, history or journal cannot be used.
+        CommandError: workers died several times in a row.
     """
     settings = portable(settings)
     refuse_unusable(settings, order)
@@ -107,10 +107,10 @@ def study(
 
 
 def refuse_unusable(settings: Settings, order: StudyOrder) -> None:
-    """Refuse what no worker could do, before any starts.
+    """Refuse an order that no worker could run, before any starts.
 
     Raises:
-        ConfigError, FeedError: too many, too long, an unknown policy, or a history that is too short.
+        ConfigError, FeedError: there are too many scenarios or days, a policy is unknown, or the history is too short.
     """
     if not 1 <= order.scenarios <= MAX_SCENARIOS:
         raise ConfigError(f"a study has 1 to {MAX_SCENARIOS:,} scenarios, got {order.scenarios}: correct --scenarios")
@@ -127,14 +127,14 @@ def refuse_unusable(settings: Settings, order: StudyOrder) -> None:
 def outcomes_of(scenario: Scenario) -> tuple[ScenarioResult, ...]:
     """Run every policy over one scenario.
 
-    A pure function of it and of the history's files.
+    A pure function of the scenario and the history's files.
     """
     config, seed = _charter_of(scenario)
     return tuple(_outcome(scenario, policy, config, seed) for policy in scenario.order.policies)
 
 
 def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[ScenarioResult]]) -> dict[str, Any]:
-    """Sum a study up: quantiles over its scenarios, by policy."""
+    """Summarise a study: quantiles over its scenarios, by policy."""
     return {
         "history": str(settings.history) if settings.history is not None else None,
         "scenarios": order.scenarios,
@@ -147,7 +147,7 @@ def summary_of(settings: Settings, order: StudyOrder, found: Sequence[Sequence[S
 
 
 def portable(settings: Settings) -> Settings:
-    """Copy settings for workers: paths that hold from anywhere, no secrets."""
+    """Copy settings for workers: with absolute paths, and without secrets."""
     secrets = {"anthropic_api_key": None, "storage_secret": None, "webhook_url": None}
     history = settings.history
     if history is not None and not is_shipped_history(str(history)):
@@ -158,7 +158,7 @@ def portable(settings: Settings) -> Settings:
 
 
 def fingerprint(settings: Settings, order: StudyOrder) -> str:
-    """Hash all that must be the same for results to belong together."""
+    """Hash all inputs that results in one journal must have in common."""
     history = _history_of(settings)
     fleet = fleet_for(settings.fleet if settings.fleet_was_given else None, history)
     parts = {
@@ -177,12 +177,12 @@ def fingerprint(settings: Settings, order: StudyOrder) -> str:
 
 
 def _text_of(value: object) -> str:
-    """Write out a whole value: numpy leaves digits and rows out of its text."""
+    """Format a value in full, because numpy's own text omits digits and rows."""
     return repr(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
 def _charter_of(scenario: Scenario) -> tuple[RunConfig, int]:
-    """Draw where and when a scenario plays, and the seed of its chances."""
+    """Draw a scenario's configuration and start, and the seed of its random events."""
     settings = scenario.settings
     draw = generator(settings.seed, RandomStream.STUDIES, scenario.number)
     seed = int(draw.integers(0, 2**SEED_BITS))
@@ -212,7 +212,7 @@ def _outcome(scenario: Scenario, policy: str, config: RunConfig, seed: int) -> S
         on_step=note,
     )
     report = totals.report()
-    daily[-1] += int(totals.lines_micro_usd.sum()) - sum(daily)  # credits that fell due with the last tick
+    daily[-1] += int(totals.lines_micro_usd.sum()) - sum(daily)  # credits of windows that ended with the last tick
     sla = report["sla"]
     return ScenarioResult(
         number=scenario.number,
@@ -280,7 +280,7 @@ def _quantiles(values: Sequence[float]) -> dict[str, float]:
 
 
 class _Journal:
-    """Results so far, a line each; a line that was not finished is not there."""
+    """File of results, one a line; an unfinished last line is ignored."""
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         self._path = path
@@ -296,7 +296,7 @@ class _Journal:
             raise ConfigError(f"{path} cannot be used to keep results ({error}): name another file") from error
 
     def keep(self, outcomes: Sequence[ScenarioResult]) -> None:
-        """Add a scenario; it is on its way to the disk when this returns."""
+        """Append a scenario's results, and flush them to the file."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps([asdict(outcome) for outcome in outcomes]) + "\n")
 

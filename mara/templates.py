@@ -15,5 +15,5 @@ _TEMPLATES: Final = Environment(
 
 
 def page_of(template: str, **values: object) -> str:
-    """Fill in a template; every value is escaped, and one that is missing is an error."""
+    """Fill in a template; every value is escaped, and a missing value is an error."""
     return _TEMPLATES.get_template(template).render(values)

@@ -1,7 +1,7 @@
 """Read-only tools over a stored run, for assistants.
 
-Nothing here knows a protocol. Text that people may have typed (names, and sentences that repeat them) stands under
-`customer_typed_text` alone, cut short: whoever reads an answer can keep it apart from what Mara computed.
+The tools are independent of the protocol that offers them. Text that users may have typed (names, and sentences with
+names) stands only under `customer_typed_text`, cut short, so that a reader can separate it from what Mara computed.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,9 +41,9 @@ MOST_CONTRACTS: Final = 100
 MOST_POINTS: Final = 400
 MOST_EVENTS: Final = 20
 MOST_TEXT_CHARACTERS: Final = 300
-"""Longest text of those that somebody may have typed."""
+"""Most characters of a text that a user may have typed."""
 MOST_ANSWERS_A_LEDGER: Final = 200
-"""Answers of the bench that share a ledger of evidence."""
+"""Answers of the plan evaluator that share one ledger of facts."""
 SITE_FIELD: Final = "site_id"
 TYPED: Final = "customer_typed_text"
 TYPED_FIELDS: Final = frozenset(
@@ -130,7 +130,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunState:
-    """The run when it was last looked at, before tick `tick`."""
+    """The run as last read, before tick `tick`."""
 
     tick: int
     engine: TickEngine
@@ -138,12 +138,12 @@ class RunState:
 
 
 class Toolbox:
-    """Answers about the newest stored tick of a run that may be live.
+    """Answers tool calls from the newest stored tick of a run, which may be live.
 
-    Not for several threads at once.
+    It may be used by one thread at a time only.
 
     Raises:
-        StoreRefused: there is no stored run, or not one of this Mara.
+        StoreRefused: there is no stored run, or one of another version.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -159,14 +159,14 @@ class Toolbox:
         self._reading.close()
 
     def offered(self) -> tuple[Offered, ...]:
-        """All tools."""
+        """All tools, each with its description and schema."""
         own = (Offered(name=n, about=a.about, schema=a.model_json_schema(by_alias=True)) for n, (a, _) in _OWN.items())
         count = len(self._sites)
         bench = (Offered(name=t.name, about=t.description, schema=_any_site(t.schema(count))) for t in BENCH_TOOLS)
         return (*own, *bench)
 
     def answer(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        """Call a tool; whatever is wrong with the call is said in words."""
+        """Call a tool; an error in the call becomes an answer in words."""
         try:
             if name in _OWN:
                 shape, work = _OWN[name]
@@ -180,7 +180,7 @@ class Toolbox:
             return _wrong(str(error))
 
     def snapshot(self, _: GetSnapshot) -> dict[str, Any]:
-        """The last stored tick as screens show it, contracts left out."""
+        """Snapshot of the last stored tick, without contracts."""
         tick = self._last_tick()
         if self._snapshot is None or self._snapshot.tick != tick:
             self._snapshot = _snapshot_of(self._reading, tick)
@@ -196,7 +196,7 @@ class Toolbox:
         return {"tick": self._last_tick(), "contracts": [json_value(asdict(row)) for row in rows]}
 
     def history(self, asked: GetHistory) -> dict[str, Any]:
-        """A number over time."""
+        """Read a metric over time."""
         first, end = _moment(asked.from_, "from"), _moment(asked.to, "to")
         if first is not None and end is not None and first > end:
             raise PlanRejected(f"a span ends after it begins, {asked.from_} up to {asked.to} came: swap them")
@@ -204,11 +204,11 @@ class Toolbox:
         return dict(json_value(asdict(found)))
 
     def why(self, asked: AskWhy) -> dict[str, Any]:
-        """An answer from stored decisions."""
+        """Answer a why-question from stored decisions."""
         return dict(json_value(asdict(explained(self._reading, asked.question))))
 
     def quote(self, asked: GetQuote) -> dict[str, Any]:
-        """A quote that has no name and cannot be booked."""
+        """Price a contract by a quote that cannot be booked."""
         now = self._standing_now()
         ask = QuoteRequest(tier=asked.tier, power_mw=asked.power_mw, duration_h=asked.hours, region=asked.region)
         return plain_of(quote_now(now.engine, now.record, ask))
@@ -248,7 +248,7 @@ class Toolbox:
         return Plan(optimizer="stored", made_tick=now.tick, steps=(stored.plan_step,))
 
     def _standing_now(self) -> RunState:
-        """The newest state; what was worked out for an older one is let go."""
+        """Return the newest state, and drop results for an older one."""
         tick = self._reading.next_tick()
         if self._standing is None or self._standing.tick != tick:
             engine, record = read_only_run(self._settings)
@@ -272,9 +272,9 @@ _OWN: Final[dict[str, tuple[type[Arguments], Callable[[Toolbox, Any], dict[str, 
 
 
 def _any_site(schema: Any) -> Any:
-    """Return a tool's schema that takes sites as people call them.
+    """Return a tool's schema that takes sites by id or name.
 
-    The evaluator alone knows them by number only.
+    The evaluator itself knows sites by number only.
     """
     if isinstance(schema, list):
         return [_any_site(part) for part in schema]
@@ -285,7 +285,7 @@ def _any_site(schema: Any) -> Any:
 
 
 def _snapshot_of(reading: ReadModel, tick: int) -> Snapshot:
-    """A stored tick as screens show it, computed again from what is stored."""
+    """Snapshot of a stored tick, computed again from the stored inputs."""
     run, adopted = reading.run(), Decisions(reading).plan(tick)
     step = replayed(reading, run.run_id, tick).step
     plan = Plan(
@@ -309,7 +309,7 @@ def _snapshot_of(reading: ReadModel, tick: int) -> Snapshot:
 
 
 def _apart(value: Any) -> Any:
-    """Move text that may have been typed under `customer_typed_text`."""
+    """Move text that users may have typed under `customer_typed_text`."""
     if isinstance(value, list):
         return [_apart(held) for held in value]
     if not isinstance(value, dict):

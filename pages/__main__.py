@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from mara.bootstrap import platform_of, set_aside
+from mara.bootstrap import import_desk_of, platform_of, set_aside
 from mara.cli.commands import app as commands
 from mara.errors import ConfigError
 from mara.runtime.observe.log import open_log
@@ -66,12 +66,13 @@ def run(
     raise_descriptor_limit()
     with ExitStack() as ends:
         ends.enter_context(open_log(settings))
-        atexit.register(ends.close)  # a closed window ends the process without coming back here
+        atexit.register(ends.close)  # closing the window ends the process without returning here
         platform = platform_of(settings)
         if fresh:
             aside = set_aside(settings)
             typer.echo("nothing was stored yet" if aside is None else f"the stored run was set aside as {aside}")
-        security = add_middleware(settings, platform)
+        desk = import_desk_of(settings)
+        security = add_middleware(settings, platform, desk)
         is_wanted_anew = serve(
             platform,
             host=settings.host,
@@ -79,6 +80,7 @@ def run(
             show=not no_browser,
             native=native,
             history=settings.history,
+            desk=desk,
             root_path=settings.root_path,
             server_options=security.server_options,
         )
@@ -87,9 +89,10 @@ def run(
 
 
 def begin_anew(arguments: Sequence[str]) -> None:
-    """Replace this process by one that sets the run aside, with the same arguments.
+    """Replace this process by one that renames the stored run and begins anew.
 
-    A server cannot be started twice in a process. Port, database and log must be closed.
+    It gets the same arguments. A server cannot be started twice in a process. Port, database and log have to be
+    closed before.
     """
     more = [option for option in ("--fresh", "--no-browser") if option not in arguments]
     os.execv(sys.executable, [sys.executable, *arguments, *more])  # noqa: S606  this program, with its own arguments
@@ -99,7 +102,7 @@ def refuse_busy_port(host: str, port: int) -> None:
     """Refuse a port that cannot be listened on, before the run is opened.
 
     Raises:
-        ConfigError: it is in use, or not available to this user.
+        ConfigError: the port is in use, or not available to this user.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

@@ -39,7 +39,7 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
     """Draw the frame, and yield for the page to be drawn inside.
 
     Args:
-        cells: cells of the page's first picture.
+        cells: values of the page's cells when it is first drawn.
         here: path of the page, where it is one of `PAGES`.
     """
     actions = actions_of(platform, publisher)
@@ -91,9 +91,9 @@ def _role_of(user: Identity) -> str:
 
 
 def actions_of(platform: Authorized, publisher: Publisher) -> Actions:
-    """Make the actions behind the buttons; None for each that the user may not take.
+    """Make the functions that buttons call; None for each that the user may not use.
 
-    A refusal is shown as a message; what was done shows on the page at once.
+    A refusal is shown as a message; an accepted order is visible on the page at once.
     """
 
     async def done(order: Awaitable[object], said: str = "") -> None:

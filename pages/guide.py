@@ -1,4 +1,4 @@
-"""Help page: words, formulas behind every figure, shortcuts, and the tour again.
+"""Help page: words, formulas of every figure, keyboard shortcuts, and the tour.
 
 Its texts are written in `components.help`; this module arranges them.
 """
@@ -36,5 +36,5 @@ def register(platform: Authorized, publisher: Publisher) -> None:
 
 
 def help_picture(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
-    """Draw nothing: the page itself does not change, only the frame around it."""
+    """Return no channels: the page does not change, only the frame around it."""
     return {}

@@ -1,4 +1,4 @@
-"""Page of the optimizer: the plan in force, its proof and gain, and earlier plans."""
+"""Page of the optimizer: the plan in force, its bound and gain, and earlier plans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class OptimizerReading:
 
 
 class OptimizerScreen:
-    """Picture of the optimizer, shared by its viewers; lives as long as the app."""
+    """View model of the optimizer's page, shared by viewers; lives as long as the app."""
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform

@@ -1,4 +1,4 @@
-"""Overview page: the fleet, its exceptions, money, contracts, and the plan."""
+"""Overview page: the fleet, its events, money, contracts, and the plan."""
 
 from nicegui import ui
 
@@ -34,7 +34,7 @@ def register(platform: Authorized, publisher: Publisher) -> None:
 
 
 def overview_picture(current: PublishedState, past: KeyFigureHistory) -> ViewModel:
-    """Draw all that the overview shows of a state; nothing before the first tick."""
+    """Return the channels of the overview; empty before the first tick."""
     snapshot = current.snapshot
     if snapshot is None:
         return {}

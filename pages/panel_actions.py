@@ -36,12 +36,12 @@ def request_panel(platform: Authorized, *, compact: bool = False) -> None:
 
 
 def advice_action(platform: Authorized) -> Callable[[], Awaitable[object]]:
-    """Make the action that asks Claude for advice, and tells the user what follows."""
+    """Make the action that asks Claude for advice, and shows the user the outcome."""
     return lambda: notify_outcome(platform.ask_claude(), "Claude is asked: its answer is weighed before it runs.")
 
 
 def explanation_action(platform: Authorized) -> Ask | None:
-    """Make the action that has Claude answer; None where run or user may not ask."""
+    """Make the action in which Claude answers a question; None where not allowed."""
     advisor = platform.advisor
     if advisor is None or advisor.state.state == "off" or missing_right(Permission.ASK_CLAUDE):
         return None

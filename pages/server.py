@@ -16,6 +16,7 @@ from nicegui.server import Server
 
 from components.shared.key_figure_history import MOST_BUCKETS
 from components.shared.theme import FAVICON
+from mara.assembly.imports.desk import ImportDesk
 from mara.errors import EXIT_DONE, MaraError
 from pages.routes import register
 from pages.serving.publisher import LOOK_INTERVAL_S, Courses, PlatformView
@@ -31,19 +32,19 @@ STORED_FIGURES: Final = {
 """Key figures with a stored past, except money, and the metric that holds it."""
 LISTENING_LOOK_S: Final = 0.02
 NOTICE_S: Final = 0.3
-"""Time for news of a new run to reach the open pages before their connections end."""
+"""Time [s] for open pages to learn of a new run before their connections end."""
 GRACE_S: Final = 2
-"""Time for browsers to close connections; the whole end takes under five seconds."""
+"""Time [s] for browsers to close connections; the whole end takes under 5 s."""
 ALWAYS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "title": "Mara",
         "favicon": FAVICON,
         "language": "en-US",
-        "dark": None,  # the browser's preference, until the operator chooses
+        "dark": None,  # the browser's preference, until the operator chooses a theme
         "reload": False,
         "tailwind": False,  # the theme is one stylesheet; compiling another in the browser costs 60 kB and a flash
         "reconnect_timeout": RECONNECT_TIMEOUT_S,
-        "binding_refresh_interval": None,  # nothing is bound, so nothing need be polled
+        "binding_refresh_interval": None,  # NiceGUI's bindings are not used, so no polling is needed
         "show_welcome_message": False,
         "timeout_graceful_shutdown": GRACE_S,
     }
@@ -61,18 +62,18 @@ def serve(
     look_interval_s: float = LOOK_INTERVAL_S,
     history: Path | None = None,
     root_path: str = "",
+    desk: ImportDesk | None = None,
     server_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> bool:
     """Serve until SIGINT, SIGTERM or the end of the window, then stop the platform.
 
     Returns:
-        True where the operator asked for a new run: this one is closed, and may be set aside.
+        True where the operator asked for a new run: this one is closed, and its database may be renamed.
 
     Raises: what the platform's start raised, a MaraError where it refused.
     """
     refusals: list[Exception] = []
     new_run_orders: list[bool] = []
-    scheme = "https" if "ssl_certfile" in server_options else "http"
 
     async def start() -> None:
         try:
@@ -83,7 +84,7 @@ def serve(
             refusals.append(refusal)
             app.shutdown()
         else:
-            background_tasks.create(_announce(f"{scheme}://{host}:{port}{root_path}"), name="mara-announce")
+            background_tasks.create(_announce(f"{host}:{port}{root_path}", server_options), name="mara-announce")
 
     def begin_anew() -> None:
         if not new_run_orders:
@@ -91,7 +92,7 @@ def serve(
             publisher.tell_of_new_run()
             asyncio.get_running_loop().call_later(NOTICE_S, app.shutdown)
 
-    publisher, authorized = register(platform, history, root_path)
+    publisher, authorized = register(platform, history, root_path, desk=desk)
     authorized.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
@@ -113,16 +114,17 @@ def serve(
     return bool(new_run_orders)
 
 
-async def _announce(address: str) -> None:
-    """Print the address once browsers can connect; programs wait for this line."""
+async def _announce(place: str, server_options: Mapping[str, Any]) -> None:
+    """Print the address once browsers can connect; scripts wait for this line."""
     while not Server.instance.started:  # noqa: ASYNC110  uvicorn sets a flag and has no event for it
         await asyncio.sleep(LISTENING_LOOK_S)
-    sys.stdout.write(f"Mara is on {address} (Ctrl-C ends it)\n")
+    scheme = "https" if "ssl_certfile" in server_options else "http"
+    sys.stdout.write(f"Mara is on {scheme}://{place} (Ctrl-C ends it)\n")
     sys.stdout.flush()
 
 
 def _freeze_heap() -> None:
-    """Exclude the objects that exist now from garbage collection: they stay.
+    """Exclude the present objects, which are permanent, from garbage collection.
 
     A full collection over these 170,000 objects, mostly code, stops every tick and browser for 80 to 300 ms.
     """
@@ -145,6 +147,6 @@ async def _courses_of(platform: PlatformView) -> Courses:
 
 
 def _end_without_failure_on_signals() -> None:
-    """Exit with 0 on a signal, which the server passes on once it has ended in order."""
+    """Exit with 0 on a signal, which the server passes on after an orderly end."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(EXIT_DONE))

@@ -1,4 +1,4 @@
-"""Page of a site: power prices, the load with its reasons, today's earnings."""
+"""Page of a site: power prices, load with its reasons, and today's earnings."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -144,14 +144,14 @@ def register(platform: Authorized, publisher: Publisher) -> None:
 
 
 def nothing(_: PublishedState, __: KeyFigureHistory) -> ViewModel:
-    """Draw nothing: the page shows no state but what its frame does."""
+    """Return no channels: the page shows no state besides its frame."""
     return {}
 
 
 def _screen(screens: dict[str, SiteScreen], site_id: str, platform: Authorized) -> SiteScreen:
-    """Return the screen of a site that exists, kept for all who look at it.
+    """Return the view model of an existing site, shared by all viewers.
 
-    Made-up ids must not fill the memory, so that no screen is kept for them.
+    No view model is kept for unknown ids, which could otherwise fill the memory.
     """
     return screens.setdefault(site_id, SiteScreen(site_id, platform))
 
@@ -207,7 +207,8 @@ def _ledger_cells(reading: SiteReading, snapshot: Snapshot) -> Channel:
 def _course(read: Channel, seen: Channel, now: Channel) -> Channel:
     """Join the points read from the archive with those seen since.
 
-    Points seen before the last that was read are dropped: the archive's line is whole, theirs may have gaps.
+    Points seen before the last one read are dropped, because the archive's line is complete and the seen points may
+    have gaps.
     """
     last_s = max(map(int, read), default=0)
     since = {at: values for at, values in seen.items() if int(at) > last_s}

@@ -33,7 +33,7 @@ TIERS_HINT: Final = "Live contracts only. A tick is good when the whole promise 
 
 
 class SlaScreen:
-    """Picture of the contracts, shared by their viewers; lives as long as the app."""
+    """View model of the contracts, shared by viewers; lives as long as the app."""
 
     def __init__(self, platform: Authorized) -> None:
         self._platform = platform
@@ -46,7 +46,7 @@ class SlaScreen:
             await self._query.renew((current.snapshot.tick, current.waiting_count))
 
     def picture(self, current: PublishedState, _: KeyFigureHistory) -> ViewModel:
-        """Draw all that the page shows; nothing before the first tick."""
+        """Return the page's channels; empty before the first tick."""
         snapshot = current.snapshot
         if snapshot is None:
             return {}
@@ -98,7 +98,7 @@ def _draw(picture: ViewModel, platform: Authorized) -> None:
 def sheet_actions(platform: Authorized) -> SheetActions:
     """Make the actions on one contract: read it, cancel it, announce an exclusion.
 
-    Neither order has an inverse, so that both are held for a few seconds in which they can be undone.
+    Neither order has an inverse, so both are held for a few seconds in which they can be undone.
     """
 
     async def exclude(contract_id: str, notice: Notice) -> None:
@@ -132,7 +132,7 @@ def announcement_of(contract_id: str, notice: Notice, platform: Authorized) -> E
     """Convert a notice to whole ticks, from the one in which it begins.
 
     Raises:
-        CommandError: nothing has been settled yet.
+        CommandError: no tick has been settled yet.
     """
     snapshot = platform.publisher.read().snapshot
     if snapshot is None:

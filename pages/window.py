@@ -15,10 +15,10 @@ MODULES: Final = ("webview", "PySide6")
 
 
 def refuse_missing_extra() -> None:
-    """Refuse to open a window where the optional extra is not installed.
+    """Refuse to open a window if the optional extra is not installed.
 
     Raises:
-        ConfigError: it is not, with the command that installs it.
+        ConfigError: the extra is not installed; the message has the command for it.
     """
     missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
@@ -31,7 +31,7 @@ def refuse_missing_extra() -> None:
 def open_in_a_window() -> None:
     """Configure the window that the server opens.
 
-    The toolkit is named, so that pywebview tries no other. It keeps what a browser would keep from one start to the
-    next: the theme, and that the tour was seen.
+    The toolkit is named, so that pywebview tries no other. The window stores what a browser would between starts: the
+    theme, and that the tour was seen.
     """
     app.native.start_args.update(gui="qt", private_mode=False)

@@ -2,8 +2,8 @@
 """Fit the tables of the synthetic feed to a year of history.
 
 Usage: ``python scripts/fit_calibration.py --history DIR``. A market is reduced to profiles by month and local hour, a
-curve of quantiles and a few numbers, from which no hour of the history can be read back. The model is that of decision
-0020.
+curve of quantiles and a few numbers, from which no single hour of the history can be recovered. The model is that of
+decision 0020.
 """
 
 import argparse

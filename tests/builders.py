@@ -27,9 +27,9 @@ MACHINES = (
     Machine(power_w=10_000.0, rate_tokens_per_s=12_000.0),
     Machine(power_w=10_000.0, rate_tokens_per_s=20_000.0),
 )
-"""17.5, 16.0 and 13.5 J/TH; racks of 10 kW, so that a hundred make a megawatt."""
+"""Machines of 17.5, 16.0 and 13.5 J/TH, and racks of 10 kW."""
 UNITS = ((2_000, 0, 1_000, 600, 400), (0, 1_000, 1_000, 600, 400), (1_000, 500, 0, 300, 200))
-"""Racks of 10, 10 and 5 MW; miners of 7 + 4.05, 5.36 + 4.05 and 3.5 + 2.68 MW."""
+"""Machine counts: racks of 10, 10 and 5 MW; miners of 11.05, 9.41 and 6.18 MW."""
 LONG_LIFE_TICKS = 7 * 288
 
 
@@ -115,7 +115,7 @@ def observation(
 
 
 def forecast(seen: Observation, hours: int = 24) -> Forecast:
-    """The present goes on."""
+    """A forecast that repeats the present observation."""
 
     def on(values: Floats) -> Floats:
         return sealed(np.tile(values, (hours, 1)))
@@ -146,7 +146,7 @@ def contract(
     rate: float | None = None,
     timezone: str = "UTC",
 ) -> SlaContract:
-    """A contract of a week at list price."""
+    """A contract, by default of a week and at list price."""
     return SlaContract(
         id=contract_id,
         tier=tier,
@@ -174,7 +174,7 @@ def world(
     bad: Sequence[int] | None = None,
     miners: ArrayLike | None = None,
 ) -> World:
-    """The state before tick 0 with these contracts running at the sites `at`, and miners that run already."""
+    """The world before tick 0, with contracts running at the sites `at`, and miners."""
     start = first_world(of)
     if miners is not None:
         running = wide2(miners, start.miners_mw.shape)
@@ -195,7 +195,7 @@ def step(
     contracts: ArrayLike = 0.0,
     reserve: ArrayLike = 0.0,
 ) -> PlanStep:
-    """A plan's step; every array may be given as anything that broadcasts to its shape."""
+    """A plan's step, of values that broadcast to the shapes of its arrays."""
     count = of.fleet.site_count
     return PlanStep(
         miners_mw=wide2(miners, (count, 3)),

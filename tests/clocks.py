@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass
 class HandClock:
-    """Goes on when told."""
+    """A clock that stands still until a test moves it."""
 
     passed_s: float = 0.0
     begun: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))

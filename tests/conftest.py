@@ -1,10 +1,12 @@
-"""What every test may rely on: no setting of the developer's shell leaks in; real history, and a browser, are found.
+"""Fixtures of all tests: no settings of the shell, real history, and a browser.
 
 Real history lies beside the checkout, never in it.
 """
 
+import gc
 import os
 import shutil
+import ssl
 from collections.abc import Generator
 from pathlib import Path
 
@@ -13,12 +15,16 @@ from hypothesis import settings
 
 from mara.feeds.files.history import History
 from mara.feeds.files.history_file import read_history
+from mara.store.backends import upgrade
+from tests import sqlite_template
+from tests.draws import draw_the_same_always
 
 HISTORY_DIR = Path(__file__).parents[2] / "shared" / "data"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 settings.register_profile("mara", derandomize=True, deadline=None)
 settings.load_profile("mara")
+draw_the_same_always()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,6 +39,44 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def _no_settings_of_the_shell() -> None:
     for name in [name for name in os.environ if name.upper().startswith("MARA_")]:
         del os.environ[name]
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and collected tests out of what is searched for garbage ever after."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _new_databases_are_copies() -> Generator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(upgrade, "_migrate", sqlite_template.migrate_or_copy)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _roots_of_trust_are_read_once() -> Generator[None]:
+    """Clients of HTTP share one TLS context: most of what making a client takes is reading its certificates."""
+    import httpcore2
+
+    make = httpcore2.default_ssl_context
+    made: dict[tuple[object, ...], ssl.SSLContext] = {}
+
+    def context(*, _trust_env: bool = True) -> ssl.SSLContext:
+        named = (_trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        if named not in made:
+            made[named] = make(_trust_env=_trust_env)
+        return made[named]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(httpcore2, "default_ssl_context", context)
+        yield
+
+
+@pytest.fixture
+def made_by_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New databases come from the migrations, as Mara's own do."""
+    monkeypatch.setattr(upgrade, "_migrate", sqlite_template.migrate)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, in a temporary folder, for as long as the tests run."""
+"""A PostgreSQL server of the tests, in a temporary folder, while the tests run."""
 
 import atexit
 import os
@@ -18,7 +18,7 @@ FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 UNPRIVILEGED = ("postgres", "nobody")
 START_TIMEOUT_S = 30
 TEMPLATE = "mara_template"
-"""Holds the newest schema: a new database is a copy of it, which is faster than the migrations."""
+"""Database with the newest schema, of which new ones are copies: faster than migrations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Server:
         return f"postgresql://{self.user}@/{database}?host={self.folder}"
 
     def fresh(self, name: str, *, template: str = TEMPLATE) -> str:
-        """The URL of a new database."""
+        """Create a database, and return its URL."""
         self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
     def sql(self, *statements: str, database: str = "postgres") -> list[tuple[object, ...]]:
-        """What the last statement gives, each in a transaction of its own."""
+        """Run statements, each in its own transaction; return the rows of the last."""
         import psycopg
 
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -49,17 +49,17 @@ class Server:
             return cursor.fetchall() if cursor.description else []
 
     def wait_for_disk(self) -> None:
-        """Be as slow as a server that must survive a power cut: for measurements."""
+        """Make commits wait for the disk, as in production, for measurements."""
         self.sql("ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()")
 
     def start(self) -> None:
-        """Reached by its socket alone."""
+        """Start the server, reachable by its socket only."""
         options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c max_connections=50"
         log = self.folder / "log"
         self.run("pg_ctl", "start", "-w", "-t", str(START_TIMEOUT_S), "-l", str(log), "-o", options)
 
     def crash(self) -> None:
-        """End it as a power cut would, but for what it has handed to the disk."""
+        """Kill the server without a shutdown, as a power cut would."""
         self.run("pg_ctl", "stop", "-m", "immediate", "-w", "-t", str(START_TIMEOUT_S))
 
     def run(self, program: str, *arguments: str) -> None:
@@ -76,7 +76,7 @@ class Server:
 
 @cache
 def server() -> Server | str:
-    """The server, started when it is first asked for; or why there is none."""
+    """Return the server, started on first use, or the reason why there is none."""
     try:
         import psycopg  # noqa: F401
     except ImportError:
@@ -123,7 +123,7 @@ def database_of_file(path: Path) -> str:
 
 
 def copy_of_file(source: Path, target: Path) -> None:
-    """Let a database stand for `target` that has what that of `source` has."""
+    """Make the database that stands for `target` a copy of that for `source`."""
     _DATABASES[target] = server_or_skip().fresh(_name_of(target), template=_name_of(source))
 
 
@@ -139,7 +139,10 @@ def _make_template(running: Server) -> None:
 
 
 def _watch(running: Server) -> None:
-    """Leave somebody who stops the server when this process ends, or is killed: who reads a pipe notices its end."""
+    """Start a process that stops the server when this one ends, however it ends.
+
+    It reads a pipe, whose end it notices.
+    """
     stop = 'read -r _; "$0" -D "$1/data" stop -m immediate -w; rm -rf "$1"'
     watcher = subprocess.Popen(
         ["sh", "-c", stop, str(running.programs / "pg_ctl"), str(running.folder)],
@@ -160,7 +163,7 @@ def _programs() -> Path | None:
 
 
 def _user() -> str | None:
-    """Ourselves, or somebody without privileges where we are root."""
+    """Choose the server's user: the present one, or an unprivileged one for root."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid()).pw_name
     known = {entry.pw_name for entry in pwd.getpwall()}
@@ -174,7 +177,7 @@ class _Identity(TypedDict):
 
 
 def _identity(user: str) -> _Identity:
-    """As whom a program runs: root becomes somebody else, everybody else stays who he is."""
+    """Identity under which a program runs: an unprivileged one for root."""
     if os.geteuid() != 0:
         return {"user": None, "group": None, "extra_groups": None}
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}

@@ -1,7 +1,8 @@
-"""Whether Premium that was off in a tick could have been kept: a packing of its own, which knows nothing of dispatch.
+"""Independent check of whether Premium that was off in a tick could have run.
 
-It supposes what the promise says and no more: Premium that ran at a sound site stays there, Standard stays where it ran
-if it runs there still, nothing else is in the way, and each contract is whole.
+It packs contracts by itself, without the code of dispatch, under the promise's own assumptions: Premium that ran at a
+sound site stays there, Standard stays where it ran if it still runs there, nothing else takes racks, and each
+contract is placed whole.
 """
 
 from collections.abc import Sequence
@@ -15,11 +16,14 @@ from mara.core.world import Observation, RunConfig, World, conditions_of
 
 SMALLEST_MW = 1e-3
 MILLI = 1_000_000
-"""Powers are compared as whole watts, a watt in favour of holding them."""
+"""Powers are compared in whole watts, with a watt of tolerance."""
 
 
 def avoidable_misses(before: World, seen: Observation, done: Allocation, config: RunConfig) -> int:
-    """How many more Premium contracts could have run in the tick than did; 0 where every miss was unavoidable."""
+    """Count the Premium contracts that could have run in a tick in addition.
+
+    It is 0 where every miss was unavoidable.
+    """
     book, accounts = before.book, before.accounts
     premium, standard = book.tier == Tier.PREMIUM, book.tier == Tier.STANDARD
     if done.served[premium].all():
@@ -39,7 +43,7 @@ def avoidable_misses(before: World, seen: Observation, done: Allocation, config:
 
 @cache
 def _most_held(loads: Sequence[int], rooms: Sequence[int]) -> int:
-    """The most loads, largest first, that can stand in the rooms at once: each in one of them, or left out."""
+    """Count the most loads that fit into rooms at once, each whole in one of them."""
     if not loads or not rooms or loads[-1] > max(rooms):
         return 0
     first, rest = loads[0], loads[1:]

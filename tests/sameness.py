@@ -1,4 +1,4 @@
-"""Whether two values are the same, bit for bit, however deep: records, tuples, arrays."""
+"""Comparison of nested values, bit for bit: records, tuples, arrays."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def differences(a: Any, b: Any, path: str = "") -> Iterator[str]:
-    """Where two values differ, as dotted paths; nothing if they are the same, bit for bit."""
+    """Yield the dotted paths at which two values differ, bit for bit."""
     if a is b:
         return
     if type(a) is not type(b):

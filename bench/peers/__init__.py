@@ -1,1 +1,1 @@
-"""Programs that do a part of what Mara does, measured beside it in one run."""
+"""Comparison with other programs that do a part of Mara's work, in the same run."""

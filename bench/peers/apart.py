@@ -1,6 +1,6 @@
 """The comparison with peers in a process of its own.
 
-The libraries that the peers import would slow down what else is measured, and their solvers print.
+The libraries of the peers would slow down other measurements, and their solvers print to stdout.
 """
 
 import json

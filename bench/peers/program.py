@@ -1,8 +1,8 @@
 """The linear program of a day at ten sites: Mara, linopy, pyomo and PyPSA.
 
-They run in turns on the same machine and state the same program: `rests_in_place` is off, as the formulas are
+They run in turns on the same machine and build the same program: `rests_in_place` is off, as the formulas are
 published, and there is neither a hedge nor a broken contract. Before anything is timed, each peer solves it by HiGHS,
-which Mara calls too; one whose optimum is not ours to 1e-6 is not compared with.
+which Mara calls too; one whose optimum differs from Mara's by more than 1e-6 is left out.
 
 Building is timed from a case, which is arrays of prices and limits: for Mara, linopy and pyomo to a sparse matrix with
 costs and limits, for PyPSA to its network and linopy model, whose matrix is made when it is solved. Solving is timed
@@ -35,7 +35,7 @@ SITES: Final = 10
 HOURS: Final = 24
 TARGET_RATIO_OF_BUILDS: Final = 50.0
 BUILDS: Final = 50
-"""A build takes half a millisecond: many are measured together."""
+"""Builds that are timed together, because one takes half a millisecond."""
 MS_PER_S: Final = 1e3
 
 
@@ -57,12 +57,12 @@ def figures() -> Iterator[Figure]:
 
 
 def published(case: LpCase) -> LpCase:
-    """Leave tiers that rest in place out of a case: the peers do not state them."""
+    """Copy a case without tiers that rest in place, which the peers do not model."""
     return replace(case, rests_in_place=np.zeros(PROMISED_TIER_COUNT, dtype=np.bool_))
 
 
 def comparable(case: LpCase, model: LpModel) -> Iterator[tuple[str, ModuleType]]:
-    """Find the peers that are installed and have our optimum."""
+    """Find the peers that are installed and find the same optimum."""
     ours_usd = solve(model).certificate.objective_usd
     for name in PEERS:
         peer = peer_of(name, f"{name}_program")

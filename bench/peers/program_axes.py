@@ -1,4 +1,4 @@
-"""The program's variables as named arrays, as modelling layers want them."""
+"""The program's variables as named arrays, the form that modelling layers use."""
 
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ def values_of(values: Any, name: str, columns: Columns) -> Any:
 
 
 def first_of(values: Any, case: LpCase) -> Any:
-    """Lay what runs now at the first step, and zeros at all others."""
+    """Make an array of present loads at the first step, and zeros at all others."""
     table = np.zeros((case.steps, *values.shape))
     table[0] = values
     return table

@@ -11,7 +11,7 @@ PyPSA (https://docs.pypsa.org) optimizes power networks, so a fleet is stated as
 
 PyPSA has no price for a change between two steps, no reserve that the loss of any one site must find elsewhere, and no
 budget over a horizon. They are variables and constraints added to `network.model`, which is its documented way for what
-components do not state. So the whole program is solved, and its optimum must be ours.
+components do not state. The whole program is therefore solved, and its optimum must equal Mara's.
 """
 
 import logging
@@ -38,7 +38,7 @@ SOLVER: Final = {
     "threads": 1,
     "solver": "simplex",
 }
-"""As Mara calls HiGHS for a program of this size."""
+"""Options of HiGHS, as Mara sets them for a program of this size."""
 
 pypsa.options.api.legacy_string_dtype = False
 for name in ("linopy", "pypsa"):
@@ -235,6 +235,6 @@ def _names(kind: str, *axes: Iterable[int]) -> list[str]:
 
 
 def _table(values: Floats, names: Any) -> pd.DataFrame:
-    """By snapshot and name, all other axes as one."""
+    """Table of values by snapshot and name, with all other axes flattened to names."""
     snapshots = pd.RangeIndex(len(values), name="snapshot")
     return pd.DataFrame(values.reshape(len(values), -1), index=snapshots, columns=pd.Index(names, name="name"))

@@ -1,4 +1,4 @@
-"""Peers that may be missing, and results that must agree with ours."""
+"""Import of peers that may be missing, and check that their results agree."""
 
 import sys
 from collections.abc import Callable
@@ -10,9 +10,9 @@ MAX_DIFFERENCE_SHARE: Final = 1e-6
 
 
 def peer_of(name: str, module: str) -> ModuleType | None:
-    """Import our module that calls a peer.
+    """Import the module of this package that calls a peer.
 
-    Where the peer is not installed, say so in one line and return None.
+    Where the peer is not installed, print one line and return None.
     """
     try:
         return import_module(f"bench.peers.{module}")
@@ -22,9 +22,9 @@ def peer_of(name: str, module: str) -> ModuleType | None:
 
 
 def agrees(name: str, quantity: str, result: Callable[[], float], ours: float) -> bool:
-    """Compare a result of a peer with ours to 1e-6, relative.
+    """Compare a peer's result with Mara's to 1e-6, relative.
 
-    Where it differs, or the peer has none, refuse the comparison in one line.
+    Where they differ, or the peer has no result, print one line and return False.
     """
     try:
         theirs = result()

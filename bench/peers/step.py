@@ -45,14 +45,14 @@ CONTRACTS: Final = 50
 TICKS_OF: Final = {10: 2_000, 1_000: 20}
 SIMULATED_TICKS: Final = 144
 SIMULATED_SITES: Final = 10
-"""Of the default fleet."""
+"""Sites of the default fleet, which `mara simulate` runs."""
 SIMULATED_BY: Final = ("rules", "lp")
 VESSIM: Final = ("vessim", "vessim_recorded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drawn:
-    """Grid power by workload (H, S, K), and price and carbon of the grid (H, S)."""
+    """Grid power by workload (H, S, K) [MW], and price and carbon of the grid (H, S)."""
 
     workload_mw: Floats
     price_usd_per_mwh: Floats
@@ -61,7 +61,7 @@ class Drawn:
 
 
 def figures() -> Iterator[Figure]:
-    """Compare ten sites, with the whole of a simulation beside them, and a thousand."""
+    """Compare ten and a thousand sites, and a whole simulation of ten."""
     vessim = peer_of("vessim", "vessim_sites")
     if vessim is None:
         return
@@ -80,7 +80,7 @@ def figures() -> Iterator[Figure]:
 
 
 def vessim_works(vessim: ModuleType, tape: Tape) -> dict[str, Callable[[], Work]] | None:
-    """Prepare vessim on a tape; None where it finds another energy than we do."""
+    """Prepare vessim on a tape; None where its energy differs from Mara's."""
     drawn, ticks, tick_s = drawn_of(tape), len(tape.ticks), round(SECONDS_PER_HOUR * tape.config.grid.dt_h)
     recorded = partial(vessim.recording, drawn.workload_mw, drawn.price_usd_per_mwh, drawn.carbon_g_per_kwh, tick_s)
 
@@ -99,7 +99,7 @@ def vessim_works(vessim: ModuleType, tape: Tape) -> dict[str, Callable[[], Work]
 
 
 def drawn_of(tape: Tape) -> Drawn:
-    """Play a tape once, and note what was drawn and what the grid was like."""
+    """Play a tape once, and record the power drawn, prices and carbon."""
     world, powers, energy_mwh = tape.starts[0], [], 0.0
     for observation, plan in tape.ticks:
         step = advance(world, observation, plan, tape.config)
@@ -129,7 +129,7 @@ def _play(tape: Tape) -> None:
 
 
 def simulations(folder: Path) -> dict[str, Callable[[], Work]]:
-    """Prepare the whole of `mara simulate`, each time with a database of its own."""
+    """Prepare whole runs of `mara simulate`, each with a database of its own."""
     numbers = count()
 
     def prepared(optimizer: str) -> Work:

@@ -1,7 +1,7 @@
 """The sites of a run as microgrids of vessim.
 
-vessim (https://vessim.readthedocs.io) simulates the energy of data centres. It is given what each site drew, as Mara
-decided it, and balances it with the grid; `bench.peers.step` says what it does not do.
+vessim (https://vessim.readthedocs.io) simulates the energy of data centres. It is given the power that each site drew
+by Mara's decisions, and balances it with the grid; `bench.peers.step` lists what it does not model.
 """
 
 from typing import Any, Final
@@ -19,7 +19,7 @@ FIRST_TICK: Final = "2025-07-01"
 def balancing(site_mw: Floats, tick_s: int) -> Any:
     """Make a scenario of one consumer and one grid connection a site (H, S).
 
-    Nothing is recorded: this is the least that vessim can do.
+    Nothing is recorded: this is the smallest simulation that vessim can run.
     """
     scenario = vessim.Environment(sim_start=FIRST_TICK, step_size=tick_s)
     for s, load in enumerate(_traces(W_PER_MW * site_mw, tick_s)):
@@ -52,7 +52,7 @@ def run(scenario: Any, ticks: int) -> None:
 
 
 def imported_mwh(recorder: Any) -> float:
-    """Sum up what all sites took from the grid."""
+    """Sum the energy that all sites took from the grid [MWh]."""
     return sum(float(site["grid_import"]) for site in recorder.metrics["microgrids"].values()) / W_PER_MW
 
 

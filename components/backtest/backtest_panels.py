@@ -45,6 +45,12 @@ COLUMNS = (
     ),
     TableColumn(key="revenue", label="Revenue", look="number desk", hint="USD."),
     TableColumn(key="energy", label="Energy", look="number desk", hint="Cost of energy, USD."),
+    TableColumn(
+        key="day_ahead",
+        label="Day-ahead",
+        look="number desk",
+        hint="Gain of positions bought day-ahead, a part of the profit, USD: with MARA_DAY_AHEAD_POSITION=planned.",
+    ),
     TableColumn(key="credits", label="Credits", look="number desk", hint="Service credits paid, USD."),
     TableColumn(
         key="premium",
@@ -168,7 +174,7 @@ def order_panel(
 
 
 def progress_panel(first: Channel, cancel: Callable[[], object] | None) -> None:
-    """Draw the progress that `progress_cells` states, with a button if `cancel`."""
+    """Draw the progress of `progress_cells`, with a button for `cancel` if given."""
     with panel("Progress", "progress-panel"):
         live_text("bt.state", first, "bt-state", "p").props("role=status")
         live_text("bt.bar", {"bt.bar": "", **first}, "bt-bar", "div").props('aria-hidden="true"')
@@ -229,8 +235,9 @@ def empty_panel() -> None:
         element(
             "p",
             "note",
-            "Choose a folder of hourly prices, carbon and weather, and the policies to compare. Rules and static plans "
-            "take seconds for a month on ten sites; the linear program takes longer.",
+            "Choose a folder of hourly prices, carbon and weather, and the policies to compare; a history of the list "
+            "above runs by one click. Rules and static plans take seconds for a month on ten sites; the linear program "
+            "takes longer.",
         )
 
 
@@ -290,6 +297,9 @@ def _row(result: PolicyResult, rank: int, gain: Shown) -> Row:
         "of_bound": text.NOTHING if share is None else text.percent(share, 2),
         "revenue": text.number(sum(figures["revenue_usd"].values())),
         "energy": text.number(-figures["cost_usd"]["energy"]),
+        "day_ahead": text.NOTHING
+        if figures.get("day_ahead") is None
+        else text.number(figures["day_ahead"]["gain_usd"], signed=True),
         "credits": text.number(-figures["cost_usd"]["credits"]),
         "premium": text.availability(figures["sla"]["premium"]["availability_share"]),
         "standard": text.availability(figures["sla"]["standard"]["availability_share"]),

@@ -28,7 +28,7 @@ TERMS: Final = Terms()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Formula:
-    """A figure: its name, its unit, how it is computed, and what it is good for."""
+    """A figure of the screens: name, unit, formula, and use."""
 
     name: str
     unit: str
@@ -38,7 +38,7 @@ class Formula:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:
-    """Figures that belong together."""
+    """A group of figures, shown as one panel."""
 
     title: str
     formulas: tuple[Formula, ...]

@@ -27,7 +27,7 @@ STEPS: Final = (
 def tour(*, opens_by_itself: bool) -> None:
     """Draw the tour, closed.
 
-    With `opens_by_itself` it opens at the first visit of a browser, which remembers that it was closed.
+    With `opens_by_itself` it opens at the first visit of a browser, which stores that it was closed.
     """
     with element("dialog", "sheet tour").props("id=tour aria-labelledby=tour-title") as sheet:
         element("h2", "sheet-title", "Mara runs a fleet of data centres").props("id=tour-title")

@@ -1,4 +1,4 @@
-"""Profit over simpler policies, which run beside the live one on the same inputs."""
+"""Panel of profit over simpler policies, which run beside the live one."""
 
 from datetime import timedelta
 
@@ -65,7 +65,7 @@ def against_channel(snapshot: Snapshot) -> Channel:
 
 
 def against_cells(snapshot: Snapshot) -> Channel:
-    """Return since when the comparison counts."""
+    """Return the cell that says since when the comparison counts."""
     return {"against.note": _since(snapshot.gains, snapshot)}
 
 

@@ -1,4 +1,4 @@
-"""Shadow prices of the plan in force: by site as bars, and in words."""
+"""Panels of the plan's shadow prices: by site as bars, and in words."""
 
 from components.shared import format as text
 from components.shared.bar_chart import Bar, BarChart, bar_legend

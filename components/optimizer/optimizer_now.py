@@ -53,7 +53,7 @@ def optimizer_figures(first: Channel) -> None:
 
 
 def optimizer_cells(snapshot: Snapshot) -> Channel:
-    """The strip's cells; what is not known says so and shows no number."""
+    """Return the strip's cells; an unknown figure is shown as such, without a number."""
     plan = snapshot.plan
     cells: Channel = {}
     figures: dict[str, tuple[Shown, str, Shown]] = {
@@ -78,14 +78,14 @@ def gap_share(objective_usd: float | None, bound_usd: float | None) -> float | N
 
 
 def gap_text(share: float | None) -> str:
-    """`0.012 %`; what is smaller than it can be proved is told as a limit."""
+    """Format a gap: `0.012 %`; one below the proof's precision is given as a limit."""
     if share is None:
         return text.NOTHING
     return text.percent(share, 2) if share >= SMALL_GAP_SHARE else "< 0.01 %"
 
 
 def seconds_text(wall_s: float | None) -> tuple[str, str]:
-    """Number and unit of a real duration."""
+    """Format a real duration as number and unit."""
     if wall_s is None:
         return text.NOTHING, ""
     return (text.significant(1_000 * wall_s), "ms") if wall_s < 1 else (text.significant(wall_s), "s")

@@ -1,4 +1,4 @@
-"""Plans that came into force, newest first, with the reasons of each on opening."""
+"""Panel of plans that came into force, newest first, with reasons on opening."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Recent events in sentences, newest first."""
+"""Panel of recent events in sentences, newest first."""
 
 from components.shared import format as text
 from components.shared.live import LiveTable, TableColumn
@@ -7,7 +7,7 @@ from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import EventSnapshot, Snapshot
 
 MOST_EVENTS = 30
-EVENTS_A_TICK = 1_000  # more in one tick would mix with its neighbours, not be lost
+EVENTS_A_TICK = 1_000  # further events of a tick would be mixed with its neighbours', but not lost
 COLUMNS = (
     TableColumn(key="when", label="UTC"),
     TableColumn(key="event", label="Event", look="grow"),
@@ -29,7 +29,7 @@ def events_panel(first: Channel) -> None:
 def event_channel(snapshot: Snapshot) -> Channel:
     """Return a row for each of the newest events.
 
-    The key is tick and order in it, so that rows stay while others come.
+    The key is the tick and the order within it, so that rows stay while others come.
     """
     rows: Channel = {}
     place_in_tick: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Gains of placement and planning since the run began, against a named baseline."""
+"""Panel of the gains of placement and planning since the run began."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mara.core.snapshot import GainsSnapshot, Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """Part of a gain: one line of the panel."""
+    """One line of the panel: a part of a gain."""
 
     key: str
     label: str
@@ -80,7 +80,7 @@ def _lines(gains: tuple[Gain, ...], first: Channel) -> None:
 def gain_cells(snapshot: Snapshot) -> Channel:
     """Return the gains of placement and of planning over the rules, part by part.
 
-    The last part of each is what the others leave of the whole dollars shown, so that the parts add up on the screen.
+    The last part of each is the remainder of the whole dollars shown, so that the parts add up on the screen.
     """
     gains = snapshot.gains
     placement_usd = gains.climate_usd + gains.time_zone_usd + gains.interaction_usd

@@ -1,4 +1,4 @@
-"""Key figures of the fleet: profit, revenue, power, cooling, contracts."""
+"""Strip of the fleet's key figures: profit, revenue, power, cooling, contracts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from mara.core.units import SECONDS_PER_DAY
 
 UNIT_OF_SHARE = "%"
 LEAST_SPAN_S: Final = 3_600
-"""A change over less than an hour says nothing yet."""
+"""Least time [s] over which a change is shown."""
 STEADY_SHARE: Final = 0.0005
-"""A smaller change is none: it would round to 0.0 % or 0.0 points."""
+"""Least change that is shown; a smaller one rounds to 0.0 % or 0.0 points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,12 @@ class Kpi:
     """Number and unit."""
     note: Callable[[Snapshot], str]
     change: Callable[[float, float], str]
-    """Change of the figure in words, from its value then to that now."""
+    """Change of the figure in words, from an earlier value to the present one."""
     state: Callable[[Snapshot], str] = lambda _: ""
 
 
 class SparkLine(ui.element, component="spark_line.js", esm=BROWSER_MODULES):
-    """The course of one figure over the last day; follows the channel `figures`."""
+    """Small chart of one figure over the last day; follows the channel `figures`."""
 
     def __init__(self, figure: str) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ def _change(kpi: Kpi, snapshot: Snapshot, past: KeyFigureHistory) -> Shown:
 
 
 def in_percent(then: float, now: float) -> str:
-    """`▲ up 8.2 %`; a change of sign or from nothing is told as what it was."""
+    """Format a change: `▲ up 8.2 %`; from zero or another sign, the earlier value."""
     if then <= 0.0 or now <= 0.0:
         return _moved(now - then, f"from {text.usd_per_h(then)}")
     return _moved(now / then - 1.0, text.percent(abs(now / then - 1.0)))

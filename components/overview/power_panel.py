@@ -1,4 +1,4 @@
-"""Power of the fleet by workload, and the part that cooling takes."""
+"""Panel of the fleet's power by workload, and the part that cooling takes."""
 
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -14,7 +14,7 @@ from mara.core.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """Part of the ring: key in the channel, colour class and hatching."""
+    """Part of the ring chart: key in the channel, colour class and hatching."""
 
     key: str
     label: str
@@ -34,7 +34,7 @@ SLICES: Final = (
 
 
 class Doughnut(ui.element, component="doughnut.js", esm=BROWSER_MODULES):
-    """Ring of the channel `power`: {key of a slice: MW}."""
+    """Ring chart of the channel `power`: {key of a slice: MW}."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
-"""Reasons of the plan in force: who planned it, its gains, its claims, and Claude.
+"""Panel of the plan in force: its maker, gains and claims, and Claude's advice.
 
-Complete without a key: claims then come from the engine's own templates. Every number was computed; prose is text.
+It is complete without an API key, with claims from the engine's own templates. Every number is computed by Mara; a
+model's prose is shown as text.
 """
 
 from collections.abc import Callable
@@ -32,9 +33,9 @@ TIME_ZONE_HOW: Final = "Saved by running the same load where power is cheap at t
 
 
 class AskButton(ui.element, component="ask_button.js", esm=BROWSER_MODULES):
-    """Button that spends money, and so asks once more before it calls `press`.
+    """Button that costs money, and so asks for confirmation before it calls `press`.
 
-    The cell `name` disables it while it holds a reason, and `why_not` for good.
+    It is disabled while the cell `name` holds a reason, and always with `why_not`.
     """
 
     def __init__(self, label: str, name: str, first: Channel, press: Callable[[], object], why_not: str = "") -> None:
@@ -84,7 +85,7 @@ def reasoning_panel(first: Channel, runs: Channel, ask: Callable[[], object], wh
 
 
 def reasoning_cells(snapshot: Snapshot, advisor: AdvisorSnapshot | None) -> Channel:
-    """Return the cells of the panel; an empty text takes no room."""
+    """Return the cells of the panel; an empty text takes no space."""
     said, plan, gains = advisor or NO_ADVISOR, snapshot.plan, snapshot.gains
     is_claude_s = plan.optimizer.startswith("claude")
     climate_usd_per_h = said.climate_saving_usd_per_h if is_claude_s else None
@@ -156,7 +157,7 @@ def _gain(value_usd: float) -> Shown:
 
 
 def _note(now_usd_per_h: float | None, since: str) -> str:
-    """Return where a highlight comes from, and what the evidence of Claude says of it."""
+    """Return the origin of a highlight, and what Claude's evidence says of it."""
     return since if now_usd_per_h is None else f"{since}; as Claude saw it {text.usd_per_h(now_usd_per_h)}"
 
 

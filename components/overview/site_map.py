@@ -41,7 +41,7 @@ LEGEND = (
 class SiteMap(ui.element, component="site_map.js", esm=BROWSER_MODULES | MAP_MODULES):
     """Map that follows the channels `sites`, `map` and `moment`.
 
-    It keeps its zoom and an open card over updates.
+    Updates keep its zoom and an open card.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ def site_map_panel() -> None:
 
 
 def site_channel(snapshot: Snapshot) -> Channel:
-    """Return what is fixed of each site: name, place, zone, limit."""
+    """Return the fixed data of each site: name, place, time zone, grid limit."""
     return {
         site.id: {
             "name": site.name,

@@ -1,1 +1,1 @@
-"""Elements that several pages use, the theme, number formats and the view model."""
+"""Elements shared by pages, the theme, number formats and the view model."""

@@ -1,4 +1,4 @@
-"""Bars drawn as a table, so that each number can be read as well."""
+"""Bar chart drawn as a table, so that each number can be read as well."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from components.shared.view_model import Channel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """Series: its key in a row, its name, and the class of its bars."""
+    """Series of a bar chart: its key in a row, its name, and the class of its bars."""
 
     key: str
     name: str
@@ -19,7 +19,7 @@ class Bar:
 
 
 class BarChart(ui.element, component="bar_chart.js", esm=BROWSER_MODULES):
-    """Bars of the channel `name`: rows of `rank`, `label` and a value for each series."""
+    """Bar chart of the channel `name`: rows of `rank`, `label` and a value a series."""
 
     def __init__(
         self, name: str, *, unit: str, caption: str, series: tuple[Bar, ...], empty: str, first: Channel, decimals: int
@@ -36,7 +36,7 @@ class BarChart(ui.element, component="bar_chart.js", esm=BROWSER_MODULES):
 
 
 def bar_legend(series: Iterable[Bar]) -> None:
-    """Draw what each series is called beside its swatch."""
+    """Draw the legend: the name of each series beside its colour."""
     with element("ul", "legend"):
         for bar in series:
             element("li", f"swatch {bar.look.replace('bar', 'series')}", bar.name)

@@ -13,7 +13,7 @@ WAITING = "The line begins with the first tick."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartLine:
-    """A trace: its name, the CSS variable of its colour, and its stroke."""
+    """A line of a chart: its name, the CSS variable of its colour, and its stroke."""
 
     name: str
     colour: str
@@ -22,14 +22,14 @@ class ChartLine:
     dash: str = "solid"
     filled: bool = False
     stacked: bool = False
-    """Drawn on top of the stacked lines before it."""
+    """True if it is drawn on top of the stacked lines before it."""
     shape: str = "linear"
-    """`hv` for what holds until the next point."""
+    """Interpolation: `hv` for a value that holds until the next point."""
     pattern: str = ""
     """Hatching beside the colour: one of plotly's `/`, `\\`, `x`, `.`, `-`, `|`."""
     is_thin: bool = False
     band: bool = False
-    """Faint ground between this line and the one before it."""
+    """True if the area between this line and the one before it is shaded."""
     channel: str = ""
     """Own channel, {epoch seconds: value}, that replaces the whole line on change."""
 
@@ -41,7 +41,7 @@ MONEY_LINES = (
 
 
 class LineChart(ui.element, component="line_chart.js", esm=BROWSER_MODULES):
-    """Lines of the channel `name`: {epoch seconds: {key of a line: value}}.
+    """Line chart of the channel `name`: {epoch seconds: {key of a line: value}}.
 
     On an axis of days the keys are days instead.
     """
@@ -69,7 +69,7 @@ class LineChart(ui.element, component="line_chart.js", esm=BROWSER_MODULES):
 
 
 def legend(lines: Iterable[ChartLine]) -> None:
-    """Draw what each line is called beside its stroke."""
+    """Draw the legend: the name of each line beside its stroke."""
     with element("ul", "legend"):
         for line in lines:
             look = "swatch" if line.stacked else "legend-line"
@@ -77,7 +77,7 @@ def legend(lines: Iterable[ChartLine]) -> None:
 
 
 def csv_button(chart: ui.element, what: str) -> None:
-    """Draw the button that keeps what `chart` shows as a CSV file."""
+    """Draw the button that saves the data of `chart` as a CSV file."""
     with element("button", "text-button").props(f'type=button aria-label="{what} as a CSV file"') as button:
         element("span", "", "CSV")
     event = f"document.getElementById('{chart.html_id}').dispatchEvent(new Event('mara-csv'))"

@@ -1,4 +1,4 @@
-"""Simulated time: in UTC in the bar, and as the sites' clocks show it."""
+"""Clock of simulated time: in UTC, and in the sites' local times."""
 
 from nicegui import ui
 
@@ -12,7 +12,7 @@ MOST_CLOCKS = 24  # of zones listed; a large fleet has more sites than zones
 
 
 class LocalTimes(ui.element, component="local_times.js", esm=BROWSER_MODULES):
-    """Clock for each time zone in which there are sites.
+    """Clocks, one for each time zone with sites.
 
     Follows the channels `places` and `moment`.
     """
@@ -36,12 +36,12 @@ def clock_text(snapshot: Snapshot | None) -> str:
 
 
 def moment_channel(snapshot: Snapshot) -> Channel:
-    """Simulated time as epoch seconds: for local times and the night's shade."""
+    """Return simulated time in epoch seconds, for local times and the map's night."""
     return {"at": int(snapshot.at.timestamp())}
 
 
 def place_channel(snapshot: Snapshot) -> Channel:
-    """Return what every screen knows of each site.
+    """Return the data of each site that every screen has.
 
     `outage_ends_s` is when the ordered outage ends [epoch s], 0 where none is ordered.
     """

@@ -33,9 +33,9 @@ ANEW_TEXT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actions:
-    """Call of the buttons; each gets what was chosen and nothing else.
+    """Functions that the buttons call, each with the choice made.
 
-    None where whoever looks may not, or nobody can: the button is not drawn.
+    None where the user may not use a button or no one can; it is not drawn then.
     """
 
     pause: Callable[[], object] | None
@@ -43,7 +43,7 @@ class Actions:
     step: Callable[[], object] | None
     set_speed: Callable[[float], object] | None
     order_outage: Callable[[Sequence[str], float], object] | None
-    """Sites and minutes of simulated time."""
+    """Takes the ids of sites and minutes of simulated time."""
     restore: Callable[[Sequence[str]], object] | None
     begin_anew: Callable[[], object] | None = None
 
@@ -71,7 +71,7 @@ def run_controls(first: Channel, actions: Actions) -> None:
 
 
 def _speed(first: Channel, set_speed: Callable[[float], object] | None) -> None:
-    """Draw the pace of simulated time, and a menu of others for whoever may choose."""
+    """Draw the speed of simulated time, and a menu of speeds for users who may choose."""
     if set_speed is None:
         live_text("speed", first, "figure")
         return
@@ -93,7 +93,7 @@ def theme_switch() -> None:
 def notices(first: Channel, actions: Actions) -> None:
     """Draw the notices of a troubled engine and of a lost server.
 
-    Neither takes room while all is well.
+    Neither takes space while all is well.
     """
     element("p", "notice link-notice").props("role=alert data-state=warn id=link-notice")
     with element("div", "notice-row"):
@@ -115,7 +115,7 @@ def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapsho
 
 
 def speed_text(speed_factor: float) -> str:
-    """Simulated time per real second: `5 min/s`."""
+    """Format a speed as simulated time per real second: `5 min/s`."""
     if speed_factor < SECONDS_PER_MINUTE:
         return f"{text.significant(speed_factor)} s/s"
     return f"{text.duration(speed_factor / SECONDS_PER_MINUTE)}/s"
@@ -140,7 +140,7 @@ def _notice(shown: str, reason: str, stale: tuple[str, ...]) -> Shown:
 
 
 def _anew(begin_anew: Callable[[], object]) -> None:
-    """Draw the button that ends this run and begins another, after a question."""
+    """Draw the button that ends this run and begins another, after a confirmation."""
     button = _icon_button("Start the run anew", "anew")
     button.on("click", js_handler="() => document.getElementById('anew').showModal()")
     with element("dialog", "sheet").props("id=anew aria-labelledby=anew-title"):

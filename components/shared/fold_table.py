@@ -1,4 +1,4 @@
-"""Table whose rows open; what is inside is asked for when a row is opened."""
+"""Table whose rows open; the lines inside are loaded when a row is opened."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -12,10 +12,10 @@ from components.shared.theme import BROWSER_MODULES
 from components.shared.view_model import Channel
 
 MOST_OPENED = 100
-"""Rows whose inside one browser keeps."""
+"""Most rows whose lines a browser keeps."""
 
 Inside: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
-"""The lines inside the row of a key."""
+"""Function from a row's key to the lines inside the row."""
 
 
 class FoldTable(ui.element, component="fold_table.js", esm=BROWSER_MODULES):

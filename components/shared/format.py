@@ -1,4 +1,4 @@
-"""Numbers as text: units always, a real minus, thin-space thousands."""
+"""Formats of numbers: always with units, a real minus, thin-space thousands."""
 
 from datetime import datetime
 from math import floor, isfinite, log10
@@ -43,27 +43,27 @@ def scaled(value: float, unit: str) -> tuple[str, str]:
 
 
 def usd(value_usd: float, *, signed: bool = False) -> str:
-    """Whole dollars: `+12 300 USD`."""
+    """Format whole dollars: `+12 300 USD`."""
     return f"{number(value_usd, signed=signed)} USD"
 
 
 def usd_per_h(value_usd_per_h: float) -> str:
-    """A rate of money with three significant digits: `41.2 kUSD/h`."""
+    """Format a rate of money with three significant digits: `41.2 kUSD/h`."""
     return " ".join(scaled(value_usd_per_h, "USD/h"))
 
 
 def usd_in_short(value_usd: float) -> str:
-    """Money with three significant digits: `1.23 MUSD`."""
+    """Format money with three significant digits: `1.23 MUSD`."""
     return " ".join(scaled(value_usd, "USD"))
 
 
 def mw(value_mw: float, decimals: int = 1) -> str:
-    """Power: `41.2 MW`."""
+    """Format power: `41.2 MW`."""
     return f"{number(value_mw, decimals)} MW"
 
 
 def percent(share: float, decimals: int = 1) -> str:
-    """A share of 0..1 as `93.4 %`."""
+    """Format a share of 0..1 as percent: `93.4 %`."""
     return f"{number(100 * share, decimals)} %"
 
 
@@ -74,22 +74,22 @@ def availability(share: float) -> str:
     """
     if not isfinite(share):
         return NOTHING
-    hundredths = floor(share * 10_000 + 1e-6)  # a float just under its decimal is not a broken promise
+    hundredths = floor(share * 10_000 + 1e-6)  # the float may lie just below the decimal number that it stands for
     return f"{number(hundredths / 100, 2)} %"
 
 
 def target(share: float) -> str:
-    """A tier's promise: `99.9 %`, without zeros that say nothing, kept on one line."""
+    """Format a tier's promise without trailing zeros, kept on one line: `99.9 %`."""
     return f"{100 * share:g}{NO_BREAK_SPACE}%"
 
 
 def count_of(part: int, whole: int) -> str:
-    """`43 of 45`."""
+    """Format a count of a whole: `43 of 45`."""
     return f"{number(part)} of {number(whole)}"
 
 
 def utc_moment(at: datetime) -> str:
-    """`2 Jul 2025 14:05 UTC`."""
+    """Format a UTC time with its date: `2 Jul 2025 14:05 UTC`."""
     return f"{at.day} {at:%b %Y %H:%M} UTC"
 
 
@@ -99,12 +99,12 @@ def utc_time(at: datetime) -> str:
 
 
 def utc_date(at: datetime) -> str:
-    """`2 Jul`; beside a time, where the year goes without saying."""
+    """Format a date without its year, for use beside a time: `2 Jul`."""
     return f"{at.day} {at:%b}"
 
 
 def duration(minutes: float) -> str:
-    """A span in its two largest units: `15 min`, `3 h 20 min`, `2 d 4 h`."""
+    """Format a duration in its two largest units: `15 min`, `3 h 20 min`, `2 d 4 h`."""
     whole = round(minutes)
     days, rest = divmod(whole, MINUTES_PER_DAY)
     hours, left = divmod(rest, MINUTES_PER_HOUR)

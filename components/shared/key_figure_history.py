@@ -1,4 +1,4 @@
-"""Last day of the key figures: for lines, sparklines and changes."""
+"""History of the key figures over the last day, for charts and changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,17 +11,17 @@ from mara.core.units import SECONDS_PER_DAY
 
 MOST_POINTS: Final = 600  # of a trace on screen
 BUCKET_S: Final = 900
-"""A sparkline has a point each quarter of an hour: the newest value in it."""
+"""Time [s] between points of a small chart; each is the newest value in its span."""
 MOST_BUCKETS: Final = SECONDS_PER_DAY // BUCKET_S + 1
 FIGURES: Final = ("profit", "revenue", "power", "cooling", "renewable", "contracts")
 """Keys of the values in `KeyFigureHistory.figures`."""
 DECIMALS: Final = {"profit": 0, "revenue": 0, "power": 1, "cooling": 4, "renewable": 4, "contracts": 4}
-"""Decimals of the values; finer noise is not sent."""
+"""Decimals to which values are rounded, so that small changes are not sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFigureHistory:
-    """Points by epoch seconds, the oldest first.
+    """Points of the key figures by epoch seconds, the oldest first.
 
     `money` holds revenue and profit, `figures` a value for each of FIGURES that was recorded.
     """
@@ -41,7 +41,7 @@ class KeyFigureHistory:
     ) -> "KeyFigureHistory":
         """Return this history preceded by stored money and stored other FIGURES.
 
-        What is remembered already stands.
+        Points that this history has already are kept.
         """
         stored: Channel = {}
         money: dict[str, Iterable[tuple[datetime, float]]] = {
@@ -60,7 +60,7 @@ class KeyFigureHistory:
 
 
 def money_channel(series: Iterable[SeriesPoint | Snapshot]) -> Channel:
-    """Points keyed by their time in epoch seconds; the newest snapshot is a point too."""
+    """Return points of revenue and profit by epoch seconds, the newest snapshot's too."""
     return {
         str(int(point.at.timestamp())): {
             "revenue": round(point.revenue_usd_per_h),
@@ -71,7 +71,7 @@ def money_channel(series: Iterable[SeriesPoint | Snapshot]) -> Channel:
 
 
 def figures_of(snapshot: Snapshot) -> Row:
-    """Return the key figures, rounded; "contracts" only where one is promised."""
+    """Return the rounded key figures; "contracts" only where one has a target."""
     kept, live = contracts_on_target(snapshot)
     values = {
         "profit": snapshot.profit_usd_per_h,

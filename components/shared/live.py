@@ -1,4 +1,4 @@
-"""Elements that follow the view model by themselves: a cell and a table."""
+"""Elements that update themselves from the view model: a cell and a table."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class TableColumn:
     look: str = ""
     hint: str = ""
     clipped: bool = False
-    """Cut off a text too long for its place, and show it whole on hover."""
+    """True if a text too long for its place is cut, and shown whole on hover."""
 
 
 class LiveTable(ui.element, component="live_table.js", esm=BROWSER_MODULES):

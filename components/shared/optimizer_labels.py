@@ -1,4 +1,4 @@
-"""Names of the optimizers as people call them."""
+"""Labels of the optimizers for the screens."""
 
 from typing import Final
 
@@ -8,6 +8,6 @@ STATUS: Final = {"optimal": "proved optimal", "feasible": "feasible", "fallback"
 
 
 def maker_of(optimizer: str, status: str = "") -> str:
-    """`Linear program`; of a plan that stands in for another one `Rules, fallback`."""
+    """Name a plan's maker: `Linear program`, or `Rules, fallback` for a substitute."""
     name = LABELS.get(optimizer, optimizer or "–")
     return f"{name}, fallback" if status == "fallback" else name

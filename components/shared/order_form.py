@@ -1,4 +1,4 @@
-"""Form that an operator fills in: plain HTML fields, sent all at once."""
+"""Form for an operator's order: plain HTML fields, sent all at once."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,15 @@ from nicegui.events import GenericEventArguments
 from components.shared.theme import element
 
 SEND: Final = "(event) => { event.preventDefault(); emit([...new FormData(event.target)]); }"
-"""Script that sends what was entered as pairs of name and value."""
+"""Script that sends the entries as pairs of name and value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field. `several` is a list of check boxes; its value is a list of keys."""
+    """A field of a form.
+
+    The kind `several` is a list of check boxes; its value is a list of keys.
+    """
 
     key: str
     label: str
@@ -24,7 +27,7 @@ class Field:
     unit: str = ""
     hint: str = ""
     look: str = "short"
-    """`short`, `middle`, or `long` for what needs the whole width."""
+    """Width: `short`, `middle`, or `long` for the whole width."""
     limits: Mapping[str, object] = field(default_factory=dict)
     """Attributes that the browser checks and shows, such as min and pattern."""
     options: list[tuple[str, str]] = field(default_factory=list)
@@ -44,7 +47,7 @@ def order_form(
 
     Args:
         order: called with the entered values by key, not yet validated; returns a refusal, or "".
-        why_not: why whoever looks may not order at all; "" where they may.
+        why_not: reason why the user may not order at all; "" where they may.
     """
     with element("form", "order-form").props(f'aria-label="{label}"').mark(name) as form:
         for one in fields:

@@ -17,7 +17,7 @@ class OutageDialog(ui.element, component="outage_dialog.js", esm=BROWSER_MODULES
     """Dialog that `askOutage(site)` opens; follows the channel `places`.
 
     Args:
-        down: called with the chosen sites and the minutes of simulated time.
+        down: called with the chosen sites and the outage's length in minutes of simulated time.
         restore: called with the chosen sites.
     """
 

@@ -1,4 +1,4 @@
-"""Question box: an operator asks why and reads facts with their tick and links."""
+"""Question box: answers an operator's question with facts, their tick and links."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
@@ -23,12 +23,12 @@ Ask: TypeAlias = Callable[[str], Awaitable[Explanation]]
 
 
 class QuestionBox(ui.element, component="question_box.js"):
-    """A field, examples to click, and the newest answer; each browser has its own.
+    """Element with a question field, examples and the newest answer, one a browser.
 
     Args:
-        ask: answers; a MaraError it raises is shown as the answer.
+        ask: answers a question; a MaraError that it raises is shown as the answer.
         examples: questions offered before the first answer.
-        ask_claude: answers in words of its own; None where nobody can.
+        ask_claude: has Claude answer in its own words; None where Claude cannot be asked.
     """
 
     def __init__(self, ask: Ask, examples: Sequence[str], ask_claude: Ask | None = None) -> None:
@@ -52,7 +52,7 @@ class QuestionBox(ui.element, component="question_box.js"):
             shown = answer_props(await ask(question))
         except MaraError as error:
             shown = {"question": question, "sentences": [str(error)], "is_answered": False}
-        if number == self._asked_count:  # an answer that was overtaken by a newer question is let go
+        if number == self._asked_count:  # an answer to an older question than the newest is dropped
             self.props["answer"] = {**shown, "number": number}
             self.update()
 
@@ -68,7 +68,7 @@ def why_panel(ask: Ask, examples: Sequence[str] = (), ask_claude: Ask | None = N
 
 
 def answer_props(found: Explanation) -> dict[str, object]:
-    """Return an explanation as the box shows it: texts only."""
+    """Convert an explanation to the texts that the box shows."""
     return {
         "question": found.question,
         "is_answered": found.is_answered,
@@ -89,7 +89,7 @@ def _when(found: Explanation) -> str:
 
 
 def _links(found: Explanation) -> list[dict[str, str]]:
-    """Return the pages to look at next: label and path on this server."""
+    """Return links to related pages: label and path on this server."""
     links = []
     if found.site_id:
         links.append({"label": "Open the site", "path": f"/sites/{found.site_id}"})

@@ -1,4 +1,4 @@
-"""Theme: stylesheets, fonts and icons, and the shapes that panels are made of."""
+"""Theme: stylesheets, fonts and icons, and the basic elements of panels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +12,14 @@ from mara.optimizer_names import LP, RULES, STATIC, STATIC_BREAKEVEN
 
 STATIC_FOLDER: Final = Path(__file__).parents[1] / "static"
 BROWSER_MODULES: Final = {"mara": str(STATIC_FOLDER / "modules")}
-"""Modules that components import in the browser, as `mara` and `mara/…`."""
+"""JavaScript modules that components import, as `mara` and `mara/…`."""
 STATIC_URL: Final = "/static"
-STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # an address changes with its content
+STATIC_MAX_AGE_S: Final = 365 * 24 * 3_600  # the URL changes with the content
 PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrains-mono-latin-wght-normal.woff2")
 STYLESHEETS: Final = {
     "mara.css": STATIC_FOLDER / "mara.css",
     "pages.css": STATIC_FOLDER / "pages.css",
+    "imports.css": STATIC_FOLDER.parent / "backtest" / "imports.css",
     "sla.css": STATIC_FOLDER.parent / "sla" / "sla.css",
     "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
 }
@@ -51,9 +52,9 @@ def address(path: str) -> str:
 
 
 def static_url(name: str) -> str:
-    """Return the address of a file under static/, with a digest of its content.
+    """Return the URL of a file under static/, with a digest of its content.
 
-    Browsers may keep it for good.
+    Browsers may cache it forever.
     """
     path = STYLESHEETS.get(name, STATIC_FOLDER / name)
     digest = blake2b(path.read_bytes(), digest_size=6).hexdigest()
@@ -79,7 +80,7 @@ def element(tag: str, look: str = "", text: str = "") -> ui.element:
 
 @contextmanager
 def panel(title: str, look: str = "", hint: str = "") -> Iterator[ui.element]:
-    """Draw a titled panel; what follows inside is its body.
+    """Draw a titled panel; elements made within the context are its body.
 
     Yields the row of its heading, for legends and badges.
     """
@@ -93,7 +94,7 @@ def panel(title: str, look: str = "", hint: str = "") -> Iterator[ui.element]:
 
 
 def scroll(label: str) -> ui.element:
-    """Draw the scrolling part of a panel, which readers call `label`."""
+    """Draw the scrolling part of a panel, named `label` for screen readers."""
     return element("div", "scroll").props(f'tabindex=0 role=region aria-label="{label}"')
 
 

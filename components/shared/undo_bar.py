@@ -1,4 +1,4 @@
-"""Orders of the last seconds that can still be undone, with the time left."""
+"""Bar of the orders that can still be undone, with the time left."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -9,9 +9,9 @@ from nicegui.events import GenericEventArguments
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Order that can be undone.
+    """Order that can still be undone.
 
-    With `is_held` it goes out when the seconds are over; else it went out, and its inverse is offered.
+    With `is_held` it is sent when the time is over; else it was sent, and its inverse is offered.
     """
 
     key: str
@@ -21,7 +21,7 @@ class Entry:
 
 
 class UndoBar(ui.element, component="undo_bar.js"):
-    """Call `undo` with the key of the order that was undone."""
+    """Bar of orders that can be undone; calls `undo` with the key of the chosen one."""
 
     def __init__(self, first: Sequence[Entry], undo: Callable[[str], Awaitable[None]]) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class UndoBar(ui.element, component="undo_bar.js"):
         self.mark("undo-bar")
 
     def show(self, entries: Sequence[Entry]) -> None:
-        """Show these instead."""
+        """Replace the entries shown."""
         self.props["entries"] = [asdict(entry) for entry in entries]
         self.update()
 

@@ -1,6 +1,6 @@
-"""View model: all that a screen shows of one moment, by channel and key.
+"""View model: all values that a screen shows at one moment, by channel and key.
 
-It is a function of a snapshot, so it is computed once for all who look at the same screen; browsers get the difference
+It is a function of a snapshot, so it is computed once for all viewers of a screen; browsers get the difference
 to the last one as a JSON merge patch (RFC 7396, https://www.rfc-editor.org/rfc/rfc7396). In the browser
 `static/modules/state.js` keeps it, and the components follow their channel.
 """
@@ -15,7 +15,7 @@ ViewModel: TypeAlias = dict[str, Channel]
 
 
 def cell(text: str, state: str = "", share: float | None = None, href: str = "", note: str = "") -> Shown:
-    """Return what a cell shows: its text, or a record of it and more.
+    """Return the content of a cell: its text, or a record of text and attributes.
 
     Args:
         state: colours the text.

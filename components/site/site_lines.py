@@ -1,4 +1,4 @@
-"""Price of power at a site with its forecast, and load by workload, over time."""
+"""Charts of a site over time: price of power with its forecast, load by workload."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ LOAD_LINES = (
 
 
 def price_panel() -> None:
-    """Draw the price's line; channels `price` and `forecast`."""
+    """Draw the chart of the price, from channels `price` and `forecast`."""
     how = "Past hours as they were settled; ahead of now the forecast that the plan in force was made from."
     with panel("Power price", "", how) as top:
         legend(PRICE_LINES)
@@ -34,7 +34,7 @@ def price_panel() -> None:
 
 
 def load_panel() -> None:
-    """Draw the load as stacked areas; channel `load`."""
+    """Draw the load as stacked areas, from channel `load`."""
     how = "IT power that ran, by workload. Contracts and merchant inference share the racks; miners stand apart."
     with panel("IT power by workload", "", how) as top:
         legend(LOAD_LINES)
@@ -45,27 +45,27 @@ def load_panel() -> None:
 
 
 def price_points(points: Iterable[SitePoint]) -> Channel:
-    """Stored prices, keyed by epoch seconds."""
+    """Return stored prices by epoch seconds."""
     return {str(int(point.at.timestamp())): {"price": round(point.energy_price_usd_per_mwh, 1)} for point in points}
 
 
 def load_points(points: Iterable[SitePoint]) -> Channel:
-    """Return stored loads by workload, keyed by epoch seconds."""
+    """Return stored loads by workload, by epoch seconds."""
     return {str(int(point.at.timestamp())): _loads_mw(point) for point in points}
 
 
 def price_now(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
-    """The newest point of the price."""
+    """Return the newest point of the price."""
     return {str(int(snapshot.at.timestamp())): {"price": round(site.energy_price_usd_per_mwh, 1)}}
 
 
 def load_now(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
-    """The newest point of the load."""
+    """Return the newest point of the load."""
     return {str(int(snapshot.at.timestamp())): _loads_mw(site)}
 
 
 def forecast_channel(expected_usd_per_mwh: dict[int, float], site: SiteSnapshot, snapshot: Snapshot) -> Channel:
-    """The forecast from now on, joined to the present price; empty without one."""
+    """Return the price forecast, joined to the present price; empty without one."""
     if not expected_usd_per_mwh:
         return {}
     joined = {int(snapshot.at.timestamp()): site.energy_price_usd_per_mwh, **expected_usd_per_mwh}

@@ -1,4 +1,4 @@
-"""Head and key figures of one site: price, weather, power, profit, carbon."""
+"""Panels of a site's head and key figures: price, weather, power, profit, carbon."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -58,7 +58,7 @@ def site_figures(first: Channel) -> None:
 
 
 def site_cells(site: SiteSnapshot, snapshot: Snapshot, forecast: ForecastSnapshot | None) -> Channel:
-    """Cells of head and figures."""
+    """Return the cells of head and figures."""
     figures = {
         "price": (text.number(site.energy_price_usd_per_mwh, 1), "USD/MWh", _outlook(site, snapshot, forecast)),
         "weather": (text.number(site.dry_bulb_c, 1), "°C", f"wet bulb {text.number(site.wet_bulb_c, 1)} °C"),
@@ -95,7 +95,7 @@ def site_cells(site: SiteSnapshot, snapshot: Snapshot, forecast: ForecastSnapsho
 
 
 def local_time(at: datetime, timezone: str) -> str:
-    """`Wed 14:05 in Europe/Oslo`."""
+    """Format local time: `Wed 14:05 in Europe/Oslo`."""
     return f"{at.astimezone(ZoneInfo(timezone)):%a %H:%M} in {timezone}"
 
 

@@ -11,6 +11,7 @@ from components.shared.optimizer_labels import maker_of
 from components.shared.theme import panel, scroll
 from components.shared.view_model import Channel, Row, cell
 from components.sla.sla_panel import CONTRACT_COLUMNS, contract_channel
+from mara.core.contract import TIER_KEYS
 from mara.core.history import Decision
 from mara.core.snapshot import EventSnapshot, InventorySnapshot, LedgerSum, SiteSnapshot, Snapshot
 
@@ -33,12 +34,13 @@ LINE_LABELS = {
     "sellback": "Power sold back",
     "energy": "Power bought",
     "hedge": "Power bought ahead",
+    "day": "Saved by buying day-ahead",
     "carbon": "Carbon",
     "migration": "Moves",
     "restart": "Miner restarts",
     "credit": "Service credits",
 }
-"""By the first word of the ledger's line; what follows is the tier."""
+"""Labels of ledger lines by their first word; a tier may follow it."""
 MACHINE_COLUMNS = (
     TableColumn(key="machine", label="Machine"),
     TableColumn(key="units", label="Units", look="number"),
@@ -49,7 +51,7 @@ MACHINE_COLUMNS = (
     TableColumn(key="used", label="Used", look="number", hint="Power drawn, of the nameplate of all units."),
 )
 HERE_COLUMNS = tuple(column for column in CONTRACT_COLUMNS if column.key != "site")
-"""The overview's columns of contracts without their site: all of them run here."""
+"""Columns of the overview's contracts, without the site, which is this one."""
 LEDGER_COLUMNS = (
     TableColumn(key="line", label="Line", look="grow"),
     TableColumn(key="usd", label="USD", look="number"),
@@ -91,7 +93,7 @@ def ledger_panel(first: Channel, cells: Channel) -> None:
 
 
 def decisions_panel(first: Channel) -> None:
-    """Draw what was decided and happened here, newest first."""
+    """Draw the decisions about this site and its events, newest first."""
     with panel("Decisions and events", "told"), scroll("Decisions and events, newest first"):
         LiveTable(
             "decisions",
@@ -127,7 +129,7 @@ def here_channel(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
 
 
 def ledger_channel(sums: Iterable[LedgerSum]) -> Channel:
-    """Return a row for each posted line and their total, exact to the cent."""
+    """Return a row for each ledger line and their total, exact to the cent."""
     posted = [line for line in sums if line.amount_micro_usd]
     if not posted:
         return {}
@@ -150,7 +152,7 @@ def ledger_cells(since: datetime, until: datetime) -> Channel:
 def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
     """Return a row for each sentence, keyed by tick and order in it.
 
-    A sentence that is both stored and live stands once.
+    A sentence that is both stored and in the snapshot is shown once.
     """
     sentences = {(one.tick, one.text): one for one in told}
     rows: Channel = {}
@@ -169,7 +171,7 @@ def decision_channel(told: Iterable[Decision | EventSnapshot]) -> Channel:
 
 
 def other_channel(site: SiteSnapshot, snapshot: Snapshot) -> Channel:
-    """Return a row for each of the nearest other sites, with a way there."""
+    """Return a row for each of the nearest other sites, with a link to its page."""
     others = [(distance_km(site, other), other) for other in snapshot.sites if other.id != site.id]
     nearest = sorted(others, key=lambda pair: pair[0])[:MOST_OTHERS]
     return {other.id: _other_row(other, away) for away, other in nearest}
@@ -214,10 +216,10 @@ def _teller(one: Decision | EventSnapshot) -> str:
 
 
 def _line_label(kind: str) -> str:
-    """`contract_premium` as `Contracts, Premium`."""
+    """Label a ledger line: `contract_premium` becomes `Contracts, Premium`."""
     first, _, tier = kind.partition("_")
     label = LINE_LABELS.get(first, kind.replace("_", " ").capitalize())
-    return f"{label}, {tier.capitalize()}" if tier and first in LINE_LABELS else label
+    return f"{label}, {tier.capitalize()}" if tier in TIER_KEYS and first in LINE_LABELS else label
 
 
 def _cents_that_add_up(amounts_micro_usd: list[int]) -> list[int]:

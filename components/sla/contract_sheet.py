@@ -17,15 +17,15 @@ from mara.core.units import MICRO_USD_PER_USD, SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
 
 MOST_FAULTS: Final = 40
-"""Stretches of bad ticks that are told in words, the newest first."""
+"""Most runs of bad ticks that are listed in words, the newest first."""
 MOST_RUNS: Final = 4_000
-"""Stretches drawn: a year that changes every two hours."""
+"""Most runs of ticks that are drawn: a year that changes every two hours."""
 MOST_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Exclusion of ticks as an operator entered it."""
+    """An exclusion of ticks as entered by an operator."""
 
     kind: str
     begins_at: datetime
@@ -35,16 +35,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetActions:
-    """Call of the sheet, by the id of a contract; a MaraError they raise is shown."""
+    """Functions that the sheet calls with a contract's id; a MaraError is shown."""
 
     read: Callable[[str], Awaitable[ContractLife]]
     exclude: Callable[[str, Notice], Awaitable[object]]
     cancel: Callable[[str], Awaitable[object]]
     evidence: Callable[[str], Awaitable[object]]
     now: Callable[[], Snapshot | None]
-    """The newest state."""
+    """Returns the newest snapshot; None before the first tick."""
     why_not: str = ""
-    """Reason why whoever looks may not order anything; empty where they may."""
+    """Reason why the user may not order anything; empty where they may."""
 
 
 class ContractSheet(ui.element, component="contract_sheet.js"):
@@ -65,7 +65,7 @@ class ContractSheet(ui.element, component="contract_sheet.js"):
         self.mark("contract-sheet")
 
     async def show(self, contract_id: str) -> None:
-        """Open it on a contract; one that cannot be read says why."""
+        """Open the sheet on a contract, or show why it cannot be read."""
         self._shown_id = contract_id
         try:
             life = await self._actions.read(contract_id)
@@ -92,7 +92,7 @@ class ContractSheet(ui.element, component="contract_sheet.js"):
         await self._taken(lambda: self._actions.evidence(self._shown_id), closes=False)
 
     async def _taken(self, order: Callable[[], Awaitable[object]], *, closes: bool = True) -> None:
-        """Have it done; a refusal is said here, and the sheet closes when there was none."""
+        """Send an order; show a refusal on the sheet, else close it if `closes`."""
         try:
             await order()
         except MaraError as error:
@@ -103,10 +103,10 @@ class ContractSheet(ui.element, component="contract_sheet.js"):
 
 
 def notice_of(given: Mapping[str, Any]) -> Notice:
-    """Return the exclusion that was entered.
+    """Parse the exclusion that was entered.
 
     Raises:
-        CommandError: a time or a number of hours that is none.
+        CommandError: a time or a number of hours is invalid.
     """
     entered = str(given.get("begins", "")).strip()
     try:
@@ -130,7 +130,7 @@ def notice_of(given: Mapping[str, Any]) -> Notice:
 
 
 def life_props(life: ContractLife, now: Snapshot | None) -> dict[str, Any]:
-    """A contract's life as the sheet shows it: texts, and stretches of ticks to draw."""
+    """Convert a contract's life to the sheet's texts, and runs of ticks to draw."""
     row = life.row
     live = next((one for one in now.contracts if one.id == row.id), None) if now is not None else None
     begins = (row.starts_at if now is None else now.at) + timedelta(hours=NOTICE_HOURS + 1)
@@ -172,7 +172,7 @@ def _facts(life: ContractLife) -> list[tuple[str, str]]:
 
 
 def _standing(live: ContractSnapshot) -> list[tuple[str, str]]:
-    """Return where a live contract stands in its window."""
+    """Describe a live contract's state in its measurement window."""
     left = max(live.budget_ticks - live.bad_ticks, 0)
     return [
         ("Next bad tick costs", text.usd_in_short(live.next_bad_tick_cost_usd)),
@@ -183,9 +183,9 @@ def _standing(live: ContractSnapshot) -> list[tuple[str, str]]:
 
 
 def _strip(life: ContractLife) -> dict[str, Any]:
-    """Return stretches in ticks since the contract began, of all its ticks.
+    """Return runs of ticks of equal state, counted from the contract's start.
 
-    What is to come is left empty.
+    Future ticks are left empty.
     """
     if not life.strip:
         return {"total": 0, "runs": [], "first": text.utc_moment(life.row.starts_at), "last": ""}

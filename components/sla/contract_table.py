@@ -1,4 +1,4 @@
-"""Table of every contract of the run, live and ended, to be filtered and opened."""
+"""Table of every contract of the run, live and ended, with filters and details."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
@@ -20,12 +20,12 @@ MOST_LIVE: Final = 400
 MOST_ENDED: Final = 400
 """Most rows of each kind: the live in most danger, the newest ended.
 
-The export has them all.
+The export has all contracts.
 """
 DANGER_SHARE: Final = 0.75
-"""Part of the budget used from which on a contract is in danger."""
+"""Share of the error budget used from which on a contract is in danger."""
 CLIFF: Final = 3.0
-"""A bad tick that costs this many times what it would have paid is a cliff."""
+"""Cost of the next bad tick over its revenue, from which on it stands out."""
 ABOVE_ALL: Final = 1e12
 """Rank of waiting contracts; ended ones rank as far below zero, the newest first."""
 BEST_EFFORT: Final = "spot"
@@ -122,7 +122,7 @@ def promise_channel(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channe
 
 
 def owed_cells(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channel:
-    """Cells of what promises have cost and may cost next."""
+    """Return the cells of credits owed so far, and of the next bad tick's cost."""
     paid_usd = sum(_credit_usd(row) for row in stored)
     owed_usd = sum(contract.credit_usd for contract in snapshot.contracts)
     off_mw = sum(c.power_mw for c in snapshot.contracts if not c.served and c.tier != BEST_EFFORT)
@@ -140,7 +140,7 @@ def owed_cells(snapshot: Snapshot, stored: Iterable[ContractRow]) -> Channel:
 
 
 def owed_figures(first: Channel) -> None:
-    """Draw `owed_cells`."""
+    """Draw the figures of `owed_cells`."""
     with element("dl", "sla-figures"):
         for name, label in OWED_LABELS:
             with element("div"):
@@ -150,7 +150,7 @@ def owed_figures(first: Channel) -> None:
 
 
 def state_of(contract: ContractSnapshot) -> str:
-    """Fine | danger | broken: where a live contract stands against its promise."""
+    """Judge a live contract against its promise: fine, danger or broken."""
     if contract.tier == BEST_EFFORT:
         return "fine"
     if contract.bad_ticks > contract.budget_ticks:
@@ -160,7 +160,7 @@ def state_of(contract: ContractSnapshot) -> str:
 
 
 def bad_ticks_cell(bad_ticks: int, budget_ticks: int, tier: str) -> Shown:
-    """Bad ticks of the budget, with a bar."""
+    """Return the cell of bad ticks used of the budget, with a bar."""
     if tier == BEST_EFFORT:
         return text.number(bad_ticks)
     share = bad_ticks / budget_ticks if budget_ticks else float(bad_ticks > 0)
@@ -169,13 +169,13 @@ def bad_ticks_cell(bad_ticks: int, budget_ticks: int, tier: str) -> Shown:
 
 
 def target_text(tier: str) -> str:
-    """Return the promise of a tier."""
+    """Format the availability target of a tier."""
     share = TARGET_PPM[TIER_KEYS.index(tier)] / PPM
     return text.target(share) if share else "best effort"
 
 
 def next_fault_cell(contract: ContractSnapshot, snapshot: Snapshot) -> Shown:
-    """Return the cost of the next bad tick; a cliff stands out."""
+    """Return the cell of the next bad tick's cost; a high one stands out."""
     own_usd = contract.rate_usd_per_mwh * contract.power_mw * snapshot.tick_minutes / MINUTES_PER_HOUR
     is_cliff = contract.next_bad_tick_cost_usd > CLIFF * own_usd
     return cell(text.usd_in_short(contract.next_bad_tick_cost_usd), "warn" if is_cliff else "")
@@ -201,7 +201,7 @@ def _live_row(contract: ContractSnapshot, snapshot: Snapshot, names: dict[str, s
 
 
 def _row(contract: ContractSnapshot | ContractRow, *, rank: float, state: str, **cells: Shown) -> Row:
-    """Return a row of the given cells and of what all contracts have."""
+    """Return a row of cells: the given ones, and those that all contracts have."""
     return {
         **dict.fromkeys((column.key for column in COLUMNS), text.NOTHING),
         "rank": rank,
@@ -223,7 +223,7 @@ def _availability_state(contract: ContractSnapshot, state: str) -> str:
 
 
 def _coarse(minutes: float) -> float:
-    """Whole hours while there are some: what changes each tick is sent each tick."""
+    """Round minutes to whole hours from two hours on, so that fewer changes are sent."""
     whole = max(minutes, 0.0)
     return whole if whole < 2 * MINUTES_PER_HOUR else whole - whole % MINUTES_PER_HOUR
 
@@ -233,7 +233,7 @@ def _burn(contract: ContractSnapshot) -> str:
 
 
 def _waiting_row(row: ContractRow) -> Row:
-    """Booked and on disk; it stands first until the next tick takes it."""
+    """Return the row of a booked contract, which is first until its first tick."""
     return _row(
         row,
         rank=ABOVE_ALL,

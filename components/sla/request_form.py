@@ -1,6 +1,6 @@
-"""Request for a contract, priced while it is typed, and its booking.
+"""Form for a contract request, priced while it is typed, and for its booking.
 
-Each browser has its own; what it says comes from the answer to its own request.
+Each browser has its own form, which shows the answers to its own requests.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,22 +22,25 @@ from mara.errors import MaraError
 REGIONS: Final = (("", "None, UTC"), *zip(REGION_KEYS, ("Americas", "Europe", "Asia-Pacific"), strict=True))
 SURE_SHARE: Final = 0.01
 DOUBTFUL_SHARE: Final = 0.10
-"""Probabilities of a miss: safe up to the first, in danger from the second on."""
+"""Probability of a miss that counts as danger; up to `SURE_SHARE` it is safe."""
 LONGEST_TEXT: Final = 80
 SIZE_HINT: Final = "IT power on inference racks, at one site."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestActions:
-    """Call of the form; what is impossible comes as a MaraError of one line."""
+    """Functions that the form calls; a refusal is a MaraError of one line."""
 
     quote: Callable[[QuoteRequest], Awaitable[Quote]]
     book: Callable[[str, str], Awaitable[Booking]]
-    """The quote's id and the customer."""
+    """Takes the quote's id and the customer."""
 
 
 class RequestForm(ui.element, component="request_form.js", esm=BROWSER_MODULES):
-    """Follows the channel `moment` for the countdown; `compact` is for a narrow place."""
+    """Element of the request form; `compact` is for a narrow place.
+
+    It follows the channel `moment` for the countdown of an offer.
+    """
 
     def __init__(self, actions: RequestActions, *, compact: bool) -> None:
         super().__init__()
@@ -53,13 +56,13 @@ class RequestForm(ui.element, component="request_form.js", esm=BROWSER_MODULES):
         self.mark("request-form")
 
     def show_undone(self, contract_id: str) -> None:
-        """A booking that was answered here was taken back: say so, where it still stands."""
+        """Show that a booking made in this form was undone, if it is still shown."""
         if self.props["booking"].get("contract") == contract_id and not self.client.is_deleted:
             self.props["booking"] = {**self.props["booking"], "text": "Undone: it is not booked any more."}
             self.update()
 
     async def _quote(self, event: GenericEventArguments) -> None:
-        """Answer a request under its number, so that the browser drops overtaken answers."""
+        """Answer a request under its number, so that the browser drops outdated answers."""
         given = event.args if isinstance(event.args, dict) else {}
         number = _number(given.get("number"))
         try:
@@ -98,7 +101,7 @@ def ask_of(given: Mapping[str, Any]) -> QuoteRequest:
 
 
 def offer_props(quote: Quote) -> dict[str, Any]:
-    """A quote as the form shows it: texts, and the moment at which it expires."""
+    """Convert a quote to the form's texts, and the time at which it expires."""
     tick_s = (quote.ends_at - quote.starts_at).total_seconds() / (quote.ends_tick - quote.starts_tick)
     shown: dict[str, Any] = {
         "id": quote.id,
@@ -118,7 +121,7 @@ def offer_props(quote: Quote) -> dict[str, Any]:
 
 
 def booking_props(booking: Booking) -> dict[str, Any]:
-    """Return what was ordered, in a sentence."""
+    """Describe a booking in a sentence."""
     quote = booking.quote
     said = (
         f"Ordered: {text.mw(quote.power_mw)} {quote.tier.capitalize()} for {booking.customer} at "
@@ -129,7 +132,7 @@ def booking_props(booking: Booking) -> dict[str, Any]:
 
 
 def _costs(quote: Quote) -> list[dict[str, str]]:
-    """Return what the price is made of: label, text and explanation."""
+    """Return the parts of the price: label, text and explanation."""
     exact = quote.exact_cost_usd_per_mwh is not None
     how = (
         "What the fleet's best plan earns without it less what it earns with it, a day ahead."
@@ -151,7 +154,7 @@ def _why(quote: Quote) -> str:
 
 
 def _risk(risk: Risk | None, quote: Quote) -> dict[str, Any]:
-    """Expected bad ticks against the budget with a bar, and the probability of more."""
+    """Return expected bad ticks against the budget, and the probability of more."""
     if quote.landing is None:
         return {}
     if risk is None:
@@ -187,7 +190,7 @@ def _chance(share: float) -> str:
 
 
 def _alternative(other: Alternative) -> dict[str, Any]:
-    """A way out: with `power` it can be chosen, without it can be waited for."""
+    """Convert an alternative: one with `power` can be chosen, others are for later."""
     shown: dict[str, Any] = {"kind": other.kind, "text": _sentence(other.text)}
     if other.kind == "later":
         return shown
@@ -195,7 +198,7 @@ def _alternative(other: Alternative) -> dict[str, Any]:
 
 
 def _sentence(words: str) -> str:
-    """With a capital and a full stop; empty stays empty."""
+    """Add a capital and a full stop to words; empty stays empty."""
     if not words:
         return ""
     return words[0].upper() + words[1:] + ("" if words.endswith(".") else ".")

@@ -1,4 +1,4 @@
-"""Tiers against their targets, and the live contracts in most danger."""
+"""Panel of tiers against their targets, and of the live contracts in most danger."""
 
 from collections.abc import Callable
 from typing import Final
@@ -104,7 +104,7 @@ def _tier_row(tier: TierSnapshot) -> Row:
 
 
 def _on_target(tier: TierSnapshot) -> Shown:
-    """Contracts on target of all; Spot is promised nothing, so that it has none."""
+    """Return the cell of contracts on target; Spot has no target and so no number."""
     if tier.on_target_count is None:
         return text.NOTHING
     below = tier.on_target_count < tier.contracts_count
@@ -115,7 +115,7 @@ def _on_target(tier: TierSnapshot) -> Shown:
 def _availability_state(tier: TierSnapshot) -> str:
     """Return the state of an availability.
 
-    Below target early in a window is no breach yet: the budget is for the whole of it.
+    Below target early in a window is no breach yet, because the budget is for the whole window.
     """
     if not tier.contracts_count or tier.availability_share >= tier.target_share:
         return ""
@@ -143,7 +143,7 @@ def _site(contract: ContractSnapshot, *, best_effort: bool) -> Shown:
 
 
 def _danger(contract: ContractSnapshot) -> float:
-    """Return how near a contract is to a breach: budget used, breaches above all."""
+    """Return how near a contract is to a breach: its budget used, breaches highest."""
     if contract.tier == BEST_EFFORT:
         return -1.0
     if contract.bad_ticks > contract.budget_ticks:

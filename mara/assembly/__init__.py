@@ -1,1 +1,1 @@
-"""Runs put together from settings: worlds, feeds and optimizers."""
+"""Assembly of runs from settings: worlds, feeds and optimizers."""

@@ -1,11 +1,19 @@
-"""Backtests put together from settings: history, demand and optimizer."""
+"""Assembly of backtests from settings: history, demand and optimizer."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import cast, get_args
 
-from mara.assembly.worlds import Outside, contracts_beside, fleet_for, history_of, served, terms_of
+from mara.assembly.worlds import (
+    Outside,
+    contracts_beside,
+    fleet_for,
+    history_of,
+    served,
+    terms_of,
+    with_day_ahead,
+)
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World
 from mara.errors import ConfigError, FeedUnavailable
@@ -24,10 +32,10 @@ class BacktestOrder:
     """The request for a backtest, beside the settings.
 
     Attributes:
-        from_, to: None for the history's own bounds.
+        from_, to: period in UTC; None for the history's own bounds.
         contracts: file of contracts to serve; None for the history's, or a constant pooled demand.
         load_share: pooled demand as a share of the racks.
-        migration_factor: multiplies the fees of moves.
+        migration_factor: multiplier of the fees for moving contracts.
         follows_steps: ticks are as long as the history's steps, whatever the settings say.
     """
 
@@ -42,7 +50,7 @@ class BacktestOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BacktestCase:
-    """A world, a policy and a length: all that a backtest runs on."""
+    """Inputs of a backtest: a world, a policy and a number of ticks."""
 
     outside: Outside
     optimizer: Optimizer
@@ -55,12 +63,12 @@ class BacktestCase:
 
 
 def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
-    """Build the case that was ordered.
+    """Build the inputs of a backtest from settings and an order.
 
     A history has no outages; demand is a contracts file, else a constant pool.
 
     Raises:
-        ConfigError, FeedError: a history, period, forecast, fleet or optimizer that cannot be used.
+        ConfigError, FeedError: a history, period, forecast, fleet or optimizer cannot be used.
     """
     history = history_of(settings)
     if history is None:
@@ -98,5 +106,5 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
         arrivals=demand.requests,
     )
     note = market_note(config.fleet.sites, history.price_known) if order.forecast == "day-ahead" else ""
-    outside = served(config, feed, history, demand, note)
+    outside = served(config, with_day_ahead(settings, config, feed, history), history, demand, note)
     return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)

@@ -1,6 +1,6 @@
-"""Runs put together from settings.
+"""Assembly of runs from settings.
 
-They are begun, resumed, only looked at, or rehearsed without a database.
+A run is begun, resumed, opened for reading only, or made without a database.
 """
 
 import logging
@@ -38,9 +38,9 @@ log = logging.getLogger("mara.bootstrap")
 
 
 def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, TickEngine]:
-    """Open the store, and the engine where its run stands.
+    """Open the store, and build the engine at its run's next tick.
 
-    A new database begins the run that the settings describe. `deadline_s` is each solve's.
+    A new database begins the run that the settings describe. `deadline_s` limits each solve [s].
 
     Raises:
         ConfigError: the database holds a run of another seed, fleet or world.
@@ -64,10 +64,10 @@ def open_run(settings: Settings, deadline_s: float = PATIENT_S) -> tuple[Store, 
 
 
 def reload_run(settings: Settings, store: Store) -> TickEngine:
-    """Build the engine anew where an open store stands, after the run stood elsewhere.
+    """Build the engine anew at an open store's tick, after the two had diverged.
 
     Raises:
-        ConfigError, FeedError: the world outside is not what it was.
+        ConfigError, FeedError: the feed is no longer the one of the run.
         StoreError: the store cannot be reached, or holds another run or none.
     """
     outside = outside_of(settings)
@@ -76,10 +76,10 @@ def reload_run(settings: Settings, store: Store) -> TickEngine:
 
 
 def rehearsal_of(settings: Settings) -> TickEngine:
-    """Build an engine at the start of a run that nobody remembers.
+    """Build an engine at the start of a run that is not stored.
 
     Raises:
-        ConfigError, FeedError: no such optimizer, fleet or world.
+        ConfigError, FeedError: the optimizer, fleet or feed cannot be used.
     """
     refuse_unknown_optimizer(settings.optimizer)
     outside = outside_of(settings)
@@ -87,7 +87,7 @@ def rehearsal_of(settings: Settings) -> TickEngine:
 
 
 def read_only_run(settings: Settings) -> tuple[TickEngine, OutageRecord]:
-    """Open a stored run for reading: its engine at the next tick, and past outages.
+    """Open a stored run for reading: its engine at the next tick, and its outages.
 
     Without a database the run stands at its start.
 
@@ -115,7 +115,7 @@ def read_only_run(settings: Settings) -> tuple[TickEngine, OutageRecord]:
 def planner_of(
     settings: Settings, engine: TickEngine, advisor: AdvisorScheduler | None, clock: Clock, begin: Begin = in_a_thread
 ) -> Planner:
-    """Build the planners of a live run and of the world without error budgets."""
+    """Build the planner of a live run and of the counterfactual without error budgets."""
     own = in_background(engine.optimizer, budgets=BudgetPolicy(settings.sla_flexibility))
     frugal = engine.counterfactuals.optimizer(NO_BUDGETS) if engine.counterfactuals is not None else None
     beside = {} if frugal is None else {NO_BUDGETS: in_background(frugal, budgets=KEEPS)}
@@ -144,7 +144,7 @@ def _engine_in(store: Store, settings: Settings, outside: Outside, deadline_s: f
 def _engine_of(
     settings: Settings, outside: Outside, world: World, parts: Mapping[str, bytes], deadline_s: float
 ) -> TickEngine:
-    """Build the engine where a run stands, with all that was kept beside its world."""
+    """Build the engine at a world, with the optimizer's state and counterfactuals."""
     budgets, name = BudgetPolicy(settings.sla_flexibility), settings.optimizer
     optimizer = optimizer_of(name, budgets=budgets, deadline_s=deadline_s)
     if isinstance(optimizer, Resumable) and PLAN in parts:

@@ -1,6 +1,6 @@
-"""The command tree and how it ends.
+"""The root of the command tree, and its exit: one line for an error, and a code.
 
-One line for an error, a fixed exit code, a traceback only with --debug.
+Each kind of error has a fixed exit code; a traceback is shown only with --debug.
 """
 
 import sys
@@ -16,11 +16,11 @@ import mara
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, EXIT_USAGE, MaraError
 
 INTERRUPTED = 130
-"""Exit code that a shell expects of a program ended by Ctrl-C."""
+"""Exit code of a program ended by Ctrl-C, by the convention of shells."""
 
 
 class Commands(TyperGroup):
-    """Turns every failure into one line on stderr and an exit code."""
+    """Command group that turns every failure into one line on stderr and an exit code."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         """Run one command line and exit."""
@@ -29,13 +29,13 @@ class Commands(TyperGroup):
         options["standalone_mode"] = False
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
-                stream.reconfigure(errors="surrogateescape")  # file names that are no UTF-8 leave as they came
+                stream.reconfigure(errors="surrogateescape")  # file names that are not UTF-8 are written as they came
         try:
             exit_code = super().main([word for word in given if word != "--debug"], *rest, **options)
         except typer.TyperException as error:
             exit_code = _explain(error)
         except BrokenPipeError:
-            sys.stderr.close()  # nobody is listening any more
+            sys.stderr.close()  # the reader of the output has gone
             exit_code = EXIT_DONE
         except MaraError as error:
             if debug:
@@ -55,9 +55,9 @@ class Commands(TyperGroup):
 
 
 def _explain(error: typer.TyperException) -> int:
-    """Say what was wrong with the words of a command.
+    """Print an error in the usage of a command, and return the exit code.
 
-    A bare `mara` or `mara db` asks for the help, which is the error's text.
+    A bare `mara` or `mara db` prints the help, which is the error's text.
     """
     text = error.format_message()
     if text.startswith("Usage:"):
@@ -75,9 +75,9 @@ def _explain(error: typer.TyperException) -> int:
 
 
 def _plain(expected: str, came: object) -> str:
-    """Phrase an expectation from "should" on.
+    """Phrase what was expected of a value, as a text that begins with "should".
 
-    A choice's own words would repeat what came.
+    The library's own message for a choice would repeat the value that came.
     """
     choice = expected.removeprefix("Value error, ").removeprefix(f"{came!r} is not ").rstrip(".")
     return choice if choice.startswith("should") else f"should be {choice}"

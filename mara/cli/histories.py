@@ -43,7 +43,7 @@ def show_history(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="A shipped history, or a folder.")],
     as_json: AsJson = False,
 ) -> None:
-    """Say what a history is and where it comes from: period, step, sites, sources, licences, hashes."""
+    """Describe a history: period, step, sites, sources and licences."""
     read = read_history(name, trusts_units=read_settings().trust_units)
     story = story_of(read, _known_ahead(read))
     if as_json:
@@ -67,7 +67,10 @@ def show_history(
 
 
 def _known_ahead(read: History) -> tuple[bool, ...]:
-    """Tell for each site if its prices are known a day ahead; nothing where the folder names no markets."""
+    """Tell for each site if its prices are known a day ahead.
+
+    Empty where the folder names no markets.
+    """
     if read.price_known or not (read.folder / SITES_FILE).is_file():
         return known_ahead((), read.price_known)
     site_of = {site.id: site for site in fleet_of_history(read).sites}

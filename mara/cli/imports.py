@@ -14,12 +14,12 @@ from mara.feeds.markets.building.build import BuildOrder
 from mara.feeds.markets.building.build import build as build_history
 from mara.feeds.markets.building.folder import Format
 from mara.feeds.markets.building.spec import read_spec
-from mara.feeds.markets.inspection import inspected, layout_table, lines_of
+from mara.feeds.markets.inspection import inspected, layout_table, lines_of, markdown_lines
 from mara.feeds.markets.reading.series import Fill
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 COLUMNS = ("id", "variant", "publisher", "quantity", "stamp_side", "clock", "repeated_hour", "unit")
-"""Columns of the table that people see; `--json` has all."""
+"""Columns of the printed table; `--json` has all."""
 
 imports = typer.Typer(
     name="import",
@@ -37,7 +37,7 @@ def inspect(
     layout: Annotated[str | None, typer.Option(help="Read them in this layout [default: the header decides].")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which layout files are in, and what is in them."""
+    """Report layout, points, period and gaps of market files."""
     reports = inspected(files, layout)
     if as_json:
         typer.echo(json.dumps({"reports": reports}, allow_nan=False))
@@ -47,8 +47,15 @@ def inspect(
 
 
 @imports.command()
-def layouts(*, as_json: AsJson = False) -> None:
-    """List the layouts with their conventions."""
+def layouts(
+    *,
+    as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/import.md.")] = False,
+) -> None:
+    """List the layouts of market files with their conventions."""
+    if as_markdown:
+        typer.echo("\n".join(markdown_lines()))
+        return
     table = layout_table()
     if as_json:
         typer.echo(json.dumps({"layouts": table}, allow_nan=False))

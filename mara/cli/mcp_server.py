@@ -31,7 +31,7 @@ def serve() -> None:
 async def _serve(toolbox: Toolbox) -> None:
     """Answer one call at a time until stdin ends.
 
-    The solver has one thread, and so has the toolbox.
+    The toolbox and the solver are used by one thread only.
     """
     from mcp.server.context import ServerRequestContext
     from mcp.server.lowlevel import Server

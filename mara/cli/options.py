@@ -9,10 +9,10 @@ from mara.errors import ConfigError
 def moment_of(text: str | None, option: str) -> datetime | None:
     """Parse an ISO 8601 instant or date.
 
-    It is UTC where it names no zone; None stays None.
+    A text without a zone is taken as UTC; None stays None.
 
     Raises:
-        ConfigError: not such a text.
+        ConfigError: the text is neither an instant nor a date.
     """
     if text is None:
         return None
@@ -26,12 +26,12 @@ def moment_of(text: str | None, option: str) -> datetime | None:
 
 
 def refuse_homeless(file: Path | None, option: str) -> None:
-    """Look whether a file can be written later.
+    """Refuse an output file whose folder does not exist, before the work begins.
 
-    An hour's work should not be lost for want of a folder.
+    An hour's work would else be lost for lack of a folder.
 
     Raises:
-        ConfigError: its folder is not there, or it is a folder itself.
+        ConfigError: the file's folder does not exist, or the path is a folder.
     """
     if file is None:
         return

@@ -1,4 +1,4 @@
-"""The command `quote`: the price of a contract as the stored run stands."""
+"""The command `quote`: prices a contract against the stored run."""
 
 from typing import Annotated, Any
 
@@ -34,9 +34,9 @@ def quote(
     region: Annotated[str, typer.Option(help="americas, europe or asia-pacific: whose calendar months count.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Price a contract against the stored run, which is only looked at.
+    """Price a contract against the stored run, which is only read.
 
-    Without a run, prices are those of its start. What cannot be served has no price, and exits with 2.
+    Without a run, prices are those of its start. A contract that cannot be served gets no price; the exit code is 2.
     """
     engine, record = read_only_run(read_settings())
     clock = SystemClock()
@@ -46,14 +46,14 @@ def quote(
     )
     plain = {**plain_of(offer), "id": None, "wall_s": clock.monotonic_s() - started_s}
     if offer.refusal:
-        plain |= dict.fromkeys(PRICES)  # what cannot be had has no price
+        plain |= dict.fromkeys(PRICES)  # a contract that cannot be served has no price
     show(plain if as_json else _summary(offer, plain), as_json=as_json)
     if offer.refusal:
         raise typer.Exit(EXIT_USAGE)
 
 
 def _summary(offer: Quote, plain: dict[str, Any]) -> dict[str, Any]:
-    """Summarise an offer: its terms, its price, its risk, or why there is none."""
+    """Summarise an offer: its terms, price and risk, or why there is none."""
     landing, risk = offer.landing, offer.risk
     said: dict[str, Any] = {name: plain[name] for name in ("tier", "power_mw", "duration_h", "starts_at", "ends_at")}
     if not offer.refusal:

@@ -21,13 +21,13 @@ from mara.feeds.files.history_provenance import HistoryStory, lines_of_story
 from mara.figures import flat, text_of
 
 MOST_UPDATES = 200
-"""Most redraws of a progress bar: more would cost more than they tell."""
+"""Most redraws of a progress bar, whose cost would else slow the work."""
 
 
 def show(report: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a report: one JSON object, a table on a terminal, or aligned lines.
 
-    Its notes have been told on stderr.
+    Its notes are left out, because they have been written to stderr.
     """
     if as_json:
         typer.echo(json.dumps(report, allow_nan=False))
@@ -41,10 +41,10 @@ def show(report: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _table(lines: Sequence[tuple[str, str]]) -> Table:
-    """Lay out names and values side by side; a long value is broken within its column."""
+    """Lay out names and values side by side; a long value wraps within its column."""
     table = Table.grid(padding=(0, 2))
     for name, text in lines:
-        table.add_row(Text(name), Text(text))  # not markup: a fleet may be called [anything]
+        table.add_row(Text(name), Text(text))  # no markup: a fleet's name may contain brackets
     return table
 
 
@@ -55,21 +55,21 @@ def told_sources(story: HistoryStory) -> dict[str, object]:
 
 
 def tell_notes(notes: Sequence[str]) -> None:
-    """Tell remarks on the input, each a line on stderr."""
+    """Print remarks on the input, one a line on stderr."""
     for note in notes:
         complain(f"note: {note}")
 
 
 def write_page(page: str, path: Path) -> None:
-    """Write a page into a file, which is there whole or not at all.
+    """Write a page to a file, as a whole or not at all.
 
     Raises:
-        ConfigError: the file cannot be written; what stood under its name stands there still.
+        ConfigError: the file cannot be written; an earlier file of that name stays.
     """
     is_plain = path.is_file() or not path.exists()  # a device or pipe is written to directly
     unfinished = path.with_name(path.name + ".part") if is_plain else path
     try:
-        # A path in the page may hold bytes that are no UTF-8.
+        # A path in the page may contain bytes that are not UTF-8.
         unfinished.write_text(page, encoding="utf-8", errors="backslashreplace")
         if is_plain:
             unfinished.replace(path)
@@ -82,7 +82,7 @@ def write_page(page: str, path: Path) -> None:
 
 @contextmanager
 def bars() -> Iterator[OnProgress | None]:
-    """Draw a bar for each piece of work, on stderr where it is a terminal."""
+    """Draw a progress bar for each piece of work, if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -99,9 +99,9 @@ def bars() -> Iterator[OnProgress | None]:
 
 @contextmanager
 def progress(what: str, ticks: int) -> Iterator[Callable[[int], None] | None]:
-    """Draw a bar on stderr where it is a terminal.
+    """Draw a progress bar for a run of ticks, if stderr is a terminal.
 
-    Yields what to call with each tick that is done; None where there is no terminal.
+    Yields a function to call with each tick done; None without a terminal.
     """
     if not sys.stderr.isatty():
         yield None

@@ -1,4 +1,4 @@
-"""Commands that make time pass: simulate, backtest, replay."""
+"""Commands that run ticks: simulate, backtest, replay."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -26,7 +26,7 @@ from mara.settings import read_settings
 from mara.store.read.read_model import ReadModel
 
 MAX_TICK = 100_000_000
-"""Nine centuries of five-minute ticks."""
+"""Largest tick that a command takes: nine centuries of five-minute ticks."""
 SHADOW_GAINS = (
     "sla_flexibility",
     "optimizer_vs_rules",
@@ -40,6 +40,7 @@ SHADOW_GAINS = (
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
 OptimizerName = Annotated[str | None, typer.Option("--optimizer", help=f"Who plans: {', '.join(POLICIES)}.")]
+DayAhead = Annotated[str | None, typer.Option(help="Positions bought day-ahead: none or planned [default: none].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -51,11 +52,13 @@ def simulate(
     fleet: Fleet = None,
     history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
     optimizer: OptimizerName = None,
+    day_ahead: DayAhead = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Start anew and remember nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with the stored run, some ticks further."""
-    settings = read_settings(options={"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer})
+    """Continue the stored run by some ticks, or begin it."""
+    options = {"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer}
+    settings = read_settings(options={**options, "day_ahead_position": day_ahead})
     clock = SystemClock()
     with nullcontext() if no_store else open_log(settings):
         store, engine = (None, rehearsal_of(settings)) if no_store else open_run(settings)
@@ -80,7 +83,14 @@ def simulate(
         "history": str(settings.history) if settings.history is not None else None,
         "from": grid.at(first).isoformat(),
         "to": grid.at(first + ticks).isoformat(),
-        **shared_figures(totals, len(engine.config.fleet.sites), wall_s, cpu_s, settings.seed),
+        **shared_figures(
+            totals,
+            len(engine.config.fleet.sites),
+            wall_s,
+            cpu_s,
+            settings.seed,
+            has_positions=settings.has_positions,
+        ),
         **_extras(totals, gained, engine.shadow_gains),
         "notes": list(engine.notes),
     }
@@ -88,7 +98,7 @@ def simulate(
 
 
 def _extras(totals: RunTotals, before: ShadowGains | None, after: ShadowGains | None) -> SimulationExtras:
-    """Work out a simulation's own figures; gains over the ticks run [USD]."""
+    """Compute the figures of a simulation, with gains over its ticks [USD]."""
     beside: dict[str, float | None] = dict.fromkeys(SHADOW_GAINS)
     if before is not None and after is not None:
         beside = {name: getattr(after, f"{name}_usd") - getattr(before, f"{name}_usd") for name in SHADOW_GAINS}
@@ -114,14 +124,16 @@ def backtest(
     load_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Pooled demand as a share of the racks.")] = 0.75,
     migration_factor: Annotated[float, typer.Option(min=0.0, max=1e6, help="Makes moves dearer.")] = 1.0,
     forecast: Annotated[str, typer.Option(help="persistence, day-ahead or perfect.")] = "persistence",
+    day_ahead: DayAhead = None,
     bound: Annotated[bool, typer.Option("--bound", help="Also find the most that anybody could have earned.")] = False,
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
-    """Run a policy over a stretch of history."""
+    """Run policies over a period of history."""
     options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed}
+    own = {"horizon_hours": horizon_hours, "day_ahead_position": day_ahead}
     settings = read_settings(
-        options={**options, "horizon_hours": horizon_hours, "tick_minutes": tick_minutes or MINUTES_PER_HOUR},
+        options={**options, **own, "tick_minutes": tick_minutes or MINUTES_PER_HOUR},
         own_defaults={"tick_minutes": "of the history's step"},
     )
     order = BacktestOrder(
@@ -141,7 +153,7 @@ def backtest(
         try:
             write_page(html_of(results), report)
         except ConfigError as error:
-            unwritten = error  # the result is shown all the same
+            unwritten = error  # the result is printed all the same
     tell_notes(results[0].figures["notes"])
     figures = results[0].figures
     show(figures if as_json else {**figures, "provenance": told_sources(figures["provenance"])}, as_json=as_json)

@@ -1,4 +1,4 @@
-"""Commands on what is stored, and on fleet files: export, orders, db, fleet."""
+"""Commands on the stored run and on fleet files: export, orders, db, fleet."""
 
 from dataclasses import asdict
 from enum import StrEnum
@@ -28,6 +28,7 @@ class ExportName(StrEnum):
     PRICES = "prices"
     STEPS = "steps"
     LEDGER = "ledger"
+    POSITIONS = "positions"
     COMMITMENTS = "commitments"
     OPTIMIZATIONS = "optimizations"
     EVENTS = "events"
@@ -35,7 +36,7 @@ class ExportName(StrEnum):
 
 
 class FormatName(StrEnum):
-    """As what."""
+    """Formats of an export."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -67,7 +68,7 @@ def export(
 
 
 def _format_of(out: Path, asked: FormatName | None) -> FormatName:
-    """As the file's ending says; a file of one kind never gets the other's ending."""
+    """Choose the format by the file's ending; one that contradicts `asked` is refused."""
     ending = out.suffix.lower().removeprefix(".")
     meant = FormatName(ending) if ending in list(FormatName) else None
     if asked is not None and meant is not None and asked is not meant:
@@ -76,7 +77,7 @@ def _format_of(out: Path, asked: FormatName | None) -> FormatName:
 
 
 class StateName(StrEnum):
-    """Which orders."""
+    """States of orders by which a list is filtered."""
 
     WAITING = "waiting"
     OBEYED = "obeyed"
@@ -92,7 +93,7 @@ def orders(
     limit: Annotated[int, typer.Option(min=1, max=MOST_ORDERS, help="How many, the newest.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """List what was ordered, and what became of it."""
+    """List orders with their outcomes, newest first."""
     reading = ReadModel.open(read_settings().database_url)
     try:
         found = order_list.orders(reading, state.value, limit)
@@ -115,14 +116,14 @@ app.add_typer(db, name="db")
 
 @db.command()
 def upgrade() -> None:
-    """Bring the database up to date, after a backup of it."""
+    """Upgrade the database to this version, after a backup."""
     backup = maintenance.upgrade(read_settings().database_url)
     typer.echo("up to date" if backup is None else f"upgraded; the database as it was is in {backup}")
 
 
 @db.command()
 def check() -> None:
-    """See whether every stored row is what was written."""
+    """Check that every stored row is as it was written."""
     report = maintenance.check(read_settings().database_url)
     for finding in report.findings:
         complain(f"{report.name}: {finding}")
@@ -149,7 +150,7 @@ def _unsealed(report: maintenance.CheckReport) -> str:
 
 @db.command()
 def backup(file: Annotated[Path, typer.Argument(help="New file to write.")]) -> None:
-    """A verified copy, also while the engine runs."""
+    """Write a verified copy of the database, live or not."""
     refuse_homeless(file, "the backup")
     maintenance.backup(read_settings().database_url, file)
     typer.echo(f"backed up to {file}")
@@ -159,7 +160,7 @@ def backup(file: Annotated[Path, typer.Argument(help="New file to write.")]) -> 
 def restore(
     backup: Annotated[Path | None, typer.Argument(help="A backup [default: the newest good one beside it].")] = None,
 ) -> None:
-    """Put a backup in the database's place; what is there is set aside."""
+    """Restore a backup, and rename the present database."""
     good, aside = maintenance.restore(read_settings().database_url, backup)
     typer.echo(f"restored from {good}" + ("" if aside is None else f"; what was there is in {aside}"))
 
@@ -168,7 +169,7 @@ def restore(
 def init(
     *, force: Annotated[bool, typer.Option("--force", help="Set aside what is there, and begin anew.")] = False
 ) -> None:
-    """Make a new, empty database."""
+    """Create a new, empty database."""
     aside = maintenance.init(read_settings().database_url, force=force)
     typer.echo("new database" if aside is None else f"new database; what was there is in {aside}")
 
@@ -179,7 +180,7 @@ app.add_typer(fleet, name="fleet")
 
 @fleet.command("check")
 def check_fleet(file: Annotated[str, typer.Argument(help="A TOML file, or a shipped fleet's name.")]) -> None:
-    """Say what is in a fleet file, or what is wrong with it."""
+    """Check a fleet file, and summarise its contents."""
     read = read_fleet(file)
     machines, grid_mw = int(read.units_count.sum()), float(read.grid_limit_mw.sum())
     it_mw, racks_mw = float(read.nameplate_mw.sum()), float(read.racks_mw.sum())

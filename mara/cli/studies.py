@@ -16,7 +16,7 @@ from mara.studies import MAX_DAYS, MAX_SCENARIOS, StudyOrder
 from mara.studies import study as run_study
 
 DEFAULT_POLICY = "rules"
-"""Default policy, a quick one; name `lp` where its minutes are worth it."""
+"""Default policy, which is fast; `lp` takes minutes a scenario."""
 
 
 @app.command()
@@ -39,7 +39,7 @@ def study(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Work out profit and risk over many scenarios."""
+    """Estimate profit and risk of policies over many scenarios."""
     options = {"history": history, "fleet": fleet, "seed": seed, "horizon_hours": horizon_hours}
     settings = read_settings(options={**options, "tick_minutes": tick_minutes})
     refuse_homeless(keep, "--keep")

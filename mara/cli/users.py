@@ -23,7 +23,7 @@ MAKE = "make"
 
 
 class Role(StrEnum):
-    """Roles of users: look; order, book and steer; everything."""
+    """Roles of users: viewer reads, operator orders and books too, admin does all."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -49,9 +49,9 @@ app.add_typer(user, name="user")
 
 @user.command()
 def add(name: Name, *, role: Annotated[Role, typer.Option(help="viewer, operator or admin.")] = Role.VIEWER) -> None:
-    """Make a user; asks for the password.
+    """Add a user; asks for the password.
 
-    Where nobody types, it is read as a line from standard input.
+    Without a terminal, it is read as a line from standard input.
     """
     settings = read_settings()
     if not (
@@ -72,7 +72,7 @@ def add(name: Name, *, role: Annotated[Role, typer.Option(help="viewer, operator
 
 @user.command("list")
 def list_all() -> None:
-    """Name every user and role."""
+    """List all users with their roles."""
     people = people_of(read_settings())
     try:
         found = people.all()
@@ -97,7 +97,7 @@ def remove(name: Name) -> None:
 
 @user.command()
 def password(name: Name) -> None:
-    """Give a user another password; asks for it. All sessions of the user end."""
+    """Change a user's password; asks for it. All sessions of the user end."""
     people = people_of(read_settings())
     try:
         _demand(people, name)
@@ -109,9 +109,9 @@ def password(name: Name) -> None:
 
 @user.command()
 def role(name: Name, role: Annotated[Role, typer.Argument(help="viewer, operator or admin.")]) -> None:
-    """Give a user another role.
+    """Change a user's role.
 
-    All sessions of the user end, and tokens that are for more.
+    All sessions of the user end, and tokens of a higher role.
     """
     people = people_of(read_settings())
     try:
@@ -122,17 +122,17 @@ def role(name: Name, role: Annotated[Role, typer.Argument(help="viewer, operator
 
 
 class TokenWords(TyperGroup):
-    """Makes a token for a user: `mara user token NAME`.
+    """Command group in which `mara user token NAME` makes a token for a user.
 
-    Every word that is no command of its own is taken for a user's name.
+    A word that names no subcommand is taken for a user's name.
     """
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the words name."""
+        """Find the command that the arguments name, `make` for a user's name."""
         return super().resolve_command(ctx, args if args[0] in self.commands else [MAKE, *args])
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The words; options before the name are those of making one."""
+        """Parse the arguments; options before the name are those of `make`."""
         is_making = bool(args) and args[0] not in (*self.commands, *ctx.help_option_names)
         return super().parse_args(ctx, [MAKE, *args] if is_making else args)
 
@@ -153,7 +153,7 @@ def make(
     scope: Annotated[Scope, typer.Option(help="read, trade or admin.")] = Scope.READ,
     days: Annotated[int, typer.Option(min=1, max=MAX_TOKEN_DAYS, help="How long it is good for.")] = 90,
 ) -> None:
-    """Make a token; it is printed once and not kept. `make` may be left out."""
+    """Make a token; it is printed once and not stored. `make` may be left out."""
     settings, secret = read_settings(), new_token()
     people = people_of(settings)
     try:
@@ -168,7 +168,7 @@ def make(
 
 @token.command("list")
 def list_tokens(name: Annotated[str | None, typer.Argument(help="Of this user alone.")] = None) -> None:
-    """Name every token: its id, user, scope and last day."""
+    """List tokens: id, user, scope and last day of each."""
     people = people_of(read_settings())
     try:
         if name is not None:
@@ -187,7 +187,7 @@ def list_tokens(name: Annotated[str | None, typer.Argument(help="Of this user al
 
 @token.command()
 def revoke(id: Annotated[str, typer.Argument(help="As `mara user token list` names it.")]) -> None:  # noqa: A002
-    """Take a token back."""
+    """Revoke a token."""
     people = people_of(read_settings())
     try:
         found = [one for one in people.tokens() if one.id == id.strip().lower()]

@@ -96,7 +96,7 @@ class ContractPlaced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractMoved:
-    """A contract moved; costs of a rack MWh at both sites, where they are the cause."""
+    """Details of a contract's move; cost of a rack MWh at both sites if that is why."""
 
     contract: ContractRef
     from_site: int

@@ -19,7 +19,7 @@ from mara.core.contract import (
     next_bad_tick_cost_micro_usd,
 )
 from mara.core.events import Event
-from mara.core.finance import COST_LINES, REVENUE_LINES
+from mara.core.finance import COST_LINES, REVENUE_LINES, Line
 from mara.core.fleet import MINERS, RACKS, WORKLOAD_KEYS, Workload
 from mara.core.plan import Plan
 from mara.core.reasons import curtailed_mw, headline_of, reasons_of
@@ -170,6 +170,9 @@ def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
     lines = step.settlement.lines_micro_usd
     revenue, cost = lines[:, REVENUE_LINES].sum(axis=1) * per_h, lines[:, COST_LINES].sum(axis=1) * per_h
     until = step.world.outage_until_tick
+    prices, bought = observation.day_ahead_usd_per_mwh, step.settlement.position_mw
+    ahead = np.full(fleet.site_count, np.nan) if prices is None else prices
+    position = np.zeros(fleet.site_count) if bought is None else bought
     return tuple(
         SiteSnapshot(
             id=site.id,
@@ -201,6 +204,9 @@ def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
             profit_usd_per_h=float(revenue[s] + cost[s]),
             inventory=_inventory(step, config, running, s),
             outage_ends_tick=int(until[s]) if until[s] > step.tick else 0,
+            day_ahead_usd_per_mwh=None if np.isnan(ahead[s]) else float(ahead[s]),
+            position_mw=float(position[s]),
+            position_gain_usd_per_h=float(lines[s, Line.DAY_AHEAD] * per_h),
         )
         for s, site in enumerate(fleet.sites)
     )
@@ -317,6 +323,7 @@ def _gains(world: World, shadows: ShadowGains | None) -> GainsSnapshot:
         interaction_usd=gains.interaction_micro_usd / MICRO_USD_PER_USD,
         sla_flexibility_usd=None,
         carbon_avoided_t=gains.carbon_avoided_g / G_PER_T,
+        day_ahead_usd=gains.day_ahead_micro_usd / MICRO_USD_PER_USD,
     )
     if shadows is None:
         return placed

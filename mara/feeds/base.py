@@ -1,4 +1,4 @@
-"""The protocol that every feed follows, and a reading of one tick."""
+"""The protocol of feeds, and the record of one tick's reading."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ from mara.core.world import Forecast, Observation
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FeedReading:
-    """The outside world in a tick, with the forecast made at that tick.
+    """An observation of the outside world in a tick, with the forecast made then.
 
     Operators' commands are not part of it.
     """
@@ -18,7 +18,7 @@ class FeedReading:
 
 
 class Feed(Protocol):
-    """The outside world of one run, by tick."""
+    """A source of observations and forecasts for one run, by tick."""
 
     @property
     def name(self) -> str: ...

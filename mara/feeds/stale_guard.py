@@ -1,4 +1,4 @@
-"""A guard that replaces a failing feed by its last good reading, for an hour."""
+"""A guard that repeats a feed's last good reading for up to an hour of failures."""
 
 import logging
 from dataclasses import replace
@@ -28,7 +28,7 @@ class StaleFeedGuard:
         """Read a tick; a repeated reading is marked stale and brings no requests.
 
         Raises:
-            FeedError: the feed failed and there is no reading young enough to repeat, or it has ended.
+            FeedError: the feed has ended, or failed without a recent enough reading to repeat.
         """
         try:
             self._last = read_feed(feed, tick, horizon_hours)

@@ -1,4 +1,4 @@
-"""Protocols that every optimizer keeps, and what they may do with error budgets."""
+"""Protocols of optimizers, their state for a restart, and policy on error budgets."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
@@ -17,7 +17,7 @@ Chosen: one long break disturbs a customer less than many short ones.
 class Optimizer(Protocol):
     """A named function from a problem to a plan.
 
-    Plans are proposals: dispatch takes of them what is possible. An optimizer reads the problem and nothing else.
+    Plans are proposals, of which dispatch carries out what is possible. An optimizer depends on the problem alone.
     """
 
     @property
@@ -32,6 +32,14 @@ class Optimizer(Protocol):
         ...
 
 
+@runtime_checkable
+class LooksAhead(Protocol):
+    """An optimizer that follows a plan over many ticks, with a simpler one behind it."""
+
+    @property
+    def fallback(self) -> Optimizer: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResumeState:
     """State that a resumed run needs to go on as if it had never stopped.
@@ -40,8 +48,8 @@ class ResumeState:
     holds one or none, the basis is empty before the first plan.
 
     Attributes:
-        price_usd_per_mwh, availability_share: of each site when the plan was asked for (S,).
-        promised_mw: the book's load by tier then (G,).
+        price_usd_per_mwh, availability_share: values of each site when the plan was requested (S,).
+        promised_mw: promised load by tier when the plan was requested (G,).
         basis_columns, basis_rows: status of each column (N,) and row (M,) of the program.
     """
 
@@ -70,7 +78,7 @@ class Resumable(Protocol):
     """
 
     def memory(self) -> ResumeState | None:
-        """Return what to keep, None before the first plan.
+        """Return the state to store for a restart, None before the first plan.
 
         It is the same object while nothing changed.
         """
@@ -88,12 +96,12 @@ def memory_of(optimizer: Optimizer) -> ResumeState | None:
 
 @dataclass(frozen=True, slots=True)
 class BudgetPolicy:
-    """Policy on error budgets: may contracts be scheduled off inside them?"""
+    """Policy on error budgets: whether contracts may be scheduled off inside them."""
 
     spends: bool = True
 
     def least_off_ticks(self, grid: TimeGrid) -> int:
-        """Return the least ticks that a contract stays scheduled off; 0: none is."""
+        """Return the least ticks that a contract stays scheduled off; 0 where none may be."""
         return least_off_ticks(grid) if self.spends else 0
 
 

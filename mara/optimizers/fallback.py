@@ -1,4 +1,4 @@
-"""Optimizers in order of preference: the first that gives a usable plan wins."""
+"""Optimizers in order of preference, of which the first usable plan is taken."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ from mara.optimizers.base import Optimizer
 class WithFallback:
     """Optimizers that are tried in turn.
 
-    An unusable plan counts as a failure, and the reason is kept.
+    An unusable plan counts as a failure; the reason is kept in the note of the plan taken.
     """
 
     optimizers: tuple[Optimizer, ...]
@@ -46,10 +46,10 @@ class WithFallback:
 
 
 def check(plan: Plan, problem: Problem) -> None:
-    """Refuse a plan that dispatch must not even look at.
+    """Refuse a malformed plan before it reaches dispatch.
 
     Raises:
-        PlanRejected: a wrong shape, NaN, infinity, a negative power, or steps without lengths.
+        PlanRejected: an array has a wrong shape, NaN, infinity or a negative power, or a step has no length.
     """
     sites = problem.config.fleet.site_count
     regions = len(problem.observation.demand_tokens_per_h)

@@ -1,8 +1,9 @@
-"""A plan in force: its inputs, when it is overtaken, what a tick follows.
+"""A plan in force: its inputs, when it is outdated, and the plan a tick follows.
 
-A solved plan is made of megawatts and of what was known when it was made. Between two plans every tick rounds the step
-in force to whole contracts again and sells tokens into the racks that are really free: that takes half a millisecond,
-a solution fifty times as long, and over a month an hourly plan earns what a plan at every tick does (decision 0062).
+A solved plan is in megawatts, and rests on what was known when it was made. Between two plans every tick rounds the
+step in force to whole contracts again and sells tokens into the racks that are really free: that takes half a
+millisecond, a solution fifty times as long, and over a month an hourly plan earns what a plan at every tick does
+(decision 0062).
 """
 
 from dataclasses import dataclass, replace
@@ -23,9 +24,9 @@ class PlanInForce:
     """A plan in force with those of its inputs whose change makes it outdated.
 
     Attributes:
-        asked_tick: when it was asked for; advice is older than the plan that follows it.
-        price_usd_per_mwh, availability_share: of each site (S,).
-        promised_mw: the book's load by tier (G,).
+        asked_tick: tick in which the plan was requested; advice is older than the plan that follows it.
+        price_usd_per_mwh, availability_share: values of each site then (S,).
+        promised_mw: promised load by tier then (G,).
     """
 
     plan: Plan
@@ -36,7 +37,7 @@ class PlanInForce:
 
 
 def plan_in_force_of(plan: Plan, problem: Problem) -> PlanInForce:
-    """Bring a plan into force, with what it was made from."""
+    """Bring a plan into force, with the inputs that it was made from."""
     seen = problem.observation
     return PlanInForce(
         plan=plan,
@@ -50,16 +51,16 @@ def plan_in_force_of(plan: Plan, problem: Problem) -> PlanInForce:
 def is_due(in_force: PlanInForce, problem: Problem) -> bool:
     """Return whether a new plan is due.
 
-    It is when events overtook the plan in force, or when that plan has only one step.
+    A plan is due when events have outdated the one in force, or when that has only one step.
     """
     return len(in_force.plan.steps) == 1 or is_overtaken(in_force, problem)
 
 
 def is_overtaken(in_force: PlanInForce, problem: Problem) -> bool:
-    """Return whether something that matters has happened since a plan was asked for.
+    """Return whether something important has happened since a plan was requested.
 
-    The hour is over, contracts came or went, machines failed or came back, or a price moved so far that a tick of it
-    pays for a restart.
+    That is: the hour is over, contracts came or ended, machines failed or came back, or a price moved so far that one
+    tick of the difference pays for a restart.
     """
     seen, config = problem.observation, problem.config
     per_hour = config.grid.ticks_per_hour
@@ -74,10 +75,10 @@ def is_overtaken(in_force: PlanInForce, problem: Problem) -> bool:
 
 
 def followed(in_force: PlanInForce, problem: Problem, budgets: BudgetPolicy = SPENDS) -> Plan:
-    """Fit the plan's step of this tick to what the tick brings, in whole contracts.
+    """Adapt the plan's step to the conditions of this tick, in whole contracts.
 
-    A plan that is overtaken still says where contracts run, but which miners pay is decided by the rules, at the price
-    that is seen: what was expected an hour ago starts and stops the wrong ones.
+    An outdated plan still says where contracts run, but the rules decide which miners run, at the observed price:
+    expectations of an hour ago would start and stop the wrong ones.
     """
     plan = in_force.plan
     if len(plan.steps) == 1 or problem.tick == in_force.asked_tick:
@@ -93,10 +94,10 @@ def followed(in_force: PlanInForce, problem: Problem, budgets: BudgetPolicy = SP
 def fallback_of(
     in_force: PlanInForce | None, rules: Plan, problem: Problem, reason: str, budgets: BudgetPolicy = SPENDS
 ) -> Plan:
-    """Choose between the plan in force and the rules' where no plan is new.
+    """Choose between the plan in force and the rules' plan where none is new.
 
-    Whichever earns more in the program's own accounting of the tick; the last bound stays with it, and the note says
-    why and what.
+    The one is taken that earns more in the linear program's accounting of the tick; the last bound stays with it, and
+    its note says which and why.
     """
     if in_force is None or has_run_out(in_force.plan, problem.tick):
         return replace(rules, status="fallback", note=reason)
@@ -111,15 +112,15 @@ def fallback_of(
 def has_run_out(plan: Plan, tick: int) -> bool:
     """Return whether a plan of several steps is past its horizon.
 
-    A plan of one step says what to keep doing.
+    A plan of one step never runs out.
     """
     return len(plan.steps) > 1 and tick - plan.made_tick >= sum(plan.step_ticks)
 
 
 def _with_newcomers(step: PlanStep, in_force: PlanInForce, problem: Problem) -> PlanStep:
-    """Add what the book promises since then, on the cheapest free racks.
+    """Add contracts booked since the plan was made, on the cheapest free racks.
 
-    Nobody is left out, and the next plan moves nobody for a fee.
+    No new contract is left out, and the next plan has to move none of them for a fee.
     """
     more = np.maximum(problem.world.book.promised_mw - in_force.promised_mw, 0.0)
     more[PROMISED_TIER_COUNT:] = 0.0
@@ -136,7 +137,7 @@ def _with_newcomers(step: PlanStep, in_force: PlanInForce, problem: Problem) -> 
 
 
 def _with_miners_that_pay(step: PlanStep, problem: Problem) -> PlanStep:
-    """Return the step with miners by the rules beside its contracts and tokens."""
+    """Return the step with its miners replaced by those that the rules run."""
     conditions = problem.conditions
     drawn = inference_power_mw(conditions, row_sums(step.contracts_mw), step.merchant_mw)
     headroom = problem.config.fleet.grid_limit_mw - drawn

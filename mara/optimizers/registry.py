@@ -1,6 +1,6 @@
-"""The registry of optimizers: what builds each.
+"""The registry of optimizers, with a builder for each.
 
-Step by step for simulations, and beside the ticks for live runs.
+Optimizers are built to run within the ticks of a simulation, or beside those of a live run.
 
 Names and labels are in `mara.optimizer_names`.
 """
@@ -24,9 +24,9 @@ PATIENT_S: Final = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackgroundOptimizer:
-    """An optimizer that works in a thread, and the horizon that holds its plans.
+    """An optimizer that works in a thread, and the rolling horizon of its plans.
 
-    `cancel` gives it up.
+    `cancel` stops a solve under way.
     """
 
     optimizer: Optimizer
@@ -37,20 +37,20 @@ class BackgroundOptimizer:
 def optimizer_of(name: str, *, budgets: BudgetPolicy = SPENDS, deadline_s: float = PATIENT_S) -> Optimizer:
     """Build an optimizer for runs that wait for each plan, with rules behind it.
 
-    `deadline_s` is the solver's.
+    `deadline_s` limits each solve [s].
 
     Raises:
-        ConfigError: no such optimizer.
+        ConfigError: there is no such optimizer.
     """
     refuse_unknown_optimizer(name)
     return BUILDERS[name](budgets, deadline_s)
 
 
 def refuse_unknown_optimizer(name: str) -> None:
-    """Look whether there is an optimizer of that name.
+    """Refuse a name that is no optimizer's.
 
     Raises:
-        ConfigError: no such optimizer.
+        ConfigError: there is no such optimizer.
     """
     if name not in BUILDERS:
         raise ConfigError(f"the optimizer must be one of {', '.join(KEYS)}, got {name!r}: choose one of these")
@@ -61,7 +61,7 @@ def companions_of(
 ) -> dict[str, Optimizer | None]:
     """Build the optimizers of the worlds beside a live run, by name.
 
-    None where one would plan just as the live run.
+    None stands for one that would make the same plans as the live run.
     """
     has_budgets = budgets.spends and name not in BASELINES
     frugal = optimizer_of(name, budgets=KEEPS, deadline_s=deadline_s) if has_budgets else None
@@ -77,7 +77,7 @@ def companions_of(
 def in_background(optimizer: Optimizer, *, budgets: BudgetPolicy = SPENDS) -> BackgroundOptimizer:
     """Make an optimizer work beside the ticks of a live run.
 
-    What it planned so far stays in force.
+    The plan that it made last stays in force.
     """
     if isinstance(optimizer, RollingHorizon) and optimizer.lp is not None:
         lp = optimizer.lp
@@ -98,7 +98,7 @@ BUILDERS: Final[dict[str, Callable[[BudgetPolicy, float], Optimizer]]] = {
     LP: _program,
     CLAUDE: _program,
 }
-"""Builders of the optimizers.
+"""Builders of the optimizers by name.
 
-`claude` is the linear program, and advice where a live run can ask for it.
+`claude` builds the linear program; a live run adds the advice.
 """

@@ -3,9 +3,9 @@
 One state machine for runs that wait for each plan and for live ones:
 
 - no plan: before the first, and after one has run out. The fallback plans.
-- in force: a tick follows the plan, fitted to what the tick brings, until a new one is due (`is_due`) and adopted.
-- missed: a plan was due and none could be made. The plan in force is gone on with or the fallback plans, whichever is
-  worth more, until a plan is adopted.
+- in force: each tick follows the plan, adapted to its conditions, until a new one is due (`is_due`) and adopted.
+- missed: a plan was due and none could be made. Ticks follow the old plan or the fallback's, whichever earns more,
+  until a plan is adopted.
 
 `plan` runs it step by step, for simulations. A live run asks `is_due` and `is_missed`, has the optimizer work beside
 the ticks, reports with `adopt` or `miss`, and follows `in_tick`.
@@ -37,13 +37,14 @@ from mara.optimizers.plan_in_force import (
 class RollingHorizon:
     """State machine of the plan in force.
 
-    Whoever makes plans reports what came of them; a tick asks what to follow.
+    Callers that make plans report the outcome (`adopt`, `miss`); each tick gets its plan from `in_tick`.
 
     Args:
-        fallback: plans where no plan is in force and, when none could be made, where it beats the old; must not fail.
-        budgets: what plans may do with error budgets.
-        lp: makes the plans of `plan`; its last basis is remembered with its plan. None where plans come from elsewhere
-            and nothing is to be remembered.
+        fallback: optimizer for ticks without a plan in force, and for ticks after a missed plan where it earns more
+            than the old one; must not fail.
+        budgets: policy on error budgets.
+        lp: optimizer of `plan`, whose last basis is stored with its plan; None where plans are made elsewhere and need
+            not be stored.
     """
 
     fallback: Optimizer
@@ -60,7 +61,7 @@ class RollingHorizon:
     def plan(self, problem: Problem) -> Plan:
         """Return the plan in force for this tick; make a new one first if one is due.
 
-        Where no plan can be made, the best there is instead.
+        Where no plan can be made, return the better of the old one and the fallback's.
         """
         if self.lp is not None and self.is_due(problem):
             try:
@@ -86,10 +87,7 @@ class RollingHorizon:
         return in_force is None or bool(self._reason) or is_overtaken(in_force, problem)
 
     def is_first(self, problem: Problem) -> bool:
-        """Return whether no plan is in force yet.
-
-        Or only one made before anything was promised.
-        """
+        """Return whether no plan is in force yet, or only one without any contract."""
         in_force = self._in_force
         if in_force is None:
             return True
@@ -98,25 +96,25 @@ class RollingHorizon:
     def adopt(self, plan: Plan, problem: Problem, *, remembers: bool = True) -> None:
         """Bring a plan made for `problem` into force.
 
-        After a restart too, if it `remembers` it.
+        With `remembers`, the plan is stored for a restart.
         """
         self._in_force, self._reason = plan_in_force_of(plan, problem), ""
-        if remembers and self.lp is not None and plan.optimizer == self.lp.name:  # advice is asked for anew
+        if remembers and self.lp is not None and plan.optimizer == self.lp.name:  # advice starts anew
             self._memory = _memory_of(self._in_force, self.lp)
 
     def await_first(self, reason: str) -> None:
-        """Say why there is no plan where none is in force yet."""
+        """Record why there is no plan, where none is in force yet."""
         if self._in_force is None:
             self._reason = reason
 
     def miss(self, reason: str) -> None:
-        """Note that no plan could be made, and why: ticks follow a fallback until one is."""
+        """Record that no plan could be made; ticks follow a fallback until one is adopted."""
         self._reason = reason
 
     def in_tick(self, problem: Problem) -> Plan:
-        """Return what a tick follows: the plan in force, or the best there is instead.
+        """Return the plan that a tick follows: the one in force, or else a fallback.
 
-        It is fitted to what the tick brings.
+        The plan in force is adapted to the conditions of the tick.
         """
         in_force = self._in_force
         if in_force is not None and has_run_out(in_force.plan, problem.tick):
@@ -128,14 +126,14 @@ class RollingHorizon:
         return fallback_of(in_force, self.fallback.plan(problem), problem, self._reason, self.budgets)
 
     def memory(self) -> ResumeState | None:
-        """Return what to keep for a resumed run, None before the first plan.
+        """Return the state to store for a resumed run, None before the first plan.
 
         It is the same object while nothing changed.
         """
         return self._memory
 
     def recall(self, memory: ResumeState) -> None:
-        """Go on from what was kept."""
+        """Restore the state that `memory` returned before the restart."""
         self._memory, self._in_force, self._reason = memory, _in_force_in(memory), ""
         if self.lp is not None:
             self.lp.go_on_from(Basis(columns=memory.basis_columns, rows=memory.basis_rows), memory.basis_tick)

@@ -1,1 +1,1 @@
-"""Lifetimes and pace: what keeps the engine running, tick after tick."""
+"""Runs of the engine: live, over history or replayed, with logs and explanations."""

@@ -1,6 +1,6 @@
 """The acting user, from the gate of a request to the order that it places.
 
-It is set where a request comes in and read where an order is taken; the calls between need not know it.
+The gate sets the user and the order book reads them, so that no call in between has to pass them on.
 """
 
 from contextvars import ContextVar
@@ -19,9 +19,9 @@ class Actor:
 
 
 REPEAT_KEY: Final[ContextVar[str]] = ContextVar("mara_repeat_key", default="")
-"""Key of a request that names itself.
+"""Idempotency key of the request being answered; empty for none.
 
-Its orders are placed once, however often it comes.
+Orders of a request with a key are placed once, however often the request is sent.
 """
 ACTOR: Final[ContextVar[Actor]] = ContextVar("mara_actor", default=Actor())  # noqa: B039  frozen
 

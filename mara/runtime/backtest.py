@@ -1,4 +1,4 @@
-"""A policy over a stretch of history: `advance` in a loop, no database."""
+"""A policy over a period of history: `advance` in a loop, without a database."""
 
 from collections.abc import Callable
 from math import ceil
@@ -11,12 +11,13 @@ from mara.core.step import Step, advance
 from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
+from mara.optimizers.day_ahead import with_orders
 from mara.runtime.run_totals import RunTotals
 
 POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
 """Shares of the tiers in a pooled demand."""
 POOL_SLICES_PER_SITE: Final = 20
-"""Contracts of the pool for an average site's racks.
+"""Number of contracts into which the demand for an average site's racks is cut.
 
 Small ones, so that whole contracts waste little (decision 0067).
 """
@@ -34,10 +35,10 @@ def backtest(
 ) -> tuple[RunTotals, World]:
     """Advance `world` by `ticks`, planning before each.
 
-    Returns the sums and the world after.
+    Returns the totals of the ticks and the world after the last.
 
     Raises:
-        FeedError: the feed does not cover the stretch.
+        FeedError: the feed does not cover the period.
         PlanError: the optimizer failed.
     """
     totals = RunTotals(dt_h=config.grid.dt_h)
@@ -46,7 +47,7 @@ def backtest(
         forecast = feed.forecast(tick, horizon_hours)
         problem = problem_of(config, world, observation, forecast)
         plan = optimizer.plan(problem)
-        step = advance(world, observation, plan.step_at(tick), config)
+        step = advance(world, observation, with_orders(plan.step_at(tick), problem, optimizer), config)
         totals.add(step)
         world = step.world
         if on_step is not None:
@@ -58,14 +59,14 @@ def backtest(
 def pooled_contracts(config: RunConfig, load_share: float, ticks: int) -> tuple[SlaContract, ...]:
     """Cut a constant demand into whole contracts of each tier.
 
-    It is `load_share` of all inference racks, for the whole stretch.
+    The demand is `load_share` of all inference racks, for the whole period.
     """
     racks_mw = float(config.fleet.racks_mw.sum())
     slice_mw = racks_mw / config.fleet.site_count / POOL_SLICES_PER_SITE
     contracts: list[SlaContract] = []
     for tier, share in POOL_TIER_SHARE.items():
         tier_mw = load_share * share * racks_mw
-        if not tier_mw:  # nothing asked, or miners alone
+        if not tier_mw:  # no demand, or a fleet of miners alone
             continue
         count = ceil(tier_mw / slice_mw)
         contracts += [

@@ -1,4 +1,4 @@
-"""The only place that asks the machine for the time, and that lets it pass."""
+"""The system clock: the only module that reads the time and waits for it."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Real time: monotonic for pacing, CPU for figures, UTC for stamps."""
+    """Real time: monotonic for pacing, CPU time for reports, UTC for time stamps."""
 
     def monotonic_s(self) -> float: ...
 
@@ -21,7 +21,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock.
 
-    Pacing never uses `now`, so that a step of the wall clock moves nothing.
+    Pacing never uses `now`, so that an adjustment of the wall clock does not disturb it.
     """
 
     def monotonic_s(self) -> float:

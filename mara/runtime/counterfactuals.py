@@ -1,14 +1,14 @@
 """Counterfactual worlds: the live run's inputs under other optimizers.
 
-They have the same weather, prices, requests and orders, so that the gains of the optimizer and of the error budgets are
-measured differences of profit, and never estimates.
+Each counterfactual world gets the live run's weather, prices, requests and orders, so that the gains of the optimizer
+and of the error budgets are measured differences of profit, not estimates.
 
 There are five: under the rules, under the two static baselines, and under the live optimizer and the rules without
-error budgets to spend. All are compared by cash less the credits that they owe so far, those of open windows as if
-they closed now. Each begins where the live world stood and is kept with it, part by part, in the transaction of the
-tick, so that a resumed run goes on with them bit for bit. A world that would plan just as the live run is the live
-world. Until the run's first plan is in force all stand where the live world stands: what it did without a plan is no
-measure of planning.
+error budgets to spend. Worlds are compared by cash less the SLA credits owed so far, with open windows valued as if
+they closed now. Each begins as a copy of the live world and is stored in the same transaction as the live tick, so
+that a resumed run continues it bit for bit. A world whose planner equals the live one is not computed: the live world
+stands for it. Until the run's first plan is in force all worlds follow the live one, because ticks without a plan say
+nothing about planning.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ from mara.core.world import RunConfig, World
 from mara.feeds.base import FeedReading
 from mara.optimizer_names import RULES, STATIC, STATIC_BREAKEVEN
 from mara.optimizers.base import Optimizer, Resumable, ResumeState, memory_of
+from mara.optimizers.day_ahead import with_orders
 from mara.store.encoding.codec import bytes_of, record_of
 
 NO_BUDGETS: Final = "no-budgets"
@@ -41,9 +42,9 @@ BOOK: Final = frozenset({"book"})
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ComparisonStart:
-    """The beginning of the comparison, and the worth of all worlds at day start.
+    """The start of the comparison, and the value of each world at the day's start.
 
-    Cash less credits owed.
+    A world's value is its cash less the SLA credits owed [micro-USD].
     """
 
     since_tick: int
@@ -58,9 +59,9 @@ class CounterfactualStep:
     """The counterfactual worlds after a tick that is not stored yet.
 
     Attributes:
-        worlds: those that are not the live world, by name.
-        parts: to be stored with the tick.
-        memories: the optimizers' memories that are among the parts, by name.
+        worlds: the worlds that the live one does not stand for, by name.
+        parts: bytes to store with the tick, by name.
+        memories: states of optimizers that are among the parts, by name of the world.
     """
 
     live: World
@@ -76,8 +77,8 @@ class CounterfactualRuns:
     `ahead` computes their next tick; `keep` makes it the present.
 
     Args:
-        optimizers: by name of the world; None where the live optimizer plans just so.
-        parts: kept with the live world.
+        optimizers: by name of the world; None where the live optimizer makes the same plans.
+        parts: bytes stored with the live world, from which the worlds are restored.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class CounterfactualRuns:
         self._names = tuple(optimizers)
         kept = record_of(ComparisonStart, parts[MARKS]) if MARKS in parts else None
         if kept is not None and kept.names != self._names:
-            parts, kept = {}, None  # other worlds than these were compared: all begin anew
+            parts, kept = {}, None  # the stored comparison is of other worlds: all begin anew
         self._worlds = {name: _world_in(parts, name, live) for name in self._optimizers}
         for name, optimizer in self._optimizers.items():
             if isinstance(optimizer, Resumable) and self._worlds[name] is not live and _plan_part(name) in parts:
@@ -100,11 +101,11 @@ class CounterfactualRuns:
         self._stored_memories: dict[str, ResumeState] = {}
 
     def optimizer(self, name: str) -> Optimizer | None:
-        """Return a world's optimizer; None where it is the live world."""
+        """Return a world's optimizer; None where the live world stands for it."""
         return self._optimizers.get(name)
 
     def problems(self, reading: FeedReading) -> dict[str, Problem]:
-        """Build the planning problem of each world that is not the live one."""
+        """Build the planning problem of each world that the live one does not stand for."""
         return {name: self._problem(world, reading) for name, world in self._worlds.items()}
 
     def ahead(
@@ -118,8 +119,8 @@ class CounterfactualRuns:
     ) -> CounterfactualStep:
         """Advance every world by a tick beside the live one; nothing is kept yet.
 
-        `plans` were made elsewhere, by name; who is not among them plans here and now. `is_planned` says whether those
-        who plan with a solver had a plan to follow: before the first one nothing is compared.
+        `plans` are plans made elsewhere, by name of the world; a world without one is planned here. `is_planned` is
+        False before the first plan of a solver; until then nothing is compared.
         """
         if self._is_waiting and not is_planned:
             return self._not_yet(live)
@@ -130,7 +131,8 @@ class CounterfactualRuns:
         for name, optimizer in self._optimizers.items():
             problem = self._problem(self._worlds[name], reading)
             plan = plans[name] if plans is not None and name in plans else optimizer.plan(problem)
-            step = advance(problem.world, reading.observation, plan.step_at(problem.tick), self._config, commands)
+            targets = with_orders(plan.step_at(problem.tick), problem, optimizer)
+            step = advance(problem.world, reading.observation, targets, self._config, commands)
             worlds[name] = replace(step.world, book=live.book)
             parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
             memory = memory_of(optimizer)
@@ -142,7 +144,7 @@ class CounterfactualRuns:
         return CounterfactualStep(live=live, worlds=worlds, start=start, parts=parts, memories=memories)
 
     def keep(self, ahead: CounterfactualStep) -> None:
-        """Go on from a step, once it is stored."""
+        """Make a stored step the present one."""
         self._live, self._start = ahead.live, ahead.start
         if MARKS in ahead.parts:
             self._is_waiting, self._stored_start = False, ahead.start
@@ -150,7 +152,7 @@ class CounterfactualRuns:
         self._stored_memories |= ahead.memories
 
     def gains(self) -> ShadowGains:
-        """Work out the live run's gain over each world."""
+        """Compute the live run's gain over each world [USD]."""
         live_micro_usd = _net_micro_usd(self._live)
         since = {name: live_micro_usd - self._net(name) for name in self._names}
         start = self._start
@@ -178,9 +180,9 @@ class CounterfactualRuns:
         )
 
     def _not_yet(self, live: World) -> CounterfactualStep:
-        """Begin every world anew where the live world stands.
+        """Begin every world anew as a copy of the live world.
 
-        A resumed run begins there too, so nothing need be kept.
+        A resumed run does the same, so nothing has to be stored.
         """
         worth_micro_usd = _net_micro_usd(live)
         start = replace(
@@ -224,7 +226,7 @@ def _net_micro_usd(world: World) -> int:
 def _world_in(parts: Mapping[str, bytes], name: str, live: World) -> World:
     """Restore a counterfactual world at the live world's tick.
 
-    It is the live world itself where it begins now.
+    Return the live world itself where nothing is stored for that tick.
     """
     content = parts.get(_world_part(name))
     if content is None:

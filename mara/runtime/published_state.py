@@ -1,4 +1,4 @@
-"""The newest state of the engine: one slot, written by the loop, read anywhere."""
+"""The newest state of the engine, written by its loop and read from any thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,9 +23,10 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedState:
-    """Everything that is shown.
+    """All that screens and the API show of a live run at one moment.
 
-    `version` grows by one with every change; `reason` is set when the state needs one.
+    `version` grows by one with every change; `reason` explains a state such as `halted`, and is empty where none is
+    needed.
     """
 
     version: int = 0
@@ -43,12 +44,12 @@ class PublishedState:
 
 
 class StatePublisher:
-    """Holds the newest `PublishedState` and tells listeners of changes.
+    """Holds the newest `PublishedState`, and calls listeners on each change.
 
     Replacing a reference is atomic, so readers in other threads need no lock.
 
     Args:
-        listen: told of every change, by whoever made it; must be quick.
+        listen: called on every change, in the thread that made it; must be quick.
     """
 
     def __init__(self, listen: Callable[[PublishedState], None] | None = None) -> None:
@@ -56,7 +57,7 @@ class StatePublisher:
         self._listeners = [] if listen is None else [listen]
 
     def follow(self, listen: Callable[[PublishedState], None]) -> None:
-        """Have `listen` told of every change as well; it must be quick."""
+        """Add a listener, called on every change; it must be quick."""
         self._listeners.append(listen)
 
     def read(self) -> PublishedState:
@@ -69,7 +70,7 @@ class StatePublisher:
     def mark(self, state: EngineState, reason: str = "") -> None:
         """Change the state, and keep showing the last stored snapshot.
 
-        The same state again is no news.
+        Marking the present state again changes nothing.
         """
         if (state, reason) != (self._current.state, self._current.reason):
             self._set(state=state, reason=reason)
@@ -82,15 +83,15 @@ class StatePublisher:
             self._set(waiting_count=waiting_count)
 
     def tell(self, advisor: AdvisorSnapshot) -> None:
-        """Show what the advisor is at."""
+        """Publish the advisor's state."""
         self._set(advisor=advisor)
 
     def advisor_listener(self) -> Callable[[AdvisorSnapshot], None]:
-        """Return a function that shows the advisor's state from any thread."""
+        """Return a function that publishes the advisor's state from any thread."""
         loop = asyncio.get_running_loop()
 
         def tell(advisor: AdvisorSnapshot) -> None:
-            with suppress(RuntimeError):  # the loop has ended, and with it everybody who looks
+            with suppress(RuntimeError):  # the loop has ended, and with it all readers
                 loop.call_soon_threadsafe(self.tell, advisor)
 
         return tell

@@ -1,4 +1,4 @@
-"""Stored ticks computed again and compared, bit for bit."""
+"""Replay of stored ticks: computed again and compared with the store, bit for bit."""
 
 import logging
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ log = logging.getLogger("mara.again")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
-    """A tick as computed now, and the stored digests that it does not reproduce."""
+    """A tick computed again, and the names of the stored digests that it differs from."""
 
     step: Step
     stored: StoredTick
@@ -35,9 +35,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesSince:
-    """The first tick of a version of the rules, and the Mara that had them.
+    """A version of the rules, its first tick, and the version of Mara that applied it.
 
-    `are_this_programs` says whether this program computes such a tick just so.
+    `are_this_programs` is True where this program applies the same rules.
     """
 
     from_tick: int
@@ -52,7 +52,7 @@ def replayed(reading: ReadModel, run_id: str, tick: int) -> Comparison:
 
     Raises:
         ConfigError: the database holds another run.
-        StoreRefused: no such tick, its inputs are past their retention, or other rules than ours made it.
+        StoreRefused: there is no such tick, its inputs have been pruned, or other rules made it than this program's.
     """
     run = reading.run()
     if run.run_id != run_id:
@@ -74,7 +74,7 @@ def replayed(reading: ReadModel, run_id: str, tick: int) -> Comparison:
 
 
 def rules_since(reading: ReadModel) -> tuple[RulesSince, ...]:
-    """List the rules that made the run, the first ones first."""
+    """List the versions of the rules that made the run, oldest first."""
     grid = reading.run().config.grid
     return tuple(
         RulesSince(
@@ -89,9 +89,9 @@ def rules_since(reading: ReadModel) -> tuple[RulesSince, ...]:
 
 
 def _leads_on(reading: ReadModel, world: World, run: RunRecord, feed: Feed | None) -> bool:
-    """Look whether a world becomes the next one that is stored.
+    """True if advancing a world leads exactly to the next stored one.
 
-    That is the proof where an older Mara hashed fields that worlds no longer have.
+    It replaces the comparison of digests where an older Mara hashed fields that worlds no longer have.
     """
     end, stored = reading.world_after(world.tick - 1)
     for tick in range(world.tick, end):
@@ -100,7 +100,7 @@ def _leads_on(reading: ReadModel, world: World, run: RunRecord, feed: Feed | Non
 
 
 def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> Snapshot | None:
-    """Compute the last stored tick again, for a start that does not look empty."""
+    """Compute the last stored tick again, so that screens are not empty after a start."""
     tick, run = engine.world.tick - 1, store.run
     if tick < 0 or run is None:
         return None
@@ -114,9 +114,9 @@ def last_shown(store: Store, engine: TickEngine, recent: tuple[Event, ...]) -> S
 
 
 def notes_of(was_tick: int, now_tick: int) -> tuple[Event, ...]:
-    """Build the events told when the store stood elsewhere than the run.
+    """Build an event for a store that stood at another tick than the run in memory.
 
-    They are stored with the tick that is gone on with.
+    It is stored with the next tick; there is none where both agree.
     """
     if was_tick == now_tick:
         return ()

@@ -1,6 +1,6 @@
-"""Questions of pages and the API about the past.
+"""Reads of the stored run for pages and the API.
 
-Each is answered in a thread, so that the event loop never waits for a disk.
+Each query runs in a thread, so that the event loop never waits for a disk.
 """
 
 import asyncio
@@ -25,23 +25,22 @@ from mara.store.read.read_model import ReadModel
 from mara.store.read.table_file import ExportFormat, write_export
 
 MOST_AT_ONCE: Final = 3
-"""Questions answered at a time; one reader of the store is left to the live run."""
+"""Queries answered at a time; one reader of the store is left to the live run."""
 MOST_WAITING: Final = 200
-"""Questions that may wait; more are refused, so that work cannot pile up."""
+"""Queries that may wait; further ones are refused, so that work cannot pile up."""
 REST_S: Final = 0.002
-"""Pause of an export after every hundred rows, which take about as long."""
+"""Pause [s] of an export after every hundred rows, which take about as long."""
 
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
 
 
 class RunArchive:
-    """Answers questions about a run's store, from its opening to its closing.
+    """Answers queries about a stored run, from `open` to `close`.
 
-    Its methods belong to the event loop; a caller may be cancelled.
-
-    Each raises CommandError for a question about something that is not there (a site, contract, metric, tick), and
-    StoreError while no run is open, when too many wait, or when the database does not answer.
+    Methods are called on the event loop; a caller may be cancelled. Each raises CommandError for a query about
+    something that does not exist (a site, contract, metric, tick), and StoreError while no run is open, when too many
+    queries wait, or when the database does not answer.
     """
 
     def __init__(self) -> None:
@@ -51,15 +50,15 @@ class RunArchive:
         self._is_over = Event()
 
     def open(self, reading: ReadModel) -> None:
-        """Answer from now on."""
+        """Start to answer queries from a database."""
         self._is_over.clear()
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="mara-archive")
         self._reading = reading
 
     def close(self) -> None:
-        """Answer no more.
+        """Stop answering; harmless when repeated.
 
-        Questions under way or waiting end when the store closes. Harmless when repeated.
+        Queries under way or waiting end when the store closes.
         """
         self._reading = None
         self._is_over.set()
@@ -70,7 +69,7 @@ class RunArchive:
     async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
         """Read the last simulated hours of a site, oldest first.
 
-        They are ticks while they are few, else clock hours.
+        Points are ticks while they are few, else clock hours.
         """
         return await self._ask(series.site_series, site_id, hours)
 
@@ -84,12 +83,12 @@ class RunArchive:
     ) -> MetricHistory:
         """Read a metric (`mara.store.read.metrics.Metric`) over ``[from_, to)``.
 
-        It is of a site or of the fleet.
+        It is the metric of a site, or of the fleet where `site_id` is None.
         """
         return await self._ask(series.history, metric, site_id, from_, to, max_points)
 
     async def site_ledger(self, site_id: str, from_tick: int, to_tick: int) -> tuple[LedgerSum, ...]:
-        """A site's money lines over ``[from_tick, to_tick)``."""
+        """Sum a site's money lines over ``[from_tick, to_tick)``."""
         return await self._ask(balance.site_ledger, site_id, from_tick, to_tick)
 
     async def ledger(
@@ -97,7 +96,7 @@ class RunArchive:
     ) -> Ledger:
         """Read all ledger lines over ``[from_, to)`` with their trial balance.
 
-        They are of a site or of the fleet.
+        They are the lines of a site, or of the fleet where `site_id` is None.
         """
         return await self._ask(balance.ledger, from_, to, site_id)
 
@@ -110,21 +109,21 @@ class RunArchive:
         return await self._ask(optimizations.site_events, site_id, limit)
 
     async def decisions(self, site_id: str, limit: int = optimizations.MOST_DECISIONS) -> tuple[Decision, ...]:
-        """Stored reasons that name a site, and its events, newest first."""
+        """List the stored reasons that name a site, and its events, newest first."""
         return await self._ask(optimizations.decisions, site_id, limit)
 
     async def optimizations(
         self, limit: int = optimizations.MOST_OPTIMIZATIONS, before: int | None = None
     ) -> tuple[OptimizationSnapshot, ...]:
-        """The newest plans that came into force (before a tick), newest first."""
+        """List the newest plans that came into force, before a tick if given."""
         return await self._ask(optimizations.optimizations, limit, before)
 
     async def optimization(self, adopted_tick: int) -> Optimization:
-        """All that is stored of the plan that came into force in a tick."""
+        """Read all that is stored of the plan that came into force in a tick."""
         return await self._ask(optimizations.optimization, adopted_tick)
 
     async def rules(self) -> tuple[RulesSince, ...]:
-        """Which rules made the run, and from which tick on, the first ones first."""
+        """List the versions of the rules that made the run, oldest first."""
         return await self._ask(rules_since)
 
     async def contracts(self, state: str = "all", limit: int = promises.MOST_CONTRACTS) -> tuple[ContractRow, ...]:
@@ -135,11 +134,11 @@ class RunArchive:
         return await self._ask(promises.contracts, state, limit)
 
     async def contract(self, contract_id: str) -> ContractLife:
-        """A contract's whole life so far."""
+        """Read a contract's whole life so far."""
         return await self._ask(promises.contract, contract_id)
 
     async def evidence(self, contract_id: str) -> tuple[EvidenceTick, ...]:
-        """Each judged tick of a contract, oldest first."""
+        """List the judged ticks of a contract, oldest first."""
         return await self._ask(promises.evidence, contract_id)
 
     async def orders(self, state: str = "all", limit: int = order_list.MOST_ORDERS) -> tuple[OrderRow, ...]:
@@ -150,7 +149,7 @@ class RunArchive:
         return await self._ask(order_list.orders, state, limit)
 
     async def order(self, number: int) -> OrderRow:
-        """One order, and what became of it."""
+        """Read one order with its outcome."""
         return await self._ask(order_list.order, number)
 
     async def export(
@@ -158,24 +157,24 @@ class RunArchive:
     ) -> int:
         """Write a stored table of ``[from_, to)`` to a file; returns the number of rows.
 
-        It rests half of its time: making rows keeps the interpreter, and ticks, charts and pages come first.
+        It pauses half of the time, because making rows holds the interpreter's lock, and ticks and pages come first.
         """
         return await self._ask(write_export, table, form, out, from_, to, rest=self._rest)
 
     def _rest(self) -> None:
-        """Let other threads have the interpreter; end when the run is closed."""
+        """Pause for other threads; raise StoreError when the run is closed."""
         if self._is_over.wait(REST_S):
             raise StoreError("the run was closed before the export was done: ask again when it is open")
 
     async def why(self, question: str) -> Explanation:
-        """Explain why something was as it was, in sentences of facts.
+        """Answer a why-question about the run, in sentences of stored facts.
 
-        A question that is not understood is answered by those that can be asked.
+        A question that is not understood is answered with examples of questions that are.
         """
         return await self._ask(explained, question)
 
     async def can_be_asked(self) -> tuple[str, ...]:
-        """List questions that `why` would answer now."""
+        """List examples of questions that `why` would answer now."""
         return await self._ask(can_be_asked)
 
     async def _ask(

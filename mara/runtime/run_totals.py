@@ -1,4 +1,4 @@
-"""Sums over many ticks, and the figures that runs report of them.
+"""Totals over many ticks, and the figures that runs report of them.
 
 The names of the figures are those that `--json` prints.
 """
@@ -29,7 +29,7 @@ from mara.runtime.observe.scheduled_off import ScheduledOffCounts
 GAIN_KEYS = ("climate", "time_zone", "interaction")
 
 Usd: TypeAlias = float
-"""An amount in US dollars, by the name of the record."""
+"""Amount of US dollars; the record's name carries the unit."""
 
 
 class RevenueUsd(TypedDict):
@@ -52,7 +52,7 @@ class CostUsd(TypedDict):
 
 
 class TierFigures(TypedDict):
-    """Service of one tier's contracts.
+    """Service figures of one tier's contracts.
 
     A stop is a contract that ran and is scheduled off; a rest is the time until it runs again.
     """
@@ -66,6 +66,17 @@ class TierFigures(TypedDict):
     median_rest_minutes: float
 
 
+class DayAheadFigures(TypedDict):
+    """Worth of the positions bought day-ahead: what the same run would have earned without.
+
+    A position changes no plan, so that the difference is its gain.
+    """
+
+    position_mwh: float
+    gain_usd: Usd
+    profit_without_usd: Usd
+
+
 class RunFigures(TypedDict):
     """Figures that a backtest and a simulation share, in USD, MWh and tonnes.
 
@@ -76,6 +87,7 @@ class RunFigures(TypedDict):
     profit_usd: float
     revenue_usd: RevenueUsd
     cost_usd: CostUsd
+    day_ahead: DayAheadFigures
     energy_mwh: float
     emissions_t: float
     renewable_share: float
@@ -113,10 +125,9 @@ def _tier_ticks() -> Ints:
 
 @dataclass(slots=True)
 class RunTotals:
-    """Sums of the ticks added so far. Money and energy are exact integers.
+    """Totals of the ticks added so far, with money and energy as exact integers.
 
-    A tick adds whole tables, site by site (S, …): summing over sites costs more than adding, and is done once at the
-    end.
+    A tick adds whole tables by site (S, …); sums over sites cost more and are taken once at the end.
     """
 
     dt_h: float
@@ -126,6 +137,7 @@ class RunTotals:
     site_lines_micro_usd: Ints = field(default_factory=_lines)
     site_energy_wh: Ints = field(default_factory=_energy)
     site_emissions_g: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    position_mw_ticks: float = 0.0
     renewable_wh: float = 0.0
     promised_mw_ticks: Floats = field(default_factory=_tiers_mw)
     site_delivered_mw_ticks: Floats = field(default_factory=lambda: np.zeros((1, TIER_COUNT)))
@@ -144,6 +156,8 @@ class RunTotals:
         self.site_lines_micro_usd = self.site_lines_micro_usd + settlement.lines_micro_usd
         self.site_energy_wh = self.site_energy_wh + settlement.energy_wh
         self.site_emissions_g = self.site_emissions_g + settlement.emissions_g
+        if settlement.position_mw is not None:
+            self.position_mw_ticks += float(settlement.position_mw.sum())
         power = step.allocation.site_power_mw
         self.renewable_wh += float(power.dot(step.observation.renewable_share)) * self.dt_h * WH_PER_MWH
         self.refusals += len(step.refused)
@@ -171,20 +185,20 @@ class RunTotals:
 
     @property
     def lines_micro_usd(self) -> Ints:
-        """Signed sums by `Line` (17,)."""
+        """Signed sums by `Line` (18,) [micro-USD]."""
         sums: Ints = self.site_lines_micro_usd.sum(axis=0)
         return sums
 
     @property
     def energy_wh(self) -> int:
-        """Grid energy used: bought and hedged, less sold."""
+        """Grid energy used [Wh]: bought and hedged, less sold."""
         wh = self.site_energy_wh.sum(axis=0)
         return int(wh[EnergyLine.BOUGHT] + wh[EnergyLine.HEDGE] + wh[EnergyLine.SOLD])
 
     def close(self, world: World, fleet: Fleet) -> None:
         """Add the credits of windows that ended with the last tick.
 
-        Their postings would come with the next.
+        The ledger would post them with the next tick.
         """
         if world.closed:
             lines = np.zeros((fleet.site_count, LINE_COUNT), dtype=np.int64)
@@ -192,7 +206,7 @@ class RunTotals:
             self.site_lines_micro_usd = self.site_lines_micro_usd - lines
 
     def report(self) -> RunFigures:
-        """Work out the figures that backtest and simulation share."""
+        """Compute the figures that a backtest and a simulation share."""
         usd = self.lines_micro_usd / MICRO_USD_PER_USD
         paid_usd = 0.0 - usd  # and not -usd: nothing paid is 0.0, not -0.0
         return {
@@ -205,12 +219,13 @@ class RunTotals:
                 "sellback": float(usd[Line.SELLBACK]),
             },
             "cost_usd": {
-                "energy": float(paid_usd[Line.ENERGY] + paid_usd[Line.HEDGE]),
+                "energy": float(paid_usd[Line.ENERGY] + paid_usd[Line.HEDGE] + paid_usd[Line.DAY_AHEAD]),
                 "carbon": float(paid_usd[Line.CARBON]),
                 "migration": float(paid_usd[MIGRATION_LINES].sum()),
                 "restart": float(paid_usd[Line.RESTART]),
                 "credits": float(paid_usd[CREDIT_LINES].sum()),
             },
+            "day_ahead": self._day_ahead(),
             "energy_mwh": self.energy_wh / WH_PER_MWH,
             "emissions_t": int(self.site_emissions_g.sum()) / G_PER_T,
             "renewable_share": self.renewable_wh / self.energy_wh if self.energy_wh else 0.0,
@@ -218,7 +233,7 @@ class RunTotals:
         }
 
     def extras(self) -> SimulationExtras:
-        """Work out the figures of a simulation beside the shared ones."""
+        """Compute the figures that only a simulation has."""
         credits_usd = self.lines_micro_usd[CREDIT_LINES] / -MICRO_USD_PER_USD + 0.0
         return {
             "budget_ticks_spent": dict(zip(TIER_KEYS, self.planned_bad_ticks.tolist(), strict=True)),
@@ -229,13 +244,21 @@ class RunTotals:
         }
 
     def gains_usd(self) -> dict[str, float]:
-        """Work out the gains over the ticks added.
+        """Compute the gains over the ticks added [USD], by name.
 
-        The world sums them up, so the difference of the last and the first is theirs.
+        The world holds running sums, so their increase over the ticks is the gain.
         """
         before, after = self.gains_before or Gains(), self.gains_after
         names = {key: f"{key}_micro_usd" for key in GAIN_KEYS}
         return {key: (getattr(after, n) - getattr(before, n)) / MICRO_USD_PER_USD for key, n in names.items()}
+
+    def _day_ahead(self) -> DayAheadFigures:
+        gain_micro_usd = int(self.lines_micro_usd[Line.DAY_AHEAD])
+        return {
+            "position_mwh": self.position_mw_ticks * self.dt_h,
+            "gain_usd": gain_micro_usd / MICRO_USD_PER_USD,
+            "profit_without_usd": (int(self.lines_micro_usd.sum()) - gain_micro_usd) / MICRO_USD_PER_USD,
+        }
 
     def _tier(self, tier: int) -> TierFigures:
         good, bad = int(self.good_ticks[tier]), int(self.bad_ticks[tier])

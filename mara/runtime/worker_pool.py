@@ -1,6 +1,6 @@
-"""Independent pieces of work on local processes or on a Dask cluster.
+"""Independent pieces of work, done by local processes or by a Dask cluster.
 
-A worker that dies costs none of them.
+No piece is lost when a worker dies.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from mara.errors import CommandError, ConfigError
 
 MAX_WORKERS: Final = 256
 MAX_BARREN: Final = 4
-"""Pools of local workers that may die in a row before any result."""
+"""Pools of local workers that may die in a row without any result."""
 CLUSTER_TIMEOUT_S: Final = 10
 
 Piece = TypeVar("Piece")
@@ -22,15 +22,15 @@ Result = TypeVar("Result")
 
 
 class WorkerPool(Protocol):
-    """Does pieces of work, and gives results as they come, in any order."""
+    """Does pieces of work, and yields results as they come, in any order."""
 
     def results(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Result]]: ...
 
 
 class Processes:
-    """Works on local processes, started anew for every call.
+    """Does pieces of work in local processes, started anew for every call.
 
-    So a result depends on nothing but its piece.
+    A result therefore depends on nothing but its piece.
     """
 
     def __init__(self, workers: int) -> None:
@@ -60,7 +60,7 @@ class Processes:
     def _until_one_dies(
         self, work: Callable[[Piece], Result], pieces: Sequence[Piece], numbers: Sequence[int]
     ) -> Iterator[tuple[int, Result]]:
-        """Results until all are there, or a worker has died: that takes its pool with it."""
+        """Yield results until all are done or a worker has died, which ends its pool."""
         with ProcessPoolExecutor(self._workers, mp_context=get_context("spawn")) as pool:
             futures = dict(_given(pool, work, pieces, numbers))
             waiting = set(futures)
@@ -77,16 +77,16 @@ class Processes:
 def _given(
     pool: ProcessPoolExecutor, work: Callable[[Piece], Result], pieces: Sequence[Piece], numbers: Sequence[int]
 ) -> Iterator[tuple["Future[Result]", int]]:
-    """The pieces that a pool took: a worker that dies meanwhile closes it to the rest."""
+    """Submit pieces to a pool, until a worker dies and the pool takes no more."""
     with suppress(BrokenProcessPool):
         for number in numbers:
             yield pool.submit(work, pieces[number]), number
 
 
 class Cluster:
-    """Works on a Dask cluster that runs already.
+    """Does pieces of work on a Dask cluster that runs already.
 
-    It brings lost pieces to other workers by itself, a few times each.
+    Dask gives lost pieces to other workers by itself, a few times each.
     """
 
     def __init__(self, address: str) -> None:
@@ -102,7 +102,7 @@ class Cluster:
             raise ConfigError(f"no Dask scheduler answers at {address}: correct --cluster, or start one") from error
 
     def results(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Result]]:
-        """Results as they come; once, because the cluster is let go at the end.
+        """Yield results as they come; for one call, which disconnects at its end.
 
         Raises:
             CommandError: a piece took several workers with it, or the scheduler is gone.
@@ -111,7 +111,7 @@ class Cluster:
 
         client = self._client
         try:
-            # Not pure: a key of its own for each, whoever else gives this scheduler work.
+            # Not pure: each piece gets a key of its own, which other clients' work cannot share.
             futures = {client.submit(work, piece, pure=False): piece for piece in pieces}
             for future in as_completed(list(futures)):  # type: ignore[no-untyped-call]
                 yield futures[future], future.result()

@@ -41,7 +41,7 @@ def upgrade(url: str) -> str | None:
     """Create or upgrade a database; returns the backup made first, if any.
 
     Raises:
-        StoreRefused: locked, damaged, or of a newer Mara.
+        StoreRefused: the database is locked, damaged, or of a newer Mara.
         StoreError: a migration failed; the database is as it was.
     """
     return database_of(url).upgrade()
@@ -57,7 +57,7 @@ def make_ready(url: str, *, make: bool = True) -> bool:
         True when it is there.
 
     Raises:
-        ConfigError, StoreError: it cannot be made or upgraded, or is being written and older.
+        ConfigError, StoreError: the database cannot be created or upgraded, or is older and being written.
     """
     database = database_of(url)
     is_there = database.is_there()
@@ -102,9 +102,9 @@ def backup(url: str, target: Path) -> None:
     """Write a verified copy of a database, live or not, to a new file.
 
     Raises:
-        ConfigError: it is on a server, which has its own tool.
+        ConfigError: the database is on a server, which has its own backup tool.
         StoreRefused: there is no database, or the target exists.
-        StoreError: it could not be written.
+        StoreError: the copy could not be written.
     """
     database_of(url).back_up(target)
 
@@ -119,7 +119,7 @@ def restore(url: str, backup: Path | None = None) -> tuple[str, str | None]:
         The backup, and the new name of what was there, if anything was.
 
     Raises:
-        ConfigError: it is on a server, which has its own tool.
+        ConfigError: the database is on a server, which has its own backup tool.
         StoreRefused: there is no sound backup, or another process writes the database.
         StoreError: the write failed.
     """

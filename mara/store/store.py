@@ -39,11 +39,11 @@ from mara.store.write.tick_write import BOOK, WORLD, TickWrite, WriterState, dig
 Durability = Literal["normal", "full"]
 MB: Final = 1_000_000
 LEAST_FREE_BYTES: Final = 500 * MB
-"""Free space [bytes] below which nothing runs ahead of the clock."""
+"""Free space [bytes] below which ticks stop that come faster than they are shown."""
 ANSWER_S: Final = 10.0
 """Time [s] without an answer after which a database counts as unreachable."""
 RESUME_S: Final = 120.0
-"""The same while a run is loaded, which reads much at once."""
+"""Time [s] without an answer after which loading a run, which reads much, fails."""
 NO_PARTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
@@ -82,8 +82,8 @@ class Store:
         """Open a database for writing; create it if missing, upgrade it if older.
 
         Raises:
-            ConfigError: not the URL of a database.
-            StoreRefused: locked by another process, damaged, empty, read-only, or written by a newer Mara.
+            ConfigError: `url` is not the URL of a database.
+            StoreRefused: the database is locked by another process, damaged, empty, read-only, or of a newer Mara.
             StoreError: the write failed.
         """
         database = database_of(url)
@@ -131,8 +131,8 @@ class Store:
         Called after the database lost ticks or another process wrote it.
 
         Raises:
-            StoreRefused: it holds no run any more, another run, or is being written by another Mara.
-            StoreError: it cannot be reached.
+            StoreRefused: the database holds no run any more or another one, or another Mara writes it.
+            StoreError: the database cannot be reached.
         """
         assert self.run is not None
         with self._one_at_a_time, self._noticing(RESUME_S), self.database.answering("its resumption"):
@@ -212,7 +212,7 @@ class Store:
         Every transaction does so before it begins.
 
         Raises:
-            StoreLost: it was removed, replaced or truncated.
+            StoreLost: the database was removed, replaced or truncated.
         """
         fault = self._lease.fault()
         if fault:
@@ -221,7 +221,7 @@ class Store:
     def refuse_little_room(self, tick: int) -> None:
         """Check that there is room for more than a few ticks.
 
-        Called before ticks that run ahead of the clock, which nobody watches.
+        Called before ticks that come faster than they are shown, which nobody could stop in time.
 
         Raises:
             StoreBlocked: less than `LEAST_FREE_BYTES` are free where the database is.

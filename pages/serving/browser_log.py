@@ -1,4 +1,4 @@
-"""Log lines of browsers: few, short, and none that looks like the server's error."""
+"""Filter for log lines that browsers send: few, short, and marked as a browser's."""
 
 import logging
 from inspect import isawaitable
@@ -10,9 +10,9 @@ from mara.api.security.rate_limit import Limits
 from mara.runtime.clock import Clock
 
 LINES_PER_MINUTE: Final = 20
-"""Lines of one websocket."""
+"""Most lines a minute of one websocket."""
 ALL_LINES_PER_MINUTE: Final = 60
-"""Lines of all websockets together."""
+"""Most lines a minute of all websockets together."""
 MAX_LINE_LENGTH: Final = 300
 LEVELS: Final = {"debug": "debug", "info": "info", "warning": "warning", "error": "warning"}
 ALL: Final = "all"
@@ -29,7 +29,7 @@ class BrowserLog:
         self._left_out_count = 0
 
     def written(self, socket: str, message: Any) -> dict[str, Any] | None:
-        """Rewrite a message as it may be logged; None for one too many, or no line at all."""
+        """Rewrite a message for the log; None for one over the limit, or without a line."""
         if not isinstance(message, dict):
             return None
         level, text = LEVELS.get(str(message.get("level"))), message.get("message")

@@ -15,7 +15,7 @@ from mara.core.units import MINUTES_PER_HOUR
 from mara.errors import MaraError
 
 LOOKS_BETWEEN: Final = 5
-"""Looks of the publisher, one a second, between two readings."""
+"""Calls of the publisher's `look`, one a second, between two readings."""
 READ_TIMEOUT_S: Final = 2.0
 """Time that a page waits for its first reading before it is drawn without one."""
 
@@ -46,7 +46,7 @@ class Course(Protocol):
 
 
 class ArchiveReader(Protocol):
-    """Past of a run as the pages read it; see `mara.runtime.run_archive.RunArchive`."""
+    """Queries of pages about a run's past; see `mara.runtime.run_archive.RunArchive`."""
 
     async def history(
         self,
@@ -70,14 +70,14 @@ class ArchiveReader(Protocol):
 
 
 class CachedQuery(Generic[Read]):
-    """Newest reading of something stored, shared by all pages that show it.
+    """Newest result of a query of the archive, shared by all pages that show it.
 
     One reading is under way at a time, and none while simulated time stands still.
 
     Args:
-        name: its name in the log.
-        read: asks the archive.
-        first: value until there is a reading.
+        name: name of the query in the log.
+        read: function that queries the archive.
+        first: value until there is a result.
     """
 
     def __init__(self, name: str, read: Callable[[], Awaitable[Read]], first: Read) -> None:
@@ -89,10 +89,10 @@ class CachedQuery(Generic[Read]):
         self._is_reading = False
 
     def newest(self, version: Hashable) -> Read:
-        """Return the newest reading at once; read in the background if it is outdated.
+        """Return the newest result at once; query in the background if it is outdated.
 
         Args:
-            version: what a reading is up to date with, such as the newest tick.
+            version: version of the data, such as the newest tick; a result of an older one is outdated.
         """
         self._looks += 1
         if version != self._version and self._looks >= LOOKS_BETWEEN and not self._is_reading:
@@ -100,9 +100,9 @@ class CachedQuery(Generic[Read]):
         return self._newest
 
     async def renew(self, version: Hashable) -> None:
-        """Read now; the last reading stays where the store does not answer.
+        """Query now; the last result stays where the store does not answer.
 
-        The state of the engine, which every page shows, then says what is wrong.
+        In that case the engine's state, which every page shows, tells the fault.
         """
         if self._is_reading:
             return

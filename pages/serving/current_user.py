@@ -1,6 +1,6 @@
 """User of the page being drawn, and user of the message being answered.
 
-Both come from the connection, never from what a page or a message says of itself.
+Both come from the connection, never from the content of a page or message.
 """
 
 from collections.abc import Awaitable
@@ -38,5 +38,5 @@ def acting_scope() -> Scope:
 
 
 async def awaited(answer: Awaitable[Answer] | Answer) -> Answer:
-    """Return the answer of a call that may be synchronous or not."""
+    """Return the result of a call, awaited if it is a coroutine."""
     return await answer if isawaitable(answer) else answer

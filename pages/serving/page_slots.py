@@ -1,4 +1,4 @@
-"""Pages that NiceGUI keeps, counted against the limit, and their early end."""
+"""Pages that NiceGUI keeps: counted against the limit, and discarded if unused."""
 
 from typing import Final
 from weakref import WeakSet
@@ -14,7 +14,7 @@ UNCONNECTED_S: Final = 20.0
 A browser that is slower than that loads the page once more.
 """
 LOOK_INTERVAL_S: Final = 5.0
-"""Time between two looks for pages to discard."""
+"""Time [s] between two searches for pages to discard."""
 
 
 def page_slots() -> list[PageSlot]:
@@ -32,7 +32,7 @@ def page_slots() -> list[PageSlot]:
 
 
 def discard_unconnected(rate: PageRate) -> None:
-    """Have unconnected pages discarded soon, and tell `rate` of those that connect."""
+    """Discard unconnected pages soon, and inform `rate` of those that connect."""
     seen: WeakSet[Client] = WeakSet()
 
     def connected(client: Client) -> None:

@@ -1,7 +1,7 @@
-"""Publisher that keeps open pages up to date, by a look at the state each second.
+"""Publisher that updates open pages from the published state, once a second.
 
-A page's picture is a function of the published state alone. So it is drawn once for all who look at it, and its
-difference to the last one goes to each connected browser as the same text.
+A page's view model depends on the published state alone. It is therefore computed once for all viewers, and each
+connected browser gets the same text: its difference to the last one.
 """
 
 import json
@@ -26,7 +26,7 @@ from pages.serving.cached_query import ArchiveReader
 LOOK_INTERVAL_S = 1.0
 
 Draw: TypeAlias = Callable[[PublishedState, KeyFigureHistory], ViewModel]
-"""Function that draws a page's part of a picture from the published state."""
+"""Function that computes a page's view model from the published state."""
 
 Courses: TypeAlias = Mapping[str, Sequence[tuple[datetime, float]]]
 """Stored past of key figures, by name.
@@ -50,7 +50,7 @@ class PlatformView(LiveRun, Protocol):
 
 
 class Publisher:
-    """Source of updates for all open pages; lives as long as the app.
+    """Sends updates to all open pages; lives as long as the app.
 
     A timer calls `look`; tests call it themselves.
     """
@@ -65,25 +65,25 @@ class Publisher:
         publisher.follow(self._follow)
 
     def open(self, client: Client, draw: Draw) -> ViewModel:
-        """Have a client follow a page; return the picture to build it from."""
+        """Register a client for a page's updates; return the view model to draw it from."""
         self._screens[client.id] = (client, draw)
         client.on_connect(lambda: self._resync(client, draw))
         client.on_delete(lambda: self._screens.pop(client.id, None))
         return self._draw(draw)
 
     def remember(self, series: tuple[SeriesPoint, ...], courses: Courses | None = None) -> None:
-        """Begin the charts' lines with what was stored before the newest snapshot."""
+        """Begin the charts' lines with points stored before the newest snapshot."""
         self._past = self._past.before(series, courses)
 
     def tell_of_new_run(self) -> None:
-        """Tell every open page that this run ends by order, so that it shows no fault."""
+        """Tell every open page that this run ends as ordered, so that none shows a fault."""
         for client, _ in self._screens.values():
             if client.has_socket_connection:
                 client.run_javascript("window.mara.renew()")
 
     def look(self) -> None:
-        """Draw each page that a browser is connected to, and send what has changed."""
-        before, self._pictures = self._pictures, {}  # pictures of pages without a browser are dropped
+        """Compute each page that a browser is connected to, and send the differences."""
+        before, self._pictures = self._pictures, {}  # view models of pages without a browser are dropped
         for draw, clients in self._audience().items():
             picture = self._pictures[draw] = self._draw(draw)
             changes = difference(before.get(draw, {}), picture)
@@ -91,14 +91,14 @@ class Publisher:
                 _send(clients, "apply", changes)
 
     def _follow(self, current: PublishedState) -> None:
-        """Remember each tick, also between two looks, so that lines have no gaps."""
+        """Record each tick, also between two calls of `look`, so that lines have no gaps."""
         snapshot = current.snapshot
         if snapshot is not None and snapshot.tick != self._remembered_tick:
             self._remembered_tick = snapshot.tick
             self._past = self._past.after(snapshot)
 
     def _resync(self, client: Client, draw: Draw) -> None:
-        """Send a browser that has just connected the state that changes are applied to."""
+        """Send the whole view model to a browser that has just connected."""
         self.look()
         _send([client], "show", self._pictures.get(draw) or self._draw(draw))
 
@@ -115,7 +115,7 @@ class Publisher:
 
 
 def _framed(current: PublishedState, own: ViewModel) -> ViewModel:
-    """Add to a page's picture what every frame shows: state, clock, speed and sites."""
+    """Add the frame's channels to a page's view model: state, clock, speed and sites."""
     snapshot = current.snapshot
     engine = engine_cells(str(current.state), current.reason, current.speed_factor, snapshot)
     framed: ViewModel = {**own, "cells": {**engine, **own.get("cells", {})}}

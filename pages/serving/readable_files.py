@@ -1,6 +1,6 @@
 """Files on the server that a user's backtest may read.
 
-The local user may read all of them, users who log in those in folders that the settings name.
+The local user may read any file; users who log in only those in folders that the settings name.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mara.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadableFiles:
-    """Folders that may be read, with all in them; None for all that Mara can read."""
+    """Folders whose files a user may read; None for every file that Mara can read."""
 
     folders: tuple[Path, ...] | None
 
@@ -21,7 +21,7 @@ class ReadableFiles:
         """Check that a path may be read; the refusal does not tell whether it exists.
 
         Raises:
-            CommandError: it is in none of the folders.
+            CommandError: the path is in none of the folders.
         """
         if self.folders is None:
             return
@@ -39,13 +39,13 @@ class ReadableFiles:
 ANYWHERE = ReadableFiles(folders=None)
 
 
-def readable_by(user: Identity, settings: Settings, history: Path | None) -> ReadableFiles:
+def readable_by(user: Identity, settings: Settings, *histories: Path | None) -> ReadableFiles:
     """Collect the folders that a user may read.
 
     Args:
-        history: folder that the live run replays, if it does.
+        histories: folders of histories that everybody may run; None for what is not there.
     """
     if user is LOCAL:
         return ANYWHERE
     named = [Path(text.strip()) for text in settings.data_folders.split(",") if text.strip()]
-    return ReadableFiles(folders=tuple(folder.resolve() for folder in (*named, *([history] if history else []))))
+    return ReadableFiles(folders=tuple(folder.resolve() for folder in (*named, *filter(None, histories))))

@@ -1,7 +1,7 @@
 """Binding of each websocket to the page of its handshake, of the same user.
 
-NiceGUI takes the page from what a message says. A page's id is no secret, since it is part of the websocket's address,
-so that a message could name the page of another user.
+NiceGUI takes the page from the message itself. A page's id is not secret, because it is part of the websocket's
+address, so that a message could name another user's page.
 """
 
 import logging
@@ -39,7 +39,7 @@ def bind_sockets(metrics: EngineMetrics) -> None:
         named = parse_qs(environ.get("QUERY_STRING", "")).get("client_id", [""])[0]
         if not _may_have(named):
             _refuse(metrics, sid, "connect")
-            return False  # the socket is not opened
+            return False  # returning False refuses the connection
         return await awaited(connect(sid, environ, *more))
 
     async def shaken(sid: str, message: Any) -> Any:
@@ -57,14 +57,14 @@ def _guarded(kind: str, listener: Listener, metrics: EngineMetrics) -> Listener:
         if named not in core.sio.rooms(sid) or not _may_have(named):
             if named in Client.instances or not named:
                 await _cut(metrics, sid, kind)
-            return None  # the page is deleted already: nothing to do
+            return None  # the page is deleted already
         return await awaited(listener(sid, message))
 
     return guarded
 
 
 def _may_have(client_id: str) -> bool:
-    """Tell whether the sender of a message was served this page, or it does not exist."""
+    """True if the sender of a message was served this page, or it does not exist."""
     page, caller = Client.instances.get(client_id), CALLER.get()
     if page is None:
         return True
@@ -78,7 +78,7 @@ def _page_in(message: Any) -> str:
 
 
 async def _cut(metrics: EngineMetrics, sid: str, kind: str) -> bool:
-    """Close a connection that named another's page; False refuses its handshake."""
+    """Close a connection that named another user's page; False refuses its handshake."""
     _refuse(metrics, sid, kind)
     await core.sio.disconnect(sid)
     return False

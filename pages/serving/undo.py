@@ -1,7 +1,7 @@
 """Undo of orders from a screen, for ten seconds (decision 0110).
 
-An order with an inverse is sent at once, and its inverse is offered. One without, such as the end of a contract, is
-held for these seconds, and sent unless it was undone.
+An order with an inverse is sent at once, and its inverse is offered. An order without, such as the end of a contract,
+is held for these seconds, and sent unless it is undone.
 """
 
 import asyncio
@@ -72,8 +72,8 @@ class Undo:
 
         Args:
             text: name of the order.
-            order: sends it.
-            said: message to the user once it was accepted.
+            order: function that sends the order.
+            said: message to the user once the order is accepted.
 
         Raises:
             CommandError: too many orders of this user are held already.
@@ -82,7 +82,7 @@ class Undo:
         background_tasks.create(self._send(key, order, said, acting_scope()), name=f"held {key}")
 
     async def undo(self, key: str) -> None:
-        """Undo an order of the acting user; harmless where it is too late."""
+        """Undo an order of the acting user; do nothing where it is too late."""
         found, name = self._open.get(key), acting_user().name
         if found is None or found.by != name:
             self._say(name, "It is too late to undo that.", is_bad=True)
@@ -96,13 +96,13 @@ class Undo:
             self._say(name, f"Undone: {found.text}")
 
     def close(self) -> None:
-        """Drop what is held when the server ends; nobody was told that it was ordered."""
+        """Drop held orders when the server ends; none of them was confirmed."""
         for held in (one for one in self._open.values() if one.is_held):
             log.warning("a held order was let go, the server ends", extra={"what": held.text, "by": held.by})
         self._open.clear()
 
     async def _send(self, key: str, order: Order, said: str, by: Scope) -> None:
-        """Send a held order unless it was undone; its user's right is checked again."""
+        """Send a held order unless it was undone; the user's right is checked again."""
         CALLER.set(by)
         await self._let_pass(key, closes=False)
         if key not in self._open:
@@ -163,4 +163,4 @@ class Undo:
 
 
 async def _nothing() -> None:
-    """Undo a held order, which needs no more than to drop it."""
+    """Do nothing: a held order is undone by dropping it."""

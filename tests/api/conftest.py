@@ -1,4 +1,4 @@
-"""A live run with the API before it: in the test's own process, and as a server on a real socket."""
+"""Fixtures of a live run with its API: in the test's process, and on a real socket."""
 
 import socket
 import threading
@@ -28,13 +28,13 @@ PATIENCE_S = 20.0
 
 
 def new_run(folder: Path) -> Platform:
-    """A run on the default fleet that has not begun."""
+    """Make a run on the default fleet that has not begun."""
     settings = Settings(database_url=f"sqlite:///{folder / 'm.db'}", optimizer="rules", speed=1.0)
     return platform_of(settings, RetryPolicy(first_wait_s=0.001, longest_wait_s=0.002))
 
 
 def served(platform: Platform, port: int) -> ASGIApp:
-    """A run and its API behind the gate; it begins and ends with the server."""
+    """Make an app of a run and its API behind the gate, which starts and stops the run."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -49,7 +49,7 @@ def served(platform: Platform, port: int) -> ASGIApp:
 
 
 def wait_for_ticks(client: TestClient, last: int = FIRST_TICKS - 1) -> None:
-    """Until the tick `last` is shown."""
+    """Wait until the tick `last` is shown."""
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
         answer = client.get("/api/snapshot")
@@ -61,13 +61,13 @@ def wait_for_ticks(client: TestClient, last: int = FIRST_TICKS - 1) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the run of `client` is stored."""
+    """Folder in which the run of `client` is stored."""
     return tmp_path_factory.mktemp("api")
 
 
 @pytest.fixture(scope="module")
 def client(folder: Path) -> Iterator[TestClient]:
-    """A run that stands still after its first ticks."""
+    """Client of a run that is paused after its first ticks."""
     with TestClient(served(new_run(folder), 8080), raise_server_exceptions=False) as client:
         wait_for_ticks(client)
         yield client
@@ -75,7 +75,7 @@ def client(folder: Path) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same on a real socket."""
+    """Address of such a run, served on a real socket."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Records what Prometheus would have scraped of a healthy default run, for the test of the alert rules.
+"""Recorder of metrics of a healthy default run, for the test of the alert rules.
 
 Run by hand from the root when a metric that the rules name is new: ``python -m tests.api.record_metrics``. A month of
 the default run passes once; it is scraped every fifteen real seconds as if it went at each of the speeds.
@@ -32,7 +32,7 @@ LOOKS_A_SCRAPE: Final = 30
 
 
 class Scraped:
-    """A live run as far as it is measured, at one speed; also the clock by which it is."""
+    """A live run as far as its metrics show it, at one speed, and its clock."""
 
     def __init__(self, speed: int, database: Path) -> None:
         self.speed = speed
@@ -48,11 +48,11 @@ class Scraped:
         return self._now_s
 
     def ticks(self) -> Iterator[int]:
-        """The tick that stands at each scrape."""
+        """Yield the newest tick at each scrape."""
         return (n * SCRAPE_S * self.speed // TICK_S for n in range(SCRAPES))
 
     def scrape(self, snapshot: Snapshot) -> None:
-        """Look while a tick is the newest: as often as a scrape falls into it."""
+        """Scrape while a tick is the newest, as often as scrapes fall into it."""
         for n, tick in enumerate(self.ticks()):
             if tick != snapshot.tick:
                 continue
@@ -68,13 +68,13 @@ class Scraped:
 
 
 def spoken_of() -> set[str]:
-    """Metrics that the rules name."""
+    """List the metrics that the rules name."""
     lines = RULES.read_text().splitlines()
     return {name for line in lines if "expr:" in line for name in re.findall(r"\bmara_[a-z_]+\b", line)}
 
 
 def record(database: Path) -> tuple[dict[int, dict[str, list[float]]], list[str]]:
-    """The series by speed, and the alarms of the month as Mara's own watch tells them."""
+    """Record the series by speed, and the alerts of Mara's own rules in the month."""
     runs, watch, told = [Scraped(speed, database) for speed in SPEEDS], AlertRules(), list[str]()
     store, engine = open_run(Settings(database_url=f"sqlite:///{database}"))
     engine.counterfactuals = None
@@ -92,7 +92,7 @@ def record(database: Path) -> tuple[dict[int, dict[str, list[float]]], list[str]
 
 
 def main() -> None:
-    """Write the series, and tell the alarms."""
+    """Write the series, and print the alerts."""
     with tempfile.TemporaryDirectory() as folder:
         series, told = record(Path(folder) / "mara.db")
     kept = {s: {n: v for n, v in of.items() if n.split("{")[0] in spoken_of()} for s, of in series.items()}

@@ -14,7 +14,7 @@ QUOTE = {"tier": "flexible", "power_mw": 0.1, "hours": 48}
 
 
 def asked(client: TestClient) -> dict[str, Any]:
-    """What a customer and an operator ask for, each request with a name of its own, and the answers."""
+    """Send requests of a customer and an operator, each with its own key; return answers."""
     said: dict[str, Any] = {}
 
     def send(name: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -40,7 +40,7 @@ FAILING: Final[Mapping[str, Mapping[str, float]]] = {
     "MaraRefusals": {},
     "MaraTriesAgain": {},
 }
-"""Each rule, and what differs from a healthy run where it must fire; rising counters are below."""
+"""Metrics that differ from a healthy run where a rule must fire, by rule."""
 RISING: Final = {"MaraRefusals": "mara_auth_failures_total", "MaraTriesAgain": "mara_restarts_total"}
 
 
@@ -54,7 +54,7 @@ def rule_names() -> list[str]:
 
 
 def verdict_of(folder: Path, series: Series, expected: Mapping[str, bool]) -> str:
-    """What promtool says of the expectations; empty when all hold. Every rule is looked at after each minute."""
+    """Run promtool on the expectations of every rule and minute; empty when all hold."""
     rules = folder / "alerts.yml"
     rules.write_text(RULES.read_text())
     tests: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Fifty may look at once; whoever comes after them is told so."""
+"""Fifty pages may be open at once; further users get a page that says so."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,7 +32,7 @@ PAGE = {"accept": "text/html,*/*"}
 
 @dataclass
 class House:
-    """How many look, and a browser that comes as well."""
+    """Open pages of many users, and the requests of one more browser."""
 
     slots: list[PageSlot]
     browser: TestClient

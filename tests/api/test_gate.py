@@ -1,4 +1,4 @@
-"""The gate with users behind it: who gets in, who does not, and what is written down of it."""
+"""The gate with users: logins, refusals, and the log of both."""
 
 import asyncio
 from collections.abc import Iterator
@@ -220,7 +220,7 @@ def test_a_change_from_another_site_is_refused_with_a_good_cookie(site: Site) ->
 
 
 async def test_a_role_that_was_changed_counts_from_the_next_change_on(site: Site) -> None:
-    """Not when what is remembered has grown old: looking may go on for some seconds, changing may not."""
+    """A changed role counts at once for changes; for reads it may be cached for seconds."""
     site.log_in()
     authenticator = Authenticator(site.people, site.clock, "")
     cookie = f"{COOKIE}={site.browser.cookies[COOKIE]}".encode()

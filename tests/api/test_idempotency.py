@@ -1,4 +1,4 @@
-"""A change that is sent again happens once, whatever becomes of the connection that asked first."""
+"""A repeated change happens once, whatever happens to the first connection."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ READER = Identity(name="ada", role="viewer")
 
 @dataclass
 class Counter:
-    """An app that does something each time, takes its time over it, and says how often."""
+    """An app that counts its calls, each of which takes some time."""
 
     bodies: list[bytes] = field(default_factory=list)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
@@ -31,13 +31,16 @@ class Counter:
 
 
 class ConnectionLostError(Exception):
-    """What a server may raise when nobody is there to be told."""
+    """Error that a server may raise when its client has left."""
 
 
 def asked(
     repeats: Idempotency, body: bytes = b"{}", *, by: Identity = OPERATOR, lost_after: int = 99, cut: bool = False
 ) -> "asyncio.Task[list[Message]]":
-    """A request under way; its client is gone after so many messages of the answer, or (`cut`) within its own body."""
+    """Start a request whose client leaves after `lost_after` messages of the answer.
+
+    With `cut` the client leaves within its own body.
+    """
     parts: list[Message] = [{"type": "http.request", "body": body, "more_body": cut}]
     parts.append({"type": "http.disconnect"})
     sent: list[Message] = []
@@ -114,7 +117,7 @@ async def test_a_key_of_one_role_is_not_anothers() -> None:
 
 
 async def test_an_error_that_the_app_answered_and_raised_is_answered_and_the_key_stays_free() -> None:
-    """As the framework does it: it says 500, and raises so that servers log."""
+    """The framework does so: it answers 500, and raises so that servers log the error."""
     calls: list[int] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,7 +149,7 @@ async def test_a_change_that_failed_may_be_tried_again() -> None:
 
 
 class FullDisk:
-    """A memory that remembers nothing until there is room."""
+    """An answer memory that refuses to store until its disk has room."""
 
     def __init__(self) -> None:
         self.has_room = False

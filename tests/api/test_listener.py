@@ -1,4 +1,4 @@
-"""Connections that send nothing, or only half of something, take nobody's place and do not stay."""
+"""Connections that send nothing or half a request are closed, and lock nobody out."""
 
 import asyncio
 import resource
@@ -41,7 +41,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @asynccontextmanager
 async def served(pair: tuple[Path, Path] | None = None) -> AsyncIterator[Callable[..., Any]]:
-    """A server with a listener of ours; gives a way to connect."""
+    """Serve with Mara's listener; yield a function that connects."""
     options = {} if pair is None else {"ssl_certfile": str(pair[0]), "ssl_keyfile": str(pair[1])}
     app = Starlette(routes=[Route("/", hello, methods=["GET", "POST"])])
     config = uvicorn.Config(app, host="127.0.0.1", port=0, http=TimedHttp, lifespan="off", log_config=None, **options)  # type: ignore[arg-type]
@@ -140,6 +140,35 @@ def test_what_does_not_come_in_time_ends_the_connection(
             assert await is_ended(wire)
 
     in_a_listener_loop(test)
+
+
+def test_a_long_body_is_waited_for_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it comes; a trickle is cut off as above."""
+    waits: list[float | None] = []
+    wait = TimedHttp._wait
+
+    heard = asyncio.Event()
+
+    def noted(protocol: TimedHttp, timeout_s: float | None) -> None:
+        waits.append(timeout_s)
+        heard.set()
+        wait(protocol, timeout_s)
+
+    monkeypatch.setattr(TimedHttp, "_wait", noted)
+    monkeypatch.setattr(timeouts, "BODY_PART_BYTES", 1_000)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n"
+
+    async def test() -> None:
+        async with served() as connect:
+            wire = await connect()
+            for part in (head, *4 * [b"x" * 1_250]):
+                heard.clear()
+                wire[1].write(part)
+                await asyncio.wait_for(heard.wait(), SOON_S)
+            assert b"hello 5000" in await asyncio.wait_for(wire[0].read(1_000), SOON_S)
+
+    in_a_listener_loop(test)
+    assert waits.count(timeouts.BODY_TIMEOUT_S) == 4  # once for the head, and for each part but the last
 
 
 def test_an_empty_line_between_requests_does_not_make_a_connection_stay(monkeypatch: pytest.MonkeyPatch) -> None:

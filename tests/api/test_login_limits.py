@@ -1,4 +1,4 @@
-"""Whoever guesses waits, nobody is locked out by somebody else's guesses, and no name is told from another by time."""
+"""Limits on logins: guessing is slowed, locks no other user out, and reveals no names by time."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ Attempt = Callable[..., int]
 
 @pytest.fixture
 def attempt(tmp_path: Path) -> Iterator[Attempt]:
-    """Tries to log in from an address; the status."""
+    """Function that tries to log in from an address, and returns the status."""
     url = f"sqlite:///{tmp_path / 'm.db'}"
     maintenance.make_ready(url)
     people, clock = UserStore.open(url), HandClock()
@@ -43,7 +43,7 @@ def attempt(tmp_path: Path) -> Iterator[Attempt]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Password checks that take no time; what was checked against."""
+    """Make password checks instantaneous; list the hashes that were checked."""
     verified: list[str] = []
 
     class Counting:

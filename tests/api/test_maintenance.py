@@ -1,4 +1,4 @@
-"""Maintenance that is announced by the clock takes the ticks that lie within it, and no others."""
+"""Maintenance announced by clock time excludes the ticks within it, and no others."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,7 @@ def test_a_tick_is_excused_only_where_all_of_it_was_announced(
 
 @dataclass
 class Announced:
-    """An engine that keeps what was announced together."""
+    """An engine that records announcements made together."""
 
     snapshot: Snapshot
     orders: list[tuple[ExclusionRequest, ...]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Announced:
 
 
 def announced(engine: Announced, site_id: str) -> Any:
-    """The answer to maintenance of a site, on the fourth day from two to three o'clock."""
+    """Announce maintenance of a site, on the fourth day from two to three o'clock."""
     order = {"action": "maintenance", "site_id": site_id, "from": "2025-07-05T14:00:00Z", "to": "2025-07-05T15:00:00Z"}
     return TestClient(api_of(cast(PlatformApi, engine))).post("/api/control", json=order)
 

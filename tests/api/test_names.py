@@ -1,4 +1,4 @@
-"""What people have named can be reached by its name: contracts in any spelling, sites by id or name, spans in order."""
+"""Names in requests: contracts of any spelling, sites by id or name, ordered ranges."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -18,7 +18,7 @@ NOON, LATER = "2025-07-01T12:00:00Z", "2025-07-01T13:00:00Z"
 
 @pytest.fixture(scope="module")
 def booked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A run in which contracts with unusual ids live."""
+    """Client of a run with contracts of unusual ids."""
     platform = new_run(tmp_path_factory.mktemp("names"))
     with TestClient(served(platform, 8080), raise_server_exceptions=False) as client:
         wait_for_ticks(client)

@@ -1,4 +1,4 @@
-"""What is shipped for operators speaks of what there is: dashboard, alert rules, service."""
+"""The shipped dashboard, alert rules and service name metrics and commands that exist."""
 
 import json
 import re
@@ -21,7 +21,7 @@ NAME = re.compile(r"\bmara_[a-z_]+\b")
 
 
 class Engine:
-    """As much of a live run as is measured."""
+    """The parts of a live run that metrics measure."""
 
     def __init__(self) -> None:
         self.publisher = StatePublisher()

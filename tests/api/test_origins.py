@@ -1,4 +1,4 @@
-"""Which requests are answered at all, before anybody asks who sent them."""
+"""Requests that are refused by Host and Origin, before any login is checked."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def server(**changes: object) -> Origins:
 
 
 def asked(kind: str = "http", method: str = "GET", *, origins: Origins | None = None, **headers: str) -> int | None:
-    """The status that refuses the request; None when it is let through."""
+    """Return the status that refuses the request; None when it is admitted."""
     sent = {"host": OURS} | {name.replace("_", "-"): value for name, value in headers.items()}
     raw = [(name.encode(), value.encode()) for name, value in sent.items()]
     refusal = (origins or server()).refusal(kind, method, raw)
@@ -76,7 +76,7 @@ def test_a_browser_that_says_the_page_is_of_another_site_is_believed_over_its_or
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_a_page_of_the_same_site_is_not_a_page_of_ours(kind: str) -> None:
-    """Another port of this host, or another name of its domain: `same-site` for browsers, somebody else for us."""
+    """Another port or name of this domain is `same-site` for browsers, and foreign for Mara."""
     ours = f"http://{OURS}"
     assert asked(kind, "POST", origin=ours, sec_fetch_site="same-site") == 403
     assert asked(kind, "POST", sec_fetch_site="same-site") == 403

@@ -1,4 +1,4 @@
-"""What a program may order over REST: every changing call needs its right, and one without it reaches nothing."""
+"""Rights over REST: every changing call needs one, and a call without it has no effect."""
 
 from typing import Any, cast
 
@@ -41,11 +41,11 @@ ORDERS: list[tuple[tuple[str, str], str, dict[str, Any] | None, str]] = [
         "exclude",
     ),
 ]
-"""Route, address where it is another, body, and the call of the engine that it leads to."""
+"""Route, path if it differs, body, and the engine's method that the call leads to."""
 
 
 class Recorder:
-    """Notes which changing calls reach the engine."""
+    """Records the changing calls that reach the engine."""
 
     def __init__(self) -> None:
         self.publisher = StatePublisher()
@@ -65,7 +65,7 @@ class Recorder:
 
 
 class As:
-    """ASGI wrapper: requests come from somebody in this role, as the gate would say."""
+    """ASGI wrapper that marks requests as sent by a user of this role, as the gate does."""
 
     def __init__(self, role: str, engine: Recorder) -> None:
         self._app = api_of(cast(PlatformApi, engine))
@@ -76,7 +76,7 @@ class As:
 
 
 def sent(role: str, order: tuple[tuple[str, str], str, dict[str, Any] | None, str]) -> tuple[Any, list[str]]:
-    """The answer to an order, and what it reached."""
+    """Send an order; return the answer, and the calls that it reached."""
     (method, path), address, body, _ = order
     engine = Recorder()
     return TestClient(As(role, engine)).request(method, address or path, json=body), engine.reached

@@ -1,4 +1,4 @@
-"""Who asks through a proxy: whoever the proxy says, and not what the client wrote beforehand."""
+"""The client's address behind a proxy is the proxy's entry, not the client's own."""
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -9,7 +9,7 @@ from mara.runtime.clock import SystemClock
 
 
 async def seen(*forwarded: str, kind: str = "http") -> tuple[str, str]:
-    """The client's address and the scheme that the app is shown."""
+    """Return the client's address and the scheme that the app sees."""
     found: list[Scope] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""What the API answers: the same numbers as everywhere, and problems that say what to do."""
+"""Answers of the API: the same numbers as everywhere, and problems with remedies."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Whatever JSON can say: every operation of the schema, with all checks, on a real socket."""
+"""Every operation of the schema with generated inputs, on a real socket."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,13 +16,13 @@ from mara.api.routes.platform_api import PlatformApi
 from mara.runtime.published_state import StatePublisher
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
-"""Of each operation; `make soak` takes more."""
+"""Examples of each operation; `make soak` takes more."""
 SCHEMA = schema_of(cast(PlatformApi, SimpleNamespace(publisher=StatePublisher())))
 OPERATIONS = [(path, method) for path, methods in SCHEMA["paths"].items() for method in methods]
 
 
 def is_reversed(query: Mapping[str, Any]) -> bool:
-    """Whether a span that was asked for ends before it begins."""
+    """True if a time range in a query ends before it begins."""
     try:
         first, end = (datetime.fromisoformat(str(query[name]).upper()) for name in ("from", "to"))
         return first > end
@@ -47,14 +47,14 @@ def test_every_answer_is_one_that_the_schema_promises(schema: Any, path: str, me
         suppress_health_check=list(HealthCheck),
     )
     def holds(case: Any) -> None:
-        # That a span is in order is a sentence about two fields, which a schema cannot say.
+        # The order of a range's ends depends on two fields, which a schema cannot express.
         case.call_and_validate(excluded_checks=[positive_data_acceptance] if is_reversed(case.query or {}) else None)
 
     holds()
 
 
 def refs_in(part: Any) -> Iterator[str]:
-    """Every `$ref` in a part of a schema."""
+    """Find every `$ref` in a part of a schema."""
     if isinstance(part, dict):
         yield from ([part["$ref"]] if isinstance(part.get("$ref"), str) else [])
         for inner in part.values():

@@ -1,4 +1,4 @@
-"""A server stands open to others only with users and TLS."""
+"""A server is open to other machines only with users and TLS."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Server-sent events: each new snapshot once, also for whoever was away for a moment."""
+"""Server-sent events: each new snapshot once, also for clients that reconnect."""
 
 import asyncio
 import http.client
@@ -117,7 +117,7 @@ async def test_whoever_waited_for_the_first_snapshot_missed_none() -> None:
 
 
 def over_a_socket(address: str, count: int, **headers: str) -> list[int]:
-    """The ids of the first events of a stream; the connection is then dropped, as a browser's is."""
+    """Read the ids of the first events of a stream, and drop the connection."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE_S)
     connection.request("GET", "/api/events", headers=headers)
     answer = connection.getresponse()

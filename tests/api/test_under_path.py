@@ -1,4 +1,4 @@
-"""Under a path of a proxy: both ways of asking reach the same page, and every way out leads back under the path."""
+"""A server under a proxy's path: requests with or without the path, and redirects."""
 
 import pytest
 from starlette.applications import Starlette
@@ -15,7 +15,7 @@ seen: list[str] = []
 
 
 class Inside:
-    """Where requests are admitted: notes the path that it sees."""
+    """App in the place of the gate, which records the path that it sees."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the house consists of: the files that its rules are read from."""
+"""The files of the repository that the architecture tests read."""
 
 import subprocess
 from pathlib import Path
@@ -9,13 +9,13 @@ CODE_FOLDERS = (*PACKAGES, "tests", "bench")
 
 
 def python_files(*folders: str) -> list[Path]:
-    """Every Python file under the folders, migrations left out: alembic writes those."""
+    """List every Python file under folders, without migrations, which alembic writes."""
     found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
     return [path for path in found if "migrations" not in path.parts]
 
 
 def tracked_files() -> list[Path]:
-    """Every file that git knows and that is there; outside a checkout, the files of the code folders."""
+    """List the files that git tracks; outside a checkout, the files of the code folders."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         return python_files(*CODE_FOLDERS)
@@ -23,5 +23,5 @@ def tracked_files() -> list[Path]:
 
 
 def said_of(path: Path, line: int, text: str) -> str:
-    """A finding as editors understand it."""
+    """Format a finding with path and line, as editors parse it."""
     return f"{path.relative_to(ROOT)}:{line}: {text}"

@@ -14,7 +14,7 @@ BAD = {"name": "leaky", "version": "1.0", "vulns": [{"id": "ADV-1", "fix_version
 
 
 def audited(folder: Path, answer: object, **settings: str) -> tuple[int, str]:
-    """What the script says when the tool answers so; None: it reaches nothing."""
+    """Run the script with this answer of the tool; None means that it reaches no server."""
     tool = folder / "pip_audit.py"
     tool.write_text(
         "import sys\n"

@@ -79,7 +79,7 @@ every_record = pytest.mark.parametrize("record", RECORDS, ids=[f"{r.__module__}.
 
 
 def is_number(annotation: Any) -> bool:
-    """Whether a field of this type holds plain numbers; mappings name theirs by key."""
+    """True if a field of this type holds plain numbers; mappings name theirs by key."""
     if isinstance(annotation, type) and not get_origin(annotation):
         return issubclass(annotation, int | float) and not issubclass(annotation, bool | Enum)
     if get_origin(annotation) is dict:

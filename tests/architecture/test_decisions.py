@@ -26,19 +26,19 @@ ABROAD = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 def status_of(number: str) -> str:
-    """What the record says of itself."""
+    """Read the status that a record states."""
     found = STATUS.search(RECORDS[number].read_text(encoding="utf-8"))
     assert found is not None, f"{RECORDS[number].name} has no Status line"
     return found["said"].strip()
 
 
 def named_in(pattern: re.Pattern[str], status: str) -> list[str]:
-    """The numbers of the records that a status names in such a clause."""
+    """List the numbers of the records that a status names in such a clause."""
     return [number for clause in pattern.finditer(status) for number in NUMBER.findall(clause["numbers"])]
 
 
 def row_of(number: str) -> tuple[str, str, str, str, list[str]]:
-    """The row that a record should have in the index, as far as it follows from the record."""
+    """Derive a record's row in the index, as far as it follows from the record."""
     title = RECORDS[number].read_text(encoding="utf-8").splitlines()[0].removeprefix(f"# {number} ")
     status = status_of(number)
     return number, RECORDS[number].name, title, status.split(";")[0].strip(), named_in(LATER, status)
@@ -51,17 +51,17 @@ def index_rows() -> Iterator[re.Match[str]]:
 
 
 def told_of(row: re.Match[str]) -> tuple[str, str, str, str, list[str]]:
-    """An index row, as far as a record says the same."""
+    """Cut an index row to the cells that follow from its record."""
     return row["number"], row["file"], row["title"], row["status"], re.findall(r"\[(\d{4})\]", row["later"])
 
 
 def is_there(name: str) -> bool:
-    """Whether a file or folder of that name, a module without its ending, is in mara or at the top."""
+    """True if mara or the top folder holds a file, folder or module of that name."""
     return any((folder / f"{name}{ending}").exists() for folder in (ROOT, ROOT / "mara") for ending in ("", ".py"))
 
 
 def anchors_of(paper: Path) -> set[str]:
-    """The names by which headings of a paper are linked to, as GitHub makes them."""
+    """List the anchors of a document's headings, as GitHub makes them."""
     text = CODE.sub(lambda code: code[0].strip("`") if "\n" not in code[0] else "", paper.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}

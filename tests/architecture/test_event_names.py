@@ -14,22 +14,25 @@ from tests.architecture.house import ROOT, python_files, said_of
 
 SCRIPTS = sorted(path for path in (ROOT / "components").rglob("*.js") if "static" not in path.parts)
 COMPONENT = re.compile(r"^(?=export default \{|(?:export )?const [A-Z]\w* = \{)", re.MULTILINE)
-"""Where a script's components begin: the parts of the one that Python drives, and that one, which is exported."""
+"""Pattern of the beginnings of a script's components, exported or within it."""
 EMITTED = re.compile(r"\bemit\(([^,)]*)")
 SENT = re.compile(r"""\w\((["'](?:order|show|ask)-[a-z-]+["'])""")
-"""Such a name given to any function, which may emit it by a variable."""
+"""Pattern of an event name given to any function, which may emit it."""
 NAMED = re.compile(r"""["']([^"']+)["']""")
 DECLARED = re.compile(r"\bemits: \[([^\]]*)\]")
 UNREAD = re.compile(r"\bdefineEmits\b|\bdefineModel\b|\bemits: (?!\[)|[\"'`]update:")
 """Other ways of Vue to declare an event, which this test would not read."""
 OURS = re.compile(r"(order|show|ask)-[a-z]+(-[a-z]+)*")
-"""What changes or costs something orders; the rest shows or asks. No browser's event has a hyphen."""
+"""Pattern of allowed names; a browser's own events have no hyphen.
+
+Events that change or cost something begin with `order`, others with `show` or `ask`.
+"""
 WITHIN = re.compile(r"[a-z]+(-[a-z]+)+")
-"""What a part tells the component around it, which never reaches Python."""
+"""Pattern of events between components, which never reach Python."""
 
 
 def heard_by(path: Path) -> list[tuple[int, str, str]]:
-    """Line, event and script of what the components of a file listen to on themselves."""
+    """Find line, event and script of the events that a file's components listen to."""
     classes = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef))
     return [
         (call.lineno, str(ast.literal_eval(call.args[0])), _script_of(made))
@@ -44,12 +47,12 @@ def _script_of(made: ast.ClassDef) -> str:
 
 
 def components_in(script: str) -> list[str]:
-    """The texts of the components of a script."""
+    """Split a script into the texts of its components."""
     return [text for text in COMPONENT.split(script) if COMPONENT.match(text)]
 
 
 def is_root(component: str) -> bool:
-    """Whether Python drives it: NiceGUI listens to the component that a script exports."""
+    """True if a component is exported, so that NiceGUI listens to its events."""
     return component.startswith("export default")
 
 
@@ -70,7 +73,7 @@ def declared_in(script: Path) -> set[str]:
 
 
 def faults_of(script: str) -> list[str]:
-    """What is wrong with the events of a script's components."""
+    """List what is wrong with the events of a script's components."""
     wrong = [f"{found[0]} declares events in a way that is not read here" for found in UNREAD.finditer(script)]
     inside = components_in(script)
     if len(EMITTED.findall(script)) != sum(len(EMITTED.findall(text)) for text in inside):

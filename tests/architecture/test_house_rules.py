@@ -1,4 +1,4 @@
-"""The rules of ARCHITECTURE.md that a linter does not know: sizes, names, empty package doors."""
+"""The rules of ARCHITECTURE.md that no linter has: sizes, names, empty `__init__` files."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The floors of the house hold: the contracts of pyproject.toml, checked by import-linter."""
+"""The import contracts of pyproject.toml hold, checked by import-linter."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The map of the house names every room, and what it says of a room is what the room says of itself."""
+"""docs/map.md names every module, with the first line of its docstring."""
 
 import importlib.util
 import re
@@ -12,7 +12,7 @@ CHANGES = PAPER.split("## Where does a change belong?")[1].split("## Words and u
 
 
 def module_map() -> ModuleType:
-    """The script that writes docs/map.md, which is in no package."""
+    """Import the script that writes docs/map.md, which is in no package."""
     spec = importlib.util.spec_from_file_location("module_map", ROOT / "scripts" / "module_map.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""The papers say what the code does: settings, decisions, changes, and nothing of anybody's machine."""
+"""The documents agree with the code: settings, decisions, changes, no machine's paths."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def setting_rows() -> list[str]:
-    """The rows that the README's table of settings must have, in the order of the fields."""
+    """Make the rows that the README's table of settings must have."""
     shown = {name: "" if field.default is None else str(field.default) for name, field in Settings.model_fields.items()}
     shown["start"] = Settings().start.isoformat().replace("+00:00", "Z")
     return [

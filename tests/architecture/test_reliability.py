@@ -1,4 +1,4 @@
-"""The promises name tests that exist."""
+"""The promises in the document on reliability name tests that exist."""
 
 import re
 

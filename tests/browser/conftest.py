@@ -1,4 +1,4 @@
-"""A real chromium before a dashboard in a process of its own."""
+"""Fixtures of a real chromium, and of a dashboard in a process of its own."""
 
 import os
 import re
@@ -11,22 +11,46 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from components.shared.theme import STATIC_URL
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "artifacts"
 FOREIGN = re.compile(r"(?!(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:)")
-"""Addresses that are not on this machine."""
+"""Pattern of addresses that are not on this machine."""
 SEEN_THE_TOUR = "localStorage.setItem('mara-tour', 'seen')"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 DESK = (1440, 900)
 PHONE = (390, 844)
-END_TIMEOUT_S = 10
+END_TIMEOUT_S = 60
+PATIENCE_MS = 60_000
+"""Longest wait for what a test expects: a busy machine is no fault of a page."""
+expect.set_options(timeout=PATIENCE_MS)
+DEAFEN = """() => {
+    const {apply, show} = window.mara;
+    window.told = {apply, show};
+    Object.assign(window.mara, {apply: () => {}, show: () => {}});
+}"""
+
+
+IS_SETTLED = """(width) => {
+    const stands = (chart) => chart.querySelector(".main-svg");
+    const moves = (one) => one.playState === "running" && one.effect.getTiming().iterations !== Infinity;
+    return window.innerWidth === width && document.fonts.status === "loaded"
+        && [...document.querySelectorAll(".line-chart, .doughnut")].every(stands)
+        && !document.querySelector(".leaflet-zoom-anim") && !document.getAnimations().some(moves);
+}"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that two workers end together."""
+    items.sort(key=lambda item: not {"browser", "slow"} <= set(item.keywords))
 
 
 @dataclass
 class Visit:
-    """A page that has drawn itself, and all that it asked for and complained about."""
+    """A page that is drawn, with its requests and its error messages."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
@@ -45,7 +69,7 @@ def free_port() -> int:
 
 
 def environment() -> dict[str, str]:
-    """Without what tells NiceGUI that it runs under a test."""
+    """The environment without the variables that tell NiceGUI that it runs under a test."""
     return {name: value for name, value in os.environ.items() if not re.match("PYTEST_|NICEGUI_|MARA_", name)}
 
 
@@ -53,7 +77,7 @@ def environment() -> dict[str, str]:
 def running_app(
     words: Sequence[str] = ("tests.browser.fake_app",), folder: Path = ROOT, port: int = 0
 ) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """A module that is given a port, as a process, from when it says where it is; ended when the block is left."""
+    """Run a module as a server process on a port; yield once it serves, end it after."""
     port = port or free_port()
     command = [sys.executable, "-m", *words, str(port)]
     with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as app:
@@ -81,41 +105,79 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         started.close()
 
 
-def visit(browser: Browser, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
+@contextmanager
+def new_tab(browser: Browser, *, knows_mara: bool = True) -> Iterator[Visit]:
+    """A page of a browser that was never here; the tour stays closed for those who know Mara."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    if knows_mara:
+        context.add_init_script(SEEN_THE_TOUR)
+    opened = Visit(context.new_page())
+    page = opened.page
+    page.on("request", lambda request: opened.requests.append(_address_of(request)))
+    page.on("websocket", lambda websocket: opened.requests.append(websocket.url))
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda line: opened.complaints.append(line.text) if line.type in {"error", "warning"} else None,
+    )
+    try:
+        yield opened
+    finally:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def kept_tab(browser: Browser) -> Iterator[Visit]:
+    """The page that all tests share: it has compiled the scripts, which is most of what a first visit costs."""
+    with new_tab(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tab(kept_tab: Visit, address: str) -> Iterator[Visit]:
+    """The shared page, with nothing left in it when the test is over."""
+    yield kept_tab
+    page = kept_tab.page
+    page.goto(f"{address}{STATIC_URL}/favicon.svg")
+    page.evaluate("localStorage.clear(), sessionStorage.clear()")
+    page.context.clear_cookies()
+    page.unroute_all()
+    page.mouse.move(0, 0)
+    kept_tab.requests.clear()
+    kept_tab.complaints.clear()
+
+
+def visit(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
     """Open the overview and wait until map and chart stand."""
-    visited = arrive(browser, address, size=size, scheme=scheme)
-    page = visited.page
+    page = arrive(tab, address, size=size, scheme=scheme).page
     page.wait_for_selector("[data-land=drawn][data-borders=drawn]")
     page.wait_for_selector(".line-chart .main-svg", state="attached")
     page.wait_for_selector("path.site")
-    return visited
+    return tab
 
 
-def arrive(
-    browser: Browser,
-    address: str,
-    *,
-    size: tuple[int, int] = DESK,
-    scheme: str = "dark",
-    knows_mara: bool = True,
-) -> Visit:
-    """Open any page, and wait until it has its picture; the tour stays closed for those who know Mara."""
+def arrive(tab: Visit, address: str, *, size: tuple[int, int] = DESK, scheme: str = "dark") -> Visit:
+    """Open any page, and wait until it is drawn."""
     width, height = size
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-    if knows_mara:
-        context.add_init_script(SEEN_THE_TOUR)
-    visited = Visit(context.new_page())
-    page = visited.page
-    page.on("request", lambda request: visited.requests.append(_address_of(request)))
-    page.on("websocket", lambda websocket: visited.requests.append(websocket.url))
-    page.on("pageerror", lambda error: visited.complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda line: visited.complaints.append(line.text) if line.type in {"error", "warning"} else None,
-    )
+    page = tab.page
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(address)
     page.wait_for_selector("html[data-engine]")
-    return visited
+    return tab
+
+
+def settle(page: Page) -> None:
+    """Wait until charts stand and nothing moves any more: resizing, zooming and fading begin within two frames."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.viewport_size is not None
+    page.wait_for_function(IS_SETTLED, arg=page.viewport_size["width"])
+
+
+def deafen(page: Page) -> None:
+    """Have a page ignore what its server sends; what a test gives to `window.told` changes it alone."""
+    page.evaluate(DEAFEN)
 
 
 def _address_of(request: Request) -> str:

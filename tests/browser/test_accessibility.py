@@ -2,10 +2,9 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser
 
 from pages.frame import PAGES
-from tests.browser.conftest import arrive
+from tests.browser.conftest import Visit, arrive, settle
 
 pytestmark = pytest.mark.browser
 
@@ -14,13 +13,12 @@ SERIOUS = {"serious", "critical"}
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("path", [*(path for path, _ in PAGES), "/sites/oslo"])
-def test_axe_finds_nothing_serious(browser: Browser, address: str, path: str, scheme: str) -> None:
-    page = arrive(browser, address + path, scheme=scheme).page
-    page.wait_for_timeout(700)  # until what appears has appeared
+def test_axe_finds_nothing_serious(tab: Visit, address: str, path: str, scheme: str) -> None:
+    page = arrive(tab, address + path, scheme=scheme).page
+    settle(page)
     found = [
         (rule["id"], rule["impact"], [node["html"][:120] for node in rule["nodes"][:3]])
         for rule in Axe().run(page).response["violations"]
         if rule["impact"] in SERIOUS
     ]
-    page.context.close()
     assert found == []

@@ -1,4 +1,4 @@
-"""Lines are drawn on one clock, UTC, wherever the browser stands, and never across what is not known."""
+"""Lines are drawn in UTC in any time zone of the browser, with gaps for missing data."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import SEEN_THE_TOUR
+from tests.browser.conftest import SEEN_THE_TOUR, deafen
 
 pytestmark = pytest.mark.browser
 
 STEP_S = 300
 AUTUMN = {"Europe/Berlin": datetime(2025, 10, 26, tzinfo=UTC), "America/Chicago": datetime(2025, 11, 2, 6, tzinfo=UTC)}
-"""An hour before clocks are set back there."""
+"""Times an hour before clocks are set back, by time zone."""
 REPLACE = """const replace = (channel, points) => {
     const gone = Object.keys(window.mara.read(channel)).map((key) => [key, null]);
-    window.mara.apply({[channel]: {...Object.fromEntries(gone), ...points}});
+    window.told.apply({[channel]: {...Object.fromEntries(gone), ...points}});
 };"""
 DRAW = f"""(points) => {{
     {REPLACE}
@@ -31,22 +31,24 @@ DRAW = f"""(points) => {{
 SPARK = f"""(points) => {{
     {REPLACE}
     replace("figures", points);
-    return new Promise((done) => setTimeout(() => done(document.querySelector(".spark-course").getAttribute("d")), 50));
+    const course = () => document.querySelector(".spark-course").getAttribute("d");
+    return new Promise((done) => requestAnimationFrame(() => done(course())));
 }}"""
 
 
-@pytest.fixture(params=AUTUMN)
+@pytest.fixture(params=AUTUMN, scope="module")
 def zone(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, address: str, zone: str) -> Iterator[Page]:
     context = browser.new_context(timezone_id=zone, viewport={"width": 1440, "height": 900})
     context.add_init_script(SEEN_THE_TOUR)
     opened = context.new_page()
     opened.goto(address)
     opened.wait_for_selector(".line-chart[data-empty=false] .main-svg", state="attached")
+    deafen(opened)
     yield opened
     context.close()
 

@@ -1,31 +1,28 @@
-"""What surrounds every page: navigation, keys, clock, questions, and a server that is gone."""
+"""The frame of every page: navigation, keys, clock, questions, and a lost server."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Visit, arrive, free_port, running_app
+from tests.browser.conftest import Visit, arrive, deafen, free_port, new_tab, running_app
 
 pytestmark = pytest.mark.browser
 
 
 HEIGHTS = "[...document.querySelectorAll('.overview .panel')].map(e => Math.round(e.getBoundingClientRect().height))"
-"""Of the overview's panels: what comes over or above them must leave them their room."""
+"""Script that measures the heights of the overview's panels."""
 
 STANDS_ABOVE = """() => {
     const edge = (selector, name) => document.querySelector(selector).getBoundingClientRect()[name];
     return edge(".q-notification", "bottom") <= edge(".undo-row", "top");
 }"""
-"""Nothing that is said for some seconds hides what can be undone."""
+"""Script that checks that no message covers the undo bar."""
 
 
 @pytest.fixture
-def desk(browser: Browser, address: str) -> Iterator[Visit]:
-    visited = arrive(browser, address)
-    yield visited
-    visited.page.context.close()
+def desk(tab: Visit, address: str) -> Visit:
+    return arrive(tab, address)
 
 
 def test_the_navigation_marks_the_page_that_is_open_and_a_key_leads_to_another(desk: Visit) -> None:
@@ -60,18 +57,19 @@ def test_single_keys_work_unless_they_are_switched_off_or_a_field_has_the_focus(
     expect(page.locator("html")).to_have_attribute("data-theme", str(theme))
 
 
-def test_the_switch_of_the_keys_is_set_before_the_server_is_connected(desk: Visit, address: str) -> None:
-    page = desk.page
-    page.route_web_socket("**/_nicegui_ws/**", lambda _: None)
-    page.goto(f"{address}/help")
-    switch = page.get_by_label("Single keys work")
-    expect(switch).to_be_checked()
-    switch.uncheck()
-    page.reload()
-    expect(switch).not_to_be_checked()
-    switch.check()
-    page.reload()
-    expect(switch).to_be_checked()
+def test_the_switch_of_the_keys_is_set_before_the_server_is_connected(browser: Browser, address: str) -> None:
+    with new_tab(browser) as unconnected:
+        page = unconnected.page
+        page.route_web_socket("**/_nicegui_ws/**", lambda _: None)
+        page.goto(f"{address}/help")
+        switch = page.get_by_label("Single keys work")
+        expect(switch).to_be_checked()
+        switch.uncheck()
+        page.reload()
+        expect(switch).not_to_be_checked()
+        switch.check()
+        page.reload()
+        expect(switch).to_be_checked()
 
 
 def test_the_clock_tells_the_local_time_of_each_zone_with_sites(desk: Visit) -> None:
@@ -120,8 +118,9 @@ def test_a_halted_engine_offers_to_resume_where_it_says_why(desk: Visit) -> None
     expect(banner).to_be_hidden()
     page.wait_for_selector("path.site")
     stood = page.evaluate(HEIGHTS)
+    deafen(page)
     page.evaluate(
-        """window.mara.apply({cells: {
+        """window.told.apply({cells: {
             engine: {text: 'Halted', state: 'halted'}, notice: {text: 'Halted at tick 7: disk full', state: 'bad'},
         }})"""
     )
@@ -131,10 +130,10 @@ def test_a_halted_engine_offers_to_resume_where_it_says_why(desk: Visit) -> None
     expect(page.locator(".chip")).to_have_text("Halted")
 
 
-def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_back(browser: Browser) -> None:
+def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_back(tab: Visit) -> None:
     port = free_port()
     with running_app(port=port) as (address, _):
-        page = arrive(browser, address).page
+        page = arrive(tab, address).page
         lost = page.locator("#link-notice")
         expect(lost).to_be_hidden()
         page.wait_for_selector("path.site")
@@ -143,25 +142,24 @@ def test_a_browser_whose_server_is_gone_says_so_and_is_alive_again_when_it_is_ba
     expect(page.locator(".chip")).to_have_text("No connection")
     assert page.evaluate(HEIGHTS) == stood
     with running_app(port=port):
-        expect(page.locator("html[data-link=up]")).to_be_attached(timeout=20_000)
+        expect(page.locator("html[data-link=up]")).to_be_attached()
         expect(lost).to_be_hidden()
         expect(page.locator(".chip")).to_have_text("Running")
         clock = page.get_by_label("Simulated time")
-        expect(clock).not_to_have_text(clock.inner_text(), timeout=6_000)
-    page.context.close()
+        expect(clock).not_to_have_text(clock.inner_text())
 
 
 def test_the_tour_is_shown_at_the_first_visit_and_again_when_it_is_asked_for(browser: Browser, address: str) -> None:
-    page = arrive(browser, address, knows_mara=False).page
-    tour = page.locator("#tour")
-    expect(tour).to_be_visible()
-    tour.get_by_role("button", name="Begin").click()
-    expect(tour).to_be_hidden()
-    page.reload()
-    page.wait_for_selector("html[data-link=up]")
-    page.wait_for_timeout(300)
-    expect(tour).to_be_hidden()
-    page.goto(f"{address}/help")
-    page.get_by_role("button", name="Show the tour again").click()
-    expect(tour).to_be_visible()
-    page.context.close()
+    with new_tab(browser, knows_mara=False) as first:
+        page = arrive(first, address).page
+        tour = page.locator("#tour")
+        expect(tour).to_be_visible()
+        tour.get_by_role("button", name="Begin").click()
+        expect(tour).to_be_hidden()
+        page.reload()
+        page.wait_for_selector("html[data-link=up]")
+        page.wait_for_timeout(300)
+        expect(tour).to_be_hidden()
+        page.goto(f"{address}/help")
+        page.get_by_role("button", name="Show the tour again").click()
+        expect(tour).to_be_visible()

@@ -1,11 +1,9 @@
-"""The map shows every site of a fleet at once, wherever they stand, until somebody chooses another view."""
-
-from collections.abc import Iterator
+"""The map shows all sites of any fleet at once, until the user chooses another view."""
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.browser.conftest import DESK, PHONE, Visit, visit
+from tests.browser.conftest import DESK, PHONE, Visit, deafen, settle, visit
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +23,7 @@ FLEETS = {
     "pole to pole": ({"north": (90.0, 180.0), "south": (-90.0, -180.0), "middle": (0.0, 0.0)}, 720),
     "one site": ({"only": (59.9, 10.7)}, 200),
 }
-"""Places, and how many degrees of longitude the view may have at most on a desk."""
+"""Places, and the most degrees of longitude that the view may show on a desktop."""
 PLACE = """(places) => {
     const row = {
         status: "running", power_mw: 10, efficiency_share: 0.9, dry_bulb_c: 20, pue: 1.1, price_usd_per_mwh: 50,
@@ -36,7 +34,7 @@ PLACE = """(places) => {
         sites[id] = {name: id, country: "", lat, lon, timezone: "UTC", cooling: "", grid_limit_mw: 20};
         numbers[id] = row;
     }
-    window.mara.show({sites, map: numbers, moment: {at: 1751328000}});
+    window.told.show({sites, map: numbers, moment: {at: 1751328000}});
 }"""
 OUTSIDE = """() => {
     const frame = document.querySelector(".site-map-canvas").getBoundingClientRect();
@@ -53,10 +51,10 @@ SPREAD_PX = """() => {
 
 
 @pytest.fixture
-def desk(browser: Browser, address: str) -> Iterator[Visit]:
-    visited = visit(browser, address)
-    yield visited
-    visited.page.context.close()
+def desk(tab: Visit, address: str) -> Visit:
+    visit(tab, address)
+    deafen(tab.page)
+    return tab
 
 
 def placed(page: Page, places: dict[str, tuple[float, float]]) -> None:
@@ -70,7 +68,7 @@ def test_every_site_is_in_view_at_every_size(desk: Visit, fleet: str) -> None:
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         placed(page, FLEETS[fleet][0])
-        page.wait_for_timeout(150)
+        settle(page)
         assert page.evaluate(OUTSIDE) == []
     assert desk.complaints == []
 
@@ -85,11 +83,11 @@ def test_a_view_that_somebody_chose_stays_when_the_window_changes(desk: Visit) -
     placed(page, PACIFIC)
     fitted = page.evaluate(SPREAD_PX)
     page.set_viewport_size({"width": 1000, "height": 900})
-    page.wait_for_timeout(300)
+    settle(page)
     assert page.evaluate(SPREAD_PX) != pytest.approx(fitted, abs=5)
     page.get_by_label("Zoom in").click()
-    page.wait_for_timeout(600)
+    settle(page)
     chosen = page.evaluate(SPREAD_PX)
     page.set_viewport_size({"width": 1300, "height": 900})
-    page.wait_for_timeout(300)
+    settle(page)
     assert page.evaluate(SPREAD_PX) == pytest.approx(chosen, abs=2)

@@ -1,16 +1,14 @@
 import re
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import ARTIFACTS, DESK, PHONE, SEEN_THE_TOUR, Visit, running_app, visit
+from tests.browser.conftest import ARTIFACTS, DESK, PHONE, SEEN_THE_TOUR, Visit, new_tab, running_app, settle, visit
 
 pytestmark = pytest.mark.browser
 
-TICK_TIMEOUT_MS = 6_000
 MOST_BYTES_A_TICK = 4_000
 MOST_FIRST_NUMBER_S = 2.0
 MOST_BYTES_A_PAGE = 1_000_000
@@ -18,10 +16,8 @@ MOST_SECONDS_TO_END = 5.0
 
 
 @pytest.fixture
-def desk(browser: Browser, address: str) -> Iterator[Visit]:
-    visited = visit(browser, address)
-    yield visited
-    visited.page.context.close()
+def desk(tab: Visit, address: str) -> Visit:
+    return visit(tab, address)
 
 
 def test_the_map_draws_a_circle_for_each_of_the_ten_sites(desk: Visit) -> None:
@@ -31,21 +27,21 @@ def test_the_map_draws_a_circle_for_each_of_the_ten_sites(desk: Visit) -> None:
 
 
 def test_a_second_browser_sees_every_site_drawn_at_once(browser: Browser, address: str, desk: Visit) -> None:
-    second = visit(browser, address).page
-    assert second.locator("path.site[data-band]").count() == 10
-    second.context.close()
+    with new_tab(browser) as second:
+        visit(second, address)
+        assert second.page.locator("path.site[data-band]").count() == 10
 
 
 def test_numbers_change_between_ticks(desk: Visit) -> None:
     for shown in (desk.page.get_by_label("Simulated time"), desk.page.locator(".kpi-note").first):
-        expect(shown).not_to_have_text(shown.inner_text(), timeout=TICK_TIMEOUT_MS)
+        expect(shown).not_to_have_text(shown.inner_text())
 
 
 def test_the_line_grows_without_being_drawn_anew(desk: Visit) -> None:
     newest = "document.querySelector('.line-chart').data[0].x.at(-1)"
     desk.page.evaluate("document.querySelector('.line-chart .main-svg').dataset.kept = 'yes'")
     before = desk.page.evaluate(newest)
-    desk.page.wait_for_function(f"{newest} > {before!r}", timeout=TICK_TIMEOUT_MS)
+    desk.page.wait_for_function(f"{newest} > {before!r}")
     assert desk.page.locator(".line-chart .main-svg[data-kept=yes]").count() == 1
 
 
@@ -63,7 +59,7 @@ def test_a_hovered_site_shows_its_numbers_with_units_and_keeps_showing_them_over
     for text in ("Japan Tokyo", "USD/MWh", "°C", "g CO2/kWh", "of 45.0 MW", "USD/h", "Local time", "Contracts"):
         expect(card).to_contain_text(text)
     before = card.inner_text()
-    expect(card).not_to_have_text(before, timeout=TICK_TIMEOUT_MS)
+    expect(card).not_to_have_text(before)
     expect(card).to_be_visible()
 
 
@@ -80,11 +76,11 @@ def test_zoom_survives_updates(desk: Visit) -> None:
     where = "document.querySelector('path.site[data-site=iceland]').getBoundingClientRect().x"
     at_first = desk.page.evaluate(where)
     desk.page.get_by_label("Zoom in").click()
-    desk.page.wait_for_timeout(600)
+    settle(desk.page)
     zoomed = desk.page.evaluate(where)
     assert abs(zoomed - at_first) > 20
     clock = desk.page.get_by_label("Simulated time")
-    expect(clock).not_to_have_text(clock.inner_text(), timeout=TICK_TIMEOUT_MS)
+    expect(clock).not_to_have_text(clock.inner_text())
     assert abs(desk.page.evaluate(where) - zoomed) < 2
 
 
@@ -107,9 +103,9 @@ def test_a_key_figure_says_how_it_is_computed_on_hover_and_on_focus(desk: Visit)
     expect(explanation).to_be_visible()
 
 
-def test_pausing_stops_the_clock_and_resuming_starts_it(browser: Browser) -> None:
+def test_pausing_stops_the_clock_and_resuming_starts_it(tab: Visit) -> None:
     with running_app() as (address, _):
-        page = visit(browser, address).page
+        page = visit(tab, address).page
         clock = page.get_by_label("Simulated time")
         page.get_by_role("button", name="Pause").click()
         expect(page.locator(".chip")).to_have_text("Paused")
@@ -124,25 +120,22 @@ def test_pausing_stops_the_clock_and_resuming_starts_it(browser: Browser) -> Non
         expect(page.get_by_role("button", name="Speed")).to_contain_text("1 h/s")
         page.get_by_role("button", name="Resume").click()
         expect(page.locator(".chip")).to_have_text("Running")
-        page.context.close()
 
 
-def test_the_server_ends_in_order_and_in_time_while_a_browser_is_connected(browser: Browser) -> None:
+@pytest.mark.timed
+def test_the_server_ends_in_order_and_in_time_while_a_browser_is_connected(tab: Visit) -> None:
     with running_app() as (address, app):
-        page = visit(browser, address).page
+        page = visit(tab, address).page
         began = time.monotonic()
         app.send_signal(signal.SIGTERM)
         assert app.wait(2 * MOST_SECONDS_TO_END) == 0
         assert time.monotonic() - began < MOST_SECONDS_TO_END
         expect(page.locator("html[data-link=lost]")).to_be_attached()
-        page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_the_theme_follows_the_system_and_then_the_operators_choice(
-    browser: Browser, address: str, scheme: str
-) -> None:
-    page = visit(browser, address, scheme=scheme).page
+def test_the_theme_follows_the_system_and_then_the_operators_choice(tab: Visit, address: str, scheme: str) -> None:
+    page = visit(tab, address, scheme=scheme).page
     expect(page.locator(f"html[data-theme={scheme}]")).to_be_attached()
     ground = "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(ground)
@@ -150,7 +143,6 @@ def test_the_theme_follows_the_system_and_then_the_operators_choice(
     assert page.evaluate(ground) != before
     page.reload()
     assert page.evaluate(ground) != before
-    page.context.close()
 
 
 @pytest.mark.parametrize(
@@ -166,16 +158,16 @@ def test_the_theme_follows_the_system_and_then_the_operators_choice(
     ],
     ids=str,
 )
-def test_the_screen_fits_every_width(browser: Browser, address: str, size: tuple[int, int], scheme: str) -> None:
-    page = visit(browser, address, size=size, scheme=scheme).page
-    page.wait_for_timeout(1_200)
+def test_the_screen_fits_every_width(tab: Visit, address: str, size: tuple[int, int], scheme: str) -> None:
+    page = visit(tab, address, size=size, scheme=scheme).page
+    settle(page)
     page.screenshot(path=ARTIFACTS / f"overview-{scheme}-{size[0]}x{size[1]}.png", full_page=size[0] < DESK[0])
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     if size == DESK:
         assert page.evaluate("document.documentElement.scrollHeight") <= size[1]
-    page.context.close()
 
 
+@pytest.mark.timed
 def test_a_tick_and_the_page_stay_light(browser: Browser, address: str) -> None:
     context = browser.new_context()
     context.add_init_script(SEEN_THE_TOUR)

@@ -4,25 +4,25 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import ARTIFACTS, running_app, visit
+from tests.browser.conftest import ARTIFACTS, Visit, running_app, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-TICK_TIMEOUT_MS = 10_000
 MOST_SECONDS_TO_END = 5.0
 
 
+@pytest.mark.timed
 def test_the_whole_of_mara_runs_in_a_browser_ends_in_time_and_goes_on_where_it_stood(
-    browser: Browser, tmp_path: Path
+    tab: Visit, tmp_path: Path
 ) -> None:
     with running_app(["pages", "run", "--no-browser", "--port"], folder=tmp_path) as (address, app):
-        visited = visit(browser, address)
+        visited = visit(tab, address)
         page, clock = visited.page, visited.page.get_by_label("Simulated time")
         expect(page.locator("path.site")).to_have_count(10)
         expect(page.locator(".chip")).to_have_text("Running")
-        expect(clock).not_to_have_text(clock.inner_text(), timeout=TICK_TIMEOUT_MS)
+        expect(clock).not_to_have_text(clock.inner_text())
         page.locator("path.site[data-site=oslo]").hover()
         expect(page.locator(".site-card")).to_contain_text("USD/MWh")
         page.wait_for_timeout(3_000)
@@ -36,14 +36,12 @@ def test_the_whole_of_mara_runs_in_a_browser_ends_in_time_and_goes_on_where_it_s
         app.send_signal(signal.SIGTERM)
         assert app.wait(2 * MOST_SECONDS_TO_END) == 0
         assert time.monotonic() - began < MOST_SECONDS_TO_END
-        page.context.close()
 
     with running_app(["pages", "run", "--no-browser", "--port"], folder=tmp_path) as (address, _):
-        page = visit(browser, address).page
+        page = visit(tab, address).page
         expect(page.locator(".chip")).to_have_text("Running")
         assert minutes_of(page.get_by_label("Simulated time").inner_text()) >= minutes_of(reached)
         assert page.evaluate("document.querySelector('.line-chart').data[0].x.length") > 1
-        page.context.close()
 
 
 def minutes_of(clock: str) -> int:
@@ -51,36 +49,35 @@ def minutes_of(clock: str) -> int:
     return (int(day) * 24 + int(hours)) * 60 + int(minutes)
 
 
-def test_a_site_is_taken_down_and_back_by_hand_and_a_click_opens_its_page(browser: Browser, tmp_path: Path) -> None:
+def test_a_site_is_taken_down_and_back_by_hand_and_a_click_opens_its_page(tab: Visit, tmp_path: Path) -> None:
     with running_app(["pages", "run", "--no-browser", "--speed", "900", "--port"], folder=tmp_path) as (address, _):
-        page = visit(browser, address).page
+        page = visit(tab, address).page
         page.locator("path.site[data-site=oslo]").hover()
         page.keyboard.press("o")
         sheet = page.locator("dialog.sheet[open]")
         expect(sheet.get_by_label("Norway Oslo")).to_be_checked()
         sheet.get_by_role("button", name="Take down").click()
-        expect(page.locator("path.site[data-site=oslo][data-band=down]")).to_be_attached(timeout=TICK_TIMEOUT_MS)
+        expect(page.locator("path.site[data-site=oslo][data-band=down]")).to_be_attached()
         expect(page.locator(".events-panel")).to_contain_text("Norway Oslo is down.")
         page.get_by_role("button", name="Take sites down or back").click()
         expect(sheet).to_contain_text("ordered down until")
         sheet.get_by_label("Norway Oslo").check()
         sheet.get_by_role("button", name="End ordered outage").click()
-        expect(page.locator(".events-panel")).to_contain_text("Norway Oslo is back", timeout=TICK_TIMEOUT_MS)
+        expect(page.locator(".events-panel")).to_contain_text("Norway Oslo is back")
         page.locator("path.site[data-site=oslo]").click()
         page.wait_for_url("**/sites/oslo")
         expect(page.locator("h1")).to_contain_text("Norway Oslo")
-        page.context.close()
 
 
-def test_a_new_run_begins_at_the_first_tick_and_the_old_one_is_kept(browser: Browser, tmp_path: Path) -> None:
+def test_a_new_run_begins_at_the_first_tick_and_the_old_one_is_kept(tab: Visit, tmp_path: Path) -> None:
     with running_app(["pages", "run", "--no-browser", "--speed", "3600", "--port"], folder=tmp_path) as (address, app):
-        page = visit(browser, address).page
+        page = visit(tab, address).page
         page.wait_for_function("window.mara.read('moment').at >= Date.UTC(2025, 6, 1, 6) / 1000")
         process_id = app.pid
         page.get_by_role("button", name="Start the run anew").click()
         page.get_by_role("button", name="Start anew").last.click()
         reached_s = page.evaluate("window.mara.read('moment').at")
-        expect(page.locator("#link-notice")).to_contain_text("A new run is being started", timeout=TICK_TIMEOUT_MS)
+        expect(page.locator("#link-notice")).to_contain_text("A new run is being started")
         expect(page.locator(".chip")).to_have_text("Starting")
         expect(page.locator("html[data-link=renewing]")).to_be_attached()
         said = page.evaluate("document.getElementById('link-notice').textContent")
@@ -88,6 +85,5 @@ def test_a_new_run_begins_at_the_first_tick_and_the_old_one_is_kept(browser: Bro
         page.wait_for_function(f"(window.mara.read('moment').at ?? 1e12) < {reached_s}")
         assert app.poll() is None
         assert app.pid == process_id
-        page.context.close()
     assert (tmp_path / "mara.db.set-aside-1").exists()
     assert (tmp_path / "mara.db").exists()

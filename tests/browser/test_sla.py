@@ -1,11 +1,11 @@
-"""The page of promises in a browser: a price while one types, booking after a question, filters, a contract opened."""
+"""The SLA page in a browser: price while typing, booking, filters, an opened contract."""
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ARTIFACTS, DESK, PHONE, arrive
+from tests.browser.conftest import ARTIFACTS, DESK, PHONE, Visit, arrive, settle
 
 pytestmark = pytest.mark.browser
 
@@ -13,12 +13,11 @@ OFFERED, REFUSED, BOOKED = "[data-answer=offered]", "[data-answer=refused]", "[d
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    visited = arrive(browser, f"{address}/sla")
+def page(tab: Visit, address: str) -> Iterator[Page]:
+    visited = arrive(tab, f"{address}/sla")
     visited.page.wait_for_selector(".promise-table")
     yield visited.page
     assert visited.complaints == []
-    visited.page.context.close()
 
 
 def typed(page: Page, power: str, hours: str = "48") -> None:
@@ -111,7 +110,7 @@ def test_the_price_counts_down_with_simulated_time(page: Page) -> None:
     typed(page, "5")
     page.wait_for_selector(OFFERED)
     left = page.get_by_text("ticks more.")
-    expect(left).not_to_have_text(left.inner_text(), timeout=6_000)
+    expect(left).not_to_have_text(left.inner_text())
 
 
 def test_contracts_are_found_by_state_tier_and_name(page: Page) -> None:
@@ -145,13 +144,12 @@ def test_a_contract_opens_by_keyboard_and_gives_the_focus_back(page: Page) -> No
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_nothing_stands_out_of_the_screen(browser: Browser, address: str, size: tuple[int, int], scheme: str) -> None:
-    page = arrive(browser, f"{address}/sla", size=size, scheme=scheme).page
+def test_nothing_stands_out_of_the_screen(tab: Visit, address: str, size: tuple[int, int], scheme: str) -> None:
+    page = arrive(tab, f"{address}/sla", size=size, scheme=scheme).page
     page.wait_for_selector(".promise-table")
     typed(page, "5")
     page.wait_for_selector(OFFERED)
-    page.wait_for_timeout(500)
+    settle(page)
     ARTIFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTIFACTS / f"sla-{scheme}-{size[0]}.png")
     assert page.evaluate("document.documentElement.scrollWidth") == size[0]
-    page.context.close()

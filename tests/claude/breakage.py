@@ -1,4 +1,4 @@
-"""A message as a response: whole, or broken in one of the ways of a network."""
+"""Responses that carry a message whole, or broken as by a network."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def answer_of(message: JsonObject, fault: Fault | None, streamed: bool, closing:
 
 
 class Silent(Response):
-    """Not even a status line, until the client goes away or the test ends."""
+    """A response that sends nothing until the client leaves or the test ends."""
 
     def __init__(self, closing: threading.Event) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Small requests for the tests of the imitation itself."""
+"""Small requests for tests of the imitated service itself."""
 
 from typing import Any
 

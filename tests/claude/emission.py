@@ -1,4 +1,4 @@
-"""A turn -> the message and the server-sent events that carry it, each checked against the SDK's own types."""
+"""Conversion of a turn to a message and its server-sent events, checked by SDK types."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def check_turn(turn: Turn, body: JsonObject) -> None:
 
 
 def message_of(turn: Turn, body: JsonObject, number: int) -> JsonObject:
-    """The whole message, as `stream: false` gets it."""
+    """Make the whole message, as sent for `stream: false`."""
     content = list(content_of(turn, body, number))
     message = {
         "id": f"msg_{number:024d}",
@@ -78,7 +78,7 @@ def usage_of(turn: Turn, body: JsonObject, content: list[JsonObject]) -> JsonObj
 
 
 def events_of(message: JsonObject) -> Iterator[JsonObject]:
-    """The stream of one message; `ping` is not an event of the SDK's type, all others are checked."""
+    """Yield the events of one message, all but `ping` checked against the SDK's types."""
     usage = message["usage"]
     opening = {**message, "content": [], "stop_reason": None, "stop_details": None}
     yield checked({"type": "message_start", "message": {**opening, "usage": {**usage, "output_tokens": 1}}})

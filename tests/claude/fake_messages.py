@@ -36,7 +36,7 @@ ERRORS: TypeAdapter[Any] = TypeAdapter(ErrorResponse)
 
 
 def refused_url() -> str:
-    """An address where nothing listens: connections are refused."""
+    """Return an address where nothing listens, so that connections are refused."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -147,7 +147,7 @@ class FakeMessages:
         return entry
 
     def _check_history(self, messages: list[JsonObject]) -> None:
-        """The turns up to the model's newest are exactly what was answered here: history is append-only."""
+        """Check that a request repeats exactly the answers given so far."""
         if len(messages) > 1 and history_of(messages[:-1]) not in self._histories:
             raise Refusal(400, f"messages.{len(messages) - 2}: earlier turns were edited; they must be sent unmodified")
 
@@ -184,7 +184,7 @@ def error_body(kind: str, message: str, request_id: str, error_code: str | None 
 
 
 def history_of(messages: list[JsonObject]) -> str:
-    """The talk in one spelling: strings are blocks, what is null or a cache mark is left out."""
+    """Normalize messages: strings become blocks, nulls and cache marks are left out."""
     return json.dumps([[message["role"], spelled(blocks_of(message["content"]))] for message in messages])
 
 

@@ -1,4 +1,4 @@
-"""Which JSON schemas constrained decoding takes: the documented limits of structured outputs and strict tools."""
+"""Documented limits on JSON schemas of structured outputs and strict tools."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "uri", 
 
 
 def schema_faults(schema: Any, above: tuple[str, ...] = (), root: Any = None) -> list[str]:
-    """What is wrong with a schema, in the API's words; empty if nothing is."""
+    """List what is wrong with a schema, in the API's words; empty for none."""
     if not isinstance(schema, dict):
         return ["a schema must be an object"]
     root = schema if root is None else root

@@ -1,4 +1,4 @@
-"""What the imitated model says: turns, faults, and what a script sees of the talk so far.
+"""Scripts of the imitated model: turns, faults, and the conversation that a script sees.
 
 A script is a list of entries, one for each request, or a function of the talk. It never reaches into the server.
 """
@@ -66,7 +66,7 @@ OWN_SPEND_LIMIT_MESSAGE = "You have reached your specified API usage limits. You
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong between the model and us. Make it with the functions below.
+    """A fault between the model and the client. Make it with the functions below.
 
     `of` is the turn that was under way; `after` counts the server-sent events let through before it breaks.
     """
@@ -176,7 +176,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Talk:
-    """What a script may answer to: the accepted request, and what can be read from it.
+    """Conversation so far as a script sees it: the accepted request and its contents.
 
     `turn` counts the model's own turns so far; `first` is the first thing the user said, `last` the newest text.
     """

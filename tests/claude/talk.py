@@ -1,4 +1,4 @@
-"""A request's body -> the talk a script answers to."""
+"""Conversion of a request's body to the conversation that a script sees."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The console script in this process: words in, exit code and both streams out."""
+"""Runner of the console script in this process, with its exit code and output."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ south,South,US,30,-97,America/Chicago,ERCOT
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended and what it said."""
+    """Exit code and output of a command."""
 
     exit_code: int
     out: str
@@ -53,12 +53,12 @@ def ran(*words: object, **env: str) -> Outcome:
 
 
 def small_history(folder: Path, hours: int = 48) -> Path:
-    """Two sites, some days: enough for a fleet of its own."""
+    """Write a history of two sites and some days."""
     folder.mkdir(exist_ok=True)
     (folder / "sites.csv").write_text(SITES, encoding="utf-8")
     return write_history(folder, history_rows(hours), bitcoin=bitcoin_rows(hours // 24 + 1))
 
 
 def everything_in(folder: Path) -> dict[str, bytes]:
-    """Every file under a folder and what is in it: to see that a refusal changed nothing."""
+    """Read every file under a folder, to check that a refusal changed nothing."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,4 +1,4 @@
-"""Stored runs to look at, copy and harm."""
+"""Helpers to inspect, copy and damage stored runs."""
 
 import sqlite3
 from contextlib import closing
@@ -21,7 +21,7 @@ def run_in(database: Path) -> str:
 
 
 def tampered(database: Path, statement: str) -> None:
-    """Change a database behind Mara's back: drop what guards it, then change it."""
+    """Change a database outside Mara, after dropping its triggers."""
     with closing(sqlite3.connect(database)) as connection:
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {name}")

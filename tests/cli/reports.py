@@ -1,4 +1,4 @@
-"""What the JSON of a run must look like: the names and kinds of what outsiders rely on."""
+"""Fields and types that the JSON report of a run must have."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -57,7 +57,7 @@ SIMULATION = BACKTEST | {
     ),
 }
 OF_THE_MACHINE = ("wall_s", "site_steps_per_s")
-"""What two equal runs may differ in."""
+"""Fields in which equal runs may differ."""
 
 
 def faults_of(report: dict[str, Any], fields: dict[str, Any], path: str = "") -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a run says of its input, and what it does where there is nothing to serve or nowhere to write."""
+"""Remarks on doubtful input, and runs without contracts or a writable folder."""
 
 import os
 from pathlib import Path

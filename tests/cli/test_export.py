@@ -15,7 +15,7 @@ from tests.cli.databases import STORED_TICKS, TABLES
 
 SITES = 10
 OF_THE_RUN = ("run", "stored_at", "wall")
-"""What a column's name contains when equal runs may differ in it."""
+"""Words in the names of columns in which equal runs may differ."""
 
 
 def rows_of(file: Path) -> list[dict[str, str]]:
@@ -109,7 +109,7 @@ def test_equal_runs_give_equal_files_but_for_columns_that_say_so(
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
-    """What the simulation said of the stored run."""
+    """The simulation's report on the stored run."""
     return ran("simulate", "--ticks", STORED_TICKS, "--no-store", "--json").report
 
 

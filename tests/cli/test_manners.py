@@ -1,4 +1,4 @@
-"""How every command behaves: help, one line for an error, a traceback on demand, a bar for people only."""
+"""Behaviour of all commands: help, one line for an error, tracebacks, progress bars."""
 
 import io
 import json
@@ -131,7 +131,7 @@ def test_the_traceback_is_there_for_who_asks(words: tuple[str, ...]) -> None:
 
 
 def interrupted(run: "subprocess.Popen[str]") -> tuple[str, str]:
-    """Ctrl-C, pressed again after a while as a person would: one that lands in a finalizer is lost by Python itself."""
+    """Press Ctrl-C, and again later: Python loses one that arrives in a finalizer."""
     try:
         for _ in range(4):
             run.send_signal(signal.SIGINT)

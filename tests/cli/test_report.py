@@ -1,4 +1,4 @@
-"""Reports of commands: a table for eyes, and lines that scripts may cut."""
+"""Reports of commands: a table on a terminal, lines for scripts elsewhere."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Who is let in, and what operators may order."""
+"""Admission of contract requests, and effects of operators' commands."""
 
 from mara.core.booking import COMMITTED_SHARE, list_rate_usd_per_mwh
 from mara.core.commands import Book, Command, Outage, Restore

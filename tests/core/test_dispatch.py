@@ -1,4 +1,4 @@
-"""The plan meets the world: limits hold whatever a plan says, and who goes first is as promised."""
+"""Dispatch: limits hold whatever a plan says, and tiers are served in their order."""
 
 import numpy as np
 import pytest

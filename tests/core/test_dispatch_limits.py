@@ -27,7 +27,7 @@ class Scene:
 
 
 def scene_of(seed: int, power_of_ten: float) -> Scene:
-    """A random state, a random tick and a plan of any size that has nothing to do with either."""
+    """Draw a random state and tick, and an unrelated plan of any size."""
     draw = np.random.default_rng(seed)
     own = fleet(limit_mw=draw.choice([0.0, 3.0, 8.0, 15.0, 100.0], 3), hedge_mw=0.0)
     of = config(own, tick_minutes=int(draw.choice([5, 60])))

@@ -1,4 +1,4 @@
-"""What an operator is told: one sentence for each thing that happened, with its true reason."""
+"""Events: one sentence for each thing that happened, with its true reason."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the panel may claim: gains against a stated baseline, which add up to the difference of two ledgers."""
+"""Gains against a stated baseline, which add up to the difference of two ledgers."""
 
 import numpy as np
 import pytest

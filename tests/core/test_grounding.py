@@ -1,4 +1,4 @@
-"""A claim holds references and no numbers; what it says of them must be so; what is shown was computed."""
+"""Claims hold references instead of numbers, and are checked against computed facts."""
 
 import pytest
 from hypothesis import given

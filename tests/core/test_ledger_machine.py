@@ -1,4 +1,4 @@
-"""A fleet through anything that may happen, in any order: the books balance in every tick."""
+"""A stateful test: in any order of events the books balance in every tick."""
 
 import numpy as np
 from hypothesis import settings

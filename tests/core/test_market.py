@@ -1,4 +1,4 @@
-"""What power, hashes and tokens are worth, and demand by local hours, against worked numbers."""
+"""Value of power, hashes and tokens, and demand by local hours, by worked numbers."""
 
 from datetime import UTC, datetime, timedelta
 

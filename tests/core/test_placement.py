@@ -1,4 +1,4 @@
-"""Whole contracts onto sites: who stays, who moves, who is shed, and what a failing site does to its customers."""
+"""Placement of whole contracts: stays, moves, shedding, and failing sites."""
 
 from dataclasses import replace
 

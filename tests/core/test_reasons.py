@@ -1,4 +1,4 @@
-"""Why a tick looks as it does: what is scarce comes first, in money."""
+"""Reasons of a tick, the scarcest resource first by its value in money."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the outside is shown of a step."""
+"""Snapshots of settled ticks."""
 
 from mara.core.commands import Outage
 from mara.core.contract import Tier

@@ -1,4 +1,4 @@
-"""Small history folders, written as a user would: what tests read, mangle and read again."""
+"""Writers of small history folders, which tests read and damage."""
 
 import gzip
 from datetime import UTC, datetime, timedelta

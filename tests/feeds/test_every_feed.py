@@ -1,4 +1,4 @@
-"""What every feed promises, whatever world is behind it."""
+"""Properties that every feed has."""
 
 from collections.abc import Callable
 from dataclasses import fields

@@ -19,7 +19,7 @@ YEARS = 12
 
 @dataclass(frozen=True)
 class Level:
-    """What the table of sites says of a market."""
+    """A market's row in the document's table of sites."""
 
     mean_usd_per_mwh: float
     carbon_g_per_kwh: float

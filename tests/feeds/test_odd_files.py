@@ -1,4 +1,4 @@
-"""What is no table or no file is refused before it fills the memory."""
+"""Files that are no tables are refused before they fill the memory."""
 
 import gzip
 import tracemalloc

@@ -42,11 +42,11 @@ class Program:
         return float(self.constant_usd - found.fun)
 
     def gain_usd(self, point: Terms) -> float:
-        """What a point gains."""
+        """Value of the objective at a point [USD]."""
         return self.constant_usd + sum(value * point[name] for name, value in self.gain.items())
 
     def worst_mw(self, point: Terms) -> float:
-        """By how much a point breaks the row, or the sign, that it breaks most."""
+        """Largest violation of a row or sign by a point [MW]."""
         over = [_sum(terms, point) - limit for terms, limit in self.at_most]
         off = [abs(_sum(terms, point) - value) for terms, value in self.equal]
         return max(*over, *off, *(-value for value in point.values()), 0.0)

@@ -58,7 +58,7 @@ def random_problem(seed: int) -> Problem:
 
 
 def edge_problems() -> dict[str, Problem]:
-    """What breaks careless optimizers, by name."""
+    """Problems that often break optimizers, by name."""
     of, none, miners = config(), config(fleet(units=NO_MACHINES)), config(fleet(units=MINERS_ONLY))
     tiers = tuple(contract(t.name, t, 2.0) for t in Tier)
     live = world(of, tiers, at=[0, 1, 2, 2])

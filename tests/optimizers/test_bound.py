@@ -71,7 +71,7 @@ class DrawnFeed:
 
 
 class Wild:
-    """A policy that asks for anything: dispatch makes of it what is possible."""
+    """A policy with arbitrary plans, of which dispatch carries out what is possible."""
 
     name = "wild"
 

@@ -1,4 +1,4 @@
-"""When a promise is broken on purpose: by its own window, its own charge, and never Premium's."""
+"""Economic breaches: by a contract's own window and charge, and never of Premium."""
 
 from dataclasses import replace
 

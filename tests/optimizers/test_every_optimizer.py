@@ -1,4 +1,4 @@
-"""What every optimizer owes: a plan of the right shape, for every problem, that the world can follow."""
+"""Every optimizer gives a feasible plan of the right shape for every problem."""
 
 from collections import defaultdict
 

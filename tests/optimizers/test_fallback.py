@@ -1,4 +1,4 @@
-"""One face over several optimizers: the first usable plan wins, and the reason for a fallback is kept."""
+"""Fallback among optimizers: the first usable plan is taken, with a reason."""
 
 from dataclasses import dataclass, replace
 

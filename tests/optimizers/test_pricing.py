@@ -1,4 +1,4 @@
-"""What one more contract costs: two solves agree with two others, more never costs less, shadow prices are a floor."""
+"""Marginal cost of a contract: agreement of solves, monotonicity, and dual prices as a floor."""
 
 import time
 from dataclasses import replace

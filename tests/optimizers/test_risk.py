@@ -1,4 +1,4 @@
-"""How probable it is that outages use up a budget: right to the last digit also where that is nearly certain."""
+"""Probability that outages use up a budget, exact also where it is nearly 1."""
 
 from fractions import Fraction
 from math import exp

@@ -1,4 +1,4 @@
-"""What browsers may write into the log."""
+"""Limits on the lines that browsers may write to the log."""
 
 from pages.serving.browser_log import ALL_LINES_PER_MINUTE, LINES_PER_MINUTE, MAX_LINE_LENGTH, BrowserLog
 from tests.clocks import HandClock

@@ -1,4 +1,4 @@
-"""The one backtest at a time: its own process, its news, its end."""
+"""The runner of one backtest at a time: its process, progress and end."""
 
 import os
 import time
@@ -60,7 +60,7 @@ def process_at_work() -> BaseProcess:
 
 
 def outcome(jobs: JobRunner) -> Report:
-    """How it ended; fails when it does not in time."""
+    """Wait for the end of a job, and return its report; fail when it takes too long."""
     until_s = time.monotonic() + PATIENCE_S
     while jobs.read().state == "running":
         assert time.monotonic() < until_s

@@ -1,4 +1,4 @@
-"""What is counted of browsers while they come and go."""
+"""Count of connected browsers while they come and go."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ SOCKET_PATH = "/_nicegui_ws/socket.io"
 Web: TypeAlias = list[aiohttp.ClientSession]
 """What a test has open."""
 HEARD_S = 0.3
-"""How long a message takes to be obeyed, at most."""
+"""Longest time [s] that a message takes to be obeyed."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Server:
     database: Path
 
     def session_of(self, name: str) -> str:
-        """Somebody's new session, without the form: logins are counted."""
+        """Make a new session of a user without the login form, whose use is limited."""
         people, secret = people_of(Settings(database_url=f"sqlite:///{self.database}")), new_session()
         until = int(datetime.now(UTC).timestamp()) + 3_600
         people.issue(Session, digest_of(secret), User(name=name, role=ROLES[name]), until=until, by=BY)
@@ -150,7 +150,7 @@ def unescaped(page: str) -> str:
 
 
 async def is_paused(somebody: Somebody) -> bool:
-    """Whether simulated time stands still, a moment after."""
+    """True if simulated time stands still, after a short wait."""
     await asyncio.sleep(HEARD_S)
     async with httpx.AsyncClient(base_url=somebody.server.address) as browser:
         return bool((await browser.get("/api/ready", headers={"cookie": somebody.cookie})).json()["state"] == "paused")

@@ -1,4 +1,4 @@
-"""Those who look come and go: they get what they should, and nothing of them stays."""
+"""Viewers come and go: they get all updates, and leave no memory in use."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ def app() -> Iterator[tuple[str, int]]:
 
 
 async def come_and_go(address: str, rounds: int) -> list[int]:
-    """How many pictures each of those who looked got."""
+    """Count the updates that each viewer got."""
     counts: list[int] = []
     for _ in range(rounds):
         async with viewers(address, COUNT) as looking:

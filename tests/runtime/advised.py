@@ -60,7 +60,7 @@ def problem_at(tick: int = 0, *, price: object = (20.0, 60.0, 90.0), note: str =
 
 @dataclass
 class Stage:
-    """An advisor, the planner that listens to it, and whom it asks."""
+    """An advisor, its planner, and the imitated service that it asks."""
 
     fake: FakeMessages | None
     advisor: AdvisorScheduler
@@ -75,7 +75,7 @@ class Stage:
         return plan
 
     def wait(self) -> None:
-        """Until nobody is asked any more."""
+        """Wait until no question is under way."""
         worker = self.advisor._background._thread
         if worker is not None:
             worker.join(WAIT_S)

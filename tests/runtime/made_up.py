@@ -255,7 +255,7 @@ async def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
 
 
 async def quiet() -> None:
-    """Long enough for whatever was due to have happened."""
+    """Wait until all work that was due is done."""
     await asyncio.sleep(0.04)
 
 

@@ -1,4 +1,4 @@
-"""Whom to wake, and when: once, and once more when it is over."""
+"""Alerts are sent once when they begin, and once when they end."""
 
 import http.server
 import json
@@ -51,7 +51,7 @@ def seen(watch: AlertRules, tick: int, tier: str, bad_ticks: int) -> tuple[Alert
 
 
 def first_alert_after(tier: str, *, bad_every: int, ticks: int = 80, resting: bool = False) -> int | None:
-    """Ticks until somebody is woken, with one bad tick in so many."""
+    """Count the ticks until the first alert, with one bad tick in `bad_every`."""
     watch = AlertRules()
     for tick in range(ticks):
         if looked_at(watch, fleet_at(tick, contract_of(tier, tick // bad_every, resting=resting))):

@@ -1,4 +1,4 @@
-"""Who advises, by the settings: with a key and a plan that can be measured, the model that was asked for."""
+"""The advisor's configuration by the settings: key, optimizer and model."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a run tells the log, at a pace that somebody follows and ahead of it; and how it goes ahead on a full disk."""
+"""The run's log at a readable pace and at high speed, and high speed on a full disk."""
 
 import logging
 

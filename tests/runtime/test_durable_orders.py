@@ -1,4 +1,4 @@
-"""What was confirmed is on disk: found again after any end, obeyed once, known to whoever reads."""
+"""Confirmed orders are on disk, found after any end, and obeyed once."""
 
 import asyncio
 import shutil

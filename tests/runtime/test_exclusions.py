@@ -1,4 +1,4 @@
-"""What may be announced not to count: only three kinds, with reason and author, and maintenance in time and measure."""
+"""Exclusions that may be announced: three kinds, with reason, author and limits."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""When ticks happen: paced by the monotonic clock, paused, stepped, hurried, and never in a burst."""
+"""Pace of ticks: by the monotonic clock, paused, stepped, faster, never in a burst."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""What a question is about is found in it by name, also where the name is not quite right."""
+"""Parsing of questions: names of sites and customers, also when misspelt."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What a screen lists of the events, however many come."""
+"""Events listed on a screen, however many there are."""
 
 from mara.core.events import MOST_ROUTINE, Event
 from mara.runtime.live.display import MOST_SHOWN, RecentEvents

@@ -1,4 +1,4 @@
-"""What runs ahead of the clock leaves room on the disk."""
+"""Runs at high speed stop before the disk is full."""
 
 from collections.abc import Iterator
 from pathlib import Path

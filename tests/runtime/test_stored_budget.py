@@ -1,4 +1,4 @@
-"""What may be spent: by hour, by day, and never less than nothing."""
+"""Amounts that may be spent: by hour, by day, and never negative."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Who blocks the event loop is named."""
+"""The watchdog logs the function that blocks the event loop."""
 
 import asyncio
 import logging

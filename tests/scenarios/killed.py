@@ -39,7 +39,7 @@ SLOWEST_CHILD_S = 60.0
 
 @dataclass(frozen=True)
 class Death:
-    """Where to die: in the transaction of the life's tick number `after_ticks`, or after `after_s` seconds anywhere."""
+    """Time of a kill: in the transaction of tick `after_ticks`, or after `after_s` seconds."""
 
     point: str
     after_ticks: int = 0
@@ -49,7 +49,7 @@ class Death:
 
 @dataclass(frozen=True)
 class Witness:
-    """What was seen of a process from outside: acknowledged ticks with their hashes, and how it ended."""
+    """Observations of a process: acknowledged ticks with their hashes, and its end."""
 
     acknowledged: dict[int, bytes]
     in_transaction: bool

@@ -47,7 +47,7 @@ class LiveServer:
                 raise
 
     def histogram(self, name: str) -> dict[float, float]:
-        """How many were at most so long, by bound."""
+        """Cumulative counts of a histogram by upper bound."""
         found = re.findall(rf'^{name}_bucket{{le="(.+)"}} (\S+)$', self.asked("/metrics").decode(), re.MULTILINE)
         return {float(bound.replace("+Inf", "inf")): float(count) for bound, count in found}
 

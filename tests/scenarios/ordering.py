@@ -1,4 +1,4 @@
-"""Those who order from a live run and remember what they were told, and the run's lives between its ends."""
+"""Clients that order from a live run and record the answers, and restarts of the run."""
 
 import json
 import signal

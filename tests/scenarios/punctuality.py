@@ -1,4 +1,4 @@
-"""How late ticks start by our own doing: what the machine kept this process waiting for is taken off.
+"""Lateness of ticks, without the time for which the machine kept the process waiting.
 
 A thread that could run and has no core is late through no fault of Mara's; Linux counts that time for each thread.
 """

@@ -1,4 +1,4 @@
-"""What a whole server keeps up under load: it ends in time, and no chart or export holds it up.
+"""A whole server under load ends in time, and no chart or export delays it.
 
 SOAK=1 in the environment takes the long form: a year of history, two minutes of charts.
 """
@@ -67,5 +67,5 @@ def test_no_chart_and_no_export_holds_up_the_event_loop(tmp_path: Path) -> None:
 
 
 def tell(figure: str) -> None:
-    """What was measured, for whoever runs the tests with -s."""
+    """Print a measured figure, for runs with -s."""
     sys.stdout.write(f"\n{figure}\n")

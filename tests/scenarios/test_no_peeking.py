@@ -1,4 +1,4 @@
-"""What is not yet known changes nothing: a run up to any hour is the same whatever comes after it."""
+"""A run up to any hour does not depend on later data."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

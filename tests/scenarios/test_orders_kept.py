@@ -1,4 +1,4 @@
-"""What is confirmed is kept: whatever ends the run or its database, every 201 is there afterwards, and said again.
+"""Confirmed orders survive any end of the run or its database, with their answers.
 
 KILLS=200 in the environment makes a soak of it.
 """
@@ -30,7 +30,7 @@ TICKS_BETWEEN_REPLAYS = 97
 
 @dataclass
 class Ledger:
-    """All that was confirmed in any life."""
+    """All orders that were confirmed in any life of the run."""
 
     told: list[Told] = field(default_factory=list)
     contracts: list[str] = field(default_factory=list)

@@ -61,7 +61,7 @@ def full_run(path: Path, ticks: int) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done to which table; `column` is empty for whole rows."""
+    """A change to a table; `column` is empty for whole rows."""
 
     kind: str
     table: str

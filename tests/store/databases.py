@@ -35,7 +35,7 @@ def connected(path: Path) -> Iterator[Any]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """While another program keeps everybody from writing."""
+    """Hold a lock of another program, so that no other can write."""
     with connected(path) as other:
         if path.suffix == ON_A_SERVER:
             other.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""A line to a PostgreSQL server that a test can cut, or have swallow all that is said."""
+"""A proxy to a PostgreSQL server that a test can cut or let swallow all data."""
 
 import socket
 import threading

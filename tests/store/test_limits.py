@@ -1,4 +1,4 @@
-"""What may not grow without end or wait for ever: the write-ahead log, a reader's query, a file against a limit."""
+"""Limits on the write-ahead log, on readers' queries, and on file sizes."""
 
 import errno
 import os
@@ -71,6 +71,8 @@ from mara.errors import StoreBlocked
 from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import go_on
+
+pytestmark = pytest.mark.usefixtures("made_by_migrations")
 
 store = Store.open(url_of(Path(sys.argv[1])))
 before = resource.getrlimit(resource.RLIMIT_FSIZE)

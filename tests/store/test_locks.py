@@ -1,4 +1,4 @@
-"""What keeps other programs from taking a live database apart."""
+"""Locks that keep other programs from damaging a live database."""
 
 import subprocess
 import sys

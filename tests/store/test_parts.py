@@ -1,4 +1,4 @@
-"""What others keep beside the world comes back with it, belongs to the same tick, and is found when it rots."""
+"""Engine parts are restored with their tick's world, and damage to them is found."""
 
 from pathlib import Path
 

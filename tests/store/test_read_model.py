@@ -1,4 +1,4 @@
-"""What is stored can be seen while it is written, drawn, and replayed; what is old goes, and what is kept stays."""
+"""Reads of a run while it is written: series, replay inputs, and retention."""
 
 from datetime import timedelta
 from pathlib import Path

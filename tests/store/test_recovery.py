@@ -1,4 +1,4 @@
-"""What a crash leaves is recovered and not called damaged; what is damaged comes back by the words of the refusal."""
+"""Recovery from crashes, and from damage by the commands that a refusal names."""
 
 import os
 import re
@@ -239,6 +239,8 @@ from mara.errors import StoreBlocked
 from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import go_on
+
+pytestmark = pytest.mark.usefixtures("made_by_migrations")
 
 store = Store.open(url_of(Path(sys.argv[1])))
 try:

@@ -18,6 +18,8 @@ from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import stored_run
 
+pytestmark = pytest.mark.usefixtures("made_by_migrations")
+
 NOBODY = 65_534
 
 

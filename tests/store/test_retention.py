@@ -1,4 +1,4 @@
-"""How long rows are kept, and that their room is used again."""
+"""Retention of rows, and reuse of their space."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Numbers over time say what the ticks said, however they are gathered into buckets."""
+"""Time series agree with the ticks, in whatever buckets."""
 
 import sqlite3
 from collections.abc import Iterator

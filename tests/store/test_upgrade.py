@@ -18,6 +18,8 @@ from mara.store.store import Store
 from tests.store.databases import contents, url_of
 from tests.store.runs import stored_run
 
+pytestmark = pytest.mark.usefixtures("made_by_migrations")
+
 NEXT = "9999"
 HARMLESS = 'op.execute("ALTER TABLE events ADD COLUMN colour TEXT")'
 FAILING = HARMLESS + '\n    op.execute("DELETE FROM prices")\n    op.execute("no SQL at all")'

@@ -27,7 +27,7 @@ class FakeCourse:
 
 
 class FakeArchive:
-    """Judged by what was asked of it; `is_broken` refuses every question."""
+    """An archive that records queries; with `is_broken` it refuses every query."""
 
     def __init__(self) -> None:
         self.tick = 288

@@ -11,7 +11,7 @@ pictures = st.dictionaries(st.sampled_from("abc"), st.dictionaries(st.sampled_fr
 
 
 def applied(before: ViewModel, changes: ViewModel) -> ViewModel:
-    """What a browser makes of a difference: see `apply` in static/modules/state.js."""
+    """Apply a difference as a browser does: see `apply` in static/modules/state.js."""
     return {name: merged(before.get(name, {}), changes.get(name, {})) for name in before.keys() | changes.keys()}
 
 

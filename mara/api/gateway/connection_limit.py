@@ -24,10 +24,10 @@ from mara.runtime.clock import Clock
 from mara.templates import page_of
 
 SOCKETS_PER_CLIENT: Final = 2
-"""Websockets of one browser, which may reconnect before its lost one is given up."""
+"""Websockets of one browser: its present one, and a lost one not yet timed out."""
 TRY_AGAIN_S: Final = 10
 TRY_AGAIN_LATER: Final = 1013
-"""Close code of a websocket that is one too many.
+"""Websocket close code "try again later", sent where the limit is reached.
 
 Source: https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number.
 """
@@ -47,7 +47,7 @@ class PageSlot:
     Attributes:
         name: name of the user that it was served to.
         is_connected: whether a browser has a live connection to it.
-        discard: forgets the page.
+        discard: deletes the page on the server.
     """
 
     name: str
@@ -86,7 +86,7 @@ class ConnectionLimit:
             self._trim()
 
     def _trim(self) -> None:
-        """Discard a page where requests for other paths made too many, such as of errors."""
+        """Discard a page above the limit: error pages, which no limit stops, count too."""
         slots = self._slots()
         if len(slots) > self._limits.total_count + RESERVED_FOR_ADMINS:
             _discard_one(slots)
@@ -132,7 +132,10 @@ class ConnectionLimit:
             del self._pending[identity.name]
 
     def _refusal(self, identity: Identity) -> str:
-        """Explain why this user gets no further page; empty if one is free or was freed."""
+        """Explain why this user gets no further page; empty if they may have one.
+
+        Where the limit is reached, a page without a live connection is discarded to make room.
+        """
         slots = self._slots()
         own = [slot for slot in slots if slot.name == identity.name]
         most_own = self._limits.most_of(identity)
@@ -168,11 +171,11 @@ class PageRate:
         self._limits = Limits(UNCONNECTED_PAGES_PER_MINUTE, clock)
 
     def wait_s(self, scope: Scope) -> float:
-        """Count a page; returns the seconds to wait, 0 if it may be built now."""
+        """Count a page; return the seconds to wait before it is built, 0 for none."""
         return self._limits.wait_s(self.key_of(scope))
 
     def connected(self, scope: Scope) -> None:
-        """Uncount a page that a browser has connected to."""
+        """Take a page that a browser has connected to off the count."""
         self._limits.refund(self.key_of(scope))
 
     def key_of(self, scope: Scope) -> str:
@@ -188,7 +191,7 @@ async def _refuse(told: str, status: int, wait_s: float, scope: Scope, receive: 
 
 
 def _discard_one(slots: Iterable[PageSlot]) -> bool:
-    """Discard the first page without a live connection; tells whether there was one."""
+    """Discard the first page without a live connection; return whether there was one."""
     for slot in slots:
         if not slot.is_connected:
             slot.discard()

@@ -10,7 +10,7 @@ from typing import Final
 from mara.api.security.authenticator import LOCAL, Identity
 
 USERS_TO_FILL: Final = 5
-"""So many users, each at their limit, take all connections."""
+"""Number of users who take all connections when each is at their limit."""
 LEAST_PER_USER: Final = 2
 """Connections that one user may hold, however few there are in all."""
 RESERVED_FOR_ADMINS: Final = 5
@@ -24,12 +24,12 @@ class ShareLimits:
     total_count: int
 
     def most_for(self, identity: Identity) -> int:
-        """Count the connections that may be open in all once this user has one more."""
+        """Return how many connections may be open in all, one more of this user included."""
         is_named_admin = identity is not LOCAL and identity.may("admin")
         return self.total_count + (RESERVED_FOR_ADMINS if is_named_admin else 0)
 
     def most_of(self, identity: Identity) -> int:
-        """Count the connections that this user may hold: all of them where nobody logs in."""
+        """Return how many connections this user may hold: all where nobody logs in."""
         if identity is LOCAL:
             return self.total_count
         return min(self.total_count, max(LEAST_PER_USER, self.total_count // USERS_TO_FILL))

@@ -53,7 +53,7 @@ class Gate:
     Args:
         authenticator: None where no login is asked for; everybody is then `LOCAL`.
         limited: whether rates are limited.
-        metrics: those that count refusals.
+        metrics: counters of the engine, among them the one of refused requests.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Gate:
         await self._admit(identity, method, scope, receive, send)
 
     async def _identity_of(self, scope: Scope) -> Identity | None:
-        """Identify the client; an address that is over its rate is not looked up."""
+        """Identify the client; the database is not asked for an address over its rate."""
         if self._authenticator is None:
             return LOCAL
         may_ask = self._requests is None or not self._requests.is_spent(network_of(address_of(scope)))
@@ -160,8 +160,8 @@ async def refuse(refusal: OriginRefusal, scope: Scope, receive: Receive, send: S
 class SessionBoundReceive:
     """Channel of a websocket's messages that closes when its session or token ends.
 
-    Each message of a browser is checked before it counts. Browsers answer the server's ping every half minute, so that
-    a silent one is found out too.
+    The login is checked anew before each message of the browser is passed on. Browsers answer the server's ping every
+    half minute, so that a silent one is found out too.
     """
 
     def __init__(

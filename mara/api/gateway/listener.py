@@ -33,7 +33,7 @@ RESERVED_DESCRIPTORS: Final = 128
 HANDSHAKE_TIMEOUT_S: Final = 10.0
 SHUTDOWN_TIMEOUT_S: Final = 5.0
 BUSY_PAUSE_S: Final = 0.05
-"""Pause after the system has refused another descriptor."""
+"""Pause in accepting connections after the system has refused a descriptor."""
 
 log = logging.getLogger("mara.api")
 
@@ -50,7 +50,10 @@ class _Connection:
 
     @property
     def waits_for_client(self) -> bool:
-        """True in a handshake, between requests and while one arrives: no answer is lost."""
+        """True where closing the connection loses no answer.
+
+        That is in a handshake, between requests, and while a request arrives.
+        """
         return self.protocol is None or getattr(self.protocol, "waits_for_client", False)
 
     def end(self) -> None:
@@ -59,7 +62,7 @@ class _Connection:
 
 
 class Listener:
-    """Server with limits in place of asyncio's own; it has what uvicorn calls.
+    """Server that limits connections, with the methods that uvicorn calls.
 
     Args:
         most: connections open at once.

@@ -25,7 +25,7 @@ _NO_USER: Final = "people would log in here, and there is no user yet: make one 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSecurity:
-    """Security by the settings: what the gate needs, and options of the HTTP server.
+    """Security that the settings ask for, as inputs of the gate and the HTTP server.
 
     Attributes:
         authenticator: None where nobody logs in.
@@ -148,7 +148,7 @@ def _pair_of(settings: Settings) -> tuple[Path | None, Path | None]:
     """Return the files of certificate and key, both or neither.
 
     Raises:
-        ConfigError: one of the two is missing, or is no file.
+        ConfigError: one of the two settings is missing, or names no file.
     """
     pair = (settings.tls_cert, settings.tls_key)
     if (pair[0] is None) != (pair[1] is None):

@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mara.api.paths import rule_of
 from mara.api.problem_body import problem
 from mara.api.routes.problems import status_of
 from mara.api.security.authenticator import identity_in
@@ -51,7 +52,7 @@ class _BrokenOffError(Exception):
 
 
 class Idempotency:
-    """ASGI wrapper around an app whose changes must not happen twice.
+    """ASGI wrapper that makes each change once, and repeats its answer to repeats.
 
     Args:
         memory: keeps first answers beyond this process; None where none are kept.
@@ -64,7 +65,7 @@ class Idempotency:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on to the app, or repeat the first answer."""
-        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS or rule_of(str(scope["path"])).is_streamed:
             await self._app(scope, receive, send)
             return
         try:

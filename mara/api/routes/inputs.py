@@ -33,7 +33,7 @@ def _iso_text(value: object) -> object:
 
 
 def _within(time: datetime) -> datetime:
-    """Move a time outside the bounds to the nearer bound: nothing is stored beyond."""
+    """Convert a time to UTC, moved to the nearer of the bounds if it lies outside."""
     return min(max(time, FIRST_TIME), LAST_TIME).astimezone(UTC)
 
 

@@ -9,7 +9,7 @@ from mara.core.quote import Quote
 
 
 def plain_of(quote: Quote) -> dict[str, Any]:
-    """Write a quote as JSON has it, with `is_offered` and the risk's `bad_ticks`."""
+    """Convert a quote to JSON values, with the derived `is_offered` and `bad_ticks`."""
     plain = json_value(asdict(quote))
     assert isinstance(plain, dict)
     if quote.risk is not None:

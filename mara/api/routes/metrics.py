@@ -89,7 +89,7 @@ def _disk(database: Path) -> Iterator[Metric]:
 
 
 def _interval(snapshot: Snapshot, speed_factor: float) -> Metric:
-    """Report the time between ticks, to which an alert on a tick's age is relative.
+    """Report the expected time between ticks, to which alerts compare a tick's age.
 
     At speed 1 a tick lasts minutes, at 3,600 less than a tenth of a second.
     """

@@ -56,7 +56,7 @@ def snapshot_of(run: LiveRun) -> Snapshot:
     """Return the fleet as of the tick last stored.
 
     Raises:
-        StoreError: none has been stored yet.
+        StoreError: no tick has been stored yet.
     """
     snapshot = run.publisher.read().snapshot
     if snapshot is None:

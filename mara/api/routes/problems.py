@@ -41,10 +41,10 @@ class UnfitError(CommandError):
 
 
 async def or_not_there(answer: Awaitable[Found]) -> Found:
-    """Await an answer of the archive, which may be that something does not exist.
+    """Await an answer of the archive, and turn its refusal into "not found".
 
     Raises:
-        NotThereError: in place of that refusal.
+        NotThereError: the archive raised CommandError: the thing asked about does not exist.
     """
     try:
         return await answer

@@ -23,9 +23,9 @@ from mara.runtime.published_state import StatePublisher
 LOOK_INTERVAL_S: Final = 0.1
 """Time between two looks at the newest snapshot; faster ticks are skipped."""
 MAX_KEPT: Final = 120
-"""Events kept for clients that reconnect; one away for longer is told of the gap."""
+"""Events kept for clients that reconnect; one that missed more gets a `gap` event."""
 MAX_KEPT_BYTES: Final = 32_000_000
-"""Size of all kept events; one has 34 kB with ten sites, 3 MB with a thousand."""
+"""Size of all kept events; each has 34 kB with ten sites, 3 MB with a thousand."""
 MAX_STREAMS: Final = 50
 KEEP_ALIVE_S: Final = 15.0
 """Longest silence on a stream: proxies take a longer one for a dead connection."""

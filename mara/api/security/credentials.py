@@ -29,7 +29,7 @@ def hash_of(password: str) -> str:
     """Hash a password for storing it; takes about 50 ms of a core.
 
     Raises:
-        CommandError: it is too short to resist guessing, or too long.
+        CommandError: the password is too short to resist guessing, or too long.
     """
     if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         raise CommandError(

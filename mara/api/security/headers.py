@@ -94,7 +94,7 @@ def _is_page(headers: list[tuple[bytes, bytes]]) -> bool:
 
 
 class NoStore:
-    """ASGI wrapper that forbids caches to store answers, which hold for one user now.
+    """ASGI wrapper that forbids caches to store answers, each meant for one user.
 
     Source: https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.5.
 

@@ -19,7 +19,7 @@ class Demand:
     """Demand of a run: contracts that are live at its start, and requests by tick.
 
     Attributes:
-        contracts: live from the first tick on.
+        contracts: contracts that are live from the first tick on.
         requests: the requests that arrive in a tick.
         notes: lines for the operator who started the run.
     """

@@ -68,7 +68,7 @@ class CsvTable:
 
     Attributes:
         columns: names of the columns to read, in this order, at least two.
-        key_count: so many of the first columns identify a row in messages.
+        key_count: number of first columns that identify a row in messages.
     """
 
     path: Path
@@ -161,7 +161,7 @@ class CsvTable:
 
 
 def refusal_of(table: Table, rows: Iterable[int], column: str, expected: str, remedy: str) -> FeedInvalid:
-    """Build the error for bad rows of a table, naming place, value and key of the first few."""
+    """Build the error for bad rows, naming place, value and key of the first few."""
     wanted = sorted(int(row) for row in rows)
     cases = table.cases(wanted[:CASES_SHOWN])
     at = table.columns.index(column)
@@ -200,7 +200,7 @@ def utc_of(text: str) -> datetime:
     """Parse an ISO 8601 time with a zone (`Z` or an offset) and return it in UTC.
 
     Raises:
-        ValueError: no ISO 8601 time, or one without a zone.
+        ValueError: the text is no ISO 8601 time, or has no zone.
     """
     try:
         moment = datetime.fromisoformat(text.strip())

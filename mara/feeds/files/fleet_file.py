@@ -39,7 +39,7 @@ def read_fleet(name_or_path: str) -> Fleet:
     Either each site has an inventory of its own, or one [pool] is spread over the sites (`mara.feeds.files.pool`).
 
     Raises:
-        ConfigError: no such fleet, or a file that cannot be used; the message names file, line, field and remedy.
+        ConfigError: there is no such fleet, or the file cannot be used; the message names file, line, field and remedy.
     """
     source = _source_of(name_or_path)
     text = _text_of(source)

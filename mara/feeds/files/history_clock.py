@@ -45,7 +45,7 @@ def utc_text(moment: datetime) -> str:
 
 
 def steps_of_regular_rows(epoch_s: Ints, site: NDArray[np.int32], sites: int) -> int:
-    """Return the length of the steps in seconds where rows are in perfect order, else 0.
+    """Return the length of the steps [s] where rows are in perfect order, else 0.
 
     Perfect order is step by step, in each the same sites in the same order, as Mara writes a history.
 
@@ -68,7 +68,7 @@ def steps_of_regular_rows(epoch_s: Ints, site: NDArray[np.int32], sites: int) ->
 
 
 def check_clock(table: Table, *, epoch_s: Ints, site: NDArray[np.int32]) -> int:
-    """Refuse repeated, missing and unsorted steps; return the length of the steps in seconds.
+    """Refuse repeated, missing and unsorted steps; return the length of the steps [s].
 
     Rows of different sites may alternate or follow each other. The steps of the file are those that most rows have.
 

@@ -1,4 +1,4 @@
-"""Histories: prices, carbon and weather of all sites on equal steps, from a folder.
+"""Histories: prices, carbon and weather of sites on equal steps, from a folder.
 
 `history.csv`, `history.csv.gz` or `history.parquet` has a row per step and site, `bitcoin_daily.csv` the day's
 hashprice. The folder is read whole and checked: no gaps, no repeats, UTC throughout, believable values.
@@ -56,7 +56,10 @@ OPTIONAL_BOUNDS: Final = {
 No power system draws more than 2 TW.
 """
 RESERVE_COLUMN: Final = re.compile(r"reserve_[a-z0-9_]+_usd_per_mw_h")
-"""Price of a reserve product, which the middle of the name tells [USD/MW and hour]."""
+"""Pattern of columns with the price of a reserve product [USD/MW and hour].
+
+The middle of the column's name is the product.
+"""
 HASHPRICE_BOUNDS_USD_PER_PH_DAY: Final = (0.0, 1_000_000.0)
 WET_ABOVE_DRY_C: Final = 0.5
 """Largest excess of the wet bulb over the dry bulb that passes as rounding [K].
@@ -159,7 +162,7 @@ def _check_values(rows: HistoryRows) -> None:
 
 
 def _check_optional(rows: HistoryRows, column: str) -> None:
-    """Refuse a column that a site has in some rows only; one that no site has is left out."""
+    """Refuse a column that a site has in some rows only; omit one that no site has."""
     least, most = OPTIONAL_BOUNDS.get(column, PRICE_BOUNDS_USD_PER_MWH)
     values = rows.columns[column]
     is_empty = np.isnan(values)
@@ -199,7 +202,10 @@ def _dense(column: Floats, place: tuple[Ints, Places] | None, shape: tuple[int, 
 
 
 def _read_price_known(path: Path, file: Path, site_ids: Sequence[str]) -> tuple[PriceKnown, ...]:
-    """Read from `sites.csv` when each site's prices are known (S,); empty where it has no such column."""
+    """Read from `sites.csv` when each site's prices are known (S,).
+
+    Empty where the file has no such column.
+    """
     if not path.is_file() or KNOWN_COLUMN not in header_of(path, (KNOWN_COLUMN,)):
         return ()
     table = CsvTable(path=path, columns=(SITE_COLUMN, KNOWN_COLUMN), key_count=1)
@@ -251,7 +257,10 @@ def _day_of(text: str) -> int | None:
 
 
 def _digests_of(folder: Path, history_name: str) -> dict[str, str]:
-    """Hash each file of the folder that is read; their order is part of the history's own hash."""
+    """Hash each file of the folder that is read.
+
+    Their order is part of the history's own hash.
+    """
     digests: dict[str, str] = {}
     for name in (history_name, BITCOIN_FILE, SITES_FILE, CONTRACTS_FILE, PROVENANCE_FILE):
         if (folder / name).is_file():

@@ -163,7 +163,7 @@ def read_provenance(folder: Path, history_sha256: str) -> dict[str, Any] | None:
 
 
 def sources_of(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the sources of a history, each once, with the columns and sites that it gave.
+    """List the sources of a history, each with the columns and sites that it gave.
 
     Returns:
         Dicts of `gives` (price, day_ahead, carbon, weather, bitcoin), `sites`, `publisher`, `report`, `layout`,
@@ -186,7 +186,7 @@ def sources_of(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def source_line(source: Mapping[str, Any]) -> str:
-    """Say a source in one line: columns, sites, publisher, report, files, filled stretches, licence."""
+    """Describe a source in one line: columns, sites, publisher, files, gaps, licence."""
     of_sites = f" of {', '.join(source['sites'])}" if source["sites"] else ""
     if source["agreed"]:
         return f"{source['gives']}{of_sites}: a {source['agreed']} of the SPEC"

@@ -107,14 +107,14 @@ def rows_of(file: Path, required: Sequence[str], is_optional: Callable[[str], bo
 
 
 def place_of_site(file: Path, site_id: str) -> str:
-    """Name the first row of a site for a message: its line, or its row of a Parquet file."""
+    """Name the first row of a site for a message: its line, or row of a Parquet file."""
     rows = rows_of(file, (), lambda _: False)
     first = np.flatnonzero(rows.site == rows.site_ids.index(site_id))[:1]
     return f"{rows.table.place} {rows.table.cases(first.tolist())[0][0]}"
 
 
 _Batch = tuple[Ints, Iterable[str], Ints, list[Floats]]
-"""Times (B,), names of sites, index into those names (B,), and the numbers of each column (B,)."""
+"""Block of rows: times (B,), site names, index into these (B,), and columns (B,)."""
 
 
 def _gathered(table: Table, batches: Iterable[_Batch]) -> HistoryRows:
@@ -174,7 +174,9 @@ def _text_batches(table: CsvTable) -> Iterator[_Batch]:
     with table.path.open("rb") as file:
         is_zipped = file.read(2) == GZIP_MAGIC
     with (
-        pa.input_stream(str(table.path), compression="gzip" if is_zipped else None) as text,
+        # a file and not its name, which may be no UTF-8
+        table.path.open("rb") as file,
+        pa.input_stream(file, compression="gzip" if is_zipped else None) as text,
         pyarrow.csv.open_csv(
             text,
             pyarrow.csv.ReadOptions(column_names=keys, skip_rows=1, block_size=BLOCK_BYTES),
@@ -262,7 +264,7 @@ def _parquet_batches(table: ParquetTable) -> Iterator[_Batch]:
 
 
 def _seconds_of(table: ParquetTable, times: Any) -> Ints:
-    """Read times as seconds since 1970 UTC (B,), from timestamps with a zone or from text."""
+    """Read times as seconds since 1970 UTC (B,), from zoned timestamps or text."""
     kind = times.type
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         counted = times.cast(pa.int64()).fill_null(NO_TIME).to_numpy(zero_copy_only=False)
@@ -287,7 +289,8 @@ def _names_of_parquet(path: Path) -> list[str]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with pq.ParquetFile(path, read_dictionary=[SITE_COLUMN], pre_buffer=False) as file:
+        # opened before, because a name may be no UTF-8; read as it goes, because a long history fits in memory once
+        with path.open("rb") as opened, pq.ParquetFile(opened, read_dictionary=[SITE_COLUMN], pre_buffer=False) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
         reason = str(error).split("\n", maxsplit=1)[0].rstrip(".")

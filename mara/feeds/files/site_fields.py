@@ -45,7 +45,7 @@ def climate_fields(site: Site) -> dict[str, float]:
     """Return the climate fields that the site gives, checked.
 
     Raises:
-        ConfigError: an unknown field, or a number out of its bounds.
+        ConfigError: a field is unknown, or a number is out of its bounds.
     """
     return _checked(site, "climate", site.climate, CLIMATE_BOUNDS)
 
@@ -54,7 +54,7 @@ def market_fields(site: Site) -> dict[str, float]:
     """Return the numeric market fields that the site gives, checked.
 
     Raises:
-        ConfigError: an unknown field, or a number out of its bounds.
+        ConfigError: a field is unknown, or a number is out of its bounds.
     """
     numbers = {key: value for key, value in site.market.items() if key != SHAPE_FIELD}
     return _checked(site, "market", numbers, MARKET_BOUNDS)

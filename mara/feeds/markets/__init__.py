@@ -1,1 +1,1 @@
-"""Market files, read into UTC intervals and built into history folders."""
+"""Market files of publishers: read into UTC intervals, built into history folders."""

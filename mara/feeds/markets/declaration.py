@@ -1,7 +1,7 @@
 """The declaration of a market file's layout.
 
-A layout is a frozen record and no program: a few forms of file and four kinds of stamp serve all of them, and the same
-record is made from the SPEC's TOML where the layout is `csv`.
+A layout is a frozen record, not a program: a few forms of file and four kinds of time stamp serve all publishers. The
+layout `csv` is the same record, made from the SPEC's TOML.
 """
 
 import re
@@ -11,15 +11,15 @@ from enum import StrEnum
 from typing import Final
 
 Column = str | re.Pattern[str]
-"""The name of a column, or a pattern of names.
+"""Name of a column, or a pattern of names.
 
-Case and subscripts of a plain name are ignored. Named groups of a pattern (`point`, `currency`, `hour`) say of each
-column found what its values are.
+Case and subscripts of a plain name are ignored. Named groups of a pattern (`point`, `currency`, `hour`) give the point,
+currency or hour of the values in each column found.
 """
 
 
 class Quantity(StrEnum):
-    """The thing that a file tells."""
+    """The quantity that a market file gives."""
 
     PRICE = "price"
     ANCILLARY = "ancillary"
@@ -30,7 +30,7 @@ class Quantity(StrEnum):
 
 
 class Known(StrEnum):
-    """The time at which a price is known."""
+    """The time at which a price becomes known: the day before, or in its hour."""
 
     DAY_AHEAD = "day_ahead"
     REAL_TIME = "real_time"
@@ -76,7 +76,7 @@ class StampClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instant:
-    """A stamp in one column, at one side of its interval.
+    """A time stamp in one column, for the beginning or the end of its interval.
 
     Attributes:
         formats: of `datetime.strptime`; `iso` for ISO 8601, `epoch` for Unix seconds.
@@ -99,7 +99,7 @@ class Instant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Both ends of the interval, in two columns, or in one with ` - ` between them."""
+    """A time stamp of both ends, in two columns or in one with ` - ` between them."""
 
     begin: str
     end: str = ""
@@ -108,7 +108,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourEnding:
-    """A local date, the hour that is ending, 1 to 24 or 25, and the part of it.
+    """A time stamp of a local date and an ending hour, 1 to 24 or 25, or a part of it.
 
     Attributes:
         hour: the column, or empty where the hour is in the names of the value columns (`HE 1` to `HE 24`).
@@ -124,7 +124,7 @@ class HourEnding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A local date and the number of the period in it, counted from 1.
+    """A time stamp of a local date and the number of a period in it, from 1 on.
 
     Attributes:
         date: a column, or several whose texts are joined by `-`.
@@ -139,7 +139,7 @@ Stamp = Instant | Span | HourEnding | Period
 
 
 class Kind(StrEnum):
-    """The way in which a file holds its rows."""
+    """The form in which a file holds its rows."""
 
     ROWS = "rows"
     TAGGED = "tagged"
@@ -150,19 +150,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The conventions of the text.
+    """Conventions of a file's text: separators, numbers, header and encoding.
 
     Attributes:
-        delimiters: characters that may part the cells; the header decides.
+        delimiters: characters that may separate cells; the header decides.
         decimal: `.`, `,`, or `?` where a comma counts as the decimal mark if a cell has one and no point.
         thousands: characters to leave out of numbers.
-        names: of the columns, where the file has no header.
-        sample: what the first row must look like; tells layouts apart that share a header, or that have none.
+        names: names of the columns, where the file has no header.
+        sample: pattern of the first row; distinguishes layouts that share a header, or have none.
         tags: first cells of the lines that hold the header and the rows (TAGGED), such as `H` and `D`.
-        table: names behind the tag of the wanted table (RECORDS), such as `TRADING`, `PRICE`.
+        table: names after the tag of the wanted table (RECORDS), such as `TRADING`, `PRICE`.
         count_line: text of the last line, whose last cell counts the lines.
-        last_line: the line that a whole file ends with.
-        bare_names: names at the end of the header that only tell something, and may have no cells below them.
+        last_line: the line that a complete file ends with.
+        bare_names: number of names at the end of the header that may have no cells below them.
         before: pattern of the text before the header; its groups become columns named `@group`.
         file_name: pattern of the file's name, likewise.
         json_path: keys down to the arrays or records (JSON).
@@ -187,13 +187,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A column that tells series of one point apart beside time.
+    """A column that distinguishes series of one market point.
 
     Attributes:
-        default: values that are taken where the SPEC names none; with none, a point with several is refused.
-        same: values that mean the same, the first of them as the others are read.
-        is_identity: whether rows of different values are different series; else the key only picks rows, those of the
-            default always, or those that the SPEC asks for.
+        default: values taken where the SPEC names none; without a default, a point with several series is refused.
+        same: groups of values that mean the same; each is read as the first of its group.
+        is_identity: whether rows of different values are different series; else the key only selects rows, by the
+            default or by what the SPEC asks for.
         is_optional: whether the column may be missing.
     """
 
@@ -207,16 +207,16 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A column of numbers.
+    """A column of numbers, with its field and unit.
 
     Attributes:
-        field: what it is in the series, such as `price` or `dry_bulb_c`.
-        unit: as the publisher has it.
-        factor: times this it is in the field's unit.
-        point, currency: where the column itself says them.
-        missing: texts that stand for no value, beside the usual ones.
+        field: name of the field in the series, such as `price` or `dry_bulb_c`.
+        unit: unit as the publisher writes it.
+        factor: multiplier from the publisher's unit to the field's.
+        point, currency: market point and currency, where the column implies them.
+        missing: texts that stand for no value, besides the usual ones.
         is_optional: whether the column may be missing.
-        quality: pattern with a group `number`; a cell that it does not match whole is no value.
+        quality: pattern with a group `number`; a cell that does not match it wholly counts as missing.
     """
 
     field: str
@@ -232,7 +232,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """The limits that a market sets its prices, from a day on [currency per MWh]."""
+    """Price limits of a market from a day on [currency per MWh]."""
 
     valid_from: date
     floor_per_mwh: float
@@ -241,11 +241,11 @@ class Cap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatedConvention:
-    """A stretch of time in which a publisher's rows had another stamp side.
+    """A period in which a publisher's stamps named another side of the interval.
 
     Attributes:
-        valid_from, valid_until: first day, and the first day no longer.
-        side: the stamp side then; None where the rows cannot be trusted, which is told as a warning.
+        valid_from, valid_until: first day of the period, and first day after it; None is no bound.
+        side: the side in that period; None where its rows cannot be trusted, of which a warning is given.
     """
 
     column: str
@@ -258,22 +258,21 @@ class DatedConvention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """All that must be known to read one report of one publisher.
+    """Declaration of all that is needed to read one report of one publisher.
 
     Attributes:
-        id: the public name. Several records may share it: they are variants, such as an older header.
-        variant: what tells this one from others of the same id.
-        version: of the declaration, raised when a file would be read otherwise.
-        header: columns by which a file is recognised, beside those that stamps, keys and values name; a group `point`
-            of a pattern names the place of all rows.
+        id: public name. Several records may share it as variants, such as one with an older header.
+        variant: name that distinguishes this record from others of the same id.
+        version: version of the declaration, raised when a file would be read differently.
+        header: columns by which a file is recognised, besides those of stamps, keys and values; a group `point` of a
+            pattern names the market point of all rows.
         aliases: other names of points, as pairs of alias and name.
-        point: columns that name the place; any of them answers to the SPEC's `point`, the first names the series.
-        currency: of all values, or empty where a column or the header says it.
+        point: columns that name the market point; the SPEC's `point` may be in any of them, the first names the series.
+        currency: currency of all values; empty where a column or the header names it.
         steps_minutes: lengths of interval that occur; several may occur in one file.
-        day_zones: clocks by whose days the publisher cuts its files: a file starts and ends at a midnight of one.
-            Empty: it may start and end anywhere.
-        vintage: the column that tells a later edition of a row from an earlier one.
-        vintage_formats: of that column; empty where it holds a number.
+        day_zones: time zones at whose midnights a file must start and end; with none, it may start and end anywhere.
+        vintage: column that orders the editions of a row.
+        vintage_formats: time formats of that column; empty where it holds a number.
         is_tiled: whether stamps come at irregular times, each ending the interval since the last (real-time dispatch).
         is_sampled: whether rows are readings at any minute, which are averaged by the hour (weather stations).
         valid_from: first delivery day of this form of the report, where it is known.
@@ -319,11 +318,11 @@ class Layout:
 
     @property
     def side(self) -> Side:
-        """The side of the interval that stamps name; both ends count as the beginning."""
+        """The side of the interval that stamps name; BEGIN where they name both."""
         if isinstance(self.stamp, HourEnding):
             return Side.END
         return self.stamp.side if isinstance(self.stamp, Instant) else Side.BEGIN
 
 
 QUARTERS: Final = (15, 30, 60)
-"""Grains of European day-ahead markets; quarters since delivery day 2025-10-01."""
+"""Step lengths [minutes] of European day-ahead markets; 15 since 2025-10-01."""

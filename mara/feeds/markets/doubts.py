@@ -1,4 +1,4 @@
-"""Doubts about a series that are told and never acted on: runs, limits."""
+"""Warnings about suspicious values of a series, which change nothing."""
 
 from typing import Final
 
@@ -11,13 +11,13 @@ from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.steps import EPOCH_ORDINAL
 
 LEAST_ZERO_INTERVALS: Final = 4
-"""Zeros in a row that are told."""
+"""Least number of zeros in a row that gives a warning."""
 LEAST_EQUAL_S: Final = 12 * HOUR_S
-"""A price that stays for half a day is told."""
+"""Least time [s] of one unchanged price that gives a warning: half a day."""
 
 
 def doubts_of(series: MarketSeries) -> tuple[str, ...]:
-    """Lines on what should be looked at."""
+    """Write the warnings of a series: long runs, prices at a limit."""
     value = next(iter(series.values.values()))
     told = []
     for name, runs in (("zero", zero_runs(series)), ("one value", equal_runs(series))):
@@ -38,14 +38,14 @@ def doubts_of(series: MarketSeries) -> tuple[str, ...]:
 
 
 def zero_runs(series: MarketSeries) -> Ints:
-    """First row, and the row after the last, of long runs of zeros (R, 2)."""
+    """Find long runs of zeros: first row, and the row after the last (R, 2)."""
     value = next(iter(series.values.values()))
     runs = _runs(value == 0.0)
     return runs[runs[:, 1] - runs[:, 0] >= LEAST_ZERO_INTERVALS]
 
 
 def equal_runs(series: MarketSeries) -> Ints:
-    """Likewise of long runs of one value that is not zero (R, 2)."""
+    """Find long runs of one value other than zero, as in `zero_runs` (R, 2)."""
     value = next(iter(series.values.values()))
     if not len(value):
         return np.zeros((0, 2), np.int64)
@@ -56,7 +56,7 @@ def equal_runs(series: MarketSeries) -> Ints:
 
 
 def at_cap(series: MarketSeries) -> Bools:
-    """The rows at or beyond the floor or the cap that the market had on the day."""
+    """Mark the rows at or beyond the market's floor or cap on their day (N,)."""
     value = next(iter(series.values.values()))
     there = np.zeros(len(value), dtype=np.bool_)
     for cap, until_s in _dated(series.layout.caps):
@@ -66,7 +66,7 @@ def at_cap(series: MarketSeries) -> Bools:
 
 
 def _dated(caps: tuple[Cap, ...]) -> list[tuple[Cap, int]]:
-    """Caps, and the instant at which the next one follows."""
+    """Pair each cap with the instant [s] at which the next one follows."""
     ends = [*(_day_s(cap.valid_from.toordinal()) for cap in caps[1:]), 2**62]
     return list(zip(caps, ends, strict=False))
 
@@ -76,6 +76,6 @@ def _day_s(ordinal: int) -> int:
 
 
 def _runs(there: Bools) -> Ints:
-    """First row, and the row after the last, of each run of true rows (R, 2)."""
+    """Find the runs of true rows: first row, and the row after the last (R, 2)."""
     edges = np.diff(np.r_[False, there, False].astype(np.int8))
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)

@@ -1,4 +1,4 @@
-"""All layouts that ship, by their public names."""
+"""Registry of the layouts that come with Mara, by public name."""
 
 from typing import Final
 
@@ -53,11 +53,11 @@ LAYOUTS: Final[tuple[Layout, ...]] = tuple(
     for layout in market.LAYOUTS
 )
 CSV_LAYOUT: Final = "csv"
-"""The layout that the SPEC itself declares."""
+"""Name of the layout that a SPEC itself declares."""
 
 
 def layouts_of(layout_id: str) -> tuple[Layout, ...]:
-    """The variants of a layout by its public name.
+    """Look up the variants of a layout by its public name.
 
     Raises:
         ConfigError: no layout has this name; the message names the nearest.

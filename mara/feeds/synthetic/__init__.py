@@ -1,1 +1,1 @@
-"""The synthetic world: prices, weather, outages and requests drawn from one seed."""
+"""The synthetic world: prices, weather, outages and requests drawn from a seed."""

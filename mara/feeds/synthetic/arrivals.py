@@ -19,12 +19,12 @@ from mara.feeds.synthetic.draws import RandomStream, generator
 
 ARRIVALS_PER_DAY: Final = 7.5
 LIVE_AT_START_COUNT: Final = 45
-"""Contracts live when a run of the default fleet begins, the long-run mean.
+"""Contracts live when a run of the default fleet begins: the long-run mean.
 
 Little's law: 7.5 arrivals a day x a mean life of 6.0 days. Source: Little 1961, doi:10.1287/opre.9.3.383
 """
 REFERENCE_RACKS_MW: Final = 71.8
-"""Rack power of the default fleet; arrivals are scaled by a fleet's own over it."""
+"""Rack power of the default fleet; arrivals scale with a fleet's own over it."""
 TIER_SHARE: Final = (0.20, 0.35, 0.30, 0.15)
 """Share of requests by tier, the highest tier first.
 

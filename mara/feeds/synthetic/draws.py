@@ -24,9 +24,9 @@ _WORD_MASK: Final = 2**64 - 1
 
 
 class RandomStream(IntEnum):
-    """Purpose of a random number, a part of its address.
+    """Purpose of a random number, which is part of the generator's key.
 
-    A value never changes its meaning: runs recorded before could not be replayed.
+    Values never change their meaning, because stored runs could not be replayed then.
     """
 
     PRICE_HOURS = 1
@@ -45,10 +45,10 @@ class RandomStream(IntEnum):
 
 
 def generator(seed: int, stream: RandomStream, index: int, part: int = 0) -> np.random.Generator:
-    """Return the generator of one address.
+    """Return the generator of a seed, stream, index and part.
 
     The index may be negative, since series need innovations from before the first tick. The generator is counter-based
-    (Philox4x64-10; Salmon et al., SC 2011, doi:10.1145/2063384.2063405): the address is its key and counter.
+    (Philox4x64-10; Salmon et al., SC 2011, doi:10.1145/2063384.2063405): the arguments are its key and counter.
     """
     key = np.array([seed & _WORD_MASK, stream], dtype=np.uint64)
     counter = np.array([0, index & _WORD_MASK, part, 0], dtype=np.uint64)

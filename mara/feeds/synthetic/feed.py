@@ -1,4 +1,4 @@
-"""A feed that invents a believable outside world from one seed.
+"""A feed that generates a plausible outside world from one seed.
 
 Every tick can be drawn alone and in any order. Model: docs/model.md#14-the-synthetic-world
 """
@@ -41,7 +41,7 @@ Forecasts may reach further; those hours are then computed on each call.
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HourBlock:
-    """A week of the outside world, hour by hour."""
+    """A week of the generated world by hour (N, S)."""
 
     price_usd_per_mwh: Floats  # (N, S)
     mix: MixHours
@@ -74,7 +74,7 @@ class HourSpan:
 
 
 class SyntheticFeed:
-    """Invented prices, carbon, weather, demand, outages and requests of a run.
+    """Feed of generated prices, carbon, weather, demand, outages and requests.
 
     Hourly values hold over shorter ticks; real-time prices move within the hour and keep its mean. Forecasts repeat the
     last day at today's level and know the published prices of day-ahead markets, but nothing else of the future.

@@ -1,4 +1,4 @@
-"""Adjust a market's price curve to the mean, median and extremes of a site.
+"""Adjustment of a market's price curve to the mean, median and extremes of a site.
 
 Model: docs/model.md#14-the-synthetic-world ; decision 0020. Data: mara/data/SOURCES.md
 """
@@ -48,7 +48,7 @@ class PriceCurve:
         return float(np.interp(probability_share, self.probability_share, self.price_usd_per_mwh))
 
     def with_knot(self, probability_share: float) -> "PriceCurve":
-        """Return the same line with one more point, where a later cut will bend it."""
+        """Return the same curve with one more point, at which a later cut bends it."""
         at = int(np.searchsorted(self.probability_share, probability_share))
         score = np.interp(probability_share, self.probability_share, self.score_z)
         return PriceCurve(
@@ -110,7 +110,7 @@ def _of_mean(stretched: Callable[[float], PriceCurve], mean_usd_per_mwh: float, 
     """Search the stretch at which the curve has the given mean.
 
     Raises:
-        ConfigError: no stretch gives that mean.
+        ConfigError: no stretch of the curve gives that mean.
     """
     least, most = 1.0 / MOST_STRETCH, MOST_STRETCH
     for _ in range(HALVINGS):

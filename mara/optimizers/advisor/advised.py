@@ -2,7 +2,8 @@
 
 Advice is an allocation for the coming hour. In every tick of that hour it is projected onto what is feasible then and
 measured against the linear program. It runs only while both distances are within the acceptance limits; otherwise the
-optimizer's own plan does. Claude is asked elsewhere, in the background: nothing here waits for an answer.
+optimizer's own plan does. Claude is asked in the background by `mara.runtime.advisor`; this module never waits for an
+answer.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -30,7 +31,7 @@ class AcceptanceLimits:
     Attributes:
         moved_share: most power that the projection may move, as a share of the IT load.
         regret_share: most profit that may be lost against the optimum, as a share of the optimum's.
-        budgets: may advice leave contracts unserved inside their error budgets?
+        budgets: policy on scheduling contracts off inside their error budgets.
     """
 
     moved_share: float

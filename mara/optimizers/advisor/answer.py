@@ -1,8 +1,8 @@
 """Form of the advisor's recommendation, and the faults for which it is rejected.
 
-The JSON schema is spelled out and not made by pydantic's `model_json_schema`: that would tell the model titles and
-docstrings as well, and limits of length, which strict structured output refuses; and it could not name the sites of the
-fleet. The pydantic models check what the schema cannot say.
+The JSON schema is written out instead of made by pydantic's `model_json_schema`, which would include titles and
+docstrings, and limits of length, which strict structured output refuses; and it could not list the sites of the
+fleet. The pydantic models check what the schema cannot express.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class _Strict(BaseModel):
 
 
 class ClaimRow(_Strict):
-    """A claim as the model writes it: numbers stand in it only as ``{{E2.key}}``."""
+    """A claim as the model writes it, with numbers only as references ``{{E2.key}}``."""
 
     kind: ClaimKind
     text: str
@@ -96,10 +96,10 @@ def recommendation_of(text: str) -> Recommendation:
 
 
 def allocation_of(recommendation: Recommendation, session: ToolSession) -> Floats:
-    """Read the allocation that is asked for (S, 9) [MW], NaN where it is left open.
+    """Read the recommended allocation (S, 9) [MW], NaN in cells left open.
 
     Raises:
-        AdviceError: it names a site or workload that does not exist, a cell twice, or a power that cannot be.
+        AdviceError: the recommendation names an unknown site or workload, a cell twice, or an impossible power.
     """
     try:
         asked = asked_of([row.model_dump() for row in recommendation.allocation], session.evaluator)

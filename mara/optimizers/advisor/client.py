@@ -1,8 +1,8 @@
 """Client of Claude over the Messages API: streamed conversations with tools.
 
 A conversation is bounded in turns, time, cost and size of each response. This is the only module that imports
-anthropic, which takes two seconds: a factory in `bootstrap` imports it, and only when there is a key. Exceptions of the
-libraries stop here; callers get an answer or an `AdviceError`.
+anthropic, which takes two seconds: a factory in `bootstrap` imports it, and only when there is a key. Exceptions of
+the libraries are converted here; callers get an answer or an `AdviceError`.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Claude:
     """A client that belongs to one event loop and is closed in it.
 
     Args:
-        key: of the API.
+        key: API key.
         base_url: address of a gateway; None for the service itself.
         model: name of the model.
         deadline_s: longest time of a whole conversation.

@@ -41,7 +41,7 @@ class Conversation(Protocol[Answer]):
         """Parse the final text.
 
         Raises:
-            AdviceError: it does not follow the schema.
+            AdviceError: the text does not follow the schema.
         """
         ...
 

@@ -1,8 +1,8 @@
 """Evaluation of proposed plans: the nearest feasible allocation, and its cost.
 
-An allocation says what some cells (site, load) should draw for the coming hour; what it does not name is left to the
-linear program. It is projected onto the program's feasible set in the L1 norm, by elastic columns. The program has
-hourly steps, the first of which holds the allocation, so that its later consequences count: moves back, budgets spent,
+An allocation gives the power of some cells (site, load) in the coming hour; other cells are left to the linear
+program. It is projected onto the program's feasible set in the L1 norm, by elastic columns. The program has hourly
+steps, the first of which holds the allocation, so that its later consequences count: moves back, budgets spent,
 miners started again. Model: docs/model.md#5-the-linear-program
 """
 
@@ -157,6 +157,7 @@ def in_hours(forecast: Forecast) -> Forecast:
         demand_tokens_per_h=mean(forecast.demand_tokens_per_h),
         row_minutes=(MINUTES_PER_HOUR,) * (near // per_hour + len(minutes) - near),
         expects_present_price=forecast.expects_present_price,
+        auction=forecast.auction,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 SIGNIFICANT_DIGITS: Final = 4
 """Digits of a fact as the model reads it; the ledger keeps all of them. Chosen."""
 MAX_FACTS: Final = 20_000
-"""Facts that a conversation cannot reach, since its turns are limited."""
+"""Most facts of a conversation; its limited turns never reach that many."""
 
 
 class FactLedger:

@@ -109,10 +109,10 @@ def what_if_facts(evaluator: PlanEvaluator, site: int, quantity: str, value: flo
     """Compare the optimum with the one for a changed number of one site.
 
     Args:
-        evaluator: of the tick.
+        evaluator: evaluator of the tick.
         site: index of the site.
         quantity: a key of `QUANTITIES`.
-        value: of the quantity in this hour, in the unit of its name.
+        value: value of the quantity in this hour, in the unit of its name.
 
     Raises:
         PlanError: the program is not solved in time.

@@ -56,7 +56,7 @@ def repair_message(faults: Sequence[str]) -> str:
 
 
 def _version() -> str:
-    """Hash every text of ours that the model is sent, for the version of the prompt."""
+    """Hash every fixed text that is sent to the model, for the prompt's version."""
     told = [SYSTEM, ASK, REPAIR, *(f"{t.name} {t.description} {json.dumps(t.schema(1))}" for t in TOOLS)]
     return sha256("\n".join(told).encode()).hexdigest()[:8]
 

@@ -3,8 +3,8 @@
 Every number in an answer is a fact of the ledger. Text that people have typed appears only under
 `customer_typed_text`, cut short.
 
-The JSON schemas of arguments are spelled out and not made by pydantic's `model_json_schema`: they name the sites of the
-fleet, strict schemas allow no numerical bounds, and their bytes are part of the prompt's version.
+The JSON schemas of arguments are written out instead of made by pydantic's `model_json_schema`: they name the sites
+of the fleet, strict schemas allow no numerical bounds, and their bytes are part of the prompt's version.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ MAX_ASKED_MW: Final = 100_000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A tool as the model is told of it.
+    """A tool of the advisor: its name, description, schema and function.
 
     Attributes:
         schema: makes the strict JSON schema of the arguments for a number of sites.
@@ -62,7 +62,7 @@ class ToolSession:
     """Tools of one conversation, with the facts that it was told.
 
     Attributes:
-        evaluator: of the tick that the conversation is about.
+        evaluator: evaluator of the tick that the conversation is about.
         ledger: facts told so far.
         names: each site's name by the key that the model knows it by.
     """
@@ -102,7 +102,7 @@ def asked_of(rows: object, evaluator: PlanEvaluator) -> Floats:
     It is NaN in cells that are not named.
 
     Raises:
-        ValueError: the rows name a site or workload that does not exist, a cell twice, or a power that cannot be.
+        ValueError: the rows name an unknown site or workload, a cell twice, or an impossible power.
     """
     asked = nothing_asked(evaluator)
     if not isinstance(rows, list | tuple):

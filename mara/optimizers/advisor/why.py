@@ -1,9 +1,9 @@
 """Conversation about an operator's question, answered from the stored run.
 
-The model looks facts up and explains them in its own words. It writes no numbers, times or names: each stands in the
-answer as a reference to a fact or as a key, and is replaced here by what it stands for.
+The model looks facts up and explains them in its own words. It writes no numbers, times or names: it writes
+references to facts and keys, which are replaced here by their values.
 
-The JSON schema is spelled out and not made by pydantic's `model_json_schema`, for the reasons in
+The JSON schema is written out instead of made by pydantic's `model_json_schema`, for the reasons in
 `mara.optimizers.advisor.answer`.
 """
 
@@ -93,11 +93,11 @@ class Lookups:
 
 
 class WhyConversation:
-    """Conversation about `question`.
+    """Conversation in which the model answers an operator's question.
 
     Args:
-        question: of the operator, in plain words.
-        look_up: answers a question from what is stored; may raise a MaraError.
+        question: the operator's question, in plain words.
+        look_up: answers a question from the stored run; may raise a MaraError.
         sites: names of the sites, in the fleet's order.
         customers: names of the customers that the answer may mention.
     """
@@ -128,12 +128,12 @@ class WhyConversation:
         return object_schema({"sentences": {"type": "array", "items": row}})
 
     def first(self) -> str:
-        """Return the question, names replaced by keys, and what the look-up finds on it."""
+        """Return the question with keys for names, and the facts that the look-up finds."""
         found = self.answer(LOOK_UP, {"question": self._question}).content
         return json.dumps({"question": self._keyed(self._question), "found": found}, separators=(",", ":"))
 
     def answer(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        """Look a question up; it may hold keys in place of names."""
+        """Look a question up in the stored run; keys may stand for names in it."""
         asked = arguments.get("question")
         if name != LOOK_UP or not isinstance(asked, str):
             return ToolAnswer(content={"error": f"use {LOOK_UP} with a question"}, is_error=True)
@@ -160,8 +160,8 @@ class WhyConversation:
     def faults_in(self, answer: WhyAnswer) -> tuple[str, ...]:
         """List the faults for which an answer cannot be shown; empty if there are none.
 
-        They are numbers that are not references, references to no fact, and keys that nothing was found about. A
-        sentence need not hold a number.
+        Faults are numbers that are not references, references to unknown facts, and keys about which nothing was
+        found. A sentence need not hold a number.
         """
         faults: list[str] = []
         for place, draft in enumerate(answer.drafts):
@@ -192,7 +192,7 @@ class WhyConversation:
         )
 
     def _content_of(self, found: Explanation) -> dict[str, Any]:
-        """Write what was found for the model, and keep it in `found`.
+        """Write found facts for the model, and add them to `found`.
 
         Its facts get references, and its moment a key.
         """

@@ -18,7 +18,8 @@ from mara.optimizers.lp.decomposition.master import DIRECT_SITES, Optimum, optim
 from mara.optimizers.lp.decomposition.pool import end_pools
 from mara.optimizers.lp.horizon import case_of, plan_steps, step_lengths
 from mara.optimizers.lp.model import LpModel, model_of
-from mara.optimizers.lp.solve import Basis, solve
+from mara.optimizers.lp.one_way import solve_one_way
+from mara.optimizers.lp.solve import Basis
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 _NO_BASIS: Final = Basis(columns=sealed(np.zeros(0, dtype=np.int64)), rows=sealed(np.zeros(0, dtype=np.int64)))
@@ -92,8 +93,8 @@ class Lp:
         # Where ticks are hours, prices of every step are those of the next: the primal method is quicker from there.
         ticks = problem.config.grid.ticks_per_hour
         basis = self._start(model, problem.tick, ticks) if self.warm else None
-        solution = solve(
-            model, basis=basis, by_dual=ticks > 1, deadline_s=self.deadline_s, is_cancelled=self._cancelled.is_set
+        solution = solve_one_way(
+            model, case, basis=basis, by_dual=ticks > 1, deadline_s=self.deadline_s, is_cancelled=self._cancelled.is_set
         )
         if self.warm:
             self._basis, self._basis_tick = solution.basis, problem.tick

@@ -20,7 +20,7 @@ MAX_TRIALS: Final = 5
 def alternatives_of(
     context: QuoteContext, capacity: SiteCapacity, after: PricedSolution, demand: ContractDemand
 ) -> tuple[Alternative, ...]:
-    """List what would fit instead of a request, at most one alternative of each kind.
+    """List alternatives that would fit instead of a request, at most one of each kind.
 
     Kinds are less power, several smaller contracts, a lower tier, fewer hours, and a later start.
     """
@@ -39,7 +39,7 @@ def _kept_mw(context: QuoteContext, capacity: SiteCapacity, after: PricedSolutio
     """Find how much of a request breaks no promise, in whole steps [MW].
 
     It may be spread over any number of sites. The plan with the request gives a lower bound: a request smaller by the
-    power that is missing in the worst step is kept. A search by halving then closes in from there.
+    power that is missing in the worst step is kept. A bisection narrows the size down from there.
     """
     most_mw = demand.power_mw if demand.tier is Tier.SPOT else min(demand.power_mw, capacity.left_mw)
     if not breaks(context, after, demand):

@@ -1,6 +1,6 @@
 """Capacity for whole contracts: the site for a request, and what fits elsewhere.
 
-Requests are sizes and tiers, not columns of the book, which does not hold them yet.
+Requests are given by size and tier, because the contract book does not hold them yet.
 Model: docs/model.md#11-quotes
 """
 
@@ -24,7 +24,7 @@ from mara.optimizers.quoting.pricing import ContractDemand, PricedSolution, life
 from mara.optimizers.scheduling.site_load import fits
 
 SIZE_STEP_MW: Final = 0.1
-"""Alternatives are offered in whole steps of this size. Chosen."""
+"""Step of the sizes of alternatives [MW]. Chosen."""
 MAX_SPLIT: Final = 10
 """Most contracts that one request is split into."""
 SCARCE_USD_PER_MWH: Final = 0.5
@@ -60,7 +60,7 @@ def capacity_of(
     booked are placed where most is free, the largest first.
     """
     world, fleet = problem.world, problem.config.fleet
-    # The worst hour counts: a site that is out now holds nothing that starts now.
+    # The worst hour counts: a site that is down now cannot hold a contract that starts now.
     whole = rack_room_mw(case).min(axis=0)
     book, accounts = world.book, world.accounts
     promised = (book.tier != Tier.SPOT) & (book.ends_tick > demand.starts_tick)

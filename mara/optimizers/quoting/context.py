@@ -32,7 +32,7 @@ class QuoteContext:
         problem: state, observation and forecast of the present tick.
         before: the best plan for it, without the request.
         waiting: bookings that wait to be made.
-        record: outages seen so far.
+        record: count of outages seen so far.
     """
 
     problem: Problem
@@ -75,7 +75,7 @@ def verdict(
 
 
 def fits_surely(context: QuoteContext, demand: ContractDemand) -> bool:
-    """Return whether a request surely fits; False where only `verdict` can tell.
+    """Return whether a request certainly fits; False where only `verdict` can decide.
 
     Here `context.before` is a plan that serves the request already. Where it breaches nothing and a site has room, the
     request fits; this takes one solve, where `verdict` takes two.
@@ -104,15 +104,15 @@ def refusal_for_size(context: QuoteContext, capacity: SiteCapacity, demand: Cont
 def solution_after(context: QuoteContext, demand: ContractDemand) -> PricedSolution:
     """Solve the plan with the request.
 
-    For a fleet of more than `EXACT_SITES` sites, too slow to wait for, return the plan without the request.
+    For a fleet of more than `EXACT_SITES` sites, whose solve takes too long, return the plan without the request.
     """
     return context.before if context.before.case.sites > EXACT_SITES else solution_with(context.before, demand)
 
 
 def breaks(context: QuoteContext, after: PricedSolution, demand: ContractDemand) -> bool:
-    """Return whether a promise would be broken.
+    """Return whether booking the request would break a promise.
 
-    The plan with the request tells; where it was not solved, the dual of the demand does.
+    The plan with the request decides; where it was not solved, the dual price of the demand does.
     """
     if demand.tier is Tier.SPOT:
         return False

@@ -3,9 +3,9 @@
 It is computed from a plan's dual prices, and as the difference of two solves. Model: docs/model.md#11-quotes
 
 The marginal cost of a request is the profit of the best plan without it, less that of the best plan with it, with the
-revenue at its tier's rate added back. It holds the power that the request takes, the profit of tokens and contracts
-that give way, and credits where nothing gives way. No error budget is counted for the request: it is the cost of a
-promise that is always kept.
+revenue at its tier's rate added back. It consists of the power that the request takes, the profit of tokens and
+contracts that give way, and credits where nothing gives way. No error budget is counted for the request: it is the
+cost of a promise that is always kept.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -40,7 +40,7 @@ It allows for rounding: with more, the fleet cannot keep the promise. Chosen.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractDemand:
-    """A request as plans count it: power in ticks ``[starts_tick, ends_tick)``."""
+    """A request as plans see it: power in ticks ``[starts_tick, ends_tick)``."""
 
     tier: Tier
     power_mw: float
@@ -58,8 +58,8 @@ class PricedSolution:
         breached_mwh: energy promised and not delivered beyond budgets, by step and tier (H, 3).
         shed_share: part of a tier's demand over the horizon that is scheduled off inside budgets (3,).
         served_share: part of a tier's demand over the horizon that is delivered; 1 where nothing is asked for (G,).
-        reserve_mw, premium_mw: by step and site (H, S).
-        basis: from which the next solve starts; None where the fleet was solved in blocks.
+        reserve_mw, premium_mw: reserve and Premium load by step and site (H, S).
+        basis: basis from which the next solve starts; None where the fleet was solved in blocks.
     """
 
     case: LpCase
@@ -91,7 +91,7 @@ def solution_of(
 
 
 def solution_in_force(problem: Problem, plan: Plan | None) -> PricedSolution | None:
-    """Read the solution of the present from a plan in force, without a solve.
+    """Read the solution from the plan in force, without a solve.
 
     It is for fleets that are too large to wait for a solve. None where the plan has no dual prices or has ended.
     Bookings that wait are not in it.
@@ -130,7 +130,7 @@ def solution_with(before: PricedSolution, demand: ContractDemand, *, deadline_s:
     """Solve the best plan with one more request, from the basis of the one without.
 
     Raises:
-        PlanError: it cannot be solved, or not in time.
+        PlanError: the program cannot be solved, or not in time.
     """
     case = _with(before.case, before.lengths, before.made_tick, demand)
     return _solved(case, before.lengths, before.made_tick, before.basis, deadline_s)

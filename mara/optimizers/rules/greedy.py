@@ -1,10 +1,11 @@
-"""Rules on the coefficients of a linear program, without looking ahead.
+"""Greedy rules on the coefficients of a linear program, without looking ahead.
 
-The counterpart of `rules` where there is no world to look at, only an `LpCase`; it places megawatts of tiers, because a
-case knows no contracts. Each step: promised tiers in order, where they ran before and then where power is cheapest,
-within racks, grid and the N+1 reserve; what costs more to run than it brings is scheduled off while its budget lasts;
-then merchant inference and Spot by margin, and miners above break-even in the power that is left. A hedged block is
-valued at the price of buying, which differs from selling by the spread.
+This is the counterpart of `rules` for an `LpCase` without a world. It places megawatts of tiers, because a case has
+no contracts. In each step, promised tiers are placed in order, first where they ran and then where power is cheapest,
+within racks, grid and the N+1 reserve. Load that costs more than it brings is scheduled off while its budget lasts.
+Merchant inference and Spot follow by margin, then miners above break-even in the power left. A hedged block is valued
+at the price of buying, which differs from selling by the spread. Of a power contract the rules use the adder: they
+leave batteries as they are, pay for peaks and pledge nothing.
 
 Model: docs/model.md#15-baselines
 """
@@ -16,17 +17,23 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
+from mara.core.units import TOLERANCE_MW
+from mara.errors import PlanRejected
 from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.power_contract import PowerContract
 from mara.optimizers.lp.rows import rack_room_mw
-from mara.optimizers.lp.schedule import Schedule
+from mara.optimizers.lp.schedule import PowerSchedule, Schedule
 
 
 def greedy(case: LpCase) -> Schedule:
     """Make a schedule that keeps every row of the program.
 
-    Nothing proves how good it is.
+    The schedule comes without a bound on the optimum.
+
+    Raises:
+        PlanRejected: a battery is to end at another energy than it starts with.
     """
-    room, cost = rack_room_mw(case), case.economics.grid_usd_per_mwh
+    room, cost = rack_room_mw(case), case.grid_usd_per_mwh
     steps: list[_Step] = []
     before, mined, budget = case.served_now_mw, case.miners_now_mw, case.budget_mwh.copy()
     for t in range(case.steps):
@@ -54,14 +61,33 @@ def greedy(case: LpCase) -> Schedule:
         contracts_mw=np.stack([step.contracts_mw for step in steps]),
         shed_mw=np.stack([step.shed_mw for step in steps]),
         rested_mw=np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT)),
+        power=None if case.power_contract is None else _idle(case, case.power_contract),
+    )
+
+
+def _idle(case: LpCase, contract: PowerContract) -> PowerSchedule:
+    """Leave batteries as they are and pledge nothing."""
+    battery = contract.battery
+    stored = np.zeros(case.sites) if battery is None else battery.start_mwh
+    if battery is not None and battery.end_mwh is not None and np.abs(stored - battery.end_mwh).max() > TOLERANCE_MW:
+        raise PlanRejected("rules leave batteries as they are, got end_mwh other than start_mwh: ask for optimizer lp")
+    places = (len(contract.products), case.steps, case.sites)
+    return PowerSchedule(
+        charge_mw=np.zeros(places[1:]),
+        discharge_mw=np.zeros(places[1:]),
+        energy_mwh=np.tile(stored, (case.steps, 1)),
+        pledged_miners_mw=np.zeros((*places, MINER_COUNT)),
+        pledged_merchant_mw=np.zeros((*places, RACK_KIND_COUNT)),
+        pledged_spot_mw=np.zeros(places),
+        pledged_battery_mw=np.zeros(places),
     )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Step:
-    """One step while it is being filled [MW].
+    """State of one step while it is being filled [MW].
 
-    Contracts (S, G), merchant (R, S, 2), miners (S, 3), shed (3,).
+    Shapes: contracts (S, G), merchant (R, S, 2), miners (S, 3), shed (3,).
     """
 
     case: LpCase
@@ -74,9 +100,9 @@ class _Step:
     shed_mw: Floats
 
     def promise(self, g: int, ran_mw: Floats, budget_mw: float) -> None:
-        """Serve a promised tier, or schedule it off where it is not worth its power.
+        """Serve a promised tier, or schedule it off where serving costs too much.
 
-        It is not worth it while serving costs more than the rate and the goodwill.
+        It is scheduled off while serving costs more than the rate and the goodwill.
         """
         case, want = self.case, float(self.case.demand_mw[self.t, g])
         unit_cost = case.pue[self.t, :, Workload.GPU] * self.cost_usd_per_mwh
@@ -108,7 +134,7 @@ class _Step:
             left[r] = max(left[r] - sold * case.tokens_per_mwh[k], 0.0)
 
     def place_spot(self) -> None:
-        """Run Spot where it is worth its power."""
+        """Run Spot where it earns more than its power costs."""
         want = float(self.case.demand_mw[self.t, Tier.SPOT])
         margin = self.case.rate_usd_per_mwh[Tier.SPOT] - self.case.pue[self.t, :, Workload.GPU] * self.cost_usd_per_mwh
         for s in np.argsort(-margin, kind="stable").tolist():
@@ -138,7 +164,7 @@ class _Step:
                 running = max(running - most, 0.0)
 
     def _free_for(self, g: int, s: int) -> float:
-        """Return what a site can still take of a tier [MW].
+        """Return how much of a tier a site can still take [MW].
 
         Racks and power limit it, and for Premium and Standard the N+1 reserve.
         """

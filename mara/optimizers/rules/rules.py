@@ -1,10 +1,8 @@
-"""Rules that an operator would recognise, without looking ahead.
+"""Cheapest-first rules that an operator would use, without looking ahead.
 
-Greedy by effective cost.
-
-The effective cost of a rack megawatt-hour is PUE x (price + carbon cost). Contracts stay unless a move pays for its
-fee; merchant inference takes the cheapest free racks; Spot runs where it is worth its power; error budgets are spent in
-the dearest hours; miners run above break-even in what power is left.
+They place load greedily by effective cost, which is PUE x (price + carbon cost) for a rack megawatt-hour. Contracts
+stay unless a move pays for its fee; merchant inference takes the cheapest free racks; Spot runs where it earns more
+than its power costs; error budgets are spent in the dearest hours; miners run above break-even in what power is left.
 
 Model: docs/model.md#15-baselines
 """
@@ -19,7 +17,7 @@ from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The greedy optimizer, and the last fallback of all: every problem has a plan."""
+    """The greedy optimizer and the last fallback, which has a plan for every problem."""
 
     budgets: BudgetPolicy = SPENDS
     name: str = RULES

@@ -1,4 +1,4 @@
-"""Baselines: load spread by capacity and always on, or with break-even.
+"""Baselines: load spread by capacity, with miners always on or by break-even.
 
 Model: docs/model.md#15-baselines
 """
@@ -33,11 +33,10 @@ _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 class Static:
     """A fleet without an optimizer.
 
-    Load is spread by rack capacity and moved by outages alone, all miners are on.
-
-    With `breakeven` a spreadsheet's two switches are added, which makes it the honest baseline: a miner kind is off in
-    every tick where ``mining value < PUE x (price + carbon cost)``, and tokens, which pay a multiple of Spot's rate,
-    come before Spot, which then runs where it pays for its power on racks and power that nobody better paying wants.
+    Load is spread by rack capacity and moves only in outages; all miners are on. With `breakeven` two rules are added
+    that a spreadsheet could apply, which makes it the fairer baseline: a miner kind is off in every tick where
+    ``mining value < PUE x (price + carbon cost)``; and tokens, which pay a multiple of Spot's rate, come before Spot,
+    which then runs where it pays for its power on the racks and power left.
     """
 
     breakeven: bool = False
@@ -74,7 +73,7 @@ class Static:
 def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw: Floats) -> tuple[SiteLoad, Floats]:
     """Place promised contracts, then tokens (R, S, 2) [MW], then Spot.
 
-    Spot runs where it is worth its power.
+    Spot runs where it earns more than its power costs.
     """
     spread = SiteLoad(problem, conditions)
     by_tier = np.argsort(problem.world.book.tier, kind="stable").tolist()

@@ -1,1 +1,1 @@
-"""Whole contracts on sites: scheduling, relocation and what is left for own load."""
+"""Whole contracts on sites: scheduling, relocation, and own load in what is left."""

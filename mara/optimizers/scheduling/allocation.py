@@ -1,4 +1,4 @@
-"""Own load of a tick in the power and the racks that contracts leave."""
+"""Allocation of miners and tokens in the power and racks that contracts leave."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headr
 
     Args:
         wanted_mw: miners that should run (S, 3).
-        pue: of each kind (S, 3).
+        pue: PUE of each kind (S, 3).
         value_usd_per_mwh: worth of an IT megawatt-hour by kind (3,) or (S, 3).
         headroom_site_mw: site power left (S,).
     """
@@ -43,7 +43,7 @@ def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headr
 
 
 def miners_that_pay(problem: Problem, conditions: Conditions, headroom_site_mw: Floats) -> Floats:
-    """Run miners by break-even, as they are in a band around it (S, 3) [MW].
+    """Choose miners to run by break-even, unchanged in a band around it (S, 3) [MW].
 
     Stopped kinds start when the margin covers the restart, running ones stop when the loss would.
     """

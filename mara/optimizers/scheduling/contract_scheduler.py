@@ -1,11 +1,11 @@
 """The contract scheduler: whole contracts and tokens onto sites in one tick.
 
-`from_prices` decides for itself: who runs stays, who waits goes where power is cheapest, budgets are spent in the
-dearest hours. `from_megawatts` carries out what a plan wants in fractions of contracts.
+`from_prices` schedules by the tick's prices: running contracts stay, waiting ones go where power is cheapest, and
+error budgets are spent in the dearest hours. `from_megawatts` carries out a plan that places fractions of contracts.
 
-Placing stands apart in three places, each for a reason. `core.placement` must place whatever plan comes, at the tick
-that is settled, and say who is shed for which cause; the core knows no optimizer. `rules.greedy` fills an `LpCase`,
-which knows tiers and no contracts. `quoting.capacity` asks where contracts fit that the book does not hold yet.
+Three other modules place load, each for a reason. `core.placement` has to place any plan in the tick that is settled,
+and to give the cause of each contract shed; the core imports no optimizer. `rules.greedy` fills an `LpCase`, which
+has tiers but no contracts. `quoting.capacity` places contracts that the book does not hold yet.
 
 Model: docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen; bands around break-even keep loads from
 switching on and off.
@@ -48,7 +48,7 @@ _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 class ContractScheduler:
     """One tick's assignment of whole contracts to sites.
 
-    Make one for each tick and call one of its two entries.
+    Make one for each tick, and call `from_prices` or `from_megawatts`.
     """
 
     def __init__(self, problem: Problem, budgets: BudgetPolicy = SPENDS) -> None:
@@ -75,13 +75,13 @@ class ContractScheduler:
 
         Tokens, Spot and miners take what promised contracts leave.
 
-        What the plan wants served and no single site can hold is given room by moving others.
+        A contract that the plan serves and no site can hold gets room by moving others.
         """
         problem, conditions = self.problem, self.conditions
         placed = self._placed(step)
         self.load.begin_from(placed)
         tier = problem.world.book.tier
-        # Premium is never scheduled off: where the program finds no reserve for it, it runs without.
+        # Premium is never scheduled off: where the program finds no reserve for it, Premium runs without.
         may_be_off = placed.scheduled & (tier != Tier.PREMIUM)
         waiting = np.flatnonzero(~(placed.served | may_be_off | (tier == Tier.SPOT)))
         if len(waiting):
@@ -98,16 +98,16 @@ class ContractScheduler:
         return self._step_with(broken, lambda headroom: fill_miners(wanted, pue, value, headroom))
 
     def _placed(self, step: PlanStep) -> Placement:
-        """Place promised contracts as dispatch would, then as near to the plan as can be."""
+        """Place promised contracts as dispatch would, then nearest to the plan."""
         world, seen = self.problem.world, self.problem.observation
         room_mw = self.conditions.contract_room_mw
         fell = seen.availability_share < world.availability_share
         placed = self._settled(_without_spot(step), room_mw, fell)
-        # In the tick of an outage nobody but Premium can leave the site in time.
+        # In the tick of an outage only Premium can leave the site in time.
         return placed if np.count_nonzero(fell) else nearest(placed, step.contracts_mw, world, room_mw)
 
     def _settled(self, step: PlanStep, room_mw: Floats, fell: Bools) -> Placement:
-        """Place until dispatch would leave every contract where it is, by megawatts too."""
+        """Repeat the placement until dispatch, given its megawatts, would change nothing."""
         world, least = self.problem.world, self.budgets.least_off_ticks(self.problem.config.grid)
         placed = place(step, world, room_mw, fell, least_rest_ticks=least)
         for _ in range(MAX_PLACINGS - 1):
@@ -119,7 +119,7 @@ class ContractScheduler:
         return placed
 
     def _more_off_mw(self, step: PlanStep) -> list[float]:
-        """Return what the plan wants off beyond what is off already (G,) [MW].
+        """Return the power that the plan wants off beyond what is off already (G,) [MW].
 
         Premium and Spot never are.
         """
@@ -132,9 +132,8 @@ class ContractScheduler:
     def _place_promised(self) -> None:
         """Place promised contracts, the most binding tier first.
 
-        Each where it ran, else where power is cheapest.
-
-        Where budgets may be spent, contracts that were scheduled off a moment ago stay off.
+        Each stays where it ran, or else goes where power is cheapest. Where budgets may be spent, contracts that were
+        just scheduled off stay off.
         """
         load, waiting = self.load, self._keep_promised()
         if self.budgets.spends and self.problem.world.accounts.rest_ticks.any():
@@ -149,9 +148,9 @@ class ContractScheduler:
                 evict_for(load, i)
 
     def _keep_promised(self) -> list[int]:
-        """Leave promised contracts where they run; returns those that wait.
+        """Leave promised contracts where they run; return those that wait.
 
-        Those did not run, or lost their racks: where a site lost racks the most binding tiers stay.
+        Waiting contracts did not run, or lost their racks; where a site lost racks, the most binding tiers stay.
         """
         load, world = self.load, self.problem.world
         held = held_mw(world)
@@ -188,9 +187,9 @@ class ContractScheduler:
                     break
 
     def _place_spot(self) -> None:
-        """Run Spot where it is worth its power and nothing better wants the racks.
+        """Run Spot where it earns its power, on racks that nothing better needs.
 
-        It stays where it is if it can. Between the two margins it goes on as it is.
+        It stays at its site if possible. Between the two margins it neither starts nor stops.
         """
         load, book = self.load, self.problem.world.book
         spot = book.columns[Tier.SPOT].tolist()
@@ -215,7 +214,7 @@ class ContractScheduler:
                     break
 
     def _spare_site_mw(self) -> list[float]:
-        """Return site power left by contracts, tokens and miners worth running (S,)."""
+        """Return site power left by contracts, tokens and profitable miners (S,) [MW]."""
         conditions, fleet = self.conditions, self.problem.config.fleet
         pays = conditions.miner_margin_usd_per_mwh >= 0.0
         mining = row_sums(conditions.available_mw[:, MINERS] * conditions.pue[:, MINERS] * pays)
@@ -224,7 +223,7 @@ class ContractScheduler:
         return spare
 
     def _step_with(self, broken: list[int], miners_in: Callable[[Floats], Floats]) -> PlanStep:
-        """Return what was scheduled as a plan's step.
+        """Return the schedule as a step of a plan.
 
         `miners_in` fills the site power that is left (S,).
         """
@@ -244,7 +243,7 @@ class ContractScheduler:
 def _without_spot(step: PlanStep) -> PlanStep:
     """Leave Spot out of a step.
 
-    It is promised nothing, placed last, and never in the way.
+    Spot has no promise, and is placed again after all other contracts.
     """
     contracts = step.contracts_mw.copy()
     contracts[:, Tier.SPOT] = 0.0

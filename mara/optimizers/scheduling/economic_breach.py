@@ -1,9 +1,9 @@
 """Economic breach: promises that cost more to keep than to break.
 
-Credits go by steps: once one is crossed, further bad ticks cost nothing more until the next. So the question is put to
-each contract by itself, with its own window and its own charge: of its dearest hours, how many is it best to leave out?
-The program then knows what it may leave unserved, hour by hour, and for what; the rules leave it out. Premium is never
-broken, and nobody is whose tier `Terms.break_promises` does not name.
+SLA credits rise in steps: after one, further bad ticks cost nothing until the next. So each contract is examined by
+itself, with its own window and charge: how many of its dearest hours are best left out? The linear program is given
+the power that it may leave unserved, hour by hour, and its cost; the rules leave that power out. Premium is never
+broken, nor is any tier that `Terms.break_promises` does not name.
 
 Model: docs/model.md#4-promises (breaking); decision 0109
 """
@@ -23,7 +23,7 @@ from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, PPM
 from mara.core.world import Conditions, RunConfig, row_ticks
 
 GOODWILL_RATIO: Final = 2.0
-"""Worth of trust over the rate, for each MWh left out past a budget. Chosen."""
+"""Goodwill lost by each MWh left out past a budget, over the rate. Chosen."""
 MOST_CREDIT_SHARE: Final = 0.5
 """Largest credit of the tiers that may be broken, as a share of a window's charge."""
 BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
@@ -36,8 +36,8 @@ BREAKABLE: Final[dict[str, tuple[Tier, ...]]] = {
 def broken_now(problem: Problem) -> Ints:
     """Find contracts without budget that it pays to leave unserved now (N,).
 
-    They are named by column of the book. What is kept of their budgets for outages goes first: a promise that is
-    broken needs none.
+    They are columns of the contract book. The part of their budgets kept for outages is spent first, because a broken
+    promise needs none.
     """
     hours = breaking_hours(problem)
     if hours is None:
@@ -49,7 +49,7 @@ def broken_now(problem: Problem) -> Ints:
 def breaking_hours(problem: Problem) -> Bools | None:
     """Find the hours in which it pays to break contracts (H, C).
 
-    They are left unserved past their budgets. None where it never pays.
+    In these hours they are left unserved past their budgets. None where it never pays.
     """
     book, accounts = problem.world.book, problem.world.accounts
     is_breakable = np.zeros(TIER_COUNT, dtype=np.bool_)
@@ -78,16 +78,16 @@ def breaking_hours(problem: Problem) -> Bools | None:
 def _may_pay_to_break(
     cost_usd_per_mwh: Floats, ticks: Ints, site: Ints, rate_usd_per_mwh: Floats, left_ticks: Ints
 ) -> Bools:
-    """Find contracts too dear at home for longer than their budget lasts (A,).
+    """Find contracts whose site is too dear for longer than their budget lasts (A,).
 
-    No other site makes a contract dearer, so the others need no closer look; one without a site always does.
+    Other contracts cannot pay to break, because moving only lowers cost. A contract without a site is always included.
     """
     dear_ticks = ticks @ (cost_usd_per_mwh[:, site] > rate_usd_per_mwh)
     return np.asarray((site == UNPLACED) | (dear_ticks > np.maximum(left_ticks, 0)))
 
 
 def breakable_mw(problem: Problem, hour_of_step: Ints) -> Floats:
-    """Return what may be left unserved past budgets in each step, by tier (H, G) [MW]."""
+    """Power that may be unserved past budgets, by step and tier (H, G) [MW]."""
     book, hours = problem.world.book, breaking_hours(problem)
     if hours is None:
         return np.zeros((len(hour_of_step), TIER_COUNT))
@@ -95,20 +95,20 @@ def breakable_mw(problem: Problem, hour_of_step: Ints) -> Floats:
 
 
 def scarce_mw(conditions: Conditions, config: RunConfig) -> Floats:
-    """Bound what may be left out past budgets in a tick (G,) [MW].
+    """Bound the power that may be left out past budgets in a tick (G,) [MW].
 
-    The racks of sites whose power is so dear.
+    It is the rack power of sites where power is that dear.
     """
     cost, most = conditions.rack_cost_usd_per_mwh, np.zeros(TIER_COUNT)
     for tier in BREAKABLE[config.terms.break_promises]:
-        # While a window's charge shrinks its credit does: an hour may pay a little below goodwill.
+        # A window's credit shrinks with its charge, so that breaking may pay at a price slightly below goodwill.
         least = list_rate_usd_per_mwh(tier, config) * (1.0 + GOODWILL_RATIO - MOST_CREDIT_SHARE)
         most[tier] = conditions.contract_room_mw[cost > least].sum()
     return most
 
 
 def _rack_cost_usd_per_mwh(problem: Problem) -> Floats:
-    """Cost a rack megawatt-hour at each site in each hour known (H, S)."""
+    """Cost of a rack megawatt-hour in each known hour and site (H, S) [USD/MWh]."""
     forecast, config = problem.forecast, problem.config
     carbon = forecast.carbon_intensity_g_per_kwh * (config.terms.carbon_price_usd_per_t / G_PER_KG)
     pue = pue_of(forecast.dry_bulb_c, forecast.wet_bulb_c, config.fleet)[:, :, Workload.GPU]
@@ -120,9 +120,9 @@ def _begins(ticks: Ints) -> Ints:
 
 
 def _cost_of(i: int, problem: Problem, cost_usd_per_mwh: Floats, free_mw: Floats) -> Floats:
-    """Cost a contract's rack megawatt-hour by hour (H,) [USD/MWh].
+    """Cost of a contract's rack megawatt-hour by hour (H,) [USD/MWh].
 
-    The cheaper of its site and the sites where it could go at once counts.
+    It is the least cost of its own site and of the sites to which it could move at once.
     """
     power, home = problem.world.book.power_mw[i], int(problem.world.accounts.site[i])
     possible = free_mw >= power
@@ -136,9 +136,9 @@ def _cost_of(i: int, problem: Problem, cost_usd_per_mwh: Floats, free_mw: Floats
 
 
 def _best_hours(i: int, problem: Problem, excess_usd_per_mwh: Floats, lives: Ints) -> Bools:
-    """Choose the dearest hours of a contract that it is best to leave out (H,).
+    """Choose the dearest hours in which it pays to leave a contract out (H,).
 
-    All false where that is none past its budget.
+    All are false where breaking past the budget does not pay.
     """
     book, accounts = problem.world.book, problem.world.accounts
     contract, mwh = book.contracts[i], book.power_mw[i] * problem.config.grid.dt_h
@@ -164,7 +164,7 @@ def _best_hours(i: int, problem: Problem, excess_usd_per_mwh: Floats, lives: Int
 
 
 def _credit_usd(tier: Tier, good: Ints, bad: Ints, charge_usd: Floats) -> Floats:
-    """Apply `credit_micro_usd` to many outcomes of one window."""
+    """Credits [USD] of many outcomes of one window, as by `credit_micro_usd`."""
     share = np.zeros(len(good))
     for below_ppm, percent in reversed(CREDIT_STEPS_PPM[tier]):
         share[good * PPM < below_ppm * (good + bad)] = percent / 100.0

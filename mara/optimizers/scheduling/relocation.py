@@ -1,8 +1,8 @@
 """Room for whole contracts by moving others or evicting less binding ones.
 
-Free racks in pieces serve nobody: five megawatts wait while ten sites have two each. Moving a smaller contract costs
-its fee once; a promise that waits costs its rate every hour, and its budget.
-Model: docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen by measurement: decision 0063.
+Scattered free racks hold no large contract: five megawatts wait while ten sites have two each. Moving a smaller
+contract costs its fee once; a contract that waits costs its rate every hour, and error budget. Model:
+docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen by measurement: decision 0063.
 """
 
 from dataclasses import dataclass, replace
@@ -19,9 +19,9 @@ from mara.optimizers.scheduling.scheduled_off import budgets_left
 from mara.optimizers.scheduling.site_load import SiteLoad, cheapest_with_room
 
 LEAST_SHARE: Final = 0.5
-"""Part of a contract that a plan must move for the whole to move.
+"""Least share of a contract that a plan moves for the whole contract to move.
 
-The plan takes so much from its site and wants it at another.
+The plan takes that share from its site and places it at another.
 """
 
 
@@ -29,7 +29,7 @@ The plan takes so much from its site and wants it at another.
 class _Relocation:
     """Moves that free a site for a contract.
 
-    Pairs of contract and new site, `UNPLACED` for Spot that stops.
+    Moves are pairs of contract and new site, `UNPLACED` for Spot that stops.
     """
 
     site: int
@@ -40,7 +40,7 @@ class _Relocation:
 def place_waiting(load: SiteLoad, waiting: list[int]) -> None:
     """Place contracts that wait, the most binding tier and the largest first.
 
-    Each goes where it fits, else where a relocation makes room, else where less binding contracts give way.
+    Each goes where it fits, or else where a relocation makes room, or else where less binding contracts are evicted.
     """
     waiting.sort(key=lambda i: (load.tier[i], -load.power[i]))
     for i in waiting:
@@ -53,7 +53,7 @@ def evict_for(load: SiteLoad, i: int) -> None:
 
     The lowest tier goes first.
 
-    Those that are evicted go to the cheapest site with room, if one has.
+    Evicted contracts go to the cheapest site with room, if any.
     """
     _, left = budgets_left(load.problem)
     for site in load.cheapest:
@@ -74,7 +74,7 @@ def evict_for(load: SiteLoad, i: int) -> None:
 def _relocate_for(load: SiteLoad, i: int) -> bool:
     """Make room by the relocation with the lowest fees, and put the contract there.
 
-    False where none makes room.
+    Return False where no relocation makes room.
     """
     found = [option for site in load.cheapest if (option := _relocation_at(load, i, site)) is not None]
     if not found:
@@ -89,7 +89,7 @@ def _relocate_for(load: SiteLoad, i: int) -> bool:
 
 
 def _relocation_at(load: SiteLoad, i: int, site: int) -> _Relocation | None:
-    """Find few moves, greedily, that free a site for a contract.
+    """Find a few moves, greedily, that free a site for a contract.
 
     None where they free too little.
     """
@@ -99,7 +99,7 @@ def _relocation_at(load: SiteLoad, i: int, site: int) -> _Relocation | None:
     there = [j for j, at in enumerate(load.at) if at == site]
     if short > sum(load.power[j] for j in there) + TOLERANCE_MW:
         return None
-    # The smallest that is enough comes first, then the largest: few moves.
+    # The smallest contract that is enough comes first, then the largest, to need few moves.
     there.sort(key=lambda j: (load.tier[j] != Tier.SPOT, load.power[j] < short, abs(load.power[j] - short)))
     moves: list[tuple[int, int]] = []
     fee_usd = 0.0
@@ -118,12 +118,10 @@ def _relocation_at(load: SiteLoad, i: int, site: int) -> _Relocation | None:
 
 
 def nearest(placed: Placement, contracts_mw: Floats, world: World, room_mw: Floats) -> Placement:
-    """Make every move that brings both its sites nearer to the plan.
+    """Move whole contracts wherever that brings both sites nearer to the plan.
 
-    The plan is `contracts_mw` (S, G).
-
-    A plan moves tenths of contracts hour by hour. Waiting until it takes a whole one from a site, as dispatch must, is
-    to stay behind it for good.
+    The plan is `contracts_mw` (S, G). A plan moves fractions of contracts hour by hour; waiting until it takes a
+    whole one from a site, as dispatch does, would always lag behind the plan.
     """
     load = placed.contracts_mw.copy()
     site, free = placed.site.copy(), room_mw - row_sums(load)
@@ -147,7 +145,7 @@ def nearest(placed: Placement, contracts_mw: Floats, world: World, room_mw: Floa
 def _best_move(members: Ints, site: Ints, power_mw: Floats, off_mw: Floats, free_mw: Floats) -> tuple[int, int] | None:
     """Choose the next contract to move, and its new site; None: no move helps.
 
-    It leaves where the plan has most too much.
+    The contract leaves the site with the most power above the plan.
     """
     asked = members[-off_mw[site[members]] >= LEAST_SHARE * power_mw[members]]
     for i in asked[np.argsort(off_mw[site[asked]], kind="stable")].tolist():

@@ -1,4 +1,4 @@
-"""N+1 reserve, held for the Premium of whichever one site fails."""
+"""N+1 reserve: racks held free for the Premium of any one site that fails."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from mara.core.world import Conditions
 def reserve_for_premium(contracts_mw: Floats, conditions: Conditions) -> Floats:
     """Hold racks for the Premium of any one failing site (S,) [MW].
 
-    No more than that is held, and where power is dearest: racks at dear sites are the least useful for anything else.
+    No more than that is held, at the sites with the dearest power, whose racks are least useful otherwise.
     Flexible, Spot and merchant inference may run on them meanwhile. The reserve is sized in megawatts, so that a large
     contract may still find no single site to go to, and a second failure finds nothing.
 
@@ -42,9 +42,9 @@ def least_unbacked_mw(room_mw: Floats, premium_mw: Floats, standard_mw: Floats) 
 
     With this slack all Premium and Standard can run.
 
-    With everything free held as reserve, ``R = rooms - premium - standard`` in all, the row of a site reads
-    ``room - standard there <= R + slack``: Standard belongs where rooms are largest, which levels them like water. A
-    program without this slack would rather breach Premium, and sell racks as free that Premium then takes.
+    If all free racks are reserve, ``R = rooms - premium - standard`` in total, the row of a site reads ``room -
+    standard there <= R + slack``: Standard goes where rooms are largest, which levels what they have left. Without
+    this slack a program would breach Premium, and sell racks as free that Premium then takes.
 
     Closed form by water filling: docs/model.md#5-the-linear-program (row any_one_site); decision 0107.
 

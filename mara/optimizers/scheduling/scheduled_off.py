@@ -1,6 +1,6 @@
-"""Contracts without power on purpose: scheduled off, or broken.
+"""Contracts left without power on purpose: scheduled off, or broken.
 
-Scheduled off inside their budgets, broken past them.
+Contracts are scheduled off inside their error budgets, and broken past them.
 
 Model: docs/model.md#9-from-megawatts-to-whole-contracts. Constants are chosen by measurement: decisions 0062 and 0104.
 """
@@ -16,24 +16,24 @@ from mara.optimizers.scheduling.site_load import SiteLoad
 from mara.optimizers.scheduling.token_sales import TokenSales
 
 BURST_H: Final = 0.5
-"""Paced budget that is saved up before a contract is scheduled off.
+"""Paced budget [h] that has to be saved before a contract is scheduled off.
 
-So that it is not off for a single tick.
+It keeps contracts from being off for a single tick.
 """
 SPIKE_RATIO: Final = 2.0
-"""Cost of power over a contract's rate that is a spike.
+"""Cost of power over a contract's rate from which on it counts as a spike.
 
-Then the whole budget counts, not the paced part.
+In a spike the whole budget may be spent, not only the paced part.
 """
 
 _MAY_BE_OFF: Final = frozenset({Tier.STANDARD, Tier.FLEXIBLE})
 
 
 def spend_budgets(load: SiteLoad, tokens: TokenSales) -> None:
-    """Schedule Standard and Flexible off where something else is worth more.
+    """Schedule Standard and Flexible off where that saves or earns clearly more.
 
-    They stay inside their budgets, and it must be worth clearly more. Two occasions: power dearer than the contract
-    pays, and tokens that find no racks in the dearest hours of the day.
+    They stay inside their budgets. It pays on two occasions: when power costs more than the contract pays, and when
+    tokens find no racks in the dearest hours of the day.
     """
     book = load.problem.world.book
     tokens_wait = tokens.is_unmet_at_peak()
@@ -64,7 +64,7 @@ def schedule_off(load: SiteLoad, tokens: TokenSales, wanted_mw: list[float]) -> 
 
     They stay inside their budgets; those with the most left go first, and only where dearer power or better paid
     tokens pay for it.
-    What is done is taken off `wanted_mw`.
+    The power scheduled off is subtracted from `wanted_mw`.
     """
     _, left = budgets_left(load.problem)
     rates = load.problem.world.book.rates_usd_per_mwh
@@ -82,9 +82,9 @@ def schedule_off(load: SiteLoad, tokens: TokenSales, wanted_mw: list[float]) -> 
 
 
 def break_promises(load: SiteLoad, asked: list[int], wanted_mw: list[float]) -> list[int]:
-    """Leave out about `wanted_mw` of each tier (G,) that it pays to break.
+    """Leave about `wanted_mw` of each tier (G,) unserved where breaking pays.
 
-    Returns who of those asked is left out.
+    Returns those of the contracts `asked` that are left out.
     """
     broken = []
     for i in sorted(asked, key=load.power.__getitem__, reverse=True):
@@ -115,9 +115,9 @@ def budgets_left(problem: Problem) -> tuple[list[float], list[int]]:
 
 
 def _most_budget_first(load: SiteLoad, asked: list[int], left: list[int]) -> list[int]:
-    """Order those who may be off.
+    """Order the contracts that may be off.
 
-    The least binding tier first, who is off already, then the most budget left.
+    The least binding tier comes first, within it those that are off already, then those with the most budget left.
     """
     off_ticks: list[int] = load.problem.world.accounts.rest_ticks.tolist()
     least = least_off_ticks(load.problem.config.grid)

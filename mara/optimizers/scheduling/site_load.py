@@ -1,7 +1,7 @@
 """Whole contracts on sites in one tick: fits, put, take, cheapest place.
 
-Every way of assigning contracts in this package works on a `SiteLoad`. Lists are plain: there are few contracts, and
-one is looked at a time.
+Every way of assigning contracts in this package works on a `SiteLoad`. Plain lists are used instead of arrays,
+because contracts are few and handled one by one.
 """
 
 from collections.abc import Iterable
@@ -27,10 +27,10 @@ class SiteLoad:
     Attributes:
         power: IT power of each contract (C,) [MW].
         tier, was, served: its tier, its site in the last tick, whether it ran then (C,).
-        at: site of each contract now, or `UNPLACED` (C,).
+        at: present site of each contract, or `UNPLACED` (C,).
         load: contract load by site and tier (S, G) [MW].
         free: racks left by site, within what the grid can feed (S,) [MW].
-        cost: of a rack megawatt-hour by site: PUE x (price + carbon) (S,) [USD/MWh].
+        cost: cost of a rack megawatt-hour by site, PUE x (price + carbon) (S,) [USD/MWh].
         cheapest: sites by rising cost (S,).
     """
 
@@ -69,7 +69,7 @@ class SiteLoad:
         self.free[site] -= self.power[i]
 
     def take(self, i: int) -> int:
-        """Let a contract run nowhere; returns where it ran."""
+        """Take a contract off its site; return that site."""
         site = self.at[i]
         self.at[i] = UNPLACED
         self.load[site][self.tier[i]] -= self.power[i]
@@ -85,7 +85,7 @@ class SiteLoad:
         return True
 
     def keep(self, contracts: Iterable[int]) -> list[int]:
-        """Leave contracts where they run if they fit, in order; returns the others."""
+        """Leave contracts where they run if they fit, in order; return the others."""
         waiting = []
         for i in contracts:
             if self.stays(i):
@@ -95,7 +95,7 @@ class SiteLoad:
         return waiting
 
     def move_fee_usd(self, i: int) -> float:
-        """Return the fee for moving a contract; Spot moves for nothing."""
+        """Return the fee [USD] for moving a contract; Spot has none."""
         fees = self.problem.config.terms.migration_usd_per_mw
         return fees[self.tier[i]] * self.power[i] if self.tier[i] < PROMISED_TIER_COUNT else 0.0
 
@@ -116,7 +116,7 @@ def all_fit(power_mw: Floats, room_mw: Floats) -> bool:
     if not len(power_mw):
         return True
     if power_mw.sum() <= np.maximum(room_mw - power_mw.max(), 0.0).sum():
-        return True  # whatever the order, a site refuses nobody before it is as full as that
+        return True  # in any order, a site refuses no contract before it is that full
     free: list[float] = np.sort(room_mw)[::-1].tolist()
     largest_first = range(len(free))
     for power in np.sort(power_mw)[::-1].tolist():

@@ -15,7 +15,7 @@ from mara.core.market import remote_cost_usd_per_mwh
 from mara.optimizers.scheduling.site_load import SiteLoad
 
 LEAST_UNMET_MW: Final = 0.05
-"""Unmet demand below this is not worth touching a contract for; chosen."""
+"""Least unmet demand [MW] for which contracts are scheduled off; chosen."""
 
 
 class TokenSales:
@@ -23,7 +23,7 @@ class TokenSales:
 
     Attributes:
         merchant: rack power by region of origin and offer (R, S x 2) [MW].
-        unmet: tokens still asked for by region (R,) [tokens/h].
+        unmet: unmet demand for tokens by region (R,) [tokens/h].
         racks: rack power left by offer (S x 2,) [MW].
         values: worth of a rack megawatt-hour by region and offer (R, S x 2) [USD/MWh].
     """
@@ -60,11 +60,11 @@ class TokenSales:
                 self._serve(region, first + kind)
 
     def merchant_mw(self) -> Floats:
-        """Return what was sold as plans have it (R, S, 2) [MW]."""
+        """Return the power of tokens sold, in the shape of plans (R, S, 2) [MW]."""
         return np.array(self.merchant).reshape(len(self.merchant), -1, RACK_KIND_COUNT)
 
     def has_unmet(self) -> bool:
-        """Return whether a region asks for more tokens than found racks."""
+        """Return whether a region has unmet demand for tokens."""
         return max(self.unmet) > LEAST_UNMET_MW * min(self.tokens_per_mwh)
 
     def is_unmet_at_peak(self) -> bool:
@@ -79,7 +79,7 @@ class TokenSales:
     def outbids(self, i: int, rate_usd_per_mwh: float) -> bool:
         """Return whether unmet tokens pay more than a contract.
 
-        They must fill at least half of its racks.
+        The tokens must fill at least half of the contract's racks.
         """
         first = self.load.at[i] * RACK_KIND_COUNT
         unmet_mw = max(self.unmet) / min(self.tokens_per_mwh)
@@ -90,7 +90,7 @@ class TokenSales:
     def _cheapest_offers(self) -> list[list[int]]:
         """Order each region's offers by the cost of a token.
 
-        Power, and the extra cost of serving from afar.
+        The cost is of power, and of serving from a distant site.
         """
         fleet, terms = self.load.problem.config.fleet, self.load.problem.config.terms
         cost = np.array(self.load.cost)[:, None] + _detour_usd_per_mwh(fleet, terms.remote_serving_usd_per_mwh)

@@ -1,1 +1,1 @@
-"""The advisor beside a live run: its questions, budget and answers."""
+"""The advisor of a live run: when Claude is asked, at what cost, and its answers."""

@@ -13,13 +13,13 @@ log = logging.getLogger("mara.advisor")
 
 
 class AdviceInForce:
-    """Holds the newest advice and its outcome. The caller keeps callers apart.
+    """Holds the newest advice and its outcome; the caller's lock keeps threads apart.
 
     Args:
         show: changes what the panel shows, by the names of its fields.
 
     Attributes:
-        advice: the newest that has not been dropped.
+        advice: the newest advice that has not been dropped; None without one.
     """
 
     def __init__(self, status: AdvisorStatus, show: Callable[..., None]) -> None:
@@ -30,17 +30,17 @@ class AdviceInForce:
         self._failure: Provenance | None = None
 
     def take_failure(self) -> Provenance | None:
-        """Return why there is no advice; each reason once."""
+        """Return why there is no advice, each reason once; None if there is no new reason."""
         failure, self._failure = self._failure, None
         return failure
 
     def fail(self, provenance: Provenance, message: str, tick: int) -> None:
-        """Note that a question was asked in vain."""
+        """Record that a question got no advice; the optimizer's own plan stays in force."""
         self._failure = provenance
         self._status.keep("kept", message, tick, provenance)
 
     def judged(self, advice: Advice, plan: Plan | None, refusal: AdviceError | None) -> None:
-        """Note what became of advice: followed as `plan`, or dropped for `refusal`."""
+        """Record the outcome of advice: followed as `plan`, or dropped for `refusal`."""
         if advice is not self.advice:
             return
         is_first = advice is not self._followed

@@ -7,19 +7,19 @@ from threading import RLock, Thread
 from typing import Final
 
 CLOSE_S: Final = 10.0
-"""Longest wait of a close for work that was told to stop.
+"""Longest time that `close` waits for work that it has cancelled.
 
-A solve under way is let finish.
+A solve cannot be cancelled and runs to its end.
 """
 
 log = logging.getLogger("mara.advisor")
 
 
 class BackgroundLoop:
-    """Runs coroutines beside everything else.
+    """Runs one coroutine at a time in a thread of its own.
 
-    Errors are logged with their traceback and told to `on_bug`; `when_free` is called each time that the next may
-    begin.
+    An exception of a coroutine is logged with its traceback, and `on_bug` is called. `when_free` is called whenever
+    the next coroutine may begin.
     """
 
     def __init__(self, name: str, when_free: Callable[[], None]) -> None:
@@ -36,16 +36,16 @@ class BackgroundLoop:
         return self._thread is not None
 
     def start(self, work: Callable[[], Coroutine[None, None, None]], on_bug: Callable[[], None]) -> None:
-        """Begin a piece of work; nothing while another is under way, or after the close."""
+        """Begin a piece of work; do nothing while another is under way, or after `close`."""
         with self._lock:
             if self._thread is not None or self._is_closed:
                 return
-            # Not a daemon: a solver that is torn away at the end aborts the whole program.
+            # Not a daemon: a solver that is killed at the interpreter's exit aborts the whole program.
             self._thread = Thread(target=self._run, args=(work, on_bug), name=self._name, daemon=False)
             self._thread.start()
 
     def close(self) -> None:
-        """Stop what is under way; nothing begins after this."""
+        """Cancel the work under way; none begins after this."""
         with self._lock:
             self._is_closed = True
             thread = self._thread
@@ -71,7 +71,7 @@ class BackgroundLoop:
             await work()
         except asyncio.CancelledError:
             log.info("the advisor's work was given up")
-        except Exception:  # the thread's outermost frame: a bug of ours must not end the run
+        except Exception:  # the thread's outermost frame: a bug of the advisor must not end the run
             log.exception("the advisor failed")
             on_bug()
         finally:

@@ -1,4 +1,4 @@
-"""Remembered answers, so that no question is paid for or rejected twice."""
+"""Cache of answers, so that no question is paid for or rejected twice."""
 
 from collections import OrderedDict, deque
 from dataclasses import replace
@@ -13,9 +13,9 @@ MAX_REJECTED: Final = 64
 
 
 class AdviceCache:
-    """Keeps the newest answers of a model, by what matters of the question.
+    """Keeps the newest answers of a model, by those parts of a question that matter.
 
-    The caller keeps its callers apart.
+    The caller's lock keeps threads apart.
     """
 
     def __init__(self, model: str) -> None:
@@ -24,9 +24,9 @@ class AdviceCache:
         self._rejected: deque[str] = deque(maxlen=MAX_REJECTED)
 
     def answer(self, question: AdviceQuestion) -> Advice | None:
-        """Return the answer to the same question, as of now and free of charge.
+        """Return the answer to the same question, dated anew and free of charge.
 
-        None where there is none.
+        None where the question is new.
         """
         found = self._answers.get(self._key(question))
         if found is None:
@@ -34,13 +34,13 @@ class AdviceCache:
         return replace(found, made_tick=question.problem.tick, provenance=replace(found.provenance, cost_usd=0.0))
 
     def keep(self, question: AdviceQuestion, advice: Advice) -> None:
-        """Remember an answer; the oldest goes when there are too many."""
+        """Remember an answer; the oldest is dropped when there are too many."""
         self._answers[self._key(question)] = advice
         while len(self._answers) > MAX_CACHED:
             self._answers.popitem(last=False)
 
     def reject(self, question: AdviceQuestion) -> None:
-        """Remember that the service takes offence at a question."""
+        """Remember that the service rejects a question, so that it is not sent again."""
         self._rejected.append(question.snapshot_hash)
 
     def is_rejected(self, question: AdviceQuestion) -> bool:

@@ -1,4 +1,4 @@
-"""A circuit breaker: after failures the service rests, longer each time."""
+"""A circuit breaker: after failures Claude is not asked for an ever longer while."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -7,13 +7,13 @@ from mara.errors import AdviceError
 from mara.runtime.clock import Clock
 
 COUNTED: Final = 3
-"""Failures in a row that open it, of those that one alone does not."""
+"""Failures in a row that open the breaker, of the kinds that one alone does not."""
 FIRST_REST_S: Final = 30.0
 MAX_REST_S: Final = 900.0
 
 
 class CircuitBreaker:
-    """Closed until something trips it. Its times are real time."""
+    """Stops requests after failures, for 30 s to 15 minutes of real time."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -24,17 +24,17 @@ class CircuitBreaker:
 
     @property
     def reason(self) -> str:
-        """Reason why it is open; empty while it is closed."""
+        """Reason why nothing may be asked now; empty while requests may be sent."""
         return self._reason if self._clock.monotonic_s() < self._until_s else ""
 
     def succeeded(self) -> None:
-        """Forget what failed before."""
+        """Forget earlier failures: a request succeeded."""
         self._count, self._rest_s = 0, FIRST_REST_S
 
     def tripped(self, refusal: AdviceError) -> str:
         """Count a failure.
 
-        Returns its message, with the time in it when there is one to tell.
+        Returns its message, in which `{until}` has become the time when requests may be sent again.
         """
         rest_s = refusal.rest_s
         if refusal.is_counted:

@@ -1,4 +1,4 @@
-"""The Claude service: its model is looked up once, each call is paid for."""
+"""The service of Claude: looks its model up once, and pays calls from a budget."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ class ClaudeService:
 
     Args:
         new_client: makes the client of one conversation.
-        on_notice: told what operators should know of the model, such as its end.
+        on_notice: called with what operators should know of the model, such as its retirement.
 
     Attributes:
         is_retired: whether the service has said that the model is gone for good.
@@ -42,32 +42,32 @@ class ClaudeService:
         self._give_up: Callable[[], object] = lambda: None
 
     async def look_up(self) -> None:
-        """Find out where the model stands in its life, once.
+        """Ask the service once whether the model is active, deprecated or retired.
 
         Raises:
-            AdviceError: the model is retired, or nobody can say.
+            AdviceError: the model is retired, or the service does not answer.
         """
         async with self._client() as client:
             await self._look_up_by(client)
 
     async def consult(self, question: AdviceQuestion, call: ApiCall, listen: Callable[[str], None]) -> Advice:
-        """Have a question answered.
+        """Ask Claude for advice on a question.
 
-        `call` tells the cost, also when there is no answer.
+        `call` is filled with the requests and their cost, also when there is no answer.
 
         Raises:
-            AdviceError: no advice, and why.
+            AdviceError: there is no advice; the message says why.
         """
         async with self._client() as client:
             await self._look_up_by(client)
             return await consulted(client, question, self._budget, call, listen)
 
     def converse(self, conversation: Conversation[Answer]) -> Answer:
-        """Hold a conversation of another kind to its end; for a thread that may wait.
+        """Hold any conversation other than advice to its end, blocking the calling thread.
 
         Raises:
-            AdviceError: it came to nothing, and why.
-            asyncio.CancelledError: it was given up.
+            AdviceError: there is no answer; the message says why.
+            asyncio.CancelledError: `give_up` ended it.
         """
         return asyncio.run(self._converse(conversation))
 

@@ -1,4 +1,4 @@
-"""The advisor's configuration: whether anybody can be asked, and on what terms."""
+"""The advisor's configuration: whether Claude can be asked, and on what terms."""
 
 import logging
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from mara.settings import Settings
 ADVISED: Final = ("lp", "claude")
 """Optimizers that advice can be measured against.
 
-With `claude` it is asked for without a click.
+With `claude` advice is asked for automatically, with `lp` on a click.
 """
 NOT_CONFIGURED: Final = "AI not configured"
 NEEDS_LP: Final = "Claude advises the linear program: start with --optimizer claude"
 GONE_PREFIX: Final = "claude-3-5-sonnet"
-"""Models retired on 28 October 2025; the name is still in many minds and scripts."""
+"""Models retired on 28 October 2025, whose names still stand in many settings."""
 
 log = logging.getLogger("mara.advisor")
 
@@ -29,10 +29,10 @@ class AdvisorConfig:
     """Terms on which Claude is asked.
 
     Attributes:
-        client: makes a client for one conversation; None where nobody can be asked.
-        prepare: does what takes long and can be done before the first question.
-        off: the reason why nobody can be asked, in words; empty where somebody can.
-        is_automatic: asked whenever something has changed, or by hand alone.
+        client: makes a client for one conversation; None where Claude cannot be asked.
+        prepare: does slow work ahead of the first question, such as imports.
+        off: the reason why Claude cannot be asked, in words; empty where it can.
+        is_automatic: True to ask whenever something has changed, False to ask by hand alone.
         budgets: policy on error budgets.
     """
 
@@ -83,14 +83,14 @@ def acceptance_limits_of(settings: Settings) -> AcceptanceLimits:
 
 
 def _off(settings: Settings) -> str:
-    """Say why nobody can be asked; empty where somebody can."""
+    """Say why Claude cannot be asked; empty where it can."""
     if settings.anthropic_api_key is None:
         return NOT_CONFIGURED
     return "" if settings.optimizer in ADVISED else NEEDS_LP
 
 
 def _claude() -> Callable[..., Client]:
-    """Import the client, whose library takes seconds: only where there is a key."""
+    """Import the client, which takes seconds; called only where there is an API key."""
     from mara.optimizers.advisor.client import Claude
 
     return Claude

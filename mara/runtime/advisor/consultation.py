@@ -1,6 +1,6 @@
-"""One consultation: Claude is asked, and its answer made measurable.
+"""One consultation: asks Claude, and compares its advice with the plan in force.
 
-It blocks its event loop while it solves, so that loop is its own.
+It blocks its event loop while it solves, and so needs a loop of its own.
 """
 
 from collections.abc import Callable
@@ -52,10 +52,12 @@ class AdviceQuestion:
 async def consulted(
     client: Client, question: AdviceQuestion, budget: CallBudget, call: ApiCall, listen: Callable[[str], None]
 ) -> Advice:
-    """Obtain advice on a question; `call` tells the cost, also without an answer.
+    """Ask Claude about a plan, and project its advice onto what is feasible.
+
+    `call` is filled with the requests and their cost, also when there is no answer.
 
     Raises:
-        AdviceError: no advice, and why.
+        AdviceError: there is no advice; the message says why.
     """
     try:
         evaluator = evaluator_of(question.problem, question.plan, budgets=question.budgets)
@@ -81,7 +83,7 @@ async def consulted(
 def provenance_of(
     call: ApiCall, question: AdviceQuestion, *, claims: tuple[Claim, ...] = (), failure: str = ""
 ) -> Provenance:
-    """Describe the origin of an answer, or of the lack of one."""
+    """Describe the origin of an answer, or with `failure` why there is none."""
     return Provenance(
         model=call.model,
         request_ids=tuple(call.request_ids),

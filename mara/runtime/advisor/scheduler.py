@@ -1,7 +1,8 @@
 """The scheduler of the advisor: decides when Claude is asked.
 
-It works in a thread of its own: the loop of the ticks is never waited on and never waits. Advice goes to the planner,
-which follows it while it holds up (`mara.optimizers.advisor.advised`); failures open a circuit breaker and are shown.
+It works in a thread of its own, so that neither the ticks nor the questions wait for each other. Advice goes to the
+planner, which follows it while it holds up (`mara.optimizers.advisor.advised`); failures open a circuit breaker and
+are shown.
 """
 
 import asyncio
@@ -31,9 +32,9 @@ from mara.runtime.clock import Clock
 from mara.store.access.api_usage import ClaudeCalls
 
 LEAST_INTERVAL_S: Final = float(SECONDS_PER_MINUTE)
-"""Shortest real time between two questions that nobody asked for by hand."""
+"""Shortest real time [s] between two automatic questions."""
 BUG_REST_S: Final = 300.0
-"""Pause after a fault of this program."""
+"""Pause [s] after an unexpected exception in this program."""
 NO_PLAN: Final = "No plan yet: ask when the first tick has been planned"
 INTERNAL: Final = "AI internal error"
 REJECTED: Final = "AI request rejected"
@@ -50,7 +51,7 @@ class AdvisorScheduler:
     def __init__(self, config: AdvisorConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock
-        self._lock = RLock()  # held by whoever reads or changes anything below
+        self._lock = RLock()  # guards all fields below
         self._background = BackgroundLoop("mara-advisor", self._is_free)
         self._breaker = CircuitBreaker(clock)
         self._conversations = Lock()  # one of `converse` at a time
@@ -80,11 +81,11 @@ class AdvisorScheduler:
         tell: Callable[[AdvisorSnapshot], None],
         count: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Remember earlier runs, and look the model up where there is somebody to ask.
+        """Read earlier consultations, and look the model up where Claude can be asked.
 
         Args:
-            tell: told of each change of `state`.
-            count: told the outcome of each request.
+            tell: called with each new `state`.
+            count: called with the outcome of each request.
 
         Raises:
             StoreError: the store cannot be read.
@@ -99,7 +100,7 @@ class AdvisorScheduler:
                 self._background.start(lambda: self._look_up(service), self._had_a_bug)
 
     def close(self) -> None:
-        """Ask no more; a question under way is given up."""
+        """Stop asking; a question under way is cancelled."""
         with self._lock:
             service = self._service
         if service is not None:
@@ -107,10 +108,10 @@ class AdvisorScheduler:
         self._background.close()
 
     def ask(self) -> None:
-        """Ask about the newest plan, now.
+        """Ask about the newest plan now, at an operator's request.
 
         Raises:
-            CommandError: it cannot be asked; the message says why.
+            CommandError: Claude cannot be asked; the message says why.
         """
         with self._lock:
             why_not = self._why_not()
@@ -120,12 +121,12 @@ class AdvisorScheduler:
             self._consider()
 
     def converse(self, conversation: Conversation[Answer]) -> Answer:
-        """Hold a conversation of another kind to its end; for a thread that may wait.
+        """Hold any conversation other than advice to its end, blocking the calling thread.
 
-        It is under the same budget and circuit breaker.
+        The same budget and circuit breaker apply as to advice.
 
         Raises:
-            CommandError: it cannot be had, or came to nothing; the message says why.
+            CommandError: Claude cannot be asked, or gave no answer; the message says why.
         """
         service = self._begin_conversation()
         try:
@@ -147,7 +148,7 @@ class AdvisorScheduler:
                 self._show()
 
     def planned(self, problem: Problem, plan: Plan) -> None:
-        """Take in the plan in force, and ask about it if that is due."""
+        """Take over the plan in force, and ask about it if a question is due."""
         with self._lock:
             self._newest = AdviceQuestion(
                 problem=problem,
@@ -163,20 +164,20 @@ class AdvisorScheduler:
         return self._in_force.advice
 
     def failure(self) -> Provenance | None:
-        """Return why there is no advice; each reason once."""
+        """Return why there is no advice, each reason once; None if there is no new reason."""
         with self._lock:
             return self._in_force.take_failure()
 
     def judged(self, advice: Advice, plan: Plan | None, refusal: AdviceError | None) -> None:
-        """Note the outcome of advice: followed as `plan`, or dropped for `refusal`."""
+        """Record the outcome of advice: followed as `plan`, or dropped for `refusal`."""
         with self._lock:
             self._in_force.judged(advice, plan, refusal)
 
     def _begin_conversation(self) -> ClaudeService:
-        """Take the place of the one conversation at a time.
+        """Reserve the one conversation that may run at a time.
 
         Raises:
-            CommandError: nobody can be asked now.
+            CommandError: Claude cannot be asked now.
         """
         with self._lock:
             service = self._service
@@ -189,7 +190,7 @@ class AdvisorScheduler:
             return service
 
     def _consider(self) -> None:
-        """Ask about the newest plan if somebody wants it and nothing forbids it."""
+        """Ask about the newest plan if a question is wanted and nothing forbids it."""
         question, service = self._newest, self._service
         if question is None or service is None or self._why_not():
             return
@@ -209,7 +210,7 @@ class AdvisorScheduler:
             self._show(message="Claude is asked about the plan in force")
 
     def _why_not(self) -> str:
-        """Say why nobody can be asked now; empty when somebody can."""
+        """Say why Claude cannot be asked now; empty when it can."""
         if self._off or self._service is None:
             return self._off or NO_PLAN
         if self._newest is None:
@@ -239,7 +240,7 @@ class AdvisorScheduler:
             self._status.note(notes)
 
     async def _look_up(self, service: ClaudeService) -> None:
-        """Look the model up; failing that, before the first question."""
+        """Look the model up; where that fails, the first question does it again."""
         try:
             await service.look_up()
         except AdviceError as refusal:
@@ -247,7 +248,7 @@ class AdvisorScheduler:
                 self._show(message=self._refused(refusal))
 
     async def _consult(self, service: ClaudeService, question: AdviceQuestion) -> None:
-        """Put one question, to its answer or the reason for none."""
+        """Ask one question, and record its answer or why there is none."""
         call = ApiCall()
         try:
             advice = await service.consult(question, call, self._listen)
@@ -264,7 +265,7 @@ class AdvisorScheduler:
             self._show(message="Claude has answered: the next plan weighs it", working_notes="")
 
     def _refused(self, refusal: AdviceError) -> str:
-        """Take a failure in; a model that is gone turns the advisor off for good."""
+        """Record a failure, and return its text; a retired model turns the advisor off."""
         if self._service is not None and self._service.is_retired:
             self._off = RETIRED
         message = self._breaker.tripped(refusal)
@@ -285,7 +286,8 @@ class AdvisorScheduler:
 class _Rhythm:
     """Decides when an automatic question is due.
 
-    Something that matters has changed, in another hour of the market, and `LEAST_INTERVAL_S` have passed.
+    A question is due when something that matters has changed, another hour of the market has begun, and
+    `LEAST_INTERVAL_S` have passed since the last one.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -302,7 +304,7 @@ class _Rhythm:
         )
 
     def asked(self, question: AdviceQuestion) -> None:
-        """Note that a question was asked, or answered from memory."""
+        """Record that a question was asked, or answered from the cache."""
         self._asked_s = self._clock.monotonic_s()
         self._hour = _hour_of(question)
         self._hash = question.snapshot_hash

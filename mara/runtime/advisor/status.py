@@ -25,7 +25,7 @@ log = logging.getLogger("mara.advisor")
 
 
 class AdvisorStatus:
-    """One snapshot, replaced whole; the caller's lock keeps writers apart."""
+    """Holds the panel's snapshot, replaced as a whole under the caller's lock."""
 
     def __init__(self, first: AdvisorSnapshot, clock: Clock) -> None:
         self.shown = first
@@ -44,7 +44,7 @@ class AdvisorStatus:
         tell: Callable[[AdvisorSnapshot], None],
         count: Callable[[str], None],
     ) -> None:
-        """Remember earlier runs, and tell from now on.
+        """Read earlier consultations, and report changes from now on.
 
         Raises:
             StoreError: the store cannot be read.
@@ -59,16 +59,16 @@ class AdvisorStatus:
         self._tell(self.shown)
 
     def show(self, **changes: object) -> None:
-        """Replace parts of what is shown; nobody is told of nothing new."""
+        """Replace fields of the snapshot, and report it if that changed anything."""
         shown = replace(self.shown, **changes)  # type: ignore[arg-type]  # fields by name
         if shown != self.shown:
             self.shown = shown
             self._tell(shown)
 
     def note(self, notes: str) -> None:
-        """Show the advisor's working notes, at most once in `NOTES_INTERVAL_S` seconds.
+        """Show the advisor's interim text, at most once in `NOTES_INTERVAL_S` seconds.
 
-        Numbers in them are masked, because only checked evidence may show numbers.
+        Its numbers are masked, because only checked facts may show numbers.
         """
         now_s = self._clock.monotonic_s()
         if now_s - self._noted_s >= NOTES_INTERVAL_S:
@@ -76,7 +76,7 @@ class AdvisorStatus:
             self.show(working_notes=_NUMBER.sub(HIDDEN_NUMBER, notes))
 
     def keep(self, outcome: str, message: str, tick: int, made: Provenance) -> None:
-        """Add a run to the history and to the store, and count the money again."""
+        """Add a consultation to the history and the store, and read the costs again."""
         note = RunNote(
             asked_epoch_s=int(self._clock.now().timestamp()),
             tick=tick,
@@ -99,7 +99,7 @@ class AdvisorStatus:
         self.show(message=message, runs=tuple(self._runs), working_notes="")
 
     def count_money(self) -> None:
-        """Read again what was spent, and what is left."""
+        """Read again the amounts spent and left of the budget."""
         if self._budget is None:
             return
         try:

@@ -1,6 +1,6 @@
-"""The budget for asking, by hour and day over what is stored.
+"""The budget of API requests, by hour and day over the stored costs.
 
-A restart starts none anew.
+A restart therefore does not renew the budget.
 """
 
 import logging
@@ -27,7 +27,7 @@ class SpendLimits:
 
 
 class StoredBudget:
-    """Pays by writing down; a request that cannot be written down is not made."""
+    """Checks and stores the cost of each request before the request is made."""
 
     def __init__(self, calls: ClaudeCalls, budget: SpendLimits, clock: Clock) -> None:
         self._calls = calls
@@ -38,7 +38,7 @@ class StoredBudget:
         """Reserve the cost of a request, and return its number.
 
         Raises:
-            AdviceError: the budget does not allow it, or it cannot be written down.
+            AdviceError: the budget does not allow the request, or its cost cannot be stored.
         """
         try:
             count, hour_micro_usd = self._calls.spent_since(self._now_s - SECONDS_PER_HOUR)
@@ -69,7 +69,7 @@ class StoredBudget:
         return self._calls.spent_since(self._now_s - SECONDS_PER_DAY)[1] / MICRO_USD_PER_USD
 
     def left_usd(self) -> float:
-        """Work out what this hour and this day still allow."""
+        """Return the amount that may still be spent in this hour and this day."""
         spent_micro_usd = self._calls.spent_since(self._now_s - SECONDS_PER_HOUR)[1]
         hour_usd = self._budget.usd_per_hour - spent_micro_usd / MICRO_USD_PER_USD
         return max(min(hour_usd, self._budget.usd_per_day - self.spent_today_usd()), 0.0)

@@ -1,1 +1,1 @@
-"""Answers to why-questions: parsed, looked up in the stored run, told in facts."""
+"""Answers to why-questions: the parser, look-ups in the stored run, and sentences."""

@@ -1,6 +1,6 @@
 """Doubts about a question: unknown names, impossible times, kinds not looked up.
 
-Said plainly, so that no answer stands beside the point.
+The operator is told of them instead of being given an answer to another question.
 """
 
 import re
@@ -26,7 +26,7 @@ NOT_LOOKED_UP: Final = (
         "What will, would or should be is not answered here: only what is stored.",
     ),
 )
-"""Kinds of questions that are understood and not answered, and the reply."""
+"""Patterns of questions that are understood and not answered, each with its reply."""
 
 
 def doubt_of(question: Question, fleet: Fleet, customers: Iterable[str]) -> str:
@@ -52,7 +52,7 @@ def doubt_of(question: Question, fleet: Fleet, customers: Iterable[str]) -> str:
 
 
 def _what_there_is(fleet: Fleet) -> str:
-    """List the sites by name, and what else can be named."""
+    """List the sites by name, and the other subjects that a question can name."""
     names = [site.name for site in fleet.sites[:MOST_SITES_NAMED]]
     more = fleet.site_count - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more else "")
@@ -60,9 +60,9 @@ def _what_there_is(fleet: Fleet) -> str:
 
 
 def _unknown_names(question: Question, fleet: Fleet, customers: Iterable[str]) -> list[str]:
-    """Find words that stand where a name stands and name nothing of this run.
+    """Find words that are used like a name but name nothing in this run.
 
-    Words that are written like a name count as well.
+    Capitalized words within a sentence count as well. At most two are returned.
     """
     text = re.sub(r"\S*\d\S*", f" {_KNOWN} ", " ".join(question.text.split()).replace("’", "'"))
     for name in sorted(_names_of(fleet, customers), key=len, reverse=True):
@@ -84,7 +84,7 @@ def _unknown_names(question: Question, fleet: Fleet, customers: Iterable[str]) -
 
 
 def _stands_for_a_name(before: list[str], question: Question, is_named: bool) -> bool:
-    """Say whether the word after these is where a question names its subject or place."""
+    """True if the words before a word show that it names a site or customer."""
     words = [word for word in before if word not in _ARTICLES]
     last = words[-1] if words else ""
     if question.topic is Topic.MOVED and last in ("from", "to"):
@@ -93,7 +93,7 @@ def _stands_for_a_name(before: list[str], question: Question, is_named: bool) ->
 
 
 def _is_ordinary(word: str, question: Question) -> bool:
-    """Say whether a plain word is one of the language, or was taken for a known name."""
+    """True for a common English word, and for one that was taken for a known name."""
     if len(word) < 3 or word in ORDINARY_WORDS or word in TIER_KEYS or is_topic(word):
         return True
     if word in WEEKDAYS or any(word.startswith(month) for month in MONTHS) or word in " ".join(PARTS_OF_DAY_H):
@@ -102,7 +102,7 @@ def _is_ordinary(word: str, question: Question) -> bool:
 
 
 def _names_of(fleet: Fleet, customers: Iterable[str]) -> set[str]:
-    """Names that a question may use, and the words of them."""
+    """Names that a question may use, and the single words of these names."""
     names = {name for site in fleet.sites for name in (site.id, site.name, site.country)} | set(customers)
     return names | {word for name in names for word in re.findall(r"[^\W\d_]{3,}", name)}
 

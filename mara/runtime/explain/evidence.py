@@ -23,10 +23,7 @@ NAME_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR
 
 
 def evidence_csv(row: ContractRow, ticks: Iterable[EvidenceTick]) -> bytes:
-    """Write one row a tick.
-
-    Texts start no formula in a spreadsheet, and no value has a comma.
-    """
+    """Write one CSV row a tick; no text starts a spreadsheet formula or holds a comma."""
     file = StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)
@@ -39,6 +36,6 @@ def evidence_csv(row: ContractRow, ticks: Iterable[EvidenceTick]) -> bytes:
 
 
 def evidence_name(contract_id: str) -> str:
-    """Make a file name that every file system takes."""
+    """Make a file name from a contract id that is valid on every file system."""
     kept = "".join(letter if letter in NAME_CHARACTERS else "-" for letter in contract_id)[:64]
     return f"mara-evidence-{kept}.csv"

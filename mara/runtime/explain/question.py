@@ -20,16 +20,16 @@ MOST_CHARACTERS: Final = 300
 SHORTEST_NAME: Final = 3
 SHORTEST_WORD_OF_A_CUSTOMER: Final = 5
 SHORTEST_GUESSED: Final = 4
-"""Least length of words that may be misspelled."""
+"""Shortest word that is compared with known words as possibly misspelled."""
 MENDED_TO: Final = (
     *("curtailed", "stopped", "outage", "moved", "refused", "rejected", "declined", "credit", "profit", "revenue"),
     *("earned", "optimizer", "expensive", "running", "yesterday", "afternoon", "tonight", *WEEKDAYS),
 )
-"""Words of topics and times for which misspelled ones are taken."""
+"""Words of topics and times that a misspelled word may be corrected to."""
 MISSPELT_WORD_SHARE: Final = 0.8
-"""Least share of right letters for those.
+"""Least similarity to one of `MENDED_TO`: below it are words of another meaning.
 
-Below it are words of another meaning, such as `declared` for `declined`.
+An example is `declared`, which is not `declined`.
 """
 
 
@@ -61,10 +61,10 @@ WORDS: Final[Mapping[Topic, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question as it was understood.
+    """A parsed question: its topic, and what it names.
 
-    `sites` are in the order named; `taken_as` are names and words that were guessed from misspelled ones; `is_local`
-    says that its times are those of the first site.
+    `sites` are in the order named; `taken_as` are the names and words that misspelled ones were corrected to;
+    `is_local` is True when its times are in the time zone of the first site.
     """
 
     text: str
@@ -79,7 +79,7 @@ class Question:
 
 
 def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, customers: Iterable[str]) -> Question:
-    """Understand a question as far as possible, seen from the last stored tick."""
+    """Parse a question as far as possible; its times are relative to the last tick."""
     plain = plain_of(text[:MOST_CHARACTERS])
     site_names = _site_names(fleet)
     customer_names = _customer_names(customers)
@@ -102,15 +102,15 @@ def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, custome
 
 
 def plain_of(text: str) -> str:
-    """Lower case, without accents, spaces made single."""
+    """Convert a text to lower case without accents, and with single spaces."""
     bare = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
     return " ".join(bare.casefold().replace("’", "'").split())
 
 
 def _site_names(fleet: Fleet) -> dict[str, int]:
-    """Map every name of a site to it: id, name, country, and words of its name only.
+    """Map each name of a site to its index: id, name, country, and words of its name.
 
-    Names that two sites share are left out.
+    Names and words that two sites share are left out.
     """
     names: list[tuple[str, int]] = []
     for s, site in enumerate(fleet.sites):
@@ -122,7 +122,7 @@ def _site_names(fleet: Fleet) -> dict[str, int]:
 
 
 def _customer_names(customers: Iterable[str]) -> dict[str, str]:
-    """Map customers' names, and words that only one name has, to customers."""
+    """Map each customer's name, and words that no other name has, to the customer."""
     names: list[tuple[str, str]] = []
     for customer in customers:
         whole = plain_of(customer)
@@ -133,15 +133,15 @@ def _customer_names(customers: Iterable[str]) -> dict[str, str]:
 
 
 def _sites_in(text: str, names: Mapping[str, int]) -> tuple[int, ...]:
-    """Sites in the order in which the text names them."""
+    """Find the sites that a text names, in the order of the text."""
     found = [(match.start(), s) for name, s in names.items() for match in re.finditer(_whole(name), text)]
     return tuple(dict.fromkeys(s for _, s in sorted(found)))
 
 
 def _mended(text: str, names: list[str]) -> tuple[str, tuple[str, ...]]:
-    """Replace words that are almost a name or a word of a question.
+    """Correct words that are almost a name or a word of a question.
 
-    Returns the text and what its words were taken for.
+    Returns the text, and the words that misspelled ones were corrected to.
     """
     known = {word for name in names for word in name.split()} | set(names)
     single = [name for name in names if " " not in name]
@@ -157,7 +157,7 @@ def _mended(text: str, names: list[str]) -> tuple[str, tuple[str, ...]]:
 
 
 def _is_understood(word: str) -> bool:
-    """Say whether a word is right as it stands, however near it is to a name."""
+    """True if a word is known and needs no correction, however near it is to a name."""
     return word in _COMMON or word in ORDINARY_WORDS or word in MENDED_TO or is_topic(word)
 
 
@@ -171,9 +171,9 @@ def _contract_in(text: str, plain: str) -> str:
 
 
 def _without(text: str, names: Iterable[str]) -> str:
-    """Leave the names out of a text.
+    """Remove names from a text, so that their words say nothing about topic or time.
 
-    A customer called Night Run asks for neither night nor running.
+    A customer called Night Run, for example, asks about neither the night nor running.
     """
     for name in sorted(names, key=len, reverse=True):
         text = re.sub(_whole(name), " ", text)
@@ -181,7 +181,7 @@ def _without(text: str, names: Iterable[str]) -> str:
 
 
 def is_topic(word: str) -> bool:
-    """Say whether a word alone names a topic."""
+    """True if a word alone names a topic."""
     return any(re.fullmatch(words, word) for words in WORDS.values())
 
 

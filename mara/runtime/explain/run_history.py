@@ -1,4 +1,4 @@
-"""A stored run as answers see it: config, last tick, and the context of a tick."""
+"""A stored run as answers read it: configuration, last tick, and ticks in context."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ class TickContext:
     """A stored tick: what was observed, the conditions, and the loads that ran.
 
     Attributes:
-        idle_mw: miners that could run and did not (S, 3).
+        idle_mw: power of the miners that could run and did not (S, 3).
     """
 
     tick: int
@@ -30,7 +30,7 @@ class TickContext:
     idle_mw: Floats
 
     def rack_cost_usd_per_mwh(self, site: int) -> float:
-        """Power and carbon cost of a contract MWh on the site's racks."""
+        """Cost of power and carbon of one MWh of contract load at a site [USD/MWh]."""
         return float(self.conditions.rack_cost_usd_per_mwh[site])
 
 
@@ -47,7 +47,7 @@ class RunHistory:
         """Open the run in a database.
 
         Raises:
-            StoreRefused: it holds none.
+            StoreRefused: the database holds no run.
         """
         config = decisions.read_model.run().config
         return cls(decisions=decisions, config=config, last_tick=decisions.read_model.next_tick() - 1)
@@ -64,11 +64,11 @@ class RunHistory:
         return self.config.fleet.sites[site].name
 
     def when(self, tick: int) -> str:
-        """Name a tick as an operator does."""
+        """Format a tick as UTC time and date, with its number."""
         return f"{self.grid.at(tick):%H:%M} UTC on {day_text(self.grid.at(tick))} (tick {tick})"
 
     def clock(self, tick: int, beside: int) -> str:
-        """Name the hour of a tick, with its date if that differs from the one of `beside`."""
+        """Format a tick as UTC time, with the date if it differs from that of `beside`."""
         at, other = self.grid.at(tick), self.grid.at(beside)
         return f"{at:%H:%M} UTC" if at.date() == other.date() else f"{at:%H:%M} UTC on {day_text(at)}"
 
@@ -95,6 +95,6 @@ def day_text(at: datetime) -> str:
 
 
 def price_told(facts: Facts, history: RunHistory, context: TickContext, site: int) -> str:
-    """Tell a site's price in a tick as a fact."""
+    """Add a site's price in a tick to the facts; return its text."""
     price = float(context.observation.energy_price_usd_per_mwh[site])
     return facts.told("energy_price_usd_per_mwh", f"Price at {history.name(site)}, {history.when(context.tick)}", price)

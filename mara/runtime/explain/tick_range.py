@@ -1,6 +1,6 @@
 """Times in a question: clock times, dates and words for them, as ticks.
 
-Simulated time is meant, in UTC; where the words say so, in the local time of a place.
+Times are simulated time in UTC, or in the local time of a site where the question says so.
 """
 
 import re
@@ -24,7 +24,7 @@ PARTS_OF_DAY_H: Final = {
 DAYS_BACK: Final = {"day before yesterday": 2, "yesterday": 1, "today": 0, "this morning": 0, "tomorrow": -1}
 NOON_H: Final = 12
 LEAP_YEAR: Final = 2024
-"""Year whose calendar a date without a year must fit."""
+"""Leap year, against which a date without a year is checked."""
 CLOCK_WORDS: Final = {"midnight": "00:00", "midday": "12:00", "noon": "12:00"}
 NUMBERS: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "half an": 0.5}
 DEFAULT_LOOK_BACK_H: Final = HOURS_PER_DAY
@@ -49,7 +49,7 @@ _NOW = re.compile(r"\b(?:is|are|isn't|aren't|does|do|now|currently)\b")
 class TickRange:
     """Ticks ``[first_tick, end_tick)`` that a question is about.
 
-    One tick when `is_point`; `is_stated` is False where the question names no time.
+    `is_point` is True for a single tick; `is_stated` is False where the question names no time.
     """
 
     first_tick: int
@@ -59,15 +59,15 @@ class TickRange:
 
 
 def says_local(text: str) -> bool:
-    """Say whether the words want local time."""
+    """True if a question asks for local time."""
     return bool(_LOCAL.search(text))
 
 
 def tick_range_of(text: str, grid: TimeGrid, last_tick: int, zone: tzinfo) -> TickRange:
-    """Read the time in lower-case `text`, seen from the last stored tick.
+    """Parse the time in lower-case `text`, relative to the last stored tick.
 
-    A time without a date is the latest one. The result may lie in the future or before the run: whoever asked must be
-    told.
+    A time without a date is the latest one. The result may lie in the future or before the run; the caller has to say
+    so in its answer.
     """
     named = _TICK.search(text)
     if named:
@@ -122,7 +122,7 @@ def _since(ago: re.Match[str], now: datetime, grid: TimeGrid) -> TickRange:
 
 
 def _day_of(text: str, now: datetime) -> datetime | None:
-    """Midnight of the day that is named; None if there is none or it does not exist."""
+    """Midnight of the day that a text names; None without a day or for an invalid one."""
     iso, day_month, month_day = _ISO.search(text), _DAY_MONTH.search(text), _MONTH_DAY.search(text)
     if iso:
         return _date(now, int(iso[1]), int(iso[2]), int(iso[3]))
@@ -184,7 +184,7 @@ def _at_clocks(clocks: list[tuple[int, int]], day: datetime | None, now: datetim
 
 
 def _part_of(day: datetime | None, hours: tuple[int, int], now: datetime, grid: TimeGrid, last_tick: int) -> TickRange:
-    """Some hours of a day; without a day the latest that have begun."""
+    """Ticks of some hours of a day; without a day, of the latest that have begun."""
     base = day or _midnight(now)
     first = base + timedelta(hours=hours[0])
     if day is None and first > now:

@@ -1,6 +1,6 @@
 """Answers to why-questions from what is stored, in sentences of facts.
 
-No model is asked here: every number is read from the run, or worked out from what was read by the core's own formulas.
+No language model is used: every number is read from the stored run, or computed from it by the formulas of `mara.core`.
 """
 
 from collections.abc import Callable
@@ -97,7 +97,7 @@ def _at(event: Event, history: RunHistory) -> str:
 
 
 def _answer(question: Question, history: RunHistory) -> Explanation | None:
-    """Answer by topic; without one by what the question names."""
+    """Answer by the topic of a question; without one, by the things that it names."""
     topic = question.topic
     if topic in (Topic.REFUSED, Topic.CREDIT):
         return refused_or_credited(question, history)
@@ -117,7 +117,7 @@ def _answer(question: Question, history: RunHistory) -> Explanation | None:
 
 
 def _out_of_reach(question: Question, history: RunHistory) -> str:
-    """Say what is wrong with the time or contract asked about; empty if nothing is."""
+    """Say what is wrong with a question's time or contract; empty if nothing is."""
     asked, grid = question.tick_range, history.grid
     newest = f"{grid.at(history.last_tick):%d %b %Y %H:%M} UTC (tick {history.last_tick})"
     if asked.first_tick > history.last_tick:
@@ -130,7 +130,7 @@ def _out_of_reach(question: Question, history: RunHistory) -> str:
 
 
 def _with_guesses(found: Explanation, question: Question, history: RunHistory) -> Explanation:
-    """Add the hour at the answer's site, and say aloud which names were guessed."""
+    """Add local time at the answer's site, and the names that were corrected."""
     sentences = found.sentences
     if question.taken_as:
         sentences = (f"Read as: {', '.join(question.taken_as)}.", *sentences)

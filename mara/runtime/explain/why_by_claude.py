@@ -1,6 +1,6 @@
 """Answers by Claude over the stored facts, asked for by hand.
 
-They are paid from the advisor's budget.
+Their cost is charged to the advisor's budget.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from mara.optimizers.advisor.why import WhyConversation
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 
 LOOK_UP_S: Final = 10.0
-"""Most time that a look into the archive may take [s]."""
+"""Longest time that a look-up in the stored run may take [s]."""
 
 
 Why: TypeAlias = Callable[[str], Coroutine[Any, Any, Explanation]]
-"""Type of a function that answers from what is stored."""
+"""Function that answers a question from the stored run."""
 
 
 async def explained_by_claude(
@@ -27,7 +27,7 @@ async def explained_by_claude(
     """Ask Claude for an answer whose every number is a stored fact.
 
     Raises:
-        CommandError: nobody can be asked, or nothing came of it; the message says why.
+        CommandError: Claude cannot be asked, or gave no answer; the message says why.
     """
     if advisor is None or snapshot is None:
         raise CommandError("nobody advises this run yet: ask without Claude")

@@ -1,4 +1,4 @@
-"""Answers about contracts: off, on, refused or credited, from their own ticks."""
+"""Answers about contracts: off, running, refused or credited in past ticks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class ContractStatus:
 
 
 def contract_off(question: Question, history: RunHistory) -> Explanation:
-    """Tell the state of the customer's contracts at a tick, those that were off first."""
+    """Explain the state of a customer's contracts at a tick, those off first."""
     tick = _tick_of(question, history)
     statuses = _statuses(question, history, tick)
     if not statuses:
@@ -55,7 +55,7 @@ def contract_off(question: Question, history: RunHistory) -> Explanation:
 
 
 def refused_or_credited(question: Question, history: RunHistory) -> Explanation:
-    """Tell what was refused or credited in the time asked about, newest first."""
+    """List requests refused or credits owed in the time asked about, newest first."""
     kind = "refused" if question.topic is Topic.REFUSED else "credit"
     word = "request was refused" if kind == "refused" else "credit was owed"
     asked = question.tick_range
@@ -89,13 +89,13 @@ def refused_or_credited(question: Question, history: RunHistory) -> Explanation:
 def off_tick(event: Event) -> int:
     """Find a tick in which the contract was off, from an event about it.
 
-    A contract that was scheduled off is told when that is over.
+    The event of a contract that was scheduled off comes one tick after its last tick off.
     """
     return event.tick - 1 if isinstance(event.details, ContractScheduledOff) else event.tick
 
 
 def _tick_of(question: Question, history: RunHistory) -> int:
-    """Tick asked about; of a span the newest in which a named contract went off."""
+    """Tick asked about; in a range, the newest in which a named contract went off."""
     asked = question.tick_range
     last = min(asked.end_tick - 1, history.last_tick)
     if asked.is_point:
@@ -108,7 +108,7 @@ def _tick_of(question: Question, history: RunHistory) -> int:
 
 
 def _statuses(question: Question, history: RunHistory, tick: int) -> list[ContractStatus]:
-    """Contracts meant that lived in the tick."""
+    """States of the contracts that a question means and that were live in the tick."""
     if question.contract_id:
         one = history.decisions.contract(question.contract_id)
         booked = [one] if one is not None and one.contract.starts_tick <= tick < one.contract.ends_tick else []
@@ -143,7 +143,7 @@ def _status_lines(facts: Facts, history: RunHistory, status: ContractStatus, tic
 
 
 def _off_event(history: RunHistory, status: ContractStatus, tick: int) -> Event | None:
-    """Find the event of a contract that was off: as it went off, or when it was over."""
+    """Find the event of a contract's time off: at its start, or at its end."""
     contract = status.booked.contract
     event = _event_of(contract, history, tick)
     if event is not None and event.kind in WENT_OFF and event.tick >= status.since_tick:
@@ -154,7 +154,7 @@ def _off_event(history: RunHistory, status: ContractStatus, tick: int) -> Event 
 
 
 def _scheduled_off_lines(facts: Facts, history: RunHistory, status: ContractStatus, tick: int) -> list[str]:
-    """Tell what power cost where and when the contract began to be scheduled off."""
+    """Tell the price of power where and when the contract was first scheduled off."""
     event, context = _event_of(status.booked.contract, history, tick), history.context(status.since_tick)
     if context is None or event is None or event.site < 0:
         return []
@@ -167,7 +167,7 @@ def _scheduled_off_lines(facts: Facts, history: RunHistory, status: ContractStat
 
 
 def _budget_lines(facts: Facts, history: RunHistory, status: ContractStatus, tick: int) -> list[str]:
-    """Tell how much of its error budget the contract had used."""
+    """Tell how much of its error budget the contract had used by the tick."""
     contract = status.booked.contract
     if contract.tier is Tier.SPOT:
         return []
@@ -182,9 +182,9 @@ def _budget_lines(facts: Facts, history: RunHistory, status: ContractStatus, tic
 
 
 def _event_of(contract: SlaContract, history: RunHistory, tick: int) -> Event | None:
-    """Find the newest event that names the contract, up to the tick.
+    """Find the newest event about the contract, up to the tick.
 
-    Equal contracts of a customer share their name.
+    Events name contracts by customer, tier and power, so equal contracts are not told apart.
     """
     found = history.decisions.events(
         OF_CONTRACTS, contract.starts_tick, tick + 1, which=_of_contract(contract), limit=1
@@ -193,12 +193,12 @@ def _event_of(contract: SlaContract, history: RunHistory, tick: int) -> Event | 
 
 
 def _of_contract(contract: SlaContract) -> Callable[[Event], bool]:
-    """Make a test for events about the contract, or one that goes by the same name."""
+    """Make a predicate for events about the contract, or an equal one of the customer."""
     return lambda event: event.contract is not None and event.contract.may_be(contract)
 
 
 def _of_customer(customer: str) -> Callable[[Event], bool]:
-    """Make a test for events about a contract of the customer."""
+    """Make a predicate for events about any contract of the customer."""
     return lambda event: event.contract is not None and event.contract.customer == customer
 
 
@@ -207,13 +207,13 @@ def _named(contract: SlaContract) -> str:
 
 
 def _last_site(history: RunHistory, contract: SlaContract, tick: int) -> str:
-    """Site where the newest event saw the contract; empty when none did."""
+    """Site of the contract by its newest event; empty without one."""
     event = _event_of(contract, history, tick)
     return history.config.fleet.site_ids[event.site] if event is not None and event.site >= 0 else ""
 
 
 def _none_off(history: RunHistory, statuses: list[ContractStatus], tick: int) -> list[str]:
-    """Say that the question supposes what was not so."""
+    """Say that none of the contracts was off, contrary to the question."""
     customer = statuses[0].booked.contract.customer
     whose = (
         f"None of the {len(statuses)} contracts of {customer}" if len(statuses) > 1 else f"No contract of {customer}"
@@ -222,7 +222,7 @@ def _none_off(history: RunHistory, statuses: list[ContractStatus], tick: int) ->
 
 
 def _last_off(question: Question, history: RunHistory, tick: int) -> list[str]:
-    """Tell when one of them was last off, within a day."""
+    """Tell when one of the contracts was last off, within a day before the tick."""
     first = max(0, tick - history.grid.ticks_of_hours(HOURS_PER_DAY))
     found = [
         event
@@ -233,7 +233,7 @@ def _last_off(question: Question, history: RunHistory, tick: int) -> list[str]:
 
 
 def _others(statuses: list[ContractStatus], off: list[ContractStatus]) -> list[str]:
-    """Tell how many more were off, and how many ran."""
+    """Count the further contracts that were off, and those that ran."""
     customer, more, ran = off[0].booked.contract.customer, len(off) - MOST_TOLD, len(statuses) - len(off)
     lines = [f"So were {more} more contracts of {customer}."] if more > 0 else []
     if ran:
@@ -242,7 +242,7 @@ def _others(statuses: list[ContractStatus], off: list[ContractStatus]) -> list[s
 
 
 def _not_live(question: Question, history: RunHistory, tick: int) -> Explanation:
-    """Say that no such contract lived then, and when the last one ended."""
+    """Say that no such contract was live then, and when the last one ended."""
     whom = question.contract_id or question.customers[0]
     tier = f" {TIER_KEYS[question.tier].capitalize()}" if question.tier is not None else ""
     lines = [f"{whom} had no{tier} contract at {history.when(tick)}."]

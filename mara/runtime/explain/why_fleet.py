@@ -20,9 +20,9 @@ LINE_WORDS: Final = tuple(line.name.lower().replace("_", " ") for line in Line)
 
 
 def loads_moved(question: Question, history: RunHistory) -> Explanation:
-    """Tell the moves asked about, newest first.
+    """List the contract moves asked about, newest first.
 
-    Power at both ends of the newest is told as well.
+    For the newest move, the price of power at both sites is told as well.
     """
     first, end = _span(question, history)
     moves = _moves(question, history, first, end)
@@ -39,7 +39,7 @@ def loads_moved(question: Question, history: RunHistory) -> Explanation:
 
 
 def money_made(question: Question, history: RunHistory) -> Explanation:
-    """Tell earnings and costs of the time asked about, and its largest lines."""
+    """Report earnings and costs in the time asked about, and the largest ledger lines."""
     first, end = _span(question, history)
     site = question.sites[0] if question.sites else ANY_SITE
     whose = history.name(site) if question.sites else "The fleet"
@@ -62,7 +62,7 @@ def money_made(question: Question, history: RunHistory) -> Explanation:
 
 
 def plan_made(question: Question, history: RunHistory) -> Explanation:
-    """Tell the plan in force: its maker, what it promised, and its reasons."""
+    """Explain the plan in force: its optimizer, expected profit, and reasons."""
     tick = min(question.tick_range.end_tick - 1, history.last_tick)
     plan = history.decisions.plan(tick)
     if plan is None:
@@ -80,9 +80,9 @@ def plan_made(question: Question, history: RunHistory) -> Explanation:
 
 
 def prices_seen(question: Question, history: RunHistory) -> Explanation:
-    """Tell what power cost at a site, a day before, and where it was cheapest.
+    """Compare the price at a site with that a day before, and with the cheapest site.
 
-    Prices are observed.
+    All prices are observed ones, not forecasts.
     """
     tick = min(question.tick_range.end_tick - 1, history.last_tick)
     context = history.context(tick)
@@ -106,9 +106,9 @@ def prices_seen(question: Question, history: RunHistory) -> Explanation:
 
 
 def _span(question: Question, history: RunHistory) -> tuple[int, int]:
-    """Ticks asked about, as far as they are stored.
+    """Range ``[first, end)`` of the ticks asked about, as far as they are stored.
 
-    A single tick that was not named is the last day.
+    Where the question names no time, it is the last day.
     """
     asked = question.tick_range
     if asked.is_point and not asked.is_stated:
@@ -117,7 +117,7 @@ def _span(question: Question, history: RunHistory) -> tuple[int, int]:
 
 
 def _moves(question: Question, history: RunHistory, first: int, end: int) -> list[Event]:
-    """Moves of the customer, tier and sites that are named, newest first."""
+    """Moves of the customer, tier and sites in the question, newest first."""
     site = question.sites[-1] if question.sites else ANY_SITE
     contract = history.decisions.contract(question.contract_id) if question.contract_id else None
     customer = question.customers[0] if question.customers and not question.contract_id else ""
@@ -147,7 +147,7 @@ def _origin_of(event: Event) -> int:
 
 
 def _nothing_moved(question: Question, history: RunHistory, first: int, end: int) -> Explanation:
-    """Say that nothing of the kind happened, and tell the newest one before."""
+    """Say that no such move happened, and report the newest one before."""
     lines = [f"No such move was made from {_span_text(history, first, end)}."]
     before = _moves(question, history, 0, first)
     if before:
@@ -157,7 +157,7 @@ def _nothing_moved(question: Question, history: RunHistory, first: int, end: int
 
 
 def _both_ends(facts: Facts, history: RunHistory, context: TickContext, event: Event) -> list[str]:
-    """Tell the cost of a contract MWh where it came from and where it went."""
+    """Compare the cost of one MWh of contract load at the sites left and reached."""
     origin = _origin_of(event)
     if origin == UNPLACED:
         return []
@@ -189,7 +189,7 @@ def _largest(facts: Facts, money: np.ndarray, which: slice, span: str) -> str:
 
 
 def _hour_of(history: RunHistory, tick: int) -> tuple[int, int]:
-    """Clock hour around a tick, as far as it is stored."""
+    """Range of ticks of the clock hour around a tick, as far as they are stored."""
     per_hour = history.grid.ticks_per_hour
     first = history.grid.tick_at(history.grid.at(tick).replace(minute=0, second=0))
     return max(0, first), min(first + per_hour, history.last_tick + 1)

@@ -16,13 +16,13 @@ KINDS: Final = ("air-cooled", "hydro", "immersion")
 SWITCHED: Final = ("curtailed", "resumed", "outage", "recovery")
 MOST_TOLD: Final = 3
 NEAR_TICKS_H: Final = 24
-"""Distance from the tick asked about at which a switch is worth telling [h]."""
+"""Hours before and after the tick asked about in which switches are reported."""
 
 
 def site_state(question: Question, history: RunHistory) -> Explanation:
-    """Tell what the first named site did, and why.
+    """Explain the state of the first site named in a question.
 
-    Without one it is the site with most miners off.
+    A question that names no site is answered for the site with most miners off.
     """
     tick, events = _tick_of(question, history)
     context = history.context(tick)
@@ -45,9 +45,9 @@ def site_state(question: Question, history: RunHistory) -> Explanation:
 
 
 def _tick_of(question: Question, history: RunHistory) -> tuple[int, tuple[Event, ...]]:
-    """Tick asked about, and what was switched off in it.
+    """Tick asked about, and the events of machines switched off in it.
 
-    Of a span it is the newest with such an event.
+    In a range of ticks, it is the newest with such an event.
     """
     asked = question.tick_range
     last = min(asked.end_tick - 1, history.last_tick)
@@ -72,7 +72,7 @@ def _state(facts: Facts, history: RunHistory, context: TickContext, site: int) -
 
 
 def _miners(facts: Facts, history: RunHistory, context: TickContext, site: int) -> list[str]:
-    """Tell miners off because of the price, off for another reason, or running."""
+    """Say which miners were off for the price, off for another reason, or running."""
     name, when = history.name(site), history.when(context.tick)
     idle, limits = context.idle_mw[site], context.conditions.miner_break_even_usd_per_mwh[site]
     price = float(context.observation.energy_price_usd_per_mwh[site])
@@ -129,7 +129,7 @@ def _all_ran(facts: Facts, history: RunHistory, context: TickContext, site: int,
 
 
 def _limit_told(facts: Facts, history: RunHistory, context: TickContext, site: int, kind: int) -> str:
-    """Tell a miner kind's break-even as a fact."""
+    """Add a miner kind's break-even price to the facts; return its text."""
     label = f"Break-even of {KINDS[kind]} miners at {history.name(site)}, {history.when(context.tick)}"
     return facts.told(
         "break_even_usd_per_mwh", label, float(context.conditions.miner_break_even_usd_per_mwh[site, kind])
@@ -137,7 +137,7 @@ def _limit_told(facts: Facts, history: RunHistory, context: TickContext, site: i
 
 
 def _other_cause(facts: Facts, history: RunHistory, context: TickContext, site: int) -> str:
-    """Tell why miners are off that would earn their power."""
+    """Say why miners were off although they would have earned their power."""
     name, when = history.name(site), history.when(context.tick)
     limit, drawn = float(history.config.fleet.grid_limit_mw[site]), float(context.running.site_power_mw[site])
     if drawn >= limit - _FULL_WITHIN_MW:
@@ -154,7 +154,7 @@ def _other_cause(facts: Facts, history: RunHistory, context: TickContext, site: 
 
 
 def _switches(history: RunHistory, context: TickContext, site: int, events: tuple[Event, ...]) -> list[str]:
-    """Tell the last switches up to the tick or in the span, and the next ones."""
+    """Report the last switches up to the tick or in the range, and the next one."""
     name, tick = history.name(site), context.tick
     span = NEAR_TICKS_H * history.grid.ticks_per_hour
     before = history.decisions.events(SWITCHED, max(0, tick - span), tick + 1, site=site, limit=1)
@@ -170,7 +170,7 @@ def _switches(history: RunHistory, context: TickContext, site: int, events: tupl
 
 
 def _from_plan(question: Question, history: RunHistory, tick: int) -> Explanation:
-    """Tell what the plan in force still says when a tick's own rows have gone."""
+    """Answer from the stored plan alone, where a tick's raw rows have been pruned."""
     lines = [f"The prices, powers and events of {history.when(tick)} are past their retention; plans stay."]
     plan, sites = history.decisions.plan(tick), question.sites[:1]
     if plan is not None:
@@ -192,5 +192,5 @@ def _from_plan(question: Question, history: RunHistory, tick: int) -> Explanatio
 _FULL_WITHIN_MW: Final = 0.01
 """Margin within which a connection counts as full [MW].
 
-Ten kilowatts: less than any machine hall switches.
+Ten kilowatts are less than the smallest group of machines that is switched.
 """

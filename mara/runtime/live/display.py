@@ -117,6 +117,6 @@ class RecentEvents:
             self._count += 1
 
     def shown(self, now_tick: int, ticks_per_hour: int) -> tuple[Event, ...]:
-        """List what is worth showing now, oldest first."""
+        """List the events worth showing now, oldest first."""
         ordered = sorted((*self._story, *self._routine), key=lambda numbered: numbered[0])
         return worth_showing((event for _, event in ordered), now_tick, ticks_per_hour)

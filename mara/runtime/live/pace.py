@@ -48,7 +48,7 @@ class Pace:
         """Advance by some ticks at once, and stay paused.
 
         Raises:
-            CommandError: not between 1 and `MAX_STEPS`.
+            CommandError: the number of ticks is not between 1 and `MAX_STEPS`.
         """
         if not 1 <= ticks <= MAX_STEPS:
             raise CommandError(f"a step takes 1 to {MAX_STEPS} ticks, got {ticks}")
@@ -64,7 +64,7 @@ class Pace:
         """Set how many simulated seconds pass in a real one.
 
         Raises:
-            CommandError: not above 0 and at most `MAX_SPEED_FACTOR`.
+            CommandError: the factor is not above 0, or is above `MAX_SPEED_FACTOR`.
         """
         if not 0.0 < speed_factor <= MAX_SPEED_FACTOR:
             raise CommandError(f"the speed must be above 0 and at most {MAX_SPEED_FACTOR:g}, got {speed_factor}")

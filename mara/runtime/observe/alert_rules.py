@@ -1,9 +1,9 @@
 """Alerts on published states, compared with the plan's intentions.
 
-An error budget spent on purpose is no alarm, nor is a replay that has come to its end. Premium, the sites, the feeds
-and the engine come first. Rules fit the tick: Premium counts bad ticks, because a rate says nothing of a budget of a
-few; Standard and Flexible use burn rates over two windows, of unplanned ticks only. Source: Google SRE workbook,
-chapter 5, with windows and factors for our budgets.
+An error budget spent on purpose raises no alert, nor does a replay that reaches the end of its history. Alerts about
+Premium, sites, feeds and the engine come first. Premium counts bad ticks, because its budget is only a few ticks and
+a rate would say nothing; Standard and Flexible use burn rates over two windows, of unplanned ticks only. Source:
+Google SRE workbook, chapter 5, with windows and factors for our budgets.
 """
 
 from collections import deque
@@ -21,19 +21,19 @@ PREMIUM_BUDGET_USED: Final = 4
 BURN_RULES: Final = {"standard": ((14.4, 1), (6.0, 6)), "flexible": ((6.0, 1), (3.0, 6))}
 """Burn rates and the hours that each is measured over.
 
-Flexible's burn is 10 at most: 14.4 could never be seen.
+Flexible's burn rate is at most 10, so that 14.4 could never be reached.
 """
 LONGEST_WINDOW_H: Final = 6
 _MOST_SEEN: Final = LONGEST_WINDOW_H * MINUTES_PER_HOUR + 1
-"""Looks remembered of a contract: one a tick of a minute or longer."""
+"""Ticks remembered of each contract: the longest window at 1-minute ticks."""
 SEVERAL_SITES: Final = 2
-"""Sites down at once that are no longer one site's trouble."""
+"""Number of sites down at once that is an alert of its own."""
 _WORRYING: Final = frozenset({EngineState.DEGRADED, EngineState.HALTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A condition that somebody should see to, or that is over."""
+    """A condition that needs an operator's attention, or the end of one."""
 
     kind: str
     """One of state, premium, site, sites, feed, promise, burn_rate."""
@@ -54,7 +54,7 @@ class _Seen:
     unplanned_ticks: int = 0
 
     def see(self, contract: ContractSnapshot, tick: int) -> None:
-        """Count what came since the last look."""
+        """Count the bad ticks since the last call."""
         if contract.bad_ticks < self.bad_ticks:  # a new measurement window
             self.unplanned.clear()
             self.unplanned_ticks = self.bad_ticks = 0
@@ -64,7 +64,7 @@ class _Seen:
         self.unplanned.append((tick, self.unplanned_ticks))
 
     def unplanned_within(self, ticks: int) -> int:
-        """Count the unplanned bad ticks among the last so many."""
+        """Count the unplanned bad ticks among the last `ticks`."""
         newest = self.unplanned[-1]
         before = next((bad for tick, bad in self.unplanned if tick >= newest[0] - ticks), newest[1])
         return newest[1] - before
@@ -73,7 +73,7 @@ class _Seen:
 class AlertRules:
     """Compares each published state with the one before.
 
-    Alerts are told once, and again when they are over.
+    Each alert is reported once when it begins, and once when it ends.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class AlertRules:
         self._tick = -1
 
     def alerts(self, current: PublishedState) -> tuple[Alert, ...]:
-        """List the alerts that are new since the last look."""
+        """List the alerts that began or ended since the last call."""
         snapshot = current.snapshot
         tick = snapshot.tick if snapshot is not None else 0
         found = list(self._state_alerts(current, tick))
@@ -102,7 +102,7 @@ class AlertRules:
         return [_state_alert("resolved", f"the engine is {current.state} again", tick)] if before in _WORRYING else []
 
     def _fleet_alerts(self, snapshot: Snapshot) -> list[Alert]:
-        """List the alerts that hold now and did not before, and those that are over.
+        """List the alerts that began or ended with this snapshot.
 
         The worst come first.
         """
@@ -124,7 +124,7 @@ class AlertRules:
         return new + over
 
     def _look_at(self, snapshot: Snapshot) -> None:
-        """Count the tick of every live contract; those that have ended are forgotten."""
+        """Count the tick of each live contract, and drop contracts that have ended."""
         seen: dict[str, _Seen] = {}
         for contract in snapshot.contracts:
             kept = self._seen.get(contract.id)
@@ -140,7 +140,7 @@ def _state_alert(severity: str, text: str, tick: int) -> Alert:
 
 
 def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
-    """Find Premium promises that are broken, or soon will be."""
+    """Find Premium contracts that have missed their target or are close to it."""
     per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
     for contract in snapshot.contracts:
         if contract.tier != "premium":
@@ -157,7 +157,7 @@ def _premium(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
 
 
 def _sites(snapshot: Snapshot) -> Iterator[Alert]:
-    """Find sites without an available machine; several at once are worse than each."""
+    """Find sites without available machines, and several such sites at once."""
     down = [site for site in snapshot.sites if site.status == "down"]
     if len(down) >= SEVERAL_SITES:
         text = f"{len(down)} sites are down: {', '.join(site.name for site in down)}"
@@ -169,21 +169,21 @@ def _sites(snapshot: Snapshot) -> Iterator[Alert]:
 
 
 def _feeds(snapshot: Snapshot) -> Iterator[Alert]:
-    """Find sources whose last good values stand in."""
+    """Find failed sources that are replaced by their last good values."""
     if snapshot.stale_sources:
         text = f"no new values from {', '.join(snapshot.stale_sources)}: the last good ones stand in"
         yield Alert(kind="feed", severity="warning", subject="feed", text=text, tick=snapshot.tick)
 
 
 def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
-    """Find Standard and Flexible promises that break or burn unplanned."""
+    """Find Standard and Flexible contracts in unplanned breach or burning too fast."""
     per_hour = MINUTES_PER_HOUR // snapshot.tick_minutes
     for contract in snapshot.contracts:
         if contract.tier not in BURN_RULES:
             continue
         of = seen[contract.id]
         if contract.bad_ticks > contract.budget_ticks:
-            if of.unplanned_ticks:  # not what was broken before anybody watched, nor what the plan broke
+            if of.unplanned_ticks:  # neither breaches before the first call nor planned ones
                 why = (
                     f"its window closes in breach, {contract.bad_ticks} bad ticks where {contract.budget_ticks} are "
                     "tolerated"
@@ -196,7 +196,7 @@ def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:
 
 
 def _burning(contract: ContractSnapshot, seen: _Seen, per_hour: int) -> str:
-    """Say why a budget burns too fast unplanned; empty when it does not."""
+    """Say why an error budget burns too fast unplanned; empty when it does not."""
     spare_share = (PPM - TARGET_PPM[TIER_KEYS.index(contract.tier)]) / PPM
     for factor, hours in BURN_RULES[contract.tier]:
         ticks = hours * per_hour

@@ -1,4 +1,4 @@
-"""Alerts on their way to people: to the log, and to a webhook where there is one."""
+"""Delivery of alerts: to the log, and to a webhook where one is configured."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger("mara.alerts")
 
 
 class Webhook:
-    """Posts alerts as JSON from a thread of its own, so that nobody waits."""
+    """Posts alerts as JSON from a thread of its own, so that the caller never waits."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -28,14 +28,14 @@ class Webhook:
         self._thread.start()
 
     def send(self, alert: Alert) -> None:
-        """Have an alert posted; what does not fit any more is logged and dropped."""
+        """Queue an alert to be posted; where the queue is full it is logged and dropped."""
         try:
             self._waiting.put_nowait(alert)
         except queue.Full:
             log.warning("alert dropped", extra={"alert": alert.text})
 
     def close(self) -> None:
-        """Post no more; harmless when repeated."""
+        """Stop posting; harmless when repeated."""
         with suppress(queue.Full):
             self._waiting.put_nowait(None)
 
@@ -47,11 +47,11 @@ class Webhook:
 
 
 def _post(url: str, body: bytes) -> str:
-    """Post JSON; return the reason why it was not taken, else an empty text.
+    """Post JSON; return the reason why it failed, empty on success.
 
-    A redirect is not followed.
+    Redirects are not followed, and count as failures.
     """
-    import httpx  # heavy, and needed by few: imported in the thread that posts
+    import httpx  # slow to import and rarely needed: imported in the thread that posts
 
     headers = {"content-type": "application/json"}
     try:
@@ -63,14 +63,14 @@ def _post(url: str, body: bytes) -> str:
 
 
 class Alarm:
-    """Tells each alert to the log, and to a webhook where there is one."""
+    """Sends each alert to the log, and to a webhook where one is configured."""
 
     def __init__(self, webhook: Webhook | None) -> None:
         self._rules = AlertRules()
         self._webhook = webhook
 
     def __call__(self, current: PublishedState) -> None:
-        """Look at a change."""
+        """Send the alerts that follow from a new published state."""
         for alert in self._rules.alerts(current):
             log.warning(alert.text, extra={"kind": alert.kind, "severity": alert.severity, "subject": alert.subject})
             if self._webhook is not None:

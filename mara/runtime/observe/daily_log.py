@@ -1,4 +1,4 @@
-"""The run's log: each event at a readable pace, and a line a simulated day."""
+"""The run's log: events as they come, and one summary line a simulated day."""
 
 import logging
 from collections import Counter
@@ -14,9 +14,9 @@ log = logging.getLogger("mara.diary")
 
 
 class DailyLog:
-    """Sums a day up while its ticks go by.
+    """Adds up the ticks of a day and logs a summary at its end.
 
-    A run that began or went on within a day tells what it saw of it.
+    For a run that began or resumed within a day, the summary covers the rest of that day.
     """
 
     def __init__(self, grid: TimeGrid) -> None:
@@ -24,9 +24,9 @@ class DailyLog:
         self._begin(None)
 
     def note(self, step: Step, events: Sequence[Event], *, is_ahead: bool) -> None:
-        """Take in a stored tick.
+        """Add a stored tick, and log its events.
 
-        With `is_ahead` ticks come faster than anybody reads: their events are not logged.
+        With `is_ahead` ticks come faster than anybody could read, and events are not logged.
         """
         today = self._grid.at(step.tick).date()
         if today != self._day:

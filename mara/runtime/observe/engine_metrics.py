@@ -1,6 +1,6 @@
 """Figures of the engine itself: durations, restarts, lateness.
 
-Counted where it happens, and read by `mara.api.routes.metrics`, under the names that it exports.
+The engine's parts count them, and `mara.api.routes.metrics` exports them.
 """
 
 from typing import Final
@@ -14,13 +14,13 @@ ADVICE_OUTCOMES: Final = ("accepted", "adjusted", "kept")
 
 
 class EngineMetrics:
-    """Figures of one platform since the process began. Safe in any thread.
+    """Figures of one platform since the process began; safe in any thread.
 
     Attributes:
-        tick_durations: from asking for a plan until the tick is stored.
-        commit_durations: of those, in the database.
+        tick_durations: time from asking for a plan until the tick is stored.
+        commit_durations: the part of that time which the database takes.
         lateness: time between a tick's due time and its beginning.
-        loop_lags: time until the event loop came to what was due, looked at twice a second.
+        loop_lags: delay of a timer of the event loop, measured twice a second.
         claude_requests: requests to Claude by outcome.
         restarts_count: ticks that were tried again.
         feed_age_ticks: age of the observation that the last tick ran on; 0 for a fresh one.
@@ -52,10 +52,10 @@ class EngineMetrics:
         self.last_tick_s = now_s
 
     def advice_ended(self, outcome: str) -> None:
-        """Count a request to Claude by what came of it."""
+        """Count a request to Claude by its outcome."""
         self.claude_requests.labels(outcome).inc()
 
 
 def _histogram(name: str, text: str) -> Histogram:
-    """Build a histogram of its platform alone: registered nowhere."""
+    """Build a histogram that is not in prometheus_client's global registry."""
     return Histogram(name, text, buckets=BOUNDS_S, registry=None)

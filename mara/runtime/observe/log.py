@@ -1,4 +1,4 @@
-"""The rotating log, which a thread of its own writes.
+"""The rotating log file, written by a thread of its own.
 
 Logging never raises and never waits for the disk. Records that cannot be kept are counted, and the next line that can
 be written says how many are missing.
@@ -18,9 +18,7 @@ from mara.settings import Settings
 MAX_FILE_BYTES: Final = 10_000_000
 KEPT_FILES_COUNT: Final = 5
 MAX_WAITING_RECORDS: Final = 10_000
-"""Most records waiting for the disk.
-
-More are lost, because waiting would hold up the engine.
+"""Most records that wait for the disk; further ones are dropped and counted.
 """
 CLOSE_S: Final = 2.0
 """Longest wait for the last records to reach the disk."""
@@ -46,7 +44,7 @@ class Log:
             self._listener.start()
 
     def close(self) -> None:
-        """Write the records that wait, and let go of the file.
+        """Write the records that wait, and close the file.
 
         Takes two seconds at most; harmless when repeated.
         """
@@ -69,26 +67,26 @@ class Log:
 
 
 def open_log(settings: Settings) -> Log:
-    """Log to `settings.log_file` from now on.
+    """Start to log to `settings.log_file`.
 
-    Where it cannot be opened, one line on stderr says so and all goes on.
+    Where it cannot be opened, one line on stderr says so, and nothing is logged.
     """
     return Log(settings)
 
 
 class _Lost:
-    """Count of records lost since the last good line.
+    """Count of records lost since the last line written.
 
-    Two threads add to it: the count may be one short.
+    Two threads increment it without a lock, so that it may be slightly too small.
     """
 
     count = 0
 
 
 class _Inlet(QueueHandler):
-    """Takes records in the caller's thread, and only renders their message.
+    """Queues records in the caller's thread, with their message rendered.
 
-    The arguments of a message may change.
+    The message is rendered at once, because its arguments may change later.
     """
 
     def __init__(self, records: "queue.Queue[logging.LogRecord]", lost: _Lost) -> None:
@@ -96,7 +94,7 @@ class _Inlet(QueueHandler):
         self._lost = lost
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Copy a record, for other handlers get the same one.
+        """Copy a record and render its message; other handlers get the original.
 
         Tracebacks are rendered later, off the caller's thread.
         """
@@ -116,7 +114,7 @@ class _Inlet(QueueHandler):
 
 
 class _Writer(QueueListener):
-    """The thread that formats and writes; its end does not wait for ever."""
+    """The thread that formats and writes records, with a time limit on its end."""
 
     def enqueue_sentinel(self) -> None:
         with suppress(queue.Full):
@@ -134,7 +132,7 @@ class _Writer(QueueListener):
 
 
 class _File(RotatingFileHandler):
-    """The file, which tells of lines it has missed."""
+    """The log file, with a line about records lost before the next one written."""
 
     def __init__(self, settings: Settings, lost: _Lost) -> None:
         super().__init__(

@@ -1,6 +1,6 @@
 """A log record as one line, JSON or plain text.
 
-Nothing secret is in it, and nothing that a terminal or a reader obeys.
+Secrets are hidden, and control characters are escaped that a terminal would obey.
 """
 
 import json
@@ -16,12 +16,12 @@ from pythonjsonlogger.json import JsonFormatter
 MAX_TEXT_LENGTH: Final = 20_000
 """Characters of one text in a line; a longer one is cut."""
 MAX_DEPTH: Final = 4
-"""Nesting of a field; what lies deeper is written as Python would print it."""
+"""Deepest nesting of a field; values below it are written as Python's `repr`."""
 HIDDEN: Final = "***"
 
 
 def json_lines() -> logging.Formatter:
-    """Format a record as a JSON object.
+    """Make a formatter that writes a record as one JSON object.
 
     Its keys: timestamp, level, logger, message, the record's extra fields, exc_info.
     """
@@ -29,32 +29,32 @@ def json_lines() -> logging.Formatter:
 
 
 def plain_lines() -> logging.Formatter:
-    """Format a record as plain text.
+    """Make a formatter that writes a record as plain text.
 
-    A traceback follows in lines that begin with blanks, so that none passes for a record.
+    A traceback follows in indented lines, so that none can be taken for a record.
     """
     return JsonFormatter(_FIELDS, style=",", rename_fields=_NAMES, timestamp=True, json_serializer=_plain_line)
 
 
 def redacted(text: str) -> str:
-    """Hide keys, tokens and passwords, rather too many than too few."""
+    """Replace keys, tokens and passwords in a text, and whatever resembles one."""
     for pattern, shown in _SECRETS:
         text = pattern.sub(shown, text)
     return text
 
 
 def escaped(text: str) -> str:
-    r"""Write out control, bidirectional and invisible characters.
+    r"""Replace control, bidirectional and invisible characters by their escapes.
 
-    For example as ``\x1b`` and ``\u202e``.
+    For example ``\x1b`` and ``\u202e``.
     """
     return text if text.isprintable() else _UNSAFE.sub(_written_out, text)
 
 
 def clean(value: object, key: str = "", depth: int = 0) -> Any:
-    """Convert a value to what any JSON reader takes, redacted and escaped.
+    """Convert a value to plain JSON values, with its texts redacted and escaped.
 
-    `key` is its name.
+    `key` is the value's name: under a name such as `password` the value is hidden.
     """
     if value is None or isinstance(value, bool | int):
         return value
@@ -74,7 +74,7 @@ def _clean_text(text: str) -> str:
 
 
 def _clean_lines(text: str) -> str:
-    """A traceback keeps its lines; what is inside them is escaped."""
+    """Redact and escape the lines of a traceback, which keeps its line breaks."""
     return "\n".join(escaped(line) for line in redacted(text)[:MAX_TEXT_LENGTH].split("\n"))
 
 

@@ -23,17 +23,17 @@ def _no_rests() -> tuple[Counter[int], ...]:
 
 @dataclass(slots=True)
 class ScheduledOffCounts:
-    """Sums by tier.
+    """Counts of stops and rests by tier.
 
-    A stop is a contract that ran in the last tick and is scheduled off; a rest is its time off in ticks.
+    A stop is a contract that ran in the tick before and is scheduled off; a rest is its time off [ticks].
     """
 
     contract_ticks: Ints = field(default_factory=_none)
     stops: Ints = field(default_factory=_none)
     lengths: tuple[Counter[int], ...] = field(default_factory=_no_rests)
-    """Rests that are over, by their length in ticks."""
+    """Finished rests, counted by their length [ticks]; one counter a tier."""
     _open: tuple[Counter[int], ...] = field(default_factory=_no_rests)
-    """Rests under way after the last tick added, by their length so far."""
+    """Rests under way after the last tick added, counted by their length so far."""
 
     def add(self, step: Step) -> None:
         """Add one settled tick of a book that is not empty."""
@@ -51,14 +51,14 @@ class ScheduledOffCounts:
         self._open = _counted(step, scheduled & ~over)
 
     def stops_per_contract_day(self, tier: int, dt_h: float) -> float:
-        """Return the stops over the time that contracts of the tier were live."""
+        """Return the stops per day that a contract of the tier was live."""
         days = float(self.contract_ticks[tier]) * dt_h / HOURS_PER_DAY
         return float(self.stops[tier]) / days if days else 0.0
 
     def median_minutes(self, tier: int, dt_h: float) -> float:
-        """Return the median length of a rest; 0 without any.
+        """Return the median length of a rest [minutes]; 0 without any.
 
-        Those under way count with what they have had.
+        Rests under way count with their length so far.
         """
         ticks = sorted((self.lengths[tier] + self._open[tier]).elements())
         return round(float(median(ticks)) * dt_h * MINUTES_PER_HOUR, 6) if ticks else 0.0

@@ -12,14 +12,14 @@ from mara.runtime.observe.engine_metrics import EngineMetrics
 
 LOOK_INTERVAL_S: Final = 0.5
 BLOCKED_S: Final = 1.0
-"""Time after which a loop is said to be blocked, once, with the stack."""
+"""Time [s] after which a blocked loop is logged, once, with its stack."""
 MAX_STACK_LINES: Final = 40
 
 log = logging.getLogger("mara.watchdog")
 
 
 class Watchdog:
-    """Watches an event loop from a thread; started on it, stopped from it."""
+    """Watches an event loop from a thread; `start` and `stop` are called on the loop."""
 
     def __init__(self, metrics: EngineMetrics, clock: Clock) -> None:
         self._metrics = metrics
@@ -29,13 +29,13 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Watch the running loop."""
+        """Start to watch the running loop."""
         loop, thread_id = asyncio.get_running_loop(), threading.get_ident()
         self._thread = threading.Thread(target=self._watch, args=(loop, thread_id), name="mara-watchdog", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no longer; harmless when repeated."""
+        """Stop watching; harmless when repeated."""
         self._over.set()
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:

@@ -1,1 +1,1 @@
-"""One tick: orders accepted, the engine's step, and its storage."""
+"""One tick of a run: its orders, the engine's step, and announced exclusions."""

@@ -1,4 +1,4 @@
-"""Validation of orders: what nobody could obey is refused before a tick."""
+"""Validation of orders: one that no tick could obey is refused on arrival."""
 
 from collections.abc import Iterable
 from math import isfinite
@@ -16,10 +16,11 @@ MAX_RATE_USD_PER_MWH: Final = 100_000.0
 
 
 def refuse_impossible(command: Command, waiting: Iterable[Command], world: World, config: RunConfig) -> None:
-    """Look whether the next tick could obey a command after those that wait for it.
+    """Refuse a command that the next tick could not obey after those that wait.
 
     Raises:
-        CommandError: no such site or contract, a contract that is there already, or a number out of bounds.
+        CommandError: the site or contract does not exist, a contract of that id exists already, or a number is out of
+            bounds.
     """
     grid = config.grid
     match command:
@@ -44,7 +45,7 @@ def refuse_outside_life(contract: SlaContract, from_tick: int, to_tick: int, gri
     """Refuse an exclusion that is not within the life of its contract.
 
     Raises:
-        CommandError: they lie outside it, whole or in part.
+        CommandError: the exclusion begins before the contract or ends after it.
     """
     if contract.starts_tick <= from_tick and to_tick <= contract.ends_tick:
         return
@@ -60,7 +61,7 @@ def moment(grid: TimeGrid, tick: int) -> str:
     """Format the first instant of a tick."""
     try:
         return f"{grid.at(tick):%Y-%m-%d %H:%M} UTC"
-    except (OverflowError, ValueError, OSError):  # beyond what a calendar holds
+    except (OverflowError, ValueError, OSError):  # beyond the calendar's last year
         return "a time beyond the calendar"
 
 

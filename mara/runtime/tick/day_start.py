@@ -1,6 +1,6 @@
-"""The start of the simulated day, and the cash before it.
+"""The start of the simulated day and the cash before it, for today's profit.
 
-With it, today's profit is of the same tick as all else that is shown.
+Today's profit is thus of the same tick as every other figure of a snapshot.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from mara.store.read.read_model import ReadModel
 class DayStart:
     """The first tick of a day in UTC, and the cash before it.
 
-    In a run that began later that is its first tick.
+    In a run that began within the day, its first tick.
     """
 
     first_tick: int
@@ -26,7 +26,7 @@ class DayStart:
 def day_start_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart | None:
     """Find the start of the last stored tick's day; None before the first tick.
 
-    `world` stands before the tick that comes next.
+    `world` is the world before the next tick.
 
     Raises:
         StoreRefused: the database does not answer.
@@ -41,7 +41,7 @@ def day_start_of(reading: ReadModel, world: World, grid: TimeGrid) -> DayStart |
 def day_start_after(day_start: DayStart | None, step: Step, grid: TimeGrid) -> DayStart | None:
     """Return the start of a settled step's day.
 
-    None where `day_start`, known before, is of another day.
+    None where `day_start`, the start known so far, is of another day.
     """
     first = grid.first_tick_of_day(step.tick)
     if step.tick == first:

@@ -1,4 +1,4 @@
-"""One tick: gather inputs, call the functional core, keep the result."""
+"""The engine of a run: gathers a tick's inputs, calls the core, keeps the result."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +13,7 @@ from mara.core.step import Step, advance, observed
 from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed, FeedReading, read_feed
 from mara.optimizers.base import Optimizer, ResumeState, memory_of
+from mara.optimizers.day_ahead import with_orders
 from mara.runtime.counterfactuals import CounterfactualRuns, CounterfactualStep
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.run_totals import RunTotals
@@ -34,18 +35,18 @@ class TickResult:
     plan: Plan
     events: tuple[Event, ...]
     ahead: CounterfactualStep | None = None
-    """The counterfactual worlds after the tick, once they are computed."""
+    """The counterfactual worlds after the tick; None until they are computed."""
     parts: Mapping[str, bytes] = field(default_factory=dict)
-    """Parts that are kept with the tick beside its world."""
+    """Parts that are stored with the tick beside its world, by name."""
     memory: ResumeState | None = None
-    """The optimizer's state, where it is among the parts."""
+    """The optimizer's state, where it is among the parts; else None."""
     outcomes: tuple[Outcome, ...] = ()
-    """Outcomes of the orders of the tick."""
+    """Outcomes of the orders that the tick took."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class TickEngine:
-    """The parts of a run, and its present world.
+    """A run in memory: its configuration, feed and optimizer, and its present world.
 
     `advance` computes the next tick; `keep` makes it the present.
     """
@@ -57,15 +58,15 @@ class TickEngine:
     world: World
     counterfactuals: CounterfactualRuns | None = None
     notes: tuple[str, ...] = ()
-    """Remarks on the input, for those who began the run."""
+    """Remarks on the input files, shown when the run starts."""
     day_start: DayStart | None = None
     """Start of the day of the last kept tick, and the cash before it."""
     notice: str = ""
-    """Remark on the run itself, told with the next tick: that ticks were lost."""
+    """Remark on lost ticks, which becomes an event of the next tick; empty for none."""
     _kept: ResumeState | None = None
 
     def read_feed(self) -> FeedReading:
-        """Read the outside world as the feed has it now.
+        """Read the feed for the present tick.
 
         Raises:
             FeedError: the feed has nothing for this tick.
@@ -79,7 +80,8 @@ class TickEngine:
 
     def advance(self, reading: FeedReading, plan: Plan, commands: tuple[Command, ...] = ()) -> TickResult:
         """Compute the next tick under a plan; nothing is remembered yet."""
-        step = advance(self.world, reading.observation, plan.step_at(self.world.tick), self.config, commands)
+        targets = with_orders(plan.step_at(self.world.tick), self.problem(reading), self.optimizer)
+        step = advance(self.world, reading.observation, targets, self.config, commands)
         told = events_of(step, self.config)
         if self.notice:
             lost = Event(tick=step.tick, severity="critical", site=FLEET_WIDE, kind="storage", text=f"{self.notice}.")
@@ -91,7 +93,8 @@ class TickEngine:
     ) -> TickResult:
         """Advance the counterfactual worlds too, and add what a resumed run needs.
 
-        `plans` were made elsewhere, by the name of the world. Safe in another thread while nothing else is asked.
+        `plans` are plans made elsewhere, by name of the world. It may run in another thread while no other method is
+        called.
         """
         parts: dict[str, bytes] = {}
         memory = memory_of(self.optimizer)
@@ -108,18 +111,18 @@ class TickEngine:
 
     @property
     def shadow_gains(self) -> ShadowGains | None:
-        """Gains over the counterfactual worlds; None where there are none."""
+        """Gains over the counterfactual worlds; None where none are computed."""
         return self.counterfactuals.gains() if self.counterfactuals is not None else None
 
     def shown(self, result: TickResult, events: tuple[Event, ...], run_id: str) -> Snapshot:
-        """Draw a kept tick as the outside sees it, with the events to tell."""
+        """Make the snapshot of a kept tick, with events to show."""
         day_start = self.day_start.cash_micro_usd if self.day_start is not None else None
         return snapshot_of(
             result.step, result.plan, events, self.config, run_id, self.shadow_gains, dawn_micro_usd=day_start
         )
 
     def keep(self, result: TickResult) -> None:
-        """Go on from a tick, once it is stored."""
+        """Make a stored tick the present one."""
         self.world = result.step.world
         self.day_start = day_start_after(self.day_start, result.step, self.config.grid)
         self._kept = result.memory or self._kept
@@ -131,14 +134,14 @@ class TickEngine:
 def simulate(
     engine: TickEngine, store: Store | None, ticks: int, on_tick: Callable[[int], None] | None = None
 ) -> RunTotals:
-    """Advance by `ticks`, planning before each, the same bit for bit each time.
+    """Advance a run by `ticks`, planning before each, the same bit for bit each time.
 
-    Orders that wait in the store are obeyed by the first of them. The sums are those of the ledger: a credit that falls
-    due with the last tick belongs to the next one.
+    Orders that wait in the store are obeyed by the first tick. Totals are those of the ledger, which posts a credit
+    that falls due with the last tick only with the next one.
 
     Raises:
-        FeedError, PlanError, StoreError: the run stands at the last stored tick; StoreBlocked when the disk is nearly
-            full: fast-forward would fill it before anybody looks.
+        FeedError, PlanError, StoreError: the run stays at the last stored tick. StoreBlocked means that the disk is
+            nearly full.
     """
     totals, daily_log = RunTotals(dt_h=engine.config.grid.dt_h), DailyLog(engine.config.grid)
     waiting = store.orders.waiting() if store is not None else ()

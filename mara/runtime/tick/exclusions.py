@@ -1,6 +1,6 @@
-"""Exclusions: ticks that will not count, as they are announced.
+"""Exclusions: announced ticks that will not count for an SLA.
 
-Each has an author, a beginning ahead of time, and a limit of maintenance a month.
+Each has an author and is announced ahead of its first tick; maintenance is limited to so many hours a month.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +21,9 @@ MAX_REFUSALS_TOLD: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExclusionRequest:
-    """The ticks of a contract that do not count, and why, as an operator enters them.
+    """A request that ticks of a contract do not count, with the reason.
 
-    The acting user is their author.
+    The acting user is its author.
     """
 
     kind: str
@@ -41,14 +41,14 @@ def exclusions_of(
     waiting: Iterable[Command] = (),
     stored: Mapping[str, Iterable[ExclusionRow]],
 ) -> tuple[Exclude, ...]:
-    """Make the commands of exclusions that belong together.
+    """Make the commands of several exclusions, all or none.
 
     Args:
         waiting: commands that will be obeyed before them.
         stored: exclusions announced before, by contract.
 
     Raises:
-        CommandError: one of them may not be made; of several, each reason with its contract.
+        CommandError: one of them is not allowed; of several, each reason with its contract.
     """
     commands: list[Exclude] = []
     refusals: list[str] = []
@@ -74,15 +74,15 @@ def exclusion_of(
     waiting: Iterable[Command] = (),
     stored: Iterable[ExclusionRow] = (),
 ) -> Exclude:
-    """The command of an announcement that may be made, in the name of who acts.
+    """Make the command of an allowed exclusion, in the name of the acting user.
 
     Args:
         waiting: commands that will be obeyed before it.
         stored: exclusions of the contract announced before.
 
     Raises:
-        CommandError: an unknown kind or contract, no reason, ticks outside the contract's life, or maintenance too
-            soon or too much of it.
+        CommandError: the kind or contract is unknown, the reason is missing, ticks lie outside the contract's life, or
+            maintenance begins too soon or exceeds the month's limit.
     """
     if asked.kind not in EXCLUSION_KINDS:
         raise CommandError(
@@ -138,7 +138,7 @@ def _refuse_short_notice(asked: ExclusionRequest, world: World, grid: TimeGrid) 
 def _refuse_too_much(asked: ExclusionRequest, others: Iterable[tuple[int, int]], grid: TimeGrid, timezone: str) -> None:
     """Refuse maintenance beyond a month's limit.
 
-    Ticks that overlap are counted once for each announcement: nobody announces the same hours twice.
+    Overlapping announcements are counted one by one, although their common ticks are excluded only once.
     """
     most = MOST_MONTH_HOURS * grid.ticks_per_hour
     wanted = _ticks_by_month(asked.from_tick, asked.to_tick, grid, timezone)
@@ -158,7 +158,7 @@ def _refuse_too_much(asked: ExclusionRequest, others: Iterable[tuple[int, int]],
 def _ticks_by_month(begin: int, end: int, grid: TimeGrid, timezone: str) -> dict[int, int]:
     """Count the ticks of a span in each calendar month.
 
-    A month is named by the tick at which it ends.
+    The key is the tick at which the month ends.
     """
     ticks: dict[int, int] = {}
     while begin < end:

@@ -1,9 +1,8 @@
 """The order book: orders from their arrival to the tick that obeys them.
 
-They are on disk before they are confirmed, and found after a restart.
-
-One thing at a time: while an order is looked at and written down no tick takes the orders that wait, so what was
-confirmed as fitting meets the very world it was fitted to.
+They are on disk before they are confirmed, and read again after a restart. A lock keeps ticks and orders apart: while
+an order is checked and stored, no tick takes the waiting orders, so that the world in which an order is obeyed is the
+one it was checked against.
 """
 
 import asyncio
@@ -39,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CurrentState:
-    """State against which a new order is checked: world, queued orders and plan."""
+    """State against which a new order is checked: world, waiting commands and plan."""
 
     world: World
     waiting: tuple[Command, ...]
@@ -48,7 +47,7 @@ class CurrentState:
 
 
 Make = Callable[[CurrentState], Sequence[tuple[Command, bytes]]]
-"""Makes commands as things stand, and the answers to repeats.
+"""Makes commands from the current state, with the answers for repeated requests.
 
 Raises CommandError where that is impossible.
 """
@@ -59,7 +58,7 @@ class _OrderedRun:
     """The run that orders go to.
 
     Attributes:
-        position: the world before the next tick that is not computed yet, and the plan in force.
+        position: returns the world before the next tick to be computed, and the plan in force.
     """
 
     store: Store
@@ -77,66 +76,64 @@ class OrderBook:
         self._one_at_a_time = asyncio.Lock()
         self._waiting: list[WaitingOrder] = []
         self._taken: tuple[WaitingOrder, ...] = ()  # by the tick under way
-        self._refused: tuple[Outcome, ...] = ()  # by the tick under way, which nobody could obey any more
-        self._is_known = False  # whether `_waiting` is what the store has
-        self._work: set[asyncio.Task[tuple[WaitingOrder, ...]]] = set()  # nobody else may hold on to them
+        self._refused: tuple[Outcome, ...] = ()  # orders that the tick under way could no longer obey
+        self._is_known = False  # whether `_waiting` agrees with the store
+        self._work: set[asyncio.Task[tuple[WaitingOrder, ...]]] = set()  # keeps a reference, for asyncio holds none
 
     async def open(self, store: Store, config: RunConfig, position: Callable[[], tuple[World, Plan | None]]) -> None:
-        """Find the orders again that wait, and take new ones.
+        """Read the waiting orders from the store, and start to take new ones.
 
         Args:
-            position: gives the world before the next tick that is not computed yet, and the plan in force.
+            position: returns the world before the next tick to be computed, and the plan in force.
 
         Raises:
-            StoreError: they cannot be read.
+            StoreError: the orders cannot be read.
         """
         self._run = _OrderedRun(store=store, config=config, position=position)
         self._is_open = True
         await self._know()
 
     async def close(self) -> None:
-        """Take no more orders; harmless when repeated.
+        """Stop taking orders; harmless when repeated.
 
-        One that is being written down is still confirmed.
+        An order that is being stored is still confirmed.
         """
         async with self._one_at_a_time:
             self._is_open = False
 
     @property
     def current(self) -> CurrentState:
-        """The run as a new order finds it: the tick under way counts as done."""
+        """The state against which a new order is checked, after the tick under way."""
         world, plan = self._given_to().position()
         under_way = self._under_way
         waiting = tuple(order.command for order in self._waiting if order.number not in under_way)
         return CurrentState(world=world, waiting=waiting, plan=plan)
 
     async def place(self, make: Make) -> tuple[WaitingOrder, ...]:
-        """Write orders down, all or none.
+        """Store orders, all or none, for the next tick to obey.
 
-        When this returns they are on disk and the next tick obeys them.
-
-        What a request that names itself ordered before is not ordered again.
+        A request with an idempotency key that has ordered before orders nothing again.
 
         Raises:
-            CommandError: nobody could obey one of them, or too many wait.
-            EngineStopped: nothing runs that could, or soon will not.
-            StoreError: they are not on disk, or it is not known whether they are.
+            CommandError: no tick could obey one of them, or too many orders wait.
+            EngineStopped: no run is open, or its engine has halted or finished.
+            StoreError: the orders are not on disk, or it is not known whether they are.
         """
         work = asyncio.create_task(self._place(make), name="mara-order")
-        self._work.add(work)  # a caller who leaves changes nothing of it
+        self._work.add(work)  # a cancelled caller does not cancel the task
         work.add_done_callback(self._work.discard)
         return await asyncio.shield(work)
 
     async def order(self, *commands: Command) -> Receipt:
-        """Order commands. See `place`."""
+        """Store commands as orders, and return their receipt; see `place`."""
         placed = await self.place(lambda _: [(command, b"") for command in commands])
         return Receipt(numbers=tuple(order.number for order in placed), tick=placed[0].ordered_tick)
 
     async def withdraw(self, number: int, reason: str) -> None:
-        """Let an order go that waits.
+        """Withdraw a waiting order.
 
         Raises:
-            CommandError: it does not wait, or the tick under way obeys it.
+            CommandError: the order does not wait any more, or the tick under way obeys it.
             EngineStopped, StoreError: see `place`.
         """
         async with self._one_at_a_time:
@@ -153,25 +150,28 @@ class OrderBook:
             self._publisher.set_waiting(len(self._waiting))
 
     async def first_answer(self, place: str) -> FirstAnswer | None:
-        """Return the first answer to a request that names itself.
+        """Return the stored first answer to a request with an idempotency key.
 
         Raises:
-            EngineStopped, StoreError: that cannot be looked up.
+            EngineStopped, StoreError: the answer cannot be looked up.
         """
         store = self._open_store()
         return await _in_thread(store, lambda: store.orders.first_answer(place))
 
     async def keep_answer(self, place: str, answer: FirstAnswer) -> None:
-        """Have it given again whenever the request comes again.
+        """Store a first answer, to be given again when the request is repeated.
 
         Raises:
-            EngineStopped, StoreError: it cannot be kept.
+            EngineStopped, StoreError: the answer cannot be stored.
         """
         store = self._open_store()
         await _in_thread(store, lambda: store.orders.keep_answer(place, answer))
 
     async def take(self, work: Callable[[tuple[Command, ...]], T]) -> T:
-        """Have `work` make a tick of the orders that wait: nothing is ordered meanwhile."""
+        """Call `work` with the commands that wait, to compute a tick that obeys them.
+
+        No order is taken meanwhile.
+        """
         async with self._one_at_a_time:
             await self._know()
             run = self._given_to()
@@ -191,14 +191,14 @@ class OrderBook:
         self._publisher.set_waiting(len(self._waiting))
 
     def let_go(self) -> None:
-        """Let the orders of a tick that is given up wait again."""
+        """Return the orders of an abandoned tick to those that wait."""
         self._taken = ()
         self._refused = ()
         self._is_known = False
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """Hold up orders and ticks that would take them."""
+        """Keep orders and ticks waiting within the context."""
         async with self._one_at_a_time:
             yield
 
@@ -226,7 +226,7 @@ class OrderBook:
                 NewOrder(command=signed(command), ordered_tick=tick, answer=answer, repeat_key=repeat_key)
                 for command, answer in made
             ]
-            self._is_known = False  # should the answer of the disk be lost
+            self._is_known = False  # in case the store's answer is lost
             placed = await _in_thread(store, lambda: store.orders.add(*new))
             self._waiting.extend(placed)
             self._is_known = True
@@ -254,7 +254,7 @@ class OrderBook:
             )
 
     async def _know(self) -> None:
-        """Read what waits, unless that is known."""
+        """Read the waiting orders from the store, unless `_waiting` agrees with it."""
         if self._is_known or not self._is_open:
             return
         store = self._given_to().store
@@ -267,7 +267,7 @@ class OrderBook:
 def possible(
     orders: tuple[WaitingOrder, ...], world: World, config: RunConfig
 ) -> tuple[tuple[WaitingOrder, ...], tuple[Outcome, ...]]:
-    """Split orders into those that the next tick can obey, and the refused."""
+    """Split orders into those that the next tick can obey, and outcomes of the others."""
     good: list[WaitingOrder] = []
     refused: list[Outcome] = []
     for order in orders:
@@ -286,7 +286,7 @@ def outcomes_of(step: Step, orders: tuple[WaitingOrder, ...]) -> tuple[Outcome, 
 
 
 def _refusal_in(step: Step, command: Command) -> str:
-    """Say why a tick could not obey a command; empty where it did."""
+    """Say why a tick refused a command; empty where it obeyed."""
     if not isinstance(command, Book):
         return ""
     refused = (refusal.reason for refusal in step.refused if refusal.request is command.request)
@@ -294,8 +294,8 @@ def _refusal_in(step: Step, command: Command) -> str:
 
 
 async def _in_thread(store: Store, work: Callable[[], T]) -> T:
-    """Ask through the store's one thread.
+    """Run work in the store's own thread.
 
-    The work is done to its end even where nobody waits any more.
+    The work runs to its end even if the caller is cancelled.
     """
     return await asyncio.shield(asyncio.get_running_loop().run_in_executor(store.executor, work))

@@ -127,7 +127,7 @@ class UserStore:
         """Open the users of a database that `maintenance.make_ready` has prepared.
 
         Raises:
-            ConfigError: not the URL of a database.
+            ConfigError: `url` is not the URL of a database.
         """
         return cls(database_of(url))
 
@@ -139,7 +139,7 @@ class UserStore:
         """Add a user.
 
         Raises:
-            CommandError: there is one of that name.
+            CommandError: there is a user of that name already.
         """
         with self._change(by) as connection:
             if _user_in(connection, user.name) is not None:
@@ -151,7 +151,7 @@ class UserStore:
         """Remove a user with all tokens and sessions.
 
         Raises:
-            CommandError: there is none of that name.
+            CommandError: there is no user of that name.
         """
         with self._change(by) as connection:
             _require(connection.execute(delete(UserRow).where(_USER.name == name)), name)
@@ -160,7 +160,7 @@ class UserStore:
         """Change a user's password, and end all their sessions; tokens stay.
 
         Raises:
-            CommandError: there is none of that name.
+            CommandError: there is no user of that name.
         """
         with self._change(by) as connection:
             _require(
@@ -172,7 +172,7 @@ class UserStore:
         """Change a user's role, and end all sessions and the tokens of a higher role.
 
         Raises:
-            CommandError: there is none of that name.
+            CommandError: there is no user of that name.
         """
         more = ROLES[ROLES.index(user.role) + 1 :]
         token = _columns(Token)
@@ -200,7 +200,7 @@ class UserStore:
         """Revoke a token.
 
         Raises:
-            CommandError: it is gone already.
+            CommandError: the token does not exist any more.
         """
         token = _columns(Token)
         with self._change(by) as connection:

@@ -24,7 +24,7 @@ def back_up(database: Path, target: Path) -> None:
 
     Raises:
         StoreRefused: the target exists.
-        StoreError: it could not be written, or what was written is not sound.
+        StoreError: the copy could not be written, or is not sound.
     """
     if target.exists():
         raise StoreRefused(f"{target} exists already: name a new file for the backup, or move that one away")
@@ -43,8 +43,8 @@ def write_copy(database: Path, copy: Path) -> None:
     """Copy a database with its write-ahead log to an empty file; verify and sync it.
 
     Raises:
-        StoreError: what was written is not sound.
-        sqlite3.Error, OSError: it could not be written.
+        StoreError: the copy is not sound.
+        sqlite3.Error, OSError: the copy could not be written.
     """
     with closing(open_to_read(database)) as source:
         source.execute("VACUUM INTO ?", (str(copy),))
@@ -109,7 +109,7 @@ def fault_of(path: Path) -> str | None:
     After a crash the file alone may name more pages than it has, because the log holds the rest.
 
     Raises:
-        StoreError: it could not be read, which says nothing about its content.
+        StoreError: the file could not be read, which says nothing about its content.
     """
     try:
         if path.stat().st_size == 0:

@@ -69,8 +69,8 @@ class Database(Protocol):
         """Lock out other writers, and create or upgrade the schema.
 
         Raises:
-            StoreRefused: locked, damaged, read-only, of another program, or of a newer Mara.
-            StoreError: it cannot be reached, or the upgrade failed and changed nothing.
+            StoreRefused: the database is locked, damaged, read-only, of another program, or of a newer Mara.
+            StoreError: the database cannot be reached, or the upgrade failed and changed nothing.
         """
         ...
 
@@ -163,7 +163,7 @@ class Database(Protocol):
         """Write a verified copy, live or not, to a new file.
 
         Raises:
-            ConfigError: it is on a server, which has its own tool.
+            ConfigError: the database is on a server, which has its own backup tool.
             StoreRefused, StoreError: see `mara.store.backends.backup`.
         """
         ...

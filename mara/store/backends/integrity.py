@@ -27,7 +27,7 @@ def refuse_unusable(path: Path) -> None:
     """Check that a path is a usable file, without opening it.
 
     Raises:
-        StoreRefused: a folder or device, empty, or a file of more than one name.
+        StoreRefused: the path is a folder or device, an empty file, or a file with several names (hard links).
     """
     if not path.is_file():
         raise StoreRefused(f"{path} should be a file, a folder or device came: set MARA_DATABASE_URL to a file")
@@ -45,8 +45,8 @@ def refuse_corrupt(path: Path) -> None:
     """Check a database file and its write-ahead log before opening them for writing.
 
     Raises:
-        StoreRefused: of another program, truncated, damaged, or not writable.
-        StoreError: it could not be read.
+        StoreRefused: the file is of another program, truncated, damaged, or not writable.
+        StoreError: the file could not be read.
     """
     application_id = _application_id_of(path)
     if application_id is None:

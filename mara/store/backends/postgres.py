@@ -54,7 +54,7 @@ class PostgresServer:
         """Find the database of a URL.
 
         Raises:
-            ConfigError: it names no database, or the driver is missing.
+            ConfigError: the URL names no database, or the driver is missing.
         """
         if not url.database:
             raise ConfigError("the database URL names no database: write it as postgresql://user@host/name")

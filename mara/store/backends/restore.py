@@ -63,7 +63,7 @@ def _seen_to_be_good(backup: Path) -> Path:
     """Check a backup that the operator named, and return it.
 
     Raises:
-        StoreRefused: it is missing, not sound, or of another program.
+        StoreRefused: the backup is missing, not sound, or of another program.
     """
     if not backup.is_file():
         raise StoreRefused(f"a backup was expected at {backup}, there is none: name another")

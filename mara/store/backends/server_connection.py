@@ -152,7 +152,7 @@ class Writer:
 
 
 def arguments(application: str) -> dict[str, Any]:
-    """Connection parameters that are the same for every kind of connection."""
+    """Parameters of every connection to the server, whatever it is used for."""
     return {
         "application_name": application,
         "connect_timeout": CONNECT_TIMEOUT_S,

@@ -21,7 +21,7 @@ def refuse_newer(revision: str, name: str) -> None:
     """Refuse a database that a newer Mara wrote.
 
     Raises:
-        StoreRefused: its migration is not one of ours.
+        StoreRefused: the schema stands at a migration that this version does not know.
     """
     if revision not in ("", *known_revisions(MIGRATIONS)):
         raise StoreRefused(

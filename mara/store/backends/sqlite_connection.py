@@ -29,7 +29,7 @@ CACHE_KIB: Final = 16 * 1024
 STEPS_A_LOOK: Final = 10_000_000
 """SQLite virtual machine steps between calls of the progress handler; about 0.2 s."""
 MOST_LOOKS: Final = 300
-"""Looks after which a reader's query is interrupted, about a minute.
+"""Handler calls after which a reader's query is interrupted, about a minute.
 
 A longer query would keep the write-ahead log from being reset.
 """
@@ -57,7 +57,7 @@ def open_to_read(path: Path, **options: Any) -> sqlite3.Connection:
 
     Raises:
         StoreRefused: read-only, and a write-ahead log stands beside it.
-        sqlite3.Error: it cannot be opened.
+        sqlite3.Error: the file cannot be opened.
     """
     connection: sqlite3.Connection = sqlite3.connect(reading_uri(path), uri=True, **options)
     try:

@@ -43,7 +43,7 @@ class SqliteFile:
 
         Raises:
             ConfigError: not the URL of an SQLite file; it is not repeated, because it may carry a password.
-            StoreRefused: it is a folder.
+            StoreRefused: the path is a folder.
         """
         if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:") or url.query:
             raise ConfigError(

@@ -75,7 +75,7 @@ def market_digest(market: tuple[Any, ...]) -> bytes:
 
 
 def part_digest(part: str, content_hash: bytes) -> bytes:
-    """Digest of a part that a caller keeps beside the world."""
+    """Digest of an engine part, whose bytes are stored beside the world."""
     return sha256(content_hash + part.encode(errors="backslashreplace")).digest()[:DIGEST_BYTES]
 
 

@@ -32,7 +32,7 @@ class FileWatch:
         """Check the file again; costs two system calls.
 
         Raises:
-            StoreLost: it was removed, replaced or truncated.
+            StoreLost: the file was removed, replaced or truncated.
         """
         fault = self.fault()
         if fault:

@@ -22,7 +22,7 @@ def make_private(path: Path) -> None:
     """Create an empty file for its owner only; SQLite gives its log the same mode.
 
     Raises:
-        OSError: it exists already, or cannot be created.
+        OSError: the file exists already, or cannot be created.
     """
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY))
 

@@ -57,7 +57,7 @@ def _is_left_over(path: Path) -> bool:
     """True when no process holds the file's lock.
 
     Raises:
-        OSError: it is locked, or the file system has no locks, so that nothing is known.
+        OSError: the file is locked, or the file system has no locks, so that nothing is known.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

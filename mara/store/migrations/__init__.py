@@ -1,1 +1,1 @@
-"""How the database came to its present shape, one step a file."""
+"""Migrations of the schema, one a file, from the first version to this one."""

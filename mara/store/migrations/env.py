@@ -1,4 +1,4 @@
-"""What alembic runs: migrations on the connection it was given, inside that connection's transaction."""
+"""Run migrations on the connection that alembic was given, within its transaction."""
 
 from alembic import context
 

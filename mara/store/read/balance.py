@@ -26,7 +26,7 @@ def ledger(
     """Sum all lines over ``[from_, to)``, of a site or of the fleet; None is no bound.
 
     Raises:
-        CommandError: no such site, or a time without time zone.
+        CommandError: there is no such site, or a time has no time zone.
     """
     grid = read_model.run().config.grid
     first, end = tick_range_of(read_model, grid, from_, to)
@@ -46,7 +46,7 @@ def site_ledger(read_model: ReadModel, site_id: str, from_tick: int, to_tick: in
     """Sum a site's money lines over ``[from_tick, to_tick)``, in the ledger's order.
 
     Raises:
-        CommandError: no such site, or ticks that run backwards.
+        CommandError: there is no such site, or the ticks run backwards.
     """
     sums = _sums(read_model, *_checked(from_tick, to_tick), site_id)
     return tuple(LedgerSum(kind=leg.removesuffix("_micro_usd"), amount_micro_usd=sums[leg]) for leg in MONEY_LEGS)

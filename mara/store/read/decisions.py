@@ -183,7 +183,10 @@ class Decisions:
         )
 
     def money_usd(self, first_tick: int, end_tick: int, site: int = ANY_SITE) -> Floats:
-        """Sum each money line over ``[first_tick, end_tick)`` (17,); costs are negative."""
+        """Sum each money line over ``[first_tick, end_tick)`` (17,) [USD].
+
+        Lines are in the order of `Line`; costs are negative.
+        """
         asked = select(*(func.coalesce(func.sum(_LEDGER[leg]), 0).label(leg) for leg in MONEY_LEGS))
         asked = asked.where(_LEDGER.tick >= first_tick, _LEDGER.tick < end_tick)
         (sums,) = self.read_model.ask(asked if site == ANY_SITE else asked.where(_LEDGER.site == site))

@@ -67,7 +67,7 @@ class MetricHistory:
 
 @dataclass(frozen=True, slots=True)
 class MetricFormula:
-    """SQL of a metric over moments: ``sum(above) / sum(below) * factor``.
+    """SQL of a metric over ticks or hours: ``sum(above) / sum(below) * factor``.
 
     Attributes:
         low, high: SQL for the extremes of the quotient in a moment that is longer than a tick.
@@ -87,7 +87,7 @@ def metric_of(name: str) -> Metric:
     """Find a metric by its name.
 
     Raises:
-        CommandError: there is none.
+        CommandError: there is no such metric.
     """
     try:
         return Metric(name)

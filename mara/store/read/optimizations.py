@@ -39,7 +39,7 @@ def optimization(read_model: ReadModel, adopted_tick: int) -> Optimization:
     """Read all that is stored of the plan that came into force in a tick.
 
     Raises:
-        CommandError: none was stored in that tick.
+        CommandError: no plan was stored in that tick.
     """
     config = read_model.run().config
     found = read_model.ask(select(*_COLUMNS, _PLAN.shadow).where(_PLAN.adopted_tick == adopted_tick))
@@ -64,7 +64,7 @@ def site_events(read_model: ReadModel, site_id: str, limit: int) -> tuple[EventS
     """List the events of a site, newest first, as long as raw rows are kept.
 
     Raises:
-        CommandError: no such site.
+        CommandError: there is no such site.
     """
     site, grid = site_number(read_model, site_id), read_model.run().config.grid
     asked = select(_EVENT.tick, _EVENT.severity, _EVENT.text).where(_EVENT.site == site)
@@ -79,7 +79,7 @@ def decisions(read_model: ReadModel, site_id: str, limit: int) -> tuple[Decision
     """List the stored reasons that name a site, and its events, newest first.
 
     Raises:
-        CommandError: no such site.
+        CommandError: there is no such site.
     """
     most = _limited(limit, MOST_DECISIONS)
     config = read_model.run().config

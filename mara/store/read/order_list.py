@@ -41,7 +41,7 @@ def orders(read_model: ReadModel, state: str = "all", limit: int = MOST_ORDERS) 
     """List orders, newest first.
 
     Raises:
-        CommandError: an unknown state, or a limit below 1.
+        CommandError: the state is unknown, or the limit is below 1.
     """
     known = ("all", *get_args(OrderState))
     if state not in known:
@@ -58,7 +58,7 @@ def order(read_model: ReadModel, number: int) -> OrderRow:
     """Read one order.
 
     Raises:
-        CommandError: there is none of that number.
+        CommandError: there is no order of that number.
     """
     found = read_model.ask(_ROWS.where(_ORDER.number == number))
     if not found:

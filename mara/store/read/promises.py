@@ -41,7 +41,7 @@ def contracts(read_model: ReadModel, state: str = "all", limit: int = MOST_CONTR
     """List contracts, newest first; those that wait for their tick come first.
 
     Raises:
-        CommandError: a state that is none of waiting, live, ended and all, or a limit below 1.
+        CommandError: the state is none of waiting, live, ended and all, or the limit is below 1.
     """
     if state not in get_args(AskedState):
         raise CommandError(f"contracts may be waiting, live, ended or all, {state!r} came")
@@ -67,7 +67,7 @@ def contract(read_model: ReadModel, contract_id: str) -> ContractLife:
     """Read a contract's whole life so far.
 
     Raises:
-        CommandError: none of that id was booked, or its booking was refused or withdrawn.
+        CommandError: no contract of that id was booked, or its booking was refused or withdrawn.
     """
     waiting = waiting_contract(read_model, contract_id)
     if waiting is not None:
@@ -89,7 +89,7 @@ def evidence(read_model: ReadModel, contract_id: str) -> tuple[EvidenceTick, ...
     At most the newest `MOST_EVIDENCE_TICKS` are listed.
 
     Raises:
-        CommandError: none of that id was booked.
+        CommandError: no contract of that id was booked.
     """
     grid, stored = read_model.run().config.grid, _stored(read_model, contract_id)
     end = _end_tick(read_model, stored, is_live=contract_id in _open_windows(read_model))

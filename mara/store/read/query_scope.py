@@ -18,7 +18,7 @@ def site_number(read_model: ReadModel, named: str) -> int:
     """Find the index of a site by its id or name.
 
     Raises:
-        CommandError: there is none.
+        CommandError: there is no such site.
     """
     return site_index(read_model.run().config.fleet.sites, named)
 

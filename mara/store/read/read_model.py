@@ -34,7 +34,7 @@ MOST_SERIES_HOURS: Final = 3 * 8_784
 MOST_SERIES_POINTS: Final = 600
 MOST_EVENTS: Final = 1_000
 STORY: Final = f"(severity = 'critical' OR kind IN ({', '.join(repr(kind) for kind in STORY_KINDS)}))"
-"""SQL condition of the events that tell the story of a run."""
+"""SQL condition of the events that stay worth showing: critical and rare ones."""
 
 
 class ReadModel:
@@ -51,7 +51,7 @@ class ReadModel:
         """Open a database for reading, without locking it.
 
         Raises:
-            StoreRefused: there is none, it is empty, or it is of another version.
+            StoreRefused: the database is missing, empty, or of another version.
         """
         database = database_of(url)
         database.refuse_unreadable()
@@ -99,7 +99,7 @@ class ReadModel:
         """Read the run of the database, once.
 
         Raises:
-            StoreRefused: it holds none yet.
+            StoreRefused: the database holds no run yet.
         """
         if self._run is None:  # kept, because a begun run never changes and a large fleet is slow to decode
             with self._connection("reading") as connection:
@@ -199,7 +199,7 @@ class ReadModel:
     def events(self, limit: int) -> tuple[Event, ...]:
         """List the newest events worth showing, newest first.
 
-        They are those of the story, and the routine of the last hour.
+        They are the events of `STORY`, and those of any kind in the last hour.
         """
         config, last_tick = self.run().config, self.next_tick() - 1
         per_hour = config.grid.ticks_per_hour
@@ -225,7 +225,9 @@ class ReadModel:
             return None
         site_columns = select(*(_PRICE[name] for name in rows.SITE_FIELDS))
         prices = self.ask(site_columns.where(_PRICE.tick == tick).order_by(_PRICE.site))
-        return rows.observation_of(tick, np.array([tuple(row) for row in prices]), rows.MarketValues._make(market[0]))
+        return rows.observation_of(
+            tick, np.array([tuple(row) for row in prices], dtype=np.float64), rows.MarketValues._make(market[0])
+        )
 
 
 _RUN: Final = table_of(tables.Run).c

@@ -30,7 +30,7 @@ def site_series(read_model: ReadModel, site_id: str, hours: int) -> tuple[SitePo
     """Read the last simulated hours of a site in at most `MOST_POINTS` points.
 
     Raises:
-        CommandError: no such site, or no hours.
+        CommandError: there is no such site, or `hours` is below 1.
     """
     if hours < 1:
         raise CommandError(f"a series takes at least 1 hour, {hours} came")
@@ -57,7 +57,7 @@ def history(
     """Read a metric over ``[from_, to)`` of a site, or of the fleet; None is no bound.
 
     Raises:
-        CommandError: no such metric or site, `max_points` below 1, or a time without time zone.
+        CommandError: there is no such metric or site, `max_points` is below 1, or a time has no time zone.
     """
     what = metric_of(metric)
     if max_points < 1:

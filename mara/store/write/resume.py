@@ -46,7 +46,7 @@ def refuse_torn(connection: Connection, name: str) -> None:
     """Check that sequence, ticks and cash agree, as one transaction a tick ensures.
 
     Raises:
-        StoreRefused: they do not.
+        StoreRefused: sequence, ticks and cash do not agree.
     """
     state = connection.execute(select(_STATE.seq, _STATE.tick_hash)).one_or_none()
     last = connection.execute(_newest(_TICK.tick, _TICK.tick_hash)).one_or_none()
@@ -67,7 +67,7 @@ def refuse_another_run(connection: Connection, name: str, run_id: str) -> None:
     """Check that a database that was away still holds the run that was being written.
 
     Raises:
-        StoreRefused: it does not.
+        StoreRefused: the database holds no run or another one.
     """
     held = connection.execute(select(_RUN.run_id)).scalar()
     if held != run_id:

@@ -1,1 +1,1 @@
-"""Market files: what the readers are tested with."""
+"""Tests of market files and their readers."""

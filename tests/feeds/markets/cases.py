@@ -22,7 +22,7 @@ PRICE: Expect = {"price": lambda row: row.value}
 
 @dataclass(frozen=True)
 class Case:
-    """A layout, a writer of it, the truth, and which of the series in the file is it."""
+    """A test case: a layout, a writer of it, the expected rows and their series."""
 
     layout: str
     name: str

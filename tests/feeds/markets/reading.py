@@ -1,4 +1,4 @@
-"""Reading files as the tests do: by the header alone, all files of a case together."""
+"""Readers for tests: by the header alone, all files of a case together."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rows of a market as the truth has them: UTC intervals and values, whatever a layout makes of them."""
+"""Expected rows of a market: UTC intervals and values, independent of layouts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a file may wear without saying anything else: Parquet, gzip, zips, marks, other letters and separators."""
+"""Variants of a file that are read alike: Parquet, gzip, zips, marks, separators."""
 
 import gzip
 import io

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,10 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mara.errors import FeedInvalid
+from mara.feeds.markets.declaration import Repeat
 from mara.feeds.markets.reading.clocks import utc_text
+from mara.feeds.markets.registry import LAYOUTS
 from tests.feeds.markets.cases import CASES, Case
 from tests.feeds.markets.reading import read_whole, written
-from tests.feeds.markets.rows import Row, rows_of
+from tests.feeds.markets.rows import Row, rows_of, zone_of
 from tests.feeds.markets.writers_europe import utc_iso
 
 ZONES = {
@@ -39,6 +42,8 @@ OTHERS_OF_UNEVEN_ROWS = {"miso-lmp"}
 """A wide row of 23 or 25 hours is refused as a row, whose day stands in the line itself."""
 FREE_AT_THE_ENDS = {"gridstatus-frame", "eia-930", "open-meteo", "meteostat-bulk", "hashrate-index", "mempool"}
 """Files that may start and end anywhere: a row that is missing there is no gap."""
+TOLD_BY_ORDER = {layout.id for layout in LAYOUTS if layout.clock.repeat is Repeat.ORDER}
+"""Files that show the two equal hours of autumn by the same stamps, the earlier first."""
 SINGLE = {case.layout: case for case in CASES}
 """One case of each layout, with its last writer."""
 PRICED = [case for case in SINGLE.values() if case.layout not in {"noaa-global-hourly", "ecb-fx", "entsoe-xml"}]
@@ -81,6 +86,17 @@ def truths(draw: st.DrawFn, case: Case) -> list[Row]:
         Row(row.begin, row.end, values[place] if values else round(base + place % 89 - 3, 2), row.number)
         for place, row in enumerate(rows)
     ]
+
+
+def is_one_of_two_equal_hours(case: Case, row: Row) -> bool:
+    """Tell whether a row and the next begin by the same stamp, and the order alone tells them apart.
+
+    Shifted to the next, it is the row that it was, written as some publishers do: with an end as if the clock did not
+    change. So it is valid.
+    """
+    zone = zone_of(zone_of_case(case))
+    here, there = (moment.astimezone(zone).replace(tzinfo=None) for moment in (row.begin, row.end))
+    return case.layout in TOLD_BY_ORDER and here == there
 
 
 def read(case: Case, rows: Sequence[Row], folder: str) -> tuple[list[tuple[str, str]], list[float]]:
@@ -151,10 +167,19 @@ def test_a_row_that_is_shifted_is_refused(case: Case) -> None:
         place = draw.draw(st.integers(ends, len(rows) - 1 - ends))
         row = rows[place]
         step = row.end - row.begin
-        same = Row(row.begin + step, row.end + step, row.value, row.number)
-        # from one of the two equal hours to the other: where the order alone tells them apart the file stays the same
-        assume(case.write([*rows[:place], same, *rows[place + 1 :]]) != case.write(rows))
+        assume(not is_one_of_two_equal_hours(case, row))
         moved = Row(row.begin + step, row.end + step, row.value + 0.5, row.number)
         refusal(case, [*rows[:place], moved, *rows[place + 1 :]])
 
     holds()
+
+
+def test_the_first_of_two_equal_hours_may_end_as_if_the_clock_did_not_change() -> None:
+    case = SINGLE["smard"]
+    rows = rows_of(zone_of_case(case), date(2024, 10, 27), 1, 60)
+    first = next(row for row in rows if is_one_of_two_equal_hours(case, row))
+    step = first.end - first.begin
+    written_so = [replace(row, begin=row.begin + step, end=row.end + step) if row is first else row for row in rows]
+    assert case.write(written_so) != case.write(rows)
+    with TemporaryDirectory() as folder, TemporaryDirectory() as other:
+        assert read(case, written_so, folder) == read(case, rows, other)

@@ -1,1 +1,1 @@
-"""From a SPEC and checked series to a history folder with its provenance."""
+"""Builder of history folders from a SPEC file and market files, with provenance."""

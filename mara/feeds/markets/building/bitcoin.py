@@ -21,11 +21,14 @@ BLOCKS_PER_DAY: Final = 144.0
 Source: https://bitcoin.org/bitcoin.pdf, section 4.
 """
 LEAST_BELIEVABLE_USD_PER_PH_DAY: Final = 2.0
-"""The lowest hashprice ever was about 35 USD/PH/day; per TH it is a thousandth."""
-HALVINGS: Final = ((0, 50.0), (15_672, 25.0), (16_991, 12.5), (18_393, 6.25), (19_833, 3.125))
-"""Day, counted from 1970, and the subsidy of a block since then [BTC].
+"""Least hashprice that is accepted; a lower one is probably per TH.
 
-2012-11-28, 2016-07-09, 2020-05-11 and 2024-04-20.
+The lowest hashprice ever was about 35 USD/PH/day; per TH it is a thousandth of that.
+"""
+HALVINGS: Final = ((0, 50.0), (15_672, 25.0), (16_991, 12.5), (18_393, 6.25), (19_833, 3.125))
+"""Days, counted from 1970, each with the subsidy of a block from then on [BTC].
+
+After the first, the days are 2012-11-28, 2016-07-09, 2020-05-11 and 2024-04-20.
 
 Source: block heights 210,000 to 840,000 of the public chain.
 """
@@ -35,8 +38,8 @@ def hashprices(reader: Reader, request: Request, days: Ints, fill: Fill) -> tupl
     """The hashprice of each UTC day [USD/PH/day] (D,), and the series it came from.
 
     Raises:
-        FeedInvalid: days are missing, or the values look as if they were per TH.
-        ConfigError: a hashrate without the price of bitcoin.
+        FeedInvalid: days are missing, or the values are probably per TH.
+        ConfigError: the SPEC gives a hashrate without the price of bitcoin.
     """
     table = request.table
     if table.files is None:
@@ -67,7 +70,10 @@ def hashprices(reader: Reader, request: Request, days: Ints, fill: Fill) -> tupl
 
 
 def _derived(request: Request, hashes_per_s: Floats, days: Ints) -> Floats:
-    """The hashprice that a hashrate, the subsidy, fees and bitcoin's price give."""
+    """Derive the hashprice [USD/PH/day] (D,) from hashrate and value of coins mined.
+
+    The coins of a day are the subsidy and fees of its blocks.
+    """
     table = request.table
     if table.btc_usd is None:
         raise ConfigError(
@@ -81,7 +87,7 @@ def _derived(request: Request, hashes_per_s: Floats, days: Ints) -> Floats:
 
 
 def story_of(request: Request, series: MarketSeries | None) -> dict[str, Any]:
-    """Describe for the provenance how the hashprice came about."""
+    """Describe the origin of the hashprice for the provenance."""
     table = request.table
     if series is None:
         return {"constant": table.constant}

@@ -1,4 +1,4 @@
-"""Building a history folder from the files of a SPEC."""
+"""Build a history folder from a SPEC and the market files that it names."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from mara.feeds.markets.reading.series import Fill, Window, refuse_edges
 MOST_STEPS: Final = 5_000_000
 """Steps of one history: 47 years of five minutes."""
 WORDS_OF: Final = {Known.DAY_AHEAD: "day-ahead", Known.REAL_TIME: "real-time"}
-"""Words of `price_zone` that say when a price is known."""
+"""Words in `price_zone` that say when a price is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOrder:
-    """An order for a history; its period is what all sources cover unless given."""
+    """Options of a build; without a period it is the one that all sources cover."""
 
     spec_file: Path
     out: Path
@@ -37,15 +37,15 @@ class BuildOrder:
 
 
 OnStage = Callable[[str, int, int], None]
-"""Called with a piece of work, how much of it is done, and how much there is."""
+"""Called on progress with a stage's name, the count done and the count in all."""
 
 
 def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
-    """Build the folder and say what was written.
+    """Build the history folder; return a report of what was written.
 
     Raises:
-        ConfigError: the SPEC, or the place to write to.
-        FeedInvalid: a file that cannot be trusted; the message names it, its line and the local day.
+        ConfigError: the SPEC or the target folder cannot be used.
+        FeedInvalid: a file cannot be trusted; the message names the file, its line and the local day.
     """
     requests = _requests(spec)
     files = _Counted(on_stage, "files")
@@ -100,7 +100,7 @@ def build(spec: Spec, order: BuildOrder, on_stage: OnStage) -> dict[str, Any]:
 
 
 class _Counted:
-    """Tells of each file that is read."""
+    """Reports progress for each file that is read."""
 
     def __init__(self, on_stage: OnStage, what: str) -> None:
         self._on_stage, self._what = on_stage, what
@@ -161,7 +161,7 @@ def _rates(spec: Spec, reader: Reader) -> Rates:
 
 
 def _steps(spec: Spec, order: BuildOrder, reader: Reader, requests: Sequence[Request]) -> Steps:
-    """The steps of the period asked for, or of the longest that all files cover."""
+    """The steps of the period asked for, or else of the longest that all files cover."""
     step_s = spec.history.step_minutes * 60
     with_files = [request for request in requests if request.table.files is not None and request.where != "bitcoin"]
     read = [reader.series_of(request) for request in with_files]

@@ -1,4 +1,4 @@
-"""The columns of a site on the steps of the history, with their provenance."""
+"""The columns of a site on the steps of the history, and where they come from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -39,10 +39,10 @@ KNOWN_UNSAID: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SourceColumns:
-    """Columns that one source gives, on the steps (N,), or lasting numbers.
+    """Columns from one source: values on the steps (N,), or one number for all steps.
 
     Attributes:
-        story: for the provenance.
+        story: origin of the values, for the provenance.
     """
 
     values: Mapping[str, Floats | float]
@@ -55,10 +55,10 @@ class SourceColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bringer:
-    """Brings the sources of sites onto the steps.
+    """Converts the sources of a site to columns on the steps of a history.
 
     Attributes:
-        trusts_units: whether values are taken that look as if they were in another unit.
+        trusts_units: whether values that look as if they were in another unit are accepted.
     """
 
     reader: Reader
@@ -69,10 +69,10 @@ class Bringer:
     seen: dict[str, str] = field(default_factory=dict)
 
     def price(self, request: Request, site: SiteSpec, column: str) -> SourceColumns:
-        """Prices in US dollars.
+        """Read a price column in US dollars per MWh.
 
         Raises:
-            FeedInvalid: the files, or a price that no market of its currency has had.
+            FeedInvalid: the files cannot be used, or a price is beyond what any market of its currency has had.
         """
         table = request.table
         if table.files is None:
@@ -94,7 +94,7 @@ class Bringer:
         )
 
     def carbon(self, request: Request) -> SourceColumns:
-        """Carbon intensity and renewable share."""
+        """Read the columns of carbon intensity and renewable share."""
         table = request.table
         if table.files is None:
             said = _constant_of(table, CARBON)
@@ -108,7 +108,7 @@ class Bringer:
         return self._measured(request, series, (CARBON, RENEWABLE))
 
     def weather(self, request: Request) -> SourceColumns:
-        """Dry and wet bulb."""
+        """Read the columns of dry and wet bulb, or derive the wet bulb from humidity."""
         table = request.table
         if table.files is None:
             said = _constant_of(table, DRY_BULB)
@@ -122,7 +122,7 @@ class Bringer:
         return self._measured(request, replace(series, values=values), (DRY_BULB, WET_BULB))
 
     def _measured(self, request: Request, series: MarketSeries, names: tuple[str, str]) -> SourceColumns:
-        """A pair of columns, of which the second may be missing from the file."""
+        """Read a pair of columns, of which the second may be missing from the file."""
         first, second = names
         values: dict[str, Floats | float] = {}
         filled, warnings = 0, list(doubts_of(series) if first == CARBON else ())
@@ -139,7 +139,7 @@ class Bringer:
         return SourceColumns(values=values, story=story, warnings=tuple(warnings), filled=filled)
 
     def _whole(self, series: MarketSeries, field_name: str) -> MarketSeries:
-        """Cut one field to the window; a row without its value counts as missing."""
+        """Cut one field of a series to the period; rows without its value are gaps."""
         there = ~np.isnan(series.values[field_name])
         missing = int((~there).sum())
         if missing:
@@ -159,7 +159,7 @@ class Bringer:
         return kept
 
     def _agreed(self, request: Request, site: SiteSpec, column: str) -> SourceColumns:
-        """A constant or a tariff in its currency."""
+        """Price column of a constant or a tariff, converted from its currency."""
         table = request.table
         factor, currency = unit_of(table.unit or "USD/MWh", request.where)
         if table.tariff:
@@ -179,7 +179,7 @@ class Bringer:
         )
 
     def _dollars(self, native_per_mwh: Floats, currency: str, zone: str) -> tuple[Floats, dict[str, Any]]:
-        """Convert prices at the rate of the local day of delivery."""
+        """Convert prices to US dollars at the rate of the local day of delivery."""
         days = wall_clock(zone).days_of(self.steps.begin_s)
         rate = self.rates.usd_per(currency, days)
         dollars = native_per_mwh * rate if currency != DOLLAR else native_per_mwh
@@ -222,7 +222,7 @@ class Bringer:
 
 
 def _constant_of(table: SourceTable, name: str) -> dict[str, float]:
-    """The numbers of a constant by field; a bare number is the first field."""
+    """The numbers of a constant by field; a number alone is the first field's."""
     said = table.constant if isinstance(table.constant, dict) else {name: table.constant or 0.0}
     if name not in said:
         raise FeedInvalid(f"constant should say {name}, says {', '.join(said) or 'nothing'}: add it")
@@ -230,7 +230,7 @@ def _constant_of(table: SourceTable, name: str) -> dict[str, float]:
 
 
 def _known_of(series: MarketSeries) -> Known | None:
-    """The time of knowing that a frame's own column of markets tells."""
+    """The kind of market that a column of the file names; None without such a column."""
     market = dict(series.key.parts).get("market", "").upper()
     if not market:
         return None
@@ -238,5 +238,5 @@ def _known_of(series: MarketSeries) -> Known | None:
 
 
 def _steps_filled(series: MarketSeries, steps: Steps) -> int:
-    """The steps that filled stretches touch."""
+    """Count the steps that filled gaps touch."""
     return sum(-(-gap.to_s // steps.step_s) - gap.from_s // steps.step_s for gap in series.filled)

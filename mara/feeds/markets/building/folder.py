@@ -1,4 +1,4 @@
-"""The history folder on disk, moved to its place when it is whole."""
+"""Writer of a history folder, which gets its name when it is complete."""
 
 import csv
 import gzip
@@ -36,7 +36,7 @@ SITE_FIELDS: Final = ("site_id", "name", "country", "lat", "lon", "timezone", "p
 DECIMALS: Final = 6
 ROWS_AT_ONCE: Final = 200_000
 GZIP_LEVEL: Final = 4
-"""Twice as quick as the usual 6 for a twentieth more bytes."""
+"""Compression level: twice as fast as the usual 6, for a twentieth more bytes."""
 
 OnRows = Callable[[int, int], None]
 
@@ -53,7 +53,7 @@ FILE_OF: Final = {Format.CSV: "history.csv.gz", Format.PARQUET: PARQUET_FILE}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SiteRows:
-    """A site and its columns on the steps, or numbers that hold throughout."""
+    """A site with its columns: values on the steps (N,), or one number for all steps."""
 
     site: SiteSpec
     columns: Mapping[str, Floats | float]
@@ -71,10 +71,12 @@ def write_folder(
     on_rows: OnRows,
     kind: Format = Format.CSV,
 ) -> None:
-    """Write a history folder, whole or not at all; the provenance gets the hash of the rows' file.
+    """Write a history folder, whole or not at all.
+
+    The provenance gets the hash of the rows' file.
 
     Raises:
-        ConfigError: the place is taken by something that is no history of this command, or cannot be written.
+        ConfigError: the target exists and is no history built by this command, or cannot be written.
     """
     _refuse_taken(out)
     try:
@@ -113,7 +115,7 @@ def _refuse_taken(out: Path) -> None:
 
 
 def _put_in_place(unfinished: Path, out: Path) -> None:
-    """Move the new folder to its name; the old one comes back if that fails."""
+    """Rename the new folder to its target; restore the old one if that fails."""
     if not out.exists():
         os.replace(unfinished, out)
         return
@@ -130,7 +132,7 @@ def _put_in_place(unfinished: Path, out: Path) -> None:
 
 def _write_text(path: Path, steps: Steps, sites: Sequence[SiteRows], on_rows: OnRows) -> None:
     options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
-    # no clock in the header: the same input gives the same bytes
+    # no time in gzip's header: the same input gives the same bytes
     with (
         path.open("wb") as file,
         gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed,
@@ -174,7 +176,7 @@ def _names_of(sites: Sequence[SiteRows]) -> list[str]:
 
 
 def _block(sites: Sequence[SiteRows], name: str, first: int, last: int) -> Any:
-    """The rows of one column, step by step and in each step site by site."""
+    """The values of one column in file order: by step, and within a step by site."""
     block = np.full((last - first, len(sites)), np.nan)
     for place, site in enumerate(sites):
         value = site.columns.get(name)

@@ -1,4 +1,4 @@
-"""The files of a SPEC's sources, each read once however many sites it serves."""
+"""Reader of the files that a SPEC names, each read once for all sites."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,16 +19,16 @@ from mara.feeds.markets.registry import CSV_LAYOUT, LAYOUTS, layouts_of
 
 OnFile = Callable[[str], None]
 MOST_NAMED = 8
-"""Series that a message lists."""
+"""Most series that a message lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One source of the SPEC and what it is for.
+    """One source of a SPEC, with the quantities that it has to give.
 
     Attributes:
-        where: its place in the SPEC, for messages.
-        quantities: what its files may hold.
+        where: place in the SPEC, for messages.
+        quantities: quantities that its files may hold.
     """
 
     where: str
@@ -38,11 +38,11 @@ class Request:
 
 @dataclass(slots=True, kw_only=True)
 class Reader:
-    """Reads the files of a SPEC, and keeps what it has read for the next site.
+    """Reads the files of a SPEC, and caches their series for further sites.
 
     Attributes:
-        folder: the SPEC's, from which names of files start.
-        wanted_points: by the group of sources that share files, the points that any of them wants.
+        folder: folder of the SPEC, to which file names are relative.
+        wanted_points: market points wanted by any source, for each group of sources with the same files.
     """
 
     folder: Path
@@ -51,14 +51,14 @@ class Reader:
     _points: dict[tuple[object, ...], set[str]] = field(default_factory=dict)
 
     def expect(self, request: Request) -> None:
-        """Note a source, so that its point is read with the others of its files."""
+        """Register a source, so that its point is read with the others of its files."""
         self._points.setdefault(self._group_of(request), set()).add(request.table.point)
 
     def paths_of(self, request: Request) -> tuple[Path, ...]:
         """The files of a source.
 
         Raises:
-            FeedInvalid: a pattern that no file fits.
+            FeedInvalid: no file matches a pattern.
         """
         found: dict[Path, None] = {}
         for pattern in request.table.files or ():
@@ -71,16 +71,16 @@ class Reader:
         return tuple(found)
 
     def series_of(self, request: Request) -> MarketSeries:
-        """The one series that a source names.
+        """Read the one series that a source names.
 
         Raises:
-            FeedInvalid: files that cannot be read, or none or several series that fit.
-            ConfigError: a layout or a key that is not known.
+            FeedInvalid: a file cannot be read, or no series or several fit.
+            ConfigError: the layout or a key is unknown.
         """
         return chosen(self.all_series_of(request), request)
 
     def all_series_of(self, request: Request) -> tuple[MarketSeries, ...]:
-        """Every series of a source's files that any source with the same files wants."""
+        """Read all series that any source wants from the files of this one."""
         group = self._group_of(request)
         if group not in self._groups:
             readings = [reading for path in self.paths_of(request) for reading in self._readings(path, request, group)]
@@ -116,10 +116,10 @@ class Reader:
 
 
 def chosen(series: Sequence[MarketSeries], request: Request) -> MarketSeries:
-    """Choose the series that the SPEC names, or that the layout's defaults name.
+    """Choose the series that the SPEC or the layout's defaults name.
 
     Raises:
-        FeedInvalid: none fits, or several do; the message lists them.
+        FeedInvalid: no series fits, or several do; the message lists them.
     """
     table = request.table
     of_point = [one for one in series if not table.point or _has_point(one, table.point)]
@@ -142,7 +142,7 @@ def chosen(series: Sequence[MarketSeries], request: Request) -> MarketSeries:
 
 
 def _by_default(fitting: Sequence[MarketSeries], table: SourceTable) -> list[MarketSeries]:
-    """Those with the default of every key that the SPEC does not name."""
+    """The series with the default value of every key that the SPEC does not give."""
     kept = list(fitting)
     for key in fitting[0].layout.keys:
         if key.default and key.name not in table.key:
@@ -154,7 +154,7 @@ def _by_default(fitting: Sequence[MarketSeries], table: SourceTable) -> list[Mar
 
 
 def _apart(fitting: Sequence[MarketSeries]) -> str:
-    """The keys that tell the series apart."""
+    """The keys in which the series differ, as text for messages."""
     parts = [dict(one.key.parts) for one in fitting]
     apart = [name for name in parts[0] if len({part.get(name) for part in parts}) > 1]
     if len({one.key.currency for one in fitting}) > 1:
@@ -181,7 +181,7 @@ def _meant(key: Key, text: str) -> str:
 
 
 def _picking(layout: Layout, table: SourceTable) -> dict[str, str]:
-    """The keys that the SPEC names, refused where the layout has none of that name."""
+    """The keys that the SPEC gives; one that the layout does not have is refused."""
     known = {key.name for key in layout.keys} | {CURRENCY_KEY}
     unknown = sorted(table.key.keys() - known)
     if unknown:

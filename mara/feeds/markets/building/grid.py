@@ -1,4 +1,4 @@
-"""The steps of a history: coarser values are held, finer ones averaged by time."""
+"""Resampling to a history's steps: coarse values are held, fine ones averaged."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from mara.feeds.markets.reading.clocks import DAY_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """The steps of a history folder: equal, half-open, UTC.
+    """The steps of a history folder: half-open UTC intervals of equal length.
 
     Attributes:
         from_s, to_s: UTC seconds, whole multiples of the step.
@@ -40,7 +40,7 @@ class Steps:
 def on_steps(steps: Steps, begin_s: Ints, end_s: Ints, value: Floats) -> Floats:
     """The mean of a gapless series over each step, by time (N,).
 
-    A step that lies within one interval has its value exactly: an interval says that its value holds that long.
+    A step within one interval has exactly its value, because a value holds for its whole interval.
     """
     at_s = steps.begin_s
     first = np.searchsorted(begin_s, at_s, side="right") - 1
@@ -62,7 +62,7 @@ class Intervals(NamedTuple):
 
 
 def _means(steps: Steps, intervals: Intervals, first: Ints, last: Ints, places: Ints) -> Floats:
-    """Means over some steps, from the first to the last interval that each touches."""
+    """Time-weighted means over steps, from the first to the last interval of each."""
     begin_s, end_s, value = intervals
     at_s = steps.from_s + places * steps.step_s
     weighted = np.append(value * (end_s - begin_s), 0.0)

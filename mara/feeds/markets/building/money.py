@@ -1,4 +1,4 @@
-"""Currencies: believable prices, units, and rates to the US dollar by day."""
+"""Currencies: plausible prices, units, and daily exchange rates to the US dollar."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ EURO: Final = "EUR"
 
 
 class Believable(NamedTuple):
-    """Bounds of a MWh's price in a currency, and the least of a dearest hour."""
+    """Plausible prices of a MWh: bounds of each, and least price of the dearest."""
 
     least_per_mwh: float
     most_per_mwh: float
@@ -41,12 +41,12 @@ BELIEVABLE: Final[Mapping[str, Believable]] = {
     "CZK": Believable(-25_000.0, 250_000.0, 50.0),
     "JPY": Believable(-10_000.0, 1_000_000.0, 2_000.0),
 }
-"""Believable prices of each currency [per MWh].
+"""Plausible prices in each currency [per MWh].
 
 chosen: by market limits and records, so that a factor of ten or a thousand falls outside or below.
 """
 DOUBTED_FROM_S: Final = DAY_S
-"""A stretch shorter than a day may be cheap all through."""
+"""Length [s] from which a series is checked for its dearest hour: a day."""
 
 _PRICE_UNITS: Final = (
     (re.compile(r"(?P<currency>[A-Z]{3})/MWhe?"), 1.0),
@@ -71,10 +71,10 @@ _OTHER_UNITS: Final = {
 
 
 def unit_of(text: str, where: str) -> tuple[float, str]:
-    """The factor that a unit means, and the currency in it, empty where there is none.
+    """Parse a unit: its factor to that of the history, and its currency or "".
 
     Raises:
-        ConfigError: an unknown unit.
+        ConfigError: the unit is unknown.
     """
     for pattern, factor in _PRICE_UNITS:
         found = pattern.fullmatch(text)
@@ -89,10 +89,10 @@ def unit_of(text: str, where: str) -> tuple[float, str]:
 
 
 def refuse_unbelievable(series: MarketSeries, currency: str, *, trusts_units: bool) -> None:
-    """Refuse prices that no market of their currency has had, before any conversion.
+    """Refuse prices beyond those that markets of their currency have had.
 
     Raises:
-        FeedInvalid: a price beyond the believable, or a whole series that looks as if it were in another unit.
+        FeedInvalid: a price is implausible, or the whole series is probably in another unit.
     """
     believable = BELIEVABLE.get(currency)
     if believable is None or trusts_units:
@@ -118,12 +118,13 @@ def refuse_unbelievable(series: MarketSeries, currency: str, *, trusts_units: bo
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rates:
-    """US dollars for one unit of each currency, by constants or by the ECB's rates.
+    """Exchange rates to the US dollar, from constants or a file of the ECB.
 
     Attributes:
-        constant: by currency.
-        days: ascending, counted from 1970 (D,); `per_eur` units of each currency for one euro, NaN where none (D,).
-        file: the rates' file, for messages.
+        constant: US dollars for one unit, by currency.
+        days: days of the rates, ascending, counted from 1970 (D,).
+        per_eur: units of each currency for one euro, NaN where there is no rate (D,).
+        file: name of the file of rates, for messages.
     """
 
     constant: Mapping[str, float]
@@ -132,10 +133,10 @@ class Rates:
     file: str = ""
 
     def usd_per(self, currency: str, days: Ints) -> Floats:
-        """Dollars for one unit, at the rate of the last working day before delivery.
+        """US dollars for one unit, at the rate of the last working day before delivery.
 
         Raises:
-            FeedInvalid: no rate for the currency or the days.
+            FeedInvalid: there is no rate for the currency or for a day.
         """
         if currency == DOLLAR:
             return np.ones(len(days))
@@ -173,11 +174,11 @@ class Rates:
 
 
 MOST_DAYS_WITHOUT_RATE: Final = 7
-"""Easter and Christmas leave four days without a rate."""
+"""Most days since the last rate; Easter and Christmas leave four without one."""
 
 
 def rates_of(series: Sequence[MarketSeries], constant: Mapping[str, float], file: str) -> Rates:
-    """Rates from the series of an ECB file, one for each currency."""
+    """Make the rates from the series of an ECB file, one a currency, and constants."""
     days = np.unique(np.concatenate([one.begin_s for one in series])) // DAY_S if series else np.zeros(0, np.int64)
     per_eur = {}
     for one in series:

@@ -1,4 +1,4 @@
-"""The layout `csv`, which the SPEC declares itself."""
+"""The layout `csv`, whose columns and stamps the SPEC itself declares."""
 
 from typing import Annotated, Any, Literal
 
@@ -29,17 +29,17 @@ FIELDS = {
     Quantity.WEATHER: "dry_bulb_c",
     Quantity.HASHPRICE: "hashprice_usd_per_ph_day",
 }
-"""The field that a single `value` column is, by what the source is for."""
+"""Field of a single `value` column, by the quantity of the source."""
 
 
 class CsvTableSpec(BaseModel):
-    """The fields of a table `csv`; their meaning is that of the declaration's fields.
+    """The table `csv` of a SPEC; its fields mean the same as in `declaration`.
 
     Attributes:
         time: the column of single stamps; or `begin` and `end`; or `date` with `hour` or with `period`.
         side: the side of the interval that `time` names.
-        clock: IANA zone or fixed offset; `stated` where each stamp says its offset.
-        repeat: how the repeated hour is told, where the clock changes.
+        clock: IANA zone or fixed offset; `stated` where each stamp contains its offset.
+        repeat: mark of the repeated hour in autumn, where the clock changes.
         value: the column of the one number; or `values`, columns by field, as `{ dry_bulb_c = "temp" }`.
         unit, units: of `value`, and by field.
     """
@@ -94,7 +94,7 @@ class CsvTableSpec(BaseModel):
 
 
 def own_layout(given: dict[str, Any], quantity: Quantity, where: str) -> Layout:
-    """The layout that a SPEC declares.
+    """Make the layout that the `csv` table of a SPEC declares.
 
     Raises:
         ConfigError: a field is missing, unknown or contradicts another; the message names it.

@@ -17,13 +17,13 @@ Files = Annotated[list[Text], Field(min_length=1, max_length=10_000)]
 
 
 class _SpecTable(BaseModel):
-    """A table in which every field is known."""
+    """Base of the SPEC's tables, which refuse unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TariffLine(_SpecTable):
-    """A price for some months, weekdays and local hours; the first that fits counts.
+    """A price of a tariff by month, weekday and hour; the first line that fits holds.
 
     Attributes:
         months: 1 to 12; all if left out. weekdays: 1 Monday to 7 Sunday. hours: local, 0 to 23.
@@ -37,15 +37,15 @@ class TariffLine(_SpecTable):
 
 
 class SourceTable(_SpecTable):
-    """Files in a layout, or a constant, or a tariff.
+    """A source of a site's values: files in a layout, a constant, or a tariff.
 
     Attributes:
         files: names or patterns, relative to the SPEC's folder.
-        layout: a public name; left out, the header decides.
-        point: the place in the files; may be left out where they have one.
-        key: what tells series of one point apart, such as `type = "LZ"`.
-        as_of: editions that were published later do not count.
-        csv: the declaration of the layout `csv`.
+        layout: public name of a layout; without it, the header decides.
+        point: market point in the files; may be left out where they have one only.
+        key: keys that distinguish series of one point, such as `type = "LZ"`.
+        as_of: time after which published editions are ignored.
+        csv: declaration of the layout `csv`.
         constant: a number in the history's unit, or a table of fields.
         unit: of `constant` and `tariff`, as USD/MWh.
     """
@@ -115,14 +115,14 @@ class SiteSpec(_SpecTable):
 
 
 class HistoryTable(_SpecTable):
-    """The folder as a whole."""
+    """The table [history]: options of the whole history folder."""
 
     step_minutes: Literal[5, 15, 30, 60] = 60
     trust_units: bool = False
 
 
 class FxTable(_SpecTable):
-    """Exchange rates by a file of the ECB or by constants, which come first."""
+    """The table [fx]: exchange rates by constants, or else by a file of the ECB."""
 
     file: Text | None = None
     files: Files | None = None
@@ -131,7 +131,7 @@ class FxTable(_SpecTable):
 
 
 class Spec(_SpecTable):
-    """A whole SPEC."""
+    """A SPEC file with all its tables."""
 
     history: HistoryTable = HistoryTable()
     fx: FxTable = FxTable()
@@ -151,25 +151,36 @@ def read_spec(path: Path) -> Spec:
     """Read and check a SPEC.
 
     Raises:
-        ConfigError: not there, not TOML, or a field that is missing, unknown or out of bounds; the message names it.
+        ConfigError: the file is missing or not TOML, or a field is missing, unknown or out of bounds; the message names
+            it.
     """
     try:
         text = path.read_bytes()
-        if len(text) > MOST_BYTES:
-            raise ConfigError(f"{path} should be a SPEC of up to {MOST_BYTES:,} bytes, is larger: name the right file")
-        return Spec.model_validate(tomllib.loads(text.decode("utf-8-sig")))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): name a SPEC that is there") from error
+    return spec_of(text, str(path))
+
+
+def spec_of(text: bytes, name: str) -> Spec:
+    """Check the text of a SPEC, which messages call `name`.
+
+    Raises:
+        ConfigError: as `read_spec`.
+    """
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"{name} should be a SPEC of up to {MOST_BYTES:,} bytes, is larger: name the right file")
+    try:
+        return Spec.model_validate(tomllib.loads(text.decode("utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} should be TOML, but {error}: correct it") from error
+        raise ConfigError(f"{name} should be TOML, but {error}: correct it") from error
     except ValidationError as error:
         detail = error.errors()[0]
         place = ".".join(str(part) for part in _place_of(detail["loc"], text))
-        raise ConfigError(f"{path}: {place or 'the SPEC'} {_expectation(detail)}: correct it") from error
+        raise ConfigError(f"{name}: {place or 'the SPEC'} {_expectation(detail)}: correct it") from error
 
 
 def _place_of(loc: tuple[int | str, ...], text: bytes) -> list[str]:
-    """The field's name with a site's id in the place of its number."""
+    """Path to a field, with a site's id in the place of its number."""
     raw = tomllib.loads(text.decode("utf-8-sig"))
     names = [str(part) for part in loc if part not in {"float", "dict[str,float]"}]
     if len(loc) > 1 and loc[0] == "site" and isinstance(loc[1], int):

@@ -1,4 +1,4 @@
-"""Carbon from a generation mix, and the wet bulb from humidity or dew point."""
+"""Derived values: carbon of a generation mix, wet bulb of humidity or dew point."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -25,14 +25,14 @@ CARBON_G_PER_KWH: Final[Mapping[str, float]] = {
     "other_mw": 230.0,
     "unknown_mw": 490.0,
 }
-"""Emissions over the life cycle, medians.
+"""Median life-cycle emissions of each source [g CO2eq/kWh].
 
 Oil is set by its ratio to gas; other sources count as biomass, unknown ones as gas.
 
 Source: IPCC AR5 WG3 (2014), annex III, table A.III.2, https://www.ipcc.ch/report/ar5/wg3/.
 """
 RENEWABLE: Final = ("hydro", "river", "solar", "wind", "geothermal")
-"""Beginnings of the names of sources that count as renewable."""
+"""Prefixes of the names of sources that count as renewable."""
 MAGNUS_B: Final = 17.625
 MAGNUS_C: Final = 243.04
 """Coefficients of the saturation pressure over water [C].
@@ -44,9 +44,7 @@ Source: Alduchov and Eskridge (1996), https://doi.org/10.1175/1520-0450(1996)035
 def mix_of(generation_mw: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     """Carbon intensity [g/kWh] and renewable share of net generation by source (N,).
 
-    NaN where no source runs.
-
-    Pumped and stored energy that a source takes up counts as no generation.
+    NaN where no source runs. A source that takes up energy, such as pumped storage, counts as no generation.
     """
     names = [name for name in CARBON_G_PER_KWH if name in generation_mw]
     running = np.stack([np.maximum(np.nan_to_num(generation_mw[name]), 0.0) for name in names])
@@ -58,7 +56,7 @@ def mix_of(generation_mw: Mapping[str, Floats]) -> tuple[Floats, Floats]:
 
 
 def humidity_of_dew_point(dry_bulb_c: Floats, dew_point_c: Floats) -> Floats:
-    """Relative humidity [0..1] by the Magnus formula."""
+    """Relative humidity [0..1] from temperatures [C], by the Magnus formula."""
 
     def saturation(temperature_c: Floats) -> Floats:
         return np.asarray(np.exp(MAGNUS_B * temperature_c / (MAGNUS_C + temperature_c)))
@@ -67,7 +65,7 @@ def humidity_of_dew_point(dry_bulb_c: Floats, dew_point_c: Floats) -> Floats:
 
 
 def wet_bulb_of(dry_bulb_c: Floats, values: Mapping[str, Floats]) -> Floats | None:
-    """The wet bulb, or what humidity or dew point make of it; None without any."""
+    """The wet bulb [C], as given or from humidity or dew point; None without any."""
     if "wet_bulb_c" in values:
         return np.minimum(values["wet_bulb_c"], dry_bulb_c)
     if "humidity_share" in values:

@@ -1,6 +1,6 @@
-"""Prices of a tariff, which hold by month, weekday and local hour.
+"""Prices of a tariff by month, weekday and local hour.
 
-Lines are tried in the order of the SPEC; the first that fits a local hour prices it, and none may be left without.
+The first line of the SPEC that fits a local hour gives its price; each hour needs one.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from mara.feeds.markets.building.spec import TariffLine
 from mara.feeds.markets.reading.clocks import DAY_S, HOUR_S, day_text, wall_clock
 
 EPOCH_WEEKDAY = 4
-"""1970-01-01 was a Thursday; Monday is 1."""
+"""Weekday of 1970-01-01, a Thursday; Monday is 1."""
 
 
 def tariff_prices(lines: Sequence[TariffLine], begin_s: Ints, zone: str, where: str) -> Floats:
-    """Price each step by the clock of the site (N,), in the tariff's currency per MWh.
+    """Price of each step by the site's clock (N,), in the tariff's currency per MWh.
 
     Raises:
-        ConfigError: a local hour that no line prices.
+        ConfigError: no line prices some local hour.
     """
     wall_s = wall_clock(zone).wall_of(begin_s)
     day, hour = wall_s // DAY_S, wall_s % DAY_S // HOUR_S

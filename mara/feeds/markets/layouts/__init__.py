@@ -1,1 +1,1 @@
-"""The layouts that ship, one file for each market."""
+"""Declarations of the layouts that come with Mara, one file a publisher."""

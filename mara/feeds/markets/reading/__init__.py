@@ -1,1 +1,1 @@
-"""From the bytes of a market file to checked series of UTC half-open intervals."""
+"""Reader of market files: bytes to checked series of half-open UTC intervals."""

@@ -1,4 +1,4 @@
-"""Local clocks on arrays: wall time to UTC and back, lengths of local days.
+"""Local clocks for arrays: wall time to UTC and back, lengths of local days.
 
 Times are whole seconds since 1970: of UTC, or of a wall clock read as if it were UTC ("wall seconds").
 """
@@ -19,16 +19,16 @@ DAY_S: Final = 86_400
 HOUR_S: Final = 3_600
 FIRST_YEAR: Final = 1995
 END_YEAR: Final = 2060
-"""Years in which clock changes are looked up."""
+"""Year before which clock changes are looked up."""
 BLOCK: Final = 500_000
-"""Times that are looked up together."""
+"""Number of times that are looked up together."""
 NO_TIME: Final = int(np.iinfo(np.int64).min)
 _FIXED: Final = re.compile(r"UTC(?:(?P<sign>[+-])(?P<hours>\d{1,2})(?::(?P<minutes>\d\d))?)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WallClock:
-    """A clock with its changes.
+    """A local clock with all its changes of offset.
 
     Attributes:
         changes_s: UTC instants from which another offset holds, ascending (C,).
@@ -40,24 +40,24 @@ class WallClock:
     offset_s: Ints
 
     def offsets_at(self, utc_s: Ints) -> Ints:
-        """Wall time less UTC at each instant [s]."""
+        """Offset from UTC [s] at each instant (N,)."""
         return self.offset_s[np.searchsorted(self.changes_s, utc_s, side="right")]
 
     def wall_of(self, utc_s: Ints) -> Ints:
-        """Wall seconds at each UTC instant."""
+        """Wall time [s] at each UTC instant (N,)."""
         return utc_s + self.offsets_at(utc_s)
 
     def candidates(self, wall_s: Ints) -> tuple[Ints, Ints]:
         """The first and the second UTC instant at which the clock shows a wall time.
 
-        Both are equal where it is shown once, and `NO_TIME` where the clock skips it.
+        Both are equal where the time is shown once, and `NO_TIME` where the clock skips it.
         """
         if not len(self.changes_s):
             once = wall_s - self.offset_s[0]
             return once, once
         if len(wall_s) <= BLOCK:
             return self._candidates(wall_s)
-        # in blocks: a long column has half a dozen of temporary ones beside it
+        # in blocks, because a lookup needs half a dozen temporary arrays of that length
         parts = [self._candidates(wall_s[start : start + BLOCK]) for start in range(0, len(wall_s), BLOCK)]
         return np.concatenate([first for first, _ in parts]), np.concatenate([second for _, second in parts])
 
@@ -71,16 +71,16 @@ class WallClock:
         return first, np.where(late_is, late, first)
 
     def repeats(self, wall_s: Ints) -> Bools:
-        """Tell the wall times that the clock shows twice."""
+        """Mark the wall times that the clock shows twice (N,)."""
         first, second = self.candidates(wall_s)
         return np.not_equal(first, second)
 
     def days_of(self, utc_s: Ints) -> Ints:
-        """The local day of each instant, counted from 1970-01-01."""
+        """Local day of each instant (N,), counted from 1970-01-01."""
         return self.wall_of(utc_s) // DAY_S
 
     def midnights_of(self, days: Ints) -> Ints:
-        """The UTC instant at which each local day begins, also where midnight is skipped."""
+        """UTC instant [s] at which each local day begins, also where midnight is skipped."""
         first, _ = self.candidates(days * DAY_S)
         skipped = first == NO_TIME
         if skipped.any():
@@ -88,16 +88,16 @@ class WallClock:
         return first
 
     def lengths_of(self, days: Ints) -> Ints:
-        """Seconds in each local day: 23, 24 or 25 hours."""
+        """Length [s] of each local day: 23, 24 or 25 hours."""
         return self.midnights_of(days + 1) - self.midnights_of(days)
 
 
 @lru_cache(maxsize=64)
 def wall_clock(zone: str) -> WallClock:
-    """The clock of an IANA zone, or of a fixed offset such as `UTC+10:00`.
+    """Make the clock of an IANA zone, or of a fixed offset such as `UTC+10:00`.
 
     Raises:
-        ConfigError: no such zone.
+        ConfigError: there is no such zone.
     """
     fixed = _FIXED.fullmatch(zone)
     if fixed:
@@ -117,7 +117,7 @@ def wall_clock(zone: str) -> WallClock:
 
 
 def _changes_of(rules: ZoneInfo) -> tuple[list[int], list[int]]:
-    """The changes of a zone, each found to the second by halving."""
+    """The changes of a zone, each found to the second by bisection."""
 
     def offset_at(utc_s: int) -> int:
         offset = datetime.fromtimestamp(utc_s, rules).utcoffset()
@@ -143,11 +143,11 @@ def _changes_of(rules: ZoneInfo) -> tuple[list[int], list[int]]:
 
 
 def day_text(day: int) -> str:
-    """A day counted from 1970-01-01, as ISO 8601."""
+    """Format a day counted from 1970-01-01 as ISO 8601."""
     return str(date(1970, 1, 1) + timedelta(days=int(day)))
 
 
 def utc_text(utc_s: int) -> str:
-    """A UTC instant as messages and reports write it, to the minute where it is whole."""
+    """Format a UTC instant for messages and reports; whole minutes without seconds."""
     moment = datetime.fromtimestamp(int(utc_s), UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment.second else f"{moment:%Y-%m-%dT%H:%MZ}"

@@ -1,4 +1,4 @@
-"""XML, JSON, Parquet and workbooks, brought into the form of a text table."""
+"""Readers of XML, JSON, Parquet and workbooks, which give tables of text."""
 
 import json
 import re
@@ -19,12 +19,12 @@ from mara.feeds.markets.reading.sheets import Batch
 from mara.feeds.markets.reading.sources import Source
 
 XML_COLUMNS: Final = ("begin", "end", "price", "currency", "unit", "area", "sequence", "business", "created")
-"""Columns that a publication document is brought into, one row for each interval."""
+"""Columns of the table made from a publication document, with a row an interval."""
 MOST_POINTS: Final = 1_000_000
-"""Points of one XML document, those that a curve A03 repeats included."""
+"""Most points of one XML document, those that a curve A03 repeats included."""
 _DURATION: Final = re.compile(r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?)?")
 _REPEATS: Final = "A03"
-"""Curve type whose left-out positions repeat the value before; A01 misses them.
+"""Curve type whose omitted positions repeat the value before; A01's are gaps.
 
 Source: ENTSO-E, The Introduction of Different Time Series Possibilities (Curvetype) within Electronic Documents.
 """
@@ -34,10 +34,11 @@ Table = tuple[tuple[str, ...], list[list[str]]]
 
 
 def publication_of(source: Source) -> Table:
-    """An ENTSO-E publication document as rows of text; the line of a row is unknown.
+    """Convert an ENTSO-E publication document to rows of text without line numbers.
 
     Raises:
-        FeedInvalid: no XML, an acknowledgement instead of prices, positions beyond the period, an unknown curve.
+        FeedInvalid: the file is no XML, or holds an acknowledgement instead of prices, positions beyond the period, or
+            an unknown curve type.
     """
     try:
         # expat of the standard library limits how far entities expand since 2.4.1
@@ -60,7 +61,7 @@ def publication_of(source: Source) -> Table:
 
 
 def duration_s(text: str) -> int | None:
-    """Seconds of an ISO 8601 duration such as PT15M; None where it is none."""
+    """Parse an ISO 8601 duration such as PT15M to seconds; None for other texts."""
     found = _DURATION.fullmatch(text.strip())
     if found is None:
         return None
@@ -74,7 +75,7 @@ def records_of(source: Source, form: Form) -> Table:
     Scalars beside them become columns named `@key`, with the same value in every row.
 
     Raises:
-        FeedInvalid: not JSON, not objects, the wanted path is not in it, or the lists differ in length.
+        FeedInvalid: the file is not JSON or holds no objects, lacks the wanted path, or has lists of different lengths.
     """
     try:
         root = json.loads(source.whole().decode("utf-8-sig"))
@@ -98,10 +99,10 @@ def records_of(source: Source, form: Form) -> Table:
 
 
 def frame_of(source: Source) -> Any:
-    """A Parquet file as an Arrow table.
+    """Read a Parquet file as an Arrow table.
 
     Raises:
-        FeedInvalid: no Parquet.
+        FeedInvalid: the file is no Parquet.
     """
     try:
         return pyarrow.parquet.read_table(pa.BufferReader(source.whole()))
@@ -110,7 +111,7 @@ def frame_of(source: Source) -> Any:
 
 
 def batches_of_frame(table: Any, wanted: Sequence[int]) -> Iterator[Batch]:
-    """The wanted columns of an Arrow table as text."""
+    """Yield the wanted columns of an Arrow table as text."""
     first = 1
     for batch in table.to_batches(max_chunksize=ROW_BLOCK):
         columns = {place: _as_text(batch.column(place)) for place in wanted}
@@ -119,7 +120,7 @@ def batches_of_frame(table: Any, wanted: Sequence[int]) -> Iterator[Batch]:
 
 
 def workbook_of(source: Source) -> Table:
-    """All sheets of a workbook as rows of text, under the first sheet's header.
+    """Read all sheets of a workbook as rows of text, under the first sheet's header.
 
     Raises:
         FeedInvalid: the package that reads workbooks is not installed, or the file is damaged.
@@ -151,7 +152,7 @@ def workbook_of(source: Source) -> Table:
 
 
 def batches_of_table(table: Table, wanted: Sequence[int]) -> Iterator[Batch]:
-    """The wanted columns of rows of text."""
+    """Yield the wanted columns of rows of text."""
     _, rows = table
     for start in range(0, len(rows), ROW_BLOCK):
         block = rows[start : start + ROW_BLOCK]
@@ -162,7 +163,7 @@ def batches_of_table(table: Table, wanted: Sequence[int]) -> Iterator[Batch]:
 
 
 def header_of_table(names: Sequence[str]) -> Header:
-    """A header for rows that have names and no text before them."""
+    """Make the header of a table that has names and no text before them."""
     return Header(names=tuple(names), line=0)
 
 
@@ -241,7 +242,7 @@ def _bare(tag: str) -> str:
 
 
 def _text(parent: ET.Element, name: str) -> str:
-    """The text of the nearest element below with this name; empty where there is none."""
+    """Text of the nearest descendant element with this name; empty without one."""
     found = next((child for child in parent.iter() if _bare(child.tag) == name), None)
     return (found.text or "").strip() if found is not None else ""
 
@@ -251,7 +252,7 @@ def _epoch_text(at_s: int) -> str:
 
 
 def _plain(value: object) -> str:
-    """A cell as the text that a CSV would have."""
+    """Convert a cell to the text that a CSV file would have."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():

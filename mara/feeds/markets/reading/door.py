@@ -1,4 +1,4 @@
-"""The door: one file becomes rows with UTC intervals, or is refused."""
+"""Reader of one market file: rows with UTC intervals, or a refusal with its line."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -29,19 +29,19 @@ from mara.feeds.markets.reading.texts import (
 
 _STAMP, _VALUE = "stamp ", "value "
 _SMALL = frozenset({"begin_offset", "end_offset", "hour", "part", "second", "period"})
-"""Parts of a stamp that fit into half the bytes."""
+"""Parts of a stamp that are stored as 32-bit integers."""
 Piece = dict[str, NDArray[Any]]
-"""Rows of one batch and one column of values, or of all fields at once.
+"""Rows of one batch, for one column of values or for all fields together.
 
 Columns `series`, `lines` and `vintage`, then the parts of the stamp and the values under prefixes (N,).
 """
 
 
 def read_rows(sheet: Sheet, layout: Layout, wanted: Wanted) -> Readings:
-    """Read the rows that are wanted of a file.
+    """Read the wanted rows of a file.
 
     Raises:
-        FeedInvalid: a stamp or a number that is none, and all that `intervals_of` refuses.
+        FeedInvalid: a stamp or a number is invalid, or `intervals_of` refuses a row.
     """
     reader = _Reader(sheet, layout, wanted)
     pieces = [piece for batch in sheet.batches(reader.columns) for piece in reader.pieces(batch)]
@@ -75,7 +75,7 @@ def _has_value(columns: Piece, fields: Sequence[str]) -> Bools:
 
 
 def _placed(sheet: Sheet, layout: Layout, columns: Piece, there: Bools) -> tuple[Ints, Ints]:
-    """Begin and end of each row; the parts of its stamp leave the columns."""
+    """Begin and end of each row; removes the parts of stamps from the columns."""
     names = [name for name in columns if name.startswith(_STAMP)]
     rows = StampRows(
         source=sheet.source,
@@ -89,12 +89,12 @@ def _placed(sheet: Sheet, layout: Layout, columns: Piece, there: Bools) -> tuple
 
 
 def _kept(column: NDArray[Any], there: Bools) -> NDArray[Any]:
-    """The rows with a value: a copy only where some have none."""
+    """Select the rows that have a value; copies only where some have none."""
     return column if there.all() else column[there]
 
 
 class _Reader:
-    """Reads batches of one file, remembering the texts and the series that were met."""
+    """Reads the batches of one file, with caches of parsed stamps and of series."""
 
     def __init__(self, sheet: Sheet, layout: Layout, wanted: Wanted) -> None:
         self._sheet, self._layout, self._wanted = sheet, layout, wanted
@@ -111,7 +111,7 @@ class _Reader:
         return None if name.startswith("@") and name in self._sheet.said else position_of(self._sheet.names, name)
 
     def pieces(self, batch: Batch) -> Iterator[Piece]:
-        """The wanted rows of a batch, column of values by column of values."""
+        """Yield the wanted rows of a batch, one column of values at a time."""
         for is_melted, blocks in _melted(self.blocks):
             series, keep = self.selection.series_of(batch, blocks[0] if is_melted else None)
             if not keep.size:
@@ -147,7 +147,7 @@ class _Reader:
 
     @staticmethod
     def _filled(stamp: Any, columns: dict[int, Any], blocks: Sequence[Block]) -> Bools:
-        """Rows that are more than empty cells: those have no stamp and no value."""
+        """Mark the rows in which a stamp or a value stands."""
         empty = pc.equal(pc.utf8_trim_whitespace(stamp), "")
         for block in blocks:
             empty = pc.and_(empty, pc.equal(pc.utf8_trim_whitespace(columns[block.column]), ""))
@@ -187,7 +187,7 @@ class _Reader:
 
 
 def _melted(blocks: Sequence[Block]) -> Iterator[tuple[bool, Sequence[Block]]]:
-    """Blocks that make rows of their own one by one, else all fields together."""
+    """Group columns of values: one by one where each makes rows, else all together."""
     fields = [block.value.field for block in blocks]
     if len(blocks) == 1 or len(set(fields)) < len(fields) or any(block.point or block.hour for block in blocks):
         yield from ((True, (block,)) for block in blocks)
@@ -196,7 +196,7 @@ def _melted(blocks: Sequence[Block]) -> Iterator[tuple[bool, Sequence[Block]]]:
 
 
 def _stamp_reader(layout: Layout) -> Callable[[Sequence[Any]], dict[str, Ints]]:
-    """The function that makes the parts of a stamp from the texts of its columns."""
+    """Make the function that parses a stamp's parts from the texts of its columns."""
     stamp, names = layout.stamp, layout.clock.names
     stamps = Stamps(stamp.formats, names)
     if isinstance(stamp, Span):
@@ -255,7 +255,7 @@ def _days(stamps: Stamps, text: Any) -> Ints:
 
 
 def _hour_of(text: str) -> int:
-    """The hour of texts such as `1`, `01`, `01:00`, `24:00`, `02X` and `HE 7`."""
+    """Parse the hour of texts such as `1`, `01`, `01:00`, `24:00`, `02X` and `HE 7`."""
     bare = text.strip().upper().removeprefix("HE").strip().removesuffix("X").partition(":")[0]
     return int(bare) if bare.isdigit() else NO_TIME
 
@@ -277,9 +277,9 @@ def _formats_of(stamp: Stamp) -> str:
 
 
 def _joined(pieces: Sequence[Piece], fields: Sequence[str]) -> Piece:
-    """All rows of a file; series by series they stand in the file's order."""
+    """Concatenate all rows of a file; the rows of a series keep the file's order."""
     if not pieces:
         none = np.zeros(0, np.int64)
         return {"series": none, "lines": none} | {_VALUE + name: np.zeros(0) for name in fields}
-    # a column leaves the pieces as it is joined, so that a long file is not held twice
+    # each column is removed from the pieces once joined, so that a long file is not held twice
     return {name: np.concatenate([piece.pop(name) for piece in pieces]) for name in list(pieces[0])}

@@ -1,4 +1,4 @@
-"""Which layout a file is in, by its header, and the file opened in that layout."""
+"""Recognition of a file's layout by its header, and the file opened in it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,12 +28,12 @@ Batches = Callable[[Sequence[int]], Iterator[Batch]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A file opened in a layout.
+    """A file opened in a layout, whose columns can be read.
 
     Attributes:
-        names: of its columns.
-        said: columns that the text before the header or the file's name says, the same in all rows.
-        batches: reads the columns at the places that are asked for.
+        names: names of the file's columns.
+        said: values that the text before the header or the file's name gives, the same for all rows.
+        batches: reads the columns at given places.
     """
 
     source: Source
@@ -43,10 +43,10 @@ class Sheet:
 
 
 def recognised(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]:
-    """The one layout that fits a file.
+    """Recognise the one layout that fits a file, and open the file in it.
 
     Raises:
-        FeedInvalid: none fits, or two layouts do; the message names both.
+        FeedInvalid: no layout fits, or two do; the message names both.
     """
     face = Face.of(source)
     fitting = [(layout, sheet) for layout in layouts if (sheet := face.sheet_in(layout)) is not None]
@@ -65,7 +65,7 @@ def recognised(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """The first text of a file, or its table where it is no text."""
+    """The first bytes of a file, or its table where the file is not text."""
 
     source: Source
     head: bytes
@@ -74,10 +74,10 @@ class Face:
 
     @classmethod
     def of(cls, source: Source) -> "Face":
-        """Look at a file.
+        """Read the first bytes of a file, or its table.
 
         Raises:
-            FeedInvalid: it cannot be read.
+            FeedInvalid: the file cannot be read.
         """
         head = source.head()
         if head[:4] == b"PAR1":
@@ -88,7 +88,7 @@ class Face:
 
     @property
     def first_words(self) -> str:
-        """The first line that is not empty."""
+        """The first line that is not empty, or a table's column names, for messages."""
         if self.frame is not None:
             return ",".join(self.frame.column_names)
         if self.book is not None:
@@ -97,7 +97,7 @@ class Face:
         return next((line.strip() for line in lines if line.strip()), "")
 
     def sheet_in(self, layout: Layout) -> Sheet | None:
-        """The file opened in a layout; None where it is not in that."""
+        """Open the file in a layout; None where the layout does not fit."""
         kind = layout.form.kind
         if self.frame is not None:
             return self._tabular(layout, tuple(self.frame.column_names), partial(batches_of_frame, self.frame))
@@ -114,7 +114,7 @@ class Face:
         try:
             text = self.head.decode("utf-8-sig" if layout.form.encoding == "utf-8" else layout.form.encoding)
         except UnicodeDecodeError as error:
-            # the head may end within a character
+            # the first bytes may end within a character
             if error.start < len(self.head) - 4:
                 return None
             text = self.head[: error.start].decode(layout.form.encoding)
@@ -153,10 +153,10 @@ class Face:
 
 
 def opened_in(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]:
-    """The file in the layout that was named, in whichever of its variants.
+    """Open a file in a layout chosen by name, in whichever variant fits.
 
     Raises:
-        FeedInvalid: it is in none of them; the message names the columns that were looked for.
+        FeedInvalid: no variant fits; the message names the columns that were looked for.
     """
     face = Face.of(source)
     for layout in layouts:
@@ -173,7 +173,7 @@ def opened_in(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]
 
 
 def _error_page(face: Face) -> str:
-    """Describe an error page that came in the place of a file; empty for others."""
+    """Describe an error page that was saved instead of a file; empty for other files."""
     if face.first_words.startswith("<"):
         return f"should be a table, is an error message or a web page ({shown(face.first_words)}): fetch it again later"
     return ""

@@ -1,4 +1,4 @@
-"""The header among a file's first lines, and a layout's columns in it."""
+"""Search for a layout's header among a file's first lines, and for its columns."""
 
 import csv
 import re
@@ -21,21 +21,21 @@ from mara.feeds.markets.declaration import (
 )
 
 MOST_LINES_BEFORE: Final = 60
-"""Lines before the header: titles, terms of use, coordinates."""
+"""Most lines before the header: titles, terms of use, coordinates."""
 INDEX_COLUMN: Final = "__index_level_0__"
-"""The name that pandas gives a nameless index in Parquet; in CSV it has none."""
+"""Name that pandas gives an unnamed index in Parquet; in CSV it has no name."""
 CURRENCIES_BY_SIGN: Final = {"€": "EUR", "£": "GBP", "$": "USD", "円": "JPY"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Column names and where they stand.
+    """Column names of a file, and the position of their line.
 
     Attributes:
         line: number of the header's line, from 1; 0 where there is none.
-        delimiter: that parts the cells.
+        delimiter: separator of the cells.
         width: cells of a row, where they are fewer than the names.
-        said: what the text before the header and the file's name say, by group name with an `@`.
+        said: values in the text before the header and in the file's name, by group name with an `@`.
     """
 
     names: tuple[str, ...]
@@ -47,7 +47,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A column of values that was found, with what its name says."""
+    """A column of values, with the point, currency or hour that its name contains."""
 
     value: Value
     column: int
@@ -58,13 +58,13 @@ class Block:
 
 @lru_cache(maxsize=65_536)
 def spelled(name: str) -> str:
-    """A column name without case, subscripts, double spaces and marks."""
+    """Normalize a column name: without case, subscripts, double spaces and marks."""
     plain = name.strip().strip("\ufeff").strip('"').replace("₂", "2")
     return " ".join(plain.split()).casefold() if plain != INDEX_COLUMN else ""
 
 
 def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
-    """Find the header that the layout wants; None where the file has none such."""
+    """Find the header of a layout in a file's first text; None where it is missing."""
     form = layout.form
     lines = text.splitlines()[:MOST_LINES_BEFORE]
     for number, delimiter, cells in _candidates(lines, form):
@@ -77,14 +77,14 @@ def header_in(text: str, layout: Layout, file_name: str = "") -> Header | None:
 
 
 def _width_of(lines: Sequence[str], delimiter: str, form: Form, count: int) -> int:
-    """The cells of a row: as many as names, or fewer where the last names have none."""
+    """Count the cells of a row: as many as names, or fewer where the last have none."""
     first = next((line for line in lines if line.strip()), "")
     short = form.bare_names and len(cells_of(first, delimiter)) == count - form.bare_names
     return count - form.bare_names if short else count
 
 
 def has_columns(names: Sequence[str], layout: Layout) -> bool:
-    """Check that all columns that the layout needs are among the names."""
+    """True if all columns that the layout needs are among the names."""
     there = {spelled(name) for name in names}
     for wanted in _needed(layout):
         if isinstance(wanted, re.Pattern):
@@ -96,13 +96,13 @@ def has_columns(names: Sequence[str], layout: Layout) -> bool:
 
 
 def position_of(names: Sequence[str], column: str) -> int | None:
-    """The place of a column, whatever its spelling; None where it is missing."""
+    """Find the place of a column, whatever its spelling; None where it is missing."""
     wanted = spelled(column)
     return next((place for place, name in enumerate(names) if spelled(name) == wanted), None)
 
 
 def blocks_of(names: Sequence[str], layout: Layout) -> tuple[Block, ...]:
-    """The columns of values that the file has."""
+    """Find the layout's columns of values in a file."""
     patterns = (column for column in layout.header if isinstance(column, re.Pattern))
     everywhere = {
         key: text for pattern in patterns for _, said in _matches(names, pattern) for key, text in said.items()
@@ -121,7 +121,7 @@ def blocks_of(names: Sequence[str], layout: Layout) -> tuple[Block, ...]:
 
 
 def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
-    """The columns that a stamp is read from."""
+    """List the columns that a stamp is read from."""
     if isinstance(stamp, Instant):
         return (stamp.column, *filter(None, (stamp.agrees, stamp.step, stamp.hour, stamp.offset)))
     if isinstance(stamp, Span):
@@ -134,12 +134,12 @@ def stamp_columns(stamp: Stamp) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4_096)
 def cells_of(line: str, delimiter: str) -> tuple[str, ...]:
-    """The cells of one line."""
+    """Split one line into cells."""
     return tuple(next(csv.reader([line], delimiter=delimiter), []))
 
 
 def _candidates(lines: Sequence[str], form: Form) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-    """Lines that may be the header: number from 1, delimiter, cells."""
+    """Yield lines that may be the header: number from 1, delimiter, cells."""
     if form.names:
         yield 0, form.delimiters[0], form.names
         return
@@ -170,9 +170,9 @@ def _looks_right(lines: Sequence[str], form: Form) -> bool:
 
 
 def _said_of(form: Form, before: str, file_name: str) -> dict[str, str] | None:
-    """Read what the text before the header says, or else the file's name.
+    """Read the values given by the text before the header, or else by the file's name.
 
-    None where neither says what must be known.
+    None where neither gives all that the layout needs.
     """
     patterns = [(form.before, before), (form.file_name, file_name)]
     if all(pattern is None for pattern, _ in patterns):
@@ -198,7 +198,7 @@ def _matches(names: Sequence[str], column: Column) -> Iterator[tuple[int, dict[s
 
 @lru_cache(maxsize=65_536)
 def _searched(name: str) -> str:
-    """A name as patterns see it: spaces and subscripts made even, letters as they are."""
+    """Normalize spaces and subscripts of a name, for patterns that depend on case."""
     return " ".join(name.strip("\ufeff \t").replace("₂", "2").split())
 
 

@@ -1,6 +1,6 @@
-"""Stamps to UTC half-open intervals, series by series.
+"""Conversion of time stamps to half-open UTC intervals, series by series.
 
-Everything is done series by series, because files alternate the rows of many places.
+Series are converted one by one, because files mix the rows of many points.
 """
 
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ _NONE: Final = sealed(np.zeros(0, np.int64))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StampRows:
-    """Rows of a file whose stamps have been read.
+    """Rows of a file whose time stamps have been parsed.
 
     Attributes:
-        series: place of each row's series (N,), in the file's order.
-        parts: what the stamp consists of, by name (N,): `begin`, `begin_offset`, `end`, `end_offset`, `agrees`, `step`,
+        series: number of each row's series (N,), in the file's order.
+        parts: parts of the stamps by name (N,): `begin`, `begin_offset`, `end`, `end_offset`, `agrees`, `step`,
             `day`, `hour`, `part`, `second`, `period`.
-        lines: (N,).
-        has_value: whether any value stands in the row (N,).
+        lines: line of each row in the file, from 1 (N,).
+        has_value: whether the row has any value (N,).
     """
 
     source: Source
@@ -40,11 +40,11 @@ class StampRows:
 
     @property
     def clock(self) -> WallClock:
-        """The clock of the stamps."""
+        """The local clock of the stamps."""
         return wall_clock(self.layout.clock.zone)
 
     def refuse(self, row: int, text: str) -> NoReturn:
-        """Raise the refusal of a row.
+        """Refuse a row, with its line in the message.
 
         Raises:
             FeedInvalid: always.
@@ -52,16 +52,16 @@ class StampRows:
         raise self.source.refusal(text, int(self.lines[row]))
 
     def on_day(self, day: int) -> str:
-        """A local day for messages."""
+        """Format a local day for messages."""
         return f"local day {day_text(day)} ({self.layout.clock.zone})"
 
 
 def intervals_of(rows: StampRows) -> tuple[Ints, Ints]:
-    """Begin and end of each row's interval, UTC seconds (N,).
+    """Compute begin and end of each row's interval, in UTC seconds (N,).
 
     Raises:
-        FeedInvalid: a stamp that the clock does not show, or shows twice and the file does not tell which; a step that
-            the layout does not have.
+        FeedInvalid: a stamp names a time that the clock skips, or one that it shows twice without telling which; or a
+            step is not among the layout's.
     """
     stamp = rows.layout.stamp
     if isinstance(stamp, Span):
@@ -74,7 +74,7 @@ def intervals_of(rows: StampRows) -> tuple[Ints, Ints]:
 
 
 def has_steps(layout: Layout) -> bool:
-    """Tell whether a row alone says how long its interval is."""
+    """True if each row of the layout says by itself how long its interval is."""
     stamp = layout.stamp
     if not isinstance(stamp, Instant) or stamp.step or layout.is_sampled:
         return True
@@ -126,7 +126,7 @@ def _hours_ending(rows: StampRows, stamp: HourEnding) -> tuple[Ints, Ints]:
     step_s = HOUR_S // stamp.intervals
     within_s = (hour - 1) * HOUR_S + (part - 1) * step_s
     group = _groups(rows.series, day)
-    counted = np.isin(group, group[hour == 25])  # a day with an hour 25 counts its hours through
+    counted = np.isin(group, group[hour == 25])  # a day with an hour 25 numbers its hours consecutively
     wall_s = np.where(counted, day * DAY_S + DAY_S // 2, day * DAY_S + within_s)
     begin_s = _utc_of(rows, wall_s, np.full(len(wall_s), NO_OFFSET))
     begin_s = np.where(counted, rows.clock.midnights_of(day) + within_s, begin_s)
@@ -160,7 +160,7 @@ def _periods(rows: StampRows) -> tuple[Ints, Ints]:
 
 
 def _utc_of(rows: StampRows, wall_s: Ints, offset_s: Ints) -> Ints:
-    """Wall time to UTC, by the text's offset or the rule for the repeated hour."""
+    """Convert wall time to UTC by the stamps' offset, or the rule for repeated hours."""
     clock, repeat = rows.clock, rows.layout.clock.repeat
     first, second = clock.candidates(wall_s)
     said = offset_s != NO_OFFSET
@@ -170,7 +170,7 @@ def _utc_of(rows: StampRows, wall_s: Ints, offset_s: Ints) -> Ints:
         rows.refuse(
             unstated[0], "a stamp should say its offset from UTC, such as +02:00, does not: save the frame with it"
         )
-    # some publishers leave the line of the hour that spring skips, without a value
+    # some publishers keep a line without a value for the hour that spring skips
     skipped = np.flatnonzero(~said & (first == NO_TIME) & rows.has_value)
     if skipped.size:
         row = int(skipped[0])
@@ -202,7 +202,7 @@ def _utc_of(rows: StampRows, wall_s: Ints, offset_s: Ints) -> Ints:
 
 
 def _second_by_rule(rows: StampRows, wall_s: Ints, doubled: Bools) -> Bools:
-    """The rows that stand in the second of the two equal hours."""
+    """Mark the rows in the second of the two equal hours (N,)."""
     repeat = rows.layout.clock.repeat
     if repeat in {Repeat.FLAG, Repeat.SUFFIX}:
         is_second = rows.parts["second"] > 0
@@ -237,7 +237,7 @@ def _second_by_rule(rows: StampRows, wall_s: Ints, doubled: Bools) -> Bools:
 
 
 def _runs_backwards(series: Ints, wall_s: Ints) -> bool:
-    """Tell whether the newest rows stand first."""
+    """True if the newest rows stand first."""
     order = np.argsort(series, kind="stable")
     step_s = np.diff(wall_s[order])[np.diff(series[order]) == 0]
     return bool((step_s < 0).sum() > (step_s > 0).sum())
@@ -265,5 +265,5 @@ def _declared_s(rows: StampRows) -> list[int]:
 
 
 def _groups(series: Ints, day: Ints) -> Ints:
-    """A number for each pair of series and day."""
+    """Number the pairs of series and day (N,)."""
     return series * np.int64(10**6) + day + 500_000

@@ -1,4 +1,4 @@
-"""The rows of one file as UTC half-open intervals of series."""
+"""Records of one file's rows: half-open UTC intervals of series."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class SeriesKey:
 
     Attributes:
         parts: names and values of the layout's further keys, such as (`sequence`, `1`).
-        also: other names of the point.
+        also: further names of the point.
     """
 
     point: str
@@ -31,12 +31,12 @@ class SeriesKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The points, keys and editions that are read of a file.
+    """Selection of the points, keys and editions to read from a file.
 
     Attributes:
-        points: any of the names of the points; none for all points.
-        keys: values asked for, by the name of the key; `currency` among them.
-        as_of_s: editions published later are not read [UTC seconds].
+        points: wanted points by any of their names; empty for all points.
+        keys: wanted values by name of the key, `currency` among them.
+        as_of_s: time after which published editions are ignored [UTC seconds].
     """
 
     points: tuple[str, ...] = ()
@@ -46,15 +46,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Readings:
-    """Rows of one file; rows without any value are not among them.
+    """Rows of one file that have a value.
 
     Attributes:
-        keys: the series; `series` are places in it (N,).
-        begin_s, end_s: of each interval, UTC, half-open (N,); both the stamp where a row alone does not tell its step.
-        values: by field (N,), NaN where the row has none.
-        lines: of each row in the file, from 1 (N,).
-        vintage: a later edition has a larger one (N,).
-        absent: rows that had a stamp and no value.
+        keys: identities of the series.
+        series: index of each row's series in `keys` (N,).
+        begin_s, end_s: half-open interval of each row, in UTC seconds (N,); both are the stamp where a row alone does
+            not tell its step.
+        values: values by field (N,), NaN where the row has none.
+        lines: line of each row in the file, from 1 (N,).
+        vintage: order of the editions, larger for later ones (N,).
+        absent: count of rows with a stamp and no value.
     """
 
     layout: Layout

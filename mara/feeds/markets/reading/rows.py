@@ -1,4 +1,4 @@
-"""Series in the order of time, with the file and the line of each row."""
+"""Records of series in the order of time, with the file and line of each row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from mara.feeds.markets.reading.sources import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """A stretch without values between two intervals, and the row that follows it."""
+    """A period without values between two intervals, and the row that follows."""
 
     from_s: int
     to_s: int
@@ -21,22 +21,23 @@ class Gap:
 
     @property
     def text(self) -> str:
-        """From and to for messages and reports."""
+        """Begin and end of the gap, for messages and reports."""
         return f"{utc_text(self.from_s)} to {utc_text(self.to_s)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MarketSeries:
-    """One series in the order of time.
+    """One series in the order of time, from one or several files.
 
     Attributes:
-        begin_s, end_s: UTC, half-open (N,).
-        values: by field (N,).
-        sources: the files; `file` are places in them (N,), `lines` the lines there (N,).
-        repeats: equal rows that were left out.
-        revisions: rows that a later edition replaced.
-        absent: rows of the files, over all series read together, that had a stamp and no value.
-        filled: stretches that were filled.
+        begin_s, end_s: half-open interval of each row, in UTC seconds (N,).
+        values: values by field (N,).
+        sources: the files read.
+        file, lines: index of each row's file in `sources`, and its line there (N,).
+        repeats: count of equal rows that were left out.
+        revisions: count of rows that a later edition replaced.
+        absent: count of rows with a stamp and no value, over all series read together.
+        filled: gaps that were filled.
     """
 
     key: SeriesKey
@@ -54,11 +55,11 @@ class MarketSeries:
 
     @property
     def day_zone(self) -> str:
-        """The clock by whose days this is judged and told."""
+        """Time zone whose local days are checked and named in messages."""
         return self.layout.day_zones[0] if self.layout.day_zones else self.layout.clock.zone
 
     def refusal(self, row: int, text: str) -> FeedInvalid:
-        """The error that names a row's file and line."""
+        """Make an error that names a row's file and line."""
         return self.sources[int(self.file[row])].refusal(f"{text} [{self.key.name}]", int(self.lines[row]))
 
     def taken(self, rows: Ints | Bools) -> "MarketSeries":

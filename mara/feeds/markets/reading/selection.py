@@ -1,4 +1,4 @@
-"""Which rows of a file are wanted, and the series that each belongs to."""
+"""Selection of the wanted rows of a file, and assignment of rows to series."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from mara.feeds.markets.reading.sheets import Batch
 from mara.feeds.markets.reading.texts import canonical
 
 AREA_MARK = "|"
-"""Parts the kind of an area from its name, as in `BZN|DE-LU`."""
+"""Separator between the kind of an area and its name, as in `BZN|DE-LU`."""
 CURRENCY_KEY = "currency"
 
 
 def is_same_point(name: str, asked: str) -> bool:
-    """Compare a point's name with the one asked for, with or without its kind of area."""
+    """True if a point's name is the one asked for, with or without its kind of area."""
     one, other = name.strip().casefold(), asked.strip().casefold()
     if AREA_MARK not in other:
         one = one.rpartition(AREA_MARK)[2]
@@ -26,7 +26,7 @@ def is_same_point(name: str, asked: str) -> bool:
 
 
 class Selection:
-    """Judges each combination of key texts once, and numbers the series it lets in."""
+    """Decides once for each combination of key texts, and numbers the wanted series."""
 
     def __init__(self, names: Sequence[str], layout: Layout, wanted: Wanted) -> None:
         self._layout, self._wanted = layout, wanted
@@ -43,14 +43,14 @@ class Selection:
 
     @property
     def keys(self) -> tuple[SeriesKey, ...]:
-        """The series met so far, by their number."""
+        """The wanted series found so far, by number."""
         return tuple(self._numbers)
 
     def series_of(self, batch: Batch, block: Block | None) -> tuple[Ints, Ints]:
-        """The series of the rows that are wanted, and their places in the batch.
+        """Number the series of the wanted rows, and return the rows' places in the batch.
 
         Args:
-            block: the column of values whose name says the point or the currency; None where the row does.
+            block: the column of values whose name contains the point or the currency; None where rows do.
         """
         combined, texts = _combinations([batch.columns[place] for place in self.places], len(batch.lines))
         named = (block.point, block.currency) if block is not None else ("", self._layout.currency)
@@ -68,7 +68,7 @@ class Selection:
         return number
 
     def _key_of(self, cells: tuple[str, ...]) -> SeriesKey | None:
-        """The series of a combination of texts; None where it is not wanted."""
+        """Identify the series of a combination of texts; None where it is not wanted."""
         said_point, said_currency, *rest = (cell.strip() for cell in cells)
         points = rest[: len(self._points)]
         values = rest[len(self._points) : len(self._points) + len(self._keys)]
@@ -94,7 +94,7 @@ class Selection:
 
 
 def _combinations(columns: Sequence[Any], count: int) -> tuple[Ints, list[tuple[str, ...]]]:
-    """For each row a number, and for each number the texts that stand in the columns."""
+    """Number the different combinations of texts in columns: by row, and their texts."""
     if not columns:
         return np.zeros(count, np.int64), [()]
     combined: Ints = np.zeros(count, np.int64)

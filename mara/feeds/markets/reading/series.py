@@ -1,4 +1,4 @@
-"""Series over all files of a source, without repeats, gaps and old editions."""
+"""Series over all files of a source, without repeats, gaps and older editions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +16,11 @@ from mara.feeds.markets.reading.rows import Gap, MarketSeries
 from mara.feeds.markets.reading.steps import deviated, stepped
 
 MOST_CARRY_S: Final = 24 * HOUR_S
-"""The longest gap that a carried value may fill."""
+"""Longest gap [s] that the value before may fill."""
 
 
 class Fill(StrEnum):
-    """The policy where a file has no value."""
+    """Policy for gaps: refuse them, or carry the value before."""
 
     NONE = "none"
     CARRY = "carry"
@@ -28,17 +28,17 @@ class Fill(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The period that is wanted, UTC seconds, half-open; None where the files decide."""
+    """Wanted period, half-open in UTC seconds; None is a bound that the files set."""
 
     from_s: int | None = None
     to_s: int | None = None
 
 
 def series_of(readings: Sequence[Readings]) -> tuple[MarketSeries, ...]:
-    """The series of some files in the order of time, without repeats and old editions.
+    """Merge the series of files in order of time, without repeats and old editions.
 
     Raises:
-        FeedInvalid: two rows of one interval say different things.
+        FeedInvalid: two rows of one interval have different values.
     """
     found = []
     for key in sorted({key for reading in readings for key in reading.keys}):
@@ -51,7 +51,7 @@ def series_of(readings: Sequence[Readings]) -> tuple[MarketSeries, ...]:
 
 
 def cut(series: MarketSeries, window: Window) -> MarketSeries:
-    """The intervals that a window touches."""
+    """Cut a series to the intervals that a window touches."""
     keep = np.ones(len(series.begin_s), dtype=np.bool_)
     if window.from_s is not None:
         keep &= series.end_s > window.from_s
@@ -61,7 +61,7 @@ def cut(series: MarketSeries, window: Window) -> MarketSeries:
 
 
 def gaps_of(series: MarketSeries) -> tuple[Gap, ...]:
-    """The stretches between two intervals that no row covers."""
+    """Find the gaps between intervals that no row covers."""
     after = 1 + np.flatnonzero(series.begin_s[1:] > series.end_s[:-1])
     return tuple(
         Gap(from_s=int(series.end_s[row - 1]), to_s=int(series.begin_s[row]), row=int(row)) for row in after.tolist()
@@ -72,7 +72,7 @@ def refuse_overlaps(series: MarketSeries) -> None:
     """Refuse intervals that cover the same time.
 
     Raises:
-        FeedInvalid: the first of them.
+        FeedInvalid: some intervals overlap; the message names the first.
     """
     rows = 1 + np.flatnonzero(series.begin_s[1:] < series.end_s[:-1])
     if rows.size:
@@ -86,10 +86,10 @@ def refuse_overlaps(series: MarketSeries) -> None:
 
 
 def whole(series: MarketSeries, window: Window, fill: Fill) -> MarketSeries:
-    """The series of a window without gaps: as it is, or filled as the policy says.
+    """Cut a series to a window, and fill its gaps as the policy says.
 
     Raises:
-        FeedInvalid: overlaps; a local day that has less than its 23, 24 or 25 hours; a window that is not covered.
+        FeedInvalid: intervals overlap, a local day has less than its 23, 24 or 25 hours, or the window is not covered.
     """
     series = cut(series, window)
     if not len(series.begin_s):
@@ -103,7 +103,7 @@ def whole(series: MarketSeries, window: Window, fill: Fill) -> MarketSeries:
 
 
 def hours_short(series: MarketSeries) -> dict[int, float]:
-    """Local days, counted from 1970, and the hours that gaps take from them."""
+    """Sum the hours that gaps take from local days, by day counted from 1970."""
     clock = wall_clock(series.day_zone)
     short: dict[int, float] = {}
     for gap in gaps_of(series):
@@ -116,7 +116,7 @@ def hours_short(series: MarketSeries) -> dict[int, float]:
 
 
 def _gathered(key: SeriesKey, readings: Sequence[Readings]) -> tuple[MarketSeries, Ints]:
-    """All rows of a key, file after file, and their vintages."""
+    """Concatenate the rows of a series, file after file, with their vintages."""
     parts = [(place, reading, reading.keys.index(key)) for place, reading in enumerate(readings) if key in reading.keys]
     rows = [reading.series == number for _, reading, number in parts]
     fields = {name for _, reading, _ in parts for name in reading.values}
@@ -155,7 +155,7 @@ def _gathered(key: SeriesKey, readings: Sequence[Readings]) -> tuple[MarketSerie
 
 
 def _merged(groups: Sequence[tuple[MarketSeries, Ints]]) -> tuple[MarketSeries, Ints]:
-    """The rows of several variants of a layout as one series."""
+    """Merge the rows of several variants of a layout into one series."""
     if len(groups) == 1:
         return groups[0]
     parts = [series for series, _ in groups]
@@ -193,7 +193,7 @@ def _settled(series: MarketSeries, vintage: Ints) -> MarketSeries:
 
 
 def _averaged(series: MarketSeries) -> MarketSeries:
-    """Average the readings of each hour; a field that none has stays empty."""
+    """Average the readings of each hour; a field without readings stays NaN."""
     begin_s, first, hour = np.unique(series.begin_s, return_index=True, return_inverse=True)
     values = {}
     for name, column in series.values.items():
@@ -253,7 +253,7 @@ def refuse_edges(series: MarketSeries, window: Window) -> None:
     """Refuse a series that does not cover a window, or has no whole days at its ends.
 
     Raises:
-        FeedInvalid: the message says from or up to when there are rows.
+        FeedInvalid: rows are missing at an end; the message says from or up to when there are rows.
     """
     first_s, last_s = int(series.begin_s[0]), int(series.end_s[-1])
     if window.from_s is not None and first_s > window.from_s:
@@ -270,13 +270,13 @@ def refuse_edges(series: MarketSeries, window: Window) -> None:
     edges = [(0, first_s, "begin")] if window.from_s is None else []
     edges += [(-1, last_s, "end")] if window.to_s is None else []
     zones = series.layout.day_zones
-    # both ends by one clock: a row that is missing at one end may reach the midnight of another
+    # both ends by one clock: a series with a missing row may end at the midnight of another clock
     if zones and not any(all(_is_midnight(zone, at_s) for _, at_s, _ in edges) for zone in zones):
         raise _ragged(series, next(edge for edge in edges if not _is_midnight(zones[0], edge[1])))
 
 
 def _is_midnight(zone: str, at_s: int) -> bool:
-    """Tell whether a day of the clock begins at the instant."""
+    """True if a local day begins at the instant."""
     clock, at = wall_clock(zone), np.array([at_s])
     return int(clock.midnights_of(clock.days_of(at))[0]) == at_s
 
@@ -296,7 +296,7 @@ def _ragged(series: MarketSeries, edge: tuple[int, int, str]) -> FeedInvalid:
 
 
 def _carried(series: MarketSeries, gaps: Sequence[Gap]) -> MarketSeries:
-    """The gaps filled with the value before, in steps of the interval before."""
+    """Fill gaps with the value before, in steps of the interval before."""
     long = [gap for gap in gaps if gap.to_s - gap.from_s > MOST_CARRY_S]
     if long:
         raise series.refusal(

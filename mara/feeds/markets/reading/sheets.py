@@ -1,4 +1,4 @@
-"""The rows of a text file as columns of text, in blocks of bounded size."""
+"""Reader of text files by columns of text, in batches of bounded size."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from mara.feeds.markets.reading.sources import Source, shown
 
 BLOCK_BYTES: Final = 8_000_000
 MOST_ROWS: Final = 50_000_000
-"""Rows of one file."""
+"""Most rows of one file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
-    """Some rows: wanted columns by place in the header, and lines from 1 (N,)."""
+    """A batch of rows: wanted columns by place in the header, and lines from 1 (N,)."""
 
     columns: dict[int, Any]
     lines: Ints
 
 
 def batches_of(source: Source, layout: Layout, header: Header, wanted: Sequence[int]) -> Iterator[Batch]:
-    """The wanted columns of a text file.
+    """Yield the wanted columns of a text file.
 
     Raises:
-        FeedInvalid: a row of another width than the header, text of another encoding, a file that was cut short.
+        FeedInvalid: a row has another width than the header, the text has another encoding, or the file was cut short.
     """
     uneven: list[Any] = []
 
@@ -92,7 +92,7 @@ def _refuse_uneven(source: Source, uneven: Sequence[Any], header: Header) -> Non
 
 
 def _lines_from(first: int, count: int, uneven: Sequence[Any]) -> Ints:
-    """Line numbers of rows that follow each other but for skipped lines."""
+    """Line numbers of consecutive rows (N,), without the skipped lines."""
     lines = np.arange(first, first + count, dtype=np.int64)
     for row in uneven:
         if row.number is not None:

@@ -1,4 +1,4 @@
-"""Files from outside, plain, gzip or in a zip: bytes, first lines, hashes."""
+"""Access to files, plain, gzipped or in a zip: bytes, first lines, hashes."""
 
 import gzip
 import hashlib
@@ -15,12 +15,12 @@ from typing import BinaryIO, Final
 from mara.errors import FeedInvalid
 
 HEAD_BYTES: Final = 65_536
-"""Bytes of a file in which its header must be found."""
+"""Number of first bytes of a file in which its header must be found."""
 MOST_MEMBERS: Final = 20_000
-"""Files in one zip; a year of five-minute reports has 9,000 or so each month."""
+"""Most files in one zip; a month of five-minute reports has about 9,000."""
 MOST_MEMBER_BYTES: Final = 4_000_000_000
 MOST_WHOLE_BYTES: Final = 400_000_000
-"""Bytes of a file that has to be held whole to be read: XML, JSON, workbooks."""
+"""Most bytes of a file that is read as a whole: XML, JSON, workbooks."""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -29,7 +29,7 @@ _WORKBOOK: Final = "xl/workbook.xml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A file, or one in a zip, perhaps in a zip within.
+    """A file, or one within a zip, at any depth.
 
     Attributes:
         members: names of the files within, outermost first; empty for a file by itself.
@@ -40,20 +40,20 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The name for messages: the path, then the names within."""
+        """Name for messages: the path, then the names within."""
         return "!".join((str(self.path), *self.members))
 
     @property
     def file_name(self) -> str:
-        """The last part of its name, which may carry a date."""
+        """The last part of the name, which may contain a date."""
         return PurePosixPath(self.members[-1]).name if self.members else self.path.name
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """The bytes, out of gzip and zip.
+        """Open the file's bytes, unpacked from gzip and zip.
 
         Raises:
-            FeedInvalid: missing, a folder, not readable, or a damaged archive.
+            FeedInvalid: the file is missing, a folder, not readable, or a damaged archive.
         """
         try:
             with self.path.open("rb") as file, ExitStack() as within:
@@ -72,10 +72,10 @@ class Source:
             ) from error
 
     def head(self) -> bytes:
-        """The first bytes.
+        """The first `HEAD_BYTES` bytes.
 
         Raises:
-            FeedInvalid: as `opened`, or text that is UTF-16.
+            FeedInvalid: as `opened`, or the text is UTF-16.
         """
         with self.opened() as stream:
             first = stream.read(HEAD_BYTES)
@@ -84,10 +84,10 @@ class Source:
         return first
 
     def whole(self) -> bytes:
-        """All bytes.
+        """All bytes of the file.
 
         Raises:
-            FeedInvalid: as `opened`, or more than a file that is held whole may have.
+            FeedInvalid: as `opened`, or the file has more than `MOST_WHOLE_BYTES`.
         """
         with self.opened() as stream:
             read = stream.read(MOST_WHOLE_BYTES + 1)
@@ -96,16 +96,16 @@ class Source:
         return read
 
     def refusal(self, text: str, line: int | None = None) -> FeedInvalid:
-        """The error of one line that names this file."""
+        """Make a one-line error that names this file."""
         place = f" line {line}" if line is not None else ""
         return FeedInvalid(f"{self.name}{place}: {' '.join(text.split())}")
 
 
 def sources_of(path: Path) -> tuple[Source, ...]:
-    """The file itself, or the files in a zip; a workbook counts as one file.
+    """List the file itself, or the files in a zip; a workbook counts as one file.
 
     Raises:
-        FeedInvalid: missing, no file, an empty or damaged archive.
+        FeedInvalid: the path is missing or no file, or the archive is empty or damaged.
     """
     if path.is_dir() or (path.exists() and not path.is_file()):
         raise FeedInvalid(f"{path} should be a file, is a folder or a device: name the files in it")
@@ -116,13 +116,13 @@ def sources_of(path: Path) -> tuple[Source, ...]:
 
 
 def sha256_of(path: Path) -> str:
-    """The hash of the file as it lies there."""
+    """Hash the file as stored, still packed."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shown(text: str, most: int = 60) -> str:
-    """A value as a message repeats it: quoted, on one line, cut."""
+    """Quote a value for a message, on one line and cut."""
     return repr(text if len(text) <= most else text[:most] + "…")
 
 
@@ -150,5 +150,5 @@ def _within(source: Source, depth: int) -> Iterator[Source]:
 
 
 def _seekable(stream: BinaryIO) -> BinaryIO:
-    """The stream itself, or a zip within a zip as a copy in memory."""
+    """Return a seekable stream: itself, or for a zip within a zip a copy in memory."""
     return io.BytesIO(stream.read()) if isinstance(stream, zipfile.ZipExtFile) else stream

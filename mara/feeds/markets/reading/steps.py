@@ -1,4 +1,4 @@
-"""Lengths of intervals, read from the stamps of all files together."""
+"""Lengths of intervals, derived from the stamps of all files together."""
 
 from dataclasses import replace
 from typing import Final
@@ -16,10 +16,10 @@ _FAR: Final = 10**15
 
 
 def stepped(series: MarketSeries) -> MarketSeries:
-    """The series with both ends of each interval, from its sorted stamps.
+    """Derive both ends of each interval from a series' sorted stamps.
 
     Raises:
-        FeedInvalid: a local day whose stamps are apart by a step that the layout does not have.
+        FeedInvalid: the stamps of a local day have a distance that is no step of the layout.
     """
     at_s = series.begin_s
     if series.layout.is_tiled:
@@ -31,7 +31,7 @@ def stepped(series: MarketSeries) -> MarketSeries:
 
 
 def deviated(series: MarketSeries) -> MarketSeries:
-    """The series with the stretches stamped on the other side set right."""
+    """Correct the periods in which stamps named the other side of the interval."""
     for deviation in series.layout.deviations:
         if deviation.side in {None, series.layout.side} or series.key.point != deviation.value:
             continue
@@ -47,7 +47,7 @@ def deviated(series: MarketSeries) -> MarketSeries:
 
 
 def _steps(series: MarketSeries) -> Ints:
-    """The least distance of stamps in each local day, a step of the layout."""
+    """Step of each local day [s]: the least distance of its stamps."""
     declared = sorted(minutes * 60 for minutes in series.layout.steps_minutes)
     clock = wall_clock(series.day_zone)
     at_s = series.begin_s
@@ -72,7 +72,7 @@ def _steps(series: MarketSeries) -> Ints:
 
 
 def _nearest(least: Ints) -> Ints:
-    """The steps of all days; one of a single stamp has that of the next day."""
+    """Steps of all days [s]; a day of a single stamp gets that of the next."""
     known: Bools = least != _FAR
     if known.all() or not known.any():
         return least
@@ -82,10 +82,10 @@ def _nearest(least: Ints) -> Ints:
 
 
 def _tiles(series: MarketSeries) -> Ints:
-    """Beginnings of dispatch intervals that end at irregular times."""
+    """Beginnings [s] of dispatch intervals that end at irregular times."""
     step_s = min(series.layout.steps_minutes) * 60
     at_s = series.begin_s
     mark_s = (at_s - 1) // step_s * step_s
     before = np.r_[np.int64(-_FAR), at_s[:-1]]
-    # an equal stamp is a repeat, which is judged later, and ends no interval of no length
+    # an equal stamp is a repeat, which is checked later; it must not make an empty interval
     return np.maximum(mark_s, np.where(before == at_s, -_FAR, before))

@@ -1,4 +1,4 @@
-"""Files in which lines of several kinds alternate."""
+"""Reader of files in which lines of several kinds alternate."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ from mara.feeds.markets.reading.sources import Source, shown
 
 
 def batches_by_line(source: Source, layout: Layout, header: Header, wanted: Sequence[int]) -> Iterator[Batch]:
-    """The wanted columns of the rows that count, read line by line.
+    """Yield the wanted columns of the wanted table's rows, read line by line.
 
     Raises:
-        FeedInvalid: a row that is cut short, or a file that does not end as a whole one does.
+        FeedInvalid: a row is cut short, or the file does not end as a complete one does.
     """
     form = layout.form
     table = _TableInLines(source, header, wanted)
@@ -29,7 +29,7 @@ def batches_by_line(source: Source, layout: Layout, header: Header, wanted: Sequ
         if _is_row(form, cells, number, line):
             table.add(cells, number)
         elif form.kind is Kind.RECORDS and cells[:3] == (form.tags[0], *form.table) and cells != table.names:
-            # the schema may change inside one archive
+            # the columns may change within one archive
             yield from table.taken()
             table.names = cells
     _refuse_cut(source, form, number, counted, last)
@@ -37,7 +37,7 @@ def batches_by_line(source: Source, layout: Layout, header: Header, wanted: Sequ
 
 
 class _TableInLines:
-    """Rows of one table that were met, under the header that stood last before them."""
+    """Rows of one table, under the last header before them."""
 
     def __init__(self, source: Source, header: Header, wanted: Sequence[int]) -> None:
         self._source, self._header, self._wanted = source, header, wanted
@@ -46,7 +46,7 @@ class _TableInLines:
         self._lines: list[int] = []
 
     def add(self, cells: Sequence[str], line: int) -> None:
-        # a last column without a name comes of a separator at the end
+        # a last column without a name results from a separator at the line's end
         if len(cells) < len(self.names) - (self.names[-1] == ""):
             raise self._source.refusal(
                 f"a row should have {len(self.names)} cells, has {len(cells)}: {shown(','.join(cells))}: was the line "
@@ -57,7 +57,7 @@ class _TableInLines:
         self._lines.append(line)
 
     def taken(self) -> Iterator[Batch]:
-        """The rows so far as one batch, which are then forgotten."""
+        """Yield the rows so far as one batch, and drop them."""
         if not self._rows:
             return
         place_of = {name.strip().casefold(): place for place, name in enumerate(self.names)}
@@ -95,7 +95,7 @@ def _numbered_lines(source: Source, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 def _refuse_cut(source: Source, form: Form, lines: int, counted: int | None, last: str) -> None:
-    """Compare a file with its own count or last line."""
+    """Refuse a file that lacks its last line, or lines that its own count names."""
     if form.last_line and last != form.last_line:
         raise source.refusal(
             f"the last line should be {form.last_line!r}, is {shown(last)}: the file was cut short, fetch it again",

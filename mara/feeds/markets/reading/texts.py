@@ -1,4 +1,4 @@
-"""Cells of text to numbers and times, whole columns at once."""
+"""Parsers of text columns: numbers and times, a whole column at once."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from mara.feeds.markets.declaration import Form, Value
 from mara.feeds.markets.reading.clocks import DAY_S, NO_TIME
 
 MISSING: Final = frozenset({"", "-", "–", "n/e", "n/a", "na", "nan", "null", "none", "nat"})
-"""Texts, in small letters, that publishers put where there is no value."""
+"""Texts, in lower case, that publishers write where there is no value."""
 NO_OFFSET: Final = int(np.iinfo(np.int32).min)
 _ORIGIN: Final = datetime(1970, 1, 1)  # noqa: DTZ001  wall time has no zone
 _NAME: Final = re.compile(r"\s*\(?\b([A-Z]{2,5})\)?$")
@@ -24,21 +24,21 @@ _MIDNIGHT_24: Final = re.compile(r"(?<=[ T])24:00(?=:00|$)")
 _DATE_LENGTHS: Final = (8, 10)
 _DATE: Final = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
 MANY: Final = 2_000
-"""The number of cells from which on dates and times of day are read apart.
+"""Number of cells from which on dates and times of day are parsed separately.
 
-A year of quarters has 365 of the one and 96 of the other.
+A year of quarter-hours has only 365 dates and 96 times of day.
 """
 
 Moment = tuple[int, int]
-"""Wall seconds, and the offset that the text itself says, or `NO_OFFSET`."""
+"""Wall time [s], and the offset [s] that the text contains, or `NO_OFFSET`."""
 NO_MOMENT: Final[Moment] = (NO_TIME, NO_OFFSET)
 
 
 class Stamps:
-    """Texts of stamps to wall seconds, remembering each text that was read.
+    """Parses texts of stamps to wall time [s], with a cache of texts.
 
     Attributes:
-        formats: tried in turn; the one that fitted last is tried first.
+        formats: formats to try in turn, beginning with the one that fitted last.
     """
 
     def __init__(self, formats: Sequence[str], names: Sequence[tuple[str, int]] = ()) -> None:
@@ -47,17 +47,17 @@ class Stamps:
         self._read: dict[str, Moment] = {}
 
     def moments(self, column: Any) -> tuple[Ints, Ints]:
-        """Wall seconds and offsets of a column (N,), `NO_TIME` where it is no stamp."""
+        """Parse wall times and offsets of a column (N,), `NO_TIME` where invalid."""
         halves = _halves(column) if len(column) >= MANY else None
         return self._by_halves(*halves) if halves is not None else _pairs(column, self._moment)
 
     def spans(self, column: Any, separator: str = " - ") -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-        """The two stamps of each cell, with the separator between them."""
+        """Parse the two stamps of each cell, with a separator between them."""
         pair = pc.extract_regex(column, rf"^(?P<begin>.*?){separator}(?P<end>.*)$")
         return tuple(self.moments(pc.fill_null(pc.struct_field(pair, name), "")) for name in ("begin", "end"))  # type: ignore[return-value]
 
     def _by_halves(self, day: Any, hour: Any) -> tuple[Ints, Ints]:
-        """Stamps of a date and a time of day, from the few different texts of each half."""
+        """Parse stamps of a date and a time of day from the few different texts of each."""
         days, hours = day.dictionary.to_pylist(), hour.dictionary.to_pylist()
         of_day = np.array([self._moment(f"{text}{hours[0]}")[0] for text in days])
         at_hour = np.array([self._moment(f"{days[0]}{text}") for text in hours])
@@ -94,12 +94,12 @@ class Stamps:
 
 
 def whole_numbers(column: Any, meaning: Callable[[str], int]) -> Ints:
-    """A whole number for each cell, as `meaning` reads its text."""
+    """Convert each cell to a whole number by `meaning`, called once for each text."""
     return _pairs(column, lambda text: (meaning(text), 0))[0]
 
 
 def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
-    """The numbers of a column, NaN where none stands, and the rows that are wrong."""
+    """Parse a column of numbers, NaN where missing; also return the invalid rows."""
     texts = pc.utf8_trim_whitespace(column)
     if value.quality is not None:
         texts = _of_quality(texts, value.quality)
@@ -122,12 +122,12 @@ def numbers_of(column: Any, value: Value, form: Form) -> tuple[Floats, Ints]:
 
 
 def text_at(column: Any, row: int) -> str:
-    """One cell."""
+    """The text of one cell."""
     return str(column[int(row)].as_py() or "")
 
 
 def joined(columns: Sequence[Any], mark: str = "-") -> Any:
-    """The cells of several columns in one, with a mark between."""
+    """Join the cells of several columns, with a mark between."""
     return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, mark)
 
 
@@ -153,7 +153,7 @@ def _of_quality(texts: Any, pattern: re.Pattern[str]) -> Any:
 
 
 def _halves(column: Any) -> tuple[Any, Any] | None:
-    """The dates of a column and what follows them; None if their widths differ."""
+    """Split a column into dates and times of day; None if their widths differ."""
     texts = pc.utf8_trim_whitespace(column)
     for mark in (" ", "T"):
         ends = pc.min_max(pc.find_substring(texts, mark)).as_py()
@@ -189,5 +189,5 @@ def _moment_of(text: str, pattern: str) -> Moment | None:
 
 
 def canonical(text: str, same: Sequence[Sequence[str]]) -> str:
-    """The first of the values that mean the same as this one."""
+    """Return the first of the values that mean the same as a text."""
     return next((group[0] for group in same if text in group), text)

@@ -1,4 +1,4 @@
-"""The first tables."""
+"""Create the tables of a run: ticks, ledger, contracts, plans, events and audit."""
 
 from typing import Any
 

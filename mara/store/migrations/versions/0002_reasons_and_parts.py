@@ -1,4 +1,4 @@
-"""What a plan gave and why, and a hash for what the engine keeps beside its world."""
+"""Add reasons, provenance and prices of plans, and hashes of the engine's parts."""
 
 from typing import Any
 

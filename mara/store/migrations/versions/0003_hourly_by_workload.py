@@ -1,4 +1,4 @@
-"""Power by workload and the extremes of the price in the hourly roll-up."""
+"""Add power by workload and extremes of the price to the hourly roll-up."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What asking Claude has cost, and what came of it."""
+"""Create the tables of API requests to Claude: their costs and outcomes."""
 
 import sqlalchemy as sa
 from alembic import op

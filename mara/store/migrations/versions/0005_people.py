@@ -1,4 +1,4 @@
-"""Who may log in, their tokens and sessions, and a log of it that cannot be changed unseen."""
+"""Create the tables of users, tokens and sessions, and the chained access log."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""From which tick on which rules made the run; whatever is stored so far was made by the first."""
+"""Create the table of rules in force; ticks so far were made by the first version."""
 
 import sqlalchemy as sa
 from alembic import op

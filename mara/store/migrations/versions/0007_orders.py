@@ -1,4 +1,7 @@
-"""Orders, what became of them, open quotes and first answers: what was confirmed before the next tick is kept."""
+"""Create the tables of orders, their outcomes, open quotes and first answers.
+
+They hold what is confirmed between two ticks.
+"""
 
 import sqlalchemy as sa
 from alembic import op

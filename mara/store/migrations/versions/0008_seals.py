@@ -1,4 +1,4 @@
-"""A seal of each tick's rows, digests of what is kept about Claude, and what the access log changed."""
+"""Add seals of ticks, digests of rows about Claude, and the access log's changes."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,5 +1,8 @@
-"""The least and greatest of each hour beside its mean, and the fleet's renewable share by the energy it drew; hours whose
-raw rows have gone keep none, and the plain mean of the sites."""
+"""Add minimum and maximum to the hourly roll-up, and weigh its renewable share.
+
+The fleet's renewable share is weighted by the energy that each site drew. Hours whose raw rows have been pruned get
+no extremes, and keep the plain mean of the sites.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -44,7 +47,7 @@ def upgrade() -> None:
         for which in EXTREMES:
             op.add_column("hourly", sa.Column(name.format(which), EXACT if name in REALS else WHOLE, nullable=True))
     is_sqlite = op.get_bind().dialect.name == "sqlite"
-    for change in ("update", "delete"):  # what is never changed is changed here, once
+    for change in ("update", "delete"):  # the rows are append-only for everybody but this migration
         op.execute(f"DROP TRIGGER hourly_no_{change}" + ("" if is_sqlite else " ON hourly"))
     for site, together in (("site", "site"), ("-1", "")):
         op.execute(filling(site, together))
@@ -52,7 +55,12 @@ def upgrade() -> None:
 
 
 def filling(site: str, together: str) -> str:
-    """Fill whole hours whose ticks are all there, of each site or of the fleet."""
+    """SQL that fills the hours whose ticks are all stored, by site or for the fleet.
+
+    Args:
+        site: SQL of the site's index; -1 for the fleet.
+        together: the column by which ticks are grouped besides time; empty for the fleet.
+    """
     columns = [(name.format(which), function, place) for place, name in enumerate(OF_A_TICK) for which, function in EXTREMES.items()]
     values = ", ".join(f"{value} AS v{place}" for place, value in enumerate(OF_A_TICK.values()))
     renewable, power = (list(OF_A_TICK).index(name) for name in ("renewable_{}_share", "site_power_{}_w"))

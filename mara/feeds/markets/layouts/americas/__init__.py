@@ -1,1 +1,1 @@
-"""American markets."""
+"""Layouts of American markets."""

@@ -13,7 +13,7 @@ ZONE: Final = "America/Los_Angeles"
 
 
 def _layout(variant: str, report: str, column: Column, known: Known, steps_minutes: tuple[int, ...]) -> Layout:
-    """One of the two, which differ in the column of the price."""
+    """Make one of the two layouts, which differ in the column of the price."""
     return Layout(
         id="caiso-lmp",
         variant=variant,
@@ -24,7 +24,7 @@ def _layout(variant: str, report: str, column: Column, known: Known, steps_minut
         values=(Value(field="price", column=column, unit="USD/MWh"),),
         point=("NODE",),
         keys=(
-            # the others are its parts: congestion, energy, losses, greenhouse gas
+            # other values are parts of the price: congestion, energy, losses, greenhouse gas
             Key(name="lmp_type", column="LMP_TYPE", default=("LMP",), is_identity=False),
             Key(name="run", column="MARKET_RUN_ID"),
         ),

@@ -7,7 +7,7 @@ from mara.feeds.markets.declaration import Cap, HourEnding, Key, Known, Layout, 
 
 ZONE: Final = "America/Chicago"
 CLOCK: Final = StampClock(zone=ZONE, repeat=Repeat.FLAG, flag="DSTFlag")
-"""`DSTFlag` is Y in the second hour of the autumn change and nowhere else."""
+"""ERCOT's clock; `DSTFlag` is Y in the second hour of the autumn change only."""
 YEARLY_CLOCK: Final = StampClock(zone=ZONE, repeat=Repeat.FLAG, flag="Repeated Hour Flag")
 LICENCE: Final = "ERCOT terms of use: raw data may be used, reproduced and redistributed in compilations; name ERCOT"
 CAPS: Final = (
@@ -16,7 +16,7 @@ CAPS: Final = (
 )
 """System-wide offer cap [USD/MWh]. Source: PUCT projects 40000 and 52631."""
 POINT_TYPE: Final = "SettlementPointType"
-"""The same name occurs as LZ and as LZEW, which is energy-weighted."""
+"""Column of the point's type: one name is both LZ and the energy-weighted LZEW."""
 
 DAY_AHEAD: Final = Layout(
     id="ercot-dam-spp",

@@ -24,7 +24,7 @@ ZONE: Final = "America/New_York"
 
 
 def _layout(variant: str, report: str, title: str, known: Known) -> Layout:
-    """One of the two, which differ in the comment lines above the header."""
+    """Make one of the two layouts, which differ in the comment lines above the header."""
     return Layout(
         id="isone-lmp",
         variant=variant,

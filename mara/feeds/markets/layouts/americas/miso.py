@@ -12,7 +12,7 @@ ZONE: Final = "UTC-5:00"
 
 
 def _layout(variant: str, report: str, title: str, name: str, known: Known) -> Layout:
-    """One of the two, which differ in the title above the table."""
+    """Make one of the two layouts, which differ in the title above the table."""
     day = r"(?P<date>\d{1,2}/\d{1,2}/\d{4})"
     return Layout(
         id="miso-lmp",

@@ -12,7 +12,7 @@ FORMATS: Final = ("%m/%d/%Y %I:%M:%S %p", "iso")
 
 
 def _layout(variant: str, report: str, market: str, known: Known, steps_minutes: tuple[int, ...]) -> Layout:
-    """One of the two, which differ in the columns' endings."""
+    """Make one of the two layouts, which differ in the endings of column names."""
     return Layout(
         id="pjm-lmp",
         variant=variant,

@@ -1,1 +1,1 @@
-"""European markets."""
+"""Layouts of European markets."""

@@ -15,7 +15,7 @@ LAYOUTS: Final = (
         publisher="Ember",
         report="European wholesale electricity price data, hourly",
         quantity=Quantity.PRICE,
-        # the UTC column is believed only while the local one agrees with it
+        # the UTC column is trusted only while the local one agrees with it
         stamp=Instant(
             column="Datetime (UTC)",
             formats=("iso", "%d/%m/%Y %H:%M"),

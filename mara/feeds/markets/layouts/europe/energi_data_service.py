@@ -1,4 +1,4 @@
-"""Energi Data Service: Elspotprices in hours, and DayAheadPrices after it."""
+"""Energi Data Service: hourly Elspotprices, and DayAheadPrices that replaced them."""
 
 from datetime import date
 from typing import Final

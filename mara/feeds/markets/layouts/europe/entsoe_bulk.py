@@ -8,7 +8,7 @@ from mara.feeds.markets.layouts.europe.entsoe_gui import CAPS, DAY_ZONES, LICENC
 BIDDING_ZONES: Final = Key(name="area_type", column="AreaTypeCode", default=("BZN",), is_identity=False)
 RESOLUTION: Final = Key(name="resolution", column="ResolutionCode", is_identity=False)
 UTC_MONTHS: Final = ("UTC",)
-"""Files of the library are months of UTC."""
+"""Zones at whose midnights files of the library begin and end."""
 
 FILE_LIBRARY: Final = Layout(
     id="entsoe-file-library",

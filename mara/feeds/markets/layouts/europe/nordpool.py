@@ -22,7 +22,7 @@ LAYOUTS: Final = (
             end="Delivery End (CET)",
             formats=("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M"),
         ),
-        # the header says CET and means the clock on the wall, daylight time included
+        # the header says CET, but the times include daylight saving time
         clock=StampClock(zone="Europe/Oslo", repeat=Repeat.ORDER),
         values=(
             Value(

@@ -1,1 +1,1 @@
-"""Tables that analysts save from Python libraries."""
+"""Layouts of tables saved from Python libraries for market data."""

@@ -10,7 +10,7 @@ from mara.feeds.markets.declaration import Key, Layout, Quantity, Span, StampClo
 
 
 def _layout(column: str, known_as: str) -> Layout:
-    """One of the two, which differ in the column of the price."""
+    """Make one of the two layouts, which differ in the column of the price."""
     return Layout(
         id="gridstatus-frame",
         variant=column,

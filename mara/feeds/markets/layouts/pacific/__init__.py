@@ -1,1 +1,1 @@
-"""Markets of Asia and Australia."""
+"""Layouts of markets in Asia and Australia."""

@@ -18,10 +18,10 @@ from mara.feeds.markets.declaration import (
 )
 
 ZONE: Final = "UTC+10:00"
-"""Market time is Brisbane's all year; a city's zone would shift it in summer."""
+"""Market time, which has no daylight saving time; most cities' zones have it."""
 STAMP: Final = Instant(column="SETTLEMENTDATE", formats=("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "iso"), side=Side.END)
 STEPS_MINUTES: Final = (5, 30)
-"""Half-hours until 2021-09-30, five minutes since."""
+"""Step lengths [minutes]: half-hours until 2021-09-30, five minutes since."""
 FLOOR: Final = -1_000.0
 CAPS: Final = (
     Cap(valid_from=date(2021, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=15_100.0),

@@ -1,1 +1,1 @@
-"""Carbon and weather."""
+"""Layouts of sources of carbon intensity and weather."""

@@ -1,6 +1,6 @@
 """EIA-930: hourly net generation by source of each balancing authority.
 
-Stamps name the end of the hour; thousands are parted by commas. Carbon intensity is made from the mix of sources.
+Stamps name the end of the hour; commas separate thousands. Carbon intensity is computed from the mix of sources.
 """
 
 from datetime import date
@@ -25,7 +25,7 @@ SOURCES: Final = (
     ("other_mw", "Other Fuel Sources"),
     ("unknown_mw", "Unknown Fuel Sources"),
 )
-"""Fields and the ends of the columns' names, which changed over the years."""
+"""Fields, each with the endings that its columns' names had over the years."""
 
 LAYOUTS: Final = (
     Layout(
@@ -34,7 +34,7 @@ LAYOUTS: Final = (
         report="EIA930_BALANCE",
         quantity=Quantity.CARBON,
         form=Form(thousands=","),
-        # UTC is believed only while the local column agrees with it
+        # UTC is trusted only while the local column agrees with it
         stamp=Instant(
             column="UTC Time at End of Hour",
             formats=("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "iso"),

@@ -12,7 +12,7 @@ PER_PERCENT: Final = 0.01
 
 
 def _layout(variant: str, carbon: str, renewable: str, header: str) -> Layout:
-    """One of the two, which differ in the names of the columns."""
+    """Make one of the two layouts, which differ in the names of the columns."""
     return Layout(
         id="electricity-maps",
         variant=variant,

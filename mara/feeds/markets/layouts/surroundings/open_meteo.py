@@ -16,11 +16,11 @@ OFFSET_OF_ALL: Final = re.compile(
     + rf"[^,\n]*,{_PLACE}(?P<utc_offset_seconds>-?\d+),[^\n]*"
     + rf"(?:\n[^,\n]*,{_PLACE}(?P=utc_offset_seconds),[^\n]*)*\s*\Z"
 )
-"""The offset of several places, which must be the same."""
+"""Pattern of the UTC offset of several places, which must be the same."""
 
 
 def _layout(variant: str, form: Form, point: tuple[str, ...], ending: str) -> Layout:
-    """One of the forms, which differ in how columns say their units."""
+    """Make one of the layouts, which differ in the way columns name their units."""
     return Layout(
         id="open-meteo",
         variant=variant,

@@ -11,7 +11,7 @@ from mara.feeds.markets.declaration import Form, Instant, Layout, Quantity, Valu
 
 TENTHS: Final = 0.1
 GOOD: Final = re.compile(r"\+?(?P<number>-?(?!9999)\d{4}),[01459ACIMPRU]")
-"""Tenths of a degree that passed the checks of quality.
+"""Pattern of temperatures in tenths of a degree that passed the quality checks.
 
 `+9999` is missing; qualities 2, 3, 6 and 7 are suspect or wrong.
 

@@ -1,0 +1,32 @@
+"""What hypothesis draws: the same whichever modules a test run has loaded before.
+
+Hypothesis draws constants of the code more often than other values. It takes those of the modules that are loaded, so
+that a test would have other examples alone than beside others. Here it takes those of all of Mara's files.
+"""
+
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants, constants_from_module
+
+import mara
+
+FOLDER = Path(mara.__file__).parent
+
+
+@cache
+def constants_of_mara() -> Constants:
+    found = Constants()
+    for path in sorted(FOLDER.rglob("*.py")):
+        module = ModuleType(path.stem)
+        module.__file__ = str(path)
+        found |= constants_from_module(module)
+    return found
+
+
+def draw_the_same_always() -> None:
+    """There is no setting for it: a hypothesis that has this function no more fails here, not by other draws."""
+    assert callable(providers._get_local_constants)
+    providers._get_local_constants = constants_of_mara
