@@ -164,8 +164,19 @@ def _no_two_prices(came: str) -> ConfigError:
 def served(config: RunConfig, feed: Feed, history: History, demand: Demand, *notes: str) -> Outside:
     """Combine a replayed world with the contracts that are live at its start."""
     world = opened(first_world(config), demand.contracts, config)
-    said = (*demand.notes, *(note for note in notes if note))
+    said = (*demand.notes, *(note for note in (*notes, means_note(config, history)) if note))
     return Outside(config=config, feed=feed, history=history, world=world, notes=said)
+
+
+def means_note(config: RunConfig, history: History) -> str:
+    """Write one line where ticks are longer than the history's steps; else an empty text."""
+    tick, step = config.grid.tick_minutes, history.step_minutes
+    if tick <= step:
+        return ""
+    return (
+        f"a tick of {tick} minutes sees, and is settled at, the mean of the history's steps of {step} minutes: "
+        f"take --tick-minutes {step} to see each of them"
+    )
 
 
 def contracts_beside(history: History) -> Path | None:

@@ -14,7 +14,7 @@ from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import bars, progress, show, tell_notes, told_sources, write_page
 from mara.core.snapshot import ShadowGains
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import MICRO_USD_PER_USD, MINUTES_PER_HOUR
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
 from mara.optimizer_names import POLICIES
 from mara.runtime.clock import SystemClock
@@ -36,8 +36,6 @@ SHADOW_GAINS = (
     "optimizer_vs_static",
 )
 """Gains measured against the counterfactual worlds."""
-BACKTEST_TICK_MINUTES = 60
-"""Default tick of a backtest, because histories are hourly."""
 
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
@@ -118,7 +116,9 @@ def backtest(
     seed: Seed = None,
     from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
     to: Annotated[str | None, typer.Option(help="Last instant, ISO 8601, exclusive.")] = None,
-    tick_minutes: Annotated[int, typer.Option(min=1, max=60, help="Length of a tick.")] = BACKTEST_TICK_MINUTES,
+    tick_minutes: Annotated[
+        int | None, typer.Option(min=1, max=60, help="Length of a tick [default: the history's step].")
+    ] = None,
     horizon_hours: Annotated[int | None, typer.Option(min=1, max=168, help="How far plans look ahead.")] = None,
     contracts: Annotated[Path | None, typer.Option(help="Contracts to serve; else a constant pooled demand.")] = None,
     load_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Pooled demand as a share of the racks.")] = 0.75,
@@ -130,10 +130,11 @@ def backtest(
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
     """Run policies over a period of history."""
-    options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
+    options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed}
+    own = {"horizon_hours": horizon_hours, "day_ahead_position": day_ahead}
     settings = read_settings(
-        options={**options, "horizon_hours": horizon_hours, "day_ahead_position": day_ahead},
-        own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES},
+        options={**options, **own, "tick_minutes": tick_minutes or MINUTES_PER_HOUR},
+        own_defaults={"tick_minutes": "of the history's step"},
     )
     order = BacktestOrder(
         from_=moment_of(from_, "--from"),
@@ -142,6 +143,7 @@ def backtest(
         load_share=load_share,
         migration_factor=migration_factor,
         forecast=forecast,
+        follows_steps=tick_minutes is None,
     )
     refuse_homeless(report, "--report")
     with bars() as on_progress:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mara.core.arrays import LATER, Floats, Ints, sealed
 from mara.core.position import DayAheadOrders
-from mara.core.world import Conditions, Forecast, Observation, RunConfig, World, conditions_of
+from mara.core.world import Conditions, Forecast, Observation, RunConfig, World, conditions_of, known_in
 
 _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
@@ -17,7 +17,10 @@ PlanStatus = Literal["optimal", "feasible", "fallback"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
-    """Input of an optimizer: the terms, the state, the present tick and a forecast."""
+    """Input of an optimizer: the terms, the state, the present tick and a forecast.
+
+    `problem_of` makes it of a tick that is to be settled: an optimizer may not know all that is.
+    """
 
     config: RunConfig
     world: World
@@ -32,6 +35,11 @@ class Problem:
     def conditions(self) -> Conditions:
         """Conditions of the present tick, computed once."""
         return conditions_of(self.observation, self.config)
+
+
+def problem_of(config: RunConfig, world: World, observation: Observation, forecast: Forecast) -> Problem:
+    """Put together what may be known of a tick when it is planned."""
+    return Problem(config=config, world=world, observation=known_in(forecast, observation), forecast=forecast)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

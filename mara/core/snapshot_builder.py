@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from datetime import timedelta
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -117,14 +118,18 @@ def event_snapshot(event: Event, config: RunConfig) -> EventSnapshot:
 def forecast_snapshot(forecast: Forecast, config: RunConfig) -> ForecastSnapshot:
     """Convert a forecast for the outside: its rows with the times at which they start.
 
-    Rows are clock hours; the first is the rest of the present hour.
+    Where rows are clock hours, the first is the rest of the present hour.
     """
     now = config.grid.at(forecast.tick)
-    hour = now.replace(minute=0, second=0, microsecond=0)
     rows = forecast.energy_price_usd_per_mwh.tolist()
+    if forecast.row_minutes:
+        begins = [now + timedelta(minutes=m) for m in accumulate((0, *forecast.row_minutes[:-1]))]
+    else:
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        begins = [now, *(hour + timedelta(hours=i) for i in range(1, len(rows)))]
     return ForecastSnapshot(
         made_tick=forecast.tick,
-        at=(now, *(hour + timedelta(hours=i) for i in range(1, len(rows)))),
+        at=tuple(begins),
         energy_price_usd_per_mwh=tuple(tuple(row) for row in rows),
     )
 

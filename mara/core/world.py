@@ -1,6 +1,6 @@
 """Records of a tick: observation, conditions, forecast and world; run config."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -148,12 +148,15 @@ class Auction:
 class Forecast:
     """Forecast of a feed, made without knowledge of later ticks.
 
-    Rows are clock hours; row 0 is the observed present.
+    Row 0 is the present, observed but for prices that are not known yet.
 
     Attributes:
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, dry_bulb_c, wet_bulb_c: (H, S).
         hashprice_usd_per_ph_day: (H,).
         demand_multiplier_share, demand_tokens_per_h: (H, R).
+        row_minutes: length of each row, of which the first begins with the tick; empty where rows are clock hours, of
+            which the first has begun.
+        expects_present_price: prices of the present tick are settled when it is over, and expected until then.
         auction: the day-ahead auction to which orders are sent in this tick; None in most ticks.
     """
 
@@ -165,7 +168,28 @@ class Forecast:
     hashprice_usd_per_ph_day: Floats
     demand_multiplier_share: Floats
     demand_tokens_per_h: Floats
+    row_minutes: tuple[int, ...] = ()
+    expects_present_price: bool = False
     auction: Auction | None = None
+
+
+def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
+    """Count the ticks of each row of a forecast that are still to come at a tick (H,)."""
+    if forecast.row_minutes:
+        return np.array(forecast.row_minutes) // grid.tick_minutes
+    ticks = np.full(len(forecast.hashprice_usd_per_ph_day), grid.ticks_per_hour, dtype=np.int64)
+    ticks[0] -= tick % grid.ticks_per_hour
+    return ticks
+
+
+def known_in(forecast: Forecast, observation: Observation) -> Observation:
+    """Return what is known of a tick when it is planned.
+
+    It is what is observed but for prices that are settled later: there the expected ones stand.
+    """
+    if not forecast.expects_present_price:
+        return observation
+    return replace(observation, energy_price_usd_per_mwh=forecast.energy_price_usd_per_mwh[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,8 +297,12 @@ def first_world(config: RunConfig) -> World:
     )
 
 
+@lru_cache(maxsize=4)
 def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
-    """Compute the conditions of one tick, which `Problem` and `Step` then carry."""
+    """Compute the conditions of one tick, which `Problem` and `Step` then share.
+
+    Observations compare by identity: the one that a tick is planned by is mostly the one that it is settled by.
+    """
     fleet, terms = config.fleet, config.terms
     dry_bulb = observation.dry_bulb_c.tobytes()
     pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)

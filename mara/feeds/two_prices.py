@@ -20,7 +20,7 @@ from mara.core.world import Auction, Forecast, Observation, RunConfig
 from mara.feeds.base import Feed
 from mara.feeds.day_ahead import gate_closure_local_hour, known_ahead
 from mara.feeds.files.history import History
-from mara.feeds.replay import multipliers_of_hours
+from mara.feeds.replayed_series import multipliers_of_hours
 
 RECORD_DAYS: Final = 14
 HOURS_AROUND: Final = 4

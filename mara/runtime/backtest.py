@@ -6,7 +6,7 @@ from typing import Final
 
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
-from mara.core.plan import Problem
+from mara.core.plan import problem_of
 from mara.core.step import Step, advance
 from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed
@@ -45,7 +45,7 @@ def backtest(
     for tick in range(world.tick, world.tick + ticks):
         observation = feed.observe(tick)
         forecast = feed.forecast(tick, horizon_hours)
-        problem = Problem(config=config, world=world, observation=observation, forecast=forecast)
+        problem = problem_of(config, world, observation, forecast)
         plan = optimizer.plan(problem)
         step = advance(world, observation, with_orders(plan.step_at(tick), problem, optimizer), config)
         totals.add(step)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mara.core.commands import Command
-from mara.core.plan import Plan, Problem
+from mara.core.plan import Plan, Problem, problem_of
 from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains
 from mara.core.step import advance, observed
@@ -198,7 +198,7 @@ class CounterfactualRuns:
 
     def _problem(self, world: World, reading: FeedReading) -> Problem:
         seen = observed(reading.observation, world)
-        return Problem(config=self._config, world=world, observation=seen, forecast=reading.forecast)
+        return problem_of(self._config, world, seen, reading.forecast)
 
     def _net(self, name: str) -> int:
         return _net_micro_usd(self._worlds.get(name, self._live))

@@ -15,7 +15,7 @@ from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Forecast, Observation, RunConfig
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
 from mara.feeds.persistence import lead_of, rows_until
-from mara.feeds.replay import multipliers_of_hours
+from mara.feeds.replayed_series import multipliers_of_hours
 from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.calibration import read_calibration
 from mara.feeds.synthetic.grid_mix import GridMix, MixHours

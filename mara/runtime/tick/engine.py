@@ -6,7 +6,7 @@ from typing import Final
 
 from mara.core.commands import Command
 from mara.core.events import FLEET_WIDE, Event, events_of
-from mara.core.plan import Plan, Problem
+from mara.core.plan import Plan, Problem, problem_of
 from mara.core.snapshot import ShadowGains, Snapshot
 from mara.core.snapshot_builder import snapshot_of
 from mara.core.step import Step, advance, observed
@@ -76,7 +76,7 @@ class TickEngine:
     def problem(self, reading: FeedReading) -> Problem:
         """Build the problem of the present tick."""
         seen = observed(reading.observation, self.world)
-        return Problem(config=self.config, world=self.world, observation=seen, forecast=reading.forecast)
+        return problem_of(self.config, self.world, seen, reading.forecast)
 
     def advance(self, reading: FeedReading, plan: Plan, commands: tuple[Command, ...] = ()) -> TickResult:
         """Compute the next tick under a plan; nothing is remembered yet."""
