@@ -17,20 +17,12 @@ from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.clock import SystemClock
+from mara.runtime.progress import OnProgress, Progress
 from mara.runtime.run_totals import DayAheadFigures, RunFigures, RunTotals
 from mara.settings import Settings
 
 BOUND: Final = "bound"
 """Name under which progress on the bound is reported; other names are policies."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Progress report: ticks of a policy, or months of the bound."""
-
-    what: str
-    done: int
-    total: int
 
 
 class SharedFigures(RunFigures):
@@ -77,7 +69,6 @@ class BacktestResult:
     months: tuple[MonthBound, ...] = ()
 
 
-OnProgress = Callable[[Progress], None]
 KnownBounds = dict[bytes, tuple[MonthBound, ...]]
 """Bounds that were found before, by digest of the contracts that they hold for."""
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from mara.backtests import Progress
 from mara.cli.app import app
 from mara.cli.options import moment_of
 from mara.cli.report import bars, show, tell_notes
@@ -16,6 +15,7 @@ from mara.feeds.markets.building.folder import Format
 from mara.feeds.markets.building.spec import read_spec
 from mara.feeds.markets.inspection import inspected, layout_table, lines_of, markdown_lines
 from mara.feeds.markets.reading.series import Fill
+from mara.runtime.progress import Progress
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 COLUMNS = ("id", "variant", "publisher", "quantity", "stamp_side", "clock", "repeated_hour", "unit")

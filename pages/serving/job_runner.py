@@ -7,10 +7,11 @@ from threading import Lock
 from typing import Any, Final, Literal
 
 from mara.assembly.backtest import BacktestOrder
-from mara.backtests import BOUND, BacktestResult, Progress, compared_into
+from mara.backtests import BOUND, BacktestResult, compared_into
 from mara.errors import CommandError, MaraError
 from mara.optimizer_names import BACKTEST_RATIO
 from mara.runtime.clock import Clock
+from mara.runtime.progress import Progress
 from mara.runtime.spawned_work import SpawnedWork, step_back
 from mara.runtime.worker_pool import Processes
 from mara.settings import Settings
