@@ -1,4 +1,4 @@
-"""Rows of a replay's forecast: their lengths, and the past steps that stand for them.
+"""Rows of a replay's forecast: their lengths, and the steps that stand for them.
 
 Model: docs/model.md#13-forecasts ; decision 0155
 """
@@ -21,7 +21,7 @@ The first hour is always told tick by tick. Chosen: 24 rows and 18 hours are 42 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rows:
+class ForecastRows:
     """Rows of a forecast as steps of a series, counted from the present step.
 
     Attributes:
@@ -38,10 +38,10 @@ class Rows:
 
 
 @lru_cache(maxsize=64)
-def clock_hours(hours: int) -> Rows:
+def clock_hours(hours: int) -> ForecastRows:
     """Return the rows of an hourly history: the present clock hour and those after it."""
     ahead = np.arange(hours)
-    return Rows(
+    return ForecastRows(
         minutes=(),
         begin_step=sealed(ahead),
         width_steps=sealed(np.ones_like(ahead)),
@@ -50,7 +50,7 @@ def clock_hours(hours: int) -> Rows:
 
 
 @lru_cache(maxsize=64)
-def rows_from_now(hours: int, *, tick_minutes: int, step_minutes: int, into_step_minutes: int) -> Rows:
+def rows_from_now(hours: int, *, tick_minutes: int, step_minutes: int, into_step_minutes: int) -> ForecastRows:
     """Return the rows of a history of shorter steps: ticks at first, then hours.
 
     They begin with the tick and not with a clock hour, so that their number is always the same.
@@ -63,7 +63,7 @@ def rows_from_now(hours: int, *, tick_minutes: int, step_minutes: int, into_step
     minutes = (tick_minutes,) * (near_h * per_hour) + (MINUTES_PER_HOUR,) * (hours - near_h)
     begin_minutes = np.cumsum((0, *minutes[:-1]))
     width = np.where(np.array(minutes) == MINUTES_PER_HOUR, MINUTES_PER_HOUR // step_minutes, 1)
-    return Rows(
+    return ForecastRows(
         minutes=minutes,
         begin_step=sealed((into_step_minutes + begin_minutes) // step_minutes),
         width_steps=sealed(width),
@@ -72,7 +72,7 @@ def rows_from_now(hours: int, *, tick_minutes: int, step_minutes: int, into_step
 
 
 @lru_cache(maxsize=1_024)
-def standing_steps(rows: Rows, known_steps: int, day_steps: int) -> Ints:
+def standing_steps(rows: ForecastRows, known_steps: int, day_steps: int) -> Ints:
     """Return the step that stands for the begin of each row, from the present on (H,).
 
     Rows that end within the first `known_steps` steps stand for themselves; later ones repeat the last known day.

@@ -1,4 +1,4 @@
-"""Expected real-time prices: the newest one, on the course that prices usually take.
+"""Expected real-time prices: the newest one, on the usual course of prices.
 
 The settlement price of a quarter of an hour is known only when the quarter is over, so that a plan has to expect it.
 The newest price goes on as prices of these steps of the day usually do: by the mean change of the last days and by a
@@ -16,7 +16,7 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.units import MINUTES_PER_HOUR
 from mara.core.world import MAX_PRICE_USD_PER_MWH, MIN_PRICE_USD_PER_MWH
-from mara.feeds.forecast_rows import Rows
+from mara.feeds.forecast_rows import ForecastRows
 from mara.feeds.persistence import PRICE_LEVEL_HALF_LIFE_H
 from mara.feeds.replayed_series import ReplayedSeries, with_hour_means
 
@@ -51,7 +51,7 @@ class RealTimePrices:
         self._changes = np.clip(changes, -MOST_CHANGE_USD_PER_MWH, MOST_CHANGE_USD_PER_MWH)
         self._course = lru_cache(maxsize=2)(self._course_of_day)
 
-    def expected(self, step: int, rows: Rows, later_usd_per_mwh: Floats, known_steps: int) -> Floats:
+    def expected(self, step: int, rows: ForecastRows, later_usd_per_mwh: Floats, known_steps: int) -> Floats:
         """Expect the prices of a forecast's rows (H, S').
 
         Args:
@@ -69,7 +69,7 @@ class RealTimePrices:
         found = weight * ahead + (1.0 - weight) * later_usd_per_mwh
         return np.asarray(np.clip(found, MIN_PRICE_USD_PER_MWH, MAX_PRICE_USD_PER_MWH))
 
-    def _slope_rows(self, step: int, rows: Rows, known_steps: int) -> Ints:
+    def _slope_rows(self, step: int, rows: ForecastRows, known_steps: int) -> Ints:
         """Find the rows of the slope; past the last that published prices tell, that one (H,)."""
         begin = np.minimum(rows.begin_step, known_steps - self._half_hour - rows.width_steps)
         found = np.maximum(begin + step, 0)
@@ -92,15 +92,15 @@ class RealTimePrices:
 
 
 @lru_cache(maxsize=64)
-def _places(rows: Rows, day_steps: int) -> tuple[Ints, Floats]:
-    """Return the places of rows in a day's course (H,), and what is kept of the newest price (H, 1)."""
+def _places(rows: ForecastRows, day_steps: int) -> tuple[Ints, Floats]:
+    """Return the rows' places in a day's course (H,), and their weights (H, 1)."""
     begin = np.minimum(rows.begin_step, day_steps) + (rows.width_steps > 1) * (3 * day_steps)
     weight = 0.5 ** (np.maximum(rows.ahead_h - STANDS_H, 0.0) / PRICE_LEVEL_HALF_LIFE_H)
     return sealed(begin), sealed(weight[:, None])
 
 
 def _over_an_hour(values: Floats, half_hour: int) -> Floats:
-    """Average each step's surroundings of an hour, so that hourly prices rise and fall steadily (N, S)."""
+    """Average each step's surroundings of an hour (N, S)."""
     if not half_hour:
         return values
     padded = np.concatenate([values[:1].repeat(half_hour, axis=0), values, values[-1:].repeat(half_hour, axis=0)])

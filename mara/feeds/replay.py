@@ -18,7 +18,7 @@ from mara.errors import FeedEnded, FeedUnavailable
 from mara.feeds.day_ahead import known_ahead, published_until_hour
 from mara.feeds.files.history import History
 from mara.feeds.files.history_clock import utc_text
-from mara.feeds.forecast_rows import Rows, standing_steps
+from mara.feeds.forecast_rows import ForecastRows, standing_steps
 from mara.feeds.real_time import RealTimePrices
 from mara.feeds.replayed_series import ReplayedSeries, series_of
 
@@ -192,7 +192,7 @@ class _ExpectedPrices:
             beside = np.where(has_both, self._later, 0.0)[: series.count, moving]
             self._real_time = RealTimePrices(series, moving, beside, lag=int(self.expects_present))
 
-    def expected(self, step: int, rows: Rows) -> Floats:
+    def expected(self, step: int, rows: ForecastRows) -> Floats:
         """Expect the prices of a forecast's rows (H, S)."""
         until = self._until[step] - step
         known = tuple(until.tolist())
@@ -209,8 +209,11 @@ class _ExpectedPrices:
             price[:, self._moving] = self._real_time.expected(step, rows, price[:, self._moving], slope)
         return price
 
-    def _flatten(self, rows: Rows, known_steps: tuple[int, ...]) -> Ints:
-        """Return what stands for each row and site, as places in flattened prices from the present step on (H, S)."""
+    def _flatten(self, rows: ForecastRows, known_steps: tuple[int, ...]) -> Ints:
+        """Return what stands for each row and site (H, S).
+
+        They are places in flattened prices, from the present step on.
+        """
         by_column = np.stack([standing_steps(rows, known, self._series.day_steps) for known in known_steps], axis=1)
         found = by_column + self._series.means_from(rows)[:, None]
         return sealed(found[:, self._column_of_site] * len(self._sites) + self._sites)

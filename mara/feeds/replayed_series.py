@@ -1,4 +1,4 @@
-"""A history on the steps of a run: as it is, or its means where ticks are longer.
+"""A history on the steps of a run, or its means where ticks are longer.
 
 A series of steps shorter than an hour also holds the mean of the hour that begins with each step, so that a row of a
 forecast is one look-up, whatever its length.
@@ -17,7 +17,7 @@ from mara.core.timegrid import TimeGrid, zone
 from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.errors import FeedInvalid
 from mara.feeds.files.history import History
-from mara.feeds.forecast_rows import Rows, clock_hours, rows_from_now
+from mara.feeds.forecast_rows import ForecastRows, clock_hours, rows_from_now
 
 CALENDAR_BEYOND_H: Final = 192
 """Hours after the history for which demand multipliers are computed in advance.
@@ -28,7 +28,7 @@ Forecasts that reach further have the table made longer.
 
 @dataclass(kw_only=True, eq=False)
 class ReplayedSeries:
-    """Values of a history by step; where hours have several steps, their means after them.
+    """Values of a history by step, and the means of hours that have several.
 
     Attributes:
         first_s: seconds since 1970 UTC at the first step.
@@ -63,8 +63,8 @@ class ReplayedSeries:
     def day_steps(self) -> int:
         return HOURS_PER_DAY * MINUTES_PER_HOUR // self.step_minutes
 
-    def rows(self, passed_s: int, hours: int) -> Rows:
-        """Return the rows of a forecast made that many seconds after the first step began."""
+    def rows(self, passed_s: int, hours: int) -> ForecastRows:
+        """Return the rows of a forecast, by seconds since the first step began."""
         if self.is_hourly:
             return clock_hours(hours)
         return rows_from_now(
@@ -74,7 +74,7 @@ class ReplayedSeries:
             into_step_minutes=passed_s % self.step_s // SECONDS_PER_MINUTE,
         )
 
-    def at(self, step: int, steps_ahead: Ints, rows: Rows, newest: int) -> Ints:
+    def at(self, step: int, steps_ahead: Ints, rows: ForecastRows, newest: int) -> Ints:
         """Return where the arrays hold what stands for the rows of a forecast.
 
         Args:
@@ -88,11 +88,11 @@ class ReplayedSeries:
             places[found < 0] = newest
         return places
 
-    def means_from(self, rows: Rows) -> Ints:
+    def means_from(self, rows: ForecastRows) -> Ints:
         """Return where the means begin for the rows that are one, else 0 (H,)."""
         return np.asarray((rows.width_steps > 1) * self.count)
 
-    def calendar(self, step: int, rows: Rows) -> tuple[Floats, Floats]:
+    def calendar(self, step: int, rows: ForecastRows) -> tuple[Floats, Floats]:
         """Return demand multipliers and tokens of a forecast's rows (H, R)."""
         last = step + int(rows.begin_step[-1] + rows.width_steps[-1])
         if last > self.calendar_count:
