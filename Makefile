@@ -70,7 +70,7 @@ alone: dev
 browser: dev
 	@tests=$$(grep -rls --include='test_*.py' 'mark\.browser' tests) || exit 0; \
 	echo "== browser tests" && bash .ci/chromium && \
-	$(BIN)/python -m pytest $$tests -m "browser and not timed" -n $(TESTS_AT_ONCE) --dist loadgroup && \
+	$(BIN)/python -m pytest $$tests -m "browser and not timed" -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder && \
 	$(BIN)/python -m pytest $$tests -m "browser and timed"
 
 fmt: dev ## format the code and mend what the linter can mend

@@ -1,6 +1,6 @@
 """`python -m mara`: the headless commands, without the dashboard."""
 
-from mara.cli.commands import app
+from mara.cli.app import app
 
 if __name__ == "__main__":
     app()

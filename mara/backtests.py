@@ -17,28 +17,21 @@ from mara.optimizers.lp.monthly_accounts import Month, MonthlyAccounts
 from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.clock import SystemClock
-from mara.runtime.run_totals import RunFigures, RunTotals
+from mara.runtime.progress import OnProgress, Progress
+from mara.runtime.run_totals import DayAheadFigures, RunFigures, RunTotals
 from mara.settings import Settings
 
 BOUND: Final = "bound"
 """Name under which progress on the bound is reported; other names are policies."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Progress report: ticks of a policy, or months of the bound."""
-
-    what: str
-    done: int
-    total: int
-
-
 class SharedFigures(RunFigures):
     """Figures of a backtest or simulation, with size, speed and origin of the run.
 
-    Figures of the bound are None where it was not asked for.
+    Figures of the bound are None where it was not asked for, those of `day_ahead` without positions.
     """
 
+    day_ahead: DayAheadFigures | None  # type: ignore[misc]  # a run without positions has no figures of them
     sites: int
     lp_profit_usd: float | None
     bound_usd: float | None
@@ -76,7 +69,6 @@ class BacktestResult:
     months: tuple[MonthBound, ...] = ()
 
 
-OnProgress = Callable[[Progress], None]
 KnownBounds = dict[bytes, tuple[MonthBound, ...]]
 """Bounds that were found before, by digest of the contracts that they hold for."""
 
@@ -142,7 +134,9 @@ def compared_into(
         connection.close()
 
 
-def shared_figures(totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int) -> SharedFigures:
+def shared_figures(
+    totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int, *, has_positions: bool = False
+) -> SharedFigures:
     """Compute the figures that a backtest and a simulation have in common."""
     figures = totals.report()
     return {
@@ -151,6 +145,7 @@ def shared_figures(totals: RunTotals, sites: int, wall_s: float, cpu_s: float, s
         "profit_usd": figures["profit_usd"],
         "revenue_usd": figures["revenue_usd"],
         "cost_usd": figures["cost_usd"],
+        "day_ahead": figures["day_ahead"] if has_positions else None,
         "energy_mwh": figures["energy_mwh"],
         "emissions_t": figures["emissions_t"],
         "renewable_share": figures["renewable_share"],
@@ -207,7 +202,9 @@ class _Run:
             "history": str(settings.history),
             "from": grid.at(0).isoformat(),
             "to": grid.at(self.case.ticks).isoformat(),
-            **shared_figures(totals, fleet.site_count, wall_s, cpu_s, settings.seed),
+            **shared_figures(
+                totals, fleet.site_count, wall_s, cpu_s, settings.seed, has_positions=settings.has_positions
+            ),
             "notes": list(outside.notes),
             "provenance": story_of(history, known_ahead(fleet.sites, history.price_known)),
         }

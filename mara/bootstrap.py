@@ -5,7 +5,10 @@ This is the only module that imports all parts.
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
+from mara.assembly.imports.desk import ImportDesk
+from mara.assembly.imports.folder import BYTES_PER_MB, ImportFolder
 from mara.assembly.runs import open_run, planner_of, reload_run
 from mara.errors import FeedError
 from mara.optimizers.registry import refuse_unknown_optimizer
@@ -24,6 +27,9 @@ from mara.store.access.users import UserStore
 from mara.store.backends.database import database_of
 from mara.store.backends.sqlite_file import SqliteFile
 from mara.store.store import Store
+
+IMPORTS: Final = "imports"
+"""Name of the import folder beside the database's file."""
 
 
 def platform_of(settings: Settings, retry: RetryPolicy | None = None) -> Platform:
@@ -74,6 +80,21 @@ def people_of(settings: Settings) -> UserStore:
     """
     maintenance.make_ready(settings.database_url)
     return UserStore.open(settings.database_url)
+
+
+def import_desk_of(settings: Settings) -> ImportDesk:
+    """Build the desk for market files, in the folder that the settings name.
+
+    Raises:
+        ConfigError: not the URL of a database.
+    """
+    database = database_file_of(settings)
+    beside = None if database is None else database.parent / IMPORTS
+    root = settings.import_folder or beside
+    folder = ImportFolder(
+        root=None if root is None else root.resolve(), most_bytes=settings.import_max_mb * BYTES_PER_MB
+    )
+    return ImportDesk(folder, SystemClock())
 
 
 def database_file_of(settings: Settings) -> Path | None:

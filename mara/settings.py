@@ -35,6 +35,7 @@ MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
 # Settings whose values are never repeated in a message.
 SECRETS = frozenset({"storage_secret", "webhook_url", "database_url", "anthropic_api_key", "anthropic_base_url"})
+OPTION_NAMES = {"day_ahead_position": "day_ahead"}  # options that are not called as their field
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names given by Anthropic
 
 
@@ -111,6 +112,14 @@ class Settings(BaseSettings):
         max_length=MAX_TEXT_LENGTH,
         description="folders that backtests of people who log in may read beside that of the history, with commas",
     )
+    import_folder: Path | None = Field(
+        None,
+        description="folder of market files, and of the histories that the Backtest page builds of them; unset: "
+        "`imports` beside the database's file",
+    )
+    import_max_mb: int = Field(
+        64, ge=1, le=10_000, description="largest market file that may be sent over the network, MB"
+    )
     trust_units: bool = Field(
         False, description="take a history's values as they stand, also where they look like another unit"
     )
@@ -138,6 +147,11 @@ class Settings(BaseSettings):
         "flexible",
         description="most binding tier whose promises may be broken where power costs more than credit and goodwill "
         "(twice the rate); `never`: none",
+    )
+    day_ahead_position: Literal["none", "planned"] = Field(
+        "none",
+        description="what is bought in day-ahead auctions, where a history has two prices: `none`, or the load that is "
+        "`planned` for hours expected to be dearer in real time",
     )
     horizon_hours: int = Field(24, ge=1, le=168, description="how far a plan looks ahead")
     plan_deadline_s: float = Field(20.0, ge=0.1, le=600, description="real seconds before a plan is given up")
@@ -197,6 +211,11 @@ class Settings(BaseSettings):
         "INFO", description="least severity that is logged"
     )
     log_json: bool = Field(True, description="log lines as JSON objects; off: plain text")
+
+    @property
+    def has_positions(self) -> bool:
+        """True where power is bought in day-ahead auctions."""
+        return self.day_ahead_position != "none"
 
     @property
     def start_was_given(self) -> bool:
@@ -298,7 +317,7 @@ def _refuse_unknown(field: str) -> None:
 
 def _refusal(detail: ErrorDetails, options: Mapping[str, object], own_defaults: Mapping[str, object]) -> ConfigError:
     field = str(detail["loc"][0])
-    name = "--" + field.replace("_", "-") if field in options else variable_of(field)
+    name = "--" + OPTION_NAMES.get(field, field).replace("_", "-") if field in options else variable_of(field)
     expected = (
         detail["msg"].removeprefix("Value error, ").replace("Input should", "should").replace("String should", "should")
     )

@@ -1,6 +1,6 @@
 """Console script `mara`: the engine's commands, and `run` for the dashboard.
 
-Only `run` imports NiceGUI, so that the other commands start faster.
+Only `run` imports NiceGUI and what it serves, so that the other commands start faster.
 """
 
 import atexit
@@ -15,11 +15,8 @@ from typing import Annotated, Final
 
 import typer
 
-from mara.bootstrap import platform_of, set_aside
-from mara.cli.commands import app as commands
+from mara.cli.app import app as commands
 from mara.errors import ConfigError
-from mara.runtime.observe.log import open_log
-from mara.settings import read_settings
 
 SWITCH_INTERVAL_S: Final = 0.001
 """Time after which a busy thread yields the interpreter to the event loop.
@@ -51,11 +48,15 @@ def run(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
     """Start the dashboard and the engine behind it."""
+    from mara.settings import read_settings
+
     options = {"host": host, "port": port, "speed": speed, "seed": seed, "fleet": fleet, "history": history}
     settings = read_settings(options={**options, "optimizer": optimizer, "behind_proxy": behind_proxy or None})
     refuse_busy_port(settings.host, settings.port)
 
     from mara.api.gateway.listener import raise_descriptor_limit
+    from mara.bootstrap import import_desk_of, platform_of, set_aside
+    from mara.runtime.observe.log import open_log
     from pages.server import serve
     from pages.serving.middleware import add_middleware
     from pages.window import refuse_missing_extra
@@ -71,7 +72,8 @@ def run(
         if fresh:
             aside = set_aside(settings)
             typer.echo("nothing was stored yet" if aside is None else f"the stored run was set aside as {aside}")
-        security = add_middleware(settings, platform)
+        desk = import_desk_of(settings)
+        security = add_middleware(settings, platform, desk)
         is_wanted_anew = serve(
             platform,
             host=settings.host,
@@ -79,6 +81,7 @@ def run(
             show=not no_browser,
             native=native,
             history=settings.history,
+            desk=desk,
             root_path=settings.root_path,
             server_options=security.server_options,
         )

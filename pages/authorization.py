@@ -4,12 +4,19 @@ No other module checks rights for the screens. The user is that of the connectio
 that a page or a message names.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 from nicegui import run
 
 from mara.api.security.permissions import Permission, permit
+from mara.assembly.imports.builder import BuildStatus
+from mara.assembly.imports.catalogue import HistoryCard
+from mara.assembly.imports.desk import BuildRequest, ImportDesk
+from mara.assembly.imports.draft import ImportDraft
+from mara.assembly.imports.folder import ImportFolder, MarketFile
+from mara.assembly.imports.trash import Deleted
 from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
 from mara.core.explanation import Explanation
 from mara.core.quote import Booking, Quote, QuoteRequest
@@ -25,6 +32,20 @@ from pages.serving.publisher import PlatformView
 from pages.serving.undo import Undo
 
 
+class Histories(Protocol):
+    """The part of the import desk that everybody may read."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def folder(self) -> ImportFolder: ...
+    @property
+    def histories_folder(self) -> Path | None: ...
+    def histories(self) -> Sequence[HistoryCard]: ...
+    def status(self) -> BuildStatus: ...
+    def deleted(self) -> Sequence[Deleted]: ...
+
+
 class Authorized:
     """Live run and job runner for pages: reads pass, changes need the user's right.
 
@@ -35,9 +56,10 @@ class Authorized:
         begin_anew: function that ends this run and begins another; None where this server cannot.
     """
 
-    def __init__(self, platform: PlatformView, jobs: JobRunner, undo: Undo) -> None:
+    def __init__(self, platform: PlatformView, jobs: JobRunner, undo: Undo, desk: ImportDesk) -> None:
         self._platform = platform
         self._jobs = jobs
+        self._desk = desk
         self.undo = undo
         self.begin_anew: Callable[[], object] | None = None
 
@@ -131,6 +153,51 @@ class Authorized:
         """Cancel the backtest or study that is running."""
         await _require(Permission.BACKTEST)
         await run.io_bound(self._jobs.cancel)
+
+    @property
+    def histories(self) -> Histories:
+        """Histories that can be run, the build under way, and what can be brought back."""
+        return self._desk
+
+    async def market_files(self) -> Sequence[MarketFile]:
+        """List the market files on the server."""
+        await _require(Permission.IMPORT)
+        return await self._desk.files()
+
+    async def inspect_files(self, names: Sequence[str], layouts: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Report on market files; see `ImportDesk.inspect`."""
+        await _require(Permission.IMPORT)
+        return await self._desk.inspect(names, layouts)
+
+    async def remove_file(self, name: str) -> str:
+        """Delete an uploaded file; returns the entry that brings it back."""
+        await _require(Permission.IMPORT)
+        return await self._desk.remove_file(name)
+
+    async def spec_of(self, draft: Callable[[], ImportDraft]) -> str:
+        """Write what was entered as a SPEC; it is read once the right is checked."""
+        await _require(Permission.IMPORT)
+        return await self._desk.spec_of(draft())
+
+    async def build_history(self, request: Callable[[], BuildRequest]) -> None:
+        """Begin to build a history; what was entered is read once the right is checked."""
+        await _require(Permission.IMPORT)
+        await self._desk.build(request())
+
+    async def cancel_build(self) -> None:
+        """Cancel the build under way."""
+        await _require(Permission.IMPORT)
+        await self._desk.cancel()
+
+    async def delete_history(self, name: str) -> str:
+        """Delete a history that was built here; returns the entry that brings it back."""
+        await _require(Permission.IMPORT)
+        return await self._desk.delete_history(name)
+
+    async def bring_back(self, entry: str) -> None:
+        """Bring back a history or a file that was deleted."""
+        await _require(Permission.IMPORT)
+        await self._desk.restore(entry)
 
     async def new_run(self) -> None:
         """End this run and begin another."""

@@ -1,7 +1,7 @@
 """Page of backtests and studies: policies over past hours or possible months."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,7 @@ from components.shared.view_model import Channel, ViewModel, cell
 from mara.api import paths
 from mara.api.security.permissions import Permission
 from mara.assembly.backtest import BacktestOrder
+from mara.assembly.imports.catalogue import HistoryCard
 from mara.assembly.worlds import is_shipped_history
 from mara.backtest_page import html_of, source_lines
 from mara.core.units import SECONDS_PER_MINUTE
@@ -35,12 +36,13 @@ from mara.optimizer_names import LABELS, POLICIES
 from mara.runtime.published_state import PublishedState
 from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
+from pages import imports
 from pages.authorization import Authorized
 from pages.frame import frame, notify_outcome
 from pages.serving.current_user import acting_user, missing_right
 from pages.serving.job_runner import BacktestTask, Report, StudyTask, Task
 from pages.serving.publisher import Publisher
-from pages.serving.readable_files import ReadableFiles, readable_by
+from pages.serving.readable_files import ANYWHERE, ReadableFiles, readable_by
 
 NOT_FOUND: Final = 404
 DEFAULT_HORIZON_HOURS: Final = 24
@@ -62,6 +64,8 @@ class BacktestScreen:
         self._platform = platform
         self._version = -1
         self._results: ViewModel = {}
+        self._histories_version = -1
+        self._histories: ViewModel = {}
 
     def picture(self, _: PublishedState, __: KeyFigureHistory) -> ViewModel:
         """Return the page's channels; results are converted once for each report."""
@@ -69,8 +73,15 @@ class BacktestScreen:
         if report.version != self._version:
             self._version = report.version
             self._results = {**result_channels(results_of(report)), **study_channels(report.study)}
+        if self._platform.histories.version != self._histories_version:
+            self._histories_version = self._platform.histories.version
+            self._histories = imports.history_channels(self._platform.histories)
         cells = progress_cells(report, self._platform.seconds_left(report))
-        return {**self._results, "cells": {**cells, **result_cells(report), **study_cells(report.study)}}
+        return {
+            **self._results,
+            **self._histories,
+            "cells": {**cells, **result_cells(report), **study_cells(report.study)},
+        }
 
 
 def register(platform: Authorized, publisher: Publisher, history: Path | None) -> None:
@@ -84,12 +95,19 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
 
     async def order(task_in: Callable[[Mapping[str, Any], ReadableFiles], Task], entered: Mapping[str, Any]) -> str:
         try:
-            readable = readable_by(acting_user(), read_settings(), history)
+            readable = readable_by(acting_user(), read_settings(), history, platform.histories.histories_folder)
             await platform.start_work(lambda: task_in(entered, readable))
         except MaraError as error:
             return str(error)
         publisher.look()
         return ""
+
+    async def run_card(card: HistoryCard) -> None:
+        """Begin a backtest over the end of a history, as the form stands at first."""
+        from_, to = imports.last_days(card)
+        entered = {field.key: field.value for field in proposed}
+        chosen = {"history": card.run_as, "from_": from_, "to": to, "tick_minutes": str(card.step_minutes)}
+        await platform.start_work(lambda: task_of({**entered, **chosen}, ANYWHERE))  # it is one of the list
 
     async def cancel() -> None:
         if await notify_outcome(platform.end_work()):
@@ -103,12 +121,14 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
                 element("h1", "", "Backtest")
                 element("span", "place", "What each way of planning would have earned on real hours")
             refusal = missing_right(Permission.BACKTEST)
+            imports.draw(platform, publisher, run_card)
             order_panel(proposed, partial(order, task_of), refusal)
             study_order_panel(partial(order, study_task_of), refusal)
             progress_panel(picture["cells"], None if refusal else cancel)
             empty_panel()
             result_panels(picture)
             study_result_panels(picture)
+            imports.draw_import(platform, publisher, run_card)
 
     @app.get(paths.BACKTEST_REPORT, include_in_schema=False)
     async def report() -> Response:
@@ -138,8 +158,8 @@ def task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> BacktestTask
         }
     )
     order = BacktestOrder(
-        from_=_day(entered, "from_"),
-        to=_day(entered, "to"),
+        from_=imports.day_of(entered, "from_"),
+        to=imports.day_of(entered, "to"),
         load_share=_number(entered, "load", (0.0, PERCENT)) / PERCENT,
         migration_factor=_number(entered, "migration", (0.0, MOST_MIGRATION_FACTOR)),
         forecast=_text(entered, "forecast"),
@@ -262,17 +282,6 @@ def _policies(entered: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _text(entered: Mapping[str, Any], key: str) -> str:
     return str(entered.get(key, "")).strip()
-
-
-def _day(entered: Mapping[str, Any], key: str) -> datetime | None:
-    """Read a day as its midnight in UTC; None where none was entered."""
-    given = _text(entered, key)
-    if not given:
-        return None
-    try:
-        return datetime.fromisoformat(given).replace(tzinfo=UTC)
-    except ValueError as error:
-        raise CommandError(f"a day should read as 2024-01-31, came {given[:20]!r}: correct it") from error
 
 
 def _number(entered: Mapping[str, Any], key: str, bounds: tuple[float, float]) -> float:

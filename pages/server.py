@@ -16,6 +16,7 @@ from nicegui.server import Server
 
 from components.shared.key_figure_history import MOST_BUCKETS
 from components.shared.theme import FAVICON
+from mara.assembly.imports.desk import ImportDesk
 from mara.errors import EXIT_DONE, MaraError
 from pages.routes import register
 from pages.serving.publisher import LOOK_INTERVAL_S, Courses, PlatformView
@@ -61,6 +62,7 @@ def serve(
     look_interval_s: float = LOOK_INTERVAL_S,
     history: Path | None = None,
     root_path: str = "",
+    desk: ImportDesk | None = None,
     server_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> bool:
     """Serve until SIGINT, SIGTERM or the end of the window, then stop the platform.
@@ -72,7 +74,6 @@ def serve(
     """
     refusals: list[Exception] = []
     new_run_orders: list[bool] = []
-    scheme = "https" if "ssl_certfile" in server_options else "http"
 
     async def start() -> None:
         try:
@@ -83,7 +84,7 @@ def serve(
             refusals.append(refusal)
             app.shutdown()
         else:
-            background_tasks.create(_announce(f"{scheme}://{host}:{port}{root_path}"), name="mara-announce")
+            background_tasks.create(_announce(f"{host}:{port}{root_path}", server_options), name="mara-announce")
 
     def begin_anew() -> None:
         if not new_run_orders:
@@ -91,7 +92,7 @@ def serve(
             publisher.tell_of_new_run()
             asyncio.get_running_loop().call_later(NOTICE_S, app.shutdown)
 
-    publisher, authorized = register(platform, history, root_path)
+    publisher, authorized = register(platform, history, root_path, desk=desk)
     authorized.begin_anew = begin_anew
     app.on_startup(start)
     app.on_shutdown(platform.stop)
@@ -113,11 +114,12 @@ def serve(
     return bool(new_run_orders)
 
 
-async def _announce(address: str) -> None:
+async def _announce(place: str, server_options: Mapping[str, Any]) -> None:
     """Print the address once browsers can connect; scripts wait for this line."""
     while not Server.instance.started:  # noqa: ASYNC110  uvicorn sets a flag and has no event for it
         await asyncio.sleep(LISTENING_LOOK_S)
-    sys.stdout.write(f"Mara is on {address} (Ctrl-C ends it)\n")
+    scheme = "https" if "ssl_certfile" in server_options else "http"
+    sys.stdout.write(f"Mara is on {scheme}://{place} (Ctrl-C ends it)\n")
     sys.stdout.flush()
 
 

@@ -6,6 +6,7 @@ Real history lies beside the checkout, never in it.
 import gc
 import os
 import shutil
+import ssl
 from collections.abc import Generator
 from pathlib import Path
 
@@ -50,6 +51,25 @@ def pytest_collection_finish() -> None:
 def _new_databases_are_copies() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(upgrade, "_migrate", sqlite_template.migrate_or_copy)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _roots_of_trust_are_read_once() -> Generator[None]:
+    """Clients of HTTP share one TLS context: most of what making a client takes is reading its certificates."""
+    import httpcore2
+
+    make = httpcore2.default_ssl_context
+    made: dict[tuple[object, ...], ssl.SSLContext] = {}
+
+    def context(*, _trust_env: bool = True) -> ssl.SSLContext:
+        named = (_trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        if named not in made:
+            made[named] = make(_trust_env=_trust_env)
+        return made[named]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(httpcore2, "default_ssl_context", context)
         yield
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from mara.assembly.backtest import BacktestOrder
 from mara.backtest_page import html_of
-from mara.backtests import BOUND, BacktestResult, Progress, compared, compared_into
+from mara.backtests import BOUND, BacktestResult, compared, compared_into
 from mara.errors import CommandError, ConfigError
 from mara.figures import text_of
+from mara.runtime.progress import Progress
 from mara.settings import Settings, read_settings
 from tests.cli.console import small_history
 

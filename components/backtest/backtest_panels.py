@@ -45,6 +45,12 @@ COLUMNS = (
     ),
     TableColumn(key="revenue", label="Revenue", look="number desk", hint="USD."),
     TableColumn(key="energy", label="Energy", look="number desk", hint="Cost of energy, USD."),
+    TableColumn(
+        key="day_ahead",
+        label="Day-ahead",
+        look="number desk",
+        hint="Gain of positions bought day-ahead, a part of the profit, USD: with MARA_DAY_AHEAD_POSITION=planned.",
+    ),
     TableColumn(key="credits", label="Credits", look="number desk", hint="Service credits paid, USD."),
     TableColumn(
         key="premium",
@@ -229,8 +235,9 @@ def empty_panel() -> None:
         element(
             "p",
             "note",
-            "Choose a folder of hourly prices, carbon and weather, and the policies to compare. Rules and static plans "
-            "take seconds for a month on ten sites; the linear program takes longer.",
+            "Choose a folder of hourly prices, carbon and weather, and the policies to compare; a history of the list "
+            "above runs by one click. Rules and static plans take seconds for a month on ten sites; the linear program "
+            "takes longer.",
         )
 
 
@@ -290,6 +297,9 @@ def _row(result: PolicyResult, rank: int, gain: Shown) -> Row:
         "of_bound": text.NOTHING if share is None else text.percent(share, 2),
         "revenue": text.number(sum(figures["revenue_usd"].values())),
         "energy": text.number(-figures["cost_usd"]["energy"]),
+        "day_ahead": text.NOTHING
+        if figures.get("day_ahead") is None
+        else text.number(figures["day_ahead"]["gain_usd"], signed=True),
         "credits": text.number(-figures["cost_usd"]["credits"]),
         "premium": text.availability(figures["sla"]["premium"]["availability_share"]),
         "standard": text.availability(figures["sla"]["standard"]["availability_share"]),

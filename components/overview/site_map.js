@@ -160,7 +160,7 @@ export default {
     },
     scale() {
       if (this.isPainted) return 0.3 + 0.1 * Math.max(0, this.map.getZoom() - 1);
-      return this.$refs.canvas.clientWidth < 560 ? 0.72 : 1 + 0.12 * Math.max(0, this.map.getZoom() - 2);
+      return this.map.getSize().x < 560 ? 0.72 : 1 + 0.12 * Math.max(0, this.map.getZoom() - 2);
     },
     drawAll() {
       for (const [id, now] of Object.entries(this.numbers)) if (this.sites?.[id]) this.draw(id, now);

@@ -19,6 +19,7 @@ PRELOADED_FONTS: Final = ("fonts/inter-latin-wght-normal.woff2", "fonts/jetbrain
 STYLESHEETS: Final = {
     "mara.css": STATIC_FOLDER / "mara.css",
     "pages.css": STATIC_FOLDER / "pages.css",
+    "imports.css": STATIC_FOLDER.parent / "backtest" / "imports.css",
     "sla.css": STATIC_FOLDER.parent / "sla" / "sla.css",
     "reasoning.css": STATIC_FOLDER.parent / "overview" / "reasoning.css",
 }

@@ -11,6 +11,7 @@ from components.shared.optimizer_labels import maker_of
 from components.shared.theme import panel, scroll
 from components.shared.view_model import Channel, Row, cell
 from components.sla.sla_panel import CONTRACT_COLUMNS, contract_channel
+from mara.core.contract import TIER_KEYS
 from mara.core.history import Decision
 from mara.core.snapshot import EventSnapshot, InventorySnapshot, LedgerSum, SiteSnapshot, Snapshot
 
@@ -33,6 +34,7 @@ LINE_LABELS = {
     "sellback": "Power sold back",
     "energy": "Power bought",
     "hedge": "Power bought ahead",
+    "day": "Saved by buying day-ahead",
     "carbon": "Carbon",
     "migration": "Moves",
     "restart": "Miner restarts",
@@ -217,7 +219,7 @@ def _line_label(kind: str) -> str:
     """Label a ledger line: `contract_premium` becomes `Contracts, Premium`."""
     first, _, tier = kind.partition("_")
     label = LINE_LABELS.get(first, kind.replace("_", " ").capitalize())
-    return f"{label}, {tier.capitalize()}" if tier and first in LINE_LABELS else label
+    return f"{label}, {tier.capitalize()}" if tier in TIER_KEYS and first in LINE_LABELS else label
 
 
 def _cents_that_add_up(amounts_micro_usd: list[int]) -> list[int]:

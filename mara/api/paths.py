@@ -14,6 +14,8 @@ HEALTH: Final = "/api/health"
 API_SCHEMA: Final = "/api/openapi.json"
 API_DOCS: Final = "/api/docs"
 API_DOCS_FILES: Final = "/api/docs-files"
+UPLOADS: Final = "/api/imports/uploads/"
+"""Folder of the paths that files are sent to."""
 METRICS: Final = "/metrics"
 
 OVERVIEW: Final = "/"
@@ -43,12 +45,14 @@ class PathRule:
         path: a whole path, or a folder with the slash at its end.
         is_public: answered without a login.
         is_counted: counted against the rate limit of its user; what a page loads by itself is not.
+        is_streamed: a body is read as it comes, by a route that limits it; elsewhere it is small and read whole.
     """
 
     path: str
     service: Service
     is_public: bool = False
     is_counted: bool = True
+    is_streamed: bool = False
 
     def covers(self, path: str) -> bool:
         """Tell whether this rule is about a path."""
@@ -63,6 +67,7 @@ RULES: Final = (
     PathRule(path="/favicon.ico", service=Service.FILES, is_public=True),
     PathRule(path="/_nicegui_ws/", service=Service.SOCKET),
     PathRule(path=HEALTH, service=Service.API, is_public=True),
+    PathRule(path=UPLOADS, service=Service.API, is_streamed=True),
     PathRule(path="/api/", service=Service.API),
     PathRule(path=METRICS, service=Service.API),
     PathRule(path=f"{METRICS}/", service=Service.API),

@@ -5,7 +5,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast, get_args
 
-from mara.assembly.worlds import Outside, contracts_beside, fleet_for, history_of, served, terms_of
+from mara.assembly.worlds import (
+    Outside,
+    contracts_beside,
+    fleet_for,
+    history_of,
+    served,
+    terms_of,
+    with_day_ahead,
+)
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World
 from mara.errors import ConfigError, FeedUnavailable
@@ -28,6 +36,7 @@ class BacktestOrder:
         contracts: file of contracts to serve; None for the history's, or a constant pooled demand.
         load_share: pooled demand as a share of the racks.
         migration_factor: multiplier of the fees for moving contracts.
+        follows_steps: ticks are as long as the history's steps, whatever the settings say.
     """
 
     from_: datetime | None = None
@@ -36,6 +45,7 @@ class BacktestOrder:
     load_share: float = 0.75
     migration_factor: float = 1.0
     forecast: str = "persistence"
+    follows_steps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,17 +78,18 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
         raise ConfigError(f"--forecast must be one of {kinds}, got {order.forecast!r}: choose one of these")
     start, end = order.from_ or history.start, order.to or history.end
     history.window(start, end)
+    tick_minutes = history.step_minutes if order.follows_steps else settings.tick_minutes
     terms = terms_of(settings)
     premium, standard, flexible = (fee * order.migration_factor for fee in terms.migration_usd_per_mw)
     config = RunConfig(
         fleet=fleet_for(settings.fleet if settings.fleet_was_given else None, history),
-        grid=TimeGrid(start=start, tick_minutes=settings.tick_minutes),
+        grid=TimeGrid(start=start, tick_minutes=tick_minutes),
         terms=replace(terms, migration_usd_per_mw=(premium, standard, flexible)),
     )
     ticks = config.grid.tick_at(end)
     if not ticks:
         raise FeedUnavailable(
-            f"the period should hold a whole tick of {settings.tick_minutes} minutes, came {utc_text(start)} up to "
+            f"the period should hold a whole tick of {tick_minutes} minutes, came {utc_text(start)} up to "
             f"{utc_text(end)}: correct --from or --to"
         )
     file = order.contracts or contracts_beside(history)
@@ -95,5 +106,5 @@ def backtest_of(settings: Settings, order: BacktestOrder) -> BacktestCase:
         arrivals=demand.requests,
     )
     note = market_note(config.fleet.sites, history.price_known) if order.forecast == "day-ahead" else ""
-    outside = served(config, feed, history, demand, note)
+    outside = served(config, with_day_ahead(settings, config, feed, history), history, demand, note)
     return BacktestCase(outside=outside, optimizer=optimizer_of(settings.optimizer), ticks=ticks)

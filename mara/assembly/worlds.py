@@ -10,6 +10,7 @@ from mara.core.market import Terms
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
 from mara.core.world import RunConfig, World, first_world
+from mara.errors import ConfigError
 from mara.feeds.base import Feed
 from mara.feeds.day_ahead import market_note
 from mara.feeds.files.contract_demand import Demand, demand_of_file
@@ -22,6 +23,7 @@ from mara.feeds.replay import ForecastKind, ReplayFeed
 from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.feeds.synthetic.outages import OutageStream
+from mara.feeds.two_prices import TwoPriceFeed, tradable
 from mara.settings import Settings
 
 
@@ -120,10 +122,15 @@ def seeded_feed(
     Args:
         forecast: the kind of a replay's forecasts.
         arrivals: the requests of a replay; None for seeded ones.
+
+    Raises:
+        ConfigError: day-ahead positions are to be bought where there are not two prices.
     """
     if history is None:
+        if settings.has_positions:
+            raise _no_two_prices("a synthetic world has one price")
         return SyntheticFeed(config, seed, settings.token_price_usd_per_mtok)
-    return ReplayFeed(
+    feed = ReplayFeed(
         config,
         history,
         forecast=forecast,
@@ -131,13 +138,45 @@ def seeded_feed(
         availability=OutageStream(config, seed).availability,
         arrivals=ArrivalStream(config, seed).arrivals if arrivals is None else arrivals,
     )
+    return with_day_ahead(settings, config, feed, history)
+
+
+def with_day_ahead(settings: Settings, config: RunConfig, feed: ReplayFeed, history: History) -> Feed:
+    """Add a history's day-ahead prices, and auctions if wanted, to its replay.
+
+    Raises:
+        ConfigError: positions are to be bought, and no site has a second price to settle them at.
+    """
+    if settings.has_positions and not tradable(config, history).any():
+        raise _no_two_prices(f"{history.folder} has no site with both")
+    if history.day_ahead_usd_per_mwh is None:
+        return feed
+    return TwoPriceFeed(feed, config, history, sends_orders=settings.has_positions)
+
+
+def _no_two_prices(came: str) -> ConfigError:
+    return ConfigError(
+        "day-ahead positions need a history with a real-time price and a column day_ahead_usd_per_mwh beside it; "
+        f"{came}: give such a history, or set MARA_DAY_AHEAD_POSITION (--day-ahead) to none"
+    )
 
 
 def served(config: RunConfig, feed: Feed, history: History, demand: Demand, *notes: str) -> Outside:
     """Combine a replayed world with the contracts that are live at its start."""
     world = opened(first_world(config), demand.contracts, config)
-    said = (*demand.notes, *(note for note in notes if note))
+    said = (*demand.notes, *(note for note in (*notes, means_note(config, history)) if note))
     return Outside(config=config, feed=feed, history=history, world=world, notes=said)
+
+
+def means_note(config: RunConfig, history: History) -> str:
+    """Write a note where ticks are longer than a history's steps, else an empty text."""
+    tick, step = config.grid.tick_minutes, history.step_minutes
+    if tick <= step:
+        return ""
+    return (
+        f"a tick of {tick} minutes sees, and is settled at, the mean of the history's steps of {step} minutes: "
+        f"take --tick-minutes {step} to see each of them"
+    )
 
 
 def contracts_beside(history: History) -> Path | None:

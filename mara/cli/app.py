@@ -5,14 +5,16 @@ Each kind of error has a fixed exit code; a traceback is shown only with --debug
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
 import typer
-from pydantic import ValidationError
 from typer.core import TyperGroup
+from typer.main import get_group
 
 import mara
+from mara.cli.commands import COMMANDS
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, EXIT_USAGE, MaraError
 
 INTERRUPTED = 130
@@ -20,7 +22,15 @@ INTERRUPTED = 130
 
 
 class Commands(TyperGroup):
-    """Command group that turns every failure into one line on stderr and an exit code."""
+    """Command group that turns every failure into one line on stderr and an exit code.
+
+    Modules of commands are imported when those are called. Until then a command is its line in the help.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        listed = {name: TyperGroup(name=name, help=command.about) for name, command in COMMANDS.items()}
+        self.commands = {**listed, **self.commands}
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         """Run one command line and exit."""
@@ -53,6 +63,13 @@ class Commands(TyperGroup):
             complain("interrupted; what was stored is kept")
         sys.exit(exit_code if isinstance(exit_code, int) else EXIT_DONE)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the arguments name, after importing its module."""
+        if args[0] in COMMANDS:
+            import_module(COMMANDS[args[0]].module)
+            self.commands = {**self.commands, **get_group(app).commands}
+        return super().resolve_command(ctx, args)
+
 
 def _explain(error: typer.TyperException) -> int:
     """Print an error in the usage of a command, and return the exit code.
@@ -63,6 +80,8 @@ def _explain(error: typer.TyperException) -> int:
     if text.startswith("Usage:"):
         typer.echo(text)
         return EXIT_USAGE
+    from pydantic import ValidationError
+
     context, option = getattr(error, "ctx", None), getattr(error, "param", None)
     if isinstance(error.__cause__, ValidationError) and option is not None:
         detail = error.__cause__.errors()[0]

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from mara.backtests import Progress
 from mara.cli.app import app
 from mara.cli.options import moment_of
 from mara.cli.report import bars, show, tell_notes
@@ -14,8 +13,9 @@ from mara.feeds.markets.building.build import BuildOrder
 from mara.feeds.markets.building.build import build as build_history
 from mara.feeds.markets.building.folder import Format
 from mara.feeds.markets.building.spec import read_spec
-from mara.feeds.markets.inspection import inspected, layout_table, lines_of
+from mara.feeds.markets.inspection import inspected, layout_table, lines_of, markdown_lines
 from mara.feeds.markets.reading.series import Fill
+from mara.runtime.progress import Progress
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 COLUMNS = ("id", "variant", "publisher", "quantity", "stamp_side", "clock", "repeated_hour", "unit")
@@ -47,8 +47,15 @@ def inspect(
 
 
 @imports.command()
-def layouts(*, as_json: AsJson = False) -> None:
+def layouts(
+    *,
+    as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/import.md.")] = False,
+) -> None:
     """List the layouts of market files with their conventions."""
+    if as_markdown:
+        typer.echo("\n".join(markdown_lines()))
+        return
     table = layout_table()
     if as_json:
         typer.echo(json.dumps({"layouts": table}, allow_nan=False))

@@ -14,11 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.table import Table
 from rich.text import Text
 
-from mara.backtests import OnProgress, Progress
 from mara.cli.app import complain
 from mara.errors import ConfigError
 from mara.feeds.files.history_provenance import HistoryStory, lines_of_story
 from mara.figures import flat, text_of
+from mara.runtime.progress import OnProgress, Progress
 
 MOST_UPDATES = 200
 """Most redraws of a progress bar, whose cost would else slow the work."""

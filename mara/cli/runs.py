@@ -14,7 +14,7 @@ from mara.cli.app import app, complain
 from mara.cli.options import moment_of, refuse_homeless
 from mara.cli.report import bars, progress, show, tell_notes, told_sources, write_page
 from mara.core.snapshot import ShadowGains
-from mara.core.units import MICRO_USD_PER_USD
+from mara.core.units import MICRO_USD_PER_USD, MINUTES_PER_HOUR
 from mara.errors import EXIT_DONE, EXIT_OUR_FAULT, ConfigError
 from mara.optimizer_names import POLICIES
 from mara.runtime.clock import SystemClock
@@ -36,12 +36,11 @@ SHADOW_GAINS = (
     "optimizer_vs_static",
 )
 """Gains measured against the counterfactual worlds."""
-BACKTEST_TICK_MINUTES = 60
-"""Default tick of a backtest, because histories are hourly."""
 
 Fleet = Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same run [default: 7].")]
 OptimizerName = Annotated[str | None, typer.Option("--optimizer", help=f"Who plans: {', '.join(POLICIES)}.")]
+DayAhead = Annotated[str | None, typer.Option(help="Positions bought day-ahead: none or planned [default: none].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -53,11 +52,13 @@ def simulate(
     fleet: Fleet = None,
     history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
     optimizer: OptimizerName = None,
+    day_ahead: DayAhead = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Start anew and remember nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Continue the stored run by some ticks, or begin it."""
-    settings = read_settings(options={"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer})
+    options = {"seed": seed, "fleet": fleet, "history": history, "optimizer": optimizer}
+    settings = read_settings(options={**options, "day_ahead_position": day_ahead})
     clock = SystemClock()
     with nullcontext() if no_store else open_log(settings):
         store, engine = (None, rehearsal_of(settings)) if no_store else open_run(settings)
@@ -82,7 +83,14 @@ def simulate(
         "history": str(settings.history) if settings.history is not None else None,
         "from": grid.at(first).isoformat(),
         "to": grid.at(first + ticks).isoformat(),
-        **shared_figures(totals, len(engine.config.fleet.sites), wall_s, cpu_s, settings.seed),
+        **shared_figures(
+            totals,
+            len(engine.config.fleet.sites),
+            wall_s,
+            cpu_s,
+            settings.seed,
+            has_positions=settings.has_positions,
+        ),
         **_extras(totals, gained, engine.shadow_gains),
         "notes": list(engine.notes),
     }
@@ -108,20 +116,25 @@ def backtest(
     seed: Seed = None,
     from_: Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, inclusive.")] = None,
     to: Annotated[str | None, typer.Option(help="Last instant, ISO 8601, exclusive.")] = None,
-    tick_minutes: Annotated[int, typer.Option(min=1, max=60, help="Length of a tick.")] = BACKTEST_TICK_MINUTES,
+    tick_minutes: Annotated[
+        int | None, typer.Option(min=1, max=60, help="Length of a tick [default: the history's step].")
+    ] = None,
     horizon_hours: Annotated[int | None, typer.Option(min=1, max=168, help="How far plans look ahead.")] = None,
     contracts: Annotated[Path | None, typer.Option(help="Contracts to serve; else a constant pooled demand.")] = None,
     load_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Pooled demand as a share of the racks.")] = 0.75,
     migration_factor: Annotated[float, typer.Option(min=0.0, max=1e6, help="Makes moves dearer.")] = 1.0,
     forecast: Annotated[str, typer.Option(help="persistence, day-ahead or perfect.")] = "persistence",
+    day_ahead: DayAhead = None,
     bound: Annotated[bool, typer.Option("--bound", help="Also find the most that anybody could have earned.")] = False,
     as_json: AsJson = False,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML page.")] = None,
 ) -> None:
     """Run policies over a period of history."""
-    options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed, "tick_minutes": tick_minutes}
+    options = {"history": history, "fleet": fleet, "optimizer": optimizer, "seed": seed}
+    own = {"horizon_hours": horizon_hours, "day_ahead_position": day_ahead}
     settings = read_settings(
-        options={**options, "horizon_hours": horizon_hours}, own_defaults={"tick_minutes": BACKTEST_TICK_MINUTES}
+        options={**options, **own, "tick_minutes": tick_minutes or MINUTES_PER_HOUR},
+        own_defaults={"tick_minutes": "of the history's step"},
     )
     order = BacktestOrder(
         from_=moment_of(from_, "--from"),
@@ -130,6 +143,7 @@ def backtest(
         load_share=load_share,
         migration_factor=migration_factor,
         forecast=forecast,
+        follows_steps=tick_minutes is None,
     )
     refuse_homeless(report, "--report")
     with bars() as on_progress:

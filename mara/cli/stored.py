@@ -28,6 +28,7 @@ class ExportName(StrEnum):
     PRICES = "prices"
     STEPS = "steps"
     LEDGER = "ledger"
+    POSITIONS = "positions"
     COMMITMENTS = "commitments"
     OPTIMIZATIONS = "optimizations"
     EVENTS = "events"

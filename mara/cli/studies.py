@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from mara.backtests import Progress
 from mara.cli.app import app
 from mara.cli.options import refuse_homeless
 from mara.cli.report import bars, show
 from mara.runtime.clock import SystemClock
+from mara.runtime.progress import Progress
 from mara.runtime.worker_pool import Cluster, Processes, WorkerPool
 from mara.settings import read_settings
 from mara.studies import MAX_DAYS, MAX_SCENARIOS, StudyOrder

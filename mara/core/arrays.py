@@ -5,7 +5,8 @@ stand alone.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,13 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 A = TypeVar("A", bound=NDArray[Any])
+
+LATER: Final = MappingProxyType({"later": True})
+"""Metadata of a field that records did not always have.
+
+It is stored only where it is not its default, so that a record that does without it keeps the bytes, and the hash, that
+it had before there was such a field.
+"""
 
 
 def floats(values: ArrayLike, shape: Sequence[int], name: str) -> Floats:

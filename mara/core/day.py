@@ -1,7 +1,9 @@
 """Sums of the UTC day under way, carried on from tick to tick in the world."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+from mara.core.arrays import LATER
 
 NOT_BEGUN: Final = -1
 
@@ -11,7 +13,7 @@ class Day:
     """Sums since `first_tick`: the first of the day, of the run, or of counting days.
 
     Attributes:
-        cash_micro_usd, refused_count: of the world when the day began.
+        cash_micro_usd, refused_count, day_ahead_micro_usd: of the world when the day began, the last of its gains.
         booked_count, ended_count, moved_count: contracts that came, that went, and moves between sites.
         rested_count, rest_ticks: times scheduled off that are over, and their ticks together.
         hottest_c, dearest_usd_per_mwh: the highest of the day, looked at hourly, at `hottest_site` and `dearest_site`.
@@ -29,3 +31,4 @@ class Day:
     hottest_site: int = 0
     dearest_usd_per_mwh: float = -1e9
     dearest_site: int = 0
+    day_ahead_micro_usd: int = field(default=0, metadata=LATER)

@@ -22,7 +22,12 @@ def day_after(
     """
     day, tick = before.day, before.tick
     if day.first_tick == NOT_BEGUN or begins_day(tick, grid):
-        day = Day(first_tick=tick, cash_micro_usd=before.cash_micro_usd, refused_count=before.refused_count)
+        day = Day(
+            first_tick=tick,
+            cash_micro_usd=before.cash_micro_usd,
+            refused_count=before.refused_count,
+            day_ahead_micro_usd=before.gains.day_ahead_micro_usd,
+        )
     news: dict[str, int | float] = {}
     if book is not before.book:
         ended = len(before.book.contracts) + booked - len(book.contracts)

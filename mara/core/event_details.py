@@ -187,6 +187,8 @@ class DayEnded:
     hottest_site: int
     dearest_usd_per_mwh: float
     dearest_site: int
+    position_usd: float = 0.0
+    """Gain of positions bought day-ahead; part of what was earned."""
 
 
 OfContract = (

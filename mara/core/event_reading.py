@@ -41,6 +41,7 @@ from mara.core.event_text import (
     DAY,
     DAY_COUNTS,
     DAY_OFF,
+    DAY_POSITION,
     DOWN,
     LOST,
     MINER_NAMES,
@@ -208,6 +209,7 @@ def _day_ended(parts: _Parts) -> DayEnded:
         hottest_site=parts.site("hottest_site"),
         dearest_usd_per_mwh=parts.number("dearest"),
         dearest_site=parts.site("dearest_site"),
+        position_usd=parts.number("position_usd"),
     )
 
 
@@ -230,6 +232,7 @@ _FIELD_PATTERNS: Final[Mapping[str, str]] = {
     ".0f": r"-?\d+",
     ".1f": r"-?\d+\.\d",
     ",.0f": r"-?[\d,]+",
+    "+,.0f": r"[+-][\d,]+",
     ".0%": r"\d+%",
 }
 """Pattern of a formatted field, by its format specification."""
@@ -242,10 +245,13 @@ _FAILURE: Final = re.compile(
     re.DOTALL,
 )
 _DAY_PATTERN: Final = re.compile(
-    _regex(DAY).replace(
+    _regex(DAY)
+    .replace("(?P<dearest_site>.*)", "(?P<dearest_site>.*?)")
+    .replace(
         "(?P<contracts>.*)",
         f"(?:{QUIET_DAY}|" + "".join(f"(?:{_regex(count)}(?:, )?)?" for count in (*DAY_COUNTS, DAY_OFF)) + ")",
     )
+    + f"(?:{_regex(DAY_POSITION)})?"
 )
 _READERS: Final[Mapping[str, tuple[tuple[re.Pattern[str], Callable[[_Parts], EventDetails]], ...]]] = {
     "outage": ((_FAILURE, _failed),),

@@ -79,6 +79,7 @@ DAY: Final = (
 )
 DAY_COUNTS: Final = ("{booked:d} booked", "{ended:d} ended", "{refused:d} refused", "{moved:d} moved")
 DAY_OFF: Final = "{off:d} rested, {off_h:.0f} h together"
+DAY_POSITION: Final = " Positions bought day-ahead: {position_usd:+,.0f} USD."
 QUIET_DAY: Final = "nothing new"
 MINER_NAMES: Final = {workload: workload.name.lower().replace("_", " ") for workload in list(Workload)[MINERS]}
 
@@ -181,7 +182,7 @@ def _day(details: DayEnded, tick: int, config: RunConfig) -> str:
         if count
     ]
     told += [DAY_OFF.format(off=details.off_count, off_h=details.off_h)] if details.off_count else []
-    return DAY.format(
+    day = DAY.format(
         date=f"{config.grid.at(tick):%-d %b}",
         earned_usd=details.earned_usd,
         contracts=", ".join(told) or QUIET_DAY,
@@ -190,3 +191,4 @@ def _day(details: DayEnded, tick: int, config: RunConfig) -> str:
         dearest=details.dearest_usd_per_mwh,
         dearest_site=_site_name(details.dearest_site, config),
     )
+    return day + DAY_POSITION.format(position_usd=details.position_usd) if round(details.position_usd) else day

@@ -277,6 +277,7 @@ def _day(step: Step, config: RunConfig) -> _Found:
         hottest_site=day.hottest_site,
         dearest_usd_per_mwh=day.dearest_usd_per_mwh,
         dearest_site=day.dearest_site,
+        position_usd=(step.world.gains.day_ahead_micro_usd - day.day_ahead_micro_usd) / MICRO_USD_PER_USD,
     )
     yield "info", FLEET_WIDE, "day", details
 

@@ -15,8 +15,9 @@ from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
 from mara.core.dispatch import Allocation
 from mara.core.economics import economics_of
 from mara.core.fleet import Fleet, Workload
+from mara.core.position import cleared_mw, two_settlement_gain_usd_per_h
 from mara.core.sla import SlaReport
-from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
+from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, SECONDS_PER_HOUR, TOLERANCE_MW, WH_PER_MWH
 from mara.core.world import ClosedWindow, Conditions, Gains, Observation, RunConfig, World
 
 
@@ -43,14 +44,17 @@ class Line(IntEnum):
     CREDIT_PREMIUM = 14
     CREDIT_STANDARD = 15
     CREDIT_FLEXIBLE = 16
+    DAY_AHEAD = 17
 
 
-LINE_COUNT: Final = 17
+LINE_COUNT: Final = 18
 CONTRACT_LINES: Final = slice(Line.CONTRACT_PREMIUM, Line.CONTRACT_SPOT + 1)
 MIGRATION_LINES: Final = slice(Line.MIGRATION_PREMIUM, Line.MIGRATION_FLEXIBLE + 1)
 CREDIT_LINES: Final = slice(Line.CREDIT_PREMIUM, Line.CREDIT_FLEXIBLE + 1)
 REVENUE_LINES: Final = slice(Line.MINING, Line.SELLBACK + 1)
 COST_LINES: Final = slice(Line.ENERGY, LINE_COUNT)
+POWER_LINES: Final = (Line.ENERGY, Line.HEDGE, Line.DAY_AHEAD)
+"""Lines of the power bill: real-time energy, hedge, and gain of positions."""
 
 
 class EnergyLine(IntEnum):
@@ -76,14 +80,16 @@ class Settlement:
     """Ledger of one tick: money, energy and emissions of each site.
 
     Attributes:
-        lines_micro_usd: signed, by site and `Line` (S, 17); their sum is the change of cash, exactly.
+        lines_micro_usd: signed, by site and `Line` (S, 18); their sum is the change of cash, exactly.
         energy_wh: signed, by site and `EnergyLine` (S, 7); each row sums to zero.
         emissions_g: of the grid energy used (S,).
+        position_mw: power bought day-ahead (S,); None where no site has any.
     """
 
     lines_micro_usd: Ints
     energy_wh: Ints
     emissions_g: Ints
+    position_mw: Floats | None = None
 
     @property
     def profit_micro_usd(self) -> int:
@@ -96,7 +102,10 @@ class Settlement:
 
     @property
     def cost_micro_usd(self) -> int:
-        """Sum of energy, hedge, carbon, migration, restarts and credits; positive costs."""
+        """Sum of energy, hedge, carbon, migration, restarts and credits; positive costs.
+
+        What a position bought day-ahead saved is taken off.
+        """
         return -int(self.lines_micro_usd[:, COST_LINES].sum())
 
 
@@ -111,13 +120,19 @@ def settle(
     """Compute the ledger of one tick from the loads that ran.
 
     At negative prices, power bought is income. The hedge is paid whether used or not. Credits are those due in this
-    tick.
+    tick. A position bought day-ahead is for load beyond the hedge and is settled whole, whatever runs: no megawatt is
+    sold twice, the unused hedge by its own line and the unused position by the difference of the two prices.
     """
+    epoch_h = config.grid.epoch_s(world.tick) // SECONDS_PER_HOUR
+    position = cleared_mw(world.day_ahead, epoch_h, observation.day_ahead_usd_per_mwh)
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     return Settlement(
-        lines_micro_usd=sealed(_lines(allocation, report, world, observation, conditions, config)),
+        lines_micro_usd=sealed(
+            _lines(allocation, report, world, observation, conditions, config, position_mw=position)
+        ),
         energy_wh=sealed(_energy(allocation, config).T),
         emissions_g=sealed(np.rint(carbon_kg_per_h * (config.grid.dt_h * G_PER_KG)).astype(np.int64)),
+        position_mw=position,
     )
 
 
@@ -128,8 +143,10 @@ def _lines(
     observation: Observation,
     conditions: Conditions,
     config: RunConfig,
+    *,
+    position_mw: Floats | None,
 ) -> Ints:
-    """Compute signed money by site and `Line` (S, 17) [micro-USD]."""
+    """Compute signed money by site and `Line` (S, 18) [micro-USD]."""
     dt_h, terms, fleet = config.grid.dt_h, config.terms, config.fleet
     # Written line by line, so lines are the rows here and the columns of what is returned.
     usd = np.zeros((LINE_COUNT, fleet.site_count))
@@ -140,6 +157,10 @@ def _lines(
     if not fleet.is_unhedged:
         usd[Line.SELLBACK] = allocation.sold_mw * each.sellback_usd_per_mwh
         usd[Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
+    if position_mw is not None and observation.day_ahead_usd_per_mwh is not None:
+        usd[Line.DAY_AHEAD] = two_settlement_gain_usd_per_h(
+            position_mw, each.price_usd_per_mwh, observation.day_ahead_usd_per_mwh
+        )
     # Computed from the stored mass of carbon, so that cost and mass agree to the last gram.
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     usd[Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)

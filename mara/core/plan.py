@@ -6,8 +6,9 @@ from typing import Final, Literal
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, sealed
-from mara.core.world import Conditions, Forecast, Observation, RunConfig, World, conditions_of
+from mara.core.arrays import LATER, Floats, Ints, sealed
+from mara.core.position import DayAheadOrders
+from mara.core.world import Conditions, Forecast, Observation, RunConfig, World, conditions_of, known_in
 
 _NOT_CHOSEN: Final = sealed(np.zeros(0, dtype=np.int64))
 
@@ -16,7 +17,10 @@ PlanStatus = Literal["optimal", "feasible", "fallback"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
-    """Input of an optimizer: the terms, the state, the present tick and a forecast."""
+    """Input of an optimizer: the terms, the state, the present tick and a forecast.
+
+    `problem_of` makes it of a tick that is to be settled: an optimizer may not know all that is.
+    """
 
     config: RunConfig
     world: World
@@ -33,6 +37,11 @@ class Problem:
         return conditions_of(self.observation, self.config)
 
 
+def problem_of(config: RunConfig, world: World, observation: Observation, forecast: Forecast) -> Problem:
+    """Put together what may be known of a tick when it is planned."""
+    return Problem(config=config, world=world, observation=known_in(forecast, observation), forecast=forecast)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlanStep:
     """Targets for one step [MW].
@@ -47,6 +56,7 @@ class PlanStep:
         book_changes_count: `World.book_changes_count` of the book that `contract_site` and `broken_contract` index.
         broken_contract: positions in the book of the contracts that are left unserved on purpose although their
             budgets are spent (N,).
+        day_ahead: orders sent to a day-ahead auction in this tick; None for none.
     """
 
     miners_mw: Floats
@@ -56,6 +66,7 @@ class PlanStep:
     contract_site: Ints = field(default_factory=lambda: _NOT_CHOSEN)
     book_changes_count: int = -1
     broken_contract: Ints = field(default_factory=lambda: _NOT_CHOSEN)
+    day_ahead: DayAheadOrders | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

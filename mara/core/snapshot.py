@@ -56,6 +56,12 @@ class SiteSnapshot:
     inventory: tuple[InventorySnapshot, ...]
     outage_ends_tick: int = 0
     """Tick in which an outage that an operator ordered ends; 0 where none is ordered."""
+    day_ahead_usd_per_mwh: float | None = None
+    """Price that an auction set on the day before; None where there was none."""
+    position_mw: float = 0.0
+    """Site power that was bought at that price."""
+    position_gain_usd_per_h: float = 0.0
+    """Saved by it against the real-time price; negative is a loss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +162,8 @@ class GainsSnapshot:
     interaction_usd: float
     sla_flexibility_usd: float | None
     carbon_avoided_t: float
+    day_ahead_usd: float = 0.0
+    """Saved by power bought day-ahead, against buying all of it in real time."""
     shadows_since_tick: int | None = None
     optimizer_vs_rules_usd: float | None = None
     optimizer_vs_rules_same_budgets_usd: float | None = None
@@ -327,7 +335,7 @@ class ForecastSnapshot:
     """Start of each row."""
     energy_price_usd_per_mwh: tuple[tuple[float, ...], ...]
     """Prices by row, then by site in the snapshot's order."""
-    published_hours: tuple[int, ...] = ()
+    published_count: tuple[int, ...] = ()
     """Number of first rows whose prices are published, by site; empty where unknown."""
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from datetime import timedelta
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from mara.core.contract import (
     next_bad_tick_cost_micro_usd,
 )
 from mara.core.events import Event
-from mara.core.finance import COST_LINES, REVENUE_LINES
+from mara.core.finance import COST_LINES, REVENUE_LINES, Line
 from mara.core.fleet import MINERS, RACKS, WORKLOAD_KEYS, Workload
 from mara.core.plan import Plan
 from mara.core.reasons import curtailed_mw, headline_of, reasons_of
@@ -117,16 +118,20 @@ def event_snapshot(event: Event, config: RunConfig) -> EventSnapshot:
 def forecast_snapshot(forecast: Forecast, config: RunConfig) -> ForecastSnapshot:
     """Convert a forecast for the outside: its rows with the times at which they start.
 
-    Rows are clock hours; the first is the rest of the present hour.
+    Where rows are clock hours, the first is the rest of the present hour.
     """
     now = config.grid.at(forecast.tick)
-    hour = now.replace(minute=0, second=0, microsecond=0)
     rows = forecast.energy_price_usd_per_mwh.tolist()
+    if forecast.row_minutes:
+        begins = [now + timedelta(minutes=m) for m in accumulate((0, *forecast.row_minutes[:-1]))]
+    else:
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        begins = [now, *(hour + timedelta(hours=i) for i in range(1, len(rows)))]
     return ForecastSnapshot(
         made_tick=forecast.tick,
-        at=(now, *(hour + timedelta(hours=i) for i in range(1, len(rows)))),
+        at=tuple(begins),
         energy_price_usd_per_mwh=tuple(tuple(row) for row in rows),
-        published_hours=() if forecast.published_hours is None else tuple(forecast.published_hours.tolist()),
+        published_count=() if forecast.published_count is None else tuple(forecast.published_count.tolist()),
     )
 
 
@@ -166,6 +171,9 @@ def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
     lines = step.settlement.lines_micro_usd
     revenue, cost = lines[:, REVENUE_LINES].sum(axis=1) * per_h, lines[:, COST_LINES].sum(axis=1) * per_h
     until = step.world.outage_until_tick
+    prices, bought = observation.day_ahead_usd_per_mwh, step.settlement.position_mw
+    ahead = np.full(fleet.site_count, np.nan) if prices is None else prices
+    position = np.zeros(fleet.site_count) if bought is None else bought
     return tuple(
         SiteSnapshot(
             id=site.id,
@@ -197,6 +205,9 @@ def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
             profit_usd_per_h=float(revenue[s] + cost[s]),
             inventory=_inventory(step, config, running, s),
             outage_ends_tick=int(until[s]) if until[s] > step.tick else 0,
+            day_ahead_usd_per_mwh=None if np.isnan(ahead[s]) else float(ahead[s]),
+            position_mw=float(position[s]),
+            position_gain_usd_per_h=float(lines[s, Line.DAY_AHEAD] * per_h),
         )
         for s, site in enumerate(fleet.sites)
     )
@@ -313,6 +324,7 @@ def _gains(world: World, shadows: ShadowGains | None) -> GainsSnapshot:
         interaction_usd=gains.interaction_micro_usd / MICRO_USD_PER_USD,
         sla_flexibility_usd=None,
         carbon_avoided_t=gains.carbon_avoided_g / G_PER_T,
+        day_ahead_usd=gains.day_ahead_micro_usd / MICRO_USD_PER_USD,
     )
     if shadows is None:
         return placed

@@ -13,9 +13,11 @@ from mara.core.commands import Command
 from mara.core.contract import SlaContract
 from mara.core.daybook import day_after
 from mara.core.dispatch import Allocation, dispatch
-from mara.core.finance import Settlement, gains_of, settle
+from mara.core.finance import Line, Settlement, gains_of, settle
 from mara.core.plan import PlanStep
+from mara.core.position import orders_after
 from mara.core.sla import SlaReport, judge, roll_over
+from mara.core.units import SECONDS_PER_HOUR
 from mara.core.world import Conditions, Gains, Observation, RunConfig, World, conditions_of
 
 
@@ -60,6 +62,8 @@ def advance(
     settlement = settle(allocation, report, before, seen, conditions, config)
     accepted, refused = admit(requests_of(seen.arrivals, commands, config), before, config)
     gains = gains_of(allocation, seen, conditions, config)
+    if settlement.position_mw is not None:
+        gains = replace(gains, day_ahead_micro_usd=int(settlement.lines_micro_usd[:, Line.DAY_AHEAD].sum()))
     book, accounts, closed = roll_over(before, report.accounts, accepted, cancelled, config)
     after = World(
         tick=world.tick + 1,
@@ -77,6 +81,9 @@ def advance(
         refused_count=world.refused_count + len(refused),
         book_changes_count=world.book_changes_count + (book is not before.book),
         day=day_after(before, seen, allocation, book, booked=len(accepted), grid=config.grid),
+        day_ahead=orders_after(
+            before.day_ahead, plan.day_ahead, config.grid.epoch_s(world.tick + 1) // SECONDS_PER_HOUR
+        ),
     )
     return Step(
         tick=world.tick,
@@ -117,4 +124,5 @@ def _sum(a: Gains, b: Gains) -> Gains:
         time_zone_micro_usd=a.time_zone_micro_usd + b.time_zone_micro_usd,
         interaction_micro_usd=a.interaction_micro_usd + b.interaction_micro_usd,
         carbon_avoided_g=a.carbon_avoided_g + b.carbon_avoided_g,
+        day_ahead_micro_usd=a.day_ahead_micro_usd + b.day_ahead_micro_usd,
     )

@@ -1,12 +1,12 @@
 """Records of a tick: observation, conditions, forecast and world; run config."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints, sealed
+from mara.core.arrays import LATER, Floats, Ints, sealed
 from mara.core.climate import AIR_MINER_DERATE_FROM_C, derate_share, pue_of
 from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
 from mara.core.day import Day
@@ -18,6 +18,7 @@ from mara.core.market import (
     merchant_value_usd_per_mwh,
     mining_value_usd_per_mwh,
 )
+from mara.core.position import DayAheadOrders
 from mara.core.timegrid import TimeGrid
 from mara.core.units import G_PER_KG
 
@@ -52,6 +53,8 @@ class Observation:
         demand_tokens_per_h: merchant tokens asked for, by demand region (R,).
         arrivals: contract requests that arrive in this tick.
         stale_sources: feeds that gave no value, so that their last good one is used.
+        day_ahead_usd_per_mwh: price that an auction set for this tick on the day before (S,), NaN at sites without;
+            None where no site has one.
     """
 
     tick: int
@@ -67,6 +70,7 @@ class Observation:
     demand_tokens_per_h: Floats
     arrivals: tuple[ContractRequest, ...] = ()
     stale_sources: tuple[str, ...] = ()
+    day_ahead_usd_per_mwh: Floats | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,16 +128,37 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Auction:
+    """Day-ahead auction that closes soon: what is believed of its hours at `tick`.
+
+    Attributes:
+        first_epoch_h: hours since 1970 UTC at the first row.
+        limit_usd_per_mwh: day-ahead price up to which power is expected to cost more in real time (H, S); NaN where
+            nothing is to be bought.
+        likely: the tick as it is expected in each hour, with the expected real-time price (H,).
+    """
+
+    tick: int
+    first_epoch_h: int
+    limit_usd_per_mwh: Floats
+    likely: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecast:
     """Forecast of a feed, made without knowledge of later ticks.
 
-    Rows are clock hours; row 0 is the observed present.
+    Row 0 is the present, observed but for prices that are not known yet.
 
     Attributes:
         energy_price_usd_per_mwh, carbon_intensity_g_per_kwh, dry_bulb_c, wet_bulb_c: (H, S).
         hashprice_usd_per_ph_day: (H,).
         demand_multiplier_share, demand_tokens_per_h: (H, R).
-        published_hours: number of first rows whose prices are published, by site (S,); 1 is the present alone. None
+        row_minutes: length of each row, of which the first begins with the tick; empty where rows are clock hours, of
+            which the first has begun.
+        expects_present_price: prices of the present tick are settled when it is over, and expected until then.
+        auction: the day-ahead auction to which orders are sent in this tick; None in most ticks.
+        published_count: number of first rows whose prices are published, by site (S,); 1 is the present alone. None
             where the feed does not tell.
     """
 
@@ -145,7 +170,29 @@ class Forecast:
     hashprice_usd_per_ph_day: Floats
     demand_multiplier_share: Floats
     demand_tokens_per_h: Floats
-    published_hours: Ints | None = None
+    row_minutes: tuple[int, ...] = ()
+    expects_present_price: bool = False
+    auction: Auction | None = None
+    published_count: Ints | None = None
+
+
+def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:
+    """Count the ticks of each row of a forecast that are still to come at a tick (H,)."""
+    if forecast.row_minutes:
+        return np.array(forecast.row_minutes) // grid.tick_minutes
+    ticks = np.full(len(forecast.hashprice_usd_per_ph_day), grid.ticks_per_hour, dtype=np.int64)
+    ticks[0] -= tick % grid.ticks_per_hour
+    return ticks
+
+
+def known_in(forecast: Forecast, observation: Observation) -> Observation:
+    """Return what is known of a tick when it is planned.
+
+    It is what is observed but for prices that are settled later: there the expected ones stand.
+    """
+    if not forecast.expects_present_price:
+        return observation
+    return replace(observation, energy_price_usd_per_mwh=forecast.energy_price_usd_per_mwh[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,13 +232,14 @@ class ClosedWindow:
 class Gains:
     """Counterfactual gains since the run began; negative is a loss.
 
-    The baseline spreads load by capacity.
+    The baseline spreads load by capacity; that of `day_ahead_micro_usd` buys nothing day-ahead.
     """
 
     climate_micro_usd: int = 0
     time_zone_micro_usd: int = 0
     interaction_micro_usd: int = 0
     carbon_avoided_g: int = 0
+    day_ahead_micro_usd: int = field(default=0, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -207,6 +255,7 @@ class World:
         book_changes_count: increases whenever a contract starts or ends.
         day: the sums of the present UTC day.
         cash_micro_usd, revenue_micro_usd: sum of all ledger lines, and of the earning ones, since the run began.
+        day_ahead: orders in day-ahead auctions for hours to come; None for none.
     """
 
     tick: int
@@ -224,6 +273,7 @@ class World:
     refused_count: int = 0
     book_changes_count: int = 0
     day: Day = field(default_factory=Day)
+    day_ahead: DayAheadOrders | None = field(default=None, metadata=LATER)
 
 
 def first_world(config: RunConfig) -> World:
@@ -250,8 +300,12 @@ def first_world(config: RunConfig) -> World:
     )
 
 
+@lru_cache(maxsize=4)
 def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
-    """Compute the conditions of one tick, which `Problem` and `Step` then carry."""
+    """Compute the conditions of one tick, which `Problem` and `Step` then share.
+
+    Observations compare by identity: the one that a tick is planned by is mostly the one that it is settled by.
+    """
     fleet, terms = config.fleet, config.terms
     dry_bulb = observation.dry_bulb_c.tobytes()
     pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)

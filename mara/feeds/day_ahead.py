@@ -1,10 +1,11 @@
 """Day-ahead price zones, and the hour up to which their prices are published."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from mara.core.fleet import Site
@@ -31,6 +32,38 @@ its own clock, also one that trades on an auction in another time zone.
 Source: IBEX, 2021-05-26,
 https://ibex.bg/2021/05/26/starting-with-17-june-2021-new-operational-timings-to-be-applied-for-daily-market-coupling-process/
 """
+
+GATE_CLOSURE_LOCAL_HOUR: Final = 10
+"""Local hour at which the auction of the next day closes in other markets.
+
+These are the markets that `GATE_CLOSURES_LOCAL_HOUR` does not name.
+
+Source: ERCOT Nodal Protocols 4.4.4 and 4.5.1, day-ahead bids until 10:00, https://www.ercot.com/mktrules/nprotocols
+"""
+GATE_CLOSURES_LOCAL_HOUR: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "ercot": 10,
+        "caiso": 10,  # CAISO BPM for Market Operations 2.3: 10:00 Pacific
+        "pjm": 10,  # PJM Manual 11, 2.3: 11:00 Eastern, 10:00 in its Central part
+        "miso": 9,  # 10:30 Eastern, 09:30 Central: https://help.misoenergy.org/knowledgebase/article/KA-01016/en-us
+        "nyiso": 5,  # NYISO Manual 11, Day-Ahead Scheduling: 05:00 Eastern
+        "isone": 10,  # ISO-NE Manual M-11: 10:30 Eastern
+        "iso ne": 10,
+        "spp": 9,  # SPP Integrated Marketplace Protocols 4.2: 09:30 Central
+    }
+)
+"""Local hours at which auctions close, by a word of the price zone, rounded down.
+
+Each site goes by its own clock; the hour is right for the westernmost site of a market. Too early is in time.
+"""
+
+
+def gate_closure_local_hour(price_zone: str) -> int:
+    """Find the local hour at which the day-ahead auction of a price zone closes."""
+    words = _words_of(price_zone)
+    return min(
+        (hour for market, hour in GATE_CLOSURES_LOCAL_HOUR.items() if market in words), default=GATE_CLOSURE_LOCAL_HOUR
+    )
 
 
 def is_day_ahead(price_zone: str) -> bool:

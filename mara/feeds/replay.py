@@ -1,10 +1,9 @@
 """A feed that replays a history, with forecasts from what was known at the time.
 
-Model: docs/model.md#13-forecasts ; decision 0043.
+Model: docs/model.md#13-forecasts ; decisions 0043, 0155, 0156
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -12,24 +11,20 @@ import numpy as np
 
 from mara.core.arrays import Floats, Ints, sealed
 from mara.core.contract import ContractRequest
-from mara.core.fleet import Fleet
-from mara.core.market import DEFAULT_TOKEN_PRICE_USD_PER_MTOK, REGION_ZONE, demand_multiplier, token_demand_per_h
-from mara.core.timegrid import zone
-from mara.core.units import HOURS_PER_DAY, MINUTES_PER_HOUR, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+from mara.core.market import DEFAULT_TOKEN_PRICE_USD_PER_MTOK
+from mara.core.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Forecast, Observation, RunConfig
-from mara.errors import FeedEnded, FeedInvalid, FeedUnavailable
+from mara.errors import FeedEnded, FeedUnavailable
 from mara.feeds.day_ahead import known_ahead, published_until_hour
 from mara.feeds.files.history import History
 from mara.feeds.files.history_clock import utc_text
+from mara.feeds.forecast_rows import ForecastRows, standing_steps
+from mara.feeds.real_time import RealTimePrices
+from mara.feeds.replayed_series import ReplayedSeries, series_of
 
 ForecastKind = Literal["persistence", "day-ahead", "perfect"]
 """Ways to forecast from a history; `ReplayFeed` describes each."""
 
-CALENDAR_BEYOND_H: Final = 192
-"""Hours after the history for which demand multipliers are computed in advance.
-
-Forecasts may reach further; those hours are then computed on each call.
-"""
 QUIET_BEFORE_END_H: Final = 14
 """Hours before the end of the known prices in which a new publication may come.
 
@@ -38,23 +33,29 @@ Between a publication and that moment nothing changes, so those hours need not b
 
 
 class ReplayFeed:
-    """The outside world out of a `History`; hourly values hold over shorter ticks.
+    """The outside world out of a `History`; its values hold over shorter ticks.
+
+    A tick that is longer than the history's steps sees their means.
 
     Forecasts, by `forecast`:
 
-    - ``persistence``: the last 24 hours repeat; nothing after the present hour is read.
+    - ``persistence``: the last 24 hours repeat; nothing after the present is read.
     - ``day-ahead``: the same, but prices of day-ahead markets are known to the end of the local day, and from 13:00
-      local time to the end of the next one (`mara.feeds.day_ahead`); after that the last known day repeats.
+      local time to the end of the next one (`mara.feeds.day_ahead`); after that the last known day repeats. Where a
+      real-time site has a day-ahead price too, that is known as long, and the real-time price fades into it.
     - ``perfect``: the values that will come, for bounds only; after the end of the history its last day repeats.
 
     The first two keep today's hashprice. Demand multipliers follow from the calendar, so all three know them.
+
+    On steps shorter than an hour a real-time price is known when its step is over. The first two then expect the
+    present price as well (`mara.feeds.real_time`), and the first row of a forecast is what a plan may go by.
 
     Args:
         availability: share of the machines of each site in a tick (S,); None: all, always.
         arrivals: contract requests of a tick; None: none.
 
     Raises:
-        FeedInvalid: the history's sites are not the fleet's, or its steps are shorter than an hour.
+        FeedInvalid: the history's sites are not the fleet's, or ticks do not fit its steps.
         FeedUnavailable: the run starts outside the history.
     """
 
@@ -70,194 +71,188 @@ class ReplayFeed:
         availability: Callable[[int], Floats] | None = None,
         arrivals: Callable[[int], tuple[ContractRequest, ...]] | None = None,
     ) -> None:
-        if history.step_minutes != MINUTES_PER_HOUR:
-            raise FeedInvalid(
-                f"{history.file} should have hourly rows to be replayed, has steps of {history.step_minutes} minutes: "
-                "build it with step_minutes = 60"
-            )
-        self._fleet = fleet = config.fleet
         self._grid = grid = config.grid
-        self._history = history = history.for_sites(fleet.site_ids)
-        self._hours = history.step_count
-        self._first_epoch_h = history.first_epoch_s // SECONDS_PER_HOUR
-        self._start_s = grid.start_epoch_s - history.first_epoch_s
+        self._history = history.for_sites(config.fleet.site_ids)
+        self._series = series = series_of(self._history, config.fleet, grid)
+        self._start_s = grid.start_epoch_s - series.first_s
         self._tick_s = grid.tick_minutes * SECONDS_PER_MINUTE
-        self._price = history.energy_price_usd_per_mwh
-        self._carbon = history.carbon_intensity_g_per_kwh
-        self._renewable = history.renewable_share
-        self._dry_bulb = history.dry_bulb_c
-        self._wet_bulb = history.wet_bulb_c
-        self._hashprice = history.hashprice_usd_per_ph_day
-        self._hashprice_floats: list[float] = self._hashprice.tolist()
+        self._hashprice_floats: list[float] = series.hashprice_usd_per_ph_day[: series.count].tolist()
         self._token_price = token_price_usd_per_mtok
-        self._multiplier = multipliers_of_hours(self._first_epoch_h, self._hours + CALENDAR_BEYOND_H)
-        self._demand = sealed(token_demand_per_h(self._multiplier, fleet))
-        self._all = sealed(np.ones(fleet.site_count))
+        self._all = sealed(np.ones(config.fleet.site_count))
         self._availability = availability
         self._arrivals = arrivals
         self._is_perfect = forecast == "perfect"
-        self._known = _KnownAhead(fleet, history) if forecast == "day-ahead" else None
-        self._hour_of(0)
+        self._prices = None if self._is_perfect else _ExpectedPrices(config, self._history, series, forecast)
+        self._step_of(0)
 
     def observe(self, tick: int) -> Observation:
-        """Return the values of the clock hour in which the tick begins.
+        """Return the values of the step in which the tick begins.
 
         Raises:
             FeedUnavailable: a tick outside the history.
         """
-        hour = self._hour_of(tick)
+        step, series = self._step_of(tick), self._series
         return Observation(
             tick=tick,
-            energy_price_usd_per_mwh=self._price[hour],
-            carbon_intensity_g_per_kwh=self._carbon[hour],
-            renewable_share=self._renewable[hour],
-            dry_bulb_c=self._dry_bulb[hour],
-            wet_bulb_c=self._wet_bulb[hour],
+            energy_price_usd_per_mwh=series.price_usd_per_mwh[step],
+            carbon_intensity_g_per_kwh=series.carbon_g_per_kwh[step],
+            renewable_share=series.renewable_share[step],
+            dry_bulb_c=series.dry_bulb_c[step],
+            wet_bulb_c=series.wet_bulb_c[step],
             availability_share=self._all if self._availability is None else self._availability(tick),
-            hashprice_usd_per_ph_day=self._hashprice_floats[hour],
+            hashprice_usd_per_ph_day=self._hashprice_floats[step],
             token_price_usd_per_mtok=self._token_price,
-            demand_multiplier_share=self._multiplier[hour],
-            demand_tokens_per_h=self._demand[hour],
+            demand_multiplier_share=series.multiplier_factor[step],
+            demand_tokens_per_h=series.demand_tokens_per_h[step],
             arrivals=() if self._arrivals is None else self._arrivals(tick),
         )
 
     def forecast(self, tick: int, hours: int) -> Forecast:
-        """Forecast `hours` hourly rows (at least 1) by what was known at `tick`.
+        """Forecast `hours` hours (at least 1) by what was known at `tick`.
 
         Raises:
             FeedUnavailable: a tick outside the history.
         """
         assert hours >= 1
-        hour = self._hour_of(tick)
-        rows = expected_rows(hour, self._hours if self._is_perfect else hour + 1, hours)
-        if self._known is None:
-            price = self._price.take(rows, axis=0)
-        else:
-            price = self._price.take(self._known.flat_rows(hour, hours))
-        today = self._hashprice_floats[hour]
-        hashprice = self._hashprice.take(rows) if self._is_perfect else np.full(hours, today)
-        multiplier, demand = self._calendar(hour, hours)
+        step, series, prices = self._step_of(tick), self._series, self._prices
+        rows = series.rows(self._start_s + tick * self._tick_s, hours)
+        ahead = standing_steps(rows, series.count - step if self._is_perfect else 1, series.day_steps)
+        standing = series.at(step, ahead, rows, newest=step)
+        hashprice = (
+            series.hashprice_usd_per_ph_day.take(standing)
+            if self._is_perfect
+            else np.full(len(standing), self._hashprice_floats[step])
+        )
+        price = series.price_usd_per_mwh.take(standing, axis=0) if prices is None else prices.expected(step, rows)
+        multiplier, demand = series.calendar(step, rows)
         return Forecast(
             tick=tick,
             energy_price_usd_per_mwh=sealed(price),
-            carbon_intensity_g_per_kwh=sealed(self._carbon.take(rows, axis=0)),
-            dry_bulb_c=sealed(self._dry_bulb.take(rows, axis=0)),
-            wet_bulb_c=sealed(self._wet_bulb.take(rows, axis=0)),
+            carbon_intensity_g_per_kwh=sealed(series.carbon_g_per_kwh.take(standing, axis=0)),
+            dry_bulb_c=sealed(series.dry_bulb_c.take(standing, axis=0)),
+            wet_bulb_c=sealed(series.wet_bulb_c.take(standing, axis=0)),
             hashprice_usd_per_ph_day=sealed(hashprice),
             demand_multiplier_share=multiplier,
             demand_tokens_per_h=demand,
-            published_hours=self._published_hours(hour, hours),
+            row_minutes=rows.minutes,
+            expects_present_price=prices is not None and prices.expects_present,
+            published_count=self._published_count(step, rows),
         )
 
-    def _published_hours(self, hour: int, hours: int) -> Ints:
-        """Count the rows of a forecast whose prices are known, by site (S,)."""
-        if self._is_perfect:
-            return np.full(self._fleet.site_count, hours)
-        if self._known is None:
-            return np.ones(self._fleet.site_count, dtype=np.int64)
-        return np.minimum(self._known.known_rows(hour), hours)
+    def _published_count(self, step: int, rows: ForecastRows) -> Ints:
+        """Count the first rows of a forecast whose prices are published, by site (S,)."""
+        if self._prices is not None:
+            return self._prices.published_count(step, rows)
+        count = len(rows.begin_step) if self._is_perfect else 1
+        return np.full(len(self._all), count, dtype=np.int64)
 
-    def _hour_of(self, tick: int) -> int:
-        """Return the history's row for a tick.
+    def _step_of(self, tick: int) -> int:
+        """Return the step of the series in which a tick begins.
 
         Raises:
             FeedUnavailable: a tick before the history begins; `FeedEnded` after its end.
         """
-        hour = (self._start_s + tick * self._tick_s) // SECONDS_PER_HOUR
-        if 0 <= hour < self._hours:
-            return hour
-        refusal = FeedUnavailable if hour < 0 else FeedEnded
+        step = (self._start_s + tick * self._tick_s) // self._series.step_s
+        if 0 <= step < self._series.count:
+            return step
+        refusal = FeedUnavailable if step < 0 else FeedEnded
         raise refusal(
             f"{self._history.file} covers {self._history.period}, tick {tick} is at {utc_text(self._grid.at(tick))}: "
             "start the run within that period, or end it earlier"
         )
 
-    def _calendar(self, hour: int, hours: int) -> tuple[Floats, Floats]:
-        if hour + hours <= len(self._multiplier):
-            return self._multiplier[hour : hour + hours], self._demand[hour : hour + hours]
-        multiplier = multipliers_of_hours(self._first_epoch_h + hour, hours)
-        return multiplier, sealed(token_demand_per_h(multiplier, self._fleet))
 
+class _ExpectedPrices:
+    """Prices by what is known of them at each step of a history.
 
-class _KnownAhead:
-    """Known day-ahead prices by hour of a history.
+    Sites whose prices are published alike share a column of what is known.
 
-    Sites whose markets share a time zone share a column.
+    Attributes:
+        expects_present: some site's price of the present step is not known yet.
     """
 
-    def __init__(self, fleet: Fleet, history: History) -> None:
-        ahead = known_ahead(fleet.sites, history.price_known)
-        clocks = [site.timezone if is_ahead else "" for site, is_ahead in zip(fleet.sites, ahead, strict=True)]
-        distinct = sorted(set(clocks))
-        until = np.empty((history.step_count, len(distinct)), dtype=np.int64)
-        for column, clock in enumerate(distinct):
-            until[:, column] = _known_until(history, clock)
-        self._until = sealed(until)
-        self._column_of_site = np.array([distinct.index(clock) for clock in clocks])
-        self._sites = np.arange(fleet.site_count)
+    def __init__(self, config: RunConfig, history: History, series: ReplayedSeries, kind: ForecastKind) -> None:
+        sites = config.fleet.sites
+        is_ahead = np.array(known_ahead(sites, history.price_known))
+        day_ahead = series.day_ahead_usd_per_mwh
+        has_both = np.zeros(len(sites), dtype=np.bool_)
+        self._later = series.price_usd_per_mwh
+        if day_ahead is not None and kind == "day-ahead":
+            has_both = ~is_ahead & np.isfinite(day_ahead).all(axis=0)
+            self._later = sealed(np.where(has_both, day_ahead, self._later))
+        is_late = ~is_ahead & (not series.is_hourly)
+        self.expects_present = bool(is_late.any())
+        is_published = (is_ahead | has_both) & (kind == "day-ahead")
+        # what is known of a site follows from its clock, where prices are published, and from when the present one is
+        known_by = [
+            (site.timezone if published else "", int(not late or published))
+            for site, published, late in zip(sites, is_published.tolist(), is_late.tolist(), strict=True)
+        ]
+        distinct = sorted(set(known_by))
+        self._until = np.stack([_known_until(series, *how) for how in distinct], axis=1)
+        self._column_of_site = np.array([distinct.index(how) for how in known_by])
+        self._series, self._sites = series, np.arange(len(sites))
+        self._flat_ahead = lru_cache(maxsize=1_024)(self._flatten)
+        self._moving = moving = np.flatnonzero(is_late | has_both)
+        self._slopes = sorted({distinct.index(known_by[s]) for s in np.flatnonzero(has_both).tolist()})
+        self._real_time = None
+        if moving.size:
+            beside = np.where(has_both, self._later, 0.0)[: series.count, moving]
+            self._real_time = RealTimePrices(series, moving, beside, lag=int(self.expects_present))
 
-    def known_rows(self, hour: int) -> Ints:
-        """Count the hours from this one on whose prices are known, by site (S,)."""
-        return np.asarray((self._until[hour] - hour)[self._column_of_site])
+    def expected(self, step: int, rows: ForecastRows) -> Floats:
+        """Expect the prices of a forecast's rows (H, S)."""
+        until = self._until[step] - step
+        known = tuple(until.tolist())
+        ahead = self._flat_ahead(rows, known)
+        if step < 2 * self._series.day_steps:  # few steps, which look back before the history begins
+            newest = step if not self.expects_present else max(step - 1, 0)
+            by_column = np.stack([standing_steps(rows, k, self._series.day_steps) for k in known], axis=1)
+            found = self._series.at(step, by_column, rows, newest)[:, self._column_of_site]
+            price = self._later.take(found * len(self._sites) + self._sites)
+        else:
+            price = self._later.take(ahead + step * len(self._sites))
+        if self._real_time is not None:
+            slope = min((known[column] for column in self._slopes), default=0)
+            price[:, self._moving] = self._real_time.expected(step, rows, price[:, self._moving], slope)
+        return price
 
-    def flat_rows(self, hour: int, hours: int) -> Ints:
-        """Return `expected_rows` of each site as indices into flattened prices (H, S).
+    def published_count(self, step: int, rows: ForecastRows) -> Ints:
+        """Count the first rows whose prices are published, by site (S,)."""
+        ends = rows.begin_step + rows.width_steps
+        count = (ends[:, None] <= (self._until[step] - step)[None, :]).sum(axis=0)[self._column_of_site]
+        count[self._moving] = 1  # what stands for these is moved by the real-time price, so it is a guess
+        return np.asarray(np.maximum(count, 1))
 
-        The prices are (hours of the history, S) before they are flattened.
+    def _flatten(self, rows: ForecastRows, known_steps: tuple[int, ...]) -> Ints:
+        """Return what stands for each row and site (H, S).
+
+        They are places in flattened prices, from the present step on.
         """
-        until = self._until[hour]
-        ahead = np.arange(hour, hour + hours)[:, None]
-        rows = np.where(ahead < until, ahead, until - HOURS_PER_DAY + (ahead - until) % HOURS_PER_DAY)
-        if hour < HOURS_PER_DAY:
-            rows[rows < 0] = hour
-        return np.asarray(rows[:, self._column_of_site] * len(self._sites) + self._sites)
+        by_column = np.stack([standing_steps(rows, known, self._series.day_steps) for known in known_steps], axis=1)
+        found = by_column + self._series.means_from(rows)[:, None]
+        return sealed(found[:, self._column_of_site] * len(self._sites) + self._sites)
 
 
-def _known_until(history: History, clock: str) -> Ints:
-    """Return the first row whose price is unknown in each hour of the history.
+def _known_until(series: ReplayedSeries, clock: str, present: int) -> Ints:
+    """Return the first step whose price is unknown at each step of a series (N,).
 
-    Without a clock (an empty text) prices are real-time: the next row.
+    Args:
+        clock: time zone of the market's days; an empty text where prices are not published in advance.
+        present: 1 where the price of the present step is known, 0 where it is not yet.
     """
-    count, first_epoch_h = history.step_count, history.first_epoch_s // SECONDS_PER_HOUR
-    next_row = np.arange(1, count + 1)
+    next_step = np.arange(present, series.count + present)
     if not clock:
-        return next_row
-    until = np.empty(count, dtype=np.int64)
+        return next_step
+    first_h = series.first_s // SECONDS_PER_HOUR
+    hour_of_step = (series.first_s + np.arange(series.count) * series.step_s) // SECONDS_PER_HOUR - first_h
+    hours = int(hour_of_step[-1]) + 1
+    until = np.empty(hours, dtype=np.int64)
     hour = 0
-    while hour < count:
-        known = published_until_hour(first_epoch_h + hour, clock) - first_epoch_h
+    while hour < hours:
+        known = published_until_hour(first_h + hour, clock) - first_h
         same_until = max(hour + 1, known - QUIET_BEFORE_END_H)
         until[hour:same_until] = known
         hour = same_until
-    return np.clip(until, next_row, count)
-
-
-def expected_rows(hour: int, known_until: int, hours: int) -> Ints:
-    """Return the history's row that stands for the present and each next hour (H,).
-
-    Rows before `known_until` stand for themselves; later hours repeat the last 24 known ones, or the present where the
-    history does not reach back that far.
-    """
-    rows: Ints = hour + _rows_ahead(min(known_until - hour, hours), hours)
-    if known_until < HOURS_PER_DAY:
-        rows[rows < 0] = hour
-    return rows
-
-
-@lru_cache(maxsize=256)
-def _rows_ahead(known_hours: int, hours: int) -> Ints:
-    """Return `expected_rows` relative to the present hour (H,).
-
-    The first `known_hours` hours, with the present, are known.
-    """
-    rows = np.arange(hours)
-    beyond = rows[known_hours:]
-    beyond[:] = known_hours - HOURS_PER_DAY + (beyond - known_hours) % HOURS_PER_DAY
-    return sealed(rows)
-
-
-def multipliers_of_hours(first_epoch_h: int, count: int) -> Floats:
-    """Tabulate `demand_multiplier` by hour since 1970 UTC and region (count, R)."""
-    zones = [zone(name) for name in REGION_ZONE]
-    seconds = range(first_epoch_h * SECONDS_PER_HOUR, (first_epoch_h + count) * SECONDS_PER_HOUR, SECONDS_PER_HOUR)
-    return sealed(np.array([[demand_multiplier(datetime.fromtimestamp(s, z)) for z in zones] for s in seconds]))
+    known_s = (until[hour_of_step] + first_h) * SECONDS_PER_HOUR - series.first_s
+    return np.clip(known_s // series.step_s, next_step, series.count)

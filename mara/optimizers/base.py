@@ -32,6 +32,14 @@ class Optimizer(Protocol):
         ...
 
 
+@runtime_checkable
+class LooksAhead(Protocol):
+    """An optimizer that follows a plan over many ticks, with a simpler one behind it."""
+
+    @property
+    def fallback(self) -> Optimizer: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResumeState:
     """State that a resumed run needs to go on as if it had never stopped.

@@ -7,15 +7,19 @@ import numpy as np
 
 from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT
+from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
 from mara.core.plan import DualPrices, PlanStatus
-from mara.errors import PlanError
+from mara.errors import PlanError, PlanRejected
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns, columns_of
 from mara.optimizers.lp.decomposition.master import DIRECT_SITES, Optimum, optimum_from, solve_split
+from mara.optimizers.lp.duals import ContractPrices
+from mara.optimizers.lp.instruments.costs import pledges_usd_per_mw_h
 from mara.optimizers.lp.model import model_of
-from mara.optimizers.lp.schedule import Schedule, net_site_mw
-from mara.optimizers.lp.solve import solve
+from mara.optimizers.lp.one_way import solve_one_way
+from mara.optimizers.lp.power_contract import PowerContract
+from mara.optimizers.lp.schedule import PowerSchedule, Schedule, awards_mw, exported_mw, net_site_mw, peaks_mw
 from mara.optimizers.rules.greedy import greedy
 
 
@@ -36,6 +40,7 @@ class ProblemAnswer:
     gap_share: float | None
     schedule: Schedule
     shadow: DualPrices | None
+    contract_prices: ContractPrices | None = None
     note: str = ""
 
 
@@ -43,11 +48,17 @@ def answer_by_lp(case: LpCase, deadline_s: float = 600.0) -> ProblemAnswer:
     """Answer by the linear program, or by rules where the solver fails.
 
     The answer for a large fleet is near the optimum.
+
+    Raises:
+        PlanError: the solver failed, and rules cannot do what the case asks of a battery.
     """
     try:
         optimum = _optimum(case, deadline_s)
     except PlanError as error:
-        return answer_by_rules(case, status="fallback", note=f"lp: {error}")
+        try:
+            return answer_by_rules(case, status="fallback", note=f"lp: {error}")
+        except PlanRejected:
+            raise error from None
     return ProblemAnswer(
         optimizer="lp",
         status=optimum.status,
@@ -56,6 +67,7 @@ def answer_by_lp(case: LpCase, deadline_s: float = 600.0) -> ProblemAnswer:
         gap_share=optimum.certificate.gap_share,
         schedule=schedule_of(optimum.primal_mw, columns_of(case), case),
         shadow=optimum.shadow,
+        contract_prices=optimum.contract_prices,
     )
 
 
@@ -63,7 +75,7 @@ def _optimum(case: LpCase, deadline_s: float) -> Optimum:
     if case.sites > DIRECT_SITES:
         return solve_split(case, deadline_s=deadline_s)
     model = model_of(case)
-    return optimum_from(solve(model, deadline_s=deadline_s), model, case)
+    return optimum_from(solve_one_way(model, case, deadline_s=deadline_s), model, case)
 
 
 def answer_by_rules(case: LpCase, status: PlanStatus = "feasible", note: str = "") -> ProblemAnswer:
@@ -98,7 +110,51 @@ def schedule_of(primal_mw: Floats, columns: Columns, case: LpCase) -> Schedule:
         contracts_mw=table[:, columns.contracts],
         shed_mw=table[:, columns.shed],
         rested_mw=rested,
+        power=None if case.power_contract is None else _power_of(table, columns, case, case.power_contract),
     )
+
+
+def _power_of(table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract) -> PowerSchedule:
+    """Read batteries and pledges from the table of a solution (H, width)."""
+    charge, discharge = np.zeros((case.steps, case.sites)), np.zeros((case.steps, case.sites))
+    stored = np.zeros(case.sites) if contract.battery is None else contract.battery.start_mwh
+    energy = np.tile(stored, (case.steps, 1))
+    from_battery = np.zeros((len(contract.products), case.steps, case.sites))
+    charge[:, columns.batteries], discharge[:, columns.batteries] = (
+        table_mw[:, columns.charged],
+        table_mw[:, columns.discharged],
+    )
+    energy[:, columns.batteries] = table_mw[:, columns.stored]
+    miners, merchant, spot = _by_product(table_mw, columns, case, contract)
+    from_battery[:, :, columns.batteries] = table_mw[:, columns.pledged_battery].swapaxes(0, 1)
+    return PowerSchedule(
+        charge_mw=charge,
+        discharge_mw=discharge,
+        energy_mwh=energy,
+        pledged_miners_mw=miners,
+        pledged_merchant_mw=merchant,
+        pledged_spot_mw=spot,
+        pledged_battery_mw=from_battery,
+    )
+
+
+def _by_product(
+    table_mw: Floats, columns: Columns, case: LpCase, contract: PowerContract
+) -> tuple[Floats, Floats, Floats]:
+    """Give pledged load to the product that pays most for it.
+
+    Miners (P, H, S, 3), merchant inference (P, H, S, 2) and Spot (P, H, S).
+    """
+    places = (columns.pledged_miners, columns.pledged_merchant, columns.pledged_spot)
+    if not contract.products:
+        shape = (0, case.steps, case.sites)
+        return np.zeros((*shape, MINER_COUNT)), np.zeros((*shape, RACK_KIND_COUNT)), np.zeros(shape)
+    product = np.arange(len(contract.products))
+    miners, merchant, spot = (
+        np.where(product.reshape(-1, *[1] * (earned.ndim - 1)) == earned.argmax(axis=0), table_mw[:, place], 0.0)
+        for place, earned in zip(places, pledges_usd_per_mw_h(contract, case), strict=True)
+    )
+    return miners, merchant, spot
 
 
 def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, Any]:
@@ -111,7 +167,7 @@ def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, A
     """
     schedule, shadow = answer.schedule, answer.shadow
     net = net_site_mw(schedule, case)
-    return {
+    plain: dict[str, Any] = {
         "optimizer": answer.optimizer,
         "status": answer.status,
         "objective_usd": answer.objective_usd,
@@ -121,10 +177,35 @@ def plain_of(answer: ProblemAnswer, case: LpCase, solve_s: float) -> dict[str, A
         "it_power_mw": schedule.it_power_mw.tolist(),
         "contracts_mw": schedule.contracts_mw.tolist(),
         "bought_mw": np.maximum(net, 0.0).tolist(),
-        "sold_mw": np.maximum(-net, 0.0).tolist(),
+        "sold_mw": (np.maximum(-net, 0.0) - exported_mw(net, case)).tolist(),
         "duals": {
             "site_power_usd_per_mwh": None if shadow is None else shadow.site_power_usd_per_mwh.tolist(),
             "demand_usd_per_mwh": None if shadow is None else shadow.demand_usd_per_mwh.T.tolist(),
             "budget_usd_per_mwh": None if shadow is None else shadow.budget_usd_per_mwh.tolist(),
         },
     }
+    if schedule.power is not None and case.power_contract is not None:
+        plain |= _plain_power(schedule.power, net, case, case.power_contract)
+        plain["duals"] |= _plain_contract_prices(answer.contract_prices)
+    return plain
+
+
+def _plain_power(power: PowerSchedule, net_mw: Floats, case: LpCase, contract: PowerContract) -> dict[str, Any]:
+    """Return what a power contract adds to an answer; arrays H x S, and `peak_mw` S."""
+    awards = awards_mw(power, case)
+    battery = {
+        "charge_mw": power.charge_mw.tolist(),
+        "discharge_mw": power.discharge_mw.tolist(),
+        "energy_mwh": power.energy_mwh.tolist(),
+    }
+    return {
+        "battery": None if contract.battery is None else battery,
+        "peak_mw": peaks_mw(net_mw, case).tolist(),
+        "award_mw": {product.id: awards[p].tolist() for p, product in enumerate(contract.products)},
+        "exported_mw": exported_mw(net_mw, case).tolist(),
+    }
+
+
+def _plain_contract_prices(prices: ContractPrices | None) -> dict[str, Any]:
+    names = ("peak_usd_per_mw", "stored_usd_per_mwh", "pledge_usd_per_mw_h")
+    return {name: None if prices is None else getattr(prices, name).tolist() for name in names}

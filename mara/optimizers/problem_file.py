@@ -6,8 +6,8 @@ All arrays are row-major.
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +18,13 @@ from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT, RACKS
 from mara.errors import FeedInvalid, PlanRejected
 from mara.optimizers.lp.case import WORKLOAD_COUNT, LpCase, check
+from mara.optimizers.problem_contract import OPTIONAL, contract_of
+from mara.optimizers.problem_numbers import listed, numbers_of, said
 
+PROBLEMS: Final = Path(str(files("mara"))) / "data" / "problems"
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_STEPS: Final = 2_016
 """Most steps of a problem: a week of five-minute steps."""
-MAX_MAGNITUDE: Final = 1e12
-"""Largest number that is accepted; beyond it, products of two lose digits."""
 
 SHAPES: Final[dict[str, str]] = {
     "dt_h": "",
@@ -52,8 +53,6 @@ SHAPES: Final[dict[str, str]] = {
 
 H steps, S sites, K workloads, G tiers, P promised tiers, M miners, I inference racks.
 """
-TOKENS: Final = frozenset({"token_per_mwh", "token_demand"})
-"""Fields of any magnitude, because they may count tokens in any unit."""
 ANY_SIGN: Final = frozenset(
     {"price", "mining_value_usd_per_mwh", "token_value_usd_per_mwh", "rate_usd_per_mwh", "carbon_price_usd_per_t"}
 )
@@ -67,20 +66,31 @@ class FiledProblem:
     case: LpCase
 
 
+def shipped_problems() -> dict[str, Path]:
+    """Return the files of the problems that come with Mara, by name."""
+    return {path.stem: path for path in sorted(PROBLEMS.glob("*.json"))}
+
+
 def read_problem(path: Path) -> FiledProblem:
-    """Read the problem in a file.
+    """Read a problem: a file, or else the shipped one of that name.
 
     Raises:
         FeedInvalid: the file is missing or not JSON, or a field is missing, unknown, repeated, of wrong shape, not
             finite or out of range; the message names file and field.
     """
+    shipped = shipped_problems()
+    if path.name == str(path) and not path.exists():
+        path = shipped.get(str(path), path)
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise FeedInvalid(f"{path} has {size:,} bytes, at most {MAX_FILE_BYTES:,} are read: plan fewer steps")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise FeedInvalid(f"{path} cannot be read as text ({error}): name a JSON file with a problem") from error
+        raise FeedInvalid(
+            f"{path} cannot be read as text ({error}): name a JSON file with a problem, or one that comes with Mara: "
+            f"{', '.join(shipped)}"
+        ) from error
     try:
         return problem_of(text)
     except FeedInvalid as error:
@@ -98,22 +108,23 @@ def problem_of(text: str) -> FiledProblem:
     except (ValueError, RecursionError) as error:
         raise FeedInvalid(f"one JSON object is expected: {error}") from error
     if not isinstance(plain, dict):
-        raise FeedInvalid(f"one JSON object is expected, got {_said(plain)}")
+        raise FeedInvalid(f"one JSON object is expected, got {said(plain)}")
     _check_names(plain)
     site_ids = _site_ids(plain["sites"])
     steps = len(plain["token_demand"]) if isinstance(plain["token_demand"], list) else 0
     if not 1 <= steps <= MAX_STEPS:
-        raise FeedInvalid(
-            f"token_demand must be a list of 1 to {MAX_STEPS:,} steps, got {_said(plain['token_demand'])}"
-        )
+        raise FeedInvalid(f"token_demand must be a list of 1 to {MAX_STEPS:,} steps, got {said(plain['token_demand'])}")
     lengths = {"H": steps, "S": len(site_ids), "K": WORKLOAD_COUNT, "G": TIER_COUNT}
     lengths |= {"P": PROMISED_TIER_COUNT, "M": MINER_COUNT, "I": RACK_KIND_COUNT}
     numbers = {
-        name: _numbers(name, plain[name], tuple(lengths[letter] for letter in letters))
+        name: numbers_of(name, plain[name], tuple(lengths[letter] for letter in letters))
         for name, letters in SHAPES.items()
     }
     _check_ranges(numbers, site_ids)
-    case = _case(numbers, steps, len(site_ids))
+    case = replace(
+        _case(numbers, steps, len(site_ids)),
+        power_contract=contract_of(plain, lengths) if OPTIONAL & plain.keys() else None,
+    )
     try:
         check(case)
     except PlanRejected as error:
@@ -165,43 +176,22 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_names(plain: dict[str, Any]) -> None:
     known = {"sites", *SHAPES}
-    missing, unknown = sorted(known - plain.keys()), sorted(plain.keys() - known)
+    missing, unknown = sorted(known - plain.keys()), sorted(plain.keys() - known - OPTIONAL)
     if missing:
-        raise FeedInvalid(f"{_listed(missing)} missing: a problem needs every field")
+        raise FeedInvalid(f"{listed(missing)} missing: a problem needs every field")
     if unknown:
-        raise FeedInvalid(f"{_listed(unknown)} unknown: the fields are sites, {', '.join(SHAPES)}")
+        raise FeedInvalid(
+            f"{listed(unknown)} unknown: the fields are sites, {', '.join(SHAPES)}, "
+            f"and those that may be left out {', '.join(sorted(OPTIONAL))}"
+        )
 
 
 def _site_ids(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
-        raise FeedInvalid(f"sites must be a list of at least one id, got {_said(value)}")
+        raise FeedInvalid(f"sites must be a list of at least one id, got {said(value)}")
     if len(set(value)) != len(value):
         raise FeedInvalid("sites must be different ids, got one of them twice")
     return tuple(value)
-
-
-def _numbers(name: str, value: object, shape: tuple[int, ...]) -> Floats:
-    expected = f"must have shape {list(shape)}" if shape else "must be one number"
-    try:
-        given = np.array(value, dtype=object)
-    except ValueError as error:
-        raise FeedInvalid(f"{name} {expected}, got lists of different lengths") from error
-    if given.ndim and any(isinstance(item, list) for item in given.flat):
-        raise FeedInvalid(f"{name} {expected}, got lists of different lengths")
-    if given.shape != shape:
-        raise FeedInvalid(f"{name} {expected}, got {list(given.shape) if isinstance(value, list) else _said(value)}")
-    wrong = next((item for item in given.flat if type(item) not in (int, float)), None)
-    if wrong is not None or any(item is None for item in given.flat):
-        raise FeedInvalid(f"{name} must hold numbers, got {_said(wrong)}")
-    try:
-        array: Floats = given.astype(np.float64)
-    except OverflowError:  # an integer beyond all floats
-        array = np.full(shape, np.inf)
-    if not np.isfinite(array).all():
-        raise FeedInvalid(f"{name} must be finite numbers, got NaN or infinity")
-    if name not in TOKENS and (np.abs(array) > MAX_MAGNITUDE).any():
-        raise FeedInvalid(f"{name} must be within {MAX_MAGNITUDE:g}, got {np.abs(array).max():g}")
-    return array
 
 
 def _check_ranges(numbers: dict[str, Floats], site_ids: tuple[str, ...]) -> None:
@@ -220,13 +210,3 @@ def _check_ranges(numbers: dict[str, Floats], site_ids: tuple[str, ...]) -> None
         raise FeedInvalid(
             f"hedge_mw must not exceed grid_limit_mw, got {hedge:g} over {limit:g} at {site_ids[s]}: hedge less"
         )
-
-
-def _listed(names: Iterable[str]) -> str:
-    given = list(names)
-    return f"{', '.join(given)} {'is' if len(given) == 1 else 'are'}"
-
-
-def _said(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

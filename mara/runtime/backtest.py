@@ -6,11 +6,12 @@ from typing import Final
 
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
-from mara.core.plan import Problem
+from mara.core.plan import problem_of
 from mara.core.step import Step, advance
 from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed
 from mara.optimizers.base import Optimizer
+from mara.optimizers.day_ahead import with_orders
 from mara.runtime.run_totals import RunTotals
 
 POOL_TIER_SHARE: Final = {Tier.PREMIUM: 0.20, Tier.STANDARD: 0.35, Tier.FLEXIBLE: 0.30, Tier.SPOT: 0.15}
@@ -44,9 +45,9 @@ def backtest(
     for tick in range(world.tick, world.tick + ticks):
         observation = feed.observe(tick)
         forecast = feed.forecast(tick, horizon_hours)
-        problem = Problem(config=config, world=world, observation=observation, forecast=forecast)
+        problem = problem_of(config, world, observation, forecast)
         plan = optimizer.plan(problem)
-        step = advance(world, observation, plan.step_at(tick), config)
+        step = advance(world, observation, with_orders(plan.step_at(tick), problem, optimizer), config)
         totals.add(step)
         world = step.world
         if on_step is not None:

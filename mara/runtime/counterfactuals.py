@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mara.core.commands import Command
-from mara.core.plan import Plan, Problem
+from mara.core.plan import Plan, Problem, problem_of
 from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains
 from mara.core.step import advance, observed
@@ -26,6 +26,7 @@ from mara.core.world import RunConfig, World
 from mara.feeds.base import FeedReading
 from mara.optimizer_names import RULES, STATIC, STATIC_BREAKEVEN
 from mara.optimizers.base import Optimizer, Resumable, ResumeState, memory_of
+from mara.optimizers.day_ahead import with_orders
 from mara.store.encoding.codec import bytes_of, record_of
 
 NO_BUDGETS: Final = "no-budgets"
@@ -131,7 +132,8 @@ class CounterfactualRuns:
         for name, optimizer in self._optimizers.items():
             problem = self._problem(self._worlds[name], reading)
             plan = plans[name] if plans is not None and name in plans else optimizer.plan(problem)
-            step = advance(problem.world, reading.observation, plan.step_at(problem.tick), self._config, commands)
+            targets = with_orders(plan.step_at(problem.tick), problem, optimizer)
+            step = advance(problem.world, reading.observation, targets, self._config, commands)
             worlds[name] = replace(step.world, book=live.book)
             parts[_world_part(name)] = bytes_of(worlds[name], without=BOOK)
             memory = memory_of(optimizer)
@@ -197,7 +199,7 @@ class CounterfactualRuns:
 
     def _problem(self, world: World, reading: FeedReading) -> Problem:
         seen = observed(reading.observation, world)
-        return Problem(config=self._config, world=world, observation=seen, forecast=reading.forecast)
+        return problem_of(self._config, world, seen, reading.forecast)
 
     def _net(self, name: str) -> int:
         return _net_micro_usd(self._worlds.get(name, self._live))

@@ -66,6 +66,17 @@ class TierFigures(TypedDict):
     median_rest_minutes: float
 
 
+class DayAheadFigures(TypedDict):
+    """Worth of the positions bought day-ahead, and the profit without them.
+
+    A position changes no plan, so that the difference is its gain.
+    """
+
+    position_mwh: float
+    gain_usd: Usd
+    profit_without_usd: Usd
+
+
 class RunFigures(TypedDict):
     """Figures that a backtest and a simulation share, in USD, MWh and tonnes.
 
@@ -76,6 +87,7 @@ class RunFigures(TypedDict):
     profit_usd: float
     revenue_usd: RevenueUsd
     cost_usd: CostUsd
+    day_ahead: DayAheadFigures
     energy_mwh: float
     emissions_t: float
     renewable_share: float
@@ -125,6 +137,7 @@ class RunTotals:
     site_lines_micro_usd: Ints = field(default_factory=_lines)
     site_energy_wh: Ints = field(default_factory=_energy)
     site_emissions_g: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    position_mw_ticks: float = 0.0
     renewable_wh: float = 0.0
     promised_mw_ticks: Floats = field(default_factory=_tiers_mw)
     site_delivered_mw_ticks: Floats = field(default_factory=lambda: np.zeros((1, TIER_COUNT)))
@@ -143,6 +156,8 @@ class RunTotals:
         self.site_lines_micro_usd = self.site_lines_micro_usd + settlement.lines_micro_usd
         self.site_energy_wh = self.site_energy_wh + settlement.energy_wh
         self.site_emissions_g = self.site_emissions_g + settlement.emissions_g
+        if settlement.position_mw is not None:
+            self.position_mw_ticks += float(settlement.position_mw.sum())
         power = step.allocation.site_power_mw
         self.renewable_wh += float(power.dot(step.observation.renewable_share)) * self.dt_h * WH_PER_MWH
         self.refusals += len(step.refused)
@@ -170,7 +185,7 @@ class RunTotals:
 
     @property
     def lines_micro_usd(self) -> Ints:
-        """Signed sums by `Line` (17,) [micro-USD]."""
+        """Signed sums by `Line` (18,) [micro-USD]."""
         sums: Ints = self.site_lines_micro_usd.sum(axis=0)
         return sums
 
@@ -204,12 +219,13 @@ class RunTotals:
                 "sellback": float(usd[Line.SELLBACK]),
             },
             "cost_usd": {
-                "energy": float(paid_usd[Line.ENERGY] + paid_usd[Line.HEDGE]),
+                "energy": float(paid_usd[Line.ENERGY] + paid_usd[Line.HEDGE] + paid_usd[Line.DAY_AHEAD]),
                 "carbon": float(paid_usd[Line.CARBON]),
                 "migration": float(paid_usd[MIGRATION_LINES].sum()),
                 "restart": float(paid_usd[Line.RESTART]),
                 "credits": float(paid_usd[CREDIT_LINES].sum()),
             },
+            "day_ahead": self._day_ahead(),
             "energy_mwh": self.energy_wh / WH_PER_MWH,
             "emissions_t": int(self.site_emissions_g.sum()) / G_PER_T,
             "renewable_share": self.renewable_wh / self.energy_wh if self.energy_wh else 0.0,
@@ -235,6 +251,14 @@ class RunTotals:
         before, after = self.gains_before or Gains(), self.gains_after
         names = {key: f"{key}_micro_usd" for key in GAIN_KEYS}
         return {key: (getattr(after, n) - getattr(before, n)) / MICRO_USD_PER_USD for key, n in names.items()}
+
+    def _day_ahead(self) -> DayAheadFigures:
+        gain_micro_usd = int(self.lines_micro_usd[Line.DAY_AHEAD])
+        return {
+            "position_mwh": self.position_mw_ticks * self.dt_h,
+            "gain_usd": gain_micro_usd / MICRO_USD_PER_USD,
+            "profit_without_usd": (int(self.lines_micro_usd.sum()) - gain_micro_usd) / MICRO_USD_PER_USD,
+        }
 
     def _tier(self, tier: int) -> TierFigures:
         good, bad = int(self.good_ticks[tier]), int(self.bad_ticks[tier])

@@ -1,21 +1,18 @@
 """Runner of backtests and studies, one at a time, each in processes of its own."""
 
 import atexit
-import os
-import signal
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any, Final, Literal
 
 from mara.assembly.backtest import BacktestOrder
-from mara.backtests import BOUND, BacktestResult, Progress, compared_into
+from mara.backtests import BOUND, BacktestResult, compared_into
 from mara.errors import CommandError, MaraError
 from mara.optimizer_names import BACKTEST_RATIO
 from mara.runtime.clock import Clock
+from mara.runtime.progress import Progress
+from mara.runtime.spawned_work import SpawnedWork, step_back
 from mara.runtime.worker_pool import Processes
 from mara.settings import Settings
 from mara.studies import StudyOrder, study
@@ -26,10 +23,6 @@ WEIGHTS: Final = {**BACKTEST_RATIO, BOUND: 30.0}
 """Relative durations of a backtest's parts, to an order of magnitude."""
 LEAST_SHARE: Final = 0.02
 """Least progress from which on the time left is estimated."""
-NICENESS: Final = 10
-"""Niceness of the job's process, so that the live run's ticks come first."""
-END_TIMEOUT_S: Final = 2.0
-"""Time [s] that a process has to end before it is killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +85,7 @@ class JobRunner:
         self._clock = clock
         self._report = Report()
         self._lock = Lock()
-        self._work: BaseProcess | None = None
+        self._work: SpawnedWork | None = None
         atexit.register(self.close)  # the interpreter's exit would wait for a process that is not a daemon
 
     def read(self) -> Report:
@@ -113,16 +106,13 @@ class JobRunner:
         if self._report.state == "running":
             running = "study" if isinstance(self._report.task, StudyTask) else "backtest"
             raise CommandError(f"a {running} is under way, and the server runs one at a time: wait or cancel it")
-        context = get_context("spawn")
-        ours, theirs = context.Pipe(duplex=False)
-        # Not a daemon, because those may not start worker processes.
-        self._work = context.Process(target=work_into, args=(theirs, task), name="mara-workbench", daemon=False)
+        self._work = SpawnedWork(
+            "mara-workbench", work_into, (task,), hear=self._hear, on_silence=self._conclude_unheard
+        )
         gone: dict[str, Any] = {"study": None} if isinstance(task, StudyTask) else {"results": (), "compared": None}
         began_s = self._clock.monotonic_s()
         self._set(state="running", task=task, what="", share=0.0, began_s=began_s, reason="", **gone)
         self._work.start()
-        theirs.close()  # so that the pipe closes when the process ends
-        Thread(target=self._listen, args=(ours, self._work), name="mara-workbench-news", daemon=True).start()
 
     def cancel(self) -> None:
         """End the work under way, which has written no files; harmless without any."""
@@ -130,25 +120,16 @@ class JobRunner:
             return
         self._set(state="cancelled", ended_s=self._clock.monotonic_s())
         if self._work is not None:
-            _end_all(self._work)
+            self._work.end()  # it has written nothing
 
     def close(self) -> None:
         """End the work with the server."""
         self.cancel()
 
-    def _listen(self, news: Connection, work: BaseProcess) -> None:
-        """Update the report from the process's messages until its last, or its end."""
-        try:
-            while self._hear(work, *news.recv()):
-                pass
-        except (EOFError, OSError):
-            self._conclude(work, state="failed", reason="the work ended without a result: see the log")
-            _end_all(work)  # its worker processes may have outlived it
-        finally:
-            news.close()
-            work.join(END_TIMEOUT_S)
+    def _conclude_unheard(self, work: SpawnedWork) -> None:
+        self._conclude(work, state="failed", reason="the work ended without a result: see the log")
 
-    def _hear(self, work: BaseProcess, kind: str, content: Any) -> bool:
+    def _hear(self, work: SpawnedWork, kind: str, content: Any) -> bool:
         """Handle one message; return True while there will be more."""
         match kind:
             case "progress":
@@ -159,18 +140,18 @@ class JobRunner:
                 self._conclude(work, state="failed", reason=str(content))
         return False
 
-    def _note(self, work: BaseProcess, progress: Progress) -> bool:
+    def _note(self, work: SpawnedWork, progress: Progress) -> bool:
         task = self._report.task
         if task is None or not self._is_awaited(work):
             return False
         self._set(what=progress.what, share=share_of(progress, task))
         return True
 
-    def _conclude(self, work: BaseProcess, **changes: Any) -> None:
+    def _conclude(self, work: SpawnedWork, **changes: Any) -> None:
         if self._is_awaited(work):
             self._set(ended_s=self._clock.monotonic_s(), **changes)
 
-    def _is_awaited(self, work: BaseProcess) -> bool:
+    def _is_awaited(self, work: SpawnedWork) -> bool:
         """True if messages of a process still count; those of a cancelled one do not."""
         return self._work is work and self._report.state == "running"
 
@@ -181,10 +162,7 @@ class JobRunner:
 
 def work_into(connection: Connection, task: Task) -> None:
     """Run a task in this process, at low priority; send progress and results."""
-    if hasattr(os, "setpgrp"):
-        os.setpgrp()  # its own group, so that its worker processes can be ended with it
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    step_back()
     match task:
         case BacktestTask():
             compared_into(connection, task.settings, task.order, task.policies, task.with_bound)
@@ -225,12 +203,3 @@ def share_of(progress: Progress, task: Task) -> float:
 def _results(task: Task | None, content: Any) -> dict[str, Any]:
     """Return the fields of the report that a task's last message fills."""
     return {"study": content} if isinstance(task, StudyTask) else {"results": tuple(content), "compared": task}
-
-
-def _end_all(work: BaseProcess) -> None:
-    """End a process and its worker processes."""
-    if hasattr(os, "killpg") and work.pid is not None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(work.pid, signal.SIGKILL)  # it has written no files, and its process group is its own
-    work.terminate()
-    work.join(END_TIMEOUT_S)

@@ -16,6 +16,7 @@ from mara.api.gateway.under_path import UnderPath, WholePath
 from mara.api.routes.app import PathDispatcher, api_of
 from mara.api.routes.metrics import FleetCollector
 from mara.api.security.headers import SafeHeaders
+from mara.assembly.imports.desk import ImportDesk
 from mara.bootstrap import database_file_of, people_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.live.platform import Platform
@@ -25,8 +26,11 @@ from pages.serving.page_slots import discard_unconnected, page_slots
 from pages.serving.sockets import bind_sockets
 
 
-def add_middleware(settings: Settings, platform: Platform) -> ServerSecurity:
+def add_middleware(settings: Settings, platform: Platform, desk: ImportDesk | None = None) -> ServerSecurity:
     """Add the API, the gateway and the security headers to the app.
+
+    Args:
+        desk: for market files; None where this server takes none.
 
     Returns:
         What else the server needs to be secure: its options, and whether it is behind a proxy.
@@ -46,11 +50,13 @@ def add_middleware(settings: Settings, platform: Platform) -> ServerSecurity:
         if users is not None:
             users.close()
         raise
+    if desk is not None and security.authenticator is not None:
+        desk.write_notes_to(security.authenticator.note)
     is_limited = security.origins.is_open
     database = database_file_of(settings)
     collector = FleetCollector(platform, clock, database, connected_count)
     app.add_middleware(WholePath)
-    app.add_middleware(PathDispatcher, api=WholePath(api_of(platform, collector, _is_ending)))
+    app.add_middleware(PathDispatcher, api=WholePath(api_of(platform, collector, _is_ending, desk)))
     rate = PageRate(clock)
     app.add_middleware(ConnectionLimit, most_clients=settings.max_clients, slots=page_slots, pages=rate)
     discard_unconnected(rate)

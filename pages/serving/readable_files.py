@@ -39,13 +39,13 @@ class ReadableFiles:
 ANYWHERE = ReadableFiles(folders=None)
 
 
-def readable_by(user: Identity, settings: Settings, history: Path | None) -> ReadableFiles:
+def readable_by(user: Identity, settings: Settings, *histories: Path | None) -> ReadableFiles:
     """Collect the folders that a user may read.
 
     Args:
-        history: folder that the live run replays, if it does.
+        histories: folders of histories that everybody may run; None for what is not there.
     """
     if user is LOCAL:
         return ANYWHERE
     named = [Path(text.strip()) for text in settings.data_folders.split(",") if text.strip()]
-    return ReadableFiles(folders=tuple(folder.resolve() for folder in (*named, *([history] if history else []))))
+    return ReadableFiles(folders=tuple(folder.resolve() for folder in (*named, *filter(None, histories))))

@@ -142,6 +142,35 @@ def test_what_does_not_come_in_time_ends_the_connection(
     in_a_listener_loop(test)
 
 
+def test_a_long_body_is_waited_for_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it comes; a trickle is cut off as above."""
+    waits: list[float | None] = []
+    wait = TimedHttp._wait
+
+    heard = asyncio.Event()
+
+    def noted(protocol: TimedHttp, timeout_s: float | None) -> None:
+        waits.append(timeout_s)
+        heard.set()
+        wait(protocol, timeout_s)
+
+    monkeypatch.setattr(TimedHttp, "_wait", noted)
+    monkeypatch.setattr(timeouts, "BODY_PART_BYTES", 1_000)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n"
+
+    async def test() -> None:
+        async with served() as connect:
+            wire = await connect()
+            for part in (head, *4 * [b"x" * 1_250]):
+                heard.clear()
+                wire[1].write(part)
+                await asyncio.wait_for(heard.wait(), SOON_S)
+            assert b"hello 5000" in await asyncio.wait_for(wire[0].read(1_000), SOON_S)
+
+    in_a_listener_loop(test)
+    assert waits.count(timeouts.BODY_TIMEOUT_S) == 4  # once for the head, and for each part but the last
+
+
 def test_an_empty_line_between_requests_does_not_make_a_connection_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeouts, "HEADERS_TIMEOUT_S", 0.2)
 

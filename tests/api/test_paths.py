@@ -22,6 +22,7 @@ from pages.frame import PAGES
         ("/api/health", Service.API, True, True),
         ("/api/health/x", Service.API, False, True),
         ("/api/snapshot", Service.API, False, True),
+        (f"{paths.UPLOADS}a.csv", Service.API, False, True),
         (paths.API_DOCS, Service.API, False, True),
         ("/metrics", Service.API, False, True),
         ("/metrics/", Service.API, False, True),

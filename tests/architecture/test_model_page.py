@@ -6,13 +6,14 @@ from dataclasses import fields
 
 from mara.optimizers.lp import rows
 from mara.optimizers.lp.columns import Columns
+from mara.optimizers.lp.instruments import families as contract_rows
 from tests.architecture.house import ROOT
 
 PAGE = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
 PROGRAM = PAGE[PAGE.index("## 5. The linear program") : PAGE.index("## 6. ")]
 MODULES = PAGE[PAGE.index("## 17. Where each part lives") : PAGE.index("## 18. ")]
-NOT_VARIABLES = {"hedged", "resting", "width"}
-FAMILY = re.compile(r"(?:_at_most\(|Rows\(name=)\"(\w+)\"")
+NOT_VARIABLES = {"metered", "hedged", "batteries", "feeding", "billed", "resting", "width"}
+FAMILY = re.compile(r"(?:at_most\(|Rows\(name=)\"(\w+)\"")
 
 
 def test_the_page_names_every_variable_of_the_program() -> None:
@@ -21,7 +22,7 @@ def test_the_page_names_every_variable_of_the_program() -> None:
 
 
 def test_the_page_names_every_family_of_rows() -> None:
-    source = inspect.getsource(rows)
+    source = inspect.getsource(rows) + inspect.getsource(contract_rows)
     families = FAMILY.findall(source)
     assert len(families) == len(set(families)) > 0
     assert [name for name in families if f"`{name}`" not in PROGRAM] == []

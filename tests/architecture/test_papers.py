@@ -17,7 +17,9 @@ MOST_BYTES_OF_A_TEXT = 2_000_000
 INDEX_ADDRESS = re.compile(
     r"(index-url|extra-index-url|find-links|registry)\s*[=:]?\s*[\"']?(https?|file):|https?://[^\s\"']*/(simple|packages)/"
 )
-PLACEHOLDER = re.compile(r"\b(TODO|TBD|FIXME|coming soon|lorem ipsum|placeholder|planned)\b", re.IGNORECASE)
+PLACEHOLDER = re.compile(
+    r"\b(TODO|TBD|FIXME|coming soon|lorem ipsum|placeholder|(?<!`)(?<!--day-ahead )planned)\b", re.IGNORECASE
+)
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:

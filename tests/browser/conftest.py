@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
+from components.shared.theme import STATIC_URL
+
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "tests" / "artifacts"
 FOREIGN = re.compile(r"(?!(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:)")
@@ -119,8 +121,10 @@ def new_tab(browser: Browser, *, knows_mara: bool = True) -> Iterator[Visit]:
         "console",
         lambda line: opened.complaints.append(line.text) if line.type in {"error", "warning"} else None,
     )
-    yield opened
-    context.close()
+    try:
+        yield opened
+    finally:
+        context.close()
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +139,7 @@ def tab(kept_tab: Visit, address: str) -> Iterator[Visit]:
     """The shared page, with nothing left in it when the test is over."""
     yield kept_tab
     page = kept_tab.page
-    page.goto(f"{address}/api/ready")
+    page.goto(f"{address}{STATIC_URL}/favicon.svg")
     page.evaluate("localStorage.clear(), sessionStorage.clear()")
     page.context.clear_cookies()
     page.unroute_all()

@@ -1,16 +1,39 @@
 """The dashboard over made-up snapshots, as a process: `python -m tests.browser.fake_app [SITES [TICK_S]] PORT`."""
 
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any, cast
 
 from nicegui import app
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mara.runtime.published_state import EngineState
+from mara.api.paths import UPLOADS
+from mara.api.routes.app import api_of
+from mara.assembly.imports.desk import ImportDesk
+from mara.assembly.imports.folder import ImportFolder
+from mara.runtime.clock import SystemClock
+from mara.runtime.published_state import EngineState, StatePublisher
 from pages.server import serve
 from pages.serving.publisher import LOOK_INTERVAL_S
 from tests.ui.platform import FakePlatform
 
 TICK_S = 1.0
 FORGETS_S = 1.0  # a fast one forgets who left soon
+MOST_UPLOAD_BYTES = 1_000_000
+
+
+class Uploads:
+    """ASGI wrapper that answers the uploads of files as the API does, and nothing else of it."""
+
+    def __init__(self, inner: ASGIApp, *, desk: ImportDesk) -> None:
+        platform = cast(Any, SimpleNamespace(publisher=StatePublisher(), orders=None))
+        self._inner, self._api = inner, api_of(platform, desk=desk)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_upload = scope["type"] == "http" and scope["path"].startswith(UPLOADS)
+        await (self._api if is_upload else self._inner)(scope, receive, send)
 
 
 def main(port: int, sites_count: int = 10, tick_s: float = TICK_S) -> None:
@@ -26,7 +49,11 @@ def main(port: int, sites_count: int = 10, tick_s: float = TICK_S) -> None:
     if tick_s < TICK_S:
         app.on_startup(forget_soon)
     app.timer(tick_s, tick)
-    serve(platform, host="127.0.0.1", port=port, show=False, look_interval_s=min(tick_s, LOOK_INTERVAL_S))
+    with TemporaryDirectory() as folder:
+        desk = ImportDesk(ImportFolder(root=Path(folder).resolve(), most_bytes=MOST_UPLOAD_BYTES), SystemClock())
+        app.add_middleware(Uploads, desk=desk)
+        look_interval_s = min(tick_s, LOOK_INTERVAL_S)
+        serve(platform, host="127.0.0.1", port=port, show=False, look_interval_s=look_interval_s, desk=desk)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import SEEN_THE_TOUR, deafen
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("charts")]
+pytestmark = pytest.mark.browser
 
 STEP_S = 300
 AUTUMN = {"Europe/Berlin": datetime(2025, 10, 26, tzinfo=UTC), "America/Chicago": datetime(2025, 11, 2, 6, tzinfo=UTC)}

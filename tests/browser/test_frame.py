@@ -57,18 +57,19 @@ def test_single_keys_work_unless_they_are_switched_off_or_a_field_has_the_focus(
     expect(page.locator("html")).to_have_attribute("data-theme", str(theme))
 
 
-def test_the_switch_of_the_keys_is_set_before_the_server_is_connected(desk: Visit, address: str) -> None:
-    page = desk.page
-    page.route_web_socket("**/_nicegui_ws/**", lambda _: None)
-    page.goto(f"{address}/help")
-    switch = page.get_by_label("Single keys work")
-    expect(switch).to_be_checked()
-    switch.uncheck()
-    page.reload()
-    expect(switch).not_to_be_checked()
-    switch.check()
-    page.reload()
-    expect(switch).to_be_checked()
+def test_the_switch_of_the_keys_is_set_before_the_server_is_connected(browser: Browser, address: str) -> None:
+    with new_tab(browser) as unconnected:
+        page = unconnected.page
+        page.route_web_socket("**/_nicegui_ws/**", lambda _: None)
+        page.goto(f"{address}/help")
+        switch = page.get_by_label("Single keys work")
+        expect(switch).to_be_checked()
+        switch.uncheck()
+        page.reload()
+        expect(switch).not_to_be_checked()
+        switch.check()
+        page.reload()
+        expect(switch).to_be_checked()
 
 
 def test_the_clock_tells_the_local_time_of_each_zone_with_sites(desk: Visit) -> None:

@@ -23,7 +23,7 @@ from mara.settings import Settings
 from mara.store.access.users import AccessEvent, User
 from tests.browser.conftest import ARTIFACTS, END_TIMEOUT_S, PATIENCE_MS, ROOT, SEEN_THE_TOUR, environment, free_port
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("gate")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PASSWORD = "correct horse battery"
 BY = AccessEvent(at_epoch_s=0, actor="test", address="", action="prepared")

@@ -10,6 +10,7 @@ from tests.cli.console import small_history
 
 pytestmark = pytest.mark.browser
 
+WORK_TIMEOUT_MS = 300_000
 PAGES = ("/sites/tokyo", "/optimizer", "/backtest")
 NEWEST_X = "element => element.data[0].x.at(-1)"
 
@@ -105,7 +106,7 @@ def test_a_backtest_is_refused_run_and_cancelled(tab: Visit, tmp_path: Path) -> 
         expect(page.get_by_role("alert").filter(has_text="nowhere")).to_contain_text("correct the path")
         order(page, small_history(tmp_path / "past"), "Rules", "Static, break-even")
         state = page.locator(".bt-state")
-        expect(state).to_contain_text("Done in")
+        expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
         expect(page.locator(".bt-results tbody tr").first).to_be_visible()
         assert page.locator(".bt-results .line-chart").evaluate("e => e.data.map(t => t.x.length)") == [0, 3, 3, 0]
         with page.expect_download() as download:
@@ -128,7 +129,7 @@ def test_a_study_draws_a_fan_and_is_cancelled_with_its_workers(tab: Visit) -> No
         form.get_by_label("Days").fill("3")
         form.get_by_role("button", name="Run study").click()
         state = page.locator(".bt-state")
-        expect(state).to_contain_text("Done in")
+        expect(state).to_contain_text("Done in", timeout=WORK_TIMEOUT_MS)
         fan = page.locator(".st-results .line-chart")
         lengths = fan.evaluate("e => e.data.map(trace => trace.x.length)")
         assert lengths == [0, 0, 0, 4, 4, 4, 4, 4, 4, 0, 0, 0]

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Dialog
 
 from tests.browser.conftest import FLAGS, ROOT, SEEN_THE_TOUR, Visit, arrive, running_app
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("hostile")]
+pytestmark = pytest.mark.browser
 
 ANSWER_TIMEOUT_S = 60
 PAYLOADS = (

@@ -8,7 +8,7 @@ from typing import Any
 import alembic.config  # noqa: F401  keeps the stdout of its first import, which must not be a command's: that is closed
 from typer.testing import CliRunner
 
-from mara.cli.commands import app
+from mara.cli.app import app
 from tests.feeds.history_text import bitcoin_rows, history_rows, write_history
 
 SITES = """site_id,name,country,lat,lon,timezone,price_zone

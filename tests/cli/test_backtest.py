@@ -175,7 +175,7 @@ def test_for_people_each_figure_has_a_line_with_its_unit_in_its_name(history: Pa
         (("--optimizer", "oracle"), 2, "static, static-breakeven, rules"),
         (("--forecast", "hunch"), 2, "persistence, day-ahead, perfect"),
         (("--tick-minutes", 7), 2, "divide an hour"),
-        (("--tick-minutes", 7), 2, "leave it out for the default 60"),
+        (("--tick-minutes", 7), 2, "leave it out for the default of the history's step"),
         (("--tick-minutes", 120), 2, "--tick-minutes"),
         (("--horizon-hours", 0), 2, "--horizon-hours"),
         (("--load-share", 1.5), 2, "--load-share"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mara.cli.commands import app
+from mara.cli.app import app
 from mara.cli.report import progress
 from mara.errors import FeedEnded, FeedInvalid
 from tests.cli.console import everything_in, ran

@@ -171,7 +171,7 @@ def test_when_the_solver_fails_rules_answer_and_the_reason_is_told(here: Path, m
     def late(*_: object, **__: object) -> None:
         raise PlanTimeout("no optimum within 1 s")
 
-    monkeypatch.setattr(problem_answer, "solve", late)
+    monkeypatch.setattr(problem_answer, "solve_one_way", late)
     file = here / "problem.json"
     file.write_text(json.dumps(BY_HAND), encoding="utf-8")
     outcome = ran("plan", "--problem", str(file), "--json")
@@ -303,3 +303,24 @@ def test_a_fleet_too_large_for_one_program_is_planned_in_blocks_with_a_certified
         "demand_usd_per_mwh": (4, 4),
         "budget_usd_per_mwh": (3,),
     }
+
+
+def test_a_problem_that_comes_with_mara_is_listed_and_planned_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, *_ = ran("plan", "--list", "--json").report["problems"]
+    assert (row["name"], row["steps"], len(row["sites"])) == ("four_markets_spike", 24, 4)
+    assert "mara plan --problem four_markets_spike" in ran("plan", "--list").out
+    report = ran("plan", "--problem", "four_markets_spike", "--json").report
+    assert report["status"] == "optimal"
+    assert report["gap_share"] < 1e-6
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "four_markets_spike").write_text("{}", encoding="utf-8")
+    assert "a problem needs every field" in ran("plan", "--problem", "four_markets_spike").complaint
+
+
+def test_without_a_problem_one_that_comes_with_mara_is_offered() -> None:
+    refused = ran("plan")
+    assert refused.exit_code == 2
+    assert "try --problem four_markets_spike" in refused.complaint
+    assert "comes with Mara: four_markets_spike" in ran("plan", "--problem", "four_market_spike").complaint

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mara.api.security.credentials import TOKEN_PREFIX, digest_of, is_right
-from mara.cli.commands import app
+from mara.cli.app import app
 from mara.store.access.users import AccessEvent, Session, Token, User, UserStore
 from mara.store.maintenance import check
 

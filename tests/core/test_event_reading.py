@@ -106,6 +106,7 @@ KINDS: dict[str, st.SearchStrategy[details.EventDetails]] = {
         hottest_site=sites,
         dearest_usd_per_mwh=prices,
         dearest_site=sites,
+        position_usd=st.sampled_from([0.0, -0.4, 3.0, -12_345.6, 1e6]),
     ),
 }
 

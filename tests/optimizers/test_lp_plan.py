@@ -153,7 +153,7 @@ def test_what_a_solver_must_not_see_is_refused_by_name_before_it_sees_it(
         raise AssertionError("the solver was called")
 
     monkeypatch.setattr(lp_module, "case_of", wrong_case)
-    monkeypatch.setattr(lp_module, "solve", never)
+    monkeypatch.setattr(lp_module, "solve_one_way", never)
     with pytest.raises(PlanRejected, match=name):
         Lp().plan(daily(60))
 
@@ -171,7 +171,7 @@ def test_rules_plan_when_the_solver_fails_and_the_reason_is_kept(
     def failing(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(lp_module, "solve", failing)
+    monkeypatch.setattr(lp_module, "solve_one_way", failing)
     plan = WithFallback((Lp(), Rules())).plan(daily(60))
     assert (plan.optimizer, plan.status, plan.note) == ("rules", "fallback", f"lp: {error}")
     assert plan.shadow is None

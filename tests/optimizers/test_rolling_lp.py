@@ -101,7 +101,7 @@ def test_where_the_solver_fails_at_first_rules_plan_and_the_reason_is_kept(
     def failing(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(lp_module, "solve", failing)
+    monkeypatch.setattr(lp_module, "solve_one_way", failing)
     plan = rolling_lp().plan(at(0))
     assert (plan.optimizer, plan.status, plan.note) == ("rules", "fallback", f"lp: {error}")
 
@@ -114,7 +114,7 @@ def test_where_it_fails_later_the_plan_in_force_is_gone_on_with_under_its_last_b
 
     optimizer = rolling_lp()
     first = optimizer.plan(at(0))
-    monkeypatch.setattr(lp_module, "solve", failing)
+    monkeypatch.setattr(lp_module, "solve_one_way", failing)
     plan = optimizer.plan(at(12))
     assert (plan.optimizer, plan.made_tick, plan.status) == ("lp", 0, "fallback")
     assert plan.bound_usd == first.bound_usd

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mara.assembly.backtest import BacktestOrder
-from mara.backtests import Progress
 from mara.errors import CommandError
 from mara.runtime.clock import SystemClock
+from mara.runtime.progress import Progress
 from mara.settings import Settings, read_settings
 from mara.studies import StudyOrder, portable
 from pages.serving.job_runner import BacktestTask, JobRunner, Report, StudyTask, share_of

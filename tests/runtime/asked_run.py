@@ -141,5 +141,5 @@ def forecast_ahead(config: RunConfig) -> ForecastSnapshot:
         made_tick=TICKS - 1,
         at=tuple(now + timedelta(hours=n) for n in range(48)),
         energy_price_usd_per_mwh=tuple(rows),
-        published_hours=(1, 25, 1, 1),
+        published_count=(1, 25, 1, 1),
     )

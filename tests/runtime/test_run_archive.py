@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mara.core.finance import Line
 from mara.errors import CommandError, StoreError
 from mara.runtime import run_archive as module
 from mara.runtime.run_archive import MOST_AT_ONCE, RunArchive
@@ -54,7 +55,7 @@ async def test_every_question_is_answered_while_the_run_goes_on(store: Store) ->
     assert metric.points
     assert ledger.balance_micro_usd == 0
     assert plan.plan == past[-1]
-    assert len(lines) == 17
+    assert len(lines) == len(Line)
     assert earned
     assert set(told) == set()
     assert all(decision.source == "plan" for decision in decided)

@@ -1,6 +1,7 @@
 """Small runs to store: a seeded world outside, a plan that follows it roughly, contracts that come, fail and end."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mara.core.contract import ContractRequest, Tier
 from mara.core.events import Event
 from mara.core.fleet import Cooling, Fleet, Machine, Site
 from mara.core.plan import Plan, PlanStep
+from mara.core.position import DayAheadOrders
 from mara.core.step import Step, advance
 from mara.core.timegrid import TimeGrid
 from mara.core.world import Observation, RunConfig, World, first_world
@@ -26,7 +28,11 @@ START = datetime(2025, 6, 29, 22, 0, tzinfo=UTC)
 TICKS_A_PLAN = 12
 
 
-def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = START) -> RunConfig:
+TWO_PRICES = "small, two prices"
+"""Name of the small fleet that buys day-ahead too."""
+
+
+def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = START, name: str = "small") -> RunConfig:
     machines = (
         Machine(power_w=3_500.0, hashrate_ths=200.0),
         Machine(power_w=5_000.0, hashrate_ths=300.0),
@@ -36,7 +42,7 @@ def small_charter(sites: int = 3, *, tick_minutes: int = 5, start: datetime = ST
     )
     return RunConfig(
         fleet=Fleet(
-            name="small",
+            name=name,
             sites=tuple(
                 Site(
                     id=f"site{i}",
@@ -111,6 +117,23 @@ def plan_at(world: World, config: RunConfig) -> Plan:
     return Plan(optimizer="turns", made_tick=made_tick, steps=(step,), objective_usd=float("inf"), note="a, note")
 
 
+def with_two_prices(seen: Observation, step: PlanStep, config: RunConfig, seed: int) -> tuple[Observation, PlanStep]:
+    """The tick with a day-ahead price at all sites but the first, and in every third hour orders for three more."""
+    hour = config.grid.epoch_s(seen.tick) // 3_600
+    price = np.random.default_rng([seed, hour]).normal(40.0, 30.0, config.fleet.site_count)
+    price[0] = np.nan
+    seen = replace(seen, day_ahead_usd_per_mwh=sealed(price))
+    if hour % 3 or config.grid.epoch_s(seen.tick) % 3_600:
+        return seen, step
+    shape = (3, config.fleet.site_count)
+    orders = DayAheadOrders(
+        first_epoch_h=hour + 1,
+        quantity_mw=sealed(np.full(shape, 20.25)),
+        limit_usd_per_mwh=sealed(np.full(shape, 45.0)),
+    )
+    return seen, replace(step, day_ahead=orders)
+
+
 def commands_at(tick: int, world: World) -> tuple[Command, ...]:
     """An order now and then."""
     if tick % 41 == 40:
@@ -131,8 +154,10 @@ def steps(config: RunConfig, world: World, count: int, seed: int = 7) -> Iterato
     """The next steps of a run."""
     for _ in range(count):
         plan = plan_at(world, config)
-        seen = observation_at(world.tick, config, seed)
-        step = advance(world, seen, plan.step_at(world.tick), config, commands_at(world.tick, world))
+        seen, targets = observation_at(world.tick, config, seed), plan.step_at(world.tick)
+        if config.fleet.name == TWO_PRICES:
+            seen, targets = with_two_prices(seen, targets, config, seed)
+        step = advance(world, seen, targets, config, commands_at(world.tick, world))
         kind = "outage" if step.tick % 2 else "tick"
         told = Event(tick=step.tick, severity="info", site=-1, kind=kind, text=f"=tick, {step.tick}")
         yield step, plan, (told,) if step.tick % 3 == 0 else ()

@@ -16,7 +16,7 @@ from mara.store.read.export import EXPORT_TABLES, ExportTable, export
 from mara.store.read.read_model import ReadModel
 from mara.store.read.table_file import EXPORT_FORMATS, harmless, write_export
 from tests.store.databases import KINDS, url_of
-from tests.store.runs import START, small_charter, stored_run
+from tests.store.runs import START, TWO_PRICES, small_charter, stored_run
 
 TICKS = 100
 SITES = 3
@@ -25,7 +25,7 @@ SITES = 3
 @pytest.fixture(scope="module", params=KINDS)
 def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadModel]:
     path = tmp_path_factory.mktemp("exported") / f"mara.{request.param}"
-    stored_run(path, TICKS).close()
+    stored_run(path, TICKS, small_charter(name=TWO_PRICES)).close()
     reading = ReadModel.open(url_of(path))
     yield reading
     reading.close()
@@ -74,6 +74,24 @@ def test_the_legs_of_the_ledger_add_up_to_zero_in_each_unit_under_keys_of_their_
     assert {"premium", "spot", "none"} <= {row["tier"] for row in rows}
 
 
+def test_what_positions_gained_is_what_the_ledger_says_and_follows_from_both_prices(
+    reading: ReadModel, tmp_path: Path
+) -> None:
+    rows = csv_of(reading, "positions", tmp_path)
+    for row in rows:
+        gain_usd = (
+            float(row["position_mw"])
+            * (float(row["energy_price_usd_per_mwh"]) - float(row["day_ahead_usd_per_mwh"]))
+            / 12
+        )
+        assert float(row["gain_usd"]) == pytest.approx(gain_usd, abs=1e-6)
+        assert row["site_id"] != "site0"
+    gained = sum(round(float(row["gain_usd"]) * MICRO_USD_PER_USD) for row in rows)
+    legs = [row for row in csv_of(reading, "ledger", tmp_path) if row["kind"] == "day_ahead"]
+    assert len(rows) >= len(legs) > 0
+    assert gained == sum(int(row["amount"]) for row in legs)
+
+
 def test_prices_come_out_exactly_as_they_were_seen(reading: ReadModel, tmp_path: Path) -> None:
     rows = csv_of(reading, "prices", tmp_path)
     seen = reading.stored_tick(17).observation
@@ -108,6 +126,7 @@ def test_parquet_holds_the_rows_of_the_csv(reading: ReadModel, tmp_path: Path, t
     rows = csv_of(reading, table, tmp_path)
     assert read.num_rows == count == len(rows)
     assert read.column_names == list(rows[0])
+    assert rows
     assert read.column(0).to_pylist() == [int(next(iter(row.values()))) for row in rows]
 
 

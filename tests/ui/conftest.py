@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from nicegui import Client, ui
@@ -76,12 +77,16 @@ def platform() -> FakePlatform:
 
 
 @pytest.fixture
-async def screen(platform: FakePlatform, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Screen]:
+async def screen(platform: FakePlatform, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> AsyncIterator[Screen]:
     """The registered pages, not yet opened; fails when an error was logged."""
     async with user_simulation() as user:
+        from mara.assembly.imports.desk import ImportDesk
+        from mara.assembly.imports.folder import ImportFolder
+        from mara.runtime.clock import SystemClock
         from pages.routes import register
 
-        publisher, desk = register(platform, undo_s=UNDO_S)
+        imports = ImportDesk(ImportFolder(root=tmp_path / "imports", most_bytes=1_000_000), SystemClock())
+        publisher, desk = register(platform, undo_s=UNDO_S, desk=imports)
         publisher.remember(await platform.series(24))
         yield Screen(user, platform, publisher, [], desk)
     errors = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR]

@@ -98,6 +98,7 @@ async def test_a_backtest_is_run_shown_and_kept_as_a_report(screen: Screen, tmp_
     assert set(shown["bt-table"]) == set(shown["bt-bars"]) == {"static-breakeven", "rules"}
     assert len(shown["bt-rules"]) == 3  # the start and the ends of two days
     assert shown["bt-lp"] == {}
+    assert "the folder does not say its sources" in text_of(shown["cells"]["bt.sources"])
     report = await screen.user.http_client.get("/backtest/report")
     assert report.headers["content-disposition"] == 'attachment; filename="mara-backtest.html"'
     assert "Mara backtest: static-breakeven, rules" in report.text

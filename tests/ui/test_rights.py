@@ -22,6 +22,7 @@ from mara.errors import CommandError
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.store.access.users import ROLES
 from pages.serving import publisher
+from tests.assembly.imports.desks import draft
 from tests.ui.conftest import UNDO_S, Screen, element_of
 from tests.ui.platform import FakePlatform
 from tests.ui.quotes import quote_for
@@ -29,6 +30,9 @@ from tests.ui.test_backtest_page import ENTERED, pairs_of, refusal_on
 from tests.ui.test_reasoning import READY
 
 PAGES = ("/", "/sla", "/optimizer", "/backtest", "/help", "/sites/oslo")
+DESK_CALLS = {"files", "inspect", "spec_of", "build", "cancel", "remove_file", "delete_history", "restore"}
+"""Calls of the import desk that need a right, also those that only look: they read files of the server."""
+DRAFT = draft()
 READS = {"series", "start", "stop", "latest", "archive", "advisor"}
 """Reading members of the engine; every other one changes something."""
 CHANGES = {name for name in vars(publisher.PlatformView) if not name.startswith("_")} - READS
@@ -48,6 +52,16 @@ SENT: dict[str, Any] = {
     "orderRestore": {"sites": ["oslo"]},
     "submit": pairs_of({**ENTERED, "seed": "1", "scenarios": "2", "days": "1", "workers": "1"}),
     "orderUndo": {"key": "1"},
+    "askFiles": {},
+    "askReports": {"files": ["a.csv"], "layouts": {}},
+    "askSpec": {"draft": DRAFT},
+    "orderBuild": {"name": "north", "draft": DRAFT, "from": "", "to": "", "fill": "none"},
+    "orderBuildEnd": {},
+    "orderRemoveFile": {"name": "uploads/a.csv"},
+    "orderRunBuilt": {"name": "four_markets_2023"},
+    "orderRunHistory": {"name": "four_markets_2023"},
+    "orderDeleteHistory": {"name": "north"},
+    "orderRestoreHistory": {"entry": "1-0"},
 }
 """Arguments that a browser sends with each event that the server listens to."""
 OF_NICEGUI = {"sub_pages_open", "sub_pages_navigate", "update:modelValue"}
@@ -75,6 +89,13 @@ class Watched(FakePlatform):
 
         return note
 
+    def _desk_note(self, name: str) -> Any:
+        async def note(*_: object) -> Any:
+            self.reached.append(f"desk {name}")
+            return []
+
+        return note
+
     def _noted(self, name: str, call: Any) -> Any:
         def noted(*given: Any, **named: Any) -> Any:
             if not named.get("only_look"):
@@ -98,6 +119,8 @@ def reached(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     workbench = type(screen.desk._jobs)  # of this screen: its modules are loaded anew
     monkeypatch.setattr(workbench, "start", lambda self, task: watched.reached.append("start_work"))
     monkeypatch.setattr(workbench, "cancel", lambda self: watched.reached.append("end_work"))
+    for name in DESK_CALLS:
+        monkeypatch.setattr(screen.desk._desk, name, watched._desk_note(name))
     screen.desk.begin_anew = lambda: watched.reached.append("new_run")
     return watched.reached
 
@@ -143,7 +166,7 @@ async def test_an_operator_reaches_every_changing_call_by_some_control(screen: S
     """So that the test above tries all there is, with what would have gone through."""
     act("operator")
     await try_everything(screen)
-    expected = CHANGES | {"start_work", "end_work", "new_run", "explained"}
+    expected = CHANGES | {"start_work", "end_work", "new_run", "explained"} | {f"desk {name}" for name in DESK_CALLS}
     assert set(reached) == expected
 
 

@@ -8,7 +8,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 HEADERS_TIMEOUT_S: Final = 10.0
 """Time from the connection, or a further request's first byte, to its last header."""
 BODY_TIMEOUT_S: Final = 30.0
-"""Time from the end of the headers to the end of the body, of at most 100 kB."""
+"""Time from the headers to the end of the body, or its next `BODY_PART_BYTES`."""
+BODY_PART_BYTES: Final = 100_000
+"""Part of a long body, such as an uploaded file, that has to come in time."""
 KEEP_ALIVE_S: Final = 5
 """Time from an answer to the next request."""
 
@@ -17,6 +19,7 @@ class TimedHttp(HttpToolsProtocol):
     """Uvicorn's HTTP protocol, with a timeout for each part of a request."""
 
     _waiting: asyncio.TimerHandle | None = None
+    _part_bytes: int = 0
     _is_upgraded: bool = False
 
     @property
@@ -24,6 +27,12 @@ class TimedHttp(HttpToolsProtocol):
         """True while the client has to send next, and no answer is under way."""
         cycle: RequestResponseCycle | None = self.cycle
         return not self._is_upgraded and (cycle is None or cycle.response_complete or cycle.more_body)
+
+    @property
+    def _takes_body(self) -> bool:
+        """True while the app still takes in the body of a request."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and cycle.more_body and not cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -35,6 +44,10 @@ class TimedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        self._part_bytes += len(data)
+        if self._part_bytes >= BODY_PART_BYTES and self._takes_body:
+            self._part_bytes = 0
+            self._wait(BODY_TIMEOUT_S)
         is_unwatched = self._waiting is None and self.timeout_keep_alive_task is None
         if is_unwatched and self.waits_for_client and not self.transport.is_closing():
             self._wait(HEADERS_TIMEOUT_S)  # an empty line ends uvicorn's own timeout, and begins no request
@@ -44,6 +57,7 @@ class TimedHttp(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        self._part_bytes = 0
         self._wait(BODY_TIMEOUT_S)
         super().on_headers_complete()
 

@@ -17,25 +17,31 @@ from mara.api import paths
 from mara.api.problem_body import SCHEMA_NAME, ProblemBody
 from mara.api.routes.changes import changing_routes
 from mara.api.routes.idempotency import Idempotency
+from mara.api.routes.imports import import_routes
 from mara.api.routes.metrics import CONTENT_TYPE, metrics_text
 from mara.api.routes.platform_api import PlatformApi
 from mara.api.routes.problems import answer_errors
 from mara.api.routes.reads import reading_routes
 from mara.api.routes.stream import SNAPSHOT_JSON, EventStream
 from mara.api.security.headers import NoStore
+from mara.assembly.imports.desk import ImportDesk
 from mara.core.snapshot import Snapshot
 
 
 def api_of(
-    platform: PlatformApi, collector: Collector | None = None, is_over: Callable[[], bool] = lambda: False
+    platform: PlatformApi,
+    collector: Collector | None = None,
+    is_over: Callable[[], bool] = lambda: False,
+    desk: ImportDesk | None = None,
 ) -> ASGIApp:
     """Build the API of a live run.
 
     Args:
         collector: source of the metrics; None for none.
         is_over: tells whether the server is about to end, so that event streams end too.
+        desk: for market files; None where this server takes none.
     """
-    app = _app_of(platform, EventStream(platform.publisher, is_over))
+    app = _app_of(platform, EventStream(platform.publisher, is_over), desk)
     if collector is not None:
         _add_metrics(app, collector)
     return NoStore(Idempotency(app, platform.orders), except_folder=f"{paths.API_DOCS_FILES}/")
@@ -46,7 +52,7 @@ def schema_of(platform: PlatformApi) -> dict[str, Any]:
     return _app_of(platform, EventStream(platform.publisher)).openapi()
 
 
-def _app_of(platform: PlatformApi, stream: EventStream) -> FastAPI:
+def _app_of(platform: PlatformApi, stream: EventStream, desk: ImportDesk | None = None) -> FastAPI:
     app = FastAPI(
         title="Mara",
         version=mara.__version__,
@@ -60,6 +66,8 @@ def _app_of(platform: PlatformApi, stream: EventStream) -> FastAPI:
     answer_errors(app)
     app.include_router(reading_routes(platform, stream))
     app.include_router(changing_routes(platform))
+    if desk is not None:
+        app.include_router(import_routes(desk))
     _add_docs(app)
     app.openapi = lambda: _openapi_of(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

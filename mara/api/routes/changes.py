@@ -45,7 +45,7 @@ def changing_routes(platform: PlatformApi) -> APIRouter:
     """Build every POST and DELETE of the API."""
     router = APIRouter(prefix="/api", responses=documented(401, 403, 409, 413, 421, 422, 429, 503))
 
-    @router.post("/quotes", status_code=201, dependencies=[_requires(Permission.QUOTE)])
+    @router.post("/quotes", status_code=201, dependencies=[requires(Permission.QUOTE)])
     async def quote(body: QuoteInput) -> Quote:
         """Quote a price that holds until `expires_tick`.
 
@@ -64,13 +64,13 @@ def changing_routes(platform: PlatformApi) -> APIRouter:
             raise UnfitError(offer.refusal, plain_of(offer)["alternatives"])
         return offer
 
-    @router.post("/commitments", status_code=201, dependencies=[_requires(Permission.BOOK)])
+    @router.post("/commitments", status_code=201, dependencies=[requires(Permission.BOOK)])
     async def commit(body: CommitmentInput) -> Booking:
         """Book a quote at its price; booking it again returns the first answer."""
         return await platform.book(body.quote_id, body.customer)
 
     @router.delete(
-        "/commitments/{contract_id:path}", dependencies=[_requires(Permission.CANCEL)], responses=documented(404)
+        "/commitments/{contract_id:path}", dependencies=[requires(Permission.CANCEL)], responses=documented(404)
     )
     async def cancel(contract_id: Named) -> Done:
         """End a live contract with the next tick, and settle its window at that point."""
@@ -86,7 +86,7 @@ def changing_routes(platform: PlatformApi) -> APIRouter:
             ) from error
         return Done(done=f"{contract_id} ends", tick=receipt.tick, orders=receipt.numbers)
 
-    @router.post("/optimize", status_code=202, dependencies=[_requires(Permission.OPTIMIZE)])
+    @router.post("/optimize", status_code=202, dependencies=[requires(Permission.OPTIMIZE)])
     async def optimize() -> Done:
         """Ask for a new plan now; it comes into force as soon as it is ready."""
         platform.optimize_now()
@@ -176,7 +176,7 @@ def _site_id(platform: PlatformApi, named: str) -> str:
     return known[site_index(known, named)].id
 
 
-def _requires(permission: Permission) -> Any:
+def requires(permission: Permission) -> Any:
     """Make a dependency that checks a permission before the route runs."""
 
     async def check(request: Request) -> None:

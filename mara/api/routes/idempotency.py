@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mara.api.paths import rule_of
 from mara.api.problem_body import problem
 from mara.api.routes.problems import status_of
 from mara.api.security.authenticator import identity_in
@@ -64,7 +65,7 @@ class Idempotency:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on to the app, or repeat the first answer."""
-        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS or rule_of(str(scope["path"])).is_streamed:
             await self._app(scope, receive, send)
             return
         try:

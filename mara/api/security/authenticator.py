@@ -13,8 +13,9 @@ from starlette.types import Scope
 from mara.api.security.credentials import TOKEN_PREFIX, digest_of
 from mara.api.security.origins import bearer_of
 from mara.errors import StoreError
+from mara.runtime.actor import Actor
 from mara.runtime.clock import Clock
-from mara.store.access.users import ROLES, Session, Token, User, UserStore
+from mara.store.access.users import ROLES, AccessEvent, Session, Token, User, UserStore
 
 COOKIE: Final = "mara_session"
 REMEMBERED_S: Final = 15.0
@@ -96,6 +97,11 @@ class Authenticator:
     def forget(self, text: str) -> None:
         """Drop the remembered answer about a token or session."""
         self._known.pop(self.digest(text), None)
+
+    def note(self, actor: Actor, action: str) -> None:
+        """Write a line of the access log about something that was done."""
+        at_epoch_s = int(self.clock.now().timestamp())
+        self.users.note(AccessEvent(at_epoch_s=at_epoch_s, actor=actor.name, address=actor.address, action=action))
 
     async def _user(self, kind: type[Token] | type[Session], text: str, may_ask: bool, anew: bool) -> User | None:
         digest, now_s = self.digest(text), self.clock.monotonic_s()

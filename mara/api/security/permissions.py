@@ -27,6 +27,7 @@ class Permission(StrEnum):
     ASK_CLAUDE = "ask Claude"
     BACKTEST = "backtest"
     NEW_RUN = "new run"
+    IMPORT = "import"
 
 
 RIGHTS: Final[Mapping[Permission, str]] = dict.fromkeys(Permission, "operator")

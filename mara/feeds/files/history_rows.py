@@ -174,7 +174,9 @@ def _text_batches(table: CsvTable) -> Iterator[_Batch]:
     with table.path.open("rb") as file:
         is_zipped = file.read(2) == GZIP_MAGIC
     with (
-        pa.input_stream(str(table.path), compression="gzip" if is_zipped else None) as text,
+        # a file and not its name, which may be no UTF-8
+        table.path.open("rb") as file,
+        pa.input_stream(file, compression="gzip" if is_zipped else None) as text,
         pyarrow.csv.open_csv(
             text,
             pyarrow.csv.ReadOptions(column_names=keys, skip_rows=1, block_size=BLOCK_BYTES),
@@ -287,7 +289,8 @@ def _names_of_parquet(path: Path) -> list[str]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with pq.ParquetFile(path, read_dictionary=[SITE_COLUMN], pre_buffer=False) as file:
+        # opened before, because a name may be no UTF-8; read as it goes, because a long history fits in memory once
+        with path.open("rb") as opened, pq.ParquetFile(opened, read_dictionary=[SITE_COLUMN], pre_buffer=False) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
         reason = str(error).split("\n", maxsplit=1)[0].rstrip(".")

@@ -1,7 +1,7 @@
 """Reports on market files: layout, points, period, steps, gaps, limits."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from mara.feeds.markets.declaration import Layout, Quantity
 from mara.feeds.markets.doubts import at_cap, equal_runs, zero_runs
 from mara.feeds.markets.reading.clocks import HOUR_S, day_text, utc_text, wall_clock
 from mara.feeds.markets.reading.door import read_rows
-from mara.feeds.markets.reading.faces import opened_in, recognised
+from mara.feeds.markets.reading.faces import Face, opened_in, recognised
 from mara.feeds.markets.reading.readings import Readings, Wanted
 from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import gaps_of, hours_short, series_of
@@ -21,6 +21,18 @@ from mara.feeds.markets.registry import LAYOUTS, layouts_of
 MOST_SERIES_SHOWN: Final = 50
 MOST_CASES_SHOWN: Final = 20
 PRICES: Final = frozenset({Quantity.PRICE, Quantity.ANCILLARY})
+
+
+MARKDOWN_COLUMNS: Final = (
+    "id",
+    "publisher, report",
+    "quantity",
+    "stamps",
+    "clock",
+    "repeated hour told by",
+    "steps [min]",
+    "unit",
+)
 
 
 def layout_table() -> list[dict[str, Any]]:
@@ -46,6 +58,47 @@ def layout_table() -> list[dict[str, Any]]:
         }
         for layout in LAYOUTS
     ]
+
+
+def markdown_lines() -> list[str]:
+    """Write the table of layouts for a page, a row for each id."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in layout_table():
+        rows.setdefault(row["id"], []).append(row)
+    return [
+        f"| {' | '.join(MARKDOWN_COLUMNS)} |",
+        f"|{'---|' * len(MARKDOWN_COLUMNS)}",
+        *(f"| {' | '.join((f'`{name}`', *_markdown_cells(variants)))} |" for name, variants in rows.items()),
+    ]
+
+
+def _markdown_cells(variants: Sequence[dict[str, Any]]) -> list[str]:
+    """Write the cells of an id; what differs between its variants stands side by side."""
+
+    def told(texts: Iterable[str]) -> str:
+        return "; ".join(text for text in dict.fromkeys(texts) if text) or "-"
+
+    return [
+        told(f"{row['publisher']}, {row['report']}" for row in variants),
+        told(row["quantity"] for row in variants),
+        told(row["stamp_side"] for row in variants),
+        told(row["clock"] for row in variants),
+        told("" if row["repeated_hour"] == "never" else row["repeated_hour"] for row in variants),
+        told(" ".join(map(str, row["steps_minutes"])) for row in variants),
+        told(row["unit"] for row in variants),
+    ]
+
+
+def fitting_layouts(path: Path) -> tuple[str, ...]:
+    """Ids of the layouts that a file may be in, of an archive's first file.
+
+    Raises:
+        FeedInvalid: none fits, or the file cannot be read.
+    """
+    source = sources_of(path)[0]
+    face = Face.of(source)
+    fitting = tuple(dict.fromkeys(layout.id for layout in LAYOUTS if face.sheet_in(layout) is not None))
+    return fitting or (recognised(source, LAYOUTS)[0].id,)  # which says why none fits
 
 
 def inspected(files: Sequence[Path], layout_id: str | None = None) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 from mara.core.world import Forecast, Observation, RunConfig
 from mara.feeds.day_ahead import is_day_ahead, published_until_hour
 from mara.feeds.persistence import lead_of, rows_until
-from mara.feeds.replay import multipliers_of_hours
+from mara.feeds.replayed_series import multipliers_of_hours
 from mara.feeds.synthetic.arrivals import ArrivalStream
 from mara.feeds.synthetic.calibration import read_calibration
 from mara.feeds.synthetic.grid_mix import GridMix, MixHours
@@ -149,7 +149,7 @@ class SyntheticFeed:
             hashprice_usd_per_ph_day=sealed(expected_hashprices(span.hashprice_usd_per_ph_day[row], hours)),
             demand_multiplier_share=multiplier,
             demand_tokens_per_h=demand,
-            published_hours=sealed(np.minimum(span.known_until_row[row] - now, hours)),
+            published_count=sealed(np.minimum(span.known_until_row[row] - now, hours)),
         )
 
     def hours(self, first: int, end: int) -> HourBlock:

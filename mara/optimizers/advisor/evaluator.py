@@ -15,6 +15,8 @@ from mara.core.arrays import Bools, Floats, Ints, sealed
 from mara.core.contract import TIER_KEYS
 from mara.core.fleet import MINERS, RACKS, WORKLOAD_COUNT, WORKLOAD_KEYS
 from mara.core.plan import Plan, PlanStep, Problem
+from mara.core.units import MINUTES_PER_HOUR
+from mara.core.world import Forecast
 from mara.errors import PlanRejected
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.lp.case import LpCase, check
@@ -115,6 +117,7 @@ def evaluator_of(problem: Problem, plan: Plan, *, budgets: BudgetPolicy = SPENDS
     sites = problem.config.fleet.site_count
     if sites > MAX_SITES:
         raise PlanRejected(f"an advised fleet has at most {MAX_SITES} sites, got {sites}: plan it with lp")
+    problem = replace(problem, forecast=in_hours(problem.forecast))
     hours = len(problem.forecast.hashprice_usd_per_ph_day)
     case = case_of(problem, (problem.config.grid.ticks_per_hour,) * hours, budgets)
     check(case)
@@ -128,6 +131,33 @@ def evaluator_of(problem: Problem, plan: Plan, *, budgets: BudgetPolicy = SPENDS
         optimum=solve(model, deadline_s=SOLVE_DEADLINE_S),
         in_force_mw=loads_of(plan.step_at(problem.tick)),
         budgets=budgets,
+    )
+
+
+def in_hours(forecast: Forecast) -> Forecast:
+    """Average the rows of a forecast by the hour; clock hours stay as they are."""
+    minutes = forecast.row_minutes
+    if not minutes or minutes[0] == MINUTES_PER_HOUR:
+        return forecast
+    near = minutes.index(MINUTES_PER_HOUR) if MINUTES_PER_HOUR in minutes else len(minutes)
+    per_hour = MINUTES_PER_HOUR // minutes[0]
+
+    def mean(rows: Floats) -> Floats:
+        first = rows[:near].reshape(-1, per_hour, *rows.shape[1:]).mean(axis=1)
+        return sealed(np.concatenate([first, rows[near:]]))
+
+    return Forecast(
+        tick=forecast.tick,
+        energy_price_usd_per_mwh=mean(forecast.energy_price_usd_per_mwh),
+        carbon_intensity_g_per_kwh=mean(forecast.carbon_intensity_g_per_kwh),
+        dry_bulb_c=mean(forecast.dry_bulb_c),
+        wet_bulb_c=mean(forecast.wet_bulb_c),
+        hashprice_usd_per_ph_day=mean(forecast.hashprice_usd_per_ph_day),
+        demand_multiplier_share=mean(forecast.demand_multiplier_share),
+        demand_tokens_per_h=mean(forecast.demand_tokens_per_h),
+        row_minutes=(MINUTES_PER_HOUR,) * (near // per_hour + len(minutes) - near),
+        expects_present_price=forecast.expects_present_price,
+        auction=forecast.auction,
     )
 
 

@@ -14,13 +14,15 @@ from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.horizon import case_of
-from mara.optimizers.lp.schedule import Schedule, net_site_mw
+from mara.optimizers.lp.instruments.costs import battery_pledge_usd_per_mw_h, peak_charge_usd, pledge_usd_per_mw_h
+from mara.optimizers.lp.power_contract import PowerContract
+from mara.optimizers.lp.schedule import PowerSchedule, Schedule, exported_mw, net_site_mw, peaks_mw
 
 
 def profit_usd(schedule: Schedule, case: LpCase) -> float:
     """Add up revenue less all costs and penalties of a schedule [USD].
 
-    Costs are energy, carbon, breaches, goodwill, moves and restarts.
+    Costs are energy, carbon, adders, peaks, wear, breaches, goodwill, moves and restarts.
 
     What was paid for hedges is sunk.
     """
@@ -30,7 +32,7 @@ def profit_usd(schedule: Schedule, case: LpCase) -> float:
     contracts = schedule.contracts_mw.sum(axis=1) @ case.rate_usd_per_mwh
     net = net_site_mw(schedule, case)
     paid = np.where(net > 0.0, economics.price_usd_per_mwh, economics.sellback_usd_per_mwh) * net
-    carbon = economics.carbon_usd_per_mwh * (case.hedge_mw + net)
+    carbon = case.drawing_usd_per_mwh * (case.hedge_mw + net)
     short_mw = unserved_mw(schedule, case)
     broken_mw = np.minimum(short_mw, case.breakable_mw)
     short = broken_mw @ case.breaking_usd_per_mwh + (short_mw - broken_mw) @ case.credit_usd_per_mwh
@@ -39,7 +41,38 @@ def profit_usd(schedule: Schedule, case: LpCase) -> float:
     moved = _increases(schedule.contracts_mw[:, :, promised] + schedule.rested_mw, case.served_now_mw)
     started = _increases(schedule.miners_mw.sum(axis=2), case.miners_now_mw)
     changes = moved.sum(axis=(0, 1)) @ economics.migration_usd_per_mw + started.sum() * economics.restart_usd_per_mw
-    return float(case.dt_h @ hourly - changes)
+    earned = float(case.dt_h @ hourly - changes)
+    if case.power_contract is None or schedule.power is None:
+        return earned
+    return earned + contract_usd(schedule.power, net, case, case.power_contract)
+
+
+def contract_usd(power: PowerSchedule, net_mw: Floats, case: LpCase, contract: PowerContract) -> float:
+    """Add up the earnings less the costs of a power contract [USD].
+
+    Energy at the price is not among them.
+
+    Args:
+        net_mw: each site's power beyond its hedge (H, S).
+    """
+    usd = 0.0
+    # Fed-in energy was counted as hedge sold back, and as carbon and adder saved; it has a price of its own.
+    paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
+    counted = case.economics.sellback_usd_per_mwh + case.drawing_usd_per_mwh
+    usd += float(case.dt_h @ (exported_mw(net_mw, case) * (paid - counted)).sum(axis=1))
+    if contract.demand_charge is not None:
+        usd -= peak_charge_usd(peaks_mw(net_mw, case), contract.demand_charge)
+    if contract.battery is not None:
+        usd -= float(case.dt_h @ (power.discharge_mw @ contract.battery.wear_usd_per_mwh))
+    for p, product in enumerate(contract.products):
+        miners, merchant, spot = pledge_usd_per_mw_h(product, case)
+        hourly = (power.pledged_miners_mw[p] * miners).sum(axis=(1, 2)) + (power.pledged_spot_mw[p] * spot).sum(axis=1)
+        hourly = hourly + (power.pledged_merchant_mw[p] * merchant).sum(axis=(1, 2))
+        if contract.battery is not None:
+            from_battery = battery_pledge_usd_per_mw_h(product, contract.battery, case)
+            hourly = hourly + (power.pledged_battery_mw[p] * from_battery).sum(axis=1)
+        usd += float(case.dt_h @ hourly)
+    return usd
 
 
 def unserved_mw(schedule: Schedule, case: LpCase) -> Floats:

@@ -34,7 +34,7 @@ from mara.optimizers.lp.model import model_of, without_rows
 from mara.optimizers.lp.monthly_accounts import Month
 from mara.optimizers.lp.solve import interior_point, solve
 
-RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site")
+RESERVE_ROWS: Final = ("reserve", "reserve_sum", "any_one_site", "sold_racks", "sold_power")
 MOST_SITES: Final = 100
 """Most sites of a fleet: a month of more needs more memory than a laptop has."""
 LOOSE_GAP_SHARE: Final = 1e-4
@@ -126,8 +126,10 @@ def with_free_start(case: LpCase) -> LpCase:
 def alike_merged(case: LpCase) -> LpCase:
     """Merge neighbouring steps of the same prices, weather and values.
 
-    All else is averaged over time.
+    All else is averaged over time. Steps of a power contract stay: what a pledge needs in store is not linear in them.
     """
+    if case.power_contract is not None:
+        return case
     of_step = _group_of_step(case)
     first = np.flatnonzero(np.diff(of_step, prepend=-1))
     dt_h = np.asarray(np.bincount(of_step, weights=case.dt_h), dtype=np.float64)

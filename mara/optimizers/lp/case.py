@@ -16,9 +16,10 @@ from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.economics import Economics
 from mara.core.fleet import MINER_COUNT, RACK_KIND_COUNT
 from mara.core.market import sellback_usd_per_mwh
-from mara.core.units import TOKENS_PER_MTOK
+from mara.core.units import TOKENS_PER_MTOK, TOLERANCE_MW
 from mara.core.world import RunConfig
 from mara.errors import PlanRejected
+from mara.optimizers.lp.power_contract import PowerContract, check_terms
 
 CREDIT_RATIO: Final = (10.0, 5.0, 3.0)
 """Planning penalty of a breach as a multiple of the tier's rate, by promised tier.
@@ -26,6 +27,8 @@ CREDIT_RATIO: Final = (10.0, 5.0, 3.0)
 Chosen: steep enough to keep the order of tiers; settlement uses CREDIT_STEPS_PPM.
 """
 WORKLOAD_COUNT: Final = MINER_COUNT + RACK_KIND_COUNT
+SELLING_DUST_USD_PER_MWH: Final = 1e-9
+"""Difference of two prices that is rounding."""
 
 _LEFT_OUT: Final[Any] = np.zeros(0)
 
@@ -56,6 +59,7 @@ class LpCase:
         unbacked_mw: Premium that may run at a site without reserve elsewhere, because no placement has enough (H,).
         rests_in_place: tiers whose unserved load keeps its place and resumes there without a fee, as in the ledger
             (3,). In other tiers every increase at a site beyond `served_now_mw` is charged as a move.
+        power_contract: charges, battery, feeding in and products; None where power has a price alone.
     """
 
     dt_h: Floats
@@ -85,6 +89,7 @@ class LpCase:
     breaking_usd_per_mwh: Floats = field(default_factory=lambda: _LEFT_OUT)
     unbacked_mw: Floats = field(default_factory=lambda: _LEFT_OUT)
     rests_in_place: Bools = field(default_factory=lambda: _LEFT_OUT)
+    power_contract: PowerContract | None = None
 
     def __post_init__(self) -> None:
         none_of: dict[str, Floats | Bools] = {
@@ -125,6 +130,17 @@ class LpCase:
             migration_usd_per_mw=self.migration_usd_per_mw,
             restart_usd_per_mw=self.restart_usd_per_mw,
         )
+
+    @property
+    def drawing_usd_per_mwh(self) -> Floats:
+        """Cost of a site megawatt-hour drawn beyond its price: carbon and adder (H, S)."""
+        carbon = self.economics.carbon_usd_per_mwh
+        return carbon if self.power_contract is None else carbon + self.power_contract.adder_usd_per_mwh
+
+    @property
+    def grid_usd_per_mwh(self) -> Floats:
+        """Cost of a site megawatt-hour bought and drawn (H, S)."""
+        return self.price_usd_per_mwh + self.drawing_usd_per_mwh
 
 
 def case_of_run(
@@ -185,8 +201,9 @@ def check(case: LpCase) -> None:
 
     Raises:
         PlanRejected: a wrong shape, NaN, infinity, a negative power, a step without length, a PUE below one, a cost of
-            change or breach or a sellback spread below zero (it would earn money from nothing), or a hedge above the
-            grid limit; the message names the field.
+            change or breach or a sellback spread below zero (it would earn money from nothing), a hedge above the
+            grid limit, or a power contract that earns money from nothing or asks for what no battery can do; the
+            message names the field.
     """
     h, s, r = case.steps, case.sites, case.regions
     shapes: dict[str, tuple[int, ...]] = {
@@ -224,6 +241,54 @@ def check(case: LpCase) -> None:
         _check_values(name, np.array(getattr(case, name)))
     if (case.hedge_mw > case.grid_limit_mw).any():
         raise PlanRejected("hedge_mw must not exceed grid_limit_mw")
+    if case.power_contract is not None:
+        check_terms(case.power_contract, h, s)
+        _check_selling(case, case.power_contract)
+        _check_end(case, case.power_contract)
+
+
+def _check_selling(case: LpCase, contract: PowerContract) -> None:
+    """Refuse to be paid more for feeding in than the same energy costs.
+
+    The program would buy and sell at once, as much as the connection allows. A hedged megawatt-hour costs what selling
+    it back would bring.
+    """
+    hedged = case.hedge_mw > 0.0
+    feeds = np.isin(np.arange(case.sites), contract.feeding_sites)
+    sites = np.flatnonzero(feeds | ((contract.export_limit_mw > 0.0) & ~hedged))
+    cost = np.where(hedged, case.economics.sellback_usd_per_mwh, case.price_usd_per_mwh) + case.drawing_usd_per_mwh
+    paid = case.price_usd_per_mwh - contract.export_fee_usd_per_mwh
+    over = np.argwhere((paid - cost)[:, sites] > SELLING_DUST_USD_PER_MWH)
+    if len(over):
+        t, s = int(over[0][0]), int(sites[over[0][1]])
+        from_hedge = " (what selling the hedge back brings)" if hedged[s] else ""
+        raise PlanRejected(
+            f"energy that is fed in must not bring more than it costs, got {paid[t, s]:g} over {cost[t, s]:g} "
+            f"USD/MWh{from_hedge} at site {s} in step {t}: raise export_fee_usd_per_mwh, or check adder_usd_per_mwh "
+            "and the sellback spread"
+        )
+
+
+def _check_end(case: LpCase, contract: PowerContract) -> None:
+    """Refuse what a battery shall hold at the end where its power cannot get it there."""
+    battery = contract.battery
+    if battery is None or battery.end_mwh is None:
+        return
+    hours = float(case.dt_h.sum())
+    works = (battery.power_mw > 0.0) & (battery.energy_mwh > 0.0)
+    # Charging draws from the grid; discharging feeds what runs at the site, and the grid.
+    sink_mw = np.minimum((case.available_mw * case.pue).sum(axis=2), case.grid_limit_mw) + contract.export_limit_mw
+    taken_mwh = case.dt_h @ np.minimum(battery.power_mw, sink_mw) / battery.efficiency_out_share
+    given_mwh = hours * np.minimum(battery.power_mw, case.grid_limit_mw) * battery.efficiency_in_share
+    least = battery.start_mwh - np.where(works, taken_mwh, 0.0)
+    most = battery.start_mwh + np.where(works, given_mwh, 0.0)
+    for s in np.flatnonzero(
+        (battery.end_mwh < least - TOLERANCE_MW) | (battery.end_mwh > most + TOLERANCE_MW)
+    ).tolist():
+        raise PlanRejected(
+            f"battery.end_mwh must be within reach, got {battery.end_mwh[s]:g} at site {s}, where the battery can hold "
+            f"{max(least[s], 0.0):g} to {min(most[s], battery.energy_mwh[s]):g} MWh after {hours:g} h: change end_mwh"
+        )
 
 
 def _check_values(name: str, array: Floats) -> None:

@@ -21,10 +21,17 @@ class Columns:
 
     Attributes:
         miners (S, 3), merchant (R, S, 2), contracts (S, G), moved (S, 3), reserve (S,), reserve_sum (1,), ramp (S,),
-        shed (3,), breached (3,), and of hedged sites only: bought (N,), sold (N,). If the case has them: rested
-            (S, N), unserved contracts of the tiers that keep their place; broken (3,), unserved at the price of
-            breaking.
+        shed (3,), breached (3,), bought (N,) of metered sites only, sold (N,) of hedged sites only. If the case has
+            them: rested (S, N), unserved contracts of the tiers that keep their place; broken (3,), unserved at the
+            price of breaking; charged, discharged (B,) and stored (B,), the energy in batteries after the step;
+            exported (E,); peak (D,), the highest counted power of the whole horizon, in the last step only;
+            pledged_miners (S, 3), pledged_merchant (S, 2) and pledged_spot (S,), load that stands ready for the product
+            that pays most for it; pledged_battery (P, B), by product.
+        metered: sites whose power is bought by a column of its own, since they have a hedge, a battery or a demand
+            charge (N,).
         hedged: sites with a hedge (N,).
+        batteries, feeding, billed: sites with a battery (B,), sites of these that can feed into the grid (E,), and
+            sites whose peak costs something (D,).
         resting: tiers whose unserved load keeps its place (N,).
         width: columns in a period.
     """
@@ -42,7 +49,20 @@ class Columns:
     sold: Ints
     rested: Ints
     broken: Ints
+    charged: Ints
+    discharged: Ints
+    stored: Ints
+    exported: Ints
+    peak: Ints
+    pledged_miners: Ints
+    pledged_merchant: Ints
+    pledged_spot: Ints
+    pledged_battery: Ints
+    metered: Ints
     hedged: Ints
+    batteries: Ints
+    feeding: Ints
+    billed: Ints
     resting: Ints
     width: int
 
@@ -51,6 +71,12 @@ def columns_of(case: LpCase) -> Columns:
     """Lay out a period."""
     s, r = case.sites, case.regions
     hedged, resting = np.nonzero(case.hedge_mw > 0.0)[0], np.flatnonzero(case.rests_in_place)
+    contract, none = case.power_contract, np.zeros(0, dtype=np.int64)
+    batteries, feeding, billed, products, pledging = none, none, none, 0, 0
+    if contract is not None:
+        batteries, feeding, billed = contract.battery_sites, contract.feeding_sites, contract.billed_sites
+        products, pledging = len(contract.products), s if contract.products else 0
+    metered = np.unique(np.concatenate([hedged, batteries, billed]))
     shapes: dict[str, tuple[int, ...]] = {
         "miners": (s, MINER_COUNT),
         "merchant": (r, s, RACK_KIND_COUNT),
@@ -61,10 +87,19 @@ def columns_of(case: LpCase) -> Columns:
         "ramp": (s,),
         "shed": (PROMISED_TIER_COUNT,),
         "breached": (PROMISED_TIER_COUNT,),
-        "bought": (len(hedged),),
+        "bought": (len(metered),),
         "sold": (len(hedged),),
         "rested": (s, len(resting)),
         "broken": (PROMISED_TIER_COUNT if case.breakable_mw.any() else 0,),
+        "charged": (len(batteries),),
+        "discharged": (len(batteries),),
+        "stored": (len(batteries),),
+        "exported": (len(feeding),),
+        "peak": (len(billed),),
+        "pledged_miners": (pledging, MINER_COUNT),
+        "pledged_merchant": (pledging, RACK_KIND_COUNT),
+        "pledged_spot": (pledging,),
+        "pledged_battery": (products, len(batteries)),
     }
     places: dict[str, Ints] = {}
     first = 0
@@ -72,4 +107,13 @@ def columns_of(case: LpCase) -> Columns:
         size = int(np.prod(shape))
         places[name] = np.arange(first, first + size).reshape(shape)
         first += size
-    return Columns(**places, hedged=hedged, resting=resting, width=first)
+    return Columns(
+        **places,
+        metered=metered,
+        hedged=hedged,
+        batteries=batteries,
+        feeding=feeding,
+        billed=billed,
+        resting=resting,
+        width=first,
+    )

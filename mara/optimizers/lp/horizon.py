@@ -17,6 +17,7 @@ from mara.core.market import mining_value_usd_per_mwh, remote_cost_usd_per_mwh
 from mara.core.placement import placed_mw
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import G_PER_KG, TOKENS_PER_MTOK, TOLERANCE_MW
+from mara.core.world import row_ticks
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.lp.case import LpCase, case_of_run
 from mara.optimizers.lp.columns import Columns
@@ -39,9 +40,12 @@ Then only what is impossible is left unserved.
 def step_lengths(problem: Problem) -> tuple[int, ...]:
     """Divide the horizon into steps [ticks].
 
-    The first hour has single ticks, the others are one step each. Model: docs/model.md#6-horizon-and-warm-starts
+    They are the rows of a forecast that begins with the tick. Where rows are clock hours, the first hour has single
+    ticks, the others are one step each. Model: docs/model.md#6-horizon-and-warm-starts
     """
     per_hour = problem.config.grid.ticks_per_hour
+    if problem.forecast.row_minutes:
+        return tuple(row_ticks(problem.forecast, problem.config.grid, problem.tick).tolist())
     hours = len(problem.forecast.hashprice_usd_per_ph_day)
     return (1,) * per_hour + (per_hour,) * (hours - 1)
 
@@ -121,11 +125,9 @@ def plan_steps(primal_mw: Floats, columns: Columns, steps: int) -> tuple[PlanSte
 
 
 def _forecast_rows(problem: Problem, lengths: tuple[int, ...]) -> Ints:
-    """Find the hourly row of the forecast that each step begins in (H,)."""
-    grid = problem.config.grid
-    into_hour = problem.tick % grid.ticks_per_hour
-    rows = (into_hour + _starts(lengths)) // grid.ticks_per_hour
-    return np.asarray(np.minimum(rows, len(problem.forecast.hashprice_usd_per_ph_day) - 1))
+    """Find the row of the forecast that each step begins in (H,)."""
+    ends = np.cumsum(row_ticks(problem.forecast, problem.config.grid, problem.tick))
+    return np.asarray(np.minimum(np.searchsorted(ends, _starts(lengths), side="right"), len(ends) - 1))
 
 
 def _starts(lengths: tuple[int, ...]) -> Ints:

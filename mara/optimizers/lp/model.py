@@ -2,8 +2,8 @@
 
 Columns and rows come period by period, and each period is laid out alike, so that a basis can be shifted along the
 horizon. Every column has a finite upper bound, which makes the dual bound of any multipliers finite. A site without a
-hedge buys exactly what it draws, so its energy cost is part of the cost of each load; only hedged sites have columns
-for buying and selling.
+hedge, battery or demand charge buys exactly what it draws, so its energy cost is part of the cost of each load; only
+the others, metered, have columns for buying.
 
 Model: docs/model.md#5-the-linear-program
 """
@@ -14,11 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import Bools, Floats, Ints
 from mara.core.contract import PROMISED_TIER_COUNT
 from mara.core.fleet import MINERS, RACKS, Workload
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.columns import Columns, columns_of
+from mara.optimizers.lp.instruments.costs import (
+    add_hourly_costs,
+    add_limits,
+    add_peak_cost,
+    add_upper,
+    fixed_cost_usd,
+)
+from mara.optimizers.lp.instruments.families import contract_families_of
 from mara.optimizers.lp.rows import Rows, families_of, flattened, rack_room_mw
 
 
@@ -29,10 +37,11 @@ class LpModel:
     It has N columns and M rows.
 
     Attributes:
-        cost_usd_per_mw, lower_mw, upper_mw: cost and bounds of each column (N,); all columns are powers.
+        cost_usd_per_mw, lower_mw, upper_mw: cost and bounds of each column (N,); all columns are powers, but for the
+            energy in batteries, in MWh.
         row_lower, row_upper: limits of each row (M,).
         matrix: A (M, N), a `scipy.sparse.csr_array`.
-        offset_usd: carbon cost of hedged power, which no decision changes.
+        offset_usd: cost that no decision changes: carbon and adder of hedged power, less the peak paid already.
         families: position of each family's rows within a period; the budget rows follow after the last period.
     """
 
@@ -52,23 +61,28 @@ class LpModel:
 def model_of(case: LpCase) -> LpModel:
     """Build the program of a case; maximizing profit is minimizing its negative."""
     columns = columns_of(case)
-    families = tuple(families_of(case, columns))
+    families = (*families_of(case, columns), *contract_families_of(case, columns))
     cost, upper = _cost(case, columns), _upper(case, columns)
+    lower = np.zeros(upper.shape)
+    if case.power_contract is not None:
+        add_limits(lower, upper, case.power_contract, columns)
     no_bound = np.full(PROMISED_TIER_COUNT, -np.inf)
     slices: dict[str, slice] = {}
     first = 0
     for family in families:
         slices[family.name] = slice(first, first + family.count)
         first += family.count
-    carbon_usd_per_h = case.carbon_price_usd_per_t * (case.carbon_t_per_mwh @ case.hedge_mw)
+    offset_usd = float(case.dt_h @ (case.carbon_price_usd_per_t * (case.carbon_t_per_mwh @ case.hedge_mw)))
+    if case.power_contract is not None:
+        offset_usd += fixed_cost_usd(case, case.power_contract, columns)
     return LpModel(
         cost_usd_per_mw=cost.ravel(),
-        lower_mw=np.zeros(cost.size),
+        lower_mw=lower.ravel(),
         upper_mw=upper.ravel(),
         row_lower=np.concatenate([np.hstack([f.lower for f in families]).ravel(), no_bound]),
         row_upper=np.concatenate([np.hstack([f.upper for f in families]).ravel(), case.budget_mwh]),
         matrix=_matrix(case, columns, families),
-        offset_usd=float(case.dt_h @ carbon_usd_per_h),
+        offset_usd=offset_usd,
         columns=columns,
         families=slices,
         period_rows=first,
@@ -77,9 +91,12 @@ def model_of(case: LpCase) -> LpModel:
 
 
 def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool = True) -> LpModel:
-    """Relax the program: leave out families of rows, or the budget rows."""
+    """Relax the program: leave out families of rows, or the budget rows.
+
+    Families that it does not have are left out already.
+    """
     stays = np.ones(model.period_rows, dtype=np.bool_)
-    for family in families:
+    for family in model.families.keys() & set(families):
         stays[model.families[family]] = False
     budgets = np.full(PROMISED_TIER_COUNT, with_budgets, dtype=np.bool_)
     kept = np.concatenate([np.tile(stays, model.steps), budgets])
@@ -95,10 +112,10 @@ def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool 
 
 def _cost(case: LpCase, columns: Columns) -> Floats:
     """Give each column its negative profit (H, width) [USD per MW]."""
-    economics = case.economics
-    grid = economics.grid_usd_per_mwh
-    # A hedged site's energy is paid where it is bought.
-    drawn = np.where(case.hedge_mw > 0.0, 0.0, grid)
+    economics, grid = case.economics, case.grid_usd_per_mwh
+    # A metered site's energy is paid where it is bought.
+    drawn = grid.copy()
+    drawn[:, columns.metered] = 0.0
     cost = np.zeros((case.steps, columns.width))
     pue = case.pue
     cost[:, columns.miners.ravel()] = flattened(
@@ -111,15 +128,18 @@ def _cost(case: LpCase, columns: Columns) -> Floats:
     cost[:, columns.shed] = case.goodwill_usd_per_mwh
     cost[:, columns.breached] = case.credit_usd_per_mwh
     cost[:, columns.broken] = case.breaking_usd_per_mwh[: len(columns.broken)]
-    if len(columns.hedged):
-        price = economics.price_usd_per_mwh[:, columns.hedged]
-        carbon = grid[:, columns.hedged] - price
-        cost[:, columns.bought] = price + carbon
-        cost[:, columns.sold] = -economics.sellback_usd_per_mwh[:, columns.hedged] - carbon
+    if len(columns.metered):
+        carbon = grid - economics.price_usd_per_mwh
+        cost[:, columns.bought] = (economics.price_usd_per_mwh + carbon)[:, columns.metered]
+        cost[:, columns.sold] = (-economics.sellback_usd_per_mwh - carbon)[:, columns.hedged]
+    if case.power_contract is not None:
+        add_hourly_costs(cost, case, case.power_contract, columns)
     cost *= case.dt_h[:, None]
     # Moves and restarts are paid per change, not per hour.
     cost[:, columns.moved.ravel()] = np.tile(economics.migration_usd_per_mw, case.sites)
     cost[:, columns.ramp] = economics.restart_usd_per_mw
+    if case.power_contract is not None:
+        add_peak_cost(cost, case.power_contract, columns)
     return cost
 
 
@@ -145,8 +165,10 @@ def _upper(case: LpCase, columns: Columns) -> Floats:
     upper[:, columns.miners.ravel()] = flattened(case.available_mw[:, :, MINERS])
     upper[:, columns.shed] = case.shed_limit_mw
     upper[:, columns.broken] = case.breakable_mw[:, : len(columns.broken)]
-    upper[:, columns.bought] = (case.grid_limit_mw - case.hedge_mw)[columns.hedged]
+    upper[:, columns.bought] = (case.grid_limit_mw - case.hedge_mw)[columns.metered]
     upper[:, columns.sold] = case.hedge_mw[columns.hedged]
+    if case.power_contract is not None:
+        add_upper(upper, case, case.power_contract, columns)
     return upper
 
 
@@ -157,9 +179,9 @@ def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
     """
     from scipy.sparse import csr_array  # importing takes 0.1 s, and many commands plan nothing
 
-    row, column, values = _period(case.steps, columns.width, families)
+    row, column, values, of_last = _period(case.steps, columns.width, families)
     order = np.argsort(row, kind="stable")
-    row, column, values = row[order], column[order], values[:, order]
+    row, column, values, of_last = row[order], column[order], values[:, order], of_last[order]
     period_rows = sum(family.count for family in families)
     step = np.arange(case.steps)[:, None] * columns.width
     # The first period has none before it: its changes are from the present loads, on the right-hand side.
@@ -168,27 +190,31 @@ def _matrix(case: LpCase, columns: Columns, families: tuple[Rows, ...]) -> Any:
     counts = np.tile(np.bincount(row, minlength=period_rows), (case.steps, 1))
     counts[0] = np.bincount(row[column >= 0], minlength=period_rows)
     starts = np.concatenate([[0], counts.ravel(), np.full(PROMISED_TIER_COUNT, case.steps)]).cumsum()
+    budget_columns = (columns.shed[:, None] + step.T).ravel()
     return csr_array(
         (
             np.concatenate([values[inside], np.tile(case.dt_h, PROMISED_TIER_COUNT)]),
-            np.concatenate([(column + step)[inside], (columns.shed[:, None] + step.T).ravel()]),
+            np.concatenate([(column + np.where(of_last, step[-1], step))[inside], budget_columns]),
             starts,
         ),
         shape=(len(starts) - 1, case.steps * columns.width),
     )
 
 
-def _period(steps: int, width: int, families: tuple[Rows, ...]) -> tuple[Ints, Ints, Floats]:
-    """List a period's coefficients: rows (N,), columns (N,), values (H, N).
+def _period(steps: int, width: int, families: tuple[Rows, ...]) -> tuple[Ints, Ints, Floats, Bools]:
+    """List a period's coefficients and their places.
+
+    Rows (N,), columns (N,), values (H, N), and flags of columns of the last period (N,).
 
     Columns of the period before are negative, counted back from this one.
     """
-    rows, columns, values = [], [], []
+    rows, columns, values, of_last = [], [], [], []
     first = 0
     for family in families:
         for entry in family.entries:
             rows.append(entry.row + first)
             columns.append(entry.column - width if entry.of_previous else entry.column)
             values.append(np.broadcast_to(entry.factor, (steps, len(entry.row))))
+            of_last.append(np.full(len(entry.row), entry.of_last))
         first += family.count
-    return np.concatenate(rows), np.concatenate(columns), np.hstack(values)
+    return np.concatenate(rows), np.concatenate(columns), np.hstack(values), np.concatenate(of_last)

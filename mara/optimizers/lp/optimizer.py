@@ -18,7 +18,8 @@ from mara.optimizers.lp.decomposition.master import DIRECT_SITES, Optimum, optim
 from mara.optimizers.lp.decomposition.pool import end_pools
 from mara.optimizers.lp.horizon import case_of, plan_steps, step_lengths
 from mara.optimizers.lp.model import LpModel, model_of
-from mara.optimizers.lp.solve import Basis, solve
+from mara.optimizers.lp.one_way import solve_one_way
+from mara.optimizers.lp.solve import Basis
 from mara.optimizers.scheduling.contract_scheduler import ContractScheduler
 
 _NO_BASIS: Final = Basis(columns=sealed(np.zeros(0, dtype=np.int64)), rows=sealed(np.zeros(0, dtype=np.int64)))
@@ -91,26 +92,26 @@ class Lp:
         model = model_of(case)
         # Where ticks are hours, prices of every step are those of the next: the primal method is quicker from there.
         ticks = problem.config.grid.ticks_per_hour
-        basis = self._start(model, problem.tick, ticks) if self.warm else None
-        solution = solve(
-            model, basis=basis, by_dual=ticks > 1, deadline_s=self.deadline_s, is_cancelled=self._cancelled.is_set
+        basis = self._start(model, problem, ticks) if self.warm else None
+        solution = solve_one_way(
+            model, case, basis=basis, by_dual=ticks > 1, deadline_s=self.deadline_s, is_cancelled=self._cancelled.is_set
         )
         if self.warm:
             self._basis, self._basis_tick = solution.basis, problem.tick
         return optimum_from(solution, model, case)
 
-    def _start(self, model: LpModel, tick: int, per_hour: int) -> Basis | None:
+    def _start(self, model: LpModel, problem: Problem, per_hour: int) -> Basis | None:
         """Shift the last basis by the hours that have passed.
 
-        The ticks of the first hour keep their places.
+        Steps of a single tick keep their places.
 
         None where the program has another size.
         """
         basis = self._basis
         if (len(basis.columns), len(basis.rows)) != (len(model.cost_usd_per_mw), len(model.row_lower)):
             return None
-        hours = max(tick // per_hour - self._basis_tick // per_hour, 0)
-        return shifted(basis, model, first=per_hour if per_hour > 1 else 0, by=hours)
+        hours = max(problem.tick // per_hour - self._basis_tick // per_hour, 0)
+        return shifted(basis, model, first=step_lengths(problem).count(1) if per_hour > 1 else 0, by=hours)
 
 
 def shifted(basis: Basis, model: LpModel, *, first: int = 0, by: int = 1) -> Basis:

@@ -20,7 +20,8 @@ class Entries:
     """Nonzero coefficients of a family of rows, as a sparse matrix of one period.
 
     Attributes:
-        row, column: position of each of the N entries; columns are those of the period, or of the period before.
+        row, column: position of each of the N entries; columns are those of the period, of the period before, or, for
+            what belongs to the whole horizon, of the last.
         factor: coefficients (N,), or (H, N) where they differ by period.
     """
 
@@ -28,6 +29,7 @@ class Entries:
     column: Ints
     factor: Floats
     of_previous: bool = False
+    of_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,7 +69,7 @@ def families_of(case: LpCase, columns: Columns) -> Iterator[Rows]:
 def _power(case: LpCase, columns: Columns) -> Rows:
     """Limit each site's power to its grid connection.
 
-    A hedged site draws hedge + bought - sold.
+    A metered site draws hedge + bought - sold, for its load, what its battery takes, and what is fed in.
     """
     s = np.arange(case.sites)
     racks_pue = case.pue[:, :, Workload.GPU]
@@ -82,38 +84,39 @@ def _power(case: LpCase, columns: Columns) -> Rows:
     ]
     lower = np.full((case.steps, case.sites), -np.inf)
     upper = np.tile(case.grid_limit_mw, (case.steps, 1))
-    if len(columns.hedged):
-        one = np.ones(len(columns.hedged))
-        entries.append(Entries(row=columns.hedged, column=columns.bought, factor=-one))
-        entries.append(Entries(row=columns.hedged, column=columns.sold, factor=one))
-        lower[:, columns.hedged] = upper[:, columns.hedged] = case.hedge_mw[columns.hedged]
+    if len(columns.metered):
+        entries += [minus(columns.metered, columns.bought), ones(columns.hedged, columns.sold)]
+        lower[:, columns.metered] = upper[:, columns.metered] = case.hedge_mw[columns.metered]
+    if len(columns.batteries):
+        entries += [ones(columns.batteries, columns.charged), minus(columns.batteries, columns.discharged)]
+        entries += [ones(columns.feeding, columns.exported)]
     return Rows(name="power", lower=lower, upper=upper, entries=tuple(entries))
 
 
 def _racks(case: LpCase, columns: Columns) -> Rows:
     """Limit contracts and merchant inference, together, to the racks of a site."""
     s = np.arange(case.sites)
-    entries = [_ones(np.repeat(s, 4), columns.contracts)]
-    entries += [_ones(np.repeat(s, 2), columns.merchant[r]) for r in range(case.regions)]
-    return _at_most("racks", case.available_mw[:, :, RACKS].sum(axis=2), entries)
+    entries = [ones(np.repeat(s, 4), columns.contracts)]
+    entries += [ones(np.repeat(s, 2), columns.merchant[r]) for r in range(case.regions)]
+    return at_most("racks", case.available_mw[:, :, RACKS].sum(axis=2), entries)
 
 
 def _kinds(case: LpCase, columns: Columns) -> Rows:
     """Limit merchant inference of all regions to the GPU and to the ASIC racks."""
     pair = np.arange(case.sites * RACK_KIND_COUNT)
-    entries = [_ones(pair, columns.merchant[r]) for r in range(case.regions)]
-    return _at_most("kinds", flattened(case.available_mw[:, :, RACKS]), entries)
+    entries = [ones(pair, columns.merchant[r]) for r in range(case.regions)]
+    return at_most("kinds", flattened(case.available_mw[:, :, RACKS]), entries)
 
 
 def _reserve(case: LpCase, columns: Columns) -> Rows:
     """Limit reserve to racks that run neither Premium nor Standard."""
     s = np.arange(case.sites)
     entries = [
-        _ones(s, columns.contracts[:, Tier.PREMIUM]),
-        _ones(s, columns.contracts[:, Tier.STANDARD]),
-        _ones(s, columns.reserve),
+        ones(s, columns.contracts[:, Tier.PREMIUM]),
+        ones(s, columns.contracts[:, Tier.STANDARD]),
+        ones(s, columns.reserve),
     ]
-    return _at_most("reserve", rack_room_mw(case), entries)
+    return at_most("reserve", rack_room_mw(case), entries)
 
 
 def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
@@ -123,7 +126,7 @@ def _reserve_sum(case: LpCase, columns: Columns) -> Rows:
     """
     zero = np.zeros(case.sites, dtype=np.int64)
     entries = (
-        _ones(zero, columns.reserve),
+        ones(zero, columns.reserve),
         Entries(row=np.zeros(1, dtype=np.int64), column=columns.reserve_sum, factor=np.array([-1.0])),
     )
     none = np.zeros((case.steps, 1))
@@ -137,8 +140,8 @@ def _any_one_site(case: LpCase, columns: Columns) -> Rows:
     """
     s = np.arange(case.sites)
     minus = Entries(row=s, column=np.repeat(columns.reserve_sum, case.sites), factor=-np.ones(case.sites))
-    entries = [_ones(s, columns.contracts[:, Tier.PREMIUM]), _ones(s, columns.reserve), minus]
-    return _at_most("any_one_site", np.repeat(case.unbacked_mw[:, None], case.sites, axis=1), entries)
+    entries = [ones(s, columns.contracts[:, Tier.PREMIUM]), ones(s, columns.reserve), minus]
+    return at_most("any_one_site", np.repeat(case.unbacked_mw[:, None], case.sites, axis=1), entries)
 
 
 def _demand(case: LpCase, columns: Columns) -> Rows:
@@ -150,8 +153,8 @@ def _demand(case: LpCase, columns: Columns) -> Rows:
     promised = np.arange(PROMISED_TIER_COUNT)
     lower = case.demand_mw.copy()
     lower[:, Tier.SPOT] = -np.inf
-    entries = [_ones(tiers, columns.contracts), _ones(promised, columns.shed), _ones(promised, columns.breached)]
-    entries.append(_ones(promised[: len(columns.broken)], columns.broken))
+    entries = [ones(tiers, columns.contracts), ones(promised, columns.shed), ones(promised, columns.breached)]
+    entries.append(ones(promised[: len(columns.broken)], columns.broken))
     return Rows(name="demand", lower=lower, upper=case.demand_mw, entries=tuple(entries))
 
 
@@ -160,7 +163,7 @@ def _merchant(case: LpCase, columns: Columns) -> Rows:
     rows = np.repeat(np.arange(case.regions), case.sites * RACK_KIND_COUNT)
     values = np.tile(case.tokens_per_mwh, case.regions * case.sites)
     entries = [Entries(row=rows, column=columns.merchant.ravel(), factor=values)]
-    return _at_most("merchant", case.demand_tokens_per_h, entries)
+    return at_most("merchant", case.demand_tokens_per_h, entries)
 
 
 def _moves(case: LpCase, columns: Columns) -> Rows:
@@ -170,16 +173,16 @@ def _moves(case: LpCase, columns: Columns) -> Rows:
     promised = columns.contracts[:, :PROMISED_TIER_COUNT]
     upper = np.zeros((case.steps, len(row)))
     upper[0] = case.served_now_mw.ravel()
-    return _at_most("moves", upper, [*_change(row, promised), *resting, _minus(row, columns.moved)])
+    return at_most("moves", upper, [*_change(row, promised), *resting, minus(row, columns.moved)])
 
 
 def _places(case: LpCase, columns: Columns) -> Rows:
     """Limit load that keeps a place without running to what is unserved."""
     n = np.arange(len(columns.resting))
-    entries = [_ones(np.tile(n, case.sites), columns.rested)]
+    entries = [ones(np.tile(n, case.sites), columns.rested)]
     unserved = [columns.shed, columns.breached, *([columns.broken] if len(columns.broken) else [])]
-    entries += [_minus(n, column[columns.resting]) for column in unserved]
-    return _at_most("places", np.zeros((case.steps, len(n))), entries)
+    entries += [minus(n, column[columns.resting]) for column in unserved]
+    return at_most("places", np.zeros((case.steps, len(n))), entries)
 
 
 def _ramps(case: LpCase, columns: Columns) -> Rows:
@@ -187,7 +190,7 @@ def _ramps(case: LpCase, columns: Columns) -> Rows:
     s = np.arange(case.sites)
     upper = np.zeros((case.steps, case.sites))
     upper[0] = case.miners_now_mw
-    return _at_most("ramps", upper, [*_change(np.repeat(s, MINER_COUNT), columns.miners), _minus(s, columns.ramp)])
+    return at_most("ramps", upper, [*_change(np.repeat(s, MINER_COUNT), columns.miners), minus(s, columns.ramp)])
 
 
 def rack_room_mw(case: LpCase) -> Floats:
@@ -196,21 +199,24 @@ def rack_room_mw(case: LpCase) -> Floats:
     return np.asarray(np.minimum(racks, case.grid_limit_mw / case.pue[:, :, Workload.GPU]))
 
 
-def _at_most(name: str, upper: Floats, entries: list[Entries]) -> Rows:
+def at_most(name: str, upper: Floats, entries: list[Entries]) -> Rows:
+    """Make a family of rows with upper limits alone (H, count)."""
     return Rows(name=name, lower=np.full_like(upper, -np.inf), upper=upper, entries=tuple(entries))
 
 
-def _ones(row: Ints, column: Ints) -> Entries:
+def ones(row: Ints, column: Ints) -> Entries:
+    """Make entries of 1, in whatever shape their columns stand."""
     return Entries(row=row, column=column.ravel(), factor=np.ones(column.size))
 
 
-def _minus(row: Ints, column: Ints) -> Entries:
+def minus(row: Ints, column: Ints) -> Entries:
+    """Make entries of -1, in whatever shape their columns stand."""
     return Entries(row=row, column=column.ravel(), factor=-np.ones(column.size))
 
 
 def _change(row: Ints, column: Ints) -> list[Entries]:
     before = Entries(row=row, column=column.ravel(), factor=-np.ones(column.size), of_previous=True)
-    return [_ones(row, column), before]
+    return [ones(row, column), before]
 
 
 def flattened(array: Floats) -> Floats:

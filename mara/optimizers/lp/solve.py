@@ -4,13 +4,13 @@ No other module imports highspy. Source: HiGHS, https://highs.dev; Huangfu and H
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import highspy
 import numpy as np
 
-from mara.core.arrays import Floats, Ints
+from mara.core.arrays import Bools, Floats, Ints
 from mara.core.plan import PlanStatus
 from mara.errors import PlanInfeasible, PlanTimeout
 from mara.optimizers.lp.certificate import Certificate, certificate_of
@@ -27,6 +27,12 @@ PRIMAL_SIMPLEX: Final = 4
 MAX_RESIDUAL_MW: Final = 1e-5
 MAX_GAP_SHARE: Final = 1e-6
 """Largest gap of a solution that is called optimal, by our own bound."""
+
+CHOICE_GAP_SHARE: Final = 1e-10
+CHOICE_GAP_USD: Final = 1e-7
+"""Largest gaps at which a search for choices ends."""
+MAX_NODES: Final = 5_000
+"""Most nodes of a search for choices, which ends alike on every machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,21 +150,92 @@ def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]
     return -(float(model.cost_usd_per_mw @ primal_mw) + model.offset_usd), np.array(found.row_dual)
 
 
-def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs) -> None:
+def solve_choices(
+    model: LpModel, pairs: Ints, *, deadline_s: float, is_cancelled: Callable[[], bool] | None = None
+) -> Bools:
+    """Choose which column of each pair stays at zero, at the optimum over all choices.
+
+    Args:
+        pairs: two columns each, of which one must be zero (N, 2).
+
+    Returns:
+        True where the first of a pair may be above zero (N,).
+
+    Raises:
+        PlanTimeout: the deadline came first, the search was cancelled, or it found nothing within its limit of nodes.
+        PlanInfeasible: no choice is possible.
+    """
+    count, columns = len(pairs), len(model.cost_usd_per_mw)
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    for option, value in (("output_flag", False), ("threads", 1), ("time_limit", deadline_s)):
+        solver.setOptionValue(option, value)
+    solver.setOptionValue("mip_rel_gap", CHOICE_GAP_SHARE)
+    solver.setOptionValue("mip_abs_gap", CHOICE_GAP_USD)
+    solver.setOptionValue("mip_max_nodes", MAX_NODES)
+    _pass(_with_choices(model, pairs), solver, integers=count)
+    if is_cancelled is not None:
+        _heed(is_cancelled, solver, in_search=True)
+    solver.run()
+    found, status = solver.getSolution(), solver.getModelStatus()
+    if status == highspy.HighsModelStatus.kInterrupt:
+        raise PlanTimeout("the search for directions was given up: the program ends")
+    if status == highspy.HighsModelStatus.kInfeasible:
+        raise PlanInfeasible("no battery that charges or discharges alone keeps all limits: is end_mwh within reach?")
+    # A search that is cut off by seconds would end differently on another machine.
+    if status == highspy.HighsModelStatus.kTimeLimit or not found.value_valid:
+        raise PlanTimeout(
+            f"HiGHS had no directions for {count} steps of batteries within {deadline_s:g} s and {MAX_NODES:,} nodes: "
+            "allow more, or look less far ahead"
+        )
+    return np.asarray(np.array(found.col_value)[columns:] > 0.5)
+
+
+def _with_choices(model: LpModel, pairs: Ints) -> LpModel:
+    """Add a column for each pair of columns (N, 2).
+
+    At 1 the first of the pair may be above zero, at 0 the second.
+    """
+    # Importing takes 0.1 s, and few programs have choices.
+    from scipy.sparse import coo_array, csr_array, hstack, vstack
+
+    count, columns = len(pairs), len(model.cost_usd_per_mw)
+    row = np.arange(2 * count)
+    most = model.upper_mw[pairs.T.ravel()]
+    of_columns = coo_array((np.ones(2 * count), (row, pairs.T.ravel())), shape=(2 * count, columns))
+    of_choices = coo_array(
+        (np.concatenate([-most[:count], most[count:]]), (row, np.tile(np.arange(count), 2))), shape=(2 * count, count)
+    )
+    wide = hstack([model.matrix, csr_array((len(model.row_lower), count))])
+    return replace(
+        model,
+        cost_usd_per_mw=np.concatenate([model.cost_usd_per_mw, np.zeros(count)]),
+        lower_mw=np.concatenate([model.lower_mw, np.zeros(count)]),
+        upper_mw=np.concatenate([model.upper_mw, np.ones(count)]),
+        row_lower=np.concatenate([model.row_lower, np.full(2 * count, -np.inf)]),
+        row_upper=np.concatenate([model.row_upper, np.zeros(count), most[count:]]),
+        matrix=csr_array(vstack([wide, hstack([of_columns, of_choices])])),
+    )
+
+
+def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs, *, in_search: bool = False) -> None:
     def look(event: highspy.HighsCallbackEvent) -> None:
         if is_cancelled():
             event.interrupt()
 
     solver.cbSimplexInterrupt += look
     solver.cbIpmInterrupt += look
+    if in_search:
+        solver.cbMipInterrupt += look
 
 
-def _pass(model: LpModel, solver: highspy.Highs) -> None:
-    """Pass the program as arrays.
+def _pass(model: LpModel, solver: highspy.Highs, integers: int = 0) -> None:
+    """Pass the program as arrays; its last columns may be whole numbers.
 
     An `HighsLp` built field by field takes ten times as long.
     """
     columns = len(model.cost_usd_per_mw)
+    integrality = np.zeros(columns, dtype=np.int32)
+    integrality[columns - integers :] = 1
     solver.passModel(
         columns,
         len(model.row_lower),
@@ -174,7 +251,7 @@ def _pass(model: LpModel, solver: highspy.Highs) -> None:
         model.matrix.indptr[:-1].astype(np.int32),
         model.matrix.indices.astype(np.int32),
         model.matrix.data,
-        np.zeros(columns, dtype=np.int32),
+        integrality,
     )
 
 

@@ -4,7 +4,8 @@ This is the counterpart of `rules` for an `LpCase` without a world. It places me
 no contracts. In each step, promised tiers are placed in order, first where they ran and then where power is cheapest,
 within racks, grid and the N+1 reserve. Load that costs more than it brings is scheduled off while its budget lasts.
 Merchant inference and Spot follow by margin, then miners above break-even in the power left. A hedged block is valued
-at the price of buying, which differs from selling by the spread.
+at the price of buying, which differs from selling by the spread. Of a power contract the rules use the adder: they
+leave batteries as they are, pay for peaks and pledge nothing.
 
 Model: docs/model.md#15-baselines
 """
@@ -16,17 +17,23 @@ import numpy as np
 from mara.core.arrays import Floats
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, Tier
 from mara.core.fleet import MINER_COUNT, MINERS, RACK_KIND_COUNT, RACKS, Workload
+from mara.core.units import TOLERANCE_MW
+from mara.errors import PlanRejected
 from mara.optimizers.lp.case import LpCase
+from mara.optimizers.lp.power_contract import PowerContract
 from mara.optimizers.lp.rows import rack_room_mw
-from mara.optimizers.lp.schedule import Schedule
+from mara.optimizers.lp.schedule import PowerSchedule, Schedule
 
 
 def greedy(case: LpCase) -> Schedule:
     """Make a schedule that keeps every row of the program.
 
     The schedule comes without a bound on the optimum.
+
+    Raises:
+        PlanRejected: a battery is to end at another energy than it starts with.
     """
-    room, cost = rack_room_mw(case), case.economics.grid_usd_per_mwh
+    room, cost = rack_room_mw(case), case.grid_usd_per_mwh
     steps: list[_Step] = []
     before, mined, budget = case.served_now_mw, case.miners_now_mw, case.budget_mwh.copy()
     for t in range(case.steps):
@@ -54,6 +61,25 @@ def greedy(case: LpCase) -> Schedule:
         contracts_mw=np.stack([step.contracts_mw for step in steps]),
         shed_mw=np.stack([step.shed_mw for step in steps]),
         rested_mw=np.zeros((case.steps, case.sites, PROMISED_TIER_COUNT)),
+        power=None if case.power_contract is None else _idle(case, case.power_contract),
+    )
+
+
+def _idle(case: LpCase, contract: PowerContract) -> PowerSchedule:
+    """Leave batteries as they are and pledge nothing."""
+    battery = contract.battery
+    stored = np.zeros(case.sites) if battery is None else battery.start_mwh
+    if battery is not None and battery.end_mwh is not None and np.abs(stored - battery.end_mwh).max() > TOLERANCE_MW:
+        raise PlanRejected("rules leave batteries as they are, got end_mwh other than start_mwh: ask for optimizer lp")
+    places = (len(contract.products), case.steps, case.sites)
+    return PowerSchedule(
+        charge_mw=np.zeros(places[1:]),
+        discharge_mw=np.zeros(places[1:]),
+        energy_mwh=np.tile(stored, (case.steps, 1)),
+        pledged_miners_mw=np.zeros((*places, MINER_COUNT)),
+        pledged_merchant_mw=np.zeros((*places, RACK_KIND_COUNT)),
+        pledged_spot_mw=np.zeros(places),
+        pledged_battery_mw=np.zeros(places),
     )
 
 

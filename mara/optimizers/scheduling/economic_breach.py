@@ -20,7 +20,7 @@ from mara.core.fleet import Workload
 from mara.core.placement import held_mw
 from mara.core.plan import Problem
 from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, PPM
-from mara.core.world import Conditions, RunConfig
+from mara.core.world import Conditions, RunConfig, row_ticks
 
 GOODWILL_RATIO: Final = 2.0
 """Goodwill lost by each MWh left out past a budget, over the rate. Chosen."""
@@ -61,7 +61,7 @@ def breaking_hours(problem: Problem) -> Bools | None:
     rates = np.array(book.rates_usd_per_mwh)[asked]
     if float(cost.max()) <= float(rates.min()) * (1.0 + GOODWILL_RATIO):
         return None
-    ticks = _ticks_of_hours(problem, len(cost))
+    ticks = row_ticks(problem.forecast, problem.config.grid, problem.tick)
     room = problem.conditions.contract_room_mw
     free = room - row_sums(held_mw(problem.world)[:, : Tier.SPOT])
     left = budgets_of(book, accounts) - accounts.bad_ticks
@@ -113,14 +113,6 @@ def _rack_cost_usd_per_mwh(problem: Problem) -> Floats:
     carbon = forecast.carbon_intensity_g_per_kwh * (config.terms.carbon_price_usd_per_t / G_PER_KG)
     pue = pue_of(forecast.dry_bulb_c, forecast.wet_bulb_c, config.fleet)[:, :, Workload.GPU]
     return np.asarray(pue * (forecast.energy_price_usd_per_mwh + carbon))
-
-
-def _ticks_of_hours(problem: Problem, hours: int) -> Ints:
-    """Count the remaining ticks of each known hour (H,)."""
-    per_hour = problem.config.grid.ticks_per_hour
-    ticks = np.full(hours, per_hour, dtype=np.int64)
-    ticks[0] -= problem.tick % per_hour
-    return ticks
 
 
 def _begins(ticks: Ints) -> Ints:

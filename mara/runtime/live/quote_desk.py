@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, TypeVar
 from mara.core.commands import Book, Command, Exclude
 from mara.core.contract import TIER_KEYS, ContractRequest, Tier
 from mara.core.history import ContractLife, ExclusionRow
-from mara.core.plan import Plan, Problem
+from mara.core.plan import Plan, Problem, problem_of
 from mara.core.quote import Booking, OutageRecord, Quote, QuoteRequest
 from mara.core.step import observed
 from mara.errors import CommandError, FeedError, PlanError
@@ -273,7 +273,7 @@ class QuoteDesk:
         except FeedError as error:
             raise CommandError(f"no price without a forecast ({error}): ask again when the feed answers") from error
         seen = observed(seen, now.world)
-        return Problem(config=engine.config, world=now.world, observation=seen, forecast=ahead), now
+        return problem_of(engine.config, now.world, seen, ahead), now
 
     def _still_holds(self, quote: Quote) -> bool:
         """Return whether nothing that an offer rests on has changed.

@@ -6,13 +6,14 @@ from typing import Final
 
 from mara.core.commands import Command
 from mara.core.events import FLEET_WIDE, Event, events_of
-from mara.core.plan import Plan, Problem
+from mara.core.plan import Plan, Problem, problem_of
 from mara.core.snapshot import ShadowGains, Snapshot
 from mara.core.snapshot_builder import snapshot_of
 from mara.core.step import Step, advance, observed
 from mara.core.world import RunConfig, World
 from mara.feeds.base import Feed, FeedReading, read_feed
 from mara.optimizers.base import Optimizer, ResumeState, memory_of
+from mara.optimizers.day_ahead import with_orders
 from mara.runtime.counterfactuals import CounterfactualRuns, CounterfactualStep
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.run_totals import RunTotals
@@ -75,11 +76,12 @@ class TickEngine:
     def problem(self, reading: FeedReading) -> Problem:
         """Build the problem of the present tick."""
         seen = observed(reading.observation, self.world)
-        return Problem(config=self.config, world=self.world, observation=seen, forecast=reading.forecast)
+        return problem_of(self.config, self.world, seen, reading.forecast)
 
     def advance(self, reading: FeedReading, plan: Plan, commands: tuple[Command, ...] = ()) -> TickResult:
         """Compute the next tick under a plan; nothing is remembered yet."""
-        step = advance(self.world, reading.observation, plan.step_at(self.world.tick), self.config, commands)
+        targets = with_orders(plan.step_at(self.world.tick), self.problem(reading), self.optimizer)
+        step = advance(self.world, reading.observation, targets, self.config, commands)
         told = events_of(step, self.config)
         if self.notice:
             lost = Event(tick=step.tick, severity="critical", site=FLEET_WIDE, kind="storage", text=f"{self.notice}.")

@@ -10,6 +10,7 @@ from mara.core.timegrid import TimeGrid
 from mara.store.check.inspection import CHANGED, FOREIGN, MISSING, UNREADABLE, Inspection, Rows, RowStream
 from mara.store.encoding.chain import Digests, genesis_of, kept_digest, link_of, raw_digest
 from mara.store.encoding.seal import Marks, market_digest, marks_in, matrix_digest
+from mara.store.schema.rows import FIRST_COLUMNS, hashed
 
 _TICKS: Final = (
     "SELECT tick, commands, raw_hash, kept_hash, world_hash, tick_hash, seal, epoch_s FROM ticks ORDER BY tick"
@@ -67,7 +68,7 @@ class ChainWalk:
     def _kept(self, stored: Any, ledger: Rows) -> Iterator[str]:
         """Check the permanent rows of a tick: ledger, commands and plan step."""
         try:
-            digest = kept_digest(_matrix(ledger, np.int64), stored.commands, self.plan)
+            digest = kept_digest(_matrix("ledger", ledger), stored.commands, self.plan)
             if digest == stored.kept_hash and not self._sites(ledger):
                 return
         except UNREADABLE:
@@ -87,7 +88,7 @@ class ChainWalk:
             return
         prices, market, allocations = found["prices"], found["markets"], found["allocations"]
         try:
-            digest = raw_digest(_matrix(prices, np.float64), _market(market), _matrix(allocations, np.int64))
+            digest = raw_digest(_matrix("prices", prices), _market(market), _matrix("allocations", allocations))
             apart = len(market) != 1 or self._sites(prices) or self._sites(allocations)
             if digest == stored.raw_hash and not apart:
                 return
@@ -121,7 +122,7 @@ def _digest(name: str, rows: Rows) -> tuple[bytes, ...] | None:
     try:
         if name == "markets":
             return (market_digest(_market(rows)),)
-        return (matrix_digest(_matrix(rows, np.float64 if name == "prices" else np.int64)),)
+        return (matrix_digest(_matrix(name, rows)),)
     except UNREADABLE:
         return None
 
@@ -131,6 +132,12 @@ def _market(rows: Rows) -> tuple[Any, ...]:
     return tuple(rows[0][len(_MARKET_KEY) :])
 
 
-def _matrix(rows: Rows, dtype: type) -> np.ndarray:
-    """The columns of per-site rows after their key (S, columns)."""
-    return np.array([row[len(_SITE_KEY) :] for row in rows], dtype=dtype)
+def _matrix(name: str, rows: Rows) -> np.ndarray:
+    """The columns of per-site rows that digests cover (S, columns)."""
+    width = FIRST_COLUMNS[name]
+    values = [row[len(_SITE_KEY) :] for row in rows]
+    if name == "prices":
+        return hashed(name, np.array(values, dtype=np.float64).reshape(len(values), -1))
+    # A later column is null where an older Mara wrote the row.
+    whole = [(*value[:width], *(later or 0 for later in value[width:])) for value in values]
+    return hashed(name, np.array(whole, dtype=np.int64).reshape(len(values), -1))

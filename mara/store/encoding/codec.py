@@ -4,7 +4,7 @@ Equal records give equal bytes. Layout: ``MARA``, a format byte, the length of t
 header, then the arrays end to end.
 The header is JSON (Python writes a float with as many digits as make it unique) and holds each record's fields by name;
 arrays stand in it as type and shape. Several records in a row are stored by column. A field with a default may be
-missing: an older Mara did not know it.
+missing: an older Mara did not know it. One that came later (`mara.core.arrays.LATER`) is left out at its default.
 """
 
 import json
@@ -120,7 +120,15 @@ def _text(plain: Plain) -> str:
 @cache
 def _writers(kind: Any, without: frozenset[str] = frozenset()) -> Writer:
     named = [(name, _writer(hint)) for name, hint in _hints(kind) if name not in without]
-    return lambda record, arrays: {name: write(getattr(record, name), arrays) for name, write in named}
+    later = {field.name: field.default for field in fields(kind) if field.metadata.get("later")}
+    if not later:
+        return lambda record, arrays: {name: write(getattr(record, name), arrays) for name, write in named}
+
+    def write_but_defaults(record: Any, arrays: list[bytes]) -> Plain:
+        values = ((name, write, getattr(record, name)) for name, write in named)
+        return {n: write(v, arrays) for n, write, v in values if n not in later or v != later[n]}
+
+    return write_but_defaults
 
 
 def _record_from(kind: Any, plain: Plain, arrays: _Arrays, given: dict[str, object]) -> Any:

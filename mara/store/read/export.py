@@ -15,7 +15,7 @@ from mara.store.read.read_model import STORY, ReadModel
 from mara.store.schema.ledger import CASH, ENERGY_LEGS, MONEY_LEGS
 from mara.store.schema.tables import NamedRow, SiteInventory
 
-ExportTable = Literal["prices", "steps", "ledger", "commitments", "optimizations", "events", "routine"]
+ExportTable = Literal["prices", "steps", "ledger", "positions", "commitments", "optimizations", "events", "routine"]
 EXPORT_TABLES: Final[tuple[ExportTable, ...]] = get_args(ExportTable)
 ROWS_A_QUERY: Final = 20_000
 """Rows read in one query, few enough not to hold back the write-ahead log."""
@@ -221,6 +221,18 @@ _SOURCES: Final[dict[ExportTable, _ExportSource]] = {
         ),
         "FROM allocations a JOIN prices USING (tick, site) JOIN ticks USING (tick)"
         " JOIN site_inventories USING (site) WHERE a.tick >= ? AND a.tick < ? ORDER BY a.tick, a.site",
+    ),
+    "positions": _ExportSource(
+        (
+            *_WHEN,
+            *_text("site_id"),
+            *_powers("position_mw", "site_power_mw"),
+            *_float("day_ahead_usd_per_mwh", "energy_price_usd_per_mwh"),
+            *_money(gain_usd="l.day_ahead_micro_usd"),
+        ),
+        "FROM allocations a JOIN prices USING (tick, site) JOIN ledger l USING (tick, site) JOIN ticks USING (tick)"
+        " JOIN site_inventories USING (site)"
+        " WHERE a.tick >= ? AND a.tick < ? AND position_w > 0 ORDER BY a.tick, a.site",
     ),
     "commitments": _ExportSource(
         (

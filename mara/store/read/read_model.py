@@ -230,7 +230,9 @@ class ReadModel:
             return None
         site_columns = select(*(_PRICE[name] for name in rows.SITE_FIELDS))
         prices = self.ask(site_columns.where(_PRICE.tick == tick).order_by(_PRICE.site))
-        return rows.observation_of(tick, np.array([tuple(row) for row in prices]), rows.MarketValues._make(market[0]))
+        return rows.observation_of(
+            tick, np.array([tuple(row) for row in prices], dtype=np.float64), rows.MarketValues._make(market[0])
+        )
 
 
 _RUN: Final = table_of(tables.Run).c

@@ -8,11 +8,17 @@ from typing import Final
 
 from sqlalchemy import CheckConstraint
 
-from mara.core.finance import EnergyLine, Line
+from mara.core.finance import LINE_COUNT, EnergyLine, Line
 from mara.store.schema.tables import BY_KEY, Row, key, whole
 
 CASH: Final = "cash_micro_usd"
 MONEY_LEGS: Final = tuple(f"{line.name.lower()}_micro_usd" for line in Line)
+FIRST_LINES: Final = slice(0, Line.DAY_AHEAD)
+LATER_LINES: Final = slice(Line.DAY_AHEAD, LINE_COUNT)
+"""Lines of money of the first ledgers, and those that came later.
+
+The columns of the latter stand after those of energy.
+"""
 ENERGY_LEGS: Final = tuple(f"{line.name.lower()}_wh" for line in EnergyLine)
 
 
@@ -52,3 +58,4 @@ class LedgerEntry(Row, table=True):
     contracts_wh: int = whole()
     cooling_wh: int = whole()
     sold_wh: int = whole()
+    day_ahead_micro_usd: int = whole()

@@ -13,13 +13,14 @@ from mara.core.arrays import Floats, Ints
 from mara.core.contract import EXCLUDED, ContractRequest, SlaContract
 from mara.core.dispatch import Allocation as CoreAllocation
 from mara.core.events import Event
-from mara.core.finance import COST_LINES, REVENUE_LINES, Line, Settlement
+from mara.core.finance import COST_LINES, POWER_LINES, REVENUE_LINES, Settlement
 from mara.core.fleet import Fleet
 from mara.core.step import Step
 from mara.core.units import W_PER_MW
 from mara.core.world import ClosedWindow, Observation
 from mara.store.encoding.codec import text_of, value_of
 from mara.store.schema import tables
+from mara.store.schema.ledger import FIRST_LINES, LATER_LINES
 
 RowValues = tuple[Any, ...]
 
@@ -30,8 +31,14 @@ SITE_FIELDS: Final = (
     "dry_bulb_c",
     "wet_bulb_c",
     "availability_share",
+    "day_ahead_usd_per_mwh",
 )
 """Columns of `prices`, named as in the observation."""
+FIRST_COLUMNS: Final = {"prices": 6, "allocations": 18, "ledger": 25}
+"""Numbers of columns, after tick and site, of the first per-site tables.
+
+Digests cover later columns only where they are used.
+"""
 _INDEX_TYPE: Final = "<i4"
 """Type of the flat indices in `negative_zeros`."""
 DEMAND: Final = tuple[tuple[float, ...], tuple[float, ...]]
@@ -62,13 +69,33 @@ def row_of(table: type[tables.Row], **values: Any) -> RowValues:
 
 
 def by_site(tick: int, matrix: np.ndarray) -> list[RowValues]:
-    """Rows of a per-site table."""
-    return [(tick, site, *values) for site, values in enumerate(matrix.tolist())]
+    """Rows of a per-site table; NaN is stored as null."""
+    rows = matrix.tolist()
+    if matrix.dtype.kind == "f" and np.isnan(matrix).any():
+        rows = [[None if value != value else value for value in row] for row in rows]  # noqa: PLR0124  only NaN is not itself
+    return [(tick, site, *values) for site, values in enumerate(rows)]
 
 
 def price_matrix(observation: Observation) -> Floats:
-    """The columns of `prices` in a tick (S, 6), in the order of `SITE_FIELDS`."""
-    return np.column_stack([getattr(observation, name) for name in SITE_FIELDS])
+    """The columns of `prices` in a tick (S, 7), in the order of `SITE_FIELDS`.
+
+    A day-ahead price that is missing is NaN, and -0.0 is 0.0: neither the sign of zero nor that of NaN is stored.
+    """
+    first = [getattr(observation, name) for name in SITE_FIELDS[: FIRST_COLUMNS["prices"]]]
+    ahead = observation.day_ahead_usd_per_mwh
+    none = np.full(len(first[0]), np.nan)
+    return np.column_stack([*first, none if ahead is None else np.where(np.isnan(ahead), np.nan, ahead + 0.0)])
+
+
+def hashed(table: str, matrix: np.ndarray) -> np.ndarray:
+    """The columns of a tick's rows that its digests cover (S, columns).
+
+    Later columns are among them only where one says anything, so that a tick that has no use for them keeps the hash
+    that it had before there were any.
+    """
+    later = matrix[:, FIRST_COLUMNS[table] :]
+    says = ~np.isnan(later) if later.dtype.kind == "f" else later != 0
+    return matrix if says.any() else matrix[:, : FIRST_COLUMNS[table]]
 
 
 def market_values(observation: Observation, site_values: np.ndarray) -> MarketValues:
@@ -77,7 +104,7 @@ def market_values(observation: Observation, site_values: np.ndarray) -> MarketVa
     Args:
         site_values: `price_matrix` of the same observation, searched for negative zeros.
     """
-    flat = site_values.ravel()
+    flat = site_values[:, : FIRST_COLUMNS["prices"]].ravel()
     minus = np.flatnonzero(np.signbit(flat) & (flat == 0.0))
     demand = (observation.demand_multiplier_share.tolist(), observation.demand_tokens_per_h.tolist())
     return MarketValues(
@@ -94,15 +121,18 @@ def observation_of(tick: int, site_values: np.ndarray, market: MarketValues) -> 
     """Restore the observation of a tick from its rows, bit for bit.
 
     Args:
-        site_values: rows of `prices` by site (S, 6), columns in the order of `SITE_FIELDS`.
+        site_values: rows of `prices` by site (S, 7), columns in the order of `SITE_FIELDS`.
     """
-    exact = site_values.copy()
+    first = FIRST_COLUMNS["prices"]
+    exact = site_values[:, :first].copy()
     if market.negative_zeros is not None:
         exact.ravel()[np.frombuffer(market.negative_zeros, _INDEX_TYPE)] = -0.0
+    day_ahead = site_values[:, first]
     multiplier, tokens = (_array(values) for values in value_of(DEMAND, market.demand))
     return Observation(
         tick=tick,
-        **{name: _array(exact[:, j]) for j, name in enumerate(SITE_FIELDS)},
+        **{name: _array(exact[:, j]) for j, name in enumerate(SITE_FIELDS[:first])},
+        day_ahead_usd_per_mwh=None if np.isnan(day_ahead).all() else _array(day_ahead),
         hashprice_usd_per_ph_day=market.hashprice_usd_per_ph_day,
         token_price_usd_per_mtok=market.token_price_usd_per_mtok,
         demand_multiplier_share=multiplier,
@@ -119,7 +149,7 @@ def _array(values: Any) -> Floats:
 
 
 def allocation_matrix(allocation: CoreAllocation, settlement: Settlement) -> Ints:
-    """The columns of `allocations` in a tick (S, 18), after tick and site.
+    """The columns of `allocations` in a tick (S, 19), after tick and site.
 
     Powers are in W, emissions in g, money in micro-USD.
     """
@@ -139,18 +169,23 @@ def allocation_matrix(allocation: CoreAllocation, settlement: Settlement) -> Int
         settlement.emissions_g,
         lines[:, REVENUE_LINES].sum(axis=1),
         -lines[:, COST_LINES].sum(axis=1),
-        -(lines[:, Line.ENERGY] + lines[:, Line.HEDGE]),
+        -lines[:, POWER_LINES].sum(axis=1),
     )
-    return np.column_stack([_watts(np.column_stack(power)), *money])
+    position = settlement.position_mw
+    bought = np.zeros_like(settlement.emissions_g) if position is None else _watts(position)
+    return np.column_stack([_watts(np.column_stack(power)), *money, bought])
 
 
 def ledger_matrix(settlement: Settlement) -> Ints:
-    """The columns of `ledger` in a tick (S, 25): cash, 17 of money, 7 of energy.
+    """The columns of `ledger` in a tick (S, 26), after tick and site.
+
+    They are cash, 17 of money, 7 of energy, 1 of money.
 
     Money [micro-USD] and energy [Wh] each sum to zero in every row.
     """
     cash = -settlement.lines_micro_usd.sum(axis=1)
-    return np.column_stack([cash, settlement.lines_micro_usd, settlement.energy_wh])
+    lines = settlement.lines_micro_usd
+    return np.column_stack([cash, lines[:, FIRST_LINES], settlement.energy_wh, lines[:, LATER_LINES]])
 
 
 def inventory_rows(fleet: Fleet) -> list[RowValues]:

@@ -216,7 +216,10 @@ class Tick(Row, table=True):
 
 
 class PriceRow(Row, table=True):
-    """A site's observed prices, grid mix, weather and availability in a tick."""
+    """A site's observed prices, grid mix, weather and availability in a tick.
+
+    `day_ahead_usd_per_mwh` is null at a site without an auction on the day before.
+    """
 
     __tablename__ = "prices"
     __table_args__ = BY_KEY
@@ -228,13 +231,14 @@ class PriceRow(Row, table=True):
     dry_bulb_c: float = exact()
     wet_bulb_c: float = exact()
     availability_share: float = exact()
+    day_ahead_usd_per_mwh: float | None = exact(nullable=True)
 
 
 class Market(Row, table=True):
     """The observations of a tick that concern the whole fleet; lists are JSON.
 
-    `negative_zeros` lists the flat indices into the tick's `prices` that held -0.0, because a REAL column returns 0.0
-    for it; null for none.
+    `negative_zeros` lists the flat indices into the tick's first six columns of `prices` that held -0.0, because a REAL
+    column returns 0.0 for it; null for none.
     """
 
     __tablename__ = "markets"
@@ -249,7 +253,10 @@ class Market(Row, table=True):
 
 
 class AllocationRow(Row, table=True):
-    """A site's power by workload and tier in a tick, with emissions and money."""
+    """A site's power in a tick, with emissions, money and the day-ahead position.
+
+    `position_w` is the power bought day-ahead; null in ticks of an older Mara.
+    """
 
     __tablename__ = "allocations"
     __table_args__ = BY_KEY
@@ -273,6 +280,7 @@ class AllocationRow(Row, table=True):
     revenue_micro_usd: int = whole()
     cost_micro_usd: int = whole()
     energy_cost_micro_usd: int = whole()
+    position_w: int | None = maybe_whole()
 
 
 class SlaContractRow(Row, table=True):

@@ -31,7 +31,7 @@ WORLD: Final = "world"
 BOOK: Final = "book"
 """Names of the engine parts that are the store's own."""
 NEVER: Final = -1
-MONEY_COLUMNS: Final = slice(-3, None)
+MONEY_COLUMNS: Final = slice(15, 18)
 """Columns of the allocation matrix: revenue, cost, energy cost [micro-USD]."""
 
 Inserts = tuple[tuple[type[tables.Row], list[rows.RowValues]], ...]
@@ -191,8 +191,10 @@ class _Matrices:
 
     def digests(self, commands: bytes | None, plan_content: bytes, world: bytes) -> Digests:
         return Digests(
-            raw=raw_digest(self.prices, self.market, self.allocations),
-            kept=kept_digest(self.ledger, commands, plan_content),
+            raw=raw_digest(
+                rows.hashed("prices", self.prices), self.market, rows.hashed("allocations", self.allocations)
+            ),
+            kept=kept_digest(rows.hashed("ledger", self.ledger), commands, plan_content),
             world=world,
         )
 
@@ -223,10 +225,10 @@ def _facts(step: Step, state: WriterState, plan_content: bytes, world: bytes, gr
         ),
         link,
         {
-            "prices": (matrix_digest(made.prices),),
+            "prices": (matrix_digest(rows.hashed("prices", made.prices)),),
             "markets": (market_digest(made.market),),
-            "allocations": (matrix_digest(made.allocations),),
-            "ledger": (matrix_digest(made.ledger),),
+            "allocations": (matrix_digest(rows.hashed("allocations", made.allocations)),),
+            "ledger": (matrix_digest(rows.hashed("ledger", made.ledger)),),
         },
     )
 

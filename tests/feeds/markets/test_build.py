@@ -2,8 +2,10 @@
 
 import csv
 import json
+from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -283,17 +285,20 @@ def test_sources_of_many_sites_read_each_file_once(tmp_path: Path) -> None:
 def test_a_year_of_ercot_has_its_days_of_23_and_25_hours(tmp_path: Path) -> None:
     price = f'files = "{YEAR}/NP6-905-CD_RTM_SPP.csv"\nlayout = "ercot-rtm-spp"\npoint = "HB_HUBAVG"'
     more = f'[site.day_ahead]\nfiles = "{YEAR}/NP4-190-CD_DAM_SPP.csv"\n'
-    _, quarters = built(tmp_path, spec_text(price, step=15, zone=am.CENTRAL, more=more))
-    _, hours = built(tmp_path, spec_text(price, step=60, zone=am.CENTRAL, more=more))
-    assert (len(quarters), len(hours)) == (35_136, 8_784)
-    for day, count in (("2024-03-10", 92), ("2024-11-03", 100), ("2024-07-01", 96)):
-        begin = datetime.fromisoformat(f"{day}T06:00:00+00:00") if day == "2024-03-10" else None
-        begin = begin or datetime.fromisoformat(f"{day}T05:00:00+00:00")
-        last = begin.timestamp() + count * 900
-        stamps = [datetime.fromisoformat(row["timestamp_utc"]).timestamp() for row in quarters]
-        assert sum(begin.timestamp() <= at < last for at in stamps) == count
-    by_hour = np.array(prices(quarters)).reshape(-1, 4).mean(axis=1)
-    assert prices(hours) == pytest.approx(by_hour.tolist(), abs=1e-6)
+    built(tmp_path, spec_text(price, step=15, zone=am.CENTRAL, more=more))
+    quarters = read_history(tmp_path / "out")
+    built(tmp_path, spec_text(price, step=60, zone=am.CENTRAL, more=more))
+    hours = read_history(tmp_path / "out")
+    assert (quarters.step_minutes, quarters.step_count) == (15, 35_136)
+    assert (hours.step_minutes, hours.step_count) == (60, 8_784)
+    assert quarters.price_known == ("real_time",)
+    stamps = quarters.first_epoch_s + 900 * np.arange(quarters.step_count)
+    days = Counter(f"{datetime.fromtimestamp(at, ZoneInfo(am.CENTRAL)):%m-%d}" for at in stamps.tolist())
+    odd = {day: count for day, count in days.items() if count != 96}
+    assert odd == {"03-10": 92, "11-03": 100}
+    for name in ("energy_price_usd_per_mwh", "day_ahead_usd_per_mwh"):
+        by_hour = getattr(quarters, name).reshape(-1, 4).mean(axis=1)
+        assert getattr(hours, name)[:, 0] == pytest.approx(by_hour, abs=1e-6)
 
 
 def test_every_refusal_is_one_of_ours(tmp_path: Path) -> None:

@@ -156,17 +156,27 @@ def read_spec(path: Path) -> Spec:
     """
     try:
         text = path.read_bytes()
-        if len(text) > MOST_BYTES:
-            raise ConfigError(f"{path} should be a SPEC of up to {MOST_BYTES:,} bytes, is larger: name the right file")
-        return Spec.model_validate(tomllib.loads(text.decode("utf-8-sig")))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): name a SPEC that is there") from error
+    return spec_of(text, str(path))
+
+
+def spec_of(text: bytes, name: str) -> Spec:
+    """Check the text of a SPEC, which messages call `name`.
+
+    Raises:
+        ConfigError: as `read_spec`.
+    """
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"{name} should be a SPEC of up to {MOST_BYTES:,} bytes, is larger: name the right file")
+    try:
+        return Spec.model_validate(tomllib.loads(text.decode("utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} should be TOML, but {error}: correct it") from error
+        raise ConfigError(f"{name} should be TOML, but {error}: correct it") from error
     except ValidationError as error:
         detail = error.errors()[0]
         place = ".".join(str(part) for part in _place_of(detail["loc"], text))
-        raise ConfigError(f"{path}: {place or 'the SPEC'} {_expectation(detail)}: correct it") from error
+        raise ConfigError(f"{name}: {place or 'the SPEC'} {_expectation(detail)}: correct it") from error
 
 
 def _place_of(loc: tuple[int | str, ...], text: bytes) -> list[str]:

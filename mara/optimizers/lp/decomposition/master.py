@@ -27,6 +27,7 @@ from mara.optimizers.lp.decomposition.multipliers import (
     blocks_of,
     combined,
     common_prices,
+    joined_contract_prices,
     joined_shadow,
     priced,
     prices_of,
@@ -39,8 +40,9 @@ from mara.optimizers.lp.decomposition.multipliers import (
     with_share,
 )
 from mara.optimizers.lp.decomposition.pool import BlockPool, block_pool
-from mara.optimizers.lp.duals import shadow_of
+from mara.optimizers.lp.duals import ContractPrices, contract_prices_of, shadow_of
 from mara.optimizers.lp.model import LpModel, model_of
+from mara.optimizers.lp.one_way import solve_one_way
 from mara.optimizers.lp.solve import MAX_GAP_SHARE, MAX_RESIDUAL_MW, Basis, Solution, solve
 
 DIRECT_SITES: Final = 150
@@ -75,6 +77,7 @@ class Optimum:
     primal_mw: Floats
     certificate: Certificate
     shadow: DualPrices
+    contract_prices: ContractPrices | None
 
     @property
     def status(self) -> PlanStatus:
@@ -87,6 +90,7 @@ class _Solved:
     primal_mw: Floats
     prices: Multipliers
     shadow: DualPrices
+    contract_prices: ContractPrices | None
     basis: Basis
     certificate: Certificate
 
@@ -97,6 +101,7 @@ def optimum_from(solution: Solution, model: LpModel, case: LpCase) -> Optimum:
         primal_mw=solution.primal_mw,
         certificate=solution.certificate,
         shadow=shadow_of(solution.row_duals_usd_per_unit, model, case),
+        contract_prices=contract_prices_of(solution.row_duals_usd_per_unit, model, case),
     )
 
 
@@ -150,17 +155,19 @@ def _whole_of(case: LpCase, blocks: Sequence[Ints], solved: Sequence[_Solved], b
         primal_mw=primal_mw,
         certificate=Certificate(objective_usd=_objective_usd(solved), bound_usd=bound_usd, residual_mw=residual_mw),
         shadow=joined_shadow(blocks, [block.shadow for block in solved]),
+        contract_prices=joined_contract_prices(blocks, [block.contract_prices for block in solved]),
     )
 
 
 def solve_block(case: LpCase, basis: Basis | None, deadline_s: float) -> _Solved:
     """Solve a block with its share of everything to the optimum."""
     model = model_of(case)
-    solution = solve(model, basis=basis, deadline_s=deadline_s)
+    solution = solve_one_way(model, case, basis=basis, deadline_s=deadline_s)
     return _Solved(
         primal_mw=solution.primal_mw,
         prices=prices_of(model, solution.row_duals_usd_per_unit),
         shadow=shadow_of(solution.row_duals_usd_per_unit, model, case),
+        contract_prices=contract_prices_of(solution.row_duals_usd_per_unit, model, case),
         basis=solution.basis,
         certificate=solution.certificate,
     )

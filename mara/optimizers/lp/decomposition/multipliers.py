@@ -24,11 +24,16 @@ from mara.core.plan import DualPrices
 from mara.optimizers.lp.case import LpCase
 from mara.optimizers.lp.certificate import transposed
 from mara.optimizers.lp.columns import Columns, columns_of
+from mara.optimizers.lp.duals import ContractPrices
 from mara.optimizers.lp.model import LpModel, without_rows
+from mara.optimizers.lp.power_contract import at_sites
 from mara.optimizers.lp.rows import rack_room_mw
 
 SHARED_ROWS: Final = ("reserve_sum", "any_one_site", "demand", "merchant", "places")
-"""Families of rows that tie sites together; the budget rows do too."""
+"""Families of rows that tie sites together; the budget rows do too.
+
+Those of a power contract tie none.
+"""
 LEAST_SHARE: Final = 1e-12
 SHIFT_SHARE: Final = 0.5
 """Part of the way that shares move to usage. Chosen: all the way overshoots."""
@@ -150,6 +155,7 @@ def sites_of(case: LpCase, sites: Ints) -> LpCase:
         token_value_usd_per_mwh=case.token_value_usd_per_mwh[:, :, sites],
         served_now_mw=case.served_now_mw[sites],
         miners_now_mw=case.miners_now_mw[sites],
+        power_contract=None if case.power_contract is None else at_sites(case.power_contract, sites),
     )
 
 
@@ -271,7 +277,8 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
     whole = columns_of(case)
     table = np.zeros((case.steps, whole.width))
     for sites, primal_mw in zip(blocks, primals, strict=True):
-        hedged = np.searchsorted(whole.hedged, sites[case.hedge_mw[sites] > 0.0])
+        hedged, metered = _among(whole.hedged, sites), _among(whole.metered, sites)
+        batteries, feeding = _among(whole.batteries, sites), _among(whole.feeding, sites)
         own = [
             whole.miners[sites].ravel(),
             whole.merchant[:, sites].ravel(),
@@ -282,14 +289,44 @@ def combined(case: LpCase, blocks: Sequence[Ints], primals: Sequence[Floats]) ->
             whole.ramp[sites],
             whole.shed,
             whole.breached,
-            whole.bought[hedged],
+            whole.bought[metered],
             whole.sold[hedged],
             whole.rested[sites].ravel(),
             whole.broken,
+            whole.charged[batteries],
+            whole.discharged[batteries],
+            whole.stored[batteries],
+            whole.exported[feeding],
+            whole.peak[_among(whole.billed, sites)],
+            *([whole.pledged_miners[sites].ravel()] if len(whole.pledged_spot) else []),
+            *([whole.pledged_merchant[sites].ravel()] if len(whole.pledged_spot) else []),
+            *([whole.pledged_spot[sites]] if len(whole.pledged_spot) else []),
+            whole.pledged_battery[:, batteries].ravel(),
         ]
         # Adding is right for all: a site is in one block only, and what is shared adds up.
         table[:, np.concatenate(own)] += primal_mw.reshape(case.steps, -1)
     return table.ravel()
+
+
+def _among(places: Ints, sites: Ints) -> Ints:
+    """Find a block's sites in an ascending list of some of the fleet's."""
+    return np.flatnonzero(np.isin(places, sites))
+
+
+def joined_contract_prices(blocks: Sequence[Ints], prices: Sequence[ContractPrices | None]) -> ContractPrices | None:
+    """Join the blocks' prices of what a power contract limits, all of single sites."""
+    order, own = np.argsort(np.concatenate(blocks)), [block for block in prices if block is not None]
+    if not own:
+        return None
+
+    def of_sites(name: str) -> Floats:
+        return sealed(np.concatenate([getattr(block, name) for block in own], axis=-1)[..., order])
+
+    return ContractPrices(
+        peak_usd_per_mw=of_sites("peak_usd_per_mw"),
+        stored_usd_per_mwh=of_sites("stored_usd_per_mwh"),
+        pledge_usd_per_mw_h=of_sites("pledge_usd_per_mw_h"),
+    )
 
 
 def joined_shadow(blocks: Sequence[Ints], shadows: Sequence[DualPrices]) -> DualPrices:

@@ -1,0 +1,95 @@
+// The SPEC that is being put together: from reports on files to the record that the server writes as TOML.
+
+export const NOTHING = ""; // no source chosen
+export const CONSTANT = "constant";
+const SHIPPED = "shipped ";
+const MOST_ID = 64;
+
+const numberOf = (text) => (text === "" || text === null || Number.isNaN(Number(text)) ? null : Number(text));
+
+export const slug = (text) =>
+  text.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, MOST_ID) || "site";
+
+// The series of all reports as choices by what they tell: price, carbon, weather, hashprice, fx.
+export function choicesOf(reports) {
+  const found = {};
+  reports.forEach((report, r) => {
+    (report.series ?? []).forEach((series, s) => {
+      const { point, key, currency } = series;
+      const apart = Object.entries(key).map(([name, text]) => `${name} ${text}`);
+      const label = [point || report.publisher, ...apart, ...(currency ? [currency] : [])].join(", ");
+      const files = { files: report.files, layout: report.layout, point, key: keyOf(series, report.series) };
+      (found[report.quantity] ??= []).push({ id: `${r}/${s}`, label: `${label} (${report.layout})`, currency, series, files });
+    });
+  });
+  return found;
+}
+
+// What tells a series apart; the currency too, where a point is quoted in several.
+function keyOf(series, all) {
+  const named = (one) => JSON.stringify([one.point, one.key]);
+  const same = all.filter((one) => named(one) === named(series));
+  return same.length > 1 && series.currency ? { ...series.key, currency: series.currency } : series.key;
+}
+
+// A site at a price's point; carbon and weather come from files where only one series tells them.
+export function newSite(choice, taken, choices) {
+  const only = (quantity) => (choices[quantity]?.length === 1 ? choices[quantity][0].id : CONSTANT);
+  const place = choice?.series ?? {};
+  const name = place.point || choice?.label || "";
+  let id = slug(name || `site ${taken.length + 1}`);
+  while (taken.includes(id)) id = `${id}-2`;
+  return {
+    id,
+    name,
+    country: place.country ?? "",
+    lat: "",
+    lon: "",
+    timezone: place.timezone ?? "",
+    price: { source: choice?.id ?? CONSTANT, constant: "", beside: "" },
+    day_ahead: { source: NOTHING, constant: "", beside: "" },
+    carbon: { source: only("carbon"), constant: "", beside: "" },
+    weather: { source: only("weather"), constant: "", beside: "" },
+  };
+}
+
+// Currencies other than the dollar among the series that sites take.
+export function currenciesOf(sites, prices) {
+  const used = sites.flatMap((site) => [site.price.source, site.day_ahead.source]);
+  const found = (prices ?? []).filter(({ id }) => used.includes(id)).map(({ currency }) => currency);
+  return [...new Set(found)].filter((currency) => currency && currency !== "USD").sort();
+}
+
+function sourceOf(entered, choices, besideFactor) {
+  if (entered.source === CONSTANT) {
+    const beside = numberOf(entered.beside);
+    return { constant: numberOf(entered.constant), beside: beside === null ? null : beside * besideFactor };
+  }
+  if (entered.source.startsWith(SHIPPED)) return { shipped: entered.source.slice(SHIPPED.length) };
+  const choice = (choices ?? []).find(({ id }) => id === entered.source);
+  return { series: choice?.files ?? null };
+}
+
+export const shippedId = (name) => SHIPPED + name;
+
+// What the server reads as a draft.
+export function draftOf(spec, choices, fxFiles) {
+  const sites = spec.sites.map((site) => ({
+    ...Object.fromEntries(["id", "name", "country", "timezone"].map((name) => [name, site[name]])),
+    lat: site.lat === "" ? null : site.lat,
+    lon: site.lon === "" ? null : site.lon,
+    price: sourceOf(site.price, choices.price, 1),
+    day_ahead: site.day_ahead.source === NOTHING ? null : sourceOf(site.day_ahead, choices.price, 1),
+    carbon: sourceOf(site.carbon, choices.carbon, 0.01), // percent on the screen, a share in the SPEC
+    weather: sourceOf(site.weather, choices.weather, 1),
+  }));
+  const rates = Object.entries(spec.usd_per).map(([currency, text]) => [currency, numberOf(text)]);
+  const wanted = currenciesOf(spec.sites, choices.price);
+  return {
+    step_minutes: Number(spec.step),
+    usd_per: Object.fromEntries(rates.filter(([currency, rate]) => rate !== null && wanted.includes(currency))),
+    fx_files: wanted.length ? fxFiles : [],
+    sites,
+    bitcoin: sourceOf(spec.bitcoin, choices.hashprice, 1),
+  };
+}

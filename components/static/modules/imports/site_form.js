@@ -1,0 +1,79 @@
+// The fields of one site: its place, and where each of its columns comes from.
+import { CONSTANT, NOTHING } from "mara/imports/draft.js";
+
+const SourceField = {
+  props: { entered: Object, label: String, choices: Array, unit: String, beside: String, is_optional: Boolean, place: String },
+  data() {
+    return { CONSTANT, NOTHING };
+  },
+  template: `
+    <div class="source-field">
+      <label class="order-field order-middle">
+        {{ label }}
+        <select v-model="entered.source" class="field">
+          <option v-if="is_optional" :value="NOTHING">none</option>
+          <option v-for="choice in choices" :key="choice.id" :value="choice.id">{{ choice.label }}</option>
+          <option v-if="!is_optional" :value="CONSTANT">one number throughout</option>
+        </select>
+      </label>
+      <label v-if="entered.source === CONSTANT" class="order-field order-short">
+        {{ unit }}
+        <input v-model="entered.constant" class="field" type="number" step="any" :aria-label="label + ' of ' + place + ', ' + unit" />
+      </label>
+      <label v-if="entered.source === CONSTANT && beside" class="order-field order-short">
+        {{ beside }}
+        <input v-model="entered.beside" class="field" type="number" step="any" :aria-label="beside + ' of ' + place" />
+      </label>
+    </div>
+  `,
+};
+
+export const SiteForm = {
+  components: { SourceField },
+  props: { site: Object, choices: Object },
+  emits: ["site-gone"],
+  data() {
+    return {
+      fields: [
+        { key: "id", label: "Id", look: "order-short" },
+        { key: "name", label: "Name", look: "order-middle" },
+        { key: "country", label: "Country", look: "order-short" },
+        { key: "lat", label: "Latitude", look: "order-tiny", kind: "number" },
+        { key: "lon", label: "Longitude", look: "order-tiny", kind: "number" },
+        { key: "timezone", label: "Timezone", look: "order-short", hint: "Europe/Oslo" },
+      ],
+    };
+  },
+  computed: {
+    place() {
+      return this.site.name || this.site.id || "the site";
+    },
+  },
+  template: `
+    <fieldset class="site-form">
+      <legend class="site-legend">{{ place }}</legend>
+      <div class="order-form">
+        <label v-for="one in fields" :key="one.key" class="order-field" :class="one.look">
+          {{ one.label }}
+          <input
+            v-model="site[one.key]"
+            class="field"
+            :type="one.kind ?? 'text'"
+            step="any"
+            spellcheck="false"
+            autocomplete="off"
+            :placeholder="one.hint"
+            :aria-label="one.label + ' of ' + place"
+          />
+        </label>
+      </div>
+      <div class="source-fields">
+        <SourceField :entered="site.price" label="Price" :choices="choices.price" unit="USD/MWh" :place="place" />
+        <SourceField :entered="site.day_ahead" label="Known a day ahead" :choices="choices.price" is_optional :place="place" />
+        <SourceField :entered="site.carbon" label="Carbon" :choices="choices.carbon" unit="g/kWh" beside="Renewable, %" :place="place" />
+        <SourceField :entered="site.weather" label="Weather" :choices="choices.weather" unit="Dry bulb, C" beside="Wet bulb, C" :place="place" />
+      </div>
+      <button type="button" class="text-button site-remove" :aria-label="'Remove the site ' + place" @click="$emit('site-gone')">Remove site</button>
+    </fieldset>
+  `,
+};

@@ -1,0 +1,1 @@
+"""Market files on the server: kept, inspected, and built into histories."""

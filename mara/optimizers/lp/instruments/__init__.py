@@ -1,0 +1,1 @@
+"""Rows, costs and prices of the power contract in the linear program."""

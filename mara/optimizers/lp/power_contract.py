@@ -1,0 +1,190 @@
+"""Terms of power beyond its price: charges, battery, feeding in, products.
+
+Model: docs/model.md#the-power-contract
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+import numpy as np
+
+from mara.core.arrays import Bools, Floats, Ints
+from mara.errors import PlanRejected
+
+ANY_SIGN: Final = frozenset(
+    {"export_fee_usd_per_mwh", "adder_usd_per_mwh", "price_usd_per_mw_h", "deployment_usd_per_mwh"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DemandCharges:
+    """Charges on the highest power that each of S sites draws in a billing period.
+
+    Attributes:
+        usd_per_mw: price of a megawatt beyond what the period has had (S,).
+        peak_so_far_mw: highest counted power of the billing period up to now (S,).
+        counts: steps that lie in the charge's hours (H, S).
+    """
+
+    usd_per_mw: Floats
+    peak_so_far_mw: Floats
+    counts: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batteries:
+    """One battery behind the meter of each of S sites; a site without one has power 0.
+
+    Attributes:
+        power_mw, energy_mwh: most that it charges or discharges, at the meter, and most that it stores (S,).
+        efficiency_in_share, efficiency_out_share: stored per charged energy, delivered per stored energy (S,).
+        wear_usd_per_mwh: cost of each megawatt-hour delivered (S,).
+        start_mwh: stored before the first step (S,).
+        end_mwh: to be stored after the last step (S,); None where that is free.
+    """
+
+    power_mw: Floats
+    energy_mwh: Floats
+    efficiency_in_share: Floats
+    efficiency_out_share: Floats
+    wear_usd_per_mwh: Floats
+    start_mwh: Floats
+    end_mwh: Floats | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GridProduct:
+    """A reserve that a grid pays for: power that can go, and stay away for a while.
+
+    Attributes:
+        price_usd_per_mw_h: paid for a megawatt held ready for an hour (H, S).
+        duration_h: longest that it may have to stay away.
+        expected_deployment_share: part of the time that it is expected to be called.
+        deployment_usd_per_mwh: paid for energy that stayed away when called.
+    """
+
+    id: str
+    price_usd_per_mw_h: Floats
+    duration_h: float
+    expected_deployment_share: float
+    deployment_usd_per_mwh: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PowerContract:
+    """All terms of power beyond its price, over H steps and S sites.
+
+    Attributes:
+        export_limit_mw: most that a connection may feed into the grid (S,).
+        export_fee_usd_per_mwh: taken off the price of energy that is fed in (S,).
+        adder_usd_per_mwh: paid on top of the price for energy that is drawn (H, S).
+    """
+
+    export_limit_mw: Floats
+    export_fee_usd_per_mwh: Floats
+    adder_usd_per_mwh: Floats
+    demand_charge: DemandCharges | None = None
+    battery: Batteries | None = None
+    products: tuple[GridProduct, ...] = ()
+
+    @property
+    def battery_sites(self) -> Ints:
+        """Sites with a battery that can do something (B,)."""
+        if self.battery is None:
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero((self.battery.power_mw > 0.0) & (self.battery.energy_mwh > 0.0))
+
+    @property
+    def feeding_sites(self) -> Ints:
+        """Sites that can feed into the grid: those with a battery and a limit above zero."""
+        sites = self.battery_sites
+        return sites[self.export_limit_mw[sites] > 0.0]
+
+    @property
+    def billed_sites(self) -> Ints:
+        """Sites whose peak costs something."""
+        if self.demand_charge is None:
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(self.demand_charge.usd_per_mw > 0.0)
+
+
+def at_sites(contract: PowerContract, sites: Ints) -> PowerContract:
+    """Restrict a contract to some sites."""
+    charge, battery = contract.demand_charge, contract.battery
+    return PowerContract(
+        export_limit_mw=contract.export_limit_mw[sites],
+        export_fee_usd_per_mwh=contract.export_fee_usd_per_mwh[sites],
+        adder_usd_per_mwh=contract.adder_usd_per_mwh[:, sites],
+        demand_charge=charge
+        and DemandCharges(
+            usd_per_mw=charge.usd_per_mw[sites],
+            peak_so_far_mw=charge.peak_so_far_mw[sites],
+            counts=charge.counts[:, sites],
+        ),
+        battery=battery
+        and Batteries(
+            power_mw=battery.power_mw[sites],
+            energy_mwh=battery.energy_mwh[sites],
+            efficiency_in_share=battery.efficiency_in_share[sites],
+            efficiency_out_share=battery.efficiency_out_share[sites],
+            wear_usd_per_mwh=battery.wear_usd_per_mwh[sites],
+            start_mwh=battery.start_mwh[sites],
+            end_mwh=None if battery.end_mwh is None else battery.end_mwh[sites],
+        ),
+        products=tuple(
+            replace(product, price_usd_per_mw_h=product.price_usd_per_mw_h[:, sites]) for product in contract.products
+        ),
+    )
+
+
+def check_terms(contract: PowerContract, steps: int, sites: int) -> None:
+    """Refuse terms that no program can be built of.
+
+    Raises:
+        PlanRejected: a wrong shape, NaN, infinity, a number out of its range, more stored than fits, or two products
+            of one id; the message names the field.
+    """
+    parts: list[tuple[str, object]] = [("", contract), ("demand_charge.", contract.demand_charge)]
+    parts.append(("battery.", contract.battery))
+    parts += [(f"products[{i}].", product) for i, product in enumerate(contract.products)]
+    for place, part in parts:
+        for field in fields(part) if part is not None else ():  # type: ignore[arg-type]
+            value = getattr(part, field.name)
+            if isinstance(value, np.ndarray):
+                both = field.name in {"adder_usd_per_mwh", "counts", "price_usd_per_mw_h"}
+                _check_shape(place + field.name, value, (steps, sites) if both else (sites,))
+            if isinstance(value, np.ndarray | float):
+                _check_range(place + field.name, field.name, np.asarray(value, dtype=np.float64))
+    ids = [product.id for product in contract.products]
+    if len(set(ids)) != len(ids):
+        raise PlanRejected("products must have different ids, got one of them twice")
+    if contract.battery is not None:
+        _check_stored(contract.battery)
+
+
+def _check_shape(place: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise PlanRejected(f"{place} must have shape {shape}, got {array.shape}")
+
+
+def _check_range(place: str, name: str, array: np.ndarray) -> None:
+    if not np.isfinite(array).all():
+        raise PlanRejected(f"{place} must be finite numbers, got NaN or infinity")
+    least, most = array.min(initial=np.inf), array.max(initial=-np.inf)
+    if name not in ANY_SIGN and least < 0.0:
+        raise PlanRejected(f"{place} must not be negative, got {least:g}")
+    if name.endswith("_share") and most > 1.0:
+        raise PlanRejected(f"{place} must be at most 1, got {most:g}: a share, not percent")
+    if (name.startswith("efficiency") or name == "duration_h") and least <= 0.0:
+        raise PlanRejected(f"{place} must be positive, got {least:g}")
+
+
+def _check_stored(battery: Batteries) -> None:
+    for name in ("start_mwh", "end_mwh"):
+        stored = getattr(battery, name)
+        over = [] if stored is None else np.flatnonzero(stored > battery.energy_mwh).tolist()
+        if over:
+            raise PlanRejected(
+                f"battery.{name} must not exceed energy_mwh, got {stored[over[0]]:g} over "
+                f"{battery.energy_mwh[over[0]]:g} MWh at site {over[0]}"
+            )
