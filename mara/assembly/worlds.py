@@ -175,7 +175,7 @@ def means_note(config: RunConfig, history: History) -> str:
         return ""
     return (
         f"a tick of {tick} minutes sees, and is settled at, the mean of the history's steps of {step} minutes: "
-        f"take --tick-minutes {step} to see each of them"
+        f"ticks of {step} minutes (--tick-minutes {step}) see each of them"
     )
 
 
