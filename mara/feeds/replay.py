@@ -144,7 +144,7 @@ class ReplayFeed:
         if self._prices is not None:
             return self._prices.published_count(step, rows)
         count = len(rows.begin_step) if self._is_perfect else 1
-        return np.full(len(self._all), count, dtype=np.int64)
+        return sealed(np.full(len(self._all), count, dtype=np.int64))
 
     def _step_of(self, tick: int) -> int:
         """Return the step of the series in which a tick begins.
@@ -222,7 +222,7 @@ class _ExpectedPrices:
         ends = rows.begin_step + rows.width_steps
         count = (ends[:, None] <= (self._until[step] - step)[None, :]).sum(axis=0)[self._column_of_site]
         count[self._moving] = 1  # what stands for these is moved by the real-time price, so it is a guess
-        return np.asarray(np.maximum(count, 1))
+        return sealed(np.asarray(np.maximum(count, 1)))
 
     def _flatten(self, rows: ForecastRows, known_steps: tuple[int, ...]) -> Ints:
         """Return what stands for each row and site (H, S).
