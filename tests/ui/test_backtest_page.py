@@ -190,6 +190,7 @@ STUDY = {
     "history": None,
     "scenarios": 40,
     "days": 3,
+    "tick_minutes": 60,
     "seed": 9,
     "policies": {
         name: {
@@ -241,7 +242,7 @@ def test_a_study_draws_each_policys_quantiles_from_nothing_on_and_ranks_by_the_m
     row = row_of(table["rules"])
     assert row["p5"] == {"text": "−5", "state": "bad"}
     assert (row["premium_missed"], row["standard_missed"]) == ({"text": "5.0 %", "state": "bad"}, "0.0 %")
-    assert study_cells(STUDY)["st.what"] == "40 scenarios of 3 days, synthetic worlds, seed 9"
+    assert study_cells(STUDY)["st.what"] == "40 scenarios of 3 days, ticks of 1 h, synthetic worlds, seed 9"
 
 
 def test_without_a_study_its_fan_is_empty_and_hidden() -> None:
