@@ -240,7 +240,7 @@ def result_cells(report: Report) -> Channel:
     """Return the period of the backtest's results, and whether there are any."""
     if not report.results:
         return {"bt.shown": cell("", "no"), "bt.period": "", "bt.sources": ""}
-    sources = "\n".join(source_lines(report.results))
+    sources = "\n".join(f"\u2022 {line}" for line in source_lines(report.results))
     return {"bt.shown": cell("", "yes"), "bt.period": _period(report), "bt.sources": sources}
 
 
@@ -271,7 +271,9 @@ def _named(results: Sequence[BacktestResult]) -> list[BacktestResult]:
 def _period(report: Report) -> str:
     figures = report.results[0].figures
     first, end = (datetime.fromisoformat(figures[key]) for key in ("from", "to"))
-    size = f"{text.number(figures['sites'])} sites, {text.ticks(figures['ticks'])}"
+    sites = "1 site" if figures["sites"] == 1 else f"{text.number(figures['sites'])} sites"
+    tick_minutes = (end - first).total_seconds() / SECONDS_PER_MINUTE / figures["ticks"]
+    size = f"{sites}, {text.ticks(figures['ticks'])} of {text.duration(tick_minutes)}"
     period = f"{Path(figures['history']).name}: {text.utc_moment(first)} to {text.utc_moment(end)}, {size}"
     return ". ".join((period, *(f"Note: {note}" for note in figures["notes"])))
 

@@ -24,7 +24,7 @@ from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 
 RUN_DAYS: Final = 14
-"""Days at the end of a history that one click runs, in some ten seconds."""
+"""Days at the end of a history that one click runs: some ten seconds in steps of an hour, a minute in quarters."""
 MOST_MARKETS: Final = 6
 """Markets that a card names."""
 RunCard = Callable[[HistoryCard], Awaitable[object]]

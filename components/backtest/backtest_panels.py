@@ -239,7 +239,7 @@ def result_panels(view_model: ViewModel) -> None:
                 empty="No result yet.",
                 first=view_model.get("bt-table", {}),
             )
-            with element("details", "more"):
+            with element("details", "more bt-sources"):
                 element("summary", "", "Sources and licences of the history")
                 live_text("bt.sources", {"bt.sources": "", **view_model.get("cells", {})}, "note lines", "p")
         with element("div", "lane wide-left"):

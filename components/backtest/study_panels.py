@@ -161,7 +161,8 @@ def study_cells(study: Mapping[str, Any] | None) -> Channel:
         return {"st.shown": cell("", "no"), "st.what": ""}
     world = f"hours of {Path(study['history']).name}" if study["history"] else "synthetic worlds"
     size = f"{text.number(study['scenarios'])} scenarios of {text.number(study['days'])} days"
-    return {"st.shown": cell("", "yes"), "st.what": f"{size}, {world}, seed {study['seed']}"}
+    ticks = f"ticks of {text.duration(study['tick_minutes'])}"
+    return {"st.shown": cell("", "yes"), "st.what": f"{size}, {ticks}, {world}, seed {study['seed']}"}
 
 
 def _course(values_usd: list[float]) -> Channel:

@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from mara.settings import Settings
 from pages.backtest import study_task_of, task_of
 from pages.serving.readable_files import ANYWHERE, readable_by
 from tests.cli.console import small_history
+from tests.feeds.step_histories import write_steps
 from tests.ui.conftest import Screen, element_of
 from tests.ui.rows import ranked, row_of, text_of
 from tests.ui.snapshots import START
@@ -89,19 +91,64 @@ async def test_before_the_first_backtest_the_page_says_how_to_begin(screen: Scre
     assert (await screen.user.http_client.get("/backtest/report")).status_code == 404
 
 
-async def test_a_backtest_is_run_shown_and_kept_as_a_report(screen: Screen, tmp_path: Path) -> None:
+def built_quarters(imports: Path) -> Path:
+    """Put a day of quarters into the import folder, with a day-ahead price beside the real-time one at a site."""
+    folder = imports / "histories" / "quarters"
+    folder.parent.mkdir(parents=True)
+    write_steps(folder)
+    told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    told["sites"][0]["day_ahead"] = told["sites"][0]["price"]
+    (folder / "provenance.json").write_text(json.dumps(told), encoding="utf-8")
+    return folder
+
+
+async def test_a_backtest_of_quarters_is_run_by_name_shown_and_kept_as_a_report(screen: Screen, tmp_path: Path) -> None:
+    built_quarters(tmp_path / "imports")
     await screen.open("/backtest")
-    assert await send(screen, entered(small_history(tmp_path / "past"))) == ""
+    assert await send(screen, entered(Path("quarters"), tick_minutes="", day_ahead="planned")) == ""
     assert await state_after(screen) == "done"
     await screen.open("/backtest")
     shown = screen.last("show")
     assert set(shown["bt-table"]) == set(shown["bt-bars"]) == {"static-breakeven", "rules"}
-    assert len(shown["bt-rules"]) == 3  # the start and the ends of two days
+    assert len(shown["bt-rules"]) == 2  # the start and the end of the day
     assert shown["bt-lp"] == {}
-    assert "the folder does not say its sources" in text_of(shown["cells"]["bt.sources"])
+    assert row_of(shown["bt-table"]["rules"])["day_ahead"] != "–"
+    period = text_of(shown["cells"]["bt.period"])
+    assert period == "quarters: 31 Mar 2024 00:00 UTC to 1 Apr 2024 00:00 UTC, 2 sites, 96 ticks of 15 min"
+    assert "day-ahead price of west" in text_of(shown["cells"]["bt.sources"])
     report = await screen.user.http_client.get("/backtest/report")
     assert report.headers["content-disposition"] == 'attachment; filename="mara-backtest.html"'
     assert "Mara backtest: static-breakeven, rules" in report.text
+    assert str(tmp_path) not in report.text
+
+
+async def test_power_is_bought_ahead_only_where_the_chosen_history_has_two_prices(
+    screen: Screen, tmp_path: Path
+) -> None:
+    built_quarters(tmp_path / "imports")
+    await screen.open("/backtest")
+    form = screen.user.find(marker="backtest-form")
+    (field,) = (one for one in screen.user.find(kind=ui.element).elements if one.props.get("name") == "day_ahead")
+    for history, is_unusable, why in (
+        ("", True, "choose one first"),
+        ("four_markets_2023", True, "four_markets_2023 has one price at each site"),
+        ("quarters", False, "In the auction of the day before"),
+        ("/another/folder", False, "In the auction of the day before"),
+    ):
+        form.trigger("change", [["history", history]])
+        await screen.user.should_see(why)
+        assert field.props["disabled"] is is_unusable
+
+
+def test_without_a_tick_an_order_follows_the_steps_and_a_field_that_was_not_sent_buys_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARA_DAY_AHEAD_POSITION", "planned")
+    task = task_of(entered(tmp_path, tick_minutes=""), ANYWHERE)
+    assert task.order.follows_steps
+    assert not task.settings.has_positions
+    assert not task_of(entered(tmp_path), ANYWHERE).order.follows_steps
+    assert task_of(entered(tmp_path, day_ahead="planned"), ANYWHERE).settings.has_positions
 
 
 async def test_a_folder_that_is_none_is_refused_in_the_form_and_nothing_is_started(screen: Screen) -> None:
@@ -190,6 +237,7 @@ STUDY = {
     "history": None,
     "scenarios": 40,
     "days": 3,
+    "tick_minutes": 60,
     "seed": 9,
     "policies": {
         name: {
@@ -241,7 +289,7 @@ def test_a_study_draws_each_policys_quantiles_from_nothing_on_and_ranks_by_the_m
     row = row_of(table["rules"])
     assert row["p5"] == {"text": "−5", "state": "bad"}
     assert (row["premium_missed"], row["standard_missed"]) == ({"text": "5.0 %", "state": "bad"}, "0.0 %")
-    assert study_cells(STUDY)["st.what"] == "40 scenarios of 3 days, synthetic worlds, seed 9"
+    assert study_cells(STUDY)["st.what"] == "40 scenarios of 3 days, ticks of 1 h, synthetic worlds, seed 9"
 
 
 def test_without_a_study_its_fan_is_empty_and_hidden() -> None:

@@ -148,6 +148,12 @@ def test_a_gain_that_nobody_measured_is_a_dash_and_not_zero() -> None:
     assert cells["gain.policy"] == "no rules run beside it"
 
 
+def test_power_bought_ahead_is_told_by_runs_that_buy_it_alone() -> None:
+    assert gain_cells(SNAPSHOT)["gain.day_ahead"] == ""
+    bought = replace(SNAPSHOT, gains=replace(SNAPSHOT.gains, day_ahead_usd=-166.3))
+    assert gain_cells(bought)["gain.day_ahead"] == {"text": "−166 USD by buying power day-ahead", "state": "loss"}
+
+
 def test_carbon_that_was_added_is_not_called_avoided() -> None:
     cells = gain_cells(replace(SNAPSHOT, gains=replace(SNAPSHOT.gains, carbon_avoided_t=-3.24)))
     assert cells["gain.carbon"] == "3.2 t CO2 added by placement"

@@ -17,6 +17,8 @@ MOST_BYTES: Final = 50_000_000
 README: Final = "README.md"
 AGREED: Final = ("constant", "tariff")
 """Sources without a file: numbers that the SPEC says."""
+GIVEN: Final = {"day_ahead": "day-ahead price"}
+"""Words for what a source gives, where its key is none."""
 
 
 class _Part(BaseModel):
@@ -187,13 +189,14 @@ def sources_of(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def source_line(source: Mapping[str, Any]) -> str:
     """Describe a source in one line: columns, sites, publisher, files, gaps, licence."""
+    gives = GIVEN.get(source["gives"], source["gives"])
     of_sites = f" of {', '.join(source['sites'])}" if source["sites"] else ""
     if source["agreed"]:
-        return f"{source['gives']}{of_sites}: a {source['agreed']} of the SPEC"
+        return f"{gives}{of_sites}: a {source['agreed']} of the SPEC"
     files = f"{len(source['files'])} files" if len(source["files"]) != 1 else source["files"][0]["name"]
     named = ", ".join(name for name in (source["publisher"], source["report"], source["layout"], files) if name)
     filled = f"; {len(source['filled'])} stretches filled" if source["filled"] else ""
-    return f"{source['gives']}{of_sites}: {named}{filled}; licence: {source['licence'] or 'not said'}"
+    return f"{gives}{of_sites}: {named}{filled}; licence: {source['licence'] or 'not said'}"
 
 
 def _stories(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

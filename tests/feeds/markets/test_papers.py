@@ -37,7 +37,7 @@ def test_the_readmes_spec_and_two_commands_make_a_backtest_of_ercot_and_entsoe(
     shutil.copy(GOLDEN / "entsoe-gui" / "autumn-hours-cet" / "GUI_ENERGY_PRICES_CET.csv", tmp_path)
     monkeypatch.chdir(tmp_path)
     built = ran("import", "build", "sites.toml", "--out", "history", "--json").report
-    assert (built["from"], built["to"], built["rows"]) == ("2024-10-26T22:00Z", "2024-10-27T23:00Z", 50)
+    assert (built["from"], built["to"], built["rows"]) == ("2024-10-26T22:00Z", "2024-10-27T23:00Z", 200)
     told = ran("backtest", "--history", "history", "--optimizer", "rules", "--report", "report.html").out
     assert "price of dallas: ERCOT, NP6-905-CD RTM Settlement Point Prices, ercot-rtm-spp" in told
     assert "price of paris: ENTSO-E" in told
