@@ -130,6 +130,11 @@ class ContractBook:
         return sealed(sums)
 
     @cached_property
+    def tier_counts(self) -> Ints:
+        """Number of contracts by tier (G,)."""
+        return sealed(np.bincount(self.tier, minlength=TIER_COUNT))
+
+    @cached_property
     def columns(self) -> tuple[Ints, ...]:
         """Indices of each tier's contracts, by tier."""
         return tuple(sealed(np.flatnonzero(self.tier == tier)) for tier in Tier)
