@@ -9,7 +9,7 @@ UPGRADE ?=
 # Half of the tests' time is waiting for sockets, clocks and disks: two of them share a core well.
 TESTS_AT_ONCE ?= 2
 ALONE := tests/runtime/test_pace.py tests/runtime/test_planner.py tests/runtime/test_slow_solver.py tests/runtime/test_watchdog.py \
-	tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py tests/cli/test_manners.py
+	tests/scenarios/test_claude_never_delays.py tests/scenarios/test_live_server.py
 
 # Compiled modules are kept, whatever the shell says: both workers and the hundred programs that tests start read them.
 unexport PYTHONDONTWRITEBYTECODE

@@ -23,7 +23,6 @@ from mara.runtime.published_state import StatePublisher
 from mara.runtime.tick.engine import TickEngine
 from mara.settings import Settings
 from mara.store import maintenance
-from mara.store.access.users import UserStore
 from mara.store.backends.database import database_of
 from mara.store.backends.sqlite_file import SqliteFile
 from mara.store.store import Store
@@ -68,18 +67,6 @@ def set_aside(settings: Settings) -> str | None:
         StoreRefused: another process writes the database, or it cannot be renamed.
     """
     return maintenance.init(settings.database_url, force=True)
-
-
-def people_of(settings: Settings) -> UserStore:
-    """Open the users of the run's database.
-
-    The database is created or upgraded first if needed.
-
-    Raises:
-        ConfigError, StoreError: the database cannot be used.
-    """
-    maintenance.make_ready(settings.database_url)
-    return UserStore.open(settings.database_url)
 
 
 def import_desk_of(settings: Settings) -> ImportDesk:

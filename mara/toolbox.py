@@ -19,8 +19,8 @@ from mara.core.fleet import site_index
 from mara.core.market import RegionKey
 from mara.core.plan import Plan, Problem
 from mara.core.quote import OutageRecord, QuoteRequest
-from mara.core.snapshot import Snapshot
-from mara.core.snapshot_builder import snapshot_of
+from mara.core.snapshot import ForecastSnapshot, Snapshot
+from mara.core.snapshot_builder import forecast_snapshot, snapshot_of
 from mara.errors import MaraError, PlanRejected, StoreRefused
 from mara.optimizers.advisor.evaluator import evaluator_of
 from mara.optimizers.advisor.facts import site_key
@@ -48,7 +48,7 @@ SITE_FIELD: Final = "site_id"
 TYPED: Final = "customer_typed_text"
 TYPED_FIELDS: Final = frozenset(
     {"name", "site_name", "country", "customer", "text", "headline", "reasons", "note", "why", "refusal", "sentences"}
-    | {"label", "local_text", "question", "can_ask", "claims", "fleet_name"}
+    | {"label", "local_text", "question", "can_ask", "claims", "fleet_name", "customers", "taken_as"}
 )
 
 
@@ -101,7 +101,9 @@ class AskWhy(Arguments):
 
     about = (
         "Why something was as it was, from stored decisions: a site curtailed or down, a contract off, a move, a "
-        "refusal, a credit, money, a plan, a price. Times are simulated, UTC unless local time is said."
+        "refusal, a credit, money, a plan, a price; sites or periods compared, gains against the rules, who ordered, "
+        "error budgets, carbon, PUE, prices expected. Times are simulated, UTC unless local time is said. The answer "
+        "tells what was understood, and the kind of refusal where there is none."
     )
     question: Annotated[str, Field(max_length=300, description="As an operator asks: Why was Texas off at 14:00?")]
 
@@ -205,7 +207,12 @@ class Toolbox:
 
     def why(self, asked: AskWhy) -> dict[str, Any]:
         """Answer a why-question from stored decisions."""
-        return dict(json_value(asdict(explained(self._reading, asked.question))))
+        return dict(json_value(asdict(explained(self._reading, asked.question, self._forecast))))
+
+    def _forecast(self) -> ForecastSnapshot:
+        """Forecast of the stored run's feed before its next tick."""
+        engine = self._standing_now().engine
+        return forecast_snapshot(engine.read_feed().forecast, engine.config)
 
     def quote(self, asked: GetQuote) -> dict[str, Any]:
         """Price a contract by a quote that cannot be booked."""

@@ -40,6 +40,9 @@ def run(
     fleet: Annotated[str | None, typer.Option(help="A shipped fleet's name, or a TOML file.")] = None,
     history: Annotated[Path | None, typer.Option(help="History folder to replay; else a synthetic world.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="Who plans.")] = None,
+    day_ahead: Annotated[
+        str | None, typer.Option(help="Positions bought day-ahead: none or planned [default: none].")
+    ] = None,
     native: Annotated[bool, typer.Option("--native", help="A window of its own; needs the extra 'native'.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Set the stored run aside and begin anew.")] = False,
     behind_proxy: Annotated[
@@ -51,7 +54,8 @@ def run(
     from mara.settings import read_settings
 
     options = {"host": host, "port": port, "speed": speed, "seed": seed, "fleet": fleet, "history": history}
-    settings = read_settings(options={**options, "optimizer": optimizer, "behind_proxy": behind_proxy or None})
+    planning = {"optimizer": optimizer, "day_ahead_position": day_ahead}
+    settings = read_settings(options={**options, **planning, "behind_proxy": behind_proxy or None})
     refuse_busy_port(settings.host, settings.port)
 
     from mara.api.gateway.listener import raise_descriptor_limit

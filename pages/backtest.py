@@ -1,6 +1,7 @@
 """Page of backtests and studies: policies over past hours or possible months."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from mara.assembly.backtest import BacktestOrder
 from mara.assembly.imports.catalogue import HistoryCard
 from mara.assembly.worlds import is_shipped_history
 from mara.backtest_page import html_of, source_lines
+from mara.backtests import BacktestResult
 from mara.core.units import SECONDS_PER_MINUTE
 from mara.errors import CommandError, MaraError
 from mara.optimizer_names import LABELS, POLICIES
@@ -37,7 +39,7 @@ from mara.runtime.published_state import PublishedState
 from mara.settings import read_settings
 from mara.studies import StudyOrder, portable
 from pages import imports
-from pages.authorization import Authorized
+from pages.authorization import Authorized, Histories
 from pages.frame import frame, notify_outcome
 from pages.serving.current_user import acting_user, missing_right
 from pages.serving.job_runner import BacktestTask, Report, StudyTask, Task
@@ -76,6 +78,7 @@ class BacktestScreen:
         if self._platform.histories.version != self._histories_version:
             self._histories_version = self._platform.histories.version
             self._histories = imports.history_channels(self._platform.histories)
+        report = replace(report, reason=self._platform.histories.folder.told(report.reason))
         cells = progress_cells(report, self._platform.seconds_left(report))
         return {
             **self._results,
@@ -96,7 +99,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
     async def order(task_in: Callable[[Mapping[str, Any], ReadableFiles], Task], entered: Mapping[str, Any]) -> str:
         try:
             readable = readable_by(acting_user(), read_settings(), history, platform.histories.histories_folder)
-            await platform.start_work(lambda: task_in(entered, readable))
+            await platform.start_work(lambda: task_in(_with_folder(entered, platform.histories), readable))
         except MaraError as error:
             return str(error)
         publisher.look()
@@ -106,7 +109,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
         """Begin a backtest over the end of a history, as the form stands at first."""
         from_, to = imports.last_days(card)
         entered = {field.key: field.value for field in proposed}
-        chosen = {"history": card.run_as, "from_": from_, "to": to, "tick_minutes": str(card.step_minutes)}
+        chosen = {"history": card.run_as, "from_": from_, "to": to}
         await platform.start_work(lambda: task_of({**entered, **chosen}, ANYWHERE))  # it is one of the list
 
     async def cancel() -> None:
@@ -122,7 +125,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
                 element("span", "place", "What each way of planning would have earned on real hours")
             refusal = missing_right(Permission.BACKTEST)
             imports.draw(platform, publisher, run_card)
-            order_panel(proposed, partial(order, task_of), refusal)
+            order_panel(proposed, partial(order, task_of), partial(unusable_fields, platform.histories), refusal)
             study_order_panel(partial(order, study_task_of), refusal)
             progress_panel(picture["cells"], None if refusal else cancel)
             empty_panel()
@@ -135,7 +138,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
         results = platform.report().results
         if not results:
             return PlainTextResponse("There is no result yet: run a backtest first.", NOT_FOUND)
-        page = await run.io_bound(html_of, results)
+        page = await run.io_bound(html_of, _named(results))
         return HTMLResponse(
             page,
             headers={"Content-Disposition": 'attachment; filename="mara-backtest.html"', "Cache-Control": "no-store"},
@@ -154,7 +157,8 @@ def task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> BacktestTask
             "history": _folder(entered, readable),
             "fleet": _fleet(entered, readable),
             "horizon_hours": _text(entered, "horizon_hours"),
-            "tick_minutes": _text(entered, "tick_minutes"),
+            "tick_minutes": _text(entered, "tick_minutes") or None,
+            "day_ahead_position": _text(entered, "day_ahead") or "none",  # a field that has no use is not sent
         }
     )
     order = BacktestOrder(
@@ -163,6 +167,7 @@ def task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> BacktestTask
         load_share=_number(entered, "load", (0.0, PERCENT)) / PERCENT,
         migration_factor=_number(entered, "migration", (0.0, MOST_MIGRATION_FACTOR)),
         forecast=_text(entered, "forecast"),
+        follows_steps=not _text(entered, "tick_minutes"),
     )
     with_bound = "bound" in (entered.get("extras") or ())
     return BacktestTask(settings=settings, order=order, policies=_policies(entered), with_bound=with_bound)
@@ -177,7 +182,12 @@ def study_task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> StudyT
     """
     folder = _folder(entered, readable) if _text(entered, "history") else None
     seed = int(_number(entered, "seed", (0, MOST_SEED)))
-    options = {"history": folder, "seed": seed, "tick_minutes": STUDY_TICK_MINUTES}
+    options = {
+        "history": folder,
+        "seed": seed,
+        "tick_minutes": STUDY_TICK_MINUTES,
+        "day_ahead_position": "none",  # synthetic worlds have no second price
+    }
     settings = portable(read_settings(options=options))
     if folder is None:
         settings = settings.model_copy(update={"history": None})
@@ -187,6 +197,17 @@ def study_task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> StudyT
         policies=_policies(entered),
     )
     return StudyTask(settings=settings, order=order, workers=int(_number(entered, "workers", (1, MOST_WORKERS))))
+
+
+def unusable_fields(histories: Histories, entered: Mapping[str, Any]) -> dict[str, str]:
+    """Tell why power cannot be bought ahead over the entered history; "" where it can, or where only the run knows."""
+    name = _text(entered, "history")
+    card = _card_named(histories, name)
+    if not name:
+        return {"day_ahead": "For a history with a day-ahead price beside the real-time one: choose one first."}
+    if card is None or card.has_two_prices:
+        return {"day_ahead": ""}
+    return {"day_ahead": f"{card.name} has one price at each site, so there is nothing to settle twice."}
 
 
 def progress_cells(report: Report, left_s: float | None) -> Channel:
@@ -239,11 +260,19 @@ def results_of(report: Report) -> tuple[PolicyResult, ...]:
     )
 
 
+def _named(results: Sequence[BacktestResult]) -> list[BacktestResult]:
+    """Name the history of results without its place on the server."""
+    return [
+        replace(result, figures={**result.figures, "history": Path(result.figures["history"]).name})
+        for result in results
+    ]
+
+
 def _period(report: Report) -> str:
     figures = report.results[0].figures
     first, end = (datetime.fromisoformat(figures[key]) for key in ("from", "to"))
     size = f"{text.number(figures['sites'])} sites, {text.ticks(figures['ticks'])}"
-    period = f"{figures['history']}: {text.utc_moment(first)} to {text.utc_moment(end)}, {size}"
+    period = f"{Path(figures['history']).name}: {text.utc_moment(first)} to {text.utc_moment(end)}, {size}"
     return ". ".join((period, *(f"Note: {note}" for note in figures["notes"])))
 
 
@@ -252,6 +281,17 @@ def _real(span_s: float) -> str:
     if span_s < 2 * SECONDS_PER_MINUTE:
         return f"{text.number(max(1, round(span_s)))} s"
     return text.duration(span_s / SECONDS_PER_MINUTE)
+
+
+def _card_named(histories: Histories, name: str) -> HistoryCard | None:
+    """Find a listed history by its name or its folder."""
+    return next((card for card in histories.histories() if name in {card.name, card.run_as}), None)
+
+
+def _with_folder(entered: Mapping[str, Any], histories: Histories) -> Mapping[str, Any]:
+    """Replace the name of a listed history by what it is run as."""
+    card = _card_named(histories, _text(entered, "history"))
+    return entered if card is None else {**entered, "history": card.run_as}
 
 
 def _folder(entered: Mapping[str, Any], readable: ReadableFiles) -> str:

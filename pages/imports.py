@@ -215,10 +215,10 @@ def _row_of(card: HistoryCard, rank: int) -> Any:
     return history_row(
         rank,
         title=card.title,
-        run_as=card.run_as,
         is_shipped=card.is_shipped,
         period=f"{card.from_.date().isoformat()} to {last.date().isoformat()}",
         step=f"steps of {text.duration(card.step_minutes)}",
+        prices="real-time and day-ahead prices" if card.has_two_prices else "",
         sites="1 site" if len(card.sites) == 1 else f"{text.number(len(card.sites))} sites",
         markets="; ".join(markets[:MOST_MARKETS]) + more,
         licences=f"Licences: {'; '.join(card.licences)}" if card.licences else "No licence: constants alone",

@@ -21,8 +21,12 @@ FORECASTS = [
     ("day-ahead", "Day-ahead: known where the market knows it"),
     ("perfect", "Perfect: a bound, not a promise"),
 ]
+POSITIONS = [
+    ("none", "None: all power in real time"),
+    ("planned", "Planned: bought the day before, settled twice"),
+]
 ISO_DAY = r"\d{4}-\d{2}-\d{2}"
-STEPS = [("5", "5 min"), ("15", "15 min"), ("30", "30 min"), ("60", "1 h")]
+STEPS = [("", "As the history"), ("5", "5 min"), ("15", "15 min"), ("30", "30 min"), ("60", "1 h")]
 LINES = tuple(
     ChartLine(name=LABELS[policy], colour=colour, dash=dash, channel=f"bt-{policy}")
     for policy, (colour, dash) in POLICY_LINES.items()
@@ -49,7 +53,7 @@ COLUMNS = (
         key="day_ahead",
         label="Day-ahead",
         look="number desk",
-        hint="Gain of positions bought day-ahead, a part of the profit, USD: with MARA_DAY_AHEAD_POSITION=planned.",
+        hint="Gain of positions bought day-ahead, a part of the profit, USD: with day-ahead purchases as planned.",
     ),
     TableColumn(key="credits", label="Credits", look="number desk", hint="Service credits paid, USD."),
     TableColumn(
@@ -84,16 +88,16 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
     return (
         Field(
             key="history",
-            label="History folder",
+            label="History",
             kind="text",
             value=history,
             look="long",
             limits={"required": True, "placeholder": "four_markets_2023"},
-            hint="A shipped history (four_markets_2023), or a folder on the server with history.csv, "
-            "history.csv.gz or history.parquet, and bitcoin_daily.csv.",
+            hint="The name of one in the list above, or a folder on the server with history.csv, history.csv.gz or "
+            "history.parquet, and bitcoin_daily.csv.",
         ),
-        _day("from_", "From", "Empty: its first hour."),
-        _day("to", "Up to", "Empty: its last hour."),
+        _day("from_", "From", "Empty: its beginning."),
+        _day("to", "Up to", "Empty: its end."),
         Field(
             key="fleet",
             label="Fleet",
@@ -120,9 +124,16 @@ def form_fields(history: str, horizon_hours: int) -> tuple[Field, ...]:
 
 
 def _conditions(horizon_hours: int) -> tuple[Field, ...]:
-    """Return the fields of grain, look-ahead, load, moves and forecast."""
+    """Return the fields of grain, look-ahead, load, moves, forecast and purchases."""
     return (
-        Field(key="tick_minutes", label="Tick", kind="choice", value="60", options=STEPS),
+        Field(
+            key="tick_minutes",
+            label="Tick",
+            kind="choice",
+            value="",
+            options=STEPS,
+            hint="Longer than the history's steps, it sees and pays their means.",
+        ),
         Field(
             key="horizon_hours",
             label="Horizon",
@@ -148,6 +159,15 @@ def _conditions(horizon_hours: int) -> tuple[Field, ...]:
             limits={"min": 0, "max": 1000, "step": 0.1},
         ),
         Field(key="forecast", label="Forecast", kind="choice", value="persistence", look="middle", options=FORECASTS),
+        Field(
+            key="day_ahead",
+            label="Day-ahead purchases",
+            kind="choice",
+            value="none",
+            look="middle",
+            options=POSITIONS,
+            hint="In the auction of the day before, up to the price that real time is expected to be.",
+        ),
     )
 
 
@@ -163,13 +183,27 @@ def _day(key: str, label: str, hint: str) -> Field:
 
 
 def order_panel(
-    fields: tuple[Field, ...], order: Callable[[Mapping[str, Any]], Awaitable[str]], why_not: str = ""
+    fields: tuple[Field, ...],
+    order: Callable[[Mapping[str, Any]], Awaitable[str]],
+    unusable: Callable[[Mapping[str, Any]], Mapping[str, str]],
+    why_not: str = "",
 ) -> None:
-    """Draw the form; `why_not` says why whoever looks may not use it."""
+    """Draw the form.
+
+    Args:
+        unusable: tells which fields have no use with the history that is entered, and why.
+        why_not: why whoever looks may not order anything.
+    """
     how = "Policies run one after the other over the same hours, in a process of their own: the live run goes on."
     with panel("What to run", "order-panel", how):
         order_form(
-            "backtest-form", fields=fields, submit="Run backtest", label="Backtest", order=order, why_not=why_not
+            "backtest-form",
+            fields=fields,
+            submit="Run backtest",
+            label="Backtest",
+            order=order,
+            why_not=why_not,
+            unusable=unusable,
         )
 
 
@@ -235,8 +269,8 @@ def empty_panel() -> None:
         element(
             "p",
             "note",
-            "Choose a folder of hourly prices, carbon and weather, and the policies to compare; a history of the list "
-            "above runs by one click. Rules and static plans take seconds for a month on ten sites; the linear program "
+            "Choose a history of prices, carbon and weather, and the policies to compare; one of the list above runs "
+            "by one click. Rules and static plans take seconds for a month on ten sites; the linear program "
             "takes longer.",
         )
 

@@ -24,10 +24,11 @@ export default {
       this.$emit("order-run-history", { name });
       showProgress();
     },
-    choose(card) {
+    choose(name) {
       const field = document.getElementById(this.form_field);
       if (!field) return;
-      field.value = card.run_as;
+      field.value = name;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
       field.focus();
       field.scrollIntoView({ block: "center" });
     },
@@ -49,7 +50,7 @@ export default {
         <li v-for="[name, card] in cards" :key="name" class="history-card">
           <div class="history-words">
             <h3 class="history-title">{{ card.title }} <span class="history-name figure">{{ name }}</span></h3>
-            <p class="history-facts">{{ card.period }}, {{ card.step }}, {{ card.sites }}</p>
+            <p class="history-facts">{{ card.period }}, {{ card.step }}, {{ card.sites }}<template v-if="card.prices">, {{ card.prices }}</template></p>
             <p class="note">{{ card.markets }}</p>
             <p class="note history-licence">{{ card.licences }}</p>
           </div>
@@ -62,7 +63,7 @@ export default {
               :aria-label="'Run ' + name"
               @click="run(name)"
             >Run</button>
-            <button type="button" class="button" :aria-label="'Use ' + name + ' in the form'" @click="choose(card)">In the form</button>
+            <button type="button" class="button" :aria-label="'Use ' + name + ' in the form'" @click="choose(name)">In the form</button>
             <button
               v-if="can_change && !card.is_shipped"
               type="button"

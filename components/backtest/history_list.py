@@ -53,13 +53,13 @@ def history_panel(**calls: Any) -> None:
         HistoryList(**calls)
 
 
-def history_row(rank: int, *, title: str, run_as: str, is_shipped: bool, **texts: str) -> Row:
+def history_row(rank: int, *, title: str, is_shipped: bool, **texts: str) -> Row:
     """Return a history as the list shows it.
 
     Args:
-        texts: `period`, `step`, `sites`, `markets`, `licences` and `how` in words.
+        texts: `period`, `step`, `sites`, `prices`, `markets`, `licences` and `how` in words.
     """
-    shown: Channel = {"rank": rank, "title": title, "run_as": run_as, "is_shipped": is_shipped}
+    shown: Channel = {"rank": rank, "title": title, "is_shipped": is_shipped}
     return {**shown, **texts}
 
 

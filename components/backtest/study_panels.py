@@ -1,6 +1,7 @@
 """Panels of studies: form, fan of profit over many scenarios, risks."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from components.shared import format as text
@@ -58,11 +59,11 @@ def study_fields() -> tuple[Field, ...]:
     return (
         Field(
             key="history",
-            label="History folder",
+            label="History",
             kind="text",
             look="middle",
             limits={"placeholder": "none: synthetic prices and weather"},
-            hint="Scenarios begin at random hours of it.",
+            hint="Scenarios begin at random hours of it, in ticks of an hour: finer steps are seen as hourly means.",
         ),
         Field(
             key="scenarios",
@@ -158,7 +159,7 @@ def study_cells(study: Mapping[str, Any] | None) -> Channel:
     """Return the cells that describe the study and say whether there is one."""
     if study is None:
         return {"st.shown": cell("", "no"), "st.what": ""}
-    world = f"hours of {study['history']}" if study["history"] else "synthetic worlds"
+    world = f"hours of {Path(study['history']).name}" if study["history"] else "synthetic worlds"
     size = f"{text.number(study['scenarios'])} scenarios of {text.number(study['days'])} days"
     return {"st.shown": cell("", "yes"), "st.what": f"{size}, {world}, seed {study['seed']}"}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from components.shared import format as text
 from components.shared.live import live_text
 from components.shared.theme import element, explained, panel
-from components.shared.view_model import Channel, cell
+from components.shared.view_model import Channel, Shown, cell
 from mara.core.snapshot import GainsSnapshot, Snapshot
 
 
@@ -64,6 +64,7 @@ def gains_panel(first: Channel) -> None:
         live_text("gain.baseline", first, "gain-note", "p")
         _lines(PLACEMENT_GAINS, first)
         live_text("gain.carbon", first, "gain-note", "p")
+        live_text("gain.day_ahead", {"gain.day_ahead": "", **first}, "gain-note gain-day-ahead", "p")
         live_text("gain.planning", first, "gain-total figure", "p")
         live_text("gain.policy", first, "gain-note", "p")
         _lines(PLANNING_GAINS, first)
@@ -96,6 +97,7 @@ def gain_cells(snapshot: Snapshot) -> Channel:
         else cell(text.usd(planning_usd, signed=True), _sign_of(planning_usd)),
         "gain.policy": "by planning, over the rules" if planning_usd is not None else "no rules run beside it",
         "gain.carbon": f"{text.number(abs(gains.carbon_avoided_t), 1)} t CO2 {avoided} by placement",
+        "gain.day_ahead": _day_ahead(snapshot),
         **{
             f"gain.{key}": "–"
             if value is None
@@ -103,6 +105,14 @@ def gain_cells(snapshot: Snapshot) -> Channel:
             for key, value in values_usd.items()
         },
     }
+
+
+def _day_ahead(snapshot: Snapshot) -> Shown:
+    """Return the gain of power bought day-ahead; nothing for a run that buys none."""
+    gain_usd = snapshot.gains.day_ahead_usd
+    if not gain_usd and not any(site.position_mw for site in snapshot.sites):
+        return ""
+    return cell(f"{text.usd(gain_usd, signed=True)} by buying power day-ahead", _sign_of(gain_usd))
 
 
 def _adding_up(parts: tuple[Gain, ...], gains: GainsSnapshot, whole_usd: float | None) -> dict[str, float | None]:

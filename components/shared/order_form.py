@@ -11,6 +11,8 @@ from components.shared.theme import element
 
 SEND: Final = "(event) => { event.preventDefault(); emit([...new FormData(event.target)]); }"
 """Script that sends the entries as pairs of name and value."""
+TELL: Final = "(event) => emit([...new FormData(event.currentTarget)])"
+"""Script that sends them after a change, while nothing is ordered yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +44,29 @@ def order_form(
     label: str,
     order: Callable[[Mapping[str, Any]], Awaitable[str]],
     why_not: str = "",
+    unusable: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None,
 ) -> None:
     """Draw the form.
 
     Args:
         order: called with the entered values by key, not yet validated; returns a refusal, or "".
         why_not: reason why the user may not order at all; "" where they may.
+        unusable: called with the entered values; returns fields that depend on others, each with the reason why it
+            cannot be used, or "" where it can.
     """
+    single: dict[str, tuple[ui.element, ui.label | None]] = {}
     with element("form", "order-form").props(f'aria-label="{label}"').mark(name) as form:
         for one in fields:
             if one.kind == "several":
                 _several(one, name)
             else:
-                _single(one, name)
+                single[one.key] = _single(one, name)
         button = element("button", "button button-strong order-submit", submit).props("type=submit")
         button.props["disabled"] = bool(why_not)
         said = ui.label(why_not).classes("order-refusal").mark(f"{name}-refusal")
         said.tag = "p"
+    if unusable is not None:
+        _follow(form, fields, single, unusable)
     if why_not:
         return
     said.props("role=alert")
@@ -70,6 +78,26 @@ def order_form(
     form.on("submit", send, js_handler=SEND)
 
 
+def _follow(
+    form: ui.element,
+    fields: Sequence[Field],
+    single: Mapping[str, tuple[ui.element, ui.label | None]],
+    unusable: Callable[[Mapping[str, Any]], Mapping[str, str]],
+) -> None:
+    """Disable fields that what is entered leaves no use for, and say why in their hints."""
+    hints = {one.key: one.hint for one in fields}
+
+    def follow(entered: Mapping[str, Any]) -> None:
+        for key, why in unusable(entered).items():
+            control, hint = single[key]
+            control.props["disabled"] = bool(why)
+            if hint is not None:
+                hint.set_text(why or hints[key])
+
+    follow({one.key: one.value for one in fields})
+    form.on("change", lambda event: follow(values_of(event.args, fields)), js_handler=TELL)
+
+
 def values_of(pairs: object, fields: Sequence[Field]) -> dict[str, Any]:
     """Return the value of each field from the pairs that a browser sent."""
     entered: dict[str, list[str]] = {one.key: [] for one in fields}
@@ -79,7 +107,8 @@ def values_of(pairs: object, fields: Sequence[Field]) -> dict[str, Any]:
     return {one.key: entered[one.key] if one.kind == "several" else "".join(entered[one.key][-1:]) for one in fields}
 
 
-def _single(one: Field, form: str) -> None:
+def _single(one: Field, form: str) -> tuple[ui.element, ui.label | None]:
+    """Draw a field with one value; return its control, and its hint if it has one."""
     place = f"{form}-{one.key}"
     with element("div", f"order-field order-{one.look}"):
         with element("label", "", one.label).props(f"for={place}"):
@@ -95,7 +124,7 @@ def _single(one: Field, form: str) -> None:
                     _initial(element("option", "", label), "selected", is_set=key == one.value).props["value"] = key
         else:
             control.props.update({"type": one.kind, "^value": one.value, "spellcheck": "false", "autocomplete": "off"})
-        _hint(one, place)
+        return control, _hint(one, place)
 
 
 def _several(one: Field, form: str) -> None:
@@ -117,6 +146,9 @@ def _initial(control: ui.element, attribute: str, *, is_set: bool) -> ui.element
     return control
 
 
-def _hint(one: Field, place: str) -> None:
-    if one.hint:
-        element("span", "order-hint", one.hint).props(f"id={place}-hint")
+def _hint(one: Field, place: str) -> ui.label | None:
+    if not one.hint:
+        return None
+    hint = element("span", "order-hint", one.hint).props(f"id={place}-hint")
+    assert isinstance(hint, ui.label)  # since it has a text
+    return hint

@@ -72,6 +72,7 @@ export default {
       <div class="why-answer" aria-live="polite" :aria-busy="busy">
         <template v-if="isAnswered">
           <p class="why-question">{{ answer.question }}</p>
+          <p v-if="answer.understood" class="why-understood">{{ answer.understood }}</p>
           <div class="why-text" :data-state="answer.is_answered ? null : 'unknown'">
             <p v-for="sentence in answer.sentences">{{ sentence }}</p>
           </div>

@@ -14,8 +14,8 @@ from mara.errors import MaraError
 MOST_CHARACTERS: Final = 300
 """Longest question; the rest is cut."""
 HINT: Final = (
-    "Answered from what is stored: events, prices, break-evens, plans. Times are simulated, in UTC unless you say "
-    "local time."
+    "Answered from what is stored: sites, contracts, prices, money, carbon, plans, outages, orders. It says first what "
+    "it understood. Times are simulated, in UTC unless you say local time."
 )
 
 Ask: TypeAlias = Callable[[str], Awaitable[Explanation]]
@@ -72,6 +72,7 @@ def answer_props(found: Explanation) -> dict[str, object]:
     return {
         "question": found.question,
         "is_answered": found.is_answered,
+        "understood": found.understood.text if found.understood is not None else "",
         "sentences": list(found.sentences),
         "facts": [{"ref": fact.ref, "label": fact.label, "text": fact.text} for fact in found.facts],
         "when": _when(found),

@@ -169,13 +169,13 @@ def served(config: RunConfig, feed: Feed, history: History, demand: Demand, *not
 
 
 def means_note(config: RunConfig, history: History) -> str:
-    """Write one line where ticks are longer than the history's steps; else an empty text."""
+    """Write a note where ticks are longer than a history's steps, else an empty text."""
     tick, step = config.grid.tick_minutes, history.step_minutes
     if tick <= step:
         return ""
     return (
         f"a tick of {tick} minutes sees, and is settled at, the mean of the history's steps of {step} minutes: "
-        f"take --tick-minutes {step} to see each of them"
+        f"ticks of {step} minutes (--tick-minutes {step}) see each of them"
     )
 
 

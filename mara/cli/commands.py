@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "mcp": Listed("mara.cli.mcp_server", "Serve read-only tools to an assistant, over stdio."),
     "plan": Listed("mara.cli.plans", "Plan a problem file, with a proved bound or by rules."),
     "quote": Listed("mara.cli.quotes", "Price a contract against the stored run, which is only read."),
+    "why": Listed("mara.cli.questions", "Answer a question about the stored run, which is only read."),
     "simulate": Listed("mara.cli.runs", "Continue the stored run by some ticks, or begin it."),
     "backtest": Listed("mara.cli.runs", "Run policies over a period of history."),
     "replay": Listed("mara.cli.runs", "Compute a stored tick again and compare it bit for bit."),

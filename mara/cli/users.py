@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from mara.api.security.credentials import digest_of, hash_of, new_token
-from mara.bootstrap import people_of
+from mara.assembly.people import people_of
 from mara.cli.app import app
 from mara.core.units import SECONDS_PER_DAY
 from mara.errors import CommandError, ConfigError

@@ -19,10 +19,49 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """The meaning that was taken from a question, as fields and as a sentence.
+
+    Attributes:
+        text: the sentence, shown before the answer.
+        kind: kind of question, such as `off`, `money` or `compared`; empty where none was recognized.
+        site_ids, customers, contract_id, tier: subjects that it names; empty for the whole fleet.
+        metric: number that it asks for, such as `price`; empty for none in particular.
+        comparison: `sites`, `periods` or `rules`; empty for none.
+        first_tick, end_tick, starts_at, ends_at: time asked about, end exclusive, as ticks and in UTC.
+        beside_first_tick, beside_end_tick: the second period of a comparison; None without one.
+        zone: time zone in which the question's clock times were read.
+        is_time_stated: False where the question names no time.
+        taken_as: names and words that misspelled ones were corrected to.
+    """
+
+    text: str
+    kind: str
+    site_ids: tuple[str, ...]
+    customers: tuple[str, ...]
+    contract_id: str
+    tier: str
+    metric: str
+    comparison: str
+    first_tick: int
+    end_tick: int
+    starts_at: datetime
+    ends_at: datetime
+    beside_first_tick: int | None
+    beside_end_tick: int | None
+    zone: str
+    is_time_stated: bool
+    taken_as: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """An answer to an operator's question, from what is stored.
 
     Attributes:
+        understood: the meaning that was taken from the question; None where it has none here.
+        refusal: kind of reason for no answer: `off topic`, `unknown name`, `impossible time`, `out of reach`,
+            `not stored` or `unclear`; empty for an answer.
         sentences: the answer; where nothing could be answered, what can be asked.
         facts: every number that the sentences name, and where it comes from.
         amounts: the facts' numbers, by `ref`, in the unit that it ends in.
@@ -44,6 +83,8 @@ class Explanation:
     contract_id: str = ""
     can_ask: tuple[str, ...] = ()
     author: str = "stored decisions"
+    understood: Understood | None = None
+    refusal: str = ""
 
 
 class Facts:

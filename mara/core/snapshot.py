@@ -335,6 +335,8 @@ class ForecastSnapshot:
     """Start of each row."""
     energy_price_usd_per_mwh: tuple[tuple[float, ...], ...]
     """Prices by row, then by site in the snapshot's order."""
+    published_count: tuple[int, ...] = ()
+    """Number of first rows whose prices are published, by site; empty where unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

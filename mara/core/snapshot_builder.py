@@ -131,6 +131,7 @@ def forecast_snapshot(forecast: Forecast, config: RunConfig) -> ForecastSnapshot
         made_tick=forecast.tick,
         at=tuple(begins),
         energy_price_usd_per_mwh=tuple(tuple(row) for row in rows),
+        published_count=() if forecast.published_count is None else tuple(forecast.published_count.tolist()),
     )
 
 

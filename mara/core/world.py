@@ -158,6 +158,8 @@ class Forecast:
             which the first has begun.
         expects_present_price: prices of the present tick are settled when it is over, and expected until then.
         auction: the day-ahead auction to which orders are sent in this tick; None in most ticks.
+        published_count: number of first rows whose prices are published, by site (S,); 1 is the present alone. None
+            where the feed does not tell.
     """
 
     tick: int
@@ -171,6 +173,7 @@ class Forecast:
     row_minutes: tuple[int, ...] = ()
     expects_present_price: bool = False
     auction: Auction | None = None
+    published_count: Ints | None = None
 
 
 def row_ticks(forecast: Forecast, grid: TimeGrid, tick: int) -> Ints:

@@ -25,9 +25,12 @@ STANDS_H: Final = 1.0
 USUAL_DAYS: Final = 14
 """Days whose mean change between two steps is the usual one."""
 MOST_CHANGE_USD_PER_MWH: Final = 20.0
-"""Largest change that counts in a mean, so that a spike does not come back every day."""
+"""Largest change that counts in a mean, so that no spike returns every day."""
 SLOPE_SHARE: Final = 0.4
-"""Part of the slope of the day-ahead price that the real-time price follows beside its usual course."""
+"""Part of the day-ahead price's slope that the real-time price follows.
+
+It comes beside the real-time price's usual course.
+"""
 
 
 class RealTimePrices:
@@ -73,7 +76,7 @@ class RealTimePrices:
         return np.asarray(np.clip(price, MIN_PRICE_USD_PER_MWH, MAX_PRICE_USD_PER_MWH))
 
     def _slope_rows(self, steps: Ints, rows: ForecastRows, known_steps: Ints) -> Ints:
-        """Find the rows of the slope; past the last that published prices tell, that one (B, H)."""
+        """Find the rows of the slope (B, H); beyond published prices the last published one."""
         begin = np.minimum(rows.begin_step, known_steps[:, None] - self._half_hour - rows.width_steps)
         found = np.maximum(begin + steps[:, None], 0)
         if self._half_hour:

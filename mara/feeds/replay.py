@@ -139,6 +139,7 @@ class ReplayFeed:
             demand_tokens_per_h=by_step.demand_tokens_per_h[at],
             row_minutes=rows.minutes,
             expects_present_price=self._expects_present,
+            published_count=by_step.published_count[at],
         )
 
     def _forecast_from(self, first: int, rows: ForecastRows) -> "_Forecasts":
@@ -165,7 +166,15 @@ class ReplayFeed:
             ),
             multiplier_factor=sealed(multiplier),
             demand_tokens_per_h=sealed(demand),
+            published_count=sealed(self._published_count(steps, rows)),
         )
+
+    def _published_count(self, steps: Ints, rows: ForecastRows) -> Ints:
+        """Count the first rows of forecasts whose prices are published, by site (B, S)."""
+        if self._prices is not None:
+            return self._prices.published_count(steps, rows)
+        count = len(rows.begin_step) if self._is_perfect else 1
+        return np.full((len(steps), len(self._all)), count, dtype=np.int64)
 
     def _step_of(self, tick: int) -> int:
         """Return the step of the series in which a tick begins.
@@ -185,7 +194,7 @@ class ReplayFeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Forecasts:
-    """Forecasts from successive steps B, of which `Forecast` takes a row: (B, H, S), (B, H) and (B, H, R)."""
+    """Forecasts from successive steps (B, ...); a `Forecast` is a row of each array."""
 
     price_usd_per_mwh: Floats
     carbon_g_per_kwh: Floats
@@ -194,6 +203,7 @@ class _Forecasts:
     hashprice_usd_per_ph_day: Floats
     multiplier_factor: Floats
     demand_tokens_per_h: Floats
+    published_count: Ints
 
 
 class _ExpectedPrices:
@@ -250,6 +260,14 @@ class _ExpectedPrices:
             slope = known[:, self._slopes].min(axis=1) if self._slopes else np.zeros_like(steps)
             price[:, :, self._moving] = self._real_time.expected(steps, rows, price[:, :, self._moving], slope)
         return price
+
+    def published_count(self, steps: Ints, rows: ForecastRows) -> Ints:
+        """Count the first rows of forecasts whose prices are published, by site (B, S)."""
+        ends = rows.begin_step + rows.width_steps
+        known = self._until[steps] - steps[:, None]
+        count = (ends[:, None] <= known[:, None]).sum(axis=1)[:, self._column_of_site]
+        count[:, self._moving] = 1  # what stands for these is moved by the real-time price, so it is a guess
+        return np.asarray(np.maximum(count, 1))
 
 
 def _known_until(series: ReplayedSeries, clock: str, present: int) -> Ints:

@@ -161,7 +161,7 @@ def series_of(history: History, fleet: Fleet, grid: TimeGrid) -> ReplayedSeries:
 
 
 def with_hour_means(values: Floats, step_minutes: int) -> Floats:
-    """Append to the steps (N, ...) the mean of the hour that begins with each (2 N, ...).
+    """Append the mean of the hour that begins with each step: (N, ...) to (2 N, ...).
 
     The last ones, whose hour is not whole, stay as they are: no forecast asks for them.
     """

@@ -20,6 +20,7 @@ from mara.core.plan import Plan, Problem, problem_of
 from mara.core.sla import owed_micro_usd
 from mara.core.snapshot import ShadowGains
 from mara.core.step import advance, observed
+from mara.core.timegrid import TimeGrid
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD, SECONDS_PER_HOUR
 from mara.core.world import RunConfig, World
 from mara.feeds.base import FeedReading
@@ -217,6 +218,39 @@ class CounterfactualRuns:
 
     def _day(self, tick: int) -> int:
         return self._config.grid.epoch_s(tick) // (HOURS_PER_DAY * SECONDS_PER_HOUR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGain:
+    """Gain over the rules as stored beside the live world; see `ShadowGains`.
+
+    `today_usd` is None where the stored day is not that of the last tick.
+    """
+
+    since_tick: int
+    total_usd: float
+    today_usd: float | None
+
+
+def stored_gain(parts: Mapping[str, bytes], live: World, grid: TimeGrid) -> StoredGain | None:
+    """Compute the gain over the rules from stored parts; None where none is kept.
+
+    Args:
+        live: the world before the next tick.
+    """
+    if MARKS not in parts or live.tick == 0:
+        return None
+    start: ComparisonStart = record_of(ComparisonStart, parts[MARKS])
+    if RULES not in start.names:
+        return None
+    gain = _net_micro_usd(live) - _net_micro_usd(_world_in(parts, RULES, live))
+    before = start.live_micro_usd - start.cash_micro_usd[start.names.index(RULES)]
+    is_today = start.day == grid.epoch_s(live.tick - 1) // (HOURS_PER_DAY * SECONDS_PER_HOUR)
+    return StoredGain(
+        since_tick=start.since_tick,
+        total_usd=gain / MICRO_USD_PER_USD,
+        today_usd=(gain - before) / MICRO_USD_PER_USD if is_today else None,
+    )
 
 
 def _net_micro_usd(world: World) -> int:

@@ -16,7 +16,7 @@ from mara.core.explanation import Explanation
 from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Ledger, Optimization, OrderRow
 from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
 from mara.errors import StoreError
-from mara.runtime.explain.why import can_be_asked, explained
+from mara.runtime.explain.why import Ahead, can_be_asked, explained, no_forecast
 from mara.runtime.replay_check import RulesSince, rules_since
 from mara.store.read import balance, optimizations, order_list, promises, series
 from mara.store.read.export import ExportTable
@@ -30,6 +30,7 @@ MOST_WAITING: Final = 200
 """Queries that may wait; further ones are refused, so that work cannot pile up."""
 REST_S: Final = 0.002
 """Pause [s] of an export after every hundred rows, which take about as long."""
+
 
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
@@ -46,14 +47,20 @@ class RunArchive:
     def __init__(self) -> None:
         self._reading: ReadModel | None = None
         self._threads: ThreadPoolExecutor | None = None
+        self._ahead: Ahead = no_forecast
         self._waiting = 0
         self._is_over = Event()
 
-    def open(self, reading: ReadModel) -> None:
-        """Start to answer queries from a database."""
+    def open(self, reading: ReadModel, ahead: Ahead = no_forecast) -> None:
+        """Start to answer queries from a database.
+
+        Args:
+            ahead: returns the forecast in force, for questions about prices to come.
+        """
         self._is_over.clear()
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="mara-archive")
         self._reading = reading
+        self._ahead = ahead
 
     def close(self) -> None:
         """Stop answering; harmless when repeated.
@@ -171,7 +178,7 @@ class RunArchive:
 
         A question that is not understood is answered with examples of questions that are.
         """
-        return await self._ask(explained, question)
+        return await self._ask(explained, question, self._ahead)
 
     async def can_be_asked(self) -> tuple[str, ...]:
         """List examples of questions that `why` would answer now."""

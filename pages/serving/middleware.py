@@ -17,7 +17,8 @@ from mara.api.routes.app import PathDispatcher, api_of
 from mara.api.routes.metrics import FleetCollector
 from mara.api.security.headers import SafeHeaders
 from mara.assembly.imports.desk import ImportDesk
-from mara.bootstrap import database_file_of, people_of
+from mara.assembly.people import people_of
+from mara.bootstrap import database_file_of
 from mara.runtime.clock import SystemClock
 from mara.runtime.live.platform import Platform
 from mara.settings import Settings

@@ -215,3 +215,16 @@ def test_no_cache_keeps_an_answer(client: TestClient, path: str) -> None:
 
 def test_the_files_of_the_docs_may_be_kept(client: TestClient) -> None:
     assert "no-store" not in client.get("/api/docs-files/swagger-ui.css").headers.get("cache-control", "")
+
+
+def test_a_question_is_answered_after_what_was_understood_and_a_strange_one_is_refused_by_kind(
+    client: TestClient,
+) -> None:
+    found = client.get("/api/why", params={"question": "which site was the most profitable so far?"}).json()
+    assert found["is_answered"]
+    assert (found["understood"]["kind"], found["understood"]["metric"]) == ("ranked", "profit")
+    assert found["understood"]["text"].startswith("Understood as: where profit was highest")
+    assert found["amounts"].keys() == {fact["ref"] for fact in found["facts"]}
+    strange = client.get("/api/why", params={"question": "write a poem"}).json()
+    assert (strange["is_answered"], strange["refusal"], strange["understood"]) == (False, "off topic", None)
+    assert client.get("/api/why").status_code == 422

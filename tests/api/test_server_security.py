@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mara.api.gateway.server_security import server_security_of, wants_login
-from mara.bootstrap import people_of
+from mara.assembly.people import people_of
 from mara.errors import ConfigError
 from mara.runtime.clock import SystemClock
 from mara.settings import Settings

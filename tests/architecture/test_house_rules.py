@@ -3,9 +3,8 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from tests.architecture.house import CODE_FOLDERS, PACKAGES, python_files, said_of
+from tests.architecture.house import CODE_FOLDERS, PACKAGES, Nodes, classes_in, python_files, read_once, said_of
 
 MOST_LINES_PER_FILE = 400
 MOST_LINES_PER_FUNCTION = 60
@@ -22,8 +21,25 @@ FOREIGN_NAMES = {
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def nodes_of(path: Path) -> Iterator[ast.AST]:
-    return ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+@read_once
+def functions_in(nodes: Nodes) -> Iterator[tuple[int, str, int]]:
+    """First line, name and length of each function."""
+    for node in nodes:
+        if isinstance(node, Function):
+            yield node.lineno, node.name, (node.end_lineno or 0) - node.lineno
+
+
+@read_once
+def modules_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+    """Line and name of each module that names are imported from."""
+    return ((node.lineno, node.module or "") for node in nodes if isinstance(node, ast.ImportFrom))
+
+
+@read_once
+def type_checkers_in(nodes: Nodes) -> Iterator[int]:
+    for node in nodes:
+        if isinstance(node, ast.alias | ast.Name) and getattr(node, "name", getattr(node, "id", "")) == "TYPE_CHECKING":
+            yield node.lineno
 
 
 def words_of(name: str) -> set[str]:
@@ -37,10 +53,10 @@ def test_no_file_is_longer_than_the_house_allows() -> None:
 
 def test_no_function_is_longer_than_a_screen() -> None:
     assert [
-        said_of(path, node.lineno, f"{node.name} is too long")
+        said_of(path, line, f"{name} is too long")
         for path in python_files(*CODE_FOLDERS)
-        for node in nodes_of(path)
-        if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno >= MOST_LINES_PER_FUNCTION
+        for line, name, length in functions_in(path)
+        if length >= MOST_LINES_PER_FUNCTION
     ] == []
 
 
@@ -50,29 +66,26 @@ def test_no_module_is_a_drawer_for_everything() -> None:
 
 def test_no_package_hands_on_names_of_its_modules() -> None:
     assert [
-        said_of(path, node.lineno, "an __init__ imports nothing of the house")
+        said_of(path, line, "an __init__ imports nothing of the house")
         for path in python_files(*CODE_FOLDERS)
         if path.name == "__init__.py"
-        for node in nodes_of(path)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in CODE_FOLDERS
+        for line, module in modules_in(path)
+        if module.split(".")[0] in CODE_FOLDERS
     ] == []
 
 
 def test_names_say_what_happens_and_not_that_something_does() -> None:
     assert [
-        said_of(path, node.lineno, f"{node.name} has a banned word")
+        said_of(path, line, f"{name} has a banned word")
         for path in python_files(*PACKAGES)
-        for node in nodes_of(path)
-        if isinstance(node, Function | ast.ClassDef)
-        and node.name not in FOREIGN_NAMES
-        and words_of(node.name) & BANNED_WORDS
+        for line, name in (*((line, name) for line, name, _ in functions_in(path)), *classes_in(path))
+        if name not in FOREIGN_NAMES and words_of(name) & BANNED_WORDS
     ] == []
 
 
 def test_no_import_is_made_for_the_type_checker_alone() -> None:
     assert [
-        said_of(path, node.lineno, "needing TYPE_CHECKING means the type sits on the wrong floor")
+        said_of(path, line, "needing TYPE_CHECKING means the type sits on the wrong floor")
         for path in python_files(*PACKAGES)
-        for node in nodes_of(path)
-        if isinstance(node, ast.alias | ast.Name) and getattr(node, "name", getattr(node, "id", "")) == "TYPE_CHECKING"
+        for line in type_checkers_in(path)
     ] == []

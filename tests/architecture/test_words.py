@@ -4,9 +4,8 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
-from tests.architecture.house import PACKAGES, ROOT, python_files, said_of
+from tests.architecture.house import PACKAGES, ROOT, Nodes, classes_in, python_files, read_once, said_of
 from tests.architecture.test_core_records import UNITS
 
 RIDDLES = (
@@ -50,18 +49,16 @@ OTHER_UNITS = {
 NUMBERS = {"float", "float | None", "Floats", "Floats | None"}
 
 
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-def documented(path: Path) -> Iterator[tuple[ast.Module | Named, str]]:
-    for node in ast.walk(parsed(path)):
+@read_once
+def documented(nodes: Nodes) -> Iterator[tuple[int, str]]:
+    """Line and text of each docstring."""
+    for node in nodes:
         if isinstance(node, ast.Module | Named) and (text := ast.get_docstring(node)):
-            yield node, text
+            yield getattr(node, "lineno", 1), text
         yield from _attribute_docstrings(node)
 
 
-def _attribute_docstrings(node: ast.AST) -> Iterator[tuple[ast.Module | Named, str]]:
+def _attribute_docstrings(node: ast.AST) -> Iterator[tuple[int, str]]:
     """Texts under assignments: the documentation of constants and fields."""
     if not isinstance(node, ast.Module | ast.ClassDef):
         return
@@ -72,25 +69,22 @@ def _attribute_docstrings(node: ast.AST) -> Iterator[tuple[ast.Module | Named, s
             and isinstance(after.value, ast.Constant)
             and isinstance(after.value.value, str)
         ):
-            where = ast.ClassDef(name="", bases=[], keywords=[], body=[], decorator_list=[])
-            where.lineno = after.lineno
-            yield where, after.value.value
+            yield after.lineno, after.value.value
 
 
 def test_no_class_name_stands_for_two_things() -> None:
     found: dict[str, list[str]] = defaultdict(list)
     for path in python_files(*PACKAGES):
-        for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.ClassDef):
-                found[node.name].append(said_of(path, node.lineno, node.name))
+        for line, name in classes_in(path):
+            found[name].append(said_of(path, line, name))
     assert [places for places in found.values() if len(places) > 1] == []
 
 
 def test_no_docstring_begins_with_a_riddle() -> None:
     assert [
-        said_of(path, getattr(node, "lineno", 1), text.splitlines()[0])
+        said_of(path, line, text.splitlines()[0])
         for path in python_files(*PACKAGES)
-        for node, text in documented(path)
+        for line, text in documented(path)
         if re.match(rf"({'|'.join(RIDDLES)})\b", text)
     ] == []
 
@@ -99,16 +93,17 @@ def test_every_docstring_begins_with_one_whole_sentence() -> None:
     """A first line that ends in the middle of a sentence is read in menus and tooltips as half a thought."""
     wrong = []
     for path in python_files(*PACKAGES):
-        for node, text in documented(path):
+        for line, text in documented(path):
             first = text.splitlines()[0].strip()
             if not first.endswith((".", "?", ":")) or len(first) > LONGEST_FIRST_LINE:
-                wrong.append(said_of(path, getattr(node, "lineno", 1), first))
+                wrong.append(said_of(path, line, first))
     assert wrong == []
 
 
-def floats_of(path: Path) -> Iterator[tuple[int, str]]:
+@read_once
+def floats_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
     """Line and name of each parameter or field that is annotated as a float or an array of floats."""
-    for node in ast.walk(parsed(path)):
+    for node in nodes:
         if isinstance(node, Function):
             arguments = node.args
             for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
@@ -129,34 +124,37 @@ def has_unit(name: str) -> bool:
 
 
 def test_names_of_floats_say_their_unit_in_the_whole_house() -> None:
-    named = [(path, line, name) for path in python_files(*PACKAGES) for line, name in floats_of(path)]
+    named = [(path, line, name) for path in python_files(*PACKAGES) for line, name in floats_in(path)]
     bare = [said_of(path, line, name) for path, line, name in named if not has_unit(name)]
     assert len(named) > 500
     assert len(bare) <= (1 - LEAST_UNITS_SHARE) * len(named), "\n".join(bare)
 
 
+@read_once
+def no_shares_in(nodes: Nodes) -> Iterator[tuple[int, str]]:
+    """Line and name of each constant that is called a share and cannot be one."""
+    for node in nodes:
+        target = (
+            node.target
+            if isinstance(node, ast.AnnAssign)
+            else node.targets[0]
+            if isinstance(node, ast.Assign)
+            else None
+        )
+        value = getattr(node, "value", None)
+        if (
+            isinstance(target, ast.Name)
+            and target.id.lower().endswith("_share")
+            and isinstance(value, ast.Constant)
+            and isinstance(value.value, int | float)
+            and not 0 <= value.value <= 1
+        ):
+            yield target.lineno, target.id
+
+
 def test_a_share_is_between_nothing_and_all() -> None:
     """A multiple is a ratio or a factor: constants whose value shows that they are no share are found here."""
-    wrong = []
-    for path in python_files(*PACKAGES):
-        for node in ast.walk(parsed(path)):
-            target = (
-                node.target
-                if isinstance(node, ast.AnnAssign)
-                else node.targets[0]
-                if isinstance(node, ast.Assign)
-                else None
-            )
-            value = getattr(node, "value", None)
-            if (
-                isinstance(target, ast.Name)
-                and target.id.lower().endswith("_share")
-                and isinstance(value, ast.Constant)
-                and isinstance(value.value, int | float)
-                and not 0 <= value.value <= 1
-            ):
-                wrong.append(said_of(path, target.lineno, target.id))
-    assert wrong == []
+    assert [said_of(path, line, name) for path in python_files(*PACKAGES) for line, name in no_shares_in(path)] == []
 
 
 FORMULAS = (

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from playwright.sync_api import Browser, Page, expect
 
 from mara.api.security.credentials import hash_of
-from mara.bootstrap import people_of
+from mara.assembly.people import people_of
 from mara.settings import Settings
 from mara.store.access.users import AccessEvent, User
 from tests.browser.conftest import ARTIFACTS, END_TIMEOUT_S, PATIENCE_MS, ROOT, SEEN_THE_TOUR, environment, free_port

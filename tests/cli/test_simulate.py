@@ -53,10 +53,11 @@ def test_two_simulations_make_the_run_of_one_twice_as_long(stored_twice: tuple[P
     assert hash_in(whole) == hash_in(parts)
 
 
-def test_a_simulation_goes_on_where_the_stored_run_stands(database: Path) -> None:
+def test_a_simulation_goes_on_where_the_stored_run_stands(database: Path, of_seed_seven: dict[str, Any]) -> None:
     first, then = simulated(5), simulated(7)
     whole = simulated(STORED_TICKS + 12, "--no-store")
-    begun = simulated(STORED_TICKS, "--no-store")
+    begun = of_seed_seven
+    assert begun["ticks"] == STORED_TICKS
     assert first["from"] == begun["to"]
     assert then["from"] == first["to"]
     assert then["to"] == whole["to"]
@@ -75,9 +76,9 @@ def test_a_simulation_that_is_not_stored_leaves_the_stored_run_alone(database: P
     assert database.read_bytes() == before
 
 
-def test_a_new_run_starts_at_the_first_of_july_2025_and_not_now() -> None:
-    report = simulated(12, "--no-store")
-    assert (report["from"], report["to"]) == ("2025-07-01T00:00:00+00:00", "2025-07-01T01:00:00+00:00")
+def test_a_new_run_starts_at_the_first_of_july_2025_and_not_now(of_seed_seven: dict[str, Any]) -> None:
+    assert of_seed_seven["from"] == "2025-07-01T00:00:00+00:00"
+    assert of_seed_seven["to"] == "2025-07-01T05:00:00+00:00"
 
 
 def test_the_start_of_a_new_run_can_be_set() -> None:

@@ -22,7 +22,7 @@ import socketio
 
 from mara.api.security.authenticator import COOKIE
 from mara.api.security.credentials import digest_of, new_session
-from mara.bootstrap import people_of
+from mara.assembly.people import people_of
 from mara.settings import Settings
 from mara.store.access.users import AccessEvent, Session, User
 from tests.browser.conftest import END_TIMEOUT_S, ROOT, environment, free_port

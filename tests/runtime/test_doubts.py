@@ -24,12 +24,11 @@ DOUBTFUL = (
     ("why was West off at 24:30", "“24:30”"),
     ("why was West off on 31 February", "“31 february”"),
     ("why was West off on 2025-13-45", "“2025-13-45”"),
-    ("Why were West and North off?", "One site at a time can be asked about: ask for West, then for North."),
-    ("what did West and East earn yesterday", "One site at a time"),
-    ("Who ordered the outage of North?", "audit log"),
-    ("by whom was North taken down", "audit log"),
-    ("How many contracts were off yesterday?", "not counted here"),
+    ("How many GPUs broke yesterday?", "not counted here"),
+    ("How many racks are there?", "not counted here"),
     ("When will North be back?", "only what is stored"),
+    ("why was West off at 15:00 CET", "“CET” is not read"),
+    ("why was Wst down yesterday?", "“Wst”. Did you mean West?"),
     ("why was c-00000000000000ff off", "“c-00000000000000ff”"),
     ("why was contract ACME/9 off", "“ACME/9”"),
 )
@@ -40,8 +39,13 @@ ANSWERED = (
     ("Why Was West Curtailed At 15:00 On 1 July?", "West had"),
     ("WHY WAS WEST CURTAILED AT 15:00 ON 1 JULY", "West had"),
     ("why was nort down at 07:00 on 2 july", "North was down"),
-    ("Why was Ewst curtailed at 15:00 on 1 July?", "Read as: west. At 15:00 UTC"),
-    ("Why was Wset curtialed at 15:00 on 1 July?", "Read as: west, curtailed. At 15:00 UTC"),
+    ("Why was Ewst curtailed at 15:00 on 1 July?", "(read as: west). At 15:00 UTC"),
+    ("Why was Wset curtialed at 15:00 on 1 July?", "(read as: west, curtailed). At 15:00 UTC"),
+    ("Why were West and North off?", "West had"),
+    ("what did West and East earn yesterday", "more at West"),
+    ("Who ordered the outage of North?", "Nobody ordered that"),
+    ("by whom was North taken down", "Nobody ordered that"),
+    ("How many contracts were off yesterday?", "of these off: 0"),
     ("Why were miners off on 1 July?", "West had"),
     ("why was everything off in the afternoon of 1 July", "West had"),
     ("why is power in East so expensive", "Power cost"),
@@ -75,4 +79,5 @@ def test_what_is_not_understood_is_named_and_not_answered_beside_the_point(
 def test_what_can_be_answered_is(reading: ReadModel, text: str, said: str) -> None:
     found = explained(reading, text)
     assert found.is_answered, found.sentences
-    assert said in " ".join(found.sentences)
+    assert found.understood is not None
+    assert said in " ".join((found.understood.text, *found.sentences))

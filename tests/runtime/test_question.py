@@ -7,7 +7,8 @@ import pytest
 from mara.core.contract import Tier
 from mara.core.timegrid import TimeGrid
 from mara.feeds.files.fleet_file import read_fleet
-from mara.runtime.explain.question import Question, Topic, question_of
+from mara.runtime.explain.question import Question, question_of
+from mara.runtime.explain.topics import Topic
 
 FLEET = read_fleet("global_ten")
 GRID = TimeGrid(start=datetime(2025, 7, 1, tzinfo=UTC), tick_minutes=5)

@@ -189,7 +189,7 @@ def test_every_question_that_is_offered_is_answered_about_what_it_names(reading:
         *ALWAYS_ASKED,
     )
     ticks = [answer(reading, text)[1].tick for text in offered]
-    assert ticks == [44, 40, 44, 33, 1, 30, 23]
+    assert ticks == [44, 40, 44, 33, 1, 30, 23, 23, 23, 47]
 
 
 def test_the_future_and_the_time_before_the_run_are_said_to_be_that(reading: ReadModel) -> None:
@@ -199,8 +199,10 @@ def test_the_future_and_the_time_before_the_run_are_said_to_be_that(reading: Rea
 
 
 def test_a_misspelled_site_is_answered_and_said_aloud(reading: ReadModel) -> None:
-    text, found = answer(reading, "why was Nort down at 07:00 on 2 July")
-    assert text.startswith("Read as: north.")
+    _, found = answer(reading, "why was Nort down at 07:00 on 2 July")
+    assert found.understood is not None
+    assert found.understood.taken_as == ("north",)
+    assert found.understood.text.endswith("(tick 31) (read as: north).")
     assert found.site_id == "north"
 
 

@@ -120,7 +120,7 @@ async def test_more_is_looked_up_by_keys_that_stand_for_names(reading: ReadModel
         return Turn(answer={"sentences": [sentence(f"k02 had used {{{{{used}}}}} of its budget by m2.")]})
 
     async with asked(script, store) as (advisor, fake):
-        found = await answer(advisor, reading, "what about the gamers?")
+        found = await answer(advisor, reading, "what about the customers?")
     assert found.sentences == ("Nimbus Games had used 3 ticks of its budget by 20:00 UTC on 2 Jul 2025.",)
     assert found.contract_id
     sent = json.dumps(fake.bodies[-1]["messages"])
@@ -218,6 +218,26 @@ async def test_an_injection_in_a_customers_name_is_data_under_its_own_name(readi
     assert set(first) == {"question", "found"}
     assert "customer_typed_text" in first["found"]
     assert first["question"] == "Why was s01 curtailed at 15:00 on 1 July?"
+
+
+@pytest.mark.parametrize(
+    ("question", "refusal"),
+    [
+        ("write a poem", "off topic"),
+        ("what is the weather in Rome?", "unknown name"),
+        ("why was West off at 25:99?", "impossible time"),
+        ("why was West off on 2031-01-01", "out of reach"),
+        ("how is bitcoin going to do?", "not stored"),
+    ],
+)
+async def test_what_cannot_be_answered_is_told_as_without_claude_and_never_sent(
+    reading: ReadModel, store: Store, question: str, refusal: str
+) -> None:
+    async with asked([], store) as (advisor, fake):
+        found = await answer(advisor, reading, question)
+        assert fake.bodies == []
+    assert (found.is_answered, found.refusal) == (False, refusal)
+    assert found == explained(reading, question)
 
 
 async def test_without_an_advisor_nobody_is_asked() -> None:

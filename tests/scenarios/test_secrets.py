@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mara.api.security.credentials import TOKEN_PREFIX, digest_of, hash_of
-from mara.bootstrap import people_of
+from mara.assembly.people import people_of
 from mara.settings import Settings
 from mara.store.access.users import AccessEvent, Token, User
 from tests.browser.conftest import environment, free_port

@@ -84,7 +84,7 @@ def policy(name: str, profit_usd: float, days: int = 2) -> PolicyResult:
 
 async def test_before_the_first_backtest_the_page_says_how_to_begin(screen: Screen) -> None:
     await screen.open("/backtest")
-    await screen.user.should_see("Choose a folder of hourly prices")
+    await screen.user.should_see("Choose a history of prices")
     assert screen.last("show")["cells"]["bt.state"] == {"text": "Nothing runs.", "state": "idle"}
     assert (await screen.user.http_client.get("/backtest/report")).status_code == 404
 

@@ -15,6 +15,7 @@ from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, documented, or_not_there
 from mara.api.routes.stream import SNAPSHOT_JSON, EventResponse, EventStream
 from mara.api.security.authenticator import identity_in, is_still_known
+from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
 from mara.core.history import ContractLife, ContractRow, Ledger, Optimization, OrderRow
 from mara.core.snapshot import InventorySnapshot, OptimizationSnapshot, SiteSnapshot, Snapshot
@@ -26,6 +27,7 @@ from mara.store.read.metrics import Metric, MetricHistory
 MAX_POINTS: Final = 2_000
 DEFAULT_POINTS: Final = 600
 MAX_LISTED: Final = 200
+MAX_QUESTION_LENGTH: Final = 300
 MAX_TICK: Final = 10**9
 MAX_NUMBER: Final = 2**53
 MOST_OVERDUE_S: Final = 5.0
@@ -126,6 +128,14 @@ def _add_past(router: APIRouter, platform: PlatformApi) -> None:
         if not 0 <= adopted_tick <= MAX_TICK:
             raise NotThereError(f"no plan came into force in tick {adopted_tick}: GET /api/optimizations names ticks")
         return await or_not_there(platform.archive.optimization(adopted_tick))
+
+    @router.get("/why")
+    async def why(question: Annotated[str, Query(min_length=1, max_length=MAX_QUESTION_LENGTH)]) -> Explanation:
+        """Answer a question in plain words from what is stored, every number a fact.
+
+        `understood` tells what was understood; `refusal` is the kind of reason where there is no answer.
+        """
+        return await or_not_there(platform.archive.why(question))
 
     @router.get("/rules")
     async def rules() -> tuple[RulesSince, ...]:

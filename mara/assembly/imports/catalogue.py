@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mara.core.units import SECONDS_PER_MINUTE
+from mara.feeds.day_ahead import is_day_ahead
 from mara.feeds.files.history import SITES_FILE
 from mara.feeds.files.history_provenance import PROVENANCE_FILE
 from mara.feeds.files.shipped_histories import ShippedHistory, shipped_histories
@@ -19,6 +20,7 @@ from mara.feeds.markets.building.folder import FILE_OF, Format
 
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%MZ"
 LICENCE_COLUMN: Final = "licence"
+DAY_AHEAD_COLUMN: Final = "day_ahead_usd_per_mwh"
 _TABLE_ROW: Final = re.compile(r"^\|(.*)\|\s*$", re.MULTILINE)
 
 
@@ -31,6 +33,7 @@ class HistoryCard:
         run_as: value of `--history`, and of the form: a shipped history's name, or a folder.
         markets: market of each site.
         until: end of the period, exclusive.
+        has_two_prices: some site has a day-ahead price beside its real-time one.
         licences: of its sources, without repeats.
     """
 
@@ -43,6 +46,7 @@ class HistoryCard:
     from_: datetime
     until: datetime
     step_minutes: int
+    has_two_prices: bool
     licences: tuple[str, ...]
 
 
@@ -73,6 +77,7 @@ def _shipped_card(shipped: ShippedHistory) -> HistoryCard:
         from_=from_,
         until=until,
         step_minutes=step_minutes,
+        has_two_prices=DAY_AHEAD_COLUMN in _columns(shipped.folder) and bool(_real_time_sites(shipped.folder)),
         licences=_licences_in(shipped.licences),
     )
 
@@ -90,6 +95,9 @@ def _built_card(folder: Path) -> HistoryCard:
         from_=_time(told["from"]),
         until=_time(told["to"]),
         step_minutes=int(told["step_minutes"]),
+        has_two_prices=not _real_time_sites(folder).isdisjoint(
+            source["id"] for source in told["sites"] if "day_ahead" in source
+        ),
         licences=_unique(_licences_of([*told["sites"], told["bitcoin"]])),
     )
 
@@ -99,6 +107,23 @@ def _places(folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     with (folder / SITES_FILE).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return tuple(row["name"] for row in rows), tuple(row["price_zone"] for row in rows)
+
+
+def _real_time_sites(folder: Path) -> set[str]:
+    """Ids of the sites whose price is not known a day ahead."""
+    with (folder / SITES_FILE).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        row["site_id"]
+        for row in rows
+        if (row.get("price_known") or ("day_ahead" if is_day_ahead(row["price_zone"]) else "")) != "day_ahead"
+    }
+
+
+def _columns(folder: Path) -> list[str]:
+    """Header of a history's rows."""
+    with gzip.open(folder / FILE_OF[Format.CSV], "rt", encoding="utf-8") as file:
+        return file.readline().strip().split(",")
 
 
 def _period(folder: Path) -> tuple[datetime, datetime, int]:

@@ -149,6 +149,7 @@ class SyntheticFeed:
             hashprice_usd_per_ph_day=sealed(expected_hashprices(span.hashprice_usd_per_ph_day[row], hours)),
             demand_multiplier_share=multiplier,
             demand_tokens_per_h=demand,
+            published_count=sealed(np.minimum(span.known_until_row[row] - now, hours)),
         )
 
     def hours(self, first: int, end: int) -> HourBlock:

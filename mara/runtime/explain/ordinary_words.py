@@ -37,6 +37,20 @@ ORDINARY_WORDS: Final = frozenset(
     fact favour order addition peak base average mean negative positive zero evening morning afternoon night
     nights tonight weekend end beginning begin began start system program software hello hey thanks thank
     chilled chiller chillers child forecast profile profiles text texts worth forth easy ease
+    tier tiers us me we ours mine yours who whom whose closest nearest close far break breaks breaking broke broken risk
+    danger consume consumed consumes consumption overnight facility facilities use total totals altogether overall
+    sum number count counts kind kinds amount tell show list compare compared comparing comparison versus than
+    difference different against beat beats beating expected expect expects forecast forecasts happen wrong went
+    order orders ordered author by cancel cancelled canceled exclude excluded announce announced restore restored
+    switch switched decide decided know known currently recent latest far near extra hashprice per live alive
+    active waiting ended since start started starting finish finished first newest oldest single whole entire
+    least greatest greenest cleanest dirtiest hottest coldest coolest warmest cheapest dearest biggest largest
+    smallest profitable profitably lucrative costly cost costs expense expenses spend spent lose loses lost losing
+    gain gained gains made use usage average averages mean per run runs ran company business portfolio please
+    could would might really actually exactly roughly quite suddenly again instead rather almost nearly well
+    does much long often site's fleet's tripped trip failure failures failed fault faults blackout
+    nameplate available availability uptime downtime co2 footprint energy electricity bill bills invoice
+    weather temperature degrees outside miss misses missed missing
     test tests cast solo reuse reused stepped topped
         """,
     )

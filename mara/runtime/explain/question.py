@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from enum import StrEnum
 from typing import Final
 
 from mara.core.contract import Tier
 from mara.core.fleet import Fleet
 from mara.core.timegrid import TimeGrid, zone
+from mara.core.units import HOURS_PER_DAY
 from mara.runtime.explain.ordinary_words import ORDINARY_WORDS
 from mara.runtime.explain.tick_range import WEEKDAYS, TickRange, says_local, tick_range_of
+from mara.runtime.explain.topics import Figure, Topic, is_topic, metric_of, topic_of
 from mara.spelling import meant_by
 
 MOST_CHARACTERS: Final = 300
@@ -33,47 +34,25 @@ An example is `declared`, which is not `declined`.
 """
 
 
-class Topic(StrEnum):
-    """Topics of questions, in the order in which their words are looked for."""
-
-    MOVED = "moved"
-    REFUSED = "refused"
-    CREDIT = "credit"
-    MONEY = "money"
-    PLAN = "plan"
-    OFF = "off"
-    RUNNING = "running"
-    PRICE = "price"
-
-
-WORDS: Final[Mapping[Topic, str]] = {
-    Topic.MOVED: r"mov(e|es|ed|ing)|migrat\w*|relocat\w*|shift\w*|placed|went to|go to",
-    Topic.REFUSED: r"refus\w*|reject\w*|declin\w*|turned (down|away)",
-    Topic.CREDIT: r"credit\w*|compensat\w*|missed|breach\w*",
-    Topic.MONEY: r"profit\w*|loss|los(e|es|t|ing)|cost\w*|revenue|earn\w*|money|margin",
-    Topic.PLAN: r"plan|optimi[sz]er|decision|fallback|linear program|claude|rules|scarce|full",
-    Topic.OFF: r"curtail\w*|off|down|idle|stop\w*|shut\w*|paus\w*|rest(s|ed|ing)?|dark|outage|fail\w*|not run\w*"
-    r"|stranded|shed|unserved|bad",
-    Topic.RUNNING: r"run(s|ning)?|on|resum\w*|start\w*|back|busy|served",
-    Topic.PRICE: r"price\w*|expensive|dear|cheap\w*|negative",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A parsed question: its topic, and what it names.
 
     `sites` are in the order named; `taken_as` are the names and words that misspelled ones were corrected to;
-    `is_local` is True when its times are in the time zone of the first site.
+    `is_local` is True when its times are in the time zone of the first site. `nameless` is the plain text without
+    names, `beside` the second of two periods that are compared.
     """
 
     text: str
+    nameless: str
     topic: Topic | None
+    metric: Figure | None
     sites: tuple[int, ...]
     customers: tuple[str, ...]
     contract_id: str
     tier: Tier | None
     tick_range: TickRange
+    beside: TickRange | None
     is_local: bool
     taken_as: tuple[str, ...]
 
@@ -88,14 +67,18 @@ def question_of(text: str, fleet: Fleet, grid: TimeGrid, last_tick: int, custome
     is_local = says_local(mended) and bool(sites)
     local: tzinfo = zone(fleet.sites[sites[0]].timezone) if is_local else UTC
     nameless = _without(mended, [*site_names, *customer_names])
+    tick_range, beside = _ranges_of(nameless, grid, last_tick, local)
     return Question(
         text=text,
-        topic=next((topic for topic, words in WORDS.items() if re.search(rf"\b(?:{words})\b", nameless)), None),
+        nameless=nameless,
+        topic=topic_of(nameless),
+        metric=metric_of(nameless),
         sites=sites,
         customers=tuple(dict.fromkeys(c for name, c in customer_names.items() if _is_in(name, mended))),
         contract_id=_contract_in(text[:MOST_CHARACTERS], plain),
         tier=next((tier for tier in Tier if _is_in(tier.name.lower(), mended)), None),
-        tick_range=tick_range_of(nameless, grid, last_tick, local),
+        tick_range=tick_range,
+        beside=beside,
         is_local=is_local,
         taken_as=taken_as,
     )
@@ -156,6 +139,25 @@ def _mended(text: str, names: list[str]) -> tuple[str, tuple[str, ...]]:
     return text, tuple(taken)
 
 
+def _ranges_of(text: str, grid: TimeGrid, last_tick: int, local: tzinfo) -> tuple[TickRange, TickRange | None]:
+    """Parse the time asked about, and a second one that it is compared with.
+
+    The day before, after another time, is that of the first.
+    """
+    whole = tick_range_of(text, grid, last_tick, local)
+    halves = _BETWEEN_PERIODS.split(text, maxsplit=1)
+    if len(halves) < 2 or not _COMPARES.search(text):
+        return whole, None
+    first = tick_range_of(halves[0], grid, last_tick, local)
+    day = grid.ticks_of_hours(HOURS_PER_DAY)
+    if first.is_stated and _DAY_BEFORE.search(halves[1]):
+        return first, first.earlier(day)
+    second = tick_range_of(halves[1], grid, last_tick, local)
+    if first.is_stated and second.is_stated and first != second:
+        return first, second
+    return whole, None
+
+
 def _is_understood(word: str) -> bool:
     """True if a word is known and needs no correction, however near it is to a name."""
     return word in _COMMON or word in ORDINARY_WORDS or word in MENDED_TO or is_topic(word)
@@ -180,11 +182,6 @@ def _without(text: str, names: Iterable[str]) -> str:
     return " ".join(text.split())
 
 
-def is_topic(word: str) -> bool:
-    """True if a word alone names a topic."""
-    return any(re.fullmatch(words, word) for words in WORDS.values())
-
-
 def _is_in(name: str, text: str) -> bool:
     return re.search(_whole(name), text) is not None
 
@@ -193,7 +190,10 @@ def _whole(name: str) -> str:
     return rf"(?<!\w){re.escape(name)}(?!\w)"
 
 
-_CONTRACT_ID: Final = re.compile(r"(?<![\w-])c(?:\d+-\d+-\d+|-[0-9a-f]{4,64})(?![\w-])")
+_BETWEEN_PERIODS: Final = re.compile(r"\b(?:than|with|versus|vs\.?|against|and|to|from)\b")
+_COMPARES: Final = re.compile(r"\b(?:compar\w*|than|versus|vs|difference|differ\w*)\b")
+_DAY_BEFORE: Final = re.compile(r"\bthe day before\b(?! yesterday)|\bthe previous day\b")
+_CONTRACT_ID: Final = re.compile(r"(?<![\w-])c(?:\d+-\d+-\d+|-[0-9a-f]{1,64})(?![\w-])")
 _NAMED_CONTRACT: Final = re.compile(r"\bcontract (\S+?)(?:'s)?[?.,!;:]*(?:\s|$)", re.IGNORECASE)
 _COMMON: Final = frozenset(
     {"site", "sites", "data", "center", "centre", "power", "price", "yesterday", "today", "premium", "standard"}

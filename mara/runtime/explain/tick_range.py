@@ -4,7 +4,7 @@ Times are simulated time in UTC, or in the local time of a site where the questi
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -15,6 +15,7 @@ MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 PARTS_OF_DAY_H: Final = {
     "last night": (-2, 6),
+    "overnight": (-2, 6),
     "tonight": (18, 24),
     "night": (0, 6),
     "morning": (6, 12),
@@ -26,13 +27,30 @@ NOON_H: Final = 12
 LEAP_YEAR: Final = 2024
 """Leap year, against which a date without a year is checked."""
 CLOCK_WORDS: Final = {"midnight": "00:00", "midday": "12:00", "noon": "12:00"}
-NUMBERS: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "half an": 0.5}
+NUMBERS: Final = {
+    "a": 1.0,
+    "an": 1.0,
+    "one": 1.0,
+    "two": 2.0,
+    "three": 3.0,
+    "four": 4.0,
+    "six": 6.0,
+    "twelve": 12.0,
+    "half an": 0.5,
+}
 DEFAULT_LOOK_BACK_H: Final = HOURS_PER_DAY
 """Look-back of a question in the past tense that names no time [h]."""
 
-_TICK = re.compile(r"\btick (\d{1,9})\b")
+_TICK = re.compile(r"\bticks? (\d{1,9})(?: ?(?:to|-|and|until) ?(\d{1,9}))?\b")
+_INSTANT = re.compile(r"\b(\d{4}-\d{2}-\d{2}[t ]\d{2}:\d{2}(?::\d{2})?)(z|[+-]\d{2}:?\d{2})?(?![\w:])")
+_LAST = re.compile(
+    r"\b(?:last|past|previous) (?:(half an|an?|one|two|three|four|six|twelve|\d{1,4}) )?(minute|hour|day)s?\b"
+)
+_NEXT = re.compile(r"\b(?:next|coming|following) (?:(two|three|four|six|twelve|\d{1,3}) )?(hour|day)s?\b")
+_LAST_WEEK = re.compile(r"\b(?:last|past|previous|this) week\b")
+_SINCE_START = re.compile(r"\b(?:since (?:the )?(?:start|beginning)|so far|in total|altogether|ever|overall)\b")
 _AGO = re.compile(r"\b(half an|an?|one|two|three|\d{1,4}) (minute|hour|day|week)s? ago\b")
-_ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
+_ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 _NAMES = "|".join(MONTHS)
 _DAY_MONTH = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_NAMES})[a-z]*\.?,?(?: (\d{{4}}))?\b")
 _MONTH_DAY = re.compile(rf"\b({_NAMES})[a-z]*\.? (\d{{1,2}})(?:st|nd|rd|th)?,?(?: (\d{{4}}))?\b")
@@ -57,6 +75,10 @@ class TickRange:
     is_point: bool
     is_stated: bool
 
+    def earlier(self, ticks: int) -> "TickRange":
+        """Return the same range some ticks before."""
+        return replace(self, first_tick=self.first_tick - ticks, end_tick=self.end_tick - ticks)
+
 
 def says_local(text: str) -> bool:
     """True if a question asks for local time."""
@@ -69,14 +91,10 @@ def tick_range_of(text: str, grid: TimeGrid, last_tick: int, zone: tzinfo) -> Ti
     A time without a date is the latest one. The result may lie in the future or before the run; the caller has to say
     so in its answer.
     """
-    named = _TICK.search(text)
-    if named:
-        tick = int(named[1])
-        return TickRange(first_tick=tick, end_tick=tick + 1, is_point=True, is_stated=True)
     now = grid.at(last_tick).astimezone(zone)
-    ago = _AGO.search(text)
-    if ago:
-        return _since(ago, now, grid)
+    found = _in_ticks(text) or _of_instants(text, grid, zone) or _from_now(text, now, grid, last_tick)
+    if found is not None:
+        return found
     day = _day_of(text, now)
     clocks = _clocks_of(text)
     if clocks:
@@ -102,6 +120,55 @@ def impossible_time(text: str) -> str:
             if not _is_date(int(match[year] or LEAP_YEAR), number, int(match[day])):
                 return match[0].strip()
     return ""
+
+
+def _in_ticks(text: str) -> TickRange | None:
+    """Parse ticks by number."""
+    named = _TICK.search(text)
+    if not named:
+        return None
+    first, last = int(named[1]), int(named[2] or named[1])
+    return TickRange(first_tick=first, end_tick=max(first, last) + 1, is_point=first == last, is_stated=True)
+
+
+def _of_instants(text: str, grid: TimeGrid, zone: tzinfo) -> TickRange | None:
+    """Parse one or two ISO 8601 instants; without an offset they are in `zone`."""
+    ticks = []
+    for match in _INSTANT.finditer(text):
+        try:
+            instant = datetime.fromisoformat(match[1].replace(" ", "T").upper() + (match[2] or "").upper())
+        except ValueError:
+            return None
+        ticks.append(grid.tick_at(instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)))
+    if not ticks:
+        return None
+    if len(ticks) == 1:
+        return TickRange(first_tick=ticks[0], end_tick=ticks[0] + 1, is_point=True, is_stated=True)
+    return TickRange(first_tick=min(ticks[:2]), end_tick=max(ticks[:2]), is_point=False, is_stated=True)
+
+
+def _from_now(text: str, now: datetime, grid: TimeGrid, last_tick: int) -> TickRange | None:
+    """Parse a time counted from now: an hour ago, the last two hours, last week."""
+    ago, last, ahead = _AGO.search(text), _LAST.search(text), _NEXT.search(text)
+    if ago:
+        return _since(ago, now, grid)
+    if last:
+        count = NUMBERS[last[1]] if last[1] in NUMBERS else float(last[1] or 1)
+        hours = count * {"minute": 1.0 / MINUTES_PER_HOUR, "hour": 1.0, "day": HOURS_PER_DAY}[last[2]]
+        first = last_tick + 1 - grid.ticks_of_hours(hours)
+        return TickRange(first_tick=max(0, first), end_tick=last_tick + 1, is_point=False, is_stated=True)
+    if ahead:
+        count = NUMBERS[ahead[1]] if ahead[1] in NUMBERS else float(ahead[1] or 1)
+        ticks = grid.ticks_of_hours(count * (1.0 if ahead[2] == "hour" else HOURS_PER_DAY))
+        return TickRange(first_tick=last_tick + 1, end_tick=last_tick + 1 + ticks, is_point=False, is_stated=True)
+    if _LAST_WEEK.search(text):
+        monday = _midnight(_midnight(now) - timedelta(days=now.weekday()))
+        if "this week" not in text:
+            return _span(_midnight(monday - timedelta(days=len(WEEKDAYS))), monday, grid)
+        return TickRange(first_tick=grid.tick_at(monday), end_tick=last_tick + 1, is_point=False, is_stated=True)
+    if _SINCE_START.search(text):
+        return TickRange(first_tick=0, end_tick=last_tick + 1, is_point=False, is_stated=True)
+    return None
 
 
 def _is_date(year: int, month: int, day: int) -> bool:

@@ -197,7 +197,7 @@ class Platform:
         """
         run_id = store.run.run_id if store.run is not None else ""
         self._closing.push_async_callback(self._close_store, store)
-        self.archive.open(store.read_model)
+        self.archive.open(store.read_model, lambda: self.publisher.read().forecast)
         self._closing.callback(self.archive.close)
         if self.advisor is not None:
             self._closing.push_async_callback(asyncio.to_thread, self.advisor.close)

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from mara.core.arrays import Floats, sealed
 from mara.core.contract import BAD, EXCLUDED, GOOD, SlaContract, Tier
@@ -15,7 +15,16 @@ from mara.core.finance import Line
 from mara.core.units import MICRO_USD_PER_USD, W_PER_MW
 from mara.store.read.read_model import ReadModel
 from mara.store.schema.ledger import MONEY_LEGS, LedgerEntry
-from mara.store.schema.tables import AllocationRow, NamedRow, OptimizationRun, SlaContractRow, SlaInterval, table_of
+from mara.store.schema.tables import (
+    AllocationRow,
+    NamedRow,
+    OptimizationRun,
+    PriceRow,
+    SlaContractRow,
+    SlaInterval,
+    SlaWindow,
+    table_of,
+)
 from mara.store.write.plan_record import reasons_in
 
 MOST_CONTRACTS: Final = 200
@@ -123,8 +132,48 @@ class Decisions:
     def contracts_of(self, customer: str, tick: int) -> tuple[Booked, ...]:
         """List a customer's contracts that are live in a tick, newest first."""
         return self._contracts(
-            _CONTRACT.customer == customer, _CONTRACT.booked_tick <= tick, _CONTRACT.ends_tick > tick
+            _CONTRACT.customer == customer, _CONTRACT.booked_tick <= tick, _CONTRACT.ends_tick > tick, _is_kept(tick)
         )
+
+    def extreme_price(
+        self, first_tick: int, end_tick: int, sites: Sequence[int], *, is_least: bool
+    ) -> tuple[int, int, float] | None:
+        """Find the highest or lowest price of power: its first tick, site and value.
+
+        Args:
+            sites: sites to look at; all where it is empty.
+        """
+        price = _PRICE.energy_price_usd_per_mwh
+        asked = select(_PRICE.tick, _PRICE.site, price).where(_PRICE.tick >= first_tick, _PRICE.tick < end_tick)
+        asked = asked.where(_PRICE.site.in_(tuple(sites))) if sites else asked
+        found = self.read_model.ask(asked.order_by(price if is_least else price.desc(), _PRICE.tick).limit(1))
+        return (found[0].tick, found[0].site, float(found[0].energy_price_usd_per_mwh)) if found else None
+
+    def live_counts(self, tick: int, tier: Tier | None, customers: Sequence[str]) -> tuple[int, int]:
+        """Count the contracts that are live in a tick, and those of them that are off.
+
+        Args:
+            tier, customers: count only contracts of these; all where None or empty.
+        """
+        live = [_CONTRACT.starts_tick <= tick, _CONTRACT.ends_tick > tick, _is_kept(tick)]
+        live += [_CONTRACT.tier == int(tier)] if tier is not None else []
+        live += [_CONTRACT.customer.in_(tuple(customers))] if customers else []
+        newest = (
+            select(_INTERVAL.number, func.max(_INTERVAL.from_tick).label("from_tick"))
+            .where(_INTERVAL.from_tick <= tick)
+            .group_by(_INTERVAL.number)
+            .subquery()
+        )
+        state = (
+            select(_INTERVAL.number, _INTERVAL.state)
+            .join(newest, (newest.c.number == _INTERVAL.number) & (newest.c.from_tick == _INTERVAL.from_tick))
+            .subquery()
+        )
+        counts = select(
+            func.count().label("live"), func.sum(case((state.c.state == BAD, 1), else_=0)).label("off")
+        ).select_from(table_of(SlaContractRow).join(state, state.c.number == _CONTRACT.number))
+        (found,) = self.read_model.ask(counts.where(*live))
+        return int(found.live), int(found.off or 0)
 
     def last_contract_of(self, customer: str, tick: int) -> Booked | None:
         """Find the contract that a customer booked last, up to a tick."""
@@ -135,6 +184,13 @@ class Decisions:
         """Find a contract by its id."""
         found = self._contracts(_CONTRACT.contract_id == contract_id)
         return found[0] if found else None
+
+    def cancelled_tick(self, number: int) -> int | None:
+        """Find the first tick after a contract's cancellation; None if it was not."""
+        (found,) = self.read_model.ask(
+            select(func.max(_WINDOW.closed_tick).label("tick")).where(_WINDOW.number == number, _CUT_SHORT)
+        )
+        return None if found.tick is None else int(found.tick) + 1
 
     def state(self, number: int, tick: int) -> tuple[int, int] | None:
         """Read a contract's state in a tick and its first tick; None before its life.
@@ -202,6 +258,9 @@ _SITE_POWER: Final = "site_power_w"
 _MINERS: Final = ("air_miner_w", "hydro_miner_w", "immersion_miner_w")
 _MERCHANT: Final = ("gpu_w", "asic_w")
 _CONTRACTS: Final = ("premium_w", "standard_w", "flexible_w", "spot_w")
+_WINDOW: Final = table_of(SlaWindow).c
+_CUT_SHORT: Final = _WINDOW.window_end_tick > _WINDOW.closed_tick + 1
+"""Condition of a window that was closed before its end, by a cancellation."""
 _POWERS: Final = (_SITE_POWER, *_MINERS, *_MERCHANT, *_CONTRACTS)
 _ALLOCATION: Final = table_of(AllocationRow).c
 _CONTRACT: Final = table_of(SlaContractRow).c
@@ -209,8 +268,14 @@ _INTERVAL: Final = table_of(SlaInterval).c
 _INTERVALS: Final = select(_INTERVAL.from_tick, _INTERVAL.state)
 _LEDGER: Final = table_of(LedgerEntry).c
 _PLAN: Final = table_of(OptimizationRun).c
+_PRICE: Final = table_of(PriceRow).c
 _PLAN_COLUMNS: Final = tuple(column for column in _PLAN if column.name not in ("shadow", "provenance"))
 assert len(MONEY_LEGS) == len(Line)
+
+
+def _is_kept(tick: int) -> ColumnElement[bool]:
+    """Condition of contracts that were not cancelled before a tick."""
+    return _CONTRACT.number.not_in(select(_WINDOW.number).where(_CUT_SHORT, _WINDOW.closed_tick < tick))
 
 
 def _power_mw(rows: Sequence[NamedRow], columns: Sequence[str]) -> Floats:

@@ -1,5 +1,6 @@
 """Read orders with their state, and contracts that are booked but not yet live."""
 
+from collections.abc import Sequence
 from typing import Final, get_args
 
 from sqlalchemy import func, select
@@ -64,6 +65,22 @@ def order(read_model: ReadModel, number: int) -> OrderRow:
     if not found:
         raise CommandError(f"there is no order {number}: GET /api/orders names them")
     return _order_row(found[0], read_model.run().config.grid)
+
+
+def orders_about(
+    read_model: ReadModel, abouts: Sequence[str], kinds: Sequence[str], from_tick: int, to_tick: int, limit: int
+) -> tuple[OrderRow, ...]:
+    """List orders given in ticks ``[from_tick, to_tick)``, newest first.
+
+    Args:
+        abouts: ids of the sites and contracts; of any where it is empty.
+        kinds: kinds of orders; all where it is empty.
+    """
+    asked = _ROWS.where(_ORDER.ordered_tick >= from_tick, _ORDER.ordered_tick < to_tick)
+    asked = asked.where(_ORDER.about.in_(tuple(abouts))) if abouts else asked
+    asked = asked.where(_ORDER.kind.in_(tuple(kinds))) if kinds else asked
+    grid = read_model.run().config.grid
+    return tuple(_order_row(row, grid) for row in read_model.ask(asked.order_by(_ORDER.number.desc()).limit(limit)))
 
 
 def waiting_contracts(read_model: ReadModel) -> tuple[ContractRow, ...]:

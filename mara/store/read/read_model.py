@@ -113,6 +113,11 @@ class ReadModel:
         with self._connection("reading") as connection:
             return resume.world_in(connection)
 
+    def parts(self) -> dict[str, bytes]:
+        """Read the parts that the run keeps beside its world for a restart, by name."""
+        with self._connection("reading") as connection:
+            return resume.parts_in(connection)
+
     def rules(self) -> tuple[RulesInForce, ...]:
         """List the versions of the rules that made the run, oldest first."""
         with self._connection("reading") as connection:

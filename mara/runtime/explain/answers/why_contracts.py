@@ -10,8 +10,9 @@ from mara.core.event_text import contract_name
 from mara.core.events import Event
 from mara.core.explanation import Explanation, Facts
 from mara.core.units import HOURS_PER_DAY
-from mara.runtime.explain.question import Question, Topic
+from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory, price_told
+from mara.runtime.explain.topics import Topic
 from mara.store.read.decisions import Booked
 
 OF_CONTRACTS: Final = ("budget", "stranded", "placed", "moved")
@@ -111,7 +112,7 @@ def _statuses(question: Question, history: RunHistory, tick: int) -> list[Contra
     """States of the contracts that a question means and that were live in the tick."""
     if question.contract_id:
         one = history.decisions.contract(question.contract_id)
-        booked = [one] if one is not None and one.contract.starts_tick <= tick < one.contract.ends_tick else []
+        booked = [one] if one is not None and one.contract.starts_tick <= tick < _end_tick(one, history) else []
     else:
         booked = [b for customer in question.customers for b in history.decisions.contracts_of(customer, tick)]
     if question.tier is not None:
@@ -241,6 +242,12 @@ def _others(statuses: list[ContractStatus], off: list[ContractStatus]) -> list[s
     return lines
 
 
+def _end_tick(booked: Booked, history: RunHistory) -> int:
+    """Find the first tick after a contract's life, as booked or by cancellation."""
+    cancelled = history.decisions.cancelled_tick(booked.number)
+    return booked.contract.ends_tick if cancelled is None else cancelled
+
+
 def _not_live(question: Question, history: RunHistory, tick: int) -> Explanation:
     """Say that no such contract was live then, and when the last one ended."""
     whom = question.contract_id or question.customers[0]
@@ -248,8 +255,9 @@ def _not_live(question: Question, history: RunHistory, tick: int) -> Explanation
     lines = [f"{whom} had no{tier} contract at {history.when(tick)}."]
     last = history.decisions.last_contract_of(question.customers[0], tick) if question.customers else None
     if last is not None:
-        end = history.grid.at(last.contract.ends_tick)
-        lines.append(f"The last one booked, {_named(last.contract)}, ended at {end:%d %b %Y %H:%M} UTC.")
+        ended_tick = _end_tick(last, history)
+        end, how = history.grid.at(ended_tick), "was cancelled" if ended_tick < last.contract.ends_tick else "ended"
+        lines.append(f"The last one booked, {_named(last.contract)}, {how} at {end:%d %b %Y %H:%M} UTC.")
     return Explanation(
         question=question.text, is_answered=True, sentences=tuple(lines), tick=tick, at=history.grid.at(tick)
     )

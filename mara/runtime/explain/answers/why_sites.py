@@ -15,6 +15,8 @@ from mara.store.read.decisions import ANY_SITE
 KINDS: Final = ("air-cooled", "hydro", "immersion")
 SWITCHED: Final = ("curtailed", "resumed", "outage", "recovery")
 MOST_TOLD: Final = 3
+MOST_LOOKED_AT: Final = 8
+"""Ticks that are looked at for one in which sites differ."""
 NEAR_TICKS_H: Final = 24
 """Hours before and after the tick asked about in which switches are reported."""
 
@@ -42,6 +44,56 @@ def site_state(question: Question, history: RunHistory) -> Explanation:
         at=history.grid.at(tick),
         site_id=history.config.fleet.site_ids[site],
     )
+
+
+def sites_beside(question: Question, history: RunHistory) -> Explanation:
+    """Explain the states of several sites in one tick, side by side."""
+    context = _where_they_differ(question, history)
+    if context is None:
+        return _from_plan(question, history, _tick_of(question, history)[0])
+    tick = context.tick
+    facts, lines = Facts(), list[str]()
+    for site in question.sites:
+        lines += _state(facts, history, context, site)
+        lines += _switches(history, context, site, ())
+    prices = context.observation.energy_price_usd_per_mwh
+    one, other = question.sites[0], question.sites[1]
+    dear, cheap = (one, other) if prices[one] >= prices[other] else (other, one)
+    if prices[dear] > prices[cheap]:
+        label = f"Price at {history.name(dear)} less that at {history.name(cheap)}, {history.when(tick)}"
+        gap = facts.told("price_gap_usd_per_mwh", label, float(prices[dear] - prices[cheap]))
+        lines.append(f"Power cost {gap} more at {history.name(dear)} than at {history.name(cheap)} then.")
+    return Explanation(
+        question=question.text,
+        is_answered=True,
+        sentences=tuple(lines),
+        facts=tuple(facts.found),
+        amounts=facts.amounts,
+        tick=tick,
+        at=history.grid.at(tick),
+        site_id=history.config.fleet.site_ids[one],
+    )
+
+
+def _where_they_differ(question: Question, history: RunHistory) -> TickContext | None:
+    """Find the newest tick in which the first site was off and another was not.
+
+    Without one it is the tick that a question about the first site alone means.
+    """
+    asked, last = question.tick_range, min(question.tick_range.end_tick - 1, history.last_tick)
+    context = history.context(_tick_of(question, history)[0])
+    if asked.is_point:
+        return context
+    first, others = question.sites[0], list(question.sites[1:])
+    went_off = history.decisions.events(("curtailed", "outage"), asked.first_tick, last + 1, site=first)
+    for tick in list(dict.fromkeys(event.tick for event in went_off))[:MOST_LOOKED_AT]:
+        found = history.context(tick)
+        if found is None:
+            continue
+        off = (found.idle_mw.sum(axis=1) > TOLERANCE_MW) | (found.observation.availability_share == 0.0)
+        if off[first] and not off[others].all():
+            return found
+    return context
 
 
 def _tick_of(question: Question, history: RunHistory) -> tuple[int, tuple[Event, ...]]:
@@ -122,6 +174,11 @@ def _all_ran(facts: Facts, history: RunHistory, context: TickContext, site: int,
     least = int(np.argmin(np.where(context.running.miners_mw[site] > TOLERANCE_MW, limits, np.inf)))
     limit = _limit_told(facts, history, context, site, least)
     power = facts.told("power_mw", f"Miners running at {name}, {when}", ran)
+    if float(context.observation.energy_price_usd_per_mwh[site]) > limits[least]:
+        return (
+            f"{name} was not curtailed at {when}: all {power} of its miners ran, though power cost {price_text}, above "
+            f"the break-even of {limit} of the least efficient of them ({KINDS[least]}); the plan gave them power."
+        )
     return (
         f"{name} was not curtailed at {when}: all {power} of its miners ran, as power cost {price_text} "
         f"and the least efficient of them ({KINDS[least]}) earn their power up to {limit}."

@@ -9,8 +9,9 @@ from mara.core.event_details import ContractMoved
 from mara.core.events import Event
 from mara.core.explanation import Explanation, Facts
 from mara.core.finance import COST_LINES, REVENUE_LINES, Line
+from mara.runtime.explain.answers.telling import span_of, span_text, told
 from mara.runtime.explain.question import Question
-from mara.runtime.explain.run_history import RunHistory, TickContext, day_text, price_told
+from mara.runtime.explain.run_history import RunHistory, TickContext, price_told
 from mara.store.read.decisions import ANY_SITE
 
 MOST_MOVES: Final = 3
@@ -24,7 +25,7 @@ def loads_moved(question: Question, history: RunHistory) -> Explanation:
 
     For the newest move, the price of power at both sites is told as well.
     """
-    first, end = _span(question, history)
+    first, end = span_of(question, history)
     moves = _moves(question, history, first, end)
     if not moves:
         return _nothing_moved(question, history, first, end)
@@ -35,18 +36,18 @@ def loads_moved(question: Question, history: RunHistory) -> Explanation:
     context = history.context(newest.tick)
     if context is not None:
         lines += _both_ends(facts, history, context, newest)
-    return _told(question, history, lines, facts, newest.tick, newest.site)
+    return told(question, history, lines, facts, newest.tick, newest.site)
 
 
 def money_made(question: Question, history: RunHistory) -> Explanation:
     """Report earnings and costs in the time asked about, and the largest ledger lines."""
-    first, end = _span(question, history)
+    first, end = span_of(question, history)
     site = question.sites[0] if question.sites else ANY_SITE
     whose = history.name(site) if question.sites else "The fleet"
     if question.tick_range.is_point and question.tick_range.is_stated:
         first, end = _hour_of(history, first)
     money = history.decisions.money_usd(first, end, site)
-    facts, span = Facts(), _span_text(history, first, end)
+    facts, span = Facts(), span_text(history, first, end)
     revenue = facts.told("revenue_usd", f"Revenue of {whose.lower()}, {span}", float(money[REVENUE_LINES].sum()))
     cost = facts.told("cost_usd", f"Costs of {whose.lower()}, {span}", float(-money[COST_LINES].sum()))
     profit = float(money.sum())
@@ -58,7 +59,7 @@ def money_made(question: Question, history: RunHistory) -> Explanation:
     if question.sites:
         context = history.context(last)
         lines += [f"Power cost {price_told(facts, history, context, site)} at its end."] if context is not None else []
-    return _told(question, history, lines, facts, last, site)
+    return told(question, history, lines, facts, last, site)
 
 
 def plan_made(question: Question, history: RunHistory) -> Explanation:
@@ -67,7 +68,7 @@ def plan_made(question: Question, history: RunHistory) -> Explanation:
     plan = history.decisions.plan(tick)
     if plan is None:
         lines = [f"No plan was written down up to {history.when(tick)}."]
-        return _told(question, history, lines, Facts(), tick, ANY_SITE)
+        return told(question, history, lines, Facts(), tick, ANY_SITE)
     facts = Facts()
     lines = [f"At {history.when(tick)} the plan in force was {plan.status}, made by {plan.optimizer} and adopted at "
              f"{history.clock(plan.adopted_tick, tick)}."]  # fmt: skip
@@ -76,7 +77,7 @@ def plan_made(question: Question, history: RunHistory) -> Explanation:
         lines.append(f"It expected to earn {worth} over its horizon.")
     lines += [f"Why not a better one: {plan.note}."] if plan.note else []
     lines += [text for text in (plan.headline, *plan.reasons) if text]
-    return _told(question, history, lines, facts, tick, ANY_SITE)
+    return told(question, history, lines, facts, tick, ANY_SITE)
 
 
 def prices_seen(question: Question, history: RunHistory) -> Explanation:
@@ -88,7 +89,7 @@ def prices_seen(question: Question, history: RunHistory) -> Explanation:
     context = history.context(tick)
     if context is None:
         lines = [f"The prices of {history.when(tick)} are past their retention."]
-        return _told(question, history, lines, Facts(), tick, ANY_SITE)
+        return told(question, history, lines, Facts(), tick, ANY_SITE)
     prices, facts = context.observation.energy_price_usd_per_mwh, Facts()
     site = question.sites[0] if question.sites else int(prices.argmax())
     lines = [f"Power cost {price_told(facts, history, context, site)} at {history.name(site)} at {history.when(tick)}. "
@@ -102,18 +103,7 @@ def prices_seen(question: Question, history: RunHistory) -> Explanation:
         lines.append(f"A day before it was {price_told(facts, history, before, site)} at {history.name(site)}.")
     if context.observation.stale_sources:
         lines.append(f"Stale in that tick: {', '.join(context.observation.stale_sources)}.")
-    return _told(question, history, lines, facts, tick, site)
-
-
-def _span(question: Question, history: RunHistory) -> tuple[int, int]:
-    """Range ``[first, end)`` of the ticks asked about, as far as they are stored.
-
-    Where the question names no time, it is the last day.
-    """
-    asked = question.tick_range
-    if asked.is_point and not asked.is_stated:
-        return max(0, history.last_tick + 1 - history.grid.ticks_of_hours(24)), history.last_tick + 1
-    return max(0, asked.first_tick), min(asked.end_tick, history.last_tick + 1)
+    return told(question, history, lines, facts, tick, site)
 
 
 def _moves(question: Question, history: RunHistory, first: int, end: int) -> list[Event]:
@@ -148,12 +138,12 @@ def _origin_of(event: Event) -> int:
 
 def _nothing_moved(question: Question, history: RunHistory, first: int, end: int) -> Explanation:
     """Say that no such move happened, and report the newest one before."""
-    lines = [f"No such move was made from {_span_text(history, first, end)}."]
+    lines = [f"No such move was made from {span_text(history, first, end)}."]
     before = _moves(question, history, 0, first)
     if before:
         lines.append(f"The last one before, at {history.when(before[0].tick)}: {before[0].text}")
     tick = before[0].tick if before else max(first, end - 1)
-    return _told(question, history, lines, Facts(), tick, before[0].site if before else ANY_SITE)
+    return told(question, history, lines, Facts(), tick, before[0].site if before else ANY_SITE)
 
 
 def _both_ends(facts: Facts, history: RunHistory, context: TickContext, event: Event) -> list[str]:
@@ -180,12 +170,12 @@ def _both_ends(facts: Facts, history: RunHistory, context: TickContext, event: E
 
 def _largest(facts: Facts, money: np.ndarray, which: slice, span: str) -> str:
     lines = range(*which.indices(len(money)))
-    told = []
+    parts = []
     for line in sorted(lines, key=lambda line: -abs(money[line]))[:MOST_LINES]:
         amount_usd, words = float(abs(money[line])), LINE_WORDS[line]
         if amount_usd >= LEAST_TOLD_USD:
-            told.append(f"{words} {facts.told('line_usd', f'{words.capitalize()}, {span}', amount_usd)}")
-    return ", ".join(told) or "none"
+            parts.append(f"{words} {facts.told('line_usd', f'{words.capitalize()}, {span}', amount_usd)}")
+    return ", ".join(parts) or "none"
 
 
 def _hour_of(history: RunHistory, tick: int) -> tuple[int, int]:
@@ -193,24 +183,6 @@ def _hour_of(history: RunHistory, tick: int) -> tuple[int, int]:
     per_hour = history.grid.ticks_per_hour
     first = history.grid.tick_at(history.grid.at(tick).replace(minute=0, second=0))
     return max(0, first), min(first + per_hour, history.last_tick + 1)
-
-
-def _span_text(history: RunHistory, first: int, end: int) -> str:
-    start, stop = history.grid.at(max(first, 0)), history.grid.at(max(end, first))
-    return f"{start:%H:%M} UTC on {day_text(start)} to {stop:%H:%M} UTC on {day_text(stop)}"
-
-
-def _told(question: Question, history: RunHistory, lines: list[str], facts: Facts, tick: int, site: int) -> Explanation:
-    return Explanation(
-        question=question.text,
-        is_answered=True,
-        sentences=tuple(lines),
-        facts=tuple(facts.found),
-        amounts=facts.amounts,
-        tick=tick,
-        at=history.grid.at(tick),
-        site_id=history.config.fleet.site_ids[site] if site >= 0 else "",
-    )
 
 
 _LARGEST: Final = (("earnings", REVENUE_LINES), ("costs", COST_LINES))

@@ -1,0 +1,1 @@
+"""Answers by kind of question, each from look-ups in the stored run."""
