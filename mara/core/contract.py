@@ -130,6 +130,11 @@ class ContractBook:
         return sealed(sums)
 
     @cached_property
+    def tier_counts(self) -> Ints:
+        """Number of contracts by tier (G,)."""
+        return sealed(np.bincount(self.tier, minlength=TIER_COUNT))
+
+    @cached_property
     def columns(self) -> tuple[Ints, ...]:
         """Indices of each tier's contracts, by tier."""
         return tuple(sealed(np.flatnonzero(self.tier == tier)) for tier in Tier)
@@ -140,9 +145,17 @@ class ContractBook:
         return tuple(contract.rate_usd_per_mwh for contract in self.contracts)
 
     @cached_property
+    def least_rates_usd_per_mwh(self) -> tuple[float, ...]:
+        """Rate of each tier's cheapest contract (G,); infinite without one."""
+        least = [float("inf")] * TIER_COUNT
+        for contract in self.contracts:
+            least[contract.tier] = min(least[contract.tier], contract.rate_usd_per_mwh)
+        return tuple(least)
+
+    @cached_property
     def least_rate_usd_per_mwh(self) -> float:
         """Rate of the cheapest promised contract; infinite without one."""
-        return min((c.rate_usd_per_mwh for c in self.contracts if c.tier < PROMISED_TIER_COUNT), default=float("inf"))
+        return min(self.least_rates_usd_per_mwh[:PROMISED_TIER_COUNT])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

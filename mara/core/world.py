@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import LATER, Floats, Ints, sealed
-from mara.core.climate import AIR_MINER_DERATE_FROM_C, derate_share, pue_of
+from mara.core.climate import derate_share, pue_of
 from mara.core.contract import ContractBook, ContractRequest, SlaAccounts, Tier, book_of
 from mara.core.day import Day
 from mara.core.fleet import MINER_COUNT, Fleet, Workload
@@ -307,18 +307,19 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
     Observations compare by identity: the one that a tick is planned by is mostly the one that it is settled by.
     """
     fleet, terms = config.fleet, config.terms
-    dry_bulb = observation.dry_bulb_c.tobytes()
-    pue = _pue(dry_bulb, observation.wet_bulb_c.tobytes(), fleet)
-    is_hot = np.count_nonzero(observation.dry_bulb_c > AIR_MINER_DERATE_FROM_C)
-    available, racks = _machines(dry_bulb if is_hot else b"", observation.availability_share.tobytes(), fleet)
-    rack_pue = pue[:, Workload.GPU]
+    pue, available, racks, contract_room = _machines(
+        observation.dry_bulb_c.tobytes(),
+        observation.wet_bulb_c.tobytes(),
+        observation.availability_share.tobytes(),
+        fleet,
+    )
     carbon = observation.carbon_intensity_g_per_kwh * (terms.carbon_price_usd_per_t / G_PER_KG)
     return Conditions(
         pue=pue,
         available_mw=available,
         racks_mw=racks,
-        rack_pue=rack_pue,
-        contract_room_mw=sealed(np.minimum(racks, fleet.grid_limit_mw / rack_pue)),
+        rack_pue=pue[:, Workload.GPU],
+        contract_room_mw=contract_room,
         carbon_cost_usd_per_mwh=sealed(carbon),
         grid_cost_usd_per_mwh=sealed(observation.energy_price_usd_per_mwh + carbon),
         mining_value_usd_per_mwh=_mining_value(observation.hashprice_usd_per_ph_day, fleet),
@@ -335,21 +336,20 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
 
 
 @lru_cache(maxsize=8)
-def _pue(dry_bulb: bytes, wet_bulb: bytes, fleet: Fleet) -> Floats:
-    return sealed(pue_of(np.frombuffer(dry_bulb), np.frombuffer(wet_bulb), fleet))
+def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, ...]:
+    """Compute PUE and available machines (S, K), available racks and room for contracts (S,) [MW].
 
-
-@lru_cache(maxsize=8)
-def _machines(dry_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, Floats]:
-    """Compute the available machines (S, K) and racks (S,) [MW].
-
-    The arguments are bytes of arrays, keys of the cache. `dry_bulb` is empty where no site is hot enough to derate.
+    The arguments are bytes of arrays, keys of the cache.
     """
+    dry_bulb_c = np.frombuffer(dry_bulb)
+    pue = pue_of(dry_bulb_c, np.frombuffer(wet_bulb), fleet)
     available = fleet.nameplate_mw * np.frombuffer(availability)[:, None]
-    derate = derate_share(np.frombuffer(dry_bulb))
+    derate = derate_share(dry_bulb_c)
     if derate is not None:
         available *= derate
-    return sealed(available), sealed(available[:, Workload.GPU] + available[:, Workload.ASIC])
+    racks = available[:, Workload.GPU] + available[:, Workload.ASIC]
+    room = np.minimum(racks, fleet.grid_limit_mw / pue[:, Workload.GPU])
+    return sealed(pue), sealed(available), sealed(racks), sealed(room)
 
 
 @lru_cache(maxsize=8)

@@ -45,7 +45,7 @@ class RealTimePrices:
     def __init__(self, series: ReplayedSeries, sites: Ints, day_ahead_usd_per_mwh: Floats, lag: int) -> None:
         self._step_minutes, self._day_steps, self._lag = series.step_minutes, series.day_steps, lag
         self._count = series.count
-        self._offset = series.first_s % (series.day_steps * series.step_s) // series.step_s
+        self._offset = series.day_offset
         self._price = np.ascontiguousarray(series.price_usd_per_mwh[: series.count, sites])
         self._half_hour = MINUTES_PER_HOUR // series.step_minutes // 2
         slope = SLOPE_SHARE * _over_an_hour(day_ahead_usd_per_mwh, self._half_hour)
@@ -54,28 +54,31 @@ class RealTimePrices:
         self._changes = np.clip(changes, -MOST_CHANGE_USD_PER_MWH, MOST_CHANGE_USD_PER_MWH)
         self._course = lru_cache(maxsize=2)(self._course_of_day)
 
-    def expected(self, step: int, rows: ForecastRows, later_usd_per_mwh: Floats, known_steps: int) -> Floats:
-        """Expect the prices of a forecast's rows (H, S').
+    def expected(self, steps: Ints, rows: ForecastRows, later_usd_per_mwh: Floats, known_steps: Ints) -> Floats:
+        """Expect the prices of the rows of forecasts from successive steps of one day (B, H, S').
 
         Args:
-            later_usd_per_mwh: price that the newest one fades into (H, S').
-            known_steps: steps from the present on whose day-ahead prices are published.
+            later_usd_per_mwh: price that the newest one fades into (B, H, S').
+            known_steps: steps from the present on whose day-ahead prices are published (B,).
         """
-        newest = max(step - self._lag, 0)
-        day, slot = divmod(step + self._offset, self._day_steps)
+        newest = np.maximum(steps - self._lag, 0)
+        day, slot = int(steps[0] + self._offset) // self._day_steps, (steps + self._offset) % self._day_steps
         course, begin, weight = self._course(day), *_places(rows, self._day_steps)
-        ahead = course.take(slot + 1 + begin, axis=0) - course[slot + 1 - (step - newest)]
-        if known_steps > self._half_hour:
-            ahead += self._slope.take(self._slope_rows(step, rows, known_steps), axis=0) - self._slope[newest]
-        ahead += self._price[newest]
+        next_slot = slot + 1
+        ahead = course.take(next_slot[:, None] + begin, axis=0) - course[next_slot - (steps - newest)][:, None]
+        sloped = np.flatnonzero(known_steps > self._half_hour)
+        if len(sloped):
+            found = self._slope_rows(steps[sloped], rows, known_steps[sloped])
+            ahead[sloped] += self._slope.take(found, axis=0) - self._slope[newest[sloped]][:, None]
+        ahead += self._price[newest][:, None]
         # a weight of one leaves the newest price as it is, to the last digit
-        found = weight * ahead + (1.0 - weight) * later_usd_per_mwh
-        return np.asarray(np.clip(found, MIN_PRICE_USD_PER_MWH, MAX_PRICE_USD_PER_MWH))
+        price = weight * ahead + (1.0 - weight) * later_usd_per_mwh
+        return np.asarray(np.clip(price, MIN_PRICE_USD_PER_MWH, MAX_PRICE_USD_PER_MWH))
 
-    def _slope_rows(self, step: int, rows: ForecastRows, known_steps: int) -> Ints:
-        """Find the rows of the slope (H,); beyond published prices the last published one."""
-        begin = np.minimum(rows.begin_step, known_steps - self._half_hour - rows.width_steps)
-        found = np.maximum(begin + step, 0)
+    def _slope_rows(self, steps: Ints, rows: ForecastRows, known_steps: Ints) -> Ints:
+        """Find the rows of the slope (B, H); beyond published prices the last published one."""
+        begin = np.minimum(rows.begin_step, known_steps[:, None] - self._half_hour - rows.width_steps)
+        found = np.maximum(begin + steps[:, None], 0)
         if self._half_hour:
             found += (rows.width_steps > 1) * self._count
         return np.asarray(found)

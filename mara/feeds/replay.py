@@ -4,6 +4,7 @@ Model: docs/model.md#13-forecasts ; decisions 0043, 0155, 0156
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -29,6 +30,13 @@ QUIET_BEFORE_END_H: Final = 14
 """Hours before the end of the known prices in which a new publication may come.
 
 Between a publication and that moment nothing changes, so those hours need not be looked up one by one.
+"""
+
+
+STEPS_AT_ONCE: Final = 24
+"""Steps from which forecasts are made at once, because a few large arrays cost less than many small ones.
+
+It divides the steps of every day, so that they are all of one day.
 """
 
 
@@ -83,6 +91,8 @@ class ReplayFeed:
         self._arrivals = arrivals
         self._is_perfect = forecast == "perfect"
         self._prices = None if self._is_perfect else _ExpectedPrices(config, self._history, series, forecast)
+        self._expects_present = self._prices is not None and self._prices.expects_present
+        self._forecasts = lru_cache(maxsize=16)(self._forecast_from)
         self._step_of(0)
 
     def observe(self, tick: int) -> Observation:
@@ -114,37 +124,57 @@ class ReplayFeed:
             FeedUnavailable: a tick outside the history.
         """
         assert hours >= 1
-        step, series, prices = self._step_of(tick), self._series, self._prices
+        step, series = self._step_of(tick), self._series
         rows = series.rows(self._start_s + tick * self._tick_s, hours)
-        ahead = standing_steps(rows, series.count - step if self._is_perfect else 1, series.day_steps)
-        standing = series.at(step, ahead, rows, newest=step)
-        hashprice = (
-            series.hashprice_usd_per_ph_day.take(standing)
-            if self._is_perfect
-            else np.full(len(standing), self._hashprice_floats[step])
-        )
-        price = series.price_usd_per_mwh.take(standing, axis=0) if prices is None else prices.expected(step, rows)
-        multiplier, demand = series.calendar(step, rows)
+        first = max(step - (step + series.day_offset) % STEPS_AT_ONCE, 0)
+        by_step, at = self._forecasts(first, rows), step - first
         return Forecast(
             tick=tick,
-            energy_price_usd_per_mwh=sealed(price),
-            carbon_intensity_g_per_kwh=sealed(series.carbon_g_per_kwh.take(standing, axis=0)),
-            dry_bulb_c=sealed(series.dry_bulb_c.take(standing, axis=0)),
-            wet_bulb_c=sealed(series.wet_bulb_c.take(standing, axis=0)),
-            hashprice_usd_per_ph_day=sealed(hashprice),
-            demand_multiplier_share=multiplier,
-            demand_tokens_per_h=demand,
+            energy_price_usd_per_mwh=by_step.price_usd_per_mwh[at],
+            carbon_intensity_g_per_kwh=by_step.carbon_g_per_kwh[at],
+            dry_bulb_c=by_step.dry_bulb_c[at],
+            wet_bulb_c=by_step.wet_bulb_c[at],
+            hashprice_usd_per_ph_day=by_step.hashprice_usd_per_ph_day[at],
+            demand_multiplier_share=by_step.multiplier_factor[at],
+            demand_tokens_per_h=by_step.demand_tokens_per_h[at],
             row_minutes=rows.minutes,
-            expects_present_price=prices is not None and prices.expects_present,
-            published_count=self._published_count(step, rows),
+            expects_present_price=self._expects_present,
+            published_count=by_step.published_count[at],
         )
 
-    def _published_count(self, step: int, rows: ForecastRows) -> Ints:
-        """Count the first rows of a forecast whose prices are published, by site (S,)."""
+    def _forecast_from(self, first: int, rows: ForecastRows) -> "_Forecasts":
+        """Forecast from each of the steps up to the next multiple of `STEPS_AT_ONCE`."""
+        series, prices = self._series, self._prices
+        count = STEPS_AT_ONCE - (first + series.day_offset) % STEPS_AT_ONCE
+        steps = np.arange(first, min(first + count, series.count))
+        known = (series.count - steps).tolist() if self._is_perfect else [1] * len(steps)
+        ahead = np.stack([standing_steps(rows, steps_known, series.day_steps) for steps_known in known])
+        standing = series.at(steps, ahead, rows, newest=steps)
+        hashprice = series.hashprice_usd_per_ph_day
+        multiplier, demand = series.calendar(steps, rows)
+        return _Forecasts(
+            price_usd_per_mwh=sealed(
+                series.price_usd_per_mwh.take(standing, axis=0) if prices is None else prices.expected(steps, rows)
+            ),
+            carbon_g_per_kwh=sealed(series.carbon_g_per_kwh.take(standing, axis=0)),
+            dry_bulb_c=sealed(series.dry_bulb_c.take(standing, axis=0)),
+            wet_bulb_c=sealed(series.wet_bulb_c.take(standing, axis=0)),
+            hashprice_usd_per_ph_day=sealed(
+                hashprice.take(standing)
+                if self._is_perfect
+                else hashprice[steps].repeat(standing.shape[1]).reshape(standing.shape)
+            ),
+            multiplier_factor=sealed(multiplier),
+            demand_tokens_per_h=sealed(demand),
+            published_count=sealed(self._published_count(steps, rows)),
+        )
+
+    def _published_count(self, steps: Ints, rows: ForecastRows) -> Ints:
+        """Count the first rows of forecasts whose prices are published, by site (B, S)."""
         if self._prices is not None:
-            return self._prices.published_count(step, rows)
+            return self._prices.published_count(steps, rows)
         count = len(rows.begin_step) if self._is_perfect else 1
-        return sealed(np.full(len(self._all), count, dtype=np.int64))
+        return np.full((len(steps), len(self._all)), count, dtype=np.int64)
 
     def _step_of(self, tick: int) -> int:
         """Return the step of the series in which a tick begins.
@@ -160,6 +190,20 @@ class ReplayFeed:
             f"{self._history.file} covers {self._history.period}, tick {tick} is at {utc_text(self._grid.at(tick))}: "
             "start the run within that period, or end it earlier"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Forecasts:
+    """Forecasts from successive steps (B, ...); a `Forecast` is a row of each array."""
+
+    price_usd_per_mwh: Floats
+    carbon_g_per_kwh: Floats
+    dry_bulb_c: Floats
+    wet_bulb_c: Floats
+    hashprice_usd_per_ph_day: Floats
+    multiplier_factor: Floats
+    demand_tokens_per_h: Floats
+    published_count: Ints
 
 
 class _ExpectedPrices:
@@ -192,7 +236,6 @@ class _ExpectedPrices:
         self._until = np.stack([_known_until(series, *how) for how in distinct], axis=1)
         self._column_of_site = np.array([distinct.index(how) for how in known_by])
         self._series, self._sites = series, np.arange(len(sites))
-        self._flat_ahead = lru_cache(maxsize=1_024)(self._flatten)
         self._moving = moving = np.flatnonzero(is_late | has_both)
         self._slopes = sorted({distinct.index(known_by[s]) for s in np.flatnonzero(has_both).tolist()})
         self._real_time = None
@@ -200,38 +243,31 @@ class _ExpectedPrices:
             beside = np.where(has_both, self._later, 0.0)[: series.count, moving]
             self._real_time = RealTimePrices(series, moving, beside, lag=int(self.expects_present))
 
-    def expected(self, step: int, rows: ForecastRows) -> Floats:
-        """Expect the prices of a forecast's rows (H, S)."""
-        until = self._until[step] - step
-        known = tuple(until.tolist())
-        ahead = self._flat_ahead(rows, known)
-        if step < 2 * self._series.day_steps:  # few steps, which look back before the history begins
-            newest = step if not self.expects_present else max(step - 1, 0)
-            by_column = np.stack([standing_steps(rows, k, self._series.day_steps) for k in known], axis=1)
-            found = self._series.at(step, by_column, rows, newest)[:, self._column_of_site]
-            price = self._later.take(found * len(self._sites) + self._sites)
-        else:
-            price = self._later.take(ahead + step * len(self._sites))
+    def expected(self, steps: Ints, rows: ForecastRows) -> Floats:
+        """Expect the prices of the rows of forecasts from successive steps (B, H, S)."""
+        series = self._series
+        known = self._until[steps] - steps[:, None]
+        ahead = np.stack(
+            [
+                np.stack([standing_steps(rows, k, series.day_steps) for k in by_column], axis=1)
+                for by_column in known.tolist()
+            ]
+        )
+        newest = np.maximum(steps - self.expects_present, 0)
+        found = series.at(steps, ahead, rows, newest)[:, :, self._column_of_site]
+        price: Floats = self._later.take(found * len(self._sites) + self._sites)
         if self._real_time is not None:
-            slope = min((known[column] for column in self._slopes), default=0)
-            price[:, self._moving] = self._real_time.expected(step, rows, price[:, self._moving], slope)
+            slope = known[:, self._slopes].min(axis=1) if self._slopes else np.zeros_like(steps)
+            price[:, :, self._moving] = self._real_time.expected(steps, rows, price[:, :, self._moving], slope)
         return price
 
-    def published_count(self, step: int, rows: ForecastRows) -> Ints:
-        """Count the first rows whose prices are published, by site (S,)."""
+    def published_count(self, steps: Ints, rows: ForecastRows) -> Ints:
+        """Count the first rows of forecasts whose prices are published, by site (B, S)."""
         ends = rows.begin_step + rows.width_steps
-        count = (ends[:, None] <= (self._until[step] - step)[None, :]).sum(axis=0)[self._column_of_site]
-        count[self._moving] = 1  # what stands for these is moved by the real-time price, so it is a guess
-        return sealed(np.asarray(np.maximum(count, 1)))
-
-    def _flatten(self, rows: ForecastRows, known_steps: tuple[int, ...]) -> Ints:
-        """Return what stands for each row and site (H, S).
-
-        They are places in flattened prices, from the present step on.
-        """
-        by_column = np.stack([standing_steps(rows, known, self._series.day_steps) for known in known_steps], axis=1)
-        found = by_column + self._series.means_from(rows)[:, None]
-        return sealed(found[:, self._column_of_site] * len(self._sites) + self._sites)
+        known = self._until[steps] - steps[:, None]
+        count = (ends[:, None] <= known[:, None]).sum(axis=1)[:, self._column_of_site]
+        count[:, self._moving] = 1  # what stands for these is moved by the real-time price, so it is a guess
+        return np.asarray(np.maximum(count, 1))
 
 
 def _known_until(series: ReplayedSeries, clock: str, present: int) -> Ints:

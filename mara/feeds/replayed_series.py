@@ -63,6 +63,11 @@ class ReplayedSeries:
     def day_steps(self) -> int:
         return HOURS_PER_DAY * MINUTES_PER_HOUR // self.step_minutes
 
+    @property
+    def day_offset(self) -> int:
+        """Steps of the first step's UTC day that lie before it."""
+        return self.first_s % (self.day_steps * self.step_s) // self.step_s
+
     def rows(self, passed_s: int, hours: int) -> ForecastRows:
         """Return the rows of a forecast, by seconds since the first step began."""
         if self.is_hourly:
@@ -74,33 +79,27 @@ class ReplayedSeries:
             into_step_minutes=passed_s % self.step_s // SECONDS_PER_MINUTE,
         )
 
-    def at(self, step: int, steps_ahead: Ints, rows: ForecastRows, newest: int) -> Ints:
-        """Return where the arrays hold what stands for the rows of a forecast.
+    def at(self, steps: Ints, steps_ahead: Ints, rows: ForecastRows, newest: Ints) -> Ints:
+        """Return where the arrays hold what stands for the rows of forecasts from each of `steps` (B,).
 
         Args:
-            steps_ahead: the standing steps, from the present one on (H,) or (H, S).
-            newest: the step that stands for those before the history begins.
+            steps_ahead: the standing steps, from the present one on (B, H) or (B, H, S).
+            newest: the steps that stand for those before the history begins (B,).
         """
-        found = steps_ahead + step
-        means = self.means_from(rows)
-        places = found + (means if found.ndim == 1 else means[:, None])
-        if step < 2 * self.day_steps:
-            places[found < 0] = newest
-        return places
+        by_step, by_row = (-1, *[1] * (steps_ahead.ndim - 1)), (-1, *[1] * (steps_ahead.ndim - 2))
+        found = steps_ahead + steps.reshape(by_step)
+        return np.where(found < 0, newest.reshape(by_step), found + self.means_from(rows).reshape(by_row))
 
     def means_from(self, rows: ForecastRows) -> Ints:
         """Return where the means begin for the rows that are one, else 0 (H,)."""
         return np.asarray((rows.width_steps > 1) * self.count)
 
-    def calendar(self, step: int, rows: ForecastRows) -> tuple[Floats, Floats]:
-        """Return demand multipliers and tokens of a forecast's rows (H, R)."""
-        last = step + int(rows.begin_step[-1] + rows.width_steps[-1])
+    def calendar(self, steps: Ints, rows: ForecastRows) -> tuple[Floats, Floats]:
+        """Return demand multipliers and tokens of the rows of forecasts from each of `steps` (B, H, R)."""
+        last = int(steps[-1] + rows.begin_step[-1] + rows.width_steps[-1])
         if last > self.calendar_count:
             self.reach(last)
-        if self.is_hourly:
-            wanted = slice(step, step + len(rows.begin_step))
-            return self.multiplier_factor[wanted], self.demand_tokens_per_h[wanted]
-        found = rows.begin_step + step + (rows.width_steps > 1) * self.calendar_count
+        found = steps[:, None] + rows.begin_step + (rows.width_steps > 1) * self.calendar_count
         return self.multiplier_factor.take(found, axis=0), self.demand_tokens_per_h.take(found, axis=0)
 
     def reach(self, steps: int) -> None:

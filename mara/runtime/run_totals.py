@@ -176,7 +176,7 @@ class RunTotals:
         self.promised_mw_ticks += book.promised_mw
         self.site_delivered_mw_ticks = self.site_delivered_mw_ticks + step.allocation.contracts_mw
         if np.count_nonzero(report.good) == len(report.good) and not np.count_nonzero(report.excluded):
-            self.good_ticks += np.bincount(book.tier, minlength=TIER_COUNT)
+            self.good_ticks += book.tier_counts
             return
         counted = ~report.excluded
         self.good_ticks += np.bincount(book.tier[report.good & counted], minlength=TIER_COUNT)

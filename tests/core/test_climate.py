@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from mara.core.climate import air_pue, derate_share, immersion_pue, liquid_pue, mechanical_pue, pue_of, wet_bulb_c
+from mara.core.climate import (
+    MOST_RACK_PUE,
+    MOST_RACK_PUE_UP_TO_C,
+    air_pue,
+    derate_share,
+    immersion_pue,
+    liquid_pue,
+    mechanical_pue,
+    pue_of,
+    wet_bulb_c,
+)
 from mara.core.fleet import Cooling, Workload
 from tests.builders import fleet, site
 
@@ -65,6 +75,12 @@ def test_miners_bring_their_own_cooling_and_racks_use_the_sites() -> None:
         }
     )
     assert pue[:, Workload.ASIC].tolist() == pue[:, Workload.GPU].tolist()
+
+
+def test_no_cooling_of_racks_exceeds_the_bound_of_their_pue() -> None:
+    weather_c = np.linspace(-90.0, MOST_RACK_PUE_UP_TO_C, 151)
+    for pue in (air_pue, immersion_pue, liquid_pue, mechanical_pue):
+        assert pue(weather_c).max() <= MOST_RACK_PUE
 
 
 def test_a_forecast_of_weather_keeps_its_hours() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mara.core.arrays import Bools, Floats, Ints, row_sums
 from mara.core.booking import list_rate_usd_per_mwh
-from mara.core.climate import pue_of
+from mara.core.climate import MOST_RACK_PUE, MOST_RACK_PUE_UP_TO_C, pue_of
 from mara.core.contract import CREDIT_STEPS_PPM, TIER_COUNT, UNPLACED, Tier, budgets_of, spendable_ticks
 from mara.core.fleet import Workload
 from mara.core.placement import held_mw
@@ -52,15 +52,16 @@ def breaking_hours(problem: Problem) -> Bools | None:
     In these hours they are left unserved past their budgets. None where it never pays.
     """
     book, accounts = problem.world.book, problem.world.accounts
-    is_breakable = np.zeros(TIER_COUNT, dtype=np.bool_)
-    is_breakable[list(BREAKABLE[problem.config.terms.break_promises])] = True
-    asked = np.flatnonzero(is_breakable[book.tier])
-    if not len(asked):
+    tiers = BREAKABLE[problem.config.terms.break_promises]
+    least_usd_per_mwh = min((book.least_rates_usd_per_mwh[tier] for tier in tiers), default=np.inf)
+    least_usd_per_mwh *= 1.0 + GOODWILL_RATIO
+    if _most_rack_cost_usd_per_mwh(problem) <= least_usd_per_mwh:
         return None
     cost = _rack_cost_usd_per_mwh(problem)
-    rates = np.array(book.rates_usd_per_mwh)[asked]
-    if float(cost.max()) <= float(rates.min()) * (1.0 + GOODWILL_RATIO):
+    if float(cost.max()) <= least_usd_per_mwh:
         return None
+    asked = np.flatnonzero(np.isin(book.tier, tiers))
+    rates = np.array(book.rates_usd_per_mwh)[asked]
     ticks = row_ticks(problem.forecast, problem.config.grid, problem.tick)
     room = problem.conditions.contract_room_mw
     free = room - row_sums(held_mw(problem.world)[:, : Tier.SPOT])
@@ -113,6 +114,18 @@ def _rack_cost_usd_per_mwh(problem: Problem) -> Floats:
     carbon = forecast.carbon_intensity_g_per_kwh * (config.terms.carbon_price_usd_per_t / G_PER_KG)
     pue = pue_of(forecast.dry_bulb_c, forecast.wet_bulb_c, config.fleet)[:, :, Workload.GPU]
     return np.asarray(pue * (forecast.energy_price_usd_per_mwh + carbon))
+
+
+def _most_rack_cost_usd_per_mwh(problem: Problem) -> float:
+    """Bound the cost of a rack megawatt-hour in all known hours and sites [USD/MWh].
+
+    In most ticks this already tells that nothing pays to break. It is infinite in weather that has no bound.
+    """
+    forecast, terms = problem.forecast, problem.config.terms
+    if max(forecast.dry_bulb_c.max(), forecast.wet_bulb_c.max()) > MOST_RACK_PUE_UP_TO_C:
+        return np.inf
+    carbon = float(forecast.carbon_intensity_g_per_kwh.max()) * (terms.carbon_price_usd_per_t / G_PER_KG)
+    return MOST_RACK_PUE * max(float(forecast.energy_price_usd_per_mwh.max()) + carbon, 0.0)
 
 
 def _begins(ticks: Ints) -> Ints:

@@ -39,7 +39,7 @@ class ScheduledOffCounts:
         """Add one settled tick of a book that is not empty."""
         book, accounts = step.before.book, step.before.accounts
         scheduled = step.allocation.scheduled
-        self.contract_ticks += np.bincount(book.tier, minlength=TIER_COUNT)
+        self.contract_ticks += book.tier_counts
         any_is_off = np.count_nonzero(scheduled) > 0
         if not any_is_off and not np.count_nonzero(accounts.rest_ticks):
             self._open = _no_rests()
