@@ -20,6 +20,8 @@ from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import go_on, stored_run
 
+pytestmark = pytest.mark.usefixtures("made_by_migrations")
+
 NORMAL, FULL = 1, 2
 """Of SQLite's own setting, which a booking raises for its tick."""
 ENOUGH_FOR_ONE_WITHOUT_A_BOOKING = 12
@@ -71,8 +73,6 @@ from mara.errors import StoreBlocked
 from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import go_on
-
-pytestmark = pytest.mark.usefixtures("made_by_migrations")
 
 store = Store.open(url_of(Path(sys.argv[1])))
 before = resource.getrlimit(resource.RLIMIT_FSIZE)

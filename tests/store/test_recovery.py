@@ -23,6 +23,8 @@ from tests.scenarios import killed
 from tests.store.databases import contents, url_of
 from tests.store.runs import go_on, stored_run
 
+pytestmark = pytest.mark.usefixtures("made_by_migrations")
+
 PAGE_BYTES = 4_096
 
 
@@ -239,8 +241,6 @@ from mara.errors import StoreBlocked
 from mara.store.store import Store
 from tests.store.databases import url_of
 from tests.store.runs import go_on
-
-pytestmark = pytest.mark.usefixtures("made_by_migrations")
 
 store = Store.open(url_of(Path(sys.argv[1])))
 try:
