@@ -22,6 +22,12 @@ def test_the_page_of_layouts_has_the_table_that_the_command_writes() -> None:
     assert "\n".join(lines) in (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
 
 
+def test_the_readme_names_every_layout_with_what_it_reads() -> None:
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown_lines()[2:]]
+    rows = [f"| {row[0]} | {row[1]} | {row[2]} | {row[6]} |" for row in cells]
+    assert "\n".join(rows) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_readmes_spec_and_two_commands_make_a_backtest_of_ercot_and_entsoe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
