@@ -127,7 +127,14 @@ def settle(
     position = cleared_mw(world.day_ahead, epoch_h, observation.day_ahead_usd_per_mwh)
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     lines = _lines(
-        allocation, report, world, observation, conditions, config, position_mw=position, carbon_kg_per_h=carbon_kg_per_h
+        allocation,
+        report,
+        world,
+        observation,
+        conditions,
+        config,
+        position_mw=position,
+        carbon_kg_per_h=carbon_kg_per_h,
     )
     return Settlement(
         lines_micro_usd=sealed(lines),
