@@ -339,7 +339,8 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
 def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, ...]:
     """Compute what weather and outages leave of a fleet's machines.
 
-    Returns PUE and available machines (S, K), available racks and room for contracts (S,) [MW]. The arguments are bytes of arrays, keys of the cache.
+    Returns PUE and available machines (S, K), available racks and room for contracts (S,) [MW]. The arguments are bytes
+    of arrays, keys of the cache.
     """
     dry_bulb_c = np.frombuffer(dry_bulb)
     pue = pue_of(dry_bulb_c, np.frombuffer(wet_bulb), fleet)
