@@ -35,7 +35,10 @@ IMMERSION_OFF_C: Final = 50.0
 SEA_LEVEL_PA: Final = 101_325.0
 MOST_RACK_PUE: Final = 1.9
 MOST_RACK_PUE_UP_TO_C: Final = 60.0
-"""Bound on the PUE of racks, whatever cools them, while neither dry nor wet bulb exceeds that temperature."""
+"""Bound on the PUE of racks, whatever cools them.
+
+It holds while neither dry nor wet bulb exceeds that temperature.
+"""
 
 psychrolib.SetUnitSystem(psychrolib.SI)
 

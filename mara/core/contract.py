@@ -140,6 +140,16 @@ class ContractBook:
         return tuple(sealed(np.flatnonzero(self.tier == tier)) for tier in Tier)
 
     @cached_property
+    def tiers(self) -> tuple[int, ...]:
+        """Tier of each contract as a plain number (C,)."""
+        return tuple(self.tier.tolist())
+
+    @cached_property
+    def powers_mw(self) -> tuple[float, ...]:
+        """Power of each contract as a plain number (C,) [MW]."""
+        return tuple(self.power_mw.tolist())
+
+    @cached_property
     def rates_usd_per_mwh(self) -> tuple[float, ...]:
         """Rate of each contract (C,)."""
         return tuple(contract.rate_usd_per_mwh for contract in self.contracts)

@@ -126,10 +126,18 @@ def settle(
     epoch_h = config.grid.epoch_s(world.tick) // SECONDS_PER_HOUR
     position = cleared_mw(world.day_ahead, epoch_h, observation.day_ahead_usd_per_mwh)
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
+    lines = _lines(
+        allocation,
+        report,
+        world,
+        observation,
+        conditions,
+        config,
+        position_mw=position,
+        carbon_kg_per_h=carbon_kg_per_h,
+    )
     return Settlement(
-        lines_micro_usd=sealed(
-            _lines(allocation, report, world, observation, conditions, config, position_mw=position)
-        ),
+        lines_micro_usd=sealed(lines),
         energy_wh=sealed(_energy(allocation, config).T),
         emissions_g=sealed(np.rint(carbon_kg_per_h * (config.grid.dt_h * G_PER_KG)).astype(np.int64)),
         position_mw=position,
@@ -145,6 +153,7 @@ def _lines(
     config: RunConfig,
     *,
     position_mw: Floats | None,
+    carbon_kg_per_h: Floats,
 ) -> Ints:
     """Compute signed money by site and `Line` (S, 18) [micro-USD]."""
     dt_h, terms, fleet = config.grid.dt_h, config.terms, config.fleet
@@ -162,7 +171,6 @@ def _lines(
             position_mw, each.price_usd_per_mwh, observation.day_ahead_usd_per_mwh
         )
     # Computed from the stored mass of carbon, so that cost and mass agree to the last gram.
-    carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     usd[Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
     usd *= dt_h * MICRO_USD_PER_USD
     # Moves and restarts are per change, not per hour.

@@ -337,9 +337,10 @@ def conditions_of(observation: Observation, config: RunConfig) -> Conditions:
 
 @lru_cache(maxsize=8)
 def _machines(dry_bulb: bytes, wet_bulb: bytes, availability: bytes, fleet: Fleet) -> tuple[Floats, ...]:
-    """Compute PUE and available machines (S, K), available racks and room for contracts (S,) [MW].
+    """Compute what weather and outages leave of a fleet's machines.
 
-    The arguments are bytes of arrays, keys of the cache.
+    Returns PUE and available machines (S, K), available racks and room for contracts (S,) [MW]. The arguments are bytes
+    of arrays, keys of the cache.
     """
     dry_bulb_c = np.frombuffer(dry_bulb)
     pue = pue_of(dry_bulb_c, np.frombuffer(wet_bulb), fleet)

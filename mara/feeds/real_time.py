@@ -55,9 +55,10 @@ class RealTimePrices:
         self._course = lru_cache(maxsize=2)(self._course_of_day)
 
     def expected(self, steps: Ints, rows: ForecastRows, later_usd_per_mwh: Floats, known_steps: Ints) -> Floats:
-        """Expect the prices of the rows of forecasts from successive steps of one day (B, H, S').
+        """Expect the prices of forecasts from successive steps (B, H, S').
 
         Args:
+            steps: the steps from which is forecast, all of one day (B,).
             later_usd_per_mwh: price that the newest one fades into (B, H, S').
             known_steps: steps from the present on whose day-ahead prices are published (B,).
         """
@@ -76,7 +77,10 @@ class RealTimePrices:
         return np.asarray(np.clip(price, MIN_PRICE_USD_PER_MWH, MAX_PRICE_USD_PER_MWH))
 
     def _slope_rows(self, steps: Ints, rows: ForecastRows, known_steps: Ints) -> Ints:
-        """Find the rows of the slope (B, H); beyond published prices the last published one."""
+        """Find the rows of the slope (B, H).
+
+        Beyond published prices it is the last published one.
+        """
         begin = np.minimum(rows.begin_step, known_steps[:, None] - self._half_hour - rows.width_steps)
         found = np.maximum(begin + steps[:, None], 0)
         if self._half_hour:

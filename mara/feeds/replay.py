@@ -34,9 +34,9 @@ Between a publication and that moment nothing changes, so those hours need not b
 
 
 STEPS_AT_ONCE: Final = 24
-"""Steps from which forecasts are made at once, because a few large arrays cost less than many small ones.
+"""Number of steps from which forecasts are made at once.
 
-It divides the steps of every day, so that they are all of one day.
+A few large arrays cost less than many small ones. It divides the steps of every day, so that they are all of one day.
 """
 
 
@@ -143,7 +143,7 @@ class ReplayFeed:
         )
 
     def _forecast_from(self, first: int, rows: ForecastRows) -> "_Forecasts":
-        """Forecast from each of the steps up to the next multiple of `STEPS_AT_ONCE`."""
+        """Forecast from each step up to the next multiple of `STEPS_AT_ONCE`."""
         series, prices = self._series, self._prices
         count = STEPS_AT_ONCE - (first + series.day_offset) % STEPS_AT_ONCE
         steps = np.arange(first, min(first + count, series.count))
@@ -170,7 +170,7 @@ class ReplayFeed:
         )
 
     def _published_count(self, steps: Ints, rows: ForecastRows) -> Ints:
-        """Count the first rows of forecasts whose prices are published, by site (B, S)."""
+        """Count the first rows of each forecast with published prices (B, S)."""
         if self._prices is not None:
             return self._prices.published_count(steps, rows)
         count = len(rows.begin_step) if self._is_perfect else 1
@@ -194,7 +194,7 @@ class ReplayFeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Forecasts:
-    """Forecasts from successive steps (B, ...); a `Forecast` is a row of each array."""
+    """Forecasts from successive steps, a row of each array for each (B, ...)."""
 
     price_usd_per_mwh: Floats
     carbon_g_per_kwh: Floats
@@ -244,7 +244,7 @@ class _ExpectedPrices:
             self._real_time = RealTimePrices(series, moving, beside, lag=int(self.expects_present))
 
     def expected(self, steps: Ints, rows: ForecastRows) -> Floats:
-        """Expect the prices of the rows of forecasts from successive steps (B, H, S)."""
+        """Expect the prices of forecasts from successive steps (B, H, S)."""
         series = self._series
         known = self._until[steps] - steps[:, None]
         ahead = np.stack(
@@ -262,7 +262,7 @@ class _ExpectedPrices:
         return price
 
     def published_count(self, steps: Ints, rows: ForecastRows) -> Ints:
-        """Count the first rows of forecasts whose prices are published, by site (B, S)."""
+        """Count the first rows of each forecast with published prices (B, S)."""
         ends = rows.begin_step + rows.width_steps
         known = self._until[steps] - steps[:, None]
         count = (ends[:, None] <= known[:, None]).sum(axis=1)[:, self._column_of_site]

@@ -80,9 +80,10 @@ class ReplayedSeries:
         )
 
     def at(self, steps: Ints, steps_ahead: Ints, rows: ForecastRows, newest: Ints) -> Ints:
-        """Return where the arrays hold what stands for the rows of forecasts from each of `steps` (B,).
+        """Return where the arrays hold what stands for the rows of forecasts.
 
         Args:
+            steps: the steps from which is forecast (B,).
             steps_ahead: the standing steps, from the present one on (B, H) or (B, H, S).
             newest: the steps that stand for those before the history begins (B,).
         """
@@ -95,7 +96,7 @@ class ReplayedSeries:
         return np.asarray((rows.width_steps > 1) * self.count)
 
     def calendar(self, steps: Ints, rows: ForecastRows) -> tuple[Floats, Floats]:
-        """Return demand multipliers and tokens of the rows of forecasts from each of `steps` (B, H, R)."""
+        """Return demand multipliers and tokens of forecasts from steps (B, H, R)."""
         last = int(steps[-1] + rows.begin_step[-1] + rows.width_steps[-1])
         if last > self.calendar_count:
             self.reach(last)

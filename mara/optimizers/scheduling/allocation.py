@@ -30,16 +30,16 @@ def fill_miners(wanted_mw: Floats, pue: Floats, value_usd_per_mwh: Floats, headr
     draw = wanted_mw * pue
     if not np.count_nonzero(row_sums(draw) > headroom_site_mw):
         return wanted_mw
-    order = np.argsort(-(value_usd_per_mwh / pue), axis=1, kind="stable")
-    rows = np.arange(len(draw))
+    order = (-(value_usd_per_mwh / pue)).argsort(axis=1, kind="stable")
+    # Places in the flattened draw by rank and site: the best kind of every site comes first.
+    places = order.T + np.arange(0, draw.size, MINER_COUNT)
     left = np.maximum(headroom_site_mw, 0.0)
-    filled = np.zeros_like(draw)
-    for rank in range(MINER_COUNT):
-        column = order[:, rank]
-        used = np.minimum(draw[rows, column], left)
-        filled[rows, column] = used
+    filled = np.zeros(draw.size)
+    for place in places:
+        used = np.minimum(draw.take(place), left)
+        filled[place] = used
         left = left - used
-    return np.asarray(filled / pue)
+    return np.asarray(filled.reshape(draw.shape) / pue)
 
 
 def miners_that_pay(problem: Problem, conditions: Conditions, headroom_site_mw: Floats) -> Floats:

@@ -136,7 +136,7 @@ class ContractScheduler:
         just scheduled off stay off.
         """
         load, waiting = self.load, self._keep_promised()
-        if self.budgets.spends and self.problem.world.accounts.rest_ticks.any():
+        if self.budgets.spends and np.count_nonzero(self.problem.world.accounts.rest_ticks):
             off = stays_off(self.problem)
             waiting = [i for i in waiting if i not in off]
         waiting.sort(key=load.tier.__getitem__)
@@ -174,7 +174,8 @@ class ContractScheduler:
         if not open_sites:
             return
         floor = load.cost[open_sites[0]] + min(fees)
-        movable = [i for i, s in enumerate(load.at) if s != UNPLACED and load.cost[s] > floor]
+        dear_sites = {s for s, cost in enumerate(load.cost) if cost > floor}
+        movable = [i for i, s in enumerate(load.at) if s in dear_sites] if dear_sites else []
         movable.sort(key=lambda i: -load.cost[load.at[i]])
         for i in movable:
             limit = load.cost[load.at[i]] - fees[load.tier[i]]

@@ -124,8 +124,8 @@ def _most_rack_cost_usd_per_mwh(problem: Problem) -> float:
     forecast, terms = problem.forecast, problem.config.terms
     if max(forecast.dry_bulb_c.max(), forecast.wet_bulb_c.max()) > MOST_RACK_PUE_UP_TO_C:
         return np.inf
-    carbon = float(forecast.carbon_intensity_g_per_kwh.max()) * (terms.carbon_price_usd_per_t / G_PER_KG)
-    return MOST_RACK_PUE * max(float(forecast.energy_price_usd_per_mwh.max()) + carbon, 0.0)
+    carbon = forecast.carbon_intensity_g_per_kwh.max() * (terms.carbon_price_usd_per_t / G_PER_KG)
+    return float(MOST_RACK_PUE * max(forecast.energy_price_usd_per_mwh.max() + carbon, 0.0))
 
 
 def _begins(ticks: Ints) -> Ints:

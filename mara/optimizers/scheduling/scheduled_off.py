@@ -98,9 +98,12 @@ def break_promises(load: SiteLoad, asked: list[int], wanted_mw: list[float]) -> 
 
 def stays_off(problem: Problem) -> set[int]:
     """Find contracts that must stay off for the least time, within budget."""
-    off_ticks: list[int] = problem.world.accounts.rest_ticks.tolist()
-    least, (_, left) = least_off_ticks(problem.config.grid), budgets_left(problem)
-    return {i for i, ticks in enumerate(off_ticks) if 0 < ticks < least and left[i] > 0}
+    world, off_ticks = problem.world, problem.world.accounts.rest_ticks
+    rests = np.flatnonzero((off_ticks > 0) & (off_ticks < least_off_ticks(problem.config.grid)))
+    if not len(rests):
+        return set()
+    left = spendable_ticks(world.book, world.accounts, world.tick)
+    return set(rests[left[rests] > 0].tolist())
 
 
 def budgets_left(problem: Problem) -> tuple[list[float], list[int]]:

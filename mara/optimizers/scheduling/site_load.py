@@ -38,8 +38,8 @@ class SiteLoad:
         book, accounts = problem.world.book, problem.world.accounts
         self.problem = problem
         self.conditions = conditions
-        self.power: list[float] = book.power_mw.tolist()
-        self.tier: list[int] = book.tier.tolist()
+        self.power = book.powers_mw
+        self.tier = book.tiers
         self.was: list[int] = accounts.site.tolist()
         self.served: list[bool] = accounts.served.tolist()
         self.at = [UNPLACED] * len(self.power)

@@ -42,14 +42,14 @@ class TokenSales:
         """Fill free racks, the best paying region first, each token where it costs least."""
         orders = self._cheapest_offers()
         multiplier = self.load.problem.observation.demand_multiplier_share.tolist()
-        free, cost = self.load.free, self.load.cost
+        free, cost, unmet = self.load.free, self.load.cost, self.unmet
         for region in sorted(range(len(self.unmet)), key=multiplier.__getitem__, reverse=True):
             value = self.values[region]
             for offer in orders[region]:
                 site = offer // RACK_KIND_COUNT
                 if free[site] > 0.0 and value[offer] > cost[site]:
                     self._serve(region, offer)
-                    if self.unmet[region] <= 0.0:
+                    if unmet[region] <= 0.0:
                         break
 
     def resell(self, site: int) -> None:
