@@ -84,7 +84,7 @@ def _follow(
     single: Mapping[str, tuple[ui.element, ui.label | None]],
     unusable: Callable[[Mapping[str, Any]], Mapping[str, str]],
 ) -> None:
-    """Disable fields that what is entered leaves no use for, and say why in their hints."""
+    """Disable fields without a use for what is entered, and say why in their hints."""
     hints = {one.key: one.hint for one in fields}
 
     def follow(entered: Mapping[str, Any]) -> None:
