@@ -200,7 +200,10 @@ def study_task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> StudyT
 
 
 def unusable_fields(histories: Histories, entered: Mapping[str, Any]) -> dict[str, str]:
-    """Tell why power cannot be bought ahead over the entered history; "" where it can, or where only the run knows."""
+    """Tell why power cannot be bought ahead over the entered history.
+
+    The reason is "" where it can, and where only the run will know: for a folder that is not listed.
+    """
     name = _text(entered, "history")
     card = _card_named(histories, name)
     if not name:

@@ -24,7 +24,10 @@ from pages.serving.current_user import missing_right
 from pages.serving.publisher import Publisher
 
 RUN_DAYS: Final = 14
-"""Days at the end of a history that one click runs: some ten seconds in steps of an hour, a minute in quarters."""
+"""Days at the end of a history that one click runs.
+
+They take some ten seconds in steps of an hour, and half a minute in quarters.
+"""
 MOST_MARKETS: Final = 6
 """Markets that a card names."""
 RunCard = Callable[[HistoryCard], Awaitable[object]]

@@ -66,7 +66,7 @@ def order_form(
         said = ui.label(why_not).classes("order-refusal").mark(f"{name}-refusal")
         said.tag = "p"
     if unusable is not None:
-        _follow(form, fields, single, unusable)
+        _follow(form, fields, single, unusable, is_live=not why_not)
     if why_not:
         return
     said.props("role=alert")
@@ -83,8 +83,10 @@ def _follow(
     fields: Sequence[Field],
     single: Mapping[str, tuple[ui.element, ui.label | None]],
     unusable: Callable[[Mapping[str, Any]], Mapping[str, str]],
+    *,
+    is_live: bool,
 ) -> None:
-    """Disable fields that what is entered leaves no use for, and say why in their hints."""
+    """Disable fields without a use for what is entered, and say why in their hints."""
     hints = {one.key: one.hint for one in fields}
 
     def follow(entered: Mapping[str, Any]) -> None:
@@ -95,7 +97,8 @@ def _follow(
                 hint.set_text(why or hints[key])
 
     follow({one.key: one.value for one in fields})
-    form.on("change", lambda event: follow(values_of(event.args, fields)), js_handler=TELL)
+    if is_live:
+        form.on("change", lambda event: follow(values_of(event.args, fields)), js_handler=TELL)
 
 
 def values_of(pairs: object, fields: Sequence[Field]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def site(tab: Visit, address: str) -> Visit:
 
 def order(page: Page, history: Path, *policies: str) -> None:
     form = page.get_by_role("form", name="Backtest")
-    form.get_by_label("History folder").fill(str(history))
+    form.get_by_label("History", exact=True).fill(str(history))
     choose(form, *policies)
     form.get_by_role("button", name="Run backtest").click()
 

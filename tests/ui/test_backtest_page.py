@@ -128,7 +128,10 @@ async def test_power_is_bought_ahead_only_where_the_chosen_history_has_two_price
     built_quarters(tmp_path / "imports")
     await screen.open("/backtest")
     form = screen.user.find(marker="backtest-form")
-    (field,) = (one for one in screen.user.find(kind=ui.element).elements if one.props.get("name") == "day_ahead")
+    field, hint = (
+        next(one for one in screen.user.find(kind=ui.element).elements if one.props.get(key) == value)
+        for key, value in (("name", "day_ahead"), ("id", "backtest-form-day_ahead-hint"))
+    )
     for history, is_unusable, why in (
         ("", True, "choose one first"),
         ("four_markets_2023", True, "four_markets_2023 has one price at each site"),
@@ -136,8 +139,9 @@ async def test_power_is_bought_ahead_only_where_the_chosen_history_has_two_price
         ("/another/folder", False, "In the auction of the day before"),
     ):
         form.trigger("change", [["history", history]])
-        await screen.user.should_see(why)
+        assert why in cast(ui.label, hint).text
         assert field.props["disabled"] is is_unusable
+    await screen.delivery()
 
 
 def test_without_a_tick_an_order_follows_the_steps_and_a_field_that_was_not_sent_buys_nothing(

@@ -51,6 +51,7 @@ SENT: dict[str, Any] = {
     "orderDown": {"sites": ["oslo"], "minutes": 60},
     "orderRestore": {"sites": ["oslo"]},
     "submit": pairs_of({**ENTERED, "seed": "1", "scenarios": "2", "days": "1", "workers": "1"}),
+    "change": [["history", "four_markets_2023"]],
     "orderUndo": {"key": "1"},
     "askFiles": {},
     "askReports": {"files": ["a.csv"], "layouts": {}},
