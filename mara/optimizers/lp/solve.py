@@ -3,6 +3,7 @@
 No other module imports highspy. Source: HiGHS, https://highs.dev; Huangfu and Hall 2018, doi:10.1007/s12532-017-0130-5
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -93,13 +94,13 @@ def solve(
         PlanTimeout: the deadline came first, or the solve was cancelled.
         PlanInfeasible: HiGHS found no solution, or our certificate refused it. The model has slacks, so it is a fault.
     """
-    is_cold = basis is None
+    is_cold, begun_s = basis is None, time.monotonic()
     if is_cold and swift and model.steps > 1 and len(model.cost_usd_per_mw) <= SIMPLEX_COLUMNS:
         basis, by_dual = _basis_of_merged(model, deadline_s, is_cancelled), True
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
-    solver.setOptionValue("time_limit", deadline_s)
+    solver.setOptionValue("time_limit", max(deadline_s - (time.monotonic() - begun_s), 0.0))
     solver.setOptionValue(
         "solver", "simplex" if len(model.cost_usd_per_mw) <= SIMPLEX_COLUMNS or basis is not None else "ipm"
     )
