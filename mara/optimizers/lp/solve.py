@@ -99,10 +99,7 @@ def solve(
     if is_cold and swift and model.steps > 1 and len(model.cost_usd_per_mw) <= SIMPLEX_COLUMNS:
         basis, by_dual = _basis_of_merged(model, START_SHARE * deadline_s, is_cancelled), True
         limit_s = (1.0 - START_SHARE) * deadline_s
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)
-    solver.setOptionValue("time_limit", limit_s)
+    solver = _solver(limit_s)
     solver.setOptionValue(
         "solver", "simplex" if len(model.cost_usd_per_mw) <= SIMPLEX_COLUMNS or basis is not None else "ipm"
     )
@@ -131,16 +128,7 @@ def solve(
     certificate = certificate_of(model, primal_mw, duals)
     if certificate.residual_mw > MAX_RESIDUAL_MW:
         raise PlanInfeasible(f"HiGHS's solution is off by {certificate.residual_mw:.3g} MW: not used")
-    given = solver.getBasis()
-    return Solution(
-        primal_mw=primal_mw,
-        row_duals_usd_per_unit=duals,
-        basis=Basis(
-            columns=np.array([v.value for v in given.col_status], dtype=np.int64),
-            rows=np.array([v.value for v in given.row_status], dtype=np.int64),
-        ),
-        certificate=certificate,
-    )
+    return Solution(primal_mw=primal_mw, row_duals_usd_per_unit=duals, basis=_basis_of(solver), certificate=certificate)
 
 
 def _basis_of_merged(model: LpModel, deadline_s: float, is_cancelled: Callable[[], bool] | None) -> Basis | None:
@@ -171,10 +159,7 @@ def interior_point(model: LpModel, *, deadline_s: float) -> tuple[float, Floats]
     Raises:
         PlanTimeout: the deadline came first.
     """
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)
-    solver.setOptionValue("time_limit", deadline_s)
+    solver = _solver(deadline_s)
     solver.setOptionValue("solver", "ipm")
     solver.setOptionValue("run_crossover", "off")
     _pass(model, solver)
@@ -202,9 +187,7 @@ def solve_choices(
         PlanInfeasible: no choice is possible.
     """
     count, columns = len(pairs), len(model.cost_usd_per_mw)
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    for option, value in (("output_flag", False), ("threads", 1), ("time_limit", deadline_s)):
-        solver.setOptionValue(option, value)
+    solver = _solver(deadline_s)
     solver.setOptionValue("mip_rel_gap", CHOICE_GAP_SHARE)
     solver.setOptionValue("mip_abs_gap", CHOICE_GAP_USD)
     solver.setOptionValue("mip_max_nodes", MAX_NODES)
@@ -253,6 +236,13 @@ def _with_choices(model: LpModel, pairs: Ints) -> LpModel:
     )
 
 
+def _solver(deadline_s: float) -> highspy.Highs:
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    for option, value in (("output_flag", False), ("threads", 1), ("time_limit", deadline_s)):
+        solver.setOptionValue(option, value)
+    return solver
+
+
 def _heed(is_cancelled: Callable[[], bool], solver: highspy.Highs, *, in_search: bool = False) -> None:
     def look(event: highspy.HighsCallbackEvent) -> None:
         if is_cancelled():
@@ -288,6 +278,14 @@ def _pass(model: LpModel, solver: highspy.Highs, integers: int = 0) -> None:
         model.matrix.indices.astype(np.int32),
         model.matrix.data,
         integrality,
+    )
+
+
+def _basis_of(solver: highspy.Highs) -> Basis:
+    given = solver.getBasis()
+    return Basis(
+        columns=np.array([v.value for v in given.col_status], dtype=np.int64),
+        rows=np.array([v.value for v in given.row_status], dtype=np.int64),
     )
 
 
