@@ -8,12 +8,13 @@ import pytest
 
 from mara.optimizers.lp.accounting import profit_usd
 from mara.optimizers.lp.case import LpCase
-from mara.optimizers.lp.model import model_of
+from mara.optimizers.lp.model import LpModel, merged, model_of
 from mara.optimizers.lp.schedule import Schedule
 from mara.optimizers.lp.solve import solve
 from mara.optimizers.problem_answer import schedule_of
 from tests.optimizers.lp_cases import CASE_COUNT, random_case
 from tests.optimizers.lp_oracle import optimum_usd, point_of, program_of
+from tests.optimizers.power_cases import power_case
 
 
 def same(a_usd: float, b_usd: float) -> bool:
@@ -36,6 +37,43 @@ def test_the_plan_keeps_every_formula_and_earns_what_is_claimed(seed: int) -> No
     assert program.worst_mw(point) < 1e-6
     assert same(program.gain_usd(point), claimed)
     assert same(profit_usd(schedule, case), claimed)
+
+
+@pytest.mark.parametrize("seed", range(0, CASE_COUNT, 4))
+def test_a_swift_solve_finds_the_same_optimum_cold_and_from_a_basis(seed: int) -> None:
+    first, second = model_of(random_case(seed)), model_of(power_case(seed))
+    for model in (first, second):
+        plain, swift = solve(model), solve(model, swift=True)
+        dearer = replace(model, cost_usd_per_mw=1.1 * model.cost_usd_per_mw)
+        again = solve(dearer, basis=swift.basis, by_dual=True, swift=True)
+        assert same(swift.certificate.objective_usd, plain.certificate.objective_usd)
+        assert same(again.certificate.objective_usd, solve(dearer).certificate.objective_usd)
+        assert (swift.status, again.status) == ("optimal", "optimal")
+
+
+def test_merged_periods_keep_what_a_plan_earns_that_does_the_same_in_each() -> None:
+    model = model_of(power_case(3))
+    group = np.arange(model.steps) // 4
+    coarse = merged(model, group)
+    width, rows = model.columns.width, model.period_rows
+    alike = np.random.default_rng(3).uniform(0.0, 1.0, (coarse.steps, width))
+    each = alike[group].ravel()
+    assert coarse.cost_usd_per_mw @ alike.ravel() == pytest.approx(model.cost_usd_per_mw @ each)
+    activity, budgets = np.split(model.matrix @ each, [model.steps * rows])
+    summed = [activity.reshape(-1, rows)[group == g].sum(axis=0) for g in range(coarse.steps)]
+    np.testing.assert_allclose(coarse.matrix @ alike.ravel(), np.concatenate([*summed, budgets]), atol=1e-9)
+
+
+def test_a_swift_solve_begins_anew_where_merged_periods_have_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of(power_case(3))
+
+    def impossible(model: LpModel, group: np.ndarray) -> LpModel:
+        coarse = merged(model, group)
+        return replace(coarse, lower_mw=coarse.upper_mw + 1.0)
+
+    expected = solve(model)
+    monkeypatch.setattr("mara.optimizers.lp.solve.merged", impossible)
+    assert same(solve(model, swift=True).certificate.objective_usd, expected.certificate.objective_usd)
 
 
 def tiny_case(seed: int, sites: int, steps: int) -> LpCase:

@@ -110,6 +110,47 @@ def without_rows(model: LpModel, families: Sequence[str], *, with_budgets: bool 
     )
 
 
+def merged(model: LpModel, group: Ints) -> LpModel:
+    """Shrink the program to one in which groups of periods do the same.
+
+    Rows and costs of a group are summed, so energy, budgets and changes between groups are counted as before.
+
+    Args:
+        group: group of each period, in their order (H,).
+    """
+    from scipy.sparse import coo_array, csr_array  # importing takes 0.1 s, and many commands plan nothing
+
+    steps, width, rows = int(group[-1]) + 1, model.columns.width, model.period_rows
+    begins = np.searchsorted(group, np.arange(steps))
+    column_of = (group[:, None] * width + np.arange(width)).ravel()
+    budgets = np.arange(len(model.row_lower) - model.steps * rows)
+    row_of = np.concatenate([(group[:, None] * rows + np.arange(rows)).ravel(), steps * rows + budgets])
+
+    def limits(each: Floats) -> Floats:
+        of_periods, of_budgets = np.split(each, [model.steps * rows])
+        return np.concatenate([np.add.reduceat(of_periods.reshape(-1, rows), begins).ravel(), of_budgets])
+
+    entries = model.matrix.tocoo()
+    matrix = csr_array(
+        coo_array(
+            (entries.data, (row_of[entries.row], column_of[entries.col])),
+            shape=(steps * rows + len(budgets), steps * width),
+        )
+    )
+    matrix.eliminate_zeros()
+    return replace(
+        model,
+        cost_usd_per_mw=np.add.reduceat(model.cost_usd_per_mw.reshape(-1, width), begins).ravel(),
+        # The peak has bounds in the last period alone, and so has what batteries hold at the end.
+        lower_mw=np.maximum.reduceat(model.lower_mw.reshape(-1, width), begins).ravel(),
+        upper_mw=np.maximum.reduceat(model.upper_mw.reshape(-1, width), begins).ravel(),
+        row_lower=limits(model.row_lower),
+        row_upper=limits(model.row_upper),
+        matrix=matrix,
+        steps=steps,
+    )
+
+
 def _cost(case: LpCase, columns: Columns) -> Floats:
     """Give each column its negative profit (H, width) [USD per MW]."""
     economics, grid = case.economics, case.grid_usd_per_mwh

@@ -37,15 +37,18 @@ def solve_one_way(
     *,
     basis: Basis | None = None,
     by_dual: bool = False,
+    swift: bool = False,
     deadline_s: float = 600.0,
     is_cancelled: Callable[[], bool] | None = None,
 ) -> Solution:
     """Solve a case's program so that each battery goes one way at a time.
 
-    Arguments and exceptions are those of `solve`; without batteries it is that.
+    Arguments and exceptions are those of `solve`; without batteries it is that. A power contract is always solved
+    swiftly.
     """
+    swift = swift or case.power_contract is not None
     limit_s = deadline_s * STAGE_SHARE if len(model.columns.batteries) else deadline_s
-    relaxed = solve(model, basis=basis, by_dual=by_dual, deadline_s=limit_s, is_cancelled=is_cancelled)
+    relaxed = solve(model, basis=basis, by_dual=by_dual, swift=swift, deadline_s=limit_s, is_cancelled=is_cancelled)
     found, chosen = relaxed, np.zeros((case.steps, len(model.columns.batteries)), dtype=np.bool_)
     for _ in range(MAX_ROUNDS):
         both = _goes_both_ways(found, model)

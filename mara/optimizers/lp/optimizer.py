@@ -94,7 +94,14 @@ class Lp:
         ticks = problem.config.grid.ticks_per_hour
         basis = self._start(model, problem, ticks) if self.warm else None
         solution = solve_one_way(
-            model, case, basis=basis, by_dual=ticks > 1, deadline_s=self.deadline_s, is_cancelled=self._cancelled.is_set
+            model,
+            case,
+            basis=basis,
+            by_dual=ticks > 1,
+            # Plans of clock hours stay those that runs had before.
+            swift=bool(problem.forecast.row_minutes),
+            deadline_s=self.deadline_s,
+            is_cancelled=self._cancelled.is_set,
         )
         if self.warm:
             self._basis, self._basis_tick = solution.basis, problem.tick
