@@ -72,11 +72,11 @@ def _times() -> Iterator[Figure]:
         before_case = replace(first, power_contract=terms)
         check(before_case)
         before_model = model_of(before_case)
-        before = solve_one_way(before_model, before_case)
+        before = solve_one_way(before_model, before_case, swift=True)
         case = _following(replace(second, power_contract=terms), before_model, before.primal_mw)
         model = model_of(case)
-        works[f"{name}.cold_ms"] = partial(solve_one_way, model, case)
-        works[f"{name}.warm_ms"] = partial(solve_one_way, model, case, basis=before.basis, by_dual=True)
+        works[f"{name}.cold_ms"] = partial(solve_one_way, model, case, swift=True)
+        works[f"{name}.warm_ms"] = partial(solve_one_way, model, case, basis=before.basis, by_dual=True, swift=True)
     took = alternately({name: ready(work) for name, work in works.items()})
     for name, timed in took.items():
         target = TARGET_MS[name.split(".")[1]] if name.startswith("contract") else None
