@@ -305,8 +305,8 @@ def test_publication_is_right_in_every_hour_of_a_year_with_its_dst_days(clock: s
     feed = feed_of(history, ((clock, "day-ahead"),), kind="day-ahead")
     for hour in range(24, 24 * 363):
         known = published_until_hour(first_hour_of(history) + hour, clock) - first_hour_of(history) - hour
-        rows = prices(feed.forecast(hour, known + 1))
-        assert rows == [*range(hour, hour + known), hour + known - 24]
+        rows = prices(feed.forecast(hour, 48))
+        assert rows[: known + 1] == [*range(hour, hour + known), hour + known - 24]
 
 
 def peeks(kind: ForecastKind, tick_minutes: int = 60) -> bool:
