@@ -110,6 +110,8 @@ def test_a_forecast_begins_with_what_is_observed() -> None:
     for tick in (0, 7, 40 * DAY + 3):
         seen, expected = feed.observe(tick), feed.forecast(tick, 24)
         for name, values in arrays_of(expected):
+            if name == "published_count":  # by site, not by hour
+                continue
             assert len(values) == 24
             np.testing.assert_allclose(values[0], getattr(seen, name), rtol=1e-12, err_msg=name)
 
@@ -120,11 +122,15 @@ def test_published_prices_are_known_exactly_and_no_further(utc_hour: int) -> Non
     feed = SyntheticFeed(config, 7)
     tick = 3 * DAY + 12 * utc_hour + 7
     hour = hour_of(config.grid.at(tick))
-    expected = feed.forecast(tick, 48).energy_price_usd_per_mwh
+    forecast = feed.forecast(tick, 48)
+    expected, published = forecast.energy_price_usd_per_mwh, forecast.published_count
     real = feed.hours(hour - 24, hour + 48).price_usd_per_mwh
+    assert published is not None
+    assert set(np.delete(published, DAY_AHEAD)) == {1}
     for site in DAY_AHEAD:
         known = published_until_hour(hour, config.fleet.sites[site].timezone) - hour
         assert 0 < known <= 36
+        assert published[site] == known
         np.testing.assert_array_equal(expected[:known, site], real[24 : 24 + known, site])
         last_known_day = real[known : 24 + known, site]
         np.testing.assert_array_equal(expected[known:, site], np.tile(last_known_day, 2)[: 48 - known])

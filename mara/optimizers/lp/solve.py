@@ -132,7 +132,10 @@ def solve(
 
 
 def _basis_of_merged(model: LpModel, deadline_s: float, is_cancelled: Callable[[], bool] | None) -> Basis | None:
-    """Solve the program with merged periods, and give each period the basis of its group; None if that has no plan."""
+    """Solve the program with merged periods, and give each period its group's basis.
+
+    None if the merged program has no plan.
+    """
     group = np.arange(model.steps) // MERGED_PERIODS
     coarse = merged(model, group)
     try:
@@ -145,7 +148,7 @@ def _basis_of_merged(model: LpModel, deadline_s: float, is_cancelled: Callable[[
 
 
 def _spread(status: Ints, size: int, group: Ints) -> Ints:
-    """Repeat the statuses of groups for their periods; those after the last period stay."""
+    """Repeat the statuses of groups for their periods; those after the last stay."""
     end = size * (int(group[-1]) + 1)
     return np.concatenate([status[:end].reshape(-1, size)[group].ravel(), status[end:]])
 
