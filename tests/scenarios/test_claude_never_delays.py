@@ -32,6 +32,8 @@ MOST_LATE_S = 0.05
 PATIENCE_S = 1.0
 """Of the client, instead of half a minute."""
 WITHIN_S = 60.0
+HANGS_MORE = 5
+"""Each lasts as long as patience does: so that there are ticks enough to judge by."""
 FAULTS: tuple[Entry, ...] = (
     Fault.hang(),
     Fault.drip(0.01),
@@ -58,7 +60,7 @@ class Troubles:
     """A script in which each conversation fails in its own way; a tireless and a sensible one come last."""
 
     def __init__(self) -> None:
-        self._left = iter((*FAULTS, TIRELESS, SENSIBLE))
+        self._left = iter((*FAULTS, *[Fault.hang()] * HANGS_MORE, TIRELESS, SENSIBLE))
         self._now: Entry = SENSIBLE
         self.are_over = False
 
