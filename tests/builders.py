@@ -16,7 +16,7 @@ from mara.core.market import REGION_COUNT, REGION_ZONE, Terms, demand_multiplier
 from mara.core.plan import PlanStep, Problem
 from mara.core.sla import opened
 from mara.core.timegrid import TimeGrid
-from mara.core.world import Forecast, Observation, RunConfig, World, conditions_of, first_world
+from mara.core.world import Forecast, Observation, RunConfig, World, conditions_of, first_world, unchanging
 
 START = datetime(2025, 7, 1, tzinfo=UTC)
 WEST, NORTH, EAST = 0, 1, 2
@@ -116,20 +116,7 @@ def observation(
 
 def forecast(seen: Observation, hours: int = 24) -> Forecast:
     """A forecast that repeats the present observation."""
-
-    def on(values: Floats) -> Floats:
-        return sealed(np.tile(values, (hours, 1)))
-
-    return Forecast(
-        tick=seen.tick,
-        energy_price_usd_per_mwh=on(seen.energy_price_usd_per_mwh),
-        carbon_intensity_g_per_kwh=on(seen.carbon_intensity_g_per_kwh),
-        dry_bulb_c=on(seen.dry_bulb_c),
-        wet_bulb_c=on(seen.wet_bulb_c),
-        hashprice_usd_per_ph_day=sealed(np.full(hours, seen.hashprice_usd_per_ph_day)),
-        demand_multiplier_share=on(seen.demand_multiplier_share),
-        demand_tokens_per_h=on(seen.demand_tokens_per_h),
-    )
+    return unchanging(seen, hours)
 
 
 def problem(of: RunConfig, world: World, seen: Observation, hours: int = 24) -> Problem:

@@ -195,6 +195,24 @@ def known_in(forecast: Forecast, observation: Observation) -> Observation:
     return replace(observation, energy_price_usd_per_mwh=forecast.energy_price_usd_per_mwh[0])
 
 
+def unchanging(seen: Observation, hours: int) -> Forecast:
+    """Return the forecast of someone who knows only the present: each hour is like it."""
+
+    def on(values: Floats) -> Floats:
+        return sealed(np.tile(values, (hours, 1)))
+
+    return Forecast(
+        tick=seen.tick,
+        energy_price_usd_per_mwh=on(seen.energy_price_usd_per_mwh),
+        carbon_intensity_g_per_kwh=on(seen.carbon_intensity_g_per_kwh),
+        dry_bulb_c=on(seen.dry_bulb_c),
+        wet_bulb_c=on(seen.wet_bulb_c),
+        hashprice_usd_per_ph_day=sealed(np.full(hours, seen.hashprice_usd_per_ph_day)),
+        demand_multiplier_share=on(seen.demand_multiplier_share),
+        demand_tokens_per_h=on(seen.demand_tokens_per_h),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
     """Announced reason not to count ticks ``[from_tick, to_tick)`` of a contract.

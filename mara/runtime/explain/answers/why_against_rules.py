@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from mara.core.arrays import Floats, sealed
 from mara.core.explanation import Explanation, Facts
 from mara.core.plan import Problem
 from mara.core.sla import owed_micro_usd
 from mara.core.step import advance, observed
 from mara.core.units import HOURS_PER_DAY, MICRO_USD_PER_USD
-from mara.core.world import Forecast, Observation, World
+from mara.core.world import World, unchanging
 from mara.feeds.synthetic.feed import SyntheticFeed
 from mara.optimizers.rules.rules import Rules
 from mara.runtime.counterfactuals import stored_gain
@@ -112,7 +109,7 @@ def rerun(history: RunHistory, first: int, end: int) -> Rerun | str:
         live = advance(live, stored.observation, stored.plan_step, config, stored.commands).world
         if tick >= first:
             seen = observed(stored.observation, other)
-            forecast = _unforeseen(seen) if feed is None else feed.forecast(tick, HORIZON_HOURS)
+            forecast = unchanging(seen, HORIZON_HOURS) if feed is None else feed.forecast(tick, HORIZON_HOURS)
             plan = rules.plan(Problem(config=config, world=other, observation=seen, forecast=forecast))
             other = advance(other, stored.observation, plan.step_at(tick), config, stored.commands).world
     return Rerun(
@@ -124,21 +121,3 @@ def rerun(history: RunHistory, first: int, end: int) -> Rerun | str:
 
 def _worth_micro_usd(world: World) -> int:
     return world.cash_micro_usd - owed_micro_usd(world)
-
-
-def _unforeseen(seen: Observation) -> Forecast:
-    """Make the forecast of someone who knows only the present: it goes on for a day."""
-
-    def on(values: np.ndarray) -> Floats:
-        return sealed(np.tile(values, (HOURS_PER_DAY, 1)))
-
-    return Forecast(
-        tick=seen.tick,
-        energy_price_usd_per_mwh=on(seen.energy_price_usd_per_mwh),
-        carbon_intensity_g_per_kwh=on(seen.carbon_intensity_g_per_kwh),
-        dry_bulb_c=on(seen.dry_bulb_c),
-        wet_bulb_c=on(seen.wet_bulb_c),
-        hashprice_usd_per_ph_day=sealed(np.full(HOURS_PER_DAY, seen.hashprice_usd_per_ph_day)),
-        demand_multiplier_share=on(seen.demand_multiplier_share),
-        demand_tokens_per_h=on(seen.demand_tokens_per_h),
-    )
