@@ -1,7 +1,7 @@
 """Answers about contracts: off, running, refused or credited in past ticks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mara.core.contract import BAD, EXCLUDED, GOOD, TIER_KEYS, SlaContract, Tier, budget_ticks, window_of
@@ -10,10 +10,11 @@ from mara.core.event_text import contract_name
 from mara.core.events import Event
 from mara.core.explanation import Explanation, Facts
 from mara.core.units import HOURS_PER_DAY
+from mara.runtime.explain.answers.telling import told
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory, price_told
 from mara.runtime.explain.topics import Topic
-from mara.store.read.decisions import Booked
+from mara.store.read.decisions import ANY_SITE, Booked
 
 OF_CONTRACTS: Final = ("budget", "stranded", "placed", "moved")
 WENT_OFF: Final = ("budget", "stranded")
@@ -42,14 +43,8 @@ def contract_off(question: Question, history: RunHistory) -> Explanation:
         lines += _status_lines(facts, history, status, tick)
     lines += _others(statuses, off) if off else _last_off(question, history, tick)
     shown = (off or statuses)[0]
-    return Explanation(
-        question=question.text,
-        is_answered=True,
-        sentences=tuple(lines),
-        facts=tuple(facts.found),
-        amounts=facts.amounts,
-        tick=tick,
-        at=history.grid.at(tick),
+    return replace(
+        told(question, history, lines, facts, tick, ANY_SITE),
         site_id=_last_site(history, shown.booked.contract, tick),
         contract_id=shown.booked.contract.id,
     )
@@ -78,13 +73,8 @@ def refused_or_credited(question: Question, history: RunHistory) -> Explanation:
         between = f"between {history.when(max(first, 0))} and {history.when(min(end - 1, history.last_tick))}"
         lines = [f"No {word}{of_whom} {between}."]
         return Explanation(question=question.text, is_answered=True, sentences=tuple(lines))
-    return Explanation(
-        question=question.text,
-        is_answered=True,
-        sentences=tuple(f"At {history.when(event.tick)}: {event.text}" for event in found),
-        tick=found[0].tick,
-        at=history.grid.at(found[0].tick),
-    )
+    lines = [f"At {history.when(event.tick)}: {event.text}" for event in found]
+    return told(question, history, lines, Facts(), found[0].tick, ANY_SITE)
 
 
 def off_tick(event: Event) -> int:
@@ -258,6 +248,4 @@ def _not_live(question: Question, history: RunHistory, tick: int) -> Explanation
         ended_tick = _end_tick(last, history)
         end, how = history.grid.at(ended_tick), "was cancelled" if ended_tick < last.contract.ends_tick else "ended"
         lines.append(f"The last one booked, {_named(last.contract)}, {how} at {end:%d %b %Y %H:%M} UTC.")
-    return Explanation(
-        question=question.text, is_answered=True, sentences=tuple(lines), tick=tick, at=history.grid.at(tick)
-    )
+    return told(question, history, lines, Facts(), tick, ANY_SITE)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -222,9 +223,16 @@ def _missing(facts: Facts, found: SiteSums, first: int, end: int) -> list[str]:
     return [f"Only {kept} of {asked} asked about are still stored."]
 
 
-def _of_means(name: str) -> Callable[[SiteSums], float]:
-    """Make the mean over sites of a value."""
-    return lambda sums: float(np.mean(getattr(sums, name)))
+def _mean_of(name: str, label: str) -> FigureRule:
+    """Make the rule of a figure whose value of the fleet is the mean over sites."""
+    value = attrgetter(name)
+    return FigureRule(name=name, label=label, by_site=value, of_fleet=lambda sums: float(np.mean(value(sums))))
+
+
+def _sum_of(name: str, label: str) -> FigureRule:
+    """Make the rule of a figure whose value of the fleet is the sum over sites."""
+    value = attrgetter(name)
+    return FigureRule(name=name, label=label, by_site=value, of_fleet=lambda sums: float(value(sums).sum()))
 
 
 def _pue(sums: SiteSums) -> Floats:
@@ -266,71 +274,21 @@ _INTENSITY: Final = "carbon intensity"
 _ENERGY: Final = "energy"
 _TOLD_WITH: Final[dict[object, tuple[object, ...]]] = {Figure.CARBON: (_INTENSITY,), Figure.POWER: (_ENERGY,)}
 RULES: Final[dict[object, FigureRule]] = {
-    Figure.PRICE: FigureRule(
-        name="energy_price_usd_per_mwh",
-        label="mean price of power",
-        by_site=lambda sums: sums.energy_price_usd_per_mwh,
-        of_fleet=_of_means("energy_price_usd_per_mwh"),
-    ),
-    Figure.PROFIT: FigureRule(
-        name="profit_usd",
-        label="profit",
-        by_site=lambda sums: sums.profit_usd,
-        of_fleet=lambda sums: float(sums.profit_usd.sum()),
-    ),
-    Figure.REVENUE: FigureRule(
-        name="revenue_usd",
-        label="revenue",
-        by_site=lambda sums: sums.revenue_usd,
-        of_fleet=lambda sums: float(sums.revenue_usd.sum()),
-    ),
-    Figure.COST: FigureRule(
-        name="cost_usd",
-        label="costs",
-        by_site=lambda sums: sums.cost_usd,
-        of_fleet=lambda sums: float(sums.cost_usd.sum()),
-    ),
+    Figure.PRICE: _mean_of("energy_price_usd_per_mwh", "mean price of power"),
+    Figure.PROFIT: _sum_of("profit_usd", "profit"),
+    Figure.REVENUE: _sum_of("revenue_usd", "revenue"),
+    Figure.COST: _sum_of("cost_usd", "costs"),
     Figure.POWER: FigureRule(
         name="mean_site_power_mw",
         label="mean power drawn",
         by_site=lambda sums: sums.site_energy_mwh / sums.hours,
         of_fleet=lambda sums: float(sums.site_energy_mwh.sum()) / sums.hours,
     ),
-    _ENERGY: FigureRule(
-        name="site_energy_mwh",
-        label="energy drawn",
-        by_site=lambda sums: sums.site_energy_mwh,
-        of_fleet=lambda sums: float(sums.site_energy_mwh.sum()),
-    ),
+    _ENERGY: _sum_of("site_energy_mwh", "energy drawn"),
     Figure.PUE: FigureRule(name="mean_pue", label="PUE", by_site=_pue, of_fleet=_fleet_pue),
-    Figure.CARBON: FigureRule(
-        name="emissions_t",
-        label="carbon emitted",
-        by_site=lambda sums: sums.emissions_t,
-        of_fleet=lambda sums: float(sums.emissions_t.sum()),
-    ),
-    _INTENSITY: FigureRule(
-        name="carbon_intensity_g_per_kwh",
-        label="mean carbon intensity of the grid",
-        by_site=lambda sums: sums.carbon_intensity_g_per_kwh,
-        of_fleet=_of_means("carbon_intensity_g_per_kwh"),
-    ),
-    Figure.RENEWABLE: FigureRule(
-        name="renewable_share",
-        label="mean renewable share of the grid",
-        by_site=lambda sums: sums.renewable_share,
-        of_fleet=_of_means("renewable_share"),
-    ),
-    Figure.TEMPERATURE: FigureRule(
-        name="dry_bulb_c",
-        label="mean temperature outside",
-        by_site=lambda sums: sums.dry_bulb_c,
-        of_fleet=_of_means("dry_bulb_c"),
-    ),
-    Figure.AVAILABILITY: FigureRule(
-        name="availability_share",
-        label="mean share of machines available",
-        by_site=lambda sums: sums.availability_share,
-        of_fleet=_of_means("availability_share"),
-    ),
+    Figure.CARBON: _sum_of("emissions_t", "carbon emitted"),
+    _INTENSITY: _mean_of("carbon_intensity_g_per_kwh", "mean carbon intensity of the grid"),
+    Figure.RENEWABLE: _mean_of("renewable_share", "mean renewable share of the grid"),
+    Figure.TEMPERATURE: _mean_of("dry_bulb_c", "mean temperature outside"),
+    Figure.AVAILABILITY: _mean_of("availability_share", "mean share of machines available"),
 }

@@ -8,6 +8,7 @@ from mara.core.events import Event
 from mara.core.explanation import Explanation, Facts
 from mara.core.fleet import MINER_COUNT
 from mara.core.units import TOLERANCE_MW
+from mara.runtime.explain.answers.telling import told
 from mara.runtime.explain.question import Question
 from mara.runtime.explain.run_history import RunHistory, TickContext, price_told
 from mara.store.read.decisions import ANY_SITE
@@ -34,16 +35,7 @@ def site_state(question: Question, history: RunHistory) -> Explanation:
     site = question.sites[0] if question.sites else dearest
     facts = Facts()
     sentences = [*_state(facts, history, context, site), *_switches(history, context, site, events)]
-    return Explanation(
-        question=question.text,
-        is_answered=True,
-        sentences=tuple(sentences),
-        facts=tuple(facts.found),
-        amounts=facts.amounts,
-        tick=tick,
-        at=history.grid.at(tick),
-        site_id=history.config.fleet.site_ids[site],
-    )
+    return told(question, history, sentences, facts, tick, site)
 
 
 def sites_beside(question: Question, history: RunHistory) -> Explanation:
@@ -63,16 +55,7 @@ def sites_beside(question: Question, history: RunHistory) -> Explanation:
         label = f"Price at {history.name(dear)} less that at {history.name(cheap)}, {history.when(tick)}"
         gap = facts.told("price_gap_usd_per_mwh", label, float(prices[dear] - prices[cheap]))
         lines.append(f"Power cost {gap} more at {history.name(dear)} than at {history.name(cheap)} then.")
-    return Explanation(
-        question=question.text,
-        is_answered=True,
-        sentences=tuple(lines),
-        facts=tuple(facts.found),
-        amounts=facts.amounts,
-        tick=tick,
-        at=history.grid.at(tick),
-        site_id=history.config.fleet.site_ids[one],
-    )
+    return told(question, history, lines, facts, tick, one)
 
 
 def _where_they_differ(question: Question, history: RunHistory) -> TickContext | None:
@@ -236,14 +219,7 @@ def _from_plan(question: Question, history: RunHistory, tick: int) -> Explanatio
             f"The plan in force was made by {plan.optimizer}, adopted at {history.clock(plan.adopted_tick, tick)}."
         )
         lines += named or [f"Its stored reasons do not name {history.name(sites[0])}." if sites else plan.headline]
-    return Explanation(
-        question=question.text,
-        is_answered=True,
-        sentences=tuple(lines),
-        tick=tick,
-        at=history.grid.at(tick),
-        site_id=history.config.fleet.site_ids[sites[0]] if sites else "",
-    )
+    return told(question, history, lines, Facts(), tick, sites[0] if sites else ANY_SITE)
 
 
 _FULL_WITHIN_MW: Final = 0.01
