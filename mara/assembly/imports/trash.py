@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from mara.core.units import SECONDS_PER_DAY
 from mara.errors import CommandError
 
 TRASH: Final = "trash"
@@ -18,7 +19,6 @@ TRASH_DAYS: Final = 7
 """Time for which what was deleted can be brought back."""
 MOST_AT_ONCE: Final = 1_000
 """Entries of one second."""
-SECONDS_PER_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +54,10 @@ class Trash:
         root = self.root
         self.purge(now)
         entry = _free_entry(root / TRASH, int(now.timestamp()))
-        moved: list[str] = []
+        kept = root / TRASH / entry
         try:
-            for name in names:
-                if (root / name).exists():
-                    _move(root / name, root / TRASH / entry / name)
-                    moved.append(name)
+            _move_all([(root / name, kept / name) for name in names if (root / name).exists()])
         except OSError as error:
-            for name in moved:
-                with suppress(OSError):
-                    _move(root / TRASH / entry / name, root / name)
             raise CommandError(f"{names[0]} was not deleted, {told_of(error)}") from error
         return entry
 
@@ -81,8 +75,7 @@ class Trash:
         if taken is not None:
             raise CommandError(f"{taken} is there again: delete or rename that first")
         try:
-            for name in found.names:
-                _move(root / TRASH / entry / name, root / name)
+            _move_all([(root / TRASH / entry / name, root / name) for name in found.names])
         except OSError as error:
             raise CommandError(f"{found.names[0]} was not brought back, {told_of(error)}") from error
         shutil.rmtree(root / TRASH / entry, ignore_errors=True)
@@ -138,6 +131,20 @@ def _deleted_s(entry: Path) -> int | None:
     return int(seconds) if seconds.isdecimal() and number.isdecimal() else None
 
 
-def _move(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(source, target)
+def _move_all(moves: Sequence[tuple[Path, Path]]) -> None:
+    """Move files or folders, each from a path to another; all or none.
+
+    Raises:
+        OSError: the disk refuses; those that were moved are back.
+    """
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(source, target)
+            moved.append((source, target))
+    except OSError:
+        for source, target in moved:
+            with suppress(OSError):
+                os.replace(target, source)
+        raise

@@ -3,13 +3,14 @@
 import errno
 import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mara.assembly.imports import folder as folders
 from mara.assembly.imports.desk import ImportDesk
-from mara.assembly.imports.trash import told_of
+from mara.assembly.imports.trash import Trash, told_of
 from mara.errors import CommandError
 from tests.assembly.imports.desks import PRICES, SetClock, chunks, desk_in, price_bytes
 
@@ -129,6 +130,31 @@ async def test_a_removed_file_comes_back_until_its_time_is_over(desk: ImportDesk
     clock.pass_days(8)
     desk_in(root, clock)
     assert kept(root) == []
+
+
+def test_what_comes_back_from_the_trash_comes_back_whole_or_not_at_all(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("histories/north", "north.toml")
+    (root / names[0]).mkdir(parents=True)
+    (root / names[1]).write_text("spec")
+    trash = Trash(root=root)
+    entry = trash.discard(names, datetime(2026, 1, 1, tzinfo=UTC))
+    replace = os.replace
+
+    def refusing(source: Path, target: Path) -> None:
+        if target == root / names[1]:
+            raise OSError(errno.EACCES, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", refusing)
+    with pytest.raises(CommandError, match="was not brought back"):
+        trash.restore(entry)
+    assert not any((root / name).exists() for name in names)
+    assert [set(one.names) for one in trash.deleted()] == [set(names)]
+    monkeypatch.undo()
+    trash.restore(entry)
+    assert all((root / name).exists() for name in names)
 
 
 async def test_files_of_the_server_are_not_removed_over_the_network(desk: ImportDesk, root: Path) -> None:
