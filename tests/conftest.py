@@ -18,6 +18,7 @@ from mara.feeds.files.history_file import read_history
 from mara.store.backends import upgrade
 from tests import sqlite_template
 from tests.draws import draw_the_same_always
+from tests.quick_passwords import hash_quickly
 
 HISTORY_DIR = Path(__file__).parents[2] / "shared" / "data"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -25,6 +26,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 settings.register_profile("mara", derandomize=True, deadline=None)
 settings.load_profile("mara")
 draw_the_same_always()
+hash_quickly()
+
+COLLECT_EVERY_OBJECTS = 20_000
+gc.disable()  # of what imports and collection make, nothing is garbage: looking for it takes a fifth of their time
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,9 +47,11 @@ def _no_settings_of_the_shell() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave modules and collected tests out of what is searched for garbage ever after."""
+    """Leave modules and collected tests out of what is searched for garbage ever after, and search less often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(COLLECT_EVERY_OBJECTS)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

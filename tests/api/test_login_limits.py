@@ -17,6 +17,7 @@ from mara.store import maintenance
 from mara.store.access.users import User, UserStore
 from tests.api.test_gate import BY, HASH, PASSWORD, URL
 from tests.clocks import HandClock
+from tests.quick_passwords import HASHER, NO_USER
 
 WRONG = "wrong wrong wrong"
 Attempt = Callable[..., int]
@@ -64,6 +65,7 @@ def test_an_unknown_name_costs_the_same_work_as_a_wrong_password(attempt: Attemp
     attempt(WRONG)
     attempt(WRONG, name="eve")
     assert [cost_of(stored) for stored in quick] == [cost_of(HASH)] * 2
+    assert cost_of(NO_USER) == cost_of(HASHER.hash(PASSWORD)), "and so it is with the work that Mara itself asks for"
 
 
 def test_nobody_is_locked_out_by_attempts_from_elsewhere(attempt: Attempt, quick: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from mara.core.explanation import Explanation, Fact
 from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization
@@ -9,13 +10,13 @@ from mara.core.plan import Claim, Provenance
 from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
 from mara.errors import CommandError, StoreRefused
 from tests.ui.quotes import contract_life, contract_row, evidence_of
-from tests.ui.snapshots import START, TICK_MINUTES, snapshot_at
+from tests.ui.snapshots import KEPT_TICKS, START, TICK_MINUTES, sites_at, snapshot_at
 
 LEDGER_KINDS = ("mining", "inference", "contract_premium", "contract_flexible", "energy", "carbon", "credit_flexible")
 MICRO_USD = (812_345_678, 96_111_111, 402_000_004, 130_200_999, -640_777_777, -41_000_001, -2_500_000)
 
 
-@dataclass
+@dataclass(frozen=True)
 class FakeMoment:
     at: datetime
     mean: float
@@ -44,8 +45,7 @@ class FakeArchive:
     ) -> FakeCourse:
         self._ask(f"history {metric} {from_:%Y-%m-%dT%H:%M}")
         first = 0 if from_ is None else int((from_ - START).total_seconds()) // (60 * TICK_MINUTES)
-        snapshots = [snapshot_at(tick) for tick in range(max(0, first), self.tick + 1, 3)]
-        return FakeCourse([FakeMoment(snapshot.at, getattr(snapshot, metric)) for snapshot in snapshots])
+        return FakeCourse([_moment(tick, metric) for tick in range(max(0, first), self.tick + 1, 3)])
 
     async def site_series(self, site_id: str, hours: int) -> tuple[SitePoint, ...]:
         self._ask(f"site_series {site_id} {hours}")
@@ -176,6 +176,12 @@ def _provenance() -> Provenance:
     )
 
 
+@lru_cache(maxsize=10 * KEPT_TICKS)
+def _moment(tick: int, metric: str) -> FakeMoment:
+    snapshot = snapshot_at(tick)
+    return FakeMoment(snapshot.at, getattr(snapshot, metric))
+
+
 def _decision(tick: int, site_id: str) -> Decision:
     at = START + timedelta(minutes=TICK_MINUTES * tick)
     said = f"{_site(tick, site_id).name} curtailed 12.0 MW of air miners: price 212 USD/MWh, break-even 104."
@@ -183,9 +189,10 @@ def _decision(tick: int, site_id: str) -> Decision:
 
 
 def _site(tick: int, site_id: str) -> SiteSnapshot:
-    return next(site for site in snapshot_at(tick).sites if site.id == site_id)
+    return next(site for site in sites_at(tick) if site.id == site_id)
 
 
+@lru_cache(maxsize=KEPT_TICKS)
 def _point_of(tick: int, site_id: str) -> SitePoint:
     site = _site(tick, site_id)
     return SitePoint(

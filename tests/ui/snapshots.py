@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import cos, pi, sin
 
 from mara.core.snapshot import (
@@ -39,10 +40,13 @@ PUE = {"singapore": 1.31, "tokyo": 1.22, "dublin": 1.0, "texas": 1.15}
 SWING = {"texas": 0.25}
 TIERS = (("premium", 0.999, 9), ("standard", 0.95, 14), ("flexible", 0.9, 12), ("spot", 0.0, 6))
 CUSTOMERS = ("Aurora Labs", "Basalt", "Cedar & Sons", "Delta Health", "Elm AI", "Fjord", "<b>Granite</b>", "Harbour")
+KEPT_TICKS = 1_000
+"""More than three days of five minutes: points of the past, which every page asks for, are made once."""
 
 
+@lru_cache(maxsize=8)
 def snapshot_at(tick: int = 288) -> Snapshot:
-    """The fleet at `tick`; two calls with one tick are equal."""
+    """The fleet at `tick`; two calls with one tick are equal, and the same object if they are close together."""
     sites = sites_at(tick)
     contracts = tuple(_contract(tick, i) for i in range(41))
     power_mw = sum(site.site_power_mw for site in sites)
@@ -131,6 +135,7 @@ def forecast_at(tick: int) -> ForecastSnapshot:
     )
 
 
+@lru_cache(maxsize=64)
 def sites_at(tick: int) -> tuple[SiteSnapshot, ...]:
     return tuple(_site(tick, i) for i in range(len(SITES)))
 
@@ -138,10 +143,12 @@ def sites_at(tick: int) -> tuple[SiteSnapshot, ...]:
 def series_until(tick: int, hours: int) -> tuple[SeriesPoint, ...]:
     """The money line of the last `hours`, as the store would give it."""
     first = max(0, tick - hours * 60 // TICK_MINUTES)
-    return tuple(_point_of(snapshot_at(past)) for past in range(first, tick + 1))
+    return tuple(_point_at(past) for past in range(first, tick + 1))
 
 
-def _point_of(snapshot: Snapshot) -> SeriesPoint:
+@lru_cache(maxsize=KEPT_TICKS)
+def _point_at(tick: int) -> SeriesPoint:
+    snapshot = snapshot_at(tick)
     return SeriesPoint(
         at=snapshot.at,
         revenue_usd_per_h=snapshot.revenue_usd_per_h,
