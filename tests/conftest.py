@@ -15,8 +15,9 @@ from hypothesis import settings
 
 from mara.feeds.files.history import History
 from mara.feeds.files.history_file import read_history
+from mara.optimizers.lp import solve
 from mara.store.backends import upgrade
-from tests import sqlite_template
+from tests import solved_before, sqlite_template
 from tests.draws import draw_the_same_always
 from tests.quick_passwords import hash_quickly
 
@@ -78,6 +79,19 @@ def _roots_of_trust_are_read_once() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(httpcore2, "default_ssl_context", context)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _programs_are_solved_once() -> Generator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(solve, "_solver", solved_before.remembering_solver)
+        yield
+
+
+@pytest.fixture
+def solved_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linear programs are solved each time, as Mara does it."""
+    monkeypatch.setattr(solve, "_solver", solved_before.make_solver)
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ def test_profit_is_revenue_less_cost_to_the_micro_dollar() -> None:
     assert imbalance_usd(simulated(300, "--no-store")) == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.usefixtures("solved_anew")
 def test_same_seed_same_run_and_another_seed_another_run(of_seed_seven: dict[str, Any]) -> None:
     assert same_run(simulated(TICKS, "--no-store")) == same_run(of_seed_seven)
     assert simulated(TICKS, "--no-store", "--seed", 8)["profit_usd"] != of_seed_seven["profit_usd"]
