@@ -45,8 +45,9 @@ def read(file: str) -> "LpCase":
     from mara.optimizers.lp.case import LpCase
 
     with np.load(file) as stored:
-        arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
-    return LpCase(**{name: array if array.ndim else float(array) for name, array in arrays.items()})
+        arrays = {name: stored[name] for name in stored.files}
+    values: dict[str, Any] = {name: array if array.ndim else float(array) for name, array in arrays.items()}
+    return LpCase(**values)
 
 
 def _solved(case: "LpCase") -> dict[str, float]:
