@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from mara.core.dispatch_document import DispatchDocument
 from mara.core.snapshot import AdvisorSnapshot, ForecastSnapshot, Snapshot
 
 
@@ -33,6 +34,8 @@ class PublishedState:
     snapshot: Snapshot | None = None
     forecast: ForecastSnapshot | None = None
     """Forecast behind the plan in force; None until a plan was made."""
+    dispatch: DispatchDocument | None = None
+    """Targets of the snapshot's tick; None until a tick was stored."""
     state: EngineState = EngineState.STARTING
     reason: str = ""
     speed_factor: float = 1.0
@@ -63,9 +66,14 @@ class StatePublisher:
     def read(self) -> PublishedState:
         return self._current
 
-    def publish(self, snapshot: Snapshot, forecast: ForecastSnapshot | None = None) -> None:
-        """Show a stored snapshot and its forecast; the engine is running again."""
-        self._set(snapshot=snapshot, forecast=forecast, state=EngineState.RUNNING, reason="")
+    def publish(
+        self,
+        snapshot: Snapshot,
+        forecast: ForecastSnapshot | None = None,
+        dispatch: DispatchDocument | None = None,
+    ) -> None:
+        """Show a stored snapshot, its forecast and targets; the engine runs again."""
+        self._set(snapshot=snapshot, forecast=forecast, dispatch=dispatch, state=EngineState.RUNNING, reason="")
 
     def mark(self, state: EngineState, reason: str = "") -> None:
         """Change the state, and keep showing the last stored snapshot.

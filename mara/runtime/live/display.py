@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from mara.core.dispatch_document import document_of
 from mara.core.events import MOST_ROUTINE, Event, is_story, worth_showing
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import forecast_snapshot
@@ -95,7 +96,8 @@ class Display:
         config, events = self._engine.config, self._events(result.step.tick)
         snapshot = self._engine.shown(result, events, self._run_id)
         behind = self._planner.forecast_behind(result.plan)
-        self._publisher.publish(snapshot, forecast_snapshot(behind, config) if behind is not None else None)
+        forecast = forecast_snapshot(behind, config) if behind is not None else None
+        self._publisher.publish(snapshot, forecast, document_of(result.step, result.plan, config, self._run_id))
 
     def _events(self, tick: int) -> tuple[Event, ...]:
         """List the events worth showing with a tick, oldest first."""

@@ -20,11 +20,12 @@ from mara.runtime.live.quote_desk import QuoteDesk
 from mara.runtime.live.supervisor import Reload, RetryPolicy, Supervisor
 from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.observe.watchdog import Watchdog
-from mara.runtime.published_state import StatePublisher
+from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.runtime.run_archive import RunArchive
 from mara.runtime.tick.engine import TickEngine
 from mara.runtime.tick.exclusions import ExclusionRequest
 from mara.runtime.tick.order_book import OrderBook
+from mara.signals.outlets.mailbox import Mailboxes
 from mara.store.access.api_usage import ClaudeCalls
 from mara.store.read.outages import OutageCount
 from mara.store.store import Store
@@ -52,6 +53,7 @@ class Platform:
         advisor: gives advice in addition to the planner; None for none.
         reload: see `Reload`; None where reloading is not possible.
         retry: limits on the tries of a failing tick.
+        outlets: destinations of each tick's dispatch document; None for none.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Platform:
         reload: Reload | None = None,
         *,
         retry: RetryPolicy | None = None,
+        outlets: Mailboxes | None = None,
     ) -> None:
         self.publisher = publisher
         self.advisor = advisor
@@ -73,6 +76,9 @@ class Platform:
         self._open_run = open_run
         self._reload = reload
         self._retry = retry or RetryPolicy()
+        self._outlets = outlets or Mailboxes()
+        self._sent_tick = -1
+        publisher.follow(self._send_dispatch)
         self._clock = clock
         self._pace = Pace(speed_factor)
         self._watchdog = Watchdog(self.metrics, clock)
@@ -213,6 +219,8 @@ class Platform:
         if not self._is_wanted:
             return
         self._run = run
+        self._outlets.open()
+        self._closing.push_async_callback(asyncio.to_thread, self._outlets.close)
         self.publisher.set_speed(self._pace.speed_factor)
         if last is not None:
             self.publisher.publish(last)
@@ -248,6 +256,13 @@ class Platform:
         outages = OutageCount(read_model=store.read_model, sites=engine.config.fleet.site_count)
         desk = QuoteDesk(engine, self.orders, store, outages.record)
         return _LiveRun(store=store, loop=loop, desk=desk, supervisor=supervisor)
+
+    def _send_dispatch(self, current: PublishedState) -> None:
+        """Hand each new dispatch document to the outlets, which never wait."""
+        document = current.dispatch
+        if document is not None and document.tick != self._sent_tick:
+            self._sent_tick = document.tick
+            self._outlets.put(document)
 
     async def _close_store(self, store: Store) -> None:
         await asyncio.to_thread(store.close)

@@ -1,0 +1,1 @@
+"""A live run's signals: dispatch documents of any stored tick."""
