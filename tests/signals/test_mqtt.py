@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
 import socket
-from typing import Any
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,7 @@ from mara.signals.outlets.mqtt import MqttOutlet, client_options
 from tests.signals.documents import RUN, document_at
 
 PATIENCE_S = 10.0
+BROKER = Path(__file__).parents[2] / ".venv" / "mqtt-broker"
 
 
 def free_port() -> int:
@@ -23,33 +27,62 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.mark.filterwarnings("ignore")  # of the broker's own dependencies
-async def test_each_site_has_its_newest_targets_as_a_retained_message() -> None:
-    pytest.importorskip("aiomqtt", reason="the extra `mqtt` is not installed")
-    broker_module: Any = pytest.importorskip("amqtt.broker", reason="no MQTT broker for tests: pip install amqtt")
-    from aiomqtt import Client
-
+@pytest.fixture
+async def broker_port(tmp_path: Path) -> AsyncIterator[int]:
+    """Start an MQTT broker as a program of its own, and give the port on which it listens."""
+    if not (BROKER / "amqtt").is_dir():
+        pytest.skip("no MQTT broker for tests: bash .ci/mqtt installs one")
     port = free_port()
-    listener = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
+    listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
     plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-    broker = broker_module.Broker({"listeners": listener, "plugins": plugins})
-    await broker.start()
+    settings = tmp_path / "broker.yaml"
+    settings.write_text(json.dumps({"listeners": listeners, "plugins": plugins}))  # JSON is YAML
+    broker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "amqtt.scripts.broker_script",
+        "-c",
+        str(settings),
+        env={**os.environ, "PYTHONPATH": str(BROKER)},
+        stderr=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
     try:
-        outlet = MqttOutlet(client_options(f"mqtt://127.0.0.1:{port}"))
-        for tick in (3, 4):
-            assert await asyncio.to_thread(outlet.deliver, document_at(tick)) == ""
-        document, kept = document_at(4), {}
-        async with asyncio.timeout(PATIENCE_S), Client("127.0.0.1", port) as late_comer:
-            await late_comer.subscribe(f"mara/{RUN}/+/dispatch", qos=1)
-            async for message in late_comer.messages:
-                assert message.retain
-                kept[str(message.topic)] = message.payload
-                if len(kept) == len(document.sites):
-                    break
-        assert kept == {f"mara/{RUN}/{s.site_id}/dispatch": site_bytes(document, s) for s in document.sites}
-        assert {json.loads(payload)["tick"] for payload in kept.values()} == {4}
+        async with asyncio.timeout(PATIENCE_S):
+            while not await is_listening(port):  # noqa: ASYNC110 another program tells nobody when it listens
+                await asyncio.sleep(0.05)
+        yield port
     finally:
-        await broker.shutdown()
+        broker.kill()
+        await broker.wait()
+
+
+async def is_listening(port: int) -> bool:
+    """Try to connect to a port of this machine."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_each_site_has_its_newest_targets_as_a_retained_message(broker_port: int) -> None:
+    aiomqtt = pytest.importorskip("aiomqtt", reason="the extra `mqtt` is not installed")
+
+    outlet = MqttOutlet(client_options(f"mqtt://127.0.0.1:{broker_port}"))
+    for tick in (3, 4):
+        assert await asyncio.to_thread(outlet.deliver, document_at(tick)) == ""
+    document, kept = document_at(4), {}
+    async with asyncio.timeout(PATIENCE_S), aiomqtt.Client("127.0.0.1", broker_port) as late_comer:
+        await late_comer.subscribe(f"mara/{RUN}/+/dispatch", qos=1)
+        async for message in late_comer.messages:
+            assert message.retain
+            kept[str(message.topic)] = message.payload
+            if len(kept) == len(document.sites):
+                break
+    assert kept == {f"mara/{RUN}/{s.site_id}/dispatch": site_bytes(document, s) for s in document.sites}
+    assert {json.loads(payload)["tick"] for payload in kept.values()} == {4}
 
 
 def test_a_broker_that_is_not_there_is_a_failed_delivery_without_its_address() -> None:
