@@ -122,7 +122,7 @@ class ImportDesk:
         """
         path = await self.folder.receive(name, chunks)
         try:
-            layouts = await asyncio.to_thread(fitting_layouts, path)
+            fitting = await asyncio.to_thread(fitting_layouts, path)
         except (FeedError, ConfigError) as error:
             path.unlink(missing_ok=True)
             raise CommandError(self.folder.told(error)) from error
@@ -130,7 +130,7 @@ class ImportDesk:
             path.unlink(missing_ok=True)
             raise
         await self._write_note(f"market file {UPLOADS}/{name} uploaded")
-        return f"{UPLOADS}/{name}", layouts
+        return f"{UPLOADS}/{name}", tuple(layout for ids in fitting.values() for layout in ids)
 
     async def remove_file(self, name: str) -> str:
         """Delete a file that came over the network; returns its entry in the trash.
