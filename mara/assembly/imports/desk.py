@@ -103,6 +103,12 @@ class ImportDesk:
             self._built = () if folder is None else built_cards(folder)
         return self._shipped + self._built
 
+    def place_of(self, card: HistoryCard) -> str:
+        """Return what a listed history is read from: a shipped one's name, or a folder."""
+        if card.is_shipped or self.histories_folder is None:
+            return card.name
+        return str(self.histories_folder / card.name)
+
     def deleted(self) -> tuple[Deleted, ...]:
         """List what can be brought back, the newest first."""
         return () if self.folder.root is None else self.folder.trash.deleted()

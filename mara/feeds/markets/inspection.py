@@ -90,7 +90,9 @@ def _markdown_cells(variants: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def fitting_layouts(path: Path) -> dict[Quantity, tuple[str, ...]]:
-    """Ids of the layouts that a file may be in by quantity, of an archive's first file.
+    """Ids of the layouts that a file may be in by quantity.
+
+    Of an archive the first file decides.
 
     Raises:
         FeedInvalid: none fits, or the file cannot be read.
