@@ -26,6 +26,8 @@ VALID_TICKS: Final = 2
 """Length of a document's validity, so that one lost document is no outage."""
 MODES: Final = ("advise", "shadow", "dry-run", "act")
 """Modes of a site, the strongest last."""
+UNARMED: Final = ("advise", "shadow")
+"""Modes in which nothing is told to a device."""
 Mode = Literal["advise", "shadow", "dry-run", "act"]
 NO_MODES: Final[Mapping[str, Mode]] = MappingProxyType({})
 

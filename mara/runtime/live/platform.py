@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from mara.core.commands import Cancel, Command, Exclude, Receipt
+from mara.core.dispatch_document import Mode
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError, EngineStopped
@@ -22,6 +23,7 @@ from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.observe.watchdog import Watchdog
 from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.runtime.run_archive import RunArchive
+from mara.runtime.signals.desk import SignalsDesk
 from mara.runtime.tick.engine import TickEngine
 from mara.runtime.tick.exclusions import ExclusionRequest
 from mara.runtime.tick.order_book import OrderBook
@@ -73,6 +75,7 @@ class Platform:
         self.archive = RunArchive()
         self.metrics = EngineMetrics()
         self.orders = OrderBook(publisher)
+        self.signals = SignalsDesk(publisher, clock)
         self._open_run = open_run
         self._reload = reload
         self._retry = retry or RetryPolicy()
@@ -179,6 +182,10 @@ class Platform:
         """
         return await self.order(Cancel(contract_id=contract_id))
 
+    async def set_mode(self, site_name: str, mode: Mode, reason: str) -> Mode:
+        """Put a site in a mode, and return the one before. See `SignalsDesk.set_mode`."""
+        return await self.signals.set_mode(site_name, mode, reason)
+
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """Read the fleet's revenue, cost and profit over the last simulated hours."""
         if self._run is None:
@@ -207,12 +214,14 @@ class Platform:
         self._closing.callback(self.archive.close)
         if self.advisor is not None:
             self._closing.push_async_callback(asyncio.to_thread, self.advisor.close)
-        display = Display(engine, planner, run_id, self.publisher, self._clock)
+        display = Display(engine, planner, run_id, self.publisher, self._clock, self.signals)
         run = self._run_of(store, engine, planner, display)
         self._closing.callback(run.loop.close)
         last = await asyncio.to_thread(display.recall, store)
         await self.orders.open(store, engine.config, run.loop.position)
         await run.desk.open()
+        await self.signals.open(store, engine.config)
+        self._closing.callback(self.signals.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()
             await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), tell, self.metrics.advice_ended)

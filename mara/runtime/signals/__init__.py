@@ -1,1 +1,1 @@
-"""A live run's signals: dispatch documents of any stored tick."""
+"""A live run's signals: stored dispatch documents, telemetry and modes."""

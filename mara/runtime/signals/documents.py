@@ -1,17 +1,16 @@
 """Dispatch documents of stored ticks, made again from the stored inputs."""
 
-from collections.abc import Mapping
-
-from mara.core.dispatch_document import NO_MODES, DispatchDocument, Mode, document_of
+from mara.core.dispatch_document import MODES, DispatchDocument, Mode, document_of
 from mara.core.plan import Plan
 from mara.core.step import Step
 from mara.errors import CommandError
 from mara.runtime.replay_check import replayed
 from mara.store.read.optimizations import optimizations
 from mara.store.read.read_model import ReadModel
+from mara.store.read.signal_list import modes_in
 
 
-def document_at(reading: ReadModel, tick: int | None, modes: Mapping[str, Mode] = NO_MODES) -> DispatchDocument:
+def document_at(reading: ReadModel, tick: int | None) -> DispatchDocument:
     """Make the document of a stored tick again; None is the newest.
 
     Raises:
@@ -25,6 +24,8 @@ def document_at(reading: ReadModel, tick: int | None, modes: Mapping[str, Mode] 
     if not 0 <= wanted < end:
         raise CommandError(f"no tick {wanted} is stored, the newest is {end - 1}: ask for one from 0 to {end - 1}")
     step = replayed(reading, run.run_id, wanted).step
+    told = modes_in(reading, wanted)
+    modes: dict[str, Mode] = {site_id: mode for site_id in told for mode in MODES if told[site_id] == mode}
     return document_of(step, plan_behind(reading, step), run.config, run.run_id, modes)
 
 
