@@ -60,7 +60,7 @@ audit: dev ## compare the locked dependencies with published advisories, where t
 	@echo "== advisories" && PYTHON=$(BIN)/python bash .ci/audit
 
 unit: dev
-	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" -n $(TESTS_AT_ONCE) --dist worksteal $(ALONE:%=--ignore=%)
+	@echo "== tests" && bash .ci/postgres && bash .ci/promtool && bash .ci/mqtt && bash .ci/scratch $(BIN)/python -m pytest -m "not browser" -n $(TESTS_AT_ONCE) --dist worksteal $(ALONE:%=--ignore=%)
 
 # What measures punctuality has the machine to itself.
 alone: dev

@@ -131,7 +131,7 @@ def _apart(*words: str) -> str:
     """Run a command in a new process, without the memory of earlier measurements."""
     command = [sys.executable, "-m", "bench.lp_large", *words]
     done = subprocess.run(  # noqa: S603 our own module
-        command, check=True, capture_output=True, cwd=Path(__file__).parents[1], text=True, timeout=LARGE_LIMIT_S
+        command, check=True, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1], text=True, timeout=LARGE_LIMIT_S
     )
     return done.stdout
 

@@ -9,9 +9,12 @@ import resource
 import sys
 import time
 from dataclasses import fields
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from mara.optimizers.lp.case import LpCase
 
 WORKERS: Final = 2
 DEADLINE_S: Final = 1_200.0
@@ -22,28 +25,35 @@ def main() -> None:
     """Write a case to a file, or solve it and print time, memory and gap."""
     verb, file, *size = sys.argv[1:]
     if verb == "write":
-        _write(file, *map(int, size))
+        write(file, *map(int, size))
     else:
-        print(json.dumps(_solved(file)))
+        print(json.dumps(_solved(read(file))))
 
 
 # Heavy modules are imported where they are needed, because every worker imports this file again.
-def _write(file: str, sites: int, hours: int) -> None:
+def write(file: str, sites: int, hours: int) -> None:
+    """Write a case of a large fleet to an npz file; a field that the case leaves out is not written."""
     from bench.lp_cases import cases_of
 
     (case,) = cases_of(sites, hours)
-    np.savez(file, **{field.name: getattr(case, field.name) for field in fields(case)})
+    arrays = {field.name: getattr(case, field.name) for field in fields(case)}
+    np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
 
 
-def _solved(file: str) -> dict[str, float]:
-    """Solve a case; return CPU time and memory of all processes, wall time, and gap."""
+def read(file: str) -> "LpCase":
+    """Read a case that `write` has written."""
     from mara.optimizers.lp.case import LpCase
-    from mara.optimizers.lp.decomposition.master import solve_split
 
     with np.load(file) as stored:
-        arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
-    numbers: dict[str, Any] = {name: array if array.ndim else float(array) for name, array in arrays.items()}
-    case = LpCase(**numbers)
+        arrays = {name: stored[name] for name in stored.files}
+    values: dict[str, Any] = {name: array if array.ndim else float(array) for name, array in arrays.items()}
+    return LpCase(**values)
+
+
+def _solved(case: "LpCase") -> dict[str, float]:
+    """Solve a case; return CPU time and memory of all processes, wall time, and gap."""
+    from mara.optimizers.lp.decomposition.master import solve_split
+
     begun_cpu_s, begun_s = _cpu_s(), time.monotonic()
     optimum = solve_split(case, workers=WORKERS, deadline_s=DEADLINE_S)
     return {

@@ -34,14 +34,25 @@ LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
 # Settings whose values are never repeated in a message.
-SECRETS = frozenset({"storage_secret", "webhook_url", "database_url", "anthropic_api_key", "anthropic_base_url"})
+SECRETS = frozenset(
+    {
+        "storage_secret",
+        "webhook_url",
+        "database_url",
+        "anthropic_api_key",
+        "anthropic_base_url",
+        "dispatch_webhook",
+        "dispatch_secret",
+        "dispatch_mqtt",
+    }
+)
 OPTION_NAMES = {"day_ahead_position": "day_ahead"}  # options that are not called as their field
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names given by Anthropic
 
 
 _ALMOST_OURS = re.compile(r"mara(?!_)", re.IGNORECASE)
 _ROOT_PATH = re.compile(
-    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|backtest|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
+    r"(?!/(?:api|static|_nicegui|_nicegui_ws|metrics|login|logout|sites|sla|optimizer|operations|backtest|help)(?:/|$))(?:/[\w~-][\w.~-]*)+"
 )
 _HOST = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,251}[A-Za-z0-9:])?")
 
@@ -205,6 +216,25 @@ class Settings(BaseSettings):
         pattern=r"^https?://",
         description="where alerts are posted as JSON: broken Premium promises, sites that fall, stale feeds, states of "
         "the engine",
+    )
+    dispatch_file: Path | None = Field(
+        None, description="file that holds the newest dispatch document, replaced as a whole; unset: none"
+    )
+    dispatch_webhook: str | None = Field(
+        None,
+        max_length=MAX_TEXT_LENGTH,
+        pattern=r"^https?://",
+        description="where dispatch documents are posted, signed with `MARA_DISPATCH_SECRET`",
+    )
+    dispatch_secret: SecretStr | None = Field(
+        None, max_length=MAX_TEXT_LENGTH, description="secret that signs what is posted, 16 characters or more"
+    )
+    dispatch_mqtt: str | None = Field(
+        None,
+        max_length=MAX_TEXT_LENGTH,
+        pattern=r"^mqtts?://",
+        description="broker that gets each site's targets as retained messages, `mqtt://host` or "
+        "`mqtts://user:password@host`",
     )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(

@@ -18,6 +18,7 @@ from mara.assembly.imports.draft import ImportDraft
 from mara.assembly.imports.folder import ImportFolder, MarketFile
 from mara.assembly.imports.trash import Deleted
 from mara.core.commands import Cancel, Command, Exclude, Outage, Restore
+from mara.core.dispatch_document import MODES, UNARMED, Mode
 from mara.core.explanation import Explanation
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.errors import CommandError
@@ -42,6 +43,7 @@ class Histories(Protocol):
     @property
     def histories_folder(self) -> Path | None: ...
     def histories(self) -> Sequence[HistoryCard]: ...
+    def place_of(self, card: HistoryCard) -> str: ...
     def status(self) -> BuildStatus: ...
     def deleted(self) -> Sequence[Deleted]: ...
 
@@ -131,6 +133,20 @@ class Authorized:
     async def optimize_now(self) -> None:
         await _require(Permission.OPTIMIZE)
         await awaited(self._platform.optimize_now())
+
+    async def disarm(self, site_id: str, mode: Mode, reason: str) -> None:
+        """Take a site back to a mode in which nothing is told to its devices."""
+        await _require(Permission.DISARM)
+        if mode not in UNARMED:
+            raise CommandError(f"a site is taken back to shadow or advise, {str(mode)[:20]!r} came: arm it instead")
+        await self._platform.set_mode(site_id, mode, reason)
+
+    async def arm(self, site_id: str, mode: Mode, reason: str) -> None:
+        """Let the plan reach the devices of a site."""
+        await _require(Permission.ARM)
+        if mode not in MODES:
+            raise CommandError(f"a mode is one of {', '.join(MODES)}, {str(mode)[:20]!r} came: choose one of them")
+        await self._platform.set_mode(site_id, mode, reason)
 
     async def ask_claude(self) -> None:
         """Ask Claude for advice on the plan in force."""

@@ -55,7 +55,6 @@ MOST_SCENARIOS: Final = 10_000
 MOST_DAYS: Final = 366
 MOST_WORKERS: Final = 64
 MOST_SEED: Final = 2**53
-STUDY_TICK_MINUTES: Final = "60"
 WORKING: Final = {"bound": "The bound", "scenarios": "Scenarios"}
 
 
@@ -109,7 +108,7 @@ def register(platform: Authorized, publisher: Publisher, history: Path | None) -
         """Begin a backtest over the end of a history, as the form stands at first."""
         from_, to = imports.last_days(card)
         entered = {field.key: field.value for field in proposed}
-        chosen = {"history": card.run_as, "from_": from_, "to": to}
+        chosen = {"history": platform.histories.place_of(card), "from_": from_, "to": to}
         await platform.start_work(lambda: task_of({**entered, **chosen}, ANYWHERE))  # it is one of the list
 
     async def cancel() -> None:
@@ -185,7 +184,7 @@ def study_task_of(entered: Mapping[str, Any], readable: ReadableFiles) -> StudyT
     options = {
         "history": folder,
         "seed": seed,
-        "tick_minutes": STUDY_TICK_MINUTES,
+        "tick_minutes": _text(entered, "tick_minutes"),
         "day_ahead_position": "none",  # synthetic worlds have no second price
     }
     settings = portable(read_settings(options=options))
@@ -290,13 +289,13 @@ def _real(span_s: float) -> str:
 
 def _card_named(histories: Histories, name: str) -> HistoryCard | None:
     """Find a listed history by its name or its folder."""
-    return next((card for card in histories.histories() if name in {card.name, card.run_as}), None)
+    return next((card for card in histories.histories() if name in {card.name, histories.place_of(card)}), None)
 
 
 def _with_folder(entered: Mapping[str, Any], histories: Histories) -> Mapping[str, Any]:
-    """Replace the name of a listed history by what it is run as."""
+    """Replace the name of a listed history by what it is read from."""
     card = _card_named(histories, _text(entered, "history"))
-    return entered if card is None else {**entered, "history": card.run_as}
+    return entered if card is None else {**entered, "history": histories.place_of(card)}
 
 
 def _folder(entered: Mapping[str, Any], readable: ReadableFiles) -> str:

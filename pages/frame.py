@@ -8,7 +8,7 @@ from typing import Final
 from nicegui import ui
 
 from components.shared.clock import clock
-from components.shared.controls import Actions, notices, run_controls, state_chip, theme_switch
+from components.shared.controls import Actions, mode_chip, notices, run_controls, state_chip, theme_switch
 from components.shared.outage_dialog import OutageDialog
 from components.shared.theme import address, element, head_html, icon
 from components.shared.view_model import Channel
@@ -28,6 +28,7 @@ PAGES: Final = (
     (paths.SLA, "SLA"),
     (paths.OPTIMIZER, "Optimizer"),
     (paths.BACKTEST, "Backtest"),
+    (paths.OPERATIONS, "Operations"),
     (paths.HELP, "Help"),
 )
 """Path and name of each page in the navigation; the keys from 1 on open them."""
@@ -53,6 +54,7 @@ def frame(platform: Authorized, publisher: Publisher, cells: Channel, here: str 
             _navigation(here)
             clock(cells)
             state_chip(cells)
+            mode_chip(cells)
             run_controls(cells, actions)
             theme_switch()
             _user()

@@ -2,10 +2,14 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bench import lp_large
+from bench.lp_cases import cases_of
 from bench.report import Figure, line, write
 from bench.timing import timed, timed_in_parts
 from bench.worlds import tape_of
@@ -53,3 +57,13 @@ def test_a_tape_plays_the_same_world_in_parts_as_at_once() -> None:
 def test_copies_of_the_fleet_are_sites_of_their_own() -> None:
     tape = tape_of(20, 5, 1)
     assert len(set(tape.config.fleet.site_ids)) == 20
+
+
+def test_a_case_written_for_another_process_is_read_back_whole(tmp_path: Path) -> None:
+    """Fields that a case leaves out are left out of the file too, so that its reader needs no pickle."""
+    file = tmp_path / "case.npz"
+    (case,) = cases_of(10, 1)
+    lp_large.write(str(file), 10, 1)
+    read = lp_large.read(str(file))
+    for field in fields(case):
+        np.testing.assert_array_equal(getattr(read, field.name), getattr(case, field.name))

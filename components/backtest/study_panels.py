@@ -13,6 +13,7 @@ from components.shared.theme import POLICY_LINES, element, panel
 from components.shared.view_model import Channel, Row, Shown, ViewModel, cell
 from mara.optimizer_names import LABELS, RULES, STATIC_BREAKEVEN
 
+TICKS = [("5", "5 min"), ("15", "15 min"), ("30", "30 min"), ("60", "1 h")]
 QUANTILES = ("p5", "p95", "p50")
 """In the order of the traces: the band lies between the first two."""
 COLUMNS = (
@@ -63,7 +64,15 @@ def study_fields() -> tuple[Field, ...]:
             kind="text",
             look="middle",
             limits={"placeholder": "none: synthetic prices and weather"},
-            hint="Scenarios begin at random hours of it, in ticks of an hour: finer steps are seen as hourly means.",
+            hint="Scenarios begin at random hours of it.",
+        ),
+        Field(
+            key="tick_minutes",
+            label="Tick",
+            kind="choice",
+            value="60",
+            options=TICKS,
+            hint="Longer than a history's steps, it sees and pays their means. 5 min take twelve times as long as 1 h.",
         ),
         Field(
             key="scenarios",

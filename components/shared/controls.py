@@ -24,6 +24,7 @@ CHIP_LABELS = {
     "halted": "Halted",
     "finished": "Finished",
 }
+MODE_LABELS = {"advise": "Advise", "shadow": "Shadow", "dry-run": "Dry run", "act": "Act"}
 ANEW_TEXT = (
     "Mara stores the tick under way, sets the database aside beside the new one, where `mara export`, `mara db check` "
     "and `mara replay` can still read it, and begins again at the first tick with the same settings. The same seed "
@@ -51,6 +52,19 @@ class Actions:
 def state_chip(first: Channel) -> None:
     """Draw the engine's state."""
     live_text("engine", first, "chip").props("role=status")
+
+
+def mode_chip(first: Channel) -> None:
+    """Draw how far the plan reaches into real sites."""
+    live_text("mode", first, "chip mode-chip").props('role=status title="How far the plan reaches into real sites"')
+
+
+def mode_cell(snapshot: Snapshot | None) -> Shown:
+    """Return the chip in every page's head: the strongest mode of the fleet's sites."""
+    modes = [site.mode for site in snapshot.sites] if snapshot is not None else []
+    strongest = max(modes, key=list(MODE_LABELS).index, default="advise")
+    label, count = MODE_LABELS[strongest], modes.count(strongest)
+    return cell(label if count in {0, len(modes)} else f"{label}: {count} of {len(modes)}", strongest)
 
 
 def run_controls(first: Channel, actions: Actions) -> None:
@@ -111,6 +125,7 @@ def engine_cells(state: str, reason: str, speed_factor: float, snapshot: Snapsho
         "clock": clock_text(snapshot),
         "speed": speed_text(speed_factor),
         "notice": _notice(shown, reason, stale),
+        "mode": mode_cell(snapshot),
     }
 
 

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "plan": Listed("mara.cli.plans", "Plan a problem file, with a proved bound or by rules."),
     "quote": Listed("mara.cli.quotes", "Price a contract against the stored run, which is only read."),
     "why": Listed("mara.cli.questions", "Answer a question about the stored run, which is only read."),
+    "dispatch": Listed("mara.cli.dispatch", "Print the targets of a stored tick for programs that act on them."),
     "simulate": Listed("mara.cli.runs", "Continue the stored run by some ticks, or begin it."),
     "backtest": Listed("mara.cli.runs", "Run policies over a period of history."),
     "replay": Listed("mara.cli.runs", "Compute a stored tick again and compare it bit for bit."),

@@ -15,7 +15,7 @@ from mara.core.units import SECONDS_PER_DAY
 from mara.errors import CommandError, ConfigError
 from mara.runtime.clock import SystemClock
 from mara.settings import Settings, read_settings
-from mara.store.access.users import ROLES, AccessEvent, Token, User, UserStore
+from mara.store.access.users import METER, ROLES, AccessEvent, Token, User, UserStore
 
 MAX_TOKEN_DAYS = 3_650
 MAX_NAME_LENGTH = 64
@@ -36,10 +36,11 @@ class Scope(StrEnum):
     READ = "read"
     TRADE = "trade"
     ADMIN = "admin"
+    TELEMETRY = "telemetry"
 
 
-ROLE_OF_SCOPE = dict(zip(Scope, ROLES, strict=True))
-SCOPE_OF_ROLE = dict(zip(ROLES, Scope, strict=True))
+ROLE_OF_SCOPE = dict(zip(Scope, (*ROLES, METER), strict=True))
+SCOPE_OF_ROLE = {role: scope for scope, role in ROLE_OF_SCOPE.items()}
 
 Name = Annotated[str, typer.Argument(help="Letters, digits, dot, dash and underscore.")]
 
@@ -150,7 +151,7 @@ user.add_typer(token, name="token")
 def make(
     name: Name,
     *,
-    scope: Annotated[Scope, typer.Option(help="read, trade or admin.")] = Scope.READ,
+    scope: Annotated[Scope, typer.Option(help="read, trade, admin, or telemetry alone.")] = Scope.READ,
     days: Annotated[int, typer.Option(min=1, max=MAX_TOKEN_DAYS, help="How long it is good for.")] = 90,
 ) -> None:
     """Make a token; it is printed once and not stored. `make` may be left out."""

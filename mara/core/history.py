@@ -232,3 +232,26 @@ class OrderRow:
     state: OrderState
     tick: int | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalEntry:
+    """A line of the log of modes and device writes.
+
+    Attributes:
+        kind: mode, write, planned (a dry run), release, override or refused.
+        group: kind of machines, or the device that was written; empty for the whole site.
+        before, after: mode, or device state, before and after.
+    """
+
+    number: int
+    at: datetime
+    tick: int
+    kind: str
+    site_id: str
+    group: str
+    actor: str
+    address: str
+    reason: str
+    before: str
+    after: str

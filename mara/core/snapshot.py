@@ -6,6 +6,7 @@ Nothing else leaves the engine. Records hold no numpy arrays and no references t
 from dataclasses import dataclass
 from datetime import datetime
 
+from mara.core.metering import MeteredSnapshot
 from mara.core.plan import Claim, Provenance
 
 
@@ -62,6 +63,8 @@ class SiteSnapshot:
     """Site power that was bought at that price."""
     position_gain_usd_per_h: float = 0.0
     """Saved by it against the real-time price; negative is a loss."""
+    mode: str = "advise"
+    metered: MeteredSnapshot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

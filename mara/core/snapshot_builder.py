@@ -63,7 +63,7 @@ def snapshot_of(
     per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
     settlement = step.settlement
     power = float(allocation.site_power_mw.sum())
-    running = _running_mw(step)
+    running = running_mw(step)
     it_power = float(running.sum())
     return Snapshot(
         run_id=run_id,
@@ -143,7 +143,7 @@ def _own_mw(step: Step) -> np.ndarray:
     return own
 
 
-def _running_mw(step: Step) -> np.ndarray:
+def running_mw(step: Step) -> np.ndarray:
     """All IT load by workload (S, K) [MW].
 
     Contracts take the racks that merchant inference leaves, GPU first.
@@ -160,7 +160,7 @@ def _running_mw(step: Step) -> np.ndarray:
 
 def _sites(step: Step, config: RunConfig) -> tuple[SiteSnapshot, ...]:
     allocation, observation, fleet = step.allocation, step.observation, config.fleet
-    running = _running_mw(step)
+    running = running_mw(step)
     own = _own_mw(step)
     load = running.sum(axis=1)
     pue = np.where(

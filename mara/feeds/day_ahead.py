@@ -43,13 +43,22 @@ Source: ERCOT Nodal Protocols 4.4.4 and 4.5.1, day-ahead bids until 10:00, https
 GATE_CLOSURES_LOCAL_HOUR: Final[Mapping[str, int]] = MappingProxyType(
     {
         "ercot": 10,
-        "caiso": 10,  # CAISO BPM for Market Operations 2.3: 10:00 Pacific
-        "pjm": 10,  # PJM Manual 11, 2.3: 11:00 Eastern, 10:00 in its Central part
-        "miso": 9,  # 10:30 Eastern, 09:30 Central: https://help.misoenergy.org/knowledgebase/article/KA-01016/en-us
-        "nyiso": 5,  # NYISO Manual 11, Day-Ahead Scheduling: 05:00 Eastern
-        "isone": 10,  # ISO-NE Manual M-11: 10:30 Eastern
+        # 10:00 Pacific: CAISO BPM for Market Operations 2.3, http://content.caiso.com/training/Day-Ahead_Market_Overview
+        "caiso": 10,
+        # 11:00 Eastern, 10:00 in its Central part: PJM Manual 11, 2.3. From 2016-04 on it was 10:30 Eastern:
+        # http://insidelines.pjm.com/tariff-changes-align-gas-and-electric-day-ahead-markets
+        "pjm": 10,
+        # 10:30 Eastern, 09:30 Central: https://help.misoenergy.org/knowledgebase/article/KA-01016/en-us
+        "miso": 9,
+        # 05:00 Eastern, 04:45 with fuel prices: NYISO tariff MST 4.2.1.1,
+        # https://nyisoviewer.etariff.biz/viewerdoclibrary/Filing/Filing1427/1427FilingSections/MST%204.2%20FID1427%20clean_22645.htm
+        "nyiso": 5,
+        # 10:30 Eastern since 2020, 10:00 before: docket ER20-2521,
+        # https://vdocument.in/2020-07-27-july-27-2020-via-etariff-filing-the-honorable-kimberly-d-bose.html
+        "isone": 10,
         "iso ne": 10,
-        "spp": 9,  # SPP Integrated Marketplace Protocols 4.2: 09:30 Central
+        # 09:30 Central since 2016: https://rtowww.com/24495-spp-moving-to-9-30-day-ahead-close
+        "spp": 9,
     }
 )
 """Local hours at which auctions close, by a word of the price zone, rounded down.

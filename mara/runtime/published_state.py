@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from mara.core.dispatch_document import DispatchDocument
+from mara.core.metering import ExecutorStatus
 from mara.core.snapshot import AdvisorSnapshot, ForecastSnapshot, Snapshot
 
 
@@ -33,10 +35,14 @@ class PublishedState:
     snapshot: Snapshot | None = None
     forecast: ForecastSnapshot | None = None
     """Forecast behind the plan in force; None until a plan was made."""
+    dispatch: DispatchDocument | None = None
+    """Targets of the snapshot's tick; None until a tick was stored."""
     state: EngineState = EngineState.STARTING
     reason: str = ""
     speed_factor: float = 1.0
     """Simulated seconds per real second."""
+    executors: tuple[ExecutorStatus, ...] = ()
+    """State of the executors of real sites; empty where none is set up."""
     advisor: AdvisorSnapshot | None = None
     """State of the advisor; None where none was set up."""
     waiting_count: int = 0
@@ -63,9 +69,18 @@ class StatePublisher:
     def read(self) -> PublishedState:
         return self._current
 
-    def publish(self, snapshot: Snapshot, forecast: ForecastSnapshot | None = None) -> None:
-        """Show a stored snapshot and its forecast; the engine is running again."""
-        self._set(snapshot=snapshot, forecast=forecast, state=EngineState.RUNNING, reason="")
+    def publish(
+        self,
+        snapshot: Snapshot,
+        forecast: ForecastSnapshot | None = None,
+        dispatch: DispatchDocument | None = None,
+    ) -> None:
+        """Show a stored snapshot, its forecast and targets; the engine runs again."""
+        self._set(snapshot=snapshot, forecast=forecast, dispatch=dispatch, state=EngineState.RUNNING, reason="")
+
+    def refresh(self, snapshot: Snapshot, dispatch: DispatchDocument) -> None:
+        """Show more about the tick that is shown; the engine's state stays as it is."""
+        self._set(snapshot=snapshot, dispatch=dispatch)
 
     def mark(self, state: EngineState, reason: str = "") -> None:
         """Change the state, and keep showing the last stored snapshot.
@@ -81,6 +96,11 @@ class StatePublisher:
     def set_waiting(self, waiting_count: int) -> None:
         if waiting_count != self._current.waiting_count:
             self._set(waiting_count=waiting_count)
+
+    def tell_executors(self, executors: tuple[ExecutorStatus, ...]) -> None:
+        """Publish the state of the executors."""
+        if executors != self._current.executors:
+            self._set(executors=executors)
 
     def tell(self, advisor: AdvisorSnapshot) -> None:
         """Publish the advisor's state."""

@@ -12,16 +12,28 @@ from pathlib import Path
 from threading import Event
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
+from mara.core.dispatch_document import DispatchDocument
 from mara.core.explanation import Explanation
-from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Ledger, Optimization, OrderRow
+from mara.core.history import (
+    ContractLife,
+    ContractRow,
+    Decision,
+    EvidenceTick,
+    Ledger,
+    Optimization,
+    OrderRow,
+    SignalEntry,
+)
 from mara.core.snapshot import EventSnapshot, LedgerSum, OptimizationSnapshot, SitePoint
 from mara.errors import StoreError
 from mara.runtime.explain.why import Ahead, can_be_asked, explained, no_forecast
 from mara.runtime.replay_check import RulesSince, rules_since
+from mara.runtime.signals.documents import document_at
 from mara.store.read import balance, optimizations, order_list, promises, series
 from mara.store.read.export import ExportTable
 from mara.store.read.metrics import MetricHistory
 from mara.store.read.read_model import ReadModel
+from mara.store.read.signal_list import MOST_SIGNALS, signals
 from mara.store.read.table_file import ExportFormat, write_export
 
 MOST_AT_ONCE: Final = 3
@@ -132,6 +144,16 @@ class RunArchive:
     async def rules(self) -> tuple[RulesSince, ...]:
         """List the versions of the rules that made the run, oldest first."""
         return await self._ask(rules_since)
+
+    async def dispatch(self, tick: int | None = None) -> DispatchDocument:
+        """Make the dispatch document of a stored tick again; None is the newest."""
+        return await self._ask(document_at, tick)
+
+    async def signals(
+        self, site_id: str | None = None, kind: str | None = None, limit: int = MOST_SIGNALS
+    ) -> tuple[SignalEntry, ...]:
+        """List changes of modes and device writes, newest first."""
+        return await self._ask(signals, site_id, kind, limit)
 
     async def contracts(self, state: str = "all", limit: int = promises.MOST_CONTRACTS) -> tuple[ContractRow, ...]:
         """Read the contracts, newest first.

@@ -388,3 +388,13 @@ def test_while_the_database_does_not_answer_whoever_was_known_stays_and_others_a
     told = site.browser.get("/who", headers={"authorization": "Bearer mara_x"})
     assert (told.status_code, told.json()["detail"]) == (503, "the database is locked: ask again")
     assert site.log_in().status_code == 503
+
+
+def test_a_token_for_telemetry_reads_and_changes_nothing_else(site: Site) -> None:
+    bearer = {"authorization": f"Bearer {site.token('meter')}"}
+    for method, path in (("GET", "/who"), ("POST", "/who"), ("GET", "/")):
+        refused = site.browser.request(method, path, headers=bearer)
+        assert (refused.status_code, "may only post to /api/telemetry" in refused.text) == (403, True)
+    with pytest.raises(WebSocketDisconnect), site.browser.websocket_connect(SOCKET, headers=bearer):
+        pass
+    assert site.browser.post("/api/telemetry", headers=bearer).status_code == 404

@@ -80,7 +80,10 @@ def test_a_history_is_made_over_rest_alone(desk: ImportDesk, root: Path, monkeyp
     begun = operator.post("/api/imports/build", json={"name": "north", "spec": spec, "from": "2024-03-02T00:00:00Z"})
     assert (begun.status_code, begun.json()["state"]) == (202, "done")
     assert operator.delete("/api/imports/build").json() == operator.get("/api/imports/build").json()
-    assert "north" in {history["name"] for history in operator.get("/api/histories").json()["histories"]}
+    listed = operator.get("/api/histories")
+    (north,) = [history for history in listed.json()["histories"] if history["name"] == "north"]
+    assert north["run_as"] == "north"
+    assert str(root) not in listed.text
     assert operator.delete("/api/histories/north").json()["entry"]
     removed = operator.delete("/api/imports/uploads/prices.csv").json()["entry"]
     assert removed in {one["entry"] for one in operator.get("/api/imports/deleted").json()["deleted"]}

@@ -33,9 +33,11 @@ from mara.runtime.live.supervisor import RetryPolicy
 from mara.runtime.published_state import EngineState, StatePublisher
 from mara.runtime.tick.engine import TickEngine
 from mara.store.schema.order_tables import AnswerRow, OpenQuote, Order, OrderOutcome
+from mara.store.schema.signal_tables import SignalLine, TelemetryRow
 from mara.store.schema.tables import Row
 from mara.store.store import NO_PARTS, Store
 from mara.store.write.orders import Orders, Outcome, outcome_rows
+from mara.store.write.signals import Signals
 from tests import builders
 
 TICK_S = 300.0
@@ -84,9 +86,10 @@ class MemoryStore:
     def __post_init__(self) -> None:
         self.gate.set()
         self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        tables = (Order, OrderOutcome, OpenQuote, AnswerRow)
+        tables = (Order, OrderOutcome, OpenQuote, AnswerRow, SignalLine, TelemetryRow)
         Row.metadata.create_all(self._engine, [table.__table__ for table in tables])  # type: ignore[union-attr]
         self.orders = Orders(self._aside)
+        self.signals = Signals(self._aside)
 
     @contextmanager
     def _aside(self, doing: str) -> Iterator[Connection]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from mara.core.metering import MeteredSnapshot
 from mara.core.snapshot import ContractSnapshot, SiteSnapshot, Snapshot
 from mara.runtime.observe.alert_rules import Alert, AlertRules
 from mara.runtime.observe.alerts import Webhook
@@ -251,3 +252,37 @@ def test_an_alert_that_is_sent_elsewhere_or_refused_is_told_to_the_log(
     assert asked == ["POST /hook"]
     told = [record.message for record in caplog.records if str(status) in vars(record).get("reason", "")]
     assert told == ["alert not delivered"]
+
+
+def metered_fleet(tick: int, mode: str, **telemetry: object) -> Snapshot:
+    """A fleet whose first site has telemetry, in a mode."""
+    shown = MeteredSnapshot(
+        **{
+            "site_power_mw": 4.0,
+            "age_s": 60.0,
+            "deviation_mw": -8.0,
+            "is_deviating": True,
+            "cost_usd_per_h": 416.4,
+            "endangered": (),
+            **telemetry,
+        }  # type: ignore[arg-type]
+    )
+    first = replace(UP[0], mode=mode, metered=shown, site_power_mw=12.0)
+    return replace(fleet_at(tick), sites=(first, *UP[1:]))
+
+
+def test_a_site_that_deviates_is_told_with_its_cost_and_the_promise_in_danger() -> None:
+    watch = AlertRules()
+    (told,) = looked_at(watch, metered_fleet(1, "shadow"))
+    assert (told.kind, told.severity, told.subject) == ("metered", "warning", UP[0].id)
+    assert told.text == f"{UP[0].name} draws 4.0 MW where 12.0 are planned, which costs 416 USD/h"
+    (worse,) = looked_at(AlertRules(), metered_fleet(1, "act", endangered=("c7",)))
+    assert (worse.severity, worse.text.endswith("; in danger within two ticks: c7")) == ("critical", True)
+    (over,) = looked_at(watch, metered_fleet(2, "shadow", is_deviating=False))
+    assert over.severity == "resolved"
+
+
+def test_silent_meters_are_told_and_those_of_an_advised_site_are_not() -> None:
+    (told,) = looked_at(AlertRules(), metered_fleet(1, "shadow", site_power_mw=None, age_s=900.0))
+    assert (told.kind, told.text) == ("telemetry", f"{UP[0].name}: no good telemetry for 15 min")
+    assert looked_at(AlertRules(), metered_fleet(1, "advise", site_power_mw=None)) == ()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from mara.core.explanation import Explanation, Fact
-from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization
+from mara.core.history import ContractLife, ContractRow, Decision, EvidenceTick, Optimization, SignalEntry
 from mara.core.plan import Claim, Provenance
 from mara.core.snapshot import LedgerSum, OptimizationSnapshot, SitePoint, SiteSnapshot
 from mara.errors import CommandError, StoreRefused
@@ -62,6 +62,24 @@ class FakeArchive:
     async def decisions(self, site_id: str, limit: int = 50) -> tuple[Decision, ...]:
         self._ask(f"decisions {site_id} {limit}")
         return tuple(_decision(tick, site_id) for tick in range(self.tick - 30, 12, -36))[:limit]
+
+    async def signals(self, site_id: str | None, kind: str | None, limit: int) -> tuple[SignalEntry, ...]:
+        self._ask(f"signals {site_id} {kind} {limit}")
+        return (
+            SignalEntry(
+                number=1,
+                at=START,
+                tick=self.tick,
+                kind="mode",
+                site_id="oslo",
+                group="",
+                actor="ada",
+                address="",
+                reason="first look",
+                before="advise",
+                after="shadow",
+            ),
+        )
 
     async def optimizations(self, limit: int) -> tuple[OptimizationSnapshot, ...]:
         self._ask(f"optimizations {limit}")

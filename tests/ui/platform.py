@@ -30,6 +30,7 @@ class FakePlatform:
         self.quotes: dict[str, Quote] = {}
         self.booked: list[tuple[str, str]] = []
         self.excluded: list[ExclusionRequest] = []
+        self.modes: list[tuple[str, str, str]] = []
         self._sites_count = sites_count
         self._show()
 
@@ -96,6 +97,11 @@ class FakePlatform:
         if not only_look:
             self.excluded += asked
         return ()
+
+    async def set_mode(self, site_name: str, mode: str, reason: str) -> None:
+        if mode in {"dry-run", "act"} and not reason:
+            raise CommandError(f"{mode} needs a reason, which is kept with the change")
+        self.modes.append((site_name, mode, reason))
 
     async def cancel(self, contract_id: str) -> None:
         await self.order(Cancel(contract_id=contract_id))

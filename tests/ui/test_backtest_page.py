@@ -8,7 +8,7 @@ import pytest
 from nicegui import ui
 
 from components.backtest.backtest_panels import PolicyResult, result_channels
-from components.backtest.study_panels import QUANTILES, study_cells, study_channels
+from components.backtest.study_panels import QUANTILES, study_cells, study_channels, study_fields
 from components.shared.key_figure_history import MOST_POINTS
 from mara.api.security.authenticator import LOCAL, Identity
 from mara.errors import MaraError
@@ -236,7 +236,15 @@ def test_a_long_period_draws_no_more_points_than_a_screen_shows_and_ends_with_th
     assert list(line.values())[-1] == 36_500
 
 
-STUDY_ENTERED = {"history": "", "scenarios": "40", "days": "30", "seed": "9", "workers": "2", "policies": ["rules"]}
+STUDY_ENTERED = {
+    "history": "",
+    "tick_minutes": "60",
+    "scenarios": "40",
+    "days": "30",
+    "seed": "9",
+    "workers": "2",
+    "policies": ["rules"],
+}
 STUDY = {
     "history": None,
     "scenarios": 40,
@@ -268,6 +276,14 @@ def test_a_study_without_a_history_is_of_synthetic_worlds_and_carries_no_secret(
     assert task.settings.anthropic_api_key is None
 
 
+@pytest.mark.parametrize("minutes", ["5", "15", "30", "60"])
+def test_a_study_runs_in_the_ticks_that_were_chosen(minutes: str) -> None:
+    (field,) = [field for field in study_fields() if field.key == "tick_minutes"]
+    assert minutes in dict(field.options)
+    task = study_task_of({**STUDY_ENTERED, "tick_minutes": minutes}, ANYWHERE)
+    assert task.settings.tick_minutes == int(minutes)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -275,6 +291,7 @@ def test_a_study_without_a_history_is_of_synthetic_worlds_and_carries_no_secret(
         ({"days": "1000"}, "days should be a number from 1 to 366"),
         ({"workers": "900"}, "workers should be a number from 1 to 64"),
         ({"policies": []}, "at least one policy"),
+        ({"tick_minutes": "7"}, "tick"),
         ({"history": "/no/such"}, "the history should be a folder"),
     ],
     ids=str,

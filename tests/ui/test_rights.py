@@ -29,7 +29,7 @@ from tests.ui.quotes import quote_for
 from tests.ui.test_backtest_page import ENTERED, pairs_of, refusal_on
 from tests.ui.test_reasoning import READY
 
-PAGES = ("/", "/sla", "/optimizer", "/backtest", "/help", "/sites/oslo")
+PAGES = ("/", "/sla", "/optimizer", "/backtest", "/operations", "/help", "/sites/oslo")
 DESK_CALLS = {"files", "inspect", "spec_of", "build", "cancel", "remove_file", "delete_history", "restore"}
 """Calls of the import desk that need a right, also those that only look: they read files of the server."""
 DRAFT = draft()
@@ -50,7 +50,9 @@ SENT: dict[str, Any] = {
     "orderExclude": {"kind": "grid order", "begins": "2025-07-03 14:00", "hours": "1", "reason": "limit"},
     "orderDown": {"sites": ["oslo"], "minutes": 60},
     "orderRestore": {"sites": ["oslo"]},
-    "submit": pairs_of({**ENTERED, "seed": "1", "scenarios": "2", "days": "1", "workers": "1"}),
+    "submit": pairs_of(
+        {**ENTERED, "seed": "1", "scenarios": "2", "days": "1", "workers": "1", "site": "oslo", "mode": "shadow"}
+    ),
     "change": [["history", "four_markets_2023"]],
     "orderUndo": {"key": "1"},
     "askFiles": {},
@@ -212,7 +214,7 @@ async def test_every_call_of_the_wrapper_is_judged_and_needs_what_the_table_says
         with pytest.raises(CommandError, match="not judged kindly"):
             await call(screen.desk, *given)
         assert len(judged) == before + 1, name
-    assert set(judged) == set(Permission) - {Permission.OUTAGE, Permission.RESTORE}
+    assert set(judged) == set(Permission) - {Permission.OUTAGE, Permission.RESTORE, Permission.TELEMETRY}
 
 
 def test_the_table_of_rights_names_every_deed_and_no_viewer_may_any() -> None:

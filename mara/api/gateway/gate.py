@@ -11,7 +11,7 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mara.api.paths import LOGIN, Service, rule_of
+from mara.api.paths import LOGIN, TELEMETRY, Service, rule_of
 from mara.api.problem_body import problem
 from mara.api.security.authenticator import (
     AUTHENTICATOR_KEY,
@@ -30,6 +30,7 @@ from mara.errors import StoreError
 from mara.runtime.actor import ACTOR, Actor
 from mara.runtime.clock import Clock
 from mara.runtime.observe.engine_metrics import EngineMetrics
+from mara.store.access.users import METER
 
 REQUESTS_PER_MINUTE: Final = 600
 """Requests of one user or address, limited where other machines reach the server."""
@@ -40,6 +41,7 @@ POLICY_VIOLATION: Final = 1008
 
 Source: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1.
 """
+METER_REFUSAL: Final = f"a token of the scope telemetry may only post to {TELEMETRY}: use one of the scope read"
 SESSION_OVER: Final = 4401
 """Close code of an ended session; 4000 to 4999 are an application's own.
 
@@ -109,6 +111,10 @@ class Gate:
             return
         if identity is None and not rule_of(str(scope["path"])).is_public:
             await self._challenge(scope, receive, send)
+            return
+        if identity is not None and identity.role == METER and scope["path"] != TELEMETRY:
+            self._metrics.refused_count += 1
+            await refuse(OriginRefusal(status=403, detail=METER_REFUSAL), scope, receive, send)
             return
         scope[SCOPE_KEY] = identity or NOBODY
         scope[AUTHENTICATOR_KEY] = self._authenticator

@@ -16,13 +16,15 @@ import mara
 from mara.api import paths
 from mara.api.problem_body import SCHEMA_NAME, ProblemBody
 from mara.api.routes.changes import changing_routes
+from mara.api.routes.dispatch import dispatch_routes
 from mara.api.routes.idempotency import Idempotency
 from mara.api.routes.imports import import_routes
 from mara.api.routes.metrics import CONTENT_TYPE, metrics_text
 from mara.api.routes.platform_api import PlatformApi
 from mara.api.routes.problems import answer_errors
 from mara.api.routes.reads import reading_routes
-from mara.api.routes.stream import SNAPSHOT_JSON, EventStream
+from mara.api.routes.signals import signal_routes
+from mara.api.routes.stream import SNAPSHOT_JSON, EventStream, dispatch_event
 from mara.api.security.headers import NoStore
 from mara.assembly.imports.desk import ImportDesk
 from mara.core.snapshot import Snapshot
@@ -41,7 +43,7 @@ def api_of(
         is_over: tells whether the server is about to end, so that event streams end too.
         desk: for market files; None where this server takes none.
     """
-    app = _app_of(platform, EventStream(platform.publisher, is_over), desk)
+    app = _app_of(platform, is_over, desk)
     if collector is not None:
         _add_metrics(app, collector)
     return NoStore(Idempotency(app, platform.orders), except_folder=f"{paths.API_DOCS_FILES}/")
@@ -49,10 +51,10 @@ def api_of(
 
 def schema_of(platform: PlatformApi) -> dict[str, Any]:
     """Build the OpenAPI schema of the API."""
-    return _app_of(platform, EventStream(platform.publisher)).openapi()
+    return _app_of(platform, lambda: False).openapi()
 
 
-def _app_of(platform: PlatformApi, stream: EventStream, desk: ImportDesk | None = None) -> FastAPI:
+def _app_of(platform: PlatformApi, is_over: Callable[[], bool], desk: ImportDesk | None = None) -> FastAPI:
     app = FastAPI(
         title="Mara",
         version=mara.__version__,
@@ -64,8 +66,10 @@ def _app_of(platform: PlatformApi, stream: EventStream, desk: ImportDesk | None 
         separate_input_output_schemas=False,
     )
     answer_errors(app)
-    app.include_router(reading_routes(platform, stream))
+    app.include_router(reading_routes(platform, EventStream(platform.publisher, is_over)))
+    app.include_router(dispatch_routes(platform, EventStream(platform.publisher, is_over, dispatch_event)))
     app.include_router(changing_routes(platform))
+    app.include_router(signal_routes(platform))
     if desk is not None:
         app.include_router(import_routes(desk))
     _add_docs(app)

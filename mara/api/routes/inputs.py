@@ -9,9 +9,11 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from mara.api.routes.problems import InconsistentQueryError
 from mara.core.contract import TierKey
+from mara.core.dispatch_document import Mode
 from mara.core.market import RegionKey
 from mara.runtime.live.pace import MAX_SPEED_FACTOR, MAX_STEPS
 from mara.runtime.live.quote_validation import MAX_NAME_CHARACTERS, MAX_POWER_MW, MIN_POWER_MW
+from mara.runtime.signals.desk import MAX_READINGS
 
 MAX_ID_LENGTH: Final = 100
 MAX_NAMED_LENGTH: Final = 200
@@ -141,6 +143,34 @@ ControlInput = Annotated[
     PaceInput | StepInput | SpeedInput | OutageInput | RestoreInput | MaintenanceInput, Discriminator("action")
 ]
 """Body of a control, of a kind that its `action` names."""
+
+
+class ReadingInput(_Input):
+    """Reading of a meter; power is at the meter, and consumption is positive."""
+
+    site_id: Named
+    group: Annotated[str, Field(max_length=MAX_NAMED_LENGTH)] = Field(
+        "", description="kind of machines that it covers; empty for the whole site"
+    )
+    at: Time
+    power_mw: float
+    hashrate_ths: float | None = Field(None, ge=0)
+    tokens_per_s: float | None = Field(None, ge=0)
+    quality: Literal["good", "estimated", "bad"]
+
+
+class TelemetryInput(_Input):
+    """Readings of meters, stored all or none."""
+
+    readings: tuple[ReadingInput, ...] = Field(min_length=1, max_length=MAX_READINGS, strict=False)
+
+
+class ModeInput(_Input):
+    """Mode that a site is to be in."""
+
+    site_id: Named
+    mode: Mode
+    reason: str = Field("", max_length=MAX_REASON_LENGTH, description="needed for dry-run and act")
 
 
 class TimeRange(NamedTuple):

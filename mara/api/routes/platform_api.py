@@ -13,6 +13,7 @@ from mara.errors import StoreError
 from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.published_state import StatePublisher
 from mara.runtime.run_archive import RunArchive
+from mara.runtime.signals.desk import SignalsDesk
 from mara.runtime.tick.exclusions import ExclusionRequest
 from mara.runtime.tick.order_book import OrderBook
 
@@ -46,6 +47,8 @@ class PlatformApi(LiveRun, Protocol):
     def metrics(self) -> EngineMetrics: ...
     @property
     def orders(self) -> OrderBook: ...
+    @property
+    def signals(self) -> SignalsDesk: ...
     @property
     def overdue_s(self) -> float: ...
     async def order(self, *commands: Command) -> Receipt: ...

@@ -13,7 +13,7 @@ from mara.api.routes.exports import add_exports
 from mara.api.routes.inputs import AskedRange, Named
 from mara.api.routes.platform_api import PlatformApi, snapshot_of
 from mara.api.routes.problems import NotThereError, documented, or_not_there
-from mara.api.routes.stream import SNAPSHOT_JSON, EventResponse, EventStream
+from mara.api.routes.stream import SNAPSHOT_JSON, EventResponse, EventStream, last_id_of
 from mara.api.security.authenticator import identity_in, is_still_known
 from mara.core.explanation import Explanation
 from mara.core.fleet import site_index
@@ -194,12 +194,10 @@ def _add_stream(router: APIRouter, stream: EventStream) -> None:
     @router.get("/events", include_in_schema=False)
     async def events(request: Request, last_event_id: Annotated[str | None, Header()] = None) -> Response:
         """Stream an event for each new snapshot, from the one after Last-Event-ID on."""
-        text = (last_event_id or "").strip()
-        last_tick = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
         identity = identity_in(request.scope)
         if not stream.places.acquire(identity):
             return problem(503, "too many streams are open: close one, or come back later")
-        followed = stream.events(last_tick, partial(is_still_known, request.scope))
+        followed = stream.events(last_id_of(last_event_id), partial(is_still_known, request.scope))
         return EventResponse(followed, stream.places, identity)
 
 

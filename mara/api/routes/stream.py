@@ -1,4 +1,4 @@
-"""Event stream of snapshots, which a client resumes after the last it received.
+"""Event streams of snapshots and documents, resumed after the last one received.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html: a browser reconnects by itself and sends the
 last id that it received.
@@ -18,7 +18,8 @@ from starlette.types import Receive, Scope, Send
 from mara.api.gateway.fair_share import FairShare
 from mara.api.security.authenticator import Identity
 from mara.core.snapshot import Snapshot
-from mara.runtime.published_state import StatePublisher
+from mara.runtime.published_state import PublishedState, StatePublisher
+from mara.signals.document_json import document_bytes
 
 LOOK_INTERVAL_S: Final = 0.1
 """Time between two looks at the newest snapshot; faster ticks are skipped."""
@@ -37,19 +38,26 @@ _LINE_END: Final = "\n"
 
 
 class EventStream:
-    """Newest snapshots as events, for any number of listeners.
+    """Newest snapshots, or dispatch documents, as events for any number of listeners.
 
     Ticks that come faster than a listener reads are skipped; the ids of the events show which.
 
     Args:
         is_over: tells whether the server is about to end; streams then end by themselves, and do not delay it.
+        event_of: makes the event of a published state, with its tick as id.
 
     Attributes:
         places: one for each listener, acquired with the request and not when its first byte is sent.
     """
 
-    def __init__(self, publisher: StatePublisher, is_over: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        publisher: StatePublisher,
+        is_over: Callable[[], bool] = lambda: False,
+        event_of: Callable[[PublishedState], bytes] | None = None,
+    ) -> None:
         self._publisher = publisher
+        self._event_of = event_of or snapshot_event
         self._is_over = is_over
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=MAX_KEPT)
         self._version = -1
@@ -122,17 +130,34 @@ class EventStream:
             return
         if self._kept and self._kept[-1][0] > snapshot.tick:
             self._kept.clear()
-        self._kept.append((snapshot.tick, _event_of(snapshot)))
+        self._kept.append((snapshot.tick, self._event_of(current)))
         while len(self._kept) > 1 and self.kept_bytes > MAX_KEPT_BYTES:
             self._kept.popleft()
         self._arrived.set()
         self._arrived = asyncio.Event()
 
 
-def _event_of(snapshot: Snapshot) -> bytes:
+def snapshot_event(current: PublishedState) -> bytes:
     """Write a snapshot as an event; done once, whatever the number of listeners."""
+    snapshot = current.snapshot
+    assert snapshot is not None
     body = SNAPSHOT_JSON.dump_json(snapshot).decode()
     return ServerSentEvent(body, id=str(snapshot.tick), event="snapshot", sep=_LINE_END).encode()
+
+
+def dispatch_event(current: PublishedState) -> bytes:
+    """Write a dispatch document as an event; empty where there is none of the tick."""
+    document = current.dispatch
+    if document is None:
+        return b""
+    body = document_bytes(document).decode()
+    return ServerSentEvent(body, id=str(document.tick), event="dispatch", sep=_LINE_END).encode()
+
+
+def last_id_of(header: str | None) -> int | None:
+    """Read the tick in a Last-Event-ID header; None where it holds none."""
+    text = (header or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
 
 
 class EventResponse(StreamingResponse):

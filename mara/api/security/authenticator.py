@@ -32,7 +32,7 @@ class Identity:
     """User of a request, with a role.
 
     Attributes:
-        role: viewer, operator or admin.
+        role: viewer, operator or admin; meter for a token that posts telemetry alone.
         address: the client's address.
     """
 
@@ -42,7 +42,7 @@ class Identity:
 
     def may(self, role: str) -> bool:
         """Tell whether the user has this role, or a higher one."""
-        return ROLES.index(self.role) >= ROLES.index(role)
+        return self.role in ROLES and ROLES.index(self.role) >= ROLES.index(role)
 
 
 LOCAL: Final = Identity(name="local", role="admin")

@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from mara.api.security.authenticator import Identity, present_identity
 from mara.errors import CommandError
+from mara.store.access.users import METER
 
 
 class Permission(StrEnum):
@@ -28,10 +29,20 @@ class Permission(StrEnum):
     BACKTEST = "backtest"
     NEW_RUN = "new run"
     IMPORT = "import"
+    ARM = "arm"
+    DISARM = "disarm"
+    TELEMETRY = "telemetry"
 
 
-RIGHTS: Final[Mapping[Permission, str]] = dict.fromkeys(Permission, "operator")
-"""Lowest role that may take each action."""
+RIGHTS: Final[Mapping[Permission, str]] = {
+    **dict.fromkeys(Permission, "operator"),
+    Permission.ARM: "admin",
+    Permission.TELEMETRY: "admin",
+}
+"""Lowest role that may take each action.
+
+Telemetry is also taken from tokens of that scope.
+"""
 
 
 class NotAllowedError(CommandError):
@@ -41,8 +52,10 @@ class NotAllowedError(CommandError):
 def refusal_of(identity: Identity, permission: Permission) -> str:
     """Explain in one line why a user lacks a permission; empty where they have it."""
     role = RIGHTS[permission]
-    if identity.may(role):
+    if identity.may(role) or (permission is Permission.TELEMETRY and identity.role == METER):
         return ""
+    if permission is Permission.TELEMETRY:
+        return f"that needs a token of the scope telemetry, {identity.name} is {identity.role}: ask an admin for one"
     return f"that needs the role {role}, {identity.name} is {identity.role}: ask an admin"
 
 

@@ -30,7 +30,7 @@ class HistoryCard:
 
     Attributes:
         name: of its folder.
-        run_as: value of `--history`, and of the form: a shipped history's name, or a folder.
+        run_as: value of the form's field `History`, which says nothing of places on the server.
         markets: market of each site.
         until: end of the period, exclusive.
         has_two_prices: some site has a day-ahead price beside its real-time one.
@@ -87,7 +87,7 @@ def _built_card(folder: Path) -> HistoryCard:
     sites, markets = _places(folder)
     return HistoryCard(
         name=folder.name,
-        run_as=str(folder),
+        run_as=folder.name,
         title=", ".join(sites),
         is_shipped=False,
         sites=sites,

@@ -103,6 +103,12 @@ class ImportDesk:
             self._built = () if folder is None else built_cards(folder)
         return self._shipped + self._built
 
+    def place_of(self, card: HistoryCard) -> str:
+        """Return what a listed history is read from: a shipped one's name, or a folder."""
+        if card.is_shipped or self.histories_folder is None:
+            return card.name
+        return str(self.histories_folder / card.name)
+
     def deleted(self) -> tuple[Deleted, ...]:
         """List what can be brought back, the newest first."""
         return () if self.folder.root is None else self.folder.trash.deleted()
@@ -122,7 +128,7 @@ class ImportDesk:
         """
         path = await self.folder.receive(name, chunks)
         try:
-            layouts = await asyncio.to_thread(fitting_layouts, path)
+            fitting = await asyncio.to_thread(fitting_layouts, path)
         except (FeedError, ConfigError) as error:
             path.unlink(missing_ok=True)
             raise CommandError(self.folder.told(error)) from error
@@ -130,7 +136,7 @@ class ImportDesk:
             path.unlink(missing_ok=True)
             raise
         await self._write_note(f"market file {UPLOADS}/{name} uploaded")
-        return f"{UPLOADS}/{name}", layouts
+        return f"{UPLOADS}/{name}", tuple(layout for ids in fitting.values() for layout in ids)
 
     async def remove_file(self, name: str) -> str:
         """Delete a file that came over the network; returns its entry in the trash.

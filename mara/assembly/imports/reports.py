@@ -20,21 +20,22 @@ def reports_on(paths: Mapping[str, Path], layouts: Mapping[str, str], folder: Im
         paths: by the name in the folder.
         layouts: the layout that was chosen for a file, by its name.
     """
-    groups: dict[tuple[str, bool], list[str]] = {}
+    groups: dict[tuple[tuple[str, ...], bool], list[str]] = {}
     reports: list[dict[str, Any]] = []
     for name, path in paths.items():
         is_chosen = bool(layouts.get(name))
         try:
-            fitting = (layouts[name],) if is_chosen else fitting_layouts(path)
+            fitting = [(layouts[name],)] if is_chosen else list(fitting_layouts(path).values())
         except (FeedError, ConfigError) as error:
             reports.append({"files": [name], "refusal": folder.told(error)})
             continue
-        if len(fitting) > 1:
-            reports.append({"files": [name], "choices": list(fitting)})
+        doubtful = next((ids for ids in fitting if len(ids) > 1), None)
+        if doubtful is not None:
+            reports.append({"files": [name], "choices": list(doubtful)})
         else:
-            groups.setdefault((fitting[0], is_chosen), []).append(name)
-    for (layout_id, is_chosen), names in groups.items():
-        reports += _reports([paths[name] for name in names], names, layout_id if is_chosen else None, folder)
+            groups.setdefault((tuple(ids[0] for ids in fitting), is_chosen), []).append(name)
+    for (ids, is_chosen), names in groups.items():
+        reports += _reports([paths[name] for name in names], names, ids[0] if is_chosen else None, folder)
     return reports
 
 

@@ -17,7 +17,11 @@ MOST_BYTES: Final = 50_000_000
 README: Final = "README.md"
 AGREED: Final = ("constant", "tariff")
 """Sources without a file: numbers that the SPEC says."""
-GIVEN: Final = {"day_ahead": "day-ahead price"}
+GIVEN: Final = {
+    "day_ahead": "day-ahead price",
+    "demand": "system demand",
+    "demand_forecast": "forecast of system demand",
+}
 """Words for what a source gives, where its key is none."""
 
 
@@ -189,7 +193,7 @@ def sources_of(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def source_line(source: Mapping[str, Any]) -> str:
     """Describe a source in one line: columns, sites, publisher, files, gaps, licence."""
-    gives = GIVEN.get(source["gives"], source["gives"])
+    gives = GIVEN.get(source["gives"], source["gives"].replace("_", " "))
     of_sites = f" of {', '.join(source['sites'])}" if source["sites"] else ""
     if source["agreed"]:
         return f"{gives}{of_sites}: a {source['agreed']} of the SPEC"

@@ -25,6 +25,7 @@ class Quantity(StrEnum):
     ANCILLARY = "ancillary"
     CARBON = "carbon"
     WEATHER = "weather"
+    DEMAND = "demand"
     HASHPRICE = "hashprice"
     FX = "fx"
 
@@ -160,6 +161,7 @@ class Form:
         sample: pattern of the first row; distinguishes layouts that share a header, or have none.
         tags: first cells of the lines that hold the header and the rows (TAGGED), such as `H` and `D`.
         table: names after the tag of the wanted table (RECORDS), such as `TRADING`, `PRICE`.
+        count_tag: first cell of a last line whose last cell counts the rows; the line may be missing (TAGGED).
         count_line: text of the last line, whose last cell counts the lines.
         last_line: the line that a complete file ends with.
         bare_names: number of names at the end of the header that may have no cells below them.
@@ -177,6 +179,7 @@ class Form:
     sample: re.Pattern[str] | None = None
     tags: tuple[str, ...] = ()
     table: tuple[str, ...] = ()
+    count_tag: str = ""
     count_line: str = ""
     last_line: str = ""
     bare_names: int = 0
@@ -273,6 +276,8 @@ class Layout:
         day_zones: time zones at whose midnights a file must start and end; with none, it may start and end anywhere.
         vintage: column that orders the editions of a row.
         vintage_formats: time formats of that column; empty where it holds a number.
+        is_forecast: whether editions of the local day of delivery, and later ones, do not count: a forecast is the one
+            that was there on the day before.
         is_tiled: whether stamps come at irregular times, each ending the interval since the last (real-time dispatch).
         is_sampled: whether rows are readings at any minute, which are averaged by the hour (weather stations).
         valid_from: first delivery day of this form of the report, where it is known.
@@ -303,6 +308,7 @@ class Layout:
     deviations: tuple[DatedConvention, ...] = ()
     is_tiled: bool = False
     is_sampled: bool = False
+    is_forecast: bool = False
     valid_from: date | None = None
     licence: str = ""
 
@@ -324,5 +330,8 @@ class Layout:
         return self.stamp.side if isinstance(self.stamp, Instant) else Side.BEGIN
 
 
+DEMAND: Final = "system_demand_mw"
+DEMAND_FORECAST: Final = "system_demand_forecast_mw"
+"""Fields of a power system's demand and of its day-ahead forecast [MW]."""
 QUARTERS: Final = (15, 30, 60)
 """Step lengths [minutes] of European day-ahead markets; 15 since 2025-10-01."""

@@ -11,7 +11,7 @@ from mara.feeds.markets.declaration import Layout, Quantity
 from mara.feeds.markets.doubts import at_cap, equal_runs, zero_runs
 from mara.feeds.markets.reading.clocks import HOUR_S, day_text, utc_text, wall_clock
 from mara.feeds.markets.reading.door import read_rows
-from mara.feeds.markets.reading.faces import Face, opened_in, recognised
+from mara.feeds.markets.reading.faces import Face, opened_in, recognised_each
 from mara.feeds.markets.reading.readings import Readings, Wanted
 from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import gaps_of, hours_short, series_of
@@ -89,20 +89,29 @@ def _markdown_cells(variants: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def fitting_layouts(path: Path) -> tuple[str, ...]:
-    """Ids of the layouts that a file may be in, of an archive's first file.
+def fitting_layouts(path: Path) -> dict[Quantity, tuple[str, ...]]:
+    """Ids of the layouts that a file may be in by quantity.
+
+    Of an archive the first file decides.
 
     Raises:
         FeedInvalid: none fits, or the file cannot be read.
     """
     source = sources_of(path)[0]
     face = Face.of(source)
-    fitting = tuple(dict.fromkeys(layout.id for layout in LAYOUTS if face.sheet_in(layout) is not None))
-    return fitting or (recognised(source, LAYOUTS)[0].id,)  # which says why none fits
+    fitting: dict[Quantity, dict[str, None]] = {}
+    for layout in LAYOUTS:
+        if face.sheet_in(layout) is not None:
+            fitting.setdefault(layout.quantity, {})[layout.id] = None
+    if not fitting:
+        recognised_each(source, LAYOUTS)  # which says why none fits
+    return {quantity: tuple(ids) for quantity, ids in fitting.items()}
 
 
 def inspected(files: Sequence[Path], layout_id: str | None = None) -> list[dict[str, Any]]:
     """Report on files, one report for all files of the same layout.
+
+    A file that holds several quantities, such as price and demand, is in a report of each.
 
     Raises:
         FeedInvalid: a file fits no layout, or holds an invalid stamp or number.
@@ -111,10 +120,11 @@ def inspected(files: Sequence[Path], layout_id: str | None = None) -> list[dict[
     by_layout: dict[str, list[Readings]] = {}
     for path in files:
         for source in sources_of(path):
-            layout, sheet = (
-                recognised(source, LAYOUTS) if layout_id is None else opened_in(source, layouts_of(layout_id))
+            opened = (
+                recognised_each(source, LAYOUTS) if layout_id is None else [opened_in(source, layouts_of(layout_id))]
             )
-            by_layout.setdefault(layout.name, []).append(read_rows(sheet, layout, Wanted()))
+            for layout, sheet in opened:
+                by_layout.setdefault(layout.name, []).append(read_rows(sheet, layout, Wanted()))
     return [_report(readings) for readings in by_layout.values()]
 
 
@@ -148,7 +158,7 @@ def _conventions(layout: Layout) -> dict[str, Any]:
 
 
 def _series_report(series: MarketSeries) -> dict[str, Any]:
-    value = next(iter(series.values.values()))
+    value = next(column for column in series.values.values() if not np.isnan(column).all())
     overlaps = int((series.begin_s[1:] < series.end_s[:-1]).sum())
     gaps = gaps_of(series)
     report: dict[str, Any] = {

@@ -5,12 +5,24 @@ from typing import Final
 from mara.errors import ConfigError
 from mara.feeds.markets.declaration import Layout
 from mara.feeds.markets.layouts import money
-from mara.feeds.markets.layouts.americas import caiso, ercot, ercot_reserves, isone, miso, nyiso, ons, pjm, spp
+from mara.feeds.markets.layouts.americas import (
+    caiso,
+    ercot,
+    ercot_load,
+    ercot_reserves,
+    isone,
+    miso,
+    nyiso,
+    ons,
+    pjm,
+    spp,
+)
 from mara.feeds.markets.layouts.europe import (
     ember,
     energi_data_service,
     entsoe_bulk,
     entsoe_gui,
+    entsoe_load,
     nordpool,
     omie,
     smard,
@@ -25,8 +37,10 @@ LAYOUTS: Final[tuple[Layout, ...]] = tuple(
     for market in (
         entsoe_gui,
         entsoe_bulk,
+        entsoe_load,
         ercot,
         ercot_reserves,
+        ercot_load,
         caiso,
         pjm,
         nyiso,

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from mara.core.dispatch_document import document_of
 from mara.core.events import MOST_ROUTINE, Event, is_story, worth_showing
 from mara.core.snapshot import Snapshot
 from mara.core.snapshot_builder import forecast_snapshot
@@ -12,6 +13,7 @@ from mara.runtime.live.planner import Planner
 from mara.runtime.observe.daily_log import DailyLog
 from mara.runtime.published_state import StatePublisher
 from mara.runtime.replay_check import last_shown, notes_of
+from mara.runtime.signals.desk import SignalsDesk
 from mara.runtime.tick.engine import TickEngine, TickResult
 from mara.store.store import Store
 
@@ -37,7 +39,13 @@ class Display:
     """
 
     def __init__(
-        self, engine: TickEngine, planner: Planner, run_id: str, publisher: StatePublisher, clock: Clock
+        self,
+        engine: TickEngine,
+        planner: Planner,
+        run_id: str,
+        publisher: StatePublisher,
+        clock: Clock,
+        signals: SignalsDesk,
     ) -> None:
         self.notes: tuple[Event, ...] = ()
         self._engine = engine
@@ -45,6 +53,7 @@ class Display:
         self._run_id = run_id
         self._publisher = publisher
         self._clock = clock
+        self._signals = signals
         self._published_s = float("-inf")
         self._unshown: TickResult | None = None
         self._recent = RecentEvents()
@@ -95,7 +104,9 @@ class Display:
         config, events = self._engine.config, self._events(result.step.tick)
         snapshot = self._engine.shown(result, events, self._run_id)
         behind = self._planner.forecast_behind(result.plan)
-        self._publisher.publish(snapshot, forecast_snapshot(behind, config) if behind is not None else None)
+        forecast = forecast_snapshot(behind, config) if behind is not None else None
+        document = document_of(result.step, result.plan, config, self._run_id, self._signals.modes)
+        self._publisher.publish(self._signals.beside(snapshot, document), forecast, document)
 
     def _events(self, tick: int) -> tuple[Event, ...]:
         """List the events worth showing with a tick, oldest first."""

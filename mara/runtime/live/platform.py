@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from mara.core.commands import Cancel, Command, Exclude, Receipt
+from mara.core.dispatch_document import Mode
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError, EngineStopped
@@ -20,11 +21,13 @@ from mara.runtime.live.quote_desk import QuoteDesk
 from mara.runtime.live.supervisor import Reload, RetryPolicy, Supervisor
 from mara.runtime.observe.engine_metrics import EngineMetrics
 from mara.runtime.observe.watchdog import Watchdog
-from mara.runtime.published_state import StatePublisher
+from mara.runtime.published_state import PublishedState, StatePublisher
 from mara.runtime.run_archive import RunArchive
+from mara.runtime.signals.desk import SignalsDesk
 from mara.runtime.tick.engine import TickEngine
 from mara.runtime.tick.exclusions import ExclusionRequest
 from mara.runtime.tick.order_book import OrderBook
+from mara.signals.outlets.mailbox import Mailboxes
 from mara.store.access.api_usage import ClaudeCalls
 from mara.store.read.outages import OutageCount
 from mara.store.store import Store
@@ -52,6 +55,7 @@ class Platform:
         advisor: gives advice in addition to the planner; None for none.
         reload: see `Reload`; None where reloading is not possible.
         retry: limits on the tries of a failing tick.
+        outlets: destinations of each tick's dispatch document; None for none.
     """
 
     def __init__(
@@ -64,15 +68,20 @@ class Platform:
         reload: Reload | None = None,
         *,
         retry: RetryPolicy | None = None,
+        outlets: Mailboxes | None = None,
     ) -> None:
         self.publisher = publisher
         self.advisor = advisor
         self.archive = RunArchive()
         self.metrics = EngineMetrics()
         self.orders = OrderBook(publisher)
+        self.signals = SignalsDesk(publisher, clock)
         self._open_run = open_run
         self._reload = reload
         self._retry = retry or RetryPolicy()
+        self._outlets = outlets or Mailboxes()
+        self._sent_tick = -1
+        publisher.follow(self._send_dispatch)
         self._clock = clock
         self._pace = Pace(speed_factor)
         self._watchdog = Watchdog(self.metrics, clock)
@@ -173,6 +182,10 @@ class Platform:
         """
         return await self.order(Cancel(contract_id=contract_id))
 
+    async def set_mode(self, site_name: str, mode: Mode, reason: str) -> Mode:
+        """Put a site in a mode, and return the one before. See `SignalsDesk.set_mode`."""
+        return await self.signals.set_mode(site_name, mode, reason)
+
     async def series(self, hours: int) -> tuple[SeriesPoint, ...]:
         """Read the fleet's revenue, cost and profit over the last simulated hours."""
         if self._run is None:
@@ -201,18 +214,22 @@ class Platform:
         self._closing.callback(self.archive.close)
         if self.advisor is not None:
             self._closing.push_async_callback(asyncio.to_thread, self.advisor.close)
-        display = Display(engine, planner, run_id, self.publisher, self._clock)
+        display = Display(engine, planner, run_id, self.publisher, self._clock, self.signals)
         run = self._run_of(store, engine, planner, display)
         self._closing.callback(run.loop.close)
         last = await asyncio.to_thread(display.recall, store)
         await self.orders.open(store, engine.config, run.loop.position)
         await run.desk.open()
+        await self.signals.open(store, engine.config)
+        self._closing.callback(self.signals.close)
         if self.advisor is not None:
             tell = self.publisher.advisor_listener()
             await asyncio.to_thread(self.advisor.open, ClaudeCalls(store), tell, self.metrics.advice_ended)
         if not self._is_wanted:
             return
         self._run = run
+        self._outlets.open()
+        self._closing.push_async_callback(asyncio.to_thread, self._outlets.close)
         self.publisher.set_speed(self._pace.speed_factor)
         if last is not None:
             self.publisher.publish(last)
@@ -248,6 +265,13 @@ class Platform:
         outages = OutageCount(read_model=store.read_model, sites=engine.config.fleet.site_count)
         desk = QuoteDesk(engine, self.orders, store, outages.record)
         return _LiveRun(store=store, loop=loop, desk=desk, supervisor=supervisor)
+
+    def _send_dispatch(self, current: PublishedState) -> None:
+        """Hand each new dispatch document to the outlets, which never wait."""
+        document = current.dispatch
+        if document is not None and document.tick != self._sent_tick:
+            self._sent_tick = document.tick
+            self._outlets.put(document)
 
     async def _close_store(self, store: Store) -> None:
         await asyncio.to_thread(store.close)

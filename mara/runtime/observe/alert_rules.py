@@ -13,7 +13,7 @@ from typing import Final
 
 from mara.core.contract import TARGET_PPM, TIER_KEYS
 from mara.core.snapshot import ContractSnapshot, Snapshot
-from mara.core.units import MINUTES_PER_HOUR, PPM
+from mara.core.units import MINUTES_PER_HOUR, PPM, SECONDS_PER_MINUTE
 from mara.runtime.published_state import EngineState, PublishedState
 
 PREMIUM_BAD_IN_AN_HOUR: Final = 2
@@ -36,7 +36,7 @@ class Alert:
     """A condition that needs an operator's attention, or the end of one."""
 
     kind: str
-    """One of state, premium, site, sites, feed, promise, burn_rate."""
+    """State, premium, site, sites, feed, promise, burn_rate, metered or telemetry."""
     severity: str
     """One of critical, warning, resolved."""
     subject: str
@@ -112,6 +112,7 @@ class AlertRules:
             *_sites(snapshot),
             *_feeds(snapshot),
             *_promises(snapshot, self._seen),
+            *_metered(snapshot),
         ]
         now = {(alert.kind, alert.subject): alert for alert in found}
         new = [alert for key, alert in now.items() if key not in self._open]
@@ -173,6 +174,26 @@ def _feeds(snapshot: Snapshot) -> Iterator[Alert]:
     if snapshot.stale_sources:
         text = f"no new values from {', '.join(snapshot.stale_sources)}: the last good ones stand in"
         yield Alert(kind="feed", severity="warning", subject="feed", text=text, tick=snapshot.tick)
+
+
+def _metered(snapshot: Snapshot) -> Iterator[Alert]:
+    """Find sites whose meters deviate from the plan or went silent."""
+    for site in snapshot.sites:
+        if site.metered is None or site.mode == "advise":
+            continue
+        danger = (
+            f"; in danger within two ticks: {', '.join(site.metered.endangered)}" if site.metered.endangered else ""
+        )
+        severity = "critical" if danger else "warning"
+        if site.metered.site_power_mw is None:
+            text = f"{site.name}: no good telemetry for {site.metered.age_s / SECONDS_PER_MINUTE:.0f} min{danger}"
+            yield Alert(kind="telemetry", severity=severity, subject=site.id, text=text, tick=snapshot.tick)
+        elif site.metered.is_deviating:
+            text = (
+                f"{site.name} draws {site.metered.site_power_mw:.1f} MW where {site.site_power_mw:.1f} are planned,"
+                f" which costs {site.metered.cost_usd_per_h or 0.0:.0f} USD/h{danger}"
+            )
+            yield Alert(kind="metered", severity=severity, subject=site.id, text=text, tick=snapshot.tick)
 
 
 def _promises(snapshot: Snapshot, seen: dict[str, _Seen]) -> Iterator[Alert]:

@@ -22,8 +22,11 @@ from mara.store.schema.tables import BY_ROWID, Row, binary, key, table_of, whole
 ID_LENGTH: Final = 12
 """Hexadecimal digits of a digest that name a token: 48 bits."""
 MAX_LOG_READ: Final = 1_000
+METER: Final = "meter"
+"""Role of tokens that post telemetry and may do nothing else; no user has it."""
 ROLES: Final = ("viewer", "operator", "admin")
 """Roles by rights: to look; to order and book too; to do everything."""
+_RANKED: Final = (METER, *ROLES)
 
 
 class UserRow(Row, table=True):
@@ -174,7 +177,7 @@ class UserStore:
         Raises:
             CommandError: there is no user of that name.
         """
-        more = ROLES[ROLES.index(user.role) + 1 :]
+        more = _RANKED[_RANKED.index(user.role) + 1 :]
         token = _columns(Token)
         with self._change(by) as connection:
             _require(
@@ -240,7 +243,7 @@ class UserStore:
             stored = _user_in(connection, user.name)
             if stored is None:
                 raise CommandError(f"there is no user {user.name}: `mara user list` names them")
-            if ROLES.index(user.role) > ROLES.index(stored.role):
+            if _RANKED.index(user.role) > _RANKED.index(stored.role):
                 raise CommandError(f"{user.name} is {stored.role}: a token for {user.role} would be more than that")
             connection.execute(delete(kind).where(table.expires_epoch_s <= by.at_epoch_s))
             values = {"digest": digest, "name": user.name, "role": user.role, "expires_epoch_s": until}
@@ -260,7 +263,7 @@ class UserStore:
             row = connection.execute(asked).one_or_none()
         if row is None:
             return None
-        lower = min(row.credential_role, row.user_role, key=ROLES.index)
+        lower = min(row.credential_role, row.user_role, key=_RANKED.index)
         return User(name=row.name, role=lower if kind is Token else row.user_role)
 
     def end(self, kind: type[Token] | type[Session], digest: bytes, *, by: AccessEvent) -> None:

@@ -29,6 +29,7 @@ _STAMP: Final = "wall time that the database stamps; nothing is worked out from 
 _RIGHT: Final = "digest in the line of the access log that made the row"
 _CLAUDE: Final = "digest in the row, numbers without a gap; the newest within the current hour may go unseen"
 
+_METER: Final = "told by a meter and compared with the plan; no figure of the run follows from it"
 _OFFER: Final = "an open offer, looked at again when it is booked"
 _ANSWER: Final = "a first answer, kept to be repeated"
 
@@ -92,6 +93,29 @@ COVERAGE: Final[dict[str, Cover]] = {
     "answers": Cover(
         by="nothing: they are told again to whoever repeats a request, and no figure follows from them",
         not_covered=dict.fromkeys(("number", "place", "body_hash", "status", "headers", "body"), _ANSWER),
+    ),
+    "signal_log": Cover(
+        by="hash chain of its own; lines at its end may go unseen",
+        columns="number at_epoch_ms tick kind site_id machine_group actor address reason before_state after_state "
+        "previous_hash entry_hash",
+        not_covered={"stored_at": _STAMP},
+    ),
+    "telemetry": Cover(
+        by="nothing: what meters told, deleted after 90 days",
+        not_covered=dict.fromkeys(
+            (
+                "number",
+                "site",
+                "machine_group",
+                "at_epoch_ms",
+                "known_at_epoch_ms",
+                "power_w",
+                "hashrate_ths",
+                "rate_tokens_per_s",
+                "quality",
+            ),
+            _METER,
+        ),
     ),
     "users": Cover(by=_RIGHT, columns="name role password_hash"),
     "tokens": Cover(by=_RIGHT, columns="digest name role expires_epoch_s"),

@@ -31,6 +31,7 @@ GUARDED: Final = (
     "rules_in_force",
     "orders",
     "order_outcomes",
+    "signal_log",
 )
 """Tables that the migrations made append-only; their triggers must be in place."""
 
@@ -53,7 +54,7 @@ def schema_columns() -> dict[str, tuple[str, ...]]:
     """List the columns of every table, by table."""
     # Imported here, because their modules declare further tables and are slow to import.
     from mara.store.access import api_usage, users
-    from mara.store.schema import hourly, ledger, order_tables
+    from mara.store.schema import hourly, ledger, order_tables, signal_tables
     from mara.store.write import rules_in_force
 
     owners = (
@@ -61,6 +62,7 @@ def schema_columns() -> dict[str, tuple[str, ...]]:
         hourly.Hourly,
         ledger.LedgerEntry,
         order_tables.Order,
+        signal_tables.SignalLine,
         users.UserRow,
         rules_in_force.RulesLine,
     )

@@ -3,7 +3,7 @@
 from alembic import context
 
 from mara.store.access import api_usage, users
-from mara.store.schema import hourly, ledger, order_tables
+from mara.store.schema import hourly, ledger, order_tables, signal_tables
 from mara.store.schema.tables import Row
 from mara.store.write import rules_in_force
 
@@ -12,6 +12,7 @@ OWNERS = (
     api_usage.ClaudeRun,
     hourly.Hourly,
     order_tables.Order,
+    signal_tables.SignalLine,
     users.UserRow,
     rules_in_force.RulesLine,
 )

@@ -70,7 +70,7 @@ async def test_a_layout_can_be_chosen_and_a_wrong_one_is_refused_in_words(desk: 
 async def test_files_that_two_layouts_fit_are_to_be_chosen_from(
     desk: ImportDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mara.assembly.imports.reports.fitting_layouts", lambda _: ("smard", "omie"))
+    monkeypatch.setattr("mara.assembly.imports.reports.fitting_layouts", lambda _: {"price": ("smard", "omie")})
     assert await desk.inspect([PRICES], {}) == [{"files": [PRICES], "choices": ["smard", "omie"]}]
     (report,) = await desk.inspect([PRICES], {PRICES: "smard"})
     assert report["layout"] == "smard"
@@ -127,7 +127,7 @@ async def test_a_history_is_built_listed_read_deleted_and_brought_back(
     (card,) = [card for card in desk.histories() if not card.is_shipped]
     assert (card.name, card.step_minutes, card.sites) == ("berlin_spring", 60, ("Berlin",))
     assert card.licences == ("Bundesnetzagentur, SMARD.de: CC BY 4.0",)
-    assert len(read_history(Path(card.run_as)).energy_price_usd_per_mwh) == len(prices())
+    assert len(read_history(Path(desk.place_of(card))).energy_price_usd_per_mwh) == len(prices())
     entry = await desk.delete_history("berlin_spring")
     assert all(card.is_shipped for card in desk.histories())
     assert not (root / "berlin_spring.toml").exists()

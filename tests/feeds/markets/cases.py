@@ -6,6 +6,7 @@ from datetime import date
 from functools import partial
 
 from tests.feeds.markets import writers_americas as am
+from tests.feeds.markets import writers_demand as load
 from tests.feeds.markets import writers_europe as eu
 from tests.feeds.markets import writers_other as other
 from tests.feeds.markets.rows import Row, rows_of, switched
@@ -189,4 +190,50 @@ SURROUNDINGS = [
         expect={"per_eur": lambda row: round(1.08 + row.value / 10_000, 4)},
     ),
 ]
-CASES = [*EUROPE, *AMERICAS, *PACIFIC, *SURROUNDINGS]
+ACTUAL: Expect = {"system_demand_mw": load.mw}
+FORECAST: Expect = {"system_demand_forecast_mw": load.forecast_mw}
+BOTH: Expect = {**ACTUAL, **FORECAST}
+DEMAND = [
+    *american("ercot-load", load.ercot_load, am.CENTRAL, 60, point="ERCOT", expect=ACTUAL),
+    *american("ercot-load-forecast", load.ercot_forecast, am.CENTRAL, 60, point="ERCOT", expect=FORECAST),
+    Case(
+        "entsoe-load",
+        "old",
+        load.entsoe_gui_load_old,
+        rows_of("UTC", date(2024, 10, 27), 1, 60),
+        "BZN|SE4",
+        expect=BOTH,
+    ),
+    *(
+        Case(
+            "entsoe-load",
+            name,
+            writer,
+            rows_of("UTC", EU_AUTUMN, 1, 15),
+            "France (FR)",
+            {"area_type": "BZN"},
+            expect=to,
+        )
+        for name, writer, to in (
+            ("library", load.file_library_load, ACTUAL),
+            ("library-forecast", load.file_library_forecast, FORECAST),
+        )
+    ),
+    Case(
+        "entsoe-load", "gui", load.entsoe_gui_load, rows_of("Europe/Brussels", EU_AUTUMN, 1, 15), "BZN|DK1", expect=BOTH
+    ),
+    *american("eia-930-demand", load.eia_demand, am.CENTRAL, 60, point="ERCO", expect=BOTH),
+    Case("aemo-demand", "switch", load.aemo_demand, switched("UTC+10", AEMO_SWITCH, 30, 5), "NSW1", expect=ACTUAL),
+    Case(
+        "aemo-fcas", "switch", load.aemo_fcas, switched("UTC+10", AEMO_SWITCH, 30, 5), "RAISE6SEC", {"region": "NSW1"}
+    ),
+    Case(
+        "emc-demand",
+        "year-end",
+        load.emc_demand,
+        rows_of("UTC+8", date(2025, 12, 31), 2, 30),
+        "Singapore",
+        expect=ACTUAL,
+    ),
+]
+CASES = [*EUROPE, *AMERICAS, *PACIFIC, *SURROUNDINGS, *DEMAND]

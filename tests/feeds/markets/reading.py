@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mara.feeds.markets.reading.door import read_rows
-from mara.feeds.markets.reading.faces import recognised
+from mara.feeds.markets.reading.faces import recognised_each
 from mara.feeds.markets.reading.readings import Readings, Wanted
 from mara.feeds.markets.reading.rows import MarketSeries
 from mara.feeds.markets.reading.series import Fill, Window, series_of, whole
@@ -18,8 +18,7 @@ def readings_of(paths: Iterable[Path]) -> list[Readings]:
     found = []
     for path in paths:
         for source in sources_of(path):
-            layout, sheet = recognised(source, LAYOUTS)
-            found.append(read_rows(sheet, layout, Wanted()))
+            found += [read_rows(sheet, layout, Wanted()) for layout, sheet in recognised_each(source, LAYOUTS)]
     return found
 
 
@@ -38,7 +37,8 @@ def of_case(series: Iterable[MarketSeries], case: Case) -> MarketSeries:
 
 def read_whole(paths: Iterable[Path], case: Case, fill: Fill = Fill.NONE) -> MarketSeries:
     """The series of a case, every local day whole."""
-    return whole(of_case(series_of(readings_of(paths)), case), Window(), fill)
+    readings = [reading for reading in readings_of(paths) if reading.layout.id == case.layout]
+    return whole(of_case(series_of(readings), case), Window(), fill)
 
 
 def _fits(one: MarketSeries, point: str, parts: Mapping[str, str], currency: str | None) -> bool:

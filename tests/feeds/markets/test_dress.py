@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from mara.errors import FeedInvalid
+from mara.feeds.markets.reading import sources
 from tests.feeds.markets import writers_americas as am
 from tests.feeds.markets import writers_europe as eu
 from tests.feeds.markets import writers_other as other
@@ -146,3 +147,43 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
             readings_of([tmp_path / name])
     with pytest.raises(FeedInvalid, match="is a folder or a device"):
         readings_of([tmp_path])
+
+
+def zipped(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("_", "."), content)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bomb.csv.gz", "bomb.zip", "two.zip", "within.zip"],
+    ids=["gzip", "zip", "the files of a zip together", "a zip within a zip"],
+)
+def test_a_file_that_unpacks_without_end_is_refused_with_the_most_that_is_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = next(iter(am.ercot_rtm(ROWS).values()))
+    monkeypatch.setattr(sources, "MOST_UNPACKED_BYTES", len(content) * 3 // 2)
+    packed = {
+        "bomb.csv.gz": gzip.compress(content + content),
+        "bomb.zip": zipped(one_csv=content + content),
+        "two.zip": zipped(one_csv=content, two_csv=content),
+        "within.zip": zipped(one_zip=zipped(one_csv=content), two_zip=zipped(two_csv=content)),
+    }
+    (tmp_path / name).write_bytes(packed[name])
+    with pytest.raises(
+        FeedInvalid, match=r"should unpack to at most [\d,]+ bytes, unpacks to more: split it"
+    ) as caught:
+        readings_of([tmp_path / name])
+    assert name in str(caught.value)
+
+
+def test_a_packed_file_up_to_the_most_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = next(iter(am.ercot_rtm(ROWS).values()))
+    monkeypatch.setattr(sources, "MOST_UNPACKED_BYTES", len(content))
+    for name, packed in (("whole.csv.gz", gzip.compress(content)), ("whole.zip", zipped(one_csv=content))):
+        (tmp_path / name).write_bytes(packed)
+        assert len(readings_of([tmp_path / name])) == 1

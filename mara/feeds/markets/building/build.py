@@ -1,7 +1,7 @@
 """Build a history folder from a SPEC and the market files that it names."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from mara.feeds.markets.building.gathering import Reader, Request
 from mara.feeds.markets.building.grid import Steps
 from mara.feeds.markets.building.money import Rates, rates_of
 from mara.feeds.markets.building.spec import SiteSpec, SourceTable, Spec
-from mara.feeds.markets.declaration import Known, Quantity
+from mara.feeds.markets.declaration import DEMAND, DEMAND_FORECAST, Known, Quantity
 from mara.feeds.markets.reading.clocks import HOUR_S, utc_text
 from mara.feeds.markets.reading.series import Fill, Window, refuse_edges
 
@@ -128,6 +128,14 @@ def _requests_of(site: SiteSpec) -> dict[str, Request]:
         found["day_ahead"] = request("day_ahead", site.day_ahead, Quantity.PRICE)
     found["carbon"] = request("carbon", site.carbon, Quantity.CARBON)
     found["weather"] = request("weather", site.weather, Quantity.WEATHER)
+    for name, field, table in (
+        ("demand", DEMAND, site.demand),
+        ("demand_forecast", DEMAND_FORECAST, site.demand_forecast),
+    ):
+        if table is not None:
+            found[name] = replace(request(name, table, Quantity.DEMAND), field=field)
+    for product, table in site.reserve.items():
+        found[f"reserve_{product}"] = request(f"reserve.{product}", table, Quantity.ANCILLARY)
     return found
 
 
@@ -138,8 +146,13 @@ def _site(bringer: Bringer, site: SiteSpec) -> tuple[SiteRows, dict[str, SourceC
         parts["day_ahead"] = bringer.price(requests["day_ahead"], site, DAY_AHEAD)
     parts["carbon"] = bringer.carbon(requests["carbon"])
     parts["weather"] = bringer.weather(requests["weather"])
+    parts |= {name: bringer.demand(requests[name]) for name in ("demand", "demand_forecast") if name in requests}
+    for product in site.reserve:
+        part = f"reserve_{product}"
+        parts[part] = bringer.price(requests[part], site, f"{part}_usd_per_mw_h")
     order = ("price", "carbon", "weather", "day_ahead")
-    columns = {name: value for part in order if part in parts for name, value in parts[part].values.items()}
+    names = (*order, *(name for name in parts if name not in order))
+    columns = {name: value for part in names if part in parts for name, value in parts[part].values.items()}
     price = parts["price"]
     row = SiteRows(
         site=site,

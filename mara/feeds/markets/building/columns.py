@@ -15,7 +15,7 @@ from mara.feeds.markets.building.money import DOLLAR, Rates, refuse_unbelievable
 from mara.feeds.markets.building.spec import SiteSpec, SourceTable
 from mara.feeds.markets.building.surroundings import mix_of, wet_bulb_of
 from mara.feeds.markets.building.tariff import tariff_prices
-from mara.feeds.markets.declaration import Known
+from mara.feeds.markets.declaration import Known, Quantity
 from mara.feeds.markets.doubts import doubts_of
 from mara.feeds.markets.reading.clocks import day_text, utc_text, wall_clock
 from mara.feeds.markets.reading.rows import MarketSeries
@@ -26,6 +26,7 @@ PRICE: Final = "price_usd_per_mwh"
 DAY_AHEAD: Final = "day_ahead_usd_per_mwh"
 CARBON: Final = "carbon_g_per_kwh"
 RENEWABLE: Final = "renewable_share"
+RESERVE_UNIT: Final = "USD/MW/h"
 DRY_BULB: Final = "dry_bulb_c"
 WET_BULB: Final = "wet_bulb_c"
 BOUNDS: Final = {**history_file.BOUNDS, **history_file.OPTIONAL_BOUNDS}
@@ -91,6 +92,21 @@ class Bringer:
             filled=_steps_filled(series, self.steps),
             known=known or Known.REAL_TIME,
             market=f"{series.layout.publisher} {series.key.point}".strip(),
+        )
+
+    def demand(self, request: Request) -> SourceColumns:
+        """Read the demand of a power system, or its forecast, in MW.
+
+        Raises:
+            FeedInvalid: the files cannot be used, or do not have the field.
+        """
+        series = self._whole(self.reader.series_of(request), request.field)
+        values = on_steps(self.steps, series.begin_s, series.end_s, series.values[request.field])
+        return SourceColumns(
+            values={request.field: values},
+            story=self._story(request, series),
+            warnings=doubts_of(series),
+            filled=_steps_filled(series, self.steps),
         )
 
     def carbon(self, request: Request) -> SourceColumns:
@@ -161,7 +177,8 @@ class Bringer:
     def _agreed(self, request: Request, site: SiteSpec, column: str) -> SourceColumns:
         """Price column of a constant or a tariff, converted from its currency."""
         table = request.table
-        factor, currency = unit_of(table.unit or "USD/MWh", request.where)
+        unit = table.unit or (RESERVE_UNIT if request.quantities == (Quantity.ANCILLARY,) else "USD/MWh")
+        factor, currency = unit_of(unit, request.where)
         if table.tariff:
             native = factor * tariff_prices(table.tariff, self.steps.begin_s, site.timezone, request.where)
             said: dict[str, Any] = {"tariff": [line.model_dump() for line in table.tariff]}
@@ -173,7 +190,7 @@ class Bringer:
         known = Known(table.known) if table.known is not None else Known.DAY_AHEAD
         return SourceColumns(
             values={column: dollars},
-            story={**said, "unit": table.unit or "USD/MWh", **story},
+            story={**said, "unit": unit, **story},
             known=known,
             market="tariff" if table.tariff else "constant",
         )

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from mara.errors import ConfigError, FeedInvalid
 from mara.feeds.markets.building.own_layout import own_layout
 from mara.feeds.markets.building.spec import SourceTable
@@ -29,11 +31,13 @@ class Request:
     Attributes:
         where: place in the SPEC, for messages.
         quantities: quantities that its files may hold.
+        field: field without which rows do not count, where a file may hold several; else empty.
     """
 
     where: str
     table: SourceTable
     quantities: tuple[Quantity, ...]
+    field: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class Reader:
             FeedInvalid: a file cannot be read, or no series or several fit.
             ConfigError: the layout or a key is unknown.
         """
-        return chosen(self.all_series_of(request), request)
+        return _with_field(chosen(self.all_series_of(request), request), request)
 
     def all_series_of(self, request: Request) -> tuple[MarketSeries, ...]:
         """Read all series that any source wants from the files of this one."""
@@ -99,7 +103,7 @@ class Reader:
             elif table.layout is not None:
                 layout, sheet = opened_in(source, layouts_of(table.layout))
             else:
-                layout, sheet = recognised(source, LAYOUTS)
+                layout, sheet = recognised(source, LAYOUTS, request.quantities)
             _refuse_other(layout, request, source.name)
             as_of_s = int(table.as_of.timestamp()) if table.as_of is not None else None
             wanted = Wanted(
@@ -139,6 +143,19 @@ def chosen(series: Sequence[MarketSeries], request: Request) -> MarketSeries:
     raise FeedInvalid(
         f"{request.where}: one series should fit, these do: {listed}: name the point and its {_apart(fitting)}"
     )
+
+
+def _with_field(series: MarketSeries, request: Request) -> MarketSeries:
+    """The rows that have the field of a request, if it names one."""
+    if not request.field:
+        return series
+    column = series.values.get(request.field)
+    if column is None or np.isnan(column).all():
+        raise FeedInvalid(
+            f"{request.where}: the files should have {request.field}, {series.layout.name} of {series.key.name} has "
+            "none of it: name other files"
+        )
+    return series.taken(~np.isnan(column))
 
 
 def _by_default(fitting: Sequence[MarketSeries], table: SourceTable) -> list[MarketSeries]:

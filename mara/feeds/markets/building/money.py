@@ -9,6 +9,7 @@ import numpy as np
 
 from mara.core.arrays import Floats, Ints
 from mara.errors import ConfigError, FeedInvalid
+from mara.feeds.markets.declaration import Quantity
 from mara.feeds.markets.reading.clocks import DAY_S, day_text
 from mara.feeds.markets.reading.rows import MarketSeries
 
@@ -49,6 +50,7 @@ DOUBTED_FROM_S: Final = DAY_S
 """Length [s] from which a series is checked for its dearest hour: a day."""
 
 _PRICE_UNITS: Final = (
+    (re.compile(r"(?P<currency>[A-Z]{3})/MW/h"), 1.0),
     (re.compile(r"(?P<currency>[A-Z]{3})/MWhe?"), 1.0),
     (re.compile(r"(?P<currency>[A-Z]{3})/kWh"), 1_000.0),
     (re.compile(r"(?P<currency>[A-Z]{3}) ?(?:ct|cent|c|öre|ore|øre|p)/kWh"), 10.0),
@@ -83,8 +85,8 @@ def unit_of(text: str, where: str) -> tuple[float, str]:
     if text in _OTHER_UNITS:
         return _OTHER_UNITS[text], ""
     raise ConfigError(
-        f"{where}: unit {text!r} should be a price such as EUR/MWh, JPY/kWh, EUR ct/kWh or SEK öre/kWh, or one of "
-        f"{', '.join(_OTHER_UNITS)}: correct it"
+        f"{where}: unit {text!r} should be a price such as EUR/MWh, JPY/kWh, EUR ct/kWh, SEK öre/kWh or USD/MW/h, or "
+        f"one of {', '.join(_OTHER_UNITS)}: correct it"
     )
 
 
@@ -107,6 +109,8 @@ def refuse_unbelievable(series: MarketSeries, currency: str, *, trusts_units: bo
             "it, or set trust_units = true in [history]",
         )
     top = float(np.abs(price).max())
+    if series.layout.quantity is not Quantity.PRICE:
+        return  # reserves may cost nothing for days
     if 0.0 < top < believable.least_top_per_mwh and series.end_s[-1] - series.begin_s[0] >= DOUBTED_FROM_S:
         raise series.refusal(
             int(np.abs(price).argmax()),

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mara.errors import ConfigError
 from mara.feeds.markets.building.money import unit_of
 from mara.feeds.markets.declaration import (
+    DEMAND,
     Form,
     HourEnding,
     Instant,
@@ -26,6 +27,8 @@ from mara.feeds.markets.declaration import (
 FIELDS = {
     Quantity.PRICE: "price",
     Quantity.CARBON: "carbon_g_per_kwh",
+    Quantity.ANCILLARY: "price",
+    Quantity.DEMAND: DEMAND,
     Quantity.WEATHER: "dry_bulb_c",
     Quantity.HASHPRICE: "hashprice_usd_per_ph_day",
 }
@@ -162,8 +165,9 @@ def _values_of(table: CsvTableSpec, quantity: Quantity, where: str) -> tuple[Val
     values = []
     for field, column in columns.items():
         unit = units.get(field)
-        if unit is None and quantity is Quantity.PRICE:
-            raise ConfigError(f"{where}: csv.unit is missing: say it, such as EUR/MWh; nothing is guessed")
+        if unit is None and quantity in {Quantity.PRICE, Quantity.ANCILLARY}:
+            example = "EUR/MWh" if quantity is Quantity.PRICE else "EUR/MW/h"
+            raise ConfigError(f"{where}: csv.unit is missing: say it, such as {example}; nothing is guessed")
         factor, currency = unit_of(unit, where) if unit is not None else (1.0, "")
         values.append(
             Value(field=field, column=column, unit=unit or "", factor=factor, currency=currency, missing=table.missing)

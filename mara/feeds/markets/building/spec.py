@@ -12,7 +12,9 @@ from mara.feeds.markets.reading.clocks import wall_clock
 STEPS_MINUTES: Final = (5, 15, 30, 60)
 MOST_SITES: Final = 1_000
 MOST_BYTES: Final = 1_000_000
+MOST_PRODUCTS: Final = 20
 Text = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+Product = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
 Files = Annotated[list[Text], Field(min_length=1, max_length=10_000)]
 
 
@@ -92,7 +94,13 @@ class SourceTable(_SpecTable):
 
 
 class SiteSpec(_SpecTable):
-    """One site and its sources."""
+    """One site and its sources.
+
+    Attributes:
+        day_ahead: price known on the day before, beside `price`.
+        demand, demand_forecast: of the site's power system.
+        reserve: prices of reserve products, by the product's name in the history's columns.
+    """
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     name: Text
@@ -104,6 +112,9 @@ class SiteSpec(_SpecTable):
     carbon: SourceTable
     weather: SourceTable
     day_ahead: SourceTable | None = None
+    demand: SourceTable | None = None
+    demand_forecast: SourceTable | None = None
+    reserve: Annotated[dict[Product, SourceTable], Field(max_length=MOST_PRODUCTS)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_a_clock(self) -> "SiteSpec":
@@ -111,6 +122,14 @@ class SiteSpec(_SpecTable):
             wall_clock(self.timezone)
         except ConfigError as error:
             raise ValueError(f"should have an IANA timezone, {error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _demand_is_of_files(self) -> "SiteSpec":
+        for name in ("demand", "demand_forecast"):
+            table = getattr(self, name)
+            if table is not None and table.files is None:
+                raise ValueError(f"should have files for {name}: demand is measured, or left out")
         return self
 
 

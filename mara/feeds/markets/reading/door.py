@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mara.core.arrays import Bools, Floats, Ints
 from mara.feeds.markets.declaration import HourEnding, Instant, Layout, Period, Span, Stamp
-from mara.feeds.markets.reading.clocks import DAY_S, HOUR_S, NO_TIME
+from mara.feeds.markets.reading.clocks import DAY_S, HOUR_S, NO_TIME, wall_clock
 from mara.feeds.markets.reading.documents import duration_s
 from mara.feeds.markets.reading.faces import Sheet
 from mara.feeds.markets.reading.headers import Block, blocks_of, position_of, stamp_columns
@@ -53,6 +53,9 @@ def read_rows(sheet: Sheet, layout: Layout, wanted: Wanted) -> Readings:
         columns.update({_VALUE + name: np.where(late, np.nan, columns[_VALUE + name]) for name in fields})
     there = _has_value(columns, fields)
     begin_s, end_s = _placed(sheet, layout, columns, there)
+    if layout.is_forecast:
+        # the clock of the day is that of the edition's own stamp
+        there &= columns["vintage"] < DAY_S * wall_clock(layout.clock.zone).days_of(begin_s)
     return Readings(
         layout=layout,
         source=sheet.source,
@@ -113,7 +116,8 @@ class _Reader:
     def pieces(self, batch: Batch) -> Iterator[Piece]:
         """Yield the wanted rows of a batch, one column of values at a time."""
         for is_melted, blocks in _melted(self.blocks):
-            series, keep = self.selection.series_of(batch, blocks[0] if is_melted else None)
+            names_point = is_melted or blocks[0].point != ""
+            series, keep = self.selection.series_of(batch, blocks[0] if names_point else None)
             if not keep.size:
                 continue
             columns = {place: column.take(pa.array(keep)) for place, column in batch.columns.items()}
@@ -132,7 +136,7 @@ class _Reader:
             yield {
                 "series": series.astype(np.int32),
                 "lines": lines.astype(np.int32),
-                **({"vintage": self._vintage(columns)} if self._vintage_place is not None else {}),
+                **({"vintage": self._vintage(columns, len(lines))} if self._layout.vintage else {}),
                 **{_STAMP + name: part.astype(np.int32) if name in _SMALL else part for name, part in parts.items()},
                 **{_VALUE + block.value.field: self._numbers(block, columns, lines) for block in blocks},
             }
@@ -164,9 +168,8 @@ class _Reader:
             )
         return values
 
-    def _vintage(self, columns: dict[int, Any]) -> Ints:
-        assert self._vintage_place is not None
-        column = columns[self._vintage_place]
+    def _vintage(self, columns: dict[int, Any], count: int) -> Ints:
+        column = self._text_of(self._layout.vintage, self._vintage_place, columns, count)
         if self._vintages is None:
             return whole_numbers(column, _whole_number)
         return self._vintages.moments(column)[0]
@@ -189,7 +192,8 @@ class _Reader:
 def _melted(blocks: Sequence[Block]) -> Iterator[tuple[bool, Sequence[Block]]]:
     """Group columns of values: one by one where each makes rows, else all together."""
     fields = [block.value.field for block in blocks]
-    if len(blocks) == 1 or len(set(fields)) < len(fields) or any(block.point or block.hour for block in blocks):
+    is_apart = len({block.point for block in blocks}) > 1 or any(block.hour for block in blocks)
+    if len(blocks) == 1 or len(set(fields)) < len(fields) or is_apart:
         yield from ((True, (block,)) for block in blocks)
     else:
         yield False, blocks

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from mara.errors import FeedInvalid
-from mara.feeds.markets.declaration import Kind, Layout
+from mara.feeds.markets.declaration import Kind, Layout, Quantity
 from mara.feeds.markets.reading.documents import (
     XML_COLUMNS,
     Table,
@@ -42,25 +42,41 @@ class Sheet:
     batches: Batches
 
 
-def recognised(source: Source, layouts: Sequence[Layout]) -> tuple[Layout, Sheet]:
-    """Recognise the one layout that fits a file, and open the file in it.
+def recognised(
+    source: Source, layouts: Sequence[Layout], quantities: Sequence[Quantity] = tuple(Quantity)
+) -> tuple[Layout, Sheet]:
+    """Recognise the layout of one of the quantities, and open the file in it.
 
     Raises:
-        FeedInvalid: no layout fits, or two do; the message names both.
+        FeedInvalid: no layout fits, or two of one quantity do; the message names both.
+    """
+    found = recognised_each(source, layouts)
+    return next((one for one in found if one[0].quantity in quantities), found[0])
+
+
+def recognised_each(source: Source, layouts: Sequence[Layout]) -> list[tuple[Layout, Sheet]]:
+    """Recognise the layout of each quantity that a file holds.
+
+    Raises:
+        FeedInvalid: no layout fits, or two of one quantity do; the message names both.
     """
     face = Face.of(source)
-    fitting = [(layout, sheet) for layout in layouts if (sheet := face.sheet_in(layout)) is not None]
-    names = list(dict.fromkeys(layout.name for layout, _ in fitting))
-    if len(names) == 1:
-        return fitting[0]
-    if names:
+    found: dict[Quantity, dict[str, tuple[Layout, Sheet]]] = {}
+    for layout in layouts:
+        sheet = face.sheet_in(layout)
+        if sheet is not None:
+            found.setdefault(layout.quantity, {}).setdefault(layout.name, (layout, sheet))
+    for fitting in found.values():
+        if len(fitting) > 1:
+            raise source.refusal(
+                f'the header should fit one layout, fits {" and ".join(fitting)}: say which with layout = "…"'
+            )
+    if not found:
         raise source.refusal(
-            f'the header should fit one layout, fits {" and ".join(names)}: say which with layout = "…"'
+            f"should be in a layout of `mara import layouts`, begins with {shown(face.first_words)}: "
+            'is it another report? describe it with layout = "csv"'
         )
-    raise source.refusal(
-        f"should be in a layout of `mara import layouts`, begins with {shown(face.first_words)}: "
-        'is it another report? describe it with layout = "csv"'
-    )
+    return [one for fitting in found.values() for one in fitting.values()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from mara.errors import FeedInvalid
 
@@ -18,9 +18,16 @@ HEAD_BYTES: Final = 65_536
 """Number of first bytes of a file in which its header must be found."""
 MOST_MEMBERS: Final = 20_000
 """Most files in one zip; a month of five-minute reports has about 9,000."""
-MOST_MEMBER_BYTES: Final = 4_000_000_000
+MOST_UNPACKED_BYTES: Final = 4_000_000_000
+"""Most bytes that a packed file may unpack to, all files within together.
+
+A year of prices at every point of a large market has about 2 GB.
+"""
 MOST_WHOLE_BYTES: Final = 400_000_000
-"""Most bytes of a file that is read as a whole: XML, JSON, workbooks."""
+"""Most bytes of a file that is read as a whole.
+
+Such are XML, JSON, workbooks and a zip within a zip.
+"""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -59,11 +66,14 @@ class Source:
             with self.path.open("rb") as file, ExitStack() as within:
                 stream: BinaryIO = file
                 for member in self.members:
-                    archive = within.enter_context(zipfile.ZipFile(_seekable(stream)))
+                    archive = within.enter_context(zipfile.ZipFile(self.seekable(stream)))
                     stream = within.enter_context(archive.open(member))  # type: ignore[assignment]
                 start = stream.read(2)
                 stream.seek(0)
-                yield gzip.GzipFile(fileobj=stream) if start == _GZIP_MAGIC else stream  # type: ignore[misc]
+                if start == _GZIP_MAGIC:
+                    # a zip says what its members unpack to, and gives no more of them; gzip unpacks without end
+                    stream = cast(BinaryIO, _Unpacked(gzip.GzipFile(fileobj=stream), self))
+                yield stream
         except FileNotFoundError as error:
             raise FeedInvalid(f"{self.name} is missing: add it, or correct the name") from error
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
@@ -95,6 +105,22 @@ class Source:
             raise self.refusal(f"should have at most {MOST_WHOLE_BYTES:,} bytes, has more: split it")
         return read
 
+    def seekable(self, stream: BinaryIO) -> BinaryIO:
+        """Return a seekable stream: itself, or for a zip within a zip a copy in memory."""
+        if not isinstance(stream, zipfile.ZipExtFile | _Unpacked):
+            return stream
+        read = stream.read(MOST_WHOLE_BYTES + 1)
+        if len(read) > MOST_WHOLE_BYTES:
+            raise self.refusal(f"a zip within should have at most {MOST_WHOLE_BYTES:,} bytes, has more: unpack it")
+        return io.BytesIO(read)
+
+    def unpacks_too_far(self) -> FeedInvalid:
+        """Make the error of a packed file that unpacks to more than is read."""
+        return self.refusal(
+            f"should unpack to at most {MOST_UNPACKED_BYTES:,} bytes, unpacks to more: split it, or fetch it again if "
+            "it should not be as large"
+        )
+
     def refusal(self, text: str, line: int | None = None) -> FeedInvalid:
         """Make a one-line error that names this file."""
         place = f" line {line}" if line is not None else ""
@@ -109,7 +135,7 @@ def sources_of(path: Path) -> tuple[Source, ...]:
     """
     if path.is_dir() or (path.exists() and not path.is_file()):
         raise FeedInvalid(f"{path} should be a file, is a folder or a device: name the files in it")
-    found = tuple(_within(Source(path=path), 0))
+    found = tuple(_within(Source(path=path), 0, _Room(left=MOST_UNPACKED_BYTES)))
     if not found:
         raise FeedInvalid(f"{path} should have files within, is an empty archive: fetch it again")
     return found
@@ -126,13 +152,20 @@ def shown(text: str, most: int = 60) -> str:
     return repr(text if len(text) <= most else text[:most] + "…")
 
 
-def _within(source: Source, depth: int) -> Iterator[Source]:
+@dataclass(slots=True)
+class _Room:
+    """Bytes that the files of one archive may still unpack to."""
+
+    left: int
+
+
+def _within(source: Source, depth: int, room: _Room) -> Iterator[Source]:
     with source.opened() as stream:
         if stream.read(4) != _ZIP_MAGIC:
             yield source
             return
         stream.seek(0)
-        listed = zipfile.ZipFile(_seekable(stream)).infolist()
+        listed = zipfile.ZipFile(source.seekable(stream)).infolist()
     names = [member for member in listed if not member.is_dir() and not member.filename.startswith("__MACOSX/")]
     if any(member.filename == _WORKBOOK for member in names) or depth > 1:
         yield source
@@ -140,15 +173,45 @@ def _within(source: Source, depth: int) -> Iterator[Source]:
     if len(names) > MOST_MEMBERS:
         raise source.refusal(f"should hold at most {MOST_MEMBERS:,} files, holds {len(names):,}: split it")
     for member in sorted(names, key=lambda one: one.filename):
-        if member.file_size > MOST_MEMBER_BYTES:
-            raise source.refusal(f"{member.filename} should unpack to at most 4 GB, is larger: split it")
+        room.left -= member.file_size
+        if room.left < 0:
+            raise source.unpacks_too_far()
         within = Source(path=source.path, members=(*source.members, member.filename))
         if re.search(r"\.zip$", member.filename, re.IGNORECASE):
-            yield from _within(within, depth + 1)
+            yield from _within(within, depth + 1, room)
         else:
             yield within
 
 
-def _seekable(stream: BinaryIO) -> BinaryIO:
-    """Return a seekable stream: itself, or for a zip within a zip a copy in memory."""
-    return io.BytesIO(stream.read()) if isinstance(stream, zipfile.ZipExtFile) else stream
+class _Unpacked(io.BufferedIOBase):
+    """Bytes of a gzip file, up to the most that are read."""
+
+    def __init__(self, stream: gzip.GzipFile, source: Source) -> None:
+        self._stream, self._source = stream, source
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read bytes.
+
+        Raises:
+            FeedInvalid: there are more than `MOST_UNPACKED_BYTES`.
+        """
+        read = self._stream.read(size)
+        if self._stream.tell() > MOST_UNPACKED_BYTES:
+            raise self._source.unpacks_too_far()
+        return read
+
+    def read1(self, size: int = -1) -> bytes:
+        """Read at most what one call of the stream gives."""
+        return self.read(size if size >= 0 else io.DEFAULT_BUFFER_SIZE)

@@ -26,7 +26,9 @@ def batches_by_line(source: Source, layout: Layout, header: Header, wanted: Sequ
         cells = cells_of(line.rstrip("\r\n"), header.delimiter)
         if form.count_line and form.count_line in line and cells[-1].strip().isdigit():
             counted = int(cells[-1])
-        if _is_row(form, cells, number, line):
+        if form.count_tag and cells[:1] == (form.count_tag,):
+            _refuse_fewer_rows(source, table.count, cells, number)
+        elif _is_row(form, cells, number, line):
             table.add(cells, number)
         elif form.kind is Kind.RECORDS and cells[:3] == (form.tags[0], *form.table) and cells != table.names:
             # the columns may change within one archive
@@ -44,6 +46,7 @@ class _TableInLines:
         self.names = header.names
         self._rows: list[Sequence[str]] = []
         self._lines: list[int] = []
+        self.count = 0
 
     def add(self, cells: Sequence[str], line: int) -> None:
         # a last column without a name results from a separator at the line's end
@@ -53,6 +56,7 @@ class _TableInLines:
                 "cut short? fetch the file again",
                 line,
             )
+        self.count += 1
         self._rows.append(cells)
         self._lines.append(line)
 
@@ -92,6 +96,17 @@ def _numbered_lines(source: Source, encoding: str) -> Iterator[tuple[int, str]]:
             raise source.refusal(f"should be {encoding} text, but {error}: save it so") from error
         finally:
             text.detach()
+
+
+def _refuse_fewer_rows(source: Source, rows: int, cells: Sequence[str], line: int) -> None:
+    """Refuse a file whose closing line counts other rows than there are."""
+    counted = cells[-1].strip()
+    if counted != str(rows):
+        raise source.refusal(
+            f"the last line should count the {rows:,} rows before it, counts {shown(counted)}: the file was cut or "
+            "joined, fetch it again",
+            line,
+        )
 
 
 def _refuse_cut(source: Source, form: Form, lines: int, counted: int | None, last: str) -> None:

@@ -1,9 +1,11 @@
-"""AEMO, Australia: regional reference prices of monthly files and of NEMWEB."""
+"""AEMO, Australia: prices, reserves and demand, of monthly files and of NEMWEB."""
 
+import re
 from datetime import date
 from typing import Final
 
 from mara.feeds.markets.declaration import (
+    DEMAND,
     Cap,
     Form,
     Instant,
@@ -29,10 +31,12 @@ CAPS: Final = (
     Cap(valid_from=date(2023, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=16_600.0),
     Cap(valid_from=date(2024, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=17_500.0),
     Cap(valid_from=date(2025, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=20_300.0),
+    Cap(valid_from=date(2026, 7, 1), floor_per_mwh=FLOOR, cap_per_mwh=23_200.0),
 )
 """Market price cap by financial year [AUD/MWh].
 
-Source: AEMC schedules of reliability settings.
+Source: AEMC schedules of reliability settings, the last
+https://www.aemc.gov.au/news-centre/media-releases/aemc-updates-market-price-cap-2026-27.
 """
 LICENCE: Final = "AEMO copyright permissions: general permission, with attribution"
 
@@ -73,4 +77,49 @@ NEMWEB: Final = Layout(
     caps=CAPS,
     licence=LICENCE,
 )
-LAYOUTS: Final = (MONTHLY, NEMWEB)
+RESERVES: Final = Layout(
+    id="aemo-fcas",
+    publisher="AEMO",
+    report="NEMWEB TRADINGIS, table TRADING PRICE, frequency control",
+    quantity=Quantity.ANCILLARY,
+    form=NEMWEB.form,
+    stamp=STAMP,
+    clock=StampClock(zone=ZONE),
+    # the very fast ones, 1SEC, since 2023-10-09
+    values=(
+        Value(
+            field="price",
+            column=re.compile(r"(?P<point>(?:RAISE|LOWER)(?:1SEC|6SEC|60SEC|5MIN|REG))RRP"),
+            unit="AUD/MW/h",
+        ),
+    ),
+    keys=(Key(name="region", column="REGIONID"),),
+    currency="AUD",
+    steps_minutes=STEPS_MINUTES,
+    day_zones=(ZONE,),
+    vintage=NEMWEB.vintage,
+    vintage_formats=NEMWEB.vintage_formats,
+    known=Known.REAL_TIME,
+    caps=CAPS,
+    licence=LICENCE,
+)
+"""Prices of frequency control, per MW enabled and hour whatever the interval.
+
+A product is a point, and its region a key.
+"""
+LOAD: Final = Layout(
+    id="aemo-demand",
+    publisher="AEMO",
+    report="PRICE_AND_DEMAND",
+    quantity=Quantity.DEMAND,
+    stamp=STAMP,
+    clock=StampClock(zone=ZONE),
+    values=(Value(field=DEMAND, column="TOTALDEMAND", unit="MW"),),
+    header=("RRP",),
+    point=("REGION",),
+    keys=MONTHLY.keys,
+    steps_minutes=STEPS_MINUTES,
+    day_zones=(ZONE,),
+    licence=LICENCE,
+)
+LAYOUTS: Final = (MONTHLY, NEMWEB, RESERVES, LOAD)

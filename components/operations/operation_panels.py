@@ -1,0 +1,165 @@
+"""Panels of the operations page: modes and meters by site, and the signal log."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from components.shared import format as text
+from components.shared.controls import MODE_LABELS
+from components.shared.live import LiveTable, TableColumn
+from components.shared.order_form import Field, order_form
+from components.shared.theme import element, panel, scroll
+from components.shared.view_model import Channel, Shown, cell
+from mara.core.history import SignalEntry
+from mara.core.metering import ExecutorStatus, MeteredSnapshot
+from mara.core.snapshot import Snapshot
+from mara.core.units import SECONDS_PER_MINUTE
+
+MODE_STATES: Final = {"advise": "", "shadow": "info", "dry-run": "warning", "act": "critical"}
+"""Colours of modes: the more a plan bears on machines, the more it stands out."""
+SITE_COLUMNS: Final = (
+    TableColumn(key="site", label="Site"),
+    TableColumn(key="mode", label="Mode"),
+    TableColumn(key="planned", label="Planned", look="number", hint="Site power at the meter, as planned."),
+    TableColumn(key="metered", label="Metered", look="number", hint="As telemetry tells it; unknown when it is old."),
+    TableColumn(
+        key="cost", label="Deviation costs", look="number", hint="USD an hour: power beyond the plan, or profit lost."
+    ),
+    TableColumn(key="danger", label="Endangered", hint="Contracts whose promise two more bad ticks would break."),
+    TableColumn(key="write", label="Last write", look="grow", hint="What was written to devices last, and read back."),
+    TableColumn(key="response", label="Response", look="number", hint="Time from the document to the last read-back."),
+)
+LOG_COLUMNS: Final = (
+    TableColumn(key="when", label="UTC"),
+    TableColumn(key="site", label="Site"),
+    TableColumn(key="what", label="What"),
+    TableColumn(key="why", label="Why", look="grow"),
+    TableColumn(key="who", label="Who"),
+)
+HINT: Final = (
+    "Advise: the plan is published, nobody is told to obey. Shadow: meters are compared with it. Dry run: executors "
+    "connect and read, and log what they would write. Act: executors write. Dry run and act need an admin and a reason."
+)
+Order = Callable[[Mapping[str, Any]], Awaitable[str]]
+
+
+def site_panel(first: Channel) -> None:
+    """Draw the table that `site_channel` states."""
+    with panel("Sites", "", HINT), scroll("Modes and meters by site"):
+        LiveTable(
+            "operations", columns=SITE_COLUMNS, caption="Modes and meters by site", empty="No tick yet.", first=first
+        )
+
+
+def mode_panel(
+    sites: Sequence[tuple[str, str]], disarm: Order, arm: Order, *, why_not: str, why_not_armed: str
+) -> None:
+    """Draw the forms that take sites back, and that let a plan reach their devices.
+
+    Args:
+        sites: key and label of each site.
+        why_not, why_not_armed: reason why the user may not use the one and the other; empty where they may.
+    """
+    site = Field(key="site", label="Site", kind="choice", options=list(sites), value=sites[0][0], look="middle")
+    with element("div", "lane halves"):
+        with panel("Disarm, or compare alone"):
+            back = Field(
+                key="mode",
+                label="Mode",
+                kind="choice",
+                options=[("shadow", "Shadow"), ("advise", "Advise")],
+                value="shadow",
+            )
+            reason = Field(key="reason", label="Reason", kind="text", look="long", limits={"maxlength": 200})
+            order_form(
+                "disarm",
+                fields=(site, back, reason),
+                submit="Disarm",
+                label="Take a site back to shadow or advise",
+                order=disarm,
+                why_not=why_not,
+            )
+        with panel("Arm"):
+            on = Field(
+                key="mode",
+                label="Mode",
+                kind="choice",
+                options=[("dry-run", "Dry run"), ("act", "Act")],
+                value="dry-run",
+            )
+            reason = Field(
+                key="reason", label="Reason", kind="text", look="long", limits={"maxlength": 200, "required": "true"}
+            )
+            order_form(
+                "arm",
+                fields=(site, on, reason),
+                submit="Arm",
+                label="Let the plan reach the devices of a site",
+                order=arm,
+                why_not=why_not_armed,
+            )
+
+
+def log_panel(first: Channel) -> None:
+    """Draw the table that `log_channel` states."""
+    with panel("Changes and writes"), scroll("Changes of modes and device writes, newest first"):
+        LiveTable(
+            "signals",
+            columns=LOG_COLUMNS,
+            caption="Changes of modes and device writes, newest first",
+            empty="No mode was changed and nothing was written yet.",
+            first=first,
+        )
+
+
+def site_channel(snapshot: Snapshot, executors: Sequence[ExecutorStatus]) -> Channel:
+    """Return a row for each site, in the fleet's order."""
+    by_site = {status.site_id: status for status in executors}
+    return {
+        site.id: {
+            "rank": -place,
+            "site": cell(site.name, href=f"/sites/{site.id}"),
+            "mode": cell(MODE_LABELS.get(site.mode, site.mode), MODE_STATES.get(site.mode, "")),
+            "planned": text.mw(site.site_power_mw),
+            **_metered_cells(site.metered),
+            **_executor_cells(by_site.get(site.id)),
+        }
+        for place, site in enumerate(snapshot.sites)
+    }
+
+
+def _metered_cells(metered: MeteredSnapshot | None) -> dict[str, Shown]:
+    if metered is None:
+        return {"metered": "simulated", "cost": "", "danger": ""}
+    state = "warning" if metered.is_deviating else ""
+    age = f"{metered.age_s / SECONDS_PER_MINUTE:.0f} min old"
+    shown = (
+        cell("unknown", "warning", note=age)
+        if metered.site_power_mw is None
+        else cell(text.mw(metered.site_power_mw), state, note=age)
+    )
+    cost = "" if metered.cost_usd_per_h is None else text.usd_per_h(metered.cost_usd_per_h)
+    return {"metered": shown, "cost": cost, "danger": cell(", ".join(metered.endangered), "critical")}
+
+
+def _executor_cells(status: ExecutorStatus | None) -> dict[str, Shown]:
+    if status is None:
+        return {"write": "no executor", "response": ""}
+    state = "" if status.state in {"idle", "ready", "written"} else "warning"
+    response = "" if status.response_s is None else f"{status.response_s:.2f} s"
+    return {"write": cell(status.message or status.state, state, note=status.kind), "response": response}
+
+
+def log_channel(entries: Sequence[SignalEntry], snapshot: Snapshot) -> Channel:
+    """Return a row for each line of the log."""
+    names = {site.id: site.name for site in snapshot.sites}
+    return {
+        str(entry.number): {
+            "rank": entry.number,
+            "when": cell(text.utc_time(entry.at), note=text.utc_date(entry.at)),
+            "site": names.get(entry.site_id, entry.site_id),
+            "what": cell(f"{entry.before} → {entry.after}", note=f"{entry.kind} {entry.group}".strip()),
+            "why": entry.reason,
+            "who": entry.actor,
+        }
+        for entry in entries
+    }

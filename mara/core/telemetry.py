@@ -1,0 +1,115 @@
+"""Telemetry beside the plan: deviations, their cost, and promises in danger.
+
+Power is at the meter of what is named: of a whole site, or of its machines of one kind. A reading that is too old is
+unknown, and unknown is bad for a promise, as it is in the accounts (docs/model.md#4-promises).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from mara.core.dispatch_document import DispatchDocument, Mode, SiteTarget
+from mara.core.metering import MeteredSnapshot, Reading
+from mara.core.snapshot import SiteSnapshot, Snapshot
+
+STALE_TICKS: Final = 2
+"""Age in ticks from which on a reading is unknown, as long as a document is valid."""
+DEVIATION_SHARE: Final = 0.05
+LEAST_DEVIATION_MW: Final = 0.1
+"""Difference that is no deviation: neither meters nor ramps are exact."""
+DANGER_TICKS: Final = 2
+"""Bad ticks ahead by which a promise counts as endangered."""
+
+
+Readings = Mapping[tuple[str, str], Reading]
+"""Newest reading of each site and group."""
+
+
+def newest_of(readings: Readings, more: Iterable[Reading]) -> dict[tuple[str, str], Reading]:
+    """Take in readings, of which only the newest of each meter stays."""
+    kept = dict(readings)
+    for reading in more:
+        key = (reading.site_id, reading.group)
+        if key not in kept or kept[key].at <= reading.at:
+            kept[key] = reading
+    return kept
+
+
+def metered(
+    snapshot: Snapshot, document: DispatchDocument, readings: Readings, modes: Mapping[str, Mode], now: datetime
+) -> Snapshot:
+    """Set mode and metered power of each site of a snapshot, beside the plan."""
+    if not readings and not modes:
+        return snapshot
+    oldest = now - timedelta(minutes=STALE_TICKS * snapshot.tick_minutes)
+    targets = {target.site_id: target for target in document.sites}
+    sites = tuple(
+        replace(
+            site,
+            mode=modes.get(site.id, site.mode),
+            metered=_metered_site(site, targets[site.id], snapshot, readings, oldest, now),
+        )
+        for site in snapshot.sites
+    )
+    return replace(snapshot, sites=sites)
+
+
+def _metered_site(
+    site: SiteSnapshot, target: SiteTarget, snapshot: Snapshot, readings: Readings, oldest: datetime, now: datetime
+) -> MeteredSnapshot | None:
+    """Compare a site's newest readings with its targets; None without any."""
+    own = readings.get((site.id, ""))
+    parts = [readings.get((site.id, group.group)) for group in target.groups]
+    covering = [own] if own is not None else [part for part in parts if part is not None]
+    if not covering:
+        return None
+    measured_at = min(reading.at for reading in covering)
+    is_whole = own is not None or all(part is not None for part in parts)
+    is_known = is_whole and measured_at >= oldest and all(reading.quality != "bad" for reading in covering)
+    power_mw = sum(reading.power_mw for reading in covering) if is_known else None
+    deviation_mw = None if power_mw is None else power_mw - target.site_power_mw
+    return MeteredSnapshot(
+        site_power_mw=power_mw,
+        age_s=max(0.0, (now - measured_at).total_seconds()),
+        deviation_mw=deviation_mw,
+        is_deviating=deviation_mw is not None and abs(deviation_mw) > tolerance_mw(target.site_power_mw),
+        cost_usd_per_h=None if deviation_mw is None else _cost_usd_per_h(site, deviation_mw),
+        endangered=_endangered(site, snapshot, power_mw),
+    )
+
+
+def tolerance_mw(planned_mw: float) -> float:
+    """Difference from a planned power that is no deviation [MW]."""
+    return max(LEAST_DEVIATION_MW, DEVIATION_SHARE * planned_mw)
+
+
+def _cost_usd_per_h(site: SiteSnapshot, deviation_mw: float) -> float:
+    """Cost of a deviation: power beyond the plan, or profit of what does not run.
+
+    Power beyond the plan is charged at the site's price, whatever it may earn; negative prices pay. Power short of it
+    loses the revenue of the site's average megawatt, less the price that is not paid.
+    """
+    if deviation_mw >= 0.0:
+        return deviation_mw * site.energy_price_usd_per_mwh
+    if site.site_power_mw <= 0.0:
+        return 0.0
+    revenue_usd_per_mwh = site.revenue_usd_per_h / site.site_power_mw
+    return -deviation_mw * max(0.0, revenue_usd_per_mwh - site.energy_price_usd_per_mwh)
+
+
+def _endangered(site: SiteSnapshot, snapshot: Snapshot, power_mw: float | None) -> tuple[str, ...]:
+    """Contracts whose promise two more bad ticks would break.
+
+    None are in danger while the metered power suffices for them; unknown power does not.
+    """
+    if power_mw is not None and power_mw + tolerance_mw(site.site_power_mw) >= site.contracts_mw * site.pue:
+        return ()
+    return tuple(
+        contract.id
+        for contract in snapshot.contracts
+        if contract.site_id == site.id
+        and contract.served
+        and contract.tier != "spot"
+        and contract.bad_ticks + DANGER_TICKS > contract.budget_ticks
+    )

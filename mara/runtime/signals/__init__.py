@@ -1,0 +1,1 @@
+"""A live run's signals: stored dispatch documents, telemetry and modes."""

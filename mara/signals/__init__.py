@@ -1,0 +1,1 @@
+"""Signals to and from a real fleet: documents out, telemetry in, device executors."""

@@ -1,0 +1,1 @@
+"""Ways by which dispatch documents leave: a file, a signed webhook, a broker."""
