@@ -47,16 +47,23 @@ class Step:
 
 
 def advance(
-    world: World, observation: Observation, plan: PlanStep, config: RunConfig, commands: tuple[Command, ...] = ()
+    world: World,
+    observation: Observation,
+    plan: PlanStep,
+    config: RunConfig,
+    commands: tuple[Command, ...] = (),
+    *,
+    ahead: Conditions | None = None,
 ) -> Step:
     """Advance by one tick: obey commands, dispatch, judge, settle, turn windows over.
 
-    Pure: the same arguments give the same step, bit for bit.
+    Pure: the same arguments give the same step, bit for bit. `ahead` are the observation's conditions, where they were
+    computed before.
     """
     assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
     before, cancelled = ordered(world, commands, config)
     seen = observed(observation, before)
-    conditions = conditions_of(seen, config)
+    conditions = ahead if ahead is not None and seen is observation else conditions_of(seen, config)
     allocation = dispatch(plan, before, seen, conditions, config)
     report = judge(allocation, before)
     settlement = settle(allocation, report, before, seen, conditions, config)
