@@ -140,6 +140,11 @@ class ContractBook:
         return tuple(sealed(np.flatnonzero(self.tier == tier)) for tier in Tier)
 
     @cached_property
+    def is_promised(self) -> Bools:
+        """True for contracts of promised tiers (C,)."""
+        return sealed(self.tier < PROMISED_TIER_COUNT)
+
+    @cached_property
     def tiers(self) -> tuple[int, ...]:
         """Tier of each contract as a plain number (C,)."""
         return tuple(self.tier.tolist())

@@ -1,18 +1,19 @@
 """A policy over a period of history: `advance` in a loop, without a database."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import ceil
 from typing import Final
 
 from mara.core.booking import list_rate_usd_per_mwh
 from mara.core.contract import SlaContract, Tier
 from mara.core.outlook import Outlook, outlooks_of
-from mara.core.plan import problem_in
+from mara.core.plan import PlanStep, problem_in
 from mara.core.step import Step, advance
+from mara.core.stretch import Stretch
 from mara.core.world import RunConfig, World
 from mara.errors import FeedError
-from mara.feeds.base import Feed, read_feed
-from mara.optimizers.base import Optimizer
+from mara.feeds.base import Feed, FeedReading, read_feed
+from mara.optimizers.base import Memoryless, Optimizer
 from mara.optimizers.day_ahead import with_orders
 from mara.runtime.run_totals import RunTotals
 
@@ -46,34 +47,51 @@ def backtest(
         PlanError: the optimizer failed.
     """
     totals = RunTotals(dt_h=config.grid.dt_h)
-    for outlook in _outlooks(config, feed, world.tick, world.tick + ticks, horizon_hours):
-        problem = problem_in(config, world, outlook)
-        targets = with_orders(optimizer.plan(problem).step_at(world.tick), problem, optimizer)
-        step = advance(world, outlook.observation, targets, config, ahead=outlook.conditions)
-        totals.add(step)
-        world = step.world
-        if on_step is not None:
-            on_step(step)
+    end = world.tick + ticks
+    while world.tick < end:
+        outlooks = _outlooks(config, feed, range(world.tick, min(world.tick + TICKS_AHEAD, end)), horizon_hours)
+        while outlooks:
+            steps = _steps(config, optimizer, world, outlooks)
+            for step in steps:
+                totals.add(step)
+                if on_step is not None:
+                    on_step(step)
+            world, outlooks = steps[-1].world, outlooks[len(steps) :]
     totals.close(world, config.fleet)
     return totals, world
 
 
-def _outlooks(config: RunConfig, feed: Feed, first: int, end: int, horizon_hours: int) -> Iterator[Outlook]:
-    """Read a feed ahead, some ticks at a time.
+def _outlooks(config: RunConfig, feed: Feed, ticks: range, horizon_hours: int) -> tuple[Outlook, ...]:
+    """Read a feed ahead; a tick that it does not cover is refused when its turn comes."""
+    readings: list[FeedReading] = []
+    for tick in ticks:
+        try:
+            readings.append(read_feed(feed, tick, horizon_hours))
+        except FeedError:
+            if not readings:
+                raise
+            break
+    return outlooks_of([r.observation for r in readings], [r.forecast for r in readings], config)
 
-    A tick that it does not cover is refused when its turn comes.
-    """
-    while first < end:
-        readings = []
-        for tick in range(first, min(first + TICKS_AHEAD, end)):
-            try:
-                readings.append(read_feed(feed, tick, horizon_hours))
-            except FeedError:
-                if not readings:
-                    raise
+
+def _steps(config: RunConfig, optimizer: Optimizer, world: World, outlooks: tuple[Outlook, ...]) -> list[Step]:
+    """Advance by one tick or more: together where nothing happens but what was planned."""
+    if isinstance(optimizer, Memoryless):
+        stretch = Stretch(world, config)
+        for outlook in outlooks:
+            if not stretch.may_go_on(outlook) or not stretch.follow(
+                outlook, _targets(config, optimizer, stretch.world, outlook)
+            ):
                 break
-        yield from outlooks_of([r.observation for r in readings], [r.forecast for r in readings], config)
-        first += len(readings)
+        if steps := stretch.settled():
+            return steps
+    targets = _targets(config, optimizer, world, outlooks[0])
+    return [advance(world, outlooks[0].observation, targets, config, ahead=outlooks[0].conditions)]
+
+
+def _targets(config: RunConfig, optimizer: Optimizer, world: World, outlook: Outlook) -> PlanStep:
+    problem = problem_in(config, world, outlook)
+    return with_orders(optimizer.plan(problem).step_at(world.tick), problem, optimizer)
 
 
 def pooled_contracts(config: RunConfig, load_share: float, ticks: int) -> tuple[SlaContract, ...]:

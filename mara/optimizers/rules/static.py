@@ -40,6 +40,7 @@ class Static:
     """
 
     breakeven: bool = False
+    is_memoryless: bool = True
 
     @property
     def name(self) -> str:
