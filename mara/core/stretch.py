@@ -71,7 +71,7 @@ class Stretch:
         self.world = world
         self._first, self._config = world, config
         self._ticks: list[_Tick] = []
-        self._end_tick = int(world.accounts.window_end_tick.min(initial=0)) - 1
+        self._end_tick = int(world.accounts.window_end_tick.min(initial=np.iinfo(np.int64).max)) - 1
         self._is_quiet = not (world.closed or world.exclusions or world.day_ahead) and bool(
             (world.outage_until_tick <= world.tick).all()
         )

@@ -47,11 +47,12 @@ def backtest(
         PlanError: the optimizer failed.
     """
     totals = RunTotals(dt_h=config.grid.dt_h)
-    end = world.tick + ticks
+    end, is_memoryless = world.tick + ticks, isinstance(optimizer, Memoryless)
     while world.tick < end:
         outlooks = _outlooks(config, feed, range(world.tick, min(world.tick + TICKS_AHEAD, end)), horizon_hours)
         while outlooks:
-            steps = _steps(config, optimizer, world, outlooks)
+            steps = _together(config, optimizer, world, outlooks) if is_memoryless else []
+            steps = steps or [_advanced(config, optimizer, world, outlooks[0])]
             for step in steps:
                 totals.add(step)
                 if on_step is not None:
@@ -74,19 +75,20 @@ def _outlooks(config: RunConfig, feed: Feed, ticks: range, horizon_hours: int) -
     return outlooks_of([r.observation for r in readings], [r.forecast for r in readings], config)
 
 
-def _steps(config: RunConfig, optimizer: Optimizer, world: World, outlooks: tuple[Outlook, ...]) -> list[Step]:
-    """Advance by one tick or more: together where nothing happens but what was planned."""
-    if isinstance(optimizer, Memoryless):
-        stretch = Stretch(world, config)
-        for outlook in outlooks:
-            if not stretch.may_go_on(outlook) or not stretch.follow(
-                outlook, _targets(config, optimizer, stretch.world, outlook)
-            ):
-                break
-        if steps := stretch.settled():
-            return steps
-    targets = _targets(config, optimizer, world, outlooks[0])
-    return [advance(world, outlooks[0].observation, targets, config, ahead=outlooks[0].conditions)]
+def _together(config: RunConfig, optimizer: Optimizer, world: World, outlooks: tuple[Outlook, ...]) -> list[Step]:
+    """Advance by the ticks in which nothing happens but what was planned; none if the first has to stand alone."""
+    stretch = Stretch(world, config)
+    for outlook in outlooks:
+        if not stretch.may_go_on(outlook):
+            break
+        if not stretch.follow(outlook, _targets(config, optimizer, stretch.world, outlook)):
+            break
+    return stretch.settled()
+
+
+def _advanced(config: RunConfig, optimizer: Optimizer, world: World, outlook: Outlook) -> Step:
+    targets = _targets(config, optimizer, world, outlook)
+    return advance(world, outlook.observation, targets, config, ahead=outlook.conditions)
 
 
 def _targets(config: RunConfig, optimizer: Optimizer, world: World, outlook: Outlook) -> PlanStep:
