@@ -155,6 +155,11 @@ class ContractBook:
         return tuple(self.power_mw.tolist())
 
     @cached_property
+    def least_power_mw(self) -> float:
+        """Power of the smallest contract; infinite without one."""
+        return min(self.powers_mw, default=float("inf"))
+
+    @cached_property
     def rates_usd_per_mwh(self) -> tuple[float, ...]:
         """Rate of each contract (C,)."""
         return tuple(contract.rate_usd_per_mwh for contract in self.contracts)

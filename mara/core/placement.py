@@ -85,7 +85,7 @@ def _as_meant(step: PlanStep, world: World, capacity_mw: Floats) -> Placement | 
     placing by megawatts then decides which contract gives way.
     """
     book, accounts = world.book, world.accounts
-    delivered = _placed_by_cell(step.contract_site, book.tier, book.power_mw, len(capacity_mw))
+    delivered = placed_by_cell(step.contract_site, book.tier, book.power_mw, len(capacity_mw))
     room = capacity_mw - row_sums(delivered)
     differs = np.abs(delivered - step.contracts_mw) > TOLERANCE_MW
     if np.count_nonzero(differs) or np.count_nonzero(room < -TOLERANCE_MW):
@@ -187,14 +187,14 @@ def placed_mw(site: Ints, book: ContractBook, sites: int) -> Floats:
 
     `site` (C,) holds its index. A contract that resumes where it was scheduled off has not moved, and costs no fee.
     """
-    return _placed_by_cell(site, book.tier, book.power_mw, sites)[:, :PROMISED_TIER_COUNT]
+    return placed_by_cell(site, book.tier, book.power_mw, sites)[:, :PROMISED_TIER_COUNT]
 
 
 def _by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
-    return _placed_by_cell(np.maximum(site, 0), tier, power_mw, sites)
+    return placed_by_cell(np.maximum(site, 0), tier, power_mw, sites)
 
 
-def _placed_by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
+def placed_by_cell(site: Ints, tier: Ints, power_mw: Floats, sites: int) -> Floats:
     """Sum the power of contracts by site and tier (S, G) [MW], without those at `UNPLACED`."""
     # That is -1: they add to a site before the first, which is left out.
     sums: Floats = np.bincount(

@@ -63,7 +63,7 @@ def _that_may_be_off(load: SiteLoad, tokens_wait: bool) -> list[int]:
     All of them where tokens wait.
     """
     of_tiers, rates = _off_candidates(load.problem.world.book)
-    at = np.array(load.at)[of_tiers]
+    at = load.sites()[of_tiers]
     may = at != UNPLACED
     if not tokens_wait:
         may &= load.conditions.rack_cost_usd_per_mwh[at] > rates

@@ -95,9 +95,10 @@ class TokenSales:
         The cost is of power, and of serving from a distant site.
         """
         fleet, terms = self.load.problem.config.fleet, self.load.problem.config.terms
-        cost = self.load.conditions.rack_cost_usd_per_mwh[:, None] + _detour_usd_per_mwh(fleet, terms.remote_serving_usd_per_mwh)
+        detour = _detour_usd_per_mwh(fleet, terms.remote_serving_usd_per_mwh)
+        cost = self.load.conditions.rack_cost_usd_per_mwh[:, None] + detour
         by_token = (cost / fleet.tokens_per_mwh).reshape(len(cost), -1)
-        orders: list[list[int]] = np.argsort(by_token, axis=1, kind="stable").tolist()
+        orders: list[list[int]] = by_token.argsort(axis=1, kind="stable").tolist()
         return orders
 
     def _serve(self, region: int, offer: int) -> None:
