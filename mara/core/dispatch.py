@@ -125,6 +125,7 @@ def reserve_within(reserve_mw: Floats, contracts_mw: Floats, room_mw: Floats) ->
 
 
 def traded(power_mw: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
+    """Power bought beyond the hedge, and hedged power sold back (..., S)."""
     return np.maximum(power_mw - hedge_mw, 0.0), np.maximum(hedge_mw - power_mw, 0.0)
 
 

@@ -46,7 +46,7 @@ class Problem:
         """Cost of a rack megawatt-hour in each row of the forecast (H, S)."""
         if self.outlook is not None:
             return self.outlook.rack_cost_usd_per_mwh
-        return rack_cost_ahead_usd_per_mwh((self.forecast,), self.config)[0]
+        return np.asarray(rack_cost_ahead_usd_per_mwh((self.forecast,), self.config)[0])
 
     @property
     def most_rack_cost_usd_per_mwh(self) -> float:
@@ -70,9 +70,7 @@ def problem_of(config: RunConfig, world: World, observation: Observation, foreca
 
 def problem_in(config: RunConfig, world: World, outlook: Outlook) -> Problem:
     """Put together what may be known of a tick whose outlook was computed ahead."""
-    return Problem(
-        config=config, world=world, observation=outlook.known, forecast=outlook.forecast, outlook=outlook
-    )
+    return Problem(config=config, world=world, observation=outlook.known, forecast=outlook.forecast, outlook=outlook)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

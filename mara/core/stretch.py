@@ -210,7 +210,9 @@ def _ledgers_of(ticks: list[_Tick], done: Allocation, config: RunConfig) -> tupl
         restart_usd_per_mw=config.terms.restart_usd_per_mw,
     )
     carbon = done.site_power_mw * np.stack([seen.carbon_intensity_g_per_kwh for seen in observations])
-    mined = np.stack([tick.miners_mw.dot(c.mining_value_usd_per_mwh) for tick, c in zip(ticks, conditions, strict=True)])
+    mined = np.stack(
+        [tick.miners_mw.dot(c.mining_value_usd_per_mwh) for tick, c in zip(ticks, conditions, strict=True)]
+    )
     lines = lines_by_site(done, each, config, mining_usd_per_h=mined, carbon_kg_per_h=carbon)
     count, sites = carbon.shape
     row = ticks[0].world.book.tier + TIER_COUNT * np.arange(count)[:, None]
@@ -234,7 +236,8 @@ def _steps_of(ticks: list[_Tick], world: World, done: Allocation, config: RunCon
     steps: list[Step] = []
     for t, (tick, loads) in enumerate(zip(ticks, zip(*columns, strict=True), strict=True)):
         settlement = Settlement(lines_micro_usd=lines[t], energy_wh=energy[t], emissions_g=emissions[t])
-        step = _step_of(tick, world, Allocation(**dict(zip(_LOADS, loads, strict=True))), settlement, profit[t], revenue[t], config)
+        allocation = Allocation(**dict(zip(_LOADS, loads, strict=True)))
+        step = _step_of(tick, world, allocation, settlement, config, earned_micro_usd=(profit[t], revenue[t]))
         steps.append(step)
         world = step.world
     return steps
@@ -245,12 +248,14 @@ def _step_of(
     before: World,
     done: Allocation,
     settlement: Settlement,
-    profit_micro_usd: int,
-    revenue_micro_usd: int,
     config: RunConfig,
+    *,
+    earned_micro_usd: tuple[int, int],
 ) -> Step:
+    """Put a step together; `earned_micro_usd` are its profit and its revenue."""
     seen, conditions = tick.outlook.observation, tick.outlook.conditions
     gains = gains_of(done, seen, conditions, config)
+    profit_micro_usd, revenue_micro_usd = earned_micro_usd
     after = World(
         tick=before.tick + 1,
         book=before.book,

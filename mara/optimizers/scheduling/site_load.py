@@ -56,7 +56,8 @@ class SiteLoad:
 
     def begin_at(self, sites: Ints) -> None:
         """Set all sites at once (C,), without their load."""
-        self._begun_at, self._changed = sites, []
+        self._begun_at = sites
+        self._changed: list[int] = []
         self.at: list[int] = sites.tolist()
 
     def sites(self) -> Ints:
