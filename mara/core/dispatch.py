@@ -94,12 +94,12 @@ def dispatch(
         loads = _fit(plan, contracts_mw, world, conditions, observation, config)
     power = loads.site_power_mw
     ramp = loads.mining_mw - row_sums(world.miners_mw)
-    bought, sold = (power, np.zeros(len(power))) if fleet.is_unhedged else _traded(power, fleet.hedge_mw)
+    bought, sold = (power, np.zeros(len(power))) if fleet.is_unhedged else traded(power, fleet.hedge_mw)
     return Allocation(
         miners_mw=sealed(loads.miners_mw),
         merchant_mw=sealed(loads.merchant_mw),
         contracts_mw=placed.contracts_mw,
-        reserve_mw=sealed(_reserve_mw(plan, placed, conditions)),
+        reserve_mw=sealed(reserve_within(plan.reserve_mw, placed.contracts_mw, conditions.contract_room_mw)),
         site_mining_it_mw=sealed(loads.mining_mw),
         site_merchant_it_mw=sealed(loads.racks_used_mw),
         site_contracts_it_mw=sealed(contracts_mw),
@@ -117,14 +117,15 @@ def dispatch(
     )
 
 
-def _reserve_mw(plan: PlanStep, placed: Placement, conditions: Conditions) -> Floats:
-    """Planned reserve within the racks and power that firm tiers leave (S,)."""
-    binding_mw = placed.contracts_mw[:, Tier.PREMIUM] + placed.contracts_mw[:, Tier.STANDARD]
-    room = np.maximum(conditions.contract_room_mw - binding_mw, 0.0)
-    return np.asarray(np.minimum(plan.reserve_mw, room, out=room))
+def reserve_within(reserve_mw: Floats, contracts_mw: Floats, room_mw: Floats) -> Floats:
+    """Planned reserve within the racks and power that firm tiers leave (..., S)."""
+    binding_mw = contracts_mw[..., Tier.PREMIUM] + contracts_mw[..., Tier.STANDARD]
+    room = np.maximum(room_mw - binding_mw, 0.0)
+    return np.asarray(np.minimum(reserve_mw, room, out=room))
 
 
-def _traded(power_mw: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
+def traded(power_mw: Floats, hedge_mw: Floats) -> tuple[Floats, Floats]:
+    """Power bought beyond the hedge, and hedged power sold back (..., S)."""
     return np.maximum(power_mw - hedge_mw, 0.0), np.maximum(hedge_mw - power_mw, 0.0)
 
 
@@ -137,15 +138,15 @@ def _fit(
     config: RunConfig,
 ) -> _Loads:
     merchant, racks_by_kind, rack_short = _fit_merchant(plan.merchant_mw, contracts_mw, conditions, observation, config)
-    miners = _fit_miners(plan.miners_mw, world, conditions, config)
-    power = _site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
+    miners = fit_miners(plan.miners_mw, world, conditions, config)
+    power = site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     over = power - config.fleet.grid_limit_mw
     crowded = np.count_nonzero(over > TOLERANCE_MW) > 0
     if crowded:
         miners, merchant = miners.copy(), merchant.copy()
         _shed_to_grid(miners, merchant, over, conditions)
         racks_by_kind = merchant.sum(axis=0)
-        power = _site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
+        power = site_power_mw(miners, racks_by_kind, contracts_mw, conditions)
     return _Loads(
         miners_mw=miners,
         merchant_mw=merchant,
@@ -167,7 +168,7 @@ def _fit_merchant(
     """
     tokens = (wanted_mw @ config.fleet.tokens_per_mwh).sum(axis=1)
     demand = observation.demand_tokens_per_h
-    if np.count_nonzero(tokens > demand * _ROUNDED_UP):
+    if np.count_nonzero(tokens > demand * ROUNDED_UP):
         fit = np.minimum(1.0, demand / np.maximum(tokens, 1e-9))
         wanted_mw = wanted_mw * fit[:, None, None]
     by_kind = wanted_mw.sum(axis=0)
@@ -179,12 +180,17 @@ def _fit_merchant(
     short = total + contracts_mw - conditions.racks_mw
     if not np.count_nonzero(short > 0.0):
         return wanted_mw, by_kind, None
-    room = np.maximum(conditions.racks_mw - contracts_mw, 0.0)
-    fit = np.where(total > room, room / np.maximum(total, TOLERANCE_MW), 1.0)[:, None]
+    fit = crowded_share(total, contracts_mw, conditions.racks_mw)[:, None]
     return wanted_mw * fit, by_kind * fit, short if np.count_nonzero(short > TOLERANCE_MW) else None
 
 
-def _fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
+def crowded_share(merchant_mw: Floats, contracts_mw: Floats, racks_mw: Floats) -> Floats:
+    """Share of a site's merchant inference for which contracts leave racks (..., S)."""
+    room = np.maximum(racks_mw - contracts_mw, 0.0)
+    return np.where(merchant_mw > room, room / np.maximum(merchant_mw, TOLERANCE_MW), 1.0)
+
+
+def fit_miners(wanted_mw: Floats, world: World, conditions: Conditions, config: RunConfig) -> Floats:
     """Fit miners to availability and to their minimum time off (S, 3)."""
     available = conditions.available_mw[:, MINERS]
     fitted = np.minimum(wanted_mw, available) if np.count_nonzero(wanted_mw > available) else wanted_mw
@@ -230,7 +236,8 @@ def _shed_to_grid(
                 break
 
 
-def _site_power_mw(miners_mw: Floats, racks_by_kind_mw: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
+def site_power_mw(miners_mw: Floats, racks_by_kind_mw: Floats, contracts_mw: Floats, conditions: Conditions) -> Floats:
+    """Power that loads and their cooling draw from the grid (S,) [MW]."""
     own = row_sums(miners_mw * conditions.pue[:, MINERS]) + row_sums(racks_by_kind_mw * conditions.pue[:, RACKS])
     return np.asarray(own + contracts_mw * conditions.rack_pue)
 
@@ -279,5 +286,5 @@ def _less(cause: str, less_mw: Floats, rescued_mw: Floats | None = None) -> list
 
 TO_PREMIUM: Final = "gave way to Premium"
 """Cause of a deviation where Premium of a failed site came."""
-_ROUNDED_UP: Final = 1.0 + 1e-12
+ROUNDED_UP: Final = 1.0 + 1e-12
 """Factor by which sums of floats may exceed the demand that a plan serves exactly."""

@@ -13,7 +13,7 @@ import numpy as np
 from mara.core.arrays import Floats, Ints, row_sums, sealed
 from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED
 from mara.core.dispatch import Allocation
-from mara.core.economics import economics_of
+from mara.core.economics import Economics, economics_of
 from mara.core.fleet import Fleet, Workload
 from mara.core.position import cleared_mw, two_settlement_gain_usd_per_h
 from mara.core.sla import SlaReport
@@ -126,62 +126,60 @@ def settle(
     epoch_h = config.grid.epoch_s(world.tick) // SECONDS_PER_HOUR
     position = cleared_mw(world.day_ahead, epoch_h, observation.day_ahead_usd_per_mwh)
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
-    lines = _lines(
+    each = economics_of(observation, conditions, config)
+    lines = lines_by_site(
         allocation,
-        report,
-        world,
-        observation,
-        conditions,
+        each,
         config,
-        position_mw=position,
+        mining_usd_per_h=allocation.miners_mw.dot(each.mining_usd_per_mwh),
         carbon_kg_per_h=carbon_kg_per_h,
     )
+    if position is not None and observation.day_ahead_usd_per_mwh is not None:
+        gain = two_settlement_gain_usd_per_h(position, each.price_usd_per_mwh, observation.day_ahead_usd_per_mwh)
+        lines[Line.DAY_AHEAD] = np.rint(gain * (config.grid.dt_h * MICRO_USD_PER_USD)).astype(np.int64)
+    lines[CONTRACT_LINES] = charges_by_site(
+        report.accounts.site, report.charge_micro_usd, world.book.tier, (TIER_COUNT, config.fleet.site_count)
+    )
+    if world.closed:
+        lines[CREDIT_LINES] -= credits_due(world.closed, config.fleet)
     return Settlement(
-        lines_micro_usd=sealed(lines),
-        energy_wh=sealed(_energy(allocation, config).T),
-        emissions_g=sealed(np.rint(carbon_kg_per_h * (config.grid.dt_h * G_PER_KG)).astype(np.int64)),
+        lines_micro_usd=sealed(lines.T),
+        energy_wh=sealed(energy_by_site(allocation, config).T),
+        emissions_g=sealed(emissions_g_of(carbon_kg_per_h, config)),
         position_mw=position,
     )
 
 
-def _lines(
-    allocation: Allocation,
-    report: SlaReport,
-    world: World,
-    observation: Observation,
-    conditions: Conditions,
-    config: RunConfig,
-    *,
-    position_mw: Floats | None,
-    carbon_kg_per_h: Floats,
+def lines_by_site(
+    allocation: Allocation, each: Economics, config: RunConfig, *, mining_usd_per_h: Floats, carbon_kg_per_h: Floats
 ) -> Ints:
-    """Compute signed money by site and `Line` (S, 18) [micro-USD]."""
-    dt_h, terms, fleet = config.grid.dt_h, config.terms, config.fleet
-    # Written line by line, so lines are the rows here and the columns of what is returned.
-    usd = np.zeros((LINE_COUNT, fleet.site_count))
-    each = economics_of(observation, conditions, config)
-    usd[Line.MINING] = allocation.miners_mw.dot(each.mining_usd_per_mwh)
-    usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * each.merchant_usd_per_mwh).sum(axis=0))
+    """Compute signed money by `Line` and site (18, ..., S) [micro-USD].
+
+    Axes before that of sites, such as T ticks, are kept. Lines of contracts, credits and positions are left zero.
+    """
+    terms, fleet = config.terms, config.fleet
+    # Written line by line, so lines are the first axis here and the last of what is kept.
+    usd = np.zeros((LINE_COUNT, *carbon_kg_per_h.shape))
+    usd[Line.MINING] = mining_usd_per_h
+    usd[Line.INFERENCE] = row_sums((allocation.merchant_mw * each.merchant_usd_per_mwh).sum(axis=-3))
     usd[Line.ENERGY] = -allocation.bought_mw * each.price_usd_per_mwh
     if not fleet.is_unhedged:
         usd[Line.SELLBACK] = allocation.sold_mw * each.sellback_usd_per_mwh
         usd[Line.HEDGE] = -fleet.hedge_mw * fleet.hedge_price_usd_per_mwh
-    if position_mw is not None and observation.day_ahead_usd_per_mwh is not None:
-        usd[Line.DAY_AHEAD] = two_settlement_gain_usd_per_h(
-            position_mw, each.price_usd_per_mwh, observation.day_ahead_usd_per_mwh
-        )
     # Computed from the stored mass of carbon, so that cost and mass agree to the last gram.
     usd[Line.CARBON] = carbon_kg_per_h * (-terms.carbon_price_usd_per_t / G_PER_KG)
-    usd *= dt_h * MICRO_USD_PER_USD
+    usd *= config.grid.dt_h * MICRO_USD_PER_USD
     # Moves and restarts are per change, not per hour.
     if np.count_nonzero(allocation.moved_mw):
-        usd[MIGRATION_LINES] = (allocation.moved_mw * each.migration_usd_per_mw * -MICRO_USD_PER_USD).T
+        moved = allocation.moved_mw * each.migration_usd_per_mw * -MICRO_USD_PER_USD
+        usd[MIGRATION_LINES] = np.moveaxis(moved, -1, 0)
     usd[Line.RESTART] = allocation.ramp_mw * (-each.restart_usd_per_mw * MICRO_USD_PER_USD)
-    lines = np.rint(usd, out=usd).astype(np.int64)
-    lines[CONTRACT_LINES] = _charges(report, world, fleet.site_count)
-    if world.closed:
-        lines[CREDIT_LINES] -= credits_due(world.closed, fleet)
-    return lines.T
+    return np.rint(usd, out=usd).astype(np.int64)
+
+
+def emissions_g_of(carbon_kg_per_h: Floats, config: RunConfig) -> Ints:
+    """Round the emissions of a tick to whole grams."""
+    return np.rint(carbon_kg_per_h * (config.grid.dt_h * G_PER_KG)).astype(np.int64)
 
 
 def credits_due(closed: tuple[ClosedWindow, ...], fleet: Fleet) -> Ints:
@@ -216,24 +214,24 @@ def _spread(amount_micro_usd: int, weights_mw: Floats) -> Ints:
     return parts
 
 
-def _charges(report: SlaReport, world: World, sites: int) -> Ints:
-    """Sum contract charges by tier and site (G, S) [micro-USD].
+def charges_by_site(site: Ints, charge_micro_usd: Ints, row: Ints, shape: tuple[int, int]) -> Ints:
+    """Sum contract charges (N,) by row, such as a tier, and site (rows, S) [micro-USD].
 
     Float sums of whole numbers this small are exact.
     """
-    if not len(report.good):
-        return np.zeros((TIER_COUNT, sites), dtype=np.int64)
-    cell = np.maximum(report.accounts.site, 0) + world.book.tier * sites
-    sums = np.bincount(cell, weights=report.charge_micro_usd, minlength=sites * TIER_COUNT)
-    return sums.astype(np.int64).reshape(TIER_COUNT, sites)
+    rows, sites = shape
+    if not len(site):
+        return np.zeros(shape, dtype=np.int64)
+    cell = np.maximum(site, 0) + row * sites
+    return np.bincount(cell, weights=charge_micro_usd, minlength=rows * sites).astype(np.int64).reshape(shape)
 
 
-def _energy(allocation: Allocation, config: RunConfig) -> Ints:
-    """Compute energy by `EnergyLine` and site (7, S) [Wh]; each site sums to zero.
+def energy_by_site(allocation: Allocation, config: RunConfig) -> Ints:
+    """Compute energy by `EnergyLine` and site (7, ..., S) [Wh]; each site sums to zero.
 
-    Cooling and losses are the remainder.
+    Cooling and losses are the remainder. Axes before that of sites are kept.
     """
-    mw = np.zeros((ENERGY_LINE_COUNT, len(allocation.site_power_mw)))
+    mw = np.zeros((ENERGY_LINE_COUNT, *allocation.site_power_mw.shape))
     mw[EnergyLine.BOUGHT] = allocation.bought_mw
     mw[EnergyLine.HEDGE] = config.fleet.hedge_mw
     mw[EnergyLine.MINING] = -allocation.site_mining_it_mw

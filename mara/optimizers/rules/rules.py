@@ -21,6 +21,7 @@ class Rules:
 
     budgets: BudgetPolicy = SPENDS
     name: str = RULES
+    is_memoryless: bool = True
 
     def plan(self, problem: Problem) -> Plan:
         step = ContractScheduler(problem, self.budgets).from_prices()

@@ -40,6 +40,7 @@ class Static:
     """
 
     breakeven: bool = False
+    is_memoryless: bool = True
 
     @property
     def name(self) -> str:
@@ -53,7 +54,7 @@ class Static:
         if self.breakeven:
             miners = miners * (conditions.miner_margin_usd_per_mwh >= 0.0)
             spread, merchant = _tokens_before_spot(problem, conditions, row_sums(miners * pue))
-            contracts, at = np.array(spread.load), sealed(np.array(spread.at, dtype=np.int64))
+            contracts, at = np.array(spread.load), sealed(spread.sites())
         else:
             contracts, at = _contracts(problem, conditions), _NOT_CHOSEN
             merchant = spread_merchant(problem, conditions, contracts.sum(axis=1))

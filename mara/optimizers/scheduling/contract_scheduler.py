@@ -18,9 +18,9 @@ from typing import Final
 import numpy as np
 
 from mara.core.arrays import Bools, Floats, row_sums, sealed
-from mara.core.contract import PROMISED_TIER_COUNT, TIER_COUNT, UNPLACED, Tier
+from mara.core.contract import TIER_COUNT, UNPLACED, Tier
 from mara.core.fleet import MINERS
-from mara.core.placement import Placement, held_mw, place
+from mara.core.placement import Placement, place, placed_by_cell
 from mara.core.plan import PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.base import SPENDS, BudgetPolicy
@@ -153,22 +153,24 @@ class ContractScheduler:
         Waiting contracts did not run, or lost their racks; where a site lost racks, the most binding tiers stay.
         """
         load, world = self.load, self.problem.world
-        held = held_mw(world)
-        held[:, Tier.SPOT] = 0.0
+        book, accounts = world.book, world.accounts
+        at = np.where(accounts.served & book.is_promised, accounts.site, UNPLACED)
+        held = placed_by_cell(at, book.tier, book.power_mw, len(load.cost))
         free = self.conditions.contract_room_mw - row_sums(held)
         if np.count_nonzero(free < -TOLERANCE_MW):
             by_tier = sorted(range(len(load.tier)), key=load.tier.__getitem__)
             return load.keep(i for i in by_tier if load.tier[i] != Tier.SPOT)
-        promised, served = world.book.tier < PROMISED_TIER_COUNT, world.accounts.served
-        load.at = np.where(served & promised, world.accounts.site, UNPLACED).tolist()
+        load.begin_at(at)
         load.load = held.tolist()
         load.free = free.tolist()
-        waiting: list[int] = np.flatnonzero(promised & ~served).tolist()
+        waiting: list[int] = (book.is_promised > accounts.served).nonzero()[0].tolist()
         return waiting
 
     def _move_where_it_pays(self) -> None:
         """Move contracts to cheaper free racks where the gap earns the fee back."""
         load = self.load
+        if max(load.free) < self.problem.world.book.least_power_mw:
+            return
         fees = [fee / MOVE_PAYS_BACK_H for fee in self.problem.config.terms.migration_usd_per_mw]
         open_sites = [s for s in load.cheapest if load.free[s] > TOLERANCE_MW]
         if not open_sites:
@@ -235,7 +237,7 @@ class ContractScheduler:
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
             reserve_mw=sealed(reserve_for_premium(contracts, self.conditions)),
-            contract_site=sealed(np.array(self.load.at, dtype=np.int64)),
+            contract_site=sealed(self.load.sites()),
             book_changes_count=self.problem.world.book_changes_count,
             broken_contract=sealed(np.array(broken, dtype=np.int64)),
         )
