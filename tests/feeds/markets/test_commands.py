@@ -60,6 +60,18 @@ def test_every_golden_file_can_be_inspected(case: Case) -> None:
     assert all(lines_of(report) for report in reports)
 
 
+def test_a_file_of_ones_own_is_inspected_by_its_description(here: Path) -> None:
+    (here / "own.txt").write_text("at|usd\n2024-07-01T00:00Z|41.5\n2024-07-01T01:00Z|40\n")
+    said = 'time = "at"\nside = "begin"\nclock = "stated"\nsteps_minutes = [60]\nvalue = "usd"\ndelimiter = "|"\n'
+    (here / "own.toml").write_text(f"[csv]\n{said}")
+    refused = ran("import", "inspect", "own.txt", "--csv", "own.toml")
+    assert refused.exit_code == 2
+    assert "csv.unit is missing" in refused.err
+    (here / "own.toml").write_text(f'quantity = "price"\n[csv]\n{said}unit = "USD/MWh"\n')
+    (report,) = ran("import", "inspect", "own.txt", "--csv", "own.toml", "--json").report["reports"]
+    assert (report["layout"], report["series"][0]["intervals"]) == ("csv", 2)
+
+
 def test_inspecting_a_file_with_faults_tells_them_all(here: Path) -> None:
     rows = rows_of("Europe/Berlin", SUMMER, 1, 60)
     written(here, eu.entsoe_gui_old([*rows[:3], rows[2], *rows[5:9], *rows[10:]]))
