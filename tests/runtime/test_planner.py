@@ -23,6 +23,8 @@ from mara.runtime.published_state import EngineState
 from tests import builders
 from tests.runtime.made_up import TICK_S, Stubborn, running, stage, until
 
+pytestmark = pytest.mark.usefixtures("solved_anew")
+
 CHARTER = builders.config()
 BRIEF = WaitLimits(wait_s=0.03)
 SECOND_S = 1.0

@@ -24,6 +24,8 @@ from mara.runtime.published_state import EngineState
 from tests import builders
 from tests.runtime.made_up import TICK_S, running, stage, until
 
+pytestmark = pytest.mark.usefixtures("solved_anew")
+
 CHARTER = builders.config()
 PERIOD_S = 0.1
 TICKS = 20

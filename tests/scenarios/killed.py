@@ -1,6 +1,5 @@
 """A process that stores a run and dies at a named point, without a warning: by SIGKILL, or by SIGALRM untrapped."""
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -20,6 +19,7 @@ from mara.store.files.lock import WriterLock
 from mara.store.store import Store
 from mara.store.write import statements
 from mara.store.write.tick_write import TickWrite
+from tests.forks import FORKS
 from tests.store.databases import url_of
 from tests.store.runs import parts_at, record, small_charter, steps
 
@@ -62,10 +62,8 @@ class Witness:
 
 def lived(database: Path, ticks: int, death: Death, *, torn: bool = False) -> Witness:
     """Let a process store the run up to `ticks` and die; if `torn`, it commits rows apart from the sequence."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    here, there = context.Pipe(duplex=False)
-    child = context.Process(target=_life, args=(database, ticks, death, torn, there))
+    here, there = FORKS.Pipe(duplex=False)
+    child = FORKS.Process(target=_life, args=(database, ticks, death, torn, there))
     child.start()
     there.close()
     acknowledged: dict[int, bytes] = {}

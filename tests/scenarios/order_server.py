@@ -1,18 +1,17 @@
 """A live run with its API on a socket, in a process of its own, that also orders as a page does: by the platform's
-methods. It says on its output what it was told: a line for each order, once it is confirmed.
+methods. It says what it was told: an answer for each order, once it is confirmed.
 
-``python -m tests.scenarios.order_server DATABASE_URL PORT PAGE_ORDERS_PER_S FAULT`` where FAULT is ``none``, ``full``
-(the disk is full after a second) or ``checkpoint`` (every few commits is followed by one).
+Its fault is ``none``, ``full`` (the disk is full after a second) or ``checkpoint`` (every few commits is followed by
+one).
 """
 
 import asyncio
-import json
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any
+from multiprocessing.connection import Connection
 
 import uvicorn
 from starlette.applications import Starlette
@@ -35,12 +34,7 @@ PAGES_A_CHECKPOINT = 40
 FULL_AFTER_S = 1.0
 
 
-def say(**said: Any) -> None:
-    sys.stdout.write(json.dumps(said) + "\n")
-    sys.stdout.flush()
-
-
-async def order_as_a_page_does(platform: Platform, pause_s: float) -> None:
+async def order_as_a_page_does(platform: Platform, pause_s: float, told: Connection) -> None:
     for number in count():
         await asyncio.sleep(pause_s)
         try:
@@ -48,15 +42,15 @@ async def order_as_a_page_does(platform: Platform, pause_s: float) -> None:
                 quote = await platform.quote(QuoteRequest(tier="flexible", power_mw=0.01, duration_h=100.0))
                 if quote.refusal:
                     continue
-                say(contract=(await platform.book(quote.id, "page")).contract_id)
+                told.send({"contract": (await platform.book(quote.id, "page")).contract_id})
             else:
                 site = "iceland_is" if number % 2 else "texas_us"
                 known = platform.publisher.read().snapshot
                 site = known.sites[number % 2].id if known else site
                 command = Restore(site_id=site) if number % 4 == 1 else Outage(site_id=site, duration_ticks=1)
-                say(orders=(await platform.order(command)).numbers)
+                told.send({"orders": (await platform.order(command)).numbers})
         except MaraError as error:
-            say(refused=str(error))
+            told.send({"refused": str(error)})
 
 
 async def fill_the_disk(platform: Platform, fault: str) -> None:
@@ -68,7 +62,7 @@ async def fill_the_disk(platform: Platform, fault: str) -> None:
         pragma(connection, "max_page_count = 1")
 
 
-def main(url: str, port: int, page_orders_per_s: float, fault: str) -> None:
+def serve(url: str, port: int, page_orders_per_s: float, fault: str, told: Connection) -> None:
     platform = platform_of(Settings(database_url=url, optimizer="rules", speed=SPEED))
 
     @asynccontextmanager
@@ -76,7 +70,7 @@ def main(url: str, port: int, page_orders_per_s: float, fault: str) -> None:
         await platform.start()
         tasks = [asyncio.create_task(fill_the_disk(platform, fault))]
         if page_orders_per_s:
-            tasks.append(asyncio.create_task(order_as_a_page_does(platform, 1.0 / page_orders_per_s)))
+            tasks.append(asyncio.create_task(order_as_a_page_does(platform, 1.0 / page_orders_per_s, told)))
         yield
         for task in tasks:
             task.cancel()
@@ -92,7 +86,3 @@ def main(url: str, port: int, page_orders_per_s: float, fault: str) -> None:
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the server ends in order first, and hands it on to this
     uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=2)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])

@@ -1,9 +1,8 @@
 """Clients that order from a live run and record the answers, and restarts of the run."""
 
 import json
+import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -13,10 +12,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from itertools import count
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from typing import Any
 from uuid import uuid4
 
-from tests.browser.conftest import ROOT, environment, free_port
+from tests.browser.conftest import free_port
+from tests.forks import FORKS
+from tests.scenarios.order_server import serve
 
 START_TIMEOUT_S = 150.0
 END_TIMEOUT_S = 30.0
@@ -44,7 +47,7 @@ class Life:
     """A server process on a database."""
 
     port: int
-    process: "subprocess.Popen[str]"
+    process: ForkServerProcess
     page_lines: list[dict[str, Any]] = field(default_factory=list)
 
     def asked(self, path: str, timeout_s: float = PATIENCE_S) -> tuple[int, bytes]:
@@ -72,43 +75,47 @@ class Life:
             pass  # it broke off before, or within, the answer
         return Told(path=path, key=key, body=body, status=status, answer=answer, took_s=time.perf_counter() - began_s)
 
-    def end(self, how: signal.Signals) -> int:
-        self.process.send_signal(how)
-        return self.process.wait(END_TIMEOUT_S)
+    def end(self, how: signal.Signals) -> int | None:
+        """Its exit code; None if it does not end."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, how)
+        self.process.join(END_TIMEOUT_S)
+        return self.process.exitcode
 
 
 @contextmanager
 def life(url: str, *, page_orders_per_s: float = 0.0, fault: str = "none") -> Iterator[Life]:
     """From when it is ready; whatever is left of it at the end is killed."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.scenarios.order_server", url, str(port), str(page_orders_per_s), fault]
-    env = environment() | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
-        lived = Life(port, process)
-        reader = threading.Thread(target=_read, args=(lived,), daemon=True)
-        reader.start()
-        try:
-            wait_until_ready(lived)
-            yield lived
-        finally:
-            process.kill()
-            process.wait(END_TIMEOUT_S)
-            reader.join(END_TIMEOUT_S)
+    here, there = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=serve, args=(url, port, page_orders_per_s, fault, there))
+    process.start()
+    there.close()
+    lived = Life(port, process)
+    reader = threading.Thread(target=_read, args=(lived, here), daemon=True)
+    reader.start()
+    try:
+        wait_until_ready(lived)
+        yield lived
+    finally:
+        process.kill()
+        process.join(END_TIMEOUT_S)
+        reader.join(END_TIMEOUT_S)
+        here.close()
 
 
-def _read(lived: Life) -> None:
-    assert lived.process.stdout is not None
-    for line in lived.process.stdout:
-        if line.endswith("}\n"):
-            lived.page_lines.append(json.loads(line))
+def _read(lived: Life, here: Connection) -> None:
+    with suppress(EOFError, OSError):  # it died between two words, or within one
+        while True:
+            lived.page_lines.append(here.recv())
 
 
 def wait_until_ready(lived: Life) -> None:
     """Until a tick has been stored and the next is not late."""
     deadline_s, said = time.monotonic() + START_TIMEOUT_S, (0, b"nothing listens")
     while time.monotonic() < deadline_s:
-        if lived.process.poll() is not None:
-            raise AssertionError(f"the run refused to start: exit code {lived.process.returncode}")
+        if not lived.process.is_alive():
+            raise AssertionError(f"the run refused to start: exit code {lived.process.exitcode}")
         try:
             said = lived.asked("/api/ready", 5.0)
             if said[0] == 200:

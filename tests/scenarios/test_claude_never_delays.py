@@ -24,6 +24,8 @@ from tests.runtime.advised import evidence_of, grounded, row
 from tests.runtime.made_up import running, stage, until
 from tests.scenarios.punctuality import Watch
 
+pytestmark = pytest.mark.usefixtures("solved_anew")
+
 TICK_S = 0.4
 """A quarter of it is left when a tick has waited for the program as long as it may."""
 FIRST_TICKS = 2

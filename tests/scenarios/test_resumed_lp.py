@@ -1,6 +1,5 @@
 """A run under the linear program that is stopped, killed or cut in pieces is bit for bit the run that never was."""
 
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -11,6 +10,7 @@ from mara.assembly.runs import open_run
 from mara.runtime.tick.engine import simulate
 from mara.settings import Settings, read_settings
 from mara.store.store import Store
+from tests.forks import FORKS
 from tests.store.databases import contents
 
 TICKS = 40
@@ -48,7 +48,7 @@ def test_a_run_in_pieces_is_the_run_at_once(whole: Path, tmp_path: Path, pieces:
 
 @pytest.mark.parametrize("dies_at", [3, 17])
 def test_a_run_that_was_killed_goes_on_as_if_it_never_had_been(whole: Path, tmp_path: Path, dies_at: int) -> None:
-    child = multiprocessing.get_context("forkserver").Process(target=_killed_at, args=(tmp_path, dies_at))
+    child = FORKS.Process(target=_killed_at, args=(tmp_path, dies_at))
     child.start()
     child.join(60.0)
     assert child.exitcode == -signal.SIGKILL

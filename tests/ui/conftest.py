@@ -81,7 +81,7 @@ def platform() -> FakePlatform:
 async def screen(platform: FakePlatform, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> AsyncIterator[Screen]:
     """The registered pages, not yet opened; fails when an error was logged."""
     async with user_simulation() as user:
-        gc.freeze()  # the simulation collects garbage when it begins and ends: of this test then, not of all
+        gc.freeze()  # the simulation looks for garbage when it begins and ends: among what is new, not among everything
         from mara.assembly.imports.desk import ImportDesk
         from mara.assembly.imports.folder import ImportFolder
         from mara.runtime.clock import SystemClock
