@@ -17,7 +17,7 @@ from mara.core.economics import Economics, economics_of
 from mara.core.fleet import Fleet, Workload
 from mara.core.position import cleared_mw, two_settlement_gain_usd_per_h
 from mara.core.sla import SlaReport
-from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, SECONDS_PER_HOUR, TOLERANCE_MW, WH_PER_MWH
+from mara.core.units import G_PER_KG, MICRO_USD_PER_USD, TOLERANCE_MW, WH_PER_MWH
 from mara.core.world import ClosedWindow, Conditions, Gains, Observation, RunConfig, World
 
 
@@ -123,8 +123,7 @@ def settle(
     tick. A position bought day-ahead is for load beyond the hedge and is settled whole, whatever runs: no megawatt is
     sold twice, the unused hedge by its own line and the unused position by the difference of the two prices.
     """
-    epoch_h = config.grid.epoch_s(world.tick) // SECONDS_PER_HOUR
-    position = cleared_mw(world.day_ahead, epoch_h, observation.day_ahead_usd_per_mwh)
+    position = cleared_mw(world.day_ahead, config.grid.epoch_h(world.tick), observation.day_ahead_usd_per_mwh)
     carbon_kg_per_h = allocation.site_power_mw * observation.carbon_intensity_g_per_kwh
     each = economics_of(observation, conditions, config)
     lines = lines_by_site(

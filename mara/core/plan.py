@@ -30,7 +30,7 @@ class Problem:
     observation: Observation
     forecast: Forecast
     outlook: Outlook | None = None
-    """What follows from the observation and the forecast, where it was computed ahead."""
+    """Consequences of the observation and the forecast, where they were computed ahead."""
 
     @property
     def tick(self) -> int:

@@ -17,7 +17,6 @@ from mara.core.finance import Line, Settlement, gains_of, settle
 from mara.core.plan import PlanStep
 from mara.core.position import orders_after
 from mara.core.sla import SlaReport, judge, roll_over
-from mara.core.units import SECONDS_PER_HOUR
 from mara.core.world import Conditions, Gains, Observation, RunConfig, World, conditions_of
 
 
@@ -57,8 +56,7 @@ def advance(
 ) -> Step:
     """Advance by one tick: obey commands, dispatch, judge, settle, turn windows over.
 
-    Pure: the same arguments give the same step, bit for bit. `ahead` are the observation's conditions, where they were
-    computed before.
+    Pure: the same arguments give the same step, bit for bit. `ahead` are the observation's conditions, if they are known.
     """
     assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
     before, cancelled = ordered(world, commands, config)
@@ -68,9 +66,7 @@ def advance(
     report = judge(allocation, before)
     settlement = settle(allocation, report, before, seen, conditions, config)
     accepted, refused = admit(requests_of(seen.arrivals, commands, config), before, config)
-    gains = gains_of(allocation, seen, conditions, config)
-    if settlement.position_mw is not None:
-        gains = replace(gains, day_ahead_micro_usd=int(settlement.lines_micro_usd[:, Line.DAY_AHEAD].sum()))
+    gains = _with_position(gains_of(allocation, seen, conditions, config), settlement)
     book, accounts, closed = roll_over(before, report.accounts, accepted, cancelled, config)
     after = World(
         tick=world.tick + 1,
@@ -88,9 +84,7 @@ def advance(
         refused_count=world.refused_count + len(refused),
         book_changes_count=world.book_changes_count + (book is not before.book),
         day=day_after(before, seen, allocation, book, booked=len(accepted), grid=config.grid),
-        day_ahead=orders_after(
-            before.day_ahead, plan.day_ahead, config.grid.epoch_s(world.tick + 1) // SECONDS_PER_HOUR
-        ),
+        day_ahead=orders_after(before.day_ahead, plan.day_ahead, config.grid.epoch_h(world.tick + 1)),
     )
     return Step(
         tick=world.tick,
@@ -115,6 +109,12 @@ def observed(observation: Observation, world: World) -> Observation:
     if availability is observation.availability_share:
         return observation
     return replace(observation, availability_share=sealed(availability))
+
+
+def _with_position(gains: Gains, settlement: Settlement) -> Gains:
+    if settlement.position_mw is None:
+        return gains
+    return replace(gains, day_ahead_micro_usd=int(settlement.lines_micro_usd[:, Line.DAY_AHEAD].sum()))
 
 
 def off_ticks(miners_mw: Floats, world: World) -> Ints:
