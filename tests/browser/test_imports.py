@@ -126,7 +126,9 @@ def test_a_file_of_ones_own_is_described_by_keys_alone_on_a_phone_in_the_dark(ta
     go_to(page, "Clock")
     page.keyboard.type("UTC")
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
-    faults = [rule["id"] for rule in Axe().run(page).response["violations"] if rule["impact"] in SERIOUS]
+    faults = [
+        rule["id"] for rule in Axe().run(page, ".import-panel").response["violations"] if rule["impact"] in SERIOUS
+    ]
     assert faults == []
     page.screenshot(path=ARTIFACTS / "import-own-390x844.png", full_page=True)
     page.keyboard.press("Enter")
