@@ -53,7 +53,9 @@ export default {
     clearTimeout(this.timer);
   },
   watch: {
-    reports() {
+    // Every answer brings all of them anew; their numbers tell which question is answered.
+    reports(now, before) {
+      if (now.number === before.number) return;
       this.isReading = false;
       if (!this.reports.found) return; // refused, or cancelled: what was found before stands
       this.found = this.reports.found;
@@ -66,7 +68,8 @@ export default {
       if (!holds(bitcoin) || (bitcoin.source === CONSTANT && bitcoin.constant === "")) bitcoin.source = this.choices.hashprice?.[0].id ?? CONSTANT;
       if (!this.entered.sites.length && prices.length === 1) this.addSite(prices[0].id);
     },
-    more() {
+    more(now, before) {
+      if (now.number === before.number) return;
       this.isReading = false;
       for (const report of this.more.found ?? []) {
         this.found = this.found.map((one) => (reportKey(one) === reportKey(report) ? report : one));

@@ -165,7 +165,7 @@ def _value(value: Any) -> str:
 
 
 def _inline(value: Any) -> str:
-    """Write a TOML value that may hold tables, on one line; a field without a value is left out."""
+    """Write a TOML value that may hold tables, on one line, without empty fields."""
     if isinstance(value, dict):
         fields = [f"{_key(name)} = {_inline(one)}" for name, one in value.items() if one is not None]
         return f"{{ {', '.join(fields)} }}" if fields else "{}"

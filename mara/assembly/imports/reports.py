@@ -96,7 +96,7 @@ def reports_on(
 
 
 def _way_to_read(name: str, path: Path, asked: InspectionOrder) -> tuple[dict[str, Any], list[str]]:
-    """Decide the layout of a file, as arguments of `inspected`; or the layouts to choose from."""
+    """Decide how to read a file: arguments of `inspected`, or layouts to choose from."""
     own = asked.own.get(name)
     if own is not None:
         return {"own": layout_of(own)}, []
