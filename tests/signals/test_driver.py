@@ -7,7 +7,7 @@ import pytest
 
 from mara.errors import DeviceError, StoreError
 from mara.signals.executors.base import Capabilities, DeviceState
-from mara.signals.executors.driver import Driver, Pace, bounded, released
+from mara.signals.executors.driver import Driver, WritePace, bounded, released
 from mara.signals.executors.hold import HOLD, HoldFile, hold_in
 
 OWNERS: DeviceState = (("limit", None),)
@@ -47,7 +47,7 @@ class Register:
 class Site:
     """A driver over a register, with a clock and a log that a test steers."""
 
-    def __init__(self, folder: Path, pace: Pace | None = None) -> None:
+    def __init__(self, folder: Path, pace: WritePace | None = None) -> None:
         self.register = Register()
         self.now_s = 1_000.0
         self.logged: list[tuple[str, str, str]] = []
@@ -56,7 +56,7 @@ class Site:
         self.holds = folder
         self.driver = self.another(pace)
 
-    def another(self, pace: Pace | None = None) -> Driver:
+    def another(self, pace: WritePace | None = None) -> Driver:
         def log(kind: str, reason: str, before: str, after: str) -> None:
             del reason
             if self.log_fault is not None:
@@ -67,7 +67,7 @@ class Site:
             self.register,
             HoldFile(self.holds, self.holds / "locks", "oslo"),
             {"kind": "register"},
-            pace or Pace(least_interval_s=0.0),
+            pace or WritePace(least_interval_s=0.0),
             log,
             may_write=lambda: self.has_lease,
             monotonic_s=lambda: self.now_s,
@@ -162,7 +162,7 @@ def test_a_dry_run_logs_what_it_would_write_once_and_writes_nothing(site: Site) 
 
 
 def test_writes_are_no_closer_than_their_least_interval(tmp_path: Path) -> None:
-    site = Site(tmp_path, Pace(least_interval_s=10.0))
+    site = Site(tmp_path, WritePace(least_interval_s=10.0))
     site.follow(20.0)
     site.now_s += 9.0
     assert site.follow(10.0) == "ready"
@@ -172,7 +172,7 @@ def test_writes_are_no_closer_than_their_least_interval(tmp_path: Path) -> None:
 
 
 def test_a_limit_moves_no_faster_than_its_ramp(tmp_path: Path) -> None:
-    site = Site(tmp_path, Pace(least_interval_s=0.0, ramp_mw_per_minute=12.0))
+    site = Site(tmp_path, WritePace(least_interval_s=0.0, ramp_mw_per_minute=12.0))
     for _ in range(4):
         site.now_s += 60.0
         site.follow(20.0)
@@ -187,7 +187,7 @@ def test_a_second_writer_is_refused(site: Site) -> None:
         site.register,
         HoldFile(site.holds / "other", site.holds / "locks", "oslo"),
         {},
-        Pace(least_interval_s=0.0),
+        WritePace(least_interval_s=0.0),
         lambda *_: None,
         may_write=lambda: True,
         monotonic_s=lambda: 0.0,

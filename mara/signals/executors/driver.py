@@ -24,7 +24,7 @@ REFUSED: Final = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class WritePace:
     """Pace at which a site may be changed.
 
     Attributes:
@@ -52,7 +52,7 @@ class Driver:
         executor: Executor,
         hold: HoldFile,
         spec: Mapping[str, Any],
-        pace: Pace,
+        pace: WritePace,
         log: Log,
         *,
         may_write: Callable[[], bool],

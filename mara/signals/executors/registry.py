@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from mara.errors import ConfigError
 from mara.signals.executors.base import Executor
-from mara.signals.executors.driver import Pace
+from mara.signals.executors.driver import WritePace
 from mara.signals.executors.luxos import LuxosMiners
 from mara.signals.executors.modbus import MOST_COUNTS, ModbusSetpoint
 from mara.signals.executors.posted_limit import PostedLimit
@@ -30,9 +30,9 @@ class _Spec(BaseModel):
     ramp_mw_per_minute: float | None = Field(None, gt=0, le=100_000)
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> WritePace:
         """Pace at which the site may be changed."""
-        return Pace(least_interval_s=self.least_interval_s, ramp_mw_per_minute=self.ramp_mw_per_minute)
+        return WritePace(least_interval_s=self.least_interval_s, ramp_mw_per_minute=self.ramp_mw_per_minute)
 
 
 class _Bounded(_Spec):
