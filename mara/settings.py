@@ -236,6 +236,9 @@ class Settings(BaseSettings):
         description="broker that gets each site's targets as retained messages, `mqtt://host` or "
         "`mqtts://user:password@host`",
     )
+    executors: Path | None = Field(
+        None, description="file that says how the devices of real sites are reached (TOML); unset: none is ever written"
+    )
     log_file: Path = Field(Path("app.log"), description="rotating log, 10 MB x 5")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
         "INFO", description="least severity that is logged"
