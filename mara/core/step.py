@@ -84,6 +84,7 @@ def advance(
         day_ahead=orders_after(
             before.day_ahead, plan.day_ahead, config.grid.epoch_s(world.tick + 1) // SECONDS_PER_HOUR
         ),
+        power=settlement.power,
     )
     return Step(
         tick=world.tick,
