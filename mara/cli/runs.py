@@ -92,6 +92,7 @@ def simulate(
             cpu_s,
             settings.seed,
             has_positions=settings.has_positions,
+            has_terms=engine.config.fleet.power is not None,
         ),
         **_extras(totals, gained, engine.shadow_gains),
         "notes": list(engine.notes),

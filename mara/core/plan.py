@@ -174,8 +174,6 @@ class Plan:
     solve_wall_s: float | None = None
     """Real time the optimizer took; equal runs differ in it."""
     provenance: Provenance | None = None
-    peak_risk_share: Floats | None = None
-    """Chance of a peak that sites are billed for (H, S); None without such charges."""
 
     def step_at(self, tick: int) -> PlanStep:
         """Find the step in force at `tick`; the last one has no end."""

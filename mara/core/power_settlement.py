@@ -302,6 +302,7 @@ def _with_products(
     return replace(
         state,
         award_mw=done.award_mw,
+        call_ends_tick=state.call_ends_tick if observation.power is None else observation.power.call_ends_tick,
         called_base_mw=sealed(np.where(called, state.called_base_mw, done.flexible_mw)),
         reserve_micro_usd=sealed(earned),
     )

@@ -34,6 +34,7 @@ class PowerState:
         load_at_peak_mw: what the site drew then (Q, N).
         daily_peak_mw: highest system demand of each day, newest first, today's the first; -1 unknown (Q, 31).
         award_mw: sold in the last tick (P, S).
+        call_ends_tick: end of each product's call in the last tick, 0 without one (P,).
         called_base_mw: flexible power before the calls under way, else of the last tick (S,).
         reserve_micro_usd: earned by products in the month so far, less what was clawed back (P, S).
         taken_mwh: taken under take-or-pay contracts in the calendar year so far (T,).
@@ -56,6 +57,7 @@ class PowerState:
     load_at_peak_mw: Floats
     daily_peak_mw: Floats
     award_mw: Floats
+    call_ends_tick: Ints
     called_base_mw: Floats
     reserve_micro_usd: Ints
     taken_mwh: Floats
@@ -84,6 +86,7 @@ def first_power_state(terms: PowerTerms) -> PowerState:
         load_at_peak_mw=_none(q, most),
         daily_peak_mw=_none(q, DAYS_KEPT, fill=-1.0),
         award_mw=_none(p, s),
+        call_ends_tick=_whole(p),
         called_base_mw=_none(s),
         reserve_micro_usd=_whole(p, s),
         taken_mwh=_none(annual),
