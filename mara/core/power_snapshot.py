@@ -1,4 +1,4 @@
-"""Snapshot of a fleet's power terms: bill, peaks, awards and batteries, as plain values."""
+"""Snapshot of a fleet's power terms: bill, peaks, awards and batteries."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ class SitePowerSnapshot:
     peak_mw: float | None
     """Highest counted power of the month so far; None without a demand charge."""
     peak_target_mw: float | None
-    """Peak that the plan in force pays for; None without a demand charge or such a plan."""
+    """Peak that the plan in force pays for; None without one."""
     next_mw_usd: float | None
     """Cost of one more megawatt of peak; None without a demand charge."""
     accrued_peak_usd: float
@@ -53,7 +53,7 @@ class SitePowerSnapshot:
     load_at_peak_mw: float | None
     """Power that the site drew then."""
     peak_risk_share: tuple[float, ...]
-    """Coincident peaks that each of the next 24 hours is expected to have; empty without."""
+    """Coincident peaks expected in each of the next 24 hours; empty without charges."""
     battery_mw: float
     """Delivered by the battery; below 0 it charges."""
     stored_mwh: float

@@ -18,7 +18,10 @@ from mara.core.arrays import Floats
 from mara.core.power_terms import CoincidentPeakCharge
 
 DEMAND_SD_SHARE: Final = 0.02
-"""Error of an expected day's peak, as a share of it. Chosen: that of a day-ahead forecast."""
+"""Error of an expected day's peak, as a share of it.
+
+Chosen: that of a day-ahead forecast.
+"""
 WITHIN_DAY_SHARE: Final = 0.01
 """Shortfall below the day's peak at which a step's weight falls to 1/e. Chosen."""
 

@@ -16,7 +16,7 @@ from mara.core.power_calendar import power_of
 from mara.optimizers.flexibility.expected_terms import all_rows, expected_terms
 
 CHEAP_SHARE: Final = 0.25
-"""Part of the hours ahead in which batteries charge, and of those in which they deliver."""
+"""Part of the hours ahead in which batteries charge, and in which they deliver."""
 
 
 def with_peak_price(problem: Problem) -> Problem:
@@ -61,7 +61,10 @@ def _batteries(problem: Problem) -> tuple[Floats, Floats]:
 
 
 def _awards(problem: Problem) -> Floats:
-    """Offer all that a site has to the product that pays most; dispatch takes what there is (P, S)."""
+    """Offer all that a site has to the product that pays most (P, S).
+
+    Dispatch takes what there is.
+    """
     config, conditions = problem.config, problem.conditions
     terms = power_of(config.fleet)
     award = np.zeros((len(terms.products), config.fleet.site_count))

@@ -266,7 +266,10 @@ def _check_selling(case: LpCase, contract: PowerContract) -> None:
 
 
 def _selling(case: LpCase, contract: PowerContract) -> tuple[Floats, Floats, Floats, Ints]:
-    """Compare what feeding in brings with what the energy costs (H, S), and at which sites it counts."""
+    """Compare what feeding in brings with what the energy costs (H, S).
+
+    Returns the difference, both prices, and the sites at which it counts.
+    """
     hedged = case.hedge_mw > 0.0
     feeds = np.isin(np.arange(case.sites), contract.feeding_sites)
     sites = np.flatnonzero(feeds | ((contract.export_limit_mw > 0.0) & ~hedged))

@@ -15,7 +15,7 @@ from mara.optimizers.lp.columns import Columns
 from mara.optimizers.lp.power_contract import Batteries, DemandCharges, GridProduct, PowerContract
 
 TOO_SLOW_USD_PER_MW_H: Final = -1.0
-"""Earnings of load that is too slow for a product: less than nothing, so that none is pledged."""
+"""Earnings of load that is too slow for a product, so that none is pledged."""
 
 
 def add_hourly_costs(cost_usd_per_mw: Floats, case: LpCase, contract: PowerContract, columns: Columns) -> None:
