@@ -228,7 +228,8 @@ def test_a_sold_megawatt_is_paid_and_stays_away_when_called() -> None:
     told = [event.text for event in events_of(called, of) if event.kind == "called"]
     assert told == ["rrs called 3.0 MW at West until 03:00 UTC."]
     (there,) = [site for site in power_snapshot_of(called, of) if site.awards]
-    assert (there.site_id, there.awards[0].called_mw, there.awards[0].delivered_mw) == ("west", 3.0, pytest.approx(3.0))
+    assert (there.site_id, there.awards[0].called_mw) == ("west", 3.0)
+    assert there.awards[0].delivered_mw == pytest.approx(3.0)
 
 
 def test_a_call_that_comes_short_costs_its_penalty_and_the_month_s_revenue_in_part() -> None:
@@ -250,7 +251,9 @@ def test_a_call_that_comes_short_costs_its_penalty_and_the_month_s_revenue_in_pa
 def test_a_call_takes_spot_first_then_the_battery_then_own_load_and_never_a_promise() -> None:
     of = run_of(terms_of(products=(product(response_s=600.0),), batteries=battery_at_west(start_share=1.0)))
     before = world(of, (contract("s", Tier.SPOT, 1.0), contract("p", Tier.PREMIUM, 2.0)), at=[WEST, WEST])
-    plan = step(of, miners=[[4.0 / PUE, 0, 0], [0] * 3, [0] * 3], contracts=[[2, 0, 0, 1], [0] * 4, [0] * 4])
+    miners = np.zeros((3, 3))
+    miners[WEST, 0] = 4.0 / PUE
+    plan = step(of, miners=miners, contracts=[[2, 0, 0, 1], [0] * 4, [0] * 4])
     seen = replace(observation(of), power=signals(of))
     award = np.array([[5.0, 0.0, 0.0]])
     power = PowerStep(

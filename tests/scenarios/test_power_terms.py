@@ -91,6 +91,7 @@ def settings_of(folder: Path, **others: object) -> Settings:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_with_all_terms_stops_goes_on_and_comes_out_the_same_again(tmp_path: Path, kind: str) -> None:
     path, straight = tmp_path / f"mara.{kind}", tmp_path / f"straight.{kind}"
+    run_id = ""
     for ticks in (9, 9):
         store, engine = open_run(settings_of(tmp_path, database_url=url_of(path)))
         simulate(engine, store, ticks)
@@ -131,8 +132,15 @@ def test_the_check_finds_what_was_changed_of_the_terms(tmp_path: Path, statement
 
 def totals_of(settings: Settings, optimizer: str, ticks: int) -> RunTotals:
     outside = outside_of(settings)
-    horizon = {"horizon_hours": settings.horizon_hours}
-    return backtest(outside.config, outside.feed, optimizer_of(optimizer), outside.world, ticks, **horizon)[0]
+    totals, _ = backtest(
+        outside.config,
+        outside.feed,
+        optimizer_of(optimizer),
+        outside.world,
+        ticks,
+        horizon_hours=settings.horizon_hours,
+    )
+    return totals
 
 
 def test_the_program_earns_more_with_the_terms_than_rules_do_and_the_bill_adds_up(tmp_path: Path) -> None:
