@@ -18,7 +18,7 @@ from mara.optimizers.registry import optimizer_of
 from mara.runtime.backtest import backtest
 from mara.runtime.clock import SystemClock
 from mara.runtime.progress import OnProgress, Progress
-from mara.runtime.run_totals import DayAheadFigures, RunFigures, RunTotals
+from mara.runtime.run_totals import DayAheadFigures, PowerFigures, RunFigures, RunTotals
 from mara.settings import Settings
 
 BOUND: Final = "bound"
@@ -32,6 +32,7 @@ class SharedFigures(RunFigures):
     """
 
     day_ahead: DayAheadFigures | None  # type: ignore[misc]  # a run without positions has no figures of them
+    power: PowerFigures | None  # type: ignore[misc]  # nor one without power terms
     sites: int
     lp_profit_usd: float | None
     bound_usd: float | None
@@ -135,7 +136,14 @@ def compared_into(
 
 
 def shared_figures(
-    totals: RunTotals, sites: int, wall_s: float, cpu_s: float, seed: int, *, has_positions: bool = False
+    totals: RunTotals,
+    sites: int,
+    wall_s: float,
+    cpu_s: float,
+    seed: int,
+    *,
+    has_positions: bool = False,
+    has_terms: bool = False,
 ) -> SharedFigures:
     """Compute the figures that a backtest and a simulation have in common."""
     figures = totals.report()
@@ -146,6 +154,7 @@ def shared_figures(
         "revenue_usd": figures["revenue_usd"],
         "cost_usd": figures["cost_usd"],
         "day_ahead": figures["day_ahead"] if has_positions else None,
+        "power": figures["power"] if has_terms else None,
         "energy_mwh": figures["energy_mwh"],
         "emissions_t": figures["emissions_t"],
         "renewable_share": figures["renewable_share"],
@@ -203,7 +212,13 @@ class _Run:
             "from": grid.at(0).isoformat(),
             "to": grid.at(self.case.ticks).isoformat(),
             **shared_figures(
-                totals, fleet.site_count, wall_s, cpu_s, settings.seed, has_positions=settings.has_positions
+                totals,
+                fleet.site_count,
+                wall_s,
+                cpu_s,
+                settings.seed,
+                has_positions=settings.has_positions,
+                has_terms=fleet.power is not None,
             ),
             "notes": list(outside.notes),
             "provenance": story_of(history, known_ahead(fleet.sites, history.price_known)),

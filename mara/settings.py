@@ -117,6 +117,12 @@ class Settings(BaseSettings):
     fleet: str = Field(
         "global_ten", min_length=1, max_length=MAX_TEXT_LENGTH, description="a shipped fleet's name, or a TOML file"
     )
+    products: str = Field(
+        "",
+        max_length=MAX_TEXT_LENGTH,
+        description="grid products that the fleet may sell: a shipped file's name, or a TOML file; unset: "
+        "`products.toml` beside a fleet file, else none",
+    )
     history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
     data_folders: str = Field(
         "",

@@ -74,6 +74,23 @@ def problem_in(config: RunConfig, world: World, outlook: Outlook) -> Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PowerStep:
+    """Targets of batteries and grid products for one step [MW], at the meter.
+
+    Attributes:
+        charge_mw, discharge_mw: of the batteries (S,).
+        award_mw: to be sold to each product (P, S).
+        draw_limit_mw: most that a site should draw, for a peak that it would have to pay; the connection where there
+            is no such peak (S,).
+    """
+
+    charge_mw: Floats
+    discharge_mw: Floats
+    award_mw: Floats
+    draw_limit_mw: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlanStep:
     """Targets for one step [MW].
 
@@ -88,6 +105,7 @@ class PlanStep:
         broken_contract: positions in the book of the contracts that are left unserved on purpose although their
             budgets are spent (N,).
         day_ahead: orders sent to a day-ahead auction in this tick; None for none.
+        power: batteries and awards; None where the fleet has no power terms.
     """
 
     miners_mw: Floats
@@ -98,6 +116,7 @@ class PlanStep:
     book_changes_count: int = -1
     broken_contract: Ints = field(default_factory=lambda: _NOT_CHOSEN)
     day_ahead: DayAheadOrders | None = field(default=None, metadata=LATER)
+    power: PowerStep | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -56,7 +56,7 @@ def advance(
 ) -> Step:
     """Advance by one tick: obey commands, dispatch, judge, settle, turn windows over.
 
-    Pure: the same arguments give the same step, bit for bit. `ahead` are the observation's conditions, if they are known.
+    Pure: the same arguments give the same step, bit for bit. `ahead` are conditions of the observation, if known.
     """
     assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
     before, cancelled = ordered(world, commands, config)
@@ -85,6 +85,7 @@ def advance(
         book_changes_count=world.book_changes_count + (book is not before.book),
         day=day_after(before, seen, allocation, book, booked=len(accepted), grid=config.grid),
         day_ahead=orders_after(before.day_ahead, plan.day_ahead, config.grid.epoch_h(world.tick + 1)),
+        power=settlement.power,
     )
     return Step(
         tick=world.tick,

@@ -13,14 +13,7 @@ import numpy as np
 from mara.core.arrays import Bools, Floats, Ints, row_sums, sealed
 from mara.core.contract import TIER_COUNT
 from mara.core.daybook import day_after
-from mara.core.dispatch import (
-    ROUNDED_UP,
-    Allocation,
-    crowded_share,
-    fit_miners,
-    reserve_within,
-    traded,
-)
+from mara.core.dispatch import Allocation, reserve_within, traded
 from mara.core.economics import Economics
 from mara.core.finance import (
     CONTRACT_LINES,
@@ -35,6 +28,7 @@ from mara.core.finance import (
 from mara.core.fleet import MINERS, RACKS, Fleet
 from mara.core.market import sellback_usd_per_mwh
 from mara.core.outlook import Outlook
+from mara.core.own_load import ROUNDED_UP, crowded_share, fit_miners
 from mara.core.placement import Placement, place
 from mara.core.plan import PlanStep
 from mara.core.sla import SlaReport, judge
@@ -72,8 +66,10 @@ class Stretch:
         self._first, self._config = world, config
         self._ticks: list[_Tick] = []
         self._end_tick = int(world.accounts.window_end_tick.min(initial=np.iinfo(np.int64).max)) - 1
-        self._is_quiet = not (world.closed or world.exclusions or world.day_ahead) and bool(
-            (world.outage_until_tick <= world.tick).all()
+        self._is_quiet = (
+            world.power is None
+            and not (world.closed or world.exclusions or world.day_ahead)
+            and bool((world.outage_until_tick <= world.tick).all())
         )
 
     def may_go_on(self, outlook: Outlook) -> bool:
@@ -195,7 +191,7 @@ def _merchant_of(
 
 
 def _ledgers_of(ticks: list[_Tick], done: Allocation, config: RunConfig) -> tuple[Ints, Ints, Ints]:
-    """Settle all ticks: money (T, S, 18), energy (T, S, 7) and emissions (T, S)."""
+    """Settle all ticks: money (T, S, 29), energy (T, S, 9) and emissions (T, S)."""
     observations = [tick.outlook.observation for tick in ticks]
     conditions = [tick.outlook.conditions for tick in ticks]
     price = np.stack([seen.energy_price_usd_per_mwh for seen in observations])
@@ -288,4 +284,4 @@ def _step_of(
     )
 
 
-_LOADS: Final = tuple(name for name in Allocation.__dataclass_fields__ if name != "deviations")
+_LOADS: Final = tuple(name for name in Allocation.__dataclass_fields__ if name not in ("deviations", "power"))

@@ -17,6 +17,7 @@ from mara.core.plan import Plan, PlanStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.core.world import Conditions
 from mara.optimizer_names import STATIC, STATIC_BREAKEVEN
+from mara.optimizers.flexibility.simple_rules import with_peak_price, with_simple_power
 from mara.optimizers.scheduling.allocation import (
     fill_miners,
     inference_power_mw,
@@ -47,6 +48,8 @@ class Static:
         return STATIC_BREAKEVEN if self.breakeven else STATIC
 
     def plan(self, problem: Problem) -> Plan:
+        asked = problem
+        problem = with_peak_price(problem) if self.breakeven else problem
         conditions = problem.conditions
         value = conditions.mining_value_usd_per_mwh
         pue = conditions.pue[:, MINERS]
@@ -68,7 +71,7 @@ class Static:
             contract_site=at,
             book_changes_count=problem.world.book_changes_count if len(at) else -1,
         )
-        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(step,))
+        return Plan(optimizer=self.name, made_tick=problem.tick, steps=(with_simple_power(step, asked),))
 
 
 def _tokens_before_spot(problem: Problem, conditions: Conditions, mining_site_mw: Floats) -> tuple[SiteLoad, Floats]:

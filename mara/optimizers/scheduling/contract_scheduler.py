@@ -21,7 +21,7 @@ from mara.core.arrays import Bools, Floats, row_sums, sealed
 from mara.core.contract import TIER_COUNT, UNPLACED, Tier
 from mara.core.fleet import MINERS
 from mara.core.placement import Placement, place, placed_by_cell
-from mara.core.plan import PlanStep, Problem
+from mara.core.plan import PlanStep, PowerStep, Problem
 from mara.core.units import TOLERANCE_MW
 from mara.optimizers.base import SPENDS, BudgetPolicy
 from mara.optimizers.scheduling.allocation import (
@@ -29,6 +29,7 @@ from mara.optimizers.scheduling.allocation import (
     inference_power_mw,
     miners_allowed,
     miners_that_pay,
+    site_limit_mw,
 )
 from mara.optimizers.scheduling.economic_breach import broken_now
 from mara.optimizers.scheduling.relocation import evict_for, nearest, place_waiting
@@ -95,7 +96,7 @@ class ContractScheduler:
         self._place_spot()
         wanted = miners_allowed(problem, conditions) * (step.miners_mw > TOLERANCE_MW)
         pue, value = conditions.pue[:, MINERS], conditions.mining_value_usd_per_mwh
-        return self._step_with(broken, lambda headroom: fill_miners(wanted, pue, value, headroom))
+        return self._step_with(broken, lambda headroom: fill_miners(wanted, pue, value, headroom), step.power)
 
     def _placed(self, step: PlanStep) -> Placement:
         """Place promised contracts as dispatch would, then nearest to the plan."""
@@ -225,21 +226,24 @@ class ContractScheduler:
         spare: list[float] = (fleet.grid_limit_mw - mining - inference).tolist()
         return spare
 
-    def _step_with(self, broken: list[int], miners_in: Callable[[Floats], Floats]) -> PlanStep:
+    def _step_with(
+        self, broken: list[int], miners_in: Callable[[Floats], Floats], power: PowerStep | None = None
+    ) -> PlanStep:
         """Return the schedule as a step of a plan.
 
-        `miners_in` fills the site power that is left (S,).
+        `miners_in` fills the site power that is left (S,), `power` are the plan's batteries and awards.
         """
         contracts, merchant = np.array(self.load.load), self.tokens.merchant_mw()
         drawn = inference_power_mw(self.conditions, row_sums(contracts), merchant)
         return PlanStep(
-            miners_mw=sealed(miners_in(self.problem.config.fleet.grid_limit_mw - drawn)),
+            miners_mw=sealed(miners_in(site_limit_mw(self.problem.config.fleet, power) - drawn)),
             merchant_mw=sealed(merchant),
             contracts_mw=sealed(contracts),
             reserve_mw=sealed(reserve_for_premium(contracts, self.conditions)),
             contract_site=sealed(self.load.sites()),
             book_changes_count=self.problem.world.book_changes_count,
             broken_contract=sealed(np.array(broken, dtype=np.int64)),
+            power=power,
         )
 
 
