@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.assembly.imports.desks import PRICES, price_bytes
-from tests.browser.conftest import ARTIFACTS, Visit, arrive, running_app
+from tests.browser.conftest import Visit, arrive, picture, running_app
 from tests.browser.test_accessibility import SERIOUS
 
 pytestmark = pytest.mark.browser
@@ -68,7 +68,7 @@ def test_a_market_file_becomes_a_history_that_can_be_deleted_and_brought_back(pa
     expect(form.get_by_label("SPEC", exact=True)).to_contain_text("usd_per.EUR = 1.08")
     faults = [rule["id"] for rule in Axe().run(page).response["violations"] if rule["impact"] in SERIOUS]
     assert faults == []
-    page.screenshot(path=ARTIFACTS / "import-1440x900.png", full_page=True)
+    picture(page, "import-1440x900", full_page=True)
     form.get_by_role("button", name="Build history").click()
     expect(page.locator(".build-state")).to_contain_text("is built: 959 rows", timeout=WORK_TIMEOUT_MS)
     page.locator(".build-run").click()
