@@ -47,7 +47,8 @@ def outlooks_of(
 ) -> tuple[Outlook, ...]:
     """Compute the outlooks of successive ticks.
 
-    Their forecasts have equally many rows."""
+    Their forecasts have equally many rows.
+    """
     known = [known_in(forecast, seen) for forecast, seen in zip(forecasts, observations, strict=True)]
     conditions = conditions_of_all(observations, config)
     expects = any(forecast.expects_present_price for forecast in forecasts)

@@ -56,7 +56,8 @@ def advance(
 ) -> Step:
     """Advance by one tick: obey commands, dispatch, judge, settle, turn windows over.
 
-    Pure: the same arguments give the same step, bit for bit. `ahead` are the observation's conditions, if they are known.
+    Pure: the same arguments give the same step, bit for bit. `ahead` are the observation's
+    conditions, if they are known.
     """
     assert observation.tick == world.tick, f"observation of tick {observation.tick} for a world at {world.tick}"
     before, cancelled = ordered(world, commands, config)

@@ -1,8 +1,8 @@
 """Many ticks in a row, settled at once in arrays.
 
-The steps are those of `advance`, bit for bit. Tick by tick only contracts are placed and judged, because the next plan depends on them. Whether everything else of a
-plan runs as it is, and what it earns, is found for all ticks together in arrays. A tick with an event, or whose plan
-dispatch has to change, ends the stretch: `advance` takes it.
+The steps are those of `advance`, bit for bit. Tick by tick only contracts are placed and judged, because the next plan
+depends on them. Whether everything else of a plan runs as it is, and what it earns, is found for all ticks together. A
+tick with an event, or whose plan dispatch has to change, ends the stretch: `advance` takes it.
 """
 
 from dataclasses import dataclass
@@ -134,7 +134,8 @@ class Stretch:
 def _loads_of(ticks: list[_Tick], first: World, config: RunConfig) -> tuple[Allocation, Bools]:
     """Find the loads of all ticks, and the ticks in which they run as planned.
 
-    Returns arrays of ticks (T, ...), and True for each tick that does (T,). The steps are those of `dispatch`; what they change is rounding.
+    Returns arrays of ticks (T, ...), and True for each tick that does (T,).
+    The steps are those of `dispatch`; what they change is rounding.
     """
     fleet, conditions = config.fleet, [tick.outlook.conditions for tick in ticks]
     pue, available = np.stack([c.pue for c in conditions]), np.stack([c.available_mw for c in conditions])
