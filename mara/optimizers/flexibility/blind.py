@@ -1,4 +1,4 @@
-"""A planner that ignores some instruments, to measure what planning with them is worth.
+"""A planner that ignores an instrument, to measure what planning with it is worth.
 
 What it ignores is settled all the same: charges are paid. Batteries and products that no plan uses lie idle, so that
 for them it is the worth of having them.

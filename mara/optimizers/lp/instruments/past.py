@@ -1,4 +1,4 @@
-"""Power contract of a month that has passed, and what a run did with it, for the bound.
+"""Power contract of a month that has passed, and what a run did with it.
 
 Both sides of the bound count the same: adders, wear and feeding in as the ledger has them; a demand charge on the
 month's highest tick; coincident peaks at the month's true ones; awards at their true prices while they are not called.
