@@ -34,7 +34,9 @@ LAST_START = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_TEXT_LENGTH = 2_000  # characters of one value
 MAX_SHOWN_LENGTH = 80  # characters of a refused value that its message repeats
 # Settings whose values are never repeated in a message.
-SECRETS = frozenset({"storage_secret", "webhook_url", "database_url", "anthropic_api_key", "anthropic_base_url"})
+SECRETS = frozenset(
+    {"storage_secret", "feed_keys", "webhook_url", "database_url", "anthropic_api_key", "anthropic_base_url"}
+)
 OPTION_NAMES = {"day_ahead_position": "day_ahead"}  # options that are not called as their field
 UNPREFIXED = frozenset({"anthropic_api_key", "anthropic_base_url"})  # names given by Anthropic
 
@@ -107,6 +109,21 @@ class Settings(BaseSettings):
         "global_ten", min_length=1, max_length=MAX_TEXT_LENGTH, description="a shipped fleet's name, or a TOML file"
     )
     history: Path | None = Field(None, description="history folder to replay; unset: synthetic world")
+    feed: Literal["auto", "live"] = Field(
+        "auto",
+        description="`live` asks the live sources of MARA_FEED_SPEC; `auto`: a history is replayed where one is given, "
+        "else the world is synthetic",
+    )
+    feed_spec: Path | None = Field(None, description="SPEC of the live sources, a TOML file")
+    feed_journal: Path | None = Field(
+        None,
+        description="folder that remembers what live sources told and when; unset: `feed` beside the database's file",
+    )
+    feed_keys: SecretStr | None = Field(
+        None,
+        max_length=MAX_TEXT_LENGTH,
+        description="keys of providers, as `entsoe=…,watttime=user:password`",
+    )
     data_folders: str = Field(
         "",
         max_length=MAX_TEXT_LENGTH,
@@ -216,6 +233,16 @@ class Settings(BaseSettings):
     def has_positions(self) -> bool:
         """True where power is bought in day-ahead auctions."""
         return self.day_ahead_position != "none"
+
+    @property
+    def is_live(self) -> bool:
+        """True where live sources are asked."""
+        return self.feed == "live"
+
+    @property
+    def pace(self) -> float:
+        """Simulated seconds per real second; a live world keeps the wall clock."""
+        return 1.0 if self.is_live else self.speed
 
     @property
     def start_was_given(self) -> bool:

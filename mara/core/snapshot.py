@@ -314,6 +314,8 @@ class Snapshot:
     events: tuple[EventSnapshot, ...]
     profit_today_usd: float | None = None
     """Profit since 00:00 UTC, or since the run began; None where it is not known."""
+    plays: str = "synthetic"
+    """World that the run plays: synthetic, replayed or live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

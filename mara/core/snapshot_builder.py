@@ -41,6 +41,8 @@ from mara.core.step import Step
 from mara.core.units import G_PER_T, MICRO_USD_PER_USD, PPM, TOLERANCE_MW
 from mara.core.world import Forecast, RunConfig, World
 
+PLAYS: Final = {"synthetic": "synthetic", "replay": "replayed", "live": "live"}
+"""World that a run plays, by the name of its feed."""
 GAINS_BASELINE: Final = "the same load spread over the sites by rack capacity"
 
 
@@ -53,11 +55,12 @@ def snapshot_of(
     shadows: ShadowGains | None = None,
     *,
     dawn_micro_usd: int | None = None,
+    feed: str = "synthetic",
 ) -> Snapshot:
     """Build the snapshot of the tick just settled.
 
     It lists contracts that are live after the tick; amounts are USD, rates per hour. `dawn_micro_usd` is the cash at
-    00:00 UTC of the tick's day.
+    00:00 UTC of the tick's day, `feed` the name of what the tick was read from.
     """
     allocation, world, observation = step.allocation, step.world, step.observation
     per_h = 1.0 / (MICRO_USD_PER_USD * config.grid.dt_h)
@@ -98,6 +101,7 @@ def snapshot_of(
         gains=_gains(world, shadows),
         plan=_plan(step, plan, config),
         events=tuple(event_snapshot(event, config) for event in events),
+        plays=PLAYS.get(feed, PLAYS["synthetic"]),
         profit_today_usd=None
         if dawn_micro_usd is None
         else (world.cash_micro_usd - dawn_micro_usd) / MICRO_USD_PER_USD,

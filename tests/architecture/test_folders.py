@@ -24,6 +24,7 @@ SMALL: dict[str, str] = {
     "mara/runtime/progress.py": "the command line draws what backtests and studies tell, without importing them",
     "mara/figures.py": "the command line and a backtest's page format reports alike, and neither stands on the other",
     "mara/runtime/actor.py": "the gate sets the acting user, the order book reads it; neither may know the other",
+    "mara/feeds/live/providers/pacific.py": "a part of the world with one provider so far; the others have files too",
     "mara/optimizers/rules/rules.py": "an optimizer by name; its work is done by the contract scheduler",
     "mara/optimizers/advisor/fact_ledger.py": "the tools fill it, an answer is checked against it; it knows neither",
 }

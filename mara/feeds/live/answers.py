@@ -43,7 +43,7 @@ FURTHEST_S: Final = 20 * 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ToldValues:
-    """Values that a source told: half-open intervals in UTC seconds, in the order of time.
+    """Values that a source told, by half-open intervals in the order of time.
 
     Attributes:
         columns: values by field (N,), NaN where a row has none.
@@ -57,7 +57,7 @@ class ToldValues:
 def read_answer(
     files: Mapping[str, bytes], sources: Iterable[LiveSource], at_s: float, rates: Rates
 ) -> dict[str, ToldValues | str]:
-    """Read the files of one answer for each source; a text says why there are no values.
+    """Read an answer's files for each source; a text says why there are no values.
 
     Args:
         files: content by file name.
@@ -116,18 +116,18 @@ def _values_of(source: LiveSource, series: Sequence[MarketSeries], at_s: float, 
         raise one.refusal(-1, "should tell of days around the present, does not: is it an old answer? ask again later")
     one = one if source.part is Part.HASHPRICE else one.taken(near)
     columns = _READERS[source.part](source, one, rates)
-    for name, values in columns.items():
-        _refuse_beyond(one, name, values)
+    _refuse_beyond(one, columns)
     return ToldValues(begin_s=one.begin_s, end_s=one.end_s, columns=columns)
 
 
-def _refuse_beyond(series: MarketSeries, name: str, values: Floats) -> None:
-    low, high = BOUNDS.get(name, (-np.inf, np.inf))
-    bad = np.flatnonzero((values < low) | (values > high))
-    if bad.size:
-        raise series.refusal(
-            int(bad[0]), f"{name} should be {low:g} to {high:g}, is {values[bad[0]]:g}: is it in another unit?"
-        )
+def _refuse_beyond(series: MarketSeries, columns: Mapping[str, Floats]) -> None:
+    for name, values in columns.items():
+        low, high = BOUNDS.get(name, (-np.inf, np.inf))
+        bad = np.flatnonzero((values < low) | (values > high))
+        if bad.size:
+            raise series.refusal(
+                int(bad[0]), f"{name} should be {low:g} to {high:g}, is {values[bad[0]]:g}: is it in another unit?"
+            )
 
 
 def _prices(source: LiveSource, series: MarketSeries, rates: Rates) -> dict[str, Floats]:
@@ -182,7 +182,7 @@ def _rates_told(series: Sequence[MarketSeries]) -> ToldValues:
 
 
 _RATES_KEPT: Final = 30
-"""Days of exchange rates that are kept of an answer with twenty-seven years of them."""
+"""Days of exchange rates that are kept of an answer with all years."""
 Columns = Callable[[LiveSource, MarketSeries, Rates], dict[str, Floats]]
 _READERS: Final[Mapping[Part, Columns]] = {
     Part.PRICE: _prices,

@@ -23,7 +23,7 @@ from mara.feeds.live.sources import LiveSource
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 20.0
 MOST_TIME_S: Final = 60.0
-"""Longest time for a whole answer, so that one that trickles does not hold its provider up."""
+"""Longest time for a whole answer; one that trickles would hold others up."""
 MOST_BYTES: Final = 25_000_000
 MOST_SHOWN: Final = 120
 """Characters of an answer that a message repeats."""
@@ -233,7 +233,7 @@ def _judged(response: httpx.Response, content: bytes) -> Answer:
 
 
 def _wait_s(retry_after: str, now: str) -> float:
-    """Read the header `Retry-After`: seconds, or an instant to compare with the answer's."""
+    """Read the header `Retry-After`: seconds, or an instant."""
     if retry_after.strip().isdigit():
         return float(retry_after)
     try:

@@ -28,7 +28,7 @@ class Pass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How a provider recognises its users.
+    """Way in which a provider recognises its users.
 
     Attributes:
         name: header or query parameter that carries the key.

@@ -3,6 +3,7 @@
 Model: docs/model.md#13-forecasts ; decision 0192
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,15 +14,11 @@ from mara.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from mara.feeds.forecast_rows import ForecastRows
 from mara.feeds.live.known import NOTHING, KnownValues
 from mara.feeds.markets.building.grid import Steps
-from mara.feeds.persistence import (
-    CARBON_LEVEL_HALF_LIFE_H,
-    PRICE_LEVEL_HALF_LIFE_H,
-    WEATHER_LEVEL_HALF_LIFE_H,
-)
+from mara.feeds.persistence import PRICE_LEVEL_HALF_LIFE_H
 from mara.feeds.real_time import STANDS_H
 
 LOOK_BACK_H: Final = 2 * HOURS_PER_DAY
-"""Hours before the present that are put on steps; unknown hours repeat those a day before."""
+"""Hours before the present that are put on steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,7 +30,7 @@ class Ahead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class StepClock:
     """The steps of a forecast: those of the ticks around the present one."""
 
     at_s: int
@@ -57,50 +54,66 @@ class Clock:
         return np.asarray(np.arange(self.count) * (self.tick_s / SECONDS_PER_HOUR), np.float64)
 
 
-def day_ahead(known: KnownValues, name: str, clock: Clock, now: float) -> Ahead:
-    """Expect published values, and after them the same hour of the day before."""
-    value, is_known = _course(known, name, clock, now)
-    return Ahead(value=value[clock.back :], is_published=is_known[clock.back :])
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Column:
+    """A column of a source as it is known at the present.
 
-
-def real_time(known: KnownValues, name: str, clock: Clock, now: float, beside: Ahead | None) -> Ahead:
-    """Expect real-time prices: the newest for an hour, then it fades.
-
-    It fades into the published day-ahead price, or else into the day before.
+    Attributes:
+        now: what stands for the present, by column.
     """
-    course, _ = _course(known, name, clock, now)
-    later = course[clock.back :]
-    if beside is not None:
-        later = np.where(beside.is_published, beside.value, later)
-    weight = 0.5 ** (np.maximum(clock.ahead_h - STANDS_H, 0.0) / PRICE_LEVEL_HALF_LIFE_H)
-    is_published = np.zeros(clock.count, dtype=np.bool_)
-    return Ahead(value=weight * now + (1.0 - weight) * later, is_published=is_published)
 
+    known: KnownValues
+    name: str
+    clock: StepClock
+    now: Mapping[str, float]
 
-def measured(known: KnownValues, name: str, clock: Clock, now: float, half_life_h: float) -> Ahead:
-    """Expect carbon or weather: what is told, then the day before, shifted to today's level."""
-    course, is_known = _course(known, name, clock, now)
-    ahead, is_told = course[clock.back :], is_known[clock.back :]
-    a_day = HOURS_PER_DAY * SECONDS_PER_HOUR // clock.tick_s
-    shift = (now - course[clock.back - a_day]) * 0.5 ** (clock.ahead_h / half_life_h)
-    # only the first day repeats a day that was; later ones repeat what is expected already
-    shifted = np.where(is_told | (np.arange(clock.count) >= a_day), ahead, ahead + shift)
-    return Ahead(value=shifted, is_published=is_told)
+    def day_ahead(self) -> Ahead:
+        """Expect published values, and after them the same hour of the day before."""
+        course, is_known = self._course()
+        back = self.clock.back
+        return Ahead(value=course[back:], is_published=is_known[back:])
 
+    def real_time(self, beside: Ahead | None) -> Ahead:
+        """Expect real-time prices: the newest for an hour, then it fades.
 
-def carbon(known: KnownValues, name: str, clock: Clock, now: float) -> Ahead:
-    """Expect carbon intensity."""
-    return measured(known, name, clock, now, CARBON_LEVEL_HALF_LIFE_H)
+        It fades into the published day-ahead price, or else into the day before.
+        """
+        course, _ = self._course()
+        later = course[self.clock.back :]
+        if beside is not None:
+            later = np.where(beside.is_published, beside.value, later)
+        weight = 0.5 ** (np.maximum(self.clock.ahead_h - STANDS_H, 0.0) / PRICE_LEVEL_HALF_LIFE_H)
+        is_published = np.zeros(self.clock.count, dtype=np.bool_)
+        return Ahead(value=weight * self.now[self.name] + (1.0 - weight) * later, is_published=is_published)
 
+    def measured(self, half_life_h: float) -> Ahead:
+        """Expect what is told, then the day before, shifted to today's level."""
+        course, is_known = self._course()
+        back, a_day = self.clock.back, self._day_steps
+        ahead, is_told = course[back:], is_known[back:]
+        shift = (self.now[self.name] - course[back - a_day]) * 0.5 ** (self.clock.ahead_h / half_life_h)
+        # only the first day repeats a day that was; later ones repeat what is expected already
+        shifted = np.where(is_told | (np.arange(self.clock.count) >= a_day), ahead, ahead + shift)
+        return Ahead(value=shifted, is_published=is_told)
 
-def weather(known: KnownValues, name: str, clock: Clock, now: float) -> Ahead:
-    """Expect a temperature."""
-    return measured(known, name, clock, now, WEATHER_LEVEL_HALF_LIFE_H)
+    @property
+    def _day_steps(self) -> int:
+        return HOURS_PER_DAY * SECONDS_PER_HOUR // self.clock.tick_s
 
-
-def level(value: float, clock: Clock) -> Ahead:
-    """Expect a value that stays, such as a constant of the SPEC."""
-    return Ahead(value=np.full(clock.count, value), is_published=np.ones(clock.count, dtype=np.bool_))
+    def _course(self) -> tuple[Floats, Bools]:
+        """Put values on all steps, unknown ones as a day before; tells which are known."""
+        back, a_day, now = self.clock.back, self._day_steps, self.now[self.name]
+        count = back + self.clock.count
+        if self.known is NOTHING:
+            return np.full(count, now), np.zeros(count, dtype=np.bool_)
+        value = self.known.on(self.clock.steps, self.name)
+        is_known = ~np.isnan(value)
+        value[back] = now
+        for first in range(0, count, a_day):
+            part = value[first : first + a_day]
+            before = value[first - a_day : first - a_day + len(part)] if first else np.full(len(part), np.nan)
+            value[first : first + a_day] = np.where(np.isnan(part), before, part)
+        return np.where(np.isnan(value), now, value), is_known
 
 
 def on_rows(ahead: Floats, rows: ForecastRows) -> Floats:
@@ -119,18 +132,3 @@ def published_rows(is_published: Bools, rows: ForecastRows) -> int:
     gaps = np.flatnonzero(~is_published)
     first = int(gaps[0]) if gaps.size else len(is_published)
     return max(int((rows.begin_step + rows.width_steps <= first).sum()), 1)
-
-
-def _course(known: KnownValues, name: str, clock: Clock, now: float) -> tuple[Floats, Bools]:
-    """Put values on all steps, unknown ones as a day before; tells which are known."""
-    if known is NOTHING:
-        return np.full(clock.back + clock.count, now), np.zeros(clock.back + clock.count, dtype=np.bool_)
-    value = known.on(clock.steps, name)
-    is_known = ~np.isnan(value)
-    value[clock.back] = now
-    a_day = HOURS_PER_DAY * SECONDS_PER_HOUR // clock.tick_s
-    for first in range(0, len(value), a_day):
-        part = value[first : first + a_day]
-        before = value[first - a_day : first - a_day + len(part)] if first else np.full(len(part), np.nan)
-        value[first : first + a_day] = np.where(np.isnan(part), before, part)
-    return np.where(np.isnan(value), now, value), is_known

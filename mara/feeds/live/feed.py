@@ -2,7 +2,7 @@
 
 A source that is late, silent or wrong leaves its last value standing, and is named as stale. Nothing is invented.
 
-Model: docs/model.md#live-feeds ; decisions 0191 and 0192
+Model: docs/model.md#13-forecasts ; decisions 0191 and 0192
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from mara.core.world import Forecast, Observation, RunConfig
 from mara.errors import FeedUnavailable
 from mara.feeds.forecast_rows import ForecastRows, rows_from_now
 from mara.feeds.live import expected
-from mara.feeds.live.expected import Ahead, Clock
+from mara.feeds.live.expected import Ahead, Column, StepClock
 from mara.feeds.live.given import given_prices, given_values, hashprice_of
 from mara.feeds.live.known import NOTHING, KnownValues
 from mara.feeds.live.memory import Memory
@@ -28,6 +28,7 @@ from mara.feeds.live.sources import LiveSource, Part, of_site, parts_of, sources
 from mara.feeds.markets.building.columns import CARBON, DAY_AHEAD, DRY_BULB, PRICE, RENEWABLE, WET_BULB
 from mara.feeds.markets.building.spec import SiteSpec, Spec
 from mara.feeds.markets.declaration import Known
+from mara.feeds.persistence import CARBON_LEVEL_HALF_LIFE_H, WEATHER_LEVEL_HALF_LIFE_H
 from mara.feeds.replayed_series import multipliers_of_hours
 
 COLUMNS: Final = {
@@ -41,7 +42,7 @@ COLUMNS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _SiteNow:
-    """What is known of a site in a tick, by column, and which of its sources are stale."""
+    """Values of a site in a tick by column, and its stale sources."""
 
     value: Mapping[str, float]
     stale: tuple[str, ...]
@@ -95,7 +96,7 @@ class LiveFeed:
         sites = [self._site_now(site, known, at_s) for site in self._sites]
         hashprice, stale_hashes = hashprice_of(self._spec.bitcoin, known, at_s, self._late_s)
         multiplier = self._hours(at_s // SECONDS_PER_HOUR, 1)[0]
-        day_ahead = self._column(sites, DAY_AHEAD, np.nan)
+        day_ahead = sealed(np.array([site.value.get(DAY_AHEAD, np.nan) for site in sites]))
         return Observation(
             tick=tick,
             energy_price_usd_per_mwh=self._column(sites, PRICE),
@@ -123,7 +124,7 @@ class LiveFeed:
         at_s, minutes = self._config.grid.epoch_s(tick), self._config.grid.tick_minutes
         known = self._memory.at(at_s, int(self._now_s()))
         rows = rows_from_now(hours, tick_minutes=minutes, step_minutes=minutes, into_step_minutes=0)
-        clock = Clock(at_s=at_s, tick_s=self._tick_s, count=hours * MINUTES_PER_HOUR // minutes)
+        clock = StepClock(at_s=at_s, tick_s=self._tick_s, count=hours * MINUTES_PER_HOUR // minutes)
         sites = [self._site_ahead(site, known, clock) for site in self._sites]
         multiplier = self._multiplier(clock)
         hashprice, _ = hashprice_of(self._spec.bitcoin, known, at_s, self._late_s)
@@ -178,11 +179,11 @@ class LiveFeed:
                 "`mara feed check` asks it and says what comes"
             )
         value, end_s = last
-        clock = Clock(at_s=at_s, tick_s=self._tick_s, count=1)
+        clock = StepClock(at_s=at_s, tick_s=self._tick_s, count=1)
         mean = float(of.on(clock.steps, name)[-1])
         return (value if np.isnan(mean) else mean), at_s >= end_s + max(source.late_s, 1.0)
 
-    def _site_ahead(self, site: SiteSpec, known: Mapping[str, KnownValues], clock: Clock) -> dict[str, Ahead]:
+    def _site_ahead(self, site: SiteSpec, known: Mapping[str, KnownValues], clock: StepClock) -> dict[str, Ahead]:
         now = self._site_now(site, known, clock.at_s).value
         sources = {source.part: source for source in of_site(self._sources, site.id)}
         found: dict[str, Ahead] = {}
@@ -191,49 +192,51 @@ class LiveFeed:
             source = sources.get(part)
             for name in COLUMNS[part]:
                 if source is not None:
-                    found[name] = self._source_ahead(source, known, name, clock, now[name], found.get(DAY_AHEAD))
+                    of = known.get(source.name, NOTHING)
+                    column = Column(known=of, name=_told_name(of, name), clock=clock, now=now)
+                    found[name] = _expected_of(source, column, found.get(DAY_AHEAD))
                 elif name in {PRICE, DAY_AHEAD}:
                     prices = given_prices(table, site, clock.steps, self._spec.fx.usd_per, f"site {site.id} {part}")
                     found[name] = Ahead(value=prices[clock.back :], is_published=np.ones(clock.count, dtype=np.bool_))
                 else:
-                    found[name] = expected.level(now[name], clock)
+                    level = np.full(clock.count, now[name])
+                    found[name] = Ahead(value=level, is_published=np.ones(clock.count, dtype=np.bool_))
         dry = found[DRY_BULB]
         found[WET_BULB] = Ahead(value=np.minimum(found[WET_BULB].value, dry.value), is_published=dry.is_published)
         return found
 
-    @staticmethod
-    def _source_ahead(
-        source: LiveSource,
-        known: Mapping[str, KnownValues],
-        name: str,
-        clock: Clock,
-        now: float,
-        beside: Ahead | None,
-    ) -> Ahead:
-        of = known.get(source.name, NOTHING)
-        if source.part is Part.WEATHER:
-            name = name if name in of.told.columns else DRY_BULB
-            return expected.weather(of, name, clock, now)
-        if source.part is Part.CARBON:
-            return expected.carbon(of, name, clock, now)
-        if source.part is Part.PRICE and known_of(source) is Known.REAL_TIME:
-            return expected.real_time(of, name, clock, now, beside)
-        return expected.day_ahead(of, name, clock, now)
-
-    def _multiplier(self, clock: Clock) -> Floats:
+    def _multiplier(self, clock: StepClock) -> Floats:
         first_h = clock.at_s // SECONDS_PER_HOUR
         hours = (clock.at_s + np.arange(clock.count) * clock.tick_s) // SECONDS_PER_HOUR - first_h
         return self._hours(first_h, int(hours[-1]) + 1)[hours]
 
     @staticmethod
-    def _column(sites: list[_SiteNow], name: str, default: float | None = None) -> Floats:
-        return sealed(
-            np.array([site.value[name] if default is None else site.value.get(name, default) for site in sites])
-        )
+    def _column(sites: list[_SiteNow], name: str) -> Floats:
+        return sealed(np.array([site.value[name] for site in sites]))
+
+
+def _expected_of(source: LiveSource, column: Column, beside: Ahead | None) -> Ahead:
+    """Expect a column of a source in the way of its part.
+
+    Args:
+        beside: the day-ahead price of the same site, where there is one.
+    """
+    if source.part is Part.WEATHER:
+        return column.measured(WEATHER_LEVEL_HALF_LIFE_H)
+    if source.part is Part.CARBON:
+        return column.measured(CARBON_LEVEL_HALF_LIFE_H)
+    if source.part is Part.PRICE and known_of(source) is Known.REAL_TIME:
+        return column.real_time(beside)
+    return column.day_ahead()
+
+
+def _told_name(known: KnownValues, name: str) -> str:
+    """Return the column that stands for one: the dry bulb for an untold wet bulb."""
+    return DRY_BULB if name == WET_BULB and name not in known.told.columns else name
 
 
 def known_of(source: LiveSource) -> Known:
-    """Tell when the prices of a source become known: the day before, or in their interval."""
+    """Tell when a source's prices become known: the day before, or in time."""
     if source.table.known is not None:
         return Known(source.table.known)
     return source.provider.layouts[0].known or Known.REAL_TIME

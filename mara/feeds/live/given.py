@@ -1,4 +1,4 @@
-"""Values that a live SPEC gives itself: constants and tariffs, and derived hashprices."""
+"""Values that a live SPEC gives itself: constants, tariffs, derived hashprices."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -25,7 +25,7 @@ PRICES: Final = {Part.PRICE: PRICE, Part.DAY_AHEAD: DAY_AHEAD}
 def given_values(
     part: Part, table: SourceTable, site: SiteSpec, at_s: int, usd_per: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return the values of a part of a site that the SPEC gives, by column, at an instant.
+    """Return what the SPEC gives of a part of a site at an instant, by column.
 
     Raises:
         ConfigError: a field is missing, or a currency has no rate.
@@ -65,7 +65,7 @@ def given_prices(table: SourceTable, site: SiteSpec, steps: Steps, usd_per: Mapp
 def hashprice_of(
     table: SourceTable, known: Mapping[str, KnownValues], at_s: int, late_s: Mapping[str, float]
 ) -> tuple[float, tuple[str, ...]]:
-    """Return the hashprice [USD/PH/day] as it is known at an instant, and its stale sources.
+    """Return the hashprice [USD/PH/day] known at an instant, and stale sources.
 
     It is the constant of the SPEC, what an index says, or derived from hashrate, price and fees.
 

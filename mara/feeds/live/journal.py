@@ -27,7 +27,7 @@ LISTENED: Final = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Entry:
+class JournalEntry:
     """A line of the journal.
 
     Attributes:
@@ -40,7 +40,7 @@ class Entry:
     told: ToldValues | None
 
 
-def entries_in(folder: Path, from_s: int = 0) -> Iterator[Entry]:
+def entries_in(folder: Path, from_s: int = 0) -> Iterator[JournalEntry]:
     """Yield the entries of a journal, oldest first, from the day of an instant on.
 
     Raises:
@@ -83,7 +83,7 @@ class JournalWriter:
             ) from error
         _cut_torn_line(folder)
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: JournalEntry) -> None:
         """Add an entry, and wait until the disk has it.
 
         Raises:
@@ -107,7 +107,7 @@ class JournalWriter:
         self._file = None
 
 
-def _line_of(entry: Entry) -> bytes:
+def _line_of(entry: JournalEntry) -> bytes:
     record: dict[str, Any] = {"known_at_s": entry.known_at_s}
     if entry.told is not None:
         told = entry.told
@@ -125,19 +125,19 @@ def _nulls(values: list[float]) -> list[float | None]:
     return [None if isnan(value) else value for value in values]
 
 
-def _entry_of(line: bytes, path: Path, number: int) -> Entry:
+def _entry_of(line: bytes, path: Path, number: int) -> JournalEntry:
     checksum, _, text = line.partition(b" ")
     try:
         if int(checksum, 16) != zlib.crc32(text):
             raise ValueError("the checksum differs")
         record: Mapping[str, Any] = json.loads(text)
         if "source" not in record:
-            return Entry(known_at_s=record["known_at_s"], source=LISTENED, told=None)
+            return JournalEntry(known_at_s=record["known_at_s"], source=LISTENED, told=None)
         columns = {name: np.array(column, dtype=np.float64) for name, column in record["columns"].items()}
         told = ToldValues(
             begin_s=np.array(record["begin_s"], np.int64), end_s=np.array(record["end_s"], np.int64), columns=columns
         )
-        return Entry(known_at_s=record["known_at_s"], source=record["source"], told=told)
+        return JournalEntry(known_at_s=record["known_at_s"], source=record["source"], told=told)
     except (ValueError, KeyError, TypeError) as error:
         raise FeedInvalid(
             f"{path} line {number} should be as Mara wrote it, is not ({error}): restore the file from a backup, or "

@@ -18,7 +18,7 @@ _FAR_S: Final = 10**12
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KnownValues:
-    """What a source has told so far: the newest edition of each interval, in the order of time.
+    """All that a source has told so far: the newest edition of each interval.
 
     Attributes:
         told: the values; rows do not overlap.
@@ -28,10 +28,15 @@ class KnownValues:
     told: ToldValues
     known_at_s: Ints
 
-    def later(self, told: ToldValues, known_at_s: int) -> "KnownValues":
-        """Return what is known after another telling, whose rows replace those that they overlap."""
+    def later(self, told: ToldValues, known_at_s: int, *, forgets: bool = True) -> "KnownValues":
+        """Return what is known after new rows, which replace those that they overlap.
+
+        Args:
+            forgets: values delivered more than `KEPT_S` ago are dropped.
+        """
         old = self.told
-        kept = ~_overlapped(old, told) & ((old.end_s > known_at_s - KEPT_S) | _newest(old, known_at_s))
+        is_young = (old.end_s > known_at_s - KEPT_S) | _newest(old, known_at_s) | (not forgets)
+        kept = ~_overlapped(old, told) & is_young
         old = with_rows(old, np.flatnonzero(kept))
         begin_s = np.concatenate([old.begin_s, told.begin_s])
         order = np.argsort(begin_s, kind="stable")
@@ -57,7 +62,7 @@ class KnownValues:
         return None if same.all() else with_rows(told, np.flatnonzero(~same))
 
     def on(self, steps: Steps, name: str) -> Floats:
-        """Put a column on steps (N,): the mean over each, NaN where a part of it is unknown."""
+        """Put a column on steps (N,): the mean over each, NaN where it is not all known."""
         told = self.told
         there = ~np.isnan(_column(told, name))
         begin_s, end_s, value = told.begin_s[there], told.end_s[there], _column(told, name)[there]

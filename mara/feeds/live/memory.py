@@ -10,7 +10,7 @@ from typing import Final
 
 from mara.errors import FeedEnded
 from mara.feeds.live.answers import ToldValues
-from mara.feeds.live.journal import LISTENED, Entry, JournalWriter, entries_in
+from mara.feeds.live.journal import LISTENED, JournalEntry, JournalWriter, entries_in
 from mara.feeds.live.known import NOTHING, KnownValues
 
 RECALLED_S: Final = 45 * 86_400
@@ -34,7 +34,7 @@ class _AsOf:
         """Return a copy that goes on by itself."""
         return _AsOf(entries=self.entries, known=dict(self.known))
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: JournalEntry) -> None:
         """Take the next entry in."""
         self.entries += 1
         if entry.told is not None:
@@ -49,13 +49,17 @@ class Memory:
 
     Args:
         entries: what a journal holds.
-        writer: makes tellings durable; None for a memory that only looks back.
+        writer: makes tellings durable; None for none.
+        keeps: takes tellings though nothing makes them durable; without it and a writer, a memory only looks back.
     """
 
-    def __init__(self, entries: Iterable[Entry] = (), writer: JournalWriter | None = None) -> None:
+    def __init__(
+        self, entries: Iterable[JournalEntry] = (), writer: JournalWriter | None = None, *, keeps: bool = False
+    ) -> None:
         self._lock = threading.Lock()
         self._entries = list(entries)
         self._writer = writer
+        self._is_listening = keeps or writer is not None
         self._forgotten, self._newest, self._past = _AsOf(), _AsOf(), _AsOf()
         self._asked_until_s = 0
         for entry in self._entries:
@@ -70,17 +74,6 @@ class Memory:
         """
         return cls(entries_in(folder, max(from_s - RECALLED_S, 0)), writer)
 
-    @property
-    def is_live(self) -> bool:
-        """True where tellings can still come."""
-        return self._writer is not None
-
-    @property
-    def heard_until_s(self) -> int:
-        """Instant up to which the memory is known to be whole; 0 for an empty one."""
-        with self._lock:
-            return self._entries[-1].known_at_s if self._entries else 0
-
     def tell(self, source: str, told: ToldValues, now_s: int) -> ToldValues | None:
         """Remember what is new in what a source told; None where nothing is.
 
@@ -90,7 +83,7 @@ class Memory:
         with self._lock:
             news = self._newest.known.get(source, NOTHING).news(told)
             if news is not None:
-                self._add(Entry(known_at_s=self._moment(now_s), source=source, told=news))
+                self._add(JournalEntry(known_at_s=self._moment(now_s), source=source, told=news))
         return news
 
     def listen(self, now_s: int) -> None:
@@ -102,7 +95,7 @@ class Memory:
         with self._lock:
             last_s = self._entries[-1].known_at_s if self._entries else 0
             if now_s - last_s >= LISTENING_EVERY_S:
-                self._add(Entry(known_at_s=self._moment(now_s), source=LISTENED, told=None))
+                self._add(JournalEntry(known_at_s=self._moment(now_s), source=LISTENED, told=None))
 
     def at(self, at_s: int, now_s: int) -> Mapping[str, KnownValues]:
         """Return what was known of each source at an instant.
@@ -113,7 +106,7 @@ class Memory:
             FeedEnded: a memory that only looks back does not reach that far.
         """
         with self._lock:
-            if self._writer is None and (not self._entries or at_s > self._entries[-1].known_at_s):
+            if not self._is_listening and (not self._entries or at_s > self._entries[-1].known_at_s):
                 ended = self._entries[-1].known_at_s if self._entries else 0
                 raise FeedEnded(
                     f"the journal of the live feed tells of what was known until {_text(ended)}, asked for "
@@ -138,11 +131,11 @@ class Memory:
                 self._writer.close()
 
     def _moment(self, now_s: int) -> int:
-        """Choose when a telling becomes known: after all that was asked for, never before the last."""
+        """Choose when a telling becomes known: after all instants that were asked for."""
         last_s = self._entries[-1].known_at_s if self._entries else 0
         return max(now_s, last_s, self._asked_until_s + 1)
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: JournalEntry) -> None:
         if self._writer is not None:
             self._writer.append(entry)
         self._entries.append(entry)
@@ -151,7 +144,7 @@ class Memory:
             self._forget(entry.known_at_s - RECALLED_S)
 
     def _forget(self, until_s: int) -> None:
-        """Fold entries into one state that are too old to be told apart, so that memory has a limit."""
+        """Fold old entries into one state, so that memory has a limit."""
         count = min(bisect_left(self._entries, until_s, key=lambda entry: entry.known_at_s), self._past.entries)
         for entry in self._entries[:count]:
             self._forgotten.take(entry)

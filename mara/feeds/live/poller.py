@@ -1,4 +1,4 @@
-"""Asks live sources at their pace, in a thread for each address, and remembers what came.
+"""Asks live sources at their pace, in a thread for each address.
 
 No tick waits for it. Requests to an address follow one another, at least `apart_s` apart, and wait as they are told.
 """
@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mara.errors import FeedInvalid
+from mara.feeds.base import SourceStatus
 from mara.feeds.live.answers import ToldValues, rates_told, read_answer
 from mara.feeds.live.asking import NOT_FOUND, Ask, Asker, asks_of
 from mara.feeds.live.memory import Memory
-from mara.feeds.live.sources import FX, LiveSource
+from mara.feeds.live.sources import FX, LiveSource, Part
+from mara.feeds.live.status import status_of
 
 FIRST_RETRY_S: Final = 30.0
 LONGEST_RETRY_S: Final = 900.0
@@ -26,26 +28,6 @@ UNAVAILABLE: Final = 503
 log = logging.getLogger("mara.feed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceStatus:
-    """How asking a source goes.
-
-    Attributes:
-        asked_at_s: of the last request [UTC seconds]; 0 before the first.
-        told_at_s: of the last answer that could be read; 0 before the first.
-        reason: why the last request gave no values; empty where it did.
-        failures_count: requests without values since the last with some.
-    """
-
-    name: str
-    provider: str
-    asked_at_s: float = 0.0
-    told_at_s: float = 0.0
-    next_at_s: float = 0.0
-    reason: str = ""
-    failures_count: int = 0
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class Round:
     """Sources that one request serves, and when it is due."""
@@ -56,6 +38,7 @@ class Round:
     told_s: float = 0.0
     failures_count: int = 0
     reasons: dict[str, str] = field(default_factory=dict)
+    answered: threading.Event = field(default_factory=threading.Event)
 
     @property
     def first(self) -> LiveSource:
@@ -91,8 +74,11 @@ class Poller:
         self._stop = threading.Event()
 
     def begin(self) -> None:
-        """Begin to ask, in threads."""
+        """Begin to ask, in threads; exchange rates come first."""
         self._stop.clear()
+        for one in self.rounds[:1]:
+            if one.first.part is Part.FX and not len(self._memory.newest(FX).told.begin_s):
+                self._ask(one)
         for base in dict.fromkeys(one.first.provider.base for one in self.rounds):
             thread = threading.Thread(target=self._work, args=(base,), name="mara-feed", daemon=True)
             self._threads.append(thread)
@@ -103,11 +89,21 @@ class Poller:
         self._stop.set()
         self._threads = []
 
-    def ask_all(self) -> dict[str, str]:
-        """Ask each source once, rates first; return the reasons of those that told nothing."""
-        for one in sorted(self.rounds, key=lambda one: one.first.name != FX):
+    def await_first(self, most_s: float) -> None:
+        """Wait until each source has been asked once, but for `most_s` seconds at most."""
+        end_s = self._now_s() + most_s
+        for one in self.rounds:
+            one.answered.wait(max(end_s - self._now_s(), 0.0))
+
+    def ask_each(self) -> None:
+        """Ask each source once in this thread, as slowly as providers want it."""
+        for one in self.rounds:
+            self._stop.wait(self.pause_s(one))
             self._ask(one)
-        return {name: reason for one in self.rounds for name, reason in one.reasons.items() if reason}
+
+    def pause_s(self, one: Round) -> float:
+        """Return the time until the address of a round may be asked again."""
+        return max(self._free_s.get(one.first.provider.base, 0.0) - self._now_s(), 0.0)
 
     def ask_due(self) -> None:
         """Ask every source that is due, in this thread."""
@@ -116,16 +112,17 @@ class Poller:
                 self._ask(one)
 
     def statuses(self) -> tuple[SourceStatus, ...]:
-        """Tell how asking each source goes."""
+        """Tell how asking each source goes, and what is known of it."""
+        now_s = self._now_s()
         return tuple(
-            SourceStatus(
-                name=source.name,
-                provider=source.provider.id,
+            status_of(
+                source,
+                self._memory.newest(source.name),
+                now_s,
                 asked_at_s=one.asked_s,
                 told_at_s=one.told_s,
                 next_at_s=self._due_s(one),
                 reason=one.reasons.get(source.name, ""),
-                failures_count=one.failures_count,
             )
             for one in self.rounds
             for source in one.sources
@@ -159,9 +156,10 @@ class Poller:
         one.failures_count = 0 if told else one.failures_count + 1
         retry_s = min(FIRST_RETRY_S * 2.0 ** min(one.failures_count - 1, 10), LONGEST_RETRY_S, one.every_s)
         one.due_s = self._now_s() + (one.every_s if told else max(retry_s, wait_s))
+        one.answered.set()
 
     def _content(self, source: LiveSource, ask: Ask) -> tuple[bytes | None, str, float]:
-        """Fetch one file: its content, or the reason why there is none and the time to wait."""
+        """Fetch one file: its content, or why there is none and how long to wait."""
         answer = self._asker.ask(source.provider, ask)
         if answer.content is not None:
             return answer.content, "", 0.0
@@ -206,7 +204,8 @@ def rounds_of(sources: Sequence[LiveSource]) -> tuple[Round, ...]:
     groups: dict[tuple[object, ...], list[LiveSource]] = {}
     for source in sources:
         groups.setdefault((source.provider.access, asks_of(source, 0.0)), []).append(source)
-    return tuple(Round(sources=tuple(group)) for group in groups.values())
+    rounds = (Round(sources=tuple(group)) for group in groups.values())
+    return tuple(sorted(rounds, key=lambda one: one.first.part is not Part.FX))
 
 
 def refuse_silent(poller: Poller, memory: Memory) -> None:

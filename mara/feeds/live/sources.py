@@ -22,7 +22,7 @@ FX: Final = "fx"
 
 
 class Part(StrEnum):
-    """What a live source gives: a part of a site, or of the whole world."""
+    """Part of a site, or of the whole world, that a live source gives."""
 
     PRICE = "price"
     DAY_AHEAD = "day_ahead"

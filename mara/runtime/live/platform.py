@@ -5,11 +5,13 @@ import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from mara.core.commands import Cancel, Command, Exclude, Receipt
 from mara.core.quote import Booking, Quote, QuoteRequest
 from mara.core.snapshot import SeriesPoint
 from mara.errors import CommandError, EngineStopped
+from mara.feeds.base import SourceStatus
 from mara.runtime.advisor.scheduler import AdvisorScheduler
 from mara.runtime.clock import Clock
 from mara.runtime.live.display import Display
@@ -42,6 +44,13 @@ class _LiveRun:
     supervisor: Supervisor
 
 
+class SourceListener(Protocol):
+    """Listens to the live sources of a run, from before its first tick on."""
+
+    def statuses(self) -> tuple[SourceStatus, ...]: ...
+    def close(self) -> None: ...
+
+
 class Platform:
     """A live run from `start` to `stop`, and all that operators may ask of it.
 
@@ -52,6 +61,7 @@ class Platform:
         advisor: gives advice in addition to the planner; None for none.
         reload: see `Reload`; None where reloading is not possible.
         retry: limits on the tries of a failing tick.
+        listener: listens to live sources, opened with the run; such a run keeps the wall clock. None for another.
     """
 
     def __init__(
@@ -64,6 +74,7 @@ class Platform:
         reload: Reload | None = None,
         *,
         retry: RetryPolicy | None = None,
+        listener: SourceListener | None = None,
     ) -> None:
         self.publisher = publisher
         self.advisor = advisor
@@ -74,7 +85,8 @@ class Platform:
         self._reload = reload
         self._retry = retry or RetryPolicy()
         self._clock = clock
-        self._pace = Pace(speed_factor)
+        self._listener = listener
+        self._pace = Pace(speed_factor, keeps_wall_clock=listener is not None)
         self._watchdog = Watchdog(self.metrics, clock)
         self._is_wanted = False
         self._run: _LiveRun | None = None
@@ -105,6 +117,8 @@ class Platform:
         self._watchdog.stop()
         await self.orders.close()
         await self._closing.aclose()
+        if self._listener is not None:
+            await asyncio.to_thread(self._listener.close)
         self._run = None
 
     async def ask_claude(self) -> None:
@@ -178,6 +192,10 @@ class Platform:
         if self._run is None:
             return ()
         return await asyncio.to_thread(self._run.store.read_model.series, hours)
+
+    def sources(self) -> tuple[SourceStatus, ...]:
+        """Tell how asking the live sources goes; empty for a run without."""
+        return () if self._listener is None else self._listener.statuses()
 
     @property
     def overdue_s(self) -> float:

@@ -118,7 +118,14 @@ class TickEngine:
         """Make the snapshot of a kept tick, with events to show."""
         day_start = self.day_start.cash_micro_usd if self.day_start is not None else None
         return snapshot_of(
-            result.step, result.plan, events, self.config, run_id, self.shadow_gains, dawn_micro_usd=day_start
+            result.step,
+            result.plan,
+            events,
+            self.config,
+            run_id,
+            self.shadow_gains,
+            dawn_micro_usd=day_start,
+            feed=self.feed.name,
         )
 
     def keep(self, result: TickResult) -> None:

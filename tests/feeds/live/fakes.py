@@ -280,8 +280,8 @@ def web_of(now: SimulatedTime) -> FakeWeb:
             "api.open-meteo.com/v1/forecast": interface(
                 "latitude longitude hourly past_days forecast_days timezone", open_meteo, apart_s=0.5
             ),
-            "mempool.space/api/v1/mining/hashrate/1m": interface("", hashrates, apart_s=5.0),
-            "mempool.space/api/v1/prices": interface("", btc_prices, apart_s=5.0),
+            "mempool.space/api/v1/mining/hashrate/1m": interface("", hashrates, apart_s=1.0),
+            "mempool.space/api/v1/prices": interface("", btc_prices, apart_s=1.0),
             "api.electricitymaps.com/v3/carbon-intensity/history": interface(
                 "zone", electricity_maps, header=("auth-token", KEYS["electricity-maps"])
             ),
