@@ -30,11 +30,12 @@ from mara.store.read.read_model import ReadModel
 NO_CONTRACTS: Final = "no contracts.csv lies beside the SPEC: contracts come by order alone"
 
 
-def live_outside(settings: Settings, memory: Memory | None) -> Outside:
+def live_outside(settings: Settings, memory: Memory | None, *, only_looks: bool = False) -> Outside:
     """Build the world of live sources: what is being told, or what a journal holds.
 
     Args:
         memory: of sources that are being asked; None for what the journal holds.
+        only_looks: what the journal held last stands for the present, also after its end.
 
     Raises:
         ConfigError, FeedError: the SPEC, the fleet, the journal or the contracts cannot be used.
@@ -49,7 +50,7 @@ def live_outside(settings: Settings, memory: Memory | None) -> Outside:
     contracts = file.parent / CONTRACTS_FILE
     demand = demand_of_file(contracts, config) if contracts.is_file() else Demand(notes=(NO_CONTRACTS,))
     if memory is None:
-        memory = Memory.of_journal(journal_for(settings), config.grid.start_epoch_s)
+        memory = Memory.of_journal(journal_for(settings), config.grid.start_epoch_s, keeps=only_looks)
     feed = LiveFeed(
         config,
         spec,

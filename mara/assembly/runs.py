@@ -40,16 +40,19 @@ from mara.store.store import Store
 log = logging.getLogger("mara.bootstrap")
 
 
-def outside_of(settings: Settings, memory: Memory | None = None) -> Outside:
+def outside_of(settings: Settings, memory: Memory | None = None, *, only_looks: bool = False) -> Outside:
     """Build the world that the settings ask for: live, replayed or synthetic.
 
     Args:
         memory: of live sources that are being asked; None for what a journal holds.
+        only_looks: nothing is computed on; a live world then stands as its journal held it last.
 
     Raises:
         ConfigError, FeedError: the fleet, history, live sources or start cannot be used.
     """
-    return live_outside(settings, memory) if settings.is_live else world_without_sources(settings)
+    return (
+        live_outside(settings, memory, only_looks=only_looks) if settings.is_live else world_without_sources(settings)
+    )
 
 
 def open_run(
@@ -113,7 +116,7 @@ def read_only_run(settings: Settings) -> tuple[TickEngine, OutageRecord]:
         ConfigError: the database holds a run of another seed, fleet or world.
         FeedError, StoreError: the world or the database cannot be read.
     """
-    outside = outside_of(settings)
+    outside = outside_of(settings, only_looks=True)
     sites = outside.config.fleet.site_count
     world, record = outside.world, _no_outages(sites)
     if database_of(settings.database_url).is_there():

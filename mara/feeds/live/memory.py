@@ -66,13 +66,15 @@ class Memory:
             self._newest.take(entry)
 
     @classmethod
-    def of_journal(cls, folder: Path, from_s: int = 0, writer: JournalWriter | None = None) -> "Memory":
-        """Recall a journal.
+    def of_journal(
+        cls, folder: Path, from_s: int = 0, writer: JournalWriter | None = None, *, keeps: bool = False
+    ) -> "Memory":
+        """Recall a journal from some time before an instant on.
 
         Raises:
             FeedInvalid: the journal is damaged.
         """
-        return cls(entries_in(folder, max(from_s - RECALLED_S, 0)), writer)
+        return cls(entries_in(folder, max(from_s - RECALLED_S, 0)), writer, keeps=keeps)
 
     def tell(self, source: str, told: ToldValues, now_s: int) -> ToldValues | None:
         """Remember what is new in what a source told; None where nothing is.
@@ -107,10 +109,10 @@ class Memory:
         """
         with self._lock:
             if not self._is_listening and (not self._entries or at_s > self._entries[-1].known_at_s):
-                ended = self._entries[-1].known_at_s if self._entries else 0
+                heard = f"until {_text(self._entries[-1].known_at_s)}" if self._entries else "at no time, it is empty"
                 raise FeedEnded(
-                    f"the journal of the live feed tells of what was known until {_text(ended)}, asked for "
-                    f"{_text(at_s)}: go on with `mara run`, or stop before"
+                    f"the journal of the live feed tells of what was known {heard}; asked for was {_text(at_s)}: listen "
+                    "with `mara run`, or stop before"
                 )
             self._asked_until_s = max(self._asked_until_s, min(at_s, now_s))
             if self._past.entries and self._entries[self._past.entries - 1].known_at_s > at_s:

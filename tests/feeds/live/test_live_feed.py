@@ -1,5 +1,6 @@
 """A tick sees what was known when it began, and a journal gives it back bit for bit."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,8 +8,15 @@ import httpx
 import numpy as np
 import pytest
 
-from mara.core.world import Forecast, Observation
+from mara.core.contract import Tier
+from mara.core.sla import opened
+from mara.core.timegrid import TimeGrid
+from mara.core.world import Forecast, Observation, first_world
 from mara.errors import FeedEnded, FeedUnavailable
+from mara.feeds.live.feed import LiveFeed
+from mara.optimizers.rules.rules import Rules
+from mara.runtime.tick.engine import TickEngine
+from tests.builders import contract
 from tests.feeds.live.conftest import Begin
 from tests.feeds.live.fakes import denmark, price_of
 from tests.feeds.live.worlds import START, TICK_S, LiveWorld, recalled_feed
@@ -137,7 +145,7 @@ def test_a_recalled_feed_ends_where_the_journal_does(tmp_path: Path, begin: Begi
 def test_no_interval_is_lost_or_doubled_at_a_clock_change(begin: Begin, start: datetime) -> None:
     world = begin(start=start)
     for tick in range(0, 36, 3):
-        world.until(tick)
+        world.until(tick, 300.0)
         at_s = start.timestamp() + tick * TICK_S
         assert world.feed.observe(tick).energy_price_usd_per_mwh[0] == price_of(at_s) * 1.1
 
@@ -208,3 +216,25 @@ def test_a_faulty_answer_is_named_and_the_next_one_taken(tmp_path: Path, begin: 
     world.until(6)
     assert "sydney price" not in world.feed.observe(6).stale_sources
     assert not next(status for status in world.poller.statuses() if status.name == "sydney price").reason
+
+
+def test_without_the_internet_for_a_day_promises_are_kept_and_no_restart_is_needed(begin: Begin) -> None:
+    world = begin()
+    config = replace(world.config, grid=TimeGrid(start=START, tick_minutes=30))
+    feed = LiveFeed(config, world.spec, world.memory, world.time.now_s)
+    premium = contract("P1", Tier.PREMIUM, 2.0)
+    first = opened(first_world(config), (premium,), config)
+    engine = TickEngine(config=config, feed=feed, optimizer=Rules(), horizon_hours=24, world=first)
+    world.web.is_cut = True
+    stale = []
+    for tick in range(52):
+        if tick == 49:
+            world.web.is_cut = False
+        world.time.at_s = config.grid.epoch_s(tick)
+        world.poller.ask_due()
+        reading = engine.read_feed()
+        stale.append(len(reading.observation.stale_sources))
+        engine.keep(engine.advance(reading, engine.optimizer.plan(engine.problem(reading))))
+    assert engine.world.accounts.good_ticks.tolist() == [52]
+    assert stale[0] < stale[20] <= stale[48]
+    assert stale[51] == 0

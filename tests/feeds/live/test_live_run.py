@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mara.assembly.live_world import live_outside
-from mara.assembly.runs import open_run
+from mara.assembly.runs import open_run, read_only_run
 from mara.bootstrap import platform_of
 from mara.cli.app import app
 from mara.errors import ConfigError, FeedInvalid
@@ -90,6 +90,8 @@ async def test_a_live_run_catches_up_and_can_be_repeated_bit_for_bit(
             stored, repeated = reading.stored_tick(tick), store.read_model.stored_tick(tick)
             assert not list(differences(stored.observation, repeated.observation)), tick
             assert not replayed(reading, reading.run().run_id, tick).differs
+    looked_at, _ = read_only_run(settings)
+    assert looked_at.read_feed().forecast.tick >= TICKS  # beyond the end of the journal
     for key in ("m-key", "e-key", ":pw"):
         assert key.encode() not in all_bytes_in(tmp_path)
         assert key not in caplog.text

@@ -76,11 +76,11 @@ class LiveWorld:
     poller: Poller
     feed: LiveFeed
 
-    def until(self, tick: int) -> None:
-        """Let time pass up to the begin of a tick, asking what is due each minute."""
+    def until(self, tick: int, look_s: float = 60.0) -> None:
+        """Let time pass up to the begin of a tick, asking what is due each minute or as often as said."""
         end_s = self.config.grid.epoch_s(tick)
         while self.time.at_s < end_s:
-            self.time.at_s = min(self.time.at_s + 60.0, end_s)
+            self.time.at_s = min(self.time.at_s + look_s, end_s)
             self.poller.ask_due()
 
     def close(self) -> None:
